@@ -1,0 +1,194 @@
+//! Codecs of single values, byte for byte those of Kafka's Java serializers.
+
+use bytes::Bytes;
+
+use crate::{Codec, CodecError, Coded};
+
+/// Strings as UTF-8.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Utf8;
+
+impl Codec<String> for Utf8 {
+    fn encode_into(&self, value: &String, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.extend_from_slice(value.as_bytes());
+        Ok(())
+    }
+
+    fn encode(&self, value: &String) -> Result<Option<Bytes>, CodecError> {
+        Ok(Some(Bytes::copy_from_slice(value.as_bytes())))
+    }
+
+    fn decode(&self, bytes: Bytes) -> Result<String, CodecError> {
+        match str::from_utf8(&bytes) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => Err(CodecError::Malformed { expected: "a UTF-8 string", reason: error.to_string() }),
+        }
+    }
+}
+
+/// Bytes as they are. Encoding shares them instead of copying.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RawBytes;
+
+impl Codec<Bytes> for RawBytes {
+    fn encode_into(&self, value: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn encode(&self, value: &Bytes) -> Result<Option<Bytes>, CodecError> {
+        Ok(Some(value.clone()))
+    }
+
+    fn decode(&self, bytes: Bytes) -> Result<Bytes, CodecError> {
+        Ok(bytes)
+    }
+}
+
+/// Numbers with the highest byte first.
+///
+/// Negative numbers sort after positive ones, as with Kafka's Java serializers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BigEndian;
+
+macro_rules! big_endian {
+    ($($type:ty, $expected:literal;)*) => {$(
+        impl Codec<$type> for BigEndian {
+            fn encode_into(&self, value: &$type, out: &mut Vec<u8>) -> Result<(), CodecError> {
+                out.extend_from_slice(&value.to_be_bytes());
+                Ok(())
+            }
+
+            fn encode(&self, value: &$type) -> Result<Option<Bytes>, CodecError> {
+                Ok(Some(Bytes::copy_from_slice(&value.to_be_bytes())))
+            }
+
+            fn decode(&self, bytes: Bytes) -> Result<$type, CodecError> {
+                match bytes.as_ref().try_into() {
+                    Ok(array) => Ok(<$type>::from_be_bytes(array)),
+                    Err(_) => Err(CodecError::Malformed {
+                        expected: $expected,
+                        reason: format!("it has {} bytes", bytes.len()),
+                    }),
+                }
+            }
+        }
+
+        impl Coded for $type {
+            type Codec = BigEndian;
+        }
+    )*};
+}
+
+big_endian! {
+    i32, "a 4-byte integer";
+    u32, "a 4-byte integer";
+    i64, "an 8-byte integer";
+    u64, "an 8-byte integer";
+    f32, "a 4-byte float";
+    f64, "an 8-byte float";
+}
+
+/// One byte: 1 is true, 0 is false.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bool;
+
+impl Codec<bool> for Bool {
+    fn encode_into(&self, value: &bool, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.push(u8::from(*value));
+        Ok(())
+    }
+
+    fn decode(&self, bytes: Bytes) -> Result<bool, CodecError> {
+        match bytes.as_ref() {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            other => Err(CodecError::Malformed { expected: "a boolean", reason: format!("it is {other:?}") }),
+        }
+    }
+}
+
+/// Nothing: a null, as Kafka's `VoidSerializer` writes, so that records without a key spread
+/// over all partitions. A store takes a null for a deletion: keep `true`, not `()`, for a set.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unit;
+
+impl Codec<()> for Unit {
+    fn encode_into(&self, _value: &(), _out: &mut Vec<u8>) -> Result<(), CodecError> {
+        Ok(())
+    }
+
+    fn is_null(&self, _value: &()) -> bool {
+        true
+    }
+
+    fn decode(&self, _bytes: Bytes) -> Result<(), CodecError> {
+        Ok(())
+    }
+
+    fn decode_null(&self) -> Result<(), CodecError> {
+        Ok(())
+    }
+}
+
+impl Coded for String {
+    type Codec = Utf8;
+}
+
+impl Coded for Bytes {
+    type Codec = RawBytes;
+}
+
+impl Coded for bool {
+    type Codec = Bool;
+}
+
+impl Coded for () {
+    type Codec = Unit;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use super::*;
+
+    fn check<T: Coded + PartialEq + Debug>(value: T, expect: &[u8]) {
+        let codec = T::Codec::default();
+        let bytes = codec.encode(&value).unwrap().unwrap();
+        assert_eq!(bytes, expect);
+        let mut appended = Vec::new();
+        codec.encode_into(&value, &mut appended).unwrap();
+        assert_eq!(appended, expect);
+        assert_eq!(codec.decode(bytes), Ok(value));
+    }
+
+    #[test]
+    fn bytes_are_those_of_java() {
+        check("né".to_owned(), b"n\xc3\xa9");
+        check(String::new(), b"");
+        check(Bytes::from_static(b"\0\xff"), b"\0\xff");
+        check(-2i32, b"\xff\xff\xff\xfe");
+        check(258u32, b"\0\0\x01\x02");
+        check(1i64, b"\0\0\0\0\0\0\0\x01");
+        check(u64::MAX, &[0xff; 8]);
+        check(1.0f32, b"\x3f\x80\0\0");
+        check(-1.0f64, b"\xbf\xf0\0\0\0\0\0\0");
+        check(true, b"\x01");
+    }
+
+    #[test]
+    fn wrong_bytes_are_named() {
+        let error = Codec::<i64>::decode(&BigEndian, Bytes::from_static(b"123")).unwrap_err();
+        assert_eq!(error.to_string(), "not an 8-byte integer: it has 3 bytes");
+        assert!(Utf8.decode(Bytes::from_static(b"\xff")).is_err());
+        assert!(Bool.decode(Bytes::from_static(b"\x02")).is_err());
+        assert_eq!(Utf8.decode_opt(None), Err(CodecError::Null));
+    }
+
+    #[test]
+    fn unit_is_null() {
+        assert_eq!(Unit.encode(&()), Ok(None));
+        assert_eq!(Unit.decode_opt(None), Ok(()));
+    }
+}

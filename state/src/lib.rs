@@ -1,0 +1,60 @@
+//! State stores of Tidemill: what a task remembers between records.
+//!
+//! A [`Store`] keeps rows of bytes. Uncommitted writes stay in an overlay above a [`Backend`]
+//! (memory or `RocksDB`); a commit moves them into the backend in one batch, together with the
+//! changelog offset they correspond to, so that a store always opens at a consistent point.
+//! [`WindowStore`] adds window keys, appending and expiry. [`KeyValueStore`] and
+//! [`WindowedStore`] are the typed handles that processors hold.
+//!
+//! This crate knows bytes, not networks: who writes changelogs reads [`Store::uncommitted`]
+//! before a commit, and feeds [`Store::restore`] after a crash.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use tidemill_state::{MemoryBackend, Row, Store};
+//!
+//! let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+//! store.put(Bytes::from("tide"), Row { timestamp: 7, value: Bytes::from("1") });
+//! store.commit(Some(42))?;
+//! assert_eq!(store.checkpoint()?, Some(42));
+//! # Ok::<(), tidemill_state::StoreError>(())
+//! ```
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+mod error;
+
+mod codec;
+
+mod backend;
+mod memory;
+#[cfg(feature = "rocksdb")]
+mod rocksdb;
+mod row;
+
+mod merge;
+mod overlay;
+mod stats;
+mod store;
+
+mod sequences;
+mod window;
+mod window_key;
+
+mod typed;
+
+mod directory;
+
+pub use backend::{Backend, Batch, Direction, Rows};
+pub use codec::{BigEndian, Bool, Codec, CodecError, Coded, Json, List, Nullable, Pair, RawBytes, Unit, Utf8};
+pub use directory::StateDirectory;
+pub use error::{BoxError, StoreError};
+pub use memory::MemoryBackend;
+#[cfg(feature = "rocksdb")]
+pub use rocksdb::{RocksDbBackend, RocksDbOptions, RocksDbShared};
+pub use row::Row;
+pub use stats::StoreStats;
+pub use store::Store;
+pub use typed::{KeyValueStore, WindowedStore};
+pub use window::WindowStore;
+pub use window_key::WindowKey;

@@ -1,0 +1,116 @@
+//! How `RocksDB` is set up: one memory budget for all stores of the process.
+
+use std::fmt;
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, LogLevel, Options, WriteBufferManager,
+};
+
+use super::{DATA, META};
+
+const MIB: usize = 1024 * 1024;
+
+/// What one store may use.
+#[derive(Debug, Clone)]
+pub struct RocksDbOptions {
+    /// Rows gathered in memory before they become a file. The shared budget may flush earlier.
+    pub write_buffer_bytes: usize,
+    /// Files kept open.
+    pub max_open_files: i32,
+    /// Bytes of a block, the unit of reading and caching.
+    pub block_bytes: usize,
+    /// Bits per key that spare reads of files without the key.
+    pub bloom_bits_per_key: f64,
+    /// Threads of the process that flush and compact, shared by all stores.
+    pub background_jobs: i32,
+}
+
+impl Default for RocksDbOptions {
+    fn default() -> Self {
+        Self {
+            write_buffer_bytes: 32 * MIB,
+            max_open_files: 256,
+            block_bytes: 16 * 1024,
+            bloom_bits_per_key: 10.0,
+            background_jobs: 2,
+        }
+    }
+}
+
+impl RocksDbOptions {
+    pub(super) fn database(&self, shared: &RocksDbShared) -> Options {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_atomic_flush(true);
+        options.set_write_buffer_manager(&shared.write_buffers);
+        options.set_max_open_files(self.max_open_files);
+        options.set_max_background_jobs(self.background_jobs);
+        // A store has one writer.
+        options.set_allow_concurrent_memtable_write(false);
+        options.set_enable_write_thread_adaptive_yield(false);
+        options.set_keep_log_file_num(2);
+        options.set_max_log_file_size(MIB);
+        options.set_log_level(LogLevel::Warn);
+        options
+    }
+
+    pub(super) fn data_family(&self, shared: &RocksDbShared) -> ColumnFamilyDescriptor {
+        let mut options = self.family(shared);
+        options.set_write_buffer_size(self.write_buffer_bytes);
+        options.set_max_write_buffer_number(4);
+        options.set_compression_type(DBCompressionType::Lz4);
+        options.set_target_file_size_base(self.write_buffer_bytes as u64);
+        options.set_max_bytes_for_level_base(4 * self.write_buffer_bytes as u64);
+        ColumnFamilyDescriptor::new(DATA, options)
+    }
+
+    pub(super) fn meta_family(&self, shared: &RocksDbShared) -> ColumnFamilyDescriptor {
+        let mut options = self.family(shared);
+        // Every commit writes a checkpoint here; when full, both families are flushed.
+        options.set_write_buffer_size(4 * MIB);
+        ColumnFamilyDescriptor::new(META, options)
+    }
+
+    fn family(&self, shared: &RocksDbShared) -> Options {
+        let mut table = BlockBasedOptions::default();
+        table.set_block_cache(&shared.cache);
+        table.set_block_size(self.block_bytes);
+        table.set_bloom_filter(self.bloom_bits_per_key, false);
+        // Indexes and filters count against the budget, too.
+        table.set_cache_index_and_filter_blocks(true);
+        table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        let mut options = Options::default();
+        options.set_block_based_table_factory(&table);
+        options
+    }
+}
+
+/// Memory that all stores of the process share. Clones share it, too.
+#[derive(Clone)]
+pub struct RocksDbShared {
+    cache: Cache,
+    write_buffers: WriteBufferManager,
+}
+
+impl RocksDbShared {
+    /// One budget for blocks read and rows not yet flushed; the latter take half of it at most.
+    pub fn new(memory_budget_bytes: usize) -> Self {
+        let cache = Cache::new_lru_cache(memory_budget_bytes);
+        let write_buffers =
+            WriteBufferManager::new_write_buffer_manager_with_cache(memory_budget_bytes / 2, false, cache.clone());
+        Self { cache, write_buffers }
+    }
+}
+
+impl Default for RocksDbShared {
+    fn default() -> Self {
+        Self::new(256 * MIB)
+    }
+}
+
+impl fmt::Debug for RocksDbShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RocksDbShared").field("cached_bytes", &self.cache.get_usage()).finish_non_exhaustive()
+    }
+}

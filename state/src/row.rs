@@ -1,0 +1,12 @@
+//! What a store keeps for a key.
+
+use bytes::Bytes;
+
+/// A value and the event time that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Event time, in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// The encoded value.
+    pub value: Bytes,
+}

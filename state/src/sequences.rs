@@ -1,0 +1,49 @@
+//! The next sequence number of every window that was appended to.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+
+/// Next numbers by start, then key: expiry drops whole starts, and a hit allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Sequences {
+    windows: BTreeMap<i64, HashMap<Bytes, u32>>,
+}
+
+impl Sequences {
+    /// The number of this window's next element, if known.
+    pub(crate) fn get_mut(&mut self, start: i64, key: &[u8]) -> Option<&mut u32> {
+        self.windows.get_mut(&start)?.get_mut(key)
+    }
+
+    pub(crate) fn insert(&mut self, start: i64, key: &[u8], next: u32) {
+        self.windows.entry(start).or_default().insert(Bytes::copy_from_slice(key), next);
+    }
+
+    /// Drops windows with a lower start.
+    pub(crate) fn expire_before(&mut self, start: i64) {
+        while let Some(first) = self.windows.first_entry().filter(|first| *first.key() < start) {
+            first.remove();
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.windows.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiry_drops_lower_starts_only() {
+        let mut sequences = Sequences::default();
+        sequences.insert(10, b"a", 1);
+        sequences.insert(20, b"a", 2);
+        sequences.expire_before(20);
+        assert_eq!(sequences.get_mut(10, b"a"), None);
+        assert_eq!(sequences.get_mut(20, b"a"), Some(&mut 2));
+    }
+}

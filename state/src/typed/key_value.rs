@@ -1,0 +1,166 @@
+//! A typed handle on a store.
+
+use std::cell::RefCell;
+use std::ops::{Bound, RangeInclusive};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{codec_error, encode_key};
+use crate::{Codec, Direction, Row, Store, StoreError};
+
+/// Values by key. Clones are handles on the same store.
+pub struct KeyValueStore<K, V> {
+    store: Rc<RefCell<Store>>,
+    keys: Arc<dyn Codec<K>>,
+    values: Arc<dyn Codec<V>>,
+}
+
+impl<K: 'static, V: 'static> KeyValueStore<K, V> {
+    /// A handle on `store` through two codecs.
+    pub fn new(store: Rc<RefCell<Store>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
+        Self { store, keys, values }
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, key: &K) -> Result<Option<V>, StoreError> {
+        Ok(self.get_with_timestamp(key)?.map(|(value, _)| value))
+    }
+
+    /// The value of `key` and its event time.
+    pub fn get_with_timestamp(&self, key: &K) -> Result<Option<(V, i64)>, StoreError> {
+        let store = self.store.borrow();
+        let Some(row) = store.get(&self.key(&store, key)?)? else {
+            return Ok(None);
+        };
+        Ok(Some((self.value(&store, row.value)?, row.timestamp)))
+    }
+
+    /// Writes a value. A null deletes.
+    pub fn put(&self, key: &K, value: &V, timestamp: i64) -> Result<(), StoreError> {
+        let mut store = self.store.borrow_mut();
+        let key = self.key(&store, key)?;
+        match self.values.encode(value).map_err(|source| codec_error(store.name(), source))? {
+            Some(value) => store.put(key, Row { timestamp, value }),
+            None => store.delete(key),
+        }
+        Ok(())
+    }
+
+    /// Deletes the value of `key`.
+    pub fn delete(&self, key: &K) -> Result<(), StoreError> {
+        let mut store = self.store.borrow_mut();
+        let key = self.key(&store, key)?;
+        store.delete(key);
+        Ok(())
+    }
+
+    /// Writes a value unless the key has one, which it then returns.
+    pub fn put_if_absent(&self, key: &K, value: &V, timestamp: i64) -> Result<Option<V>, StoreError> {
+        let existing = self.get(key)?;
+        if existing.is_none() {
+            self.put(key, value, timestamp)?;
+        }
+        Ok(existing)
+    }
+
+    /// Values between two keys, both included, in the order of the keys' bytes.
+    pub fn range(&self, keys: RangeInclusive<&K>) -> Result<Vec<(K, V)>, StoreError> {
+        let store = self.store.borrow();
+        let (from, to) = keys.into_inner();
+        let (from, to) = (self.key(&store, from)?, self.key(&store, to)?);
+        self.collect(&store, Bound::Included(&from), Bound::Included(&to))
+    }
+
+    /// Values whose keys begin with these bytes.
+    pub fn prefix(&self, prefix: &[u8]) -> Result<Vec<(K, V)>, StoreError> {
+        // What follows all keys with the prefix: its last byte that can grow, grown by one.
+        let grows = prefix.iter().rposition(|byte| *byte != u8::MAX);
+        let after = grows.map(|last| [&prefix[..last], &[prefix[last] + 1]].concat());
+        let to = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.collect(&self.store.borrow(), Bound::Included(prefix), to)
+    }
+
+    /// All values, in the order of the keys' bytes.
+    pub fn all(&self) -> Result<Vec<(K, V)>, StoreError> {
+        self.collect(&self.store.borrow(), Bound::Unbounded, Bound::Unbounded)
+    }
+
+    /// How many values there are, roughly: overwrites may count twice.
+    pub fn approximate_len(&self) -> Result<u64, StoreError> {
+        self.store.borrow().approximate_len()
+    }
+
+    fn collect(&self, store: &Store, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Vec<(K, V)>, StoreError> {
+        let rows = store.scan(from, to, Direction::Forward)?;
+        rows.map(|row| {
+            let (key, row) = row?;
+            let key = self.keys.decode(key).map_err(|source| codec_error(store.name(), source))?;
+            Ok((key, self.value(store, row.value)?))
+        })
+        .collect()
+    }
+
+    fn key(&self, store: &Store, key: &K) -> Result<Bytes, StoreError> {
+        encode_key(store.name(), &*self.keys, key)
+    }
+
+    fn value(&self, store: &Store, bytes: Bytes) -> Result<V, StoreError> {
+        self.values.decode(bytes).map_err(|source| codec_error(store.name(), source))
+    }
+}
+
+impl<K, V> Clone for KeyValueStore<K, V> {
+    fn clone(&self) -> Self {
+        Self { store: Rc::clone(&self.store), keys: Arc::clone(&self.keys), values: Arc::clone(&self.values) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BigEndian, MemoryBackend, Nullable, Utf8};
+
+    fn open() -> KeyValueStore<String, Option<i64>> {
+        let store = Store::new("counts", Box::new(MemoryBackend::new()));
+        KeyValueStore::new(Rc::new(RefCell::new(store)), Arc::new(Utf8), Arc::new(Nullable(BigEndian)))
+    }
+
+    fn key(text: &str) -> String {
+        text.to_owned()
+    }
+
+    #[test]
+    fn values_come_back_with_their_time() {
+        let counts = open();
+        counts.put(&key("a"), &Some(1), 10).unwrap();
+        assert_eq!(counts.clone().get_with_timestamp(&key("a")).unwrap(), Some((Some(1), 10)));
+        counts.put(&key("a"), &None, 11).unwrap();
+        assert_eq!(counts.get(&key("a")).unwrap(), None);
+    }
+
+    #[test]
+    fn the_first_value_stays() {
+        let counts = open();
+        assert_eq!(counts.put_if_absent(&key("a"), &Some(1), 0).unwrap(), None);
+        assert_eq!(counts.put_if_absent(&key("a"), &Some(2), 0).unwrap(), Some(Some(1)));
+        counts.delete(&key("a")).unwrap();
+        assert_eq!(counts.get(&key("a")).unwrap(), None);
+    }
+
+    #[test]
+    fn ranges_and_prefixes() {
+        let counts = open();
+        for (index, name) in ["a", "ab", "b", "c"].into_iter().enumerate() {
+            counts.put(&key(name), &Some(index as i64), 0).unwrap();
+        }
+        let names = |found: Vec<(String, Option<i64>)>| found.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+        assert_eq!(names(counts.range(&key("ab")..=&key("b")).unwrap()), ["ab", "b"]);
+        assert_eq!(names(counts.prefix(b"a").unwrap()), ["a", "ab"]);
+        assert_eq!(names(counts.prefix(b"").unwrap()), ["a", "ab", "b", "c"]);
+        assert!(counts.prefix(b"\xff").unwrap().is_empty());
+        assert_eq!(names(counts.all().unwrap()), ["a", "ab", "b", "c"]);
+        assert_eq!(counts.approximate_len().unwrap(), 4);
+    }
+}

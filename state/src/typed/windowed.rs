@@ -1,0 +1,129 @@
+//! A typed handle on a window store.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{codec_error, encode_key};
+use crate::{Codec, CodecError, Row, StoreError, WindowStore};
+
+/// Values by key and window. Clones are handles on the same store.
+pub struct WindowedStore<K, V> {
+    store: Rc<RefCell<WindowStore>>,
+    keys: Arc<dyn Codec<K>>,
+    values: Arc<dyn Codec<V>>,
+}
+
+impl<K: 'static, V: 'static> WindowedStore<K, V> {
+    /// A handle on `store` through two codecs.
+    pub fn new(store: Rc<RefCell<WindowStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
+        Self { store, keys, values }
+    }
+
+    /// The value of a key's window.
+    pub fn get(&self, key: &K, start: i64) -> Result<Option<V>, StoreError> {
+        let store = self.store.borrow();
+        let row = store.get(start, &self.key(&store, key)?)?;
+        row.map(|row| self.value(&store, row.value)).transpose()
+    }
+
+    /// Writes the value of a key's window. A null deletes.
+    pub fn put(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<(), StoreError> {
+        let mut store = self.store.borrow_mut();
+        let key = self.key(&store, key)?;
+        match self.values.encode(value).map_err(|source| error(&store, source))? {
+            Some(value) => store.put(start, &key, Row { timestamp, value }),
+            None => store.delete(start, &key),
+        }
+        Ok(())
+    }
+
+    /// Deletes the value of a key's window.
+    pub fn delete(&self, key: &K, start: i64) -> Result<(), StoreError> {
+        let mut store = self.store.borrow_mut();
+        let key = self.key(&store, key)?;
+        store.delete(start, &key);
+        Ok(())
+    }
+
+    /// Adds an element to a key's window and returns its sequence. A null is no element.
+    pub fn append(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<u32, StoreError> {
+        let mut store = self.store.borrow_mut();
+        let key = self.key(&store, key)?;
+        let value = self.values.encode(value).and_then(|value| value.ok_or(CodecError::Null));
+        let value = value.map_err(|source| error(&store, source))?;
+        store.append(start, &key, Row { timestamp, value })
+    }
+
+    /// The elements of a key's window, in the order they were appended.
+    pub fn elements(&self, key: &K, start: i64) -> Result<Vec<V>, StoreError> {
+        let store = self.store.borrow();
+        let rows = store.elements(start, &self.key(&store, key)?)?;
+        rows.into_iter().map(|row| self.value(&store, row.value)).collect()
+    }
+
+    /// A key's values in windows that start in `[from_start, to_start)`. Walks every key.
+    pub fn fetch(&self, key: &K, from_start: i64, to_start: i64) -> Result<Vec<(i64, V)>, StoreError> {
+        let store = self.store.borrow();
+        let rows = store.fetch(&self.key(&store, key)?, from_start, to_start)?;
+        rows.into_iter().map(|(start, row)| Ok((start, self.value(&store, row.value)?))).collect()
+    }
+
+    /// All values with their keys and windows, by start, then key.
+    #[expect(clippy::type_complexity, reason = "a key, its window's start, and a value")]
+    pub fn all(&self) -> Result<Vec<((K, i64), V)>, StoreError> {
+        let store = self.store.borrow();
+        let rows = store.scan(0, i64::MAX)?;
+        rows.map(|row| {
+            let (window, row) = row?;
+            let key = self.keys.decode(window.key).map_err(|source| error(&store, source))?;
+            Ok(((key, window.start), self.value(&store, row.value)?))
+        })
+        .collect()
+    }
+
+    fn key(&self, store: &WindowStore, key: &K) -> Result<Bytes, StoreError> {
+        encode_key(store.store().name(), &*self.keys, key)
+    }
+
+    fn value(&self, store: &WindowStore, bytes: Bytes) -> Result<V, StoreError> {
+        self.values.decode(bytes).map_err(|source| error(store, source))
+    }
+}
+
+impl<K, V> Clone for WindowedStore<K, V> {
+    fn clone(&self) -> Self {
+        Self { store: Rc::clone(&self.store), keys: Arc::clone(&self.keys), values: Arc::clone(&self.values) }
+    }
+}
+
+fn error(store: &WindowStore, source: CodecError) -> StoreError {
+    codec_error(store.store().name(), source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BigEndian, MemoryBackend, Store, Utf8};
+
+    #[test]
+    fn windows_by_key_and_start() {
+        let store = Store::new("counts", Box::new(MemoryBackend::new()));
+        let store = Rc::new(RefCell::new(WindowStore::new(store, 1_000).unwrap()));
+        let counts: WindowedStore<String, i64> = WindowedStore::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+        let (a, b) = ("a".to_owned(), "b".to_owned());
+        counts.put(&a, 0, &1, 5).unwrap();
+        counts.put(&b, 0, &2, 6).unwrap();
+        counts.put(&a, 60, &3, 61).unwrap();
+        assert_eq!(counts.get(&a, 60).unwrap(), Some(3));
+        assert_eq!(counts.fetch(&a, 0, 61).unwrap(), [(0, 1), (60, 3)]);
+        assert_eq!(counts.fetch(&a, 0, 60).unwrap(), [(0, 1)]);
+        counts.delete(&a, 0).unwrap();
+        assert_eq!(counts.all().unwrap(), [((b.clone(), 0), 2), ((a.clone(), 60), 3)]);
+        assert_eq!(counts.append(&a, 120, &7, 0).unwrap(), 0);
+        assert_eq!(counts.append(&a, 120, &8, 0).unwrap(), 1);
+        assert_eq!(counts.elements(&a, 120).unwrap(), [7, 8]);
+    }
+}

@@ -1,0 +1,186 @@
+//! Windows over a store: one value per key and window, or a row per collected element.
+
+use std::cell::RefCell;
+use std::ops::Bound;
+
+use bytes::Bytes;
+
+use crate::sequences::Sequences;
+use crate::window_key::{encode_local, put_prefix, start_of, start_prefix};
+use crate::{CodecError, Direction, Row, Store, StoreError, WindowKey};
+
+/// A store of windows, ordered by start, key and sequence.
+///
+/// A window holds one value ([`put`](Self::put)) or collects elements ([`append`](Self::append)),
+/// not both: `append` takes a window it has not seen for empty.
+#[derive(Debug)]
+pub struct WindowStore {
+    store: Store,
+    retention_ms: i64,
+    sequences: Sequences,
+    /// Windows that start later hold nothing but what `sequences` knows.
+    last_start: Option<i64>,
+    /// Where keys of lookups are built.
+    scratch: RefCell<Vec<u8>>,
+}
+
+impl WindowStore {
+    /// Windows over what `store` holds, each kept for `retention_ms` at least.
+    pub fn new(store: Store, retention_ms: i64) -> Result<Self, StoreError> {
+        let last_start = last_start(&store)?;
+        let sequences = Sequences::default();
+        Ok(Self { store, retention_ms, sequences, last_start, scratch: RefCell::default() })
+    }
+
+    /// The value of a key's window.
+    pub fn get(&self, start: i64, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        let mut local = self.scratch.borrow_mut();
+        local.clear();
+        put_prefix(start, key, &mut local);
+        local.extend_from_slice(&0u32.to_be_bytes());
+        self.store.get(&local)
+    }
+
+    /// Writes the value of a key's window.
+    pub fn put(&mut self, start: i64, key: &[u8], row: Row) {
+        self.store.put(encode_local(start, key, 0), row);
+    }
+
+    /// Deletes the value of a key's window.
+    pub fn delete(&mut self, start: i64, key: &[u8]) {
+        self.store.delete(encode_local(start, key, 0));
+    }
+
+    /// Adds an element to a key's window and returns its sequence.
+    pub fn append(&mut self, start: i64, key: &[u8], row: Row) -> Result<u32, StoreError> {
+        let seq = if let Some(next) = self.sequences.get_mut(start, key) {
+            let seq = *next;
+            *next += 1;
+            seq
+        } else {
+            let seq = self.find_next_seq(start, key)?;
+            self.sequences.insert(start, key, seq + 1);
+            seq
+        };
+        self.store.put(encode_local(start, key, seq), row);
+        Ok(seq)
+    }
+
+    /// The elements of a key's window, in the order they were appended.
+    pub fn elements(&self, start: i64, key: &[u8]) -> Result<Vec<Row>, StoreError> {
+        let rows = self.scan_window(start, key, Direction::Forward)?;
+        rows.map(|row| Ok(row?.1)).collect()
+    }
+
+    /// The rows of windows that start in `[from_start, to_start)`, by start, key and sequence.
+    pub fn scan(
+        &self,
+        from_start: i64,
+        to_start: i64,
+    ) -> Result<impl Iterator<Item = Result<(WindowKey, Row), StoreError>> + use<'_>, StoreError> {
+        let (from, to) = (start_prefix(from_start), start_prefix(to_start));
+        let rows = self.store.scan(Bound::Included(&from), Bound::Excluded(&to), Direction::Forward)?;
+        Ok(rows.map(|row| {
+            let (local, row) = row?;
+            Ok((WindowKey::decode_local(local).map_err(|source| self.codec_error(source))?, row))
+        }))
+    }
+
+    /// A key's rows with the starts of their windows. Walks every key: made for queries.
+    pub fn fetch(&self, key: &[u8], from_start: i64, to_start: i64) -> Result<Vec<(i64, Row)>, StoreError> {
+        let of_key = |row: &Result<(WindowKey, Row), _>| row.as_ref().map_or(true, |(window, _)| window.key == key);
+        let rows = self.scan(from_start, to_start)?.filter(of_key);
+        rows.map(|row| row.map(|(window, row)| (window.start, row))).collect()
+    }
+
+    /// Drops windows with a lower start.
+    pub fn expire_before(&mut self, start: i64) {
+        if start > 0 {
+            self.sequences.expire_before(start);
+            self.store.delete_below(Bytes::copy_from_slice(&start_prefix(start)));
+        }
+    }
+
+    /// How long windows are kept, from their start.
+    pub fn retention_ms(&self) -> i64 {
+        self.retention_ms
+    }
+
+    /// The rows below.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The rows below, for metadata, flushes and statistics. Roll back, restore, clear and append
+    /// through the window store, which remembers sequences.
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// [`Store::commit`].
+    pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
+        self.store.commit(checkpoint)
+    }
+
+    /// [`Store::rollback`]; sequences are found again when needed.
+    pub fn rollback(&mut self) {
+        self.store.rollback();
+        self.sequences.clear();
+        // Unknown is safe: every window that was not appended to yet is looked up.
+        self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
+    }
+
+    /// [`Store::restore`] of rows with local keys.
+    pub fn restore(
+        &mut self,
+        rows: Vec<(Bytes, Option<Row>)>,
+        meta: Vec<(String, Bytes)>,
+        next_offset: i64,
+    ) -> Result<(), StoreError> {
+        let restored = rows.iter().filter_map(|(key, _)| start_of(key)).max();
+        self.store.restore(rows, meta, next_offset)?;
+        self.sequences.clear();
+        self.last_start = self.last_start.max(restored);
+        Ok(())
+    }
+
+    /// [`Store::clear`].
+    pub fn clear(&mut self) -> Result<(), StoreError> {
+        self.sequences.clear();
+        self.last_start = None;
+        self.store.clear()
+    }
+
+    fn find_next_seq(&self, start: i64, key: &[u8]) -> Result<u32, StoreError> {
+        if self.last_start.is_none_or(|last| start > last) {
+            return Ok(0);
+        }
+        let Some(last) = self.scan_window(start, key, Direction::Reverse)?.next() else {
+            return Ok(0);
+        };
+        let last = WindowKey::decode_local(last?.0).map_err(|source| self.codec_error(source))?;
+        Ok(last.seq + 1)
+    }
+
+    fn scan_window(
+        &self,
+        start: i64,
+        key: &[u8],
+        direction: Direction,
+    ) -> Result<impl Iterator<Item = Result<(Bytes, Row), StoreError>> + use<'_>, StoreError> {
+        let mut from = Vec::new();
+        put_prefix(start, key, &mut from);
+        let mut to = from.clone();
+        to.extend_from_slice(&u32::MAX.to_be_bytes());
+        self.store.scan(Bound::Included(&from), Bound::Included(&to), direction)
+    }
+
+    fn codec_error(&self, source: CodecError) -> StoreError {
+        StoreError::Codec { store: self.store.name().to_owned(), source }
+    }
+}
+
+fn last_start(store: &Store) -> Result<Option<i64>, StoreError> {
+    let last = store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Reverse)?.next();
+    Ok(last.transpose()?.and_then(|(key, _)| start_of(&key)))
+}

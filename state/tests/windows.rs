@@ -1,0 +1,173 @@
+//! Windows, over every backend.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use bytes::Bytes;
+use common::{bytes, durable_kinds, kinds, row};
+use tidemill_state::{Store, WindowKey, WindowStore};
+
+fn each(test: impl Fn(&mut WindowStore)) {
+    for kind in kinds() {
+        test(&mut windows(kind.store()));
+    }
+}
+
+fn windows(store: Store) -> WindowStore {
+    WindowStore::new(store, 1_000).unwrap()
+}
+
+fn append(store: &mut WindowStore, start: i64, key: &str, values: &[&str]) {
+    for value in values {
+        store.append(start, key.as_bytes(), row(value)).unwrap();
+    }
+}
+
+fn elements(store: &WindowStore, start: i64, key: &str) -> String {
+    let rows = store.elements(start, key.as_bytes()).unwrap();
+    let values = rows.iter().map(|row| str::from_utf8(&row.value).unwrap().to_owned());
+    values.collect::<Vec<_>>().join(" ")
+}
+
+fn listed(store: &WindowStore, from: i64, to: i64) -> Vec<(i64, Bytes, u32)> {
+    let rows = store.scan(from, to).unwrap().map(|row| row.unwrap().0);
+    rows.map(|window| (window.start, window.key, window.seq)).collect()
+}
+
+#[test]
+fn one_value_per_key_and_window() {
+    each(|store| {
+        store.put(0, b"a", row("first"));
+        store.put(10, b"a", row("second"));
+        store.commit(None).unwrap();
+        store.put(0, b"b", row("third"));
+        assert_eq!(store.get(0, b"a").unwrap(), Some(row("first")));
+        assert_eq!(store.get(10, b"a").unwrap(), Some(row("second")));
+        assert_eq!(store.get(10, b"b").unwrap(), None);
+        store.delete(10, b"a");
+        assert_eq!(store.get(10, b"a").unwrap(), None);
+        assert_eq!(store.fetch(b"a", 0, 11).unwrap(), [(0, row("first"))]);
+        assert_eq!(store.retention_ms(), 1_000);
+    });
+}
+
+#[test]
+fn scans_go_by_start_then_key_then_sequence() {
+    each(|store| {
+        for key in ["b", "", "a\0", "a", "a\0b", "ab"] {
+            append(store, 10, key, &["x", "y"]);
+        }
+        store.commit(None).unwrap();
+        append(store, 9, "z", &["x"]);
+        let sorted = ["", "a", "a\0", "a\0b", "ab", "b"];
+        let expect: Vec<_> = sorted.iter().flat_map(|key| [0, 1].map(|seq| (10, bytes(key), seq))).collect();
+        assert_eq!(listed(store, 10, 11), expect);
+        assert_eq!(listed(store, i64::MIN, 10), [(9, bytes("z"), 0)]);
+        assert!(listed(store, 11, 10).is_empty());
+    });
+}
+
+#[test]
+fn elements_keep_their_order_and_their_window() {
+    each(|store| {
+        append(store, 0, "a", &["1", "2"]);
+        append(store, 0, "a\0", &["other key"]);
+        append(store, 10, "a", &["other window"]);
+        store.commit(None).unwrap();
+        append(store, 0, "a", &["3"]);
+        assert_eq!(elements(store, 0, "a"), "1 2 3");
+        assert_eq!(elements(store, 0, "a\0"), "other key");
+        assert_eq!(elements(store, 5, "a"), "");
+    });
+}
+
+#[test]
+fn sequences_go_on_after_rollback() {
+    each(|store| {
+        append(store, 0, "a", &["1", "2"]);
+        store.commit(None).unwrap();
+        append(store, 0, "a", &["lost"]);
+        append(store, 10, "a", &["lost"]);
+        store.rollback();
+        append(store, 0, "a", &["3"]);
+        append(store, 10, "a", &["first"]);
+        assert_eq!(elements(store, 0, "a"), "1 2 3");
+        assert_eq!(elements(store, 10, "a"), "first");
+    });
+}
+
+#[test]
+fn sequences_go_on_after_restore() {
+    each(|store| {
+        let restored = |seq, value| {
+            let key = WindowKey { start: 20, key: bytes("a"), seq };
+            (WindowKey::decode_changelog(key.encode_changelog()).unwrap().encode_local(), Some(row(value)))
+        };
+        append(store, 10, "a", &["1"]);
+        store.commit(None).unwrap();
+        store.restore(vec![restored(0, "x"), restored(1, "y")], vec![], 2).unwrap();
+        append(store, 20, "a", &["z"]);
+        append(store, 10, "a", &["2"]);
+        assert_eq!(elements(store, 20, "a"), "x y z");
+        assert_eq!(elements(store, 10, "a"), "1 2");
+    });
+}
+
+#[test]
+fn sequences_go_on_after_opening() {
+    for kind in durable_kinds() {
+        let mut store = windows(kind.store());
+        append(&mut store, 0, "a", &["1", "2"]);
+        append(&mut store, 0, "b", &["other"]);
+        store.commit(None).unwrap();
+        drop(store);
+        let mut store = windows(kind.store());
+        append(&mut store, 0, "a", &["3"]);
+        append(&mut store, 0, "c", &["new"]);
+        assert_eq!(elements(&store, 0, "a"), "1 2 3");
+        assert_eq!(elements(&store, 0, "c"), "new");
+    }
+}
+
+#[test]
+fn expired_windows_are_gone_and_start_anew() {
+    each(|store| {
+        append(store, 0, "a", &["1"]);
+        append(store, 10, "a", &["2"]);
+        store.commit(None).unwrap();
+        append(store, 5, "a", &["never written"]);
+        store.expire_before(10);
+        assert_eq!(listed(store, 0, i64::MAX), [(10, bytes("a"), 0)]);
+        assert_eq!(store.store().uncommitted().count(), 0);
+        store.commit(None).unwrap();
+        append(store, 0, "a", &["late"]);
+        append(store, 10, "a", &["3"]);
+        assert_eq!(elements(store, 0, "a"), "late");
+        assert_eq!(elements(store, 10, "a"), "2 3");
+    });
+}
+
+#[test]
+fn rolled_back_expiry_brings_windows_back() {
+    each(|store| {
+        append(store, 0, "a", &["1"]);
+        store.commit(None).unwrap();
+        store.expire_before(10);
+        store.rollback();
+        append(store, 0, "a", &["2"]);
+        assert_eq!(elements(store, 0, "a"), "1 2");
+    });
+}
+
+#[test]
+fn cleared_windows_start_anew() {
+    each(|store| {
+        append(store, 0, "a", &["1"]);
+        store.commit(Some(1)).unwrap();
+        store.clear().unwrap();
+        append(store, 0, "a", &["2"]);
+        assert_eq!(elements(store, 0, "a"), "2");
+        assert_eq!(store.store().checkpoint().unwrap(), None);
+    });
+}

@@ -1,0 +1,166 @@
+//! Opens sources, gives names, and turns what was written into a topology.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use tidemill_state::{Codec, Nullable};
+
+use super::{Consumed, KStream, KTable, Materialized};
+use crate::{
+    error::TopologyError,
+    graph::{BuildNode, Edge, Graph, MAIN_PORT, NodeId, NodeKind, StoreKind, StoreName, StoreSpec, Topology},
+    operators::{Source, TableSource},
+    record::Data,
+};
+
+/// Where a topology begins. Streams taken from it share one graph.
+///
+/// ```
+/// use tidemill_topology::StreamsBuilder;
+///
+/// let builder = StreamsBuilder::new();
+/// builder
+///     .stream::<String, String>("lines")
+///     .flat_map_values(|line| line.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>())
+///     .select_key(|_, word| word.clone())
+///     .repartition("by-word")
+///     .group_by_key()
+///     .count("word-counts")
+///     .to_stream()
+///     .to("counts");
+/// let topology = builder.build()?;
+/// # Ok::<(), tidemill_topology::TopologyError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct StreamsBuilder {
+    pub(super) graph: SharedGraph,
+}
+
+/// The graph, shared by the builder and all its streams.
+pub(super) type SharedGraph = Rc<RefCell<Graph>>;
+
+impl StreamsBuilder {
+    /// An empty topology.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a topic as a stream.
+    pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Consumed<K, V>>) -> KStream<K, V> {
+        let Consumed { topic, key, value, extractor } = topic.into();
+        let kind = NodeKind::Source(topic.as_str().into());
+        let id = add_source(&self.graph, Some(&topic), kind, key, value, extractor);
+        KStream::new(self.graph.clone(), id)
+    }
+
+    /// Reads a topic as a table: the last value of each key, kept in the store that `materialized` names.
+    /// A record with a null value deletes its key.
+    pub fn table<K: Data, V: Data>(
+        &self,
+        topic: impl Into<String>,
+        materialized: impl Into<Materialized<K, V>>,
+    ) -> KTable<K, V> {
+        let topic = topic.into();
+        let materialized = materialized.into();
+        let (key, value) = (materialized.key.clone(), materialized.value.clone());
+        let kind = NodeKind::Source(topic.as_str().into());
+        let nullable: Arc<dyn Codec<Option<V>>> = Arc::new(Nullable(Shared(value.clone())));
+        let source = add_source(&self.graph, Some(&topic), kind, key.clone(), nullable, None);
+        let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
+        let name = store.clone();
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let store = assembly.key_value_store(&name);
+            let next = assembly.next(id, MAIN_PORT)?;
+            let (key, value) = (key.clone(), value.clone());
+            assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(TableSource { store, key, value, next })));
+            Ok(())
+        });
+        let id = add_operator(&self.graph, Some(&store), "table", &[source], vec![store.clone()], build);
+        KTable::new(self.graph.clone(), id, store.clone(), materialized.key, materialized.value)
+    }
+
+    /// Declares a store for processors of one's own, which name it when they are attached.
+    pub fn add_key_value_store<K, V>(&self, materialized: impl Into<Materialized<K, V>>) -> StoreName {
+        add_store(&self.graph, &materialized.into(), StoreKind::KeyValue)
+    }
+
+    /// Declares a window store for processors of one's own; `retention` is how long windows are kept in stream time.
+    pub fn add_window_store<K, V>(
+        &self,
+        materialized: impl Into<Materialized<K, V>>,
+        retention: std::time::Duration,
+    ) -> StoreName {
+        let retention_ms = retention.as_millis() as i64;
+        add_store(&self.graph, &materialized.into(), StoreKind::Window { retention_ms })
+    }
+
+    /// Checks everything that was written.
+    ///
+    /// # Errors
+    /// With all problems together.
+    pub fn build(&self) -> Result<Topology, TopologyError> {
+        let graph = self.graph.borrow();
+        TopologyError::check(graph.validate())?;
+        Ok(Topology { graph: Arc::new(graph.clone()) })
+    }
+}
+
+/// A shared codec as a codec.
+pub(super) struct Shared<T>(pub(super) Arc<dyn Codec<T>>);
+
+impl<T: 'static> Codec<T> for Shared<T> {
+    fn encode_into(&self, value: &T, out: &mut Vec<u8>) -> Result<(), tidemill_state::CodecError> {
+        self.0.encode_into(value, out)
+    }
+
+    fn encode(&self, value: &T) -> Result<Option<bytes::Bytes>, tidemill_state::CodecError> {
+        self.0.encode(value)
+    }
+
+    fn decode(&self, bytes: bytes::Bytes) -> Result<T, tidemill_state::CodecError> {
+        self.0.decode(bytes)
+    }
+
+    fn decode_null(&self) -> Result<T, tidemill_state::CodecError> {
+        self.0.decode_null()
+    }
+
+    fn partition_bytes<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {
+        self.0.partition_bytes(encoded)
+    }
+}
+
+pub(super) fn add_source<K: Data, V: Data>(
+    graph: &SharedGraph,
+    name: Option<&str>,
+    kind: NodeKind,
+    key: Arc<dyn Codec<K>>,
+    value: Arc<dyn Codec<V>>,
+    extractor: Option<crate::operators::TimestampExtractor<K, V>>,
+) -> NodeId {
+    let build: BuildNode = Arc::new(move |assembly, id| {
+        let next = Rc::new(assembly.next::<K, V>(id, MAIN_PORT)?);
+        let source = Source::new(key.clone(), value.clone(), extractor.clone(), next);
+        assembly.sources.insert(id, Box::new(source));
+        Ok(())
+    });
+    graph.borrow_mut().add(name, kind, Vec::new(), Vec::new(), build)
+}
+
+pub(super) fn add_operator(
+    graph: &SharedGraph,
+    name: Option<&str>,
+    label: &'static str,
+    parents: &[NodeId],
+    stores: Vec<StoreName>,
+    build: BuildNode,
+) -> NodeId {
+    let parents = parents.iter().map(|from| Edge { from: *from, port: MAIN_PORT }).collect();
+    graph.borrow_mut().add(name, NodeKind::Operator(label), parents, stores, build)
+}
+
+pub(super) fn add_store<K, V>(graph: &SharedGraph, materialized: &Materialized<K, V>, kind: StoreKind) -> StoreName {
+    let name: StoreName = materialized.name.as_str().into();
+    let Materialized { persistent, logged, .. } = *materialized;
+    graph.borrow_mut().add_store(StoreSpec { name: name.clone(), kind, persistent, logged });
+    name
+}

@@ -1,0 +1,221 @@
+//! Several streams in one aggregate, and two streams collected into common windows.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use super::{
+    EmitStrategy, KGroupedStream, KStream, KTable, Materialized, TimeWindowedKStream, TimeWindows, Windowed,
+    builder::add_operator, window_rows::WindowRows,
+};
+use crate::{
+    graph::{BuildNode, Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind},
+    operators::{Cogroup, LeftInput, RightInput, WindowAggregate, WindowInput},
+    record::Data,
+};
+
+/// Both sides of a common window, each in the order its records came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cogrouped<L, R> {
+    /// Elements of the left stream; empty if it was silent.
+    pub left: Vec<L>,
+    /// Elements of the right stream; empty if it was silent.
+    pub right: Vec<R>,
+}
+
+/// Which windows of two streams are emitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinKind {
+    /// Those in which both sides had something.
+    Inner,
+    /// Those in which the left side had something.
+    Left,
+    /// Those in which either side had something.
+    Outer,
+}
+
+impl JoinKind {
+    pub(crate) const fn emits(self, left: bool, right: bool) -> bool {
+        match self {
+            Self::Inner => left && right,
+            Self::Left => left,
+            Self::Outer => left || right,
+        }
+    }
+}
+
+/// Two streams about to be collected into common windows.
+pub struct CogroupedWindows<K, L, R> {
+    left: TimeWindowedKStream<K, L>,
+    right: TimeWindowedKStream<K, R>,
+}
+
+impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
+    pub(super) fn new(left: TimeWindowedKStream<K, L>, right: TimeWindowedKStream<K, R>) -> Self {
+        if left.windows != right.windows {
+            left.stream.graph.borrow_mut().problems.push(format!(
+                "two streams are cogrouped by different windows, {:?} and {:?}: give both the same",
+                left.windows, right.windows
+            ));
+        }
+        Self { left, right }
+    }
+
+    /// Collects both sides; a window is emitted, when it closes, if either side had something: a silent microphone
+    /// does not hide the chat, nor a silent chat the speech.
+    ///
+    /// The stores are named after `left` and `right`.
+    pub fn collect(
+        self,
+        left: impl Into<Materialized<K, L>>,
+        right: impl Into<Materialized<K, R>>,
+    ) -> KStream<Windowed<K>, Cogrouped<L, R>> {
+        self.collect_as(JoinKind::Outer, left, right)
+    }
+
+    /// Collects both sides; a window is emitted, when it closes, as the kind of join says.
+    pub fn collect_as(
+        self,
+        kind: JoinKind,
+        left: impl Into<Materialized<K, L>>,
+        right: impl Into<Materialized<K, R>>,
+    ) -> KStream<Windowed<K>, Cogrouped<L, R>> {
+        let Self { left: left_side, right: right_side } = self;
+        let graph = left_side.stream.graph.clone();
+        let windows = left_side.windows;
+        let left = WindowRows::new(&graph, windows, left.into());
+        let right = WindowRows::new(&graph, windows, right.into());
+        let emit = left_side.emit.or_on_close().earlier_idle(right_side.emit);
+        let stores = vec![left.store.clone(), right.store.clone()];
+        let (left_name, right_name) = (left.store.clone(), right.store.clone());
+
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let (clock, next) = (left.clock(assembly, windows, emit)?, assembly.next(id, MAIN_PORT)?);
+            let (left, right) = (left.elements(assembly), right.elements(assembly));
+            let core = Rc::new(RefCell::new(Cogroup { clock, kind, left, right, next }));
+            assembly.lifecycle(id, core.clone());
+            assembly.share(id, core);
+            Ok(())
+        });
+        let core = add_operator(&graph, None, "cogroup", &[], stores, build);
+
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let core = assembly.shared::<Cogroup<K, L, R>>(core)?;
+            let late = assembly.next(id, LATE_PORT)?;
+            assembly.input::<K, L>(id, Rc::new(RefCell::new(LeftInput { core, late })));
+            Ok(())
+        });
+        let left_input = left_side.attach("cogroup-left", &left_name, vec![left_name.clone()], build);
+
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let core = assembly.shared::<Cogroup<K, L, R>>(core)?;
+            let late = assembly.next(id, LATE_PORT)?;
+            assembly.input::<K, R>(id, Rc::new(RefCell::new(RightInput { core, late })));
+            Ok(())
+        });
+        let right_input = right_side.attach("cogroup-right", &right_name, vec![right_name.clone()], build);
+
+        join_inputs(&graph, core, &[left_input, right_input]);
+        KStream::new(graph, core)
+    }
+}
+
+/// Draws the edges from the inputs to the node that emits, and asks for equal partition counts.
+fn join_inputs(graph: &super::builder::SharedGraph, core: NodeId, inputs: &[NodeId]) {
+    let mut graph = graph.borrow_mut();
+    let edges = inputs.iter().map(|from| Edge { from: *from, port: SHARED_PORT });
+    graph.nodes[core.index()].parents.extend(edges);
+    let name = graph.node(core).name.clone();
+    graph.copartitioned.push((name, inputs.to_vec()));
+}
+
+/// Edges that carry no records: the nodes share an operator.
+const SHARED_PORT: u8 = u8::MAX;
+
+/// Adds an input's node, given the node of the core and a name.
+type AddInput = Box<dyn FnOnce(NodeId, &str) -> NodeId>;
+
+/// Streams of different values that feed one aggregate (KIP-150).
+pub struct CogroupedKStream<K, A> {
+    graph: super::builder::SharedGraph,
+    inputs: Vec<AddInput>,
+    types: std::marker::PhantomData<fn(K, A)>,
+}
+
+impl<K: Data, A: Data> CogroupedKStream<K, A> {
+    pub(super) fn new<V: Data>(
+        grouped: &KGroupedStream<K, V>,
+        aggregator: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
+    ) -> Self {
+        Self { graph: grouped.stream.graph.clone(), inputs: Vec::new(), types: std::marker::PhantomData }
+            .cogroup(grouped, aggregator)
+    }
+
+    /// Adds a stream, with how its values enter the aggregate.
+    pub fn cogroup<V: Data>(
+        mut self,
+        grouped: &KGroupedStream<K, V>,
+        aggregator: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
+    ) -> Self {
+        let (stream, aggregator) = (grouped.stream.clone(), Arc::new(aggregator));
+        self.inputs.push(Box::new(move |core, name| {
+            let build: BuildNode = Arc::new(move |assembly, id| {
+                let core = assembly.shared::<WindowAggregate<K, A>>(core)?;
+                let (late, aggregator) = (assembly.next(id, LATE_PORT)?, aggregator.clone());
+                let fold = Arc::new(move |key: &K, value: V, slot: &mut Option<A>| {
+                    if let Some(aggregate) = slot {
+                        aggregator(key, value, aggregate);
+                    }
+                });
+                assembly.input::<K, V>(id, Rc::new(RefCell::new(WindowInput { core, fold, late })));
+                Ok(())
+            });
+            let node = add_operator(&stream.graph, Some(name), "cogroup-input", &[stream.node], Vec::new(), build);
+            stream.require_partitioned_by_key(node);
+            node
+        }));
+        self
+    }
+
+    /// Divides the groups by time.
+    pub fn windowed_by(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream<K, A> {
+        self.graph.borrow_mut().problems.extend(windows.problems());
+        TimeWindowedCogroupedKStream { cogrouped: self, windows, emit: EmitStrategy::default() }
+    }
+}
+
+/// Streams of different values that feed one aggregate a window.
+pub struct TimeWindowedCogroupedKStream<K, A> {
+    cogrouped: CogroupedKStream<K, A>,
+    windows: TimeWindows,
+    emit: EmitStrategy,
+}
+
+impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
+    /// Chooses when results are emitted.
+    pub fn emit(self, emit: EmitStrategy) -> Self {
+        Self { emit, ..self }
+    }
+
+    /// Folds the streams' values into an aggregate that starts with `initializer`.
+    pub fn aggregate(
+        self,
+        materialized: impl Into<Materialized<K, A>>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+    ) -> KTable<Windowed<K>, A> {
+        let Self { cogrouped: CogroupedKStream { graph, inputs, .. }, windows, emit } = self;
+        let rows = WindowRows::new(&graph, windows, materialized.into());
+        let (node_rows, initializer) = (rows.clone(), Arc::new(initializer));
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let core = node_rows.aggregate(assembly, id, windows, emit)?;
+            core.borrow_mut().start_with(initializer.clone());
+            assembly.share(id, core);
+            Ok(())
+        });
+        let store = rows.store.clone();
+        let kind = NodeKind::Operator("windowed-cogroup");
+        let core = graph.borrow_mut().add(Some(&store), kind, Vec::new(), vec![store.clone()], build);
+        let nodes: Vec<_> =
+            inputs.into_iter().zip(1..).map(|(add, number)| add(core, &format!("{store}-input-{number}"))).collect();
+        join_inputs(&graph, core, &nodes);
+        rows.table(graph, core)
+    }
+}

@@ -1,0 +1,66 @@
+//! Splits a stream into branches.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use super::{KStream, builder::add_operator};
+use crate::{
+    graph::{BuildNode, Edge, MAIN_PORT, NodeKind, Port},
+    operators::{Branch, Merge},
+    record::Data,
+};
+
+type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
+
+/// Branches while they are declared, in the order they are tried.
+pub struct SplitStream<K, V> {
+    stream: KStream<K, V>,
+    predicates: Vec<Predicate<K, V>>,
+}
+
+impl<K: Data, V: Data> SplitStream<K, V> {
+    pub(super) fn new(stream: KStream<K, V>) -> Self {
+        Self { stream, predicates: Vec::new() }
+    }
+
+    /// Adds a branch for records that no earlier branch took and that `predicate` holds for.
+    pub fn branch(mut self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
+        self.predicates.push(Arc::new(predicate));
+        self
+    }
+
+    /// The branches in order; records that none of them takes are dropped.
+    pub fn no_default(self) -> Vec<KStream<K, V>> {
+        let Self { stream, predicates } = self;
+        let count = predicates.len();
+        if count > usize::from(Port::MAX) {
+            let problem = format!("a split has {count} branches; at most {} fit: split in steps", Port::MAX);
+            stream.graph.borrow_mut().problems.push(problem);
+        }
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let branches =
+                predicates.iter().zip(0..).map(|(predicate, port)| Ok((predicate.clone(), assembly.next(id, port)?)));
+            let branches = branches.collect::<Result<_, crate::error::TaskError>>()?;
+            assembly.input::<K, V>(id, Rc::new(RefCell::new(Branch { branches })));
+            Ok(())
+        });
+        let node = add_operator(&stream.graph, None, "split", &[stream.node], Vec::new(), build);
+        (0..count as Port)
+            .map(|port| {
+                let build: BuildNode = Arc::new(move |assembly, id| {
+                    let operator = Merge { next: assembly.next(id, MAIN_PORT)? };
+                    assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+                    Ok(())
+                });
+                let parents = vec![Edge { from: node, port }];
+                let branch =
+                    stream.graph.borrow_mut().add(None, NodeKind::Operator("branch"), parents, Vec::new(), build);
+                KStream { rekeyed_by: stream.rekeyed_by.clone(), ..KStream::new(stream.graph.clone(), branch) }
+            })
+            .collect()
+    }
+
+    /// The branches in order, and last a branch of all other records.
+    pub fn default_branch(self) -> Vec<KStream<K, V>> {
+        self.branch(|_, _| true).no_default()
+    }
+}

@@ -1,0 +1,119 @@
+//! What can go wrong, by who must act.
+
+use std::fmt;
+
+use thiserror::Error;
+use tidemill_state::{BoxError, StoreError};
+
+use crate::{
+    graph::{NodeName, StoreName},
+    plan::TaskId,
+    transport::{Offset, TopicPartition, TransportError},
+};
+
+/// Everything that is wrong with a topology, its configuration or its topics, together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopologyError {
+    problems: Vec<String>,
+}
+
+impl TopologyError {
+    pub(crate) fn check(problems: Vec<String>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
+    }
+
+    /// One sentence a problem, each saying what to do.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for TopologyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the application cannot start; {} problem(s):", self.problems.len())?;
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  - {problem}"))
+    }
+}
+
+impl std::error::Error for TopologyError {}
+
+/// Which record a task was working on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// Its topic and partition.
+    pub partition: TopicPartition,
+    /// Its offset.
+    pub offset: Offset,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "topic '{}', partition {}, offset {}", self.partition.topic, self.partition.partition, self.offset)
+    }
+}
+
+/// An error of a task or of its thread. The runtime matches the variants in one place.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// Set the store aside and rebuild it from its changelog.
+    #[error("task {task}: store '{store}' is corrupted")]
+    Corrupted {
+        /// The task.
+        task: TaskId,
+        /// The store.
+        store: StoreName,
+        /// What the store said.
+        source: StoreError,
+    },
+    /// A newer owner exists: drop every task and rejoin.
+    #[error("another instance took over the tasks of this thread")]
+    Fenced,
+    /// Abort the transaction, then process again from the last commit.
+    #[error("the transaction was aborted")]
+    Aborted {
+        /// What the transport said.
+        source: TransportError,
+    },
+    /// The task cannot get past a record: stop it, or the instance, as configured.
+    #[error("task {task}, operator '{node}', {}", position_text(position.as_ref()))]
+    Failed {
+        /// The task.
+        task: TaskId,
+        /// The operator that failed.
+        node: NodeName,
+        /// The record, unless the operator failed between records.
+        position: Option<Position>,
+        /// The panic's message, or the error returned.
+        source: BoxError,
+    },
+    /// The task's state cannot be used: stop the thread.
+    #[error("task {task}: its state cannot be used")]
+    State {
+        /// The task.
+        task: TaskId,
+        /// What the store said.
+        source: StoreError,
+    },
+    /// The log cannot be used: stop the thread.
+    #[error("the log cannot be used")]
+    Transport(#[from] TransportError),
+}
+
+fn position_text(position: Option<&Position>) -> String {
+    position.map_or_else(|| "between records".to_owned(), ToString::to_string)
+}
+
+impl TaskError {
+    /// The error and its causes in one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

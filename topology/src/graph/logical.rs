@@ -1,0 +1,208 @@
+//! The graph that the DSL writes: a plain value, but for the closures that build a task's operators.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use crate::{error::TaskError, operators::Assembly, transport::Topic};
+
+/// A node's place in its topology.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A node's name, unique in its topology.
+pub type NodeName = Arc<str>;
+
+/// A store's name, unique in its topology.
+pub type StoreName = Arc<str>;
+
+/// Which of a node's outputs an edge leaves from.
+pub(crate) type Port = u8;
+
+/// Results.
+pub(crate) const MAIN_PORT: Port = 0;
+
+/// Records that came after their window had closed.
+pub(crate) const LATE_PORT: Port = 1;
+
+/// Builds a node's operator for one task; its children are built already.
+pub(crate) type BuildNode = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Result<(), TaskError> + Send + Sync>;
+
+/// A topic as written: the user's, or one that the plan names after the application.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TopicRef {
+    External(Topic),
+    Repartition(Arc<str>),
+}
+
+/// What a node does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeKind {
+    /// Reads a topic.
+    Source(Topic),
+    /// Writes a topic.
+    Sink(Topic),
+    /// Writes the repartition topic of that name; its records are partitioned anew.
+    RepartitionSink {
+        /// The name given, without application and suffix.
+        name: Arc<str>,
+        /// How many partitions, if the user said so.
+        partitions: Option<i32>,
+    },
+    /// Reads the repartition topic of that name.
+    RepartitionSource(Arc<str>),
+    /// Anything between: what it is called in descriptions.
+    Operator(&'static str),
+}
+
+/// Where a node's input comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    /// The node.
+    pub from: NodeId,
+    pub(crate) port: Port,
+}
+
+/// One step of a topology.
+#[derive(Clone)]
+pub struct Node {
+    /// Its place.
+    pub id: NodeId,
+    /// Its name.
+    pub name: NodeName,
+    /// What it does.
+    pub kind: NodeKind,
+    /// What feeds it.
+    pub parents: Vec<Edge>,
+    /// The stores that it reads or writes.
+    pub stores: Vec<StoreName>,
+    pub(crate) build: BuildNode,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// A value for each key.
+    KeyValue,
+    /// Values for each key and window.
+    Window {
+        /// Rows whose window started longer ago than this, in stream time, are dropped.
+        retention_ms: i64,
+    },
+}
+
+/// A store as its topology declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSpec {
+    /// Its name.
+    pub name: StoreName,
+    /// What it holds.
+    pub kind: StoreKind,
+    /// On disk (RocksDB), or in memory.
+    pub persistent: bool,
+    /// Whether a changelog topic makes it survive the loss of its machine.
+    pub logged: bool,
+}
+
+/// A validated topology: what [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns.
+#[derive(Debug, Clone)]
+pub struct Topology {
+    pub(crate) graph: Arc<Graph>,
+}
+
+impl Topology {
+    /// Its nodes, parents before children.
+    pub fn nodes(&self) -> &[Node] {
+        &self.graph.nodes
+    }
+
+    /// Its stores by name.
+    pub fn stores(&self) -> impl Iterator<Item = &StoreSpec> {
+        self.graph.stores.values()
+    }
+}
+
+/// The graph while it grows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) stores: BTreeMap<StoreName, StoreSpec>,
+    /// Nodes whose input topics must have equal partition counts, with the operator that needs it.
+    pub(crate) copartitioned: Vec<(NodeName, Vec<NodeId>)>,
+    /// What the DSL noticed on the way; reported together with everything else.
+    pub(crate) problems: Vec<String>,
+}
+
+impl Graph {
+    /// Adds a node; `name` `None` numbers it after its kind, which is fine for what has no state.
+    pub(crate) fn add(
+        &mut self,
+        name: Option<&str>,
+        kind: NodeKind,
+        parents: Vec<Edge>,
+        stores: Vec<StoreName>,
+        build: BuildNode,
+    ) -> NodeId {
+        let id = NodeId(self.nodes.len() as u32);
+        let name = name.map_or_else(|| format!("{}-{}", kind.label(), id.0).into(), Into::into);
+        self.nodes.push(Node { id, name, kind, parents, stores, build });
+        id
+    }
+
+    pub(crate) fn add_store(&mut self, spec: StoreSpec) {
+        let name = spec.name.clone();
+        if self.stores.insert(name.clone(), spec).is_some() {
+            self.problems.push(format!("two stores are named '{name}': give each its own name"));
+        }
+    }
+
+    /// Nodes fed by a node's port, in the order they were declared.
+    pub(crate) fn children(&self, id: NodeId, port: Port) -> impl Iterator<Item = NodeId> + '_ {
+        self.nodes
+            .iter()
+            .filter(move |node| node.parents.iter().any(|edge| edge.from == id && edge.port == port))
+            .map(|node| node.id)
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+}
+
+impl NodeKind {
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Source(_) => "source",
+            Self::Sink(_) => "sink",
+            Self::RepartitionSink { .. } => "repartition-sink",
+            Self::RepartitionSource(_) => "repartition-source",
+            Self::Operator(label) => label,
+        }
+    }
+
+    pub(crate) fn reads(&self) -> Option<TopicRef> {
+        match self {
+            Self::Source(topic) => Some(TopicRef::External(topic.clone())),
+            Self::RepartitionSource(name) => Some(TopicRef::Repartition(name.clone())),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn writes(&self) -> Option<TopicRef> {
+        match self {
+            Self::Sink(topic) => Some(TopicRef::External(topic.clone())),
+            Self::RepartitionSink { name, .. } => Some(TopicRef::Repartition(name.clone())),
+            _ => None,
+        }
+    }
+}

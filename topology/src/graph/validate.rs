@@ -1,0 +1,108 @@
+//! Every rule that a topology must keep, checked together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    NodeKind,
+    logical::{Graph, TopicRef},
+};
+
+impl Graph {
+    /// All that is wrong, one sentence each.
+    pub(crate) fn validate(&self) -> Vec<String> {
+        let mut problems = self.problems.clone();
+        self.check_sources(&mut problems);
+        self.check_names(&mut problems);
+        self.check_stores(&mut problems);
+        self.check_late_records(&mut problems);
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+
+    fn check_sources(&self, problems: &mut Vec<String>) {
+        let mut read = BTreeSet::new();
+        for node in &self.nodes {
+            if let Some(topic) = node.kind.reads()
+                && !read.insert(topic.clone())
+            {
+                problems.push(match topic {
+                    TopicRef::External(topic) => {
+                        format!("topic '{topic}' is read twice: read it once and use the stream twice")
+                    }
+                    TopicRef::Repartition(name) => format!("two repartition topics are named '{name}'"),
+                });
+            }
+        }
+        if read.is_empty() {
+            problems.push("the topology reads no topic: begin with StreamsBuilder::stream or table".into());
+        }
+    }
+
+    fn check_names(&self, problems: &mut Vec<String>) {
+        let mut seen = BTreeMap::<_, u32>::new();
+        for node in &self.nodes {
+            *seen.entry(&node.name).or_default() += 1;
+        }
+        for (name, _) in seen.into_iter().filter(|(_, count)| *count > 1) {
+            problems.push(format!("two steps are named '{name}': names must be unique"));
+        }
+        let topics = self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Source(topic) | NodeKind::Sink(topic) => Some(("topic", &**topic)),
+            NodeKind::RepartitionSink { name, .. } => Some(("repartition topic", &**name)),
+            _ => None,
+        });
+        for (what, name) in topics.chain(self.stores.keys().map(|name| ("store", &**name))) {
+            if let Some(problem) = problem_with_name(what, name) {
+                problems.push(problem);
+            }
+        }
+        for node in &self.nodes {
+            if let NodeKind::RepartitionSink { name, partitions: Some(partitions) } = &node.kind
+                && *partitions < 1
+            {
+                problems.push(format!("repartition topic '{name}' must have at least one partition"));
+            }
+        }
+    }
+
+    fn check_stores(&self, problems: &mut Vec<String>) {
+        let used: BTreeSet<_> = self.nodes.iter().flat_map(|node| &node.stores).collect();
+        for node in &self.nodes {
+            for store in node.stores.iter().filter(|store| !self.stores.contains_key(*store)) {
+                problems.push(format!(
+                    "'{}' asks for store '{store}', which does not exist: add it to the builder",
+                    node.name
+                ));
+            }
+        }
+        for store in self.stores.keys().filter(|store| !used.contains(store)) {
+            problems.push(format!("store '{store}' is used by no processor: name it in KStream::process"));
+        }
+    }
+
+    fn check_late_records(&self, problems: &mut Vec<String>) {
+        for node in &self.nodes {
+            if node.parents.is_empty() && node.kind == NodeKind::Operator("late-records") {
+                problems.push(format!(
+                    "'{}' belongs to a windowed stream that was never counted, reduced, aggregated or collected",
+                    node.name
+                ));
+            }
+        }
+    }
+}
+
+/// Topic and store names become folders and topics: Kafka's rules for topics serve for both.
+pub(crate) fn problem_with_name(what: &str, name: &str) -> Option<String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name == "." || name == ".." {
+        Some(format!("a {what} has the name '{name}', which is not allowed"))
+    } else if name.len() > 200 {
+        Some(format!("the {what} name '{name}' is longer than 200 characters"))
+    } else if !name.chars().all(legal) {
+        Some(format!("the {what} name '{name}' may hold only ASCII letters, digits, '.', '_' and '-'"))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,134 @@
+//! Builds a task's operators from the graph. Here, once per task, types are put together and erased.
+
+use std::{any::Any, cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use tidemill_state::{Store, WindowStore};
+
+use super::{
+    Next, Receive,
+    link::{Lifecycle, Link},
+    source::SourceQueue,
+};
+use crate::{
+    error::TaskError,
+    graph::{NodeId, Port, StoreName, TopicRef},
+    plan::{Plan, TaskId},
+    record::Data,
+    transport::{Topic, TopicPartition},
+};
+
+/// A task's store; operators and queries share it.
+#[derive(Clone)]
+pub(crate) enum StoreHandle {
+    KeyValue(Rc<RefCell<Store>>),
+    Window(Rc<RefCell<WindowStore>>),
+}
+
+/// A task's operators while they are put together.
+pub(crate) struct Assembly<'a> {
+    plan: &'a Plan,
+    pub(crate) task: TaskId,
+    pub(crate) wall_ms: i64,
+    stores: &'a BTreeMap<StoreName, StoreHandle>,
+    /// `Rc<RefCell<dyn Receive<K, V>>>` of each node built, boxed as `Any`.
+    inputs: BTreeMap<NodeId, Box<dyn Any>>,
+    pub(crate) sources: BTreeMap<NodeId, Box<dyn SourceQueue>>,
+    pub(crate) lifecycles: BTreeMap<NodeId, Rc<RefCell<dyn Lifecycle>>>,
+}
+
+impl<'a> Assembly<'a> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        task: TaskId,
+        stores: &'a BTreeMap<StoreName, StoreHandle>,
+        wall_ms: i64,
+    ) -> Self {
+        Self {
+            plan,
+            task,
+            wall_ms,
+            stores,
+            inputs: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            lifecycles: BTreeMap::new(),
+        }
+    }
+
+    /// Builds a node after its children, unless it is built already.
+    pub(crate) fn build(&mut self, id: NodeId) -> Result<(), TaskError> {
+        if self.inputs.contains_key(&id) || self.sources.contains_key(&id) {
+            return Ok(());
+        }
+        let build = self.plan.graph().node(id).build.clone();
+        build(self, id)
+    }
+
+    /// The children of a node's port, built.
+    pub(crate) fn next<K: Data, V: Data>(&mut self, id: NodeId, port: Port) -> Result<Next<K, V>, TaskError> {
+        let children: Vec<_> = self.plan.graph().children(id, port).collect();
+        let mut links = Vec::with_capacity(children.len());
+        for child in children {
+            self.build(child)?;
+            let target = self.inputs[&child]
+                .downcast_ref::<Rc<RefCell<dyn Receive<K, V>>>>()
+                .expect("the DSL's types make edges agree")
+                .clone();
+            links.push(Link { id: child, target });
+        }
+        Ok(Next::new(links))
+    }
+
+    /// Makes an operator the input of its node.
+    pub(crate) fn input<K: Data, V: Data>(&mut self, id: NodeId, operator: Rc<RefCell<dyn Receive<K, V>>>) {
+        self.inputs.insert(id, Box::new(operator));
+    }
+
+    /// Makes an operator hear of commits, ticks and punctuations.
+    pub(crate) fn lifecycle(&mut self, id: NodeId, operator: Rc<RefCell<dyn Lifecycle>>) {
+        self.lifecycles.insert(id, operator);
+    }
+
+    /// The operator that several input nodes feed, built.
+    pub(crate) fn shared<T: 'static>(&mut self, owner: NodeId) -> Result<Rc<RefCell<T>>, TaskError> {
+        self.build(owner)?;
+        let shared = self.inputs[&owner].downcast_ref::<Rc<RefCell<T>>>();
+        Ok(shared.expect("the DSL's types make inputs and core agree").clone())
+    }
+
+    /// Keeps the operator that several input nodes feed under the node that emits.
+    pub(crate) fn share<T: 'static>(&mut self, owner: NodeId, part: Rc<RefCell<T>>) {
+        self.inputs.insert(owner, Box::new(part));
+    }
+
+    pub(crate) fn key_value_store(&self, name: &str) -> Rc<RefCell<Store>> {
+        match &self.stores[name] {
+            StoreHandle::KeyValue(store) => store.clone(),
+            StoreHandle::Window(_) => unreachable!("the DSL declared '{name}' as a key-value store"),
+        }
+    }
+
+    pub(crate) fn window_store(&self, name: &str) -> Rc<RefCell<WindowStore>> {
+        match &self.stores[name] {
+            StoreHandle::Window(store) => store.clone(),
+            StoreHandle::KeyValue(_) => unreachable!("the DSL declared '{name}' as a window store"),
+        }
+    }
+
+    /// The stores that a node is connected to.
+    pub(crate) fn stores_of(&self, id: NodeId) -> BTreeMap<StoreName, StoreHandle> {
+        let names = &self.plan.graph().node(id).stores;
+        names.iter().map(|name| (name.clone(), self.stores[name].clone())).collect()
+    }
+
+    /// A topic's name on the log, and how many partitions it has.
+    pub(crate) fn topic(&self, topic: &TopicRef) -> (Topic, i32) {
+        let name = self.plan.topic_name(topic);
+        let partitions = self.plan.partitions(&name).expect("the plan resolved every topic");
+        (name, partitions)
+    }
+
+    /// The task's input partitions, in the order of its queues.
+    pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
+        self.plan.input_partitions(self.task)
+    }
+}

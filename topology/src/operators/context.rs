@@ -1,0 +1,117 @@
+//! What operators of one task share: time, position, outputs, counters.
+
+use std::collections::BTreeMap;
+
+use tidemill_state::{BoxError, CodecError, StoreError};
+
+use crate::{
+    graph::NodeId,
+    processor::{Punctuation, PunctuationType},
+    transport::{Offset, ProducerRecord},
+};
+
+/// Why an operator cannot go on with a record.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The user's code returned an error.
+    User(BoxError),
+    /// A store failed.
+    Store(StoreError),
+    /// A key or value could not be turned into bytes, or back.
+    Codec(CodecError),
+}
+
+/// An operator's result; small, because it is returned at every hop.
+pub(crate) type Outcome = Result<(), Box<Failure>>;
+
+impl From<StoreError> for Box<Failure> {
+    fn from(error: StoreError) -> Self {
+        Self::new(Failure::Store(error))
+    }
+}
+
+impl From<CodecError> for Box<Failure> {
+    fn from(error: CodecError) -> Self {
+        Self::new(Failure::Codec(error))
+    }
+}
+
+/// Why a record had no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum DropReason {
+    /// Its window had closed.
+    Late,
+    /// Its timestamp is negative.
+    InvalidTimestamp,
+    /// Its bytes could not be decoded, and the handler skipped it.
+    Undecodable,
+    /// An operator returned an error for it, and the handler skipped it.
+    Processing,
+}
+
+impl DropReason {
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::InvalidTimestamp => "invalid-timestamp",
+            Self::Undecodable => "undecodable",
+            Self::Processing => "processing-error",
+        }
+    }
+}
+
+/// A punctuation that a processor asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schedule {
+    pub(crate) node: NodeId,
+    pub(crate) id: Punctuation,
+    pub(crate) kind: PunctuationType,
+    pub(crate) interval_ms: i64,
+    pub(crate) due: i64,
+}
+
+/// The part of a task that its operators see.
+#[derive(Debug)]
+pub(crate) struct TaskContext {
+    /// Records to send, in order.
+    pub(crate) outputs: Vec<ProducerRecord>,
+    /// The operator that has the record; after a panic, the one that panicked.
+    pub(crate) node: NodeId,
+    /// Which of the task's queues the record came from; `None` between records.
+    pub(crate) queue: Option<usize>,
+    /// The record's offset.
+    pub(crate) offset: Offset,
+    /// Highest timestamp taken from any queue; -1 before the first.
+    pub(crate) stream_time: i64,
+    /// The wall time that the runtime told the task last.
+    pub(crate) wall_ms: i64,
+    /// Records dropped, by operator and reason.
+    pub(crate) dropped: BTreeMap<(NodeId, DropReason), u64>,
+    /// Punctuations of all operators.
+    pub(crate) schedules: Vec<Schedule>,
+    /// Ids given to punctuations so far.
+    pub(crate) next_punctuation: u32,
+    /// A processor asked for a commit as soon as possible.
+    pub(crate) commit_requested: bool,
+}
+
+impl TaskContext {
+    pub(crate) fn new(wall_ms: i64) -> Self {
+        Self {
+            outputs: Vec::new(),
+            node: NodeId(0),
+            queue: None,
+            offset: 0,
+            stream_time: -1,
+            wall_ms,
+            dropped: BTreeMap::new(),
+            schedules: Vec::new(),
+            next_punctuation: 0,
+            commit_requested: false,
+        }
+    }
+
+    pub(crate) fn count_dropped(&mut self, node: NodeId, reason: DropReason) {
+        *self.dropped.entry((node, reason)).or_default() += 1;
+    }
+}

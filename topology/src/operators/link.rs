@@ -1,0 +1,90 @@
+//! How a record gets from an operator to the next.
+
+use std::{cell::RefCell, rc::Rc};
+
+use super::{Outcome, TaskContext};
+use crate::{
+    graph::NodeId,
+    processor::Punctuation,
+    record::{Data, Record},
+};
+
+/// An operator's typed input.
+pub(crate) trait Receive<K, V> {
+    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome;
+}
+
+/// What a task asks of operators between records. Only those with something to do register.
+pub(crate) trait Lifecycle {
+    /// Before the first record.
+    fn init(&mut self, _ctx: &mut TaskContext) -> Outcome {
+        Ok(())
+    }
+
+    /// Before a commit: brings what is cached into the stores. Forwards nothing.
+    fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
+        Ok(())
+    }
+
+    /// On a wall-clock tick; `caught_up` when the task has processed everything its inputs hold.
+    fn tick(&mut self, _ctx: &mut TaskContext, _caught_up: bool) -> Outcome {
+        Ok(())
+    }
+
+    /// When a punctuation is due.
+    fn punctuate(&mut self, _ctx: &mut TaskContext, _id: Punctuation, _time_ms: i64) -> Outcome {
+        Ok(())
+    }
+}
+
+/// One child: where records go, and under which name a panic is reported.
+pub(crate) struct Link<K, V> {
+    pub(crate) id: NodeId,
+    pub(crate) target: Rc<RefCell<dyn Receive<K, V>>>,
+}
+
+impl<K, V> Link<K, V> {
+    /// `ctx.node` is put back on success only, so that after a failure it names the culprit.
+    #[inline]
+    fn send(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        let sender = std::mem::replace(&mut ctx.node, self.id);
+        self.target.borrow_mut().receive(ctx, record)?;
+        ctx.node = sender;
+        Ok(())
+    }
+}
+
+/// An operator's children on one port.
+pub(crate) enum Next<K, V> {
+    None,
+    One(Link<K, V>),
+    Many(Vec<Link<K, V>>),
+}
+
+impl<K: Data, V: Data> Next<K, V> {
+    pub(crate) fn new(mut links: Vec<Link<K, V>>) -> Self {
+        match links.len() {
+            0 => Self::None,
+            1 => links.pop().map_or(Self::None, Self::One),
+            _ => Self::Many(links),
+        }
+    }
+
+    /// Hands the record to every child, in the order they were declared; clones for all but the last.
+    #[inline]
+    pub(crate) fn forward(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        match self {
+            Self::None => Ok(()),
+            Self::One(link) => link.send(ctx, record),
+            Self::Many(links) => {
+                if let Some((last, others)) = links.split_last() {
+                    for link in others {
+                        link.send(ctx, record.clone())?;
+                    }
+                    last.send(ctx, record)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}

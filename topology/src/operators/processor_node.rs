@@ -1,0 +1,81 @@
+//! Runs a processor of the user's own.
+
+use std::{collections::BTreeMap, marker::PhantomData};
+
+use super::{Failure, Lifecycle, Next, Outcome, Receive, StoreHandle, TaskContext};
+use crate::{
+    graph::{NodeId, StoreName},
+    processor::{Processor, ProcessorContext, Punctuation},
+    record::{Data, Record},
+    transport::TopicPartition,
+};
+use tidemill_state::BoxError;
+
+/// A processor with what it may reach.
+pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
+    processor: P,
+    id: NodeId,
+    next: Next<K, V>,
+    stores: BTreeMap<StoreName, StoreHandle>,
+    partitions: Vec<TopicPartition>,
+    input: PhantomData<fn(KIn, VIn)>,
+}
+
+impl<P, KIn, VIn, K: Data, V: Data> ProcessorNode<P, KIn, VIn, K, V>
+where
+    P: Processor<KIn, VIn, K, V>,
+{
+    pub(crate) fn new(
+        processor: P,
+        id: NodeId,
+        next: Next<K, V>,
+        stores: BTreeMap<StoreName, StoreHandle>,
+        partitions: Vec<TopicPartition>,
+    ) -> Self {
+        Self { processor, id, next, stores, partitions, input: PhantomData }
+    }
+
+    /// Failures of operators further down are theirs, not the processor's: they win over what it returned.
+    fn call(
+        &mut self,
+        task: &mut TaskContext,
+        call: impl FnOnce(&mut P, &mut ProcessorContext<'_, K, V>) -> Result<(), BoxError>,
+    ) -> Outcome {
+        let mut failure = None;
+        let mut ctx = ProcessorContext {
+            task,
+            next: &self.next,
+            stores: &self.stores,
+            partitions: &self.partitions,
+            failure: &mut failure,
+        };
+        let returned = call(&mut self.processor, &mut ctx);
+        match failure {
+            Some(failure) => Err(failure),
+            None => returned.map_err(|error| Box::new(Failure::User(error))),
+        }
+    }
+}
+
+impl<P, KIn, VIn, K: Data, V: Data> Receive<KIn, VIn> for ProcessorNode<P, KIn, VIn, K, V>
+where
+    P: Processor<KIn, VIn, K, V>,
+{
+    fn receive(&mut self, task: &mut TaskContext, record: Record<KIn, VIn>) -> Outcome {
+        self.call(task, |processor, ctx| processor.process(ctx, record))
+    }
+}
+
+impl<P, KIn, VIn, K: Data, V: Data> Lifecycle for ProcessorNode<P, KIn, VIn, K, V>
+where
+    P: Processor<KIn, VIn, K, V>,
+{
+    fn init(&mut self, task: &mut TaskContext) -> Outcome {
+        task.node = self.id;
+        self.call(task, |processor, ctx| processor.init(ctx))
+    }
+
+    fn punctuate(&mut self, task: &mut TaskContext, id: Punctuation, time_ms: i64) -> Outcome {
+        self.call(task, |processor, ctx| processor.punctuate(ctx, id, time_ms))
+    }
+}

@@ -1,0 +1,149 @@
+//! A partition's buffered records, decoded one ahead, so that the task can compare head timestamps.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use tidemill_state::{Codec, CodecError};
+
+use super::{Next, Outcome, TaskContext};
+use crate::{
+    record::{Data, Record},
+    transport::{ConsumedRecord, Offset},
+};
+
+/// Takes a record's event time from it: key, value, the record's own timestamp, and the partition's time so far.
+pub(crate) type TimestampExtractor<K, V> = Arc<dyn Fn(&K, &V, i64, i64) -> i64 + Send + Sync>;
+
+/// What is wrong with the record at the head.
+#[derive(Debug)]
+pub(crate) enum BadRecord {
+    /// Key or value do not decode.
+    Undecodable(CodecError),
+    /// The timestamp is negative.
+    InvalidTimestamp(i64),
+}
+
+/// What stands at the head of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Head {
+    Empty,
+    /// A good record with this timestamp.
+    Ready(i64),
+    /// A record to be handed to its handler.
+    Bad,
+}
+
+/// One partition's queue, its types erased.
+pub(crate) trait SourceQueue {
+    /// A queue of the same source for another partition.
+    fn fresh(&self) -> Box<dyn SourceQueue>;
+    fn push(&mut self, records: Vec<ConsumedRecord>);
+    fn len(&self) -> usize;
+    /// Decodes the head if it is not decoded yet.
+    fn head(&mut self, partition_time: i64) -> Head;
+    fn head_offset(&self) -> Option<Offset>;
+    /// The head as it came, shared.
+    fn head_raw(&self) -> Option<ConsumedRecord>;
+    /// Sends the good head through the topology.
+    fn process(&mut self, ctx: &mut TaskContext) -> Outcome;
+    /// Takes the bad head, raw, with what is wrong.
+    fn take_bad(&mut self) -> Option<(ConsumedRecord, BadRecord)>;
+}
+
+/// A source node's queue for one partition.
+pub(crate) struct Source<K, V> {
+    pub(crate) key: Arc<dyn Codec<K>>,
+    pub(crate) value: Arc<dyn Codec<V>>,
+    pub(crate) extractor: Option<TimestampExtractor<K, V>>,
+    pub(crate) next: std::rc::Rc<Next<K, V>>,
+    fifo: VecDeque<ConsumedRecord>,
+    head: Option<Result<Record<K, V>, BadRecord>>,
+}
+
+impl<K: Data, V: Data> Source<K, V> {
+    pub(crate) fn new(
+        key: Arc<dyn Codec<K>>,
+        value: Arc<dyn Codec<V>>,
+        extractor: Option<TimestampExtractor<K, V>>,
+        next: std::rc::Rc<Next<K, V>>,
+    ) -> Self {
+        Self { key, value, extractor, next, fifo: VecDeque::new(), head: None }
+    }
+
+    fn decode(&self, raw: &ConsumedRecord, partition_time: i64) -> Result<Record<K, V>, BadRecord> {
+        let bytes = |bytes: &Option<Bytes>| bytes.clone();
+        let key = self.key.decode_opt(bytes(&raw.key)).map_err(BadRecord::Undecodable)?;
+        let value = self.value.decode_opt(bytes(&raw.value)).map_err(BadRecord::Undecodable)?;
+        let timestamp = match &self.extractor {
+            Some(extract) => extract(&key, &value, raw.timestamp, partition_time),
+            None => raw.timestamp,
+        };
+        if timestamp < 0 {
+            return Err(BadRecord::InvalidTimestamp(timestamp));
+        }
+        Ok(Record { key, value, timestamp, headers: raw.headers.clone() })
+    }
+}
+
+impl<K: Data, V: Data> SourceQueue for Source<K, V> {
+    fn fresh(&self) -> Box<dyn SourceQueue> {
+        Box::new(Self::new(self.key.clone(), self.value.clone(), self.extractor.clone(), self.next.clone()))
+    }
+
+    fn push(&mut self, records: Vec<ConsumedRecord>) {
+        if self.fifo.is_empty() {
+            self.fifo = records.into();
+        } else {
+            self.fifo.extend(records);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.fifo.len()
+    }
+
+    #[inline]
+    fn head(&mut self, partition_time: i64) -> Head {
+        if self.head.is_none() {
+            let Some(raw) = self.fifo.front() else { return Head::Empty };
+            self.head = Some(self.decode(raw, partition_time));
+        }
+        match &self.head {
+            Some(Ok(record)) => Head::Ready(record.timestamp),
+            Some(Err(_)) => Head::Bad,
+            None => Head::Empty,
+        }
+    }
+
+    fn head_offset(&self) -> Option<Offset> {
+        self.fifo.front().map(|raw| raw.offset)
+    }
+
+    fn head_raw(&self) -> Option<ConsumedRecord> {
+        self.fifo.front().cloned()
+    }
+
+    #[inline]
+    fn process(&mut self, ctx: &mut TaskContext) -> Outcome {
+        match self.head.take() {
+            Some(Ok(record)) => {
+                self.fifo.pop_front();
+                self.next.forward(ctx, record)
+            }
+            bad => {
+                self.head = bad;
+                Ok(())
+            }
+        }
+    }
+
+    fn take_bad(&mut self) -> Option<(ConsumedRecord, BadRecord)> {
+        match self.head.take() {
+            Some(Err(bad)) => self.fifo.pop_front().map(|raw| (raw, bad)),
+            good => {
+                self.head = good;
+                None
+            }
+        }
+    }
+}

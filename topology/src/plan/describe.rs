@@ -1,0 +1,64 @@
+//! Prints a plan.
+
+use std::fmt::{self, Write as _};
+
+use super::Plan;
+use crate::graph::{Node, StoreKind, StoreSpec};
+
+impl Plan {
+    /// The plan as text: subtopologies with their nodes and edges, stores with their changelogs.
+    /// Equal plans print equal text, so that two versions of a program can be compared.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "Application: {}", self.application_id)?;
+        for (number, subtopology) in self.subtopologies.iter().enumerate() {
+            let partitions = self.source_topics(number as u32).filter_map(|topic| self.partitions(&topic)).max();
+            let tasks = partitions.map_or(String::new(), |count| format!(" ({count} tasks)"));
+            writeln!(out, "Subtopology: {number}{tasks}")?;
+            for id in &subtopology.nodes {
+                self.write_node(out, self.graph.node(*id))?;
+            }
+            for store in &subtopology.stores {
+                self.write_store(out, &self.graph.stores[store])?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_node(&self, out: &mut String, node: &Node) -> fmt::Result {
+        write!(out, "  {} ({}", node.name, node.kind.label())?;
+        if let Some(topic) = node.kind.reads().or(node.kind.writes()) {
+            let topic = self.topic_name(&topic);
+            match self.partitions(&topic) {
+                Some(count) => write!(out, ", topic: {topic} [{count}]")?,
+                None => write!(out, ", topic: {topic}")?,
+            }
+        }
+        if !node.stores.is_empty() {
+            write!(out, ", stores: [{}]", node.stores.join(", "))?;
+        }
+        writeln!(out, ")")?;
+        let children = self.graph.nodes.iter().filter(|child| child.parents.iter().any(|edge| edge.from == node.id));
+        let children: Vec<_> = children.map(|child| &*child.name).collect();
+        if !children.is_empty() {
+            writeln!(out, "    --> {}", children.join(", "))?;
+        }
+        Ok(())
+    }
+
+    fn write_store(&self, out: &mut String, store: &StoreSpec) -> fmt::Result {
+        let kind = match store.kind {
+            StoreKind::KeyValue => "key-value".to_owned(),
+            StoreKind::Window { retention_ms } => format!("window, retention {retention_ms} ms"),
+        };
+        let place = if store.persistent { "persistent" } else { "in memory" };
+        let changelog = if store.logged { self.changelog(&store.name).to_string() } else { "none".to_owned() };
+        writeln!(out, "  store {} ({kind}, {place}, changelog: {changelog})", store.name)
+    }
+}

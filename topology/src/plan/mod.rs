@@ -1,0 +1,131 @@
+//! What will run: subtopologies, tasks, topics with their names and partition counts.
+
+mod describe;
+mod subtopology;
+mod topics;
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+pub use subtopology::Subtopology;
+pub use topics::InternalTopic;
+
+use crate::{
+    error::TopologyError,
+    graph::{Graph, StoreName, TopicRef, Topology},
+    transport::{Topic, TopicPartition},
+};
+
+/// One subtopology for one partition: the unit of work, of state and of assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId {
+    /// Which subtopology.
+    pub subtopology: u32,
+    /// Which partition.
+    pub partition: i32,
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.subtopology, self.partition)
+    }
+}
+
+/// A topology cut into subtopologies, for one application.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    application_id: String,
+    graph: Arc<Graph>,
+    subtopologies: Vec<Subtopology>,
+    /// Every topic that the plan reads or writes, once resolved.
+    partitions: BTreeMap<Topic, i32>,
+}
+
+impl Plan {
+    /// Cuts a topology. Partition counts are not known yet: [`Plan::resolve`] brings them in.
+    pub fn new(application_id: &str, topology: &Topology) -> Self {
+        let graph = topology.graph.clone();
+        let subtopologies = subtopology::cut(&graph);
+        Self { application_id: application_id.to_owned(), graph, subtopologies, partitions: BTreeMap::new() }
+    }
+
+    /// Takes the partition counts of the user's topics, gives internal topics theirs, and checks co-partitioning.
+    ///
+    /// # Errors
+    /// With all problems together: missing topics, and inputs that must have equal partition counts but do not.
+    pub fn resolve(mut self, mut partitions_of: impl FnMut(&str) -> Option<i32>) -> Result<Self, TopologyError> {
+        self.partitions = topics::resolve(&self, &mut partitions_of)?;
+        Ok(self)
+    }
+
+    /// The application that the plan is for.
+    pub fn application_id(&self) -> &str {
+        &self.application_id
+    }
+
+    /// Its subtopologies, by number.
+    pub fn subtopologies(&self) -> &[Subtopology] {
+        &self.subtopologies
+    }
+
+    /// Every task there is, once resolved.
+    pub fn tasks(&self) -> Vec<TaskId> {
+        let tasks = (0..self.subtopologies.len() as u32).flat_map(|subtopology| {
+            let partitions = self.source_topics(subtopology).map(|topic| self.partitions(&topic).unwrap_or(0)).max();
+            (0..partitions.unwrap_or(0)).map(move |partition| TaskId { subtopology, partition })
+        });
+        tasks.collect()
+    }
+
+    /// The topics that all subtopologies read.
+    pub fn all_source_topics(&self) -> Vec<Topic> {
+        let mut topics: Vec<_> = (0..self.subtopologies.len() as u32).flat_map(|i| self.source_topics(i)).collect();
+        topics.sort();
+        topics.dedup();
+        topics
+    }
+
+    /// How many partitions a topic has, if the plan knows it.
+    pub fn partitions(&self, topic: &str) -> Option<i32> {
+        self.partitions.get(topic).copied()
+    }
+
+    /// The changelog topic of a store.
+    pub fn changelog(&self, store: &str) -> Topic {
+        format!("{}-{store}-changelog", self.application_id).into()
+    }
+
+    /// The task that reads a partition, if any does.
+    pub fn task_of(&self, partition: &TopicPartition) -> Option<TaskId> {
+        let subtopology = (0..self.subtopologies.len() as u32)
+            .find(|number| self.source_topics(*number).any(|topic| topic == partition.topic))?;
+        Some(TaskId { subtopology, partition: partition.partition })
+    }
+
+    /// The partitions that a task reads, in the order of its queues.
+    pub fn input_partitions(&self, task: TaskId) -> Vec<TopicPartition> {
+        let has = |topic: &Topic| self.partitions(topic).is_none_or(|count| task.partition < count);
+        let topics = self.source_topics(task.subtopology).filter(has);
+        topics.map(|topic| TopicPartition { topic, partition: task.partition }).collect()
+    }
+
+    /// The stores of a subtopology.
+    pub fn stores(&self, subtopology: u32) -> &[StoreName] {
+        &self.subtopologies[subtopology as usize].stores
+    }
+
+    pub(crate) fn source_topics(&self, subtopology: u32) -> impl Iterator<Item = Topic> + '_ {
+        let sources = &self.subtopologies[subtopology as usize].sources;
+        sources.iter().filter_map(|id| self.graph.node(*id).kind.reads()).map(|topic| self.topic_name(&topic))
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(crate) fn topic_name(&self, topic: &TopicRef) -> Topic {
+        match topic {
+            TopicRef::External(topic) => topic.clone(),
+            TopicRef::Repartition(name) => format!("{}-{name}-repartition", self.application_id).into(),
+        }
+    }
+}

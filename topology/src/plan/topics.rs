@@ -1,0 +1,137 @@
+//! Names and partition counts of internal topics, and the check that inputs which meet are partitioned alike.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::Plan;
+use crate::{
+    error::TopologyError,
+    graph::{NodeId, NodeKind, StoreKind, TopicRef},
+    transport::{CleanupPolicy, Topic, TopicSpec},
+};
+
+/// Changelogs of windows outlive their windows by this much, so that a late restore still finds them.
+const EXTRA_RETENTION: Duration = Duration::from_hours(24);
+
+/// A topic that belongs to the application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InternalTopic {
+    /// How it must be created.
+    pub spec: TopicSpec,
+    /// Whether it holds a store's changes; otherwise it repartitions.
+    pub is_changelog: bool,
+}
+
+impl Plan {
+    /// The topics that must be created, once the plan is resolved.
+    pub fn internal_topics(&self) -> Vec<InternalTopic> {
+        let mut topics = Vec::new();
+        for (topic, partitions) in &self.partitions {
+            if self.repartition_topics().any(|name| name == *topic) {
+                let spec = TopicSpec {
+                    name: topic.clone(),
+                    partitions: *partitions,
+                    cleanup: CleanupPolicy::Delete,
+                    retention: None,
+                };
+                topics.push(InternalTopic { spec, is_changelog: false });
+            }
+        }
+        for (number, subtopology) in self.subtopologies.iter().enumerate() {
+            let partitions = self.source_topics(number as u32).filter_map(|topic| self.partitions(&topic)).max();
+            for store in subtopology.stores.iter().map(|name| &self.graph.stores[name]).filter(|store| store.logged) {
+                let (cleanup, retention) = match store.kind {
+                    StoreKind::KeyValue => (CleanupPolicy::Compact, None),
+                    StoreKind::Window { retention_ms } => {
+                        let kept = Duration::from_millis(retention_ms.unsigned_abs()) + EXTRA_RETENTION;
+                        (CleanupPolicy::CompactDelete, Some(kept))
+                    }
+                };
+                let name = self.changelog(&store.name);
+                let spec = TopicSpec { name, partitions: partitions.unwrap_or(1), cleanup, retention };
+                topics.push(InternalTopic { spec, is_changelog: true });
+            }
+        }
+        topics
+    }
+
+    fn repartition_topics(&self) -> impl Iterator<Item = Topic> + '_ {
+        self.graph.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::RepartitionSink { name, .. } => Some(self.topic_name(&TopicRef::Repartition(name.clone()))),
+            _ => None,
+        })
+    }
+
+    /// The source topics above a node, up to and including repartition topics.
+    fn topics_above(&self, node: NodeId) -> BTreeSet<Topic> {
+        let node = self.graph.node(node);
+        match node.kind.reads() {
+            Some(topic) => BTreeSet::from([self.topic_name(&topic)]),
+            None => node.parents.iter().flat_map(|edge| self.topics_above(edge.from)).collect(),
+        }
+    }
+}
+
+/// Partition counts of every topic that the plan reads or writes.
+pub(super) fn resolve(
+    plan: &Plan,
+    partitions_of: &mut dyn FnMut(&str) -> Option<i32>,
+) -> Result<BTreeMap<Topic, i32>, TopologyError> {
+    let mut problems = Vec::new();
+    let mut known = BTreeMap::new();
+    for node in &plan.graph.nodes {
+        let (NodeKind::Source(topic) | NodeKind::Sink(topic)) = &node.kind else { continue };
+        match partitions_of(topic) {
+            Some(partitions) => {
+                known.insert(topic.clone(), partitions);
+            }
+            None => problems.push(format!("topic '{topic}' does not exist: create it before starting")),
+        }
+    }
+    if problems.is_empty() {
+        resolve_repartition_topics(plan, &mut known);
+        check_copartitioning(plan, &known, &mut problems);
+    }
+    problems.dedup();
+    TopologyError::check(problems)?;
+    Ok(known)
+}
+
+/// A repartition topic has the partitions that the user said, else as many as a topic it must be partitioned like,
+/// else as many as the topics that feed it. Repeats, because one may feed another.
+fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
+    for _ in 0..=plan.graph.nodes.len() {
+        for node in &plan.graph.nodes {
+            let NodeKind::RepartitionSink { name, partitions } = &node.kind else { continue };
+            let topic = plan.topic_name(&TopicRef::Repartition(name.clone()));
+            let like = plan.graph.copartitioned.iter().find_map(|(_, nodes)| {
+                let topics: BTreeSet<_> = nodes.iter().flat_map(|node| plan.topics_above(*node)).collect();
+                if topics.contains(&topic) {
+                    topics.iter().filter(|other| **other != topic).find_map(|other| known.get(other).copied())
+                } else {
+                    None
+                }
+            });
+            let above = || plan.topics_above(node.id).iter().map(|topic| known.get(topic).copied()).max().flatten();
+            if let Some(count) = partitions.or(like).or_else(above) {
+                known.entry(topic).or_insert(count);
+            }
+        }
+    }
+}
+
+fn check_copartitioning(plan: &Plan, known: &BTreeMap<Topic, i32>, problems: &mut Vec<String>) {
+    for (operator, nodes) in &plan.graph.copartitioned {
+        let topics: BTreeSet<_> = nodes.iter().flat_map(|node| plan.topics_above(*node)).collect();
+        let counts: Vec<_> = topics.iter().map(|topic| (topic, known.get(topic).copied().unwrap_or(0))).collect();
+        if counts.windows(2).any(|pair| pair[0].1 != pair[1].1) {
+            let list: Vec<_> = counts.iter().map(|(topic, count)| format!("'{topic}' has {count}")).collect();
+            problems.push(format!(
+                "'{operator}' needs equal partition counts, but {}: repartition one of them",
+                list.join(", ")
+            ));
+        }
+    }
+}

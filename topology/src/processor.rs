@@ -1,0 +1,154 @@
+//! The Processor API: operators of one's own, with stores, punctuation and full control of what is forwarded.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, WindowedStore};
+
+pub use crate::record::{Data, Record};
+use crate::{
+    error::Position,
+    graph::StoreName,
+    operators::{Failure, Next, Schedule, StoreHandle, TaskContext},
+    transport::TopicPartition,
+};
+
+/// An operator of one's own. One instance serves one task; it is never shared between threads.
+///
+/// It must be deterministic: time comes from the record or from [`ProcessorContext`], never from a clock.
+/// An error stops the task unless the processing handler says otherwise; a panic always does. Either way nothing of
+/// that record is committed.
+pub trait Processor<KIn, VIn, KOut: Data, VOut: Data> {
+    /// Called once, before the first record: fetch stores, schedule punctuations.
+    fn init(&mut self, _ctx: &mut ProcessorContext<'_, KOut, VOut>) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    /// Called for each record.
+    fn process(&mut self, ctx: &mut ProcessorContext<'_, KOut, VOut>, record: Record<KIn, VIn>)
+    -> Result<(), BoxError>;
+
+    /// Called when a punctuation is due: with stream time or wall time, as it was scheduled.
+    fn punctuate(
+        &mut self,
+        _ctx: &mut ProcessorContext<'_, KOut, VOut>,
+        _punctuation: Punctuation,
+        _time_ms: i64,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// Names a punctuation that was scheduled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Punctuation(pub(crate) u32);
+
+/// Which time a punctuation follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PunctuationType {
+    /// The task's stream time: aligned to the epoch, first called with the first record.
+    StreamTime,
+    /// The wall clock: first called one interval after scheduling.
+    WallClockTime,
+}
+
+/// What a processor may do while it is called.
+pub struct ProcessorContext<'a, K: Data, V: Data> {
+    pub(crate) task: &'a mut TaskContext,
+    pub(crate) next: &'a Next<K, V>,
+    pub(crate) stores: &'a BTreeMap<StoreName, StoreHandle>,
+    pub(crate) partitions: &'a [TopicPartition],
+    pub(crate) failure: &'a mut Option<Box<Failure>>,
+}
+
+impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
+    /// Hands a record to the operators after this one.
+    pub fn forward(&mut self, record: Record<K, V>) {
+        if self.failure.is_none() {
+            *self.failure = self.next.forward(self.task, record).err();
+        }
+    }
+
+    /// Highest timestamp that the task has taken from any input; -1 before the first record.
+    pub fn stream_time_ms(&self) -> i64 {
+        self.task.stream_time
+    }
+
+    /// The wall time that the runtime told the task last. Moves between records only.
+    pub fn wall_time_ms(&self) -> i64 {
+        self.task.wall_ms
+    }
+
+    /// Which record is being processed; `None` in a punctuation.
+    pub fn position(&self) -> Option<Position> {
+        let partition = self.partitions.get(self.task.queue?)?.clone();
+        Some(Position { partition, offset: self.task.offset })
+    }
+
+    /// Calls [`Processor::punctuate`] every `interval`. Missed intervals collapse into one call.
+    pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Punctuation {
+        let id = Punctuation(self.task.next_punctuation);
+        self.task.next_punctuation += 1;
+        let interval_ms = (interval.as_millis() as i64).max(1);
+        let due = match kind {
+            PunctuationType::StreamTime => 0,
+            PunctuationType::WallClockTime => self.task.wall_ms + interval_ms,
+        };
+        self.task.schedules.push(Schedule { node: self.task.node, id, kind, interval_ms, due });
+        id
+    }
+
+    /// Calls a punctuation no more.
+    pub fn cancel(&mut self, punctuation: Punctuation) {
+        self.task.schedules.retain(|schedule| schedule.id != punctuation);
+    }
+
+    /// Asks for a commit as soon as the record is done.
+    pub fn request_commit(&mut self) {
+        self.task.commit_requested = true;
+    }
+
+    /// A key-value store that this processor was connected to, with the types' default codecs.
+    ///
+    /// # Errors
+    /// If no such store is connected, or it is a window store.
+    pub fn key_value_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<KeyValueStore<SK, SV>, BoxError> {
+        self.key_value_store_with(name, SK::Codec::default(), SV::Codec::default())
+    }
+
+    /// A key-value store that this processor was connected to, with codecs of one's own.
+    ///
+    /// # Errors
+    /// If no such store is connected, or it is a window store.
+    pub fn key_value_store_with<SK: 'static, SV: 'static>(
+        &self,
+        name: &str,
+        key: impl Codec<SK>,
+        value: impl Codec<SV>,
+    ) -> Result<KeyValueStore<SK, SV>, BoxError> {
+        match self.store(name)? {
+            StoreHandle::KeyValue(store) => Ok(KeyValueStore::new(store.clone(), Arc::new(key), Arc::new(value))),
+            StoreHandle::Window(_) => Err(format!("store '{name}' is a window store").into()),
+        }
+    }
+
+    /// A window store that this processor was connected to, with the types' default codecs.
+    ///
+    /// # Errors
+    /// If no such store is connected, or it is a key-value store.
+    pub fn window_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<WindowedStore<SK, SV>, BoxError> {
+        match self.store(name)? {
+            StoreHandle::Window(store) => {
+                let (key, value) = (SK::Codec::default(), SV::Codec::default());
+                Ok(WindowedStore::new(store.clone(), Arc::new(key), Arc::new(value)))
+            }
+            StoreHandle::KeyValue(_) => Err(format!("store '{name}' is a key-value store").into()),
+        }
+    }
+
+    fn store(&self, name: &str) -> Result<&StoreHandle, BoxError> {
+        self.stores.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.stores.keys().map(|name| &**name).collect();
+            format!("store '{name}' is not connected to this processor; connected are [{}]", known.join(", ")).into()
+        })
+    }
+}

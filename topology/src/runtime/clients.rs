@@ -1,0 +1,36 @@
+//! A thread's connections to the log.
+
+use super::Prepared;
+use crate::{
+    config::ProcessingGuarantee,
+    transport::{Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, TransportError},
+};
+
+/// Opened together, and again after a newer instance took over.
+pub(crate) struct Clients {
+    pub(crate) consumer: Box<dyn Consumer>,
+    pub(crate) reader: Box<dyn Reader>,
+    pub(crate) producer: Box<dyn Producer>,
+}
+
+impl Clients {
+    pub(crate) fn open(app: &Prepared, thread: &str) -> Result<Self, TransportError> {
+        let transactional_id = match app.config.processing_guarantee {
+            ProcessingGuarantee::ExactlyOnce => Some(format!("{}-{thread}", app.config.application_id)),
+            ProcessingGuarantee::AtLeastOnce => None,
+        };
+        let transactional = transactional_id.is_some();
+        let mut producer = app.transport.producer(&ProducerConfig { transactional_id })?;
+        if transactional {
+            producer.init_transactions()?;
+        }
+        let mut consumer = app.transport.consumer(&ConsumerConfig {
+            group: app.config.application_id.clone(),
+            client_id: thread.to_owned(),
+            session_timeout: app.config.session_timeout,
+            max_poll_records: app.config.max_buffered_records.max(1000),
+        })?;
+        consumer.subscribe(&app.plan.all_source_topics())?;
+        Ok(Self { consumer, reader: app.transport.reader()?, producer })
+    }
+}

@@ -1,0 +1,16 @@
+//! Stream threads: poll, process, punctuate, commit.
+
+mod app;
+mod clients;
+mod preparation;
+mod query;
+mod status;
+mod stream_thread;
+mod tasks;
+mod transaction;
+
+pub use app::{Streams, StreamsState};
+pub(crate) use preparation::Prepared;
+pub use query::{KeyValueQuery, QueryError, WindowQuery};
+pub use status::{PartitionStatus, StoreStatus, TaskState, TaskStatus, ThreadStatus};
+pub(crate) use stream_thread::StreamThread;

@@ -1,0 +1,114 @@
+//! What must hold before the first thread starts: a valid configuration, topics that exist, an unlocked state folder.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use crate::{
+    clock::Clock,
+    config::StreamsConfig,
+    error::TopologyError,
+    graph::Topology,
+    plan::Plan,
+    task::{MemoryStores, StoreSupplier, TaskSettings},
+    transport::{Admin, Transport, TransportError},
+};
+
+/// An application that can start: everything its threads share.
+#[derive(Clone)]
+pub(crate) struct Prepared {
+    pub(crate) config: Arc<StreamsConfig>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) settings: TaskSettings,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) stores: Arc<dyn StoreSupplier>,
+    pub(crate) client_id: String,
+}
+
+impl Prepared {
+    /// Checks everything, reports all problems together, and creates the internal topics.
+    pub(crate) fn new(
+        topology: &Topology,
+        config: StreamsConfig,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+        client_id: String,
+    ) -> Result<Self, TopologyError> {
+        let mut problems = config.problems();
+        let mut admin = transport.admin().map_err(|error| problem(&error))?;
+        let plan = Plan::new(&config.application_id, topology);
+        let resolved = plan.resolve(|topic| partitions(&mut *admin, topic, &mut problems));
+        let mut dead_letters = HashMap::new();
+        for topic in config.dead_letter_topics() {
+            match partitions(&mut *admin, topic, &mut problems) {
+                Some(count) => drop(dead_letters.insert(topic.to_owned(), count)),
+                None => problems.push(format!("dead-letter topic '{topic}' does not exist: create it before starting")),
+            }
+        }
+        if let Err(error) = &resolved {
+            problems.extend_from_slice(error.problems());
+        }
+        TopologyError::check(problems)?;
+        let plan = Arc::new(resolved?);
+        TopologyError::check(create_internal_topics(&mut *admin, &plan))?;
+        let stores = open_state(&config)?;
+        let settings = TaskSettings::new(plan.clone(), &config, dead_letters);
+        Ok(Self { config: Arc::new(config), plan, settings, transport, clock, stores, client_id })
+    }
+}
+
+fn partitions(admin: &mut dyn Admin, topic: &str, problems: &mut Vec<String>) -> Option<i32> {
+    match admin.describe_topic(topic) {
+        Ok(spec) => spec.map(|spec| spec.partitions),
+        Err(error) => {
+            problems.push(format!("topic '{topic}' cannot be looked up: {error}"));
+            None
+        }
+    }
+}
+
+/// Another instance may create the same topic at the same moment: what counts is how it is afterwards.
+fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
+    let mut problems = Vec::new();
+    for topic in plan.internal_topics() {
+        let spec = topic.spec;
+        match admin.create_topic(&spec) {
+            Ok(()) => tracing::info!(topic = %spec.name, partitions = spec.partitions, "internal topic created"),
+            Err(TransportError::TopicExists(_)) => match admin.describe_topic(&spec.name) {
+                Ok(Some(found)) if found.partitions != spec.partitions => problems.push(format!(
+                    "internal topic '{}' has {} partitions, but the topology needs {}: \
+                     reset the application, or give it another application id",
+                    spec.name, found.partitions, spec.partitions
+                )),
+                Ok(_) => {}
+                Err(error) => problems.push(format!("topic '{}' cannot be looked up: {error}", spec.name)),
+            },
+            Err(error) => problems.push(format!("topic '{}' cannot be created: {error}", spec.name)),
+        }
+    }
+    problems
+}
+
+fn open_state(config: &StreamsConfig) -> Result<Arc<dyn StoreSupplier>, TopologyError> {
+    #[cfg(feature = "rocksdb")]
+    if let Some(root) = &config.state_dir {
+        let directory = tidemill_state::StateDirectory::open(root, &config.application_id);
+        let directory = directory.map_err(|error| problem(&error))?;
+        return Ok(Arc::new(crate::task::DiskStores::new(directory, config.store_memory_bytes)));
+    }
+    debug_assert!(config.state_dir.is_none() || cfg!(feature = "rocksdb"), "checked with the configuration");
+    Ok(Arc::new(MemoryStores))
+}
+
+fn problem(error: &dyn std::error::Error) -> TopologyError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    TopologyError::check(vec![text]).expect_err("one problem is not none")
+}
+
+/// How far a wall-clock tick may be late.
+pub(crate) const TICK: Duration = Duration::from_millis(50);

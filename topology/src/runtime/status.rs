@@ -1,0 +1,98 @@
+//! What a running application tells about itself.
+
+use tidemill_state::StoreStats;
+
+use crate::{
+    plan::TaskId,
+    transport::{Offset, TopicPartition},
+};
+
+/// Where a task is in its life.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum TaskState {
+    /// Replaying changelogs.
+    Restoring {
+        /// Changelog offsets still to replay.
+        remaining: i64,
+        /// Changelog offsets to replay in all.
+        total: i64,
+    },
+    /// Processing.
+    #[default]
+    Running,
+    /// It could not get past a record.
+    Failed {
+        /// Why, with operator, topic, partition and offset.
+        error: String,
+    },
+}
+
+/// One input partition of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionStatus {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// The next offset to process; `None` before the first record since the task began.
+    pub position: Option<Offset>,
+    /// Records fetched but not processed.
+    pub buffered: usize,
+}
+
+/// One store of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreStatus {
+    /// Its name.
+    pub name: String,
+    /// Its counters.
+    pub stats: StoreStats,
+}
+
+/// One task, as of its thread's last report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskStatus {
+    /// Which task.
+    pub id: TaskId,
+    /// Where it is in its life.
+    pub state: TaskState,
+    /// Highest timestamp taken from its inputs; -1 before the first.
+    pub stream_time_ms: i64,
+    /// Records taken from its inputs since it began.
+    pub records_processed: u64,
+    /// Records without effect since it began: operator, reason, how many.
+    pub records_dropped: Vec<(String, &'static str, u64)>,
+    /// Its inputs.
+    pub partitions: Vec<PartitionStatus>,
+    /// Its stores.
+    pub stores: Vec<StoreStatus>,
+}
+
+impl Default for TaskStatus {
+    fn default() -> Self {
+        Self {
+            id: TaskId { subtopology: 0, partition: 0 },
+            state: TaskState::default(),
+            stream_time_ms: -1,
+            records_processed: 0,
+            records_dropped: Vec::new(),
+            partitions: Vec::new(),
+            stores: Vec::new(),
+        }
+    }
+}
+
+/// A stream thread, as of its last report.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ThreadStatus {
+    /// Its name.
+    pub name: String,
+    /// Its tasks.
+    pub tasks: Vec<TaskStatus>,
+    /// Commits since it started.
+    pub commits: u64,
+    /// Transactions aborted since it started.
+    pub aborts: u64,
+    /// Times that a newer instance took over since it started.
+    pub fenced: u64,
+    /// Changelog records replayed since it started.
+    pub records_restored: u64,
+}

@@ -1,0 +1,487 @@
+//! The loop: poll, restore, process, punctuate, commit. The only place that decides what an error means.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::{
+    Prepared, ThreadStatus,
+    clients::Clients,
+    preparation::TICK,
+    tasks::{RestoringTask, Slot, Tasks},
+    transaction::Transaction,
+};
+use crate::{
+    config::TaskFailureAction,
+    error::TaskError,
+    plan::TaskId,
+    task::{ActiveTask, StoreRestore, TaskStores, Waiting},
+    transport::{CommittedOffset, Fetched, Rebalance, TopicPartition, TransportError},
+};
+
+/// Records that one task takes before the next has its turn.
+const BATCH: usize = 1000;
+
+/// Changelog records applied before running tasks have their turn.
+const RESTORE_BATCH: usize = 10_000;
+
+/// Why a thread ended.
+pub(crate) type ThreadError = TaskError;
+
+/// A stream thread. `step` is one turn of its loop, so that tests and simulation can turn it by hand.
+pub(crate) struct StreamThread {
+    name: String,
+    app: Prepared,
+    clients: Clients,
+    tasks: Tasks,
+    transaction: Transaction,
+    paused: BTreeSet<TopicPartition>,
+    last_commit_ms: i64,
+    last_tick_ms: i64,
+    pub(crate) status: ThreadStatus,
+}
+
+impl StreamThread {
+    pub(crate) fn start(app: Prepared, name: String) -> Result<Self, ThreadError> {
+        let clients = Clients::open(&app, &name)?;
+        let now = app.clock.now_ms();
+        let transaction = Transaction::new(app.config.processing_guarantee);
+        let status = ThreadStatus { name: name.clone(), ..ThreadStatus::default() };
+        Ok(Self {
+            name,
+            app,
+            clients,
+            tasks: Tasks::default(),
+            transaction,
+            paused: BTreeSet::new(),
+            last_commit_ms: now,
+            last_tick_ms: now,
+            status,
+        })
+    }
+
+    /// One turn. Returns how many records were fetched, restored or processed: 0 means there was nothing to do.
+    pub(crate) fn step(&mut self, timeout: Duration) -> Result<usize, ThreadError> {
+        match self.turn(timeout) {
+            Ok(done) => Ok(done),
+            Err(error) => self.recover(error).map(|()| 1),
+        }
+    }
+
+    fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
+        let timeout = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
+        let polled = self.clients.consumer.poll(timeout)?;
+        let mut done = polled.rebalances.len();
+        for rebalance in polled.rebalances {
+            self.rebalance(rebalance)?;
+        }
+        done += self.buffer(polled.batches)?;
+        done += self.restore()?;
+        done += self.process()?;
+        self.resume_drained()?;
+        let now = self.app.clock.now_ms();
+        if now - self.last_tick_ms >= TICK.as_millis() as i64 {
+            self.tick(now)?;
+        }
+        if self.commit_is_due(now) {
+            self.commit()?;
+        }
+        Ok(done)
+    }
+
+    // ---- ownership ----
+
+    fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), TaskError> {
+        tracing::debug!(thread = %self.name, ?rebalance, "partitions change hands");
+        match rebalance {
+            Rebalance::Assigned(partitions) => {
+                self.tasks.owned.extend(partitions);
+                self.open_tasks()
+            }
+            Rebalance::Revoked(partitions) => {
+                let committed = self.commit();
+                // What could not be committed is done again by the next owner; giving back does not wait for it.
+                let closed = self.forget(&partitions);
+                self.clients.consumer.release(&partitions)?;
+                closed.iter().try_for_each(TaskStores::flush)?;
+                committed
+            }
+            Rebalance::Lost(partitions) => {
+                let aborted = self.transaction.abort(&mut *self.clients.producer);
+                drop(self.forget(&partitions));
+                aborted?;
+                self.roll_back(None)
+            }
+        }
+    }
+
+    /// Drops the tasks of partitions that go, and gives back the stores of those that ran.
+    fn forget(&mut self, partitions: &[TopicPartition]) -> Vec<TaskStores> {
+        let mut closed = Vec::new();
+        for partition in partitions {
+            self.tasks.owned.remove(partition);
+            self.paused.remove(partition);
+            let slot = self.app.plan.task_of(partition).and_then(|id| self.tasks.slots.remove(&id));
+            if let Some(Slot::Running(task)) = slot {
+                closed.push(task.into_rolled_back_stores());
+            }
+        }
+        closed
+    }
+
+    /// Opens every task whose inputs are all owned.
+    fn open_tasks(&mut self) -> Result<(), TaskError> {
+        let tasks: BTreeSet<_> =
+            self.tasks.owned.iter().filter_map(|partition| self.app.plan.task_of(partition)).collect();
+        for id in tasks {
+            let inputs = self.app.plan.input_partitions(id);
+            if !self.tasks.slots.contains_key(&id) && inputs.iter().all(|input| self.tasks.owned.contains(input)) {
+                let stores = TaskStores::open(&self.app.plan, id, &*self.app.stores)?;
+                self.open_task(id, stores)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a task run, or first restore.
+    fn open_task(&mut self, id: TaskId, stores: TaskStores) -> Result<(), TaskError> {
+        let inputs = self.app.plan.input_partitions(id);
+        let committed = self.clients.consumer.committed(&inputs)?;
+        let committed: BTreeMap<_, _> =
+            inputs.iter().cloned().zip(committed).filter_map(|(input, offset)| Some((input, offset?))).collect();
+        let restores = StoreRestore::plan(&stores, &mut *self.clients.reader)?;
+        if restores.is_empty() {
+            return self.run_task(id, stores, &committed);
+        }
+        let mut task = RestoringTask { stores, restores, committed, total: 0 };
+        task.total = task.remaining();
+        tracing::info!(task = %id, records = task.total, "restoring");
+        self.pause(inputs)?;
+        self.tasks.slots.insert(id, Slot::Restoring(task));
+        self.read_changelogs()
+    }
+
+    fn run_task(
+        &mut self,
+        id: TaskId,
+        stores: TaskStores,
+        committed: &BTreeMap<TopicPartition, CommittedOffset>,
+    ) -> Result<(), TaskError> {
+        let task = ActiveTask::new(self.app.settings.clone(), id, stores, committed, self.app.clock.now_ms())?;
+        tracing::debug!(task = %id, "running");
+        self.tasks.slots.insert(id, Slot::Running(Box::new(task)));
+        Ok(())
+    }
+
+    // ---- restore ----
+
+    fn read_changelogs(&mut self) -> Result<(), TaskError> {
+        let restores = self.tasks.restoring().flat_map(|(_, task)| {
+            task.restores.iter().map(|restore| (restore.changelog.clone(), restore.next)).collect::<Vec<_>>()
+        });
+        let restores: Vec<_> = restores.collect();
+        Ok(self.clients.reader.assign(&restores)?)
+    }
+
+    fn restore(&mut self) -> Result<usize, TaskError> {
+        if !self.tasks.is_restoring() {
+            return Ok(0);
+        }
+        let mut restored = 0;
+        let mut finished = false;
+        for Fetched { partition, records } in self.clients.reader.read(Duration::ZERO, RESTORE_BATCH)? {
+            restored += records.len();
+            for (_, task) in self.tasks.restoring() {
+                let RestoringTask { stores, restores, .. } = task;
+                if let Some(at) = restores.iter().position(|restore| restore.changelog == partition) {
+                    if restores[at].apply(stores, records)? {
+                        restores.swap_remove(at);
+                        finished = true;
+                    }
+                    break;
+                }
+            }
+        }
+        self.status.records_restored += restored as u64;
+        // A changelog that ends in records since compacted away has nothing more to send.
+        finished |= self.skip_compacted(restored)?;
+        if finished {
+            self.run_restored()?;
+        }
+        Ok(restored + usize::from(finished))
+    }
+
+    fn skip_compacted(&mut self, restored: usize) -> Result<bool, TaskError> {
+        let mut finished = false;
+        if restored == 0 {
+            for (_, task) in self.tasks.restoring() {
+                let RestoringTask { stores, restores, .. } = task;
+                let ended = std::mem::take(restores);
+                for mut restore in ended {
+                    restore.next = restore.end;
+                    restore.apply(stores, Vec::new())?;
+                    finished = true;
+                }
+            }
+        }
+        Ok(finished)
+    }
+
+    fn run_restored(&mut self) -> Result<(), TaskError> {
+        let ready: Vec<_> =
+            self.tasks.restoring().filter(|(_, task)| task.restores.is_empty()).map(|(id, _)| id).collect();
+        for id in ready {
+            if let Some(Slot::Restoring(RestoringTask { stores, committed, total, .. })) = self.tasks.slots.remove(&id)
+            {
+                tracing::info!(task = %id, records = total, "restored");
+                self.run_task(id, stores, &committed)?;
+                let inputs = self.app.plan.input_partitions(id);
+                self.paused.retain(|partition| !inputs.contains(partition));
+                self.clients.consumer.resume(&inputs)?;
+            }
+        }
+        self.read_changelogs()
+    }
+
+    // ---- records ----
+
+    fn has_buffered(&mut self) -> bool {
+        self.tasks.running().any(|task| task.group.buffered() > 0 && !task.waits)
+    }
+
+    fn buffer(&mut self, batches: Vec<Fetched>) -> Result<usize, TaskError> {
+        let mut fetched = 0;
+        let mut full = Vec::new();
+        for Fetched { partition, records } in batches {
+            fetched += records.len();
+            let id = self.app.plan.task_of(&partition);
+            if let Some(Slot::Running(task)) = id.and_then(|id| self.tasks.slots.get_mut(&id)) {
+                task.push(&partition, records);
+                if task.buffered_of(&partition) >= self.app.config.max_buffered_records {
+                    full.push(partition);
+                }
+            }
+        }
+        self.pause(full)?;
+        Ok(fetched)
+    }
+
+    fn pause(&mut self, partitions: Vec<TopicPartition>) -> Result<(), TaskError> {
+        let partitions: Vec<_> = partitions.into_iter().filter(|one| self.paused.insert(one.clone())).collect();
+        if !partitions.is_empty() {
+            self.clients.consumer.pause(&partitions)?;
+        }
+        Ok(())
+    }
+
+    /// Fetches again what a running task has worked off.
+    fn resume_drained(&mut self) -> Result<(), TaskError> {
+        if self.paused.is_empty() {
+            return Ok(());
+        }
+        let low = self.app.config.max_buffered_records / 2;
+        let (plan, slots) = (&self.app.plan, &self.tasks.slots);
+        let drained = self.paused.iter().filter(|partition| {
+            let slot = plan.task_of(partition).and_then(|id| slots.get(&id));
+            matches!(slot, Some(Slot::Running(task)) if task.buffered_of(partition) <= low)
+        });
+        let drained: Vec<_> = drained.cloned().collect();
+        if !drained.is_empty() {
+            self.clients.consumer.resume(&drained)?;
+            self.paused.retain(|partition| !drained.contains(partition));
+        }
+        Ok(())
+    }
+
+    fn process(&mut self) -> Result<usize, TaskError> {
+        let now_ms = self.app.clock.now_ms();
+        let max_idle_ms = self.app.config.max_task_idle.map(|idle| idle.as_millis() as i64);
+        let Self { tasks, clients, transaction, .. } = self;
+        let Clients { consumer, producer, .. } = clients;
+        let mut processed = 0;
+        for task in tasks.running() {
+            let mut caught_up = |partition: &TopicPartition| consumer.is_caught_up(partition);
+            let mut waiting = Waiting { caught_up: &mut caught_up, max_idle_ms, now_ms };
+            let taken = task.process(BATCH, &mut waiting)?;
+            task.waits = taken == 0;
+            processed += taken;
+            for record in task.take_outputs() {
+                transaction.send(&mut **producer, record)?;
+            }
+        }
+        Ok(processed)
+    }
+
+    fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
+        self.last_tick_ms = now_ms;
+        let Self { tasks, clients, transaction, .. } = self;
+        let Clients { consumer, producer, .. } = clients;
+        for task in tasks.running() {
+            let caught_up = task.group.inputs.iter().all(|input| consumer.is_caught_up(&input.partition));
+            task.tick(now_ms, caught_up)?;
+            for record in task.take_outputs() {
+                transaction.send(&mut **producer, record)?;
+            }
+        }
+        Ok(())
+    }
+
+    // ---- commit ----
+
+    fn commit_is_due(&mut self, now_ms: i64) -> bool {
+        let interval = self.app.config.commit_interval.as_millis() as i64;
+        if now_ms - self.last_commit_ms >= interval {
+            return true;
+        }
+        let limit = self.app.config.max_uncommitted_bytes;
+        let requested = self.tasks.running().any(|task| task.ctx.commit_requested);
+        requested || self.tasks.running().map(|task| task.stores.overlay_bytes()).sum::<usize>() >= limit
+    }
+
+    /// Commits all tasks' outputs, changelog records and offsets together; then their state follows.
+    fn commit(&mut self) -> Result<(), TaskError> {
+        self.last_commit_ms = self.app.clock.now_ms();
+        if self.transaction != Transaction::Open && !self.tasks.running().any(|task| task.needs_commit()) {
+            return Ok(());
+        }
+        let Self { tasks, clients, transaction, .. } = self;
+        let Clients { consumer, producer, .. } = clients;
+        let mut offsets = Vec::new();
+        for task in tasks.running() {
+            let work = task.prepare_commit()?;
+            offsets.extend(work.offsets);
+            for record in work.changelog {
+                transaction.send(&mut **producer, record)?;
+            }
+        }
+        let acknowledged = transaction.commit(&mut **producer, &mut **consumer, &offsets)?;
+        for task in tasks.running() {
+            task.committed(&acknowledged)?;
+        }
+        self.status.commits += 1;
+        Ok(())
+    }
+
+    /// Commits between turns; what goes wrong is dealt with as in a turn.
+    pub(crate) fn commit_now(&mut self) -> Result<(), ThreadError> {
+        self.commit().or_else(|error| self.recover(error))
+    }
+
+    /// Ticks between turns; what goes wrong is dealt with as in a turn.
+    pub(crate) fn tick_now(&mut self) -> Result<(), ThreadError> {
+        let now_ms = self.app.clock.now_ms();
+        self.tick(now_ms).or_else(|error| self.recover(error))
+    }
+
+    // ---- errors ----
+
+    /// What each error means, in one place.
+    fn recover(&mut self, error: TaskError) -> Result<(), ThreadError> {
+        match error {
+            TaskError::Corrupted { task, store, source } => {
+                tracing::warn!(%task, %store, error = %source, "store is corrupted, rebuilding it");
+                self.roll_back(Some(task))?;
+                drop(self.tasks.slots.remove(&task));
+                if let Some(spec) = self.app.plan.graph().stores.get(&store) {
+                    let failed = |source| TaskError::State { task, source };
+                    self.app.stores.quarantine(task, spec).map_err(failed)?;
+                }
+                self.open_tasks()
+            }
+            TaskError::Fenced | TaskError::Transport(TransportError::Fenced(_)) => {
+                tracing::warn!(thread = %self.name, "a newer instance took over, rejoining");
+                self.status.fenced += 1;
+                self.rejoin()
+            }
+            TaskError::Aborted { source } | TaskError::Transport(source @ TransportError::Abort(_)) => {
+                tracing::warn!(thread = %self.name, error = %source, "transaction aborted, processing again");
+                self.roll_back(None)
+            }
+            TaskError::Transport(TransportError::Retriable(reason)) => {
+                tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable");
+                Ok(())
+            }
+            failed @ TaskError::Failed { task, .. } => {
+                let text = failed.chain();
+                tracing::error!(thread = %self.name, "{text}");
+                match self.app.config.on_task_failure {
+                    TaskFailureAction::StopInstance => Err(failed),
+                    TaskFailureAction::StopTask => {
+                        self.roll_back(Some(task))?;
+                        self.tasks.slots.insert(task, Slot::Failed(text));
+                        Ok(())
+                    }
+                }
+            }
+            fatal @ (TaskError::State { .. } | TaskError::Transport(_)) => Err(fatal),
+        }
+    }
+
+    /// Drops everything uncommitted and continues every task but `except` from its last commit.
+    /// That one keeps its place, but processes nothing.
+    fn roll_back(&mut self, except: Option<TaskId>) -> Result<(), TaskError> {
+        self.status.aborts += 1;
+        self.transaction.abort(&mut *self.clients.producer)?;
+        let running: Vec<_> = self.tasks.running().map(|task| task.id).collect();
+        for id in running {
+            let Some(Slot::Running(task)) = self.tasks.slots.remove(&id) else { continue };
+            let stores = task.into_rolled_back_stores();
+            let inputs = self.app.plan.input_partitions(id);
+            if Some(id) == except {
+                self.pause(inputs)?;
+                self.tasks.slots.insert(id, Slot::Failed(String::new()));
+                continue;
+            }
+            for (input, committed) in inputs.iter().zip(self.clients.consumer.committed(&inputs)?) {
+                let offset = match committed {
+                    Some(committed) => committed.offset,
+                    None => self.clients.consumer.watermarks(input)?.0,
+                };
+                self.clients.consumer.seek(input, offset)?;
+            }
+            self.open_task(id, stores)?;
+        }
+        Ok(())
+    }
+
+    /// Drops every task and begins anew as another member.
+    fn rejoin(&mut self) -> Result<(), TaskError> {
+        for task in std::mem::take(&mut self.tasks.slots).into_values() {
+            if let Slot::Running(task) = task {
+                drop(task.into_rolled_back_stores());
+            }
+        }
+        self.tasks.owned.clear();
+        self.paused.clear();
+        self.transaction = Transaction::new(self.app.config.processing_guarantee);
+        self.clients = Clients::open(&self.app, &self.name)?;
+        Ok(())
+    }
+
+    /// Commits, and makes the stores survive a crash without a replay.
+    pub(crate) fn close(mut self) -> Result<(), ThreadError> {
+        self.commit()?;
+        self.tasks.running().try_for_each(|task| task.stores.flush())
+    }
+
+    // ---- inspection ----
+
+    pub(crate) fn report(&mut self) -> ThreadStatus {
+        ThreadStatus { tasks: self.tasks.statuses(), ..self.status.clone() }
+    }
+
+    /// The stores of running tasks, caches flushed into them.
+    pub(crate) fn stores(&mut self) -> Result<Vec<&TaskStores>, ThreadError> {
+        let mut stores = Vec::new();
+        for task in self.tasks.running() {
+            task.flush_caches()?;
+            stores.push(&task.stores);
+        }
+        Ok(stores)
+    }
+
+    pub(crate) fn is_idle(&mut self) -> bool {
+        !self.tasks.is_restoring() && self.tasks.running().all(|task| task.group.buffered() == 0)
+    }
+}

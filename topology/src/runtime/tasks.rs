@@ -1,0 +1,107 @@
+//! The tasks that a thread owns, each where it is in its life.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::status::{PartitionStatus, StoreStatus, TaskState, TaskStatus};
+use crate::{
+    plan::TaskId,
+    task::{ActiveTask, StoreRestore, TaskStores},
+    transport::{CommittedOffset, TopicPartition},
+};
+
+/// A task's life: it restores, runs, and may fail. Closing drops it.
+///
+/// ```text
+/// Restoring → Running → Failed
+///     ↑__________|  (rolled back with a store to rebuild)
+/// ```
+pub(crate) enum Slot {
+    Restoring(RestoringTask),
+    Running(Box<ActiveTask>),
+    /// It could not get past a record and stays where it is until its partitions move.
+    Failed(String),
+}
+
+/// A task whose stores are on their way.
+pub(crate) struct RestoringTask {
+    pub(crate) stores: TaskStores,
+    pub(crate) restores: Vec<StoreRestore>,
+    pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
+    /// Changelog records at the start, for progress.
+    pub(crate) total: i64,
+}
+
+impl RestoringTask {
+    pub(crate) fn remaining(&self) -> i64 {
+        self.restores.iter().map(|restore| restore.end - restore.next).sum()
+    }
+}
+
+/// What a thread owns.
+#[derive(Default)]
+pub(crate) struct Tasks {
+    pub(crate) owned: BTreeSet<TopicPartition>,
+    pub(crate) slots: BTreeMap<TaskId, Slot>,
+}
+
+impl Tasks {
+    pub(crate) fn running(&mut self) -> impl Iterator<Item = &mut ActiveTask> {
+        self.slots.values_mut().filter_map(|slot| match slot {
+            Slot::Running(task) => Some(&mut **task),
+            Slot::Restoring(_) | Slot::Failed(_) => None,
+        })
+    }
+
+    pub(crate) fn restoring(&mut self) -> impl Iterator<Item = (TaskId, &mut RestoringTask)> {
+        self.slots.iter_mut().filter_map(|(id, slot)| match slot {
+            Slot::Restoring(task) => Some((*id, task)),
+            Slot::Running(_) | Slot::Failed(_) => None,
+        })
+    }
+
+    pub(crate) fn is_restoring(&self) -> bool {
+        self.slots.values().any(|slot| matches!(slot, Slot::Restoring(_)))
+    }
+
+    pub(crate) fn statuses(&self) -> Vec<TaskStatus> {
+        self.slots.iter().map(|(id, slot)| status(*id, slot)).collect()
+    }
+}
+
+fn status(id: TaskId, slot: &Slot) -> TaskStatus {
+    let empty = TaskStatus { id, ..TaskStatus::default() };
+    match slot {
+        Slot::Restoring(task) => TaskStatus {
+            state: TaskState::Restoring { remaining: task.remaining(), total: task.total },
+            stores: stores(&task.stores),
+            ..empty
+        },
+        Slot::Failed(error) => TaskStatus { state: TaskState::Failed { error: error.clone() }, ..empty },
+        Slot::Running(task) => TaskStatus {
+            state: TaskState::Running,
+            stream_time_ms: task.ctx.stream_time,
+            records_processed: task.processed,
+            records_dropped: task.dropped(),
+            partitions: task
+                .group
+                .inputs
+                .iter()
+                .map(|input| PartitionStatus {
+                    partition: input.partition.clone(),
+                    position: input.position,
+                    buffered: input.queue.len(),
+                })
+                .collect(),
+            stores: stores(&task.stores),
+            ..empty
+        },
+    }
+}
+
+fn stores(stores: &TaskStores) -> Vec<StoreStatus> {
+    let store = |(name, handle): (&crate::graph::StoreName, &crate::operators::StoreHandle)| StoreStatus {
+        name: name.to_string(),
+        stats: handle.with_store(tidemill_state::Store::stats),
+    };
+    stores.handles.iter().map(store).collect()
+}

@@ -1,0 +1,343 @@
+//! A running task: takes records in event-time order, punctuates, and says what there is to commit.
+
+use std::{
+    any::Any,
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    sync::Arc,
+};
+
+use tidemill_state::BoxError;
+
+use super::{
+    TaskStores, Waiting,
+    bad_record::{dead_letter, reason},
+    commit::{CommitWork, committed_offset, partition_time},
+    partition_group::{Input, PartitionGroup, Pick},
+    punctuation::take_due,
+};
+use crate::{
+    config::{RecordHandler, StreamsConfig},
+    error::{Position, TaskError},
+    graph::NodeId,
+    operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, TaskContext},
+    plan::{Plan, TaskId},
+    processor::PunctuationType,
+    transport::{CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
+};
+
+/// What a task needs to know of the configuration.
+#[derive(Clone)]
+pub(crate) struct TaskSettings {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) deserialization: RecordHandler,
+    pub(crate) processing: RecordHandler,
+    /// Partition counts of dead-letter topics.
+    pub(crate) dead_letter_partitions: HashMap<String, i32>,
+}
+
+impl TaskSettings {
+    pub(crate) fn new(plan: Arc<Plan>, config: &StreamsConfig, dead_letter_partitions: HashMap<String, i32>) -> Self {
+        let (deserialization, processing) = (config.deserialization_handler.clone(), config.processing_handler.clone());
+        Self { plan, deserialization, processing, dead_letter_partitions }
+    }
+}
+
+/// A task that owns its stores and processes records.
+pub(crate) struct ActiveTask {
+    pub(crate) id: TaskId,
+    settings: TaskSettings,
+    pub(crate) group: PartitionGroup,
+    lifecycles: BTreeMap<NodeId, Rc<RefCell<dyn Lifecycle>>>,
+    pub(crate) stores: TaskStores,
+    pub(crate) ctx: TaskContext,
+    /// Records taken from the inputs since the task began.
+    pub(crate) processed: u64,
+    /// It has records, but took none in its last turn: it waits for another input.
+    pub(crate) waits: bool,
+    stream_punctuations: bool,
+}
+
+impl ActiveTask {
+    /// Puts the operators together above stores that are restored.
+    pub(crate) fn new(
+        settings: TaskSettings,
+        id: TaskId,
+        stores: TaskStores,
+        committed: &BTreeMap<TopicPartition, CommittedOffset>,
+        wall_ms: i64,
+    ) -> Result<Self, TaskError> {
+        let plan = settings.plan.clone();
+        let mut assembly = Assembly::new(&plan, id, &stores.handles, wall_ms);
+        let mut inputs = Vec::new();
+        let sources: BTreeMap<_, _> = plan.subtopologies()[id.subtopology as usize]
+            .sources
+            .iter()
+            .filter_map(|source| Some((plan.topic_name(&plan.graph().node(*source).kind.reads()?), *source)))
+            .collect();
+        for node in &plan.subtopologies()[id.subtopology as usize].nodes {
+            assembly.build(*node)?;
+        }
+        for partition in plan.input_partitions(id) {
+            let source = sources[&partition.topic];
+            let committed = committed.get(&partition);
+            inputs.push(Input {
+                source,
+                queue: assembly.sources[&source].fresh(),
+                partition_time: committed.map_or(-1, partition_time),
+                position: None,
+                moved: false,
+                empty_since_ms: None,
+                partition,
+            });
+        }
+        let mut ctx = TaskContext::new(wall_ms);
+        ctx.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(-1);
+        let lifecycles = std::mem::take(&mut assembly.lifecycles);
+        let group = PartitionGroup::new(inputs);
+        let mut task = Self {
+            id,
+            settings,
+            group,
+            lifecycles,
+            stores,
+            ctx,
+            processed: 0,
+            waits: false,
+            stream_punctuations: false,
+        };
+        task.guarded(|task| task.each_lifecycle(|node, ctx| node.init(ctx)))?;
+        task.note_schedules();
+        Ok(task)
+    }
+
+    /// Buffers records.
+    pub(crate) fn push(&mut self, partition: &TopicPartition, records: Vec<ConsumedRecord>) {
+        self.group.push(partition, records);
+    }
+
+    /// Records fetched from a partition but not processed.
+    pub(crate) fn buffered_of(&self, partition: &TopicPartition) -> usize {
+        self.group.inputs.iter().find(|input| input.partition == *partition).map_or(0, |input| input.queue.len())
+    }
+
+    /// Records without effect: operator, reason, how many.
+    pub(crate) fn dropped(&self) -> Vec<(String, &'static str, u64)> {
+        let name = |id: &NodeId| self.settings.plan.graph().node(*id).name.to_string();
+        self.ctx.dropped.iter().map(|((id, reason), count)| (name(id), reason.label(), *count)).collect()
+    }
+
+    /// Takes up to `max` records, earliest first, through the topology. Returns how many it took.
+    pub(crate) fn process(&mut self, max: usize, waiting: &mut Waiting<'_>) -> Result<usize, TaskError> {
+        self.ctx.wall_ms = waiting.now_ms;
+        self.group.begin(waiting);
+        self.guarded(|task| {
+            for taken in 0..max {
+                match task.group.pick(&mut task.ctx) {
+                    Pick::Nothing => return Ok(taken),
+                    Pick::Bad(at) => task.handle_bad(at)?,
+                    Pick::Record(at, timestamp) => task.process_record(at, timestamp)?,
+                }
+                task.processed += 1;
+            }
+            Ok(max)
+        })
+    }
+
+    #[inline]
+    fn process_record(&mut self, at: usize, timestamp: i64) -> Outcome {
+        let input = &mut self.group.inputs[at];
+        let offset = input.queue.head_offset().unwrap_or_default();
+        let raw = match self.settings.processing {
+            RecordHandler::DeadLetter(_) => input.queue.head_raw(),
+            RecordHandler::Fail | RecordHandler::Skip => None,
+        };
+        (self.ctx.queue, self.ctx.offset, self.ctx.node) = (Some(at), offset, input.source);
+        input.partition_time = input.partition_time.max(timestamp);
+        self.ctx.stream_time = self.ctx.stream_time.max(timestamp);
+        let sent = self.ctx.outputs.len();
+        let outcome = input.queue.process(&mut self.ctx);
+        input.position = Some(offset + 1);
+        input.moved = true;
+        match outcome {
+            Ok(()) => {}
+            Err(failure) => self.handle_failure(at, sent, failure, raw)?,
+        }
+        if self.stream_punctuations {
+            self.punctuate(PunctuationType::StreamTime, self.ctx.stream_time)?;
+        }
+        Ok(())
+    }
+
+    /// An operator returned an error for a record: its outputs are taken back, and its handler decides.
+    fn handle_failure(
+        &mut self,
+        at: usize,
+        sent: usize,
+        failure: Box<Failure>,
+        raw: Option<ConsumedRecord>,
+    ) -> Outcome {
+        let handled = matches!(*failure, Failure::User(_) | Failure::Codec(_));
+        if !handled || self.settings.processing == RecordHandler::Fail {
+            return Err(failure);
+        }
+        self.ctx.outputs.truncate(sent);
+        let reason = failure_text(&failure);
+        tracing::warn!(task = %self.id, record = %self.position_text(), %reason, "record left out");
+        self.ctx.count_dropped(self.ctx.node, DropReason::Processing);
+        if let Some(raw) = raw {
+            let partition = self.group.inputs[at].partition.clone();
+            self.send_dead_letter(&self.settings.processing.clone(), &partition, raw, &reason);
+        }
+        Ok(())
+    }
+
+    fn handle_bad(&mut self, at: usize) -> Outcome {
+        let input = &mut self.group.inputs[at];
+        let Some((raw, bad)) = input.queue.take_bad() else { return Ok(()) };
+        input.position = Some(raw.offset + 1);
+        input.moved = true;
+        let (partition, node) = (input.partition.clone(), input.source);
+        let reason = reason(&bad);
+        match bad {
+            // A record without a valid time can be put nowhere: skipped with a counter, as Kafka Streams does.
+            BadRecord::InvalidTimestamp(_) => self.ctx.count_dropped(node, DropReason::InvalidTimestamp),
+            BadRecord::Undecodable(error) => {
+                if self.settings.deserialization == RecordHandler::Fail {
+                    return Err(Box::new(Failure::Codec(error)));
+                }
+                self.ctx.count_dropped(node, DropReason::Undecodable);
+            }
+        }
+        tracing::warn!(task = %self.id, record = %self.position_text(), %reason, "record left out");
+        self.send_dead_letter(&self.settings.deserialization.clone(), &partition, raw, &reason);
+        Ok(())
+    }
+
+    fn send_dead_letter(&mut self, handler: &RecordHandler, from: &TopicPartition, raw: ConsumedRecord, reason: &str) {
+        let partitions = |topic: &str| self.settings.dead_letter_partitions.get(topic).copied().unwrap_or(1);
+        let letter = dead_letter(handler, partitions, from, raw, reason);
+        self.ctx.outputs.extend(letter);
+    }
+
+    /// Passes a wall-clock tick on: idle windows close, wall-clock punctuations are called.
+    pub(crate) fn tick(&mut self, now_ms: i64, caught_up: bool) -> Result<(), TaskError> {
+        self.ctx.wall_ms = now_ms;
+        let caught_up = caught_up && self.group.buffered() == 0;
+        self.ctx.queue = None;
+        self.guarded(|task| {
+            task.each_lifecycle(|node, ctx| node.tick(ctx, caught_up))?;
+            task.punctuate(PunctuationType::WallClockTime, now_ms)
+        })
+    }
+
+    fn punctuate(&mut self, kind: PunctuationType, time_ms: i64) -> Outcome {
+        for schedule in take_due(&mut self.ctx, kind, time_ms) {
+            let queue = self.ctx.queue.take();
+            self.ctx.node = schedule.node;
+            self.lifecycles[&schedule.node].borrow_mut().punctuate(&mut self.ctx, schedule.id, time_ms)?;
+            self.ctx.queue = queue;
+        }
+        self.note_schedules();
+        Ok(())
+    }
+
+    fn note_schedules(&mut self) {
+        self.stream_punctuations =
+            self.ctx.schedules.iter().any(|schedule| schedule.kind == PunctuationType::StreamTime);
+    }
+
+    /// What was sent since the last call, in order.
+    pub(crate) fn take_outputs(&mut self) -> impl Iterator<Item = ProducerRecord> + '_ {
+        self.ctx.outputs.drain(..)
+    }
+
+    /// Whether anything happened since the last commit.
+    pub(crate) fn needs_commit(&self) -> bool {
+        !self.ctx.outputs.is_empty() || self.group.inputs.iter().any(|input| input.moved) || self.stores.is_dirty()
+    }
+
+    /// Brings caches into the stores, so that these can be read.
+    pub(crate) fn flush_caches(&mut self) -> Result<(), TaskError> {
+        self.ctx.queue = None;
+        self.guarded(|task| task.each_lifecycle(|node, ctx| node.flush(ctx)))
+    }
+
+    /// Everything that belongs into the transaction beside the outputs.
+    pub(crate) fn prepare_commit(&mut self) -> Result<CommitWork, TaskError> {
+        self.flush_caches()?;
+        let mut work = CommitWork::default();
+        self.stores.changelog_records(|record| work.changelog.push(record));
+        for input in self.group.inputs.iter().filter(|input| input.moved) {
+            if let Some(position) = input.position {
+                work.offsets.push((input.partition.clone(), committed_offset(position, input.partition_time)));
+            }
+        }
+        Ok(work)
+    }
+
+    /// The transaction is committed: state follows.
+    pub(crate) fn committed(&mut self, acknowledged: &BTreeMap<TopicPartition, Offset>) -> Result<(), TaskError> {
+        self.group.inputs.iter_mut().for_each(|input| input.moved = false);
+        self.ctx.commit_requested = false;
+        self.stores.commit(acknowledged)
+    }
+
+    /// Gives the stores back, without what was not committed.
+    pub(crate) fn into_rolled_back_stores(self) -> TaskStores {
+        self.stores.roll_back();
+        self.stores
+    }
+
+    fn each_lifecycle(&mut self, mut call: impl FnMut(&mut dyn Lifecycle, &mut TaskContext) -> Outcome) -> Outcome {
+        for (id, node) in &self.lifecycles {
+            self.ctx.node = *id;
+            call(&mut *node.borrow_mut(), &mut self.ctx)?;
+        }
+        Ok(())
+    }
+
+    /// Runs operators; an error or panic becomes the task's, with the operator's name and the record's position.
+    fn guarded<R>(&mut self, run: impl FnOnce(&mut Self) -> Result<R, Box<Failure>>) -> Result<R, TaskError> {
+        // After a panic the task is never used again but to give its stores back, rolled back.
+        let source = match catch_unwind(AssertUnwindSafe(|| run(self))) {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(failure)) => match *failure {
+                Failure::User(error) => error,
+                Failure::Codec(error) => error.into(),
+                Failure::Store(error) => return Err(self.stores.error(error)),
+            },
+            Err(panic) => panic_text(panic.as_ref()),
+        };
+        let node = self.settings.plan.graph().node(self.ctx.node).name.clone();
+        Err(TaskError::Failed { task: self.id, node, position: self.position(), source })
+    }
+
+    fn position(&self) -> Option<Position> {
+        let partition = self.group.inputs.get(self.ctx.queue?)?.partition.clone();
+        Some(Position { partition, offset: self.ctx.offset })
+    }
+
+    fn position_text(&self) -> String {
+        self.position().map_or_else(String::new, |position| position.to_string())
+    }
+}
+
+fn failure_text(failure: &Failure) -> String {
+    match failure {
+        Failure::User(error) => error.to_string(),
+        Failure::Store(error) => error.to_string(),
+        Failure::Codec(error) => error.to_string(),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> BoxError {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it gave no message");
+    format!("it panicked: {text}").into()
+}

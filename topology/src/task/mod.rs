@@ -1,0 +1,18 @@
+//! The synchronous, deterministic heart: records and time go in, effects come out.
+
+mod active;
+mod bad_record;
+mod commit;
+mod partition_group;
+mod punctuation;
+mod restore;
+mod storage;
+mod stores;
+
+pub(crate) use active::{ActiveTask, TaskSettings};
+pub(crate) use partition_group::Waiting;
+pub(crate) use restore::StoreRestore;
+#[cfg(feature = "rocksdb")]
+pub(crate) use storage::DiskStores;
+pub(crate) use storage::{MemoryStores, StoreSupplier};
+pub(crate) use stores::TaskStores;

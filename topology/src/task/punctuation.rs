@@ -1,0 +1,17 @@
+//! When punctuations are due.
+
+use crate::{
+    operators::{Schedule, TaskContext},
+    processor::PunctuationType,
+};
+
+/// Takes the punctuations due at `time` and moves each past it: missed intervals collapse into one call.
+pub(super) fn take_due(ctx: &mut TaskContext, kind: PunctuationType, time_ms: i64) -> Vec<Schedule> {
+    let mut due = Vec::new();
+    for schedule in ctx.schedules.iter_mut().filter(|schedule| schedule.kind == kind && schedule.due <= time_ms) {
+        due.push(*schedule);
+        let missed = (time_ms - schedule.due) / schedule.interval_ms;
+        schedule.due += (missed + 1) * schedule.interval_ms;
+    }
+    due
+}

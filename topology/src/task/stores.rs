@@ -1,0 +1,200 @@
+//! A task's stores: opened together, committed together, rolled back together.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use bytes::Bytes;
+use tidemill_state::{Row, Store, StoreError, WindowKey, WindowStore};
+
+use super::StoreSupplier;
+use crate::{
+    error::TaskError,
+    graph::{StoreKind, StoreName, StoreSpec},
+    operators::StoreHandle,
+    plan::{Plan, TaskId},
+    transport::{Headers, Offset, ProducerRecord, TopicPartition},
+};
+
+/// Changelog keys shorter than this are not window rows but what the store knows about itself.
+const WINDOW_KEY_SUFFIX: usize = 12;
+
+/// A task's stores with their changelogs.
+pub(crate) struct TaskStores {
+    pub(crate) task: TaskId,
+    pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
+    changelogs: BTreeMap<StoreName, TopicPartition>,
+}
+
+/// Row changes and what the store knows about itself, as read from a changelog.
+pub(crate) type Changes = (Vec<(Bytes, Option<Row>)>, Vec<(String, Bytes)>);
+
+impl TaskStores {
+    /// Opens every store of a task. One that is corrupted is set aside and begun anew.
+    pub(crate) fn open(plan: &Plan, task: TaskId, supplier: &dyn StoreSupplier) -> Result<Self, TaskError> {
+        let failed = |source| TaskError::State { task, source };
+        let mut handles = BTreeMap::new();
+        let mut changelogs = BTreeMap::new();
+        for name in plan.stores(task.subtopology) {
+            let spec = &plan.graph().stores[name];
+            let handle = match open_store(spec, task, supplier) {
+                Err(StoreError::Corrupted { store, source }) => {
+                    tracing::warn!(%task, %store, error = %source, "store is corrupted, rebuilding it");
+                    supplier.quarantine(task, spec).map_err(failed)?;
+                    open_store(spec, task, supplier)
+                }
+                opened => opened,
+            };
+            handles.insert(name.clone(), handle.map_err(failed)?);
+            if spec.logged {
+                let topic = plan.changelog(name);
+                changelogs.insert(name.clone(), TopicPartition { topic, partition: task.partition });
+            }
+        }
+        Ok(Self { task, handles, changelogs })
+    }
+
+    /// The stores that have a changelog, with it.
+    pub(crate) fn logged(&self) -> impl Iterator<Item = (&StoreName, &StoreHandle, &TopicPartition)> {
+        self.changelogs.iter().map(|(name, changelog)| (name, &self.handles[name], changelog))
+    }
+
+    /// The changelog records of everything uncommitted.
+    pub(crate) fn changelog_records(&self, mut send: impl FnMut(ProducerRecord)) {
+        for (_, handle, changelog) in self.logged() {
+            handle.with_store(|store| {
+                let mut record = |key: Bytes, timestamp: i64, value: Option<Bytes>| {
+                    let TopicPartition { topic, partition } = changelog.clone();
+                    let key = Some(key);
+                    send(ProducerRecord { topic, partition, timestamp, key, value, headers: Headers::new() });
+                };
+                for (key, row) in store.uncommitted() {
+                    let key = handle.to_changelog_key(key);
+                    record(key, row.map_or(0, |row| row.timestamp), row.map(|row| row.value.clone()));
+                }
+                for (key, value) in store.uncommitted_meta() {
+                    record(Bytes::copy_from_slice(key.as_bytes()), 0, Some(value.clone()));
+                }
+            });
+        }
+    }
+
+    /// Brings what is uncommitted into the backends, each with the changelog offset that it corresponds to.
+    pub(crate) fn commit(&self, acknowledged: &BTreeMap<TopicPartition, Offset>) -> Result<(), TaskError> {
+        for (name, handle) in &self.handles {
+            let checkpoint = self.changelogs.get(name).and_then(|changelog| acknowledged.get(changelog)).copied();
+            if handle.with_store(Store::is_dirty) {
+                handle.commit(checkpoint).map_err(|error| self.error(error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops everything uncommitted.
+    pub(crate) fn roll_back(&self) {
+        self.handles.values().for_each(StoreHandle::roll_back);
+    }
+
+    /// Makes everything committed survive a crash without a replay.
+    pub(crate) fn flush(&self) -> Result<(), TaskError> {
+        self.handles.values().try_for_each(StoreHandle::flush).map_err(|error| self.error(error))
+    }
+
+    pub(crate) fn overlay_bytes(&self) -> usize {
+        self.handles.values().map(|handle| handle.with_store(Store::overlay_bytes)).sum()
+    }
+
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.handles.values().any(|handle| handle.with_store(Store::is_dirty))
+    }
+
+    /// Says who must act on a store's error.
+    pub(crate) fn error(&self, source: StoreError) -> TaskError {
+        match &source {
+            StoreError::Corrupted { store, .. } => {
+                TaskError::Corrupted { task: self.task, store: store.as_str().into(), source }
+            }
+            _ => TaskError::State { task: self.task, source },
+        }
+    }
+}
+
+fn open_store(spec: &StoreSpec, task: TaskId, supplier: &dyn StoreSupplier) -> Result<StoreHandle, StoreError> {
+    let store = Store::new(spec.name.clone(), supplier.open(task, spec)?);
+    Ok(match spec.kind {
+        StoreKind::KeyValue => StoreHandle::KeyValue(Rc::new(RefCell::new(store))),
+        StoreKind::Window { retention_ms } => {
+            StoreHandle::Window(Rc::new(RefCell::new(WindowStore::new(store, retention_ms)?)))
+        }
+    })
+}
+
+impl StoreHandle {
+    pub(crate) fn with_store<R>(&self, read: impl FnOnce(&Store) -> R) -> R {
+        match self {
+            Self::KeyValue(store) => read(&store.borrow()),
+            Self::Window(store) => read(store.borrow().store()),
+        }
+    }
+
+    fn commit(&self, checkpoint: Option<Offset>) -> Result<(), StoreError> {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().commit(checkpoint),
+            Self::Window(store) => store.borrow_mut().commit(checkpoint),
+        }
+    }
+
+    fn roll_back(&self) {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().rollback(),
+            Self::Window(store) => store.borrow_mut().rollback(),
+        }
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().flush(),
+            Self::Window(store) => store.borrow_mut().store_mut().flush(),
+        }
+    }
+
+    pub(crate) fn clear(&self) -> Result<(), StoreError> {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().clear(),
+            Self::Window(store) => store.borrow_mut().clear(),
+        }
+    }
+
+    /// Applies changes read from the changelog, up to `next`.
+    pub(crate) fn restore(&self, (rows, meta): Changes, next: Offset) -> Result<(), StoreError> {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().restore(rows, meta, next),
+            Self::Window(store) => store.borrow_mut().restore(rows, meta, next),
+        }
+    }
+
+    fn to_changelog_key(&self, local: &Bytes) -> Bytes {
+        match self {
+            Self::KeyValue(_) => local.clone(),
+            Self::Window(_) => WindowKey::decode_local(local.clone())
+                .expect("window stores hold only rows that they encoded")
+                .encode_changelog(),
+        }
+    }
+
+    /// Sorts a changelog record into rows and meta. Keys that no store of this kind writes are left out.
+    pub(crate) fn read_change(&self, key: Bytes, value: Option<Bytes>, timestamp: i64, into: &mut Changes) {
+        let row = |value: Option<Bytes>| value.map(|value| Row { timestamp, value });
+        match self {
+            Self::KeyValue(_) => into.0.push((key, row(value))),
+            Self::Window(_) if key.len() < WINDOW_KEY_SUFFIX => {
+                if let (Ok(key), Some(value)) = (std::str::from_utf8(&key), value) {
+                    into.1.push((key.to_owned(), value));
+                }
+            }
+            Self::Window(_) => {
+                if let Ok(at) = WindowKey::decode_changelog(key) {
+                    into.0.push((at.encode_local(), row(value)));
+                }
+            }
+        }
+    }
+}

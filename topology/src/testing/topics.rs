@@ -1,0 +1,168 @@
+//! Typed ends of a test: where records go in and come out.
+
+use std::{cell::RefCell, collections::BTreeMap, marker::PhantomData, rc::Rc, time::Duration};
+
+use tidemill_state::{Codec, CodecError, Coded};
+
+use super::driver::Core;
+use crate::{
+    error::TaskError,
+    partitioner::partition_for,
+    record::Data,
+    transport::{Headers, ProducerConfig, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError},
+};
+
+/// A record as a test reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestRecord<K, V> {
+    /// Its partition.
+    pub partition: i32,
+    /// Its key.
+    pub key: K,
+    /// Its value.
+    pub value: V,
+    /// Its timestamp.
+    pub timestamp: i64,
+    /// Its headers.
+    pub headers: Headers,
+}
+
+/// Where a test pipes records in.
+pub struct TestInputTopic<K, V> {
+    core: Rc<Core>,
+    topic: Topic,
+    types: PhantomData<(K, V)>,
+}
+
+impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
+    pub(super) fn new(core: Rc<Core>, topic: &str) -> Self {
+        Self { core, topic: topic.into(), types: PhantomData }
+    }
+
+    /// Sends a record to the partition of its key and lets the application process it.
+    ///
+    /// # Errors
+    /// If a task fails.
+    pub fn pipe(&self, key: K, value: V, timestamp: i64) -> Result<(), TaskError> {
+        self.enqueue(key, value, timestamp)?;
+        self.core.run()
+    }
+
+    /// Sends records one after the other, each processed before the next.
+    ///
+    /// # Errors
+    /// If a task fails.
+    pub fn pipe_all(&self, records: impl IntoIterator<Item = (K, V, i64)>) -> Result<(), TaskError> {
+        records.into_iter().try_for_each(|(key, value, timestamp)| self.pipe(key, value, timestamp))
+    }
+
+    /// Sends a record without processing it: it waits for the next step, with others.
+    ///
+    /// # Errors
+    /// If it cannot be encoded or sent.
+    pub fn enqueue(&self, key: K, value: V, timestamp: i64) -> Result<(), TaskError> {
+        let codec = K::Codec::default();
+        let key = codec.encode(&key).map_err(invalid)?;
+        let value = V::Codec::default().encode(&value).map_err(invalid)?;
+        let partitions = self.core.log.end_offsets(&self.topic)?.len() as i32;
+        let partition = partition_for(key.as_deref().map(|key| codec.partition_bytes(key)), partitions);
+        self.send(partition, key, value, timestamp)
+    }
+
+    /// Sends bytes, decodable or not, and lets the application process them.
+    ///
+    /// # Errors
+    /// If a task fails.
+    pub fn pipe_raw(
+        &self,
+        partition: i32,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: i64,
+    ) -> Result<(), TaskError> {
+        let bytes = |raw: Option<&[u8]>| raw.map(bytes::Bytes::copy_from_slice);
+        self.send(partition, bytes(key), bytes(value), timestamp)?;
+        self.core.run()
+    }
+
+    fn send(
+        &self,
+        partition: i32,
+        key: Option<bytes::Bytes>,
+        value: Option<bytes::Bytes>,
+        timestamp: i64,
+    ) -> Result<(), TaskError> {
+        let mut producer = self.core.log.producer(&ProducerConfig::default())?;
+        let topic = self.topic.clone();
+        producer.send(ProducerRecord { topic, partition, timestamp, key, value, headers: Headers::new() })?;
+        Ok(producer.flush()?)
+    }
+}
+
+fn invalid(error: CodecError) -> TaskError {
+    TaskError::Transport(TransportError::Invalid(format!("the record cannot be encoded: {error}")))
+}
+
+/// Where a test reads what came out.
+pub struct TestOutputTopic<K, V> {
+    core: Rc<Core>,
+    topic: Topic,
+    positions: RefCell<BTreeMap<i32, i64>>,
+    types: PhantomData<(K, V)>,
+}
+
+impl<K: Coded + Data, V: Coded + Data> TestOutputTopic<K, V> {
+    pub(super) fn new(core: Rc<Core>, topic: &str) -> Self {
+        Self { core, topic: topic.into(), positions: RefCell::default(), types: PhantomData }
+    }
+
+    /// What came since the last read, in order within each partition, partition after partition.
+    ///
+    /// # Errors
+    /// If a task fails, or a record does not decode.
+    pub fn read_records(&self) -> Result<Vec<TestRecord<K, V>>, TaskError> {
+        self.core.run()?;
+        let mut reader = self.core.log.reader()?;
+        let mut records = Vec::new();
+        for partition in 0..self.core.log.end_offsets(&self.topic)?.len() as i32 {
+            let name = TopicPartition { topic: self.topic.clone(), partition };
+            let (low, high) = reader.watermarks(&name)?;
+            let mut position = self.positions.borrow().get(&partition).copied().unwrap_or(low).max(low);
+            reader.assign(&[(name, position)])?;
+            while position < high {
+                let batches = reader.read(Duration::ZERO, 10_000)?;
+                if batches.is_empty() {
+                    break;
+                }
+                for raw in batches.into_iter().flat_map(|batch| batch.records) {
+                    position = raw.offset + 1;
+                    records.push(TestRecord {
+                        partition,
+                        key: K::Codec::default().decode_opt(raw.key).map_err(invalid)?,
+                        value: V::Codec::default().decode_opt(raw.value).map_err(invalid)?,
+                        timestamp: raw.timestamp,
+                        headers: raw.headers,
+                    });
+                }
+            }
+            self.positions.borrow_mut().insert(partition, position);
+        }
+        Ok(records)
+    }
+
+    /// Keys, values and timestamps of what came since the last read.
+    ///
+    /// # Errors
+    /// If a task fails, or a record does not decode.
+    pub fn read(&self) -> Result<Vec<(K, V, i64)>, TaskError> {
+        Ok(self.read_records()?.into_iter().map(|record| (record.key, record.value, record.timestamp)).collect())
+    }
+
+    /// Values of what came since the last read.
+    ///
+    /// # Errors
+    /// If a task fails, or a record does not decode.
+    pub fn read_values(&self) -> Result<Vec<V>, TaskError> {
+        Ok(self.read_records()?.into_iter().map(|record| record.value).collect())
+    }
+}

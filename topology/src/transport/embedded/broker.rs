@@ -1,0 +1,135 @@
+//! What all clients of a log share: its coordinator, its storage, and the way records get in.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use super::{
+    arrivals::Arrivals,
+    compaction::Upkeep,
+    group::Group,
+    options::Clock,
+    partition::Partition,
+    storage::{Change, LogStorage, Restored, Stored},
+    topics::Topics,
+};
+use crate::transport::{Offset, TransportError};
+
+/// The smallest and the largest tail that a partition of a log on disk keeps in memory.
+const TAIL_BYTES: (usize, usize) = (64 * 1024, 4 * 1024 * 1024);
+
+/// The log itself. Locks are taken in this order: coordinator, then partitions by id.
+pub(super) struct Broker {
+    pub(super) clock: Clock,
+    pub(super) storage: Box<dyn LogStorage>,
+    pub(super) arrivals: Arrivals,
+    pub(super) upkeep: Upkeep,
+    /// Records that retention took before a consumer read them.
+    pub(super) records_skipped: AtomicU64,
+    coordinator: Mutex<Coordinator>,
+    tail_limit: AtomicUsize,
+}
+
+/// Everything that is decided in one place: topics, groups, and who may write under a transactional id.
+pub(super) struct Coordinator {
+    pub(super) topics: Topics,
+    pub(super) groups: BTreeMap<String, Group>,
+    pub(super) epochs: BTreeMap<String, Arc<AtomicI32>>,
+}
+
+/// Records on their way to one partition.
+pub(super) struct Batch {
+    pub(super) partition: Arc<Partition>,
+    pub(super) records: Vec<Stored>,
+    /// The offset after the last record that the log took and nobody asked about yet.
+    pub(super) acknowledged: Option<Offset>,
+}
+
+impl Broker {
+    pub(super) fn new(clock: Clock, storage: Box<dyn LogStorage>, restored: Restored) -> Self {
+        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        for (group, partition, offset) in restored.offsets {
+            groups.entry(group).or_default().offsets.insert(partition, offset);
+        }
+        let epochs = restored.epochs.into_iter().map(|(id, epoch)| (id, Arc::new(AtomicI32::new(epoch)))).collect();
+        let topics = Topics::restore(restored.topics, restored.next_topic_id);
+        let broker = Self {
+            upkeep: Upkeep::new(clock()),
+            clock,
+            storage,
+            arrivals: Arrivals::default(),
+            records_skipped: AtomicU64::new(0),
+            coordinator: Mutex::new(Coordinator { topics, groups, epochs }),
+            tail_limit: AtomicUsize::new(usize::MAX),
+        };
+        broker.share_tails(&broker.lock().topics);
+        broker
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Coordinator> {
+        self.coordinator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Divides the memory for tails among the partitions there are.
+    pub(super) fn share_tails(&self, topics: &Topics) {
+        if let Some(bytes) = self.storage.tail_bytes() {
+            let partitions: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
+            let each = (bytes / partitions.max(1)).clamp(TAIL_BYTES.0, TAIL_BYTES.1);
+            self.tail_limit.store(each, Ordering::Relaxed);
+        }
+    }
+
+    /// Appends batches and makes other changes, all or none. The batches are empty afterwards, or as before.
+    pub(super) fn append(&self, batches: &mut [Batch], others: Vec<Change<'_>>) -> Result<(), TransportError> {
+        let mut batches: Vec<_> = batches.iter_mut().filter(|batch| !batch.records.is_empty()).collect();
+        batches.sort_unstable_by_key(|batch| batch.partition.id);
+        let mut deliveries = Vec::with_capacity(batches.len());
+        let now = (self.clock)();
+        for batch in batches {
+            let Batch { partition, records, acknowledged } = batch;
+            let tail = partition.lock();
+            if partition.is_deleted() {
+                return Err(TransportError::UnknownTopic(partition.name.topic.to_string()));
+            }
+            for (stored, offset) in records.iter_mut().zip(partition.high()..) {
+                stored.record.offset = offset;
+                stored.appended_at = now;
+            }
+            deliveries.push((&**partition, tail, records, acknowledged));
+        }
+        let mut changes = others;
+        for (partition, _, records, _) in &deliveries {
+            changes.push(Change::Append { partition: partition.id, records });
+        }
+        self.storage.write(&changes)?;
+        drop(changes);
+        let limit = self.storage.tail_bytes().map(|_| self.tail_limit.load(Ordering::Relaxed));
+        for (partition, tail, records, acknowledged) in &mut deliveries {
+            self.upkeep.count(records.len());
+            partition.publish(tail, records, limit);
+            **acknowledged = Some(partition.high());
+        }
+        drop(deliveries);
+        self.arrivals.tell();
+        Ok(())
+    }
+}
+
+impl Coordinator {
+    /// A group, without members whose session has ended.
+    pub(super) fn group(&mut self, name: &str, now: i64) -> (&mut Group, &Topics) {
+        if !self.groups.contains_key(name) {
+            self.groups.insert(name.to_owned(), Group::default());
+        }
+        let group = self.groups.get_mut(name).expect("the group was just inserted");
+        let topics = &self.topics;
+        for member in group.expire(now, &|topic| topics.count(topic)) {
+            tracing::warn!(group = name, member = &*member, "the member's session ended: it has not polled");
+        }
+        (group, topics)
+    }
+}

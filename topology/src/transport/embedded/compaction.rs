@@ -1,0 +1,185 @@
+//! Retention and compaction: what leaves a log again.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+
+use super::{
+    broker::Broker,
+    partition::Partition,
+    storage::{Bounds, Change},
+    topics::TopicLog,
+};
+use crate::transport::{CleanupPolicy, Offset, TransportError};
+
+/// A tombstone stays this long, so that whoever follows the topic learns of the deletion.
+const TOMBSTONE: Duration = Duration::from_hours(24);
+/// How many records are looked at under one lock.
+const PAGE: usize = 1024;
+/// The log looks after itself after this many records, but not more often than each second, and each half minute.
+const RECORDS: usize = 10_000;
+const SHORTEST_MS: i64 = 1000;
+const LONGEST_MS: i64 = 30_000;
+/// How long a few dropped records may still take space.
+const TRIM_MS: i64 = 60_000;
+
+/// When the log last looked after itself.
+pub(super) struct Upkeep {
+    appended: AtomicUsize,
+    last: AtomicI64,
+    running: Mutex<()>,
+}
+
+impl Upkeep {
+    pub(super) fn new(now: i64) -> Self {
+        Self { appended: AtomicUsize::new(0), last: AtomicI64::new(now), running: Mutex::new(()) }
+    }
+
+    /// So many records were appended.
+    pub(super) fn count(&self, records: usize) {
+        self.appended.fetch_add(records, Ordering::Relaxed);
+    }
+}
+
+impl Broker {
+    /// Maintains the log if that is due. A failure is logged: it is not the caller's.
+    pub(super) fn maintain_if_due(&self) {
+        let now = (self.clock)();
+        let idle_ms = now.saturating_sub(self.upkeep.last.load(Ordering::Relaxed));
+        let busy = self.upkeep.appended.load(Ordering::Relaxed) >= RECORDS && idle_ms >= SHORTEST_MS;
+        if !busy && idle_ms < LONGEST_MS {
+            return;
+        }
+        // Whoever finds another thread at it leaves it to that thread.
+        let Ok(_running) = self.upkeep.running.try_lock() else {
+            return;
+        };
+        if let Err(error) = self.sweep() {
+            tracing::warn!(%error, "retention and compaction failed; they will be tried again");
+        }
+    }
+
+    /// Applies every topic's cleanup policy now.
+    pub(super) fn maintain(&self) -> Result<(), TransportError> {
+        let _running = self.upkeep.running.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sweep()
+    }
+
+    fn sweep(&self) -> Result<(), TransportError> {
+        let now = (self.clock)();
+        self.upkeep.last.store(now, Ordering::Relaxed);
+        self.upkeep.appended.store(0, Ordering::Relaxed);
+        let topics: Vec<Arc<TopicLog>> = self.lock().topics.iter().cloned().collect();
+        for topic in topics {
+            let retention = topic.spec.retention.filter(|_| topic.spec.cleanup != CleanupPolicy::Compact);
+            for partition in &topic.partitions {
+                if let Some(retention) = retention {
+                    self.retain(partition, now.saturating_sub(millis(retention)))?;
+                }
+                if topic.spec.cleanup != CleanupPolicy::Delete {
+                    self.compact(partition, now.saturating_sub(millis(TOMBSTONE)))?;
+                }
+                self.trim(partition, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the records below an offset.
+    pub(super) fn drop_below(&self, partition: &Partition, low: Offset) -> Result<(), TransportError> {
+        let mut tail = partition.lock();
+        if low <= tail.bounds.low || partition.is_deleted() {
+            return Ok(());
+        }
+        let mut bounds = tail.bounds;
+        bounds.low = low;
+        bounds.clean_until = bounds.clean_until.max(low);
+        self.storage.write(&[Change::DropBelow { partition: partition.id, bounds }])?;
+        partition.begin_at(&mut tail, bounds);
+        Ok(())
+    }
+
+    /// Frees the space of what was dropped. Each time leaves a mark that slows reads until the storage has merged it,
+    /// so that many small drops are trimmed together.
+    fn trim(&self, partition: &Partition, now: i64) -> Result<(), TransportError> {
+        let mut tail = partition.lock();
+        let ((from, at), to) = (tail.trimmed, tail.bounds.low);
+        let worth = to - from >= RECORDS as i64 || now.saturating_sub(at) >= TRIM_MS;
+        if to > from && worth && !partition.is_deleted() {
+            self.storage.write(&[Change::Trim { partition: partition.id, from, to }])?;
+            tail.trimmed = (to, now);
+        }
+        Ok(())
+    }
+
+    /// Drops records from the head that were appended before `cutoff`.
+    fn retain(&self, partition: &Partition, cutoff: i64) -> Result<(), TransportError> {
+        let (mut low, mut next, mut page) = (partition.low(), partition.low(), 1);
+        let mut kept = false;
+        while !kept && next < partition.high() {
+            next = partition.read(&*self.storage, next, page, &mut |stored| {
+                kept |= stored.appended_at >= cutoff;
+                if !kept {
+                    low = stored.record.offset + 1;
+                }
+            })?;
+            page = PAGE;
+        }
+        self.drop_below(partition, low)
+    }
+
+    /// Keeps the last record of each key, once more records are new than were left the last time.
+    fn compact(&self, partition: &Partition, tombstones_before: i64) -> Result<(), TransportError> {
+        let (bounds, high) = {
+            let tail = partition.lock();
+            (tail.bounds, partition.high())
+        };
+        if high - bounds.clean_until.max(bounds.low) <= bounds.clean_records || partition.is_deleted() {
+            return Ok(());
+        }
+        let mut removed = Vec::new();
+        let mut seen = 0;
+        let mut last: HashMap<Bytes, (Offset, bool)> = HashMap::new();
+        let mut next = bounds.low;
+        while next < high {
+            next = partition.read(&*self.storage, next, PAGE, &mut |stored| {
+                let record = &stored.record;
+                let Some(key) = record.key.as_ref().filter(|_| record.offset < high) else {
+                    return;
+                };
+                seen += 1;
+                let expired = record.value.is_none() && stored.appended_at < tombstones_before;
+                match last.get_mut(key) {
+                    Some(before) => removed.push(std::mem::replace(before, (record.offset, expired)).0),
+                    // A copy, for the key may be a slice that keeps a whole record in memory.
+                    None => drop(last.insert(Bytes::copy_from_slice(key), (record.offset, expired))),
+                }
+            })?;
+        }
+        // The partition's last record stays, for it tells the next offset.
+        removed
+            .extend(last.values().filter(|(offset, expired)| *expired && offset + 1 < high).map(|(offset, _)| offset));
+        removed.sort_unstable();
+        let clean_records = seen - removed.len() as i64;
+        let mut tail = partition.lock();
+        if partition.is_deleted() {
+            return Ok(());
+        }
+        let bounds = Bounds { low: tail.bounds.low, clean_until: high, clean_records };
+        self.storage.write(&[Change::Remove { partition: partition.id, offsets: &removed, bounds }])?;
+        tail.remove(&removed);
+        tail.bounds = bounds;
+        Ok(())
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

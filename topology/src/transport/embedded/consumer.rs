@@ -1,0 +1,226 @@
+//! A member of a consumer group.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::{
+    broker::{Broker, Coordinator},
+    group::{Group, GroupSignal, MemberId},
+    holdings::Holdings,
+    offsets::GroupOffsets,
+    topics::Topics,
+};
+use crate::transport::{
+    CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Polled, Rebalance, Topic, TopicPartition,
+    TransportError,
+};
+
+/// How long a waiting member leaves the sessions of the others unchecked.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// A consumer of the embedded log.
+pub(super) struct EmbeddedConsumer {
+    broker: Arc<Broker>,
+    config: ConsumerConfig,
+    topics: Vec<Topic>,
+    membership: Option<Membership>,
+    holdings: Holdings,
+}
+
+/// What the group made of this consumer.
+struct Membership {
+    id: MemberId,
+    generation: i32,
+    heartbeat: Arc<AtomicI64>,
+    signal: Arc<GroupSignal>,
+    /// The group's version at the last reconciliation.
+    version: u64,
+}
+
+impl EmbeddedConsumer {
+    pub(super) fn new(broker: Arc<Broker>, config: ConsumerConfig) -> Self {
+        Self { broker, config, topics: Vec::new(), membership: None, holdings: Holdings::default() }
+    }
+
+    fn session_timeout_ms(&self) -> i64 {
+        i64::try_from(self.config.session_timeout.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Shows that this member lives and learns what changed. Without news it takes no lock.
+    fn heartbeat(&mut self) -> Result<Vec<Rebalance>, TransportError> {
+        let Some(membership) = &self.membership else {
+            return Err(TransportError::Invalid("subscribe before polling".to_owned()));
+        };
+        let now = (self.broker.clock)();
+        let signal = Arc::clone(&membership.signal);
+        let mut rebalances = Vec::new();
+        let known = signal.version.load(Ordering::SeqCst) == membership.version;
+        if !known || now >= signal.next_expiry.load(Ordering::SeqCst) {
+            let broker = Arc::clone(&self.broker);
+            rebalances = self.reconcile(&mut broker.lock(), now);
+            broker.arrivals.tell();
+        }
+        if let Some(membership) = &self.membership {
+            membership.heartbeat.store(now, Ordering::SeqCst);
+            signal.next_expiry.fetch_min(now.saturating_add(self.session_timeout_ms()), Ordering::SeqCst);
+        }
+        Ok(rebalances)
+    }
+
+    fn reconcile(&mut self, coordinator: &mut Coordinator, now: i64) -> Vec<Rebalance> {
+        let (group, topics) = coordinator.group(&self.config.group, now);
+        let mut rebalances = Vec::new();
+        let news = self.membership.as_ref().and_then(|membership| group.reconcile(&membership.id));
+        let news = news.unwrap_or_else(|| {
+            let lost = self.holdings.lose_all();
+            rebalances.extend((!lost.is_empty()).then_some(Rebalance::Lost(lost)));
+            let membership = self.join(group, topics, now);
+            let news = group.reconcile(&membership.id).unwrap_or_default();
+            self.membership = Some(membership);
+            news
+        });
+        for change in &news {
+            self.holdings.apply(change, group, topics);
+        }
+        if let Some(membership) = &mut self.membership {
+            membership.version = group.signal.version.load(Ordering::SeqCst);
+            membership.generation = group.member(&membership.id).map_or(0, |member| member.generation);
+        }
+        rebalances.extend(news);
+        rebalances
+    }
+
+    fn join(&self, group: &mut Group, topics: &Topics, now: i64) -> Membership {
+        let counts = |topic: &str| topics.count(topic);
+        let timeout = self.session_timeout_ms();
+        let (id, heartbeat) = group.join(&self.config.client_id, timeout, &self.topics, now, &counts);
+        let signal = Arc::clone(&group.signal);
+        // Not the group's version: the first poll must ask what this member gets.
+        Membership { id, generation: 0, heartbeat, signal, version: 0 }
+    }
+}
+
+impl Consumer for EmbeddedConsumer {
+    fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError> {
+        let now = (self.broker.clock)();
+        let mut coordinator = self.broker.lock();
+        for topic in topics {
+            coordinator.topics.get(topic)?;
+        }
+        self.topics = topics.to_vec();
+        let (group, topics) = coordinator.group(&self.config.group, now);
+        match &self.membership {
+            // A member that was removed joins with the new topics when it polls and learns what it lost.
+            Some(membership) => {
+                group.subscribe(&membership.id, &self.topics, &|topic| topics.count(topic));
+            }
+            None => self.membership = Some(self.join(group, topics, now)),
+        }
+        drop(coordinator);
+        self.broker.arrivals.tell();
+        Ok(())
+    }
+
+    fn poll(&mut self, timeout: Duration) -> Result<Polled, TransportError> {
+        let started = Instant::now();
+        loop {
+            let seen = self.broker.arrivals.seen();
+            // Without records beside a rebalance, whoever polls may pause or seek before the first record.
+            let rebalances = self.heartbeat()?;
+            let batches = if rebalances.is_empty() {
+                self.holdings.fetch(&self.broker, self.config.max_poll_records)?
+            } else {
+                Vec::new()
+            };
+            let left = timeout.saturating_sub(started.elapsed());
+            if !rebalances.is_empty() || !batches.is_empty() || left.is_zero() {
+                return Ok(Polled { rebalances, batches });
+            }
+            if let Some(membership) = &self.membership {
+                membership.heartbeat.store(i64::MAX, Ordering::SeqCst);
+            }
+            self.broker.arrivals.wait(seen, left.min(WAIT));
+        }
+    }
+
+    fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        self.holdings.give_up(partitions);
+        let now = (self.broker.clock)();
+        if let Some(membership) = &mut self.membership {
+            let mut coordinator = self.broker.lock();
+            let (group, _) = coordinator.group(&self.config.group, now);
+            group.release(&membership.id, partitions);
+            membership.generation = group.member(&membership.id).map_or(membership.generation, |m| m.generation);
+        }
+        self.broker.arrivals.tell();
+        Ok(())
+    }
+
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError> {
+        let coordinator = self.broker.lock();
+        let group = coordinator.groups.get(&self.config.group);
+        Ok(partitions.iter().map(|partition| group?.offsets.get(partition).cloned()).collect())
+    }
+
+    fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
+        self.holdings.seek(partition, offset)
+    }
+
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        self.holdings.pause(partitions, true)
+    }
+
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        self.holdings.pause(partitions, false)
+    }
+
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+        if let Some(held) = self.holdings.partition(partition) {
+            return Ok((held.low(), held.high()));
+        }
+        let coordinator = self.broker.lock();
+        let partition = coordinator.topics.partition(partition)?;
+        Ok((partition.low(), partition.high()))
+    }
+
+    fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {
+        self.holdings.is_caught_up(partition)
+    }
+
+    fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError> {
+        let now = (self.broker.clock)();
+        let offsets = GroupOffsets { speaker: self.group_metadata(), offsets: offsets.to_vec() };
+        let mut coordinator = self.broker.lock();
+        offsets.check(&mut coordinator, now)?;
+        self.broker.storage.write(&offsets.changes().collect::<Vec<_>>())?;
+        offsets.publish(&mut coordinator);
+        Ok(())
+    }
+
+    fn group_metadata(&self) -> GroupMetadata {
+        let group = self.config.group.clone();
+        match &self.membership {
+            Some(membership) => {
+                GroupMetadata { group, member: membership.id.to_string(), generation: membership.generation }
+            }
+            None => GroupMetadata { group, member: String::new(), generation: -1 },
+        }
+    }
+}
+
+impl Drop for EmbeddedConsumer {
+    fn drop(&mut self) {
+        if let Some(membership) = &self.membership {
+            let now = (self.broker.clock)();
+            let mut coordinator = self.broker.lock();
+            let (group, topics) = coordinator.group(&self.config.group, now);
+            group.leave(&membership.id, &|topic| topics.count(topic));
+        }
+        self.broker.arrivals.tell();
+    }
+}

@@ -1,0 +1,247 @@
+//! A log on `RocksDB`: every change is one write batch in its write-ahead log.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use rocksdb::{ColumnFamily, DB, DBCompressionType, DBRawIterator, Options, ReadOptions, WriteBatch, WriteOptions};
+use thiserror::Error;
+
+use super::{
+    format::{self, FormatError, Meta},
+    storage::{Bounds, Change, LogStorage, PartitionId, Restored, RestoredTopic, Stored},
+};
+use crate::transport::{Offset, TransportError};
+
+const RECORDS: &str = "records";
+const LOCK: &str = "tidemill.lock";
+
+/// How a log is kept on disk.
+#[derive(Debug, Clone)]
+pub(super) struct DurableOptions {
+    pub(super) sync: bool,
+    pub(super) tail_bytes: usize,
+}
+
+/// A folder with a log.
+pub(super) struct DurableStorage {
+    db: DB,
+    path: PathBuf,
+    options: DurableOptions,
+    /// Held until the database above is closed.
+    _lock: File,
+}
+
+/// Why the storage failed, where, and what to do.
+#[derive(Debug, Error)]
+#[error("cannot {doing} the log in '{}': {source}; check that the folder is writable and the disk not full", path.display())]
+struct DurableError {
+    doing: &'static str,
+    path: PathBuf,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Bytes on disk that cannot be understood.
+#[derive(Debug, Error)]
+#[error("the log in '{}' is damaged at {place}: {source}; restore the folder or begin with an empty one", path.display())]
+struct DamagedError {
+    path: PathBuf,
+    place: String,
+    source: FormatError,
+}
+
+impl DurableStorage {
+    /// Opens or creates the folder and tells what it holds.
+    pub(super) fn open(path: &Path, options: DurableOptions) -> Result<(Self, Restored), TransportError> {
+        let failed = |error: std::io::Error| failed("open", path, error);
+        fs::create_dir_all(path).map_err(failed)?;
+        let lock = File::create(path.join(LOCK)).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(TransportError::Invalid(format!(
+                    "another instance uses the log in '{}': close it, or choose another folder",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let mut db_options = Options::default();
+        db_options.create_if_missing(true);
+        db_options.create_missing_column_families(true);
+        db_options.set_compression_type(DBCompressionType::Lz4);
+        db_options.set_write_buffer_size(32 * 1024 * 1024);
+        // Offsets are rarely flushed; without a bound their column family would keep every write-ahead log alive.
+        db_options.set_max_total_wal_size(128 * 1024 * 1024);
+        db_options.set_keep_log_file_num(2);
+        let families = ["default", RECORDS].map(|name| (name, db_options.clone()));
+        let db =
+            DB::open_cf_with_opts(&db_options, path, families).map_err(|error| self::failed("open", path, error))?;
+        let storage = Self { db, path: path.to_owned(), options, _lock: lock };
+        let restored = storage.restore()?;
+        Ok((storage, restored))
+    }
+
+    fn restore(&self) -> Result<Restored, TransportError> {
+        let mut restored = Restored::default();
+        let mut bounds = BTreeMap::new();
+        let mut topics = Vec::new();
+        let mut rows = self.db.raw_iterator();
+        rows.seek_to_first();
+        while let Some((key, row)) = rows.item() {
+            let damaged = |source| self.damaged(format!("row {key:?}"), source);
+            match Meta::decode(key).map_err(damaged)? {
+                Meta::NextTopic => {
+                    let id: Result<[u8; 4], _> = row.try_into();
+                    restored.next_topic_id = u32::from_be_bytes(id.map_err(|_| damaged(FormatError::Unknown(b'n')))?);
+                }
+                Meta::Topic(name) => topics.push(format::get_topic(name, row).map_err(damaged)?),
+                Meta::Partition(topic, partition) => {
+                    bounds.insert(PartitionId { topic, partition }, format::get_bounds(row).map_err(damaged)?);
+                }
+                Meta::Offset(group, name) => {
+                    restored.offsets.push((group, name, format::get_offset(row).map_err(damaged)?));
+                }
+                Meta::Epoch(id) => {
+                    let epoch: Result<[u8; 4], _> = row.try_into();
+                    let epoch = i32::from_be_bytes(epoch.map_err(|_| damaged(FormatError::Unknown(b'e')))?);
+                    restored.epochs.push((id, epoch));
+                }
+            }
+            rows.next();
+        }
+        self.finished(&rows)?;
+        for (id, spec) in topics {
+            let ids =
+                (0..u32::try_from(spec.partitions).unwrap_or(0)).map(|partition| PartitionId { topic: id, partition });
+            let partitions = ids.map(|partition| {
+                let bounds = bounds.get(&partition).copied().unwrap_or_default();
+                Ok((bounds, self.end(partition)?.max(bounds.low)))
+            });
+            let partitions = partitions.collect::<Result<_, TransportError>>()?;
+            restored.topics.push(RestoredTopic { id, spec, partitions });
+        }
+        Ok(restored)
+    }
+
+    /// The offset after a partition's last record.
+    fn end(&self, partition: PartitionId) -> Result<Offset, TransportError> {
+        let mut rows = self.db.raw_iterator_cf(self.records());
+        rows.seek_for_prev(format::record_key(partition, Offset::MAX));
+        let last = rows.key().filter(|key| key.starts_with(&format::record_key(partition, 0)[..8]));
+        let last = last.map(format::record_offset).transpose();
+        self.finished(&rows)?;
+        Ok(last.map_err(|error| self.damaged(format!("{partition:?}"), error))?.map_or(0, |last| last + 1))
+    }
+
+    fn add(&self, batch: &mut WriteBatch, change: &Change<'_>, row: &mut Vec<u8>) {
+        let bounds = |batch: &mut WriteBatch, id: PartitionId, bounds: Bounds| {
+            batch.put(Meta::Partition(id.topic, id.partition).encode(), format::put_bounds(bounds));
+        };
+        let offset = |group: &str, partition| Meta::Offset(group.to_owned(), Clone::clone(partition)).encode();
+        match change {
+            Change::CreateTopic { id, spec } => {
+                batch.put(Meta::Topic(spec.name.to_string()).encode(), format::put_topic(*id, spec));
+                batch.put(Meta::NextTopic.encode(), (id + 1).to_be_bytes());
+            }
+            Change::DeleteTopic { id, spec } => {
+                batch.delete(Meta::Topic(spec.name.to_string()).encode());
+                let end = spec.partitions.unsigned_abs();
+                batch.delete_range(Meta::Partition(*id, 0).encode(), Meta::Partition(*id, end).encode());
+                let key = |partition| format::record_key(PartitionId { topic: *id, partition }, 0);
+                batch.delete_range_cf(self.records(), key(0), key(end));
+            }
+            Change::Append { partition, records } => {
+                for stored in *records {
+                    row.clear();
+                    format::put_record(row, stored);
+                    batch.put_cf(self.records(), format::record_key(*partition, stored.record.offset), &*row);
+                }
+            }
+            Change::DropBelow { partition, bounds: new } => bounds(batch, *partition, *new),
+            Change::Trim { partition, from, to } => {
+                let key = |offset| format::record_key(*partition, offset);
+                batch.delete_range_cf(self.records(), key(*from), key(*to));
+            }
+            Change::Remove { partition, offsets, bounds: new } => {
+                for offset in *offsets {
+                    batch.delete_cf(self.records(), format::record_key(*partition, *offset));
+                }
+                bounds(batch, *partition, *new);
+            }
+            Change::Commit { group, partition, offset: committed } => {
+                batch.put(offset(group, partition), format::put_offset(committed));
+            }
+            Change::Forget { group, partition } => batch.delete(offset(group, partition)),
+            Change::Epoch { transactional_id, epoch } => {
+                batch.put(Meta::Epoch((*transactional_id).to_owned()).encode(), epoch.to_be_bytes());
+            }
+        }
+    }
+
+    fn records(&self) -> &ColumnFamily {
+        self.db.cf_handle(RECORDS).expect("the database was opened with this column family")
+    }
+
+    /// An iterator that ends by an error looks like one at the end.
+    fn finished(&self, rows: &DBRawIterator<'_>) -> Result<(), TransportError> {
+        rows.status().map_err(|error| failed("read", &self.path, error))
+    }
+
+    fn damaged(&self, place: String, source: FormatError) -> TransportError {
+        TransportError::Storage(Box::new(DamagedError { path: self.path.clone(), place, source }))
+    }
+}
+
+impl LogStorage for DurableStorage {
+    fn write(&self, changes: &[Change<'_>]) -> Result<(), TransportError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::default();
+        let mut row = Vec::new();
+        for change in changes {
+            self.add(&mut batch, change, &mut row);
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(self.options.sync);
+        self.db.write_opt(batch, &options).map_err(|error| failed("write to", &self.path, error))
+    }
+
+    fn read(
+        &self,
+        partition: PartitionId,
+        from: Offset,
+        to: Offset,
+        max: usize,
+        visit: &mut dyn FnMut(&Stored),
+    ) -> Result<usize, TransportError> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(format::record_key(partition, to));
+        let mut rows = self.db.raw_iterator_cf_opt(self.records(), options);
+        rows.seek(format::record_key(partition, from));
+        let mut visited = 0;
+        while let Some((key, row)) = rows.item().filter(|_| visited < max) {
+            let stored = format::record_offset(key).and_then(|offset| format::get_record(offset, row));
+            visit(&stored.map_err(|error| self.damaged(format!("{partition:?}, record {key:?}"), error))?);
+            visited += 1;
+            rows.next();
+        }
+        self.finished(&rows)?;
+        Ok(visited)
+    }
+
+    fn tail_bytes(&self) -> Option<usize> {
+        Some(self.options.tail_bytes)
+    }
+}
+
+fn failed(
+    doing: &'static str,
+    path: &Path,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> TransportError {
+    TransportError::Storage(Box::new(DurableError { doing, path: path.to_owned(), source: source.into() }))
+}

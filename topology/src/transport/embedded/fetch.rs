@@ -1,0 +1,65 @@
+//! Reading several partitions fairly.
+
+use std::sync::Arc;
+
+use super::{
+    partition::Partition,
+    storage::{LogStorage, Stored},
+};
+use crate::transport::{Fetched, Offset, TransportError};
+
+/// A position in a partition.
+pub(super) struct Cursor {
+    pub(super) partition: Arc<Partition>,
+    pub(super) position: Offset,
+}
+
+impl Cursor {
+    /// About how many records there are to read.
+    pub(super) fn available(&self) -> i64 {
+        self.partition.high() - self.position
+    }
+
+    fn read(&mut self, storage: &dyn LogStorage, max: usize) -> Result<Fetched, TransportError> {
+        let capacity = usize::try_from(self.available()).unwrap_or(0).min(max);
+        let mut records = Vec::with_capacity(capacity);
+        // One read ends where memory begins, and may find nothing but a gap that compaction left.
+        while records.len() < max && self.available() > 0 {
+            let left = max - records.len();
+            let mut keep = |stored: &Stored| records.push(stored.record.clone());
+            match self.partition.read(storage, self.position, left, &mut keep) {
+                Ok(next) => self.position = next,
+                // What was read must be delivered, for the position has moved; the error will come again.
+                Err(_) if !records.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Fetched { partition: self.partition.name.clone(), records })
+    }
+}
+
+/// Reads at most `max` records. Who has less than an equal share leaves the rest to the others. If there are more
+/// partitions than records to read, the first ones are served: the caller rotates them.
+pub(super) fn fetch(
+    storage: &dyn LogStorage,
+    mut ready: Vec<&mut Cursor>,
+    max: usize,
+) -> Result<Vec<Fetched>, TransportError> {
+    ready.truncate(max);
+    ready.sort_by_key(|cursor| cursor.available());
+    let mut batches = Vec::with_capacity(ready.len());
+    let (mut left, mut sharers) = (max, ready.len());
+    for cursor in ready {
+        match cursor.read(storage, left / sharers) {
+            Ok(batch) if batch.records.is_empty() => {}
+            Ok(batch) => {
+                left -= batch.records.len();
+                batches.push(batch);
+            }
+            Err(_) if !batches.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+        sharers -= 1;
+    }
+    Ok(batches)
+}

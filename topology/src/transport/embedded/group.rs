@@ -1,0 +1,374 @@
+//! A consumer group's coordinator, as a pure state machine.
+//!
+//! The target assignment says who should own what. A member learns at its own poll what it must give back and what
+//! it gains, and gains a partition only once nobody owns it: at no time has a partition two owners.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use super::assign::range;
+use crate::transport::{CommittedOffset, GroupMetadata, Rebalance, Topic, TopicPartition};
+
+/// A member's id. Ids sort by client id, so a client that rejoins tends to get its old partitions.
+pub(super) type MemberId = Arc<str>;
+
+/// What members read without the coordinator's lock, to find out that they need not ask it.
+#[derive(Default)]
+pub(super) struct GroupSignal {
+    /// Grows whenever a member's next poll may bring a change of ownership.
+    pub(super) version: AtomicU64,
+    /// Nobody's session ends before this time.
+    pub(super) next_expiry: AtomicI64,
+}
+
+/// A group: members, who owns what, who should, and the committed offsets.
+#[derive(Default)]
+pub(super) struct Group {
+    pub(super) signal: Arc<GroupSignal>,
+    pub(super) offsets: BTreeMap<TopicPartition, CommittedOffset>,
+    members: BTreeMap<MemberId, Member>,
+    owned: BTreeSet<TopicPartition>,
+    joins: u64,
+}
+
+/// One member.
+pub(super) struct Member {
+    pub(super) client_id: String,
+    pub(super) generation: i32,
+    pub(super) owned: BTreeMap<TopicPartition, Ownership>,
+    /// When it last polled; `i64::MAX` while it waits in a poll.
+    heartbeat: Arc<AtomicI64>,
+    session_timeout_ms: i64,
+    topics: BTreeSet<Topic>,
+    target: BTreeSet<TopicPartition>,
+    lost: Vec<TopicPartition>,
+}
+
+/// How a member owns a partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ownership {
+    since: i32,
+    revoking: bool,
+}
+
+/// How many partitions a topic has, `None` if it does not exist.
+pub(super) type Counts<'a> = &'a dyn Fn(&str) -> Option<i32>;
+
+impl Group {
+    /// Takes a member in.
+    pub(super) fn join(
+        &mut self,
+        client_id: &str,
+        session_timeout_ms: i64,
+        topics: &[Topic],
+        now: i64,
+        counts: Counts<'_>,
+    ) -> (MemberId, Arc<AtomicI64>) {
+        self.joins += 1;
+        let id: MemberId = format!("{client_id}-{:08}", self.joins).into();
+        let heartbeat = Arc::new(AtomicI64::new(now));
+        let member = Member {
+            client_id: client_id.to_owned(),
+            generation: 0,
+            owned: BTreeMap::new(),
+            heartbeat: Arc::clone(&heartbeat),
+            session_timeout_ms,
+            topics: topics.iter().cloned().collect(),
+            target: BTreeSet::new(),
+            lost: Vec::new(),
+        };
+        self.members.insert(Arc::clone(&id), member);
+        self.retarget(counts);
+        (id, heartbeat)
+    }
+
+    /// Changes what a member subscribes to.
+    pub(super) fn subscribe(&mut self, id: &str, topics: &[Topic], counts: Counts<'_>) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.topics = topics.iter().cloned().collect();
+            self.retarget(counts);
+        }
+    }
+
+    /// Lets a member go; its partitions are free at once.
+    pub(super) fn leave(&mut self, id: &str, counts: Counts<'_>) {
+        if let Some(member) = self.members.remove(id) {
+            for partition in member.owned.keys() {
+                self.owned.remove(partition);
+            }
+            self.retarget(counts);
+        }
+    }
+
+    /// Removes members whose session has ended and says who they were.
+    pub(super) fn expire(&mut self, now: i64, counts: Counts<'_>) -> Vec<MemberId> {
+        let ended = |member: &Member| member.session_end() <= now;
+        let gone: Vec<_> = self.members.iter().filter(|(_, member)| ended(member)).map(|(id, _)| id.clone()).collect();
+        for id in &gone {
+            self.leave(id, counts);
+        }
+        let next = self.members.values().map(Member::session_end).min().unwrap_or(i64::MAX);
+        self.signal.next_expiry.store(next, Ordering::SeqCst);
+        gone
+    }
+
+    /// What changes for a member now, or `None` if it is no member (any more).
+    pub(super) fn reconcile(&mut self, id: &str) -> Option<Vec<Rebalance>> {
+        let member = self.members.get_mut(id)?;
+        let lost = std::mem::take(&mut member.lost);
+        let mut revoked = Vec::new();
+        for (partition, ownership) in &mut member.owned {
+            if !ownership.revoking && !member.target.contains(partition) {
+                ownership.revoking = true;
+                revoked.push(partition.clone());
+            }
+        }
+        let free = |partition: &&TopicPartition| !self.owned.contains(*partition);
+        let assigned: Vec<_> = member.target.iter().filter(free).cloned().collect();
+        let changes = [Rebalance::Lost(lost), Rebalance::Revoked(revoked), Rebalance::Assigned(assigned.clone())];
+        let changes: Vec<_> = changes.into_iter().filter(|change| !is_empty(change)).collect();
+        if !changes.is_empty() {
+            member.generation += 1;
+        }
+        for partition in assigned {
+            self.owned.insert(partition.clone());
+            member.owned.insert(partition, Ownership { since: member.generation, revoking: false });
+        }
+        Some(changes)
+    }
+
+    /// Takes partitions back from a member; what it does not own is passed over.
+    pub(super) fn release(&mut self, id: &str, partitions: &[TopicPartition]) {
+        let Some(member) = self.members.get_mut(id) else { return };
+        let mut released = false;
+        for partition in partitions {
+            if member.owned.remove(partition).is_some() {
+                self.owned.remove(partition);
+                released = true;
+            }
+        }
+        if released {
+            member.generation += 1;
+            self.changed();
+        }
+    }
+
+    /// Computes who should own what.
+    pub(super) fn retarget(&mut self, counts: Counts<'_>) {
+        let mut subscribers: BTreeMap<Topic, Vec<MemberId>> = BTreeMap::new();
+        for (id, member) in &mut self.members {
+            member.target.clear();
+            for topic in &member.topics {
+                subscribers.entry(Arc::clone(topic)).or_default().push(Arc::clone(id));
+            }
+        }
+        for (topic, ids) in subscribers {
+            for (place, id) in ids.iter().enumerate() {
+                let share = range(counts(&topic).unwrap_or(0), ids.len(), place);
+                if let Some(member) = self.members.get_mut(id) {
+                    member.target.extend(share.map(|number| TopicPartition::new(Arc::clone(&topic), number)));
+                }
+            }
+        }
+        self.changed();
+    }
+
+    /// Forgets a deleted topic; its owners lose it, and its offsets are gone.
+    pub(super) fn forget(&mut self, topic: &str, counts: Counts<'_>) {
+        for member in self.members.values_mut() {
+            for (partition, _) in member.owned.extract_if(.., |partition, _| &*partition.topic == topic) {
+                self.owned.remove(&partition);
+                member.lost.push(partition);
+            }
+        }
+        self.offsets.retain(|partition, _| &*partition.topic != topic);
+        self.retarget(counts);
+    }
+
+    /// Whether whoever names itself so may commit for these partitions; the reason if not.
+    ///
+    /// A member may for what it owns, also while it is asked to give it back, and also by an older generation, if it
+    /// has owned the partition without a break since. Who is no member may while the group has none.
+    pub(super) fn admits<'a>(
+        &self,
+        speaker: &GroupMetadata,
+        mut partitions: impl Iterator<Item = &'a TopicPartition>,
+    ) -> Result<(), String> {
+        if speaker.member.is_empty() && self.members.is_empty() {
+            return Ok(());
+        }
+        let group = &speaker.group;
+        let Some(member) = self.members.get(speaker.member.as_str()) else {
+            return Err(format!("'{}' is not a member of group '{group}' any more", speaker.member));
+        };
+        let known = 0..=member.generation;
+        let current = |partition: &&TopicPartition| {
+            member.owned.get(*partition).is_some_and(|ownership| ownership.since <= speaker.generation)
+        };
+        match partitions.find(|partition| !known.contains(&speaker.generation) || !current(partition)) {
+            None => Ok(()),
+            Some(partition) => Err(format!(
+                "member '{}' of group '{group}' does not own {partition} in generation {}",
+                speaker.member, speaker.generation
+            )),
+        }
+    }
+
+    /// The members by id.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&MemberId, &Member)> {
+        self.members.iter()
+    }
+
+    /// Whether it has neither members nor offsets.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.offsets.is_empty()
+    }
+
+    /// One member.
+    pub(super) fn member(&self, id: &str) -> Option<&Member> {
+        self.members.get(id)
+    }
+
+    /// Every partition that the members want.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.members.values().flat_map(|member| &member.target)
+    }
+
+    fn changed(&self) {
+        self.signal.version.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Member {
+    fn session_end(&self) -> i64 {
+        self.heartbeat.load(Ordering::SeqCst).saturating_add(self.session_timeout_ms)
+    }
+}
+
+fn is_empty(change: &Rebalance) -> bool {
+    match change {
+        Rebalance::Assigned(partitions) | Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
+            partitions.is_empty()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Members as they see themselves: what each believes to own, and what it is asked to give back.
+    #[derive(Default)]
+    struct Believer {
+        owned: BTreeSet<TopicPartition>,
+        revoked: Vec<TopicPartition>,
+        generation: i32,
+    }
+
+    fn counts(topic: &str) -> Option<i32> {
+        (!topic.is_empty()).then_some(topic.len() as i32)
+    }
+
+    fn poll(group: &mut Group, id: &str, believer: &mut Believer) {
+        let Some(changes) = group.reconcile(id) else { return };
+        for change in changes {
+            match change {
+                Rebalance::Assigned(partitions) => believer.owned.extend(partitions),
+                Rebalance::Revoked(partitions) => believer.revoked.extend(partitions),
+                Rebalance::Lost(_) => unreachable!("no topic is deleted here"),
+            }
+        }
+        let generation = group.member(id).map_or(0, |member| member.generation);
+        assert!(generation >= believer.generation);
+        believer.generation = generation;
+    }
+
+    fn release(group: &mut Group, id: &str, believer: &mut Believer) {
+        for partition in std::mem::take(&mut believer.revoked) {
+            group.release(id, std::slice::from_ref(&partition));
+            believer.owned.remove(&partition);
+        }
+    }
+
+    fn speaker(id: &str, generation: i32) -> GroupMetadata {
+        GroupMetadata { group: "g".to_owned(), member: id.to_owned(), generation }
+    }
+
+    #[test]
+    fn no_order_of_events_gives_a_partition_two_owners() {
+        for seed in 1..200_u64 {
+            let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mut next = |below: u64| {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                random % below
+            };
+            let mut group = Group::default();
+            let mut members: BTreeMap<MemberId, Believer> = BTreeMap::new();
+            let topics: Vec<Topic> = vec!["aaaaa".into(), "bbbbb".into(), "ccc".into()];
+            for _ in 0..100 {
+                let chosen = members.keys().nth(next(5) as usize).cloned();
+                match (next(6), chosen) {
+                    (0, _) => {
+                        let topics = &topics[next(2) as usize..];
+                        let (id, _) = group.join(["a", "b", "c"][next(3) as usize], 10, topics, 0, &counts);
+                        members.insert(id, Believer::default());
+                    }
+                    (1, Some(id)) if next(3) == 0 => {
+                        group.leave(&id, &counts);
+                        members.remove(&id);
+                    }
+                    (2, Some(id)) => release(&mut group, &id, members.get_mut(&id).expect("it is a member")),
+                    (_, Some(id)) => poll(&mut group, &id, members.get_mut(&id).expect("it is a member")),
+                    (_, None) => {}
+                }
+                let all: Vec<_> = members.values().flat_map(|member| &member.owned).collect();
+                let distinct: BTreeSet<_> = all.iter().collect();
+                assert_eq!(all.len(), distinct.len(), "seed {seed}");
+                for (id, believer) in &members {
+                    assert_eq!(group.admits(&speaker(id, believer.generation), believer.owned.iter()), Ok(()));
+                }
+            }
+            for _ in 0..3 {
+                for (id, believer) in &mut members {
+                    poll(&mut group, id, believer);
+                    release(&mut group, id, believer);
+                }
+            }
+            for (id, believer) in &members {
+                let target = &group.members[id].target;
+                assert_eq!(&believer.owned, target, "seed {seed}: the group settles");
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_no_member_may_commit_only_while_there_is_none() {
+        let mut group = Group::default();
+        let partition = TopicPartition::new("a", 0);
+        assert!(group.admits(&speaker("", -1), [&partition].into_iter()).is_ok());
+        let (id, _) = group.join("a", 10, &["a".into()], 0, &counts);
+        assert!(group.admits(&speaker("", -1), [&partition].into_iter()).is_err());
+        assert!(group.admits(&speaker(&id, 0), [&partition].into_iter()).is_err());
+        group.reconcile(&id);
+        assert!(group.admits(&speaker(&id, 1), [&partition].into_iter()).is_ok());
+        assert!(group.admits(&speaker(&id, 2), [&partition].into_iter()).is_err());
+    }
+
+    #[test]
+    fn a_session_ends_at_its_timeout() {
+        let mut group = Group::default();
+        let (_, heartbeat) = group.join("a", 10, &["a".into()], 0, &counts);
+        heartbeat.store(5, Ordering::SeqCst);
+        assert!(group.expire(14, &counts).is_empty());
+        assert_eq!(group.signal.next_expiry.load(Ordering::SeqCst), 15);
+        assert_eq!(group.expire(15, &counts).len(), 1);
+        assert!(group.member("a-00000001").is_none());
+    }
+}

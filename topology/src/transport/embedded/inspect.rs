@@ -1,0 +1,168 @@
+//! Looking into a log, and filling it, without clients: for tests, simulations and dashboards.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, atomic::Ordering},
+};
+
+use bytes::Bytes;
+
+use super::{EmbeddedLog, outbox::Outbox};
+use crate::transport::{
+    CleanupPolicy, ConsumedRecord, Headers, Offset, ProducerRecord, TopicPartition, TopicSpec, Transport,
+    TransportError,
+};
+
+/// A record to append where the caller says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// Event time, milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Key bytes, `None` for null.
+    pub key: Option<Bytes>,
+    /// Value bytes, `None` for null.
+    pub value: Option<Bytes>,
+    /// Headers.
+    pub headers: Headers,
+}
+
+impl Entry {
+    /// A record with key and value.
+    pub fn new(key: impl Into<Bytes>, value: impl Into<Bytes>, timestamp: i64) -> Self {
+        Self { timestamp, key: Some(key.into()), value: Some(value.into()), headers: Headers::new() }
+    }
+
+    /// A record that deletes its key from a compacted topic.
+    pub fn tombstone(key: impl Into<Bytes>, timestamp: i64) -> Self {
+        Self { timestamp, key: Some(key.into()), value: None, headers: Headers::new() }
+    }
+}
+
+/// A consumer group as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupDescription {
+    /// Its name.
+    pub group: String,
+    /// Its members, by id.
+    pub members: Vec<MemberDescription>,
+}
+
+/// A member as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberDescription {
+    /// The id that the group gave it.
+    pub member: String,
+    /// The name that it gave itself.
+    pub client_id: String,
+    /// Its generation.
+    pub generation: i32,
+    /// What it owns, also what it is asked to give back.
+    pub partitions: Vec<TopicPartition>,
+}
+
+/// How far a group is with one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionLag {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// Who owns it.
+    pub member: Option<String>,
+    /// The committed offset.
+    pub committed: Option<Offset>,
+    /// The partition's next offset.
+    pub end: Offset,
+    /// How many offsets lie between; from the partition's beginning if nothing is committed.
+    pub lag: i64,
+}
+
+impl EmbeddedLog {
+    /// Creates a topic that keeps its records for ever.
+    pub fn create(&self, topic: &str, partitions: i32) -> Result<(), TransportError> {
+        let spec = TopicSpec { name: topic.into(), partitions, cleanup: CleanupPolicy::Delete, retention: None };
+        self.admin()?.create_topic(&spec)
+    }
+
+    /// Appends records to a partition, all or none, and returns the offset after the last.
+    pub fn append(
+        &self,
+        topic: &str,
+        partition: i32,
+        records: impl IntoIterator<Item = Entry>,
+    ) -> Result<Offset, TransportError> {
+        let mut outbox = Outbox::new(Arc::clone(&self.broker));
+        let to = TopicPartition::new(topic, partition);
+        for Entry { timestamp, key, value, headers } in records {
+            outbox.push(ProducerRecord { topic: Arc::clone(&to.topic), partition, timestamp, key, value, headers })?;
+        }
+        outbox.deliver(Vec::new())?;
+        self.broker.maintain_if_due();
+        let end = outbox.take_acknowledged().pop().map(|(_, end)| end);
+        end.map_or_else(|| Ok(self.broker.lock().topics.partition(&to)?.high()), Ok)
+    }
+
+    /// Every record of a topic, partition by partition.
+    pub fn read_all(&self, topic: &str) -> Result<Vec<(i32, ConsumedRecord)>, TransportError> {
+        let log = Arc::clone(self.broker.lock().topics.get(topic)?);
+        let mut records = Vec::new();
+        for partition in &log.partitions {
+            let (mut next, end) = (partition.low(), partition.high());
+            let number = partition.name.partition;
+            while next < end {
+                next = partition.read(&*self.broker.storage, next, 1024, &mut |stored| {
+                    records.push((number, stored.record.clone()));
+                })?;
+            }
+        }
+        Ok(records)
+    }
+
+    /// The next offset of each partition of a topic.
+    pub fn end_offsets(&self, topic: &str) -> Result<Vec<Offset>, TransportError> {
+        Ok(self.broker.lock().topics.get(topic)?.partitions.iter().map(|partition| partition.high()).collect())
+    }
+
+    /// Every group that has members or committed offsets.
+    pub fn groups(&self) -> Vec<GroupDescription> {
+        let coordinator = self.broker.lock();
+        let describe = |(name, group): (&String, &super::group::Group)| GroupDescription {
+            group: name.clone(),
+            members: group
+                .members()
+                .map(|(id, member)| MemberDescription {
+                    member: id.to_string(),
+                    client_id: member.client_id.clone(),
+                    generation: member.generation,
+                    partitions: member.owned.keys().cloned().collect(),
+                })
+                .collect(),
+        };
+        coordinator.groups.iter().filter(|(_, group)| !group.is_empty()).map(describe).collect()
+    }
+
+    /// How far a group is with each partition that it reads or has committed.
+    pub fn group_lag(&self, group: &str) -> Vec<PartitionLag> {
+        let coordinator = self.broker.lock();
+        let Some(group) = coordinator.groups.get(group) else {
+            return Vec::new();
+        };
+        let owners: BTreeMap<_, _> = group
+            .members()
+            .flat_map(|(id, member)| member.owned.keys().map(move |partition| (partition, id)))
+            .collect();
+        let partitions: BTreeSet<_> = group.offsets.keys().chain(group.wanted()).collect();
+        let lag = |name: &TopicPartition| {
+            let partition = coordinator.topics.partition(name).ok()?;
+            let committed = group.offsets.get(name).map(|committed| committed.offset);
+            let end = partition.high();
+            let position = committed.unwrap_or(0).max(partition.low());
+            let member = owners.get(name).map(ToString::to_string);
+            Some(PartitionLag { partition: name.clone(), member, committed, end, lag: (end - position).max(0) })
+        };
+        partitions.into_iter().filter_map(lag).collect()
+    }
+
+    /// How many records retention or deletion took before a consumer had read them.
+    pub fn records_skipped(&self) -> u64 {
+        self.broker.records_skipped.load(Ordering::Relaxed)
+    }
+}

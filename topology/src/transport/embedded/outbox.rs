@@ -1,0 +1,109 @@
+//! Records of a producer that wait to be appended together.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+
+use super::{
+    broker::{Batch, Broker},
+    storage::{Change, Stored},
+};
+use crate::transport::{CleanupPolicy, ConsumedRecord, Offset, ProducerRecord, Topic, TopicPartition, TransportError};
+
+/// Batches by partition. A topic is looked up once and then found by its name's address.
+pub(super) struct Outbox {
+    pub(super) broker: Arc<Broker>,
+    batches: Vec<Batch>,
+    routes: HashMap<Topic, Route>,
+    last: Option<(Topic, Route)>,
+    records: usize,
+    bytes: usize,
+}
+
+/// Where a topic's batches are.
+#[derive(Clone, Copy)]
+struct Route {
+    first: usize,
+    partitions: usize,
+}
+
+impl Outbox {
+    pub(super) fn new(broker: Arc<Broker>) -> Self {
+        Self { broker, batches: Vec::new(), routes: HashMap::new(), last: None, records: 0, bytes: 0 }
+    }
+
+    /// Takes a record in, or refuses what the log could not append.
+    pub(super) fn push(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+        let ProducerRecord { topic, partition, timestamp, key, value, headers } = record;
+        let batch = self.batch(&topic, partition)?;
+        if key.is_none() && batch.partition.cleanup != CleanupPolicy::Delete {
+            let name = &batch.partition.name;
+            return Err(TransportError::Invalid(format!("{name} is compacted: a record needs a key there")));
+        }
+        let bytes = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Bytes::len);
+        let record = ConsumedRecord { offset: 0, timestamp, key, value, headers };
+        batch.records.push(Stored { record, appended_at: 0 });
+        self.records += 1;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// How many records wait, and about how many bytes they have.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.records, self.bytes)
+    }
+
+    /// Appends everything and makes other changes, all or none.
+    pub(super) fn deliver(&mut self, others: Vec<Change<'_>>) -> Result<(), TransportError> {
+        self.broker.append(&mut self.batches, others)?;
+        (self.records, self.bytes) = (0, 0);
+        Ok(())
+    }
+
+    /// Forgets everything that waits.
+    pub(super) fn clear(&mut self) {
+        self.batches.iter_mut().for_each(|batch| batch.records.clear());
+        (self.records, self.bytes) = (0, 0);
+    }
+
+    /// Forgets what waits for topics that were deleted.
+    pub(super) fn clear_deleted(&mut self) {
+        self.batches.iter_mut().filter(|batch| batch.partition.is_deleted()).for_each(|batch| batch.records.clear());
+    }
+
+    /// What was appended since the last call, by partition.
+    pub(super) fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+        let acknowledged = |batch: &mut Batch| Some((batch.partition.name.clone(), batch.acknowledged.take()?));
+        self.batches.iter_mut().filter_map(acknowledged).collect()
+    }
+
+    fn batch(&mut self, topic: &Topic, partition: i32) -> Result<&mut Batch, TransportError> {
+        let known = match &self.last {
+            Some((last, route)) if Arc::ptr_eq(last, topic) => Some(*route),
+            _ => self.routes.get(topic).copied(),
+        };
+        let route = match known {
+            Some(route) if !self.batches[route.first].partition.is_deleted() => route,
+            _ => self.open(topic)?,
+        };
+        if !self.last.as_ref().is_some_and(|(last, _)| Arc::ptr_eq(last, topic)) || known.is_none() {
+            self.last = Some((Arc::clone(topic), route));
+        }
+        let number = usize::try_from(partition).ok().filter(|number| *number < route.partitions);
+        let number = number
+            .ok_or_else(|| TransportError::UnknownPartition(TopicPartition::new(Arc::clone(topic), partition)))?;
+        Ok(&mut self.batches[route.first + number])
+    }
+
+    fn open(&mut self, topic: &Topic) -> Result<Route, TransportError> {
+        let log = Arc::clone(self.broker.lock().topics.get(topic)?);
+        let route = Route { first: self.batches.len(), partitions: log.partitions.len() };
+        let batch =
+            |partition: &Arc<_>| Batch { partition: Arc::clone(partition), records: Vec::new(), acknowledged: None };
+        self.batches.extend(log.partitions.iter().map(batch));
+        self.routes.insert(Arc::clone(topic), route);
+        self.last = None;
+        Ok(route)
+    }
+}

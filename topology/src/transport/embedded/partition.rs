@@ -1,0 +1,113 @@
+//! One partition: its bounds, its newest records, and the way to the older ones.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
+
+use super::{
+    storage::{Bounds, LogStorage, PartitionId, Stored},
+    tail::Tail,
+};
+use crate::transport::{CleanupPolicy, Offset, TopicPartition, TransportError};
+
+/// A partition. Its bounds can be read without a lock; they change under the tail's lock only.
+pub(super) struct Partition {
+    pub(super) id: PartitionId,
+    pub(super) name: TopicPartition,
+    pub(super) cleanup: CleanupPolicy,
+    low: AtomicI64,
+    high: AtomicI64,
+    deleted: AtomicBool,
+    tail: Mutex<Tail>,
+}
+
+impl Partition {
+    pub(super) fn new(
+        id: PartitionId,
+        name: TopicPartition,
+        cleanup: CleanupPolicy,
+        bounds: Bounds,
+        high: Offset,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            cleanup,
+            low: AtomicI64::new(bounds.low),
+            high: AtomicI64::new(high),
+            deleted: AtomicBool::new(false),
+            tail: Mutex::new(Tail::new(bounds, high)),
+        }
+    }
+
+    /// First offset that may exist.
+    pub(super) fn low(&self) -> Offset {
+        self.low.load(Ordering::Acquire)
+    }
+
+    /// Next offset to be written.
+    pub(super) fn high(&self) -> Offset {
+        self.high.load(Ordering::Acquire)
+    }
+
+    /// Whether its topic was deleted.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
+
+    /// The tail, to change it. Who locks several does so in the order of their ids.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in records that storage has; `tail` is this partition's.
+    pub(super) fn publish(&self, tail: &mut Tail, records: &mut Vec<Stored>, limit: Option<usize>) {
+        let high = records.last().map_or_else(|| self.high(), |stored| stored.record.offset + 1);
+        tail.append(records, limit);
+        self.high.store(high, Ordering::Release);
+    }
+
+    /// Begins at a higher offset from now on; `tail` is this partition's.
+    pub(super) fn begin_at(&self, tail: &mut Tail, bounds: Bounds) {
+        tail.bounds = bounds;
+        tail.drop_below(bounds.low);
+        self.low.store(bounds.low, Ordering::Release);
+    }
+
+    /// Refuses appends from now on and forgets its records; `tail` is this partition's.
+    pub(super) fn delete(&self, tail: &mut Tail) {
+        self.deleted.store(true, Ordering::Release);
+        tail.drop_below(Offset::MAX);
+    }
+
+    /// Visits at most `max` records from `from` on and returns the position after them. Fewer than `max` may come
+    /// although more exist; the position tells where they continue.
+    pub(super) fn read(
+        &self,
+        storage: &dyn LogStorage,
+        from: Offset,
+        max: usize,
+        visit: &mut dyn FnMut(&Stored),
+    ) -> Result<Offset, TransportError> {
+        let mut next = from;
+        let mut visit = |stored: &Stored| {
+            next = stored.record.offset + 1;
+            visit(stored);
+        };
+        let tail = self.lock();
+        let (visited, end) = if from >= tail.start() {
+            (tail.visit(from, max, &mut visit), self.high())
+        } else {
+            let start = tail.start();
+            drop(tail);
+            (storage.read(self.id, from, start, max, &mut visit)?, start)
+        };
+        Ok(if visited < max { end.max(from) } else { next })
+    }
+
+    /// The error of a position outside the bounds.
+    pub(super) fn out_of_range(&self, offset: Offset) -> TransportError {
+        TransportError::OffsetOutOfRange { partition: self.name.clone(), offset, low: self.low(), high: self.high() }
+    }
+}

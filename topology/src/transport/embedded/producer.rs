@@ -1,0 +1,84 @@
+//! A producer without transactions.
+
+use std::sync::Arc;
+
+use super::{broker::Broker, outbox::Outbox};
+use crate::transport::{
+    CommittedOffset, GroupMetadata, Offset, Producer, ProducerRecord, TopicPartition, TransportError,
+};
+
+/// Above this many records, or bytes, it does not wait for a flush.
+const RECORDS: usize = 1000;
+const BYTES: usize = 1024 * 1024;
+
+/// A producer whose records become visible batch by batch, at the latest when it is flushed or dropped.
+pub(super) struct PlainProducer {
+    outbox: Outbox,
+}
+
+impl PlainProducer {
+    pub(super) fn new(broker: Arc<Broker>) -> Self {
+        Self { outbox: Outbox::new(broker) }
+    }
+}
+
+impl Producer for PlainProducer {
+    fn init_transactions(&mut self) -> Result<(), TransportError> {
+        Err(no_transactions())
+    }
+
+    fn begin_transaction(&mut self) -> Result<(), TransportError> {
+        Err(no_transactions())
+    }
+
+    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+        self.outbox.push(record)?;
+        let (records, bytes) = self.outbox.waiting();
+        if records >= RECORDS || bytes >= BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn send_offsets(
+        &mut self,
+        _: &[(TopicPartition, CommittedOffset)],
+        _: &GroupMetadata,
+    ) -> Result<(), TransportError> {
+        Err(no_transactions())
+    }
+
+    fn commit_transaction(&mut self) -> Result<(), TransportError> {
+        Err(no_transactions())
+    }
+
+    fn abort_transaction(&mut self) -> Result<(), TransportError> {
+        Err(no_transactions())
+    }
+
+    fn flush(&mut self) -> Result<(), TransportError> {
+        if self.outbox.waiting().0 == 0 {
+            return Ok(());
+        }
+        let delivered = self.outbox.deliver(Vec::new());
+        // Records of a deleted topic have nowhere to go; without them the next flush can succeed.
+        if let Err(TransportError::UnknownTopic(_)) = delivered {
+            self.outbox.clear_deleted();
+        }
+        self.outbox.broker.maintain_if_due();
+        delivered
+    }
+
+    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+        self.outbox.take_acknowledged()
+    }
+}
+
+impl Drop for PlainProducer {
+    fn drop(&mut self) {
+        if let Err(error) = self.flush() {
+            tracing::warn!(%error, "records that were sent and not flushed are lost");
+        }
+    }
+}
+
+fn no_transactions() -> TransportError {
+    TransportError::Invalid("this producer has no transactional id, so it has no transactions".to_owned())
+}

@@ -1,0 +1,125 @@
+//! The newest records of a partition, in memory.
+
+use std::collections::VecDeque;
+
+use super::storage::{Bounds, Stored};
+use crate::transport::Offset;
+
+/// A chunk is closed at this weight, so that growing never copies more and the oldest can go at once.
+const CHUNK_BYTES: usize = 128 * 1024;
+
+/// Records in offset order, gaps allowed. It holds every record that exists from `start` on.
+pub(super) struct Tail {
+    chunks: VecDeque<Chunk>,
+    start: Offset,
+    bytes: usize,
+    /// The partition's bounds live here because the same lock guards them.
+    pub(super) bounds: Bounds,
+    /// Storage was told to forget everything below this offset, at this time.
+    pub(super) trimmed: (Offset, i64),
+}
+
+/// Never empty.
+struct Chunk {
+    records: Vec<Stored>,
+    bytes: usize,
+}
+
+impl Chunk {
+    fn last(&self) -> Offset {
+        self.records.last().map_or(Offset::MIN, |stored| stored.record.offset)
+    }
+}
+
+impl Tail {
+    /// An empty tail of a partition whose next offset is `high`.
+    pub(super) fn new(bounds: Bounds, high: Offset) -> Self {
+        Self { chunks: VecDeque::new(), start: high, bytes: 0, bounds, trimmed: (0, 0) }
+    }
+
+    /// From here on it is complete.
+    pub(super) fn start(&self) -> Offset {
+        self.start
+    }
+
+    /// Moves records to the end and forgets the oldest above `limit` bytes.
+    pub(super) fn append(&mut self, records: &mut Vec<Stored>, limit: Option<usize>) {
+        let mut left = records.len();
+        for stored in records.drain(..) {
+            self.push(stored, left);
+            left -= 1;
+        }
+        while limit.is_some_and(|limit| self.bytes > limit) && self.chunks.len() > 1 {
+            if let Some(chunk) = self.chunks.pop_front() {
+                self.bytes -= chunk.bytes;
+                self.start = chunk.last() + 1;
+            }
+        }
+    }
+
+    /// Visits at most `max` records from `from` on; tells how many there were.
+    pub(super) fn visit(&self, from: Offset, max: usize, visit: &mut dyn FnMut(&Stored)) -> usize {
+        let first = self.chunks.partition_point(|chunk| chunk.last() < from);
+        let mut visited = 0;
+        for chunk in self.chunks.range(first..) {
+            let skip = chunk.records.partition_point(|stored| stored.record.offset < from);
+            for stored in chunk.records[skip..].iter().take(max - visited) {
+                visit(stored);
+                visited += 1;
+            }
+            if visited == max {
+                break;
+            }
+        }
+        visited
+    }
+
+    /// Forgets everything below an offset.
+    pub(super) fn drop_below(&mut self, low: Offset) {
+        while self.chunks.front().is_some_and(|chunk| chunk.last() < low) {
+            if let Some(chunk) = self.chunks.pop_front() {
+                self.bytes -= chunk.bytes;
+            }
+        }
+        self.start = self.start.max(low);
+        self.retain_in_front(low);
+    }
+
+    /// Forgets these offsets, which are sorted.
+    pub(super) fn remove(&mut self, offsets: &[Offset]) {
+        self.bytes = 0;
+        for chunk in std::mem::take(&mut self.chunks) {
+            for stored in chunk.records {
+                if offsets.binary_search(&stored.record.offset).is_err() {
+                    self.push(stored, 1);
+                }
+            }
+        }
+    }
+
+    /// Adds one record; `expected` follow at least, itself included.
+    fn push(&mut self, stored: Stored, expected: usize) {
+        let weight = stored.weight();
+        self.bytes += weight;
+        match self.chunks.back_mut() {
+            Some(chunk) if chunk.bytes < CHUNK_BYTES => {
+                chunk.bytes += weight;
+                chunk.records.push(stored);
+            }
+            _ => {
+                let mut records = Vec::with_capacity(expected.min(CHUNK_BYTES / weight + 1));
+                records.push(stored);
+                self.chunks.push_back(Chunk { records, bytes: weight });
+            }
+        }
+    }
+
+    fn retain_in_front(&mut self, low: Offset) {
+        if let Some(chunk) = self.chunks.front_mut() {
+            let gone = chunk.records.partition_point(|stored| stored.record.offset < low);
+            let weight: usize = chunk.records.drain(..gone).map(|stored| stored.weight()).sum();
+            chunk.bytes -= weight;
+            self.bytes -= weight;
+        }
+    }
+}

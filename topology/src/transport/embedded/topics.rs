@@ -1,0 +1,135 @@
+//! The topics of a log.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    partition::Partition,
+    storage::{Bounds, PartitionId, RestoredTopic},
+};
+use crate::transport::{Offset, Topic, TopicPartition, TopicSpec, TransportError};
+
+/// A topic and its partitions.
+pub(super) struct TopicLog {
+    pub(super) id: u32,
+    pub(super) spec: TopicSpec,
+    pub(super) partitions: Vec<Arc<Partition>>,
+}
+
+impl TopicLog {
+    /// A new, empty topic.
+    pub(super) fn new(id: u32, spec: TopicSpec) -> Self {
+        let partitions = vec![(Bounds::default(), 0); usize::try_from(spec.partitions).unwrap_or(0)];
+        Self::restore(RestoredTopic { id, spec, partitions })
+    }
+
+    /// A topic as storage had it.
+    pub(super) fn restore(RestoredTopic { id, spec, partitions }: RestoredTopic) -> Self {
+        let open = |(number, (bounds, high)): (usize, (Bounds, Offset))| {
+            let partition = PartitionId { topic: id, partition: number as u32 };
+            let name = TopicPartition::new(Arc::clone(&spec.name), number as i32);
+            Arc::new(Partition::new(partition, name, spec.cleanup, bounds, high))
+        };
+        let partitions = partitions.into_iter().enumerate().map(open).collect();
+        Self { id, spec, partitions }
+    }
+}
+
+/// The topics by name.
+#[derive(Default)]
+pub(super) struct Topics {
+    by_name: BTreeMap<Topic, Arc<TopicLog>>,
+    next_id: u32,
+}
+
+impl Topics {
+    /// The topics that storage had.
+    pub(super) fn restore(topics: Vec<RestoredTopic>, next_id: u32) -> Self {
+        let by_name =
+            topics.into_iter().map(|topic| (Arc::clone(&topic.spec.name), Arc::new(TopicLog::restore(topic))));
+        Self { by_name: by_name.collect(), next_id }
+    }
+
+    /// Checks what a new topic asks for and opens it, without listing it yet.
+    pub(super) fn open(&self, spec: &TopicSpec) -> Result<TopicLog, TransportError> {
+        validate(spec)?;
+        if self.by_name.contains_key(&spec.name) {
+            return Err(TransportError::TopicExists(spec.name.to_string()));
+        }
+        Ok(TopicLog::new(self.next_id, spec.clone()))
+    }
+
+    /// Lists a topic that storage has.
+    pub(super) fn insert(&mut self, topic: TopicLog) {
+        self.next_id = self.next_id.max(topic.id + 1);
+        self.by_name.insert(Arc::clone(&topic.spec.name), Arc::new(topic));
+    }
+
+    /// Takes a topic off the list.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.by_name.remove(name);
+    }
+
+    /// A topic, or the error that there is none.
+    pub(super) fn get(&self, name: &str) -> Result<&Arc<TopicLog>, TransportError> {
+        self.by_name.get(name).ok_or_else(|| TransportError::UnknownTopic(name.to_owned()))
+    }
+
+    /// A partition, or the error that there is none.
+    pub(super) fn partition(&self, name: &TopicPartition) -> Result<&Arc<Partition>, TransportError> {
+        let topic = self.get(&name.topic)?;
+        usize::try_from(name.partition)
+            .ok()
+            .and_then(|number| topic.partitions.get(number))
+            .ok_or_else(|| TransportError::UnknownPartition(name.clone()))
+    }
+
+    /// How many partitions a topic has, if it exists.
+    pub(super) fn count(&self, name: &str) -> Option<i32> {
+        self.by_name.get(name).map(|topic| topic.spec.partitions)
+    }
+
+    /// Every topic, by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<TopicLog>> {
+        self.by_name.values()
+    }
+}
+
+/// Kafka's rules, so that an application that runs here also runs there.
+fn validate(spec: &TopicSpec) -> Result<(), TransportError> {
+    let name = &*spec.name;
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if name.is_empty() || name.len() > 249 || name == "." || name == ".." || !name.bytes().all(legal) {
+        return Err(TransportError::Invalid(format!(
+            "'{name}' cannot name a topic: use 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'"
+        )));
+    }
+    if spec.partitions < 1 {
+        return Err(TransportError::Invalid(format!(
+            "topic '{name}' asks for {} partitions: ask for at least one",
+            spec.partitions
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Topics, TransportError};
+    use crate::transport::{CleanupPolicy, TopicSpec};
+
+    fn open(name: &str, partitions: i32) -> Result<(), TransportError> {
+        let spec = TopicSpec { name: name.into(), partitions, cleanup: CleanupPolicy::Delete, retention: None };
+        Topics::default().open(&spec).map(|_| ())
+    }
+
+    #[test]
+    fn names_follow_kafkas_rules() {
+        for legal in ["a", "app-store-changelog", "x.Y_9", "...", &"n".repeat(249)] {
+            assert!(open(legal, 1).is_ok(), "{legal}");
+        }
+        for illegal in ["", ".", "..", "a b", "ü", "a/b", &"n".repeat(250)] {
+            assert!(matches!(open(illegal, 1), Err(TransportError::Invalid(_))), "{illegal}");
+        }
+        assert!(matches!(open("a", 0), Err(TransportError::Invalid(_))));
+    }
+}

@@ -1,0 +1,171 @@
+//! A transactional producer. It keeps what it sends to itself until it commits, so what is aborted or left open
+//! never reaches the log and everything in the log is committed.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI32, Ordering},
+};
+
+use super::{
+    broker::{Broker, Coordinator},
+    offsets::GroupOffsets,
+    outbox::Outbox,
+    storage::Change,
+};
+use crate::transport::{
+    CommittedOffset, GroupMetadata, Offset, Producer, ProducerRecord, TopicPartition, TransportError,
+};
+
+/// A producer that writes in transactions.
+pub(super) struct TransactionalProducer {
+    outbox: Outbox,
+    id: String,
+    state: State,
+}
+
+/// Where it stands.
+enum State {
+    /// `init_transactions` comes first.
+    New,
+    /// No transaction is open.
+    Ready(Epoch),
+    /// A transaction is open, with these offsets.
+    Open(Epoch, Vec<GroupOffsets>),
+}
+
+/// This producer's epoch, and the newest of its transactional id.
+#[derive(Clone)]
+struct Epoch {
+    own: i32,
+    newest: Arc<AtomicI32>,
+}
+
+impl TransactionalProducer {
+    pub(super) fn new(broker: Arc<Broker>, id: String) -> Self {
+        Self { outbox: Outbox::new(broker), id, state: State::New }
+    }
+
+    fn check_epoch(&self, epoch: &Epoch) -> Result<(), TransportError> {
+        let newest = epoch.newest.load(Ordering::SeqCst);
+        if newest == epoch.own {
+            return Ok(());
+        }
+        let Self { id, .. } = self;
+        let own = epoch.own;
+        Err(TransportError::Fenced(format!("transactional id '{id}' is in epoch {newest}, this producer in {own}")))
+    }
+
+    /// The epoch, if a transaction is open and nobody took the transactional id over.
+    fn open(&self, call: &str) -> Result<Epoch, TransportError> {
+        let epoch = match &self.state {
+            State::New => return Err(invalid(call, "call init_transactions first")),
+            State::Ready(epoch) => {
+                self.check_epoch(epoch)?;
+                return Err(invalid(call, "no transaction is open: call begin_transaction first"));
+            }
+            State::Open(epoch, _) => epoch,
+        };
+        self.check_epoch(epoch)?;
+        Ok(epoch.clone())
+    }
+
+    fn commit(&mut self, coordinator: &mut Coordinator, now: i64) -> Result<(), TransportError> {
+        let epoch = self.open("commit_transaction")?;
+        let State::Open(_, offsets) = &self.state else {
+            return Ok(());
+        };
+        for offsets in offsets {
+            offsets.check(coordinator, now)?;
+        }
+        let changes = offsets.iter().flat_map(GroupOffsets::changes).collect();
+        self.outbox.deliver(changes)?;
+        if let State::Open(_, offsets) = std::mem::replace(&mut self.state, State::Ready(epoch)) {
+            for offsets in offsets {
+                offsets.publish(coordinator);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Producer for TransactionalProducer {
+    fn init_transactions(&mut self) -> Result<(), TransportError> {
+        if !matches!(self.state, State::New) {
+            return Err(invalid("init_transactions", "it was called already"));
+        }
+        let mut coordinator = self.outbox.broker.lock();
+        let newest = coordinator.epochs.entry(self.id.clone()).or_insert_with(|| Arc::new(AtomicI32::new(-1)));
+        let own = newest.load(Ordering::SeqCst) + 1;
+        self.outbox.broker.storage.write(&[Change::Epoch { transactional_id: &self.id, epoch: own }])?;
+        newest.store(own, Ordering::SeqCst);
+        self.state = State::Ready(Epoch { own, newest: Arc::clone(newest) });
+        Ok(())
+    }
+
+    fn begin_transaction(&mut self) -> Result<(), TransportError> {
+        let epoch = match &self.state {
+            State::New => return Err(invalid("begin_transaction", "call init_transactions first")),
+            State::Open(epoch, _) => {
+                self.check_epoch(epoch)?;
+                return Err(invalid("begin_transaction", "a transaction is open: commit or abort it first"));
+            }
+            State::Ready(epoch) => epoch.clone(),
+        };
+        self.check_epoch(&epoch)?;
+        self.state = State::Open(epoch, Vec::new());
+        Ok(())
+    }
+
+    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+        match &self.state {
+            State::Open(epoch, _) if epoch.newest.load(Ordering::Relaxed) == epoch.own => self.outbox.push(record),
+            _ => self.open("send").map(|_| ()),
+        }
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, CommittedOffset)],
+        group: &GroupMetadata,
+    ) -> Result<(), TransportError> {
+        self.open("send_offsets")?;
+        let added = GroupOffsets { speaker: group.clone(), offsets: offsets.to_vec() };
+        let now = (self.outbox.broker.clock)();
+        added.check(&mut self.outbox.broker.lock(), now)?;
+        if let State::Open(_, offsets) = &mut self.state {
+            offsets.push(added);
+        }
+        Ok(())
+    }
+
+    fn commit_transaction(&mut self) -> Result<(), TransportError> {
+        let broker = Arc::clone(&self.outbox.broker);
+        let now = (broker.clock)();
+        // Nobody can take over between the checks and the append, for that takes the coordinator's lock.
+        self.commit(&mut broker.lock(), now)?;
+        broker.maintain_if_due();
+        Ok(())
+    }
+
+    fn abort_transaction(&mut self) -> Result<(), TransportError> {
+        let epoch = self.open("abort_transaction")?;
+        self.outbox.clear();
+        self.state = State::Ready(epoch);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), TransportError> {
+        match &self.state {
+            State::New => Ok(()),
+            State::Ready(epoch) | State::Open(epoch, _) => self.check_epoch(epoch),
+        }
+    }
+
+    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+        self.outbox.take_acknowledged()
+    }
+}
+
+fn invalid(call: &str, why: &str) -> TransportError {
+    TransportError::Invalid(format!("{call}: {why}"))
+}

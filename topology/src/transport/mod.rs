@@ -1,0 +1,170 @@
+//! What the engine asks of a log: consumers in a group, readers, transactional producers, topics.
+//!
+//! Everything above this folder speaks these traits alone, so that Apache Kafka and the embedded log are
+//! interchangeable and a simulator can stand in for either.
+
+mod error;
+mod record;
+
+pub mod embedded;
+
+use std::time::Duration;
+
+pub use error::TransportError;
+pub use record::{
+    CommittedOffset, ConsumedRecord, Fetched, GroupMetadata, Header, Headers, Offset, ProducerRecord, Topic,
+    TopicPartition,
+};
+
+/// A log of partitioned topics. Cheap to share; every thread opens its own clients.
+pub trait Transport: Send + Sync + 'static {
+    /// Opens a member of a consumer group. It reads committed records only.
+    fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError>;
+    /// Opens a reader outside any group. It reads committed records only.
+    fn reader(&self) -> Result<Box<dyn Reader>, TransportError>;
+    /// Opens a producer, transactional if the configuration names a transactional id.
+    fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError>;
+    /// Opens an administrator of topics.
+    fn admin(&self) -> Result<Box<dyn Admin>, TransportError>;
+}
+
+/// How a group member presents itself.
+#[derive(Debug, Clone)]
+pub struct ConsumerConfig {
+    /// The group, which is the `application.id`.
+    pub group: String,
+    /// A name for logs and member lists; unique within the group.
+    pub client_id: String,
+    /// A member that has not polled for this long loses its partitions. Default 45 s.
+    pub session_timeout: Duration,
+    /// The most records one poll returns. Default 1000.
+    pub max_poll_records: usize,
+}
+
+/// How a producer presents itself.
+#[derive(Debug, Clone, Default)]
+pub struct ProducerConfig {
+    /// `None` sends without transactions. A newer producer with the same id fences the older one.
+    pub transactional_id: Option<String>,
+}
+
+/// What a poll brought.
+#[derive(Debug, Default)]
+pub struct Polled {
+    /// Changes of ownership, in order; to be handled before `batches`.
+    pub rebalances: Vec<Rebalance>,
+    /// Records of owned, unpaused partitions, in offset order within a partition.
+    pub batches: Vec<Fetched>,
+}
+
+/// A change of the partitions that a member owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rebalance {
+    /// These are now owned. Fetching starts at the committed offset, or at the beginning if there is none.
+    Assigned(Vec<TopicPartition>),
+    /// These are asked back. They stay owned until [`Consumer::release`], so that work can be committed first.
+    Revoked(Vec<TopicPartition>),
+    /// These belong to another member already: nothing of them can be committed any more.
+    Lost(Vec<TopicPartition>),
+}
+
+/// A member of a consumer group. Closing (dropping) it leaves the group.
+pub trait Consumer: Send {
+    /// Joins the group with these topics. Partitions arrive through [`Consumer::poll`].
+    fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError>;
+    /// Waits up to `timeout` for records or a change of ownership.
+    fn poll(&mut self, timeout: Duration) -> Result<Polled, TransportError>;
+    /// Gives revoked partitions back after their work is committed.
+    fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
+    /// The group's committed offset of each partition, in the order asked.
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError>;
+    /// Moves the fetch position of an owned partition.
+    fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError>;
+    /// Stops fetching these until [`Consumer::resume`]. Ownership stays.
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
+    /// Fetches these again.
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
+    /// First and next-to-be-written offset that a committed read can see.
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError>;
+    /// Whether every record of an owned partition that a committed read can see has been returned by `poll`.
+    /// Asked often, so it must be cheap: what the last poll learned will do.
+    fn is_caught_up(&mut self, partition: &TopicPartition) -> bool;
+    /// Commits offsets without a transaction (at-least-once). A member that was replaced gets [`TransportError::Fenced`].
+    fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError>;
+    /// Names this member and its generation, so that a transaction can be refused after it was replaced.
+    fn group_metadata(&self) -> GroupMetadata;
+}
+
+/// Reads chosen partitions from chosen offsets, outside any group: restore, tests, dashboards.
+pub trait Reader: Send {
+    /// Replaces what is read: each partition from an offset. [`TransportError::OffsetOutOfRange`] surfaces in `read`.
+    fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<(), TransportError>;
+    /// Waits up to `timeout` for records; at most `max` of them.
+    fn read(&mut self, timeout: Duration, max: usize) -> Result<Vec<Fetched>, TransportError>;
+    /// First and next-to-be-written offset that a committed read can see.
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError>;
+}
+
+/// Sends records; in a transaction, together with the offsets of what they were made from.
+pub trait Producer: Send {
+    /// Fences older producers of the same transactional id and aborts what they left open. Once, before any other call.
+    fn init_transactions(&mut self) -> Result<(), TransportError>;
+    /// Opens a transaction.
+    fn begin_transaction(&mut self) -> Result<(), TransportError>;
+    /// Queues one record. Errors may surface here, in `flush` or in `commit_transaction`.
+    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError>;
+    /// Adds consumed offsets to the transaction.
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, CommittedOffset)],
+        group: &GroupMetadata,
+    ) -> Result<(), TransportError>;
+    /// Makes records and offsets of the transaction visible together.
+    fn commit_transaction(&mut self) -> Result<(), TransportError>;
+    /// Drops records and offsets of the transaction.
+    fn abort_transaction(&mut self) -> Result<(), TransportError>;
+    /// Waits until everything sent outside a transaction is acknowledged.
+    fn flush(&mut self) -> Result<(), TransportError>;
+    /// For each partition written and acknowledged since the last call: the offset after its last record.
+    /// Complete after `commit_transaction` or `flush`.
+    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)>;
+}
+
+/// What happens to old records of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CleanupPolicy {
+    /// Drop records older than the retention.
+    #[default]
+    Delete,
+    /// Keep the last record of each key.
+    Compact,
+    /// Keep the last record of each key, and drop records older than the retention.
+    CompactDelete,
+}
+
+/// A topic to create, or as it exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Its name.
+    pub name: Topic,
+    /// Number of partitions, at least one.
+    pub partitions: i32,
+    /// What happens to old records.
+    pub cleanup: CleanupPolicy,
+    /// How long records are kept after they were appended (wall time, not event time); `None` keeps them for ever.
+    pub retention: Option<Duration>,
+}
+
+/// Creates and describes topics.
+pub trait Admin: Send {
+    /// Creates a topic; [`TransportError::TopicExists`] if there is one.
+    fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError>;
+    /// The topic as it exists, or `None`.
+    fn describe_topic(&mut self, topic: &str) -> Result<Option<TopicSpec>, TransportError>;
+    /// Every topic's name, sorted.
+    fn list_topics(&mut self) -> Result<Vec<Topic>, TransportError>;
+    /// Deletes a topic with its records and committed offsets.
+    fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError>;
+    /// Drops the records below an offset.
+    fn delete_records(&mut self, partition: &TopicPartition, before: Offset) -> Result<(), TransportError>;
+}

@@ -1,0 +1,142 @@
+//! Records, topics and positions as the wire has them.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+
+/// A topic's name, shared rather than copied.
+pub type Topic = Arc<str>;
+
+/// A position in a partition.
+pub type Offset = i64;
+
+/// One partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: Topic,
+    /// The partition, from 0.
+    pub partition: i32,
+}
+
+impl TopicPartition {
+    /// Names a partition.
+    pub fn new(topic: impl Into<Topic>, partition: i32) -> Self {
+        Self { topic: topic.into(), partition }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// One header: a name and bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name; names may repeat.
+    pub key: String,
+    /// Its bytes.
+    pub value: Option<Bytes>,
+}
+
+/// A record's headers. Empty ones cost nothing, clones share.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Option<Arc<Vec<Header>>>);
+
+impl Headers {
+    /// No headers.
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Adds a header at the end.
+    pub fn push(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
+        let header = Header { key: key.into(), value: Some(value.into()) };
+        Arc::make_mut(self.0.get_or_insert_default()).push(header);
+    }
+
+    /// The value of the last header of that name.
+    pub fn last(&self, key: &str) -> Option<&Bytes> {
+        self.iter().filter(|header| header.key == key).last().and_then(|header| header.value.as_ref())
+    }
+
+    /// The headers in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Header> {
+        self.0.iter().flat_map(|headers| headers.iter())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(|headers| headers.is_empty())
+    }
+}
+
+impl FromIterator<Header> for Headers {
+    fn from_iter<I: IntoIterator<Item = Header>>(headers: I) -> Self {
+        let headers: Vec<_> = headers.into_iter().collect();
+        Self((!headers.is_empty()).then(|| Arc::new(headers)))
+    }
+}
+
+/// A record as read; its topic and partition stand on the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumedRecord {
+    /// Its position.
+    pub offset: Offset,
+    /// Event time, milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Key bytes, `None` for null.
+    pub key: Option<Bytes>,
+    /// Value bytes, `None` for null.
+    pub value: Option<Bytes>,
+    /// Headers.
+    pub headers: Headers,
+}
+
+/// Records of one partition, in offset order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Where they come from.
+    pub partition: TopicPartition,
+    /// The records.
+    pub records: Vec<ConsumedRecord>,
+}
+
+/// A record to send. The engine chooses the partition itself, so that co-partitioning never depends on a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProducerRecord {
+    /// Where it goes.
+    pub topic: Topic,
+    /// Which partition of it.
+    pub partition: i32,
+    /// Event time, milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Key bytes, `None` for null.
+    pub key: Option<Bytes>,
+    /// Value bytes, `None` for null: on a compacted topic, a tombstone.
+    pub value: Option<Bytes>,
+    /// Headers.
+    pub headers: Headers,
+}
+
+/// A committed position: the next offset to read, and what the committer wants to remember beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The next offset to read.
+    pub offset: Offset,
+    /// Kept beside the offset; Tidemill keeps the partition's time here.
+    pub metadata: String,
+}
+
+/// Which member of which generation of a group speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupMetadata {
+    /// The group.
+    pub group: String,
+    /// The member's id, given by the group.
+    pub member: String,
+    /// Grows with each change of the member's assignment.
+    pub generation: i32,
+}
