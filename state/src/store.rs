@@ -101,7 +101,7 @@ impl Store {
     }
 
     /// What the changelog must get before the next commit, in key order; `None` is a deletion.
-    pub fn uncommitted(&self) -> impl Iterator<Item = (&Bytes, Option<&Row>)> {
+    pub fn uncommitted(&self) -> impl DoubleEndedIterator<Item = (&Bytes, Option<&Row>)> {
         self.overlay.rows.iter().map(|(key, row)| (key, row.as_ref()))
     }
 

@@ -20,6 +20,9 @@ pub struct WindowStore {
     sequences: Sequences,
     /// Windows that start later hold nothing but what `sequences` knows.
     last_start: Option<i64>,
+    /// Windows that start earlier were expired: as of now, and as of the last commit.
+    expired_before: i64,
+    committed_expired_before: i64,
     /// Where keys of lookups are built.
     scratch: RefCell<Vec<u8>>,
 }
@@ -29,7 +32,15 @@ impl WindowStore {
     pub fn new(store: Store, retention_ms: i64) -> Result<Self, StoreError> {
         let last_start = last_start(&store)?;
         let sequences = Sequences::default();
-        Ok(Self { store, retention_ms, sequences, last_start, scratch: RefCell::default() })
+        Ok(Self {
+            store,
+            retention_ms,
+            sequences,
+            last_start,
+            expired_before: 0,
+            committed_expired_before: 0,
+            scratch: RefCell::default(),
+        })
     }
 
     /// The value of a key's window.
@@ -95,7 +106,8 @@ impl WindowStore {
 
     /// Drops windows with a lower start.
     pub fn expire_before(&mut self, start: i64) {
-        if start > 0 {
+        if start > self.expired_before {
+            self.expired_before = start;
             self.sequences.expire_before(start);
             self.store.delete_below(Bytes::copy_from_slice(&start_prefix(start)));
         }
@@ -104,6 +116,17 @@ impl WindowStore {
     /// How long windows are kept, from their start.
     pub fn retention_ms(&self) -> i64 {
         self.retention_ms
+    }
+
+    /// The committed part of what [`expire_before`](Self::expire_before) was told since the store was opened: rows of
+    /// windows that start earlier will never be read again.
+    pub fn committed_expired_before(&self) -> i64 {
+        self.committed_expired_before
+    }
+
+    /// The start of the last window that was there when the store was opened or last restored.
+    pub fn last_start(&self) -> Option<i64> {
+        self.last_start
     }
 
     /// The rows below.
@@ -119,12 +142,15 @@ impl WindowStore {
 
     /// [`Store::commit`].
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        self.store.commit(checkpoint)
+        self.store.commit(checkpoint)?;
+        self.committed_expired_before = self.expired_before;
+        Ok(())
     }
 
     /// [`Store::rollback`]; sequences are found again when needed.
     pub fn rollback(&mut self) {
         self.store.rollback();
+        self.expired_before = self.committed_expired_before;
         self.sequences.clear();
         // Unknown is safe: every window that was not appended to yet is looked up.
         self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
@@ -147,6 +173,7 @@ impl WindowStore {
     /// [`Store::clear`].
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.sequences.clear();
+        (self.expired_before, self.committed_expired_before) = (0, 0);
         self.last_start = None;
         self.store.clear()
     }

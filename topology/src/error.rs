@@ -95,6 +95,9 @@ pub enum TaskError {
         /// What the store said.
         source: StoreError,
     },
+    /// The engine itself panicked, outside any operator: a bug. Stop the thread.
+    #[error("a stream thread panicked; this is a bug in the engine: {0}")]
+    Bug(String),
     /// The log cannot be used: stop the thread.
     #[error("the log cannot be used")]
     Transport(#[from] TransportError),

@@ -72,7 +72,7 @@ where
 {
     fn init(&mut self, task: &mut TaskContext) -> Outcome {
         task.node = self.id;
-        self.call(task, |processor, ctx| processor.init(ctx))
+        self.call(task, Processor::init)
     }
 
     fn punctuate(&mut self, task: &mut TaskContext, id: Punctuation, time_ms: i64) -> Outcome {

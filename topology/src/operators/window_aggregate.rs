@@ -155,7 +155,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         for at in closed {
             let open = &self.open[at];
             let mut order: Vec<_> = open.entries.iter().collect();
-            order.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+            order.sort_unstable_by_key(|(key, _)| *key);
             for (_, entry) in order {
                 if let Some(value) = &entry.aggregate {
                     let key = Windowed { key: entry.key.clone(), window: open.window };

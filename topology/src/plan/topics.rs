@@ -57,6 +57,10 @@ impl Plan {
         topics
     }
 
+    pub(crate) fn is_repartition_topic(&self, topic: &str) -> bool {
+        self.repartition_topics().any(|name| *name == *topic)
+    }
+
     fn repartition_topics(&self) -> impl Iterator<Item = Topic> + '_ {
         self.graph.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::RepartitionSink { name, .. } => Some(self.topic_name(&TopicRef::Repartition(name.clone()))),

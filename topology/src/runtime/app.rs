@@ -1,6 +1,7 @@
 //! Starts, watches and stops threads.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -21,6 +22,7 @@ use crate::{
     error::{TaskError, TopologyError},
     graph::Topology,
     plan::Plan,
+    task::panic_text,
     transport::Transport,
 };
 
@@ -105,7 +107,8 @@ impl Streams {
             let (app, worker) = (app.clone(), shared.clone());
             let name = format!("{}-{index}", app.client_id);
             let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
-                worker.finish(run(app, name, index, &worker, &receiver));
+                let ended = catch_unwind(AssertUnwindSafe(|| run(app, name, index, &worker, &receiver)));
+                worker.finish(ended.unwrap_or_else(|panic| Err(TaskError::Bug(panic_text(panic.as_ref())))));
             });
             match spawned {
                 Ok(thread) => threads.push(thread),
@@ -179,7 +182,7 @@ impl Streams {
 
     fn join(&mut self) {
         for thread in self.threads.drain(..) {
-            // A thread that panicked outside a task has left its message on standard error.
+            // Threads catch their own panics.
             drop(thread.join());
         }
     }

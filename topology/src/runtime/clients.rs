@@ -3,7 +3,7 @@
 use super::Prepared;
 use crate::{
     config::ProcessingGuarantee,
-    transport::{Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, TransportError},
+    transport::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, TransportError},
 };
 
 /// Opened together, and again after a newer instance took over.
@@ -11,6 +11,7 @@ pub(crate) struct Clients {
     pub(crate) consumer: Box<dyn Consumer>,
     pub(crate) reader: Box<dyn Reader>,
     pub(crate) producer: Box<dyn Producer>,
+    pub(crate) admin: Box<dyn Admin>,
 }
 
 impl Clients {
@@ -31,6 +32,6 @@ impl Clients {
             max_poll_records: app.config.max_buffered_records.max(1000),
         })?;
         consumer.subscribe(&app.plan.all_source_topics())?;
-        Ok(Self { consumer, reader: app.transport.reader()?, producer })
+        Ok(Self { consumer, reader: app.transport.reader()?, producer, admin: app.transport.admin()? })
     }
 }

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tidemill_state::StoreError;
+
 use super::{
     Prepared, ThreadStatus,
     clients::Clients,
@@ -26,6 +28,9 @@ const BATCH: usize = 1000;
 /// Changelog records applied before running tasks have their turn.
 const RESTORE_BATCH: usize = 10_000;
 
+/// How often records that nobody needs are deleted (`repartition.purge.interval.ms` in Kafka Streams).
+const PURGE_MS: i64 = 30_000;
+
 /// Why a thread ended.
 pub(crate) type ThreadError = TaskError;
 
@@ -39,6 +44,9 @@ pub(crate) struct StreamThread {
     paused: BTreeSet<TopicPartition>,
     last_commit_ms: i64,
     last_tick_ms: i64,
+    last_purge_ms: i64,
+    /// A task's state folder is still in use by the thread that had it before.
+    open_later: bool,
     pub(crate) status: ThreadStatus,
 }
 
@@ -57,6 +65,8 @@ impl StreamThread {
             paused: BTreeSet::new(),
             last_commit_ms: now,
             last_tick_ms: now,
+            last_purge_ms: now,
+            open_later: false,
             status,
         })
     }
@@ -71,6 +81,9 @@ impl StreamThread {
 
     fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         let timeout = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
+        if self.open_later {
+            self.open_tasks()?;
+        }
         let polled = self.clients.consumer.poll(timeout)?;
         let mut done = polled.rebalances.len();
         for rebalance in polled.rebalances {
@@ -86,6 +99,9 @@ impl StreamThread {
         }
         if self.commit_is_due(now) {
             self.commit()?;
+        }
+        if now - self.last_purge_ms >= PURGE_MS {
+            self.purge(now);
         }
         Ok(done)
     }
@@ -103,9 +119,11 @@ impl StreamThread {
                 let committed = self.commit();
                 // What could not be committed is done again by the next owner; giving back does not wait for it.
                 let closed = self.forget(&partitions);
+                let flushed = closed.iter().try_for_each(TaskStores::flush);
+                // The next owner may be a thread of this process, and waits for the state folders.
+                drop(closed);
                 self.clients.consumer.release(&partitions)?;
-                closed.iter().try_for_each(TaskStores::flush)?;
-                committed
+                committed.and(flushed)
             }
             Rebalance::Lost(partitions) => {
                 let aborted = self.transaction.abort(&mut *self.clients.producer);
@@ -132,13 +150,21 @@ impl StreamThread {
 
     /// Opens every task whose inputs are all owned.
     fn open_tasks(&mut self) -> Result<(), TaskError> {
+        self.open_later = false;
         let tasks: BTreeSet<_> =
             self.tasks.owned.iter().filter_map(|partition| self.app.plan.task_of(partition)).collect();
         for id in tasks {
             let inputs = self.app.plan.input_partitions(id);
             if !self.tasks.slots.contains_key(&id) && inputs.iter().all(|input| self.tasks.owned.contains(input)) {
-                let stores = TaskStores::open(&self.app.plan, id, &*self.app.stores)?;
-                self.open_task(id, stores)?;
+                match TaskStores::open(&self.app.plan, id, &*self.app.stores) {
+                    Ok(stores) => self.open_task(id, stores)?,
+                    Err(TaskError::State { source: StoreError::Locked { path }, .. }) => {
+                        tracing::debug!(task = %id, path = %path.display(), "state folder still in use, waiting");
+                        self.open_later = true;
+                        self.pause(inputs)?;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())
@@ -152,6 +178,7 @@ impl StreamThread {
             inputs.iter().cloned().zip(committed).filter_map(|(input, offset)| Some((input, offset?))).collect();
         let restores = StoreRestore::plan(&stores, &mut *self.clients.reader)?;
         if restores.is_empty() {
+            stores.restored()?;
             return self.run_task(id, stores, &committed);
         }
         let mut task = RestoringTask { stores, restores, committed, total: 0 };
@@ -190,7 +217,7 @@ impl StreamThread {
         }
         let mut restored = 0;
         let mut finished = false;
-        for Fetched { partition, records } in self.clients.reader.read(Duration::ZERO, RESTORE_BATCH)? {
+        for Fetched { partition, records } in self.read_changelog_records()? {
             restored += records.len();
             for (_, task) in self.tasks.restoring() {
                 let RestoringTask { stores, restores, .. } = task;
@@ -204,25 +231,43 @@ impl StreamThread {
             }
         }
         self.status.records_restored += restored as u64;
-        // A changelog that ends in records since compacted away has nothing more to send.
-        finished |= self.skip_compacted(restored)?;
+        finished |= self.finish_at_end()?;
         if finished {
             self.run_restored()?;
         }
         Ok(restored + usize::from(finished))
     }
 
-    fn skip_compacted(&mut self, restored: usize) -> Result<bool, TaskError> {
-        let mut finished = false;
-        if restored == 0 {
-            for (_, task) in self.tasks.restoring() {
-                let RestoringTask { stores, restores, .. } = task;
-                let ended = std::mem::take(restores);
-                for mut restore in ended {
-                    restore.next = restore.end;
-                    restore.apply(stores, Vec::new())?;
-                    finished = true;
+    /// Retention may drop what a restore was about to read: then nothing of it is needed, and the store begins anew
+    /// where the changelog now begins.
+    fn read_changelog_records(&mut self) -> Result<Vec<Fetched>, TaskError> {
+        match self.clients.reader.read(Duration::ZERO, RESTORE_BATCH) {
+            Err(TransportError::OffsetOutOfRange { partition, low, .. }) => {
+                for (_, task) in self.tasks.restoring() {
+                    let RestoringTask { stores, restores, .. } = task;
+                    if let Some(restore) = restores.iter_mut().find(|restore| restore.changelog == partition) {
+                        restore.start_over(stores, low)?;
+                    }
                 }
+                self.read_changelogs().map(|()| Vec::new())
+            }
+            read => Ok(read?),
+        }
+    }
+
+    /// A changelog may end in records since compacted away: what is read to its end is restored.
+    fn finish_at_end(&mut self) -> Result<bool, TaskError> {
+        let Self { tasks, clients, .. } = self;
+        let mut finished = false;
+        for (_, task) in tasks.restoring() {
+            let RestoringTask { stores, restores, .. } = task;
+            let (ended, rest): (Vec<_>, Vec<_>) =
+                std::mem::take(restores).into_iter().partition(|restore| clients.reader.is_at_end(&restore.changelog));
+            *restores = rest;
+            for mut restore in ended {
+                restore.next = restore.next.max(restore.end);
+                restore.apply(stores, Vec::new())?;
+                finished = true;
             }
         }
         Ok(finished)
@@ -235,6 +280,7 @@ impl StreamThread {
             if let Some(Slot::Restoring(RestoringTask { stores, committed, total, .. })) = self.tasks.slots.remove(&id)
             {
                 tracing::info!(task = %id, records = total, "restored");
+                stores.restored()?;
                 self.run_task(id, stores, &committed)?;
                 let inputs = self.app.plan.input_partitions(id);
                 self.paused.retain(|partition| !inputs.contains(partition));
@@ -261,6 +307,10 @@ impl StreamThread {
                 if task.buffered_of(&partition) >= self.app.config.max_buffered_records {
                     full.push(partition);
                 }
+            } else if let Some(first) = records.first() {
+                // Fetched before the pause took hold: to be fetched again when the task runs.
+                self.clients.consumer.seek(&partition, first.offset)?;
+                full.push(partition);
             }
         }
         self.pause(full)?;
@@ -374,6 +424,27 @@ impl StreamThread {
         self.tick(now_ms).or_else(|error| self.recover(error))
     }
 
+    // ---- purge ----
+
+    /// Deletes what nobody reads any more: processed records of repartition topics, and changelogs of expired windows.
+    /// A failure is not one of the application: the next purge tries again.
+    fn purge(&mut self, now_ms: i64) {
+        self.last_purge_ms = now_ms;
+        let Self { tasks, clients, app, .. } = self;
+        let mut dead = Vec::new();
+        for task in tasks.running() {
+            dead.extend(task.stores.take_dead());
+            let repartitioned =
+                task.group.inputs.iter().filter(|input| app.plan.is_repartition_topic(&input.partition.topic));
+            dead.extend(repartitioned.filter_map(|input| Some((input.partition.clone(), input.committed?))));
+        }
+        for (partition, offset) in dead {
+            if let Err(error) = clients.admin.delete_records(&partition, offset) {
+                tracing::warn!(%partition, offset, %error, "records that nobody needs were not deleted");
+            }
+        }
+    }
+
     // ---- errors ----
 
     /// What each error means, in one place.
@@ -382,6 +453,7 @@ impl StreamThread {
             TaskError::Corrupted { task, store, source } => {
                 tracing::warn!(%task, %store, error = %source, "store is corrupted, rebuilding it");
                 self.roll_back(Some(task))?;
+                // It may have been restoring.
                 drop(self.tasks.slots.remove(&task));
                 if let Some(spec) = self.app.plan.graph().stores.get(&store) {
                     let failed = |source| TaskError::State { task, source };
@@ -406,20 +478,26 @@ impl StreamThread {
                 let text = failed.chain();
                 tracing::error!(thread = %self.name, "{text}");
                 match self.app.config.on_task_failure {
-                    TaskFailureAction::StopInstance => Err(failed),
+                    TaskFailureAction::StopInstance => {
+                        self.transaction.abort(&mut *self.clients.producer)?;
+                        Err(failed)
+                    }
                     TaskFailureAction::StopTask => {
                         self.roll_back(Some(task))?;
-                        self.tasks.slots.insert(task, Slot::Failed(text));
+                        let inputs = self.app.plan.input_partitions(task);
+                        if inputs.iter().all(|input| self.tasks.owned.contains(input)) {
+                            self.pause(inputs)?;
+                            self.tasks.slots.insert(task, Slot::Failed(text));
+                        }
                         Ok(())
                     }
                 }
             }
-            fatal @ (TaskError::State { .. } | TaskError::Transport(_)) => Err(fatal),
+            fatal @ (TaskError::State { .. } | TaskError::Bug(_) | TaskError::Transport(_)) => Err(fatal),
         }
     }
 
-    /// Drops everything uncommitted and continues every task but `except` from its last commit.
-    /// That one keeps its place, but processes nothing.
+    /// Drops everything uncommitted and continues every task but `except`, which is closed, from its last commit.
     fn roll_back(&mut self, except: Option<TaskId>) -> Result<(), TaskError> {
         self.status.aborts += 1;
         self.transaction.abort(&mut *self.clients.producer)?;
@@ -428,11 +506,6 @@ impl StreamThread {
             let Some(Slot::Running(task)) = self.tasks.slots.remove(&id) else { continue };
             let stores = task.into_rolled_back_stores();
             let inputs = self.app.plan.input_partitions(id);
-            if Some(id) == except {
-                self.pause(inputs)?;
-                self.tasks.slots.insert(id, Slot::Failed(String::new()));
-                continue;
-            }
             for (input, committed) in inputs.iter().zip(self.clients.consumer.committed(&inputs)?) {
                 let offset = match committed {
                     Some(committed) => committed.offset,
@@ -440,7 +513,9 @@ impl StreamThread {
                 };
                 self.clients.consumer.seek(input, offset)?;
             }
-            self.open_task(id, stores)?;
+            if Some(id) != except {
+                self.open_task(id, stores)?;
+            }
         }
         Ok(())
     }

@@ -9,8 +9,6 @@ use std::{
     sync::Arc,
 };
 
-use tidemill_state::BoxError;
-
 use super::{
     TaskStores, Waiting,
     bad_record::{dead_letter, reason},
@@ -88,6 +86,7 @@ impl ActiveTask {
                 queue: assembly.sources[&source].fresh(),
                 partition_time: committed.map_or(-1, partition_time),
                 position: None,
+                committed: committed.map(|committed| committed.offset),
                 moved: false,
                 empty_since_ms: None,
                 partition,
@@ -280,7 +279,10 @@ impl ActiveTask {
 
     /// The transaction is committed: state follows.
     pub(crate) fn committed(&mut self, acknowledged: &BTreeMap<TopicPartition, Offset>) -> Result<(), TaskError> {
-        self.group.inputs.iter_mut().for_each(|input| input.moved = false);
+        for input in self.group.inputs.iter_mut().filter(|input| input.moved) {
+            input.committed = input.position;
+            input.moved = false;
+        }
         self.ctx.commit_requested = false;
         self.stores.commit(acknowledged)
     }
@@ -309,7 +311,7 @@ impl ActiveTask {
                 Failure::Codec(error) => error.into(),
                 Failure::Store(error) => return Err(self.stores.error(error)),
             },
-            Err(panic) => panic_text(panic.as_ref()),
+            Err(panic) => format!("it panicked: {}", panic_text(panic.as_ref())).into(),
         };
         let node = self.settings.plan.graph().node(self.ctx.node).name.clone();
         Err(TaskError::Failed { task: self.id, node, position: self.position(), source })
@@ -333,11 +335,12 @@ fn failure_text(failure: &Failure) -> String {
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> BoxError {
-    let text = panic
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it gave no message");
-    format!("it panicked: {text}").into()
+        .unwrap_or("it gave no message")
+        .to_owned()
 }

@@ -5,11 +5,12 @@ mod bad_record;
 mod commit;
 mod partition_group;
 mod punctuation;
+mod purge;
 mod restore;
 mod storage;
 mod stores;
 
-pub(crate) use active::{ActiveTask, TaskSettings};
+pub(crate) use active::{ActiveTask, TaskSettings, panic_text};
 pub(crate) use partition_group::Waiting;
 pub(crate) use restore::StoreRestore;
 #[cfg(feature = "rocksdb")]

@@ -14,6 +14,8 @@ pub(crate) struct Input {
     pub(crate) partition_time: i64,
     /// The offset after the last record taken.
     pub(crate) position: Option<Offset>,
+    /// The offset committed last.
+    pub(crate) committed: Option<Offset>,
     /// Whether `position` moved since the last commit.
     pub(crate) moved: bool,
     /// Wall time since which it has been empty.

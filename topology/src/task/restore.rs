@@ -25,11 +25,10 @@ impl Restore {
     pub(crate) fn decide(checkpoint: Option<Offset>, low: Offset, high: Offset) -> Self {
         match checkpoint {
             Some(at) if at == high => Self::Current,
+            None if low == high => Self::Current,
             Some(at) if at < high && at >= low => Self::From(at),
             // Below: records were deleted that the store never saw. Above: it is not the changelog it was.
-            Some(_) => Self::Rebuild,
-            None if low == high => Self::Current,
-            None => Self::Rebuild,
+            Some(_) | None => Self::Rebuild,
         }
     }
 }
@@ -61,6 +60,14 @@ impl StoreRestore {
             plans.push(Self { store: name.clone(), changelog: changelog.clone(), next, end: high });
         }
         Ok(plans)
+    }
+
+    /// Begins again with an empty store, where the changelog now begins.
+    pub(crate) fn start_over(&mut self, stores: &TaskStores, low: Offset) -> Result<(), TaskError> {
+        stores.handles[&self.store].clear().map_err(|error| stores.error(error))?;
+        self.next = low;
+        self.end = self.end.max(low);
+        Ok(())
     }
 
     /// Applies records. `true` once the store agrees with its changelog as it was when the plan was made.

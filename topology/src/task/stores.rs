@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use bytes::Bytes;
 use tidemill_state::{Row, Store, StoreError, WindowKey, WindowStore};
 
-use super::StoreSupplier;
+use super::{StoreSupplier, purge::Purge};
 use crate::{
     error::TaskError,
     graph::{StoreKind, StoreName, StoreSpec},
@@ -22,6 +22,7 @@ pub(crate) struct TaskStores {
     pub(crate) task: TaskId,
     pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
     changelogs: BTreeMap<StoreName, TopicPartition>,
+    purges: RefCell<BTreeMap<StoreName, Purge>>,
 }
 
 /// Row changes and what the store knows about itself, as read from a changelog.
@@ -49,7 +50,7 @@ impl TaskStores {
                 changelogs.insert(name.clone(), TopicPartition { topic, partition: task.partition });
             }
         }
-        Ok(Self { task, handles, changelogs })
+        Ok(Self { task, handles, changelogs, purges: RefCell::default() })
     }
 
     /// The stores that have a changelog, with it.
@@ -77,11 +78,39 @@ impl TaskStores {
         }
     }
 
+    /// Notes what the changelogs hold already, once they are restored, so that it can be purged when its time comes.
+    pub(crate) fn restored(&self) -> Result<(), TaskError> {
+        for (name, handle, _) in self.logged() {
+            let end = handle.with_store(Store::checkpoint).map_err(|error| self.error(error))?;
+            if let (StoreHandle::Window(store), Some(end)) = (handle, end) {
+                let last_start = store.borrow().last_start().unwrap_or(-1);
+                self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, false);
+            }
+        }
+        Ok(())
+    }
+
+    /// Heads of changelogs that no restore needs any more.
+    pub(crate) fn take_dead(&self) -> Vec<(TopicPartition, Offset)> {
+        let mut purges = self.purges.borrow_mut();
+        let dead = self.logged().filter_map(|(name, handle, changelog)| {
+            let StoreHandle::Window(store) = handle else { return None };
+            let expired = store.borrow().committed_expired_before();
+            Some((changelog.clone(), purges.get_mut(name)?.dead_below(expired)?))
+        });
+        dead.collect()
+    }
+
     /// Brings what is uncommitted into the backends, each with the changelog offset that it corresponds to.
     pub(crate) fn commit(&self, acknowledged: &BTreeMap<TopicPartition, Offset>) -> Result<(), TaskError> {
         for (name, handle) in &self.handles {
             let checkpoint = self.changelogs.get(name).and_then(|changelog| acknowledged.get(changelog)).copied();
             if handle.with_store(Store::is_dirty) {
+                let last_start = handle.uncommitted_last_start();
+                if let (Some(end), Some(last_start)) = (checkpoint, last_start) {
+                    let notes = handle.with_store(|store| store.uncommitted_meta().next().is_some());
+                    self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, notes);
+                }
                 handle.commit(checkpoint).map_err(|error| self.error(error))?;
             }
         }
@@ -133,6 +162,15 @@ impl StoreHandle {
             Self::KeyValue(store) => read(&store.borrow()),
             Self::Window(store) => read(store.borrow().store()),
         }
+    }
+
+    /// The latest window start among uncommitted rows, -1 if there are none; `None` if the store has no windows.
+    /// Rows are ordered by start: the last one tells.
+    fn uncommitted_last_start(&self) -> Option<i64> {
+        let Self::Window(store) = self else { return None };
+        let store = store.borrow();
+        let last = store.store().uncommitted().next_back();
+        Some(last.and_then(|(key, _)| WindowKey::decode_local(key.clone()).ok()).map_or(-1, |key| key.start))
     }
 
     fn commit(&self, checkpoint: Option<Offset>) -> Result<(), StoreError> {

@@ -99,6 +99,8 @@ pub trait Consumer: Send {
 pub trait Reader: Send {
     /// Replaces what is read: each partition from an offset. [`TransportError::OffsetOutOfRange`] surfaces in `read`.
     fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<(), TransportError>;
+    /// Whether everything that a committed read can see of an assigned partition has been returned by `read`.
+    fn is_at_end(&mut self, partition: &TopicPartition) -> bool;
     /// Waits up to `timeout` for records; at most `max` of them.
     fn read(&mut self, timeout: Duration, max: usize) -> Result<Vec<Fetched>, TransportError>;
     /// First and next-to-be-written offset that a committed read can see.

@@ -51,6 +51,10 @@ impl Reader for EmbeddedReader {
         Ok(())
     }
 
+    fn is_at_end(&mut self, partition: &TopicPartition) -> bool {
+        self.cursors.iter().any(|cursor| cursor.partition.name == *partition && cursor.available() <= 0)
+    }
+
     fn read(&mut self, timeout: Duration, max: usize) -> Result<Vec<Fetched>, TransportError> {
         let started = Instant::now();
         loop {

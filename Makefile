@@ -1,0 +1,47 @@
+# Two commands do everything: `make demo` and `make test`. The rest are their parts.
+
+SHELL := /bin/bash
+
+# A checkout made for CI is thrown away; what it built is kept outside, so that RocksDB is compiled once.
+ifdef CI
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidemill/target
+endif
+
+# One profile for everything: tests, benches, examples and the demo share what was built.
+CARGO_FLAGS := --release --workspace --locked
+
+.PHONY: help
+help: ## Lists the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+.PHONY: prerequisites
+prerequisites: ## Installs missing system packages, or says which are missing.
+	@.ci/prerequisites
+
+.PHONY: test
+test: prerequisites ## Passes all tests: units, behaviours, documentation, examples, benches once.
+	cargo test $(CARGO_FLAGS) --all-targets
+	cargo test $(CARGO_FLAGS) --doc
+	@for example in $$(ls topology/examples | sed -n 's/\.rs$$//p'); do \
+	  echo "example $$example" && cargo run --release --locked --quiet -p tidemill-topology --example $$example >/dev/null || exit 1; \
+	done
+
+.PHONY: check
+check: format lint doc test ## Everything that CI checks.
+
+.PHONY: format
+format: ## Checks the formatting.
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: prerequisites ## Lints, warnings are errors.
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+	cargo clippy --release --locked -p tidemill-topology --no-default-features -- -D warnings
+
+.PHONY: doc
+doc: prerequisites ## Builds the documentation, warnings are errors.
+	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps
+
+.PHONY: bench
+bench: prerequisites ## Runs the benchmarks.
+	cargo bench --locked

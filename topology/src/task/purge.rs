@@ -1,0 +1,87 @@
+//! Which head of a window store's changelog is dead: its windows are expired, so that no restore needs it.
+//!
+//! Retention by age would keep a day of every frame; this keeps what is open.
+
+use std::collections::VecDeque;
+
+use crate::transport::Offset;
+
+/// A stretch of the changelog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stretch {
+    /// The offset after it.
+    end: Offset,
+    /// The latest window start among its rows.
+    last_start: i64,
+}
+
+/// The stretches written since the last purge, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Purge {
+    stretches: VecDeque<Stretch>,
+    /// Where the changelog ended after the last commit.
+    end: Offset,
+    /// The store's own notes, such as its time, were last written at or after this offset: they must stay.
+    noted_from: Offset,
+}
+
+impl Purge {
+    /// A commit wrote rows of windows up to `last_start`, and perhaps notes; now the changelog ends at `end`.
+    pub(crate) fn wrote(&mut self, end: Offset, last_start: i64, notes: bool) {
+        if notes {
+            self.noted_from = self.end;
+        }
+        self.end = end;
+        match self.stretches.back_mut() {
+            Some(last) if last.last_start >= last_start => last.end = end,
+            _ => self.stretches.push_back(Stretch { end, last_start }),
+        }
+    }
+
+    /// Up to where the changelog is dead, once windows that start before `expired_before` are expired.
+    pub(crate) fn dead_below(&mut self, expired_before: i64) -> Option<Offset> {
+        let mut dead = None;
+        let is_dead = |first: &Stretch| first.last_start < expired_before && first.end <= self.noted_from;
+        while self.stretches.front().is_some_and(is_dead) {
+            dead = self.stretches.pop_front().map(|first| first.end);
+        }
+        dead
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_only_expired_windows_is_dead() {
+        let mut purge = Purge::default();
+        for (end, last_start) in [(10, 0), (20, 60), (30, 60), (40, 120)] {
+            purge.wrote(end, last_start, true);
+        }
+        assert_eq!(purge.dead_below(0), None);
+        assert_eq!(purge.dead_below(60), Some(10));
+        assert_eq!(purge.dead_below(60), None);
+        assert_eq!(purge.dead_below(120), Some(30));
+    }
+
+    #[test]
+    fn the_last_notes_stay() {
+        let mut purge = Purge::default();
+        purge.wrote(10, -1, true);
+        purge.wrote(20, 0, false);
+        assert_eq!(purge.dead_below(1_000), None);
+        purge.wrote(30, 60, true);
+        assert_eq!(purge.dead_below(1_000), Some(20));
+    }
+
+    #[test]
+    fn a_late_row_of_an_earlier_window_does_not_shorten_a_stretch() {
+        let mut purge = Purge::default();
+        for (end, last_start) in [(10, 60), (20, 0), (30, 120)] {
+            purge.wrote(end, last_start, true);
+        }
+        assert_eq!(purge.dead_below(60), None);
+        assert_eq!(purge.dead_below(61), Some(20));
+    }
+}
