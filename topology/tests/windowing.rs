@@ -82,6 +82,14 @@ fn a_silent_partition_closes_its_windows_after_the_idle_time() {
 }
 
 #[test]
+fn idle_time_counts_on_through_long_silence() {
+    let driver = counting(EmitStrategy::on_window_close().idle_after(Duration::from_secs(10)));
+    driver.input::<String, String>("in").pipe("a".into(), "x".into(), 1_000).expect("processes");
+    driver.advance_wall_clock(Duration::from_secs(64)).expect("ticks");
+    assert_eq!(driver.output::<Windowed<String>, i64>("out").read_values().expect("reads"), [1]);
+}
+
+#[test]
 fn an_idle_advance_survives_a_crash() {
     let driver = counting(EmitStrategy::on_window_close().idle_after(Duration::from_secs(10)));
     let input = driver.input::<String, String>("in");

@@ -97,7 +97,9 @@ impl TopologyTestDriver {
         }
         let transport = Arc::new(log.clone());
         let client = "driver".to_owned();
-        let app = Prepared::new(topology, options.config, transport, Arc::new(clock.clone()), client)?;
+        // Moving the clock by hand is not being silent.
+        let config = StreamsConfig { session_timeout: Duration::MAX, ..options.config };
+        let app = Prepared::new(topology, config, transport, Arc::new(clock.clone()), client)?;
         let core = Rc::new(Core { log, clock, app, thread: RefCell::new(None) });
         Ok(Self { core })
     }
