@@ -38,8 +38,10 @@ pub(crate) type ThreadError = TaskError;
 pub(crate) struct StreamThread {
     name: String,
     app: Prepared,
-    clients: Clients,
+    /// Before the clients, for fields are dropped in this order: a thread that leaves the group has closed its stores,
+    /// which another thread of this instance may open at once.
     tasks: Tasks,
+    clients: Clients,
     transaction: Transaction,
     paused: BTreeSet<TopicPartition>,
     last_commit_ms: i64,
@@ -117,7 +119,6 @@ impl StreamThread {
             }
             Rebalance::Revoked(partitions) => {
                 let committed = self.commit();
-                // What could not be committed is done again by the next owner; giving back does not wait for it.
                 let closed = self.forget(&partitions);
                 let flushed = closed.iter().try_for_each(TaskStores::flush);
                 // The next owner may be a thread of this process, and waits for the state folders.
