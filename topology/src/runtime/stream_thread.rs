@@ -189,39 +189,39 @@ impl StreamThread {
             return Ok(0);
         }
         let mut restored = 0;
-        let mut finished = false;
         for Fetched { partition, records } in self.clients.reader.read(Duration::ZERO, RESTORE_BATCH)? {
             restored += records.len();
             for (_, task) in self.tasks.restoring() {
                 let RestoringTask { stores, restores, .. } = task;
-                if let Some(at) = restores.iter().position(|restore| restore.changelog == partition) {
-                    if restores[at].apply(stores, records)? {
-                        restores.swap_remove(at);
-                        finished = true;
-                    }
+                if let Some(restore) = restores.iter_mut().find(|restore| restore.changelog == partition) {
+                    restore.apply(stores, records)?;
                     break;
                 }
             }
         }
         self.status.records_restored += restored as u64;
-        // A changelog that ends in records since compacted away has nothing more to send.
-        finished |= self.skip_compacted(restored)?;
+        let finished = self.finish_restores()?;
         if finished {
             self.run_restored()?;
         }
         Ok(restored + usize::from(finished))
     }
 
-    fn skip_compacted(&mut self, restored: usize) -> Result<bool, TaskError> {
+    /// Lets go of changelogs that are read to their end, which need not be a record. Whether there were any.
+    fn finish_restores(&mut self) -> Result<bool, TaskError> {
+        let Self { tasks, clients, .. } = self;
         let mut finished = false;
-        if restored == 0 {
-            for (_, task) in self.tasks.restoring() {
-                let RestoringTask { stores, restores, .. } = task;
-                let ended = std::mem::take(restores);
-                for mut restore in ended {
-                    restore.next = restore.end;
-                    restore.apply(stores, Vec::new())?;
+        for (_, task) in tasks.restoring() {
+            let RestoringTask { stores, restores, .. } = task;
+            // One by one: an error in between must not make an unfinished one look finished.
+            let mut at = 0;
+            while at < restores.len() {
+                let position = clients.reader.position(&restores[at].changelog)?;
+                if restores[at].reach(stores, position)? {
+                    restores.remove(at);
                     finished = true;
+                } else {
+                    at += 1;
                 }
             }
         }

@@ -183,6 +183,11 @@ impl Reader for FaultyReader {
         Ok(read)
     }
 
+    fn position(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
+        self.process.call("position")?;
+        self.inner.position(partition)
+    }
+
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
         self.process.call("watermarks")?;
         self.inner.watermarks(partition)

@@ -64,6 +64,12 @@ impl Reader for EmbeddedReader {
         }
     }
 
+    fn position(&mut self, name: &TopicPartition) -> Result<Offset, TransportError> {
+        let cursor = self.cursors.iter().find(|cursor| cursor.partition.name == *name);
+        let cursor = cursor.ok_or_else(|| TransportError::Invalid(format!("this reader is not assigned {name}")))?;
+        Ok(cursor.position)
+    }
+
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
         let coordinator = self.broker.lock();
         let partition = coordinator.topics.partition(partition)?;
