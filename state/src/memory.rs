@@ -12,7 +12,7 @@ use crate::{Backend, Batch, Direction, Row, Rows, StoreError};
 pub(crate) const ROW_OVERHEAD_BYTES: usize = 96;
 
 /// Sorted rows in memory. Lost when the process ends.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct MemoryBackend {
     rows: BTreeMap<Bytes, Row>,
     meta: HashMap<String, Bytes>,

@@ -10,7 +10,7 @@ mod tasks;
 mod transaction;
 
 pub use app::{Streams, StreamsState};
-pub(crate) use preparation::Prepared;
+pub(crate) use preparation::{Prepared, TICK};
 pub use query::{KeyValueQuery, QueryError, WindowQuery};
 pub use status::{PartitionStatus, StoreStatus, TaskState, TaskStatus, ThreadStatus};
 pub(crate) use stream_thread::StreamThread;

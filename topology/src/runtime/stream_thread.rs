@@ -217,22 +217,18 @@ impl StreamThread {
             return Ok(0);
         }
         let mut restored = 0;
-        let mut finished = false;
         for Fetched { partition, records } in self.read_changelog_records()? {
             restored += records.len();
             for (_, task) in self.tasks.restoring() {
                 let RestoringTask { stores, restores, .. } = task;
-                if let Some(at) = restores.iter().position(|restore| restore.changelog == partition) {
-                    if restores[at].apply(stores, records)? {
-                        restores.swap_remove(at);
-                        finished = true;
-                    }
+                if let Some(restore) = restores.iter_mut().find(|restore| restore.changelog == partition) {
+                    restore.apply(stores, records)?;
                     break;
                 }
             }
         }
         self.status.records_restored += restored as u64;
-        finished |= self.finish_at_end()?;
+        let finished = self.finish_restores()?;
         if finished {
             self.run_restored()?;
         }
@@ -256,19 +252,22 @@ impl StreamThread {
         }
     }
 
-    /// A changelog may end in records since compacted away: what is read to its end is restored.
-    fn finish_at_end(&mut self) -> Result<bool, TaskError> {
+    /// Lets go of changelogs that are read to their end, which need not be a record. Whether there were any.
+    fn finish_restores(&mut self) -> Result<bool, TaskError> {
         let Self { tasks, clients, .. } = self;
         let mut finished = false;
         for (_, task) in tasks.restoring() {
             let RestoringTask { stores, restores, .. } = task;
-            let (ended, rest): (Vec<_>, Vec<_>) =
-                std::mem::take(restores).into_iter().partition(|restore| clients.reader.is_at_end(&restore.changelog));
-            *restores = rest;
-            for mut restore in ended {
-                restore.next = restore.next.max(restore.end);
-                restore.apply(stores, Vec::new())?;
-                finished = true;
+            // One by one: an error in between must not make an unfinished one look finished.
+            let mut at = 0;
+            while at < restores.len() {
+                let position = clients.reader.position(&restores[at].changelog)?;
+                if restores[at].reach(stores, position)? {
+                    restores.remove(at);
+                    finished = true;
+                } else {
+                    at += 1;
+                }
             }
         }
         Ok(finished)

@@ -70,8 +70,8 @@ impl StoreRestore {
         Ok(())
     }
 
-    /// Applies records. `true` once the store agrees with its changelog as it was when the plan was made.
-    pub(crate) fn apply(&mut self, stores: &TaskStores, records: Vec<ConsumedRecord>) -> Result<bool, TaskError> {
+    /// Applies records.
+    pub(crate) fn apply(&mut self, stores: &TaskStores, records: Vec<ConsumedRecord>) -> Result<(), TaskError> {
         let handle = &stores.handles[&self.store];
         let mut changes = Default::default();
         for record in records {
@@ -80,7 +80,16 @@ impl StoreRestore {
                 handle.read_change(key, record.value, record.timestamp, &mut changes);
             }
         }
-        handle.restore(changes, self.next).map_err(|error| stores.error(error))?;
+        handle.restore(changes, self.next).map_err(|error| stores.error(error))
+    }
+
+    /// The changelog has been read up to `position`. `true` once the store agrees with its changelog as it was when
+    /// the plan was made.
+    pub(crate) fn reach(&mut self, stores: &TaskStores, position: Offset) -> Result<bool, TaskError> {
+        if self.next < self.end && position >= self.end {
+            self.next = position;
+            stores.handles[&self.store].restore(Default::default(), position).map_err(|error| stores.error(error))?;
+        }
         Ok(self.next >= self.end)
     }
 }

@@ -3,5 +3,15 @@
 mod driver;
 mod topics;
 
+mod faults;
+mod faulty_transport;
+mod instance;
+mod random;
+mod simulated_disk;
+mod simulator;
+
 pub use driver::{DriverOptions, TopologyTestDriver};
+pub use faults::FaultRates;
+pub use random::SimulationRandom;
+pub use simulator::{SimulationError, Simulator, SimulatorOptions};
 pub use topics::{TestInputTopic, TestOutputTopic, TestRecord};

@@ -99,10 +99,12 @@ pub trait Consumer: Send {
 pub trait Reader: Send {
     /// Replaces what is read: each partition from an offset. [`TransportError::OffsetOutOfRange`] surfaces in `read`.
     fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<(), TransportError>;
-    /// Whether everything that a committed read can see of an assigned partition has been returned by `read`.
-    fn is_at_end(&mut self, partition: &TopicPartition) -> bool;
-    /// Waits up to `timeout` for records; at most `max` of them.
+    /// Waits up to `timeout` for records; at most `max` of them. None need not mean that there are none: they may be
+    /// on their way.
     fn read(&mut self, timeout: Duration, max: usize) -> Result<Vec<Fetched>, TransportError>;
+    /// The offset that the next `read` starts at in an assigned partition. It also passes what is no record for a
+    /// committed read: what compaction removed, transaction markers, what was aborted.
+    fn position(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError>;
     /// First and next-to-be-written offset that a committed read can see.
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError>;
 }

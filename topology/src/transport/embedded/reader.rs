@@ -51,10 +51,6 @@ impl Reader for EmbeddedReader {
         Ok(())
     }
 
-    fn is_at_end(&mut self, partition: &TopicPartition) -> bool {
-        self.cursors.iter().any(|cursor| cursor.partition.name == *partition && cursor.available() <= 0)
-    }
-
     fn read(&mut self, timeout: Duration, max: usize) -> Result<Vec<Fetched>, TransportError> {
         let started = Instant::now();
         loop {
@@ -66,6 +62,12 @@ impl Reader for EmbeddedReader {
             }
             self.broker.arrivals.wait(seen, left);
         }
+    }
+
+    fn position(&mut self, name: &TopicPartition) -> Result<Offset, TransportError> {
+        let cursor = self.cursors.iter().find(|cursor| cursor.partition.name == *name);
+        let cursor = cursor.ok_or_else(|| TransportError::Invalid(format!("this reader is not assigned {name}")))?;
+        Ok(cursor.position)
     }
 
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {

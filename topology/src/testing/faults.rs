@@ -1,0 +1,207 @@
+//! What goes wrong in a simulation, how often, and the record of what did.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::SimulationRandom;
+use crate::{
+    clock::{Clock, ManualClock},
+    transport::{Consumer, Producer},
+};
+
+/// How often each fault strikes, as probabilities.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaultRates {
+    /// A call to the log fails for the moment, without effect.
+    pub unavailable: f64,
+    /// A call to the log takes some milliseconds.
+    pub delay: f64,
+    /// A read of a changelog returns less than there is, often nothing.
+    pub short_read: f64,
+    /// A commit is refused, and the transaction with it.
+    pub abort: f64,
+    /// A commit takes effect or not, and nobody learns which.
+    pub lost_reply: f64,
+    /// The log takes a member for replaced.
+    pub fenced: f64,
+    /// The process dies inside a commit, before or after it took effect.
+    pub crash_in_commit: f64,
+    /// A write to a store reports damage.
+    pub corruption: f64,
+    /// A store makes itself durable after a write. It falls back to the last such point when its process dies.
+    pub store_flush: f64,
+    /// A turn is an instance's crash.
+    pub crash: f64,
+    /// A turn stops a thread for a while, often past its session's end.
+    pub pause: f64,
+    /// A turn is an instance's orderly end.
+    pub close: f64,
+    /// A turn applies retention and compaction.
+    pub maintenance: f64,
+}
+
+impl FaultRates {
+    /// Nothing goes wrong.
+    pub const NONE: Self = Self {
+        unavailable: 0.0,
+        delay: 0.0,
+        short_read: 0.0,
+        abort: 0.0,
+        lost_reply: 0.0,
+        fenced: 0.0,
+        crash_in_commit: 0.0,
+        corruption: 0.0,
+        store_flush: 0.0,
+        crash: 0.0,
+        pause: 0.0,
+        close: 0.0,
+        maintenance: 0.0,
+    };
+}
+
+impl Default for FaultRates {
+    /// Something goes wrong every few commits.
+    fn default() -> Self {
+        Self {
+            unavailable: 0.005,
+            delay: 0.02,
+            short_read: 0.3,
+            abort: 0.05,
+            lost_reply: 0.03,
+            fenced: 0.01,
+            crash_in_commit: 0.02,
+            corruption: 0.003,
+            store_flush: 0.1,
+            crash: 0.005,
+            pause: 0.01,
+            close: 0.003,
+            maintenance: 0.005,
+        }
+    }
+}
+
+/// Chance and its record, shared by everything in a simulation.
+#[derive(Clone)]
+pub(crate) struct Fate {
+    pub(crate) clock: ManualClock,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    random: SimulationRandom,
+    rates: FaultRates,
+    events: Vec<String>,
+    hash: u64,
+    /// Clients of dead processes: a process that dies says goodbye to nobody, so they are dropped with the simulation.
+    consumers: Vec<Box<dyn Consumer>>,
+    producers: Vec<Box<dyn Producer>>,
+}
+
+impl Fate {
+    pub(crate) fn new(seed: u64, rates: FaultRates, clock: ManualClock) -> Self {
+        let state = State {
+            random: SimulationRandom::new(seed),
+            rates,
+            events: Vec::new(),
+            hash: 0xCBF2_9CE4_8422_2325,
+            consumers: Vec::new(),
+            producers: Vec::new(),
+        };
+        Self { clock, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Whether a fault strikes.
+    pub(crate) fn strikes(&self, rate: impl FnOnce(&FaultRates) -> f64) -> bool {
+        let mut state = self.lock();
+        let probability = rate(&state.rates);
+        probability > 0.0 && state.random.happens(probability)
+    }
+
+    pub(crate) fn below(&self, bound: u64) -> u64 {
+        self.lock().random.below(bound)
+    }
+
+    /// Changes the rates and returns the former ones.
+    pub(crate) fn set_rates(&self, rates: FaultRates) -> FaultRates {
+        std::mem::replace(&mut self.lock().rates, rates)
+    }
+
+    /// Notes an event, with its time.
+    pub(crate) fn note(&self, event: &str) {
+        let line = format!("{:>8} {event}", self.clock.now_ms());
+        let mut state = self.lock();
+        // FNV-1a, which is the same everywhere.
+        for byte in line.bytes().chain([b'\n']) {
+            state.hash = (state.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+        }
+        state.events.push(line);
+    }
+
+    pub(crate) fn events(&self) -> Vec<String> {
+        self.lock().events.clone()
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.lock().hash
+    }
+
+    /// Lets a call take its time.
+    pub(crate) fn delay(&self) {
+        if self.strikes(|rates| rates.delay) {
+            let millis = 1 + self.below(20);
+            self.clock.advance(Duration::from_millis(millis));
+        }
+    }
+
+    pub(crate) fn bury_consumer(&self, consumer: Box<dyn Consumer>) {
+        self.lock().consumers.push(consumer);
+    }
+
+    pub(crate) fn bury_producer(&self, producer: Box<dyn Producer>) {
+        self.lock().producers.push(producer);
+    }
+
+    /// Drops the clients of dead processes.
+    pub(crate) fn clear_graves(&self) {
+        let mut state = self.lock();
+        let (consumers, producers) = (std::mem::take(&mut state.consumers), std::mem::take(&mut state.producers));
+        drop(state);
+        drop((consumers, producers));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One life of an instance's process, known to everything in it.
+#[derive(Clone)]
+pub(crate) struct Process {
+    pub(crate) name: Arc<str>,
+    pub(crate) fate: Fate,
+    dead: Arc<AtomicBool>,
+}
+
+impl Process {
+    pub(crate) fn new(name: impl Into<Arc<str>>, fate: Fate) -> Self {
+        Self { name: name.into(), fate, dead: Arc::default() }
+    }
+
+    /// From now on its calls have no effect.
+    pub(crate) fn kill(&self) {
+        self.dead.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn note(&self, event: &str) {
+        self.fate.note(&format!("{} {event}", self.name));
+    }
+}

@@ -1,0 +1,298 @@
+//! A log seen through a bad connection: calls fail, take long, or have an effect that nobody learns of.
+
+use std::time::Duration;
+
+use super::faults::{FaultRates, Process};
+use crate::transport::{
+    Admin, CommittedOffset, Consumer, ConsumerConfig, Fetched, GroupMetadata, Offset, Polled, Producer, ProducerConfig,
+    ProducerRecord, Reader, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
+};
+
+/// One process's connections.
+pub(crate) struct FaultyTransport {
+    pub(crate) log: EmbeddedLog,
+    pub(crate) process: Process,
+}
+
+impl Process {
+    /// A call that may fail without effect, or take long.
+    fn call(&self, name: &str) -> Result<(), TransportError> {
+        if self.is_dead() {
+            return Err(TransportError::Storage("the process died".into()));
+        }
+        self.fate.delay();
+        self.fails(name, |rates| rates.unavailable)
+    }
+
+    fn fails(&self, name: &str, rate: impl FnOnce(&FaultRates) -> f64) -> Result<(), TransportError> {
+        if self.fate.strikes(rate) {
+            self.note(&format!("{name} unavailable"));
+            return Err(TransportError::Retriable(name.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn refuses(&self, name: &str) -> Result<(), TransportError> {
+        if self.fate.strikes(|rates| rates.fenced) {
+            self.note(&format!("{name} fenced"));
+            return Err(TransportError::Fenced(name.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Runs a commit, or kills the process just before or after it.
+    fn commit<R>(&self, name: &str, commit: impl FnOnce() -> Result<R, TransportError>) -> Result<R, TransportError> {
+        if !self.fate.strikes(|rates| rates.crash_in_commit) {
+            return commit();
+        }
+        let before = self.fate.below(2) == 0;
+        let done = if before { None } else { Some(commit()) };
+        self.note(&format!("dies in {name}, {}", if before { "not committed" } else { "committed" }));
+        drop(done);
+        self.kill();
+        Err(TransportError::Storage("the process died".into()))
+    }
+}
+
+impl Transport for FaultyTransport {
+    fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
+        self.process.call("consumer")?;
+        let inner = Some(self.log.consumer(config)?);
+        Ok(Box::new(FaultyConsumer { inner, process: self.process.clone() }))
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, TransportError> {
+        self.process.call("reader")?;
+        Ok(Box::new(FaultyReader { inner: self.log.reader()?, process: self.process.clone() }))
+    }
+
+    fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
+        self.process.call("producer")?;
+        let inner = Some(self.log.producer(config)?);
+        Ok(Box::new(FaultyProducer { inner, process: self.process.clone(), uncertain: false }))
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
+        self.log.admin()
+    }
+}
+
+struct FaultyConsumer {
+    /// Present until dropped.
+    inner: Option<Box<dyn Consumer>>,
+    process: Process,
+}
+
+impl FaultyConsumer {
+    fn inner(&mut self) -> &mut dyn Consumer {
+        &mut **self.inner.as_mut().expect("it is taken only when dropped")
+    }
+}
+
+impl Drop for FaultyConsumer {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take()
+            && self.process.is_dead()
+        {
+            self.process.fate.bury_consumer(inner);
+        }
+    }
+}
+
+impl Consumer for FaultyConsumer {
+    fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError> {
+        self.process.call("subscribe")?;
+        self.inner().subscribe(topics)
+    }
+
+    fn poll(&mut self, timeout: Duration) -> Result<Polled, TransportError> {
+        self.process.call("poll")?;
+        let polled = self.inner().poll(timeout)?;
+        for rebalance in &polled.rebalances {
+            self.process.note(&format!("{rebalance:?}"));
+        }
+        for Fetched { partition, records } in &polled.batches {
+            self.process.note(&format!("fetches {partition}: {}", records.len()));
+        }
+        Ok(polled)
+    }
+
+    fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        self.inner().release(partitions)
+    }
+
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError> {
+        self.process.call("committed")?;
+        self.inner().committed(partitions)
+    }
+
+    fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
+        self.inner().seek(partition, offset)
+    }
+
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        self.inner().pause(partitions)
+    }
+
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        self.inner().resume(partitions)
+    }
+
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+        self.process.call("watermarks")?;
+        self.inner().watermarks(partition)
+    }
+
+    fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {
+        self.inner().is_caught_up(partition)
+    }
+
+    fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError> {
+        self.process.call("commit")?;
+        self.process.refuses("commit")?;
+        let Self { inner, process } = self;
+        let inner = inner.as_mut().expect("it is taken only when dropped");
+        process.commit("commit", || inner.commit(offsets))?;
+        process.note(&format!("commits {}", offsets_text(offsets)));
+        process.fails("reply to commit", |rates| rates.lost_reply)
+    }
+
+    fn group_metadata(&self) -> GroupMetadata {
+        self.inner.as_ref().expect("it is taken only when dropped").group_metadata()
+    }
+}
+
+struct FaultyReader {
+    inner: Box<dyn Reader>,
+    process: Process,
+}
+
+impl Reader for FaultyReader {
+    fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<(), TransportError> {
+        self.inner.assign(partitions)
+    }
+
+    fn read(&mut self, timeout: Duration, max: usize) -> Result<Vec<Fetched>, TransportError> {
+        self.process.call("read")?;
+        let max =
+            if self.process.fate.strikes(|rates| rates.short_read) { self.process.fate.below(4) as usize } else { max };
+        let read = if max == 0 { Vec::new() } else { self.inner.read(timeout, max)? };
+        for Fetched { partition, records } in &read {
+            self.process.note(&format!("restores {partition}: {}", records.len()));
+        }
+        Ok(read)
+    }
+
+    fn position(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
+        self.process.call("position")?;
+        self.inner.position(partition)
+    }
+
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+        self.process.call("watermarks")?;
+        self.inner.watermarks(partition)
+    }
+}
+
+struct FaultyProducer {
+    /// Present until dropped.
+    inner: Option<Box<dyn Producer>>,
+    process: Process,
+    /// A commit was sent and its reply lost: only a new producer of the same id can find out.
+    uncertain: bool,
+}
+
+impl FaultyProducer {
+    fn inner(&mut self) -> Result<&mut dyn Producer, TransportError> {
+        if self.uncertain {
+            return Err(TransportError::Invalid("the last commit's outcome is unknown to this producer".to_owned()));
+        }
+        Ok(&mut **self.inner.as_mut().expect("it is taken only when dropped"))
+    }
+}
+
+impl Drop for FaultyProducer {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.take()
+            && self.process.is_dead()
+        {
+            self.process.fate.bury_producer(inner);
+        }
+    }
+}
+
+impl Producer for FaultyProducer {
+    fn init_transactions(&mut self) -> Result<(), TransportError> {
+        self.process.call("init_transactions")?;
+        self.inner()?.init_transactions()
+    }
+
+    fn begin_transaction(&mut self) -> Result<(), TransportError> {
+        self.inner()?.begin_transaction()
+    }
+
+    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+        self.process.call("send")?;
+        self.inner()?.send(record)
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, CommittedOffset)],
+        group: &GroupMetadata,
+    ) -> Result<(), TransportError> {
+        self.process.call("send_offsets")?;
+        self.process.refuses("send_offsets")?;
+        self.inner()?.send_offsets(offsets, group)?;
+        self.process.note(&format!("sends offsets {}", offsets_text(offsets)));
+        Ok(())
+    }
+
+    fn commit_transaction(&mut self) -> Result<(), TransportError> {
+        let process = self.process.clone();
+        process.fate.delay();
+        process.refuses("commit_transaction")?;
+        if process.fate.strikes(|rates| rates.abort) {
+            process.note("commit_transaction refused");
+            return Err(TransportError::Abort("commit_transaction".to_owned()));
+        }
+        let lost = process.fate.strikes(|rates| rates.lost_reply);
+        if lost && process.fate.below(2) == 0 {
+            process.note("commit_transaction lost");
+            self.uncertain = true;
+            return Err(TransportError::Retriable("commit_transaction".to_owned()));
+        }
+        process.commit("commit_transaction", || self.inner()?.commit_transaction())?;
+        process.note("commits a transaction");
+        if lost {
+            process.note("reply to commit_transaction lost");
+            self.uncertain = true;
+            return Err(TransportError::Retriable("commit_transaction".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn abort_transaction(&mut self) -> Result<(), TransportError> {
+        self.process.call("abort_transaction")?;
+        self.inner()?.abort_transaction()?;
+        self.process.note("aborts a transaction");
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), TransportError> {
+        self.process.call("flush")?;
+        let Self { inner, process, .. } = self;
+        let inner = inner.as_mut().expect("it is taken only when dropped");
+        process.commit("flush", || inner.flush())
+    }
+
+    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+        self.inner.as_mut().expect("it is taken only when dropped").take_acknowledged()
+    }
+}
+
+fn offsets_text(offsets: &[(TopicPartition, CommittedOffset)]) -> String {
+    let texts: Vec<_> =
+        offsets.iter().map(|(partition, committed)| format!("{partition}={}", committed.offset)).collect();
+    texts.join(" ")
+}

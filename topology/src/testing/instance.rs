@@ -1,0 +1,145 @@
+//! One simulated machine: a process that runs, hangs, dies and starts again, and a disk that stays.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    faults::{Fate, Process},
+    faulty_transport::FaultyTransport,
+    simulated_disk::SimulatedDisk,
+};
+use crate::{
+    clock::Clock,
+    error::TaskError,
+    runtime::{Prepared, StreamThread},
+    transport::embedded::EmbeddedLog,
+};
+
+/// A machine with its process, if that runs.
+pub(super) struct Instance {
+    name: String,
+    prepared: Prepared,
+    log: EmbeddedLog,
+    fate: Fate,
+    disk: SimulatedDisk,
+    process: Process,
+    threads: Vec<Seat>,
+}
+
+/// A thread, and until when it hangs.
+struct Seat {
+    thread: StreamThread,
+    paused_until_ms: Option<i64>,
+}
+
+impl Instance {
+    pub(super) fn new(name: String, prepared: Prepared, log: EmbeddedLog, fate: Fate) -> Self {
+        let process = Process::new(name.as_str(), fate.clone());
+        let disk = SimulatedDisk::new(process.clone());
+        Self { name, prepared, log, fate, disk, process, threads: Vec::new() }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        !self.threads.is_empty()
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Starts a new process. One that cannot reach the log does not come up.
+    pub(super) fn start(&mut self) -> Result<(), TaskError> {
+        self.process = Process::new(self.name.as_str(), self.fate.clone());
+        self.disk = self.disk.reopen(self.process.clone());
+        self.process.note("starts");
+        let mut app = self.prepared.clone();
+        app.transport = Arc::new(FaultyTransport { log: self.log.clone(), process: self.process.clone() });
+        app.stores = Arc::new(self.disk.clone());
+        for index in 0..app.config.num_stream_threads {
+            match StreamThread::start(app.clone(), format!("{}-{index}", self.name)) {
+                Ok(thread) => self.threads.push(Seat { thread, paused_until_ms: None }),
+                Err(TaskError::Transport(error)) => {
+                    self.process.note(&format!("does not come up: {error}"));
+                    self.crash();
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The process dies where it stands.
+    pub(super) fn crash(&mut self) {
+        self.process.note("dies");
+        self.process.kill();
+        self.threads.clear();
+    }
+
+    /// The process ends in good order, as far as the log lets it.
+    pub(super) fn close(&mut self) {
+        self.process.note("closes");
+        for Seat { thread, .. } in self.threads.drain(..) {
+            if let Err(error) = thread.close() {
+                self.process.note(&format!("does not close well: {}", error.chain()));
+            }
+        }
+        // Whatever a failed close left open is gone with the process.
+        self.process.kill();
+    }
+
+    /// Stops a thread for a while. Time goes on, and the group may give its partitions to others.
+    pub(super) fn pause(&mut self, thread: usize, by: Duration) {
+        if let Some(seat) = self.threads.get_mut(thread)
+            && seat.paused_until_ms.is_none()
+        {
+            self.process.note(&format!("{thread} hangs for {} ms", by.as_millis()));
+            seat.paused_until_ms = Some(self.fate.clock.now_ms() + by.as_millis() as i64);
+        }
+    }
+
+    /// Lets every thread go on.
+    pub(super) fn resume(&mut self) {
+        self.threads.iter_mut().for_each(|seat| seat.paused_until_ms = None);
+    }
+
+    /// One turn of a thread. Returns how much it did.
+    pub(super) fn step(&mut self, thread: usize) -> Result<usize, TaskError> {
+        let now_ms = self.fate.clock.now_ms();
+        let Some(seat) = self.threads.get_mut(thread) else { return Ok(0) };
+        let woke = match seat.paused_until_ms {
+            Some(until) if until > now_ms => return Ok(0),
+            paused => paused.is_some(),
+        };
+        seat.paused_until_ms = None;
+        // A thread may hang anywhere: also between processing and committing, where it then goes on without a poll.
+        let transactional = self.prepared.config.processing_guarantee == crate::ProcessingGuarantee::ExactlyOnce;
+        let done = if woke && transactional && self.fate.below(2) == 0 {
+            self.process.note(&format!("{thread} wakes in a commit"));
+            seat.thread.commit_now().map(|()| 1)
+        } else {
+            seat.thread.step(Duration::ZERO)
+        };
+        match done {
+            _ if self.process.is_dead() => {
+                self.threads.clear();
+                Ok(1)
+            }
+            Ok(done) => {
+                if done > 0 {
+                    self.process.note(&format!("{thread} does {done}"));
+                }
+                Ok(done)
+            }
+            Err(error) => {
+                self.process.note(&format!("{thread} fails: {}", error.chain()));
+                self.crash();
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether every thread has processed all that it fetched.
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.threads.iter_mut().all(|seat| seat.thread.is_idle())
+    }
+}

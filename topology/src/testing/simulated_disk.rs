@@ -1,0 +1,150 @@
+//! One machine's disk: stores on it outlive their process, but only as they were when they last became durable.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use tidemill_state::{Backend, Batch, Direction, MemoryBackend, Row, Rows, StoreError};
+
+use super::faults::{Fate, Process};
+use crate::{graph::StoreSpec, plan::TaskId, task::StoreSupplier};
+
+type Place = (TaskId, String);
+
+/// The disk. Clones share it; each is used by one process.
+#[derive(Clone)]
+pub(crate) struct SimulatedDisk {
+    process: Process,
+    folders: Arc<Mutex<Folders>>,
+}
+
+/// What is on it, and what is in use.
+#[derive(Default)]
+struct Folders {
+    durable: BTreeMap<Place, MemoryBackend>,
+    open: BTreeSet<Place>,
+}
+
+impl SimulatedDisk {
+    pub(crate) fn new(process: Process) -> Self {
+        Self { process, folders: Arc::default() }
+    }
+
+    /// The same disk after its process ended: locks are gone, what was not durable is lost.
+    pub(crate) fn reopen(&self, process: Process) -> Self {
+        self.lock().open.clear();
+        Self { process, folders: self.folders.clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Folders> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StoreSupplier for SimulatedDisk {
+    fn open(&self, task: TaskId, spec: &StoreSpec) -> Result<Box<dyn Backend>, StoreError> {
+        if !spec.persistent {
+            return Ok(Box::new(MemoryBackend::default()));
+        }
+        let place = (task, spec.name.to_string());
+        let mut folders = self.lock();
+        if !folders.open.insert(place.clone()) {
+            self.process.note(&format!("finds {} of task {task} locked", spec.name));
+            return Err(StoreError::Locked { path: PathBuf::from(spec.name.to_string()) });
+        }
+        let rows = folders.durable.get(&place).cloned().unwrap_or_default();
+        self.process.note(&format!("opens {} of task {task} at {:?}", spec.name, rows.checkpoint()?));
+        drop(folders);
+        let damaged = false;
+        Ok(Box::new(SimulatedBackend { disk: self.clone(), place, rows, logged: spec.logged, damaged }))
+    }
+
+    fn quarantine(&self, task: TaskId, spec: &StoreSpec) -> Result<(), StoreError> {
+        self.process.note(&format!("sets {} of task {task} aside", spec.name));
+        self.lock().durable.remove(&(task, spec.name.to_string()));
+        Ok(())
+    }
+}
+
+/// A store as its process sees it.
+struct SimulatedBackend {
+    disk: SimulatedDisk,
+    place: Place,
+    rows: MemoryBackend,
+    /// Without a changelog every write is durable at once.
+    logged: bool,
+    damaged: bool,
+}
+
+impl SimulatedBackend {
+    fn fate(&self) -> &Fate {
+        &self.disk.process.fate
+    }
+
+    fn make_durable(&self) {
+        self.disk.lock().durable.insert(self.place.clone(), self.rows.clone());
+    }
+}
+
+impl Drop for SimulatedBackend {
+    fn drop(&mut self) {
+        // RocksDB flushes what it has in memory when it is closed; a dead process closes nothing.
+        if !self.disk.process.is_dead() {
+            if !self.damaged {
+                self.make_durable();
+            }
+            self.disk.lock().open.remove(&self.place);
+        }
+    }
+}
+
+impl Backend for SimulatedBackend {
+    fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
+        self.rows.get(key)
+    }
+
+    fn scan(&self, from: Bound<&[u8]>, to: Bound<&[u8]>, direction: Direction) -> Result<Rows<'_>, StoreError> {
+        self.rows.scan(from, to, direction)
+    }
+
+    fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if self.logged && self.fate().strikes(|rates| rates.corruption) {
+            self.damaged = true;
+            let (task, store) = &self.place;
+            self.disk.process.note(&format!("finds {store} of task {task} damaged"));
+            return Err(StoreError::Corrupted { store: store.clone(), source: "a simulated fault".into() });
+        }
+        self.rows.write(batch)?;
+        if !self.logged || self.fate().strikes(|rates| rates.store_flush) {
+            self.make_durable();
+        }
+        Ok(())
+    }
+
+    fn meta(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        self.rows.meta(key)
+    }
+
+    fn checkpoint(&self) -> Result<Option<i64>, StoreError> {
+        self.rows.checkpoint()
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.make_durable();
+        Ok(())
+    }
+
+    fn clear(&mut self) -> Result<(), StoreError> {
+        self.rows.clear()?;
+        self.make_durable();
+        Ok(())
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.rows.size_bytes()
+    }
+}

@@ -1,0 +1,316 @@
+//! Runs several instances of an application on one log, in an order and through faults that a seed determines.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tidemill_state::{Codec, CodecError, Coded};
+
+use super::{FaultRates, faults::Fate, instance::Instance};
+use crate::{
+    clock::{Clock, ManualClock},
+    config::StreamsConfig,
+    error::{TaskError, TopologyError},
+    graph::{NodeKind, Topology},
+    partitioner::partition_for,
+    runtime::Prepared,
+    transport::{
+        TransportError,
+        embedded::{EmbeddedLog, Entry},
+    },
+};
+
+/// How a simulation is set up.
+#[derive(Debug, Clone)]
+pub struct SimulatorOptions {
+    /// Determines everything: the same seed and the same calls give the same run.
+    pub seed: u64,
+    /// Machines, each with a disk of its own. Default 2.
+    pub instances: usize,
+    /// How the application runs. Default application id `sim`, session time-out 500 ms, one thread an instance.
+    pub config: StreamsConfig,
+    /// Partitions of every topic that `partitions` does not name. Default 3.
+    pub default_partitions: i32,
+    /// Partitions of single topics.
+    pub partitions: BTreeMap<String, i32>,
+    /// What goes wrong.
+    pub faults: FaultRates,
+}
+
+impl SimulatorOptions {
+    /// The defaults for a seed.
+    pub fn new(seed: u64) -> Self {
+        let config = StreamsConfig { session_timeout: Duration::from_millis(500), ..StreamsConfig::new("sim") };
+        let (partitions, faults) = (BTreeMap::new(), FaultRates::default());
+        Self { seed, instances: 2, config, default_partitions: 3, partitions, faults }
+    }
+}
+
+/// Why a simulation cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SimulationError {
+    /// The application cannot start.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// A thread ended with an error that it does not recover from, though only recoverable things went wrong.
+    #[error("a thread ended: {}", .0.chain())]
+    Task(#[from] TaskError),
+    /// A record of the test cannot be encoded, or one of the application's not decoded.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// The log refused what the test asked for.
+    #[error(transparent)]
+    Log(#[from] TransportError),
+    /// All faults ended, and yet the application does not finish its work.
+    #[error("the application does not settle; partitions behind: {0}")]
+    Unsettled(String),
+}
+
+/// Several instances of an application, their machines and their log, in virtual time on one thread.
+///
+/// Between a test's calls of [`Simulator::run`], threads take turns in an order that chance decides, instances crash,
+/// hang past their session's end, leave and come back, commits are refused or their replies lost, and stores fall back
+/// to what they last made durable. [`Simulator::settle`] ends all faults and lets everything finish; what is then in
+/// the output topics must be what it would have been without faults.
+///
+/// ```
+/// use tidemill_topology::{StreamsBuilder, testing::{Simulator, SimulatorOptions}};
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream::<String, i64>("in").group_by_key().count("counts").to_stream().to("out");
+///
+/// let mut simulator = Simulator::new(&builder.build()?, SimulatorOptions::new(42))?;
+/// for number in 0..20 {
+///     simulator.append("in", &"k".to_owned(), &number, number)?;
+///     simulator.run(10)?;
+/// }
+/// simulator.settle()?;
+/// let counts: Vec<i64> = simulator.read::<String, i64>("out")?.into_iter().map(|(_, _, count)| count).collect();
+/// assert_eq!(counts, (1..=20).collect::<Vec<_>>());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Simulator {
+    log: EmbeddedLog,
+    fate: Fate,
+    config: StreamsConfig,
+    instances: Vec<Instance>,
+}
+
+/// Rounds after which work that is not finished never will be.
+const ROUNDS_MAX: usize = 2000;
+
+/// Rounds without anything to do after which nothing more is expected.
+const QUIET_ROUNDS: usize = 20;
+
+impl Simulator {
+    /// Creates log and topics, and starts all instances.
+    ///
+    /// # Errors
+    /// As [`Streams::start`](crate::Streams::start).
+    pub fn new(topology: &Topology, options: SimulatorOptions) -> Result<Self, SimulationError> {
+        let SimulatorOptions { seed, instances, config, default_partitions, partitions, faults } = options;
+        let clock = ManualClock::new(0);
+        let log_clock = clock.clone();
+        let log = EmbeddedLog::builder().clock(Arc::new(move || log_clock.now_ms())).in_memory();
+        let topics = topology.nodes().iter().filter_map(|node| match &node.kind {
+            NodeKind::Source(topic) | NodeKind::Sink(topic) => Some(topic.to_string()),
+            _ => None,
+        });
+        for topic in topics.chain(config.dead_letter_topics().map(ToOwned::to_owned)) {
+            // Read and written, a topic is named twice.
+            match log.create(&topic, partitions.get(&topic).copied().unwrap_or(default_partitions)) {
+                Ok(()) | Err(TransportError::TopicExists(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let fate = Fate::new(seed, faults, clock.clone());
+        let mut machines = Vec::new();
+        for index in 0..instances {
+            let name = format!("machine-{index}");
+            // The simulated disk takes the place of a state folder.
+            let config = StreamsConfig { state_dir: None, ..config.clone() };
+            let (transport, clock) = (Arc::new(log.clone()), Arc::new(clock.clone()));
+            let prepared = Prepared::new(topology, config, transport, clock, name.clone())?;
+            machines.push(Instance::new(name, prepared, log.clone(), fate.clone()));
+        }
+        let mut simulator = Self { log, fate, config, instances: machines };
+        simulator.instances.iter_mut().try_for_each(Instance::start)?;
+        Ok(simulator)
+    }
+
+    /// Appends a record to the partition of its key.
+    ///
+    /// # Errors
+    /// If it cannot be encoded, or the topic does not exist.
+    pub fn append<K: Coded, V: Coded>(
+        &mut self,
+        topic: &str,
+        key: &K,
+        value: &V,
+        timestamp: i64,
+    ) -> Result<(), SimulationError> {
+        let codec = K::Codec::default();
+        let key = codec.encode(key)?;
+        let partitions = self.log.end_offsets(topic)?.len() as i32;
+        let partition = partition_for(key.as_deref().map(|key| codec.partition_bytes(key)), partitions);
+        let value = V::Codec::default().encode(value)?;
+        self.log.append(topic, partition, [Entry { timestamp, key, value, ..Entry::default() }])?;
+        Ok(())
+    }
+
+    /// Appends a record to every partition: for example one so late in event time that it closes all windows.
+    ///
+    /// # Errors
+    /// If it cannot be encoded, or the topic does not exist.
+    pub fn append_everywhere<K: Coded, V: Coded>(
+        &mut self,
+        topic: &str,
+        key: &K,
+        value: &V,
+        timestamp: i64,
+    ) -> Result<(), SimulationError> {
+        let (key, value) = (K::Codec::default().encode(key)?, V::Codec::default().encode(value)?);
+        for partition in 0..self.log.end_offsets(topic)?.len() as i32 {
+            let (key, value) = (key.clone(), value.clone());
+            self.log.append(topic, partition, [Entry { timestamp, key, value, ..Entry::default() }])?;
+        }
+        Ok(())
+    }
+
+    /// A number that the seed determines, below `bound`: for a test's own choices.
+    pub fn random(&mut self, bound: u64) -> u64 {
+        self.fate.below(bound)
+    }
+
+    /// Wall time in the simulation, milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.fate.clock.now_ms()
+    }
+
+    /// Lets chance act for a number of turns.
+    ///
+    /// # Errors
+    /// If a thread ends with an error.
+    pub fn run(&mut self, turns: usize) -> Result<(), SimulationError> {
+        (0..turns).try_for_each(|_| self.turn())
+    }
+
+    /// Ends all faults, starts every instance, and runs until nothing is left to do. Faults return with the next run.
+    ///
+    /// # Errors
+    /// If a thread ends with an error, or the work does not end.
+    pub fn settle(&mut self) -> Result<(), SimulationError> {
+        let rates = self.fate.set_rates(FaultRates::NONE);
+        self.fate.note("settling");
+        self.instances.iter_mut().for_each(Instance::resume);
+        for instance in self.instances.iter_mut().filter(|instance| !instance.is_up()) {
+            instance.start()?;
+        }
+        // Sessions of the dead must end before their partitions are worked off.
+        let session_ms = self.config.session_timeout.as_millis() as i64;
+        let until_ms = self.now_ms() + session_ms + 1;
+        let mut quiet = 0;
+        for _ in 0..ROUNDS_MAX {
+            quiet = if self.round()? || self.now_ms() < until_ms { 0 } else { quiet + 1 };
+            if quiet == QUIET_ROUNDS && self.behind().is_empty() {
+                self.fate.note("settled");
+                self.fate.set_rates(rates);
+                return Ok(());
+            }
+        }
+        Err(SimulationError::Unsettled(self.behind()))
+    }
+
+    /// Every record of a topic, partition after partition: partition, key and value.
+    ///
+    /// # Errors
+    /// If there is no such topic, or a record does not decode.
+    pub fn read<K: Coded, V: Coded>(&self, topic: &str) -> Result<Vec<(i32, K, V)>, SimulationError> {
+        let records = self.log.read_all(topic)?.into_iter();
+        let decode = |(partition, record): (i32, crate::transport::ConsumedRecord)| {
+            let key = K::Codec::default().decode_opt(record.key)?;
+            Ok((partition, key, V::Codec::default().decode_opt(record.value)?))
+        };
+        records.map(decode).collect()
+    }
+
+    /// Everything that happened, in order: to be printed when a test fails.
+    pub fn trace(&self) -> Vec<String> {
+        self.fate.events()
+    }
+
+    /// A hash of [`Simulator::trace`]: equal for equal runs.
+    pub fn trace_hash(&self) -> u64 {
+        self.fate.hash()
+    }
+
+    /// The log below.
+    pub fn log(&self) -> &EmbeddedLog {
+        &self.log
+    }
+
+    /// One act of chance.
+    fn turn(&mut self) -> Result<(), SimulationError> {
+        if self.instances.is_empty() {
+            return Ok(());
+        }
+        let at = self.fate.below(self.instances.len() as u64) as usize;
+        let session_ms = self.config.session_timeout.as_millis() as u64;
+        let fate = self.fate.clone();
+        let instance = &mut self.instances[at];
+        if !instance.is_up() {
+            if fate.below(10) == 0 {
+                instance.start()?;
+            } else {
+                fate.clock.advance(Duration::from_millis(fate.below(10)));
+            }
+            return Ok(());
+        }
+        let thread = fate.below(instance.threads() as u64) as usize;
+        if fate.strikes(|rates| rates.crash) {
+            instance.crash();
+        } else if fate.strikes(|rates| rates.close) {
+            instance.close();
+        } else if fate.strikes(|rates| rates.pause) {
+            instance.pause(thread, Duration::from_millis(fate.below(2 * session_ms)));
+        } else if fate.strikes(|rates| rates.maintenance) {
+            fate.note("maintenance");
+            self.log.maintain()?;
+        } else if fate.below(4) == 0 {
+            fate.clock.advance(Duration::from_millis(1 + fate.below(50)));
+        } else {
+            instance.step(thread)?;
+        }
+        Ok(())
+    }
+
+    /// A turn of each thread, and the time between two commits. Whether there was anything to do.
+    fn round(&mut self) -> Result<bool, SimulationError> {
+        let mut busy = false;
+        for instance in &mut self.instances {
+            for thread in 0..instance.threads() {
+                busy |= instance.step(thread)? > 0;
+            }
+            busy |= !instance.is_idle();
+        }
+        // Longer than the commit interval and a tick, shorter than a session.
+        let interval = self.config.commit_interval.max(crate::runtime::TICK).min(self.config.session_timeout / 4);
+        self.fate.clock.advance(interval);
+        Ok(busy)
+    }
+
+    /// The partitions that are not worked off.
+    fn behind(&self) -> String {
+        let lags = self.log.group_lag(&self.config.application_id);
+        let behind = lags.iter().filter(|lag| lag.lag > 0 || lag.member.is_none());
+        let texts: Vec<_> = behind.map(|lag| format!("{} by {} ({:?})", lag.partition, lag.lag, lag.member)).collect();
+        texts.join(", ")
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.instances.clear();
+        self.fate.clear_graves();
+    }
+}
