@@ -53,7 +53,7 @@ pub struct StreamsConfig {
     pub max_uncommitted_bytes: usize,
     /// Where persistent stores live. `None` keeps them in memory, to be rebuilt from changelogs at every start.
     pub state_dir: Option<PathBuf>,
-    /// Bounds `RocksDB`'s block cache and memtables, of all stores of this instance together. Default 256 MiB.
+    /// Bounds RocksDB's block cache and memtables, of all stores of this instance together. Default 256 MiB.
     pub store_memory_bytes: usize,
     /// Records buffered for each input partition before fetching pauses. Default 1000.
     pub max_buffered_records: usize,

@@ -108,7 +108,7 @@ pub struct StoreSpec {
     pub name: StoreName,
     /// What it holds.
     pub kind: StoreKind,
-    /// On disk (`RocksDB`), or in memory.
+    /// On disk (RocksDB), or in memory.
     pub persistent: bool,
     /// Whether a changelog topic makes it survive the loss of its machine.
     pub logged: bool,
