@@ -1,6 +1,7 @@
 //! Tests of one's own topology, without a broker, in virtual time.
 
 mod driver;
+mod inline;
 mod topics;
 
 mod faults;
@@ -12,6 +13,8 @@ mod simulator;
 
 pub use driver::{DriverOptions, TopologyTestDriver};
 pub use faults::FaultRates;
+#[doc(hidden)]
+pub use inline::InlineStreams;
 pub use random::SimulationRandom;
 pub use simulator::{SimulationError, Simulator, SimulatorOptions};
 pub use topics::{TestInputTopic, TestOutputTopic, TestRecord};

@@ -4,6 +4,7 @@
 //! function of the seed, so whoever runs it can say what must come out. `KILL_SEED=7 cargo test --test kill` takes
 //! another seed than the default.
 #![cfg(feature = "rocksdb")]
+#![allow(clippy::print_stdout, reason = "parent and child speak over standard output")]
 
 mod drive;
 mod life;

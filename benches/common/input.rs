@@ -1,0 +1,87 @@
+//! Inputs as the applications see them: chats of live streams, pose frames of people who exercise.
+
+use bytes::{Bytes, BytesMut};
+use tidemill::{partition_for, transport::embedded::Entry};
+
+/// A multiple of a minute.
+const T0: i64 = 1_700_000_040_000;
+/// Keys of the input.
+pub(crate) const STREAMS: usize = 1000;
+/// Records arrive as slices of fetched blocks of about this size.
+const BLOCK: usize = 64 * 1024;
+/// One of a pose frame as JSON.
+const FRAME_BYTES: usize = 1800;
+/// So many different frames that they do not fit into the cache.
+const FRAMES: usize = 20_000;
+
+/// Chats of 1000 streams, ten a second each, about 50 bytes long: one second of event time is 10 000 records.
+pub(crate) fn chats(records: usize) -> impl Iterator<Item = Entry> {
+    let mut random = Random(42);
+    let mut blocks = Blocks::default();
+    (0..records).map(move |i| {
+        let key = random.next() % STREAMS;
+        let text = format!("{{\"user\":\"u{}\",\"text\":\"{:020x} so good\"}}", random.next() % 5000, random.next());
+        let timestamp = T0 + i as i64 / (STREAMS as i64 / 100);
+        Entry::new(blocks.slice(format!("stream-{key}").as_bytes()), blocks.slice(text.as_bytes()), timestamp)
+    })
+}
+
+/// How people move: frames of 1.8 kB, so many a second.
+pub(crate) struct Frames {
+    pub(crate) records: usize,
+    pub(crate) per_second: usize,
+}
+
+/// Frames of 1000 users in turn.
+pub(crate) fn frames(Frames { records, per_second }: Frames) -> impl Iterator<Item = Entry> {
+    let mut random = Random(7);
+    let mut blocks = Blocks::default();
+    let keys: Vec<_> = (0..STREAMS).map(|key| blocks.slice(format!("stream-{key}").as_bytes())).collect();
+    let pool: Vec<_> = (0..FRAMES.min(records)).map(|_| blocks.slice(&frame(&mut random))).collect();
+    (0..records).map(move |i| {
+        let timestamp = T0 + (i / STREAMS * 1000 / per_second) as i64;
+        Entry::new(keys[i % STREAMS].clone(), pool[i % pool.len()].clone(), timestamp)
+    })
+}
+
+/// Where a record goes.
+pub(crate) fn partition_of(entry: &Entry, partitions: i32) -> i32 {
+    partition_for(entry.key.as_deref(), partitions)
+}
+
+/// Digits and names in the proportion of a frame's JSON, so that compression has as much to do.
+fn frame(random: &mut Random) -> Vec<u8> {
+    let mut json = br#"{"exercise":"pullup","landmarks":["#.to_vec();
+    while json.len() < FRAME_BYTES {
+        let (x, y, z) = (random.next() % 1_000_000, random.next() % 1_000_000, random.next() % 1_000_000);
+        json.extend_from_slice(format!(r#"{{"part":12,"x":0.{x:06},"y":0.{y:06},"z":-0.{z:06}}},"#).as_bytes());
+    }
+    json.truncate(FRAME_BYTES);
+    json
+}
+
+/// Cuts slices from blocks, as a fetch response is cut into records.
+#[derive(Default)]
+struct Blocks(BytesMut);
+
+impl Blocks {
+    fn slice(&mut self, bytes: &[u8]) -> Bytes {
+        if self.0.capacity() < bytes.len() {
+            self.0 = BytesMut::with_capacity(BLOCK);
+        }
+        self.0.extend_from_slice(bytes);
+        self.0.split().freeze()
+    }
+}
+
+/// A xorshift generator: the same input every time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 as usize >> 8
+    }
+}

@@ -1,0 +1,81 @@
+//! Windowed count and collect: records a second through the whole pipeline, one stream thread.
+//!
+//! A record is consumed, counted or collected, logged to a changelog and committed, exactly once, every 100 ms.
+//! Beside criterion's wall time a table tells the CPU time of a record: its inverse is what one core can do.
+
+mod common;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::{
+    BenchResult, criterion,
+    input::{Frames, STREAMS, chats, frames},
+    load,
+    pipeline::{Backend, Pipeline},
+    report::Report,
+};
+use criterion::{Criterion, SamplingMode, Throughput};
+use tidemill::{EmitStrategy, StreamsBuilder, TimeWindows, Topology};
+
+const CHATS: usize = 1_000_000;
+
+fn main() -> BenchResult<()> {
+    let (mut criterion, mut report) = (criterion(), Report::default());
+    for partitions in [1, 4] {
+        let mut chats = Pipeline::new(partitions, chats(load(CHATS)))?;
+        for (emit, name) in [(EmitStrategy::on_window_close(), "final"), (EmitStrategy::on_window_update(), "update")] {
+            let name = format!("count-{name}/{partitions}p");
+            bench(&mut criterion, &mut report, &name, load(CHATS), &mut chats, &counting(emit)?);
+        }
+    }
+    for partitions in [1, 4] {
+        for elements in [15, 150] {
+            // Three windows' worth, and the grace of the last.
+            let records = load(elements * STREAMS * 10 / 3).max(30 * STREAMS);
+            let input = frames(Frames { records, per_second: elements / 3 });
+            let mut frames = Pipeline::new(partitions, input)?;
+            let name = format!("collect-{elements}/{partitions}p");
+            bench(&mut criterion, &mut report, &name, records, &mut frames, &collecting()?);
+        }
+    }
+    criterion.final_summary();
+    report.print();
+    Ok(())
+}
+
+fn bench(
+    criterion: &mut Criterion,
+    report: &mut Report,
+    name: &str,
+    records: usize,
+    pipeline: &mut Pipeline,
+    topology: &Topology,
+) {
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(records as u64)).sampling_mode(SamplingMode::Flat);
+    for backend in Backend::BOTH {
+        let row = format!("{name}/{}", backend.name());
+        group.bench_function(backend.name(), |bencher| {
+            bencher.iter_custom(|runs| (0..runs).map(|_| pipeline.run(report, &row, backend, topology)).sum());
+        });
+    }
+    group.finish();
+}
+
+/// One-minute windows with five seconds of grace.
+fn counting(emit: EmitStrategy) -> BenchResult<Topology> {
+    let windows = TimeWindows::of_size_and_grace(Duration::from_mins(1), Duration::from_secs(5));
+    let builder = StreamsBuilder::new();
+    let chats = builder.stream::<String, Bytes>("in").group_by_key();
+    chats.windowed_by(windows).emit(emit).count("counts").to_stream().to("out");
+    Ok(builder.build()?)
+}
+
+/// Three-second windows with one second of grace.
+fn collecting() -> BenchResult<Topology> {
+    let windows = TimeWindows::of_size_and_grace(Duration::from_secs(3), Duration::from_secs(1));
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, Bytes>("in").group_by_key().windowed_by(windows).collect("frames").to("out");
+    Ok(builder.build()?)
+}
