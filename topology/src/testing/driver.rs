@@ -20,7 +20,8 @@ use crate::{
 /// How a driver is set up.
 #[derive(Debug, Clone)]
 pub struct DriverOptions {
-    /// How the application runs. The commit interval is ignored: the driver commits after every step.
+    /// How the application runs. The commit interval is ignored, for the driver commits after every step, and so is
+    /// the session timeout.
     pub config: StreamsConfig,
     /// Partitions of every topic that `partitions` does not name. Default 1.
     pub default_partitions: i32,
