@@ -110,13 +110,33 @@ fn position_text(position: Option<&Position>) -> String {
 impl TaskError {
     /// The error and its causes in one line.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
+        chain(self)
+    }
+}
+
+/// An error and its causes in one line; a cause that the text tells already is not told again.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
             text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
+            text.push_str(&more);
         }
-        text
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let full = std::io::Error::other("disk full");
+        let error = TaskError::Transport(TransportError::Storage(Box::new(full)));
+        assert_eq!(error.chain(), "the log cannot be used: the log's storage failed: disk full");
     }
 }

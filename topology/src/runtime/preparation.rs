@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use crate::{
     clock::Clock,
     config::StreamsConfig,
-    error::TopologyError,
+    error::{TopologyError, chain},
     graph::Topology,
     plan::Plan,
     task::{MemoryStores, StoreSupplier, TaskSettings},
@@ -100,14 +100,7 @@ fn open_state(config: &StreamsConfig) -> Result<Arc<dyn StoreSupplier>, Topology
 }
 
 fn problem(error: &dyn std::error::Error) -> TopologyError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    TopologyError::check(vec![text]).expect_err("one problem is not none")
+    TopologyError::check(vec![chain(error)]).expect_err("one problem is not none")
 }
 
 /// How far a wall-clock tick may be late.
