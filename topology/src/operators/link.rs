@@ -9,9 +9,21 @@ use crate::{
     record::{Data, Record},
 };
 
-/// An operator's typed input.
+/// An operator's typed input, as the operator before it sees it.
+pub(crate) trait Target<K, V> {
+    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome;
+}
+
+/// The input of an operator that remembers something. The others are targets as they are.
 pub(crate) trait Receive<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome;
+}
+
+impl<K, V, T: Receive<K, V>> Target<K, V> for RefCell<T> {
+    #[inline]
+    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        self.borrow_mut().receive(ctx, record)
+    }
 }
 
 /// What a task asks of operators between records. Only those with something to do register.
@@ -40,7 +52,7 @@ pub(crate) trait Lifecycle {
 /// One child: where records go, and under which name a panic is reported.
 pub(crate) struct Link<K, V> {
     pub(crate) id: NodeId,
-    pub(crate) target: Rc<RefCell<dyn Receive<K, V>>>,
+    pub(crate) target: Rc<dyn Target<K, V>>,
 }
 
 impl<K, V> Link<K, V> {
@@ -50,7 +62,7 @@ impl<K, V> Link<K, V> {
     fn send(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let sender = std::mem::replace(&mut ctx.node, self.id);
         let Record { key, value, timestamp, headers } = record;
-        self.target.borrow_mut().receive(ctx, Record { key, value, timestamp, headers })?;
+        self.target.take(ctx, Record { key, value, timestamp, headers })?;
         ctx.node = sender;
         Ok(())
     }
