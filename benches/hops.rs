@@ -13,7 +13,7 @@ use common::{
 use criterion::{SamplingMode, Throughput};
 use tidemill::{KStream, StreamsBuilder, Topology, processor::Data, transport::embedded::Entry};
 
-const INPUTS: usize = 20_000;
+const INPUTS: usize = 3000;
 const FAN_OUT: usize = 1000;
 const CHAINS: [usize; 2] = [1, 10];
 

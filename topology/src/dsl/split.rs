@@ -48,7 +48,7 @@ impl<K: Data, V: Data> SplitStream<K, V> {
             .map(|port| {
                 let build: BuildNode = Arc::new(move |assembly, id| {
                     let operator = Merge { next: assembly.next(id, MAIN_PORT)? };
-                    assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+                    assembly.input::<K, V>(id, Rc::new(operator));
                     Ok(())
                 });
                 let parents = vec![Edge { from: node, port }];

@@ -69,7 +69,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let map = Arc::new(map);
         let build: BuildNode = Arc::new(move |assembly, id| {
             let operator = Map { map: map.clone(), next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+            assembly.input::<K, V>(id, Rc::new(operator));
             Ok(())
         });
         self.then(self.add(label, build), rekeyed)
@@ -113,7 +113,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let predicate = Arc::new(predicate);
         let build: BuildNode = Arc::new(move |assembly, id| {
             let operator = Filter { predicate: predicate.clone(), next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+            assembly.input::<K, V>(id, Rc::new(operator));
             Ok(())
         });
         self.then(self.add("filter", build), false)
@@ -154,7 +154,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let map = Arc::new(map);
         let build: BuildNode = Arc::new(move |assembly, id| {
             let operator = FlatMap { map: map.clone(), next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+            assembly.input::<K, V>(id, Rc::new(operator));
             Ok(())
         });
         self.then(self.add(label, build), rekeyed)
@@ -165,7 +165,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let look = Arc::new(look);
         let build: BuildNode = Arc::new(move |assembly, id| {
             let operator = Peek { look: look.clone(), next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+            assembly.input::<K, V>(id, Rc::new(operator));
             Ok(())
         });
         self.then(self.add("peek", build), false)
@@ -175,7 +175,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn merge(&self, other: &Self) -> Self {
         let build: BuildNode = Arc::new(move |assembly, id| {
             let operator = Merge { next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+            assembly.input::<K, V>(id, Rc::new(operator));
             Ok(())
         });
         let node = add_operator(&self.graph, None, "merge", &[self.node, other.node], Vec::new(), build);

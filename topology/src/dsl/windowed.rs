@@ -43,7 +43,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         let late = *self.late.get_or_insert_with(|| {
             let build: BuildNode = Arc::new(|assembly, id| {
                 let operator = Merge { next: assembly.next(id, MAIN_PORT)? };
-                assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+                assembly.input::<K, V>(id, Rc::new(operator));
                 Ok(())
             });
             graph.borrow_mut().add(None, NodeKind::Operator("late-records"), Vec::new(), Vec::new(), build)

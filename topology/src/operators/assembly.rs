@@ -5,7 +5,7 @@ use std::{any::Any, cell::RefCell, collections::BTreeMap, rc::Rc};
 use tidemill_state::{Store, WindowStore};
 
 use super::{
-    Next, Receive,
+    Next, Target,
     link::{Lifecycle, Link},
     source::SourceQueue,
 };
@@ -30,7 +30,7 @@ pub(crate) struct Assembly<'a> {
     pub(crate) task: TaskId,
     pub(crate) wall_ms: i64,
     stores: &'a BTreeMap<StoreName, StoreHandle>,
-    /// `Rc<RefCell<dyn Receive<K, V>>>` of each node built, boxed as `Any`.
+    /// `Rc<dyn Target<K, V>>` of each node built, boxed as `Any`.
     inputs: BTreeMap<NodeId, Box<dyn Any>>,
     pub(crate) sources: BTreeMap<NodeId, Box<dyn SourceQueue>>,
     pub(crate) lifecycles: BTreeMap<NodeId, Rc<RefCell<dyn Lifecycle>>>,
@@ -70,7 +70,7 @@ impl<'a> Assembly<'a> {
         for child in children {
             self.build(child)?;
             let target = self.inputs[&child]
-                .downcast_ref::<Rc<RefCell<dyn Receive<K, V>>>>()
+                .downcast_ref::<Rc<dyn Target<K, V>>>()
                 .expect("the DSL's types make edges agree")
                 .clone();
             links.push(Link { id: child, target });
@@ -79,7 +79,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// Makes an operator the input of its node.
-    pub(crate) fn input<K: Data, V: Data>(&mut self, id: NodeId, operator: Rc<RefCell<dyn Receive<K, V>>>) {
+    pub(crate) fn input<K: Data, V: Data>(&mut self, id: NodeId, operator: Rc<dyn Target<K, V>>) {
         self.inputs.insert(id, Box::new(operator));
     }
 

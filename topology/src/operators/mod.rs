@@ -21,7 +21,7 @@ pub(crate) use branch::Branch;
 pub(crate) use cogroup::{Cogroup, LeftInput, RightInput};
 pub(crate) use collect::{Collect, Elements};
 pub(crate) use context::{DropReason, Failure, Outcome, Schedule, TaskContext};
-pub(crate) use link::{Lifecycle, Next, Receive};
+pub(crate) use link::{Lifecycle, Next, Receive, Target};
 pub(crate) use processor_node::ProcessorNode;
 pub(crate) use sink::Sink;
 pub(crate) use source::{BadRecord, Head, Source, SourceQueue, TimestampExtractor};

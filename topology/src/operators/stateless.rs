@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Next, Outcome, Receive, TaskContext};
+use super::{Next, Outcome, Target, TaskContext};
 use crate::record::{Data, Record};
 
 /// Turns a record into another.
@@ -11,12 +11,12 @@ pub(crate) struct Map<F, K2, V2> {
     pub(crate) next: Next<K2, V2>,
 }
 
-impl<K, V, K2: Data, V2: Data, F> Receive<K, V> for Map<F, K2, V2>
+impl<K, V, K2: Data, V2: Data, F> Target<K, V> for Map<F, K2, V2>
 where
     F: Fn(Record<K, V>) -> Record<K2, V2>,
 {
     #[inline]
-    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let record = (self.map)(record);
         self.next.forward(ctx, record)
     }
@@ -28,9 +28,9 @@ pub(crate) struct Filter<F, K, V> {
     pub(crate) next: Next<K, V>,
 }
 
-impl<K: Data, V: Data, F: Fn(&K, &V) -> bool> Receive<K, V> for Filter<F, K, V> {
+impl<K: Data, V: Data, F: Fn(&K, &V) -> bool> Target<K, V> for Filter<F, K, V> {
     #[inline]
-    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         if (self.predicate)(&record.key, &record.value) { self.next.forward(ctx, record) } else { Ok(()) }
     }
 }
@@ -41,12 +41,12 @@ pub(crate) struct FlatMap<F, K2, V2> {
     pub(crate) next: Next<K2, V2>,
 }
 
-impl<K, V, K2: Data, V2: Data, I, F> Receive<K, V> for FlatMap<F, K2, V2>
+impl<K, V, K2: Data, V2: Data, I, F> Target<K, V> for FlatMap<F, K2, V2>
 where
     I: IntoIterator<Item = (K2, V2)>,
     F: Fn(K, V) -> I,
 {
-    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
         for (key, value) in (self.map)(key, value) {
             self.next.forward(ctx, Record { key, value, timestamp, headers: headers.clone() })?;
@@ -61,9 +61,9 @@ pub(crate) struct Peek<F, K, V> {
     pub(crate) next: Next<K, V>,
 }
 
-impl<K: Data, V: Data, F: Fn(&K, &V)> Receive<K, V> for Peek<F, K, V> {
+impl<K: Data, V: Data, F: Fn(&K, &V)> Target<K, V> for Peek<F, K, V> {
     #[inline]
-    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         (self.look)(&record.key, &record.value);
         self.next.forward(ctx, record)
     }
@@ -74,9 +74,9 @@ pub(crate) struct Merge<K, V> {
     pub(crate) next: Next<K, V>,
 }
 
-impl<K: Data, V: Data> Receive<K, V> for Merge<K, V> {
+impl<K: Data, V: Data> Target<K, V> for Merge<K, V> {
     #[inline]
-    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         self.next.forward(ctx, record)
     }
 }
