@@ -1,6 +1,6 @@
 //! What can go wrong, by who must act.
 
-use std::fmt;
+use std::{any::Any, fmt};
 
 use thiserror::Error;
 use tidemill_state::{BoxError, StoreError};
@@ -95,9 +95,23 @@ pub enum TaskError {
         /// What the store said.
         source: StoreError,
     },
+    /// Something panicked outside every task: stop the instance.
+    #[error("stream thread '{thread}' panicked: {message}")]
+    Panicked {
+        /// The thread.
+        thread: String,
+        /// The panic's message.
+        message: String,
+    },
     /// The log cannot be used: stop the thread.
     #[error("the log cannot be used")]
     Transport(#[from] TransportError),
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it gave no message")
 }
 
 fn position_text(position: Option<&Position>) -> String {
@@ -105,6 +119,17 @@ fn position_text(position: Option<&Position>) -> String {
 }
 
 impl TaskError {
+    /// Whether the runtime can deal with it and go on.
+    pub(crate) fn is_recoverable(&self) -> bool {
+        matches!(
+            self,
+            Self::Corrupted { .. }
+                | Self::Fenced
+                | Self::Aborted { .. }
+                | Self::Transport(TransportError::Fenced(_) | TransportError::Abort(_) | TransportError::Retriable(_))
+        )
+    }
+
     /// The error and its causes in one line.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

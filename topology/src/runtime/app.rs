@@ -1,6 +1,7 @@
 //! Starts, watches and stops threads.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     config::StreamsConfig,
-    error::{TaskError, TopologyError},
+    error::{TaskError, TopologyError, panic_text},
     graph::Topology,
     plan::Plan,
     transport::Transport,
@@ -105,7 +106,12 @@ impl Streams {
             let (app, worker) = (app.clone(), shared.clone());
             let name = format!("{}-{index}", app.client_id);
             let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
-                worker.finish(run(app, name, index, &worker, &receiver));
+                let ended = catch_unwind(AssertUnwindSafe(|| run(app, name.clone(), index, &worker, &receiver)));
+                // A thread that panics must not leave the handle in the belief that it runs.
+                worker.finish(ended.unwrap_or_else(|panic| {
+                    let message = panic_text(panic.as_ref()).to_owned();
+                    Err(TaskError::Panicked { thread: name, message })
+                }));
             });
             match spawned {
                 Ok(thread) => threads.push(thread),
@@ -179,7 +185,7 @@ impl Streams {
 
     fn join(&mut self) {
         for thread in self.threads.drain(..) {
-            // A thread that panicked outside a task has left its message on standard error.
+            // Its panics are caught where it begins.
             drop(thread.join());
         }
     }

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tidemill_state::StoreError;
+
 use super::{
     Prepared, ThreadStatus,
     clients::Clients,
@@ -25,6 +27,9 @@ const BATCH: usize = 1000;
 
 /// Changelog records applied before running tasks have their turn.
 const RESTORE_BATCH: usize = 10_000;
+
+/// Errors dealt with in a row before a thread gives up.
+const RECOVERIES: u32 = 16;
 
 /// Why a thread ended.
 pub(crate) type ThreadError = TaskError;
@@ -71,12 +76,25 @@ impl StreamThread {
 
     fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         let timeout = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
-        let polled = self.clients.consumer.poll(timeout)?;
+        let polled = match self.clients.consumer.poll(timeout) {
+            // A poll that brought nothing has lost nothing: the next one tries again.
+            Err(TransportError::Retriable(reason)) => {
+                tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable");
+                return Ok(0);
+            }
+            polled => polled?,
+        };
         let mut done = polled.rebalances.len();
+        // What one change of ownership fails at must not make the thread miss the others, nor what was fetched.
+        let mut handled = Ok(());
         for rebalance in polled.rebalances {
-            self.rebalance(rebalance)?;
+            handled = handled.and(self.rebalance(rebalance));
+        }
+        if self.tasks.locked {
+            handled = handled.and(self.open_tasks());
         }
         done += self.buffer(polled.batches)?;
+        handled?;
         done += self.restore()?;
         done += self.process()?;
         self.resume_drained()?;
@@ -102,10 +120,12 @@ impl StreamThread {
             Rebalance::Revoked(partitions) => {
                 let committed = self.commit();
                 // What could not be committed is done again by the next owner; giving back does not wait for it.
+                // The stores are closed first: the next owner may be another thread, and opens the same folders.
                 let closed = self.forget(&partitions);
+                let flushed = closed.iter().try_for_each(TaskStores::flush);
+                drop(closed);
                 self.clients.consumer.release(&partitions)?;
-                closed.iter().try_for_each(TaskStores::flush)?;
-                committed
+                committed.and(flushed)
             }
             Rebalance::Lost(partitions) => {
                 let aborted = self.transaction.abort(&mut *self.clients.producer);
@@ -130,15 +150,19 @@ impl StreamThread {
         closed
     }
 
-    /// Opens every task whose inputs are all owned.
+    /// Opens every task whose inputs are all owned. One whose stores another thread has not closed yet is tried again
+    /// with the next turn.
     fn open_tasks(&mut self) -> Result<(), TaskError> {
+        self.tasks.locked = false;
         let tasks: BTreeSet<_> =
             self.tasks.owned.iter().filter_map(|partition| self.app.plan.task_of(partition)).collect();
         for id in tasks {
             let inputs = self.app.plan.input_partitions(id);
             if !self.tasks.slots.contains_key(&id) && inputs.iter().all(|input| self.tasks.owned.contains(input)) {
-                let stores = TaskStores::open(&self.app.plan, id, &*self.app.stores)?;
-                self.open_task(id, stores)?;
+                match TaskStores::open(&self.app.plan, id, &*self.app.stores) {
+                    Err(TaskError::State { source: StoreError::Locked { .. }, .. }) => self.tasks.locked = true,
+                    stores => self.open_task(id, stores?)?,
+                }
             }
         }
         Ok(())
@@ -261,6 +285,12 @@ impl StreamThread {
                 if task.buffered_of(&partition) >= self.app.config.max_buffered_records {
                     full.push(partition);
                 }
+            } else if self.tasks.owned.contains(&partition)
+                && let Some(first) = records.first()
+            {
+                // Its task does not run yet: it waits for other inputs or its state, and will want these records.
+                self.clients.consumer.seek(&partition, first.offset)?;
+                full.push(partition);
             }
         }
         self.pause(full)?;
@@ -342,7 +372,7 @@ impl StreamThread {
     /// Commits all tasks' outputs, changelog records and offsets together; then their state follows.
     fn commit(&mut self) -> Result<(), TaskError> {
         self.last_commit_ms = self.app.clock.now_ms();
-        if self.transaction != Transaction::Open && !self.tasks.running().any(|task| task.needs_commit()) {
+        if !self.transaction.is_pending() && !self.tasks.running().any(|task| task.needs_commit()) {
             return Ok(());
         }
         let Self { tasks, clients, transaction, .. } = self;
@@ -376,8 +406,26 @@ impl StreamThread {
 
     // ---- errors ----
 
-    /// What each error means, in one place.
+    /// Deals with an error, and with those that come up meanwhile: an abort may find that it is fenced, a task that is
+    /// opened again that its store is damaged.
     fn recover(&mut self, error: TaskError) -> Result<(), ThreadError> {
+        let mut error = error;
+        let mut attempts = 0;
+        loop {
+            let stops_task = self.app.config.on_task_failure == TaskFailureAction::StopTask;
+            // Each task fails once; anything else that does not end is given up.
+            attempts += u32::from(!matches!(error, TaskError::Failed { .. }));
+            match self.act_on(error) {
+                Ok(()) => return Ok(()),
+                Err(next @ TaskError::Failed { .. }) if stops_task => error = next,
+                Err(next) if next.is_recoverable() && attempts < RECOVERIES => error = next,
+                Err(fatal) => return Err(fatal),
+            }
+        }
+    }
+
+    /// What each error means, in one place.
+    fn act_on(&mut self, error: TaskError) -> Result<(), ThreadError> {
         match error {
             TaskError::Corrupted { task, store, source } => {
                 tracing::warn!(%task, %store, error = %source, "store is corrupted, rebuilding it");
@@ -396,11 +444,14 @@ impl StreamThread {
             }
             TaskError::Aborted { source } | TaskError::Transport(source @ TransportError::Abort(_)) => {
                 tracing::warn!(thread = %self.name, error = %source, "transaction aborted, processing again");
-                self.roll_back(None)
+                self.roll_back(None)?;
+                self.open_tasks()
             }
             TaskError::Transport(TransportError::Retriable(reason)) => {
-                tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable");
-                Ok(())
+                // What was to be sent may be lost half-way.
+                tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable, processing again");
+                self.roll_back(None)?;
+                self.open_tasks()
             }
             failed @ TaskError::Failed { task, .. } => {
                 let text = failed.chain();
@@ -408,13 +459,15 @@ impl StreamThread {
                 match self.app.config.on_task_failure {
                     TaskFailureAction::StopInstance => Err(failed),
                     TaskFailureAction::StopTask => {
-                        self.roll_back(Some(task))?;
+                        let rolled_back = self.roll_back(Some(task));
                         self.tasks.slots.insert(task, Slot::Failed(text));
-                        Ok(())
+                        rolled_back?;
+                        // A task that fails while it is opened keeps none of the others from opening.
+                        self.open_tasks()
                     }
                 }
             }
-            fatal @ (TaskError::State { .. } | TaskError::Transport(_)) => Err(fatal),
+            fatal @ (TaskError::State { .. } | TaskError::Panicked { .. } | TaskError::Transport(_)) => Err(fatal),
         }
     }
 
@@ -428,17 +481,17 @@ impl StreamThread {
             let Some(Slot::Running(task)) = self.tasks.slots.remove(&id) else { continue };
             let stores = task.into_rolled_back_stores();
             let inputs = self.app.plan.input_partitions(id);
-            if Some(id) == except {
-                self.pause(inputs)?;
-                self.tasks.slots.insert(id, Slot::Failed(String::new()));
-                continue;
-            }
             for (input, committed) in inputs.iter().zip(self.clients.consumer.committed(&inputs)?) {
                 let offset = match committed {
                     Some(committed) => committed.offset,
                     None => self.clients.consumer.watermarks(input)?.0,
                 };
                 self.clients.consumer.seek(input, offset)?;
+            }
+            if Some(id) == except {
+                self.pause(inputs)?;
+                self.tasks.slots.insert(id, Slot::Failed(String::new()));
+                continue;
             }
             self.open_task(id, stores)?;
         }
@@ -482,6 +535,7 @@ impl StreamThread {
     }
 
     pub(crate) fn is_idle(&mut self) -> bool {
-        !self.tasks.is_restoring() && self.tasks.running().all(|task| task.group.buffered() == 0)
+        // A task that waits for another input has nothing to do before time passes.
+        !self.tasks.is_restoring() && self.tasks.running().all(|task| task.waits || task.group.buffered() == 0)
     }
 }

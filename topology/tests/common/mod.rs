@@ -32,7 +32,7 @@ pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        assert!(started.elapsed() < Duration::from_mins(1), "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
