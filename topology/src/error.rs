@@ -1,6 +1,6 @@
 //! What can go wrong, by who must act.
 
-use std::fmt;
+use std::{any::Any, fmt};
 
 use thiserror::Error;
 use tidemill_state::{BoxError, StoreError};
@@ -95,12 +95,23 @@ pub enum TaskError {
         /// What the store said.
         source: StoreError,
     },
-    /// The engine itself panicked, outside any operator: a bug. Stop the thread.
-    #[error("a stream thread panicked; this is a bug in the engine: {0}")]
-    Bug(String),
+    /// Something panicked outside every task: stop the instance.
+    #[error("stream thread '{thread}' panicked: {message}")]
+    Panicked {
+        /// The thread.
+        thread: String,
+        /// The panic's message.
+        message: String,
+    },
     /// The log cannot be used: stop the thread.
     #[error("the log cannot be used")]
     Transport(#[from] TransportError),
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it gave no message")
 }
 
 fn position_text(position: Option<&Position>) -> String {

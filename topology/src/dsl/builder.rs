@@ -38,6 +38,17 @@ pub struct StreamsBuilder {
 /// The graph, shared by the builder and all its streams.
 pub(super) type SharedGraph = Rc<RefCell<Graph>>;
 
+/// Notes a problem, in both, if what meets in a step was not taken from one builder.
+pub(super) fn meets(graph: &SharedGraph, other: &SharedGraph, step: &str) -> bool {
+    let same = Rc::ptr_eq(graph, other);
+    if !same {
+        let problem = format!("the inputs of a {step} belong to two builders: take both from the same one");
+        other.borrow_mut().problems.push(problem.clone());
+        graph.borrow_mut().problems.push(problem);
+    }
+    same
+}
+
 impl StreamsBuilder {
     /// An empty topology.
     pub fn new() -> Self {

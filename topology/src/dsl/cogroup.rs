@@ -4,7 +4,8 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
     EmitStrategy, KGroupedStream, KStream, KTable, Materialized, TimeWindowedKStream, TimeWindows, Windowed,
-    builder::add_operator, window_rows::WindowRows,
+    builder::{add_operator, meets},
+    window_rows::WindowRows,
 };
 use crate::{
     graph::{BuildNode, Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind},
@@ -50,6 +51,7 @@ pub struct CogroupedWindows<K, L, R> {
 
 impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
     pub(super) fn new(left: TimeWindowedKStream<K, L>, right: TimeWindowedKStream<K, R>) -> Self {
+        meets(&left.stream.graph, &right.stream.graph, "cogroup");
         if left.windows != right.windows {
             left.stream.graph.borrow_mut().problems.push(format!(
                 "two streams are cogrouped by different windows, {:?} and {:?}: give both the same",
@@ -156,6 +158,9 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         aggregator: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
     ) -> Self {
         let (stream, aggregator) = (grouped.stream.clone(), Arc::new(aggregator));
+        if !meets(&self.graph, &stream.graph, "cogroup") {
+            return self;
+        }
         self.inputs.push(Box::new(move |core, name| {
             let build: BuildNode = Arc::new(move |assembly, id| {
                 let core = assembly.shared::<WindowAggregate<K, A>>(core)?;

@@ -73,7 +73,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (store, next) = (assembly.key_value_store(&name), assembly.next(id, MAIN_PORT)?);
             let (key, value, fold) = (key.clone(), value.clone(), fold.clone());
-            let operator = Rc::new(RefCell::new(KeyedAggregate::new(store, key, value, fold, next)));
+            let shared = assembly.is_shared(&name);
+            let operator = Rc::new(RefCell::new(KeyedAggregate::new(store, shared, key, value, fold, next)));
             assembly.input::<K, V>(id, operator.clone());
             assembly.lifecycle(id, operator);
             Ok(())

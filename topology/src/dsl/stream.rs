@@ -4,7 +4,7 @@ use std::{cell::RefCell, fmt, rc::Rc, sync::Arc};
 
 use super::{
     KGroupedStream, KTable, Produced, Repartitioned, SplitStream,
-    builder::{SharedGraph, add_operator, add_source},
+    builder::{SharedGraph, add_operator, add_source, meets},
 };
 use crate::{
     graph::{BuildNode, Edge, MAIN_PORT, NodeId, NodeKind, NodeName, StoreKind, StoreName, TopicRef},
@@ -178,7 +178,9 @@ impl<K: Data, V: Data> KStream<K, V> {
             assembly.input::<K, V>(id, Rc::new(operator));
             Ok(())
         });
-        let node = add_operator(&self.graph, None, "merge", &[self.node, other.node], Vec::new(), build);
+        let parents = [self.node, other.node];
+        let known = if meets(&self.graph, &other.graph, "merge") { &parents[..] } else { &parents[..1] };
+        let node = add_operator(&self.graph, None, "merge", known, Vec::new(), build);
         let mut merged: Self = self.then(node, false);
         merged.rekeyed_by = merged.rekeyed_by.or_else(|| other.rekeyed_by.clone());
         merged
@@ -253,6 +255,9 @@ impl<K: Data, V: Data> KStream<K, V> {
         label: &'static str,
         join: impl Fn(&K, V, Option<T>) -> Option<V2> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
+        if !meets(&self.graph, table.graph(), label) {
+            return self.then(self.node, false);
+        }
         let join = Arc::new(join);
         let (store, key, value) = (table.store.clone(), table.key.clone(), table.value.clone());
         let name = store.clone();
@@ -289,7 +294,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         let build: BuildNode = Arc::new(move |assembly, id| {
             let next = assembly.next(id, MAIN_PORT)?;
             let (stores, partitions) = (assembly.stores_of(id), assembly.partitions());
-            let node = Rc::new(RefCell::new(ProcessorNode::new(supplier(), id, next, stores, partitions)));
+            let windows = assembly.unclocked_windows(id);
+            let node = Rc::new(RefCell::new(ProcessorNode::new(supplier(), id, next, stores, windows, partitions)));
             assembly.input::<K, V>(id, node.clone());
             assembly.lifecycle(id, node);
             Ok(())

@@ -30,6 +30,10 @@ impl<K: Data, V: Data> KTable<K, V> {
         Self { graph, node, store, key, value }
     }
 
+    pub(super) fn graph(&self) -> &SharedGraph {
+        &self.graph
+    }
+
     /// The table's updates as a stream. Deletions are not part of it.
     pub fn to_stream(&self) -> KStream<K, V> {
         KStream::new(self.graph.clone(), self.node)

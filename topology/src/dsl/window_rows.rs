@@ -68,7 +68,8 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         let clock = self.clock(assembly, windows, emit)?;
         let (store, next) = (assembly.window_store(&self.store), assembly.next(node, MAIN_PORT)?);
         let (key, value) = (self.key.clone(), self.value.clone());
-        let core = WindowAggregate::new(clock, emit.is_final(), store, key, value, next);
+        let shared = assembly.is_shared(&self.store);
+        let core = WindowAggregate::new(clock, emit.is_final(), store, shared, key, value, next);
         let core = Rc::new(RefCell::new(core));
         assembly.lifecycle(node, core.clone());
         Ok(core)

@@ -166,12 +166,12 @@ impl Graph {
         }
     }
 
-    /// Nodes fed by a node's port, in the order they were declared.
+    /// Nodes fed by a node's port, in the order they were declared, once for each edge.
     pub(crate) fn children(&self, id: NodeId, port: Port) -> impl Iterator<Item = NodeId> + '_ {
-        self.nodes
-            .iter()
-            .filter(move |node| node.parents.iter().any(|edge| edge.from == id && edge.port == port))
-            .map(|node| node.id)
+        self.nodes.iter().flat_map(move |node| {
+            let edges = node.parents.iter().filter(move |edge| edge.from == id && edge.port == port);
+            edges.map(|_| node.id)
+        })
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {

@@ -40,9 +40,13 @@ impl Graph {
     }
 
     fn check_names(&self, problems: &mut Vec<String>) {
+        // Sources are named by their topics, which a store may share; a store's step is named by it, once.
         let mut seen = BTreeMap::<_, u32>::new();
-        for node in &self.nodes {
-            *seen.entry(&node.name).or_default() += 1;
+        let mut owners = BTreeSet::new();
+        for node in self.nodes.iter().filter(|node| node.kind.reads().is_none()) {
+            if !node.stores.contains(&node.name) || owners.insert(&node.name) {
+                *seen.entry(&node.name).or_default() += 1;
+            }
         }
         for (name, _) in seen.into_iter().filter(|(_, count)| *count > 1) {
             problems.push(format!("two steps are named '{name}': names must be unique"));

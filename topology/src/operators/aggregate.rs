@@ -21,6 +21,8 @@ struct Entry<A> {
 /// An aggregate for each key, emitted at every update.
 pub(crate) struct KeyedAggregate<K, V, A, F> {
     store: Rc<RefCell<Store>>,
+    /// Others use the store: it is written at each update and nothing of it is cached.
+    shared: bool,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<A>>,
     fold: Arc<F>,
@@ -34,6 +36,7 @@ pub(crate) struct KeyedAggregate<K, V, A, F> {
 impl<K, V, A, F> KeyedAggregate<K, V, A, F> {
     pub(crate) fn new(
         store: Rc<RefCell<Store>>,
+        shared: bool,
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<A>>,
         fold: Arc<F>,
@@ -41,6 +44,7 @@ impl<K, V, A, F> KeyedAggregate<K, V, A, F> {
     ) -> Self {
         Self {
             store,
+            shared,
             key,
             value,
             fold,
@@ -56,6 +60,9 @@ impl<K, V, A, F> KeyedAggregate<K, V, A, F> {
 impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedAggregate<K, V, A, F> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
+        if self.shared {
+            self.entries.clear();
+        }
         self.scratch.clear();
         self.key.encode_into(&key, &mut self.scratch)?;
         let index = match self.entries.get_index_of(self.scratch.as_slice()) {
@@ -77,15 +84,20 @@ impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedA
         if !std::mem::replace(&mut entry.dirty, true) {
             self.dirty.push(index);
         }
-        match entry.aggregate.clone() {
-            Some(value) => self.next.forward(ctx, Record { key, value, timestamp: entry.timestamp, headers }),
+        let (aggregate, timestamp) = (entry.aggregate.clone(), entry.timestamp);
+        if self.shared {
+            self.write()?;
+        }
+        match aggregate {
+            Some(value) => self.next.forward(ctx, Record { key, value, timestamp, headers }),
             None => Ok(()),
         }
     }
 }
 
-impl<K: Data, V, A: Data, F> Lifecycle for KeyedAggregate<K, V, A, F> {
-    fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
+impl<K, V, A: Data, F> KeyedAggregate<K, V, A, F> {
+    /// Brings changed aggregates into the store.
+    fn write(&mut self) -> Outcome {
         let mut store = self.store.borrow_mut();
         for index in self.dirty.drain(..) {
             let (key, entry) = self.entries.get_index_mut(index).expect("dirty indices name entries");
@@ -100,6 +112,13 @@ impl<K: Data, V, A: Data, F> Lifecycle for KeyedAggregate<K, V, A, F> {
                 None => store.delete(key),
             }
         }
+        Ok(())
+    }
+}
+
+impl<K: Data, V, A: Data, F> Lifecycle for KeyedAggregate<K, V, A, F> {
+    fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
+        self.write()?;
         if self.entries.len() > CACHED_MAX {
             self.entries.clear();
         }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    graph::{NodeId, Port, StoreName, TopicRef},
+    graph::{NodeId, NodeKind, Port, StoreName, TopicRef},
     plan::{Plan, TaskId},
     record::Data,
     transport::{Topic, TopicPartition},
@@ -29,6 +29,8 @@ pub(crate) struct Assembly<'a> {
     plan: &'a Plan,
     pub(crate) task: TaskId,
     pub(crate) wall_ms: i64,
+    /// The node that is being built; after a panic, the one that panicked.
+    pub(crate) building: NodeId,
     stores: &'a BTreeMap<StoreName, StoreHandle>,
     /// `Rc<dyn Target<K, V>>` of each node built, boxed as `Any`.
     inputs: BTreeMap<NodeId, Box<dyn Any>>,
@@ -47,6 +49,7 @@ impl<'a> Assembly<'a> {
             plan,
             task,
             wall_ms,
+            building: NodeId(0),
             stores,
             inputs: BTreeMap::new(),
             sources: BTreeMap::new(),
@@ -60,7 +63,10 @@ impl<'a> Assembly<'a> {
             return Ok(());
         }
         let build = self.plan.graph().node(id).build.clone();
-        build(self, id)
+        let child_of = std::mem::replace(&mut self.building, id);
+        build(self, id)?;
+        self.building = child_of;
+        Ok(())
     }
 
     /// The children of a node's port, built.
@@ -112,6 +118,27 @@ impl<'a> Assembly<'a> {
             StoreHandle::Window(store) => store.clone(),
             StoreHandle::KeyValue(_) => unreachable!("the DSL declared '{name}' as a window store"),
         }
+    }
+
+    /// Whether more than one node uses a store, so that each must see at once what another writes.
+    pub(crate) fn is_shared(&self, name: &str) -> bool {
+        let users = self.plan.graph().nodes.iter().filter(|node| node.stores.iter().any(|store| **store == *name));
+        users.count() > 1
+    }
+
+    /// The window stores of a node that only processors use: no operator's clock expires their rows.
+    pub(crate) fn unclocked_windows(&self, id: NodeId) -> Vec<Rc<RefCell<WindowStore>>> {
+        let graph = self.plan.graph();
+        let unclocked = |name: &&StoreName| {
+            let mut users = graph.nodes.iter().filter(|node| node.stores.contains(name));
+            users.all(|node| node.kind == NodeKind::Operator("process"))
+        };
+        let handles = graph.node(id).stores.iter().filter(unclocked).map(|name| &self.stores[name]);
+        let windows = handles.filter_map(|handle| match handle {
+            StoreHandle::Window(store) => Some(store.clone()),
+            StoreHandle::KeyValue(_) => None,
+        });
+        windows.collect()
     }
 
     /// The stores that a node is connected to.

@@ -1,6 +1,6 @@
 //! Runs a processor of the user's own.
 
-use std::{collections::BTreeMap, marker::PhantomData};
+use std::{cell::RefCell, collections::BTreeMap, marker::PhantomData, rc::Rc};
 
 use super::{Failure, Lifecycle, Next, Outcome, Receive, StoreHandle, TaskContext};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     record::{Data, Record},
     transport::TopicPartition,
 };
-use tidemill_state::BoxError;
+use tidemill_state::{BoxError, WindowStore};
 
 /// A processor with what it may reach.
 pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
@@ -17,6 +17,8 @@ pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
     id: NodeId,
     next: Next<K, V>,
     stores: BTreeMap<StoreName, StoreHandle>,
+    /// Window stores whose rows expire by the task's stream time.
+    windows: Vec<Rc<RefCell<WindowStore>>>,
     partitions: Vec<TopicPartition>,
     input: PhantomData<fn(KIn, VIn)>,
 }
@@ -30,9 +32,10 @@ where
         id: NodeId,
         next: Next<K, V>,
         stores: BTreeMap<StoreName, StoreHandle>,
+        windows: Vec<Rc<RefCell<WindowStore>>>,
         partitions: Vec<TopicPartition>,
     ) -> Self {
-        Self { processor, id, next, stores, partitions, input: PhantomData }
+        Self { processor, id, next, stores, windows, partitions, input: PhantomData }
     }
 
     /// Failures of operators further down are theirs, not the processor's: they win over what it returned.
@@ -73,6 +76,15 @@ where
     fn init(&mut self, task: &mut TaskContext) -> Outcome {
         task.node = self.id;
         self.call(task, Processor::init)
+    }
+
+    fn flush(&mut self, task: &mut TaskContext) -> Outcome {
+        for windows in &self.windows {
+            let mut windows = windows.borrow_mut();
+            let kept_from = task.stream_time - windows.retention_ms() + 1;
+            windows.expire_before(kept_from);
+        }
+        Ok(())
     }
 
     fn punctuate(&mut self, task: &mut TaskContext, id: Punctuation, time_ms: i64) -> Outcome {

@@ -38,6 +38,8 @@ pub(crate) struct WindowAggregate<K, A> {
     pub(crate) value: Arc<dyn Codec<A>>,
     pub(crate) next: Next<Windowed<K>, A>,
     open: Vec<OpenWindow<K, A>>,
+    /// Others use the store: it is written at each update and nothing of it is cached.
+    shared: bool,
     /// Windows that start here or later have no rows beside the cached ones.
     complete_from: i64,
     scratch: Vec<u8>,
@@ -50,11 +52,12 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         clock: WindowClock,
         emit_final: bool,
         store: Rc<RefCell<WindowStore>>,
+        shared: bool,
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<A>>,
         next: Next<Windowed<K>, A>,
     ) -> Self {
-        let complete_from = clock.stream_time() + 1;
+        let complete_from = if shared { i64::MAX } else { clock.stream_time() + 1 };
         Self {
             clock,
             emit_final,
@@ -63,6 +66,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             value,
             next,
             open: Vec::new(),
+            shared,
             complete_from,
             scratch: Vec::new(),
             initializer: None,
@@ -82,6 +86,9 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         timestamp: i64,
         fold: impl FnOnce(&mut Option<A>),
     ) -> Outcome {
+        if self.shared {
+            self.open.clear();
+        }
         let at = self.open_window(window);
         let (complete_from, open) = (self.complete_from, &mut self.open[at]);
         let index = match open.entries.get_index_of(self.scratch.as_slice()) {
@@ -109,13 +116,14 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         if !std::mem::replace(&mut entry.dirty, true) {
             open.dirty.push(index);
         }
-        if self.emit_final {
-            return Ok(());
+        let (updated, timestamp) = (if self.emit_final { None } else { entry.aggregate.clone() }, entry.timestamp);
+        if self.shared {
+            self.spill(|_| true)?;
         }
-        match entry.aggregate.clone() {
+        match updated {
             Some(value) => {
                 let key = Windowed { key: key.clone(), window };
-                let record = Record { key, value, timestamp: entry.timestamp, headers: Headers::new() };
+                let record = Record { key, value, timestamp, headers: Headers::new() };
                 self.next.forward(ctx, record)
             }
             None => Ok(()),
@@ -210,7 +218,7 @@ impl<K: Data, A: Data> Lifecycle for WindowAggregate<K, A> {
         self.clock.save(&mut self.store.borrow_mut());
         if self.open.iter().map(|open| open.entries.len()).sum::<usize>() > CACHED_MAX {
             self.open.clear();
-            self.complete_from = self.clock.stream_time() + 1;
+            self.complete_from = self.complete_from.max(self.clock.stream_time() + 1);
         }
         Ok(())
     }

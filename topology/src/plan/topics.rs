@@ -68,6 +68,15 @@ impl Plan {
         })
     }
 
+    fn topics_above_all(&self, nodes: &[NodeId]) -> BTreeSet<Topic> {
+        nodes.iter().flat_map(|node| self.topics_above(*node)).collect()
+    }
+
+    /// For each subtopology, the topics that its tasks read.
+    fn topics_of_tasks(&self) -> impl Iterator<Item = BTreeSet<Topic>> + '_ {
+        (0..self.subtopologies.len() as u32).map(|number| self.source_topics(number).collect())
+    }
+
     /// The source topics above a node, up to and including repartition topics.
     fn topics_above(&self, node: NodeId) -> BTreeSet<Topic> {
         let node = self.graph.node(node);
@@ -98,6 +107,7 @@ pub(super) fn resolve(
         resolve_repartition_topics(plan, &mut known);
         check_copartitioning(plan, &known, &mut problems);
     }
+    problems.sort();
     problems.dedup();
     TopologyError::check(problems)?;
     Ok(known)
@@ -110,8 +120,8 @@ fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
         for node in &plan.graph.nodes {
             let NodeKind::RepartitionSink { name, partitions } = &node.kind else { continue };
             let topic = plan.topic_name(&TopicRef::Repartition(name.clone()));
-            let like = plan.graph.copartitioned.iter().find_map(|(_, nodes)| {
-                let topics: BTreeSet<_> = nodes.iter().flat_map(|node| plan.topics_above(*node)).collect();
+            let together = plan.graph.copartitioned.iter().map(|(_, nodes)| plan.topics_above_all(nodes));
+            let like = together.chain(plan.topics_of_tasks()).find_map(|topics| {
                 if topics.contains(&topic) {
                     topics.iter().filter(|other| **other != topic).find_map(|other| known.get(other).copied())
                 } else {
@@ -128,14 +138,25 @@ fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
 
 fn check_copartitioning(plan: &Plan, known: &BTreeMap<Topic, i32>, problems: &mut Vec<String>) {
     for (operator, nodes) in &plan.graph.copartitioned {
-        let topics: BTreeSet<_> = nodes.iter().flat_map(|node| plan.topics_above(*node)).collect();
-        let counts: Vec<_> = topics.iter().map(|topic| (topic, known.get(topic).copied().unwrap_or(0))).collect();
-        if counts.windows(2).any(|pair| pair[0].1 != pair[1].1) {
-            let list: Vec<_> = counts.iter().map(|(topic, count)| format!("'{topic}' has {count}")).collect();
-            problems.push(format!(
-                "'{operator}' needs equal partition counts, but {}: repartition one of them",
-                list.join(", ")
-            ));
+        if let Some(list) = different_counts(&plan.topics_above_all(nodes), known) {
+            problems.push(format!("'{operator}' needs equal partition counts, but {list}: repartition one of them"));
         }
     }
+    if problems.is_empty() {
+        // A group's range assignor keeps same-numbered partitions together only where topics have equally many.
+        let lists = plan.topics_of_tasks().filter_map(|topics| different_counts(&topics, known));
+        problems.extend(
+            lists.map(|list| {
+                format!("streams that meet need equal partition counts, but {list}: repartition one of them")
+            }),
+        );
+    }
+}
+
+/// The topics with their counts, unless these are equal.
+fn different_counts(topics: &BTreeSet<Topic>, known: &BTreeMap<Topic, i32>) -> Option<String> {
+    let counts: Vec<_> = topics.iter().map(|topic| (topic, known.get(topic).copied().unwrap_or(0))).collect();
+    let differ = counts.windows(2).any(|pair| pair[0].1 != pair[1].1);
+    let list: Vec<_> = counts.iter().map(|(topic, count)| format!("'{topic}' has {count}")).collect();
+    differ.then(|| list.join(", "))
 }

@@ -19,10 +19,9 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock},
     config::StreamsConfig,
-    error::{TaskError, TopologyError},
+    error::{TaskError, TopologyError, panic_text},
     graph::Topology,
     plan::Plan,
-    task::panic_text,
     transport::Transport,
 };
 
@@ -107,8 +106,12 @@ impl Streams {
             let (app, worker) = (app.clone(), shared.clone());
             let name = format!("{}-{index}", app.client_id);
             let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
-                let ended = catch_unwind(AssertUnwindSafe(|| run(app, name, index, &worker, &receiver)));
-                worker.finish(ended.unwrap_or_else(|panic| Err(TaskError::Bug(panic_text(panic.as_ref())))));
+                let ended = catch_unwind(AssertUnwindSafe(|| run(app, name.clone(), index, &worker, &receiver)));
+                // A thread that panics must not leave the handle in the belief that it runs.
+                worker.finish(ended.unwrap_or_else(|panic| {
+                    let message = panic_text(panic.as_ref()).to_owned();
+                    Err(TaskError::Panicked { thread: name, message })
+                }));
             });
             match spawned {
                 Ok(thread) => threads.push(thread),
@@ -182,7 +185,7 @@ impl Streams {
 
     fn join(&mut self) {
         for thread in self.threads.drain(..) {
-            // Threads catch their own panics.
+            // Its panics are caught where it begins.
             drop(thread.join());
         }
     }

@@ -1,6 +1,10 @@
 //! What must hold before the first thread starts: a valid configuration, topics that exist, an unlocked state folder.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     clock::Clock,
@@ -47,6 +51,8 @@ impl Prepared {
         if let Err(error) = &resolved {
             problems.extend_from_slice(error.problems());
         }
+        let mut seen = HashSet::new();
+        problems.retain(|problem| seen.insert(problem.clone()));
         TopologyError::check(problems)?;
         let plan = Arc::new(resolved?);
         TopologyError::check(create_internal_topics(&mut *admin, &plan))?;

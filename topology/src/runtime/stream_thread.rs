@@ -88,10 +88,16 @@ impl StreamThread {
         }
         let polled = self.clients.consumer.poll(timeout)?;
         let mut done = polled.rebalances.len();
+        // What one change of ownership fails at must not make the thread miss the others, nor what was fetched.
+        let mut handled = Ok(());
         for rebalance in polled.rebalances {
-            self.rebalance(rebalance)?;
+            handled = handled.and(self.rebalance(rebalance));
+        }
+        if self.tasks.locked {
+            handled = handled.and(self.open_tasks());
         }
         done += self.buffer(polled.batches)?;
+        handled?;
         done += self.restore()?;
         done += self.process()?;
         self.resume_drained()?;
@@ -149,7 +155,8 @@ impl StreamThread {
         closed
     }
 
-    /// Opens every task whose inputs are all owned.
+    /// Opens every task whose inputs are all owned. One whose stores another thread has not closed yet is tried again
+    /// with the next turn.
     fn open_tasks(&mut self) -> Result<(), TaskError> {
         self.open_later = false;
         let tasks: BTreeSet<_> =
@@ -392,7 +399,7 @@ impl StreamThread {
     /// Commits all tasks' outputs, changelog records and offsets together; then their state follows.
     fn commit(&mut self) -> Result<(), TaskError> {
         self.last_commit_ms = self.app.clock.now_ms();
-        if self.transaction != Transaction::Open && !self.tasks.running().any(|task| task.needs_commit()) {
+        if !self.transaction.is_pending() && !self.tasks.running().any(|task| task.needs_commit()) {
             return Ok(());
         }
         let Self { tasks, clients, transaction, .. } = self;
@@ -447,8 +454,26 @@ impl StreamThread {
 
     // ---- errors ----
 
-    /// What each error means, in one place.
+    /// Deals with an error, and with those that come up meanwhile: an abort may find that it is fenced, a task that is
+    /// opened again that its store is damaged.
     fn recover(&mut self, error: TaskError) -> Result<(), ThreadError> {
+        let mut error = error;
+        let mut attempts = 0;
+        loop {
+            let stops_task = self.app.config.on_task_failure == TaskFailureAction::StopTask;
+            // Each task fails once; anything else that does not end is given up.
+            attempts += u32::from(!matches!(error, TaskError::Failed { .. }));
+            match self.act_on(error) {
+                Ok(()) => return Ok(()),
+                Err(next @ TaskError::Failed { .. }) if stops_task => error = next,
+                Err(next) if next.is_recoverable() && attempts < RECOVERIES => error = next,
+                Err(fatal) => return Err(fatal),
+            }
+        }
+    }
+
+    /// What each error means, in one place.
+    fn act_on(&mut self, error: TaskError) -> Result<(), ThreadError> {
         match error {
             TaskError::Corrupted { task, store, source } => {
                 tracing::warn!(%task, %store, error = %source, "store is corrupted, rebuilding it");
@@ -468,11 +493,14 @@ impl StreamThread {
             }
             TaskError::Aborted { source } | TaskError::Transport(source @ TransportError::Abort(_)) => {
                 tracing::warn!(thread = %self.name, error = %source, "transaction aborted, processing again");
-                self.roll_back(None)
+                self.roll_back(None)?;
+                self.open_tasks()
             }
             TaskError::Transport(TransportError::Retriable(reason)) => {
-                tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable");
-                Ok(())
+                // What was to be sent may be lost half-way.
+                tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable, processing again");
+                self.roll_back(None)?;
+                self.open_tasks()
             }
             failed @ TaskError::Failed { task, .. } => {
                 let text = failed.chain();
@@ -557,6 +585,7 @@ impl StreamThread {
     }
 
     pub(crate) fn is_idle(&mut self) -> bool {
-        !self.tasks.is_restoring() && self.tasks.running().all(|task| task.group.buffered() == 0)
+        // A task that waits for another input has nothing to do before time passes.
+        !self.tasks.is_restoring() && self.tasks.running().all(|task| task.waits || task.group.buffered() == 0)
     }
 }

@@ -7,22 +7,24 @@ use crate::{
     transport::{CommittedOffset, Consumer, Offset, Producer, ProducerRecord, TopicPartition, TransportError},
 };
 
-/// Whether a transaction is open, or none is ever used.
+/// Whether a transaction is open, or, where none is ever used, whether something waits to be flushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transaction {
     /// Exactly once, nothing sent yet.
     Closed,
     /// Exactly once, something sent.
     Open,
-    /// At least once.
-    Unused,
+    /// At least once, everything sent is flushed.
+    Flushed,
+    /// At least once, something sent since the last flush.
+    Unflushed,
 }
 
 impl Transaction {
     pub(crate) fn new(guarantee: ProcessingGuarantee) -> Self {
         match guarantee {
             ProcessingGuarantee::ExactlyOnce => Self::Closed,
-            ProcessingGuarantee::AtLeastOnce => Self::Unused,
+            ProcessingGuarantee::AtLeastOnce => Self::Flushed,
         }
     }
 
@@ -32,11 +34,20 @@ impl Transaction {
     }
 
     fn begin(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        if *self == Self::Closed {
-            producer.begin_transaction()?;
-            *self = Self::Open;
+        match self {
+            Self::Closed => {
+                producer.begin_transaction()?;
+                *self = Self::Open;
+            }
+            Self::Flushed => *self = Self::Unflushed,
+            Self::Open | Self::Unflushed => {}
         }
         Ok(())
+    }
+
+    /// Whether something was sent that a commit must bring out.
+    pub(crate) fn is_pending(self) -> bool {
+        matches!(self, Self::Open | Self::Unflushed)
     }
 
     /// Commits what was sent, and the offsets it was made from. Returns where each written partition now ends.
@@ -46,11 +57,12 @@ impl Transaction {
         consumer: &mut dyn Consumer,
         offsets: &[(TopicPartition, CommittedOffset)],
     ) -> Result<BTreeMap<TopicPartition, Offset>, TransportError> {
-        if *self == Self::Unused {
+        self.begin(producer)?;
+        if *self == Self::Unflushed {
             producer.flush()?;
+            *self = Self::Flushed;
             consumer.commit(offsets)?;
         } else {
-            self.begin(producer)?;
             producer.send_offsets(offsets, &consumer.group_metadata())?;
             producer.commit_transaction()?;
             *self = Self::Closed;

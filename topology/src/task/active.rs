@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     config::{RecordHandler, StreamsConfig},
-    error::{Position, TaskError},
+    error::{Position, TaskError, panic_text},
     graph::NodeId,
     operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, TaskContext},
     plan::{Plan, TaskId},
@@ -55,7 +55,6 @@ pub(crate) struct ActiveTask {
     pub(crate) processed: u64,
     /// It has records, but took none in its last turn: it waits for another input.
     pub(crate) waits: bool,
-    stream_punctuations: bool,
 }
 
 impl ActiveTask {
@@ -76,7 +75,11 @@ impl ActiveTask {
             .filter_map(|source| Some((plan.topic_name(&plan.graph().node(*source).kind.reads()?), *source)))
             .collect();
         for node in &plan.subtopologies()[id.subtopology as usize].nodes {
-            assembly.build(*node)?;
+            // Building runs the user's code: suppliers of processors.
+            catch_unwind(AssertUnwindSafe(|| assembly.build(*node))).unwrap_or_else(|panic| {
+                let node = plan.graph().node(assembly.building).name.clone();
+                Err(TaskError::Failed { task: id, node, position: None, source: panicked(panic.as_ref()) })
+            })?;
         }
         for partition in plan.input_partitions(id) {
             let source = sources[&partition.topic];
@@ -96,19 +99,8 @@ impl ActiveTask {
         ctx.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(-1);
         let lifecycles = std::mem::take(&mut assembly.lifecycles);
         let group = PartitionGroup::new(inputs);
-        let mut task = Self {
-            id,
-            settings,
-            group,
-            lifecycles,
-            stores,
-            ctx,
-            processed: 0,
-            waits: false,
-            stream_punctuations: false,
-        };
+        let mut task = Self { id, settings, group, lifecycles, stores, ctx, processed: 0, waits: false };
         task.guarded(|task| task.each_lifecycle(|node, ctx| node.init(ctx)))?;
-        task.note_schedules();
         Ok(task)
     }
 
@@ -164,7 +156,7 @@ impl ActiveTask {
             Ok(()) => {}
             Err(failure) => self.handle_failure(at, sent, failure, raw)?,
         }
-        if self.stream_punctuations {
+        if !self.ctx.schedules.is_empty() {
             self.punctuate(PunctuationType::StreamTime, self.ctx.stream_time)?;
         }
         Ok(())
@@ -234,18 +226,16 @@ impl ActiveTask {
 
     fn punctuate(&mut self, kind: PunctuationType, time_ms: i64) -> Outcome {
         for schedule in take_due(&mut self.ctx, kind, time_ms) {
+            // Whoever was called before may have cancelled it.
+            if self.ctx.schedules.iter().all(|live| live.id != schedule.id) {
+                continue;
+            }
             let queue = self.ctx.queue.take();
             self.ctx.node = schedule.node;
             self.lifecycles[&schedule.node].borrow_mut().punctuate(&mut self.ctx, schedule.id, time_ms)?;
             self.ctx.queue = queue;
         }
-        self.note_schedules();
         Ok(())
-    }
-
-    fn note_schedules(&mut self) {
-        self.stream_punctuations =
-            self.ctx.schedules.iter().any(|schedule| schedule.kind == PunctuationType::StreamTime);
     }
 
     /// What was sent since the last call, in order.
@@ -311,7 +301,7 @@ impl ActiveTask {
                 Failure::Codec(error) => error.into(),
                 Failure::Store(error) => return Err(self.stores.error(error)),
             },
-            Err(panic) => format!("it panicked: {}", panic_text(panic.as_ref())).into(),
+            Err(panic) => panicked(panic.as_ref()),
         };
         let node = self.settings.plan.graph().node(self.ctx.node).name.clone();
         Err(TaskError::Failed { task: self.id, node, position: self.position(), source })
@@ -335,12 +325,6 @@ fn failure_text(failure: &Failure) -> String {
     }
 }
 
-/// What a panic said.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it gave no message")
-        .to_owned()
+fn panicked(panic: &(dyn Any + Send)) -> BoxError {
+    format!("it panicked: {}", panic_text(panic)).into()
 }

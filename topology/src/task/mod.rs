@@ -10,7 +10,7 @@ mod restore;
 mod storage;
 mod stores;
 
-pub(crate) use active::{ActiveTask, TaskSettings, panic_text};
+pub(crate) use active::{ActiveTask, TaskSettings};
 pub(crate) use partition_group::Waiting;
 pub(crate) use restore::StoreRestore;
 #[cfg(feature = "rocksdb")]

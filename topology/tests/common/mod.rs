@@ -1,7 +1,14 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use tidemill_topology::{StreamsBuilder, Window, Windowed, testing::TopologyTestDriver};
+use std::time::{Duration, Instant};
+
+use tidemill_topology::{
+    StreamsBuilder, Window, Windowed,
+    state::{Codec, Coded},
+    testing::TopologyTestDriver,
+    transport::embedded::EmbeddedLog,
+};
 
 /// A driver of what was built, one partition a topic.
 pub(crate) fn driver(builder: &StreamsBuilder) -> TopologyTestDriver {
@@ -11,4 +18,37 @@ pub(crate) fn driver(builder: &StreamsBuilder) -> TopologyTestDriver {
 /// A windowed key.
 pub(crate) fn windowed(key: &str, start: i64, end: i64) -> Windowed<String> {
     Windowed { key: key.to_owned(), window: Window { start, end } }
+}
+
+/// What a test returns.
+pub(crate) type Tested = Result<(), Box<dyn std::error::Error>>;
+
+/// Owned strings.
+pub(crate) fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// Waits for what threads will bring about. The limit is for a test that fails.
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_mins(1), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether a group has committed everything that its topics hold.
+pub(crate) fn is_drained(log: &EmbeddedLog, group: &str) -> bool {
+    let lags = log.group_lag(group);
+    !lags.is_empty() && lags.iter().all(|partition| partition.lag == 0)
+}
+
+/// Every record of a topic: partition, key, value.
+pub(crate) fn records<K: Coded, V: Coded>(log: &EmbeddedLog, topic: &str) -> Vec<(i32, K, V)> {
+    let decoded = log.read_all(topic).expect("the topic exists").into_iter().map(|(partition, record)| {
+        let key = K::Codec::default().decode_opt(record.key).expect("the key decodes");
+        let value = V::Codec::default().decode_opt(record.value).expect("the value decodes");
+        (partition, key, value)
+    });
+    decoded.collect()
 }

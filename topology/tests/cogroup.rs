@@ -1,0 +1,216 @@
+//! Two streams in common windows, and several streams in one aggregate.
+
+mod common;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use common::{Tested, driver, strings, windowed};
+use tidemill_topology::{
+    EmitStrategy, JoinKind, StreamsBuilder, TimeWindows, Windowed,
+    testing::{DriverOptions, TestOutputTopic, TopologyTestDriver},
+};
+
+const MINUTE: i64 = 60_000;
+
+fn windows() -> TimeWindows {
+    TimeWindows::of_size_and_grace(Duration::from_mins(1), Duration::from_secs(5))
+}
+
+fn builder(kind: JoinKind) -> StreamsBuilder {
+    let builder = StreamsBuilder::new();
+    let mut speech = builder.stream::<String, String>("speech").group_by_key().windowed_by(windows());
+    let mut chat = builder.stream::<String, i64>("chat").group_by_key().windowed_by(windows());
+    speech.late_records().to("late-speech");
+    chat.late_records().to("late-chat");
+    let collected = speech.cogroup(chat).collect_as(kind, "speech-rows", "chat-rows");
+    collected.map_values(|window| (window.left, window.right)).to("out");
+    builder
+}
+
+fn cogrouping(kind: JoinKind) -> TopologyTestDriver {
+    driver(&builder(kind))
+}
+
+type Out = TestOutputTopic<Windowed<String>, (Vec<String>, Vec<i64>)>;
+
+fn out(driver: &TopologyTestDriver) -> Out {
+    driver.output("out")
+}
+
+fn speech(driver: &TopologyTestDriver, key: &str, text: &str, timestamp: i64) {
+    driver.input::<String, String>("speech").pipe(key.into(), text.into(), timestamp).expect("processes");
+}
+
+fn chat(driver: &TopologyTestDriver, key: &str, number: i64, timestamp: i64) {
+    driver.input::<String, i64>("chat").pipe(key.into(), number, timestamp).expect("processes");
+}
+
+/// Speech alone for a, chat alone for b, both for c; then time passes.
+fn three_keys(driver: &TopologyTestDriver) {
+    speech(driver, "a", "hello", 1_000);
+    chat(driver, "b", 1, 2_000);
+    chat(driver, "c", 2, 3_000);
+    speech(driver, "c", "again", 2_500);
+    chat(driver, "c", 3, 1_500);
+    speech(driver, "z", "closes", MINUTE + 5_000);
+}
+
+#[test]
+fn a_window_is_emitted_when_either_side_had_something() -> Tested {
+    let driver = cogrouping(JoinKind::Outer);
+    three_keys(&driver);
+    assert_eq!(
+        out(&driver).read()?,
+        [
+            (windowed("a", 0, MINUTE), (strings(&["hello"]), vec![]), 1_000),
+            (windowed("b", 0, MINUTE), (vec![], vec![1]), 2_000),
+            (windowed("c", 0, MINUTE), (strings(&["again"]), vec![2, 3]), 3_000),
+        ]
+    );
+    Ok(())
+}
+
+#[test]
+fn left_and_inner_leave_out_windows_with_a_silent_side() -> Tested {
+    for (kind, expect) in [(JoinKind::Left, vec!["a", "c"]), (JoinKind::Inner, vec!["c"])] {
+        let driver = cogrouping(kind);
+        three_keys(&driver);
+        let keys: Vec<_> = out(&driver).read()?.into_iter().map(|(at, ..)| at.key).collect();
+        assert_eq!(keys, expect, "{kind:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn both_sides_share_one_stream_time_and_each_has_its_late_records() -> Tested {
+    let driver = cogrouping(JoinKind::Outer);
+    speech(&driver, "a", "in time", 59_999);
+    chat(&driver, "a", 1, MINUTE + 4_999);
+    speech(&driver, "a", "still in time", 0);
+    assert_eq!(out(&driver).read()?, []);
+    chat(&driver, "a", 2, MINUTE + 5_000);
+    let first = (windowed("a", 0, MINUTE), (strings(&["in time", "still in time"]), vec![]), 59_999);
+    assert_eq!(out(&driver).read()?, [first]);
+    speech(&driver, "a", "too late", 59_999);
+    chat(&driver, "a", 3, 59_998);
+    assert_eq!(driver.output::<String, String>("late-speech").read()?, [("a".into(), "too late".into(), 59_999)]);
+    assert_eq!(driver.output::<String, i64>("late-chat").read()?, [("a".into(), 3, 59_998)]);
+    let dropped = driver.status()?.tasks[0].records_dropped.clone();
+    assert_eq!(dropped, [("speech-rows".into(), "late", 1), ("chat-rows".into(), "late", 1)]);
+    Ok(())
+}
+
+#[test]
+fn a_crash_loses_and_repeats_no_element_of_either_side() -> Tested {
+    let driver = cogrouping(JoinKind::Outer);
+    for round in 0..6 {
+        speech(&driver, "a", &format!("word-{round}"), 1_000 * round);
+        chat(&driver, "a", round, 1_000 * round);
+        driver.crash();
+    }
+    chat(&driver, "a", 99, 3 * MINUTE);
+    driver.crash();
+    let expect: Vec<_> = (0..6).map(|round| format!("word-{round}")).collect();
+    let first = (windowed("a", 0, MINUTE), (expect, (0..6).collect()), 5_000);
+    let found = out(&driver);
+    assert_eq!(found.read()?, [first]);
+    speech(&driver, "a", "late", MINUTE);
+    assert_eq!(found.read()?, []);
+    Ok(())
+}
+
+#[test]
+fn the_idle_time_of_one_side_serves_both() -> Tested {
+    let builder = StreamsBuilder::new();
+    let left = builder.stream::<String, String>("speech").group_by_key().windowed_by(windows());
+    let right = builder.stream::<String, i64>("chat").group_by_key().windowed_by(windows());
+    let right = right.emit(EmitStrategy::on_window_close().idle_after(Duration::from_secs(10)));
+    left.cogroup(right).collect("l", "r").map_values(|window| (window.left, window.right)).to("out");
+    let driver = driver(&builder);
+    speech(&driver, "a", "hello", 30_000);
+    driver.advance_wall_clock(Duration::from_secs(34))?;
+    assert_eq!(out(&driver).read()?, []);
+    driver.advance_wall_clock(Duration::from_secs(1))?;
+    assert_eq!(out(&driver).read_values()?, [(strings(&["hello"]), vec![])]);
+    Ok(())
+}
+
+/// Three streams of different values in one text.
+fn three_streams(emit: EmitStrategy) -> TopologyTestDriver {
+    let builder = StreamsBuilder::new();
+    let texts = builder.stream::<String, String>("texts").group_by_key();
+    let numbers = builder.stream::<String, i64>("numbers").group_by_key();
+    let flags = builder.stream::<String, bool>("flags").group_by_key();
+    texts
+        .cogroup(|_, text, all: &mut String| all.push_str(&text))
+        .cogroup(&numbers, |_, number, all| all.push_str(&number.to_string()))
+        .cogroup(&flags, |key, flag, all| all.push_str(if flag { key } else { "-" }))
+        .windowed_by(windows())
+        .emit(emit)
+        .aggregate("all", || "=".to_owned())
+        .to_stream()
+        .to("out");
+    driver(&builder)
+}
+
+#[test]
+fn streams_of_different_values_feed_one_aggregate() -> Tested {
+    let driver = three_streams(EmitStrategy::on_window_close());
+    let output = driver.output::<Windowed<String>, String>("out");
+    driver.input::<String, i64>("numbers").pipe("a".into(), 7, 1_000)?;
+    driver.input::<String, String>("texts").pipe("a".into(), "text".into(), 2_000)?;
+    driver.crash();
+    driver.input::<String, bool>("flags").pipe("a".into(), true, 500)?;
+    driver.input::<String, bool>("flags").pipe("b".into(), false, 600)?;
+    assert_eq!(output.read()?, []);
+    driver.input::<String, i64>("numbers").pipe("z".into(), 0, MINUTE + 5_000)?;
+    let expect = [(windowed("a", 0, MINUTE), "=7texta".into(), 2_000), (windowed("b", 0, MINUTE), "=-".into(), 600)];
+    assert_eq!(output.read()?, expect);
+    Ok(())
+}
+
+#[test]
+fn a_cogrouped_aggregate_may_emit_each_update() -> Tested {
+    let driver = three_streams(EmitStrategy::on_window_update());
+    driver.input::<String, i64>("numbers").pipe("a".into(), 7, 1_000)?;
+    driver.input::<String, String>("texts").pipe("a".into(), "x".into(), 900)?;
+    let out = driver.output::<Windowed<String>, String>("out").read()?;
+    assert_eq!(out, [(windowed("a", 0, MINUTE), "=7".into(), 1_000), (windowed("a", 0, MINUTE), "=7x".into(), 1_000)]);
+    Ok(())
+}
+
+#[test]
+fn different_partition_counts_are_reported_at_start() -> Tested {
+    let partitions = BTreeMap::from([("speech".to_owned(), 2), ("chat".to_owned(), 3)]);
+    let options = DriverOptions { partitions, ..DriverOptions::default() };
+    let started = TopologyTestDriver::with(&builder(JoinKind::Outer).build()?, options);
+    let error = started.err().ok_or("it must not start")?;
+    let [problem] = error.problems() else { return Err(format!("one problem, not {error}").into()) };
+    assert!(problem.contains("needs equal partition counts, but 'chat' has 3, 'speech' has 2"), "{problem}");
+    Ok(())
+}
+
+#[test]
+fn merged_topics_need_equal_partition_counts_too() -> Tested {
+    // The group's range assignor would give partition 1 of both to different members, and no task could run.
+    let builder = StreamsBuilder::new();
+    let left = builder.stream::<String, String>("left");
+    left.merge(&builder.stream("right")).to("out");
+    let partitions = BTreeMap::from([("left".to_owned(), 4), ("right".to_owned(), 2)]);
+    let options = DriverOptions { partitions, ..DriverOptions::default() };
+    let error = TopologyTestDriver::with(&builder.build()?, options).err().ok_or("it must not start")?;
+    assert!(error.to_string().contains("'left' has 4, 'right' has 2"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn different_windows_are_reported_when_building() -> Tested {
+    let builder = StreamsBuilder::new();
+    let left = builder.stream::<String, String>("speech").group_by_key().windowed_by(windows());
+    let longer = TimeWindows::of_size_with_no_grace(Duration::from_mins(2));
+    let right = builder.stream::<String, i64>("chat").group_by_key().windowed_by(longer);
+    left.cogroup(right).collect("l", "r").map_values(|window| window.right).to("out");
+    let error = builder.build().err().ok_or("it must not build")?;
+    assert!(error.to_string().contains("two streams are cogrouped by different windows"), "{error}");
+    Ok(())
+}
