@@ -26,8 +26,20 @@ const BATCH: usize = 1000;
 /// Changelog records applied before running tasks have their turn.
 const RESTORE_BATCH: usize = 10_000;
 
+/// Committed offsets of a task's inputs, and what its stores have to replay.
+type Place = (BTreeMap<TopicPartition, CommittedOffset>, Vec<StoreRestore>);
+
 /// Why a thread ended.
 pub(crate) type ThreadError = TaskError;
+
+/// What an error left to do before the next turn. The log may refuse it for the moment; then it is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repair {
+    /// Abort the transaction, and open every task again at its last commit.
+    RollBack,
+    /// Begin anew as another member.
+    Rejoin,
+}
 
 /// A stream thread. `step` is one turn of its loop, so that tests and simulation can turn it by hand.
 pub(crate) struct StreamThread {
@@ -36,7 +48,12 @@ pub(crate) struct StreamThread {
     clients: Clients,
     tasks: Tasks,
     transaction: Transaction,
+    repair: Option<Repair>,
     paused: BTreeSet<TopicPartition>,
+    /// Partitions whose fetch position is no longer the committed offset.
+    fetched: BTreeSet<TopicPartition>,
+    /// Partitions to give back once their tasks are closed.
+    releasing: Vec<TopicPartition>,
     last_commit_ms: i64,
     last_tick_ms: i64,
     pub(crate) status: ThreadStatus,
@@ -54,7 +71,10 @@ impl StreamThread {
             clients,
             tasks: Tasks::default(),
             transaction,
+            repair: None,
             paused: BTreeSet::new(),
+            fetched: BTreeSet::new(),
+            releasing: Vec::new(),
             last_commit_ms: now,
             last_tick_ms: now,
             status,
@@ -63,7 +83,11 @@ impl StreamThread {
 
     /// One turn. Returns how many records were fetched, restored or processed: 0 means there was nothing to do.
     pub(crate) fn step(&mut self, timeout: Duration) -> Result<usize, ThreadError> {
-        match self.turn(timeout) {
+        let turned = match self.repair {
+            Some(repair) => self.mend(repair).map(|()| 1),
+            None => self.turn(timeout),
+        };
+        match turned {
             Ok(done) => Ok(done),
             Err(error) => self.recover(error).map(|()| 1),
         }
@@ -71,13 +95,29 @@ impl StreamThread {
 
     fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         let timeout = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
-        let polled = self.clients.consumer.poll(timeout)?;
+        let polled = match self.clients.consumer.poll(timeout) {
+            Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
+            polled => polled?,
+        };
         let mut done = polled.rebalances.len();
         for rebalance in polled.rebalances {
-            self.rebalance(rebalance)?;
+            // One that fails must not hide the next.
+            if let Err(error) = self.rebalance(rebalance) {
+                self.recover(error)?;
+            }
+            if self.repair == Some(Repair::Rejoin) {
+                // The rest is about a member that this thread is no longer.
+                return Ok(done);
+            }
         }
         done += self.buffer(polled.batches)?;
-        done += self.restore()?;
+        if self.repair.is_some() {
+            return Ok(done);
+        }
+        done += match self.restore() {
+            Err(TaskError::Transport(TransportError::Retriable(reason))) => self.wait_for_log(&reason, timeout),
+            restored => restored?,
+        };
         done += self.process()?;
         self.resume_drained()?;
         let now = self.app.clock.now_ms();
@@ -90,6 +130,13 @@ impl StreamThread {
         Ok(done)
     }
 
+    /// The log is away and nothing was begun: the next turn tries again.
+    fn wait_for_log(&self, reason: &str, timeout: Duration) -> usize {
+        tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable");
+        std::thread::sleep(timeout);
+        0
+    }
+
     // ---- ownership ----
 
     fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), TaskError> {
@@ -100,20 +147,36 @@ impl StreamThread {
                 self.open_tasks()
             }
             Rebalance::Revoked(partitions) => {
-                let committed = self.commit();
                 // What could not be committed is done again by the next owner; giving back does not wait for it.
-                let closed = self.forget(&partitions);
-                self.clients.consumer.release(&partitions)?;
-                closed.iter().try_for_each(TaskStores::flush)?;
-                committed
+                if let Err(error) = self.commit() {
+                    self.recover(error)?;
+                }
+                if self.repair != Some(Repair::Rejoin) {
+                    // Closed before they are given back: the next owner may be another thread of this instance.
+                    let flushed = self.forget(&partitions).iter().try_for_each(TaskStores::flush);
+                    self.releasing.extend(partitions);
+                    if self.repair.is_none() {
+                        self.release()?;
+                    }
+                    flushed?;
+                }
+                Ok(())
             }
             Rebalance::Lost(partitions) => {
-                let aborted = self.transaction.abort(&mut *self.clients.producer);
                 drop(self.forget(&partitions));
-                aborted?;
-                self.roll_back(None)
+                self.fall_back();
+                Ok(())
             }
         }
+    }
+
+    /// Gives back what was asked back, once nothing that was sent for it can still come after the next owner's.
+    fn release(&mut self) -> Result<(), TaskError> {
+        if !self.releasing.is_empty() {
+            self.clients.consumer.release(&self.releasing)?;
+            self.releasing.clear();
+        }
+        Ok(())
     }
 
     /// Drops the tasks of partitions that go, and gives back the stores of those that ran.
@@ -122,8 +185,10 @@ impl StreamThread {
         for partition in partitions {
             self.tasks.owned.remove(partition);
             self.paused.remove(partition);
-            let slot = self.app.plan.task_of(partition).and_then(|id| self.tasks.slots.remove(&id));
-            if let Some(Slot::Running(task)) = slot {
+            self.fetched.remove(partition);
+            let Some(id) = self.app.plan.task_of(partition) else { continue };
+            closed.extend(self.tasks.parked.remove(&id));
+            if let Some(Slot::Running(task)) = self.tasks.slots.remove(&id) {
                 closed.push(task.into_rolled_back_stores());
             }
         }
@@ -137,29 +202,53 @@ impl StreamThread {
         for id in tasks {
             let inputs = self.app.plan.input_partitions(id);
             if !self.tasks.slots.contains_key(&id) && inputs.iter().all(|input| self.tasks.owned.contains(input)) {
-                let stores = TaskStores::open(&self.app.plan, id, &*self.app.stores)?;
-                self.open_task(id, stores)?;
+                let stores = match self.tasks.parked.remove(&id) {
+                    Some(stores) => stores,
+                    None => TaskStores::open(&self.app.plan, id, &*self.app.stores)?,
+                };
+                self.open_task(id, stores, inputs)?;
             }
         }
         Ok(())
     }
 
     /// Lets a task run, or first restore.
-    fn open_task(&mut self, id: TaskId, stores: TaskStores) -> Result<(), TaskError> {
-        let inputs = self.app.plan.input_partitions(id);
-        let committed = self.clients.consumer.committed(&inputs)?;
-        let committed: BTreeMap<_, _> =
-            inputs.iter().cloned().zip(committed).filter_map(|(input, offset)| Some((input, offset?))).collect();
-        let restores = StoreRestore::plan(&stores, &mut *self.clients.reader)?;
+    fn open_task(&mut self, id: TaskId, stores: TaskStores, inputs: Vec<TopicPartition>) -> Result<(), TaskError> {
+        let (committed, restores) = match self.find_place(&stores, &inputs) {
+            Ok(place) => place,
+            Err(error) => {
+                // Stores without a changelog have no other copy.
+                self.tasks.parked.insert(id, stores);
+                return Err(error);
+            }
+        };
         if restores.is_empty() {
             return self.run_task(id, stores, &committed);
         }
         let mut task = RestoringTask { stores, restores, committed, total: 0 };
         task.total = task.remaining();
         tracing::info!(task = %id, records = task.total, "restoring");
-        self.pause(inputs)?;
         self.tasks.slots.insert(id, Slot::Restoring(task));
+        self.pause(inputs)?;
         self.read_changelogs()
+    }
+
+    /// Where a task begins: at what is committed, after what its stores have to replay.
+    fn find_place(&mut self, stores: &TaskStores, inputs: &[TopicPartition]) -> Result<Place, TaskError> {
+        let Self { clients, fetched, .. } = self;
+        let mut committed = BTreeMap::new();
+        for (input, offset) in inputs.iter().zip(clients.consumer.committed(inputs)?) {
+            if fetched.contains(input) {
+                let start = match &offset {
+                    Some(committed) => committed.offset,
+                    None => clients.consumer.watermarks(input)?.0,
+                };
+                clients.consumer.seek(input, start)?;
+                fetched.remove(input);
+            }
+            committed.extend(offset.map(|offset| (input.clone(), offset)));
+        }
+        Ok((committed, StoreRestore::plan(stores, &mut *clients.reader)?))
     }
 
     fn run_task(
@@ -237,8 +326,8 @@ impl StreamThread {
                 tracing::info!(task = %id, records = total, "restored");
                 self.run_task(id, stores, &committed)?;
                 let inputs = self.app.plan.input_partitions(id);
-                self.paused.retain(|partition| !inputs.contains(partition));
                 self.clients.consumer.resume(&inputs)?;
+                self.paused.retain(|partition| !inputs.contains(partition));
             }
         }
         self.read_changelogs()
@@ -255,6 +344,9 @@ impl StreamThread {
         let mut full = Vec::new();
         for Fetched { partition, records } in batches {
             fetched += records.len();
+            if !self.fetched.contains(&partition) {
+                self.fetched.insert(partition.clone());
+            }
             let id = self.app.plan.task_of(&partition);
             if let Some(Slot::Running(task)) = id.and_then(|id| self.tasks.slots.get_mut(&id)) {
                 task.push(&partition, records);
@@ -342,6 +434,10 @@ impl StreamThread {
     /// Commits all tasks' outputs, changelog records and offsets together; then their state follows.
     fn commit(&mut self) -> Result<(), TaskError> {
         self.last_commit_ms = self.app.clock.now_ms();
+        if self.repair.is_some() {
+            // What the transaction holds is half of something.
+            return Ok(());
+        }
         if self.transaction != Transaction::Open && !self.tasks.running().any(|task| task.needs_commit()) {
             return Ok(());
         }
@@ -376,30 +472,36 @@ impl StreamThread {
 
     // ---- errors ----
 
-    /// What each error means, in one place.
+    /// What each error means, in one place. What there is to do about it is left to the next turn.
     fn recover(&mut self, error: TaskError) -> Result<(), ThreadError> {
         match error {
             TaskError::Corrupted { task, store, source } => {
                 tracing::warn!(%task, %store, error = %source, "store is corrupted, rebuilding it");
-                self.roll_back(Some(task))?;
-                drop(self.tasks.slots.remove(&task));
+                self.fall_back();
+                self.tasks.parked.remove(&task);
+                self.tasks.slots.remove(&task);
                 if let Some(spec) = self.app.plan.graph().stores.get(&store) {
                     let failed = |source| TaskError::State { task, source };
                     self.app.stores.quarantine(task, spec).map_err(failed)?;
                 }
-                self.open_tasks()
+                Ok(())
             }
             TaskError::Fenced | TaskError::Transport(TransportError::Fenced(_)) => {
                 tracing::warn!(thread = %self.name, "a newer instance took over, rejoining");
                 self.status.fenced += 1;
-                self.rejoin()
+                self.drop_tasks();
+                self.repair = Some(Repair::Rejoin);
+                Ok(())
             }
             TaskError::Aborted { source } | TaskError::Transport(source @ TransportError::Abort(_)) => {
                 tracing::warn!(thread = %self.name, error = %source, "transaction aborted, processing again");
-                self.roll_back(None)
+                self.fall_back();
+                Ok(())
             }
             TaskError::Transport(TransportError::Retriable(reason)) => {
-                tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable");
+                // How much was done is unknown: only the last commit is a place to go on from.
+                tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable, processing again");
+                self.fall_back();
                 Ok(())
             }
             failed @ TaskError::Failed { task, .. } => {
@@ -408,9 +510,10 @@ impl StreamThread {
                 match self.app.config.on_task_failure {
                     TaskFailureAction::StopInstance => Err(failed),
                     TaskFailureAction::StopTask => {
-                        self.roll_back(Some(task))?;
+                        self.fall_back();
+                        self.tasks.parked.remove(&task);
                         self.tasks.slots.insert(task, Slot::Failed(text));
-                        Ok(())
+                        self.pause(self.app.plan.input_partitions(task))
                     }
                 }
             }
@@ -418,45 +521,48 @@ impl StreamThread {
         }
     }
 
-    /// Drops everything uncommitted and continues every task but `except` from its last commit.
-    /// That one keeps its place, but processes nothing.
-    fn roll_back(&mut self, except: Option<TaskId>) -> Result<(), TaskError> {
+    /// Drops everything uncommitted. Tasks are opened again at their last commit once that is mended.
+    fn fall_back(&mut self) {
         self.status.aborts += 1;
-        self.transaction.abort(&mut *self.clients.producer)?;
-        let running: Vec<_> = self.tasks.running().map(|task| task.id).collect();
-        for id in running {
-            let Some(Slot::Running(task)) = self.tasks.slots.remove(&id) else { continue };
-            let stores = task.into_rolled_back_stores();
-            let inputs = self.app.plan.input_partitions(id);
-            if Some(id) == except {
-                self.pause(inputs)?;
-                self.tasks.slots.insert(id, Slot::Failed(String::new()));
-                continue;
+        let Tasks { slots, parked, .. } = &mut self.tasks;
+        for (id, slot) in slots.extract_if(.., |_, slot| matches!(slot, Slot::Running(_))) {
+            if let Slot::Running(task) = slot {
+                parked.insert(id, task.into_rolled_back_stores());
             }
-            for (input, committed) in inputs.iter().zip(self.clients.consumer.committed(&inputs)?) {
-                let offset = match committed {
-                    Some(committed) => committed.offset,
-                    None => self.clients.consumer.watermarks(input)?.0,
-                };
-                self.clients.consumer.seek(input, offset)?;
-            }
-            self.open_task(id, stores)?;
         }
+        self.repair.get_or_insert(Repair::RollBack);
+    }
+
+    fn mend(&mut self, repair: Repair) -> Result<(), TaskError> {
+        match repair {
+            Repair::RollBack => {
+                self.transaction.abort(&mut *self.clients.producer)?;
+                self.release()?;
+                self.open_tasks()?;
+                // A changelog read that failed half-way is read again.
+                self.read_changelogs()?;
+            }
+            Repair::Rejoin => {
+                self.clients = Clients::open(&self.app, &self.name)?;
+                self.transaction = Transaction::new(self.app.config.processing_guarantee);
+            }
+        }
+        self.repair = None;
         Ok(())
     }
 
-    /// Drops every task and begins anew as another member.
-    fn rejoin(&mut self) -> Result<(), TaskError> {
+    /// Owns nothing any more, and keeps nothing uncommitted.
+    fn drop_tasks(&mut self) {
         for task in std::mem::take(&mut self.tasks.slots).into_values() {
             if let Slot::Running(task) = task {
                 drop(task.into_rolled_back_stores());
             }
         }
+        self.tasks.parked.clear();
         self.tasks.owned.clear();
         self.paused.clear();
-        self.transaction = Transaction::new(self.app.config.processing_guarantee);
-        self.clients = Clients::open(&self.app, &self.name)?;
-        Ok(())
+        self.fetched.clear();
+        self.releasing.clear();
     }
 
     /// Commits, and makes the stores survive a crash without a replay.
@@ -482,6 +588,8 @@ impl StreamThread {
     }
 
     pub(crate) fn is_idle(&mut self) -> bool {
-        !self.tasks.is_restoring() && self.tasks.running().all(|task| task.group.buffered() == 0)
+        self.repair.is_none()
+            && !self.tasks.is_restoring()
+            && self.tasks.running().all(|task| task.group.buffered() == 0)
     }
 }

@@ -58,11 +58,16 @@ impl Transaction {
         Ok(producer.take_acknowledged().into_iter().collect())
     }
 
-    /// Drops what was sent, where that is possible.
+    /// Drops what was sent. Without a transaction that is not possible: then it is sent to its end, for a changelog
+    /// record must not come after what is restored, or after those of a next owner.
     pub(crate) fn abort(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        if *self == Self::Open {
-            *self = Self::Closed;
-            producer.abort_transaction()?;
+        match self {
+            Self::Closed => {}
+            Self::Open => {
+                producer.abort_transaction()?;
+                *self = Self::Closed;
+            }
+            Self::Unused => producer.flush()?,
         }
         Ok(())
     }
