@@ -536,6 +536,11 @@ impl StreamThread {
     fn mend(&mut self, repair: Repair) -> Result<(), TaskError> {
         match repair {
             Repair::RollBack => {
+                if self.transaction == Transaction::Unknown {
+                    // Its predecessor's transaction is over once this one may begin, and offsets tell how it ended.
+                    self.clients.producer = Clients::producer(&self.app, &self.name)?;
+                    self.transaction = Transaction::new(self.app.config.processing_guarantee);
+                }
                 self.transaction.abort(&mut *self.clients.producer)?;
                 self.release()?;
                 self.open_tasks()?;

@@ -14,6 +14,8 @@ pub(crate) enum Transaction {
     Closed,
     /// Exactly once, something sent.
     Open,
+    /// Exactly once, and the log did not say whether it committed: only a new producer can settle that.
+    Unknown,
     /// At least once.
     Unused,
 }
@@ -52,7 +54,13 @@ impl Transaction {
         } else {
             self.begin(producer)?;
             producer.send_offsets(offsets, &consumer.group_metadata())?;
-            producer.commit_transaction()?;
+            if let Err(error) = producer.commit_transaction() {
+                // A refusal or a newer producer is an answer; anything else is none.
+                if !matches!(error, TransportError::Abort(_) | TransportError::Fenced(_)) {
+                    *self = Self::Unknown;
+                }
+                return Err(error);
+            }
             *self = Self::Closed;
         }
         Ok(producer.take_acknowledged().into_iter().collect())
@@ -62,7 +70,7 @@ impl Transaction {
     /// record must not come after what is restored, or after those of a next owner.
     pub(crate) fn abort(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
         match self {
-            Self::Closed => {}
+            Self::Closed | Self::Unknown => {}
             Self::Open => {
                 producer.abort_transaction()?;
                 *self = Self::Closed;

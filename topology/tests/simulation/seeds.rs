@@ -58,3 +58,12 @@ fn a_changelog_record_never_comes_after_a_later_owners() {
     let faults = FaultRates { unavailable: 0.02, close: 0.005, store_flush: 0.1, ..FaultRates::NONE };
     check::<Windows>([35, 52], AtLeastOnce, &faults);
 }
+
+#[test]
+fn a_commit_whose_reply_is_lost_counts_once_whether_it_took_effect_or_not() {
+    let faults = FaultRates { lost_reply: 0.1, store_flush: 0.1, ..FaultRates::NONE };
+    check::<Windows>([1, 2, 4], ExactlyOnce, &faults);
+    check::<Repartition>([1, 2, 4], ExactlyOnce, &faults);
+    check::<Cogroup>([1, 2, 4], ExactlyOnce, &faults);
+    check::<Batching>([1, 2, 4], ExactlyOnce, &faults);
+}
