@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tidemill_state::StoreError;
+
 use super::{
     Prepared, ThreadStatus,
     clients::Clients,
@@ -49,6 +51,8 @@ pub(crate) struct StreamThread {
     tasks: Tasks,
     transaction: Transaction,
     repair: Option<Repair>,
+    /// A task could not be opened yet.
+    waits_for_stores: bool,
     paused: BTreeSet<TopicPartition>,
     /// Partitions whose fetch position is no longer the committed offset.
     fetched: BTreeSet<TopicPartition>,
@@ -72,6 +76,7 @@ impl StreamThread {
             tasks: Tasks::default(),
             transaction,
             repair: None,
+            waits_for_stores: false,
             paused: BTreeSet::new(),
             fetched: BTreeSet::new(),
             releasing: Vec::new(),
@@ -123,6 +128,9 @@ impl StreamThread {
         let now = self.app.clock.now_ms();
         if now - self.last_tick_ms >= TICK.as_millis() as i64 {
             self.tick(now)?;
+            if self.waits_for_stores {
+                self.open_tasks()?;
+            }
         }
         if self.commit_is_due(now) {
             self.commit()?;
@@ -195,16 +203,26 @@ impl StreamThread {
         closed
     }
 
-    /// Opens every task whose inputs are all owned.
+    /// Opens every task whose inputs are all owned. One whose stores another thread of this instance still has open,
+    /// because it does not know yet that it lost them, waits until that thread lets go.
     fn open_tasks(&mut self) -> Result<(), TaskError> {
         let tasks: BTreeSet<_> =
             self.tasks.owned.iter().filter_map(|partition| self.app.plan.task_of(partition)).collect();
+        self.waits_for_stores = false;
         for id in tasks {
             let inputs = self.app.plan.input_partitions(id);
             if !self.tasks.slots.contains_key(&id) && inputs.iter().all(|input| self.tasks.owned.contains(input)) {
                 let stores = match self.tasks.parked.remove(&id) {
                     Some(stores) => stores,
-                    None => TaskStores::open(&self.app.plan, id, &*self.app.stores)?,
+                    None => match TaskStores::open(&self.app.plan, id, &*self.app.stores) {
+                        Err(TaskError::State { source: StoreError::Locked { path }, .. }) => {
+                            tracing::debug!(task = %id, path = %path.display(), "another thread has its stores open");
+                            self.waits_for_stores = true;
+                            self.pause(inputs)?;
+                            continue;
+                        }
+                        opened => opened?,
+                    },
                 };
                 self.open_task(id, stores, inputs)?;
             }
@@ -568,6 +586,7 @@ impl StreamThread {
         self.paused.clear();
         self.fetched.clear();
         self.releasing.clear();
+        self.waits_for_stores = false;
     }
 
     /// Commits, and makes the stores survive a crash without a replay.
@@ -594,6 +613,7 @@ impl StreamThread {
 
     pub(crate) fn is_idle(&mut self) -> bool {
         self.repair.is_none()
+            && !self.waits_for_stores
             && !self.tasks.is_restoring()
             && self.tasks.running().all(|task| task.group.buffered() == 0)
     }

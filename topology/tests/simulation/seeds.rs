@@ -67,3 +67,10 @@ fn a_commit_whose_reply_is_lost_counts_once_whether_it_took_effect_or_not() {
     check::<Cogroup>([1, 2, 4], ExactlyOnce, &faults);
     check::<Batching>([1, 2, 4], ExactlyOnce, &faults);
 }
+
+#[test]
+fn a_thread_waits_for_stores_that_a_hanging_thread_of_its_instance_has_open() {
+    let faults = FaultRates { pause: 0.02, store_flush: 0.1, ..FaultRates::NONE };
+    check::<Windows>([3, 4, 9], ExactlyOnce, &faults);
+    check::<Repartition>([3, 4, 5], AtLeastOnce, &faults);
+}
