@@ -1,4 +1,4 @@
-//! The simulator's chance: SplitMix64, so that a seed means the same on every machine and in every release.
+//! The simulator's chance: `SplitMix64`, so that a seed means the same on every machine and in every release.
 
 /// A stream of numbers that its seed determines.
 #[derive(Debug, Clone)]
