@@ -10,7 +10,8 @@ pub enum ProcessingGuarantee {
     /// Outputs, state and input offsets commit together, in a transaction: nothing lost, nothing twice.
     #[default]
     ExactlyOnce,
-    /// Nothing is lost; what was done since the last commit may be done again.
+    /// Nothing is lost; what was done since the last commit may be done again. A thread that hangs past its session's
+    /// end and goes on in the middle of a commit may put older state over newer: only a transaction stops it.
     AtLeastOnce,
 }
 

@@ -16,6 +16,19 @@ pub(crate) struct Clients {
 
 impl Clients {
     pub(crate) fn open(app: &Prepared, thread: &str) -> Result<Self, TransportError> {
+        let producer = Self::producer(app, thread)?;
+        let mut consumer = app.transport.consumer(&ConsumerConfig {
+            group: app.config.application_id.clone(),
+            client_id: thread.to_owned(),
+            session_timeout: app.config.session_timeout,
+            max_poll_records: app.config.max_buffered_records.max(1000),
+        })?;
+        consumer.subscribe(&app.plan.all_source_topics())?;
+        Ok(Self { consumer, reader: app.transport.reader()?, producer, admin: app.transport.admin()? })
+    }
+
+    /// A producer that may send. One of the same thread before it may no more, and left no transaction open.
+    pub(crate) fn producer(app: &Prepared, thread: &str) -> Result<Box<dyn Producer>, TransportError> {
         let transactional_id = match app.config.processing_guarantee {
             ProcessingGuarantee::ExactlyOnce => Some(format!("{}-{thread}", app.config.application_id)),
             ProcessingGuarantee::AtLeastOnce => None,
@@ -25,13 +38,6 @@ impl Clients {
         if transactional {
             producer.init_transactions()?;
         }
-        let mut consumer = app.transport.consumer(&ConsumerConfig {
-            group: app.config.application_id.clone(),
-            client_id: thread.to_owned(),
-            session_timeout: app.config.session_timeout,
-            max_poll_records: app.config.max_buffered_records.max(1000),
-        })?;
-        consumer.subscribe(&app.plan.all_source_topics())?;
-        Ok(Self { consumer, reader: app.transport.reader()?, producer, admin: app.transport.admin()? })
+        Ok(producer)
     }
 }

@@ -1,11 +1,19 @@
 //! Stream threads: poll, process, punctuate, commit.
 
 mod app;
-mod clients;
 mod preparation;
 mod query;
 mod status;
+
 mod stream_thread;
+
+mod committing;
+mod ownership;
+mod processing;
+mod recovery;
+mod restoring;
+
+mod clients;
 mod tasks;
 mod transaction;
 

@@ -42,8 +42,8 @@ impl RestoringTask {
 pub(crate) struct Tasks {
     pub(crate) owned: BTreeSet<TopicPartition>,
     pub(crate) slots: BTreeMap<TaskId, Slot>,
-    /// Some task was not opened, because another thread of this instance has not closed its stores yet.
-    pub(crate) locked: bool,
+    /// Stores of tasks that an error stopped, as of the last commit, until the tasks are opened again.
+    pub(crate) parked: BTreeMap<TaskId, TaskStores>,
 }
 
 impl Tasks {

@@ -18,6 +18,8 @@ pub(crate) enum Transaction {
     Flushed,
     /// At least once, something sent since the last flush.
     Unflushed,
+    /// Exactly once, and the log did not say whether it committed: only a new producer can settle that.
+    Unknown,
 }
 
 impl Transaction {
@@ -40,7 +42,7 @@ impl Transaction {
                 *self = Self::Open;
             }
             Self::Flushed => *self = Self::Unflushed,
-            Self::Open | Self::Unflushed => {}
+            Self::Open | Self::Unknown | Self::Unflushed => {}
         }
         Ok(())
     }
@@ -64,17 +66,31 @@ impl Transaction {
             consumer.commit(offsets)?;
         } else {
             producer.send_offsets(offsets, &consumer.group_metadata())?;
-            producer.commit_transaction()?;
+            if let Err(error) = producer.commit_transaction() {
+                // A refusal or a newer producer is an answer; anything else is none.
+                if !matches!(error, TransportError::Abort(_) | TransportError::Fenced(_)) {
+                    *self = Self::Unknown;
+                }
+                return Err(error);
+            }
             *self = Self::Closed;
         }
         Ok(producer.take_acknowledged().into_iter().collect())
     }
 
-    /// Drops what was sent, where that is possible.
+    /// Drops what was sent. Without a transaction that is not possible: then it is sent to its end, for a changelog
+    /// record must not come after what is restored, or after those of a next owner.
     pub(crate) fn abort(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        if *self == Self::Open {
-            *self = Self::Closed;
-            producer.abort_transaction()?;
+        match self {
+            Self::Closed | Self::Unknown | Self::Flushed => {}
+            Self::Open => {
+                producer.abort_transaction()?;
+                *self = Self::Closed;
+            }
+            Self::Unflushed => {
+                producer.flush()?;
+                *self = Self::Flushed;
+            }
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+use tidemill_state::BoxError;
+
 use super::{
     TaskStores, Waiting,
     bad_record::{dead_letter, reason},

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    config::ProcessingGuarantee,
     error::TaskError,
     runtime::{Prepared, StreamThread},
     transport::embedded::EmbeddedLog,
@@ -75,8 +76,12 @@ impl Instance {
         self.threads.clear();
     }
 
-    /// The process ends in good order, as far as the log lets it.
+    /// The process ends in good order, as far as the log lets it. At least once, one with a thread that hangs is killed:
+    /// nothing stops a late thread's changelog records there.
     pub(super) fn close(&mut self) {
+        if !self.is_transactional() && self.threads.iter().any(|seat| seat.paused_until_ms.is_some()) {
+            return self.crash();
+        }
         self.process.note("closes");
         for Seat { thread, .. } in self.threads.drain(..) {
             if let Err(error) = thread.close() {
@@ -104,7 +109,7 @@ impl Instance {
 
     /// One turn of a thread. Returns how much it did.
     pub(super) fn step(&mut self, thread: usize) -> Result<usize, TaskError> {
-        let now_ms = self.fate.clock.now_ms();
+        let (now_ms, transactional) = (self.fate.clock.now_ms(), self.is_transactional());
         let Some(seat) = self.threads.get_mut(thread) else { return Ok(0) };
         let woke = match seat.paused_until_ms {
             Some(until) if until > now_ms => return Ok(0),
@@ -112,7 +117,6 @@ impl Instance {
         };
         seat.paused_until_ms = None;
         // A thread may hang anywhere: also between processing and committing, where it then goes on without a poll.
-        let transactional = self.prepared.config.processing_guarantee == crate::ProcessingGuarantee::ExactlyOnce;
         let done = if woke && transactional && self.fate.below(2) == 0 {
             self.process.note(&format!("{thread} wakes in a commit"));
             seat.thread.commit_now().map(|()| 1)
@@ -136,6 +140,10 @@ impl Instance {
                 Err(error)
             }
         }
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.prepared.config.processing_guarantee == ProcessingGuarantee::ExactlyOnce
     }
 
     /// Whether every thread has processed all that it fetched.

@@ -111,7 +111,8 @@ pub trait Reader: Send {
 
 /// Sends records; in a transaction, together with the offsets of what they were made from.
 pub trait Producer: Send {
-    /// Fences older producers of the same transactional id and aborts what they left open. Once, before any other call.
+    /// Fences older producers of the same transactional id and aborts what they left open; a commit that one of them
+    /// began is finished before this returns, its offsets included. Once, before any other call.
     fn init_transactions(&mut self) -> Result<(), TransportError>;
     /// Opens a transaction.
     fn begin_transaction(&mut self) -> Result<(), TransportError>;
@@ -123,7 +124,9 @@ pub trait Producer: Send {
         offsets: &[(TopicPartition, CommittedOffset)],
         group: &GroupMetadata,
     ) -> Result<(), TransportError>;
-    /// Makes records and offsets of the transaction visible together.
+    /// Makes records and offsets of the transaction visible together. After [`TransportError::Abort`] and
+    /// [`TransportError::Fenced`] they are not; after any other error nobody knows, and only a new producer of the same
+    /// transactional id settles it.
     fn commit_transaction(&mut self) -> Result<(), TransportError>;
     /// Drops records and offsets of the transaction.
     fn abort_transaction(&mut self) -> Result<(), TransportError>;

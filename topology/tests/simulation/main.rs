@@ -9,11 +9,78 @@ mod scenario;
 mod seeds;
 mod windows;
 
+use std::fmt::Write as _;
+
 use scenario::{Scenario, simulate};
-use tidemill_topology::ProcessingGuarantee::{AtLeastOnce, ExactlyOnce};
+use tidemill_topology::ProcessingGuarantee::{self, AtLeastOnce, ExactlyOnce};
+
+/// Seeds that each scenario runs with each guarantee.
+const SEEDS: u64 = 25;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// Runs many seeds of a scenario; reports all that fail.
+fn check<S: Scenario>(test: &str, guarantee: ProcessingGuarantee) {
+    let one = variable("TIDEMILL_SEED");
+    let seeds = one.map_or(1..=variable("TIDEMILL_SEEDS").unwrap_or(SEEDS), |seed| seed..=seed);
+    let mut report = String::new();
+    let mut failed = 0;
+    for seed in seeds {
+        let run = simulate::<S>(seed, guarantee);
+        if let Err(problem) = run.outcome {
+            failed += 1;
+            let _ = writeln!(
+                report,
+                "{problem}\n  TIDEMILL_SEED={seed} cargo test --release -p tidemill-topology --test simulation {test}"
+            );
+            if one.is_some() {
+                let _ = writeln!(report, "{}", run.trace.join("\n"));
+            }
+        }
+    }
+    assert_eq!(failed, 0, "{failed} seeds failed\n{report}");
+}
+
+#[test]
+fn windows_exactly_once() {
+    check::<windows::Windows>("windows_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn windows_at_least_once() {
+    check::<windows::Windows>("windows_at_least_once", AtLeastOnce);
+}
+
+#[test]
+fn repartition_exactly_once() {
+    check::<repartition::Repartition>("repartition_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn repartition_at_least_once() {
+    check::<repartition::Repartition>("repartition_at_least_once", AtLeastOnce);
+}
+
+#[test]
+fn cogroup_exactly_once() {
+    check::<cogroup::Cogroup>("cogroup_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn cogroup_at_least_once() {
+    check::<cogroup::Cogroup>("cogroup_at_least_once", AtLeastOnce);
+}
+
+#[test]
+fn processor_exactly_once() {
+    check::<processor::Batching>("processor_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn processor_at_least_once() {
+    check::<processor::Batching>("processor_at_least_once", AtLeastOnce);
 }
 
 /// Runs a seed twice: whatever depends on a hash map's order or on the machine's clock shows as a difference.

@@ -72,7 +72,7 @@ pub(crate) fn simulate_with<S: Scenario>(seed: u64, guarantee: ProcessingGuarant
     options.config = StreamsConfig {
         processing_guarantee: guarantee,
         num_stream_threads: 1 + (seed / 3 % 2) as usize,
-        max_buffered_records: if seed % 5 == 0 { 3 } else { 1000 },
+        max_buffered_records: if seed.is_multiple_of(5) { 3 } else { 1000 },
         ..options.config
     };
     let mut simulator = Simulator::new(&topology, options).expect("the scenario starts");

@@ -6,6 +6,7 @@ use tidemill_topology::{
 };
 
 use super::{
+    cogroup::Cogroup,
     processor::Batching,
     repartition::Repartition,
     scenario::{Scenario, simulate_with},
@@ -28,4 +29,48 @@ fn a_read_that_brings_nothing_is_not_a_changelogs_end() {
     check::<Windows>([1, 2, 3], ExactlyOnce, &faults);
     check::<Repartition>([3, 7], AtLeastOnce, &faults);
     check::<Batching>([6, 10, 11], ExactlyOnce, &faults);
+}
+
+#[test]
+fn a_log_that_is_away_for_a_moment_costs_nothing_but_time() {
+    let faults = FaultRates { unavailable: 0.02, close: 0.005, store_flush: 0.1, ..FaultRates::NONE };
+    check::<Windows>([1, 2, 3], ExactlyOnce, &faults);
+    check::<Repartition>([1, 2, 3], ExactlyOnce, &faults);
+    check::<Cogroup>([2, 4, 5], AtLeastOnce, &faults);
+    check::<Batching>([1, 4, 7], ExactlyOnce, &faults);
+}
+
+#[test]
+fn a_refused_commit_does_not_hide_what_was_assigned_with_the_same_poll() {
+    let faults = FaultRates { abort: 0.3, close: 0.02, store_flush: 0.1, ..FaultRates::NONE };
+    check::<Windows>([16], ExactlyOnce, &faults);
+}
+
+#[test]
+fn a_store_set_aside_takes_no_fetched_records_with_it() {
+    let faults = FaultRates { corruption: 0.02, store_flush: 0.1, ..FaultRates::NONE };
+    check::<Cogroup>([1, 10, 15], ExactlyOnce, &faults);
+    check::<Cogroup>([19, 21, 25], AtLeastOnce, &faults);
+}
+
+#[test]
+fn a_changelog_record_never_comes_after_a_later_owners() {
+    let faults = FaultRates { unavailable: 0.02, close: 0.005, store_flush: 0.1, ..FaultRates::NONE };
+    check::<Windows>([35, 52], AtLeastOnce, &faults);
+}
+
+#[test]
+fn a_commit_whose_reply_is_lost_counts_once_whether_it_took_effect_or_not() {
+    let faults = FaultRates { lost_reply: 0.1, store_flush: 0.1, ..FaultRates::NONE };
+    check::<Windows>([1, 2, 4], ExactlyOnce, &faults);
+    check::<Repartition>([1, 2, 4], ExactlyOnce, &faults);
+    check::<Cogroup>([1, 2, 4], ExactlyOnce, &faults);
+    check::<Batching>([1, 2, 4], ExactlyOnce, &faults);
+}
+
+#[test]
+fn a_thread_waits_for_stores_that_a_hanging_thread_of_its_instance_has_open() {
+    let faults = FaultRates { pause: 0.02, store_flush: 0.1, ..FaultRates::NONE };
+    check::<Windows>([3, 4, 9], ExactlyOnce, &faults);
+    check::<Repartition>([3, 4, 5], AtLeastOnce, &faults);
 }

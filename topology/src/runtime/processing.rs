@@ -1,0 +1,103 @@
+//! Records on their way: fetched, buffered within bounds, processed; and time passing between them.
+
+use super::{StreamThread, clients::Clients, tasks::Slot};
+use crate::{
+    error::TaskError,
+    task::Waiting,
+    transport::{Fetched, TopicPartition},
+};
+
+/// Records that one task takes before the next has its turn.
+const BATCH: usize = 1000;
+
+impl StreamThread {
+    pub(super) fn has_buffered(&mut self) -> bool {
+        self.tasks.running().any(|task| task.group.buffered() > 0 && !task.waits)
+    }
+
+    pub(super) fn buffer(&mut self, batches: Vec<Fetched>) -> Result<usize, TaskError> {
+        let mut fetched = 0;
+        let mut full = Vec::new();
+        for Fetched { partition, records } in batches {
+            fetched += records.len();
+            if !self.fetched.contains(&partition) {
+                self.fetched.insert(partition.clone());
+            }
+            let id = self.app.plan.task_of(&partition);
+            if let Some(Slot::Running(task)) = id.and_then(|id| self.tasks.slots.get_mut(&id)) {
+                task.push(&partition, records);
+                if task.buffered_of(&partition) >= self.app.config.max_buffered_records {
+                    full.push(partition);
+                }
+            } else if self.tasks.owned.contains(&partition)
+                && let Some(first) = records.first()
+            {
+                // Its task does not run yet, and will want these records.
+                self.clients.consumer.seek(&partition, first.offset)?;
+                full.push(partition);
+            }
+        }
+        self.pause(full)?;
+        Ok(fetched)
+    }
+
+    pub(super) fn pause(&mut self, partitions: Vec<TopicPartition>) -> Result<(), TaskError> {
+        let partitions: Vec<_> = partitions.into_iter().filter(|one| self.paused.insert(one.clone())).collect();
+        if !partitions.is_empty() {
+            self.clients.consumer.pause(&partitions)?;
+        }
+        Ok(())
+    }
+
+    /// Fetches again what a running task has worked off.
+    pub(super) fn resume_drained(&mut self) -> Result<(), TaskError> {
+        if self.paused.is_empty() {
+            return Ok(());
+        }
+        let low = self.app.config.max_buffered_records / 2;
+        let (plan, slots) = (&self.app.plan, &self.tasks.slots);
+        let drained = self.paused.iter().filter(|partition| {
+            let slot = plan.task_of(partition).and_then(|id| slots.get(&id));
+            matches!(slot, Some(Slot::Running(task)) if task.buffered_of(partition) <= low)
+        });
+        let drained: Vec<_> = drained.cloned().collect();
+        if !drained.is_empty() {
+            self.clients.consumer.resume(&drained)?;
+            self.paused.retain(|partition| !drained.contains(partition));
+        }
+        Ok(())
+    }
+
+    pub(super) fn process(&mut self) -> Result<usize, TaskError> {
+        let now_ms = self.app.clock.now_ms();
+        let max_idle_ms = self.app.config.max_task_idle.map(|idle| idle.as_millis() as i64);
+        let Self { tasks, clients, transaction, .. } = self;
+        let Clients { consumer, producer, .. } = clients;
+        let mut processed = 0;
+        for task in tasks.running() {
+            let mut caught_up = |partition: &TopicPartition| consumer.is_caught_up(partition);
+            let mut waiting = Waiting { caught_up: &mut caught_up, max_idle_ms, now_ms };
+            let taken = task.process(BATCH, &mut waiting)?;
+            task.waits = taken == 0;
+            processed += taken;
+            for record in task.take_outputs() {
+                transaction.send(&mut **producer, record)?;
+            }
+        }
+        Ok(processed)
+    }
+
+    pub(super) fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
+        self.last_tick_ms = now_ms;
+        let Self { tasks, clients, transaction, .. } = self;
+        let Clients { consumer, producer, .. } = clients;
+        for task in tasks.running() {
+            let caught_up = task.group.inputs.iter().all(|input| consumer.is_caught_up(&input.partition));
+            task.tick(now_ms, caught_up)?;
+            for record in task.take_outputs() {
+                transaction.send(&mut **producer, record)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! What each error means: the only place that decides it.
+
+use super::{
+    StreamThread,
+    clients::Clients,
+    stream_thread::ThreadError,
+    tasks::{Slot, Tasks},
+    transaction::Transaction,
+};
+use crate::{config::TaskFailureAction, error::TaskError, transport::TransportError};
+
+/// What an error left to do before the next turn. The log may refuse it for the moment; then it is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repair {
+    /// Abort the transaction, and open every task again at its last commit.
+    RollBack,
+    /// Begin anew as another member.
+    Rejoin,
+}
+
+impl StreamThread {
+    /// What each error means, in one place. What there is to do about it is left to the next turn.
+    pub(super) fn recover(&mut self, error: TaskError) -> Result<(), ThreadError> {
+        match error {
+            TaskError::Corrupted { task, store, source } => {
+                tracing::warn!(%task, %store, error = %source, "store is corrupted, rebuilding it");
+                self.fall_back();
+                self.tasks.parked.remove(&task);
+                self.tasks.slots.remove(&task);
+                if let Some(spec) = self.app.plan.graph().stores.get(&store) {
+                    let failed = |source| TaskError::State { task, source };
+                    self.app.stores.quarantine(task, spec).map_err(failed)?;
+                }
+                Ok(())
+            }
+            TaskError::Fenced | TaskError::Transport(TransportError::Fenced(_)) => {
+                tracing::warn!(thread = %self.name, "a newer instance took over, rejoining");
+                self.status.fenced += 1;
+                self.drop_tasks();
+                self.repair = Some(Repair::Rejoin);
+                Ok(())
+            }
+            TaskError::Aborted { source } | TaskError::Transport(source @ TransportError::Abort(_)) => {
+                tracing::warn!(thread = %self.name, error = %source, "transaction aborted, processing again");
+                self.fall_back();
+                Ok(())
+            }
+            TaskError::Transport(TransportError::Retriable(reason)) => {
+                // How much was done is unknown: only the last commit is a place to go on from.
+                tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable, processing again");
+                self.fall_back();
+                Ok(())
+            }
+            failed @ TaskError::Failed { task, .. } => {
+                let text = failed.chain();
+                tracing::error!(thread = %self.name, "{text}");
+                match self.app.config.on_task_failure {
+                    TaskFailureAction::StopInstance => {
+                        self.transaction.abort(&mut *self.clients.producer)?;
+                        Err(failed)
+                    }
+                    TaskFailureAction::StopTask => {
+                        self.fall_back();
+                        self.tasks.parked.remove(&task);
+                        let inputs = self.app.plan.input_partitions(task);
+                        if inputs.iter().all(|input| self.tasks.owned.contains(input)) {
+                            self.tasks.slots.insert(task, Slot::Failed(text));
+                            self.pause(inputs)?;
+                        }
+                        Ok(())
+                    }
+                }
+            }
+            fatal @ (TaskError::State { .. } | TaskError::Panicked { .. } | TaskError::Transport(_)) => Err(fatal),
+        }
+    }
+
+    /// Drops everything uncommitted. Tasks are opened again at their last commit once that is mended.
+    pub(super) fn fall_back(&mut self) {
+        self.status.aborts += 1;
+        let Tasks { slots, parked, .. } = &mut self.tasks;
+        for (id, slot) in slots.extract_if(.., |_, slot| matches!(slot, Slot::Running(_))) {
+            if let Slot::Running(task) = slot {
+                parked.insert(id, task.into_rolled_back_stores());
+            }
+        }
+        self.repair.get_or_insert(Repair::RollBack);
+    }
+
+    pub(super) fn mend(&mut self, repair: Repair) -> Result<(), TaskError> {
+        match repair {
+            Repair::RollBack => {
+                if self.transaction == Transaction::Unknown {
+                    // Its predecessor's transaction is over once this one may begin, and offsets tell how it ended.
+                    self.clients.producer = Clients::producer(&self.app, &self.name)?;
+                    self.transaction = Transaction::new(self.app.config.processing_guarantee);
+                }
+                self.transaction.abort(&mut *self.clients.producer)?;
+                self.release()?;
+                self.open_tasks()?;
+                // A changelog read that failed half-way is read again.
+                self.read_changelogs()?;
+            }
+            Repair::Rejoin => {
+                self.clients = Clients::open(&self.app, &self.name)?;
+                self.transaction = Transaction::new(self.app.config.processing_guarantee);
+            }
+        }
+        self.repair = None;
+        Ok(())
+    }
+
+    /// Owns nothing any more, and keeps nothing uncommitted.
+    pub(super) fn drop_tasks(&mut self) {
+        for task in std::mem::take(&mut self.tasks.slots).into_values() {
+            if let Slot::Running(task) = task {
+                drop(task.into_rolled_back_stores());
+            }
+        }
+        self.tasks.parked.clear();
+        self.tasks.owned.clear();
+        self.paused.clear();
+        self.fetched.clear();
+        self.releasing.clear();
+        self.waits_for_stores = false;
+    }
+}

@@ -1,0 +1,103 @@
+//! Tasks whose stores replay their changelogs, while others run.
+
+use std::time::Duration;
+
+use super::{
+    StreamThread,
+    tasks::{RestoringTask, Slot},
+};
+use crate::{
+    error::TaskError,
+    transport::{Fetched, TransportError},
+};
+
+/// Changelog records applied before running tasks have their turn.
+const RESTORE_BATCH: usize = 10_000;
+
+impl StreamThread {
+    pub(super) fn read_changelogs(&mut self) -> Result<(), TaskError> {
+        let restores = self.tasks.restoring().flat_map(|(_, task)| {
+            task.restores.iter().map(|restore| (restore.changelog.clone(), restore.next)).collect::<Vec<_>>()
+        });
+        let restores: Vec<_> = restores.collect();
+        Ok(self.clients.reader.assign(&restores)?)
+    }
+
+    pub(super) fn restore(&mut self) -> Result<usize, TaskError> {
+        if !self.tasks.is_restoring() {
+            return Ok(0);
+        }
+        let mut restored = 0;
+        for Fetched { partition, records } in self.read_changelog_records()? {
+            restored += records.len();
+            for (_, task) in self.tasks.restoring() {
+                let RestoringTask { stores, restores, .. } = task;
+                if let Some(restore) = restores.iter_mut().find(|restore| restore.changelog == partition) {
+                    restore.apply(stores, records)?;
+                    break;
+                }
+            }
+        }
+        self.status.records_restored += restored as u64;
+        let finished = self.finish_restores()?;
+        if finished {
+            self.run_restored()?;
+        }
+        Ok(restored + usize::from(finished))
+    }
+
+    /// Retention may drop what a restore was about to read: then nothing of it is needed, and the store begins anew
+    /// where the changelog now begins.
+    pub(super) fn read_changelog_records(&mut self) -> Result<Vec<Fetched>, TaskError> {
+        match self.clients.reader.read(Duration::ZERO, RESTORE_BATCH) {
+            Err(TransportError::OffsetOutOfRange { partition, low, .. }) => {
+                for (_, task) in self.tasks.restoring() {
+                    let RestoringTask { stores, restores, .. } = task;
+                    if let Some(restore) = restores.iter_mut().find(|restore| restore.changelog == partition) {
+                        restore.start_over(stores, low)?;
+                    }
+                }
+                self.read_changelogs().map(|()| Vec::new())
+            }
+            read => Ok(read?),
+        }
+    }
+
+    /// Lets go of changelogs that are read to their end, which need not be a record. Whether there were any.
+    pub(super) fn finish_restores(&mut self) -> Result<bool, TaskError> {
+        let Self { tasks, clients, .. } = self;
+        let mut finished = false;
+        for (_, task) in tasks.restoring() {
+            let RestoringTask { stores, restores, .. } = task;
+            // One by one: an error in between must not make an unfinished one look finished.
+            let mut at = 0;
+            while at < restores.len() {
+                let position = clients.reader.position(&restores[at].changelog)?;
+                if restores[at].reach(stores, position)? {
+                    restores.remove(at);
+                    finished = true;
+                } else {
+                    at += 1;
+                }
+            }
+        }
+        Ok(finished)
+    }
+
+    pub(super) fn run_restored(&mut self) -> Result<(), TaskError> {
+        let ready: Vec<_> =
+            self.tasks.restoring().filter(|(_, task)| task.restores.is_empty()).map(|(id, _)| id).collect();
+        for id in ready {
+            if let Some(Slot::Restoring(RestoringTask { stores, committed, total, .. })) = self.tasks.slots.remove(&id)
+            {
+                tracing::info!(task = %id, records = total, "restored");
+                stores.restored()?;
+                self.run_task(id, stores, &committed)?;
+                let inputs = self.app.plan.input_partitions(id);
+                self.clients.consumer.resume(&inputs)?;
+                self.paused.retain(|partition| !inputs.contains(partition));
+            }
+        }
+        self.read_changelogs()
+    }
+}
