@@ -85,7 +85,7 @@ fn a_silent_partition_closes_its_windows_after_the_idle_time() {
 fn the_wall_clock_may_leap_past_the_session_timeout() {
     let driver = counting(EmitStrategy::on_window_close().idle_after(Duration::from_secs(10)));
     driver.input::<String, String>("in").pipe("a".into(), "x".into(), 59_000).expect("processes");
-    driver.advance_wall_clock(Duration::from_secs(3600)).expect("ticks");
+    driver.advance_wall_clock(Duration::from_hours(1)).expect("ticks");
     let output = driver.output::<Windowed<String>, i64>("out");
     assert_eq!(output.read().expect("reads"), [(windowed("a", 0, 60_000), 1, 59_000)]);
 }

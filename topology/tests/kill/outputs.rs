@@ -58,7 +58,9 @@ impl Outputs {
             window[0].push(text);
             elements += 2;
         }
-        texts.values_mut().for_each(|window| window[0].sort_unstable());
+        for window in texts.values_mut() {
+            window[0].sort_unstable();
+        }
         let counts = texts.iter().map(|(at, texts)| (at.clone(), vec![texts[0].len() as i64])).collect();
         assert_same("user-chats", &self.texts, &texts);
         assert_same("user-counts", &self.counts, &counts);
