@@ -10,7 +10,7 @@ use std::{error::Error, time::Duration};
 use tidemill_topology::{Cogrouped, EmitStrategy, StreamsBuilder, TimeWindows, testing::TopologyTestDriver};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let minutes = TimeWindows::of_size_and_grace(Duration::from_secs(60), Duration::from_secs(5));
+    let minutes = TimeWindows::of_size_and_grace(Duration::from_mins(1), Duration::from_secs(5));
 
     let builder = StreamsBuilder::new();
     // Both topics are keyed by stream. They must have the same number of partitions, so that a stream's chat and
@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         transcript.enqueue("stream-1".to_owned(), text.to_owned(), second * 1000)?;
     }
     // Nobody says anything more. After the idle time the last minute closes all the same.
-    driver.advance_wall_clock(Duration::from_secs(60))?;
+    driver.advance_wall_clock(Duration::from_mins(1))?;
 
     for summary in driver.output::<tidemill_topology::Windowed<String>, String>("minutes").read_values()? {
         println!("{summary}");

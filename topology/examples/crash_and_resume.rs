@@ -21,7 +21,7 @@ use tidemill_topology::{
     transport::embedded::{EmbeddedLog, Entry},
 };
 
-const ORDERS: i64 = 20_000;
+const ORDERS: i64 = 10_000;
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -31,7 +31,7 @@ fn main() -> Done {
     }
     let (undisturbed, killed) = (tempfile::tempdir()?, tempfile::tempdir()?);
     println!("undisturbed: {} results", run(undisturbed.path(), None)?);
-    for results in [3_000, 9_000, 15_000] {
+    for results in [2_000, 5_000, 8_000] {
         println!("killed after {} results", run(killed.path(), Some(results))?);
     }
     println!("resumed: {} results", run(killed.path(), None)?);

@@ -27,7 +27,7 @@ impl Processor<String, i64, String, String> for MoodAlert {
     fn init(&mut self, ctx: &mut ProcessorContext<'_, String, String>) -> Result<(), BoxError> {
         self.stores = Some((ctx.key_value_store("alerted-at")?, ctx.key_value_store("held-back")?));
         // By stream time, not the wall clock: a replay gives the same output.
-        ctx.schedule(Duration::from_secs(60), PunctuationType::StreamTime);
+        ctx.schedule(Duration::from_mins(1), PunctuationType::StreamTime);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use tidemill_topology::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed, tes
 fn main() -> Result<(), Box<dyn Error>> {
     // A minute, and ten seconds in which records that come late still count. Nobody knows the right grace but you,
     // so there is no default.
-    let minutes = TimeWindows::of_size_and_grace(Duration::from_secs(60), Duration::from_secs(10));
+    let minutes = TimeWindows::of_size_and_grace(Duration::from_mins(1), Duration::from_secs(10));
 
     let builder = StreamsBuilder::new();
     let mut chats = builder
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     say("too late", 57)?;
 
     println!("a minute of silence");
-    driver.advance_wall_clock(Duration::from_secs(60))?;
+    driver.advance_wall_clock(Duration::from_mins(1))?;
     print_all(&counts.read()?);
     println!("too late: {:?}", driver.output::<String, String>("too-late").read_values()?);
     Ok(())

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A run without progress for so long hangs: better an error than a test that never ends.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub(crate) fn run(
 ) -> Tested {
     let streams = Streams::start(&workload::topology()?, config, log.clone())?;
     report(Event::Started);
-    let (mut known, mut moved) = (Progress::of(log)?, Instant::now());
+    let (mut known, mut moved, mut waits) = (Progress::of(log)?, Instant::now(), false);
     loop {
         if streams.state() != StreamsState::Running {
             streams.close()?;
@@ -88,6 +88,9 @@ pub(crate) fn run(
                 workload::feed(log, seed)?;
             } else if limit == ALL_PORTIONS {
                 return Ok(streams.close()?);
+            } else if !std::mem::replace(&mut waits, true) {
+                // A predecessor may have come this far: whoever waits for progress must not wait for ever.
+                report(Event::Done(now.done));
             }
         }
         thread::sleep(Duration::from_millis(1));

@@ -120,7 +120,7 @@ fn end(process: &mut Child, life: Life) -> Tested<Life> {
     }
 }
 
-/// RocksDB gives a folder its `CURRENT` file last.
+/// `RocksDB` gives a folder its `CURRENT` file last.
 fn stores_created(state: &Path) -> usize {
     let folders = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
     let stores = folders(state.join(workload::APP)).flat_map(folders);
