@@ -121,3 +121,15 @@ fn a_join_with_an_aggregate_sees_its_last_update() -> Tested {
     assert_eq!(driver.output::<String, i64>("out").read_values()?, [0, 2, 3]);
     Ok(())
 }
+
+#[test]
+fn a_record_without_a_key_is_dropped_and_counted() -> Tested {
+    let builder = StreamsBuilder::new();
+    builder.stream::<Option<String>, String>("in").group_by_key().count("counts").to_stream().to("out");
+    let driver = driver(&builder);
+    let input = driver.input::<Option<String>, String>("in");
+    input.pipe_all([(None, "x".into(), 0), (Some(String::new()), "x".into(), 1), (None, "x".into(), 2)])?;
+    assert_eq!(driver.output::<Option<String>, i64>("out").read()?, [(Some(String::new()), 1, 1)]);
+    assert_eq!(driver.status()?.tasks[0].records_dropped, [("counts".into(), "null-key", 2)]);
+    Ok(())
+}

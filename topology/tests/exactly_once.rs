@@ -186,6 +186,11 @@ fn queries_see_every_partition_and_uncommitted_updates() -> Tested {
     log.create("out", 3)?;
     let config = StreamsConfig { num_stream_threads: 2, ..committing("one", HOUR) };
     let streams = Streams::start(&counting(|_| {}), config, log.clone())?;
+    // A task that moves commits, and begins to count anew.
+    wait_until("the threads share the tasks", || {
+        let tasks: Vec<_> = streams.status().iter().map(|thread| thread.tasks.len()).collect();
+        tasks.iter().sum::<usize>() == 3 && !tasks.contains(&0)
+    });
     for partition in 0..3 {
         let entries = [500, 900, 1_000].map(|timestamp| Entry::new(format!("k{partition}"), "x", timestamp));
         log.append("in", partition, entries)?;
@@ -205,5 +210,19 @@ fn queries_see_every_partition_and_uncommitted_updates() -> Tested {
     assert_eq!(log.end_offsets("out")?, [0, 0, 0], "a query commits nothing");
     streams.close()?;
     assert!(matches!(counts.all(), Err(QueryError::NotRunning)));
+    Ok(())
+}
+
+#[test]
+fn a_small_buffer_slows_but_loses_nothing() -> Tested {
+    let log = log();
+    let config = StreamsConfig { max_buffered_records: 1, ..committing("one", Duration::from_millis(1)) };
+    let streams = Streams::start(&counting(|_| {}), config, log.clone())?;
+    for round in 0..10 {
+        log.append("in", 0, (0..300).map(|number| Entry::new("k", (round * 300 + number).to_string(), 0)))?;
+    }
+    wait_until("all are counted", || is_drained(&log, "app"));
+    streams.close()?;
+    assert_eq!(copies(&log), (0..3_000).map(|number| number.to_string()).collect::<Vec<_>>());
     Ok(())
 }

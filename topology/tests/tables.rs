@@ -160,3 +160,22 @@ fn by_default_only_records_still_to_be_fetched_are_waited_for() -> Tested {
     }
     Ok(())
 }
+
+#[test]
+fn a_null_key_is_no_row_of_a_table_and_matches_none() -> Tested {
+    let builder = StreamsBuilder::new();
+    let users = builder.table::<Option<String>, String>("users", "users-by-id");
+    let clicks = builder.stream::<Option<String>, i64>("clicks");
+    clicks.join(&users, |_, click, user| format!("{user}:{click}")).to("joined");
+    clicks.left_join(&users, |_, click, user| format!("{user:?}:{click}")).to("left-joined");
+    let driver = driver(&builder);
+    let users = driver.input::<Option<String>, String>("users");
+    users.pipe_all([(None, "nobody".into(), 1), (Some(String::new()), "empty".into(), 2)])?;
+    let clicks = driver.input::<Option<String>, i64>("clicks");
+    clicks.pipe_all([(None, 1, 3), (Some(String::new()), 2, 4)])?;
+    assert_eq!(driver.output::<Option<String>, String>("joined").read_values()?, ["empty:2"]);
+    let left = driver.output::<Option<String>, String>("left-joined").read_values()?;
+    assert_eq!(left, ["None:1", "Some(\"empty\"):2"]);
+    assert_eq!(driver.status()?.tasks[0].records_dropped, [("users-by-id".into(), "null-key", 1)]);
+    Ok(())
+}

@@ -186,3 +186,57 @@ fn collect_writes_one_changelog_record_an_element() {
     let elements = changelog.iter().filter(|(_, record)| record.key.as_ref().is_some_and(|key| key.len() > 12));
     assert_eq!(elements.count(), 50);
 }
+
+#[test]
+fn a_record_without_a_key_is_dropped_and_moves_no_time() {
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<Option<String>, String>("in");
+    let grouped = || stream.group_by_key().windowed_by(windows()).emit(EmitStrategy::on_window_close());
+    grouped().count("counts").to_stream().to("out");
+    grouped().collect("lists").to("lists-out");
+    let driver = driver(&builder);
+    let input = driver.input::<Option<String>, String>("in");
+    input.pipe(Some("a".into()), "x".into(), 0).expect("processes");
+    input.pipe(None, "x".into(), 500_000).expect("processes");
+    assert_eq!(driver.output::<Windowed<Option<String>>, i64>("out").read().expect("reads"), []);
+    let dropped = driver.status().expect("reports").tasks[0].records_dropped.clone();
+    assert_eq!(dropped, [("counts".into(), "null-key", 1), ("lists".into(), "null-key", 1)]);
+    input.pipe(Some("a".into()), "in time".into(), 1).expect("processes");
+    input.pipe(Some("b".into()), "closes".into(), 65_000).expect("processes");
+    assert_eq!(driver.output::<Windowed<Option<String>>, i64>("out").read_values().expect("reads"), [2]);
+    let lists = driver.output::<Windowed<Option<String>>, Vec<String>>("lists-out").read_values().expect("reads");
+    assert_eq!(lists, [["x", "in time"]]);
+}
+
+#[test]
+fn a_null_value_counts_in_a_window() {
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<String, Option<String>>("in");
+    stream.group_by_key().windowed_by(windows()).count("counts").to_stream().to("out");
+    let driver = driver(&builder);
+    let input = driver.input::<String, Option<String>>("in");
+    input.pipe("a".into(), Some("x".into()), 0).expect("processes");
+    input.pipe("a".into(), None, 1).expect("processes");
+    assert_eq!(driver.output::<Windowed<String>, i64>("out").read_values().expect("reads"), [1, 2]);
+}
+
+#[test]
+fn a_record_may_be_late_for_one_hopping_window_and_in_time_for_the_next() {
+    let builder = StreamsBuilder::new();
+    let hopping = TimeWindows::of_size_with_no_grace(SIZE).advance_by(Duration::from_secs(30));
+    let mut grouped = builder.stream::<String, String>("in").group_by_key().windowed_by(hopping);
+    grouped.late_records().to("late");
+    grouped.count("counts").to_stream().to("out");
+    let driver = driver(&builder);
+    let input = driver.input::<String, String>("in");
+    input.pipe("opens".into(), "x".into(), 60_000).expect("processes");
+    let output = driver.output::<Windowed<String>, i64>("out");
+    assert_eq!(output.read().expect("reads").len(), 2);
+    input.pipe("a".into(), "half late".into(), 59_999).expect("processes");
+    assert_eq!(output.read().expect("reads"), [(windowed("a", 30_000, 90_000), 1, 59_999)]);
+    input.pipe("a".into(), "all late".into(), 29_999).expect("processes");
+    assert_eq!(output.read().expect("reads"), []);
+    assert_eq!(driver.output::<String, String>("late").read_values().expect("reads"), ["all late"]);
+    let status = driver.status().expect("reports");
+    assert_eq!(status.tasks[0].records_dropped, [("counts".to_owned(), "late", 2)]);
+}

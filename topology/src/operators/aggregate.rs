@@ -60,6 +60,9 @@ impl<K, V, A, F> KeyedAggregate<K, V, A, F> {
 impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedAggregate<K, V, A, F> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
+        if ctx.drops_null(&*self.key, &key) {
+            return Ok(());
+        }
         if self.shared {
             self.entries.clear();
         }

@@ -93,6 +93,9 @@ pub(crate) struct LeftInput<K, L, R> {
 impl<K: Data, L: Data, R: Data> Receive<K, L> for LeftInput<K, L, R> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, L>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
+        if ctx.drops_null(&*core.left.key, &record.key) {
+            return Ok(());
+        }
         core.clock.observe(record.timestamp, ctx.wall_ms);
         if let Some(late) = core.left.append(ctx, &core.clock, record)? {
             self.late.forward(ctx, late)?;
@@ -110,6 +113,9 @@ pub(crate) struct RightInput<K, L, R> {
 impl<K: Data, L: Data, R: Data> Receive<K, R> for RightInput<K, L, R> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, R>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
+        if ctx.drops_null(&*core.right.key, &record.key) {
+            return Ok(());
+        }
         core.clock.observe(record.timestamp, ctx.wall_ms);
         if let Some(late) = core.right.append(ctx, &core.clock, record)? {
             self.late.forward(ctx, late)?;

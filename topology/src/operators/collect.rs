@@ -110,6 +110,9 @@ impl<K: Data, V: Data> Collect<K, V> {
 
 impl<K: Data, V: Data> Receive<K, V> for Collect<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        if ctx.drops_null(&*self.elements.key, &record.key) {
+            return Ok(());
+        }
         self.clock.observe(record.timestamp, ctx.wall_ms);
         if let Some(late) = self.elements.append(ctx, &self.clock, record)? {
             self.late.forward(ctx, late)?;

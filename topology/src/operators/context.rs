@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_state::{BoxError, CodecError, StoreError};
+use tidemill_state::{BoxError, Codec, CodecError, StoreError};
 
 use crate::{
     graph::NodeId,
@@ -41,6 +41,8 @@ impl From<CodecError> for Box<Failure> {
 pub(crate) enum DropReason {
     /// Its window had closed.
     Late,
+    /// It has no key, so no group can take it.
+    NullKey,
     /// Its timestamp is negative.
     InvalidTimestamp,
     /// Its bytes could not be decoded, and the handler skipped it.
@@ -53,6 +55,7 @@ impl DropReason {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Late => "late",
+            Self::NullKey => "null-key",
             Self::InvalidTimestamp => "invalid-timestamp",
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",
@@ -109,6 +112,16 @@ impl TaskContext {
             next_punctuation: 0,
             commit_requested: false,
         }
+    }
+
+    /// Whether the key is null; if so, its record counts as dropped by the present operator.
+    #[inline]
+    pub(crate) fn drops_null<K: 'static>(&mut self, codec: &dyn Codec<K>, key: &K) -> bool {
+        let null = codec.is_null(key);
+        if null {
+            self.count_dropped(self.node, DropReason::NullKey);
+        }
+        null
     }
 
     pub(crate) fn count_dropped(&mut self, node: NodeId, reason: DropReason) {

@@ -18,6 +18,9 @@ pub(crate) struct TableSource<K, V> {
 impl<K: Data, V: Data> Receive<K, Option<V>> for TableSource<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Option<V>>) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
+        if ctx.drops_null(&*self.key, &key) {
+            return Ok(());
+        }
         let bytes = self.key.encode(&key)?.unwrap_or_default();
         match value {
             Some(value) => {
@@ -51,7 +54,8 @@ where
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         self.scratch.clear();
         self.key.encode_into(&record.key, &mut self.scratch)?;
-        let row = self.store.borrow().get(&self.scratch)?;
+        // A null key has no row; an empty one may.
+        let row = if self.key.is_null(&record.key) { None } else { self.store.borrow().get(&self.scratch)? };
         let value = row.map(|row| self.value.decode(row.value)).transpose()?;
         let Record { key, value: left, timestamp, headers } = record;
         match (self.join)(&key, left, value) {

@@ -243,6 +243,10 @@ where
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
         let Record { key, value, timestamp, headers } = record;
+        // Before the clock: a record that no window can take moves no time.
+        if ctx.drops_null(&*core.key, &key) {
+            return Ok(());
+        }
         core.clock.observe(timestamp, ctx.wall_ms);
         core.scratch.clear();
         core.key.encode_into(&key, &mut core.scratch)?;
