@@ -31,8 +31,8 @@ fn main() -> BenchResult<()> {
     }
     for partitions in [1, 4] {
         for elements in [15, 150] {
-            // Three windows' worth, and the grace of the last.
-            let records = load(elements * STREAMS * 10 / 3).max(30 * STREAMS);
+            // Three windows at least, and the grace of the last.
+            let records = load((elements * 10 / 3).max(200) * STREAMS).max(30 * STREAMS);
             let input = frames(Frames { records, per_second: elements / 3 });
             let mut frames = Pipeline::new(partitions, input)?;
             let name = format!("collect-{elements}/{partitions}p");

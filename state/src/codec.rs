@@ -36,6 +36,11 @@ pub trait Codec<T>: Send + Sync + 'static {
     /// Appends the value's bytes to `out`. A null appends nothing.
     fn encode_into(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
 
+    /// About how many bytes the value will take, so that memory is asked for once. 0 if that is not known.
+    fn size_hint(&self, _value: &T) -> usize {
+        0
+    }
+
     /// Whether the value is a null, which has no bytes at all: a tombstone as a record's value.
     fn is_null(&self, _value: &T) -> bool {
         false
@@ -46,7 +51,7 @@ pub trait Codec<T>: Send + Sync + 'static {
         if self.is_null(value) {
             return Ok(None);
         }
-        let mut out = Vec::new();
+        let mut out = Vec::with_capacity(self.size_hint(value));
         self.encode_into(value, &mut out)?;
         Ok(Some(Bytes::from(out)))
     }
@@ -86,6 +91,10 @@ where
 {
     fn encode_into(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
         (**self).encode_into(value, out)
+    }
+
+    fn size_hint(&self, value: &T) -> usize {
+        (**self).size_hint(value)
     }
 
     fn is_null(&self, value: &T) -> bool {

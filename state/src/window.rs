@@ -89,8 +89,32 @@ impl WindowStore {
         from_start: i64,
         to_start: i64,
     ) -> Result<impl Iterator<Item = Result<(WindowKey, Row), StoreError>> + use<'_>, StoreError> {
-        let (from, to) = (start_prefix(from_start), start_prefix(to_start));
-        let rows = self.store.scan(Bound::Included(&from), Bound::Excluded(&to), Direction::Forward)?;
+        self.scan_rows(&start_prefix(from_start), &start_prefix(to_start))
+    }
+
+    /// The rows of one window, by key and sequence, of keys after `after` if there is one.
+    pub fn scan_window_after(
+        &self,
+        start: i64,
+        after: Option<&[u8]>,
+    ) -> Result<impl Iterator<Item = Result<(WindowKey, Row), StoreError>> + use<'_>, StoreError> {
+        let from = match after {
+            Some(key) => {
+                let mut last = encode_local(start, key, u32::MAX).to_vec();
+                last.push(0);
+                last
+            }
+            None => start_prefix(start).to_vec(),
+        };
+        self.scan_rows(&from, &start_prefix(start + 1))
+    }
+
+    fn scan_rows(
+        &self,
+        from: &[u8],
+        to: &[u8],
+    ) -> Result<impl Iterator<Item = Result<(WindowKey, Row), StoreError>> + use<'_>, StoreError> {
+        let rows = self.store.scan(Bound::Included(from), Bound::Excluded(to), Direction::Forward)?;
         Ok(rows.map(|row| {
             let (local, row) = row?;
             Ok((WindowKey::decode_local(local).map_err(|source| self.codec_error(source))?, row))

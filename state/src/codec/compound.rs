@@ -22,6 +22,10 @@ impl<T, C: Codec<T>> Codec<Option<T>> for Nullable<C> {
         }
     }
 
+    fn size_hint(&self, value: &Option<T>) -> usize {
+        value.as_ref().map_or(0, |value| self.0.size_hint(value))
+    }
+
     fn is_null(&self, value: &Option<T>) -> bool {
         value.as_ref().is_none_or(|value| self.0.is_null(value))
     }
@@ -67,6 +71,10 @@ impl<T, C: Codec<T>> Codec<Vec<T>> for List<C> {
             }
         }
         Ok(())
+    }
+
+    fn size_hint(&self, values: &Vec<T>) -> usize {
+        4 + values.iter().map(|value| 4 + self.0.size_hint(value)).sum::<usize>()
     }
 
     fn decode(&self, mut bytes: Bytes) -> Result<Vec<T>, CodecError> {
@@ -115,6 +123,10 @@ impl<T, U, A: Codec<T>, B: Codec<U>> Codec<(T, U)> for Pair<A, B> {
         }
         out[at..at + 4].copy_from_slice(&head.to_be_bytes());
         Ok(())
+    }
+
+    fn size_hint(&self, (first, second): &(T, U)) -> usize {
+        4 + self.0.size_hint(first) + self.1.size_hint(second)
     }
 
     fn decode(&self, mut bytes: Bytes) -> Result<(T, U), CodecError> {

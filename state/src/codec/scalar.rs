@@ -14,6 +14,10 @@ impl Codec<String> for Utf8 {
         Ok(())
     }
 
+    fn size_hint(&self, value: &String) -> usize {
+        value.len()
+    }
+
     fn encode(&self, value: &String) -> Result<Option<Bytes>, CodecError> {
         Ok(Some(Bytes::copy_from_slice(value.as_bytes())))
     }
@@ -34,6 +38,10 @@ impl Codec<Bytes> for RawBytes {
     fn encode_into(&self, value: &Bytes, out: &mut Vec<u8>) -> Result<(), CodecError> {
         out.extend_from_slice(value);
         Ok(())
+    }
+
+    fn size_hint(&self, value: &Bytes) -> usize {
+        value.len()
     }
 
     fn encode(&self, value: &Bytes) -> Result<Option<Bytes>, CodecError> {
@@ -57,6 +65,10 @@ macro_rules! big_endian {
             fn encode_into(&self, value: &$type, out: &mut Vec<u8>) -> Result<(), CodecError> {
                 out.extend_from_slice(&value.to_be_bytes());
                 Ok(())
+            }
+
+            fn size_hint(&self, _value: &$type) -> usize {
+                size_of::<$type>()
             }
 
             fn encode(&self, value: &$type) -> Result<Option<Bytes>, CodecError> {

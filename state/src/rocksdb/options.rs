@@ -15,6 +15,8 @@ const MIB: usize = 1024 * 1024;
 pub struct RocksDbOptions {
     /// Rows gathered in memory before they become a file. The shared budget may flush earlier.
     pub write_buffer_bytes: usize,
+    /// Files that gather before they are merged into sorted levels.
+    pub unmerged_files: i32,
     /// Files kept open.
     pub max_open_files: i32,
     /// Bytes of a block, the unit of reading and caching.
@@ -29,6 +31,7 @@ impl Default for RocksDbOptions {
     fn default() -> Self {
         Self {
             write_buffer_bytes: 32 * MIB,
+            unmerged_files: 4,
             max_open_files: 256,
             block_bytes: 16 * 1024,
             bloom_bits_per_key: 10.0,
@@ -38,6 +41,14 @@ impl Default for RocksDbOptions {
 }
 
 impl RocksDbOptions {
+    /// For windows: most rows expire before merging them would pay.
+    ///
+    /// A flush leaves out what expired in memory, and a late merge drops whole files' worth of rows instead of
+    /// rewriting them.
+    pub fn windows() -> Self {
+        Self { write_buffer_bytes: 64 * MIB, unmerged_files: 16, ..Self::default() }
+    }
+
     pub(super) fn database(&self, shared: &RocksDbShared) -> Options {
         let mut options = Options::default();
         options.create_if_missing(true);
@@ -59,9 +70,14 @@ impl RocksDbOptions {
         let mut options = self.family(shared);
         options.set_write_buffer_size(self.write_buffer_bytes);
         options.set_max_write_buffer_number(4);
-        options.set_compression_type(DBCompressionType::Lz4);
+        // What is young is soon rewritten or expired: compressing it costs more than all else, and saves nothing.
+        options.set_compression_per_level(&[DBCompressionType::None, DBCompressionType::None, DBCompressionType::Lz4]);
+        options.set_level_zero_file_num_compaction_trigger(self.unmerged_files);
+        options.set_level_zero_slowdown_writes_trigger(5 * self.unmerged_files);
+        options.set_level_zero_stop_writes_trigger(9 * self.unmerged_files);
         options.set_target_file_size_base(self.write_buffer_bytes as u64);
-        options.set_max_bytes_for_level_base(4 * self.write_buffer_bytes as u64);
+        // Unmerged files count against it, too: a smaller one would have them merged earlier.
+        options.set_max_bytes_for_level_base(self.unmerged_files as u64 * self.write_buffer_bytes as u64);
         ColumnFamilyDescriptor::new(DATA, options)
     }
 

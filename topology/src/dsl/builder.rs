@@ -123,6 +123,10 @@ impl<T: 'static> Codec<T> for Shared<T> {
         self.0.encode_into(value, out)
     }
 
+    fn size_hint(&self, value: &T) -> usize {
+        self.0.size_hint(value)
+    }
+
     fn is_null(&self, value: &T) -> bool {
         self.0.is_null(value)
     }

@@ -168,6 +168,10 @@ impl<K, C: Codec<K>> Codec<Windowed<K>> for WindowedCodec<C> {
         Ok(())
     }
 
+    fn size_hint(&self, value: &Windowed<K>) -> usize {
+        self.0.size_hint(&value.key) + BOUNDS
+    }
+
     fn decode(&self, bytes: Bytes) -> Result<Windowed<K>, CodecError> {
         let split = bytes.len().checked_sub(BOUNDS).ok_or_else(|| CodecError::Malformed {
             expected: "windowed key",

@@ -11,6 +11,9 @@ use crate::{
     record::{Data, Record},
 };
 
+/// How much of a window is in memory at once while it is emitted.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// One key's elements of one window.
 pub(crate) struct Group<V> {
     pub(crate) key: Bytes,
@@ -63,16 +66,27 @@ impl<K: Data, V: Data> Elements<K, V> {
 
     /// The window's elements, grouped by key, keys in order, elements in the order they came.
     pub(crate) fn groups(&self, start: i64) -> Result<Vec<Group<V>>, Box<Failure>> {
+        self.groups_after(start, None, usize::MAX)
+    }
+
+    /// The same of keys after one, until they have so many bytes. No group is torn, and one there is if there are any.
+    fn groups_after(&self, start: i64, after: Option<&[u8]>, max_bytes: usize) -> Result<Vec<Group<V>>, Box<Failure>> {
         let mut groups: Vec<Group<V>> = Vec::new();
-        for row in self.store.borrow().scan(start, start + 1)? {
+        let mut bytes = 0;
+        for row in self.store.borrow().scan_window_after(start, after)? {
             let (at, row) = row?;
+            let is_new = groups.last().is_none_or(|group| group.key != at.key);
+            if is_new && bytes >= max_bytes {
+                break;
+            }
+            bytes += row.value.len();
             let element = self.value.decode(row.value)?;
-            match groups.last_mut() {
-                Some(group) if group.key == at.key => {
+            match groups.last_mut().filter(|_| !is_new) {
+                Some(group) => {
                     group.timestamp = group.timestamp.max(row.timestamp);
                     group.elements.push(element);
                 }
-                _ => groups.push(Group { key: at.key, timestamp: row.timestamp, elements: vec![element] }),
+                None => groups.push(Group { key: at.key, timestamp: row.timestamp, elements: vec![element] }),
             }
         }
         Ok(groups)
@@ -97,14 +111,26 @@ impl<K: Data, V: Data> Collect<K, V> {
     fn close_windows(&mut self, ctx: &mut TaskContext) -> Outcome {
         let Some((mut from, to)) = self.clock.newly_closed() else { return Ok(()) };
         while let Some(start) = self.elements.first_start(from, to)? {
-            for Group { key, timestamp, elements } in self.elements.groups(start)? {
-                let key = Windowed { key: self.elements.key.decode(key)?, window: self.clock.window_at(start) };
-                self.next.forward(ctx, Record::new(key, elements, timestamp))?;
-            }
+            self.emit(ctx, start)?;
             from = start + 1;
         }
         self.elements.expire(&self.clock);
         Ok(())
+    }
+
+    /// A window of many keys is larger than memory allows: it is read and sent piece by piece.
+    fn emit(&self, ctx: &mut TaskContext, start: i64) -> Outcome {
+        let window = self.clock.window_at(start);
+        let mut after = None;
+        loop {
+            let groups = self.elements.groups_after(start, after.as_deref(), PIECE_BYTES)?;
+            let Some(last) = groups.last() else { return Ok(()) };
+            after = Some(last.key.clone());
+            for Group { key, timestamp, elements } in groups {
+                let key = Windowed { key: self.elements.key.decode(key)?, window };
+                self.next.forward(ctx, Record::new(key, elements, timestamp))?;
+            }
+        }
     }
 }
 

@@ -36,7 +36,10 @@ mod disk {
     };
 
     use super::StoreSupplier;
-    use crate::{graph::StoreSpec, plan::TaskId};
+    use crate::{
+        graph::{StoreKind, StoreSpec},
+        plan::TaskId,
+    };
 
     /// Persistent stores on `RocksDB`, one folder each; the others in memory.
     pub(crate) struct DiskStores {
@@ -58,7 +61,11 @@ mod disk {
             let path = self.directory.store_dir(&task.to_string(), &spec.name)?;
             // Without a changelog to replay, every write must survive a crash by itself.
             let wal = !spec.logged;
-            let backend = RocksDbBackend::open(&path, &RocksDbOptions::default(), &self.shared, wal)?;
+            let options = match spec.kind {
+                StoreKind::KeyValue => RocksDbOptions::default(),
+                StoreKind::Window { .. } => RocksDbOptions::windows(),
+            };
+            let backend = RocksDbBackend::open(&path, &options, &self.shared, wal)?;
             Ok(Box::new(backend))
         }
 
