@@ -253,7 +253,7 @@ impl StreamThread {
 
     /// Where a task begins: at what is committed, after what its stores have to replay.
     fn find_place(&mut self, stores: &TaskStores, inputs: &[TopicPartition]) -> Result<Place, TaskError> {
-        let Self { clients, fetched, .. } = self;
+        let Self { app, clients, fetched, .. } = self;
         let mut committed = BTreeMap::new();
         for (input, offset) in inputs.iter().zip(clients.consumer.committed(inputs)?) {
             if fetched.contains(input) {
@@ -266,7 +266,7 @@ impl StreamThread {
             }
             committed.extend(offset.map(|offset| (input.clone(), offset)));
         }
-        Ok((committed, StoreRestore::plan(stores, &mut *clients.reader)?))
+        Ok((committed, StoreRestore::plan(stores, &mut *clients.reader, app.clock.now_ms())?))
     }
 
     fn run_task(
@@ -316,6 +316,7 @@ impl StreamThread {
 
     /// Lets go of changelogs that are read to their end, which need not be a record. Whether there were any.
     fn finish_restores(&mut self) -> Result<bool, TaskError> {
+        let now_ms = self.app.clock.now_ms();
         let Self { tasks, clients, .. } = self;
         let mut finished = false;
         for (_, task) in tasks.restoring() {
@@ -324,7 +325,7 @@ impl StreamThread {
             let mut at = 0;
             while at < restores.len() {
                 let position = clients.reader.position(&restores[at].changelog)?;
-                if restores[at].reach(stores, position)? {
+                if restores[at].reach(stores, position, now_ms)? {
                     restores.remove(at);
                     finished = true;
                 } else {

@@ -282,7 +282,7 @@ impl ActiveTask {
     pub(crate) fn committed(&mut self, acknowledged: &BTreeMap<TopicPartition, Offset>) -> Result<(), TaskError> {
         self.group.inputs.iter_mut().for_each(|input| input.moved = false);
         self.ctx.commit_requested = false;
-        self.stores.commit(acknowledged)
+        self.stores.commit(acknowledged, self.ctx.wall_ms)
     }
 
     /// Gives the stores back, without what was not committed.
