@@ -12,6 +12,9 @@ use crate::overlay::Overlay;
 use crate::stats::Counter;
 use crate::{Backend, Batch, Direction, Row, StoreError, StoreStats};
 
+/// Under this name a store keeps when it was current.
+const CURRENT_AT: &str = "current-at-ms";
+
 /// A named store.
 ///
 /// Reads see uncommitted writes. Nothing reaches the backend before [`commit`](Self::commit),
@@ -151,6 +154,18 @@ impl Store {
     /// The changelog offset up to which the committed rows are complete.
     pub fn checkpoint(&self) -> Result<Option<i64>, StoreError> {
         self.backend.checkpoint()
+    }
+
+    /// Notes that at this wall time the rows were all that the changelog says. Kept beside them, not logged.
+    pub fn set_current_at(&mut self, wall_ms: i64) -> Result<(), StoreError> {
+        let meta = vec![(CURRENT_AT.to_owned(), Bytes::copy_from_slice(&wall_ms.to_be_bytes()))];
+        self.backend.write(Batch { meta, ..Batch::default() })
+    }
+
+    /// The wall time of the last [`set_current_at`](Self::set_current_at).
+    pub fn current_at(&self) -> Result<Option<i64>, StoreError> {
+        let raw = self.backend.meta(CURRENT_AT)?;
+        Ok(raw.and_then(|raw| Some(i64::from_be_bytes(raw.as_ref().try_into().ok()?))))
     }
 
     /// Makes committed rows survive a crash.

@@ -132,7 +132,7 @@ impl StreamThread {
 
     /// Where a task begins: at what is committed, after what its stores have to replay.
     pub(super) fn find_place(&mut self, stores: &TaskStores, inputs: &[TopicPartition]) -> Result<Place, TaskError> {
-        let Self { clients, fetched, .. } = self;
+        let Self { app, clients, fetched, .. } = self;
         let mut committed = BTreeMap::new();
         for (input, offset) in inputs.iter().zip(clients.consumer.committed(inputs)?) {
             if fetched.contains(input) {
@@ -145,7 +145,7 @@ impl StreamThread {
             }
             committed.extend(offset.map(|offset| (input.clone(), offset)));
         }
-        Ok((committed, StoreRestore::plan(stores, &mut *clients.reader)?))
+        Ok((committed, StoreRestore::plan(stores, &mut *clients.reader, app.clock.now_ms())?))
     }
 
     pub(super) fn run_task(

@@ -65,6 +65,7 @@ impl StreamThread {
 
     /// Lets go of changelogs that are read to their end, which need not be a record. Whether there were any.
     pub(super) fn finish_restores(&mut self) -> Result<bool, TaskError> {
+        let now_ms = self.app.clock.now_ms();
         let Self { tasks, clients, .. } = self;
         let mut finished = false;
         for (_, task) in tasks.restoring() {
@@ -73,7 +74,7 @@ impl StreamThread {
             let mut at = 0;
             while at < restores.len() {
                 let position = clients.reader.position(&restores[at].changelog)?;
-                if restores[at].reach(stores, position)? {
+                if restores[at].reach(stores, position, now_ms)? {
                     restores.remove(at);
                     finished = true;
                 } else {

@@ -276,7 +276,7 @@ impl ActiveTask {
             input.moved = false;
         }
         self.ctx.commit_requested = false;
-        self.stores.commit(acknowledged)
+        self.stores.commit(acknowledged, self.ctx.wall_ms)
     }
 
     /// Gives the stores back, without what was not committed.

@@ -9,6 +9,9 @@ use crate::{
     transport::{ConsumedRecord, Offset, Reader, TopicPartition},
 };
 
+/// For how long a changelog certainly tells of a deletion: somewhat less than the day for which logs keep tombstones.
+const TOMBSTONES_KEPT_MS: i64 = 20 * 3_600_000;
+
 /// What a store needs before its task may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Restore {
@@ -21,14 +24,17 @@ pub(crate) enum Restore {
 }
 
 impl Restore {
-    /// Compares a store's checkpoint with its changelog.
-    pub(crate) fn decide(checkpoint: Option<Offset>, low: Offset, high: Offset) -> Self {
+    /// Compares a store's checkpoint with its changelog, given how long ago they last agreed.
+    pub(crate) fn decide(checkpoint: Option<Offset>, age_ms: Option<i64>, low: Offset, high: Offset) -> Self {
+        let sees_deletions = age_ms.is_some_and(|age| age < TOMBSTONES_KEPT_MS);
         match checkpoint {
             Some(at) if at == high => Self::Current,
+            Some(at) if at < high && at >= low && sees_deletions => Self::From(at),
+            // Below: records were deleted that the store never saw. Above: it is not the changelog it was. Too long
+            // ago: compaction may have dropped a tombstone, and the store would keep what it deleted.
+            Some(_) => Self::Rebuild,
             None if low == high => Self::Current,
-            Some(at) if at < high && at >= low => Self::From(at),
-            // Below: records were deleted that the store never saw. Above: it is not the changelog it was.
-            Some(_) | None => Self::Rebuild,
+            None => Self::Rebuild,
         }
     }
 }
@@ -44,12 +50,14 @@ pub(crate) struct StoreRestore {
 
 impl StoreRestore {
     /// What each store of a task has to replay. Stores that must be rebuilt are emptied.
-    pub(crate) fn plan(stores: &TaskStores, reader: &mut dyn Reader) -> Result<Vec<Self>, TaskError> {
+    pub(crate) fn plan(stores: &TaskStores, reader: &mut dyn Reader, wall_ms: i64) -> Result<Vec<Self>, TaskError> {
         let mut plans = Vec::new();
         for (name, handle, changelog) in stores.logged() {
             let (low, high) = reader.watermarks(changelog)?;
             let checkpoint = handle.with_store(Store::checkpoint).map_err(|error| stores.error(error))?;
-            let next = match Restore::decide(checkpoint, low, high) {
+            let current_at = handle.with_store(Store::current_at).map_err(|error| stores.error(error))?;
+            let age_ms = current_at.map(|at| wall_ms - at);
+            let next = match Restore::decide(checkpoint, age_ms, low, high) {
                 Restore::Current => continue,
                 Restore::From(next) => next,
                 Restore::Rebuild => {
@@ -85,12 +93,18 @@ impl StoreRestore {
 
     /// The changelog has been read up to `position`. `true` once the store agrees with its changelog as it was when
     /// the plan was made.
-    pub(crate) fn reach(&mut self, stores: &TaskStores, position: Offset) -> Result<bool, TaskError> {
+    pub(crate) fn reach(&mut self, stores: &TaskStores, position: Offset, wall_ms: i64) -> Result<bool, TaskError> {
+        let handle = &stores.handles[&self.store];
         if self.next < self.end && position >= self.end {
             self.next = position;
-            stores.handles[&self.store].restore(Default::default(), position).map_err(|error| stores.error(error))?;
+            handle.restore(Default::default(), position).map_err(|error| stores.error(error))?;
         }
-        Ok(self.next >= self.end)
+        if self.next < self.end {
+            return Ok(false);
+        }
+        // Not before: on the way, the changelog's tail may hold deletions as old as the store was.
+        handle.set_current_at(wall_ms).map_err(|error| stores.error(error))?;
+        Ok(true)
     }
 }
 
@@ -100,15 +114,17 @@ mod tests {
 
     #[test]
     fn a_store_replays_only_what_its_changelog_has_beyond_it() {
-        assert_eq!(Restore::decide(Some(7), 0, 7), Restore::Current);
-        assert_eq!(Restore::decide(Some(5), 0, 7), Restore::From(5));
-        assert_eq!(Restore::decide(None, 0, 0), Restore::Current);
-        assert_eq!(Restore::decide(None, 0, 7), Restore::Rebuild);
+        assert_eq!(Restore::decide(Some(7), None, 0, 7), Restore::Current);
+        assert_eq!(Restore::decide(Some(5), Some(0), 0, 7), Restore::From(5));
+        assert_eq!(Restore::decide(None, None, 0, 0), Restore::Current);
+        assert_eq!(Restore::decide(None, None, 0, 7), Restore::Rebuild);
     }
 
     #[test]
     fn a_store_that_its_changelog_does_not_continue_is_rebuilt() {
-        assert_eq!(Restore::decide(Some(2), 3, 7), Restore::Rebuild);
-        assert_eq!(Restore::decide(Some(9), 0, 7), Restore::Rebuild);
+        assert_eq!(Restore::decide(Some(2), Some(0), 3, 7), Restore::Rebuild);
+        assert_eq!(Restore::decide(Some(9), Some(0), 0, 7), Restore::Rebuild);
+        assert_eq!(Restore::decide(Some(5), Some(TOMBSTONES_KEPT_MS), 0, 7), Restore::Rebuild);
+        assert_eq!(Restore::decide(Some(5), None, 0, 7), Restore::Rebuild);
     }
 }

@@ -17,6 +17,9 @@ use crate::{
 /// Changelog keys shorter than this are not window rows but what the store knows about itself.
 const WINDOW_KEY_SUFFIX: usize = 12;
 
+/// How often a store notes that it is current: seldom, for it is compared with hours.
+const CURRENT_EVERY_MS: i64 = 60_000;
+
 /// A task's stores with their changelogs.
 pub(crate) struct TaskStores {
     pub(crate) task: TaskId,
@@ -102,7 +105,11 @@ impl TaskStores {
     }
 
     /// Brings what is uncommitted into the backends, each with the changelog offset that it corresponds to.
-    pub(crate) fn commit(&self, acknowledged: &BTreeMap<TopicPartition, Offset>) -> Result<(), TaskError> {
+    pub(crate) fn commit(
+        &self,
+        acknowledged: &BTreeMap<TopicPartition, Offset>,
+        wall_ms: i64,
+    ) -> Result<(), TaskError> {
         for (name, handle) in &self.handles {
             let checkpoint = self.changelogs.get(name).and_then(|changelog| acknowledged.get(changelog)).copied();
             if handle.with_store(Store::is_dirty) {
@@ -112,6 +119,10 @@ impl TaskStores {
                     self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, notes);
                 }
                 handle.commit(checkpoint).map_err(|error| self.error(error))?;
+                let noted = handle.with_store(Store::current_at).map_err(|error| self.error(error))?;
+                if noted.is_none_or(|noted| wall_ms - noted >= CURRENT_EVERY_MS) {
+                    handle.set_current_at(wall_ms).map_err(|error| self.error(error))?;
+                }
             }
         }
         Ok(())
@@ -177,6 +188,14 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().commit(checkpoint),
             Self::Window(store) => store.borrow_mut().commit(checkpoint),
+        }
+    }
+
+    /// Notes when the store had all that its changelog says.
+    pub(crate) fn set_current_at(&self, wall_ms: i64) -> Result<(), StoreError> {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().set_current_at(wall_ms),
+            Self::Window(store) => store.borrow_mut().store_mut().set_current_at(wall_ms),
         }
     }
 

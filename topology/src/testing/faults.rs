@@ -43,6 +43,9 @@ pub struct FaultRates {
     pub close: f64,
     /// A turn applies retention and compaction.
     pub maintenance: f64,
+    /// A turn is a day in which nothing happens but retention and compaction. By default it never is: changelogs of
+    /// windows lose what is older, whether or not event time has moved.
+    pub idle_day: f64,
 }
 
 impl FaultRates {
@@ -61,6 +64,7 @@ impl FaultRates {
         pause: 0.0,
         close: 0.0,
         maintenance: 0.0,
+        idle_day: 0.0,
     };
 }
 
@@ -81,6 +85,7 @@ impl Default for FaultRates {
             pause: 0.01,
             close: 0.003,
             maintenance: 0.005,
+            idle_day: 0.0,
         }
     }
 }

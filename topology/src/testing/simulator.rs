@@ -96,6 +96,9 @@ pub struct Simulator {
     instances: Vec<Instance>,
 }
 
+/// Longer than a tombstone is kept.
+const DAY: Duration = Duration::from_hours(25);
+
 /// Rounds after which work that is not finished never will be.
 const ROUNDS_MAX: usize = 2000;
 
@@ -275,6 +278,10 @@ impl Simulator {
             instance.pause(thread, Duration::from_millis(fate.below(2 * session_ms)));
         } else if fate.strikes(|rates| rates.maintenance) {
             fate.note("maintenance");
+            self.log.maintain()?;
+        } else if fate.strikes(|rates| rates.idle_day) {
+            fate.note("a day passes");
+            fate.clock.advance(DAY);
             self.log.maintain()?;
         } else if fate.below(4) == 0 {
             fate.clock.advance(Duration::from_millis(1 + fate.below(50)));

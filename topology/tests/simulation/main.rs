@@ -15,7 +15,7 @@ use scenario::{Scenario, simulate};
 use tidemill_topology::ProcessingGuarantee::{self, AtLeastOnce, ExactlyOnce};
 
 /// Seeds that each scenario runs with each guarantee.
-const SEEDS: u64 = 25;
+const SEEDS: u64 = 250;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())

@@ -74,3 +74,9 @@ fn a_thread_waits_for_stores_that_a_hanging_thread_of_its_instance_has_open() {
     check::<Windows>([3, 4, 9], ExactlyOnce, &faults);
     check::<Repartition>([3, 4, 5], AtLeastOnce, &faults);
 }
+
+#[test]
+fn a_store_that_missed_a_deletion_does_not_bring_it_back() {
+    let faults = FaultRates { idle_day: 0.02, crash: 0.03, store_flush: 0.05, ..FaultRates::NONE };
+    check::<Batching>([1, 2, 3, 4, 5], ExactlyOnce, &faults);
+}
