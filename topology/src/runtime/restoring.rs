@@ -63,7 +63,7 @@ impl StreamThread {
         }
     }
 
-    /// Lets go of changelogs that are read to their end, which need not be a record. Whether there were any.
+    /// Lets go of changelogs that are read to their end, which need not be a record. Whether a task has all of them.
     pub(super) fn finish_restores(&mut self) -> Result<bool, TaskError> {
         let now_ms = self.app.clock.now_ms();
         let Self { tasks, clients, .. } = self;
@@ -76,11 +76,12 @@ impl StreamThread {
                 let position = clients.reader.position(&restores[at].changelog)?;
                 if restores[at].reach(stores, position, now_ms)? {
                     restores.remove(at);
-                    finished = true;
                 } else {
                     at += 1;
                 }
             }
+            // Also one that was done when an error of another came between.
+            finished |= restores.is_empty();
         }
         Ok(finished)
     }

@@ -80,3 +80,9 @@ fn a_store_that_missed_a_deletion_does_not_bring_it_back() {
     let faults = FaultRates { idle_day: 0.02, crash: 0.03, store_flush: 0.05, ..FaultRates::NONE };
     check::<Batching>([1, 2, 3, 4, 5], ExactlyOnce, &faults);
 }
+
+#[test]
+fn a_restored_task_runs_though_another_ones_restore_failed_in_the_same_turn() {
+    check::<Batching>([2692], AtLeastOnce, &FaultRates::default());
+    check::<Cogroup>([3980], AtLeastOnce, &FaultRates::default());
+}
