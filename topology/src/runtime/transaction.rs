@@ -78,8 +78,8 @@ impl Transaction {
         Ok(producer.take_acknowledged().into_iter().collect())
     }
 
-    /// Drops what was sent. Without a transaction that is not possible: then it is sent to its end, for a changelog
-    /// record must not come after what is restored, or after those of a next owner.
+    /// Drops what was sent. Without a transaction some of it may be in the log; the rest must not come after what is
+    /// restored, or after the records of a next owner.
     pub(crate) fn abort(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
         match self {
             Self::Closed | Self::Unknown | Self::Flushed => {}
@@ -88,7 +88,7 @@ impl Transaction {
                 *self = Self::Closed;
             }
             Self::Unflushed => {
-                producer.flush()?;
+                producer.discard();
                 *self = Self::Flushed;
             }
         }

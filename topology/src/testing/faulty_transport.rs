@@ -286,6 +286,10 @@ impl Producer for FaultyProducer {
         process.commit("flush", || inner.flush())
     }
 
+    fn discard(&mut self) {
+        self.inner.as_mut().expect("it is taken only when dropped").discard();
+    }
+
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
         self.inner.as_mut().expect("it is taken only when dropped").take_acknowledged()
     }

@@ -132,6 +132,8 @@ pub trait Producer: Send {
     fn abort_transaction(&mut self) -> Result<(), TransportError>;
     /// Waits until everything sent outside a transaction is acknowledged.
     fn flush(&mut self) -> Result<(), TransportError>;
+    /// Forgets what was sent outside a transaction and has not left for the log yet.
+    fn discard(&mut self);
     /// For each partition written and acknowledged since the last call: the offset after its last record.
     /// Complete after `commit_transaction` or `flush`.
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)>;

@@ -66,6 +66,10 @@ impl Producer for PlainProducer {
         delivered
     }
 
+    fn discard(&mut self) {
+        self.outbox.clear();
+    }
+
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
         self.outbox.take_acknowledged()
     }

@@ -161,6 +161,9 @@ impl Producer for TransactionalProducer {
         }
     }
 
+    /// Nothing is ever sent outside a transaction.
+    fn discard(&mut self) {}
+
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
         self.outbox.take_acknowledged()
     }
