@@ -112,6 +112,10 @@ impl<T: 'static> Codec<T> for Shared<T> {
         self.0.encode_into(value, out)
     }
 
+    fn is_null(&self, value: &T) -> bool {
+        self.0.is_null(value)
+    }
+
     fn encode(&self, value: &T) -> Result<Option<bytes::Bytes>, tidemill_state::CodecError> {
         self.0.encode(value)
     }

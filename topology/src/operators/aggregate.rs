@@ -6,7 +6,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 use tidemill_state::{Codec, Row, Store};
 
-use super::{Lifecycle, Next, Outcome, Receive, TaskContext};
+use super::{DropReason, Lifecycle, Next, Outcome, Receive, TaskContext};
 use crate::record::{Data, Record};
 
 /// How many cached aggregates survive a commit; beyond, they are read back from the store.
@@ -56,6 +56,10 @@ impl<K, V, A, F> KeyedAggregate<K, V, A, F> {
 impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedAggregate<K, V, A, F> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
+        if self.key.is_null(&key) {
+            ctx.count_dropped(ctx.node, DropReason::NullKey);
+            return Ok(());
+        }
         self.scratch.clear();
         self.key.encode_into(&key, &mut self.scratch)?;
         let index = match self.entries.get_index_of(self.scratch.as_slice()) {

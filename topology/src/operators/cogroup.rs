@@ -3,7 +3,7 @@
 use std::{cell::RefCell, cmp::Ordering, rc::Rc};
 
 use super::{
-    Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock,
+    DropReason, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock,
     collect::{Elements, Group},
 };
 use crate::{
@@ -93,6 +93,10 @@ pub(crate) struct LeftInput<K, L, R> {
 impl<K: Data, L: Data, R: Data> Receive<K, L> for LeftInput<K, L, R> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, L>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
+        if core.left.key.is_null(&record.key) {
+            ctx.count_dropped(ctx.node, DropReason::NullKey);
+            return Ok(());
+        }
         core.clock.observe(record.timestamp, ctx.wall_ms);
         if let Some(late) = core.left.append(ctx, &core.clock, record)? {
             self.late.forward(ctx, late)?;
@@ -110,6 +114,10 @@ pub(crate) struct RightInput<K, L, R> {
 impl<K: Data, L: Data, R: Data> Receive<K, R> for RightInput<K, L, R> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, R>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
+        if core.right.key.is_null(&record.key) {
+            ctx.count_dropped(ctx.node, DropReason::NullKey);
+            return Ok(());
+        }
         core.clock.observe(record.timestamp, ctx.wall_ms);
         if let Some(late) = core.right.append(ctx, &core.clock, record)? {
             self.late.forward(ctx, late)?;

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Row, StoreError, WindowStore};
 
-use super::{Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, context::DropReason};
+use super::{DropReason, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock};
 use crate::{
     dsl::Windowed,
     record::{Data, Record},
@@ -110,6 +110,10 @@ impl<K: Data, V: Data> Collect<K, V> {
 
 impl<K: Data, V: Data> Receive<K, V> for Collect<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        if self.elements.key.is_null(&record.key) {
+            ctx.count_dropped(ctx.node, DropReason::NullKey);
+            return Ok(());
+        }
         self.clock.observe(record.timestamp, ctx.wall_ms);
         if let Some(late) = self.elements.append(ctx, &self.clock, record)? {
             self.late.forward(ctx, late)?;

@@ -41,6 +41,8 @@ impl From<CodecError> for Box<Failure> {
 pub(crate) enum DropReason {
     /// Its window had closed.
     Late,
+    /// Its key is null where there must be one.
+    NullKey,
     /// Its timestamp is negative.
     InvalidTimestamp,
     /// Its bytes could not be decoded, and the handler skipped it.
@@ -53,6 +55,7 @@ impl DropReason {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Late => "late",
+            Self::NullKey => "null-key",
             Self::InvalidTimestamp => "invalid-timestamp",
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",

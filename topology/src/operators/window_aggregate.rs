@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use indexmap::IndexMap;
 use tidemill_state::{Codec, Row, WindowStore};
 
-use super::{Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, context::DropReason};
+use super::{DropReason, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock};
 use crate::{
     dsl::{Window, Windowed},
     record::{Data, Record},
@@ -235,6 +235,10 @@ where
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
         let Record { key, value, timestamp, headers } = record;
+        if core.key.is_null(&key) {
+            ctx.count_dropped(ctx.node, DropReason::NullKey);
+            return Ok(());
+        }
         core.clock.observe(timestamp, ctx.wall_ms);
         core.scratch.clear();
         core.key.encode_into(&key, &mut core.scratch)?;
