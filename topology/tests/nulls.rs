@@ -60,3 +60,52 @@ fn a_table_has_no_null_key_and_only_left_joins_hand_it_on() {
     dropped.sort();
     assert_eq!(dropped, [("inner".to_owned(), "null-key", 1), ("table".to_owned(), "null-key", 1)]);
 }
+
+/// A null reduces to a null; nothing is reduced with a null.
+fn sum_or_delete(old: Option<i64>, new: Option<i64>) -> Option<i64> {
+    let old = old.expect("a null aggregate is none at all");
+    new.map(|new| old + new)
+}
+
+#[test]
+fn a_null_aggregate_starts_again_with_its_next_record() {
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<String, Option<i64>>("in");
+    stream.group_by_key().reduce("totals", sum_or_delete).to_stream().to("totals-out");
+    stream.group_by_key().windowed_by(windows()).reduce("sums", sum_or_delete).to_stream().to("sums-out");
+    for crash in [false, true] {
+        let driver = driver(&builder);
+        let input = driver.input::<String, Option<i64>>("in");
+        for (value, timestamp) in [(Some(1), 1), (None, 9), (Some(5), 4), (Some(6), 3)] {
+            input.pipe("k".into(), value, timestamp).expect("processes");
+            if crash {
+                driver.crash();
+            }
+        }
+        let expected = [(Some(1), 1), (None, 9), (Some(5), 4), (Some(11), 4)];
+        let totals = driver.output::<String, Option<i64>>("totals-out").read().expect("reads");
+        assert_eq!(totals.into_iter().map(|(_, value, timestamp)| (value, timestamp)).collect::<Vec<_>>(), expected);
+        let sums = driver.output::<Windowed<String>, Option<i64>>("sums-out").read().expect("reads");
+        assert_eq!(sums.into_iter().map(|(_, value, timestamp)| (value, timestamp)).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn a_null_aggregate_is_no_final_result() {
+    let builder = StreamsBuilder::new();
+    let grouped = builder.stream::<String, Option<i64>>("in").group_by_key().windowed_by(windows());
+    grouped.emit(EmitStrategy::on_window_close()).reduce("sums", sum_or_delete).to_stream().to("out");
+    for crash in [false, true] {
+        let driver = driver(&builder);
+        let input = driver.input::<String, Option<i64>>("in");
+        for (key, value, timestamp) in [("a", Some(1), 1), ("b", Some(2), 2), ("a", None, 3)] {
+            input.pipe(key.into(), value, timestamp).expect("processes");
+        }
+        if crash {
+            driver.crash();
+        }
+        input.pipe("z".into(), Some(0), 60_000).expect("processes");
+        let out = driver.output::<Windowed<String>, Option<i64>>("out").read_values().expect("reads");
+        assert_eq!(out, [Some(2)], "after a crash: {crash}");
+    }
+}

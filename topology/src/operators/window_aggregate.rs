@@ -102,6 +102,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         };
         let entry = &mut open.entries[index];
         if entry.aggregate.is_none() {
+            entry.timestamp = timestamp;
             entry.aggregate = self.initializer.as_ref().map(|initializer| initializer());
         }
         fold(&mut entry.aggregate);
@@ -109,10 +110,12 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         if !std::mem::replace(&mut entry.dirty, true) {
             open.dirty.push(index);
         }
-        if self.emit_final {
-            return Ok(());
+        let result = if self.emit_final { None } else { entry.aggregate.clone() };
+        // A null aggregate is no row in the store, and so none here: it starts again with its next record.
+        if entry.aggregate.as_ref().is_some_and(|aggregate| self.value.is_null(aggregate)) {
+            entry.aggregate = None;
         }
-        match entry.aggregate.clone() {
+        match result {
             Some(value) => {
                 let key = Windowed { key: key.clone(), window };
                 let record = Record { key, value, timestamp: entry.timestamp, headers: Headers::new() };
