@@ -45,3 +45,7 @@ doc: prerequisites ## Builds the documentation, warnings are errors.
 .PHONY: bench
 bench: prerequisites ## Runs the benchmarks.
 	cargo bench --locked
+
+.PHONY: goldens
+goldens: ## Records again what Kafka Streams answers, for the parity test. Needs a JDK and Maven; no part of the tests.
+	cd topology/tests/golden/kafka-streams && mvn --batch-mode --quiet compile exec:java

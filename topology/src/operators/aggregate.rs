@@ -82,12 +82,19 @@ impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedA
             }
         };
         let entry = &mut self.entries[index];
+        if entry.aggregate.is_none() {
+            entry.timestamp = timestamp;
+        }
         (self.fold)(&key, value, &mut entry.aggregate);
         entry.timestamp = entry.timestamp.max(timestamp);
         if !std::mem::replace(&mut entry.dirty, true) {
             self.dirty.push(index);
         }
         let (aggregate, timestamp) = (entry.aggregate.clone(), entry.timestamp);
+        // A null aggregate is no row in the store, and so none here: it starts again with its next record.
+        if entry.aggregate.as_ref().is_some_and(|aggregate| self.value.is_null(aggregate)) {
+            entry.aggregate = None;
+        }
         if self.shared {
             self.write()?;
         }

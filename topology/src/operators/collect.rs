@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Row, StoreError, WindowStore};
 
-use super::{Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, context::DropReason};
+use super::{DropReason, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock};
 use crate::{
     dsl::Windowed,
     record::{Data, Record},

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{Codec, Row, Store};
 
-use super::{Next, Outcome, Receive, TaskContext};
+use super::{DropReason, Next, Outcome, Receive, TaskContext};
 use crate::record::{Data, Record};
 
 /// Keeps the last value of each key; a null value deletes.
@@ -38,6 +38,8 @@ impl<K: Data, V: Data> Receive<K, Option<V>> for TableSource<K, V> {
 }
 
 /// Joins each record with the table's value of its key, as it is when the record is processed.
+///
+/// No table has a value of a null key: an inner join drops such a record, a left join hands it on (KIP-962).
 pub(crate) struct StreamTableJoin<K, T, F, V2> {
     pub(crate) store: Rc<RefCell<Store>>,
     pub(crate) key: Arc<dyn Codec<K>>,
@@ -52,15 +54,24 @@ where
     F: Fn(&K, V, Option<T>) -> Option<V2>,
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        self.scratch.clear();
-        self.key.encode_into(&record.key, &mut self.scratch)?;
-        // A null key has no row; an empty one may.
-        let row = if self.key.is_null(&record.key) { None } else { self.store.borrow().get(&self.scratch)? };
+        let keyless = self.key.is_null(&record.key);
+        let row = if keyless {
+            None
+        } else {
+            self.scratch.clear();
+            self.key.encode_into(&record.key, &mut self.scratch)?;
+            self.store.borrow().get(&self.scratch)?
+        };
         let value = row.map(|row| self.value.decode(row.value)).transpose()?;
         let Record { key, value: left, timestamp, headers } = record;
         match (self.join)(&key, left, value) {
             Some(value) => self.next.forward(ctx, Record { key, value, timestamp, headers }),
-            None => Ok(()),
+            None => {
+                if keyless {
+                    ctx.count_dropped(ctx.node, DropReason::NullKey);
+                }
+                Ok(())
+            }
         }
     }
 }

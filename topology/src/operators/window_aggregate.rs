@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use indexmap::IndexMap;
 use tidemill_state::{Codec, Row, WindowStore};
 
-use super::{Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, context::DropReason};
+use super::{DropReason, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock};
 use crate::{
     dsl::{Window, Windowed},
     record::{Data, Record},
@@ -109,6 +109,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         };
         let entry = &mut open.entries[index];
         if entry.aggregate.is_none() {
+            entry.timestamp = timestamp;
             entry.aggregate = self.initializer.as_ref().map(|initializer| initializer());
         }
         fold(&mut entry.aggregate);
@@ -117,6 +118,10 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             open.dirty.push(index);
         }
         let (updated, timestamp) = (if self.emit_final { None } else { entry.aggregate.clone() }, entry.timestamp);
+        // A null aggregate is no row in the store, and so none here: it starts again with its next record.
+        if entry.aggregate.as_ref().is_some_and(|aggregate| self.value.is_null(aggregate)) {
+            entry.aggregate = None;
+        }
         if self.shared {
             self.spill(|_| true)?;
         }

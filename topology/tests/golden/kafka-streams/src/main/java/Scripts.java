@@ -1,0 +1,97 @@
+// The inputs: seeded random ones, and boundaries written by hand.
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+
+final class Scripts {
+    record Step(String topic, String key, String value, long timestamp) {
+        @Override
+        public String toString() {
+            return topic + " " + text(key) + " " + text(value) + " " + timestamp;
+        }
+    }
+
+    static String text(String text) {
+        return text == null ? "-" : text;
+    }
+
+    static Map<String, List<Step>> all() {
+        Map<String, List<Step>> all = new TreeMap<>();
+        all.put("random-1", random(1, 150, 1, "in"));
+        all.put("random-2", random(2, 150, 1, "in"));
+        all.put("minutes", random(3, 150, 5_000, "in"));
+        all.put("two-topics", random(4, 150, 1, "in", "in-2"));
+        List<Step> inOrder = new ArrayList<>(random(5, 100, 1, "in", "in-2"));
+        inOrder.sort((a, b) -> Long.compare(a.timestamp(), b.timestamp()));
+        all.put("two-topics-in-order", inOrder);
+        // Size 10, grace 3: [0, 10) takes records at stream time 12, and is closed at 13.
+        all.put("tumbling-edges", keyed("a0 b9 a10 a9 c12 b9 a0 c13 a9 b12 b10 a22 a19 a23 a19 a22 b100 a99 a90 c99 c113 c100"));
+        // Size 10, no grace: [0, 10) is closed at 10.
+        all.put("strict-edges", keyed("a0 b0 a9 b9 a10 a9 a10 b19 a20 a19 a30 a40 b40 a39 b50 a60 a100 a1000"));
+        // Size 10, advance 4, grace 5: 14 is in [8, 18) and [12, 22); [0, 10) is closed at 15.
+        all.put("hopping-edges", keyed("a0 a3 a4 b8 a9 a10 a14 a9 a3 b15 a9 a4 a8 a18 a9 a8 a19 a13 a8 b22 a12 a13 b23 a13 a80 a65 a64 a66 b79 a95"));
+        // Size 10, advance 3, no grace.
+        all.put("dense-edges", keyed("a0 a2 a3 a9 b9 a10 a9 a2 a12 a3 a11 a13 a6 b13 a16 a50 a41 a40 a42 b49 a60 a49"));
+        all.put("nulls", nulls());
+        all.put("table-edges", tables());
+        List<Step> tableRandom = new ArrayList<>();
+        Random random = new Random(6);
+        for (Step step : random(6, 150, 1, "in", "table")) {
+            boolean tombstone = step.topic().equals("table") && random.nextInt(3) == 0;
+            tableRandom.add(tombstone ? new Step("table", step.key(), null, step.timestamp()) : step);
+        }
+        all.put("table-random", tableRandom);
+        return all;
+    }
+
+    /** Time walks forward with jumps; a quarter of the records come late by up to two windows. */
+    private static List<Step> random(long seed, int count, long unit, String... topics) {
+        Random random = new Random(seed);
+        String[] keys = {"a", "ab", "b", "Z", "\u00e9"};
+        List<Step> steps = new ArrayList<>();
+        long time = 0;
+        for (int i = 0; i < count; i++) {
+            time += unit * (random.nextInt(40) == 0 ? 45 : random.nextInt(4));
+            long timestamp = random.nextInt(4) == 0 ? Math.max(0, time - unit * random.nextInt(22)) : time;
+            String value = String.valueOf(random.nextInt(100));
+            steps.add(new Step(topics[random.nextInt(topics.length)], keys[random.nextInt(5)], value, timestamp));
+        }
+        return steps;
+    }
+
+    /** Each word is a key of one letter and a timestamp. */
+    private static List<Step> keyed(String words) {
+        List<Step> steps = new ArrayList<>();
+        for (String word : words.split(" ")) {
+            String value = String.valueOf(steps.size() + 1);
+            steps.add(new Step("in", word.substring(0, 1), value, Long.parseLong(word.substring(1))));
+        }
+        return steps;
+    }
+
+    /** Null keys do not move time on; null values are dropped by some operators and processed by others. */
+    private static List<Step> nulls() {
+        return List.of(
+            new Step("in", "a", "1", 1), new Step("in", "a", null, 5), new Step("in", "a", "2", 3),
+            new Step("in", "b", null, 2), new Step("in", "b", "3", 1), new Step("in", "a", null, 4),
+            new Step("in", null, "4", 500), new Step("in", null, null, 600), new Step("in", "c", null, 6),
+            new Step("in", "", "5", 7), new Step("in", "a", "6", 12), new Step("in", "", null, 14),
+            new Step("in", "d", null, 40), new Step("in", "d", "7", 39), new Step("in", "d", null, 45),
+            new Step("in", "e", "8", 45), new Step("in", "e", null, 46), new Step("in", "z", "9", 90));
+    }
+
+    private static List<Step> tables() {
+        return List.of(
+            new Step("in", "a", "1", 0), new Step("table", "a", "10", 5), new Step("in", "a", "2", 1),
+            new Step("in", "b", "3", 6), new Step("table", "a", "11", 3), new Step("in", "a", "4", 2),
+            new Step("table", "a", null, 4), new Step("in", "a", "5", 9), new Step("table", "a", "12", 4),
+            new Step("in", "a", "6", 9), new Step("table", "b", null, 1), new Step("in", "b", "7", 20),
+            new Step("table", "b", "13", 50), new Step("in", "b", "8", 10), new Step("in", "b", null, 11),
+            new Step("table", null, "14", 12), new Step("in", "", "9", 13), new Step("table", "", "15", 13),
+            new Step("in", "", "10", 14), new Step("table", "", null, 15), new Step("in", "", "11", 16),
+            new Step("in", null, "12", 17));
+    }
+}

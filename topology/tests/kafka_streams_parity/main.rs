@@ -1,0 +1,111 @@
+//! Tidemill's operators answer as Kafka Streams does. What Kafka Streams answers is recorded in `tests/golden`, by
+//! `make goldens`; the same inputs are replayed here.
+//!
+//! Where Tidemill differs on purpose:
+//! - **Final results are never lost.** With the default retention, Kafka Streams loses those of windows that a record
+//!   far ahead closes, because its store has hidden them by then. The recordings keep rows for longer, but for those
+//!   named `forgetful`.
+//! - **A cogroup has one stream time**, not one for each input. So it answers as Kafka Streams does when the inputs are
+//!   merged first.
+//! - **What a null means is up to the type.** An `Option` takes nulls, and operators process them as Kafka Streams'
+//!   windowed ones do. Any other type drops them at the source as undecodable, as Kafka Streams' other aggregates and
+//!   joins do; a record dropped there is counted once, not once for each operator below.
+//! - **A table's stream has no deletions.**
+//! - **A windowed key's bytes hold both bounds of its window**; those of Java's `TimeWindowedSerializer` the start
+//!   alone, so that readers must be told the size. The recordings flatten windowed keys to text on both sides.
+//! - **Operators remember time.** After a crash everything goes on as if there had been none; in Kafka Streams late
+//!   records are taken again until new ones come.
+
+mod golden;
+mod replay;
+mod topologies;
+
+use golden::{cases, read_case};
+use replay::{Answer, Pace, replay};
+use tidemill_topology::{murmur2, partition_for};
+
+/// Recordings of what Tidemill does in another way.
+fn differs(case: &str) -> bool {
+    case.contains("-forgetful.") || case == "cogroup-tumbling.two-topics"
+}
+
+/// Drops that Kafka Streams counts again: a null value, by each of two joins that see it.
+const COUNTED_AGAIN: [(&str, u64); 1] = [("joins.table-edges", 1)];
+
+fn compare(pace: Pace, which: impl Fn(&golden::Case) -> bool) {
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for name in cases().into_iter().filter(|name| !differs(name)) {
+        let mut case = read_case(&name);
+        if !which(&case) {
+            continue;
+        }
+        let again = COUNTED_AGAIN.iter().find(|(case, _)| *case == name);
+        case.answer.dropped -= again.map_or(0, |(_, count)| *count);
+        compared += 1;
+        let found = replay(&case, pace);
+        if let Some(difference) = case.answer.difference(&found, pace) {
+            wrong.push(format!("{name}, {pace:?}: {difference}"));
+        }
+    }
+    assert!(compared >= 20, "only {compared} recordings were compared");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_record_is_answered_as_in_kafka_streams() {
+    compare(Pace::Stepwise, |_| true);
+}
+
+#[test]
+fn crashes_change_no_answer() {
+    compare(Pace::CrashingEvery(4), |_| true);
+}
+
+#[test]
+fn answers_do_not_depend_on_when_work_is_committed() {
+    compare(Pace::AtOnce, |case| case.steps.iter().all(|step| step.topic == "in"));
+}
+
+#[test]
+fn final_results_that_kafka_streams_loses_are_emitted() {
+    for name in cases().into_iter().filter(|name| name.contains("-forgetful.")) {
+        let case = read_case(&name);
+        let found = replay(&case, Pace::Stepwise);
+        let mut rest = found.records.iter();
+        let all_there = case.answer.records.iter().all(|expected| rest.any(|record| record == expected));
+        assert!(all_there, "{name}: what Kafka Streams emits is emitted, in its order");
+        assert!(found.records.len() > case.answer.records.len(), "{name}: and more");
+        assert_eq!(found.dropped, case.answer.dropped, "{name}");
+        let kept = read_case(&name.replace("-forgetful", ""));
+        assert_eq!(found.records, kept.answer.records, "{name}: as with a longer retention");
+    }
+}
+
+#[test]
+fn a_cogroup_has_one_stream_time_where_kafka_streams_has_one_for_each_input() {
+    let (separate, merged) =
+        (read_case("cogroup-tumbling.two-topics"), read_case("cogroup-tumbling-merged.two-topics"));
+    let Answer { records, dropped } = replay(&separate, Pace::Stepwise);
+    assert_eq!(records, merged.answer.records);
+    assert!(dropped > separate.answer.dropped, "what is late for one input is late for the other");
+}
+
+#[test]
+fn keys_go_to_the_partitions_that_java_clients_choose() {
+    let lines = golden::lines("murmur2");
+    assert!(lines.len() > 2_000, "there are only {} keys", lines.len());
+    for line in lines {
+        let mut words = line.split(' ');
+        let hex = words.next().and_then(|word| word.strip_prefix('x')).expect("a key in hex");
+        let key: Vec<u8> = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("two hex digits"))
+            .collect();
+        let numbers: Vec<i32> = words.map(|word| word.parse().expect("a number")).collect();
+        assert_eq!(murmur2(&key) as i32, numbers[0], "hash of {hex}");
+        for (partitions, expected) in [1, 2, 3, 4, 7, 12, 100, 1000].into_iter().zip(&numbers[1..]) {
+            assert_eq!(partition_for(Some(&key), partitions), *expected, "{hex} among {partitions}");
+        }
+        assert_eq!(numbers.len(), 9);
+    }
+}
