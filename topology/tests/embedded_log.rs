@@ -240,7 +240,7 @@ fn settle(
             }
         }
         let described: usize = log.groups()[0].members.iter().map(|member| member.partitions.len()).sum();
-        assert_eq!(described, members.iter().map(|(_, owned)| owned.len()).sum());
+        assert_eq!(described, members.iter().map(|(_, owned)| owned.len()).sum::<usize>());
         if !changed {
             return Ok(());
         }
