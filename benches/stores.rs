@@ -17,7 +17,7 @@ const FRAMES: usize = 100_000;
 const COMMIT_ROWS: usize = 10_000;
 const SECOND_MS: i64 = 1000;
 
-fn main() -> BenchResult<()> {
+fn main() {
     let (mut criterion, mut report) = (criterion(), Report::default());
     let keys: Vec<_> = (0..load(ROWS) as u64).map(key).collect();
     let mut group = criterion.benchmark_group("stores");
@@ -58,7 +58,6 @@ fn main() -> BenchResult<()> {
     group.finish();
     criterion.final_summary();
     report.print();
-    Ok(())
 }
 
 fn open(backend: Backend, dir: &TempDir, options: &RocksDbOptions) -> BenchResult<Store> {
