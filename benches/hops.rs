@@ -51,7 +51,7 @@ fn small(hops: usize) -> BenchResult<Topology> {
     let builder = StreamsBuilder::new();
     let source =
         builder.stream::<u64, u64>("in").flat_map(|key, value| (0..FAN_OUT as u64).map(move |i| (key, value ^ i)));
-    end(chain(source, hops, |value| value.wrapping_mul(0x9e37_79b9_7f4a_7c15)), |value| *value == 42);
+    end(&chain(source, hops, |value| value.wrapping_mul(0x9e37_79b9_7f4a_7c15)), |value| *value == 42);
     Ok(builder.build()?)
 }
 
@@ -63,7 +63,7 @@ fn strings(hops: usize) -> BenchResult<Topology> {
         std::iter::repeat_n((key, value), FAN_OUT)
     };
     let source = builder.stream::<u64, u64>("in").flat_map(pairs);
-    end(chain(source, hops, |value: String| value), String::is_empty);
+    end(&chain(source, hops, |value: String| value), String::is_empty);
     Ok(builder.build()?)
 }
 
@@ -79,6 +79,6 @@ fn chain<K: Data, V: Data>(
 }
 
 /// Lets next to nothing through, so that the chain's work is wanted but no output is made.
-fn end<K: Data, V: Data>(stream: KStream<K, V>, keep: impl Fn(&V) -> bool + Send + Sync + 'static) {
+fn end<K: Data, V: Data>(stream: &KStream<K, V>, keep: impl Fn(&V) -> bool + Send + Sync + 'static) {
     stream.filter(move |_, value| keep(value)).peek(|_, _| ());
 }

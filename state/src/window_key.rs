@@ -51,6 +51,20 @@ impl WindowKey {
         out.freeze()
     }
 
+    /// [`encode_changelog`](Self::encode_changelog) of what [`decode_local`](Self::decode_local) would read.
+    pub fn local_to_changelog(local: &Bytes) -> Result<Bytes, CodecError> {
+        match split_local(local) {
+            Some((start, key, seq)) if !key.contains(&0) => {
+                let mut out = Vec::with_capacity(key.len() + START_LEN + SEQ_LEN);
+                out.extend_from_slice(key);
+                out.extend_from_slice(&start.to_be_bytes());
+                out.extend_from_slice(&seq.to_be_bytes());
+                Ok(Bytes::from(out))
+            }
+            _ => Self::decode_local(local.clone()).map(|key| key.encode_changelog()),
+        }
+    }
+
     /// Reads a changelog record's key. The record key shares its bytes.
     pub fn decode_changelog(mut bytes: Bytes) -> Result<Self, CodecError> {
         let Some((key_len, start, seq)) = split_changelog(&bytes) else {
@@ -139,6 +153,7 @@ mod tests {
         fn keys_survive_both_layouts(key in window_key()) {
             prop_assert_eq!(&WindowKey::decode_local(key.encode_local()).unwrap(), &key);
             prop_assert_eq!(&WindowKey::decode_changelog(key.encode_changelog()).unwrap(), &key);
+            prop_assert_eq!(WindowKey::local_to_changelog(&key.encode_local()).unwrap(), key.encode_changelog());
         }
 
         #[test]

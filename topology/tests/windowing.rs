@@ -240,3 +240,22 @@ fn a_record_may_be_late_for_one_hopping_window_and_in_time_for_the_next() {
     let status = driver.status().expect("reports");
     assert_eq!(status.tasks[0].records_dropped, [("counts".to_owned(), "late", 2)]);
 }
+
+#[test]
+fn a_window_larger_than_one_piece_is_emitted_whole_and_in_order() {
+    let builder = StreamsBuilder::new();
+    let grouped = builder.stream::<String, String>("in").group_by_key().windowed_by(windows());
+    grouped.collect("elements").map_values(|elements| elements.len() as i64).to("out");
+    let driver = driver(&builder);
+    let input = driver.input::<String, String>("in");
+    // Each key's elements come near a megabyte, which is a piece; NUL is what key bytes escape.
+    for i in 0..3 {
+        for key in ["b", "a", "a\0", "c"] {
+            input.pipe(key.into(), "x".repeat(300_000), 1_000 + i).expect("processes");
+        }
+    }
+    input.pipe("d".into(), "x".into(), 70_000).expect("processes");
+    let out = driver.output::<Windowed<String>, i64>("out").read().expect("reads");
+    let expected = ["a", "a\0", "b", "c"].map(|key| (windowed(key, 0, 60_000), 3, 1_002));
+    assert_eq!(out, expected);
+}

@@ -66,7 +66,7 @@ impl TaskStores {
         for (_, handle, changelog) in self.logged() {
             handle.with_store(|store| {
                 let mut record = |key: Bytes, timestamp: i64, value: Option<Bytes>| {
-                    let TopicPartition { topic, partition } = changelog.clone();
+                    let (topic, partition) = (changelog.topic.clone(), changelog.partition);
                     let key = Some(key);
                     send(ProducerRecord { topic, partition, timestamp, key, value, headers: Headers::new() });
                 };
@@ -231,9 +231,9 @@ impl StoreHandle {
     fn to_changelog_key(&self, local: &Bytes) -> Bytes {
         match self {
             Self::KeyValue(_) => local.clone(),
-            Self::Window(_) => WindowKey::decode_local(local.clone())
-                .expect("window stores hold only rows that they encoded")
-                .encode_changelog(),
+            Self::Window(_) => {
+                WindowKey::local_to_changelog(local).expect("window stores hold only rows that they encoded")
+            }
         }
     }
 

@@ -174,7 +174,10 @@ impl Broker {
         }
         let bounds = Bounds { low: tail.bounds.low, clean_until: high, clean_records };
         self.storage.write(&[Change::Remove { partition: partition.id, offsets: &removed, bounds }])?;
-        tail.remove(&removed);
+        // Changelogs of collected windows have no key twice: there is nothing to move.
+        if !removed.is_empty() {
+            tail.remove(&removed);
+        }
         tail.bounds = bounds;
         Ok(())
     }
