@@ -17,7 +17,7 @@ impl<K: Data, V: Data> Receive<K, V> for Branch<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         for (predicate, next) in &self.branches {
             if predicate(&record.key, &record.value) {
-                return next.forward(ctx, record);
+                return next.hand_over(ctx, record);
             }
         }
         Ok(())

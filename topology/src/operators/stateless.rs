@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{Next, Outcome, Target, TaskContext};
-use crate::record::{Data, Record};
+use crate::{
+    record::{Data, Record},
+    transport::Headers,
+};
 
 /// Turns a record into another.
 pub(crate) struct Map<F, K2, V2> {
@@ -16,9 +19,8 @@ where
     F: Fn(Record<K, V>) -> Record<K2, V2>,
 {
     #[inline]
-    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        let record = (self.map)(record);
-        self.next.forward(ctx, record)
+    fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
+        self.next.hand_over(ctx, (self.map)(Record { key, value, timestamp, headers }))
     }
 }
 
@@ -30,8 +32,12 @@ pub(crate) struct Filter<F, K, V> {
 
 impl<K: Data, V: Data, F: Fn(&K, &V) -> bool> Target<K, V> for Filter<F, K, V> {
     #[inline]
-    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        if (self.predicate)(&record.key, &record.value) { self.next.forward(ctx, record) } else { Ok(()) }
+    fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
+        if (self.predicate)(&key, &value) {
+            self.next.hand_over(ctx, Record { key, value, timestamp, headers })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -46,8 +52,7 @@ where
     I: IntoIterator<Item = (K2, V2)>,
     F: Fn(K, V) -> I,
 {
-    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        let Record { key, value, timestamp, headers } = record;
+    fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
         for (key, value) in (self.map)(key, value) {
             self.next.forward(ctx, Record { key, value, timestamp, headers: headers.clone() })?;
         }
@@ -63,9 +68,9 @@ pub(crate) struct Peek<F, K, V> {
 
 impl<K: Data, V: Data, F: Fn(&K, &V)> Target<K, V> for Peek<F, K, V> {
     #[inline]
-    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        (self.look)(&record.key, &record.value);
-        self.next.forward(ctx, record)
+    fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
+        (self.look)(&key, &value);
+        self.next.hand_over(ctx, Record { key, value, timestamp, headers })
     }
 }
 
@@ -76,7 +81,7 @@ pub(crate) struct Merge<K, V> {
 
 impl<K: Data, V: Data> Target<K, V> for Merge<K, V> {
     #[inline]
-    fn take(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        self.next.forward(ctx, record)
+    fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
+        self.next.hand_over(ctx, Record { key, value, timestamp, headers })
     }
 }
