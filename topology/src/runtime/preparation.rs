@@ -94,6 +94,7 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
     problems
 }
 
+#[cfg_attr(not(feature = "rocksdb"), expect(clippy::unnecessary_wraps, reason = "memory cannot be refused"))]
 fn open_state(config: &StreamsConfig) -> Result<Arc<dyn StoreSupplier>, TopologyError> {
     #[cfg(feature = "rocksdb")]
     if let Some(root) = &config.state_dir {
