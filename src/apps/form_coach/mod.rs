@@ -7,6 +7,7 @@ mod request;
 mod topology;
 
 pub use model::GeminiForm;
+pub(crate) use progress::STORE as PROGRESS_STORE;
 pub use request::{FeedbackRequest, OfflineForm};
 pub use topology::{CoachSettings, call, topology};
 

@@ -13,7 +13,7 @@ use super::{
 use crate::apps::{Analyst as _, answer_now};
 
 /// Each athlete's progress, by user.
-pub(super) const STORE: &str = "progress";
+pub(crate) const STORE: &str = "progress";
 
 #[derive(Default)]
 pub(super) struct Progress {

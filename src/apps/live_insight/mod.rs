@@ -9,6 +9,7 @@ mod trend;
 pub use model::GeminiLive;
 pub use request::{InsightRequest, OfflineLive};
 pub use topology::{LiveSettings, call, topology};
+pub(crate) use trend::STORE as TREND_STORE;
 
 /// The application id.
 pub const APPLICATION: &str = "live-insight";

@@ -14,7 +14,7 @@ use super::{
 use crate::apps::{Analyst as _, answer_now};
 
 /// Each stream's trend, by stream.
-pub(super) const STORE: &str = "trend";
+pub(crate) const STORE: &str = "trend";
 
 #[derive(Default)]
 pub(super) struct Trend {
