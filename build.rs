@@ -8,10 +8,12 @@ use std::{
 };
 
 /// Folders with files of pages, and the addresses that they get.
-const FOLDERS: [(&str, &str); 3] = [
+const FOLDERS: [(&str, &str); 5] = [
     ("src/apps/page", "/assets/shared"),
     ("src/apps/live_insight/page", "/assets/live"),
     ("src/apps/form_coach/page", "/assets/coach"),
+    ("src/apps/live_insight/recordings", "/recordings/live"),
+    ("src/apps/form_coach/recordings", "/recordings/coach"),
 ];
 
 const TYPES: [(&str, &str); 7] = [

@@ -82,15 +82,23 @@ struct PromptFeedback {
     block_reason: Option<String>,
 }
 
+/// A client of HTTP and HTTPS.
+///
+/// # Errors
+/// If this machine's certificates cannot be read.
+pub fn http_client(timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    // Installed once a process; whoever installed one before is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(timeout).build()
+}
+
 impl Gemini {
     /// A client.
     ///
     /// # Errors
     /// If this machine's certificates cannot be read.
     pub fn new(settings: GeminiSettings) -> Result<Self, reqwest::Error> {
-        // Installed once a process; whoever installed one before is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().timeout(settings.timeout).build()?;
+        let http = http_client(settings.timeout)?;
         Ok(Self { settings, http })
     }
 

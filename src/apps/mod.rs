@@ -7,6 +7,8 @@ pub mod gemini;
 pub mod live_insight;
 mod request;
 
+pub use gemini::http_client;
+
 pub use analyst::{Analyst, AnalystError, Answer};
 pub(crate) use erasure::Erase;
 pub use erasure::{Erased, Erasure};

@@ -20,4 +20,5 @@ mod problem;
 
 pub use engine::{Engine, EngineError};
 pub use http::Server;
+pub use pages::recordings;
 pub use settings::{AnalystChoice, App, Limits, Settings, Tenant};

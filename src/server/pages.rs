@@ -13,6 +13,12 @@ use super::{http::Server, problem::Problem};
 /// Addresses, types and bytes of all files.
 const ASSETS: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
+/// The recordings that the program brings: names and JSON lines.
+pub fn recordings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = ASSETS.iter().filter(|(at, ..)| at.starts_with("/recordings/"));
+    all.filter_map(|(at, _, bytes)| Some((*at, std::str::from_utf8(bytes).ok()?)))
+}
+
 /// Pages load from here alone; the pose model needs WebAssembly and the camera.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; \
