@@ -22,7 +22,7 @@ const TYPES: [(&str, &str); 7] = [
     ("css", "text/css; charset=utf-8"),
     ("svg", "image/svg+xml"),
     ("json", "application/json"),
-    ("jsonl", "application/x-ndjson"),
+    ("ndjson", "application/x-ndjson"),
     ("png", "image/png"),
 ];
 

@@ -70,7 +70,7 @@ pub(crate) enum Command {
 /// Options of `demo`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DemoOptions {
-    /// Recordings (.jsonl) to play; without any, those that the program brings
+    /// Recordings (.ndjson) to play; without any, those that the program brings
     #[arg(value_name = "FILE")]
     pub(crate) recordings: Vec<PathBuf>,
     /// How many times faster than it happened

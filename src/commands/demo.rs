@@ -1,6 +1,6 @@
 //! Both applications with something to see.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Result, bail};
 use tidemill::{apps::http_client, server::recordings};
@@ -46,15 +46,19 @@ fn events(options: &DemoOptions) -> Result<Vec<Event>> {
     if !options.recordings.is_empty() {
         return recording::load(&options.recordings);
     }
-    let mut events = Vec::new();
+    let mut folders = BTreeMap::<&str, Vec<Event>>::new();
     for (name, text) in recordings() {
-        let recorded = recording::parse(name, text)?;
+        let folder = name.rsplit_once('/').map_or(name, |(folder, _)| folder);
+        folders.entry(folder).or_default().extend(recording::parse(name, text)?);
+    }
+    let mut events = Vec::new();
+    for recorded in folders.into_values() {
         let first = recorded.iter().map(|event| event.timestamp).min().unwrap_or(0);
-        // Recorded on different days, they are played side by side.
+        // Recorded on different days, the applications are played side by side.
         events.extend(recorded.into_iter().map(|event| (event.timestamp - first, event)));
     }
     if events.is_empty() {
-        bail!("this build brings no recordings: name some, such as `tidemill demo talk.jsonl`");
+        bail!("this build brings no recordings: name some, such as `tidemill demo talk.ndjson`");
     }
     events.sort_by_key(|(at, _)| *at);
     Ok(events.into_iter().map(|(at, event)| event.moved_to(at)).collect())

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named() {
-        let error = parse("talk.jsonl", "\n{}\n").expect_err("not an event");
-        assert_eq!(error.to_string(), "talk.jsonl, line 2");
+        let error = parse("talk.ndjson", "\n{}\n").expect_err("not an event");
+        assert_eq!(error.to_string(), "talk.ndjson, line 2");
     }
 }
