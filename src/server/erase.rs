@@ -9,14 +9,15 @@ use axum::{
 };
 use serde_json::json;
 use tidemill_topology::{
-    Clock as _, SystemClock, partition_for,
-    state::{Codec as _, Json},
+    Clock as _, StoreKind, SystemClock, partition_for,
+    state::{Codec as _, Json, WindowKey},
     transport::{Offset, TopicPartition, Transport as _, TransportError, embedded::Entry},
 };
 
 use super::{
     App,
     http::{Server, TokenQuery},
+    hub,
     problem::Problem,
 };
 use crate::apps::{Erased, Erasure, form_coach};
@@ -94,6 +95,7 @@ impl Server {
         for (topic, partition, result) in &results {
             log.append(topic, *partition, [Entry::tombstone(result.clone(), requested_ms)])?;
         }
+        self.erase_expired_windows(app, partition, key)?;
         self.drop_processed(app, partition)?;
         log.maintain()?;
         Ok(Some((done, results.len())))
@@ -121,6 +123,27 @@ impl Server {
             }
         }
         Ok(None)
+    }
+
+    /// Windows that are over left their store without a word in its changelog, which keeps their rows for a day. The
+    /// store has nothing of the key any more, so that tombstones behind its back take nothing from it.
+    fn erase_expired_windows(&self, app: App, partition: i32, key: &str) -> Result<(), TransportError> {
+        let log = self.engine.log();
+        let Some(running) = self.engine.app(app) else { return Ok(()) };
+        let mut reader = log.reader()?;
+        for store in running.topology.stores().filter(|store| matches!(store.kind, StoreKind::Window { .. })) {
+            let changelog = running.streams.plan().changelog(&store.name);
+            let mut rows = Vec::new();
+            hub::read(&mut *reader, &TopicPartition { topic: changelog.clone(), partition }, 0, |record| {
+                let window = record.key.clone().and_then(|raw| WindowKey::decode_changelog(raw).ok());
+                let is_mine = window.is_some_and(|window| *window.key == *key.as_bytes());
+                rows.extend(record.key.filter(|_| is_mine && record.value.is_some()));
+                true
+            })?;
+            let now_ms = SystemClock.now_ms();
+            log.append(&changelog, partition, rows.into_iter().map(|row| Entry::tombstone(row, now_ms)))?;
+        }
+        Ok(())
     }
 
     /// Deletes the raw records, requests and responses of a partition that have had their effect. Those of other keys

@@ -82,11 +82,9 @@ impl Server {
             engine: engine.clone(),
         });
         let (hub, apps) = (server.hub.clone(), engine.settings().apps.clone());
-        let work = [
-            tokio::spawn(pressure.watch(engine)),
-            tokio::task::spawn_blocking(move || hub.follow(&apps)),
-            tokio::spawn(serve(server.clone(), listener)),
-        ];
+        // A thread of its own: a runtime that shuts down would wait for it.
+        std::thread::Builder::new().name("results".to_owned()).spawn(move || hub.follow(&apps))?;
+        let work = [tokio::spawn(pressure.watch(engine)), tokio::spawn(serve(server.clone(), listener))];
         server.work.lock().unwrap_or_else(PoisonError::into_inner).extend(work);
         Ok(server)
     }
