@@ -25,7 +25,17 @@ struct Running {
 impl Running {
     fn start(data_dir: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tidemill"))
-            .args(["live-insight", "--listen", "127.0.0.1:0", "--set", "run.partitions=2", "--set", "live.window=10s"])
+            .args([
+                "live-insight",
+                "--listen",
+                "127.0.0.1:0",
+                "--set",
+                "run.partitions=2",
+                "--set",
+                "live.window=10s",
+                "--set",
+                "live.grace=1s",
+            ])
             // Silence must not close windows: then the two runs may be compared, however slow the machine is.
             .args(["--set", "live.idle_after=1h", "--set", "data.raw_retention=1d", "--data-dir"])
             .arg(data_dir)
