@@ -49,11 +49,12 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     /// Run live insight: chat and transcript in, insights, clips and alerts out
     ///
-    /// Send chat and speech, then open http://localhost:8080/live/ada:
+    /// Send chat and speech, then open `http://localhost:8080/live/ada`:
     ///
     ///   curl localhost:8080/v1/chat -H 'content-type: application/json' \
     ///     -d '{"stream_id":"ada","user_id":"u1","text":"hi!","timestamp":1767225600000}'
     #[command(verbatim_doc_comment)]
+    #[expect(clippy::doc_markdown, reason = "help is read as text")]
     LiveInsight,
     /// Run form coach: pose frames in, feedback out
     FormCoach,

@@ -20,7 +20,9 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(problems) => {
             eprintln!("the configuration has {} problem(s):", problems.len());
-            problems.iter().for_each(|problem| eprintln!("  - {problem}"));
+            for problem in &problems {
+                eprintln!("  - {problem}");
+            }
             return ExitCode::from(USAGE);
         }
     };

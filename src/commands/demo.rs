@@ -17,7 +17,7 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
     let events = events(options)?;
     let settings = config.settings;
     let token = settings.tenants.first().map(|tenant| tenant.token.clone());
-    let http = http_client(Duration::from_secs(60))?;
+    let http = http_client(Duration::from_mins(1))?;
     runtime()?.block_on(async {
         let server = start(settings).await?;
         announce(&server);

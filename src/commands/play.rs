@@ -14,7 +14,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Bytes of a request, below what servers take by default.
 const BODY: usize = 512 * 1024;
 /// How long a server that says it is busy is asked again.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Where to, and how fast.
 pub(super) struct Player {

@@ -10,7 +10,7 @@ use crate::cli::ReplayOptions;
 pub(crate) fn replay(options: &ReplayOptions) -> Result<()> {
     let events = recording::load(&options.recordings)?;
     let ReplayOptions { url, token, speed, keep_times, .. } = options.clone();
-    let http = http_client(std::time::Duration::from_secs(60))?;
+    let http = http_client(std::time::Duration::from_mins(1))?;
     let player = Player { http, url, token, speed, keep_times };
     let played = runtime()?.block_on(player.play(events))?;
     tracing::info!("{played} events played");

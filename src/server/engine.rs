@@ -27,7 +27,7 @@ use crate::apps::{
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// The settings contradict themselves.
-    #[error("the configuration has {} problem(s):{}", .0.len(), .0.iter().map(|p| format!("\n  - {p}")).collect::<String>())]
+    #[error("the configuration has {} problem(s):\n  - {}", .0.len(), .0.join("\n  - "))]
     Settings(Vec<String>),
     /// The log cannot be used.
     #[error("the log cannot be used")]

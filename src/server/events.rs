@@ -93,13 +93,11 @@ impl Server {
         let (place, stage) = match last.or(options.after) {
             None => (Place::start(app), Stage::Newest),
             Some(text) if text == "0" => (Place::start(app), Stage::CatchingUp),
-            Some(text) => match Place::parse(app, &text) {
-                Some(place) => (place, Stage::CatchingUp),
-                None => {
-                    let fix = "send an id as it came with an event, or 0 for everything";
-                    return Err(Problem::new(StatusCode::BAD_REQUEST, "that is no place in the results", fix));
-                }
-            },
+            Some(text) => {
+                let fix = "send an id as it came with an event, or 0 for everything";
+                let no_place = || Problem::new(StatusCode::BAD_REQUEST, "that is no place in the results", fix);
+                (Place::parse(app, &text).ok_or_else(no_place)?, Stage::CatchingUp)
+            }
         };
         // Subscribed before the log is read: what comes in between is seen twice and sent once.
         let (live, closing) = (self.hub.subscribe(app, &key), self.closing.subscribe());

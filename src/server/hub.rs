@@ -124,7 +124,9 @@ impl Hub {
             for Fetched { partition, records } in reader.read(Duration::from_millis(250), BATCH)? {
                 let found = apps.iter().find_map(|app| Some((*app, place_of(*app, &partition.topic)?)));
                 if let Some((app, topic)) = found {
-                    records.into_iter().for_each(|record| self.hand_out(app, topic, record));
+                    for record in records {
+                        self.hand_out(app, topic, record);
+                    }
                 }
             }
         }

@@ -98,7 +98,9 @@ impl WindowStore {
         let rows = self.scan(0, i64::MAX)?.filter(|row| row.as_ref().map_or(true, |(window, _)| window.key == key));
         let found = rows.map(|row| row.map(|(window, _)| window.encode_local())).collect::<Result<Vec<_>, _>>()?;
         let count = found.len();
-        found.into_iter().for_each(|row| self.store.delete(row));
+        for row in found {
+            self.store.delete(row);
+        }
         Ok(count)
     }
 

@@ -72,8 +72,8 @@ pub fn topology(settings: &LiveSettings) -> Result<Topology, TopologyError> {
     builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<super::analysis::StreamTrend>::default()));
 
     insights.to(results(INSIGHTS));
-    insights.flat_map(clips).to(results(CLIPS));
-    insights.flat_map(alerts).to(results(ALERTS));
+    insights.flat_map(|key, insight| clips(&key, insight)).to(results(CLIPS));
+    insights.flat_map(|key, insight| alerts(&key, insight)).to(results(ALERTS));
 
     let pending = call.pending_store();
     let erase = Erase {
@@ -97,13 +97,13 @@ fn settle(answered: Answered<InsightRequest, Insight>) -> Insight {
     answered.outcome.unwrap_or(answered.request.draft)
 }
 
-fn clips(key: Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, ClipCandidate)> {
+fn clips(key: &Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, ClipCandidate)> {
     let at = |clip: &ClipCandidate| Window { start: clip.start_ms, end: clip.end_ms };
     insight.clips.into_iter().map(|clip| (Windowed { key: key.key.clone(), window: at(&clip) }, clip)).collect()
 }
 
 /// Alerts have no end: their kind takes its place in the key, so that two at the same moment are two.
-fn alerts(key: Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, Alert)> {
+fn alerts(key: &Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, Alert)> {
     let at = |alert: &Alert| Window { start: alert.at_ms, end: alert.at_ms + 1 + alert.kind as i64 };
     insight.alerts.into_iter().map(|alert| (Windowed { key: key.key.clone(), window: at(&alert) }, alert)).collect()
 }
