@@ -62,7 +62,10 @@ function onEvent(type, raw) {
   const feedback = adaptFeedback(raw);
   const last = Math.max(0, ...grades.keys());
   if (feedback.start - last > SESSION_GAP_MS) grades = new Map();
-  grades.set(feedback.end, feedback.grade);
+  if (feedback.grade !== null) grades.set(feedback.end, feedback.grade);
+  // A server that sends one frame gets its movement from this page's own camera, if that made it.
+  const own = feedback.frames.length < 2 ? stage.camera.framesBetween(feedback.start, feedback.end) : [];
+  if (own.length > 1) feedback.frames = own;
   // Speaks here and not while drawing: a page in the background draws nothing, its athlete still listens.
   if (Date.now() - feedback.end < FRESH_MS) voice.hear(feedback.sentence);
   if (!newest || feedback.start >= newest.start) newest = feedback;

@@ -71,12 +71,15 @@ const WORDS = {
   chest: [11, 12],
   back: [11, 12, 23, 24],
   torso: [11, 12, 23, 24],
+  leaning: [11, 12],
+  "bent body": [23, 24],
+  swinging: [23, 24],
 };
 
 /** The joints that a list of faults speaks of: "left knee drifts" means the left knee alone. */
 export function faultJoints(faults) {
   const found = new Set();
-  for (const fault of faults.map((one) => one.toLowerCase())) {
+  for (const fault of faults.map((one) => `${one.name} ${one.detail}`.toLowerCase())) {
     for (const [word, points] of Object.entries(WORDS)) {
       if (!fault.includes(word)) continue;
       const side = fault.includes("left") ? 1 : fault.includes("right") ? 0 : null;

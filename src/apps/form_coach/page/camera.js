@@ -9,6 +9,8 @@ const SEND_EVERY_MS = 200;
 // A browser that needs longer than this for a picture gets the smaller model: five frames a second matter more.
 const SLOW_MS = 160;
 const TRIAL = 8;
+// Half a minute of sent frames stays here for the replay: a model may take that long to answer.
+const KEPT = 150;
 const FULL = 1;
 const LITE = 0;
 
@@ -68,6 +70,7 @@ export class Camera {
   #stream = null;
   #due = 0;
   #times = [];
+  #recent = [];
   #sending = false;
 
   /** `onCount({ sent, body, failed })` after each picture: frames delivered, whether a body is seen, whether sending fails. */
@@ -100,6 +103,17 @@ export class Camera {
     this.video.srcObject = null;
     prepare(this.canvas);
     this.onEnd();
+  }
+
+  #keep(frame) {
+    this.sent += 1;
+    this.#recent = [...this.#recent.slice(1 - KEPT), frame];
+  }
+
+  /** What was sent in a stretch of time, as frames for the replay. */
+  framesBetween(start, end) {
+    const sent = this.#recent.filter((frame) => frame.timestamp >= start && frame.timestamp < end);
+    return sent.map((frame) => frame.landmarks.map(({ x, y, visibility }) => [x, y, visibility]));
   }
 
   async #loop(run) {
@@ -167,7 +181,7 @@ export class Camera {
         signal: AbortSignal.timeout(3000),
       });
       this.failed = !answer.ok;
-      if (answer.ok) this.sent += 1;
+      if (answer.ok) this.#keep(frame);
     } catch {
       // The frame is lost; the window lives on the ones after it.
       this.failed = true;

@@ -31,7 +31,7 @@ export class Stage {
   show(feedback) {
     this.replay.load(feedback);
     const [grade, sentence] = $("caption").children;
-    setText(grade, feedback.grade.toFixed(1));
+    setText(grade, feedback.grade?.toFixed(1) ?? "–");
     setText(sentence, feedback.sentence);
     $("caption").dataset.ready = "true";
     this.draw();

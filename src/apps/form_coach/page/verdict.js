@@ -5,32 +5,34 @@ import { icon } from "/assets/shared/icons.js";
 import { arc } from "/assets/shared/chart.js";
 
 const WORDS = ["Stop and reset", "Needs work", "Getting there", "Good", "Strong"];
+const PHASES = { resting: "Resting", out_of_sight: "Out of sight" };
 const band = (grade) => Math.min(4, Math.floor(grade / 2));
 const MOODS = ["negative", "tense", "neutral", "positive", "joyful"];
 
 /** Draws grade, sentence and faults; `before` is the grade before this one. */
 export function drawVerdict(feedback, before) {
-  const level = feedback ? band(feedback.grade) : 2;
+  const graded = feedback !== null && feedback.grade !== null;
+  const level = graded ? band(feedback.grade) : 2;
   const dial = s(
     "svg",
     { viewBox: "0 0 120 120", class: "ring", "aria-hidden": "true" },
     s("circle", { cx: 60, cy: 60, r: 50, class: "ring-track" }),
-    feedback &&
+    graded &&
       feedback.grade > 0 &&
       s("path", { d: arc(60, 60, 50, 0, Math.min(359.9, feedback.grade * 36)), class: "ring-value" }),
-    s("text", { x: 60, y: 73, class: "ring-number" }, feedback ? feedback.grade.toFixed(1) : "–"),
+    s("text", { x: 60, y: 73, class: "ring-number" }, graded ? feedback.grade.toFixed(1) : "–"),
   );
-  const change = feedback && before !== null ? feedback.grade - before : null;
+  const change = graded && before !== null ? feedback.grade - before : null;
   const tone = change >= 0.3 ? "good" : change <= -0.3 ? "bad" : "";
   $("grade").replaceChildren(
     h(
       "div",
-      { class: "gr", data: feedback ? { mood: MOODS[level] } : { mood: "neutral", none: "" } },
+      { class: "gr", data: graded ? { mood: MOODS[level] } : { mood: "neutral", none: "" } },
       dial,
       h(
         "div",
         {},
-        h("strong", { class: "gr-word" }, feedback ? WORDS[level] : "Ready when you are"),
+        h("strong", { class: "gr-word" }, graded ? WORDS[level] : (PHASES[feedback?.phase] ?? "Ready when you are")),
         h(
           "p",
           { class: "small muted" },
@@ -52,7 +54,9 @@ export function drawVerdict(feedback, before) {
   );
   $("sentence").dataset.waiting = String(!feedback);
   $("faults").replaceChildren(
-    ...(feedback?.faults ?? []).map((fault) => h("li", { class: "chip", data: { tone: "bad" } }, label(fault))),
+    ...(feedback?.faults ?? []).map((fault) =>
+      h("li", { class: "chip", title: fault.detail, data: { tone: "bad" } }, fault.name),
+    ),
   );
 }
 

@@ -85,7 +85,7 @@ function drawNow() {
   );
   setText($("analyst"), now.analyst ? `Read by ${now.analyst}` : "");
   // An alert may run ahead of its window, which closes later; it is shown until a window without one follows.
-  const alert = session.alerts.findLast((one) => one.at >= now.start);
+  const alert = session.alerts.findLast((one) => one.tone !== "good" && one.at >= now.start);
   document.querySelector(".now").dataset.tone = alert ? "alert" : "";
   $("now-alert").hidden = !alert;
   if (alert)

@@ -1,6 +1,6 @@
 // The vibe score: a dial with the last minute's mark, the mood in a word, and the way it moves.
 import { h, s } from "/assets/shared/dom.js";
-import { label, signed } from "/assets/shared/format.js";
+import { signed } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { arc, sparkline } from "/assets/shared/chart.js";
 
@@ -45,11 +45,11 @@ export function drawGauge(box, session) {
       "aria-valuemin": 0,
       "aria-valuemax": 100,
       "aria-valuenow": Math.round(vibe),
-      "aria-valuetext": window ? `${Math.round(vibe)} of 100, ${window.mood}` : "no data yet",
+      "aria-valuetext": window ? `${Math.round(vibe)} of 100, ${window.moodWord}` : "no data yet",
       data: window ? { mood: window.mood } : { mood: "neutral", none: "" },
     },
     dial,
-    h("strong", { class: "g-mood" }, window ? label(window.mood) : "Listening"),
+    h("strong", { class: "g-mood" }, window ? window.moodWord : "Listening"),
   );
   const line = sparkline(
     session.windows.slice(-20).map((one) => one.vibe),

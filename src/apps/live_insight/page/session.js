@@ -13,6 +13,7 @@ export class Session {
   addWindow(window) {
     this.windows = [...this.windows.filter((known) => known.start !== window.start), window].sort(byStart);
     for (const alert of window.alerts) this.addAlert(alert);
+    for (const clip of window.clips) this.addClip(clip);
   }
 
   addClip(clip) {

@@ -3,7 +3,6 @@ import { empty, h, toast } from "/assets/shared/dom.js";
 import { timecode, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 
-const TONES = { critical: "bad", high: "bad", error: "bad", warning: "warn", warn: "warn", medium: "warn" };
 const SHOWN = 6;
 
 /** Alerts, newest first; each leads to its moment on the timeline. */
@@ -32,8 +31,8 @@ export function drawAlerts(box, session, onSelect) {
         : at;
       return h(
         "li",
-        { class: "al", data: { tone: TONES[alert.severity] ?? "good" } },
-        icon(TONES[alert.severity] ? "alert" : "bolt"),
+        { class: "al", data: { tone: alert.tone } },
+        icon(alert.tone === "good" ? "bolt" : "alert"),
         h("p", {}, alert.message),
         go,
       );
@@ -76,31 +75,29 @@ export function drawClips(box, clips, began) {
     h(
       "ol",
       { class: "cls" },
-      clips
-        .toReversed()
-        .map((clip) =>
+      clips.toReversed().map((clip) =>
+        h(
+          "li",
+          { class: "cl" },
+          h("p", {}, clip.reason || "Spike in chat"),
           h(
-            "li",
-            { class: "cl" },
-            h("p", {}, clip.reason || "Spike in chat"),
-            h(
-              "span",
-              { class: "cl-at num" },
-              range(clip, began),
-              h("span", { class: "muted" }, ` ${Math.round((clip.end - clip.start) / 1000)} s`),
-            ),
-            h(
-              "button",
-              {
-                class: "btn tiny icon",
-                type: "button",
-                "aria-label": `Copy timestamps ${range(clip, began)}`,
-                onClick: () => copy(range(clip, began), "Timestamps copied"),
-              },
-              icon("copy"),
-            ),
+            "span",
+            { class: "cl-at num" },
+            range(clip, began),
+            h("span", { class: "muted" }, ` ${Math.round((clip.end - clip.start) / 1000)} s`),
+          ),
+          h(
+            "button",
+            {
+              class: "btn tiny icon",
+              type: "button",
+              "aria-label": `Copy timestamps ${range(clip, began)}`,
+              onClick: () => copy(range(clip, began), "Timestamps copied"),
+            },
+            icon("copy"),
           ),
         ),
+      ),
     ),
   );
 }

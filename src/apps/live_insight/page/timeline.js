@@ -72,7 +72,7 @@ function describe(window, marks) {
   const parts = [
     `${timeOfDay(window.start)} to ${timeOfDay(window.end)}`,
     window.silentChat ? "chat silent" : plural(window.chats, "chat", "chats"),
-    `vibe ${Math.round(window.vibe)}, ${window.mood}`,
+    `vibe ${Math.round(window.vibe)}, ${window.moodWord}`,
   ];
   if (window.spike) parts.push("spike");
   if (window.silentMic) parts.push("microphone silent");

@@ -208,13 +208,11 @@ export function minute(id, base, index) {
       count: Math.round(chats / (2.2 + at * 1.6)),
       users: Math.round(users / (2.4 + at * 1.5)),
     })),
-    top_chats: scene.chats
-      .slice(0, 4)
-      .map((text, at) => ({
-        user: NAMES[(index + at * 3) % NAMES.length],
-        text,
-        count: Math.max(1, Math.round((random() * 14) / (at + 1))),
-      })),
+    top_chats: scene.chats.slice(0, 4).map((text, at) => ({
+      user: NAMES[(index + at * 3) % NAMES.length],
+      text,
+      count: Math.max(1, Math.round((random() * 14) / (at + 1))),
+    })),
     active_users: chats
       ? [0, 1, 2, 3, 4].map((at) => ({
           user: NAMES[(index * 2 + at) % NAMES.length],

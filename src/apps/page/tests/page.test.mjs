@@ -108,7 +108,7 @@ test("a feedback keeps whole frames only, and faults point at their side's joint
   const raw = feedback("ines", 0, 1, []);
   assert.equal(adaptFeedback({ ...raw, frames: [...raw.frames, [[0, 0, 1]]] }).frames.length, raw.frames.length);
   assert.deepEqual(
-    [...faultJoints(["left knee drifts"])].map((index) => PARTS[index]),
+    [...faultJoints([{ name: "Left knee drifts", detail: "" }])].map((index) => PARTS[index]),
     ["left_knee"],
   );
   assert.deepEqual(profileBody({ height: NaN, injuries: "left shoulder\n\n knee ", level: "beginner" }), {
@@ -122,4 +122,52 @@ test("landmarks leave in picture heights, so that a wide picture bends no angle"
   const { toWire } = await load("../../form_coach/page/wire.js");
   const [nose] = toWire([{ x: 0.5, y: 0.25, z: -0.3, visibility: 0.98765 }], 4 / 3);
   assert.deepEqual(nose, { part: "nose", x: 0.6667, y: 0.25, z: -0.4, visibility: 0.9877 });
+});
+
+test("the engine's own field names are read as well as the page's", async () => {
+  const { adaptAlert, adaptInsight } = await load("../../live_insight/page/adapt.js");
+  const window = adaptInsight({
+    ...{
+      window_start_ms: 60_000,
+      window_end_ms: 120_000,
+      chats: 120,
+      chats_per_second: 2,
+      users: 40,
+      vibe_score: 80,
+      mood: "hyped",
+    },
+    hot_topics: [{ term: "boss", chats: 9, users: 7, lift: 3, mood: 0.5 }],
+    active_users: [{ user_id: "1", user_name: "vee", chats: 4 }],
+    phrases: [{ text: "Hello", start_ms: 61_000, reactions: 3, mood: 0.4, samples: ["hi"] }],
+    trend: { engagement: "rising", usual_chats_per_second: 1, usual_vibe_score: 55 },
+    spikes: [{ start_ms: 1 }],
+  });
+  assert.deepEqual([window.start, window.perMinute, window.mood, window.moodWord], [60_000, 120, "joyful", "Hyped"]);
+  assert.deepEqual([window.engagement, window.moodChange, window.spike], [1, 0.5, true]);
+  assert.deepEqual(window.topics, [{ name: "boss", count: 9, users: 7 }]);
+  assert.deepEqual(window.active, [{ name: "vee", count: 4 }]);
+  assert.deepEqual(window.phrases[0].chats, [{ user: "", text: "hi" }]);
+  assert.equal(adaptAlert({ kind: "mood_rise", severity: 0.9, at_ms: 5 }).tone, "good");
+  assert.equal(adaptAlert({ kind: "mood_drop", severity: 0.9, at_ms: 5 }).tone, "bad");
+
+  const { adaptFeedback } = await load("../../form_coach/page/adapt.js");
+  const resting = adaptFeedback({
+    ...{ window_start_ms: 3000, window_end_ms: 6000, phase: "resting", grade: null },
+    repetitions: [{}, {}],
+    tempo: { work_s: 1, per_minute: 20 },
+  });
+  assert.deepEqual(
+    [resting.grade, resting.phase, resting.reps, resting.tempo, resting.start],
+    [null, "resting", 2, 3, 3000],
+  );
+  const seen = adaptFeedback({
+    skeleton: [{ part: "nose", x: 0.5, y: 0.1, visibility: 1 }],
+    faults: [{ kind: "knees_caving", detail: "12° inwards" }],
+    symmetry: { score: 0.8, stronger: "left" },
+  });
+  assert.deepEqual(
+    [seen.frames.length, seen.frames[0].length, seen.frames[0][0], seen.symmetry],
+    [1, 33, [0.5, 0.1, 1], 0.8],
+  );
+  assert.deepEqual(seen.faults, [{ name: "Knees caving", detail: "12° inwards" }]);
 });
