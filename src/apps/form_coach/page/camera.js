@@ -28,7 +28,7 @@ async function loadModel() {
   const answer = await fetch(address, { method: "HEAD" }).catch(() => null);
   if (!answer?.ok)
     throw new CameraError(
-      "The body model is not installed on this server, so the camera cannot be used. Replays work without it. To install: run fetch-mediapipe.sh and start the server again.",
+      "The body model is not installed on this server, so the camera cannot be used. Replays work without it. To install it, run fetch-mediapipe.sh and name its folder in pages.mediapipe_dir.",
     );
   if (!globalThis.Pose) {
     await new Promise((resolve, reject) => {

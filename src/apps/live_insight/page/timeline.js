@@ -10,13 +10,13 @@ const moodY = (mood) => 50 - mood * 46;
 /** The mood through a window; it meets its neighbours halfway, so that the line runs on across columns. */
 function moodChart(window, before, after) {
   const step = WIDTH / window.series.length;
-  const edge = (own, other) => (other ? (own + other) / 2 : own);
+  const edge = (own, other) => (other === undefined ? own : (own + other) / 2);
   const first = window.series[0].mood;
   const last = window.series.at(-1).mood;
   const points = [
-    [0, moodY(edge(first, before?.end === window.start && before.series.at(-1).mood))],
+    [0, moodY(edge(first, before?.end === window.start ? before.series.at(-1).mood : undefined))],
     ...window.series.map((point, index) => [(index + 0.5) * step, moodY(point.mood)]),
-    [WIDTH, moodY(edge(last, after?.start === window.end && after.series[0].mood))],
+    [WIDTH, moodY(edge(last, after?.start === window.end ? after.series[0].mood : undefined))],
   ];
   const line = path(points);
   return s(

@@ -22,6 +22,29 @@ assert.match(await text("#instruction"), /second season/);
 assert.equal(await text("#in-title"), "18:41 – 18:42");
 done("history fills the page, and the newest window is followed");
 
+// A neutral mood is 0, which must not pass for "no neighbour".
+const quiet = mock.logOf("streams", "neutral-edge");
+for (const [at, vibe] of [
+  [0, 80],
+  [1, 50],
+].map(([step, score]) => [Date.UTC(2026, 2, 14, 20, 0) + step * 60_000, score])) {
+  quiet.add("insight", { window: { start: at, end: at + 60_000 }, chats: 10, vibe });
+}
+await page.goto(`${mock.url}/live/neutral-edge`);
+await columns(14);
+const edges = await page.$$eval(".tl-line", (lines) =>
+  lines.slice(-2).map((line) =>
+    line
+      .getAttribute("d")
+      .split(/[ML]/)
+      .map((pair) => pair.split(" ")[1]),
+  ),
+);
+assert.equal(edges[0].at(-1), edges[1][1], "the line runs on across windows");
+done("the mood line runs on into a neutral minute");
+await page.goto(`${mock.url}/live/aurora`);
+await columns(12);
+
 await page.click(".tl-col[data-spike=true]");
 await until(() => document.getElementById("in-title").textContent.startsWith("18:36"));
 assert.match(await text("#inspector"), /lantern down/);
