@@ -177,11 +177,10 @@ fn bursts_become_clips_with_their_cause() {
         assert!(clip.reason.contains(&burst.phrase), "{clip:?}");
     }
     for burst in &truth.bursts {
-        let phrases = insights.iter().flat_map(|insight| &insight.phrases);
-        let best =
-            phrases.clone().filter(|phrase| phrase.text == burst.phrase).max_by(|a, b| a.lift.total_cmp(&b.lift));
-        let best = best.expect("the phrase was heard");
-        assert!(best.lift > 3.0 && best.mood > 0.3 && !best.samples.is_empty(), "{best:?}");
+        let window = ((burst.start_ms - truth.start_ms) / truth.window_ms) as usize;
+        let best = insights[window].phrases.iter().max_by(|a, b| a.lift.total_cmp(&b.lift)).expect("speech");
+        assert_eq!(best.text, burst.phrase);
+        assert!(best.lift > 2.0 && best.mood > 0.3 && !best.samples.is_empty(), "{best:?}");
     }
 }
 
@@ -191,6 +190,7 @@ fn trolls_are_set_aside_and_do_not_spoil_the_score() {
     let named: BTreeSet<&str> =
         insights.iter().flat_map(|insight| &insight.outliers).map(|user| user.user_id.as_str()).collect();
     assert_eq!(named, truth.trolls.iter().map(String::as_str).collect());
+    assert_eq!(alerted(&insights, AlertKind::Trolls), [0], "reported once");
     let calm: Vec<u8> = insights[..8].iter().map(|insight| insight.vibe_score).collect();
     assert!(calm.iter().all(|vibe| *vibe >= 58), "{calm:?}");
 }
@@ -209,7 +209,8 @@ fn thinning_chat_asks_for_a_q_and_a() {
 fn the_languages_of_the_chat_are_recognised() {
     let (truth, insights) = insights();
     let spoken: Vec<&str> = insights[0].languages.iter().take(3).map(|share| share.language.as_str()).collect();
-    assert_eq!(spoken, truth.languages);
+    assert_eq!(spoken[0], truth.languages[0]);
+    assert_eq!(BTreeSet::from_iter(spoken), truth.languages.iter().map(String::as_str).collect());
 }
 
 #[test]

@@ -76,9 +76,12 @@ pub(super) fn assess(window: &PoseWindow) -> Assessment {
                     Evidence { exercise, drive, bodies: &bodies, turns: &turns, symmetry: feedback.symmetry, profile };
                 feedback.faults = faults(&evidence);
                 feedback.tempo = tempo(&turns, window.progress.last_peak_ms);
-                let graded = grade(&feedback.faults, feedback.symmetry, exercise, profile);
-                feedback.grade = Some(graded);
-                progress.grade(graded);
+                // A repetition that has only begun is neither clean nor faulty yet.
+                if !turns.is_empty() || !feedback.faults.is_empty() {
+                    let graded = grade(&feedback.faults, feedback.symmetry, exercise, profile);
+                    feedback.grade = Some(graded);
+                    progress.grade(graded);
+                }
             }
             feedback.sentence = match feedback.phase {
                 Phase::Working => sentence(&feedback.faults, exercise, &feedback.repetitions, feedback.tempo, profile),

@@ -128,7 +128,7 @@ fn praise(exercise: Exercise, repetitions: &[Repetition], tempo: Option<Tempo>) 
         Exercise::Other => "steady",
     };
     match (repetitions.len(), tempo) {
-        (0, _) | (_, None) => "Clean so far: keep that line.".into(),
+        (0, _) | (_, None) => "Keep going: this repetition counts on the way back.".into(),
         (_, Some(tempo)) => format!("Clean, {range}, {:.1} s on the way: keep that tempo.", tempo.work_s),
     }
 }

@@ -10,7 +10,7 @@ use super::repetition::{Drive, Turn};
 const TRUNK_OF_HEIGHT: f64 = 0.288;
 const SWING_TRUNKS: f64 = 0.3;
 const KIP_DEG: f64 = 55.0;
-const SYMMETRY: f32 = 0.78;
+const SYMMETRY: f32 = 0.82;
 const SAG_TRUNKS: f64 = 0.16;
 const LEAN_TRUNKS: f64 = 0.82;
 const KNEE_GAP: f64 = 0.75;

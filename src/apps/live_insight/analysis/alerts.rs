@@ -143,9 +143,11 @@ fn engagement_spike(on: &Evidence<'_>) -> Option<Alert> {
     Some(on.alert(AlertKind::EngagementSpike, spike.start_ms, 0.2 + 0.04 * spike.ratio, message))
 }
 
+/// Reports hostile accounts once; later windows still set them aside.
 fn trolls(on: &Evidence<'_>) -> Option<Alert> {
     let trolls = &on.crowd.outliers;
-    if trolls.is_empty() {
+    let known = |user: &usize| on.window.trend.is_known_troll(&on.reading.users[*user].user_id);
+    if trolls.iter().all(known) {
         return None;
     }
     let hostile = on.reading.chats.iter().filter(|chat| chat.mood.valence < -0.2);

@@ -31,7 +31,7 @@ pub(super) fn clips(
             let cause = cause(spike, phrases);
             let start_ms = cause.map_or(spike.start_ms - LEAD_MS, |phrase| phrase.start_ms - 2_000);
             let end_ms = (spike.end_ms + TAIL_MS).min(start_ms + CLIP_MAX_MS);
-            let strength = 1.0 - (-(spike.ratio - 1.0) / 4.0).exp();
+            let strength = 1.0 - (-(spike.ratio - 1.0) / 1.5).exp();
             let score = 100.0 * strength * (0.6 + 0.4 * spike.mood.abs());
             let what = feeling.map_or("reacting", crowd_does);
             let times = spike.ratio;

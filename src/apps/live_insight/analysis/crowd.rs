@@ -21,9 +21,18 @@ impl UserMood {
         if self.expressive == 0 { 0.0 } else { self.sum / f64::from(self.expressive) }
     }
 
+    /// Mean over all messages; neutral ones pull it towards the middle, at half their number.
+    fn calmed(&self) -> f64 {
+        self.sum / self.counted().max(1.0)
+    }
+
     /// More messages count more, but never more than two people.
     fn weight(&self) -> f64 {
-        f64::from(self.expressive).sqrt().min(2.0)
+        self.counted().sqrt().min(2.0)
+    }
+
+    fn counted(&self) -> f64 {
+        f64::from(self.expressive) + 0.5 * f64::from(self.chats - self.expressive)
     }
 }
 
@@ -65,9 +74,9 @@ impl CrowdMood {
         let outliers = outliers(&users);
         let trust = |user: &usize| if outliers.contains(user) { OUTLIER_WEIGHT } else { 1.0 };
         let (mut sum, mut weights) = (0.0, PRIOR_USERS);
-        for (user, mood) in users.iter().filter(|(_, mood)| mood.expressive > 0) {
+        for (user, mood) in &users {
             let weight = mood.weight() * trust(user);
-            sum += weight * mood.mean();
+            sum += weight * mood.calmed();
             weights += weight;
         }
         let mood = sum / weights;
@@ -93,9 +102,9 @@ impl CrowdMood {
     }
 }
 
-/// A mood from -1 to 1 as a score from 0 to 100; a crowd's mean seldom leaves -0.75..0.75.
+/// A mood from -1 to 1 as a score from 0 to 100; a crowd's mean seldom leaves -0.7..0.7.
 pub(super) fn vibe_score(mood: f64) -> u8 {
-    (50.0 + 65.0 * mood).round().clamp(0.0, 100.0) as u8
+    (50.0 + 70.0 * mood).round().clamp(0.0, 100.0) as u8
 }
 
 fn outliers(users: &BTreeMap<usize, UserMood>) -> Vec<usize> {

@@ -5,8 +5,11 @@ use tidemill_schemas::{Alert, AlertKind, EngagementTrend, MoodLabel, Spike};
 use super::alerts::{Evidence, about};
 
 /// A vibe below this needs an answer even where it is not news any more.
-const LOW_VIBE: u8 = 40;
+const LOW_VIBE: u8 = 45;
 const HIGH_VIBE: u8 = 60;
+/// A topic of fewer viewers, or one that has been there all along, asks for nothing.
+const TOPIC_SHARE: f64 = 0.12;
+const TOPIC_LIFT: f64 = 1.3;
 /// Terms by which viewers report that the stream itself is broken.
 const TECHNICAL: [&str; 16] = [
     "lag",
@@ -57,7 +60,8 @@ pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert]) -> String {
     if questions >= 5 && questions * 5 >= on.reading.chats.len() {
         return format!("{questions} questions are waiting in chat: answer a few of them.");
     }
-    match on.topics.first() {
+    let everybody = on.reading.users.len() as f64;
+    match on.topics.iter().find(|topic| topic.users as f64 >= TOPIC_SHARE * everybody && topic.lift >= TOPIC_LIFT) {
         Some(topic) if topic.mood >= 0.0 => {
             format!("Keep going; {} viewers write about \"{}\".", topic.users, topic.term)
         }

@@ -7,7 +7,7 @@ use tidemill_schemas::ChatMessage;
 use super::language::is_stop_word;
 use super::sentiment::{MessageMood, is_emotive, mood_of};
 use super::window::ChatWindow;
-use super::words::{Token, tokens};
+use super::words::{Token, tokens, unstretched};
 
 /// Words that express something and still name what it is about.
 const EMOTIVE_TOPICS: [&str; 10] =
@@ -99,6 +99,7 @@ fn names_something(word: &str) -> bool {
         && word.chars().nth(1).is_some()
         && !word.chars().all(|c| c.is_ascii_digit())
         && !is_stop_word(word)
+        && unstretched(word, is_stop_word).is_none()
         && (!is_emotive(word) || EMOTIVE_TOPICS.contains(&word))
 }
 

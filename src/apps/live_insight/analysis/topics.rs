@@ -17,6 +17,8 @@ struct Uses {
     chats: u64,
     users: HashSet<usize>,
     mood: f64,
+    /// Lengths of the messages, which tell different messages apart well enough.
+    lengths: HashSet<usize>,
 }
 
 /// The share of authors who used each term, for the baseline of later windows.
@@ -46,7 +48,9 @@ pub(super) fn hot_topics(reading: &Reading<'_>, trend: &StreamTrend) -> Vec<HotT
                 lift: round2(lift),
                 mood: round2(uses.mood / uses.chats as f64),
             };
-            (users * (1.0 + lift).ln(), topic)
+            // One line that everybody repeats is an echo more than a topic.
+            let variety = (0.4 + 0.2 * uses.lengths.len() as f64).min(1.0);
+            (users * variety * (1.0 + lift).ln(), topic)
         })
         .collect();
     topics.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.term.cmp(&b.1.term)));
@@ -61,6 +65,7 @@ fn uses<'a>(reading: &'a Reading<'_>) -> HashMap<&'a str, Uses> {
             uses.chats += 1;
             uses.users.insert(chat.user);
             uses.mood += chat.mood.valence;
+            uses.lengths.insert(chat.message.text.len());
         }
     }
     all

@@ -17,6 +17,8 @@ const NEWEST: f64 = 0.25;
 const MOOD_USERS: usize = 3;
 const TERMS: usize = 200;
 const HISTORY: usize = 30;
+/// So many hostile accounts are remembered; later ones are reported again.
+const TROLLS: usize = 100;
 /// Windows without any event are not delivered; so many of them count as silence at most.
 const MISSED_MAX: i64 = 5;
 
@@ -33,6 +35,7 @@ pub struct StreamTrend {
     tail: Vec<TranscriptSegment>,
     silent_microphone: u32,
     silent_chat: u32,
+    trolls: Vec<String>,
     end_ms: i64,
 }
 
@@ -60,6 +63,11 @@ impl StreamTrend {
         self.tail = window.segments.iter().filter(|segment| segment.end_ms() > tail_from).cloned().collect();
         self.silent_microphone = if window.segments.is_empty() { self.silent_microphone + 1 } else { 0 };
         self.silent_chat = if window.chats.is_empty() { self.silent_chat + 1 } else { 0 };
+        for troll in crowd.outliers.iter().map(|user| &reading.users[*user].user_id) {
+            if !self.is_known_troll(troll) && self.trolls.len() < TROLLS {
+                self.trolls.push(troll.clone());
+            }
+        }
         self.end_ms = window.end_ms;
     }
 
@@ -119,6 +127,11 @@ impl StreamTrend {
         self.silent_chat
     }
 
+    /// An account that was reported before.
+    pub(super) fn is_known_troll(&self, user_id: &str) -> bool {
+        self.trolls.iter().any(|known| known == user_id)
+    }
+
     /// A window against those before it.
     pub(super) fn summary(&self, window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendSummary {
         let rate = window.chats.len() as f64 / window.seconds();
@@ -132,13 +145,15 @@ impl StreamTrend {
         }
     }
 
-    /// A drop must last for two windows or be deep, because chat is bursty by nature.
+    /// A drop must last for two windows or be deep, because chat is bursty by nature; where many messages are usual,
+    /// chance explains less, and a smaller drop is deep.
     fn engagement(&self, rate: f64) -> EngagementTrend {
         let Some(usual) = self.usual_rate() else { return EngagementTrend::Unknown };
+        let deep = if usual >= 1.0 { 0.6 } else { 0.4 };
         let before = self.history.last().map_or(usual, |last| last.chats_per_second);
         if rate > 1.5 * usual && rate > 0.2 {
             EngagementTrend::Rising
-        } else if rate < 0.4 * usual || (rate < 0.75 * usual && before < 0.9 * usual) {
+        } else if rate < deep * usual || (rate < 0.75 * usual && before < 0.9 * usual) {
             EngagementTrend::Dropping
         } else {
             EngagementTrend::Steady
