@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use tidemill::apps::form_coach::analysis::{self as form, PoseWindow, SessionProgress};
-use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend};
+use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, MoodWatch, StreamTrend};
 use tidemill::apps::recordings::{START_MS, STREAM_ID, generate};
-use tidemill_schemas::{describe_errors, parse_chat, parse_pose, parse_transcript};
+use tidemill_schemas::{ChatMessage, TranscriptSegment, describe_errors, parse_chat, parse_pose, parse_transcript};
 
 const NOW_MS: i64 = START_MS + 86_400_000;
 const MINUTE_MS: i64 = 60_000;
@@ -85,7 +85,40 @@ fn live_stream(out: &mut impl Write, chats: &[Vec<u8>], segments: &[Vec<u8>]) ->
     }
     let micros = took.as_micros() / windows;
     let each = chats.len() / windows as usize;
-    writeln!(out, "{micros} us per window of {each} chats, insight and trend")
+    writeln!(out, "{micros} us per window of {each} chats, insight and trend")?;
+    busy_minute(out, trend, chats, segments)
+}
+
+/// The whole stream within one minute: the load of a large stream.
+fn busy_minute(
+    out: &mut impl Write,
+    trend: StreamTrend,
+    mut chats: Vec<ChatMessage>,
+    mut segments: Vec<TranscriptSegment>,
+) -> io::Result<()> {
+    let squeezed = |timestamp: i64| START_MS + (timestamp - START_MS) / 20;
+    for chat in &mut chats {
+        chat.timestamp = squeezed(chat.timestamp);
+    }
+    for segment in &mut segments {
+        segment.timestamp = squeezed(segment.timestamp);
+    }
+    let (stream_id, end_ms) = (STREAM_ID.into(), START_MS + MINUTE_MS);
+    let window = ChatWindow { stream_id, start_ms: START_MS, end_ms, chats, segments, trend };
+    let mut took: Vec<u128> = (0..9)
+        .map(|_| {
+            let begin = Instant::now();
+            live::OfflineAnalyst::insight(&window);
+            begin.elapsed().as_micros()
+        })
+        .collect();
+    took.sort_unstable();
+    let begin = Instant::now();
+    let mut watch = MoodWatch::default();
+    let alerts = window.chats.iter().filter_map(|chat| watch.observe(chat)).count();
+    let per_chat = begin.elapsed().as_micros() as f64 / window.chats.len() as f64;
+    writeln!(out, "{} us per window of {} chats, insight alone (median of 9)", took[4], window.chats.len())?;
+    writeln!(out, "{per_chat:.1} us per chat, mood watch ({alerts} alerts)")
 }
 
 fn session(out: &mut impl Write, frames: &[Vec<u8>]) -> io::Result<()> {

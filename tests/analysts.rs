@@ -7,11 +7,11 @@ use std::task::{Context, Poll, Waker};
 
 use serde::de::DeserializeOwned;
 use tidemill::apps::form_coach::analysis::{self as form, PoseWindow, SessionProgress};
-use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend};
+use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, MoodWatch, StreamTrend};
 use tidemill::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth};
 use tidemill::apps::{Analyst, Answer};
 use tidemill_schemas::{
-    AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, UserProfile, parse_chat, parse_pose,
+    AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, UserProfile, parse_chat, parse_pose,
     parse_transcript,
 };
 
@@ -80,9 +80,16 @@ fn alerted(insights: &[Insight], kind: AlertKind) -> Vec<usize> {
     windows_where(insights, |insight| insight.alerts.iter().any(|alert| alert.kind == kind))
 }
 
-fn session(truth: &SessionTruth, window_ms: i64, profile: Option<&UserProfile>) -> Vec<FormFeedback> {
+fn frames(truth: &SessionTruth) -> Vec<PoseFrame> {
     let frames = read(&format!("form_coach/recordings/{}.ndjson", truth.name));
-    let frames: Vec<_> = frames.lines().map(|line| parse_pose(line.as_bytes(), NOW_MS).expect("valid")).collect();
+    frames.lines().map(|line| parse_pose(line.as_bytes(), NOW_MS).expect("valid")).collect()
+}
+
+fn session(truth: &SessionTruth, window_ms: i64, profile: Option<&UserProfile>) -> Vec<FormFeedback> {
+    coached(&frames(truth), window_ms, profile)
+}
+
+fn coached(frames: &[PoseFrame], window_ms: i64, profile: Option<&UserProfile>) -> Vec<FormFeedback> {
     let last_ms = frames.last().expect("frames").timestamp;
     let mut progress = SessionProgress::default();
     let mut feedback = Vec::new();
@@ -90,7 +97,7 @@ fn session(truth: &SessionTruth, window_ms: i64, profile: Option<&UserProfile>) 
     while start_ms <= last_ms {
         let end_ms = start_ms + window_ms;
         let window = PoseWindow {
-            user_id: truth.name.clone(),
+            user_id: frames[0].user_id.clone(),
             start_ms,
             end_ms,
             frames: frames.iter().filter(|f| (start_ms..end_ms).contains(&f.timestamp)).cloned().collect(),
@@ -156,6 +163,40 @@ fn a_change_of_mood_is_alerted_in_its_own_window_and_nowhere_else() {
     assert!(insight.instruction.contains("check your connection"), "{}", insight.instruction);
     assert!(insight.vibe_score + 20 <= insight.trend.usual_vibe_score);
     assert_eq!(insight.mood, MoodLabel::Frustrated);
+}
+
+#[test]
+fn a_change_of_mood_is_noticed_within_seconds_while_the_window_is_open() {
+    let truth: LiveTruth = truth("live_insight");
+    let mut watch = MoodWatch::default();
+    let alerts: Vec<_> = read("live_insight/recordings/chat.ndjson")
+        .lines()
+        .filter_map(|line| watch.observe(&parse_chat(line.as_bytes(), NOW_MS).expect("valid")))
+        .collect();
+    let drops: Vec<_> = alerts.iter().filter(|alert| alert.kind == AlertKind::MoodDrop).collect();
+    assert_eq!(drops.len(), 1, "{alerts:?}");
+    assert!((0..20_000).contains(&(drops[0].at_ms - truth.mood_drop.at_ms)), "{drops:?}");
+    let recovered = alerts.iter().find(|alert| alert.at_ms > drops[0].at_ms).expect("the mood recovers");
+    assert_eq!(recovered.kind, AlertKind::MoodRise);
+}
+
+#[test]
+fn two_trolls_raise_no_alarm() {
+    let mut watch = MoodWatch::default();
+    let mut alerts = Vec::new();
+    for second in 0..300 {
+        let timestamp = recordings::START_MS + second * 1_000;
+        let mut write = |user: String, text: &str| {
+            let (stream_id, text) = ("s".into(), text.into());
+            let message = tidemill_schemas::ChatMessage { stream_id, user_id: user, user_name: None, text, timestamp };
+            alerts.extend(watch.observe(&message));
+        };
+        write(format!("viewer-{}", second % 15), "nice one");
+        if second > 200 {
+            (0..5).for_each(|_| write(format!("troll-{}", second % 2), "worst garbage stream, idiot"));
+        }
+    }
+    assert_eq!(alerts, []);
 }
 
 #[test]
@@ -299,4 +340,57 @@ fn feedback_knows_the_athlete() {
 
     let grade = |profile| mean_grade(&session(named("pull_ups_swinging"), truth.window_ms, Some(profile)));
     assert!(grade(&profile(&["left shoulder"])) < grade(&profile(&[])));
+}
+
+#[test]
+fn a_wide_picture_is_measured_like_a_square_one() {
+    let truth: FormTruth = truth("form_coach");
+    let session_truth = truth.sessions.iter().find(|session| session.exercise == "squat").expect("squats");
+    let square = frames(session_truth);
+    let mut wide = square.clone();
+    for frame in &mut wide {
+        frame.aspect_ratio = Some(16.0 / 9.0);
+        for point in &mut frame.landmarks {
+            point.x /= 16.0 / 9.0;
+            point.z /= 16.0 / 9.0;
+        }
+    }
+    let (square, wide) = (coached(&square, truth.window_ms, None), coached(&wide, truth.window_ms, None));
+    for (square, wide) in square.iter().zip(&wide) {
+        assert_eq!((&square.repetitions, square.grade), (&wide.repetitions, wide.grade));
+    }
+}
+
+#[test]
+fn feedback_does_not_depend_on_the_order_of_frames_nor_on_repeats() {
+    let truth: FormTruth = truth("form_coach");
+    for session_truth in &truth.sessions {
+        let ordered = frames(session_truth);
+        let mut shuffled: Vec<PoseFrame> = ordered.iter().rev().cloned().collect();
+        shuffled.extend(ordered.iter().step_by(7).cloned());
+        shuffled.push(ordered[ordered.len() - 1].clone());
+        assert_eq!(coached(&shuffled, truth.window_ms, None), coached(&ordered, truth.window_ms, None));
+    }
+}
+
+#[test]
+fn an_exercise_without_rules_shows_angles_and_no_grade() {
+    let truth: FormTruth = truth("form_coach");
+    let mut frames = frames(&truth.sessions[0]);
+    frames.iter_mut().for_each(|frame| frame.exercise = "muscle_up".into());
+    let feedback = coached(&frames, truth.window_ms, None);
+    assert!(feedback.iter().all(|f| f.grade.is_none() && f.joints.len() == 8 && f.sentence.contains("muscle_up")));
+}
+
+#[test]
+fn what_crosses_the_engine_survives_serialisation() {
+    let truth: LiveTruth = truth("live_insight");
+    for window in chat_windows(&truth) {
+        let json = serde_json::to_vec(&window).expect("serialises");
+        let again: ChatWindow = serde_json::from_slice(&json).expect("parses");
+        assert_eq!(live::OfflineAnalyst::insight(&again), live::OfflineAnalyst::insight(&window));
+        let insight = live::OfflineAnalyst::insight(&window);
+        let json = serde_json::to_vec(&insight).expect("serialises");
+        assert_eq!(serde_json::from_slice::<Insight>(&json).expect("parses"), insight);
+    }
 }

@@ -14,10 +14,12 @@ mod sentiment;
 mod spikes;
 mod topics;
 mod trend;
+mod watch;
 mod window;
 mod words;
 
 pub use offline::OfflineAnalyst;
 pub use sentiment::{MessageMood, message_mood};
 pub use trend::StreamTrend;
+pub use watch::MoodWatch;
 pub use window::ChatWindow;

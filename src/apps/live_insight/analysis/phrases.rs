@@ -117,3 +117,44 @@ fn eager_users(followers: &[ReadChat<'_>], reading: &Reading<'_>) -> Vec<String>
     ranked.sort_by_key(|(user, count)| (std::cmp::Reverse(*count), *user));
     ranked.into_iter().take(SAMPLES).map(|(user, _)| reading.users[user].author().to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(segments: &[(i64, i64, &str)]) -> Vec<(i64, i64, String)> {
+        let segment = |(timestamp, duration_ms, text): &(i64, i64, &str)| TranscriptSegment {
+            stream_id: "s".into(),
+            text: (*text).into(),
+            timestamp: *timestamp,
+            duration_ms: Some(*duration_ms),
+        };
+        let phrases = phrases(segments.iter().map(segment));
+        phrases.into_iter().map(|phrase| (phrase.start_ms, phrase.end_ms, phrase.text)).collect()
+    }
+
+    #[test]
+    fn single_words_become_a_phrase_until_a_pause() {
+        let words = [(0, 300, "we"), (350, 300, "did"), (700, 400, "it"), (3_000, 500, "next")];
+        assert_eq!(joined(&words), [(0, 1_100, "we did it".into()), (3_000, 3_500, "next".into())]);
+    }
+
+    #[test]
+    fn a_growing_guess_replaces_the_one_before() {
+        let guesses = [(0, 400, "hello"), (0, 800, "hello every"), (10, 1_200, "hello everyone")];
+        assert_eq!(joined(&guesses), [(0, 1_210, "hello everyone".into())]);
+    }
+
+    #[test]
+    fn endless_speech_is_cut() {
+        let words: Vec<(i64, i64, &str)> = (0..100).map(|i| (i * 300, 250, "word")).collect();
+        let phrases = joined(&words);
+        assert!(phrases.len() >= 4 && phrases.iter().all(|(start, end, _)| end - start <= PHRASE_MAX_MS));
+    }
+
+    #[test]
+    fn a_sentence_ends_a_phrase() {
+        let sentences = [(0, 500, "Done."), (600, 500, "Next one.")];
+        assert_eq!(joined(&sentences).len(), 2);
+    }
+}
