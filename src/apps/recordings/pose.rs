@@ -30,7 +30,7 @@ pub(super) struct Posture {
 pub(super) struct PullUpStyle {
     /// Sideways shift of the hips now, in metres.
     pub(super) swing: f64,
-    /// How much lower the right shoulder stays at the top, in metres.
+    /// How much lower than the left the right shoulder stays at the top, in metres.
     pub(super) tilt: f64,
 }
 
@@ -43,7 +43,8 @@ impl Posture {
         let mut shoulders = [0.0; 2];
         for (side, sign) in [(0, 1.0), (1, -1.0)] {
             // The athlete faces the camera, so the left side is on the right of the picture.
-            let lower = if side == 1 { style.tilt * pulled } else { 0.0 };
+            // The stronger side pulls higher than usual, or the chin would not pass the bar.
+            let lower = pulled * style.tilt * if side == 1 { 0.7 } else { -0.3 };
             let hand = [sign * 0.32, bar, 0.0];
             let shoulder = [sign * SHOULDER_HALF + 0.35 * style.swing, bar + below + lower, 0.02];
             let elbow = reach(shoulder, hand, UPPER_ARM, FOREARM, sign);

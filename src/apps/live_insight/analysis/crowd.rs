@@ -12,6 +12,8 @@ use super::reading::ReadChat;
 pub(super) struct UserMood {
     pub(super) chats: u32,
     expressive: u32,
+    /// Expressive messages that are mostly anger.
+    angry: u32,
     sum: f64,
 }
 
@@ -69,6 +71,7 @@ impl CrowdMood {
             if chat.mood.expressive {
                 user.expressive += 1;
                 user.sum += chat.mood.valence;
+                user.angry += u32::from(chat.mood.feeling == Some(Feeling::Anger));
             }
         }
         let outliers = outliers(&users);
@@ -110,7 +113,9 @@ pub(super) fn vibe_score(mood: f64) -> u8 {
 fn outliers(users: &BTreeMap<usize, UserMood>) -> Vec<usize> {
     let hostile: Vec<usize> = users
         .iter()
+        // Complaints about the stream are no hostility, however many come from one author.
         .filter(|(_, user)| user.expressive >= OUTLIER_CHATS && user.mean() <= OUTLIER_MOOD)
+        .filter(|(_, user)| 2 * user.angry > user.expressive)
         .map(|(user, _)| *user)
         .collect();
     let others: Vec<f64> = users
