@@ -377,7 +377,9 @@ fn feedback_does_not_depend_on_the_order_of_frames_nor_on_repeats() {
 fn an_exercise_without_rules_shows_angles_and_no_grade() {
     let truth: FormTruth = truth("form_coach");
     let mut frames = frames(&truth.sessions[0]);
-    frames.iter_mut().for_each(|frame| frame.exercise = "muscle_up".into());
+    for frame in &mut frames {
+        frame.exercise = "muscle_up".into();
+    }
     let feedback = coached(&frames, truth.window_ms, None);
     assert!(feedback.iter().all(|f| f.grade.is_none() && f.joints.len() == 8 && f.sentence.contains("muscle_up")));
 }

@@ -18,6 +18,8 @@ const JOIN_GAP_MS: i64 = 700;
 /// A phrase longer than this is cut, so that a reaction still has one cause.
 const PHRASE_MAX_MS: i64 = 8_000;
 const SAMPLES: usize = 3;
+/// Samples and names come from so many first reactions, which bounds the cost where chats and phrases are dense.
+const FIRST: usize = 200;
 
 /// A stretch of speech.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +69,7 @@ pub(super) fn reactions(window: &ChatWindow, reading: &Reading<'_>, baseline: Ba
             let from = phrase.start_ms + REFLEX_MS;
             let to = phrase.end_ms + REACTION_MS;
             let followers = between(&reading.chats, from, to);
+            let first = &followers[..followers.len().min(FIRST)];
             let observed_ms = to.min(window.end_ms) - from.max(window.start_ms);
             let expected = baseline.per_second.max(0.05) * observed_ms.max(1000) as f64 / 1000.0;
             PhraseReaction {
@@ -76,8 +79,8 @@ pub(super) fn reactions(window: &ChatWindow, reading: &Reading<'_>, baseline: Ba
                 reactions: followers.len() as u64,
                 lift: round2(followers.len() as f64 / expected),
                 mood: round2(Reading::mean_mood(followers.iter())),
-                samples: samples(followers),
-                users: eager_users(followers, reading),
+                samples: samples(first),
+                users: eager_users(first, reading),
                 carried_over,
             }
         })
