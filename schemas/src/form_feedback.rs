@@ -20,7 +20,7 @@ pub struct FormFeedback {
     pub exercise: Exercise,
     /// Whether there was anything to judge.
     pub phase: Phase,
-    /// Form out of ten; absent while the athlete rests or is out of sight.
+    /// Form out of ten; absent while the athlete rests, is out of sight, or has only begun.
     pub grade: Option<f32>,
     /// One sentence to act on.
     pub sentence: String,

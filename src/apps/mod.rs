@@ -5,6 +5,7 @@ mod erasure;
 pub mod form_coach;
 pub mod gemini;
 pub mod live_insight;
+pub mod recordings;
 mod request;
 
 pub use gemini::http_client;

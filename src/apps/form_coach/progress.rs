@@ -8,7 +8,7 @@ use tidemill_topology::{
 
 use super::{
     FeedbackRequest,
-    analysis::{AthleteProgress, OfflineAnalyst, PoseWindow},
+    analysis::{OfflineAnalyst, PoseWindow, SessionProgress},
 };
 use crate::apps::{Analyst as _, answer_now};
 
@@ -27,10 +27,12 @@ impl Processor<String, PoseWindow, Windowed<String>, FeedbackRequest> for Progre
         record: Record<String, PoseWindow>,
     ) -> Result<(), BoxError> {
         let Record { key: user_id, value: mut collected, timestamp, headers } = record;
-        let store = ctx.key_value_store_with::<String, AthleteProgress>(STORE, Utf8, Json::default())?;
+        let store = ctx.key_value_store_with::<String, SessionProgress>(STORE, Utf8, Json::default())?;
         collected.progress = store.get(&user_id)?.unwrap_or_default();
         let draft = answer_now(self.analyst.analyze(&collected))?;
-        store.put(&user_id, &collected.progress.after(&collected, &draft), timestamp)?;
+        let mut progress = collected.progress.clone();
+        progress.update(&collected);
+        store.put(&user_id, &progress, timestamp)?;
         let window = Window { start: collected.start_ms, end: collected.end_ms };
         let value = FeedbackRequest { profile: collected.profile, draft };
         ctx.forward(Record { key: Windowed { key: user_id, window }, value, timestamp, headers });

@@ -11,7 +11,7 @@ use tidemill_topology::{
 
 use super::{
     ERASED, ERASURES, FEEDBACK, FeedbackRequest, POSE, PROFILES,
-    analysis::{AthleteProgress, PoseWindow},
+    analysis::{PoseWindow, SessionProgress},
     progress::{Progress, STORE},
 };
 use crate::apps::{Erase, Erased, Erasure};
@@ -69,7 +69,7 @@ pub fn topology(settings: &CoachSettings) -> Result<Topology, TopologyError> {
         .map_async(&call)
         .map_values(settle)
         .to(Produced::with(FEEDBACK, WindowedCodec::new(Utf8), Json::<FormFeedback>::default()));
-    builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<AthleteProgress>::default()));
+    builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<SessionProgress>::default()));
 
     let pending = call.pending_store();
     let erase = Erase {
@@ -86,7 +86,7 @@ pub fn topology(settings: &CoachSettings) -> Result<Topology, TopologyError> {
 
 fn collected(key: Windowed<String>, frames: Vec<PoseFrame>) -> (String, PoseWindow) {
     let Windowed { key: user_id, window } = key;
-    let (start_ms, end_ms, progress) = (window.start, window.end, AthleteProgress::default());
+    let (start_ms, end_ms, progress) = (window.start, window.end, SessionProgress::default());
     (user_id.clone(), PoseWindow { user_id, start_ms, end_ms, frames, profile: None, progress })
 }
 

@@ -37,7 +37,9 @@ impl Processor<Windowed<String>, Collected, Windowed<String>, InsightRequest> fo
         let collected =
             ChatWindow { stream_id: stream_id.clone(), start_ms, end_ms, chats: left, segments: right, trend };
         let draft = answer_now(self.analyst.analyze(&collected))?;
-        store.put(&stream_id, &collected.trend.after(&collected, &draft), timestamp)?;
+        let mut trend = collected.trend.clone();
+        trend.update(&collected);
+        store.put(&stream_id, &trend, timestamp)?;
         let key = Windowed { key: stream_id, window };
         ctx.forward(Record { key, value: InsightRequest::new(collected, draft), timestamp, headers });
         Ok(())
