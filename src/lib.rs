@@ -1,3 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "apps")]
+pub mod apps;
+#[cfg(feature = "apps")]
+pub mod server;
+
 pub use tidemill_topology::*;

@@ -128,6 +128,17 @@ impl WindowStore {
         rows.map(|row| row.map(|(window, row)| (window.start, row))).collect()
     }
 
+    /// Deletes everything of a key, in all windows, and returns how many rows there were. Walks every key.
+    pub fn delete_key(&mut self, key: &[u8]) -> Result<usize, StoreError> {
+        let rows = self.scan(0, i64::MAX)?.filter(|row| row.as_ref().map_or(true, |(window, _)| window.key == key));
+        let found = rows.map(|row| row.map(|(window, _)| window.encode_local())).collect::<Result<Vec<_>, _>>()?;
+        let count = found.len();
+        for row in found {
+            self.store.delete(row);
+        }
+        Ok(count)
+    }
+
     /// Drops windows with a lower start.
     pub fn expire_before(&mut self, start: i64) {
         if start > self.expired_before {

@@ -171,3 +171,17 @@ fn cleared_windows_start_anew() {
         assert_eq!(store.store().checkpoint().unwrap(), None);
     });
 }
+
+#[test]
+fn a_key_can_be_deleted_from_all_its_windows() {
+    each(|store| {
+        append(store, 0, "a", &["1", "2"]);
+        append(store, 0, "ab", &["3"]);
+        append(store, 100, "a", &["4"]);
+        store.commit(None).unwrap();
+        append(store, 100, "a", &["5"]);
+        assert_eq!(store.delete_key(b"a").unwrap(), 4);
+        store.commit(None).unwrap();
+        assert_eq!(listed(store, 0, i64::MAX), [(0, Bytes::from("ab"), 0)]);
+    });
+}

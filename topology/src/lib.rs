@@ -6,6 +6,7 @@
 //!                     state  transport (embedded | …)
 //! ```
 
+mod async_op;
 mod clock;
 mod config;
 mod dsl;
@@ -21,6 +22,10 @@ mod task;
 pub mod testing;
 pub mod transport;
 
+pub use async_op::{
+    Answered, AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallFailure, CallPolicy, CallRequest, CallStats,
+    Caller, FailureKind, Reply, Retry,
+};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
 pub use dsl::*;

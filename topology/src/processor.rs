@@ -136,11 +136,21 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     /// # Errors
     /// If no such store is connected, or it is a key-value store.
     pub fn window_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<WindowedStore<SK, SV>, BoxError> {
+        self.window_store_with(name, SK::Codec::default(), SV::Codec::default())
+    }
+
+    /// A window store that this processor was connected to, with codecs of one's own.
+    ///
+    /// # Errors
+    /// If no such store is connected, or it is a key-value store.
+    pub fn window_store_with<SK: 'static, SV: 'static>(
+        &self,
+        name: &str,
+        key: impl Codec<SK>,
+        value: impl Codec<SV>,
+    ) -> Result<WindowedStore<SK, SV>, BoxError> {
         match self.store(name)? {
-            StoreHandle::Window(store) => {
-                let (key, value) = (SK::Codec::default(), SV::Codec::default());
-                Ok(WindowedStore::new(store.clone(), Arc::new(key), Arc::new(value)))
-            }
+            StoreHandle::Window(store) => Ok(WindowedStore::new(store.clone(), Arc::new(key), Arc::new(value))),
             StoreHandle::KeyValue(_) => Err(format!("store '{name}' is a key-value store").into()),
         }
     }

@@ -259,3 +259,24 @@ fn a_window_larger_than_one_piece_is_emitted_whole_and_in_order() {
     let expected = ["a", "a\0", "b", "c"].map(|key| (windowed(key, 0, 60_000), 3, 1_002));
     assert_eq!(out, expected);
 }
+
+#[test]
+fn a_stream_marked_as_partitioned_joins_by_the_key_within_its_window() {
+    let builder = StreamsBuilder::new();
+    let names = builder.table::<String, String>("names", "names-store");
+    builder
+        .stream::<String, String>("in")
+        .group_by_key()
+        .windowed_by(windows())
+        .collect("elements")
+        .map(|key, elements| (key.key, elements.len() as i64))
+        .mark_as_partitioned()
+        .left_join(&names, |_, count, name: Option<String>| format!("{}: {count}", name.unwrap_or_default()))
+        .to("out");
+    let driver = driver(&builder);
+    driver.input::<String, String>("names").pipe("a".into(), "Ada".into(), 0).expect("processes");
+    let input = driver.input::<String, String>("in");
+    input.pipe("a".into(), "x".into(), 1_000).expect("processes");
+    input.pipe("a".into(), "x".into(), 65_000).expect("processes");
+    assert_eq!(driver.output::<String, String>("out").read_values().expect("reads"), ["Ada: 1"]);
+}

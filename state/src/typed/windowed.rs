@@ -71,6 +71,13 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
         rows.into_iter().map(|(start, row)| Ok((start, self.value(&store, row.value)?))).collect()
     }
 
+    /// Deletes everything of a key, in all windows, and returns how many rows there were. Walks every key.
+    pub fn delete_key(&self, key: &K) -> Result<usize, StoreError> {
+        let mut store = self.store.borrow_mut();
+        let key = self.key(&store, key)?;
+        store.delete_key(&key)
+    }
+
     /// All values with their keys and windows, by start, then key.
     #[expect(clippy::type_complexity, reason = "a key, its window's start, and a value")]
     pub fn all(&self) -> Result<Vec<((K, i64), V)>, StoreError> {

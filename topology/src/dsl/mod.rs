@@ -3,6 +3,7 @@
 mod builder;
 mod cogroup;
 mod grouped;
+mod map_async;
 mod options;
 mod split;
 mod stream;

@@ -226,6 +226,14 @@ impl<K: Data, V: Data> KStream<K, V> {
         Self::new(self.graph.clone(), source)
     }
 
+    /// Declares that records are partitioned by their present key although a step before changed it (KIP-759).
+    ///
+    /// For changes that keep records where they are, such as from a windowed key to the key within it. Where the
+    /// declaration is wrong, state of one key is spread over tasks.
+    pub fn mark_as_partitioned(&self) -> Self {
+        Self { rekeyed_by: None, ..self.clone() }
+    }
+
     /// Groups by the present key, for counts, aggregates and windows.
     pub fn group_by_key(&self) -> KGroupedStream<K, V> {
         KGroupedStream::new(self.clone())

@@ -37,6 +37,8 @@ pub(crate) type BuildNode = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Result<(), 
 pub(crate) enum TopicRef {
     External(Topic),
     Repartition(Arc<str>),
+    Request(Arc<str>),
+    Response(Arc<str>),
 }
 
 /// What a node does.
@@ -55,6 +57,10 @@ pub enum NodeKind {
     },
     /// Reads the repartition topic of that name.
     RepartitionSource(Arc<str>),
+    /// Writes the requests of the asynchronous step of that name.
+    RequestSink(Arc<str>),
+    /// Reads the responses of the asynchronous step of that name.
+    ResponseSource(Arc<str>),
     /// Anything between: what it is called in descriptions.
     Operator(&'static str),
 }
@@ -186,6 +192,8 @@ impl NodeKind {
             Self::Sink(_) => "sink",
             Self::RepartitionSink { .. } => "repartition-sink",
             Self::RepartitionSource(_) => "repartition-source",
+            Self::RequestSink(_) => "request-sink",
+            Self::ResponseSource(_) => "response-source",
             Self::Operator(label) => label,
         }
     }
@@ -194,6 +202,7 @@ impl NodeKind {
         match self {
             Self::Source(topic) => Some(TopicRef::External(topic.clone())),
             Self::RepartitionSource(name) => Some(TopicRef::Repartition(name.clone())),
+            Self::ResponseSource(name) => Some(TopicRef::Response(name.clone())),
             _ => None,
         }
     }
@@ -202,6 +211,7 @@ impl NodeKind {
         match self {
             Self::Sink(topic) => Some(TopicRef::External(topic.clone())),
             Self::RepartitionSink { name, .. } => Some(TopicRef::Repartition(name.clone())),
+            Self::RequestSink(name) => Some(TopicRef::Request(name.clone())),
             _ => None,
         }
     }

@@ -31,6 +31,9 @@ impl Graph {
                         format!("topic '{topic}' is read twice: read it once and use the stream twice")
                     }
                     TopicRef::Repartition(name) => format!("two repartition topics are named '{name}'"),
+                    TopicRef::Request(name) | TopicRef::Response(name) => {
+                        format!("two asynchronous steps are named '{name}'")
+                    }
                 });
             }
         }
@@ -54,6 +57,7 @@ impl Graph {
         let topics = self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::Source(topic) | NodeKind::Sink(topic) => Some(("topic", &**topic)),
             NodeKind::RepartitionSink { name, .. } => Some(("repartition topic", &**name)),
+            NodeKind::RequestSink(name) => Some(("asynchronous step", &**name)),
             _ => None,
         });
         for (what, name) in topics.chain(self.stores.keys().map(|name| ("store", &**name))) {

@@ -49,6 +49,8 @@ pub(crate) enum DropReason {
     Undecodable,
     /// An operator returned an error for it, and the handler skipped it.
     Processing,
+    /// It answers a request that was answered before, or withdrawn.
+    Duplicate,
 }
 
 impl DropReason {
@@ -59,6 +61,7 @@ impl DropReason {
             Self::InvalidTimestamp => "invalid-timestamp",
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",
+            Self::Duplicate => "duplicate",
         }
     }
 }

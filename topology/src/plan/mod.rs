@@ -10,6 +10,7 @@ pub use subtopology::Subtopology;
 pub use topics::InternalTopic;
 
 use crate::{
+    async_op::{request_topic, response_topic},
     error::TopologyError,
     graph::{Graph, StoreName, TopicRef, Topology},
     transport::{Topic, TopicPartition},
@@ -126,6 +127,8 @@ impl Plan {
         match topic {
             TopicRef::External(topic) => topic.clone(),
             TopicRef::Repartition(name) => format!("{}-{name}-repartition", self.application_id).into(),
+            TopicRef::Request(name) => request_topic(&self.application_id, name),
+            TopicRef::Response(name) => response_topic(&self.application_id, name),
         }
     }
 }

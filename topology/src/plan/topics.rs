@@ -15,12 +15,15 @@ use crate::{
 /// Changelogs of windows outlive their windows by this much, so that a late restore still finds them.
 const EXTRA_RETENTION: Duration = Duration::from_hours(24);
 
+/// How long a task may be away and still find the responses to its requests.
+const RESPONSE_RETENTION: Duration = Duration::from_hours(7 * 24);
+
 /// A topic that belongs to the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InternalTopic {
     /// How it must be created.
     pub spec: TopicSpec,
-    /// Whether it holds a store's changes; otherwise it repartitions.
+    /// Whether it holds a store's changes; otherwise records on their way.
     pub is_changelog: bool,
 }
 
@@ -29,13 +32,7 @@ impl Plan {
     pub fn internal_topics(&self) -> Vec<InternalTopic> {
         let mut topics = Vec::new();
         for (topic, partitions) in &self.partitions {
-            if self.repartition_topics().any(|name| name == *topic) {
-                let spec = TopicSpec {
-                    name: topic.clone(),
-                    partitions: *partitions,
-                    cleanup: CleanupPolicy::Delete,
-                    retention: None,
-                };
+            if let Some(spec) = self.transit_topic(topic, *partitions) {
                 topics.push(InternalTopic { spec, is_changelog: false });
             }
         }
@@ -57,15 +54,27 @@ impl Plan {
         topics
     }
 
+    /// Whether a task sends the topic to another task, so that what is processed is not needed any more.
     pub(crate) fn is_repartition_topic(&self, topic: &str) -> bool {
-        self.repartition_topics().any(|name| *name == *topic)
+        self.graph.nodes.iter().any(|node| match &node.kind {
+            NodeKind::RepartitionSink { name, .. } => *self.topic_name(&TopicRef::Repartition(name.clone())) == *topic,
+            _ => false,
+        })
     }
 
-    fn repartition_topics(&self) -> impl Iterator<Item = Topic> + '_ {
-        self.graph.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::RepartitionSink { name, .. } => Some(self.topic_name(&TopicRef::Repartition(name.clone()))),
+    /// The topic, if it carries records from one task to another or between a task and an executor.
+    ///
+    /// Requests stay until their executor has answered and deleted them, however long it was away.
+    fn transit_topic(&self, topic: &Topic, partitions: i32) -> Option<TopicSpec> {
+        let is_it = |found: TopicRef| self.topic_name(&found) == *topic;
+        let retention = self.graph.nodes.iter().find_map(|node| match &node.kind {
+            NodeKind::RepartitionSink { .. } | NodeKind::RequestSink(_) => {
+                node.kind.writes().is_some_and(is_it).then_some(None)
+            }
+            NodeKind::ResponseSource(_) => node.kind.reads().is_some_and(is_it).then_some(Some(RESPONSE_RETENTION)),
             _ => None,
-        })
+        })?;
+        Some(TopicSpec { name: topic.clone(), partitions, cleanup: CleanupPolicy::Delete, retention })
     }
 
     fn topics_above_all(&self, nodes: &[NodeId]) -> BTreeSet<Topic> {
@@ -114,10 +123,20 @@ pub(super) fn resolve(
 }
 
 /// A repartition topic has the partitions that the user said, else as many as a topic it must be partitioned like,
-/// else as many as the topics that feed it. Repeats, because one may feed another.
+/// else as many as the topics that feed it. Requests and responses have as many as the topics that feed them, so that
+/// a response finds the task that asked. Repeats, because one may feed another.
 fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
     for _ in 0..=plan.graph.nodes.len() {
         for node in &plan.graph.nodes {
+            let above = || plan.topics_above(node.id).iter().map(|topic| known.get(topic).copied()).max().flatten();
+            if let NodeKind::RequestSink(name) = &node.kind {
+                if let Some(count) = above() {
+                    for topic in [TopicRef::Request(name.clone()), TopicRef::Response(name.clone())] {
+                        known.entry(plan.topic_name(&topic)).or_insert(count);
+                    }
+                }
+                continue;
+            }
             let NodeKind::RepartitionSink { name, partitions } = &node.kind else { continue };
             let topic = plan.topic_name(&TopicRef::Repartition(name.clone()));
             let together = plan.graph.copartitioned.iter().map(|(_, nodes)| plan.topics_above_all(nodes));
@@ -128,7 +147,6 @@ fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
                     None
                 }
             });
-            let above = || plan.topics_above(node.id).iter().map(|topic| known.get(topic).copied()).max().flatten();
             if let Some(count) = partitions.or(like).or_else(above) {
                 known.entry(topic).or_insert(count);
             }

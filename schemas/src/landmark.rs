@@ -1,0 +1,128 @@
+//! The 33 body landmarks of the `MediaPipe` pose model, by name and by index.
+
+use std::fmt;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Names of the landmarks in the pose model's order.
+pub const LANDMARKS: [&str; 33] = [
+    "nose",
+    "left_eye_inner",
+    "left_eye",
+    "left_eye_outer",
+    "right_eye_inner",
+    "right_eye",
+    "right_eye_outer",
+    "left_ear",
+    "right_ear",
+    "mouth_left",
+    "mouth_right",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_pinky",
+    "right_pinky",
+    "left_index",
+    "right_index",
+    "left_thumb",
+    "right_thumb",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+    "left_heel",
+    "right_heel",
+    "left_foot_index",
+    "right_foot_index",
+];
+
+/// A landmark's identity. Always below 33; written as its name, read from its name or its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Part(u8);
+
+macro_rules! parts {
+    ($($name:ident = $index:literal),* $(,)?) => {
+        $(#[doc = concat!("Landmark ", stringify!($index), ".")] pub const $name: Self = Self($index);)*
+    };
+}
+
+impl Part {
+    parts! {
+        NOSE = 0, LEFT_EAR = 7, RIGHT_EAR = 8, MOUTH_LEFT = 9, MOUTH_RIGHT = 10,
+        LEFT_SHOULDER = 11, RIGHT_SHOULDER = 12, LEFT_ELBOW = 13, RIGHT_ELBOW = 14,
+        LEFT_WRIST = 15, RIGHT_WRIST = 16, LEFT_HIP = 23, RIGHT_HIP = 24,
+        LEFT_KNEE = 25, RIGHT_KNEE = 26, LEFT_ANKLE = 27, RIGHT_ANKLE = 28,
+    }
+
+    /// The landmark at an index of the pose model's output.
+    pub fn from_index(index: usize) -> Option<Self> {
+        (index < LANDMARKS.len()).then_some(Self(index as u8))
+    }
+
+    /// The landmark of that name; case, spaces and hyphens do not matter.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let exact = LANDMARKS.iter().position(|known| *known == name);
+        let index = exact.or_else(|| {
+            let name = name.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+            LANDMARKS.iter().position(|known| *known == name)
+        })?;
+        Self::from_index(index)
+    }
+
+    /// Its place in the pose model's output.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// Its name, such as `left_elbow`.
+    pub fn name(self) -> &'static str {
+        LANDMARKS[self.index()]
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PartVisitor)
+    }
+}
+
+struct PartVisitor;
+
+impl Visitor<'_> for PartVisitor {
+    type Value = Part;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a landmark name such as \"left_elbow\" or an index from 0 to 32")
+    }
+
+    fn visit_u64<E: de::Error>(self, index: u64) -> Result<Part, E> {
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        Part::from_index(index).ok_or_else(|| E::custom(format!("landmark index {index} is above 32")))
+    }
+
+    fn visit_i64<E: de::Error>(self, index: i64) -> Result<Part, E> {
+        self.visit_u64(u64::try_from(index).unwrap_or(u64::MAX))
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Part, E> {
+        Part::from_name(name).ok_or_else(|| E::custom(format!("no landmark is called \"{name}\"")))
+    }
+}

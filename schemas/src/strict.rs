@@ -1,0 +1,115 @@
+//! Strict JSON: the typed parse on the way that works, a field by field diagnosis on the way that does not.
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::common::FieldError;
+
+type Object = Map<String, Value>;
+
+/// Parses, and on failure asks `diagnose` for what is wrong with each field.
+pub(crate) fn parse<T: DeserializeOwned>(
+    bytes: &[u8],
+    diagnose: impl Fn(&Object, &mut Vec<FieldError>),
+) -> Result<T, Vec<FieldError>> {
+    let error = match serde_json::from_slice(bytes) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let object = match serde_json::from_slice(bytes) {
+        Ok(Value::Object(object)) => object,
+        Ok(other) => {
+            let problem = format!("the event is {}", kind(&other));
+            return Err(vec![FieldError::new("", problem, "send one JSON object per event")]);
+        }
+        Err(syntax) => {
+            return Err(vec![FieldError::new("", format!("not JSON ({syntax})"), "send one JSON object per event")]);
+        }
+    };
+    let mut errors = Vec::new();
+    diagnose(&object, &mut errors);
+    if errors.is_empty() {
+        errors.push(FieldError::new("", error.to_string(), "compare the event with the schema"));
+    }
+    Err(errors)
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn missing(field: &str) -> FieldError {
+    FieldError::new(field, "is missing", "every event needs it")
+}
+
+/// A field that must hold a string.
+pub(crate) fn string(object: &Object, field: &str, errors: &mut Vec<FieldError>) {
+    match object.get(field) {
+        None => errors.push(missing(field)),
+        Some(Value::String(_)) => {}
+        Some(Value::Number(n)) => {
+            errors.push(FieldError::new(field, format!("is the number {n}"), format!("quote it: \"{n}\"")));
+        }
+        Some(other) => errors.push(FieldError::new(field, format!("is {}", kind(other)), "send a string")),
+    }
+}
+
+/// A field that may be absent or null, and otherwise must hold a string.
+pub(crate) fn optional_string(object: &Object, field: &str, errors: &mut Vec<FieldError>) {
+    if !matches!(object.get(field), None | Some(Value::Null)) {
+        string(object, field, errors);
+    }
+}
+
+/// A field that must hold a number, with the path under which errors name it.
+pub(crate) fn number(object: &Object, field: &str, path: &str, errors: &mut Vec<FieldError>) {
+    match object.get(field) {
+        None => errors.push(missing(path)),
+        Some(Value::Number(_)) => {}
+        // JavaScript writes NaN and infinity as null.
+        Some(Value::Null) => errors.push(FieldError::new(path, "is null", "skip frames whose coordinates are NaN")),
+        Some(other) => errors.push(FieldError::new(path, format!("is {}", kind(other)), "send a number")),
+    }
+}
+
+/// A field that may be absent or null, and otherwise must hold a number.
+pub(crate) fn optional_number(object: &Object, field: &str, path: &str, errors: &mut Vec<FieldError>) {
+    if !matches!(object.get(field), None | Some(Value::Null)) {
+        number(object, field, path, errors);
+    }
+}
+
+/// The timestamp: whole epoch milliseconds, never text.
+pub(crate) fn timestamp(object: &Object, errors: &mut Vec<FieldError>) {
+    let mut refuse = |problem: String, fix: &str| errors.push(FieldError::new("timestamp", problem, fix));
+    match object.get("timestamp") {
+        None => refuse("is missing".into(), "send epoch milliseconds, such as Date.now()"),
+        Some(Value::Number(n)) if n.is_i64() => {}
+        Some(Value::Number(n)) => match n.as_f64() {
+            Some(seconds) if (1e8..1e11).contains(&seconds) => {
+                refuse(format!("looks like seconds with a fraction ({n})"), "multiply by 1000 and round");
+            }
+            _ => refuse(format!("is not a whole number ({n})"), "send whole epoch milliseconds"),
+        },
+        Some(Value::String(text)) if text.trim().parse::<f64>().is_ok() => {
+            refuse(format!("is a number in quotes (\"{text}\")"), "send it without quotes");
+        }
+        Some(Value::String(text)) if looks_like_iso(text) => {
+            refuse(format!("is an ISO-8601 string (\"{text}\")"), "send epoch milliseconds, such as Date.parse(text)");
+        }
+        Some(Value::String(text)) => refuse(format!("is a string (\"{text}\")"), "send epoch milliseconds"),
+        Some(other) => refuse(format!("is {}", kind(other)), "send epoch milliseconds, such as Date.now()"),
+    }
+}
+
+fn looks_like_iso(text: &str) -> bool {
+    let bytes = text.trim().as_bytes();
+    bytes.len() >= 8 && bytes[..4].iter().all(u8::is_ascii_digit) && (bytes[4] == b'-' || bytes[4].is_ascii_digit())
+}

@@ -1,0 +1,122 @@
+//! Every refused event names its field and its repair.
+
+use serde_json::{Value, json};
+use tidemill_schemas::{Exercise, FieldError, Part, parse_chat, parse_pose, parse_profile, parse_transcript};
+
+const NOW: i64 = 1_767_225_600_000;
+
+fn chat_with_timestamp(timestamp: &Value) -> Vec<u8> {
+    json!({"stream_id": "s", "user_id": "u", "text": "hi", "timestamp": timestamp}).to_string().into_bytes()
+}
+
+fn frame() -> Value {
+    let landmarks: Vec<Value> = (0..33).map(|i| json!({"part": i, "x": 0.5, "y": 0.5, "z": 0.0})).collect();
+    json!({"user_id": "a", "timestamp": NOW, "exercise": "pull_up", "landmarks": landmarks})
+}
+
+fn only(errors: &[FieldError]) -> String {
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    errors[0].to_string()
+}
+
+fn pose_error(frame: &Value) -> String {
+    only(&parse_pose(frame.to_string().as_bytes(), NOW).expect_err("refused"))
+}
+
+#[test]
+fn every_wrong_timestamp_gets_its_own_repair() {
+    let cases = [
+        (json!(1_767_225_600), "timestamp looks like seconds (1767225600): multiply by 1000"),
+        (
+            json!(1_767_225_600.5),
+            "timestamp looks like seconds with a fraction (1767225600.5): multiply by 1000 and round",
+        ),
+        (json!(1_767_225_600_000_000_i64), "timestamp looks like microseconds (1767225600000000): divide by 1000"),
+        (json!(-5), "timestamp is negative (-5): send epoch milliseconds"),
+        (json!(NOW + 25 * 3_600_000), "timestamp lies 25 hours in the future: set the sender's clock"),
+        (
+            json!("2026-01-01T00:00:00Z"),
+            "timestamp is an ISO-8601 string (\"2026-01-01T00:00:00Z\"): send epoch milliseconds, such as Date.parse(text)",
+        ),
+        (json!("1767225600000"), "timestamp is a number in quotes (\"1767225600000\"): send it without quotes"),
+        (json!(null), "timestamp is null: send epoch milliseconds, such as Date.now()"),
+        (json!(1_700_001), "timestamp is 1700001, which is no date: send epoch milliseconds, such as Date.now()"),
+    ];
+    for (timestamp, expected) in cases {
+        let errors = parse_chat(&chat_with_timestamp(&timestamp), NOW).expect_err("refused");
+        assert_eq!(only(&errors), expected);
+    }
+    assert!(parse_chat(&chat_with_timestamp(&json!(NOW + 23 * 3_600_000)), NOW).is_ok());
+}
+
+#[test]
+fn all_wrong_fields_are_reported_together() {
+    let errors = parse_chat(br#"{"user_id": 7, "text": null, "timestamp": "soon"}"#, NOW).expect_err("refused");
+    let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+    assert_eq!(fields, ["stream_id", "user_id", "text", "timestamp"]);
+    assert_eq!(errors[1].fix, "quote it: \"7\"");
+
+    let long = "x".repeat(4097);
+    let event = json!({"stream_id": " ", "text": long, "timestamp": NOW, "duration_ms": -1});
+    let errors = parse_transcript(event.to_string().as_bytes(), NOW).expect_err("refused");
+    let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+    assert_eq!(fields, ["stream_id", "text", "duration_ms"]);
+}
+
+#[test]
+fn what_is_no_object_is_refused_as_a_whole() {
+    assert!(only(&parse_chat(b"\xff\xfe", NOW).expect_err("refused")).starts_with("not JSON"));
+    assert!(only(&parse_chat(b"[1]", NOW).expect_err("refused")).starts_with("the event is an array"));
+}
+
+#[test]
+fn landmarks_are_read_by_name_and_index_in_any_order() {
+    let mut event = frame();
+    let points = event["landmarks"].as_array_mut().expect("array");
+    points.reverse();
+    points[32 - 13]["part"] = json!("Left-Elbow");
+    let parsed = parse_pose(event.to_string().as_bytes(), NOW).expect("valid");
+    assert!(parsed.landmarks.iter().enumerate().all(|(i, point)| point.part.index() == i));
+    assert_eq!(Part::LEFT_ELBOW.name(), "left_elbow");
+    let again = serde_json::to_vec(&parsed).expect("serialises");
+    assert_eq!(parse_pose(&again, NOW).expect("valid"), parsed);
+}
+
+#[test]
+fn incomplete_bodies_are_refused() {
+    let mut short = frame();
+    short["landmarks"].as_array_mut().expect("array").pop();
+    assert_eq!(pose_error(&short), "landmarks has 32 points: send all 33 landmarks of the pose model");
+
+    let mut twice = frame();
+    twice["landmarks"][4]["part"] = json!(3);
+    assert_eq!(pose_error(&twice), "landmarks[4].part repeats left_eye_outer: send each landmark once");
+
+    let mut nan = frame();
+    nan["landmarks"][2]["x"] = json!(null);
+    assert_eq!(pose_error(&nan), "landmarks[2].x is null: skip frames whose coordinates are NaN");
+
+    let mut huge = frame();
+    huge["landmarks"][2]["y"] = json!(1e300);
+    assert_eq!(pose_error(&huge), "landmarks[2].y is not finite: skip frames whose coordinates are NaN");
+
+    let mut unknown = frame();
+    unknown["landmarks"][2]["part"] = json!("tail");
+    assert!(pose_error(&unknown).starts_with("landmarks[2].part is \"tail\": send a name"));
+}
+
+#[test]
+fn profiles_are_checked() {
+    let profile = parse_profile(br#"{"height_cm": 178, "injuries": ["left shoulder"], "level": "beginner"}"#);
+    assert_eq!(profile.expect("valid").injuries, ["left shoulder"]);
+    assert!(only(&parse_profile(br#"{"height_cm": 1.78}"#).expect_err("refused")).starts_with("height_cm is 1.78"));
+    assert!(only(&parse_profile(br#"{"level": "pro"}"#).expect_err("refused")).starts_with("level is unknown"));
+}
+
+#[test]
+fn exercises_are_known_under_their_usual_spellings() {
+    assert_eq!(Exercise::from_name("Pull-Ups"), Exercise::PullUp);
+    assert_eq!(Exercise::from_name("pushup"), Exercise::PushUp);
+    assert_eq!(Exercise::from_name("SQUAT"), Exercise::Squat);
+    assert_eq!(Exercise::from_name("muscle_up"), Exercise::Other);
+}

@@ -1,0 +1,134 @@
+//! The grade and the sentence: what a coach would say, knowing the athlete.
+
+use tidemill_schemas::{Exercise, Fault, FaultKind, Level, Repetition, Symmetry, Tempo, UserProfile};
+
+/// What a fault of full severity costs.
+fn cost(kind: FaultKind) -> f32 {
+    match kind {
+        FaultKind::HalfRepetition => 5.0,
+        FaultKind::Swinging | FaultKind::BentBody | FaultKind::KneesCaving => 4.0,
+        FaultKind::OneSided | FaultKind::LeaningForward => 3.5,
+        FaultKind::IncompleteExtension => 3.0,
+        FaultKind::Dropping => 1.5,
+    }
+}
+
+/// Joints and places that a fault loads.
+fn loads(kind: FaultKind, exercise: Exercise) -> &'static [&'static str] {
+    match (kind, exercise) {
+        (FaultKind::Swinging, _) => &["shoulder", "elbow", "back"],
+        (FaultKind::Dropping | FaultKind::OneSided, Exercise::Squat) => &["knee", "hip", "ankle", "back"],
+        (FaultKind::Dropping | FaultKind::OneSided, _) => &["shoulder", "elbow", "wrist"],
+        (FaultKind::BentBody | FaultKind::LeaningForward, _) => &["back", "hip"],
+        (FaultKind::KneesCaving, _) => &["knee", "hip"],
+        (FaultKind::HalfRepetition | FaultKind::IncompleteExtension, _) => &[],
+    }
+}
+
+/// Joints that a full range asks for, and that an injury excuses from it.
+fn range_needs(exercise: Exercise) -> &'static [&'static str] {
+    match exercise {
+        Exercise::Squat => &["knee", "hip", "ankle", "back"],
+        _ => &["shoulder", "elbow", "wrist"],
+    }
+}
+
+/// The athlete's injury in one of some places, in the athlete's words.
+fn injury<'a>(profile: Option<&'a UserProfile>, places: &[&str]) -> Option<&'a str> {
+    let injuries = &profile?.injuries;
+    let hit = injuries.iter().find(|injury| places.iter().any(|place| injury.to_lowercase().contains(place)))?;
+    Some(hit.trim())
+}
+
+fn excused(fault: &Fault, exercise: Exercise, profile: Option<&UserProfile>) -> bool {
+    matches!(fault.kind, FaultKind::HalfRepetition | FaultKind::IncompleteExtension)
+        && injury(profile, range_needs(exercise)).is_some()
+}
+
+/// Form out of ten. Faults cost more with experience and where they load an injury; a range that an injury does not
+/// allow costs little.
+pub(super) fn grade(
+    faults: &[Fault],
+    symmetry: Option<Symmetry>,
+    exercise: Exercise,
+    profile: Option<&UserProfile>,
+) -> f32 {
+    let strictness = match profile.map(|profile| profile.level).unwrap_or_default() {
+        Level::Beginner => 0.8,
+        Level::Intermediate => 1.0,
+        Level::Advanced => 1.2,
+    };
+    let mut grade = 10.0 - symmetry.map_or(0.0, |symmetry| (2.0 * (1.0 - symmetry.score)).min(0.5));
+    for fault in faults {
+        let care = match injury(profile, loads(fault.kind, exercise)) {
+            Some(_) => 1.3,
+            None if excused(fault, exercise, profile) => 0.3,
+            None => 1.0,
+        };
+        grade -= cost(fault.kind) * (0.4 + 0.6 * fault.severity) * strictness * care;
+    }
+    super::progress::round1(grade.clamp(0.0, 10.0))
+}
+
+/// One sentence about the fault that matters most, or about what was good.
+pub(super) fn sentence(
+    faults: &[Fault],
+    exercise: Exercise,
+    repetitions: &[Repetition],
+    tempo: Option<Tempo>,
+    profile: Option<&UserProfile>,
+) -> String {
+    let weight = |fault: &Fault| {
+        let care = if injury(profile, loads(fault.kind, exercise)).is_some() { 2.0 } else { 1.0 };
+        let excuse = if excused(fault, exercise, profile) { 0.2 } else { 1.0 };
+        cost(fault.kind) * (0.4 + 0.6 * fault.severity) * care * excuse
+    };
+    let Some(fault) = faults.iter().max_by(|a, b| weight(a).total_cmp(&weight(b))) else {
+        return praise(exercise, repetitions, tempo);
+    };
+    if let Some(injury) = injury(profile, range_needs(exercise)).filter(|_| excused(fault, exercise, profile)) {
+        return format!("Stay in the range without pain for your {injury}: {}, and that is fine.", fault.detail);
+    }
+    let advice = advice(fault.kind, exercise, &fault.detail);
+    match injury(profile, loads(fault.kind, exercise)) {
+        Some(injury) => format!("{advice}: {}, which loads your {injury}.", fault.detail),
+        None => format!("{advice}: {}.", fault.detail),
+    }
+}
+
+fn advice(kind: FaultKind, exercise: Exercise, detail: &str) -> &'static str {
+    match (kind, exercise) {
+        (FaultKind::HalfRepetition, Exercise::PullUp) => "Pull until your chin is over the bar",
+        (FaultKind::HalfRepetition, Exercise::Squat) => "Sit deeper, until your hips are at knee height",
+        (FaultKind::HalfRepetition, _) => "Lower your chest until your elbows are at a right angle",
+        (FaultKind::IncompleteExtension, Exercise::PullUp) => "Hang with straight arms before you pull again",
+        (FaultKind::IncompleteExtension, Exercise::Squat) => "Stand up fully before you sit again",
+        (FaultKind::IncompleteExtension, _) => "Straighten your arms before you lower again",
+        (FaultKind::Swinging, _) => "Brace your core, squeeze your legs together and pull without swing",
+        (FaultKind::OneSided, Exercise::Squat) if detail.contains("left") => "Put more weight on your right leg",
+        (FaultKind::OneSided, Exercise::Squat) => "Put more weight on your left leg",
+        (FaultKind::OneSided, Exercise::PullUp) if detail.contains("left") => "Pull as hard with your right arm",
+        (FaultKind::OneSided, Exercise::PullUp) => "Pull as hard with your left arm",
+        (FaultKind::OneSided, _) if detail.contains("left") => "Push as hard with your right arm",
+        (FaultKind::OneSided, _) => "Push as hard with your left arm",
+        (FaultKind::BentBody, _) if detail.contains("above") => "Lower your hips into one line with your body",
+        (FaultKind::BentBody, _) => "Squeeze your glutes and lift your hips into one line",
+        (FaultKind::LeaningForward, _) => "Keep your chest up and your weight on your heels",
+        (FaultKind::KneesCaving, _) => "Push your knees out over your toes",
+        (FaultKind::Dropping, Exercise::Squat) => "Sit down slowly, for two seconds",
+        (FaultKind::Dropping, _) => "Lower yourself slowly, for two seconds",
+    }
+}
+
+fn praise(exercise: Exercise, repetitions: &[Repetition], tempo: Option<Tempo>) -> String {
+    let range = match exercise {
+        Exercise::PullUp => "chin over the bar",
+        Exercise::PushUp => "chest down",
+        Exercise::Squat => "full depth",
+        Exercise::Other => "steady",
+    };
+    match (repetitions.len(), tempo) {
+        (0, _) | (_, None) => "Keep going: this repetition counts on the way back.".into(),
+        (_, Some(tempo)) => format!("Clean, {range}, {:.1} s on the way: keep that tempo.", tempo.work_s),
+    }
+}

@@ -1,0 +1,15 @@
+//! The analysis of one window of pose frames, without network, clock or randomness.
+
+mod assess;
+mod body;
+mod coach;
+mod faults;
+mod motion;
+mod offline;
+mod progress;
+mod repetition;
+mod window;
+
+pub use offline::OfflineAnalyst;
+pub use progress::SessionProgress;
+pub use window::PoseWindow;

@@ -1,0 +1,76 @@
+//! What is remembered of an athlete's session from window to window.
+
+use serde::{Deserialize, Serialize};
+use tidemill_schemas::Exercise;
+
+use super::assess::assess;
+use super::repetition::Detector;
+use super::window::PoseWindow;
+
+/// First and last grades that are compared to tell whether form decays.
+const COMPARED: usize = 3;
+
+/// A session of one exercise. A pure function of the windows so far.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SessionProgress {
+    pub(super) exercise: Option<Exercise>,
+    pub(super) detector: Detector,
+    pub(super) full: u32,
+    pub(super) half: u32,
+    pub(super) last_peak_ms: Option<i64>,
+    grades: u32,
+    grade_sum: f32,
+    first: Vec<f32>,
+    last: Vec<f32>,
+}
+
+impl SessionProgress {
+    /// Takes a closed window into account. Called once per window, in the order of windows.
+    pub fn update(&mut self, window: &PoseWindow) {
+        *self = assess(window).progress;
+    }
+
+    /// Full repetitions so far.
+    pub fn repetitions(&self) -> u32 {
+        self.full
+    }
+
+    /// Half repetitions so far.
+    pub fn half_repetitions(&self) -> u32 {
+        self.half
+    }
+
+    /// Another exercise starts another session.
+    pub(super) fn enter(&mut self, exercise: Exercise) {
+        if self.exercise != Some(exercise) {
+            *self = Self { exercise: Some(exercise), ..Self::default() };
+        }
+    }
+
+    pub(super) fn grade(&mut self, grade: f32) {
+        self.grades += 1;
+        self.grade_sum += grade;
+        if self.first.len() < COMPARED {
+            self.first.push(grade);
+        }
+        if self.last.len() == COMPARED {
+            self.last.remove(0);
+        }
+        self.last.push(grade);
+    }
+
+    /// Mean grade of the session.
+    pub(super) fn mean_grade(&self) -> Option<f32> {
+        (self.grades > 0).then(|| round1(self.grade_sum / self.grades as f32))
+    }
+
+    /// Last grades minus first ones, once they are different windows.
+    pub(super) fn change(&self) -> Option<f32> {
+        let mean = |grades: &[f32]| grades.iter().sum::<f32>() / grades.len() as f32;
+        (self.grades as usize >= 2 * COMPARED).then(|| round1(mean(&self.last) - mean(&self.first)))
+    }
+}
+
+pub(super) fn round1(value: f32) -> f32 {
+    (value * 10.0).round() / 10.0
+}

@@ -1,0 +1,74 @@
+// The only place that knows the server's field names for the form coach.
+import { clamp, label, list, num, text } from "/assets/shared/format.js";
+import { PARTS } from "./body.js";
+
+/** The first of these fields that is there. */
+const first = (raw, ...names) =>
+  names.map((name) => raw?.[name]).find((value) => value !== undefined && value !== null);
+
+const joint = (raw) => ({
+  joint: text(raw?.joint),
+  low: num(first(raw, "degrees_min", "min_deg")),
+  high: num(first(raw, "degrees_max", "max_deg")),
+});
+
+/** A frame of 33 points `[x, y, visibility]`. */
+const frame = (raw) => list(raw).map((point) => [num(point?.[0]), num(point?.[1]), num(point?.[2], 1)]);
+
+/** A frame from named points; a part that is missing is out of sight. */
+function named(points) {
+  const known = new Map(
+    list(points).map((point) => [point?.part, [num(point?.x), num(point?.y), num(point?.visibility, 1)]]),
+  );
+  return known.size ? [PARTS.map((part) => known.get(part) ?? [0, 0, 0])] : [];
+}
+
+/** Seconds per repetition, given as such or as repetitions per minute. */
+const tempoOf = (raw) => (typeof raw === "number" ? raw : num(raw?.per_minute) > 0 ? 60 / raw.per_minute : 0);
+
+function symmetryOf(raw) {
+  const score = typeof raw === "number" ? raw : raw?.score;
+  return typeof score === "number" ? clamp(score, 0, 1) : null;
+}
+
+const fault = (raw) =>
+  typeof raw === "string"
+    ? { name: label(raw), detail: "" }
+    : { name: label(text(raw?.kind)), detail: text(raw?.detail) };
+
+/** One window's feedback; `grade` is null while there is nothing to judge, and `phase` then says why. */
+export function adaptFeedback(raw) {
+  const start = num(raw?.window?.start ?? raw?.window_start_ms);
+  const frames = list(raw?.frames)
+    .map(frame)
+    .filter((points) => points.length === PARTS.length);
+  return {
+    start,
+    end: num(raw?.window?.end ?? raw?.window_end_ms, start + 3000),
+    exercise: text(raw?.exercise),
+    phase: text(raw?.phase, "working"),
+    grade: typeof raw?.grade === "number" ? clamp(raw.grade, 0, 10) : null,
+    sentence: text(raw?.sentence),
+    reps: Array.isArray(raw?.repetitions) ? raw.repetitions.length : num(raw?.repetitions),
+    sessionReps: num(raw?.session_repetitions),
+    rom: list(first(raw, "range_of_motion", "joints")).map(joint),
+    tempo: tempoOf(first(raw, "tempo_s", "tempo")),
+    symmetry: symmetryOf(raw?.symmetry),
+    faults: list(raw?.faults)
+      .map(fault)
+      .filter((one) => one.name),
+    frames: frames.length ? frames : named(raw?.skeleton),
+    progress: list(raw?.progress).map((point) => ({ at: num(point?.at), grade: clamp(num(point?.grade), 0, 10) })),
+    analyst: text(raw?.analyst),
+  };
+}
+
+/** The body of PUT /v1/users/{id}/profile. */
+export const profileBody = ({ height, injuries, level }) => ({
+  height_cm: Number.isFinite(height) && height > 0 ? height : null,
+  injuries: injuries
+    .split(/[\n,;]/)
+    .map((injury) => injury.trim())
+    .filter(Boolean),
+  level,
+});

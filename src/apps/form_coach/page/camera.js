@@ -1,0 +1,192 @@
+// The camera: finds 33 body points in the browser and sends them five times a second; the picture stays here.
+import { headers } from "/assets/shared/shell.js";
+import { PARTS } from "./body.js";
+import { colours, drawBody, prepare } from "./skeleton.js";
+import { toWire } from "./wire.js";
+
+const MODEL = "/mediapipe/pose/";
+const SEND_EVERY_MS = 200;
+// A browser that needs longer than this for a picture gets the smaller model: five frames a second matter more.
+const SLOW_MS = 160;
+const TRIAL = 8;
+// Half a minute of sent frames stays here for the replay: a model may take that long to answer.
+const KEPT = 150;
+const FULL = 1;
+const LITE = 0;
+
+/** Says what stands in the way of the camera, in words for the athlete. */
+export class CameraError extends Error {}
+
+const REASONS = {
+  NotAllowedError: "The browser was not allowed to use the camera. Allow it in the address bar and start again.",
+  NotFoundError: "No camera was found. Connect one and start again.",
+  NotReadableError: "Another program is using the camera. Close it there and start again.",
+};
+
+async function loadModel() {
+  const address = `${MODEL}pose.js`;
+  const answer = await fetch(address, { method: "HEAD" }).catch(() => null);
+  if (!answer?.ok)
+    throw new CameraError(
+      "The body model is not installed on this server, so the camera cannot be used. Replays work without it. To install it, run fetch-mediapipe.sh and name its folder in pages.mediapipe_dir.",
+    );
+  if (!globalThis.Pose) {
+    await new Promise((resolve, reject) => {
+      const script = document.createElement("script");
+      script.src = address;
+      script.onload = resolve;
+      script.onerror = () =>
+        reject(new CameraError("The body model could not be loaded. Reload the page to try again."));
+      document.head.append(script);
+    });
+  }
+  const pose = new globalThis.Pose({ locateFile: (file) => MODEL + file });
+  pose.setOptions({
+    modelComplexity: FULL,
+    smoothLandmarks: true,
+    minDetectionConfidence: 0.5,
+    minTrackingConfidence: 0.5,
+  });
+  await pose.initialize();
+  return pose;
+}
+
+async function openCamera() {
+  if (!navigator.mediaDevices?.getUserMedia)
+    throw new CameraError("Browsers give the camera only to pages served over HTTPS or from this machine itself.");
+  try {
+    return await navigator.mediaDevices.getUserMedia({
+      audio: false,
+      video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 } },
+    });
+  } catch (error) {
+    throw new CameraError(REASONS[error.name] ?? `The camera did not start (${error.name}).`);
+  }
+}
+
+export class Camera {
+  #pose = null;
+  #run = 0;
+  #stream = null;
+  #due = 0;
+  #times = [];
+  #recent = [];
+  #sending = false;
+
+  /** `onCount({ sent, body, failed })` after each picture: frames delivered, whether a body is seen, whether sending fails. */
+  constructor({ video, canvas, user, exercise, onCount, onEnd }) {
+    Object.assign(this, { video, canvas, user, exercise, onCount, onEnd, sent: 0, failed: false });
+  }
+
+  get running() {
+    return this.#stream !== null;
+  }
+
+  async start() {
+    const run = ++this.#run;
+    this.#pose ??= await loadModel();
+    if (run !== this.#run) return;
+    const stream = await openCamera();
+    if (run !== this.#run) return stream.getTracks().forEach((track) => track.stop());
+    this.#stream = stream;
+    stream.getVideoTracks()[0].addEventListener("ended", () => this.stop());
+    this.video.srcObject = stream;
+    await this.video.play();
+    this.#pose.onResults((results) => this.#result(results));
+    void this.#loop(run);
+  }
+
+  stop() {
+    this.#run += 1;
+    this.#stream?.getTracks().forEach((track) => track.stop());
+    this.#stream = null;
+    this.video.srcObject = null;
+    prepare(this.canvas);
+    this.onEnd();
+  }
+
+  #keep(frame) {
+    this.sent += 1;
+    this.#recent = [...this.#recent.slice(1 - KEPT), frame];
+  }
+
+  /** What was sent in a stretch of time, as frames for the replay. */
+  framesBetween(start, end) {
+    const sent = this.#recent.filter((frame) => frame.timestamp >= start && frame.timestamp < end);
+    return sent.map((frame) => frame.landmarks.map(({ x, y, visibility }) => [x, y, visibility]));
+  }
+
+  async #loop(run) {
+    while (run === this.#run) {
+      this.capturedAt = Date.now();
+      try {
+        if (this.video.videoWidth) await this.#pose.send({ image: this.video });
+        this.#judgePace(Date.now() - this.capturedAt);
+      } catch (error) {
+        console.error("Pose estimation stopped:", error);
+        return this.stop();
+      }
+      // The next picture, and with a hidden page none: an unseen exercise cannot be coached.
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    }
+  }
+
+  /** The first picture is left out: it pays for starting the model. */
+  #judgePace(took) {
+    if (this.#times.length > TRIAL || this.#times.push(took) <= TRIAL) return;
+    const middle = this.#times.slice(1).sort((a, b) => a - b)[TRIAL >> 1];
+    if (middle > SLOW_MS) this.#pose.setOptions({ modelComplexity: LITE });
+  }
+
+  #result({ poseLandmarks: landmarks }) {
+    if (!this.running) return;
+    const { context, width, height } = prepare(this.canvas);
+    if (landmarks?.length === PARTS.length) {
+      this.#draw(context, landmarks, width, height);
+      void this.#send(landmarks);
+    }
+    this.onCount({ sent: this.sent, body: Boolean(landmarks), failed: this.failed });
+  }
+
+  /** Places points as `object-fit: contain` places the picture. */
+  #draw(context, landmarks, width, height) {
+    const scale = Math.min(width / this.video.videoWidth, height / this.video.videoHeight);
+    const [w, h] = [this.video.videoWidth * scale, this.video.videoHeight * scale];
+    const place = ([x, y, seen]) => [x * w + (width - w) / 2, y * h + (height - h) / 2, seen];
+    drawBody(
+      context,
+      landmarks.map(({ x, y, visibility }) => [x, y, visibility ?? 0]),
+      place,
+      colours(this.canvas.parentElement),
+      { weight: 0.8 },
+    );
+  }
+
+  async #send(landmarks) {
+    if (this.#sending || this.capturedAt < this.#due) return;
+    this.#sending = true;
+    // The next one is due by the clock, not by this one's delay, or pictures that never fall on the mark slow the pace.
+    this.#due = Math.max(this.#due + SEND_EVERY_MS, this.capturedAt + SEND_EVERY_MS / 2);
+    const frame = {
+      user_id: this.user,
+      timestamp: this.capturedAt,
+      exercise: this.exercise(),
+      landmarks: toWire(landmarks, this.video.videoWidth / this.video.videoHeight),
+    };
+    try {
+      const answer = await fetch("/v1/pose", {
+        method: "POST",
+        headers: headers({ "Content-Type": "application/json" }),
+        body: JSON.stringify(frame),
+        signal: AbortSignal.timeout(3000),
+      });
+      this.failed = !answer.ok;
+      if (answer.ok) this.#keep(frame);
+    } catch {
+      // The frame is lost; the window lives on the ones after it.
+      this.failed = true;
+    } finally {
+      this.#sending = false;
+    }
+  }
+}

@@ -1,0 +1,41 @@
+//! Turns a window of frames into a request, with the athlete's progress so far.
+
+use tidemill_topology::{
+    Record, Window, Windowed,
+    processor::{Processor, ProcessorContext},
+    state::{BoxError, Json, Utf8},
+};
+
+use super::{
+    FeedbackRequest,
+    analysis::{OfflineAnalyst, PoseWindow, SessionProgress},
+};
+use crate::apps::{Analyst as _, answer_now};
+
+/// Each athlete's progress, by user.
+pub(crate) const STORE: &str = "progress";
+
+#[derive(Default)]
+pub(super) struct Progress {
+    analyst: OfflineAnalyst,
+}
+
+impl Processor<String, PoseWindow, Windowed<String>, FeedbackRequest> for Progress {
+    fn process(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, Windowed<String>, FeedbackRequest>,
+        record: Record<String, PoseWindow>,
+    ) -> Result<(), BoxError> {
+        let Record { key: user_id, value: mut collected, timestamp, headers } = record;
+        let store = ctx.key_value_store_with::<String, SessionProgress>(STORE, Utf8, Json::default())?;
+        collected.progress = store.get(&user_id)?.unwrap_or_default();
+        let draft = answer_now(self.analyst.analyze(&collected))?;
+        let mut progress = collected.progress.clone();
+        progress.update(&collected);
+        store.put(&user_id, &progress, timestamp)?;
+        let window = Window { start: collected.start_ms, end: collected.end_ms };
+        let value = FeedbackRequest { profile: collected.profile, draft };
+        ctx.forward(Record { key: Windowed { key: user_id, window }, value, timestamp, headers });
+        Ok(())
+    }
+}

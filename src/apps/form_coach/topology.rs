@@ -1,0 +1,96 @@
+//! Pose frames into feedback.
+
+use std::{sync::Arc, time::Duration};
+
+use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile};
+use tidemill_topology::{
+    Answered, AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
+    TopologyError, Windowed, WindowedCodec,
+    state::{Coded, Json, Utf8},
+};
+
+use super::{
+    ERASED, ERASURES, FEEDBACK, FeedbackRequest, POSE, PROFILES,
+    analysis::{PoseWindow, SessionProgress},
+    progress::{Progress, STORE},
+};
+use crate::apps::{Erase, Erased, Erasure};
+
+/// How windows are cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoachSettings {
+    /// Length of a window.
+    pub window: Duration,
+    /// How late a frame may come.
+    pub grace: Duration,
+    /// How long an athlete who stopped keeps the last window open.
+    pub idle_after: Duration,
+}
+
+impl Default for CoachSettings {
+    fn default() -> Self {
+        let (window, half) = (Duration::from_secs(3), Duration::from_millis(500));
+        Self { window, grace: half, idle_after: half }
+    }
+}
+
+const FRAMES: &str = "frames";
+const PROFILE_STORE: &str = "profiles";
+
+/// The step that asks an analyst.
+pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, FormFeedback> {
+    let key = <Windowed<String> as Coded>::Codec::default();
+    AsyncCall::with("coach-analyst", key, Json::default(), Json::default())
+}
+
+/// The application's topology.
+///
+/// # Errors
+/// If the settings make no valid windows.
+pub fn topology(settings: &CoachSettings) -> Result<Topology, TopologyError> {
+    let builder = StreamsBuilder::new();
+    let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace);
+    let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
+
+    let profiles = builder.table(PROFILES, Materialized::with(PROFILE_STORE, Utf8, Json::<UserProfile>::default()));
+    let frames = Consumed::with(POSE, Utf8, Json::<PoseFrame>::default());
+    let call = call();
+    builder
+        .stream(frames.timestamp_from(|_: &String, frame| frame.timestamp))
+        .group_by_key()
+        .windowed_by(windows)
+        .emit(emit)
+        .collect(Materialized::with(FRAMES, Utf8, Json::default()))
+        .map(collected)
+        // From user and window to user: the records are where they were.
+        .mark_as_partitioned()
+        .left_join(&profiles, |_, window, profile| PoseWindow { profile, ..window })
+        .process("progress-of-user", &[STORE], Progress::default)
+        .map_async(&call)
+        .map_values(settle)
+        .to(Produced::with(FEEDBACK, WindowedCodec::new(Utf8), Json::<FormFeedback>::default()));
+    builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<SessionProgress>::default()));
+
+    let pending = call.pending_store();
+    let erase = Erase {
+        key_value: vec![STORE, PROFILE_STORE],
+        windowed: vec![FRAMES],
+        withdraw: Arc::new(move |ctx, user| call.withdraw(ctx, |key| key.key == user)),
+    };
+    builder
+        .stream::<String, Erasure>(ERASURES)
+        .process("erase-user", &[STORE, PROFILE_STORE, FRAMES, &pending], move || erase.clone())
+        .to(Produced::<String, Erased>::from(ERASED));
+    builder.build()
+}
+
+fn collected(key: Windowed<String>, frames: Vec<PoseFrame>) -> (String, PoseWindow) {
+    let Windowed { key: user_id, window } = key;
+    let (start_ms, end_ms, progress) = (window.start, window.end, SessionProgress::default());
+    (user_id.clone(), PoseWindow { user_id, start_ms, end_ms, frames, profile: None, progress })
+}
+
+/// The analyst's answer, or the draft: no window is without feedback.
+fn settle(answered: Answered<FeedbackRequest, FormFeedback>) -> FormFeedback {
+    answered.outcome.unwrap_or(answered.request.draft)
+}

@@ -1,0 +1,106 @@
+//! Who writes most, what stands for many, which languages are spoken.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use tidemill_schemas::{HotTopic, LanguageShare, TopChat, UserActivity};
+
+use super::crowd::CrowdMood;
+use super::reading::{ReadChat, Reading};
+use super::topics::round2;
+
+const ACTIVE_USERS: usize = 5;
+const TOP_CHATS: usize = 5;
+/// A hot topic in a message is worth this many echoes.
+const TOPIC_WORTH: f64 = 0.7;
+
+/// Authors with the most messages, most eager first.
+pub(super) fn active_users(reading: &Reading<'_>, crowd: &CrowdMood) -> Vec<UserActivity> {
+    let mut users: Vec<UserActivity> = crowd.users.keys().map(|user| activity(reading, crowd, *user)).collect();
+    users.sort_by(|a, b| b.chats.cmp(&a.chats).then_with(|| a.user_id.cmp(&b.user_id)));
+    users.truncate(ACTIVE_USERS);
+    users
+}
+
+/// Authors whose hostility the score leaves aside.
+pub(super) fn outliers(reading: &Reading<'_>, crowd: &CrowdMood) -> Vec<UserActivity> {
+    crowd.outliers.iter().map(|user| activity(reading, crowd, *user)).collect()
+}
+
+fn activity(reading: &Reading<'_>, crowd: &CrowdMood, user: usize) -> UserActivity {
+    let mood = crowd.users.get(&user).copied().unwrap_or_default();
+    UserActivity {
+        user_id: reading.users[user].user_id.clone(),
+        user_name: reading.users[user].author().to_owned(),
+        chats: u64::from(mood.chats),
+        mood: round2(mood.mean()),
+    }
+}
+
+/// Messages that stand for many: echoed by others, about what is hot, in the mood of the crowd.
+pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotTopic]) -> Vec<TopChat> {
+    let mut groups: HashMap<String, (usize, HashSet<usize>)> = HashMap::new();
+    for (i, chat) in reading.chats.iter().enumerate() {
+        if !crowd.outliers.contains(&chat.user) {
+            groups.entry(normalised(&chat.message.text)).or_insert_with(|| (i, HashSet::new())).1.insert(chat.user);
+        }
+    }
+    let worth = |chat: &ReadChat<'_>, echoes: usize| {
+        let on_topic = topics.iter().filter(|topic| chat.terms.contains(&topic.term)).count().min(2) as f64;
+        let with_crowd = if chat.mood.expressive { 1.0 - (chat.mood.valence - crowd.mood).abs() } else { 0.0 };
+        // A sentence says more than a cheer, until the cheer is everywhere.
+        let sentence = (chat.terms.len().min(5) as f64) * 0.1;
+        (echoes as f64).ln_1p() + TOPIC_WORTH * on_topic + 0.5 * with_crowd + sentence
+    };
+    let mut ranked: Vec<(f64, usize, usize)> = groups
+        .into_values()
+        .map(|(first, users)| (worth(&reading.chats[first], users.len()), first, users.len()))
+        .collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    ranked
+        .into_iter()
+        .take(TOP_CHATS)
+        .map(|(_, first, echoes)| {
+            let chat = &reading.chats[first];
+            TopChat {
+                user_id: chat.message.user_id.clone(),
+                user_name: chat.message.author().to_owned(),
+                text: chat.message.text.clone(),
+                timestamp: chat.message.timestamp,
+                echoes: echoes as u64,
+                mood: round2(chat.mood.valence),
+            }
+        })
+        .collect()
+}
+
+/// The text as others would repeat it: without case, punctuation and stretched letters.
+fn normalised(text: &str) -> String {
+    let mut normal = String::with_capacity(text.len());
+    for c in text.chars().flat_map(char::to_lowercase).filter(|c| !c.is_ascii_punctuation()) {
+        let blank = c.is_whitespace();
+        let repeats = normal.ends_with(c) && (blank || normal.chars().rev().nth(1) == Some(c));
+        if !(repeats || blank && normal.ends_with(' ')) {
+            normal.push(if blank { ' ' } else { c });
+        }
+    }
+    let normal = normal.trim();
+    if normal.is_empty() { text.trim().to_owned() } else { normal.to_owned() }
+}
+
+/// Languages of the messages whose language is recognisable, most used first.
+pub(super) fn languages(reading: &Reading<'_>) -> Vec<LanguageShare> {
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for language in reading.chats.iter().filter_map(|chat| chat.mood.language) {
+        *counts.entry(language.code()).or_default() += 1;
+    }
+    let total: u32 = counts.values().sum();
+    let mut shares: Vec<LanguageShare> = counts
+        .into_iter()
+        .map(|(code, count)| LanguageShare {
+            language: code.to_owned(),
+            share: round2(f64::from(count) / f64::from(total)),
+        })
+        .collect();
+    shares.sort_by(|a, b| b.share.total_cmp(&a.share));
+    shares
+}

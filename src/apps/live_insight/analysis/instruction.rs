@@ -1,0 +1,100 @@
+//! The one thing to do next. The first rule that applies decides, the most urgent first.
+
+use tidemill_schemas::{Alert, AlertKind, EngagementTrend, MoodLabel, Spike};
+
+use super::alerts::{Evidence, about};
+
+/// A vibe below this needs an answer even where it is not news any more.
+const LOW_VIBE: u8 = 45;
+const HIGH_VIBE: u8 = 60;
+/// A topic of fewer viewers, or one that has been there all along, asks for nothing.
+const TOPIC_SHARE: f64 = 0.12;
+const TOPIC_LIFT: f64 = 1.3;
+/// Terms by which viewers report that the stream itself is broken.
+const TECHNICAL: [&str; 16] = [
+    "lag",
+    "audio",
+    "sound",
+    "mic",
+    "microphone",
+    "video",
+    "screen",
+    "bitrate",
+    "frames",
+    "connection",
+    "quality",
+    "buffering",
+    "stutter",
+    "sonido",
+    "micro",
+    "bild",
+];
+
+/// One instruction, never empty.
+pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert]) -> String {
+    let has = |kind: AlertKind| alerts.iter().find(|alert| alert.kind == kind);
+    if let Some(alert) = has(AlertKind::SilentMicrophone) {
+        return format!("{}: check your microphone.", alert.message);
+    }
+    let vibe = on.crowd.vibe_score();
+    if has(AlertKind::MoodDrop).is_some() || (vibe < LOW_VIBE && !on.window.chats.is_empty()) {
+        return lift_the_mood(on);
+    }
+    if let Some(alert) = has(AlertKind::SilentChat) {
+        return format!("{}. Ask your viewers something they can answer in a word.", alert.message);
+    }
+    let questions = on.reading.chats.iter().filter(|chat| chat.question).count();
+    if on.engagement == EngagementTrend::Dropping {
+        return match questions {
+            0 | 1 => "Engagement is dropping: start your Q&A now.".into(),
+            n => format!("Engagement is dropping: start your Q&A now, {n} questions are waiting in chat."),
+        };
+    }
+    if let Some(spike) = strongest(on.spikes).filter(|spike| spike.mood > 0.1) {
+        let topic = on.topics.first().map_or("this moment".to_owned(), |topic| format!("\"{}\"", topic.term));
+        return format!("Chat ran {:.1} times as fast as usual: stay on {topic}, and mark the clip.", spike.ratio);
+    }
+    if on.engagement == EngagementTrend::Rising && vibe >= HIGH_VIBE {
+        return "The audience is highly active and in a good mood: do your product promo or a poll now.".into();
+    }
+    if questions >= 5 && questions * 5 >= on.reading.chats.len() {
+        return format!("{questions} questions are waiting in chat: answer a few of them.");
+    }
+    let everybody = on.reading.users.len() as f64;
+    match on.topics.iter().find(|topic| topic.users as f64 >= TOPIC_SHARE * everybody && topic.lift >= TOPIC_LIFT) {
+        Some(topic) if topic.mood >= 0.0 => {
+            format!("Keep going; {} viewers write about \"{}\".", topic.users, topic.term)
+        }
+        Some(topic) => format!("{} viewers are unhappy about \"{}\": say a word about it.", topic.users, topic.term),
+        None => "Keep going.".into(),
+    }
+}
+
+fn lift_the_mood(on: &Evidence<'_>) -> String {
+    let vibe = on.crowd.vibe_score();
+    let topic = about(on.topics, -1.0).map(|topic| topic.term.as_str());
+    let technical = on
+        .topics
+        .iter()
+        .map(|topic| topic.term.as_str())
+        .find(|term| term.split(' ').any(|word| TECHNICAL.contains(&word)));
+    match (on.crowd.label, technical, topic) {
+        (MoodLabel::Frustrated, Some(term), _) => {
+            format!(
+                "The mood is at {vibe} because of \"{term}\": check your connection and tell chat that you are on it."
+            )
+        }
+        (MoodLabel::Frustrated, None, None) => {
+            format!(
+                "The mood is at {vibe}, viewers report a problem: check your stream and tell chat that you are on it."
+            )
+        }
+        (MoodLabel::Bored, _, _) => format!("Viewers are bored, the mood is at {vibe}: change the activity now."),
+        (_, _, Some(term)) => format!("The mood is at {vibe} because of \"{term}\": address it now, then move on."),
+        _ => format!("The mood is at {vibe}: acknowledge it in a sentence and change the subject."),
+    }
+}
+
+fn strongest(spikes: &[Spike]) -> Option<&Spike> {
+    spikes.iter().max_by(|a, b| a.ratio.total_cmp(&b.ratio))
+}

@@ -1,0 +1,25 @@
+//! The analysis of one window of chat and speech, without network, clock or randomness.
+
+mod activity;
+mod alerts;
+mod clips;
+mod crowd;
+mod instruction;
+mod language;
+mod lexicon;
+mod offline;
+mod phrases;
+mod reading;
+mod sentiment;
+mod spikes;
+mod topics;
+mod trend;
+mod watch;
+mod window;
+mod words;
+
+pub use offline::OfflineAnalyst;
+pub use sentiment::{MessageMood, message_mood};
+pub use trend::StreamTrend;
+pub use watch::MoodWatch;
+pub use window::ChatWindow;

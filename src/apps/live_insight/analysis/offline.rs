@@ -1,0 +1,81 @@
+//! The analyst that needs nobody: word lists and arithmetic.
+
+use tidemill_schemas::Insight;
+
+use super::activity::{active_users, languages, outliers, top_chats};
+use super::alerts::{Evidence, alerts};
+use super::clips::clips;
+use super::crowd::CrowdMood;
+use super::instruction::instruction;
+use super::phrases::reactions;
+use super::reading::Reading;
+use super::spikes::{Baseline, spikes};
+use super::topics::{hot_topics, round2};
+use super::window::ChatWindow;
+use crate::apps::{Analyst, Answer};
+
+/// Analyses windows by word lists and arithmetic; the same window always gives the same insight.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OfflineAnalyst;
+
+impl OfflineAnalyst {
+    /// The name that its insights carry.
+    pub const NAME: &'static str = "offline";
+
+    /// Analyses one window.
+    pub fn insight(window: &ChatWindow) -> Insight {
+        let reading = Reading::of(window);
+        let crowd = CrowdMood::of(reading.chats.iter());
+        let hot_topics = hot_topics(&reading, &window.trend);
+        let baseline = Baseline::of(window, &reading);
+        let spikes = spikes(window, &reading, baseline);
+        let phrases = reactions(window, &reading, baseline);
+        let trend = window.trend.summary(window, &reading, &crowd);
+        let evidence = Evidence {
+            window,
+            reading: &reading,
+            crowd: &crowd,
+            topics: &hot_topics,
+            spikes: &spikes,
+            engagement: trend.engagement,
+        };
+        let alerts = alerts(&evidence);
+        let instruction = instruction(&evidence, &alerts);
+        Insight {
+            stream_id: window.stream_id.clone(),
+            window_start_ms: window.start_ms,
+            window_end_ms: window.end_ms,
+            analyst: Self::NAME.to_owned(),
+            chats: window.chats.len() as u64,
+            users: reading.users.len() as u64,
+            segments: window.segments.len() as u64,
+            chats_per_second: round2(window.chats.len() as f64 / window.seconds()),
+            questions: reading.chats.iter().filter(|chat| chat.question).count() as u64,
+            silent_microphone: window.segments.is_empty(),
+            silent_chat: window.chats.is_empty(),
+            vibe_score: crowd.vibe_score(),
+            mood: if window.chats.is_empty() { tidemill_schemas::MoodLabel::Silent } else { crowd.label },
+            top_chats: top_chats(&reading, &crowd, &hot_topics),
+            active_users: active_users(&reading, &crowd),
+            outliers: outliers(&reading, &crowd),
+            languages: languages(&reading),
+            clips: clips(window, &reading, &spikes, &phrases),
+            hot_topics,
+            phrases,
+            trend,
+            spikes,
+            alerts,
+            instruction,
+        }
+    }
+}
+
+impl Analyst<ChatWindow, Insight> for OfflineAnalyst {
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    fn analyze<'a>(&'a self, window: &'a ChatWindow) -> Answer<'a, Insight> {
+        Box::pin(std::future::ready(Ok(Self::insight(window))))
+    }
+}

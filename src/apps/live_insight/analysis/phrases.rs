@@ -1,0 +1,163 @@
+//! Spoken phrases and the reaction each one got.
+
+use std::collections::HashMap;
+
+use tidemill_schemas::{PhraseReaction, TranscriptSegment};
+
+use super::reading::{ReadChat, Reading};
+use super::spikes::Baseline;
+use super::topics::round2;
+use super::window::ChatWindow;
+
+/// People read, laugh and type for about this long.
+pub(super) const REACTION_MS: i64 = 12_000;
+/// Nobody types a reaction faster.
+const REFLEX_MS: i64 = 500;
+/// Recognisers send words; segments closer than this belong to one phrase.
+const JOIN_GAP_MS: i64 = 700;
+/// A phrase longer than this is cut, so that a reaction still has one cause.
+const PHRASE_MAX_MS: i64 = 8_000;
+const SAMPLES: usize = 3;
+/// Samples and names come from so many first reactions, which bounds the cost where chats and phrases are dense.
+const FIRST: usize = 200;
+
+/// A stretch of speech.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Phrase {
+    pub(super) text: String,
+    pub(super) start_ms: i64,
+    pub(super) end_ms: i64,
+}
+
+/// Joins segments into phrases. A segment that repeats and extends the one before it replaces it: recognisers send
+/// their guesses while a sentence still grows.
+pub(super) fn phrases(segments: impl Iterator<Item = TranscriptSegment>) -> Vec<Phrase> {
+    let mut ordered: Vec<TranscriptSegment> = segments.collect();
+    ordered.sort_by(|a, b| (a.timestamp, a.text.len(), &a.text).cmp(&(b.timestamp, b.text.len(), &b.text)));
+    let mut phrases: Vec<Phrase> = Vec::new();
+    for segment in ordered {
+        let text = segment.text.trim();
+        if let Some(last) = phrases.last_mut() {
+            let together = segment.timestamp - last.end_ms <= JOIN_GAP_MS;
+            let fits = segment.end_ms() - last.start_ms <= PHRASE_MAX_MS;
+            if together && fits && text.starts_with(last.text.as_str()) {
+                text.clone_into(&mut last.text);
+                last.end_ms = last.end_ms.max(segment.end_ms());
+                continue;
+            }
+            if together && fits && !last.text.ends_with(['.', '!', '?', '。', '！', '？', '।']) {
+                last.text.push(' ');
+                last.text.push_str(text);
+                last.end_ms = last.end_ms.max(segment.end_ms());
+                continue;
+            }
+        }
+        phrases.push(Phrase { text: text.to_owned(), start_ms: segment.timestamp, end_ms: segment.end_ms() });
+    }
+    phrases
+}
+
+/// Every phrase with the chats that followed it, in the order of speech. Phrases from the end of the window before
+/// are included as far as this window's chats still answer them.
+pub(super) fn reactions(window: &ChatWindow, reading: &Reading<'_>, baseline: Baseline) -> Vec<PhraseReaction> {
+    let carried = phrases(window.trend.tail().iter().cloned());
+    let spoken = phrases(window.segments.iter().cloned());
+    let carried = carried.into_iter().map(|phrase| (phrase, true));
+    carried
+        .chain(spoken.into_iter().map(|phrase| (phrase, false)))
+        .map(|(phrase, carried_over)| {
+            let from = phrase.start_ms + REFLEX_MS;
+            let to = phrase.end_ms + REACTION_MS;
+            let followers = between(&reading.chats, from, to);
+            let first = &followers[..followers.len().min(FIRST)];
+            let observed_ms = to.min(window.end_ms) - from.max(window.start_ms);
+            let expected = baseline.per_second.max(0.05) * observed_ms.max(1000) as f64 / 1000.0;
+            PhraseReaction {
+                start_ms: phrase.start_ms,
+                end_ms: phrase.end_ms,
+                text: phrase.text,
+                reactions: followers.len() as u64,
+                lift: round2(followers.len() as f64 / expected),
+                mood: round2(Reading::mean_mood(followers.iter())),
+                samples: samples(first),
+                users: eager_users(first, reading),
+                carried_over,
+            }
+        })
+        .filter(|phrase| !phrase.carried_over || phrase.reactions > 0)
+        .collect()
+}
+
+/// The chats in `[from, to)`; chats are in order of time.
+pub(super) fn between<'a, 'b>(chats: &'a [ReadChat<'b>], from: i64, to: i64) -> &'a [ReadChat<'b>] {
+    let start = chats.partition_point(|chat| chat.message.timestamp < from);
+    let end = chats.partition_point(|chat| chat.message.timestamp < to);
+    &chats[start..end.max(start)]
+}
+
+/// The most expressive reactions, each wording once.
+fn samples(followers: &[ReadChat<'_>]) -> Vec<String> {
+    let mut ranked: Vec<&ReadChat<'_>> = followers.iter().collect();
+    ranked.sort_by(|a, b| b.mood.valence.abs().total_cmp(&a.mood.valence.abs()));
+    let mut samples: Vec<String> = Vec::new();
+    for chat in ranked {
+        if samples.len() == SAMPLES {
+            break;
+        }
+        if !samples.contains(&chat.message.text) {
+            samples.push(chat.message.text.clone());
+        }
+    }
+    samples
+}
+
+fn eager_users(followers: &[ReadChat<'_>], reading: &Reading<'_>) -> Vec<String> {
+    let mut counts: HashMap<usize, usize> = HashMap::new();
+    for chat in followers {
+        *counts.entry(chat.user).or_default() += 1;
+    }
+    let mut ranked: Vec<(usize, usize)> = counts.into_iter().collect();
+    ranked.sort_by_key(|(user, count)| (std::cmp::Reverse(*count), *user));
+    ranked.into_iter().take(SAMPLES).map(|(user, _)| reading.users[user].author().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(segments: &[(i64, i64, &str)]) -> Vec<(i64, i64, String)> {
+        let segment = |(timestamp, duration_ms, text): &(i64, i64, &str)| TranscriptSegment {
+            stream_id: "s".into(),
+            text: (*text).into(),
+            timestamp: *timestamp,
+            duration_ms: Some(*duration_ms),
+        };
+        let phrases = phrases(segments.iter().map(segment));
+        phrases.into_iter().map(|phrase| (phrase.start_ms, phrase.end_ms, phrase.text)).collect()
+    }
+
+    #[test]
+    fn single_words_become_a_phrase_until_a_pause() {
+        let words = [(0, 300, "we"), (350, 300, "did"), (700, 400, "it"), (3_000, 500, "next")];
+        assert_eq!(joined(&words), [(0, 1_100, "we did it".into()), (3_000, 3_500, "next".into())]);
+    }
+
+    #[test]
+    fn a_growing_guess_replaces_the_one_before() {
+        let guesses = [(0, 400, "hello"), (0, 800, "hello every"), (10, 1_200, "hello everyone")];
+        assert_eq!(joined(&guesses), [(0, 1_210, "hello everyone".into())]);
+    }
+
+    #[test]
+    fn endless_speech_is_cut() {
+        let words: Vec<(i64, i64, &str)> = (0..100).map(|i| (i * 300, 250, "word")).collect();
+        let phrases = joined(&words);
+        assert!(phrases.len() >= 4 && phrases.iter().all(|(start, end, _)| end - start <= PHRASE_MAX_MS));
+    }
+
+    #[test]
+    fn a_sentence_ends_a_phrase() {
+        let sentences = [(0, 500, "Done."), (600, 500, "Next one.")];
+        assert_eq!(joined(&sentences).len(), 2);
+    }
+}

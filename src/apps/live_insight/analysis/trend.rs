@@ -1,0 +1,176 @@
+//! What is remembered of a stream from window to window.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tidemill_schemas::{EngagementTrend, TranscriptSegment, TrendPoint, TrendSummary};
+
+use super::crowd::{CrowdMood, vibe_score};
+use super::phrases::REACTION_MS;
+use super::reading::Reading;
+use super::topics::{round2, term_shares};
+use super::window::ChatWindow;
+
+/// Weight of the newest window in the running means.
+const NEWEST: f64 = 0.25;
+/// Fewer expressive authors say nothing about a crowd.
+const MOOD_USERS: usize = 3;
+const TERMS: usize = 200;
+const HISTORY: usize = 30;
+/// So many hostile accounts are remembered; later ones are reported again.
+const TROLLS: usize = 100;
+/// Windows without any event are not delivered; so many of them count as silence at most.
+const MISSED_MAX: i64 = 5;
+
+/// A stream's running means. A pure function of the windows so far, small enough to keep per stream.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct StreamTrend {
+    windows: u32,
+    rate: f64,
+    mood_windows: u32,
+    mood: f64,
+    mood_variance: f64,
+    terms: BTreeMap<String, f64>,
+    history: Vec<TrendPoint>,
+    tail: Vec<TranscriptSegment>,
+    silent_microphone: u32,
+    silent_chat: u32,
+    trolls: Vec<String>,
+    end_ms: i64,
+}
+
+impl StreamTrend {
+    /// Takes a closed window into account. Called once per window, in the order of windows.
+    pub fn update(&mut self, window: &ChatWindow) {
+        let reading = Reading::of(window);
+        let crowd = CrowdMood::of(reading.chats.iter());
+        let length_ms = (window.end_ms - window.start_ms).max(1);
+        if self.windows > 0 {
+            let missed = ((window.start_ms - self.end_ms) / length_ms).clamp(0, MISSED_MAX);
+            (0..missed).for_each(|_| self.observe_rate(0.0));
+        }
+        let rate = window.chats.len() as f64 / window.seconds();
+        self.observe_rate(rate);
+        if crowd.expressive_users >= MOOD_USERS {
+            self.observe_mood(crowd.mood);
+        }
+        self.observe_terms(&reading);
+        self.history.push(point(window, rate, &reading, &crowd));
+        if self.history.len() > HISTORY {
+            self.history.remove(0);
+        }
+        let tail_from = window.end_ms - REACTION_MS;
+        self.tail = window.segments.iter().filter(|segment| segment.end_ms() > tail_from).cloned().collect();
+        self.silent_microphone = if window.segments.is_empty() { self.silent_microphone + 1 } else { 0 };
+        self.silent_chat = if window.chats.is_empty() { self.silent_chat + 1 } else { 0 };
+        for troll in crowd.outliers.iter().map(|user| &reading.users[*user].user_id) {
+            if !self.is_known_troll(troll) && self.trolls.len() < TROLLS {
+                self.trolls.push(troll.clone());
+            }
+        }
+        self.end_ms = window.end_ms;
+    }
+
+    fn observe_rate(&mut self, rate: f64) {
+        self.windows += 1;
+        self.rate += newest(self.windows) * (rate - self.rate);
+    }
+
+    fn observe_mood(&mut self, mood: f64) {
+        self.mood_windows += 1;
+        let weight = newest(self.mood_windows);
+        let change = mood - self.mood;
+        self.mood += weight * change;
+        self.mood_variance = (1.0 - weight) * (self.mood_variance + weight * change * change);
+    }
+
+    fn observe_terms(&mut self, reading: &Reading<'_>) {
+        self.terms.values_mut().for_each(|share| *share *= 1.0 - NEWEST);
+        for (term, share) in term_shares(reading) {
+            *self.terms.entry(term).or_default() += NEWEST * share;
+        }
+        if self.terms.len() > TERMS {
+            let mut shares: Vec<f64> = self.terms.values().copied().collect();
+            shares.sort_unstable_by(|a, b| b.total_cmp(a));
+            let least = shares[TERMS];
+            self.terms.retain(|_, share| *share > least);
+        }
+    }
+
+    /// Usual chats per second; `None` until there is something usual.
+    pub(super) fn usual_rate(&self) -> Option<f64> {
+        (self.windows >= 2).then_some(self.rate)
+    }
+
+    /// Usual mood and its spread; `None` until there is something usual.
+    pub(super) fn usual_mood(&self) -> Option<(f64, f64)> {
+        (self.mood_windows >= 2).then(|| (self.mood, self.mood_variance.sqrt()))
+    }
+
+    /// Usual share of authors who use a term.
+    pub(super) fn term_share(&self, term: &str) -> f64 {
+        self.terms.get(term).copied().unwrap_or(0.0)
+    }
+
+    /// Speech at the end of the last window, whose reactions are still to come.
+    pub(super) fn tail(&self) -> &[TranscriptSegment] {
+        &self.tail
+    }
+
+    /// Windows in a row, up to the last one, in which nobody spoke.
+    pub(super) fn silent_microphone(&self) -> u32 {
+        self.silent_microphone
+    }
+
+    /// Windows in a row, up to the last one, in which nobody wrote.
+    pub(super) fn silent_chat(&self) -> u32 {
+        self.silent_chat
+    }
+
+    /// An account that was reported before.
+    pub(super) fn is_known_troll(&self, user_id: &str) -> bool {
+        self.trolls.iter().any(|known| known == user_id)
+    }
+
+    /// A window against those before it.
+    pub(super) fn summary(&self, window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendSummary {
+        let rate = window.chats.len() as f64 / window.seconds();
+        let mut history = self.history.clone();
+        history.push(point(window, rate, reading, crowd));
+        TrendSummary {
+            engagement: self.engagement(rate),
+            usual_chats_per_second: round2(self.rate),
+            usual_vibe_score: vibe_score(self.mood),
+            history,
+        }
+    }
+
+    /// A drop must last for two windows or be deep, because chat is bursty by nature; where many messages are usual,
+    /// chance explains less, and a smaller drop is deep.
+    fn engagement(&self, rate: f64) -> EngagementTrend {
+        let Some(usual) = self.usual_rate() else { return EngagementTrend::Unknown };
+        let deep = if usual >= 1.0 { 0.6 } else { 0.4 };
+        let before = self.history.last().map_or(usual, |last| last.chats_per_second);
+        if rate > 1.5 * usual && rate > 0.2 {
+            EngagementTrend::Rising
+        } else if rate < deep * usual || (rate < 0.75 * usual && before < 0.9 * usual) {
+            EngagementTrend::Dropping
+        } else {
+            EngagementTrend::Steady
+        }
+    }
+}
+
+/// The first windows count evenly; later ones fade.
+fn newest(windows: u32) -> f64 {
+    NEWEST.max(1.0 / f64::from(windows))
+}
+
+fn point(window: &ChatWindow, rate: f64, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendPoint {
+    TrendPoint {
+        start_ms: window.start_ms,
+        chats_per_second: round2(rate),
+        users: reading.users.len() as u64,
+        vibe_score: crowd.vibe_score(),
+    }
+}

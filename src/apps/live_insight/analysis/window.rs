@@ -1,0 +1,30 @@
+//! One closed window of a stream: the analysts' input.
+
+use serde::{Deserialize, Serialize};
+use tidemill_schemas::{ChatMessage, TranscriptSegment};
+
+use super::trend::StreamTrend;
+
+/// Chat and speech of one stream in `[start_ms, end_ms)`; either side may be empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChatWindow {
+    /// The stream.
+    pub stream_id: String,
+    /// First millisecond of the window.
+    pub start_ms: i64,
+    /// First millisecond after the window.
+    pub end_ms: i64,
+    /// What was written, in any order.
+    pub chats: Vec<ChatMessage>,
+    /// What was said, in any order.
+    pub segments: Vec<TranscriptSegment>,
+    /// The stream's state after the window before this one.
+    pub trend: StreamTrend,
+}
+
+impl ChatWindow {
+    /// Length in seconds, never zero.
+    pub(super) fn seconds(&self) -> f64 {
+        (self.end_ms - self.start_ms).max(1) as f64 / 1000.0
+    }
+}

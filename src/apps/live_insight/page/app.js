@@ -1,0 +1,176 @@
+// Live insight: takes the stream's events, keeps the session, and draws what changed.
+import { $, h, perFrame, setText } from "/assets/shared/dom.js";
+import { clamp, count, duration, percent, timeOfDay, timeOfDaySeconds } from "/assets/shared/format.js";
+import { icon } from "/assets/shared/icons.js";
+import { connectionView, idFromPath, mountTheme, token } from "/assets/shared/shell.js";
+import { sparkline } from "/assets/shared/chart.js";
+import { EventStream } from "/assets/shared/stream.js";
+import { adaptAlert, adaptClip, adaptInsight } from "./adapt.js";
+import { drawGauge } from "./gauge.js";
+import { drawInspector } from "./inspector.js";
+import { Session } from "./session.js";
+import { copyAll, drawAlerts, drawClips } from "./side.js";
+import { drawTimeline } from "./timeline.js";
+
+const id = idFromPath();
+const session = new Session();
+let lastEventAt = null;
+/** When the recording began: the first window, until the streamer says otherwise. */
+let began = null;
+const beganAt = () => began ?? session.windows[0]?.start ?? session.clips[0]?.start ?? 0;
+
+function stat(name, value, note, values, tone) {
+  return h(
+    "div",
+    { class: "stat", data: { tone } },
+    h("dt", { class: "eyebrow" }, name, note && h("span", {}, ` ${note}`)),
+    h(
+      "dd",
+      { data: value === "–" ? { none: "" } : {} },
+      h("b", { class: "num" }, value),
+      values.length > 1 && sparkline(values),
+    ),
+  );
+}
+
+const direction = (change, level = 0.05) => (change >= level ? "good" : change <= -level ? "bad" : "");
+
+function drawStats() {
+  const now = session.newest;
+  const recent = session.windows.slice(-20);
+  const line = (pick) => recent.map(pick);
+  $("stats").replaceChildren(
+    stat(
+      "Chats per minute",
+      now ? count(now.perMinute) : "–",
+      "",
+      line((one) => one.perMinute),
+    ),
+    stat(
+      "People chatting",
+      now ? count(now.users) : "–",
+      "",
+      line((one) => one.users),
+    ),
+    stat(
+      "Engagement",
+      now ? percent(now.engagement) : "–",
+      "vs recent",
+      line((one) => one.engagement),
+      now && direction(now.engagement),
+    ),
+    stat(
+      "Mood shift",
+      now ? percent(now.moodChange) : "–",
+      "vs recent",
+      line((one) => one.moodChange),
+      now && direction(now.moodChange),
+    ),
+  );
+}
+
+function drawNow() {
+  const now = session.newest;
+  if (!now) return;
+  $("instruction").dataset.waiting = "false";
+  setText($("instruction"), now.instruction || "Carry on: nothing needs changing.");
+  const flags = [
+    now.silentMic && h("span", { class: "chip", data: { tone: "warn" } }, icon("micOff"), "Microphone silent"),
+    now.silentChat && h("span", { class: "chip", data: { tone: "warn" } }, icon("chatOff"), "Chat silent"),
+    now.spike && h("span", { class: "chip", data: { tone: "good" } }, icon("bolt"), "Chat spike"),
+  ];
+  $("now-meta").replaceChildren(
+    h("span", {}, `From ${timeOfDay(now.start)}–${timeOfDay(now.end)}`),
+    ...flags.filter(Boolean),
+  );
+  setText($("analyst"), now.analyst ? `Read by ${now.analyst}` : "");
+  // An alert may run ahead of its window, which closes later; it is shown until a window without one follows.
+  const alert = session.alerts.findLast((one) => one.tone !== "good" && one.at >= now.start);
+  document.querySelector(".now").dataset.tone = alert ? "alert" : "";
+  $("now-alert").hidden = !alert;
+  if (alert)
+    $("now-alert").replaceChildren(icon("alert"), h("span", {}, `${timeOfDaySeconds(alert.at)}  ${alert.message}`));
+}
+
+function drawInspected() {
+  const window = session.inspected;
+  if (window) setText($("in-title"), `${timeOfDay(window.start)} – ${timeOfDay(window.end)}`);
+  const tag = $("in-tag");
+  setText(tag, session.following ? "Following live" : "Pinned");
+  tag.hidden = !window;
+  tag.dataset.tone = session.following ? "good" : "";
+  $("to-live").hidden = session.following;
+  drawInspector($("inspector"), window);
+}
+
+function drawClipsCard() {
+  $("copy-all").hidden = $("began").hidden = session.clips.length === 0;
+  if (session.clips.length && document.activeElement !== $("began-at")) {
+    const at = new Date(beganAt());
+    $("began-at").value = [at.getHours(), at.getMinutes(), at.getSeconds()]
+      .map((part) => String(part).padStart(2, "0"))
+      .join(":");
+  }
+  drawClips($("clips"), session.clips, beganAt());
+}
+
+const draw = perFrame(() => {
+  drawNow();
+  drawGauge($("gauge"), session);
+  drawStats();
+  drawTimeline($("timeline"), session, select);
+  drawInspected();
+  drawAlerts($("alerts"), session, select);
+  drawClipsCard();
+});
+
+/** Pins a window; the newest one means following again. */
+function select(window, byKey = false) {
+  session.selected = window === session.newest ? null : window.start;
+  draw();
+  if (!byKey) return;
+  requestAnimationFrame(() => {
+    const column = document.querySelector(`.tl-col[data-start="${window.start}"]`);
+    column?.focus();
+    column?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  });
+}
+
+function onEvent(type, raw) {
+  lastEventAt = Date.now();
+  if (type === "insight") session.addWindow(adaptInsight(raw));
+  else if (type === "clip") session.addClip(adaptClip(raw));
+  else if (type === "alert") session.addAlert(adaptAlert(raw));
+  else return;
+  draw();
+}
+
+setText($("name"), id);
+document.title = `${id} · Live insight`;
+mountTheme();
+const stream = new EventStream({
+  url: `/v1/streams/${encodeURIComponent(id)}/events`,
+  token: token(),
+  onEvent,
+  onState: connectionView("stream", id, () => stream),
+});
+stream.start();
+draw();
+
+$("to-live").addEventListener("click", () => {
+  session.selected = null;
+  draw();
+});
+$("copy-all").addEventListener("click", () => copyAll(session.clips, beganAt()));
+$("began-at").addEventListener("change", (event) => {
+  const [hours, minutes, seconds = 0] = event.target.value.split(":").map(Number);
+  if (!Number.isFinite(hours)) return;
+  const day = new Date(session.windows[0]?.start ?? Date.now());
+  day.setHours(hours, minutes, seconds, 0);
+  // A stream that ran past midnight began the evening before.
+  began = day.getTime() > (session.clips[0]?.start ?? Infinity) ? day.getTime() - 86_400_000 : day.getTime();
+  drawClipsCard();
+});
+setInterval(() => {
+  if (lastEventAt) setText($("seen"), `Last update ${duration(clamp(Date.now() - lastEventAt, 0, Infinity))} ago`);
+}, 1000);

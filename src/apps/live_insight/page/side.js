@@ -1,0 +1,105 @@
+// What lasts beyond a window: alerts with their moment, and clip candidates ready to cut.
+import { empty, h, toast } from "/assets/shared/dom.js";
+import { timecode, timeOfDaySeconds } from "/assets/shared/format.js";
+import { icon } from "/assets/shared/icons.js";
+
+const SHOWN = 6;
+
+/** Alerts, newest first; each leads to its moment on the timeline. */
+export function drawAlerts(box, session, onSelect) {
+  if (session.alerts.length === 0) {
+    box.replaceChildren(empty("No alert", "You are told here the moment the mood shifts or chat falls silent."));
+    return;
+  }
+  const rows = session.alerts
+    .slice(-SHOWN)
+    .reverse()
+    .map((alert) => {
+      const window = session.windows.find((one) => alert.at >= one.start && alert.at < one.end);
+      const at = h("time", { class: "small" }, timeOfDaySeconds(alert.at));
+      const go = window
+        ? h(
+            "button",
+            {
+              class: "al-at",
+              type: "button",
+              "aria-label": `Show ${timeOfDaySeconds(alert.at)} on the timeline`,
+              onClick: () => onSelect(window),
+            },
+            at,
+          )
+        : at;
+      return h(
+        "li",
+        { class: "al", data: { tone: alert.tone } },
+        icon(alert.tone === "good" ? "bolt" : "alert"),
+        h("p", {}, alert.message),
+        go,
+      );
+    });
+  // Rows are kept by their moment: the live region then speaks of new ones alone.
+  const known = new Map([...box.querySelectorAll("li")].map((row) => [row.dataset.key, row]));
+  rows.forEach(
+    (row, index) =>
+      (row.dataset.key = `${session.alerts.at(-1 - index).kind}${session.alerts.at(-1 - index).at}${row.querySelector("button") ? "!" : ""}`),
+  );
+  let holder = box.querySelector("ol");
+  if (!holder) box.replaceChildren((holder = h("ol", { class: "als" })));
+  holder.replaceChildren(...rows.map((row) => known.get(row.dataset.key) ?? row));
+}
+
+async function copy(text, said) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(said);
+  } catch {
+    // Pages that are not served over HTTPS or from this machine may not write to the clipboard.
+    toast(text);
+  }
+}
+
+const range = (clip, began) => `${timecode(clip.start - began)} – ${timecode(clip.end - began)}`;
+
+/** All clips as lines that editors and spreadsheets take: start, end, reason. */
+export const clipLines = (clips, began) =>
+  clips.map((clip) => [timecode(clip.start - began), timecode(clip.end - began), clip.reason].join("\t")).join("\n");
+
+export function drawClips(box, clips, began) {
+  if (clips.length === 0) {
+    box.replaceChildren(
+      empty("No clip yet", "When chat jumps far above its usual pace, the moment is kept here with its timestamps."),
+    );
+    return;
+  }
+  box.replaceChildren(
+    h(
+      "ol",
+      { class: "cls" },
+      clips.toReversed().map((clip) =>
+        h(
+          "li",
+          { class: "cl" },
+          h("p", {}, clip.reason || "Spike in chat"),
+          h(
+            "span",
+            { class: "cl-at num" },
+            range(clip, began),
+            h("span", { class: "muted" }, ` ${Math.round((clip.end - clip.start) / 1000)} s`),
+          ),
+          h(
+            "button",
+            {
+              class: "btn tiny icon",
+              type: "button",
+              "aria-label": `Copy timestamps ${range(clip, began)}`,
+              onClick: () => copy(range(clip, began), "Timestamps copied"),
+            },
+            icon("copy"),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+export const copyAll = (clips, began) => copy(clipLines(clips, began), `${clips.length} clips copied`);

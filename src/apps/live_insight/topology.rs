@@ -1,0 +1,109 @@
+//! Chat and transcript into insights, clips and alerts.
+
+use std::{sync::Arc, time::Duration};
+
+use tidemill_schemas::{Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment};
+use tidemill_topology::{
+    Answered, AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
+    TopologyError, Window, Windowed, WindowedCodec,
+    state::{Coded, Json, Utf8},
+};
+
+use super::{
+    ALERTS, CHAT, CLIPS, ERASED, ERASURES, INSIGHTS, InsightRequest, TRANSCRIPT,
+    trend::{STORE, Trend},
+};
+use crate::apps::{Erase, Erased, Erasure};
+
+/// How windows are cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveSettings {
+    /// Length of a window.
+    pub window: Duration,
+    /// How late a record may come.
+    pub grace: Duration,
+    /// How long a silent stream keeps its last window open.
+    pub idle_after: Duration,
+}
+
+impl Default for LiveSettings {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { window: seconds(60), grace: seconds(2), idle_after: seconds(5) }
+    }
+}
+
+const CHAT_WINDOW: &str = "chat-window";
+const TRANSCRIPT_WINDOW: &str = "transcript-window";
+
+/// The step that asks an analyst.
+pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
+    let key = <Windowed<String> as Coded>::Codec::default();
+    AsyncCall::with("live-analyst", key, Json::default(), Json::default())
+}
+
+/// The application's topology.
+///
+/// # Errors
+/// If the settings make no valid windows.
+pub fn topology(settings: &LiveSettings) -> Result<Topology, TopologyError> {
+    let builder = StreamsBuilder::new();
+    let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace);
+    let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
+
+    let chat = Consumed::with(CHAT, Utf8, Json::<ChatMessage>::default());
+    let chat = builder.stream(chat.timestamp_from(|_: &String, chat| chat.timestamp));
+    let speech = Consumed::with(TRANSCRIPT, Utf8, Json::<TranscriptSegment>::default());
+    let speech = builder.stream(speech.timestamp_from(|_: &String, segment| segment.timestamp));
+
+    let call = call();
+    let insights = chat
+        .group_by_key()
+        .windowed_by(windows)
+        .emit(emit)
+        .cogroup(speech.group_by_key().windowed_by(windows).emit(emit))
+        .collect(
+            Materialized::with(CHAT_WINDOW, Utf8, Json::default()),
+            Materialized::with(TRANSCRIPT_WINDOW, Utf8, Json::default()),
+        )
+        .process("trend-of-stream", &[STORE], Trend::default)
+        .map_async(&call)
+        .map_values(settle);
+    builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<super::analysis::StreamTrend>::default()));
+
+    insights.to(results(INSIGHTS));
+    insights.flat_map(|key, insight| clips(&key, insight)).to(results(CLIPS));
+    insights.flat_map(|key, insight| alerts(&key, insight)).to(results(ALERTS));
+
+    let pending = call.pending_store();
+    let erase = Erase {
+        key_value: vec![STORE],
+        windowed: vec![CHAT_WINDOW, TRANSCRIPT_WINDOW],
+        withdraw: Arc::new(move |ctx, stream| call.withdraw(ctx, |key| key.key == stream)),
+    };
+    builder
+        .stream::<String, Erasure>(ERASURES)
+        .process("erase-stream", &[STORE, CHAT_WINDOW, TRANSCRIPT_WINDOW, &pending], move || erase.clone())
+        .to(Produced::<String, Erased>::from(ERASED));
+    builder.build()
+}
+
+fn results<V: serde::Serialize + serde::de::DeserializeOwned + 'static>(topic: &str) -> Produced<Windowed<String>, V> {
+    Produced::with(topic, WindowedCodec::new(Utf8), Json::<V>::default())
+}
+
+/// The analyst's answer, or the draft: no window is without an insight.
+fn settle(answered: Answered<InsightRequest, Insight>) -> Insight {
+    answered.outcome.unwrap_or(answered.request.draft)
+}
+
+fn clips(key: &Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, ClipCandidate)> {
+    let at = |clip: &ClipCandidate| Window { start: clip.start_ms, end: clip.end_ms };
+    insight.clips.into_iter().map(|clip| (Windowed { key: key.key.clone(), window: at(&clip) }, clip)).collect()
+}
+
+/// Alerts have no end: their kind takes its place in the key, so that two at the same moment are two.
+fn alerts(key: &Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, Alert)> {
+    let at = |alert: &Alert| Window { start: alert.at_ms, end: alert.at_ms + 1 + alert.kind as i64 };
+    insight.alerts.into_iter().map(|alert| (Windowed { key: key.key.clone(), window: at(&alert) }, alert)).collect()
+}

@@ -1,0 +1,52 @@
+// Numbers and times as people read them.
+
+const pad = (number) => String(number).padStart(2, "0");
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clockSeconds = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+
+export const timeOfDay = (ms) => clock.format(ms);
+export const timeOfDaySeconds = (ms) => clockSeconds.format(ms);
+export const count = (number) => whole.format(number);
+export const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;
+
+/** A length as `1:02:03`, always with hours: the form that video editors take. */
+export function timecode(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  return `${pad(Math.floor(seconds / 3600))}:${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`;
+}
+
+/** A length in the largest unit that fits: `38 s`, `4 min`, `2 h 5 min`. */
+export function duration(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A change with its sign, a real minus, and no `+0`. */
+export function signed(number, digits = 0) {
+  const text = Math.abs(number).toFixed(digits);
+  if (Number(text) === 0) return text;
+  return `${number > 0 ? "+" : "−"}${text}`;
+}
+
+export const percent = (part) => `${signed(part * 100)} %`;
+export const clamp = (number, low, high) => Math.min(high, Math.max(low, number));
+
+/** `left_elbow` as `Left elbow`. */
+export function label(name) {
+  const text = String(name).replaceAll("_", " ").trim();
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** A finite number, or the fallback: events come from elsewhere and may lack fields. */
+export const num = (value, fallback = 0) => (typeof value === "number" && Number.isFinite(value) ? value : fallback);
+export const list = (value) => (Array.isArray(value) ? value : []);
+export const text = (value, fallback = "") => (typeof value === "string" ? value : fallback);

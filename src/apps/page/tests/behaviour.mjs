@@ -1,0 +1,188 @@
+// What the pages do, in a real browser against the stand-in server: node src/apps/page/tests/behaviour.mjs
+import assert from "node:assert/strict";
+import { complaints, openBrowser } from "./browser.mjs";
+import { startMock } from "./mock.mjs";
+
+const mock = await startMock({ interval: 0, history: 12 });
+const { context, page, close } = await openBrowser({
+  viewport: { width: 1440, height: 960 },
+  timezoneId: "UTC",
+  locale: "en-GB",
+  permissions: ["clipboard-read", "clipboard-write"],
+});
+const found = complaints(page, mock.url);
+const text = (selector) => page.textContent(selector);
+const until = (condition, argument) => page.waitForFunction(condition, argument, { timeout: 15_000 });
+const columns = (count) => until((wanted) => document.querySelectorAll("button.tl-col").length === wanted, count);
+const done = (name) => process.stdout.write(`ok  ${name}\n`);
+
+await page.goto(`${mock.url}/live/aurora`);
+await columns(12);
+assert.match(await text("#instruction"), /second season/);
+assert.equal(await text("#in-title"), "18:41 – 18:42");
+done("history fills the page, and the newest window is followed");
+
+// A neutral mood is 0, which must not pass for "no neighbour".
+const quiet = mock.logOf("streams", "neutral-edge");
+for (const [at, vibe] of [
+  [0, 80],
+  [1, 50],
+].map(([step, score]) => [Date.UTC(2026, 2, 14, 20, 0) + step * 60_000, score])) {
+  quiet.add("insight", { window: { start: at, end: at + 60_000 }, chats: 10, vibe });
+}
+await page.goto(`${mock.url}/live/neutral-edge`);
+await columns(14);
+const edges = await page.$$eval(".tl-line", (lines) =>
+  lines.slice(-2).map((line) =>
+    line
+      .getAttribute("d")
+      .split(/[ML]/)
+      .map((pair) => pair.split(" ")[1]),
+  ),
+);
+assert.equal(edges[0].at(-1), edges[1][1], "the line runs on across windows");
+done("the mood line runs on into a neutral minute");
+await page.goto(`${mock.url}/live/aurora`);
+await columns(12);
+
+await page.click(".tl-col[data-spike=true]");
+await until(() => document.getElementById("in-title").textContent.startsWith("18:36"));
+assert.match(await text("#inspector"), /lantern down/);
+await page.keyboard.press("ArrowRight");
+await page.keyboard.press("ArrowRight");
+await until(() => document.getElementById("in-title").textContent.startsWith("18:38"));
+assert.match(await text("#inspector"), /Your microphone was silent/);
+assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-pressed")), "true");
+await page.keyboard.press("End");
+await until(() => document.getElementById("in-tag").textContent === "Following live");
+done("windows are inspected by pointer and by arrow keys; the last one follows again");
+
+await page.click(".cl button");
+assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "00:06:14 – 00:06:47");
+await page.fill("#began-at", "18:29:30");
+await page.dispatchEvent("#began-at", "change");
+await page.click("#copy-all");
+assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^00:06:44\t00:07:17\tBoss beaten/);
+done("clip timestamps are copied, counted from the recording's start");
+
+mock.lastIds.length = 0;
+mock.drop();
+await until(
+  () =>
+    document.getElementById("status").dataset.phase === "reconnecting" ||
+    document.getElementById("status").dataset.phase === "live",
+);
+const log = mock.logOf("streams", "aurora");
+log.add("clip", {
+  stream_id: "aurora",
+  start: Date.UTC(2026, 2, 14, 18, 41),
+  end: Date.UTC(2026, 2, 14, 18, 41, 20),
+  reason: "Missed while away",
+  score: 0.5,
+});
+await until(() => document.getElementById("clips").textContent.includes("Missed while away"));
+assert.equal(mock.lastIds[0], String(log.events.length - 1), "reconnects behind the last event seen");
+assert.equal(await page.locator("button.tl-col").count(), 12, "nothing came twice");
+assert.equal(await text("#status"), "Live");
+done("a broken connection resumes where it broke");
+
+log.add("alert", {
+  stream_id: "aurora",
+  kind: "mood_drop",
+  severity: "critical",
+  message: "<img src=x onerror=alert(1)>",
+  at: Date.UTC(2026, 2, 14, 18, 42, 3),
+});
+await until(() => document.querySelector(".now").dataset.tone === "alert");
+assert.match(await text("#now-alert"), /18:42:03 {2}<img/);
+assert.equal(await page.locator("#main img").count(), 0);
+done("an alert shows at once, and text never becomes markup");
+
+await page.goto(`${mock.url}/live/locked`);
+await until(() => document.getElementById("status").dataset.phase === "denied");
+await page.fill("#notice input", "let-me-in");
+await page.click("#notice button");
+await columns(12);
+assert.match(page.url(), /#token=let-me-in$/);
+done("a protected stream asks for its token, and opens with it");
+
+await page.goto(`${mock.url}/live/missing#token=none`);
+await until(() => document.getElementById("status").dataset.phase === "missing");
+assert.match(await text("#notice"), /No stream named “missing” yet/);
+done("an unknown stream is waited for");
+
+await page.goto(`${mock.url}/coach/ines`);
+await until(() => document.querySelector(".ring-number")?.textContent === "8.4");
+assert.equal(await text("#sentence"), "Clean repetition: hold this tempo.");
+const moved = () => page.$eval("#canvas", (canvas) => canvas.toDataURL().length);
+const before = await moved();
+await page.waitForFunction((was) => document.getElementById("canvas").toDataURL().length !== was, before);
+await page.click("#play");
+assert.equal(await page.getAttribute("#play", "aria-label"), "Play the replay");
+done("feedback is shown, and the last movement plays");
+
+await page.fill("#height", "182");
+await page.fill("#injuries", "Left shoulder\nKnee");
+await page.selectOption("#level", "advanced");
+await page.click("#profile button");
+await until(() => document.getElementById("saved").textContent.startsWith("Saved"));
+assert.deepEqual(mock.profiles.get("ines"), { height_cm: 182, injuries: ["Left shoulder", "Knee"], level: "advanced" });
+await page.reload();
+assert.equal(await page.inputValue("#injuries"), "Left shoulder\nKnee");
+done("the profile reaches the server, and the form remembers it");
+
+await page.route("**/mediapipe/**", (route) => route.fulfill({ status: 404 }));
+await page.click("#show-camera");
+await page.click("#camera");
+await until(() => document.getElementById("screen-empty").textContent.includes("not installed"));
+const blank = () =>
+  page.$eval("#canvas", (canvas) =>
+    canvas
+      .getContext("2d")
+      .getImageData(0, 0, canvas.width, canvas.height)
+      .data.every((value) => value === 0),
+  );
+assert.ok(await blank(), "the replay does not shine through the camera's message");
+await page.click("#show-replay");
+await until(
+  () =>
+    document.querySelector(".ring-number")?.textContent === "8.4" && !document.getElementById("replay-tools").hidden,
+);
+assert.ok(!(await blank()));
+done("without the body model the page says so, and replay still works");
+
+await page.click("#theme");
+const theme = await page.evaluate(() => document.documentElement.dataset.theme);
+await page.goto(`${mock.url}/`);
+await page.waitForSelector("#streams a");
+assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), theme);
+assert.equal(await page.getAttribute("#users a", "href"), "/coach/ines");
+done("the chosen theme lasts, and the first page lists what there is");
+
+const nameless = [];
+for (const path of ["/", "/live/aurora", "/coach/ines"]) {
+  await page.goto(mock.url + path);
+  await page.waitForTimeout(300);
+  nameless.push(
+    ...(await page.$$eval("button, input, select, textarea, a[href]", (all) =>
+      all
+        .filter(
+          (one) =>
+            one.checkVisibility() &&
+            !(one.innerText || one.getAttribute("aria-label") || one.labels?.[0]?.innerText || "").trim(),
+        )
+        .map((one) => one.outerHTML.slice(0, 90)),
+    )),
+  );
+}
+assert.deepEqual(nameless, []);
+done("every control has a name");
+
+const serious = found.filter(
+  (line) => !/40[14]/.test(line) && !/ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION|ERR_EMPTY/.test(line),
+);
+assert.deepEqual(serious, []);
+done("no error on the console, no request to anywhere else");
+await context.clearCookies();
+await close();
+await mock.stop();

@@ -1,0 +1,52 @@
+// Opens Chromium the same way for every browser test: a fresh profile, no background traffic.
+import { createRequire } from "node:module";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+// playwright-core is installed by `npm install --prefix target/browser playwright-core`, outside of the sources.
+const HOME = process.env.BROWSER_TOOLS ?? fileURLToPath(new URL("../../../../target/browser", import.meta.url));
+const { chromium } = createRequire(join(HOME, "node_modules/"))("playwright-core");
+
+const FLAGS = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--hide-scrollbars",
+];
+
+/** A browser with a profile that is deleted again; `options` go to Playwright's persistent context. */
+export async function openBrowser({ flags = [], ...options } = {}) {
+  const profile = mkdtempSync(join(tmpdir(), "tidemill-page-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [...FLAGS, ...flags],
+    ...options,
+  });
+  const close = async () => {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+  };
+  return { context, page: context.pages()[0] ?? (await context.newPage()), close };
+}
+
+/** Collects what a page complains about: console errors, exceptions, and requests to anywhere else. */
+export function complaints(page, origin) {
+  const found = [];
+  page.on("console", (message) => message.type() === "error" && found.push(message.text()));
+  page.on("pageerror", (error) => found.push(String(error)));
+  page.on(
+    "request",
+    (request) =>
+      !request.url().startsWith(origin) &&
+      !/^(data|blob):/.test(request.url()) &&
+      found.push(`foreign request ${request.url()}`),
+  );
+  return found;
+}

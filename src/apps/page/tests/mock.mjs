@@ -1,0 +1,165 @@
+// A stand-in for the server: serves the pages as the binary does, and plays a scripted session.
+//
+//   node src/apps/page/tests/mock.mjs [port]
+//
+// Ids with a meaning: `quiet` has no event, `missing` does not exist, `locked` needs the token `let-me-in`,
+// `flaky` breaks every few seconds. Every other id plays the script. POST /mock/drop breaks all connections.
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { feedback } from "./coach_script.mjs";
+import { minute } from "./live_script.mjs";
+
+const APPS = fileURLToPath(new URL("../../", import.meta.url));
+const MEDIAPIPE =
+  process.env.MEDIAPIPE_DIR ?? fileURLToPath(new URL("../../../../target/mediapipe/pose", import.meta.url));
+const FOLDERS = {
+  "/assets/shared/": join(APPS, "page"),
+  "/assets/live/": join(APPS, "live_insight/page"),
+  "/assets/coach/": join(APPS, "form_coach/page"),
+  "/mediapipe/pose/": MEDIAPIPE,
+};
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".wasm": "application/wasm",
+};
+const POLICY =
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+/** One stream of events per id: a log that grows, and its readers. */
+class Log {
+  events = [];
+  readers = new Set();
+  add(type, data) {
+    this.events.push({ id: String(this.events.length + 1), type, data: JSON.stringify(data) });
+    for (const send of this.readers) send(this.events.at(-1));
+  }
+}
+
+/** Starts the stand-in; `interval` is the time between live windows, `history` how many there are at
+ * first, and `first` the place in the script where they begin. */
+export function startMock({
+  port = 0,
+  interval = 4000,
+  history = 12,
+  first = 0,
+  base = Date.UTC(2026, 2, 14, 18, 30),
+} = {}) {
+  const logs = new Map();
+  const poses = [];
+  const profiles = new Map();
+  const lastIds = [];
+  const sockets = new Set();
+  const timers = new Set();
+
+  const logOf = (kind, id) => {
+    const key = `${kind}/${id}`;
+    if (logs.has(key)) return logs.get(key);
+    const log = new Log();
+    logs.set(key, log);
+    if (id === "quiet" || id === "empty") return log;
+    const progress = [];
+    let index = first;
+    const next = () => {
+      const events = kind === "streams" ? minute(id, base, index) : [["feedback", feedback(id, base, index, progress)]];
+      for (const [type, data] of events) log.add(type, data);
+      index += 1;
+    };
+    for (let past = 0; past < history; past += 1) next();
+    if (interval > 0) timers.add(setInterval(next, interval));
+    return log;
+  };
+
+  const follow = (request, response, kind, id) => {
+    const given =
+      request.headers.authorization?.replace("Bearer ", "") ??
+      new URL(request.url, "http://mock").searchParams.get("token");
+    if (id === "locked" && given !== "let-me-in") return response.writeHead(401).end();
+    if (id === "missing") return response.writeHead(404).end();
+    const last = request.headers["last-event-id"];
+    lastIds.push(last ?? null);
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    response.write(": hello\n\n");
+    const log = logOf(kind, id);
+    const send = (event) => response.write(`id: ${event.id}\nevent: ${event.type}\ndata: ${event.data}\n\n`);
+    log.events.filter((event) => Number(event.id) > Number(last ?? 0)).forEach(send);
+    log.readers.add(send);
+    sockets.add(response);
+    response.on("close", () => log.readers.delete(send) && sockets.delete(response));
+    if (id === "flaky") setTimeout(() => response.destroy(), 5000);
+  };
+
+  const body = async (request) => {
+    let whole = "";
+    for await (const chunk of request) whole += chunk;
+    return JSON.parse(whole);
+  };
+
+  const file = async (response, path) => {
+    try {
+      const content = await readFile(path);
+      response
+        .writeHead(200, {
+          "content-type": TYPES[extname(path)] ?? "application/octet-stream",
+          "content-security-policy": POLICY,
+          "cache-control": "no-store",
+        })
+        .end(content);
+    } catch {
+      response.writeHead(404).end();
+    }
+  };
+
+  const server = createServer(async (request, response) => {
+    const path = decodeURIComponent(new URL(request.url, "http://mock").pathname);
+    const json = (value) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
+    const events = path.match(/^\/v1\/(streams|users)\/([^/]+)\/events$/);
+    const profile = path.match(/^\/v1\/users\/([^/]+)\/profile$/);
+    if (events) return follow(request, response, events[1], events[2]);
+    if (profile && request.method === "PUT")
+      return profiles.set(profile[1], await body(request)) && response.writeHead(204).end();
+    if (path === "/v1/pose" && request.method === "POST")
+      return poses.push(await body(request)) && response.writeHead(202).end();
+    if (path === "/v1/streams") return json({ streams: ["aurora", "harbour-nights", "flaky"] });
+    if (path === "/v1/users") return json({ users: ["ines", "athlete_1"] });
+    if (path === "/mock/drop") return sockets.forEach((socket) => socket.destroy()) ?? response.writeHead(204).end();
+    if (path === "/mock/poses") return json(poses);
+    if (path === "/") return file(response, join(APPS, "page/index.html"));
+    if (/^\/live\/[^/]+$/.test(path)) return file(response, join(APPS, "live_insight/page/index.html"));
+    if (/^\/coach\/[^/]+$/.test(path)) return file(response, join(APPS, "form_coach/page/index.html"));
+    const folder = Object.keys(FOLDERS).find((prefix) => path.startsWith(prefix));
+    if (folder) return file(response, join(FOLDERS[folder], normalize(`/${path.slice(folder.length)}`)));
+    return response.writeHead(404).end();
+  });
+
+  return new Promise((resolve) => {
+    server.listen(port, "127.0.0.1", () => {
+      const stop = () => {
+        timers.forEach(clearInterval);
+        server.closeAllConnections();
+        return new Promise((done) => server.close(done));
+      };
+      resolve({
+        url: `http://127.0.0.1:${server.address().port}`,
+        poses,
+        profiles,
+        lastIds,
+        logOf,
+        stop,
+        drop: () => sockets.forEach((socket) => socket.destroy()),
+      });
+    });
+  });
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const mock = await startMock({
+    port: Number(process.argv[2] ?? 8099),
+    history: Number(process.env.HISTORY ?? 12),
+    interval: Number(process.env.INTERVAL ?? 4000),
+  });
+  process.stdout.write(`${mock.url}/live/aurora\n${mock.url}/coach/ines\n`);
+}

@@ -1,0 +1,186 @@
+//! A body that exercises: joints placed by lengths and circles, seen by a camera that errs a little.
+
+use tidemill_schemas::{LANDMARKS, Part};
+
+use super::random::Random;
+
+/// Limbs of a person of 1.75 m, in metres.
+const UPPER_ARM: f64 = 0.30;
+const FOREARM: f64 = 0.27;
+const THIGH: f64 = 0.43;
+const SHANK: f64 = 0.43;
+const TRUNK: f64 = 0.50;
+const SHOULDER_HALF: f64 = 0.19;
+const HIP_HALF: f64 = 0.12;
+/// The picture shows so many metres in either direction.
+const PICTURE: f64 = 2.6;
+
+/// A point in metres from the middle of the picture's upper edge; `y` grows downwards.
+pub(super) type Spot = [f64; 3];
+
+/// The places of all landmarks, and how visible each side is.
+#[derive(Debug, Clone)]
+pub(super) struct Posture {
+    pub(super) spots: [Spot; LANDMARKS.len()],
+    visible: [f64; 2],
+}
+
+/// How a pull-up is done wrong; all zero is clean.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct PullUpStyle {
+    /// Sideways shift of the hips now, in metres.
+    pub(super) swing: f64,
+    /// How much lower than the left the right shoulder stays at the top, in metres.
+    pub(super) tilt: f64,
+}
+
+impl Posture {
+    /// Hanging from a bar, seen from the front. `pulled` is 0 in the hang and 1 with the chin over the bar.
+    pub(super) fn pull_up(pulled: f64, style: PullUpStyle) -> Self {
+        let mut body = Self { spots: [[0.0; 3]; LANDMARKS.len()], visible: [0.97, 0.97] };
+        let bar = 0.35;
+        let below = 0.545 - 0.445 * pulled;
+        let mut shoulders = [0.0; 2];
+        for (side, sign) in [(0, 1.0), (1, -1.0)] {
+            // The athlete faces the camera, so the left side is on the right of the picture.
+            // The stronger side pulls higher than usual, or the chin would not pass the bar.
+            let lower = pulled * style.tilt * if side == 1 { 0.7 } else { -0.3 };
+            let hand = [sign * 0.32, bar, 0.0];
+            let shoulder = [sign * SHOULDER_HALF + 0.35 * style.swing, bar + below + lower, 0.02];
+            let elbow = reach(shoulder, hand, UPPER_ARM, FOREARM, sign);
+            shoulders[side] = shoulder[1];
+            body.arm(side, shoulder, elbow, hand);
+        }
+        let middle = f64::midpoint(shoulders[0], shoulders[1]);
+        body.head([0.35 * style.swing, middle, -0.05], 1.0);
+        for (side, sign) in [(0, 1.0), (1, -1.0)] {
+            let hip = [sign * HIP_HALF + style.swing, middle + TRUNK, 0.02];
+            let knee = [hip[0] + 0.25 * style.swing, hip[1] + 0.42, 0.04];
+            let ankle = [knee[0] + 0.15 * style.swing, knee[1] + 0.40, 0.14];
+            body.leg(side, hip, knee, ankle, [0.0, 0.06, -0.12]);
+        }
+        body
+    }
+
+    /// Squatting, seen from the athlete's left. `down` is 0 standing and 1 with the hips at knee height.
+    pub(super) fn squat(down: f64) -> Self {
+        let mut body = Self { spots: [[0.0; 3]; LANDMARKS.len()], visible: [0.97, 0.72] };
+        let floor = 2.3;
+        let mut middle = [0.0; 3];
+        for (side, depth) in [(0, -HIP_HALF), (1, HIP_HALF)] {
+            let ankle = [0.0, floor, depth];
+            // Hips go back and down; the knee follows from the lengths of thigh and shank.
+            let hip = [-0.02 - 0.28 * down, floor - 0.855 + 0.40 * down, depth];
+            let knee = reach(hip, ankle, THIGH, SHANK, 1.0);
+            body.leg(side, hip, knee, ankle, [0.20, 0.05, 0.0]);
+            let lean = 0.06 + 0.50 * down;
+            let shoulder = [hip[0] + TRUNK * lean, hip[1] - TRUNK * (1.0 - lean * lean).sqrt(), depth * 1.5];
+            // Arms come forward as a counterweight.
+            let hand = [shoulder[0] + 0.10 + 0.42 * down, shoulder[1] + 0.50 - 0.45 * down, depth * 1.5];
+            let elbow = reach(shoulder, hand, UPPER_ARM, FOREARM, -1.0);
+            body.arm(side, shoulder, elbow, hand);
+            middle = [shoulder[0], shoulder[1], 0.0];
+        }
+        body.head(middle, 0.2);
+        body
+    }
+
+    /// Push-up, seen from the athlete's left. `down` is 0 on straight arms and 1 with the chest low; `sag` lowers
+    /// the hips, in metres.
+    pub(super) fn push_up(down: f64, sag: f64) -> Self {
+        let mut body = Self { spots: [[0.0; 3]; LANDMARKS.len()], visible: [0.97, 0.70] };
+        let floor = 1.9;
+        let mut middle = [0.0; 3];
+        for (side, depth) in [(0, -SHOULDER_HALF), (1, SHOULDER_HALF)] {
+            let ankle = [-0.75, floor - 0.08, depth * 0.5];
+            let shoulder = [0.58, floor - 0.565 + 0.33 * down, depth];
+            let along = |part: f64| {
+                [ankle[0] + part * (shoulder[0] - ankle[0]), ankle[1] + part * (shoulder[1] - ankle[1]), depth * 0.6]
+            };
+            let (mut hip, mut knee) = (along(0.62), along(0.31));
+            hip[1] += sag;
+            knee[1] += 0.5 * sag;
+            body.leg(side, hip, knee, ankle, [0.02, 0.10, 0.0]);
+            let hand = [0.60, floor, depth];
+            let elbow = reach(shoulder, hand, UPPER_ARM, FOREARM, -1.0);
+            body.arm(side, shoulder, elbow, hand);
+            middle = [shoulder[0] + 0.12, shoulder[1] + 0.02, 0.0];
+        }
+        body.head(middle, 0.2);
+        body
+    }
+
+    fn set(&mut self, left: Part, side: usize, spot: Spot) {
+        self.spots[left.index() + side] = spot;
+    }
+
+    fn arm(&mut self, side: usize, shoulder: Spot, elbow: Spot, hand: Spot) {
+        self.set(Part::LEFT_SHOULDER, side, shoulder);
+        self.set(Part::LEFT_ELBOW, side, elbow);
+        self.set(Part::LEFT_WRIST, side, hand);
+        // Pinky, index finger and thumb lie a hand's length beyond the wrist.
+        for (finger, offset) in [(17, 0.02), (19, -0.02), (21, -0.04)] {
+            self.spots[finger + side] = [hand[0] + offset, hand[1] - 0.06, hand[2]];
+        }
+    }
+
+    fn leg(&mut self, side: usize, hip: Spot, knee: Spot, ankle: Spot, toes: Spot) {
+        self.set(Part::LEFT_HIP, side, hip);
+        self.set(Part::LEFT_KNEE, side, knee);
+        self.set(Part::LEFT_ANKLE, side, ankle);
+        self.spots[29 + side] = [ankle[0] - 0.3 * toes[0], ankle[1] + 0.05, ankle[2]];
+        self.spots[31 + side] = [ankle[0] + toes[0], ankle[1] + toes[1], ankle[2] + toes[2]];
+    }
+
+    /// Eyes, ears and mouth around a nose that sits above the middle of the shoulders.
+    fn head(&mut self, neck: Spot, width: f64) {
+        let nose = [neck[0], neck[1] - 0.25, neck[2] - 0.08];
+        let offsets = [
+            (0, 0.0, 0.0),
+            (1, 0.02, -0.03),
+            (2, 0.03, -0.03),
+            (3, 0.04, -0.03),
+            (4, -0.02, -0.03),
+            (5, -0.03, -0.03),
+            (6, -0.04, -0.03),
+            (7, 0.08, 0.0),
+            (8, -0.08, 0.0),
+            (9, 0.025, 0.04),
+            (10, -0.025, 0.04),
+        ];
+        for (part, across, down) in offsets {
+            self.spots[part] = [nose[0] + width * across, nose[1] + down, nose[2]];
+        }
+    }
+
+    /// The landmarks as a pose model reports them, as JSON: with noise, and now and then a point that slips and says
+    /// so by its visibility.
+    pub(super) fn landmarks(&self, random: &mut Random) -> String {
+        let mut points = Vec::with_capacity(LANDMARKS.len());
+        for (i, [x, y, z]) in self.spots.iter().enumerate() {
+            let right = i >= 11 && i % 2 == 0;
+            let slipped = random.chance(0.004);
+            let slip = if slipped { 0.05 * random.normal() } else { 0.0 };
+            let x = 0.5 + x / PICTURE + 0.0025 * random.normal() + slip;
+            let y = y / PICTURE + 0.0025 * random.normal() + slip;
+            let z = z / PICTURE + 0.008 * random.normal();
+            let seen = self.visible[usize::from(right)];
+            let visibility = if slipped { 0.3 } else { (seen + 0.02 * random.normal()).min(0.999) };
+            points.push(format!(
+                "{{\"part\":{i},\"x\":{x:.3},\"y\":{y:.3},\"z\":{z:.3},\"visibility\":{visibility:.2}}}"
+            ));
+        }
+        points.join(",")
+    }
+}
+
+/// The middle joint of a limb between two ends, on the given side of the line between them.
+fn reach(from: Spot, to: Spot, first: f64, second: f64, side: f64) -> Spot {
+    let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
+    let distance = (dx * dx + dy * dy).sqrt().clamp((first - second).abs() + 1e-6, first + second - 1e-6);
+    let along = (first * first - second * second + distance * distance) / (2.0 * distance);
+    let off = side * (first * first - along * along).max(0.0).sqrt();
+    let (ux, uy) = (dx / distance, dy / distance);
+    // Perpendicular to the line, towards positive x for a line that goes up and a positive side.
+    [from[0] + along * ux - off * uy, from[1] + along * uy + off * ux, f64::midpoint(from[2], to[2])]
+}

@@ -1,0 +1,49 @@
+//! Between windows and calls: what an analyst gets to see, and what its errors mean to the executor.
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tidemill_topology::{CallError, state::BoxError};
+
+use super::{AnalystError, Answer};
+
+/// The result of an analyst that waits for nobody.
+pub(crate) fn answer_now<T>(answer: Answer<'_, T>) -> Result<T, BoxError> {
+    match answer.now_or_never() {
+        Some(answer) => Ok(answer?),
+        None => Err("an analyst inside the topology must answer at once".into()),
+    }
+}
+
+/// At most `most` of the elements, spread evenly, so that a request is bounded however busy its window was.
+pub(crate) fn evenly<T: Clone>(all: &[T], most: usize) -> Vec<T> {
+    if all.len() <= most {
+        return all.to_vec();
+    }
+    (0..most).map(|at| all[at * all.len() / most].clone()).collect()
+}
+
+/// Whether to call again.
+pub(crate) fn to_call_error(error: &AnalystError) -> CallError {
+    let text = error.to_string();
+    match error {
+        AnalystError::Unavailable { retry_after_ms: Some(pause), .. } => {
+            CallError::retry_after(text, Duration::from_millis(*pause))
+        }
+        AnalystError::Unavailable { .. } | AnalystError::Unreadable { .. } => CallError::transient(text),
+        AnalystError::Refused { .. } => CallError::permanent(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_keep_order_and_span_the_whole() {
+        let all: Vec<_> = (0..10).collect();
+        assert_eq!(evenly(&all, 4), [0, 2, 5, 7]);
+        assert_eq!(evenly(&all, 20), all);
+        assert!(evenly(&all, 0).is_empty());
+    }
+}

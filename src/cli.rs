@@ -1,0 +1,127 @@
+//! What the user typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::keys_help;
+
+/// Stream processing with model calls, in one program: live insight for streamers, form coach for athletes.
+///
+/// Begin with `tidemill demo`: it runs both applications in memory, plays recorded events into them, and prints the
+/// addresses of their pages.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, after_long_help = keys_help())]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// Options of every command. Each is also a key of the file and a variable of the environment.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Options {
+    /// TOML file with settings; see the end of `tidemill --help`
+    #[arg(long, global = true, value_name = "FILE", env = "TIDEMILL_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Address to listen on; beyond this machine only with [[tenant]]s in the file
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Folder for log and state; without it both are in memory
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) data_dir: Option<String>,
+    /// Stream threads of each application
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) threads: Option<String>,
+    /// Who analyses windows: offline or gemini
+    #[arg(long, global = true, value_name = "WHO")]
+    pub(crate) analyst: Option<String>,
+    /// What is logged, such as info or tidemill=debug
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+    /// Any other setting, such as live.window=30s
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Command {
+    /// Run live insight: chat and transcript in, insights, clips and alerts out
+    ///
+    /// Send chat and speech, then open `http://localhost:8080/live/ada`:
+    ///
+    ///   curl localhost:8080/v1/chat -H 'content-type: application/json' \
+    ///     -d '{"stream_id":"ada","user_id":"u1","text":"hi!","timestamp":1767225600000}'
+    #[command(verbatim_doc_comment)]
+    #[expect(clippy::doc_markdown, reason = "help is read as text")]
+    LiveInsight,
+    /// Run form coach: pose frames in, feedback out
+    FormCoach,
+    /// Run both applications and play recordings into them
+    Demo(DemoOptions),
+    /// Play recordings into a running server
+    Replay(ReplayOptions),
+    /// Print an application's plan: subtopologies, stores, topics
+    Describe(DescribeOptions),
+    /// Delete log and state of the data folder
+    Reset(ResetOptions),
+}
+
+/// Options of `demo`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoOptions {
+    /// Recordings (.ndjson) to play; without any, those that the program brings
+    #[arg(value_name = "FILE")]
+    pub(crate) recordings: Vec<PathBuf>,
+    /// How many times faster than it happened
+    #[arg(long, default_value_t = 1.0, value_parser = positive)]
+    pub(crate) speed: f64,
+    /// End when the recordings are played, instead of serving on
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// Options of `replay`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReplayOptions {
+    /// Recordings: JSON lines of chat messages, transcript segments or pose frames
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) recordings: Vec<PathBuf>,
+    /// The server
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub(crate) url: String,
+    /// Token for the server
+    #[arg(long, env = "TIDEMILL_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// How many times faster than it happened; 0 for as fast as the server takes it
+    #[arg(long, default_value_t = 1.0, value_parser = speed)]
+    pub(crate) speed: f64,
+    /// Send the times as they were recorded, instead of as if it happened now
+    #[arg(long)]
+    pub(crate) keep_times: bool,
+}
+
+/// Options of `describe`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DescribeOptions {
+    /// live-insight or form-coach; both without one
+    pub(crate) application: Option<String>,
+}
+
+/// Options of `reset`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ResetOptions {
+    /// Really do it
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "a number, such as 1, 0.5 or 60".to_owned())?;
+    if speed.is_finite() && speed >= 0.0 { Ok(speed) } else { Err("a number that is not negative".to_owned()) }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    speed(text).and_then(|speed| if speed > 0.0 { Ok(speed) } else { Err("a number above 0".to_owned()) })
+}

@@ -1,0 +1,15 @@
+//! One subcommand a file.
+
+mod demo;
+mod describe;
+mod play;
+mod recording;
+mod replay;
+mod reset;
+mod serve;
+
+pub(crate) use demo::demo;
+pub(crate) use describe::describe;
+pub(crate) use replay::replay;
+pub(crate) use reset::reset;
+pub(crate) use serve::serve;

@@ -1,0 +1,77 @@
+//! Runs applications until told to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use tidemill::server::{App, Server, Settings};
+use tokio::runtime::Runtime;
+
+/// Runs the server until Ctrl-C, a polite kill, or a failure.
+pub(crate) fn serve(settings: Settings) -> Result<()> {
+    runtime()?.block_on(async {
+        let server = start(settings).await?;
+        announce(&server);
+        let ended = until_stopped(&server).await;
+        server.close().await;
+        tracing::info!("closed");
+        ended
+    })
+}
+
+pub(super) fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")
+}
+
+pub(super) async fn start(settings: Settings) -> Result<Arc<Server>> {
+    Server::start(settings).await.map_err(|error| anyhow!(error))
+}
+
+pub(super) fn announce(server: &Server) {
+    let (settings, address) = (server.engine().settings(), server.address());
+    let kept = settings.data_dir.as_ref().map_or("in memory".to_owned(), |folder| format!("in {}", folder.display()));
+    tracing::info!("listening on http://{address}, log and state {kept}");
+    for app in &settings.apps {
+        let page = match app {
+            App::Live => "live/<stream id>",
+            App::Coach => "coach/<user id>",
+        };
+        tracing::info!("{} runs; its page is http://{address}/{page}", app.id());
+    }
+}
+
+/// How often a server is asked whether its applications still run.
+const WATCH: Duration = Duration::from_millis(500);
+
+pub(super) async fn until_stopped(server: &Server) -> Result<()> {
+    let failed = async {
+        loop {
+            tokio::time::sleep(WATCH).await;
+            if server.engine().has_failed() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        signal = stop_signal() => signal,
+        () = failed => bail!("an application ended by itself; the log above tells why"),
+    }
+}
+
+#[cfg(unix)]
+async fn stop_signal() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.context("Ctrl-C cannot be heard")?,
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: what is done is committed");
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> Result<()> {
+    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be heard")?;
+    tracing::info!("stopping: what is done is committed");
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Who may come in: `[[tenant]]` of the file.
+
+use std::{env, fs, sync::Arc};
+
+use tidemill::server::{Settings, Tenant};
+use toml::{Table, Value};
+
+use super::value::bytes;
+
+const FIELDS: [&str; 9] =
+    ["name", "token", "token_file", "token_env", "streams", "users", "admin", "records_per_second", "body"];
+
+pub(super) fn read(file: &str, tenants: Value, settings: &mut Settings, problems: &mut Vec<String>) {
+    let Value::Array(tenants) = tenants else {
+        return problems.push(format!("{file}: write tenants as [[tenant]]"));
+    };
+    for (at, tenant) in tenants.into_iter().enumerate() {
+        let mut problem = |text: String| problems.push(format!("{file}: tenant {}: {text}", at + 1));
+        match tenant {
+            Value::Table(fields) => settings.tenants.extend(tenant_of(&fields, &mut problem).map(Arc::new)),
+            _ => problem("write it as [[tenant]]".to_owned()),
+        }
+    }
+}
+
+fn tenant_of(fields: &Table, problem: &mut impl FnMut(String)) -> Option<Tenant> {
+    for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
+        problem(format!("there is no field '{name}'; there are {}", FIELDS.join(", ")));
+    }
+    let name = fields.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
+    if name.is_none() {
+        problem("'name' must be a text".to_owned());
+    }
+    let token = token(fields).map_err(&mut *problem).ok();
+    let mut ids = |field: &str| match fields.get(field) {
+        None => Vec::new(),
+        Some(Value::Array(ids)) if ids.iter().all(Value::is_str) => {
+            ids.iter().filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+        }
+        Some(_) => {
+            problem(format!("'{field}' must be a list of ids, such as [\"ada\", \"team-*\"]"));
+            Vec::new()
+        }
+    };
+    let (streams, users) = (ids("streams"), ids("users"));
+    let admin = fields.get("admin").map_or(Some(false), Value::as_bool);
+    if admin.is_none() {
+        problem("'admin' must be true or false".to_owned());
+    }
+    let rate = fields.get("records_per_second");
+    let records_per_second = rate.and_then(Value::as_integer).and_then(|rate| u32::try_from(rate).ok());
+    if rate.is_some() && records_per_second.is_none_or(|rate| rate == 0) {
+        problem("'records_per_second' must be a whole number above 0".to_owned());
+    }
+    let body_bytes = match fields.get("body").map(|body| body.as_str().ok_or("must be a size such as 1MiB".to_owned()))
+    {
+        None => None,
+        Some(size) => match size.and_then(bytes) {
+            Ok(size) => Some(size),
+            Err(text) => {
+                problem(format!("'body' {text}"));
+                None
+            }
+        },
+    };
+    Some(Tenant { name: name?, token: token?, streams, users, admin: admin?, records_per_second, body_bytes })
+}
+
+fn token(fields: &Table) -> Result<String, String> {
+    let text = |field| fields.get(field).and_then(Value::as_str);
+    let token = match (text("token"), text("token_file"), text("token_env")) {
+        (Some(token), None, None) => token.to_owned(),
+        (None, Some(file), None) => {
+            fs::read_to_string(file).map_err(|error| format!("'token_file' {file}: {error}"))?
+        }
+        (None, None, Some(name)) => env::var(name).map_err(|error| format!("'token_env' {name}: {error}"))?,
+        _ => return Err("give one of 'token', 'token_file' and 'token_env'".to_owned()),
+    };
+    Ok(token.trim().to_owned())
+}

@@ -1,0 +1,77 @@
+//! Durations, sizes and lists as people write them.
+
+use std::{str::FromStr, time::Duration};
+
+/// A value of the file as text; `None` for tables.
+pub(super) fn text(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => Some(value.to_string()),
+        toml::Value::Array(items) => items
+            .iter()
+            .map(|item| item.as_str().map(ToOwned::to_owned))
+            .collect::<Option<Vec<_>>>()
+            .map(|all| all.join(",")),
+        toml::Value::Table(_) | toml::Value::Datetime(_) => None,
+    }
+}
+
+pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| format!("must be a whole number, not '{text}'"))
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    text.trim().parse().map_err(|_| format!("must be true or false, not '{text}'"))
+}
+
+pub(super) fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect()
+}
+
+/// Splits `30s` into 30 and `s`.
+fn with_unit(text: &str) -> Option<(u64, &str)> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    Some((text[..end].parse().ok()?, text[end..].trim()))
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let unit_ms = |unit| match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        "d" => Some(86_400_000),
+        _ => None,
+    };
+    let millis = with_unit(text).and_then(|(count, unit)| count.checked_mul(unit_ms(unit)?));
+    millis
+        .map(Duration::from_millis)
+        .ok_or_else(|| format!("must be a duration such as 500ms, 30s, 5m, 2h or 7d, not '{text}'"))
+}
+
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    let unit_bytes = |unit| match unit {
+        "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = with_unit(text).and_then(|(count, unit)| usize::try_from(count).ok()?.checked_mul(unit_bytes(unit)?));
+    bytes.ok_or_else(|| format!("must be a size such as 512KiB or 1MiB, not '{text}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_need_their_unit() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("7d"), Ok(Duration::from_hours(168)));
+        assert!(duration("90").is_err() && duration("s").is_err() && duration("1.5s").is_err());
+        assert_eq!(bytes("2 MiB"), Ok(2 << 20));
+        assert!(bytes("2MB").is_err());
+    }
+}

@@ -1,0 +1,44 @@
+//! Parses, runs one command, maps errors to exit codes.
+
+mod cli;
+mod commands;
+mod config;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+/// The arguments or the configuration are wrong: trying again without a change is useless.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = match config::load(&cli) {
+        Ok(config) => config,
+        Err(problems) => {
+            eprintln!("the configuration has {} problem(s):", problems.len());
+            for problem in &problems {
+                eprintln!("  - {problem}");
+            }
+            return ExitCode::from(USAGE);
+        }
+    };
+    telemetry::start(&config.log_filter);
+    let ended = match cli.command {
+        Command::LiveInsight | Command::FormCoach => commands::serve(config.settings),
+        Command::Demo(options) => commands::demo(config, &options),
+        Command::Replay(options) => commands::replay(&options),
+        Command::Describe(options) => commands::describe(&config.settings, &options),
+        Command::Reset(options) => commands::reset(&config.settings, &options),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tidemill: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

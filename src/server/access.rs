@@ -1,0 +1,168 @@
+//! Who may do what: tokens of tenants, the ids they open, rates, and origins of pages.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use axum::http::{HeaderMap, StatusCode, header};
+use subtle::ConstantTimeEq as _;
+
+use super::{App, Settings, Tenant, problem::Problem};
+
+/// Whoever sent a request.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    /// `None` where no tenants are configured: everything is open to whoever reaches the address.
+    tenant: Option<Arc<Tenant>>,
+}
+
+/// Decides about visitors.
+pub(super) struct Access {
+    tenants: Vec<Arc<Tenant>>,
+    origins: Vec<String>,
+    buckets: Mutex<HashMap<String, Bucket>>,
+}
+
+struct Bucket {
+    records: f64,
+    filled: Instant,
+}
+
+impl Access {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let (tenants, origins) = (settings.tenants.clone(), settings.cors_origins.clone());
+        Self { tenants, origins, buckets: Mutex::default() }
+    }
+
+    /// Recognises a visitor by `Authorization: Bearer` or, for pages that cannot send headers, by `?token=`.
+    pub(super) fn visitor(&self, headers: &HeaderMap, token: Option<&str>) -> Result<Visitor, Problem> {
+        if self.tenants.is_empty() {
+            return check_host(headers).map(|()| Visitor { tenant: None });
+        }
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+        let Some(given) = bearer.or(token) else {
+            let fix = "send the header `Authorization: Bearer <token>`, or ?token= from a page";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "there is no token", fix));
+        };
+        // Every token is compared, each in constant time: how long it takes tells nothing about them.
+        let mut found = None;
+        for tenant in &self.tenants {
+            if bool::from(tenant.token.as_bytes().ct_eq(given.as_bytes())) {
+                found = Some(tenant.clone());
+            }
+        }
+        let fix = "ask whoever runs this server for a token";
+        let tenant = found.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "the token is not known", fix))?;
+        Ok(Visitor { tenant: Some(tenant) })
+    }
+
+    /// Takes records off a tenant's rate; refuses when it is used up.
+    pub(super) fn take(&self, visitor: &Visitor, records: usize) -> Result<(), Problem> {
+        let Some(tenant) = &visitor.tenant else { return Ok(()) };
+        let Some(rate) = tenant.records_per_second.map(f64::from) else { return Ok(()) };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let bucket = buckets.entry(tenant.name.clone()).or_insert(Bucket { records: rate, filled: now });
+        bucket.records = (bucket.records + now.duration_since(bucket.filled).as_secs_f64() * rate).min(rate);
+        bucket.filled = now;
+        // A batch larger than a second's rate passes when the bucket is full, and is worked off as debt.
+        if bucket.records < (records as f64).min(rate) {
+            let seconds = ((records as f64).min(rate) - bucket.records) / rate;
+            return Err(Problem::busy(format!("more than {rate} records a second"), seconds.ceil() as u64));
+        }
+        bucket.records -= records as f64;
+        Ok(())
+    }
+
+    /// Whether pages of an origin may use this server.
+    pub(super) fn allows_origin(&self, origin: &str) -> bool {
+        self.origins.iter().any(|allowed| allowed == origin)
+    }
+}
+
+impl Visitor {
+    /// Refuses ids that are not the visitor's.
+    pub(super) fn may(&self, app: App, id: &str) -> Result<(), Problem> {
+        if self.sees(app, id) {
+            return Ok(());
+        }
+        let what = match app {
+            App::Live => "stream",
+            App::Coach => "user",
+        };
+        let fix = format!("use a token that opens this {what}");
+        Err(Problem::new(StatusCode::FORBIDDEN, format!("the token does not open this {what}"), fix))
+    }
+
+    pub(super) fn sees(&self, app: App, id: &str) -> bool {
+        self.tenant.as_ref().is_none_or(|tenant| {
+            let patterns = match app {
+                App::Live => &tenant.streams,
+                App::Coach => &tenant.users,
+            };
+            patterns.iter().any(|pattern| matches(pattern, id))
+        })
+    }
+
+    /// Refuses visitors that may not see metrics and state.
+    pub(super) fn may_inspect(&self) -> Result<(), Problem> {
+        if self.tenant.as_ref().is_none_or(|tenant| tenant.admin) {
+            return Ok(());
+        }
+        let fix = "use a token of a tenant with `admin = true`";
+        Err(Problem::new(StatusCode::FORBIDDEN, "metrics and state are not for this token", fix))
+    }
+
+    pub(super) fn body_bytes(&self, limit: usize) -> usize {
+        self.tenant.as_ref().and_then(|tenant| tenant.body_bytes).map_or(limit, |own| own.min(limit))
+    }
+}
+
+fn matches(pattern: &str, id: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => id.starts_with(prefix),
+        None => pattern == id,
+    }
+}
+
+/// Without tokens, only names of this machine are answered: a page elsewhere whose name was bent to point here
+/// does not get in.
+fn check_host(headers: &HeaderMap) -> Result<(), Problem> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_local = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if is_local {
+        return Ok(());
+    }
+    let fix = "use http://localhost, or configure tokens";
+    Err(Problem::new(StatusCode::FORBIDDEN, "this server answers by the names of its own machine only", fix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_ids_or_prefixes() {
+        assert!(matches("ada", "ada") && !matches("ada", "adam"));
+        assert!(matches("team-*", "team-1") && !matches("team-*", "tea"));
+        assert!(matches("*", "anything"));
+    }
+
+    #[test]
+    fn without_tokens_only_names_of_this_machine_are_answered() {
+        let mut headers = HeaderMap::new();
+        for (host, answered) in
+            [("localhost:8080", true), ("127.0.0.1", true), ("[::1]:80", true), ("evil.example:8080", false)]
+        {
+            headers.insert(header::HOST, host.parse().expect("a header"));
+            assert_eq!(check_host(&headers).is_ok(), answered, "{host}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The log, the applications on it, and the executors beside them: started together, closed in order.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use prometheus::HistogramVec;
+use thiserror::Error;
+use tidemill_topology::{
+    CallExecutor, CallExecutorHandle, CallStats, RecordHandler, Streams, StreamsConfig, StreamsState, Topology,
+    TopologyError,
+    transport::{TransportError, embedded::EmbeddedLog},
+};
+use tokio::runtime::Handle;
+
+use super::{AnalystChoice, App, Settings, caller::AnalystCaller, topics};
+use crate::apps::{
+    Analyst,
+    form_coach::{self, GeminiForm, OfflineForm},
+    gemini::Gemini,
+    live_insight::{self, GeminiLive, OfflineLive},
+};
+
+/// Why the applications did not start.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The settings contradict themselves.
+    #[error("the configuration has {} problem(s):\n  - {}", .0.len(), .0.join("\n  - "))]
+    Settings(Vec<String>),
+    /// The log cannot be used.
+    #[error("the log cannot be used")]
+    Log(#[from] TransportError),
+    /// A topology does not fit its topics or state.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// The analyst's client cannot be made.
+    #[error("the client of the analyst cannot be made")]
+    Analyst(#[from] reqwest::Error),
+}
+
+/// Applications that run.
+pub struct Engine {
+    log: EmbeddedLog,
+    apps: Vec<RunningApp>,
+    settings: Settings,
+    /// How long attempts took, by analyst and outcome.
+    pub(super) call_seconds: HistogramVec,
+}
+
+/// One application with its executor.
+pub(super) struct RunningApp {
+    pub(super) app: App,
+    pub(super) streams: Streams,
+    pub(super) topology: Topology,
+    executor: Mutex<Option<CallExecutorHandle>>,
+}
+
+impl RunningApp {
+    pub(super) fn calls(&self) -> CallStats {
+        let executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        executor.as_ref().map_or_else(CallStats::default, CallExecutorHandle::stats)
+    }
+}
+
+/// How long running calls may take to end when the server closes.
+const CALL_GRACE: Duration = Duration::from_secs(3);
+
+impl Engine {
+    /// Opens the log and starts the applications. Analysts' calls run on `runtime`.
+    ///
+    /// # Errors
+    /// With all problems of the settings together, or the first of log and topologies.
+    pub fn start(settings: Settings, runtime: &Handle) -> Result<Self, EngineError> {
+        let problems = settings.problems();
+        if !problems.is_empty() {
+            return Err(EngineError::Settings(problems));
+        }
+        let log = open_log(&settings)?;
+        let call_seconds = super::metrics::call_seconds();
+        let mut engine = Self { log, apps: Vec::new(), settings, call_seconds };
+        for app in engine.settings.apps.clone() {
+            topics::create(&engine.log, app, &engine.settings)?;
+            let running = engine.start_app(app, runtime)?;
+            engine.apps.push(running);
+        }
+        Ok(engine)
+    }
+
+    fn start_app(&self, app: App, runtime: &Handle) -> Result<RunningApp, EngineError> {
+        let mut config = StreamsConfig::new(app.id());
+        config.num_stream_threads = self.settings.threads;
+        config.state_dir = self.settings.data_dir.as_deref().map(state_dir);
+        config.deserialization_handler = RecordHandler::DeadLetter(app.dead_letters().to_owned());
+        let topology = app.topology(&self.settings)?;
+        let streams = Streams::start(&topology, config, self.log.clone())?;
+        let gemini = match &self.settings.analyst {
+            AnalystChoice::Offline => None,
+            AnalystChoice::Gemini(settings) => Some(Gemini::new(settings.clone())?),
+        };
+        let (policy, log, runtime) = (self.settings.calls.clone(), self.log.clone(), runtime.clone());
+        let seconds = self.call_seconds.clone();
+        let executor = match app {
+            App::Live => {
+                let analyst: Arc<dyn Analyst<_, _>> = match gemini {
+                    Some(gemini) => Arc::new(GeminiLive(gemini)),
+                    None => Arc::new(OfflineLive),
+                };
+                let caller = AnalystCaller { analyst, runtime, seconds };
+                CallExecutor::spawn(&live_insight::call(), app.id(), log, policy, caller)?
+            }
+            App::Coach => {
+                let analyst: Arc<dyn Analyst<_, _>> = match gemini {
+                    Some(gemini) => Arc::new(GeminiForm(gemini)),
+                    None => Arc::new(OfflineForm),
+                };
+                let caller = AnalystCaller { analyst, runtime, seconds };
+                CallExecutor::spawn(&form_coach::call(), app.id(), log, policy, caller)?
+            }
+        };
+        Ok(RunningApp { app, streams, topology, executor: Mutex::new(Some(executor)) })
+    }
+
+    /// The log.
+    pub fn log(&self) -> &EmbeddedLog {
+        &self.log
+    }
+
+    /// What it was started with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn apps(&self) -> &[RunningApp] {
+        &self.apps
+    }
+
+    pub(super) fn app(&self, app: App) -> Option<&RunningApp> {
+        self.apps.iter().find(|running| running.app == app)
+    }
+
+    /// Whether an application ended by itself.
+    pub fn has_failed(&self) -> bool {
+        self.apps.iter().any(|app| matches!(app.streams.state(), StreamsState::Error | StreamsState::NotRunning))
+    }
+
+    /// Lets calls end, commits what is done, and closes the stores. Waits at most some seconds.
+    pub fn close(&self) {
+        for app in &self.apps {
+            let executor = app.executor.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(executor) = executor {
+                executor.close(CALL_GRACE);
+            }
+            app.streams.stop();
+        }
+        let started = Instant::now();
+        let closing = |app: &RunningApp| matches!(app.streams.state(), StreamsState::PendingShutdown);
+        while self.apps.iter().any(closing) && started.elapsed() < CALL_GRACE * 3 {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+}
+
+impl App {
+    /// The application's topology.
+    ///
+    /// # Errors
+    /// If the settings make none.
+    pub fn topology(self, settings: &Settings) -> Result<Topology, TopologyError> {
+        match self {
+            Self::Live => live_insight::topology(&settings.live),
+            Self::Coach => form_coach::topology(&settings.coach),
+        }
+    }
+}
+
+fn state_dir(data_dir: &Path) -> std::path::PathBuf {
+    data_dir.join("state")
+}
+
+fn open_log(settings: &Settings) -> Result<EmbeddedLog, TransportError> {
+    match &settings.data_dir {
+        Some(data_dir) => EmbeddedLog::builder().sync(settings.sync).open(data_dir.join("log")),
+        None => Ok(EmbeddedLog::in_memory()),
+    }
+}

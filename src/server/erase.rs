@@ -1,0 +1,176 @@
+//! Forgetting a stream or a user: state through the topology, results by tombstones, raw records by deletion.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use tidemill_topology::{
+    Clock as _, StoreKind, SystemClock, partition_for,
+    state::{Codec as _, Json, WindowKey},
+    transport::{Offset, TopicPartition, Transport as _, TransportError, embedded::Entry},
+};
+
+use super::{
+    App,
+    http::{Server, TokenQuery},
+    hub,
+    problem::Problem,
+};
+use crate::apps::{Erased, Erasure, form_coach};
+
+/// How long the topology may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// `DELETE /v1/streams/{id}`
+pub(super) async fn stream(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+    token: TokenQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    server.erase(App::Live, id, &token, &headers).await
+}
+
+/// `DELETE /v1/users/{id}`
+pub(super) async fn user(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+    token: TokenQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    server.erase(App::Coach, id, &token, &headers).await
+}
+
+impl Server {
+    async fn erase(
+        self: Arc<Self>,
+        app: App,
+        key: String,
+        token: &TokenQuery,
+        headers: &HeaderMap,
+    ) -> Result<Response, Problem> {
+        let visitor = self.access.visitor(headers, token.get())?;
+        self.running(app)?;
+        visitor.may(app, &key)?;
+        // It goes on when whoever asked has left: half forgotten is not forgotten.
+        let erased = tokio::task::spawn_blocking(move || self.forget(app, &key)).await;
+        match erased {
+            Ok(Ok(Some((Erased { rows, requests, .. }, results)))) => {
+                let counts = json!({ "rows": rows, "requests": requests, "results": results });
+                Ok((StatusCode::OK, axum::Json(json!({ "erased": counts }))).into_response())
+            }
+            Ok(Ok(None)) => Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the application did not get to it in time",
+                "send it again: erasing twice does no harm",
+            )),
+            Ok(Err(error)) => Err(Problem::internal(&error)),
+            Err(error) => Err(Problem::internal(&error)),
+        }
+    }
+
+    /// Blocks. `None` if the topology took too long.
+    fn forget(&self, app: App, key: &str) -> Result<Option<(Erased, usize)>, TransportError> {
+        let log = self.engine.log();
+        let partition = partition_for(Some(key.as_bytes()), self.engine.settings().partitions);
+        let requested_ms = SystemClock.now_ms();
+        let [erasures, erased] = app.erasure_topics();
+        let from = log.end_offsets(erased)?[partition as usize];
+        if app == App::Coach {
+            log.append(form_coach::PROFILES, partition, [Entry::tombstone(key.to_owned(), requested_ms)])?;
+        }
+        let request = Json::<Erasure>::default().encode(&Erasure { requested_ms });
+        let request = request.map_err(|error| TransportError::Invalid(error.to_string()))?.unwrap_or_default();
+        log.append(erasures, partition, [Entry::new(key.to_owned(), request, requested_ms)])?;
+        let Some(done) = self.wait_until_erased(&TopicPartition::new(erased, partition), from, key, requested_ms)?
+        else {
+            return Ok(None);
+        };
+        // No result of what was forgotten can follow any more.
+        let results = self.hub.keys_of_results(app, key)?;
+        for (topic, partition, result) in &results {
+            log.append(topic, *partition, [Entry::tombstone(result.clone(), requested_ms)])?;
+        }
+        self.erase_expired_windows(app, partition, key)?;
+        self.drop_processed(app, partition)?;
+        log.maintain()?;
+        Ok(Some((done, results.len())))
+    }
+
+    fn wait_until_erased(
+        &self,
+        topic: &TopicPartition,
+        mut from: Offset,
+        key: &str,
+        requested_ms: i64,
+    ) -> Result<Option<Erased>, TransportError> {
+        let mut reader = self.engine.log().reader()?;
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while std::time::Instant::now() < deadline {
+            reader.assign(&[(topic.clone(), from)])?;
+            for record in reader.read(Duration::from_millis(250), 100)?.into_iter().flat_map(|batch| batch.records) {
+                from = record.offset + 1;
+                let is_mine = record.key.as_deref() == Some(key.as_bytes());
+                let Some(value) = record.value.filter(|_| is_mine) else { continue };
+                match Json::<Erased>::default().decode(value) {
+                    Ok(erased) if erased.requested_ms >= requested_ms => return Ok(Some(erased)),
+                    _ => {}
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Windows that are over left their store without a word in its changelog, which keeps their rows for a day. The
+    /// store has nothing of the key any more, so that tombstones behind its back take nothing from it.
+    fn erase_expired_windows(&self, app: App, partition: i32, key: &str) -> Result<(), TransportError> {
+        let log = self.engine.log();
+        let Some(running) = self.engine.app(app) else { return Ok(()) };
+        let mut reader = log.reader()?;
+        for store in running.topology.stores().filter(|store| matches!(store.kind, StoreKind::Window { .. })) {
+            let changelog = running.streams.plan().changelog(&store.name);
+            let mut rows = Vec::new();
+            hub::read(&mut *reader, &TopicPartition { topic: changelog.clone(), partition }, 0, |record| {
+                let window = record.key.clone().and_then(|raw| WindowKey::decode_changelog(raw).ok());
+                let is_mine = window.is_some_and(|window| *window.key == *key.as_bytes());
+                rows.extend(record.key.filter(|_| is_mine && record.value.is_some()));
+                true
+            })?;
+            let now_ms = SystemClock.now_ms();
+            log.append(&changelog, partition, rows.into_iter().map(|row| Entry::tombstone(row, now_ms)))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the raw records, requests and responses of a partition that have had their effect. Those of other keys
+    /// go with them, a little earlier than their retention says.
+    fn drop_processed(&self, app: App, partition: i32) -> Result<(), TransportError> {
+        let log = self.engine.log();
+        let mut admin = log.admin()?;
+        let [requests, responses] = app.call_topics();
+        let executor = format!("{}-executor", requests.trim_end_matches("-requests"));
+        let own = log.group_lag(app.id());
+        let executors = log.group_lag(&executor);
+        let raw = app.raw_topics().iter().map(|topic| (*topic).to_owned());
+        for topic in raw.chain([requests, responses]) {
+            let of = |lag: &&tidemill_topology::transport::embedded::PartitionLag| {
+                *lag.partition.topic == *topic && lag.partition.partition == partition
+            };
+            let processed = own.iter().chain(&executors).find(of).and_then(|lag| lag.committed);
+            let here = TopicPartition::new(topic.as_str(), partition);
+            // Nobody reads dead letters to the end: all of them go.
+            let before = match processed {
+                None if topic == app.dead_letters() => Some(log.end_offsets(&topic)?[partition as usize]),
+                processed => processed,
+            };
+            if let Some(before) = before {
+                admin.delete_records(&here, before)?;
+            }
+        }
+        Ok(())
+    }
+}

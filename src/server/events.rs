@@ -1,0 +1,171 @@
+//! Results as server-sent events: what a page missed, then what comes.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{
+        IntoResponse, Response,
+        sse::{self, KeepAlive, Sse},
+    },
+};
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+
+use super::{
+    App,
+    http::Server,
+    hub::{Event, Place},
+    problem::Problem,
+};
+
+/// Results read from the log at once.
+const PAGE: usize = 100;
+/// Results a page gets that does not say where it was.
+const HISTORY: usize = 120;
+
+/// What a page may say in its address.
+#[derive(Debug, Deserialize)]
+pub(super) struct Options {
+    token: Option<String>,
+    /// The id of the last event seen.
+    after: Option<String>,
+}
+
+/// `GET /v1/streams/{id}/events`
+pub(super) async fn stream(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+    Query(options): Query<Options>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    server.events(App::Live, id, options, &headers)
+}
+
+/// `GET /v1/users/{id}/events`
+pub(super) async fn user(
+    State(server): State<Arc<Server>>,
+    Path(id): Path<String>,
+    Query(options): Query<Options>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    server.events(App::Coach, id, options, &headers)
+}
+
+/// A page that follows.
+struct Follower {
+    server: Arc<Server>,
+    app: App,
+    key: String,
+    place: Place,
+    /// Read from the log, not sent yet, the next one last.
+    caught: Vec<(Event, Place)>,
+    stage: Stage,
+    live: broadcast::Receiver<Arc<Event>>,
+    closing: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+enum Stage {
+    /// The page says nothing: it gets the newest results first.
+    Newest,
+    /// It reads the log from its place.
+    CatchingUp,
+    /// It has all that there is.
+    Live,
+}
+
+impl Server {
+    fn events(
+        self: Arc<Self>,
+        app: App,
+        key: String,
+        options: Options,
+        headers: &HeaderMap,
+    ) -> Result<Response, Problem> {
+        let visitor = self.access.visitor(headers, options.token.as_deref())?;
+        self.running(app)?;
+        visitor.may(app, &key)?;
+        let permit = self.followers.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| Problem::busy("too many pages follow results", 10))?;
+        let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
+        let (place, stage) = match last.or(options.after) {
+            None => (Place::start(app), Stage::Newest),
+            Some(text) if text == "0" => (Place::start(app), Stage::CatchingUp),
+            Some(text) => {
+                let fix = "send an id as it came with an event, or 0 for everything";
+                let no_place = || Problem::new(StatusCode::BAD_REQUEST, "that is no place in the results", fix);
+                (Place::parse(app, &text).ok_or_else(no_place)?, Stage::CatchingUp)
+            }
+        };
+        // Subscribed before the log is read: what comes in between is seen twice and sent once.
+        let (live, closing) = (self.hub.subscribe(app, &key), self.closing.subscribe());
+        let follower =
+            Follower { server: self, app, key, place, caught: Vec::new(), stage, live, closing, _permit: permit };
+        let events = futures_util::stream::unfold(follower, |mut follower| async move {
+            let event = follower.next().await?;
+            Some((Ok::<_, Infallible>(event), follower))
+        });
+        let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+        let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
+        // Proxies that collect before they pass on would hold results back.
+        response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+        Ok(response)
+    }
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<sse::Event> {
+        loop {
+            if let Some((event, place)) = self.caught.pop() {
+                return Some(sse_event(&event, &place));
+            }
+            match self.stage {
+                Stage::Newest => self.catch_up(HISTORY, true).await?,
+                Stage::CatchingUp => self.catch_up(PAGE, false).await?,
+                Stage::Live => {
+                    let received = tokio::select! {
+                        received = self.live.recv() => received,
+                        _ = self.closing.changed() => return None,
+                    };
+                    match received {
+                        Ok(event) if self.place.is_before(&event) => {
+                            self.place.pass(&event);
+                            return Some(sse_event(&event, &self.place));
+                        }
+                        Ok(_) => {}
+                        Err(broadcast::error::RecvError::Lagged(_)) => self.stage = Stage::CatchingUp,
+                        Err(broadcast::error::RecvError::Closed) => return None,
+                    }
+                }
+            }
+        }
+    }
+
+    async fn catch_up(&mut self, most: usize, newest: bool) -> Option<()> {
+        let (server, app, key, mut place) = (self.server.clone(), self.app, self.key.clone(), self.place.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let caught = server.hub.catch_up(app, &key, &mut place, most, newest);
+            caught.map(|(events, more)| (events, more, place))
+        });
+        match read.await {
+            Ok(Ok((mut events, more, place))) => {
+                events.reverse();
+                (self.caught, self.place) = (events, place);
+                self.stage = if more { Stage::CatchingUp } else { Stage::Live };
+                Some(())
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "results cannot be read");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+fn sse_event(event: &Event, place: &Place) -> sse::Event {
+    let data = String::from_utf8_lossy(&event.data);
+    sse::Event::default().id(place.text()).event(event.name).data(data)
+}

@@ -1,0 +1,204 @@
+//! The server: routes, what their handlers share, and its life.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Query, Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{delete, get, post, put},
+};
+use serde::Deserialize;
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
+
+use super::{
+    App, Engine, Settings, access::Access, erase, events, hub::Hub, ingest, inspect, metrics, metrics::Metrics, pages,
+    pressure::Pressure, problem::Problem,
+};
+
+/// A running server. [`Server::close`] ends it in order.
+pub struct Server {
+    pub(super) engine: Arc<Engine>,
+    pub(super) access: Access,
+    pub(super) pressure: Arc<Pressure>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) metrics: Metrics,
+    pub(super) followers: Arc<Semaphore>,
+    pub(super) closing: watch::Sender<bool>,
+    address: SocketAddr,
+    work: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// `?token=`, for pages that cannot send headers.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Token {
+    token: Option<String>,
+}
+
+/// The token of an address.
+pub(super) type TokenQuery = Query<Token>;
+
+impl Token {
+    pub(super) fn get(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+}
+
+/// How long requests may take to end when the server closes.
+const CLOSE: Duration = Duration::from_secs(5);
+
+impl Server {
+    /// Starts the applications, then listens.
+    ///
+    /// # Errors
+    /// With all problems of the settings together; or if the address is taken.
+    pub async fn start(settings: Settings) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
+        let runtime = tokio::runtime::Handle::current();
+        let listen = settings.listen;
+        let listener =
+            TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+        let engine = tokio::task::spawn_blocking(move || Engine::start(settings, &runtime)).await??;
+        let engine = Arc::new(engine);
+        let pressure = Arc::new(Pressure::new(&engine));
+        let server = Arc::new(Self {
+            access: Access::new(engine.settings()),
+            pressure: pressure.clone(),
+            hub: Arc::new(Hub::new(&engine)),
+            metrics: Metrics::new(&engine),
+            followers: Arc::new(Semaphore::new(engine.settings().limits.event_streams)),
+            closing: watch::Sender::new(false),
+            address: listener.local_addr()?,
+            work: Mutex::default(),
+            engine: engine.clone(),
+        });
+        let (hub, apps) = (server.hub.clone(), engine.settings().apps.clone());
+        // A thread of its own: a runtime that shuts down would wait for it.
+        std::thread::Builder::new().name("results".to_owned()).spawn(move || hub.follow(&apps))?;
+        let work = [tokio::spawn(pressure.watch(engine)), tokio::spawn(serve(server.clone(), listener))];
+        server.work.lock().unwrap_or_else(PoisonError::into_inner).extend(work);
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it serves.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Ends pages and requests, then the applications: what is done is committed.
+    pub async fn close(&self) {
+        self.closing.send_replace(true);
+        self.hub.close();
+        let work = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut work = work.into_iter();
+        if let Some(watch) = work.next() {
+            watch.abort();
+        }
+        for rest in work {
+            let abort = rest.abort_handle();
+            if tokio::time::timeout(CLOSE, rest).await.is_err() {
+                abort.abort();
+            }
+        }
+        let engine = self.engine.clone();
+        // A panic in closing has left its message; there is nothing more to close.
+        let _ = tokio::task::spawn_blocking(move || engine.close()).await;
+    }
+
+    /// Refuses what belongs to an application that does not run here.
+    pub(super) fn running(&self, app: App) -> Result<(), Problem> {
+        if self.engine.app(app).is_some() {
+            return Ok(());
+        }
+        let what = format!("{} does not run here", app.id());
+        Err(Problem::new(StatusCode::NOT_FOUND, what, format!("start `tidemill {}` or `tidemill demo`", app.id())))
+    }
+
+    /// How many partitions a topic has.
+    pub(super) fn partitions(&self, topic: &str) -> Result<i32, Problem> {
+        let ends = self.engine.log().end_offsets(topic).map_err(|error| Problem::internal(&error))?;
+        Ok(ends.len() as i32)
+    }
+}
+
+async fn serve(server: Arc<Server>, listener: TcpListener) {
+    let mut closing = server.closing.subscribe();
+    let app = routes(server);
+    let closed = async move {
+        // The sender lives as long as the server does.
+        let _ = closing.wait_for(|closing| *closing).await;
+    };
+    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(closed).await {
+        tracing::error!(%error, "the server ended");
+    }
+}
+
+fn routes(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/live/{stream_id}", get(pages::live))
+        .route("/coach/{user_id}", get(pages::coach))
+        .route("/assets/{folder}/{file}", get(pages::asset))
+        .route("/mediapipe/pose/{file}", get(pages::pose_model))
+        .route("/v1/chat", post(ingest::chat))
+        .route("/v1/transcript", post(ingest::transcript))
+        .route("/v1/pose", post(ingest::pose))
+        .route("/v1/streams", get(inspect::streams))
+        .route("/v1/streams/{id}", delete(erase::stream))
+        .route("/v1/streams/{id}/events", get(events::stream))
+        .route("/v1/users", get(inspect::users))
+        .route("/v1/users/{id}", delete(erase::user))
+        .route("/v1/users/{id}/profile", put(ingest::profile))
+        .route("/v1/users/{id}/events", get(events::user))
+        .route("/healthz", get(inspect::health))
+        .route("/readyz", get(inspect::ready))
+        .route("/metrics", get(metrics::metrics))
+        .route("/state", get(inspect::overview))
+        .route("/state/tasks", get(inspect::tasks))
+        .route("/state/stores", get(inspect::list_stores))
+        .route("/state/stores/{name}/{key}", get(inspect::key))
+        .fallback(|| async { Problem::not_found("such address") })
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(server.clone(), around))
+        .with_state(server)
+}
+
+/// Counts requests by route, never by address, and lets pages of allowed origins in.
+async fn around(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map_or("other", |path| path.as_str()).to_owned();
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let origin = origin.filter(|origin| origin.to_str().is_ok_and(|origin| server.access.allows_origin(origin)));
+    let preflight = request.method() == Method::OPTIONS && origin.is_some();
+    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    if let Some(origin) = origin {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+        if preflight {
+            let allow = HeaderValue::from_static("authorization, content-type, last-event-id");
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allow);
+            let allow = HeaderValue::from_static("GET, POST, PUT, DELETE");
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow);
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        }
+    }
+    let status = response.status();
+    server.metrics.requests.with_label_values(&[&route, status.as_str()]).inc();
+    server.metrics.seconds.with_label_values(&[&route]).observe(started.elapsed().as_secs_f64());
+    response
+}

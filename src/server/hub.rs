@@ -1,0 +1,252 @@
+//! Follows the result topics and hands each result to the pages that wait for it.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tidemill_topology::{
+    Windowed, WindowedCodec, partition_for,
+    state::{Codec, Utf8},
+    transport::{
+        ConsumedRecord, Fetched, Offset, Reader, TopicPartition, Transport as _, TransportError, embedded::EmbeddedLog,
+    },
+};
+use tokio::sync::broadcast;
+
+use super::{App, Engine};
+
+/// Results that a page may be behind before it reads them from the log again.
+const BEHIND: usize = 64;
+/// Records read at once.
+const BATCH: usize = 1000;
+
+/// A result on its way to pages.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    /// Which of the application's result topics.
+    pub(super) topic: usize,
+    pub(super) offset: Offset,
+    pub(super) timestamp: i64,
+    pub(super) name: &'static str,
+    /// JSON in one line.
+    pub(super) data: Bytes,
+}
+
+/// Where a page is: the next offset of each of the application's result topics, in the partition of its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place(Vec<Offset>);
+
+impl Place {
+    pub(super) fn start(app: App) -> Self {
+        Self(vec![0; app.result_topics().len()])
+    }
+
+    /// Reads what [`Place::text`] wrote.
+    pub(super) fn parse(app: App, text: &str) -> Option<Self> {
+        let offsets: Vec<Offset> = text.split('-').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+        let fits = offsets.len() == app.result_topics().len() && offsets.iter().all(|offset| *offset >= 0);
+        fits.then_some(Self(offsets))
+    }
+
+    pub(super) fn text(&self) -> String {
+        self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
+    }
+
+    pub(super) fn is_before(&self, event: &Event) -> bool {
+        self.0[event.topic] <= event.offset
+    }
+
+    pub(super) fn pass(&mut self, event: &Event) {
+        self.0[event.topic] = event.offset + 1;
+    }
+}
+
+type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
+
+/// Pages that wait, by what they wait for.
+pub(super) struct Hub {
+    log: EmbeddedLog,
+    partitions: i32,
+    channels: Mutex<Channels>,
+    closing: AtomicBool,
+}
+
+impl Hub {
+    pub(super) fn new(engine: &Engine) -> Self {
+        let partitions = engine.settings().partitions;
+        Self { log: engine.log().clone(), partitions, channels: Mutex::default(), closing: AtomicBool::new(false) }
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        self.channels().clear();
+    }
+
+    fn channels(&self) -> std::sync::MutexGuard<'_, Channels> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on, the results of a key.
+    pub(super) fn subscribe(&self, app: App, key: &str) -> broadcast::Receiver<Arc<Event>> {
+        let mut channels = self.channels();
+        channels.retain(|_, sender| sender.receiver_count() > 0);
+        channels.entry((app, key.to_owned())).or_insert_with(|| broadcast::channel(BEHIND).0).subscribe()
+    }
+
+    /// Hands out results until the server closes. Blocks.
+    pub(super) fn follow(&self, apps: &[App]) {
+        while !self.closing.load(Ordering::SeqCst) {
+            if let Err(error) = self.follow_from_end(apps) {
+                tracing::warn!(%error, "results cannot be followed, trying again");
+                std::thread::park_timeout(Duration::from_millis(500));
+            }
+        }
+    }
+
+    fn follow_from_end(&self, apps: &[App]) -> Result<(), TransportError> {
+        let mut reader = self.log.reader()?;
+        let mut from = Vec::new();
+        for (topic, _) in apps.iter().flat_map(|app| app.result_topics()) {
+            for partition in 0..self.log.end_offsets(topic)?.len() as i32 {
+                let partition = TopicPartition::new(*topic, partition);
+                let (_, high) = reader.watermarks(&partition)?;
+                from.push((partition, high));
+            }
+        }
+        reader.assign(&from)?;
+        while !self.closing.load(Ordering::SeqCst) {
+            for Fetched { partition, records } in reader.read(Duration::from_millis(250), BATCH)? {
+                let found = apps.iter().find_map(|app| Some((*app, place_of(*app, &partition.topic)?)));
+                if let Some((app, topic)) = found {
+                    for record in records {
+                        self.hand_out(app, topic, record);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_out(&self, app: App, topic: usize, record: ConsumedRecord) {
+        if let Some((key, event)) = event(app, topic, record)
+            && let Some(sender) = self.channels().get(&(app, key))
+        {
+            // Without a receiver left, nobody misses it.
+            let _ = sender.send(Arc::new(event));
+        }
+    }
+
+    /// Results of a key that are on the log from a place on, in the order of their times, at most `most` of them.
+    /// With `newest`, the last of them instead of the first. The place moves behind what was looked at.
+    /// Blocks. Returns whether there may be more.
+    pub(super) fn catch_up(
+        &self,
+        app: App,
+        key: &str,
+        place: &mut Place,
+        most: usize,
+        newest: bool,
+    ) -> Result<(Vec<(Event, Place)>, bool), TransportError> {
+        let mut reader = self.log.reader()?;
+        let mut events = Vec::new();
+        let mut more = false;
+        let mut ends = place.clone();
+        for (topic, (name, _)) in app.result_topics().iter().enumerate() {
+            let partition = TopicPartition::new(*name, partition_for(Some(key.as_bytes()), self.partitions));
+            let mut found = VecDeque::new();
+            ends.0[topic] = read(&mut *reader, &partition, place.0[topic], |record| {
+                found.extend(event(app, topic, record).filter(|(of, _)| of == key).map(|(_, event)| event));
+                if newest && found.len() > most {
+                    found.pop_front();
+                }
+                newest || found.len() < most
+            })?;
+            more |= !newest && found.len() >= most;
+            events.push(found);
+        }
+        // Each topic in its own order, together in the order of time.
+        let mut merged = Vec::new();
+        let first = |events: &[VecDeque<Event>]| {
+            let heads = events.iter().enumerate().filter_map(|(topic, found)| Some((found.front()?.timestamp, topic)));
+            heads.min().map(|(_, topic)| topic)
+        };
+        while let Some(event) = first(&events).and_then(|topic| events[topic].pop_front()) {
+            place.pass(&event);
+            merged.push((event, place.clone()));
+        }
+        if !more {
+            *place = ends;
+        }
+        Ok((merged, more))
+    }
+
+    /// Every key with results that are on the log. Blocks.
+    pub(super) fn keys_of_results(
+        &self,
+        app: App,
+        key: &str,
+    ) -> Result<Vec<(&'static str, i32, Bytes)>, TransportError> {
+        let mut reader = self.log.reader()?;
+        let mut keys = Vec::new();
+        for (name, _) in app.result_topics() {
+            let partition = partition_for(Some(key.as_bytes()), self.partitions);
+            read(&mut *reader, &TopicPartition::new(*name, partition), 0, |record| {
+                if let Some(raw) = record.key.filter(|raw| owner(raw).as_deref() == Some(key))
+                    && record.value.is_some()
+                {
+                    keys.push((*name, partition, raw));
+                }
+                true
+            })?;
+        }
+        Ok(keys)
+    }
+}
+
+/// Reads a partition from an offset, or from its beginning if that is later, to its end, while `take` says so.
+/// Returns the offset after the last record taken.
+pub(super) fn read(
+    reader: &mut dyn Reader,
+    partition: &TopicPartition,
+    from: Offset,
+    mut take: impl FnMut(ConsumedRecord) -> bool,
+) -> Result<Offset, TransportError> {
+    let (low, high) = reader.watermarks(partition)?;
+    let mut next = from.clamp(low, high);
+    reader.assign(&[(partition.clone(), next)])?;
+    while next < high {
+        let batches = reader.read(Duration::ZERO, BATCH)?;
+        if batches.is_empty() {
+            // What is left was compacted away.
+            return Ok(high);
+        }
+        for record in batches.into_iter().flat_map(|batch| batch.records) {
+            next = record.offset + 1;
+            if !take(record) {
+                return Ok(next);
+            }
+        }
+    }
+    Ok(next)
+}
+
+fn place_of(app: App, topic: &str) -> Option<usize> {
+    app.result_topics().iter().position(|(name, _)| *name == topic)
+}
+
+fn owner(key: &Bytes) -> Option<String> {
+    let Windowed { key, .. }: Windowed<String> = WindowedCodec::new(Utf8).decode(key.clone()).ok()?;
+    Some(key)
+}
+
+fn event(app: App, topic: usize, record: ConsumedRecord) -> Option<(String, Event)> {
+    let key = owner(&record.key?)?;
+    let (offset, timestamp, name) = (record.offset, record.timestamp, app.result_topics()[topic].1);
+    Some((key, Event { topic, offset, timestamp, name, data: record.value? }))
+}

@@ -1,0 +1,238 @@
+//! What runs, and what it remembers: tasks, stores, single keys.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tidemill_topology::{QueryError, StoreKind, TaskState, state::json_coded};
+
+use super::{
+    App,
+    engine::RunningApp,
+    http::{Server, TokenQuery},
+    problem::Problem,
+};
+use crate::apps::{form_coach, live_insight};
+
+/// A store's value, whatever it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Shown(Value);
+
+json_coded!(Shown);
+
+/// `GET /healthz`: whether this process should go on.
+pub(super) async fn health(State(server): State<Arc<Server>>) -> Response {
+    if server.engine.has_failed() {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "failed" }))).into_response()
+    } else {
+        Json(json!({ "status": "ok" })).into_response()
+    }
+}
+
+/// `GET /readyz`: whether every task runs.
+pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
+    let apps: BTreeMap<_, _> = server.engine.apps().iter().map(|app| (app.app.id(), progress(app))).collect();
+    let ready = !server.engine.has_failed() && apps.values().all(|(running, tasks)| running == tasks);
+    let told = |(running, tasks): &(usize, usize)| json!({ "running": running, "tasks": tasks });
+    let apps: BTreeMap<_, _> = apps.iter().map(|(id, counts)| (*id, told(counts))).collect();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "apps": apps }))).into_response()
+}
+
+/// Tasks that run, and tasks that there are.
+fn progress(app: &RunningApp) -> (usize, usize) {
+    let status = app.streams.status();
+    let running = status.iter().flat_map(|thread| &thread.tasks).filter(|task| task.state == TaskState::Running);
+    (running.count(), app.streams.plan().tasks().len())
+}
+
+/// `GET /state`
+pub(super) async fn overview(
+    State(server): State<Arc<Server>>,
+    token: TokenQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    server.access.visitor(&headers, token.get())?.may_inspect()?;
+    let apps = server.engine.apps().iter().map(|app| {
+        let calls = app.calls();
+        let (running, tasks) = progress(app);
+        json!({
+            "application": app.app.id(),
+            "state": format!("{:?}", app.streams.state()),
+            "tasks": { "running": running, "all": tasks },
+            "lag_records": server.pressure.lag(app.app),
+            "calls": {
+                "attempts": calls.attempts, "succeeded": calls.succeeded, "failed": calls.failed,
+                "in_flight": calls.in_flight, "waiting": calls.waiting,
+            },
+            "stores": stores(app).keys().collect::<Vec<_>>(),
+            "topology": app.streams.plan().describe(),
+        })
+    });
+    Ok(Json(apps.collect::<Vec<_>>()).into_response())
+}
+
+/// `GET /state/tasks`
+pub(super) async fn tasks(
+    State(server): State<Arc<Server>>,
+    token: TokenQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    server.access.visitor(&headers, token.get())?.may_inspect()?;
+    let mut shown = Vec::new();
+    for app in server.engine.apps() {
+        for thread in app.streams.status() {
+            for task in &thread.tasks {
+                let state = match &task.state {
+                    TaskState::Restoring { remaining, total } => {
+                        json!({ "restoring": { "remaining": remaining, "total": total } })
+                    }
+                    TaskState::Running => json!("running"),
+                    TaskState::Failed { error } => json!({ "failed": error }),
+                };
+                let partitions = task.partitions.iter().map(|input| {
+                    let partition = input.partition.to_string();
+                    json!({ "partition": partition, "position": input.position, "buffered": input.buffered })
+                });
+                let dropped = task.records_dropped.iter().map(
+                    |(operator, reason, count)| json!({ "operator": operator, "reason": reason, "records": count }),
+                );
+                shown.push(json!({
+                    "application": app.app.id(),
+                    "thread": thread.name,
+                    "task": task.id.to_string(),
+                    "state": state,
+                    "stream_time_ms": task.stream_time_ms,
+                    "records_processed": task.records_processed,
+                    "records_dropped": dropped.collect::<Vec<_>>(),
+                    "partitions": partitions.collect::<Vec<_>>(),
+                    "stores": task.stores.iter().map(|store| &store.name).collect::<Vec<_>>(),
+                }));
+            }
+        }
+    }
+    Ok(Json(shown).into_response())
+}
+
+/// `GET /state/stores`
+pub(super) async fn list_stores(
+    State(server): State<Arc<Server>>,
+    token: TokenQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    server.access.visitor(&headers, token.get())?.may_inspect()?;
+    let mut shown = Vec::new();
+    for app in server.engine.apps() {
+        for (name, kind) in stores(app) {
+            let kind = match kind {
+                StoreKind::KeyValue => json!("key-value"),
+                StoreKind::Window { retention_ms } => json!({ "window": { "retention_ms": retention_ms } }),
+            };
+            shown.push(json!({ "application": app.app.id(), "store": name, "kind": kind }));
+        }
+    }
+    Ok(Json(shown).into_response())
+}
+
+/// `GET /state/stores/{name}/{key}`
+pub(super) async fn key(
+    State(server): State<Arc<Server>>,
+    Path((name, key)): Path<(String, String)>,
+    token: TokenQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    server.access.visitor(&headers, token.get())?.may_inspect()?;
+    // A store answers between two records of its thread: that may take a moment.
+    let asked = tokio::task::spawn_blocking(move || server.ask(&name, &key)).await;
+    asked.map_err(|error| Problem::internal(&error))?
+}
+
+impl Server {
+    fn ask(&self, name: &str, key: &String) -> Result<Response, Problem> {
+        for app in self.engine.apps() {
+            let failed = |error: QueryError| match error {
+                QueryError::NotHere(_) | QueryError::NotRunning => Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "no task of the store runs here at the moment",
+                    "ask again when GET /readyz says so",
+                ),
+                error => Problem::internal(&error),
+            };
+            let value = match stores(app).get(name) {
+                None => continue,
+                Some(StoreKind::KeyValue) => {
+                    let found = app.streams.key_value_store::<String, Shown>(name).get(key).map_err(failed)?;
+                    found.map(|shown| shown.0).ok_or_else(|| Problem::not_found("such key"))?
+                }
+                Some(StoreKind::Window { .. }) => {
+                    let store = app.streams.window_store::<String, Shown>(name);
+                    let rows = store.fetch(key, 0, i64::MAX).map_err(failed)?;
+                    let mut windows = BTreeMap::<i64, Vec<Value>>::new();
+                    for (start, shown) in rows {
+                        windows.entry(start).or_default().push(shown.0);
+                    }
+                    let window = |(start, values)| json!({ "start_ms": start, "values": values });
+                    Value::Array(windows.into_iter().map(window).collect())
+                }
+            };
+            return Ok(Json(json!({ "store": name, "key": key, "value": value })).into_response());
+        }
+        Err(Problem::not_found("such store"))
+    }
+
+    fn keys(&self, app: App, store: &str) -> Vec<String> {
+        let all = self.engine.app(app).map(|app| app.streams.key_value_store::<String, Shown>(store).all());
+        all.and_then(Result::ok).unwrap_or_default().into_iter().map(|(key, _)| key).collect()
+    }
+
+    async fn list(
+        self: Arc<Self>,
+        app: App,
+        store: &'static str,
+        token: &TokenQuery,
+        headers: &HeaderMap,
+    ) -> Result<Vec<String>, Problem> {
+        let visitor = self.access.visitor(headers, token.get())?;
+        self.running(app)?;
+        let listed = tokio::task::spawn_blocking(move || self.keys(app, store)).await;
+        let mut keys = listed.map_err(|error| Problem::internal(&error))?;
+        keys.retain(|key| visitor.sees(app, key));
+        keys.sort();
+        Ok(keys)
+    }
+}
+
+/// `GET /v1/streams`: those that the visitor may see.
+pub(super) async fn streams(
+    State(server): State<Arc<Server>>,
+    token: TokenQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let keys = server.list(App::Live, live_insight::TREND_STORE, &token, &headers).await?;
+    let streams: Vec<_> = keys.into_iter().map(|id| json!({ "stream_id": id })).collect();
+    Ok(Json(json!({ "streams": streams })).into_response())
+}
+
+/// `GET /v1/users`: those that the visitor may see.
+pub(super) async fn users(
+    State(server): State<Arc<Server>>,
+    token: TokenQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let keys = server.list(App::Coach, form_coach::PROGRESS_STORE, &token, &headers).await?;
+    let users: Vec<_> = keys.into_iter().map(|id| json!({ "user_id": id })).collect();
+    Ok(Json(json!({ "users": users })).into_response())
+}
+
+/// Stores whose keys are ids and whose values are JSON, by name.
+fn stores(app: &RunningApp) -> BTreeMap<String, StoreKind> {
+    let specs = app.topology.stores().filter(|store| !store.name.ends_with("-pending"));
+    specs.map(|store| (store.name.to_string(), store.kind)).collect()
+}

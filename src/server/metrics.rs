@@ -1,0 +1,186 @@
+//! What Prometheus gets to see: applications, tasks, stores, calls, requests. Never an id of a stream or user.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+use std::sync::Arc;
+
+use super::{
+    Engine,
+    http::{Server, TokenQuery},
+    problem::Problem,
+};
+
+/// The server's metrics.
+pub(super) struct Metrics {
+    registry: Registry,
+    /// Records taken in, by topic.
+    pub(super) accepted: IntCounterVec,
+    /// Requests, by route and status.
+    pub(super) requests: IntCounterVec,
+    /// How long requests took, by route.
+    pub(super) seconds: HistogramVec,
+    applications: Gauges,
+}
+
+/// Read from the applications when somebody asks.
+struct Gauges {
+    lag: IntGaugeVec,
+    records: IntGaugeVec,
+    dropped: IntGaugeVec,
+    buffered: IntGaugeVec,
+    stream_time: IntGaugeVec,
+    restoring: IntGaugeVec,
+    tasks: IntGaugeVec,
+    threads: IntGaugeVec,
+    store_rows: IntGaugeVec,
+    calls: IntGaugeVec,
+}
+
+/// How long analysts' attempts took.
+pub(super) fn call_seconds() -> HistogramVec {
+    let options = HistogramOpts::new("tidemill_call_seconds", "Duration of analysts' attempts")
+        .buckets(vec![0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
+    HistogramVec::new(options, &["analyst", "outcome"]).expect("names and labels are valid")
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    let gauge = IntGaugeVec::new(Opts::new(name, help), labels).expect("names and labels are valid");
+    registry.register(Box::new(gauge.clone())).expect("each name is registered once");
+    gauge
+}
+
+fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    let counter = IntCounterVec::new(Opts::new(name, help), labels).expect("names and labels are valid");
+    registry.register(Box::new(counter.clone())).expect("each name is registered once");
+    counter
+}
+
+impl Metrics {
+    pub(super) fn new(engine: &Engine) -> Self {
+        let registry = Registry::new();
+        let seconds = HistogramOpts::new("tidemill_http_seconds", "Duration of requests");
+        let seconds = HistogramVec::new(seconds, &["route"]).expect("names and labels are valid");
+        registry.register(Box::new(seconds.clone())).expect("each name is registered once");
+        registry.register(Box::new(engine.call_seconds.clone())).expect("each name is registered once");
+        let task = ["application", "task"];
+        let applications = Gauges {
+            lag: gauge(&registry, "tidemill_lag_records", "Records to be processed", &["application", "topic"]),
+            records: gauge(&registry, "tidemill_task_records", "Records processed since the task began", &task),
+            dropped: gauge(
+                &registry,
+                "tidemill_dropped_records",
+                "Records without effect",
+                &["application", "task", "operator", "reason"],
+            ),
+            buffered: gauge(&registry, "tidemill_task_buffered_records", "Records read, not processed", &task),
+            stream_time: gauge(&registry, "tidemill_task_stream_time_ms", "Stream time, epoch milliseconds", &task),
+            restoring: gauge(&registry, "tidemill_task_restore_remaining", "Changelog offsets to replay", &task),
+            tasks: gauge(&registry, "tidemill_tasks", "Tasks by state", &["application", "state"]),
+            threads: gauge(&registry, "tidemill_thread", "Counters of threads", &["application", "thread", "what"]),
+            store_rows: gauge(
+                &registry,
+                "tidemill_store",
+                "Counters of stores",
+                &["application", "task", "store", "what"],
+            ),
+            calls: gauge(&registry, "tidemill_calls", "Calls to the analyst", &["application", "what"]),
+        };
+        Self {
+            accepted: counter(&registry, "tidemill_ingest_records_total", "Records taken in", &["topic"]),
+            requests: counter(&registry, "tidemill_http_requests_total", "Requests", &["route", "status"]),
+            seconds,
+            applications,
+            registry,
+        }
+    }
+
+    fn render(&self, engine: &Engine) -> Result<Vec<u8>, prometheus::Error> {
+        self.applications.read(engine);
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+impl Gauges {
+    fn read(&self, engine: &Engine) {
+        // Tasks come and go: what is not set again is not there any more.
+        let all = [&self.lag, &self.records, &self.dropped, &self.buffered, &self.stream_time, &self.restoring];
+        all.into_iter().chain([&self.tasks, &self.threads, &self.store_rows]).for_each(IntGaugeVec::reset);
+        for running in engine.apps() {
+            let app = running.app.id();
+            for partition in engine.log().group_lag(app) {
+                self.lag.with_label_values(&[app, &partition.partition.topic]).add(partition.lag);
+            }
+            let calls = running.calls();
+            for (what, count) in [
+                ("attempts", calls.attempts),
+                ("succeeded", calls.succeeded),
+                ("failed", calls.failed),
+                ("in_flight", calls.in_flight),
+                ("waiting", calls.waiting),
+            ] {
+                self.calls.with_label_values(&[app, what]).set(count as i64);
+            }
+            for thread in running.streams.status() {
+                for (what, count) in [
+                    ("commits", thread.commits),
+                    ("aborts", thread.aborts),
+                    ("fenced", thread.fenced),
+                    ("records_restored", thread.records_restored),
+                ] {
+                    self.threads.with_label_values(&[app, &thread.name, what]).set(count as i64);
+                }
+                thread.tasks.iter().for_each(|task| self.read_task(app, task));
+            }
+        }
+    }
+
+    fn read_task(&self, app: &str, task: &tidemill_topology::TaskStatus) {
+        use tidemill_topology::TaskState;
+        let id = task.id.to_string();
+        let (state, remaining) = match &task.state {
+            TaskState::Restoring { remaining, .. } => ("restoring", *remaining),
+            TaskState::Running => ("running", 0),
+            TaskState::Failed { .. } => ("failed", 0),
+        };
+        self.tasks.with_label_values(&[app, state]).inc();
+        self.restoring.with_label_values(&[app, &id]).set(remaining);
+        self.records.with_label_values(&[app, &id]).set(task.records_processed as i64);
+        self.stream_time.with_label_values(&[app, &id]).set(task.stream_time_ms);
+        let buffered: usize = task.partitions.iter().map(|input| input.buffered).sum();
+        self.buffered.with_label_values(&[app, &id]).set(buffered as i64);
+        for (operator, reason, count) in &task.records_dropped {
+            self.dropped.with_label_values(&[app, &id, operator, reason]).set(*count as i64);
+        }
+        for store in &task.stores {
+            let stats = &store.stats;
+            for (what, count) in [
+                ("gets", stats.gets),
+                ("puts", stats.puts),
+                ("deletes", stats.deletes),
+                ("scans", stats.scans),
+                ("rows_committed", stats.rows_committed),
+                ("overlay_bytes", stats.overlay_bytes),
+                ("size_bytes", stats.size_bytes),
+            ] {
+                self.store_rows.with_label_values(&[app, &id, &store.name, what]).set(count as i64);
+            }
+        }
+    }
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(
+    State(server): State<Arc<Server>>,
+    token: TokenQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    server.access.visitor(&headers, token.get())?.may_inspect()?;
+    let text = server.metrics.render(&server.engine).map_err(|error| Problem::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}

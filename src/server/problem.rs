@@ -1,0 +1,72 @@
+//! Refusals that say what is wrong and what to do.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use tidemill_schemas::FieldError;
+
+/// Why a request is refused.
+#[derive(Debug, Serialize)]
+pub(super) struct Problem {
+    #[serde(skip)]
+    status: StatusCode,
+    /// What is wrong.
+    error: String,
+    /// What to do.
+    fix: String,
+    /// Which records, and what is wrong with each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    records: Vec<RecordProblem>,
+    #[serde(skip)]
+    retry_after_s: Option<u64>,
+}
+
+/// What is wrong with one record of a batch.
+#[derive(Debug, Serialize)]
+pub(super) struct RecordProblem {
+    /// Its place in the batch, from 0.
+    pub(super) index: usize,
+    #[serde(flatten)]
+    pub(super) error: FieldError,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, error: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { status, error: error.into(), fix: fix.into(), records: Vec::new(), retry_after_s: None }
+    }
+
+    pub(super) fn records(records: Vec<RecordProblem>) -> Self {
+        let fix = "repair the fields named and send the batch again: nothing of it was taken";
+        Self { records, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "records are not valid", fix) }
+    }
+
+    pub(super) fn busy(error: impl Into<String>, retry_after_s: u64) -> Self {
+        let fix = "send again after the time that Retry-After tells";
+        let retry_after_s = Some(retry_after_s.max(1));
+        Self { retry_after_s, ..Self::new(StatusCode::TOO_MANY_REQUESTS, error, fix) }
+    }
+
+    /// The details are for the log; whoever asked cannot repair them.
+    pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed", "try again; its log tells more")
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("there is no {what}"), "GET / lists what there is")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let retry_after_s = self.retry_after_s;
+        let mut response = (self.status, Json(self)).into_response();
+        if let Some(seconds) = retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

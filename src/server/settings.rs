@@ -1,0 +1,172 @@
+//! What the server is told.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use tidemill_topology::CallPolicy;
+
+use crate::apps::{form_coach::CoachSettings, gemini::GeminiSettings, live_insight::LiveSettings};
+
+/// An application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum App {
+    /// Chat and transcript of live streams.
+    Live,
+    /// Pose frames of athletes.
+    Coach,
+}
+
+/// Who analyses windows.
+#[derive(Debug, Clone)]
+pub enum AnalystChoice {
+    /// Counts and rules, in this process.
+    Offline,
+    /// A model.
+    Gemini(GeminiSettings),
+}
+
+/// Bounds on what one client, or all of them, may ask of this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one request's body. Default 1 MiB.
+    pub body_bytes: usize,
+    /// Bytes of all bodies that are being read or written. Default 64 MiB.
+    pub bytes_in_flight: usize,
+    /// Records that may wait to be processed, for each application. Default 200,000.
+    pub lag_records: u64,
+    /// Pages that may follow results at the same time. Default 2,000.
+    pub event_streams: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: 1 << 20, bytes_in_flight: 64 << 20, lag_records: 200_000, event_streams: 2_000 }
+    }
+}
+
+/// Somebody with a token, and what the token opens.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// A name for metrics.
+    pub name: String,
+    /// The secret.
+    pub token: String,
+    /// Streams: ids, or prefixes that end with `*`.
+    pub streams: Vec<String>,
+    /// Users: ids, or prefixes that end with `*`.
+    pub users: Vec<String>,
+    /// Whether it may see metrics and state.
+    pub admin: bool,
+    /// Records it may send each second; `None` for as many as the limits of all allow.
+    pub records_per_second: Option<u32>,
+    /// Bytes of one request's body, if fewer than the limit of all.
+    pub body_bytes: Option<usize>,
+}
+
+impl std::fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, streams, users, admin, records_per_second, body_bytes, .. } = self;
+        f.debug_struct("Tenant")
+            .field("name", name)
+            .field("streams", streams)
+            .field("users", users)
+            .field("admin", admin)
+            .field("records_per_second", records_per_second)
+            .field("body_bytes", body_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the server runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where it listens. Loopback by default; anything else needs tenants.
+    pub listen: SocketAddr,
+    /// Which applications run.
+    pub apps: Vec<App>,
+    /// Where log and state live; `None` keeps both in memory.
+    pub data_dir: Option<PathBuf>,
+    /// Whether each commit waits for the disk, so that also a power loss takes nothing.
+    pub sync: bool,
+    /// Partitions of every topic: the most threads that can share an application's work.
+    pub partitions: i32,
+    /// Stream threads of each application.
+    pub threads: usize,
+    /// How long raw input is kept.
+    pub raw_retention: Duration,
+    /// How long results are kept.
+    pub result_retention: Duration,
+    /// Live insight's windows.
+    pub live: LiveSettings,
+    /// Form coach's windows.
+    pub coach: CoachSettings,
+    /// Who analyses.
+    pub analyst: AnalystChoice,
+    /// How analysts are called.
+    pub calls: CallPolicy,
+    /// Bounds.
+    pub limits: Limits,
+    /// Who may come in; if empty, whoever reaches the address.
+    pub tenants: Vec<Arc<Tenant>>,
+    /// Origins of pages, besides this server's own, that may use it.
+    pub cors_origins: Vec<String>,
+    /// Where the pose model's files are, if they are served from here.
+    pub mediapipe_dir: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let hour = Duration::from_hours(1);
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            apps: vec![App::Live, App::Coach],
+            data_dir: None,
+            sync: false,
+            partitions: 4,
+            threads: 1,
+            raw_retention: hour,
+            result_retention: hour * 24 * 7,
+            live: LiveSettings::default(),
+            coach: CoachSettings::default(),
+            analyst: AnalystChoice::Offline,
+            calls: CallPolicy::default(),
+            limits: Limits::default(),
+            tenants: Vec::new(),
+            cors_origins: Vec::new(),
+            mediapipe_dir: None,
+        }
+    }
+}
+
+impl Settings {
+    /// What must not be, one sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !self.listen.ip().is_loopback() && self.tenants.is_empty() {
+            problems.push(format!(
+                "listening on {} lets everybody on the network in: add a [[tenant]] with a token, or listen on 127.0.0.1",
+                self.listen
+            ));
+        }
+        for (at, tenant) in self.tenants.iter().enumerate() {
+            if tenant.token.len() < 16 {
+                problems.push(format!("tenant '{}': a token has at least 16 characters", tenant.name));
+            }
+            if self.tenants[..at].iter().any(|other| other.token == tenant.token) {
+                problems.push(format!("tenant '{}': another tenant has the same token", tenant.name));
+            }
+        }
+        let positive = [
+            (self.partitions < 1, "topics need at least one partition"),
+            (self.threads < 1, "an application needs at least one thread"),
+            (self.limits.body_bytes < 1024, "limits.body_bytes must be at least 1 KiB"),
+            (
+                self.limits.bytes_in_flight < self.limits.body_bytes,
+                "limits.bytes_in_flight must hold one body at least",
+            ),
+            (self.calls.max_attempts < 1, "analyst.attempts must be at least 1"),
+            (self.calls.max_in_flight < 1, "analyst.in_flight must be at least 1"),
+        ];
+        problems.extend(positive.into_iter().filter(|(wrong, _)| *wrong).map(|(_, problem)| problem.to_owned()));
+        problems
+    }
+}

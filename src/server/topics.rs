@@ -1,0 +1,103 @@
+//! The applications' topics: created at the start, kept as long as configured.
+
+use std::time::Duration;
+
+use tidemill_topology::transport::{CleanupPolicy, TopicSpec, Transport, TransportError};
+
+use super::{App, Settings};
+use crate::apps::{form_coach, live_insight};
+
+/// How long requests to forget are kept.
+const ERASURES: Duration = Duration::from_hours(24);
+
+impl App {
+    /// The application id.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Live => live_insight::APPLICATION,
+            Self::Coach => form_coach::APPLICATION,
+        }
+    }
+
+    /// Raw input, which is personal and short-lived.
+    pub(crate) fn raw_topics(self) -> &'static [&'static str] {
+        match self {
+            Self::Live => &[live_insight::CHAT, live_insight::TRANSCRIPT, live_insight::DEAD_LETTERS],
+            Self::Coach => &[form_coach::POSE, form_coach::DEAD_LETTERS],
+        }
+    }
+
+    /// Results, each with the name of its events.
+    pub(crate) fn result_topics(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Live => {
+                &[(live_insight::INSIGHTS, "insight"), (live_insight::CLIPS, "clip"), (live_insight::ALERTS, "alert")]
+            }
+            Self::Coach => &[(form_coach::FEEDBACK, "feedback")],
+        }
+    }
+
+    /// Requests to forget, and what was forgotten.
+    pub(crate) fn erasure_topics(self) -> [&'static str; 2] {
+        match self {
+            Self::Live => [live_insight::ERASURES, live_insight::ERASED],
+            Self::Coach => [form_coach::ERASURES, form_coach::ERASED],
+        }
+    }
+
+    /// Requests to the analyst, and its responses.
+    pub(crate) fn call_topics(self) -> [String; 2] {
+        let name = match self {
+            Self::Live => live_insight::call().name().to_owned(),
+            Self::Coach => form_coach::call().name().to_owned(),
+        };
+        [format!("{}-{name}-requests", self.id()), format!("{}-{name}-responses", self.id())]
+    }
+
+    pub(crate) fn dead_letters(self) -> &'static str {
+        match self {
+            Self::Live => live_insight::DEAD_LETTERS,
+            Self::Coach => form_coach::DEAD_LETTERS,
+        }
+    }
+
+    fn specs(self, settings: &Settings) -> Vec<TopicSpec> {
+        let spec = |name: &str, cleanup, retention| TopicSpec {
+            name: name.into(),
+            partitions: settings.partitions,
+            cleanup,
+            retention,
+        };
+        let raw =
+            self.raw_topics().iter().map(|topic| spec(topic, CleanupPolicy::Delete, Some(settings.raw_retention)));
+        let results = self.result_topics().iter();
+        let results =
+            results.map(|(topic, _)| spec(topic, CleanupPolicy::CompactDelete, Some(settings.result_retention)));
+        let erasures = self.erasure_topics().map(|topic| spec(topic, CleanupPolicy::Delete, Some(ERASURES)));
+        let mut specs: Vec<_> = raw.chain(results).chain(erasures).collect();
+        if self == Self::Coach {
+            specs.push(spec(form_coach::PROFILES, CleanupPolicy::Compact, None));
+        }
+        specs
+    }
+}
+
+/// Creates what is missing. A topic that was created with other settings keeps them, and a line in the log says so.
+pub(super) fn create(transport: &impl Transport, app: App, settings: &Settings) -> Result<(), TransportError> {
+    let mut admin = transport.admin()?;
+    for spec in app.specs(settings) {
+        match admin.create_topic(&spec) {
+            Ok(()) => {}
+            Err(TransportError::TopicExists(_)) => {
+                if let Some(found) = admin.describe_topic(&spec.name)?.filter(|found| *found != spec) {
+                    tracing::warn!(
+                        topic = %spec.name, partitions = found.partitions, retention = ?found.retention,
+                        "the topic keeps the settings that it was created with; `tidemill reset` begins anew"
+                    );
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

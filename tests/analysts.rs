@@ -1,0 +1,398 @@
+//! The offline analysts find, window by window, what was planted in the recordings.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use serde::de::DeserializeOwned;
+use tidemill::apps::form_coach::analysis::{self as form, PoseWindow, SessionProgress};
+use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, MoodWatch, StreamTrend};
+use tidemill::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth};
+use tidemill::apps::{Analyst, Answer};
+use tidemill_schemas::{
+    AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, UserProfile, parse_chat, parse_pose,
+    parse_transcript,
+};
+
+/// Recordings are of 1 January 2026; the receiver's clock stands a day later.
+const NOW_MS: i64 = recordings::START_MS + 86_400_000;
+
+fn apps() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/apps")
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(apps().join(path)).expect("recording exists")
+}
+
+fn truth<T: DeserializeOwned>(app: &str) -> T {
+    serde_json::from_str(&read(&format!("{app}/recordings/truth.json"))).expect("truth parses")
+}
+
+/// An offline analyst answers at once, so its future is ready when first asked.
+fn answer<T>(mut future: Answer<'_, T>) -> T {
+    match pin!(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result.expect("offline analysts do not fail"),
+        Poll::Pending => panic!("offline analysts do not wait"),
+    }
+}
+
+fn chat_windows(truth: &LiveTruth) -> Vec<ChatWindow> {
+    let chats = read("live_insight/recordings/chat.ndjson");
+    let chats: Vec<_> = chats.lines().map(|line| parse_chat(line.as_bytes(), NOW_MS).expect("valid")).collect();
+    let segments = read("live_insight/recordings/transcript.ndjson");
+    let segments: Vec<_> =
+        segments.lines().map(|line| parse_transcript(line.as_bytes(), NOW_MS).expect("valid")).collect();
+    let mut trend = StreamTrend::default();
+    (0..truth.windows)
+        .map(|window| {
+            let start_ms = truth.start_ms + window as i64 * truth.window_ms;
+            let end_ms = start_ms + truth.window_ms;
+            let inside = |timestamp: i64| (start_ms..end_ms).contains(&timestamp);
+            let window = ChatWindow {
+                stream_id: truth.stream_id.clone(),
+                start_ms,
+                end_ms,
+                chats: chats.iter().filter(|chat| inside(chat.timestamp)).cloned().collect(),
+                segments: segments.iter().filter(|segment| inside(segment.timestamp)).cloned().collect(),
+                trend: trend.clone(),
+            };
+            trend.update(&window);
+            window
+        })
+        .collect()
+}
+
+fn insights() -> (LiveTruth, Vec<Insight>) {
+    let truth: LiveTruth = truth("live_insight");
+    let analyst = live::OfflineAnalyst;
+    let insights = chat_windows(&truth).iter().map(|window| answer(analyst.analyze(window))).collect();
+    (truth, insights)
+}
+
+/// The windows for which something holds.
+fn windows_where(insights: &[Insight], holds: impl Fn(&Insight) -> bool) -> Vec<usize> {
+    (0..insights.len()).filter(|window| holds(&insights[*window])).collect()
+}
+
+fn alerted(insights: &[Insight], kind: AlertKind) -> Vec<usize> {
+    windows_where(insights, |insight| insight.alerts.iter().any(|alert| alert.kind == kind))
+}
+
+fn frames(truth: &SessionTruth) -> Vec<PoseFrame> {
+    let frames = read(&format!("form_coach/recordings/{}.ndjson", truth.name));
+    frames.lines().map(|line| parse_pose(line.as_bytes(), NOW_MS).expect("valid")).collect()
+}
+
+fn session(truth: &SessionTruth, window_ms: i64, profile: Option<&UserProfile>) -> Vec<FormFeedback> {
+    coached(&frames(truth), window_ms, profile)
+}
+
+fn coached(frames: &[PoseFrame], window_ms: i64, profile: Option<&UserProfile>) -> Vec<FormFeedback> {
+    let last_ms = frames.last().expect("frames").timestamp;
+    let mut progress = SessionProgress::default();
+    let mut feedback = Vec::new();
+    let mut start_ms = recordings::START_MS;
+    while start_ms <= last_ms {
+        let end_ms = start_ms + window_ms;
+        let window = PoseWindow {
+            user_id: frames[0].user_id.clone(),
+            start_ms,
+            end_ms,
+            frames: frames.iter().filter(|f| (start_ms..end_ms).contains(&f.timestamp)).cloned().collect(),
+            profile: profile.cloned(),
+            progress: progress.clone(),
+        };
+        progress.update(&window);
+        feedback.push(answer(form::OfflineAnalyst.analyze(&window)));
+        start_ms = end_ms;
+    }
+    feedback
+}
+
+fn mean_grade(feedback: &[FormFeedback]) -> f32 {
+    feedback.last().and_then(|last| last.session_grade).expect("the session was graded")
+}
+
+/// The fault named in most working windows.
+fn main_fault(feedback: &[FormFeedback]) -> Option<FaultKind> {
+    let working = feedback.iter().filter(|f| f.phase == Phase::Working).count();
+    let kinds = feedback.iter().flat_map(|f| f.faults.iter().map(|fault| fault.kind));
+    let mut counts: Vec<(FaultKind, usize)> = Vec::new();
+    for kind in kinds {
+        match counts.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((kind, 1)),
+        }
+    }
+    counts.into_iter().filter(|(_, count)| count * 2 > working).max_by_key(|(_, count)| *count).map(|(kind, _)| kind)
+}
+
+#[test]
+fn the_committed_recordings_are_what_the_generator_writes() {
+    for file in recordings::generate() {
+        assert!(read(&file.path) == file.content, "{} differs: run the example make_recordings", file.path);
+    }
+}
+
+#[test]
+fn silence_on_either_side_hides_nothing_of_the_other() {
+    let (truth, insights) = insights();
+    assert_eq!(windows_where(&insights, |insight| insight.silent_microphone), truth.silent_microphone);
+    assert_eq!(windows_where(&insights, |insight| insight.silent_chat), truth.silent_chat);
+    assert_eq!(alerted(&insights, AlertKind::SilentMicrophone), truth.silent_microphone);
+    assert_eq!(alerted(&insights, AlertKind::SilentChat), truth.silent_chat);
+    for window in truth.silent_microphone {
+        assert!(insights[window].chats > 100 && insights[window].instruction.contains("check your microphone"));
+    }
+    for window in truth.silent_chat {
+        assert!(insights[window].segments > 3 && insights[window].mood == MoodLabel::Silent);
+        assert_eq!(insights[window].vibe_score, 50);
+    }
+}
+
+#[test]
+fn a_change_of_mood_is_alerted_in_its_own_window_and_nowhere_else() {
+    let (truth, insights) = insights();
+    assert_eq!(alerted(&insights, AlertKind::MoodDrop), [truth.mood_drop.window]);
+    let insight = &insights[truth.mood_drop.window];
+    let alert = insight.alerts.iter().find(|alert| alert.kind == AlertKind::MoodDrop).expect("alerted");
+    assert!((alert.at_ms - truth.mood_drop.at_ms).abs() <= 5_000, "{} {}", alert.at_ms, truth.mood_drop.at_ms);
+    assert!(alert.message.contains(&truth.mood_drop.about), "{}", alert.message);
+    assert!(insight.instruction.contains("check your connection"), "{}", insight.instruction);
+    assert!(insight.vibe_score + 20 <= insight.trend.usual_vibe_score);
+    assert_eq!(insight.mood, MoodLabel::Frustrated);
+}
+
+#[test]
+fn a_change_of_mood_is_noticed_within_seconds_while_the_window_is_open() {
+    let truth: LiveTruth = truth("live_insight");
+    let mut watch = MoodWatch::default();
+    let alerts: Vec<_> = read("live_insight/recordings/chat.ndjson")
+        .lines()
+        .filter_map(|line| watch.observe(&parse_chat(line.as_bytes(), NOW_MS).expect("valid")))
+        .collect();
+    let drops: Vec<_> = alerts.iter().filter(|alert| alert.kind == AlertKind::MoodDrop).collect();
+    assert_eq!(drops.len(), 1, "{alerts:?}");
+    assert!((0..20_000).contains(&(drops[0].at_ms - truth.mood_drop.at_ms)), "{drops:?}");
+    let recovered = alerts.iter().find(|alert| alert.at_ms > drops[0].at_ms).expect("the mood recovers");
+    assert_eq!(recovered.kind, AlertKind::MoodRise);
+}
+
+#[test]
+fn two_trolls_raise_no_alarm() {
+    let mut watch = MoodWatch::default();
+    let mut alerts = Vec::new();
+    for second in 0..300 {
+        let timestamp = recordings::START_MS + second * 1_000;
+        let mut write = |user: String, text: &str| {
+            let (stream_id, text) = ("s".into(), text.into());
+            let message = tidemill_schemas::ChatMessage { stream_id, user_id: user, user_name: None, text, timestamp };
+            alerts.extend(watch.observe(&message));
+        };
+        write(format!("viewer-{}", second % 15), "nice one");
+        if second > 200 {
+            (0..5).for_each(|_| write(format!("troll-{}", second % 2), "worst garbage stream, idiot"));
+        }
+    }
+    assert_eq!(alerts, []);
+}
+
+#[test]
+fn a_planted_topic_is_on_top() {
+    let (truth, insights) = insights();
+    for topic in truth.topics {
+        assert_eq!(insights[topic.window].hot_topics[0].term, topic.term);
+    }
+}
+
+#[test]
+fn bursts_become_clips_with_their_cause() {
+    let (truth, insights) = insights();
+    let clips: Vec<_> = insights.iter().flat_map(|insight| &insight.clips).collect();
+    assert_eq!(clips.len(), truth.bursts.len(), "{clips:?}");
+    for (clip, burst) in clips.iter().zip(&truth.bursts) {
+        assert!(clip.start_ms <= burst.start_ms && burst.start_ms - clip.start_ms <= 10_000, "{clip:?}");
+        assert!(clip.end_ms >= burst.end_ms - 2_000 && clip.end_ms - burst.end_ms <= 10_000, "{clip:?}");
+        assert!(clip.reason.contains(&burst.phrase), "{clip:?}");
+    }
+    for burst in &truth.bursts {
+        let window = ((burst.start_ms - truth.start_ms) / truth.window_ms) as usize;
+        let best = insights[window].phrases.iter().max_by(|a, b| a.lift.total_cmp(&b.lift)).expect("speech");
+        assert_eq!(best.text, burst.phrase);
+        assert!(best.lift > 2.0 && best.mood > 0.3 && !best.samples.is_empty(), "{best:?}");
+    }
+}
+
+#[test]
+fn trolls_are_set_aside_and_do_not_spoil_the_score() {
+    let (truth, insights) = insights();
+    let named: BTreeSet<&str> =
+        insights.iter().flat_map(|insight| &insight.outliers).map(|user| user.user_id.as_str()).collect();
+    assert_eq!(named, truth.trolls.iter().map(String::as_str).collect());
+    assert_eq!(alerted(&insights, AlertKind::Trolls), [0], "reported once");
+    let calm: Vec<u8> = insights[..8].iter().map(|insight| insight.vibe_score).collect();
+    assert!(calm.iter().all(|vibe| *vibe >= 58), "{calm:?}");
+}
+
+#[test]
+fn thinning_chat_asks_for_a_q_and_a() {
+    let (truth, insights) = insights();
+    assert_eq!(alerted(&insights, AlertKind::EngagementDrop), truth.engagement_drop);
+    for window in truth.engagement_drop {
+        let instruction = &insights[window].instruction;
+        assert!(instruction.starts_with("Engagement is dropping: start your Q&A now"), "{instruction}");
+    }
+}
+
+#[test]
+fn the_languages_of_the_chat_are_recognised() {
+    let (truth, insights) = insights();
+    let spoken: Vec<&str> = insights[0].languages.iter().take(3).map(|share| share.language.as_str()).collect();
+    assert_eq!(spoken[0], truth.languages[0]);
+    assert_eq!(BTreeSet::from_iter(spoken), truth.languages.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn an_insight_does_not_depend_on_the_order_of_arrival() {
+    let truth: LiveTruth = truth("live_insight");
+    for mut window in chat_windows(&truth) {
+        let expected = live::OfflineAnalyst::insight(&window);
+        window.chats.reverse();
+        window.segments.reverse();
+        assert_eq!(live::OfflineAnalyst::insight(&window), expected);
+    }
+}
+
+#[test]
+fn repetitions_are_counted_exactly_across_windows() {
+    let truth: FormTruth = truth("form_coach");
+    for session_truth in &truth.sessions {
+        let feedback = session(session_truth, truth.window_ms, None);
+        let last = feedback.last().expect("feedback");
+        let counted = (last.session_repetitions, last.session_half_repetitions);
+        assert_eq!(counted, (session_truth.repetitions, session_truth.half_repetitions), "{}", session_truth.name);
+        let listed: usize = feedback.iter().map(|f| f.repetitions.len()).sum();
+        assert_eq!(listed as u32, session_truth.repetitions + session_truth.half_repetitions, "{}", session_truth.name);
+    }
+}
+
+#[test]
+fn faulty_form_is_graded_below_clean_form_and_its_fault_is_named() {
+    let truth: FormTruth = truth("form_coach");
+    let graded: Vec<_> = truth
+        .sessions
+        .iter()
+        .map(|session_truth| (session_truth, session(session_truth, truth.window_ms, None)))
+        .collect();
+    for (session_truth, feedback) in &graded {
+        assert_eq!(main_fault(feedback), session_truth.fault, "{}", session_truth.name);
+        let grade = mean_grade(feedback);
+        if session_truth.fault.is_none() {
+            assert!(grade >= 9.0, "{} got {grade}", session_truth.name);
+            continue;
+        }
+        let clean = graded.iter().find(|(other, _)| other.fault.is_none() && other.exercise == session_truth.exercise);
+        let clean = mean_grade(&clean.expect("a clean session of the exercise").1);
+        assert!(grade + 2.0 <= clean, "{} got {grade}, clean got {clean}", session_truth.name);
+    }
+}
+
+#[test]
+fn rest_is_not_graded() {
+    let truth: FormTruth = truth("form_coach");
+    let mut feedback = session(&truth.sessions[0], truth.window_ms, None);
+    let mut window = PoseWindow {
+        user_id: "a".into(),
+        start_ms: 0,
+        end_ms: 3_000,
+        frames: Vec::new(),
+        profile: None,
+        progress: SessionProgress::default(),
+    };
+    assert_eq!(form::OfflineAnalyst::feedback(&window).phase, Phase::OutOfSight);
+    window.progress.update(&window.clone());
+    assert_eq!(window.progress.repetitions(), 0);
+    let last = feedback.pop().expect("feedback");
+    assert_eq!((last.phase, last.grade), (Phase::Resting, None));
+}
+
+#[test]
+fn feedback_knows_the_athlete() {
+    let truth: FormTruth = truth("form_coach");
+    let named = |name: &str| truth.sessions.iter().find(|session| session.name == name).expect("session");
+    let profile = |injuries: &[&str]| UserProfile {
+        height_cm: Some(180.0),
+        injuries: injuries.iter().map(ToString::to_string).collect(),
+        ..UserProfile::default()
+    };
+    let sentence = |name: &str, profile: &UserProfile| {
+        let feedback = session(named(name), truth.window_ms, Some(profile));
+        feedback.into_iter().find(|f| !f.repetitions.is_empty()).expect("a repetition").sentence
+    };
+    let healthy = sentence("pull_ups_half", &profile(&[]));
+    assert!(healthy.starts_with("Pull until your chin is over the bar") && healthy.contains(" cm "), "{healthy}");
+    let injured = sentence("pull_ups_half", &profile(&["left shoulder"]));
+    assert!(injured.starts_with("Stay in the range without pain for your left shoulder"), "{injured}");
+    let swinging = sentence("pull_ups_swinging", &profile(&["left shoulder"]));
+    assert!(swinging.contains("which loads your left shoulder"), "{swinging}");
+
+    let grade = |profile| mean_grade(&session(named("pull_ups_swinging"), truth.window_ms, Some(profile)));
+    assert!(grade(&profile(&["left shoulder"])) < grade(&profile(&[])));
+}
+
+#[test]
+fn a_wide_picture_is_measured_like_a_square_one() {
+    let truth: FormTruth = truth("form_coach");
+    let session_truth = truth.sessions.iter().find(|session| session.exercise == "squat").expect("squats");
+    let square = frames(session_truth);
+    let mut wide = square.clone();
+    for frame in &mut wide {
+        frame.aspect_ratio = Some(16.0 / 9.0);
+        for point in &mut frame.landmarks {
+            point.x /= 16.0 / 9.0;
+            point.z /= 16.0 / 9.0;
+        }
+    }
+    let (square, wide) = (coached(&square, truth.window_ms, None), coached(&wide, truth.window_ms, None));
+    for (square, wide) in square.iter().zip(&wide) {
+        assert_eq!((&square.repetitions, square.grade), (&wide.repetitions, wide.grade));
+    }
+}
+
+#[test]
+fn feedback_does_not_depend_on_the_order_of_frames_nor_on_repeats() {
+    let truth: FormTruth = truth("form_coach");
+    for session_truth in &truth.sessions {
+        let ordered = frames(session_truth);
+        let mut shuffled: Vec<PoseFrame> = ordered.iter().rev().cloned().collect();
+        shuffled.extend(ordered.iter().step_by(7).cloned());
+        shuffled.push(ordered[ordered.len() - 1].clone());
+        assert_eq!(coached(&shuffled, truth.window_ms, None), coached(&ordered, truth.window_ms, None));
+    }
+}
+
+#[test]
+fn an_exercise_without_rules_shows_angles_and_no_grade() {
+    let truth: FormTruth = truth("form_coach");
+    let mut frames = frames(&truth.sessions[0]);
+    for frame in &mut frames {
+        frame.exercise = "muscle_up".into();
+    }
+    let feedback = coached(&frames, truth.window_ms, None);
+    assert!(feedback.iter().all(|f| f.grade.is_none() && f.joints.len() == 8 && f.sentence.contains("muscle_up")));
+}
+
+#[test]
+fn what_crosses_the_engine_survives_serialisation() {
+    let truth: LiveTruth = truth("live_insight");
+    for window in chat_windows(&truth) {
+        let json = serde_json::to_vec(&window).expect("serialises");
+        let again: ChatWindow = serde_json::from_slice(&json).expect("parses");
+        assert_eq!(live::OfflineAnalyst::insight(&again), live::OfflineAnalyst::insight(&window));
+        let insight = live::OfflineAnalyst::insight(&window);
+        let json = serde_json::to_vec(&insight).expect("serialises");
+        assert_eq!(serde_json::from_slice::<Insight>(&json).expect("parses"), insight);
+    }
+}

@@ -1,0 +1,119 @@
+//! What an asynchronous step is: its name, and how requests and responses become bytes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tidemill_state::{BoxError, Codec, Coded, RawBytes};
+
+use super::{CallFailure, request::RequestId};
+use crate::{processor::ProcessorContext, record::Data, transport::Topic};
+
+/// An asynchronous step: requests of `V`, keyed by `K`, answered by `R`.
+///
+/// The same value declares the step ([`KStream::map_async`](crate::KStream::map_async)) and starts the executor that
+/// makes the calls ([`CallExecutor`](crate::CallExecutor)).
+pub struct AsyncCall<K, V, R> {
+    pub(crate) name: Arc<str>,
+    pub(crate) key: Arc<dyn Codec<K>>,
+    pub(crate) request: Arc<dyn Codec<V>>,
+    pub(crate) response: Arc<dyn Codec<R>>,
+}
+
+impl<K, V, R> Clone for AsyncCall<K, V, R> {
+    fn clone(&self) -> Self {
+        let Self { name, key, request, response } = self;
+        Self { name: name.clone(), key: key.clone(), request: request.clone(), response: response.clone() }
+    }
+}
+
+impl<K: Coded, V: Coded, R: Coded> AsyncCall<K, V, R> {
+    /// Names the step, with the types' default codecs. The name is mandatory: it names the store of pending requests
+    /// and the topics `<application id>-<name>-requests` and `-responses`.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self::with(name, K::Codec::default(), V::Codec::default(), R::Codec::default())
+    }
+}
+
+impl<K, V, R> AsyncCall<K, V, R> {
+    /// Names the step, with codecs of one's own.
+    pub fn with(
+        name: impl Into<Arc<str>>,
+        key: impl Codec<K>,
+        request: impl Codec<V>,
+        response: impl Codec<R>,
+    ) -> Self {
+        Self { name: name.into(), key: Arc::new(key), request: Arc::new(request), response: Arc::new(response) }
+    }
+
+    /// The step's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The store of requests without an answer yet.
+    pub fn pending_store(&self) -> String {
+        pending_store(&self.name)
+    }
+
+    /// The topic of requests.
+    pub fn request_topic(&self, application_id: &str) -> Topic {
+        request_topic(application_id, &self.name)
+    }
+
+    /// The topic of responses.
+    pub fn response_topic(&self, application_id: &str) -> Topic {
+        response_topic(application_id, &self.name)
+    }
+
+    /// The group of the executors that make the calls.
+    pub fn executor_group(&self, application_id: &str) -> String {
+        format!("{application_id}-{}-executor", self.name)
+    }
+}
+
+impl<K: Data, V: Data, R> AsyncCall<K, V, R> {
+    /// Withdraws the pending requests of matching keys: their answers will have no effect. Returns how many there were.
+    ///
+    /// For processors that are connected to [`AsyncCall::pending_store`].
+    ///
+    /// # Errors
+    /// If the store is not connected, or cannot be read.
+    pub fn withdraw<KOut: Data, VOut: Data>(
+        &self,
+        ctx: &ProcessorContext<'_, KOut, VOut>,
+        matches: impl Fn(&K) -> bool,
+    ) -> Result<usize, BoxError> {
+        let store = ctx.key_value_store_with::<Bytes, Bytes>(&self.pending_store(), RawBytes, RawBytes)?;
+        let mut withdrawn = 0;
+        for (row, _) in store.prefix(&RequestId::row_prefix())? {
+            if let Some(id) = RequestId::from_row(&row)
+                && matches(&self.key.decode(id.key())?)
+            {
+                store.delete(&row)?;
+                withdrawn += 1;
+            }
+        }
+        Ok(withdrawn)
+    }
+}
+
+pub(crate) fn pending_store(name: &str) -> String {
+    format!("{name}-pending")
+}
+
+pub(crate) fn request_topic(application_id: &str, name: &str) -> Topic {
+    format!("{application_id}-{name}-requests").into()
+}
+
+pub(crate) fn response_topic(application_id: &str, name: &str) -> Topic {
+    format!("{application_id}-{name}-responses").into()
+}
+
+/// A request with what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered<V, R> {
+    /// What was asked.
+    pub request: V,
+    /// The answer, or why there is none.
+    pub outcome: Result<R, CallFailure>,
+}

@@ -1,0 +1,93 @@
+//! The bytes of requests and responses: ids, rows of the pending store, headers.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{CallFailure, FailureKind};
+use crate::transport::{Header, Headers};
+
+/// Names a request within its task: its key's bytes, then a number that each task counts up.
+/// A record that is processed again after a rollback gets the same id, because the count rolled back too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestId {
+    bytes: Bytes,
+}
+
+/// Rows of the pending store begin with one of these, so that the counter is no request.
+const COUNTER: u8 = 0;
+const PENDING: u8 = 1;
+const NUMBER: usize = 8;
+
+impl RequestId {
+    pub(crate) fn new(key: &[u8], number: u64) -> Self {
+        let mut bytes = BytesMut::with_capacity(key.len() + NUMBER);
+        bytes.put_slice(key);
+        bytes.put_u64(number);
+        Self { bytes: bytes.freeze() }
+    }
+
+    /// The id that a record's key holds, unless it is too short to be one.
+    pub(crate) fn from_bytes(bytes: Bytes) -> Option<Self> {
+        (bytes.len() >= NUMBER).then_some(Self { bytes })
+    }
+
+    pub(crate) fn from_row(row: &Bytes) -> Option<Self> {
+        (row.first() == Some(&PENDING)).then(|| Self::from_bytes(row.slice(1..))).flatten()
+    }
+
+    pub(crate) const fn row_prefix() -> [u8; 1] {
+        [PENDING]
+    }
+
+    /// The row that counts requests.
+    pub(crate) const fn counter_row() -> [u8; 1] {
+        [COUNTER]
+    }
+
+    /// The row that keeps the request while it is pending.
+    pub(crate) fn row(&self) -> Bytes {
+        let mut row = BytesMut::with_capacity(self.bytes.len() + 1);
+        row.put_u8(PENDING);
+        row.put_slice(&self.bytes);
+        row.freeze()
+    }
+
+    pub(crate) fn bytes(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
+    /// The request's key.
+    pub(crate) fn key(&self) -> Bytes {
+        self.bytes.slice(..self.bytes.len() - NUMBER)
+    }
+}
+
+const PREFIX: &str = "tidemill.call.";
+const FAILURE: &str = "tidemill.call.failure";
+const MESSAGE: &str = "tidemill.call.message";
+const ATTEMPTS: &str = "tidemill.call.attempts";
+
+/// A request's headers with its failure, for the response.
+pub(super) fn with_failure(mut headers: Headers, failure: &CallFailure) -> Headers {
+    headers.push(FAILURE, failure.kind.label());
+    headers.push(MESSAGE, failure.message.clone());
+    headers.push(ATTEMPTS, failure.attempts.to_string());
+    headers
+}
+
+/// The failure that a response's headers tell of, if it failed.
+pub(super) fn failure(headers: &Headers) -> Option<CallFailure> {
+    let kind = FailureKind::from_label(headers.last(FAILURE)?);
+    let text = |key| headers.last(key).map_or_else(String::new, |raw| String::from_utf8_lossy(raw).into_owned());
+    Some(CallFailure { kind, message: text(MESSAGE), attempts: text(ATTEMPTS).parse().unwrap_or(0) })
+}
+
+/// The headers without those of this module: what the request had.
+pub(super) fn without_call(headers: &Headers) -> Headers {
+    headers
+        .iter()
+        .filter(|header| !header.key.starts_with(PREFIX))
+        .cloned()
+        .collect::<Vec<Header>>()
+        .into_iter()
+        .collect()
+}

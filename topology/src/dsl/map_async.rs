@@ -1,0 +1,73 @@
+//! Asynchronous steps of a stream.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use tidemill_state::{Codec, Nullable, RawBytes};
+
+use super::{
+    KStream, Materialized,
+    builder::{add_operator, add_source, add_store},
+};
+use crate::{
+    async_op::{Answered, AsyncCall, RequestNode, ResponseNode},
+    graph::{BuildNode, Edge, MAIN_PORT, NodeKind, StoreKind, TopicRef},
+    record::Data,
+};
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Asks something outside for an answer to each record: a model, a service. The effect of each answer lands once,
+    /// also when a crash makes the call happen twice.
+    ///
+    /// The request is committed in the transaction of its input; a [`CallExecutor`](crate::CallExecutor), in this
+    /// process or another, makes the call; its response comes back through a topic to the task that asked. Failures
+    /// are data: see [`Answered::outcome`]. Records never wait for a call. Answers keep key, timestamp and headers of
+    /// their request, and come in any order.
+    ///
+    /// ```
+    /// use tidemill_topology::{AsyncCall, StreamsBuilder};
+    ///
+    /// let call = AsyncCall::<String, String, i64>::named("grade");
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream::<String, String>("essays")
+    ///     .map_async(&call)
+    ///     .map_values(|answered| answered.outcome.unwrap_or(-1))
+    ///     .to("grades");
+    /// let topology = builder.build()?;
+    /// # Ok::<(), tidemill_topology::TopologyError>(())
+    /// ```
+    pub fn map_async<R: Data>(&self, call: &AsyncCall<K, V, R>) -> KStream<K, Answered<V, R>> {
+        let name = call.name.clone();
+        let pending = Materialized::with(call.pending_store(), RawBytes, RawBytes);
+        let store = add_store::<Bytes, Bytes>(&self.graph, &pending, StoreKind::KeyValue);
+
+        let (request, target, requests_store) = (call.clone(), TopicRef::Request(name.clone()), store.clone());
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let (topic, _) = assembly.topic(&target);
+            let (call, pending) = (request.clone(), assembly.key_value_store(&requests_store));
+            let node = RequestNode { call, pending, topic, partition: assembly.task.partition };
+            assembly.input::<K, V>(id, Rc::new(RefCell::new(node)));
+            Ok(())
+        });
+        let parents = vec![Edge { from: self.node, port: MAIN_PORT }];
+        let kind = NodeKind::RequestSink(name.clone());
+        self.graph.borrow_mut().add(Some(&format!("{name}-requests")), kind, parents, vec![store.clone()], build);
+
+        let key: Arc<dyn Codec<Bytes>> = Arc::new(RawBytes);
+        let value: Arc<dyn Codec<Option<Bytes>>> = Arc::new(Nullable(RawBytes));
+        let kind = NodeKind::ResponseSource(name.clone());
+        let source = add_source(&self.graph, Some(&format!("{name}-responses")), kind, key, value, None);
+
+        let (answer, answers_store) = (call.clone(), store.clone());
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let (pending, next) = (assembly.key_value_store(&answers_store), assembly.next(id, MAIN_PORT)?);
+            let AsyncCall { key, request, response, .. } = answer.clone();
+            let node = ResponseNode { key, request, response, pending, next };
+            assembly.input::<Bytes, Option<Bytes>>(id, Rc::new(RefCell::new(node)));
+            Ok(())
+        });
+        let node = add_operator(&self.graph, Some(&name), "async", &[source], vec![store], build);
+        KStream { rekeyed_by: self.rekeyed_by.clone(), ..KStream::new(self.graph.clone(), node) }
+    }
+}

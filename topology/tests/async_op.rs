@@ -1,0 +1,359 @@
+//! Asynchronous steps: the effect of each answer lands once, and nothing waits for it.
+
+mod common;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use common::{driver, windowed};
+use tidemill_topology::{
+    AsyncCall, CallError, CallExecutor, CallPolicy, CallRequest, Caller, Clock as _, EmitStrategy, ManualClock, Record,
+    Reply, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
+    processor::{Processor, ProcessorContext},
+    state::BoxError,
+    testing::{DriverOptions, TopologyTestDriver},
+    transport::embedded::{EmbeddedLog, Entry},
+};
+
+type Calls = VecDeque<(CallRequest<String, String>, Reply<String>)>;
+
+fn call() -> AsyncCall<String, String, String> {
+    AsyncCall::named("grade")
+}
+
+/// `in` → grade → `out`, failures as text.
+fn grading(builder: &StreamsBuilder) {
+    builder
+        .stream::<String, String>("in")
+        .map_async(&call())
+        .map_values(|answered| match answered.outcome {
+            Ok(grade) => format!("{}: {grade}", answered.request),
+            Err(failure) => format!("{}: {} after {}", answered.request, failure.kind, failure.attempts),
+        })
+        .to("out");
+}
+
+fn policy() -> CallPolicy {
+    CallPolicy { max_in_flight: 2, max_attempts: 3, timeout: Duration::from_secs(5), ..CallPolicy::default() }
+}
+
+/// An executor whose calls the test answers by hand, under a clock of its own.
+struct Hand {
+    executor: CallExecutor<String, String, String>,
+    clock: ManualClock,
+    calls: Arc<Mutex<Calls>>,
+}
+
+impl Hand {
+    fn new(driver: &TopologyTestDriver) -> Self {
+        let clock = ManualClock::new(0);
+        let log = Arc::new(driver.log().clone());
+        let executor =
+            CallExecutor::open(&call(), "test", log, policy(), Arc::new(clock.clone())).expect("the topics exist");
+        Self { executor, clock, calls: Arc::default() }
+    }
+
+    /// Turns until nothing is left to do, and commits.
+    fn run(&mut self) {
+        self.clock.advance(Duration::from_millis(100));
+        let calls = self.calls.clone();
+        let mut caller = move |request, reply| calls.lock().expect("not poisoned").push_back((request, reply));
+        for _ in 0..4 {
+            self.executor.step(&mut caller, Duration::ZERO).expect("steps");
+        }
+    }
+
+    fn calls(&self) -> std::sync::MutexGuard<'_, Calls> {
+        self.calls.lock().expect("not poisoned")
+    }
+
+    fn answer(&mut self, grade: &str) {
+        let (_, reply) = self.calls().pop_front().expect("a call waits");
+        reply.send(Ok(grade.to_owned()));
+        self.run();
+    }
+}
+
+fn pipe(driver: &TopologyTestDriver, values: &[&str]) {
+    for (value, at) in values.iter().zip(1..) {
+        driver.input::<String, String>("in").pipe("k".into(), (*value).into(), at).expect("processes");
+    }
+}
+
+fn out(driver: &TopologyTestDriver) -> Vec<String> {
+    driver.output::<String, String>("out").read_values().expect("reads")
+}
+
+#[test]
+fn an_answer_comes_back_with_its_request_key_and_time() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["one", "two"]);
+    let mut hand = Hand::new(&driver);
+    hand.run();
+    assert_eq!(hand.calls()[0].0.key, "k");
+    hand.calls().swap(0, 1);
+    hand.answer("B");
+    hand.answer("A");
+    let output = driver.output::<String, String>("out").read().expect("reads");
+    assert_eq!(output, [("k".into(), "two: B".into(), 2), ("k".into(), "one: A".into(), 1)]);
+}
+
+#[test]
+fn a_second_response_has_no_effect_and_is_counted() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["one"]);
+    let mut hand = Hand::new(&driver);
+    hand.run();
+    hand.answer("A");
+    let response = driver.log().read_all("test-grade-responses").expect("reads").remove(0).1;
+    let copy = Entry { key: response.key, value: Some(Bytes::from("Z")), ..Entry::default() };
+    driver.log().append("test-grade-responses", 0, [copy]).expect("appends");
+    assert_eq!(out(&driver), ["one: A"]);
+    let status = driver.status().expect("reports");
+    assert_eq!(status.tasks[0].records_dropped, [("grade".to_owned(), "duplicate", 1)]);
+}
+
+#[test]
+fn a_crash_between_call_and_response_pays_twice_and_counts_once() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["one", "two"]);
+    let mut first = Hand::new(&driver);
+    first.run();
+    // The later request is answered, the earlier one's answer is lost with the process.
+    first.calls().swap(0, 1);
+    first.answer("B");
+    drop(first);
+    driver.crash();
+    let mut second = Hand::new(&driver);
+    second.run();
+    let asked: Vec<_> = second.calls().iter().map(|(request, _)| request.value.clone()).collect();
+    assert_eq!(asked, ["one", "two"]);
+    second.answer("A");
+    second.answer("C");
+    assert_eq!(out(&driver), ["two: B", "one: A"]);
+}
+
+#[test]
+fn a_crash_before_the_task_took_the_response_loses_nothing() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["one"]);
+    let mut hand = Hand::new(&driver);
+    hand.run();
+    hand.answer("A");
+    driver.crash();
+    assert_eq!(out(&driver), ["one: A"]);
+    driver.crash();
+    assert_eq!(driver.output::<String, String>("out").read_values().expect("reads"), ["one: A"]);
+}
+
+#[test]
+fn failures_are_retried_with_growing_pauses_and_end_as_data() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["one"]);
+    let mut hand = Hand::new(&driver);
+    for attempt in 1..=3 {
+        hand.run();
+        let (request, reply) = hand.calls().pop_front().expect("a call waits");
+        assert_eq!(request.attempt, attempt);
+        reply.send(Err(CallError::transient("busy")));
+        hand.run();
+        assert!(hand.calls().is_empty(), "the pause is not over");
+        hand.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(out(&driver), ["one: error after 3"]);
+}
+
+#[test]
+fn a_permanent_error_is_not_retried_and_a_dropped_reply_is() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["one", "two"]);
+    let mut hand = Hand::new(&driver);
+    hand.run();
+    let (_, reply) = hand.calls().pop_front().expect("a call waits");
+    reply.send(Err(CallError::permanent("no")));
+    drop(hand.calls().pop_front().expect("a call waits"));
+    hand.run();
+    assert_eq!(out(&driver), ["one: error after 1"]);
+    hand.clock.advance(Duration::from_secs(1));
+    hand.run();
+    assert_eq!(hand.calls()[0].0.value, "two");
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_is_given_up_and_its_late_answer_ignored() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["one"]);
+    let mut hand = Hand::new(&driver);
+    hand.run();
+    let (_, late) = hand.calls().pop_front().expect("a call waits");
+    hand.clock.advance(Duration::from_secs(5));
+    hand.run();
+    hand.clock.advance(Duration::from_secs(1));
+    hand.run();
+    late.send(Ok("too late".to_owned()));
+    hand.run();
+    assert_eq!(out(&driver), Vec::<String>::new());
+    hand.answer("A");
+    assert_eq!(out(&driver), ["one: A"]);
+}
+
+#[test]
+fn calls_and_memory_are_bounded_and_windows_close_while_calls_hang() {
+    let builder = StreamsBuilder::new();
+    let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
+    let counted = builder
+        .stream::<String, String>("in")
+        .group_by_key()
+        .windowed_by(windows)
+        .emit(EmitStrategy::on_window_close())
+        .collect("window");
+    counted.map_values(|window| window.len() as i64).to("windows");
+    let judge = AsyncCall::<Windowed<String>, Vec<String>, i64>::with(
+        "judge",
+        <Windowed<String> as tidemill_topology::state::Coded>::Codec::default(),
+        tidemill_topology::state::List(tidemill_topology::state::Utf8),
+        tidemill_topology::state::BigEndian,
+    );
+    counted.map_async(&judge).map_values(|answered| answered.outcome.unwrap_or(-1)).to("judged");
+    let driver = driver(&builder);
+    for second in 0..20 {
+        driver.input::<String, String>("in").pipe("k".into(), "x".into(), second * 1000).expect("processes");
+    }
+    assert_eq!(driver.output::<Windowed<String>, i64>("windows").read().expect("reads").len(), 19);
+
+    let clock = ManualClock::new(0);
+    let log = Arc::new(driver.log().clone());
+    let mut executor =
+        CallExecutor::open(&judge, "test", log, policy(), Arc::new(clock.clone())).expect("the topics exist");
+    let (sender, receiver) = mpsc::channel();
+    let mut caller = move |request: CallRequest<Windowed<String>, Vec<String>>, reply: Reply<i64>| {
+        sender.send((request.key, reply)).expect("the test holds the other end");
+    };
+    let read = (0..10).map(|_| executor.step(&mut caller, Duration::ZERO).expect("steps")).sum::<usize>();
+    // Two run, and at most two polls' worth is held besides; the rest waits on the topic.
+    let received: Vec<_> = receiver.try_iter().collect();
+    assert_eq!(
+        received.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(),
+        [windowed("k", 0, 1000), windowed("k", 1000, 2000)]
+    );
+    assert!(read <= 7, "{read} requests read");
+}
+
+#[test]
+fn answered_requests_leave_their_topic() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["one", "two", "three"]);
+    let mut hand = Hand::new(&driver);
+    hand.run();
+    hand.answer("A");
+    hand.clock.advance(Duration::from_secs(10));
+    // Time also runs out for the call that waits, but not for its request.
+    hand.run();
+    let left: Vec<_> = driver.log().read_all("test-grade-requests").expect("reads");
+    let left: Vec<_> = left.into_iter().filter_map(|(_, record)| record.value).collect();
+    assert_eq!(left, ["two", "three"]);
+}
+
+/// Forgets everything that is pending for the keys that come.
+struct Withdraw;
+
+impl Processor<String, String, String, String> for Withdraw {
+    fn process(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, String, String>,
+        record: Record<String, String>,
+    ) -> Result<(), BoxError> {
+        call().withdraw(ctx, |key| *key == record.key).map(|_| ())
+    }
+}
+
+#[test]
+fn a_withdrawn_request_has_no_effect_any_more() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let pending = call().pending_store();
+    builder.stream::<String, String>("erase").process("withdraw", &[&pending], || Withdraw).to("erased");
+    let driver = driver(&builder);
+    pipe(&driver, &["one"]);
+    driver.input::<String, String>("in").pipe("other".into(), "two".into(), 5).expect("processes");
+    let mut hand = Hand::new(&driver);
+    hand.run();
+    driver.input::<String, String>("erase").pipe("k".into(), "now".into(), 6).expect("processes");
+    hand.answer("A");
+    hand.answer("B");
+    assert_eq!(out(&driver), ["two: B"]);
+}
+
+#[test]
+fn every_partition_gets_its_own_answers() {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let topology = builder.build().expect("the topology is valid");
+    let driver = TopologyTestDriver::with(&topology, DriverOptions::default().partitions(3)).expect("starts");
+    let input = driver.input::<String, String>("in");
+    for key in ["a", "b", "c", "d", "e"] {
+        input.pipe(key.into(), key.into(), 0).expect("processes");
+    }
+    let mut hand = Hand::new(&driver);
+    hand.run();
+    while !hand.calls().is_empty() {
+        hand.answer("A");
+    }
+    let mut graded = out(&driver);
+    graded.sort();
+    assert_eq!(graded, ["a: A", "b: A", "c: A", "d: A", "e: A"]);
+}
+
+/// Answers in a thread of its own.
+struct Threads;
+
+impl Caller<String, String, String> for Threads {
+    fn call(&mut self, request: CallRequest<String, String>, reply: Reply<String>) {
+        std::thread::spawn(move || reply.send(Ok(request.value.to_uppercase())));
+    }
+}
+
+#[test]
+fn a_running_application_and_its_executor_work_together() {
+    let log = EmbeddedLog::in_memory();
+    log.create("in", 2).expect("creates");
+    log.create("out", 2).expect("creates");
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let topology = builder.build().expect("the topology is valid");
+    let streams = Streams::start(&topology, StreamsConfig::new("app"), log.clone()).expect("starts");
+    let executor = CallExecutor::spawn(&call(), "app", log.clone(), CallPolicy::default(), Threads).expect("starts");
+    for number in 0..100 {
+        log.append("in", number % 2, [Entry::new(format!("k{number}"), format!("v{number}"), 0)]).expect("appends");
+    }
+    let started = tidemill_topology::SystemClock.now_ms();
+    let ends = || log.end_offsets("out").expect("reads").iter().sum::<i64>();
+    while ends() < 100 {
+        assert!(tidemill_topology::SystemClock.now_ms() - started < 60_000, "only {} answers", ends());
+        std::thread::yield_now();
+    }
+    assert_eq!(executor.stats().succeeded, 100);
+    executor.close(Duration::from_secs(5));
+    streams.close().expect("closes");
+    assert_eq!(ends(), 100);
+}
