@@ -8,7 +8,7 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidemill/targe
 endif
 
 # One profile for everything: tests, benches, examples and the demo share what was built.
-CARGO_FLAGS := --release --workspace --locked
+CARGO_FLAGS := --release --workspace --locked --features apps
 
 .PHONY: help
 help: ## Lists the targets.
@@ -17,6 +17,13 @@ help: ## Lists the targets.
 .PHONY: prerequisites
 prerequisites: ## Installs missing system packages, or says which are missing.
 	@.ci/prerequisites
+
+# The recordings are twenty minutes long; ten times as fast, the first minute is analysed after seven seconds.
+ARGS ?= --speed 10
+
+.PHONY: demo
+demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages.
+	cargo run --release --locked --features apps --bin tidemill -- demo $(ARGS)
 
 .PHONY: test
 test: prerequisites ## Passes all tests: units, behaviours, documentation, examples, benches once.
@@ -37,6 +44,7 @@ format: ## Checks the formatting.
 lint: prerequisites ## Lints, warnings are errors.
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 	cargo clippy --release --locked -p tidemill-topology --no-default-features -- -D warnings
+	cargo clippy --release --locked -p tidemill --no-default-features -- -D warnings
 
 .PHONY: doc
 doc: prerequisites ## Builds the documentation, warnings are errors.
