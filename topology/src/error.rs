@@ -7,7 +7,7 @@ use tidemill_state::{BoxError, StoreError};
 
 use crate::{
     graph::{NodeName, StoreName},
-    plan::TaskId,
+    task_id::TaskId,
     transport::{Offset, TopicPartition, TransportError},
 };
 

@@ -19,6 +19,7 @@ pub mod processor;
 mod record;
 mod runtime;
 mod task;
+mod task_id;
 pub mod testing;
 pub mod transport;
 

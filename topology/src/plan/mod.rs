@@ -4,8 +4,9 @@ mod describe;
 mod subtopology;
 mod topics;
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
+pub use crate::task_id::TaskId;
 pub use subtopology::Subtopology;
 pub use topics::InternalTopic;
 
@@ -15,21 +16,6 @@ use crate::{
     graph::{Graph, StoreName, TopicRef, Topology},
     transport::{Topic, TopicPartition},
 };
-
-/// One subtopology for one partition: the unit of work, of state and of assignment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TaskId {
-    /// Which subtopology.
-    pub subtopology: u32,
-    /// Which partition.
-    pub partition: i32,
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", self.subtopology, self.partition)
-    }
-}
 
 /// A topology cut into subtopologies, for one application.
 #[derive(Debug, Clone)]
