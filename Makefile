@@ -32,6 +32,8 @@ test: prerequisites ## Passes all tests: units, behaviours, documentation, examp
 	@for example in $$(ls topology/examples | sed -n 's/\.rs$$//p'); do \
 	  echo "example $$example" && cargo run --release --locked --quiet -p tidemill-topology --example $$example >/dev/null || exit 1; \
 	done
+	@if command -v node >/dev/null; then node --test src/apps/page/tests/page.test.mjs; \
+	  else echo "node is missing: the unit tests of the pages are skipped"; fi
 
 .PHONY: check
 check: format lint doc test ## Everything that CI checks.
