@@ -6,13 +6,14 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+use std::time::Duration;
 
 use common::{Tested, driver, is_drained, records, wait_until};
 use tidemill_topology::{
-    Consumed, RecordHandler, Streams, StreamsBuilder, StreamsConfig, StreamsState, TaskError, TaskFailureAction,
-    TaskState,
+    Consumed, Materialized, RecordHandler, Streams, StreamsBuilder, StreamsConfig, StreamsState, TaskError,
+    TaskFailureAction, TaskState,
     processor::{Processor, ProcessorContext, Record},
-    state::{BigEndian, BoxError, Utf8},
+    state::{BigEndian, BoxError, Codec, CodecError, Utf8},
     testing::{DriverOptions, TopologyTestDriver},
     transport::embedded::{EmbeddedLog, Entry},
 };
@@ -306,4 +307,42 @@ fn a_task_that_fails_in_init_leaves_the_others_running() -> Tested {
     wait_until("the failure is reported", || failed(&streams).len() == 1);
     assert_eq!(failed(&streams), ["task 0_0, operator 'init', between records: not ready"]);
     Ok(streams.close()?)
+}
+
+/// Refuses to write a two.
+struct NoTwo;
+
+impl Codec<i64> for NoTwo {
+    fn encode_into(&self, value: &i64, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        assert_ne!(*value, 2, "two cannot be written");
+        BigEndian.encode_into(value, out)
+    }
+
+    fn decode(&self, bytes: bytes::Bytes) -> Result<i64, CodecError> {
+        BigEndian.decode(bytes)
+    }
+}
+
+#[test]
+fn a_query_that_meets_a_failing_task_stops_that_task_not_its_thread() -> Tested {
+    let log = EmbeddedLog::in_memory();
+    log.create("in", 1)?;
+    let builder = StreamsBuilder::new();
+    let counts = Materialized::with("counts", Utf8, NoTwo);
+    builder.stream::<String, String>("in").group_by_key().count(counts);
+    let config = StreamsConfig {
+        on_task_failure: TaskFailureAction::StopTask,
+        // Not a commit but the query is to bring the aggregate into its store.
+        commit_interval: Duration::from_hours(1),
+        ..StreamsConfig::new("app")
+    };
+    log.append("in", 0, [Entry::new("a", "x", 0), Entry::new("a", "y", 1)])?;
+    let streams = Streams::start(&builder.build()?, config, log)?;
+    let processed = || streams.status().iter().flat_map(|thread| &thread.tasks).any(|task| task.records_processed == 2);
+    wait_until("both are counted", processed);
+    assert!(streams.key_value_store::<String, i64>("counts").get(&"a".to_owned()).is_err());
+    wait_until("the task fails", || !failed(&streams).is_empty() || streams.state() != StreamsState::Running);
+    assert_eq!(streams.state(), StreamsState::Running);
+    assert!(failed(&streams)[0].contains("two cannot be written"));
+    Ok(())
 }

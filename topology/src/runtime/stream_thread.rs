@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    task::TaskStores,
+    task::{ActiveTask, TaskStores},
     transport::{TopicPartition, TransportError},
 };
 
@@ -149,14 +149,13 @@ impl StreamThread {
         ThreadStatus { tasks: self.tasks.statuses(), ..self.status.clone() }
     }
 
-    /// The stores of running tasks, caches flushed into them.
+    /// The stores of running tasks, caches flushed into them; none, if that went wrong and there is something to mend.
     pub(crate) fn stores(&mut self) -> Result<Vec<&TaskStores>, ThreadError> {
-        let mut stores = Vec::new();
-        for task in self.tasks.running() {
-            task.flush_caches()?;
-            stores.push(&task.stores);
+        let flushed = self.tasks.running().try_for_each(ActiveTask::flush_caches);
+        if let Err(error) = flushed {
+            self.recover(error)?;
         }
-        Ok(stores)
+        Ok(self.tasks.running().map(|task| &task.stores).collect())
     }
 
     pub(crate) fn is_idle(&mut self) -> bool {
