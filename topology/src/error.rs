@@ -119,6 +119,14 @@ fn position_text(position: Option<&Position>) -> String {
 }
 
 impl TaskError {
+    /// Says who must act on a store's error.
+    pub(crate) fn of_store(task: TaskId, source: StoreError) -> Self {
+        match &source {
+            StoreError::Corrupted { store, .. } => Self::Corrupted { task, store: store.as_str().into(), source },
+            _ => Self::State { task, source },
+        }
+    }
+
     /// The error and its causes in one line.
     pub fn chain(&self) -> String {
         chain(self)

@@ -148,12 +148,7 @@ impl TaskStores {
 
     /// Says who must act on a store's error.
     pub(crate) fn error(&self, source: StoreError) -> TaskError {
-        match &source {
-            StoreError::Corrupted { store, .. } => {
-                TaskError::Corrupted { task: self.task, store: store.as_str().into(), source }
-            }
-            _ => TaskError::State { task: self.task, source },
-        }
+        TaskError::of_store(self.task, source)
     }
 }
 
