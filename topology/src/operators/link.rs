@@ -58,19 +58,6 @@ pub(crate) struct Link<K, V> {
     pub(crate) target: Rc<dyn Target<K, V>>,
 }
 
-impl<K, V> Link<K, V> {
-    /// `ctx.node` is put back on success only, so that after a failure it names the culprit.
-    #[expect(clippy::inline_always, reason = "see `Next::forward`")]
-    #[inline(always)]
-    fn send(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        let sender = std::mem::replace(&mut ctx.node, self.id);
-        let Record { key, value, timestamp, headers } = record;
-        self.target.take(ctx, key, value, timestamp, headers)?;
-        ctx.node = sender;
-        Ok(())
-    }
-}
-
 /// An operator's children on one port.
 pub(crate) enum Next<K, V> {
     None,
@@ -89,40 +76,45 @@ impl<K: Data, V: Data> Next<K, V> {
 
     /// Hands the record to every child, in the order they were declared; clones for all but the last.
     ///
-    /// Inlined into each operator and taken apart, the record stays in registers until it is written to where the next
-    /// operator reads it. Copied whole it waits twice for the stores of its parts: three quarters of a hop's cost.
-    #[expect(clippy::inline_always, reason = "measured by the benchmark `hops`")]
+    /// `ctx.node` is put back on success only, so that after a failure it names the culprit.
+    #[expect(clippy::inline_always, reason = "see `Next::hand_over`")]
     #[inline(always)]
     pub(crate) fn forward(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        let Record { key, value, timestamp, headers } = record;
-        match self {
-            Self::One(link) => link.send(ctx, Record { key, value, timestamp, headers }),
-            Self::None => Ok(()),
-            Self::Many(links) => forward_to_many(links, ctx, Record { key, value, timestamp, headers }),
-        }
+        let sender = ctx.node;
+        self.hand_over(ctx, record)?;
+        ctx.node = sender;
+        Ok(())
     }
-}
 
-impl<K: Data, V: Data> Next<K, V> {
     /// [`Next::forward`] as the last thing that an operator does: what `ctx.node` says afterwards does not matter to
     /// it, and the call can be a jump.
+    ///
+    /// Inlined into each operator and taken apart, the record stays in registers until it is written to where the next
+    /// operator reads it. Copied whole it waits twice for the stores of its parts: three quarters of a hop's cost.
     #[expect(clippy::inline_always, reason = "measured by the benchmark `hops`")]
     #[inline(always)]
     pub(crate) fn hand_over(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
         match self {
-            Self::One(link) => {
-                ctx.node = link.id;
-                link.target.take(ctx, key, value, timestamp, headers)
-            }
+            Self::One(link) => link.send(ctx, Record { key, value, timestamp, headers }),
             Self::None => Ok(()),
-            Self::Many(links) => forward_to_many(links, ctx, Record { key, value, timestamp, headers }),
+            Self::Many(links) => send_to_many(links, ctx, Record { key, value, timestamp, headers }),
         }
     }
 }
 
+impl<K, V> Link<K, V> {
+    #[expect(clippy::inline_always, reason = "see `Next::hand_over`")]
+    #[inline(always)]
+    fn send(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        let Record { key, value, timestamp, headers } = record;
+        ctx.node = self.id;
+        self.target.take(ctx, key, value, timestamp, headers)
+    }
+}
+
 #[inline(never)]
-fn forward_to_many<K: Data, V: Data>(links: &[Link<K, V>], ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+fn send_to_many<K: Data, V: Data>(links: &[Link<K, V>], ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
     if let Some((last, others)) = links.split_last() {
         for link in others {
             link.send(ctx, record.clone())?;
