@@ -61,7 +61,7 @@ impl StreamThread {
     }
 
     /// Drops the tasks of partitions that go, and gives back the stores of those that ran.
-    pub(super) fn forget(&mut self, partitions: &[TopicPartition]) -> Vec<TaskStores> {
+    fn forget(&mut self, partitions: &[TopicPartition]) -> Vec<TaskStores> {
         let mut closed = Vec::new();
         for partition in partitions {
             self.tasks.owned.remove(partition);
@@ -104,12 +104,7 @@ impl StreamThread {
     }
 
     /// Lets a task run, or first restore.
-    pub(super) fn open_task(
-        &mut self,
-        id: TaskId,
-        stores: TaskStores,
-        inputs: Vec<TopicPartition>,
-    ) -> Result<(), TaskError> {
+    fn open_task(&mut self, id: TaskId, stores: TaskStores, inputs: Vec<TopicPartition>) -> Result<(), TaskError> {
         let (committed, restores) = match self.find_place(&stores, &inputs) {
             Ok(place) => place,
             Err(error) => {
@@ -131,7 +126,7 @@ impl StreamThread {
     }
 
     /// Where a task begins: at what is committed, after what its stores have to replay.
-    pub(super) fn find_place(&mut self, stores: &TaskStores, inputs: &[TopicPartition]) -> Result<Place, TaskError> {
+    fn find_place(&mut self, stores: &TaskStores, inputs: &[TopicPartition]) -> Result<Place, TaskError> {
         let Self { app, clients, fetched, .. } = self;
         let mut committed = BTreeMap::new();
         for (input, offset) in inputs.iter().zip(clients.consumer.committed(inputs)?) {

@@ -56,7 +56,10 @@ impl StreamThread {
                 tracing::error!(thread = %self.name, "{text}");
                 match self.app.config.on_task_failure {
                     TaskFailureAction::StopInstance => {
-                        self.transaction.abort(&mut *self.clients.producer)?;
+                        // What stopped the task is the news, whatever the log says to its end.
+                        if let Err(error) = self.transaction.abort(&mut *self.clients.producer) {
+                            tracing::warn!(thread = %self.name, %error, "the transaction could not be aborted");
+                        }
                         Err(failed)
                     }
                     TaskFailureAction::StopTask => {
@@ -111,7 +114,7 @@ impl StreamThread {
     }
 
     /// Owns nothing any more, and keeps nothing uncommitted.
-    pub(super) fn drop_tasks(&mut self) {
+    fn drop_tasks(&mut self) {
         for task in std::mem::take(&mut self.tasks.slots).into_values() {
             if let Slot::Running(task) = task {
                 drop(task.into_rolled_back_stores());

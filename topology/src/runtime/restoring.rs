@@ -48,7 +48,7 @@ impl StreamThread {
 
     /// Retention may drop what a restore was about to read: then nothing of it is needed, and the store begins anew
     /// where the changelog now begins.
-    pub(super) fn read_changelog_records(&mut self) -> Result<Vec<Fetched>, TaskError> {
+    fn read_changelog_records(&mut self) -> Result<Vec<Fetched>, TaskError> {
         match self.clients.reader.read(Duration::ZERO, RESTORE_BATCH) {
             Err(TransportError::OffsetOutOfRange { partition, low, .. }) => {
                 for (_, task) in self.tasks.restoring() {
@@ -64,7 +64,7 @@ impl StreamThread {
     }
 
     /// Lets go of changelogs that are read to their end, which need not be a record. Whether a task has all of them.
-    pub(super) fn finish_restores(&mut self) -> Result<bool, TaskError> {
+    fn finish_restores(&mut self) -> Result<bool, TaskError> {
         let now_ms = self.app.clock.now_ms();
         let Self { tasks, clients, .. } = self;
         let mut finished = false;
@@ -86,7 +86,7 @@ impl StreamThread {
         Ok(finished)
     }
 
-    pub(super) fn run_restored(&mut self) -> Result<(), TaskError> {
+    fn run_restored(&mut self) -> Result<(), TaskError> {
         let ready: Vec<_> =
             self.tasks.restoring().filter(|(_, task)| task.restores.is_empty()).map(|(id, _)| id).collect();
         for id in ready {
