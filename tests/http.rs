@@ -147,7 +147,8 @@ async fn a_page_gets_what_it_missed_and_then_what_comes() {
     assert!(first.iter().all(|(_, _, data)| data["stream_id"] == "ada" && data["chats"] == 1));
 
     let again = client.events(&format!("/v1/streams/ada/events?after={}", first[0].0), 1).await;
-    assert_eq!(again[0], first[1]);
+    // The id is a place in all topics of results: how far alerts had come beside an insight may differ.
+    assert_eq!((&again[0].1, &again[0].2), (&first[1].1, &first[1].2));
     let (waiting, ()) = tokio::join!(
         async { client.events(&format!("/v1/streams/ada/events?after={}", first[1].0), 1).await },
         async {
