@@ -157,6 +157,7 @@ async fn a_page_gets_what_it_missed_and_then_what_comes() {
     );
     assert_ne!(waiting[0].2["window_start_ms"], first[1].2["window_start_ms"]);
     assert_eq!(client.get("/v1/streams/ada/events?after=nonsense").await.0, 400);
+    client.events("/v1/streams/other/events?after=0", 1).await;
     let (_, listed) = client.get("/v1/streams").await;
     assert_eq!(listed, json!({ "streams": [{ "stream_id": "ada" }, { "stream_id": "other" }] }));
     client.server.close().await;
