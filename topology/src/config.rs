@@ -44,6 +44,9 @@ pub struct StreamsConfig {
     pub application_id: String,
     /// Names this instance among the group's; made up if `None`.
     pub client_id: Option<String>,
+    /// Makes this instance's threads static members of the group (KIP-345, `group.instance.id`): started again within
+    /// the session time-out under the same name, it keeps its tasks, and no other instance's move. Default none.
+    pub group_instance_id: Option<String>,
     /// Stream threads of this instance. Default 1.
     pub num_stream_threads: usize,
     /// Default exactly once.
@@ -79,6 +82,7 @@ impl StreamsConfig {
         Self {
             application_id: application_id.into(),
             client_id: None,
+            group_instance_id: None,
             num_stream_threads: 1,
             processing_guarantee: ProcessingGuarantee::default(),
             commit_interval: Duration::from_millis(100),
@@ -100,6 +104,7 @@ impl StreamsConfig {
         let mut problems = Vec::new();
         problems.extend(problem_with_name("application id", &self.application_id));
         problems.extend(self.client_id.as_ref().and_then(|id| problem_with_name("client id", id)));
+        problems.extend(self.group_instance_id.as_ref().and_then(|id| problem_with_name("group instance id", id)));
         for topic in self.dead_letter_topics() {
             problems.extend(problem_with_name("dead-letter topic", topic));
         }

@@ -7,6 +7,8 @@ mod error;
 mod record;
 
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
 use std::time::Duration;
 
@@ -35,6 +37,9 @@ pub struct ConsumerConfig {
     pub group: String,
     /// A name for logs and member lists; unique within the group.
     pub client_id: String,
+    /// Makes a static member (KIP-345): one that comes back under this name within its session keeps its partitions,
+    /// and nobody else's move. A log without static members takes it for any member.
+    pub instance_id: Option<String>,
     /// A member that has not polled for this long loses its partitions. Default 45 s.
     pub session_timeout: Duration,
     /// The most records one poll returns. Default 1000.
