@@ -61,6 +61,7 @@ fn member(log: &EmbeddedLog, client_id: &str, topics: &[&str]) -> Result<Box<dyn
     let mut consumer = log.consumer(&ConsumerConfig {
         group: "group".to_owned(),
         client_id: client_id.to_owned(),
+        instance_id: None,
         session_timeout: Duration::from_secs(10),
         max_poll_records: 100,
     })?;

@@ -118,6 +118,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let group = call.executor_group(application_id);
         let mut consumer = transport.consumer(&ConsumerConfig {
             client_id: group.clone(),
+            instance_id: None,
             group,
             session_timeout: Duration::from_secs(45),
             max_poll_records: policy.max_in_flight.max(1),

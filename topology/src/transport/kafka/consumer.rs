@@ -150,7 +150,8 @@ impl KafkaConsumer {
                     }
                 }
                 Rebalance::Lost(partitions) => {
-                    let known: Vec<_> = self.inbox.partitions().filter(|one| partitions.contains(one)).cloned().collect();
+                    let known: Vec<_> =
+                        self.inbox.partitions().filter(|one| partitions.contains(one)).cloned().collect();
                     self.forget(&known);
                     self.arriving.retain(|arriving| !arriving.partitions.iter().any(|one| partitions.contains(one)));
                     answer(&self.client, &offsets::list(&partitions), false).map_err(error::of)?;

@@ -71,7 +71,7 @@ pub(super) fn watermarks(
     consumer: &BaseConsumer<Context>,
     partition: &TopicPartition,
 ) -> Result<(Offset, Offset), TransportError> {
-    consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER).map_err(|failed| {
-        error::of_partition(failed, partition)
-    })
+    consumer
+        .fetch_watermarks(&partition.topic, partition.partition, ANSWER)
+        .map_err(|failed| error::of_partition(failed, partition))
 }
