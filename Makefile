@@ -25,8 +25,27 @@ ARGS ?= --speed 10
 demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages.
 	cargo run --release --locked --features apps --bin tidemill -- demo $(ARGS)
 
+KAFKA_BROKER := $(or $(CARGO_TARGET_DIR),target)/kafka-broker
+
+.PHONY: kafka-broker
+kafka-broker: $(KAFKA_BROKER)/fetched ## Fetches the Kafka broker that tests start. Needs Java and Maven.
+
+$(KAFKA_BROKER)/fetched: topology/tests/broker/pom.xml
+	rm -rf $(KAFKA_BROKER)
+	mvn --batch-mode --quiet -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA_BROKER))/lib
+	touch $@
+
+# Tests on a Kafka broker pass without one, after saying so.
+.PHONY: kafka-broker-if-possible
+kafka-broker-if-possible:
+	@if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then \
+	  echo "Java or Maven is missing: the tests on a Kafka broker are skipped"; \
+	elif ! $(MAKE) --no-print-directory kafka-broker; then \
+	  echo "the Kafka broker could not be fetched: the tests on it are skipped"; \
+	fi
+
 .PHONY: test
-test: prerequisites ## Passes all tests: units, behaviours, documentation, examples, benches once.
+test: prerequisites kafka-broker-if-possible ## Passes all tests: units, behaviours, documentation, examples, benches once.
 	cargo test $(CARGO_FLAGS) --all-targets
 	cargo test $(CARGO_FLAGS) --doc
 	@for example in $$(ls topology/examples | sed -n 's/\.rs$$//p'); do \
