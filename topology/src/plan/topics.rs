@@ -15,9 +15,6 @@ use crate::{
 /// Changelogs of windows outlive their windows by this much, so that a late restore still finds them.
 const EXTRA_RETENTION: Duration = Duration::from_hours(24);
 
-/// How long a task may be away and still find the responses to its requests.
-const RESPONSE_RETENTION: Duration = Duration::from_hours(7 * 24);
-
 /// A topic that belongs to the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InternalTopic {
@@ -54,27 +51,28 @@ impl Plan {
         topics
     }
 
-    /// Whether a task sends the topic to another task, so that what is processed is not needed any more.
-    pub(crate) fn is_repartition_topic(&self, topic: &str) -> bool {
+    /// Whether only this application's tasks read the topic, so that what they have processed is not needed any more.
+    pub(crate) fn is_transit_topic(&self, topic: &str) -> bool {
         self.graph.nodes.iter().any(|node| match &node.kind {
             NodeKind::RepartitionSink { name, .. } => *self.topic_name(&TopicRef::Repartition(name.clone())) == *topic,
+            NodeKind::ResponseSource(_) => node.kind.reads().is_some_and(|read| *self.topic_name(&read) == *topic),
             _ => false,
         })
     }
 
     /// The topic, if it carries records from one task to another or between a task and an executor.
     ///
-    /// Requests stay until their executor has answered and deleted them, however long it was away.
+    /// It is kept until whoever reads it has deleted what is done, however long that was away: age says nothing, for
+    /// Kafka measures it by event time.
     fn transit_topic(&self, topic: &Topic, partitions: i32) -> Option<TopicSpec> {
         let is_it = |found: TopicRef| self.topic_name(&found) == *topic;
-        let retention = self.graph.nodes.iter().find_map(|node| match &node.kind {
-            NodeKind::RepartitionSink { .. } | NodeKind::RequestSink(_) => {
-                node.kind.writes().is_some_and(is_it).then_some(None)
-            }
-            NodeKind::ResponseSource(_) => node.kind.reads().is_some_and(is_it).then_some(Some(RESPONSE_RETENTION)),
-            _ => None,
-        })?;
-        Some(TopicSpec { name: topic.clone(), partitions, cleanup: CleanupPolicy::Delete, retention })
+        let is_transit = self.graph.nodes.iter().any(|node| match &node.kind {
+            NodeKind::RepartitionSink { .. } | NodeKind::RequestSink(_) => node.kind.writes().is_some_and(is_it),
+            NodeKind::ResponseSource(_) => node.kind.reads().is_some_and(is_it),
+            _ => false,
+        });
+        let (name, cleanup) = (topic.clone(), CleanupPolicy::Delete);
+        is_transit.then_some(TopicSpec { name, partitions, cleanup, retention: None })
     }
 
     fn topics_above_all(&self, nodes: &[NodeId]) -> BTreeSet<Topic> {

@@ -80,6 +80,7 @@ impl StreamThread {
 
     fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         let timeout = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
+        let timeout = timeout.min(self.time_to_commit());
         let polled = match self.clients.consumer.poll(timeout) {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
             polled => polled?,

@@ -23,6 +23,11 @@ use crate::transport::{Admin, CleanupPolicy, Offset, Topic, TopicPartition, Topi
 /// Segments of internal topics: only closed ones are compacted or deleted.
 const SEGMENT_BYTES: &str = "52428800";
 
+/// How long brokers that never answered yet may take.
+const REACH: Duration = Duration::from_secs(10);
+/// Asking for a topic that cannot exist is the cheapest question.
+const NO_TOPIC: &str = "__tidemill-is-anybody-there";
+
 /// An administrator of topics.
 pub(super) struct KafkaAdmin {
     client: AdminClient<Context>,
@@ -38,6 +43,15 @@ impl KafkaAdmin {
         let mut looker = config.client(Role::Consumer);
         looker.remove("enable.auto.offset.store");
         let looker = BaseConsumer::from_config(&looker).map_err(error::of)?;
+        if let Err(failed) = looker.fetch_metadata(Some(NO_TOPIC), REACH) {
+            return Err(match error::of(failed) {
+                TransportError::Retriable(reason) => TransportError::Retriable(format!(
+                    "no broker at {} answers ({reason}): check the address, the network, and the settings of TLS and SASL",
+                    config.bootstrap_servers
+                )),
+                lasting => lasting,
+            });
+        }
         Ok(Self { client, looker, replication_factor: config.replication_factor })
     }
 
@@ -54,8 +68,8 @@ impl KafkaAdmin {
     }
 
     fn settings(&self, topic: &str) -> Result<ConfigResource, TransportError> {
-        let described = self.client.describe_configs([&ResourceSpecifier::Topic(topic)], &options());
-        let described = block_on(described).map_err(error::of)?;
+        let asked = ResourceSpecifier::Topic(topic);
+        let described = block_on(self.client.describe_configs([&asked], &options())).map_err(error::of)?;
         match described.into_iter().next() {
             Some(Ok(settings)) => Ok(settings),
             Some(Err(code)) => Err(error::of_topic(code, topic)),

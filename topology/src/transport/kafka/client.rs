@@ -9,7 +9,10 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
 };
 
-use super::{context::Context, error};
+use super::{
+    context::{Context, answer},
+    error,
+};
 use crate::transport::TransportError;
 
 /// How long leaving may keep whoever leaves.
@@ -42,7 +45,7 @@ impl Drop for Client {
         let (left, done) = bounded::<()>(0);
         let leaving = std::thread::Builder::new().name("leaving".to_owned()).spawn(move || {
             // An assignment or revocation that nobody answered would hold it up.
-            if let Err(error) = client.unassign() {
+            if let Err(error) = client.assignment().and_then(|owned| answer(&client, &owned, false)) {
                 tracing::debug!(%error, "partitions could not be given back while leaving");
             }
             drop(client);

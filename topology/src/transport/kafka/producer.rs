@@ -192,7 +192,7 @@ impl Producer for KafkaProducer {
             }
         }
         self.sent += 1;
-        if self.sent % SERVED_EACH == 0 {
+        if self.sent.is_multiple_of(SERVED_EACH) {
             self.client.poll(Duration::ZERO);
         }
         Ok(())
