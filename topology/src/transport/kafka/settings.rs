@@ -105,6 +105,8 @@ impl Role {
             ],
             Self::Producer => &[
                 ("enable.idempotence", "true"),
+                // A transaction that begins while the last one is still being finished is asked to come again.
+                ("retry.backoff.ms", "4"),
                 ("linger.ms", "2"),
                 ("batch.num.messages", "100000"),
                 ("batch.size", "1000000"),
