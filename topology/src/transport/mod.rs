@@ -10,7 +10,7 @@ pub mod embedded;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use error::TransportError;
 pub use record::{
@@ -28,6 +28,24 @@ pub trait Transport: Send + Sync + 'static {
     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError>;
     /// Opens an administrator of topics.
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError>;
+}
+
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
+        (**self).consumer(config)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, TransportError> {
+        (**self).reader()
+    }
+
+    fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
+        (**self).producer(config)
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
+        (**self).admin()
+    }
 }
 
 /// How a group member presents itself.
@@ -181,4 +199,7 @@ pub trait Admin: Send {
     fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError>;
     /// Drops the records below an offset.
     fn delete_records(&mut self, partition: &TopicPartition, before: Offset) -> Result<(), TransportError>;
+    /// Forgets a group's committed offsets; [`TransportError::Invalid`] while it has members. A group that there is
+    /// not is none.
+    fn delete_group(&mut self, group: &str) -> Result<(), TransportError>;
 }

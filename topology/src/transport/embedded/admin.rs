@@ -70,4 +70,17 @@ impl Admin for EmbeddedAdmin {
         }
         self.broker.drop_below(&partition, before)
     }
+
+    fn delete_group(&mut self, group: &str) -> Result<(), TransportError> {
+        let mut coordinator = self.broker.lock();
+        let (found, _) = coordinator.group(group, (self.broker.clock)());
+        if found.members().next().is_some() {
+            return Err(TransportError::Invalid(format!("group '{group}' has members: stop them first")));
+        }
+        let partitions = found.offsets.keys();
+        let changes: Vec<_> = partitions.map(|partition| Change::Forget { group, partition }).collect();
+        self.broker.storage.write(&changes)?;
+        coordinator.groups.remove(group);
+        Ok(())
+    }
 }

@@ -55,7 +55,7 @@ pub(super) enum Change<'a> {
     Remove { partition: PartitionId, offsets: &'a [Offset], bounds: Bounds },
     /// A group's position.
     Commit { group: &'a str, partition: &'a TopicPartition, offset: &'a CommittedOffset },
-    /// A group's position is gone with its topic.
+    /// A group's position is gone, with its topic or its group.
     Forget { group: &'a str, partition: &'a TopicPartition },
     /// The producers of this id before this epoch are fenced.
     Epoch { transactional_id: &'a str, epoch: i32 },

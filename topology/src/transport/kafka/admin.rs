@@ -150,6 +150,18 @@ impl Admin for KafkaAdmin {
         let found = deleted.find_partition(&partition.topic, partition.partition);
         found.map_or(Ok(()), |element| element.error()).map_err(|failed| error::of_partition(failed, partition))
     }
+
+    fn delete_group(&mut self, group: &str) -> Result<(), TransportError> {
+        let deleted = block_on(self.client.delete_groups(&[group], &options())).map_err(error::of)?;
+        match deleted.into_iter().next() {
+            Some(Ok(_) | Err((_, Code::GroupIdNotFound))) => Ok(()),
+            Some(Err((_, Code::NonEmptyGroup))) => {
+                Err(TransportError::Invalid(format!("group '{group}' has members: stop them first")))
+            }
+            Some(Err((_, code))) => Err(error::of_group(code, group)),
+            None => Err(TransportError::Retriable(format!("the broker said nothing of group '{group}'"))),
+        }
+    }
 }
 
 fn policy(cleanup: CleanupPolicy) -> &'static str {

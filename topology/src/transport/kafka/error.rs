@@ -46,6 +46,11 @@ pub(super) fn of_topic(code: Code, topic: &str) -> TransportError {
     }
 }
 
+/// An error about one group.
+pub(super) fn of_group(code: Code, group: &str) -> TransportError {
+    of_code(code, &format!("group '{group}': {code}"))
+}
+
 fn of_transaction(error: &RDKafkaError) -> TransportError {
     let (code, text) = (error.code(), error.string());
     match code {
