@@ -1,6 +1,7 @@
 //! Starts, watches and stops threads.
 
 use std::{
+    hash::{BuildHasher as _, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
@@ -236,9 +237,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Unique among the members of a group: process, start time, and a count within the process.
-fn made_up_id() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::SeqCst);
-    format!("tidemill-{:x}-{:x}-{count}", std::process::id(), SystemClock.now_ms())
+/// Unique among the members of a group: in containers, process ids repeat and start times may.
+pub(crate) fn made_up_id() -> String {
+    let random = RandomState::new().hash_one((std::process::id(), SystemClock.now_ms()));
+    format!("tidemill-{random:016x}")
 }

@@ -17,6 +17,7 @@ mod clients;
 mod tasks;
 mod transaction;
 
+pub(crate) use app::made_up_id;
 pub use app::{Streams, StreamsState};
 pub(crate) use preparation::{Prepared, TICK};
 pub use query::{KeyValueQuery, QueryError, WindowQuery};

@@ -13,7 +13,7 @@ use crate::{
     graph::Topology,
     plan::Plan,
     task::{MemoryStores, StoreSupplier, TaskSettings},
-    transport::{Admin, Transport, TransportError},
+    transport::{Admin, Transport},
 };
 
 /// An application that can start: everything its threads share.
@@ -79,16 +79,17 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
         let spec = topic.spec;
         match admin.create_topic(&spec) {
             Ok(()) => tracing::info!(topic = %spec.name, partitions = spec.partitions, "internal topic created"),
-            Err(TransportError::TopicExists(_)) => match admin.describe_topic(&spec.name) {
+            // There is one already, or this instance may not create any: then it uses what others created.
+            Err(refused) => match admin.describe_topic(&spec.name) {
                 Ok(Some(found)) if found.partitions != spec.partitions => problems.push(format!(
                     "internal topic '{}' has {} partitions, but the topology needs {}: \
                      reset the application, or give it another application id",
                     spec.name, found.partitions, spec.partitions
                 )),
-                Ok(_) => {}
+                Ok(Some(_)) => {}
+                Ok(None) => problems.push(format!("topic '{}' cannot be created: {refused}", spec.name)),
                 Err(error) => problems.push(format!("topic '{}' cannot be looked up: {error}", spec.name)),
             },
-            Err(error) => problems.push(format!("topic '{}' cannot be created: {error}", spec.name)),
         }
     }
     problems
