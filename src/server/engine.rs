@@ -10,12 +10,11 @@ use prometheus::HistogramVec;
 use thiserror::Error;
 use tidemill_topology::{
     CallExecutor, CallExecutorHandle, CallStats, RecordHandler, Streams, StreamsConfig, StreamsState, Topology,
-    TopologyError,
-    transport::{TransportError, embedded::EmbeddedLog},
+    TopologyError, transport::TransportError,
 };
 use tokio::runtime::Handle;
 
-use super::{AnalystChoice, App, Settings, caller::AnalystCaller, topics};
+use super::{AnalystChoice, App, Log, Settings, caller::AnalystCaller, topics};
 use crate::apps::{
     Analyst,
     form_coach::{self, GeminiForm, OfflineForm},
@@ -32,6 +31,9 @@ pub enum EngineError {
     /// The log cannot be used.
     #[error("the log cannot be used")]
     Log(#[from] TransportError),
+    /// Kafka does not answer.
+    #[error("{0}")]
+    Brokers(String),
     /// A topology does not fit its topics or state.
     #[error(transparent)]
     Topology(#[from] TopologyError),
@@ -42,7 +44,7 @@ pub enum EngineError {
 
 /// Applications that run.
 pub struct Engine {
-    log: EmbeddedLog,
+    log: Log,
     apps: Vec<RunningApp>,
     settings: Settings,
     /// How long attempts took, by analyst and outcome.
@@ -54,6 +56,8 @@ pub(super) struct RunningApp {
     pub(super) app: App,
     pub(super) streams: Streams,
     pub(super) topology: Topology,
+    /// Whether other instances may have some of its tasks.
+    pub(super) is_shared: bool,
     executor: Mutex<Option<CallExecutorHandle>>,
 }
 
@@ -77,11 +81,12 @@ impl Engine {
         if !problems.is_empty() {
             return Err(EngineError::Settings(problems));
         }
-        let log = open_log(&settings)?;
+        let log = Log::open(&settings)?;
         let call_seconds = super::metrics::call_seconds();
         let mut engine = Self { log, apps: Vec::new(), settings, call_seconds };
         for app in engine.settings.apps.clone() {
             topics::create(&engine.log, app, &engine.settings)?;
+            engine.log.check_groups(&app.groups())?;
             let running = engine.start_app(app, runtime)?;
             engine.apps.push(running);
         }
@@ -90,16 +95,20 @@ impl Engine {
 
     fn start_app(&self, app: App, runtime: &Handle) -> Result<RunningApp, EngineError> {
         let mut config = StreamsConfig::new(app.id());
+        config.client_id.clone_from(&self.settings.client_id);
+        config.group_instance_id.clone_from(&self.settings.instance_id);
+        config.processing_guarantee = self.settings.guarantee;
+        config.commit_interval = self.settings.commit_interval;
         config.num_stream_threads = self.settings.threads;
         config.state_dir = self.settings.data_dir.as_deref().map(state_dir);
         config.deserialization_handler = RecordHandler::DeadLetter(app.dead_letters().to_owned());
         let topology = app.topology(&self.settings)?;
-        let streams = Streams::start(&topology, config, self.log.clone())?;
+        let streams = Streams::start(&topology, config, self.log.transport())?;
         let gemini = match &self.settings.analyst {
             AnalystChoice::Offline => None,
             AnalystChoice::Gemini(settings) => Some(Gemini::new(settings.clone())?),
         };
-        let (policy, log, runtime) = (self.settings.calls.clone(), self.log.clone(), runtime.clone());
+        let (policy, log, runtime) = (self.settings.calls.clone(), self.log.transport(), runtime.clone());
         let seconds = self.call_seconds.clone();
         let executor = match app {
             App::Live => {
@@ -119,11 +128,12 @@ impl Engine {
                 CallExecutor::spawn(&form_coach::call(), app.id(), log, policy, caller)?
             }
         };
-        Ok(RunningApp { app, streams, topology, executor: Mutex::new(Some(executor)) })
+        let is_shared = !self.log.is_embedded();
+        Ok(RunningApp { app, streams, topology, is_shared, executor: Mutex::new(Some(executor)) })
     }
 
     /// The log.
-    pub fn log(&self) -> &EmbeddedLog {
+    pub fn log(&self) -> &Log {
         &self.log
     }
 
@@ -177,11 +187,4 @@ impl App {
 
 fn state_dir(data_dir: &Path) -> std::path::PathBuf {
     data_dir.join("state")
-}
-
-fn open_log(settings: &Settings) -> Result<EmbeddedLog, TransportError> {
-    match &settings.data_dir {
-        Some(data_dir) => EmbeddedLog::builder().sync(settings.sync).open(data_dir.join("log")),
-        None => Ok(EmbeddedLog::in_memory()),
-    }
 }

@@ -84,8 +84,9 @@ impl Server {
         let (hub, apps) = (server.hub.clone(), engine.settings().apps.clone());
         // A thread of its own: a runtime that shuts down would wait for it.
         std::thread::Builder::new().name("results".to_owned()).spawn(move || hub.follow(&apps))?;
-        let work = [tokio::spawn(pressure.watch(engine)), tokio::spawn(serve(server.clone(), listener))];
-        server.work.lock().unwrap_or_else(PoisonError::into_inner).extend(work);
+        std::thread::Builder::new().name("lag".to_owned()).spawn(move || pressure.watch(&engine))?;
+        let work = tokio::spawn(serve(server.clone(), listener));
+        server.work.lock().unwrap_or_else(PoisonError::into_inner).push(work);
         Ok(server)
     }
 
@@ -103,11 +104,8 @@ impl Server {
     pub async fn close(&self) {
         self.closing.send_replace(true);
         self.hub.close();
+        self.pressure.close();
         let work = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut work = work.into_iter();
-        if let Some(watch) = work.next() {
-            watch.abort();
-        }
         for rest in work {
             let abort = rest.abort_handle();
             if tokio::time::timeout(CLOSE, rest).await.is_err() {
@@ -128,10 +126,9 @@ impl Server {
         Err(Problem::new(StatusCode::NOT_FOUND, what, format!("start `tidemill {}` or `tidemill demo`", app.id())))
     }
 
-    /// How many partitions a topic has.
+    /// How many partitions a topic has, which the log learned at the start.
     pub(super) fn partitions(&self, topic: &str) -> Result<i32, Problem> {
-        let ends = self.engine.log().end_offsets(topic).map_err(|error| Problem::internal(&error))?;
-        Ok(ends.len() as i32)
+        self.engine.log().partitions(topic).map_err(|error| Problem::internal(&error))
     }
 }
 

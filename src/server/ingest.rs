@@ -14,7 +14,7 @@ use serde_json::{json, value::RawValue};
 use tidemill_schemas::{FieldError, parse_chat, parse_pose, parse_profile, parse_transcript};
 use tidemill_topology::{
     Clock as _, SystemClock, partition_for,
-    transport::{Headers, ProducerConfig, ProducerRecord, Transport as _, TransportError},
+    transport::{Headers, ProducerRecord, Topic},
 };
 
 use super::{
@@ -223,22 +223,15 @@ impl Server {
 
     /// Appends records to their topic.
     pub(super) async fn write(&self, topic: &'static str, records: Vec<Parsed>) -> Result<(), Problem> {
-        let (log, partitions) = (self.engine.log().clone(), self.partitions(topic)?);
-        let written = tokio::task::spawn_blocking(move || -> Result<(), TransportError> {
-            let mut producer = log.producer(&ProducerConfig::default())?;
-            let topic: std::sync::Arc<str> = topic.into();
-            for Parsed { key, value, timestamp } in records {
-                let partition = partition_for(Some(key.as_bytes()), partitions);
-                let (topic, key, value) = (topic.clone(), Some(key.into()), Some(value.into()));
-                producer.send(ProducerRecord { topic, partition, timestamp, key, value, headers: Headers::new() })?;
-            }
-            producer.flush()
-        });
-        match written.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Problem::internal(&error)),
-            Err(error) => Err(Problem::internal(&error)),
-        }
+        let partitions = self.partitions(topic)?;
+        let topic = Topic::from(topic);
+        let record = |Parsed { key, value, timestamp }| {
+            let partition = partition_for(Some(key.as_bytes()), partitions);
+            let (topic, key, value) = (topic.clone(), Some(key.into()), Some(value.into()));
+            ProducerRecord { topic, partition, timestamp, key, value, headers: Headers::new() }
+        };
+        let written = self.engine.log().write(records.into_iter().map(record).collect()).await;
+        written.map_err(|error| Problem::not_written(&error))
     }
 }
 

@@ -46,11 +46,12 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
     (status, Json(json!({ "ready": ready, "apps": apps }))).into_response()
 }
 
-/// Tasks that run, and tasks that there are.
+/// Tasks that run, and tasks that there are; where instances share them, those that are here.
 fn progress(app: &RunningApp) -> (usize, usize) {
     let status = app.streams.status();
-    let running = status.iter().flat_map(|thread| &thread.tasks).filter(|task| task.state == TaskState::Running);
-    (running.count(), app.streams.plan().tasks().len())
+    let here: Vec<_> = status.iter().flat_map(|thread| &thread.tasks).collect();
+    let running = here.iter().filter(|task| task.state == TaskState::Running).count();
+    (running, if app.is_shared { here.len() } else { app.streams.plan().tasks().len() })
 }
 
 /// `GET /state`

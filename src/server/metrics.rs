@@ -98,8 +98,8 @@ impl Metrics {
         }
     }
 
-    fn render(&self, engine: &Engine) -> Result<Vec<u8>, prometheus::Error> {
-        self.applications.read(engine);
+    fn render(&self, server: &Server) -> Result<Vec<u8>, prometheus::Error> {
+        self.applications.read(server);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
@@ -107,14 +107,14 @@ impl Metrics {
 }
 
 impl Gauges {
-    fn read(&self, engine: &Engine) {
+    fn read(&self, server: &Server) {
         // Tasks come and go: what is not set again is not there any more.
         let all = [&self.lag, &self.records, &self.dropped, &self.buffered, &self.stream_time, &self.restoring];
         all.into_iter().chain([&self.tasks, &self.threads, &self.store_rows]).for_each(IntGaugeVec::reset);
-        for running in engine.apps() {
+        for running in server.engine.apps() {
             let app = running.app.id();
-            for partition in engine.log().group_lag(app) {
-                self.lag.with_label_values(&[app, &partition.partition.topic]).add(partition.lag);
+            for lag in server.pressure.lags(running.app) {
+                self.lag.with_label_values(&[app, &lag.partition.topic]).add(lag.records as i64);
             }
             let calls = running.calls();
             for (what, count) in [
@@ -181,6 +181,6 @@ pub(super) async fn metrics(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     server.access.visitor(&headers, token.get())?.may_inspect()?;
-    let text = server.metrics.render(&server.engine).map_err(|error| Problem::internal(&error))?;
+    let text = server.metrics.render(&server).map_err(|error| Problem::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

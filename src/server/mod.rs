@@ -4,6 +4,7 @@ mod settings;
 
 mod caller;
 mod engine;
+mod log;
 mod topics;
 
 mod access;
@@ -20,5 +21,6 @@ mod problem;
 
 pub use engine::{Engine, EngineError};
 pub use http::Server;
+pub use log::Log;
 pub use pages::recordings;
 pub use settings::{AnalystChoice, App, Limits, Settings, Tenant};

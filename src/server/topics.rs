@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tidemill_topology::transport::{CleanupPolicy, TopicSpec, Transport, TransportError};
+use tidemill_topology::transport::{CleanupPolicy, TopicSpec, Transport as _, TransportError};
 
-use super::{App, Settings};
+use super::{App, Log, Settings};
 use crate::apps::{form_coach, live_insight};
 
 /// How long requests to forget are kept.
@@ -54,6 +54,12 @@ impl App {
         [format!("{}-{name}-requests", self.id()), format!("{}-{name}-responses", self.id())]
     }
 
+    /// Groups: the application's own, and its executors'.
+    pub fn groups(self) -> [String; 2] {
+        let [requests, _] = self.call_topics();
+        [self.id().to_owned(), format!("{}-executor", requests.trim_end_matches("-requests"))]
+    }
+
     pub(crate) fn dead_letters(self) -> &'static str {
         match self {
             Self::Live => live_insight::DEAD_LETTERS,
@@ -83,21 +89,24 @@ impl App {
 }
 
 /// Creates what is missing. A topic that was created with other settings keeps them, and a line in the log says so.
-pub(super) fn create(transport: &impl Transport, app: App, settings: &Settings) -> Result<(), TransportError> {
-    let mut admin = transport.admin()?;
+pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<(), TransportError> {
+    let mut admin = log.transport().admin()?;
     for spec in app.specs(settings) {
-        match admin.create_topic(&spec) {
-            Ok(()) => {}
-            Err(TransportError::TopicExists(_)) => {
-                if let Some(found) = admin.describe_topic(&spec.name)?.filter(|found| *found != spec) {
-                    tracing::warn!(
-                        topic = %spec.name, partitions = found.partitions, retention = ?found.retention,
-                        "the topic keeps the settings that it was created with; `tidemill reset` begins anew"
-                    );
-                }
+        if let Err(error) = admin.create_topic(&spec) {
+            // There is one already, or this instance may not create any: then it uses what others created.
+            let found = admin.describe_topic(&spec.name)?.ok_or(error)?;
+            if log.is_embedded() && found != spec {
+                tracing::warn!(
+                    topic = %spec.name, partitions = found.partitions, retention = ?found.retention,
+                    "the topic keeps the settings that it was created with; `tidemill reset` begins anew"
+                );
+            } else if found.partitions != spec.partitions {
+                // How long brokers keep records is for whoever runs them to say.
+                tracing::warn!(topic = %spec.name, partitions = found.partitions, "the topic keeps its partitions");
             }
-            Err(error) => return Err(error),
         }
+        // Known from now on, so that no request has to ask.
+        log.partitions(&spec.name)?;
     }
     Ok(())
 }
