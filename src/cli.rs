@@ -28,12 +28,18 @@ pub(crate) struct Options {
     /// Address to listen on; beyond this machine only with [[tenant]]s in the file
     #[arg(long, global = true, value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
-    /// Folder for log and state; without it both are in memory
+    /// Kafka's brokers, such as broker-1:9092,broker-2:9092; without it the log is in this process
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub(crate) brokers: Option<String>,
+    /// Folder for state, and for the log without brokers; without it they are in memory
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) data_dir: Option<String>,
     /// Stream threads of each application
     #[arg(long, global = true, value_name = "N")]
     pub(crate) threads: Option<String>,
+    /// What a crash may do to results: exactly-once or at-least-once
+    #[arg(long, global = true, value_name = "WHAT")]
+    pub(crate) guarantee: Option<String>,
     /// Who analyses windows: offline or gemini
     #[arg(long, global = true, value_name = "WHO")]
     pub(crate) analyst: Option<String>,
@@ -64,7 +70,7 @@ pub(crate) enum Command {
     Replay(ReplayOptions),
     /// Print an application's plan: subtopologies, stores, topics
     Describe(DescribeOptions),
-    /// Delete log and state of the data folder
+    /// Delete what the applications remember: log and state of the data folder, their own topics on Kafka
     Reset(ResetOptions),
 }
 
