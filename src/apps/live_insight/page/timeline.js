@@ -100,8 +100,9 @@ function column(session, window, index, busiest, onSelect) {
     h(
       "span",
       { class: "tl-flags" },
-      marks.alerts.length > 0 && h("span", { class: "f-alert" }, icon("alert")),
-      window.spike && h("span", { class: "f-spike" }, icon("bolt")),
+      marks.alerts.some((alert) => alert.tone !== "good") && h("span", { class: "f-alert" }, icon("alert")),
+      (window.spike || marks.alerts.some((alert) => alert.tone === "good")) &&
+        h("span", { class: "f-spike" }, icon("bolt")),
     ),
     moodChart(window, previous, session.windows[index + 1]),
     window.silentChat
