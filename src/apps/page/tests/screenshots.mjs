@@ -1,45 +1,44 @@
-// Takes both pages in both themes at phone and desktop width: node screenshots.mjs FOLDER [live|coach|landing]
+// Takes the pages of a running server in both themes, at phone and desktop width:
+//
+//   node src/apps/page/tests/screenshots.mjs URL FOLDER
+import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { complaints, openBrowser } from "./browser.mjs";
-import { startMock } from "./mock.mjs";
 
-const [folder = "target/screenshots", only] = process.argv.slice(2);
-const PAGES = {
-  landing: "/",
-  live: "/live/aurora",
-  coach: "/coach/ines",
-  "live-empty": "/live/quiet",
-  "coach-empty": "/coach/quiet",
-  "live-missing": "/live/missing",
-  "live-locked": "/live/locked",
-};
+const PAGES = { landing: "/", live: "/live/thursday-speedrun", coach: "/coach/pull_ups_swinging" };
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1440, height: 960 } };
+const READY = {
+  landing: () => document.querySelector("#streams a") && document.querySelector("#users a"),
+  live: () => document.querySelector("button.tl-col"),
+  coach: () => document.getElementById("sentence").dataset.waiting === "false",
+};
 
-mkdirSync(folder, { recursive: true });
-const mock = await startMock({ interval: 0, history: 12, first: 7 });
-for (const [size, viewport] of Object.entries(SIZES)) {
-  for (const colorScheme of ["dark", "light"]) {
-    const { page, close } = await openBrowser({
-      viewport,
-      colorScheme,
-      deviceScaleFactor: size === "phone" ? 2 : 1,
-      reducedMotion: "reduce",
-      timezoneId: "UTC",
-      locale: "en-GB",
-    });
-    const found = complaints(page, mock.url);
+/** Keeps a picture of each page, and expects none to be wider than its screen or to complain. */
+export async function takePictures(url, folder) {
+  mkdirSync(folder, { recursive: true });
+  for (const [size, viewport] of Object.entries(SIZES)) {
+    const { page, close } = await openBrowser({ viewport, reducedMotion: "reduce", deviceScaleFactor: 1 });
+    const found = complaints(page, url);
     for (const [name, path] of Object.entries(PAGES)) {
-      if (only && !name.startsWith(only)) continue;
-      await page.goto(mock.url + path);
-      await page.waitForTimeout(500);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      if (wide > 0) found.push(`${name} ${size}: ${wide} px wider than the screen`);
-      await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${size}.png`), fullPage: true });
+      await page.goto(url + path);
+      await page.waitForFunction(READY[name], null, { timeout: 120_000 });
+      for (const colorScheme of ["dark", "light"]) {
+        await page.emulateMedia({ colorScheme });
+        // Two frames: one that hears of the theme, one that is drawn in it.
+        await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+        await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${size}.png`), fullPage: true });
+      }
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wider <= 0, `${name} is ${wider} px wider than a ${size}`);
     }
-    for (const line of found.filter((one) => !/401|404/.test(one)))
-      process.stdout.write(`${size} ${colorScheme}: ${line}\n`);
+    assert.deepEqual(found, []);
     await close();
   }
 }
-await mock.stop();
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const [url, folder] = process.argv.slice(2);
+  await takePictures(url, folder);
+}
