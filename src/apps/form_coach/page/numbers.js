@@ -14,7 +14,7 @@ const figure = (name, value, unit, note) =>
       h("b", { class: "num" }, value),
       h("span", { class: "small muted" }, unit),
     ),
-    h("p", { class: "small muted" }, note),
+    h("dd", { class: "small muted" }, note),
   );
 
 const pace = (tempo) => (tempo < 1.5 ? "Quick: slow the way down" : tempo > 5 ? "Slow and controlled" : "Controlled");

@@ -78,6 +78,8 @@ function describe(window, marks) {
   if (window.silentMic) parts.push("microphone silent");
   if (marks.alerts.length) parts.push(plural(marks.alerts.length, "alert", "alerts"));
   if (marks.clips.length) parts.push("clip candidate");
+  const said = headline(window);
+  if (said) parts.push(`said: ${said.text}`);
   return parts.join(", ");
 }
 
