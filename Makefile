@@ -7,8 +7,14 @@ ifdef CI
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidemill/target
 endif
 
+# What is built, and fetched beside it.
+TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
+
 # One profile for everything: tests, benches, examples and the demo share what was built.
 CARGO_FLAGS := --release --workspace --locked --features apps
+
+# Steps follow each other: two suites at once would only be slower.
+.NOTPARALLEL:
 
 .PHONY: help
 help: ## Lists the targets.
@@ -23,7 +29,14 @@ ARGS ?= --speed 10
 
 .PHONY: demo
 demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages.
+	@$(MAKE) --no-print-directory pose-model || echo "the pose model cannot be fetched: the camera stays off, all else runs"
 	cargo run --release --locked --features apps --bin tidemill -- demo $(ARGS)
+demo: export TIDEMILL_PAGES_MEDIAPIPE_DIR ?= $(TARGET)/mediapipe/pose
+
+.PHONY: pose-model
+pose-model: ## Fetches the model that finds bodies in the camera's picture. Needs npm.
+	@command -v npm >/dev/null || { echo "npm is missing"; exit 1; }
+	@.ci/fetch pose-model $(TARGET)/mediapipe/pose
 
 KAFKA_BROKER := $(or $(CARGO_TARGET_DIR),target)/kafka-broker
 
@@ -45,14 +58,26 @@ kafka-broker-if-possible:
 	fi
 
 .PHONY: test
-test: prerequisites kafka-broker-if-possible ## Passes all tests: units, behaviours, documentation, examples, benches once.
+test: prerequisites test-rust test-pages ## Passes all tests: units, behaviours, documentation, examples, benches once, pages.
+
+.PHONY: test-rust
+test-rust: prerequisites kafka-broker-if-possible
 	cargo test $(CARGO_FLAGS) --all-targets
 	cargo test $(CARGO_FLAGS) --doc
 	@for example in $$(ls topology/examples | sed -n 's/\.rs$$//p'); do \
 	  echo "example $$example" && cargo run --release --locked --quiet -p tidemill-topology --example $$example >/dev/null || exit 1; \
 	done
-	@if command -v node >/dev/null; then node --test src/apps/page/tests/page.test.mjs; \
-	  else echo "node is missing: the unit tests of the pages are skipped"; fi
+
+# The binary is the one that the tests above have built.
+.PHONY: test-pages
+test-pages: prerequisites ## Drives both pages in a browser before the binary; says what is missing for that.
+	@[ -x $(TARGET)/release/tidemill ] || cargo build $(CARGO_FLAGS) --bin tidemill
+	@.ci/pages
+
+.PHONY: pictures
+pictures: prerequisites ## Takes the pictures of the README again.
+	cargo build --release --locked --features apps --bin tidemill
+	@.ci/pictures
 
 .PHONY: check
 check: format lint doc test ## Everything that CI checks.

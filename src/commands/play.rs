@@ -16,6 +16,11 @@ const BODY: usize = 512 * 1024;
 /// How long a server that says it is busy is asked again.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Time of the recording that is sent at once. Chat goes before what was said, so that more would make speech late.
+const SPAN_MS: i64 = 1_000;
+/// What recordings are moved in time by.
+const MINUTE_MS: i64 = 60_000;
+
 /// Where to, and how fast.
 pub(super) struct Player {
     pub(super) http: Client,
@@ -35,10 +40,17 @@ impl Player {
         let bar = ProgressBar::new(count as u64).with_style(style());
         let (started, now_ms) = (Instant::now(), SystemClock.now_ms());
         let played_ms = if self.speed > 0.0 { (length_ms as f64 / self.speed) as i64 } else { 0 };
-        // As if the last event happened when it is sent: nothing lies in the future.
-        let shift = if self.keep_times { 0 } else { now_ms + played_ms - length_ms - first_ms };
+        // As if the last event happened when it is sent: nothing lies in the future. By whole minutes, so that windows
+        // hold what they held when it was recorded.
+        let shift = (now_ms + played_ms - length_ms - first_ms).div_euclid(MINUTE_MS) * MINUTE_MS;
+        let shift = if self.keep_times { 0 } else { shift };
         let mut batches: [Vec<String>; 3] = Default::default();
+        let mut batch_ms = first_ms;
         for event in events {
+            if event.timestamp - batch_ms >= SPAN_MS {
+                self.send_all(&mut batches, &bar).await?;
+                batch_ms = event.timestamp;
+            }
             if self.speed > 0.0 {
                 let due = Duration::from_secs_f64((event.timestamp - first_ms) as f64 / 1000.0 / self.speed);
                 if due > started.elapsed() {
