@@ -12,13 +12,20 @@ use std::{
     time::Duration,
 };
 
-use crate::{Cluster, Options, Security, installation, java::Java, options, ports};
+use crate::{
+    Cluster, Options, Security,
+    installation::{self, Installation},
+    java::Java,
+    options, ports,
+};
 
 /// Long for a machine that does other things, too. A broker that takes longer hangs.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// `tidemill-tests-1`, as Kafka writes such ids.
 const CLUSTER: &str = "dGlkZW1pbGwtdGVzdHMtMQ";
+const BROKER: &str = "kafka.Kafka";
 const SETTINGS: &str = "server.properties";
+const ARCHIVE: &str = "classes.jsa";
 const LOG: &str = "broker.log";
 
 /// A broker, alone or of a [`Cluster`]. Dropped, it is killed and its folder removed.
@@ -49,7 +56,7 @@ impl Broker {
         let broker = SHARED.get_or_init(|| Self::start(Options::new())).as_ref();
         if broker.is_none() {
             // The other tests are skipped, too, and say so.
-            installation::class_path();
+            installation::find();
         }
         broker
     }
@@ -67,6 +74,7 @@ impl Broker {
     /// Ends it as an administrator would, and waits for its end.
     pub fn stop(&mut self) {
         self.end("TERM");
+        self.keep_archive();
     }
 
     /// Ends it without warning (`kill -9`).
@@ -121,10 +129,10 @@ impl Broker {
             java_options: options.java(),
             java: None,
         };
-        let mut arguments: Vec<_> =
-            ["format", "-t", CLUSTER, "-c", SETTINGS].into_iter().map(ToOwned::to_owned).collect();
-        arguments.extend(options.security.map(Security::format_arguments).unwrap_or_default());
-        broker.run("kafka.tools.StorageTool", arguments.iter().map(String::as_str));
+        let extra = options.security.map(Security::format_arguments).unwrap_or_default();
+        let mut arguments = vec!["format", "-t", CLUSTER, "-c", SETTINGS];
+        arguments.extend(extra.iter().map(String::as_str));
+        broker.run("kafka.tools.StorageTool", &arguments);
         let java = broker.java.as_mut().expect("it was just started");
         assert!(java.says("Formatting", PATIENCE), "the folder cannot be formatted: {}", java.heard());
         assert!(java.has_ended(PATIENCE), "formatting a folder hangs");
@@ -133,7 +141,7 @@ impl Broker {
     }
 
     pub(crate) fn spawn(&mut self) {
-        self.run("kafka.Kafka", [SETTINGS]);
+        self.run(BROKER, &[SETTINGS]);
     }
 
     pub(crate) fn wait_until_ready(&mut self) {
@@ -144,11 +152,27 @@ impl Broker {
         }
     }
 
-    fn run<'a>(&mut self, class: &'a str, arguments: impl IntoIterator<Item = &'a str>) {
-        let class_path = installation::class_path().expect("looked for before");
+    fn run(&mut self, class: &str, arguments: &[&str]) {
+        let Installation { class_path, archive } = installation::find().expect("looked for before");
+        let archive = match (archive.exists(), class == BROKER) {
+            (true, _) => Some(format!("-XX:SharedArchiveFile={}", archive.display())),
+            (false, true) => Some(format!("-XX:ArchiveClassesAtExit={ARCHIVE}")),
+            (false, false) => None,
+        };
         let fixed = ["-Dlog4j2.configurationFile=log4j2.properties", "-cp", class_path, class];
-        let arguments = self.java_options.iter().copied().chain(fixed).chain(arguments);
+        let options = self.java_options.iter().copied().chain(archive.as_deref());
+        let arguments = options.chain(fixed).chain(arguments.iter().copied());
         self.java = Some(Java::start(&self.folder, arguments));
+    }
+
+    /// Puts the classes that this broker has loaded to where the next one finds them. Without them it is slower.
+    fn keep_archive(&self) {
+        let (made, place) = (self.folder.join(ARCHIVE), &installation::find().expect("looked for before").archive);
+        if made.exists() && !place.exists() {
+            // Another test may do the same at the same time: what is renamed is whole.
+            let half = place.with_extension(process::id().to_string());
+            let _ = fs::copy(&made, &half).and_then(|_| fs::rename(&half, place));
+        }
     }
 
     fn end(&mut self, signal: &str) {

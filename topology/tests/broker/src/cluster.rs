@@ -10,7 +10,7 @@ pub struct Cluster {
 impl Cluster {
     /// Starts so many brokers and waits until they serve; `None` if none is installed, after saying so.
     pub fn start(nodes: usize, options: Options) -> Option<Self> {
-        installation::class_path()?;
+        installation::find()?;
         let controllers: Vec<_> = (0..nodes).map(|_| ports::free()).collect();
         let prepare = |id| Broker::prepare(Identity { id, controllers: &controllers }, &options);
         let mut brokers: Vec<_> = (1..=nodes).map(prepare).collect();
