@@ -11,8 +11,8 @@ use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, MoodWatch
 use tidemill::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth};
 use tidemill::apps::{Analyst, Answer};
 use tidemill_schemas::{
-    AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, UserProfile, parse_chat, parse_pose,
-    parse_transcript,
+    AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, SeriesPoint, UserProfile, parse_chat,
+    parse_pose, parse_transcript,
 };
 
 /// Recordings are of 1 January 2026; the receiver's clock stands a day later.
@@ -255,6 +255,21 @@ fn the_languages_of_the_chat_are_recognised() {
 }
 
 #[test]
+fn the_series_of_a_window_adds_up_and_shows_when_the_mood_fell() {
+    let (truth, insights) = insights();
+    for insight in &insights {
+        assert_eq!(insight.series.len(), 12);
+        assert_eq!(insight.series.iter().map(|point| point.chats).sum::<u64>(), insight.chats);
+        let steps = insight.series.windows(2).all(|two| two[1].at - two[0].at == 5_000);
+        assert!(steps && insight.series[0].at == insight.window_start_ms);
+    }
+    let series = &insights[truth.mood_drop.window].series;
+    let (before, after): (Vec<_>, Vec<_>) = series.iter().partition(|point| point.at < truth.mood_drop.at_ms);
+    let mean = |points: &[&SeriesPoint]| points.iter().map(|point| point.mood).sum::<f64>() / points.len() as f64;
+    assert!(mean(&before) - mean(&after) > 0.4, "{series:?}");
+}
+
+#[test]
 fn an_insight_does_not_depend_on_the_order_of_arrival() {
     let truth: LiveTruth = truth("live_insight");
     for mut window in chat_windows(&truth) {
@@ -296,6 +311,31 @@ fn faulty_form_is_graded_below_clean_form_and_its_fault_is_named() {
         let clean = graded.iter().find(|(other, _)| other.fault.is_none() && other.exercise == session_truth.exercise);
         let clean = mean_grade(&clean.expect("a clean session of the exercise").1);
         assert!(grade + 2.0 <= clean, "{} got {grade}, clean got {clean}", session_truth.name);
+    }
+}
+
+#[test]
+fn feedback_brings_what_its_page_draws() {
+    let truth: FormTruth = truth("form_coach");
+    for session_truth in &truth.sessions {
+        let feedback = session(session_truth, truth.window_ms, None);
+        let graded: Vec<_> = feedback.iter().filter(|one| one.grade.is_some()).collect();
+        let last = feedback.last().expect("feedback");
+        assert_eq!(last.progress.len(), graded.len());
+        for (point, of) in last.progress.iter().zip(graded) {
+            assert_eq!((point.at, Some(point.grade)), (of.window_end_ms, of.grade));
+        }
+        for one in &feedback {
+            assert!((1..=15).contains(&one.frames.len()) && one.frames.iter().all(|frame| frame.len() == 33));
+            let size = serde_json::to_vec(one).expect("serialises").len();
+            assert!(size < 20_000, "{size}");
+            let last = one.frames.last().expect("a frame");
+            for point in &one.skeleton {
+                let [x, y, visibility] = last[point.part.index()];
+                assert!((x - point.x).abs() < 0.001 && (y - point.y).abs() < 0.001);
+                assert_eq!(visibility == 0.0, point.visibility < 0.5);
+            }
+        }
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Insight {
     pub phrases: Vec<PhraseReaction>,
     /// Languages of the chat, most used first.
     pub languages: Vec<LanguageShare>,
+    /// Chat and mood through the window, in stretches of equal length, for drawing.
+    #[serde(default)]
+    pub series: Vec<SeriesPoint>,
     /// This window against those before it.
     pub trend: TrendSummary,
     /// Moments in which chat ran far above its baseline.
@@ -156,6 +159,17 @@ pub struct LanguageShare {
     pub language: String,
     /// Part of the messages whose language is recognisable, 0 to 1.
     pub share: f64,
+}
+
+/// One stretch of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SeriesPoint {
+    /// Its first millisecond.
+    pub at: i64,
+    /// Messages in it.
+    pub chats: u64,
+    /// The crowd's mood in it, from -1 to 1 on the scale of the vibe score; 0 where nobody wrote.
+    pub mood: f64,
 }
 
 /// Where engagement goes.

@@ -11,6 +11,7 @@ mod offline;
 mod phrases;
 mod reading;
 mod sentiment;
+mod series;
 mod spikes;
 mod topics;
 mod trend;

@@ -9,6 +9,7 @@ use super::crowd::CrowdMood;
 use super::instruction::instruction;
 use super::phrases::reactions;
 use super::reading::Reading;
+use super::series::series;
 use super::spikes::{Baseline, spikes};
 use super::topics::{hot_topics, round2};
 use super::window::ChatWindow;
@@ -60,6 +61,7 @@ impl OfflineAnalyst {
             outliers: outliers(&reading, &crowd),
             languages: languages(&reading),
             clips: clips(window, &reading, &spikes, &phrases),
+            series: series(window, &reading, &crowd),
             hot_topics,
             phrases,
             trend,
