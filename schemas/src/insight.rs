@@ -255,6 +255,9 @@ pub struct Alert {
     pub severity: f64,
     /// What happened, in a sentence.
     pub message: String,
+    /// It was told while its window was still open. The window's insight has it again, as the same alert.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ahead: bool,
 }
 
 /// Kinds of alerts.

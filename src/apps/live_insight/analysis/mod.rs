@@ -22,5 +22,5 @@ mod words;
 pub use offline::OfflineAnalyst;
 pub use sentiment::{MessageMood, message_mood};
 pub use trend::StreamTrend;
-pub use watch::MoodWatch;
+pub use watch::{CHECK_MS, MoodWatch, RECENT_MS, Voices};
 pub use window::ChatWindow;

@@ -3,7 +3,7 @@
 use tidemill_schemas::Insight;
 
 use super::activity::{active_users, languages, outliers, top_chats};
-use super::alerts::{Evidence, alerts};
+use super::alerts::{Evidence, alerts, without_repeats};
 use super::clips::clips;
 use super::crowd::CrowdMood;
 use super::instruction::instruction;
@@ -66,7 +66,7 @@ impl OfflineAnalyst {
             phrases,
             trend,
             spikes,
-            alerts,
+            alerts: without_repeats(window, alerts),
             instruction,
         }
     }
