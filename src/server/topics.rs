@@ -82,22 +82,50 @@ impl App {
     }
 }
 
-/// Creates what is missing. A topic that was created with other settings keeps them, and a line in the log says so.
+/// Creates what is missing, and brings the retention of what is there to what is configured. Everything else stays as
+/// it was created, and a line in the log says so.
 pub(super) fn create(transport: &impl Transport, app: App, settings: &Settings) -> Result<(), TransportError> {
     let mut admin = transport.admin()?;
     for spec in app.specs(settings) {
         match admin.create_topic(&spec) {
-            Ok(()) => {}
-            Err(TransportError::TopicExists(_)) => {
-                if let Some(found) = admin.describe_topic(&spec.name)?.filter(|found| *found != spec) {
-                    tracing::warn!(
-                        topic = %spec.name, partitions = found.partitions, retention = ?found.retention,
-                        "the topic keeps the settings that it was created with; `tidemill reset` begins anew"
-                    );
-                }
-            }
+            Ok(()) => continue,
+            Err(TransportError::TopicExists(_)) => {}
             Err(error) => return Err(error),
+        }
+        let Some(mut found) = admin.describe_topic(&spec.name)? else { continue };
+        if found.retention != spec.retention {
+            tracing::info!(topic = %spec.name, from = ?found.retention, to = ?spec.retention, "another retention");
+            admin.alter_retention(&spec.name, spec.retention)?;
+            found.retention = spec.retention;
+        }
+        if found != spec {
+            tracing::warn!(
+                topic = %spec.name, partitions = found.partitions,
+                "the topic keeps the partitions that it was created with; `tidemill reset` begins anew"
+            );
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_topology::transport::embedded::EmbeddedLog;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_retention_reaches_topics_that_exist() -> Result<(), TransportError> {
+        let log = EmbeddedLog::in_memory();
+        let mut settings = Settings::default();
+        let kept = |topic: &str| log.admin()?.describe_topic(topic).map(|spec| spec.and_then(|spec| spec.retention));
+        create(&log, App::Live, &settings)?;
+        assert_eq!(kept(live_insight::CHAT)?, Some(settings.raw_retention));
+        let (raw, results) = (Duration::from_mins(5), Duration::from_hours(48));
+        (settings.raw_retention, settings.result_retention) = (raw, results);
+        create(&log, App::Live, &settings)?;
+        assert_eq!((kept(live_insight::CHAT)?, kept(live_insight::INSIGHTS)?), (Some(raw), Some(results)));
+        assert_eq!(kept(live_insight::ERASURES)?, Some(ERASURES));
+        Ok(())
+    }
 }
