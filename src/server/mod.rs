@@ -12,6 +12,7 @@ mod events;
 mod http;
 mod hub;
 mod ingest;
+mod input;
 mod inspect;
 mod metrics;
 mod pages;
@@ -20,5 +21,6 @@ mod problem;
 
 pub use engine::{Engine, EngineError};
 pub use http::Server;
+pub use input::Input;
 pub use pages::recordings;
 pub use settings::{AnalystChoice, App, Limits, Settings, Tenant};
