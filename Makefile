@@ -20,10 +20,12 @@ prerequisites: ## Installs missing system packages, or says which are missing.
 
 # The recordings are twenty minutes long; ten times as fast, the first minute is analysed after seven seconds.
 ARGS ?= --speed 10
+# What the demo remembers: killed at any moment, it goes on here.
+DEMO_DIR ?= $(or $(CARGO_TARGET_DIR),target)/demo
 
 .PHONY: demo
-demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages.
-	cargo run --release --locked --features apps --bin tidemill -- demo $(ARGS)
+demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages. Goes on if killed.
+	cargo run --release --locked --features apps --bin tidemill -- demo --data-dir $(DEMO_DIR) $(ARGS)
 
 .PHONY: test
 test: prerequisites ## Passes all tests: units, behaviours, documentation, examples, benches once.

@@ -1,10 +1,9 @@
 //! Deletes what the applications remember.
 
-use std::{fs, io};
-
 use anyhow::{Context as _, Result, bail};
 use tidemill::{server::Settings, transport::embedded::EmbeddedLog};
 
+use super::folder::discard;
 use crate::cli::ResetOptions;
 
 /// Deletes log and state, if nobody uses them.
@@ -20,14 +19,7 @@ pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
         // Whoever runs on it holds its lock.
         drop(EmbeddedLog::open(&log).context("the log cannot be opened: a server may be running on it")?);
     }
-    for part in [log, folder.join("state")] {
-        match fs::remove_dir_all(&part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("{} cannot be deleted", part.display()));
-            }
-            _ => {}
-        }
-    }
+    discard(folder)?;
     tracing::info!("deleted log and state in {}", folder.display());
     Ok(())
 }

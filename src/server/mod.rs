@@ -9,6 +9,7 @@ mod topics;
 mod access;
 mod erase;
 mod events;
+mod feed;
 mod http;
 mod hub;
 mod ingest;
@@ -20,6 +21,7 @@ mod pressure;
 mod problem;
 
 pub use engine::{Engine, EngineError};
+pub use feed::{Feed, FeedError};
 pub use http::Server;
 pub use input::Input;
 pub use pages::recordings;
