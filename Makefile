@@ -26,11 +26,13 @@ prerequisites: ## Installs missing system packages, or says which are missing.
 
 # The recordings are twenty minutes long; ten times as fast, the first minute is analysed after seven seconds.
 ARGS ?= --speed 10
+# What the demo remembers: killed at any moment, it goes on here.
+DEMO_DIR ?= $(TARGET)/demo
 
 .PHONY: demo
-demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages.
+demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages. Goes on if killed.
 	@$(MAKE) --no-print-directory pose-model || echo "the pose model cannot be fetched: the camera stays off, all else runs"
-	cargo run --release --locked --features apps --bin tidemill -- demo $(ARGS)
+	cargo run --release --locked --features apps --bin tidemill -- demo --data-dir $(DEMO_DIR) $(ARGS)
 demo: export TIDEMILL_PAGES_MEDIAPIPE_DIR ?= $(TARGET)/mediapipe/pose
 
 .PHONY: pose-model

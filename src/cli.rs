@@ -8,8 +8,8 @@ use crate::config::keys_help;
 
 /// Stream processing with model calls, in one program: live insight for streamers, form coach for athletes.
 ///
-/// Begin with `tidemill demo`: it runs both applications in memory, plays recorded events into them, and prints the
-/// addresses of their pages.
+/// Begin with `tidemill demo`: it runs both applications, in memory unless you name a folder, plays recorded events into
+/// them, and prints the addresses of their pages.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, after_long_help = keys_help())]
 pub(crate) struct Cli {
@@ -65,6 +65,10 @@ pub(crate) enum Command {
     /// Run form coach: pose frames in, feedback out
     FormCoach,
     /// Run both applications and play recordings into them
+    ///
+    /// With --data-dir FOLDER, which must be the demo's own, a demo that was killed goes on where it was: its results
+    /// are those of one that nobody disturbed. Played to its end, or with other recordings, it empties the folder and
+    /// begins anew; so does `tidemill reset`. A demo keeps windows open for five seconds of silence at least.
     Demo(DemoOptions),
     /// Play recordings into a running server
     Replay(ReplayOptions),
@@ -83,7 +87,7 @@ pub(crate) struct DemoOptions {
     /// How many times faster than it happened
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub(crate) speed: f64,
-    /// End when the recordings are played, instead of serving on
+    /// End when the recordings are played and all their windows analysed, instead of serving on
     #[arg(long)]
     pub(crate) once: bool,
 }

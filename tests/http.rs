@@ -324,6 +324,7 @@ async fn a_model_improves_the_draft_and_is_asked_again_when_it_is_busy() {
     let insight = client.events("/v1/streams/ada/events?after=0", 1).await.remove(0).2;
     assert_eq!((&insight["analyst"], &insight["vibe_score"]), (&json!("gemini-test"), &json!(100)));
     assert_eq!((&insight["instruction"], &insight["chats"]), (&json!("Start now."), &json!(1)));
+    assert_eq!(insight["series"][0]["chats"], 1, "what is drawn was counted here");
     let asked = asked.lock().expect("not poisoned").clone();
     assert_eq!(asked.len(), 2);
     assert!(asked.iter().all(|(key, _)| key == "key-of-the-account"));

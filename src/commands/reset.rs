@@ -14,6 +14,7 @@ use tidemill::{
     transport::{Topic, Transport as _, embedded::EmbeddedLog},
 };
 
+use super::folder::discard;
 use crate::cli::ResetOptions;
 
 /// Deletes log and state, if nobody uses them.
@@ -32,9 +33,7 @@ pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
         // Whoever runs on it holds its lock.
         drop(EmbeddedLog::open(&log).context("the log cannot be opened: a server may be running on it")?);
     }
-    for part in [log, folder.join("state")] {
-        delete(&part)?;
-    }
+    discard(folder)?;
     tracing::info!("deleted log and state in {}", folder.display());
     Ok(())
 }

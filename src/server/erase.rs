@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -17,12 +17,7 @@ use tidemill_topology::{
     },
 };
 
-use super::{
-    App,
-    http::{Server, TokenQuery},
-    hub,
-    problem::Problem,
-};
+use super::{App, access::Visitor, http::Server, hub, problem::Problem};
 use crate::apps::{Erased, Erasure, form_coach};
 
 /// How long the topology may take.
@@ -32,31 +27,22 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) async fn stream(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
-    token: TokenQuery,
-    headers: HeaderMap,
+    visitor: Visitor,
 ) -> Result<Response, Problem> {
-    server.erase(App::Live, id, &token, &headers).await
+    server.erase(App::Live, id, visitor).await
 }
 
 /// `DELETE /v1/users/{id}`
 pub(super) async fn user(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
-    token: TokenQuery,
-    headers: HeaderMap,
+    visitor: Visitor,
 ) -> Result<Response, Problem> {
-    server.erase(App::Coach, id, &token, &headers).await
+    server.erase(App::Coach, id, visitor).await
 }
 
 impl Server {
-    async fn erase(
-        self: Arc<Self>,
-        app: App,
-        key: String,
-        token: &TokenQuery,
-        headers: &HeaderMap,
-    ) -> Result<Response, Problem> {
-        let visitor = self.access.visitor(headers, token.get())?;
+    async fn erase(self: Arc<Self>, app: App, key: String, visitor: Visitor) -> Result<Response, Problem> {
         self.running(app)?;
         visitor.may(app, &key)?;
         // It goes on when whoever asked has left: half forgotten is not forgotten.

@@ -8,13 +8,12 @@ use std::{
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Query, Request, State},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{delete, get, post, put},
 };
-use serde::Deserialize;
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -22,8 +21,8 @@ use tokio::{
 };
 
 use super::{
-    App, Engine, Settings, access::Access, erase, events, hub::Hub, ingest, inspect, metrics, metrics::Metrics, pages,
-    pressure::Pressure, problem::Problem,
+    App, Engine, Settings, access::Access, erase, events, hub::Hub, ingest, input::Input, inspect, metrics,
+    metrics::Metrics, pages, pressure::Pressure, problem::Problem,
 };
 
 /// A running server. [`Server::close`] ends it in order.
@@ -37,21 +36,6 @@ pub struct Server {
     pub(super) closing: watch::Sender<bool>,
     address: SocketAddr,
     work: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// `?token=`, for pages that cannot send headers.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Token {
-    token: Option<String>,
-}
-
-/// The token of an address.
-pub(super) type TokenQuery = Query<Token>;
-
-impl Token {
-    pub(super) fn get(&self) -> Option<&str> {
-        self.token.as_deref()
-    }
 }
 
 /// How long requests may take to end when the server closes.
@@ -151,9 +135,9 @@ fn routes(server: Arc<Server>) -> Router {
         .route("/coach/{user_id}", get(pages::coach))
         .route("/assets/{folder}/{file}", get(pages::asset))
         .route("/mediapipe/pose/{file}", get(pages::pose_model))
-        .route("/v1/chat", post(ingest::chat))
-        .route("/v1/transcript", post(ingest::transcript))
-        .route("/v1/pose", post(ingest::pose))
+        .route(Input::Chat.path(), post(ingest::chat))
+        .route(Input::Transcript.path(), post(ingest::transcript))
+        .route(Input::Pose.path(), post(ingest::pose))
         .route("/v1/streams", get(inspect::streams))
         .route("/v1/streams/{id}", delete(erase::stream))
         .route("/v1/streams/{id}/events", get(events::stream))

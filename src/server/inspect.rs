@@ -5,19 +5,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Json,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tidemill_topology::{QueryError, StoreKind, TaskState, state::json_coded};
 
-use super::{
-    App,
-    engine::RunningApp,
-    http::{Server, TokenQuery},
-    problem::Problem,
-};
+use super::{App, access::Visitor, engine::RunningApp, http::Server, problem::Problem};
 use crate::apps::{form_coach, live_insight};
 
 /// A store's value, whatever it is.
@@ -55,12 +50,8 @@ fn progress(app: &RunningApp) -> (usize, usize) {
 }
 
 /// `GET /state`
-pub(super) async fn overview(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
+pub(super) async fn overview(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
     let apps = server.engine.apps().iter().map(|app| {
         let calls = app.calls();
         let (running, tasks) = progress(app);
@@ -81,12 +72,8 @@ pub(super) async fn overview(
 }
 
 /// `GET /state/tasks`
-pub(super) async fn tasks(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
+pub(super) async fn tasks(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
     let mut shown = Vec::new();
     for app in server.engine.apps() {
         for thread in app.streams.status() {
@@ -123,12 +110,8 @@ pub(super) async fn tasks(
 }
 
 /// `GET /state/stores`
-pub(super) async fn list_stores(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
+pub(super) async fn list_stores(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
     let mut shown = Vec::new();
     for app in server.engine.apps() {
         for (name, kind) in stores(app) {
@@ -146,10 +129,9 @@ pub(super) async fn list_stores(
 pub(super) async fn key(
     State(server): State<Arc<Server>>,
     Path((name, key)): Path<(String, String)>,
-    token: TokenQuery,
-    headers: HeaderMap,
+    visitor: Visitor,
 ) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
+    visitor.may_inspect()?;
     // A store answers between two records of its thread: that may take a moment.
     let asked = tokio::task::spawn_blocking(move || server.ask(&name, &key)).await;
     asked.map_err(|error| Problem::internal(&error))?
@@ -193,14 +175,7 @@ impl Server {
         all.and_then(Result::ok).unwrap_or_default().into_iter().map(|(key, _)| key).collect()
     }
 
-    async fn list(
-        self: Arc<Self>,
-        app: App,
-        store: &'static str,
-        token: &TokenQuery,
-        headers: &HeaderMap,
-    ) -> Result<Vec<String>, Problem> {
-        let visitor = self.access.visitor(headers, token.get())?;
+    async fn list(self: Arc<Self>, app: App, store: &'static str, visitor: Visitor) -> Result<Vec<String>, Problem> {
         self.running(app)?;
         let listed = tokio::task::spawn_blocking(move || self.keys(app, store)).await;
         let mut keys = listed.map_err(|error| Problem::internal(&error))?;
@@ -211,23 +186,15 @@ impl Server {
 }
 
 /// `GET /v1/streams`: those that the visitor may see.
-pub(super) async fn streams(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let keys = server.list(App::Live, live_insight::TREND_STORE, &token, &headers).await?;
+pub(super) async fn streams(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    let keys = server.list(App::Live, live_insight::TREND_STORE, visitor).await?;
     let streams: Vec<_> = keys.into_iter().map(|id| json!({ "stream_id": id })).collect();
     Ok(Json(json!({ "streams": streams })).into_response())
 }
 
 /// `GET /v1/users`: those that the visitor may see.
-pub(super) async fn users(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let keys = server.list(App::Coach, form_coach::PROGRESS_STORE, &token, &headers).await?;
+pub(super) async fn users(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    let keys = server.list(App::Coach, form_coach::PROGRESS_STORE, visitor).await?;
     let users: Vec<_> = keys.into_iter().map(|id| json!({ "user_id": id })).collect();
     Ok(Json(json!({ "users": users })).into_response())
 }

@@ -2,17 +2,13 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 use std::sync::Arc;
 
-use super::{
-    Engine,
-    http::{Server, TokenQuery},
-    problem::Problem,
-};
+use super::{Engine, access::Visitor, http::Server, problem::Problem};
 
 /// The server's metrics.
 pub(super) struct Metrics {
@@ -175,12 +171,8 @@ impl Gauges {
 }
 
 /// `GET /metrics`
-pub(super) async fn metrics(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
+pub(super) async fn metrics(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
     let text = server.metrics.render(&server).map_err(|error| Problem::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

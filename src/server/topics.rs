@@ -88,25 +88,51 @@ impl App {
     }
 }
 
-/// Creates what is missing. A topic that was created with other settings keeps them, and a line in the log says so.
+/// Creates what is missing. On a log of ours the retention of what is there is brought to what is configured; how long
+/// brokers keep records is for whoever runs them to say. Everything else stays as it was created, and a line in the log
+/// says so.
 pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<(), TransportError> {
     let mut admin = log.transport().admin()?;
     for spec in app.specs(settings) {
         if let Err(error) = admin.create_topic(&spec) {
             // There is one already, or this instance may not create any: then it uses what others created.
-            let found = admin.describe_topic(&spec.name)?.ok_or(error)?;
-            if log.is_embedded() && found != spec {
+            let mut found = admin.describe_topic(&spec.name)?.ok_or(error)?;
+            if log.is_embedded() && found.retention != spec.retention {
+                tracing::info!(topic = %spec.name, from = ?found.retention, to = ?spec.retention, "another retention");
+                admin.alter_retention(&spec.name, spec.retention)?;
+                found.retention = spec.retention;
+            }
+            if found.partitions != spec.partitions || log.is_embedded() && found != spec {
                 tracing::warn!(
-                    topic = %spec.name, partitions = found.partitions, retention = ?found.retention,
-                    "the topic keeps the settings that it was created with; `tidemill reset` begins anew"
+                    topic = %spec.name, partitions = found.partitions,
+                    "the topic keeps the partitions that it was created with; `tidemill reset` begins anew"
                 );
-            } else if found.partitions != spec.partitions {
-                // How long brokers keep records is for whoever runs them to say.
-                tracing::warn!(topic = %spec.name, partitions = found.partitions, "the topic keeps its partitions");
             }
         }
         // Known from now on, so that no request has to ask.
         log.partitions(&spec.name)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_topology::transport::embedded::EmbeddedLog;
+
+    use super::*;
+
+    #[test]
+    fn a_changed_retention_reaches_topics_that_exist() -> Result<(), TransportError> {
+        let log = EmbeddedLog::in_memory();
+        let mut settings = Settings::default();
+        let kept = |topic: &str| log.admin()?.describe_topic(topic).map(|spec| spec.and_then(|spec| spec.retention));
+        create(&log, App::Live, &settings)?;
+        assert_eq!(kept(live_insight::CHAT)?, Some(settings.raw_retention));
+        let (raw, results) = (Duration::from_mins(5), Duration::from_hours(48));
+        (settings.raw_retention, settings.result_retention) = (raw, results);
+        create(&log, App::Live, &settings)?;
+        assert_eq!((kept(live_insight::CHAT)?, kept(live_insight::INSIGHTS)?), (Some(raw), Some(results)));
+        assert_eq!(kept(live_insight::ERASURES)?, Some(ERASURES));
+        Ok(())
+    }
 }

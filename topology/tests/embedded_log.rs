@@ -629,6 +629,37 @@ fn retention_counts_from_the_append() -> Tested {
 }
 
 #[test]
+fn another_retention_takes_effect_on_what_is_there_and_stays_after_a_restart() -> Tested {
+    everywhere(|place, log| {
+        let mut admin = log.admin()?;
+        let hour = Some(Duration::from_secs(3_600));
+        admin.create_topic(&spec("in", CleanupPolicy::Delete, None))?;
+        log.append("in", 0, numbered(10))?;
+        let mut consumer = member(&log, "a", &["in"])?;
+        assert_eq!(polled_values(&consumer.poll(Duration::ZERO)?).len(), 10);
+        place.advance(60_000);
+        log.append("in", 0, numbered(5))?;
+        admin.alter_retention("in", Some(Duration::from_secs(30)))?;
+        log.maintain()?;
+        assert_eq!(log.read_all("in")?.len(), 5, "what is older goes");
+        assert_eq!(polled_values(&consumer.poll(Duration::ZERO)?).len(), 5, "whoever reads goes on");
+        admin.alter_retention("in", hour)?;
+        place.advance(60_000);
+        log.maintain()?;
+        assert_eq!(log.read_all("in")?.len(), 5, "what is younger stays");
+        assert_eq!(admin.describe_topic("in")?, Some(spec("in", CleanupPolicy::Delete, hour)));
+        assert!(matches!(admin.alter_retention("out", hour), Err(TransportError::UnknownTopic(_))));
+        if place.folder.is_some() {
+            drop((consumer, admin, log));
+            let log = place.open()?;
+            assert_eq!(log.admin()?.describe_topic("in")?, Some(spec("in", CleanupPolicy::Delete, hour)));
+            assert_eq!(log.read_all("in")?.len(), 5);
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn pause_resume_and_seek_move_the_fetch() -> Tested {
     everywhere(|_, log| {
         log.create("in", 1)?;

@@ -1,9 +1,6 @@
 //! Names and partition counts of internal topics, and the check that inputs which meet are partitioned alike.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
 use crate::{
@@ -11,9 +8,6 @@ use crate::{
     graph::{NodeId, NodeKind, StoreKind, TopicRef},
     transport::{CleanupPolicy, Topic, TopicSpec},
 };
-
-/// Changelogs of windows outlive their windows by this much, so that a late restore still finds them.
-const EXTRA_RETENTION: Duration = Duration::from_hours(24);
 
 /// A topic that belongs to the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,15 +30,14 @@ impl Plan {
         for (number, subtopology) in self.subtopologies.iter().enumerate() {
             let partitions = self.source_topics(number as u32).filter_map(|topic| self.partitions(&topic)).max();
             for store in subtopology.stores.iter().map(|name| &self.graph.stores[name]).filter(|store| store.logged) {
-                let (cleanup, retention) = match store.kind {
-                    StoreKind::KeyValue => (CleanupPolicy::Compact, None),
-                    StoreKind::Window { retention_ms } => {
-                        let kept = Duration::from_millis(retention_ms.unsigned_abs()) + EXTRA_RETENTION;
-                        (CleanupPolicy::CompactDelete, Some(kept))
-                    }
+                // Windows that expired are deleted by offset, not by age: that is event time to Kafka, and replaying last
+                // year's events must not lose their state.
+                let cleanup = match store.kind {
+                    StoreKind::KeyValue => CleanupPolicy::Compact,
+                    StoreKind::Window { .. } => CleanupPolicy::CompactDelete,
                 };
                 let name = self.changelog(&store.name);
-                let spec = TopicSpec { name, partitions: partitions.unwrap_or(1), cleanup, retention };
+                let spec = TopicSpec { name, partitions: partitions.unwrap_or(1), cleanup, retention: None };
                 topics.push(InternalTopic { spec, is_changelog: true });
             }
         }

@@ -187,7 +187,7 @@ pub struct TopicSpec {
     pub retention: Option<Duration>,
 }
 
-/// Creates and describes topics.
+/// Creates, describes, alters and deletes topics.
 pub trait Admin: Send {
     /// Creates a topic; [`TransportError::TopicExists`] if there is one.
     fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError>;
@@ -195,6 +195,9 @@ pub trait Admin: Send {
     fn describe_topic(&mut self, topic: &str) -> Result<Option<TopicSpec>, TransportError>;
     /// Every topic's name, sorted.
     fn list_topics(&mut self) -> Result<Vec<Topic>, TransportError>;
+    /// Changes how long an existing topic keeps its records, `None` for ever; [`TransportError::UnknownTopic`] if there
+    /// is none. What is older by the new measure goes with the next clean-up; what is gone does not come back.
+    fn alter_retention(&mut self, topic: &str, retention: Option<Duration>) -> Result<(), TransportError>;
     /// Deletes a topic with its records and committed offsets.
     fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError>;
     /// Drops the records below an offset.

@@ -1,6 +1,6 @@
-//! Creating, describing and deleting topics.
+//! Creating, describing, altering and deleting topics.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{broker::Broker, storage::Change};
 use crate::transport::{Admin, Offset, Topic, TopicPartition, TopicSpec, TransportError};
@@ -37,6 +37,14 @@ impl Admin for EmbeddedAdmin {
 
     fn list_topics(&mut self) -> Result<Vec<Topic>, TransportError> {
         Ok(self.broker.lock().topics.iter().map(|topic| Arc::clone(&topic.spec.name)).collect())
+    }
+
+    fn alter_retention(&mut self, topic: &str, retention: Option<Duration>) -> Result<(), TransportError> {
+        let mut coordinator = self.broker.lock();
+        let altered = coordinator.topics.get(topic)?.with_retention(retention);
+        self.broker.storage.write(&[Change::AlterTopic { id: altered.id, spec: &altered.spec }])?;
+        coordinator.topics.insert(altered);
+        Ok(())
     }
 
     fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError> {

@@ -43,6 +43,8 @@ pub(super) struct Bounds {
 pub(super) enum Change<'a> {
     /// A topic exists from now on.
     CreateTopic { id: u32, spec: &'a TopicSpec },
+    /// A topic has other settings; its partitions stay.
+    AlterTopic { id: u32, spec: &'a TopicSpec },
     /// A topic and its records are gone.
     DeleteTopic { id: u32, spec: &'a TopicSpec },
     /// Records follow, their offsets already given.

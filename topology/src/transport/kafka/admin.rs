@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use futures_executor::block_on;
 use rdkafka::{
-    admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication},
+    admin::{
+        AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewTopic, ResourceSpecifier,
+        TopicReplication,
+    },
     config::FromClientConfig as _,
     config::FromClientConfigAndContext as _,
     consumer::{BaseConsumer, Consumer as _},
@@ -92,19 +95,15 @@ fn outcome(results: Vec<Result<String, (String, Code)>>, topic: &str) -> Result<
 }
 
 impl Admin for KafkaAdmin {
-    /// Kafka's retention goes by the time that a record carries, which is event time. Changelogs are therefore kept by
-    /// compaction and by what the engine deletes, never by age: replaying last year's events must not lose their state.
+    /// Kafka's retention goes by the time that a record carries, which is event time.
     fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError> {
-        let retention = match (spec.cleanup, spec.retention) {
-            (CleanupPolicy::Delete, Some(retention)) => retention.as_millis().to_string(),
-            _ => "-1".to_owned(),
-        };
+        let retention = retention_ms(spec.retention);
         let mut topic = NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(self.replication_factor))
             .set("retention.ms", &retention)
             .set("cleanup.policy", policy(spec.cleanup))
             .set("message.timestamp.type", "CreateTime");
         if spec.cleanup != CleanupPolicy::Delete || spec.retention.is_none() {
-            topic = topic.set("segment.bytes", SEGMENT_BYTES).set("retention.bytes", "-1");
+            topic = topic.set("segment.bytes", SEGMENT_BYTES);
         }
         let created = block_on(self.client.create_topics([&topic], &options())).map_err(error::of)?;
         outcome(created, &spec.name)?;
@@ -130,6 +129,23 @@ impl Admin for KafkaAdmin {
         };
         let retention = value("retention.ms").and_then(|text| text.parse().ok()).map(Duration::from_millis);
         Ok(Some(TopicSpec { name: Arc::from(topic), partitions, cleanup, retention }))
+    }
+
+    /// Kafka replaces all settings of a topic together: those that were made for it are said again.
+    fn alter_retention(&mut self, topic: &str, retention: Option<Duration>) -> Result<(), TransportError> {
+        let settings = self.settings(topic)?;
+        let retention = retention_ms(retention);
+        let mut altered = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("retention.ms", &retention);
+        for entry in settings.entries.iter().filter(|entry| entry.source == ConfigSource::DynamicTopic) {
+            if let Some(value) = entry.value.as_deref().filter(|_| entry.name != "retention.ms") {
+                altered = altered.set(&entry.name, value);
+            }
+        }
+        let results = block_on(self.client.alter_configs([&altered], &options())).map_err(error::of)?;
+        match results.into_iter().next() {
+            Some(Err((_, code))) => Err(error::of_topic(code, topic)),
+            _ => Ok(()),
+        }
     }
 
     fn list_topics(&mut self) -> Result<Vec<Topic>, TransportError> {
@@ -162,6 +178,10 @@ impl Admin for KafkaAdmin {
             None => Err(TransportError::Retriable(format!("the broker said nothing of group '{group}'"))),
         }
     }
+}
+
+fn retention_ms(retention: Option<Duration>) -> String {
+    retention.map_or_else(|| "-1".to_owned(), |retention| retention.as_millis().to_string())
 }
 
 fn policy(cleanup: CleanupPolicy) -> &'static str {
