@@ -173,12 +173,13 @@ const frames = recorded(`form_coach/recordings/${ATHLETE}.ndjson`)
   .trim()
   .split("\n")
   .map((line) => JSON.parse(line));
-const later = Math.floor((Date.now() - frames.at(-1).timestamp) / MINUTE) * MINUTE;
+// Silence has moved event time on with the clock: what comes now must lie behind that, or it is late.
+const next = Math.ceil(Date.now() / MINUTE + 1) * MINUTE;
+const later = next - Math.floor(frames[0].timestamp / MINUTE) * MINUTE;
 await post(
   `${url}/v1/pose`,
   frames.map((frame) => ({ ...frame, user_id: "newcomer", timestamp: frame.timestamp + later })),
 );
-const next = last.window_end_ms;
 // Near the end of their minute: from there, silence closes it within seconds.
 const spoken = next + MINUTE - 2000;
 await post(`${url}/v1/chat`, [
