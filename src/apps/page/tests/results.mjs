@@ -24,7 +24,9 @@ const data = ["--data-dir", join(folder, "data")];
 const done = (name) => process.stdout.write(`ok  ${name}\n`);
 const is = (type) => (event) => event.type === type;
 
-let server = await startServer(["demo", "--speed", "60", ...data]);
+// At this speed a machine that is busy for a second seems silent for a minute: silence must last, to close a window.
+const patient = ["live", "coach"].flatMap((app) => ["--set", `${app}.idle_after=10s`]);
+let server = await startServer(["demo", "--speed", "60", ...patient, ...data]);
 const { url, port } = server;
 const { context, page, close } = await openBrowser({ viewport: { width: 1440, height: 960 } });
 const coach = await context.newPage();
@@ -162,16 +164,27 @@ await phase(page, "reconnecting");
 await phase(coach, "reconnecting");
 await context.setOffline(true);
 // Results that come while the pages are away.
-const frames = recorded(`form_coach/recordings/${ATHLETE}.ndjson`).trim().split("\n").map(JSON.parse);
 writeFileSync(
   join(folder, "more.ndjson"),
-  frames.map((frame) => JSON.stringify({ ...frame, user_id: "newcomer" })).join("\n"),
+  JSON.stringify({ stream_id: "another", user_id: "u1", text: "hello", timestamp: Date.now() }),
 );
-server = await startServer(["demo", join(folder, "more.ndjson"), "--speed", "60", ...data], { port });
-const next = last.window_end_ms;
+server = await startServer(["demo", join(folder, "more.ndjson"), ...data], { port });
+const frames = recorded(`form_coach/recordings/${ATHLETE}.ndjson`)
+  .trim()
+  .split("\n")
+  .map((line) => JSON.parse(line));
+// Silence has moved event time on with the clock: what comes now must lie behind that, or it is late.
+const next = Math.ceil(Date.now() / MINUTE + 1) * MINUTE;
+const later = next - Math.floor(frames[0].timestamp / MINUTE) * MINUTE;
+await post(
+  `${url}/v1/pose`,
+  frames.map((frame) => ({ ...frame, user_id: "newcomer", timestamp: frame.timestamp + later })),
+);
+// Near the end of their minute: from there, silence closes it within seconds.
+const spoken = next + MINUTE - 2000;
 await post(`${url}/v1/chat`, [
-  { stream_id: STREAM, user_id: "u1", user_name: "late_bird", text: "did I miss the record?", timestamp: next + 1000 },
-  { stream_id: STREAM, user_id: "u2", user_name: "owl", text: "you did, great run", timestamp: next + 2000 },
+  { stream_id: STREAM, user_id: "u1", user_name: "late_bird", text: "did I miss the record?", timestamp: spoken },
+  { stream_id: STREAM, user_id: "u2", user_name: "owl", text: "you did, great run", timestamp: spoken + 1000 },
 ]);
 await live((events) => events.some((event) => event.data.window_start_ms === next));
 await feedback("newcomer", (events) => events.at(-1)?.data.session_repetitions === repetitions);
