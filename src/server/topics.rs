@@ -1,8 +1,8 @@
 //! The applications' topics: created at the start, kept as long as configured.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tidemill_topology::transport::{CleanupPolicy, TopicSpec, Transport as _, TransportError};
+use tidemill_topology::transport::{Admin, CleanupPolicy, TopicSpec, Transport as _, TransportError};
 
 use super::{App, Log, Settings};
 use crate::apps::{form_coach, live_insight};
@@ -94,7 +94,7 @@ pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<(), Tra
     for spec in app.specs(settings) {
         if let Err(error) = admin.create_topic(&spec) {
             // There is one already, or this instance may not create any: then it uses what others created.
-            let found = admin.describe_topic(&spec.name)?.ok_or(error)?;
+            let found = found(&mut *admin, &spec.name, error)?;
             if log.is_embedded() && found != spec {
                 tracing::warn!(
                     topic = %spec.name, partitions = found.partitions, retention = ?found.retention,
@@ -109,4 +109,21 @@ pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<(), Tra
         log.partitions(&spec.name)?;
     }
     Ok(())
+}
+
+/// How long brokers may take to tell each other of a topic.
+const SPREAD: Duration = Duration::from_secs(10);
+
+/// The topic that could not be created. Another instance may have done so a moment ago; then not every broker knows.
+fn found(admin: &mut dyn Admin, topic: &str, refused: TransportError) -> Result<TopicSpec, TransportError> {
+    let started = Instant::now();
+    loop {
+        match admin.describe_topic(topic)? {
+            Some(found) => return Ok(found),
+            None if matches!(refused, TransportError::TopicExists(_)) && started.elapsed() < SPREAD => {
+                std::thread::park_timeout(Duration::from_millis(50));
+            }
+            None => return Err(refused),
+        }
+    }
 }
