@@ -136,7 +136,7 @@ async fn instances_share_the_work_and_what_a_killed_one_left_is_done_once() {
 
     let settings = Settings { kafka: Some(KafkaConfig::new(brokers.as_str())), ..Settings::default() };
     let log = tokio::task::spawn_blocking(move || Log::open(&settings).expect("answers")).await.expect("ends");
-    let windows = STREAMS.iter().flat_map(|stream| (0..closed as i64).map(|at| (stream, START + at * 10_000)));
+    let windows = STREAMS.iter().flat_map(|stream| (0..closed as i64).map(move |at| (stream, START + at * 10_000)));
     let expected: BTreeMap<_, _> = windows.map(|(stream, at)| (((*stream).to_owned(), at), vec![20])).collect();
     let reading = log.clone();
     let found = tokio::task::spawn_blocking(move || insights(&reading)).await.expect("ends");

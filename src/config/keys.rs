@@ -207,7 +207,7 @@ pub(crate) fn keys_help() -> String {
     for Key { name, default, help, .. } in KEYS {
         let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {name:24} {help}{default}");
+        let _ = writeln!(text, "  {name:26} {help}{default}");
     }
     text.push_str(super::kafka::HELP);
     text.push_str(

@@ -241,6 +241,10 @@ pub(super) fn read(
         if next > before {
             (wait, moved) = (Duration::ZERO, Instant::now());
         } else if moved.elapsed() < ARRIVAL {
+            if wait.is_zero() {
+                // Asked while it reads, a reader learns where the end is, and that nothing but gaps lies before it.
+                reader.watermarks(partition)?;
+            }
             wait = WAIT;
         } else {
             return Err(TransportError::Retriable(format!("what follows offset {next} of {partition} does not come")));

@@ -1,8 +1,8 @@
 //! The applications' topics: created at the start, kept as long as configured.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tidemill_topology::transport::{CleanupPolicy, TopicSpec, Transport as _, TransportError};
+use tidemill_topology::transport::{Admin, CleanupPolicy, TopicSpec, Transport as _, TransportError};
 
 use super::{App, Log, Settings};
 use crate::apps::{form_coach, live_insight};
@@ -96,7 +96,7 @@ pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<(), Tra
     for spec in app.specs(settings) {
         if let Err(error) = admin.create_topic(&spec) {
             // There is one already, or this instance may not create any: then it uses what others created.
-            let mut found = admin.describe_topic(&spec.name)?.ok_or(error)?;
+            let mut found = found(&mut *admin, &spec.name, error)?;
             if log.is_embedded() && found.retention != spec.retention {
                 tracing::info!(topic = %spec.name, from = ?found.retention, to = ?spec.retention, "another retention");
                 admin.alter_retention(&spec.name, spec.retention)?;
@@ -115,17 +115,32 @@ pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<(), Tra
     Ok(())
 }
 
+/// How long brokers may take to tell each other of a topic.
+const SPREAD: Duration = Duration::from_secs(10);
+
+/// The topic that could not be created. Another instance may have done so a moment ago; then not every broker knows.
+fn found(admin: &mut dyn Admin, topic: &str, refused: TransportError) -> Result<TopicSpec, TransportError> {
+    let started = Instant::now();
+    loop {
+        match admin.describe_topic(topic)? {
+            Some(found) => return Ok(found),
+            None if matches!(refused, TransportError::TopicExists(_)) && started.elapsed() < SPREAD => {
+                std::thread::park_timeout(Duration::from_millis(50));
+            }
+            None => return Err(refused),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use tidemill_topology::transport::embedded::EmbeddedLog;
-
     use super::*;
 
     #[test]
-    fn a_changed_retention_reaches_topics_that_exist() -> Result<(), TransportError> {
-        let log = EmbeddedLog::in_memory();
+    fn a_changed_retention_reaches_topics_that_exist() -> Result<(), Box<dyn std::error::Error>> {
         let mut settings = Settings::default();
-        let kept = |topic: &str| log.admin()?.describe_topic(topic).map(|spec| spec.and_then(|spec| spec.retention));
+        let log = Log::open(&settings)?;
+        let kept = |topic: &str| log.transport().admin()?.describe_topic(topic).map(|spec| spec.and_then(|spec| spec.retention));
         create(&log, App::Live, &settings)?;
         assert_eq!(kept(live_insight::CHAT)?, Some(settings.raw_retention));
         let (raw, results) = (Duration::from_mins(5), Duration::from_hours(48));

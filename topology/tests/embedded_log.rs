@@ -188,6 +188,28 @@ fn topics_are_never_made_up() -> Tested {
 }
 
 #[test]
+fn a_group_is_forgotten_once_it_has_no_members() -> Tested {
+    everywhere(|place, log| {
+        log.create("in", 1)?;
+        let mut consumer = member(&log, "a", &["in"])?;
+        consumer.poll(Duration::ZERO)?;
+        consumer.commit(&[(TopicPartition::new("in", 0), at(3))])?;
+        let mut admin = log.admin()?;
+        let refused = admin.delete_group("group");
+        assert!(matches!(&refused, Err(TransportError::Invalid(text)) if text.contains("has members")), "{refused:?}");
+        drop(consumer);
+        admin.delete_group("group")?;
+        admin.delete_group("nobody")?;
+        assert_eq!(log.groups(), []);
+        drop((admin, log));
+        if place.folder.is_some() {
+            assert_eq!(place.open()?.groups(), []);
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn a_topic_created_again_is_empty() -> Tested {
     everywhere(|place, log| {
         log.create("in", 1)?;

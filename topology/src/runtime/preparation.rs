@@ -13,7 +13,7 @@ use crate::{
     graph::Topology,
     plan::Plan,
     task::{MemoryStores, StoreSupplier, TaskSettings},
-    transport::{Admin, Transport},
+    transport::{Admin, Transport, TransportError},
 };
 
 /// An application that can start: everything its threads share.
@@ -87,6 +87,8 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
                     spec.name, found.partitions, spec.partitions
                 )),
                 Ok(Some(_)) => {}
+                // Another instance created it a moment ago, and not every broker knows.
+                Ok(None) if matches!(refused, TransportError::TopicExists(_)) => {}
                 Ok(None) => problems.push(format!("topic '{}' cannot be created: {refused}", spec.name)),
                 Err(error) => problems.push(format!("topic '{}' cannot be looked up: {error}", spec.name)),
             },
