@@ -25,6 +25,11 @@ ARGS ?= --speed 10
 demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages.
 	cargo run --release --locked --features apps --bin tidemill -- demo $(ARGS)
 
+.PHONY: load
+load: ARGS =
+load: prerequisites ## Five minutes of 1,000 athletes and 50 busy streams on a server of its own; ARGS="--seconds 30" for less.
+	cargo bench --locked --features apps --bench load -- $(ARGS)
+
 .PHONY: test
 test: prerequisites ## Passes all tests: units, behaviours, documentation, examples, benches once.
 	cargo test $(CARGO_FLAGS) --all-targets

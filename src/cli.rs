@@ -58,6 +58,8 @@ pub(crate) enum Command {
     LiveInsight,
     /// Run form coach: pose frames in, feedback out
     FormCoach,
+    /// Run both applications
+    Serve,
     /// Run both applications and play recordings into them
     Demo(DemoOptions),
     /// Play recordings into a running server
