@@ -59,6 +59,11 @@ kafka-broker-if-possible:
 	  echo "the Kafka broker could not be fetched: the tests on it are skipped"; \
 	fi
 
+.PHONY: load
+load: ARGS =
+load: prerequisites ## Five minutes of 1,000 athletes and 50 busy streams on a server of its own; ARGS="--seconds 30" for less.
+	cargo bench --locked --features apps --bench load -- $(ARGS)
+
 .PHONY: test
 test: prerequisites test-rust test-pages ## Passes all tests: units, behaviours, documentation, examples, benches once, pages.
 

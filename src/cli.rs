@@ -64,6 +64,8 @@ pub(crate) enum Command {
     LiveInsight,
     /// Run form coach: pose frames in, feedback out
     FormCoach,
+    /// Run both applications
+    Serve,
     /// Run both applications and play recordings into them
     ///
     /// With --data-dir FOLDER, which must be the demo's own, a demo that was killed goes on where it was: its results

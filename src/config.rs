@@ -42,7 +42,7 @@ pub(crate) fn load(cli: &Cli) -> Result<Config, Vec<String>> {
         Command::FormCoach => vec![App::Coach],
         _ => vec![App::Live, App::Coach],
     };
-    let serves = matches!(cli.command, Command::LiveInsight | Command::FormCoach | Command::Demo(_));
+    let serves = !matches!(cli.command, Command::Replay(_) | Command::Describe(_) | Command::Reset(_));
     resolve(&cli.options, vars, apps, serves)
 }
 

@@ -107,7 +107,7 @@ impl Server {
             return Ok(());
         }
         let what = format!("{} does not run here", app.id());
-        Err(Problem::new(StatusCode::NOT_FOUND, what, format!("start `tidemill {}` or `tidemill demo`", app.id())))
+        Err(Problem::new(StatusCode::NOT_FOUND, what, format!("start `tidemill {}` or `tidemill serve`", app.id())))
     }
 
     /// How many partitions a topic has, which the log learned at the start.
