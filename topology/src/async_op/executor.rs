@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
 use super::{
     AsyncCall, CallError, CallFailure, CallPolicy, FailureKind, Reply,
@@ -170,10 +170,20 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     /// One turn: takes answers and requests, starts calls, writes responses, commits. Waits up to `timeout` if there
     /// is nothing to do. Returns how much there was to do.
     pub fn step(&mut self, caller: &mut dyn Caller<K, V, R>, timeout: Duration) -> Result<usize, TransportError> {
-        let timeout = if self.jobs.is_empty() { timeout } else { timeout.min(WAIT) };
-        let mut done = self.poll(timeout)?;
+        // Who has jobs waits for answers rather than for requests: answers are what makes room for these.
+        let mut done = self.poll(if self.jobs.is_empty() { timeout } else { Duration::ZERO })?;
+        if done == 0 && !self.jobs.is_empty() {
+            self.await_answer(timeout.min(WAIT));
+        }
         done += self.turn(caller)?;
         Ok(done)
+    }
+
+    fn await_answer(&self, timeout: Duration) {
+        let mut select = Select::new();
+        select.recv(&self.answers.1);
+        // Whether one came shows when answers are taken.
+        let _ = select.ready_timeout(timeout);
     }
 
     /// A turn without new requests: ends what runs. Returns how many attempts still run.

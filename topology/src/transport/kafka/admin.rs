@@ -1,6 +1,9 @@
 //! Creates, describes and deletes topics.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_executor::block_on;
 use rdkafka::{
@@ -106,13 +109,15 @@ impl Admin for KafkaAdmin {
             topic = topic.set("segment.bytes", SEGMENT_BYTES);
         }
         let created = block_on(self.client.create_topics([&topic], &options())).map_err(error::of)?;
-        outcome(created, &spec.name)?;
-        // The broker that answered knows it; the others learn of it within moments.
-        let started = std::time::Instant::now();
-        while self.partitions(&spec.name)?.is_none() && started.elapsed() < ANSWER {
-            std::thread::sleep(Duration::from_millis(20));
+        let created = outcome(created, &spec.name);
+        if matches!(created, Ok(()) | Err(TransportError::TopicExists(_))) {
+            // The broker that answered knows it; the others learn of it within moments.
+            let started = Instant::now();
+            while self.partitions(&spec.name)?.is_none() && started.elapsed() < ANSWER {
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
-        Ok(())
+        created
     }
 
     fn describe_topic(&mut self, topic: &str) -> Result<Option<TopicSpec>, TransportError> {

@@ -17,6 +17,8 @@ const NO_GROUP: &str = "tidemill-reader";
 pub(super) struct KafkaReader {
     client: Client,
     inbox: Inbox,
+    /// The ends that the brokers told of, also of partitions that are not read yet.
+    ends: BTreeMap<TopicPartition, Offset>,
 }
 
 impl KafkaReader {
@@ -25,7 +27,7 @@ impl KafkaReader {
         client.set("group.id", NO_GROUP);
         // That records are gone is for whoever reads to know.
         client.set("auto.offset.reset", "error");
-        Ok(Self { client: Client::open(&client)?, inbox: Inbox::default() })
+        Ok(Self { client: Client::open(&client)?, inbox: Inbox::default(), ends: BTreeMap::new() })
     }
 
     /// Serves librdkafka's own queue.
@@ -43,6 +45,9 @@ impl KafkaReader {
 
     fn start(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
         self.inbox.open(&self.client, partition, offset)?;
+        if let Some(end) = self.ends.get(partition) {
+            self.inbox.learn_end(partition, *end);
+        }
         let list = offsets::positions([(partition, Position::Offset(offset))])?;
         self.client.incremental_assign(&list).map_err(error::of)
     }
@@ -91,6 +96,7 @@ impl Reader for KafkaReader {
 
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
         let (low, high) = offsets::watermarks(&self.client, partition)?;
+        self.ends.insert(partition.clone(), high);
         if let Some(next) = self.inbox.learn_end(partition, high) {
             self.stop(partition)?;
             self.start(partition, next)?;
