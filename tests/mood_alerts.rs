@@ -117,7 +117,9 @@ fn play(crash_every: Option<usize>) -> (Vec<(usize, Alert)>, Vec<Insight>) {
         insights.extend(of);
     };
     for (number, second) in events.chunk_by(|a, b| a.0 / 1_000 == b.0 / 1_000).enumerate() {
-        second.iter().for_each(|(_, topic, event)| live.send(topic, event));
+        for (_, topic, event) in second {
+            live.send(topic, event);
+        }
         if crash_every.is_some_and(|every| number % every == 0) {
             live.driver.crash();
         }

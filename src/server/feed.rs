@@ -13,7 +13,7 @@ use tidemill_topology::{
     },
 };
 
-use super::{Server, input::Input};
+use super::{Server, input::Input, pressure::Admitted};
 
 /// The key of a player's place, and the id of its transactions.
 const PLAYER: &str = "player";
@@ -110,15 +110,9 @@ impl Feed {
         let mut admitted = Vec::new();
         for input in Input::ALL {
             let count = events.iter().filter(|(of, _)| *of == input).count();
-            let accepted = server.metrics.accepted.with_label_values(&[input.topic()]);
-            while count > 0 {
-                match server.pressure.admit(input.app(), count) {
-                    Ok(records) => {
-                        admitted.push((records, accepted, count as u64));
-                        break;
-                    }
-                    Err(_) => tokio::time::sleep(PAUSE).await,
-                }
+            if count > 0 {
+                let accepted = server.metrics.accepted.with_label_values(&[input.topic()]);
+                admitted.push((admit(&server, input, count).await, accepted, count as u64));
             }
         }
         tokio::task::block_in_place(|| self.commit(records))?;
@@ -142,4 +136,14 @@ impl Feed {
 fn at(place: &str, timestamp: i64) -> ProducerRecord {
     let (topic, key, value) = (Feed::TOPIC.into(), Some(PLAYER.into()), Some(place.to_owned().into()));
     ProducerRecord { topic, partition: 0, timestamp, key, value, headers: Headers::new() }
+}
+
+/// Waits until the application is no longer too far behind.
+async fn admit(server: &Server, input: Input, count: usize) -> Admitted<'_> {
+    loop {
+        match server.pressure.admit(input.app(), count) {
+            Ok(admitted) => return admitted,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
 }

@@ -60,10 +60,8 @@ impl Input {
             Self::Transcript => {
                 parse_transcript(bytes, now_ms).and_then(|said| Parsed::new(&said.stream_id, &said, said.timestamp))
             }
-            Self::Pose => {
-                parse_pose(bytes, now_ms)
-                    .and_then(|frame| Parsed::new(&frame.user_id, &form_coach::Compact::from(&frame), frame.timestamp))
-            }
+            Self::Pose => parse_pose(bytes, now_ms)
+                .and_then(|frame| Parsed::new(&frame.user_id, &form_coach::Compact::from(&frame), frame.timestamp)),
         }
     }
 }

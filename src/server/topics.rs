@@ -140,7 +140,9 @@ mod tests {
     fn a_changed_retention_reaches_topics_that_exist() -> Result<(), Box<dyn std::error::Error>> {
         let mut settings = Settings::default();
         let log = Log::open(&settings)?;
-        let kept = |topic: &str| log.transport().admin()?.describe_topic(topic).map(|spec| spec.and_then(|spec| spec.retention));
+        let kept = |topic: &str| {
+            log.transport().admin()?.describe_topic(topic).map(|spec| spec.and_then(|spec| spec.retention))
+        };
         create(&log, App::Live, &settings)?;
         assert_eq!(kept(live_insight::CHAT)?, Some(settings.raw_retention));
         let (raw, results) = (Duration::from_mins(5), Duration::from_hours(48));

@@ -658,6 +658,7 @@ fn another_retention_takes_effect_on_what_is_there_and_stays_after_a_restart() -
         admin.create_topic(&spec("in", CleanupPolicy::Delete, None))?;
         log.append("in", 0, numbered(10))?;
         let mut consumer = member(&log, "a", &["in"])?;
+        consumer.poll(Duration::ZERO)?;
         assert_eq!(polled_values(&consumer.poll(Duration::ZERO)?).len(), 10);
         place.advance(60_000);
         log.append("in", 0, numbered(5))?;
