@@ -29,12 +29,14 @@ const fn key(name: &'static str, default: &'static str, help: &'static str) -> K
 /// All settings.
 pub(crate) const KEYS: &[Key] = &[
     key("server.listen", "127.0.0.1:8080", "address; beyond this machine only with [[tenant]]s"),
+    key("server.advertise", "", "host:port at which other instances reach the server; empty for server.listen"),
     key("server.cors", "", "origins of other sites' pages that may use the server"),
     key("data.dir", "", "folder for log and state; empty keeps both in memory"),
     key("data.sync", "false", "wait for the disk at each commit, so that a power loss takes nothing"),
     key("data.raw_retention", "1h", "how long chat, speech and frames are kept"),
     key("data.result_retention", "7d", "how long insights, clips, alerts and feedback are kept"),
     key("run.threads", "1", "stream threads of each application"),
+    key("run.standby_replicas", "0", "other instances that keep each task's state warm"),
     key("run.partitions", "4", "partitions of each topic, fixed when it is created"),
     key("live.window", "60s", "length of live insight's windows"),
     key("live.grace", "2s", "how late chat and speech may come"),
@@ -110,12 +112,14 @@ pub(super) fn apply(name: &str, text: &str, config: &mut Config, analyst: &mut A
             settings.listen =
                 text.parse().map_err(|_| format!("must be an address such as 127.0.0.1:8080, not '{text}'"))?;
         }
+        "server.advertise" => settings.advertised = (!text.is_empty()).then(|| text.to_owned()),
         "server.cors" => settings.cors_origins = list(text),
         "data.dir" => settings.data_dir = path(text),
         "data.sync" => settings.sync = switch(text)?,
         "data.raw_retention" => settings.raw_retention = duration(text)?,
         "data.result_retention" => settings.result_retention = duration(text)?,
         "run.threads" => settings.threads = number(text)?,
+        "run.standby_replicas" => settings.standby_replicas = number(text)?,
         "run.partitions" => settings.partitions = number(text)?,
         "live.window" => settings.live.window = duration(text)?,
         "live.grace" => settings.live.grace = duration(text)?,

@@ -9,6 +9,7 @@ mod topics;
 mod access;
 mod erase;
 mod events;
+mod forward;
 mod http;
 mod hub;
 mod ingest;

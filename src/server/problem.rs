@@ -49,6 +49,11 @@ impl Problem {
         Self { retry_after_s, ..Self::new(StatusCode::TOO_MANY_REQUESTS, error, fix) }
     }
 
+    pub(super) fn unavailable(error: impl Into<String>, fix: &str, retry_after_s: u64) -> Self {
+        let retry_after_s = Some(retry_after_s.max(1));
+        Self { retry_after_s, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error, fix) }
+    }
+
     /// The details are for the log; whoever asked cannot repair them.
     pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");

@@ -81,6 +81,8 @@ impl std::fmt::Debug for Tenant {
 pub struct Settings {
     /// Where it listens. Loopback by default; anything else needs tenants.
     pub listen: SocketAddr,
+    /// Where other instances reach this server, as `host:port`; `None` for the address it listens on.
+    pub advertised: Option<String>,
     /// Which applications run.
     pub apps: Vec<App>,
     /// Where log and state live; `None` keeps both in memory.
@@ -91,6 +93,8 @@ pub struct Settings {
     pub partitions: i32,
     /// Stream threads of each application.
     pub threads: usize,
+    /// How many other instances keep the state of each task warm.
+    pub standby_replicas: usize,
     /// How long raw input is kept.
     pub raw_retention: Duration,
     /// How long results are kept.
@@ -118,11 +122,13 @@ impl Default for Settings {
         let hour = Duration::from_hours(1);
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            advertised: None,
             apps: vec![App::Live, App::Coach],
             data_dir: None,
             sync: false,
             partitions: 4,
             threads: 1,
+            standby_replicas: 0,
             raw_retention: hour,
             result_retention: hour * 24 * 7,
             live: LiveSettings::default(),
