@@ -31,6 +31,7 @@ const fn key(name: &'static str, default: &'static str, help: &'static str) -> K
 /// All settings.
 pub(crate) const KEYS: &[Key] = &[
     key("server.listen", "127.0.0.1:8080", "address; beyond this machine only with [[tenant]]s"),
+    key("server.advertise", "", "host:port at which other instances reach the server; empty for server.listen"),
     key("server.cors", "", "origins of other sites' pages that may use the server"),
     key("kafka.brokers", "", "HOST:PORT of Kafka's brokers, with commas; empty runs on the embedded log"),
     key("kafka.replication_factor", "-1", "copies of each topic that is created; -1 for the brokers' default"),
@@ -46,6 +47,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("run.commit_interval", "100ms", "how often work is committed, and so becomes visible"),
     key("run.instance_id", "", "name of this instance; started again at once under it, it keeps its tasks"),
     key("run.client_id", "", "name of this instance in member lists and transactions; made up if empty"),
+    key("run.standby_replicas", "0", "other instances that keep each task's state warm"),
     key("run.partitions", "4", "partitions of each topic, fixed when it is created"),
     key("live.window", "60s", "length of live insight's windows"),
     key("live.grace", "2s", "how late chat and speech may come"),
@@ -131,6 +133,7 @@ pub(super) fn apply(
             settings.listen =
                 text.parse().map_err(|_| format!("must be an address such as 127.0.0.1:8080, not '{text}'"))?;
         }
+        "server.advertise" => settings.advertised = (!text.is_empty()).then(|| text.to_owned()),
         "server.cors" => settings.cors_origins = list(text),
         "data.dir" => settings.data_dir = path(text),
         "data.sync" => settings.sync = switch(text)?,
@@ -147,6 +150,7 @@ pub(super) fn apply(
         "run.commit_interval" => settings.commit_interval = duration(text)?,
         "run.instance_id" => settings.instance_id = name_of(text),
         "run.client_id" => settings.client_id = name_of(text),
+        "run.standby_replicas" => settings.standby_replicas = number(text)?,
         "run.partitions" => settings.partitions = number(text)?,
         "live.window" => settings.live.window = duration(text)?,
         "live.grace" => settings.live.grace = duration(text)?,

@@ -1,6 +1,7 @@
 //! The log, the applications on it, and the executors beside them: started together, closed in order.
 
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -56,8 +57,6 @@ pub(super) struct RunningApp {
     pub(super) app: App,
     pub(super) streams: Streams,
     pub(super) topology: Topology,
-    /// Whether other instances may have some of its tasks.
-    pub(super) is_shared: bool,
     executor: Mutex<Option<CallExecutorHandle>>,
 }
 
@@ -72,34 +71,47 @@ impl RunningApp {
 const CALL_GRACE: Duration = Duration::from_secs(3);
 
 impl Engine {
-    /// Opens the log and starts the applications. Analysts' calls run on `runtime`.
+    /// Opens the log and starts the applications of a server that listens on `address`. Analysts' calls run on
+    /// `runtime`.
     ///
     /// # Errors
     /// With all problems of the settings together, or the first of log and topologies.
-    pub fn start(settings: Settings, runtime: &Handle) -> Result<Self, EngineError> {
-        let problems = settings.problems();
-        if !problems.is_empty() {
-            return Err(EngineError::Settings(problems));
-        }
+    pub fn start(settings: Settings, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
+        check(&settings)?;
         let log = Log::open(&settings)?;
+        Self::start_on(settings, log, address, runtime)
+    }
+
+    /// The same on a log that is open, and that other instances may use, too. They find this one at `address`, unless
+    /// the settings advertise another.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_on(settings: Settings, log: Log, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
+        check(&settings)?;
+        // Behind an address for all networks there is none that others could use.
+        let listening = (!address.ip().is_unspecified()).then(|| address.to_string());
+        let address = settings.advertised.clone().or(listening);
         let call_seconds = super::metrics::call_seconds();
         let mut engine = Self { log, apps: Vec::new(), settings, call_seconds };
         for app in engine.settings.apps.clone() {
             topics::create(&engine.log, app, &engine.settings)?;
             engine.log.check_groups(&app.groups())?;
-            let running = engine.start_app(app, runtime)?;
+            let running = engine.start_app(app, address.clone(), runtime)?;
             engine.apps.push(running);
         }
         Ok(engine)
     }
 
-    fn start_app(&self, app: App, runtime: &Handle) -> Result<RunningApp, EngineError> {
+    fn start_app(&self, app: App, address: Option<String>, runtime: &Handle) -> Result<RunningApp, EngineError> {
         let mut config = StreamsConfig::new(app.id());
         config.client_id.clone_from(&self.settings.client_id);
         config.group_instance_id.clone_from(&self.settings.instance_id);
         config.processing_guarantee = self.settings.guarantee;
         config.commit_interval = self.settings.commit_interval;
         config.num_stream_threads = self.settings.threads;
+        config.application_server = address;
+        config.num_standby_replicas = self.settings.standby_replicas;
         config.state_dir = self.settings.data_dir.as_deref().map(state_dir);
         config.deserialization_handler = RecordHandler::DeadLetter(app.dead_letters().to_owned());
         let topology = app.topology(&self.settings)?;
@@ -128,8 +140,7 @@ impl Engine {
                 CallExecutor::spawn(&form_coach::call(), app.id(), log, policy, caller)?
             }
         };
-        let is_shared = !self.log.is_embedded();
-        Ok(RunningApp { app, streams, topology, is_shared, executor: Mutex::new(Some(executor)) })
+        Ok(RunningApp { app, streams, topology, executor: Mutex::new(Some(executor)) })
     }
 
     /// The log.
@@ -187,4 +198,9 @@ impl App {
 
 fn state_dir(data_dir: &Path) -> std::path::PathBuf {
     data_dir.join("state")
+}
+
+fn check(settings: &Settings) -> Result<(), EngineError> {
+    let problems = settings.problems();
+    if problems.is_empty() { Ok(()) } else { Err(EngineError::Settings(problems)) }
 }

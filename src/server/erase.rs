@@ -59,7 +59,7 @@ impl Server {
             )),
             Ok(Err(TransportError::Retriable(reason))) => {
                 tracing::warn!(%reason, "erasing was interrupted");
-                Err(Problem::unavailable("send it again: erasing twice does no harm"))
+                Err(Problem::log_unavailable("send it again: erasing twice does no harm"))
             }
             Ok(Err(error)) => Err(Problem::internal(&error)),
             Err(error) => Err(Problem::internal(&error)),

@@ -16,14 +16,16 @@ use axum::{
 };
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     sync::{Semaphore, watch},
     task::JoinHandle,
 };
 
 use super::{
-    App, Engine, Settings, access::Access, erase, events, hub::Hub, ingest, input::Input, inspect, metrics,
-    metrics::Metrics, pages, pressure::Pressure, problem::Problem,
+    App, Engine, EngineError, Log, Settings, access::Access, erase, events, forward, hub::Hub, ingest, input::Input,
+    inspect, metrics, metrics::Metrics, pages, pressure::Pressure, problem::Problem,
 };
+use crate::apps::http_client;
 
 /// A running server. [`Server::close`] ends it in order.
 pub struct Server {
@@ -34,6 +36,8 @@ pub struct Server {
     pub(super) metrics: Metrics,
     pub(super) followers: Arc<Semaphore>,
     pub(super) closing: watch::Sender<bool>,
+    /// Asks other instances.
+    pub(super) http: reqwest::Client,
     address: SocketAddr,
     work: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -47,11 +51,28 @@ impl Server {
     /// # Errors
     /// With all problems of the settings together; or if the address is taken.
     pub async fn start(settings: Settings) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
-        let runtime = tokio::runtime::Handle::current();
+        Self::start_with(settings, |settings, address, runtime| Engine::start(settings, address, &runtime)).await
+    }
+
+    /// Starts the applications on a log that others use, too: instances that share work.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_on(settings: Settings, log: Log) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
+        Self::start_with(settings, |settings, address, runtime| Engine::start_on(settings, log, address, &runtime))
+            .await
+    }
+
+    async fn start_with(
+        settings: Settings,
+        start: impl FnOnce(Settings, SocketAddr, Handle) -> Result<Engine, EngineError> + Send + 'static,
+    ) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
+        let runtime = Handle::current();
         let listen = settings.listen;
         let listener =
             TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-        let engine = tokio::task::spawn_blocking(move || Engine::start(settings, &runtime)).await??;
+        let address = listener.local_addr()?;
+        let engine = tokio::task::spawn_blocking(move || start(settings, address, runtime)).await??;
         let engine = Arc::new(engine);
         let pressure = Arc::new(Pressure::new(&engine));
         let server = Arc::new(Self {
@@ -61,7 +82,8 @@ impl Server {
             metrics: Metrics::new(&engine),
             followers: Arc::new(Semaphore::new(engine.settings().limits.event_streams)),
             closing: watch::Sender::new(false),
-            address: listener.local_addr()?,
+            http: http_client(forward::PATIENCE)?,
+            address,
             work: Mutex::default(),
             engine: engine.clone(),
         });
@@ -151,7 +173,7 @@ fn routes(server: Arc<Server>) -> Router {
         .route("/state", get(inspect::overview))
         .route("/state/tasks", get(inspect::tasks))
         .route("/state/stores", get(inspect::list_stores))
-        .route("/state/stores/{name}/{key}", get(inspect::key))
+        .route("/state/stores/{name}/{key}", get(forward::key))
         .fallback(|| async { Problem::not_found("such address") })
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(server.clone(), around))

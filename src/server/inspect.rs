@@ -1,26 +1,21 @@
 //! What runs, and what it remembers: tasks, stores, single keys.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tidemill_topology::{QueryError, StoreKind, TaskState, state::json_coded};
+use serde_json::json;
+use tidemill_topology::{StoreKind, TaskId, TaskState};
 
-use super::{App, access::Visitor, engine::RunningApp, http::Server, problem::Problem};
+use super::{App, access::Visitor, engine::RunningApp, forward::Shown, http::Server, problem::Problem};
 use crate::apps::{form_coach, live_insight};
-
-/// A store's value, whatever it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-struct Shown(Value);
-
-json_coded!(Shown);
 
 /// `GET /healthz`: whether this process should go on.
 pub(super) async fn health(State(server): State<Arc<Server>>) -> Response {
@@ -31,7 +26,7 @@ pub(super) async fn health(State(server): State<Arc<Server>>) -> Response {
     }
 }
 
-/// `GET /readyz`: whether every task runs.
+/// `GET /readyz`: whether every task runs that other instances do not have.
 pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
     let apps: BTreeMap<_, _> = server.engine.apps().iter().map(|app| (app.app.id(), progress(app))).collect();
     let ready = !server.engine.has_failed() && apps.values().all(|(running, tasks)| running == tasks);
@@ -41,12 +36,15 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
     (status, Json(json!({ "ready": ready, "apps": apps }))).into_response()
 }
 
-/// Tasks that run, and tasks that there are; where instances share them, those that are here.
+/// Tasks that run here, and tasks that should: those that no other instance has.
 fn progress(app: &RunningApp) -> (usize, usize) {
     let status = app.streams.status();
-    let here: Vec<_> = status.iter().flat_map(|thread| &thread.tasks).collect();
-    let running = here.iter().filter(|task| task.state == TaskState::Running).count();
-    (running, if app.is_shared { here.len() } else { app.streams.plan().tasks().len() })
+    let running = status.iter().flat_map(|thread| &thread.tasks).filter(|task| task.state == TaskState::Running);
+    let members = app.streams.metadata();
+    let others = members.iter().filter(|member| !member.host.is_here);
+    let elsewhere: BTreeSet<TaskId> = others.flat_map(|member| member.active_tasks.iter().copied()).collect();
+    let here = app.streams.plan().tasks().into_iter().filter(|task| !elsewhere.contains(task));
+    (running.count(), here.count())
 }
 
 /// `GET /state`
@@ -83,6 +81,7 @@ pub(super) async fn tasks(State(server): State<Arc<Server>>, visitor: Visitor) -
                         json!({ "restoring": { "remaining": remaining, "total": total } })
                     }
                     TaskState::Running => json!("running"),
+                    TaskState::Standby { lag } => json!({ "standby": { "lag": lag } }),
                     TaskState::Failed { error } => json!({ "failed": error }),
                 };
                 let partitions = task.partitions.iter().map(|input| {
@@ -92,11 +91,18 @@ pub(super) async fn tasks(State(server): State<Arc<Server>>, visitor: Visitor) -
                 let dropped = task.records_dropped.iter().map(
                     |(operator, reason, count)| json!({ "operator": operator, "reason": reason, "records": count }),
                 );
+                let restore = task.restore.map(|restore| {
+                    json!({
+                        "records": restore.records, "bytes": restore.bytes,
+                        "bytes_per_second": restore.bytes_per_second, "remaining_ms": restore.remaining_ms,
+                    })
+                });
                 shown.push(json!({
                     "application": app.app.id(),
                     "thread": thread.name,
                     "task": task.id.to_string(),
                     "state": state,
+                    "restore": restore,
                     "stream_time_ms": task.stream_time_ms,
                     "records_processed": task.records_processed,
                     "records_dropped": dropped.collect::<Vec<_>>(),
@@ -125,51 +131,7 @@ pub(super) async fn list_stores(State(server): State<Arc<Server>>, visitor: Visi
     Ok(Json(shown).into_response())
 }
 
-/// `GET /state/stores/{name}/{key}`
-pub(super) async fn key(
-    State(server): State<Arc<Server>>,
-    Path((name, key)): Path<(String, String)>,
-    visitor: Visitor,
-) -> Result<Response, Problem> {
-    visitor.may_inspect()?;
-    // A store answers between two records of its thread: that may take a moment.
-    let asked = tokio::task::spawn_blocking(move || server.ask(&name, &key)).await;
-    asked.map_err(|error| Problem::internal(&error))?
-}
-
 impl Server {
-    fn ask(&self, name: &str, key: &String) -> Result<Response, Problem> {
-        for app in self.engine.apps() {
-            let failed = |error: QueryError| match error {
-                QueryError::NotHere(_) | QueryError::NotRunning => Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "no task of the store runs here at the moment",
-                    "ask again when GET /readyz says so",
-                ),
-                error => Problem::internal(&error),
-            };
-            let value = match stores(app).get(name) {
-                None => continue,
-                Some(StoreKind::KeyValue) => {
-                    let found = app.streams.key_value_store::<String, Shown>(name).get(key).map_err(failed)?;
-                    found.map(|shown| shown.0).ok_or_else(|| Problem::not_found("such key"))?
-                }
-                Some(StoreKind::Window { .. }) => {
-                    let store = app.streams.window_store::<String, Shown>(name);
-                    let rows = store.fetch(key, 0, i64::MAX).map_err(failed)?;
-                    let mut windows = BTreeMap::<i64, Vec<Value>>::new();
-                    for (start, shown) in rows {
-                        windows.entry(start).or_default().push(shown.0);
-                    }
-                    let window = |(start, values)| json!({ "start_ms": start, "values": values });
-                    Value::Array(windows.into_iter().map(window).collect())
-                }
-            };
-            return Ok(Json(json!({ "store": name, "key": key, "value": value })).into_response());
-        }
-        Err(Problem::not_found("such store"))
-    }
-
     fn keys(&self, app: App, store: &str) -> Vec<String> {
         let all = self.engine.app(app).map(|app| app.streams.key_value_store::<String, Shown>(store).all());
         all.and_then(Result::ok).unwrap_or_default().into_iter().map(|(key, _)| key).collect()
@@ -200,7 +162,7 @@ pub(super) async fn users(State(server): State<Arc<Server>>, visitor: Visitor) -
 }
 
 /// Stores whose keys are ids and whose values are JSON, by name.
-fn stores(app: &RunningApp) -> BTreeMap<String, StoreKind> {
+pub(super) fn stores(app: &RunningApp) -> BTreeMap<String, StoreKind> {
     let specs = app.topology.stores().filter(|store| !store.name.ends_with("-pending"));
     specs.map(|store| (store.name.to_string(), store.kind)).collect()
 }

@@ -30,6 +30,9 @@ struct Gauges {
     buffered: IntGaugeVec,
     stream_time: IntGaugeVec,
     restoring: IntGaugeVec,
+    restored: IntGaugeVec,
+    restore_rate: IntGaugeVec,
+    standby_lag: IntGaugeVec,
     tasks: IntGaugeVec,
     threads: IntGaugeVec,
     store_rows: IntGaugeVec,
@@ -75,6 +78,14 @@ impl Metrics {
             buffered: gauge(&registry, "tidemill_task_buffered_records", "Records read, not processed", &task),
             stream_time: gauge(&registry, "tidemill_task_stream_time_ms", "Stream time, epoch milliseconds", &task),
             restoring: gauge(&registry, "tidemill_task_restore_remaining", "Changelog offsets to replay", &task),
+            restored: gauge(&registry, "tidemill_task_restore_bytes", "Changelog bytes replayed by a restore", &task),
+            restore_rate: gauge(
+                &registry,
+                "tidemill_task_restore_bytes_per_second",
+                "Changelog bytes that a restore replays each second",
+                &task,
+            ),
+            standby_lag: gauge(&registry, "tidemill_standby_lag", "Changelog offsets that a standby is behind", &task),
             tasks: gauge(&registry, "tidemill_tasks", "Tasks by state", &["application", "state"]),
             threads: gauge(&registry, "tidemill_thread", "Counters of threads", &["application", "thread", "what"]),
             store_rows: gauge(
@@ -106,7 +117,11 @@ impl Gauges {
     fn read(&self, server: &Server) {
         // Tasks come and go: what is not set again is not there any more.
         let all = [&self.lag, &self.records, &self.dropped, &self.buffered, &self.stream_time, &self.restoring];
-        all.into_iter().chain([&self.tasks, &self.threads, &self.store_rows]).for_each(IntGaugeVec::reset);
+        let moving = [&self.restored, &self.restore_rate, &self.standby_lag];
+        all.into_iter()
+            .chain(moving)
+            .chain([&self.tasks, &self.threads, &self.store_rows])
+            .for_each(IntGaugeVec::reset);
         for running in server.engine.apps() {
             let app = running.app.id();
             for lag in server.pressure.lags(running.app) {
@@ -128,6 +143,7 @@ impl Gauges {
                     ("aborts", thread.aborts),
                     ("fenced", thread.fenced),
                     ("records_restored", thread.records_restored),
+                    ("standbys_taken", thread.standbys_taken),
                 ] {
                     self.threads.with_label_values(&[app, &thread.name, what]).set(count as i64);
                 }
@@ -142,10 +158,20 @@ impl Gauges {
         let (state, remaining) = match &task.state {
             TaskState::Restoring { remaining, .. } => ("restoring", *remaining),
             TaskState::Running => ("running", 0),
+            TaskState::Standby { .. } => ("standby", 0),
             TaskState::Failed { .. } => ("failed", 0),
         };
         self.tasks.with_label_values(&[app, state]).inc();
+        if let TaskState::Standby { lag } = task.state {
+            // The rest is told by the task's owner.
+            self.standby_lag.with_label_values(&[app, &id]).set(lag);
+            return;
+        }
         self.restoring.with_label_values(&[app, &id]).set(remaining);
+        if let Some(restore) = task.restore {
+            self.restored.with_label_values(&[app, &id]).set(restore.bytes as i64);
+            self.restore_rate.with_label_values(&[app, &id]).set(restore.bytes_per_second as i64);
+        }
         self.records.with_label_values(&[app, &id]).set(task.records_processed as i64);
         self.stream_time.with_label_values(&[app, &id]).set(task.stream_time_ms);
         let buffered: usize = task.partitions.iter().map(|input| input.buffered).sum();

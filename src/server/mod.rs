@@ -11,6 +11,7 @@ mod access;
 mod erase;
 mod events;
 mod feed;
+mod forward;
 mod http;
 mod hub;
 mod ingest;

@@ -66,13 +66,18 @@ impl Problem {
                 "send it again after Retry-After: what of it was taken already is then there twice"
             }
         };
-        Self::unavailable(fix)
+        Self::log_unavailable(fix)
     }
 
     /// The log does not answer.
-    pub(super) fn unavailable(fix: &str) -> Self {
-        let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "the log does not answer at the moment", fix);
-        Self { retry_after_s: Some(LOG_RETRY_S), ..refused }
+    pub(super) fn log_unavailable(fix: &str) -> Self {
+        Self::unavailable("the log does not answer at the moment", fix, LOG_RETRY_S)
+    }
+
+    /// Nobody can answer for a moment.
+    pub(super) fn unavailable(error: impl Into<String>, fix: &str, retry_after_s: u64) -> Self {
+        let retry_after_s = Some(retry_after_s.max(1));
+        Self { retry_after_s, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error, fix) }
     }
 
     /// The details are for the log; whoever asked cannot repair them.

@@ -81,6 +81,8 @@ impl std::fmt::Debug for Tenant {
 pub struct Settings {
     /// Where it listens. Loopback by default; anything else needs tenants.
     pub listen: SocketAddr,
+    /// Where other instances reach this server, as `host:port`; `None` for the address it listens on.
+    pub advertised: Option<String>,
     /// Which applications run.
     pub apps: Vec<App>,
     /// Brokers, if the log is Kafka; then instances share the work. Otherwise it is embedded, and this instance is
@@ -102,6 +104,8 @@ pub struct Settings {
     pub instance_id: Option<String>,
     /// Names this instance in logs, member lists and transactional ids; made up if `None`.
     pub client_id: Option<String>,
+    /// How many other instances keep the state of each task warm.
+    pub standby_replicas: usize,
     /// How long raw input is kept.
     pub raw_retention: Duration,
     /// How long results are kept.
@@ -129,6 +133,7 @@ impl Default for Settings {
         let hour = Duration::from_hours(1);
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            advertised: None,
             apps: vec![App::Live, App::Coach],
             kafka: None,
             data_dir: None,
@@ -139,6 +144,7 @@ impl Default for Settings {
             commit_interval: Duration::from_millis(100),
             instance_id: None,
             client_id: None,
+            standby_replicas: 0,
             raw_retention: hour,
             result_retention: hour * 24 * 7,
             live: LiveSettings::default(),

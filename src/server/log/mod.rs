@@ -54,6 +54,14 @@ impl Log {
             Some(data_dir) => EmbeddedLog::builder().sync(settings.sync).open(data_dir.join("log"))?,
             None => EmbeddedLog::in_memory(),
         };
+        Self::embedded(embedded)
+    }
+
+    /// A log in this process that others use, too.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn embedded(embedded: EmbeddedLog) -> Result<Self, EngineError> {
         // Its readers are positions and nothing more.
         Self::new(Arc::new(embedded.clone()), Some(embedded), usize::MAX)
     }

@@ -14,14 +14,16 @@ use crate::{
 pub struct InternalTopic {
     /// How it must be created.
     pub spec: TopicSpec,
-    /// Whether it holds a store's changes; otherwise records on their way.
+    /// Whether it holds a store's changes; otherwise records on their way, or what instances tell each other.
     pub is_changelog: bool,
 }
 
 impl Plan {
     /// The topics that must be created, once the plan is resolved.
     pub fn internal_topics(&self) -> Vec<InternalTopic> {
-        let mut topics = Vec::new();
+        let members =
+            TopicSpec { name: self.members_topic(), partitions: 1, cleanup: CleanupPolicy::Compact, retention: None };
+        let mut topics = vec![InternalTopic { spec: members, is_changelog: false }];
         for (topic, partitions) in &self.partitions {
             if let Some(spec) = self.transit_topic(topic, *partitions) {
                 topics.push(InternalTopic { spec, is_changelog: false });
