@@ -359,7 +359,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_found_from_every_instance() {
-    let (clients, log) = two_servers().await;
+    let (clients, _) = two_servers().await;
     let users: Vec<_> = (0..12).map(|number| format!("user/{number} ä")).collect();
     let path = |user: &str| {
         let user = user.replace('/', "%2F").replace(' ', "%20");
