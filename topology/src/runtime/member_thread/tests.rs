@@ -71,7 +71,7 @@ impl World {
         for key in keys {
             let key = key.to_string();
             let partition = partition_for(Some(key.as_bytes()), PARTITIONS);
-            let value = <i64 as Coded>::Codec::default().encode(&1).expect("encodes").expect("is not null");
+            let value = <i64 as Coded>::Codec::default().encode(&1_i64).expect("encodes").expect("is not null");
             self.log.append("in", partition, [Entry::new(key, value, 0)]).expect("the topic exists");
         }
     }
