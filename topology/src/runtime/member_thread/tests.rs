@@ -338,7 +338,7 @@ fn windows_that_the_owner_expired_leave_the_standby() {
     };
     let mut kept = Vec::new();
     for timestamp in [5, 15, 25, 35] {
-        let value = <i64 as Coded>::Codec::default().encode(&1).expect("encodes").expect("is not null");
+        let value = <i64 as Coded>::Codec::default().encode(&1_i64).expect("encodes").expect("is not null");
         world.log.append("in", 0, [Entry::new("key", value, timestamp)]).expect("the topic exists");
         owner.process();
         other.talk();

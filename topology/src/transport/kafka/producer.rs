@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -27,8 +28,9 @@ use crate::transport::{
 
 /// Deliveries are served once for so many records sent.
 const SERVED_EACH: usize = 512;
-/// How long one look for deliveries takes at most: it bounds how late a commit learns that all has arrived.
-const SLICE: Duration = Duration::from_millis(1);
+/// How long to wait between two looks for deliveries, at first and at most: it bounds how late a commit learns that all
+/// has arrived. librdkafka's own wait is a loop that keeps a core busy, or takes 100 ms.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(4));
 /// How long what is on its way may take before an abort drops it.
 const LANDING: Duration = Duration::from_secs(2);
 
@@ -113,22 +115,31 @@ impl KafkaProducer {
     }
 
     /// Waits until everything sent has been delivered or has failed. `false` if that takes too long.
-    ///
-    /// In short slices: librdkafka's own wait serves deliveries each 100 ms only.
     fn settle(&self, patience: Duration) -> bool {
         let started = Instant::now();
-        while self.client.in_flight_count() > 0 {
+        let (mut pause, most) = PAUSES;
+        loop {
+            let waiting = self.client.in_flight_count();
+            if waiting == 0 {
+                return true;
+            }
+            self.client.poll(Duration::ZERO);
+            if self.client.in_flight_count() < waiting {
+                pause = PAUSES.0;
+                continue;
+            }
             if started.elapsed() > patience {
                 return false;
             }
-            // It asks the broker threads to send at once, and serves deliveries meanwhile.
-            if let Err(error) = self.client.flush(SLICE)
+            // It asks the broker threads to send at once, and cannot be done already.
+            if let Err(error) = self.client.flush(Duration::ZERO)
                 && error.rdkafka_error_code() != Some(Code::OperationTimedOut)
             {
                 tracing::debug!(%error, "librdkafka tries again");
             }
+            thread::sleep(pause);
+            pause = (pause * 2).min(most);
         }
-        true
     }
 
     /// Drops what has not left, and then what has.
@@ -185,7 +196,8 @@ impl Producer for KafkaProducer {
             match self.client.send(next) {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(Code::QueueFull), again)) if started.elapsed() < ANSWER => {
-                    self.client.poll(SLICE);
+                    self.client.poll(Duration::ZERO);
+                    thread::sleep(PAUSES.0);
                     next = again;
                 }
                 Err((failed, _)) => return Err(self.failed(failed, topic)),
