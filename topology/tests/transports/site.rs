@@ -94,14 +94,17 @@ impl Site {
         let name = self.topic(topic);
         let spec = self.transport.admin()?.describe_topic(&name)?.ok_or("the topic does not exist")?;
         let mut reader = self.transport.reader()?;
-        let mut ends = Vec::new();
-        for partition in (0..spec.partitions).map(|number| TopicPartition::new(name.clone(), number)) {
-            let (low, high) = reader.watermarks(&partition)?;
-            ends.push((partition, low, high));
+        let partitions = (0..spec.partitions).map(|number| TopicPartition::new(name.clone(), number));
+        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        for partition in partitions {
+            let (low, _) = reader.watermarks(&partition)?;
+            starts.push((partition, low));
         }
-        let starts: Vec<_> = ends.iter().map(|(partition, low, _)| (partition.clone(), *low)).collect();
         reader.assign(&starts)?;
-        let ends: Vec<_> = ends.into_iter().map(|(partition, _, high)| (partition, high)).collect();
+        for (partition, _) in starts {
+            let (_, high) = reader.watermarks(&partition)?;
+            ends.push((partition, high));
+        }
         let mut records = read_until(reader.as_mut(), &ends)?;
         records.sort_by_key(|(partition, record)| (*partition, record.offset));
         Ok(records)
