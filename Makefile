@@ -107,6 +107,15 @@ doc: prerequisites ## Builds the documentation, warnings are errors.
 bench: prerequisites ## Runs the benchmarks.
 	cargo bench --locked
 
+KAFKA_STREAMS := $(or $(CARGO_TARGET_DIR),target)/kafka-streams
+# One of throughput, latency and restore, with its own arguments, or all.
+PART ?= all
+
+.PHONY: bench-kafka
+bench-kafka: prerequisites kafka-broker ## Compares with Kafka Streams on a real Kafka. Needs a JDK and Maven.
+	mvn --batch-mode --quiet -f benches/kafka/kafka-streams/pom.xml -Dout=$(abspath $(KAFKA_STREAMS)) compile dependency:copy-dependencies
+	cargo bench --locked --bench kafka -- $(PART)
+
 .PHONY: goldens
 goldens: ## Records again what Kafka Streams answers, for the parity test. Needs a JDK and Maven; no part of the tests.
 	cd topology/tests/golden/kafka-streams && mvn --batch-mode --quiet compile exec:java
