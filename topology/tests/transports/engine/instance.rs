@@ -42,7 +42,16 @@ pub(crate) fn until_they_run(instances: &[&Streams], tasks: &[usize]) -> Tested 
         let tasks = streams.status().into_iter().flat_map(|thread| thread.tasks);
         tasks.filter(|task| task.state == TaskState::Running).count()
     };
-    wait_for(&format!("{tasks:?} tasks run"), || {
-        Ok((instances.iter().map(running).collect::<Vec<_>>() == tasks).then_some(()))
+    let mut found = Vec::new();
+    let reached = wait_for(&format!("{tasks:?} tasks run"), || {
+        found = instances.iter().map(running).collect();
+        Ok((found == tasks).then_some(()))
+    });
+    reached.map_err(|error| {
+        format!(
+            "{error}, but {found:?}: {:#?}",
+            instances.iter().map(|one| (one.state(), one.status())).collect::<Vec<_>>()
+        )
+        .into()
     })
 }

@@ -14,7 +14,7 @@ use tidemill_topology::{
 
 use super::{
     input::{self, Entry},
-    topology::{FUTURE_MS, WINDOW_MS, user_of},
+    topology::{FUTURE_MS, INPUTS, WINDOW_MS, user_of},
 };
 use crate::{Site, Tested};
 
@@ -68,8 +68,21 @@ pub(crate) fn counted(site: &Site, sent: &[Entry]) -> Tested {
     Ok(())
 }
 
+/// Checks that the input itself is as it was sent, before anybody else is blamed.
+fn fed(site: &Site, sent: &[Entry]) -> Tested {
+    for topic in INPUTS {
+        let mut expected = Results::<String, String>::new();
+        for entry in sent.iter().filter(|entry| entry.topic == topic) {
+            expected.entry(entry.key.clone()).or_default().push(entry.text.clone());
+        }
+        same(topic, &results(site, topic)?, &expected);
+    }
+    Ok(())
+}
+
 /// Closes every window and checks all that came out in all.
 pub(crate) fn all(site: &Site, mut sent: Vec<Entry>) -> Tested {
+    fed(site, &sent)?;
     counted(site, &sent)?;
     let mut talk = Results::<(String, i64), (Vec<String>, Vec<String>)>::new();
     for entry in &sent {

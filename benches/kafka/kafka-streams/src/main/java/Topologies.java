@@ -1,0 +1,78 @@
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.EmitStrategy;
+import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.WindowStore;
+
+/** What runs. Each has its equal on the other side, by name. */
+final class Topologies {
+    private static final Serde<byte[]> BYTES = Serdes.ByteArray();
+
+    private Topologies() {}
+
+    static Topology named(String workload, String input, String output) {
+        StreamsBuilder builder = new StreamsBuilder();
+        switch (workload) {
+            case "pass" -> builder.stream(input, Consumed.with(BYTES, BYTES)).to(output, Produced.with(BYTES, BYTES));
+            case "count-update" -> count(builder, input, output, EmitStrategy.onWindowUpdate());
+            case "count-final" -> count(builder, input, output, EmitStrategy.onWindowClose());
+            case "pose-final" -> collect(builder, input, output);
+            case "table" -> table(builder, input, output);
+            default -> throw new IllegalArgumentException("no workload is named " + workload);
+        }
+        return builder.build();
+    }
+
+    private static KGroupedStream<byte[], byte[]> grouped(StreamsBuilder builder, String input) {
+        return builder.stream(input, Consumed.with(BYTES, BYTES)).groupByKey(Grouped.with(BYTES, BYTES));
+    }
+
+    /** One-minute windows with five seconds of grace. */
+    private static void count(StreamsBuilder builder, String input, String output, EmitStrategy emit) {
+        grouped(builder, input)
+                .windowedBy(TimeWindows.ofSizeAndGrace(Duration.ofSeconds(60), Duration.ofSeconds(5)))
+                .emitStrategy(emit)
+                .count(Materialized.<byte[], Long, WindowStore<Bytes, byte[]>>as("counts")
+                        .withKeySerde(BYTES).withValueSerde(Serdes.Long()))
+                .toStream((window, count) -> window.key())
+                .to(output, Produced.with(BYTES, Serdes.Long()));
+    }
+
+    /** Three-second windows with one second of grace: the frames of each, one after the other. */
+    private static void collect(StreamsBuilder builder, String input, String output) {
+        grouped(builder, input)
+                .windowedBy(TimeWindows.ofSizeAndGrace(Duration.ofSeconds(3), Duration.ofSeconds(1)))
+                .emitStrategy(EmitStrategy.onWindowClose())
+                .aggregate(() -> new byte[0], (key, frame, frames) -> append(frames, frame),
+                        Materialized.<byte[], byte[], WindowStore<Bytes, byte[]>>as("frames")
+                                .withKeySerde(BYTES).withValueSerde(BYTES))
+                .toStream((window, frames) -> window.key())
+                .to(output, Produced.with(BYTES, BYTES));
+    }
+
+    /** The last value of each key, for restoring. */
+    private static void table(StreamsBuilder builder, String input, String output) {
+        grouped(builder, input)
+                .reduce((old, latest) -> latest,
+                        Materialized.<byte[], byte[], KeyValueStore<Bytes, byte[]>>as("table")
+                                .withKeySerde(BYTES).withValueSerde(BYTES))
+                .toStream()
+                .to(output, Produced.with(BYTES, BYTES));
+    }
+
+    private static byte[] append(byte[] frames, byte[] frame) {
+        ByteBuffer longer = ByteBuffer.allocate(frames.length + Integer.BYTES + frame.length);
+        return longer.put(frames).putInt(frame.length).put(frame).array();
+    }
+}

@@ -1,0 +1,89 @@
+//! The broker, as the driver uses it.
+
+use std::time::Duration;
+
+use tidemill::{
+    partition_for,
+    transport::{
+        CleanupPolicy, Headers, Producer, ProducerConfig, ProducerRecord, Reader, Topic, TopicPartition, TopicSpec,
+        Transport,
+        embedded::Entry,
+        kafka::{KafkaConfig, KafkaTransport},
+    },
+};
+
+use crate::BenchResult;
+
+pub(crate) const PARTITIONS: i32 = 4;
+
+pub(crate) struct Site {
+    pub(crate) servers: String,
+    pub(crate) transport: KafkaTransport,
+}
+
+impl Site {
+    pub(crate) fn new(servers: String) -> BenchResult<Self> {
+        let transport = KafkaTransport::new(KafkaConfig::new(&servers))?;
+        Ok(Self { servers, transport })
+    }
+
+    pub(crate) fn has(&self, topic: &str) -> BenchResult<bool> {
+        Ok(self.transport.admin()?.describe_topic(topic)?.is_some())
+    }
+
+    pub(crate) fn create(&self, topic: &str, cleanup: CleanupPolicy) -> BenchResult {
+        let spec = TopicSpec { name: topic.into(), partitions: PARTITIONS, cleanup, retention: None };
+        Ok(self.transport.admin()?.create_topic(&spec)?)
+    }
+
+    /// Deletes all topics whose names begin so: what one run left must not cost the next.
+    pub(crate) fn delete(&self, prefix: &str) -> BenchResult {
+        let mut admin = self.transport.admin()?;
+        for topic in admin.list_topics()?.into_iter().filter(|topic| topic.starts_with(prefix)) {
+            admin.delete_topic(&topic)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn producer(&self) -> BenchResult<Box<dyn Producer>> {
+        Ok(self.transport.producer(&ProducerConfig::default())?)
+    }
+
+    /// Sends to the partition of the key, as a Java producer would; gives the bytes sent.
+    pub(crate) fn load(&self, topic: &str, entries: impl Iterator<Item = Entry>) -> BenchResult<u64> {
+        let (topic, mut producer) = (Topic::from(topic), self.producer()?);
+        let mut bytes = 0;
+        for entry in entries {
+            bytes += entry.key.as_ref().map_or(0, |key| key.len()) as u64;
+            bytes += entry.value.as_ref().map_or(0, |value| value.len()) as u64;
+            producer.send(record(&topic, entry))?;
+        }
+        producer.flush()?;
+        Ok(bytes)
+    }
+
+    /// A committed read of a topic, from its end on.
+    pub(crate) fn reader_at_end(&self, topic: &str) -> BenchResult<Box<dyn Reader>> {
+        let mut reader = self.transport.reader()?;
+        let mut ends = Vec::new();
+        for partition in (0..PARTITIONS).map(|number| TopicPartition::new(topic, number)) {
+            let (_, high) = reader.watermarks(&partition)?;
+            ends.push((partition, high));
+        }
+        reader.assign(&ends)?;
+        // The first fetch finds out where the end is.
+        reader.read(Duration::from_millis(500), 1)?;
+        Ok(reader)
+    }
+}
+
+pub(crate) fn record(topic: &Topic, entry: Entry) -> ProducerRecord {
+    ProducerRecord {
+        topic: topic.clone(),
+        partition: partition_for(entry.key.as_deref(), PARTITIONS),
+        timestamp: entry.timestamp,
+        key: entry.key,
+        value: entry.value,
+        headers: Headers::new(),
+    }
+}

@@ -1,0 +1,51 @@
+//! What runs. Each has its equal on Kafka Streams' side, by name.
+
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tidemill::{EmitStrategy, KStream, KTable, StreamsBuilder, TimeWindows, Topology, Windowed};
+
+use crate::BenchResult;
+
+/// Of Kafka Streams' workloads, the join of two streams within a time difference is missing: Tidemill joins streams
+/// with tables, and puts two streams into common windows.
+pub(crate) const WORKLOADS: [&str; 4] = ["pass", "count-update", "count-final", "pose-final"];
+
+pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<Topology> {
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<Bytes, Bytes>(input);
+    match workload {
+        "pass" => stream.to(output),
+        "count-update" => inner(&count(&stream, EmitStrategy::on_window_update())?.to_stream()).to(output),
+        "count-final" => inner(&count(&stream, EmitStrategy::on_window_close())?.to_stream()).to(output),
+        "pose-final" => {
+            let windows = TimeWindows::of_size_and_grace(Duration::from_secs(3), Duration::from_secs(1));
+            inner(&stream.group_by_key().windowed_by(windows).collect("frames")).map_values(joined).to(output);
+        }
+        // The last value of each key, for restoring.
+        "table" => stream.group_by_key().reduce("table", |_, latest| latest).to_stream().to(output),
+        _ => return Err(format!("no workload is named {workload}").into()),
+    }
+    Ok(builder.build()?)
+}
+
+/// One-minute windows with five seconds of grace.
+fn count(stream: &KStream<Bytes, Bytes>, emit: EmitStrategy) -> BenchResult<KTable<Windowed<Bytes>, i64>> {
+    let windows = TimeWindows::of_size_and_grace(Duration::from_mins(1), Duration::from_secs(5));
+    Ok(stream.group_by_key().windowed_by(windows).emit(emit).count("counts"))
+}
+
+/// Without the window in the key.
+fn inner<V: tidemill::Data>(stream: &KStream<Windowed<Bytes>, V>) -> KStream<Bytes, V> {
+    stream.select_key(|windowed, _| windowed.key.clone())
+}
+
+/// Frames one after the other, each with its length before it.
+fn joined(frames: Vec<Bytes>) -> Bytes {
+    let mut all = BytesMut::with_capacity(frames.iter().map(|frame| 4 + frame.len()).sum());
+    for frame in frames {
+        all.put_u32(frame.len() as u32);
+        all.put_slice(&frame);
+    }
+    all.freeze()
+}
