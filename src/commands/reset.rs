@@ -79,7 +79,6 @@ impl Remembered {
             let partitions = |topic: &str| log.partitions(topic).ok().or(Some(settings.partitions));
             let plan = Plan::new(app.id(), &app.topology(settings)?).resolve(partitions)?;
             topics.extend(plan.internal_topics().into_iter().map(|topic| topic.spec.name));
-            topics.push(format!("{}-members", app.id()).into());
             groups.extend(app.groups());
             state.extend(settings.data_dir.as_ref().map(|folder| folder.join("state").join(app.id())));
         }

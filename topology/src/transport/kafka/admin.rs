@@ -167,7 +167,8 @@ impl Admin for KafkaAdmin {
 
     fn delete_records(&mut self, partition: &TopicPartition, before: Offset) -> Result<(), TransportError> {
         let list = offsets::positions([(partition, rdkafka::Offset::Offset(before))])?;
-        let deleted = block_on(self.client.delete_records(&list, &options())).map_err(error::of)?;
+        let deleted = block_on(self.client.delete_records(&list, &options()));
+        let deleted = deleted.map_err(|failed| error::of_partition(failed, partition))?;
         let found = deleted.find_partition(&partition.topic, partition.partition);
         found.map_or(Ok(()), |element| element.error()).map_err(|failed| error::of_partition(failed, partition))
     }

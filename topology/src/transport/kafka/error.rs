@@ -18,6 +18,7 @@ pub(super) fn of(error: KafkaError) -> TransportError {
         KafkaError::ClientCreation(reason) => {
             TransportError::Invalid(format!("the client cannot be made: {reason}; check the settings"))
         }
+        KafkaError::AdminOp(code) => of_code(*code, &error.to_string()),
         KafkaError::Canceled | KafkaError::NoMessageReceived => TransportError::Retriable(error.to_string()),
         _ => match error.rdkafka_error_code() {
             Some(code) => of_code(code, &error.to_string()),
@@ -28,8 +29,12 @@ pub(super) fn of(error: KafkaError) -> TransportError {
 
 /// An error about one partition.
 pub(super) fn of_partition(error: KafkaError, partition: &TopicPartition) -> TransportError {
-    match error.rdkafka_error_code() {
-        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
+    let code = match &error {
+        KafkaError::AdminOp(code) => Some(*code),
+        _ => error.rdkafka_error_code(),
+    };
+    match code {
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::NoEnt) => {
             TransportError::UnknownTopic(partition.topic.to_string())
         }
         Some(Code::UnknownPartition) => TransportError::UnknownPartition(partition.clone()),
@@ -54,7 +59,11 @@ pub(super) fn of_group(code: Code, group: &str) -> TransportError {
 fn of_transaction(error: &RDKafkaError) -> TransportError {
     let (code, text) = (error.code(), error.string());
     match code {
-        Code::Fenced | Code::ProducerFenced | Code::FencedInstanceId => TransportError::Fenced(text),
+        Code::Fenced
+        | Code::ProducerFenced
+        | Code::FencedInstanceId
+        | Code::UnknownMemberId
+        | Code::FencedMemberEpoch => TransportError::Fenced(text),
         _ if error.txn_requires_abort() => TransportError::Abort(text),
         _ if error.is_retriable() => TransportError::Retriable(text),
         // A producer that failed for good is replaced by one of the same id, which settles what it left.

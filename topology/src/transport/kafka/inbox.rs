@@ -1,6 +1,10 @@
 //! Partitions that are read, each with a queue of its own.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use rdkafka::{
@@ -17,6 +21,9 @@ use crate::transport::{ConsumedRecord, Fetched, Header, Headers, Offset, TopicPa
 /// Records taken of one partition before the next has its turn.
 const TURN: usize = 1000;
 
+/// How often the brokers are asked for the end of a partition that was read to it.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// One partition that is read.
 struct Slot {
     queue: PartitionQueue<Context>,
@@ -26,6 +33,9 @@ struct Slot {
     at_end: bool,
     /// The end that the brokers told of; `at_end` is younger than that.
     end: Option<Offset>,
+    /// Nothing lies between `next` and the end that was reached; and when that was looked into.
+    settled: bool,
+    looked: Option<Instant>,
     paused: bool,
     /// Told after the records before it were taken.
     failed: Option<KafkaError>,
@@ -51,7 +61,8 @@ impl Inbox {
         let mut queue = queue.ok_or_else(|| TransportError::UnknownPartition(partition.clone()))?;
         let signal = Arc::clone(&consumer.context().signal);
         queue.set_nonempty_callback(move || signal.tell());
-        let slot = Slot { queue, next, at_end: false, end: None, paused: false, failed: None };
+        let slot =
+            Slot { queue, next, at_end: false, end: None, settled: false, looked: None, paused: false, failed: None };
         self.slots.insert(partition.clone(), slot);
         Ok(())
     }
@@ -84,12 +95,26 @@ impl Inbox {
         Ok(if slot.at_end { slot.end.map_or(slot.next, |end| end.max(slot.next)) } else { slot.next })
     }
 
+    /// Whether markers or aborted records may lie before the end that was reached, which nobody asked for lately. Who is
+    /// told so finds out, by [`Inbox::learn_end`].
+    pub(super) fn is_unsettled(&mut self, partition: &TopicPartition) -> bool {
+        let Some(slot) = self.slots.get_mut(partition) else { return false };
+        let known = slot.settled || slot.end.is_some_and(|end| end > slot.next);
+        let recent = slot.looked.is_some_and(|looked| looked.elapsed() < LOOK);
+        if !slot.at_end || known || recent {
+            return false;
+        }
+        slot.looked = Some(Instant::now());
+        true
+    }
+
     /// Remembers the end that the brokers told of. If the end that was reached may be an older one, it must be heard
     /// anew: then this is where to seek.
     pub(super) fn learn_end(&mut self, partition: &TopicPartition, end: Offset) -> Option<Offset> {
         let slot = self.slots.get_mut(partition)?;
         slot.end = Some(end);
         let unsure = slot.at_end && slot.next < end;
+        slot.settled = slot.at_end && !unsure;
         slot.at_end &= !unsure;
         unsure.then_some(slot.next)
     }
@@ -157,7 +182,7 @@ impl Slot {
                     self.next = message.offset() + 1;
                     records.push(record(&message));
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => self.at_end = true,
+                Some(Err(KafkaError::PartitionEOF(_))) => (self.at_end, self.settled) = (true, false),
                 // What was taken before an error is not lost for it.
                 Some(Err(failed)) if !records.is_empty() => {
                     self.failed = Some(failed);

@@ -91,6 +91,9 @@ impl Reader for KafkaReader {
     }
 
     fn position(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
+        if self.inbox.is_unsettled(partition) {
+            self.watermarks(partition)?;
+        }
         self.inbox.position(partition)
     }
 

@@ -108,6 +108,8 @@ impl Role {
                 // A transaction that begins while the last one is still being finished is asked to come again.
                 ("retry.backoff.ms", "4"),
                 ("linger.ms", "2"),
+                // A topic that is unknown for so long is none.
+                ("topic.metadata.propagation.max.ms", "10000"),
                 ("batch.num.messages", "100000"),
                 ("batch.size", "1000000"),
                 ("queue.buffering.max.messages", "500000"),
