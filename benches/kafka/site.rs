@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use tidemill::{
     partition_for,
     transport::{
@@ -54,8 +56,8 @@ impl Site {
         let (topic, mut producer) = (Topic::from(topic), self.producer()?);
         let mut bytes = 0;
         for entry in entries {
-            bytes += entry.key.as_ref().map_or(0, |key| key.len()) as u64;
-            bytes += entry.value.as_ref().map_or(0, |value| value.len()) as u64;
+            bytes += entry.key.as_ref().map_or(0, Bytes::len) as u64;
+            bytes += entry.value.as_ref().map_or(0, Bytes::len) as u64;
             producer.send(record(&topic, entry))?;
         }
         producer.flush()?;

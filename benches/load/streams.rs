@@ -39,7 +39,7 @@ pub(crate) fn all(
                     until(due_ms).await;
                     body.clear();
                     // What happened since the last request.
-                    let times_ms: Vec<_> = (sent..)
+                    let times_ms: Vec<_> = (sent..usize::MAX)
                         .map(|at| first_ms + (every_ms * at as f64) as i64)
                         .take_while(|happened_ms| *happened_ms < due_ms)
                         .collect();

@@ -175,7 +175,9 @@ mod tests {
     fn kafka(brokers: &str, properties: &[(&str, &str)]) -> Kafka {
         let mut kafka = Kafka::default();
         kafka.apply("kafka.brokers", brokers).expect("addresses");
-        properties.iter().for_each(|(name, value)| kafka.take(name, value));
+        for (name, value) in properties {
+            kafka.take(name, value);
+        }
         kafka
     }
 

@@ -103,7 +103,12 @@ mod tests {
         let order = Mutex::new(Vec::new());
         std::thread::scope(|scope| {
             let inside = readers.with(|_| {
-                let waiting = scope.spawn(|| readers.with(|_| Ok(order.lock().expect("not poisoned").push("second"))));
+                let waiting = scope.spawn(|| {
+                    readers.with(|_| {
+                        order.lock().expect("not poisoned").push("second");
+                        Ok(())
+                    })
+                });
                 std::thread::yield_now();
                 order.lock().expect("not poisoned").push("first");
                 Ok(waiting)

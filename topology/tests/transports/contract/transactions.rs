@@ -69,10 +69,11 @@ pub(crate) fn what_a_producer_left_open_is_aborted_by_its_successor(site: &Site)
     new.send(site.record("out", 0, "whole"))?;
     new.commit_transaction()?;
     assert_eq!(site.values("out")?, ["whole"]);
-    let committed = wait_for("the offset is settled", || match member.consumer.committed(&[input.clone()]) {
-        Err(TransportError::Retriable(_)) => Ok(None),
-        committed => Ok(Some(committed?)),
-    })?;
+    let committed =
+        wait_for("the offset is settled", || match member.consumer.committed(std::slice::from_ref(&input)) {
+            Err(TransportError::Retriable(_)) => Ok(None),
+            committed => Ok(Some(committed?)),
+        })?;
     assert_eq!(committed, [None]);
     Ok(())
 }
