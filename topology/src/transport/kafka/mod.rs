@@ -2,7 +2,7 @@
 //!
 //! The only folder that names rdkafka. What it does beside passing calls on:
 //!
-//! - Each owned partition has a queue of its own ([`inbox`]), so that pausing costs nothing, batches come by partition,
+//! - Each owned partition has a queue of its own, so that pausing costs nothing, batches come by partition,
 //!   and the end of a partition is known.
 //! - Revoked partitions stay owned until they are released: the rebalance callback only takes notes.
 //! - A transaction commits within milliseconds: deliveries are served in short slices before librdkafka is asked to
