@@ -108,12 +108,23 @@ impl Inbox {
         true
     }
 
-    /// Remembers the end that the brokers told of. If the end that was reached may be an older one, it must be heard
-    /// anew: then this is where to seek.
+    /// Remembers the end that the brokers told of, of a partition that is not fetched yet: whatever is heard of an end
+    /// is younger.
+    pub(super) fn expect_end(&mut self, partition: &TopicPartition, end: Offset) {
+        if let Some(slot) = self.slots.get_mut(partition) {
+            slot.end = Some(end);
+        }
+    }
+
+    /// The same of a partition that is read. That an end was reached may be on its way already, and older than this one:
+    /// then it must be heard anew, and this is where to begin again.
     pub(super) fn learn_end(&mut self, partition: &TopicPartition, end: Offset) -> Option<Offset> {
         let slot = self.slots.get_mut(partition)?;
+        if slot.end == Some(end) {
+            return None;
+        }
         slot.end = Some(end);
-        let unsure = slot.at_end && slot.next < end;
+        let unsure = slot.next < end;
         slot.settled = slot.at_end && !unsure;
         slot.at_end &= !unsure;
         unsure.then_some(slot.next)

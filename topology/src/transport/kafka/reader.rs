@@ -46,7 +46,7 @@ impl KafkaReader {
     fn start(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
         self.inbox.open(&self.client, partition, offset)?;
         if let Some(end) = self.ends.get(partition) {
-            self.inbox.learn_end(partition, *end);
+            self.inbox.expect_end(partition, *end);
         }
         let list = offsets::positions([(partition, Position::Offset(offset))])?;
         self.client.incremental_assign(&list).map_err(error::of)
