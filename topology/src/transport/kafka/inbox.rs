@@ -121,6 +121,7 @@ impl Inbox {
     pub(super) fn learn_end(&mut self, partition: &TopicPartition, end: Offset) -> Option<Offset> {
         let slot = self.slots.get_mut(partition)?;
         if slot.end == Some(end) {
+            slot.settled = slot.at_end;
             return None;
         }
         slot.end = Some(end);
