@@ -92,6 +92,7 @@ fn status(id: TaskId, slot: &Slot) -> TaskStatus {
                     partition: input.partition.clone(),
                     position: input.position,
                     buffered: input.queue.len(),
+                    waits_for: input.queue.waits_for().map(ToOwned::to_owned),
                 })
                 .collect(),
             stores: stores(&task.stores),
