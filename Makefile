@@ -7,8 +7,14 @@ ifdef CI
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tidemill/target
 endif
 
+# What is built, and fetched beside it.
+TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
+
 # One profile for everything: tests, benches, examples and the demo share what was built.
 CARGO_FLAGS := --release --workspace --locked --features apps
+
+# Steps follow each other: two suites at once would only be slower.
+.NOTPARALLEL:
 
 .PHONY: help
 help: ## Lists the targets.
@@ -20,20 +26,65 @@ prerequisites: ## Installs missing system packages, or says which are missing.
 
 # The recordings are twenty minutes long; ten times as fast, the first minute is analysed after seven seconds.
 ARGS ?= --speed 10
+# What the demo remembers: killed at any moment, it goes on here.
+DEMO_DIR ?= $(TARGET)/demo
 
 .PHONY: demo
-demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages.
-	cargo run --release --locked --features apps --bin tidemill -- demo $(ARGS)
+demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages. Goes on if killed.
+	@$(MAKE) --no-print-directory pose-model || echo "the pose model cannot be fetched: the camera stays off, all else runs"
+	cargo run --release --locked --features apps --bin tidemill -- demo --data-dir $(DEMO_DIR) $(ARGS)
+demo: export TIDEMILL_PAGES_MEDIAPIPE_DIR ?= $(TARGET)/mediapipe/pose
+
+.PHONY: pose-model
+pose-model: ## Fetches the model that finds bodies in the camera's picture. Needs npm.
+	@command -v npm >/dev/null || { echo "npm is missing"; exit 1; }
+	@.ci/fetch pose-model $(TARGET)/mediapipe/pose
+
+KAFKA_BROKER := $(or $(CARGO_TARGET_DIR),target)/kafka-broker
+
+.PHONY: kafka-broker
+kafka-broker: $(KAFKA_BROKER)/fetched ## Fetches the Kafka broker that tests start. Needs Java and Maven.
+
+$(KAFKA_BROKER)/fetched: topology/tests/broker/pom.xml
+	rm -rf $(KAFKA_BROKER)
+	mvn --batch-mode --quiet -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA_BROKER))/lib
+	touch $@
+
+# Tests on a Kafka broker pass without one, after saying so.
+.PHONY: kafka-broker-if-possible
+kafka-broker-if-possible:
+	@if ! command -v java >/dev/null || ! command -v mvn >/dev/null; then \
+	  echo "Java or Maven is missing: the tests on a Kafka broker are skipped"; \
+	elif ! $(MAKE) --no-print-directory kafka-broker; then \
+	  echo "the Kafka broker could not be fetched: the tests on it are skipped"; \
+	fi
+
+.PHONY: load
+load: ARGS =
+load: prerequisites ## Five minutes of 1,000 athletes and 50 busy streams on a server of its own; ARGS="--seconds 30" for less.
+	cargo bench --locked --features apps --bench load -- $(ARGS)
 
 .PHONY: test
-test: prerequisites ## Passes all tests: units, behaviours, documentation, examples, benches once.
+test: prerequisites test-rust test-pages ## Passes all tests: units, behaviours, documentation, examples, benches once, pages.
+
+.PHONY: test-rust
+test-rust: prerequisites kafka-broker-if-possible
 	cargo test $(CARGO_FLAGS) --all-targets
 	cargo test $(CARGO_FLAGS) --doc
 	@for example in $$(ls topology/examples | sed -n 's/\.rs$$//p'); do \
 	  echo "example $$example" && cargo run --release --locked --quiet -p tidemill-topology --example $$example >/dev/null || exit 1; \
 	done
-	@if command -v node >/dev/null; then node --test src/apps/page/tests/page.test.mjs; \
-	  else echo "node is missing: the unit tests of the pages are skipped"; fi
+
+# The binary is the one that the tests above have built.
+.PHONY: test-pages
+test-pages: prerequisites ## Drives both pages in a browser before the binary; says what is missing for that.
+	@[ -x $(TARGET)/release/tidemill ] || cargo build $(CARGO_FLAGS) --bin tidemill
+	@.ci/pages
+
+.PHONY: pictures
+pictures: prerequisites ## Takes the pictures of the README again.
+	cargo build --release --locked --features apps --bin tidemill
+	@.ci/pictures
 
 .PHONY: check
 check: format lint doc test ## Everything that CI checks.

@@ -1,11 +1,12 @@
 //! Shows what the offline analysts say about the recordings, and how long they take per window:
 //! `cargo run --release --example replay_recordings --features apps`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use tidemill::apps::form_coach::analysis::{self as form, PoseWindow, SessionProgress};
-use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, MoodWatch, StreamTrend};
+use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend, Voices};
 use tidemill::apps::recordings::{START_MS, STREAM_ID, generate};
 use tidemill_schemas::{ChatMessage, TranscriptSegment, describe_errors, parse_chat, parse_pose, parse_transcript};
 
@@ -50,6 +51,7 @@ fn live_stream(out: &mut impl Write, chats: &[Vec<u8>], segments: &[Vec<u8>]) ->
             chats: chats.iter().filter(|chat| inside(chat.timestamp)).cloned().collect(),
             segments: segments.iter().filter(|segment| inside(segment.timestamp)).cloned().collect(),
             trend: trend.clone(),
+            told: Vec::new(),
         };
         let begin = Instant::now();
         let insight = live::OfflineAnalyst::insight(&window);
@@ -104,7 +106,7 @@ fn busy_minute(
         segment.timestamp = squeezed(segment.timestamp);
     }
     let (stream_id, end_ms) = (STREAM_ID.into(), START_MS + MINUTE_MS);
-    let window = ChatWindow { stream_id, start_ms: START_MS, end_ms, chats, segments, trend };
+    let window = ChatWindow { stream_id, start_ms: START_MS, end_ms, chats, segments, trend, told: Vec::new() };
     let mut took: Vec<u128> = (0..9)
         .map(|_| {
             let begin = Instant::now();
@@ -114,11 +116,12 @@ fn busy_minute(
         .collect();
     took.sort_unstable();
     let begin = Instant::now();
-    let mut watch = MoodWatch::default();
-    let alerts = window.chats.iter().filter_map(|chat| watch.observe(chat)).count();
+    let mut steps: BTreeMap<i64, Voices> = BTreeMap::new();
+    let heard =
+        window.chats.iter().filter(|chat| steps.entry(Voices::step_of(chat.timestamp)).or_default().hear(chat)).count();
     let per_chat = begin.elapsed().as_micros() as f64 / window.chats.len() as f64;
     writeln!(out, "{} us per window of {} chats, insight alone (median of 9)", took[4], window.chats.len())?;
-    writeln!(out, "{per_chat:.1} us per chat, mood watch ({alerts} alerts)")
+    writeln!(out, "{per_chat:.1} us per chat, mood watch ({heard} heard)")
 }
 
 fn session(out: &mut impl Write, frames: &[Vec<u8>]) -> io::Result<()> {

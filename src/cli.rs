@@ -8,8 +8,8 @@ use crate::config::keys_help;
 
 /// Stream processing with model calls, in one program: live insight for streamers, form coach for athletes.
 ///
-/// Begin with `tidemill demo`: it runs both applications in memory, plays recorded events into them, and prints the
-/// addresses of their pages.
+/// Begin with `tidemill demo`: it runs both applications, in memory unless you name a folder, plays recorded events into
+/// them, and prints the addresses of their pages.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, after_long_help = keys_help())]
 pub(crate) struct Cli {
@@ -28,12 +28,18 @@ pub(crate) struct Options {
     /// Address to listen on; beyond this machine only with [[tenant]]s in the file
     #[arg(long, global = true, value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
-    /// Folder for log and state; without it both are in memory
+    /// Kafka's brokers, such as broker-1:9092,broker-2:9092; without it the log is in this process
+    #[arg(long, global = true, value_name = "HOST:PORT")]
+    pub(crate) brokers: Option<String>,
+    /// Folder for state, and for the log without brokers; without it they are in memory
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) data_dir: Option<String>,
     /// Stream threads of each application
     #[arg(long, global = true, value_name = "N")]
     pub(crate) threads: Option<String>,
+    /// What a crash may do to results: exactly-once or at-least-once
+    #[arg(long, global = true, value_name = "WHAT")]
+    pub(crate) guarantee: Option<String>,
     /// Who analyses windows: offline or gemini
     #[arg(long, global = true, value_name = "WHO")]
     pub(crate) analyst: Option<String>,
@@ -58,13 +64,19 @@ pub(crate) enum Command {
     LiveInsight,
     /// Run form coach: pose frames in, feedback out
     FormCoach,
+    /// Run both applications
+    Serve,
     /// Run both applications and play recordings into them
+    ///
+    /// With --data-dir FOLDER, which must be the demo's own, a demo that was killed goes on where it was: its results
+    /// are those of one that nobody disturbed. Played to its end, or with other recordings, it empties the folder and
+    /// begins anew; so does `tidemill reset`. A demo keeps windows open for five seconds of silence at least.
     Demo(DemoOptions),
     /// Play recordings into a running server
     Replay(ReplayOptions),
     /// Print an application's plan: subtopologies, stores, topics
     Describe(DescribeOptions),
-    /// Delete log and state of the data folder
+    /// Delete what the applications remember: log and state of the data folder, their own topics on Kafka
     Reset(ResetOptions),
 }
 
@@ -77,7 +89,7 @@ pub(crate) struct DemoOptions {
     /// How many times faster than it happened
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub(crate) speed: f64,
-    /// End when the recordings are played, instead of serving on
+    /// End when the recordings are played and all their windows analysed, instead of serving on
     #[arg(long)]
     pub(crate) once: bool,
 }

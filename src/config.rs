@@ -1,5 +1,6 @@
 //! What the user means: defaults, then the file, then the environment, then flags. All mistakes are told together.
 
+mod kafka;
 mod keys;
 mod tenants;
 mod value;
@@ -10,6 +11,7 @@ use tidemill::server::{AnalystChoice, App, Settings};
 
 use crate::cli::{Cli, Command, Options};
 
+use kafka::Kafka;
 pub(crate) use keys::keys_help;
 use keys::{KEYS, apply};
 
@@ -40,7 +42,7 @@ pub(crate) fn load(cli: &Cli) -> Result<Config, Vec<String>> {
         Command::FormCoach => vec![App::Coach],
         _ => vec![App::Live, App::Coach],
     };
-    let serves = matches!(cli.command, Command::LiveInsight | Command::FormCoach | Command::Demo(_));
+    let serves = !matches!(cli.command, Command::Replay(_) | Command::Describe(_) | Command::Reset(_));
     resolve(&cli.options, vars, apps, serves)
 }
 
@@ -53,22 +55,24 @@ fn resolve(
     let mut problems = Vec::new();
     let mut said = Layers::new();
     let mut settings = Settings { apps, ..Settings::default() };
+    let mut kafka = Kafka::default();
     if let Some(path) = &options.config {
-        read_file(path, &mut said, &mut settings, &mut problems);
+        read_file(path, &mut said, &mut settings, &mut kafka, &mut problems);
     }
     for (name, text) in vars {
         let known = KEYS.iter().find(|key| variable(key.name) == name);
         match known {
             Some(key) => drop(said.insert(key.name, Said { text, by: name })),
+            None if kafka.take_variable(&name, &text) => {}
             None => problems.push(format!("{name}: there is no such setting; `tidemill --help` lists them")),
         }
     }
-    read_flags(options, &mut said, &mut problems);
+    read_flags(options, &mut said, &mut kafka, &mut problems);
 
     let mut config = Config { settings, log_filter: "info".to_owned() };
     let mut analyst = keys::Analyst::default();
     for (name, Said { text, by }) in &said {
-        if let Err(problem) = apply(name, text, &mut config, &mut analyst) {
+        if let Err(problem) = apply(name, text, &mut config, &mut analyst, &mut kafka) {
             problems.push(format!("{by}: '{name}' {problem}"));
         }
     }
@@ -77,6 +81,10 @@ fn resolve(
         // Commands that call nobody need no key.
         Err(_) if !serves => config.settings.analyst = AnalystChoice::Offline,
         Err(problem) => problems.push(problem),
+    }
+    match kafka.choose() {
+        Ok(chosen) => config.settings.kafka = chosen,
+        Err(wrong) => problems.extend(wrong),
     }
     if serves {
         problems.extend(config.settings.problems());
@@ -88,8 +96,10 @@ fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
 }
 
-fn read_flags(options: &Options, said: &mut Layers, problems: &mut Vec<String>) {
+fn read_flags(options: &Options, said: &mut Layers, kafka: &mut Kafka, problems: &mut Vec<String>) {
     let flags = [
+        ("kafka.brokers", "--brokers", &options.brokers),
+        ("run.guarantee", "--guarantee", &options.guarantee),
         ("server.listen", "--listen", &options.listen),
         ("data.dir", "--data-dir", &options.data_dir),
         ("run.threads", "--threads", &options.threads),
@@ -101,6 +111,15 @@ fn read_flags(options: &Options, said: &mut Layers, problems: &mut Vec<String>) 
             problems.push(format!("--set {pair}: write it as KEY=VALUE"));
             continue;
         };
+        if let Some(property) = name.strip_prefix(kafka::PREFIX) {
+            if kafka::is_secret(property) {
+                let instead = format!("{} or 'kafka.properties_file'", variable(name));
+                problems.push(format!("--set {name}: everybody on this machine could read it; use {instead}"));
+            } else {
+                kafka.take(property, text);
+            }
+            continue;
+        }
         match KEYS.iter().find(|key| key.name == name) {
             Some(key) if key.secret => {
                 problems.push(format!("--set {name}: everybody on this machine could read it; use {}", variable(name)));
@@ -116,7 +135,7 @@ fn read_flags(options: &Options, said: &mut Layers, problems: &mut Vec<String>) 
     }
 }
 
-fn read_file(path: &Path, said: &mut Layers, settings: &mut Settings, problems: &mut Vec<String>) {
+fn read_file(path: &Path, said: &mut Layers, settings: &mut Settings, kafka: &mut Kafka, problems: &mut Vec<String>) {
     let file = path.display().to_string();
     let table = match fs::read_to_string(path).map(|text| text.parse::<toml::Table>()) {
         Ok(Ok(table)) => table,
@@ -129,6 +148,10 @@ fn read_file(path: &Path, said: &mut Layers, settings: &mut Settings, problems: 
             (_, toml::Value::Table(values)) => {
                 for (name, value) in values {
                     let name = format!("{section}.{name}");
+                    if name == "kafka.properties" {
+                        kafka.take_table(&file, value, problems);
+                        continue;
+                    }
                     match (KEYS.iter().find(|key| key.name == name), value::text(&value)) {
                         (Some(key), Some(text)) => drop(said.insert(key.name, Said { text, by: file.clone() })),
                         (Some(_), None) => problems.push(format!("{file}: '{name}' must be a single value")),
@@ -145,6 +168,8 @@ fn read_file(path: &Path, said: &mut Layers, settings: &mut Settings, problems: 
 
 #[cfg(test)]
 mod tests {
+    use tidemill::{ProcessingGuarantee, transport::kafka::KafkaConfig};
+
     use super::*;
 
     fn options(file: Option<&Path>, set: &[&str]) -> Options {
@@ -199,6 +224,80 @@ mod tests {
         ] {
             assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
         }
+    }
+
+    #[test]
+    fn mistakes_about_kafka_are_told_with_the_others_and_secrets_never() {
+        let file = file(
+            "[kafka]\nbrokers = [\"a:1\", \"b\"]\ngroup_protocol = \"static\"\n[kafka.properties]\n\
+             sasl.pasword = \"hunter2\"\n\"group.id\" = \"mine\"\nlinger.ms = [1]\n",
+        );
+        let vars = vars(&[
+            ("TIDEMILL_KAFKA_BROKERS", "a:1"),
+            ("TIDEMILL_KAFKA_PROPERTIES_SSL_KEY_PASSWORDS", "hunter2"),
+            ("TIDEMILL_KAFKA_PROPERTIES_FILE", "/nowhere/kafka.properties"),
+            ("TIDEMILL_KAFKA_TRANSACTION_TIMEOUT", "soon"),
+            ("TIDEMILL_RUN_GUARANTEE", "at-most-once"),
+        ]);
+        let set = options(
+            Some(file.path()),
+            &[
+                "kafka.properties.sasl.password=hunter2",
+                "kafka.replication_factor=many",
+                "run.client_id=a/b",
+                "live.window=soon",
+            ],
+        );
+        let problems = resolve(&set, vars, vec![App::Live], true).err().expect("invalid");
+        for part in [
+            "'kafka.group_protocol' must be auto, consumer or classic",
+            "'sasl.pasword' is not accepted",
+            "'group.id' cannot be set: it is decided by the application id",
+            "'linger.ms' must be a single value",
+            "'ssl.key.passwords' is not accepted",
+            "/nowhere/kafka.properties",
+            "TIDEMILL_KAFKA_TRANSACTION_TIMEOUT: 'kafka.transaction_timeout' must be a duration",
+            "exactly-once or at-least-once",
+            "use TIDEMILL_KAFKA_PROPERTIES_SASL_PASSWORD or 'kafka.properties_file'",
+            "'kafka.replication_factor' must be a whole number",
+            "run.client_id may hold",
+            "'live.window'",
+        ] {
+            assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
+        }
+        assert_eq!(problems.len(), 12, "{problems:#?}");
+        assert!(!format!("{problems:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn properties_of_kafka_come_from_everywhere_and_no_print_shows_them() {
+        let properties = file("sasl.password = hunter2\nbootstrap.servers = z:9\nlinger.ms = 1\n");
+        let table = file(&format!(
+            "[kafka]\nproperties_file = {:?}\n[kafka.properties]\nsecurity.protocol = \"sasl_ssl\"\n\
+             \"sasl.username\" = \"mill\"\nlinger.ms = 2\n",
+            properties.path().display().to_string()
+        ));
+        let vars = vars(&[
+            ("TIDEMILL_KAFKA_PROPERTIES_SASL_MECHANISM", "PLAIN"),
+            ("TIDEMILL_KAFKA_PROPERTIES_SSL_KEY_PASSWORD", "hunter3"),
+            ("TIDEMILL_KAFKA_PROPERTIES_PRODUCER_LINGER_MS", "3"),
+        ]);
+        let set =
+            ["kafka.brokers=a:1,b:2", "kafka.properties.consumer.fetch.min.bytes=7", "run.guarantee=at-least-once"];
+        let config = resolve(&options(Some(table.path()), &set), vars, vec![App::Live], true);
+        let settings = config.unwrap_or_else(|problems| panic!("{problems:#?}")).settings;
+        let expected = KafkaConfig::new("a:1,b:2")
+            .set("sasl.password", "hunter2")
+            .set("security.protocol", "sasl_ssl")
+            .set("sasl.username", "mill")
+            .set("linger.ms", "2")
+            .set("sasl.mechanism", "PLAIN")
+            .set("ssl.key.password", "hunter3")
+            .set("producer.linger.ms", "3")
+            .set("consumer.fetch.min.bytes", "7");
+        assert!(settings.kafka == Some(expected), "{:?}", settings.kafka);
+        assert_eq!(settings.guarantee, ProcessingGuarantee::AtLeastOnce);
+        assert!(!format!("{settings:?}").contains("hunter"));
     }
 
     #[test]

@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Waker};
 
 use serde::de::DeserializeOwned;
 use tidemill::apps::form_coach::analysis::{self as form, PoseWindow, SessionProgress};
-use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, MoodWatch, StreamTrend};
+use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend};
 use tidemill::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth};
 use tidemill::apps::{Analyst, Answer};
 use tidemill_schemas::{
-    AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, UserProfile, parse_chat, parse_pose,
-    parse_transcript,
+    Alert, AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, SeriesPoint, UserProfile,
+    parse_chat, parse_pose, parse_transcript,
 };
 
 /// Recordings are of 1 January 2026; the receiver's clock stands a day later.
@@ -57,6 +57,7 @@ fn chat_windows(truth: &LiveTruth) -> Vec<ChatWindow> {
                 chats: chats.iter().filter(|chat| inside(chat.timestamp)).cloned().collect(),
                 segments: segments.iter().filter(|segment| inside(segment.timestamp)).cloned().collect(),
                 trend: trend.clone(),
+                told: Vec::new(),
             };
             trend.update(&window);
             window
@@ -166,37 +167,23 @@ fn a_change_of_mood_is_alerted_in_its_own_window_and_nowhere_else() {
 }
 
 #[test]
-fn a_change_of_mood_is_noticed_within_seconds_while_the_window_is_open() {
+fn what_was_told_while_the_window_was_open_is_not_told_again_but_carried() {
     let truth: LiveTruth = truth("live_insight");
-    let mut watch = MoodWatch::default();
-    let alerts: Vec<_> = read("live_insight/recordings/chat.ndjson")
-        .lines()
-        .filter_map(|line| watch.observe(&parse_chat(line.as_bytes(), NOW_MS).expect("valid")))
-        .collect();
-    let drops: Vec<_> = alerts.iter().filter(|alert| alert.kind == AlertKind::MoodDrop).collect();
-    assert_eq!(drops.len(), 1, "{alerts:?}");
-    assert!((0..20_000).contains(&(drops[0].at_ms - truth.mood_drop.at_ms)), "{drops:?}");
-    let recovered = alerts.iter().find(|alert| alert.at_ms > drops[0].at_ms).expect("the mood recovers");
-    assert_eq!(recovered.kind, AlertKind::MoodRise);
-}
-
-#[test]
-fn two_trolls_raise_no_alarm() {
-    let mut watch = MoodWatch::default();
-    let mut alerts = Vec::new();
-    for second in 0..300 {
-        let timestamp = recordings::START_MS + second * 1_000;
-        let mut write = |user: String, text: &str| {
-            let (stream_id, text) = ("s".into(), text.into());
-            let message = tidemill_schemas::ChatMessage { stream_id, user_id: user, user_name: None, text, timestamp };
-            alerts.extend(watch.observe(&message));
-        };
-        write(format!("viewer-{}", second % 15), "nice one");
-        if second > 200 {
-            (0..5).for_each(|_| write(format!("troll-{}", second % 2), "worst garbage stream, idiot"));
-        }
-    }
-    assert_eq!(alerts, []);
+    let windows = chat_windows(&truth);
+    let mut window = windows[truth.mood_drop.window].clone();
+    let own = live::OfflineAnalyst::insight(&window);
+    let drop = own.alerts.iter().find(|alert| alert.kind == AlertKind::MoodDrop).expect("alerted");
+    let drops_with = |window: &mut ChatWindow, at_ms: i64| {
+        window.told = vec![Alert { at_ms, message: "told".into(), ahead: true, ..drop.clone() }];
+        let insight = live::OfflineAnalyst::insight(window);
+        assert_eq!(insight.instruction, own.instruction);
+        insight.alerts.into_iter().filter(|alert| alert.kind == AlertKind::MoodDrop).collect::<Vec<_>>()
+    };
+    let at_ms = truth.mood_drop.at_ms + 7_000;
+    let carried = Alert { at_ms, ahead: true, ..drop.clone() };
+    assert_eq!(drops_with(&mut window, at_ms), [carried], "one alert: when it was told, with what caused it");
+    assert_eq!(drops_with(&mut window, truth.start_ms + 11 * truth.window_ms - 1), [], "told in the window before");
+    assert_eq!(drops_with(&mut window, truth.start_ms + 12 * truth.window_ms), [], "told in the window after");
 }
 
 #[test]
@@ -255,6 +242,21 @@ fn the_languages_of_the_chat_are_recognised() {
 }
 
 #[test]
+fn the_series_of_a_window_adds_up_and_shows_when_the_mood_fell() {
+    let (truth, insights) = insights();
+    for insight in &insights {
+        assert_eq!(insight.series.len(), 12);
+        assert_eq!(insight.series.iter().map(|point| point.chats).sum::<u64>(), insight.chats);
+        let steps = insight.series.windows(2).all(|two| two[1].at - two[0].at == 5_000);
+        assert!(steps && insight.series[0].at == insight.window_start_ms);
+    }
+    let series = &insights[truth.mood_drop.window].series;
+    let (before, after): (Vec<_>, Vec<_>) = series.iter().partition(|point| point.at < truth.mood_drop.at_ms);
+    let mean = |points: &[&SeriesPoint]| points.iter().map(|point| point.mood).sum::<f64>() / points.len() as f64;
+    assert!(mean(&before) - mean(&after) > 0.4, "{series:?}");
+}
+
+#[test]
 fn an_insight_does_not_depend_on_the_order_of_arrival() {
     let truth: LiveTruth = truth("live_insight");
     for mut window in chat_windows(&truth) {
@@ -296,6 +298,31 @@ fn faulty_form_is_graded_below_clean_form_and_its_fault_is_named() {
         let clean = graded.iter().find(|(other, _)| other.fault.is_none() && other.exercise == session_truth.exercise);
         let clean = mean_grade(&clean.expect("a clean session of the exercise").1);
         assert!(grade + 2.0 <= clean, "{} got {grade}, clean got {clean}", session_truth.name);
+    }
+}
+
+#[test]
+fn feedback_brings_what_its_page_draws() {
+    let truth: FormTruth = truth("form_coach");
+    for session_truth in &truth.sessions {
+        let feedback = session(session_truth, truth.window_ms, None);
+        let graded: Vec<_> = feedback.iter().filter(|one| one.grade.is_some()).collect();
+        let last = feedback.last().expect("feedback");
+        assert_eq!(last.progress.len(), graded.len());
+        for (point, of) in last.progress.iter().zip(graded) {
+            assert_eq!((point.at, Some(point.grade)), (of.window_end_ms, of.grade));
+        }
+        for one in &feedback {
+            assert!((1..=15).contains(&one.frames.len()) && one.frames.iter().all(|frame| frame.len() == 33));
+            let size = serde_json::to_vec(one).expect("serialises").len();
+            assert!(size < 20_000, "{size}");
+            let last = one.frames.last().expect("a frame");
+            for point in &one.skeleton {
+                let [x, y, visibility] = last[point.part.index()];
+                assert!((x - point.x).abs() < 0.001 && (y - point.y).abs() < 0.001);
+                assert_eq!(visibility == 0.0, point.visibility < 0.5);
+            }
+        }
     }
 }
 

@@ -9,12 +9,30 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tidemill::{apps::http_client, transport::embedded::EmbeddedLog};
+use tidemill::{
+    apps::{http_client, recordings},
+    transport::embedded::EmbeddedLog,
+};
 
 const WAIT: Duration = Duration::from_mins(1);
 /// A minute that is long over: event time does not depend on when the test runs.
-const START: i64 = 1_767_225_600_000;
+const START: i64 = recordings::START_MS;
 const WINDOWS: i64 = 12;
+
+/// An application, what is sent to it, and what comes out.
+struct Case {
+    command: &'static str,
+    settings: &'static [&'static str],
+    path: &'static str,
+    /// Where the results of an id are followed, and what they are called.
+    events: fn(&str) -> String,
+    result: &'static str,
+    ids: &'static [&'static str],
+    /// The events of a window, of all ids.
+    events_of: fn(i64) -> Value,
+    /// Topics of results.
+    topics: &'static [&'static str],
+}
 
 /// A server of its own; killed when dropped.
 struct Running {
@@ -23,25 +41,17 @@ struct Running {
 }
 
 impl Running {
-    fn start(data_dir: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tidemill"))
-            .args([
-                "live-insight",
-                "--listen",
-                "127.0.0.1:0",
-                "--set",
-                "run.partitions=2",
-                "--set",
-                "live.window=10s",
-                "--set",
-                "live.grace=1s",
-            ])
-            // Silence must not close windows: then the two runs may be compared, however slow the machine is.
-            .args(["--set", "live.idle_after=1h", "--set", "data.raw_retention=1d", "--data-dir"])
-            .arg(data_dir)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary starts");
+    fn start(case: &Case, data_dir: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
+        command.args([case.command, "--listen", "127.0.0.1:0", "--set", "run.partitions=2"]);
+        // Silence must not close windows: then the two runs may be compared, however slow the machine is.
+        for setting in
+            case.settings.iter().chain(&["live.idle_after=1h", "coach.idle_after=1h", "data.raw_retention=1d"])
+        {
+            command.args(["--set", setting]);
+        }
+        let mut child =
+            command.arg("--data-dir").arg(data_dir).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let url = lines
             .by_ref()
@@ -67,76 +77,149 @@ impl Drop for Running {
     }
 }
 
-fn chats(window: i64) -> Value {
-    let at = START + window * 10_000;
-    let chat = |stream: &str, number: i64| {
-        let text = format!("{stream} {window} {number}");
-        json!({ "stream_id": stream, "user_id": format!("u{number}"), "text": text, "timestamp": at + number * 100 })
-    };
-    (0..20).flat_map(|number| ["ada", "bob", "eve"].map(|stream| chat(stream, number))).collect()
-}
-
-async fn send(http: &reqwest::Client, running: &Running, window: i64) {
-    let response = http.post(format!("{}/v1/chat", running.url)).json(&chats(window)).send().await.expect("answers");
+async fn send(http: &reqwest::Client, case: &Case, running: &Running, window: i64) {
+    let url = format!("{}{}", running.url, case.path);
+    let response = http.post(url).json(&(case.events_of)(window)).send().await.expect("answers");
     assert_eq!(response.status(), 202);
 }
 
-/// Insights of all streams, by stream and window; the number of results with it.
-fn insights(data_dir: &Path) -> (BTreeMap<(String, i64), Value>, usize) {
-    let log = EmbeddedLog::open(data_dir.join("log")).expect("nobody has it open");
-    let records = log.read_all("live-insights").expect("reads");
-    let count = records.len();
-    let insight = |value: bytes::Bytes| {
-        let value: Value = serde_json::from_slice(&value).expect("JSON");
-        let stream = value["stream_id"].as_str().expect("text").to_owned();
-        ((stream, value["window_start_ms"].as_i64().expect("a number")), value)
-    };
-    (records.into_iter().filter_map(|(_, record)| record.value).map(insight).collect(), count)
+/// What a topic has: results by key, and how many there ever were.
+#[derive(Debug, PartialEq)]
+struct Results {
+    by_key: BTreeMap<Vec<u8>, Value>,
+    count: i64,
 }
 
-/// Waits until as many insights are there as windows are closed.
-async fn wait_for(http: &reqwest::Client, running: &Running, windows: usize) {
+fn results(case: &Case, data_dir: &Path) -> Vec<Results> {
+    let log = EmbeddedLog::open(data_dir.join("log")).expect("nobody has it open");
+    let result = |value: bytes::Bytes| {
+        let mut value: Value = serde_json::from_slice(&value).expect("JSON");
+        // Silence is told by each window that it lasts for, as the same alert; which of them is the last on the log
+        // depends on whose analysis was done last.
+        if value["kind"] == "silent_microphone" {
+            value = Value::Null;
+        }
+        value
+    };
+    let of_topic = |topic: &&str| {
+        let records = log.read_all(topic).expect("reads").into_iter().map(|(_, record)| (record.key, record.value));
+        let by_key = records
+            .map(|(key, value)| (key.expect("results have keys").to_vec(), result(value.expect("nothing is erased"))));
+        // Compaction takes what was replaced; offsets tell that it was there.
+        Results { by_key: by_key.collect(), count: log.end_offsets(topic).expect("reads").iter().sum() }
+    };
+    case.topics.iter().map(of_topic).collect()
+}
+
+/// Waits until as many results are there as windows are closed.
+async fn wait_for(http: &reqwest::Client, case: &Case, running: &Running, windows: usize) {
     let started = Instant::now();
-    for stream in ["ada", "bob", "eve"] {
-        let url = format!("{}/v1/streams/{stream}/events?after=0", running.url);
+    let name = format!("event: {}", case.result);
+    for id in case.ids {
+        let url = format!("{}{}?after=0", running.url, (case.events)(id));
         let mut response = http.get(url).send().await.expect("answers");
         let mut text = String::new();
-        while text.matches("event: insight").count() < windows {
-            assert!(started.elapsed() < WAIT, "{stream} has {} insights", text.matches("event: insight").count());
+        while text.matches(&name).count() < windows {
+            assert!(started.elapsed() < WAIT, "{id} has {} results", text.matches(&name).count());
             let chunk = tokio::time::timeout(WAIT, response.chunk()).await.expect("in time");
             text.push_str(&String::from_utf8_lossy(&chunk.expect("reads").expect("goes on")));
         }
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_middle_it_gives_the_same_results() {
+/// The results of an undisturbed run, which are those of a run that was killed again and again.
+async fn killed_and_undisturbed(case: Case) -> Vec<Results> {
     let http = http_client(WAIT).expect("a client");
     let (calm, rough) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     // The last window stays open; all before it must be there.
     let closed = WINDOWS as usize - 1;
 
-    let running = Running::start(calm.path());
+    let running = Running::start(&case, calm.path());
     for window in 0..WINDOWS {
-        send(&http, &running, window).await;
+        send(&http, &case, &running, window).await;
     }
-    wait_for(&http, &running, closed).await;
+    wait_for(&http, &case, &running, closed).await;
     running.kill();
 
-    let mut running = Running::start(rough.path());
+    let mut running = Running::start(&case, rough.path());
     for window in 0..WINDOWS {
-        send(&http, &running, window).await;
+        send(&http, &case, &running, window).await;
         if window % 3 == 2 {
             // At once: records wait, transactions are open, calls are on their way.
             running.kill();
-            running = Running::start(rough.path());
+            running = Running::start(&case, rough.path());
         }
     }
-    wait_for(&http, &running, closed).await;
+    wait_for(&http, &case, &running, closed).await;
     running.kill();
 
-    let ((expected, count), (got, got_count)) = (insights(calm.path()), insights(rough.path()));
-    assert_eq!(count, closed * 3);
-    assert_eq!(got_count, count, "no window is missing or twice");
-    assert_eq!(got, expected);
+    let (expected, got) = (results(&case, calm.path()), results(&case, rough.path()));
+    for (topic, (expected, got)) in case.topics.iter().zip(expected.iter().zip(&got)) {
+        for (key, expected) in &expected.by_key {
+            assert_eq!(got.by_key.get(key), Some(expected), "{topic}");
+        }
+        assert_eq!((got.by_key.len(), got.count), (expected.by_key.len(), expected.count), "{topic}: missing or twice");
+    }
+    let windows = closed * case.ids.len();
+    assert_eq!((expected[0].by_key.len(), expected[0].count), (windows, windows as i64), "one result for each window");
+    expected
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn live_insight_killed_in_the_middle_gives_the_same_results() {
+    /// The mood falls in the seventh window.
+    fn chats(window: i64) -> Value {
+        let mood = if window < 7 { "love it" } else { "awful" };
+        let chat = |stream: &str, number: i64| {
+            let text = format!("{mood} {stream} {window} {number}");
+            let at = START + window * 10_000 + number * 500;
+            json!({ "stream_id": stream, "user_id": format!("u{number}"), "text": text, "timestamp": at })
+        };
+        (0..20).flat_map(|number| ["ada", "bob", "eve"].map(|stream| chat(stream, number))).collect()
+    }
+    let results = killed_and_undisturbed(Case {
+        command: "live-insight",
+        settings: &["live.window=10s", "live.grace=1s"],
+        path: "/v1/chat",
+        events: |stream| format!("/v1/streams/{stream}/events"),
+        result: "insight",
+        ids: &["ada", "bob", "eve"],
+        events_of: chats,
+        topics: &["live-insights", "live-alerts", "live-clips"],
+    })
+    .await;
+    let drops = results[1].by_key.values().filter(|alert| alert["kind"] == "mood_drop" && alert["ahead"] == true);
+    assert_eq!(drops.count(), 3, "each stream was told once, while its window was open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn form_coach_killed_in_the_middle_gives_the_same_results() {
+    /// Three recorded sessions, cut to windows.
+    fn frames(window: i64) -> Value {
+        let inside = START + window * 3_000..START + (window + 1) * 3_000;
+        let recorded = |name: &str| {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/apps/form_coach/recordings");
+            let text = std::fs::read_to_string(folder.join(format!("{name}.ndjson"))).expect("recording exists");
+            let frames = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>();
+            frames.into_iter().filter(|frame| inside.contains(&frame["timestamp"].as_i64().expect("a number")))
+        };
+        SESSIONS.iter().flat_map(|name| recorded(name).collect::<Vec<_>>()).collect()
+    }
+    const SESSIONS: &[&str] = &["pull_ups_half", "squats_clean", "push_ups_clean"];
+    let results = killed_and_undisturbed(Case {
+        command: "form-coach",
+        settings: &["coach.window=3s", "coach.grace=500ms"],
+        path: "/v1/pose",
+        events: |user| format!("/v1/users/{user}/events"),
+        result: "feedback",
+        ids: SESSIONS,
+        events_of: frames,
+        topics: &["coach-feedback"],
+    })
+    .await;
+    let counted = |user: &str| {
+        let of = results[0].by_key.values().filter(|feedback| feedback["user_id"] == user);
+        of.map(|feedback| feedback["session_repetitions"].as_u64().expect("a number")).max()
+    };
+    assert!(counted("squats_clean") > Some(5) && counted("push_ups_clean") > Some(5), "sessions go on across kills");
 }

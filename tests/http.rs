@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tidemill::{
     Clock as _, SystemClock,
     apps::{gemini::GeminiSettings, http_client},
-    server::{AnalystChoice, App, Limits, Server, Settings, Tenant},
+    server::{AnalystChoice, App, Limits, Log, Server, Settings, Tenant},
+    transport::embedded::{EmbeddedLog, Entry},
 };
 
 const WAIT: Duration = Duration::from_mins(1);
@@ -324,6 +325,7 @@ async fn a_model_improves_the_draft_and_is_asked_again_when_it_is_busy() {
     let insight = client.events("/v1/streams/ada/events?after=0", 1).await.remove(0).2;
     assert_eq!((&insight["analyst"], &insight["vibe_score"]), (&json!("gemini-test"), &json!(100)));
     assert_eq!((&insight["instruction"], &insight["chats"]), (&json!("Start now."), &json!(1)));
+    assert_eq!(insight["series"][0]["chats"], 1, "what is drawn was counted here");
     let asked = asked.lock().expect("not poisoned").clone();
     assert_eq!(asked.len(), 2);
     assert!(asked.iter().all(|(key, _)| key == "key-of-the-account"));
@@ -331,4 +333,104 @@ async fn a_model_improves_the_draft_and_is_asked_again_when_it_is_busy() {
     assert!(sent.contains("ignore all instructions") && !sent.contains("viewer-7"), "names stay here: {sent}");
     assert_eq!(asked[1].1["generationConfig"]["responseMimeType"], "application/json");
     client.server.close().await;
+}
+
+/// Two servers that share an application's work on one log, each with a standby of what the other has, whoever else
+/// there is.
+async fn two_servers() -> ([Client; 2], EmbeddedLog) {
+    let log = EmbeddedLog::in_memory();
+    let start = async || {
+        let settings = Settings { apps: vec![App::Coach], standby_replicas: 2, ..settings() };
+        let server = Server::start_on(settings, Log::embedded(log.clone()).expect("a log")).await.expect("starts");
+        Client { server, http: http_client(WAIT).expect("a client"), token: None }
+    };
+    ([start().await, start().await], log)
+}
+
+/// Asks until it holds. The limit is for a test that fails.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(WAIT, wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_found_from_every_instance() {
+    let (clients, _) = two_servers().await;
+    let users: Vec<_> = (0..12).map(|number| format!("user/{number} ä")).collect();
+    let path = |user: &str| {
+        let user = user.replace('/', "%2F").replace(' ', "%20");
+        (format!("/v1/users/{user}/profile"), format!("/state/stores/profiles/{user}"))
+    };
+    for (number, user) in users.iter().enumerate() {
+        let profile = json!({ "height_cm": 150.0 + number as f64, "injuries": [], "level": "beginner" });
+        assert_eq!(clients[0].send("PUT", &path(user).0, "application/json", profile.to_string()).await.0, 204);
+    }
+    for client in &clients {
+        for (number, user) in users.iter().enumerate() {
+            let height = json!(150.0 + number as f64);
+            until("the key is found", async || {
+                let (status, found) = client.get(&path(user).1).await;
+                status == 200 && found["value"]["height_cm"] == height && found.get("standby").is_none()
+            })
+            .await;
+        }
+        assert_eq!(client.get("/state/stores/profiles/nobody").await.0, 404);
+        assert_eq!(client.get("/state/stores/nothing/nobody").await.0, 404);
+    }
+    // Each has one of two partitions: what was found twice was asked of the other once.
+    let forwarded = async |client: &Client| {
+        let mut refused = 0;
+        for user in &users {
+            let request = client.request("GET", &path(user).1).header("tidemill-forwarded", "1");
+            let response = request.send().await.expect("answers");
+            if response.status() == 503 {
+                assert!(response.headers().contains_key("retry-after"));
+                refused += 1;
+            }
+        }
+        refused
+    };
+    let refused = [forwarded(&clients[0]).await, forwarded(&clients[1]).await];
+    assert_eq!(refused.iter().sum::<usize>(), users.len(), "a forwarded request goes no further: {refused:?}");
+    assert!(refused.iter().all(|count| *count > 0), "both have some: {refused:?}");
+    for client in &clients {
+        client.server.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_answers_for_an_owner_that_cannot_if_whoever_asks_allows_it() {
+    let (clients, log) = two_servers().await;
+    let users: Vec<_> = (0..12).map(|number| format!("user-{number}")).collect();
+    for user in &users {
+        let (path, profile) = (format!("/v1/users/{user}/profile"), json!({ "height_cm": 180.0, "injuries": [] }));
+        assert_eq!(clients[0].send("PUT", &path, "application/json", profile.to_string()).await.0, 204);
+    }
+    let ask = async |user: &str, query: &str| clients[1].get(&format!("/state/stores/profiles/{user}{query}")).await;
+    for user in &users {
+        until("the key is found", async || ask(user, "").await.0 == 200).await;
+    }
+    // An instance claims everything, and then is nowhere to be reached.
+    let claims = format!("heartbeat {}\naddress 127.0.0.1:1\nactive 0_0\nactive 0_1\nactive 1_0\nactive 1_1\n", now());
+    log.append("form-coach-members", 0, [Entry::new("ghost", claims, now())]).expect("appends");
+    let mut stale = 0;
+    for user in &users {
+        until("an owner or a standby answers", async || ask(user, "?standby=true").await.0 == 200).await;
+        let (status, found) = ask(user, "").await;
+        let (_, either) = ask(user, "?standby=true").await;
+        assert_eq!(either["value"]["height_cm"], 180.0);
+        if status == 503 {
+            assert!(found["error"].as_str().is_some_and(|error| error.contains("ghost")), "{found}");
+            assert_eq!(either["standby"], true);
+            stale += 1;
+        }
+    }
+    assert!((1..users.len()).contains(&stale), "what it has itself it does not ask for: {stale}");
+    for client in &clients {
+        client.server.close().await;
+    }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form_coach::Exercise;
 use crate::landmark::Part;
+use crate::marks;
 
 /// Everything said about one window of one athlete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub struct FormFeedback {
     pub faults: Vec<Fault>,
     /// The last frame, for drawing.
     pub skeleton: Vec<SkeletonPoint>,
+    /// Frames of the window, spread evenly, for a replay; see [`FrameMark`].
+    #[serde(default, with = "marks")]
+    pub frames: Vec<Vec<FrameMark>>,
     /// Full repetitions of the session so far.
     pub session_repetitions: u32,
     /// Half repetitions of the session so far.
@@ -44,6 +48,22 @@ pub struct FormFeedback {
     pub session_grade: Option<f32>,
     /// Last grades minus first grades of the session; below zero, form decays.
     pub session_change: Option<f32>,
+    /// The session's last graded windows, oldest first, this one included.
+    #[serde(default)]
+    pub progress: Vec<ProgressPoint>,
+}
+
+/// One of a replayed frame's 33 landmarks, in the pose model's order: `[x, y, visibility]`. Other than in the skeleton,
+/// `x` and `y` are on equal scales; a landmark that is out of sight has visibility 0.
+pub type FrameMark = [f32; 3];
+
+/// The grade of one window of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ProgressPoint {
+    /// End of the window.
+    pub at: i64,
+    /// Form out of ten.
+    pub grade: f32,
 }
 
 /// What the athlete did in the window.

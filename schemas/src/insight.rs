@@ -49,6 +49,9 @@ pub struct Insight {
     pub phrases: Vec<PhraseReaction>,
     /// Languages of the chat, most used first.
     pub languages: Vec<LanguageShare>,
+    /// Chat and mood through the window, in stretches of equal length, for drawing.
+    #[serde(default)]
+    pub series: Vec<SeriesPoint>,
     /// This window against those before it.
     pub trend: TrendSummary,
     /// Moments in which chat ran far above its baseline.
@@ -169,6 +172,18 @@ pub struct LanguageShare {
     pub share: f64,
 }
 
+/// One stretch of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SeriesPoint {
+    /// Its first millisecond.
+    pub at: i64,
+    /// Messages in it.
+    #[serde(with = "count")]
+    pub chats: u64,
+    /// The crowd's mood in it, from -1 to 1 on the scale of the vibe score; 0 where nobody wrote.
+    pub mood: f64,
+}
+
 /// Where engagement goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -254,6 +269,9 @@ pub struct Alert {
     pub severity: f64,
     /// What happened, in a sentence.
     pub message: String,
+    /// It was told while its window was still open. The window's insight has it again, as the same alert.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ahead: bool,
 }
 
 /// Kinds of alerts.

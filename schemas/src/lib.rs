@@ -15,16 +15,18 @@ mod form_feedback;
 mod insight;
 mod landmark;
 mod live_insight;
+mod marks;
 mod strict;
 
 pub use common::{FieldError, MAX_AHEAD_MS, MAX_ID_BYTES, MAX_TEXT_BYTES, describe_errors};
 pub use form_coach::{Exercise, Landmark, Level, PoseFrame, UserProfile, parse_pose, parse_profile};
 pub use form_feedback::{
-    Fault, FaultKind, FormFeedback, JointRange, Phase, Repetition, Side, SkeletonPoint, Symmetry, Tempo,
+    Fault, FaultKind, FormFeedback, FrameMark, JointRange, Phase, ProgressPoint, Repetition, Side, SkeletonPoint,
+    Symmetry, Tempo,
 };
 pub use insight::{
     Alert, AlertKind, ClipCandidate, EngagementTrend, HotTopic, Insight, LanguageShare, MoodLabel, PhraseReaction,
-    Spike, TopChat, TrendPoint, TrendSummary, UserActivity,
+    SeriesPoint, Spike, TopChat, TrendPoint, TrendSummary, UserActivity,
 };
 pub use landmark::{LANDMARKS, Part};
 pub use live_insight::{ChatMessage, TranscriptSegment, parse_chat, parse_transcript};

@@ -1,65 +1,138 @@
 //! Both applications with something to see.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use tidemill::{apps::http_client, server::recordings};
+use serde_json::Value;
+use tidemill::{
+    apps::{form_coach, live_insight},
+    server::{App, Feed, Input, Server},
+};
 
 use super::{
-    play::Player,
-    recording::{self, Event},
+    place::Place,
+    play::{Sink, play},
+    playlist::Playlist,
+    recording::Event,
     serve::{announce, runtime, start, until_stopped},
 };
 use crate::{cli::DemoOptions, config::Config};
 
-/// Serves both applications and plays recordings into them.
+/// Events of a longer time than this are not sent together: the two sides of a window must not wait for each other
+/// longer than its grace, however fast they are played.
+const SLICE_MS: i64 = 500;
+/// A player that is held up is no silence: windows stay open so long at least.
+const LEAST_IDLE: Duration = Duration::from_secs(5);
+/// How long the last results may take.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Serves both applications and plays recordings into them. In a folder, it goes on where it was killed.
 pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
-    let events = events(options)?;
-    let settings = config.settings;
-    let token = settings.tenants.first().map(|tenant| tenant.token.clone());
-    let http = http_client(Duration::from_mins(1))?;
+    let mut settings = config.settings;
+    settings.live.idle_after = settings.live.idle_after.max(LEAST_IDLE);
+    settings.coach.idle_after = settings.coach.idle_after.max(LEAST_IDLE);
+    let playlist = Playlist::of(options, &settings)?;
+    // A place that outlives the demo is kept by a log that does, and that is the demo's own.
+    let folder = settings.data_dir.as_ref().filter(|_| settings.kafka.is_none());
+    let place = match folder {
+        Some(folder) => Place::in_folder(folder, &playlist, options.speed)?,
+        None => Place::beginning(&playlist, options.speed),
+    };
+    let begins = folder.is_none();
     runtime()?.block_on(async {
         let server = start(settings).await?;
         announce(&server);
-        let url = format!("http://{}", server.address());
-        let player = Player { http, url, token, speed: options.speed, keep_times: false };
-        let ended = tokio::select! {
-            played = player.play(events) => played.map(|_| ()),
+        if begins {
+            Feed::begin(&*server.engine().log().transport(), &place.text())?;
+        }
+        let mut input = Playing { feed: Feed::open(&server)?, place, batch: Vec::new(), from_ms: 0 };
+        let played = async {
+            let first = input.place.played;
+            play(&playlist.events, first, options.speed, &mut input).await?;
+            let complete = analysed(&server, &playlist, &input.place).await?;
+            input.place.done = true;
+            input.flush().await?;
+            Ok::<bool, anyhow::Error>(complete)
+        };
+        let played = tokio::select! {
+            played = played => played,
             ended = until_stopped(&server) => {
                 server.close().await;
                 return ended;
             }
         };
-        let ended = match ended {
-            Ok(()) if !options.once => {
+        let ended = match played {
+            Ok(false) if options.once => bail_late(),
+            Ok(_) if options.once => Ok(()),
+            Ok(_) => {
                 tracing::info!("the recordings are played; the pages stay open until Ctrl-C");
                 until_stopped(&server).await
             }
-            ended => ended,
+            Err(error) => Err(error),
         };
         server.close().await;
         ended
     })
 }
 
-fn events(options: &DemoOptions) -> Result<Vec<Event>> {
-    if !options.recordings.is_empty() {
-        return recording::load(&options.recordings);
+fn bail_late() -> Result<()> {
+    bail!("the recordings are played, but not all their windows have results; the log above may tell why")
+}
+
+/// The way into the server, and the place that goes with each batch.
+struct Playing {
+    feed: Feed,
+    place: Place,
+    batch: Vec<(Input, String)>,
+    /// Time of the batch's first event.
+    from_ms: i64,
+}
+
+impl Sink for Playing {
+    fn fits(&self, event: &Event) -> bool {
+        self.batch.is_empty() || event.timestamp - self.from_ms < SLICE_MS
     }
-    let mut folders = BTreeMap::<&str, Vec<Event>>::new();
-    for (name, text) in recordings() {
-        let folder = name.rsplit_once('/').map_or(name, |(folder, _)| folder);
-        folders.entry(folder).or_default().extend(recording::parse(name, text)?);
+
+    fn push(&mut self, event: &Event) {
+        if self.batch.is_empty() {
+            self.from_ms = event.timestamp;
+        }
+        self.batch.push((event.input, event.at(event.timestamp + self.place.shift_ms)));
     }
-    let mut events = Vec::new();
-    for recorded in folders.into_values() {
-        let first = recorded.iter().map(|event| event.timestamp).min().unwrap_or(0);
-        // Recorded on different days, the applications are played side by side.
-        events.extend(recorded.into_iter().map(|event| (event.timestamp - first, event)));
+
+    async fn flush(&mut self) -> Result<usize> {
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() && !self.place.done {
+            return Ok(0);
+        }
+        self.place.played += batch.len();
+        self.feed.write(&batch, &self.place.text()).await?;
+        Ok(batch.len())
     }
-    if events.is_empty() {
-        bail!("this build brings no recordings: name some, such as `tidemill demo talk.ndjson`");
+}
+
+/// Waits until every window that has events has its result. `false` if that took too long.
+async fn analysed(server: &Server, playlist: &Playlist, place: &Place) -> Result<bool> {
+    let settings = server.engine().settings();
+    let mut missing = playlist.windows(settings);
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        for (app, topic, id) in
+            [(App::Live, live_insight::INSIGHTS, "stream_id"), (App::Coach, form_coach::FEEDBACK, "user_id")]
+        {
+            for (_, record) in server.engine().log().read_all(topic)? {
+                let Some(result) = record.value.and_then(|value| serde_json::from_slice::<Value>(&value).ok()) else {
+                    continue;
+                };
+                let start = result["window_start_ms"].as_i64().unwrap_or_default() - place.shift_ms;
+                missing.remove(&(app, result[id].as_str().unwrap_or_default().to_owned(), start));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    events.sort_by_key(|(at, _)| *at);
-    Ok(events.into_iter().map(|(at, event)| event.moved_to(at)).collect())
+    tracing::warn!(windows = missing.len(), "windows have no results yet");
+    Ok(false)
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use anyhow::{Result, bail};
 use tidemill::{
     Plan,
-    server::{App, Settings},
+    server::{App, Log, Settings},
 };
 
 use crate::cli::DescribeOptions;
@@ -19,8 +19,12 @@ pub(crate) fn describe(settings: &Settings, options: &DescribeOptions) -> Result
             bail!("there is no application '{name}': live-insight and form-coach are");
         }
     }
+    // Topics on Kafka may have been made by somebody else, with other partitions.
+    let log = settings.kafka.as_ref().map(|_| Log::open(settings)).transpose()?;
     for app in apps {
-        let plan = Plan::new(app.id(), &app.topology(settings)?).resolve(|_| Some(settings.partitions))?;
+        let known = |topic: &str| log.as_ref().and_then(|log| log.partitions(topic).ok());
+        let partitions = |topic: &str| known(topic).or(Some(settings.partitions));
+        let plan = Plan::new(app.id(), &app.topology(settings)?).resolve(partitions)?;
         write!(std::io::stdout().lock(), "{}", plan.describe())?;
     }
     Ok(())

@@ -2,7 +2,11 @@
 
 mod demo;
 mod describe;
+mod folder;
+mod place;
 mod play;
+mod playlist;
+mod post;
 mod recording;
 mod replay;
 mod reset;

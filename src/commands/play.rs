@@ -1,94 +1,52 @@
-//! Plays events over HTTP at a speed, as often as the server lets it.
+//! Plays events at a speed: hands them on when they are due.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use indicatif::{ProgressBar, ProgressStyle};
-use reqwest::{Client, StatusCode};
-use tidemill::{Clock as _, SystemClock};
 
-use super::recording::{Event, Kind};
+use super::recording::Event;
 
 /// How often what is due is sent.
 const TICK: Duration = Duration::from_millis(100);
-/// Bytes of a request, below what servers take by default.
-const BODY: usize = 512 * 1024;
-/// How long a server that says it is busy is asked again.
-const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Where to, and how fast.
-pub(super) struct Player {
-    pub(super) http: Client,
-    pub(super) url: String,
-    pub(super) token: Option<String>,
-    /// 0 for as fast as the server takes it.
-    pub(super) speed: f64,
-    pub(super) keep_times: bool,
+/// Where events go.
+pub(super) trait Sink {
+    /// Whether this event, which follows those that wait, may be sent together with them.
+    fn fits(&self, event: &Event) -> bool;
+    /// Takes an event; it waits for the next flush.
+    fn push(&mut self, event: &Event);
+    /// Sends what waits, and says how many events it was.
+    async fn flush(&mut self) -> Result<usize>;
 }
 
-impl Player {
-    /// Plays events, which are in the order of time. Returns how many.
-    pub(super) async fn play(&self, events: Vec<Event>) -> Result<usize> {
-        let count = events.len();
-        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(0) };
-        let (first_ms, length_ms) = (first.timestamp, last.timestamp - first.timestamp);
-        let bar = ProgressBar::new(count as u64).with_style(style());
-        let (started, now_ms) = (Instant::now(), SystemClock.now_ms());
-        let played_ms = if self.speed > 0.0 { (length_ms as f64 / self.speed) as i64 } else { 0 };
-        // As if the last event happened when it is sent: nothing lies in the future.
-        let shift = if self.keep_times { 0 } else { now_ms + played_ms - length_ms - first_ms };
-        let mut batches: [Vec<String>; 3] = Default::default();
-        for event in events {
-            if self.speed > 0.0 {
-                let due = Duration::from_secs_f64((event.timestamp - first_ms) as f64 / 1000.0 / self.speed);
-                if due > started.elapsed() {
-                    self.send_all(&mut batches, &bar).await?;
-                    tokio::time::sleep(due.saturating_sub(started.elapsed()).max(TICK)).await;
-                }
-            }
-            let (at, timestamp) = (event.kind as usize, event.timestamp + shift);
-            batches[at].push(event.at(timestamp));
-            if batches[at].iter().map(String::len).sum::<usize>() >= BODY {
-                self.send_all(&mut batches, &bar).await?;
+/// Plays events, which are in the order of time, from the `first` on. `speed` is 0 for as fast as the sink takes them.
+pub(super) async fn play(events: &[Event], first: usize, speed: f64, sink: &mut impl Sink) -> Result<()> {
+    let Some(start_ms) = events.get(first).map(|event| event.timestamp) else { return Ok(()) };
+    let bar = ProgressBar::new(events.len() as u64).with_style(style()).with_position(first as u64);
+    let started = Instant::now();
+    for event in &events[first..] {
+        if speed > 0.0 {
+            let due = Duration::from_secs_f64((event.timestamp - start_ms) as f64 / 1000.0 / speed);
+            if due > started.elapsed() {
+                bar.inc(sink.flush().await? as u64);
+                tokio::time::sleep(due.saturating_sub(started.elapsed()).max(TICK)).await;
             }
         }
-        self.send_all(&mut batches, &bar).await?;
-        bar.finish();
-        Ok(count)
+        if !sink.fits(event) {
+            bar.inc(sink.flush().await? as u64);
+        }
+        sink.push(event);
     }
+    bar.inc(sink.flush().await? as u64);
+    bar.finish();
+    Ok(())
+}
 
-    async fn send_all(&self, batches: &mut [Vec<String>; 3], bar: &ProgressBar) -> Result<()> {
-        for (kind, batch) in Kind::ALL.into_iter().zip(batches) {
-            let batch = std::mem::take(batch);
-            if !batch.is_empty() {
-                self.send(kind, &batch).await?;
-                bar.inc(batch.len() as u64);
-            }
-        }
-        Ok(())
-    }
-
-    async fn send(&self, kind: Kind, batch: &[String]) -> Result<()> {
-        let (url, body) = (format!("{}{}", self.url.trim_end_matches('/'), kind.path()), batch.join("\n"));
-        let started = Instant::now();
-        loop {
-            let mut request = self.http.post(&url).header("content-type", "application/x-ndjson").body(body.clone());
-            if let Some(token) = &self.token {
-                request = request.bearer_auth(token);
-            }
-            let response = request.send().await.with_context(|| format!("{} does not answer", self.url))?;
-            let status = response.status();
-            if status.is_success() {
-                return Ok(());
-            }
-            if status == StatusCode::TOO_MANY_REQUESTS && started.elapsed() < PATIENCE {
-                let pause = response.headers().get("retry-after").and_then(|pause| pause.to_str().ok()?.parse().ok());
-                tokio::time::sleep(Duration::from_secs(pause.unwrap_or(1))).await;
-                continue;
-            }
-            bail!("{url} refuses: HTTP {status}: {}", response.text().await.unwrap_or_default());
-        }
-    }
+/// How long events take when they are played, in milliseconds of the wall clock.
+pub(super) fn playing_ms(events: &[Event], speed: f64) -> i64 {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return 0 };
+    if speed > 0.0 { ((last.timestamp - first.timestamp) as f64 / speed) as i64 } else { 0 }
 }
 
 fn style() -> ProgressStyle {

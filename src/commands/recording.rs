@@ -4,31 +4,12 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
-
-/// Where an event goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    Chat,
-    Transcript,
-    Pose,
-}
-
-impl Kind {
-    pub(super) const ALL: [Self; 3] = [Self::Chat, Self::Transcript, Self::Pose];
-
-    pub(super) const fn path(self) -> &'static str {
-        match self {
-            Self::Chat => "/v1/chat",
-            Self::Transcript => "/v1/transcript",
-            Self::Pose => "/v1/pose",
-        }
-    }
-}
+use tidemill::server::{App, Input};
 
 /// A recorded event.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
-    pub(super) kind: Kind,
+    pub(super) input: Input,
     pub(super) timestamp: i64,
     value: Value,
 }
@@ -37,14 +18,14 @@ impl Event {
     fn read(line: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(line)?;
         let has = |field: &str| value.get(field).is_some();
-        let kind = match (has("landmarks"), has("user_id"), has("text")) {
-            (true, _, _) => Kind::Pose,
-            (_, true, true) => Kind::Chat,
-            (_, false, true) => Kind::Transcript,
+        let input = match (has("landmarks"), has("user_id"), has("text")) {
+            (true, _, _) => Input::Pose,
+            (_, true, true) => Input::Chat,
+            (_, false, true) => Input::Transcript,
             _ => return Err(anyhow!("neither chat (user_id, text), transcript (text) nor pose (landmarks)")),
         };
         let timestamp = value["timestamp"].as_i64().context("'timestamp' must be epoch milliseconds")?;
-        Ok(Self { kind, timestamp, value })
+        Ok(Self { input, timestamp, value })
     }
 
     /// The same at another time of the recording.
@@ -53,9 +34,19 @@ impl Event {
     }
 
     /// The event as JSON, at another time.
-    pub(super) fn at(mut self, timestamp: i64) -> String {
-        self.value["timestamp"] = timestamp.into();
-        self.value.to_string()
+    pub(super) fn at(&self, timestamp: i64) -> String {
+        let mut value = self.value.clone();
+        value["timestamp"] = timestamp.into();
+        value.to_string()
+    }
+
+    /// The stream or the athlete that it is about.
+    pub(super) fn key(&self) -> &str {
+        let field = match self.input.app() {
+            App::Live => "stream_id",
+            App::Coach => "user_id",
+        };
+        self.value[field].as_str().unwrap_or_default()
     }
 }
 
@@ -83,10 +74,10 @@ mod tests {
 
     #[test]
     fn events_are_told_apart_by_their_fields() {
-        let kind = |line: &str| Event::read(line).map(|event| event.kind).ok();
-        assert_eq!(kind(r#"{"stream_id":"s","user_id":"u","text":"hi","timestamp":1}"#), Some(Kind::Chat));
-        assert_eq!(kind(r#"{"stream_id":"s","text":"hi","timestamp":1}"#), Some(Kind::Transcript));
-        assert_eq!(kind(r#"{"user_id":"u","landmarks":[],"timestamp":1}"#), Some(Kind::Pose));
+        let kind = |line: &str| Event::read(line).map(|event| event.input).ok();
+        assert_eq!(kind(r#"{"stream_id":"s","user_id":"u","text":"hi","timestamp":1}"#), Some(Input::Chat));
+        assert_eq!(kind(r#"{"stream_id":"s","text":"hi","timestamp":1}"#), Some(Input::Transcript));
+        assert_eq!(kind(r#"{"user_id":"u","landmarks":[],"timestamp":1}"#), Some(Input::Pose));
         assert_eq!(kind(r#"{"user_id":"u","text":"hi","timestamp":"noon"}"#), None);
     }
 

@@ -1,18 +1,31 @@
 //! Plays recordings into a running server.
 
 use anyhow::Result;
-use tidemill::apps::http_client;
+use tidemill::{Clock as _, SystemClock, apps::http_client};
 
-use super::{play::Player, recording, serve::runtime};
+use super::{
+    play::{play, playing_ms},
+    post::Post,
+    recording,
+    serve::runtime,
+};
 use crate::cli::ReplayOptions;
+
+/// What recordings are moved in time by.
+const MINUTE_MS: i64 = 60_000;
 
 /// Plays recordings.
 pub(crate) fn replay(options: &ReplayOptions) -> Result<()> {
     let events = recording::load(&options.recordings)?;
     let ReplayOptions { url, token, speed, keep_times, .. } = options.clone();
     let http = http_client(std::time::Duration::from_mins(1))?;
-    let player = Player { http, url, token, speed, keep_times };
-    let played = runtime()?.block_on(player.play(events))?;
-    tracing::info!("{played} events played");
+    // As if the last event happened when it is sent: nothing lies in the future. By whole minutes, so that windows hold
+    // what they held when it was recorded.
+    let last_ms = events.last().map_or(0, |last| last.timestamp);
+    let shift_ms = SystemClock.now_ms() + playing_ms(&events, speed) - last_ms;
+    let shift_ms = if keep_times { 0 } else { shift_ms.div_euclid(MINUTE_MS) * MINUTE_MS };
+    let mut post = Post::new(http, url, token, shift_ms);
+    runtime()?.block_on(play(&events, 0, speed, &mut post))?;
+    tracing::info!("{} events played", events.len());
     Ok(())
 }

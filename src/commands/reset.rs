@@ -1,16 +1,29 @@
 //! Deletes what the applications remember.
 
-use std::{fs, io};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, bail};
-use tidemill::{server::Settings, transport::embedded::EmbeddedLog};
+use tidemill::{
+    Plan,
+    server::{Log, Settings},
+    state::StateDirectory,
+    transport::{Topic, Transport as _, embedded::EmbeddedLog},
+};
 
+use super::folder::discard;
 use crate::cli::ResetOptions;
 
 /// Deletes log and state, if nobody uses them.
 pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
+    if settings.kafka.is_some() {
+        return reset_on_kafka(settings, options);
+    }
     let Some(folder) = &settings.data_dir else {
-        bail!("there is nothing to delete: name the folder with --data-dir");
+        bail!("there is nothing to delete: name the folder with --data-dir, or brokers with --brokers");
     };
     if !options.yes {
         bail!("this deletes log, state and results in {}: say --yes if you mean it", folder.display());
@@ -20,14 +33,78 @@ pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
         // Whoever runs on it holds its lock.
         drop(EmbeddedLog::open(&log).context("the log cannot be opened: a server may be running on it")?);
     }
-    for part in [log, folder.join("state")] {
-        match fs::remove_dir_all(&part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("{} cannot be deleted", part.display()));
-            }
-            _ => {}
-        }
-    }
+    discard(folder)?;
     tracing::info!("deleted log and state in {}", folder.display());
     Ok(())
+}
+
+/// What the applications have on Kafka and beside it.
+struct Remembered {
+    groups: Vec<String>,
+    topics: Vec<Topic>,
+    state: Vec<PathBuf>,
+}
+
+/// What came in and what came out is not ours alone: its topics stay.
+fn reset_on_kafka(settings: &Settings, options: &ResetOptions) -> Result<()> {
+    let log = Log::open(settings)?;
+    let mut admin = log.transport().admin()?;
+    let existing: BTreeSet<Topic> = admin.list_topics()?.into_iter().collect();
+    let remembered = Remembered::find(settings, &log, &existing)?;
+    if !options.yes {
+        bail!("{}say --yes if you mean it", remembered.told());
+    }
+    let state = settings.data_dir.as_ref().map(|folder| folder.join("state"));
+    for app in &settings.apps {
+        let Some(root) = state.as_ref().filter(|root| root.join(app.id()).exists()) else { continue };
+        // Whoever runs on it holds its lock.
+        drop(StateDirectory::open(root, app.id()).context("an instance may be running on the state")?);
+    }
+    // First, for it is refused while an instance runs.
+    for group in &remembered.groups {
+        admin.delete_group(group).context("committed offsets cannot be deleted")?;
+    }
+    for topic in &remembered.topics {
+        admin.delete_topic(topic).with_context(|| format!("topic '{topic}' cannot be deleted"))?;
+    }
+    remembered.state.iter().try_for_each(|folder| delete(folder))?;
+    tracing::info!("deleted {} topics, {} groups and state", remembered.topics.len(), remembered.groups.len());
+    Ok(())
+}
+
+impl Remembered {
+    fn find(settings: &Settings, log: &Log, existing: &BTreeSet<Topic>) -> Result<Self> {
+        let (mut groups, mut topics, mut state) = (Vec::new(), Vec::new(), Vec::new());
+        for app in &settings.apps {
+            let partitions = |topic: &str| log.partitions(topic).ok().or(Some(settings.partitions));
+            let plan = Plan::new(app.id(), &app.topology(settings)?).resolve(partitions)?;
+            topics.extend(plan.internal_topics().into_iter().map(|topic| topic.spec.name));
+            topics.push(format!("{}-members", app.id()).into());
+            groups.extend(app.groups());
+            state.extend(settings.data_dir.as_ref().map(|folder| folder.join("state").join(app.id())));
+        }
+        topics.retain(|topic| existing.contains(topic));
+        state.retain(|folder| folder.exists());
+        Ok(Self { groups, topics, state })
+    }
+
+    fn told(&self) -> String {
+        let topics = self.topics.iter().map(|topic| format!("  topic {topic}\n"));
+        let groups = self.groups.iter().map(|group| format!("  committed offsets of group {group}\n"));
+        let state = self.state.iter().map(|folder| format!("  state in {}\n", folder.display()));
+        let all: String = topics.chain(groups).chain(state).collect();
+        format!(
+            "this deletes:\n{all}Topics of events and results stay. The next start reads again what they still have \
+             of events, and writes\nthe results once more; state of instances on other machines stays there.\n"
+        )
+    }
+}
+
+fn delete(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} cannot be deleted", folder.display()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -29,7 +29,12 @@ pub(super) async fn start(settings: Settings) -> Result<Arc<Server>> {
 pub(super) fn announce(server: &Server) {
     let (settings, address) = (server.engine().settings(), server.address());
     let kept = settings.data_dir.as_ref().map_or("in memory".to_owned(), |folder| format!("in {}", folder.display()));
-    tracing::info!("listening on http://{address}, log and state {kept}");
+    match &settings.kafka {
+        None => tracing::info!("listening on http://{address}, log and state {kept}"),
+        Some(kafka) => {
+            tracing::info!("listening on http://{address}, log on Kafka at {}, state {kept}", kafka.bootstrap_servers);
+        }
+    }
     for app in &settings.apps {
         let page = match app {
             App::Live => "live/<stream id>",

@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, fs, path::PathBuf, time::Duration};
 
 use tidemill::{
+    ProcessingGuarantee,
     apps::gemini::{ENDPOINT, GeminiSettings, MODEL},
     server::AnalystChoice,
 };
@@ -10,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{
     Config,
+    kafka::Kafka,
     value::{bytes, duration, list, number, switch},
 };
 
@@ -29,12 +31,23 @@ const fn key(name: &'static str, default: &'static str, help: &'static str) -> K
 /// All settings.
 pub(crate) const KEYS: &[Key] = &[
     key("server.listen", "127.0.0.1:8080", "address; beyond this machine only with [[tenant]]s"),
+    key("server.advertise", "", "host:port at which other instances reach the server; empty for server.listen"),
     key("server.cors", "", "origins of other sites' pages that may use the server"),
-    key("data.dir", "", "folder for log and state; empty keeps both in memory"),
+    key("kafka.brokers", "", "HOST:PORT of Kafka's brokers, with commas; empty runs on the embedded log"),
+    key("kafka.replication_factor", "-1", "copies of each topic that is created; -1 for the brokers' default"),
+    key("kafka.group_protocol", "auto", "how instances share partitions: auto, consumer (KIP-848) or classic"),
+    key("kafka.transaction_timeout", "10s", "after this, brokers end what a crashed instance left open"),
+    key("kafka.properties_file", "", "file with librdkafka's properties, a name=value each line; secrets go there"),
+    key("data.dir", "", "folder for state, and the embedded log; empty keeps them in memory"),
     key("data.sync", "false", "wait for the disk at each commit, so that a power loss takes nothing"),
     key("data.raw_retention", "1h", "how long chat, speech and frames are kept"),
     key("data.result_retention", "7d", "how long insights, clips, alerts and feedback are kept"),
     key("run.threads", "1", "stream threads of each application"),
+    key("run.guarantee", "exactly-once", "what a crash may do to results: exactly-once or at-least-once"),
+    key("run.commit_interval", "100ms", "how often work is committed, and so becomes visible"),
+    key("run.instance_id", "", "name of this instance; started again at once under it, it keeps its tasks"),
+    key("run.client_id", "", "name of this instance in member lists and transactions; made up if empty"),
+    key("run.standby_replicas", "0", "other instances that keep each task's state warm"),
     key("run.partitions", "4", "partitions of each topic, fixed when it is created"),
     key("live.window", "60s", "length of live insight's windows"),
     key("live.grace", "2s", "how late chat and speech may come"),
@@ -102,20 +115,42 @@ impl Analyst {
 }
 
 /// Sets one value.
-pub(super) fn apply(name: &str, text: &str, config: &mut Config, analyst: &mut Analyst) -> Result<(), String> {
+pub(super) fn apply(
+    name: &str,
+    text: &str,
+    config: &mut Config,
+    analyst: &mut Analyst,
+    kafka: &mut Kafka,
+) -> Result<(), String> {
+    if name.starts_with("kafka.") {
+        return kafka.apply(name, text);
+    }
     let settings = &mut config.settings;
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+    let name_of = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     match name {
         "server.listen" => {
             settings.listen =
                 text.parse().map_err(|_| format!("must be an address such as 127.0.0.1:8080, not '{text}'"))?;
         }
+        "server.advertise" => settings.advertised = (!text.is_empty()).then(|| text.to_owned()),
         "server.cors" => settings.cors_origins = list(text),
         "data.dir" => settings.data_dir = path(text),
         "data.sync" => settings.sync = switch(text)?,
         "data.raw_retention" => settings.raw_retention = duration(text)?,
         "data.result_retention" => settings.result_retention = duration(text)?,
         "run.threads" => settings.threads = number(text)?,
+        "run.guarantee" => {
+            settings.guarantee = match text {
+                "exactly-once" => ProcessingGuarantee::ExactlyOnce,
+                "at-least-once" => ProcessingGuarantee::AtLeastOnce,
+                _ => return Err(format!("must be exactly-once or at-least-once, not '{text}'")),
+            };
+        }
+        "run.commit_interval" => settings.commit_interval = duration(text)?,
+        "run.instance_id" => settings.instance_id = name_of(text),
+        "run.client_id" => settings.client_id = name_of(text),
+        "run.standby_replicas" => settings.standby_replicas = number(text)?,
         "run.partitions" => settings.partitions = number(text)?,
         "live.window" => settings.live.window = duration(text)?,
         "live.grace" => settings.live.grace = duration(text)?,
@@ -176,8 +211,9 @@ pub(crate) fn keys_help() -> String {
     for Key { name, default, help, .. } in KEYS {
         let default = if default.is_empty() { String::new() } else { format!(" [{default}]") };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {name:24} {help}{default}");
+        let _ = writeln!(text, "  {name:26} {help}{default}");
     }
+    text.push_str(super::kafka::HELP);
     text.push_str(
         "\nWho may come in, in the file:\n\n  [[tenant]]\n  name = \"ada\"\n  token_file = \"ada.token\"   # or token, or token_env\n  \
          streams = [\"ada\", \"ada-*\"]\n  users = []\n  admin = false\n  records_per_second = 2000\n",

@@ -6,16 +6,36 @@ use std::{
     time::Instant,
 };
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
-use super::{App, Settings, Tenant, problem::Problem};
+use super::{App, Settings, Tenant, http::Server, problem::Problem};
 
 /// Whoever sent a request.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
     /// `None` where no tenants are configured: everything is open to whoever reaches the address.
     tenant: Option<Arc<Tenant>>,
+}
+
+/// `?token=`, for pages that cannot send headers.
+#[derive(Debug, Default, Deserialize)]
+struct Token {
+    token: Option<String>,
+}
+
+/// Handlers that ask for a visitor run for none whom the server does not know.
+impl FromRequestParts<Arc<Server>> for Visitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, server: &Arc<Server>) -> Result<Self, Problem> {
+        let Query(Token { token }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
+        server.access.visitor(&parts.headers, token.as_deref())
+    }
 }
 
 /// Decides about visitors.
@@ -37,7 +57,7 @@ impl Access {
     }
 
     /// Recognises a visitor by `Authorization: Bearer` or, for pages that cannot send headers, by `?token=`.
-    pub(super) fn visitor(&self, headers: &HeaderMap, token: Option<&str>) -> Result<Visitor, Problem> {
+    fn visitor(&self, headers: &HeaderMap, token: Option<&str>) -> Result<Visitor, Problem> {
         if self.tenants.is_empty() {
             return check_host(headers).map(|()| Visitor { tenant: None });
         }

@@ -1,6 +1,7 @@
 //! The log, the applications on it, and the executors beside them: started together, closed in order.
 
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -10,12 +11,11 @@ use prometheus::HistogramVec;
 use thiserror::Error;
 use tidemill_topology::{
     CallExecutor, CallExecutorHandle, CallStats, RecordHandler, Streams, StreamsConfig, StreamsState, Topology,
-    TopologyError,
-    transport::{TransportError, embedded::EmbeddedLog},
+    TopologyError, transport::TransportError,
 };
 use tokio::runtime::Handle;
 
-use super::{AnalystChoice, App, Settings, caller::AnalystCaller, topics};
+use super::{AnalystChoice, App, Log, Settings, caller::AnalystCaller, topics};
 use crate::apps::{
     Analyst,
     form_coach::{self, GeminiForm, OfflineForm},
@@ -32,6 +32,9 @@ pub enum EngineError {
     /// The log cannot be used.
     #[error("the log cannot be used")]
     Log(#[from] TransportError),
+    /// Kafka does not answer.
+    #[error("{0}")]
+    Brokers(String),
     /// A topology does not fit its topics or state.
     #[error(transparent)]
     Topology(#[from] TopologyError),
@@ -42,7 +45,7 @@ pub enum EngineError {
 
 /// Applications that run.
 pub struct Engine {
-    log: EmbeddedLog,
+    log: Log,
     apps: Vec<RunningApp>,
     settings: Settings,
     /// How long attempts took, by analyst and outcome.
@@ -68,38 +71,56 @@ impl RunningApp {
 const CALL_GRACE: Duration = Duration::from_secs(3);
 
 impl Engine {
-    /// Opens the log and starts the applications. Analysts' calls run on `runtime`.
+    /// Opens the log and starts the applications of a server that listens on `address`. Analysts' calls run on
+    /// `runtime`.
     ///
     /// # Errors
     /// With all problems of the settings together, or the first of log and topologies.
-    pub fn start(settings: Settings, runtime: &Handle) -> Result<Self, EngineError> {
-        let problems = settings.problems();
-        if !problems.is_empty() {
-            return Err(EngineError::Settings(problems));
-        }
-        let log = open_log(&settings)?;
+    pub fn start(settings: Settings, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
+        check(&settings)?;
+        let log = Log::open(&settings)?;
+        Self::start_on(settings, log, address, runtime)
+    }
+
+    /// The same on a log that is open, and that other instances may use, too. They find this one at `address`, unless
+    /// the settings advertise another.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub fn start_on(settings: Settings, log: Log, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
+        check(&settings)?;
+        // Behind an address for all networks there is none that others could use.
+        let listening = (!address.ip().is_unspecified()).then(|| address.to_string());
+        let address = settings.advertised.clone().or(listening);
         let call_seconds = super::metrics::call_seconds();
         let mut engine = Self { log, apps: Vec::new(), settings, call_seconds };
         for app in engine.settings.apps.clone() {
             topics::create(&engine.log, app, &engine.settings)?;
-            let running = engine.start_app(app, runtime)?;
+            engine.log.check_groups(&app.groups())?;
+            let running = engine.start_app(app, address.clone(), runtime)?;
             engine.apps.push(running);
         }
         Ok(engine)
     }
 
-    fn start_app(&self, app: App, runtime: &Handle) -> Result<RunningApp, EngineError> {
+    fn start_app(&self, app: App, address: Option<String>, runtime: &Handle) -> Result<RunningApp, EngineError> {
         let mut config = StreamsConfig::new(app.id());
+        config.client_id.clone_from(&self.settings.client_id);
+        config.group_instance_id.clone_from(&self.settings.instance_id);
+        config.processing_guarantee = self.settings.guarantee;
+        config.commit_interval = self.settings.commit_interval;
         config.num_stream_threads = self.settings.threads;
+        config.application_server = address;
+        config.num_standby_replicas = self.settings.standby_replicas;
         config.state_dir = self.settings.data_dir.as_deref().map(state_dir);
         config.deserialization_handler = RecordHandler::DeadLetter(app.dead_letters().to_owned());
         let topology = app.topology(&self.settings)?;
-        let streams = Streams::start(&topology, config, self.log.clone())?;
+        let streams = Streams::start(&topology, config, self.log.transport())?;
         let gemini = match &self.settings.analyst {
             AnalystChoice::Offline => None,
             AnalystChoice::Gemini(settings) => Some(Gemini::new(settings.clone())?),
         };
-        let (policy, log, runtime) = (self.settings.calls.clone(), self.log.clone(), runtime.clone());
+        let (policy, log, runtime) = (self.settings.calls.clone(), self.log.transport(), runtime.clone());
         let seconds = self.call_seconds.clone();
         let executor = match app {
             App::Live => {
@@ -123,7 +144,7 @@ impl Engine {
     }
 
     /// The log.
-    pub fn log(&self) -> &EmbeddedLog {
+    pub fn log(&self) -> &Log {
         &self.log
     }
 
@@ -179,9 +200,7 @@ fn state_dir(data_dir: &Path) -> std::path::PathBuf {
     data_dir.join("state")
 }
 
-fn open_log(settings: &Settings) -> Result<EmbeddedLog, TransportError> {
-    match &settings.data_dir {
-        Some(data_dir) => EmbeddedLog::builder().sync(settings.sync).open(data_dir.join("log")),
-        None => Ok(EmbeddedLog::in_memory()),
-    }
+fn check(settings: &Settings) -> Result<(), EngineError> {
+    let problems = settings.problems();
+    if problems.is_empty() { Ok(()) } else { Err(EngineError::Settings(problems)) }
 }

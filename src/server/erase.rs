@@ -4,22 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use serde_json::json;
 use tidemill_topology::{
     Clock as _, StoreKind, SystemClock, partition_for,
     state::{Codec as _, Json, WindowKey},
-    transport::{Offset, TopicPartition, Transport as _, TransportError, embedded::Entry},
+    transport::{
+        ConsumedRecord, Headers, Offset, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError,
+    },
 };
 
-use super::{
-    App,
-    http::{Server, TokenQuery},
-    hub,
-    problem::Problem,
-};
+use super::{App, access::Visitor, http::Server, hub, problem::Problem};
 use crate::apps::{Erased, Erasure, form_coach};
 
 /// How long the topology may take.
@@ -29,31 +27,22 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) async fn stream(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
-    token: TokenQuery,
-    headers: HeaderMap,
+    visitor: Visitor,
 ) -> Result<Response, Problem> {
-    server.erase(App::Live, id, &token, &headers).await
+    server.erase(App::Live, id, visitor).await
 }
 
 /// `DELETE /v1/users/{id}`
 pub(super) async fn user(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
-    token: TokenQuery,
-    headers: HeaderMap,
+    visitor: Visitor,
 ) -> Result<Response, Problem> {
-    server.erase(App::Coach, id, &token, &headers).await
+    server.erase(App::Coach, id, visitor).await
 }
 
 impl Server {
-    async fn erase(
-        self: Arc<Self>,
-        app: App,
-        key: String,
-        token: &TokenQuery,
-        headers: &HeaderMap,
-    ) -> Result<Response, Problem> {
-        let visitor = self.access.visitor(headers, token.get())?;
+    async fn erase(self: Arc<Self>, app: App, key: String, visitor: Visitor) -> Result<Response, Problem> {
         self.running(app)?;
         visitor.may(app, &key)?;
         // It goes on when whoever asked has left: half forgotten is not forgotten.
@@ -68,6 +57,10 @@ impl Server {
                 "the application did not get to it in time",
                 "send it again: erasing twice does no harm",
             )),
+            Ok(Err(TransportError::Retriable(reason))) => {
+                tracing::warn!(%reason, "erasing was interrupted");
+                Err(Problem::log_unavailable("send it again: erasing twice does no harm"))
+            }
             Ok(Err(error)) => Err(Problem::internal(&error)),
             Err(error) => Err(Problem::internal(&error)),
         }
@@ -76,25 +69,30 @@ impl Server {
     /// Blocks. `None` if the topology took too long.
     fn forget(&self, app: App, key: &str) -> Result<Option<(Erased, usize)>, TransportError> {
         let log = self.engine.log();
-        let partition = partition_for(Some(key.as_bytes()), self.engine.settings().partitions);
+        let place = |topic: &str| -> Result<TopicPartition, TransportError> {
+            let partition = partition_for(Some(key.as_bytes()), log.partitions(topic)?);
+            Ok(TopicPartition::new(topic, partition))
+        };
         let requested_ms = SystemClock.now_ms();
-        let [erasures, erased] = app.erasure_topics();
-        let from = log.end_offsets(erased)?[partition as usize];
+        let [erasures, erased] = app.erasure_topics().map(place);
+        let (erasures, erased) = (erasures?, erased?);
+        let partition = erasures.partition;
+        let (_, from) = log.read(|reader| reader.watermarks(&erased))?;
         if app == App::Coach {
-            log.append(form_coach::PROFILES, partition, [Entry::tombstone(key.to_owned(), requested_ms)])?;
+            log.append(vec![record(place(form_coach::PROFILES)?, key.to_owned(), None, requested_ms)])?;
         }
         let request = Json::<Erasure>::default().encode(&Erasure { requested_ms });
         let request = request.map_err(|error| TransportError::Invalid(error.to_string()))?.unwrap_or_default();
-        log.append(erasures, partition, [Entry::new(key.to_owned(), request, requested_ms)])?;
-        let Some(done) = self.wait_until_erased(&TopicPartition::new(erased, partition), from, key, requested_ms)?
-        else {
+        log.append(vec![record(erasures, key.to_owned(), Some(request), requested_ms)])?;
+        let Some(done) = self.wait_until_erased(&erased, from, key, requested_ms)? else {
             return Ok(None);
         };
         // No result of what was forgotten can follow any more.
         let results = self.hub.keys_of_results(app, key)?;
-        for (topic, partition, result) in &results {
-            log.append(topic, *partition, [Entry::tombstone(result.clone(), requested_ms)])?;
-        }
+        let tombstone = |(topic, partition, result): &(&'static str, i32, Bytes)| {
+            record(TopicPartition::new(*topic, *partition), result.clone(), None, requested_ms)
+        };
+        log.append(results.iter().map(tombstone).collect())?;
         self.erase_expired_windows(app, partition, key)?;
         self.drop_processed(app, partition)?;
         log.maintain()?;
@@ -108,7 +106,7 @@ impl Server {
         key: &str,
         requested_ms: i64,
     ) -> Result<Option<Erased>, TransportError> {
-        let mut reader = self.engine.log().reader()?;
+        let mut reader = self.engine.log().transport().reader()?;
         let deadline = std::time::Instant::now() + PATIENCE;
         while std::time::Instant::now() < deadline {
             reader.assign(&[(topic.clone(), from)])?;
@@ -130,18 +128,19 @@ impl Server {
     fn erase_expired_windows(&self, app: App, partition: i32, key: &str) -> Result<(), TransportError> {
         let log = self.engine.log();
         let Some(running) = self.engine.app(app) else { return Ok(()) };
-        let mut reader = log.reader()?;
         for store in running.topology.stores().filter(|store| matches!(store.kind, StoreKind::Window { .. })) {
             let changelog = running.streams.plan().changelog(&store.name);
             let mut rows = Vec::new();
-            hub::read(&mut *reader, &TopicPartition { topic: changelog.clone(), partition }, 0, |record| {
+            let changelog = TopicPartition { topic: changelog, partition };
+            let mut take = |record: ConsumedRecord| {
                 let window = record.key.clone().and_then(|raw| WindowKey::decode_changelog(raw).ok());
                 let is_mine = window.is_some_and(|window| *window.key == *key.as_bytes());
                 rows.extend(record.key.filter(|_| is_mine && record.value.is_some()));
                 true
-            })?;
+            };
+            log.read(|reader| hub::read(reader, &changelog, 0, &mut take))?;
             let now_ms = SystemClock.now_ms();
-            log.append(&changelog, partition, rows.into_iter().map(|row| Entry::tombstone(row, now_ms)))?;
+            log.append(rows.into_iter().map(|row| record(changelog.clone(), row, None, now_ms)).collect())?;
         }
         Ok(())
     }
@@ -150,27 +149,29 @@ impl Server {
     /// go with them, a little earlier than their retention says.
     fn drop_processed(&self, app: App, partition: i32) -> Result<(), TransportError> {
         let log = self.engine.log();
-        let mut admin = log.admin()?;
         let [requests, responses] = app.call_topics();
-        let executor = format!("{}-executor", requests.trim_end_matches("-requests"));
-        let own = log.group_lag(app.id());
-        let executors = log.group_lag(&executor);
+        let [group, executors] = app.groups();
+        let inputs: Vec<Topic> = app.raw_topics().iter().copied().chain([&*responses]).map(Topic::from).collect();
+        let own = log.group_lag(&group, &inputs)?;
+        let executors = log.group_lag(&executors, &[Topic::from(&*requests)])?;
         let raw = app.raw_topics().iter().map(|topic| (*topic).to_owned());
         for topic in raw.chain([requests, responses]) {
-            let of = |lag: &&tidemill_topology::transport::embedded::PartitionLag| {
-                *lag.partition.topic == *topic && lag.partition.partition == partition
-            };
-            let processed = own.iter().chain(&executors).find(of).and_then(|lag| lag.committed);
             let here = TopicPartition::new(topic.as_str(), partition);
+            let processed = own.iter().chain(&executors).find(|lag| lag.partition == here);
             // Nobody reads dead letters to the end: all of them go.
-            let before = match processed {
-                None if topic == app.dead_letters() => Some(log.end_offsets(&topic)?[partition as usize]),
+            let before = match processed.and_then(|lag| lag.committed) {
+                None if topic == app.dead_letters() => Some(log.read(|reader| reader.watermarks(&here))?.1),
                 processed => processed,
             };
             if let Some(before) = before {
-                admin.delete_records(&here, before)?;
+                log.delete_records(&here, before)?;
             }
         }
         Ok(())
     }
+}
+
+fn record(to: TopicPartition, key: impl Into<Bytes>, value: Option<Bytes>, timestamp: i64) -> ProducerRecord {
+    let TopicPartition { topic, partition } = to;
+    ProducerRecord { topic, partition, timestamp, key: Some(key.into()), value, headers: Headers::new() }
 }

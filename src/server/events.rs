@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use super::{
     App,
+    access::Visitor,
     http::Server,
     hub::{Event, Place},
     problem::Problem,
@@ -28,7 +29,6 @@ const HISTORY: usize = 120;
 /// What a page may say in its address.
 #[derive(Debug, Deserialize)]
 pub(super) struct Options {
-    token: Option<String>,
     /// The id of the last event seen.
     after: Option<String>,
 }
@@ -37,20 +37,22 @@ pub(super) struct Options {
 pub(super) async fn stream(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
+    visitor: Visitor,
     Query(options): Query<Options>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    server.events(App::Live, id, options, &headers)
+    server.events(App::Live, id, &visitor, options, &headers)
 }
 
 /// `GET /v1/users/{id}/events`
 pub(super) async fn user(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
+    visitor: Visitor,
     Query(options): Query<Options>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    server.events(App::Coach, id, options, &headers)
+    server.events(App::Coach, id, &visitor, options, &headers)
 }
 
 /// A page that follows.
@@ -81,10 +83,10 @@ impl Server {
         self: Arc<Self>,
         app: App,
         key: String,
+        visitor: &Visitor,
         options: Options,
         headers: &HeaderMap,
     ) -> Result<Response, Problem> {
-        let visitor = self.access.visitor(headers, options.token.as_deref())?;
         self.running(app)?;
         visitor.may(app, &key)?;
         let permit = self.followers.clone().try_acquire_owned();

@@ -8,23 +8,24 @@ use std::{
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Query, Request, State},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{delete, get, post, put},
 };
-use serde::Deserialize;
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     sync::{Semaphore, watch},
     task::JoinHandle,
 };
 
 use super::{
-    App, Engine, Settings, access::Access, erase, events, hub::Hub, ingest, inspect, metrics, metrics::Metrics, pages,
-    pressure::Pressure, problem::Problem,
+    App, Engine, EngineError, Log, Settings, access::Access, erase, events, forward, hub::Hub, ingest, input::Input,
+    inspect, metrics, metrics::Metrics, pages, pressure::Pressure, problem::Problem,
 };
+use crate::apps::http_client;
 
 /// A running server. [`Server::close`] ends it in order.
 pub struct Server {
@@ -35,23 +36,10 @@ pub struct Server {
     pub(super) metrics: Metrics,
     pub(super) followers: Arc<Semaphore>,
     pub(super) closing: watch::Sender<bool>,
+    /// Asks other instances.
+    pub(super) http: reqwest::Client,
     address: SocketAddr,
     work: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// `?token=`, for pages that cannot send headers.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Token {
-    token: Option<String>,
-}
-
-/// The token of an address.
-pub(super) type TokenQuery = Query<Token>;
-
-impl Token {
-    pub(super) fn get(&self) -> Option<&str> {
-        self.token.as_deref()
-    }
 }
 
 /// How long requests may take to end when the server closes.
@@ -63,11 +51,28 @@ impl Server {
     /// # Errors
     /// With all problems of the settings together; or if the address is taken.
     pub async fn start(settings: Settings) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
-        let runtime = tokio::runtime::Handle::current();
+        Self::start_with(settings, |settings, address, runtime| Engine::start(settings, address, &runtime)).await
+    }
+
+    /// Starts the applications on a log that others use, too: instances that share work.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_on(settings: Settings, log: Log) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
+        Self::start_with(settings, |settings, address, runtime| Engine::start_on(settings, log, address, &runtime))
+            .await
+    }
+
+    async fn start_with(
+        settings: Settings,
+        start: impl FnOnce(Settings, SocketAddr, Handle) -> Result<Engine, EngineError> + Send + 'static,
+    ) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
+        let runtime = Handle::current();
         let listen = settings.listen;
         let listener =
             TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-        let engine = tokio::task::spawn_blocking(move || Engine::start(settings, &runtime)).await??;
+        let address = listener.local_addr()?;
+        let engine = tokio::task::spawn_blocking(move || start(settings, address, runtime)).await??;
         let engine = Arc::new(engine);
         let pressure = Arc::new(Pressure::new(&engine));
         let server = Arc::new(Self {
@@ -77,15 +82,17 @@ impl Server {
             metrics: Metrics::new(&engine),
             followers: Arc::new(Semaphore::new(engine.settings().limits.event_streams)),
             closing: watch::Sender::new(false),
-            address: listener.local_addr()?,
+            http: http_client(forward::PATIENCE)?,
+            address,
             work: Mutex::default(),
             engine: engine.clone(),
         });
         let (hub, apps) = (server.hub.clone(), engine.settings().apps.clone());
         // A thread of its own: a runtime that shuts down would wait for it.
         std::thread::Builder::new().name("results".to_owned()).spawn(move || hub.follow(&apps))?;
-        let work = [tokio::spawn(pressure.watch(engine)), tokio::spawn(serve(server.clone(), listener))];
-        server.work.lock().unwrap_or_else(PoisonError::into_inner).extend(work);
+        std::thread::Builder::new().name("lag".to_owned()).spawn(move || pressure.watch(&engine))?;
+        let work = tokio::spawn(serve(server.clone(), listener));
+        server.work.lock().unwrap_or_else(PoisonError::into_inner).push(work);
         Ok(server)
     }
 
@@ -103,11 +110,8 @@ impl Server {
     pub async fn close(&self) {
         self.closing.send_replace(true);
         self.hub.close();
+        self.pressure.close();
         let work = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut work = work.into_iter();
-        if let Some(watch) = work.next() {
-            watch.abort();
-        }
         for rest in work {
             let abort = rest.abort_handle();
             if tokio::time::timeout(CLOSE, rest).await.is_err() {
@@ -125,13 +129,12 @@ impl Server {
             return Ok(());
         }
         let what = format!("{} does not run here", app.id());
-        Err(Problem::new(StatusCode::NOT_FOUND, what, format!("start `tidemill {}` or `tidemill demo`", app.id())))
+        Err(Problem::new(StatusCode::NOT_FOUND, what, format!("start `tidemill {}` or `tidemill serve`", app.id())))
     }
 
-    /// How many partitions a topic has.
+    /// How many partitions a topic has, which the log learned at the start.
     pub(super) fn partitions(&self, topic: &str) -> Result<i32, Problem> {
-        let ends = self.engine.log().end_offsets(topic).map_err(|error| Problem::internal(&error))?;
-        Ok(ends.len() as i32)
+        self.engine.log().partitions(topic).map_err(|error| Problem::internal(&error))
     }
 }
 
@@ -154,9 +157,9 @@ fn routes(server: Arc<Server>) -> Router {
         .route("/coach/{user_id}", get(pages::coach))
         .route("/assets/{folder}/{file}", get(pages::asset))
         .route("/mediapipe/pose/{file}", get(pages::pose_model))
-        .route("/v1/chat", post(ingest::chat))
-        .route("/v1/transcript", post(ingest::transcript))
-        .route("/v1/pose", post(ingest::pose))
+        .route(Input::Chat.path(), post(ingest::chat))
+        .route(Input::Transcript.path(), post(ingest::transcript))
+        .route(Input::Pose.path(), post(ingest::pose))
         .route("/v1/streams", get(inspect::streams))
         .route("/v1/streams/{id}", delete(erase::stream))
         .route("/v1/streams/{id}/events", get(events::stream))
@@ -170,7 +173,7 @@ fn routes(server: Arc<Server>) -> Router {
         .route("/state", get(inspect::overview))
         .route("/state/tasks", get(inspect::tasks))
         .route("/state/stores", get(inspect::list_stores))
-        .route("/state/stores/{name}/{key}", get(inspect::key))
+        .route("/state/stores/{name}/{key}", get(forward::key))
         .fallback(|| async { Problem::not_found("such address") })
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(server.clone(), around))

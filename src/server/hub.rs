@@ -6,20 +6,18 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use tidemill_topology::{
     Windowed, WindowedCodec, partition_for,
     state::{Codec, Utf8},
-    transport::{
-        ConsumedRecord, Fetched, Offset, Reader, TopicPartition, Transport as _, TransportError, embedded::EmbeddedLog,
-    },
+    transport::{ConsumedRecord, Fetched, Offset, Reader, TopicPartition, Transport as _, TransportError},
 };
 use tokio::sync::broadcast;
 
-use super::{App, Engine};
+use super::{App, Engine, Log};
 
 /// Results that a page may be behind before it reads them from the log again.
 const BEHIND: usize = 64;
@@ -71,16 +69,14 @@ type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
 
 /// Pages that wait, by what they wait for.
 pub(super) struct Hub {
-    log: EmbeddedLog,
-    partitions: i32,
+    log: Log,
     channels: Mutex<Channels>,
     closing: AtomicBool,
 }
 
 impl Hub {
     pub(super) fn new(engine: &Engine) -> Self {
-        let partitions = engine.settings().partitions;
-        Self { log: engine.log().clone(), partitions, channels: Mutex::default(), closing: AtomicBool::new(false) }
+        Self { log: engine.log().clone(), channels: Mutex::default(), closing: AtomicBool::new(false) }
     }
 
     pub(super) fn close(&self) {
@@ -110,10 +106,10 @@ impl Hub {
     }
 
     fn follow_from_end(&self, apps: &[App]) -> Result<(), TransportError> {
-        let mut reader = self.log.reader()?;
+        let mut reader = self.log.transport().reader()?;
         let mut from = Vec::new();
         for (topic, _) in apps.iter().flat_map(|app| app.result_topics()) {
-            for partition in 0..self.log.end_offsets(topic)?.len() as i32 {
+            for partition in 0..self.log.partitions(topic)? {
                 let partition = TopicPartition::new(*topic, partition);
                 let (_, high) = reader.watermarks(&partition)?;
                 from.push((partition, high));
@@ -153,20 +149,20 @@ impl Hub {
         most: usize,
         newest: bool,
     ) -> Result<(Vec<(Event, Place)>, bool), TransportError> {
-        let mut reader = self.log.reader()?;
         let mut events = Vec::new();
         let mut more = false;
         let mut ends = place.clone();
         for (topic, (name, _)) in app.result_topics().iter().enumerate() {
-            let partition = TopicPartition::new(*name, partition_for(Some(key.as_bytes()), self.partitions));
+            let partition = self.partition(name, key)?;
             let mut found = VecDeque::new();
-            ends.0[topic] = read(&mut *reader, &partition, place.0[topic], |record| {
+            let mut take = |record| {
                 found.extend(event(app, topic, record).filter(|(of, _)| of == key).map(|(_, event)| event));
                 if newest && found.len() > most {
                     found.pop_front();
                 }
                 newest || found.len() < most
-            })?;
+            };
+            ends.0[topic] = self.log.read(|reader| read(reader, &partition, place.0[topic], &mut take))?;
             more |= !newest && found.len() >= most;
             events.push(found);
         }
@@ -192,22 +188,33 @@ impl Hub {
         app: App,
         key: &str,
     ) -> Result<Vec<(&'static str, i32, Bytes)>, TransportError> {
-        let mut reader = self.log.reader()?;
         let mut keys = Vec::new();
         for (name, _) in app.result_topics() {
-            let partition = partition_for(Some(key.as_bytes()), self.partitions);
-            read(&mut *reader, &TopicPartition::new(*name, partition), 0, |record| {
+            let partition = self.partition(name, key)?;
+            let mut take = |record: ConsumedRecord| {
                 if let Some(raw) = record.key.filter(|raw| owner(raw).as_deref() == Some(key))
                     && record.value.is_some()
                 {
-                    keys.push((*name, partition, raw));
+                    keys.push((*name, partition.partition, raw));
                 }
                 true
-            })?;
+            };
+            self.log.read(|reader| read(reader, &partition, 0, &mut take))?;
         }
         Ok(keys)
     }
+
+    /// Where a topic has what belongs to a key.
+    fn partition(&self, topic: &str, key: &str) -> Result<TopicPartition, TransportError> {
+        let partition = partition_for(Some(key.as_bytes()), self.log.partitions(topic)?);
+        Ok(TopicPartition::new(topic, partition))
+    }
 }
+
+/// How long records may be on their way.
+const ARRIVAL: Duration = Duration::from_secs(10);
+/// How long one wait for them is.
+const WAIT: Duration = Duration::from_millis(50);
 
 /// Reads a partition from an offset, or from its beginning if that is later, to its end, while `take` says so.
 /// Returns the offset after the last record taken.
@@ -220,17 +227,27 @@ pub(super) fn read(
     let (low, high) = reader.watermarks(partition)?;
     let mut next = from.clamp(low, high);
     reader.assign(&[(partition.clone(), next)])?;
+    let (mut wait, mut moved) = (Duration::ZERO, Instant::now());
     while next < high {
-        let batches = reader.read(Duration::ZERO, BATCH)?;
-        if batches.is_empty() {
-            // What is left was compacted away.
-            return Ok(high);
-        }
-        for record in batches.into_iter().flat_map(|batch| batch.records) {
+        let before = next;
+        for record in reader.read(wait, BATCH)?.into_iter().flat_map(|batch| batch.records) {
             next = record.offset + 1;
             if !take(record) {
                 return Ok(next);
             }
+        }
+        // It passes also what is no record: compaction and transactions leave gaps.
+        next = next.max(reader.position(partition)?);
+        if next > before {
+            (wait, moved) = (Duration::ZERO, Instant::now());
+        } else if moved.elapsed() < ARRIVAL {
+            if wait.is_zero() {
+                // Asked while it reads, a reader learns where the end is, and that nothing but gaps lies before it.
+                reader.watermarks(partition)?;
+            }
+            wait = WAIT;
+        } else {
+            return Err(TransportError::Retriable(format!("what follows offset {next} of {partition} does not come")));
         }
     }
     Ok(next)

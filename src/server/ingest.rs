@@ -9,86 +9,60 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use serde::Serialize;
 use serde_json::{json, value::RawValue};
-use tidemill_schemas::{FieldError, parse_chat, parse_pose, parse_profile, parse_transcript};
-use tidemill_topology::{
-    Clock as _, SystemClock, partition_for,
-    transport::{Headers, ProducerConfig, ProducerRecord, Transport as _, TransportError},
-};
+use tidemill_schemas::{FieldError, parse_profile};
+use tidemill_topology::{Clock as _, SystemClock, transport::Topic};
 
 use super::{
     App,
     access::Visitor,
-    http::{Server, TokenQuery},
+    http::Server,
+    input::{Input, Parsed},
     problem::{Problem, RecordProblem},
 };
-use crate::apps::{form_coach, live_insight};
+use crate::apps::form_coach;
 
 /// Problems told about at once.
 const TOLD: usize = 20;
 
-/// A record ready for its topic.
-pub(super) struct Parsed {
-    key: String,
-    value: Vec<u8>,
-    timestamp: i64,
-}
-
-type Parse = fn(&[u8], i64) -> Result<Parsed, Vec<FieldError>>;
-
-fn parsed(key: &str, value: &impl Serialize, timestamp: i64) -> Result<Parsed, Vec<FieldError>> {
-    // What is written is what was read, and nothing that came along with it.
-    let value = serde_json::to_vec(value)
-        .map_err(|error| vec![FieldError::new("", error.to_string(), "send values that JSON can hold")])?;
-    Ok(Parsed { key: key.to_owned(), value, timestamp })
-}
-
 /// `POST /v1/chat`
 pub(super) async fn chat(
     State(server): State<Arc<Server>>,
-    token: TokenQuery,
+    visitor: Visitor,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let parse: Parse =
-        |bytes, now| parse_chat(bytes, now).and_then(|chat| parsed(&chat.stream_id, &chat, chat.timestamp));
-    server.take_in(App::Live, live_insight::CHAT, parse, &token, &headers, body).await
+    server.take_in(Input::Chat, visitor, &headers, body).await
 }
 
 /// `POST /v1/transcript`
 pub(super) async fn transcript(
     State(server): State<Arc<Server>>,
-    token: TokenQuery,
+    visitor: Visitor,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let parse: Parse =
-        |bytes, now| parse_transcript(bytes, now).and_then(|said| parsed(&said.stream_id, &said, said.timestamp));
-    server.take_in(App::Live, live_insight::TRANSCRIPT, parse, &token, &headers, body).await
+    server.take_in(Input::Transcript, visitor, &headers, body).await
 }
 
 /// `POST /v1/pose`
 pub(super) async fn pose(
     State(server): State<Arc<Server>>,
-    token: TokenQuery,
+    visitor: Visitor,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let parse: Parse =
-        |bytes, now| parse_pose(bytes, now).and_then(|frame| parsed(&frame.user_id, &frame, frame.timestamp));
-    server.take_in(App::Coach, form_coach::POSE, parse, &token, &headers, body).await
+    server.take_in(Input::Pose, visitor, &headers, body).await
 }
 
 /// `PUT /v1/users/{id}/profile`
 pub(super) async fn profile(
     State(server): State<Arc<Server>>,
     Path(user): Path<String>,
-    token: TokenQuery,
+    visitor: Visitor,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let visitor = server.access.visitor(&headers, token.get())?;
     server.running(App::Coach)?;
     visitor.may(App::Coach, &user)?;
     check_json(&headers)?;
@@ -97,7 +71,7 @@ pub(super) async fn profile(
         Problem::records(errors.into_iter().map(|error| RecordProblem { index: 0, error }).collect())
     };
     let profile = parse_profile(&body.0).map_err(single)?;
-    let record = parsed(&user, &profile, SystemClock.now_ms()).map_err(single)?;
+    let record = Parsed::new(&user, &profile, SystemClock.now_ms()).map_err(single)?;
     let admitted = server.pressure.admit(App::Coach, 1)?;
     server.write(form_coach::PROFILES, vec![record]).await?;
     admitted.written();
@@ -155,10 +129,10 @@ fn split(format: Format, body: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     }
 }
 
-fn parse_all(records: &[&[u8]], parse: Parse, now_ms: i64) -> Result<Vec<Parsed>, Problem> {
+fn parse_all(records: &[&[u8]], input: Input, now_ms: i64) -> Result<Vec<Parsed>, Problem> {
     let (mut good, mut bad) = (Vec::with_capacity(records.len()), Vec::new());
     for (index, record) in records.iter().enumerate() {
-        match parse(record, now_ms) {
+        match input.parse(record, now_ms) {
             Ok(record) => good.push(record),
             Err(errors) => bad.extend(errors.into_iter().map(|error| RecordProblem { index, error })),
         }
@@ -173,18 +147,16 @@ fn parse_all(records: &[&[u8]], parse: Parse, now_ms: i64) -> Result<Vec<Parsed>
 impl Server {
     async fn take_in(
         &self,
-        app: App,
-        topic: &'static str,
-        parse: Parse,
-        token: &TokenQuery,
+        input: Input,
+        visitor: Visitor,
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Response, Problem> {
-        let visitor = self.access.visitor(headers, token.get())?;
+        let (app, topic) = (input.app(), input.topic());
         self.running(app)?;
         let format = format(headers)?;
         let body = self.read_body(&visitor, headers, body).await?;
-        let records = parse_all(&split(format, &body.0)?, parse, SystemClock.now_ms())?;
+        let records = parse_all(&split(format, &body.0)?, input, SystemClock.now_ms())?;
         for record in &records {
             visitor.may(app, &record.key)?;
         }
@@ -223,22 +195,11 @@ impl Server {
 
     /// Appends records to their topic.
     pub(super) async fn write(&self, topic: &'static str, records: Vec<Parsed>) -> Result<(), Problem> {
-        let (log, partitions) = (self.engine.log().clone(), self.partitions(topic)?);
-        let written = tokio::task::spawn_blocking(move || -> Result<(), TransportError> {
-            let mut producer = log.producer(&ProducerConfig::default())?;
-            let topic: std::sync::Arc<str> = topic.into();
-            for Parsed { key, value, timestamp } in records {
-                let partition = partition_for(Some(key.as_bytes()), partitions);
-                let (topic, key, value) = (topic.clone(), Some(key.into()), Some(value.into()));
-                producer.send(ProducerRecord { topic, partition, timestamp, key, value, headers: Headers::new() })?;
-            }
-            producer.flush()
-        });
-        match written.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Problem::internal(&error)),
-            Err(error) => Err(Problem::internal(&error)),
-        }
+        let partitions = self.partitions(topic)?;
+        let topic = Topic::from(topic);
+        let records = records.into_iter().map(|record| record.to(&topic, partitions)).collect();
+        let written = self.engine.log().write(records).await;
+        written.map_err(|error| Problem::not_written(&error))
     }
 }
 

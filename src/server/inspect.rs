@@ -1,31 +1,21 @@
 //! What runs, and what it remembers: tasks, stores, single keys.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     Json,
-    extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    extract::State,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tidemill_topology::{QueryError, StoreKind, TaskState, state::json_coded};
+use serde_json::json;
+use tidemill_topology::{StoreKind, TaskId, TaskState};
 
-use super::{
-    App,
-    engine::RunningApp,
-    http::{Server, TokenQuery},
-    problem::Problem,
-};
+use super::{App, access::Visitor, engine::RunningApp, forward::Shown, http::Server, problem::Problem};
 use crate::apps::{form_coach, live_insight};
-
-/// A store's value, whatever it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(transparent)]
-struct Shown(Value);
-
-json_coded!(Shown);
 
 /// `GET /healthz`: whether this process should go on.
 pub(super) async fn health(State(server): State<Arc<Server>>) -> Response {
@@ -36,7 +26,7 @@ pub(super) async fn health(State(server): State<Arc<Server>>) -> Response {
     }
 }
 
-/// `GET /readyz`: whether every task runs.
+/// `GET /readyz`: whether every task runs that other instances do not have.
 pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
     let apps: BTreeMap<_, _> = server.engine.apps().iter().map(|app| (app.app.id(), progress(app))).collect();
     let ready = !server.engine.has_failed() && apps.values().all(|(running, tasks)| running == tasks);
@@ -46,20 +36,20 @@ pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
     (status, Json(json!({ "ready": ready, "apps": apps }))).into_response()
 }
 
-/// Tasks that run, and tasks that there are.
+/// Tasks that run here, and tasks that should: those that no other instance has.
 fn progress(app: &RunningApp) -> (usize, usize) {
     let status = app.streams.status();
     let running = status.iter().flat_map(|thread| &thread.tasks).filter(|task| task.state == TaskState::Running);
-    (running.count(), app.streams.plan().tasks().len())
+    let members = app.streams.metadata();
+    let others = members.iter().filter(|member| !member.host.is_here);
+    let elsewhere: BTreeSet<TaskId> = others.flat_map(|member| member.active_tasks.iter().copied()).collect();
+    let here = app.streams.plan().tasks().into_iter().filter(|task| !elsewhere.contains(task));
+    (running.count(), here.count())
 }
 
 /// `GET /state`
-pub(super) async fn overview(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
+pub(super) async fn overview(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
     let apps = server.engine.apps().iter().map(|app| {
         let calls = app.calls();
         let (running, tasks) = progress(app);
@@ -80,12 +70,8 @@ pub(super) async fn overview(
 }
 
 /// `GET /state/tasks`
-pub(super) async fn tasks(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
+pub(super) async fn tasks(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
     let mut shown = Vec::new();
     for app in server.engine.apps() {
         for thread in app.streams.status() {
@@ -95,6 +81,7 @@ pub(super) async fn tasks(
                         json!({ "restoring": { "remaining": remaining, "total": total } })
                     }
                     TaskState::Running => json!("running"),
+                    TaskState::Standby { lag } => json!({ "standby": { "lag": lag } }),
                     TaskState::Failed { error } => json!({ "failed": error }),
                 };
                 let partitions = task.partitions.iter().map(|input| {
@@ -104,11 +91,18 @@ pub(super) async fn tasks(
                 let dropped = task.records_dropped.iter().map(
                     |(operator, reason, count)| json!({ "operator": operator, "reason": reason, "records": count }),
                 );
+                let restore = task.restore.map(|restore| {
+                    json!({
+                        "records": restore.records, "bytes": restore.bytes,
+                        "bytes_per_second": restore.bytes_per_second, "remaining_ms": restore.remaining_ms,
+                    })
+                });
                 shown.push(json!({
                     "application": app.app.id(),
                     "thread": thread.name,
                     "task": task.id.to_string(),
                     "state": state,
+                    "restore": restore,
                     "stream_time_ms": task.stream_time_ms,
                     "records_processed": task.records_processed,
                     "records_dropped": dropped.collect::<Vec<_>>(),
@@ -122,12 +116,8 @@ pub(super) async fn tasks(
 }
 
 /// `GET /state/stores`
-pub(super) async fn list_stores(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
+pub(super) async fn list_stores(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
     let mut shown = Vec::new();
     for app in server.engine.apps() {
         for (name, kind) in stores(app) {
@@ -141,65 +131,13 @@ pub(super) async fn list_stores(
     Ok(Json(shown).into_response())
 }
 
-/// `GET /state/stores/{name}/{key}`
-pub(super) async fn key(
-    State(server): State<Arc<Server>>,
-    Path((name, key)): Path<(String, String)>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
-    // A store answers between two records of its thread: that may take a moment.
-    let asked = tokio::task::spawn_blocking(move || server.ask(&name, &key)).await;
-    asked.map_err(|error| Problem::internal(&error))?
-}
-
 impl Server {
-    fn ask(&self, name: &str, key: &String) -> Result<Response, Problem> {
-        for app in self.engine.apps() {
-            let failed = |error: QueryError| match error {
-                QueryError::NotHere(_) | QueryError::NotRunning => Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "no task of the store runs here at the moment",
-                    "ask again when GET /readyz says so",
-                ),
-                error => Problem::internal(&error),
-            };
-            let value = match stores(app).get(name) {
-                None => continue,
-                Some(StoreKind::KeyValue) => {
-                    let found = app.streams.key_value_store::<String, Shown>(name).get(key).map_err(failed)?;
-                    found.map(|shown| shown.0).ok_or_else(|| Problem::not_found("such key"))?
-                }
-                Some(StoreKind::Window { .. }) => {
-                    let store = app.streams.window_store::<String, Shown>(name);
-                    let rows = store.fetch(key, 0, i64::MAX).map_err(failed)?;
-                    let mut windows = BTreeMap::<i64, Vec<Value>>::new();
-                    for (start, shown) in rows {
-                        windows.entry(start).or_default().push(shown.0);
-                    }
-                    let window = |(start, values)| json!({ "start_ms": start, "values": values });
-                    Value::Array(windows.into_iter().map(window).collect())
-                }
-            };
-            return Ok(Json(json!({ "store": name, "key": key, "value": value })).into_response());
-        }
-        Err(Problem::not_found("such store"))
-    }
-
     fn keys(&self, app: App, store: &str) -> Vec<String> {
         let all = self.engine.app(app).map(|app| app.streams.key_value_store::<String, Shown>(store).all());
         all.and_then(Result::ok).unwrap_or_default().into_iter().map(|(key, _)| key).collect()
     }
 
-    async fn list(
-        self: Arc<Self>,
-        app: App,
-        store: &'static str,
-        token: &TokenQuery,
-        headers: &HeaderMap,
-    ) -> Result<Vec<String>, Problem> {
-        let visitor = self.access.visitor(headers, token.get())?;
+    async fn list(self: Arc<Self>, app: App, store: &'static str, visitor: Visitor) -> Result<Vec<String>, Problem> {
         self.running(app)?;
         let listed = tokio::task::spawn_blocking(move || self.keys(app, store)).await;
         let mut keys = listed.map_err(|error| Problem::internal(&error))?;
@@ -210,29 +148,21 @@ impl Server {
 }
 
 /// `GET /v1/streams`: those that the visitor may see.
-pub(super) async fn streams(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let keys = server.list(App::Live, live_insight::TREND_STORE, &token, &headers).await?;
+pub(super) async fn streams(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    let keys = server.list(App::Live, live_insight::TREND_STORE, visitor).await?;
     let streams: Vec<_> = keys.into_iter().map(|id| json!({ "stream_id": id })).collect();
     Ok(Json(json!({ "streams": streams })).into_response())
 }
 
 /// `GET /v1/users`: those that the visitor may see.
-pub(super) async fn users(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let keys = server.list(App::Coach, form_coach::PROGRESS_STORE, &token, &headers).await?;
+pub(super) async fn users(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    let keys = server.list(App::Coach, form_coach::PROGRESS_STORE, visitor).await?;
     let users: Vec<_> = keys.into_iter().map(|id| json!({ "user_id": id })).collect();
     Ok(Json(json!({ "users": users })).into_response())
 }
 
 /// Stores whose keys are ids and whose values are JSON, by name.
-fn stores(app: &RunningApp) -> BTreeMap<String, StoreKind> {
+pub(super) fn stores(app: &RunningApp) -> BTreeMap<String, StoreKind> {
     let specs = app.topology.stores().filter(|store| !store.name.ends_with("-pending"));
     specs.map(|store| (store.name.to_string(), store.kind)).collect()
 }

@@ -2,17 +2,13 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 use std::sync::Arc;
 
-use super::{
-    Engine,
-    http::{Server, TokenQuery},
-    problem::Problem,
-};
+use super::{Engine, access::Visitor, http::Server, problem::Problem};
 
 /// The server's metrics.
 pub(super) struct Metrics {
@@ -34,6 +30,9 @@ struct Gauges {
     buffered: IntGaugeVec,
     stream_time: IntGaugeVec,
     restoring: IntGaugeVec,
+    restored: IntGaugeVec,
+    restore_rate: IntGaugeVec,
+    standby_lag: IntGaugeVec,
     tasks: IntGaugeVec,
     threads: IntGaugeVec,
     store_rows: IntGaugeVec,
@@ -79,6 +78,14 @@ impl Metrics {
             buffered: gauge(&registry, "tidemill_task_buffered_records", "Records read, not processed", &task),
             stream_time: gauge(&registry, "tidemill_task_stream_time_ms", "Stream time, epoch milliseconds", &task),
             restoring: gauge(&registry, "tidemill_task_restore_remaining", "Changelog offsets to replay", &task),
+            restored: gauge(&registry, "tidemill_task_restore_bytes", "Changelog bytes replayed by a restore", &task),
+            restore_rate: gauge(
+                &registry,
+                "tidemill_task_restore_bytes_per_second",
+                "Changelog bytes that a restore replays each second",
+                &task,
+            ),
+            standby_lag: gauge(&registry, "tidemill_standby_lag", "Changelog offsets that a standby is behind", &task),
             tasks: gauge(&registry, "tidemill_tasks", "Tasks by state", &["application", "state"]),
             threads: gauge(&registry, "tidemill_thread", "Counters of threads", &["application", "thread", "what"]),
             store_rows: gauge(
@@ -98,8 +105,8 @@ impl Metrics {
         }
     }
 
-    fn render(&self, engine: &Engine) -> Result<Vec<u8>, prometheus::Error> {
-        self.applications.read(engine);
+    fn render(&self, server: &Server) -> Result<Vec<u8>, prometheus::Error> {
+        self.applications.read(server);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
@@ -107,14 +114,18 @@ impl Metrics {
 }
 
 impl Gauges {
-    fn read(&self, engine: &Engine) {
+    fn read(&self, server: &Server) {
         // Tasks come and go: what is not set again is not there any more.
         let all = [&self.lag, &self.records, &self.dropped, &self.buffered, &self.stream_time, &self.restoring];
-        all.into_iter().chain([&self.tasks, &self.threads, &self.store_rows]).for_each(IntGaugeVec::reset);
-        for running in engine.apps() {
+        let moving = [&self.restored, &self.restore_rate, &self.standby_lag];
+        all.into_iter()
+            .chain(moving)
+            .chain([&self.tasks, &self.threads, &self.store_rows])
+            .for_each(IntGaugeVec::reset);
+        for running in server.engine.apps() {
             let app = running.app.id();
-            for partition in engine.log().group_lag(app) {
-                self.lag.with_label_values(&[app, &partition.partition.topic]).add(partition.lag);
+            for lag in server.pressure.lags(running.app) {
+                self.lag.with_label_values(&[app, &lag.partition.topic]).add(lag.records as i64);
             }
             let calls = running.calls();
             for (what, count) in [
@@ -132,6 +143,7 @@ impl Gauges {
                     ("aborts", thread.aborts),
                     ("fenced", thread.fenced),
                     ("records_restored", thread.records_restored),
+                    ("standbys_taken", thread.standbys_taken),
                 ] {
                     self.threads.with_label_values(&[app, &thread.name, what]).set(count as i64);
                 }
@@ -146,10 +158,20 @@ impl Gauges {
         let (state, remaining) = match &task.state {
             TaskState::Restoring { remaining, .. } => ("restoring", *remaining),
             TaskState::Running => ("running", 0),
+            TaskState::Standby { .. } => ("standby", 0),
             TaskState::Failed { .. } => ("failed", 0),
         };
         self.tasks.with_label_values(&[app, state]).inc();
+        if let TaskState::Standby { lag } = task.state {
+            // The rest is told by the task's owner.
+            self.standby_lag.with_label_values(&[app, &id]).set(lag);
+            return;
+        }
         self.restoring.with_label_values(&[app, &id]).set(remaining);
+        if let Some(restore) = task.restore {
+            self.restored.with_label_values(&[app, &id]).set(restore.bytes as i64);
+            self.restore_rate.with_label_values(&[app, &id]).set(restore.bytes_per_second as i64);
+        }
         self.records.with_label_values(&[app, &id]).set(task.records_processed as i64);
         self.stream_time.with_label_values(&[app, &id]).set(task.stream_time_ms);
         let buffered: usize = task.partitions.iter().map(|input| input.buffered).sum();
@@ -175,12 +197,8 @@ impl Gauges {
 }
 
 /// `GET /metrics`
-pub(super) async fn metrics(
-    State(server): State<Arc<Server>>,
-    token: TokenQuery,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.access.visitor(&headers, token.get())?.may_inspect()?;
-    let text = server.metrics.render(&server.engine).map_err(|error| Problem::internal(&error))?;
+pub(super) async fn metrics(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
+    let text = server.metrics.render(&server).map_err(|error| Problem::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

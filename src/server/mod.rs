@@ -4,14 +4,18 @@ mod settings;
 
 mod caller;
 mod engine;
+mod log;
 mod topics;
 
 mod access;
 mod erase;
 mod events;
+mod feed;
+mod forward;
 mod http;
 mod hub;
 mod ingest;
+mod input;
 mod inspect;
 mod metrics;
 mod pages;
@@ -19,6 +23,9 @@ mod pressure;
 mod problem;
 
 pub use engine::{Engine, EngineError};
+pub use feed::{Feed, FeedError};
 pub use http::Server;
+pub use input::Input;
+pub use log::Log;
 pub use pages::recordings;
 pub use settings::{AnalystChoice, App, Limits, Settings, Tenant};

@@ -2,18 +2,21 @@
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use tidemill_topology::transport::TransportError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{App, Engine, problem::Problem};
+use super::{App, Engine, engine::RunningApp, log::PartitionLag, problem::Problem};
 
 /// How often lag is measured.
 const SAMPLE: Duration = Duration::from_millis(100);
+/// The same where measuring takes questions to brokers.
+const SAMPLE_FAR: Duration = Duration::from_secs(1);
 /// Bytes of a permit: semaphores count to less than all bytes there may be.
 const UNIT: usize = 1024;
 
@@ -23,6 +26,7 @@ pub(super) struct Pressure {
     bytes: Arc<Semaphore>,
     units: usize,
     waiting: [Waiting; 2],
+    closing: AtomicBool,
 }
 
 /// Records of one application.
@@ -30,6 +34,8 @@ pub(super) struct Pressure {
 struct Waiting {
     /// Lag when it was measured last.
     measured: AtomicU64,
+    /// The same by partition.
+    partitions: Mutex<Vec<PartitionLag>>,
     /// Records written since.
     written: AtomicU64,
     /// Records let in and not written yet.
@@ -64,23 +70,46 @@ impl Pressure {
             bytes: Arc::new(Semaphore::new(units)),
             units,
             waiting: Default::default(),
+            closing: AtomicBool::new(false),
         }
     }
 
-    /// Measures until the server closes.
-    pub(super) async fn watch(self: Arc<Self>, engine: Arc<Engine>) {
-        let mut ticks = tokio::time::interval(SAMPLE);
-        loop {
-            ticks.tick().await;
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// Measures until the server closes. Blocks.
+    pub(super) fn watch(&self, engine: &Engine) {
+        let pause = if engine.log().is_embedded() { SAMPLE } else { SAMPLE_FAR };
+        let mut answers = true;
+        while !self.closing.load(Ordering::SeqCst) {
             for app in engine.apps() {
-                // Taken before measuring: what is written in between counts twice, never not at all.
-                let waiting = self.waiting(app.app);
-                let written = waiting.written.load(Ordering::SeqCst);
-                let lag: i64 = engine.log().group_lag(app.app.id()).iter().map(|partition| partition.lag).sum();
-                waiting.measured.store(lag.unsigned_abs(), Ordering::SeqCst);
-                waiting.written.fetch_sub(written, Ordering::SeqCst);
+                let measured = self.measure(engine, app);
+                if let Err(error) = &measured
+                    && answers
+                {
+                    tracing::warn!(%error, "lag cannot be measured, trying again");
+                }
+                answers = measured.is_ok();
             }
+            std::thread::park_timeout(pause);
         }
+    }
+
+    fn measure(&self, engine: &Engine, app: &RunningApp) -> Result<(), TransportError> {
+        // Taken before measuring: what is written in between counts twice, never not at all.
+        let waiting = self.waiting(app.app);
+        let written = waiting.written.load(Ordering::SeqCst);
+        let lags = engine.log().group_lag(app.app.id(), &app.streams.plan().all_source_topics())?;
+        waiting.measured.store(lags.iter().map(|lag| lag.records).sum(), Ordering::SeqCst);
+        waiting.written.fetch_sub(written, Ordering::SeqCst);
+        *waiting.partitions.lock().unwrap_or_else(PoisonError::into_inner) = lags;
+        Ok(())
+    }
+
+    /// Records that wait, by partition, as far as known.
+    pub(super) fn lags(&self, app: App) -> Vec<PartitionLag> {
+        self.waiting(app).partitions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn waiting(&self, app: App) -> &Waiting {

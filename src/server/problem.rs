@@ -8,6 +8,11 @@ use axum::{
 use serde::Serialize;
 use tidemill_schemas::FieldError;
 
+use super::log::WriteError;
+
+/// How long brokers that are away may need to come back.
+const LOG_RETRY_S: u64 = 5;
+
 /// Why a request is refused.
 #[derive(Debug, Serialize)]
 pub(super) struct Problem {
@@ -47,6 +52,32 @@ impl Problem {
         let fix = "send again after the time that Retry-After tells";
         let retry_after_s = Some(retry_after_s.max(1));
         Self { retry_after_s, ..Self::new(StatusCode::TOO_MANY_REQUESTS, error, fix) }
+    }
+
+    /// The log could not be written to.
+    pub(super) fn not_written(error: &WriteError) -> Self {
+        if !error.is_temporary() {
+            return Self::internal(error);
+        }
+        tracing::warn!(%error, "records were refused");
+        let fix = match error {
+            WriteError::Late | WriteError::Closed => "send it again after Retry-After: nothing of it was taken",
+            WriteError::Failed(_) => {
+                "send it again after Retry-After: what of it was taken already is then there twice"
+            }
+        };
+        Self::log_unavailable(fix)
+    }
+
+    /// The log does not answer.
+    pub(super) fn log_unavailable(fix: &str) -> Self {
+        Self::unavailable("the log does not answer at the moment", fix, LOG_RETRY_S)
+    }
+
+    /// Nobody can answer for a moment.
+    pub(super) fn unavailable(error: impl Into<String>, fix: &str, retry_after_s: u64) -> Self {
+        let retry_after_s = Some(retry_after_s.max(1));
+        Self { retry_after_s, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error, fix) }
     }
 
     /// The details are for the log; whoever asked cannot repair them.

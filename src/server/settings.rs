@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use tidemill_topology::CallPolicy;
+use tidemill_topology::{CallPolicy, ProcessingGuarantee, transport::kafka::KafkaConfig};
 
 use crate::apps::{form_coach::CoachSettings, gemini::GeminiSettings, live_insight::LiveSettings};
 
@@ -81,9 +81,14 @@ impl std::fmt::Debug for Tenant {
 pub struct Settings {
     /// Where it listens. Loopback by default; anything else needs tenants.
     pub listen: SocketAddr,
+    /// Where other instances reach this server, as `host:port`; `None` for the address it listens on.
+    pub advertised: Option<String>,
     /// Which applications run.
     pub apps: Vec<App>,
-    /// Where log and state live; `None` keeps both in memory.
+    /// Brokers, if the log is Kafka; then instances share the work. Otherwise it is embedded, and this instance is
+    /// alone.
+    pub kafka: Option<KafkaConfig>,
+    /// Where state lives, and the embedded log; `None` keeps them in memory.
     pub data_dir: Option<PathBuf>,
     /// Whether each commit waits for the disk, so that also a power loss takes nothing.
     pub sync: bool,
@@ -91,6 +96,16 @@ pub struct Settings {
     pub partitions: i32,
     /// Stream threads of each application.
     pub threads: usize,
+    /// What a crash may do to results.
+    pub guarantee: ProcessingGuarantee,
+    /// How often work is committed, and so becomes visible.
+    pub commit_interval: Duration,
+    /// Names this instance, so that it keeps its tasks when it is started again at once (KIP-345).
+    pub instance_id: Option<String>,
+    /// Names this instance in logs, member lists and transactional ids; made up if `None`.
+    pub client_id: Option<String>,
+    /// How many other instances keep the state of each task warm.
+    pub standby_replicas: usize,
     /// How long raw input is kept.
     pub raw_retention: Duration,
     /// How long results are kept.
@@ -118,11 +133,18 @@ impl Default for Settings {
         let hour = Duration::from_hours(1);
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            advertised: None,
             apps: vec![App::Live, App::Coach],
+            kafka: None,
             data_dir: None,
             sync: false,
             partitions: 4,
             threads: 1,
+            guarantee: ProcessingGuarantee::default(),
+            commit_interval: Duration::from_millis(100),
+            instance_id: None,
+            client_id: None,
+            standby_replicas: 0,
             raw_retention: hour,
             result_retention: hour * 24 * 7,
             live: LiveSettings::default(),
@@ -153,6 +175,14 @@ impl Settings {
             }
             if self.tenants[..at].iter().any(|other| other.token == tenant.token) {
                 problems.push(format!("tenant '{}': another tenant has the same token", tenant.name));
+            }
+        }
+        problems.extend(self.kafka.iter().flat_map(KafkaConfig::problems));
+        let names = [("run.instance_id", &self.instance_id), ("run.client_id", &self.client_id)];
+        for (setting, name) in names.into_iter().filter_map(|(setting, name)| Some((setting, name.as_ref()?))) {
+            let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            if name.len() > 200 || !name.chars().all(legal) {
+                problems.push(format!("{setting} may hold at most 200 ASCII letters, digits, '.', '_' and '-'"));
             }
         }
         let positive = [

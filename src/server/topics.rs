@@ -1,10 +1,10 @@
 //! The applications' topics: created at the start, kept as long as configured.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tidemill_topology::transport::{CleanupPolicy, TopicSpec, Transport, TransportError};
+use tidemill_topology::transport::{Admin, CleanupPolicy, TopicSpec, Transport as _, TransportError};
 
-use super::{App, Settings};
+use super::{App, Log, Settings};
 use crate::apps::{form_coach, live_insight};
 
 /// How long requests to forget are kept.
@@ -54,6 +54,12 @@ impl App {
         [format!("{}-{name}-requests", self.id()), format!("{}-{name}-responses", self.id())]
     }
 
+    /// Groups: the application's own, and its executors'.
+    pub fn groups(self) -> [String; 2] {
+        let [requests, _] = self.call_topics();
+        [self.id().to_owned(), format!("{}-executor", requests.trim_end_matches("-requests"))]
+    }
+
     pub(crate) fn dead_letters(self) -> &'static str {
         match self {
             Self::Live => live_insight::DEAD_LETTERS,
@@ -82,22 +88,68 @@ impl App {
     }
 }
 
-/// Creates what is missing. A topic that was created with other settings keeps them, and a line in the log says so.
-pub(super) fn create(transport: &impl Transport, app: App, settings: &Settings) -> Result<(), TransportError> {
-    let mut admin = transport.admin()?;
+/// Creates what is missing. On a log of ours the retention of what is there is brought to what is configured; how long
+/// brokers keep records is for whoever runs them to say. Everything else stays as it was created, and a line in the log
+/// says so.
+pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<(), TransportError> {
+    let mut admin = log.transport().admin()?;
     for spec in app.specs(settings) {
-        match admin.create_topic(&spec) {
-            Ok(()) => {}
-            Err(TransportError::TopicExists(_)) => {
-                if let Some(found) = admin.describe_topic(&spec.name)?.filter(|found| *found != spec) {
-                    tracing::warn!(
-                        topic = %spec.name, partitions = found.partitions, retention = ?found.retention,
-                        "the topic keeps the settings that it was created with; `tidemill reset` begins anew"
-                    );
-                }
+        if let Err(error) = admin.create_topic(&spec) {
+            // There is one already, or this instance may not create any: then it uses what others created.
+            let mut found = found(&mut *admin, &spec.name, error)?;
+            if log.is_embedded() && found.retention != spec.retention {
+                tracing::info!(topic = %spec.name, from = ?found.retention, to = ?spec.retention, "another retention");
+                admin.alter_retention(&spec.name, spec.retention)?;
+                found.retention = spec.retention;
             }
-            Err(error) => return Err(error),
+            if found.partitions != spec.partitions || log.is_embedded() && found != spec {
+                tracing::warn!(
+                    topic = %spec.name, partitions = found.partitions,
+                    "the topic keeps the partitions that it was created with; `tidemill reset` begins anew"
+                );
+            }
         }
+        // Known from now on, so that no request has to ask.
+        log.partitions(&spec.name)?;
     }
     Ok(())
+}
+
+/// How long brokers may take to tell each other of a topic.
+const SPREAD: Duration = Duration::from_secs(10);
+
+/// The topic that could not be created. Another instance may have done so a moment ago; then not every broker knows.
+fn found(admin: &mut dyn Admin, topic: &str, refused: TransportError) -> Result<TopicSpec, TransportError> {
+    let started = Instant::now();
+    loop {
+        match admin.describe_topic(topic)? {
+            Some(found) => return Ok(found),
+            None if matches!(refused, TransportError::TopicExists(_)) && started.elapsed() < SPREAD => {
+                std::thread::park_timeout(Duration::from_millis(50));
+            }
+            None => return Err(refused),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_retention_reaches_topics_that_exist() -> Result<(), Box<dyn std::error::Error>> {
+        let mut settings = Settings::default();
+        let log = Log::open(&settings)?;
+        let kept = |topic: &str| {
+            log.transport().admin()?.describe_topic(topic).map(|spec| spec.and_then(|spec| spec.retention))
+        };
+        create(&log, App::Live, &settings)?;
+        assert_eq!(kept(live_insight::CHAT)?, Some(settings.raw_retention));
+        let (raw, results) = (Duration::from_mins(5), Duration::from_hours(48));
+        (settings.raw_retention, settings.result_retention) = (raw, results);
+        create(&log, App::Live, &settings)?;
+        assert_eq!((kept(live_insight::CHAT)?, kept(live_insight::INSIGHTS)?), (Some(raw), Some(results)));
+        assert_eq!(kept(live_insight::ERASURES)?, Some(ERASURES));
+        Ok(())
+    }
 }

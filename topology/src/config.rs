@@ -44,6 +44,9 @@ pub struct StreamsConfig {
     pub application_id: String,
     /// Names this instance among the group's; made up if `None`.
     pub client_id: Option<String>,
+    /// Makes this instance's threads static members of the group (KIP-345, `group.instance.id`): started again within
+    /// the session time-out under the same name, it keeps its tasks, and no other instance's move. Default none.
+    pub group_instance_id: Option<String>,
     /// Stream threads of this instance. Default 1.
     pub num_stream_threads: usize,
     /// Default exactly once.
@@ -69,6 +72,15 @@ pub struct StreamsConfig {
     pub on_task_failure: TaskFailureAction,
     /// A thread that has not polled for this long loses its partitions. Default 45 s.
     pub session_timeout: Duration,
+    /// Where other instances reach this one's queries, as `host:port` (`application.server` in Kafka Streams). Told to
+    /// them, used by nobody else. Default none.
+    pub application_server: Option<String>,
+    /// How many other instances keep each task's stores warm, so that one of them goes on after the changelog's tail
+    /// when the task's owner goes. Each costs memory, disk and reading of its own. Default 0.
+    pub num_standby_replicas: usize,
+    /// An instance that told nothing for this long is taken for gone by the others: it gets no standbys and no queries.
+    /// Each tells five times as often. Default 15 s.
+    pub member_timeout: Duration,
     /// How long a poll waits for records. Bounds how late a wall-clock tick can be. Default 50 ms.
     pub poll_timeout: Duration,
 }
@@ -79,6 +91,7 @@ impl StreamsConfig {
         Self {
             application_id: application_id.into(),
             client_id: None,
+            group_instance_id: None,
             num_stream_threads: 1,
             processing_guarantee: ProcessingGuarantee::default(),
             commit_interval: Duration::from_millis(100),
@@ -91,6 +104,9 @@ impl StreamsConfig {
             processing_handler: RecordHandler::default(),
             on_task_failure: TaskFailureAction::default(),
             session_timeout: Duration::from_secs(45),
+            application_server: None,
+            num_standby_replicas: 0,
+            member_timeout: Duration::from_secs(15),
             poll_timeout: Duration::from_millis(50),
         }
     }
@@ -100,6 +116,7 @@ impl StreamsConfig {
         let mut problems = Vec::new();
         problems.extend(problem_with_name("application id", &self.application_id));
         problems.extend(self.client_id.as_ref().and_then(|id| problem_with_name("client id", id)));
+        problems.extend(self.group_instance_id.as_ref().and_then(|id| problem_with_name("group instance id", id)));
         for topic in self.dead_letter_topics() {
             problems.extend(problem_with_name("dead-letter topic", topic));
         }
@@ -112,6 +129,12 @@ impl StreamsConfig {
             (self.store_memory_bytes < 1 << 20, "store_memory_bytes must be at least 1 MiB"),
         ];
         problems.extend(positive.into_iter().filter(|(wrong, _)| *wrong).map(|(_, problem)| problem.to_owned()));
+        if self.member_timeout < Duration::from_millis(10) {
+            problems.push("member_timeout must be at least 10 ms".into());
+        }
+        if let Some(address) = self.application_server.as_ref().filter(|address| !is_address(address)) {
+            problems.push(format!("application_server must be host:port, not '{address}'"));
+        }
         if cfg!(not(feature = "rocksdb")) && self.state_dir.is_some() {
             problems.push("state_dir is set, but this build has no RocksDB: enable the feature `rocksdb`".into());
         }
@@ -124,4 +147,11 @@ impl StreamsConfig {
             RecordHandler::Fail | RecordHandler::Skip => None,
         })
     }
+}
+
+fn is_address(text: &str) -> bool {
+    let port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    text.rsplit_once(':').is_some_and(|(host, number)| {
+        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/') && port(number)
+    })
 }

@@ -1,6 +1,8 @@
 //! How a task is named.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
 
 /// One subtopology for one partition: the unit of work, of state and of assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,5 +16,35 @@ pub struct TaskId {
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_{}", self.subtopology, self.partition)
+    }
+}
+
+/// A text that is not a task's name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("'{0}' is no task: a subtopology's number, '_' and a partition's are")]
+pub struct ParseTaskIdError(String);
+
+impl FromStr for TaskId {
+    type Err = ParseTaskIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseTaskIdError> {
+        let parts = text.split_once('_').and_then(|(subtopology, partition)| {
+            Some(Self { subtopology: subtopology.parse().ok()?, partition: partition.parse().ok()? })
+        });
+        parts.filter(|task| task.partition >= 0).ok_or_else(|| ParseTaskIdError(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_read_as_it_is_written() {
+        let task = TaskId { subtopology: 3, partition: 12 };
+        assert_eq!(task.to_string().parse(), Ok(task));
+        for text in ["", "3", "3-12", "3_", "_12", "3_-1", "a_b"] {
+            assert!(text.parse::<TaskId>().is_err(), "{text}");
+        }
     }
 }

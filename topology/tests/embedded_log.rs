@@ -61,6 +61,7 @@ fn member(log: &EmbeddedLog, client_id: &str, topics: &[&str]) -> Result<Box<dyn
     let mut consumer = log.consumer(&ConsumerConfig {
         group: "group".to_owned(),
         client_id: client_id.to_owned(),
+        instance_id: None,
         session_timeout: Duration::from_secs(10),
         max_poll_records: 100,
     })?;
@@ -182,6 +183,28 @@ fn topics_are_never_made_up() -> Tested {
         assert_eq!(described, Some(spec("in", CleanupPolicy::Delete, None)));
         assert_eq!(admin.describe_topic("none")?, None);
         assert_eq!(admin.list_topics()?, [Topic::from("in")]);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_group_is_forgotten_once_it_has_no_members() -> Tested {
+    everywhere(|place, log| {
+        log.create("in", 1)?;
+        let mut consumer = member(&log, "a", &["in"])?;
+        consumer.poll(Duration::ZERO)?;
+        consumer.commit(&[(TopicPartition::new("in", 0), at(3))])?;
+        let mut admin = log.admin()?;
+        let refused = admin.delete_group("group");
+        assert!(matches!(&refused, Err(TransportError::Invalid(text)) if text.contains("has members")), "{refused:?}");
+        drop(consumer);
+        admin.delete_group("group")?;
+        admin.delete_group("nobody")?;
+        assert_eq!(log.groups(), []);
+        drop((admin, log));
+        if place.folder.is_some() {
+            assert_eq!(place.open()?.groups(), []);
+        }
         Ok(())
     })
 }
@@ -623,6 +646,38 @@ fn retention_counts_from_the_append() -> Tested {
         log.maintain()?;
         assert_eq!(consumer.watermarks(&TopicPartition::new("in", 0))?, (3_010, 3_010));
         assert_eq!(log.append("in", 0, numbered(1))?, 3_011);
+        Ok(())
+    })
+}
+
+#[test]
+fn another_retention_takes_effect_on_what_is_there_and_stays_after_a_restart() -> Tested {
+    everywhere(|place, log| {
+        let mut admin = log.admin()?;
+        let hour = Some(Duration::from_secs(3_600));
+        admin.create_topic(&spec("in", CleanupPolicy::Delete, None))?;
+        log.append("in", 0, numbered(10))?;
+        let mut consumer = member(&log, "a", &["in"])?;
+        consumer.poll(Duration::ZERO)?;
+        assert_eq!(polled_values(&consumer.poll(Duration::ZERO)?).len(), 10);
+        place.advance(60_000);
+        log.append("in", 0, numbered(5))?;
+        admin.alter_retention("in", Some(Duration::from_secs(30)))?;
+        log.maintain()?;
+        assert_eq!(log.read_all("in")?.len(), 5, "what is older goes");
+        assert_eq!(polled_values(&consumer.poll(Duration::ZERO)?).len(), 5, "whoever reads goes on");
+        admin.alter_retention("in", hour)?;
+        place.advance(60_000);
+        log.maintain()?;
+        assert_eq!(log.read_all("in")?.len(), 5, "what is younger stays");
+        assert_eq!(admin.describe_topic("in")?, Some(spec("in", CleanupPolicy::Delete, hour)));
+        assert!(matches!(admin.alter_retention("out", hour), Err(TransportError::UnknownTopic(_))));
+        if place.folder.is_some() {
+            drop((consumer, admin, log));
+            let log = place.open()?;
+            assert_eq!(log.admin()?.describe_topic("in")?, Some(spec("in", CleanupPolicy::Delete, hour)));
+            assert_eq!(log.read_all("in")?.len(), 5);
+        }
         Ok(())
     })
 }

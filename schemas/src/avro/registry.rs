@@ -209,7 +209,13 @@ impl Shared {
         if !problems.is_empty() {
             return problems;
         }
-        match self.client.register(&subject.name, &subject.text).await {
+        let mut registered = self.client.register(&subject.name, &subject.text).await;
+        if matches!(registered, Err(Refusal::Conflict(_))) {
+            // Another instance may have registered the same at the same moment; what breaks a rule breaks it again.
+            tokio::time::sleep(PAUSE).await;
+            registered = self.client.register(&subject.name, &subject.text).await;
+        }
+        match registered {
             Ok(id) => {
                 let mut known = self.write();
                 known.schemas.insert(id, Entry::Known(subject.schema));

@@ -14,7 +14,7 @@ fn version<T: AvroEvent>(change: impl FnOnce(&mut Vec<Value>)) -> Schema {
 }
 
 fn write(schema: &Schema, event: &Value) -> Vec<u8> {
-    let value = apache_avro::types::Value::from(event.clone()).resolve(schema).unwrap();
+    let value = apache_avro::types::Value::try_from(event.clone()).unwrap().resolve(schema).unwrap();
     let writer = apache_avro::writer::datum::GenericDatumWriter::builder(schema).build().unwrap();
     writer.write_value_to_vec(value).unwrap()
 }

@@ -16,8 +16,8 @@ fn survives<T: AvroEvent + PartialEq + Debug>(event: &T) {
 #[test]
 fn every_event_survives() {
     survives(&samples::clip());
-    survives(&samples::alert());
     for full in [true, false] {
+        survives(&samples::alert(full));
         survives(&samples::chat(full));
         survives(&samples::transcript(full));
         survives(&samples::insight(full));

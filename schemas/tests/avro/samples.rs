@@ -3,8 +3,8 @@
 use tidemill_schemas::{
     Alert, AlertKind, ChatMessage, ClipCandidate, EngagementTrend, Exercise, Fault, FaultKind, FormFeedback, HotTopic,
     Insight, JointRange, LANDMARKS, Landmark, LanguageShare, Level, MoodLabel, Part, Phase, PhraseReaction, PoseFrame,
-    Repetition, Side, SkeletonPoint, Spike, Symmetry, Tempo, TopChat, TranscriptSegment, TrendPoint, TrendSummary,
-    UserActivity, UserProfile,
+    ProgressPoint, Repetition, SeriesPoint, Side, SkeletonPoint, Spike, Symmetry, Tempo, TopChat, TranscriptSegment,
+    TrendPoint, TrendSummary, UserActivity, UserProfile,
 };
 
 const AT: i64 = 1_767_225_600_000;
@@ -27,9 +27,9 @@ pub(crate) fn clip() -> ClipCandidate {
     ClipCandidate { stream_id: text("s"), start_ms: AT, end_ms: AT + 30_000, reason: text("a spike"), score: 87 }
 }
 
-pub(crate) fn alert() -> Alert {
+pub(crate) fn alert(full: bool) -> Alert {
     let kind = AlertKind::SilentMicrophone;
-    Alert { stream_id: text("s"), kind, at_ms: AT, severity: 0.75, message: text("nobody speaks") }
+    Alert { stream_id: text("s"), kind, at_ms: AT, severity: 0.75, message: text("nobody speaks"), ahead: full }
 }
 
 fn activity() -> UserActivity {
@@ -72,6 +72,7 @@ pub(crate) fn insight(full: bool) -> Insight {
         outliers: vec![activity(); list],
         phrases: vec![phrase; list],
         languages: vec![LanguageShare { language: text("en"), share: 1.0 }; list],
+        series: vec![SeriesPoint { at: AT, chats: 9, mood: -0.25 }; list],
         trend: TrendSummary {
             engagement: EngagementTrend::Dropping,
             usual_chats_per_second: 4.0,
@@ -80,7 +81,7 @@ pub(crate) fn insight(full: bool) -> Insight {
         },
         spikes: vec![Spike { start_ms: AT, end_ms: AT + 1, chats: 9, ratio: 4.0, mood: 1.0 }; list],
         clips: vec![clip(); list],
-        alerts: vec![alert(); list],
+        alerts: vec![alert(full); list],
         instruction: text("start your Q&A"),
     }
 }
@@ -125,9 +126,11 @@ pub(crate) fn feedback(full: bool) -> FormFeedback {
         symmetry: full.then_some(Symmetry { score: 0.5, stronger: Some(Side::Right) }),
         faults: vec![Fault { kind: FaultKind::Dropping, severity: 0.5, detail: text("0.4 s") }; list],
         skeleton: vec![SkeletonPoint { part, x: 0.5, y: 0.5, visibility: 1.0 }; list],
+        frames: vec![vec![[0.5, 0.25, 1.0]; 33]; list],
         session_repetitions: u32::MAX,
         session_half_repetitions: 2,
         session_grade: full.then_some(7.0),
         session_change: full.then_some(-0.5),
+        progress: vec![ProgressPoint { at: AT, grade: 7.5 }; list],
     }
 }

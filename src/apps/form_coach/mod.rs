@@ -1,11 +1,13 @@
 //! Form coach: feedback on exercise while it happens.
 
 pub mod analysis;
+mod frames;
 mod model;
 mod progress;
 mod request;
 mod topology;
 
+pub(crate) use frames::Compact;
 pub use model::GeminiForm;
 pub(crate) use progress::STORE as PROGRESS_STORE;
 pub use request::{FeedbackRequest, OfflineForm};

@@ -1,4 +1,4 @@
-//! What an analyst outside is asked: what was measured, and who the athlete is, but no frame of the body.
+//! What an analyst is asked: who the athlete is, and what was measured. A model outside is shown none of the frames.
 
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{FormFeedback, UserProfile};

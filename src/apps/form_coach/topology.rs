@@ -12,6 +12,7 @@ use tidemill_topology::{
 use super::{
     ERASED, ERASURES, FEEDBACK, FeedbackRequest, POSE, PROFILES,
     analysis::{PoseWindow, SessionProgress},
+    frames::Frames,
     progress::{Progress, STORE},
 };
 use crate::apps::{Erase, Erased, Erasure};
@@ -60,7 +61,7 @@ pub fn topology(settings: &CoachSettings) -> Result<Topology, TopologyError> {
         .group_by_key()
         .windowed_by(windows)
         .emit(emit)
-        .collect(Materialized::with(FRAMES, Utf8, Json::default()))
+        .collect(Materialized::with(FRAMES, Utf8, Frames))
         .map(collected)
         // From user and window to user: the records are where they were.
         .mark_as_partitioned()

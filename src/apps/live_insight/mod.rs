@@ -2,6 +2,7 @@
 
 pub mod analysis;
 mod model;
+mod mood;
 mod request;
 mod topology;
 mod trend;

@@ -11,6 +11,8 @@ use tidemill_topology::{
 
 use super::{
     ALERTS, CHAT, CLIPS, ERASED, ERASURES, INSIGHTS, InsightRequest, TRANSCRIPT,
+    analysis::{MoodWatch, StreamTrend, Voices},
+    mood::{self, Mood, alert_key},
     trend::{STORE, Trend},
 };
 use crate::apps::{Erase, Erased, Erasure};
@@ -56,6 +58,12 @@ pub fn topology(settings: &LiveSettings) -> Result<Topology, TopologyError> {
     let speech = Consumed::with(TRANSCRIPT, Utf8, Json::<TranscriptSegment>::default());
     let speech = builder.stream(speech.timestamp_from(|_: &String, segment| segment.timestamp));
 
+    let shifts = chat.process("mood-of-stream", &[mood::STORE, mood::VOICES], Mood::default);
+    shifts.to(results(ALERTS));
+    builder.add_key_value_store(Materialized::with(mood::STORE, Utf8, Json::<MoodWatch>::default()));
+    let voices = Materialized::with(mood::VOICES, Utf8, Json::<Voices>::default());
+    builder.add_window_store(voices, mood::VOICES_KEPT);
+
     let call = call();
     let insights = chat
         .group_by_key()
@@ -66,10 +74,10 @@ pub fn topology(settings: &LiveSettings) -> Result<Topology, TopologyError> {
             Materialized::with(CHAT_WINDOW, Utf8, Json::default()),
             Materialized::with(TRANSCRIPT_WINDOW, Utf8, Json::default()),
         )
-        .process("trend-of-stream", &[STORE], Trend::default)
+        .process("trend-of-stream", &[STORE, mood::STORE], Trend::default)
         .map_async(&call)
         .map_values(settle);
-    builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<super::analysis::StreamTrend>::default()));
+    builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<StreamTrend>::default()));
 
     insights.to(results(INSIGHTS));
     insights.flat_map(|key, insight| clips(&key, insight)).to(results(CLIPS));
@@ -77,13 +85,14 @@ pub fn topology(settings: &LiveSettings) -> Result<Topology, TopologyError> {
 
     let pending = call.pending_store();
     let erase = Erase {
-        key_value: vec![STORE],
-        windowed: vec![CHAT_WINDOW, TRANSCRIPT_WINDOW],
+        key_value: vec![STORE, mood::STORE],
+        windowed: vec![CHAT_WINDOW, TRANSCRIPT_WINDOW, mood::VOICES],
         withdraw: Arc::new(move |ctx, stream| call.withdraw(ctx, |key| key.key == stream)),
     };
+    let erased_from = [STORE, mood::STORE, CHAT_WINDOW, TRANSCRIPT_WINDOW, mood::VOICES, &pending];
     builder
         .stream::<String, Erasure>(ERASURES)
-        .process("erase-stream", &[STORE, CHAT_WINDOW, TRANSCRIPT_WINDOW, &pending], move || erase.clone())
+        .process("erase-stream", &erased_from, move || erase.clone())
         .to(Produced::<String, Erased>::from(ERASED));
     builder.build()
 }
@@ -102,8 +111,8 @@ fn clips(key: &Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, Cli
     insight.clips.into_iter().map(|clip| (Windowed { key: key.key.clone(), window: at(&clip) }, clip)).collect()
 }
 
-/// Alerts have no end: their kind takes its place in the key, so that two at the same moment are two.
+/// What was told while the window was open is not told again.
 fn alerts(key: &Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, Alert)> {
-    let at = |alert: &Alert| Window { start: alert.at_ms, end: alert.at_ms + 1 + alert.kind as i64 };
-    insight.alerts.into_iter().map(|alert| (Windowed { key: key.key.clone(), window: at(&alert) }, alert)).collect()
+    let untold = insight.alerts.into_iter().filter(|alert| !alert.ahead);
+    untold.map(|alert| (alert_key(key.key.clone(), &alert), alert)).collect()
 }

@@ -9,7 +9,8 @@ use tidemill_topology::{
 
 use super::{
     InsightRequest,
-    analysis::{ChatWindow, OfflineAnalyst, StreamTrend},
+    analysis::{ChatWindow, MoodWatch, OfflineAnalyst, StreamTrend},
+    mood,
 };
 use crate::apps::{Analyst as _, answer_now};
 
@@ -33,13 +34,21 @@ impl Processor<Windowed<String>, Collected, Windowed<String>, InsightRequest> fo
             record;
         let store = ctx.key_value_store_with::<String, StreamTrend>(STORE, Utf8, Json::default())?;
         let trend = store.get(&stream_id)?.unwrap_or_default();
+        let moods = ctx.key_value_store_with::<String, MoodWatch>(mood::STORE, Utf8, Json::default())?;
+        let watch = moods.get(&stream_id)?;
+        let told = watch.as_ref().map_or_else(Vec::new, |watch| watch.told().to_vec());
         let (start_ms, end_ms) = (window.start, window.end);
         let collected =
-            ChatWindow { stream_id: stream_id.clone(), start_ms, end_ms, chats: left, segments: right, trend };
+            ChatWindow { stream_id: stream_id.clone(), start_ms, end_ms, chats: left, segments: right, trend, told };
         let draft = answer_now(self.analyst.analyze(&collected))?;
         let mut trend = collected.trend.clone();
         trend.update(&collected);
         store.put(&stream_id, &trend, timestamp)?;
+        if let Some(mut watch) = watch
+            && watch.closed(start_ms, end_ms, &draft.alerts)
+        {
+            moods.put(&stream_id, &watch, timestamp)?;
+        }
         let key = Windowed { key: stream_id, window };
         ctx.forward(Record { key, value: InsightRequest::new(collected, draft), timestamp, headers });
         Ok(())

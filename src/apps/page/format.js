@@ -46,6 +46,14 @@ export function label(name) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+const EXERCISES = { pull_up: "Pull-up", push_up: "Push-up" };
+
+/** An exercise as people write it. */
+export const exerciseName = (name) => EXERCISES[name] ?? label(name);
+
+/** Who analysed, in words: `offline` is the program itself, everything else is a model's name. */
+export const analystName = (name) => (name === "offline" ? "the built-in analyst" : name);
+
 /** A finite number, or the fallback: events come from elsewhere and may lack fields. */
 export const num = (value, fallback = 0) => (typeof value === "number" && Number.isFinite(value) ? value : fallback);
 export const list = (value) => (Array.isArray(value) ? value : []);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
 use super::{
     AsyncCall, CallError, CallFailure, CallPolicy, FailureKind, Reply,
@@ -22,8 +22,8 @@ use crate::{
     clock::Clock,
     record::Data,
     transport::{
-        CommittedOffset, ConsumedRecord, Consumer, ConsumerConfig, Producer, ProducerConfig, ProducerRecord, Rebalance,
-        Topic, TopicPartition, Transport, TransportError,
+        Admin, CommittedOffset, ConsumedRecord, Consumer, ConsumerConfig, Producer, ProducerConfig, ProducerRecord,
+        Rebalance, Topic, TopicPartition, Transport, TransportError,
     },
 };
 
@@ -93,6 +93,10 @@ pub struct CallExecutor<K, V, R> {
     responses: Topic,
     consumer: Box<dyn Consumer>,
     producer: Box<dyn Producer>,
+    /// Opened when there is something to delete.
+    admin: Option<Box<dyn Admin>>,
+    /// Responses were sent and not flushed.
+    sent: bool,
     jobs: BTreeMap<u64, Job>,
     queue: VecDeque<u64>,
     next_job: u64,
@@ -115,10 +119,24 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         policy: CallPolicy,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TransportError> {
-        let group = call.executor_group(application_id);
+        let client_id = call.executor_group(application_id);
+        Self::open_as(client_id, call, application_id, transport, policy, clock)
+    }
+
+    /// The same under a name of its own, so that the group's member lists tell executors of several processes apart.
+    pub(super) fn open_as(
+        client_id: String,
+        call: &AsyncCall<K, V, R>,
+        application_id: &str,
+        transport: Arc<dyn Transport>,
+        policy: CallPolicy,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TransportError> {
         let mut consumer = transport.consumer(&ConsumerConfig {
-            client_id: group.clone(),
-            group,
+            client_id,
+            group: call.executor_group(application_id),
+            // While one is away, the others shall ask what it was asked.
+            instance_id: None,
             session_timeout: Duration::from_secs(45),
             max_poll_records: policy.max_in_flight.max(1),
         })?;
@@ -133,6 +151,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             transport,
             consumer,
             producer,
+            admin: None,
+            sent: false,
             jobs: BTreeMap::new(),
             queue: VecDeque::new(),
             next_job: 0,
@@ -150,10 +170,20 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     /// One turn: takes answers and requests, starts calls, writes responses, commits. Waits up to `timeout` if there
     /// is nothing to do. Returns how much there was to do.
     pub fn step(&mut self, caller: &mut dyn Caller<K, V, R>, timeout: Duration) -> Result<usize, TransportError> {
-        let timeout = if self.jobs.is_empty() { timeout } else { timeout.min(WAIT) };
-        let mut done = self.poll(timeout)?;
+        // Who has jobs waits for answers rather than for requests: answers are what makes room for these.
+        let mut done = self.poll(if self.jobs.is_empty() { timeout } else { Duration::ZERO })?;
+        if done == 0 && !self.jobs.is_empty() {
+            self.await_answer(timeout.min(WAIT));
+        }
         done += self.turn(caller)?;
         Ok(done)
+    }
+
+    fn await_answer(&self, timeout: Duration) {
+        let mut select = Select::new();
+        select.recv(&self.answers.1);
+        // Whether one came shows when answers are taken.
+        let _ = select.ready_timeout(timeout);
     }
 
     /// A turn without new requests: ends what runs. Returns how many attempts still run.
@@ -167,6 +197,10 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let now = self.clock.now_ms();
         let done = self.take_answers(now)? + self.expire(now)? + self.wake(now);
         self.start(caller, now)?;
+        // Whoever waits for an answer should not wait for the next commit as well.
+        if std::mem::take(&mut self.sent) {
+            self.producer.flush()?;
+        }
         if now - self.committed_ms >= COMMIT_MS {
             self.commit(now)?;
         }
@@ -343,8 +377,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         if let Some(progress) = self.progress.get_mut(&partition) {
             progress.answered(record.offset);
         }
-        // Whoever waits for the answer should not wait for the next batch as well.
-        self.producer.flush()
+        self.sent = true;
+        Ok(())
     }
 
     /// Responses first, then the offsets: a crash between them repeats calls, and loses none.
@@ -373,7 +407,10 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     /// Deletes what is answered.
     pub(super) fn purge(&mut self, now_ms: i64) -> Result<(), TransportError> {
         self.purged_ms = now_ms;
-        let mut admin = self.transport.admin()?;
+        let admin = match &mut self.admin {
+            Some(admin) => admin,
+            none => none.insert(self.transport.admin()?),
+        };
         for (partition, committed) in self.owned.iter().zip(self.consumer.committed(&self.owned)?) {
             if let Some(committed) = committed {
                 admin.delete_records(partition, committed.offset)?;

@@ -13,6 +13,7 @@ use super::{AsyncCall, CallExecutor, CallPolicy, Caller};
 use crate::{
     clock::{Clock, SystemClock},
     record::Data,
+    runtime::made_up_id,
     transport::{Transport, TransportError},
 };
 
@@ -64,9 +65,11 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let (call, application_id) = (call.clone(), application_id.to_owned());
         let name = call.executor_group(&application_id);
         let (stopping, grace, shared) = (stop.clone(), grace_ms.clone(), counters.clone());
+        let client_id = format!("{name}-{}", made_up_id());
         let open = move || -> Result<Self, TransportError> {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-            let mut executor = Self::open(&call, &application_id, transport.clone(), policy.clone(), clock)?;
+            let (transport, policy) = (transport.clone(), policy.clone());
+            let mut executor = Self::open_as(client_id.clone(), &call, &application_id, transport, policy, clock)?;
             executor.counters = shared.clone();
             Ok(executor)
         };

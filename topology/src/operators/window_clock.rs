@@ -31,17 +31,12 @@ impl WindowClock {
         store: &WindowStore,
         wall_ms: i64,
     ) -> Result<Self, StoreError> {
-        let saved = store.store().meta(META)?;
-        let read = |at: usize| {
-            let raw = saved.as_ref()?.get(at..at + 8)?;
-            Some(i64::from_be_bytes(raw.try_into().ok()?))
-        };
-        let stream_time = read(0).unwrap_or(-1);
+        let (stream_time, closed_below) = saved_time(store)?.unwrap_or((-1, 0));
         Ok(Self {
             windows,
             idle_ms: emit.idle_ms(),
             stream_time,
-            closed_below: read(8).unwrap_or(0),
+            closed_below,
             record_time: stream_time,
             busy_wall_ms: wall_ms,
             changed: false,
@@ -117,10 +112,30 @@ impl WindowClock {
 
     /// Windows that start below this are past their retention.
     pub(crate) fn expired_below(&self, retention_ms: i64) -> i64 {
-        (self.stream_time - retention_ms + 1).min(self.closed_below).max(0)
+        expired_below(self.stream_time, self.closed_below, retention_ms)
+    }
+
+    /// The same for whoever has no clock, but a store in which one was saved.
+    pub(crate) fn expired_below_in(store: &WindowStore) -> Result<Option<i64>, StoreError> {
+        let saved = saved_time(store)?;
+        Ok(saved.map(|(stream_time, closed_below)| expired_below(stream_time, closed_below, store.retention_ms())))
     }
 
     pub(crate) fn stream_time(&self) -> i64 {
         self.stream_time
     }
+}
+
+/// Stream time and the close cursor, if a clock was saved.
+fn saved_time(store: &WindowStore) -> Result<Option<(i64, i64)>, StoreError> {
+    let saved = store.store().meta(META)?;
+    let read = |at: usize| {
+        let raw = saved.as_ref()?.get(at..at + 8)?;
+        Some(i64::from_be_bytes(raw.try_into().ok()?))
+    };
+    Ok(read(0).map(|stream_time| (stream_time, read(8).unwrap_or(0))))
+}
+
+fn expired_below(stream_time: i64, closed_below: i64, retention_ms: i64) -> i64 {
+    (stream_time - retention_ms + 1).min(closed_below).max(0)
 }

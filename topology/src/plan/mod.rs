@@ -6,7 +6,7 @@ mod topics;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use crate::task_id::TaskId;
+pub use crate::task_id::{ParseTaskIdError, TaskId};
 pub use subtopology::Subtopology;
 pub use topics::InternalTopic;
 
@@ -57,8 +57,7 @@ impl Plan {
     /// Every task there is, once resolved.
     pub fn tasks(&self) -> Vec<TaskId> {
         let tasks = (0..self.subtopologies.len() as u32).flat_map(|subtopology| {
-            let partitions = self.source_topics(subtopology).map(|topic| self.partitions(&topic).unwrap_or(0)).max();
-            (0..partitions.unwrap_or(0)).map(move |partition| TaskId { subtopology, partition })
+            (0..self.task_count(subtopology)).map(move |partition| TaskId { subtopology, partition })
         });
         tasks.collect()
     }
@@ -79,6 +78,33 @@ impl Plan {
     /// The changelog topic of a store.
     pub fn changelog(&self, store: &str) -> Topic {
         format!("{}-{store}-changelog", self.application_id).into()
+    }
+
+    /// The topic on which instances tell each other what they run.
+    pub fn members_topic(&self) -> Topic {
+        format!("{}-members", self.application_id).into()
+    }
+
+    /// Whether a task has stores that others can keep warm.
+    pub(crate) fn has_changelogs(&self, task: TaskId) -> bool {
+        self.stores_of(task).iter().any(|store| self.graph.stores[store].logged)
+    }
+
+    /// The stores of a task; none, if it is one of another version of the topology.
+    pub(crate) fn stores_of(&self, task: TaskId) -> &[StoreName] {
+        self.subtopologies.get(task.subtopology as usize).map_or(&[], |found| &found.stores)
+    }
+
+    /// The subtopology that has a store, and into how many tasks it is divided.
+    pub(crate) fn place_of_store(&self, store: &str) -> Option<(u32, i32)> {
+        let has = |subtopology: &Subtopology| subtopology.stores.iter().any(|name| **name == *store);
+        let number = self.subtopologies.iter().position(has)? as u32;
+        Some((number, self.task_count(number)))
+    }
+
+    /// How many tasks a subtopology has, once resolved.
+    fn task_count(&self, subtopology: u32) -> i32 {
+        self.source_topics(subtopology).map(|topic| self.partitions(&topic).unwrap_or(0)).max().unwrap_or(0)
     }
 
     /// The task that reads a partition, if any does.

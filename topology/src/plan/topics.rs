@@ -1,9 +1,6 @@
 //! Names and partition counts of internal topics, and the check that inputs which meet are partitioned alike.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
 use crate::{
@@ -12,25 +9,21 @@ use crate::{
     transport::{CleanupPolicy, Topic, TopicSpec},
 };
 
-/// Changelogs of windows outlive their windows by this much, so that a late restore still finds them.
-const EXTRA_RETENTION: Duration = Duration::from_hours(24);
-
-/// How long a task may be away and still find the responses to its requests.
-const RESPONSE_RETENTION: Duration = Duration::from_hours(7 * 24);
-
 /// A topic that belongs to the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InternalTopic {
     /// How it must be created.
     pub spec: TopicSpec,
-    /// Whether it holds a store's changes; otherwise records on their way.
+    /// Whether it holds a store's changes; otherwise records on their way, or what instances tell each other.
     pub is_changelog: bool,
 }
 
 impl Plan {
     /// The topics that must be created, once the plan is resolved.
     pub fn internal_topics(&self) -> Vec<InternalTopic> {
-        let mut topics = Vec::new();
+        let members =
+            TopicSpec { name: self.members_topic(), partitions: 1, cleanup: CleanupPolicy::Compact, retention: None };
+        let mut topics = vec![InternalTopic { spec: members, is_changelog: false }];
         for (topic, partitions) in &self.partitions {
             if let Some(spec) = self.transit_topic(topic, *partitions) {
                 topics.push(InternalTopic { spec, is_changelog: false });
@@ -39,42 +32,42 @@ impl Plan {
         for (number, subtopology) in self.subtopologies.iter().enumerate() {
             let partitions = self.source_topics(number as u32).filter_map(|topic| self.partitions(&topic)).max();
             for store in subtopology.stores.iter().map(|name| &self.graph.stores[name]).filter(|store| store.logged) {
-                let (cleanup, retention) = match store.kind {
-                    StoreKind::KeyValue => (CleanupPolicy::Compact, None),
-                    StoreKind::Window { retention_ms } => {
-                        let kept = Duration::from_millis(retention_ms.unsigned_abs()) + EXTRA_RETENTION;
-                        (CleanupPolicy::CompactDelete, Some(kept))
-                    }
+                // Windows that expired are deleted by offset, not by age: that is event time to Kafka, and replaying last
+                // year's events must not lose their state.
+                let cleanup = match store.kind {
+                    StoreKind::KeyValue => CleanupPolicy::Compact,
+                    StoreKind::Window { .. } => CleanupPolicy::CompactDelete,
                 };
                 let name = self.changelog(&store.name);
-                let spec = TopicSpec { name, partitions: partitions.unwrap_or(1), cleanup, retention };
+                let spec = TopicSpec { name, partitions: partitions.unwrap_or(1), cleanup, retention: None };
                 topics.push(InternalTopic { spec, is_changelog: true });
             }
         }
         topics
     }
 
-    /// Whether a task sends the topic to another task, so that what is processed is not needed any more.
-    pub(crate) fn is_repartition_topic(&self, topic: &str) -> bool {
+    /// Whether only this application's tasks read the topic, so that what they have processed is not needed any more.
+    pub(crate) fn is_transit_topic(&self, topic: &str) -> bool {
         self.graph.nodes.iter().any(|node| match &node.kind {
             NodeKind::RepartitionSink { name, .. } => *self.topic_name(&TopicRef::Repartition(name.clone())) == *topic,
+            NodeKind::ResponseSource(_) => node.kind.reads().is_some_and(|read| *self.topic_name(&read) == *topic),
             _ => false,
         })
     }
 
     /// The topic, if it carries records from one task to another or between a task and an executor.
     ///
-    /// Requests stay until their executor has answered and deleted them, however long it was away.
+    /// It is kept until whoever reads it has deleted what is done, however long that was away: age says nothing, for
+    /// Kafka measures it by event time.
     fn transit_topic(&self, topic: &Topic, partitions: i32) -> Option<TopicSpec> {
         let is_it = |found: TopicRef| self.topic_name(&found) == *topic;
-        let retention = self.graph.nodes.iter().find_map(|node| match &node.kind {
-            NodeKind::RepartitionSink { .. } | NodeKind::RequestSink(_) => {
-                node.kind.writes().is_some_and(is_it).then_some(None)
-            }
-            NodeKind::ResponseSource(_) => node.kind.reads().is_some_and(is_it).then_some(Some(RESPONSE_RETENTION)),
-            _ => None,
-        })?;
-        Some(TopicSpec { name: topic.clone(), partitions, cleanup: CleanupPolicy::Delete, retention })
+        let is_transit = self.graph.nodes.iter().any(|node| match &node.kind {
+            NodeKind::RepartitionSink { .. } | NodeKind::RequestSink(_) => node.kind.writes().is_some_and(is_it),
+            NodeKind::ResponseSource(_) => node.kind.reads().is_some_and(is_it),
+            _ => false,
+        });
+        let (name, cleanup) = (topic.clone(), CleanupPolicy::Delete);
+        is_transit.then_some(TopicSpec { name, partitions, cleanup, retention: None })
     }
 
     fn topics_above_all(&self, nodes: &[NodeId]) -> BTreeSet<Topic> {

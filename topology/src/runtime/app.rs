@@ -1,6 +1,8 @@
 //! Starts, watches and stops threads.
 
 use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher as _, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
@@ -12,16 +14,20 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use tidemill_state::{Codec as _, Coded};
+
 use super::{
-    Prepared, StreamThread, ThreadStatus,
-    query::{Job, KeyValueQuery, WindowQuery},
+    HostInfo, KeyQueryMetadata, MemberThread, Prepared, StreamThread, StreamsMetadata, ThreadStatus,
+    query::{Asked, Job, KeyValueQuery, QueryError, WindowQuery},
 };
 use crate::{
     clock::{Clock, SystemClock},
     config::StreamsConfig,
     error::{TaskError, TopologyError, panic_text},
-    graph::Topology,
-    plan::Plan,
+    graph::{StoreName, Topology},
+    members::Member,
+    partitioner::partition_for,
+    plan::{Plan, TaskId},
     transport::Transport,
 };
 
@@ -57,10 +63,11 @@ pub enum StreamsState {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Streams {
-    plan: Arc<Plan>,
+    app: Prepared,
     shared: Arc<Shared>,
     jobs: Vec<Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    member: Option<JoinHandle<()>>,
 }
 
 /// What threads and handle have in common.
@@ -99,7 +106,6 @@ impl Streams {
             failure: Mutex::new(None),
             live: AtomicU64::new(count as u64),
         });
-        let plan = app.plan.clone();
         let (mut jobs, mut threads) = (Vec::new(), Vec::new());
         for index in 0..count {
             let (sender, receiver) = unbounded();
@@ -117,13 +123,18 @@ impl Streams {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     shared.stop.store(true, Ordering::SeqCst);
-                    return TopologyError::check(vec![format!("a stream thread cannot be started: {error}")])
-                        .map(|()| unreachable!("one problem is not none"));
+                    return Err(no_thread(&error));
                 }
             }
             jobs.push(sender);
         }
-        Ok(Self { plan, shared, jobs, threads })
+        let (worker, watched) = (app.clone(), shared.clone());
+        let member = std::thread::Builder::new().name(format!("{}-members", app.client_id));
+        let member = member.spawn(move || run_member(worker, &watched)).map_err(|error| {
+            shared.stop.store(true, Ordering::SeqCst);
+            no_thread(&error)
+        })?;
+        Ok(Self { app, shared, jobs, threads, member: Some(member) })
     }
 
     /// Where the application is in its life.
@@ -142,22 +153,84 @@ impl Streams {
 
     /// The plan that runs.
     pub fn plan(&self) -> &Plan {
-        &self.plan
+        &self.app.plan
     }
 
-    /// Threads, tasks, positions and stores, at most some 100 ms old.
+    /// Threads, tasks, positions and stores, at most some 100 ms old. The standbys, if there are some, come last, as
+    /// those of the thread that keeps them.
     pub fn status(&self) -> Vec<ThreadStatus> {
-        lock(&self.shared.statuses).clone()
+        let mut threads = lock(&self.shared.statuses).clone();
+        threads.extend(self.app.standbys.report(format!("{}-members", self.app.client_id)));
+        threads
+    }
+
+    /// The instances of the application, as far as this one knows, by id (`metadataForAllStreamsClients` in Kafka
+    /// Streams). What is told of others may be some seconds old.
+    pub fn metadata(&self) -> Vec<StreamsMetadata> {
+        let now_ms = self.app.clock.now_ms();
+        let mut all: Vec<_> = {
+            let roster = self.app.roster();
+            let others =
+                roster.live(now_ms, self.app.member_timeout_ms()).filter(|(id, _)| ***id != *self.app.client_id);
+            others.map(|(id, member)| self.describe(id, member)).collect()
+        };
+        all.push(self.describe(&self.app.client_id, &self.app.myself(now_ms)));
+        all.sort_by(|a, b| a.host.cmp(&b.host));
+        all
+    }
+
+    /// Which instance to ask for a key of a store, and which others keep it warm (`queryMetadataForKey` in Kafka
+    /// Streams).
+    ///
+    /// # Errors
+    /// If there is no such store, or the key cannot be encoded.
+    pub fn query_metadata_for_key<K: Coded>(&self, store: &str, key: &K) -> Result<KeyQueryMetadata, QueryError> {
+        let unknown = || QueryError::UnknownStore(store.to_owned());
+        let (subtopology, partitions) = self.app.plan.place_of_store(store).ok_or_else(unknown)?;
+        let codec = K::Codec::default();
+        let raw = codec.encode(key)?;
+        let partition = partition_for(raw.as_deref().map(|raw| codec.partition_bytes(raw)), partitions);
+        let task = TaskId { subtopology, partition };
+        let owner = self.app.owners(self.app.clock.now_ms()).remove(&task);
+        let (mut active, mut standbys) = (None, Vec::new());
+        for StreamsMetadata { host, standby_tasks, .. } in self.metadata() {
+            if owner.as_ref().is_some_and(|owner| **owner == *host.instance) {
+                active = Some(host);
+            } else if let Some(lag) = standby_tasks.get(&task) {
+                standbys.push((*lag, host));
+            }
+        }
+        standbys.sort();
+        let standbys = standbys.into_iter().map(|(_, host)| host).collect();
+        Ok(KeyQueryMetadata { active, standbys, partition })
+    }
+
+    fn describe(&self, id: &str, member: &Member) -> StreamsMetadata {
+        let Member { address, active, standby, .. } = member.clone();
+        let stores = |tasks: &mut dyn Iterator<Item = &TaskId>| -> BTreeSet<StoreName> {
+            tasks.flat_map(|task| self.app.plan.stores_of(*task)).cloned().collect()
+        };
+        StreamsMetadata {
+            host: HostInfo { instance: id.to_owned(), address, is_here: *id == *self.app.client_id },
+            stores: stores(&mut active.iter()),
+            active_tasks: active,
+            standby_stores: stores(&mut standby.keys()),
+            standby_tasks: standby,
+        }
     }
 
     /// Asks a key-value store of this instance.
     pub fn key_value_store<K, V>(&self, store: &str) -> KeyValueQuery<K, V> {
-        KeyValueQuery::new(self.jobs.clone(), store)
+        KeyValueQuery::new(self.asked(), store)
     }
 
     /// Asks a window store of this instance.
     pub fn window_store<K, V>(&self, store: &str) -> WindowQuery<K, V> {
-        WindowQuery::new(self.jobs.clone(), store)
+        WindowQuery::new(self.asked(), store)
+    }
+
+    fn asked(&self) -> Asked {
+        Asked::new(self.jobs.clone(), self.app.standbys.clone())
     }
 
     /// Asks the threads to finish, without waiting for them.
@@ -187,6 +260,10 @@ impl Streams {
         for thread in self.threads.drain(..) {
             // Its panics are caught where it begins.
             drop(thread.join());
+        }
+        if let Some(member) = self.member.take() {
+            member.thread().unpark();
+            drop(member.join());
         }
     }
 }
@@ -231,14 +308,35 @@ fn run(app: Prepared, name: String, index: usize, shared: &Shared, jobs: &Receiv
     thread.close()
 }
 
+/// Tells and hears of instances until the last stream thread has ended.
+fn run_member(app: Prepared, shared: &Shared) {
+    let (name, pause) = (app.client_id.clone(), app.config.poll_timeout);
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let mut member = MemberThread::new(app);
+        while shared.live.load(Ordering::SeqCst) > 0 {
+            if member.step() == 0 {
+                std::thread::park_timeout(pause);
+            }
+        }
+        member.close();
+    }));
+    if let Err(panic) = ended {
+        // The instance can do without it: the others will take it for gone, and restore from changelogs.
+        tracing::error!(instance = %name, "the thread that talks to other instances panicked: {}", panic_text(&*panic));
+    }
+}
+
+fn no_thread(error: &std::io::Error) -> TopologyError {
+    TopologyError::check(vec![format!("a thread cannot be started: {error}")]).expect_err("one problem is not none")
+}
+
 /// A poisoned lock guards values that are replaced whole: they are as good as before.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Unique among the members of a group: process, start time, and a count within the process.
-fn made_up_id() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::SeqCst);
-    format!("tidemill-{:x}-{:x}-{count}", std::process::id(), SystemClock.now_ms())
+/// Unique among the members of a group: in containers, process ids repeat and start times may.
+pub(crate) fn made_up_id() -> String {
+    let random = RandomState::new().hash_one((std::process::id(), SystemClock.now_ms()));
+    format!("tidemill-{random:016x}")
 }

@@ -20,6 +20,10 @@ impl Clients {
         let mut consumer = app.transport.consumer(&ConsumerConfig {
             group: app.config.application_id.clone(),
             client_id: thread.to_owned(),
+            instance_id: app.config.group_instance_id.as_ref().map(|instance| {
+                let number = thread.rsplit('-').next().unwrap_or_default();
+                format!("{instance}-{number}")
+            }),
             session_timeout: app.config.session_timeout,
             max_poll_records: app.config.max_buffered_records.max(1000),
         })?;

@@ -1,9 +1,20 @@
 //! What was done becomes visible, all of it or nothing; what nobody needs any more is deleted.
 
+use std::time::Duration;
+
 use super::{StreamThread, clients::Clients};
 use crate::error::TaskError;
 
 impl StreamThread {
+    /// How long a poll may wait without keeping back what was done.
+    pub(super) fn time_to_commit(&self) -> Duration {
+        if !self.transaction.is_pending() {
+            return Duration::MAX;
+        }
+        let since_ms = self.app.clock.now_ms() - self.last_commit_ms;
+        self.app.config.commit_interval.saturating_sub(Duration::from_millis(since_ms.max(0).unsigned_abs()))
+    }
+
     pub(super) fn commit_is_due(&mut self, now_ms: i64) -> bool {
         let interval = self.app.config.commit_interval.as_millis() as i64;
         if now_ms - self.last_commit_ms >= interval {
@@ -42,7 +53,8 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Deletes what nobody reads any more: processed records of repartition topics, and changelogs of expired windows.
+    /// Deletes what nobody reads any more: processed records of repartition topics, processed responses, and changelogs
+    /// of expired windows.
     /// A failure is not one of the application: the next purge tries again.
     pub(super) fn purge(&mut self, now_ms: i64) {
         self.last_purge_ms = now_ms;
@@ -50,9 +62,8 @@ impl StreamThread {
         let mut dead = Vec::new();
         for task in tasks.running() {
             dead.extend(task.stores.take_dead());
-            let repartitioned =
-                task.group.inputs.iter().filter(|input| app.plan.is_repartition_topic(&input.partition.topic));
-            dead.extend(repartitioned.filter_map(|input| Some((input.partition.clone(), input.committed?))));
+            let in_transit = task.group.inputs.iter().filter(|input| app.plan.is_transit_topic(&input.partition.topic));
+            dead.extend(in_transit.filter_map(|input| Some((input.partition.clone(), input.committed?))));
         }
         for (partition, offset) in dead {
             if let Err(error) = clients.admin.delete_records(&partition, offset) {

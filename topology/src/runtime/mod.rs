@@ -1,24 +1,34 @@
 //! Stream threads: poll, process, punctuate, commit.
 
 mod app;
+mod metadata;
 mod preparation;
 mod query;
 mod status;
 
 mod stream_thread;
 
+mod member_thread;
+mod standbys;
+
 mod committing;
 mod ownership;
 mod processing;
 mod recovery;
+mod restore_progress;
 mod restoring;
 
 mod clients;
 mod tasks;
 mod transaction;
 
+pub(crate) use app::made_up_id;
 pub use app::{Streams, StreamsState};
+pub(crate) use member_thread::MemberThread;
+pub use metadata::{HostInfo, KeyQueryMetadata, StreamsMetadata};
 pub(crate) use preparation::{Prepared, TICK};
 pub use query::{KeyValueQuery, QueryError, WindowQuery};
+pub use restore_progress::RestoreProgress;
+pub(crate) use standbys::Standbys;
 pub use status::{PartitionStatus, StoreStatus, TaskState, TaskStatus, ThreadStatus};
 pub(crate) use stream_thread::StreamThread;

@@ -7,12 +7,13 @@ use tidemill_state::StoreError;
 use super::{
     StreamThread,
     recovery::Repair,
+    restore_progress::RestoreMeter,
     tasks::{RestoringTask, Slot},
 };
 use crate::{
     error::TaskError,
     plan::TaskId,
-    task::{ActiveTask, StoreRestore, TaskStores},
+    task::{ActiveTask, Followed, StoreRestore, TaskStores},
     transport::{CommittedOffset, Rebalance, TopicPartition},
 };
 
@@ -34,7 +35,7 @@ impl StreamThread {
                 }
                 if self.repair != Some(Repair::Rejoin) {
                     // Closed before they are given back: the next owner may be another thread of this instance.
-                    let flushed = self.forget(&partitions).iter().try_for_each(TaskStores::flush);
+                    let flushed = self.forget(&partitions);
                     self.releasing.extend(partitions);
                     if self.repair.is_none() {
                         self.release()?;
@@ -44,9 +45,9 @@ impl StreamThread {
                 Ok(())
             }
             Rebalance::Lost(partitions) => {
-                drop(self.forget(&partitions));
+                let flushed = self.forget(&partitions);
                 self.fall_back();
-                Ok(())
+                flushed
             }
         }
     }
@@ -60,20 +61,28 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Drops the tasks of partitions that go, and gives back the stores of those that ran.
-    fn forget(&mut self, partitions: &[TopicPartition]) -> Vec<TaskStores> {
-        let mut closed = Vec::new();
+    /// Drops the tasks of partitions that go. The stores of those that ran are made durable and closed, or kept as they
+    /// are where standbys are wanted.
+    fn forget(&mut self, partitions: &[TopicPartition]) -> Result<(), TaskError> {
+        let mut flushed = Ok(());
         for partition in partitions {
             self.tasks.owned.remove(partition);
             self.paused.remove(partition);
             self.fetched.remove(partition);
             let Some(id) = self.app.plan.task_of(partition) else { continue };
-            closed.extend(self.tasks.parked.remove(&id));
-            if let Some(Slot::Running(task)) = self.tasks.slots.remove(&id) {
-                closed.push(task.into_rolled_back_stores());
+            let running = match self.tasks.slots.remove(&id) {
+                Some(Slot::Running(task)) => Some(task.into_rolled_back_stores()),
+                Some(Slot::Restoring(_) | Slot::Failed(_)) | None => None,
+            };
+            for stores in self.tasks.parked.remove(&id).into_iter().chain(running) {
+                flushed = flushed.and(stores.flush());
+                if self.app.config.num_standby_replicas > 0 && self.app.plan.has_changelogs(id) {
+                    self.app.standbys.rest(stores);
+                }
             }
+            self.app.standbys.unclaim(id, &self.name);
         }
-        closed
+        flushed
     }
 
     /// Opens every task whose inputs are all owned. One whose stores another thread of this instance still has open,
@@ -85,8 +94,11 @@ impl StreamThread {
         for id in tasks {
             let inputs = self.app.plan.input_partitions(id);
             if !self.tasks.slots.contains_key(&id) && inputs.iter().all(|input| self.tasks.owned.contains(input)) {
-                let stores = match self.tasks.parked.remove(&id) {
-                    Some(stores) => stores,
+                let warm = self.app.standbys.claim(id, &self.name);
+                self.status.standbys_taken += u64::from(warm.is_some());
+                let parked = self.tasks.parked.remove(&id).map(|stores| (stores, Vec::new()));
+                let (stores, followed) = match parked.or(warm) {
+                    Some(found) => found,
                     None => match TaskStores::open(&self.app.plan, id, &*self.app.stores) {
                         Err(TaskError::State { source: StoreError::Locked { path }, .. }) => {
                             tracing::debug!(task = %id, path = %path.display(), "another thread has its stores open");
@@ -94,18 +106,24 @@ impl StreamThread {
                             self.pause(inputs)?;
                             continue;
                         }
-                        opened => opened?,
+                        opened => (opened?, Vec::new()),
                     },
                 };
-                self.open_task(id, stores, inputs)?;
+                self.open_task(id, stores, &followed, inputs)?;
             }
         }
         Ok(())
     }
 
     /// Lets a task run, or first restore.
-    fn open_task(&mut self, id: TaskId, stores: TaskStores, inputs: Vec<TopicPartition>) -> Result<(), TaskError> {
-        let (committed, restores) = match self.find_place(&stores, &inputs) {
+    fn open_task(
+        &mut self,
+        id: TaskId,
+        stores: TaskStores,
+        followed: &[Followed],
+        inputs: Vec<TopicPartition>,
+    ) -> Result<(), TaskError> {
+        let (committed, restores) = match self.find_place(&stores, followed, &inputs) {
             Ok(place) => place,
             Err(error) => {
                 // Stores without a changelog have no other copy.
@@ -117,16 +135,23 @@ impl StreamThread {
             stores.restored()?;
             return self.run_task(id, stores, &committed);
         }
-        let mut task = RestoringTask { stores, restores, committed, total: 0 };
+        let meter = RestoreMeter::start(self.app.clock.now_ms());
+        let mut task = RestoringTask { stores, restores, committed, total: 0, meter };
         task.total = task.remaining();
-        tracing::info!(task = %id, records = task.total, "restoring");
+        let warm = !followed.is_empty();
+        tracing::info!(task = %id, left = task.total, warm, "restoring");
         self.tasks.slots.insert(id, Slot::Restoring(task));
         self.pause(inputs)?;
         self.read_changelogs()
     }
 
     /// Where a task begins: at what is committed, after what its stores have to replay.
-    fn find_place(&mut self, stores: &TaskStores, inputs: &[TopicPartition]) -> Result<Place, TaskError> {
+    fn find_place(
+        &mut self,
+        stores: &TaskStores,
+        followed: &[Followed],
+        inputs: &[TopicPartition],
+    ) -> Result<Place, TaskError> {
         let Self { app, clients, fetched, .. } = self;
         let mut committed = BTreeMap::new();
         for (input, offset) in inputs.iter().zip(clients.consumer.committed(inputs)?) {
@@ -140,7 +165,7 @@ impl StreamThread {
             }
             committed.extend(offset.map(|offset| (input.clone(), offset)));
         }
-        Ok((committed, StoreRestore::plan(stores, &mut *clients.reader, app.clock.now_ms())?))
+        Ok((committed, StoreRestore::plan(stores, followed, &mut *clients.reader, app.clock.now_ms())?))
     }
 
     pub(super) fn run_task(

@@ -1,17 +1,19 @@
 //! What must hold before the first thread starts: a valid configuration, topics that exist, an unlocked state folder.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use super::Standbys;
 use crate::{
     clock::Clock,
     config::StreamsConfig,
     error::{TopologyError, chain},
     graph::Topology,
-    plan::Plan,
+    members::{Member, Roster},
+    plan::{Plan, TaskId},
     task::{MemoryStores, StoreSupplier, TaskSettings},
     transport::{Admin, Transport, TransportError},
 };
@@ -26,6 +28,8 @@ pub(crate) struct Prepared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stores: Arc<dyn StoreSupplier>,
     pub(crate) client_id: String,
+    pub(crate) standbys: Arc<Standbys>,
+    roster: Arc<Mutex<Roster>>,
 }
 
 impl Prepared {
@@ -58,7 +62,40 @@ impl Prepared {
         TopologyError::check(create_internal_topics(&mut *admin, &plan))?;
         let stores = open_state(&config)?;
         let settings = TaskSettings::new(plan.clone(), &config, dead_letters);
-        Ok(Self { config: Arc::new(config), plan, settings, transport, clock, stores, client_id })
+        let (standbys, roster) = (Arc::default(), Arc::default());
+        Ok(Self { config: Arc::new(config), plan, settings, transport, clock, stores, client_id, standbys, roster })
+    }
+
+    /// The same for a new process, which knows nobody and keeps nothing.
+    pub(crate) fn afresh(&self) -> Self {
+        Self { standbys: Arc::default(), roster: Arc::default(), ..self.clone() }
+    }
+
+    /// What is known of the other instances.
+    pub(super) fn roster(&self) -> MutexGuard<'_, Roster> {
+        // Its values are replaced whole: they are as good as before.
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The instances that live, as far as known.
+    pub(super) fn live_members(&self, now_ms: i64) -> BTreeSet<Arc<str>> {
+        self.roster().live(now_ms, self.member_timeout_ms()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The owner of each task, as far as known.
+    pub(super) fn owners(&self, now_ms: i64) -> BTreeMap<TaskId, Arc<str>> {
+        let claimed = self.standbys.claimed();
+        self.roster().owners(&self.client_id.as_str().into(), &claimed, now_ms, self.member_timeout_ms())
+    }
+
+    /// What this instance says of itself.
+    pub(super) fn myself(&self, now_ms: i64) -> Member {
+        let (active, standby) = (self.standbys.claimed(), self.standbys.lags());
+        Member { heartbeat_ms: now_ms, address: self.config.application_server.clone(), active, standby }
+    }
+
+    pub(super) fn member_timeout_ms(&self) -> i64 {
+        i64::try_from(self.config.member_timeout.as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -79,16 +116,19 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
         let spec = topic.spec;
         match admin.create_topic(&spec) {
             Ok(()) => tracing::info!(topic = %spec.name, partitions = spec.partitions, "internal topic created"),
-            Err(TransportError::TopicExists(_)) => match admin.describe_topic(&spec.name) {
+            // There is one already, or this instance may not create any: then it uses what others created.
+            Err(refused) => match admin.describe_topic(&spec.name) {
                 Ok(Some(found)) if found.partitions != spec.partitions => problems.push(format!(
                     "internal topic '{}' has {} partitions, but the topology needs {}: \
                      reset the application, or give it another application id",
                     spec.name, found.partitions, spec.partitions
                 )),
-                Ok(_) => {}
+                Ok(Some(_)) => {}
+                // Another instance created it a moment ago, and not every broker knows.
+                Ok(None) if matches!(refused, TransportError::TopicExists(_)) => {}
+                Ok(None) => problems.push(format!("topic '{}' cannot be created: {refused}", spec.name)),
                 Err(error) => problems.push(format!("topic '{}' cannot be looked up: {error}", spec.name)),
             },
-            Err(error) => problems.push(format!("topic '{}' cannot be created: {error}", spec.name)),
         }
     }
     problems

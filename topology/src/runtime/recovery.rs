@@ -128,6 +128,7 @@ impl StreamThread {
             }
         }
         self.tasks.parked.clear();
+        self.app.standbys.unclaim_all(&self.name);
         self.tasks.owned.clear();
         self.paused.clear();
         self.fetched.clear();

@@ -8,11 +8,14 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    transport::{Fetched, TransportError},
+    transport::{ConsumedRecord, Fetched, TransportError},
 };
 
 /// Changelog records applied before running tasks have their turn.
 const RESTORE_BATCH: usize = 10_000;
+
+/// How long to wait for changelog records that are on their way, while no running task has anything to do.
+const RESTORE_WAIT: Duration = Duration::from_millis(5);
 
 impl StreamThread {
     pub(super) fn read_changelogs(&mut self) -> Result<(), TaskError> {
@@ -23,21 +26,25 @@ impl StreamThread {
         Ok(self.clients.reader.assign(&restores)?)
     }
 
-    pub(super) fn restore(&mut self) -> Result<usize, TaskError> {
+    pub(super) fn restore(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         if !self.tasks.is_restoring() {
             return Ok(0);
         }
         let mut restored = 0;
-        for Fetched { partition, records } in self.read_changelog_records()? {
+        let wait = if self.has_buffered() { Duration::ZERO } else { timeout.min(RESTORE_WAIT) };
+        for Fetched { partition, records } in self.read_changelog_records(wait)? {
             restored += records.len();
             for (_, task) in self.tasks.restoring() {
-                let RestoringTask { stores, restores, .. } = task;
+                let RestoringTask { stores, restores, meter, .. } = task;
                 if let Some(restore) = restores.iter_mut().find(|restore| restore.changelog == partition) {
+                    meter.count(records.len(), records.iter().map(ConsumedRecord::size).sum());
                     restore.apply(stores, records)?;
                     break;
                 }
             }
         }
+        let now_ms = self.app.clock.now_ms();
+        self.tasks.restoring().for_each(|(_, task)| task.tell(now_ms));
         self.status.records_restored += restored as u64;
         let finished = self.finish_restores()?;
         if finished {
@@ -48,8 +55,8 @@ impl StreamThread {
 
     /// Retention may drop what a restore was about to read: then nothing of it is needed, and the store begins anew
     /// where the changelog now begins.
-    fn read_changelog_records(&mut self) -> Result<Vec<Fetched>, TaskError> {
-        match self.clients.reader.read(Duration::ZERO, RESTORE_BATCH) {
+    fn read_changelog_records(&mut self, wait: Duration) -> Result<Vec<Fetched>, TaskError> {
+        match self.clients.reader.read(wait, RESTORE_BATCH) {
             Err(TransportError::OffsetOutOfRange { partition, low, .. }) => {
                 for (_, task) in self.tasks.restoring() {
                     let RestoringTask { stores, restores, .. } = task;
@@ -90,9 +97,9 @@ impl StreamThread {
         let ready: Vec<_> =
             self.tasks.restoring().filter(|(_, task)| task.restores.is_empty()).map(|(id, _)| id).collect();
         for id in ready {
-            if let Some(Slot::Restoring(RestoringTask { stores, committed, total, .. })) = self.tasks.slots.remove(&id)
-            {
-                tracing::info!(task = %id, records = total, "restored");
+            if let Some(Slot::Restoring(task)) = self.tasks.slots.remove(&id) {
+                task.tell_end(self.app.clock.now_ms());
+                let RestoringTask { stores, committed, .. } = task;
                 stores.restored()?;
                 self.run_task(id, stores, &committed)?;
                 let inputs = self.app.plan.input_partitions(id);

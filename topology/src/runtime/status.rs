@@ -2,6 +2,7 @@
 
 use tidemill_state::StoreStats;
 
+use super::RestoreProgress;
 use crate::{
     plan::TaskId,
     transport::{Offset, TopicPartition},
@@ -20,6 +21,11 @@ pub enum TaskState {
     /// Processing.
     #[default]
     Running,
+    /// Kept warm here while another instance runs it.
+    Standby {
+        /// Changelog offsets that its stores are behind.
+        lag: i64,
+    },
     /// It could not get past a record.
     Failed {
         /// Why, with operator, topic, partition and offset.
@@ -56,6 +62,8 @@ pub struct TaskStatus {
     pub id: TaskId,
     /// Where it is in its life.
     pub state: TaskState,
+    /// While it restores: what it has replayed, and how fast.
+    pub restore: Option<RestoreProgress>,
     /// Highest timestamp taken from its inputs; -1 before the first.
     pub stream_time_ms: i64,
     /// Records taken from its inputs since it began.
@@ -73,6 +81,7 @@ impl Default for TaskStatus {
         Self {
             id: TaskId { subtopology: 0, partition: 0 },
             state: TaskState::default(),
+            restore: None,
             stream_time_ms: -1,
             records_processed: 0,
             records_dropped: Vec::new(),
@@ -97,4 +106,6 @@ pub struct ThreadStatus {
     pub fenced: u64,
     /// Changelog records replayed since it started.
     pub records_restored: u64,
+    /// Tasks taken over from a standby of the same instance since it started.
+    pub standbys_taken: u64,
 }

@@ -79,8 +79,8 @@ impl StreamThread {
     }
 
     fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
-        let timeout = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
-        let polled = match self.clients.consumer.poll(timeout) {
+        let wait = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
+        let polled = match self.clients.consumer.poll(wait.min(self.time_to_commit())) {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
             polled => polled?,
         };
@@ -99,7 +99,7 @@ impl StreamThread {
         if self.repair.is_some() {
             return Ok(done);
         }
-        done += match self.restore() {
+        done += match self.restore(timeout) {
             Err(TaskError::Transport(TransportError::Retriable(reason))) => self.wait_for_log(&reason, timeout),
             restored => restored?,
         };
@@ -146,7 +146,7 @@ impl StreamThread {
     }
 
     pub(crate) fn report(&mut self) -> ThreadStatus {
-        ThreadStatus { tasks: self.tasks.statuses(), ..self.status.clone() }
+        ThreadStatus { tasks: self.tasks.statuses(self.app.clock.now_ms()), ..self.status.clone() }
     }
 
     /// The stores of running tasks, caches flushed into them; none, if that went wrong and there is something to mend.

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::status::{PartitionStatus, StoreStatus, TaskState, TaskStatus};
+use super::{
+    restore_progress::RestoreMeter,
+    status::{PartitionStatus, StoreStatus, TaskState, TaskStatus},
+};
 use crate::{
     plan::TaskId,
     task::{ActiveTask, StoreRestore, TaskStores},
@@ -29,6 +32,7 @@ pub(crate) struct RestoringTask {
     pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
     /// Changelog records at the start, for progress.
     pub(crate) total: i64,
+    pub(crate) meter: RestoreMeter,
 }
 
 impl RestoringTask {
@@ -65,17 +69,18 @@ impl Tasks {
         self.slots.values().any(|slot| matches!(slot, Slot::Restoring(_)))
     }
 
-    pub(crate) fn statuses(&self) -> Vec<TaskStatus> {
-        self.slots.iter().map(|(id, slot)| status(*id, slot)).collect()
+    pub(crate) fn statuses(&self, now_ms: i64) -> Vec<TaskStatus> {
+        self.slots.iter().map(|(id, slot)| status(*id, slot, now_ms)).collect()
     }
 }
 
-fn status(id: TaskId, slot: &Slot) -> TaskStatus {
+fn status(id: TaskId, slot: &Slot, now_ms: i64) -> TaskStatus {
     let empty = TaskStatus { id, ..TaskStatus::default() };
     match slot {
         Slot::Restoring(task) => TaskStatus {
             state: TaskState::Restoring { remaining: task.remaining(), total: task.total },
-            stores: stores(&task.stores),
+            restore: Some(task.progress(now_ms)),
+            stores: store_statuses(&task.stores),
             ..empty
         },
         Slot::Failed(error) => TaskStatus { state: TaskState::Failed { error: error.clone() }, ..empty },
@@ -95,13 +100,13 @@ fn status(id: TaskId, slot: &Slot) -> TaskStatus {
                     waits_for: input.queue.waits_for().map(ToOwned::to_owned),
                 })
                 .collect(),
-            stores: stores(&task.stores),
+            stores: store_statuses(&task.stores),
             ..empty
         },
     }
 }
 
-fn stores(stores: &TaskStores) -> Vec<StoreStatus> {
+pub(super) fn store_statuses(stores: &TaskStores) -> Vec<StoreStatus> {
     let store = |(name, handle): (&crate::graph::StoreName, &crate::operators::StoreHandle)| StoreStatus {
         name: name.to_string(),
         stats: handle.with_store(tidemill_state::Store::stats),

@@ -4,15 +4,19 @@ mod active;
 mod bad_record;
 mod commit;
 mod partition_group;
+mod portable;
 mod punctuation;
 mod purge;
 mod restore;
+mod standby;
 mod storage;
 mod stores;
 
 pub(crate) use active::{ActiveTask, TaskSettings};
 pub(crate) use partition_group::Waiting;
+pub(crate) use portable::PortableStores;
 pub(crate) use restore::StoreRestore;
+pub(crate) use standby::{Followed, StandbyTask, Watermarks};
 #[cfg(feature = "rocksdb")]
 pub(crate) use storage::DiskStores;
 pub(crate) use storage::{MemoryStores, StoreSupplier};

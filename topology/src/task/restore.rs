@@ -1,8 +1,6 @@
 //! Replays a changelog into a store until they agree.
 
-use tidemill_state::Store;
-
-use super::TaskStores;
+use super::{TaskStores, standby::Followed};
 use crate::{
     error::TaskError,
     graph::StoreName,
@@ -49,19 +47,31 @@ pub(crate) struct StoreRestore {
 }
 
 impl StoreRestore {
-    /// What each store of a task has to replay. Stores that must be rebuilt are emptied.
-    pub(crate) fn plan(stores: &TaskStores, reader: &mut dyn Reader, wall_ms: i64) -> Result<Vec<Self>, TaskError> {
+    /// What each store of a task has to replay. Stores that must be rebuilt are emptied. Those that were `followed`
+    /// until now go on from there; the others know themselves how far they are.
+    pub(crate) fn plan(
+        stores: &TaskStores,
+        followed: &[Followed],
+        reader: &mut dyn Reader,
+        wall_ms: i64,
+    ) -> Result<Vec<Self>, TaskError> {
         let mut plans = Vec::new();
-        for (name, handle, changelog) in stores.logged() {
+        for (name, _, changelog) in stores.logged() {
             let (low, high) = reader.watermarks(changelog)?;
-            let checkpoint = handle.with_store(Store::checkpoint).map_err(|error| stores.error(error))?;
-            let current_at = handle.with_store(Store::current_at).map_err(|error| stores.error(error))?;
-            let age_ms = current_at.map(|at| wall_ms - at);
-            let next = match Restore::decide(checkpoint, age_ms, low, high) {
+            let followed = followed.iter().find(|followed| followed.store == *name);
+            let (checkpoint, whole_ms) = match followed {
+                Some(followed) => followed.place(),
+                None => stores.whole_at(name)?,
+            };
+            let next = match Restore::decide(checkpoint, whole_ms.map(|at| wall_ms - at), low, high) {
+                Restore::Current if followed.is_some() => {
+                    stores.note_whole(name, wall_ms)?;
+                    continue;
+                }
                 Restore::Current => continue,
                 Restore::From(next) => next,
                 Restore::Rebuild => {
-                    handle.clear().map_err(|error| stores.error(error))?;
+                    stores.clear(name)?;
                     low
                 }
             };
@@ -72,7 +82,7 @@ impl StoreRestore {
 
     /// Begins again with an empty store, where the changelog now begins.
     pub(crate) fn start_over(&mut self, stores: &TaskStores, low: Offset) -> Result<(), TaskError> {
-        stores.handles[&self.store].clear().map_err(|error| stores.error(error))?;
+        stores.clear(&self.store)?;
         self.next = low;
         self.end = self.end.max(low);
         Ok(())
@@ -80,30 +90,21 @@ impl StoreRestore {
 
     /// Applies records.
     pub(crate) fn apply(&mut self, stores: &TaskStores, records: Vec<ConsumedRecord>) -> Result<(), TaskError> {
-        let handle = &stores.handles[&self.store];
-        let mut changes = Default::default();
-        for record in records {
-            self.next = record.offset + 1;
-            if let Some(key) = record.key {
-                handle.read_change(key, record.value, record.timestamp, &mut changes);
-            }
-        }
-        handle.restore(changes, self.next).map_err(|error| stores.error(error))
+        self.next = stores.replay(&self.store, records, self.next)?;
+        Ok(())
     }
 
     /// The changelog has been read up to `position`. `true` once the store agrees with its changelog as it was when
     /// the plan was made.
     pub(crate) fn reach(&mut self, stores: &TaskStores, position: Offset, wall_ms: i64) -> Result<bool, TaskError> {
-        let handle = &stores.handles[&self.store];
         if self.next < self.end && position >= self.end {
-            self.next = position;
-            handle.restore(Default::default(), position).map_err(|error| stores.error(error))?;
+            self.next = stores.replay(&self.store, Vec::new(), position)?;
         }
         if self.next < self.end {
             return Ok(false);
         }
         // Not before: on the way, the changelog's tail may hold deletions as old as the store was.
-        handle.set_current_at(wall_ms).map_err(|error| stores.error(error))?;
+        stores.note_whole(&self.store, wall_ms)?;
         Ok(true)
     }
 }

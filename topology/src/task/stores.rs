@@ -11,7 +11,7 @@ use crate::{
     graph::{StoreKind, StoreName, StoreSpec},
     operators::StoreHandle,
     plan::{Plan, TaskId},
-    transport::{Headers, Offset, ProducerRecord, TopicPartition},
+    transport::{ConsumedRecord, Headers, Offset, ProducerRecord, TopicPartition},
 };
 
 /// Changelog keys shorter than this are not window rows but what the store knows about itself.
@@ -24,12 +24,12 @@ const CURRENT_EVERY_MS: i64 = 60_000;
 pub(crate) struct TaskStores {
     pub(crate) task: TaskId,
     pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
-    changelogs: BTreeMap<StoreName, TopicPartition>,
+    pub(super) changelogs: BTreeMap<StoreName, TopicPartition>,
     purges: RefCell<BTreeMap<StoreName, Purge>>,
 }
 
 /// Row changes and what the store knows about itself, as read from a changelog.
-pub(crate) type Changes = (Vec<(Bytes, Option<Row>)>, Vec<(String, Bytes)>);
+type Changes = (Vec<(Bytes, Option<Row>)>, Vec<(String, Bytes)>);
 
 impl TaskStores {
     /// Opens every store of a task. One that is corrupted is set aside and begun anew.
@@ -53,12 +53,58 @@ impl TaskStores {
                 changelogs.insert(name.clone(), TopicPartition { topic, partition: task.partition });
             }
         }
-        Ok(Self { task, handles, changelogs, purges: RefCell::default() })
+        Ok(Self::of(task, handles, changelogs))
+    }
+
+    pub(super) fn of(
+        task: TaskId,
+        handles: BTreeMap<StoreName, StoreHandle>,
+        changelogs: BTreeMap<StoreName, TopicPartition>,
+    ) -> Self {
+        Self { task, handles, changelogs, purges: RefCell::default() }
     }
 
     /// The stores that have a changelog, with it.
     pub(crate) fn logged(&self) -> impl Iterator<Item = (&StoreName, &StoreHandle, &TopicPartition)> {
         self.changelogs.iter().map(|(name, changelog)| (name, &self.handles[name], changelog))
+    }
+
+    /// Up to where a store has followed its changelog, and when it last had all of it.
+    pub(super) fn whole_at(&self, name: &StoreName) -> Result<(Option<Offset>, Option<i64>), TaskError> {
+        let handle = &self.handles[name];
+        let read = || Ok((handle.with_store(Store::checkpoint)?, handle.with_store(Store::current_at)?));
+        read().map_err(|error| self.error(error))
+    }
+
+    /// Notes when a store had all that its changelog said.
+    pub(super) fn note_whole(&self, name: &StoreName, wall_ms: i64) -> Result<(), TaskError> {
+        self.handles[name].set_current_at(wall_ms).map_err(|error| self.error(error))
+    }
+
+    /// Empties a store, to be rebuilt.
+    pub(super) fn clear(&self, name: &StoreName) -> Result<(), TaskError> {
+        self.handles[name].clear().map_err(|error| self.error(error))
+    }
+
+    /// Applies records of a store's changelog in one batch, and returns where it goes on: behind the last of them, or
+    /// at `next` if there are none.
+    pub(super) fn replay(
+        &self,
+        name: &StoreName,
+        records: Vec<ConsumedRecord>,
+        mut next: Offset,
+    ) -> Result<Offset, TaskError> {
+        let handle = &self.handles[name];
+        let mut changes = Changes::default();
+        changes.0.reserve(records.len());
+        for record in records {
+            next = record.offset + 1;
+            if let Some(key) = record.key {
+                handle.read_change(key, record.value, record.timestamp, &mut changes);
+            }
+        }
+        handle.restore(changes, next).map_err(|error| self.error(error))?;
+        Ok(next)
     }
 
     /// The changelog records of everything uncommitted.
@@ -187,7 +233,7 @@ impl StoreHandle {
     }
 
     /// Notes when the store had all that its changelog says.
-    pub(crate) fn set_current_at(&self, wall_ms: i64) -> Result<(), StoreError> {
+    fn set_current_at(&self, wall_ms: i64) -> Result<(), StoreError> {
         match self {
             Self::KeyValue(store) => store.borrow_mut().set_current_at(wall_ms),
             Self::Window(store) => store.borrow_mut().store_mut().set_current_at(wall_ms),
@@ -208,7 +254,7 @@ impl StoreHandle {
         }
     }
 
-    pub(crate) fn clear(&self) -> Result<(), StoreError> {
+    fn clear(&self) -> Result<(), StoreError> {
         match self {
             Self::KeyValue(store) => store.borrow_mut().clear(),
             Self::Window(store) => store.borrow_mut().clear(),
@@ -216,7 +262,7 @@ impl StoreHandle {
     }
 
     /// Applies changes read from the changelog, up to `next`.
-    pub(crate) fn restore(&self, (rows, meta): Changes, next: Offset) -> Result<(), StoreError> {
+    fn restore(&self, (rows, meta): Changes, next: Offset) -> Result<(), StoreError> {
         match self {
             Self::KeyValue(store) => store.borrow_mut().restore(rows, meta, next),
             Self::Window(store) => store.borrow_mut().restore(rows, meta, next),
@@ -233,7 +279,7 @@ impl StoreHandle {
     }
 
     /// Sorts a changelog record into rows and meta. Keys that no store of this kind writes are left out.
-    pub(crate) fn read_change(&self, key: Bytes, value: Option<Bytes>, timestamp: i64, into: &mut Changes) {
+    fn read_change(&self, key: Bytes, value: Option<Bytes>, timestamp: i64, into: &mut Changes) {
         let row = |value: Option<Bytes>| value.map(|value| Row { timestamp, value });
         match self {
             Self::KeyValue(_) => into.0.push((key, row(value))),

@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     config::ProcessingGuarantee,
     error::TaskError,
-    runtime::{Prepared, StreamThread},
+    runtime::{MemberThread, Prepared, StreamThread},
     transport::embedded::EmbeddedLog,
 };
 
@@ -24,6 +24,8 @@ pub(super) struct Instance {
     disk: SimulatedDisk,
     process: Process,
     threads: Vec<Seat>,
+    /// Present in a process that keeps standbys: without them nobody asks what it tells.
+    member: Option<MemberThread>,
 }
 
 /// A thread, and until when it hangs.
@@ -36,15 +38,16 @@ impl Instance {
     pub(super) fn new(name: String, prepared: Prepared, log: EmbeddedLog, fate: Fate) -> Self {
         let process = Process::new(name.as_str(), fate.clone());
         let disk = SimulatedDisk::new(process.clone());
-        Self { name, prepared, log, fate, disk, process, threads: Vec::new() }
+        Self { name, prepared, log, fate, disk, process, threads: Vec::new(), member: None }
     }
 
     pub(super) fn is_up(&self) -> bool {
         !self.threads.is_empty()
     }
 
+    /// Stream threads, and the member thread behind them.
     pub(super) fn threads(&self) -> usize {
-        self.threads.len()
+        self.threads.len() + usize::from(self.member.is_some())
     }
 
     /// Starts a new process. One that cannot reach the log does not come up.
@@ -52,7 +55,7 @@ impl Instance {
         self.process = Process::new(self.name.as_str(), self.fate.clone());
         self.disk = self.disk.reopen(self.process.clone());
         self.process.note("starts");
-        let mut app = self.prepared.clone();
+        let mut app = self.prepared.afresh();
         app.transport = Arc::new(FaultyTransport { log: self.log.clone(), process: self.process.clone() });
         app.stores = Arc::new(self.disk.clone());
         for index in 0..app.config.num_stream_threads {
@@ -66,6 +69,9 @@ impl Instance {
                 Err(error) => return Err(error),
             }
         }
+        if self.is_up() && app.config.num_standby_replicas > 0 {
+            self.member = Some(MemberThread::new(app));
+        }
         Ok(())
     }
 
@@ -73,7 +79,12 @@ impl Instance {
     pub(super) fn crash(&mut self) {
         self.process.note("dies");
         self.process.kill();
+        self.clear();
+    }
+
+    fn clear(&mut self) {
         self.threads.clear();
+        self.member = None;
     }
 
     /// The process ends in good order, as far as the log lets it. At least once, one with a thread that hangs is killed:
@@ -87,6 +98,9 @@ impl Instance {
             if let Err(error) = thread.close() {
                 self.process.note(&format!("does not close well: {}", error.chain()));
             }
+        }
+        if let Some(member) = self.member.take() {
+            member.close();
         }
         // Whatever a failed close left open is gone with the process.
         self.process.kill();
@@ -110,22 +124,26 @@ impl Instance {
     /// One turn of a thread. Returns how much it did.
     pub(super) fn step(&mut self, thread: usize) -> Result<usize, TaskError> {
         let (now_ms, transactional) = (self.fate.clock.now_ms(), self.is_transactional());
-        let Some(seat) = self.threads.get_mut(thread) else { return Ok(0) };
+        let Some(seat) = self.threads.get_mut(thread) else { return Ok(self.step_member()) };
         let woke = match seat.paused_until_ms {
             Some(until) if until > now_ms => return Ok(0),
             paused => paused.is_some(),
         };
         seat.paused_until_ms = None;
         // A thread may hang anywhere: also between processing and committing, where it then goes on without a poll.
+        let taken = seat.thread.status.standbys_taken;
         let done = if woke && transactional && self.fate.below(2) == 0 {
             self.process.note(&format!("{thread} wakes in a commit"));
             seat.thread.commit_now().map(|()| 1)
         } else {
             seat.thread.step(Duration::ZERO)
         };
+        if seat.thread.status.standbys_taken > taken {
+            self.process.note(&format!("{thread} takes over a standby"));
+        }
         match done {
             _ if self.process.is_dead() => {
-                self.threads.clear();
+                self.clear();
                 Ok(1)
             }
             Ok(done) => {
@@ -140,6 +158,20 @@ impl Instance {
                 Err(error)
             }
         }
+    }
+
+    /// One turn of the member thread. Returns how many changelog records it applied.
+    fn step_member(&mut self) -> usize {
+        let Some(member) = &mut self.member else { return 0 };
+        let applied = member.step();
+        if self.process.is_dead() {
+            self.clear();
+            return 1;
+        }
+        if applied > 0 {
+            self.process.note(&format!("keeps standbys warm with {applied}"));
+        }
+        applied
     }
 
     fn is_transactional(&self) -> bool {

@@ -7,8 +7,10 @@ mod error;
 mod record;
 
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use error::TransportError;
 pub use record::{
@@ -28,6 +30,24 @@ pub trait Transport: Send + Sync + 'static {
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError>;
 }
 
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
+        (**self).consumer(config)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, TransportError> {
+        (**self).reader()
+    }
+
+    fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
+        (**self).producer(config)
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
+        (**self).admin()
+    }
+}
+
 /// How a group member presents itself.
 #[derive(Debug, Clone)]
 pub struct ConsumerConfig {
@@ -35,6 +55,9 @@ pub struct ConsumerConfig {
     pub group: String,
     /// A name for logs and member lists; unique within the group.
     pub client_id: String,
+    /// Makes a static member (KIP-345): one that comes back under this name within its session keeps its partitions,
+    /// and nobody else's move. A log without static members takes it for any member.
+    pub instance_id: Option<String>,
     /// A member that has not polled for this long loses its partitions. Default 45 s.
     pub session_timeout: Duration,
     /// The most records one poll returns. Default 1000.
@@ -164,7 +187,7 @@ pub struct TopicSpec {
     pub retention: Option<Duration>,
 }
 
-/// Creates and describes topics.
+/// Creates, describes, alters and deletes topics.
 pub trait Admin: Send {
     /// Creates a topic; [`TransportError::TopicExists`] if there is one.
     fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError>;
@@ -172,8 +195,14 @@ pub trait Admin: Send {
     fn describe_topic(&mut self, topic: &str) -> Result<Option<TopicSpec>, TransportError>;
     /// Every topic's name, sorted.
     fn list_topics(&mut self) -> Result<Vec<Topic>, TransportError>;
+    /// Changes how long an existing topic keeps its records, `None` for ever; [`TransportError::UnknownTopic`] if there
+    /// is none. What is older by the new measure goes with the next clean-up; what is gone does not come back.
+    fn alter_retention(&mut self, topic: &str, retention: Option<Duration>) -> Result<(), TransportError>;
     /// Deletes a topic with its records and committed offsets.
     fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError>;
     /// Drops the records below an offset.
     fn delete_records(&mut self, partition: &TopicPartition, before: Offset) -> Result<(), TransportError>;
+    /// Forgets a group's committed offsets; [`TransportError::Invalid`] while it has members. A group that there is
+    /// not is none.
+    fn delete_group(&mut self, group: &str) -> Result<(), TransportError>;
 }

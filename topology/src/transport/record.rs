@@ -95,6 +95,13 @@ pub struct ConsumedRecord {
     pub headers: Headers,
 }
 
+impl ConsumedRecord {
+    /// Bytes of its key and value.
+    pub fn size(&self) -> usize {
+        [&self.key, &self.value].into_iter().flatten().map(Bytes::len).sum()
+    }
+}
+
 /// Records of one partition, in offset order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {

@@ -7,11 +7,12 @@ mod processor;
 mod repartition;
 mod scenario;
 mod seeds;
+mod standbys;
 mod windows;
 
 use std::fmt::Write as _;
 
-use scenario::{Scenario, simulate};
+use scenario::{Run, Scenario, simulate};
 use tidemill_topology::ProcessingGuarantee::{self, AtLeastOnce, ExactlyOnce};
 
 /// Seeds that each scenario runs with each guarantee.
@@ -21,14 +22,19 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
 }
 
-/// Runs many seeds of a scenario; reports all that fail.
+/// Runs many seeds of a scenario.
 fn check<S: Scenario>(test: &str, guarantee: ProcessingGuarantee) {
+    report(test, SEEDS, |seed| simulate::<S>(seed, guarantee));
+}
+
+/// Runs many seeds; reports all that fail.
+fn report(test: &str, seeds: u64, run: impl Fn(u64) -> Run) {
     let one = variable("TIDEMILL_SEED");
-    let seeds = one.map_or(1..=variable("TIDEMILL_SEEDS").unwrap_or(SEEDS), |seed| seed..=seed);
+    let seeds = one.map_or(1..=variable("TIDEMILL_SEEDS").unwrap_or(seeds), |seed| seed..=seed);
     let mut report = String::new();
     let mut failed = 0;
     for seed in seeds {
-        let run = simulate::<S>(seed, guarantee);
+        let run = run(seed);
         if let Err(problem) = run.outcome {
             failed += 1;
             let _ = writeln!(

@@ -64,16 +64,22 @@ pub(crate) fn simulate<S: Scenario>(seed: u64, guarantee: ProcessingGuarantee) -
 
 /// Runs a seed with chosen faults and compares.
 pub(crate) fn simulate_with<S: Scenario>(seed: u64, guarantee: ProcessingGuarantee, faults: FaultRates) -> Run {
+    let config = StreamsConfig { processing_guarantee: guarantee, ..StreamsConfig::new("sim") };
+    simulate_as::<S>(seed, 1 + (seed % 3) as usize, config, faults)
+}
+
+/// Runs a seed with so many instances, and a configuration of which the seed decides the rest.
+pub(crate) fn simulate_as<S: Scenario>(seed: u64, instances: usize, config: StreamsConfig, faults: FaultRates) -> Run {
     let builder = StreamsBuilder::new();
     S::build(&builder);
     let topology = builder.build().expect("the scenario is valid");
-    let mut options = SimulatorOptions { faults, ..SimulatorOptions::new(seed) };
-    options.instances = 1 + (seed % 3) as usize;
+    let mut options = SimulatorOptions { instances, faults, ..SimulatorOptions::new(seed) };
+    let guarantee = config.processing_guarantee;
     options.config = StreamsConfig {
-        processing_guarantee: guarantee,
         num_stream_threads: 1 + (seed / 3 % 2) as usize,
         max_buffered_records: if seed.is_multiple_of(5) { 3 } else { 1000 },
-        ..options.config
+        session_timeout: options.config.session_timeout,
+        ..config
     };
     let mut simulator = Simulator::new(&topology, options).expect("the scenario starts");
     let outcome = drive::<S>(&mut simulator, guarantee);

@@ -8,6 +8,7 @@ use super::faults::{Evidence, faults, is_full};
 use super::motion::{chin_clearance, joint_ranges, symmetry};
 use super::progress::{SessionProgress, round1};
 use super::repetition::{Drive, Turn};
+use super::replay::replay;
 use super::window::PoseWindow;
 
 /// A signal that moves less than this over a window is rest.
@@ -55,10 +56,12 @@ pub(super) fn assess(window: &PoseWindow) -> Assessment {
             };
             frame.landmarks.iter().map(point).collect()
         }),
+        frames: replay(&frames),
         session_repetitions: 0,
         session_half_repetitions: 0,
         session_grade: None,
         session_change: None,
+        progress: Vec::new(),
     };
     match Drive::of(exercise) {
         None => {
@@ -80,7 +83,7 @@ pub(super) fn assess(window: &PoseWindow) -> Assessment {
                 if !turns.is_empty() || !feedback.faults.is_empty() {
                     let graded = grade(&feedback.faults, feedback.symmetry, exercise, profile);
                     feedback.grade = Some(graded);
-                    progress.grade(graded);
+                    progress.grade(window.end_ms, graded);
                 }
             }
             feedback.sentence = match feedback.phase {
@@ -94,6 +97,7 @@ pub(super) fn assess(window: &PoseWindow) -> Assessment {
     feedback.session_half_repetitions = progress.half;
     feedback.session_grade = progress.mean_grade();
     feedback.session_change = progress.change();
+    feedback.progress = progress.points();
     Assessment { feedback, progress }
 }
 

@@ -3,7 +3,7 @@
 use tidemill_schemas::{LANDMARKS, Part, PoseFrame, Side};
 
 /// Landmarks below this are guesses of the pose model.
-const VISIBLE: f32 = 0.5;
+pub(super) const VISIBLE: f32 = 0.5;
 /// The pose model guesses depth from one camera; its error is about twice that of the image plane.
 const DEPTH_TRUST: f64 = 0.5;
 

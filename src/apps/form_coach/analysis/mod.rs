@@ -8,6 +8,7 @@ mod motion;
 mod offline;
 mod progress;
 mod repetition;
+mod replay;
 mod window;
 
 pub use offline::OfflineAnalyst;

@@ -1,7 +1,7 @@
 //! What is remembered of an athlete's session from window to window.
 
 use serde::{Deserialize, Serialize};
-use tidemill_schemas::Exercise;
+use tidemill_schemas::{Exercise, ProgressPoint};
 
 use super::assess::assess;
 use super::repetition::Detector;
@@ -9,6 +9,8 @@ use super::window::PoseWindow;
 
 /// First and last grades that are compared to tell whether form decays.
 const COMPARED: usize = 3;
+/// Graded windows that are shown: ten minutes of work at three seconds a window.
+const SHOWN: usize = 200;
 
 /// A session of one exercise. A pure function of the windows so far.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -22,6 +24,9 @@ pub struct SessionProgress {
     grade_sum: f32,
     first: Vec<f32>,
     last: Vec<f32>,
+    /// Absent in what older versions stored.
+    #[serde(default)]
+    points: Vec<ProgressPoint>,
 }
 
 impl SessionProgress {
@@ -47,7 +52,7 @@ impl SessionProgress {
         }
     }
 
-    pub(super) fn grade(&mut self, grade: f32) {
+    pub(super) fn grade(&mut self, at: i64, grade: f32) {
         self.grades += 1;
         self.grade_sum += grade;
         if self.first.len() < COMPARED {
@@ -57,6 +62,15 @@ impl SessionProgress {
             self.last.remove(0);
         }
         self.last.push(grade);
+        if self.points.len() == SHOWN {
+            self.points.remove(0);
+        }
+        self.points.push(ProgressPoint { at, grade });
+    }
+
+    /// The last graded windows.
+    pub(super) fn points(&self) -> Vec<ProgressPoint> {
+        self.points.clone()
     }
 
     /// Mean grade of the session.

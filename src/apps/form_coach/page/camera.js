@@ -23,12 +23,24 @@ const REASONS = {
   NotReadableError: "Another program is using the camera. Close it there and start again.",
 };
 
+/**
+ * Whether this browser has its pictures drawn by the processor. The model then runs there at once: by way of WebGL it
+ * would take ten times as long.
+ */
+function drawsInSoftware() {
+  const context = document.createElement("canvas").getContext("webgl2");
+  const names = context?.getExtension("WEBGL_debug_renderer_info");
+  const renderer = context?.getParameter(names ? names.UNMASKED_RENDERER_WEBGL : context.RENDERER);
+  context?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(renderer ?? "");
+}
+
 async function loadModel() {
   const address = `${MODEL}pose.js`;
   const answer = await fetch(address, { method: "HEAD" }).catch(() => null);
   if (!answer?.ok)
     throw new CameraError(
-      "The body model is not installed on this server, so the camera cannot be used. Replays work without it. To install it, run fetch-mediapipe.sh and name its folder in pages.mediapipe_dir.",
+      "The body model is not installed on this server, so the camera cannot be used. Replays work without it. To install it there, run make pose-model and start the server again.",
     );
   if (!globalThis.Pose) {
     await new Promise((resolve, reject) => {
@@ -43,6 +55,7 @@ async function loadModel() {
   const pose = new globalThis.Pose({ locateFile: (file) => MODEL + file });
   pose.setOptions({
     modelComplexity: FULL,
+    useCpuInference: drawsInSoftware(),
     smoothLandmarks: true,
     minDetectionConfidence: 0.5,
     minTrackingConfidence: 0.5,

@@ -14,29 +14,23 @@ const figure = (name, value, unit, note) =>
       h("b", { class: "num" }, value),
       h("span", { class: "small muted" }, unit),
     ),
-    h("p", { class: "small muted" }, note),
+    h("dd", { class: "small muted" }, note),
   );
 
-export function drawNumbers(box, feedback) {
+const pace = (tempo) => (tempo < 1.5 ? "Quick: slow the way down" : tempo > 5 ? "Slow and controlled" : "Controlled");
+
+/** `feedback` is the movement that is shown, `newest` knows the session's count. */
+export function drawNumbers(box, feedback, newest) {
+  const seconds = feedback && Math.round((feedback.end - feedback.start) / 1000);
+  const tempo = feedback?.tempo;
   box.replaceChildren(
     figure(
       "Repetitions",
-      feedback ? count(feedback.sessionReps) : "–",
+      newest ? count(newest.sessionReps) : "–",
       "this session",
-      feedback ? `${feedback.reps} in the last ${Math.round((feedback.end - feedback.start) / 1000)} s` : "",
+      feedback ? `${feedback.reps} in the last movement, ${seconds} s` : "",
     ),
-    figure(
-      "Tempo",
-      feedback?.tempo ? feedback.tempo.toFixed(1) : "–",
-      "s per repetition",
-      feedback?.tempo
-        ? feedback.tempo < 1.5
-          ? "Quick: slow the way down"
-          : feedback.tempo > 5
-            ? "Slow and controlled"
-            : "Controlled"
-        : "",
-    ),
+    figure("Tempo", tempo ? tempo.toFixed(1) : "–", "s per repetition", tempo ? pace(tempo) : ""),
   );
 }
 

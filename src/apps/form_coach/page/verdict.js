@@ -1,6 +1,6 @@
 // The grade, the one sentence, and reading it aloud.
 import { $, h, s, setText } from "/assets/shared/dom.js";
-import { label, signed } from "/assets/shared/format.js";
+import { exerciseName, signed } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { arc } from "/assets/shared/chart.js";
 
@@ -9,8 +9,8 @@ const PHASES = { resting: "Resting", out_of_sight: "Out of sight" };
 const band = (grade) => Math.min(4, Math.floor(grade / 2));
 const MOODS = ["negative", "tense", "neutral", "positive", "joyful"];
 
-/** Draws grade, sentence and faults; `before` is the grade before this one. */
-export function drawVerdict(feedback, before) {
+/** Draws grade, sentence and faults; `before` is the grade before this one, `phase` what the athlete does now. */
+export function drawVerdict(feedback, before, phase) {
   const graded = feedback !== null && feedback.grade !== null;
   const level = graded ? band(feedback.grade) : 2;
   const dial = s(
@@ -36,15 +36,17 @@ export function drawVerdict(feedback, before) {
         h(
           "p",
           { class: "small muted" },
-          feedback ? `${label(feedback.exercise)}, out of ten` : "Out of ten, every few seconds",
+          feedback ? `${exerciseName(feedback.exercise)}, out of ten` : "Out of ten, every few seconds",
         ),
-        change !== null &&
-          h(
-            "span",
-            { class: "chip", data: { tone } },
-            icon(change > 0.05 ? "up" : change < -0.05 ? "down" : "flat"),
-            `${signed(change, 1)} since the last`,
-          ),
+        graded && phase === "resting"
+          ? h("span", { class: "chip" }, icon("pause"), "Resting now")
+          : change !== null &&
+              h(
+                "span",
+                { class: "chip", data: { tone } },
+                icon(change > 0.05 ? "up" : change < -0.05 ? "down" : "flat"),
+                `${signed(change, 1)} since the last`,
+              ),
       ),
     ),
   );

@@ -41,10 +41,36 @@ pub(super) fn alerts(evidence: &Evidence<'_>) -> Vec<Alert> {
     alerts
 }
 
+/// Puts what was told ahead of the window in the place of what the window would tell again.
+///
+/// A shift is the same as one of its kind that was told since the window began, and as the last one that was told in
+/// the window before: the usual mood follows slowly, and would make it news once more.
+pub(super) fn without_repeats(window: &ChatWindow, mut alerts: Vec<Alert>) -> Vec<Alert> {
+    let is_shift = |alert: &Alert| matches!(alert.kind, AlertKind::MoodDrop | AlertKind::MoodRise);
+    let before = window.told.iter().rfind(|told| told.at_ms < window.start_ms);
+    let mut own: Vec<Alert> =
+        window.told.iter().filter(|told| (window.start_ms..window.end_ms).contains(&told.at_ms)).cloned().collect();
+    alerts.retain(|alert| {
+        if !is_shift(alert) {
+            return true;
+        }
+        // What caused it is known now.
+        if let Some(told) = own.iter_mut().rfind(|told| told.kind == alert.kind) {
+            told.message.clone_from(&alert.message);
+            return false;
+        }
+        let later = window.told.iter().any(|told| told.kind == alert.kind && told.at_ms >= window.end_ms);
+        !later && before.is_none_or(|told| told.kind != alert.kind)
+    });
+    alerts.extend(own.into_iter().map(|told| Alert { ahead: true, ..told }));
+    alerts.sort_by(|a, b| b.severity.total_cmp(&a.severity));
+    alerts
+}
+
 impl Evidence<'_> {
     fn alert(&self, kind: AlertKind, at_ms: i64, severity: f64, message: String) -> Alert {
         let severity = (severity.clamp(0.0, 1.0) * 100.0).round() / 100.0;
-        Alert { stream_id: self.window.stream_id.clone(), kind, at_ms, severity, message }
+        Alert { stream_id: self.window.stream_id.clone(), kind, at_ms, severity, message, ahead: false }
     }
 }
 

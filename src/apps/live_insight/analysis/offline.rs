@@ -3,12 +3,13 @@
 use tidemill_schemas::Insight;
 
 use super::activity::{active_users, languages, outliers, top_chats};
-use super::alerts::{Evidence, alerts};
+use super::alerts::{Evidence, alerts, without_repeats};
 use super::clips::clips;
 use super::crowd::CrowdMood;
 use super::instruction::instruction;
 use super::phrases::reactions;
 use super::reading::Reading;
+use super::series::series;
 use super::spikes::{Baseline, spikes};
 use super::topics::{hot_topics, round2};
 use super::window::ChatWindow;
@@ -60,11 +61,12 @@ impl OfflineAnalyst {
             outliers: outliers(&reading, &crowd),
             languages: languages(&reading),
             clips: clips(window, &reading, &spikes, &phrases),
+            series: series(window, &reading, &crowd),
             hot_topics,
             phrases,
             trend,
             spikes,
-            alerts,
+            alerts: without_repeats(window, alerts),
             instruction,
         }
     }

@@ -1,6 +1,6 @@
 //! Notices a shift of mood while the window is still open, message by message.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{Alert, AlertKind, ChatMessage};
@@ -9,9 +9,12 @@ use super::crowd::vibe_score;
 use super::sentiment::message_mood;
 
 /// What counts as now.
-const RECENT_MS: i64 = 20_000;
-/// The mood is compared this often at most.
-const CHECK_MS: i64 = 1_000;
+pub const RECENT_MS: i64 = 20_000;
+/// Messages are heard, and the mood is compared, in steps of this length.
+pub const CHECK_MS: i64 = 1_000;
+/// So many authors of a step are heard. A crowd's mood is known from a few hundred people, and a flood of messages
+/// costs no more than a busy minute.
+const VOICES: usize = 24;
 /// Checks before anything is usual.
 const WARM_UP: u32 = 30;
 /// The usual mood follows over about so many checks.
@@ -21,45 +24,62 @@ const LEAST_USERS: usize = 8;
 const LEAST_CHANGE: f64 = 0.4;
 /// Between two alerts.
 const PAUSE_MS: i64 = 60_000;
-/// Bounds the memory of one stream.
-const RECENT_MAX: usize = 2_000;
+/// Alerts of an open window that are remembered.
+const TOLD: usize = 32;
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Voice {
-    at_ms: i64,
-    user_id: String,
-    valence: f64,
+/// What the authors of one step felt: the first message of each that expresses anything.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Voices(Vec<(u64, f64)>);
+
+impl Voices {
+    /// The step that a moment lies in.
+    pub fn step_of(at_ms: i64) -> i64 {
+        at_ms - at_ms.rem_euclid(CHECK_MS)
+    }
+
+    /// Hears a message; whether that changed anything.
+    pub fn hear(&mut self, message: &ChatMessage) -> bool {
+        let author = fingerprint(&message.user_id);
+        if self.0.len() == VOICES || self.0.iter().any(|(known, _)| *known == author) {
+            return false;
+        }
+        let mood = message_mood(&message.text);
+        if mood.expressive {
+            self.0.push((author, mood.valence));
+        }
+        mood.expressive
+    }
+}
+
+/// Tells authors apart without remembering who they are (FNV-1a).
+fn fingerprint(user_id: &str) -> u64 {
+    user_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// A stream's last seconds of mood against its usual one. A pure function of the messages so far.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MoodWatch {
-    recent: VecDeque<Voice>,
     usual: f64,
     checks: u32,
     checked_ms: i64,
     alerted_ms: i64,
+    /// Shifts that were told, by the watch or with a window, in the order of time.
+    told: Vec<Alert>,
 }
 
 impl MoodWatch {
-    /// Takes a message into account; gives an alert at the moment the crowd's mood has shifted.
+    /// Whether it is time to compare.
+    pub fn is_due(&self, now_ms: i64) -> bool {
+        now_ms >= self.checked_ms + CHECK_MS
+    }
+
+    /// Compares the voices of the last [`RECENT_MS`] with the usual mood; gives an alert at the moment the crowd's mood
+    /// has shifted.
     ///
     /// After an alert the new mood becomes the usual one, so that the recovery is an alert, too.
-    pub fn observe(&mut self, message: &ChatMessage) -> Option<Alert> {
-        let now_ms = message.timestamp;
-        let mood = message_mood(&message.text);
-        if mood.expressive {
-            let user_id = message.user_id.clone();
-            self.recent.push_back(Voice { at_ms: now_ms, user_id, valence: mood.valence });
-        }
-        while self.recent.len() > RECENT_MAX || self.recent.front().is_some_and(|v| v.at_ms < now_ms - RECENT_MS) {
-            self.recent.pop_front();
-        }
-        if now_ms < self.checked_ms + CHECK_MS {
-            return None;
-        }
+    pub fn check(&mut self, stream_id: &str, now_ms: i64, recent: &[Voices]) -> Option<Alert> {
         self.checked_ms = now_ms;
-        let mood = self.recent_mood()?;
+        let mood = mood_of(recent)?;
         if now_ms < self.alerted_ms + RECENT_MS {
             // The last seconds still hold what was written before the shift.
             self.usual = mood;
@@ -72,26 +92,116 @@ impl MoodWatch {
             self.usual += change * (1.0 / f64::from(self.checks)).max(1.0 / USUAL_CHECKS);
             return None;
         }
-        (self.usual, self.alerted_ms) = (mood, now_ms);
+        self.usual = mood;
         let (kind, verb) = if change < 0.0 { (AlertKind::MoodDrop, "fell") } else { (AlertKind::MoodRise, "rose") };
-        Some(Alert {
-            stream_id: message.stream_id.clone(),
+        let alert = Alert {
+            stream_id: stream_id.to_owned(),
             kind,
             at_ms: now_ms,
             severity: ((0.4 + change.abs()).min(1.0) * 100.0).round() / 100.0,
             message: format!("The mood {verb} from {} to {} within seconds", vibe_score(usual), vibe_score(mood)),
-        })
+            ahead: true,
+        };
+        self.note(alert.clone(), now_ms);
+        Some(alert)
     }
 
-    /// The mean of the authors' means, if there are enough authors.
-    fn recent_mood(&self) -> Option<f64> {
-        let mut users: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-        for voice in &self.recent {
-            let (sum, count) = users.entry(&voice.user_id).or_default();
-            *sum += voice.valence;
-            *count += 1.0;
+    /// A shift was told: the new mood is the usual one, and the next alert has to wait.
+    fn note(&mut self, alert: Alert, now_ms: i64) {
+        self.alerted_ms = self.alerted_ms.max(now_ms);
+        let at = self.told.partition_point(|told| told.at_ms <= alert.at_ms);
+        self.told.insert(at, alert);
+        if self.told.len() > TOLD {
+            self.told.remove(0);
         }
-        let mood = users.values().map(|(sum, count)| sum / count).sum::<f64>() / users.len().max(1) as f64;
-        (users.len() >= LEAST_USERS).then_some(mood)
+    }
+
+    /// The shifts that were told since the window began or in the one before.
+    pub fn told(&self) -> &[Alert] {
+        &self.told
+    }
+
+    /// Takes in that a window closed and told some shifts by itself. Whether that changed anything.
+    pub fn closed(&mut self, start_ms: i64, end_ms: i64, alerts: &[Alert]) -> bool {
+        let before = self.told.len();
+        self.told.retain(|told| told.at_ms >= start_ms);
+        let mut changed = self.told.len() < before;
+        for alert in alerts.iter().filter(|alert| !alert.ahead) {
+            if matches!(alert.kind, AlertKind::MoodDrop | AlertKind::MoodRise) {
+                self.note(alert.clone(), end_ms);
+                changed = true;
+            }
+        }
+        changed
+    }
+}
+
+/// The mean of the authors' means, if there are enough authors.
+fn mood_of(recent: &[Voices]) -> Option<f64> {
+    let mut authors: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+    for (author, valence) in recent.iter().flat_map(|voices| &voices.0) {
+        let (sum, count) = authors.entry(*author).or_default();
+        *sum += valence;
+        *count += 1.0;
+    }
+    let mood = authors.values().map(|(sum, count)| sum / count).sum::<f64>() / authors.len().max(1) as f64;
+    (authors.len() >= LEAST_USERS).then_some(mood)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn voices(second: i64, text: &str) -> Voices {
+        let mut voices = Voices::default();
+        for author in 0..40 {
+            let (stream_id, user_id, text) = ("s".into(), format!("u{author}"), text.into());
+            voices.hear(&ChatMessage { stream_id, user_id, user_name: None, text, timestamp: second * 1_000 });
+        }
+        voices
+    }
+
+    /// The alerts of a crowd that says the same from one second to another.
+    fn say(watch: &mut MoodWatch, seconds: std::ops::Range<i64>, text: &str) -> Vec<(AlertKind, i64)> {
+        let alerts = seconds.filter_map(|second| watch.check("s", second * 1_000, &[voices(second, text)]));
+        alerts.map(|alert| (alert.kind, alert.at_ms)).collect()
+    }
+
+    #[test]
+    fn a_step_hears_each_author_once_and_not_all_of_a_flood() {
+        let mut heard = voices(0, "love it");
+        assert_eq!(heard.0.len(), VOICES);
+        assert_eq!(voices(0, "the").0.len(), 0);
+        heard.0.truncate(1);
+        let message = |user: &str| ChatMessage {
+            stream_id: "s".into(),
+            user_id: user.into(),
+            user_name: None,
+            text: "awful".into(),
+            timestamp: 0,
+        };
+        assert!(!heard.hear(&message("u0")) && heard.hear(&message("u1")));
+    }
+
+    #[test]
+    fn a_shift_and_its_recovery_are_told_once_each() {
+        let mut watch = MoodWatch::default();
+        assert_eq!(say(&mut watch, 100..200, "love it"), []);
+        assert_eq!(say(&mut watch, 200..300, "awful"), [(AlertKind::MoodDrop, 200_000)]);
+        assert_eq!(say(&mut watch, 300..400, "love it"), [(AlertKind::MoodRise, 300_000)]);
+        assert_eq!(watch.told().len(), 2);
+        watch.closed(240_000, 300_000, &[]);
+        assert_eq!(watch.told().len(), 1);
+    }
+
+    #[test]
+    fn what_a_window_told_the_watch_does_not_tell_again() {
+        let mut watch = MoodWatch::default();
+        say(&mut watch, 100..180, "love it");
+        let (stream_id, message) = ("s".into(), String::new());
+        let drop = Alert { stream_id, kind: AlertKind::MoodDrop, at_ms: 178_000, severity: 1.0, message, ahead: false };
+        assert!(watch.closed(120_000, 180_000, std::slice::from_ref(&drop)));
+        assert_eq!(say(&mut watch, 181..300, "awful"), []);
+        assert_eq!(watch.told(), [drop]);
     }
 }

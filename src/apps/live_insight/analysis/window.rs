@@ -1,7 +1,7 @@
 //! One closed window of a stream: the analysts' input.
 
 use serde::{Deserialize, Serialize};
-use tidemill_schemas::{ChatMessage, TranscriptSegment};
+use tidemill_schemas::{Alert, ChatMessage, TranscriptSegment};
 
 use super::trend::StreamTrend;
 
@@ -20,6 +20,9 @@ pub struct ChatWindow {
     pub segments: Vec<TranscriptSegment>,
     /// The stream's state after the window before this one.
     pub trend: StreamTrend,
+    /// Shifts of the mood that were told since the window began, or in the window before.
+    #[serde(default)]
+    pub told: Vec<Alert>,
 }
 
 impl ChatWindow {

@@ -1,6 +1,6 @@
 // Live insight: takes the stream's events, keeps the session, and draws what changed.
 import { $, h, perFrame, setText } from "/assets/shared/dom.js";
-import { clamp, count, duration, percent, timeOfDay, timeOfDaySeconds } from "/assets/shared/format.js";
+import { analystName, clamp, count, duration, percent, timeOfDay, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { connectionView, idFromPath, mountTheme, token } from "/assets/shared/shell.js";
 import { sparkline } from "/assets/shared/chart.js";
@@ -9,12 +9,13 @@ import { adaptAlert, adaptClip, adaptInsight } from "./adapt.js";
 import { drawGauge } from "./gauge.js";
 import { drawInspector } from "./inspector.js";
 import { Session } from "./session.js";
-import { copyAll, drawAlerts, drawClips } from "./side.js";
+import { copyAll, drawAlerts, drawClips, FEW } from "./side.js";
 import { drawTimeline } from "./timeline.js";
 
 const id = idFromPath();
 const session = new Session();
 let lastEventAt = null;
+let allAlerts = false;
 /** When the recording began: the first window, until the streamer says otherwise. */
 let began = null;
 const beganAt = () => began ?? session.windows[0]?.start ?? session.clips[0]?.start ?? 0;
@@ -83,7 +84,7 @@ function drawNow() {
     h("span", {}, `From ${timeOfDay(now.start)}–${timeOfDay(now.end)}`),
     ...flags.filter(Boolean),
   );
-  setText($("analyst"), now.analyst ? `Read by ${now.analyst}` : "");
+  setText($("analyst"), now.analyst ? `Read by ${analystName(now.analyst)}` : "");
   // An alert may run ahead of its window, which closes later; it is shown until a window without one follows.
   const alert = session.alerts.findLast((one) => one.tone !== "good" && one.at >= now.start);
   document.querySelector(".now").dataset.tone = alert ? "alert" : "";
@@ -103,6 +104,13 @@ function drawInspected() {
   drawInspector($("inspector"), window);
 }
 
+function drawAlertsCard() {
+  const button = $("all-alerts");
+  button.hidden = session.alerts.length <= FEW;
+  setText(button, allAlerts ? "Show fewer" : `Show all ${count(session.alerts.length)}`);
+  drawAlerts($("alerts"), session, allAlerts, select);
+}
+
 function drawClipsCard() {
   $("copy-all").hidden = $("began").hidden = session.clips.length === 0;
   if (session.clips.length && document.activeElement !== $("began-at")) {
@@ -120,7 +128,7 @@ const draw = perFrame(() => {
   drawStats();
   drawTimeline($("timeline"), session, select);
   drawInspected();
-  drawAlerts($("alerts"), session, select);
+  drawAlertsCard();
   drawClipsCard();
 });
 
@@ -159,6 +167,10 @@ draw();
 
 $("to-live").addEventListener("click", () => {
   session.selected = null;
+  draw();
+});
+$("all-alerts").addEventListener("click", () => {
+  allAlerts = !allAlerts;
   draw();
 });
 $("copy-all").addEventListener("click", () => copyAll(session.clips, beganAt()));

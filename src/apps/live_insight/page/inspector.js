@@ -14,7 +14,18 @@ const tone = (sentiment) =>
           ? "tense"
           : "negative";
 
-function phraseRow(phrase, most) {
+/** So many lines are shown before somebody asks for all of them. */
+const FEW = 5;
+let whole = false;
+
+/** Chat that answers several lines is shown beside the first one only: `known` holds what was shown. */
+function freshChats(phrase, known) {
+  const fresh = phrase.chats.filter((chat) => !known.has(chat.text)).slice(0, 3);
+  fresh.forEach((chat) => known.add(chat.text));
+  return fresh;
+}
+
+function phraseRow(phrase, most, chats) {
   const answers = phrase.reactions
     ? [
         h("div", { class: "ph-bar" }, h("i", { style: { width: `${(phrase.reactions / most) * 100}%` } })),
@@ -27,7 +38,7 @@ function phraseRow(phrase, most) {
         h(
           "ul",
           { class: "ph-chats small" },
-          phrase.chats.slice(0, 4).map((chat) => h("li", {}, chat.user && h("b", {}, chat.user), chat.text)),
+          chats.map((chat) => h("li", {}, chat.user && h("b", {}, chat.user), chat.text)),
         ),
       ]
     : [h("p", { class: "ph-sum small muted" }, "No answer")];
@@ -61,10 +72,15 @@ function phrases(window) {
     );
   }
   const most = Math.max(1, ...window.phrases.map((phrase) => phrase.reactions));
+  const ranked = window.phrases.toSorted((a, b) => b.reactions - a.reactions);
+  const chosen = new Set(whole || ranked.length <= FEW + 1 ? ranked : ranked.slice(0, FEW));
+  const known = new Set();
   const rows = h(
     "ol",
     { class: "phs" },
-    window.phrases.map((phrase) => phraseRow(phrase, most)),
+    window.phrases
+      .filter((phrase) => chosen.has(phrase))
+      .map((phrase) => phraseRow(phrase, most, freshChats(phrase, known))),
   );
   if (!window.silentChat)
     return window.phrases.length
@@ -79,6 +95,18 @@ function phrases(window) {
     ),
     rows,
   ];
+}
+
+/** Shows all lines, or those with most answers. */
+function toggle(box, window) {
+  if (window.silentMic || window.phrases.length <= FEW + 1) return null;
+  const turn = () => {
+    whole = !whole;
+    drawInspector(box, window);
+    box.querySelector(".ph-all").focus();
+  };
+  const words = whole ? "Show the most answered lines" : `Show all ${count(window.phrases.length)} lines`;
+  return h("button", { class: "btn tiny ph-all", type: "button", onClick: turn }, words);
 }
 
 const meterRow = (name, value, most, note) =>
@@ -129,10 +157,17 @@ export function drawInspector(box, window) {
     );
     return;
   }
+  const focused = document.activeElement?.classList.contains("ph-all");
   const topics = window.topics.slice(0, 6);
   const most = Math.max(1, ...topics.map((topic) => topic.count));
   box.replaceChildren(
-    h("section", { class: "said" }, h("h3", {}, "What you said, and what came back"), phrases(window)),
+    h(
+      "section",
+      { class: "said" },
+      h("h3", {}, "What you said, and what came back"),
+      phrases(window),
+      toggle(box, window),
+    ),
     h(
       "div",
       { class: "blocks" },
@@ -169,4 +204,5 @@ export function drawInspector(box, window) {
       people(window.active.slice(0, 8)),
     ),
   );
+  if (focused) box.querySelector(".ph-all")?.focus({ preventScroll: true });
 }

@@ -3,16 +3,17 @@ import { empty, h, toast } from "/assets/shared/dom.js";
 import { timecode, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 
-const SHOWN = 6;
+/** So many alerts are shown before somebody asks for all of them. */
+export const FEW = 5;
 
-/** Alerts, newest first; each leads to its moment on the timeline. */
-export function drawAlerts(box, session, onSelect) {
+/** Alerts, newest first, all or a few; each leads to its moment on the timeline. */
+export function drawAlerts(box, session, all, onSelect) {
   if (session.alerts.length === 0) {
     box.replaceChildren(empty("No alert", "You are told here the moment the mood shifts or chat falls silent."));
     return;
   }
   const rows = session.alerts
-    .slice(-SHOWN)
+    .slice(all ? 0 : -FEW)
     .reverse()
     .map((alert) => {
       const window = session.windows.find((one) => alert.at >= one.start && alert.at < one.end);

@@ -78,6 +78,8 @@ function describe(window, marks) {
   if (window.silentMic) parts.push("microphone silent");
   if (marks.alerts.length) parts.push(plural(marks.alerts.length, "alert", "alerts"));
   if (marks.clips.length) parts.push("clip candidate");
+  const said = headline(window);
+  if (said) parts.push(`said: ${said.text}`);
   return parts.join(", ");
 }
 
@@ -100,8 +102,9 @@ function column(session, window, index, busiest, onSelect) {
     h(
       "span",
       { class: "tl-flags" },
-      marks.alerts.length > 0 && h("span", { class: "f-alert" }, icon("alert")),
-      window.spike && h("span", { class: "f-spike" }, icon("bolt")),
+      marks.alerts.some((alert) => alert.tone !== "good") && h("span", { class: "f-alert" }, icon("alert")),
+      (window.spike || marks.alerts.some((alert) => alert.tone === "good")) &&
+        h("span", { class: "f-spike" }, icon("bolt")),
     ),
     moodChart(window, previous, session.windows[index + 1]),
     window.silentChat

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-// playwright-core is installed by `npm install --prefix target/browser playwright-core`, outside of the sources.
-const HOME = process.env.BROWSER_TOOLS ?? fileURLToPath(new URL("../../../../target/browser", import.meta.url));
-const { chromium } = createRequire(join(HOME, "node_modules/"))("playwright-core");
+/** Where `.ci/fetch browser` has put playwright-core and axe-core, outside of the sources. */
+export const TOOLS = process.env.BROWSER_TOOLS ?? fileURLToPath(new URL("../../../../target/browser", import.meta.url));
+const { chromium } = createRequire(join(TOOLS, "node_modules/"))("playwright-core");
 
+const PATIENCE_MS = 120_000;
 const FLAGS = [
   "--headless",
   "--no-sandbox",
@@ -29,6 +30,8 @@ export async function openBrowser({ flags = [], ...options } = {}) {
     args: [...FLAGS, ...flags],
     ...options,
   });
+  // A machine that is busy with other things is slow, not wrong.
+  context.setDefaultTimeout(PATIENCE_MS);
   const close = async () => {
     await context.close();
     rmSync(profile, { recursive: true, force: true });

@@ -1,15 +1,21 @@
-// The camera path in a real browser: a fake camera plays footage, MediaPipe finds the body, landmarks arrive.
+// The camera before the binary: footage plays, MediaPipe finds the body, its points become feedback on the page.
 //
-//   node src/apps/page/tests/camera.mjs FOOTAGE.mjpeg [SCREENSHOT.png]
+//   node src/apps/page/tests/camera.mjs FOOTAGE.mjpeg [FOLDER]     a picture of the page is kept in FOLDER
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { complaints, openBrowser } from "./browser.mjs";
-import { startMock } from "./mock.mjs";
+import { results, startServer } from "./server.mjs";
 
-const [footage, picture] = process.argv.slice(2);
+const [footage, pictures] = process.argv.slice(2);
 assert.ok(footage, "footage for the fake camera is missing");
+const LIMIT = 180_000;
+const done = (name) => process.stdout.write(`ok  ${name}\n`);
 
-const mock = await startMock({ interval: 3000, history: 3 });
-const { page, close } = await openBrowser({
+// Windows that hold some frames even where a picture takes a second.
+const server = await startServer(["form-coach", "--set", "coach.window=5s"], {
+  env: { TIDEMILL_PAGES_MEDIAPIPE_DIR: process.env.TIDEMILL_PAGES_MEDIAPIPE_DIR },
+});
+const { context, page, close } = await openBrowser({
   viewport: { width: 1440, height: 960 },
   colorScheme: "dark",
   flags: [
@@ -21,53 +27,71 @@ const { page, close } = await openBrowser({
     "--enable-unsafe-swiftshader",
   ],
 });
-const found = complaints(page, mock.url);
-await page.goto(`${mock.url}/coach/ines`);
+const found = complaints(page, server.url);
+const sent = [];
+context.on("request", (request) => !["GET", "HEAD"].includes(request.method()) && sent.push(request));
+const sockets = [];
+page.on("websocket", (socket) => sockets.push(socket.url()));
+const until = (condition, argument) => page.waitForFunction(condition, argument, { timeout: LIMIT });
+
+await page.goto(`${server.url}/coach/ines`);
 await page.click("#show-camera");
 await page.selectOption("#exercise", "squat");
 await page.click("#camera");
-try {
-  await page.waitForFunction(
-    () =>
-      /^\d+ frames sent$/.test(document.getElementById("sent").textContent) &&
-      parseInt(document.getElementById("sent").textContent, 10) >= 8,
-    null,
-    { timeout: 120_000 },
-  );
-} finally {
-  process.stdout.write(`${await page.textContent("#sent")} | ${await page.textContent("#screen-empty")}\n`);
-  if (picture) await page.screenshot({ path: picture });
-}
-
-const poses = [...mock.poses];
+await until(() => /^\d+ frames sent$/.test(document.getElementById("sent").textContent));
+await until(() => document.getElementById("sentence").dataset.waiting === "false");
+if (pictures) await page.screenshot({ path: join(pictures, "camera-dark-desktop.png") });
 await page.click("#camera");
-for (const pose of poses) {
-  assert.equal(pose.user_id, "ines");
-  assert.equal(pose.exercise, "squat");
-  assert.equal(pose.landmarks.length, 33);
-  assert.ok(
-    pose.landmarks.every(
-      (point) => typeof point.part === "string" && [point.x, point.y, point.z, point.visibility].every(Number.isFinite),
-    ),
-  );
+assert.equal(await page.evaluate(() => document.getElementById("video").srcObject), null);
+done("a body before the camera gets feedback, and stopping releases the camera");
+
+const points = ({ landmarks }) => landmarks.map(({ x, y, visibility }) => [x, y, visibility]);
+const frames = sent.map((request) => request.postDataJSON());
+const [event] = await results(`${server.url}/v1/users/ines/events`, (events) => events.length > 0);
+const { window_start_ms: start, window_end_ms: end, skeleton, exercise } = event.data;
+assert.equal(event.type, "feedback");
+assert.equal(exercise, "squat");
+assert.equal(skeleton.length, 33);
+const last = frames.findLast((frame) => frame.timestamp >= start && frame.timestamp < end);
+for (const [index, [x, y, visibility]] of points(last).entries()) {
+  const seen = skeleton[index];
+  assert.equal(seen.part, last.landmarks[index].part);
+  assert.ok(Math.max(Math.abs(seen.x - x), Math.abs(seen.y - y), Math.abs(seen.visibility - visibility)) < 1e-4);
 }
-const gaps = poses.slice(1).map((pose, index) => pose.timestamp - poses[index].timestamp);
-assert.ok(
-  poses.at(-1).timestamp - poses[0].timestamp >= 200 * (gaps.length - 1),
-  "frames come about five times a second, not more",
-);
-const point = (part) => poses.at(-1).landmarks.find((one) => one.part === part);
+const point = (part) => skeleton.find((one) => one.part === part);
+// Where the person is in the footage, in picture heights.
+assert.ok(Math.abs(point("nose").x - 0.6) < 0.12 && Math.abs(point("nose").y - 0.23) < 0.12, "the nose is the nose");
 assert.ok(point("left_shoulder").x > point("right_shoulder").x, "the person's left is on the picture's right");
 assert.ok(point("nose").y < point("left_shoulder").y, "the head is above the shoulders");
-assert.equal(
-  await page.evaluate(() => document.getElementById("video").srcObject),
-  null,
-  "stopping releases the camera",
-);
-process.stdout.write(
-  `${poses.length} poses, ${Math.min(...gaps)}–${Math.max(...gaps)} ms apart, ${JSON.stringify(poses.at(-1)).length} bytes each\n${JSON.stringify(["nose", "left_shoulder", "right_shoulder", "left_elbow", "left_hip"].map(point))}\n`,
-);
-const serious = found.filter((line) => !/^[IWE]\d{4}|gl_context|WebGL|OpenGL|pose_solution/i.test(line));
-assert.deepEqual(serious, []);
+done("the skeleton of the result is the one that was seen");
+
+assert.ok(frames.length > 0);
+for (const [index, request] of sent.entries()) {
+  assert.equal(`${request.method()} ${request.url()}`, `POST ${server.url}/v1/pose`);
+  assert.equal(request.headers()["content-type"], "application/json");
+  assert.deepEqual(Object.keys(frames[index]).sort(), ["exercise", "landmarks", "timestamp", "user_id"]);
+  for (const landmark of frames[index].landmarks) {
+    assert.deepEqual(Object.keys(landmark), ["part", "x", "y", "z", "visibility"]);
+    assert.ok(Object.values(landmark).slice(1).every(Number.isFinite));
+  }
+  assert.ok(request.postData().length < 4096, "33 points are no picture");
+}
+assert.deepEqual(sockets, []);
+const foreign = found.filter((line) => !/^[IWE]\d{4}|gl_context|WebGL|OpenGL|pose_solution|GPU stall/i.test(line));
+assert.deepEqual(foreign, []);
+done(`nothing leaves the browser but points: ${frames.length} frames, each below 4 kB`);
+
+await page.click("#show-replay");
+await until(() => !document.getElementById("replay-tools").hidden);
+const drawn = () =>
+  page.$eval("#canvas", (canvas) =>
+    canvas
+      .getContext("2d")
+      .getImageData(0, 0, canvas.width, canvas.height)
+      .data.some((value) => value !== 0),
+  );
+assert.ok(await drawn());
+done("the replay shows the body that the camera saw");
+
 await close();
-await mock.stop();
+await server.stop();

@@ -1,6 +1,6 @@
-//! Creating, describing and deleting topics.
+//! Creating, describing, altering and deleting topics.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{broker::Broker, storage::Change};
 use crate::transport::{Admin, Offset, Topic, TopicPartition, TopicSpec, TransportError};
@@ -39,6 +39,14 @@ impl Admin for EmbeddedAdmin {
         Ok(self.broker.lock().topics.iter().map(|topic| Arc::clone(&topic.spec.name)).collect())
     }
 
+    fn alter_retention(&mut self, topic: &str, retention: Option<Duration>) -> Result<(), TransportError> {
+        let mut coordinator = self.broker.lock();
+        let altered = coordinator.topics.get(topic)?.with_retention(retention);
+        self.broker.storage.write(&[Change::AlterTopic { id: altered.id, spec: &altered.spec }])?;
+        coordinator.topics.insert(altered);
+        Ok(())
+    }
+
     fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError> {
         let mut coordinator = self.broker.lock();
         let log = Arc::clone(coordinator.topics.get(topic)?);
@@ -69,5 +77,18 @@ impl Admin for EmbeddedAdmin {
             return Err(partition.out_of_range(before));
         }
         self.broker.drop_below(&partition, before)
+    }
+
+    fn delete_group(&mut self, group: &str) -> Result<(), TransportError> {
+        let mut coordinator = self.broker.lock();
+        let (found, _) = coordinator.group(group, (self.broker.clock)());
+        if found.members().next().is_some() {
+            return Err(TransportError::Invalid(format!("group '{group}' has members: stop them first")));
+        }
+        let partitions = found.offsets.keys();
+        let changes: Vec<_> = partitions.map(|partition| Change::Forget { group, partition }).collect();
+        self.broker.storage.write(&changes)?;
+        coordinator.groups.remove(group);
+        Ok(())
     }
 }

@@ -146,6 +146,9 @@ impl DurableStorage {
                 batch.put(Meta::Topic(spec.name.to_string()).encode(), format::put_topic(*id, spec));
                 batch.put(Meta::NextTopic.encode(), (id + 1).to_be_bytes());
             }
+            Change::AlterTopic { id, spec } => {
+                batch.put(Meta::Topic(spec.name.to_string()).encode(), format::put_topic(*id, spec));
+            }
             Change::DeleteTopic { id, spec } => {
                 batch.delete(Meta::Topic(spec.name.to_string()).encode());
                 let end = spec.partitions.unsigned_abs();

@@ -43,6 +43,8 @@ pub(super) struct Bounds {
 pub(super) enum Change<'a> {
     /// A topic exists from now on.
     CreateTopic { id: u32, spec: &'a TopicSpec },
+    /// A topic has other settings; its partitions stay.
+    AlterTopic { id: u32, spec: &'a TopicSpec },
     /// A topic and its records are gone.
     DeleteTopic { id: u32, spec: &'a TopicSpec },
     /// Records follow, their offsets already given.
@@ -55,7 +57,7 @@ pub(super) enum Change<'a> {
     Remove { partition: PartitionId, offsets: &'a [Offset], bounds: Bounds },
     /// A group's position.
     Commit { group: &'a str, partition: &'a TopicPartition, offset: &'a CommittedOffset },
-    /// A group's position is gone with its topic.
+    /// A group's position is gone, with its topic or its group.
     Forget { group: &'a str, partition: &'a TopicPartition },
     /// The producers of this id before this epoch are fenced.
     Epoch { transactional_id: &'a str, epoch: i32 },

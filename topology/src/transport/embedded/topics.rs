@@ -1,6 +1,6 @@
 //! The topics of a log.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     partition::Partition,
@@ -32,6 +32,11 @@ impl TopicLog {
         let partitions = partitions.into_iter().enumerate().map(open).collect();
         Self { id, spec, partitions }
     }
+
+    /// The same topic, its partitions shared, with another retention.
+    pub(super) fn with_retention(&self, retention: Option<Duration>) -> Self {
+        Self { id: self.id, spec: TopicSpec { retention, ..self.spec.clone() }, partitions: self.partitions.clone() }
+    }
 }
 
 /// The topics by name.
@@ -58,7 +63,7 @@ impl Topics {
         Ok(TopicLog::new(self.next_id, spec.clone()))
     }
 
-    /// Lists a topic that storage has.
+    /// Lists a topic that storage has, in the place of one of the same name.
     pub(super) fn insert(&mut self, topic: TopicLog) {
         self.next_id = self.next_id.max(topic.id + 1);
         self.by_name.insert(Arc::clone(&topic.spec.name), Arc::new(topic));

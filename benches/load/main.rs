@@ -1,0 +1,65 @@
+//! How the applications' server carries a load: athletes' pages and streams' chat and speech over HTTP, results back
+//! as server-sent events.
+//!
+//! `make load` runs it for five minutes; `cargo test` runs a small one, to see that what is sent has its results.
+
+mod athletes;
+mod events;
+mod follow;
+mod options;
+mod process;
+mod report;
+mod streams;
+mod tally;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use tidemill::{Clock as _, SystemClock};
+
+use options::Options;
+use process::Process;
+use tally::{Kind, Tally};
+
+/// Pages open and connections stand before the first event is due.
+const LEAD_MS: i64 = 2_000;
+
+fn main() -> Result<()> {
+    let options = Options::read();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(run(options))
+}
+
+async fn run(options: Options) -> Result<()> {
+    let mut process = Process::start(&options).await?;
+    let tally = Arc::new(Tally::new(&options));
+    let pages = follow::all(&options, process.address, &tally)?;
+    let start_ms = SystemClock.now_ms() + LEAD_MS;
+    let mut senders = athletes::all(&options, process.address, start_ms, &tally)?;
+    senders.extend(streams::all(&options, process.address, start_ms, &tally)?);
+
+    tokio::time::sleep(Duration::from_millis(LEAD_MS as u64)).await;
+    process.begin()?;
+    let watched = process.watch(Duration::from_secs(options.seconds));
+    for sender in senders {
+        sender.await.context("a sender ended")??;
+    }
+    let watched = watched.await.context("the watch ended")?;
+    let used = process.used()?;
+    let is_complete = tally.complete(patience(&options)).await;
+    pages.iter().for_each(tokio::task::JoinHandle::abort);
+
+    let end_ms = start_ms + options.seconds as i64 * 1000;
+    report::print(&options, &tally, &watched, &used, end_ms);
+    ensure!(is_complete, "results are missing, see above");
+    ensure!(tally.twice() == 0, "windows have more than one result, see above");
+    let refused = |kind: Kind| tally.sent(kind).other;
+    ensure!(Kind::ALL.into_iter().map(refused).sum::<u64>() == 0, "requests failed, see above");
+    Ok(())
+}
+
+/// How long results may take after the last event: what closes the last windows is silence as long as they are.
+fn patience(options: &Options) -> Duration {
+    options.live_window() + options.coach_window() + Duration::from_mins(1)
+}

@@ -1,0 +1,186 @@
+//! The server as a process: started on a folder of its own, watched from outside, killed at the end.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+use tidemill::apps::http_client;
+use tokio::task::JoinHandle;
+
+use crate::options::Options;
+
+/// How long the server may take until all its tasks run.
+const READY: Duration = Duration::from_mins(1);
+/// How often memory and disk are looked at.
+const SAMPLE: Duration = Duration::from_secs(1);
+/// Ticks of `/proc/PID/stat` in a second; the same on every Linux.
+const TICKS: f64 = 100.0;
+
+/// A server.
+pub(crate) struct Process {
+    pub(crate) address: SocketAddr,
+    child: Option<(Child, TempDir)>,
+    began: Option<Usage>,
+}
+
+#[derive(Clone, Copy)]
+struct Usage {
+    at: Instant,
+    server_s: f64,
+    own_s: f64,
+}
+
+/// What the run took.
+pub(crate) struct Used {
+    pub(crate) wall_s: f64,
+    pub(crate) server_s: f64,
+    pub(crate) own_s: f64,
+    pub(crate) peak_rss: u64,
+}
+
+/// Memory and disk at a second of the run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    pub(crate) second: u64,
+    pub(crate) rss: u64,
+    pub(crate) disk: u64,
+    /// What the machine had to do beside, or because of, this: load average of the last minute.
+    pub(crate) load: f64,
+}
+
+impl Process {
+    pub(crate) async fn start(options: &Options) -> Result<Self> {
+        let (address, child) = match &options.url {
+            Some(url) => {
+                let address = url.trim_start_matches("http://").trim_end_matches('/');
+                (address.parse().with_context(|| format!("{url}: write it as http://127.0.0.1:8080"))?, None)
+            }
+            None => {
+                let (address, child, folder) = spawn(options)?;
+                (address, Some((child, folder)))
+            }
+        };
+        let process = Self { address, child, began: None };
+        process.ready().await?;
+        Ok(process)
+    }
+
+    async fn ready(&self) -> Result<()> {
+        let (http, started) = (http_client(READY)?, Instant::now());
+        let url = format!("http://{}/readyz", self.address);
+        while !http.get(&url).send().await?.status().is_success() {
+            if started.elapsed() > READY {
+                bail!("the server's tasks do not run");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// CPU time counts from here.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        self.began = Some(self.usage()?);
+        Ok(())
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let server_s = self.pid().map_or(Ok(0.0), |pid| cpu_s(&pid.to_string()))?;
+        Ok(Usage { at: Instant::now(), server_s, own_s: cpu_s("self")? })
+    }
+
+    fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(|(child, _)| child.id())
+    }
+
+    /// Takes a sample a second.
+    pub(crate) fn watch(&self, length: Duration) -> JoinHandle<Vec<Sample>> {
+        let watched = self.child.as_ref().map(|(child, folder)| (child.id(), folder.path().to_owned()));
+        tokio::task::spawn_blocking(move || {
+            let (started, mut samples) = (Instant::now(), Vec::new());
+            let Some((pid, folder)) = watched else { return samples };
+            while started.elapsed() < length {
+                std::thread::sleep(SAMPLE.min(length.saturating_sub(started.elapsed())));
+                let rss = status(pid, "VmRSS").unwrap_or(0);
+                let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+                let load = load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
+                samples.push(Sample { second: started.elapsed().as_secs(), rss, disk: bytes_below(&folder), load });
+            }
+            samples
+        })
+    }
+
+    /// What was used since it began.
+    pub(crate) fn used(&self) -> Result<Used> {
+        let (began, now) = (self.began.context("it has begun")?, self.usage()?);
+        let peak_rss = self.pid().and_then(|pid| status(pid, "VmHWM")).unwrap_or(0);
+        let wall_s = (now.at - began.at).as_secs_f64();
+        Ok(Used { wall_s, server_s: now.server_s - began.server_s, own_s: now.own_s - began.own_s, peak_rss })
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some((child, _)) = &mut self.child {
+            // If it is gone already, that is what is wanted.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn spawn(options: &Options) -> Result<(SocketAddr, Child, TempDir)> {
+    let folder = tempfile::tempdir()?;
+    let ms = |duration: Duration| format!("{}ms", duration.as_millis());
+    let (live, coach) = (ms(options.live_window()), ms(options.coach_window()));
+    let sets = [
+        format!("live.window={live}"),
+        format!("live.grace={}ms", options.live_grace_ms),
+        format!("coach.window={coach}"),
+        format!("coach.grace={}ms", options.coach_grace_ms),
+    ];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+    for set in sets.iter().chain(&options.set) {
+        command.args(["--set", set]);
+    }
+    let mut child = command.stderr(Stdio::piped()).spawn().context("the server does not start")?;
+    let mut lines = BufReader::new(child.stderr.take().context("stderr is piped")?).lines().map_while(Result::ok);
+    let address = lines.find_map(|line| line.split("http://").nth(1)?.split(',').next()?.parse().ok());
+    let address = address.context("the server does not say where it listens")?;
+    // Its warnings are of interest.
+    std::thread::spawn(move || lines.filter(|line| line.contains(" WARN ")).for_each(|line| eprintln!("{line}")));
+    Ok((address, child, folder))
+}
+
+/// CPU time of a process, its own and the kernel's for it.
+fn cpu_s(pid: &str) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the server has ended")?;
+    // The name before it may hold spaces.
+    let (_, fields) = stat.rsplit_once(')').context("a name")?;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
+}
+
+/// A line of `/proc/PID/status`, in bytes.
+fn status(pid: u32, name: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+/// What the files below a folder take. Some may go while it looks.
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let bytes = entries.filter_map(|entry| {
+        let about = entry.metadata().ok()?;
+        Some(if about.is_dir() { bytes_below(&entry.path()) } else { about.len() })
+    });
+    bytes.sum()
+}

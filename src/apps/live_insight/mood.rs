@@ -1,0 +1,59 @@
+//! Watches the mood of each stream message by message: an alert does not wait for its window.
+
+use std::time::Duration;
+
+use tidemill_schemas::{Alert, ChatMessage};
+use tidemill_topology::{
+    Record, Window, Windowed,
+    processor::{Processor, ProcessorContext},
+    state::{BoxError, Json, Utf8},
+};
+
+use super::analysis::{CHECK_MS, MoodWatch, RECENT_MS, Voices};
+
+/// What each stream's mood was, and what was told of it, by stream.
+pub(super) const STORE: &str = "mood";
+/// Each stream's last seconds, a row a second: a message changes one small row, and in a busy second none.
+pub(super) const VOICES: &str = "mood-voices";
+/// Messages of a partition may come so much later than those of its fastest stream and still be heard.
+pub(super) const VOICES_KEPT: Duration = Duration::from_mins(2);
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Mood;
+
+impl Processor<String, ChatMessage, Windowed<String>, Alert> for Mood {
+    fn process(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, Windowed<String>, Alert>,
+        record: Record<String, ChatMessage>,
+    ) -> Result<(), BoxError> {
+        let Record { key: stream_id, value: message, timestamp: now_ms, headers } = record;
+        let voices = ctx.window_store_with::<String, Voices>(VOICES, Utf8, Json::default())?;
+        let step = Voices::step_of(now_ms);
+        let mut heard = voices.get(&stream_id, step)?.unwrap_or_default();
+        if heard.hear(&message) {
+            voices.put(&stream_id, step, &heard, now_ms)?;
+        }
+        let store = ctx.key_value_store_with::<String, MoodWatch>(STORE, Utf8, Json::default())?;
+        let mut watch = store.get(&stream_id)?.unwrap_or_default();
+        if !watch.is_due(now_ms) {
+            return Ok(());
+        }
+        let mut recent = vec![heard];
+        for back in 1..=RECENT_MS / CHECK_MS {
+            recent.extend(voices.get(&stream_id, step - back * CHECK_MS)?);
+        }
+        let alert = watch.check(&stream_id, now_ms, &recent);
+        store.put(&stream_id, &watch, now_ms)?;
+        if let Some(alert) = alert {
+            ctx.forward(Record { key: alert_key(stream_id, &alert), value: alert, timestamp: now_ms, headers });
+        }
+        Ok(())
+    }
+}
+
+/// Alerts have no end: their kind takes its place in the key, so that two at the same moment are two.
+pub(super) fn alert_key(stream_id: String, alert: &Alert) -> Windowed<String> {
+    let window = Window { start: alert.at_ms, end: alert.at_ms + 1 + alert.kind as i64 };
+    Windowed { key: stream_id, window }
+}

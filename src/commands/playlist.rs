@@ -1,0 +1,126 @@
+//! What the demo plays: events on one line of time, and what they must be told apart from.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use anyhow::{Result, bail};
+use tidemill::{
+    murmur2,
+    server::{App, Settings, recordings},
+};
+
+use super::recording::{self, Event};
+use crate::cli::DemoOptions;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The demo's events.
+pub(super) struct Playlist {
+    /// In the order of time, which begins near 0.
+    pub(super) events: Vec<Event>,
+    /// Changes when the events do, or what windows are made of them.
+    pub(super) fingerprint: String,
+    /// A multiple of every window's length: moved by a multiple of it, events fall into the same windows.
+    pub(super) cycle_ms: i64,
+}
+
+impl Playlist {
+    /// The recordings named, or those that the program brings.
+    pub(super) fn of(options: &DemoOptions, settings: &Settings) -> Result<Self> {
+        let cycle_ms = cycle_ms(settings);
+        let mut recorded = BTreeMap::<&str, Vec<Event>>::new();
+        if options.recordings.is_empty() {
+            for (name, text) in recordings() {
+                let folder = name.rsplit_once('/').map_or(name, |(folder, _)| folder);
+                recorded.entry(folder).or_default().extend(recording::parse(name, text)?);
+            }
+        } else {
+            recorded.insert("", recording::load(&options.recordings)?);
+        }
+        let mut events = Vec::new();
+        for recorded in recorded.into_values() {
+            let first = recorded.iter().map(|event| event.timestamp).min().unwrap_or(0);
+            let start = first - first.rem_euclid(cycle_ms);
+            // Recorded on different days, the applications are played side by side.
+            events.extend(recorded.into_iter().map(|event| (event.timestamp - start, event)));
+        }
+        if events.is_empty() {
+            bail!("there is nothing to play: name recordings, such as `tidemill demo talk.ndjson`");
+        }
+        events.sort_by_key(|(at, _)| *at);
+        let events: Vec<Event> = events.into_iter().map(|(at, event)| event.moved_to(at)).collect();
+        let fingerprint = fingerprint(&events, settings);
+        Ok(Self { events, fingerprint, cycle_ms })
+    }
+
+    /// The windows that have events: of which stream or athlete, and where they start.
+    pub(super) fn windows(&self, settings: &Settings) -> BTreeSet<(App, String, i64)> {
+        let window = |event: &Event| {
+            let app = event.input.app();
+            let start = event.timestamp - event.timestamp.rem_euclid(window_ms(app, settings));
+            (app, event.key().to_owned(), start)
+        };
+        self.events.iter().map(window).collect()
+    }
+}
+
+fn window_ms(app: App, settings: &Settings) -> i64 {
+    let window = match app {
+        App::Live => settings.live.window,
+        App::Coach => settings.coach.window,
+    };
+    (window.as_millis() as i64).max(1)
+}
+
+/// The least common multiple of the windows; the longer one, where that would be days.
+fn cycle_ms(settings: &Settings) -> i64 {
+    let (live, coach) = (window_ms(App::Live, settings), window_ms(App::Coach, settings));
+    let (mut a, mut b) = (live, coach);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    let multiple = live / a * coach;
+    if multiple <= DAY_MS { multiple } else { live.max(coach) }
+}
+
+fn fingerprint(events: &[Event], settings: &Settings) -> String {
+    let mut text: String = events.iter().map(|event| event.at(event.timestamp)).collect();
+    let (live, coach) = (&settings.live, &settings.coach);
+    let windows = (live.window, live.grace, coach.window, coach.grace);
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{windows:?} {}", settings.partitions);
+    format!("{} events, {:08x}", events.len(), murmur2(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn windows_fit_into_the_cycle() {
+        let mut settings = Settings::default();
+        let cycle = |settings: &Settings| cycle_ms(settings);
+        assert_eq!(cycle(&settings), 60_000);
+        settings.coach.window = Duration::from_secs(7);
+        assert_eq!(cycle(&settings), 420_000);
+        (settings.live.window, settings.coach.window) = (Duration::from_millis(86_400_001), Duration::from_secs(7));
+        assert_eq!(cycle(&settings), 86_400_001);
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_events_and_windows() -> Result<()> {
+        let options = DemoOptions { recordings: Vec::new(), speed: 1.0, once: false };
+        let mut settings = Settings::default();
+        let playlist = Playlist::of(&options, &settings)?;
+        let print = &playlist.fingerprint;
+        assert_eq!(*print, Playlist::of(&options, &settings)?.fingerprint);
+        assert_ne!(*print, fingerprint(&playlist.events[1..], &settings));
+        settings.live.window = Duration::from_secs(30);
+        assert_ne!(*print, fingerprint(&playlist.events, &settings));
+        Ok(())
+    }
+}

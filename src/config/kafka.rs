@@ -1,0 +1,224 @@
+//! How to reach Kafka: what has a setting of its own, and every property of librdkafka.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+
+use tidemill::transport::kafka::{GroupProtocol, KafkaConfig};
+
+use super::value::{self, duration, list, number};
+
+/// What properties are called among the settings.
+pub(super) const PREFIX: &str = "kafka.properties.";
+/// The same among variables: as of any setting, `_` for each dot, of which librdkafka's names have no other sign.
+const VARIABLES: &str = "TIDEMILL_KAFKA_PROPERTIES_";
+
+pub(super) const HELP: &str = "
+Any property of librdkafka, for all clients or, after consumer., producer. or admin., for these; what comes later wins:
+
+  kafka.properties_file = \"kafka.properties\"            lines such as sasl.password=...
+  [kafka.properties]                                    a table of the file: security.protocol = \"sasl_ssl\"
+  TIDEMILL_KAFKA_PROPERTIES_SASL_PASSWORD               the environment
+  --set kafka.properties.security.protocol=sasl_ssl     but no secrets
+";
+
+/// The settings of Kafka, which make sense only together.
+pub(super) struct Kafka {
+    brokers: Vec<String>,
+    replication_factor: i32,
+    group_protocol: GroupProtocol,
+    transaction_timeout: Duration,
+    properties_file: Option<PathBuf>,
+    properties: BTreeMap<String, String>,
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        let KafkaConfig { replication_factor, group_protocol, transaction_timeout, .. } = KafkaConfig::new("");
+        Self {
+            brokers: Vec::new(),
+            replication_factor,
+            group_protocol,
+            transaction_timeout,
+            properties_file: None,
+            properties: BTreeMap::new(),
+        }
+    }
+}
+
+impl Kafka {
+    pub(super) fn apply(&mut self, name: &str, text: &str) -> Result<(), String> {
+        match name {
+            "kafka.brokers" => self.brokers = brokers(text)?,
+            "kafka.replication_factor" => self.replication_factor = number(text)?,
+            "kafka.group_protocol" => {
+                self.group_protocol = match text {
+                    "auto" => GroupProtocol::Auto,
+                    "consumer" => GroupProtocol::Consumer,
+                    "classic" => GroupProtocol::Classic,
+                    _ => return Err(format!("must be auto, consumer or classic, not '{text}'")),
+                };
+            }
+            "kafka.transaction_timeout" => self.transaction_timeout = duration(text)?,
+            "kafka.properties_file" => self.properties_file = (!text.is_empty()).then(|| PathBuf::from(text)),
+            _ => return Err("is listed but not known: this is a bug".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// A property, over what was said of it before.
+    pub(super) fn take(&mut self, property: &str, value: &str) {
+        self.properties.insert(property.to_owned(), value.to_owned());
+    }
+
+    /// Whether a variable of the environment is a property, and if so, takes it.
+    pub(super) fn take_variable(&mut self, variable: &str, value: &str) -> bool {
+        let property = variable.strip_prefix(VARIABLES).filter(|property| !property.is_empty());
+        if let Some(property) = property {
+            self.take(&property.to_lowercase().replace('_', "."), value);
+        }
+        property.is_some()
+    }
+
+    /// A table of properties. Names with dots are tables in tables, unless they are quoted.
+    pub(super) fn take_table(&mut self, file: &str, table: toml::Value, problems: &mut Vec<String>) {
+        let toml::Value::Table(table) = table else {
+            return problems.push(format!("{file}: 'kafka.properties' must be a section: [kafka.properties]"));
+        };
+        let mut left: Vec<(String, toml::Value)> = table.into_iter().collect();
+        while let Some((name, found)) = left.pop() {
+            match (value::text(&found), found) {
+                (Some(text), _) => self.take(&name, &text),
+                (None, toml::Value::Table(inner)) => {
+                    left.extend(inner.into_iter().map(|(last, value)| (format!("{name}.{last}"), value)));
+                }
+                (None, _) => problems.push(format!("{file}: the Kafka property '{name}' must be a single value")),
+            }
+        }
+    }
+
+    /// All of it together; `None` if there are no brokers.
+    pub(super) fn choose(mut self) -> Result<Option<KafkaConfig>, Vec<String>> {
+        let mut problems = self.read_properties();
+        if self.brokers.is_empty() {
+            if !self.properties.is_empty() {
+                problems.push(
+                    "Kafka's properties are set, but no brokers: add --brokers HOST:PORT, or leave them out".to_owned(),
+                );
+            }
+            return if problems.is_empty() { Ok(None) } else { Err(problems) };
+        }
+        let config = KafkaConfig::new(self.brokers.join(","))
+            .replication_factor(self.replication_factor)
+            .group_protocol(self.group_protocol)
+            .transaction_timeout(self.transaction_timeout);
+        let config = self.properties.into_iter().fold(config, |config, (name, value)| config.set(name, value));
+        problems.extend(config.problems());
+        if problems.is_empty() { Ok(Some(config)) } else { Err(problems) }
+    }
+
+    /// Puts the file's properties under those said elsewhere.
+    fn read_properties(&mut self) -> Vec<String> {
+        let Some(path) = self.properties_file.take() else { return Vec::new() };
+        let file = path.display().to_string();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => return vec![format!("'kafka.properties_file' {file}: {error}")],
+        };
+        let mut problems = Vec::new();
+        for (at, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with(['#', '!']) {
+                continue;
+            }
+            // A line is never told: it may be a secret.
+            let Some((name, value)) = line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) else {
+                problems.push(format!("{file}, line {}: write it as name=value", at + 1));
+                continue;
+            };
+            if name == "bootstrap.servers" {
+                // Such files often have it. What is said to us comes first.
+                match brokers(value) {
+                    Ok(found) if self.brokers.is_empty() => self.brokers = found,
+                    Ok(_) => {}
+                    Err(problem) => problems.push(format!("{file}, line {}: '{name}' {problem}", at + 1)),
+                }
+            } else {
+                self.properties.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+            }
+        }
+        problems
+    }
+}
+
+fn brokers(text: &str) -> Result<Vec<String>, String> {
+    let brokers = list(text);
+    let is_address = |broker: &str| {
+        let (host, port) = broker.rsplit_once(':')?;
+        port.parse::<u16>().ok().filter(|port| *port > 0 && !host.is_empty())
+    };
+    match brokers.iter().find(|broker| is_address(broker).is_none()) {
+        None => Ok(brokers),
+        Some(wrong) => Err(format!("must be HOST:PORT, with commas between several, not '{wrong}'")),
+    }
+}
+
+/// Whether a property's value must not be on a command line, where everybody on the machine can read it.
+pub(super) fn is_secret(property: &str) -> bool {
+    let is_place = ["location", "file", "keytab"].iter().any(|end| property.ends_with(end));
+    let told = ["password", "secret", "passphrase", "key", "oauthbearer.config"];
+    !is_place && told.iter().any(|part| property.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kafka(brokers: &str, properties: &[(&str, &str)]) -> Kafka {
+        let mut kafka = Kafka::default();
+        kafka.apply("kafka.brokers", brokers).expect("addresses");
+        properties.iter().for_each(|(name, value)| kafka.take(name, value));
+        kafka
+    }
+
+    #[test]
+    fn a_file_comes_under_everything_else_and_may_name_the_brokers() {
+        let file = tempfile::NamedTempFile::new().expect("a file can be made");
+        let text = "# ours\n! theirs\n\nbootstrap.servers = a:1,b:2\nlinger.ms=5\nsasl.password = a=b=\nbroken\n";
+        fs::write(file.path(), text).expect("and written");
+        let path = file.path().display().to_string();
+        let with_file = |mut kafka: Kafka| {
+            kafka.apply("kafka.properties_file", &path).expect("a path");
+            kafka
+        };
+        let mut read = with_file(kafka("", &[("linger.ms", "7")]));
+        assert_eq!(read.read_properties(), [format!("{path}, line 7: write it as name=value")]);
+        assert_eq!(read.brokers, ["a:1", "b:2"]);
+        assert_eq!((read.properties["linger.ms"].as_str(), read.properties["sasl.password"].as_str()), ("7", "a=b="));
+        let mut read = with_file(kafka("c:3", &[]));
+        read.read_properties();
+        assert_eq!(read.brokers, ["c:3"]);
+    }
+
+    #[test]
+    fn places_of_secrets_are_none() {
+        for secret in ["sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"] {
+            assert!(is_secret(secret), "{secret}");
+        }
+        for open in ["sasl.username", "ssl.key.location", "ssl.keystore.location", "sasl.kerberos.keytab", "linger.ms"]
+        {
+            assert!(!is_secret(open), "{open}");
+        }
+    }
+
+    #[test]
+    fn brokers_need_their_port() {
+        assert_eq!(brokers("a:1, PLAINTEXT://b:2"), Ok(vec!["a:1".to_owned(), "PLAINTEXT://b:2".to_owned()]));
+        assert!(brokers("a").is_err() && brokers("a:1,:2").is_err() && brokers("a:0").is_err());
+    }
+
+    #[test]
+    fn properties_without_brokers_are_a_mistake() {
+        let problems = kafka("", &[("linger.ms", "7")]).choose().expect_err("nobody takes them");
+        assert!(problems[0].contains("--brokers"), "{problems:?}");
+        assert!(Kafka::default().choose().expect("nothing is said").is_none());
+    }
+}

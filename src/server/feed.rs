@@ -1,0 +1,149 @@
+//! Recorded events come in without a request: with each batch, in one transaction, how far the player is.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use thiserror::Error;
+use tidemill_schemas::describe_errors;
+use tidemill_topology::{
+    Clock as _, SystemClock,
+    transport::{
+        CleanupPolicy, Headers, Producer, ProducerConfig, ProducerRecord, TopicSpec, Transport, TransportError,
+        embedded::EmbeddedLog,
+    },
+};
+
+use super::{Server, input::Input, pressure::Admitted};
+
+/// The key of a player's place, and the id of its transactions.
+const PLAYER: &str = "player";
+/// How long to wait while too many records wait to be processed.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why events were not taken.
+#[derive(Debug, Error)]
+pub enum FeedError {
+    /// One is not what it should be; nothing of its batch was taken.
+    #[error("event {index} of a batch is not valid: {errors}")]
+    Invalid {
+        /// Its place in the batch, from 0.
+        index: usize,
+        /// What is wrong with it.
+        errors: String,
+    },
+    /// The log cannot take them.
+    #[error("the log takes no events")]
+    Log(#[from] TransportError),
+}
+
+/// Takes a player's events in. What is on the log and what the player believes are one: it may be killed at any moment.
+pub struct Feed {
+    server: Arc<Server>,
+    producer: Box<dyn Producer>,
+    /// The topic of each kind of events, and its partitions.
+    topics: [(Arc<str>, i32); 3],
+}
+
+impl Feed {
+    /// The topic of the player's place.
+    pub const TOPIC: &str = "player-place";
+
+    /// How far the player of a log was, if it had one.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn place(log: &EmbeddedLog) -> Result<Option<Bytes>, TransportError> {
+        match log.read_all(Self::TOPIC) {
+            Ok(records) => Ok(records.into_iter().next_back().and_then(|(_, record)| record.value)),
+            Err(TransportError::UnknownTopic(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a log one with a player, who is at this place.
+    ///
+    /// # Errors
+    /// If the log cannot be written.
+    pub fn begin(log: &dyn Transport, place: &str) -> Result<(), TransportError> {
+        let (name, cleanup) = (Self::TOPIC.into(), CleanupPolicy::Compact);
+        match log.admin()?.create_topic(&TopicSpec { name, partitions: 1, cleanup, retention: None }) {
+            Ok(()) | Err(TransportError::TopicExists(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let mut producer = log.producer(&ProducerConfig::default())?;
+        producer.send(at(place, SystemClock.now_ms()))?;
+        producer.flush()
+    }
+
+    /// The way into a server whose log has a player. A player before this one can write no more.
+    ///
+    /// # Errors
+    /// If the log cannot be written.
+    pub fn open(server: &Arc<Server>) -> Result<Self, TransportError> {
+        let config = ProducerConfig { transactional_id: Some(PLAYER.to_owned()) };
+        let mut producer = server.engine.log().transport().producer(&config)?;
+        producer.init_transactions()?;
+        let mut topics = Input::ALL.map(|input| (Arc::from(input.topic()), 0));
+        for (topic, partitions) in &mut topics {
+            *partitions = server.engine.log().partitions(topic)?;
+        }
+        Ok(Self { server: server.clone(), producer, topics })
+    }
+
+    /// Writes events, as JSON, and the place after them: all or nothing. Waits while the applications are behind.
+    /// Needs a runtime with several threads, for the log may block.
+    ///
+    /// # Errors
+    /// If an event is not valid, or the log takes nothing.
+    pub async fn write(&mut self, events: &[(Input, String)], place: &str) -> Result<(), FeedError> {
+        let now_ms = SystemClock.now_ms();
+        let mut records = Vec::with_capacity(events.len() + 1);
+        for (index, (input, text)) in events.iter().enumerate() {
+            let parsed = input.parse(text.as_bytes(), now_ms);
+            let parsed = parsed.map_err(|errors| FeedError::Invalid { index, errors: describe_errors(&errors) })?;
+            let (topic, partitions) = &self.topics[*input as usize];
+            records.push(parsed.to(topic, *partitions));
+        }
+        records.push(at(place, now_ms));
+
+        let server = self.server.clone();
+        let mut admitted = Vec::new();
+        for input in Input::ALL {
+            let count = events.iter().filter(|(of, _)| *of == input).count();
+            if count > 0 {
+                let accepted = server.metrics.accepted.with_label_values(&[input.topic()]);
+                admitted.push((admit(&server, input, count).await, accepted, count as u64));
+            }
+        }
+        tokio::task::block_in_place(|| self.commit(records))?;
+        for (records, accepted, count) in admitted {
+            records.written();
+            accepted.inc_by(count);
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, records: Vec<ProducerRecord>) -> Result<(), TransportError> {
+        self.producer.begin_transaction()?;
+        for record in records {
+            self.producer.send(record)?;
+        }
+        self.producer.commit_transaction()
+    }
+}
+
+/// A record that tells where the player is.
+fn at(place: &str, timestamp: i64) -> ProducerRecord {
+    let (topic, key, value) = (Feed::TOPIC.into(), Some(PLAYER.into()), Some(place.to_owned().into()));
+    ProducerRecord { topic, partition: 0, timestamp, key, value, headers: Headers::new() }
+}
+
+/// Waits until the application is no longer too far behind.
+async fn admit(server: &Server, input: Input, count: usize) -> Admitted<'_> {
+    loop {
+        match server.pressure.admit(input.app(), count) {
+            Ok(admitted) => return admitted,
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A key of a store, wherever it is: answered here, or asked of the instance that has it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tidemill_topology::{HostInfo, KeyQueryMetadata, QueryError, StoreKind, state::json_coded};
+
+use super::{access::Visitor, engine::RunningApp, http::Server, inspect, problem::Problem};
+
+/// On a request that comes from another instance: it is answered here or not at all, so that none goes in circles.
+const FORWARDED: &str = "tidemill-forwarded";
+
+/// How long another instance may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When whoever asked in vain may ask again: an owner is found within some heartbeats.
+const RETRY_S: u64 = 2;
+
+/// A store's value, whatever it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Shown(pub(super) Value);
+
+json_coded!(Shown);
+
+/// `?standby=true` lets a standby answer when the key's owner cannot; `?token=` is for pages that cannot send headers.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct KeyQuery {
+    token: Option<String>,
+    #[serde(default)]
+    standby: bool,
+}
+
+/// What is asked, and on whose behalf.
+struct Asked {
+    store: String,
+    key: String,
+    token: Option<String>,
+}
+
+/// `GET /state/stores/{name}/{key}`
+pub(super) async fn key(
+    State(server): State<Arc<Server>>,
+    Path((store, key)): Path<(String, String)>,
+    Query(KeyQuery { token, standby }): Query<KeyQuery>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(ToOwned::to_owned);
+    let asked = Asked { store, key, token: bearer.or(token) };
+    server.find(asked, standby, headers.contains_key(FORWARDED)).await
+}
+
+impl Server {
+    async fn find(self: Arc<Self>, asked: Asked, standby: bool, forwarded: bool) -> Result<Response, Problem> {
+        let app = self.engine.apps().iter().find(|app| inspect::stores(app).contains_key(&asked.store));
+        let app = app.ok_or_else(|| Problem::not_found("such store"))?;
+        let place = app.streams.query_metadata_for_key(&asked.store, &asked.key);
+        let KeyQueryMetadata { active, standbys, partition } = place.map_err(|error| Problem::internal(&error))?;
+        let reason = match &active {
+            None => "no instance is known to have the key at the moment".to_owned(),
+            Some(host) if host.is_here => match self.clone().answer(&asked, partition, false).await? {
+                Some(response) => return Ok(response),
+                None => "the key's state is being restored here".to_owned(),
+            },
+            Some(host) if forwarded => format!("the key moved to instance {}", host.instance),
+            Some(host) => match self.forward(host, &asked, false).await {
+                Ok(response) => return Ok(response),
+                Err(reason) => reason,
+            },
+        };
+        if standby {
+            if let Some(response) = self.clone().answer(&asked, partition, true).await? {
+                return Ok(response);
+            }
+            let others = standbys.iter().filter(|host| !host.is_here && !forwarded);
+            for host in others {
+                match self.forward(host, &asked, true).await {
+                    Ok(response) => return Ok(response),
+                    Err(reason) => tracing::debug!(instance = %host.instance, %reason, "a standby does not answer"),
+                }
+            }
+        }
+        let fix =
+            if standby { "ask again" } else { "ask again, or with ?standby=true for an answer that may be older" };
+        Err(Problem::unavailable(reason, fix, RETRY_S))
+    }
+
+    /// Answers from the stores here; `None` if those that may answer do not have the key's partition.
+    async fn answer(
+        self: Arc<Self>,
+        asked: &Asked,
+        partition: i32,
+        standby: bool,
+    ) -> Result<Option<Response>, Problem> {
+        let (store, key) = (asked.store.clone(), asked.key.clone());
+        // A store answers between two records of its thread: that may take a moment.
+        let found = tokio::task::spawn_blocking(move || {
+            let apps = self.engine.apps().iter();
+            let kinds = apps.filter_map(|app| Some((app, *inspect::stores(app).get(&store)?)));
+            kinds.map(|(app, kind)| read(app, kind, &store, &key, partition, standby)).next().unwrap_or(Ok(None))
+        });
+        found.await.map_err(|error| Problem::internal(&error))?
+    }
+
+    /// Asks another instance. What it finds, or that there is no such key, is the answer; anything else is a reason for
+    /// having none.
+    async fn forward(&self, host: &HostInfo, asked: &Asked, standby: bool) -> Result<Response, String> {
+        let instance = &host.instance;
+        let address = host.address.as_ref();
+        let address = address.ok_or_else(|| format!("instance {instance}, which has the key, told no address"))?;
+        let mut url = reqwest::Url::parse(&format!("http://{address}"))
+            .map_err(|error| format!("the address {address} of instance {instance} is none: {error}"))?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(["state", "stores", &asked.store, &asked.key]);
+        }
+        if standby {
+            url.set_query(Some("standby=true"));
+        }
+        let request = self.http.get(url).header(FORWARDED, "1");
+        let request = match &asked.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let failed = |error: reqwest::Error| {
+            tracing::warn!(%instance, %address, %error, "an instance cannot be asked");
+            format!("instance {instance}, which has the key, cannot be reached")
+        };
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        if status == StatusCode::OK || status == StatusCode::NOT_FOUND {
+            let kind = response.headers().get(header::CONTENT_TYPE).cloned();
+            let body = response.bytes().await.map_err(failed)?;
+            let mut answer = (status, Body::from(body)).into_response();
+            answer.headers_mut().extend(kind.map(|kind| (header::CONTENT_TYPE, kind)));
+            return Ok(answer);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            return Err(format!("instance {instance}, which has the key, is not ready to answer"));
+        }
+        tracing::warn!(%instance, %address, %status, "an instance refuses to answer");
+        Err(format!("instance {instance}, which has the key, refuses to answer with status {status}"))
+    }
+}
+
+fn read(
+    app: &RunningApp,
+    kind: StoreKind,
+    store: &str,
+    key: &String,
+    partition: i32,
+    standby: bool,
+) -> Result<Option<Response>, Problem> {
+    let value = match kind {
+        StoreKind::KeyValue => {
+            let query = app.streams.key_value_store::<String, Shown>(store).with_partition(partition);
+            let query = if standby { query.enable_stale_stores() } else { query };
+            query.get(key).map(|found| found.map(|shown| shown.0))
+        }
+        StoreKind::Window { .. } => {
+            let query = app.streams.window_store::<String, Shown>(store).with_partition(partition);
+            let query = if standby { query.enable_stale_stores() } else { query };
+            query.fetch(key, 0, i64::MAX).map(|rows| {
+                let mut windows = BTreeMap::<i64, Vec<Value>>::new();
+                for (start, shown) in rows {
+                    windows.entry(start).or_default().push(shown.0);
+                }
+                let window = |(start, values)| json!({ "start_ms": start, "values": values });
+                Some(Value::Array(windows.into_iter().map(window).collect()))
+            })
+        }
+    };
+    match value {
+        Err(QueryError::NotHere(_) | QueryError::NotRunning) => Ok(None),
+        Err(error) => Err(Problem::internal(&error)),
+        Ok(None) => Err(Problem::not_found("such key")),
+        Ok(Some(value)) => {
+            let mut shown = json!({ "store": store, "key": key, "value": value });
+            if standby {
+                shown["standby"] = json!(true);
+            }
+            Ok(Some(Json(shown).into_response()))
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! How far consumer groups are, asked without joining them.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tidemill_topology::transport::{
+    Consumer, ConsumerConfig, Offset, Topic, TopicPartition, Transport as _, TransportError, embedded::EmbeddedLog,
+};
+
+use super::Log;
+
+/// How far a group is with one partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::server) struct PartitionLag {
+    pub(in crate::server) partition: TopicPartition,
+    /// The committed offset.
+    pub(in crate::server) committed: Option<Offset>,
+    /// How many offsets are left; from the partition's beginning if nothing is committed.
+    pub(in crate::server) records: u64,
+}
+
+impl PartitionLag {
+    fn new(partition: TopicPartition, committed: Option<Offset>, low: Offset, high: Offset) -> Self {
+        let records = (high - committed.unwrap_or(0).max(low)).max(0).unsigned_abs();
+        Self { partition, committed, records }
+    }
+}
+
+pub(super) fn of_embedded(log: &EmbeddedLog, group: &str) -> Vec<PartitionLag> {
+    let lags = log.group_lag(group).into_iter();
+    lags.map(|lag| PartitionLag {
+        partition: lag.partition,
+        committed: lag.committed,
+        records: lag.lag.max(0).unsigned_abs(),
+    })
+    .collect()
+}
+
+/// For each group a client that never joins it.
+#[derive(Default)]
+pub(super) struct Groups(Mutex<HashMap<String, Box<dyn Consumer>>>);
+
+impl Groups {
+    pub(super) fn lag(&self, log: &Log, group: &str, topics: &[Topic]) -> Result<Vec<PartitionLag>, TransportError> {
+        let mut partitions = Vec::new();
+        for topic in topics {
+            partitions.extend((0..log.partitions(topic)?).map(|number| TopicPartition::new(topic.clone(), number)));
+        }
+        self.with(log, group, |onlooker| {
+            let committed = onlooker.committed(&partitions)?;
+            let mut lags = Vec::with_capacity(partitions.len());
+            for (partition, committed) in partitions.into_iter().zip(committed) {
+                let (low, high) = onlooker.watermarks(&partition)?;
+                lags.push(PartitionLag::new(partition, committed.map(|committed| committed.offset), low, high));
+            }
+            Ok(lags)
+        })
+    }
+
+    /// Asks for an offset, to see whether it may. Which one does not matter: the group need not have any.
+    pub(super) fn check(&self, log: &Log, group: &str) -> Result<(), TransportError> {
+        match self.with(log, group, |onlooker| onlooker.committed(&[TopicPartition::new(group, 0)])) {
+            // That brokers take their time is for the threads to bear.
+            Ok(_) | Err(TransportError::Retriable(_) | TransportError::UnknownTopic(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn with<T>(
+        &self,
+        log: &Log,
+        group: &str,
+        ask: impl FnOnce(&mut dyn Consumer) -> Result<T, TransportError>,
+    ) -> Result<T, TransportError> {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(group);
+        let mut onlooker = match taken {
+            Some(onlooker) => onlooker,
+            None => log.transport().consumer(&ConsumerConfig {
+                group: group.to_owned(),
+                client_id: format!("{group}-lag"),
+                instance_id: None,
+                session_timeout: Duration::from_secs(45),
+                max_poll_records: 1,
+            })?,
+        };
+        // It owns nothing; what its client has to tell is taken from it.
+        onlooker.poll(Duration::ZERO)?;
+        let answer = ask(&mut *onlooker)?;
+        // After an error another one is opened.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(group.to_owned(), onlooker);
+        Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_retention_took_is_not_left_to_do() {
+        let lag = |committed| PartitionLag::new(TopicPartition::new("t", 0), committed, 10, 30).records;
+        assert_eq!((lag(None), lag(Some(5)), lag(Some(25)), lag(Some(31))), (20, 20, 5, 0));
+    }
+}

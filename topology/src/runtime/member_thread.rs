@@ -1,0 +1,323 @@
+//! One thread an instance: tells the others what runs here, hears what runs there, and keeps standbys warm.
+//!
+//! None of it is part of exactly-once: an instance goes on without it, and what fails is tried again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::Prepared;
+use crate::{
+    error::TaskError,
+    members::{Member, standbys_of},
+    plan::TaskId,
+    task::Watermarks,
+    transport::{
+        Fetched, Headers, Offset, Producer, ProducerConfig, ProducerRecord, Reader, Topic, TopicPartition,
+        TransportError,
+    },
+};
+
+/// Changelog records applied before anything else has its turn.
+const BATCH: usize = 5_000;
+
+/// What was said on the members topic and is heard at once.
+const HEARD: usize = 1_000;
+
+/// How long to leave the log, or a store, alone after it refused something.
+const RETRY_MS: i64 = 200;
+
+/// How much more often an instance speaks than it must to be taken for alive.
+const HEARTBEATS: u32 = 5;
+
+/// After how long the record of an instance that says nothing is deleted.
+const FORGOTTEN_MS: i64 = 24 * 3_600_000;
+
+/// `step` is one turn of its loop, so that simulation can turn it by hand.
+pub(crate) struct MemberThread {
+    app: Prepared,
+    topic: TopicPartition,
+    clients: Option<Clients>,
+    /// What was last said, and when.
+    said: Option<(Member, i64)>,
+    /// The changelogs that the reader reads, each with the standby that it began for.
+    assigned: BTreeMap<TopicPartition, u64>,
+    /// When the ends of the changelogs were last looked at.
+    looked_ms: i64,
+    /// After a refusal, when to go on; for single tasks likewise.
+    rests_until_ms: i64,
+    tasks_rest_until_ms: BTreeMap<TaskId, i64>,
+}
+
+struct Clients {
+    producer: Box<dyn Producer>,
+    members: Box<dyn Reader>,
+    changelogs: Box<dyn Reader>,
+    /// Where the members topic ended when it was opened: what is older may be by instances that are long gone.
+    history_end: Offset,
+}
+
+impl Clients {
+    fn open(app: &Prepared, topic: &TopicPartition) -> Result<Self, TransportError> {
+        let mut members = app.transport.reader()?;
+        let (low, history_end) = members.watermarks(topic)?;
+        members.assign(&[(topic.clone(), low)])?;
+        let producer = app.transport.producer(&ProducerConfig::default())?;
+        Ok(Self { producer, members, changelogs: app.transport.reader()?, history_end })
+    }
+}
+
+impl MemberThread {
+    pub(crate) fn new(app: Prepared) -> Self {
+        let topic = TopicPartition { topic: app.plan.members_topic(), partition: 0 };
+        Self {
+            app,
+            topic,
+            clients: None,
+            said: None,
+            assigned: BTreeMap::new(),
+            looked_ms: i64::MIN,
+            rests_until_ms: i64::MIN,
+            tasks_rest_until_ms: BTreeMap::new(),
+        }
+    }
+
+    /// One turn. Returns how many changelog records it applied.
+    pub(crate) fn step(&mut self) -> usize {
+        let now_ms = self.app.clock.now_ms();
+        if now_ms < self.rests_until_ms {
+            return 0;
+        }
+        self.turn(now_ms).unwrap_or_else(|error| {
+            tracing::warn!(instance = %self.app.client_id, %error, "the other instances cannot be reached, trying again");
+            self.rests_until_ms = now_ms + RETRY_MS;
+            // What the readers passed without its being applied must be read again.
+            self.assigned.clear();
+            if !matches!(error, TransportError::Retriable(_)) {
+                self.clients = None;
+            }
+            0
+        })
+    }
+
+    fn turn(&mut self, now_ms: i64) -> Result<usize, TransportError> {
+        let mut clients = match self.clients.take() {
+            Some(clients) => clients,
+            None => Clients::open(&self.app, &self.topic)?,
+        };
+        let done = self.turn_with(&mut clients, now_ms);
+        self.clients = Some(clients);
+        done
+    }
+
+    fn turn_with(&mut self, clients: &mut Clients, now_ms: i64) -> Result<usize, TransportError> {
+        self.hear(clients, now_ms)?;
+        let mut applied = 0;
+        if self.app.config.num_standby_replicas > 0 {
+            self.place(clients, now_ms)?;
+            self.assign(clients)?;
+            self.look(clients, now_ms)?;
+            applied = self.replicate(clients, now_ms)?;
+        }
+        self.say(clients, now_ms)?;
+        Ok(applied)
+    }
+
+    fn heartbeat_ms(&self) -> i64 {
+        (self.app.config.member_timeout / HEARTBEATS).as_millis() as i64
+    }
+
+    /// Listens to the others. What was said before this instance came counts by the clock of who said it, for nobody
+    /// knows when; what is said since then, by the clock here.
+    fn hear(&self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
+        let batches = match clients.members.read(Duration::ZERO, HEARD) {
+            Err(TransportError::OffsetOutOfRange { low, .. }) => {
+                return clients.members.assign(&[(self.topic.clone(), low)]);
+            }
+            read => read?,
+        };
+        for record in batches.into_iter().flat_map(|Fetched { records, .. }| records) {
+            let Some(id) = &record.key else { continue };
+            let is_history = record.offset < clients.history_end;
+            let heard_ms = if is_history { record.timestamp.min(now_ms) } else { now_ms };
+            self.app.roster().hear(id, record.value.as_deref(), record.offset, heard_ms);
+        }
+        Ok(())
+    }
+
+    /// Opens the standbys that belong here, and closes those that do not.
+    fn place(&mut self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
+        let me: Arc<str> = self.app.client_id.as_str().into();
+        let mut members = self.app.live_members(now_ms);
+        members.insert(me.clone());
+        let owners = self.app.owners(now_ms);
+        let is_mine = |task: TaskId| {
+            let owner = owners.get(&task)?;
+            let replicas = self.app.config.num_standby_replicas;
+            Some(*owner != me && standbys_of(task, owner, &members, replicas).contains(&me))
+        };
+        let mine: BTreeSet<_> = owners.keys().copied().filter(|task| is_mine(*task) == Some(true)).collect();
+        // While a task has no owner, whoever keeps it warm goes on: it may be the next one.
+        self.app.standbys.close_unless(|task| mine.contains(&task) || !owners.contains_key(&task));
+        let lags = self.app.standbys.lags();
+        for task in mine {
+            if lags.contains_key(&task) || !self.app.plan.has_changelogs(task) {
+                continue;
+            }
+            if self.tasks_rest_until_ms.get(&task).is_some_and(|until_ms| now_ms < *until_ms) {
+                continue;
+            }
+            match self.open(clients, task, now_ms) {
+                Ok(()) => drop(self.tasks_rest_until_ms.remove(&task)),
+                Err(TaskError::Transport(error)) => return Err(error),
+                Err(error) => self.fail(task, &error, now_ms),
+            }
+        }
+        Ok(())
+    }
+
+    fn open(&self, clients: &mut Clients, task: TaskId, now_ms: i64) -> Result<(), TaskError> {
+        let Prepared { standbys, plan, stores, .. } = &self.app;
+        let Some(changelogs) = standbys.open(plan, &**stores, task)? else { return Ok(()) };
+        let mut watermarks = Watermarks::new();
+        for changelog in changelogs {
+            let found = clients.changelogs.watermarks(&changelog)?;
+            watermarks.insert(changelog, found);
+        }
+        standbys.follow(task, &watermarks, now_ms)
+    }
+
+    fn fail(&mut self, task: TaskId, error: &TaskError, now_ms: i64) {
+        let Prepared { standbys, plan, stores, .. } = &self.app;
+        standbys.close_failed(plan, &**stores, task, error);
+        self.tasks_rest_until_ms.insert(task, now_ms + RETRY_MS);
+    }
+
+    /// Reads the changelogs of the standbys that there are now.
+    fn assign(&mut self, clients: &mut Clients) -> Result<(), TransportError> {
+        let places = self.app.standbys.places();
+        let wanted: BTreeMap<_, _> =
+            places.iter().map(|(changelog, place)| (changelog.clone(), place.standby)).collect();
+        if wanted != self.assigned {
+            let positions: Vec<_> = places.into_iter().map(|(changelog, place)| (changelog, place.next)).collect();
+            clients.changelogs.assign(&positions)?;
+            self.assigned = wanted;
+        }
+        Ok(())
+    }
+
+    /// Looks now and then where the changelogs end.
+    fn look(&mut self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
+        if now_ms.saturating_sub(self.looked_ms) < self.heartbeat_ms() {
+            return Ok(());
+        }
+        self.looked_ms = now_ms;
+        let mut anew = false;
+        let assigned: Vec<_> = self.assigned.keys().cloned().collect();
+        for changelog in assigned {
+            let watermarks = clients.changelogs.watermarks(&changelog)?;
+            match self.app.standbys.look(&changelog, watermarks, now_ms) {
+                Ok(began) => anew |= began,
+                Err((task, error)) => self.fail(task, &error, now_ms),
+            }
+        }
+        if anew {
+            self.assigned.clear();
+            self.assign(clients)?;
+        }
+        Ok(())
+    }
+
+    /// Applies what the changelogs brought.
+    fn replicate(&mut self, clients: &mut Clients, now_ms: i64) -> Result<usize, TransportError> {
+        if self.assigned.is_empty() {
+            return Ok(0);
+        }
+        let read = match clients.changelogs.read(Duration::ZERO, BATCH) {
+            Err(TransportError::OffsetOutOfRange { .. }) => {
+                // Retention was faster: a look finds that the store must begin anew.
+                self.looked_ms = i64::MIN;
+                self.look(clients, now_ms)?;
+                return Ok(0);
+            }
+            read => read?,
+        };
+        let mut applied = 0;
+        for Fetched { partition, records } in read {
+            applied += records.len();
+            if let Err((task, error)) = self.app.standbys.apply(&partition, records) {
+                self.fail(task, &error, now_ms);
+            }
+        }
+        let behind = self.app.standbys.behind();
+        for changelog in
+            behind.into_iter().filter(|changelog| self.assigned.contains_key(changelog)).collect::<Vec<_>>()
+        {
+            let position = clients.changelogs.position(&changelog)?;
+            if let Err((task, error)) = self.app.standbys.reach(&changelog, position) {
+                self.fail(task, &error, now_ms);
+            }
+        }
+        Ok(applied)
+    }
+
+    /// Says what runs here when that changes, and now and then that it still does.
+    fn say(&mut self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
+        let member = self.app.myself(now_ms);
+        let is_due = self
+            .said
+            .as_ref()
+            .is_none_or(|(said, at_ms)| now_ms - at_ms >= self.heartbeat_ms() || differ(said, &member));
+        if is_due {
+            self.send(clients, &self.app.client_id, Some(&member), now_ms)?;
+            self.said = Some((member, now_ms));
+            // Whoever died cannot say goodbye: the topic must not remember every instance that there ever was.
+            let mut silent = self.app.roster().silent_since(now_ms - FORGOTTEN_MS);
+            silent.retain(|id| **id != *self.app.client_id);
+            silent.iter().try_for_each(|id| self.send(clients, id, None, now_ms))?;
+        }
+        Ok(())
+    }
+
+    fn send(
+        &self,
+        clients: &mut Clients,
+        id: &str,
+        member: Option<&Member>,
+        now_ms: i64,
+    ) -> Result<(), TransportError> {
+        let topic: Topic = self.topic.topic.clone();
+        clients.producer.send(ProducerRecord {
+            topic,
+            partition: self.topic.partition,
+            timestamp: now_ms,
+            key: Some(id.to_owned().into()),
+            value: member.map(Member::encode),
+            headers: Headers::new(),
+        })?;
+        clients.producer.flush()
+    }
+
+    /// Says goodbye, and closes the standbys.
+    pub(crate) fn close(mut self) {
+        self.app.standbys.close();
+        let said = self.said.is_some();
+        if let Some(mut clients) = self.clients.take().filter(|_| said) {
+            let now_ms = self.app.clock.now_ms();
+            if let Err(error) = self.send(&mut clients, &self.app.client_id, None, now_ms) {
+                tracing::warn!(instance = %self.app.client_id, %error, "the other instances were not told of the end");
+            }
+        }
+    }
+}
+
+/// Whether there is more news than a heartbeat and a little lag.
+fn differ(said: &Member, now: &Member) -> bool {
+    let standbys = |member: &Member| member.standby.iter().map(|(task, lag)| (*task, *lag == 0)).collect::<Vec<_>>();
+    said.active != now.active || standbys(said) != standbys(now)
+}
+
+#[cfg(test)]
+mod tests;

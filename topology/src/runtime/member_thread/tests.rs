@@ -1,0 +1,348 @@
+//! Two machines turned by hand: who tells what, who keeps what warm, and what a takeover replays.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tidemill_state::{Codec, Coded, KeyValueStore};
+
+use super::{
+    super::{StreamThread, ThreadStatus, status::TaskState},
+    MemberThread, Prepared,
+};
+use crate::{
+    EmitStrategy, StreamsBuilder, StreamsConfig, TimeWindows,
+    clock::{Clock as _, ManualClock},
+    graph::Topology,
+    operators::StoreHandle,
+    partitioner::partition_for,
+    plan::TaskId,
+    transport::{
+        Transport as _,
+        embedded::{EmbeddedLog, Entry},
+    },
+};
+
+const PARTITIONS: i32 = 4;
+
+struct World {
+    log: EmbeddedLog,
+    clock: ManualClock,
+    topology: Topology,
+}
+
+/// A process: one stream thread, and the thread that talks to the others.
+struct Machine {
+    app: Prepared,
+    thread: Option<StreamThread>,
+    member: Option<MemberThread>,
+}
+
+impl World {
+    fn new(topology: Topology) -> Self {
+        let clock = ManualClock::new(0);
+        let log_clock = clock.clone();
+        let log = EmbeddedLog::builder().clock(Arc::new(move || log_clock.now_ms())).in_memory();
+        for topic in ["in", "out"] {
+            log.create(topic, PARTITIONS).expect("the log is empty");
+        }
+        Self { log, clock, topology }
+    }
+
+    fn counting() -> Self {
+        let builder = StreamsBuilder::new();
+        builder.stream::<String, i64>("in").group_by_key().count("counts").to_stream().to("out");
+        Self::new(builder.build().expect("is valid"))
+    }
+
+    fn machine(&self, name: &str) -> Machine {
+        let config = StreamsConfig {
+            num_standby_replicas: 1,
+            application_server: Some(format!("{name}.example:80")),
+            session_timeout: Duration::from_hours(1),
+            ..StreamsConfig::new("app")
+        };
+        let (transport, clock) = (Arc::new(self.log.clone()), Arc::new(self.clock.clone()));
+        let app = Prepared::new(&self.topology, config, transport, clock, name.to_owned()).expect("it can start");
+        let thread = StreamThread::start(app.clone(), format!("{name}-0")).expect("it starts");
+        Machine { thread: Some(thread), member: Some(MemberThread::new(app.clone())), app }
+    }
+
+    /// Sends a record of each key.
+    fn send(&self, keys: std::ops::Range<i32>) {
+        for key in keys {
+            let key = key.to_string();
+            let partition = partition_for(Some(key.as_bytes()), PARTITIONS);
+            let value = <i64 as Coded>::Codec::default().encode(&1).expect("encodes").expect("is not null");
+            self.log.append("in", partition, [Entry::new(key, value, 0)]).expect("the topic exists");
+        }
+    }
+
+    /// Passes the time after which everybody speaks again.
+    fn heartbeat(&self) {
+        self.clock.advance(Duration::from_secs(3));
+    }
+}
+
+impl Machine {
+    /// Processes and commits until there is nothing left to do.
+    fn process(&mut self) -> ThreadStatus {
+        let thread = self.thread.as_mut().expect("it runs");
+        let mut quiet = 0;
+        while quiet < 3 {
+            quiet = if thread.step(Duration::ZERO).expect("steps") == 0 && thread.is_idle() { quiet + 1 } else { 0 };
+            thread.commit_now().expect("commits");
+        }
+        thread.report()
+    }
+
+    /// Tells, hears, and keeps warm what belongs here.
+    fn talk(&mut self) {
+        let member = self.member.as_mut().expect("it runs");
+        while member.step() > 0 {}
+    }
+
+    fn close(mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.close().expect("closes");
+        }
+        if let Some(member) = self.member.take() {
+            member.close();
+        }
+    }
+
+    fn active(&self) -> Vec<TaskId> {
+        self.app.standbys.claimed().into_iter().collect()
+    }
+
+    fn lags(&self) -> BTreeMap<TaskId, i64> {
+        self.app.standbys.lags()
+    }
+
+    /// What the standbys hold.
+    fn standby_rows(&self) -> Vec<(String, i64)> {
+        let rows = self.app.standbys.read("counts", None, |handle| match handle {
+            StoreHandle::KeyValue(store) => {
+                let codecs =
+                    (Arc::new(<String as Coded>::Codec::default()), Arc::new(<i64 as Coded>::Codec::default()));
+                Some(KeyValueStore::<String, i64>::new(store.clone(), codecs.0, codecs.1).all().expect("reads"))
+            }
+            StoreHandle::Window(_) => None,
+        });
+        let mut rows: Vec<_> = rows.into_iter().flatten().collect();
+        rows.sort();
+        rows
+    }
+}
+
+/// One that runs everything, and one that joined and keeps nothing but standbys, all of them current.
+fn warmed(world: &World, records: std::ops::Range<i32>) -> (Machine, Machine) {
+    let mut owner = world.machine("owner");
+    owner.process();
+    world.send(records);
+    owner.process();
+    owner.talk();
+    let mut other = Machine { thread: None, ..world.machine("other") };
+    // Its stream thread joined and left: it owns nothing.
+    owner.process();
+    owner.talk();
+    other.talk();
+    (owner, other)
+}
+
+#[test]
+fn a_takeover_replays_only_what_the_standby_had_not_read() {
+    let world = World::counting();
+    let (mut owner, mut other) = warmed(&world, 0..100);
+    assert_eq!(other.lags().values().copied().collect::<Vec<_>>(), [0; PARTITIONS as usize]);
+    world.send(0..7);
+    owner.process();
+    owner.close();
+
+    other.thread = Some(StreamThread::start(other.app.clone(), "other-0".to_owned()).expect("it starts"));
+    let status = other.process();
+    assert_eq!(status.tasks.iter().filter(|task| task.state == TaskState::Running).count(), PARTITIONS as usize);
+    assert_eq!(status.records_restored, 7, "the rest was there");
+    assert_eq!(other.lags(), BTreeMap::new(), "what runs is no standby");
+
+    world.send(0..100);
+    other.process();
+    let counts: BTreeMap<_, _> = world
+        .log
+        .read_all("out")
+        .expect("reads")
+        .into_iter()
+        .map(|(_, record)| {
+            let value: i64 = <i64 as Coded>::Codec::default().decode_opt(record.value).expect("decodes");
+            (record.key.expect("has a key"), value)
+        })
+        .collect();
+    for key in 0..100 {
+        assert_eq!(counts[key.to_string().as_bytes()], if key < 7 { 3 } else { 2 }, "{key}");
+    }
+}
+
+#[test]
+fn a_standby_tells_how_far_it_is_behind() {
+    let world = World::counting();
+    let (mut owner, mut other) = warmed(&world, 0..10);
+    world.send(0..10);
+    owner.process();
+    // It looks where the changelogs end, and reads them in the same turn: between two looks it believes to be current.
+    assert_eq!(other.lags().values().sum::<i64>(), 0);
+    let ends: Vec<_> = other.app.standbys.places().into_keys().collect();
+    for changelog in ends {
+        let end = world.log.end_offsets(&changelog.topic).expect("reads")[changelog.partition as usize];
+        other.app.standbys.look(&changelog, (0, end), 1).map_err(|(_, error)| error).expect("looks");
+    }
+    assert_eq!(other.lags().values().sum::<i64>(), 10);
+    other.talk();
+    assert_eq!(other.lags().values().sum::<i64>(), 0);
+    assert_eq!(other.standby_rows(), (0..10).map(|key| (key.to_string(), 2)).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_not_committed_does_not_reach_a_standby() {
+    let world = World::counting();
+    let (mut owner, mut other) = warmed(&world, 0..10);
+    world.send(0..10);
+    let thread = owner.thread.as_mut().expect("it runs");
+    while thread.step(Duration::ZERO).expect("steps") > 0 {}
+    other.talk();
+    assert_eq!(other.standby_rows(), (0..10).map(|key| (key.to_string(), 1)).collect::<Vec<_>>());
+    owner.process();
+    other.talk();
+    assert_eq!(other.standby_rows(), (0..10).map(|key| (key.to_string(), 2)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_member_is_gone_when_it_says_goodbye_or_nothing() {
+    let world = World::counting();
+    let (mut a, mut b, mut c) = (world.machine("a"), world.machine("b"), world.machine("c"));
+    let known = |machine: &Machine| {
+        let members = machine.app.live_members(world.clock.now_ms());
+        members.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for machine in [&mut a, &mut b, &mut c] {
+        machine.talk();
+    }
+    a.talk();
+    assert_eq!(known(&a), ["a", "b", "c"]);
+    b.close();
+    a.talk();
+    assert_eq!(known(&a), ["a", "c"]);
+    let last = world.log.read_all("app-members").expect("reads").pop().expect("there is one").1;
+    assert_eq!((last.key.as_deref(), last.value), (Some(&b"b"[..]), None), "a tombstone");
+    // The third is silent from now on, while the first goes on.
+    for _ in 0..5 {
+        world.heartbeat();
+        a.talk();
+    }
+    assert_eq!(known(&a), ["a", "c"]);
+    world.heartbeat();
+    a.talk();
+    assert_eq!(known(&a), ["a"]);
+    c.talk();
+    a.talk();
+    assert_eq!(known(&a), ["a", "c"], "one that was only slow is back with its next word");
+    // One that comes later does not take a record of long ago for a sign of life.
+    for _ in 0..6 {
+        world.heartbeat();
+    }
+    a.talk();
+    let mut d = world.machine("d");
+    d.talk();
+    d.talk();
+    assert_eq!(known(&d), ["a", "d"]);
+    // After a day its record goes, for it will not say goodbye any more.
+    world.clock.advance(Duration::from_hours(24));
+    a.talk();
+    let records = world.log.read_all("app-members").expect("reads");
+    let gone = records.iter().filter(|(_, record)| record.value.is_none());
+    let gone: Vec<_> = gone.filter_map(|(_, record)| record.key.as_deref()).collect();
+    assert!(gone.contains(&&b"c"[..]), "{gone:?}");
+}
+
+#[test]
+fn standbys_follow_their_tasks_owners() {
+    let world = World::counting();
+    let (mut a, mut b) = (world.machine("a"), world.machine("b"));
+    for _ in 0..3 {
+        for machine in [&mut a, &mut b] {
+            machine.process();
+            machine.talk();
+        }
+    }
+    assert_eq!((a.active().len(), b.active().len()), (2, 2));
+    assert_eq!(a.lags().into_keys().collect::<Vec<_>>(), b.active());
+    assert_eq!(b.lags().into_keys().collect::<Vec<_>>(), a.active());
+    b.close();
+    a.process();
+    a.talk();
+    assert_eq!((a.active().len(), a.lags().len()), (PARTITIONS as usize, 0));
+}
+
+#[test]
+fn a_standby_whose_changelog_lost_what_it_needs_begins_anew() {
+    let world = World::counting();
+    let (mut owner, mut other) = warmed(&world, 0..40);
+    world.send(0..40);
+    owner.process();
+    let mut admin = world.log.admin().expect("opens");
+    for changelog in other.app.standbys.places().into_keys() {
+        let end = world.log.end_offsets(&changelog.topic).expect("reads")[changelog.partition as usize];
+        admin.delete_records(&changelog, end).expect("deletes");
+    }
+    world.send(0..20);
+    owner.process();
+    other.talk();
+    other.talk();
+    assert_eq!(other.standby_rows().len(), 20, "what was deleted is not there, and what came after is");
+}
+
+#[test]
+fn a_standby_that_was_closed_and_opened_between_two_turns_reads_what_it_lost() {
+    let world = World::counting();
+    let (_owner, mut other) = warmed(&world, 0..40);
+    for task in other.lags().into_keys() {
+        drop(other.app.standbys.claim(task, "a thread that is fenced at once"));
+    }
+    other.app.standbys.unclaim_all("a thread that is fenced at once");
+    assert_eq!(other.standby_rows(), []);
+    other.talk();
+    assert_eq!(other.standby_rows().len(), 40);
+}
+
+#[test]
+fn windows_that_the_owner_expired_leave_the_standby() {
+    let builder = StreamsBuilder::new();
+    let windows = TimeWindows::of_size_and_grace(Duration::from_millis(10), Duration::ZERO);
+    let grouped = builder.stream::<String, i64>("in").group_by_key().windowed_by(windows);
+    grouped.emit(EmitStrategy::on_window_close()).count("windows").to_stream().to("out");
+    let world = World::new(builder.build().expect("is valid"));
+    let mut owner = world.machine("owner");
+    owner.process();
+    owner.talk();
+    let mut other = Machine { thread: None, ..world.machine("other") };
+    owner.process();
+    owner.talk();
+    other.talk();
+    let starts = |machine: &Machine| -> Vec<i64> {
+        let rows = machine.app.standbys.read("windows", None, |handle| match handle {
+            StoreHandle::Window(store) => {
+                let store = store.borrow();
+                let rows = store.scan(0, i64::MAX).expect("scans");
+                Some(rows.map(|row| row.expect("reads").0.start).collect::<Vec<_>>())
+            }
+            StoreHandle::KeyValue(_) => None,
+        });
+        rows.into_iter().flatten().collect()
+    };
+    let mut kept = Vec::new();
+    for timestamp in [5, 15, 25, 35] {
+        let value = <i64 as Coded>::Codec::default().encode(&1).expect("encodes").expect("is not null");
+        world.log.append("in", 0, [Entry::new("key", value, timestamp)]).expect("the topic exists");
+        owner.process();
+        other.talk();
+        kept.push(starts(&other));
+    }
+    assert_eq!(kept, [[0], [10], [20], [30]], "closed windows are gone");
+}

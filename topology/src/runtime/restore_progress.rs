@@ -1,0 +1,105 @@
+//! How far a restore is, and how fast.
+
+use super::tasks::RestoringTask;
+
+/// How often a restore is told of in the log.
+const TELL_EVERY_MS: i64 = 10_000;
+
+/// What a restore has done, for log lines and progress bars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RestoreProgress {
+    /// Changelog records replayed.
+    pub records: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// Bytes a second, since it began.
+    pub bytes_per_second: u64,
+    /// How long the rest will take at the pace until now; `None` before there is a pace.
+    pub remaining_ms: Option<i64>,
+}
+
+/// The counts behind it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RestoreMeter {
+    started_ms: i64,
+    told_ms: i64,
+    records: u64,
+    bytes: u64,
+}
+
+impl RestoreMeter {
+    pub(crate) fn start(now_ms: i64) -> Self {
+        Self { started_ms: now_ms, told_ms: now_ms, records: 0, bytes: 0 }
+    }
+
+    pub(crate) fn count(&mut self, records: usize, bytes: usize) {
+        self.records += records as u64;
+        self.bytes += bytes as u64;
+    }
+
+    fn is_due(&mut self, now_ms: i64) -> bool {
+        let due = now_ms - self.told_ms >= TELL_EVERY_MS;
+        if due {
+            self.told_ms = now_ms;
+        }
+        due
+    }
+
+    fn progress(&self, remaining: i64, total: i64, now_ms: i64) -> RestoreProgress {
+        let Self { started_ms, records, bytes, .. } = *self;
+        let elapsed_ms = (now_ms - started_ms).max(0);
+        let per_second = |count: u64| (count as f64 * 1000.0 / elapsed_ms.max(1) as f64) as u64;
+        let done = total - remaining;
+        let left = |done: i64| (elapsed_ms as f64 * remaining as f64 / done as f64) as i64;
+        let remaining_ms = (done > 0).then(|| left(done));
+        RestoreProgress { records, bytes, bytes_per_second: per_second(bytes), remaining_ms }
+    }
+}
+
+impl RestoringTask {
+    pub(crate) fn progress(&self, now_ms: i64) -> RestoreProgress {
+        self.meter.progress(self.remaining(), self.total, now_ms)
+    }
+
+    /// Tells the log now and then how far it is.
+    pub(crate) fn tell(&mut self, now_ms: i64) {
+        if self.meter.is_due(now_ms) {
+            let RestoreProgress { records, bytes, bytes_per_second, remaining_ms } = self.progress(now_ms);
+            let (task, left, seconds) = (self.stores.task, self.remaining(), remaining_ms.map(|ms| ms / 1000));
+            tracing::info!(%task, records, mb = bytes / MB, mb_per_s = bytes_per_second / MB, left, ?seconds, "restoring");
+        }
+    }
+
+    /// Tells the log that it is done.
+    pub(crate) fn tell_end(&self, now_ms: i64) {
+        let RestoreProgress { records, bytes, bytes_per_second, .. } = self.progress(now_ms);
+        let (task, ms) = (self.stores.task, now_ms - self.meter.started_ms);
+        tracing::info!(%task, records, mb = bytes / MB, mb_per_s = bytes_per_second / MB, ms, "restored");
+    }
+}
+
+const MB: u64 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pace_until_now_tells_when_it_ends() {
+        let mut meter = RestoreMeter::start(1_000);
+        let none = RestoreProgress::default();
+        assert_eq!(meter.progress(300, 300, 1_000), none, "nothing is known at the start");
+        meter.count(100, 4_000_000);
+        let expected =
+            RestoreProgress { records: 100, bytes: 4_000_000, bytes_per_second: 2_000_000, remaining_ms: Some(4_000) };
+        assert_eq!(meter.progress(200, 300, 3_000), expected);
+        assert_eq!(meter.progress(0, 300, 3_000).remaining_ms, Some(0));
+    }
+
+    #[test]
+    fn it_is_told_every_ten_seconds() {
+        let mut meter = RestoreMeter::start(0);
+        let told: Vec<_> = (0..=25).filter(|second| meter.is_due(second * 1_000)).collect();
+        assert_eq!(told, [10, 20]);
+    }
+}

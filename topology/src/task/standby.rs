@@ -1,0 +1,174 @@
+//! A task whose stores are kept warm while another instance runs it.
+
+use std::collections::BTreeMap;
+
+use tidemill_state::{StoreError, WindowStore};
+
+use super::{PortableStores, TaskStores, restore::Restore};
+use crate::{
+    error::TaskError,
+    graph::StoreName,
+    operators::{StoreHandle, WindowClock},
+    plan::TaskId,
+    transport::{ConsumedRecord, Offset, TopicPartition},
+};
+
+/// How often a store notes that it is current: seldom, for it is compared with hours.
+const NOTE_EVERY_MS: i64 = 60_000;
+
+/// First and next-to-be-written offset of changelogs.
+pub(crate) type Watermarks = BTreeMap<TopicPartition, (Offset, Offset)>;
+
+/// Follows the changelogs of a task that runs elsewhere. It never writes one, and sees committed records only.
+pub(crate) struct StandbyTask {
+    stores: PortableStores,
+    followed: Vec<Followed>,
+}
+
+/// A store and how far it has followed its changelog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Followed {
+    pub(crate) store: StoreName,
+    pub(crate) changelog: TopicPartition,
+    /// Where the store goes on.
+    pub(crate) next: Offset,
+    /// Where the changelog ended when somebody looked.
+    end: Offset,
+    /// When that was.
+    looked_ms: i64,
+    /// When the store last had all that its changelog held, or began empty: it has missed no deletion since.
+    whole_ms: i64,
+    /// When that was last written down in the store.
+    noted_ms: Option<i64>,
+}
+
+impl StandbyTask {
+    /// Begins where the stores are, or anew where their changelogs do not continue them.
+    pub(crate) fn begin(mut stores: PortableStores, watermarks: &Watermarks, now_ms: i64) -> Result<Self, TaskError> {
+        let followed = stores.with(|stores| {
+            let begin = |name: &StoreName, changelog: &TopicPartition, (low, high)| {
+                let (checkpoint, whole_ms) = stores.whole_at(name)?;
+                let age_ms = whole_ms.map(|at| now_ms - at);
+                let (next, whole_ms) = match Restore::decide(checkpoint, age_ms, low, high) {
+                    Restore::Current => (high, now_ms),
+                    Restore::From(next) => (next, whole_ms.unwrap_or(now_ms)),
+                    Restore::Rebuild => {
+                        stores.clear(name)?;
+                        (low, now_ms)
+                    }
+                };
+                let (store, changelog) = (name.clone(), changelog.clone());
+                Ok(Followed { store, changelog, next, end: high, looked_ms: now_ms, whole_ms, noted_ms: None })
+            };
+            let followed = stores.logged().filter_map(|(name, _, changelog)| {
+                let bounds = watermarks.get(changelog)?;
+                Some(begin(name, changelog, *bounds))
+            });
+            followed.collect::<Result<_, TaskError>>()
+        });
+        Ok(Self { followed: followed?, stores })
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.stores.task
+    }
+
+    /// What to read next of each changelog.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Offset)> {
+        self.followed.iter().map(|followed| (&followed.changelog, followed.next))
+    }
+
+    /// Changelogs that were seen to hold more than the store.
+    pub(crate) fn behind(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.followed.iter().filter(|followed| followed.next < followed.end).map(|followed| &followed.changelog)
+    }
+
+    /// Changelog offsets that the stores are behind, as of the last look.
+    pub(crate) fn lag(&self) -> i64 {
+        self.followed.iter().map(|followed| (followed.end - followed.next).max(0)).sum()
+    }
+
+    /// Applies records of a changelog, and drops the windows that they expire.
+    pub(crate) fn apply(&mut self, changelog: &TopicPartition, records: Vec<ConsumedRecord>) -> Result<(), TaskError> {
+        let Some(followed) = self.followed.iter_mut().find(|followed| followed.changelog == *changelog) else {
+            return Ok(());
+        };
+        self.stores.with(|stores| {
+            followed.next = stores.replay(&followed.store, records, followed.next)?;
+            expire(stores, &followed.store)
+        })
+    }
+
+    /// A changelog has been read up to `position`, which need not be behind a record.
+    pub(crate) fn reach(&mut self, changelog: &TopicPartition, position: Offset) -> Result<(), TaskError> {
+        let found = self.followed.iter_mut().find(|followed| followed.changelog == *changelog);
+        let Some(followed) = found.filter(|followed| followed.next < position) else { return Ok(()) };
+        followed.next = self.stores.with(|stores| stores.replay(&followed.store, Vec::new(), position))?;
+        Ok(())
+    }
+
+    /// Somebody looked where a changelog begins and ends. `true` if the store had to begin anew.
+    pub(crate) fn look(
+        &mut self,
+        changelog: &TopicPartition,
+        (low, high): (Offset, Offset),
+        now_ms: i64,
+    ) -> Result<bool, TaskError> {
+        let Some(followed) = self.followed.iter_mut().find(|followed| followed.changelog == *changelog) else {
+            return Ok(false);
+        };
+        if followed.next >= followed.end {
+            followed.whole_ms = followed.looked_ms;
+        }
+        let anew = match Restore::decide(Some(followed.next), Some(now_ms - followed.whole_ms), low, high) {
+            Restore::Rebuild => {
+                self.stores.with(|stores| stores.clear(&followed.store))?;
+                (followed.next, followed.whole_ms, followed.noted_ms) = (low, now_ms, None);
+                true
+            }
+            Restore::Current => {
+                followed.whole_ms = now_ms;
+                false
+            }
+            Restore::From(_) => false,
+        };
+        (followed.end, followed.looked_ms) = (high, now_ms);
+        // Not on the way: a store that is being rebuilt must not look whole after a crash.
+        let noted = followed.noted_ms.is_some_and(|noted_ms| followed.whole_ms - noted_ms < NOTE_EVERY_MS);
+        if followed.next >= high && !noted {
+            followed.noted_ms = Some(followed.whole_ms);
+            self.stores.with(|stores| stores.note_whole(&followed.store, followed.whole_ms))?;
+        }
+        Ok(anew)
+    }
+
+    /// Reads the stores, which are as far behind as the changelogs were read.
+    pub(crate) fn stores(&mut self) -> &mut PortableStores {
+        &mut self.stores
+    }
+
+    /// Ends following, for somebody who will run the task.
+    pub(crate) fn into_parts(self) -> (PortableStores, Vec<Followed>) {
+        (self.stores, self.followed)
+    }
+}
+
+impl Followed {
+    /// What is known of the store, as [`StoreRestore::plan`] asks it.
+    pub(crate) fn place(&self) -> (Option<Offset>, Option<i64>) {
+        (Some(self.next), Some(if self.next >= self.end { self.looked_ms } else { self.whole_ms }))
+    }
+}
+
+/// Drops the windows that the task's owner has expired, as far as its notes of time in the changelog tell.
+fn expire(stores: &TaskStores, name: &StoreName) -> Result<(), TaskError> {
+    let StoreHandle::Window(store) = &stores.handles[name] else { return Ok(()) };
+    let expire = |store: &mut WindowStore| -> Result<(), StoreError> {
+        if let Some(before) = WindowClock::expired_below_in(store)? {
+            store.expire_before(before);
+            store.commit(None)?;
+        }
+        Ok(())
+    };
+    expire(&mut store.borrow_mut()).map_err(|error| stores.error(error))
+}

@@ -1,0 +1,344 @@
+//! A member of a consumer group.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, TryRecvError, bounded};
+use rdkafka::{
+    Offset as Position,
+    consumer::{BaseConsumer, CommitMode, Consumer as _},
+    error::KafkaError,
+    types::RDKafkaErrorCode as Code,
+};
+
+use super::{
+    GroupProtocol, Shared,
+    client::Client,
+    context::{Context, answer},
+    error,
+    inbox::Inbox,
+    offsets::{self, ANSWER},
+    settings::Role,
+};
+use crate::transport::{
+    CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Polled, Rebalance, Topic, TopicPartition,
+    TransportError,
+};
+
+type Committed = Result<Vec<Option<CommittedOffset>>, TransportError>;
+
+/// Partitions that were assigned and whose committed offsets are on their way. They may take as long as another
+/// member's transaction is open, and what this member owns already goes on meanwhile.
+struct Arriving {
+    partitions: Vec<TopicPartition>,
+    committed: Receiver<Committed>,
+}
+
+/// A member of a consumer group.
+pub(super) struct KafkaConsumer {
+    shared: Arc<Shared>,
+    config: ConsumerConfig,
+    name: String,
+    topics: Vec<Topic>,
+    client: Client,
+    inbox: Inbox,
+    arriving: VecDeque<Arriving>,
+    /// Committed offsets that came with an assignment, until they are asked for.
+    committed: BTreeMap<TopicPartition, Option<CommittedOffset>>,
+    /// Asked back and not released yet.
+    revoked: Vec<TopicPartition>,
+}
+
+impl KafkaConsumer {
+    pub(super) fn open(shared: Arc<Shared>, config: ConsumerConfig) -> Result<Self, TransportError> {
+        let number = shared.members.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}#{number}", config.client_id);
+        let client = connect(&shared, &config)?;
+        Ok(Self {
+            shared,
+            config,
+            name,
+            topics: Vec::new(),
+            client,
+            inbox: Inbox::default(),
+            arriving: VecDeque::new(),
+            committed: BTreeMap::new(),
+            revoked: Vec::new(),
+        })
+    }
+
+    /// Serves librdkafka's own queue: rebalances, which the context notes, and errors.
+    fn serve(&mut self) -> Result<(), TransportError> {
+        // Bound first: the message borrows the client.
+        let Some(Err(failed)) = self.client.poll(Duration::ZERO).map(|polled| polled.map(drop)) else {
+            return Ok(());
+        };
+        match failed {
+            KafkaError::MessageConsumptionFatal(Code::UnsupportedVersion | Code::UnsupportedFeature)
+                if self.shared.config.group_protocol == GroupProtocol::Auto && !self.is_classic() =>
+            {
+                self.fall_back_to_classic()
+            }
+            KafkaError::MessageConsumptionFatal(Code::UnsupportedVersion | Code::UnsupportedFeature) => {
+                Err(TransportError::Invalid(
+                    "the brokers do not know the group protocol 'consumer' (KIP-848, Kafka 4.0); choose 'classic' or 'auto'"
+                        .to_owned(),
+                ))
+            }
+            KafkaError::MessageConsumptionFatal(Code::UnreleasedInstanceId) => {
+                // A static member's place is free once its last session has ended.
+                std::thread::sleep(Duration::from_secs(1));
+                Err(TransportError::Fenced("another member still has this instance id".to_owned()))
+            }
+            // The client is of no use any more; a new one may be.
+            KafkaError::MessageConsumptionFatal(code) => match error::of(failed) {
+                TransportError::Retriable(reason) => Err(TransportError::Fenced(format!("{reason} ({code:?})"))),
+                lasting => Err(lasting),
+            },
+            // That partitions are lost for it is told as a rebalance.
+            KafkaError::MessageConsumption(Code::PollExceeded) => {
+                tracing::warn!(member = %self.config.client_id, "did not poll in time, and lost its partitions");
+                Ok(())
+            }
+            KafkaError::MessageConsumption(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
+                tracing::warn!(member = %self.config.client_id, error = %failed, "a subscribed topic is missing");
+                Ok(())
+            }
+            failed => match error::of(failed) {
+                TransportError::Retriable(reason) => {
+                    tracing::debug!(member = %self.config.client_id, %reason, "librdkafka tries again");
+                    Ok(())
+                }
+                lasting => Err(lasting),
+            },
+        }
+    }
+
+    fn is_classic(&self) -> bool {
+        self.shared.classic.load(Ordering::Relaxed)
+    }
+
+    fn fall_back_to_classic(&mut self) -> Result<(), TransportError> {
+        tracing::info!("the brokers do not know KIP-848's group protocol: the classic one is used");
+        self.shared.classic.store(true, Ordering::Relaxed);
+        self.inbox.clear();
+        self.client = connect(&self.shared, &self.config)?;
+        self.arriving.clear();
+        self.committed.clear();
+        let topics = std::mem::take(&mut self.topics);
+        self.subscribe(&topics)
+    }
+
+    /// Takes up what the group asked for.
+    fn follow(&mut self) -> Result<Vec<Rebalance>, TransportError> {
+        let mut told = Vec::new();
+        for rebalance in self.client.context().take_rebalances() {
+            match rebalance {
+                Rebalance::Assigned(partitions) => self.arriving.push_back(ask(&self.client, partitions)),
+                Rebalance::Revoked(partitions) => {
+                    let known: Vec<_> = partitions.into_iter().filter(|one| self.inbox.place(one).is_some()).collect();
+                    // What is revoked is not read any further.
+                    self.inbox.pause(&known, true)?;
+                    if known.is_empty() {
+                        answer(&self.client, &offsets::list([]), false).map_err(error::of)?;
+                    } else {
+                        self.revoked.extend_from_slice(&known);
+                        told.push(Rebalance::Revoked(known));
+                    }
+                }
+                Rebalance::Lost(partitions) => {
+                    let known: Vec<_> =
+                        self.inbox.partitions().filter(|one| partitions.contains(one)).cloned().collect();
+                    self.forget(&known);
+                    self.arriving.retain(|arriving| !arriving.partitions.iter().any(|one| partitions.contains(one)));
+                    answer(&self.client, &offsets::list(&partitions), false).map_err(error::of)?;
+                    told.extend((!known.is_empty()).then_some(Rebalance::Lost(known)));
+                }
+            }
+        }
+        while let Some(assigned) = self.arrive()? {
+            told.extend((!assigned.is_empty()).then_some(Rebalance::Assigned(assigned)));
+        }
+        Ok(told)
+    }
+
+    /// Begins to read assigned partitions, once it is known from where.
+    fn arrive(&mut self) -> Result<Option<Vec<TopicPartition>>, TransportError> {
+        let Some(Arriving { partitions, committed }) = self.arriving.pop_front() else { return Ok(None) };
+        let committed = match committed.try_recv() {
+            Ok(Ok(committed)) => committed,
+            Ok(Err(TransportError::Retriable(reason))) => {
+                tracing::debug!(%reason, "committed offsets are asked for again");
+                self.arriving.push_front(ask(&self.client, partitions));
+                return Ok(None);
+            }
+            Ok(Err(lasting)) => return Err(lasting),
+            Err(TryRecvError::Empty) => {
+                self.arriving.push_front(Arriving { partitions, committed });
+                return Ok(None);
+            }
+            Err(TryRecvError::Disconnected) => {
+                return Err(TransportError::Retriable("nobody answered for committed offsets".to_owned()));
+            }
+        };
+        let mut places = Vec::with_capacity(partitions.len());
+        for (partition, committed) in partitions.iter().zip(committed) {
+            let place = match &committed {
+                Some(committed) => Position::Offset(committed.offset),
+                None if self.shared.config.starts_at_end() => Position::End,
+                None => Position::Beginning,
+            };
+            self.inbox.open(&self.client, partition, committed.as_ref().map_or(0, |committed| committed.offset))?;
+            self.committed.insert(partition.clone(), committed);
+            places.push((partition, place));
+        }
+        answer(&self.client, &offsets::positions(places)?, true).map_err(error::of)?;
+        Ok(Some(partitions))
+    }
+
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.inbox.close(partitions);
+        self.committed.retain(|partition, _| !partitions.contains(partition));
+        self.revoked.retain(|partition| !partitions.contains(partition));
+    }
+}
+
+/// Asks for committed offsets without waiting.
+fn ask(client: &Arc<BaseConsumer<Context>>, partitions: Vec<TopicPartition>) -> Arriving {
+    let (answer, committed) = bounded(1);
+    if partitions.is_empty() {
+        // Nobody can have hung up yet.
+        let _ = answer.send(Ok(Vec::new()));
+        return Arriving { partitions, committed };
+    }
+    let (asking, signal, list) = (Arc::clone(client), Arc::clone(&client.context().signal), partitions.clone());
+    let spawned = std::thread::Builder::new().name("committed-offsets".to_owned()).spawn(move || {
+        let found = offsets::committed(&asking, &list);
+        // Whoever asked may have left.
+        let _ = answer.send(found);
+        // Before the signal, so that a member that leaves does not leave from here.
+        drop(asking);
+        signal.tell();
+    });
+    if let Err(error) = spawned {
+        tracing::warn!(%error, "a thread that asks for committed offsets cannot be started");
+    }
+    Arriving { partitions, committed }
+}
+
+fn connect(shared: &Shared, config: &ConsumerConfig) -> Result<Client, TransportError> {
+    let mut client = shared.config.client(Role::Consumer);
+    let session_ms = config.session_timeout.as_millis().max(1);
+    client.set("group.id", &config.group);
+    client.set("client.id", &config.client_id);
+    client.set("max.poll.interval.ms", session_ms.to_string());
+    if let Some(instance) = &config.instance_id {
+        client.set("group.instance.id", instance);
+    }
+    if shared.classic.load(Ordering::Relaxed) {
+        client.set("partition.assignment.strategy", "range");
+        client.set("session.timeout.ms", session_ms.to_string());
+        client.set("heartbeat.interval.ms", (session_ms / 3).clamp(1, 3000).to_string());
+    } else {
+        client.set("group.protocol", "consumer");
+        client.set("group.remote.assignor", "range");
+    }
+    Client::open(&client)
+}
+
+impl Consumer for KafkaConsumer {
+    fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError> {
+        let names: Vec<&str> = topics.iter().map(|topic| &**topic).collect();
+        self.client.subscribe(&names).map_err(error::of)?;
+        self.topics = topics.to_vec();
+        Ok(())
+    }
+
+    fn poll(&mut self, timeout: Duration) -> Result<Polled, TransportError> {
+        let started = Instant::now();
+        loop {
+            let seen = self.client.context().signal.seen();
+            self.serve()?;
+            // Without records beside a rebalance, whoever polls may pause or seek before the first record.
+            let rebalances = self.follow()?;
+            let batches = if rebalances.is_empty() {
+                self.inbox.take(&self.client, self.config.max_poll_records)?
+            } else {
+                Vec::new()
+            };
+            let left = timeout.saturating_sub(started.elapsed());
+            if !rebalances.is_empty() || !batches.is_empty() || left.is_zero() {
+                return Ok(Polled { rebalances, batches });
+            }
+            self.client.context().signal.wait(seen, left);
+        }
+    }
+
+    fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        let revoked: Vec<_> = self.revoked.iter().filter(|one| partitions.contains(one)).cloned().collect();
+        self.forget(partitions);
+        if revoked.is_empty() {
+            return Ok(());
+        }
+        answer(&self.client, &offsets::list(&revoked), false).map_err(error::of)
+    }
+
+    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError> {
+        if partitions.iter().all(|partition| self.committed.contains_key(partition)) {
+            return Ok(partitions.iter().map(|partition| self.committed.remove(partition).flatten()).collect());
+        }
+        self.committed.retain(|partition, _| !partitions.contains(partition));
+        offsets::committed(&self.client, partitions)
+    }
+
+    fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
+        self.inbox.moved(partition, offset)?;
+        let TopicPartition { topic, partition } = partition;
+        self.client.seek(topic, *partition, Position::Offset(offset), ANSWER).map_err(error::of)
+    }
+
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        self.inbox.pause(partitions, true)
+    }
+
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        self.inbox.pause(partitions, false)
+    }
+
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+        offsets::watermarks(&self.client, partition)
+    }
+
+    fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {
+        self.inbox.is_caught_up(partition)
+    }
+
+    fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        self.client.commit(&offsets::commits(offsets)?, CommitMode::Sync).map_err(error::of)
+    }
+
+    fn group_metadata(&self) -> GroupMetadata {
+        let (group, member) = (self.config.group.clone(), self.name.clone());
+        let mut memberships = self.shared.memberships.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.client.group_metadata() {
+            Some(membership) => drop(memberships.insert(member.clone(), Arc::new(membership))),
+            None => drop(memberships.remove(&member)),
+        }
+        // librdkafka keeps the generation to itself.
+        GroupMetadata { group, member, generation: 0 }
+    }
+}
+
+impl Drop for KafkaConsumer {
+    fn drop(&mut self) {
+        self.shared.memberships.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+        // Its queues hold the client.
+        self.inbox.clear();
+    }
+}

@@ -1,0 +1,110 @@
+//! What librdkafka's errors mean to the runtime.
+
+use rdkafka::{
+    error::{KafkaError, RDKafkaError},
+    types::RDKafkaErrorCode as Code,
+};
+
+use crate::transport::{TopicPartition, TransportError};
+
+/// An error by who must act.
+pub(super) fn of(error: KafkaError) -> TransportError {
+    match &error {
+        KafkaError::Transaction(inner) => of_transaction(inner),
+        // Names and descriptions of settings, never their values: one of them may be a secret.
+        KafkaError::ClientConfig(_, description, key, _) => {
+            TransportError::Invalid(format!("librdkafka refuses the setting '{key}': {description}"))
+        }
+        KafkaError::ClientCreation(reason) => {
+            TransportError::Invalid(format!("the client cannot be made: {reason}; check the settings"))
+        }
+        KafkaError::Canceled | KafkaError::NoMessageReceived => TransportError::Retriable(error.to_string()),
+        _ => match error.rdkafka_error_code() {
+            Some(code) => of_code(code, &error.to_string()),
+            None => TransportError::Invalid(error.to_string()),
+        },
+    }
+}
+
+/// An error about one partition.
+pub(super) fn of_partition(error: KafkaError, partition: &TopicPartition) -> TransportError {
+    match error.rdkafka_error_code() {
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition) => {
+            TransportError::UnknownTopic(partition.topic.to_string())
+        }
+        Some(Code::UnknownPartition) => TransportError::UnknownPartition(partition.clone()),
+        _ => of(error),
+    }
+}
+
+/// An error about one topic.
+pub(super) fn of_topic(code: Code, topic: &str) -> TransportError {
+    match code {
+        Code::UnknownTopic | Code::UnknownTopicOrPartition => TransportError::UnknownTopic(topic.to_owned()),
+        Code::TopicAlreadyExists => TransportError::TopicExists(topic.to_owned()),
+        _ => of_code(code, &format!("topic '{topic}': {code}")),
+    }
+}
+
+/// An error about one group.
+pub(super) fn of_group(code: Code, group: &str) -> TransportError {
+    of_code(code, &format!("group '{group}': {code}"))
+}
+
+fn of_transaction(error: &RDKafkaError) -> TransportError {
+    let (code, text) = (error.code(), error.string());
+    match code {
+        Code::Fenced | Code::ProducerFenced | Code::FencedInstanceId => TransportError::Fenced(text),
+        _ if error.txn_requires_abort() => TransportError::Abort(text),
+        _ if error.is_retriable() => TransportError::Retriable(text),
+        // A producer that failed for good is replaced by one of the same id, which settles what it left.
+        _ if error.is_fatal() && !is_refusal(code) => TransportError::Fenced(text),
+        _ => of_code(code, &text),
+    }
+}
+
+fn of_code(code: Code, text: &str) -> TransportError {
+    let text = text.to_owned();
+    match code {
+        Code::UnknownMemberId
+        | Code::IllegalGeneration
+        | Code::FencedMemberEpoch
+        | Code::StaleMemberEpoch
+        | Code::FencedInstanceId
+        | Code::Fenced
+        | Code::ProducerFenced
+        | Code::InvalidProducerEpoch
+        | Code::PollExceeded => TransportError::Fenced(text),
+        _ if is_refusal(code) => {
+            TransportError::Invalid(format!("{text}; grant the rights (ACLs) or correct the credentials"))
+        }
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => TransportError::Invalid(text),
+        Code::UnsupportedSASLMechanism
+        | Code::InvalidArgument
+        | Code::Conflict
+        | Code::InvalidConfig
+        | Code::InvalidReplicationFactor
+        | Code::InvalidPartitions
+        | Code::InvalidTopic
+        | Code::PolicyViolation
+        | Code::UnsupportedVersion
+        | Code::UnsupportedFeature
+        | Code::MessageSizeTooLarge
+        | Code::InvalidRecord => TransportError::Invalid(text),
+        _ => TransportError::Retriable(text),
+    }
+}
+
+fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::DelegationTokenAuthorizationFailed
+            | Code::SaslAuthenticationFailed
+            | Code::Authentication
+            | Code::SSL
+    )
+}

@@ -1,0 +1,225 @@
+//! Partitions that are read, each with a queue of its own.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use rdkafka::{
+    Message,
+    consumer::{BaseConsumer, Consumer as _, base_consumer::PartitionQueue},
+    error::KafkaError,
+    message::{BorrowedMessage, Headers as _},
+    types::RDKafkaErrorCode as Code,
+};
+
+use super::{context::Context, error, offsets};
+use crate::transport::{ConsumedRecord, Fetched, Header, Headers, Offset, TopicPartition, TransportError};
+
+/// Records taken of one partition before the next has its turn.
+const TURN: usize = 1000;
+
+/// One partition that is read.
+struct Slot {
+    queue: PartitionQueue<Context>,
+    /// The offset of the next record, as far as records tell.
+    next: Offset,
+    /// Everything that a committed read could see was taken when the brokers were last heard.
+    at_end: bool,
+    /// The end that the brokers told of; `at_end` is younger than that.
+    end: Option<Offset>,
+    paused: bool,
+    /// Told after the records before it were taken.
+    failed: Option<KafkaError>,
+}
+
+/// The partitions that a client reads.
+#[derive(Default)]
+pub(super) struct Inbox {
+    slots: BTreeMap<TopicPartition, Slot>,
+    /// Where the next fetch starts, so that no partition is always last.
+    turn: usize,
+}
+
+impl Inbox {
+    /// Gives a partition a queue, before the client is told to read it.
+    pub(super) fn open(
+        &mut self,
+        consumer: &Arc<BaseConsumer<Context>>,
+        partition: &TopicPartition,
+        next: Offset,
+    ) -> Result<(), TransportError> {
+        let queue = consumer.split_partition_queue(&partition.topic, partition.partition);
+        let mut queue = queue.ok_or_else(|| TransportError::UnknownPartition(partition.clone()))?;
+        let signal = Arc::clone(&consumer.context().signal);
+        queue.set_nonempty_callback(move || signal.tell());
+        let slot = Slot { queue, next, at_end: false, end: None, paused: false, failed: None };
+        self.slots.insert(partition.clone(), slot);
+        Ok(())
+    }
+
+    /// Forgets partitions.
+    pub(super) fn close(&mut self, partitions: &[TopicPartition]) {
+        self.slots.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+    }
+
+    pub(super) fn partitions(&self) -> impl Iterator<Item = &TopicPartition> {
+        self.slots.keys()
+    }
+
+    pub(super) fn is_caught_up(&self, partition: &TopicPartition) -> bool {
+        self.slots.get(partition).is_some_and(|slot| slot.at_end)
+    }
+
+    pub(super) fn place(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.slots.get(partition).map(|slot| slot.next)
+    }
+
+    /// The place that has been read up to: also past markers and aborted records, once the end is reached.
+    pub(super) fn position(&self, partition: &TopicPartition) -> Result<Offset, TransportError> {
+        let slot = self.slots.get(partition).ok_or_else(|| not_read(partition))?;
+        Ok(if slot.at_end { slot.end.map_or(slot.next, |end| end.max(slot.next)) } else { slot.next })
+    }
+
+    /// Remembers the end that the brokers told of. If the end that was reached may be an older one, it must be heard
+    /// anew: then this is where to seek.
+    pub(super) fn learn_end(&mut self, partition: &TopicPartition, end: Offset) -> Option<Offset> {
+        let slot = self.slots.get_mut(partition)?;
+        slot.end = Some(end);
+        let unsure = slot.at_end && slot.next < end;
+        slot.at_end &= !unsure;
+        unsure.then_some(slot.next)
+    }
+
+    /// Records from here on are taken as unread.
+    pub(super) fn moved(&mut self, partition: &TopicPartition, next: Offset) -> Result<(), TransportError> {
+        let slot = self.slots.get_mut(partition).ok_or_else(|| not_read(partition))?;
+        (slot.next, slot.at_end, slot.failed) = (next, false, None);
+        Ok(())
+    }
+
+    /// Stops or continues taking records of these. What librdkafka fetched ahead stays where it is.
+    pub(super) fn pause(&mut self, partitions: &[TopicPartition], paused: bool) -> Result<(), TransportError> {
+        partitions.iter().try_for_each(|partition| {
+            self.slots.get_mut(partition).ok_or_else(|| not_read(partition)).map(|slot| slot.paused = paused)
+        })
+    }
+
+    /// Takes records that are there, at most `max`.
+    pub(super) fn take(
+        &mut self,
+        consumer: &BaseConsumer<Context>,
+        max: usize,
+    ) -> Result<Vec<Fetched>, TransportError> {
+        let count = self.slots.len();
+        self.turn = (self.turn + 1) % count.max(1);
+        let (mut batches, mut left) = (Vec::new(), max);
+        let turns = self.slots.iter_mut().enumerate();
+        let (first, mut order): (Vec<_>, Vec<_>) = turns.partition(|(place, _)| *place < self.turn);
+        order.extend(first);
+        for (_, (partition, slot)) in order {
+            if left == 0 {
+                break;
+            }
+            if slot.paused {
+                continue;
+            }
+            let records = slot.take(consumer, partition, left.min(TURN))?;
+            left -= records.len();
+            if !records.is_empty() {
+                batches.push(Fetched { partition: partition.clone(), records });
+            }
+        }
+        Ok(batches)
+    }
+}
+
+impl Slot {
+    fn take(
+        &mut self,
+        consumer: &BaseConsumer<Context>,
+        partition: &TopicPartition,
+        max: usize,
+    ) -> Result<Vec<ConsumedRecord>, TransportError> {
+        if let Some(failed) = self.failed.take()
+            && let Some(error) = self.understand(failed, consumer, partition)?
+        {
+            return Err(error);
+        }
+        let mut records = Vec::new();
+        while records.len() < max {
+            match self.queue.poll(Duration::ZERO) {
+                Some(Ok(message)) => {
+                    self.at_end = false;
+                    self.next = message.offset() + 1;
+                    records.push(record(&message));
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => self.at_end = true,
+                // What was taken before an error is not lost for it.
+                Some(Err(failed)) if !records.is_empty() => {
+                    self.failed = Some(failed);
+                    break;
+                }
+                Some(Err(failed)) => {
+                    if let Some(error) = self.understand(failed, consumer, partition)? {
+                        return Err(error);
+                    }
+                }
+                None => break,
+            }
+        }
+        Ok(records)
+    }
+
+    /// Most errors of a fetch are repaired by librdkafka itself.
+    fn understand(
+        &self,
+        failed: KafkaError,
+        consumer: &BaseConsumer<Context>,
+        partition: &TopicPartition,
+    ) -> Result<Option<TransportError>, TransportError> {
+        match failed.rdkafka_error_code() {
+            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::NoOffset) => {
+                let (low, high) = offsets::watermarks(consumer, partition)?;
+                let (partition, offset) = (partition.clone(), self.next);
+                Ok(Some(TransportError::OffsetOutOfRange { partition, offset, low, high }))
+            }
+            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
+                Ok(Some(error::of_partition(failed, partition)))
+            }
+            _ => match error::of(failed) {
+                TransportError::Retriable(reason) => {
+                    tracing::debug!(%partition, %reason, "fetching is interrupted");
+                    Ok(None)
+                }
+                lasting => Ok(Some(lasting)),
+            },
+        }
+    }
+}
+
+fn not_read(partition: &TopicPartition) -> TransportError {
+    TransportError::Invalid(format!("this client does not read {partition}"))
+}
+
+/// A message, copied out of librdkafka's memory.
+fn record(message: &BorrowedMessage<'_>) -> ConsumedRecord {
+    let (key, value) = (message.key(), message.payload());
+    let headers = message.headers().map_or_else(Headers::new, |headers| {
+        let header = |header: rdkafka::message::Header<'_, &[u8]>| Header {
+            key: header.key.to_owned(),
+            value: header.value.map(Bytes::copy_from_slice),
+        };
+        headers.iter().map(header).collect()
+    });
+    ConsumedRecord {
+        offset: message.offset(),
+        timestamp: message.timestamp().to_millis().unwrap_or(-1),
+        key: key.map(Bytes::copy_from_slice),
+        value: value.map(Bytes::copy_from_slice),
+        headers,
+    }
+}

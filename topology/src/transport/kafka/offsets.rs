@@ -1,0 +1,77 @@
+//! Partitions and offsets in librdkafka's lists and in ours.
+
+use std::time::Duration;
+
+use rdkafka::{
+    Offset as Position, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer as _},
+};
+
+use super::{context::Context, error};
+use crate::transport::{CommittedOffset, Offset, TopicPartition, TransportError};
+
+/// How long one question to the brokers may take. They are asked again by whoever is told that it took longer.
+pub(super) const ANSWER: Duration = Duration::from_secs(30);
+
+/// The partitions of a list.
+pub(super) fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    list.elements().iter().map(|element| TopicPartition::new(element.topic(), element.partition())).collect()
+}
+
+/// A list of partitions without positions.
+pub(super) fn list<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for TopicPartition { topic, partition } in partitions {
+        list.add_partition(topic, *partition);
+    }
+    list
+}
+
+/// A list of partitions, each from a position.
+pub(super) fn positions<'a>(
+    partitions: impl IntoIterator<Item = (&'a TopicPartition, Position)>,
+) -> Result<TopicPartitionList, TransportError> {
+    let mut list = TopicPartitionList::new();
+    for (TopicPartition { topic, partition }, position) in partitions {
+        list.add_partition_offset(topic, *partition, position).map_err(error::of)?;
+    }
+    Ok(list)
+}
+
+/// A list of offsets to commit.
+pub(super) fn commits(offsets: &[(TopicPartition, CommittedOffset)]) -> Result<TopicPartitionList, TransportError> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (TopicPartition { topic, partition }, CommittedOffset { offset, metadata }) in offsets {
+        let mut element = list.add_partition(topic, *partition);
+        element.set_offset(Position::Offset(*offset)).map_err(error::of)?;
+        if !metadata.is_empty() {
+            element.set_metadata(metadata);
+        }
+    }
+    Ok(list)
+}
+
+/// The group's committed offsets, in the order asked. Waits until no transaction is about to change them.
+pub(super) fn committed(
+    consumer: &BaseConsumer<Context>,
+    partitions: &[TopicPartition],
+) -> Result<Vec<Option<CommittedOffset>>, TransportError> {
+    let found = consumer.committed_offsets(list(partitions), ANSWER).map_err(error::of)?;
+    let find = |partition: &TopicPartition| {
+        let Some(element) = found.find_partition(&partition.topic, partition.partition) else { return Ok(None) };
+        element.error().map_err(error::of)?;
+        let Position::Offset(offset) = element.offset() else { return Ok(None) };
+        Ok(Some(CommittedOffset { offset, metadata: element.metadata().to_owned() }))
+    };
+    partitions.iter().map(find).collect()
+}
+
+/// First and next-to-be-written offset that a committed read can see.
+pub(super) fn watermarks(
+    consumer: &BaseConsumer<Context>,
+    partition: &TopicPartition,
+) -> Result<(Offset, Offset), TransportError> {
+    consumer
+        .fetch_watermarks(&partition.topic, partition.partition, ANSWER)
+        .map_err(|failed| error::of_partition(failed, partition))
+}

@@ -1,0 +1,113 @@
+//! Reads chosen partitions outside any group.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{Offset as Position, consumer::Consumer as _, types::RDKafkaErrorCode as Code};
+
+use super::{KafkaConfig, client::Client, error, inbox::Inbox, offsets, settings::Role};
+use crate::transport::{Fetched, Offset, Reader, TopicPartition, TransportError};
+
+/// librdkafka wants a group's name even of those that join none.
+const NO_GROUP: &str = "tidemill-reader";
+
+/// A reader of partitions.
+pub(super) struct KafkaReader {
+    client: Client,
+    inbox: Inbox,
+    /// The ends that the brokers told of, also of partitions that are not read yet.
+    ends: BTreeMap<TopicPartition, Offset>,
+}
+
+impl KafkaReader {
+    pub(super) fn open(config: &KafkaConfig) -> Result<Self, TransportError> {
+        let mut client = config.client(Role::Consumer);
+        client.set("group.id", NO_GROUP);
+        // That records are gone is for whoever reads to know.
+        client.set("auto.offset.reset", "error");
+        Ok(Self { client: Client::open(&client)?, inbox: Inbox::default(), ends: BTreeMap::new() })
+    }
+
+    /// Serves librdkafka's own queue.
+    fn serve(&self) -> Result<(), TransportError> {
+        let Some(Err(failed)) = self.client.poll(Duration::ZERO).map(|polled| polled.map(drop)) else {
+            return Ok(());
+        };
+        match (failed.rdkafka_error_code(), error::of(failed)) {
+            // It is no member of a group.
+            (Some(Code::GroupAuthorizationFailed | Code::CoordinatorNotAvailable | Code::NotCoordinator), _)
+            | (_, TransportError::Retriable(_)) => Ok(()),
+            (_, lasting) => Err(lasting),
+        }
+    }
+
+    fn start(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
+        self.inbox.open(&self.client, partition, offset)?;
+        if let Some(end) = self.ends.get(partition) {
+            self.inbox.learn_end(partition, *end);
+        }
+        let list = offsets::positions([(partition, Position::Offset(offset))])?;
+        self.client.incremental_assign(&list).map_err(error::of)
+    }
+
+    fn stop(&mut self, partition: &TopicPartition) -> Result<(), TransportError> {
+        self.inbox.close(std::slice::from_ref(partition));
+        self.client.incremental_unassign(&offsets::list([partition])).map_err(error::of)
+    }
+}
+
+impl Reader for KafkaReader {
+    /// What is read already, and is where it shall be, is read on: fetched records are not fetched again.
+    fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<(), TransportError> {
+        let wanted: BTreeMap<_, _> = partitions.iter().map(|(partition, offset)| (partition, *offset)).collect();
+        let stays = |partition: &TopicPartition| wanted.get(partition).copied();
+        let going: Vec<_> =
+            self.inbox.partitions().filter(|one| stays(one) != self.inbox.place(one)).cloned().collect();
+        for partition in &going {
+            self.stop(partition)?;
+        }
+        for (partition, offset) in wanted {
+            if self.inbox.place(partition).is_none() {
+                self.start(partition, offset)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, timeout: Duration, max: usize) -> Result<Vec<Fetched>, TransportError> {
+        let started = Instant::now();
+        loop {
+            let seen = self.client.context().signal.seen();
+            self.serve()?;
+            let batches = self.inbox.take(&self.client, max)?;
+            let left = timeout.saturating_sub(started.elapsed());
+            if !batches.is_empty() || left.is_zero() {
+                return Ok(batches);
+            }
+            self.client.context().signal.wait(seen, left);
+        }
+    }
+
+    fn position(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
+        self.inbox.position(partition)
+    }
+
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+        let (low, high) = offsets::watermarks(&self.client, partition)?;
+        self.ends.insert(partition.clone(), high);
+        if let Some(next) = self.inbox.learn_end(partition, high) {
+            self.stop(partition)?;
+            self.start(partition, next)?;
+        }
+        Ok((low, high))
+    }
+}
+
+impl Drop for KafkaReader {
+    fn drop(&mut self) {
+        // Its queues hold the client.
+        self.inbox.clear();
+    }
+}

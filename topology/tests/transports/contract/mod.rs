@@ -1,0 +1,10 @@
+//! What each trait promises.
+
+pub(crate) mod admin;
+pub(crate) mod reader;
+
+pub(crate) mod producer;
+pub(crate) mod transactions;
+
+pub(crate) mod consumer;
+pub(crate) mod groups;

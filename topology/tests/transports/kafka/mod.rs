@@ -1,0 +1,30 @@
+//! What only a real Kafka can do to an application: brokers that restart or die, processes that are killed or stopped,
+//! brokers of old, brokers that do not trust everybody.
+
+mod brokers;
+mod processes;
+pub(crate) mod worker;
+
+use tidemill_broker::Broker;
+use tidemill_topology::transport::{
+    Transport,
+    kafka::{KafkaConfig, KafkaTransport},
+};
+
+use crate::{Site, Tested};
+
+/// The transport to these brokers.
+fn transport(bootstrap_servers: &str) -> Tested<impl Transport> {
+    // What a process leaves open when it is killed for good, nobody waits for long.
+    let config = KafkaConfig::new(bootstrap_servers).transaction_timeout(std::time::Duration::from_secs(5));
+    Ok(KafkaTransport::new(config)?)
+}
+
+/// A scenario's site on a broker of its own.
+fn site(broker: &Broker, scenario: &str) -> Tested<Site> {
+    let mut config = KafkaConfig::new(broker.bootstrap_servers());
+    for (name, value) in broker.client_properties() {
+        config = config.set(name, value);
+    }
+    Ok(Site::new(KafkaTransport::new(config)?, scenario))
+}
