@@ -64,11 +64,16 @@ load: ARGS =
 load: prerequisites ## Five minutes of 1,000 athletes and 50 busy streams on a server of its own; ARGS="--seconds 30" for less.
 	cargo bench --locked --features apps --bench load -- $(ARGS)
 
+# Beside the builds, so that it is fetched once.
+.PHONY: schema-registry
+schema-registry: ## Fetches the schema registry that tests start, by Maven; without Java and Maven they skip it.
+	@.ci/schema-registry $(TARGET)/schema-registry
+
 .PHONY: test
 test: prerequisites test-rust test-pages ## Passes all tests: units, behaviours, documentation, examples, benches once, pages.
 
 .PHONY: test-rust
-test-rust: prerequisites kafka-broker-if-possible
+test-rust: prerequisites kafka-broker-if-possible schema-registry
 	cargo test $(CARGO_FLAGS) --all-targets
 	cargo test $(CARGO_FLAGS) --doc
 	@for example in $$(ls topology/examples | sed -n 's/\.rs$$//p'); do \

@@ -2,6 +2,7 @@
 
 mod kafka;
 mod keys;
+mod schema;
 mod tenants;
 mod value;
 
@@ -55,34 +56,39 @@ fn resolve(
     let mut problems = Vec::new();
     let mut said = Layers::new();
     let mut settings = Settings { apps, ..Settings::default() };
-    let mut kafka = Kafka::default();
+    let mut groups = keys::Groups::default();
     if let Some(path) = &options.config {
-        read_file(path, &mut said, &mut settings, &mut kafka, &mut problems);
+        read_file(path, &mut said, &mut settings, &mut groups.kafka, &mut problems);
     }
     for (name, text) in vars {
         let known = KEYS.iter().find(|key| variable(key.name) == name);
         match known {
             Some(key) => drop(said.insert(key.name, Said { text, by: name })),
-            None if kafka.take_variable(&name, &text) => {}
+            None if groups.kafka.take_variable(&name, &text) => {}
             None => problems.push(format!("{name}: there is no such setting; `tidemill --help` lists them")),
         }
     }
-    read_flags(options, &mut said, &mut kafka, &mut problems);
+    read_flags(options, &mut said, &mut groups.kafka, &mut problems);
 
     let mut config = Config { settings, log_filter: "info".to_owned() };
-    let mut analyst = keys::Analyst::default();
     for (name, Said { text, by }) in &said {
-        if let Err(problem) = apply(name, text, &mut config, &mut analyst, &mut kafka) {
+        if let Err(problem) = apply(name, text, &mut config, &mut groups) {
             problems.push(format!("{by}: '{name}' {problem}"));
         }
     }
-    match analyst.choose() {
+    match groups.schema.choose() {
+        Ok(chosen) => config.settings.format = chosen,
+        // Commands that read and write no topic need no registry.
+        Err(_) if !serves => {}
+        Err(wrong) => problems.extend(wrong),
+    }
+    match groups.analyst.choose() {
         Ok(chosen) => config.settings.analyst = chosen,
         // Commands that call nobody need no key.
         Err(_) if !serves => config.settings.analyst = AnalystChoice::Offline,
         Err(problem) => problems.push(problem),
     }
-    match kafka.choose() {
+    match groups.kafka.choose() {
         Ok(chosen) => config.settings.kafka = chosen,
         Err(wrong) => problems.extend(wrong),
     }
@@ -208,7 +214,8 @@ mod tests {
              [[tenant]]\nname = \"a\"\ntokn = \"x\"\n",
         );
         let vars = vars(&[("TIDEMILL_RUN_PARTITIONS", "none"), ("TIDEMILL_ELSE", "1")]);
-        let set = options(Some(file.path()), &["analyst.kind=gemini", "analyst.api_key=x", "oops"]);
+        let set =
+            options(Some(file.path()), &["analyst.kind=gemini", "analyst.api_key=x", "schema.format=avro", "oops"]);
         let problems = resolve(&set, vars, vec![App::Live], true).err().expect("invalid");
         for part in [
             "'run.thread', do you mean 'run.threads'",
@@ -221,6 +228,7 @@ mod tests {
             "--set oops",
             "--set analyst.api_key",
             "lets everybody",
+            "schema.registry",
         ] {
             assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
         }

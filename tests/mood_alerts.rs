@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tidemill::{
     CallExecutor, CallPolicy, CallRequest, ManualClock, Reply, StreamsConfig, Windowed,
     apps::{
+        Format,
         live_insight::{self, InsightRequest, LiveSettings},
         recordings::LiveTruth,
     },
@@ -29,7 +30,7 @@ struct Live {
 
 impl Live {
     fn start() -> Self {
-        let topology = live_insight::topology(&LiveSettings::default()).expect("valid");
+        let topology = live_insight::topology(&LiveSettings::default(), &Format::Json).expect("valid");
         let config = StreamsConfig::new(live_insight::APPLICATION);
         let driver = TopologyTestDriver::with(&topology, DriverOptions { config, ..DriverOptions::default() });
         let driver = driver.expect("starts");

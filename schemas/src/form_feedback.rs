@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form_coach::Exercise;
 use crate::landmark::Part;
+use crate::marks;
 
 /// Everything said about one window of one athlete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ pub struct FormFeedback {
     /// The last frame, for drawing.
     pub skeleton: Vec<SkeletonPoint>,
     /// Frames of the window, spread evenly, for a replay; see [`FrameMark`].
-    #[serde(default)]
+    #[serde(default, with = "marks")]
     pub frames: Vec<Vec<FrameMark>>,
     /// Full repetitions of the session so far.
     pub session_repetitions: u32,

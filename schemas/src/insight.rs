@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::count;
+
 /// Everything said about one window of one stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Insight {
@@ -14,14 +16,18 @@ pub struct Insight {
     /// Who analysed the window, such as `offline` or a model's name.
     pub analyst: String,
     /// Chat messages in the window.
+    #[serde(with = "count")]
     pub chats: u64,
     /// Distinct authors.
+    #[serde(with = "count")]
     pub users: u64,
     /// Transcript segments in the window.
+    #[serde(with = "count")]
     pub segments: u64,
     /// Chat messages per second.
     pub chats_per_second: f64,
     /// Messages that ask something.
+    #[serde(with = "count")]
     pub questions: u64,
     /// Nobody spoke, although the window exists.
     pub silent_microphone: bool,
@@ -90,8 +96,10 @@ pub struct HotTopic {
     /// One or two words.
     pub term: String,
     /// Messages with it.
+    #[serde(with = "count")]
     pub chats: u64,
     /// Distinct authors who used it.
+    #[serde(with = "count")]
     pub users: u64,
     /// How much hotter than in the windows before; 1 is as usual.
     pub lift: f64,
@@ -111,6 +119,7 @@ pub struct TopChat {
     /// When it was written.
     pub timestamp: i64,
     /// Distinct authors who wrote the same.
+    #[serde(with = "count")]
     pub echoes: u64,
     /// Its mood, -1 to 1.
     pub mood: f64,
@@ -124,6 +133,7 @@ pub struct UserActivity {
     /// What the author is called.
     pub user_name: String,
     /// Messages.
+    #[serde(with = "count")]
     pub chats: u64,
     /// Mood of the messages, -1 to 1.
     pub mood: f64,
@@ -139,6 +149,7 @@ pub struct PhraseReaction {
     /// When it ended.
     pub end_ms: i64,
     /// Messages that followed within seconds.
+    #[serde(with = "count")]
     pub reactions: u64,
     /// How much faster chat ran after it than around it; 1 is as usual.
     pub lift: f64,
@@ -167,6 +178,7 @@ pub struct SeriesPoint {
     /// Its first millisecond.
     pub at: i64,
     /// Messages in it.
+    #[serde(with = "count")]
     pub chats: u64,
     /// The crowd's mood in it, from -1 to 1 on the scale of the vibe score; 0 where nobody wrote.
     pub mood: f64,
@@ -207,6 +219,7 @@ pub struct TrendPoint {
     /// Chat messages per second.
     pub chats_per_second: f64,
     /// Distinct authors.
+    #[serde(with = "count")]
     pub users: u64,
     /// Vibe score.
     pub vibe_score: u8,
@@ -220,6 +233,7 @@ pub struct Spike {
     /// When it ended.
     pub end_ms: i64,
     /// Messages in it.
+    #[serde(with = "count")]
     pub chats: u64,
     /// Its rate over the baseline's.
     pub ratio: f64,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{self, Visitor};
+use serde::de::{self, DeserializeSeed, EnumAccess, VariantAccess as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Names of the landmarks in the pose model's order.
@@ -94,19 +94,31 @@ impl fmt::Display for Part {
 
 impl Serialize for Part {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
+        if serializer.is_human_readable() {
+            serializer.serialize_str(self.name())
+        } else {
+            // An enum of 33 symbols: a byte instead of a name.
+            serializer.serialize_unit_variant(ENUM, u32::from(self.0), self.name())
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Part {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PartVisitor)
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(PartVisitor)
+        } else {
+            deserializer.deserialize_enum(ENUM, &LANDMARKS, PartVisitor)
+        }
     }
 }
 
+/// What formats that are not for people call it.
+const ENUM: &str = "Part";
+
 struct PartVisitor;
 
-impl Visitor<'_> for PartVisitor {
+impl<'de> Visitor<'de> for PartVisitor {
     type Value = Part;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,5 +136,20 @@ impl Visitor<'_> for PartVisitor {
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Part, E> {
         Part::from_name(name).ok_or_else(|| E::custom(format!("no landmark is called \"{name}\"")))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, symbol: A) -> Result<Part, A::Error> {
+        let (part, rest) = symbol.variant_seed(self)?;
+        rest.unit_variant()?;
+        Ok(part)
+    }
+}
+
+/// The symbol's name, read as the part.
+impl<'de> DeserializeSeed<'de> for PartVisitor {
+    type Value = Part;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Part, D::Error> {
+        deserializer.deserialize_identifier(self)
     }
 }

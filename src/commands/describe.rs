@@ -5,6 +5,7 @@ use std::io::Write as _;
 use anyhow::{Result, bail};
 use tidemill::{
     Plan,
+    apps::Format,
     server::{App, Log, Settings},
 };
 
@@ -24,7 +25,8 @@ pub(crate) fn describe(settings: &Settings, options: &DescribeOptions) -> Result
     for app in apps {
         let known = |topic: &str| log.as_ref().and_then(|log| log.partitions(topic).ok());
         let partitions = |topic: &str| known(topic).or(Some(settings.partitions));
-        let plan = Plan::new(app.id(), &app.topology(settings)?).resolve(partitions)?;
+        // A plan is the same in every format, and needs no registry to be printed.
+        let plan = Plan::new(app.id(), &app.topology(settings, &Format::Json)?).resolve(partitions)?;
         write!(std::io::stdout().lock(), "{}", plan.describe())?;
     }
     Ok(())

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use tidemill::{
     Plan,
+    apps::Format,
     server::{Log, Settings},
     state::StateDirectory,
     transport::{Topic, Transport as _, embedded::EmbeddedLog},
@@ -77,7 +78,7 @@ impl Remembered {
         let (mut groups, mut topics, mut state) = (Vec::new(), Vec::new(), Vec::new());
         for app in &settings.apps {
             let partitions = |topic: &str| log.partitions(topic).ok().or(Some(settings.partitions));
-            let plan = Plan::new(app.id(), &app.topology(settings)?).resolve(partitions)?;
+            let plan = Plan::new(app.id(), &app.topology(settings, &Format::Json)?).resolve(partitions)?;
             topics.extend(plan.internal_topics().into_iter().map(|topic| topic.spec.name));
             groups.extend(app.groups());
             state.extend(settings.data_dir.as_ref().map(|folder| folder.join("state").join(app.id())));

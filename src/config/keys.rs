@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::{
     Config,
     kafka::Kafka,
+    schema::Schema,
     value::{bytes, duration, list, number, switch},
 };
 
@@ -49,6 +50,12 @@ pub(crate) const KEYS: &[Key] = &[
     key("run.client_id", "", "name of this instance in member lists and transactions; made up if empty"),
     key("run.standby_replicas", "0", "other instances that keep each task's state warm"),
     key("run.partitions", "4", "partitions of each topic, fixed when it is created"),
+    key("schema.format", "json", "how values are written on topics: json or avro"),
+    key("schema.registry", "", "address of the schema registry, for avro"),
+    key("schema.user", "", "user at the schema registry"),
+    Key { secret: true, ..key("schema.password", "", "the user's password") },
+    key("schema.password_file", "", "file that holds the user's password"),
+    key("schema.timeout", "10s", "how long a start waits for a registry that does not answer"),
     key("live.window", "60s", "length of live insight's windows"),
     key("live.grace", "2s", "how late chat and speech may come"),
     key("live.idle_after", "5s", "how long a silent stream keeps its window open"),
@@ -114,16 +121,22 @@ impl Analyst {
     }
 }
 
+/// Settings that make sense only together.
+#[derive(Default)]
+pub(super) struct Groups {
+    pub(super) analyst: Analyst,
+    pub(super) kafka: Kafka,
+    pub(super) schema: Schema,
+}
+
 /// Sets one value.
-pub(super) fn apply(
-    name: &str,
-    text: &str,
-    config: &mut Config,
-    analyst: &mut Analyst,
-    kafka: &mut Kafka,
-) -> Result<(), String> {
+pub(super) fn apply(name: &str, text: &str, config: &mut Config, groups: &mut Groups) -> Result<(), String> {
+    let Groups { analyst, kafka, schema } = groups;
     if name.starts_with("kafka.") {
         return kafka.apply(name, text);
+    }
+    if name.starts_with("schema.") {
+        return schema.apply(name, text);
     }
     let settings = &mut config.settings;
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));

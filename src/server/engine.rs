@@ -9,6 +9,7 @@ use std::{
 
 use prometheus::HistogramVec;
 use thiserror::Error;
+use tidemill_schemas::avro::RegistryProblem;
 use tidemill_topology::{
     CallExecutor, CallExecutorHandle, CallStats, RecordHandler, Streams, StreamsConfig, StreamsState, Topology,
     TopologyError, transport::TransportError,
@@ -17,7 +18,7 @@ use tokio::runtime::Handle;
 
 use super::{AnalystChoice, App, Log, Settings, caller::AnalystCaller, topics};
 use crate::apps::{
-    Analyst,
+    Analyst, Format,
     form_coach::{self, GeminiForm, OfflineForm},
     gemini::Gemini,
     live_insight::{self, GeminiLive, OfflineLive},
@@ -29,6 +30,9 @@ pub enum EngineError {
     /// The settings contradict themselves.
     #[error("the configuration has {} problem(s):\n  - {}", .0.len(), .0.join("\n  - "))]
     Settings(Vec<String>),
+    /// Schemas and registry do not fit, or it is not there.
+    #[error("the schemas have {} problem(s):{}", .0.len(), list(.0))]
+    Schemas(Vec<RegistryProblem>),
     /// The log cannot be used.
     #[error("the log cannot be used")]
     Log(#[from] TransportError),
@@ -48,6 +52,7 @@ pub struct Engine {
     log: Log,
     apps: Vec<RunningApp>,
     settings: Settings,
+    format: Format,
     /// How long attempts took, by analyst and outcome.
     pub(super) call_seconds: HistogramVec,
 }
@@ -89,11 +94,13 @@ impl Engine {
     /// As [`Engine::start`].
     pub fn start_on(settings: Settings, log: Log, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
         check(&settings)?;
+        // Before any thread runs: from here on no record waits for a schema that was known when it was written.
+        let format = super::schemas::prepare(&settings).map_err(EngineError::Schemas)?;
         // Behind an address for all networks there is none that others could use.
         let listening = (!address.ip().is_unspecified()).then(|| address.to_string());
         let address = settings.advertised.clone().or(listening);
         let call_seconds = super::metrics::call_seconds();
-        let mut engine = Self { log, apps: Vec::new(), settings, call_seconds };
+        let mut engine = Self { log, apps: Vec::new(), settings, format, call_seconds };
         for app in engine.settings.apps.clone() {
             topics::create(&engine.log, app, &engine.settings)?;
             engine.log.check_groups(&app.groups())?;
@@ -114,7 +121,7 @@ impl Engine {
         config.num_standby_replicas = self.settings.standby_replicas;
         config.state_dir = self.settings.data_dir.as_deref().map(state_dir);
         config.deserialization_handler = RecordHandler::DeadLetter(app.dead_letters().to_owned());
-        let topology = app.topology(&self.settings)?;
+        let topology = app.topology(&self.settings, &self.format)?;
         let streams = Streams::start(&topology, config, self.log.transport())?;
         let gemini = match &self.settings.analyst {
             AnalystChoice::Offline => None,
@@ -153,6 +160,11 @@ impl Engine {
         &self.settings
     }
 
+    /// The format of the applications' topics.
+    pub fn format(&self) -> &Format {
+        &self.format
+    }
+
     pub(super) fn apps(&self) -> &[RunningApp] {
         &self.apps
     }
@@ -184,16 +196,20 @@ impl Engine {
 }
 
 impl App {
-    /// The application's topology.
+    /// The application's topology, its topics in this format.
     ///
     /// # Errors
     /// If the settings make none.
-    pub fn topology(self, settings: &Settings) -> Result<Topology, TopologyError> {
+    pub fn topology(self, settings: &Settings, format: &Format) -> Result<Topology, TopologyError> {
         match self {
-            Self::Live => live_insight::topology(&settings.live),
-            Self::Coach => form_coach::topology(&settings.coach),
+            Self::Live => live_insight::topology(&settings.live, format),
+            Self::Coach => form_coach::topology(&settings.coach, format),
         }
     }
+}
+
+fn list(problems: &[RegistryProblem]) -> String {
+    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
 }
 
 fn state_dir(data_dir: &Path) -> std::path::PathBuf {

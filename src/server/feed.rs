@@ -99,7 +99,7 @@ impl Feed {
         let now_ms = SystemClock.now_ms();
         let mut records = Vec::with_capacity(events.len() + 1);
         for (index, (input, text)) in events.iter().enumerate() {
-            let parsed = input.parse(text.as_bytes(), now_ms);
+            let parsed = input.parse(text.as_bytes(), &self.server.codecs, now_ms);
             let parsed = parsed.map_err(|errors| FeedError::Invalid { index, errors: describe_errors(&errors) })?;
             let (topic, partitions) = &self.topics[*input as usize];
             records.push(parsed.to(topic, *partitions));

@@ -22,8 +22,17 @@ use tokio::{
 };
 
 use super::{
-    App, Engine, EngineError, Log, Settings, access::Access, erase, events, forward, hub::Hub, ingest, input::Input,
-    inspect, metrics, metrics::Metrics, pages, pressure::Pressure, problem::Problem,
+    App, Engine, EngineError, Log, Settings,
+    access::Access,
+    erase, events, forward,
+    hub::Hub,
+    ingest,
+    input::{Codecs, Input},
+    inspect, metrics,
+    metrics::Metrics,
+    pages,
+    pressure::Pressure,
+    problem::Problem,
 };
 use crate::apps::http_client;
 
@@ -33,6 +42,8 @@ pub struct Server {
     pub(super) access: Access,
     pub(super) pressure: Arc<Pressure>,
     pub(super) hub: Arc<Hub>,
+    /// How what comes in is written.
+    pub(super) codecs: Codecs,
     pub(super) metrics: Metrics,
     pub(super) followers: Arc<Semaphore>,
     pub(super) closing: watch::Sender<bool>,
@@ -79,6 +90,7 @@ impl Server {
             access: Access::new(engine.settings()),
             pressure: pressure.clone(),
             hub: Arc::new(Hub::new(&engine)),
+            codecs: Codecs::new(engine.format()),
             metrics: Metrics::new(&engine),
             followers: Arc::new(Semaphore::new(engine.settings().limits.event_streams)),
             closing: watch::Sender::new(false),

@@ -12,12 +12,15 @@ use std::{
 use bytes::Bytes;
 use tidemill_topology::{
     Windowed, WindowedCodec, partition_for,
-    state::{Codec, Utf8},
+    state::{Codec, CodecError, Utf8},
     transport::{ConsumedRecord, Fetched, Offset, Reader, TopicPartition, Transport as _, TransportError},
 };
 use tokio::sync::broadcast;
 
-use super::{App, Engine, Log};
+use super::{
+    App, Engine, Log,
+    schemas::{ToJson, to_json},
+};
 
 /// Results that a page may be behind before it reads them from the log again.
 const BEHIND: usize = 64;
@@ -70,13 +73,16 @@ type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
 /// Pages that wait, by what they wait for.
 pub(super) struct Hub {
     log: Log,
+    /// How values become what pages read, for each result topic.
+    to_json: HashMap<App, Vec<ToJson>>,
     channels: Mutex<Channels>,
     closing: AtomicBool,
 }
 
 impl Hub {
     pub(super) fn new(engine: &Engine) -> Self {
-        Self { log: engine.log().clone(), channels: Mutex::default(), closing: AtomicBool::new(false) }
+        let to_json = engine.settings().apps.iter().map(|app| (*app, to_json(*app, engine.format()))).collect();
+        Self { log: engine.log().clone(), to_json, channels: Mutex::default(), closing: AtomicBool::new(false) }
     }
 
     pub(super) fn close(&self) {
@@ -130,11 +136,37 @@ impl Hub {
     }
 
     fn hand_out(&self, app: App, topic: usize, record: ConsumedRecord) {
-        if let Some((key, event)) = event(app, topic, record)
-            && let Some(sender) = self.channels().get(&(app, key))
-        {
-            // Without a receiver left, nobody misses it.
-            let _ = sender.send(Arc::new(event));
+        let Some(key) = record.key.as_ref().and_then(owner) else { return };
+        let Some(sender) = self.channels().get(&(app, key)).cloned() else { return };
+        // A result that another version wrote may wait for its schema; those behind it wait with it.
+        while !self.closing.load(Ordering::SeqCst) {
+            match self.event(app, topic, &record) {
+                Err(error) => {
+                    tracing::warn!(%error, "a result waits");
+                    std::thread::park_timeout(Duration::from_millis(500));
+                }
+                Ok(event) => {
+                    if let Some(event) = event {
+                        // Without a receiver left, nobody misses it.
+                        let _ = sender.send(Arc::new(event));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The event of a record. None for a result that was taken back or that nobody can read.
+    fn event(&self, app: App, topic: usize, record: &ConsumedRecord) -> Result<Option<Event>, TransportError> {
+        let Some(value) = record.value.clone() else { return Ok(None) };
+        let (offset, timestamp, name) = (record.offset, record.timestamp, app.result_topics()[topic].1);
+        match self.to_json[&app][topic](value) {
+            Ok(data) => Ok(Some(Event { topic, offset, timestamp, name, data })),
+            Err(CodecError::NotYet { reason }) => Err(TransportError::Retriable(reason)),
+            Err(error) => {
+                tracing::warn!(topic = app.result_topics()[topic].0, offset, %error, "a result cannot be read");
+                Ok(None)
+            }
         }
     }
 
@@ -155,14 +187,27 @@ impl Hub {
         for (topic, (name, _)) in app.result_topics().iter().enumerate() {
             let partition = self.partition(name, key)?;
             let mut found = VecDeque::new();
-            let mut take = |record| {
-                found.extend(event(app, topic, record).filter(|(of, _)| of == key).map(|(_, event)| event));
+            let mut waits = None;
+            let mut take = |record: ConsumedRecord| {
+                if record.key.as_ref().and_then(owner).as_deref() != Some(key) {
+                    return true;
+                }
+                match self.event(app, topic, &record) {
+                    Ok(event) => found.extend(event),
+                    Err(error) => {
+                        waits = Some(error);
+                        return false;
+                    }
+                }
                 if newest && found.len() > most {
                     found.pop_front();
                 }
                 newest || found.len() < most
             };
             ends.0[topic] = self.log.read(|reader| read(reader, &partition, place.0[topic], &mut take))?;
+            if let Some(error) = waits {
+                return Err(error);
+            }
             more |= !newest && found.len() >= most;
             events.push(found);
         }
@@ -260,10 +305,4 @@ fn place_of(app: App, topic: &str) -> Option<usize> {
 fn owner(key: &Bytes) -> Option<String> {
     let Windowed { key, .. }: Windowed<String> = WindowedCodec::new(Utf8).decode(key.clone()).ok()?;
     Some(key)
-}
-
-fn event(app: App, topic: usize, record: ConsumedRecord) -> Option<(String, Event)> {
-    let key = owner(&record.key?)?;
-    let (offset, timestamp, name) = (record.offset, record.timestamp, app.result_topics()[topic].1);
-    Some((key, Event { topic, offset, timestamp, name, data: record.value? }))
 }

@@ -17,7 +17,7 @@ use super::{
     App,
     access::Visitor,
     http::Server,
-    input::{Input, Parsed},
+    input::{Codecs, Input, Parsed},
     problem::{Problem, RecordProblem},
 };
 use crate::apps::form_coach;
@@ -71,7 +71,7 @@ pub(super) async fn profile(
         Problem::records(errors.into_iter().map(|error| RecordProblem { index: 0, error }).collect())
     };
     let profile = parse_profile(&body.0).map_err(single)?;
-    let record = Parsed::new(&user, &profile, SystemClock.now_ms()).map_err(single)?;
+    let record = Parsed::new(&server.codecs.profiles, &user, &profile, SystemClock.now_ms()).map_err(single)?;
     let admitted = server.pressure.admit(App::Coach, 1)?;
     server.write(form_coach::PROFILES, vec![record]).await?;
     admitted.written();
@@ -129,10 +129,10 @@ fn split(format: Format, body: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     }
 }
 
-fn parse_all(records: &[&[u8]], input: Input, now_ms: i64) -> Result<Vec<Parsed>, Problem> {
+fn parse_all(records: &[&[u8]], input: Input, codecs: &Codecs, now_ms: i64) -> Result<Vec<Parsed>, Problem> {
     let (mut good, mut bad) = (Vec::with_capacity(records.len()), Vec::new());
     for (index, record) in records.iter().enumerate() {
-        match input.parse(record, now_ms) {
+        match input.parse(record, codecs, now_ms) {
             Ok(record) => good.push(record),
             Err(errors) => bad.extend(errors.into_iter().map(|error| RecordProblem { index, error })),
         }
@@ -156,7 +156,7 @@ impl Server {
         self.running(app)?;
         let format = format(headers)?;
         let body = self.read_body(&visitor, headers, body).await?;
-        let records = parse_all(&split(format, &body.0)?, input, SystemClock.now_ms())?;
+        let records = parse_all(&split(format, &body.0)?, input, &self.codecs, SystemClock.now_ms())?;
         for record in &records {
             visitor.may(app, &record.key)?;
         }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-use tidemill_schemas::{FieldError, parse_chat, parse_pose, parse_transcript};
+use tidemill_schemas::{
+    ChatMessage, FieldError, PoseFrame, TranscriptSegment, UserProfile, parse_chat, parse_pose, parse_transcript,
+};
 use tidemill_topology::{
     partition_for,
+    state::Codec,
     transport::{Headers, ProducerRecord},
 };
 
 use super::App;
-use crate::apps::{form_coach, live_insight};
+use crate::apps::{Format, Wire, form_coach, live_insight};
 
 /// A kind of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,16 +54,40 @@ impl Input {
         }
     }
 
-    pub(super) fn parse(self, bytes: &[u8], now_ms: i64) -> Result<Parsed, Vec<FieldError>> {
+    /// Reads an event of a body, and writes it as its topic's.
+    pub(super) fn parse(self, bytes: &[u8], codecs: &Codecs, now_ms: i64) -> Result<Parsed, Vec<FieldError>> {
         match self {
             Self::Chat => {
-                parse_chat(bytes, now_ms).and_then(|chat| Parsed::new(&chat.stream_id, &chat, chat.timestamp))
+                let chat = parse_chat(bytes, now_ms)?;
+                Parsed::new(&codecs.chat, &chat.stream_id, &chat, chat.timestamp)
             }
             Self::Transcript => {
-                parse_transcript(bytes, now_ms).and_then(|said| Parsed::new(&said.stream_id, &said, said.timestamp))
+                let said = parse_transcript(bytes, now_ms)?;
+                Parsed::new(&codecs.transcript, &said.stream_id, &said, said.timestamp)
             }
-            Self::Pose => parse_pose(bytes, now_ms)
-                .and_then(|frame| Parsed::new(&frame.user_id, &form_coach::Compact::from(&frame), frame.timestamp)),
+            Self::Pose => {
+                let frame = parse_pose(bytes, now_ms)?;
+                Parsed::new(&codecs.pose, &frame.user_id, &frame, frame.timestamp)
+            }
+        }
+    }
+}
+
+/// The codecs of the topics that events come in on.
+pub(super) struct Codecs {
+    chat: Wire<ChatMessage>,
+    transcript: Wire<TranscriptSegment>,
+    pose: Wire<PoseFrame, form_coach::Frames>,
+    pub(super) profiles: Wire<UserProfile>,
+}
+
+impl Codecs {
+    pub(super) fn new(format: &Format) -> Self {
+        Self {
+            chat: format.codec(live_insight::CHAT),
+            transcript: format.codec(live_insight::TRANSCRIPT),
+            pose: format.codec_or(form_coach::POSE, form_coach::Frames),
+            profiles: format.codec(form_coach::PROFILES),
         }
     }
 }
@@ -74,10 +100,12 @@ pub(super) struct Parsed {
 }
 
 impl Parsed {
-    pub(super) fn new(key: &str, value: &impl Serialize, timestamp: i64) -> Result<Self, Vec<FieldError>> {
+    pub(super) fn new<T>(codec: &impl Codec<T>, key: &str, event: &T, timestamp: i64) -> Result<Self, Vec<FieldError>> {
         // What is written is what was read, and nothing that came along with it.
-        let value = serde_json::to_vec(value)
-            .map_err(|error| vec![FieldError::new("", error.to_string(), "send values that JSON can hold")])?;
+        let mut value = Vec::with_capacity(codec.size_hint(event));
+        codec.encode_into(event, &mut value).map_err(|error| {
+            vec![FieldError::new("", error.to_string(), "send values that the topic's format can hold")]
+        })?;
         Ok(Self { key: key.to_owned(), value, timestamp })
     }
 

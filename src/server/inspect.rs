@@ -86,7 +86,10 @@ pub(super) async fn tasks(State(server): State<Arc<Server>>, visitor: Visitor) -
                 };
                 let partitions = task.partitions.iter().map(|input| {
                     let partition = input.partition.to_string();
-                    json!({ "partition": partition, "position": input.position, "buffered": input.buffered })
+                    json!({
+                        "partition": partition, "position": input.position, "buffered": input.buffered,
+                        "waits_for": input.waits_for,
+                    })
                 });
                 let dropped = task.records_dropped.iter().map(
                     |(operator, reason, count)| json!({ "operator": operator, "reason": reason, "records": count }),

@@ -5,6 +5,7 @@ mod settings;
 mod caller;
 mod engine;
 mod log;
+mod schemas;
 mod topics;
 
 mod access;
@@ -28,4 +29,4 @@ pub use http::Server;
 pub use input::Input;
 pub use log::Log;
 pub use pages::recordings;
-pub use settings::{AnalystChoice, App, Limits, Settings, Tenant};
+pub use settings::{AnalystChoice, App, FormatChoice, Limits, Settings, Tenant};

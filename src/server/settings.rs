@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use tidemill_schemas::avro::RegistrySettings;
 use tidemill_topology::{CallPolicy, ProcessingGuarantee, transport::kafka::KafkaConfig};
 
 use crate::apps::{form_coach::CoachSettings, gemini::GeminiSettings, live_insight::LiveSettings};
@@ -22,6 +23,16 @@ pub enum AnalystChoice {
     Offline,
     /// A model.
     Gemini(GeminiSettings),
+}
+
+/// How values are written on topics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum FormatChoice {
+    /// JSON text.
+    #[default]
+    Json,
+    /// Avro, with schemas in a registry.
+    Avro(RegistrySettings),
 }
 
 /// Bounds on what one client, or all of them, may ask of this process.
@@ -110,6 +121,8 @@ pub struct Settings {
     pub raw_retention: Duration,
     /// How long results are kept.
     pub result_retention: Duration,
+    /// How values are written on topics.
+    pub format: FormatChoice,
     /// Live insight's windows.
     pub live: LiveSettings,
     /// Form coach's windows.
@@ -147,6 +160,7 @@ impl Default for Settings {
             standby_replicas: 0,
             raw_retention: hour,
             result_retention: hour * 24 * 7,
+            format: FormatChoice::default(),
             live: LiveSettings::default(),
             coach: CoachSettings::default(),
             analyst: AnalystChoice::Offline,

@@ -26,6 +26,12 @@ pub enum CodecError {
         /// How it differs.
         reason: String,
     },
+    /// What it takes to decode is on its way: the same bytes decode later. Nobody may give them up for it.
+    #[error("it cannot be decoded yet: {reason}")]
+    NotYet {
+        /// What is missing.
+        reason: String,
+    },
 }
 
 /// Turns values of one type into bytes and back.

@@ -75,6 +75,18 @@ pub enum TaskError {
         /// What the transport said.
         source: TransportError,
     },
+    /// A value that an operator needs cannot be decoded yet: process again from the last commit, after a pause.
+    #[error("task {task}, operator '{node}', {}: {reason}", position_text(position.as_ref()))]
+    NotYet {
+        /// The task.
+        task: TaskId,
+        /// The operator that needs it.
+        node: NodeName,
+        /// The record, unless it happened between records.
+        position: Option<Position>,
+        /// What is missing.
+        reason: String,
+    },
     /// The task cannot get past a record: stop it, or the instance, as configured.
     #[error("task {task}, operator '{node}', {}", position_text(position.as_ref()))]
     Failed {

@@ -14,7 +14,7 @@ const BYTES: usize = 1200;
 
 /// A frame as it is written.
 #[derive(Debug, Serialize)]
-pub(crate) struct Compact<'a> {
+struct Compact<'a> {
     user_id: &'a str,
     timestamp: i64,
     exercise: &'a str,
@@ -33,7 +33,7 @@ impl<'a> From<&'a PoseFrame> for Compact<'a> {
 
 /// The codec of kept frames.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Frames;
+pub(crate) struct Frames;
 
 impl Codec<PoseFrame> for Frames {
     fn encode_into(&self, frame: &PoseFrame, out: &mut Vec<u8>) -> Result<(), CodecError> {

@@ -7,7 +7,7 @@ mod progress;
 mod request;
 mod topology;
 
-pub(crate) use frames::Compact;
+pub(crate) use frames::Frames;
 pub use model::GeminiForm;
 pub(crate) use progress::STORE as PROGRESS_STORE;
 pub use request::{FeedbackRequest, OfflineForm};

@@ -15,7 +15,7 @@ use super::{
     frames::Frames,
     progress::{Progress, STORE},
 };
-use crate::apps::{Erase, Erased, Erasure};
+use crate::apps::{Erase, Erased, Erasure, Format};
 
 /// How windows are cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +48,14 @@ pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, FormFeedback> {
 ///
 /// # Errors
 /// If the settings make no valid windows.
-pub fn topology(settings: &CoachSettings) -> Result<Topology, TopologyError> {
+pub fn topology(settings: &CoachSettings, format: &Format) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace);
     let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
 
-    let profiles = builder.table(PROFILES, Materialized::with(PROFILE_STORE, Utf8, Json::<UserProfile>::default()));
-    let frames = Consumed::with(POSE, Utf8, Json::<PoseFrame>::default());
+    let profiles = Consumed::with(PROFILES, Utf8, format.codec::<UserProfile>(PROFILES));
+    let profiles = builder.table_with(profiles, Materialized::with(PROFILE_STORE, Utf8, Json::default()));
+    let frames = Consumed::with(POSE, Utf8, format.codec_or::<PoseFrame, _>(POSE, Frames));
     let call = call();
     builder
         .stream(frames.timestamp_from(|_: &String, frame| frame.timestamp))
@@ -69,7 +70,7 @@ pub fn topology(settings: &CoachSettings) -> Result<Topology, TopologyError> {
         .process("progress-of-user", &[STORE], Progress::default)
         .map_async(&call)
         .map_values(settle)
-        .to(Produced::with(FEEDBACK, WindowedCodec::new(Utf8), Json::<FormFeedback>::default()));
+        .to(Produced::with(FEEDBACK, WindowedCodec::new(Utf8), format.codec::<FormFeedback>(FEEDBACK)));
     builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<SessionProgress>::default()));
 
     let pending = call.pending_store();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tidemill_schemas::{Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment};
+use tidemill_schemas::{Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment, avro::AvroEvent};
 use tidemill_topology::{
     Answered, AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
     TopologyError, Window, Windowed, WindowedCodec,
@@ -15,7 +15,7 @@ use super::{
     mood::{self, Mood, alert_key},
     trend::{STORE, Trend},
 };
-use crate::apps::{Erase, Erased, Erasure};
+use crate::apps::{Erase, Erased, Erasure, Format};
 
 /// How windows are cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,18 +48,18 @@ pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
 ///
 /// # Errors
 /// If the settings make no valid windows.
-pub fn topology(settings: &LiveSettings) -> Result<Topology, TopologyError> {
+pub fn topology(settings: &LiveSettings, format: &Format) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace);
     let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
 
-    let chat = Consumed::with(CHAT, Utf8, Json::<ChatMessage>::default());
+    let chat = Consumed::with(CHAT, Utf8, format.codec::<ChatMessage>(CHAT));
     let chat = builder.stream(chat.timestamp_from(|_: &String, chat| chat.timestamp));
-    let speech = Consumed::with(TRANSCRIPT, Utf8, Json::<TranscriptSegment>::default());
+    let speech = Consumed::with(TRANSCRIPT, Utf8, format.codec::<TranscriptSegment>(TRANSCRIPT));
     let speech = builder.stream(speech.timestamp_from(|_: &String, segment| segment.timestamp));
 
     let shifts = chat.process("mood-of-stream", &[mood::STORE, mood::VOICES], Mood::default);
-    shifts.to(results(ALERTS));
+    shifts.to(results(ALERTS, format));
     builder.add_key_value_store(Materialized::with(mood::STORE, Utf8, Json::<MoodWatch>::default()));
     let voices = Materialized::with(mood::VOICES, Utf8, Json::<Voices>::default());
     builder.add_window_store(voices, mood::VOICES_KEPT);
@@ -79,9 +79,9 @@ pub fn topology(settings: &LiveSettings) -> Result<Topology, TopologyError> {
         .map_values(settle);
     builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<StreamTrend>::default()));
 
-    insights.to(results(INSIGHTS));
-    insights.flat_map(|key, insight| clips(&key, insight)).to(results(CLIPS));
-    insights.flat_map(|key, insight| alerts(&key, insight)).to(results(ALERTS));
+    insights.to(results(INSIGHTS, format));
+    insights.flat_map(|key, insight| clips(&key, insight)).to(results(CLIPS, format));
+    insights.flat_map(|key, insight| alerts(&key, insight)).to(results(ALERTS, format));
 
     let pending = call.pending_store();
     let erase = Erase {
@@ -97,8 +97,8 @@ pub fn topology(settings: &LiveSettings) -> Result<Topology, TopologyError> {
     builder.build()
 }
 
-fn results<V: serde::Serialize + serde::de::DeserializeOwned + 'static>(topic: &str) -> Produced<Windowed<String>, V> {
-    Produced::with(topic, WindowedCodec::new(Utf8), Json::<V>::default())
+fn results<V: AvroEvent>(topic: &str, format: &Format) -> Produced<Windowed<String>, V> {
+    Produced::with(topic, WindowedCodec::new(Utf8), format.codec::<V>(topic))
 }
 
 /// The analyst's answer, or the draft: no window is without an insight.

@@ -8,7 +8,7 @@ use super::{Consumed, KStream, KTable, Materialized};
 use crate::{
     error::TopologyError,
     graph::{BuildNode, Edge, Graph, MAIN_PORT, NodeId, NodeKind, StoreKind, StoreName, StoreSpec, Topology},
-    operators::{Source, TableSource},
+    operators::{Source, TableSource, TimestampExtractor},
     record::Data,
 };
 
@@ -70,14 +70,26 @@ impl StreamsBuilder {
         topic: impl Into<String>,
         materialized: impl Into<Materialized<K, V>>,
     ) -> KTable<K, V> {
-        let topic = topic.into();
         let materialized = materialized.into();
         let (key, value) = (materialized.key.clone(), materialized.value.clone());
+        self.table_with(Consumed { topic: topic.into(), key, value, extractor: None }, materialized)
+    }
+
+    /// Reads a topic as a table, with other codecs for the topic than for the store.
+    pub fn table_with<K: Data, V: Data>(
+        &self,
+        consumed: Consumed<K, V>,
+        materialized: impl Into<Materialized<K, V>>,
+    ) -> KTable<K, V> {
+        let Consumed { topic, key, value, extractor } = consumed;
+        let materialized = materialized.into();
+        let extractor = extractor.map(of_values);
         let kind = NodeKind::Source(topic.as_str().into());
-        let nullable: Arc<dyn Codec<Option<V>>> = Arc::new(Nullable(Shared(value.clone())));
-        let source = add_source(&self.graph, Some(&topic), kind, key.clone(), nullable, None);
+        let nullable: Arc<dyn Codec<Option<V>>> = Arc::new(Nullable(Shared(value)));
+        let source = add_source(&self.graph, Some(&topic), kind, key, nullable, extractor);
         let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
         let name = store.clone();
+        let (key, value) = (materialized.key.clone(), materialized.value.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {
             let store = assembly.key_value_store(&name);
             let next = assembly.next(id, MAIN_PORT)?;
@@ -113,6 +125,14 @@ impl StreamsBuilder {
         TopologyError::check(graph.validate())?;
         Ok(Topology { graph: Arc::new(graph.clone()) })
     }
+}
+
+/// Takes the time from values; a null, which has none, keeps its record's.
+fn of_values<K: 'static, V: 'static>(extract: TimestampExtractor<K, V>) -> TimestampExtractor<K, Option<V>> {
+    Arc::new(move |key, value, timestamp, partition_time| match value {
+        Some(value) => extract(key, value, timestamp, partition_time),
+        None => timestamp,
+    })
 }
 
 /// A shared codec as a codec.
@@ -154,7 +174,7 @@ pub(super) fn add_source<K: Data, V: Data>(
     kind: NodeKind,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<V>>,
-    extractor: Option<crate::operators::TimestampExtractor<K, V>>,
+    extractor: Option<TimestampExtractor<K, V>>,
 ) -> NodeId {
     let build: BuildNode = Arc::new(move |assembly, id| {
         let next = Rc::new(assembly.next::<K, V>(id, MAIN_PORT)?);

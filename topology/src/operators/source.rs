@@ -31,6 +31,8 @@ pub(crate) enum Head {
     Ready(i64),
     /// A record to be handed to its handler.
     Bad,
+    /// A record that decodes later, and must not be passed until then.
+    NotYet,
 }
 
 /// One partition's queue, its types erased.
@@ -48,6 +50,8 @@ pub(crate) trait SourceQueue {
     fn process(&mut self, ctx: &mut TaskContext) -> Outcome;
     /// Takes the bad head, raw, with what is wrong.
     fn take_bad(&mut self) -> Option<(ConsumedRecord, BadRecord)>;
+    /// What the head waits for, if it decodes later.
+    fn waits_for(&self) -> Option<&str>;
 }
 
 /// A source node's queue for one partition.
@@ -58,6 +62,7 @@ pub(crate) struct Source<K, V> {
     pub(crate) next: std::rc::Rc<Next<K, V>>,
     fifo: VecDeque<ConsumedRecord>,
     head: Option<Result<Record<K, V>, BadRecord>>,
+    waits_for: Option<String>,
 }
 
 impl<K: Data, V: Data> Source<K, V> {
@@ -67,7 +72,7 @@ impl<K: Data, V: Data> Source<K, V> {
         extractor: Option<TimestampExtractor<K, V>>,
         next: std::rc::Rc<Next<K, V>>,
     ) -> Self {
-        Self { key, value, extractor, next, fifo: VecDeque::new(), head: None }
+        Self { key, value, extractor, next, fifo: VecDeque::new(), head: None, waits_for: None }
     }
 
     fn decode(&self, raw: &ConsumedRecord, partition_time: i64) -> Result<Record<K, V>, BadRecord> {
@@ -106,7 +111,13 @@ impl<K: Data, V: Data> SourceQueue for Source<K, V> {
     fn head(&mut self, partition_time: i64) -> Head {
         if self.head.is_none() {
             let Some(raw) = self.fifo.front() else { return Head::Empty };
-            self.head = Some(self.decode(raw, partition_time));
+            let decoded = self.decode(raw, partition_time);
+            if let Err(BadRecord::Undecodable(CodecError::NotYet { reason })) = decoded {
+                self.waits_for = Some(reason);
+                return Head::NotYet;
+            }
+            self.waits_for = None;
+            self.head = Some(decoded);
         }
         match &self.head {
             Some(Ok(record)) => Head::Ready(record.timestamp),
@@ -145,5 +156,9 @@ impl<K: Data, V: Data> SourceQueue for Source<K, V> {
                 None
             }
         }
+    }
+
+    fn waits_for(&self) -> Option<&str> {
+        self.waits_for.as_deref()
     }
 }

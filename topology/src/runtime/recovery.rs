@@ -51,6 +51,13 @@ impl StreamThread {
                 self.fall_back();
                 Ok(())
             }
+            waiting @ TaskError::NotYet { .. } => {
+                tracing::warn!(thread = %self.name, "{}, processing again", waiting.chain());
+                self.fall_back();
+                // What is missing is on its way; asking without a pause would not bring it sooner.
+                std::thread::sleep(self.app.config.poll_timeout);
+                Ok(())
+            }
             failed @ TaskError::Failed { task, .. } => {
                 let text = failed.chain();
                 tracing::error!(thread = %self.name, "{text}");

@@ -42,6 +42,8 @@ pub struct PartitionStatus {
     pub position: Option<Offset>,
     /// Records fetched but not processed.
     pub buffered: usize,
+    /// What its next record waits for, if that cannot be decoded yet: the task waits with it.
+    pub waits_for: Option<String>,
 }
 
 /// One store of a task.

@@ -97,6 +97,7 @@ fn status(id: TaskId, slot: &Slot, now_ms: i64) -> TaskStatus {
                     partition: input.partition.clone(),
                     position: input.position,
                     buffered: input.queue.len(),
+                    waits_for: input.queue.waits_for().map(ToOwned::to_owned),
                 })
                 .collect(),
             stores: store_statuses(&task.stores),

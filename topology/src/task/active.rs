@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use tidemill_state::BoxError;
+use tidemill_state::{BoxError, CodecError};
 
 use super::{
     TaskStores, Waiting,
@@ -172,7 +172,12 @@ impl ActiveTask {
         failure: Box<Failure>,
         raw: Option<ConsumedRecord>,
     ) -> Outcome {
-        let handled = matches!(*failure, Failure::User(_) | Failure::Codec(_));
+        let handled = match *failure {
+            Failure::User(_) => true,
+            // What decodes later is nobody's to give up.
+            Failure::Codec(CodecError::NotYet { .. }) | Failure::Store(_) => false,
+            Failure::Codec(_) => true,
+        };
         if !handled || self.settings.processing == RecordHandler::Fail {
             return Err(failure);
         }
@@ -300,6 +305,10 @@ impl ActiveTask {
             Ok(Ok(done)) => return Ok(done),
             Ok(Err(failure)) => match *failure {
                 Failure::User(error) => error,
+                Failure::Codec(CodecError::NotYet { reason }) => {
+                    let node = self.settings.plan.graph().node(self.ctx.node).name.clone();
+                    return Err(TaskError::NotYet { task: self.id, node, position: self.position(), reason });
+                }
                 Failure::Codec(error) => error.into(),
                 Failure::Store(error) => return Err(self.stores.error(error)),
             },

@@ -82,7 +82,8 @@ impl PartitionGroup {
     }
 
     /// The input whose head has the lowest timestamp, the first of them if several have.
-    /// Nothing, while an input is empty that more may come from.
+    /// Nothing, while an input is empty that more may come from, or has a head that decodes later: what came after it
+    /// must not overtake it.
     #[inline]
     pub(crate) fn pick(&mut self, ctx: &mut TaskContext) -> Pick {
         let mut best = None;
@@ -95,7 +96,7 @@ impl PartitionGroup {
             }
             match input.queue.head(input.partition_time) {
                 Head::Empty if self.skipped[at] => {}
-                Head::Empty => return Pick::Nothing,
+                Head::Empty | Head::NotYet => return Pick::Nothing,
                 Head::Bad => return Pick::Bad(at),
                 Head::Ready(timestamp) => {
                     if best.is_none_or(|(_, lowest)| timestamp < lowest) {

@@ -1,0 +1,11 @@
+//! Counts: never negative here, and signed whole numbers where formats know no others, as Avro does.
+
+use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
+
+pub(crate) fn serialize<S: Serializer>(count: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(i64::try_from(*count).map_err(ser::Error::custom)?)
+}
+
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    u64::try_from(i64::deserialize(deserializer)?).map_err(de::Error::custom)
+}

@@ -1,0 +1,74 @@
+//! Versions read each other: fields come and go where they have a default, and nowhere else.
+
+use apache_avro::{Schema, schema_compatibility::SchemaCompatibility};
+use serde_json::{Value, json};
+use tidemill_schemas::{ChatMessage, FormFeedback, Insight, UserProfile, avro::AvroEvent};
+
+use crate::{encode, resolve, samples};
+
+/// A version of a type's schema, changed by hand.
+fn version<T: AvroEvent>(change: impl FnOnce(&mut Vec<Value>)) -> Schema {
+    let mut schema: Value = serde_json::from_str(T::SCHEMA).unwrap();
+    change(schema["fields"].as_array_mut().unwrap());
+    Schema::parse(&schema).unwrap()
+}
+
+fn write(schema: &Schema, event: &Value) -> Vec<u8> {
+    let value = apache_avro::types::Value::try_from(event.clone()).unwrap().resolve(schema).unwrap();
+    let writer = apache_avro::writer::datum::GenericDatumWriter::builder(schema).build().unwrap();
+    writer.write_value_to_vec(value).unwrap()
+}
+
+#[test]
+fn a_record_of_before_an_optional_field_is_read_with_its_default() {
+    let before = version::<ChatMessage>(|fields| fields.retain(|field| field["name"] != "user_name"));
+    let bytes = write(
+        &before,
+        &json!({ "stream_id": "s", "user_id": "u", "text": "hi 👋", "timestamp": 1_767_225_600_000_i64 }),
+    );
+    assert_eq!(resolve::<ChatMessage>(&before, &bytes).unwrap(), samples::chat(false));
+}
+
+#[test]
+fn a_record_with_a_field_of_the_future_is_read_without_it() {
+    let future = version::<UserProfile>(|fields| {
+        fields.insert(0, json!({ "name": "left_handed", "type": "boolean", "default": false }));
+    });
+    let event = json!({ "left_handed": true, "height_cm": 178.0, "injuries": ["left shoulder"], "level": "advanced" });
+    assert_eq!(resolve::<UserProfile>(&future, &write(&future, &event)).unwrap(), samples::profile(true));
+}
+
+#[test]
+fn an_older_reader_reads_a_record_of_today() {
+    let older = version::<FormFeedback>(|fields| fields.retain(|field| field["name"] != "session_change"));
+    assert!(SchemaCompatibility::can_read(FormFeedback::schema(), &older).is_ok());
+    let bytes = encode(&samples::feedback(true));
+    let reader = apache_avro::reader::datum::GenericDatumReader::builder(FormFeedback::schema()).reader_schema(&older);
+    let value = reader.build().unwrap().read_value(&mut &bytes[..]).unwrap();
+    let read: Value = serde_json::to_value(apache_avro::from_value::<FormFeedback>(&value).unwrap()).unwrap();
+    assert_eq!((&read["grade"], &read["session_change"]), (&json!(7.5), &Value::Null));
+}
+
+#[test]
+fn lists_counts_and_words_of_a_result_may_come_later() {
+    let older = version::<Insight>(|fields| {
+        fields.retain(|field| !["spikes", "questions", "instruction"].contains(&field["name"].as_str().unwrap()));
+    });
+    assert!(SchemaCompatibility::can_read(&older, Insight::schema()).is_ok());
+}
+
+#[test]
+fn a_field_without_a_default_is_incompatible() {
+    let older = version::<ChatMessage>(|fields| fields.retain(|field| field["name"] != "user_id"));
+    assert!(SchemaCompatibility::can_read(&older, ChatMessage::schema()).is_err());
+}
+
+#[test]
+fn a_symbol_of_the_future_becomes_the_default_where_there_is_one() {
+    let mut schema: Value = serde_json::from_str(UserProfile::SCHEMA).unwrap();
+    let level = schema["fields"].as_array_mut().unwrap().iter_mut().find(|field| field["name"] == "level").unwrap();
+    level["type"]["symbols"].as_array_mut().unwrap().push(json!("olympic"));
+    let future = Schema::parse(&schema).unwrap();
+    let bytes = write(&future, &json!({ "height_cm": null, "injuries": [], "level": "olympic" }));
+    assert_eq!(resolve::<UserProfile>(&future, &bytes).unwrap().level, tidemill_schemas::Level::Intermediate);
+}
