@@ -33,6 +33,7 @@ impl Format {
 }
 
 /// The codec of a topic's values, as the settings choose it.
+#[expect(clippy::large_enum_variant, reason = "there is one for each topic, made at the start")]
 pub enum Wire<T, J = Json<T>> {
     /// JSON text.
     Json(J),

@@ -209,7 +209,8 @@ impl App {
 }
 
 fn list(problems: &[RegistryProblem]) -> String {
-    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
+    let lines: Vec<_> = problems.iter().map(|problem| format!("\n  - {problem}")).collect();
+    lines.concat()
 }
 
 fn state_dir(data_dir: &Path) -> std::path::PathBuf {

@@ -61,10 +61,10 @@ impl Client {
                 let chunk = response.chunk().await.expect("reads").expect("goes on");
                 text.push_str(std::str::from_utf8(&chunk).expect("text"));
                 for event in text.split("\n\n").filter(|event| event.contains(&format!("event: {kind}\n"))) {
-                    if let Some(data) = event.lines().find_map(|line| line.strip_prefix("data: ")) {
-                        if let Ok(data) = serde_json::from_str(data) {
-                            return data;
-                        }
+                    if let Some(data) = event.lines().find_map(|line| line.strip_prefix("data: "))
+                        && let Ok(data) = serde_json::from_str(data)
+                    {
+                        return data;
                     }
                 }
             }

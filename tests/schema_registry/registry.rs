@@ -5,7 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{ChildStdin, Command, Stdio},
+    process::{ChildStdin, Command, ExitStatus, Stdio},
     sync::OnceLock,
 };
 
@@ -42,12 +42,13 @@ fn jar() -> Option<PathBuf> {
 impl SchemaRegistry {
     fn start() -> Option<Self> {
         let jar = jar()?;
-        Command::new("java").arg("-version").stderr(Stdio::null()).status().ok().filter(|status| status.success())?;
+        Command::new("java").arg("-version").stderr(Stdio::null()).status().ok().filter(ExitStatus::success)?;
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
         // The shell ends with its input, and the registry with the shell.
         let script = r#"java -Xmx384m -XX:TieredStopAtLevel=1 -Dquarkus.http.host=127.0.0.1 \
             -Dquarkus.http.port="$2" -Dquarkus.log.level=WARN -jar "$1" </dev/null >/dev/null 2>&1 &
             cat >/dev/null; kill $!"#;
+        #[expect(clippy::zombie_processes, reason = "it lives as long as the tests, and ends with them")]
         let mut child = Command::new("sh")
             .args(["-c", script, "sh"])
             .arg(jar)

@@ -43,7 +43,9 @@ impl Walk {
                 "array" => {
                     let items = value.as_array().unwrap_or_else(|| panic!("{path}: {value} is no array"));
                     assert!(!items.is_empty(), "{path}: a whole sample has one element at least");
-                    items.iter().for_each(|item| self.compare(&kind["items"], item, path));
+                    for item in items {
+                        self.compare(&kind["items"], item, path);
+                    }
                 }
                 "record" => self.compare_record(schema, value, path),
                 "enum" => {
