@@ -16,6 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tidemill_topology::transport::TransportError;
+
 use site::Site;
 
 type Tested<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -35,6 +37,15 @@ fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Tested<Option<T>>) -> Tested
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Tries again while a transport says that this may help.
+fn patiently<T>(what: &str, mut attempt: impl FnMut() -> Tested<T>) -> Tested<T> {
+    wait_for(what, || match attempt() {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if matches!(error.downcast_ref(), Some(TransportError::Retriable(_))) => Ok(None),
+        Err(error) => Err(error),
+    })
 }
 
 /// Each scenario as a test of each transport.

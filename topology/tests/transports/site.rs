@@ -8,7 +8,7 @@ use tidemill_topology::transport::{
     TopicPartition, TopicSpec, Transport, embedded::EmbeddedLog,
 };
 
-use crate::{Tested, wait_for};
+use crate::{Tested, patiently, wait_for};
 
 pub(crate) struct Site {
     pub(crate) transport: Arc<dyn Transport>,
@@ -17,6 +17,9 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(transport: impl Transport, scenario: &str) -> Self {
+        // `LOG=tidemill_topology=debug cargo test …` shows what the engine has to say.
+        let filter = std::env::var("LOG").unwrap_or_default();
+        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         // A topic's name has its limit.
         Self { transport: Arc::new(transport), name: scenario.chars().take(100).collect() }
     }
@@ -91,6 +94,10 @@ impl Site {
 
     /// Everything that a committed read sees of a topic now, by partition.
     pub(crate) fn read_all(&self, topic: &str) -> Tested<Vec<(i32, ConsumedRecord)>> {
+        patiently("a topic is read", || self.try_read_all(topic))
+    }
+
+    fn try_read_all(&self, topic: &str) -> Tested<Vec<(i32, ConsumedRecord)>> {
         let name = self.topic(topic);
         let spec = self.transport.admin()?.describe_topic(&name)?.ok_or("the topic does not exist")?;
         let mut reader = self.transport.reader()?;

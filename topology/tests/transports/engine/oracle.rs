@@ -14,7 +14,7 @@ use tidemill_topology::{
 
 use super::{
     input::{self, Entry},
-    topology::{FUTURE_MS, INPUTS, WINDOW_MS, user_of},
+    topology::{INPUTS, WINDOW_MS, user_of},
 };
 use crate::{Site, Tested};
 
@@ -97,7 +97,9 @@ pub(crate) fn all(site: &Site, mut sent: Vec<Entry>) -> Tested {
     let read = || {
         let found = results::<Windowed<String>, String>(site, "talk")?;
         let found = found.into_iter().map(|(key, both)| ((key.key, key.window.start), both));
-        Ok(found.filter(|((_, start), _)| *start < FUTURE_MS).collect::<Results<_, _>>())
+        Ok(found
+            .filter(|((_, start), _)| *start < input::future_ms() / WINDOW_MS * WINDOW_MS)
+            .collect::<Results<_, _>>())
     };
     let found = until(read, |found| found.len() >= expected.len())?;
     same("talk", &found, &expected);

@@ -14,7 +14,6 @@ pub(crate) const WINDOW_MS: i64 = 4_000;
 /// Every record has its place: the grace is as long as all event time. So the right output is unique, whatever comes
 /// first: each count once, and each window of talk once, when records far in the future close it.
 const GRACE: Duration = Duration::from_hours(1);
-pub(crate) const FUTURE_MS: i64 = 2 * 60 * 60 * 1000;
 
 /// Names are made by `named`, so that scenarios do not share topics.
 pub(crate) fn topology(named: impl Fn(&str) -> String, look: Look) -> Result<Topology, TopologyError> {

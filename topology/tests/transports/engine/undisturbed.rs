@@ -1,7 +1,9 @@
 //! Nobody disturbs the application; what it reads may be no record.
 
+use tidemill_topology::transport::TransportError;
+
 use super::{input, instance, oracle};
-use crate::{Site, Tested};
+use crate::{Site, Tested, wait_for};
 
 pub(crate) fn results_are_those_of_the_oracle(site: &Site) -> Tested {
     instance::create_topics(site)?;
@@ -19,17 +21,24 @@ pub(crate) fn aborted_input_has_no_effect(site: &Site) -> Tested {
     let mut sent = Vec::new();
     for portion in 0..20 {
         let entries: Vec<_> = input::entries(portion * 20..(portion + 1) * 20).collect();
-        producer.begin_transaction()?;
-        for entry in entries.clone() {
-            input::send(site, producer.as_mut(), entry)?;
-        }
         // The last ones, too: the end of each partition is nothing that can be read.
-        if portion % 2 == 0 {
-            producer.commit_transaction()?;
-            sent.extend(entries);
-        } else {
-            producer.abort_transaction()?;
-        }
+        let commits = portion % 2 == 0;
+        wait_for("the transaction ends as planned", || {
+            producer.begin_transaction()?;
+            let mut attempt = || -> Tested {
+                entries.iter().try_for_each(|entry| input::send(site, producer.as_mut(), entry.clone()))?;
+                Ok(if commits { producer.commit_transaction() } else { producer.abort_transaction() }?)
+            };
+            match attempt() {
+                // A busy broker may refuse one.
+                Err(error) if matches!(error.downcast_ref(), Some(TransportError::Abort(_))) => {
+                    producer.abort_transaction()?;
+                    Ok(None)
+                }
+                ended => ended.map(Some),
+            }
+        })?;
+        sent.extend(if commits { entries } else { Vec::new() });
     }
     oracle::counted(site, &sent)?;
     oracle::all(site, sent)?;
