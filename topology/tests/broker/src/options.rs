@@ -84,7 +84,7 @@ const SAME: &[(&str, &str)] = &[
     ("num.io.threads", "4"),
     // A broker that was killed is given up, and taken back, within seconds.
     ("broker.heartbeat.interval.ms", "500"),
-    ("broker.session.timeout.ms", "4000"),
+    ("broker.session.timeout.ms", "9000"),
     ("controller.quorum.election.timeout.ms", "500"),
     // So is a member of a group; a join settles within a heartbeat.
     ("group.consumer.min.heartbeat.interval.ms", "100"),
