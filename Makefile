@@ -62,7 +62,7 @@ kafka-broker-if-possible:
 .PHONY: load
 load: ARGS =
 load: prerequisites ## Five minutes of 1,000 athletes and 50 busy streams on a server of its own; ARGS="--seconds 30" for less.
-	cargo bench --locked --features apps --bench load -- $(ARGS)
+	cargo bench --locked --workspace --features apps --bench load -- $(ARGS)
 
 # Beside the builds, so that it is fetched once.
 .PHONY: schema-registry

@@ -11,6 +11,11 @@ use clap::Parser as _;
 
 use cli::{Cli, Command};
 
+/// Rows of many sizes come from a dozen threads and go on others, for weeks: glibc's allocator holds on to what they
+/// leave. `RocksDB` takes its memory here, too.
+#[global_allocator]
+static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The arguments or the configuration are wrong: trying again without a change is useless.
 const USAGE: u8 = 2;
 

@@ -219,6 +219,9 @@ fn trolls_are_set_aside_and_do_not_spoil_the_score() {
         insights.iter().flat_map(|insight| &insight.outliers).map(|user| user.user_id.as_str()).collect();
     assert_eq!(named, truth.trolls.iter().map(String::as_str).collect());
     assert_eq!(alerted(&insights, AlertKind::Trolls), [0], "reported once");
+    let samples: Vec<_> = insights[0].phrases.iter().flat_map(|phrase| &phrase.samples).collect();
+    let hostile = |text: &str| ["garbage", "worst", "you suck"].iter().any(|word| text.contains(word));
+    assert!(samples.len() > 10 && !samples.iter().any(|text| hostile(text)), "{samples:?}");
     let calm: Vec<u8> = insights[..8].iter().map(|insight| insight.vibe_score).collect();
     assert!(calm.iter().all(|vibe| *vibe >= 58), "{calm:?}");
 }

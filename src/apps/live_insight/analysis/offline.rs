@@ -30,7 +30,7 @@ impl OfflineAnalyst {
         let hot_topics = hot_topics(&reading, &window.trend);
         let baseline = Baseline::of(window, &reading);
         let spikes = spikes(window, &reading, baseline);
-        let phrases = reactions(window, &reading, baseline);
+        let phrases = reactions(window, &reading, &crowd, baseline);
         let trend = window.trend.summary(window, &reading, &crowd);
         let evidence = Evidence {
             window,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tidemill_schemas::{PhraseReaction, TranscriptSegment};
 
+use super::crowd::CrowdMood;
 use super::reading::{ReadChat, Reading};
 use super::spikes::Baseline;
 use super::topics::round2;
@@ -57,9 +58,16 @@ pub(super) fn phrases(segments: impl Iterator<Item = TranscriptSegment>) -> Vec<
     phrases
 }
 
-/// Every phrase with the chats that followed it, in the order of speech. Phrases from the end of the window before
+/// Every phrase with the chats that followed it, in the order of speech. A few hostile accounts count as chats, but
+/// neither set the mood of an answer nor are shown as its sample. Phrases from the end of the window before
 /// are included as far as this window's chats still answer them.
-pub(super) fn reactions(window: &ChatWindow, reading: &Reading<'_>, baseline: Baseline) -> Vec<PhraseReaction> {
+pub(super) fn reactions(
+    window: &ChatWindow,
+    reading: &Reading<'_>,
+    crowd: &CrowdMood,
+    baseline: Baseline,
+) -> Vec<PhraseReaction> {
+    let is_troll = |chat: &ReadChat<'_>| crowd.outliers.contains(&chat.user);
     let carried = phrases(window.trend.tail().iter().cloned());
     let spoken = phrases(window.segments.iter().cloned());
     let carried = carried.into_iter().map(|phrase| (phrase, true));
@@ -78,8 +86,8 @@ pub(super) fn reactions(window: &ChatWindow, reading: &Reading<'_>, baseline: Ba
                 text: phrase.text,
                 reactions: followers.len() as u64,
                 lift: round2(followers.len() as f64 / expected),
-                mood: round2(Reading::mean_mood(followers.iter())),
-                samples: samples(first),
+                mood: round2(Reading::mean_mood(followers.iter().filter(|chat| !is_troll(chat)))),
+                samples: samples(first.iter().filter(|chat| !is_troll(chat))),
                 users: eager_users(first, reading),
                 carried_over,
             }
@@ -96,8 +104,8 @@ pub(super) fn between<'a, 'b>(chats: &'a [ReadChat<'b>], from: i64, to: i64) -> 
 }
 
 /// The most expressive reactions, each wording once.
-fn samples(followers: &[ReadChat<'_>]) -> Vec<String> {
-    let mut ranked: Vec<&ReadChat<'_>> = followers.iter().collect();
+fn samples<'a, 'b: 'a>(followers: impl Iterator<Item = &'a ReadChat<'b>>) -> Vec<String> {
+    let mut ranked: Vec<_> = followers.collect();
     ranked.sort_by(|a, b| b.mood.valence.abs().total_cmp(&a.mood.valence.abs()));
     let mut samples: Vec<String> = Vec::new();
     for chat in ranked {

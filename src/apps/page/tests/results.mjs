@@ -167,11 +167,7 @@ await phase(page, "reconnecting");
 await phase(coach, "reconnecting");
 await context.setOffline(true);
 // Results that come while the pages are away.
-writeFileSync(
-  join(folder, "more.ndjson"),
-  JSON.stringify({ stream_id: "another", user_id: "u1", text: "hello", timestamp: Date.now() }),
-);
-server = await startServer(["demo", join(folder, "more.ndjson"), ...data], { port });
+server = await startServer(["serve", ...data], { port });
 const frames = recorded(`form_coach/recordings/${ATHLETE}.ndjson`)
   .trim()
   .split("\n")

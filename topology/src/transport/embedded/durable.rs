@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rocksdb::{ColumnFamily, DB, DBCompressionType, DBRawIterator, Options, ReadOptions, WriteBatch, WriteOptions};
+use rocksdb::{
+    ColumnFamily, DB, DBCompactionStyle, DBCompressionType, DBRawIterator, Options, ReadOptions,
+    UniversalCompactOptions, UniversalCompactionStopStyle, WriteBatch, WriteOptions,
+};
 use thiserror::Error;
 
 use super::{
@@ -17,6 +20,10 @@ use crate::transport::{Offset, TransportError};
 
 const RECORDS: &str = "records";
 const LOCK: &str = "tidemill.lock";
+
+const MIB: u64 = 1024 * 1024;
+/// Files of records that stand unmerged.
+const UNMERGED: i32 = 16;
 
 /// How a log is kept on disk.
 #[derive(Debug, Clone)]
@@ -52,6 +59,44 @@ struct DamagedError {
     source: FormatError,
 }
 
+fn database() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    // Offsets are rarely flushed; without a bound their column family would keep every write-ahead log alive.
+    options.set_max_total_wal_size(128 * MIB);
+    options.set_max_background_jobs(2);
+    options.set_keep_log_file_num(2);
+    options
+}
+
+/// Of everything beside the records.
+fn rows() -> Options {
+    let mut options = Options::default();
+    options.set_write_buffer_size(4 * MIB as usize);
+    options
+}
+
+/// Records are written once, read soon or never, and dropped from the front: sorting them into levels would write each
+/// one five times over. Many files stand unmerged, and those of like size are merged, which is also when they are
+/// compressed; all are when four parts of five may be waste.
+fn records() -> Options {
+    let mut merging = UniversalCompactOptions::default();
+    merging.set_stop_style(UniversalCompactionStopStyle::Similar);
+    merging.set_size_ratio(100);
+    merging.set_max_size_amplification_percent(400);
+    let mut options = Options::default();
+    options.set_write_buffer_size(32 * MIB as usize);
+    options.set_target_file_size_base(32 * MIB);
+    options.set_compaction_style(DBCompactionStyle::Universal);
+    options.set_universal_compaction_options(&merging);
+    options.set_level_zero_file_num_compaction_trigger(UNMERGED);
+    options.set_level_zero_slowdown_writes_trigger(4 * UNMERGED);
+    options.set_level_zero_stop_writes_trigger(8 * UNMERGED);
+    options.set_compression_per_level(&[DBCompressionType::None, DBCompressionType::Lz4]);
+    options
+}
+
 impl DurableStorage {
     /// Opens or creates the folder and tells what it holds.
     pub(super) fn open(path: &Path, options: DurableOptions) -> Result<(Self, Restored), TransportError> {
@@ -68,15 +113,8 @@ impl DurableStorage {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let mut db_options = Options::default();
-        db_options.create_if_missing(true);
-        db_options.create_missing_column_families(true);
-        db_options.set_compression_type(DBCompressionType::Lz4);
-        db_options.set_write_buffer_size(32 * 1024 * 1024);
-        // Offsets are rarely flushed; without a bound their column family would keep every write-ahead log alive.
-        db_options.set_max_total_wal_size(128 * 1024 * 1024);
-        db_options.set_keep_log_file_num(2);
-        let families = ["default", RECORDS].map(|name| (name, db_options.clone()));
+        let db_options = database();
+        let families = [("default", rows()), (RECORDS, records())];
         let db =
             DB::open_cf_with_opts(&db_options, path, families).map_err(|error| self::failed("open", path, error))?;
         let storage = Self { db, path: path.to_owned(), options, _lock: lock };
@@ -184,6 +222,22 @@ impl DurableStorage {
         }
     }
 
+    /// Frees whole files at once; what is left of others goes when they are merged.
+    fn delete_files(&self, change: &Change<'_>) -> Result<(), TransportError> {
+        let (from, to) = match change {
+            Change::Trim { partition, to, .. } => {
+                (format::record_key(*partition, 0), format::record_key(*partition, *to))
+            }
+            Change::DeleteTopic { id, spec } => {
+                let key = |partition| format::record_key(PartitionId { topic: *id, partition }, 0);
+                (key(0), key(spec.partitions.unsigned_abs()))
+            }
+            _ => return Ok(()),
+        };
+        let deleted = self.db.delete_file_in_range_cf(self.records(), from, to);
+        deleted.map_err(|error| failed("free space of", &self.path, error))
+    }
+
     fn records(&self) -> &ColumnFamily {
         self.db.cf_handle(RECORDS).expect("the database was opened with this column family")
     }
@@ -210,7 +264,8 @@ impl LogStorage for DurableStorage {
         }
         let mut options = WriteOptions::default();
         options.set_sync(self.options.sync);
-        self.db.write_opt(batch, &options).map_err(|error| failed("write to", &self.path, error))
+        self.db.write_opt(batch, &options).map_err(|error| failed("write to", &self.path, error))?;
+        changes.iter().try_for_each(|change| self.delete_files(change))
     }
 
     fn read(
