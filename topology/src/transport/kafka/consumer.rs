@@ -30,6 +30,9 @@ use crate::transport::{
 
 type Committed = Result<Vec<Option<CommittedOffset>>, TransportError>;
 
+/// How long to wait for the group's coordinator before it is asked again.
+const QUESTION: Duration = Duration::from_secs(3);
+
 /// Partitions that were assigned and whose committed offsets are on their way. They may take as long as another
 /// member's transaction is open, and what this member owns already goes on meanwhile.
 struct Arriving {
@@ -70,12 +73,20 @@ impl KafkaConsumer {
         })
     }
 
-    /// Serves librdkafka's own queue: rebalances, which the context notes, and errors.
+    /// Serves librdkafka's own queue: rebalances, which the context notes, and errors. All of it: while brokers are away
+    /// errors come faster than this member is polled, and a rebalance would wait behind them.
     fn serve(&mut self) -> Result<(), TransportError> {
-        // Bound first: the message borrows the client.
-        let Some(Err(failed)) = self.client.poll(Duration::ZERO).map(|polled| polled.map(drop)) else {
-            return Ok(());
-        };
+        while let Some(polled) = self.client.poll(Duration::ZERO).map(|polled| polled.map(drop)) {
+            match polled {
+                Ok(()) => {}
+                Err(failed) => self.hear(failed)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What an error of the client means to its member.
+    fn hear(&mut self, failed: KafkaError) -> Result<(), TransportError> {
         match failed {
             KafkaError::MessageConsumptionFatal(Code::UnsupportedVersion | Code::UnsupportedFeature)
                 if self.shared.config.group_protocol == GroupProtocol::Auto && !self.is_classic() =>
@@ -216,7 +227,7 @@ fn ask(client: &Arc<BaseConsumer<Context>>, partitions: Vec<TopicPartition>) -> 
     }
     let (asking, signal, list) = (Arc::clone(client), Arc::clone(&client.context().signal), partitions.clone());
     let spawned = std::thread::Builder::new().name("committed-offsets".to_owned()).spawn(move || {
-        let found = offsets::committed(&asking, &list);
+        let found = offsets::committed(&asking, &list, ANSWER);
         // Whoever asked may have left.
         let _ = answer.send(found);
         // Before the signal, so that a member that leaves does not leave from here.
@@ -291,7 +302,19 @@ impl Consumer for KafkaConsumer {
             return Ok(partitions.iter().map(|partition| self.committed.remove(partition).flatten()).collect());
         }
         self.committed.retain(|partition, _| !partitions.contains(partition));
-        offsets::committed(&self.client, partitions)
+        let started = Instant::now();
+        loop {
+            match offsets::committed(&self.client, partitions, QUESTION) {
+                Err(TransportError::Retriable(reason)) if started.elapsed() < ANSWER => {
+                    tracing::debug!(%reason, "committed offsets are asked for again");
+                    // A member that does not poll is taken for dead, and what the group asks must be heard.
+                    self.serve()?;
+                }
+                // After the brokers have gone and come back, a client may wait for ever for a coordinator.
+                Err(TransportError::Retriable(reason)) => return Err(TransportError::Fenced(reason)),
+                answered => return answered,
+            }
+        }
     }
 
     fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {

@@ -224,9 +224,8 @@ impl Slot {
                 let (partition, offset) = (partition.clone(), self.next);
                 Ok(Some(TransportError::OffsetOutOfRange { partition, offset, low, high }))
             }
-            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
-                Ok(Some(error::of_partition(failed, partition)))
-            }
+            // If it is there after all, librdkafka finds it again, too.
+            _ if error::is_unknown(&failed) => Ok(offsets::watermarks(consumer, partition).err()),
             _ => match error::of(failed) {
                 TransportError::Retriable(reason) => {
                     tracing::debug!(%partition, %reason, "fetching is interrupted");

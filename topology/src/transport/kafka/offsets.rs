@@ -1,6 +1,9 @@
 //! Partitions and offsets in librdkafka's lists and in ours.
 
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use rdkafka::{
     Offset as Position, TopicPartitionList,
@@ -12,6 +15,9 @@ use crate::transport::{CommittedOffset, Offset, TopicPartition, TransportError};
 
 /// How long one question to the brokers may take. They are asked again by whoever is told that it took longer.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
+/// A broker that starts or stops may not know of partitions that exist: only after so long is one unknown.
+const PROPAGATION: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The partitions of a list.
 pub(super) fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
@@ -55,8 +61,9 @@ pub(super) fn commits(offsets: &[(TopicPartition, CommittedOffset)]) -> Result<T
 pub(super) fn committed(
     consumer: &BaseConsumer<Context>,
     partitions: &[TopicPartition],
+    patience: Duration,
 ) -> Result<Vec<Option<CommittedOffset>>, TransportError> {
-    let found = consumer.committed_offsets(list(partitions), ANSWER).map_err(error::of)?;
+    let found = consumer.committed_offsets(list(partitions), patience).map_err(error::of)?;
     let find = |partition: &TopicPartition| {
         let Some(element) = found.find_partition(&partition.topic, partition.partition) else { return Ok(None) };
         element.error().map_err(error::of)?;
@@ -71,7 +78,27 @@ pub(super) fn watermarks(
     consumer: &BaseConsumer<Context>,
     partition: &TopicPartition,
 ) -> Result<(Offset, Offset), TransportError> {
-    consumer
-        .fetch_watermarks(&partition.topic, partition.partition, ANSWER)
-        .map_err(|failed| error::of_partition(failed, partition))
+    let started = Instant::now();
+    loop {
+        match consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER) {
+            Ok(found) => return Ok(found),
+            Err(failed) if error::is_unknown(&failed) => {
+                if !exists(consumer, partition)? && started.elapsed() > PROPAGATION {
+                    return Err(error::of_partition(failed, partition));
+                }
+                thread::sleep(PAUSE);
+            }
+            Err(failed) => return Err(error::of_partition(failed, partition)),
+        }
+    }
+}
+
+/// Asks a broker. librdkafka also calls unknown what no broker is there to tell of.
+fn exists(consumer: &BaseConsumer<Context>, partition: &TopicPartition) -> Result<bool, TransportError> {
+    let found = consumer.fetch_metadata(Some(&partition.topic), ANSWER).map_err(error::of)?;
+    let mut partitions = found.topics().iter().flat_map(|topic| topic.partitions());
+    match partitions.find(|one| one.id() == partition.partition) {
+        Some(one) if one.leader() < 0 => Err(TransportError::Retriable(format!("{partition} has no leader"))),
+        found => Ok(found.is_some()),
+    }
 }

@@ -32,15 +32,20 @@ impl KafkaReader {
 
     /// Serves librdkafka's own queue.
     fn serve(&self) -> Result<(), TransportError> {
-        let Some(Err(failed)) = self.client.poll(Duration::ZERO).map(|polled| polled.map(drop)) else {
-            return Ok(());
-        };
-        match (failed.rdkafka_error_code(), error::of(failed)) {
-            // It is no member of a group.
-            (Some(Code::GroupAuthorizationFailed | Code::CoordinatorNotAvailable | Code::NotCoordinator), _)
-            | (_, TransportError::Retriable(_)) => Ok(()),
-            (_, lasting) => Err(lasting),
+        while let Some(polled) = self.client.poll(Duration::ZERO) {
+            let Err(failed) = polled.map(drop) else { continue };
+            // What is not there is told of the partition that is read.
+            if error::is_unknown(&failed) {
+                continue;
+            }
+            match (failed.rdkafka_error_code(), error::of(failed)) {
+                // It is no member of a group.
+                (Some(Code::GroupAuthorizationFailed | Code::CoordinatorNotAvailable | Code::NotCoordinator), _)
+                | (_, TransportError::Retriable(_)) => {}
+                (_, lasting) => return Err(lasting),
+            }
         }
+        Ok(())
     }
 
     fn start(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {

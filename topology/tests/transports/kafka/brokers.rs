@@ -7,9 +7,9 @@ use std::{
 };
 
 use tidemill_broker::{Broker, Cluster, Options, Security};
-use tidemill_topology::StreamsState;
+use tidemill_topology::{StreamsState, transport::kafka::KafkaTransport};
 
-use super::{site, transport};
+use super::{config, site, transport};
 use crate::{
     Site, Tested, contract,
     engine::{input, instance, oracle, scaling, undisturbed},
@@ -33,11 +33,14 @@ fn disturbed(site: &Site, disturb: impl FnOnce()) -> Tested {
     })
 }
 
+/// The transaction outlives the outage, and its producer ends it. If its time-out ends it instead while the only broker
+/// starts, that broker (4.3.1) notes it as aborted and may write no marker anywhere: offsets stay pending for ever, or
+/// the next commit brings out what was aborted. No client can do anything about that.
 #[test]
-#[ignore = "fails now and then on a busy machine; not understood yet"]
 fn a_broker_may_restart_and_may_be_killed() -> Tested {
     let Some(mut broker) = Broker::start(Options::new()) else { return Ok(()) };
-    let site = site(&broker, "restarts")?;
+    let config = config(&broker.bootstrap_servers()).transaction_timeout(Duration::from_secs(120));
+    let site = Site::new(KafkaTransport::new(config)?, "restarts");
     disturbed(&site, || {
         broker.stop();
         broker.restart();
@@ -55,7 +58,6 @@ fn one_of_three_brokers_may_be_gone() -> Tested {
 }
 
 #[test]
-#[ignore = "fails now and then on a busy machine; not understood yet"]
 fn a_broker_without_the_new_group_protocol_will_do() -> Tested {
     let Some(broker) = Broker::start(Options::new().classic_groups()) else { return Ok(()) };
     undisturbed::results_are_those_of_the_oracle(&site(&broker, "classic")?)?;
