@@ -119,7 +119,7 @@ PART ?= all
 .PHONY: bench-kafka
 bench-kafka: prerequisites kafka-broker ## Compares with Kafka Streams on a real Kafka. Needs a JDK and Maven.
 	mvn --batch-mode --quiet -f benches/kafka/kafka-streams/pom.xml -Dout=$(abspath $(KAFKA_STREAMS)) compile dependency:copy-dependencies
-	cargo bench --locked --bench kafka -- $(PART)
+	cargo bench --locked --workspace --features apps --bench kafka -- $(PART)
 
 .PHONY: goldens
 goldens: ## Records again what Kafka Streams answers, for the parity test. Needs a JDK and Maven; no part of the tests.
