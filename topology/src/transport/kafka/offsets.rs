@@ -96,7 +96,7 @@ pub(super) fn watermarks(
 /// Asks a broker. librdkafka also calls unknown what no broker is there to tell of.
 fn exists(consumer: &BaseConsumer<Context>, partition: &TopicPartition) -> Result<bool, TransportError> {
     let found = consumer.fetch_metadata(Some(&partition.topic), ANSWER).map_err(error::of)?;
-    let mut partitions = found.topics().iter().flat_map(|topic| topic.partitions());
+    let mut partitions = found.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
     match partitions.find(|one| one.id() == partition.partition) {
         Some(one) if one.leader() < 0 => Err(TransportError::Retriable(format!("{partition} has no leader"))),
         found => Ok(found.is_some()),

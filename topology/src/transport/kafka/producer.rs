@@ -30,7 +30,10 @@ use crate::transport::{
 const SERVED_EACH: usize = 512;
 /// How long to wait between two looks for deliveries, at first and at most: it bounds how late a commit learns that all
 /// has arrived. librdkafka's own wait is a loop that keeps a core busy, or takes 100 ms.
-const PAUSES: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(4));
+const PAUSES: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(1));
+/// How long after a commit the next transaction's records are kept here. Until the brokers have written the markers of
+/// the last one they refuse partitions of the next, and librdkafka asks again only after 20 ms.
+const MARKERS: Duration = Duration::from_millis(5);
 /// How long what is on its way may take before an abort drops it.
 const LANDING: Duration = Duration::from_secs(2);
 
@@ -89,6 +92,9 @@ pub(super) struct KafkaProducer {
     partitions: Vec<TopicPartition>,
     places: HashMap<TopicPartition, usize>,
     sent: usize,
+    /// Records that wait until [`MARKERS`] after the last commit.
+    held: Vec<ProducerRecord>,
+    free_at: Option<Instant>,
 }
 
 impl KafkaProducer {
@@ -101,7 +107,16 @@ impl KafkaProducer {
         }
         let client = BaseProducer::from_config_and_context(&client, Deliveries::default()).map_err(error::of)?;
         let transactional = config.transactional_id.is_some();
-        Ok(Self { shared, client, transactional, partitions: Vec::new(), places: HashMap::new(), sent: 0 })
+        Ok(Self {
+            shared,
+            client,
+            transactional,
+            partitions: Vec::new(),
+            places: HashMap::new(),
+            sent: 0,
+            held: Vec::new(),
+            free_at: None,
+        })
     }
 
     fn place(&mut self, record: &ProducerRecord) -> usize {
@@ -151,35 +166,17 @@ impl KafkaProducer {
         self.client.context().with(|delivered| delivered.failed = None);
     }
 
-    fn failed(&self, failed: KafkaError, topic: &str) -> TransportError {
-        match failed.rdkafka_error_code() {
-            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
-                TransportError::UnknownTopic(topic.to_owned())
-            }
-            // In a transaction that is over, whatever ended it.
-            Some(Code::State | Code::PurgeQueue | Code::PurgeInflight) if self.transactional => {
-                TransportError::Abort(failed.to_string())
-            }
-            Some(Code::Fatal) => match self.client.client().fatal_error() {
-                Some((_, reason)) => TransportError::Fenced(reason),
-                None => TransportError::Fenced(failed.to_string()),
-            },
-            _ => error::of(failed),
+    /// Hands over what was held, when its time has come.
+    fn let_go(&mut self) -> Result<(), TransportError> {
+        if let Some(free_at) = self.free_at.take()
+            && !self.held.is_empty()
+        {
+            thread::sleep(free_at.saturating_duration_since(Instant::now()));
         }
-    }
-}
-
-impl Producer for KafkaProducer {
-    fn init_transactions(&mut self) -> Result<(), TransportError> {
-        self.client.init_transactions(ANSWER).map_err(error::of)
+        std::mem::take(&mut self.held).into_iter().try_for_each(|record| self.hand_over(record))
     }
 
-    fn begin_transaction(&mut self) -> Result<(), TransportError> {
-        self.client.context().with(|delivered| delivered.failed = None);
-        self.client.begin_transaction().map_err(error::of)
-    }
-
-    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+    fn hand_over(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
         let place = self.place(&record);
         let ProducerRecord { topic, partition, timestamp, key, value, headers } = &record;
         let mut next: BaseRecord<'_, [u8], [u8], usize> =
@@ -210,11 +207,54 @@ impl Producer for KafkaProducer {
         Ok(())
     }
 
+    fn failed(&self, failed: KafkaError, topic: &str) -> TransportError {
+        match failed.rdkafka_error_code() {
+            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
+                TransportError::UnknownTopic(topic.to_owned())
+            }
+            // In a transaction that is over, whatever ended it.
+            Some(Code::State | Code::PurgeQueue | Code::PurgeInflight) if self.transactional => {
+                TransportError::Abort(failed.to_string())
+            }
+            Some(Code::Fatal) => match self.client.client().fatal_error() {
+                Some((_, reason)) => TransportError::Fenced(reason),
+                None => TransportError::Fenced(failed.to_string()),
+            },
+            _ => error::of(failed),
+        }
+    }
+}
+
+impl Producer for KafkaProducer {
+    fn init_transactions(&mut self) -> Result<(), TransportError> {
+        self.client.init_transactions(ANSWER).map_err(error::of)
+    }
+
+    fn begin_transaction(&mut self) -> Result<(), TransportError> {
+        self.client.context().with(|delivered| delivered.failed = None);
+        self.client.begin_transaction().map_err(error::of)
+    }
+
+    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+        match self.free_at {
+            Some(free_at) if Instant::now() < free_at => {
+                self.held.push(record);
+                Ok(())
+            }
+            Some(_) => {
+                self.let_go()?;
+                self.hand_over(record)
+            }
+            None => self.hand_over(record),
+        }
+    }
+
     fn send_offsets(
         &mut self,
         offsets: &[(TopicPartition, CommittedOffset)],
         group: &GroupMetadata,
     ) -> Result<(), TransportError> {
+        self.let_go()?;
         let membership = {
             let memberships = self.shared.memberships.lock().unwrap_or_else(PoisonError::into_inner);
             memberships.get(&group.member).map(Arc::clone)
@@ -227,12 +267,16 @@ impl Producer for KafkaProducer {
     }
 
     fn commit_transaction(&mut self) -> Result<(), TransportError> {
+        self.let_go()?;
         // What failed makes librdkafka refuse the commit, and say how.
         self.settle(ANSWER);
-        self.client.commit_transaction(ANSWER).map_err(error::of)
+        self.client.commit_transaction(ANSWER).map_err(error::of)?;
+        self.free_at = Some(Instant::now() + MARKERS);
+        Ok(())
     }
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
+        self.held.clear();
         self.clear(LANDING);
         self.client.abort_transaction(ANSWER).map_err(error::of)?;
         self.client.context().with(|delivered| delivered.ends.clear());
@@ -240,6 +284,7 @@ impl Producer for KafkaProducer {
     }
 
     fn flush(&mut self) -> Result<(), TransportError> {
+        self.let_go()?;
         let settled = self.settle(ANSWER);
         match self.client.context().with(|delivered| delivered.failed.take()) {
             Some(failed) => Err(self.failed(failed, "one of those that were written to")),
@@ -249,6 +294,7 @@ impl Producer for KafkaProducer {
     }
 
     fn discard(&mut self) {
+        self.held.clear();
         self.client.purge(PurgeConfig::default().queue());
         self.clear(LANDING);
         self.client.context().with(|delivered| delivered.ends.clear());
