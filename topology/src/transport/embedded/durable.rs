@@ -23,7 +23,7 @@ const LOCK: &str = "tidemill.lock";
 
 const MIB: u64 = 1024 * 1024;
 /// Files of records that stand unmerged.
-const UNMERGED: i32 = 16;
+const UNMERGED: i32 = 48;
 
 /// How a log is kept on disk.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ fn database() -> Options {
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     // Offsets are rarely flushed; without a bound their column family would keep every write-ahead log alive.
-    options.set_max_total_wal_size(128 * MIB);
+    options.set_max_total_wal_size(256 * MIB);
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(2);
     options
@@ -78,22 +78,22 @@ fn rows() -> Options {
 }
 
 /// Records are written once, read soon or never, and dropped from the front: sorting them into levels would write each
-/// one five times over. Many files stand unmerged, and those of like size are merged, which is also when they are
-/// compressed; all are when four parts of five may be waste.
+/// one five times over. Many files stand unmerged, and later those of like size are merged. What is dropped of a large
+/// one leaves as whole files, so that waste is no reason to merge it.
 fn records() -> Options {
     let mut merging = UniversalCompactOptions::default();
     merging.set_stop_style(UniversalCompactionStopStyle::Similar);
     merging.set_size_ratio(100);
-    merging.set_max_size_amplification_percent(400);
+    merging.set_max_size_amplification_percent(i32::MAX);
     let mut options = Options::default();
-    options.set_write_buffer_size(32 * MIB as usize);
-    options.set_target_file_size_base(32 * MIB);
+    options.set_write_buffer_size(64 * MIB as usize);
+    options.set_target_file_size_base(64 * MIB);
     options.set_compaction_style(DBCompactionStyle::Universal);
     options.set_universal_compaction_options(&merging);
     options.set_level_zero_file_num_compaction_trigger(UNMERGED);
     options.set_level_zero_slowdown_writes_trigger(4 * UNMERGED);
     options.set_level_zero_stop_writes_trigger(8 * UNMERGED);
-    options.set_compression_per_level(&[DBCompressionType::None, DBCompressionType::Lz4]);
+    options.set_compression_type(DBCompressionType::Lz4);
     options
 }
 
