@@ -7,7 +7,7 @@ use std::{
 };
 
 use rocksdb::{
-    ColumnFamily, DB, DBCompactionStyle, DBCompressionType, DBRawIterator, Options, ReadOptions,
+    ColumnFamily, DB, DBCompactionStyle, DBCompressionType, DBRawIterator, Env, Options, ReadOptions,
     UniversalCompactOptions, UniversalCompactionStopStyle, WriteBatch, WriteOptions,
 };
 use thiserror::Error;
@@ -23,7 +23,7 @@ const LOCK: &str = "tidemill.lock";
 
 const MIB: u64 = 1024 * 1024;
 /// Files of records that stand unmerged.
-const UNMERGED: i32 = 48;
+const UNMERGED: i32 = 32;
 
 /// How a log is kept on disk.
 #[derive(Debug, Clone)]
@@ -59,15 +59,19 @@ struct DamagedError {
     source: FormatError,
 }
 
-fn database() -> Options {
+fn database() -> Result<Options, rocksdb::Error> {
     let mut options = Options::default();
+    // Merging takes what the application leaves: it can wait, until files pile up.
+    let mut env = Env::new()?;
+    env.lower_thread_pool_cpu_priority();
+    options.set_env(&env);
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     // Offsets are rarely flushed; without a bound their column family would keep every write-ahead log alive.
     options.set_max_total_wal_size(256 * MIB);
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(2);
-    options
+    Ok(options)
 }
 
 /// Of everything beside the records.
@@ -113,7 +117,7 @@ impl DurableStorage {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let db_options = database();
+        let db_options = database().map_err(|error| self::failed("open", path, error))?;
         let families = [("default", rows()), (RECORDS, records())];
         let db =
             DB::open_cf_with_opts(&db_options, path, families).map_err(|error| self::failed("open", path, error))?;
