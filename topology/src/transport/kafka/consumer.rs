@@ -20,7 +20,7 @@ use super::{
     context::{Context, answer},
     error,
     inbox::Inbox,
-    offsets::{self, ANSWER},
+    offsets::{self, ANSWER, PAUSE},
     settings::Role,
 };
 use crate::transport::{
@@ -309,6 +309,7 @@ impl Consumer for KafkaConsumer {
                     tracing::debug!(%reason, "committed offsets are asked for again");
                     // A member that does not poll is taken for dead, and what the group asks must be heard.
                     self.serve()?;
+                    std::thread::sleep(PAUSE);
                 }
                 // After the brokers have gone and come back, a client may wait for ever for a coordinator.
                 Err(TransportError::Retriable(reason)) => return Err(TransportError::Fenced(reason)),

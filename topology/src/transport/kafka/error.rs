@@ -27,22 +27,25 @@ pub(super) fn of(error: KafkaError) -> TransportError {
     }
 }
 
-/// Whether it tells of a topic or partition that is not there, or not yet.
-pub(super) fn is_unknown(error: &KafkaError) -> bool {
-    let code = match error {
+/// librdkafka's code, also of an administrative call.
+fn code_of(error: &KafkaError) -> Option<Code> {
+    match error {
         KafkaError::AdminOp(code) => Some(*code),
         _ => error.rdkafka_error_code(),
-    };
-    matches!(code, Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::NoEnt))
+    }
+}
+
+/// Whether it tells of a topic or partition that is not there, or not yet.
+pub(super) fn is_unknown(error: &KafkaError) -> bool {
+    matches!(
+        code_of(error),
+        Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition | Code::NoEnt)
+    )
 }
 
 /// An error about one partition.
 pub(super) fn of_partition(error: KafkaError, partition: &TopicPartition) -> TransportError {
-    let code = match &error {
-        KafkaError::AdminOp(code) => Some(*code),
-        _ => error.rdkafka_error_code(),
-    };
-    match code {
+    match code_of(&error) {
         Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::NoEnt) => {
             TransportError::UnknownTopic(partition.topic.to_string())
         }

@@ -17,7 +17,8 @@ use crate::transport::{CommittedOffset, Offset, TopicPartition, TransportError};
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// A broker that starts or stops may not know of partitions that exist: only after so long is one unknown.
 const PROPAGATION: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(100);
+/// Between two questions to brokers that could not answer the first.
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// The partitions of a list.
 pub(super) fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
