@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use tidemill::apps::form_coach::analysis::{self as form, PoseWindow, SessionProgress};
+use tidemill::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
 use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend, Voices};
 use tidemill::apps::recordings::{START_MS, STREAM_ID, generate};
 use tidemill_schemas::{ChatMessage, TranscriptSegment, describe_errors, parse_chat, parse_pose, parse_transcript};
@@ -141,10 +141,11 @@ fn session(out: &mut impl Write, frames: &[Vec<u8>]) -> io::Result<()> {
             progress: progress.clone(),
         };
         let begin = Instant::now();
-        let feedback = form::OfflineAnalyst::feedback(&window);
-        progress.update(&window);
+        let outcome = Assessment::of(&window);
         took += begin.elapsed();
         windows += 1;
+        progress = outcome.progress;
+        let feedback = outcome.feedback;
         let grade = feedback.grade.map_or("  --".to_owned(), |grade| format!("{grade:4.1}"));
         let symmetry = feedback.symmetry.map_or("-".to_owned(), |symmetry| format!("{:.2}", symmetry.score));
         let (full, half) = (feedback.session_repetitions, feedback.session_half_repetitions);

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use serde::de::DeserializeOwned;
-use tidemill::apps::form_coach::analysis::{self as form, PoseWindow, SessionProgress};
+use tidemill::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
 use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend};
 use tidemill::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth};
 use tidemill::apps::{Analyst, Answer};
@@ -105,8 +105,9 @@ fn coached(frames: &[PoseFrame], window_ms: i64, profile: Option<&UserProfile>) 
             profile: profile.cloned(),
             progress: progress.clone(),
         };
-        progress.update(&window);
-        feedback.push(answer(form::OfflineAnalyst.analyze(&window)));
+        let outcome = Assessment::of(&window);
+        progress = outcome.progress;
+        feedback.push(outcome.feedback);
         start_ms = end_ms;
     }
     feedback
@@ -341,8 +342,8 @@ fn rest_is_not_graded() {
         profile: None,
         progress: SessionProgress::default(),
     };
-    assert_eq!(form::OfflineAnalyst::feedback(&window).phase, Phase::OutOfSight);
-    window.progress.update(&window.clone());
+    assert_eq!(Assessment::of(&window).feedback.phase, Phase::OutOfSight);
+    window.progress = Assessment::of(&window).progress;
     assert_eq!(window.progress.repetitions(), 0);
     let last = feedback.pop().expect("feedback");
     assert_eq!((last.phase, last.grade), (Phase::Resting, None));

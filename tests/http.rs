@@ -176,6 +176,12 @@ async fn feedback_knows_the_profile_and_a_user_can_be_forgotten() {
     client.events("/v1/users/bob/events?after=0", 1).await;
     let (_, stored) = client.get("/state/stores/profiles/ada").await;
     assert_eq!(stored["value"], profile);
+    client.post("/v1/pose", &frame("ada", now() + 5_000)).await;
+    until("the frame of an open window is shown", async || {
+        let (_, stored) = client.get("/state/stores/frames/ada").await;
+        stored["value"][0]["values"][0]["landmarks"][0]["part"] == "nose"
+    })
+    .await;
 
     let (status, erased) = client.send("DELETE", "/v1/users/ada", "application/json", "").await;
     assert_eq!((status, &erased["erased"]["results"]), (200, &json!(1)));

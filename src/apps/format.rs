@@ -6,13 +6,15 @@ use bytes::Bytes;
 use tidemill_schemas::avro::{Avro, AvroEvent, Registry};
 use tidemill_topology::state::{Codec, CodecError, Json};
 
-/// The format of every topic that other programs read or write. State, changelogs and the requests to analysts stay
-/// JSON: they are the application's own.
+/// The format of every topic that other programs read or write. State, changelogs and the requests to analysts have
+/// formats of their own: nobody but the application reads them.
 #[derive(Debug, Clone, Default)]
 pub enum Format {
     /// JSON text.
     #[default]
     Json,
+    /// JSON text, on a log that no other program can read: what is much and raw is kept smaller.
+    Private,
     /// Avro in Confluent's wire format; its topics' subjects are prepared.
     Avro(Arc<Registry>),
 }
@@ -26,7 +28,7 @@ impl Format {
     /// The same, with a JSON of its own.
     pub fn codec_or<T: AvroEvent, J>(&self, topic: &str, json: J) -> Wire<T, J> {
         match self {
-            Self::Json => Wire::Json(json),
+            Self::Json | Self::Private => Wire::Json(json),
             Self::Avro(registry) => Wire::Avro(registry.codec(topic), json),
         }
     }

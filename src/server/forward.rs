@@ -3,17 +3,21 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
-    Json,
     body::Body,
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Value, json};
-use tidemill_topology::{HostInfo, KeyQueryMetadata, QueryError, StoreKind, state::json_coded};
+use tidemill_topology::{
+    HostInfo, KeyQueryMetadata, QueryError, StoreKind,
+    state::{Codec, CodecError, Coded, Json},
+};
 
 use super::{access::Visitor, engine::RunningApp, http::Server, inspect, problem::Problem};
+use crate::apps::form_coach;
 
 /// On a request that comes from another instance: it is answered here or not at all, so that none goes in circles.
 const FORWARDED: &str = "tidemill-forwarded";
@@ -24,12 +28,31 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// When whoever asked in vain may ask again: an owner is found within some heartbeats.
 const RETRY_S: u64 = 2;
 
-/// A store's value, whatever it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(transparent)]
+/// A store's value, whatever it is, as JSON.
+#[derive(Debug, Clone)]
 pub(super) struct Shown(pub(super) Value);
 
-json_coded!(Shown);
+impl Coded for Shown {
+    type Codec = AsJson;
+}
+
+/// Reads values of all stores: frames that are packed, and JSON.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct AsJson;
+
+impl Codec<Shown> for AsJson {
+    fn encode_into(&self, shown: &Shown, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        Json::default().encode_into(&shown.0, out)
+    }
+
+    fn decode(&self, bytes: Bytes) -> Result<Shown, CodecError> {
+        if !form_coach::Frames::is_packed(&bytes) {
+            return Json::default().decode(bytes).map(Shown);
+        }
+        let shown = serde_json::to_value(form_coach::Frames::Packed.decode(bytes)?);
+        shown.map(Shown).map_err(|error| CodecError::Malformed { expected: "JSON", reason: error.to_string() })
+    }
+}
 
 /// `?standby=true` lets a standby answer when the key's owner cannot; `?token=` is for pages that cannot send headers.
 #[derive(Debug, Default, Deserialize)]
@@ -189,7 +212,7 @@ fn read(
             if standby {
                 shown["standby"] = json!(true);
             }
-            Ok(Some(Json(shown).into_response()))
+            Ok(Some(axum::Json(shown).into_response()))
         }
     }
 }

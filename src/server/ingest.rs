@@ -9,7 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use serde_json::{json, value::RawValue};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 use tidemill_schemas::{FieldError, parse_profile};
 use tidemill_topology::{Clock as _, SystemClock, transport::Topic};
 
@@ -111,22 +112,23 @@ fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// The records of a body, undecoded.
 fn split(format: Format, body: &[u8]) -> Result<Vec<&[u8]>, Problem> {
-    let malformed = |error: &dyn std::fmt::Display| {
-        Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"), "send valid JSON in UTF-8")
-    };
     match format {
         Format::Lines => {
             Ok(body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect())
         }
         Format::Json if body.trim_ascii_start().first() == Some(&b'[') => {
-            let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+            let items: Vec<&RawValue> = json(body)?;
             Ok(items.into_iter().map(|item| item.get().as_bytes()).collect())
         }
-        Format::Json => {
-            let item: &RawValue = serde_json::from_slice(body).map_err(|error| malformed(&error))?;
-            Ok(vec![item.get().as_bytes()])
-        }
+        // It is read once, as the record that it should be.
+        Format::Json => Ok(vec![body.trim_ascii()]),
     }
+}
+
+fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"), "send valid JSON in UTF-8")
+    })
 }
 
 fn parse_all(records: &[&[u8]], input: Input, codecs: &Codecs, now_ms: i64) -> Result<Vec<Parsed>, Problem> {
@@ -156,7 +158,11 @@ impl Server {
         self.running(app)?;
         let format = format(headers)?;
         let body = self.read_body(&visitor, headers, body).await?;
-        let records = parse_all(&split(format, &body.0)?, input, &self.codecs, SystemClock.now_ms())?;
+        let parsed = parse_all(&split(format, &body.0)?, input, &self.codecs, SystemClock.now_ms());
+        if parsed.is_err() && format == Format::Json {
+            json::<IgnoredAny>(&body.0)?;
+        }
+        let records = parsed?;
         for record in &records {
             visitor.may(app, &record.key)?;
         }
@@ -166,7 +172,7 @@ impl Server {
         self.write(topic, records).await?;
         admitted.written();
         self.metrics.accepted.with_label_values(&[topic]).inc_by(count as u64);
-        Ok((StatusCode::ACCEPTED, axum::Json(json!({ "accepted": count }))).into_response())
+        Ok((StatusCode::ACCEPTED, axum::Json(serde_json::json!({ "accepted": count }))).into_response())
     }
 
     /// Reads a body within all limits. The permit holds its memory until the records are written.

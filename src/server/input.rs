@@ -86,7 +86,7 @@ impl Codecs {
         Self {
             chat: format.codec(live_insight::CHAT),
             transcript: format.codec(live_insight::TRANSCRIPT),
-            pose: format.codec_or(form_coach::POSE, form_coach::Frames),
+            pose: form_coach::Frames::raw(format),
             profiles: format.codec(form_coach::PROFILES),
         }
     }

@@ -31,7 +31,9 @@ impl App {
 
 /// The format that the settings choose, every schema of it registered and known.
 pub(super) fn prepare(settings: &Settings) -> Result<Format, Vec<RegistryProblem>> {
-    let FormatChoice::Avro(registry) = &settings.format else { return Ok(Format::Json) };
+    let FormatChoice::Avro(registry) = &settings.format else {
+        return Ok(if settings.kafka.is_some() { Format::Json } else { Format::Private });
+    };
     let registry = Registry::new(registry.clone()).map_err(|problem| vec![problem])?;
     registry.prepare(settings.apps.iter().flat_map(|app| app.subjects()).collect())?;
     Ok(Format::Avro(registry))

@@ -14,10 +14,24 @@ use tidemill_topology::{
     AsyncCall, CallError, CallExecutor, CallPolicy, CallRequest, Caller, Clock as _, EmitStrategy, ManualClock, Record,
     Reply, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext},
-    state::BoxError,
+    state::{BoxError, Codec, CodecError, Utf8},
     testing::{DriverOptions, TopologyTestDriver},
     transport::embedded::{EmbeddedLog, Entry},
 };
+
+/// Only the first word of a request.
+struct FirstWord;
+
+impl Codec<String> for FirstWord {
+    fn encode_into(&self, value: &String, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.extend_from_slice(value.split(' ').next().unwrap_or_default().as_bytes());
+        Ok(())
+    }
+
+    fn decode(&self, bytes: Bytes) -> Result<String, CodecError> {
+        Utf8.decode(bytes)
+    }
+}
 
 type Calls = VecDeque<(CallRequest<String, String>, Reply<String>)>;
 
@@ -27,9 +41,13 @@ fn call() -> AsyncCall<String, String, String> {
 
 /// `in` → grade → `out`, failures as text.
 fn grading(builder: &StreamsBuilder) {
+    grading_by(&call(), builder);
+}
+
+fn grading_by(call: &AsyncCall<String, String, String>, builder: &StreamsBuilder) {
     builder
         .stream::<String, String>("in")
-        .map_async(&call())
+        .map_async(call)
         .map_values(|answered| match answered.outcome {
             Ok(grade) => format!("{}: {grade}", answered.request),
             Err(failure) => format!("{}: {} after {}", answered.request, failure.kind, failure.attempts),
@@ -50,10 +68,14 @@ struct Hand {
 
 impl Hand {
     fn new(driver: &TopologyTestDriver) -> Self {
+        Self::of(&call(), driver)
+    }
+
+    fn of(call: &AsyncCall<String, String, String>, driver: &TopologyTestDriver) -> Self {
         let clock = ManualClock::new(0);
         let log = Arc::new(driver.log().clone());
         let executor =
-            CallExecutor::open(&call(), "test", log, policy(), Arc::new(clock.clone())).expect("the topics exist");
+            CallExecutor::open(call, "test", log, policy(), Arc::new(clock.clone())).expect("the topics exist");
         Self { executor, clock, calls: Arc::default() }
     }
 
@@ -102,6 +124,20 @@ fn an_answer_comes_back_with_its_request_key_and_time() {
     hand.answer("A");
     let output = driver.output::<String, String>("out").read().expect("reads");
     assert_eq!(output, [("k".into(), "two: B".into(), 2), ("k".into(), "one: A".into(), 1)]);
+}
+
+#[test]
+fn a_caller_is_shown_what_requests_are_written_as_and_its_answer_meets_the_whole() {
+    let call = call().requests_as(FirstWord);
+    let builder = StreamsBuilder::new();
+    grading_by(&call, &builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["good morning"]);
+    let mut hand = Hand::of(&call, &driver);
+    hand.run();
+    assert_eq!(hand.calls()[0].0.value, "good");
+    hand.answer("A");
+    assert_eq!(out(&driver), ["good morning: A"]);
 }
 
 #[test]

@@ -1,18 +1,22 @@
-//! Frames as they are kept, on the raw topic and in windows: JSON whose landmarks are lists of numbers. Their names,
-//! repeated 33 times a frame, would be two thirds of what is stored. Frames with names are read as well.
+//! Frames as they are kept.
+//!
+//! Where other programs may read them: JSON whose landmarks are lists of numbers. Their names, repeated 33 times a
+//! frame, would be two thirds of what is stored. Frames with names are read as well.
+//!
+//! Where only the application reads them: numbers as they are in memory, half of that and far quicker to write and read.
 
 use bytes::Bytes;
-use serde::Serialize;
-use tidemill_schemas::PoseFrame;
+use serde::{Deserialize, Serialize};
+use tidemill_schemas::{Landmark, Part, PoseFrame};
 use tidemill_topology::state::{Codec, CodecError, Json};
+
+use super::POSE;
+use crate::apps::{Format, Wire};
 
 /// Part, x, y, z, visibility.
 type Point = (usize, f32, f32, f32, Option<f32>);
 
-/// About how many bytes a frame has.
-const BYTES: usize = 1200;
-
-/// A frame as it is written.
+/// A frame in JSON.
 #[derive(Debug, Serialize)]
 struct Compact<'a> {
     user_id: &'a str,
@@ -23,58 +27,138 @@ struct Compact<'a> {
     landmarks: Vec<Point>,
 }
 
-impl<'a> From<&'a PoseFrame> for Compact<'a> {
-    fn from(frame: &'a PoseFrame) -> Self {
-        let PoseFrame { user_id, timestamp, exercise, aspect_ratio, landmarks } = frame;
-        let points = landmarks.iter().map(|at| (at.part.index(), at.x, at.y, at.z, at.visibility));
-        Self { user_id, timestamp: *timestamp, exercise, aspect_ratio: *aspect_ratio, landmarks: points.collect() }
+/// A frame in numbers. Its fields are written in this order and without names: whoever changes them writes another
+/// [`FORMAT`].
+#[derive(Debug, Serialize, Deserialize)]
+struct Packed<'a> {
+    user_id: &'a str,
+    timestamp: i64,
+    exercise: &'a str,
+    aspect_ratio: Option<f32>,
+    landmarks: Vec<Point>,
+}
+
+/// First byte of a packed frame. JSON has a brace there.
+const FORMAT: u8 = 1;
+
+/// The codec of kept frames: it writes the one, and reads both.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Frames {
+    /// For others to read.
+    Json,
+    /// For the application alone.
+    Packed,
+}
+
+impl Frames {
+    /// Whether a value is a packed frame.
+    pub(crate) fn is_packed(value: &[u8]) -> bool {
+        value.first() == Some(&FORMAT)
+    }
+
+    /// The codec of the raw topic.
+    pub(crate) fn raw(format: &Format) -> Wire<PoseFrame, Self> {
+        format.codec_or(POSE, if matches!(format, Format::Private) { Self::Packed } else { Self::Json })
     }
 }
 
-/// The codec of kept frames.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Frames;
-
 impl Codec<PoseFrame> for Frames {
     fn encode_into(&self, frame: &PoseFrame, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        serde_json::to_writer(out, &Compact::from(frame))
-            .map_err(|error| CodecError::Malformed { expected: "a frame", reason: error.to_string() })
+        let PoseFrame { user_id, timestamp, exercise, aspect_ratio, landmarks } = frame;
+        let (timestamp, aspect_ratio) = (*timestamp, *aspect_ratio);
+        let landmarks = landmarks.iter().map(|at| (at.part.index(), at.x, at.y, at.z, at.visibility)).collect();
+        match self {
+            Self::Json => {
+                let frame = Compact { user_id, timestamp, exercise, aspect_ratio, landmarks };
+                serde_json::to_writer(out, &frame).map_err(|error| malformed(&error))
+            }
+            Self::Packed => {
+                out.push(FORMAT);
+                let frame = Packed { user_id, timestamp, exercise, aspect_ratio, landmarks };
+                postcard::to_io(&frame, out).map(drop).map_err(|error| malformed(&error))
+            }
+        }
     }
 
     fn size_hint(&self, _frame: &PoseFrame) -> usize {
-        BYTES
+        match self {
+            Self::Json => 1200,
+            Self::Packed => 700,
+        }
     }
 
     fn decode(&self, bytes: Bytes) -> Result<PoseFrame, CodecError> {
-        Json::<PoseFrame>::default().decode(bytes)
+        let [FORMAT, packed @ ..] = &*bytes else {
+            return Json::<PoseFrame>::default().decode(bytes);
+        };
+        let frame: Packed<'_> = postcard::from_bytes(packed).map_err(|error| malformed(&error))?;
+        let landmark = |(part, x, y, z, visibility)| {
+            let part = Part::from_index(part).ok_or_else(|| malformed(&format!("there is no landmark {part}")))?;
+            Ok(Landmark { part, x, y, z, visibility })
+        };
+        let Packed { user_id, timestamp, exercise, aspect_ratio, landmarks } = frame;
+        let landmarks = landmarks.into_iter().map(landmark).collect::<Result<_, CodecError>>()?;
+        let (user_id, exercise) = (user_id.to_owned(), exercise.to_owned());
+        Ok(PoseFrame { user_id, timestamp, exercise, aspect_ratio, landmarks })
     }
+}
+
+fn malformed(error: &dyn std::fmt::Display) -> CodecError {
+    CodecError::Malformed { expected: "a frame", reason: error.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
-    use tidemill_schemas::{Landmark, Part};
-
     use super::*;
 
-    fn frame() -> PoseFrame {
+    fn frame(aspect_ratio: Option<f32>) -> PoseFrame {
         let point = |(part, visibility)| Landmark { part, x: 0.1, y: -0.25, z: 1e-7, visibility };
         let landmarks = [(Part::NOSE, Some(0.5)), (Part::LEFT_HIP, None)].map(point).to_vec();
-        PoseFrame { user_id: "ada".into(), timestamp: 1, exercise: "squat".into(), aspect_ratio: None, landmarks }
+        PoseFrame { user_id: "ada".into(), timestamp: 1, exercise: "squat".into(), aspect_ratio, landmarks }
+    }
+
+    fn kept(codec: Frames, frame: &PoseFrame) -> Bytes {
+        codec.encode(frame).expect("encodes").expect("is no null")
     }
 
     #[test]
-    fn what_is_kept_is_read_again() {
-        let kept = Frames.encode(&frame()).expect("encodes").expect("is no null");
+    fn what_is_kept_either_way_is_read_either_way() {
+        for (frame, write) in [frame(None), frame(Some(1.5))].iter().zip([Frames::Json, Frames::Packed]) {
+            for read in [Frames::Json, Frames::Packed] {
+                assert_eq!(read.decode(kept(write, frame)), Ok(frame.clone()), "{write:?}, {read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn others_find_lists_of_numbers_in_json() {
         assert_eq!(
-            std::str::from_utf8(&kept).expect("text"),
+            std::str::from_utf8(&kept(Frames::Json, &frame(None))).expect("text"),
             r#"{"user_id":"ada","timestamp":1,"exercise":"squat","landmarks":[[0,0.1,-0.25,1e-7,0.5],[23,0.1,-0.25,1e-7,null]]}"#
         );
-        assert_eq!(Frames.decode(kept), Ok(frame()));
     }
 
     #[test]
     fn frames_with_names_are_read_as_well() {
-        let named = serde_json::to_vec(&frame()).expect("encodes");
-        assert_eq!(Frames.decode(named.into()), Ok(frame()));
+        let named = serde_json::to_vec(&frame(None)).expect("encodes");
+        assert_eq!(Frames::Json.decode(named.into()), Ok(frame(None)));
+    }
+
+    #[test]
+    fn cut_frames_are_errors() {
+        for codec in [Frames::Json, Frames::Packed] {
+            let kept = kept(codec, &frame(Some(1.5)));
+            for cut in 0..kept.len() {
+                assert!(codec.decode(kept.slice(..cut)).is_err(), "{cut} of {}", kept.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_landmark_that_does_not_exist_is_an_error() {
+        let landmarks = vec![(33, 0.0, 0.0, 0.0, None)];
+        let packed = Packed { user_id: "ada", timestamp: 1, exercise: "squat", aspect_ratio: None, landmarks };
+        let bytes = postcard::to_io(&packed, vec![FORMAT]).expect("encodes");
+        assert!(Frames::Packed.decode(bytes.into()).is_err_and(|error| error.to_string().contains("landmark 33")));
     }
 }

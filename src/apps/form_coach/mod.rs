@@ -10,7 +10,7 @@ mod topology;
 pub(crate) use frames::Frames;
 pub use model::GeminiForm;
 pub(crate) use progress::STORE as PROGRESS_STORE;
-pub use request::{FeedbackRequest, OfflineForm};
+pub use request::{FeedbackRequest, OfflineForm, Verdict};
 pub use topology::{CoachSettings, call, topology};
 
 /// The application id.

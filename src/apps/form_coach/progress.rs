@@ -8,17 +8,14 @@ use tidemill_topology::{
 
 use super::{
     FeedbackRequest,
-    analysis::{OfflineAnalyst, PoseWindow, SessionProgress},
+    analysis::{Assessment, PoseWindow, SessionProgress},
 };
-use crate::apps::{Analyst as _, answer_now};
 
 /// Each athlete's progress, by user.
 pub(crate) const STORE: &str = "progress";
 
 #[derive(Default)]
-pub(super) struct Progress {
-    analyst: OfflineAnalyst,
-}
+pub(super) struct Progress;
 
 impl Processor<String, PoseWindow, Windowed<String>, FeedbackRequest> for Progress {
     fn process(
@@ -29,9 +26,7 @@ impl Processor<String, PoseWindow, Windowed<String>, FeedbackRequest> for Progre
         let Record { key: user_id, value: mut collected, timestamp, headers } = record;
         let store = ctx.key_value_store_with::<String, SessionProgress>(STORE, Utf8, Json::default())?;
         collected.progress = store.get(&user_id)?.unwrap_or_default();
-        let draft = answer_now(self.analyst.analyze(&collected))?;
-        let mut progress = collected.progress.clone();
-        progress.update(&collected);
+        let Assessment { feedback: draft, progress } = Assessment::of(&collected);
         store.put(&user_id, &progress, timestamp)?;
         let window = Window { start: collected.start_ms, end: collected.end_ms };
         let value = FeedbackRequest { profile: collected.profile, draft };

@@ -10,10 +10,11 @@ use tidemill_topology::{
 };
 
 use super::{
-    ERASED, ERASURES, FEEDBACK, FeedbackRequest, POSE, PROFILES,
+    ERASED, ERASURES, FEEDBACK, FeedbackRequest, POSE, PROFILES, Verdict,
     analysis::{PoseWindow, SessionProgress},
     frames::Frames,
     progress::{Progress, STORE},
+    request::Asked,
 };
 use crate::apps::{Erase, Erased, Erasure, Format};
 
@@ -39,9 +40,9 @@ const FRAMES: &str = "frames";
 const PROFILE_STORE: &str = "profiles";
 
 /// The step that asks an analyst.
-pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, FormFeedback> {
+pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
     let key = <Windowed<String> as Coded>::Codec::default();
-    AsyncCall::with("coach-analyst", key, Json::default(), Json::default())
+    AsyncCall::with("coach-analyst", key, Json::default(), Json::default()).requests_as(Asked)
 }
 
 /// The application's topology.
@@ -55,14 +56,14 @@ pub fn topology(settings: &CoachSettings, format: &Format) -> Result<Topology, T
 
     let profiles = Consumed::with(PROFILES, Utf8, format.codec::<UserProfile>(PROFILES));
     let profiles = builder.table_with(profiles, Materialized::with(PROFILE_STORE, Utf8, Json::default()));
-    let frames = Consumed::with(POSE, Utf8, format.codec_or::<PoseFrame, _>(POSE, Frames));
+    let frames = Consumed::with(POSE, Utf8, Frames::raw(format));
     let call = call();
     builder
         .stream(frames.timestamp_from(|_: &String, frame| frame.timestamp))
         .group_by_key()
         .windowed_by(windows)
         .emit(emit)
-        .collect(Materialized::with(FRAMES, Utf8, Frames))
+        .collect(Materialized::with(FRAMES, Utf8, Frames::Packed))
         .map(collected)
         // From user and window to user: the records are where they were.
         .mark_as_partitioned()
@@ -92,7 +93,11 @@ fn collected(key: Windowed<String>, frames: Vec<PoseFrame>) -> (String, PoseWind
     (user_id.clone(), PoseWindow { user_id, start_ms, end_ms, frames, profile: None, progress })
 }
 
-/// The analyst's answer, or the draft: no window is without feedback.
-fn settle(answered: Answered<FeedbackRequest, FormFeedback>) -> FormFeedback {
-    answered.outcome.unwrap_or(answered.request.draft)
+/// The analyst's verdict on what was measured, or the draft as it is: no window is without feedback.
+fn settle(answered: Answered<FeedbackRequest, Verdict>) -> FormFeedback {
+    let Answered { request: FeedbackRequest { draft, .. }, outcome } = answered;
+    match outcome {
+        Ok(Verdict { analyst, grade, sentence }) => FormFeedback { analyst, grade, sentence, ..draft },
+        Err(_) => draft,
+    }
 }

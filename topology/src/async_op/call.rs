@@ -15,14 +15,18 @@ use crate::{processor::ProcessorContext, record::Data, transport::Topic};
 pub struct AsyncCall<K, V, R> {
     pub(crate) name: Arc<str>,
     pub(crate) key: Arc<dyn Codec<K>>,
+    /// Of requests in the pending store.
+    pub(crate) pending: Arc<dyn Codec<V>>,
+    /// Of requests on their topic.
     pub(crate) request: Arc<dyn Codec<V>>,
     pub(crate) response: Arc<dyn Codec<R>>,
 }
 
 impl<K, V, R> Clone for AsyncCall<K, V, R> {
     fn clone(&self) -> Self {
-        let Self { name, key, request, response } = self;
-        Self { name: name.clone(), key: key.clone(), request: request.clone(), response: response.clone() }
+        let Self { name, key, pending, request, response } = self;
+        let (name, key, response) = (name.clone(), key.clone(), response.clone());
+        Self { name, key, pending: pending.clone(), request: request.clone(), response }
     }
 }
 
@@ -42,7 +46,16 @@ impl<K, V, R> AsyncCall<K, V, R> {
         request: impl Codec<V>,
         response: impl Codec<R>,
     ) -> Self {
-        Self { name: name.into(), key: Arc::new(key), request: Arc::new(request), response: Arc::new(response) }
+        let request: Arc<dyn Codec<V>> = Arc::new(request);
+        let (name, pending) = (name.into(), request.clone());
+        Self { name, key: Arc::new(key), pending, request, response: Arc::new(response) }
+    }
+
+    /// Writes requests on their topic with another codec, which may leave out what the caller need not know. What
+    /// comes back with the answer, [`Answered::request`], is whole: it waits in the store of pending requests.
+    #[must_use]
+    pub fn requests_as(self, request: impl Codec<V>) -> Self {
+        Self { request: Arc::new(request), ..self }
     }
 
     /// The step's name.

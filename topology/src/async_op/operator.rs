@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{Codec, CodecError, Row, Store};
+use tidemill_state::{CodecError, Row, Store};
 
 use super::{
     Answered, AsyncCall, CallFailure, FailureKind,
@@ -40,9 +40,14 @@ impl<K: Data, V: Data, R> Receive<K, V> for RequestNode<K, V, R> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
         let key = self.call.key.encode(&key)?.unwrap_or_default();
-        let value = self.call.request.encode(&value)?.ok_or(CodecError::Null)?;
+        let pending = self.call.pending.encode(&value)?.ok_or(CodecError::Null)?;
+        let value = if Arc::ptr_eq(&self.call.pending, &self.call.request) {
+            pending.clone()
+        } else {
+            self.call.request.encode(&value)?.ok_or(CodecError::Null)?
+        };
         let id = RequestId::new(&key, self.next_number(timestamp)?);
-        self.pending.borrow_mut().put(id.row(), Row { timestamp, value: value.clone() });
+        self.pending.borrow_mut().put(id.row(), Row { timestamp, value: pending });
         ctx.outputs.push(ProducerRecord {
             topic: self.topic.clone(),
             partition: self.partition,
@@ -57,9 +62,7 @@ impl<K: Data, V: Data, R> Receive<K, V> for RequestNode<K, V, R> {
 
 /// Joins a response with its request, once.
 pub(crate) struct ResponseNode<K, V, R> {
-    pub(crate) key: Arc<dyn Codec<K>>,
-    pub(crate) request: Arc<dyn Codec<V>>,
-    pub(crate) response: Arc<dyn Codec<R>>,
+    pub(crate) call: AsyncCall<K, V, R>,
     pub(crate) pending: Rc<RefCell<Store>>,
     pub(crate) next: Next<K, Answered<V, R>>,
 }
@@ -79,14 +82,14 @@ impl<K: Data, V: Data, R: Data> Receive<Bytes, Option<Bytes>> for ResponseNode<K
         self.pending.borrow_mut().delete(id.row());
         let outcome = match request::failure(&record.headers) {
             Some(failure) => Err(failure),
-            None => self.response.decode_opt(record.value).map_err(|error| CallFailure {
+            None => self.call.response.decode_opt(record.value).map_err(|error| CallFailure {
                 kind: FailureKind::Undecodable,
                 message: error.to_string(),
                 attempts: 1,
             }),
         };
-        let answered = Answered { request: self.request.decode(request)?, outcome };
+        let answered = Answered { request: self.call.pending.decode(request)?, outcome };
         let headers = request::without_call(&record.headers);
-        self.next.forward(ctx, Record { key: self.key.decode(id.key())?, value: answered, timestamp, headers })
+        self.next.forward(ctx, Record { key: self.call.key.decode(id.key())?, value: answered, timestamp, headers })
     }
 }

@@ -62,8 +62,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let (answer, answers_store) = (call.clone(), store.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (pending, next) = (assembly.key_value_store(&answers_store), assembly.next(id, MAIN_PORT)?);
-            let AsyncCall { key, request, response, .. } = answer.clone();
-            let node = ResponseNode { key, request, response, pending, next };
+            let node = ResponseNode { call: answer.clone(), pending, next };
             assembly.input::<Bytes, Option<Bytes>>(id, Rc::new(RefCell::new(node)));
             Ok(())
         });

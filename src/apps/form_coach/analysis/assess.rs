@@ -11,94 +11,111 @@ use super::repetition::{Drive, Turn};
 use super::replay::replay;
 use super::window::PoseWindow;
 
+/// The name that this feedback carries.
+const ANALYST: &str = "offline";
 /// A signal that moves less than this over a window is rest.
 const WORKING: f64 = 0.3;
 
 /// The outcome of a window.
-pub(super) struct Assessment {
-    pub(super) feedback: FormFeedback,
-    pub(super) progress: SessionProgress,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assessment {
+    /// What the athlete is told.
+    pub feedback: FormFeedback,
+    /// The session's state after the window.
+    pub progress: SessionProgress,
 }
 
-pub(super) fn assess(window: &PoseWindow) -> Assessment {
-    let mut frames: Vec<_> = window.frames.iter().collect();
-    frames.sort_by_key(|frame| frame.timestamp);
-    frames.dedup_by_key(|frame| frame.timestamp);
-    let mut progress = window.progress.clone();
-    let known = window.progress.exercise.unwrap_or(Exercise::Other);
-    let exercise = frames.last().map_or(known, |frame| Exercise::from_name(&frame.exercise));
-    progress.enter(exercise);
-    // Frames of another exercise in the same window belong to the session that ended.
-    frames.retain(|frame| Exercise::from_name(&frame.exercise) == exercise);
-    let bodies: Vec<Body> = frames.iter().map(|frame| Body::of(frame)).collect();
+impl Assessment {
+    /// Grades a window by geometry and rules; the same window always has the same outcome.
+    pub fn of(window: &PoseWindow) -> Self {
+        let mut frames: Vec<_> = window.frames.iter().collect();
+        frames.sort_by_key(|frame| frame.timestamp);
+        frames.dedup_by_key(|frame| frame.timestamp);
+        let mut progress = window.progress.clone();
+        let known = window.progress.exercise.unwrap_or(Exercise::Other);
+        let exercise = frames.last().map_or(known, |frame| Exercise::from_name(&frame.exercise));
+        progress.enter(exercise);
+        // Frames of another exercise in the same window belong to the session that ended.
+        frames.retain(|frame| Exercise::from_name(&frame.exercise) == exercise);
+        let bodies: Vec<Body> = frames.iter().map(|frame| Body::of(frame)).collect();
 
-    let profile = window.profile.as_ref();
-    let mut feedback = FormFeedback {
-        user_id: window.user_id.clone(),
-        window_start_ms: window.start_ms,
-        window_end_ms: window.end_ms,
-        analyst: super::OfflineAnalyst::NAME.to_owned(),
-        exercise,
-        phase: Phase::OutOfSight,
-        grade: None,
-        sentence: String::new(),
-        repetitions: Vec::new(),
-        joints: joint_ranges(&bodies),
-        tempo: None,
-        symmetry: None,
-        faults: Vec::new(),
-        skeleton: frames.last().map_or_else(Vec::new, |frame| {
-            let point = |mark: &tidemill_schemas::Landmark| SkeletonPoint {
-                part: mark.part,
-                x: mark.x,
-                y: mark.y,
-                visibility: mark.visibility.unwrap_or(1.0),
-            };
-            frame.landmarks.iter().map(point).collect()
-        }),
-        frames: replay(&frames),
-        session_repetitions: 0,
-        session_half_repetitions: 0,
-        session_grade: None,
-        session_change: None,
-        progress: Vec::new(),
-    };
-    match Drive::of(exercise) {
-        None => {
-            feedback.phase = if feedback.joints.is_empty() { Phase::OutOfSight } else { Phase::Resting };
-            let name = frames.last().map_or("this exercise", |frame| frame.exercise.as_str());
-            feedback.sentence = format!("Angles only: {name} has no rules yet, pull-ups, push-ups and squats have.");
-        }
-        Some(drive) => {
-            let (signals, turns) = follow(&mut progress, &bodies, exercise, drive, window);
-            feedback.repetitions = turns.iter().map(|(_, repetition)| *repetition).collect();
-            feedback.phase = phase(&signals, frames.len(), !turns.is_empty());
-            if feedback.phase == Phase::Working {
-                feedback.symmetry = symmetry(&bodies, exercise, drive);
-                let evidence =
-                    Evidence { exercise, drive, bodies: &bodies, turns: &turns, symmetry: feedback.symmetry, profile };
-                feedback.faults = faults(&evidence);
-                feedback.tempo = tempo(&turns, window.progress.last_peak_ms);
-                // A repetition that has only begun is neither clean nor faulty yet.
-                if !turns.is_empty() || !feedback.faults.is_empty() {
-                    let graded = grade(&feedback.faults, feedback.symmetry, exercise, profile);
-                    feedback.grade = Some(graded);
-                    progress.grade(window.end_ms, graded);
-                }
+        let profile = window.profile.as_ref();
+        let mut feedback = FormFeedback {
+            user_id: window.user_id.clone(),
+            window_start_ms: window.start_ms,
+            window_end_ms: window.end_ms,
+            analyst: ANALYST.to_owned(),
+            exercise,
+            phase: Phase::OutOfSight,
+            grade: None,
+            sentence: String::new(),
+            repetitions: Vec::new(),
+            joints: joint_ranges(&bodies),
+            tempo: None,
+            symmetry: None,
+            faults: Vec::new(),
+            skeleton: frames.last().map_or_else(Vec::new, |frame| {
+                let point = |mark: &tidemill_schemas::Landmark| SkeletonPoint {
+                    part: mark.part,
+                    x: mark.x,
+                    y: mark.y,
+                    visibility: mark.visibility.unwrap_or(1.0),
+                };
+                frame.landmarks.iter().map(point).collect()
+            }),
+            frames: replay(&frames),
+            session_repetitions: 0,
+            session_half_repetitions: 0,
+            session_grade: None,
+            session_change: None,
+            progress: Vec::new(),
+        };
+        match Drive::of(exercise) {
+            None => {
+                feedback.phase = if feedback.joints.is_empty() { Phase::OutOfSight } else { Phase::Resting };
+                let name = frames.last().map_or("this exercise", |frame| frame.exercise.as_str());
+                feedback.sentence =
+                    format!("Angles only: {name} has no rules yet, pull-ups, push-ups and squats have.");
             }
-            feedback.sentence = match feedback.phase {
-                Phase::Working => sentence(&feedback.faults, exercise, &feedback.repetitions, feedback.tempo, profile),
-                Phase::Resting => "Ready when you are.".into(),
-                Phase::OutOfSight => "Step back until your whole body is in the picture.".into(),
-            };
+            Some(drive) => {
+                let (signals, turns) = follow(&mut progress, &bodies, exercise, drive, window);
+                feedback.repetitions = turns.iter().map(|(_, repetition)| *repetition).collect();
+                feedback.phase = phase(&signals, frames.len(), !turns.is_empty());
+                if feedback.phase == Phase::Working {
+                    feedback.symmetry = symmetry(&bodies, exercise, drive);
+                    let evidence = Evidence {
+                        exercise,
+                        drive,
+                        bodies: &bodies,
+                        turns: &turns,
+                        symmetry: feedback.symmetry,
+                        profile,
+                    };
+                    feedback.faults = faults(&evidence);
+                    feedback.tempo = tempo(&turns, window.progress.last_peak_ms);
+                    // A repetition that has only begun is neither clean nor faulty yet.
+                    if !turns.is_empty() || !feedback.faults.is_empty() {
+                        let graded = grade(&feedback.faults, feedback.symmetry, exercise, profile);
+                        feedback.grade = Some(graded);
+                        progress.grade(window.end_ms, graded);
+                    }
+                }
+                feedback.sentence = match feedback.phase {
+                    Phase::Working => {
+                        sentence(&feedback.faults, exercise, &feedback.repetitions, feedback.tempo, profile)
+                    }
+                    Phase::Resting => "Ready when you are.".into(),
+                    Phase::OutOfSight => "Step back until your whole body is in the picture.".into(),
+                };
+            }
         }
+        feedback.session_repetitions = progress.full;
+        feedback.session_half_repetitions = progress.half;
+        feedback.session_grade = progress.mean_grade();
+        feedback.session_change = progress.change();
+        feedback.progress = progress.points();
+        Self { feedback, progress }
     }
-    feedback.session_repetitions = progress.full;
-    feedback.session_half_repetitions = progress.half;
-    feedback.session_grade = progress.mean_grade();
-    feedback.session_change = progress.change();
-    feedback.progress = progress.points();
-    Assessment { feedback, progress }
 }
 
 /// Runs the frames through the repetition detector.

@@ -5,12 +5,11 @@ mod body;
 mod coach;
 mod faults;
 mod motion;
-mod offline;
 mod progress;
 mod repetition;
 mod replay;
 mod window;
 
-pub use offline::OfflineAnalyst;
+pub use assess::Assessment;
 pub use progress::SessionProgress;
 pub use window::PoseWindow;

@@ -3,14 +3,12 @@
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{Exercise, ProgressPoint};
 
-use super::assess::assess;
 use super::repetition::Detector;
-use super::window::PoseWindow;
 
 /// First and last grades that are compared to tell whether form decays.
 const COMPARED: usize = 3;
-/// Graded windows that are shown: ten minutes of work at three seconds a window.
-const SHOWN: usize = 200;
+/// Graded windows that are shown: a dozen sets of five repetitions. They are written again with each window.
+const SHOWN: usize = 64;
 
 /// A session of one exercise. A pure function of the windows so far.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -30,11 +28,6 @@ pub struct SessionProgress {
 }
 
 impl SessionProgress {
-    /// Takes a closed window into account. Called once per window, in the order of windows.
-    pub fn update(&mut self, window: &PoseWindow) {
-        *self = assess(window).progress;
-    }
-
     /// Full repetitions so far.
     pub fn repetitions(&self) -> u32 {
         self.full
