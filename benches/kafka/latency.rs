@@ -17,8 +17,8 @@ use crate::{
 
 /// About a tenth of what passes through at most, on two cores that broker and both ends share.
 const RATE: u64 = 20_000;
-/// Enough for a virtual machine to compile what it runs.
-const WARM_UP: Duration = Duration::from_secs(15);
+/// Enough for virtual machines, the broker's among them, to compile what they run.
+const WARM_UP: Duration = Duration::from_secs(40);
 const MEASURED: Duration = Duration::from_secs(20);
 const VALUE_BYTES: usize = 50;
 

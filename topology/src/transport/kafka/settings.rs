@@ -107,7 +107,8 @@ impl Role {
                 ("enable.idempotence", "true"),
                 // A transaction that begins while the last one is still being finished is asked to come again.
                 ("retry.backoff.ms", "4"),
-                ("linger.ms", "2"),
+                // As Kafka's own producers since 4.0 (KIP-1030). A commit has what waits leave at once.
+                ("linger.ms", "5"),
                 // A topic that is unknown for so long is none.
                 ("topic.metadata.propagation.max.ms", "10000"),
                 ("batch.num.messages", "100000"),

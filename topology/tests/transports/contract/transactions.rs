@@ -40,16 +40,24 @@ pub(crate) fn a_transaction_happens_whole_or_not_at_all(site: &Site) -> Tested {
 
 pub(crate) fn a_newer_producer_fences_the_older(site: &Site) -> Tested {
     site.create("out", 1)?;
-    let mut old = site.transactional("id")?;
-    old.begin_transaction()?;
-    old.send(site.record("out", 0, "old"))?;
-    let mut new = site.transactional("id")?;
-    new.begin_transaction()?;
-    new.send(site.record("out", 0, "new"))?;
-    let fenced = old.commit_transaction();
-    assert!(matches!(fenced, Err(TransportError::Fenced(_))), "{fenced:?}");
-    new.commit_transaction()?;
-    assert_eq!(site.values("out")?, ["new"]);
+    // However many transactions the older one has behind it.
+    for commits in 0..=2 {
+        let mut old = site.transactional("id")?;
+        for _ in 0..commits {
+            old.begin_transaction()?;
+            old.send(site.record("out", 0, "whole"))?;
+            old.commit_transaction()?;
+        }
+        old.begin_transaction()?;
+        old.send(site.record("out", 0, "old"))?;
+        let mut new = site.transactional("id")?;
+        new.begin_transaction()?;
+        new.send(site.record("out", 0, "new"))?;
+        let fenced = old.commit_transaction();
+        assert!(matches!(fenced, Err(TransportError::Fenced(_))), "{commits}: {fenced:?}");
+        new.commit_transaction()?;
+    }
+    assert_eq!(site.values("out")?, ["new", "whole", "new", "whole", "whole", "new"]);
     Ok(())
 }
 
@@ -96,6 +104,8 @@ pub(crate) fn a_member_that_was_replaced_cannot_commit_in_a_transaction(site: &S
     assert!(matches!(committed, Err(TransportError::Fenced(_))), "{committed:?}");
     drop(producer);
     let mut successor = site.transactional("zombie")?;
+    // Who does not poll for a session's length has left, and has to come back.
+    heir.until_it_owns(1)?;
     successor.begin_transaction()?;
     successor.send(site.record("out", 0, "fresh"))?;
     successor.send_offsets(&[(site.partition("in", 0), at(0))], &heir.consumer.group_metadata())?;
