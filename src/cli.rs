@@ -1,8 +1,8 @@
 //! What the user typed.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::keys_help;
 
@@ -47,8 +47,28 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) log: Option<String>,
     /// Any other setting, such as live.window=30s
-    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    #[arg(long = SET, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+}
+
+const SET: &str = "set";
+
+impl Cli {
+    /// Reads the program's arguments, or ends it with help.
+    pub(crate) fn read() -> Self {
+        Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Other than an argument that is global to clap, settings before the command count beside those behind it.
+    fn try_read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let command = Self::command();
+        let set = command.get_arguments().find(|argument| argument.get_id() == SET).cloned();
+        let matches = command.mut_subcommands(|command| command.args(&set)).try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let behind = matches.subcommand().and_then(|(_, matches)| matches.get_many::<String>(SET));
+        cli.options.set.extend(behind.into_iter().flatten().cloned());
+        Ok(cli)
+    }
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -136,4 +156,26 @@ fn speed(text: &str) -> Result<f64, String> {
 
 fn positive(text: &str) -> Result<f64, String> {
     speed(text).and_then(|speed| if speed > 0.0 { Ok(speed) } else { Err("a number above 0".to_owned()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Cli {
+        Cli::try_read(line.split(' ').map(OsString::from)).expect("it is a command")
+    }
+
+    #[test]
+    fn settings_count_before_the_command_and_behind_it() {
+        let cli = read("tidemill --set a=1 --threads 2 --set b=2 serve --set c=3 --listen localhost:1");
+        assert_eq!(cli.options.set, ["a=1", "b=2", "c=3"]);
+        assert_eq!((cli.options.threads.as_deref(), cli.options.listen.as_deref()), (Some("2"), Some("localhost:1")));
+        assert_eq!(read("tidemill replay --set a=1 file").options.set, ["a=1"]);
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

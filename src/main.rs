@@ -7,8 +7,6 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use cli::{Cli, Command};
 
 /// Rows of many sizes come from a dozen threads and go on others, for weeks: glibc's allocator holds on to what they
@@ -20,7 +18,7 @@ static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let config = match config::load(&cli) {
         Ok(config) => config,
         Err(problems) => {

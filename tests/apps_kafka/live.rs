@@ -1,76 +1,19 @@
-//! The binary on Kafka: instances share the work, one is killed, and everything is there once.
+//! Live insight: one of two instances is killed, and its topics are forgotten when all is over.
 
-use std::{
-    collections::BTreeMap,
-    io::{BufRead as _, BufReader},
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::{Value, json};
-use tidemill::{
-    apps::http_client,
-    server::{Log, Settings},
-    transport::{Transport as _, kafka::KafkaConfig},
-};
+use tidemill::{apps::http_client, server::Log, transport::Transport as _};
 use tidemill_broker::{Broker, Options};
 
-const WAIT: Duration = Duration::from_mins(2);
-/// A minute that is long over: event time does not depend on when the test runs.
-const START: i64 = 1_767_225_600_000;
+use crate::{
+    START, WAIT, log_of,
+    running::{Running, said, tidemill},
+};
+
 const WINDOWS: i64 = 9;
 const KILLED_AFTER: i64 = 6;
 const STREAMS: [&str; 4] = ["ada", "bob", "eve", "joe"];
-
-fn tidemill(brokers: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
-    command.args(["--brokers", brokers, "--listen", "127.0.0.1:0", "--set", "run.partitions=4"]);
-    // Silence must not close windows: how slow the machine is shall make no difference.
-    command.args(["--set", "live.window=10s", "--set", "live.grace=1s", "--set", "live.idle_after=1h"]);
-    command.args(["--set", "data.raw_retention=3650d", "--set", "kafka.transaction_timeout=3s"]);
-    command.stderr(Stdio::piped());
-    command
-}
-
-/// A server of its own; killed when dropped.
-struct Running {
-    child: Child,
-    url: String,
-}
-
-impl Running {
-    fn start(brokers: &str) -> Self {
-        let mut child = tidemill(brokers).arg("live-insight").spawn().expect("the binary starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let url = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| Some(format!("http://{}", line.split("http://").nth(1)?.split(',').next()?)))
-            .expect("it says where it listens");
-        // Nobody reads further, but the pipe must not fill.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url }
-    }
-
-    /// SIGKILL: nothing is flushed, nothing is closed, and the group only finds out in time.
-    fn kill(mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("and ends");
-    }
-
-    /// As an administrator would, so that it leaves its groups.
-    fn stop(mut self) {
-        let asked = Command::new("kill").arg(self.child.id().to_string()).status().expect("it can be asked");
-        assert!(asked.success() && self.child.wait().expect("it ends").success());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 async fn send(http: &reqwest::Client, to: &Running, window: i64) {
     let chat = |stream: &str, number: i64| {
@@ -109,15 +52,11 @@ fn insights(log: &Log) -> BTreeMap<(String, i64), Vec<i64>> {
     insights
 }
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_share_the_work_and_what_a_killed_one_left_is_done_once() {
     let Some(broker) = Broker::start(Options::new().session_timeout_ms(3000)) else { return };
     let (brokers, http) = (broker.bootstrap_servers(), http_client(WAIT).expect("a client"));
-    let (stays, goes) = (Running::start(&brokers), Running::start(&brokers));
+    let (stays, goes) = (Running::start(&brokers, &["live-insight"]), Running::start(&brokers, &["live-insight"]));
     for window in 0..KILLED_AFTER {
         // Any instance takes anybody's events.
         send(&http, if window % 2 == 0 { &stays } else { &goes }, window).await;
@@ -134,8 +73,7 @@ async fn instances_share_the_work_and_what_a_killed_one_left_is_done_once() {
     let closed = WINDOWS as usize - 1;
     wait_for(&http, &stays, closed).await;
 
-    let settings = Settings { kafka: Some(KafkaConfig::new(brokers.as_str())), ..Settings::default() };
-    let log = tokio::task::spawn_blocking(move || Log::open(&settings).expect("answers")).await.expect("ends");
+    let log = log_of(&brokers).await;
     let windows = STREAMS.iter().flat_map(|stream| (0..closed as i64).map(move |at| (stream, START + at * 10_000)));
     let expected: BTreeMap<_, _> = windows.map(|(stream, at)| (((*stream).to_owned(), at), vec![20])).collect();
     let reading = log.clone();
@@ -162,12 +100,4 @@ fn forgets_everything_of_its_own(brokers: &str, running: Running, log: &Log) {
     assert!(done.status.success(), "{}", said(&done));
     assert_eq!(own(), 0);
     assert!(!log.end_offsets("live-insights").expect("results stay").is_empty());
-}
-
-#[test]
-fn brokers_that_are_not_there_are_named() {
-    let output = tidemill("127.0.0.1:1").arg("live-insight").output().expect("the binary starts");
-    let text = said(&output);
-    assert!(!output.status.success());
-    assert!(text.contains("no broker answered") && text.contains("127.0.0.1:1: Connection refused"), "{text}");
 }
