@@ -39,7 +39,15 @@ impl Plan {
     ///
     /// # Errors
     /// With all problems together: missing topics, and inputs that must have equal partition counts but do not.
-    pub fn resolve(mut self, mut partitions_of: impl FnMut(&str) -> Option<i32>) -> Result<Self, TopologyError> {
+    pub fn resolve(self, mut partitions_of: impl FnMut(&str) -> Option<i32>) -> Result<Self, TopologyError> {
+        self.try_resolve(|topic| Ok(partitions_of(topic)))
+    }
+
+    /// The same where looking may fail, which is another problem than a topic that does not exist.
+    pub(crate) fn try_resolve(
+        mut self,
+        mut partitions_of: impl FnMut(&str) -> Result<Option<i32>, String>,
+    ) -> Result<Self, TopologyError> {
         self.partitions = topics::resolve(&self, &mut partitions_of)?;
         Ok(self)
     }

@@ -92,17 +92,18 @@ impl Plan {
 /// Partition counts of every topic that the plan reads or writes.
 pub(super) fn resolve(
     plan: &Plan,
-    partitions_of: &mut dyn FnMut(&str) -> Option<i32>,
+    partitions_of: &mut dyn FnMut(&str) -> Result<Option<i32>, String>,
 ) -> Result<BTreeMap<Topic, i32>, TopologyError> {
     let mut problems = Vec::new();
     let mut known = BTreeMap::new();
     for node in &plan.graph.nodes {
         let (NodeKind::Source(topic) | NodeKind::Sink(topic)) = &node.kind else { continue };
         match partitions_of(topic) {
-            Some(partitions) => {
+            Ok(Some(partitions)) => {
                 known.insert(topic.clone(), partitions);
             }
-            None => problems.push(format!("topic '{topic}' does not exist: create it before starting")),
+            Err(problem) => problems.push(problem),
+            Ok(None) => problems.push(format!("topic '{topic}' does not exist: create it before starting")),
         }
     }
     if problems.is_empty() {

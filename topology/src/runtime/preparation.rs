@@ -44,12 +44,15 @@ impl Prepared {
         let mut problems = config.problems();
         let mut admin = transport.admin().map_err(|error| problem(&error))?;
         let plan = Plan::new(&config.application_id, topology);
-        let resolved = plan.resolve(|topic| partitions(&mut *admin, topic, &mut problems));
+        let resolved = plan.try_resolve(|topic| partitions(&mut *admin, topic));
         let mut dead_letters = HashMap::new();
         for topic in config.dead_letter_topics() {
-            match partitions(&mut *admin, topic, &mut problems) {
-                Some(count) => drop(dead_letters.insert(topic.to_owned(), count)),
-                None => problems.push(format!("dead-letter topic '{topic}' does not exist: create it before starting")),
+            match partitions(&mut *admin, topic) {
+                Ok(Some(count)) => drop(dead_letters.insert(topic.to_owned(), count)),
+                Err(problem) => problems.push(problem),
+                Ok(None) => {
+                    problems.push(format!("dead-letter topic '{topic}' does not exist: create it before starting"))
+                }
             }
         }
         if let Err(error) = &resolved {
@@ -99,14 +102,15 @@ impl Prepared {
     }
 }
 
-fn partitions(admin: &mut dyn Admin, topic: &str, problems: &mut Vec<String>) -> Option<i32> {
+fn partitions(admin: &mut dyn Admin, topic: &str) -> Result<Option<i32>, String> {
     match admin.describe_topic(topic) {
-        Ok(spec) => spec.map(|spec| spec.partitions),
-        Err(error) => {
-            problems.push(format!("topic '{topic}' cannot be looked up: {error}"));
-            None
-        }
+        Ok(spec) => Ok(spec.map(|spec| spec.partitions)),
+        Err(error) => Err(not_found(topic, &error)),
     }
+}
+
+fn not_found(topic: &str, error: &TransportError) -> String {
+    format!("topic '{topic}' cannot be looked up: {error}")
 }
 
 /// Another instance may create the same topic at the same moment: what counts is how it is afterwards.
@@ -127,7 +131,7 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
                 // Another instance created it a moment ago, and not every broker knows.
                 Ok(None) if matches!(refused, TransportError::TopicExists(_)) => {}
                 Ok(None) => problems.push(format!("topic '{}' cannot be created: {refused}", spec.name)),
-                Err(error) => problems.push(format!("topic '{}' cannot be looked up: {error}", spec.name)),
+                Err(error) => problems.push(not_found(&spec.name, &error)),
             },
         }
     }

@@ -21,6 +21,8 @@ pub enum Security {
     SaslScram,
     /// The same, encrypted.
     SaslScramTls,
+    /// Show a token; here one that nobody signed.
+    SaslOauth,
 }
 
 const AUTHORITY: &str = "ca.pem";
@@ -30,7 +32,7 @@ impl Security {
     pub(crate) fn protocol(self) -> &'static str {
         match self {
             Self::Tls => "SSL",
-            Self::SaslPlain | Self::SaslScram => "SASL_PLAINTEXT",
+            Self::SaslPlain | Self::SaslScram | Self::SaslOauth => "SASL_PLAINTEXT",
             Self::SaslScramTls => "SASL_SSL",
         }
     }
@@ -40,6 +42,7 @@ impl Security {
             Self::Tls => None,
             Self::SaslPlain => Some("PLAIN"),
             Self::SaslScram | Self::SaslScramTls => Some("SCRAM-SHA-512"),
+            Self::SaslOauth => Some("OAUTHBEARER"),
         }
     }
 
@@ -55,6 +58,9 @@ impl Security {
             set("sasl.enabled.mechanisms", mechanism.to_owned());
             let module = match self {
                 Self::SaslPlain => format!("plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";"),
+                Self::SaslOauth => {
+                    format!("oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"{USER}\";")
+                }
                 _ => "scram.ScramLoginModule required;".to_owned(),
             };
             let name = format!("{}.sasl.jaas.config", mechanism.to_lowercase());
@@ -76,7 +82,7 @@ impl Security {
             Self::SaslScram | Self::SaslScramTls => {
                 vec!["--add-scram".to_owned(), format!("SCRAM-SHA-512=[name={USER},password={PASSWORD}]")]
             }
-            Self::Tls | Self::SaslPlain => Vec::new(),
+            Self::Tls | Self::SaslPlain | Self::SaslOauth => Vec::new(),
         }
     }
 
@@ -85,6 +91,11 @@ impl Security {
         let mut properties = vec![("security.protocol", self.protocol().to_lowercase())];
         if let Some(mechanism) = self.mechanism() {
             properties.push(("sasl.mechanisms", mechanism.to_owned()));
+        }
+        if self == Self::SaslOauth {
+            properties.push(("enable.sasl.oauthbearer.unsecure.jwt", "true".to_owned()));
+            properties.push(("sasl.oauthbearer.config", format!("principal={USER}")));
+        } else if self.mechanism().is_some() {
             properties.push(("sasl.username", USER.to_owned()));
             properties.push(("sasl.password", PASSWORD.to_owned()));
         }
