@@ -51,7 +51,7 @@ impl Prepared {
                 Ok(Some(count)) => drop(dead_letters.insert(topic.to_owned(), count)),
                 Err(problem) => problems.push(problem),
                 Ok(None) => {
-                    problems.push(format!("dead-letter topic '{topic}' does not exist: create it before starting"))
+                    problems.push(format!("dead-letter topic '{topic}' does not exist: create it before starting"));
                 }
             }
         }
@@ -105,11 +105,11 @@ impl Prepared {
 fn partitions(admin: &mut dyn Admin, topic: &str) -> Result<Option<i32>, String> {
     match admin.describe_topic(topic) {
         Ok(spec) => Ok(spec.map(|spec| spec.partitions)),
-        Err(error) => Err(not_found(topic, &error)),
+        Err(error) => Err(lookup_failed(topic, &error)),
     }
 }
 
-fn not_found(topic: &str, error: &TransportError) -> String {
+fn lookup_failed(topic: &str, error: &TransportError) -> String {
     format!("topic '{topic}' cannot be looked up: {error}")
 }
 
@@ -131,7 +131,7 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
                 // Another instance created it a moment ago, and not every broker knows.
                 Ok(None) if matches!(refused, TransportError::TopicExists(_)) => {}
                 Ok(None) => problems.push(format!("topic '{}' cannot be created: {refused}", spec.name)),
-                Err(error) => problems.push(not_found(&spec.name, &error)),
+                Err(error) => problems.push(lookup_failed(&spec.name, &error)),
             },
         }
     }
