@@ -47,6 +47,8 @@ pub(super) struct KafkaConsumer {
     name: String,
     topics: Vec<Topic>,
     client: Client,
+    /// The group protocol of this client; another may have found out a moment ago that it is not known.
+    classic: bool,
     inbox: Inbox,
     arriving: VecDeque<Arriving>,
     /// Committed offsets that came with an assignment, until they are asked for.
@@ -59,13 +61,15 @@ impl KafkaConsumer {
     pub(super) fn open(shared: Arc<Shared>, config: ConsumerConfig) -> Result<Self, TransportError> {
         let number = shared.members.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}#{number}", config.client_id);
-        let client = connect(&shared, &config)?;
+        let classic = shared.classic.load(Ordering::Relaxed);
+        let client = connect(&shared, &config, classic)?;
         Ok(Self {
             shared,
             config,
             name,
             topics: Vec::new(),
             client,
+            classic,
             inbox: Inbox::default(),
             arriving: VecDeque::new(),
             committed: BTreeMap::new(),
@@ -89,7 +93,7 @@ impl KafkaConsumer {
     fn hear(&mut self, failed: KafkaError) -> Result<(), TransportError> {
         match failed {
             KafkaError::MessageConsumptionFatal(Code::UnsupportedVersion | Code::UnsupportedFeature)
-                if self.shared.config.group_protocol == GroupProtocol::Auto && !self.is_classic() =>
+                if self.shared.config.group_protocol == GroupProtocol::Auto && !self.classic =>
             {
                 self.fall_back_to_classic()
             }
@@ -128,15 +132,12 @@ impl KafkaConsumer {
         }
     }
 
-    fn is_classic(&self) -> bool {
-        self.shared.classic.load(Ordering::Relaxed)
-    }
-
     fn fall_back_to_classic(&mut self) -> Result<(), TransportError> {
         tracing::info!("the brokers do not know KIP-848's group protocol: the classic one is used");
         self.shared.classic.store(true, Ordering::Relaxed);
+        self.classic = true;
         self.inbox.clear();
-        self.client = connect(&self.shared, &self.config)?;
+        self.client = connect(&self.shared, &self.config, self.classic)?;
         self.arriving.clear();
         self.committed.clear();
         let topics = std::mem::take(&mut self.topics);
@@ -240,7 +241,7 @@ fn ask(client: &Arc<BaseConsumer<Context>>, partitions: Vec<TopicPartition>) -> 
     Arriving { partitions, committed }
 }
 
-fn connect(shared: &Shared, config: &ConsumerConfig) -> Result<Client, TransportError> {
+fn connect(shared: &Shared, config: &ConsumerConfig, classic: bool) -> Result<Client, TransportError> {
     let mut client = shared.config.client(Role::Consumer);
     let session_ms = config.session_timeout.as_millis().max(1);
     client.set("group.id", &config.group);
@@ -249,7 +250,7 @@ fn connect(shared: &Shared, config: &ConsumerConfig) -> Result<Client, Transport
     if let Some(instance) = &config.instance_id {
         client.set("group.instance.id", instance);
     }
-    if shared.classic.load(Ordering::Relaxed) {
+    if classic {
         client.set("partition.assignment.strategy", "range");
         client.set("session.timeout.ms", session_ms.to_string());
         client.set("heartbeat.interval.ms", (session_ms / 3).clamp(1, 3000).to_string());

@@ -3,6 +3,7 @@
 
 mod brokers;
 mod processes;
+mod static_members;
 pub(crate) mod worker;
 
 use tidemill_broker::Broker;

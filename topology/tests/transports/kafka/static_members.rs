@@ -1,0 +1,63 @@
+//! Instances with a name that outlives them: whoever restarts finds its work where it was, and nobody else moves.
+
+use std::{collections::BTreeSet, thread, time::Duration};
+
+use tidemill_broker::{Broker, Options};
+use tidemill_topology::{Streams, StreamsConfig, TaskState};
+
+use super::site;
+use crate::{
+    Site, Tested,
+    engine::{
+        input,
+        instance::{self, TASKS},
+        oracle,
+    },
+    wait_for,
+};
+
+fn named(site: &Site, client_id: &str, name: &str) -> StreamsConfig {
+    StreamsConfig { group_instance_id: Some(site.named(name)), ..instance::config(site, client_id) }
+}
+
+fn a_restart_moves_nothing(site: &Site) -> Tested {
+    instance::create_topics(site)?;
+    let start = |client_id, name| instance::start(site, named(site, client_id, name), instance::undisturbed());
+    let stays = start("b", "stays")?;
+    let leaves = start("a", "leaves")?;
+    let running = |instance: &Streams| {
+        let tasks = instance.status().into_iter().flat_map(|thread| thread.tasks);
+        tasks.filter(|task| task.state == TaskState::Running).map(|task| task.id).collect::<BTreeSet<_>>()
+    };
+    let mut shares = [BTreeSet::new(), BTreeSet::new()];
+    wait_for("both have tasks", || {
+        shares = [running(&stays), running(&leaves)];
+        Ok((shares.iter().map(BTreeSet::len).sum::<usize>() == TASKS && !shares[1].is_empty()).then_some(()))
+    })?;
+    let mut sent: Vec<_> = input::entries(0..300).collect();
+    input::feed(site, sent.clone())?;
+    leaves.close()?;
+    // Longer than a group needs to share anew.
+    thread::sleep(Duration::from_secs(2));
+    let more: Vec<_> = input::entries(300..500).collect();
+    input::feed(site, more.clone())?;
+    sent.extend(more);
+    assert_eq!(running(&stays), shares[0], "those of who left wait for it");
+    let returned = start("c", "leaves")?;
+    oracle::all(site, sent)?;
+    assert_eq!([running(&stays), running(&returned)], shares);
+    returned.close()?;
+    Ok(stays.close()?)
+}
+
+#[test]
+fn a_named_instance_that_restarts_gets_its_tasks_back_and_nobody_else_moves() -> Tested {
+    let Some(broker) = Broker::shared() else { return Ok(()) };
+    a_restart_moves_nothing(&site(broker, "named")?)
+}
+
+#[test]
+fn the_same_holds_for_the_classic_protocol() -> Tested {
+    let Some(broker) = Broker::start(Options::new().classic_groups()) else { return Ok(()) };
+    a_restart_moves_nothing(&site(&broker, "named_classic")?)
+}
