@@ -32,7 +32,8 @@ fn a_restart_moves_nothing(site: &Site) -> Tested {
     let mut shares = [BTreeSet::new(), BTreeSet::new()];
     wait_for("both have tasks", || {
         shares = [running(&stays), running(&leaves)];
-        Ok((shares.iter().map(BTreeSet::len).sum::<usize>() == TASKS && !shares[1].is_empty()).then_some(()))
+        let all = shares.iter().map(BTreeSet::len).sum::<usize>() == TASKS;
+        Ok((all && shares.iter().all(|share| !share.is_empty())).then_some(()))
     })?;
     let mut sent: Vec<_> = input::entries(0..300).collect();
     input::feed(site, sent.clone())?;
