@@ -11,31 +11,43 @@ use tidemill::{
     partition_for,
     server::{FormatChoice, Log, Server, Settings},
     state::Codec as _,
-    transport::embedded::{EmbeddedLog, Entry},
+    transport::{
+        embedded::{EmbeddedLog, Entry},
+        kafka::KafkaConfig,
+    },
 };
+use tidemill_broker::Broker;
 use tidemill_schemas::avro::{AvroEvent, Registry, RegistrySettings, Schema, Subject};
 
 use crate::{WAIT, registry::registry, switch::Switch};
 
 struct Client {
     server: Arc<Server>,
-    log: EmbeddedLog,
     http: reqwest::Client,
 }
 
 impl Client {
     /// Applications whose windows close soon, so that tests need not wait.
-    async fn start(url: String) -> Self {
+    async fn start(url: String, log: EmbeddedLog) -> Self {
+        let shared = Log::embedded(log).expect("threads can be started");
+        let server = Server::start_on(Self::settings(url), shared).await.expect("starts");
+        Self { server, http: http_client(WAIT).expect("a client") }
+    }
+
+    async fn start_on_kafka(url: String, brokers: &str) -> Self {
+        let settings = Settings { kafka: Some(KafkaConfig::new(brokers)), ..Self::settings(url) };
+        let server = Server::start(settings).await.expect("starts");
+        Self { server, http: http_client(WAIT).expect("a client") }
+    }
+
+    fn settings(url: String) -> Settings {
         let format = FormatChoice::Avro(RegistrySettings::new(url));
         let mut settings =
             Settings { listen: ([127, 0, 0, 1], 0).into(), partitions: 2, format, ..Settings::default() };
         let short = Duration::from_millis(200);
         (settings.live.window, settings.live.grace, settings.live.idle_after) = (Duration::from_secs(1), short, short);
         (settings.coach.window, settings.coach.idle_after) = (Duration::from_secs(1), short);
-        let log = EmbeddedLog::in_memory();
-        let shared = Log::embedded(log.clone()).expect("threads can be started");
-        let server = Server::start_on(settings, shared).await.expect("starts");
-        Self { server, log, http: http_client(WAIT).expect("a client") }
+        settings
     }
 
     fn url(&self, path: &str) -> String {
@@ -73,9 +85,10 @@ impl Client {
     }
 
     /// The values of a topic, as they are on the log.
-    fn values(&self, topic: &str) -> Vec<Bytes> {
-        let records = self.server.engine().log().read_all(topic).expect("it exists");
-        records.into_iter().filter_map(|(_, record)| record.value).collect()
+    async fn values(&self, topic: &'static str) -> Vec<Bytes> {
+        let log = self.server.engine().log().clone();
+        let records = tokio::task::spawn_blocking(move || log.read_all(topic).expect("it exists"));
+        records.await.expect("ends").into_iter().filter_map(|(_, record)| record.value).collect()
     }
 }
 
@@ -90,7 +103,16 @@ fn chat(text: &str, timestamp: i64) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_hold_avro_and_pages_get_json() {
     let Some(registry) = registry() else { return };
-    let client = Client::start(registry.url()).await;
+    hold_avro_and_give_json(Client::start(registry.url(), EmbeddedLog::in_memory()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_of_kafka_hold_avro_and_pages_get_json() {
+    let (Some(registry), Some(broker)) = (registry(), Broker::shared()) else { return };
+    hold_avro_and_give_json(Client::start_on_kafka(registry.url(), &broker.bootstrap_servers()).await).await;
+}
+
+async fn hold_avro_and_give_json(client: Client) {
     client.send("PUT", "/v1/users/bo/profile", &json!({ "height_cm": 178.0, "level": "advanced" })).await;
     client.send("POST", "/v1/chat", &json!([chat("wow!", now()), chat("again!", now())])).await;
     client.send("POST", "/v1/transcript", &json!({ "stream_id": "ada", "text": "hi", "timestamp": now() })).await;
@@ -106,11 +128,11 @@ async fn topics_hold_avro_and_pages_get_json() {
     assert_eq!(profile["value"]["level"], "advanced", "state stays readable: {profile}");
 
     for topic in ["live-chat", "live-transcript", "live-insights", "coach-pose", "coach-profiles", "coach-feedback"] {
-        let values = client.values(topic);
+        let values = client.values(topic).await;
         assert!(!values.is_empty() && values.iter().all(|value| value[0] == 0), "{topic}: {values:?}");
     }
     for topic in ["live-dead-letters", "coach-dead-letters"] {
-        assert!(client.values(topic).is_empty(), "{topic}");
+        assert!(client.values(topic).await.is_empty(), "{topic}");
     }
     client.server.close().await;
 }
@@ -147,7 +169,8 @@ impl AvroEvent for NewerChat {
 async fn records_wait_while_the_registry_is_away_and_none_is_lost_or_given_up() {
     let Some(registry) = registry() else { return };
     let switch = Switch::to(registry.address);
-    let client = Client::start(switch.url()).await;
+    let log = EmbeddedLog::in_memory();
+    let client = Client::start(switch.url(), log.clone()).await;
     let newer = Registry::new(RegistrySettings::new(registry.url())).expect("a client");
     newer.prepare(vec![Subject::of::<NewerChat>("live-chat")]).expect("compatible");
     switch.cut();
@@ -161,7 +184,7 @@ async fn records_wait_while_the_registry_is_away_and_none_is_lost_or_given_up() 
         timestamp: at,
     };
     let value = newer.codec::<NewerChat>("live-chat").encode(&ahead).expect("encoded").expect("no null");
-    client.log.append("live-chat", partition_for(Some(b"ada"), 2), [Entry::new("ada", value, at)]).expect("appended");
+    log.append("live-chat", partition_for(Some(b"ada"), 2), [Entry::new("ada", value, at)]).expect("appended");
     // Behind it comes what could be read: it must not overtake.
     client.send("POST", "/v1/chat", &chat("from today", at)).await;
 
@@ -178,12 +201,12 @@ async fn records_wait_while_the_registry_is_away_and_none_is_lost_or_given_up() 
     };
     let reason = tokio::time::timeout(WAIT, waits()).await.expect("the task says what it waits for");
     assert!(reason.starts_with("schema "), "{reason}");
-    assert!(client.values("live-insights").is_empty() && client.values("live-dead-letters").is_empty());
+    assert!(client.values("live-insights").await.is_empty() && client.values("live-dead-letters").await.is_empty());
 
     switch.mend();
     let insight = client.first("/v1/streams/ada/events?after=0-0-0", "insight").await;
     assert_eq!(insight["chats"], 2, "both, in one window: {insight}");
-    assert!(client.values("live-dead-letters").is_empty());
+    assert!(client.values("live-dead-letters").await.is_empty());
     client.server.close().await;
 }
 
