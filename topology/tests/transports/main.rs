@@ -93,6 +93,7 @@ scenarios! {
     contract::groups::a_revoked_partition_waits_for_its_release,
     contract::groups::a_zombie_loses_everything_and_joins_anew,
     engine::undisturbed::results_are_those_of_the_oracle,
+    engine::undisturbed::at_least_once_is_once_where_nothing_happens,
     engine::undisturbed::aborted_input_has_no_effect,
     engine::crash::a_crash_changes_nothing,
     engine::crash::a_lost_state_folder_changes_nothing,

@@ -1,6 +1,6 @@
 //! Nobody disturbs the application; what it reads may be no record.
 
-use tidemill_topology::transport::TransportError;
+use tidemill_topology::{ProcessingGuarantee, StreamsConfig, transport::TransportError};
 
 use super::{input, instance, oracle};
 use crate::{Site, Tested, wait_for};
@@ -12,6 +12,28 @@ pub(crate) fn results_are_those_of_the_oracle(site: &Site) -> Tested {
     input::feed(site, sent.clone())?;
     oracle::all(site, sent)?;
     Ok(streams.close()?)
+}
+
+pub(crate) fn at_least_once_is_once_where_nothing_happens(site: &Site) -> Tested {
+    instance::create_topics(site)?;
+    let config = |client_id| StreamsConfig {
+        processing_guarantee: ProcessingGuarantee::AtLeastOnce,
+        ..instance::config(site, client_id)
+    };
+    let sent: Vec<_> = input::entries(0..500).collect();
+    let (earlier, later) = sent.split_at(250);
+    // A close commits: whoever comes next begins where it ended.
+    for (client_id, part) in [("a", earlier), ("b", later)] {
+        let streams = instance::start(site, config(client_id), instance::undisturbed())?;
+        input::feed(site, part.to_vec())?;
+        if client_id == "a" {
+            oracle::counted(site, part)?;
+        } else {
+            oracle::all(site, sent.clone())?;
+        }
+        streams.close()?;
+    }
+    Ok(())
 }
 
 pub(crate) fn aborted_input_has_no_effect(site: &Site) -> Tested {
