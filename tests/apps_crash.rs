@@ -1,13 +1,15 @@
 //! The binary is killed in the middle and started again: no window is missing, none is twice.
 
+mod common;
+
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
+use common::Running;
 use serde_json::{Value, json};
 use tidemill::{
     apps::{http_client, recordings},
@@ -34,47 +36,14 @@ struct Case {
     topics: &'static [&'static str],
 }
 
-/// A server of its own; killed when dropped.
-struct Running {
-    child: Child,
-    url: String,
-}
-
-impl Running {
-    fn start(case: &Case, data_dir: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
-        command.args([case.command, "--listen", "127.0.0.1:0", "--set", "run.partitions=2"]);
-        // Silence must not close windows: then the two runs may be compared, however slow the machine is.
-        for setting in
-            case.settings.iter().chain(&["live.idle_after=1h", "coach.idle_after=1h", "data.raw_retention=1d"])
-        {
-            command.args(["--set", setting]);
-        }
-        let mut child =
-            command.arg("--data-dir").arg(data_dir).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let url = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| Some(format!("http://{}", line.split("http://").nth(1)?.split(',').next()?)))
-            .expect("it says where it listens");
-        // Nobody reads further, but the pipe must not fill.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url }
+fn start(case: &Case, data_dir: &Path) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
+    command.args([case.command, "--listen", "127.0.0.1:0", "--set", "run.partitions=2"]);
+    // Silence must not close windows: then the two runs may be compared, however slow the machine is.
+    for setting in case.settings.iter().chain(&["live.idle_after=1h", "coach.idle_after=1h", "data.raw_retention=1d"]) {
+        command.args(["--set", setting]);
     }
-
-    /// SIGKILL: nothing is flushed, nothing is closed.
-    fn kill(mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("and ends");
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    Running::start(command.arg("--data-dir").arg(data_dir))
 }
 
 async fn send(http: &reqwest::Client, case: &Case, running: &Running, window: i64) {
@@ -134,20 +103,20 @@ async fn killed_and_undisturbed(case: Case) -> Vec<Results> {
     // The last window stays open; all before it must be there.
     let closed = WINDOWS as usize - 1;
 
-    let running = Running::start(&case, calm.path());
+    let running = start(&case, calm.path());
     for window in 0..WINDOWS {
         send(&http, &case, &running, window).await;
     }
     wait_for(&http, &case, &running, closed).await;
     running.kill();
 
-    let mut running = Running::start(&case, rough.path());
+    let mut running = start(&case, rough.path());
     for window in 0..WINDOWS {
         send(&http, &case, &running, window).await;
         if window % 3 == 2 {
             // At once: records wait, transactions are open, calls are on their way.
             running.kill();
-            running = Running::start(&case, rough.path());
+            running = start(&case, rough.path());
         }
     }
     wait_for(&http, &case, &running, closed).await;

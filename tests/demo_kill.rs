@@ -1,14 +1,16 @@
 //! The demo is killed in the middle, twice, and started again: the results of both applications are those of a demo
 //! that nobody disturbed, window by window, none missing and none twice.
 
+mod common;
+
 use std::{
     collections::BTreeMap,
-    io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
+use common::Running;
 use serde_json::Value;
 use tidemill::{
     apps::{form_coach, http_client, live_insight, recordings::STREAM_ID},
@@ -20,28 +22,16 @@ const WAIT: Duration = Duration::from_mins(2);
 /// The recordings are twenty minutes long.
 const SPEED: &str = "240";
 
-fn start(data_dir: &Path) -> (Child, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tidemill"))
-        .args(["demo", "--once", "--speed", SPEED, "--listen", "127.0.0.1:0", "--data-dir"])
-        .arg(data_dir)
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-    let url = lines
-        .by_ref()
-        .map_while(Result::ok)
-        .find_map(|line| Some(format!("http://{}", line.split("http://").nth(1)?.split(',').next()?)))
-        .expect("it says where it listens");
-    // Nobody reads further, but the pipe must not fill.
-    std::thread::spawn(move || lines.for_each(drop));
-    (child, url)
+fn start(data_dir: &Path) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
+    command.args(["demo", "--once", "--speed", SPEED, "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+    Running::start(&mut command)
 }
 
 /// Waits until the live stream has so many insights, and kills the demo: nothing is flushed, nothing is closed.
 async fn kill_after(insights: usize, data_dir: &Path) {
-    let (mut child, url) = start(data_dir);
-    let url = format!("{url}/v1/streams/{STREAM_ID}/events?after=0");
+    let demo = start(data_dir);
+    let url = format!("{}/v1/streams/{STREAM_ID}/events?after=0", demo.url);
     let http = http_client(WAIT).expect("a client");
     let mut response = http.get(url).send().await.expect("answers");
     let mut text = String::new();
@@ -49,21 +39,19 @@ async fn kill_after(insights: usize, data_dir: &Path) {
         let chunk = tokio::time::timeout(WAIT, response.chunk()).await.expect("in time");
         text.push_str(&String::from_utf8_lossy(&chunk.expect("reads").expect("goes on")));
     }
-    child.kill().expect("it can be killed");
-    child.wait().expect("and ends");
+    demo.kill();
 }
 
 fn run_to_its_end(data_dir: &Path) {
-    let (mut child, _) = start(data_dir);
+    let mut demo = start(data_dir);
     let started = Instant::now();
     while started.elapsed() < WAIT {
-        if let Some(status) = child.try_wait().expect("it can be asked") {
+        if let Some(status) = demo.ended() {
             assert!(status.success(), "{status}");
             return;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    let _ = child.kill();
     panic!("the demo does not end");
 }
 

@@ -1,7 +1,10 @@
 //! The server as clients see it.
 
+mod common;
+
 use std::{sync::Arc, time::Duration};
 
+use common::until;
 use serde_json::{Value, json};
 use tidemill::{
     Clock as _, SystemClock,
@@ -177,7 +180,7 @@ async fn feedback_knows_the_profile_and_a_user_can_be_forgotten() {
     let (_, stored) = client.get("/state/stores/profiles/ada").await;
     assert_eq!(stored["value"], profile);
     client.post("/v1/pose", &frame("ada", now() + 5_000)).await;
-    until("the frame of an open window is shown", async || {
+    until(WAIT, "the frame of an open window is shown", async || {
         let (_, stored) = client.get("/state/stores/frames/ada").await;
         stored["value"][0]["values"][0]["landmarks"][0]["part"] == "nose"
     })
@@ -354,15 +357,6 @@ async fn two_servers() -> ([Client; 2], EmbeddedLog) {
 }
 
 /// Asks until it holds. The limit is for a test that fails.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let wait = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(WAIT, wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_found_from_every_instance() {
     let (clients, _) = two_servers().await;
@@ -378,7 +372,7 @@ async fn a_key_is_found_from_every_instance() {
     for client in &clients {
         for (number, user) in users.iter().enumerate() {
             let height = json!(150.0 + number as f64);
-            until("the key is found", async || {
+            until(WAIT, "the key is found", async || {
                 let (status, found) = client.get(&path(user).1).await;
                 status == 200 && found["value"]["height_cm"] == height && found.get("standby").is_none()
             })
@@ -418,14 +412,14 @@ async fn a_standby_answers_for_an_owner_that_cannot_if_whoever_asks_allows_it() 
     }
     let ask = async |user: &str, query: &str| clients[1].get(&format!("/state/stores/profiles/{user}{query}")).await;
     for user in &users {
-        until("the key is found", async || ask(user, "").await.0 == 200).await;
+        until(WAIT, "the key is found", async || ask(user, "").await.0 == 200).await;
     }
     // An instance claims everything, and then is nowhere to be reached.
     let claims = format!("heartbeat {}\naddress 127.0.0.1:1\nactive 0_0\nactive 0_1\nactive 1_0\nactive 1_1\n", now());
     log.append("form-coach-members", 0, [Entry::new("ghost", claims, now())]).expect("appends");
     let mut stale = 0;
     for user in &users {
-        until("an owner or a standby answers", async || ask(user, "?standby=true").await.0 == 200).await;
+        until(WAIT, "an owner or a standby answers", async || ask(user, "?standby=true").await.0 == 200).await;
         let (status, found) = ask(user, "").await;
         let (_, either) = ask(user, "?standby=true").await;
         assert_eq!(either["value"]["height_cm"], 180.0);

@@ -7,8 +7,10 @@ use tidemill::{apps::http_client, server::Log, transport::Transport as _};
 use tidemill_broker::{Broker, Options};
 
 use crate::{
-    START, WAIT, log_of,
-    running::{Running, said, tidemill},
+    START, WAIT,
+    common::Running,
+    log_of,
+    running::{insights, said, tidemill},
 };
 
 const WINDOWS: i64 = 9;
@@ -40,23 +42,14 @@ async fn wait_for(http: &reqwest::Client, running: &Running, windows: usize) {
     }
 }
 
-/// How many chats each insight on the log was made of, by stream and window, in the order of the log.
-fn insights(log: &Log) -> BTreeMap<(String, i64), Vec<i64>> {
-    let mut insights = BTreeMap::<_, Vec<_>>::new();
-    for value in log.read_all("live-insights").expect("reads").into_iter().filter_map(|(_, record)| record.value) {
-        let value: Value = serde_json::from_slice(&value).expect("JSON");
-        let number = |field: &str| value[field].as_i64().expect("a number");
-        let stream = value["stream_id"].as_str().expect("text").to_owned();
-        insights.entry((stream, number("window_start_ms"))).or_default().push(number("chats"));
-    }
-    insights
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_share_the_work_and_what_a_killed_one_left_is_done_once() {
     let Some(broker) = Broker::start(Options::new().session_timeout_ms(3000)) else { return };
     let (brokers, http) = (broker.bootstrap_servers(), http_client(WAIT).expect("a client"));
-    let (stays, goes) = (Running::start(&brokers, &["live-insight"]), Running::start(&brokers, &["live-insight"]));
+    let (stays, goes) = (
+        Running::start(tidemill(&brokers).arg("live-insight")),
+        Running::start(tidemill(&brokers).arg("live-insight")),
+    );
     for window in 0..KILLED_AFTER {
         // Any instance takes anybody's events.
         send(&http, if window % 2 == 0 { &stays } else { &goes }, window).await;

@@ -1,5 +1,7 @@
 //! The binary on Kafka: instances share the work, one is killed, and everything is there once.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod live;
 mod running;
 mod three;

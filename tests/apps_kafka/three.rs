@@ -1,8 +1,9 @@
 //! Three instances of both applications: they share the work, one is killed and comes back, a user is forgotten.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tidemill::{
     apps::http_client,
     server::Log,
@@ -11,7 +12,12 @@ use tidemill::{
 };
 use tidemill_broker::{Broker, Options};
 
-use crate::{START, WAIT, log_of, running::Running};
+use crate::{
+    START, WAIT,
+    common::{Running, until},
+    log_of,
+    running::{Results, insights, results, tidemill},
+};
 
 const WINDOWS: i64 = 9;
 const STREAMS: [&str; 4] = ["ada", "bob", "eve", "joe"];
@@ -19,8 +25,10 @@ const USERS: [&str; 6] = ["ann", "ben", "cem", "dan", "eli", "fay"];
 const CHATS: i64 = 10;
 const FRAMES: i64 = 5;
 
-fn serve(brokers: &str) -> Running {
-    Running::start(brokers, &["serve", "--set", "run.standby_replicas=1"])
+fn serve(brokers: &str, data: &TempDir) -> Running {
+    let mut command = tidemill(brokers);
+    command.args(["serve", "--set", "run.standby_replicas=1", "--data-dir"]).arg(data.path());
+    Running::start(&mut command)
 }
 
 fn frame(user: &str, timestamp: i64) -> Value {
@@ -46,14 +54,6 @@ async fn get(http: &reqwest::Client, from: &Running, path: &str) -> (u16, Value)
     (response.status().as_u16(), response.json().await.unwrap_or_default())
 }
 
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !holds().await {
-        assert!(started.elapsed() < WAIT, "waited in vain: {what}");
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-}
-
 /// How many tasks of each application run on an instance.
 async fn running_tasks(http: &reqwest::Client, on: &Running) -> BTreeMap<String, usize> {
     let (_, tasks) = get(http, on, "/state/tasks").await;
@@ -65,7 +65,7 @@ async fn running_tasks(http: &reqwest::Client, on: &Running) -> BTreeMap<String,
 }
 
 async fn until_shared(http: &reqwest::Client, instances: &[&Running]) {
-    until("every instance has tasks of both applications", async || {
+    until(WAIT, "every instance has tasks of both applications", async || {
         let mut together = BTreeMap::<_, usize>::new();
         for instance in instances {
             let tasks = running_tasks(http, instance).await;
@@ -82,25 +82,6 @@ async fn until_shared(http: &reqwest::Client, instances: &[&Running]) {
     .await;
 }
 
-/// By whose it is and window.
-type Results = BTreeMap<(String, i64), Vec<usize>>;
-
-/// Of how many events each result on a topic was made, in the order of the log.
-fn results(log: &Log, topic: &str, whose: &str, size: fn(&Value) -> usize) -> Results {
-    let mut results = BTreeMap::<_, Vec<_>>::new();
-    for value in log.read_all(topic).expect("reads").into_iter().filter_map(|(_, record)| record.value) {
-        let value: Value = serde_json::from_slice(&value).expect("JSON");
-        let key =
-            (value[whose].as_str().expect("text").to_owned(), value["window_start_ms"].as_i64().expect("a number"));
-        results.entry(key).or_default().push(size(&value));
-    }
-    results
-}
-
-fn insights(log: &Log) -> Results {
-    results(log, "live-insights", "stream_id", |insight| insight["chats"].as_u64().unwrap_or_default() as usize)
-}
-
 fn feedback(log: &Log) -> Results {
     results(log, "coach-feedback", "user_id", |feedback| feedback["frames"].as_array().map_or(0, Vec::len))
 }
@@ -114,18 +95,19 @@ fn expected(ids: &[&str], events: i64) -> Results {
 async fn three_instances_share_both_applications_and_one_may_die_and_come_back() {
     let Some(broker) = Broker::start(Options::new().session_timeout_ms(3000)) else { return };
     let (brokers, http) = (broker.bootstrap_servers(), http_client(WAIT).expect("a client"));
-    let (one, two, three) = (serve(&brokers), serve(&brokers), serve(&brokers));
+    let folders = [(); 3].map(|()| tempfile::tempdir().expect("a folder"));
+    let [one, two, three] = folders.each_ref().map(|data| serve(&brokers, data));
     until_shared(&http, &[&one, &two, &three]).await;
     for window in 0..4 {
         send(&http, [&one, &two, &three][window as usize % 3], window).await;
     }
     // Records wait, transactions are open, calls are on their way.
-    let left = three.kill();
+    three.kill();
     for window in 4..6 {
         send(&http, [&one, &two][window as usize % 2], window).await;
     }
     until_shared(&http, &[&one, &two]).await;
-    let three = Running::start_in(left, &brokers, &["serve", "--set", "run.standby_replicas=1"]);
+    let three = serve(&brokers, &folders[2]);
     for window in 6..WINDOWS {
         send(&http, [&one, &two, &three][window as usize % 3], window).await;
     }
@@ -137,7 +119,7 @@ async fn three_instances_share_both_applications_and_one_may_die_and_come_back()
         async move { tokio::task::spawn_blocking(move || of(&log)).await.expect("ends") }
     };
     let (insights_expected, feedback_expected) = (expected(&STREAMS, CHATS), expected(&USERS, FRAMES));
-    until("every window has its results", async || {
+    until(WAIT, "every window has its results", async || {
         read(insights).await.len() >= insights_expected.len() && read(feedback).await.len() >= feedback_expected.len()
     })
     .await;
@@ -146,7 +128,7 @@ async fn three_instances_share_both_applications_and_one_may_die_and_come_back()
 
     for instance in [&one, &two, &three] {
         for user in USERS {
-            until("a key is found from every instance", async || {
+            until(WAIT, "a key is found from every instance", async || {
                 get(&http, instance, &format!("/state/stores/progress/{user}")).await.0 == 200
             })
             .await;

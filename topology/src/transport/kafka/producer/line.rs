@@ -25,7 +25,7 @@ const SERVED_EACH: usize = 512;
 /// has arrived. librdkafka's own wait is a loop that keeps a core busy, or takes 100 ms.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(1));
 /// How long what is on its way may take before an abort drops it.
-pub(super) const LANDING: Duration = Duration::from_secs(2);
+const LANDING: Duration = Duration::from_secs(2);
 
 /// What became of records sent, by the place of their partition in the producer's list.
 #[derive(Default)]
@@ -96,6 +96,7 @@ impl Line {
         Ok(Self { client, transactional, partitions: Vec::new(), places: HashMap::new(), sent: 0 })
     }
 
+    /// Fences older producers of the same id.
     pub(super) fn init(&self) -> Result<(), TransportError> {
         // Once a broker has answered. Without one, librdkafka looks for the coordinator again only after half a second.
         self.client.client().fetch_cluster_id(ANSWER);
@@ -126,9 +127,9 @@ impl Line {
         known.filter_map(|(partition, end)| Some((partition, end?)))
     }
 
-    /// Drops what has not left, and then, after so long, what has; forgets what became of it.
-    pub(super) fn clear(&self, patience: Duration) {
-        if !self.settle(patience) {
+    /// Waits for what is on its way, drops what does not land, and forgets what became of it.
+    pub(super) fn clear(&self) {
+        if !self.settle(LANDING) {
             self.client.purge(PurgeConfig::default().queue().inflight());
             self.settle(LANDING);
         }
@@ -168,6 +169,7 @@ impl Line {
         }
     }
 
+    /// Queues a record.
     pub(super) fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
         let place = self.place(&record);
         let ProducerRecord { topic, partition, timestamp, key, value, headers } = &record;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use rdkafka::producer::{Producer as _, PurgeConfig};
 
-use self::line::{LANDING, Line};
+use self::line::Line;
 use super::{
     Shared, error,
     offsets::{self, ANSWER},
@@ -79,7 +79,7 @@ impl Producer for KafkaProducer {
     }
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
-        self.line().clear(LANDING);
+        self.line().clear();
         self.line().client().abort_transaction(ANSWER).map_err(error::of)?;
         // What arrived while it was aborted.
         self.line().take_ends().for_each(drop);
@@ -97,7 +97,7 @@ impl Producer for KafkaProducer {
 
     fn discard(&mut self) {
         self.line().client().purge(PurgeConfig::default().queue());
-        self.line().clear(LANDING);
+        self.line().clear();
     }
 
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {

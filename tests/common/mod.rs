@@ -1,0 +1,64 @@
+//! What the tests share.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+/// The binary as a process of its own; killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Running {
+    /// Starts it, and waits until it says where it listens.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let url = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| Some(format!("http://{}", line.split("http://").nth(1)?.split(',').next()?)))
+            .expect("it says where it listens");
+        // Nobody reads further, but the pipe must not fill.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, url }
+    }
+
+    /// SIGKILL: nothing is flushed, nothing is closed, and a group only finds out in time.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("and ends");
+    }
+
+    /// As an administrator would, so that it leaves its groups.
+    pub(crate) fn stop(mut self) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status().expect("it can be asked");
+        assert!(asked.success() && self.child.wait().expect("it ends").success());
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("it can be asked")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until it holds, for so long at most.
+pub(crate) async fn until(patience: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(patience, wait).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+}
