@@ -28,7 +28,7 @@ use crate::{
     members::Member,
     partitioner::partition_for,
     plan::{Plan, TaskId},
-    transport::Transport,
+    transport::{Transport, TransportError},
 };
 
 /// Where an application is in its life.
@@ -291,7 +291,7 @@ const REPORT_MS: i64 = 100;
 
 fn run(app: Prepared, name: String, index: usize, shared: &Shared, jobs: &Receiver<Job>) -> Result<(), TaskError> {
     let (clock, timeout): (_, Duration) = (app.clock.clone(), app.config.poll_timeout);
-    let mut thread = StreamThread::start(app, name)?;
+    let Some(mut thread) = start(&app, &name, shared)? else { return Ok(()) };
     let mut reported_ms = i64::MIN;
     while !shared.stop.load(Ordering::SeqCst) {
         thread.step(timeout)?;
@@ -306,6 +306,23 @@ fn run(app: Prepared, name: String, index: usize, shared: &Shared, jobs: &Receiv
     }
     lock(&shared.statuses)[index] = thread.report();
     thread.close()
+}
+
+/// How long to leave brokers alone that could not let a thread begin.
+const START_PAUSE: Duration = Duration::from_millis(200);
+
+/// The thread. Brokers that served when the application was checked and do not now will again, unless it is stopped.
+fn start(app: &Prepared, name: &str, shared: &Shared) -> Result<Option<StreamThread>, TaskError> {
+    while !shared.stop.load(Ordering::SeqCst) {
+        match StreamThread::start(app.clone(), name.to_owned()) {
+            Err(TaskError::Transport(TransportError::Retriable(reason))) => {
+                tracing::warn!(thread = name, %reason, "the thread cannot begin, trying again");
+                std::thread::park_timeout(START_PAUSE);
+            }
+            started => return started.map(Some),
+        }
+    }
+    Ok(None)
 }
 
 /// Tells and hears of instances until the last stream thread has ended.
