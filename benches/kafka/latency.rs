@@ -28,29 +28,32 @@ pub(crate) fn compare(site: &Site, rate: Option<&str>) -> BenchResult {
     site.create("latency-in", CleanupPolicy::Delete)?;
     println!("\nexactly once, {rate} records/s, from send to committed read, ms");
     println!(
-        "{:<14} {:<16} {:>9} {:>8} {:>8} {:>8} {:>8}",
+        "{:<14} {:<18} {:>9} {:>8} {:>8} {:>8} {:>8}",
         "engine", "commit interval", "records", "p50", "p99", "p99.9", "max"
     );
+    print("(none)", "(the broker alone)", without_engine(site, rate)?);
     for interval in ["10", "100", "default"] {
         for engine in Engine::BOTH {
-            let mut times = run(site, engine, interval, rate)?;
-            times.sort_unstable();
-            let at = |share: f64| {
-                let index = (times.len() as f64 * share) as usize;
-                times.get(index.min(times.len().saturating_sub(1))).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
-            };
-            println!(
-                "{:<14} {interval:<16} {:>9} {:>8.1} {:>8.1} {:>8.1} {:>8.1}",
-                engine.name(),
-                times.len(),
-                at(0.5),
-                at(0.99),
-                at(0.999),
-                at(1.0)
-            );
+            print(engine.name(), interval, run(site, engine, interval, rate)?);
         }
     }
     Ok(())
+}
+
+fn print(engine: &str, interval: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |share: f64| {
+        let index = (times.len() as f64 * share) as usize;
+        times.get(index.min(times.len().saturating_sub(1))).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
+    };
+    let [p50, p99, p999, max] = [0.5, 0.99, 0.999, 1.0].map(at);
+    println!("{engine:<14} {interval:<18} {:>9} {p50:>8.1} {p99:>8.1} {p999:>8.1} {max:>8.1}", times.len());
+}
+
+/// What nobody can be faster than: the input read as it is, without transactions and without a second hop.
+fn without_engine(site: &Site, rate: u64) -> BenchResult<Vec<Duration>> {
+    let reader = site.reader_at_end("latency-in")?;
+    measure(site, rate, reader)
 }
 
 fn run(site: &Site, engine: Engine, interval: &str, rate: u64) -> BenchResult<Vec<Duration>> {
@@ -69,19 +72,24 @@ fn run(site: &Site, engine: Engine, interval: &str, rate: u64) -> BenchResult<Ve
         output: &output,
         settings,
     };
-    let (epoch, stop) = (Instant::now(), AtomicBool::new(false));
-    let mut reader = site.reader_at_end(&output)?;
+    let reader = site.reader_at_end(&output)?;
     let served = job.serve(engine, site)?;
-    let times = thread::scope(|scope| {
+    let times = measure(site, rate, reader)?;
+    served.end()?;
+    site.delete(&output)?;
+    Ok(times)
+}
+
+/// Sends, and reads what comes out, for the warm-up and the time measured.
+fn measure(site: &Site, rate: u64, mut reader: Box<dyn Reader>) -> BenchResult<Vec<Duration>> {
+    let (epoch, stop) = (Instant::now(), AtomicBool::new(false));
+    thread::scope(|scope| {
         let sender = scope.spawn(|| send(site, rate, epoch, &stop));
         let times = receive(reader.as_mut(), epoch);
         stop.store(true, Ordering::SeqCst);
         sender.join().map_err(|_| "the sender panicked")??;
         times
-    })?;
-    served.end()?;
-    site.delete(&output)?;
-    Ok(times)
+    })
 }
 
 /// Sends a few records each millisecond, stamped with the time since `epoch`.
