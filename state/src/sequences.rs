@@ -13,12 +13,32 @@ pub(crate) struct Sequences {
 
 impl Sequences {
     /// The number of this window's next element, if known.
+    pub(crate) fn get(&self, start: i64, key: &[u8]) -> Option<u32> {
+        self.windows.get(&start)?.get(key).copied()
+    }
+
+    /// The same, to count on.
     pub(crate) fn get_mut(&mut self, start: i64, key: &[u8]) -> Option<&mut u32> {
         self.windows.get_mut(&start)?.get_mut(key)
     }
 
     pub(crate) fn insert(&mut self, start: i64, key: &[u8], next: u32) {
         self.windows.entry(start).or_default().insert(Bytes::copy_from_slice(key), next);
+    }
+
+    /// Forgets a window.
+    pub(crate) fn remove(&mut self, start: i64, key: &[u8]) {
+        if let Some(keys) = self.windows.get_mut(&start) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.windows.remove(&start);
+            }
+        }
+    }
+
+    /// The lowest start of a window that was appended to.
+    pub(crate) fn first_start(&self) -> Option<i64> {
+        self.windows.first_key_value().map(|(start, _)| *start)
     }
 
     /// Drops windows with a lower start.

@@ -9,10 +9,13 @@ use crate::sequences::Sequences;
 use crate::window_key::{encode_local, put_prefix, start_of, start_prefix};
 use crate::{CodecError, Direction, Row, Store, StoreError, WindowKey};
 
+/// So many elements are read one by one.
+const FEW: u32 = 4;
+
 /// A store of windows, ordered by start, key and sequence.
 ///
 /// A window holds one value ([`put`](Self::put)) or collects elements ([`append`](Self::append)),
-/// not both: `append` takes a window it has not seen for empty.
+/// not both: what has to do with elements takes a window that nothing was appended to for empty.
 #[derive(Debug)]
 pub struct WindowStore {
     store: Store,
@@ -79,8 +82,43 @@ impl WindowStore {
 
     /// The elements of a key's window, in the order they were appended.
     pub fn elements(&self, start: i64, key: &[u8]) -> Result<Vec<Row>, StoreError> {
-        let rows = self.scan_window(start, key, Direction::Forward)?;
-        rows.map(|row| Ok(row?.1)).collect()
+        match self.known_len(start, key) {
+            Some(0) => Ok(Vec::new()),
+            // Each by itself costs less than a scan.
+            Some(few @ ..=FEW) => {
+                let rows = (0..few).map(|seq| self.store.get(&encode_local(start, key, seq)));
+                rows.filter_map(Result::transpose).collect()
+            }
+            _ => self.scan_window(start, key, Direction::Forward)?.map(|row| Ok(row?.1)).collect(),
+        }
+    }
+
+    /// Deletes the elements of a key's window, and returns whether there were any.
+    pub fn delete_elements(&mut self, start: i64, key: &[u8]) -> Result<bool, StoreError> {
+        if self.known_len(start, key) == Some(0) {
+            return Ok(false);
+        }
+        let rows = self.scan_window(start, key, Direction::Forward)?.map(|row| Ok(row?.0));
+        let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
+        self.sequences.remove(start, key);
+        let found = !rows.is_empty();
+        for row in rows {
+            self.store.delete(row);
+        }
+        Ok(found)
+    }
+
+    /// No window that starts earlier has elements, as far as that is known without a look.
+    pub fn first_start_at_least(&self) -> i64 {
+        let unseen = self.last_start.filter(|last| *last >= self.expired_before).map(|_| self.expired_before);
+        let seen = self.sequences.first_start();
+        unseen.into_iter().chain(seen).min().unwrap_or(i64::MAX)
+    }
+
+    /// How many elements a window has at most, if that is known without a look.
+    fn known_len(&self, start: i64, key: &[u8]) -> Option<u32> {
+        let is_new = self.last_start.is_none_or(|last| start > last);
+        self.sequences.get(start, key).or(is_new.then_some(0))
     }
 
     /// The rows of windows that start in `[from_start, to_start)`, by start, key and sequence.
@@ -214,8 +252,8 @@ impl WindowStore {
     }
 
     fn find_next_seq(&self, start: i64, key: &[u8]) -> Result<u32, StoreError> {
-        if self.last_start.is_none_or(|last| start > last) {
-            return Ok(0);
+        if let Some(known) = self.known_len(start, key) {
+            return Ok(known);
         }
         let Some(last) = self.scan_window(start, key, Direction::Reverse)?.next() else {
             return Ok(0);

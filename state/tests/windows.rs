@@ -185,3 +185,41 @@ fn a_key_can_be_deleted_from_all_its_windows() {
         assert_eq!(listed(store, 0, i64::MAX), [(0, Bytes::from("ab"), 0)]);
     });
 }
+
+#[test]
+fn deleted_elements_are_gone_and_their_window_collects_again() {
+    each(|store| {
+        append(store, 10, "a", &["1", "2"]);
+        append(store, 10, "b", &["other key"]);
+        store.commit(None).unwrap();
+        append(store, 10, "a", &["3", "4", "5", "6"]);
+        assert!(store.delete_elements(10, b"a").unwrap());
+        assert_eq!(elements(store, 10, "a"), "");
+        assert!(!store.delete_elements(10, b"a").unwrap());
+        append(store, 10, "a", &["7"]);
+        store.commit(None).unwrap();
+        assert_eq!(elements(store, 10, "a"), "7");
+        assert_eq!(elements(store, 10, "b"), "other key");
+    });
+}
+
+#[test]
+fn where_elements_may_begin_is_known_without_a_look() {
+    for kind in durable_kinds() {
+        let mut store = windows(kind.store());
+        assert_eq!(store.first_start_at_least(), i64::MAX);
+        append(&mut store, 30, "a", &["1"]);
+        append(&mut store, 20, "a", &["2"]);
+        assert_eq!(store.first_start_at_least(), 20);
+        store.delete_elements(20, b"a").unwrap();
+        assert_eq!(store.first_start_at_least(), 30);
+        store.commit(None).unwrap();
+        drop(store);
+
+        let mut store = windows(kind.store());
+        append(&mut store, 40, "a", &["3"]);
+        assert_eq!(store.first_start_at_least(), 0, "rows of before were not looked at");
+        store.expire_before(31);
+        assert_eq!(store.first_start_at_least(), 40);
+    }
+}
