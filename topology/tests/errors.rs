@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::{Tested, driver, is_drained, records, wait_until};
 use tidemill_topology::{
-    Consumed, Materialized, RecordHandler, Streams, StreamsBuilder, StreamsConfig, StreamsState, TaskError,
-    TaskFailureAction, TaskState,
+    Consumed, JoinWindows, Materialized, RecordHandler, Streams, StreamsBuilder, StreamsConfig, StreamsState,
+    TaskError, TaskFailureAction, TaskState, TimeWindows,
     processor::{Processor, ProcessorContext, Record},
     state::{BigEndian, BoxError, Codec, CodecError, Utf8},
     testing::{DriverOptions, TopologyTestDriver},
@@ -206,16 +206,25 @@ fn bytes_that_do_not_decode_may_be_dead_lettered() -> Tested {
 }
 
 #[test]
-fn a_negative_timestamp_is_dropped_and_counted() -> Tested {
+fn a_timestamp_that_is_no_time_is_dropped_and_counted() -> Tested {
     let builder = StreamsBuilder::new();
     let consumed = Consumed::with("in", Utf8, BigEndian).timestamp_from(|_: &String, value: &i64| *value);
-    builder.stream(consumed).to("out");
+    let stream = builder.stream(consumed);
+    stream.to("out");
+    let windows = TimeWindows::of_size_and_grace(Duration::from_millis(10), Duration::from_hours(24));
+    stream.group_by_key().windowed_by(windows).count("counts").to_stream().to("counts-out");
+    let apart = JoinWindows::of_time_difference_with_no_grace(Duration::from_hours(24));
+    stream.left_join_stream(&stream, apart, "pairs", |_, left, _| *left).to("pairs-out");
     let driver = driver(&builder);
-    driver.input::<String, i64>("in").pipe_all([("a".into(), 5, 0), ("a".into(), -1, 0), ("a".into(), 6, 0)])?;
+    let values = [5, -1, i64::MIN, i64::MAX, 6];
+    driver.input::<String, i64>("in").pipe_all(values.map(|value| ("a".into(), value, 0)))?;
     assert_eq!(driver.output::<String, i64>("out").read_values()?, [5, 6]);
     let task = driver.status()?.tasks.remove(0);
-    assert_eq!(task.records_dropped, [("in".into(), "invalid-timestamp", 1)]);
+    assert_eq!(task.records_dropped, [("in".into(), "invalid-timestamp", 3)]);
     assert_eq!(task.stream_time_ms, 6);
+    let last = i64::MAX / 2;
+    driver.input::<String, i64>("in").pipe("a".into(), last, 0)?;
+    assert_eq!(driver.output::<String, i64>("out").read_values()?, [5, 6, last]);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Windowed counts and lists against a plain program, with random disorder, crashes and commit points.
+//! Windowed counts and lists, and joins, against a plain program, with random disorder, crashes and commit points.
 
 mod common;
 
@@ -13,7 +13,9 @@ use std::{
 
 use common::windowed;
 use proptest::prelude::*;
-use tidemill_topology::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed, testing::TopologyTestDriver};
+use tidemill_topology::{
+    EmitStrategy, JoinKind, JoinWindows, KStream, StreamsBuilder, TimeWindows, Windowed, testing::TopologyTestDriver,
+};
 
 /// What happens to the application.
 #[derive(Debug, Clone)]
@@ -79,8 +81,96 @@ fn expected(sent: &[(u8, i64)], advance: i64, grace: i64) -> (Collected, Vec<i64
     (emitted, late)
 }
 
-/// Builds counts and lists over the same input, which panics when `fuse` has burnt down to 0.
-fn driver(advance: i64, grace: i64, fuse: Arc<AtomicI64>) -> TopologyTestDriver {
+/// How far apart records are joined: even numbers are left, odd ones right.
+#[derive(Debug, Clone, Copy)]
+struct Apart {
+    before: i64,
+    after: i64,
+    grace: i64,
+}
+
+fn apart() -> impl Strategy<Value = Apart> {
+    let difference = || prop_oneof![Just(0_i64), Just(30), Just(100)];
+    (difference(), difference(), prop_oneof![Just(0_i64), Just(20), Just(150)])
+        .prop_map(|(before, after, grace)| Apart { before, after, grace })
+}
+
+type Joined = Vec<(String, String, i64)>;
+
+/// A record that may still find partners.
+struct Waiting {
+    number: i64,
+    key: u8,
+    timestamp: i64,
+    alone: bool,
+}
+
+impl Waiting {
+    fn is_left(&self) -> bool {
+        self.number % 2 == 0
+    }
+
+    /// The last time that a partner may have.
+    fn end(&self, apart: Apart) -> i64 {
+        self.timestamp + if self.is_left() { apart.after } else { apart.before }
+    }
+
+    fn is_partner(&self, other: &Self, apart: Apart) -> bool {
+        let (left, right) = if self.is_left() { (self, other) } else { (other, self) };
+        let (from, to) = (left.timestamp - apart.before, left.timestamp + apart.after);
+        self.key == other.key && self.is_left() != other.is_left() && (from..=to).contains(&right.timestamp)
+    }
+}
+
+/// What must come out: each pair once, and alone what no partner came for.
+fn expected_joins(sent: &[(u8, i64)], apart: Apart, kind: JoinKind) -> Joined {
+    let emits_alone = |one: &Waiting| match kind {
+        JoinKind::Inner => false,
+        JoinKind::Left => one.is_left(),
+        JoinKind::Outer => true,
+    };
+    let (mut waiting, mut out, mut stream_time) = (Vec::<Waiting>::new(), Vec::new(), -1);
+    for (number, (key, timestamp)) in (0_i64..).zip(sent) {
+        stream_time = stream_time.max(*timestamp);
+        let (mut closed, open): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|one: &Waiting| one.end(apart) + apart.grace < stream_time);
+        waiting = open;
+        closed.sort_by_key(|one| (one.end(apart), one.is_left(), one.key, one.number));
+        for one in closed.iter().filter(|one| one.alone && emits_alone(one)) {
+            let text = if one.is_left() { format!("{}+", one.number) } else { format!("+{}", one.number) };
+            out.push((format!("key-{}", one.key), text, one.timestamp));
+        }
+        let mut new = Waiting { number, key: *key, timestamp: *timestamp, alone: true };
+        if new.end(apart) + apart.grace < stream_time {
+            continue;
+        }
+        let mut partners: Vec<_> = waiting.iter_mut().filter(|one| new.is_partner(one, apart)).collect();
+        partners.sort_by_key(|one| one.timestamp);
+        for partner in partners {
+            (new.alone, partner.alone) = (false, false);
+            let (left, right) = if new.is_left() { (number, partner.number) } else { (partner.number, number) };
+            out.push((format!("key-{key}"), format!("{left}+{right}"), partner.timestamp.max(*timestamp)));
+        }
+        waiting.push(new);
+    }
+    out
+}
+
+fn join(stream: &KStream<String, i64>, apart: Apart) {
+    let millis = |ms: i64| Duration::from_millis(ms.unsigned_abs());
+    let windows = JoinWindows::of_time_difference_and_grace(Duration::ZERO, millis(apart.grace))
+        .before(millis(apart.before))
+        .after(millis(apart.after));
+    let (left, right) = (stream.filter(|_, number| number % 2 == 0), stream.filter(|_, number| number % 2 != 0));
+    let text = |number: Option<&i64>| number.map(ToString::to_string).unwrap_or_default();
+    let both = move |left: Option<&i64>, right: Option<&i64>| format!("{}+{}", text(left), text(right));
+    left.join_stream(&right, windows, "inner", move |_, left, right| both(Some(left), Some(right))).to("Inner");
+    left.left_join_stream(&right, windows, "left", move |_, left, right| both(Some(left), right)).to("Left");
+    left.outer_join_stream(&right, windows, "outer", move |_, left, right| both(left, right)).to("Outer");
+}
+
+/// Builds counts, lists and joins over the same input, which panics when `fuse` has burnt down to 0.
+fn driver(advance: i64, grace: i64, apart: Apart, fuse: Arc<AtomicI64>) -> TopologyTestDriver {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<String, i64>("in").peek(move |_, _| {
         assert_ne!(fuse.fetch_sub(1, Ordering::SeqCst), 1, "the crash that was asked for");
@@ -94,6 +184,7 @@ fn driver(advance: i64, grace: i64, fuse: Arc<AtomicI64>) -> TopologyTestDriver 
     windowed().collect("lists").to("lists-out");
     let updates = stream.group_by_key().windowed_by(windows);
     updates.count("updates").to_stream().to("updates-out");
+    join(&stream, apart);
     common::driver(&builder)
 }
 
@@ -104,9 +195,9 @@ fn settle(driver: &TopologyTestDriver) {
     }
 }
 
-fn check(steps: &[Step], advance: i64, grace: i64) -> Result<(), TestCaseError> {
+fn check(steps: &[Step], advance: i64, grace: i64, apart: Apart) -> Result<(), TestCaseError> {
     let fuse = Arc::new(AtomicI64::new(0));
-    let driver = driver(advance, grace, fuse.clone());
+    let driver = driver(advance, grace, apart, fuse.clone());
     let input = driver.input::<String, i64>("in");
     let mut sent = Vec::new();
     for step in steps {
@@ -128,6 +219,10 @@ fn check(steps: &[Step], advance: i64, grace: i64) -> Result<(), TestCaseError> 
     prop_assert_eq!(driver.output::<Windowed<String>, i64>("counts-out").read().expect("reads"), counts);
     prop_assert_eq!(driver.output::<Windowed<String>, Vec<i64>>("lists-out").read().expect("reads"), lists.clone());
     prop_assert_eq!(driver.output::<String, i64>("late").read_values().expect("reads"), late);
+    for kind in [JoinKind::Inner, JoinKind::Left, JoinKind::Outer] {
+        let found = driver.output::<String, String>(&format!("{kind:?}")).read().expect("reads");
+        prop_assert_eq!(found, expected_joins(&sent, apart, kind), "{:?}", kind);
+    }
     // The last update of each closed window is its final result.
     let updates = driver.output::<Windowed<String>, i64>("updates-out").read().expect("reads");
     let last: BTreeMap<_, _> = updates.into_iter().map(|(at, count, time)| (at, (count, time))).collect();
@@ -141,7 +236,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn windows_hold_exactly_their_records_whatever_happens(steps in steps(), (advance, grace) in windows()) {
-        check(&steps, advance, grace)?;
+    fn windows_hold_exactly_their_records_whatever_happens(
+        steps in steps(), (advance, grace) in windows(), apart in apart(),
+    ) {
+        check(&steps, advance, grace, apart)?;
     }
 }

@@ -121,7 +121,7 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
 }
 
 /// Draws the edges from the inputs to the node that emits, and asks for equal partition counts.
-fn join_inputs(graph: &super::builder::SharedGraph, core: NodeId, inputs: &[NodeId]) {
+pub(super) fn join_inputs(graph: &super::builder::SharedGraph, core: NodeId, inputs: &[NodeId]) {
     let mut graph = graph.borrow_mut();
     let edges = inputs.iter().map(|from| Edge { from: *from, port: SHARED_PORT });
     graph.nodes[core.index()].parents.extend(edges);

@@ -21,7 +21,8 @@ impl<K, V> Consumed<K, V> {
     }
 
     /// Takes event time, in milliseconds since the epoch, from key and value instead of the record's timestamp.
-    /// A negative time drops the record and counts it as `invalid-timestamp`.
+    /// A time that is negative, or more than half of what 64 bits hold, drops the record and counts it as
+    /// `invalid-timestamp`.
     pub fn timestamp_from(self, extract: impl Fn(&K, &V) -> i64 + Send + Sync + 'static) -> Self {
         Self { extractor: Some(Arc::new(move |key, value, _, _| extract(key, value))), ..self }
     }

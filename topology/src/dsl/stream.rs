@@ -40,7 +40,7 @@ impl<K, V> KStream<K, V> {
         Self { graph, node, rekeyed_by: None, types: std::marker::PhantomData }
     }
 
-    fn then<K2, V2>(&self, node: NodeId, rekeyed: bool) -> KStream<K2, V2> {
+    pub(super) fn then<K2, V2>(&self, node: NodeId, rekeyed: bool) -> KStream<K2, V2> {
         let rekeyed_by =
             if rekeyed { Some(self.graph.borrow().node(node).name.clone()) } else { self.rekeyed_by.clone() };
         KStream { rekeyed_by, ..KStream::new(self.graph.clone(), node) }

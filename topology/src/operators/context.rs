@@ -43,7 +43,9 @@ pub(crate) enum DropReason {
     Late,
     /// It has no key, so no group can take it.
     NullKey,
-    /// Its timestamp is negative.
+    /// It has no value, so there is nothing to join.
+    NullValue,
+    /// Its timestamp is negative, or beyond what windows can count.
     InvalidTimestamp,
     /// Its bytes could not be decoded, and the handler skipped it.
     Undecodable,
@@ -58,6 +60,7 @@ impl DropReason {
         match self {
             Self::Late => "late",
             Self::NullKey => "null-key",
+            Self::NullValue => "null-value",
             Self::InvalidTimestamp => "invalid-timestamp",
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",

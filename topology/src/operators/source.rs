@@ -14,12 +14,15 @@ use crate::{
 /// Takes a record's event time from it: key, value, the record's own timestamp, and the partition's time so far.
 pub(crate) type TimestampExtractor<K, V> = Arc<dyn Fn(&K, &V, i64, i64) -> i64 + Send + Sync>;
 
+/// Half of what fits, so that the ends of windows, with their grace, do as well.
+const LAST_TIME: i64 = i64::MAX / 2;
+
 /// What is wrong with the record at the head.
 #[derive(Debug)]
 pub(crate) enum BadRecord {
     /// Key or value do not decode.
     Undecodable(CodecError),
-    /// The timestamp is negative.
+    /// The timestamp is negative, or beyond what windows can count.
     InvalidTimestamp(i64),
 }
 
@@ -83,7 +86,7 @@ impl<K: Data, V: Data> Source<K, V> {
             Some(extract) => extract(&key, &value, raw.timestamp, partition_time),
             None => raw.timestamp,
         };
-        if timestamp < 0 {
+        if !(0..=LAST_TIME).contains(&timestamp) {
             return Err(BadRecord::InvalidTimestamp(timestamp));
         }
         Ok(Record { key, value, timestamp, headers: raw.headers.clone() })

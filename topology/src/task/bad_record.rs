@@ -12,7 +12,7 @@ pub(super) fn reason(bad: &BadRecord) -> String {
     match bad {
         BadRecord::Undecodable(error) => format!("its bytes do not decode: {error}"),
         BadRecord::InvalidTimestamp(timestamp) => {
-            format!("its timestamp {timestamp} is negative; it must be milliseconds since the epoch")
+            format!("its timestamp {timestamp} is no time; it must be milliseconds since the epoch")
         }
     }
 }

@@ -13,6 +13,11 @@
 //! - **A table's stream has no deletions.**
 //! - **A windowed key's bytes hold both bounds of its window**; those of Java's `TimeWindowedSerializer` the start
 //!   alone, so that readers must be told the size. The recordings flatten windowed keys to text on both sides.
+//! - **What found no partner comes out as soon as its join window has closed.** Kafka Streams has a guard that keeps it
+//!   from looking, and that waits for another record's window. So a join of two streams gives the same, but sooner.
+//! - **A pair of a join is joined or not, and nothing comes out both alone and joined.** Kafka Streams emits a record
+//!   that comes out of order alone, and may join it later (KAFKA-19536); and it joins records that are late as long as
+//!   others are still stored (KAFKA-16123).
 //! - **Operators remember time.** After a crash everything goes on as if there had been none; in Kafka Streams late
 //!   records are taken again until new ones come.
 
@@ -20,13 +25,15 @@ mod golden;
 mod replay;
 mod topologies;
 
+use std::collections::BTreeMap;
+
 use golden::{cases, read_case};
 use replay::{Answer, Pace, replay};
 use tidemill_topology::{murmur2, partition_for};
 
 /// Recordings of what Tidemill does in another way.
 fn differs(case: &str) -> bool {
-    case.contains("-forgetful.") || case == "cogroup-tumbling.two-topics"
+    case.contains("-forgetful.") || case.starts_with("streams-") || case == "cogroup-tumbling.two-topics"
 }
 
 /// Drops that Kafka Streams counts again: a null value, by each of two joins that see it.
@@ -79,6 +86,63 @@ fn final_results_that_kafka_streams_loses_are_emitted() {
         let kept = read_case(&name.replace("-forgetful", ""));
         assert_eq!(found.records, kept.answer.records, "{name}: as with a longer retention");
     }
+}
+
+/// Records without their steps, and the steps of each.
+fn steps_by_record(answer: &Answer, inner: bool) -> BTreeMap<String, Vec<u32>> {
+    let mut all = BTreeMap::<_, Vec<u32>>::new();
+    for line in answer.records.iter().filter(|line| line.contains(" out-inner ") == inner) {
+        let (step, record) = line.split_once(' ').expect("begins with its step");
+        all.entry(record.to_owned()).or_default().push(step.parse().expect("a number"));
+    }
+    all
+}
+
+#[test]
+fn joined_streams_give_what_kafka_streams_gives_and_no_later() {
+    let cases: Vec<_> = cases().into_iter().filter(|name| name.starts_with("streams-")).collect();
+    assert_eq!(cases.len(), 8);
+    for (name, pace) in cases.iter().flat_map(|name| [(name, Pace::Stepwise), (name, Pace::CrashingEvery(4))]) {
+        if name.ends_with(".joined-late") {
+            continue;
+        }
+        let case = read_case(name);
+        let found = replay(&case, pace);
+        assert_eq!(steps_by_record(&found, true), steps_by_record(&case.answer, true), "{name}, {pace:?}");
+        let (sooner, later) = (steps_by_record(&found, false), steps_by_record(&case.answer, false));
+        assert!(sooner.keys().eq(later.keys()), "{name}, {pace:?}: {sooner:?}\n{later:?}");
+        for (record, steps) in &sooner {
+            let theirs = &later[record];
+            let no_later = steps.len() == theirs.len() && steps.iter().zip(theirs).all(|(ours, theirs)| ours <= theirs);
+            assert!(no_later, "{name}, {pace:?}: {record} at {steps:?}, in Kafka Streams at {theirs:?}");
+        }
+        if pace == Pace::Stepwise {
+            assert_eq!(found.dropped, case.answer.dropped, "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_kafka_streams_emits_twice_or_joins_too_late_is_not() {
+    let case = read_case("streams-both.joined-late");
+    let found = replay(&case, Pace::Stepwise);
+    let more = |more: &Answer, than: &Answer| -> Vec<_> {
+        let without_step = |line: &String| line.split_once(' ').expect("begins with its step").1.to_owned();
+        let than: Vec<_> = than.records.iter().map(without_step).collect();
+        more.records.iter().map(without_step).filter(|record| !than.contains(record)).collect()
+    };
+    assert_eq!(
+        more(&case.answer, &found),
+        [
+            "out-left a 2+null 2",
+            "out-outer a 2+null 2",
+            "out-inner c 6+4 82",
+            "out-left c 6+4 82",
+            "out-outer c 6+4 82",
+        ]
+    );
+    assert_eq!(more(&found, &case.answer), [] as [&str; 0]);
+    assert_eq!(found.dropped, case.answer.dropped + 3, "the late record is counted by each join");
 }
 
 #[test]

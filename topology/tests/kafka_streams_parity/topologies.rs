@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidemill_topology::{
-    EmitStrategy, KGroupedStream, KTable, StreamsBuilder, TimeWindowedKStream, TimeWindows, Windowed,
+    EmitStrategy, JoinWindows, KGroupedStream, KTable, StreamsBuilder, TimeWindowedKStream, TimeWindows, Windowed,
 };
 
 type Text = Option<String>;
@@ -40,6 +40,20 @@ pub(crate) fn build(name: &str, builder: &StreamsBuilder) -> &'static [&'static 
             stream.left_join(&table, move |_, left, right| format!("{left}+{}", or_null(right))).to("out-left");
             table.to_stream().to("out-table");
             return &["out-inner", "out-left", "out-table"];
+        }
+        ["streams", kind, ..] => {
+            let (left, right) = (builder.stream::<Text, Text>("in"), builder.stream::<Text, Text>("in-2"));
+            let windows = join_windows(kind);
+            let both = |left: Option<&Text>, right: Option<&Text>| {
+                let text = |side: Option<&Text>| side.cloned().flatten().unwrap_or_else(|| "null".to_owned());
+                format!("{}+{}", text(left), text(right))
+            };
+            let inner = left.join_stream(&right, windows, "inner", move |_, left, right| both(Some(left), Some(right)));
+            inner.to("out-inner");
+            left.left_join_stream(&right, windows, "left", move |_, left, right| both(Some(left), right))
+                .to("out-left");
+            left.outer_join_stream(&right, windows, "outer", move |_, left, right| both(left, right)).to("out-outer");
+            return &["out-inner", "out-left", "out-outer"];
         }
         ["steps"] => return steps(builder),
         ["merged"] => {
@@ -93,6 +107,17 @@ fn windows(name: &str) -> TimeWindows {
         "generous" => of(10, 35).advance_by(ms(5)),
         "minutes" => of(60_000, 5_000),
         _ => panic!("there are no windows '{name}'"),
+    }
+}
+
+fn join_windows(name: &str) -> JoinWindows {
+    let ms = Duration::from_millis;
+    let ten = JoinWindows::of_time_difference_and_grace(ms(10), ms(5));
+    match name {
+        "both" => ten,
+        "after" => ten.before(ms(0)),
+        "before" => ten.after(ms(0)),
+        _ => panic!("there are no join windows '{name}'"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! `TIDEMILL_SEED=7` runs one seed and prints everything that happened; `TIDEMILL_SEEDS=5000` runs more of them.
 
 mod cogroup;
+mod join;
 mod processor;
 mod repartition;
 mod scenario;
@@ -80,6 +81,16 @@ fn cogroup_at_least_once() {
 }
 
 #[test]
+fn join_exactly_once() {
+    check::<join::Join>("join_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn join_at_least_once() {
+    check::<join::Join>("join_at_least_once", AtLeastOnce);
+}
+
+#[test]
 fn processor_exactly_once() {
     check::<processor::Batching>("processor_exactly_once", ExactlyOnce);
 }
@@ -105,5 +116,6 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<windows::Windows>();
     check_deterministic::<repartition::Repartition>();
     check_deterministic::<cogroup::Cogroup>();
+    check_deterministic::<join::Join>();
     check_deterministic::<processor::Batching>();
 }

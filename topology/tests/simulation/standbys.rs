@@ -10,6 +10,7 @@ use tidemill_topology::{
 
 use super::{
     cogroup::Cogroup,
+    join::Join,
     processor::Batching,
     repartition::Repartition,
     report,
@@ -71,6 +72,11 @@ fn standbys_of_a_repartition_exactly_once() {
 #[test]
 fn standbys_of_a_cogroup_exactly_once() {
     check::<Cogroup>("standbys_of_a_cogroup_exactly_once", ExactlyOnce, &FaultRates::default());
+}
+
+#[test]
+fn standbys_of_a_join_exactly_once() {
+    check::<Join>("standbys_of_a_join_exactly_once", ExactlyOnce, &FaultRates::default());
 }
 
 #[test]

@@ -35,5 +35,9 @@ final class Cases {
         {"cogroup-hopping", "two-topics-in-order"},
         {"rekeyed", "random-1"},
         {"stages", "random-1", "random-2"},
+        {"streams-both", "joined-in-order", "joined-disorder", "joined-edges"},
+        {"streams-after", "joined-in-order", "joined-edges"},
+        {"streams-before", "joined-in-order", "joined-edges"},
+        {"streams-both", "joined-late"},
     };
 }

@@ -81,6 +81,7 @@ public class Goldens {
         config.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
         // Without the throttle, what is emitted depends on the input alone.
         config.put("__emit.interval.ms.kstreams.windowed.aggregation__", 0L);
+        config.put("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__", 0L);
         return config;
     }
 }

@@ -27,6 +27,19 @@ final class Scripts {
         List<Step> inOrder = new ArrayList<>(random(5, 100, 1, "in", "in-2"));
         inOrder.sort((a, b) -> Long.compare(a.timestamp(), b.timestamp()));
         all.put("two-topics-in-order", inOrder);
+        all.put("joined-in-order", closed(inOrder));
+        // Late by at most 5, the grace period of joins.
+        List<Step> disorder = new ArrayList<>(inOrder);
+        Random shifts = new Random(7);
+        disorder.replaceAll(step -> new Step(step.topic(), step.key(), step.value(),
+            Math.max(0, step.timestamp() - (shifts.nextInt(3) == 0 ? shifts.nextInt(6) : 0))));
+        all.put("joined-disorder", closed(disorder));
+        // Ten apart, grace 5: what is at 0 may be joined until stream time is at 16.
+        all.put("joined-edges", closed(joins()));
+        // In time for its join window but not for its end; then too late for both.
+        all.put("joined-late", closed(List.of(
+            new Step("in-2", "b", "1", 14), new Step("in", "a", "2", 2), new Step("in-2", "a", "3", 5),
+            new Step("in-2", "c", "4", 80), new Step("in-2", "d", "5", 100), new Step("in", "c", "6", 82))));
         // Size 10, grace 3: [0, 10) takes records at stream time 12, and is closed at 13.
         all.put("tumbling-edges", keyed("a0 b9 a10 a9 c12 b9 a0 c13 a9 b12 b10 a22 a19 a23 a19 a22 b100 a99 a90 c99 c113 c100"));
         // Size 10, no grace: [0, 10) is closed at 10.
@@ -81,6 +94,28 @@ final class Scripts {
             new Step("in", "", "5", 7), new Step("in", "a", "6", 12), new Step("in", "", null, 14),
             new Step("in", "d", null, 40), new Step("in", "d", "7", 39), new Step("in", "d", null, 45),
             new Step("in", "e", "8", 45), new Step("in", "e", null, 46), new Step("in", "z", "9", 90));
+    }
+
+    /** Time passes, so that nothing waits for partners any more. */
+    private static List<Step> closed(List<Step> steps) {
+        List<Step> all = new ArrayList<>(steps);
+        all.add(new Step("in", "z", "98", 100_000));
+        all.add(new Step("in-2", "z", "99", 200_000));
+        return all;
+    }
+
+    private static List<Step> joins() {
+        return List.of(
+            new Step("in", "a", "1", 0), new Step("in-2", "b", "2", 0), new Step("in-2", "a", "3", 10),
+            new Step("in-2", "a", "4", 11), new Step("in", "c", "5", 15), new Step("in", "b", "6", 16),
+            new Step("in-2", "a", "7", 16), new Step("in-2", "c", "8", 25), new Step("in", "c", "9", 25),
+            new Step("in-2", "d", "10", 25), new Step("in", "d", "11", 25), new Step("in", "d", "12", 25),
+            new Step("in-2", "d", "13", 35), new Step("in", "d", "14", 36), new Step("in-2", "e", "15", 50),
+            new Step("in", "f", "16", 50), new Step("in-2", "f", "17", 60), new Step("in", "e", "18", 60),
+            new Step("in", "g", "19", 60), new Step("in-2", "g", null, 60), new Step("in", "g", null, 61),
+            new Step("in", null, "20", 61), new Step("in-2", null, "21", 61), new Step("in", null, null, 61),
+            new Step("in", "", "22", 61), new Step("in-2", "", "23", 62), new Step("in", "h", "24", 70),
+            new Step("in-2", "i", "25", 70), new Step("in", "h", "26", 71), new Step("in-2", "h", "27", 75));
     }
 
     private static List<Step> tables() {

@@ -11,12 +11,14 @@ import org.apache.kafka.streams.kstream.Branched;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
@@ -82,8 +84,30 @@ final class Topologies {
                 .groupByKey(Grouped.with("by-count", TEXT, TEXT)).windowedBy(windows("hopping"))
                 .aggregate(() -> "", Topologies::list, Materialized.with(TEXT, TEXT)).toStream()
                 .map(Topologies::flat).to("out", Produced.with(TEXT, TEXT));
+            case "streams" -> {
+                KStream<String, String> other = builder.stream("in-2", Consumed.with(TEXT, TEXT));
+                StreamJoined<String, String, String> joined = StreamJoined.with(TEXT, TEXT, TEXT);
+                JoinWindows windows = joinWindows(words[1]);
+                in.join(other, Topologies::both, windows, joined).to("out-inner");
+                in.leftJoin(other, Topologies::both, windows, joined).to("out-left");
+                in.outerJoin(other, Topologies::both, windows, joined).to("out-outer");
+            }
             default -> throw new IllegalArgumentException(name);
         }
+    }
+
+    private static String both(String left, String right) {
+        return left + "+" + right;
+    }
+
+    static JoinWindows joinWindows(String name) {
+        JoinWindows ten = JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(10), Duration.ofMillis(5));
+        return switch (name) {
+            case "both" -> ten;
+            case "after" -> ten.before(Duration.ZERO);
+            case "before" -> ten.after(Duration.ZERO);
+            default -> throw new IllegalArgumentException(name);
+        };
     }
 
     static TimeWindows windows(String name) {

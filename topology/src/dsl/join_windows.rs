@@ -1,0 +1,108 @@
+//! How far apart two records may be to be joined, and how a join keeps them.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tidemill_state::{Codec, Coded, RawBytes};
+
+use super::Materialized;
+
+/// How far apart in event time two records of one key may be to be joined, and for how long late ones are waited for.
+///
+/// A left record at `t` is joined with right records from `t - before` to `t + after`, both inclusive. A record's join
+/// window closes when stream time, the highest timestamp of both sides in one task, has passed the end of that span by
+/// more than the grace period. Until then partners find it; after that a record that comes is late, and one that found
+/// no partner is unmatched. There is no default for the grace period, because both a forgotten and a generous one lose
+/// results (see KIP-633).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JoinWindows {
+    pub(crate) before_ms: i64,
+    pub(crate) after_ms: i64,
+    pub(crate) grace_ms: i64,
+    pub(crate) idle_ms: Option<i64>,
+}
+
+/// No sum of a few of these overflows; what is longer is for ever.
+const FOR_EVER_MS: i64 = i64::MAX / 16;
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(FOR_EVER_MS)
+}
+
+impl JoinWindows {
+    /// Records at most `difference` apart, either way; late ones are waited for until stream time is `grace` past
+    /// that.
+    pub fn of_time_difference_and_grace(difference: Duration, grace: Duration) -> Self {
+        let difference_ms = millis(difference);
+        let grace_ms = millis(grace);
+        Self { before_ms: difference_ms, after_ms: difference_ms, grace_ms, idle_ms: None }
+    }
+
+    /// Records at most `difference` apart, either way, of which no late ones are waited for.
+    pub fn of_time_difference_with_no_grace(difference: Duration) -> Self {
+        Self::of_time_difference_and_grace(difference, Duration::ZERO)
+    }
+
+    /// By how much the right record may be earlier than the left one.
+    pub fn before(self, difference: Duration) -> Self {
+        Self { before_ms: millis(difference), ..self }
+    }
+
+    /// By how much the right record may be later than the left one.
+    pub fn after(self, difference: Duration) -> Self {
+        Self { after_ms: millis(difference), ..self }
+    }
+
+    /// Keeps time moving while both sides are silent, so that the last records without a partner come out without a
+    /// further record: as [`EmitStrategy::idle_after`](super::EmitStrategy::idle_after) does it for windows.
+    pub fn idle_after(self, idle: Duration) -> Self {
+        Self { idle_ms: Some(millis(idle)), ..self }
+    }
+
+    /// Rows are kept in buckets as long as a probe's span: it touches two at most.
+    pub(crate) fn bucket_ms(self) -> i64 {
+        self.before_ms + self.after_ms + 1
+    }
+}
+
+/// How a join of two streams keeps what waits for a partner. The name is mandatory: stores and their changelogs are
+/// `<name>-left` and `<name>-right`, and, where records without a partner are emitted, `<name>-unmatched`.
+pub struct StreamJoined<K, L, R> {
+    pub(super) name: String,
+    pub(super) key: Arc<dyn Codec<K>>,
+    pub(super) left: Arc<dyn Codec<L>>,
+    pub(super) right: Arc<dyn Codec<R>>,
+    persistent: bool,
+    logged: bool,
+}
+
+impl<K, L, R> StreamJoined<K, L, R> {
+    /// Names the join, with codecs of one's own for the key and both sides' values.
+    pub fn with(name: impl Into<String>, key: impl Codec<K>, left: impl Codec<L>, right: impl Codec<R>) -> Self {
+        let (key, left, right) = (Arc::new(key), Arc::new(left), Arc::new(right));
+        Self { name: name.into(), key, left, right, persistent: true, logged: true }
+    }
+
+    /// Keeps the stores in memory. They are rebuilt from their changelogs at every start.
+    pub fn in_memory(self) -> Self {
+        Self { persistent: false, ..self }
+    }
+
+    /// Writes no changelogs: losing the machine loses what waits for a partner.
+    pub fn without_logging(self) -> Self {
+        Self { logged: false, ..self }
+    }
+
+    /// One of its stores. What the rows mean is the operator's.
+    pub(super) fn store(&self, suffix: &str) -> Materialized<Bytes, Bytes> {
+        let store = Materialized::with(format!("{}-{suffix}", self.name), RawBytes, RawBytes);
+        let store = if self.persistent { store } else { store.in_memory() };
+        if self.logged { store } else { store.without_logging() }
+    }
+}
+
+impl<K: Coded, L: Coded, R: Coded> From<&str> for StreamJoined<K, L, R> {
+    fn from(name: &str) -> Self {
+        Self::with(name, K::Codec::default(), L::Codec::default(), R::Codec::default())
+    }
+}
