@@ -26,6 +26,17 @@ pub(crate) fn chats(records: usize) -> impl Iterator<Item = Entry> {
     })
 }
 
+/// Segments of what is said in the same streams, one each two seconds.
+pub(crate) fn segments(records: usize) -> impl Iterator<Item = Entry> {
+    let mut random = Random(21);
+    let mut blocks = Blocks::default();
+    (0..records).map(move |i| {
+        let text = format!("{{\"text\":\"{:020x} you know\"}}", random.next());
+        let timestamp = T0 + (i / STREAMS * 2000) as i64;
+        Entry::new(blocks.slice(format!("stream-{}", i % STREAMS).as_bytes()), blocks.slice(text.as_bytes()), timestamp)
+    })
+}
+
 /// How people move: frames of 1.8 kB, so many a second.
 pub(crate) struct Frames {
     pub(crate) records: usize,

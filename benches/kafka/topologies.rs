@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tidemill::{EmitStrategy, KStream, KTable, StreamsBuilder, TimeWindows, Topology, Windowed};
+use tidemill::{EmitStrategy, JoinWindows, KStream, KTable, StreamsBuilder, TimeWindows, Topology, Windowed};
 
-use crate::BenchResult;
+use crate::{BenchResult, data::SEGMENTS};
 
-/// Of Kafka Streams' workloads, the join of two streams within a time difference is missing: Tidemill joins streams
-/// with tables, and puts two streams into common windows.
-pub(crate) const WORKLOADS: [&str; 4] = ["pass", "count-update", "count-final", "pose-final"];
+pub(crate) const WORKLOADS: [&str; 5] = ["pass", "count-update", "count-final", "join", "pose-final"];
 
 pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<Topology> {
     let builder = StreamsBuilder::new();
@@ -18,6 +16,11 @@ pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<To
         "pass" => stream.to(output),
         "count-update" => inner(&count(&stream, EmitStrategy::on_window_update()).to_stream()).to(output),
         "count-final" => inner(&count(&stream, EmitStrategy::on_window_close()).to_stream()).to(output),
+        "join" => {
+            let windows = JoinWindows::of_time_difference_and_grace(Duration::from_millis(500), Duration::from_secs(1));
+            let segments = builder.stream::<Bytes, Bytes>(SEGMENTS);
+            segments.left_join_stream(&stream, windows, "join", |_, segment, chat| with(segment, chat)).to(output);
+        }
         "pose-final" => {
             let windows = TimeWindows::of_size_and_grace(Duration::from_secs(3), Duration::from_secs(1));
             inner(&stream.group_by_key().windowed_by(windows).collect("frames")).map_values(joined).to(output);
@@ -38,6 +41,14 @@ fn count(stream: &KStream<Bytes, Bytes>, emit: EmitStrategy) -> KTable<Windowed<
 /// Without the window in the key.
 fn inner<V: tidemill::Data>(stream: &KStream<Windowed<Bytes>, V>) -> KStream<Bytes, V> {
     stream.select_key(|windowed, _| windowed.key.clone())
+}
+
+/// A segment, and what was said to it.
+fn with(segment: &Bytes, chat: Option<&Bytes>) -> Bytes {
+    match chat {
+        Some(chat) => Bytes::from([&segment[..], &chat[..]].concat()),
+        None => segment.clone(),
+    }
 }
 
 /// Frames one after the other, each with its length before it.

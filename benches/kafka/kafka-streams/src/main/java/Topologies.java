@@ -8,9 +8,11 @@ import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.WindowStore;
@@ -27,6 +29,7 @@ final class Topologies {
             case "pass" -> builder.stream(input, Consumed.with(BYTES, BYTES)).to(output, Produced.with(BYTES, BYTES));
             case "count-update" -> count(builder, input, output, EmitStrategy.onWindowUpdate());
             case "count-final" -> count(builder, input, output, EmitStrategy.onWindowClose());
+            case "join" -> join(builder, input, output);
             case "pose-final" -> collect(builder, input, output);
             case "table" -> table(builder, input, output);
             default -> throw new IllegalArgumentException("no workload is named " + workload);
@@ -47,6 +50,24 @@ final class Topologies {
                         .withKeySerde(BYTES).withValueSerde(Serdes.Long()))
                 .toStream((window, count) -> window.key())
                 .to(output, Produced.with(BYTES, Serdes.Long()));
+    }
+
+    /** Each segment of a transcript with the chats of half a second before and after it, with a second of grace. */
+    private static void join(StreamsBuilder builder, String input, String output) {
+        Consumed<byte[], byte[]> bytes = Consumed.with(BYTES, BYTES);
+        builder.stream("transcript", bytes)
+                .leftJoin(builder.stream(input, bytes), Topologies::with,
+                        JoinWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(500), Duration.ofSeconds(1)),
+                        StreamJoined.with(BYTES, BYTES, BYTES).withName("join"))
+                .to(output, Produced.with(BYTES, BYTES));
+    }
+
+    /** A segment, and what was said to it. */
+    private static byte[] with(byte[] segment, byte[] chat) {
+        if (chat == null) {
+            return segment;
+        }
+        return ByteBuffer.allocate(segment.length + chat.length).put(segment).put(chat).array();
     }
 
     /** Three-second windows with one second of grace: the frames of each, one after the other. */
