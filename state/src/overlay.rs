@@ -1,10 +1,11 @@
 //! Writes that are not committed yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Range};
 use std::ops::Bound;
 
 use bytes::Bytes;
 
+use crate::backend::is_empty_range;
 use crate::memory::ROW_OVERHEAD_BYTES;
 use crate::{Batch, Row};
 
@@ -57,6 +58,15 @@ impl Overlay {
         }
     }
 
+    /// Takes what was written later.
+    pub(crate) fn absorb(&mut self, newer: Self) {
+        if let Some(floor) = newer.floor {
+            self.delete_below(floor);
+        }
+        newer.rows.into_iter().for_each(|(key, row)| self.set(key, row));
+        newer.meta.into_iter().for_each(|(key, value)| self.set_meta(&key, value));
+    }
+
     /// Whether the backend's row of this key, if any, is gone.
     pub(crate) fn hides(&self, key: &[u8]) -> bool {
         self.floor.as_ref().is_some_and(|floor| key < floor)
@@ -69,6 +79,12 @@ impl Overlay {
             (Some(floor), Bound::Included(key) | Bound::Excluded(key)) if key >= &floor[..] => from,
             (Some(floor), _) => Bound::Included(floor),
         }
+    }
+
+    /// Rows and deletions between two keys, if there can be any.
+    pub(crate) fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Option<Range<'_, Bytes, Option<Row>>> {
+        let is_empty = self.rows.is_empty() || is_empty_range(from, to);
+        (!is_empty).then(|| self.rows.range::<[u8], _>((from, to)))
     }
 
     /// All of it, as one commit. Values are shared, not copied.

@@ -6,23 +6,27 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::backend::is_empty_range;
 use crate::merge::Merge;
 use crate::overlay::Overlay;
 use crate::stats::Counter;
-use crate::{Backend, Batch, Direction, Row, StoreError, StoreStats};
+use crate::{Backend, Batch, Direction, Row, Rows, StoreError, StoreStats};
 
 /// Under this name a store keeps when it was current.
 const CURRENT_AT: &str = "current-at-ms";
 
 /// A named store.
 ///
-/// Reads see uncommitted writes. Nothing reaches the backend before [`commit`](Self::commit),
-/// save what [`restore`](Self::restore) brings, which somebody else has committed.
+/// Reads see uncommitted writes. Nothing reaches the backend before it is committed, save what
+/// [`restore`](Self::restore) brings, which somebody else has committed.
+///
+/// A commit takes two steps where it takes time to learn that the log has it: [`seal`](Self::seal) sets apart what
+/// belongs to it, [`commit_sealed`](Self::commit_sealed) brings that into the backend. Writes between the two belong to
+/// the next commit.
 pub struct Store {
     name: Arc<str>,
     backend: Box<dyn Backend>,
     overlay: Overlay,
+    sealed: Option<Overlay>,
     counts: Counts,
 }
 
@@ -38,7 +42,7 @@ struct Counts {
 impl Store {
     /// A store over what `backend` already holds.
     pub fn new(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
-        Self { name: name.into(), backend, overlay: Overlay::default(), counts: Counts::default() }
+        Self { name: name.into(), backend, overlay: Overlay::default(), sealed: None, counts: Counts::default() }
     }
 
     /// The store's name.
@@ -49,11 +53,19 @@ impl Store {
     /// The row of `key`.
     pub fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
         self.counts.gets.add(1);
-        match self.overlay.rows.get(key) {
-            Some(row) => Ok(row.clone()),
-            None if self.overlay.hides(key) => Ok(None),
-            None => self.backend.get(key),
+        for overlay in self.overlays() {
+            match overlay.rows.get(key) {
+                Some(row) => return Ok(row.clone()),
+                None if overlay.hides(key) => return Ok(None),
+                None => {}
+            }
         }
+        self.backend.get(key)
+    }
+
+    /// What is not in the backend, newest first.
+    fn overlays(&self) -> impl Iterator<Item = &Overlay> {
+        std::iter::once(&self.overlay).chain(&self.sealed)
     }
 
     /// Writes a row.
@@ -76,10 +88,14 @@ impl Store {
         direction: Direction,
     ) -> Result<impl Iterator<Item = Result<(Bytes, Row), StoreError>> + use<'_>, StoreError> {
         self.counts.scans.add(1);
-        let backend = self.backend.scan(self.overlay.raise(from), to, direction)?;
-        let overlay = (!self.overlay.rows.is_empty() && !is_empty_range(from, to))
-            .then(|| self.overlay.rows.range::<[u8], _>((from, to)));
-        Ok(Merge::new(overlay, backend, direction))
+        let above_sealed = self.overlay.raise(from);
+        let above_backend = self.sealed.as_ref().map_or(above_sealed, |sealed| sealed.raise(above_sealed));
+        let committed = self.backend.scan(above_backend, to, direction)?;
+        let committed: Rows<'_> = match self.sealed.as_ref().and_then(|sealed| sealed.range(above_sealed, to)) {
+            Some(sealed) => Box::new(Merge::new(Some(sealed), committed, direction)),
+            None => committed,
+        };
+        Ok(Merge::new(self.overlay.range(from, to), committed, direction))
     }
 
     /// Expires every row whose key is lower than `key`, committed or not.
@@ -97,47 +113,71 @@ impl Store {
 
     /// A named value.
     pub fn meta(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        match self.overlay.meta.get(key) {
+        match self.overlays().find_map(|overlay| overlay.meta.get(key)) {
             Some(value) => Ok(Some(value.clone())),
             None => self.backend.meta(key),
         }
     }
 
-    /// What the changelog must get before the next commit, in key order; `None` is a deletion.
+    /// What the changelog must get before the next commit, in key order; `None` is a deletion. Without what is sealed.
     pub fn uncommitted(&self) -> impl DoubleEndedIterator<Item = (&Bytes, Option<&Row>)> {
         self.overlay.rows.iter().map(|(key, row)| (key, row.as_ref()))
     }
 
-    /// Named values set since the last commit.
+    /// Named values set since the last commit, or since it was sealed.
     pub fn uncommitted_meta(&self) -> impl Iterator<Item = (&str, &Bytes)> {
         self.overlay.meta.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Whether a commit would change anything beside the checkpoint.
+    /// Whether anything was written since the last commit, or since it was sealed.
     pub fn is_dirty(&self) -> bool {
         !self.overlay.is_empty()
     }
 
+    /// Whether a commit is on its way.
+    pub fn is_sealed(&self) -> bool {
+        self.sealed.is_some()
+    }
+
     /// Memory that uncommitted writes hold.
     pub fn overlay_bytes(&self) -> usize {
-        self.overlay.bytes()
+        self.overlays().map(Overlay::bytes).sum()
+    }
+
+    /// Sets apart what was written since the last commit. What was sealed before and is not committed stays with it.
+    pub fn seal(&mut self) {
+        let newer = std::mem::take(&mut self.overlay);
+        match &mut self.sealed {
+            Some(sealed) => sealed.absorb(newer),
+            None if newer.is_empty() => {}
+            None => self.sealed = Some(newer),
+        }
+    }
+
+    /// Moves what was sealed, and the checkpoint, into the backend, all or nothing. After an error it is still sealed.
+    pub fn commit_sealed(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
+        let nothing = Overlay::default();
+        let sealed = self.sealed.as_ref().unwrap_or(&nothing);
+        if sealed.is_empty() && checkpoint.is_none() {
+            return Ok(());
+        }
+        self.backend.write(sealed.to_batch(checkpoint))?;
+        self.counts.rows_committed.add(sealed.rows.len() as u64);
+        self.sealed = None;
+        Ok(())
     }
 
     /// Moves uncommitted writes and the checkpoint into the backend, all or nothing.
     /// After an error they are still uncommitted.
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        if self.overlay.is_empty() && checkpoint.is_none() {
-            return Ok(());
-        }
-        self.backend.write(self.overlay.to_batch(checkpoint))?;
-        self.counts.rows_committed.add(self.overlay.rows.len() as u64);
-        self.overlay = Overlay::default();
-        Ok(())
+        self.seal();
+        self.commit_sealed(checkpoint)
     }
 
-    /// Forgets uncommitted writes.
+    /// Forgets uncommitted writes, sealed or not.
     pub fn rollback(&mut self) {
         self.overlay = Overlay::default();
+        self.sealed = None;
     }
 
     /// Applies changelog records straight to the backend; `next_offset` is where to continue.
@@ -181,7 +221,7 @@ impl Store {
 
     /// How many rows there are, roughly: overwrites may count twice.
     pub fn approximate_len(&self) -> Result<u64, StoreError> {
-        Ok(self.backend.approximate_len()? + self.overlay.rows.len() as u64)
+        Ok(self.backend.approximate_len()? + self.overlays().map(|overlay| overlay.rows.len() as u64).sum::<u64>())
     }
 
     /// Counters and sizes.
@@ -192,7 +232,7 @@ impl Store {
             deletes: self.counts.deletes.get(),
             scans: self.counts.scans.get(),
             rows_committed: self.counts.rows_committed.get(),
-            overlay_bytes: self.overlay.bytes() as u64,
+            overlay_bytes: self.overlay_bytes() as u64,
             size_bytes: self.backend.size_bytes(),
         }
     }

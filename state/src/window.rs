@@ -23,8 +23,9 @@ pub struct WindowStore {
     sequences: Sequences,
     /// Windows that start later hold nothing but what `sequences` knows.
     last_start: Option<i64>,
-    /// Windows that start earlier were expired: as of now, and as of the last commit.
+    /// Windows that start earlier were expired: as of now, as of what is sealed, and as of the last commit.
     expired_before: i64,
+    sealed_expired_before: i64,
     committed_expired_before: i64,
     /// Where keys of lookups are built.
     scratch: RefCell<Vec<u8>>,
@@ -41,6 +42,7 @@ impl WindowStore {
             sequences,
             last_start,
             expired_before: 0,
+            sealed_expired_before: 0,
             committed_expired_before: 0,
             scratch: RefCell::default(),
         })
@@ -215,15 +217,28 @@ impl WindowStore {
 
     /// [`Store::commit`].
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        self.store.commit(checkpoint)?;
-        self.committed_expired_before = self.expired_before;
+        self.seal();
+        self.commit_sealed(checkpoint)
+    }
+
+    /// [`Store::seal`].
+    pub fn seal(&mut self) {
+        self.store.seal();
+        self.sealed_expired_before = self.expired_before;
+    }
+
+    /// [`Store::commit_sealed`].
+    pub fn commit_sealed(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
+        self.store.commit_sealed(checkpoint)?;
+        self.committed_expired_before = self.sealed_expired_before;
         Ok(())
     }
 
     /// [`Store::rollback`]; sequences are found again when needed.
     pub fn rollback(&mut self) {
         self.store.rollback();
-        self.expired_before = self.committed_expired_before;
+        (self.expired_before, self.sealed_expired_before) =
+            (self.committed_expired_before, self.committed_expired_before);
         self.sequences.clear();
         // Unknown is safe: every window that was not appended to yet is looked up.
         self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
@@ -246,7 +261,7 @@ impl WindowStore {
     /// [`Store::clear`].
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.sequences.clear();
-        (self.expired_before, self.committed_expired_before) = (0, 0);
+        (self.expired_before, self.sealed_expired_before, self.committed_expired_before) = (0, 0, 0);
         self.last_start = None;
         self.store.clear()
     }

@@ -297,7 +297,7 @@ fn a_failed_commit_keeps_what_was_uncommitted() {
     fill(&mut store, &["a"]);
     let error = store.commit(Some(1)).unwrap_err();
     assert!(matches!(error, StoreError::DiskFull { .. }), "{error}");
-    assert!(store.is_dirty());
+    assert!(store.is_sealed());
     assert_eq!(keys(&store), "a");
     assert_eq!(store.checkpoint().unwrap(), None);
 }

@@ -21,6 +21,8 @@ enum Step {
     DeleteBelow(Bytes),
     SetMeta(bool, Bytes),
     Commit(Option<i64>),
+    Seal,
+    CommitSealed(Option<i64>),
     Rollback,
     Restore(Vec<(Bytes, Option<Row>)>, i64),
     Clear,
@@ -60,7 +62,9 @@ fn step() -> impl Strategy<Value = Step> {
         5 => key().prop_map(Step::Delete),
         3 => key().prop_map(Step::DeleteBelow),
         2 => (any::<bool>(), key()).prop_map(|(name, value)| Step::SetMeta(name, value)),
-        4 => any::<Option<i64>>().prop_map(Step::Commit),
+        2 => any::<Option<i64>>().prop_map(Step::Commit),
+        3 => Just(Step::Seal),
+        3 => any::<Option<i64>>().prop_map(Step::CommitSealed),
         2 => Just(Step::Rollback),
         1 => (vec((key(), prop::option::of(row())), 0..4), any::<i64>()).prop_map(|(rows, next)| Step::Restore(rows, next)),
         1 => Just(Step::Flush),
@@ -90,7 +94,7 @@ fn view(store: &Store, from: Bound<&[u8]>, to: Bound<&[u8]>) -> View {
 fn run(kind: &Kind, steps: Vec<Step>, from: &Bytes, to: &Bytes) {
     let mut store = kind.store();
     store.clear().unwrap();
-    let (mut seen, mut committed) = (View::default(), View::default());
+    let (mut seen, mut sealed, mut committed) = (View::default(), None, View::default());
     for step in steps {
         match step {
             Step::Put(key, row) => {
@@ -112,11 +116,22 @@ fn run(kind: &Kind, steps: Vec<Step>, from: &Bytes, to: &Bytes) {
             Step::Commit(checkpoint) => {
                 store.commit(checkpoint).unwrap();
                 seen.checkpoint = checkpoint.or(seen.checkpoint);
-                committed = seen.clone();
+                (committed, sealed) = (seen.clone(), None);
+            }
+            Step::Seal => {
+                store.seal();
+                sealed = Some(seen.clone());
+                assert!(!store.is_dirty());
+            }
+            Step::CommitSealed(checkpoint) => {
+                store.commit_sealed(checkpoint).unwrap();
+                seen.checkpoint = checkpoint.or(seen.checkpoint);
+                committed = View { checkpoint: seen.checkpoint, ..sealed.take().unwrap_or(committed) };
+                assert!(!store.is_sealed());
             }
             Step::Rollback => {
                 store.rollback();
-                seen = committed.clone();
+                (seen, sealed) = (committed.clone(), None);
             }
             Step::Restore(rows, next) => {
                 // Only stores without uncommitted writes follow a changelog.
@@ -126,18 +141,18 @@ fn run(kind: &Kind, steps: Vec<Step>, from: &Bytes, to: &Bytes) {
                     committed.set(key, row);
                 }
                 committed.checkpoint = Some(next);
-                seen = committed.clone();
+                (seen, sealed) = (committed.clone(), None);
             }
             Step::Clear => {
                 store.clear().unwrap();
-                (seen, committed) = (View::default(), View::default());
+                (seen, sealed, committed) = (View::default(), None, View::default());
             }
             Step::Flush => store.flush().unwrap(),
             Step::Reopen if matches!(kind, Kind::Memory) => {}
             Step::Reopen => {
                 drop(store);
                 store = kind.store();
-                seen = committed.clone();
+                (seen, sealed) = (committed.clone(), None);
             }
         }
         assert_eq!(view(&store, Bound::Unbounded, Bound::Unbounded), seen);
