@@ -3,11 +3,23 @@
 use std::time::Duration;
 
 use super::{StreamThread, clients::Clients};
-use crate::error::TaskError;
+use crate::{error::TaskError, task::ActiveTask};
+
+/// How often to look whether the log has committed, while there is nothing else to do.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// How long to wait at a time for a commit that must be done first.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Records of so many bytes may wait for a commit; beyond, processing does.
+const HELD_MAX_BYTES: usize = 16 << 20;
 
 impl StreamThread {
     /// How long a poll may wait without keeping back what was done.
     pub(super) fn time_to_commit(&self) -> Duration {
+        if self.transaction.is_committing() {
+            return LOOK;
+        }
         if !self.transaction.is_pending() {
             return Duration::MAX;
         }
@@ -16,17 +28,30 @@ impl StreamThread {
     }
 
     pub(super) fn commit_is_due(&mut self, now_ms: i64) -> bool {
+        if self.transaction.is_committing() {
+            return false;
+        }
         let interval = self.app.config.commit_interval.as_millis() as i64;
         if now_ms - self.last_commit_ms >= interval {
             return true;
         }
-        let limit = self.app.config.max_uncommitted_bytes;
-        let requested = self.tasks.running().any(|task| task.ctx.commit_requested);
-        requested || self.tasks.running().map(|task| task.stores.overlay_bytes()).sum::<usize>() >= limit
+        self.tasks.running().any(|task| task.ctx.commit_requested) || self.holds_too_much()
+    }
+
+    fn holds_too_much(&mut self) -> bool {
+        let overlays = self.tasks.running().map(|task| task.stores.overlay_bytes());
+        overlays.sum::<usize>() >= self.app.config.max_uncommitted_bytes
     }
 
     /// Commits all tasks' outputs, changelog records and offsets together; then their state follows.
     pub(super) fn commit(&mut self) -> Result<(), TaskError> {
+        self.settle_commit()?;
+        self.begin_commit()?;
+        self.settle_commit()
+    }
+
+    /// Begins to commit. What is processed from here on belongs to the next commit.
+    pub(super) fn begin_commit(&mut self) -> Result<(), TaskError> {
         self.last_commit_ms = self.app.clock.now_ms();
         if self.repair.is_some() {
             // What the transaction holds is half of something.
@@ -45,12 +70,46 @@ impl StreamThread {
                 transaction.send(&mut **producer, record)?;
             }
         }
-        let acknowledged = transaction.commit(&mut **producer, &mut **consumer, &offsets)?;
+        transaction.begin_commit(&mut **producer, &mut **consumer, &offsets)?;
+        tasks.running().for_each(ActiveTask::seal);
+        self.finish_commit(Duration::ZERO).map(drop)
+    }
+
+    /// Lets state follow once the log has committed, for which it waits up to `timeout`. Whether no commit is on its
+    /// way any more.
+    pub(super) fn finish_commit(&mut self, timeout: Duration) -> Result<bool, TaskError> {
+        let Self { tasks, clients, transaction, .. } = self;
+        if !transaction.is_committing() {
+            return Ok(true);
+        }
+        let Some(acknowledged) = transaction.poll_commit(&mut *clients.producer, timeout)? else { return Ok(false) };
         for task in tasks.running() {
             task.committed(&acknowledged)?;
         }
         self.status.commits += 1;
+        transaction.send_held(&mut *clients.producer)?;
+        Ok(true)
+    }
+
+    /// Looks after a commit that is on its way: lets state follow, or sends what the log takes before.
+    pub(super) fn attend_commit(&mut self) -> Result<(), TaskError> {
+        if !self.finish_commit(Duration::ZERO)? {
+            self.transaction.send_held(&mut *self.clients.producer)?;
+        }
         Ok(())
+    }
+
+    /// Waits until no commit is on its way. An error is the commit's own, or comes after it.
+    pub(super) fn settle_commit(&mut self) -> Result<(), TaskError> {
+        while !self.finish_commit(PATIENCE)? {}
+        Ok(())
+    }
+
+    /// Waits for the commit that is on its way if too much waits for it already.
+    pub(super) fn bound_memory(&mut self) -> Result<(), TaskError> {
+        let is_full = self.transaction.is_committing()
+            && (self.transaction.held_bytes() > HELD_MAX_BYTES || self.holds_too_much());
+        if is_full { self.settle_commit() } else { Ok(()) }
     }
 
     /// Deletes what nobody reads any more: processed records of repartition topics, processed responses, and changelogs

@@ -45,6 +45,9 @@ impl StreamThread {
                 Ok(())
             }
             Rebalance::Lost(partitions) => {
+                if let Err(error) = self.settle_commit() {
+                    self.recover(error)?;
+                }
                 let flushed = self.forget(&partitions);
                 self.fall_back();
                 flushed

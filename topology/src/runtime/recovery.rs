@@ -19,8 +19,17 @@ pub(crate) enum Repair {
 }
 
 impl StreamThread {
-    /// What each error means, in one place. What there is to do about it is left to the next turn.
+    /// What each error means. What there is to do about it is left to the next turn.
     pub(super) fn recover(&mut self, error: TaskError) -> Result<(), ThreadError> {
+        // A commit that is on its way has nothing to do with it: what it holds was done before.
+        if let Err(failed) = self.settle_commit() {
+            self.deal_with(failed)?;
+        }
+        self.deal_with(error)
+    }
+
+    /// What each error means, in one place.
+    fn deal_with(&mut self, error: TaskError) -> Result<(), ThreadError> {
         match error {
             TaskError::Corrupted { task, store, source } => {
                 tracing::warn!(%task, %store, error = %source, "store is corrupted, rebuilding it");
@@ -100,7 +109,7 @@ impl StreamThread {
     pub(super) fn mend(&mut self, repair: Repair) -> Result<(), TaskError> {
         match repair {
             Repair::RollBack => {
-                if self.transaction == Transaction::Unknown {
+                if self.transaction.is_unknown() {
                     // Its predecessor's transaction is over once this one may begin, and offsets tell how it ended.
                     self.clients.producer = Clients::producer(&self.app, &self.name)?;
                     self.transaction = Transaction::new(self.app.config.processing_guarantee);

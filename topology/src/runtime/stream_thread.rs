@@ -79,6 +79,8 @@ impl StreamThread {
     }
 
     fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
+        // Before the poll: what that brings must not be lost with an error.
+        self.attend_commit()?;
         let wait = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
         let polled = match self.clients.consumer.poll(wait.min(self.time_to_commit())) {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
@@ -103,6 +105,7 @@ impl StreamThread {
             Err(TaskError::Transport(TransportError::Retriable(reason))) => self.wait_for_log(&reason, timeout),
             restored => restored?,
         };
+        self.bound_memory()?;
         done += self.process()?;
         self.resume_drained()?;
         let now = self.app.clock.now_ms();
@@ -113,7 +116,7 @@ impl StreamThread {
             }
         }
         if self.commit_is_due(now) {
-            self.commit()?;
+            self.begin_commit()?;
         }
         if now - self.last_purge_ms >= PURGE_MS {
             self.purge(now);

@@ -1,6 +1,7 @@
-//! One transaction a thread: opened with the first record sent, closed by a commit or an abort.
+//! One transaction a thread: opened with the first record sent, closed by a commit or an abort. While one is being
+//! committed, what is sent belongs to the next, and waits until the log takes that.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::ProcessingGuarantee,
@@ -9,89 +10,144 @@ use crate::{
 
 /// Whether a transaction is open, or, where none is ever used, whether something waits to be flushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transaction {
-    /// Exactly once, nothing sent yet.
-    Closed,
-    /// Exactly once, something sent.
+enum State {
+    /// Everything sent is committed, or flushed.
+    Idle,
+    /// Something was sent.
     Open,
-    /// At least once, everything sent is flushed.
-    Flushed,
-    /// At least once, something sent since the last flush.
-    Unflushed,
-    /// Exactly once, and the log did not say whether it committed: only a new producer can settle that.
+    /// The log is about to commit.
+    Committing,
+    /// The same, and something was sent for the next commit.
+    Ahead,
+    /// The log did not say whether it committed: only a new producer can settle that.
     Unknown,
+}
+
+/// The transaction, and what waits for the next.
+pub(crate) struct Transaction {
+    guarantee: ProcessingGuarantee,
+    state: State,
+    held: Vec<ProducerRecord>,
+    held_bytes: usize,
 }
 
 impl Transaction {
     pub(crate) fn new(guarantee: ProcessingGuarantee) -> Self {
-        match guarantee {
-            ProcessingGuarantee::ExactlyOnce => Self::Closed,
-            ProcessingGuarantee::AtLeastOnce => Self::Flushed,
-        }
+        Self { guarantee, state: State::Idle, held: Vec::new(), held_bytes: 0 }
     }
 
     pub(crate) fn send(&mut self, producer: &mut dyn Producer, record: ProducerRecord) -> Result<(), TransportError> {
+        if self.state == State::Committing {
+            if self.held.is_empty() && producer.may_send_ahead() {
+                producer.begin_transaction()?;
+                self.state = State::Ahead;
+                return producer.send(record);
+            }
+            self.held_bytes += record.key.as_ref().map_or(0, bytes::Bytes::len);
+            self.held_bytes += record.value.as_ref().map_or(0, bytes::Bytes::len);
+            self.held.push(record);
+            return Ok(());
+        }
         self.begin(producer)?;
         producer.send(record)
     }
 
     fn begin(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        match self {
-            Self::Closed => {
+        if self.state == State::Idle {
+            if self.guarantee == ProcessingGuarantee::ExactlyOnce {
                 producer.begin_transaction()?;
-                *self = Self::Open;
             }
-            Self::Flushed => *self = Self::Unflushed,
-            Self::Open | Self::Unknown | Self::Unflushed => {}
+            self.state = State::Open;
         }
         Ok(())
     }
 
-    /// Whether something was sent that a commit must bring out.
-    pub(crate) fn is_pending(self) -> bool {
-        matches!(self, Self::Open | Self::Unflushed)
+    /// Whether something was sent that a commit must bring out, beside what is being committed.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self.state, State::Open | State::Ahead) || !self.held.is_empty()
     }
 
-    /// Commits what was sent, and the offsets it was made from. Returns where each written partition now ends.
-    pub(crate) fn commit(
+    pub(crate) fn is_committing(&self) -> bool {
+        matches!(self.state, State::Committing | State::Ahead)
+    }
+
+    /// Whether nobody knows how the last commit ended.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.state == State::Unknown
+    }
+
+    /// Memory that records hold which wait for the commit.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Begins to commit what was sent, and the offsets it was made from.
+    pub(crate) fn begin_commit(
         &mut self,
         producer: &mut dyn Producer,
         consumer: &mut dyn Consumer,
         offsets: &[(TopicPartition, CommittedOffset)],
-    ) -> Result<BTreeMap<TopicPartition, Offset>, TransportError> {
+    ) -> Result<(), TransportError> {
         self.begin(producer)?;
-        if *self == Self::Unflushed {
-            producer.flush()?;
-            *self = Self::Flushed;
-            consumer.commit(offsets)?;
-        } else {
-            producer.send_offsets(offsets, &consumer.group_metadata())?;
-            if let Err(error) = producer.commit_transaction() {
-                // A refusal or a newer producer is an answer; anything else is none.
-                if !matches!(error, TransportError::Abort(_) | TransportError::Fenced(_)) {
-                    *self = Self::Unknown;
-                }
-                return Err(error);
+        match self.guarantee {
+            ProcessingGuarantee::AtLeastOnce => {
+                producer.flush()?;
+                self.state = State::Idle;
+                consumer.commit(offsets)?;
             }
-            *self = Self::Closed;
+            ProcessingGuarantee::ExactlyOnce => {
+                let begun = producer.begin_commit(offsets, &consumer.group_metadata());
+                self.answered(begun)?;
+            }
         }
-        Ok(producer.take_acknowledged().into_iter().collect())
+        self.state = State::Committing;
+        Ok(())
+    }
+
+    /// Waits up to `timeout` for the commit. Once it is done: where each written partition now ends.
+    pub(crate) fn poll_commit(
+        &mut self,
+        producer: &mut dyn Producer,
+        timeout: Duration,
+    ) -> Result<Option<BTreeMap<TopicPartition, Offset>>, TransportError> {
+        if self.guarantee == ProcessingGuarantee::ExactlyOnce {
+            let done = producer.poll_commit(timeout);
+            if !self.answered(done)? {
+                return Ok(None);
+            }
+        }
+        self.state = if self.state == State::Ahead { State::Open } else { State::Idle };
+        Ok(Some(producer.take_acknowledged().into_iter().collect()))
+    }
+
+    /// A refusal or a newer producer is an answer to a commit; any other error is none.
+    fn answered<T>(&mut self, answer: Result<T, TransportError>) -> Result<T, TransportError> {
+        answer.inspect_err(|error| {
+            let refused = matches!(error, TransportError::Abort(_) | TransportError::Fenced(_));
+            self.state = if refused { State::Open } else { State::Unknown };
+        })
+    }
+
+    /// Sends what waited for the commit, if it need not wait any longer.
+    pub(crate) fn send_held(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
+        if self.held.is_empty() || (self.state == State::Committing && !producer.may_send_ahead()) {
+            return Ok(());
+        }
+        self.held_bytes = 0;
+        std::mem::take(&mut self.held).into_iter().try_for_each(|record| self.send(producer, record))
     }
 
     /// Drops what was sent. Without a transaction some of it may be in the log; the rest must not come after what is
     /// restored, or after the records of a next owner.
     pub(crate) fn abort(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        match self {
-            Self::Closed | Self::Unknown | Self::Flushed => {}
-            Self::Open => {
-                producer.abort_transaction()?;
-                *self = Self::Closed;
-            }
-            Self::Unflushed => {
-                producer.discard();
-                *self = Self::Flushed;
-            }
+        self.held.clear();
+        self.held_bytes = 0;
+        match (self.state, self.guarantee) {
+            (State::Idle | State::Unknown, _) => return Ok(()),
+            (_, ProcessingGuarantee::ExactlyOnce) => producer.abort_transaction()?,
+            (_, ProcessingGuarantee::AtLeastOnce) => producer.discard(),
         }
+        self.state = State::Idle;
         Ok(())
     }
 }

@@ -92,6 +92,7 @@ impl ActiveTask {
                 partition_time: committed.map_or(-1, partition_time),
                 position: None,
                 committed: committed.map(|committed| committed.offset),
+                committing: None,
                 moved: false,
                 empty_since_ms: None,
                 partition,
@@ -250,7 +251,7 @@ impl ActiveTask {
         self.ctx.outputs.drain(..)
     }
 
-    /// Whether anything happened since the last commit.
+    /// Whether anything happened since the last commit was begun.
     pub(crate) fn needs_commit(&self) -> bool {
         !self.ctx.outputs.is_empty() || self.group.inputs.iter().any(|input| input.moved) || self.stores.is_dirty()
     }
@@ -274,13 +275,21 @@ impl ActiveTask {
         Ok(work)
     }
 
-    /// The transaction is committed: state follows.
-    pub(crate) fn committed(&mut self, acknowledged: &BTreeMap<TopicPartition, Offset>) -> Result<(), TaskError> {
+    /// The transaction is about to be committed: what comes now belongs to the next.
+    pub(crate) fn seal(&mut self) {
         for input in self.group.inputs.iter_mut().filter(|input| input.moved) {
-            input.committed = input.position;
+            input.committing = input.position;
             input.moved = false;
         }
         self.ctx.commit_requested = false;
+        self.stores.seal();
+    }
+
+    /// The transaction is committed: state follows, as far as it was sealed.
+    pub(crate) fn committed(&mut self, acknowledged: &BTreeMap<TopicPartition, Offset>) -> Result<(), TaskError> {
+        for input in &mut self.group.inputs {
+            input.committed = input.committing.take().or(input.committed);
+        }
         self.stores.commit(acknowledged, self.ctx.wall_ms)
     }
 

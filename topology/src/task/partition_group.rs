@@ -14,9 +14,10 @@ pub(crate) struct Input {
     pub(crate) partition_time: i64,
     /// The offset after the last record taken.
     pub(crate) position: Option<Offset>,
-    /// The offset committed last.
+    /// The offset committed last, and the one that is being committed.
     pub(crate) committed: Option<Offset>,
-    /// Whether `position` moved since the last commit.
+    pub(crate) committing: Option<Offset>,
+    /// Whether `position` moved since the last commit was begun.
     pub(crate) moved: bool,
     /// Wall time since which it has been empty.
     pub(crate) empty_since_ms: Option<i64>,

@@ -26,6 +26,8 @@ pub(crate) struct TaskStores {
     pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
     pub(super) changelogs: BTreeMap<StoreName, TopicPartition>,
     purges: RefCell<BTreeMap<StoreName, Purge>>,
+    /// What a changelog's next stretch holds: its last window start, and whether there are notes.
+    sealed: RefCell<BTreeMap<StoreName, (i64, bool)>>,
 }
 
 /// Row changes and what the store knows about itself, as read from a changelog.
@@ -61,7 +63,7 @@ impl TaskStores {
         handles: BTreeMap<StoreName, StoreHandle>,
         changelogs: BTreeMap<StoreName, TopicPartition>,
     ) -> Self {
-        Self { task, handles, changelogs, purges: RefCell::default() }
+        Self { task, handles, changelogs, purges: RefCell::default(), sealed: RefCell::default() }
     }
 
     /// The stores that have a changelog, with it.
@@ -150,7 +152,18 @@ impl TaskStores {
         dead.collect()
     }
 
-    /// Brings what is uncommitted into the backends, each with the changelog offset that it corresponds to.
+    /// Sets apart what is about to be committed.
+    pub(crate) fn seal(&self) {
+        for (name, handle) in &self.handles {
+            if let Some(last_start) = handle.uncommitted_last_start() {
+                let notes = handle.with_store(|store| store.uncommitted_meta().next().is_some());
+                self.sealed.borrow_mut().insert(name.clone(), (last_start, notes));
+            }
+            handle.seal();
+        }
+    }
+
+    /// Brings what was sealed into the backends, each with the changelog offset that it corresponds to.
     pub(crate) fn commit(
         &self,
         acknowledged: &BTreeMap<TopicPartition, Offset>,
@@ -158,13 +171,12 @@ impl TaskStores {
     ) -> Result<(), TaskError> {
         for (name, handle) in &self.handles {
             let checkpoint = self.changelogs.get(name).and_then(|changelog| acknowledged.get(changelog)).copied();
-            if handle.with_store(Store::is_dirty) {
-                let last_start = handle.uncommitted_last_start();
-                if let (Some(end), Some(last_start)) = (checkpoint, last_start) {
-                    let notes = handle.with_store(|store| store.uncommitted_meta().next().is_some());
+            if handle.with_store(Store::is_sealed) {
+                let stretch = self.sealed.borrow_mut().remove(name);
+                if let (Some(end), Some((last_start, notes))) = (checkpoint, stretch) {
                     self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, notes);
                 }
-                handle.commit(checkpoint).map_err(|error| self.error(error))?;
+                handle.commit_sealed(checkpoint).map_err(|error| self.error(error))?;
                 let noted = handle.with_store(Store::current_at).map_err(|error| self.error(error))?;
                 if noted.is_none_or(|noted| wall_ms - noted >= CURRENT_EVERY_MS) {
                     handle.set_current_at(wall_ms).map_err(|error| self.error(error))?;
@@ -225,10 +237,17 @@ impl StoreHandle {
         Some(last.and_then(|(key, _)| WindowKey::decode_local(key.clone()).ok()).map_or(-1, |key| key.start))
     }
 
-    fn commit(&self, checkpoint: Option<Offset>) -> Result<(), StoreError> {
+    fn seal(&self) {
         match self {
-            Self::KeyValue(store) => store.borrow_mut().commit(checkpoint),
-            Self::Window(store) => store.borrow_mut().commit(checkpoint),
+            Self::KeyValue(store) => store.borrow_mut().seal(),
+            Self::Window(store) => store.borrow_mut().seal(),
+        }
+    }
+
+    fn commit_sealed(&self, checkpoint: Option<Offset>) -> Result<(), StoreError> {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().commit_sealed(checkpoint),
+            Self::Window(store) => store.borrow_mut().commit_sealed(checkpoint),
         }
     }
 

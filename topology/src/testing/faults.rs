@@ -23,6 +23,8 @@ pub struct FaultRates {
     pub delay: f64,
     /// A read of a changelog returns less than there is, often nothing.
     pub short_read: f64,
+    /// A commit takes a few turns of its thread, which goes on meanwhile.
+    pub slow_commit: f64,
     /// A commit is refused, and the transaction with it.
     pub abort: f64,
     /// A commit takes effect or not, and nobody learns which.
@@ -54,6 +56,7 @@ impl FaultRates {
         unavailable: 0.0,
         delay: 0.0,
         short_read: 0.0,
+        slow_commit: 0.0,
         abort: 0.0,
         lost_reply: 0.0,
         fenced: 0.0,
@@ -75,6 +78,7 @@ impl Default for FaultRates {
             unavailable: 0.005,
             delay: 0.02,
             short_read: 0.3,
+            slow_commit: 0.3,
             abort: 0.05,
             lost_reply: 0.03,
             fenced: 0.01,

@@ -8,6 +8,9 @@ use crate::transport::{
     ProducerRecord, Reader, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
 };
 
+/// A slow commit is asked for less often than this.
+const SLOW_COMMIT: u64 = 8;
+
 /// One process's connections.
 pub(crate) struct FaultyTransport {
     pub(crate) log: EmbeddedLog,
@@ -69,7 +72,13 @@ impl Transport for FaultyTransport {
     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
         self.process.call("producer")?;
         let inner = Some(self.log.producer(config)?);
-        Ok(Box::new(FaultyProducer { inner, process: self.process.clone(), uncertain: false }))
+        Ok(Box::new(FaultyProducer {
+            inner,
+            process: self.process.clone(),
+            uncertain: false,
+            commit_takes: None,
+            ahead: None,
+        }))
     }
 
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
@@ -200,6 +209,10 @@ struct FaultyProducer {
     process: Process,
     /// A commit was sent and its reply lost: only a new producer of the same id can find out.
     uncertain: bool,
+    /// How often the commit that was begun is asked for in vain; `None` when none was.
+    commit_takes: Option<u64>,
+    /// What was sent for the next transaction beside a commit, if that was begun.
+    ahead: Option<Vec<ProducerRecord>>,
 }
 
 impl FaultyProducer {
@@ -228,12 +241,22 @@ impl Producer for FaultyProducer {
     }
 
     fn begin_transaction(&mut self) -> Result<(), TransportError> {
+        if self.commit_takes.is_some() {
+            self.ahead = Some(Vec::new());
+            return Ok(());
+        }
         self.inner()?.begin_transaction()
     }
 
     fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
         self.process.call("send")?;
-        self.inner()?.send(record)
+        match &mut self.ahead {
+            Some(ahead) => {
+                ahead.push(record);
+                Ok(())
+            }
+            None => self.inner()?.send(record),
+        }
     }
 
     fn send_offsets(
@@ -272,8 +295,44 @@ impl Producer for FaultyProducer {
         Ok(())
     }
 
+    fn begin_commit(
+        &mut self,
+        offsets: &[(TopicPartition, CommittedOffset)],
+        group: &GroupMetadata,
+    ) -> Result<(), TransportError> {
+        self.send_offsets(offsets, group).map_err(TransportError::before_commit)?;
+        let slow = self.process.fate.strikes(|rates| rates.slow_commit);
+        self.commit_takes = Some(if slow { self.process.fate.below(SLOW_COMMIT) } else { 0 });
+        Ok(())
+    }
+
+    fn poll_commit(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
+        match &mut self.commit_takes {
+            Some(left @ 1..) => {
+                *left -= 1;
+                return Ok(false);
+            }
+            Some(0) | None => self.commit_takes = None,
+        }
+        self.commit_transaction()?;
+        if let Some(ahead) = self.ahead.take() {
+            let inner = self.inner()?;
+            inner.begin_transaction()?;
+            ahead.into_iter().try_for_each(|record| inner.send(record))?;
+        }
+        Ok(true)
+    }
+
+    fn may_send_ahead(&mut self) -> bool {
+        self.commit_takes.is_some() && self.process.fate.strikes(|rates| rates.slow_commit)
+    }
+
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
+        if self.commit_takes.is_some() {
+            return Err(TransportError::Invalid("a commit is on its way: it cannot be aborted".to_owned()));
+        }
         self.process.call("abort_transaction")?;
+        self.ahead = None;
         self.inner()?.abort_transaction()?;
         self.process.note("aborts a transaction");
         Ok(())

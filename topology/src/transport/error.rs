@@ -45,3 +45,13 @@ pub enum TransportError {
     #[error("the log's storage failed: {0}")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
+
+impl TransportError {
+    /// What an error means that came before a commit was asked for: nothing can have been committed.
+    pub(crate) fn before_commit(self) -> Self {
+        match self {
+            Self::Retriable(reason) => Self::Abort(reason),
+            lasting => lasting,
+        }
+    }
+}

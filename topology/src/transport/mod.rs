@@ -151,14 +151,37 @@ pub trait Producer: Send {
     /// [`TransportError::Fenced`] they are not; after any other error nobody knows, and only a new producer of the same
     /// transactional id settles it.
     fn commit_transaction(&mut self) -> Result<(), TransportError>;
-    /// Drops records and offsets of the transaction.
+    /// Begins to make records and offsets of the transaction visible together, offsets included. Until
+    /// [`Producer::poll_commit`] tells that it is done, this producer is asked nothing else, but for the next transaction
+    /// once [`Producer::may_send_ahead`].
+    ///
+    /// A log that commits without waiting may do so here, as it does by default.
+    fn begin_commit(
+        &mut self,
+        offsets: &[(TopicPartition, CommittedOffset)],
+        group: &GroupMetadata,
+    ) -> Result<(), TransportError> {
+        self.send_offsets(offsets, group).map_err(TransportError::before_commit)?;
+        self.commit_transaction()
+    }
+    /// Waits up to `timeout` for the commit that was begun, and tells whether it is done. Errors are those of
+    /// [`Producer::commit_transaction`].
+    fn poll_commit(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
+        Ok(true)
+    }
+    /// Whether, beside a commit that is on its way, the next transaction may be begun and sent to already: what is sent
+    /// comes after everything that is being committed. It is committed after that, and aborted with it.
+    fn may_send_ahead(&mut self) -> bool {
+        false
+    }
+    /// Drops records and offsets of the transaction, and of one that was begun ahead.
     fn abort_transaction(&mut self) -> Result<(), TransportError>;
     /// Waits until everything sent outside a transaction is acknowledged.
     fn flush(&mut self) -> Result<(), TransportError>;
     /// Forgets what was sent outside a transaction and has not left for the log yet.
     fn discard(&mut self);
     /// For each partition written and acknowledged since the last call: the offset after its last record.
-    /// Complete after `commit_transaction` or `flush`.
+    /// Complete after a commit or `flush`.
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)>;
 }
 

@@ -82,6 +82,7 @@ scenarios! {
     contract::producer::what_was_discarded_or_not_comes_at_most_once,
     contract::producer::calls_in_the_wrong_order_are_refused,
     contract::transactions::a_transaction_happens_whole_or_not_at_all,
+    contract::transactions::the_next_transaction_may_be_filled_while_one_commits,
     contract::transactions::a_newer_producer_fences_the_older,
     contract::transactions::what_a_producer_left_open_is_aborted_by_its_successor,
     contract::transactions::a_member_that_was_replaced_cannot_commit_in_a_transaction,

@@ -38,6 +38,49 @@ pub(crate) fn a_transaction_happens_whole_or_not_at_all(site: &Site) -> Tested {
     Ok(())
 }
 
+pub(crate) fn the_next_transaction_may_be_filled_while_one_commits(site: &Site) -> Tested {
+    site.create("in", 1)?;
+    site.create("out", 1)?;
+    let mut member = site.member("a", &["in"])?;
+    member.until_it_owns(1)?;
+    let mut producer = site.transactional("id")?;
+    let input = site.partition("in", 0);
+    let mut expected = Vec::new();
+    for (number, keeps) in [(1, true), (2, false), (3, true), (4, true)] {
+        let (first, next) = (format!("first {number}"), format!("next {number}"));
+        producer.begin_transaction()?;
+        producer.send(site.record("out", 0, &first))?;
+        producer.begin_commit(&[(input.clone(), at(number))], &member.consumer.group_metadata())?;
+        let mut done = false;
+        wait_for("the next one may be sent to", || {
+            done = done || producer.poll_commit(Duration::ZERO)?;
+            Ok((done || producer.may_send_ahead()).then_some(()))
+        })?;
+        producer.begin_transaction()?;
+        producer.send(site.record("out", 0, &next))?;
+        wait_for("the first one is committed", || {
+            done = done || producer.poll_commit(Duration::from_millis(10))?;
+            Ok(done.then_some(()))
+        })?;
+        let acknowledged: Vec<_> = producer.take_acknowledged().into_iter().map(|(partition, _)| partition).collect();
+        assert_eq!(acknowledged, [site.partition("out", 0)]);
+        expected.push(first);
+        assert_eq!(site.values("out")?, expected, "what was sent ahead is not committed");
+        if keeps {
+            producer.commit_transaction()?;
+            expected.push(next);
+        } else {
+            producer.abort_transaction()?;
+        }
+        assert_eq!(site.values("out")?, expected);
+    }
+    let mut outsider = site.outsider("b", Duration::from_secs(45))?;
+    wait_for("the offset is settled", || match outsider.committed(std::slice::from_ref(&input)) {
+        Err(TransportError::Retriable(_)) => Ok(None),
+        committed => Ok((committed? == [Some(at(4))]).then_some(())),
+    })
+}
+
 pub(crate) fn a_newer_producer_fences_the_older(site: &Site) -> Tested {
     site.create("out", 1)?;
     // However many transactions the older one has behind it.

@@ -1,12 +1,23 @@
 //! Sends records, in transactions or without.
 
+mod commit;
 mod line;
+mod sending;
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
-use rdkafka::producer::{Producer as _, PurgeConfig};
+use rdkafka::{
+    consumer::ConsumerGroupMetadata,
+    producer::{Producer as _, PurgeConfig},
+};
 
-use self::line::Line;
+use self::{
+    commit::{Commit, Committer},
+    line::Line,
+};
 use super::{
     Shared, error,
     offsets::{self, ANSWER},
@@ -22,6 +33,14 @@ pub(super) struct KafkaProducer {
     shared: Arc<Shared>,
     lines: Vec<Line>,
     turn: usize,
+    /// Once it is needed.
+    committer: Option<Committer>,
+    /// The line whose turn it is commits, and its successor's turn began.
+    committing: bool,
+    /// A transaction was begun beside one that commits.
+    ahead: bool,
+    /// What the last commit brought.
+    committed: Option<Vec<(TopicPartition, Offset)>>,
 }
 
 impl KafkaProducer {
@@ -30,11 +49,25 @@ impl KafkaProducer {
             Some(id) => ["a", "b"].iter().map(|turn| Line::open(&shared, Some(&format!("{id}-{turn}")))).collect(),
             None => Line::open(&shared, None).map(|line| vec![line]),
         };
-        Ok(Self { shared, lines: lines?, turn: 0 })
+        Ok(Self { shared, lines: lines?, turn: 0, committer: None, committing: false, ahead: false, committed: None })
     }
 
+    /// The line that takes what is sent.
     fn line(&mut self) -> &mut Line {
-        &mut self.lines[self.turn]
+        let turn = if self.committing { self.next() } else { self.turn };
+        &mut self.lines[turn]
+    }
+
+    fn next(&self) -> usize {
+        (self.turn + 1) % self.lines.len()
+    }
+
+    fn membership(&self, group: &GroupMetadata) -> Result<Arc<ConsumerGroupMetadata>, TransportError> {
+        let memberships = self.shared.memberships.lock().unwrap_or_else(PoisonError::into_inner);
+        let membership = memberships.get(&group.member).map(Arc::clone);
+        membership.ok_or_else(|| {
+            TransportError::Fenced(format!("'{}' is no member of group '{}'", group.member, group.group))
+        })
     }
 }
 
@@ -44,6 +77,7 @@ impl Producer for KafkaProducer {
     }
 
     fn begin_transaction(&mut self) -> Result<(), TransportError> {
+        self.ahead = self.committing;
         self.line().forgive();
         self.line().client().begin_transaction().map_err(error::of)
     }
@@ -57,37 +91,64 @@ impl Producer for KafkaProducer {
         offsets: &[(TopicPartition, CommittedOffset)],
         group: &GroupMetadata,
     ) -> Result<(), TransportError> {
-        let membership = {
-            let memberships = self.shared.memberships.lock().unwrap_or_else(PoisonError::into_inner);
-            memberships.get(&group.member).map(Arc::clone)
-        };
-        let Some(membership) = membership else {
-            return Err(TransportError::Fenced(format!("'{}' is no member of group '{}'", group.member, group.group)));
-        };
+        let membership = self.membership(group)?;
         let list = offsets::commits(offsets)?;
         // On their way while the brokers are told of the offsets.
-        self.line().hurry();
+        self.line().sending().hurry();
         self.line().client().send_offsets_to_transaction(&list, &membership, ANSWER).map_err(error::of)
     }
 
     fn commit_transaction(&mut self) -> Result<(), TransportError> {
-        // What failed makes librdkafka refuse the commit, and say how.
-        self.line().settle(ANSWER);
-        self.line().client().commit_transaction(ANSWER).map_err(error::of)?;
-        self.turn = (self.turn + 1) % self.lines.len();
+        self.line().sending().commit()?;
+        self.turn = self.next();
         Ok(())
     }
 
+    fn begin_commit(
+        &mut self,
+        offsets: &[(TopicPartition, CommittedOffset)],
+        group: &GroupMetadata,
+    ) -> Result<(), TransportError> {
+        let membership = self.membership(group)?;
+        let sending = Arc::clone(self.line().sending());
+        let commit = Commit { sending, offsets: offsets::commits(offsets)?, membership };
+        let committer = match self.committer.take() {
+            Some(committer) => committer,
+            None => Committer::start()?,
+        };
+        self.committer.insert(committer).begin(commit)?;
+        self.committing = true;
+        Ok(())
+    }
+
+    fn poll_commit(&mut self, timeout: Duration) -> Result<bool, TransportError> {
+        let answer = self.committer.as_ref().and_then(|committer| committer.answer(timeout));
+        let Some(answer) = answer else { return Ok(false) };
+        self.committing = false;
+        answer?;
+        self.committed = Some(self.line().take_ends().collect());
+        self.turn = self.next();
+        self.ahead = false;
+        Ok(true)
+    }
+
+    fn may_send_ahead(&mut self) -> bool {
+        // Not beside records of the one that commits: those of the next might overtake them.
+        self.committing && self.lines[self.turn].has_landed()
+    }
+
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
-        self.line().clear();
-        self.line().client().abort_transaction(ANSWER).map_err(error::of)?;
-        // What arrived while it was aborted.
-        self.line().take_ends().for_each(drop);
+        self.line().abort()?;
+        if self.ahead {
+            let next = self.next();
+            self.lines[next].abort()?;
+            self.ahead = false;
+        }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), TransportError> {
-        let settled = self.line().settle(ANSWER);
+        let settled = self.line().sending().settle(ANSWER);
         match self.line().take_failure() {
             Some(failed) => Err(failed),
             None if settled => Ok(()),
@@ -101,6 +162,9 @@ impl Producer for KafkaProducer {
     }
 
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+        if let Some(committed) = self.committed.take() {
+            return committed;
+        }
         // The line whose turn is over has the newest.
         let (newer, older) = self.lines.split_at(self.turn);
         older.iter().chain(newer).flat_map(Line::take_ends).collect()

@@ -1,0 +1,71 @@
+//! Commits beside the thread that processes: a commit is some round trips, in which that has better to do.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use rdkafka::{TopicPartitionList, consumer::ConsumerGroupMetadata, producer::Producer as _};
+
+use super::sending::Sending;
+use crate::transport::{
+    TransportError,
+    kafka::{error, offsets::ANSWER},
+};
+
+/// What belongs to one commit.
+pub(super) struct Commit {
+    pub(super) sending: Arc<Sending>,
+    pub(super) offsets: TopicPartitionList,
+    pub(super) membership: Arc<ConsumerGroupMetadata>,
+}
+
+impl Commit {
+    /// Tells the brokers of the offsets, while records are on their way, and then to commit.
+    fn run(&self) -> Result<(), TransportError> {
+        let Self { sending, offsets, membership } = self;
+        sending.hurry();
+        let told = sending.client().send_offsets_to_transaction(offsets, membership, ANSWER);
+        told.map_err(error::of).map_err(TransportError::before_commit)?;
+        sending.commit()
+    }
+}
+
+/// A thread that commits; one commit at a time.
+pub(super) struct Committer {
+    commits: Sender<Commit>,
+    answers: Receiver<Result<(), TransportError>>,
+}
+
+impl Committer {
+    pub(super) fn start() -> Result<Self, TransportError> {
+        let (commits, waiting) = unbounded::<Commit>();
+        let (answer, answers) = unbounded();
+        let work = move || {
+            for commit in waiting {
+                let done = commit.run();
+                // Before the answer: whoever gets it may close the producer.
+                drop(commit);
+                // Whoever asked may have left.
+                let _ = answer.send(done);
+            }
+        };
+        let started = thread::Builder::new().name("commit".to_owned()).spawn(work);
+        started.map(|_| Self { commits, answers }).map_err(|error| TransportError::Storage(error.into()))
+    }
+
+    pub(super) fn begin(&self, commit: Commit) -> Result<(), TransportError> {
+        self.commits.send(commit).map_err(|_| gone())
+    }
+
+    /// The answer, if it comes within `timeout`.
+    pub(super) fn answer(&self, timeout: Duration) -> Option<Result<(), TransportError>> {
+        match self.answers.recv_timeout(timeout) {
+            Ok(answer) => Some(answer),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Err(gone())),
+        }
+    }
+}
+
+fn gone() -> TransportError {
+    TransportError::Retriable("the thread that commits has ended".to_owned())
+}

@@ -1,0 +1,127 @@
+//! What librdkafka has been given and not delivered: shared with the thread that commits.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientConfig, ClientContext, Message as _,
+    config::{FromClientConfigAndContext as _, RDKafkaLogLevel},
+    error::KafkaError,
+    message::DeliveryResult,
+    producer::{BaseProducer, Producer as _, ProducerContext},
+    types::RDKafkaErrorCode as Code,
+};
+
+use crate::transport::{
+    Offset, TransportError,
+    kafka::{context, error, offsets::ANSWER},
+};
+
+/// How long to wait between two looks for deliveries, at first and at most: it bounds how late a commit learns that all
+/// has arrived. librdkafka's own wait is a loop that keeps a core busy, or takes 100 ms.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(1));
+
+/// What became of records sent, by the place of their partition in the producer's list.
+#[derive(Default)]
+pub(super) struct Deliveries(Mutex<Delivered>);
+
+#[derive(Default)]
+pub(super) struct Delivered {
+    /// The offset after the last one of each partition.
+    pub(super) ends: Vec<Option<Offset>>,
+    pub(super) failed: Option<KafkaError>,
+}
+
+impl Deliveries {
+    pub(super) fn with<T>(&self, look: impl FnOnce(&mut Delivered) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        context::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        context::report(&error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
+        self.with(|delivered| match result {
+            Ok(message) => {
+                if delivered.ends.len() <= place {
+                    delivered.ends.resize(place + 1, None);
+                }
+                let end = &mut delivered.ends[place];
+                *end = (*end).max(Some(message.offset() + 1));
+            }
+            Err((failed, _)) => {
+                delivered.failed.get_or_insert_with(|| failed.clone());
+            }
+        });
+    }
+}
+
+/// A producer of librdkafka's, and what became of its records.
+pub(super) struct Sending {
+    client: BaseProducer<Deliveries>,
+}
+
+impl Sending {
+    pub(super) fn open(config: &ClientConfig) -> Result<Self, TransportError> {
+        let client = BaseProducer::from_config_and_context(config, Deliveries::default()).map_err(error::of)?;
+        Ok(Self { client })
+    }
+
+    pub(super) fn client(&self) -> &BaseProducer<Deliveries> {
+        &self.client
+    }
+
+    /// Commits its transaction once everything is delivered.
+    pub(super) fn commit(&self) -> Result<(), TransportError> {
+        // What failed makes librdkafka refuse the commit, and say how.
+        self.settle(ANSWER);
+        self.client.commit_transaction(ANSWER).map_err(error::of)
+    }
+
+    /// Has everything sent leave at once, without waiting for it.
+    pub(super) fn hurry(&self) {
+        // librdkafka reports that it is not done, which it cannot be.
+        if let Err(error) = self.client.flush(Duration::ZERO)
+            && error.rdkafka_error_code() != Some(Code::OperationTimedOut)
+        {
+            tracing::debug!(%error, "librdkafka tries again");
+        }
+    }
+
+    /// Waits until everything sent has been delivered or has failed. `false` if that takes too long.
+    pub(super) fn settle(&self, patience: Duration) -> bool {
+        let started = Instant::now();
+        let (mut pause, most) = PAUSES;
+        loop {
+            let waiting = self.client.in_flight_count();
+            if waiting == 0 {
+                return true;
+            }
+            self.client.poll(Duration::ZERO);
+            if self.client.in_flight_count() < waiting {
+                pause = PAUSES.0;
+                continue;
+            }
+            if started.elapsed() > patience {
+                return false;
+            }
+            self.hurry();
+            thread::sleep(pause);
+            pause = (pause * 2).min(most);
+        }
+    }
+}
