@@ -139,6 +139,16 @@ impl Store {
         self.sealed.is_some()
     }
 
+    /// The last key that a commit on its way writes or deletes.
+    pub fn last_sealed(&self) -> Option<&Bytes> {
+        self.sealed.as_ref()?.rows.last_key_value().map(|(key, _)| key)
+    }
+
+    /// Whether a commit on its way sets named values.
+    pub fn seals_meta(&self) -> bool {
+        self.sealed.as_ref().is_some_and(|sealed| !sealed.meta.is_empty())
+    }
+
     /// Memory that uncommitted writes hold.
     pub fn overlay_bytes(&self) -> usize {
         self.overlays().map(Overlay::bytes).sum()

@@ -240,13 +240,13 @@ pub(crate) struct JoinLeft<K, L, R, V>(pub(crate) Rc<RefCell<StreamJoin<K, L, R,
 impl<K: Data, L: Data, R: Data, V: Data> Receive<K, L> for JoinLeft<K, L, R, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, L>) -> Outcome {
         let core = &mut *self.0.borrow_mut();
-        let join = core.join.clone();
-        let join = |key: &K, left: &L, right: Option<&R>| join(key, Some(left), right);
-        if core.base.begins_without_key(ctx, &core.left, &record, |key, left| join(key, left, None))? {
+        let StreamJoin { base, left, join, .. } = core;
+        if base.begins_without_key(ctx, left, &record, |key, value| join(key, Some(value), None))? {
             return Ok(());
         }
         core.pass_time(ctx)?;
-        core.base.take(ctx, &core.left, &core.right, record, join)
+        let StreamJoin { base, left, right, join } = core;
+        base.take(ctx, left, right, record, |key, mine, theirs| join(key, Some(mine), theirs))
     }
 }
 
@@ -256,12 +256,12 @@ pub(crate) struct JoinRight<K, L, R, V>(pub(crate) Rc<RefCell<StreamJoin<K, L, R
 impl<K: Data, L: Data, R: Data, V: Data> Receive<K, R> for JoinRight<K, L, R, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, R>) -> Outcome {
         let core = &mut *self.0.borrow_mut();
-        let join = core.join.clone();
-        let join = |key: &K, right: &R, left: Option<&L>| join(key, left, Some(right));
-        if core.base.begins_without_key(ctx, &core.right, &record, |key, right| join(key, right, None))? {
+        let StreamJoin { base, right, join, .. } = core;
+        if base.begins_without_key(ctx, right, &record, |key, value| join(key, None, Some(value)))? {
             return Ok(());
         }
         core.pass_time(ctx)?;
-        core.base.take(ctx, &core.right, &core.left, record, join)
+        let StreamJoin { base, left, right, join } = core;
+        base.take(ctx, right, left, record, |key, mine, theirs| join(key, theirs, Some(mine)))
     }
 }

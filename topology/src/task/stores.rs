@@ -26,8 +26,6 @@ pub(crate) struct TaskStores {
     pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
     pub(super) changelogs: BTreeMap<StoreName, TopicPartition>,
     purges: RefCell<BTreeMap<StoreName, Purge>>,
-    /// What a changelog's next stretch holds: its last window start, and whether there are notes.
-    sealed: RefCell<BTreeMap<StoreName, (i64, bool)>>,
 }
 
 /// Row changes and what the store knows about itself, as read from a changelog.
@@ -63,7 +61,7 @@ impl TaskStores {
         handles: BTreeMap<StoreName, StoreHandle>,
         changelogs: BTreeMap<StoreName, TopicPartition>,
     ) -> Self {
-        Self { task, handles, changelogs, purges: RefCell::default(), sealed: RefCell::default() }
+        Self { task, handles, changelogs, purges: RefCell::default() }
     }
 
     /// The stores that have a changelog, with it.
@@ -154,13 +152,7 @@ impl TaskStores {
 
     /// Sets apart what is about to be committed.
     pub(crate) fn seal(&self) {
-        for (name, handle) in &self.handles {
-            if let Some(last_start) = handle.uncommitted_last_start() {
-                let notes = handle.with_store(|store| store.uncommitted_meta().next().is_some());
-                self.sealed.borrow_mut().insert(name.clone(), (last_start, notes));
-            }
-            handle.seal();
-        }
+        self.handles.values().for_each(StoreHandle::seal);
     }
 
     /// Brings what was sealed into the backends, each with the changelog offset that it corresponds to.
@@ -172,8 +164,8 @@ impl TaskStores {
         for (name, handle) in &self.handles {
             let checkpoint = self.changelogs.get(name).and_then(|changelog| acknowledged.get(changelog)).copied();
             if handle.with_store(Store::is_sealed) {
-                let stretch = self.sealed.borrow_mut().remove(name);
-                if let (Some(end), Some((last_start, notes))) = (checkpoint, stretch) {
+                if let (Some(end), Some(last_start)) = (checkpoint, handle.sealed_last_start()) {
+                    let notes = handle.with_store(Store::seals_meta);
                     self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, notes);
                 }
                 handle.commit_sealed(checkpoint).map_err(|error| self.error(error))?;
@@ -228,13 +220,13 @@ impl StoreHandle {
         }
     }
 
-    /// The latest window start among uncommitted rows, -1 if there are none; `None` if the store has no windows.
+    /// The latest window start among sealed rows, -1 if there are none; `None` if the store has no windows.
     /// Rows are ordered by start: the last one tells.
-    fn uncommitted_last_start(&self) -> Option<i64> {
+    fn sealed_last_start(&self) -> Option<i64> {
         let Self::Window(store) = self else { return None };
         let store = store.borrow();
-        let last = store.store().uncommitted().next_back();
-        Some(last.and_then(|(key, _)| WindowKey::decode_local(key.clone()).ok()).map_or(-1, |key| key.start))
+        let last = store.store().last_sealed();
+        Some(last.and_then(|key| WindowKey::decode_local(key.clone()).ok()).map_or(-1, |key| key.start))
     }
 
     fn seal(&self) {

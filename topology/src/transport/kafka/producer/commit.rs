@@ -3,13 +3,10 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use rdkafka::{TopicPartitionList, consumer::ConsumerGroupMetadata, producer::Producer as _};
+use rdkafka::{TopicPartitionList, consumer::ConsumerGroupMetadata};
 
 use super::sending::Sending;
-use crate::transport::{
-    TransportError,
-    kafka::{error, offsets::ANSWER},
-};
+use crate::transport::TransportError;
 
 /// What belongs to one commit.
 pub(super) struct Commit {
@@ -19,12 +16,10 @@ pub(super) struct Commit {
 }
 
 impl Commit {
-    /// Tells the brokers of the offsets, while records are on their way, and then to commit.
+    /// Offsets first, then all of it.
     fn run(&self) -> Result<(), TransportError> {
         let Self { sending, offsets, membership } = self;
-        sending.hurry();
-        let told = sending.client().send_offsets_to_transaction(offsets, membership, ANSWER);
-        told.map_err(error::of).map_err(TransportError::before_commit)?;
+        sending.send_offsets(offsets, membership).map_err(TransportError::before_commit)?;
         sending.commit()
     }
 }

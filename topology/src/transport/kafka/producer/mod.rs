@@ -93,9 +93,7 @@ impl Producer for KafkaProducer {
     ) -> Result<(), TransportError> {
         let membership = self.membership(group)?;
         let list = offsets::commits(offsets)?;
-        // On their way while the brokers are told of the offsets.
-        self.line().sending().hurry();
-        self.line().client().send_offsets_to_transaction(&list, &membership, ANSWER).map_err(error::of)
+        self.line().sending().send_offsets(&list, &membership)
     }
 
     fn commit_transaction(&mut self) -> Result<(), TransportError> {

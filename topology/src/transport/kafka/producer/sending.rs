@@ -7,8 +7,9 @@ use std::{
 };
 
 use rdkafka::{
-    ClientConfig, ClientContext, Message as _,
+    ClientConfig, ClientContext, Message as _, TopicPartitionList,
     config::{FromClientConfigAndContext as _, RDKafkaLogLevel},
+    consumer::ConsumerGroupMetadata,
     error::KafkaError,
     message::DeliveryResult,
     producer::{BaseProducer, Producer as _, ProducerContext},
@@ -85,6 +86,16 @@ impl Sending {
         &self.client
     }
 
+    /// Tells the brokers of the transaction's offsets, while its records are on their way.
+    pub(super) fn send_offsets(
+        &self,
+        offsets: &TopicPartitionList,
+        membership: &ConsumerGroupMetadata,
+    ) -> Result<(), TransportError> {
+        self.hurry();
+        self.client.send_offsets_to_transaction(offsets, membership, ANSWER).map_err(error::of)
+    }
+
     /// Commits its transaction once everything is delivered.
     pub(super) fn commit(&self) -> Result<(), TransportError> {
         // What failed makes librdkafka refuse the commit, and say how.
@@ -93,7 +104,7 @@ impl Sending {
     }
 
     /// Has everything sent leave at once, without waiting for it.
-    pub(super) fn hurry(&self) {
+    fn hurry(&self) {
         // librdkafka reports that it is not done, which it cannot be.
         if let Err(error) = self.client.flush(Duration::ZERO)
             && error.rdkafka_error_code() != Some(Code::OperationTimedOut)
