@@ -82,12 +82,15 @@ impl StreamThread {
         if !transaction.is_committing() {
             return Ok(true);
         }
-        let Some(acknowledged) = transaction.poll_commit(&mut *clients.producer, timeout)? else { return Ok(false) };
+        let Clients { consumer, producer, .. } = clients;
+        let Some(acknowledged) = transaction.poll_commit(&mut **producer, &mut **consumer, timeout)? else {
+            return Ok(false);
+        };
         for task in tasks.running() {
             task.committed(&acknowledged)?;
         }
         self.status.commits += 1;
-        transaction.send_held(&mut *clients.producer)?;
+        transaction.send_held(&mut **producer)?;
         Ok(true)
     }
 

@@ -29,18 +29,19 @@ pub(crate) struct Transaction {
     state: State,
     held: Vec<ProducerRecord>,
     held_bytes: usize,
+    /// What to commit once everything sent is flushed, where no transaction does both.
+    offsets: Vec<(TopicPartition, CommittedOffset)>,
 }
 
 impl Transaction {
     pub(crate) fn new(guarantee: ProcessingGuarantee) -> Self {
-        Self { guarantee, state: State::Idle, held: Vec::new(), held_bytes: 0 }
+        Self { guarantee, state: State::Idle, held: Vec::new(), held_bytes: 0, offsets: Vec::new() }
     }
 
     pub(crate) fn send(&mut self, producer: &mut dyn Producer, record: ProducerRecord) -> Result<(), TransportError> {
         if self.state == State::Committing {
             if self.held.is_empty() && producer.may_send_ahead() {
-                producer.begin_transaction()?;
-                self.state = State::Ahead;
+                self.open(producer, State::Ahead)?;
                 return producer.send(record);
             }
             self.held_bytes += record.key.as_ref().map_or(0, bytes::Bytes::len);
@@ -53,12 +54,14 @@ impl Transaction {
     }
 
     fn begin(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        if self.state == State::Idle {
-            if self.guarantee == ProcessingGuarantee::ExactlyOnce {
-                producer.begin_transaction()?;
-            }
-            self.state = State::Open;
+        if self.state == State::Idle { self.open(producer, State::Open) } else { Ok(()) }
+    }
+
+    fn open(&mut self, producer: &mut dyn Producer, state: State) -> Result<(), TransportError> {
+        if self.guarantee == ProcessingGuarantee::ExactlyOnce {
+            producer.begin_transaction()?;
         }
+        self.state = state;
         Ok(())
     }
 
@@ -91,9 +94,8 @@ impl Transaction {
         self.begin(producer)?;
         match self.guarantee {
             ProcessingGuarantee::AtLeastOnce => {
-                producer.flush()?;
-                self.state = State::Idle;
-                consumer.commit(offsets)?;
+                producer.begin_flush()?;
+                self.offsets = offsets.to_vec();
             }
             ProcessingGuarantee::ExactlyOnce => {
                 let begun = producer.begin_commit(offsets, &consumer.group_metadata());
@@ -108,23 +110,30 @@ impl Transaction {
     pub(crate) fn poll_commit(
         &mut self,
         producer: &mut dyn Producer,
+        consumer: &mut dyn Consumer,
         timeout: Duration,
     ) -> Result<Option<BTreeMap<TopicPartition, Offset>>, TransportError> {
-        if self.guarantee == ProcessingGuarantee::ExactlyOnce {
-            let done = producer.poll_commit(timeout);
-            if !self.answered(done)? {
-                return Ok(None);
-            }
+        let done = match self.guarantee {
+            ProcessingGuarantee::AtLeastOnce => match producer.poll_flush(timeout) {
+                Ok(true) => consumer.commit(&self.offsets).map(|()| true),
+                waiting => waiting,
+            },
+            ProcessingGuarantee::ExactlyOnce => producer.poll_commit(timeout),
+        };
+        if !self.answered(done)? {
+            return Ok(None);
         }
         self.state = if self.state == State::Ahead { State::Open } else { State::Idle };
         Ok(Some(producer.take_acknowledged().into_iter().collect()))
     }
 
-    /// A refusal or a newer producer is an answer to a commit; any other error is none.
+    /// A refusal or a newer producer is an answer to a commit; any other error is none. Without a transaction there is
+    /// nothing to find out: what may or may not be there is done again.
     fn answered<T>(&mut self, answer: Result<T, TransportError>) -> Result<T, TransportError> {
         answer.inspect_err(|error| {
             let refused = matches!(error, TransportError::Abort(_) | TransportError::Fenced(_));
-            self.state = if refused { State::Open } else { State::Unknown };
+            let settled = refused || self.guarantee == ProcessingGuarantee::AtLeastOnce;
+            self.state = if settled { State::Open } else { State::Unknown };
         })
     }
 

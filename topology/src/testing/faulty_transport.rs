@@ -77,6 +77,7 @@ impl Transport for FaultyTransport {
             process: self.process.clone(),
             uncertain: false,
             commit_takes: None,
+            flushed: None,
             ahead: None,
         }))
     }
@@ -211,6 +212,8 @@ struct FaultyProducer {
     uncertain: bool,
     /// How often the commit that was begun is asked for in vain; `None` when none was.
     commit_takes: Option<u64>,
+    /// What the flush that was begun has brought out.
+    flushed: Option<Vec<(TopicPartition, Offset)>>,
     /// What was sent for the next transaction beside a commit, if that was begun.
     ahead: Option<Vec<ProducerRecord>>,
 }
@@ -221,6 +224,26 @@ impl FaultyProducer {
             return Err(TransportError::Invalid("the last commit's outcome is unknown to this producer".to_owned()));
         }
         Ok(&mut **self.inner.as_mut().expect("it is taken only when dropped"))
+    }
+
+    /// A commit or flush was begun; it may take long.
+    fn take_time(&mut self) {
+        let slow = self.process.fate.strikes(|rates| rates.slow_commit);
+        self.commit_takes = Some(if slow { self.process.fate.below(SLOW_COMMIT) } else { 0 });
+    }
+
+    /// Whether what was begun takes longer.
+    fn takes_longer(&mut self) -> bool {
+        match &mut self.commit_takes {
+            Some(left @ 1..) => {
+                *left -= 1;
+                true
+            }
+            Some(0) | None => {
+                self.commit_takes = None;
+                false
+            }
+        }
     }
 }
 
@@ -301,18 +324,13 @@ impl Producer for FaultyProducer {
         group: &GroupMetadata,
     ) -> Result<(), TransportError> {
         self.send_offsets(offsets, group).map_err(TransportError::before_commit)?;
-        let slow = self.process.fate.strikes(|rates| rates.slow_commit);
-        self.commit_takes = Some(if slow { self.process.fate.below(SLOW_COMMIT) } else { 0 });
+        self.take_time();
         Ok(())
     }
 
     fn poll_commit(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
-        match &mut self.commit_takes {
-            Some(left @ 1..) => {
-                *left -= 1;
-                return Ok(false);
-            }
-            Some(0) | None => self.commit_takes = None,
+        if self.takes_longer() {
+            return Ok(false);
         }
         self.commit_transaction()?;
         if let Some(ahead) = self.ahead.take() {
@@ -345,11 +363,31 @@ impl Producer for FaultyProducer {
         process.commit("flush", || inner.flush())
     }
 
+    fn begin_flush(&mut self) -> Result<(), TransportError> {
+        self.flush()?;
+        // What is sent from here on is not told of with it.
+        self.flushed = Some(self.inner()?.take_acknowledged());
+        self.take_time();
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
+        if self.takes_longer() {
+            return Ok(false);
+        }
+        self.process.fails("reply to flush", |rates| rates.lost_reply)?;
+        Ok(true)
+    }
+
     fn discard(&mut self) {
+        (self.commit_takes, self.flushed) = (None, None);
         self.inner.as_mut().expect("it is taken only when dropped").discard();
     }
 
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+        if let Some(flushed) = self.flushed.take() {
+            return flushed;
+        }
         self.inner.as_mut().expect("it is taken only when dropped").take_acknowledged()
     }
 }

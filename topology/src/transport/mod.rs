@@ -169,8 +169,9 @@ pub trait Producer: Send {
     fn poll_commit(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
         Ok(true)
     }
-    /// Whether, beside a commit that is on its way, the next transaction may be begun and sent to already: what is sent
-    /// comes after everything that is being committed. It is committed after that, and aborted with it.
+    /// Whether, beside a commit or flush that is on its way, more may be sent, in a transaction to the next one, begun
+    /// then: what is sent comes after everything that is being committed. It is committed after that, and aborted with
+    /// it.
     fn may_send_ahead(&mut self) -> bool {
         false
     }
@@ -178,10 +179,21 @@ pub trait Producer: Send {
     fn abort_transaction(&mut self) -> Result<(), TransportError>;
     /// Waits until everything sent outside a transaction is acknowledged.
     fn flush(&mut self) -> Result<(), TransportError>;
+    /// Begins to wait for the acknowledgement of everything sent outside a transaction so far. Until
+    /// [`Producer::poll_flush`] tells that it is done, this producer is asked nothing else, but to send.
+    ///
+    /// A log that acknowledges without waiting may do so here, as it does by default.
+    fn begin_flush(&mut self) -> Result<(), TransportError> {
+        self.flush()
+    }
+    /// Waits up to `timeout` for the flush that was begun, and tells whether it is done.
+    fn poll_flush(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
+        Ok(true)
+    }
     /// Forgets what was sent outside a transaction and has not left for the log yet.
     fn discard(&mut self);
-    /// For each partition written and acknowledged since the last call: the offset after its last record.
-    /// Complete after a commit or `flush`.
+    /// For each partition written and acknowledged since the last call: the offset after its last record. After a
+    /// commit or flush: of everything that it was to bring out, and of nothing sent later.
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)>;
 }
 
@@ -225,6 +237,11 @@ pub trait Admin: Send {
     fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError>;
     /// Drops the records below an offset.
     fn delete_records(&mut self, partition: &TopicPartition, before: Offset) -> Result<(), TransportError>;
+    /// Whether this client may be a member of a group, which need not exist: [`TransportError::Invalid`] if the log's
+    /// administrators refuse it. A log without administrators lets everybody, as is the default.
+    fn check_group(&mut self, _group: &str) -> Result<(), TransportError> {
+        Ok(())
+    }
     /// Forgets a group's committed offsets; [`TransportError::Invalid`] while it has members. A group that there is
     /// not is none.
     fn delete_group(&mut self, group: &str) -> Result<(), TransportError>;

@@ -79,6 +79,7 @@ scenarios! {
     contract::reader::a_position_passes_what_is_no_record,
     contract::reader::a_position_that_does_not_exist_is_an_error,
     contract::producer::what_is_acknowledged_is_told_once,
+    contract::producer::a_flush_tells_of_nothing_that_was_sent_after_it_began,
     contract::producer::what_was_discarded_or_not_comes_at_most_once,
     contract::producer::calls_in_the_wrong_order_are_refused,
     contract::transactions::a_transaction_happens_whole_or_not_at_all,

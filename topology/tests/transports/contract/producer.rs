@@ -1,8 +1,10 @@
 //! Producers, but for what transactions promise.
 
+use std::time::Duration;
+
 use tidemill_topology::transport::{ProducerConfig, TransportError};
 
-use crate::{Site, Tested};
+use crate::{Site, Tested, wait_for};
 
 pub(crate) fn what_is_acknowledged_is_told_once(site: &Site) -> Tested {
     site.create("out", 3)?;
@@ -27,6 +29,35 @@ pub(crate) fn what_is_acknowledged_is_told_once(site: &Site) -> Tested {
         transactional.send(site.record("out", 2, "d"))?;
         transactional.abort_transaction()?;
         assert_eq!(transactional.take_acknowledged(), [], "what was aborted is nothing to remember");
+    }
+    Ok(())
+}
+
+pub(crate) fn a_flush_tells_of_nothing_that_was_sent_after_it_began(site: &Site) -> Tested {
+    site.create("out", 1)?;
+    let out = site.partition("out", 0);
+    let mut producer = site.producer()?;
+    let mut expected = Vec::new();
+    for round in 0..3 {
+        for value in ["a", "b"] {
+            producer.send(site.record("out", 0, value))?;
+        }
+        producer.begin_flush()?;
+        let mut done = false;
+        wait_for("more may be sent", || {
+            done = done || producer.poll_flush(Duration::ZERO)?;
+            Ok((done || producer.may_send_ahead()).then_some(()))
+        })?;
+        producer.send(site.record("out", 0, "c"))?;
+        wait_for("it is flushed", || {
+            done = done || producer.poll_flush(Duration::from_millis(10))?;
+            Ok(done.then_some(()))
+        })?;
+        assert_eq!(producer.take_acknowledged(), [(out.clone(), 3 * round + 2)]);
+        producer.flush()?;
+        assert_eq!(producer.take_acknowledged(), [(out.clone(), 3 * round + 3)]);
+        expected.extend(["a", "b", "c"]);
+        assert_eq!(site.values("out")?, expected);
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use rdkafka::{
 
 use super::{
     super::{Shared, error, offsets::ANSWER, settings::Role},
-    sending::{Delivered, Deliveries, Sending},
+    sending::{Delivered, Deliveries, PARTS, Part, Sending},
 };
 use crate::transport::{Headers, Offset, ProducerRecord, TopicPartition, TransportError};
 
@@ -31,10 +31,12 @@ const LANDING: Duration = Duration::from_secs(2);
 pub(super) struct Line {
     sending: Arc<Sending>,
     transactional: bool,
-    /// Every partition that was written to, and its place in `Delivered`.
+    /// Every partition that was written to, and its place in a `Part`.
     partitions: Vec<TopicPartition>,
     places: HashMap<TopicPartition, usize>,
-    sent: usize,
+    /// The part to which belongs what is sent, and how much belongs to each.
+    part: usize,
+    sent: [usize; PARTS],
 }
 
 impl Line {
@@ -47,7 +49,8 @@ impl Line {
         }
         let sending = Arc::new(Sending::open(&client)?);
         let transactional = transactional_id.is_some();
-        Ok(Self { sending, transactional, partitions: Vec::new(), places: HashMap::new(), sent: 0 })
+        let (partitions, places) = (Vec::new(), HashMap::new());
+        Ok(Self { sending, transactional, partitions, places, part: 0, sent: [0; PARTS] })
     }
 
     /// Fences older producers of the same id.
@@ -72,7 +75,7 @@ impl Line {
     }
 
     /// Drops what its transaction has.
-    pub(super) fn abort(&self) -> Result<(), TransportError> {
+    pub(super) fn abort(&mut self) -> Result<(), TransportError> {
         self.clear();
         self.client().abort_transaction(ANSWER).map_err(error::of)?;
         // What arrived while it was aborted.
@@ -96,23 +99,51 @@ impl Line {
     pub(super) fn take_ends(&self) -> impl Iterator<Item = (TopicPartition, Offset)> {
         // Served without waiting: after a flush or commit there is nothing left to wait for.
         self.client().poll(Duration::ZERO);
-        let ends = self.client().context().with(|delivered| std::mem::take(&mut delivered.ends));
+        let parts = self.client().context().with(|delivered| delivered.parts.each_mut().map(Part::take_ends));
+        let mut ends = vec![None; self.partitions.len()];
+        for part in parts {
+            ends.iter_mut().zip(part).for_each(|(end, found)| *end = found.max(*end));
+        }
+        self.named(ends)
+    }
+
+    fn named(&self, ends: Vec<Option<Offset>>) -> impl Iterator<Item = (TopicPartition, Offset)> {
         let known = self.partitions.iter().cloned().zip(ends);
         known.filter_map(|(partition, end)| Some((partition, end?)))
     }
 
+    /// Ends a part, and gives its number: what is sent from here on belongs to another.
+    pub(super) fn end_part(&mut self) -> usize {
+        let ended = self.part;
+        self.part = (ended + 1) % PARTS;
+        self.sent[self.part] = 0;
+        self.client().context().with(|delivered| delivered.parts[self.part] = Part::default());
+        ended
+    }
+
+    /// Waits up to `timeout` until all of a part has been delivered or has failed; then it tells where partitions end.
+    pub(super) fn ends_of(&self, part: usize, timeout: Duration) -> Option<Vec<(TopicPartition, Offset)>> {
+        let deliveries = self.client().context();
+        let settled = self.sending.settle(timeout, || {
+            let landed = deliveries.with(|delivered| delivered.parts[part].landed);
+            self.sent[part].saturating_sub(landed)
+        });
+        settled.then(|| self.named(deliveries.with(|delivered| delivered.parts[part].take_ends())).collect())
+    }
+
     /// Waits for what is on its way, drops what does not land, and forgets what became of it.
-    pub(super) fn clear(&self) {
-        if !self.sending.settle(LANDING) {
+    pub(super) fn clear(&mut self) {
+        if !self.sending.settle_all(LANDING) {
             self.client().purge(PurgeConfig::default().queue().inflight());
-            self.sending.settle(LANDING);
+            self.sending.settle_all(LANDING);
         }
+        self.sent = [0; PARTS];
         self.client().context().with(|delivered| *delivered = Delivered::default());
     }
 
     /// Queues a record.
     pub(super) fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
-        let place = self.place(&record);
+        let place = self.place(&record) * PARTS + self.part;
         let ProducerRecord { topic, partition, timestamp, key, value, headers } = &record;
         let mut next: BaseRecord<'_, [u8], [u8], usize> =
             BaseRecord::with_opaque_to(topic, place).partition(*partition);
@@ -135,8 +166,9 @@ impl Line {
                 Err((failed, _)) => return Err(self.failed(failed, topic)),
             }
         }
-        self.sent += 1;
-        if self.sent.is_multiple_of(SERVED_EACH) {
+        let sent = &mut self.sent[self.part];
+        *sent += 1;
+        if sent.is_multiple_of(SERVED_EACH) {
             self.client().poll(Duration::ZERO);
         }
         Ok(())

@@ -6,7 +6,7 @@ mod sending;
 
 use std::{
     sync::{Arc, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rdkafka::{
@@ -41,6 +41,8 @@ pub(super) struct KafkaProducer {
     ahead: bool,
     /// What the last commit brought.
     committed: Option<Vec<(TopicPartition, Offset)>>,
+    /// What is being flushed, and since when.
+    flushing: Option<(usize, Instant)>,
 }
 
 impl KafkaProducer {
@@ -49,7 +51,16 @@ impl KafkaProducer {
             Some(id) => ["a", "b"].iter().map(|turn| Line::open(&shared, Some(&format!("{id}-{turn}")))).collect(),
             None => Line::open(&shared, None).map(|line| vec![line]),
         };
-        Ok(Self { shared, lines: lines?, turn: 0, committer: None, committing: false, ahead: false, committed: None })
+        Ok(Self {
+            shared,
+            lines: lines?,
+            turn: 0,
+            committer: None,
+            committing: false,
+            ahead: false,
+            committed: None,
+            flushing: None,
+        })
     }
 
     /// The line that takes what is sent.
@@ -132,7 +143,7 @@ impl Producer for KafkaProducer {
 
     fn may_send_ahead(&mut self) -> bool {
         // Not beside records of the one that commits: those of the next might overtake them.
-        self.committing && self.lines[self.turn].has_landed()
+        self.flushing.is_some() || (self.committing && self.lines[self.turn].has_landed())
     }
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
@@ -146,15 +157,40 @@ impl Producer for KafkaProducer {
     }
 
     fn flush(&mut self) -> Result<(), TransportError> {
-        let settled = self.line().sending().settle(ANSWER);
+        let settled = self.line().sending().settle_all(ANSWER);
         match self.line().take_failure() {
             Some(failed) => Err(failed),
             None if settled => Ok(()),
-            None => Err(TransportError::Retriable("the brokers did not take all records in time".to_owned())),
+            None => Err(too_late()),
+        }
+    }
+
+    fn begin_flush(&mut self) -> Result<(), TransportError> {
+        let part = self.line().end_part();
+        self.line().sending().hurry();
+        self.flushing = Some((part, Instant::now()));
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, timeout: Duration) -> Result<bool, TransportError> {
+        let Some((part, since)) = self.flushing else { return Ok(true) };
+        let ends = self.line().ends_of(part, timeout);
+        if let Some(failed) = self.line().take_failure() {
+            return Err(failed);
+        }
+        match ends {
+            Some(ends) => {
+                self.committed = Some(ends);
+                self.flushing = None;
+                Ok(true)
+            }
+            None if since.elapsed() > ANSWER => Err(too_late()),
+            None => Ok(false),
         }
     }
 
     fn discard(&mut self) {
+        (self.committed, self.flushing) = (None, None);
         self.line().client().purge(PurgeConfig::default().queue());
         self.line().clear();
     }
@@ -167,4 +203,8 @@ impl Producer for KafkaProducer {
         let (newer, older) = self.lines.split_at(self.turn);
         older.iter().chain(newer).flat_map(Line::take_ends).collect()
     }
+}
+
+fn too_late() -> TransportError {
+    TransportError::Retriable("the brokers did not take all records in time".to_owned())
 }

@@ -25,15 +25,40 @@ use crate::transport::{
 /// has arrived. librdkafka's own wait is a loop that keeps a core busy, or takes 100 ms.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(1));
 
-/// What became of records sent, by the place of their partition in the producer's list.
+/// What is flushed, and what is sent meanwhile.
+pub(super) const PARTS: usize = 2;
+
+/// What became of records sent. Each carries the place of its partition in the producer's list, times `PARTS`, and the
+/// number of its part.
 #[derive(Default)]
 pub(super) struct Deliveries(Mutex<Delivered>);
 
 #[derive(Default)]
 pub(super) struct Delivered {
-    /// The offset after the last one of each partition.
-    pub(super) ends: Vec<Option<Offset>>,
+    pub(super) parts: [Part; PARTS],
     pub(super) failed: Option<KafkaError>,
+}
+
+/// What became of those of one part.
+#[derive(Default)]
+pub(super) struct Part {
+    /// How many were delivered or have failed.
+    pub(super) landed: usize,
+    /// The offset after the last one of each partition.
+    ends: Vec<Option<Offset>>,
+}
+
+impl Part {
+    pub(super) fn take_ends(&mut self) -> Vec<Option<Offset>> {
+        std::mem::take(&mut self.ends)
+    }
+
+    fn reaches(&mut self, place: usize, end: Offset) {
+        if self.ends.len() <= place {
+            self.ends.resize(place + 1, None);
+        }
+        self.ends[place] = self.ends[place].max(Some(end));
+    }
 }
 
 impl Deliveries {
@@ -56,16 +81,12 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
-        self.with(|delivered| match result {
-            Ok(message) => {
-                if delivered.ends.len() <= place {
-                    delivered.ends.resize(place + 1, None);
-                }
-                let end = &mut delivered.ends[place];
-                *end = (*end).max(Some(message.offset() + 1));
-            }
-            Err((failed, _)) => {
-                delivered.failed.get_or_insert_with(|| failed.clone());
+        self.with(|delivered| {
+            let part = &mut delivered.parts[place % PARTS];
+            part.landed += 1;
+            match result {
+                Ok(message) => part.reaches(place / PARTS, message.offset() + 1),
+                Err((failed, _)) => drop(delivered.failed.get_or_insert_with(|| failed.clone())),
             }
         });
     }
@@ -99,12 +120,12 @@ impl Sending {
     /// Commits its transaction once everything is delivered.
     pub(super) fn commit(&self) -> Result<(), TransportError> {
         // What failed makes librdkafka refuse the commit, and say how.
-        self.settle(ANSWER);
+        self.settle_all(ANSWER);
         self.client.commit_transaction(ANSWER).map_err(error::of)
     }
 
     /// Has everything sent leave at once, without waiting for it.
-    fn hurry(&self) {
+    pub(super) fn hurry(&self) {
         // librdkafka reports that it is not done, which it cannot be.
         if let Err(error) = self.client.flush(Duration::ZERO)
             && error.rdkafka_error_code() != Some(Code::OperationTimedOut)
@@ -114,16 +135,21 @@ impl Sending {
     }
 
     /// Waits until everything sent has been delivered or has failed. `false` if that takes too long.
-    pub(super) fn settle(&self, patience: Duration) -> bool {
+    pub(super) fn settle_all(&self, patience: Duration) -> bool {
+        self.settle(patience, || usize::try_from(self.client.in_flight_count()).unwrap_or(0))
+    }
+
+    /// Serves deliveries until nothing is waited for any more. `false` if that takes too long.
+    pub(super) fn settle(&self, patience: Duration, waited_for: impl Fn() -> usize) -> bool {
         let started = Instant::now();
         let (mut pause, most) = PAUSES;
         loop {
-            let waiting = self.client.in_flight_count();
+            let waiting = waited_for();
             if waiting == 0 {
                 return true;
             }
             self.client.poll(Duration::ZERO);
-            if self.client.in_flight_count() < waiting {
+            if waited_for() < waiting {
                 pause = PAUSES.0;
                 continue;
             }
