@@ -16,14 +16,30 @@ use tidemill_topology::{
     },
 };
 
-/// A log whose producers cannot be opened at first, as while a broker loads.
+/// A log that refuses transactional producers so many times.
 #[derive(Clone)]
-struct Loading {
+struct Refusing {
     log: EmbeddedLog,
     refusals: Arc<AtomicU32>,
+    error: fn(String) -> TransportError,
 }
 
-impl Transport for Loading {
+impl Refusing {
+    fn new(refusals: u32, error: fn(String) -> TransportError) -> Tested<Self> {
+        let log = EmbeddedLog::in_memory();
+        log.create("in", 1)?;
+        log.create("out", 1)?;
+        Ok(Self { log, refusals: Arc::new(AtomicU32::new(refusals)), error })
+    }
+
+    fn start(&self) -> Tested<Streams> {
+        let builder = StreamsBuilder::new();
+        builder.stream::<String, String>("in").to("out");
+        Ok(Streams::start(&builder.build()?, StreamsConfig::new("app"), self.clone())?)
+    }
+}
+
+impl Transport for Refusing {
     fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
         self.log.consumer(config)
     }
@@ -33,9 +49,9 @@ impl Transport for Loading {
     }
 
     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
-        let refused = self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if config.transactional_id.is_some() && refused.is_ok() {
-            return Err(TransportError::Retriable("the coordinator loads".to_owned()));
+        let refused = || self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if config.transactional_id.is_some() && refused().is_ok() {
+            return Err((self.error)("not now, or never".to_owned()));
         }
         self.log.producer(config)
     }
@@ -47,14 +63,18 @@ impl Transport for Loading {
 
 #[test]
 fn a_log_that_is_away_when_threads_begin_is_waited_for() -> Tested {
-    let log = EmbeddedLog::in_memory();
-    log.create("in", 1)?;
-    log.create("out", 1)?;
+    let loading = Refusing::new(3, TransportError::Retriable)?;
+    let log = loading.log.clone();
     log.append("in", 0, [Entry::new("k", "v", 0)])?;
-    let builder = StreamsBuilder::new();
-    builder.stream::<String, String>("in").to("out");
-    let loading = Loading { log: log.clone(), refusals: Arc::new(AtomicU32::new(3)) };
-    let streams = Streams::start(&builder.build()?, StreamsConfig::new("app"), loading)?;
+    let streams = loading.start()?;
     wait_until("the record passes", || log.end_offsets("out").is_ok_and(|ends| ends == [1]));
     Ok(streams.close()?)
+}
+
+#[test]
+fn what_threads_are_refused_is_an_error_of_the_start() -> Tested {
+    let refused = Refusing::new(1, TransportError::Invalid)?.start();
+    let problem = refused.err().ok_or("it started")?.to_string();
+    assert!(problem.contains("transactional id 'app-") && problem.contains("not now, or never"), "{problem}");
+    Ok(())
 }

@@ -1,34 +1,27 @@
-//! Starts, watches and stops threads.
+//! An application as its program holds it: started, watched, asked, stopped.
 
 use std::{
     collections::BTreeSet,
     hash::{BuildHasher as _, RandomState},
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread::JoinHandle,
-    time::Duration,
+    sync::Arc,
 };
-
-use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use tidemill_state::{Codec as _, Coded};
 
 use super::{
-    HostInfo, KeyQueryMetadata, MemberThread, Prepared, StreamThread, StreamsMetadata, ThreadStatus,
-    query::{Asked, Job, KeyValueQuery, QueryError, WindowQuery},
+    HostInfo, KeyQueryMetadata, Prepared, StreamsMetadata, ThreadStatus,
+    query::{Asked, KeyValueQuery, QueryError, WindowQuery},
+    threads::Threads,
 };
 use crate::{
     clock::{Clock, SystemClock},
     config::StreamsConfig,
-    error::{TaskError, TopologyError, panic_text},
+    error::{TaskError, TopologyError},
     graph::{StoreName, Topology},
     members::Member,
     partitioner::partition_for,
     plan::{Plan, TaskId},
-    transport::{Transport, TransportError},
+    transport::Transport,
 };
 
 /// Where an application is in its life.
@@ -64,25 +57,16 @@ pub enum StreamsState {
 /// ```
 pub struct Streams {
     app: Prepared,
-    shared: Arc<Shared>,
-    jobs: Vec<Sender<Job>>,
-    threads: Vec<JoinHandle<()>>,
-    member: Option<JoinHandle<()>>,
-}
-
-/// What threads and handle have in common.
-struct Shared {
-    stop: AtomicBool,
-    statuses: Mutex<Vec<ThreadStatus>>,
-    failure: Mutex<Option<TaskError>>,
-    live: AtomicU64,
+    threads: Threads,
 }
 
 impl Streams {
-    /// Checks topology, configuration and topics, creates internal topics, and starts the threads.
+    /// Checks topology, configuration, topics and rights, creates internal topics, starts the threads, and waits until
+    /// they can work. Brokers that are away by then are waited for in the background.
     ///
     /// # Errors
-    /// With all problems together, before any thread starts.
+    /// With all problems together, before any thread starts; or with what the first of them was refused, such as its
+    /// transactional id.
     pub fn start(topology: &Topology, config: StreamsConfig, transport: impl Transport) -> Result<Self, TopologyError> {
         Self::start_with_clock(topology, config, Arc::new(transport), Arc::new(SystemClock))
     }
@@ -90,7 +74,7 @@ impl Streams {
     /// The same with another clock.
     ///
     /// # Errors
-    /// With all problems together, before any thread starts.
+    /// As [`Streams::start`].
     pub fn start_with_clock(
         topology: &Topology,
         config: StreamsConfig,
@@ -99,56 +83,13 @@ impl Streams {
     ) -> Result<Self, TopologyError> {
         let client_id = config.client_id.clone().unwrap_or_else(made_up_id);
         let app = Prepared::new(topology, config, transport, clock, client_id)?;
-        let count = app.config.num_stream_threads;
-        let shared = Arc::new(Shared {
-            stop: AtomicBool::new(false),
-            statuses: Mutex::new(vec![ThreadStatus::default(); count]),
-            failure: Mutex::new(None),
-            live: AtomicU64::new(count as u64),
-        });
-        let (mut jobs, mut threads) = (Vec::new(), Vec::new());
-        for index in 0..count {
-            let (sender, receiver) = unbounded();
-            let (app, worker) = (app.clone(), shared.clone());
-            let name = format!("{}-{index}", app.client_id);
-            let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
-                let ended = catch_unwind(AssertUnwindSafe(|| run(app, name.clone(), index, &worker, &receiver)));
-                // A thread that panics must not leave the handle in the belief that it runs.
-                worker.finish(ended.unwrap_or_else(|panic| {
-                    let message = panic_text(panic.as_ref()).to_owned();
-                    Err(TaskError::Panicked { thread: name, message })
-                }));
-            });
-            match spawned {
-                Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    shared.stop.store(true, Ordering::SeqCst);
-                    return Err(no_thread(&error));
-                }
-            }
-            jobs.push(sender);
-        }
-        let (worker, watched) = (app.clone(), shared.clone());
-        let member = std::thread::Builder::new().name(format!("{}-members", app.client_id));
-        let member = member.spawn(move || run_member(worker, &watched)).map_err(|error| {
-            shared.stop.store(true, Ordering::SeqCst);
-            no_thread(&error)
-        })?;
-        Ok(Self { app, shared, jobs, threads, member: Some(member) })
+        let threads = Threads::start(&app)?;
+        Ok(Self { app, threads })
     }
 
     /// Where the application is in its life.
     pub fn state(&self) -> StreamsState {
-        let live = self.shared.live.load(Ordering::SeqCst) > 0;
-        if lock(&self.shared.failure).is_some() {
-            StreamsState::Error
-        } else if !live {
-            StreamsState::NotRunning
-        } else if self.shared.stop.load(Ordering::SeqCst) {
-            StreamsState::PendingShutdown
-        } else {
-            StreamsState::Running
-        }
+        self.threads.state()
     }
 
     /// The plan that runs.
@@ -159,7 +100,7 @@ impl Streams {
     /// Threads, tasks, positions and stores, at most some 100 ms old. The standbys, if there are some, come last, as
     /// those of the thread that keeps them.
     pub fn status(&self) -> Vec<ThreadStatus> {
-        let mut threads = lock(&self.shared.statuses).clone();
+        let mut threads = self.threads.statuses();
         threads.extend(self.app.standbys.report(format!("{}-members", self.app.client_id)));
         threads
     }
@@ -230,12 +171,12 @@ impl Streams {
     }
 
     fn asked(&self) -> Asked {
-        Asked::new(self.jobs.clone(), self.app.standbys.clone())
+        Asked::new(self.threads.jobs(), self.app.standbys.clone())
     }
 
     /// Asks the threads to finish, without waiting for them.
     pub fn stop(&self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
+        self.threads.stop();
     }
 
     /// Waits until all threads have ended.
@@ -243,8 +184,7 @@ impl Streams {
     /// # Errors
     /// With the error that ended the first of them.
     pub fn wait(mut self) -> Result<(), TaskError> {
-        self.join();
-        lock(&self.shared.failure).take().map_or(Ok(()), Err)
+        self.threads.join()
     }
 
     /// Commits what is done, closes the stores and stops.
@@ -255,101 +195,6 @@ impl Streams {
         self.stop();
         self.wait()
     }
-
-    fn join(&mut self) {
-        for thread in self.threads.drain(..) {
-            // Its panics are caught where it begins.
-            drop(thread.join());
-        }
-        if let Some(member) = self.member.take() {
-            member.thread().unpark();
-            drop(member.join());
-        }
-    }
-}
-
-impl Drop for Streams {
-    fn drop(&mut self) {
-        self.stop();
-        self.join();
-    }
-}
-
-impl Shared {
-    fn finish(&self, ended: Result<(), TaskError>) {
-        if let Err(error) = ended {
-            tracing::error!("a stream thread ended: {}", error.chain());
-            self.stop.store(true, Ordering::SeqCst);
-            lock(&self.failure).get_or_insert(error);
-        }
-        self.live.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-/// How often a thread reports.
-const REPORT_MS: i64 = 100;
-
-fn run(app: Prepared, name: String, index: usize, shared: &Shared, jobs: &Receiver<Job>) -> Result<(), TaskError> {
-    let (clock, timeout): (_, Duration) = (app.clock.clone(), app.config.poll_timeout);
-    let Some(mut thread) = start(&app, &name, shared)? else { return Ok(()) };
-    let mut reported_ms = i64::MIN;
-    while !shared.stop.load(Ordering::SeqCst) {
-        thread.step(timeout)?;
-        while let Ok(job) = jobs.try_recv() {
-            job(&thread.stores()?);
-        }
-        let now_ms = clock.now_ms();
-        if now_ms.saturating_sub(reported_ms) >= REPORT_MS {
-            reported_ms = now_ms;
-            lock(&shared.statuses)[index] = thread.report();
-        }
-    }
-    lock(&shared.statuses)[index] = thread.report();
-    thread.close()
-}
-
-/// How long to leave brokers alone that could not let a thread begin.
-const START_PAUSE: Duration = Duration::from_millis(200);
-
-/// The thread. Brokers that served when the application was checked and do not now will again, unless it is stopped.
-fn start(app: &Prepared, name: &str, shared: &Shared) -> Result<Option<StreamThread>, TaskError> {
-    while !shared.stop.load(Ordering::SeqCst) {
-        match StreamThread::start(app.clone(), name.to_owned()) {
-            Err(TaskError::Transport(TransportError::Retriable(reason))) => {
-                tracing::warn!(thread = name, %reason, "the thread cannot begin, trying again");
-                std::thread::park_timeout(START_PAUSE);
-            }
-            started => return started.map(Some),
-        }
-    }
-    Ok(None)
-}
-
-/// Tells and hears of instances until the last stream thread has ended.
-fn run_member(app: Prepared, shared: &Shared) {
-    let (name, pause) = (app.client_id.clone(), app.config.poll_timeout);
-    let ended = catch_unwind(AssertUnwindSafe(|| {
-        let mut member = MemberThread::new(app);
-        while shared.live.load(Ordering::SeqCst) > 0 {
-            if member.step() == 0 {
-                std::thread::park_timeout(pause);
-            }
-        }
-        member.close();
-    }));
-    if let Err(panic) = ended {
-        // The instance can do without it: the others will take it for gone, and restore from changelogs.
-        tracing::error!(instance = %name, "the thread that talks to other instances panicked: {}", panic_text(&*panic));
-    }
-}
-
-fn no_thread(error: &std::io::Error) -> TopologyError {
-    TopologyError::check(vec![format!("a thread cannot be started: {error}")]).expect_err("one problem is not none")
-}
-
-/// A poisoned lock guards values that are replaced whole: they are as good as before.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Unique among the members of a group: in containers, process ids repeat and start times may.

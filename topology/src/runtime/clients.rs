@@ -37,10 +37,16 @@ impl Clients {
             ProcessingGuarantee::ExactlyOnce => Some(format!("{}-{thread}", app.config.application_id)),
             ProcessingGuarantee::AtLeastOnce => None,
         };
-        let transactional = transactional_id.is_some();
-        let mut producer = app.transport.producer(&ProducerConfig { transactional_id })?;
-        if transactional {
-            producer.init_transactions()?;
+        let named = |error| match (error, &transactional_id) {
+            (TransportError::Invalid(reason), Some(id)) => {
+                TransportError::Invalid(format!("transactional id '{id}': {reason}"))
+            }
+            (other, _) => other,
+        };
+        let config = ProducerConfig { transactional_id: transactional_id.clone() };
+        let mut producer = app.transport.producer(&config).map_err(named)?;
+        if transactional_id.is_some() {
+            producer.init_transactions().map_err(named)?;
         }
         Ok(producer)
     }

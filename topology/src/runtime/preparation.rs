@@ -55,6 +55,10 @@ impl Prepared {
                 }
             }
         }
+        // Whatever else goes wrong there passes, and the threads wait for it.
+        if let Err(refused @ TransportError::Invalid(_)) = admin.check_group(&config.application_id) {
+            problems.push(refused.to_string());
+        }
         if let Err(error) = &resolved {
             problems.extend_from_slice(error.problems());
         }

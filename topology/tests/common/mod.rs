@@ -21,7 +21,7 @@ pub(crate) fn windowed(key: &str, start: i64, end: i64) -> Windowed<String> {
 }
 
 /// What a test returns.
-pub(crate) type Tested = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type Tested<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// Owned strings.
 pub(crate) fn strings(texts: &[&str]) -> Vec<String> {

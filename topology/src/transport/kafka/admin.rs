@@ -7,6 +7,7 @@ use std::{
 
 use futures_executor::block_on;
 use rdkafka::{
+    ClientConfig,
     admin::{
         AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewTopic, ResourceSpecifier,
         TopicReplication,
@@ -34,11 +35,17 @@ const REACH: Duration = Duration::from_secs(10);
 /// Asking for a topic that cannot exist is the cheapest question.
 const NO_TOPIC: &str = "__tidemill-is-anybody-there";
 
+/// How long a group's coordinator may take to refuse, and how long to wait for it at a time.
+const REFUSAL: Duration = Duration::from_secs(3);
+const REFUSAL_LOOK: Duration = Duration::from_millis(100);
+
 /// An administrator of topics.
 pub(super) struct KafkaAdmin {
     client: AdminClient<Context>,
     /// Asks for metadata; as a consumer it never creates the topic that it asks for.
     looker: BaseConsumer,
+    /// What asks in a group's name.
+    member: ClientConfig,
     replication_factor: i32,
 }
 
@@ -48,6 +55,9 @@ impl KafkaAdmin {
         let client = AdminClient::from_config_and_context(&client, Context::default()).map_err(error::of)?;
         let mut looker = config.client(Role::Consumer);
         looker.remove("enable.auto.offset.store");
+        let mut member = looker.clone();
+        // Offsets of transactions that are open are not waited for.
+        member.set("isolation.level", "read_uncommitted");
         let looker = BaseConsumer::from_config(&looker).map_err(error::of)?;
         if let Err(failed) = looker.fetch_metadata(Some(NO_TOPIC), REACH) {
             return Err(match error::of(failed) {
@@ -58,7 +68,7 @@ impl KafkaAdmin {
                 lasting => lasting,
             });
         }
-        Ok(Self { client, looker, replication_factor: config.replication_factor })
+        Ok(Self { client, looker, member, replication_factor: config.replication_factor })
     }
 
     /// How many partitions a topic has, if there is one.
@@ -134,6 +144,27 @@ impl Admin for KafkaAdmin {
         };
         let retention = value("retention.ms").and_then(|text| text.parse().ok()).map(Duration::from_millis);
         Ok(Some(TopicSpec { name: Arc::from(topic), partitions, cleanup, retention }))
+    }
+
+    /// Offsets are asked for in its name. librdkafka takes a refusal for something that passes, and tells of it beside.
+    fn check_group(&mut self, group: &str) -> Result<(), TransportError> {
+        let member: BaseConsumer = self.member.clone().set("group.id", group).create().map_err(error::of)?;
+        let asked = offsets::list(&[TopicPartition::new(NO_TOPIC, 0)]);
+        let started = Instant::now();
+        loop {
+            let answered = member.committed_offsets(asked.clone(), REFUSAL_LOOK);
+            let is_answered = answered.is_ok();
+            let told = std::iter::from_fn(|| member.poll(Duration::ZERO)).filter_map(Result::err);
+            let refused = answered.err().into_iter().chain(told).find_map(|failed| match error::of(failed) {
+                TransportError::Invalid(reason) => Some(TransportError::Invalid(format!("group '{group}': {reason}"))),
+                _ => None,
+            });
+            match refused {
+                Some(refused) => return Err(refused),
+                None if is_answered || started.elapsed() > REFUSAL => return Ok(()),
+                None => {}
+            }
+        }
     }
 
     /// Kafka replaces all settings of a topic together: those that were made for it are said again.

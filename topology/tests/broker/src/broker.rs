@@ -4,7 +4,7 @@ use std::{
     fmt::Write,
     fs,
     path::PathBuf,
-    process,
+    process::{self, Command},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -31,6 +31,8 @@ const LOG: &str = "broker.log";
 /// A broker, alone or of a [`Cluster`]. Dropped, it is killed and its folder removed.
 pub struct Broker {
     folder: PathBuf,
+    /// Where it trusts everybody.
+    inner_port: u16,
     client_port: u16,
     security: Option<Security>,
     java_options: &'static [&'static str],
@@ -69,6 +71,20 @@ impl Broker {
     /// What clients set beside it, in librdkafka's names: nothing without [`Options::secured`].
     pub fn client_properties(&self) -> Vec<(&'static str, String)> {
         self.security.map(|security| security.client_properties(&self.folder)).unwrap_or_default()
+    }
+
+    /// Keeps a resource, as `kafka-acls` names one (`--group x`), for one user. Needs an authorizer.
+    pub fn reserve(&self, resource: &[&str], user: &str) {
+        let Installation { class_path, .. } = installation::find().expect("looked for before");
+        let (server, principal) = (format!("127.0.0.1:{}", self.inner_port), format!("User:{user}"));
+        let output = Command::new("java")
+            .args(["-cp", class_path, "org.apache.kafka.tools.AclCommand", "--bootstrap-server", &server])
+            .args(["--add", "--allow-principal", &principal, "--operation", "All"])
+            .args(resource)
+            .current_dir(&self.folder)
+            .output()
+            .expect("java was found before");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Ends it as an administrator would, and waits for its end.
@@ -124,6 +140,7 @@ impl Broker {
 
         let mut broker = Self {
             folder,
+            inner_port: inner,
             client_port: outer.map_or(inner, |(_, port)| port),
             security: options.security,
             java_options: options.java(),

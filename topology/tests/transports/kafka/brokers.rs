@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_broker::{Broker, Cluster, Options, PASSWORD, Security, USER};
+use tidemill_broker::{Broker, Cluster, Options, Security};
 use tidemill_topology::{StreamsState, transport::kafka::KafkaTransport};
 
 use super::{config, site, transport};
@@ -69,36 +69,4 @@ fn a_broker_without_the_new_group_protocol_will_do() -> Tested {
 fn a_broker_may_ask_for_a_password_over_tls() -> Tested {
     let Some(broker) = Broker::start(Options::new().secured(Security::SaslScramTls)) else { return Ok(()) };
     undisturbed::results_are_those_of_the_oracle(&site(&broker, "secured")?)
-}
-
-#[test]
-fn a_broker_may_ask_for_a_token() -> Tested {
-    let Some(broker) = Broker::start(Options::new().secured(Security::SaslOauth)) else { return Ok(()) };
-    undisturbed::results_are_those_of_the_oracle(&site(&broker, "token")?)
-}
-
-#[test]
-fn who_may_not_read_is_told_at_the_start() -> Tested {
-    let login = "org.apache.kafka.common.security.plain.PlainLoginModule required";
-    let options = Options::new()
-        .secured(Security::SaslPlain)
-        .set("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer")
-        .set("super.users", format!("User:ANONYMOUS;User:{USER}"))
-        .set(
-            "listener.name.client.plain.sasl.jaas.config",
-            format!("{login} user_{USER}=\"{PASSWORD}\" user_guest=\"{PASSWORD}\";"),
-        );
-    let Some(broker) = Broker::start(options) else { return Ok(()) };
-    let owner = site(&broker, "rights")?;
-    instance::create_topics(&owner)?;
-    let mut guest = config(&broker.bootstrap_servers());
-    for (name, value) in broker.client_properties() {
-        guest = guest.set(name, value);
-    }
-    let guest = Site::new(KafkaTransport::new(guest.set("sasl.username", "guest"))?, "rights");
-    let refused = instance::start(&guest, instance::config(&guest, "a"), instance::undisturbed());
-    let problem = refused.err().ok_or("it started without rights")?.to_string();
-    assert!(problem.contains("6 problem(s)") && problem.contains("grant the rights"), "{problem}");
-    assert!(!problem.contains("does not exist"), "{problem}");
-    Ok(())
 }

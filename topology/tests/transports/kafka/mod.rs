@@ -3,7 +3,9 @@
 
 mod brokers;
 mod processes;
+mod rights;
 mod static_members;
+mod tokens;
 pub(crate) mod worker;
 
 use tidemill_broker::Broker;

@@ -1,0 +1,233 @@
+//! The threads of an instance: how they begin, what they have in common, how they end.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::{MemberThread, Prepared, StreamThread, StreamsState, ThreadStatus, query::Job};
+use crate::{
+    error::{TaskError, TopologyError, panic_text},
+    transport::TransportError,
+};
+
+/// How often a thread reports.
+const REPORT_MS: i64 = 100;
+/// How long to leave brokers alone that could not let a thread begin.
+const START_PAUSE: Duration = Duration::from_millis(200);
+
+/// Dropped, it stops them and waits for them.
+pub(super) struct Threads {
+    shared: Arc<Shared>,
+    jobs: Vec<Sender<Job>>,
+    stream: Vec<JoinHandle<()>>,
+    member: Option<JoinHandle<()>>,
+}
+
+/// That a thread can work, or that it waits for brokers; else what it was refused.
+type Beginning = Result<(), String>;
+
+/// What threads and handle have in common.
+struct Shared {
+    stop: AtomicBool,
+    statuses: Mutex<Vec<ThreadStatus>>,
+    failure: Mutex<Option<TaskError>>,
+    live: AtomicU64,
+}
+
+impl Threads {
+    /// Starts them, and waits until each can work, or finds that it must wait for brokers. What one of them is refused
+    /// ends all.
+    pub(super) fn start(app: &Prepared) -> Result<Self, TopologyError> {
+        let count = app.config.num_stream_threads;
+        let shared = Arc::new(Shared {
+            stop: AtomicBool::new(false),
+            statuses: Mutex::new(vec![ThreadStatus::default(); count]),
+            failure: Mutex::new(None),
+            live: AtomicU64::new(0),
+        });
+        let mut threads = Self { shared, jobs: Vec::new(), stream: Vec::new(), member: None };
+        let (begun, beginnings) = unbounded();
+        for index in 0..count {
+            threads.start_stream_thread(app, index, begun.clone())?;
+        }
+        drop(begun);
+        beginnings.iter().take(count).collect::<Result<(), _>>().map_err(problem)?;
+        let (worker, watched) = (app.clone(), threads.shared.clone());
+        let member = std::thread::Builder::new().name(format!("{}-members", app.client_id));
+        threads.member = Some(member.spawn(move || run_member(worker, &watched)).map_err(|error| no_thread(&error))?);
+        Ok(threads)
+    }
+
+    fn start_stream_thread(
+        &mut self,
+        app: &Prepared,
+        index: usize,
+        begun: Sender<Beginning>,
+    ) -> Result<(), TopologyError> {
+        let (sender, receiver) = unbounded();
+        let (app, shared) = (app.clone(), self.shared.clone());
+        let name = format!("{}-{index}", app.client_id);
+        let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
+            let ended = catch_unwind(AssertUnwindSafe(|| run(app, name.clone(), index, &shared, &receiver, begun)));
+            // A thread that panics must not leave the handle in the belief that it runs.
+            shared.finish(ended.unwrap_or_else(|panic| {
+                let message = panic_text(panic.as_ref()).to_owned();
+                Err(TaskError::Panicked { thread: name, message })
+            }));
+        });
+        self.stream.push(spawned.map_err(|error| no_thread(&error))?);
+        self.shared.live.fetch_add(1, Ordering::SeqCst);
+        self.jobs.push(sender);
+        Ok(())
+    }
+
+    pub(super) fn state(&self) -> StreamsState {
+        let live = self.shared.live.load(Ordering::SeqCst) > 0;
+        if lock(&self.shared.failure).is_some() {
+            StreamsState::Error
+        } else if !live {
+            StreamsState::NotRunning
+        } else if self.shared.stop.load(Ordering::SeqCst) {
+            StreamsState::PendingShutdown
+        } else {
+            StreamsState::Running
+        }
+    }
+
+    pub(super) fn statuses(&self) -> Vec<ThreadStatus> {
+        lock(&self.shared.statuses).clone()
+    }
+
+    /// Where each of them takes questions about its stores.
+    pub(super) fn jobs(&self) -> Vec<Sender<Job>> {
+        self.jobs.clone()
+    }
+
+    pub(super) fn stop(&self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until all have ended, and tells with what the first of them did.
+    pub(super) fn join(&mut self) -> Result<(), TaskError> {
+        for thread in self.stream.drain(..) {
+            // Its panics are caught where it begins.
+            drop(thread.join());
+        }
+        if let Some(member) = self.member.take() {
+            member.thread().unpark();
+            drop(member.join());
+        }
+        lock(&self.shared.failure).take().map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop();
+        // Whoever wants to know waits.
+        drop(self.join());
+    }
+}
+
+impl Shared {
+    fn finish(&self, ended: Result<(), TaskError>) {
+        if let Err(error) = ended {
+            tracing::error!("a stream thread ended: {}", error.chain());
+            self.stop.store(true, Ordering::SeqCst);
+            lock(&self.failure).get_or_insert(error);
+        }
+        self.live.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn run(
+    app: Prepared,
+    name: String,
+    index: usize,
+    shared: &Shared,
+    jobs: &Receiver<Job>,
+    begun: Sender<Beginning>,
+) -> Result<(), TaskError> {
+    let (clock, timeout): (_, Duration) = (app.clock.clone(), app.config.poll_timeout);
+    let Some(mut thread) = begin(&app, &name, shared, &begun)? else { return Ok(()) };
+    let mut reported_ms = i64::MIN;
+    while !shared.stop.load(Ordering::SeqCst) {
+        thread.step(timeout)?;
+        while let Ok(job) = jobs.try_recv() {
+            job(&thread.stores()?);
+        }
+        let now_ms = clock.now_ms();
+        if now_ms.saturating_sub(reported_ms) >= REPORT_MS {
+            reported_ms = now_ms;
+            lock(&shared.statuses)[index] = thread.report();
+        }
+    }
+    lock(&shared.statuses)[index] = thread.report();
+    thread.close()
+}
+
+/// The thread. Brokers that served when the application was checked and do not now will again, unless it is stopped.
+fn begin(
+    app: &Prepared,
+    name: &str,
+    shared: &Shared,
+    begun: &Sender<Beginning>,
+) -> Result<Option<StreamThread>, TaskError> {
+    while !shared.stop.load(Ordering::SeqCst) {
+        let started = StreamThread::start(app.clone(), name.to_owned());
+        let waits = matches!(&started, Err(TaskError::Transport(TransportError::Retriable(_))));
+        let beginning = match &started {
+            Err(refused) if !waits => Err(refused.chain()),
+            _ => Ok(()),
+        };
+        // Nobody listens for it twice.
+        let _ = begun.send(beginning);
+        if !waits {
+            return started.map(Some);
+        }
+        if let Err(error) = started {
+            tracing::warn!(thread = name, error = %error.chain(), "the thread cannot begin, trying again");
+        }
+        std::thread::park_timeout(START_PAUSE);
+    }
+    Ok(None)
+}
+
+/// Tells and hears of instances until the last stream thread has ended.
+fn run_member(app: Prepared, shared: &Shared) {
+    let (name, pause) = (app.client_id.clone(), app.config.poll_timeout);
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let mut member = MemberThread::new(app);
+        while shared.live.load(Ordering::SeqCst) > 0 {
+            if member.step() == 0 {
+                std::thread::park_timeout(pause);
+            }
+        }
+        member.close();
+    }));
+    if let Err(panic) = ended {
+        // The instance can do without it: the others will take it for gone, and restore from changelogs.
+        tracing::error!(instance = %name, "the thread that talks to other instances panicked: {}", panic_text(&*panic));
+    }
+}
+
+fn no_thread(error: &std::io::Error) -> TopologyError {
+    problem(format!("a thread cannot be started: {error}"))
+}
+
+fn problem(text: String) -> TopologyError {
+    TopologyError::check(vec![text]).expect_err("one problem is not none")
+}
+
+/// A poisoned lock guards values that are replaced whole: they are as good as before.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
