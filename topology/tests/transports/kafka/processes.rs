@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A scenario with processes, fed while they are disturbed.
-struct Scene {
+pub(super) struct Scene {
     servers: String,
     scenario: &'static str,
     state: TempDir,
@@ -24,12 +24,19 @@ struct Scene {
 
 impl Scene {
     fn worker(&self, name: &str) -> Tested<Worker> {
-        Worker::start(&self.servers, self.scenario, name, self.state.path())
+        Worker::start(&self.servers, self.scenario, name, self.state.path(), false)
+    }
+
+    pub(super) fn static_worker(&self, name: &str) -> Tested<Worker> {
+        Worker::start(&self.servers, self.scenario, name, self.state.path(), true)
     }
 }
 
-fn disturbed(scenario: &'static str, disturb: impl FnOnce(&Scene) -> Tested<Vec<Worker>>) -> Tested {
-    let Some(broker) = Broker::shared() else { return Ok(()) };
+pub(super) fn disturbed(
+    broker: &Broker,
+    scenario: &'static str,
+    disturb: impl FnOnce(&Scene) -> Tested<Vec<Worker>>,
+) -> Tested {
     let scene = Scene { servers: broker.bootstrap_servers(), scenario, state: tempfile::tempdir()? };
     let site = Site::new(transport(&scene.servers)?, scenario);
     instance::create_topics(&site)?;
@@ -45,13 +52,14 @@ fn disturbed(scenario: &'static str, disturb: impl FnOnce(&Scene) -> Tested<Vec<
     })
 }
 
-fn a_while() {
+pub(super) fn a_while() {
     thread::sleep(Duration::from_millis(1500));
 }
 
 #[test]
 fn killed_processes_lose_nothing_and_repeat_nothing() -> Tested {
-    disturbed("killed_processes", |scene| {
+    let Some(broker) = Broker::shared() else { return Ok(()) };
+    disturbed(broker, "killed_processes", |scene| {
         let mut workers = Vec::new();
         for name in ["a", "b", "c"] {
             workers.push(scene.worker(name)?);
@@ -73,7 +81,8 @@ fn killed_processes_lose_nothing_and_repeat_nothing() -> Tested {
 
 #[test]
 fn a_process_that_was_stopped_for_too_long_does_no_harm() -> Tested {
-    disturbed("stopped_process", |scene| {
+    let Some(broker) = Broker::shared() else { return Ok(()) };
+    disturbed(broker, "stopped_process", |scene| {
         let (zombie, heir) = (scene.worker("a")?, scene.worker("b")?);
         a_while();
         zombie.signal("STOP")?;

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, thread, time::Duration};
 use tidemill_broker::{Broker, Options};
 use tidemill_topology::{Streams, StreamsConfig, TaskState};
 
-use super::site;
+use super::{
+    processes::{a_while, disturbed},
+    site,
+};
 use crate::{
     Site, Tested,
     engine::{
@@ -61,4 +64,31 @@ fn a_named_instance_that_restarts_gets_its_tasks_back_and_nobody_else_moves() ->
 fn the_same_holds_for_the_classic_protocol() -> Tested {
     let Some(broker) = Broker::start(Options::new().classic_groups()) else { return Ok(()) };
     a_restart_moves_nothing(&site(&broker, "named_classic")?)
+}
+
+/// Its last life's session has not ended when it comes back: the new protocol makes it wait for that, the classic one
+/// gives it the place at once.
+fn a_killed_one_comes_back(broker: &Broker, scenario: &'static str) -> Tested {
+    disturbed(broker, scenario, |scene| {
+        let (mut killed, other) = (scene.static_worker("a")?, scene.static_worker("b")?);
+        a_while();
+        for _ in 0..2 {
+            killed.kill()?;
+            killed = scene.static_worker("a")?;
+            a_while();
+        }
+        Ok(vec![killed, other])
+    })
+}
+
+#[test]
+fn a_named_process_that_was_killed_takes_its_place_again() -> Tested {
+    let Some(broker) = Broker::shared() else { return Ok(()) };
+    a_killed_one_comes_back(broker, "named_killed")
+}
+
+#[test]
+fn so_it_does_by_the_classic_protocol() -> Tested {
+    let Some(broker) = Broker::start(Options::new().classic_groups()) else { return Ok(()) };
+    a_killed_one_comes_back(&broker, "named_killed_classic")
 }

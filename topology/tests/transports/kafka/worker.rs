@@ -16,6 +16,7 @@ const SERVERS: &str = "WORKER_SERVERS";
 const SCENARIO: &str = "WORKER_SCENARIO";
 const NAME: &str = "WORKER_NAME";
 const STATE: &str = "WORKER_STATE";
+const STATIC: &str = "WORKER_STATIC";
 
 /// The process; dropped, it is killed.
 pub(super) struct Worker {
@@ -23,9 +24,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts an instance of that name, whose state is where an earlier one of the name left it.
-    pub(super) fn start(servers: &str, scenario: &str, name: &str, state: &Path) -> Tested<Self> {
-        let child = Command::new(env::current_exe()?)
+    /// Starts an instance of that name, whose state is where an earlier one of the name left it. A static one is known
+    /// to the group by its name, too.
+    pub(super) fn start(servers: &str, scenario: &str, name: &str, state: &Path, is_static: bool) -> Tested<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        if is_static {
+            command.env(STATIC, name);
+        }
+        let child = command
             .args(["--ignored", "--exact", "worker"])
             .env(SERVERS, servers)
             .env(SCENARIO, scenario)
@@ -75,6 +81,7 @@ pub(crate) fn run() -> Tested {
         // Longer than the broker's own patience with a silent member: that is what ends a stopped one's session.
         session_timeout: Duration::from_secs(20),
         num_stream_threads: 2,
+        group_instance_id: env::var(STATIC).ok().map(|name| site.named(&name)),
         ..instance::with_state(instance::config(&site, &env::var(NAME)?), Path::new(&state))
     };
     let streams = instance::start(&site, config, instance::undisturbed())?;
