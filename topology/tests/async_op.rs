@@ -4,7 +4,11 @@ mod common;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -30,6 +34,23 @@ impl Codec<String> for FirstWord {
 
     fn decode(&self, bytes: Bytes) -> Result<String, CodecError> {
         Utf8.decode(bytes)
+    }
+}
+
+/// Text that decodes once it may.
+struct Later(Arc<AtomicBool>);
+
+impl Codec<String> for Later {
+    fn encode_into(&self, value: &String, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        Utf8.encode_into(value, out)
+    }
+
+    fn decode(&self, bytes: Bytes) -> Result<String, CodecError> {
+        if self.0.load(Ordering::SeqCst) {
+            Utf8.decode(bytes)
+        } else {
+            Err(CodecError::NotYet { reason: "the key to it is on its way".to_owned() })
+        }
     }
 }
 
@@ -138,6 +159,29 @@ fn a_caller_is_shown_what_requests_are_written_as_and_its_answer_meets_the_whole
     assert_eq!(hand.calls()[0].0.value, "good");
     hand.answer("A");
     assert_eq!(out(&driver), ["good morning: A"]);
+}
+
+#[test]
+fn a_request_that_does_not_decode_yet_waits_and_uses_up_no_attempt() {
+    let arrived = Arc::new(AtomicBool::new(false));
+    let call = call().requests_as(Later(arrived.clone()));
+    let builder = StreamsBuilder::new();
+    grading_by(&call, &builder);
+    let driver = driver(&builder);
+    pipe(&driver, &["one"]);
+    let mut hand = Hand::of(&call, &driver);
+    // Much longer than its attempts would take.
+    for _ in 0..1000 {
+        hand.run();
+    }
+    assert!(hand.calls().is_empty() && out(&driver).is_empty());
+    arrived.store(true, Ordering::SeqCst);
+    for _ in 0..20 {
+        hand.run();
+    }
+    assert_eq!(hand.calls()[0].0.attempt, 1);
+    hand.answer("A");
+    assert_eq!(out(&driver), ["one: A"]);
 }
 
 #[test]

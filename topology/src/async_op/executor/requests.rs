@@ -1,0 +1,70 @@
+//! Requests come, and go with their partitions.
+
+use std::time::Duration;
+
+use super::{
+    CallExecutor,
+    job::{Job, Stage},
+};
+use crate::{
+    record::Data,
+    transport::{Rebalance, TopicPartition, TransportError},
+};
+
+impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
+    pub(super) fn poll(&mut self, timeout: Duration) -> Result<usize, TransportError> {
+        // What is read is bounded; the rest waits on the topic, not in memory.
+        let full = self.jobs.len() >= self.policy.max_in_flight.saturating_mul(2);
+        if full != self.paused && !self.owned.is_empty() {
+            if full {
+                self.consumer.pause(&self.owned)?;
+            } else {
+                self.consumer.resume(&self.owned)?;
+            }
+            self.paused = full;
+        }
+        let polled = self.consumer.poll(timeout)?;
+        let mut done = polled.rebalances.len();
+        for rebalance in polled.rebalances {
+            self.rebalance(rebalance)?;
+        }
+        for batch in polled.batches {
+            done += batch.records.len();
+            for record in batch.records {
+                self.progress.entry(batch.partition.clone()).or_default().taken(record.offset);
+                let job = Job { partition: batch.partition.clone(), record, attempt: 0, stage: Stage::Waiting };
+                self.jobs.insert(self.next_job, job);
+                self.queue.push_back(self.next_job);
+                self.next_job += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), TransportError> {
+        match rebalance {
+            Rebalance::Assigned(partitions) => {
+                if self.paused {
+                    self.consumer.pause(&partitions)?;
+                }
+                self.owned.extend(partitions);
+            }
+            Rebalance::Revoked(partitions) => {
+                self.commit(self.clock.now_ms())?;
+                self.forget(&partitions);
+                self.consumer.release(&partitions)?;
+            }
+            Rebalance::Lost(partitions) => self.forget(&partitions),
+        }
+        Ok(())
+    }
+
+    /// The partitions' next owner asks again what is not answered; answers that still come here are not looked at.
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.owned.retain(|partition| !partitions.contains(partition));
+        self.progress.retain(|partition, _| !partitions.contains(partition));
+        self.jobs.retain(|_, job| !partitions.contains(&job.partition));
+        self.queue.retain(|job| self.jobs.contains_key(job));
+        self.calling = self.jobs.values().filter(|job| matches!(job.stage, Stage::Calling { .. })).count();
+    }
+}
