@@ -51,6 +51,12 @@ impl Site {
         Ok(self.transport.producer(&ProducerConfig::default())?)
     }
 
+    /// A producer with another setting.
+    pub(crate) fn producer_with(&self, property: &str, value: &str) -> BenchResult<Box<dyn Producer>> {
+        let config = KafkaConfig::new(&self.servers).set(property, value);
+        Ok(KafkaTransport::new(config)?.producer(&ProducerConfig::default())?)
+    }
+
     /// Sends to the partition of the key, as a Java producer would; gives the bytes sent.
     pub(crate) fn load(&self, topic: &str, entries: impl Iterator<Item = Entry>) -> BenchResult<u64> {
         let (topic, mut producer) = (Topic::from(topic), self.producer()?);
