@@ -57,7 +57,8 @@ impl StoreRestore {
     ) -> Result<Vec<Self>, TaskError> {
         let mut plans = Vec::new();
         for (name, _, changelog) in stores.logged() {
-            let (low, high) = reader.watermarks(changelog)?;
+            let (low, _) = reader.watermarks(changelog)?;
+            let high = reader.end(changelog)?;
             let followed = followed.iter().find(|followed| followed.store == *name);
             let (checkpoint, whole_ms) = match followed {
                 Some(followed) => followed.place(),

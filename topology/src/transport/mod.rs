@@ -130,6 +130,13 @@ pub trait Reader: Send {
     fn position(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError>;
     /// First and next-to-be-written offset that a committed read can see.
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError>;
+    /// The offset after everything that is there, undecided transactions included: a committed read gets that far once
+    /// they are over. A commit that was acknowledged may be among them, its end not written to every partition yet.
+    ///
+    /// A log that commits everywhere at once has none of them, which is the default.
+    fn end(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
+        Ok(self.watermarks(partition)?.1)
+    }
 }
 
 /// Sends records; in a transaction, together with the offsets of what they were made from.

@@ -33,8 +33,7 @@ struct Slot {
     at_end: bool,
     /// The end that the brokers told of; `at_end` is younger than that.
     end: Option<Offset>,
-    /// Nothing lies between `next` and the end that was reached; and when that was looked into.
-    settled: bool,
+    /// When it was looked into what lies between `next` and the end that was reached.
     looked: Option<Instant>,
     paused: bool,
     /// Told after the records before it were taken.
@@ -61,8 +60,7 @@ impl Inbox {
         let mut queue = queue.ok_or_else(|| TransportError::UnknownPartition(partition.clone()))?;
         let signal = Arc::clone(&consumer.context().signal);
         queue.set_nonempty_callback(move || signal.tell());
-        let slot =
-            Slot { queue, next, at_end: false, end: None, settled: false, looked: None, paused: false, failed: None };
+        let slot = Slot { queue, next, at_end: false, end: None, looked: None, paused: false, failed: None };
         self.slots.insert(partition.clone(), slot);
         Ok(())
     }
@@ -95,13 +93,12 @@ impl Inbox {
         Ok(if slot.at_end { slot.end.map_or(slot.next, |end| end.max(slot.next)) } else { slot.next })
     }
 
-    /// Whether markers or aborted records may lie before the end that was reached, which nobody asked for lately. Who is
-    /// told so finds out, by [`Inbox::learn_end`].
+    /// Whether markers or aborted records may lie before the end that was reached, or may have come since, which nobody
+    /// asked for lately: librdkafka does not tell of them. Who is told so finds out, by [`Inbox::learn_end`].
     pub(super) fn is_unsettled(&mut self, partition: &TopicPartition) -> bool {
         let Some(slot) = self.slots.get_mut(partition) else { return false };
-        let known = slot.settled || slot.end.is_some_and(|end| end > slot.next);
         let recent = slot.looked.is_some_and(|looked| looked.elapsed() < LOOK);
-        if !slot.at_end || known || recent {
+        if !slot.at_end || recent {
             return false;
         }
         slot.looked = Some(Instant::now());
@@ -121,12 +118,10 @@ impl Inbox {
     pub(super) fn learn_end(&mut self, partition: &TopicPartition, end: Offset) -> Option<Offset> {
         let slot = self.slots.get_mut(partition)?;
         if slot.end == Some(end) {
-            slot.settled = slot.at_end;
             return None;
         }
         slot.end = Some(end);
         let unsure = slot.next < end;
-        slot.settled = slot.at_end && !unsure;
         slot.at_end &= !unsure;
         unsure.then_some(slot.next)
     }
@@ -194,7 +189,7 @@ impl Slot {
                     self.next = message.offset() + 1;
                     records.push(record(&message));
                 }
-                Some(Err(KafkaError::PartitionEOF(_))) => (self.at_end, self.settled) = (true, false),
+                Some(Err(KafkaError::PartitionEOF(_))) => self.at_end = true,
                 // What was taken before an error is not lost for it.
                 Some(Err(failed)) if !records.is_empty() => {
                     self.failed = Some(failed);

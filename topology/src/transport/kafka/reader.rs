@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{Offset as Position, consumer::Consumer as _, types::RDKafkaErrorCode as Code};
+use rdkafka::{ClientConfig, Offset as Position, consumer::Consumer as _, types::RDKafkaErrorCode as Code};
 
 use super::{KafkaConfig, client::Client, error, inbox::Inbox, offsets, settings::Role};
 use crate::transport::{Fetched, Offset, Reader, TopicPartition, TransportError};
@@ -16,6 +16,9 @@ const NO_GROUP: &str = "tidemill-reader";
 /// A reader of partitions.
 pub(super) struct KafkaReader {
     client: Client,
+    /// Sees what is undecided; opened when that is asked for.
+    uncommitted: Option<Client>,
+    settings: ClientConfig,
     inbox: Inbox,
     /// The ends that the brokers told of, also of partitions that are not read yet.
     ends: BTreeMap<TopicPartition, Offset>,
@@ -27,7 +30,8 @@ impl KafkaReader {
         client.set("group.id", NO_GROUP);
         // That records are gone is for whoever reads to know.
         client.set("auto.offset.reset", "error");
-        Ok(Self { client: Client::open(&client)?, inbox: Inbox::default(), ends: BTreeMap::new() })
+        let (settings, client) = (client.clone(), Client::open(&client)?);
+        Ok(Self { client, uncommitted: None, settings, inbox: Inbox::default(), ends: BTreeMap::new() })
     }
 
     /// Serves librdkafka's own queue.
@@ -110,6 +114,15 @@ impl Reader for KafkaReader {
             self.start(partition, next)?;
         }
         Ok((low, high))
+    }
+
+    fn end(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
+        let client = match self.uncommitted.take() {
+            Some(client) => client,
+            None => Client::open(self.settings.clone().set("isolation.level", "read_uncommitted"))?,
+        };
+        let (_, end) = offsets::watermarks(self.uncommitted.insert(client), partition)?;
+        Ok(end)
     }
 }
 

@@ -6,6 +6,7 @@ mod processes;
 mod rights;
 mod static_members;
 mod tokens;
+mod undecided;
 pub(crate) mod worker;
 
 use tidemill_broker::Broker;
