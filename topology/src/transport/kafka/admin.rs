@@ -193,7 +193,13 @@ impl Admin for KafkaAdmin {
 
     fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError> {
         let deleted = block_on(self.client.delete_topics(&[topic], &options())).map_err(error::of)?;
-        outcome(deleted, topic)
+        outcome(deleted, topic)?;
+        // As with one that is created: brokers learn of it within moments.
+        let started = Instant::now();
+        while self.partitions(topic)?.is_some() && started.elapsed() < ANSWER {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
     }
 
     fn delete_records(&mut self, partition: &TopicPartition, before: Offset) -> Result<(), TransportError> {
