@@ -22,6 +22,10 @@ impl TopologyError {
         if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
     }
 
+    pub(crate) fn of(problem: String) -> Self {
+        Self { problems: vec![problem] }
+    }
+
     /// One sentence a problem, each saying what to do.
     pub fn problems(&self) -> &[String] {
         &self.problems

@@ -13,7 +13,7 @@ use crate::{
     error::TaskError,
     members::{Member, standbys_of},
     plan::TaskId,
-    task::Watermarks,
+    task::{Watermarks, changelog_bounds},
     transport::{
         Fetched, Headers, Offset, Producer, ProducerConfig, ProducerRecord, Reader, Topic, TopicPartition,
         TransportError,
@@ -183,7 +183,7 @@ impl MemberThread {
         let Some(changelogs) = standbys.open(plan, &**stores, task)? else { return Ok(()) };
         let mut watermarks = Watermarks::new();
         for changelog in changelogs {
-            let found = bounds(&mut *clients.changelogs, &changelog)?;
+            let found = changelog_bounds(&mut *clients.changelogs, &changelog)?;
             watermarks.insert(changelog, found);
         }
         standbys.follow(task, &watermarks, now_ms)
@@ -217,7 +217,7 @@ impl MemberThread {
         let mut anew = false;
         let assigned: Vec<_> = self.assigned.keys().cloned().collect();
         for changelog in assigned {
-            let watermarks = bounds(&mut *clients.changelogs, &changelog)?;
+            let watermarks = changelog_bounds(&mut *clients.changelogs, &changelog)?;
             match self.app.standbys.look(&changelog, watermarks, now_ms) {
                 Ok(began) => anew |= began,
                 Err((task, error)) => self.fail(task, &error, now_ms),
@@ -317,12 +317,6 @@ impl MemberThread {
 fn differ(said: &Member, now: &Member) -> bool {
     let standbys = |member: &Member| member.standby.iter().map(|(task, lag)| (*task, *lag == 0)).collect::<Vec<_>>();
     said.active != now.active || standbys(said) != standbys(now)
-}
-
-/// Where a changelog begins and ends, what is not decided yet included: a store may have it before it is.
-fn bounds(reader: &mut dyn Reader, changelog: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
-    let (low, _) = reader.watermarks(changelog)?;
-    Ok((low, reader.end(changelog)?))
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ fn open_state(config: &StreamsConfig) -> Result<Arc<dyn StoreSupplier>, Topology
 }
 
 fn problem(error: &dyn std::error::Error) -> TopologyError {
-    TopologyError::check(vec![chain(error)]).expect_err("one problem is not none")
+    TopologyError::of(chain(error))
 }
 
 /// How far a wall-clock tick may be late.

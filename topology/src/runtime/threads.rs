@@ -59,7 +59,7 @@ impl Threads {
             threads.start_stream_thread(app, index, begun.clone())?;
         }
         drop(begun);
-        beginnings.iter().take(count).collect::<Result<(), _>>().map_err(problem)?;
+        beginnings.iter().take(count).collect::<Result<(), _>>().map_err(TopologyError::of)?;
         let (worker, watched) = (app.clone(), threads.shared.clone());
         let member = std::thread::Builder::new().name(format!("{}-members", app.client_id));
         threads.member = Some(member.spawn(move || run_member(worker, &watched)).map_err(|error| no_thread(&error))?);
@@ -220,11 +220,7 @@ fn run_member(app: Prepared, shared: &Shared) {
 }
 
 fn no_thread(error: &std::io::Error) -> TopologyError {
-    problem(format!("a thread cannot be started: {error}"))
-}
-
-fn problem(text: String) -> TopologyError {
-    TopologyError::check(vec![text]).expect_err("one problem is not none")
+    TopologyError::of(format!("a thread cannot be started: {error}"))
 }
 
 /// A poisoned lock guards values that are replaced whole: they are as good as before.

@@ -15,7 +15,7 @@ mod stores;
 pub(crate) use active::{ActiveTask, TaskSettings};
 pub(crate) use partition_group::Waiting;
 pub(crate) use portable::PortableStores;
-pub(crate) use restore::StoreRestore;
+pub(crate) use restore::{StoreRestore, changelog_bounds};
 pub(crate) use standby::{Followed, StandbyTask, Watermarks};
 #[cfg(feature = "rocksdb")]
 pub(crate) use storage::DiskStores;

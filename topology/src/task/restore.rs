@@ -4,11 +4,20 @@ use super::{TaskStores, standby::Followed};
 use crate::{
     error::TaskError,
     graph::StoreName,
-    transport::{ConsumedRecord, Offset, Reader, TopicPartition},
+    transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError},
 };
 
 /// For how long a changelog certainly tells of a deletion: somewhat less than the day for which logs keep tombstones.
 const TOMBSTONES_KEPT_MS: i64 = 20 * 3_600_000;
+
+/// Where a changelog begins and ends, what is not decided yet included: a store may have it before it is.
+pub(crate) fn changelog_bounds(
+    reader: &mut dyn Reader,
+    changelog: &TopicPartition,
+) -> Result<(Offset, Offset), TransportError> {
+    let (low, _) = reader.watermarks(changelog)?;
+    Ok((low, reader.end(changelog)?))
+}
 
 /// What a store needs before its task may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,8 +66,7 @@ impl StoreRestore {
     ) -> Result<Vec<Self>, TaskError> {
         let mut plans = Vec::new();
         for (name, _, changelog) in stores.logged() {
-            let (low, _) = reader.watermarks(changelog)?;
-            let high = reader.end(changelog)?;
+            let (low, high) = changelog_bounds(reader, changelog)?;
             let followed = followed.iter().find(|followed| followed.store == *name);
             let (checkpoint, whole_ms) = match followed {
                 Some(followed) => followed.place(),

@@ -83,6 +83,16 @@ impl KafkaAdmin {
         Ok(Some(found.partitions().len() as i32))
     }
 
+    /// Waits until brokers know that a topic is there, or is gone: the one that answered does, and the others learn of
+    /// it within moments.
+    fn until_known(&self, topic: &str, exists: bool) -> Result<(), TransportError> {
+        let started = Instant::now();
+        while self.partitions(topic)?.is_some() != exists && started.elapsed() < ANSWER {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     fn settings(&self, topic: &str) -> Result<ConfigResource, TransportError> {
         let asked = ResourceSpecifier::Topic(topic);
         let described = block_on(self.client.describe_configs([&asked], &options())).map_err(error::of)?;
@@ -121,11 +131,7 @@ impl Admin for KafkaAdmin {
         let created = block_on(self.client.create_topics([&topic], &options())).map_err(error::of)?;
         let created = outcome(created, &spec.name);
         if matches!(created, Ok(()) | Err(TransportError::TopicExists(_))) {
-            // The broker that answered knows it; the others learn of it within moments.
-            let started = Instant::now();
-            while self.partitions(&spec.name)?.is_none() && started.elapsed() < ANSWER {
-                std::thread::sleep(Duration::from_millis(20));
-            }
+            self.until_known(&spec.name, true)?;
         }
         created
     }
@@ -194,12 +200,7 @@ impl Admin for KafkaAdmin {
     fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError> {
         let deleted = block_on(self.client.delete_topics(&[topic], &options())).map_err(error::of)?;
         outcome(deleted, topic)?;
-        // As with one that is created: brokers learn of it within moments.
-        let started = Instant::now();
-        while self.partitions(topic)?.is_some() && started.elapsed() < ANSWER {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
+        self.until_known(topic, false)
     }
 
     fn delete_records(&mut self, partition: &TopicPartition, before: Offset) -> Result<(), TransportError> {

@@ -77,14 +77,14 @@ impl Committer {
     pub(super) fn answer(&self, timeout: Duration) -> Option<Result<(), TransportError>> {
         match self.answers.recv_timeout(timeout) {
             Ok(answer) => Some(answer),
-            Err(RecvTimeoutError::Timeout) if self.is_stuck(self.begun.elapsed()) => Some(Err(stuck())),
+            Err(RecvTimeoutError::Timeout) if self.is_stuck() => Some(Err(stuck())),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Err(gone())),
         }
     }
 
-    fn is_stuck(&self, since: Duration) -> bool {
-        since > STUCK && !self.told_offsets.load(Ordering::SeqCst)
+    fn is_stuck(&self) -> bool {
+        self.begun.elapsed() > STUCK && !self.told_offsets.load(Ordering::SeqCst)
     }
 }
 
