@@ -78,7 +78,8 @@ function onEvent(type, raw) {
   const own = feedback.frames.length < 2 ? stage.camera.framesBetween(feedback.start, feedback.end) : [];
   if (own.length > 1) feedback.frames = own;
   // Speaks here and not while drawing: a page in the background draws nothing, its athlete still listens.
-  const speaks = feedback.grade !== null || feedback.phase === "out_of_sight";
+  // An analyst answers in any order; what an athlete hears is of now.
+  const speaks = !(newest?.start > feedback.start) && (feedback.grade !== null || feedback.phase === "out_of_sight");
   if (speaks && Date.now() - liveSince > CATCH_UP_MS) voice.hear(feedback.sentence);
   if (!newest || feedback.start >= newest.start) newest = feedback;
   if (feedback.grade !== null && !(judged?.start > feedback.start)) judged = feedback;

@@ -23,6 +23,9 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const data = ["--data-dir", join(folder, "data")];
 const done = (name) => process.stdout.write(`ok  ${name}\n`);
 const is = (type) => (event) => event.type === type;
+// An analyst answers in any order: what comes last need not be of the last window.
+const byWindow = (a, b) => a.data.window_start_ms - b.data.window_start_ms;
+const ofLastWindow = (events) => events.toSorted(byWindow).at(-1)?.data;
 
 // At this speed a machine that is busy for a second seems silent for a minute: silence must last, to close a window.
 const patient = ["live", "coach"].flatMap((app) => ["--set", `${app}.idle_after=10s`]);
@@ -45,7 +48,10 @@ await until(page, (all) => document.querySelectorAll("button.tl-col").length ===
 done("the first page leads to the stream, and its minutes appear as they close");
 
 const told = await live((events) => events.filter(is("insight")).length === WINDOWS);
-const insights = told.filter(is("insight")).map((event) => event.data);
+const insights = told
+  .filter(is("insight"))
+  .sort(byWindow)
+  .map((event) => event.data);
 const last = insights.at(-1);
 assert.equal(await page.textContent("#instruction"), last.instruction);
 assert.equal(await page.getAttribute("#gauge [role=meter]", "aria-valuenow"), String(last.vibe_score));
@@ -109,7 +115,7 @@ done("the alert of the change in mood leads to its minute");
 
 for (const { name, repetitions, half_repetitions: halves, fault } of sessions) {
   const events = await feedback(name, (all) => {
-    const { session_repetitions: full, session_half_repetitions: half } = all.at(-1)?.data ?? {};
+    const { session_repetitions: full, session_half_repetitions: half } = ofLastWindow(all) ?? {};
     return full === repetitions && half === halves;
   });
   const faults = events.flatMap((event) => event.data.faults.map((one) => one.kind));
@@ -186,7 +192,7 @@ await post(`${url}/v1/chat`, [
   { stream_id: STREAM, user_id: "u2", user_name: "owl", text: "you did, great run", timestamp: spoken + 1000 },
 ]);
 await live((events) => events.some((event) => event.data.window_start_ms === next));
-await feedback("newcomer", (events) => events.at(-1)?.data.session_repetitions === repetitions);
+await feedback("newcomer", (events) => ofLastWindow(events)?.session_repetitions === repetitions);
 assert.equal(await columns(), WINDOWS);
 await context.setOffline(false);
 await phase(page, "live");
