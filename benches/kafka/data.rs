@@ -7,7 +7,7 @@ use tidemill::transport::{CleanupPolicy, embedded::Entry};
 use crate::{
     BenchResult,
     input::{Frames, chats, frames, segments},
-    site::Site,
+    site::{PARTITIONS, Site},
 };
 
 pub(crate) struct Input {
@@ -29,7 +29,7 @@ pub(crate) fn input(site: &Site, workload: &str) -> BenchResult<Input> {
     let (many, few) = (records()?, records()? / 10);
     let load = |topic: &'static str, entries: &mut dyn Iterator<Item = Entry>| -> BenchResult {
         if !site.has(topic)? {
-            site.create(topic, CleanupPolicy::Delete)?;
+            site.create(topic, PARTITIONS, CleanupPolicy::Delete)?;
             site.load(topic, entries)?;
         }
         Ok(())

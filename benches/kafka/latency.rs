@@ -12,7 +12,7 @@ use tidemill::transport::{CleanupPolicy, Reader, Topic, embedded::Entry};
 use crate::{
     BenchResult,
     engine::{Engine, Job},
-    site::{Site, record},
+    site::{PARTITIONS, Site, record},
 };
 
 /// About a tenth of what passes through at most, on two cores that broker and both ends share.
@@ -28,7 +28,11 @@ const VALUE_BYTES: usize = 50;
 const TICK: Duration = Duration::from_millis(5);
 const LINGER_MS: &str = "1";
 
-/// Each engine at each interval, at so many records a second.
+/// Of input and output. Each costs a commit requests of its own: librdkafka sends one a partition, Java's client one a
+/// broker.
+const FEW: i32 = 1;
+
+/// Each engine at each interval, at so many records a second. Exactly once, both commit each 100 ms by default.
 pub(crate) fn compare(site: &Site, rate: Option<&str>) -> BenchResult {
     let rate = rate.map_or(Ok(RATE), str::parse)?;
     println!("\nexactly once, {rate} records/s, from send to committed read, ms");
@@ -36,14 +40,17 @@ pub(crate) fn compare(site: &Site, rate: Option<&str>) -> BenchResult {
         "p99/s is the median of the p99 of each second: what a pause of the machine, or of the broker, does not decide"
     );
     println!(
-        "{:<14} {:<18} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8}",
-        "engine", "commit interval", "records", "p50", "p99/s", "p99", "p99.9", "max"
+        "{:<14} {:<18} {:>10} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8}",
+        "engine", "commit interval", "partitions", "records", "p50", "p99/s", "p99", "p99.9", "max"
     );
-    run(site, Engine::Tidemill, "10", rate, BROKER_WARM_UP)?;
-    print("(none)", "(the broker alone)", &without_engine(site, rate)?);
-    for interval in ["10", "100", "default"] {
-        for engine in Engine::BOTH {
-            print(engine.name(), interval, &run(site, engine, interval, rate, WARM_UP)?);
+    Run { engine: Engine::Tidemill, interval: "10", partitions: PARTITIONS, rate }.times(site, BROKER_WARM_UP)?;
+    for (partitions, intervals) in [(FEW, &["10"][..]), (PARTITIONS, &["10", "100"])] {
+        print(["(none)", "(the broker alone)"], partitions, &without_engine(site, partitions, rate)?);
+        for interval in intervals {
+            for engine in Engine::BOTH {
+                let run = Run { engine, interval, partitions, rate };
+                print([engine.name(), interval], partitions, &run.times(site, WARM_UP)?);
+            }
         }
     }
     Ok(())
@@ -52,7 +59,7 @@ pub(crate) fn compare(site: &Site, rate: Option<&str>) -> BenchResult {
 /// How long records took, by the second in which they arrived.
 type Seconds = Vec<Vec<Duration>>;
 
-fn print(engine: &str, interval: &str, seconds: &Seconds) {
+fn print([engine, interval]: [&str; 2], partitions: i32, seconds: &Seconds) {
     let mut all = seconds.concat();
     let [p50, p99, p999, max] = [0.5, 0.99, 0.999, 1.0].map(|share| quantile_ms(&mut all, share));
     // A second in which next to nothing arrived says nothing; what it kept back counts where it arrived.
@@ -60,7 +67,7 @@ fn print(engine: &str, interval: &str, seconds: &Seconds) {
     let mut each: Vec<_> = whole.map(|second| quantile(&mut second.clone(), 0.99)).collect();
     let p99_each = quantile_ms(&mut each, 0.5);
     println!(
-        "{engine:<14} {interval:<18} {:>9} {p50:>8.1} {p99_each:>8.1} {p99:>8.1} {p999:>8.1} {max:>8.1}",
+        "{engine:<14} {interval:<18} {partitions:>10} {:>9} {p50:>8.1} {p99_each:>8.1} {p99:>8.1} {p999:>8.1} {max:>8.1}",
         all.len()
     );
 }
@@ -76,52 +83,60 @@ fn quantile(times: &mut [Duration], share: f64) -> Duration {
 }
 
 /// What nobody can be faster than: the input read as it is, without transactions and without a second hop.
-fn without_engine(site: &Site, rate: u64) -> BenchResult<Seconds> {
-    let input = "latency-none-in";
-    site.create(input, CleanupPolicy::Delete)?;
-    let reader = site.reader_at_end(input)?;
-    let times = measure(site, rate, input, reader, WARM_UP)?;
-    site.delete(input)?;
+fn without_engine(site: &Site, partitions: i32, rate: u64) -> BenchResult<Seconds> {
+    let input = format!("latency-none-{partitions}-in");
+    site.create(&input, partitions, CleanupPolicy::Delete)?;
+    let reader = site.reader_at_end(&input, partitions)?;
+    let times = measure(site, Load { rate, input: &input, partitions }, reader, WARM_UP)?;
+    site.delete(&input)?;
     Ok(times)
 }
 
-fn run(site: &Site, engine: Engine, interval: &str, rate: u64, warm_up: Duration) -> BenchResult<Seconds> {
-    // Nobody goes on where another run ended, or has its input to catch up with.
-    let application = format!("latency-{}-{interval}-{}", engine.name(), warm_up.as_secs());
-    let (input, output) = (format!("{application}-in"), format!("{application}-out"));
-    site.create(&input, CleanupPolicy::Delete)?;
-    site.create(&output, CleanupPolicy::Delete)?;
-    let mut settings = Vec::new();
-    if interval != "default" {
-        settings.push(format!("commit.interval.ms={interval}"));
+struct Run<'a> {
+    engine: Engine,
+    interval: &'a str,
+    partitions: i32,
+    rate: u64,
+}
+
+impl Run<'_> {
+    fn times(&self, site: &Site, warm_up: Duration) -> BenchResult<Seconds> {
+        let &Self { engine, interval, partitions, rate } = self;
+        // Nobody goes on where another run ended, or has its input to catch up with.
+        let application = format!("latency-{}-{interval}-{partitions}-{}", engine.name(), warm_up.as_secs());
+        let (input, output) = (format!("{application}-in"), format!("{application}-out"));
+        site.create(&input, partitions, CleanupPolicy::Delete)?;
+        site.create(&output, partitions, CleanupPolicy::Delete)?;
+        let job = Job {
+            workload: "pass",
+            guarantee: "exactly_once_v2",
+            application: &application,
+            input: &input,
+            output: &output,
+            settings: vec![format!("commit.interval.ms={interval}")],
+        };
+        let reader = site.reader_at_end(&output, partitions)?;
+        let served = job.serve(engine, site)?;
+        let times = measure(site, Load { rate, input: &input, partitions }, reader, warm_up)?;
+        served.end()?;
+        site.delete(&application)?;
+        Ok(times)
     }
-    let job = Job {
-        workload: "pass",
-        guarantee: "exactly_once_v2",
-        application: &application,
-        input: &input,
-        output: &output,
-        settings,
-    };
-    let reader = site.reader_at_end(&output)?;
-    let served = job.serve(engine, site)?;
-    let times = measure(site, rate, &input, reader, warm_up)?;
-    served.end()?;
-    site.delete(&application)?;
-    Ok(times)
+}
+
+/// What is sent: so many records a second, to where.
+#[derive(Clone, Copy)]
+struct Load<'a> {
+    rate: u64,
+    input: &'a str,
+    partitions: i32,
 }
 
 /// Sends, and reads what comes out, for the warm-up and the time measured.
-fn measure(
-    site: &Site,
-    rate: u64,
-    input: &str,
-    mut reader: Box<dyn Reader>,
-    warm_up: Duration,
-) -> BenchResult<Seconds> {
+fn measure(site: &Site, load: Load<'_>, mut reader: Box<dyn Reader>, warm_up: Duration) -> BenchResult<Seconds> {
     let (epoch, stop) = (Instant::now(), AtomicBool::new(false));
     thread::scope(|scope| {
-        let sender = scope.spawn(|| send(site, rate, input, epoch, &stop));
+        let sender = scope.spawn(|| send(site, load, epoch, &stop));
         let times = receive(reader.as_mut(), epoch, warm_up);
         stop.store(true, Ordering::SeqCst);
         sender.join().map_err(|_| "the sender panicked")??;
@@ -130,7 +145,8 @@ fn measure(
 }
 
 /// Sends what is due at each tick, stamped with the time since `epoch`.
-fn send(site: &Site, rate: u64, input: &str, epoch: Instant, stop: &AtomicBool) -> BenchResult {
+fn send(site: &Site, load: Load<'_>, epoch: Instant, stop: &AtomicBool) -> BenchResult {
+    let Load { rate, input, partitions } = load;
     let (topic, mut producer) = (Topic::from(input), site.producer_with("linger.ms", LINGER_MS)?);
     let (started, mut sent) = (Instant::now(), 0_u64);
     while !stop.load(Ordering::SeqCst) {
@@ -140,7 +156,7 @@ fn send(site: &Site, rate: u64, input: &str, epoch: Instant, stop: &AtomicBool) 
             value.put_u64(epoch.elapsed().as_nanos() as u64);
             value.resize(VALUE_BYTES, b'x');
             let entry = Entry::new(Bytes::from(format!("stream-{}", sent % 1000)), value.freeze(), 1_700_000_000_000);
-            producer.send(record(&topic, entry))?;
+            producer.send(record(&topic, partitions, entry))?;
             sent += 1;
         }
         thread::sleep(TICK);

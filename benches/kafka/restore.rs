@@ -20,14 +20,14 @@ const VALUE_BYTES: u64 = 1000;
 /// Each engine with a changelog of that size.
 pub(crate) fn compare(site: &Site, megabytes: Option<&str>) -> BenchResult {
     let megabytes: u64 = megabytes.map_or(Ok(MEGABYTES), str::parse)?;
-    site.create("restore-in", CleanupPolicy::Delete)?;
+    site.create("restore-in", PARTITIONS, CleanupPolicy::Delete)?;
     println!("\nrestore of {megabytes} MB: from the start of the process to records out of it");
     println!("{:<14} {:>10} {:>10} {:>8} {:>10} {:>8}", "engine", "first s", "all s", "MB/s", "CPU s", "RSS MB");
     for engine in Engine::BOTH {
         let application = format!("restore-{}", engine.name());
         let (changelog, output) = (format!("{application}-table-changelog"), format!("{application}-out"));
-        site.create(&changelog, CleanupPolicy::Compact)?;
-        site.create(&output, CleanupPolicy::Delete)?;
+        site.create(&changelog, PARTITIONS, CleanupPolicy::Compact)?;
+        site.create(&output, PARTITIONS, CleanupPolicy::Delete)?;
         let bytes = site.load(&changelog, rows(megabytes * 1_000_000 / VALUE_BYTES))?;
         // One for each partition, whose task has to be restored before.
         site.load("restore-in", rows(100))?;
@@ -39,7 +39,7 @@ pub(crate) fn compare(site: &Site, megabytes: Option<&str>) -> BenchResult {
             output: &output,
             settings: Vec::new(),
         };
-        let mut reader = site.reader_at_end(&output)?;
+        let mut reader = site.reader_at_end(&output, PARTITIONS)?;
         let started = Instant::now();
         let served = job.serve(engine, site)?;
         let (mut first, mut seen) = (None, BTreeSet::new());

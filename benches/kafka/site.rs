@@ -16,6 +16,7 @@ use tidemill::{
 
 use crate::BenchResult;
 
+/// Of each topic, where nothing else is said.
 pub(crate) const PARTITIONS: i32 = 4;
 
 pub(crate) struct Site {
@@ -33,8 +34,8 @@ impl Site {
         Ok(self.transport.admin()?.describe_topic(topic)?.is_some())
     }
 
-    pub(crate) fn create(&self, topic: &str, cleanup: CleanupPolicy) -> BenchResult {
-        let spec = TopicSpec { name: topic.into(), partitions: PARTITIONS, cleanup, retention: None };
+    pub(crate) fn create(&self, topic: &str, partitions: i32, cleanup: CleanupPolicy) -> BenchResult {
+        let spec = TopicSpec { name: topic.into(), partitions, cleanup, retention: None };
         Ok(self.transport.admin()?.create_topic(&spec)?)
     }
 
@@ -64,17 +65,17 @@ impl Site {
         for entry in entries {
             bytes += entry.key.as_ref().map_or(0, Bytes::len) as u64;
             bytes += entry.value.as_ref().map_or(0, Bytes::len) as u64;
-            producer.send(record(&topic, entry))?;
+            producer.send(record(&topic, PARTITIONS, entry))?;
         }
         producer.flush()?;
         Ok(bytes)
     }
 
     /// A committed read of a topic, from its end on.
-    pub(crate) fn reader_at_end(&self, topic: &str) -> BenchResult<Box<dyn Reader>> {
+    pub(crate) fn reader_at_end(&self, topic: &str, partitions: i32) -> BenchResult<Box<dyn Reader>> {
         let mut reader = self.transport.reader()?;
         let mut ends = Vec::new();
-        for partition in (0..PARTITIONS).map(|number| TopicPartition::new(topic, number)) {
+        for partition in (0..partitions).map(|number| TopicPartition::new(topic, number)) {
             let (_, high) = reader.watermarks(&partition)?;
             ends.push((partition, high));
         }
@@ -85,10 +86,10 @@ impl Site {
     }
 }
 
-pub(crate) fn record(topic: &Topic, entry: Entry) -> ProducerRecord {
+pub(crate) fn record(topic: &Topic, partitions: i32, entry: Entry) -> ProducerRecord {
     ProducerRecord {
         topic: topic.clone(),
-        partition: partition_for(entry.key.as_deref(), PARTITIONS),
+        partition: partition_for(entry.key.as_deref(), partitions),
         timestamp: entry.timestamp,
         key: entry.key,
         value: entry.value,

@@ -7,7 +7,7 @@ use tidemill::transport::CleanupPolicy;
 use crate::{
     BenchResult, data,
     engine::{Engine, GUARANTEES, Job, Told},
-    site::Site,
+    site::{PARTITIONS, Site},
     topologies::WORKLOADS,
 };
 
@@ -48,7 +48,7 @@ fn run(site: &Site, workload: &str, guarantee: &str, engine: Engine, round: usiz
     let input = data::input(site, workload)?;
     let application = format!("{}-{workload}-{guarantee}-{round}", engine.name());
     let output = format!("{application}-out");
-    site.create(&output, CleanupPolicy::Delete)?;
+    site.create(&output, PARTITIONS, CleanupPolicy::Delete)?;
     let settings = Vec::new();
     let job = Job { workload, guarantee, application: &application, input: input.topic, output: &output, settings };
     let told = job.run(engine, site, input.records)?;
