@@ -33,16 +33,21 @@ pub(super) struct KafkaProducer {
     shared: Arc<Shared>,
     lines: Vec<Line>,
     turn: usize,
+    stage: Stage,
     /// Once it is needed.
     committer: Option<Committer>,
-    /// The line whose turn it is commits, and its successor's turn began.
-    committing: bool,
-    /// A transaction was begun beside one that commits.
-    ahead: bool,
-    /// What the last commit brought.
-    committed: Option<Vec<(TopicPartition, Offset)>>,
-    /// What is being flushed, and since when.
-    flushing: Option<(usize, Instant)>,
+    /// What the last commit or flush brought.
+    brought: Option<Vec<(TopicPartition, Offset)>>,
+}
+
+/// Where a producer is between two commits.
+enum Stage {
+    /// What is sent goes to the line whose turn it is.
+    Sending,
+    /// That line commits, and its successor's turn began: `ahead` once a transaction was begun there.
+    Committing { ahead: bool },
+    /// A part of what was sent is being flushed.
+    Flushing { part: usize, since: Instant },
 }
 
 impl KafkaProducer {
@@ -51,22 +56,17 @@ impl KafkaProducer {
             Some(id) => ["a", "b"].iter().map(|turn| Line::open(&shared, Some(&format!("{id}-{turn}")))).collect(),
             None => Line::open(&shared, None).map(|line| vec![line]),
         };
-        Ok(Self {
-            shared,
-            lines: lines?,
-            turn: 0,
-            committer: None,
-            committing: false,
-            ahead: false,
-            committed: None,
-            flushing: None,
-        })
+        Ok(Self { shared, lines: lines?, turn: 0, stage: Stage::Sending, committer: None, brought: None })
     }
 
     /// The line that takes what is sent.
     fn line(&mut self) -> &mut Line {
-        let turn = if self.committing { self.next() } else { self.turn };
+        let turn = if self.is_committing() { self.next() } else { self.turn };
         &mut self.lines[turn]
+    }
+
+    fn is_committing(&self) -> bool {
+        matches!(self.stage, Stage::Committing { .. })
     }
 
     fn next(&self) -> usize {
@@ -88,7 +88,9 @@ impl Producer for KafkaProducer {
     }
 
     fn begin_transaction(&mut self) -> Result<(), TransportError> {
-        self.ahead = self.committing;
+        if let Stage::Committing { ahead } = &mut self.stage {
+            *ahead = true;
+        }
         self.line().forgive();
         self.line().client().begin_transaction().map_err(error::of)
     }
@@ -126,33 +128,37 @@ impl Producer for KafkaProducer {
             None => Committer::start()?,
         };
         self.committer.insert(committer).begin(commit)?;
-        self.committing = true;
+        self.stage = Stage::Committing { ahead: false };
         Ok(())
     }
 
     fn poll_commit(&mut self, timeout: Duration) -> Result<bool, TransportError> {
         let answer = self.committer.as_ref().and_then(|committer| committer.answer(timeout));
         let Some(answer) = answer else { return Ok(false) };
-        self.committing = false;
+        // After an error it stays what it is, for the abort that follows.
         answer?;
-        self.committed = Some(self.line().take_ends().collect());
+        self.brought = Some(self.lines[self.turn].take_ends().collect());
         self.turn = self.next();
-        self.ahead = false;
+        self.stage = Stage::Sending;
         Ok(true)
     }
 
     fn may_send_ahead(&mut self) -> bool {
-        // Not beside records of the one that commits: those of the next might overtake them.
-        self.flushing.is_some() || (self.committing && self.lines[self.turn].has_landed())
+        match self.stage {
+            Stage::Sending => false,
+            // Not beside records of the one that commits: those of the next might overtake them.
+            Stage::Committing { .. } => self.lines[self.turn].has_landed(),
+            Stage::Flushing { .. } => true,
+        }
     }
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
-        self.line().abort()?;
-        if self.ahead {
+        self.lines[self.turn].abort()?;
+        if matches!(self.stage, Stage::Committing { ahead: true }) {
             let next = self.next();
             self.lines[next].abort()?;
-            self.ahead = false;
         }
+        self.stage = Stage::Sending;
         Ok(())
     }
 
@@ -168,20 +174,20 @@ impl Producer for KafkaProducer {
     fn begin_flush(&mut self) -> Result<(), TransportError> {
         let part = self.line().end_part();
         self.line().sending().hurry();
-        self.flushing = Some((part, Instant::now()));
+        self.stage = Stage::Flushing { part, since: Instant::now() };
         Ok(())
     }
 
     fn poll_flush(&mut self, timeout: Duration) -> Result<bool, TransportError> {
-        let Some((part, since)) = self.flushing else { return Ok(true) };
+        let Stage::Flushing { part, since } = self.stage else { return Ok(true) };
         let ends = self.line().ends_of(part, timeout);
         if let Some(failed) = self.line().take_failure() {
             return Err(failed);
         }
         match ends {
             Some(ends) => {
-                self.committed = Some(ends);
-                self.flushing = None;
+                self.brought = Some(ends);
+                self.stage = Stage::Sending;
                 Ok(true)
             }
             None if since.elapsed() > ANSWER => Err(too_late()),
@@ -190,14 +196,14 @@ impl Producer for KafkaProducer {
     }
 
     fn discard(&mut self) {
-        (self.committed, self.flushing) = (None, None);
+        (self.brought, self.stage) = (None, Stage::Sending);
         self.line().client().purge(PurgeConfig::default().queue());
         self.line().clear();
     }
 
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
-        if let Some(committed) = self.committed.take() {
-            return committed;
+        if let Some(brought) = self.brought.take() {
+            return brought;
         }
         // The line whose turn is over has the newest.
         let (newer, older) = self.lines.split_at(self.turn);
