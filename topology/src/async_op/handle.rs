@@ -52,6 +52,10 @@ pub struct CallExecutorHandle {
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     /// Runs an executor in a thread. Its topics must exist: start the application first.
+    ///
+    /// # Errors
+    /// [`TransportError::Invalid`] if the log's administrators do not let it into the executors' group. A log that is
+    /// away is none: the thread waits for it.
     pub fn spawn(
         call: &AsyncCall<K, V, R>,
         application_id: &str,
@@ -64,6 +68,9 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let counters = Arc::<Counters>::default();
         let (call, application_id) = (call.clone(), application_id.to_owned());
         let name = call.executor_group(&application_id);
+        if let Err(refused @ TransportError::Invalid(_)) = transport.admin()?.check_group(&name) {
+            return Err(refused);
+        }
         let (stopping, grace, shared) = (stop.clone(), grace_ms.clone(), counters.clone());
         let client_id = format!("{name}-{}", made_up_id());
         let open = move || -> Result<Self, TransportError> {

@@ -1,7 +1,10 @@
 //! Brokers that do not let everybody do everything.
 
 use tidemill_broker::{Broker, Options, PASSWORD, Security, USER};
-use tidemill_topology::transport::kafka::KafkaTransport;
+use tidemill_topology::{
+    AsyncCall, CallExecutor, CallPolicy, CallRequest, Reply,
+    transport::{TransportError, kafka::KafkaTransport},
+};
 
 use super::{config, site};
 use crate::{Site, Tested, engine::instance};
@@ -54,5 +57,22 @@ fn who_may_not_join_the_group_or_use_the_transactional_id_is_told() -> Tested {
         let problem = started.err().ok_or("it started without rights")?.to_string();
         assert!(problem.contains(&ids) && problem.contains("grant the rights"), "{scenario}: {problem}");
     }
+    Ok(())
+}
+
+#[test]
+fn an_executor_that_may_not_join_its_group_is_told() -> Tested {
+    let Some(broker) = strict_broker(true) else { return Ok(()) };
+    let guest = guest(&broker, "no_executor")?;
+    let call = AsyncCall::<String, String, String>::named("ask");
+    let echo = |request: CallRequest<String, String>, reply: Reply<String>| reply.send(Ok(request.value));
+    let spawn = || {
+        let (transport, policy) = (guest.transport.clone(), CallPolicy::default());
+        CallExecutor::spawn(&call, &guest.named("app"), transport, policy, echo)
+    };
+    let group = spawn()?.group().to_owned();
+    broker.reserve(&["--group", &group], USER);
+    let refused = spawn().err().ok_or("it started without rights")?;
+    assert!(matches!(&refused, TransportError::Invalid(reason) if reason.contains(&group)), "{refused}");
     Ok(())
 }
