@@ -26,7 +26,7 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_name = "FILE", env = "TIDEMILL_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Address to listen on; beyond this machine only with [[tenant]]s in the file
-    #[arg(long, global = true, value_name = "HOST:PORT")]
+    #[arg(long, global = true, value_name = "IP:PORT")]
     pub(crate) listen: Option<String>,
     /// Kafka's brokers, such as broker-1:9092,broker-2:9092; without it the log is in this process
     #[arg(long, global = true, value_name = "HOST:PORT")]
@@ -90,7 +90,7 @@ pub(crate) enum Command {
     ///
     /// With --data-dir FOLDER, which must be the demo's own, a demo that was killed goes on where it was: its results
     /// are those of one that nobody disturbed. Played to its end, or with other recordings, it empties the folder and
-    /// begins anew; so does `tidemill reset`. A demo keeps windows open for five seconds of silence at least.
+    /// begins anew. A demo keeps windows open for five seconds of silence at least.
     Demo(DemoOptions),
     /// Play recordings into a running server
     Replay(ReplayOptions),

@@ -37,7 +37,10 @@ const OTHERS: [&str; 2] = ["TIDEMILL_CONFIG", "TIDEMILL_TOKEN"];
 
 /// Reads everything.
 pub(crate) fn load(cli: &Cli) -> Result<Config, Vec<String>> {
-    let vars = env::vars().filter(|(name, _)| name.starts_with(PREFIX) && !OTHERS.contains(&name.as_str()));
+    // What is no text is nobody's setting.
+    let vars = env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text)));
+    let vars = vars.filter(|(name, _)| name.starts_with(PREFIX) && !OTHERS.contains(&name.as_str()));
+    let vars = vars.map(|(name, text)| (name, text.to_string_lossy().into_owned()));
     let apps = match &cli.command {
         Command::LiveInsight => vec![App::Live],
         Command::FormCoach => vec![App::Coach],

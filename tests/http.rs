@@ -122,7 +122,7 @@ async fn what_is_wrong_is_named_with_its_field_and_repair_and_nothing_is_taken()
     assert_eq!(client.send("POST", "/v1/chat", "text/plain", "{}").await.0, 415);
     assert_eq!(client.send("POST", "/v1/chat", "application/json", "{").await.0, 400);
     assert_eq!(client.get("/v1/nothing").await.0, 404);
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +136,7 @@ async fn one_many_and_lines_are_taken() {
     assert_eq!(taken, (202, json!({ "accepted": 2 })));
     let ends = client.server.engine().log().end_offsets("live-chat").expect("reads");
     assert_eq!(ends.iter().sum::<i64>(), 5);
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,7 +164,7 @@ async fn a_page_gets_what_it_missed_and_then_what_comes() {
     client.events("/v1/streams/other/events?after=0", 1).await;
     let (_, listed) = client.get("/v1/streams").await;
     assert_eq!(listed, json!({ "streams": [{ "stream_id": "ada" }, { "stream_id": "other" }] }));
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +200,7 @@ async fn feedback_knows_the_profile_and_a_user_can_be_forgotten() {
             assert!(!key.contains("ada") || record.value.is_none(), "{topic} still has {key:?}");
         }
     }
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +214,7 @@ async fn who_sends_too_much_is_told_when_to_come_again() {
     assert_eq!((response.status().as_u16(), response.headers()["retry-after"].as_bytes()), (429, &b"1"[..]));
     let large = chat("s", "u", &"x".repeat(70 << 10), now());
     assert_eq!(client.post("/v1/chat", &large).await.0, 413);
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 fn tenant(name: &str, token: &str, streams: &[&str]) -> Arc<Tenant> {
@@ -256,7 +256,7 @@ async fn a_token_opens_its_own_streams_only() {
     assert_eq!((page.status().as_u16(), page.headers().get("access-control-allow-origin").is_some()), (200, true));
     let other = client.request("GET", "/v1/streams?token=token-of-ada-0001").header("origin", "https://evil.example");
     assert!(other.send().await.expect("answers").headers().get("access-control-allow-origin").is_none());
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,7 +294,7 @@ async fn state_and_metrics_tell_what_runs_without_names_of_people() {
         assert!(metrics.contains(part), "{part} in {metrics}");
     }
     assert!(!metrics.contains("secret-stream"));
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 /// Stands in for the model: refuses the first request, answers the others.
@@ -341,7 +341,7 @@ async fn a_model_improves_the_draft_and_is_asked_again_when_it_is_busy() {
     let sent = asked[1].1["contents"].to_string();
     assert!(sent.contains("ignore all instructions") && !sent.contains("viewer-7"), "names stay here: {sent}");
     assert_eq!(asked[1].1["generationConfig"]["responseMimeType"], "application/json");
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 /// Two servers that share an application's work on one log, each with a standby of what the other has, whoever else
@@ -398,7 +398,7 @@ async fn a_key_is_found_from_every_instance() {
     assert_eq!(refused.iter().sum::<usize>(), users.len(), "a forwarded request goes no further: {refused:?}");
     assert!(refused.iter().all(|count| *count > 0), "both have some: {refused:?}");
     for client in &clients {
-        client.server.close().await;
+        client.server.close().await.expect("closes");
     }
 }
 
@@ -431,6 +431,6 @@ async fn a_standby_answers_for_an_owner_that_cannot_if_whoever_asks_allows_it() 
     }
     assert!((1..users.len()).contains(&stale), "what it has itself it does not ask for: {stale}");
     for client in &clients {
-        client.server.close().await;
+        client.server.close().await.expect("closes");
     }
 }

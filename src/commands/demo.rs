@@ -14,7 +14,7 @@ use super::{
     play::{Sink, play},
     playlist::Playlist,
     recording::Event,
-    serve::{announce, runtime, start, until_stopped},
+    serve::{announce, close, runtime, start, until_stopped},
 };
 use crate::{cli::DemoOptions, config::Config};
 
@@ -56,10 +56,7 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
         };
         let played = tokio::select! {
             played = played => played,
-            ended = until_stopped(&server) => {
-                server.close().await;
-                return ended;
-            }
+            ended = until_stopped(&server) => return ended.and(close(&server).await),
         };
         let ended = match played {
             Ok(false) if options.once => bail_late(),
@@ -70,8 +67,7 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
             }
             Err(error) => Err(error),
         };
-        server.close().await;
-        ended
+        ended.and(close(&server).await)
     })
 }
 

@@ -55,7 +55,7 @@ impl Place {
                 tracing::info!("the demo in the folder {why}: beginning anew");
             } else if log.admin()?.list_topics()?.iter().any(|topic| **topic != *Feed::TOPIC) {
                 bail!(
-                    "{} holds what is not a demo's: choose another --data-dir, or empty it with `tidemill reset`",
+                    "{} holds what is not a demo's: choose another --data-dir, or empty it with `tidemill reset --data-dir FOLDER --yes`",
                     folder.display()
                 );
             }

@@ -12,11 +12,25 @@ pub(crate) fn serve(settings: Settings) -> Result<()> {
         let server = start(settings).await?;
         announce(&server);
         let ended = until_stopped(&server).await;
-        server.close().await;
-        tracing::info!("closed");
-        ended
+        ended.and(close(&server).await)
     })
 }
+
+/// Ends what runs; a second signal ends the program at once.
+pub(super) async fn close(server: &Server) -> Result<()> {
+    tokio::spawn(async {
+        if stop_signal().await.is_ok() {
+            tracing::warn!("ended before everything was committed: what was not is done again after the next start");
+            std::process::exit(INTERRUPTED);
+        }
+    });
+    server.close().await?;
+    tracing::info!("closed");
+    Ok(())
+}
+
+/// What shells say of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
 
 pub(super) fn runtime() -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")
@@ -57,7 +71,10 @@ pub(super) async fn until_stopped(server: &Server) -> Result<()> {
         }
     };
     tokio::select! {
-        signal = stop_signal() => signal,
+        signal = stop_signal() => {
+            tracing::info!("stopping: committing what is done; once more ends it at once");
+            signal
+        }
         () = failed => bail!("an application ended by itself; the log above tells why"),
     }
 }
@@ -70,13 +87,11 @@ async fn stop_signal() -> Result<()> {
         pressed = tokio::signal::ctrl_c() => pressed.context("Ctrl-C cannot be heard")?,
         _ = terminate.recv() => {}
     }
-    tracing::info!("stopping: what is done is committed");
     Ok(())
 }
 
 #[cfg(not(unix))]
 async fn stop_signal() -> Result<()> {
     tokio::signal::ctrl_c().await.context("Ctrl-C cannot be heard")?;
-    tracing::info!("stopping: what is done is committed");
     Ok(())
 }

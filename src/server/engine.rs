@@ -36,12 +36,18 @@ pub enum EngineError {
     /// The log cannot be used.
     #[error("the log cannot be used")]
     Log(#[from] TransportError),
+    /// The log's administrators do not let this instance do what it must.
+    #[error("the log refuses {} thing(s):\n  - {}", .0.len(), .0.join("\n  - "))]
+    Refused(Vec<String>),
     /// Kafka does not answer.
     #[error("{0}")]
     Brokers(String),
     /// A topology does not fit its topics or state.
     #[error(transparent)]
     Topology(#[from] TopologyError),
+    /// Applications did not commit what they had done before they ended, or have not ended yet.
+    #[error("{0} did not commit all that was done: it is done again after the next start")]
+    Unclosed(String),
     /// The analyst's client cannot be made.
     #[error("the client of the analyst cannot be made")]
     Analyst(#[from] reqwest::Error),
@@ -80,7 +86,7 @@ impl Engine {
     /// `runtime`.
     ///
     /// # Errors
-    /// With all problems of the settings together, or the first of log and topologies.
+    /// With all problems of the settings together, or all that the log refuses, or the first of the topologies.
     pub fn start(settings: Settings, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
         check(&settings)?;
         let log = Log::open(&settings)?;
@@ -101,9 +107,16 @@ impl Engine {
         let address = settings.advertised.clone().or(listening);
         let call_seconds = super::metrics::call_seconds();
         let mut engine = Self { log, apps: Vec::new(), settings, format, call_seconds };
-        for app in engine.settings.apps.clone() {
-            topics::create(&engine.log, app, &engine.settings)?;
-            engine.log.check_groups(&app.groups())?;
+        let apps = engine.settings.apps.clone();
+        let mut refused = Vec::new();
+        for app in &apps {
+            refused.extend(topics::create(&engine.log, *app, &engine.settings)?);
+            refused.extend(engine.log.check_groups(&app.groups())?);
+        }
+        if !refused.is_empty() {
+            return Err(EngineError::Refused(refused));
+        }
+        for app in apps {
             let running = engine.start_app(app, address.clone(), runtime)?;
             engine.apps.push(running);
         }
@@ -178,8 +191,12 @@ impl Engine {
         self.apps.iter().any(|app| matches!(app.streams.state(), StreamsState::Error | StreamsState::NotRunning))
     }
 
-    /// Lets calls end, commits what is done, and closes the stores. Waits at most some seconds.
-    pub fn close(&self) {
+    /// Lets calls end, commits what is done, and closes the stores. Waits some seconds for that; longer only for a log
+    /// that does not take the calls' last answers.
+    ///
+    /// # Errors
+    /// [`EngineError::Unclosed`]: what was not committed is done again after the next start.
+    pub fn close(&self) -> Result<(), EngineError> {
         for app in &self.apps {
             let executor = app.executor.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(executor) = executor {
@@ -191,6 +208,11 @@ impl Engine {
         let closing = |app: &RunningApp| matches!(app.streams.state(), StreamsState::PendingShutdown);
         while self.apps.iter().any(closing) && started.elapsed() < CALL_GRACE * 3 {
             std::thread::park_timeout(Duration::from_millis(10));
+        }
+        let unclosed = self.apps.iter().filter(|app| app.streams.state() != StreamsState::NotRunning);
+        match unclosed.map(|app| app.app.id()).collect::<Vec<_>>() {
+            none if none.is_empty() => Ok(()),
+            some => Err(EngineError::Unclosed(some.join(" and "))),
         }
     }
 }

@@ -87,7 +87,7 @@ pub(super) async fn key(
 impl Server {
     async fn find(self: Arc<Self>, asked: Asked, standby: bool, forwarded: bool) -> Result<Response, Problem> {
         let app = self.engine.apps().iter().find(|app| inspect::stores(app).contains_key(&asked.store));
-        let app = app.ok_or_else(|| Problem::not_found("such store"))?;
+        let app = app.ok_or_else(|| Problem::not_found("such store", "GET /state/stores lists them"))?;
         let place = app.streams.query_metadata_for_key(&asked.store, &asked.key);
         let KeyQueryMetadata { active, standbys, partition } = place.map_err(|error| Problem::internal(&error))?;
         let reason = match &active {
@@ -141,7 +141,9 @@ impl Server {
     async fn forward(&self, host: &HostInfo, asked: &Asked, standby: bool) -> Result<Response, String> {
         let instance = &host.instance;
         let address = host.address.as_ref();
-        let address = address.ok_or_else(|| format!("instance {instance}, which has the key, told no address"))?;
+        let address = address.ok_or_else(|| {
+            format!("instance {instance}, which has the key, told no address: set server.advertise there")
+        })?;
         let mut url = reqwest::Url::parse(&format!("http://{address}"))
             .map_err(|error| format!("the address {address} of instance {instance} is none: {error}"))?;
         if let Ok(mut path) = url.path_segments_mut() {
@@ -206,7 +208,7 @@ fn read(
     match value {
         Err(QueryError::NotHere(_) | QueryError::NotRunning) => Ok(None),
         Err(error) => Err(Problem::internal(&error)),
-        Ok(None) => Err(Problem::not_found("such key")),
+        Ok(None) => Err(Problem::not_found("such key", "ask for one that the application has seen")),
         Ok(Some(value)) => {
             let mut shown = json!({ "store": store, "key": key, "value": value });
             if standby {

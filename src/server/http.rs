@@ -119,7 +119,10 @@ impl Server {
     }
 
     /// Ends pages and requests, then the applications: what is done is committed.
-    pub async fn close(&self) {
+    ///
+    /// # Errors
+    /// As [`Engine::close`].
+    pub async fn close(&self) -> Result<(), EngineError> {
         self.closing.send_replace(true);
         self.hub.close();
         self.pressure.close();
@@ -132,7 +135,7 @@ impl Server {
         }
         let engine = self.engine.clone();
         // A panic in closing has left its message; there is nothing more to close.
-        let _ = tokio::task::spawn_blocking(move || engine.close()).await;
+        tokio::task::spawn_blocking(move || engine.close()).await.unwrap_or(Ok(()))
     }
 
     /// Refuses what belongs to an application that does not run here.
@@ -186,7 +189,9 @@ fn routes(server: Arc<Server>) -> Router {
         .route("/state/tasks", get(inspect::tasks))
         .route("/state/stores", get(inspect::list_stores))
         .route("/state/stores/{name}/{key}", get(forward::key))
-        .fallback(|| async { Problem::not_found("such address") })
+        .fallback(|| async {
+            Problem::not_found("such address", "the README lists the addresses; GET / is the first page")
+        })
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(server.clone(), around))
         .with_state(server)

@@ -25,8 +25,10 @@ const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; 
     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 fn serve(address: &str) -> Result<Response, Problem> {
-    let (_, kind, bytes) =
-        ASSETS.iter().find(|(at, ..)| *at == address).ok_or_else(|| Problem::not_found("such page"))?;
+    let (_, kind, bytes) = ASSETS
+        .iter()
+        .find(|(at, ..)| *at == address)
+        .ok_or_else(|| Problem::not_found("such page", "GET / lists streams and athletes"))?;
     let headers = [
         (header::CONTENT_TYPE, *kind),
         (header::CACHE_CONTROL, "no-cache"),
@@ -62,7 +64,7 @@ pub(super) async fn pose_model(
     State(server): State<Arc<Server>>,
     Path(file): Path<String>,
 ) -> Result<Response, Problem> {
-    let missing = || Problem::not_found("pose model here: `pages.mediapipe_dir` names its folder");
+    let missing = || Problem::not_found("such file of the pose model", "set pages.mediapipe_dir to its folder");
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     let folder = server.engine.settings().mediapipe_dir.clone().ok_or_else(missing)?;
     if file.starts_with('.') || !file.bytes().all(is_name) {

@@ -86,8 +86,8 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed", "try again; its log tells more")
     }
 
-    pub(super) fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, format!("there is no {what}"), "GET / lists what there is")
+    pub(super) fn not_found(what: &str, fix: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("there is no {what}"), fix)
     }
 }
 

@@ -200,12 +200,12 @@ impl Settings {
             }
         }
         let positive = [
-            (self.partitions < 1, "topics need at least one partition"),
-            (self.threads < 1, "an application needs at least one thread"),
-            (self.limits.body_bytes < 1024, "limits.body_bytes must be at least 1 KiB"),
+            (self.partitions < 1, "run.partitions must be at least 1"),
+            (self.threads < 1, "run.threads must be at least 1"),
+            (self.limits.body_bytes < 1024, "limits.body must be at least 1 KiB"),
             (
                 self.limits.bytes_in_flight < self.limits.body_bytes,
-                "limits.bytes_in_flight must hold one body at least",
+                "limits.in_flight must hold one body (limits.body) at least",
             ),
             (self.calls.max_attempts < 1, "analyst.attempts must be at least 1"),
             (self.calls.max_in_flight < 1, "analyst.in_flight must be at least 1"),

@@ -90,29 +90,36 @@ impl App {
 
 /// Creates what is missing. On a log of ours the retention of what is there is brought to what is configured; how long
 /// brokers keep records is for whoever runs them to say. Everything else stays as it was created, and a line in the log
-/// says so.
-pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<(), TransportError> {
+/// says so. Returns what is refused for good, whatever topic it is.
+pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<Vec<String>, TransportError> {
     let mut admin = log.transport().admin()?;
+    let mut problems = Vec::new();
     for spec in app.specs(settings) {
-        if let Err(error) = admin.create_topic(&spec) {
-            // There is one already, or this instance may not create any: then it uses what others created.
-            let mut found = found(&mut *admin, &spec.name, error)?;
-            if log.is_embedded() && found.retention != spec.retention {
-                tracing::info!(topic = %spec.name, from = ?found.retention, to = ?spec.retention, "another retention");
-                admin.alter_retention(&spec.name, spec.retention)?;
-                found.retention = spec.retention;
-            }
-            if found.partitions != spec.partitions || log.is_embedded() && found != spec {
-                tracing::warn!(
-                    topic = %spec.name, partitions = found.partitions,
-                    "the topic keeps the partitions that it was created with; `tidemill reset` begins anew"
-                );
-            }
+        match create_one(log, &mut *admin, &spec) {
+            Err(TransportError::Invalid(reason)) => problems.push(reason),
+            created => created?,
         }
-        // Known from now on, so that no request has to ask.
-        log.partitions(&spec.name)?;
     }
-    Ok(())
+    Ok(problems)
+}
+
+fn create_one(log: &Log, admin: &mut dyn Admin, spec: &TopicSpec) -> Result<(), TransportError> {
+    if let Err(error) = admin.create_topic(spec) {
+        // There is one already, or this instance may not create any: then it uses what others created.
+        let mut found = found(admin, &spec.name, error)?;
+        if log.is_embedded() && found.retention != spec.retention {
+            tracing::info!(topic = %spec.name, from = ?found.retention, to = ?spec.retention, "another retention");
+            admin.alter_retention(&spec.name, spec.retention)?;
+            found.retention = spec.retention;
+        }
+        if found.partitions != spec.partitions {
+            let remedy = if log.is_embedded() { "`tidemill reset` begins anew" } else { "set run.partitions to them" };
+            let (topic, partitions, wanted) = (&spec.name, found.partitions, spec.partitions);
+            tracing::warn!(%topic, partitions, wanted, "the topic keeps the partitions that it has; {remedy}");
+        }
+    }
+    // Known from now on, so that no request has to ask.
+    log.partitions(&spec.name).map(drop)
 }
 
 /// How long brokers may take to tell each other of a topic.

@@ -134,7 +134,7 @@ async fn hold_avro_and_give_json(client: Client) {
     for topic in ["live-dead-letters", "coach-dead-letters"] {
         assert!(client.values(topic).await.is_empty(), "{topic}");
     }
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 /// A chat message of a program that is ahead of this one.
@@ -207,7 +207,7 @@ async fn records_wait_while_the_registry_is_away_and_none_is_lost_or_given_up() 
     let insight = client.first("/v1/streams/ada/events?after=0-0-0", "insight").await;
     assert_eq!(insight["chats"], 2, "both, in one window: {insight}");
     assert!(client.values("live-dead-letters").await.is_empty());
-    client.server.close().await;
+    client.server.close().await.expect("closes");
 }
 
 #[tokio::test(flavor = "multi_thread")]

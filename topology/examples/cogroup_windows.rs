@@ -1,4 +1,6 @@
-//! Chat and transcript of a stream, minute by minute: `cargo run --release --example cogroup_windows`.
+//! Chat and transcript of a stream, minute by minute.
+//!
+//! `cargo run --release -p tidemill-topology --example cogroup_windows`
 //!
 //! A join of records would give nothing for a minute in which one side is silent. Common windows are emitted if either
 //! side had something: a silent microphone does not hide the chat, nor a silent chat the speech.

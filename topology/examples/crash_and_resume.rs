@@ -1,4 +1,6 @@
-//! Kills a running application and starts it again: `cargo run --release --example crash_and_resume`.
+//! Kills a running application and starts it again.
+//!
+//! `cargo run --release -p tidemill-topology --example crash_and_resume`
 //!
 //! The application is this program, run a second time as a process of its own, and killed with SIGKILL: nothing is
 //! flushed, nothing is closed. Its successor continues from the last commit, and the output is as if nothing had

@@ -1,4 +1,6 @@
-//! An operator of one's own, with a store and a timer: `cargo run --release --example custom_processor`.
+//! An operator of one's own, with a store and a timer.
+//!
+//! `cargo run --release -p tidemill-topology --example custom_processor`
 //!
 //! It alerts when a stream's mood drops, at most once in ten seconds a stream, and tells every minute how many it held
 //! back. None of this fits `filter` or `aggregate`; a `Processor` decides freely what to keep and what to forward.

@@ -1,4 +1,6 @@
-//! Counts by the minute, with records out of order and one too late: `cargo run --release --example windowed_count`.
+//! Counts by the minute, with records out of order and one too late.
+//!
+//! `cargo run --release -p tidemill-topology --example windowed_count`
 //!
 //! The test driver runs the production code step by step under a clock of its own: the way to see what a topology does
 //! before it runs anywhere, and to test it afterwards.

@@ -1,4 +1,4 @@
-//! Word count, the first program everybody writes: `cargo run --release --example word_count`.
+//! Word count, the first program everybody writes: `cargo run --release -p tidemill-topology --example word_count`.
 //!
 //! It needs no broker: topics live in a log inside the process. With Kafka, nothing but the log changes.
 

@@ -59,7 +59,7 @@ keep(
   $("streams"),
   "/v1/streams",
   "streams",
-  empty("No stream yet", "A stream appears here with its first chat message or spoken phrase."),
+  empty("No stream yet", "A stream appears here once its first minute with chat or speech is over."),
 );
 keep(
   "coach",

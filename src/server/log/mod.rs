@@ -171,13 +171,17 @@ impl Log {
         }
     }
 
-    /// Whether this instance may read as these groups. Missing rights are told before threads start, which would only
-    /// stop again.
-    pub(super) fn check_groups(&self, groups: &[String]) -> Result<(), TransportError> {
-        if self.is_embedded() {
-            return Ok(());
+    /// Which of these groups this instance may not read as. Missing rights are told before threads start, which would
+    /// only stop again.
+    pub(super) fn check_groups(&self, groups: &[String]) -> Result<Vec<String>, TransportError> {
+        let mut problems = Vec::new();
+        for group in groups.iter().filter(|_| !self.is_embedded()) {
+            match self.shared.groups.check(self, group) {
+                Err(TransportError::Invalid(reason)) => problems.push(reason),
+                checked => checked?,
+            }
         }
-        groups.iter().try_for_each(|group| self.shared.groups.check(self, group))
+        Ok(problems)
     }
 
     /// Drops the records below an offset.

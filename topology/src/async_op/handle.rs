@@ -68,7 +68,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let counters = Arc::<Counters>::default();
         let (call, application_id) = (call.clone(), application_id.to_owned());
         let name = call.executor_group(&application_id);
-        if let Err(refused @ TransportError::Invalid(_)) = transport.admin()?.check_group(&name) {
+        let checked = transport.admin().and_then(|mut admin| admin.check_group(&name));
+        if let Err(refused @ TransportError::Invalid(_)) = checked {
             return Err(refused);
         }
         let (stopping, grace, shared) = (stop.clone(), grace_ms.clone(), counters.clone());
