@@ -9,6 +9,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+/// No sum of a few of these overflows; what is longer is for ever.
+pub(crate) const FOR_EVER_MS: i64 = i64::MAX / 16;
+
+/// A length of time as it is counted with.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(FOR_EVER_MS)
+}
+
 /// Milliseconds since the epoch. The runtime asks it; tasks never do.
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// Now, in milliseconds since the epoch.

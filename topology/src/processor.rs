@@ -6,6 +6,7 @@ use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, WindowedStore};
 
 pub use crate::record::{Data, Record};
 use crate::{
+    clock::millis,
     error::Position,
     graph::StoreName,
     operators::{Failure, Next, Schedule, StoreHandle, TaskContext},
@@ -88,7 +89,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Punctuation {
         let id = Punctuation(self.task.next_punctuation);
         self.task.next_punctuation += 1;
-        let interval_ms = (interval.as_millis() as i64).max(1);
+        let interval_ms = millis(interval).max(1);
         let due = match kind {
             PunctuationType::StreamTime => 0,
             PunctuationType::WallClockTime => self.task.wall_ms + interval_ms,

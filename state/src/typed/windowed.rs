@@ -25,6 +25,7 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     /// The value of a key's window.
     pub fn get(&self, key: &K, start: i64) -> Result<Option<V>, StoreError> {
         let store = self.store.borrow();
+        check(&store, start)?;
         let row = store.get(start, &self.key(&store, key)?)?;
         row.map(|row| self.value(&store, row.value)).transpose()
     }
@@ -32,6 +33,7 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     /// Writes the value of a key's window. A null deletes.
     pub fn put(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
+        check(&store, start)?;
         let key = self.key(&store, key)?;
         match self.values.encode(value).map_err(|source| error(&store, source))? {
             Some(value) => store.put(start, &key, Row { timestamp, value }),
@@ -43,6 +45,7 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     /// Deletes the value of a key's window.
     pub fn delete(&self, key: &K, start: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
+        check(&store, start)?;
         let key = self.key(&store, key)?;
         store.delete(start, &key);
         Ok(())
@@ -51,6 +54,7 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     /// Adds an element to a key's window and returns its sequence. A null is no element.
     pub fn append(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<u32, StoreError> {
         let mut store = self.store.borrow_mut();
+        check(&store, start)?;
         let key = self.key(&store, key)?;
         let value = self.values.encode(value).and_then(|value| value.ok_or(CodecError::Null));
         let value = value.map_err(|source| error(&store, source))?;
@@ -60,6 +64,7 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     /// The elements of a key's window, in the order they were appended.
     pub fn elements(&self, key: &K, start: i64) -> Result<Vec<V>, StoreError> {
         let store = self.store.borrow();
+        check(&store, start)?;
         let rows = store.elements(start, &self.key(&store, key)?)?;
         rows.into_iter().map(|row| self.value(&store, row.value)).collect()
     }
@@ -106,6 +111,12 @@ impl<K, V> Clone for WindowedStore<K, V> {
     }
 }
 
+/// Windows start at 0 or later: a row before all others would never be found, and never expire.
+fn check(store: &WindowStore, start: i64) -> Result<(), StoreError> {
+    let malformed = || CodecError::Malformed { expected: "a window's start, 0 or later", reason: start.to_string() };
+    if start < 0 { Err(error(store, malformed())) } else { Ok(()) }
+}
+
 fn error(store: &WindowStore, source: CodecError) -> StoreError {
     codec_error(store.store().name(), source)
 }
@@ -132,5 +143,17 @@ mod tests {
         assert_eq!(counts.append(&a, 120, &7, 0).unwrap(), 0);
         assert_eq!(counts.append(&a, 120, &8, 0).unwrap(), 1);
         assert_eq!(counts.elements(&a, 120).unwrap(), [7, 8]);
+    }
+
+    #[test]
+    fn a_window_before_all_others_is_refused() {
+        let store = Store::new("counts", Box::new(MemoryBackend::new()));
+        let store = Rc::new(RefCell::new(WindowStore::new(store, 1_000).unwrap()));
+        let counts: WindowedStore<String, i64> = WindowedStore::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+        let a = "a".to_owned();
+        let refused = counts.append(&a, -60, &1, 0).unwrap_err().to_string();
+        assert!(refused.contains("counts"), "{refused}");
+        assert!(counts.put(&a, -60, &1, 0).is_err() && counts.delete(&a, -60).is_err());
+        assert!(counts.get(&a, -60).is_err() && counts.elements(&a, -60).is_err());
     }
 }

@@ -6,6 +6,7 @@ use tidemill_state::{Codec, Nullable};
 
 use super::{Consumed, KStream, KTable, Materialized};
 use crate::{
+    clock::millis,
     error::TopologyError,
     graph::{BuildNode, Edge, Graph, MAIN_PORT, NodeId, NodeKind, StoreKind, StoreName, StoreSpec, Topology},
     operators::{Source, TableSource, TimestampExtractor},
@@ -112,7 +113,7 @@ impl StreamsBuilder {
         materialized: impl Into<Materialized<K, V>>,
         retention: std::time::Duration,
     ) -> StoreName {
-        let retention_ms = retention.as_millis() as i64;
+        let retention_ms = millis(retention);
         add_store(&self.graph, &materialized.into(), StoreKind::Window { retention_ms })
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tidemill_state::{Codec, Coded, RawBytes};
 
 use super::Materialized;
+use crate::clock::millis;
 
 /// How far apart in event time two records of one key may be to be joined, and for how long late ones are waited for.
 ///
@@ -20,13 +21,6 @@ pub struct JoinWindows {
     pub(crate) after_ms: i64,
     pub(crate) grace_ms: i64,
     pub(crate) idle_ms: Option<i64>,
-}
-
-/// No sum of a few of these overflows; what is longer is for ever.
-const FOR_EVER_MS: i64 = i64::MAX / 16;
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(FOR_EVER_MS)
 }
 
 impl JoinWindows {

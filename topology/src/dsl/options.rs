@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidemill_state::{Codec, Coded};
 
-use crate::operators::TimestampExtractor;
+use crate::{clock::millis, operators::TimestampExtractor};
 
 /// How a topic is read.
 pub struct Consumed<K, V> {
@@ -124,7 +124,7 @@ impl<K, V> Materialized<K, V> {
 
     /// Keeps windows longer than size and grace, for queries.
     pub fn retention(self, retention: std::time::Duration) -> Self {
-        Self { retention_ms: Some(retention.as_millis() as i64), ..self }
+        Self { retention_ms: Some(millis(retention)), ..self }
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Coded};
 
+use crate::clock::millis;
+
 /// A window's bounds in event time, milliseconds: `start` belongs to it, `end` does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
@@ -42,13 +44,13 @@ impl TimeWindows {
 
     /// Tumbling windows that accept late records until stream time is `grace` past their end.
     pub fn of_size_and_grace(size: Duration, grace: Duration) -> Self {
-        let size_ms = size.as_millis() as i64;
-        Self { size_ms, advance_ms: size_ms, grace_ms: grace.as_millis() as i64 }
+        let size_ms = millis(size);
+        Self { size_ms, advance_ms: size_ms, grace_ms: millis(grace) }
     }
 
     /// Makes them hopping: a window starts every `advance`, so that a record belongs to several.
     pub fn advance_by(self, advance: Duration) -> Self {
-        Self { advance_ms: advance.as_millis() as i64, ..self }
+        Self { advance_ms: millis(advance), ..self }
     }
 
     /// The windows that a timestamp belongs to, by start, earliest first.
@@ -114,7 +116,7 @@ impl EmitStrategy {
     pub fn idle_after(self, idle: Duration) -> Self {
         match self {
             Self::OnWindowUpdate => self,
-            Self::OnWindowClose { .. } => Self::OnWindowClose { idle_ms: Some(idle.as_millis() as i64) },
+            Self::OnWindowClose { .. } => Self::OnWindowClose { idle_ms: Some(millis(idle)) },
         }
     }
 

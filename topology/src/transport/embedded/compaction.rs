@@ -17,7 +17,10 @@ use super::{
     storage::{Bounds, Change},
     topics::TopicLog,
 };
-use crate::transport::{CleanupPolicy, Offset, TransportError};
+use crate::{
+    clock::millis,
+    transport::{CleanupPolicy, Offset, TransportError},
+};
 
 /// A tombstone stays this long, so that whoever follows the topic learns of the deletion.
 const TOMBSTONE: Duration = Duration::from_hours(24);
@@ -181,8 +184,4 @@ impl Broker {
         tail.bounds = bounds;
         Ok(())
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
