@@ -5,7 +5,11 @@ mod common;
 use std::time::Duration;
 
 use common::driver;
-use tidemill_topology::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed};
+use tidemill_topology::{
+    EmitStrategy, StreamsBuilder, TimeWindows, Windowed,
+    processor::{Processor, ProcessorContext, Record},
+    state::BoxError,
+};
 
 #[test]
 fn a_changelog_keeps_only_open_windows_and_still_restores() {
@@ -44,4 +48,53 @@ fn a_repartition_topic_keeps_only_what_is_not_processed() {
     assert_eq!(driver.log().read_all("test-by-value-repartition").expect("reads").len(), 100);
     driver.advance_wall_clock(Duration::from_secs(31)).expect("purges");
     assert_eq!(driver.log().read_all("test-by-value-repartition").expect("reads").len(), 0);
+}
+
+/// How many records a changelog has after purges, and had before.
+fn purged(builder: &StreamsBuilder, topics: &[&str], changelogs: &[&str]) -> Vec<(usize, usize)> {
+    let driver = driver(builder);
+    for timestamp in (0..100_000).step_by(100) {
+        for topic in topics {
+            driver.input::<String, String>(topic).pipe("k".into(), "x".into(), timestamp).expect("processes");
+        }
+    }
+    let lengths = || changelogs.iter().map(|name| driver.log().read_all(name).expect("reads").len());
+    let before: Vec<_> = lengths().collect();
+    driver.advance_wall_clock(Duration::from_secs(31)).expect("purges");
+    before.into_iter().zip(lengths()).collect()
+}
+
+#[test]
+fn both_changelogs_of_a_cogroup_keep_only_open_windows() {
+    let builder = StreamsBuilder::new();
+    let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
+    let side = |topic: &str| builder.stream::<String, String>(topic).group_by_key().windowed_by(windows);
+    let both = side("left").emit(EmitStrategy::on_window_close()).cogroup(side("right")).collect("lefts", "rights");
+    both.map_values(|both| both.left.len() as i64).to("out");
+    let purged = purged(&builder, &["left", "right"], &["test-lefts-changelog", "test-rights-changelog"]);
+    assert!(purged.iter().all(|(before, after)| *before >= 1000 && *after < 50), "{purged:?}");
+}
+
+/// Keeps everything in windows of a second.
+struct Keep;
+
+impl Processor<String, String, String, String> for Keep {
+    fn process(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, String, String>,
+        record: Record<String, String>,
+    ) -> Result<(), BoxError> {
+        let kept = ctx.window_store::<String, String>("kept")?;
+        kept.append(&record.key, record.timestamp / 1000 * 1000, &record.value, record.timestamp)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn the_changelog_of_a_processors_window_store_keeps_what_the_store_keeps() {
+    let builder = StreamsBuilder::new();
+    builder.add_window_store::<String, String>("kept", Duration::from_secs(5));
+    builder.stream::<String, String>("in").process("keep", &["kept"], || Keep).to("out");
+    let purged = purged(&builder, &["in"], &["test-kept-changelog"]);
+    assert!(purged.iter().all(|(before, after)| *before >= 1000 && *after < 100), "{purged:?}");
 }

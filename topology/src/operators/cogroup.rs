@@ -68,13 +68,13 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
             left: left.map_or_else(Vec::new, |group| group.elements),
             right: right.map_or_else(Vec::new, |group| group.elements),
         };
-        self.next.forward(ctx, Record::new(key, value, timestamp))
+        self.next.forward_result(ctx, Record::new(key, value, timestamp))
     }
 }
 
 impl<K: Data, L: Data, R: Data> Lifecycle for Cogroup<K, L, R> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        self.clock.save(&mut self.left.store.borrow_mut());
+        self.clock.save_in_both(&mut self.left.store.borrow_mut(), &mut self.right.store.borrow_mut());
         Ok(())
     }
 

@@ -128,7 +128,7 @@ impl<K: Data, V: Data> Collect<K, V> {
             after = Some(last.key.clone());
             for Group { key, timestamp, elements } in groups {
                 let key = Windowed { key: self.elements.key.decode(key)?, window };
-                self.next.forward(ctx, Record::new(key, elements, timestamp))?;
+                self.next.forward_result(ctx, Record::new(key, elements, timestamp))?;
             }
         }
     }

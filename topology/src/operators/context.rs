@@ -1,6 +1,6 @@
 //! What operators of one task share: time, position, outputs, counters.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use tidemill_state::{BoxError, Codec, CodecError, StoreError};
 
@@ -19,6 +19,27 @@ pub(crate) enum Failure {
     Store(StoreError),
     /// A key or value could not be turned into bytes, or back.
     Codec(CodecError),
+}
+
+impl Failure {
+    /// Whether another record may do better. What decodes later is nobody's to give up, and a store fails for all.
+    pub(crate) const fn is_about_records(&self) -> bool {
+        match self {
+            Self::User(_) => true,
+            Self::Codec(CodecError::NotYet { .. }) | Self::Store(_) => false,
+            Self::Codec(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Codec(error) => error.fmt(f),
+        }
+    }
 }
 
 /// An operator's result; small, because it is returned at every hop.
@@ -102,6 +123,8 @@ pub(crate) struct TaskContext {
     pub(crate) next_punctuation: u32,
     /// A processor asked for a commit as soon as possible.
     pub(crate) commit_requested: bool,
+    /// What an operator refuses is left out, as the processing handler says.
+    pub(crate) leaves_out: bool,
 }
 
 impl TaskContext {
@@ -117,6 +140,7 @@ impl TaskContext {
             schedules: Vec::new(),
             next_punctuation: 0,
             commit_requested: false,
+            leaves_out: false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, marker::PhantomData, rc::Rc};
 
-use super::{Failure, Lifecycle, Next, Outcome, Receive, StoreHandle, TaskContext};
+use super::{Failure, Lifecycle, Next, Outcome, Receive, StoreHandle, TaskContext, stream_time::StreamTime};
 use crate::{
     graph::{NodeId, StoreName},
     processor::{Processor, ProcessorContext, Punctuation},
@@ -10,6 +10,9 @@ use crate::{
     transport::TopicPartition,
 };
 use tidemill_state::{BoxError, WindowStore};
+
+/// Notes of time in a window store while its retention passes.
+const NOTES: i64 = 8;
 
 /// A processor with what it may reach.
 pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
@@ -19,6 +22,8 @@ pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
     stores: BTreeMap<StoreName, StoreHandle>,
     /// Window stores whose rows expire by the task's stream time.
     windows: Vec<Rc<RefCell<WindowStore>>>,
+    /// The time that was last noted in them.
+    noted: i64,
     partitions: Vec<TopicPartition>,
     input: PhantomData<fn(KIn, VIn)>,
 }
@@ -35,7 +40,7 @@ where
         windows: Vec<Rc<RefCell<WindowStore>>>,
         partitions: Vec<TopicPartition>,
     ) -> Self {
-        Self { processor, id, next, stores, windows, partitions, input: PhantomData }
+        Self { processor, id, next, stores, windows, noted: -1, partitions, input: PhantomData }
     }
 
     /// Failures of operators further down are theirs, not the processor's: they win over what it returned.
@@ -79,11 +84,18 @@ where
     }
 
     fn flush(&mut self, task: &mut TaskContext) -> Outcome {
+        let mut noted = self.noted;
         for windows in &self.windows {
             let mut windows = windows.borrow_mut();
             let kept_from = task.stream_time - windows.retention_ms() + 1;
             windows.expire_before(kept_from);
+            // Now and then, for whoever follows the store alone, and so that the changelog behind it can go.
+            if task.stream_time > self.noted && task.stream_time - self.noted >= windows.retention_ms() / NOTES {
+                StreamTime::new(task.stream_time, None, task.wall_ms).write(&mut windows, i64::MAX);
+                noted = task.stream_time;
+            }
         }
+        self.noted = noted;
         Ok(())
     }
 

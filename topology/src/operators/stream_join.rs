@@ -201,7 +201,9 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
             } else {
                 join(&key, None, Some(&right.value.decode(value)?))
             };
-            base.forward(ctx, &key, joined, timestamp, &Headers::new())?;
+            if let Some(value) = joined {
+                base.next.forward_result(ctx, Record { key, value, timestamp, headers: Headers::new() })?;
+            }
         }
         Ok(())
     }

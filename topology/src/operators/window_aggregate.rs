@@ -172,7 +172,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             for (_, entry) in order {
                 if let Some(value) = &entry.aggregate {
                     let key = Windowed { key: entry.key.clone(), window: open.window };
-                    self.next.forward(ctx, Record::new(key, value.clone(), entry.timestamp))?;
+                    self.next.forward_result(ctx, Record::new(key, value.clone(), entry.timestamp))?;
                 }
             }
         }
@@ -191,7 +191,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             };
             for (at, row) in rows {
                 let key = Windowed { key: self.key.decode(at.key)?, window: self.clock.window_at(at.start) };
-                self.next.forward(ctx, Record::new(key, self.value.decode(row.value)?, row.timestamp))?;
+                self.next.forward_result(ctx, Record::new(key, self.value.decode(row.value)?, row.timestamp))?;
             }
         }
     }

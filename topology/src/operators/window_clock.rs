@@ -31,6 +31,14 @@ impl WindowClock {
         self.time.save(store, self.closed_below);
     }
 
+    /// The same in two, so that whoever has one alone knows what of it is expired.
+    pub(crate) fn save_in_both(&mut self, first: &mut WindowStore, second: &mut WindowStore) {
+        if self.time.changed {
+            self.time.write(first, self.closed_below);
+            self.save(second);
+        }
+    }
+
     /// A record came; its timestamp counts before it is judged late or not.
     #[inline]
     pub(crate) fn observe(&mut self, timestamp: i64, wall_ms: i64) {
