@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tidemill_state::CodecError;
 
 use super::{
     CallExecutor, Caller,
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     async_op::{CallError, CallFailure, FailureKind, Reply, reply::Answer, request},
+    error::panic_text,
     record::Data,
     transport::{ProducerRecord, TransportError},
 };
@@ -30,7 +32,10 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             job.stage = Stage::Calling { deadline_ms: now_ms.saturating_add(timeout_ms) };
             self.calling += 1;
             let attempt = job.attempt;
-            match job.request(&self.call) {
+            // Codecs are the user's code.
+            let request = catch_unwind(AssertUnwindSafe(|| job.request(&self.call)))
+                .unwrap_or_else(|panic| Err(NoRequest::Ever(format!("its codec panicked: {}", panic_text(&*panic)))));
+            match request {
                 Ok(request) => {
                     let reply = Reply::new(id, attempt, self.policy.timeout, self.answers.0.clone());
                     self.counters.attempts.fetch_add(1, Ordering::Relaxed);
@@ -93,7 +98,12 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     }
 
     fn succeed(&mut self, id: u64, response: &R, now_ms: i64) -> Result<(), TransportError> {
-        match self.call.response.encode(response) {
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.call.response.encode(response)));
+        let encoded = encoded.unwrap_or_else(|panic| {
+            let reason = format!("its codec panicked: {}", panic_text(&*panic));
+            Err(CodecError::Malformed { expected: "an answer", reason })
+        });
+        match encoded {
             Ok(value) => {
                 self.counters.succeeded.fetch_add(1, Ordering::Relaxed);
                 self.respond(id, value, None)

@@ -180,7 +180,15 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             }
         }
         if self.policy.purge_requests && now_ms - self.purged_ms >= PURGE_MS {
-            self.purge(now_ms)?;
+            match self.purge(now_ms) {
+                Err(fenced @ TransportError::Fenced(_)) => return Err(fenced),
+                // The next purge tries again: no call depends on it.
+                Err(error) => {
+                    tracing::warn!(call = %self.call.name, %error, "answered requests were not deleted");
+                    self.admin = None;
+                }
+                Ok(()) => {}
+            }
         }
         Ok(())
     }
