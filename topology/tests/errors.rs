@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::{Tested, driver, is_drained, records, wait_until};
 use tidemill_topology::{
-    Consumed, JoinWindows, Materialized, RecordHandler, Streams, StreamsBuilder, StreamsConfig, StreamsState,
-    TaskError, TaskFailureAction, TaskState, TimeWindows,
+    Consumed, EmitStrategy, JoinWindows, Materialized, RecordHandler, Streams, StreamsBuilder, StreamsConfig,
+    StreamsState, TaskError, TaskFailureAction, TaskState, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext, Record},
     state::{BigEndian, BoxError, Codec, CodecError, Utf8},
     testing::{DriverOptions, TopologyTestDriver},
@@ -137,6 +137,92 @@ fn a_record_may_be_skipped_with_all_that_it_made() -> Tested {
     driver.input::<String, i64>("in").pipe_all((1..=5).map(|number| ("a".into(), number, number)))?;
     assert_eq!(driver.output::<String, i64>("out").read_values()?, [1, 3, 5]);
     assert_eq!(driver.status()?.tasks[0].records_dropped, [("odd".into(), "processing-error", 2)]);
+    Ok(())
+}
+
+/// Refuses the results of windows that start at a second.
+struct NotTheSecond;
+
+impl Processor<Windowed<String>, i64, Windowed<String>, i64> for NotTheSecond {
+    fn process(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, Windowed<String>, i64>,
+        record: Record<Windowed<String>, i64>,
+    ) -> Result<(), BoxError> {
+        if record.key.window.start == 1000 {
+            return Err("not this one".into());
+        }
+        ctx.forward(record);
+        Ok(())
+    }
+}
+
+#[test]
+fn one_result_of_a_window_that_is_refused_takes_no_other_with_it() -> Tested {
+    for stored in [false, true] {
+        let builder = StreamsBuilder::new();
+        let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
+        let counts = builder.stream::<String, String>("in").group_by_key().windowed_by(windows);
+        let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(1));
+        let counts = counts.emit(emit).count("counts").to_stream();
+        counts.process("not-the-second", &[], || NotTheSecond).to("out");
+        let handler = RecordHandler::Skip;
+        let driver = with(&builder, StreamsConfig { processing_handler: handler, ..StreamsConfig::new("test") });
+        let input = driver.input::<String, String>("in");
+        // The one whose result is refused is closed together with another.
+        input.pipe_all([
+            ("a".into(), "x".into(), 0),
+            ("a".into(), "x".into(), 1000),
+            ("b".into(), "x".into(), 1000),
+        ])?;
+        if stored {
+            driver.crash();
+        }
+        input.pipe_all([("a".into(), "x".into(), 2000), ("a".into(), "x".into(), 9000)])?;
+        driver.advance_wall_clock(Duration::from_secs(3))?;
+        let results = driver.output::<Windowed<String>, i64>("out").read()?;
+        let starts: Vec<_> = results.into_iter().map(|(key, ..)| key.window.start).collect();
+        assert_eq!(starts, [0, 2000, 9000], "stored: {stored}");
+        let dropped = driver.status()?.tasks[0].records_dropped.clone();
+        let refused = dropped.iter().filter(|(node, ..)| node == "not-the-second");
+        assert!(refused.map(|(_, _, count)| count).sum::<u64>() >= 1, "{dropped:?}");
+    }
+    Ok(())
+}
+
+/// Refuses the value "bad".
+struct NotBad;
+
+impl Processor<String, String, String, String> for NotBad {
+    fn process(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, String, String>,
+        record: Record<String, String>,
+    ) -> Result<(), BoxError> {
+        if record.value == "bad" {
+            return Err("it is bad".into());
+        }
+        ctx.forward(record);
+        Ok(())
+    }
+}
+
+#[test]
+fn an_unmatched_record_that_is_refused_does_not_end_a_join() -> Tested {
+    let builder = StreamsBuilder::new();
+    let (left, right) = (builder.stream::<String, String>("in"), builder.stream::<String, String>("right"));
+    let windows = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(1));
+    let windows = windows.idle_after(Duration::from_secs(1));
+    let joined = left.left_join_stream(&right, windows, "join", |_, left: &String, _: Option<&String>| left.clone());
+    joined.process("not-bad", &[], || NotBad).to("out");
+    let handler = RecordHandler::Skip;
+    let driver = with(&builder, StreamsConfig { processing_handler: handler, ..StreamsConfig::new("test") });
+    let input = driver.input::<String, String>("in");
+    for (number, value) in ["one", "bad", "three", "four"].into_iter().enumerate() {
+        input.pipe("a".into(), value.into(), number as i64 * 5000)?;
+    }
+    driver.advance_wall_clock(Duration::from_secs(5))?;
+    assert_eq!(driver.output::<String, String>("out").read_values()?, ["one", "three", "four"]);
     Ok(())
 }
 

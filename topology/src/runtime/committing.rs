@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use super::{StreamThread, clients::Clients};
-use crate::{error::TaskError, task::ActiveTask};
+use crate::{
+    clock::millis,
+    error::TaskError,
+    task::{ActiveTask, CommitWork},
+};
 
 /// How often to look whether the log has committed, while there is nothing else to do.
 const LOOK: Duration = Duration::from_millis(1);
@@ -31,7 +35,7 @@ impl StreamThread {
         if self.transaction.is_committing() {
             return false;
         }
-        let interval = self.app.config.commit_interval.as_millis() as i64;
+        let interval = millis(self.app.config.commit_interval);
         if now_ms - self.last_commit_ms >= interval {
             return true;
         }
@@ -62,15 +66,11 @@ impl StreamThread {
         }
         let Self { tasks, clients, transaction, .. } = self;
         let Clients { consumer, producer, .. } = clients;
-        let mut offsets = Vec::new();
+        let mut work = CommitWork::default();
         for task in tasks.running() {
-            let work = task.prepare_commit()?;
-            offsets.extend(work.offsets);
-            for record in work.changelog {
-                transaction.send(&mut **producer, record)?;
-            }
+            task.prepare_commit(&mut work)?;
         }
-        transaction.begin_commit(&mut **producer, &mut **consumer, &offsets)?;
+        transaction.begin_commit(&mut **producer, &mut **consumer, work)?;
         tasks.running().for_each(ActiveTask::seal);
         self.finish_commit(Duration::ZERO).map(drop)
     }
@@ -123,6 +123,9 @@ impl StreamThread {
         let Self { tasks, clients, app, .. } = self;
         let mut dead = Vec::new();
         for task in tasks.running() {
+            if let Err(error) = task.stores.note_all_current(now_ms) {
+                tracing::warn!(task = %task.id, %error, "that its stores are whole could not be noted");
+            }
             dead.extend(task.stores.take_dead());
             let in_transit = task.group.inputs.iter().filter(|input| app.plan.is_transit_topic(&input.partition.topic));
             dead.extend(in_transit.filter_map(|input| Some((input.partition.clone(), input.committed?))));

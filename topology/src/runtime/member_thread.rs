@@ -10,6 +10,7 @@ use std::{
 
 use super::Prepared;
 use crate::{
+    clock::millis,
     error::TaskError,
     members::{Member, standbys_of},
     plan::TaskId,
@@ -126,7 +127,7 @@ impl MemberThread {
     }
 
     fn heartbeat_ms(&self) -> i64 {
-        (self.app.config.member_timeout / HEARTBEATS).as_millis() as i64
+        millis(self.app.config.member_timeout / HEARTBEATS)
     }
 
     /// Listens to the others. What was said before this instance came counts by the clock of who said it, for nobody

@@ -158,11 +158,9 @@ impl StreamThread {
         let Self { app, clients, fetched, .. } = self;
         let mut committed = BTreeMap::new();
         for (input, offset) in inputs.iter().zip(clients.consumer.committed(inputs)?) {
-            if fetched.contains(input) {
-                let start = match &offset {
-                    Some(committed) => committed.offset,
-                    None => clients.consumer.watermarks(input)?.0,
-                };
+            if let Some(first) = fetched.get(input) {
+                // Without a commit it began where the log's policy says, which need not be the partition's beginning.
+                let start = offset.as_ref().map_or(*first, |committed| committed.offset);
                 clients.consumer.seek(input, start)?;
                 fetched.remove(input);
             }

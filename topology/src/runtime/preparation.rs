@@ -9,7 +9,7 @@ use std::{
 use super::Standbys;
 use crate::{
     clock::Clock,
-    config::StreamsConfig,
+    config::{ProcessingGuarantee, StreamsConfig},
     error::{TopologyError, chain},
     graph::Topology,
     members::{Member, Roster},
@@ -42,6 +42,15 @@ impl Prepared {
         client_id: String,
     ) -> Result<Self, TopologyError> {
         let mut problems = config.problems();
+        if let Some(longest) = transport.transaction_timeout()
+            && config.processing_guarantee == ProcessingGuarantee::ExactlyOnce
+            && config.commit_interval >= longest
+        {
+            let interval = config.commit_interval;
+            problems.push(format!(
+                "commit_interval ({interval:?}) must be shorter than the log's transaction_timeout ({longest:?}): it would abort every transaction"
+            ));
+        }
         let mut admin = transport.admin().map_err(|error| problem(&error))?;
         let plan = Plan::new(&config.application_id, topology);
         let resolved = plan.try_resolve(|topic| partitions(&mut *admin, topic));

@@ -2,6 +2,7 @@
 
 use super::{StreamThread, clients::Clients, tasks::Slot};
 use crate::{
+    clock::millis,
     error::TaskError,
     task::Waiting,
     transport::{Fetched, TopicPartition},
@@ -18,11 +19,14 @@ impl StreamThread {
     pub(super) fn buffer(&mut self, batches: Vec<Fetched>) -> Result<usize, TaskError> {
         let mut fetched = 0;
         let mut full = Vec::new();
+        // All of them first: an error below must not hide that a partition was read beyond its commit.
+        for Fetched { partition, records } in &batches {
+            if let Some(first) = records.first().filter(|_| !self.fetched.contains_key(partition)) {
+                self.fetched.insert(partition.clone(), first.offset);
+            }
+        }
         for Fetched { partition, records } in batches {
             fetched += records.len();
-            if !self.fetched.contains(&partition) {
-                self.fetched.insert(partition.clone());
-            }
             let id = self.app.plan.task_of(&partition);
             if let Some(Slot::Running(task)) = id.and_then(|id| self.tasks.slots.get_mut(&id)) {
                 task.push(&partition, records);
@@ -70,7 +74,7 @@ impl StreamThread {
 
     pub(super) fn process(&mut self) -> Result<usize, TaskError> {
         let now_ms = self.app.clock.now_ms();
-        let max_idle_ms = self.app.config.max_task_idle.map(|idle| idle.as_millis() as i64);
+        let max_idle_ms = self.app.config.max_task_idle.map(millis);
         let Self { tasks, clients, transaction, .. } = self;
         let Clients { consumer, producer, .. } = clients;
         let mut processed = 0;

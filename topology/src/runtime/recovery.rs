@@ -73,9 +73,7 @@ impl StreamThread {
                 match self.app.config.on_task_failure {
                     TaskFailureAction::StopInstance => {
                         // What stopped the task is the news, whatever the log says to its end.
-                        if let Err(error) = self.transaction.abort(&mut *self.clients.producer) {
-                            tracing::warn!(thread = %self.name, %error, "the transaction could not be aborted");
-                        }
+                        self.give_up();
                         Err(failed)
                     }
                     TaskFailureAction::StopTask => {
@@ -90,7 +88,10 @@ impl StreamThread {
                     }
                 }
             }
-            fatal @ (TaskError::State { .. } | TaskError::Panicked { .. } | TaskError::Transport(_)) => Err(fatal),
+            fatal @ (TaskError::State { .. } | TaskError::Panicked { .. } | TaskError::Transport(_)) => {
+                self.give_up();
+                Err(fatal)
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     error::TaskError,
+    task::changelog_bounds,
     transport::{ConsumedRecord, Fetched, TransportError},
 };
 
@@ -57,11 +58,13 @@ impl StreamThread {
     /// where the changelog now begins.
     fn read_changelog_records(&mut self, wait: Duration) -> Result<Vec<Fetched>, TaskError> {
         match self.clients.reader.read(wait, RESTORE_BATCH) {
-            Err(TransportError::OffsetOutOfRange { partition, low, .. }) => {
+            Err(TransportError::OffsetOutOfRange { partition, .. }) => {
+                // Its end may be another by now, too.
+                let (low, end) = changelog_bounds(&mut *self.clients.reader, &partition)?;
                 for (_, task) in self.tasks.restoring() {
                     let RestoringTask { stores, restores, .. } = task;
                     if let Some(restore) = restores.iter_mut().find(|restore| restore.changelog == partition) {
-                        restore.start_over(stores, low)?;
+                        restore.start_over(stores, low, end)?;
                     }
                 }
                 self.read_changelogs().map(|()| Vec::new())

@@ -1,15 +1,19 @@
 //! The loop: poll, restore, process, punctuate, commit.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Prepared, ThreadStatus, clients::Clients, preparation::TICK, recovery::Repair, tasks::Tasks,
     transaction::Transaction,
 };
 use crate::{
+    clock::millis,
     error::TaskError,
     task::{ActiveTask, TaskStores},
-    transport::{TopicPartition, TransportError},
+    transport::{Offset, TopicPartition, TransportError},
 };
 
 /// How often records that nobody needs are deleted (`repartition.purge.interval.ms` in Kafka Streams).
@@ -33,7 +37,7 @@ pub(crate) struct StreamThread {
     pub(super) waits_for_stores: bool,
     pub(super) paused: BTreeSet<TopicPartition>,
     /// Partitions whose fetch position is no longer the committed offset.
-    pub(super) fetched: BTreeSet<TopicPartition>,
+    pub(super) fetched: BTreeMap<TopicPartition, Offset>,
     /// Partitions to give back once their tasks are closed.
     pub(super) releasing: Vec<TopicPartition>,
     pub(super) last_commit_ms: i64,
@@ -57,7 +61,7 @@ impl StreamThread {
             repair: None,
             waits_for_stores: false,
             paused: BTreeSet::new(),
-            fetched: BTreeSet::new(),
+            fetched: BTreeMap::new(),
             releasing: Vec::new(),
             last_commit_ms: now,
             last_tick_ms: now,
@@ -102,14 +106,18 @@ impl StreamThread {
             return Ok(done);
         }
         done += match self.restore(timeout) {
-            Err(TaskError::Transport(TransportError::Retriable(reason))) => self.wait_for_log(&reason, timeout),
+            Err(TaskError::Transport(TransportError::Retriable(reason))) => {
+                // What the reader passed without its being applied is read again.
+                self.read_changelogs()?;
+                self.wait_for_log(&reason, timeout)
+            }
             restored => restored?,
         };
         self.bound_memory()?;
         done += self.process()?;
         self.resume_drained()?;
         let now = self.app.clock.now_ms();
-        if now - self.last_tick_ms >= TICK.as_millis() as i64 {
+        if now - self.last_tick_ms >= millis(TICK) {
             self.tick(now)?;
             if self.waits_for_stores {
                 self.open_tasks()?;
@@ -142,10 +150,20 @@ impl StreamThread {
         self.tick(now_ms).or_else(|error| self.recover(error))
     }
 
-    /// Commits, and makes the stores survive a crash without a replay.
+    /// Commits, and makes the stores survive a crash without a replay. What cannot be committed is aborted: readers of
+    /// what it wrote to would wait for it.
     pub(crate) fn close(mut self) -> Result<(), ThreadError> {
-        self.commit()?;
-        self.tasks.running().try_for_each(|task| task.stores.flush())
+        let committed = self.commit();
+        self.give_up();
+        let flushed = self.tasks.running().try_for_each(|task| task.stores.flush());
+        committed.and(flushed)
+    }
+
+    /// Aborts what is open before the thread ends. Whoever comes next, or the log after a while, does it otherwise.
+    pub(crate) fn give_up(&mut self) {
+        if let Err(error) = self.transaction.abort(&mut *self.clients.producer) {
+            tracing::warn!(thread = %self.name, %error, "the transaction could not be aborted");
+        }
     }
 
     pub(crate) fn report(&mut self) -> ThreadStatus {
@@ -169,3 +187,6 @@ impl StreamThread {
             && self.tasks.running().all(|task| task.waits || task.group.buffered() == 0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -157,7 +157,7 @@ fn run(
     begun: Sender<Beginning>,
 ) -> Result<(), TaskError> {
     let (clock, timeout): (_, Duration) = (app.clock.clone(), app.config.poll_timeout);
-    let Some(mut thread) = begin(&app, &name, shared, &begun)? else { return Ok(()) };
+    let Some(mut thread) = begin(&app, &name, shared, jobs, &begun)? else { return Ok(()) };
     let mut reported_ms = i64::MIN;
     while !shared.stop.load(Ordering::SeqCst) {
         thread.step(timeout)?;
@@ -179,6 +179,7 @@ fn begin(
     app: &Prepared,
     name: &str,
     shared: &Shared,
+    jobs: &Receiver<Job>,
     begun: &Sender<Beginning>,
 ) -> Result<Option<StreamThread>, TaskError> {
     while !shared.stop.load(Ordering::SeqCst) {
@@ -196,6 +197,8 @@ fn begin(
         if let Err(error) = started {
             tracing::warn!(thread = name, error = %error.chain(), "the thread cannot begin, trying again");
         }
+        // Whoever asks about stores must not wait as long: there are none here yet.
+        jobs.try_iter().for_each(|job| job(&[]));
         std::thread::park_timeout(START_PAUSE);
     }
     Ok(None)

@@ -99,6 +99,7 @@ impl ActiveTask {
             });
         }
         let mut ctx = TaskContext::new(wall_ms);
+        ctx.leaves_out = settings.processing != RecordHandler::Fail;
         ctx.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(-1);
         let lifecycles = std::mem::take(&mut assembly.lifecycles);
         let group = PartitionGroup::new(inputs);
@@ -173,17 +174,11 @@ impl ActiveTask {
         failure: Box<Failure>,
         raw: Option<ConsumedRecord>,
     ) -> Outcome {
-        let handled = match *failure {
-            Failure::User(_) => true,
-            // What decodes later is nobody's to give up.
-            Failure::Codec(CodecError::NotYet { .. }) | Failure::Store(_) => false,
-            Failure::Codec(_) => true,
-        };
-        if !handled || self.settings.processing == RecordHandler::Fail {
+        if !failure.is_about_records() || !self.ctx.leaves_out {
             return Err(failure);
         }
         self.ctx.outputs.truncate(sent);
-        let reason = failure_text(&failure);
+        let reason = failure.to_string();
         tracing::warn!(task = %self.id, record = %self.position_text(), %reason, "record left out");
         self.ctx.count_dropped(self.ctx.node, DropReason::Processing);
         if let Some(raw) = raw {
@@ -262,17 +257,20 @@ impl ActiveTask {
         self.guarded(|task| task.each_lifecycle(|node, ctx| node.flush(ctx)))
     }
 
-    /// Everything that belongs into the transaction beside the outputs.
-    pub(crate) fn prepare_commit(&mut self) -> Result<CommitWork, TaskError> {
+    /// Adds everything that belongs into the transaction beside the outputs.
+    pub(crate) fn prepare_commit(&mut self, work: &mut CommitWork) -> Result<(), TaskError> {
         self.flush_caches()?;
-        let mut work = CommitWork::default();
         self.stores.changelog_records(|record| work.changelog.push(record));
-        for input in self.group.inputs.iter().filter(|input| input.moved) {
-            if let Some(position) = input.position {
-                work.offsets.push((input.partition.clone(), committed_offset(position, input.partition_time)));
+        if self.needs_commit() {
+            // Also of inputs that did not move: offsets are what the log refuses a member that was replaced, and time
+            // alone makes a task write, too.
+            for input in &self.group.inputs {
+                if let Some(place) = input.position.or(input.committing).or(input.committed) {
+                    work.offsets.push((input.partition.clone(), committed_offset(place, input.partition_time)));
+                }
             }
         }
-        Ok(work)
+        Ok(())
     }
 
     /// The transaction is about to be committed: what comes now belongs to the next.
@@ -334,14 +332,6 @@ impl ActiveTask {
 
     fn position_text(&self) -> String {
         self.position().map_or_else(String::new, |position| position.to_string())
-    }
-}
-
-fn failure_text(failure: &Failure) -> String {
-    match failure {
-        Failure::User(error) => error.to_string(),
-        Failure::Store(error) => error.to_string(),
-        Failure::Codec(error) => error.to_string(),
     }
 }
 

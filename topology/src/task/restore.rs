@@ -90,10 +90,9 @@ impl StoreRestore {
     }
 
     /// Begins again with an empty store, where the changelog now begins.
-    pub(crate) fn start_over(&mut self, stores: &TaskStores, low: Offset) -> Result<(), TaskError> {
+    pub(crate) fn start_over(&mut self, stores: &TaskStores, low: Offset, end: Offset) -> Result<(), TaskError> {
         stores.clear(&self.store)?;
-        self.next = low;
-        self.end = self.end.max(low);
+        (self.next, self.end) = (low, end);
         Ok(())
     }
 

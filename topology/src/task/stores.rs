@@ -169,11 +169,22 @@ impl TaskStores {
                     self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, notes);
                 }
                 handle.commit_sealed(checkpoint).map_err(|error| self.error(error))?;
-                let noted = handle.with_store(Store::current_at).map_err(|error| self.error(error))?;
-                if noted.is_none_or(|noted| wall_ms - noted >= CURRENT_EVERY_MS) {
-                    handle.set_current_at(wall_ms).map_err(|error| self.error(error))?;
-                }
+                self.note_current(handle, wall_ms)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Notes that the stores agree with their changelogs, as those of a running task do, also the ones that nothing is
+    /// written to: long unchanged, they would seem to have missed something.
+    pub(crate) fn note_all_current(&self, wall_ms: i64) -> Result<(), TaskError> {
+        self.handles.values().try_for_each(|handle| self.note_current(handle, wall_ms))
+    }
+
+    fn note_current(&self, handle: &StoreHandle, wall_ms: i64) -> Result<(), TaskError> {
+        let noted = handle.with_store(Store::current_at).map_err(|error| self.error(error))?;
+        if noted.is_none_or(|noted| wall_ms - noted >= CURRENT_EVERY_MS) {
+            handle.set_current_at(wall_ms).map_err(|error| self.error(error))?;
         }
         Ok(())
     }

@@ -28,6 +28,10 @@ pub trait Transport: Send + Sync + 'static {
     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError>;
     /// Opens an administrator of topics.
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError>;
+    /// How long a transaction may be open before the log aborts it; `None` for ever.
+    fn transaction_timeout(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for Arc<T> {
@@ -45,6 +49,10 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
         (**self).admin()
+    }
+
+    fn transaction_timeout(&self) -> Option<Duration> {
+        (**self).transaction_timeout()
     }
 }
 

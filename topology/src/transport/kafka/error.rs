@@ -71,15 +71,16 @@ pub(super) fn of_group(code: Code, group: &str) -> TransportError {
 fn of_transaction(error: &RDKafkaError) -> TransportError {
     let (code, text) = (error.code(), error.string());
     match code {
-        Code::Fenced
-        | Code::ProducerFenced
-        | Code::FencedInstanceId
-        | Code::UnknownMemberId
-        | Code::FencedMemberEpoch => TransportError::Fenced(text),
+        Code::Fenced | Code::ProducerFenced | Code::UnknownMemberId | Code::FencedMemberEpoch => {
+            TransportError::Fenced(text)
+        }
+        // Processing again would bring the same answer.
+        Code::MessageSizeTooLarge | Code::InvalidRecord => of_code(code, &text),
+        _ if is_refusal(code) => of_code(code, &text),
         _ if error.txn_requires_abort() => TransportError::Abort(text),
         _ if error.is_retriable() => TransportError::Retriable(text),
         // A producer that failed for good is replaced by one of the same id, which settles what it left.
-        _ if error.is_fatal() && !is_refusal(code) => TransportError::Fenced(text),
+        _ if error.is_fatal() => TransportError::Fenced(text),
         _ => of_code(code, &text),
     }
 }
@@ -91,13 +92,19 @@ fn of_code(code: Code, text: &str) -> TransportError {
         | Code::IllegalGeneration
         | Code::FencedMemberEpoch
         | Code::StaleMemberEpoch
-        | Code::FencedInstanceId
         | Code::Fenced
         | Code::ProducerFenced
         | Code::InvalidProducerEpoch
         | Code::PollExceeded => TransportError::Fenced(text),
         _ if is_refusal(code) => {
             TransportError::Invalid(format!("{text}; grant the rights (ACLs) or correct the credentials"))
+        }
+        // Whoever was fenced so and came back would fence the other.
+        Code::FencedInstanceId => {
+            TransportError::Invalid(format!("{text}: another process uses this instance id; give each its own"))
+        }
+        Code::MessageSizeTooLarge => {
+            TransportError::Invalid(format!("{text}; raise max.message.bytes of the topic, or send less in a record"))
         }
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => TransportError::Invalid(text),
         Code::UnsupportedSASLMechanism
@@ -110,7 +117,10 @@ fn of_code(code: Code, text: &str) -> TransportError {
         | Code::PolicyViolation
         | Code::UnsupportedVersion
         | Code::UnsupportedFeature
-        | Code::MessageSizeTooLarge
+        | Code::InvalidSessionTimeout
+        | Code::InconsistentGroupProtocol
+        | Code::InvalidGroupId
+        | Code::GroupMaxSizeReached
         | Code::InvalidRecord => TransportError::Invalid(text),
         _ => TransportError::Retriable(text),
     }

@@ -148,25 +148,35 @@ impl Inbox {
     ) -> Result<Vec<Fetched>, TransportError> {
         let count = self.slots.len();
         self.turn = (self.turn + 1) % count.max(1);
-        let (mut batches, mut left) = (Vec::new(), max);
         let turns = self.slots.iter_mut().enumerate();
         let (first, mut order): (Vec<_>, Vec<_>) = turns.partition(|(place, _)| *place < self.turn);
         order.extend(first);
-        for (_, (partition, slot)) in order {
-            if left == 0 {
-                break;
-            }
-            if slot.paused {
-                continue;
-            }
-            let records = slot.take(consumer, partition, left.min(TURN))?;
-            left -= records.len();
-            if !records.is_empty() {
-                batches.push(Fetched { partition: partition.clone(), records });
-            }
-        }
-        Ok(batches)
+        let read = order.into_iter().map(|(_, slot)| slot).filter(|(_, slot)| !slot.paused);
+        gather(read, max, |partition, slot, max| slot.take(consumer, partition, max))
     }
+}
+
+/// Takes of each in turn. What was taken of some is not lost for an error of another, which tells it again.
+fn gather<'a, S>(
+    slots: impl Iterator<Item = (&'a TopicPartition, S)>,
+    max: usize,
+    mut take: impl FnMut(&TopicPartition, S, usize) -> Result<Vec<ConsumedRecord>, TransportError>,
+) -> Result<Vec<Fetched>, TransportError> {
+    let (mut batches, mut left) = (Vec::new(), max);
+    for (partition, slot) in slots {
+        if left == 0 {
+            break;
+        }
+        let records = match take(partition, slot, left.min(TURN)) {
+            Err(_) if !batches.is_empty() => break,
+            taken => taken?,
+        };
+        left -= records.len();
+        if !records.is_empty() {
+            batches.push(Fetched { partition: partition.clone(), records });
+        }
+    }
+    Ok(batches)
 }
 
 impl Slot {
@@ -176,10 +186,8 @@ impl Slot {
         partition: &TopicPartition,
         max: usize,
     ) -> Result<Vec<ConsumedRecord>, TransportError> {
-        if let Some(failed) = self.failed.take()
-            && let Some(error) = self.understand(failed, consumer, partition)?
-        {
-            return Err(error);
+        if let Some(failed) = self.failed.take() {
+            self.fail(failed, consumer, partition)?;
         }
         let mut records = Vec::new();
         while records.len() < max {
@@ -195,15 +203,27 @@ impl Slot {
                     self.failed = Some(failed);
                     break;
                 }
-                Some(Err(failed)) => {
-                    if let Some(error) = self.understand(failed, consumer, partition)? {
-                        return Err(error);
-                    }
-                }
+                Some(Err(failed)) => self.fail(failed, consumer, partition)?,
                 None => break,
             }
         }
         Ok(records)
+    }
+
+    /// An error that is one stays until it is none any more, or until somebody moves on.
+    fn fail(
+        &mut self,
+        failed: KafkaError,
+        consumer: &BaseConsumer<Context>,
+        partition: &TopicPartition,
+    ) -> Result<(), TransportError> {
+        match self.understand(failed.clone(), consumer, partition) {
+            Ok(None) => Ok(()),
+            Ok(Some(error)) | Err(error) => {
+                self.failed = Some(failed);
+                Err(error)
+            }
+        }
     }
 
     /// Most errors of a fetch are repaired by librdkafka itself.
@@ -252,5 +272,33 @@ fn record(message: &BorrowedMessage<'_>) -> ConsumedRecord {
         key: key.map(Bytes::copy_from_slice),
         value: value.map(Bytes::copy_from_slice),
         headers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(offset: Offset) -> ConsumedRecord {
+        ConsumedRecord { offset, timestamp: 0, key: None, value: None, headers: Headers::new() }
+    }
+
+    #[test]
+    fn what_was_taken_is_not_lost_for_an_error_of_another_partition() {
+        let partitions = [0, 1, 2].map(|number| TopicPartition::new("in", number));
+        let mut left = [vec![record(7)], Vec::new(), vec![record(9)]];
+        let mut read = |first: usize| {
+            let order = (0..3).map(|place| (&partitions[(first + place) % 3], (first + place) % 3));
+            gather(order, 10, |_, place, _| match place {
+                1 => Err(TransportError::Retriable("no leader".to_owned())),
+                _ => Ok(std::mem::take(&mut left[place])),
+            })
+        };
+        let offsets = |read: Vec<Fetched>| {
+            read.into_iter().flat_map(|one| one.records).map(|record| record.offset).collect::<Vec<_>>()
+        };
+        assert_eq!(read(0).map(offsets).ok(), Some(vec![7]), "the second partition's error comes later");
+        assert!(matches!(read(1), Err(TransportError::Retriable(_))), "now there is nothing to lose");
+        assert_eq!(read(2).map(offsets).ok(), Some(vec![9]));
     }
 }

@@ -26,6 +26,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -97,5 +98,9 @@ impl Transport for KafkaTransport {
 
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
         Ok(Box::new(admin::KafkaAdmin::open(&self.shared.config)?))
+    }
+
+    fn transaction_timeout(&self) -> Option<Duration> {
+        Some(self.shared.config.transaction_timeout)
     }
 }

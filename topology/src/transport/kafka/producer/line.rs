@@ -184,14 +184,23 @@ impl Line {
         place
     }
 
+    /// What ended a transaction that failed: librdkafka tells whoever would begin another.
+    fn end_of_transaction(&self) -> Option<TransportError> {
+        match self.client().begin_transaction() {
+            Err(ended) => Some(error::of(ended)),
+            // There was none.
+            Ok(()) => self.client().abort_transaction(ANSWER).err().map(error::of),
+        }
+    }
+
     fn failed(&self, failed: KafkaError, topic: &str) -> TransportError {
         match failed.rdkafka_error_code() {
             Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
                 TransportError::UnknownTopic(topic.to_owned())
             }
-            // In a transaction that is over, whatever ended it.
+            // In a transaction that is over.
             Some(Code::State | Code::PurgeQueue | Code::PurgeInflight) if self.transactional => {
-                TransportError::Abort(failed.to_string())
+                self.end_of_transaction().unwrap_or_else(|| TransportError::Abort(failed.to_string()))
             }
             Some(Code::Fatal) => match self.client().client().fatal_error() {
                 Some((_, reason)) => TransportError::Fenced(reason),

@@ -88,11 +88,12 @@ impl Producer for KafkaProducer {
     }
 
     fn begin_transaction(&mut self) -> Result<(), TransportError> {
+        self.line().forgive();
+        self.line().client().begin_transaction().map_err(error::of)?;
         if let Stage::Committing { ahead } = &mut self.stage {
             *ahead = true;
         }
-        self.line().forgive();
-        self.line().client().begin_transaction().map_err(error::of)
+        Ok(())
     }
 
     fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
@@ -154,11 +155,12 @@ impl Producer for KafkaProducer {
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
         self.lines[self.turn].abort()?;
-        if matches!(self.stage, Stage::Committing { ahead: true }) {
-            let next = self.next();
-            self.lines[next].abort()?;
+        // From here on, whoever tries again has the other one to abort, for this one is.
+        let stage = std::mem::replace(&mut self.stage, Stage::Sending);
+        if matches!(stage, Stage::Committing { ahead: true }) {
+            self.turn = self.next();
+            self.lines[self.turn].abort()?;
         }
-        self.stage = Stage::Sending;
         Ok(())
     }
 
