@@ -3,6 +3,7 @@
 
 mod brokers;
 mod processes;
+mod refused;
 mod rights;
 mod static_members;
 mod tokens;
