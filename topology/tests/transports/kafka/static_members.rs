@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, thread, time::Duration};
 
 use tidemill_broker::{Broker, Options};
-use tidemill_topology::{Streams, StreamsConfig, TaskState};
+use tidemill_topology::{Streams, StreamsConfig, StreamsState, TaskState};
 
 use super::{
     processes::{a_while, disturbed},
@@ -91,4 +91,21 @@ fn a_named_process_that_was_killed_takes_its_place_again() -> Tested {
 fn so_it_does_by_the_classic_protocol() -> Tested {
     let Some(broker) = Broker::start(Options::new().classic_groups()) else { return Ok(()) };
     a_killed_one_comes_back(&broker, "named_killed_classic")
+}
+
+/// Both would fence each other for ever, if each came back.
+#[test]
+fn by_the_classic_protocol_the_older_of_two_instances_of_one_name_ends() -> Tested {
+    let Some(broker) = Broker::start(Options::new().classic_groups()) else { return Ok(()) };
+    let site = site(&broker, "one_name")?;
+    instance::create_topics(&site)?;
+    let start = |client_id| instance::start(&site, named(&site, client_id, "one"), instance::undisturbed());
+    let older = start("a")?;
+    instance::until_they_run(&[&older], &[TASKS])?;
+    let newer = start("b")?;
+    wait_for("the older one ends", || Ok((older.state() == StreamsState::Error).then_some(())))?;
+    let problem = older.close().err().ok_or("it ended without an error")?.chain();
+    assert!(problem.contains("instance id"), "{problem}");
+    instance::until_they_run(&[&newer], &[TASKS])?;
+    Ok(newer.close()?)
 }
