@@ -3,11 +3,7 @@
 use std::time::Duration;
 
 use super::{StreamThread, clients::Clients};
-use crate::{
-    clock::millis,
-    error::TaskError,
-    task::{ActiveTask, CommitWork},
-};
+use crate::{clock::millis, error::TaskError, task::ActiveTask};
 
 /// How often to look whether the log has committed, while there is nothing else to do.
 const LOOK: Duration = Duration::from_millis(1);
@@ -66,11 +62,18 @@ impl StreamThread {
         }
         let Self { tasks, clients, transaction, .. } = self;
         let Clients { consumer, producer, .. } = clients;
-        let mut work = CommitWork::default();
+        let (mut offsets, mut changes) = (Vec::new(), false);
         for task in tasks.running() {
-            task.prepare_commit(&mut work)?;
+            let work = task.prepare_commit()?;
+            offsets.extend(work.offsets);
+            if !work.changelog.is_empty() && !std::mem::replace(&mut changes, true) {
+                transaction.await_outputs(&mut **producer)?;
+            }
+            for record in work.changelog {
+                transaction.send(&mut **producer, record)?;
+            }
         }
-        transaction.begin_commit(&mut **producer, &mut **consumer, work)?;
+        transaction.begin_commit(&mut **producer, &mut **consumer, &offsets)?;
         tasks.running().for_each(ActiveTask::seal);
         self.finish_commit(Duration::ZERO).map(drop)
     }

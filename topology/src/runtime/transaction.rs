@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     config::ProcessingGuarantee,
-    task::CommitWork,
     transport::{CommittedOffset, Consumer, Offset, Producer, ProducerRecord, TopicPartition, TransportError},
 };
 
@@ -85,30 +84,32 @@ impl Transaction {
         self.held_bytes
     }
 
-    /// Begins to commit what was sent, what it changed, and the offsets it was made from.
-    ///
-    /// Without a transaction changes leave once the outputs are in the log: a change that arrived without its output,
-    /// such as that a window is closed, would have it never made. They are waited for here and now. Changes that left
-    /// later than what they are about was done would be more often those of an instance that was replaced meanwhile.
+    /// Has everything sent so far reach the log before what it changed, where no transaction holds both together: a
+    /// change that arrived without its output, such as that a window is closed, would have it never made. It is waited
+    /// for here and now. Changes that left later than what they are about was done would more often be those of an
+    /// instance that was replaced meanwhile.
+    pub(crate) fn await_outputs(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
+        match self.guarantee {
+            ProcessingGuarantee::AtLeastOnce => producer.flush(),
+            ProcessingGuarantee::ExactlyOnce => Ok(()),
+        }
+    }
+
+    /// Begins to commit what was sent, and the offsets it was made from.
     pub(crate) fn begin_commit(
         &mut self,
         producer: &mut dyn Producer,
         consumer: &mut dyn Consumer,
-        CommitWork { changelog, offsets }: CommitWork,
+        offsets: &[(TopicPartition, CommittedOffset)],
     ) -> Result<(), TransportError> {
         self.begin(producer)?;
         match self.guarantee {
             ProcessingGuarantee::AtLeastOnce => {
-                if !changelog.is_empty() {
-                    producer.flush()?;
-                    changelog.into_iter().try_for_each(|record| producer.send(record))?;
-                }
                 producer.begin_flush()?;
-                self.offsets = offsets;
+                self.offsets = offsets.to_vec();
             }
             ProcessingGuarantee::ExactlyOnce => {
-                changelog.into_iter().try_for_each(|record| producer.send(record))?;
-                let begun = producer.begin_commit(&offsets, &consumer.group_metadata());
+                let begun = producer.begin_commit(offsets, &consumer.group_metadata());
                 self.answered(begun)?;
             }
         }
@@ -170,6 +171,3 @@ impl Transaction {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

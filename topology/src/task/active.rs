@@ -257,9 +257,10 @@ impl ActiveTask {
         self.guarded(|task| task.each_lifecycle(|node, ctx| node.flush(ctx)))
     }
 
-    /// Adds everything that belongs into the transaction beside the outputs.
-    pub(crate) fn prepare_commit(&mut self, work: &mut CommitWork) -> Result<(), TaskError> {
+    /// Everything that belongs into the transaction beside the outputs.
+    pub(crate) fn prepare_commit(&mut self) -> Result<CommitWork, TaskError> {
         self.flush_caches()?;
+        let mut work = CommitWork::default();
         self.stores.changelog_records(|record| work.changelog.push(record));
         if self.needs_commit() {
             // Also of inputs that did not move: offsets are what the log refuses a member that was replaced, and time
@@ -270,7 +271,7 @@ impl ActiveTask {
                 }
             }
         }
-        Ok(())
+        Ok(work)
     }
 
     /// The transaction is about to be committed: what comes now belongs to the next.

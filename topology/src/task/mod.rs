@@ -13,7 +13,6 @@ mod storage;
 mod stores;
 
 pub(crate) use active::{ActiveTask, TaskSettings};
-pub(crate) use commit::CommitWork;
 pub(crate) use partition_group::Waiting;
 pub(crate) use portable::PortableStores;
 pub(crate) use restore::{StoreRestore, changelog_bounds};

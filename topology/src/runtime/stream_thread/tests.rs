@@ -1,14 +1,17 @@
 //! A thread turned by hand.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use super::{super::Prepared, StreamThread};
 use crate::{
-    EmitStrategy, StreamsBuilder, StreamsConfig, TimeWindows,
+    EmitStrategy, ProcessingGuarantee, StreamsBuilder, StreamsConfig, TimeWindows,
     clock::{Clock as _, ManualClock},
-    task::CommitWork,
     transport::{
-        ConsumerConfig, Transport as _,
+        Admin, CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Producer, ProducerConfig,
+        ProducerRecord, Reader, TopicPartition, Transport, TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -40,9 +43,7 @@ fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
     // Time alone closes the window. Offsets that do not move go along: they are what the log refuses.
     clock.advance(Duration::from_secs(10));
     thread.tick_now().expect("ticks");
-    let mut work = CommitWork::default();
-    let task = thread.tasks.running().next().expect("it runs");
-    task.prepare_commit(&mut work).expect("prepares");
+    let work = thread.tasks.running().next().expect("it runs").prepare_commit().expect("prepares");
     assert_eq!((work.changelog.is_empty(), work.offsets.len()), (false, 1));
 
     clock.advance(session);
@@ -62,4 +63,105 @@ fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
     assert_eq!((thread.status.commits, thread.status.fenced), (1, 1));
     let out = log.read_all("out").expect("reads");
     assert!(out.is_empty(), "the window is its successor's to close: {out:?}");
+}
+
+/// A log whose producers only note what they are asked.
+struct Noted {
+    log: EmbeddedLog,
+    notes: Notes,
+}
+
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+impl Notes {
+    fn add(&self, note: &str) {
+        self.0.lock().expect("nobody panicked").push(note.to_owned());
+    }
+}
+
+impl Transport for Noted {
+    fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
+        self.log.consumer(config)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, TransportError> {
+        self.log.reader()
+    }
+
+    fn producer(&self, _config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
+        Ok(Box::new(self.notes.clone()))
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
+        self.log.admin()
+    }
+}
+
+impl Producer for Notes {
+    fn init_transactions(&mut self) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    fn begin_transaction(&mut self) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+        self.add(&record.topic);
+        Ok(())
+    }
+
+    fn send_offsets(
+        &mut self,
+        _offsets: &[(TopicPartition, CommittedOffset)],
+        _group: &GroupMetadata,
+    ) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    fn commit_transaction(&mut self) -> Result<(), TransportError> {
+        self.add("commit");
+        Ok(())
+    }
+
+    fn abort_transaction(&mut self) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), TransportError> {
+        self.add("flush");
+        Ok(())
+    }
+
+    fn discard(&mut self) {}
+
+    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn without_transactions_changes_leave_once_the_outputs_are_in_the_log() {
+    for (processing_guarantee, expected) in [
+        (ProcessingGuarantee::AtLeastOnce, &["out", "flush", "app-counts-changelog", "flush"][..]),
+        (ProcessingGuarantee::ExactlyOnce, &["out", "app-counts-changelog", "commit"]),
+    ] {
+        let (log, notes) = (EmbeddedLog::in_memory(), Notes::default());
+        for topic in ["in", "out"] {
+            log.create(topic, 1).expect("the log is empty");
+        }
+        let builder = StreamsBuilder::new();
+        builder.stream::<String, String>("in").group_by_key().count("counts").to_stream().to("out");
+        let topology = builder.build().expect("is valid");
+        let config = StreamsConfig { processing_guarantee, ..StreamsConfig::new("app") };
+        let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
+        let clock = Arc::new(ManualClock::new(0));
+        let app = Prepared::new(&topology, config, transport, clock, "a".to_owned()).expect("can start");
+        let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
+        log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
+        while thread.step(Duration::ZERO).expect("processes") > 0 {}
+        thread.commit_now().expect("commits");
+        assert_eq!(*notes.0.lock().expect("nobody panicked"), expected, "{processing_guarantee:?}");
+    }
 }
