@@ -77,21 +77,29 @@ impl StreamThread {
     fn finish_restores(&mut self) -> Result<bool, TaskError> {
         let now_ms = self.app.clock.now_ms();
         let Self { tasks, clients, .. } = self;
-        let mut finished = false;
+        let (mut finished, mut elsewhere) = (false, false);
         for (_, task) in tasks.restoring() {
             let RestoringTask { stores, restores, .. } = task;
             // One by one: an error in between must not make an unfinished one look finished.
             let mut at = 0;
             while at < restores.len() {
-                let position = clients.reader.position(&restores[at].changelog)?;
-                if restores[at].reach(stores, position, now_ms)? {
+                let restore = &mut restores[at];
+                let position = clients.reader.position(&restore.changelog)?;
+                if restore.reach(stores, position, now_ms)? {
                     restores.remove(at);
-                } else {
-                    at += 1;
+                    continue;
                 }
+                if restore.stalls(position, now_ms) {
+                    let (low, end) = changelog_bounds(&mut *clients.reader, &restore.changelog)?;
+                    elsewhere |= restore.cut(stores, low, end)?;
+                }
+                at += 1;
             }
             // Also one that was done when an error of another came between.
             finished |= restores.is_empty();
+        }
+        if elsewhere {
+            self.read_changelogs()?;
         }
         Ok(finished)
     }

@@ -10,6 +10,9 @@ use crate::{
 /// For how long a changelog certainly tells of a deletion: somewhat less than the day for which logs keep tombstones.
 const TOMBSTONES_KEPT_MS: i64 = 20 * 3_600_000;
 
+/// How long a restore may get nothing before the end of its changelog is looked at again.
+const STALLED_MS: i64 = 10_000;
+
 /// Where a changelog begins and ends, what is not decided yet included: a store may have it before it is.
 pub(crate) fn changelog_bounds(
     reader: &mut dyn Reader,
@@ -53,6 +56,8 @@ pub(crate) struct StoreRestore {
     pub(crate) changelog: TopicPartition,
     pub(crate) next: Offset,
     pub(crate) end: Offset,
+    /// How far the changelog was read when that last moved, and when it was.
+    pub(crate) moved: (Offset, i64),
 }
 
 impl StoreRestore {
@@ -84,7 +89,8 @@ impl StoreRestore {
                     low
                 }
             };
-            plans.push(Self { store: name.clone(), changelog: changelog.clone(), next, end: high });
+            let moved = (next, wall_ms);
+            plans.push(Self { store: name.clone(), changelog: changelog.clone(), next, end: high, moved });
         }
         Ok(plans)
     }
@@ -94,6 +100,31 @@ impl StoreRestore {
         stores.clear(&self.store)?;
         (self.next, self.end) = (low, end);
         Ok(())
+    }
+
+    /// Whether nothing has come for a while, with the changelog read up to `position`. Then its end is worth another
+    /// look: an election of a broker that lacks the last records cuts it off.
+    pub(crate) fn stalls(&mut self, position: Offset, wall_ms: i64) -> bool {
+        let (at, since_ms) = self.moved;
+        let stalls = at == position && wall_ms - since_ms >= STALLED_MS;
+        if at != position || stalls {
+            self.moved = (position, wall_ms);
+        }
+        stalls
+    }
+
+    /// The changelog ends there: what it had beyond that is gone. Whether it must be read from elsewhere.
+    pub(crate) fn cut(&mut self, stores: &TaskStores, low: Offset, end: Offset) -> Result<bool, TaskError> {
+        if end >= self.end {
+            return Ok(false);
+        }
+        tracing::warn!(changelog = %self.changelog, was = self.end, is = end, "the changelog was cut off");
+        if end < self.next {
+            self.start_over(stores, low, end)?;
+            return Ok(true);
+        }
+        self.end = end;
+        Ok(false)
     }
 
     /// Applies records.
@@ -127,6 +158,18 @@ mod tests {
         assert_eq!(Restore::decide(Some(5), Some(0), 0, 7), Restore::From(5));
         assert_eq!(Restore::decide(None, None, 0, 0), Restore::Current);
         assert_eq!(Restore::decide(None, None, 0, 7), Restore::Rebuild);
+    }
+
+    #[test]
+    fn a_restore_that_gets_nothing_looks_again_now_and_then() {
+        let changelog = TopicPartition::new("changelog", 0);
+        let mut restore = StoreRestore { store: "store".into(), changelog, next: 0, end: 9, moved: (0, 0) };
+        let mut stalls = |position, wall_ms| restore.stalls(position, wall_ms);
+        assert!(!stalls(0, STALLED_MS - 1));
+        assert!(stalls(0, STALLED_MS));
+        assert!(!stalls(0, STALLED_MS + 1));
+        assert!(!stalls(5, STALLED_MS * 2) && !stalls(5, STALLED_MS * 3 - 1));
+        assert!(stalls(5, STALLED_MS * 3));
     }
 
     #[test]
