@@ -84,8 +84,10 @@ impl Processor<String, String, String, String> for Keep {
         ctx: &mut ProcessorContext<'_, String, String>,
         record: Record<String, String>,
     ) -> Result<(), BoxError> {
-        let kept = ctx.window_store::<String, String>("kept")?;
-        kept.append(&record.key, record.timestamp / 1000 * 1000, &record.value, record.timestamp)?;
+        for store in ["kept", "kept-longer"] {
+            let kept = ctx.window_store::<String, String>(store)?;
+            kept.append(&record.key, record.timestamp / 1000 * 1000, &record.value, record.timestamp)?;
+        }
         Ok(())
     }
 }
@@ -94,7 +96,9 @@ impl Processor<String, String, String, String> for Keep {
 fn the_changelog_of_a_processors_window_store_keeps_what_the_store_keeps() {
     let builder = StreamsBuilder::new();
     builder.add_window_store::<String, String>("kept", Duration::from_secs(5));
-    builder.stream::<String, String>("in").process("keep", &["kept"], || Keep).to("out");
-    let purged = purged(&builder, &["in"], &["test-kept-changelog"]);
-    assert!(purged.iter().all(|(before, after)| *before >= 1000 && *after < 100), "{purged:?}");
+    builder.add_window_store::<String, String>("kept-longer", Duration::from_secs(20));
+    builder.stream::<String, String>("in").process("keep", &["kept", "kept-longer"], || Keep).to("out");
+    let purged = purged(&builder, &["in"], &["test-kept-changelog", "test-kept-longer-changelog"]);
+    assert!(purged.iter().all(|(before, _)| *before >= 1000), "{purged:?}");
+    assert!(purged[0].1 < 100 && purged[1].1 < 300, "{purged:?}");
 }

@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, collections::BTreeMap, marker::PhantomData, rc::Rc};
 
-use super::{Failure, Lifecycle, Next, Outcome, Receive, StoreHandle, TaskContext, stream_time::StreamTime};
+use super::{
+    Failure, Lifecycle, Next, Outcome, Receive, StoreHandle, TaskContext,
+    stream_time::{StreamTime, saved_time},
+};
 use crate::{
     graph::{NodeId, StoreName},
     processor::{Processor, ProcessorContext, Punctuation},
@@ -22,8 +25,6 @@ pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
     stores: BTreeMap<StoreName, StoreHandle>,
     /// Window stores whose rows expire by the task's stream time.
     windows: Vec<Rc<RefCell<WindowStore>>>,
-    /// The time that was last noted in them.
-    noted: i64,
     partitions: Vec<TopicPartition>,
     input: PhantomData<fn(KIn, VIn)>,
 }
@@ -40,7 +41,7 @@ where
         windows: Vec<Rc<RefCell<WindowStore>>>,
         partitions: Vec<TopicPartition>,
     ) -> Self {
-        Self { processor, id, next, stores, windows, noted: -1, partitions, input: PhantomData }
+        Self { processor, id, next, stores, windows, partitions, input: PhantomData }
     }
 
     /// Failures of operators further down are theirs, not the processor's: they win over what it returned.
@@ -84,18 +85,16 @@ where
     }
 
     fn flush(&mut self, task: &mut TaskContext) -> Outcome {
-        let mut noted = self.noted;
         for windows in &self.windows {
             let mut windows = windows.borrow_mut();
             let kept_from = task.stream_time - windows.retention_ms() + 1;
             windows.expire_before(kept_from);
             // Now and then, for whoever follows the store alone, and so that the changelog behind it can go.
-            if task.stream_time > self.noted && task.stream_time - self.noted >= windows.retention_ms() / NOTES {
+            let noted = saved_time(&windows)?.map_or(-1, |(time, _)| time);
+            if task.stream_time > noted && task.stream_time - noted >= windows.retention_ms() / NOTES {
                 StreamTime::new(task.stream_time, None, task.wall_ms).write(&mut windows, i64::MAX);
-                noted = task.stream_time;
             }
         }
-        self.noted = noted;
         Ok(())
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct StreamThread {
     /// A task could not be opened yet.
     pub(super) waits_for_stores: bool,
     pub(super) paused: BTreeSet<TopicPartition>,
-    /// Partitions whose fetch position is no longer the committed offset.
+    /// Partitions whose fetch position is no longer the committed offset, and what was first fetched of each since.
     pub(super) fetched: BTreeMap<TopicPartition, Offset>,
     /// Partitions to give back once their tasks are closed.
     pub(super) releasing: Vec<TopicPartition>,
