@@ -74,7 +74,7 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
 
 impl<K: Data, L: Data, R: Data> Lifecycle for Cogroup<K, L, R> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        self.clock.save_in_both(&mut self.left.store.borrow_mut(), &mut self.right.store.borrow_mut());
+        self.clock.save([&self.left.store, &self.right.store]);
         Ok(())
     }
 

@@ -149,7 +149,7 @@ impl<K: Data, V: Data> Receive<K, V> for Collect<K, V> {
 
 impl<K: Data, V: Data> Lifecycle for Collect<K, V> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        self.clock.save(&mut self.elements.store.borrow_mut());
+        self.clock.save([&self.elements.store]);
         Ok(())
     }
 

@@ -218,15 +218,9 @@ fn expire<V>(side: &JoinSide<V>, now: i64, bucket_ms: i64) {
 
 impl<K: Data, L: Data, R: Data, V: Data> Lifecycle for StreamJoin<K, L, R, V> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        let base = &mut self.base;
-        if std::mem::take(&mut base.time.changed) {
-            // In each, so that whoever follows one alone knows what is expired.
-            base.time.write(&mut self.left.store.borrow_mut(), i64::MAX);
-            base.time.write(&mut self.right.store.borrow_mut(), i64::MAX);
-            if let Some(unmatched) = &base.unmatched {
-                base.time.write(&mut unmatched.borrow_mut(), base.swept_below);
-            }
-        }
+        let JoinBase { time, unmatched, swept_below, .. } = &mut self.base;
+        let sides = [&self.left.store, &self.right.store].map(|store| (&**store, i64::MAX));
+        time.save(sides.into_iter().chain(unmatched.as_deref().map(|unmatched| (unmatched, *swept_below))));
         Ok(())
     }
 

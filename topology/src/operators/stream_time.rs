@@ -1,6 +1,8 @@
 //! Stream time of one operator: the highest timestamp *it* has seen, moved on by idleness if so configured. Persisted
 //! with the operator's store.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 use tidemill_state::{StoreError, WindowStore};
 
@@ -25,10 +27,11 @@ impl StreamTime {
         Self { now, changed: false, idle_ms, record_time: now, busy_wall_ms: wall_ms }
     }
 
-    /// Keeps time and a cursor in the store, to be committed with what was done at it.
-    pub(crate) fn save(&mut self, store: &mut WindowStore, cursor: i64) {
+    /// Keeps time and a cursor in each store, to be committed with what was done at it: whoever follows one alone then
+    /// knows what of it is expired.
+    pub(crate) fn save<'a>(&mut self, stores: impl IntoIterator<Item = (&'a RefCell<WindowStore>, i64)>) {
         if std::mem::take(&mut self.changed) {
-            self.write(store, cursor);
+            stores.into_iter().for_each(|(store, cursor)| self.write(&mut store.borrow_mut(), cursor));
         }
     }
 

@@ -220,7 +220,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
 impl<K: Data, A: Data> Lifecycle for WindowAggregate<K, A> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
         self.spill(|_| true)?;
-        self.clock.save(&mut self.store.borrow_mut());
+        self.clock.save([&self.store]);
         if self.open.iter().map(|open| open.entries.len()).sum::<usize>() > CACHED_MAX {
             self.open.clear();
             self.complete_from = self.complete_from.max(self.clock.stream_time() + 1);

@@ -1,5 +1,7 @@
 //! A windowed operator's time: which windows are open, which just closed. Persisted with the operator's store.
 
+use std::cell::RefCell;
+
 use tidemill_state::{StoreError, WindowStore};
 
 use super::stream_time::{StreamTime, saved_time};
@@ -26,17 +28,9 @@ impl WindowClock {
         Ok(Self { windows, time: StreamTime::new(stream_time, emit.idle_ms(), wall_ms), closed_below })
     }
 
-    /// Keeps the time in the store, to be committed with what was done at it.
-    pub(crate) fn save(&mut self, store: &mut WindowStore) {
-        self.time.save(store, self.closed_below);
-    }
-
-    /// The same in two, so that whoever has one alone knows what of it is expired.
-    pub(crate) fn save_in_both(&mut self, first: &mut WindowStore, second: &mut WindowStore) {
-        if self.time.changed {
-            self.time.write(first, self.closed_below);
-            self.save(second);
-        }
+    /// Keeps the time in each store, to be committed with what was done at it.
+    pub(crate) fn save<const N: usize>(&mut self, stores: [&RefCell<WindowStore>; N]) {
+        self.time.save(stores.map(|store| (store, self.closed_below)));
     }
 
     /// A record came; its timestamp counts before it is judged late or not.

@@ -32,10 +32,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             job.stage = Stage::Calling { deadline_ms: now_ms.saturating_add(timeout_ms) };
             self.calling += 1;
             let attempt = job.attempt;
-            // Codecs are the user's code.
-            let request = catch_unwind(AssertUnwindSafe(|| job.request(&self.call)))
-                .unwrap_or_else(|panic| Err(NoRequest::Ever(format!("its codec panicked: {}", panic_text(&*panic)))));
-            match request {
+            match coded(|| job.request(&self.call)).unwrap_or_else(|panicked| Err(NoRequest::Ever(panicked))) {
                 Ok(request) => {
                     let reply = Reply::new(id, attempt, self.policy.timeout, self.answers.0.clone());
                     self.counters.attempts.fetch_add(1, Ordering::Relaxed);
@@ -98,12 +95,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     }
 
     fn succeed(&mut self, id: u64, response: &R, now_ms: i64) -> Result<(), TransportError> {
-        let encoded = catch_unwind(AssertUnwindSafe(|| self.call.response.encode(response)));
-        let encoded = encoded.unwrap_or_else(|panic| {
-            let reason = format!("its codec panicked: {}", panic_text(&*panic));
-            Err(CodecError::Malformed { expected: "an answer", reason })
-        });
-        match encoded {
+        let malformed = |reason| Err(CodecError::Malformed { expected: "an answer", reason });
+        match coded(|| self.call.response.encode(response)).unwrap_or_else(malformed) {
             Ok(value) => {
                 self.counters.succeeded.fetch_add(1, Ordering::Relaxed);
                 self.respond(id, value, None)
@@ -149,4 +142,9 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         self.sent = true;
         Ok(())
     }
+}
+
+/// Runs codecs, which are the user's code: a panic of theirs must not end the thread that calls for all.
+fn coded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| format!("its codec panicked: {}", panic_text(&*panic)))
 }
