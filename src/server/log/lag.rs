@@ -60,15 +60,6 @@ impl Groups {
         })
     }
 
-    /// Asks for an offset, to see whether it may. Which one does not matter: the group need not have any.
-    pub(super) fn check(&self, log: &Log, group: &str) -> Result<(), TransportError> {
-        match self.with(log, group, |onlooker| onlooker.committed(&[TopicPartition::new(group, 0)])) {
-            // That brokers take their time is for the threads to bear.
-            Ok(_) | Err(TransportError::Retriable(_) | TransportError::UnknownTopic(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
     fn with<T>(
         &self,
         log: &Log,

@@ -175,8 +175,8 @@ impl Log {
     /// only stop again.
     pub(super) fn check_groups(&self, groups: &[String]) -> Result<Vec<String>, TransportError> {
         let mut problems = Vec::new();
-        for group in groups.iter().filter(|_| !self.is_embedded()) {
-            match self.shared.groups.check(self, group) {
+        for group in groups {
+            match self.administrate(|admin| admin.check_group(group)) {
                 Err(TransportError::Invalid(reason)) => problems.push(reason),
                 checked => checked?,
             }
