@@ -56,5 +56,5 @@ pub use row::Row;
 pub use stats::StoreStats;
 pub use store::Store;
 pub use typed::{KeyValueStore, WindowedStore};
-pub use window::WindowStore;
+pub use window::{WindowSavepoint, WindowStore};
 pub use window_key::WindowKey;

@@ -17,6 +17,16 @@ pub(crate) struct Overlay {
     /// Every lower key of the backend is gone.
     floor: Option<Bytes>,
     bytes: usize,
+    /// What each change replaced, oldest first, while changes may have to be undone.
+    journal: Option<Vec<Replaced>>,
+}
+
+/// What stood in the overlay before a change.
+#[derive(Debug)]
+enum Replaced {
+    Row(Bytes, Option<Option<Row>>),
+    Meta(String, Option<Bytes>),
+    Floor(Option<Bytes>),
 }
 
 impl Overlay {
@@ -30,21 +40,25 @@ impl Overlay {
 
     /// Writes a row, or a deletion.
     pub(crate) fn set(&mut self, key: Bytes, row: Option<Row>) {
-        let key_len = key.len();
-        self.bytes += cost(key_len, row.as_ref());
-        if let Some(old) = self.rows.insert(key, row) {
-            self.bytes -= cost(key_len, old.as_ref());
+        if self.journal.is_none() {
+            self.insert(key, row);
+        } else {
+            let old = self.insert(key.clone(), row);
+            self.note(|| Replaced::Row(key, old));
+        }
+    }
+
+    /// Takes an uncommitted row back as if it had never been written. One in the backend is seen again.
+    pub(crate) fn forget(&mut self, key: &[u8]) {
+        if let Some((key, row)) = self.rows.remove_entry(key) {
+            self.bytes -= cost(key.len(), row.as_ref());
+            self.note(|| Replaced::Row(key, Some(row)));
         }
     }
 
     pub(crate) fn set_meta(&mut self, key: &str, value: Bytes) {
-        self.bytes += value.len();
-        if let Some(old) = self.meta.get_mut(key) {
-            self.bytes -= std::mem::replace(old, value).len();
-        } else {
-            self.bytes += key.len();
-            self.meta.insert(key.to_owned(), value);
-        }
+        let old = self.insert_meta(key, value);
+        self.note(|| Replaced::Meta(key.to_owned(), old));
     }
 
     /// Drops the overlay's own lower rows now, and hides the backend's.
@@ -52,10 +66,72 @@ impl Overlay {
         while let Some(first) = self.rows.first_entry().filter(|first| *first.key() < key) {
             let (key, row) = first.remove_entry();
             self.bytes -= cost(key.len(), row.as_ref());
+            self.note(|| Replaced::Row(key, Some(row)));
         }
         if self.floor.as_ref().is_none_or(|floor| *floor < key) {
-            self.floor = Some(key);
+            let old = self.floor.replace(key);
+            self.note(|| Replaced::Floor(old));
         }
+    }
+
+    fn insert(&mut self, key: Bytes, row: Option<Row>) -> Option<Option<Row>> {
+        let key_len = key.len();
+        self.bytes += cost(key_len, row.as_ref());
+        let old = self.rows.insert(key, row);
+        if let Some(old) = &old {
+            self.bytes -= cost(key_len, old.as_ref());
+        }
+        old
+    }
+
+    fn insert_meta(&mut self, key: &str, value: Bytes) -> Option<Bytes> {
+        self.bytes += value.len();
+        if let Some(old) = self.meta.get_mut(key) {
+            let old = std::mem::replace(old, value);
+            self.bytes -= old.len();
+            return Some(old);
+        }
+        self.bytes += key.len();
+        self.meta.insert(key.to_owned(), value)
+    }
+
+    fn note(&mut self, replaced: impl FnOnce() -> Replaced) {
+        if let Some(journal) = &mut self.journal {
+            journal.push(replaced());
+        }
+    }
+
+    /// From now on changes can be undone; those before no more.
+    pub(crate) fn begin_undo(&mut self) {
+        self.journal.get_or_insert_default().clear();
+    }
+
+    /// Changes can be undone no more.
+    pub(crate) fn end_undo(&mut self) {
+        self.journal = None;
+    }
+
+    /// How many changes can be undone: a place to go back to.
+    pub(crate) fn savepoint(&self) -> usize {
+        self.journal.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Undoes the changes since a savepoint, the last one first.
+    pub(crate) fn undo_to(&mut self, savepoint: usize) {
+        let Some(mut journal) = self.journal.take() else { return };
+        for replaced in journal.drain(savepoint.min(journal.len())..).rev() {
+            match replaced {
+                Replaced::Row(key, Some(row)) => drop(self.insert(key, row)),
+                Replaced::Row(key, None) => self.forget(&key),
+                Replaced::Meta(key, Some(value)) => drop(self.insert_meta(&key, value)),
+                Replaced::Meta(key, None) => {
+                    let value = self.meta.remove(&key);
+                    self.bytes -= key.len() + value.map_or(0, |value| value.len());
+                }
+                Replaced::Floor(floor) => self.floor = floor,
+            }
+        }
+        self.journal = Some(journal);
     }
 
     /// Takes what was written later.
@@ -119,6 +195,30 @@ mod tests {
         overlay.set_meta("time", "12".into());
         overlay.set_meta("time", "1".into());
         assert_eq!(overlay.bytes(), 5);
+    }
+
+    #[test]
+    fn changes_since_a_savepoint_are_undone() {
+        let row = |value: &'static str| Some(Row { timestamp: 0, value: Bytes::from(value) });
+        let mut overlay = Overlay::default();
+        overlay.set("a".into(), row("1"));
+        overlay.set_meta("time", "1".into());
+        overlay.begin_undo();
+        overlay.set("b".into(), row("2"));
+        let (savepoint, before) = (overlay.savepoint(), format!("{:?} {:?}", overlay.rows, overlay.meta));
+        let bytes = overlay.bytes();
+        overlay.set("a".into(), None);
+        overlay.set("c".into(), row("3"));
+        overlay.set_meta("time", "22".into());
+        overlay.set_meta("more", "3".into());
+        overlay.forget(b"b");
+        overlay.delete_below("d".into());
+        overlay.undo_to(savepoint);
+        assert_eq!(format!("{:?} {:?}", overlay.rows, overlay.meta), before);
+        assert_eq!(overlay.bytes(), bytes);
+        assert!(!overlay.hides(b"c"));
+        overlay.undo_to(0);
+        assert_eq!(overlay.rows.len(), 1);
     }
 
     #[test]

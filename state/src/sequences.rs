@@ -11,6 +11,10 @@ pub(crate) struct Sequences {
     windows: BTreeMap<i64, HashMap<Bytes, u32>>,
 }
 
+/// The numbers of one start, dropped.
+#[derive(Debug)]
+pub(crate) struct Expired((i64, HashMap<Bytes, u32>));
+
 impl Sequences {
     /// The number of this window's next element, if known.
     pub(crate) fn get(&self, start: i64, key: &[u8]) -> Option<u32> {
@@ -41,11 +45,17 @@ impl Sequences {
         self.windows.first_key_value().map(|(start, _)| *start)
     }
 
-    /// Drops windows with a lower start.
-    pub(crate) fn expire_before(&mut self, start: i64) {
-        while let Some(first) = self.windows.first_entry().filter(|first| *first.key() < start) {
-            first.remove();
-        }
+    /// Drops windows with a lower start, and gives them back, earliest first.
+    pub(crate) fn expire_before(&mut self, start: i64) -> impl Iterator<Item = Expired> {
+        std::iter::from_fn(move || {
+            let first = self.windows.first_entry().filter(|first| *first.key() < start)?;
+            Some(Expired(first.remove_entry()))
+        })
+    }
+
+    /// Takes windows back that were dropped.
+    pub(crate) fn revive(&mut self, Expired((start, keys)): Expired) {
+        self.windows.insert(start, keys);
     }
 
     pub(crate) fn clear(&mut self) {
@@ -62,8 +72,10 @@ mod tests {
         let mut sequences = Sequences::default();
         sequences.insert(10, b"a", 1);
         sequences.insert(20, b"a", 2);
-        sequences.expire_before(20);
+        let expired: Vec<_> = sequences.expire_before(20).collect();
         assert_eq!(sequences.get_mut(10, b"a"), None);
         assert_eq!(sequences.get_mut(20, b"a"), Some(&mut 2));
+        expired.into_iter().for_each(|expired| sequences.revive(expired));
+        assert_eq!(sequences.get_mut(10, b"a"), Some(&mut 1));
     }
 }

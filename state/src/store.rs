@@ -106,6 +106,32 @@ impl Store {
         self.overlay.delete_below(key);
     }
 
+    /// Takes an uncommitted row back as if it had never been written: neither backend nor changelog hear of it. What
+    /// is committed or sealed under its key is seen again.
+    pub fn forget(&mut self, key: &[u8]) {
+        self.overlay.forget(key);
+    }
+
+    /// From now on writes can be undone, until the next commit is sealed. Those before cannot.
+    pub fn begin_undo(&mut self) {
+        self.overlay.begin_undo();
+    }
+
+    /// Writes can be undone no more.
+    pub fn end_undo(&mut self) {
+        self.overlay.end_undo();
+    }
+
+    /// A place to go back to with [`undo_to`](Self::undo_to).
+    pub fn savepoint(&self) -> usize {
+        self.overlay.savepoint()
+    }
+
+    /// Undoes the writes since a savepoint, expiry and named values included.
+    pub fn undo_to(&mut self, savepoint: usize) {
+        self.overlay.undo_to(savepoint);
+    }
+
     /// Sets a named value beside the rows.
     pub fn set_meta(&mut self, key: &str, value: Bytes) {
         self.overlay.set_meta(key, value);
@@ -156,7 +182,8 @@ impl Store {
 
     /// Sets apart what was written since the last commit. What was sealed before and is not committed stays with it.
     pub fn seal(&mut self) {
-        let newer = std::mem::take(&mut self.overlay);
+        let mut newer = std::mem::take(&mut self.overlay);
+        newer.end_undo();
         match &mut self.sealed {
             Some(sealed) => sealed.absorb(newer),
             None if newer.is_empty() => {}

@@ -1,5 +1,10 @@
 //! Windows over a store: one value per key and window, or a row per collected element.
 
+mod by_key;
+mod undo;
+
+pub use undo::WindowSavepoint;
+
 use std::cell::RefCell;
 use std::ops::Bound;
 
@@ -27,6 +32,9 @@ pub struct WindowStore {
     expired_before: i64,
     sealed_expired_before: i64,
     committed_expired_before: i64,
+    /// Where windows end key by key: from which commit on rows are needed.
+    kept: by_key::Kept,
+    journal: Option<Vec<undo::Replaced>>,
     /// Where keys of lookups are built.
     scratch: RefCell<Vec<u8>>,
 }
@@ -44,6 +52,8 @@ impl WindowStore {
             expired_before: 0,
             sealed_expired_before: 0,
             committed_expired_before: 0,
+            kept: by_key::Kept::default(),
+            journal: None,
             scratch: RefCell::default(),
         })
     }
@@ -72,10 +82,11 @@ impl WindowStore {
         let seq = if let Some(next) = self.sequences.get_mut(start, key) {
             let seq = *next;
             *next += 1;
+            self.note(|| undo::Replaced::sequence(start, key, Some(seq)));
             seq
         } else {
             let seq = self.find_next_seq(start, key)?;
-            self.sequences.insert(start, key, seq + 1);
+            self.count_from(start, key, seq + 1);
             seq
         };
         self.store.put(encode_local(start, key, seq), row);
@@ -102,7 +113,7 @@ impl WindowStore {
         }
         let rows = self.scan_window(start, key, Direction::Forward)?.map(|row| Ok(row?.0));
         let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
-        self.sequences.remove(start, key);
+        self.stop_counting(start, key);
         let found = !rows.is_empty();
         for row in rows {
             self.store.delete(row);
@@ -182,8 +193,7 @@ impl WindowStore {
     /// Drops windows with a lower start.
     pub fn expire_before(&mut self, start: i64) {
         if start > self.expired_before {
-            self.expired_before = start;
-            self.sequences.expire_before(start);
+            self.note_expiry(start);
             self.store.delete_below(Bytes::copy_from_slice(&start_prefix(start)));
         }
     }
@@ -224,13 +234,16 @@ impl WindowStore {
     /// [`Store::seal`].
     pub fn seal(&mut self) {
         self.store.seal();
+        self.journal = None;
         self.sealed_expired_before = self.expired_before;
+        self.kept.seal();
     }
 
     /// [`Store::commit_sealed`].
     pub fn commit_sealed(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
         self.store.commit_sealed(checkpoint)?;
         self.committed_expired_before = self.sealed_expired_before;
+        self.kept.commit();
         Ok(())
     }
 
@@ -239,6 +252,8 @@ impl WindowStore {
         self.store.rollback();
         (self.expired_before, self.sealed_expired_before) =
             (self.committed_expired_before, self.committed_expired_before);
+        self.kept.roll_back();
+        self.journal = None;
         self.sequences.clear();
         // Unknown is safe: every window that was not appended to yet is looked up.
         self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
@@ -262,6 +277,8 @@ impl WindowStore {
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.sequences.clear();
         (self.expired_before, self.sealed_expired_before, self.committed_expired_before) = (0, 0, 0);
+        self.kept = by_key::Kept::default();
+        self.journal = None;
         self.last_start = None;
         self.store.clear()
     }

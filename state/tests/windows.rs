@@ -223,3 +223,84 @@ fn where_elements_may_begin_is_known_without_a_look() {
         assert_eq!(store.first_start_at_least(), 40);
     }
 }
+
+#[test]
+fn what_was_done_since_a_savepoint_is_undone() {
+    each(undo);
+}
+
+fn undo(store: &mut WindowStore) {
+    store.append(10, b"a", row("1")).unwrap();
+    store.commit(None).unwrap();
+    store.append(10, b"a", row("2")).unwrap();
+    store.begin_undo();
+    store.append(10, b"a", row("3")).unwrap();
+    let savepoint = store.savepoint();
+    store.append(10, b"a", row("4")).unwrap();
+    store.append(20, b"b", row("5")).unwrap();
+    store.delete_elements(10, b"a").unwrap();
+    store.expire_before(30);
+    store.undo_to(savepoint);
+    assert_eq!(elements(store, 10, "a"), "1 2 3");
+    assert_eq!(elements(store, 20, "b"), "");
+    assert_eq!(store.append(20, b"b", row("6")).unwrap(), 0);
+    assert_eq!(store.append(10, b"a", row("7")).unwrap(), 3);
+    store.undo_to(savepoint);
+    assert_eq!(store.append(10, b"a", row("8")).unwrap(), 3);
+}
+
+#[test]
+fn a_window_that_ends_within_a_commit_leaves_no_trace() {
+    each(end);
+}
+
+fn end(store: &mut WindowStore) {
+    store.append_first(10, b"a", row("1"));
+    store.append(10, b"a", row("2")).unwrap();
+    store.put(20, b"a", row("3"));
+    store.remove(10, b"a", true).unwrap();
+    store.remove_value(20, b"a", true);
+    assert_eq!(store.store().uncommitted().count(), 0);
+    store.append_first(10, b"b", row("1"));
+    store.commit(None).unwrap();
+    store.append(10, b"b", row("2")).unwrap();
+    store.remove(10, b"b", false).unwrap();
+    assert_eq!(store.store().uncommitted().filter(|(_, row)| row.is_none()).count(), 2);
+    store.commit(None).unwrap();
+    assert_eq!(store.windows().unwrap(), []);
+}
+
+#[test]
+fn windows_are_listed_once_however_many_elements_they_hold() {
+    each(list);
+}
+
+fn list(store: &mut WindowStore) {
+    for (start, key, len) in [(10, b"a", 1), (10, b"b", 40), (20, b"a", 9)] {
+        (0..len).for_each(|_| {
+            store.append(start, key, row("x")).unwrap();
+        });
+    }
+    store.commit(None).unwrap();
+    store.append(20, b"c", row("x")).unwrap();
+    let windows = [(10, "a"), (10, "b"), (20, "a"), (20, "c")].map(|(start, key)| (start, bytes::Bytes::from(key)));
+    assert_eq!(store.windows().unwrap(), windows);
+}
+
+#[test]
+fn what_is_kept_counts_once_it_is_committed() {
+    each(keep);
+}
+
+fn keep(store: &mut WindowStore) {
+    assert_eq!((store.epoch(), store.committed_kept_from()), (1, None));
+    store.keep_from(1);
+    store.seal();
+    assert_eq!((store.epoch(), store.sealed_epoch(), store.committed_kept_from()), (2, 1, None));
+    store.keep_from(2);
+    store.commit_sealed(None).unwrap();
+    assert_eq!(store.committed_kept_from(), Some(1));
+    store.rollback();
+    store.commit(None).unwrap();
+    assert_eq!(store.committed_kept_from(), Some(1));
+}

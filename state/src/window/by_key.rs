@@ -1,0 +1,115 @@
+//! Windows that end key by key: no time of the store says what is over.
+
+use std::ops::Bound;
+
+use bytes::Bytes;
+
+use super::WindowStore;
+use crate::window_key::encode_local;
+use crate::{Direction, Row, StoreError, WindowKey};
+
+/// So many rows of a window are passed over before the next window is sought.
+const PASSED: u32 = 8;
+
+/// Since which commit there are rows that are still needed: as of now, as of what is sealed, as of the last commit.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// Commits sealed so far.
+    epoch: u64,
+    from: Option<u64>,
+    sealed_from: Option<u64>,
+    committed_from: Option<u64>,
+}
+
+impl Kept {
+    pub(super) fn seal(&mut self) {
+        self.epoch += 1;
+        self.sealed_from = self.from;
+    }
+
+    pub(super) fn commit(&mut self) {
+        self.committed_from = self.sealed_from;
+    }
+
+    pub(super) fn roll_back(&mut self) {
+        self.from = self.committed_from;
+        self.sealed_from = self.committed_from;
+    }
+}
+
+impl WindowStore {
+    /// The commit that what is written now belongs to: 0 for what the store held when it was opened, then 1, 2, 3…
+    pub fn epoch(&self) -> u64 {
+        self.kept.epoch + 1
+    }
+
+    /// The commit that is sealed, or was sealed last.
+    pub fn sealed_epoch(&self) -> u64 {
+        self.kept.epoch
+    }
+
+    /// Tells that every row that is still needed was written by this commit or a later one. Counts with the next
+    /// commit.
+    pub fn keep_from(&mut self, epoch: u64) {
+        self.kept.from = Some(epoch);
+    }
+
+    /// The committed part of what [`keep_from`](Self::keep_from) was told; `None` if it never was.
+    pub fn committed_kept_from(&self) -> Option<u64> {
+        self.kept.committed_from
+    }
+
+    /// [`append`](Self::append) of a window's first element, known to be the first.
+    pub fn append_first(&mut self, start: i64, key: &[u8], row: Row) {
+        self.count_from(start, key, 1);
+        self.store.put(encode_local(start, key, 0), row);
+    }
+
+    /// Removes a key's window, its one value or its elements. One of which nothing was committed (`is_new`) vanishes
+    /// without reaching backend or changelog.
+    pub fn remove(&mut self, start: i64, key: &[u8], is_new: bool) -> Result<(), StoreError> {
+        let rows = match self.sequences.get(start, key) {
+            Some(len) => (0..len).map(|seq| encode_local(start, key, seq)).collect(),
+            None => self
+                .scan_window(start, key, Direction::Forward)?
+                .map(|row| Ok(row?.0))
+                .collect::<Result<Vec<_>, StoreError>>()?,
+        };
+        self.stop_counting(start, key);
+        for row in rows {
+            if is_new { self.store.forget(&row) } else { self.store.delete(row) }
+        }
+        Ok(())
+    }
+
+    /// The same of a window that holds one value.
+    pub fn remove_value(&mut self, start: i64, key: &[u8], is_new: bool) {
+        let row = encode_local(start, key, 0);
+        if is_new { self.store.forget(&row) } else { self.store.delete(row) }
+    }
+
+    /// Every window of every key, by start, then key.
+    pub fn windows(&self) -> Result<Vec<(i64, Bytes)>, StoreError> {
+        let mut windows: Vec<(i64, Bytes)> = Vec::new();
+        let mut from: Option<Bytes> = None;
+        'seek: loop {
+            let bound = from.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let mut passed = 0;
+            for row in self.store.scan(bound, Bound::Unbounded, Direction::Forward)? {
+                let (local, _) = row?;
+                let at = WindowKey::decode_local(local).map_err(|source| self.codec_error(source))?;
+                if windows.last().is_some_and(|(start, key)| *start == at.start && *key == at.key) {
+                    passed += 1;
+                    if passed > PASSED {
+                        from = Some(encode_local(at.start, &at.key, u32::MAX));
+                        continue 'seek;
+                    }
+                    continue;
+                }
+                passed = 0;
+                windows.push((at.start, at.key));
+            }
+            return Ok(windows);
+        }
+    }
+}

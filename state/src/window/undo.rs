@@ -1,0 +1,92 @@
+//! Writes to windows can be taken back one by one, not only by commits.
+
+use bytes::Bytes;
+
+use super::WindowStore;
+use crate::sequences::Expired;
+
+/// What a change replaced in what the store remembers beside its rows.
+#[derive(Debug)]
+pub(super) enum Replaced {
+    Sequence(i64, Bytes, Option<u32>),
+    Expired(Expired),
+    ExpiredBefore(i64),
+}
+
+impl Replaced {
+    pub(super) fn sequence(start: i64, key: &[u8], next: Option<u32>) -> Self {
+        Self::Sequence(start, Bytes::copy_from_slice(key), next)
+    }
+}
+
+/// A place to go back to with [`WindowStore::undo_to`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowSavepoint {
+    rows: usize,
+    journal: usize,
+}
+
+impl WindowStore {
+    /// [`Store::begin_undo`](crate::Store::begin_undo).
+    pub fn begin_undo(&mut self) {
+        self.store.begin_undo();
+        self.journal.get_or_insert_default().clear();
+    }
+
+    /// [`Store::end_undo`](crate::Store::end_undo).
+    pub fn end_undo(&mut self) {
+        self.store.end_undo();
+        self.journal = None;
+    }
+
+    /// [`Store::savepoint`](crate::Store::savepoint).
+    pub fn savepoint(&self) -> WindowSavepoint {
+        WindowSavepoint { rows: self.store.savepoint(), journal: self.journal.as_ref().map_or(0, Vec::len) }
+    }
+
+    /// [`Store::undo_to`](crate::Store::undo_to).
+    pub fn undo_to(&mut self, savepoint: WindowSavepoint) {
+        self.store.undo_to(savepoint.rows);
+        let Some(journal) = &mut self.journal else { return };
+        for replaced in journal.drain(savepoint.journal.min(journal.len())..).rev() {
+            match replaced {
+                Replaced::Sequence(start, key, Some(next)) => self.sequences.insert(start, &key, next),
+                Replaced::Sequence(start, key, None) => self.sequences.remove(start, &key),
+                Replaced::Expired(expired) => self.sequences.revive(expired),
+                Replaced::ExpiredBefore(start) => self.expired_before = start,
+            }
+        }
+    }
+
+    pub(super) fn note(&mut self, replaced: impl FnOnce() -> Replaced) {
+        if let Some(journal) = &mut self.journal {
+            journal.push(replaced());
+        }
+    }
+
+    /// The next element of a window gets this number.
+    pub(super) fn count_from(&mut self, start: i64, key: &[u8], next: u32) {
+        let old = self.sequences.get(start, key);
+        self.note(|| Replaced::sequence(start, key, old));
+        self.sequences.insert(start, key, next);
+    }
+
+    pub(super) fn stop_counting(&mut self, start: i64, key: &[u8]) {
+        let old = self.sequences.get(start, key);
+        if old.is_some() {
+            self.note(|| Replaced::sequence(start, key, old));
+            self.sequences.remove(start, key);
+        }
+    }
+
+    pub(super) fn note_expiry(&mut self, start: i64) {
+        let old = std::mem::replace(&mut self.expired_before, start);
+        let expired = self.sequences.expire_before(start);
+        if let Some(journal) = &mut self.journal {
+            journal.push(Replaced::ExpiredBefore(old));
+            journal.extend(expired.map(Replaced::Expired));
+        } else {
+            expired.for_each(drop);
+        }
+    }
+}
