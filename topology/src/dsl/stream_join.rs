@@ -118,7 +118,7 @@ impl<K: Data, L: Data> KStream<K, L> {
             let unmatched = unmatched.as_ref().map(|name| assembly.window_store(name));
             let base = {
                 let first = left.store.borrow();
-                JoinBase::open(windows, key.clone(), &first, unmatched, next, assembly.wall_ms)
+                JoinBase::open(windows, key.clone(), &first, unmatched, next)
             };
             let base = base.map_err(|source| TaskError::of_store(assembly.task, source))?;
             let core = Rc::new(RefCell::new(StreamJoin { base, left, right, join: join.clone() }));

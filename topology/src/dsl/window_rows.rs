@@ -49,8 +49,7 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         emit: EmitStrategy,
     ) -> Result<WindowClock, TaskError> {
         let store = assembly.window_store(&self.store);
-        WindowClock::open(windows, emit, &store.borrow(), assembly.wall_ms)
-            .map_err(|source| TaskError::of_store(assembly.task, source))
+        WindowClock::open(windows, emit, &store.borrow()).map_err(|source| TaskError::of_store(assembly.task, source))
     }
 
     pub(super) fn elements(&self, assembly: &Assembly<'_>) -> Elements<K, V> {

@@ -28,7 +28,6 @@ pub(crate) enum StoreHandle {
 pub(crate) struct Assembly<'a> {
     plan: &'a Plan,
     pub(crate) task: TaskId,
-    pub(crate) wall_ms: i64,
     /// The node that is being built; after a panic, the one that panicked.
     pub(crate) building: NodeId,
     stores: &'a BTreeMap<StoreName, StoreHandle>,
@@ -39,16 +38,10 @@ pub(crate) struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    pub(crate) fn new(
-        plan: &'a Plan,
-        task: TaskId,
-        stores: &'a BTreeMap<StoreName, StoreHandle>,
-        wall_ms: i64,
-    ) -> Self {
+    pub(crate) fn new(plan: &'a Plan, task: TaskId, stores: &'a BTreeMap<StoreName, StoreHandle>) -> Self {
         Self {
             plan,
             task,
-            wall_ms,
             building: NodeId(0),
             stores,
             inputs: BTreeMap::new(),

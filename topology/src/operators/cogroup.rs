@@ -78,8 +78,8 @@ impl<K: Data, L: Data, R: Data> Lifecycle for Cogroup<K, L, R> {
         Ok(())
     }
 
-    fn tick(&mut self, ctx: &mut TaskContext, caught_up: bool) -> Outcome {
-        self.clock.tick(ctx.wall_ms, caught_up);
+    fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
+        self.clock.tick(ctx.idle_ms);
         self.close_windows(ctx)
     }
 }
@@ -96,7 +96,7 @@ impl<K: Data, L: Data, R: Data> Receive<K, L> for LeftInput<K, L, R> {
         if ctx.drops_null(&*core.left.key, &record.key) {
             return Ok(());
         }
-        core.clock.observe(record.timestamp, ctx.wall_ms);
+        core.clock.observe(record.timestamp, ctx.idle_ms);
         if let Some(late) = core.left.append(ctx, &core.clock, record)? {
             self.late.forward(ctx, late)?;
         }
@@ -116,7 +116,7 @@ impl<K: Data, L: Data, R: Data> Receive<K, R> for RightInput<K, L, R> {
         if ctx.drops_null(&*core.right.key, &record.key) {
             return Ok(());
         }
-        core.clock.observe(record.timestamp, ctx.wall_ms);
+        core.clock.observe(record.timestamp, ctx.idle_ms);
         if let Some(late) = core.right.append(ctx, &core.clock, record)? {
             self.late.forward(ctx, late)?;
         }

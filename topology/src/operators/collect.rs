@@ -139,7 +139,7 @@ impl<K: Data, V: Data> Receive<K, V> for Collect<K, V> {
         if ctx.drops_null(&*self.elements.key, &record.key) {
             return Ok(());
         }
-        self.clock.observe(record.timestamp, ctx.wall_ms);
+        self.clock.observe(record.timestamp, ctx.idle_ms);
         if let Some(late) = self.elements.append(ctx, &self.clock, record)? {
             self.late.forward(ctx, late)?;
         }
@@ -153,8 +153,8 @@ impl<K: Data, V: Data> Lifecycle for Collect<K, V> {
         Ok(())
     }
 
-    fn tick(&mut self, ctx: &mut TaskContext, caught_up: bool) -> Outcome {
-        self.clock.tick(ctx.wall_ms, caught_up);
+    fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
+        self.clock.tick(ctx.idle_ms);
         self.close_windows(ctx)
     }
 }

@@ -115,6 +115,10 @@ pub(crate) struct TaskContext {
     pub(crate) stream_time: i64,
     /// The wall time that the runtime told the task last.
     pub(crate) wall_ms: i64,
+    /// For how long, since it was opened, the task had read everything and its thread waited for more: idleness is
+    /// counted by this clock alone. Time in which the thread processes, restores, commits or is behind is no silence.
+    /// Never falls.
+    pub(crate) idle_ms: i64,
     /// Records dropped, by operator and reason.
     pub(crate) dropped: BTreeMap<(NodeId, DropReason), u64>,
     /// Punctuations of all operators.
@@ -136,6 +140,7 @@ impl TaskContext {
             offset: 0,
             stream_time: -1,
             wall_ms,
+            idle_ms: 0,
             dropped: BTreeMap::new(),
             schedules: Vec::new(),
             next_punctuation: 0,

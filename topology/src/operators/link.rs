@@ -41,8 +41,8 @@ pub(crate) trait Lifecycle {
         Ok(())
     }
 
-    /// On a wall-clock tick; `caught_up` when the task has processed everything its inputs hold.
-    fn tick(&mut self, _ctx: &mut TaskContext, _caught_up: bool) -> Outcome {
+    /// Now and then: the wall clock went on, and perhaps the task's idle clock.
+    fn tick(&mut self, _ctx: &mut TaskContext) -> Outcome {
         Ok(())
     }
 

@@ -92,7 +92,7 @@ where
             // Now and then, for whoever follows the store alone, and so that the changelog behind it can go.
             let noted = saved_time(&windows)?.map_or(-1, |(time, _)| time);
             if task.stream_time > noted && task.stream_time - noted >= windows.retention_ms() / NOTES {
-                StreamTime::new(task.stream_time, None, task.wall_ms).write(&mut windows, i64::MAX);
+                StreamTime::new(task.stream_time, None).write(&mut windows, i64::MAX);
             }
         }
         Ok(())

@@ -56,7 +56,6 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         first: &WindowStore,
         unmatched: Option<Rc<RefCell<WindowStore>>>,
         next: Next<K, V>,
-        wall_ms: i64,
     ) -> Result<Self, StoreError> {
         let now = saved_time(first)?.map_or(-1, |(now, _)| now);
         let mut swept_below = 0;
@@ -66,7 +65,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
             // A restored store has what was emitted already.
             unmatched.expire_before(swept_below);
         }
-        let time = StreamTime::new(now, windows.idle_ms, wall_ms);
+        let time = StreamTime::new(now, windows.idle_ms);
         let (bucket_ms, grace_ms) = (windows.bucket_ms(), windows.grace_ms);
         Ok(Self { time, bucket_ms, grace_ms, key, unmatched, swept_below, next, scratch: Vec::new() })
     }
@@ -89,7 +88,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         record: &Record<K, M>,
         alone: impl Fn(&K, &M) -> Option<V>,
     ) -> Result<bool, Box<Failure>> {
-        self.time.observe(record.timestamp, ctx.wall_ms);
+        self.time.observe(record.timestamp, ctx.idle_ms);
         if !self.key.is_null(&record.key) {
             return Ok(false);
         }
@@ -224,8 +223,8 @@ impl<K: Data, L: Data, R: Data, V: Data> Lifecycle for StreamJoin<K, L, R, V> {
         Ok(())
     }
 
-    fn tick(&mut self, ctx: &mut TaskContext, caught_up: bool) -> Outcome {
-        self.base.time.tick(ctx.wall_ms, caught_up);
+    fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
+        self.base.time.tick(ctx.idle_ms);
         self.pass_time(ctx)
     }
 }

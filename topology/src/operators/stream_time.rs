@@ -15,16 +15,16 @@ pub(crate) struct StreamTime {
     pub(crate) now: i64,
     /// Whether there is something to save.
     pub(crate) changed: bool,
-    idle_ms: Option<i64>,
+    idle_after_ms: Option<i64>,
     /// Stream time when the last record came: where idleness counts from.
     record_time: i64,
-    /// Wall time when the last record came or the task was last behind.
-    busy_wall_ms: i64,
+    /// The task's idle clock when the last record came.
+    busy_idle_ms: i64,
 }
 
 impl StreamTime {
-    pub(crate) const fn new(now: i64, idle_ms: Option<i64>, wall_ms: i64) -> Self {
-        Self { now, changed: false, idle_ms, record_time: now, busy_wall_ms: wall_ms }
+    pub(crate) const fn new(now: i64, idle_after_ms: Option<i64>) -> Self {
+        Self { now, changed: false, idle_after_ms, record_time: now, busy_idle_ms: 0 }
     }
 
     /// Keeps time and a cursor in each store, to be committed with what was done at it: whoever follows one alone then
@@ -43,25 +43,22 @@ impl StreamTime {
         store.store_mut().set_meta(META, Bytes::from(raw));
     }
 
-    /// A record came.
+    /// A record came, when the task's idle clock stood at `idle_ms`.
     #[inline]
-    pub(crate) fn observe(&mut self, timestamp: i64, wall_ms: i64) {
+    pub(crate) fn observe(&mut self, timestamp: i64, idle_ms: i64) {
         if timestamp > self.now {
             self.now = timestamp;
             self.changed = true;
         }
         self.record_time = self.now;
-        self.busy_wall_ms = wall_ms;
+        self.busy_idle_ms = idle_ms;
     }
 
-    /// The wall clock ticked. Time moves on if everything is read and nothing came for the idle time.
-    pub(crate) fn tick(&mut self, wall_ms: i64, caught_up: bool) {
-        if !caught_up {
-            self.record_time = self.now;
-            self.busy_wall_ms = wall_ms;
-        }
-        let silent_ms = wall_ms - self.busy_wall_ms;
-        if self.record_time >= 0 && self.idle_ms.is_some_and(|idle| silent_ms >= idle) {
+    /// The task's idle clock stands at `idle_ms`. Time moves on with it once it went on for the idle time without a
+    /// record.
+    pub(crate) fn tick(&mut self, idle_ms: i64) {
+        let silent_ms = idle_ms - self.busy_idle_ms;
+        if self.record_time >= 0 && self.idle_after_ms.is_some_and(|idle_after| silent_ms >= idle_after) {
             let time = self.record_time + silent_ms;
             if time > self.now {
                 self.now = time;

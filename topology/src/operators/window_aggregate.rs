@@ -228,8 +228,8 @@ impl<K: Data, A: Data> Lifecycle for WindowAggregate<K, A> {
         Ok(())
     }
 
-    fn tick(&mut self, ctx: &mut TaskContext, caught_up: bool) -> Outcome {
-        self.clock.tick(ctx.wall_ms, caught_up);
+    fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
+        self.clock.tick(ctx.idle_ms);
         self.close_windows(ctx)
     }
 }
@@ -252,7 +252,7 @@ where
         if ctx.drops_null(&*core.key, &key) {
             return Ok(());
         }
-        core.clock.observe(timestamp, ctx.wall_ms);
+        core.clock.observe(timestamp, ctx.idle_ms);
         core.scratch.clear();
         core.key.encode_into(&key, &mut core.scratch)?;
 

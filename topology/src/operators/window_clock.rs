@@ -18,14 +18,9 @@ pub(crate) struct WindowClock {
 
 impl WindowClock {
     /// Takes up where the store left off.
-    pub(crate) fn open(
-        windows: TimeWindows,
-        emit: EmitStrategy,
-        store: &WindowStore,
-        wall_ms: i64,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn open(windows: TimeWindows, emit: EmitStrategy, store: &WindowStore) -> Result<Self, StoreError> {
         let (stream_time, closed_below) = saved_time(store)?.unwrap_or((-1, 0));
-        Ok(Self { windows, time: StreamTime::new(stream_time, emit.idle_ms(), wall_ms), closed_below })
+        Ok(Self { windows, time: StreamTime::new(stream_time, emit.idle_ms()), closed_below })
     }
 
     /// Keeps the time in each store, to be committed with what was done at it.
@@ -35,13 +30,13 @@ impl WindowClock {
 
     /// A record came; its timestamp counts before it is judged late or not.
     #[inline]
-    pub(crate) fn observe(&mut self, timestamp: i64, wall_ms: i64) {
-        self.time.observe(timestamp, wall_ms);
+    pub(crate) fn observe(&mut self, timestamp: i64, idle_ms: i64) {
+        self.time.observe(timestamp, idle_ms);
     }
 
-    /// The wall clock ticked. Time moves on if everything is read and nothing came for the idle time.
-    pub(crate) fn tick(&mut self, wall_ms: i64, caught_up: bool) {
-        self.time.tick(wall_ms, caught_up);
+    /// The task's idle clock went on; see [`StreamTime::tick`].
+    pub(crate) fn tick(&mut self, idle_ms: i64) {
+        self.time.tick(idle_ms);
     }
 
     /// The windows of a timestamp.

@@ -16,6 +16,19 @@ impl StreamThread {
         self.tasks.running().any(|task| task.group.buffered() > 0 && !task.waits)
     }
 
+    /// What the thread waited is silence to each task that had nothing to do before it and after it: there is nothing
+    /// of its inputs in memory, and nothing on the log as of the poll that just came back with these records.
+    pub(super) fn rest(&mut self, waited_ms: i64, batches: &[Fetched]) {
+        let Self { tasks, clients, .. } = self;
+        let brought = |partition: &TopicPartition| batches.iter().any(|batch| batch.partition == *partition);
+        for task in tasks.running().filter(|task| task.group.buffered() == 0) {
+            let mut inputs = task.group.inputs.iter().map(|input| &input.partition);
+            if inputs.all(|partition| !brought(partition) && clients.consumer.is_caught_up(partition)) {
+                task.rest(waited_ms);
+            }
+        }
+    }
+
     pub(super) fn buffer(&mut self, batches: Vec<Fetched>) -> Result<usize, TaskError> {
         let mut fetched = 0;
         let mut full = Vec::new();
@@ -94,10 +107,9 @@ impl StreamThread {
     pub(super) fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
         self.last_tick_ms = now_ms;
         let Self { tasks, clients, transaction, .. } = self;
-        let Clients { consumer, producer, .. } = clients;
+        let Clients { producer, .. } = clients;
         for task in tasks.running() {
-            let caught_up = task.group.inputs.iter().all(|input| consumer.is_caught_up(&input.partition));
-            task.tick(now_ms, caught_up)?;
+            task.tick(now_ms)?;
             for record in task.take_outputs() {
                 transaction.send(&mut **producer, record)?;
             }

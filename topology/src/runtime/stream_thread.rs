@@ -43,6 +43,8 @@ pub(crate) struct StreamThread {
     pub(super) last_commit_ms: i64,
     pub(super) last_tick_ms: i64,
     pub(super) last_purge_ms: i64,
+    /// Since when the thread has nothing to do but to wait for records.
+    rests_since_ms: i64,
     pub(crate) status: ThreadStatus,
 }
 
@@ -66,6 +68,7 @@ impl StreamThread {
             last_commit_ms: now,
             last_tick_ms: now,
             last_purge_ms: now,
+            rests_since_ms: now,
             status,
         })
     }
@@ -76,20 +79,23 @@ impl StreamThread {
             Some(repair) => self.mend(repair).map(|()| 1),
             None => self.turn(timeout),
         };
-        match turned {
-            Ok(done) => Ok(done),
-            Err(error) => self.recover(error).map(|()| 1),
-        }
+        let turned = turned.or_else(|error| self.recover(error).map(|()| 1));
+        self.begin_to_rest();
+        turned
     }
 
     fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         // Before the poll: what that brings must not be lost with an error.
+        let began_ms = self.app.clock.now_ms();
         self.attend_commit()?;
+        let attended_ms = self.app.clock.now_ms();
         let wait = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
         let polled = match self.clients.consumer.poll(wait.min(self.time_to_commit())) {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
             polled => polled?,
         };
+        let waited_ms = self.app.clock.now_ms() - attended_ms + (began_ms - self.rests_since_ms);
+        self.rest(waited_ms.max(0), &polled.batches);
         let mut done = polled.rebalances.len();
         for rebalance in polled.rebalances {
             // One that fails must not hide the next.
@@ -139,9 +145,16 @@ impl StreamThread {
         0
     }
 
+    /// What the thread did until now was work, though it was none of a turn.
+    pub(crate) fn begin_to_rest(&mut self) {
+        self.rests_since_ms = self.app.clock.now_ms();
+    }
+
     /// Commits between turns; what goes wrong is dealt with as in a turn.
     pub(crate) fn commit_now(&mut self) -> Result<(), ThreadError> {
-        self.commit().or_else(|error| self.recover(error))
+        let committed = self.commit().or_else(|error| self.recover(error));
+        self.begin_to_rest();
+        committed
     }
 
     /// Ticks between turns; what goes wrong is dealt with as in a turn.

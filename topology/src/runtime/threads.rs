@@ -164,6 +164,7 @@ fn run(
         while let Ok(job) = jobs.try_recv() {
             job(&thread.stores()?);
         }
+        thread.begin_to_rest();
         let now_ms = clock.now_ms();
         if now_ms.saturating_sub(reported_ms) >= REPORT_MS {
             reported_ms = now_ms;

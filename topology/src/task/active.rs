@@ -69,7 +69,7 @@ impl ActiveTask {
         wall_ms: i64,
     ) -> Result<Self, TaskError> {
         let plan = settings.plan.clone();
-        let mut assembly = Assembly::new(&plan, id, &stores.handles, wall_ms);
+        let mut assembly = Assembly::new(&plan, id, &stores.handles);
         let mut inputs = Vec::new();
         let sources: BTreeMap<_, _> = plan.subtopologies()[id.subtopology as usize]
             .sources
@@ -216,13 +216,17 @@ impl ActiveTask {
         self.ctx.outputs.extend(letter);
     }
 
-    /// Passes a wall-clock tick on: idle windows close, wall-clock punctuations are called.
-    pub(crate) fn tick(&mut self, now_ms: i64, caught_up: bool) -> Result<(), TaskError> {
+    /// The thread waited so long for records, and there are none for this task.
+    pub(crate) fn rest(&mut self, waited_ms: i64) {
+        self.ctx.idle_ms += waited_ms;
+    }
+
+    /// Passes a tick on: idle windows close, wall-clock punctuations are called.
+    pub(crate) fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
         self.ctx.wall_ms = now_ms;
-        let caught_up = caught_up && self.group.buffered() == 0;
         self.ctx.queue = None;
         self.guarded(|task| {
-            task.each_lifecycle(|node, ctx| node.tick(ctx, caught_up))?;
+            task.each_lifecycle(|node, ctx| node.tick(ctx))?;
             task.punctuate(PunctuationType::WallClockTime, now_ms)
         })
     }

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+mod idle;
+
 use super::{super::Prepared, StreamThread};
 use crate::{
     EmitStrategy, ProcessingGuarantee, StreamsBuilder, StreamsConfig, TimeWindows,
@@ -30,7 +32,8 @@ fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
     let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(5));
     grouped.emit(emit).count("counts").to_stream().to("out");
     let topology = builder.build().expect("is valid");
-    let config = StreamsConfig::new("app");
+    // No commit but those asked for.
+    let config = StreamsConfig { commit_interval: Duration::from_hours(1), ..StreamsConfig::new("app") };
     let (session, transport) = (config.session_timeout, Arc::new(log.clone()));
     let app = Prepared::new(&topology, config, transport, Arc::new(clock.clone()), "a".to_owned()).expect("can start");
     let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
@@ -42,7 +45,7 @@ fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
 
     // Time alone closes the window. Offsets that do not move go along: they are what the log refuses.
     clock.advance(Duration::from_secs(10));
-    thread.tick_now().expect("ticks");
+    thread.step(Duration::ZERO).expect("ticks");
     let work = thread.tasks.running().next().expect("it runs").prepare_commit().expect("prepares");
     assert_eq!((work.changelog.is_empty(), work.offsets.len()), (false, 1));
 
