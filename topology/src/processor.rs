@@ -94,13 +94,14 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
             PunctuationType::StreamTime => 0,
             PunctuationType::WallClockTime => self.task.wall_ms + interval_ms,
         };
-        self.task.schedules.push(Schedule { node: self.task.node, id, kind, interval_ms, due });
+        let schedule = Schedule { node: self.task.node, id, kind, interval_ms, due };
+        self.task.change_schedules(|schedules| schedules.push(schedule));
         id
     }
 
     /// Calls a punctuation no more.
     pub fn cancel(&mut self, punctuation: Punctuation) {
-        self.task.schedules.retain(|schedule| schedule.id != punctuation);
+        self.task.change_schedules(|schedules| schedules.retain(|schedule| schedule.id != punctuation));
     }
 
     /// Asks for a commit as soon as the record is done.

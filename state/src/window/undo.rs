@@ -19,8 +19,8 @@ impl Replaced {
     }
 }
 
-/// A place to go back to with [`WindowStore::undo_to`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A place to go back to with [`WindowStore::undo_to`]. The default is where [`WindowStore::begin_undo`] began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WindowSavepoint {
     rows: usize,
     journal: usize,

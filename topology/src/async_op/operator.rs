@@ -48,7 +48,7 @@ impl<K: Data, V: Data, R> Receive<K, V> for RequestNode<K, V, R> {
         };
         let id = RequestId::new(&key, self.next_number(timestamp)?);
         self.pending.borrow_mut().put(id.row(), Row { timestamp, value: pending });
-        ctx.outputs.push(ProducerRecord {
+        ctx.send(ProducerRecord {
             topic: self.topic.clone(),
             partition: self.partition,
             timestamp,

@@ -84,15 +84,16 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
         let graph = left_side.stream.graph.clone();
         let windows = left_side.windows;
         let left = WindowRows::new(&graph, windows, left.into());
-        let right = WindowRows::new(&graph, windows, right.into());
+        let right = WindowRows::beside(&graph, windows, right.into());
         let emit = left_side.emit.or_on_close().earlier_idle(right_side.emit);
-        let stores = vec![left.store.clone(), right.store.clone()];
+        let stores = left.stores().into_iter().chain(right.stores()).collect();
         let (left_name, right_name) = (left.store.clone(), right.store.clone());
 
         let build: BuildNode = Arc::new(move |assembly, id| {
-            let (clock, next) = (left.clock(assembly, windows, emit)?, assembly.next(id, MAIN_PORT)?);
+            let time = left.time(assembly, windows, emit, std::slice::from_ref(&right.store))?;
+            let next = assembly.next(id, MAIN_PORT)?;
             let (left, right) = (left.elements(assembly), right.elements(assembly));
-            let core = Rc::new(RefCell::new(Cogroup { clock, kind, left, right, next }));
+            let core = Rc::new(RefCell::new(Cogroup { time, kind, left, right, next }));
             assembly.lifecycle(id, core.clone());
             assembly.share(id, core);
             Ok(())
@@ -217,7 +218,7 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
         });
         let store = rows.store.clone();
         let kind = NodeKind::Operator("windowed-cogroup");
-        let core = graph.borrow_mut().add(Some(&store), kind, Vec::new(), vec![store.clone()], build);
+        let core = graph.borrow_mut().add(Some(&store), kind, Vec::new(), rows.stores(), build);
         let nodes: Vec<_> =
             inputs.into_iter().zip(1..).map(|(add, number)| add(core, &format!("{store}-input-{number}"))).collect();
         join_inputs(&graph, core, &nodes);

@@ -21,6 +21,7 @@ pub struct JoinWindows {
     pub(crate) after_ms: i64,
     pub(crate) grace_ms: i64,
     pub(crate) idle_ms: Option<i64>,
+    pub(crate) by_key: bool,
 }
 
 impl JoinWindows {
@@ -29,7 +30,7 @@ impl JoinWindows {
     pub fn of_time_difference_and_grace(difference: Duration, grace: Duration) -> Self {
         let difference_ms = millis(difference);
         let grace_ms = millis(grace);
-        Self { before_ms: difference_ms, after_ms: difference_ms, grace_ms, idle_ms: None }
+        Self { before_ms: difference_ms, after_ms: difference_ms, grace_ms, idle_ms: None, by_key: false }
     }
 
     /// Records at most `difference` apart, either way, of which no late ones are waited for.
@@ -51,6 +52,12 @@ impl JoinWindows {
     /// further record: as [`EmitStrategy::idle_after`](super::EmitStrategy::idle_after) does it for windows.
     pub fn idle_after(self, idle: Duration) -> Self {
         Self { idle_ms: Some(millis(idle)), ..self }
+    }
+
+    /// Gives each key an event time of its own, as [`TimeWindows::event_time_by_key`](super::TimeWindows) does it for
+    /// windows. Times are kept in the store `<name>-times`.
+    pub fn event_time_by_key(self) -> Self {
+        Self { by_key: true, ..self }
     }
 
     /// Rows are kept in buckets as long as a probe's span: it touches two at most.

@@ -122,6 +122,11 @@ impl<K, V> Materialized<K, V> {
         Self { logged: false, ..self }
     }
 
+    /// Kept where another is, and logged if that is.
+    pub(crate) fn kept_as<K2, V2>(self, other: &Materialized<K2, V2>) -> Self {
+        Self { persistent: other.persistent, logged: other.logged, ..self }
+    }
+
     /// Keeps windows longer than size and grace, for queries.
     pub fn retention(self, retention: std::time::Duration) -> Self {
         Self { retention_ms: Some(millis(retention)), ..self }

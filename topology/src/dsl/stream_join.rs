@@ -9,11 +9,12 @@ use super::{
     JoinKind, JoinWindows, KStream, Materialized, StreamJoined,
     builder::{SharedGraph, add_operator, add_store, meets},
     cogroup::join_inputs,
+    window_rows::add_times,
 };
 use crate::{
     error::TaskError,
     graph::{BuildNode, MAIN_PORT, NodeId, StoreKind, StoreName},
-    operators::{Assembly, JoinBase, JoinLeft, JoinRight, JoinSide, Joiner, StreamJoin},
+    operators::{Assembly, JoinBase, JoinLeft, JoinRight, JoinSide, JoinTime, Joiner, StreamJoin},
     record::Data,
 };
 
@@ -107,20 +108,21 @@ impl<K: Data, L: Data> KStream<K, L> {
         let right = Side::new(graph, joined.store("right"), joined.right.clone(), before_ms, kept_ms, RIGHT_TAG, kind);
         let unmatched =
             (kind != JoinKind::Inner).then(|| window_store(graph, &joined.store("unmatched"), grace_ms + 1));
+        let times = add_times(graph, windows.by_key, &joined.store("left"), &joined.name);
 
         let (left_name, right_name) = (left.store.clone(), right.store.clone());
         let mut stores = vec![left_name.clone(), right_name.clone()];
         stores.extend(unmatched.clone());
+        stores.extend(times.clone());
         let key = joined.key.clone();
         let build: BuildNode = Arc::new(move |assembly, id| {
             let next = assembly.next(id, MAIN_PORT)?;
             let (left, right) = (left.open(assembly), right.open(assembly));
             let unmatched = unmatched.as_ref().map(|name| assembly.window_store(name));
-            let base = {
-                let first = left.store.borrow();
-                JoinBase::open(windows, key.clone(), &first, unmatched, next)
-            };
-            let base = base.map_err(|source| TaskError::of_store(assembly.task, source))?;
+            let times = times.as_ref().map(|name| assembly.key_value_store(name));
+            let time = JoinTime::open(windows, &left, &right, unmatched.as_ref(), times)
+                .map_err(|source| TaskError::of_store(assembly.task, source))?;
+            let base = JoinBase::new(time, windows, key.clone(), unmatched, next);
             let core = Rc::new(RefCell::new(StreamJoin { base, left, right, join: join.clone() }));
             assembly.lifecycle(id, core.clone());
             assembly.share(id, core);

@@ -34,6 +34,7 @@ pub struct TimeWindows {
     pub(crate) size_ms: i64,
     pub(crate) advance_ms: i64,
     pub(crate) grace_ms: i64,
+    pub(crate) by_key: bool,
 }
 
 impl TimeWindows {
@@ -45,12 +46,43 @@ impl TimeWindows {
     /// Tumbling windows that accept late records until stream time is `grace` past their end.
     pub fn of_size_and_grace(size: Duration, grace: Duration) -> Self {
         let size_ms = millis(size);
-        Self { size_ms, advance_ms: size_ms, grace_ms: millis(grace) }
+        Self { size_ms, advance_ms: size_ms, grace_ms: millis(grace), by_key: false }
     }
 
     /// Makes them hopping: a window starts every `advance`, so that a record belongs to several.
     pub fn advance_by(self, advance: Duration) -> Self {
         Self { advance_ms: millis(advance), ..self }
+    }
+
+    /// Gives each key an event time of its own, instead of one to all keys of a partition, as Kafka Streams has it.
+    ///
+    /// For keys that are independent sources, such as devices, users or streams: one whose clock is ahead then closes
+    /// no window of the others, and one whose records come late loses none to them. A key's windows close by the key's
+    /// own records, or, with [`EmitStrategy::idle_after`], by its own silence; without that, the last windows of a key
+    /// that falls silent stay open. Results of different keys come in the order in which their keys close.
+    ///
+    /// Times are kept in a store beside the operator's, `<store>-times`: a row of 16 bytes for each key and commit that
+    /// has records of it. A key's time is forgotten when no record of it came for the retention of the store, at least
+    /// for a day of wall time; a record that is later than that may open a window anew.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use tidemill_topology::{EmitStrategy, StreamsBuilder, TimeWindows};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_and_grace(Duration::from_secs(60), Duration::from_secs(5));
+    /// builder
+    ///     .stream::<String, i64>("readings")
+    ///     .group_by_key()
+    ///     .windowed_by(minutes.event_time_by_key())
+    ///     .emit(EmitStrategy::on_window_close().idle_after(Duration::from_secs(30)))
+    ///     .count("readings-per-minute");
+    /// builder.build()?;
+    /// # Ok::<(), tidemill_topology::TopologyError>(())
+    /// ```
+    pub fn event_time_by_key(self) -> Self {
+        Self { by_key: true, ..self }
     }
 
     /// The windows that a timestamp belongs to, by start, earliest first.

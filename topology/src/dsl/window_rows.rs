@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use tidemill_state::Codec;
+use tidemill_state::{Codec, RawBytes};
 
 use super::{
     EmitStrategy, KTable, Materialized, TimeWindows, Windowed, WindowedCodec,
@@ -11,25 +11,45 @@ use super::{
 use crate::{
     error::TaskError,
     graph::{MAIN_PORT, NodeId, StoreKind, StoreName},
-    operators::{Assembly, Elements, WindowAggregate, WindowClock},
+    operators::{Assembly, Elements, KeyWindows, WindowAggregate, WindowClock, WindowTime},
     record::Data,
 };
 
 /// A declared window store.
 pub(super) struct WindowRows<K, V> {
     pub(super) store: StoreName,
+    /// Where keys have a time of their own: the store of times.
+    times: Option<StoreName>,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<V>>,
 }
 
 impl<K, V> Clone for WindowRows<K, V> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), key: self.key.clone(), value: self.value.clone() }
+        Self { store: self.store.clone(), times: self.times.clone(), key: self.key.clone(), value: self.value.clone() }
     }
 }
 
+/// Declares the store of keys' times beside another, if keys have a time of their own.
+pub(super) fn add_times<K, V>(
+    graph: &SharedGraph,
+    by_key: bool,
+    beside: &Materialized<K, V>,
+    name: &str,
+) -> Option<StoreName> {
+    let store = || Materialized::with(format!("{name}-times"), RawBytes, RawBytes).kept_as(beside);
+    by_key.then(|| add_store(graph, &store(), StoreKind::KeyValue))
+}
+
 impl<K: Data, V: Data> WindowRows<K, V> {
+    /// The rows of an operator, with the times of its keys.
     pub(super) fn new(graph: &SharedGraph, windows: TimeWindows, materialized: Materialized<K, V>) -> Self {
+        let times = add_times(graph, windows.by_key, &materialized, &materialized.name);
+        Self { times, ..Self::beside(graph, windows, materialized) }
+    }
+
+    /// The rows of another side of the operator.
+    pub(super) fn beside(graph: &SharedGraph, windows: TimeWindows, materialized: Materialized<K, V>) -> Self {
         let needed = windows.retention_ms();
         let retention_ms = materialized.retention_ms.unwrap_or(needed);
         let store = add_store(graph, &materialized, StoreKind::Window { retention_ms });
@@ -39,17 +59,32 @@ impl<K: Data, V: Data> WindowRows<K, V> {
                  make its retention longer"
             ));
         }
-        Self { store, key: materialized.key, value: materialized.value }
+        Self { store, times: None, key: materialized.key, value: materialized.value }
     }
 
-    pub(super) fn clock(
+    /// The stores of an operator that has but these rows.
+    pub(super) fn stores(&self) -> Vec<StoreName> {
+        [self.store.clone()].into_iter().chain(self.times.clone()).collect()
+    }
+
+    /// The operator's time, as its stores know it; `others` are the stores of its other sides.
+    pub(super) fn time(
         &self,
         assembly: &Assembly<'_>,
         windows: TimeWindows,
         emit: EmitStrategy,
-    ) -> Result<WindowClock, TaskError> {
+        others: &[StoreName],
+    ) -> Result<WindowTime, TaskError> {
         let store = assembly.window_store(&self.store);
-        WindowClock::open(windows, emit, &store.borrow()).map_err(|source| TaskError::of_store(assembly.task, source))
+        let time = match &self.times {
+            None => WindowClock::open(windows, emit, &store.borrow()).map(WindowTime::Partition),
+            Some(times) => {
+                let others = others.iter().map(|name| assembly.window_store(name));
+                let sides: Vec<_> = [store].into_iter().chain(others).collect();
+                KeyWindows::open(windows, emit, assembly.key_value_store(times), &sides).map(WindowTime::Key)
+            }
+        };
+        time.map_err(|source| TaskError::of_store(assembly.task, source))
     }
 
     pub(super) fn elements(&self, assembly: &Assembly<'_>) -> Elements<K, V> {
@@ -64,11 +99,11 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         windows: TimeWindows,
         emit: EmitStrategy,
     ) -> Result<Rc<RefCell<WindowAggregate<K, V>>>, TaskError> {
-        let clock = self.clock(assembly, windows, emit)?;
+        let time = self.time(assembly, windows, emit, &[])?;
         let (store, next) = (assembly.window_store(&self.store), assembly.next(node, MAIN_PORT)?);
         let (key, value) = (self.key.clone(), self.value.clone());
         let shared = assembly.is_shared(&self.store);
-        let core = WindowAggregate::new(clock, emit.is_final(), store, shared, key, value, next);
+        let core = WindowAggregate::new(time, emit.is_final(), store, shared, key, value, next);
         let core = Rc::new(RefCell::new(core));
         assembly.lifecycle(node, core.clone());
         Ok(core)

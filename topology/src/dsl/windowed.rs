@@ -81,18 +81,18 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
     /// them null are an error, for there would be nothing to keep.
     pub fn collect(self, materialized: impl Into<Materialized<K, V>>) -> KStream<Windowed<K>, Vec<V>> {
         let rows = WindowRows::new(&self.stream.graph, self.windows, materialized.into());
-        let store = rows.store.clone();
+        let (store, stores) = (rows.store.clone(), rows.stores());
         let (windows, emit) = (self.windows, self.emit.or_on_close());
         let build: BuildNode = Arc::new(move |assembly, id| {
             let elements = rows.elements(assembly);
-            let clock = rows.clock(assembly, windows, emit)?;
+            let time = rows.time(assembly, windows, emit, &[])?;
             let (next, late) = (assembly.next(id, MAIN_PORT)?, assembly.next(id, LATE_PORT)?);
-            let operator = Rc::new(RefCell::new(Collect { clock, elements, next, late }));
+            let operator = Rc::new(RefCell::new(Collect { time, elements, next, late }));
             assembly.input::<K, V>(id, operator.clone());
             assembly.lifecycle(id, operator);
             Ok(())
         });
-        let node = self.attach("collect", &store, vec![store.clone()], build);
+        let node = self.attach("collect", &store, stores, build);
         KStream::new(self.stream.graph.clone(), node)
     }
 
@@ -118,7 +118,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
             assembly.input::<K, V>(id, Rc::new(RefCell::new(WindowInput { core, fold: fold.clone(), late })));
             Ok(())
         });
-        let node = self.attach(label, &rows.store, vec![rows.store.clone()], build);
+        let node = self.attach(label, &rows.store, rows.stores(), build);
         rows.table(self.stream.graph.clone(), node)
     }
 

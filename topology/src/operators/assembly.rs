@@ -28,6 +28,8 @@ pub(crate) enum StoreHandle {
 pub(crate) struct Assembly<'a> {
     plan: &'a Plan,
     pub(crate) task: TaskId,
+    /// What an operator refuses is left out, and must leave nothing.
+    leaves_out: bool,
     /// The node that is being built; after a panic, the one that panicked.
     pub(crate) building: NodeId,
     stores: &'a BTreeMap<StoreName, StoreHandle>,
@@ -38,10 +40,16 @@ pub(crate) struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    pub(crate) fn new(plan: &'a Plan, task: TaskId, stores: &'a BTreeMap<StoreName, StoreHandle>) -> Self {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        task: TaskId,
+        stores: &'a BTreeMap<StoreName, StoreHandle>,
+        leaves_out: bool,
+    ) -> Self {
         Self {
             plan,
             task,
+            leaves_out,
             building: NodeId(0),
             stores,
             inputs: BTreeMap::new(),
@@ -113,8 +121,12 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Whether more than one node uses a store, so that each must see at once what another writes.
+    /// Whether a store is written with each record: because more than one node uses it, so that each must see at once
+    /// what another writes, or because a record that is left out must leave nothing.
     pub(crate) fn is_shared(&self, name: &str) -> bool {
+        if self.leaves_out {
+            return true;
+        }
         let users = self.plan.graph().nodes.iter().filter(|node| node.stores.iter().any(|store| **store == *name));
         users.count() > 1
     }

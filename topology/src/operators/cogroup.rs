@@ -3,17 +3,22 @@
 use std::{cell::RefCell, cmp::Ordering, rc::Rc};
 
 use super::{
-    Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock,
-    collect::{Elements, Group},
+    Elements, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
+    elements::{Group, Piece},
+    window_time::{Due, KeyWindows},
 };
 use crate::{
-    dsl::{Cogrouped, JoinKind, Windowed},
+    dsl::{Cogrouped, JoinKind, Window, Windowed},
     record::{Data, Record},
 };
 
-/// What both sides share: one stream time, and the windows' emission.
+/// The sides' numbers.
+const LEFT: u8 = 0;
+const RIGHT: u8 = 1;
+
+/// What both sides share: one time, and the windows' emission.
 pub(crate) struct Cogroup<K, L, R> {
-    pub(crate) clock: WindowClock,
+    pub(crate) time: WindowTime,
     pub(crate) kind: JoinKind,
     pub(crate) left: Elements<K, L>,
     pub(crate) right: Elements<K, R>,
@@ -21,23 +26,48 @@ pub(crate) struct Cogroup<K, L, R> {
 }
 
 impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
-    fn close_windows(&mut self, ctx: &mut TaskContext) -> Outcome {
-        let Some((mut from, to)) = self.clock.newly_closed() else { return Ok(()) };
-        loop {
-            let starts = [self.left.first_start(from, to)?, self.right.first_start(from, to)?];
-            let Some(start) = starts.into_iter().flatten().min() else { break };
-            self.emit(ctx, start)?;
-            from = start + 1;
+    fn close(&self, ctx: &mut TaskContext, key: Option<&[u8]>) -> Outcome {
+        match (&self.time, key) {
+            (WindowTime::Partition(clock), _) if clock.closed().is_none() => Ok(()),
+            (WindowTime::Partition(clock), _) => self.close_windows(ctx, clock),
+            (WindowTime::Key(windows), Some(key)) => {
+                windows.close_key(ctx, key, |ctx, due| self.close_one(ctx, windows, key, due))
+            }
+            (WindowTime::Key(windows), None) => {
+                windows.close_unfinished(ctx, |ctx, key, due| self.close_one(ctx, windows, key, due))
+            }
         }
-        self.left.expire(&self.clock);
-        self.right.expire(&self.clock);
+    }
+
+    /// A window of many keys is larger than memory allows: it is read and sent piece by piece.
+    fn close_windows(&self, ctx: &mut TaskContext, clock: &WindowClock) -> Outcome {
+        while let Some((from, to)) = clock.closed() {
+            let starts = [self.left.first_start(from, to)?, self.right.first_start(from, to)?];
+            let Some(start) = starts.into_iter().flatten().min() else {
+                clock.close_up_to(ctx, to, None);
+                break;
+            };
+            clock.mark_changed(ctx);
+            let after = clock.emitted().filter(|_| start == from);
+            let left = self.left.groups_after(start, after.as_deref())?;
+            let right = self.right.groups_after(start, after.as_deref())?;
+            // Up to this key both sides are known.
+            let known = [&left, &right].into_iter().filter(|piece| !piece.is_last).filter_map(Piece::last_key).min();
+            self.emit(ctx, clock.window_at(start), left.up_to(known.as_ref()), right.up_to(known.as_ref()))?;
+            clock.close_up_to(ctx, if known.is_some() { start } else { start + 1 }, known);
+            if ctx.is_full() {
+                ctx.unfinished = true;
+                return Ok(());
+            }
+        }
+        self.left.expire(clock)?;
+        self.right.expire(clock)?;
         Ok(())
     }
 
     /// Walks both sides' keys in order, as a merge join does.
-    fn emit(&mut self, ctx: &mut TaskContext, start: i64) -> Outcome {
-        let mut lefts = self.left.groups(start)?.into_iter().peekable();
-        let mut rights = self.right.groups(start)?.into_iter().peekable();
+    fn emit(&self, ctx: &mut TaskContext, window: Window, lefts: Vec<Group>, rights: Vec<Group>) -> Outcome {
+        let (mut lefts, mut rights) = (lefts.into_iter().peekable(), rights.into_iter().peekable());
         loop {
             let order = match (lefts.peek(), rights.peek()) {
                 (None, None) => return Ok(()),
@@ -47,40 +77,64 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
             };
             let left = if order == Ordering::Greater { None } else { lefts.next() };
             let right = if order == Ordering::Less { None } else { rights.next() };
-            if self.kind.emits(left.is_some(), right.is_some()) {
-                self.emit_key(ctx, start, left, right)?;
-            }
+            self.emit_key(ctx, window, left, right)?;
         }
     }
 
-    fn emit_key(
-        &mut self,
-        ctx: &mut TaskContext,
-        start: i64,
-        left: Option<Group<L>>,
-        right: Option<Group<R>>,
-    ) -> Outcome {
-        let key = left.as_ref().map(|group| &group.key).or(right.as_ref().map(|group| &group.key)).cloned();
-        let timestamps = [left.as_ref().map(|group| group.timestamp), right.as_ref().map(|group| group.timestamp)];
-        let (Some(key), Some(timestamp)) = (key, timestamps.into_iter().flatten().max()) else { return Ok(()) };
-        let key = Windowed { key: self.left.key.decode(key)?, window: self.clock.window_at(start) };
-        let value = Cogrouped {
-            left: left.map_or_else(Vec::new, |group| group.elements),
-            right: right.map_or_else(Vec::new, |group| group.elements),
-        };
-        self.next.forward_result(ctx, Record::new(key, value, timestamp))
+    fn emit_key(&self, ctx: &mut TaskContext, window: Window, left: Option<Group>, right: Option<Group>) -> Outcome {
+        let both = [&left, &right];
+        let timestamp = both.iter().filter_map(|side| Some(side.as_ref()?.timestamp)).max();
+        let key = both.iter().find_map(|side| Some(side.as_ref()?.key.clone()));
+        let (Some(key), Some(timestamp)) = (key, timestamp) else { return Ok(()) };
+        if !self.kind.emits(left.is_some(), right.is_some()) {
+            return Ok(());
+        }
+        ctx.or_left_out(|ctx| {
+            let key = Windowed { key: self.left.key.decode(key)?, window };
+            let value = Cogrouped {
+                left: self.left.decode(left.map_or_else(Vec::new, |group| group.rows))?,
+                right: self.right.decode(right.map_or_else(Vec::new, |group| group.rows))?,
+            };
+            self.next.forward(ctx, Record::new(key, value, timestamp))
+        })
+    }
+
+    /// The turn of one key's window has come.
+    fn close_one(&self, ctx: &mut TaskContext, windows: &KeyWindows, key: &[u8], due: Due) -> Outcome {
+        let start = due.window.start;
+        let other = if due.closes { windows.take_side(ctx, key, 1 - due.side, start) } else { None };
+        let both = [Some(due), other];
+        let of = |side: u8| both.into_iter().flatten().find(|due| due.side == side);
+        if due.closes {
+            let left = if of(LEFT).is_some() { self.left.group(start, key)? } else { None };
+            let right = if of(RIGHT).is_some() { self.right.group(start, key)? } else { None };
+            self.emit_key(ctx, due.window, left, right)?;
+        }
+        if !due.is_kept {
+            if let Some(left) = of(LEFT) {
+                self.left.remove(start, key, left.epoch)?;
+            }
+            if let Some(right) = of(RIGHT) {
+                self.right.remove(start, key, right.epoch)?;
+            }
+        }
+        Ok(())
     }
 }
 
 impl<K: Data, L: Data, R: Data> Lifecycle for Cogroup<K, L, R> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        self.clock.save([&self.left.store, &self.right.store]);
+        self.time.save([&*self.left.store, &*self.right.store]);
         Ok(())
     }
 
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
-        self.clock.tick(ctx.idle_ms);
-        self.close_windows(ctx)
+        self.time.tick(ctx)?;
+        self.close(ctx, None)
+    }
+
+    fn resume(&mut self, ctx: &mut TaskContext) -> Outcome {
+        self.close(ctx, None)
     }
 }
 
@@ -96,11 +150,10 @@ impl<K: Data, L: Data, R: Data> Receive<K, L> for LeftInput<K, L, R> {
         if ctx.drops_null(&*core.left.key, &record.key) {
             return Ok(());
         }
-        core.clock.observe(record.timestamp, ctx.idle_ms);
-        if let Some(late) = core.left.append(ctx, &core.clock, record)? {
+        if let Some(late) = core.left.append(ctx, &core.time, record, LEFT)? {
             self.late.forward(ctx, late)?;
         }
-        core.close_windows(ctx)
+        core.close(ctx, Some(core.left.last_key()))
     }
 }
 
@@ -116,10 +169,9 @@ impl<K: Data, L: Data, R: Data> Receive<K, R> for RightInput<K, L, R> {
         if ctx.drops_null(&*core.right.key, &record.key) {
             return Ok(());
         }
-        core.clock.observe(record.timestamp, ctx.idle_ms);
-        if let Some(late) = core.right.append(ctx, &core.clock, record)? {
+        if let Some(late) = core.right.append(ctx, &core.time, record, RIGHT)? {
             self.late.forward(ctx, late)?;
         }
-        core.close_windows(ctx)
+        core.close(ctx, Some(core.right.last_key()))
     }
 }

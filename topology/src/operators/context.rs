@@ -2,13 +2,19 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use bytes::Bytes;
 use tidemill_state::{BoxError, Codec, CodecError, StoreError};
 
+use super::Undo;
 use crate::{
     graph::NodeId,
     processor::{Punctuation, PunctuationType},
     transport::{Offset, ProducerRecord},
 };
+
+/// Outputs beyond which an operator stops for a moment while it closes windows.
+const FULL_BYTES: usize = 1 << 20;
+const FULL_RESULTS: usize = 1 << 14;
 
 /// Why an operator cannot go on with a record.
 #[derive(Debug)]
@@ -129,6 +135,17 @@ pub(crate) struct TaskContext {
     pub(crate) commit_requested: bool,
     /// What an operator refuses is left out, as the processing handler says.
     pub(crate) leaves_out: bool,
+    /// What can be taken back of the present record.
+    pub(crate) undo: Undo,
+    /// Bytes of records sent, and results emitted, since the runtime took the outputs.
+    pub(crate) sent_bytes: usize,
+    pub(crate) results: usize,
+    /// An operator stopped emitting, because there was no room, and goes on before the next record.
+    pub(crate) unfinished: bool,
+    /// About how many bytes operators cache that the next commit brings into stores.
+    pub(crate) cached_bytes: usize,
+    /// About how many bytes an operator may cache beyond a commit.
+    pub(crate) cache_max_bytes: usize,
 }
 
 impl TaskContext {
@@ -146,6 +163,12 @@ impl TaskContext {
             next_punctuation: 0,
             commit_requested: false,
             leaves_out: false,
+            undo: Undo::default(),
+            sent_bytes: 0,
+            results: 0,
+            unfinished: false,
+            cached_bytes: 0,
+            cache_max_bytes: usize::MAX,
         }
     }
 
@@ -161,5 +184,35 @@ impl TaskContext {
 
     pub(crate) fn count_dropped(&mut self, node: NodeId, reason: DropReason) {
         *self.dropped.entry((node, reason)).or_default() += 1;
+        self.on_undo(|_| {
+            move |ctx: &mut Self| {
+                if let Some(count) = ctx.dropped.get_mut(&(node, reason)) {
+                    *count -= 1;
+                }
+            }
+        });
+    }
+
+    /// Sends a record with the task's outputs.
+    #[inline]
+    pub(crate) fn send(&mut self, record: ProducerRecord) {
+        self.sent_bytes += record.key.as_ref().map_or(0, Bytes::len) + record.value.as_ref().map_or(0, Bytes::len);
+        self.outputs.push(record);
+    }
+
+    /// Whether enough was emitted for one turn: an operator that has more stops, says so by `unfinished`, and goes on
+    /// when the runtime has taken the outputs.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.sent_bytes >= FULL_BYTES || self.results >= FULL_RESULTS
+    }
+
+    /// Changes what is scheduled.
+    pub(crate) fn change_schedules(&mut self, change: impl FnOnce(&mut Vec<Schedule>)) {
+        self.on_undo(|ctx| {
+            let old = ctx.schedules.clone();
+            move |ctx: &mut Self| ctx.schedules = old
+        });
+        change(&mut self.schedules);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use super::{DropReason, Outcome, TaskContext};
+use super::{Outcome, TaskContext};
 use crate::{
     graph::NodeId,
     processor::Punctuation,
@@ -46,6 +46,11 @@ pub(crate) trait Lifecycle {
         Ok(())
     }
 
+    /// Before the next record: goes on with what there was no room for.
+    fn resume(&mut self, _ctx: &mut TaskContext) -> Outcome {
+        Ok(())
+    }
+
     /// When a punctuation is due.
     fn punctuate(&mut self, _ctx: &mut TaskContext, _id: Punctuation, _time_ms: i64) -> Outcome {
         Ok(())
@@ -84,23 +89,6 @@ impl<K: Data, V: Data> Next<K, V> {
         self.hand_over(ctx, record)?;
         ctx.node = sender;
         Ok(())
-    }
-
-    /// [`Next::forward`] of what no single record made, such as a window's result. What an operator refuses of that is
-    /// left out by itself, if the processing handler lets errors pass: neither the record that happened to bring it
-    /// forth nor the results beside it have to do with it. There is no record to give to a dead-letter topic.
-    pub(crate) fn forward_result(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        let (sender, sent) = (ctx.node, ctx.outputs.len());
-        self.forward(ctx, record).or_else(|failure| {
-            if !ctx.leaves_out || !failure.is_about_records() {
-                return Err(failure);
-            }
-            ctx.outputs.truncate(sent);
-            ctx.count_dropped(ctx.node, DropReason::Processing);
-            tracing::warn!(reason = %failure, "a result is left out");
-            ctx.node = sender;
-            Ok(())
-        })
     }
 
     /// [`Next::forward`] as the last thing that an operator does: what `ctx.node` says afterwards does not matter to

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, marker::PhantomData, rc::Rc};
 
 use super::{
     Failure, Lifecycle, Next, Outcome, Receive, StoreHandle, TaskContext,
-    stream_time::{StreamTime, saved_time},
+    stream_time::{saved_time, write_time},
 };
 use crate::{
     graph::{NodeId, StoreName},
@@ -90,9 +90,9 @@ where
             let kept_from = task.stream_time - windows.retention_ms() + 1;
             windows.expire_before(kept_from);
             // Now and then, for whoever follows the store alone, and so that the changelog behind it can go.
-            let noted = saved_time(&windows)?.map_or(-1, |(time, _)| time);
+            let noted = saved_time(&windows)?.map_or(-1, |saved| saved.now);
             if task.stream_time > noted && task.stream_time - noted >= windows.retention_ms() / NOTES {
-                StreamTime::new(task.stream_time, None).write(&mut windows, i64::MAX);
+                write_time(&mut windows, task.stream_time, i64::MAX, None);
             }
         }
         Ok(())

@@ -38,7 +38,7 @@ impl<K: Data, V: Data> Receive<K, V> for Sink<K, V> {
         let key = self.key.encode(&record.key)?;
         let value = self.value.encode(&record.value)?;
         let partition = self.partition(&record, key.as_ref());
-        ctx.outputs.push(ProducerRecord {
+        ctx.send(ProducerRecord {
             topic: self.topic.clone(),
             partition,
             timestamp: record.timestamp,

@@ -6,11 +6,14 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
+use bytes::Bytes;
 use tidemill_state::{Codec, Row, StoreError, WindowStore};
 
 use super::{
-    DropReason, Failure, Lifecycle, Next, Outcome, Receive, TaskContext,
-    stream_time::{StreamTime, saved_time},
+    DropReason, Lifecycle, Next, Outcome, Receive, TaskContext,
+    join_time::{JoinTime, Turn},
+    key_times::KeyTimes,
+    stream_time::StreamTime,
 };
 use crate::{
     dsl::JoinWindows,
@@ -35,48 +38,33 @@ pub(crate) struct JoinSide<V> {
 
 /// What does not depend on the side.
 pub(crate) struct JoinBase<K, V> {
-    time: StreamTime,
+    time: JoinTime,
     bucket_ms: i64,
     grace_ms: i64,
     key: Arc<dyn Codec<K>>,
     /// Records that have no partner yet, by the end of their join window, side and key.
     unmatched: Option<Rc<RefCell<WindowStore>>>,
-    /// Windows that end earlier are closed and dealt with.
-    swept_below: i64,
     next: Next<K, V>,
+    /// The present record's time: the partition's, or its key's.
+    now: i64,
     /// The side's tag and the key.
     scratch: Vec<u8>,
 }
 
 impl<K: Data, V: Data> JoinBase<K, V> {
-    /// Takes up where the stores left off; `first` is one that always is there.
-    pub(crate) fn open(
+    pub(crate) fn new(
+        time: JoinTime,
         windows: JoinWindows,
         key: Arc<dyn Codec<K>>,
-        first: &WindowStore,
         unmatched: Option<Rc<RefCell<WindowStore>>>,
         next: Next<K, V>,
-    ) -> Result<Self, StoreError> {
-        let now = saved_time(first)?.map_or(-1, |(now, _)| now);
-        let mut swept_below = 0;
-        if let Some(unmatched) = &unmatched {
-            let mut unmatched = unmatched.borrow_mut();
-            swept_below = saved_time(&unmatched)?.map_or(0, |(_, swept_below)| swept_below);
-            // A restored store has what was emitted already.
-            unmatched.expire_before(swept_below);
-        }
-        let time = StreamTime::new(now, windows.idle_ms);
+    ) -> Self {
         let (bucket_ms, grace_ms) = (windows.bucket_ms(), windows.grace_ms);
-        Ok(Self { time, bucket_ms, grace_ms, key, unmatched, swept_below, next, scratch: Vec::new() })
+        Self { time, bucket_ms, grace_ms, key, unmatched, next, now: -1, scratch: Vec::new() }
     }
 
     fn is_closed(&self, end: i64) -> bool {
-        self.time.now > end + self.grace_ms
-    }
-
-    fn tag(&mut self, tag: u8) -> &[u8] {
-        self.scratch[0] = tag;
-        &self.scratch
+        self.now > end + self.grace_ms
     }
 
     /// A record came. Whether it has no key, which nothing can be joined by: then it comes out alone, if its side does
@@ -87,9 +75,15 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         mine: &JoinSide<M>,
         record: &Record<K, M>,
         alone: impl Fn(&K, &M) -> Option<V>,
-    ) -> Result<bool, Box<Failure>> {
-        self.time.observe(record.timestamp, ctx.idle_ms);
-        if !self.key.is_null(&record.key) {
+    ) -> Result<bool, Box<super::Failure>> {
+        let keyless = self.key.is_null(&record.key);
+        self.scratch.clear();
+        self.scratch.push(mine.tag);
+        if !keyless {
+            self.key.encode_into(&record.key, &mut self.scratch)?;
+        }
+        self.now = self.time.observe(ctx, (!keyless).then_some(&self.scratch[1..]), record.timestamp)?;
+        if !keyless {
             return Ok(false);
         }
         if mine.outer && !mine.value.is_null(&record.value) {
@@ -119,25 +113,67 @@ impl<K: Data, V: Data> JoinBase<K, V> {
             ctx.count_dropped(ctx.node, DropReason::Late);
             return Ok(());
         }
-        self.scratch.clear();
-        self.scratch.push(mine.tag);
-        self.key.encode_into(&key, &mut self.scratch)?;
         let partners = self.partners(mine, theirs, timestamp)?;
         let alone = partners.is_empty();
         for partner in partners {
-            if let (true, Some(unmatched)) = (theirs.outer, self.unmatched.clone()) {
-                let end = partner.timestamp + theirs.reach_ms;
-                unmatched.borrow_mut().delete_elements(end, self.tag(theirs.tag))?;
+            if theirs.outer {
+                self.found_partner(ctx, theirs, partner.timestamp + theirs.reach_ms)?;
             }
-            let partner_value = theirs.value.decode(partner.value)?;
-            let joined = join(&key, &value, Some(&partner_value));
-            self.forward(ctx, &key, joined, timestamp.max(partner.timestamp), &headers)?;
+            let later = timestamp.max(partner.timestamp);
+            // A stored value that does not decode costs its pair: this record has nothing to do with it.
+            let mut decoded = None;
+            ctx.or_left_out(|_| {
+                decoded = Some(theirs.value.decode(partner.value)?);
+                Ok(())
+            })?;
+            if let Some(partner) = &decoded {
+                self.forward(ctx, &key, join(&key, &value, Some(partner)), later, &headers)?;
+            }
         }
         let row = Row { timestamp, value: bytes };
-        if let (true, true, Some(unmatched)) = (alone, mine.outer, self.unmatched.clone()) {
-            unmatched.borrow_mut().append(end, self.tag(mine.tag), row.clone())?;
+        if alone && mine.outer {
+            self.wait_for_partner(ctx, mine, end, row.clone())?;
         }
-        mine.store.borrow_mut().append(timestamp / self.bucket_ms * self.bucket_ms, &self.scratch[1..], row)?;
+        let bucket = timestamp / self.bucket_ms * self.bucket_ms;
+        let mut store = mine.store.borrow_mut();
+        let key = &self.scratch[1..];
+        if self.time.fill(ctx, key, Turn::expires(mine.tag, bucket, store.retention_ms()), store.epoch()) {
+            store.append_first(bucket, key, row);
+        } else {
+            store.append(bucket, key, row)?;
+        }
+        Ok(())
+    }
+
+    /// A record has no partner yet. What it waits for ends with its join window.
+    fn wait_for_partner<M>(&mut self, ctx: &mut TaskContext, mine: &JoinSide<M>, end: i64, row: Row) -> Outcome {
+        let Some(unmatched) = &self.unmatched else { return Ok(()) };
+        let mut unmatched = unmatched.borrow_mut();
+        self.scratch[0] = mine.tag;
+        let turn = Turn::unmatched(mine.tag, end, self.grace_ms);
+        if self.time.fill(ctx, &self.scratch[1..], turn, unmatched.epoch()) {
+            unmatched.append_first(end, &self.scratch, row);
+        } else {
+            unmatched.append(end, &self.scratch, row)?;
+        }
+        Ok(())
+    }
+
+    /// A record of the other side has its first partner.
+    fn found_partner<T>(&mut self, ctx: &mut TaskContext, theirs: &JoinSide<T>, end: i64) -> Outcome {
+        let Some(unmatched) = &self.unmatched else { return Ok(()) };
+        let mut unmatched = unmatched.borrow_mut();
+        self.scratch[0] = theirs.tag;
+        match &self.time {
+            JoinTime::Partition(_) => drop(unmatched.delete_elements(end, &self.scratch)?),
+            JoinTime::Key(times) => {
+                let turn = Turn::unmatched(theirs.tag, end, self.grace_ms);
+                if let Some(live) = times.give_up(ctx, &self.scratch[1..], turn.part, turn.start) {
+                    let is_new = unmatched.epoch() == live.epoch;
+                    unmatched.remove(end, &self.scratch, is_new)?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -172,60 +208,121 @@ pub(crate) struct StreamJoin<K, L, R, V> {
 
 impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
     /// Emits the records whose windows closed before a partner came, and drops what nobody can join any more.
-    fn pass_time(&mut self, ctx: &mut TaskContext) -> Outcome {
-        let closed_below = self.base.time.now - self.base.grace_ms;
-        if closed_below <= self.base.swept_below {
+    fn pass_time(&self, ctx: &mut TaskContext, key: Option<&[u8]>) -> Outcome {
+        match (&self.base.time, key) {
+            (JoinTime::Partition(time), _) => self.pass_partition_time(ctx, time),
+            (JoinTime::Key(times), Some(key)) => self.pass_key_time(ctx, times, key),
+            (JoinTime::Key(times), None) => times.go_on(ctx, |ctx, key| self.pass_key_time(ctx, times, key)),
+        }
+    }
+
+    fn pass_partition_time(&self, ctx: &mut TaskContext, time: &StreamTime) -> Outcome {
+        let closed_below = time.now() - self.base.grace_ms;
+        if closed_below <= time.cursor() {
             return Ok(());
         }
-        if let Some(unmatched) = self.base.unmatched.clone() {
-            if unmatched.borrow().first_start_at_least() < closed_below {
-                self.emit_unmatched(ctx, &unmatched.borrow(), closed_below)?;
+        if let Some(unmatched) = &self.base.unmatched {
+            while unmatched.borrow().first_start_at_least() < closed_below {
+                let first = unmatched.borrow().scan(time.cursor(), closed_below)?.next().transpose()?;
+                let Some((first, _)) = first else { break };
+                time.mark_changed(ctx);
+                let end = first.start;
+                let rows = unmatched.borrow().scan(end, end + 1)?.collect::<Result<Vec<_>, _>>()?;
+                for (at, row) in rows {
+                    self.emit_alone(ctx, at.key, row)?;
+                }
+                time.move_cursor(ctx, end + 1);
+                if ctx.is_full() {
+                    ctx.unfinished = true;
+                    return Ok(());
+                }
             }
-            unmatched.borrow_mut().expire_before(closed_below);
+            time.expire(&mut unmatched.borrow_mut(), closed_below)?;
         }
-        self.base.swept_below = closed_below;
-        self.base.time.changed = true;
-        expire(&self.left, self.base.time.now, self.base.bucket_ms);
-        expire(&self.right, self.base.time.now, self.base.bucket_ms);
+        time.move_cursor(ctx, closed_below);
+        expire(time, &self.left, self.base.bucket_ms)?;
+        expire(time, &self.right, self.base.bucket_ms)?;
         Ok(())
     }
 
-    fn emit_unmatched(&self, ctx: &mut TaskContext, unmatched: &WindowStore, closed_below: i64) -> Outcome {
+    /// The turns of one key.
+    fn pass_key_time(&self, ctx: &mut TaskContext, times: &KeyTimes, key: &[u8]) -> Outcome {
+        while let Some(live) = times.next_due(ctx, key) {
+            match Turn::tag_of_unmatched(live) {
+                Some(tag) => {
+                    let Some(unmatched) = &self.base.unmatched else { continue };
+                    let tagged = Bytes::from([&[tag], key].concat());
+                    let rows = unmatched.borrow().elements(live.start, &tagged)?;
+                    for row in rows {
+                        self.emit_alone(ctx, tagged.clone(), row)?;
+                    }
+                    let mut unmatched = unmatched.borrow_mut();
+                    let is_new = unmatched.epoch() == live.epoch;
+                    unmatched.remove(live.start, &tagged, is_new)?;
+                }
+                None => {
+                    let store = if live.part == self.left.tag { &self.left.store } else { &self.right.store };
+                    let mut store = store.borrow_mut();
+                    let is_new = store.epoch() == live.epoch;
+                    store.remove(live.start, key, is_new)?;
+                }
+            }
+            if ctx.is_full() {
+                times.put_off(key);
+                ctx.unfinished = true;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A record comes out alone.
+    fn emit_alone(&self, ctx: &mut TaskContext, tagged: Bytes, row: Row) -> Outcome {
         let Self { base, left, right, join } = self;
-        for row in unmatched.scan(base.swept_below, closed_below)? {
-            let (at, Row { timestamp, value }) = row?;
-            let key = base.key.decode(at.key.slice(1..))?;
-            let joined = if at.key.first() == Some(&left.tag) {
+        ctx.or_left_out(|ctx| {
+            let Row { timestamp, value } = row;
+            let key = base.key.decode(tagged.slice(1..))?;
+            let joined = if tagged.first() == Some(&left.tag) {
                 join(&key, Some(&left.value.decode(value)?), None)
             } else {
                 join(&key, None, Some(&right.value.decode(value)?))
             };
-            if let Some(value) = joined {
-                base.next.forward_result(ctx, Record { key, value, timestamp, headers: Headers::new() })?;
-            }
-        }
-        Ok(())
+            base.forward(ctx, &key, joined, timestamp, &Headers::new())
+        })
     }
 }
 
 /// Drops a side's buckets of which no record has an open window.
-fn expire<V>(side: &JoinSide<V>, now: i64, bucket_ms: i64) {
+fn expire<V>(time: &StreamTime, side: &JoinSide<V>, bucket_ms: i64) -> Result<(), StoreError> {
     let mut store = side.store.borrow_mut();
-    let kept_from = (now - store.retention_ms() + 1).max(0);
-    store.expire_before((kept_from + bucket_ms - 1) / bucket_ms * bucket_ms);
+    let kept_from = (time.now() - store.retention_ms() + 1).max(0);
+    time.expire(&mut store, (kept_from + bucket_ms - 1) / bucket_ms * bucket_ms)
 }
 
 impl<K: Data, L: Data, R: Data, V: Data> Lifecycle for StreamJoin<K, L, R, V> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        let JoinBase { time, unmatched, swept_below, .. } = &mut self.base;
-        let sides = [&self.left.store, &self.right.store].map(|store| (&**store, i64::MAX));
-        time.save(sides.into_iter().chain(unmatched.as_deref().map(|unmatched| (unmatched, *swept_below))));
+        let sides = [&*self.left.store, &*self.right.store];
+        let unmatched = self.base.unmatched.as_deref();
+        match &self.base.time {
+            JoinTime::Partition(time) => {
+                let sides = sides.map(|store| (store, i64::MAX)).into_iter();
+                time.save(sides.chain(unmatched.map(|unmatched| (unmatched, time.cursor()))));
+            }
+            JoinTime::Key(times) => times.save(sides.into_iter().chain(unmatched)),
+        }
         Ok(())
     }
 
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
-        self.base.time.tick(ctx.idle_ms);
-        self.pass_time(ctx)
+        match &self.base.time {
+            JoinTime::Partition(time) => time.tick(ctx),
+            JoinTime::Key(times) => times.tick(ctx)?,
+        }
+        self.pass_time(ctx, None)
+    }
+
+    fn resume(&mut self, ctx: &mut TaskContext) -> Outcome {
+        self.pass_time(ctx, None)
     }
 }
 
@@ -239,7 +336,7 @@ impl<K: Data, L: Data, R: Data, V: Data> Receive<K, L> for JoinLeft<K, L, R, V> 
         if base.begins_without_key(ctx, left, &record, |key, value| join(key, Some(value), None))? {
             return Ok(());
         }
-        core.pass_time(ctx)?;
+        core.pass_time(ctx, Some(&core.base.scratch[1..]))?;
         let StreamJoin { base, left, right, join } = core;
         base.take(ctx, left, right, record, |key, mine, theirs| join(key, Some(mine), theirs))
     }
@@ -255,7 +352,7 @@ impl<K: Data, L: Data, R: Data, V: Data> Receive<K, R> for JoinRight<K, L, R, V>
         if base.begins_without_key(ctx, right, &record, |key, value| join(key, None, Some(value)))? {
             return Ok(());
         }
-        core.pass_time(ctx)?;
+        core.pass_time(ctx, Some(&core.base.scratch[1..]))?;
         let StreamJoin { base, left, right, join } = core;
         base.take(ctx, right, left, record, |key, mine, theirs| join(key, theirs, Some(mine)))
     }

@@ -1,79 +1,165 @@
 //! Stream time of one operator: the highest timestamp *it* has seen, moved on by idleness if so configured. Persisted
 //! with the operator's store.
 
-use std::cell::RefCell;
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use bytes::Bytes;
 use tidemill_state::{StoreError, WindowStore};
 
+use super::TaskContext;
+
 const META: &str = "time";
 
-/// The time, and what idleness is counted from.
+/// The time, a cursor that follows it, and what idleness is counted from.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamTime {
-    /// -1 before the first record.
-    pub(crate) now: i64,
-    /// Whether there is something to save.
-    pub(crate) changed: bool,
+    state: Rc<Cell<State>>,
     idle_after_ms: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    /// -1 before the first record.
+    now: i64,
+    /// Up to where the operator has dealt with what time has closed.
+    cursor: i64,
+    /// The time that was saved last.
+    saved: i64,
+    /// Whether there is something to save.
+    changed: bool,
     /// Stream time when the last record came: where idleness counts from.
     record_time: i64,
     /// The task's idle clock when the last record came.
-    busy_idle_ms: i64,
+    busy_ms: i64,
 }
 
 impl StreamTime {
-    pub(crate) const fn new(now: i64, idle_after_ms: Option<i64>) -> Self {
-        Self { now, changed: false, idle_after_ms, record_time: now, busy_idle_ms: 0 }
+    /// A time that stands there, with the task's idle clock at 0.
+    pub(crate) fn new(now: i64, cursor: i64, idle_after_ms: Option<i64>) -> Self {
+        let state = State { now, cursor, saved: now, changed: false, record_time: now, busy_ms: 0 };
+        Self { state: Rc::new(Cell::new(state)), idle_after_ms }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> i64 {
+        self.state.get().now
+    }
+
+    #[inline]
+    pub(crate) fn cursor(&self) -> i64 {
+        self.state.get().cursor
+    }
+
+    /// A record came.
+    #[inline]
+    pub(crate) fn observe(&self, ctx: &mut TaskContext, timestamp: i64) {
+        let idle_clock_ms = ctx.idle_ms;
+        self.change(ctx, |state| {
+            state.now = state.now.max(timestamp);
+            state.changed |= state.now != state.saved;
+            state.record_time = state.now;
+            state.busy_ms = idle_clock_ms;
+        });
+    }
+
+    /// The operator has dealt with what time has closed, up to there.
+    pub(crate) fn move_cursor(&self, ctx: &mut TaskContext, cursor: i64) {
+        self.change(ctx, |state| state.cursor = cursor);
+    }
+
+    /// What was done at this time must be known wherever the task goes on, and so must the time.
+    pub(crate) fn mark_changed(&self, ctx: &mut TaskContext) {
+        if !self.state.get().changed {
+            let state = State { changed: true, ..self.state.get() };
+            self.put(ctx, state);
+        }
+    }
+
+    #[inline]
+    fn change(&self, ctx: &mut TaskContext, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.get();
+        change(&mut state);
+        self.put(ctx, state);
+    }
+
+    #[inline]
+    fn put(&self, ctx: &mut TaskContext, state: State) {
+        ctx.on_undo(|_| {
+            let (cell, old) = (self.state.clone(), self.state.get());
+            move |_: &mut TaskContext| cell.set(old)
+        });
+        self.state.set(state);
+    }
+
+    /// The task's idle clock went on: time moves on, if nothing came for the idle time. There is nothing to save
+    /// before that closes something.
+    pub(crate) fn tick(&self, ctx: &TaskContext) {
+        let mut state = self.state.get();
+        let silent_ms = ctx.idle_ms - state.busy_ms;
+        if state.record_time >= 0 && self.idle_after_ms.is_some_and(|idle_after| silent_ms >= idle_after) {
+            state.now = state.now.max(state.record_time + silent_ms);
+            self.state.set(state);
+        }
+    }
+
+    /// Drops windows that start before `start`. An operator that stands still has none, and nothing to commit for it.
+    pub(crate) fn expire(&self, store: &mut WindowStore, start: i64) -> Result<(), StoreError> {
+        if self.state.get().changed || store.scan(0, start)?.next().is_some() {
+            store.expire_before(start);
+        }
+        Ok(())
     }
 
     /// Keeps time and a cursor in each store, to be committed with what was done at it: whoever follows one alone then
     /// knows what of it is expired.
-    pub(crate) fn save<'a>(&mut self, stores: impl IntoIterator<Item = (&'a RefCell<WindowStore>, i64)>) {
-        if std::mem::take(&mut self.changed) {
-            stores.into_iter().for_each(|(store, cursor)| self.write(&mut store.borrow_mut(), cursor));
+    pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = (&'a RefCell<WindowStore>, i64)>) {
+        let state = self.state.get();
+        if state.changed {
+            stores.into_iter().for_each(|(store, cursor)| write_time(&mut store.borrow_mut(), state.now, cursor, None));
+            self.state.set(State { changed: false, saved: state.now, ..state });
         }
     }
 
-    /// The same, changed or not.
-    pub(crate) fn write(&self, store: &mut WindowStore, cursor: i64) {
-        let mut raw = Vec::with_capacity(16);
-        raw.extend_from_slice(&self.now.to_be_bytes());
-        raw.extend_from_slice(&cursor.to_be_bytes());
-        store.store_mut().set_meta(META, Bytes::from(raw));
-    }
-
-    /// A record came, when the task's idle clock stood at `idle_ms`.
-    #[inline]
-    pub(crate) fn observe(&mut self, timestamp: i64, idle_ms: i64) {
-        if timestamp > self.now {
-            self.now = timestamp;
-            self.changed = true;
-        }
-        self.record_time = self.now;
-        self.busy_idle_ms = idle_ms;
-    }
-
-    /// The task's idle clock stands at `idle_ms`. Time moves on with it once it went on for the idle time without a
-    /// record.
-    pub(crate) fn tick(&mut self, idle_ms: i64) {
-        let silent_ms = idle_ms - self.busy_idle_ms;
-        if self.record_time >= 0 && self.idle_after_ms.is_some_and(|idle_after| silent_ms >= idle_after) {
-            let time = self.record_time + silent_ms;
-            if time > self.now {
-                self.now = time;
-                self.changed = true;
-            }
+    /// The same, with the key up to which the window at the cursor was emitted.
+    pub(crate) fn save_within(&self, store: &RefCell<WindowStore>, emitted: Option<&[u8]>) {
+        let state = self.state.get();
+        if state.changed {
+            write_time(&mut store.borrow_mut(), state.now, state.cursor, emitted);
         }
     }
 }
 
+/// Keeps a time and a cursor in a store.
+pub(crate) fn write_time(store: &mut WindowStore, now: i64, cursor: i64, emitted: Option<&[u8]>) {
+    let mut raw = Vec::with_capacity(16);
+    raw.extend_from_slice(&now.to_be_bytes());
+    raw.extend_from_slice(&cursor.to_be_bytes());
+    if let Some(key) = emitted {
+        raw.push(1);
+        raw.extend_from_slice(key);
+    }
+    store.store_mut().set_meta(META, Bytes::from(raw));
+}
+
+/// What a store keeps of its operator's time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SavedTime {
+    pub(crate) now: i64,
+    pub(crate) cursor: i64,
+    /// Up to which key the window at the cursor was emitted.
+    pub(crate) emitted: Option<Bytes>,
+}
+
 /// Stream time and the cursor, if they were saved.
-pub(crate) fn saved_time(store: &WindowStore) -> Result<Option<(i64, i64)>, StoreError> {
-    let saved = store.store().meta(META)?;
+pub(crate) fn saved_time(store: &WindowStore) -> Result<Option<SavedTime>, StoreError> {
+    let Some(saved) = store.store().meta(META)? else { return Ok(None) };
     let read = |at: usize| {
-        let raw = saved.as_ref()?.get(at..at + 8)?;
+        let raw = saved.get(at..at + 8)?;
         Some(i64::from_be_bytes(raw.try_into().ok()?))
     };
-    Ok(read(0).map(|stream_time| (stream_time, read(8).unwrap_or(0))))
+    let emitted = (saved.len() > 16).then(|| saved.slice(17..));
+    Ok(read(0).map(|now| SavedTime { now, cursor: read(8).unwrap_or(0), emitted }))
 }

@@ -1,47 +1,47 @@
 //! Windowed count, reduce and aggregate: the aggregate stays a Rust value between commits.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    ops::{Bound, RangeBounds},
+    rc::Rc,
+    sync::Arc,
+};
 
-use indexmap::IndexMap;
 use tidemill_state::{Codec, Row, WindowStore};
 
-use super::{DropReason, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock};
+use super::{
+    DropReason, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
+    entries::{Entries, Weight},
+    window_time::Due,
+};
 use crate::{
     dsl::{Window, Windowed},
     record::{Data, Record},
     transport::Headers,
 };
 
-/// How many cached aggregates survive a commit; beyond, they are read back from the store.
-const CACHED_MAX: usize = 100_000;
-
-struct Entry<K, A> {
-    key: K,
-    aggregate: Option<A>,
-    timestamp: i64,
-    dirty: bool,
-}
-
-/// The cached aggregates of one window.
-struct OpenWindow<K, A> {
-    window: Window,
-    entries: IndexMap<Box<[u8]>, Entry<K, A>, hashbrown::DefaultHashBuilder>,
-    dirty: Vec<usize>,
-}
+/// Aggregates read from the store at once when a window closes.
+const PIECE_ROWS: usize = 1_000;
 
 /// What the inputs of one windowed aggregation share.
 pub(crate) struct WindowAggregate<K, A> {
-    pub(crate) clock: WindowClock,
-    pub(crate) emit_final: bool,
-    pub(crate) store: Rc<RefCell<WindowStore>>,
-    pub(crate) key: Arc<dyn Codec<K>>,
-    pub(crate) value: Arc<dyn Codec<A>>,
-    pub(crate) next: Next<Windowed<K>, A>,
-    open: Vec<OpenWindow<K, A>>,
-    /// Others use the store: it is written at each update and nothing of it is cached.
+    pub(crate) time: WindowTime,
+    emit_final: bool,
+    store: Rc<RefCell<WindowStore>>,
+    key: Arc<dyn Codec<K>>,
+    value: Arc<dyn Codec<A>>,
+    next: Next<Windowed<K>, A>,
+    /// The cached aggregates of each window, by its start.
+    open: BTreeMap<i64, Entries<K, A>>,
+    weight: Weight,
+    /// Others use the store, or a refused record must leave nothing: the store is written at each update and nothing of
+    /// it is cached.
     shared: bool,
     /// Windows that start here or later have no rows beside the cached ones.
     complete_from: i64,
+    /// The window that is being emitted out of the cache, with what is left of it, the last key first.
+    emitting: Option<(i64, Vec<usize>)>,
     scratch: Vec<u8>,
     /// What an aggregate starts with, if all inputs share that; otherwise the fold knows.
     initializer: Option<Arc<dyn Fn() -> A + Send + Sync>>,
@@ -49,7 +49,7 @@ pub(crate) struct WindowAggregate<K, A> {
 
 impl<K: Data, A: Data> WindowAggregate<K, A> {
     pub(crate) fn new(
-        clock: WindowClock,
+        time: WindowTime,
         emit_final: bool,
         store: Rc<RefCell<WindowStore>>,
         shared: bool,
@@ -57,17 +57,22 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         value: Arc<dyn Codec<A>>,
         next: Next<Windowed<K>, A>,
     ) -> Self {
-        let complete_from = if shared { i64::MAX } else { clock.stream_time() + 1 };
+        let complete_from = match &time {
+            WindowTime::Partition(clock) if !shared => clock.stream_time() + 1,
+            WindowTime::Partition(_) | WindowTime::Key(_) => i64::MAX,
+        };
         Self {
-            clock,
+            time,
             emit_final,
             store,
             key,
             value,
             next,
-            open: Vec::new(),
+            open: BTreeMap::new(),
+            weight: Weight::default(),
             shared,
             complete_from,
+            emitting: None,
             scratch: Vec::new(),
             initializer: None,
         }
@@ -86,44 +91,37 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         timestamp: i64,
         fold: impl FnOnce(&mut Option<A>),
     ) -> Outcome {
-        if self.shared {
-            self.open.clear();
-        }
-        let at = self.open_window(window);
-        let (complete_from, open) = (self.complete_from, &mut self.open[at]);
-        let index = match open.entries.get_index_of(self.scratch.as_slice()) {
-            Some(index) => index,
-            None => {
-                let row = if window.start >= complete_from {
-                    None
-                } else {
-                    self.store.borrow().get(window.start, &self.scratch)?
-                };
-                let (aggregate, timestamp) = match row {
-                    Some(row) => (Some(self.value.decode(row.value)?), row.timestamp),
-                    None => (None, timestamp),
-                };
-                let entry = Entry { key: key.clone(), aggregate, timestamp, dirty: false };
-                open.entries.insert_full(self.scratch.as_slice().into(), entry).0
-            }
+        let is_first = {
+            let epoch = self.store.borrow().epoch();
+            self.time.fill(ctx, &self.scratch, 0, window.start, epoch) || window.start >= self.complete_from
         };
-        let entry = &mut open.entries[index];
+        let Self { open, weight, store, scratch, value, .. } = self;
+        let entries = open.entry(window.start).or_default();
+        let index = entries.find(scratch, weight, || {
+            let row = if is_first { None } else { store.borrow().get(window.start, scratch)? };
+            Ok(match row {
+                Some(row) => (key.clone(), Some(value.decode(row.value)?), row.timestamp),
+                None => (key.clone(), None, timestamp),
+            })
+        })?;
+        let entry = entries.entry(index);
         if entry.aggregate.is_none() {
             entry.timestamp = timestamp;
             entry.aggregate = self.initializer.as_ref().map(|initializer| initializer());
         }
         fold(&mut entry.aggregate);
         entry.timestamp = entry.timestamp.max(timestamp);
-        if !std::mem::replace(&mut entry.dirty, true) {
-            open.dirty.push(index);
-        }
         let (updated, timestamp) = (if self.emit_final { None } else { entry.aggregate.clone() }, entry.timestamp);
+        entries.changed(ctx, index, &**value, weight);
+        let entry = entries.entry(index);
         // A null aggregate is no row in the store, and so none here: it starts again with its next record.
-        if entry.aggregate.as_ref().is_some_and(|aggregate| self.value.is_null(aggregate)) {
+        if entry.aggregate.as_ref().is_some_and(|aggregate| value.is_null(aggregate)) {
             entry.aggregate = None;
         }
         if self.shared {
-            self.spill(|_| true)?;
+            let written = self.spill(ctx, ..);
+            self.forget(ctx, ..);
+            written?;
         }
         match updated {
             Some(value) => {
@@ -135,102 +133,195 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         }
     }
 
-    /// Open windows are few and the newest is the likeliest: a scan from the back beats a map.
-    fn open_window(&mut self, window: Window) -> usize {
-        self.open.iter().rposition(|open| open.window == window).unwrap_or_else(|| {
-            self.open.push(OpenWindow { window, entries: IndexMap::default(), dirty: Vec::new() });
-            self.open.len() - 1
-        })
-    }
-
-    /// Deals with windows that stream time has closed: emits them if final results are wanted, and lets go of them.
-    fn close_windows(&mut self, ctx: &mut TaskContext) -> Outcome {
-        let Some((from, to)) = self.clock.newly_closed() else { return Ok(()) };
-        if self.emit_final {
-            if from < self.complete_from {
-                self.spill(|window| window.start < to)?;
-                self.emit_stored(ctx, from, to)?;
-            } else {
-                self.emit_cached(ctx, to)?;
+    /// Deals with windows that the key's time, or that of the partition, has closed: emits them if final results are
+    /// wanted, and lets go of them.
+    fn close(&mut self, ctx: &mut TaskContext, key: Option<&[u8]>) -> Outcome {
+        match &self.time {
+            WindowTime::Partition(clock) if clock.closed().is_none() => Ok(()),
+            WindowTime::Partition(clock) => {
+                let clock = clock.clone();
+                self.close_windows(ctx, &clock)
+            }
+            WindowTime::Key(windows) => {
+                let windows = windows.clone();
+                if let Some(key) = key {
+                    return windows.close_key(ctx, key, |ctx, due| self.close_one(ctx, key, due));
+                }
+                windows.close_unfinished(ctx, |ctx, key, due| self.close_one(ctx, key, due))
             }
         }
-        let expired = self.clock.expired_below(self.store.borrow().retention_ms());
-        self.spill(|window| window.start >= expired && window.start < to)?;
-        self.open.retain(|open| open.window.start >= to);
-        self.store.borrow_mut().expire_before(expired);
+    }
+
+    fn close_windows(&mut self, ctx: &mut TaskContext, clock: &WindowClock) -> Outcome {
+        while let Some((from, to)) = clock.closed() {
+            if !self.emit_final {
+                clock.close_up_to(ctx, to, None);
+            } else if from < self.complete_from {
+                self.emit_stored(ctx, clock, from, to.min(self.complete_from))?;
+            } else {
+                self.emit_cached(ctx, clock, from, to)?;
+            }
+            if clock.closed().is_some() && ctx.is_full() {
+                ctx.unfinished = true;
+                break;
+            }
+        }
+        let (closed, expired) = (clock.closed_below(), clock.expired_below(self.store.borrow().retention_ms()));
+        // What is kept for queries must be in the store.
+        self.spill(ctx, expired..closed)?;
+        self.forget(ctx, ..closed);
+        clock.expire(&mut self.store.borrow_mut(), expired.min(closed))?;
         Ok(())
     }
 
     /// Windows whose aggregates are all cached are emitted without touching the store.
-    fn emit_cached(&mut self, ctx: &mut TaskContext, to: i64) -> Outcome {
-        let mut closed: Vec<_> = (0..self.open.len()).filter(|at| self.open[*at].window.start < to).collect();
-        closed.sort_by_key(|at| self.open[*at].window.start);
-        for at in closed {
-            let open = &self.open[at];
-            let mut order: Vec<_> = open.entries.iter().collect();
-            order.sort_unstable_by_key(|(key, _)| *key);
-            for (_, entry) in order {
-                if let Some(value) = &entry.aggregate {
-                    let key = Windowed { key: entry.key.clone(), window: open.window };
-                    self.next.forward_result(ctx, Record::new(key, value.clone(), entry.timestamp))?;
-                }
+    fn emit_cached(&mut self, ctx: &mut TaskContext, clock: &WindowClock, from: i64, to: i64) -> Outcome {
+        let Some((start, entries)) = self.open.range_mut(from..to).next().map(|(start, entries)| (*start, entries))
+        else {
+            clock.close_up_to(ctx, to, None);
+            return Ok(());
+        };
+        clock.mark_changed(ctx);
+        let mut order = match self.emitting.take() {
+            Some((at, order)) if at == start => order,
+            _ => entries.in_reverse(clock.emitted().filter(|_| start == from).as_deref()),
+        };
+        let window = clock.window_at(start);
+        while let Some(index) = order.pop() {
+            let entry = entries.entry(index);
+            if let Some(value) = entry.aggregate.clone() {
+                let record = Record::new(Windowed { key: entry.key.clone(), window }, value, entry.timestamp);
+                ctx.or_left_out(|ctx| self.next.forward(ctx, record))?;
+            }
+            if ctx.is_full() && !order.is_empty() {
+                clock.close_up_to(ctx, start, Some(entries.key(index).to_vec().into()));
+                self.emitting = Some((start, order));
+                return Ok(());
             }
         }
+        clock.close_up_to(ctx, start + 1, None);
         Ok(())
     }
 
-    /// Windows that may have rows of an earlier run are read back from the store, one window at a time.
-    fn emit_stored(&mut self, ctx: &mut TaskContext, from: i64, to: i64) -> Outcome {
-        let mut from = from;
-        loop {
-            let rows = {
-                let store = self.store.borrow();
-                let Some(first) = store.scan(from, to)?.next().transpose()? else { return Ok(()) };
-                from = first.0.start + 1;
-                store.scan(first.0.start, from)?.collect::<Result<Vec<_>, _>>()?
-            };
-            for (at, row) in rows {
-                let key = Windowed { key: self.key.decode(at.key)?, window: self.clock.window_at(at.start) };
-                self.next.forward_result(ctx, Record::new(key, self.value.decode(row.value)?, row.timestamp))?;
-            }
+    /// Windows that may have rows of an earlier run are read back from the store, some rows at a time.
+    fn emit_stored(&mut self, ctx: &mut TaskContext, clock: &WindowClock, from: i64, to: i64) -> Outcome {
+        self.spill(ctx, from..to)?;
+        let first = self.store.borrow().scan(from, to)?.next().transpose()?;
+        let Some(start) = first.map(|(at, _)| at.start) else {
+            clock.close_up_to(ctx, to, None);
+            return Ok(());
+        };
+        clock.mark_changed(ctx);
+        let after = clock.emitted().filter(|_| start == from);
+        let rows = {
+            let store = self.store.borrow();
+            let rows = store.scan_window_after(start, after.as_deref())?.take(PIECE_ROWS);
+            rows.collect::<Result<Vec<_>, _>>()?
+        };
+        let is_last = rows.len() < PIECE_ROWS;
+        let window = clock.window_at(start);
+        let mut emitted = None;
+        for (at, row) in rows {
+            emitted = Some(at.key.clone());
+            ctx.or_left_out(|ctx| {
+                let key = Windowed { key: self.key.decode(at.key)?, window };
+                self.next.forward(ctx, Record::new(key, self.value.decode(row.value)?, row.timestamp))
+            })?;
+        }
+        let (next, emitted) = if is_last { (start + 1, None) } else { (start, emitted) };
+        clock.close_up_to(ctx, next, emitted);
+        Ok(())
+    }
+
+    /// The turn of one key's window has come.
+    fn close_one(&mut self, ctx: &mut TaskContext, key: &[u8], due: Due) -> Outcome {
+        let (start, window) = (due.window.start, due.window);
+        let is_new = self.store.borrow().epoch() == due.epoch;
+        if !due.closes {
+            self.store.borrow_mut().remove_value(start, key, is_new);
+            return Ok(());
+        }
+        let Self { open, weight, store, value, .. } = self;
+        let cached = open.get_mut(&start).and_then(|entries| entries.take(ctx, key, weight));
+        if open.get(&start).is_some_and(Entries::is_over) {
+            open.remove(&start);
+        }
+        let found = match &cached {
+            Some((aggregate, timestamp)) => aggregate.clone().map(|aggregate| (Ok(aggregate), *timestamp)),
+            None => store.borrow().get(start, key)?.map(|row| (value.decode(row.value), row.timestamp)),
+        };
+        if !due.is_kept {
+            store.borrow_mut().remove_value(start, key, is_new);
+        } else if let Some((Some(aggregate), timestamp)) = cached
+            && let Some(value) = value.encode(&aggregate)?
+        {
+            store.borrow_mut().put(start, key, Row { timestamp, value });
+        }
+        match found {
+            Some((aggregate, timestamp)) if self.emit_final => ctx.or_left_out(|ctx| {
+                let key = Windowed { key: self.key.decode(key.to_vec().into())?, window };
+                self.next.forward(ctx, Record::new(key, aggregate?, timestamp))
+            }),
+            _ => Ok(()),
         }
     }
 
     /// Writes changed aggregates of some windows to the store.
-    fn spill(&mut self, which: impl Fn(Window) -> bool) -> Outcome {
+    fn spill(&mut self, ctx: &mut TaskContext, which: impl RangeBounds<i64>) -> Outcome {
+        if is_empty(&which) {
+            return Ok(());
+        }
         let mut store = self.store.borrow_mut();
-        for open in self.open.iter_mut().filter(|open| which(open.window)) {
-            for index in open.dirty.drain(..) {
-                let (key, entry) = open.entries.get_index_mut(index).expect("dirty indices name entries");
-                entry.dirty = false;
-                let value = match &entry.aggregate {
-                    Some(aggregate) => self.value.encode(aggregate)?,
-                    None => None,
-                };
-                match value {
-                    Some(value) => store.put(open.window.start, key, Row { timestamp: entry.timestamp, value }),
-                    None => store.delete(open.window.start, key),
-                }
-            }
+        for (start, entries) in self.open.range_mut(which) {
+            entries.spill(ctx, &*self.value, &mut self.weight, |key, row| match row {
+                Some(row) => store.put(*start, key, row),
+                None => store.delete(*start, key),
+            })?;
         }
         Ok(())
+    }
+
+    /// Lets go of cached windows.
+    fn forget(&mut self, ctx: &mut TaskContext, which: impl RangeBounds<i64> + Clone) {
+        if is_empty(&which) {
+            return;
+        }
+        for entries in self.open.range_mut(which.clone()).map(|(_, entries)| entries) {
+            entries.clear(ctx, &mut self.weight);
+        }
+        self.open.retain(|start, _| !which.contains(start));
+        self.emitting = None;
+    }
+}
+
+/// Whether a range of starts holds nothing, which maps refuse to be asked for.
+fn is_empty(range: &impl RangeBounds<i64>) -> bool {
+    match (range.start_bound(), range.end_bound()) {
+        (Bound::Included(from), Bound::Excluded(to)) => from >= to,
+        _ => false,
     }
 }
 
 impl<K: Data, A: Data> Lifecycle for WindowAggregate<K, A> {
-    fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        self.spill(|_| true)?;
-        self.clock.save([&self.store]);
-        if self.open.iter().map(|open| open.entries.len()).sum::<usize>() > CACHED_MAX {
-            self.open.clear();
-            self.complete_from = self.complete_from.max(self.clock.stream_time() + 1);
+    fn flush(&mut self, ctx: &mut TaskContext) -> Outcome {
+        self.spill(ctx, ..)?;
+        self.time.save([&*self.store]);
+        if self.weight.is_too_much(ctx) {
+            self.forget(ctx, ..);
+            if let WindowTime::Partition(clock) = &self.time {
+                self.complete_from = self.complete_from.max(clock.stream_time() + 1);
+            }
         }
         Ok(())
     }
 
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
-        self.clock.tick(ctx.idle_ms);
-        self.close_windows(ctx)
+        self.time.tick(ctx)?;
+        self.close(ctx, None)
+    }
+
+    fn resume(&mut self, ctx: &mut TaskContext) -> Outcome {
+        self.close(ctx, None)
     }
 }
 
@@ -252,15 +343,15 @@ where
         if ctx.drops_null(&*core.key, &key) {
             return Ok(());
         }
-        core.clock.observe(timestamp, ctx.idle_ms);
         core.scratch.clear();
         core.key.encode_into(&key, &mut core.scratch)?;
+        let open = core.time.observe(ctx, &core.scratch, timestamp)?;
 
-        let mut windows = core.clock.windows_for(timestamp).peekable();
+        let mut windows = core.time.windows_for(timestamp).peekable();
         let mut value = Some(value);
         let mut taken = false;
         while let Some(window) = windows.next() {
-            if !core.clock.is_open(window) {
+            if !open.has(window) {
                 ctx.count_dropped(ctx.node, DropReason::Late);
                 continue;
             }
@@ -274,6 +365,9 @@ where
         if !taken && let Some(value) = value {
             self.late.forward(ctx, Record { key, value, timestamp, headers })?;
         }
-        core.close_windows(ctx)
+        let scratch = std::mem::take(&mut core.scratch);
+        let closed = core.close(ctx, Some(&scratch));
+        core.scratch = scratch;
+        closed
     }
 }

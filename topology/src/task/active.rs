@@ -22,11 +22,14 @@ use crate::{
     config::{RecordHandler, StreamsConfig},
     error::{Position, TaskError, panic_text},
     graph::NodeId,
-    operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, TaskContext},
+    operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, TaskContext, Undo},
     plan::{Plan, TaskId},
     processor::PunctuationType,
     transport::{CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
 };
+
+/// Aggregates beyond this many bytes are read back from their store after a commit.
+const CACHE_MAX_BYTES: usize = 32 << 20;
 
 /// What a task needs to know of the configuration.
 #[derive(Clone)]
@@ -34,6 +37,9 @@ pub(crate) struct TaskSettings {
     pub(crate) plan: Arc<Plan>,
     pub(crate) deserialization: RecordHandler,
     pub(crate) processing: RecordHandler,
+    /// Uncommitted bytes beyond which a thread commits early, and cached ones that survive a commit in one operator.
+    pub(crate) uncommitted_max_bytes: usize,
+    pub(crate) cache_max_bytes: usize,
     /// Partition counts of dead-letter topics.
     pub(crate) dead_letter_partitions: HashMap<String, i32>,
 }
@@ -41,7 +47,9 @@ pub(crate) struct TaskSettings {
 impl TaskSettings {
     pub(crate) fn new(plan: Arc<Plan>, config: &StreamsConfig, dead_letter_partitions: HashMap<String, i32>) -> Self {
         let (deserialization, processing) = (config.deserialization_handler.clone(), config.processing_handler.clone());
-        Self { plan, deserialization, processing, dead_letter_partitions }
+        let uncommitted_max_bytes = config.max_uncommitted_bytes;
+        let cache_max_bytes = uncommitted_max_bytes.min(CACHE_MAX_BYTES);
+        Self { plan, deserialization, processing, uncommitted_max_bytes, cache_max_bytes, dead_letter_partitions }
     }
 }
 
@@ -69,7 +77,8 @@ impl ActiveTask {
         wall_ms: i64,
     ) -> Result<Self, TaskError> {
         let plan = settings.plan.clone();
-        let mut assembly = Assembly::new(&plan, id, &stores.handles);
+        let leaves_out = settings.processing != RecordHandler::Fail;
+        let mut assembly = Assembly::new(&plan, id, &stores.handles, leaves_out);
         let mut inputs = Vec::new();
         let sources: BTreeMap<_, _> = plan.subtopologies()[id.subtopology as usize]
             .sources
@@ -99,7 +108,11 @@ impl ActiveTask {
             });
         }
         let mut ctx = TaskContext::new(wall_ms);
-        ctx.leaves_out = settings.processing != RecordHandler::Fail;
+        ctx.leaves_out = leaves_out;
+        ctx.undo = Undo::new(stores.handles.values().cloned().collect());
+        ctx.cache_max_bytes = settings.cache_max_bytes;
+        // Whatever was not finished when the task was left goes on first.
+        ctx.unfinished = true;
         ctx.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(-1);
         let lifecycles = std::mem::take(&mut assembly.lifecycles);
         let group = PartitionGroup::new(inputs);
@@ -129,6 +142,9 @@ impl ActiveTask {
         self.ctx.wall_ms = waiting.now_ms;
         self.group.begin(waiting);
         self.guarded(|task| {
+            if task.ctx.unfinished && !task.resume()? {
+                return Ok(1);
+            }
             for taken in 0..max {
                 match task.group.pick(&mut task.ctx) {
                     Pick::Nothing => return Ok(taken),
@@ -136,9 +152,25 @@ impl ActiveTask {
                     Pick::Record(at, timestamp) => task.process_record(at, timestamp)?,
                 }
                 task.processed += 1;
+                if task.ctx.unfinished || task.is_full() {
+                    return Ok(taken + 1);
+                }
             }
             Ok(max)
         })
+    }
+
+    /// Operators go on with what there was no room for. Whether all of it is done.
+    fn resume(&mut self) -> Result<bool, Box<Failure>> {
+        self.ctx.unfinished = false;
+        self.ctx.queue = None;
+        self.each_lifecycle(|node, ctx| ctx.all_or_nothing(|ctx| node.resume(ctx)))?;
+        Ok(!self.ctx.unfinished)
+    }
+
+    /// Whether there is so much to send, or to commit, that the next record had better wait for it.
+    fn is_full(&self) -> bool {
+        self.ctx.is_full() || self.ctx.cached_bytes >= self.settings.uncommitted_max_bytes
     }
 
     #[inline]
@@ -150,15 +182,21 @@ impl ActiveTask {
             RecordHandler::Fail | RecordHandler::Skip => None,
         };
         (self.ctx.queue, self.ctx.offset, self.ctx.node) = (Some(at), offset, input.source);
+        let before = (input.partition_time, self.ctx.stream_time);
         input.partition_time = input.partition_time.max(timestamp);
         self.ctx.stream_time = self.ctx.stream_time.max(timestamp);
-        let sent = self.ctx.outputs.len();
-        let outcome = input.queue.process(&mut self.ctx);
+        let queue = &mut input.queue;
+        let outcome = self.ctx.all_or_nothing(|ctx| queue.process(ctx));
         input.position = Some(offset + 1);
         input.moved = true;
-        match outcome {
-            Ok(()) => {}
-            Err(failure) => self.handle_failure(at, sent, failure, raw)?,
+        if let Err(failure) = outcome {
+            let reason = self.leave_out(failure)?;
+            // It moved no time either.
+            (self.group.inputs[at].partition_time, self.ctx.stream_time) = before;
+            if let Some(raw) = raw {
+                let partition = self.group.inputs[at].partition.clone();
+                self.send_dead_letter(&self.settings.processing.clone(), &partition, raw, &reason);
+            }
         }
         if !self.ctx.schedules.is_empty() {
             self.punctuate(PunctuationType::StreamTime, self.ctx.stream_time)?;
@@ -166,26 +204,15 @@ impl ActiveTask {
         Ok(())
     }
 
-    /// An operator returned an error for a record: its outputs are taken back, and its handler decides.
-    fn handle_failure(
-        &mut self,
-        at: usize,
-        sent: usize,
-        failure: Box<Failure>,
-        raw: Option<ConsumedRecord>,
-    ) -> Outcome {
+    /// An operator returned an error for a record or a punctuation, and nothing of that is left: its handler decides.
+    fn leave_out(&mut self, failure: Box<Failure>) -> Result<String, Box<Failure>> {
         if !failure.is_about_records() || !self.ctx.leaves_out {
             return Err(failure);
         }
-        self.ctx.outputs.truncate(sent);
         let reason = failure.to_string();
-        tracing::warn!(task = %self.id, record = %self.position_text(), %reason, "record left out");
+        tracing::warn!(task = %self.id, at = %self.position_text(), %reason, "left out");
         self.ctx.count_dropped(self.ctx.node, DropReason::Processing);
-        if let Some(raw) = raw {
-            let partition = self.group.inputs[at].partition.clone();
-            self.send_dead_letter(&self.settings.processing.clone(), &partition, raw, &reason);
-        }
-        Ok(())
+        Ok(reason)
     }
 
     fn handle_bad(&mut self, at: usize) -> Outcome {
@@ -212,8 +239,9 @@ impl ActiveTask {
 
     fn send_dead_letter(&mut self, handler: &RecordHandler, from: &TopicPartition, raw: ConsumedRecord, reason: &str) {
         let partitions = |topic: &str| self.settings.dead_letter_partitions.get(topic).copied().unwrap_or(1);
-        let letter = dead_letter(handler, partitions, from, raw, reason);
-        self.ctx.outputs.extend(letter);
+        if let Some(letter) = dead_letter(handler, partitions, from, raw, reason) {
+            self.ctx.send(letter);
+        }
     }
 
     /// The thread waited so long for records, and there are none for this task.
@@ -226,7 +254,8 @@ impl ActiveTask {
         self.ctx.wall_ms = now_ms;
         self.ctx.queue = None;
         self.guarded(|task| {
-            task.each_lifecycle(|node, ctx| node.tick(ctx))?;
+            task.ctx.end_undo();
+            task.each_lifecycle(|node, ctx| ctx.all_or_nothing(|ctx| node.tick(ctx)))?;
             task.punctuate(PunctuationType::WallClockTime, now_ms)
         })
     }
@@ -239,7 +268,9 @@ impl ActiveTask {
             }
             let queue = self.ctx.queue.take();
             self.ctx.node = schedule.node;
-            self.lifecycles[&schedule.node].borrow_mut().punctuate(&mut self.ctx, schedule.id, time_ms)?;
+            let node = self.lifecycles[&schedule.node].clone();
+            let outcome = self.ctx.all_or_nothing(|ctx| node.borrow_mut().punctuate(ctx, schedule.id, time_ms));
+            outcome.or_else(|failure| self.leave_out(failure).map(drop))?;
             self.ctx.queue = queue;
         }
         Ok(())
@@ -247,6 +278,7 @@ impl ActiveTask {
 
     /// What was sent since the last call, in order.
     pub(crate) fn take_outputs(&mut self) -> impl Iterator<Item = ProducerRecord> + '_ {
+        (self.ctx.sent_bytes, self.ctx.results) = (0, 0);
         self.ctx.outputs.drain(..)
     }
 
@@ -258,6 +290,7 @@ impl ActiveTask {
     /// Brings caches into the stores, so that these can be read.
     pub(crate) fn flush_caches(&mut self) -> Result<(), TaskError> {
         self.ctx.queue = None;
+        self.ctx.end_undo();
         self.guarded(|task| task.each_lifecycle(|node, ctx| node.flush(ctx)))
     }
 

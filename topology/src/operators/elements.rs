@@ -1,0 +1,148 @@
+//! Rows that windows collect: one an element.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use tidemill_state::{Codec, CodecError, Row, StoreError, WindowStore};
+
+use super::{DropReason, Failure, TaskContext, WindowClock, WindowTime};
+use crate::record::{Data, Record};
+
+/// How much of a window is in memory at once while it is emitted.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// One key's elements of one window, as they are stored: there is one at least.
+pub(crate) struct Group {
+    pub(crate) key: Bytes,
+    pub(crate) timestamp: i64,
+    pub(crate) rows: Vec<Bytes>,
+}
+
+impl Group {
+    fn new(key: Bytes, row: Row) -> Self {
+        Self { key, timestamp: row.timestamp, rows: vec![row.value] }
+    }
+
+    fn push(&mut self, row: Row) {
+        self.timestamp = self.timestamp.max(row.timestamp);
+        self.rows.push(row.value);
+    }
+}
+
+/// Some keys of a window, and whether there are no more.
+pub(crate) struct Piece {
+    pub(crate) groups: Vec<Group>,
+    pub(crate) is_last: bool,
+}
+
+impl Piece {
+    pub(crate) fn last_key(&self) -> Option<Bytes> {
+        self.groups.last().map(|group| group.key.clone())
+    }
+
+    /// The groups of keys up to `last`, if there is such a bound.
+    pub(crate) fn up_to(self, last: Option<&Bytes>) -> Vec<Group> {
+        self.groups.into_iter().take_while(|group| last.is_none_or(|last| group.key <= *last)).collect()
+    }
+}
+
+/// The rows of one collected stream.
+pub(crate) struct Elements<K, V> {
+    pub(crate) store: Rc<RefCell<WindowStore>>,
+    pub(crate) key: Arc<dyn Codec<K>>,
+    pub(crate) value: Arc<dyn Codec<V>>,
+    /// The bytes of the last record's key.
+    scratch: Vec<u8>,
+}
+
+impl<K: Data, V: Data> Elements<K, V> {
+    pub(crate) fn new(store: Rc<RefCell<WindowStore>>, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
+        Self { store, key, value, scratch: Vec::new() }
+    }
+
+    /// A record came to a side of its operator: it is appended to each of its open windows. Gives it back if none
+    /// takes it.
+    pub(crate) fn append(
+        &mut self,
+        ctx: &mut TaskContext,
+        time: &WindowTime,
+        record: Record<K, V>,
+        side: u8,
+    ) -> Result<Option<Record<K, V>>, Box<Failure>> {
+        self.scratch.clear();
+        self.key.encode_into(&record.key, &mut self.scratch)?;
+        let open = time.observe(ctx, &self.scratch, record.timestamp)?;
+        let mut value = None;
+        for window in time.windows_for(record.timestamp) {
+            if !open.has(window) {
+                ctx.count_dropped(ctx.node, DropReason::Late);
+                continue;
+            }
+            let value = match &value {
+                Some(value) => value,
+                None => value.insert(self.value.encode(&record.value)?.ok_or(CodecError::Null)?),
+            };
+            let row = Row { timestamp: record.timestamp, value: value.clone() };
+            let mut store = self.store.borrow_mut();
+            if time.fill(ctx, &self.scratch, side, window.start, store.epoch()) {
+                store.append_first(window.start, &self.scratch, row);
+            } else {
+                store.append(window.start, &self.scratch, row)?;
+            }
+        }
+        Ok(if value.is_some() { None } else { Some(record) })
+    }
+
+    /// The bytes of the last record's key.
+    pub(crate) fn last_key(&self) -> &[u8] {
+        &self.scratch
+    }
+
+    /// The first window with elements in a range of starts.
+    pub(crate) fn first_start(&self, from: i64, to: i64) -> Result<Option<i64>, StoreError> {
+        Ok(self.store.borrow().scan(from, to)?.next().transpose()?.map(|(at, _)| at.start))
+    }
+
+    /// The window's elements, grouped by key, keys in order after one, elements in the order they came, until they have
+    /// so many bytes. No group is torn, and one there is if there are any.
+    pub(crate) fn groups_after(&self, start: i64, after: Option<&[u8]>) -> Result<Piece, StoreError> {
+        let (mut groups, mut bytes) = (Vec::<Group>::new(), 0);
+        for row in self.store.borrow().scan_window_after(start, after)? {
+            let (at, row) = row?;
+            bytes += row.value.len();
+            match groups.last_mut().filter(|group| group.key == at.key) {
+                Some(group) => group.push(row),
+                None if bytes - row.value.len() >= PIECE_BYTES => return Ok(Piece { groups, is_last: false }),
+                None => groups.push(Group::new(at.key, row)),
+            }
+        }
+        Ok(Piece { groups, is_last: true })
+    }
+
+    /// A key's elements in a window, if there are any.
+    pub(crate) fn group(&self, start: i64, key: &[u8]) -> Result<Option<Group>, StoreError> {
+        let mut rows = self.store.borrow().elements(start, key)?.into_iter();
+        let Some(first) = rows.next() else { return Ok(None) };
+        let mut group = Group::new(Bytes::copy_from_slice(key), first);
+        rows.for_each(|row| group.push(row));
+        Ok(Some(group))
+    }
+
+    pub(crate) fn decode(&self, rows: Vec<Bytes>) -> Result<Vec<V>, CodecError> {
+        rows.into_iter().map(|row| self.value.decode(row)).collect()
+    }
+
+    /// Removes a key's window, whose first element is of that commit.
+    pub(crate) fn remove(&self, start: i64, key: &[u8], epoch: u64) -> Result<(), StoreError> {
+        let mut store = self.store.borrow_mut();
+        let is_new = store.epoch() == epoch;
+        store.remove(start, key, is_new)
+    }
+
+    /// Drops what the partition's time has expired.
+    pub(crate) fn expire(&self, clock: &WindowClock) -> Result<(), StoreError> {
+        let mut store = self.store.borrow_mut();
+        let expired = clock.expired_below(store.retention_ms());
+        clock.expire(&mut store, expired)
+    }
+}

@@ -1,0 +1,184 @@
+//! Aggregates as Rust values between commits: each is encoded once a commit, however many records it took.
+
+use indexmap::IndexMap;
+use tidemill_state::{Codec, Row};
+
+use super::{Failure, Outcome, TaskContext};
+
+/// How many aggregates of an operator survive a commit; beyond, they are read back from the store.
+const CACHED_MAX: usize = 100_000;
+
+/// What an entry costs beside its key and value.
+const OVERHEAD_BYTES: usize = 96;
+
+/// A key's aggregate; absent if it is null, or over.
+pub(crate) struct Entry<K, A> {
+    pub(crate) key: K,
+    pub(crate) aggregate: Option<A>,
+    pub(crate) timestamp: i64,
+    dirty: bool,
+    updates: u32,
+    bytes: usize,
+}
+
+/// Entries by the bytes of their keys.
+pub(crate) struct Entries<K, A> {
+    map: IndexMap<Box<[u8]>, Entry<K, A>, hashbrown::DefaultHashBuilder>,
+    dirty: Vec<usize>,
+    /// Entries that are not over.
+    live: usize,
+}
+
+/// What all entries of one operator weigh.
+#[derive(Debug, Default)]
+pub(crate) struct Weight {
+    entries: usize,
+    bytes: usize,
+    /// That part of it which the next commit brings into the store.
+    dirty_bytes: usize,
+    /// How long the aggregates were that were written last.
+    written_bytes: usize,
+}
+
+impl<K, A> Default for Entries<K, A> {
+    fn default() -> Self {
+        Self { map: IndexMap::default(), dirty: Vec::new(), live: 0 }
+    }
+}
+
+impl<K, A: 'static> Entries<K, A> {
+    /// The entry of a key; `load` makes it if it is not here.
+    #[inline]
+    pub(crate) fn find(
+        &mut self,
+        key: &[u8],
+        weight: &mut Weight,
+        load: impl FnOnce() -> Result<(K, Option<A>, i64), Box<Failure>>,
+    ) -> Result<usize, Box<Failure>> {
+        if let Some(index) = self.map.get_index_of(key) {
+            return Ok(index);
+        }
+        let (value, aggregate, timestamp) = load()?;
+        let bytes = key.len() + OVERHEAD_BYTES;
+        let entry = Entry { key: value, aggregate, timestamp, dirty: false, updates: 0, bytes };
+        (weight.entries, weight.bytes, self.live) = (weight.entries + 1, weight.bytes + bytes, self.live + 1);
+        Ok(self.map.insert_full(key.into(), entry).0)
+    }
+
+    #[inline]
+    pub(crate) fn entry(&mut self, index: usize) -> &mut Entry<K, A> {
+        &mut self.map[index]
+    }
+
+    /// An aggregate changed. It is weighed again each time that it has changed twice as often.
+    #[inline]
+    pub(crate) fn changed(&mut self, ctx: &mut TaskContext, index: usize, codec: &dyn Codec<A>, weight: &mut Weight) {
+        let (key, entry) = self.map.get_index_mut(index).expect("the index was found");
+        let was_dirty = std::mem::replace(&mut entry.dirty, true);
+        if !was_dirty {
+            self.dirty.push(index);
+        }
+        let before = if was_dirty { entry.bytes } else { 0 };
+        entry.updates = entry.updates.wrapping_add(1);
+        if entry.updates.is_power_of_two()
+            && let Some(aggregate) = &entry.aggregate
+        {
+            let bytes = key.len() + OVERHEAD_BYTES + weight.of(codec, aggregate);
+            weight.bytes = weight.bytes + bytes - entry.bytes;
+            entry.bytes = bytes;
+        }
+        if before != entry.bytes {
+            weight.dirty_bytes = weight.dirty_bytes + entry.bytes - before;
+            ctx.cached_bytes = ctx.cached_bytes + entry.bytes - before;
+        }
+    }
+
+    /// Writes changed aggregates. After an error those that are not written are still changed.
+    pub(crate) fn spill(
+        &mut self,
+        ctx: &mut TaskContext,
+        codec: &dyn Codec<A>,
+        weight: &mut Weight,
+        mut write: impl FnMut(&[u8], Option<Row>),
+    ) -> Outcome {
+        while let Some(index) = self.dirty.last() {
+            let (key, entry) = self.map.get_index_mut(*index).expect("dirty indices name entries");
+            if entry.dirty {
+                let value = match &entry.aggregate {
+                    Some(aggregate) => codec.encode(aggregate)?,
+                    None => None,
+                };
+                weight.learn(value.as_ref().map_or(0, bytes::Bytes::len));
+                write(key, value.map(|value| Row { timestamp: entry.timestamp, value }));
+                entry.dirty = false;
+                weight.clean(ctx, entry.bytes);
+            }
+            self.dirty.pop();
+        }
+        Ok(())
+    }
+
+    /// Takes a key's aggregate, which is over. Its place stays empty until all of them are over.
+    pub(crate) fn take(&mut self, ctx: &mut TaskContext, key: &[u8], weight: &mut Weight) -> Option<(Option<A>, i64)> {
+        let entry = self.map.get_mut(key).filter(|entry| entry.bytes > 0)?;
+        let bytes = std::mem::take(&mut entry.bytes);
+        if std::mem::take(&mut entry.dirty) {
+            weight.clean(ctx, bytes);
+        }
+        (weight.entries, weight.bytes, self.live) = (weight.entries - 1, weight.bytes - bytes, self.live - 1);
+        Some((entry.aggregate.take(), entry.timestamp))
+    }
+
+    /// Whether every entry is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Forgets everything, written or not.
+    pub(crate) fn clear(&mut self, ctx: &mut TaskContext, weight: &mut Weight) {
+        for entry in self.map.values().filter(|entry| entry.dirty) {
+            weight.clean(ctx, entry.bytes);
+        }
+        weight.bytes -= self.map.values().map(|entry| entry.bytes).sum::<usize>();
+        weight.entries -= self.live;
+        self.map.clear();
+        self.dirty.clear();
+        self.live = 0;
+    }
+
+    /// Indices in the order of keys, the last one first, of keys after `after`.
+    pub(crate) fn in_reverse(&self, after: Option<&[u8]>) -> Vec<usize> {
+        let later = |index: &usize| after.is_none_or(|after| self.key(*index) > after);
+        let mut order: Vec<_> = (0..self.map.len()).filter(later).collect();
+        order.sort_unstable_by(|one, other| self.key(*other).cmp(self.key(*one)));
+        order
+    }
+
+    pub(crate) fn key(&self, index: usize) -> &[u8] {
+        self.map.get_index(index).map_or(&[], |(key, _)| key)
+    }
+}
+
+impl Weight {
+    /// About how many bytes an aggregate takes. Where its codec does not tell, it is judged by those that were written.
+    fn of<A: 'static>(&self, codec: &dyn Codec<A>, aggregate: &A) -> usize {
+        match codec.size_hint(aggregate) {
+            0 => self.written_bytes.max(size_of::<A>()),
+            hint => hint,
+        }
+    }
+
+    fn learn(&mut self, written_bytes: usize) {
+        self.written_bytes = (7 * self.written_bytes + written_bytes) / 8;
+    }
+
+    fn clean(&mut self, ctx: &mut TaskContext, bytes: usize) {
+        self.dirty_bytes -= bytes;
+        ctx.cached_bytes -= bytes;
+    }
+
+    /// Whether less should be kept beyond a commit.
+    pub(crate) fn is_too_much(&self, ctx: &TaskContext) -> bool {
+        self.entries > CACHED_MAX || self.bytes > ctx.cache_max_bytes
+    }
+}

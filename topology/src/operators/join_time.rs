@@ -1,0 +1,116 @@
+//! Which time closes the windows of a join: that of the partition, or that of each key.
+
+use std::{cell::RefCell, rc::Rc};
+
+use bytes::Bytes;
+use tidemill_state::{Store, StoreError, WindowStore};
+
+use super::{
+    JoinSide, TaskContext,
+    key_times::{KeyTimes, Live},
+    stream_time::{StreamTime, saved_time},
+};
+use crate::dsl::JoinWindows;
+
+/// The time of a join of two streams.
+pub(crate) enum JoinTime {
+    /// All keys of the partition share one. Its cursor: windows that end earlier are closed and dealt with.
+    Partition(StreamTime),
+    /// Each key has its own.
+    Key(KeyTimes),
+}
+
+/// When something of a key has its turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turn {
+    due: i64,
+    pub(crate) part: u8,
+    pub(crate) start: i64,
+}
+
+/// Added to a side's tag for what waits for a partner.
+const UNMATCHED: u8 = 2;
+
+impl Turn {
+    /// A side's bucket is dropped when none of its records has an open window.
+    pub(crate) fn expires(tag: u8, bucket: i64, retention_ms: i64) -> Self {
+        Self { due: bucket.saturating_add(retention_ms), part: tag, start: bucket }
+    }
+
+    /// What found no partner comes out when time has passed the end of its window by more than the grace period.
+    pub(crate) fn unmatched(tag: u8, end: i64, grace_ms: i64) -> Self {
+        Self { due: end.saturating_add(grace_ms).saturating_add(1), part: tag + UNMATCHED, start: end }
+    }
+
+    /// The side of what waited for a partner, if that is what has its turn.
+    pub(crate) fn tag_of_unmatched(live: Live) -> Option<u8> {
+        live.part.checked_sub(UNMATCHED)
+    }
+
+    fn live(self, epoch: u64) -> Live {
+        Live { due: self.due, part: self.part, start: self.start, epoch }
+    }
+}
+
+impl JoinTime {
+    /// Takes up where the stores left off.
+    pub(crate) fn open<L, R>(
+        windows: JoinWindows,
+        left: &JoinSide<L>,
+        right: &JoinSide<R>,
+        unmatched: Option<&Rc<RefCell<WindowStore>>>,
+        times: Option<Rc<RefCell<Store>>>,
+    ) -> Result<Self, StoreError> {
+        let (left_rows, right_rows) = (left.store.borrow(), right.store.borrow());
+        let Some(times) = times else {
+            let now = saved_time(&left_rows)?.map_or(-1, |saved| saved.now);
+            let mut swept_below = 0;
+            if let Some(unmatched) = unmatched {
+                let mut unmatched = unmatched.borrow_mut();
+                swept_below = saved_time(&unmatched)?.map_or(0, |saved| saved.cursor);
+                // A restored store has what was emitted already.
+                unmatched.expire_before(swept_below);
+            }
+            return Ok(Self::Partition(StreamTime::new(now, swept_below, windows.idle_ms)));
+        };
+        let bucket = |tag: u8, retention_ms: i64| {
+            move |start: i64, key: &Bytes| (key.clone(), Turn::expires(tag, start, retention_ms).live(0))
+        };
+        let left_bucket = bucket(left.tag, left_rows.retention_ms());
+        let right_bucket = bucket(right.tag, right_rows.retention_ms());
+        let alone = |end: i64, tagged: &Bytes| {
+            let tag = tagged.first().copied().unwrap_or_default();
+            (tagged.slice(1.min(tagged.len())..), Turn::unmatched(tag, end, windows.grace_ms).live(0))
+        };
+        let kept_ms = left_rows.retention_ms().max(right_rows.retention_ms());
+        let unmatched = unmatched.map(|unmatched| unmatched.borrow());
+        let mut parts: Vec<(&WindowStore, &dyn Fn(i64, &Bytes) -> (Bytes, Live))> =
+            vec![(&left_rows, &left_bucket), (&right_rows, &right_bucket)];
+        if let Some(unmatched) = &unmatched {
+            parts.push((unmatched, &alone));
+        }
+        Ok(Self::Key(KeyTimes::open(times, windows.idle_ms, kept_ms, parts)?))
+    }
+
+    /// A record came, of a key or of none. Its time: that of the partition, or of its key.
+    pub(crate) fn observe(&self, ctx: &mut TaskContext, key: Option<&[u8]>, timestamp: i64) -> Result<i64, StoreError> {
+        match (self, key) {
+            (Self::Partition(time), _) => {
+                time.observe(ctx, timestamp);
+                Ok(time.now())
+            }
+            (Self::Key(times), Some(key)) => times.observe(ctx, key, timestamp),
+            (Self::Key(_), None) => Ok(timestamp),
+        }
+    }
+
+    /// Rows of a key are written. Whether they are known to be the first there.
+    pub(crate) fn fill(&self, ctx: &mut TaskContext, key: &[u8], turn: Turn, epoch: u64) -> bool {
+        let Self::Key(times) = self else { return false };
+        let is_first = !times.has(key, turn.part, turn.start);
+        if is_first {
+            times.wait_for(ctx, key, turn.live(epoch));
+        }
+        is_first
+    }
+}

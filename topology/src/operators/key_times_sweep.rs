@@ -1,0 +1,52 @@
+//! Times of keys that have been silent for long are forgotten, some at a time.
+
+use std::ops::Bound;
+
+use bytes::Bytes;
+use tidemill_state::{Direction, Store, StoreError};
+
+use super::key_times::saved_ms;
+
+/// A key's time is kept for a day of silence at least: what comes late within it is still known to be late.
+const KEPT_AT_LEAST_MS: i64 = 24 * 3_600_000;
+
+/// How often some times are looked at, and how many.
+const EVERY_MS: i64 = 1_000;
+const AT_ONCE: usize = 500;
+
+/// Walks the times from key to key, again and again.
+#[derive(Debug)]
+pub(super) struct Sweep {
+    kept_ms: i64,
+    last_ms: Option<i64>,
+    after: Option<Bytes>,
+}
+
+impl Sweep {
+    pub(super) fn new(kept_ms: i64) -> Self {
+        Self { kept_ms: kept_ms.max(KEPT_AT_LEAST_MS), last_ms: None, after: None }
+    }
+
+    /// The wall clock stands there. Forgets some times of keys that are not `used`.
+    pub(super) fn tick(
+        &mut self,
+        wall_ms: i64,
+        store: &mut Store,
+        used: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        if self.last_ms.is_some_and(|last| (last..last + EVERY_MS).contains(&wall_ms)) {
+            return Ok(());
+        }
+        self.last_ms = Some(wall_ms);
+        let from = self.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = store.scan(from, Bound::Unbounded, Direction::Forward)?.take(AT_ONCE);
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        self.after = if rows.len() == AT_ONCE { rows.last().map(|(key, _)| key.clone()) } else { None };
+        for (key, row) in rows {
+            if wall_ms - saved_ms(&row, 8) >= self.kept_ms && !used(&key) {
+                store.delete(key);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! All or nothing: what an operator did for a record is taken back if another one refuses the record.
+//!
+//! Only where the processing handler lets errors pass. Stores note what their writes replace; whatever else operators
+//! and the context remember is put back by closures, the last one first. The fields of a user's processor are out of
+//! reach: what must follow its records belongs in a store.
+
+use std::fmt;
+
+use tidemill_state::WindowSavepoint;
+
+use super::{DropReason, Outcome, StoreHandle, TaskContext};
+
+/// Puts something back as it was.
+type PutBack = Box<dyn FnOnce(&mut TaskContext)>;
+
+/// What can be taken back.
+#[derive(Default)]
+pub(crate) struct Undo {
+    stores: Vec<StoreHandle>,
+    changes: Vec<PutBack>,
+    /// Whether changes are noted at present.
+    notes: bool,
+}
+
+/// How far things had come at some moment.
+struct Savepoint {
+    outputs: usize,
+    changes: usize,
+    /// `None` where nothing was noted yet.
+    stores: Option<Vec<StoreSavepoint>>,
+}
+
+enum StoreSavepoint {
+    KeyValue(usize),
+    Window(WindowSavepoint),
+}
+
+impl Undo {
+    pub(crate) fn new(stores: Vec<StoreHandle>) -> Self {
+        Self { stores, changes: Vec::new(), notes: false }
+    }
+}
+
+impl fmt::Debug for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Undo").field("changes", &self.changes.len()).finish_non_exhaustive()
+    }
+}
+
+impl TaskContext {
+    /// Notes how to put something back that is about to change, while that may be asked for.
+    #[inline]
+    pub(crate) fn on_undo<F: FnOnce(&mut Self) + 'static>(&mut self, put_back: impl FnOnce(&Self) -> F) {
+        if self.undo.notes {
+            let put_back = put_back(self);
+            self.undo.changes.push(Box::new(put_back));
+        }
+    }
+
+    /// What a record, a tick or a punctuation does: all of it happens, or, with an error, nothing.
+    pub(crate) fn all_or_nothing(&mut self, work: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
+        if !self.leaves_out {
+            return work(self);
+        }
+        self.undo.stores.iter().for_each(StoreHandle::begin_undo);
+        self.undo.changes.clear();
+        self.undo.notes = true;
+        let start = Savepoint { outputs: self.outputs.len(), changes: 0, stores: None };
+        let outcome = work(self).inspect_err(|_| self.undo_to(&start));
+        self.undo.notes = false;
+        outcome
+    }
+
+    /// Does something that no single record made, such as emitting a window's result. What an operator refuses of that
+    /// is left out by itself, if the processing handler lets errors pass: neither the record that happened to bring it
+    /// forth nor the results beside it have to do with it. There is no record to give to a dead-letter topic.
+    pub(crate) fn or_left_out(&mut self, work: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
+        self.results += 1;
+        if !self.leaves_out {
+            return work(self);
+        }
+        let (sender, start) = (self.node, self.savepoint());
+        work(self).or_else(|failure| {
+            if !failure.is_about_records() {
+                return Err(failure);
+            }
+            self.undo_to(&start);
+            self.count_dropped(self.node, DropReason::Processing);
+            tracing::warn!(reason = %failure, "a result is left out");
+            self.node = sender;
+            Ok(())
+        })
+    }
+
+    fn savepoint(&self) -> Savepoint {
+        let stores = self.undo.stores.iter().map(StoreHandle::savepoint).collect();
+        Savepoint { outputs: self.outputs.len(), changes: self.undo.changes.len(), stores: Some(stores) }
+    }
+
+    fn undo_to(&mut self, savepoint: &Savepoint) {
+        self.outputs.truncate(savepoint.outputs);
+        for put_back in self.undo.changes.split_off(savepoint.changes).into_iter().rev() {
+            put_back(self);
+        }
+        match &savepoint.stores {
+            None => self.undo.stores.iter().for_each(StoreHandle::undo_all),
+            Some(stores) => self.undo.stores.iter().zip(stores).for_each(|(store, at)| store.undo_to(at)),
+        }
+    }
+}
+
+impl StoreHandle {
+    fn begin_undo(&self) {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().begin_undo(),
+            Self::Window(store) => store.borrow_mut().begin_undo(),
+        }
+    }
+
+    fn savepoint(&self) -> StoreSavepoint {
+        match self {
+            Self::KeyValue(store) => StoreSavepoint::KeyValue(store.borrow().savepoint()),
+            Self::Window(store) => StoreSavepoint::Window(store.borrow().savepoint()),
+        }
+    }
+
+    fn undo_to(&self, savepoint: &StoreSavepoint) {
+        match (self, savepoint) {
+            (Self::KeyValue(store), StoreSavepoint::KeyValue(at)) => store.borrow_mut().undo_to(*at),
+            (Self::Window(store), StoreSavepoint::Window(at)) => store.borrow_mut().undo_to(*at),
+            (Self::KeyValue(_), StoreSavepoint::Window(_)) | (Self::Window(_), StoreSavepoint::KeyValue(_)) => {}
+        }
+    }
+
+    fn undo_all(&self) {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().undo_to(0),
+            Self::Window(store) => store.borrow_mut().undo_to(WindowSavepoint::default()),
+        }
+    }
+
+    /// Ends what [`TaskContext::all_or_nothing`] began: what is written from here on is not noted.
+    fn end_undo(&self) {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().end_undo(),
+            Self::Window(store) => store.borrow_mut().end_undo(),
+        }
+    }
+}
+
+impl TaskContext {
+    /// What was done cannot be taken back any more: before caches are brought into the stores.
+    pub(crate) fn end_undo(&mut self) {
+        self.undo.stores.iter().for_each(StoreHandle::end_undo);
+        self.undo.changes = Vec::new();
+    }
+}

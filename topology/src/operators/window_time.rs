@@ -1,0 +1,213 @@
+//! Which time closes the windows of an operator: that of the partition, or that of each key.
+
+use std::{cell::RefCell, rc::Rc};
+
+use bytes::Bytes;
+use tidemill_state::{Store, StoreError, WindowStore};
+
+use super::{
+    Outcome, TaskContext, WindowClock,
+    key_times::{KeyTimes, Live},
+};
+use crate::dsl::{EmitStrategy, TimeWindows, Window};
+
+/// The time of a windowed operator.
+pub(crate) enum WindowTime {
+    /// All keys of the partition share one.
+    Partition(WindowClock),
+    /// Each key has its own.
+    Key(KeyWindows),
+}
+
+/// Which windows a record finds open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenWindows {
+    /// They end later than this, and start then or later.
+    pub(super) ends_after: i64,
+    pub(super) starts_from: i64,
+}
+
+impl OpenWindows {
+    #[inline]
+    pub(crate) fn has(self, window: Window) -> bool {
+        window.end > self.ends_after && window.start >= self.starts_from
+    }
+}
+
+impl WindowTime {
+    /// A record came; its timestamp counts before it is judged late or not.
+    #[inline]
+    pub(crate) fn observe(&self, ctx: &mut TaskContext, key: &[u8], timestamp: i64) -> Result<OpenWindows, StoreError> {
+        match self {
+            Self::Partition(clock) => {
+                clock.observe(ctx, timestamp);
+                Ok(clock.open_windows())
+            }
+            Self::Key(windows) => windows.observe(ctx, key, timestamp),
+        }
+    }
+
+    /// The windows of a timestamp.
+    #[inline]
+    pub(crate) fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
+        let windows = match self {
+            Self::Partition(clock) => clock.windows(),
+            Self::Key(key) => key.windows,
+        };
+        windows.windows_for(timestamp)
+    }
+
+    /// The task's idle clock went on.
+    pub(crate) fn tick(&self, ctx: &TaskContext) -> Result<(), StoreError> {
+        match self {
+            Self::Partition(clock) => {
+                clock.tick(ctx);
+                Ok(())
+            }
+            Self::Key(windows) => windows.times.tick(ctx),
+        }
+    }
+
+    /// Keeps the time, to be committed with what was done at it.
+    pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = &'a RefCell<WindowStore>>) {
+        match self {
+            Self::Partition(clock) => clock.save(stores),
+            Self::Key(windows) => windows.times.save(stores),
+        }
+    }
+
+    /// A key's window gets rows in one of the operator's stores. Whether they are known to be the first there.
+    #[inline]
+    pub(crate) fn fill(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64, epoch: u64) -> bool {
+        match self {
+            Self::Partition(_) => false,
+            Self::Key(windows) => windows.fill(ctx, key, side, start, epoch),
+        }
+    }
+}
+
+/// Windows that end by their key's time.
+#[derive(Clone)]
+pub(crate) struct KeyWindows {
+    pub(crate) times: KeyTimes,
+    pub(crate) windows: TimeWindows,
+    retention_ms: i64,
+}
+
+/// Added to a side's number once its windows are closed and only kept.
+const KEPT: u8 = 2;
+
+/// A window whose turn has come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    pub(crate) window: Window,
+    pub(crate) side: u8,
+    /// It closes now; otherwise it did before.
+    pub(crate) closes: bool,
+    /// Its rows are kept for a while, for queries.
+    pub(crate) is_kept: bool,
+    /// The commit that wrote the first of its rows.
+    pub(crate) epoch: u64,
+}
+
+impl KeyWindows {
+    /// Takes up where the stores of the operator's sides left off.
+    pub(crate) fn open(
+        windows: TimeWindows,
+        emit: EmitStrategy,
+        times: Rc<RefCell<Store>>,
+        sides: &[Rc<RefCell<WindowStore>>],
+    ) -> Result<Self, StoreError> {
+        let stores: Vec<_> = sides.iter().map(|side| side.borrow()).collect();
+        let retention_ms = stores.iter().map(|store| store.retention_ms()).max().unwrap_or(0);
+        let needed_ms = windows.retention_ms();
+        let closes = |side: u8| {
+            move |start: i64, key: &Bytes| {
+                (key.clone(), Live { due: start.saturating_add(needed_ms), part: side, start, epoch: 0 })
+            }
+        };
+        let closes: Vec<_> = (0..stores.len() as u8).map(closes).collect();
+        let parts = stores.iter().zip(&closes);
+        let parts = parts.map(|(store, live)| (&**store, live as &dyn Fn(i64, &Bytes) -> (Bytes, Live)));
+        let times = KeyTimes::open(times, emit.idle_ms(), retention_ms, parts)?;
+        let opened = Self { times, windows, retention_ms };
+        if opened.is_kept() {
+            opened.times.map_live(|now, live| opened.kept_if_closed(now, live));
+        }
+        Ok(opened)
+    }
+
+    fn observe(&self, ctx: &mut TaskContext, key: &[u8], timestamp: i64) -> Result<OpenWindows, StoreError> {
+        let now = self.times.observe(ctx, key, timestamp)?;
+        Ok(OpenWindows { ends_after: now - self.windows.grace_ms, starts_from: 0 })
+    }
+
+    fn fill(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64, epoch: u64) -> bool {
+        let is_first = !self.times.has(key, side, start);
+        if is_first {
+            let due = start.saturating_add(self.windows.retention_ms());
+            self.times.wait_for(ctx, key, Live { due, part: side, start, epoch });
+        }
+        is_first
+    }
+
+    /// Deals with the windows of a key whose turn has come, as far as there is room. `close` emits one that closes; one
+    /// that is not kept for queries is then over, and `close` removes it.
+    pub(crate) fn close_key(
+        &self,
+        ctx: &mut TaskContext,
+        key: &[u8],
+        mut close: impl FnMut(&mut TaskContext, Due) -> Outcome,
+    ) -> Outcome {
+        while let Some(live) = self.times.next_due(ctx, key) {
+            let due = self.due(live);
+            close(ctx, due)?;
+            if due.is_kept {
+                let kept_until = live.start.saturating_add(self.retention_ms);
+                self.times.wait_for(ctx, key, Live { due: kept_until, part: live.part + KEPT, ..live });
+            }
+            if ctx.is_full() {
+                self.times.put_off(key);
+                ctx.unfinished = true;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same of all keys whose turn has come and was not finished, as far as there is room.
+    pub(crate) fn close_unfinished(
+        &self,
+        ctx: &mut TaskContext,
+        mut close: impl FnMut(&mut TaskContext, &[u8], Due) -> Outcome,
+    ) -> Outcome {
+        self.times.go_on(ctx, |ctx, key| self.close_key(ctx, key, |ctx, due| close(ctx, key, due)))
+    }
+
+    /// The other side's part of a window that closes.
+    pub(crate) fn take_side(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64) -> Option<Due> {
+        let live = self.times.give_up(ctx, key, side, start)?;
+        if self.is_kept() {
+            let kept_until = live.start.saturating_add(self.retention_ms);
+            self.times.wait_for(ctx, key, Live { due: kept_until, part: live.part + KEPT, ..live });
+        }
+        Some(self.due(live))
+    }
+
+    fn due(&self, live: Live) -> Due {
+        let window = Window { start: live.start, end: live.start + self.windows.size_ms };
+        let closes = live.part < KEPT;
+        Due { window, side: live.part % KEPT, closes, is_kept: closes && self.is_kept(), epoch: live.epoch }
+    }
+
+    fn is_kept(&self) -> bool {
+        self.retention_ms > self.windows.retention_ms()
+    }
+
+    fn kept_if_closed(&self, now: i64, live: Live) -> Live {
+        if live.due > now {
+            return live;
+        }
+        Live { due: live.start.saturating_add(self.retention_ms), part: live.part + KEPT, ..live }
+    }
+}
