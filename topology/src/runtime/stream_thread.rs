@@ -13,7 +13,7 @@ use crate::{
     clock::millis,
     error::TaskError,
     task::{ActiveTask, TaskStores},
-    transport::{Offset, TopicPartition, TransportError},
+    transport::{Offset, Rebalance, TopicPartition, TransportError},
 };
 
 /// How often records that nobody needs are deleted (`repartition.purge.interval.ms` in Kafka Streams).
@@ -97,6 +97,13 @@ impl StreamThread {
         let waited_ms = self.app.clock.now_ms() - attended_ms + (began_ms - self.rests_since_ms);
         self.rest(waited_ms.max(0), &polled.batches);
         let mut done = polled.rebalances.len();
+        // Before any of them waits for the commit that is on its way: the poll has made this a member anew, which may
+        // own a partition again that it lost.
+        for rebalance in &polled.rebalances {
+            if let Rebalance::Lost(partitions) = rebalance {
+                self.transaction.lose(partitions);
+            }
+        }
         for rebalance in polled.rebalances {
             // One that fails must not hide the next.
             if let Err(error) = self.rebalance(rebalance) {

@@ -138,6 +138,13 @@ impl Transaction {
         Ok(Some(producer.take_acknowledged().into_iter().collect()))
     }
 
+    /// Commits no offsets of these any more: they belong to another member, or to another life of this one, which began
+    /// at what is committed. What a transaction holds is refused by the generation that it was begun with; a flush names
+    /// its member only when it is done.
+    pub(crate) fn lose(&mut self, partitions: &[TopicPartition]) {
+        self.offsets.retain(|(partition, _)| !partitions.contains(partition));
+    }
+
     /// A refusal or a newer producer is an answer to a commit; any other error is none. Without a transaction there is
     /// nothing to find out: what may or may not be there is done again.
     fn answered<T>(&mut self, answer: Result<T, TransportError>) -> Result<T, TransportError> {

@@ -7,19 +7,24 @@ use tidemill_topology::{
 
 use super::{
     cogroup::Cogroup,
+    join::Join,
     processor::Batching,
     repartition::Repartition,
-    scenario::{Scenario, simulate_with},
+    scenario::{Run, Scenario, simulate_with},
+    standbys,
     windows::Windows,
 };
 
 /// Runs some seeds. Each has its own number of instances, threads and buffered records.
 fn check<S: Scenario>(seeds: impl IntoIterator<Item = u64>, guarantee: ProcessingGuarantee, faults: &FaultRates) {
     for seed in seeds {
-        let run = simulate_with::<S>(seed, guarantee, faults.clone());
-        if let Err(problem) = run.outcome {
-            panic!("seed {seed}: {problem}\n{}", run.trace.join("\n"));
-        }
+        assert_right(seed, simulate_with::<S>(seed, guarantee, faults.clone()));
+    }
+}
+
+fn assert_right(seed: u64, run: Run) {
+    if let Err(problem) = run.outcome {
+        panic!("seed {seed}: {problem}\n{}", run.trace.join("\n"));
     }
 }
 
@@ -85,4 +90,13 @@ fn a_store_that_missed_a_deletion_does_not_bring_it_back() {
 fn a_restored_task_runs_though_another_ones_restore_failed_in_the_same_turn() {
     check::<Batching>([2692], AtLeastOnce, &FaultRates::default());
     check::<Cogroup>([3980], AtLeastOnce, &FaultRates::default());
+}
+
+#[test]
+fn a_lost_partition_is_not_committed_for_by_the_member_that_comes_after() {
+    let faults = FaultRates::default();
+    check::<Join>([1337, 6122, 8974], AtLeastOnce, &faults);
+    check::<Cogroup>([11366], AtLeastOnce, &faults);
+    check::<Windows>([5407], AtLeastOnce, &faults);
+    assert_right(8011, standbys::run::<Batching>(8011, AtLeastOnce, &faults));
 }

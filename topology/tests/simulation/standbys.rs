@@ -21,7 +21,8 @@ use super::{
 /// Seeds that each scenario runs with each guarantee.
 const SEEDS: u64 = 100;
 
-fn run<S: Scenario>(seed: u64, guarantee: ProcessingGuarantee, faults: &FaultRates) -> Run {
+/// Runs a seed with standbys.
+pub(crate) fn run<S: Scenario>(seed: u64, guarantee: ProcessingGuarantee, faults: &FaultRates) -> Run {
     let config = StreamsConfig {
         processing_guarantee: guarantee,
         num_standby_replicas: 1 + (seed % 2) as usize,

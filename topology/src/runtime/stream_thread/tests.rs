@@ -1,7 +1,10 @@
 //! A thread turned by hand.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -75,11 +78,15 @@ struct Noted {
 }
 
 #[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<String>>>);
+struct Notes {
+    asked: Arc<Mutex<Vec<String>>>,
+    /// How often a flush is asked for in vain.
+    flush_takes: Arc<AtomicUsize>,
+}
 
 impl Notes {
     fn add(&self, note: &str) {
-        self.0.lock().expect("nobody panicked").push(note.to_owned());
+        self.asked.lock().expect("nobody panicked").push(note.to_owned());
     }
 }
 
@@ -137,6 +144,16 @@ impl Producer for Notes {
         Ok(())
     }
 
+    fn begin_flush(&mut self) -> Result<(), TransportError> {
+        self.flush()
+    }
+
+    fn poll_flush(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
+        let left = self.flush_takes.load(Ordering::SeqCst);
+        self.flush_takes.store(left.saturating_sub(1), Ordering::SeqCst);
+        Ok(left == 0)
+    }
+
     fn discard(&mut self) {}
 
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
@@ -165,6 +182,52 @@ fn without_transactions_changes_leave_once_the_outputs_are_in_the_log() {
         log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
         while thread.step(Duration::ZERO).expect("processes") > 0 {}
         thread.commit_now().expect("commits");
-        assert_eq!(*notes.0.lock().expect("nobody panicked"), expected, "{processing_guarantee:?}");
+        assert_eq!(*notes.asked.lock().expect("nobody panicked"), expected, "{processing_guarantee:?}");
     }
+}
+
+#[test]
+fn a_commit_on_its_way_leaves_out_what_was_lost_meanwhile() {
+    let clock = ManualClock::new(0);
+    let log_clock = clock.clone();
+    let log = EmbeddedLog::builder().clock(Arc::new(move || log_clock.now_ms())).in_memory();
+    for topic in ["in", "out"] {
+        log.create(topic, 1).expect("the log is empty");
+    }
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").to("out");
+    let topology = builder.build().expect("is valid");
+    let processing_guarantee = ProcessingGuarantee::AtLeastOnce;
+    let config = StreamsConfig { processing_guarantee, ..StreamsConfig::new("app") };
+    let (session, notes) = (config.session_timeout, Notes::default());
+    let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
+    let app = Prepared::new(&topology, config, transport, Arc::new(clock.clone()), "a".to_owned()).expect("can start");
+    let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
+    let committed = || log.group_lag("app")[0].committed;
+
+    log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
+    while thread.step(Duration::ZERO).expect("processes") > 0 {}
+    // Not done when it begins, nor before the next poll.
+    notes.flush_takes.store(2, Ordering::SeqCst);
+    thread.begin_commit().expect("begins");
+
+    clock.advance(session);
+    let mut successor = log
+        .consumer(&ConsumerConfig {
+            group: "app".to_owned(),
+            client_id: "b-0".to_owned(),
+            instance_id: None,
+            session_timeout: session,
+            max_poll_records: 10,
+        })
+        .expect("joins");
+    successor.subscribe(&["in".into()]).expect("joins");
+    successor.poll(Duration::ZERO).expect("polls");
+    let partition = TopicPartition::new("in", 0);
+    let further = CommittedOffset { offset: 5, metadata: String::new() };
+    successor.commit(&[(partition, further)]).expect("commits");
+    drop(successor);
+
+    thread.step(Duration::ZERO).expect("loses its partition and gets it again");
+    assert_eq!((thread.status.commits, committed()), (1, Some(5)), "what was committed does not go back");
 }
