@@ -48,7 +48,8 @@ pub struct Punctuation(pub(crate) u32);
 pub enum PunctuationType {
     /// The task's stream time: aligned to the epoch, first called with the first record.
     StreamTime,
-    /// The wall clock: first called one interval after scheduling.
+    /// The wall clock: first called one interval after scheduling. It is told what the clock shows; when it is due is
+    /// measured, so that a clock that somebody sets back does not silence it.
     WallClockTime,
 }
 
@@ -92,7 +93,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         let interval_ms = millis(interval).max(1);
         let due = match kind {
             PunctuationType::StreamTime => 0,
-            PunctuationType::WallClockTime => self.task.wall_ms + interval_ms,
+            PunctuationType::WallClockTime => self.task.monotonic_ms + interval_ms,
         };
         let schedule = Schedule { node: self.task.node, id, kind, interval_ms, due };
         self.task.change_schedules(|schedules| schedules.push(schedule));

@@ -3,18 +3,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
     thread,
     time::{Duration, Instant},
 };
 
-use tidemill_topology::transport::{
-    CleanupPolicy, CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Headers, Polled, Producer, ProducerConfig,
-    ProducerRecord, Rebalance, Topic, TopicPartition, TopicSpec, Transport, TransportError,
-    embedded::{EmbeddedLog, Entry},
+use tidemill_topology::{
+    ManualClock,
+    transport::{
+        CleanupPolicy, CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Headers, Polled, Producer,
+        ProducerConfig, ProducerRecord, Rebalance, Topic, TopicPartition, TopicSpec, Transport, TransportError,
+        embedded::{EmbeddedLog, Entry},
+    },
 };
 
 type Tested = Result<(), Box<dyn Error>>;
@@ -23,15 +22,14 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A place where a log lives, and its time.
 struct Place {
-    clock: Arc<AtomicI64>,
+    clock: ManualClock,
     folder: Option<tempfile::TempDir>,
 }
 
 impl Place {
     #[cfg_attr(not(feature = "rocksdb"), expect(clippy::unnecessary_wraps, reason = "only a disk can fail"))]
     fn open(&self) -> Result<EmbeddedLog, TransportError> {
-        let clock = Arc::clone(&self.clock);
-        let builder = EmbeddedLog::builder().clock(Arc::new(move || clock.load(Ordering::SeqCst)));
+        let builder = EmbeddedLog::builder().clock(self.clock.clone());
         match &self.folder {
             #[cfg(feature = "rocksdb")]
             Some(folder) => builder.tail_bytes(0).open(folder.path()),
@@ -40,13 +38,13 @@ impl Place {
     }
 
     fn advance(&self, ms: i64) {
-        self.clock.fetch_add(ms, Ordering::SeqCst);
+        self.clock.advance(Duration::from_millis(ms.unsigned_abs()));
     }
 }
 
 /// Runs a test in memory and, with `RocksDB`, on disk, where hardly anything is cached.
 fn everywhere(test: impl Fn(&Place, EmbeddedLog) -> Tested) -> Tested {
-    let clock = || Arc::new(AtomicI64::new(1_700_000_000_000));
+    let clock = || ManualClock::new(1_700_000_000_000);
     let mut places = vec![Place { clock: clock(), folder: None }];
     if cfg!(feature = "rocksdb") {
         places.push(Place { clock: clock(), folder: Some(tempfile::tempdir()?) });
@@ -385,7 +383,7 @@ fn a_zombie_loses_everything_and_joins_anew() -> Tested {
 
 #[test]
 fn a_member_that_waits_in_a_poll_is_no_zombie() -> Tested {
-    let place = Place { clock: Arc::default(), folder: None };
+    let place = Place { clock: ManualClock::default(), folder: None };
     let log = place.open()?;
     log.create("in", 2)?;
     let mut waiting = member(&log, "a", &["in"])?;
@@ -482,7 +480,7 @@ fn calls_in_the_wrong_order_are_refused() -> Tested {
 
 #[test]
 fn a_reopened_log_continues() -> Tested {
-    let place = Place { clock: Arc::default(), folder: Some(tempfile::tempdir()?) };
+    let place = Place { clock: ManualClock::default(), folder: Some(tempfile::tempdir()?) };
     if cfg!(not(feature = "rocksdb")) {
         return Ok(());
     }

@@ -5,8 +5,8 @@ mod common;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        Mutex,
+        atomic::{AtomicBool, Ordering},
         mpsc,
     },
     time::Duration,
@@ -14,7 +14,7 @@ use std::{
 
 use common::{Tested, is_drained, records, wait_until};
 use tidemill_topology::{
-    ProcessingGuarantee, QueryError, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Topology,
+    ManualClock, ProcessingGuarantee, QueryError, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Topology,
     transport::embedded::{EmbeddedLog, Entry},
 };
 
@@ -124,16 +124,15 @@ fn at_least_once_may_repeat_outputs_but_loses_none() -> Tested {
 }
 
 /// A log whose sessions go by this clock.
-fn log_by(clock: &Arc<AtomicI64>) -> EmbeddedLog {
-    let clock = clock.clone();
-    let log = EmbeddedLog::builder().clock(Arc::new(move || clock.load(Ordering::SeqCst))).in_memory();
+fn log_by(clock: &ManualClock) -> EmbeddedLog {
+    let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
     create_topics(&log);
     log
 }
 
 /// An instance stops in the middle of its work, is replaced, and wakes up.
 fn zombie(commit_interval: Duration) -> Tested {
-    let clock = Arc::new(AtomicI64::new(0));
+    let clock = ManualClock::new(0);
     let log = log_by(&clock);
     let (entered, has_entered) = mpsc::channel();
     let (open, gate) = mpsc::channel();
@@ -148,7 +147,7 @@ fn zombie(commit_interval: Duration) -> Tested {
     log.append("in", 0, ["a", "b", "sleep", "c"].map(|value| Entry::new("k", value, 0)))?;
     has_entered.recv()?;
 
-    clock.fetch_add(StreamsConfig::new("app").session_timeout.as_millis() as i64, Ordering::SeqCst);
+    clock.advance(StreamsConfig::new("app").session_timeout);
     let heir = Streams::start(&counting(|_| {}), committing("heir", Duration::from_millis(1)), log.clone())?;
     wait_until("the heir does the work", || is_drained(&log, "app"));
     assert_eq!(copies(&log), ["a", "b", "sleep", "c"]);

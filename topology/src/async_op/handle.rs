@@ -107,7 +107,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         while self.drain(caller)? > 0 && stopped.elapsed() < grace {
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        self.commit(SystemClock.now_ms())
+        self.commit(self.clock.monotonic_ms())
     }
 }
 

@@ -7,6 +7,7 @@ use tidemill_state::{BoxError, Codec, CodecError, StoreError};
 
 use super::Undo;
 use crate::{
+    clock::Moment,
     graph::NodeId,
     processor::{Punctuation, PunctuationType},
     transport::{Offset, ProducerRecord},
@@ -119,12 +120,15 @@ pub(crate) struct TaskContext {
     pub(crate) offset: Offset,
     /// Highest timestamp taken from any queue; -1 before the first.
     pub(crate) stream_time: i64,
-    /// The wall time that the runtime told the task last.
-    pub(crate) wall_ms: i64,
+    /// Time that has passed, by a clock that nobody sets, as the runtime told it last: idleness and punctuations count
+    /// by it.
+    pub(crate) monotonic_ms: i64,
     /// For how long, since it was opened, the task had read everything and its thread waited for more: idleness is
     /// counted by this clock alone. Time in which the thread processes, restores, commits or is behind is no silence.
     /// Never falls.
     pub(crate) idle_ms: i64,
+    /// What the wall clock showed then: for processors to read. Somebody may set it.
+    pub(crate) wall_ms: i64,
     /// Records dropped, by operator and reason.
     pub(crate) dropped: BTreeMap<(NodeId, DropReason), u64>,
     /// Punctuations of all operators.
@@ -149,14 +153,15 @@ pub(crate) struct TaskContext {
 }
 
 impl TaskContext {
-    pub(crate) fn new(wall_ms: i64) -> Self {
+    pub(crate) fn new(now: Moment) -> Self {
         Self {
             outputs: Vec::new(),
             node: NodeId(0),
             queue: None,
             offset: 0,
             stream_time: -1,
-            wall_ms,
+            monotonic_ms: now.monotonic_ms,
+            wall_ms: now.wall_ms,
             idle_ms: 0,
             dropped: BTreeMap::new(),
             schedules: Vec::new(),

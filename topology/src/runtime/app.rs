@@ -14,7 +14,7 @@ use super::{
     threads::Threads,
 };
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, Moment, SystemClock},
     config::StreamsConfig,
     error::{TaskError, TopologyError},
     graph::{StoreName, Topology},
@@ -108,14 +108,14 @@ impl Streams {
     /// The instances of the application, as far as this one knows, by id (`metadataForAllStreamsClients` in Kafka
     /// Streams). What is told of others may be some seconds old.
     pub fn metadata(&self) -> Vec<StreamsMetadata> {
-        let now_ms = self.app.clock.now_ms();
+        let Moment { wall_ms, monotonic_ms } = Moment::of(&*self.app.clock);
         let mut all: Vec<_> = {
             let roster = self.app.roster();
             let others =
-                roster.live(now_ms, self.app.member_timeout_ms()).filter(|(id, _)| ***id != *self.app.client_id);
+                roster.live(monotonic_ms, self.app.member_timeout_ms()).filter(|(id, _)| ***id != *self.app.client_id);
             others.map(|(id, member)| self.describe(id, member)).collect()
         };
-        all.push(self.describe(&self.app.client_id, &self.app.myself(now_ms)));
+        all.push(self.describe(&self.app.client_id, &self.app.myself(wall_ms)));
         all.sort_by(|a, b| a.host.cmp(&b.host));
         all
     }
@@ -132,7 +132,7 @@ impl Streams {
         let raw = codec.encode(key)?;
         let partition = partition_for(raw.as_deref().map(|raw| codec.partition_bytes(raw)), partitions);
         let task = TaskId { subtopology, partition };
-        let owner = self.app.owners(self.app.clock.now_ms()).remove(&task);
+        let owner = self.app.owners(self.app.clock.monotonic_ms()).remove(&task);
         let (mut active, mut standbys) = (None, Vec::new());
         for StreamsMetadata { host, standby_tasks, .. } in self.metadata() {
             if owner.as_ref().is_some_and(|owner| **owner == *host.instance) {

@@ -23,7 +23,7 @@ impl StreamThread {
         if !self.transaction.is_pending() {
             return Duration::MAX;
         }
-        let since_ms = self.app.clock.now_ms() - self.last_commit_ms;
+        let since_ms = self.app.clock.monotonic_ms() - self.last_commit_ms;
         self.app.config.commit_interval.saturating_sub(Duration::from_millis(since_ms.max(0).unsigned_abs()))
     }
 
@@ -52,7 +52,7 @@ impl StreamThread {
 
     /// Begins to commit. What is processed from here on belongs to the next commit.
     pub(super) fn begin_commit(&mut self) -> Result<(), TaskError> {
-        self.last_commit_ms = self.app.clock.now_ms();
+        self.last_commit_ms = self.app.clock.monotonic_ms();
         if self.repair.is_some() {
             // What the transaction holds is half of something.
             return Ok(());
@@ -124,9 +124,10 @@ impl StreamThread {
     pub(super) fn purge(&mut self, now_ms: i64) {
         self.last_purge_ms = now_ms;
         let Self { tasks, clients, app, .. } = self;
+        let wall_ms = app.clock.now_ms();
         let mut dead = Vec::new();
         for task in tasks.running() {
-            if let Err(error) = task.stores.note_all_current(now_ms) {
+            if let Err(error) = task.stores.note_all_current(wall_ms) {
                 tracing::warn!(task = %task.id, %error, "that its stores are whole could not be noted");
             }
             dead.extend(task.stores.take_dead());

@@ -87,7 +87,7 @@ impl MemberThread {
 
     /// One turn. Returns how many changelog records it applied.
     pub(crate) fn step(&mut self) -> usize {
-        let now_ms = self.app.clock.now_ms();
+        let now_ms = self.app.clock.monotonic_ms();
         if now_ms < self.rests_until_ms {
             return 0;
         }
@@ -139,10 +139,12 @@ impl MemberThread {
             }
             read => read?,
         };
+        let wall_ms = self.app.clock.now_ms();
         for record in batches.into_iter().flat_map(|Fetched { records, .. }| records) {
             let Some(id) = &record.key else { continue };
             let is_history = record.offset < clients.history_end;
-            let heard_ms = if is_history { record.timestamp.min(now_ms) } else { now_ms };
+            let ago_ms = if is_history { wall_ms.saturating_sub(record.timestamp).max(0) } else { 0 };
+            let heard_ms = now_ms.saturating_sub(ago_ms);
             self.app.roster().hear(id, record.value.as_deref(), record.offset, heard_ms);
         }
         Ok(())
@@ -170,7 +172,7 @@ impl MemberThread {
             if self.tasks_rest_until_ms.get(&task).is_some_and(|until_ms| now_ms < *until_ms) {
                 continue;
             }
-            match self.open(clients, task, now_ms) {
+            match self.open(clients, task) {
                 Ok(()) => drop(self.tasks_rest_until_ms.remove(&task)),
                 Err(TaskError::Transport(error)) => return Err(error),
                 Err(error) => self.fail(task, &error, now_ms),
@@ -179,15 +181,15 @@ impl MemberThread {
         Ok(())
     }
 
-    fn open(&self, clients: &mut Clients, task: TaskId, now_ms: i64) -> Result<(), TaskError> {
-        let Prepared { standbys, plan, stores, .. } = &self.app;
+    fn open(&self, clients: &mut Clients, task: TaskId) -> Result<(), TaskError> {
+        let Prepared { standbys, plan, stores, clock, .. } = &self.app;
         let Some(changelogs) = standbys.open(plan, &**stores, task)? else { return Ok(()) };
         let mut watermarks = Watermarks::new();
         for changelog in changelogs {
             let found = changelog_bounds(&mut *clients.changelogs, &changelog)?;
             watermarks.insert(changelog, found);
         }
-        standbys.follow(task, &watermarks, now_ms)
+        standbys.follow(task, &watermarks, clock.now_ms())
     }
 
     fn fail(&mut self, task: TaskId, error: &TaskError, now_ms: i64) {
@@ -219,7 +221,7 @@ impl MemberThread {
         let assigned: Vec<_> = self.assigned.keys().cloned().collect();
         for changelog in assigned {
             let watermarks = changelog_bounds(&mut *clients.changelogs, &changelog)?;
-            match self.app.standbys.look(&changelog, watermarks, now_ms) {
+            match self.app.standbys.look(&changelog, watermarks, self.app.clock.now_ms()) {
                 Ok(began) => anew |= began,
                 Err((task, error)) => self.fail(task, &error, now_ms),
             }
@@ -266,34 +268,28 @@ impl MemberThread {
 
     /// Says what runs here when that changes, and now and then that it still does.
     fn say(&mut self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
-        let member = self.app.myself(now_ms);
+        let member = self.app.myself(self.app.clock.now_ms());
         let is_due = self
             .said
             .as_ref()
             .is_none_or(|(said, at_ms)| now_ms - at_ms >= self.heartbeat_ms() || differ(said, &member));
         if is_due {
-            self.send(clients, &self.app.client_id, Some(&member), now_ms)?;
+            self.send(clients, &self.app.client_id, Some(&member))?;
             self.said = Some((member, now_ms));
             // Whoever died cannot say goodbye: the topic must not remember every instance that there ever was.
             let mut silent = self.app.roster().silent_since(now_ms - FORGOTTEN_MS);
             silent.retain(|id| **id != *self.app.client_id);
-            silent.iter().try_for_each(|id| self.send(clients, id, None, now_ms))?;
+            silent.iter().try_for_each(|id| self.send(clients, id, None))?;
         }
         Ok(())
     }
 
-    fn send(
-        &self,
-        clients: &mut Clients,
-        id: &str,
-        member: Option<&Member>,
-        now_ms: i64,
-    ) -> Result<(), TransportError> {
+    fn send(&self, clients: &mut Clients, id: &str, member: Option<&Member>) -> Result<(), TransportError> {
         let topic: Topic = self.topic.topic.clone();
         clients.producer.send(ProducerRecord {
             topic,
             partition: self.topic.partition,
-            timestamp: now_ms,
+            timestamp: self.app.clock.now_ms(),
             key: Some(id.to_owned().into()),
             value: member.map(Member::encode),
             headers: Headers::new(),
@@ -306,8 +302,7 @@ impl MemberThread {
         self.app.standbys.close();
         let said = self.said.is_some();
         if let Some(mut clients) = self.clients.take().filter(|_| said) {
-            let now_ms = self.app.clock.now_ms();
-            if let Err(error) = self.send(&mut clients, &self.app.client_id, None, now_ms) {
+            if let Err(error) = self.send(&mut clients, &self.app.client_id, None) {
                 tracing::warn!(instance = %self.app.client_id, %error, "the other instances were not told of the end");
             }
         }

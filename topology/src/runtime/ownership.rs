@@ -11,6 +11,7 @@ use super::{
     tasks::{RestoringTask, Slot},
 };
 use crate::{
+    clock::Moment,
     error::TaskError,
     plan::TaskId,
     task::{ActiveTask, Followed, StoreRestore, TaskStores},
@@ -138,7 +139,7 @@ impl StreamThread {
             stores.restored()?;
             return self.run_task(id, stores, &committed);
         }
-        let meter = RestoreMeter::start(self.app.clock.now_ms());
+        let meter = RestoreMeter::start(self.app.clock.monotonic_ms());
         let mut task = RestoringTask { stores, restores, committed, total: 0, meter };
         task.total = task.remaining();
         let warm = !followed.is_empty();
@@ -166,7 +167,7 @@ impl StreamThread {
             }
             committed.extend(offset.map(|offset| (input.clone(), offset)));
         }
-        Ok((committed, StoreRestore::plan(stores, followed, &mut *clients.reader, app.clock.now_ms())?))
+        Ok((committed, StoreRestore::plan(stores, followed, &mut *clients.reader, Moment::of(&*app.clock))?))
     }
 
     pub(super) fn run_task(
@@ -175,7 +176,7 @@ impl StreamThread {
         stores: TaskStores,
         committed: &BTreeMap<TopicPartition, CommittedOffset>,
     ) -> Result<(), TaskError> {
-        let task = ActiveTask::new(self.app.settings.clone(), id, stores, committed, self.app.clock.now_ms())?;
+        let task = ActiveTask::new(self.app.settings.clone(), id, stores, committed, Moment::of(&*self.app.clock))?;
         tracing::debug!(task = %id, "running");
         self.tasks.slots.insert(id, Slot::Running(Box::new(task)));
         Ok(())

@@ -105,9 +105,9 @@ impl Prepared {
     }
 
     /// What this instance says of itself.
-    pub(super) fn myself(&self, now_ms: i64) -> Member {
+    pub(super) fn myself(&self, wall_ms: i64) -> Member {
         let (active, standby) = (self.standbys.claimed(), self.standbys.lags());
-        Member { heartbeat_ms: now_ms, address: self.config.application_server.clone(), active, standby }
+        Member { heartbeat_ms: wall_ms, address: self.config.application_server.clone(), active, standby }
     }
 
     pub(super) fn member_timeout_ms(&self) -> i64 {

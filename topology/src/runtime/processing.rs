@@ -2,7 +2,7 @@
 
 use super::{StreamThread, clients::Clients, tasks::Slot};
 use crate::{
-    clock::millis,
+    clock::{Moment, millis},
     error::TaskError,
     task::Waiting,
     transport::{Fetched, TopicPartition},
@@ -86,12 +86,14 @@ impl StreamThread {
     }
 
     pub(super) fn process(&mut self) -> Result<usize, TaskError> {
-        let now_ms = self.app.clock.now_ms();
+        let now = Moment::of(&*self.app.clock);
+        let now_ms = now.monotonic_ms;
         let max_idle_ms = self.app.config.max_task_idle.map(millis);
         let Self { tasks, clients, transaction, .. } = self;
         let Clients { consumer, producer, .. } = clients;
         let mut processed = 0;
         for task in tasks.running() {
+            task.ctx.wall_ms = now.wall_ms;
             let mut caught_up = |partition: &TopicPartition| consumer.is_caught_up(partition);
             let mut waiting = Waiting { caught_up: &mut caught_up, max_idle_ms, now_ms };
             let taken = task.process(BATCH, &mut waiting)?;
@@ -106,9 +108,11 @@ impl StreamThread {
 
     pub(super) fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
         self.last_tick_ms = now_ms;
+        let wall_ms = self.app.clock.now_ms();
         let Self { tasks, clients, transaction, .. } = self;
         let Clients { producer, .. } = clients;
         for task in tasks.running() {
+            task.ctx.wall_ms = wall_ms;
             task.tick(now_ms)?;
             for record in task.take_outputs() {
                 transaction.send(&mut **producer, record)?;

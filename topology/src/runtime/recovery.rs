@@ -64,7 +64,7 @@ impl StreamThread {
                 tracing::warn!(thread = %self.name, "{}, processing again", waiting.chain());
                 self.fall_back();
                 // What is missing is on its way; asking without a pause would not bring it sooner.
-                std::thread::sleep(self.app.config.poll_timeout);
+                self.app.clock.sleep(self.app.config.poll_timeout);
                 Ok(())
             }
             failed @ TaskError::Failed { task, .. } => {

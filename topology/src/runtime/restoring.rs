@@ -7,6 +7,7 @@ use super::{
     tasks::{RestoringTask, Slot},
 };
 use crate::{
+    clock::Moment,
     error::TaskError,
     task::changelog_bounds,
     transport::{ConsumedRecord, Fetched, TransportError},
@@ -44,7 +45,7 @@ impl StreamThread {
                 }
             }
         }
-        let now_ms = self.app.clock.now_ms();
+        let now_ms = self.app.clock.monotonic_ms();
         self.tasks.restoring().for_each(|(_, task)| task.tell(now_ms));
         self.status.records_restored += restored as u64;
         let finished = self.finish_restores()?;
@@ -75,7 +76,7 @@ impl StreamThread {
 
     /// Lets go of changelogs that are read to their end, which need not be a record. Whether a task has all of them.
     fn finish_restores(&mut self) -> Result<bool, TaskError> {
-        let now_ms = self.app.clock.now_ms();
+        let Moment { wall_ms, monotonic_ms } = Moment::of(&*self.app.clock);
         let Self { tasks, clients, .. } = self;
         let (mut finished, mut elsewhere) = (false, false);
         for (_, task) in tasks.restoring() {
@@ -85,11 +86,11 @@ impl StreamThread {
             while at < restores.len() {
                 let restore = &mut restores[at];
                 let position = clients.reader.position(&restore.changelog)?;
-                if restore.reach(stores, position, now_ms)? {
+                if restore.reach(stores, position, wall_ms)? {
                     restores.remove(at);
                     continue;
                 }
-                if restore.stalls(position, now_ms) {
+                if restore.stalls(position, monotonic_ms) {
                     let (low, end) = changelog_bounds(&mut *clients.reader, &restore.changelog)?;
                     elsewhere |= restore.cut(stores, low, end)?;
                 }
@@ -109,7 +110,7 @@ impl StreamThread {
             self.tasks.restoring().filter(|(_, task)| task.restores.is_empty()).map(|(id, _)| id).collect();
         for id in ready {
             if let Some(Slot::Restoring(task)) = self.tasks.slots.remove(&id) {
-                task.tell_end(self.app.clock.now_ms());
+                task.tell_end(self.app.clock.monotonic_ms());
                 let RestoringTask { stores, committed, .. } = task;
                 stores.restored()?;
                 self.run_task(id, stores, &committed)?;

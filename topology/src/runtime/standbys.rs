@@ -165,11 +165,11 @@ impl Standbys {
     }
 
     /// Lets a task that rests follow its changelogs.
-    pub(super) fn follow(&self, task: TaskId, watermarks: &Watermarks, now_ms: i64) -> Result<(), TaskError> {
+    pub(super) fn follow(&self, task: TaskId, watermarks: &Watermarks, wall_ms: i64) -> Result<(), TaskError> {
         let mut shared = self.lock();
         match shared.warm.remove(&task) {
             Some(Warm::Resting(stores)) => {
-                let standby = StandbyTask::begin(stores, watermarks, now_ms)?;
+                let standby = StandbyTask::begin(stores, watermarks, wall_ms)?;
                 tracing::info!(%task, lag = standby.lag(), "keeping a standby");
                 shared.begun += 1;
                 let number = shared.begun;
@@ -237,9 +237,9 @@ impl Standbys {
         &self,
         changelog: &TopicPartition,
         watermarks: (Offset, Offset),
-        now_ms: i64,
+        wall_ms: i64,
     ) -> Result<bool, (TaskId, TaskError)> {
-        Ok(self.with_follower(changelog, |task| task.look(changelog, watermarks, now_ms))?.unwrap_or(false))
+        Ok(self.with_follower(changelog, |task| task.look(changelog, watermarks, wall_ms))?.unwrap_or(false))
     }
 
     /// Reads stores of a name that are kept warm here.

@@ -51,7 +51,7 @@ pub(crate) struct StreamThread {
 impl StreamThread {
     pub(crate) fn start(app: Prepared, name: String) -> Result<Self, ThreadError> {
         let clients = Clients::open(&app, &name)?;
-        let now = app.clock.now_ms();
+        let now = app.clock.monotonic_ms();
         let transaction = Transaction::new(app.config.processing_guarantee);
         let status = ThreadStatus { name: name.clone(), ..ThreadStatus::default() };
         Ok(Self {
@@ -86,15 +86,15 @@ impl StreamThread {
 
     fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         // Before the poll: what that brings must not be lost with an error.
-        let began_ms = self.app.clock.now_ms();
+        let began_ms = self.app.clock.monotonic_ms();
         self.attend_commit()?;
-        let attended_ms = self.app.clock.now_ms();
+        let attended_ms = self.app.clock.monotonic_ms();
         let wait = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
         let polled = match self.clients.consumer.poll(wait.min(self.time_to_commit())) {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
             polled => polled?,
         };
-        let waited_ms = self.app.clock.now_ms() - attended_ms + (began_ms - self.rests_since_ms);
+        let waited_ms = self.app.clock.monotonic_ms() - attended_ms + (began_ms - self.rests_since_ms);
         self.rest(waited_ms.max(0), &polled.batches);
         let mut done = polled.rebalances.len();
         // Before any of them waits for the commit that is on its way: the poll has made this a member anew, which may
@@ -129,7 +129,7 @@ impl StreamThread {
         self.bound_memory()?;
         done += self.process()?;
         self.resume_drained()?;
-        let now = self.app.clock.now_ms();
+        let now = self.app.clock.monotonic_ms();
         if now - self.last_tick_ms >= millis(TICK) {
             self.tick(now)?;
             if self.waits_for_stores {
@@ -148,13 +148,13 @@ impl StreamThread {
     /// The log is away and nothing was begun: the next turn tries again.
     fn wait_for_log(&self, reason: &str, timeout: Duration) -> usize {
         tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable");
-        std::thread::sleep(timeout);
+        self.app.clock.sleep(timeout);
         0
     }
 
     /// What the thread did until now was work, though it was none of a turn.
     pub(crate) fn begin_to_rest(&mut self) {
-        self.rests_since_ms = self.app.clock.now_ms();
+        self.rests_since_ms = self.app.clock.monotonic_ms();
     }
 
     /// Commits between turns; what goes wrong is dealt with as in a turn.
@@ -166,7 +166,7 @@ impl StreamThread {
 
     /// Ticks between turns; what goes wrong is dealt with as in a turn.
     pub(crate) fn tick_now(&mut self) -> Result<(), ThreadError> {
-        let now_ms = self.app.clock.now_ms();
+        let now_ms = self.app.clock.monotonic_ms();
         self.tick(now_ms).or_else(|error| self.recover(error))
     }
 
@@ -187,7 +187,7 @@ impl StreamThread {
     }
 
     pub(crate) fn report(&mut self) -> ThreadStatus {
-        ThreadStatus { tasks: self.tasks.statuses(self.app.clock.now_ms()), ..self.status.clone() }
+        ThreadStatus { tasks: self.tasks.statuses(self.app.clock.monotonic_ms()), ..self.status.clone() }
     }
 
     /// The stores of running tasks, caches flushed into them; none, if that went wrong and there is something to mend.

@@ -165,7 +165,7 @@ fn run(
             job(&thread.stores()?);
         }
         thread.begin_to_rest();
-        let now_ms = clock.now_ms();
+        let now_ms = clock.monotonic_ms();
         if now_ms.saturating_sub(reported_ms) >= REPORT_MS {
             reported_ms = now_ms;
             lock(&shared.statuses)[index] = thread.report();

@@ -19,6 +19,7 @@ use super::{
     punctuation::take_due,
 };
 use crate::{
+    clock::Moment,
     config::{RecordHandler, StreamsConfig},
     error::{Position, TaskError, panic_text},
     graph::NodeId,
@@ -74,7 +75,7 @@ impl ActiveTask {
         id: TaskId,
         stores: TaskStores,
         committed: &BTreeMap<TopicPartition, CommittedOffset>,
-        wall_ms: i64,
+        now: Moment,
     ) -> Result<Self, TaskError> {
         let plan = settings.plan.clone();
         let leaves_out = settings.processing != RecordHandler::Fail;
@@ -107,7 +108,7 @@ impl ActiveTask {
                 partition,
             });
         }
-        let mut ctx = TaskContext::new(wall_ms);
+        let mut ctx = TaskContext::new(now);
         ctx.leaves_out = leaves_out;
         ctx.undo = Undo::new(stores.handles.values().cloned().collect());
         ctx.cache_max_bytes = settings.cache_max_bytes;
@@ -139,7 +140,7 @@ impl ActiveTask {
 
     /// Takes up to `max` records, earliest first, through the topology. Returns how many it took.
     pub(crate) fn process(&mut self, max: usize, waiting: &mut Waiting<'_>) -> Result<usize, TaskError> {
-        self.ctx.wall_ms = waiting.now_ms;
+        self.ctx.monotonic_ms = waiting.now_ms;
         self.group.begin(waiting);
         self.guarded(|task| {
             if task.ctx.unfinished && !task.resume()? {
@@ -251,7 +252,7 @@ impl ActiveTask {
 
     /// Passes a tick on: idle windows close, wall-clock punctuations are called.
     pub(crate) fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
-        self.ctx.wall_ms = now_ms;
+        self.ctx.monotonic_ms = now_ms;
         self.ctx.queue = None;
         self.guarded(|task| {
             task.ctx.end_undo();
@@ -261,6 +262,10 @@ impl ActiveTask {
     }
 
     fn punctuate(&mut self, kind: PunctuationType, time_ms: i64) -> Outcome {
+        let told_ms = match kind {
+            PunctuationType::StreamTime => time_ms,
+            PunctuationType::WallClockTime => self.ctx.wall_ms,
+        };
         for schedule in take_due(&mut self.ctx, kind, time_ms) {
             // Whoever was called before may have cancelled it.
             if self.ctx.schedules.iter().all(|live| live.id != schedule.id) {
@@ -269,7 +274,7 @@ impl ActiveTask {
             let queue = self.ctx.queue.take();
             self.ctx.node = schedule.node;
             let node = self.lifecycles[&schedule.node].clone();
-            let outcome = self.ctx.all_or_nothing(|ctx| node.borrow_mut().punctuate(ctx, schedule.id, time_ms));
+            let outcome = self.ctx.all_or_nothing(|ctx| node.borrow_mut().punctuate(ctx, schedule.id, told_ms));
             outcome.or_else(|failure| self.leave_out(failure).map(drop))?;
             self.ctx.queue = queue;
         }

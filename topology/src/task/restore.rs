@@ -2,6 +2,7 @@
 
 use super::{TaskStores, standby::Followed};
 use crate::{
+    clock::Moment,
     error::TaskError,
     graph::StoreName,
     transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError},
@@ -56,7 +57,7 @@ pub(crate) struct StoreRestore {
     pub(crate) changelog: TopicPartition,
     pub(crate) next: Offset,
     pub(crate) end: Offset,
-    /// How far the changelog was read when that last moved, and when it was.
+    /// How far the changelog was read when that last moved, and when it was by monotonic time.
     pub(crate) moved: (Offset, i64),
 }
 
@@ -67,8 +68,9 @@ impl StoreRestore {
         stores: &TaskStores,
         followed: &[Followed],
         reader: &mut dyn Reader,
-        wall_ms: i64,
+        now: Moment,
     ) -> Result<Vec<Self>, TaskError> {
+        let Moment { wall_ms, monotonic_ms } = now;
         let mut plans = Vec::new();
         for (name, _, changelog) in stores.logged() {
             let (low, high) = changelog_bounds(reader, changelog)?;
@@ -89,7 +91,7 @@ impl StoreRestore {
                     low
                 }
             };
-            let moved = (next, wall_ms);
+            let moved = (next, monotonic_ms);
             plans.push(Self { store: name.clone(), changelog: changelog.clone(), next, end: high, moved });
         }
         Ok(plans)
@@ -104,11 +106,11 @@ impl StoreRestore {
 
     /// Whether nothing has come for a while, with the changelog read up to `position`. Then its end is worth another
     /// look: an election of a broker that lacks the last records cuts it off.
-    pub(crate) fn stalls(&mut self, position: Offset, wall_ms: i64) -> bool {
+    pub(crate) fn stalls(&mut self, position: Offset, now_ms: i64) -> bool {
         let (at, since_ms) = self.moved;
-        let stalls = at == position && wall_ms - since_ms >= STALLED_MS;
+        let stalls = at == position && now_ms - since_ms >= STALLED_MS;
         if at != position || stalls {
-            self.moved = (position, wall_ms);
+            self.moved = (position, now_ms);
         }
         stalls
     }
@@ -164,7 +166,7 @@ mod tests {
     fn a_restore_that_gets_nothing_looks_again_now_and_then() {
         let changelog = TopicPartition::new("changelog", 0);
         let mut restore = StoreRestore { store: "store".into(), changelog, next: 0, end: 9, moved: (0, 0) };
-        let mut stalls = |position, wall_ms| restore.stalls(position, wall_ms);
+        let mut stalls = |position, now_ms| restore.stalls(position, now_ms);
         assert!(!stalls(0, STALLED_MS - 1));
         assert!(stalls(0, STALLED_MS));
         assert!(!stalls(0, STALLED_MS + 1));

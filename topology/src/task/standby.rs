@@ -44,21 +44,21 @@ pub(crate) struct Followed {
 
 impl StandbyTask {
     /// Begins where the stores are, or anew where their changelogs do not continue them.
-    pub(crate) fn begin(mut stores: PortableStores, watermarks: &Watermarks, now_ms: i64) -> Result<Self, TaskError> {
+    pub(crate) fn begin(mut stores: PortableStores, watermarks: &Watermarks, wall_ms: i64) -> Result<Self, TaskError> {
         let followed = stores.with(|stores| {
             let begin = |name: &StoreName, changelog: &TopicPartition, (low, high)| {
                 let (checkpoint, whole_ms) = stores.whole_at(name)?;
-                let age_ms = whole_ms.map(|at| now_ms - at);
+                let age_ms = whole_ms.map(|at| wall_ms - at);
                 let (next, whole_ms) = match Restore::decide(checkpoint, age_ms, low, high) {
-                    Restore::Current => (high, now_ms),
-                    Restore::From(next) => (next, whole_ms.unwrap_or(now_ms)),
+                    Restore::Current => (high, wall_ms),
+                    Restore::From(next) => (next, whole_ms.unwrap_or(wall_ms)),
                     Restore::Rebuild => {
                         stores.clear(name)?;
-                        (low, now_ms)
+                        (low, wall_ms)
                     }
                 };
                 let (store, changelog) = (name.clone(), changelog.clone());
-                Ok(Followed { store, changelog, next, end: high, looked_ms: now_ms, whole_ms, noted_ms: None })
+                Ok(Followed { store, changelog, next, end: high, looked_ms: wall_ms, whole_ms, noted_ms: None })
             };
             let followed = stores.logged().filter_map(|(name, _, changelog)| {
                 let bounds = watermarks.get(changelog)?;
@@ -112,7 +112,7 @@ impl StandbyTask {
         &mut self,
         changelog: &TopicPartition,
         (low, high): (Offset, Offset),
-        now_ms: i64,
+        wall_ms: i64,
     ) -> Result<bool, TaskError> {
         let Some(followed) = self.followed.iter_mut().find(|followed| followed.changelog == *changelog) else {
             return Ok(false);
@@ -120,19 +120,19 @@ impl StandbyTask {
         if followed.next >= followed.end {
             followed.whole_ms = followed.looked_ms;
         }
-        let anew = match Restore::decide(Some(followed.next), Some(now_ms - followed.whole_ms), low, high) {
+        let anew = match Restore::decide(Some(followed.next), Some(wall_ms - followed.whole_ms), low, high) {
             Restore::Rebuild => {
                 self.stores.with(|stores| stores.clear(&followed.store))?;
-                (followed.next, followed.whole_ms, followed.noted_ms) = (low, now_ms, None);
+                (followed.next, followed.whole_ms, followed.noted_ms) = (low, wall_ms, None);
                 true
             }
             Restore::Current => {
-                followed.whole_ms = now_ms;
+                followed.whole_ms = wall_ms;
                 false
             }
             Restore::From(_) => false,
         };
-        (followed.end, followed.looked_ms) = (high, now_ms);
+        (followed.end, followed.looked_ms) = (high, wall_ms);
         // Not on the way: a store that is being rebuilt must not look whole after a crash.
         let noted = followed.noted_ms.is_some_and(|noted_ms| followed.whole_ms - noted_ms < NOTE_EVERY_MS);
         if followed.next >= high && !noted {

@@ -183,7 +183,8 @@ impl TaskStores {
 
     fn note_current(&self, handle: &StoreHandle, wall_ms: i64) -> Result<(), TaskError> {
         let noted = handle.with_store(Store::current_at).map_err(|error| self.error(error))?;
-        if noted.is_none_or(|noted| wall_ms - noted >= CURRENT_EVERY_MS) {
+        // Also when the wall clock was set back: a note from the future would be believed for too long.
+        if noted.is_none_or(|noted| !(noted..noted.saturating_add(CURRENT_EVERY_MS)).contains(&wall_ms)) {
             handle.set_current_at(wall_ms).map_err(|error| self.error(error))?;
         }
         Ok(())

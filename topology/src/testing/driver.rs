@@ -6,7 +6,7 @@ use tidemill_state::{Coded, KeyValueStore, WindowedStore};
 
 use super::{TestInputTopic, TestOutputTopic};
 use crate::{
-    clock::{Clock, ManualClock},
+    clock::ManualClock,
     config::StreamsConfig,
     error::{TaskError, TopologyError},
     graph::{NodeKind, Topology},
@@ -84,8 +84,7 @@ impl TopologyTestDriver {
     /// As [`Streams::start`](crate::Streams::start).
     pub fn with(topology: &Topology, options: DriverOptions) -> Result<Self, TopologyError> {
         let clock = ManualClock::new(options.wall_time_ms);
-        let log_clock = clock.clone();
-        let log = EmbeddedLog::builder().clock(Arc::new(move || log_clock.now_ms())).in_memory();
+        let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
         let topics = topology.nodes().iter().filter_map(|node| match &node.kind {
             NodeKind::Source(topic) | NodeKind::Sink(topic) => Some(topic.to_string()),
             _ => None,

@@ -142,7 +142,7 @@ impl Fate {
 
     /// Notes an event, with its time.
     pub(crate) fn note(&self, event: &str) {
-        let line = format!("{:>8} {event}", self.clock.now_ms());
+        let line = format!("{:>8} {event}", self.clock.monotonic_ms());
         let mut state = self.lock();
         // FNV-1a, which is the same everywhere.
         for byte in line.bytes().chain([b'\n']) {

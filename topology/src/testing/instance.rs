@@ -112,7 +112,7 @@ impl Instance {
             && seat.paused_until_ms.is_none()
         {
             self.process.note(&format!("{thread} hangs for {} ms", by.as_millis()));
-            seat.paused_until_ms = Some(self.fate.clock.now_ms() + by.as_millis() as i64);
+            seat.paused_until_ms = Some(self.fate.clock.monotonic_ms() + by.as_millis() as i64);
         }
     }
 
@@ -123,7 +123,7 @@ impl Instance {
 
     /// One turn of a thread. Returns how much it did.
     pub(super) fn step(&mut self, thread: usize) -> Result<usize, TaskError> {
-        let (now_ms, transactional) = (self.fate.clock.now_ms(), self.is_transactional());
+        let (now_ms, transactional) = (self.fate.clock.monotonic_ms(), self.is_transactional());
         let Some(seat) = self.threads.get_mut(thread) else { return Ok(self.step_member()) };
         let woke = match seat.paused_until_ms {
             Some(until) if until > now_ms => return Ok(0),

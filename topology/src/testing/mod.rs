@@ -4,8 +4,8 @@ mod driver;
 mod inline;
 mod topics;
 
-mod faults;
-mod faulty_transport;
+pub(crate) mod faults;
+pub(crate) mod faulty_transport;
 mod instance;
 mod random;
 mod simulated_disk;

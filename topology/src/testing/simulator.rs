@@ -113,8 +113,7 @@ impl Simulator {
     pub fn new(topology: &Topology, options: SimulatorOptions) -> Result<Self, SimulationError> {
         let SimulatorOptions { seed, instances, config, default_partitions, partitions, faults } = options;
         let clock = ManualClock::new(0);
-        let log_clock = clock.clone();
-        let log = EmbeddedLog::builder().clock(Arc::new(move || log_clock.now_ms())).in_memory();
+        let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
         let topics = topology.nodes().iter().filter_map(|node| match &node.kind {
             NodeKind::Source(topic) | NodeKind::Sink(topic) => Some(topic.to_string()),
             _ => None,
@@ -211,10 +210,10 @@ impl Simulator {
         }
         // Sessions of the dead must end before their partitions are worked off.
         let session_ms = self.config.session_timeout.as_millis() as i64;
-        let until_ms = self.now_ms() + session_ms + 1;
+        let until_ms = self.fate.clock.monotonic_ms() + session_ms + 1;
         let mut quiet = 0;
         for _ in 0..ROUNDS_MAX {
-            quiet = if self.round()? || self.now_ms() < until_ms { 0 } else { quiet + 1 };
+            quiet = if self.round()? || self.fate.clock.monotonic_ms() < until_ms { 0 } else { quiet + 1 };
             if quiet == QUIET_ROUNDS && self.behind().is_empty() {
                 self.fate.note("settled");
                 self.fate.set_rates(rates);

@@ -41,7 +41,7 @@ const WAIT: Duration = Duration::from_millis(5);
 pub struct CallExecutor<K, V, R> {
     call: AsyncCall<K, V, R>,
     policy: CallPolicy,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     transport: Arc<dyn Transport>,
     responses: Topic,
     consumer: Box<dyn Consumer>,
@@ -95,7 +95,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         })?;
         consumer.subscribe(&[call.request_topic(application_id)])?;
         let producer = transport.producer(&ProducerConfig { transactional_id: None })?;
-        let now = clock.now_ms();
+        let now = clock.monotonic_ms();
         Ok(Self {
             responses: call.response_topic(application_id),
             call: call.clone(),
@@ -147,7 +147,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     }
 
     fn turn(&mut self, caller: &mut dyn Caller<K, V, R>) -> Result<usize, TransportError> {
-        let now = self.clock.now_ms();
+        let now = self.clock.monotonic_ms();
         let done = self.take_answers(now)? + self.expire(now)? + self.wake(now);
         self.start(caller, now)?;
         // Whoever waits for an answer should not wait for the next commit as well.

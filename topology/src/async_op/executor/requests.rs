@@ -50,7 +50,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
                 self.owned.extend(partitions);
             }
             Rebalance::Revoked(partitions) => {
-                self.commit(self.clock.now_ms())?;
+                self.commit(self.clock.monotonic_ms())?;
                 self.forget(&partitions);
                 self.consumer.release(&partitions)?;
             }

@@ -39,8 +39,7 @@ struct Machine {
 impl World {
     fn new(topology: Topology) -> Self {
         let clock = ManualClock::new(0);
-        let log_clock = clock.clone();
-        let log = EmbeddedLog::builder().clock(Arc::new(move || log_clock.now_ms())).in_memory();
+        let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
         for topic in ["in", "out"] {
             log.create(topic, PARTITIONS).expect("the log is empty");
         }
@@ -218,7 +217,7 @@ fn a_member_is_gone_when_it_says_goodbye_or_nothing() {
     let world = World::counting();
     let (mut a, mut b, mut c) = (world.machine("a"), world.machine("b"), world.machine("c"));
     let known = |machine: &Machine| {
-        let members = machine.app.live_members(world.clock.now_ms());
+        let members = machine.app.live_members(world.clock.monotonic_ms());
         members.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     for machine in [&mut a, &mut b, &mut c] {

@@ -1,5 +1,7 @@
 //! A thread turned by hand.
 
+mod clocks;
+
 use std::{
     sync::{
         Arc, Mutex,
@@ -13,7 +15,7 @@ mod idle;
 use super::{super::Prepared, StreamThread};
 use crate::{
     EmitStrategy, ProcessingGuarantee, StreamsBuilder, StreamsConfig, TimeWindows,
-    clock::{Clock as _, ManualClock},
+    clock::ManualClock,
     transport::{
         Admin, CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Producer, ProducerConfig,
         ProducerRecord, Reader, TopicPartition, Transport, TransportError,
@@ -21,11 +23,46 @@ use crate::{
     },
 };
 
+/// A log of one input and one output, and its time.
+struct World {
+    clock: ManualClock,
+    log: EmbeddedLog,
+}
+
+impl World {
+    fn new(partitions: i32) -> Self {
+        let clock = ManualClock::new(1_700_000_000_000);
+        let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
+        for topic in ["in", "out"] {
+            log.create(topic, partitions).expect("the log is empty");
+        }
+        Self { clock, log }
+    }
+
+    fn thread(&self, builder: &StreamsBuilder, config: StreamsConfig) -> StreamThread {
+        self.thread_on(Arc::new(self.log.clone()), builder, config)
+    }
+
+    fn thread_on(&self, log: Arc<dyn Transport>, builder: &StreamsBuilder, config: StreamsConfig) -> StreamThread {
+        let topology = builder.build().expect("is valid");
+        let clock = Arc::new(self.clock.clone());
+        let app = Prepared::new(&topology, config, log, clock, "a".to_owned()).expect("can start");
+        StreamThread::start(app, "a-0".to_owned()).expect("starts")
+    }
+
+    fn append(&self, partition: i32, count: usize) {
+        self.log.append("in", partition, (0..count).map(|_| Entry::new("k", "v", 0))).expect("appends");
+    }
+
+    fn outputs(&self) -> usize {
+        self.log.read_all("out").expect("reads").len()
+    }
+}
+
 #[test]
 fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
     let clock = ManualClock::new(0);
-    let log_clock = clock.clone();
-    let log = EmbeddedLog::builder().clock(Arc::new(move || log_clock.now_ms())).in_memory();
+    let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
     for topic in ["in", "out"] {
         log.create(topic, 1).expect("the log is empty");
     }
@@ -189,8 +226,7 @@ fn without_transactions_changes_leave_once_the_outputs_are_in_the_log() {
 #[test]
 fn a_commit_on_its_way_leaves_out_what_was_lost_meanwhile() {
     let clock = ManualClock::new(0);
-    let log_clock = clock.clone();
-    let log = EmbeddedLog::builder().clock(Arc::new(move || log_clock.now_ms())).in_memory();
+    let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
     for topic in ["in", "out"] {
         log.create(topic, 1).expect("the log is empty");
     }

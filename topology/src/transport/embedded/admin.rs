@@ -81,7 +81,7 @@ impl Admin for EmbeddedAdmin {
 
     fn delete_group(&mut self, group: &str) -> Result<(), TransportError> {
         let mut coordinator = self.broker.lock();
-        let (found, _) = coordinator.group(group, (self.broker.clock)());
+        let (found, _) = coordinator.group(group, self.broker.clock.monotonic_ms());
         if found.members().next().is_some() {
             return Err(TransportError::Invalid(format!("group '{group}' has members: stop them first")));
         }

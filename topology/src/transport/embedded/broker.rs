@@ -12,19 +12,21 @@ use super::{
     arrivals::Arrivals,
     compaction::Upkeep,
     group::Group,
-    options::Clock,
     partition::Partition,
     storage::{Change, LogStorage, Restored, Stored},
     topics::Topics,
 };
-use crate::transport::{Offset, TransportError};
+use crate::{
+    clock::Clock,
+    transport::{Offset, TransportError},
+};
 
 /// The smallest and the largest tail that a partition of a log on disk keeps in memory.
 const TAIL_BYTES: (usize, usize) = (64 * 1024, 4 * 1024 * 1024);
 
 /// The log itself. Locks are taken in this order: coordinator, then partitions by id.
 pub(super) struct Broker {
-    pub(super) clock: Clock,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) storage: Box<dyn LogStorage>,
     pub(super) arrivals: Arrivals,
     pub(super) upkeep: Upkeep,
@@ -50,7 +52,7 @@ pub(super) struct Batch {
 }
 
 impl Broker {
-    pub(super) fn new(clock: Clock, storage: Box<dyn LogStorage>, restored: Restored) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>, storage: Box<dyn LogStorage>, restored: Restored) -> Self {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for (group, partition, offset) in restored.offsets {
             groups.entry(group).or_default().offsets.insert(partition, offset);
@@ -58,7 +60,7 @@ impl Broker {
         let epochs = restored.epochs.into_iter().map(|(id, epoch)| (id, Arc::new(AtomicI32::new(epoch)))).collect();
         let topics = Topics::restore(restored.topics, restored.next_topic_id);
         let broker = Self {
-            upkeep: Upkeep::new(clock()),
+            upkeep: Upkeep::new(clock.monotonic_ms()),
             clock,
             storage,
             arrivals: Arrivals::default(),
@@ -88,7 +90,7 @@ impl Broker {
         let mut batches: Vec<_> = batches.iter_mut().filter(|batch| !batch.records.is_empty()).collect();
         batches.sort_unstable_by_key(|batch| batch.partition.id);
         let mut deliveries = Vec::with_capacity(batches.len());
-        let now = (self.clock)();
+        let now = self.clock.now_ms();
         for batch in batches {
             let Batch { partition, records, acknowledged } = batch;
             let tail = partition.lock();

@@ -54,7 +54,7 @@ impl Upkeep {
 impl Broker {
     /// Maintains the log if that is due. A failure is logged: it is not the caller's.
     pub(super) fn maintain_if_due(&self) {
-        let now = (self.clock)();
+        let now = self.clock.monotonic_ms();
         let idle_ms = now.saturating_sub(self.upkeep.last.load(Ordering::Relaxed));
         let busy = self.upkeep.appended.load(Ordering::Relaxed) >= RECORDS && idle_ms >= SHORTEST_MS;
         if !busy && idle_ms < LONGEST_MS {
@@ -76,8 +76,9 @@ impl Broker {
     }
 
     fn sweep(&self) -> Result<(), TransportError> {
-        let now = (self.clock)();
-        self.upkeep.last.store(now, Ordering::Relaxed);
+        // Records keep the wall time of their append, for they outlive the process.
+        let (passed, now) = (self.clock.monotonic_ms(), self.clock.now_ms());
+        self.upkeep.last.store(passed, Ordering::Relaxed);
         self.upkeep.appended.store(0, Ordering::Relaxed);
         let topics: Vec<Arc<TopicLog>> = self.lock().topics.iter().cloned().collect();
         for topic in topics {
@@ -89,7 +90,7 @@ impl Broker {
                 if topic.spec.cleanup != CleanupPolicy::Delete {
                     self.compact(partition, now.saturating_sub(millis(TOMBSTONE)))?;
                 }
-                self.trim(partition, now)?;
+                self.trim(partition, passed)?;
             }
         }
         Ok(())

@@ -56,7 +56,7 @@ impl EmbeddedConsumer {
         let Some(membership) = &self.membership else {
             return Err(TransportError::Invalid("subscribe before polling".to_owned()));
         };
-        let now = (self.broker.clock)();
+        let now = self.broker.clock.monotonic_ms();
         let signal = Arc::clone(&membership.signal);
         let mut rebalances = Vec::new();
         let known = signal.version.load(Ordering::SeqCst) == membership.version;
@@ -107,7 +107,7 @@ impl EmbeddedConsumer {
 
 impl Consumer for EmbeddedConsumer {
     fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError> {
-        let now = (self.broker.clock)();
+        let now = self.broker.clock.monotonic_ms();
         let mut coordinator = self.broker.lock();
         for topic in topics {
             coordinator.topics.get(topic)?;
@@ -150,7 +150,7 @@ impl Consumer for EmbeddedConsumer {
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
         self.holdings.give_up(partitions);
-        let now = (self.broker.clock)();
+        let now = self.broker.clock.monotonic_ms();
         if let Some(membership) = &mut self.membership {
             let mut coordinator = self.broker.lock();
             let (group, _) = coordinator.group(&self.config.group, now);
@@ -193,7 +193,7 @@ impl Consumer for EmbeddedConsumer {
     }
 
     fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError> {
-        let now = (self.broker.clock)();
+        let now = self.broker.clock.monotonic_ms();
         let offsets = GroupOffsets { speaker: self.group_metadata(), offsets: offsets.to_vec() };
         let mut coordinator = self.broker.lock();
         offsets.check(&mut coordinator, now)?;
@@ -216,7 +216,7 @@ impl Consumer for EmbeddedConsumer {
 impl Drop for EmbeddedConsumer {
     fn drop(&mut self) {
         if let Some(membership) = &self.membership {
-            let now = (self.broker.clock)();
+            let now = self.broker.clock.monotonic_ms();
             let mut coordinator = self.broker.lock();
             let (group, topics) = coordinator.group(&self.config.group, now);
             group.leave(&membership.id, &|topic| topics.count(topic));

@@ -37,7 +37,7 @@ mod storage;
 use std::{fmt, sync::Arc};
 
 pub use inspect::{Entry, GroupDescription, MemberDescription, PartitionLag};
-pub use options::{Clock, EmbeddedLogBuilder};
+pub use options::EmbeddedLogBuilder;
 
 use self::{
     admin::EmbeddedAdmin, broker::Broker, consumer::EmbeddedConsumer, producer::PlainProducer, reader::EmbeddedReader,

@@ -1,24 +1,18 @@
 //! How a log is opened.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, sync::Arc};
 
 use super::{
     EmbeddedLog,
     broker::Broker,
     storage::{MemoryStorage, Restored},
 };
-
-/// Tells wall time in milliseconds since the epoch.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+use crate::clock::{Clock, SystemClock};
 
 /// Options of an [`EmbeddedLog`].
 #[derive(Clone)]
 pub struct EmbeddedLogBuilder {
-    clock: Clock,
+    clock: Arc<dyn Clock>,
     #[cfg(feature = "rocksdb")]
     durable: super::durable::DurableOptions,
 }
@@ -26,7 +20,7 @@ pub struct EmbeddedLogBuilder {
 impl Default for EmbeddedLogBuilder {
     fn default() -> Self {
         Self {
-            clock: Arc::new(system_time),
+            clock: Arc::new(SystemClock),
             #[cfg(feature = "rocksdb")]
             durable: super::durable::DurableOptions { sync: false, tail_bytes: 64 * 1024 * 1024 },
         }
@@ -34,9 +28,9 @@ impl Default for EmbeddedLogBuilder {
 }
 
 impl EmbeddedLogBuilder {
-    /// The time that sessions, retention and upkeep go by. A simulation gives its own.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
+    /// The clock that sessions, retention and upkeep go by. A simulation gives its own.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -73,9 +67,4 @@ impl fmt::Debug for EmbeddedLogBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EmbeddedLogBuilder").finish_non_exhaustive()
     }
-}
-
-fn system_time() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -34,7 +34,7 @@ impl Chunk {
 impl Tail {
     /// An empty tail of a partition whose next offset is `high`.
     pub(super) fn new(bounds: Bounds, high: Offset) -> Self {
-        Self { chunks: VecDeque::new(), start: high, bytes: 0, bounds, trimmed: (0, 0) }
+        Self { chunks: VecDeque::new(), start: high, bytes: 0, bounds, trimmed: (0, i64::MIN) }
     }
 
     /// From here on it is complete.

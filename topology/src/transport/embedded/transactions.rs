@@ -130,7 +130,7 @@ impl Producer for TransactionalProducer {
     ) -> Result<(), TransportError> {
         self.open("send_offsets")?;
         let added = GroupOffsets { speaker: group.clone(), offsets: offsets.to_vec() };
-        let now = (self.outbox.broker.clock)();
+        let now = self.outbox.broker.clock.monotonic_ms();
         added.check(&mut self.outbox.broker.lock(), now)?;
         if let State::Open(_, offsets) = &mut self.state {
             offsets.push(added);
@@ -140,7 +140,7 @@ impl Producer for TransactionalProducer {
 
     fn commit_transaction(&mut self) -> Result<(), TransportError> {
         let broker = Arc::clone(&self.outbox.broker);
-        let now = (broker.clock)();
+        let now = broker.clock.monotonic_ms();
         // Nobody can take over between the checks and the append, for that takes the coordinator's lock.
         self.commit(&mut broker.lock(), now)?;
         broker.maintain_if_due();

@@ -1,0 +1,107 @@
+//! The wall clock may be set; what is due comes all the same.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tidemill_state::BoxError;
+
+use super::World;
+use crate::{
+    EmitStrategy,
+    ProcessingGuarantee::{AtLeastOnce, ExactlyOnce},
+    StreamsBuilder, StreamsConfig, TimeWindows,
+    clock::{Clock as _, ManualClock},
+    processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
+    testing::{
+        FaultRates,
+        faults::{Fate, Process},
+        faulty_transport::FaultyTransport,
+    },
+};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Notes what it is told when the wall clock is due.
+struct Told(Arc<Mutex<Vec<i64>>>);
+
+impl Processor<String, String, String, String> for Told {
+    fn init(&mut self, ctx: &mut ProcessorContext<'_, String, String>) -> Result<(), BoxError> {
+        ctx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        _ctx: &mut ProcessorContext<'_, String, String>,
+        _record: Record<String, String>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn punctuate(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, String, String>,
+        _punctuation: Punctuation,
+        time_ms: i64,
+    ) -> Result<(), BoxError> {
+        assert_eq!(ctx.wall_time_ms(), time_ms);
+        self.0.lock().expect("nobody panicked").push(time_ms);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_wall_clock_that_is_set_back_stops_neither_commits_nor_idle_windows_nor_punctuations() {
+    for processing_guarantee in [ExactlyOnce, AtLeastOnce] {
+        let (world, builder) = (World::new(1), StreamsBuilder::new());
+        let told = Arc::<Mutex<Vec<_>>>::default();
+        let stream = builder.stream::<String, String>("in");
+        let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
+        let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(5));
+        stream.group_by_key().windowed_by(windows).emit(emit).count("counts").to_stream().to("out");
+        let supplied = told.clone();
+        stream.process("told", &[], move || Told(supplied.clone()));
+        let config = StreamsConfig { processing_guarantee, ..StreamsConfig::new("app") };
+        let interval = config.commit_interval;
+        let mut thread = world.thread(&builder, config);
+        let mut turn = || while thread.step(Duration::ZERO).expect("turns") > 0 {};
+        turn();
+        world.append(0, 1);
+        turn();
+        world.clock.set_back(HOUR);
+
+        world.clock.advance(interval);
+        turn();
+        assert_eq!(world.log.group_lag("app")[0].committed, Some(1), "what was processed is committed");
+
+        world.clock.advance(Duration::from_secs(10));
+        turn();
+        world.clock.advance(interval);
+        turn();
+        assert_eq!(world.outputs(), 1, "the window is closed by silence");
+        let due_ms = world.clock.now_ms() - interval.as_millis() as i64;
+        assert_eq!(*told.lock().expect("nobody panicked"), [due_ms], "what the clock shows is told");
+    }
+}
+
+#[test]
+fn a_thread_waits_for_its_log_by_its_clock() {
+    let (world, builder) = (World::new(1), StreamsBuilder::new());
+    builder.stream::<String, String>("in").to("out");
+    let fate = Fate::new(1, FaultRates::NONE, world.clock.clone());
+    let log = FaultyTransport { log: world.log.clone(), process: Process::new("a", fate.clone()) };
+    let config = StreamsConfig { poll_timeout: HOUR, session_timeout: 2 * HOUR, ..StreamsConfig::new("app") };
+    let mut thread = world.thread_on(Arc::new(log), &builder, config);
+    fate.set_rates(FaultRates { unavailable: 1.0, ..FaultRates::NONE });
+    thread.step(HOUR).expect("the log is away for a moment");
+    assert_eq!(world.clock.monotonic_ms(), HOUR.as_millis() as i64);
+}
+
+#[test]
+fn a_clock_without_a_machine_never_waits() {
+    let clock = ManualClock::new(0);
+    clock.sleep(1000 * HOUR);
+    assert_eq!(clock.now_ms(), 1000 * HOUR.as_millis() as i64);
+}
