@@ -39,8 +39,8 @@ impl StreamThread {
     }
 
     fn holds_too_much(&mut self) -> bool {
-        let overlays = self.tasks.running().map(|task| task.stores.overlay_bytes());
-        overlays.sum::<usize>() >= self.app.config.max_uncommitted_bytes
+        let held = self.tasks.running().map(|task| task.held_bytes());
+        held.sum::<usize>() >= self.app.config.max_uncommitted_bytes
     }
 
     /// Commits all tasks' outputs, changelog records and offsets together; then their state follows.

@@ -14,6 +14,7 @@ mod standbys;
 
 mod committing;
 mod ownership;
+mod pace;
 mod processing;
 mod recovery;
 mod restore_progress;

@@ -110,6 +110,18 @@ impl Prepared {
         Member { heartbeat_ms: wall_ms, address: self.config.application_server.clone(), active, standby }
     }
 
+    /// For how long a thread may go without a poll: after that the group gives its partitions to others, or the log ends
+    /// its transaction.
+    pub(super) fn poll_limit(&self) -> Duration {
+        let session = self.config.session_timeout;
+        match self.config.processing_guarantee {
+            ProcessingGuarantee::ExactlyOnce => {
+                self.transport.transaction_timeout().map_or(session, |it| it.min(session))
+            }
+            ProcessingGuarantee::AtLeastOnce => session,
+        }
+    }
+
     pub(super) fn member_timeout_ms(&self) -> i64 {
         i64::try_from(self.config.member_timeout.as_millis()).unwrap_or(i64::MAX)
     }

@@ -1,19 +1,19 @@
 //! Records on their way: fetched, buffered within bounds, processed; and time passing between them.
 
-use super::{StreamThread, clients::Clients, tasks::Slot};
+use super::{StreamThread, clients::Clients, pace::Pace, tasks::Slot};
 use crate::{
-    clock::{Moment, millis},
+    clock::{Clock, Moment, millis},
     error::TaskError,
-    task::Waiting,
-    transport::{Fetched, TopicPartition},
+    task::{ActiveTask, Waiting},
+    transport::{Fetched, ProducerRecord, TopicPartition, TransportError},
 };
 
-/// Records that one task takes before the next has its turn.
+/// Records that one task takes at most before the next has its turn.
 const BATCH: usize = 1000;
 
 impl StreamThread {
     pub(super) fn has_buffered(&mut self) -> bool {
-        self.tasks.running().any(|task| task.group.buffered() > 0 && !task.waits)
+        self.tasks.running().any(|task| task.ctx.unfinished || (task.group.buffered() > 0 && !task.waits))
     }
 
     /// What the thread waited is silence to each task that had nothing to do before it and after it: there is nothing
@@ -85,22 +85,31 @@ impl StreamThread {
         Ok(())
     }
 
+    /// Lets each task take a batch, or as much of it as there is time for before the next poll. Then the next turn begins
+    /// with the task after the last one that had its turn.
     pub(super) fn process(&mut self) -> Result<usize, TaskError> {
         let now = Moment::of(&*self.app.clock);
-        let now_ms = now.monotonic_ms;
         let max_idle_ms = self.app.config.max_task_idle.map(millis);
-        let Self { tasks, clients, transaction, .. } = self;
+        let last = self.last_served.take();
+        let Self { tasks, clients, transaction, pace, app, last_served, .. } = self;
         let Clients { consumer, producer, .. } = clients;
         let mut processed = 0;
-        for task in tasks.running() {
-            task.ctx.wall_ms = now.wall_ms;
-            let mut caught_up = |partition: &TopicPartition| consumer.is_caught_up(partition);
-            let mut waiting = Waiting { caught_up: &mut caught_up, max_idle_ms, now_ms };
-            let taken = task.process(BATCH, &mut waiting)?;
-            task.waits = taken == 0;
-            processed += taken;
-            for record in task.take_outputs() {
-                transaction.send(&mut **producer, record)?;
+        for comes_first in [true, false] {
+            for task in tasks.running().filter(|task| last.is_none_or(|last| task.id > last) == comes_first) {
+                if last_served.is_some() {
+                    // Whether it has something to do shows in its turn.
+                    task.waits = false;
+                    continue;
+                }
+                task.ctx.wall_ms = now.wall_ms;
+                let mut caught_up = |partition: &TopicPartition| consumer.is_caught_up(partition);
+                task.begin(&mut Waiting { caught_up: &mut caught_up, max_idle_ms, now_ms: now.monotonic_ms });
+                let taken = take_batch(task, pace, &*app.clock, |record| transaction.send(&mut **producer, record))?;
+                task.waits = taken == 0;
+                processed += taken;
+                if pace.is_over() {
+                    *last_served = Some(task.id);
+                }
             }
         }
         Ok(processed)
@@ -120,4 +129,31 @@ impl StreamThread {
         }
         Ok(())
     }
+}
+
+/// Takes a task's records in strides, for as long as there is time. Returns how many.
+fn take_batch(
+    task: &mut ActiveTask,
+    pace: &mut Pace,
+    clock: &dyn Clock,
+    mut send: impl FnMut(ProducerRecord) -> Result<(), TransportError>,
+) -> Result<usize, TaskError> {
+    let mut taken = 0;
+    pace.look(clock);
+    while taken < BATCH {
+        let stride = pace.stride().min(BATCH - taken);
+        if let Some((record, reason)) = pace.refused() {
+            task.check_head(record, reason)?;
+        }
+        let took = task.process(stride)?;
+        task.take_outputs().try_for_each(&mut send)?;
+        taken += took;
+        if let Some(time) = pace.took(took, clock) {
+            pace.outlasted(took, task.position(), time);
+        }
+        if took < stride || pace.is_over() || task.holds_too_much() {
+            break;
+        }
+    }
+    Ok(taken)
 }

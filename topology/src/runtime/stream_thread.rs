@@ -6,12 +6,13 @@ use std::{
 };
 
 use super::{
-    Prepared, ThreadStatus, clients::Clients, preparation::TICK, recovery::Repair, tasks::Tasks,
+    Prepared, ThreadStatus, clients::Clients, pace::Pace, preparation::TICK, recovery::Repair, tasks::Tasks,
     transaction::Transaction,
 };
 use crate::{
     clock::millis,
     error::TaskError,
+    plan::TaskId,
     task::{ActiveTask, TaskStores},
     transport::{Offset, Rebalance, TopicPartition, TransportError},
 };
@@ -40,6 +41,9 @@ pub(crate) struct StreamThread {
     pub(super) fetched: BTreeMap<TopicPartition, Offset>,
     /// Partitions to give back once their tasks are closed.
     pub(super) releasing: Vec<TopicPartition>,
+    pub(super) pace: Pace,
+    /// The task that had its turn last, if there was no time for the others.
+    pub(super) last_served: Option<TaskId>,
     pub(super) last_commit_ms: i64,
     pub(super) last_tick_ms: i64,
     pub(super) last_purge_ms: i64,
@@ -53,6 +57,7 @@ impl StreamThread {
         let clients = Clients::open(&app, &name)?;
         let now = app.clock.monotonic_ms();
         let transaction = Transaction::new(app.config.processing_guarantee);
+        let pace = Pace::new(app.poll_limit(), now);
         let status = ThreadStatus { name: name.clone(), ..ThreadStatus::default() };
         Ok(Self {
             name,
@@ -65,6 +70,8 @@ impl StreamThread {
             paused: BTreeSet::new(),
             fetched: BTreeMap::new(),
             releasing: Vec::new(),
+            pace,
+            last_served: None,
             last_commit_ms: now,
             last_tick_ms: now,
             last_purge_ms: now,
@@ -96,6 +103,7 @@ impl StreamThread {
         };
         let waited_ms = self.app.clock.monotonic_ms() - attended_ms + (began_ms - self.rests_since_ms);
         self.rest(waited_ms.max(0), &polled.batches);
+        self.pace.polled(self.app.clock.monotonic_ms());
         let mut done = polled.rebalances.len();
         // Before any of them waits for the commit that is on its way: the poll has made this a member anew, which may
         // own a partition again that it lost.
@@ -204,7 +212,7 @@ impl StreamThread {
             && !self.waits_for_stores
             && !self.tasks.is_restoring()
             // A task that waits for another input has nothing to do before time passes.
-            && self.tasks.running().all(|task| task.waits || task.group.buffered() == 0)
+            && self.tasks.running().all(|task| !task.ctx.unfinished && (task.waits || task.group.buffered() == 0))
     }
 }
 

@@ -138,10 +138,14 @@ impl ActiveTask {
         self.ctx.dropped.iter().map(|((id, reason), count)| (name(id), reason.label(), *count)).collect()
     }
 
-    /// Takes up to `max` records, earliest first, through the topology. Returns how many it took.
-    pub(crate) fn process(&mut self, max: usize, waiting: &mut Waiting<'_>) -> Result<usize, TaskError> {
+    /// Begins a batch: what it learns here of time and of empty inputs holds for all of it.
+    pub(crate) fn begin(&mut self, waiting: &mut Waiting<'_>) {
         self.ctx.monotonic_ms = waiting.now_ms;
         self.group.begin(waiting);
+    }
+
+    /// Takes up to `max` records of the batch, earliest first, through the topology. Returns how many it took.
+    pub(crate) fn process(&mut self, max: usize) -> Result<usize, TaskError> {
         self.guarded(|task| {
             if task.ctx.unfinished && !task.resume()? {
                 return Ok(1);
@@ -167,6 +171,16 @@ impl ActiveTask {
         self.ctx.queue = None;
         self.each_lifecycle(|node, ctx| ctx.all_or_nothing(|ctx| node.resume(ctx)))?;
         Ok(!self.ctx.unfinished)
+    }
+
+    /// Bytes in memory that wait for a commit.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.stores.overlay_bytes() + self.ctx.cached_bytes
+    }
+
+    /// Whether they are so many that a commit had better come first.
+    pub(crate) fn holds_too_much(&self) -> bool {
+        self.held_bytes() >= self.settings.uncommitted_max_bytes
     }
 
     /// Whether there is so much to send, or to commit, that the next record had better wait for it.
@@ -368,7 +382,17 @@ impl ActiveTask {
         Err(TaskError::Failed { task: self.id, node, position: self.position(), source })
     }
 
-    fn position(&self) -> Option<Position> {
+    /// Fails the task if this record, which it must not take, comes next.
+    pub(crate) fn check_head(&self, refused: &Position, reason: &str) -> Result<(), TaskError> {
+        let comes_next =
+            |input: &Input| input.partition == refused.partition && input.queue.head_offset() == Some(refused.offset);
+        let Some(at) = self.group.inputs.iter().position(comes_next) else { return Ok(()) };
+        let node = self.settings.plan.graph().node(self.group.inputs[at].source).name.clone();
+        Err(TaskError::Failed { task: self.id, node, position: Some(refused.clone()), source: reason.into() })
+    }
+
+    /// The record that was taken last.
+    pub(crate) fn position(&self) -> Option<Position> {
         let partition = self.group.inputs.get(self.ctx.queue?)?.partition.clone();
         Some(Position { partition, offset: self.ctx.offset })
     }
