@@ -51,6 +51,14 @@ pub trait Backend: Send {
     /// Makes what was written survive a crash.
     fn flush(&mut self) -> Result<(), StoreError>;
 
+    /// Begins to make what was written survive a crash. It may be done later, all of it at once; an error on the way
+    /// surfaces in a later call.
+    ///
+    /// A backend that has nothing to wait for may do it here, as it does by default.
+    fn begin_flush(&mut self) -> Result<(), StoreError> {
+        self.flush()
+    }
+
     /// Drops rows, named values and checkpoint, before a rebuild.
     fn clear(&mut self) -> Result<(), StoreError>;
 

@@ -28,6 +28,17 @@ pub struct Store {
     overlay: Overlay,
     sealed: Option<Overlay>,
     counts: Counts,
+    unflushed: Unflushed,
+}
+
+/// Whether the backend has something that nobody told it to flush, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unflushed {
+    Nothing,
+    /// Nobody has looked since.
+    Something,
+    /// Seen first at this wall time.
+    Since(i64),
 }
 
 #[derive(Default)]
@@ -42,7 +53,8 @@ struct Counts {
 impl Store {
     /// A store over what `backend` already holds.
     pub fn new(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
-        Self { name: name.into(), backend, overlay: Overlay::default(), sealed: None, counts: Counts::default() }
+        let (overlay, counts, unflushed) = (Overlay::default(), Counts::default(), Unflushed::Nothing);
+        Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed }
     }
 
     /// The store's name.
@@ -199,6 +211,7 @@ impl Store {
             return Ok(());
         }
         self.backend.write(sealed.to_batch(checkpoint))?;
+        self.unflushed.add();
         self.counts.rows_committed.add(sealed.rows.len() as u64);
         self.sealed = None;
         Ok(())
@@ -225,6 +238,7 @@ impl Store {
         meta: Vec<(String, Bytes)>,
         next_offset: i64,
     ) -> Result<(), StoreError> {
+        self.unflushed.add();
         self.backend.write(Batch { delete_below: None, rows, meta, checkpoint: Some(next_offset) })
     }
 
@@ -233,7 +247,8 @@ impl Store {
         self.backend.checkpoint()
     }
 
-    /// Notes that at this wall time the rows were all that the changelog says. Kept beside them, not logged.
+    /// Notes that since this wall time the rows have missed no deletion of the changelog: they were then all that it
+    /// says, or none at all. Kept beside them, not logged, and durable with the next flush.
     pub fn set_current_at(&mut self, wall_ms: i64) -> Result<(), StoreError> {
         let meta = vec![(CURRENT_AT.to_owned(), Bytes::copy_from_slice(&wall_ms.to_be_bytes()))];
         self.backend.write(Batch { meta, ..Batch::default() })
@@ -247,13 +262,29 @@ impl Store {
 
     /// Makes committed rows survive a crash.
     pub fn flush(&mut self) -> Result<(), StoreError> {
-        self.backend.flush()
+        self.backend.flush()?;
+        self.unflushed = Unflushed::Nothing;
+        Ok(())
+    }
+
+    /// Begins to make committed rows survive a crash, as [`Backend::begin_flush`] does.
+    pub fn begin_flush(&mut self) -> Result<(), StoreError> {
+        self.backend.begin_flush()?;
+        self.unflushed = Unflushed::Nothing;
+        Ok(())
+    }
+
+    /// Whether committed rows have waited for a flush for so long, by the wall clock of whoever asks now and then.
+    pub fn has_waited(&mut self, now_ms: i64, wait_ms: i64) -> bool {
+        self.unflushed.is_older(now_ms, wait_ms)
     }
 
     /// Drops everything, committed or not, before a rebuild.
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.rollback();
-        self.backend.clear()
+        self.backend.clear()?;
+        self.unflushed = Unflushed::Nothing;
+        Ok(())
     }
 
     /// How many rows there are, roughly: overwrites may count twice.
@@ -272,6 +303,24 @@ impl Store {
             overlay_bytes: self.overlay_bytes() as u64,
             size_bytes: self.backend.size_bytes(),
         }
+    }
+}
+
+impl Unflushed {
+    fn add(&mut self) {
+        if *self == Self::Nothing {
+            *self = Self::Something;
+        }
+    }
+
+    fn is_older(&mut self, now_ms: i64, wait_ms: i64) -> bool {
+        match *self {
+            Self::Nothing => return false,
+            // Also where the clock was set back: it would seem to wait for nothing until that has caught up.
+            Self::Since(since_ms) if since_ms <= now_ms => {}
+            Self::Something | Self::Since(_) => *self = Self::Since(now_ms),
+        }
+        matches!(*self, Self::Since(since_ms) if now_ms - since_ms >= wait_ms)
     }
 }
 

@@ -57,6 +57,9 @@ pub struct StreamsConfig {
     pub max_uncommitted_bytes: usize,
     /// Where persistent stores live. `None` keeps them in memory, to be rebuilt from changelogs at every start.
     pub state_dir: Option<PathBuf>,
+    /// How long committed state may wait until it becomes durable, without anybody waiting for it. A process that is
+    /// killed replays what is younger from its changelogs, and some seconds more: what a flush takes. Default 20 s.
+    pub state_flush_interval: Duration,
     /// Bounds RocksDB's block cache and memtables, of all stores of this instance together. Default 256 MiB.
     pub store_memory_bytes: usize,
     /// Records buffered for each input partition before fetching pauses. Default 1000.
@@ -97,6 +100,7 @@ impl StreamsConfig {
             commit_interval: Duration::from_millis(100),
             max_uncommitted_bytes: 64 << 20,
             state_dir: None,
+            state_flush_interval: Duration::from_secs(20),
             store_memory_bytes: 256 << 20,
             max_buffered_records: 1000,
             max_task_idle: Some(Duration::ZERO),

@@ -8,6 +8,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use common::{Tested, is_drained, wait_until};
@@ -133,6 +134,59 @@ fn after_a_kill_only_the_changelogs_tail_is_replayed() -> Tested {
     count(&log, 0..30);
     assert_eq!(stored(&streams), expect(0..30, 2));
     assert_eq!(restored(streams), 20);
+    Ok(())
+}
+
+/// Counts a thousand keys, waits for some flushes, counts a little more, and dies. Nothing is ever closed.
+#[test]
+#[ignore = "the test of a killed process that closed nothing runs it"]
+fn child_that_is_killed_and_never_closed() {
+    let folder = std::env::var_os(CHILD).map(PathBuf::from).expect("the parent says where");
+    let log = EmbeddedLog::open(folder.join("log")).expect("the log opens");
+    let config = StreamsConfig {
+        state_dir: Some(folder.join("state")),
+        state_flush_interval: Duration::from_millis(200),
+        ..StreamsConfig::new("app")
+    };
+    let _streams = Streams::start(&counting("counts".into()), config, log.clone()).expect("it starts");
+    count(&log, 0..1000);
+    // What is flushed first may be older than the last of them; what is flushed third is not.
+    for key in 1000..1003 {
+        let known = last_table(&folder);
+        count(&log, key..key + 1);
+        wait_until("the store is flushed", || last_table(&folder) > known);
+    }
+    count(&log, 0..5);
+    std::process::abort();
+}
+
+/// The name of the store's youngest file of rows; names are numbers that grow.
+fn last_table(folder: &Path) -> Option<PathBuf> {
+    let store = folder.join("state").join("app").join("0_0").join("counts");
+    let tables = files(&store, "").into_iter().filter(|path| path.extension().is_some_and(|end| end == "sst"));
+    tables.max()
+}
+
+#[test]
+fn a_process_that_is_killed_and_never_closed_leaves_little_to_replay() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let log = EmbeddedLog::open(folder.path().join("log"))?;
+    create_topics(&log);
+    drop(log);
+
+    let mut child = Command::new(std::env::current_exe()?);
+    child.args(["--exact", "child_that_is_killed_and_never_closed", "--ignored", "--nocapture"]);
+    let ended = child.env(CHILD, folder.path()).output()?;
+    assert_eq!(ended.status.code(), None, "aborted: {}", String::from_utf8_lossy(&ended.stderr));
+
+    let log = EmbeddedLog::open(folder.path().join("log"))?;
+    assert_eq!(log.read_all("app-counts-changelog")?.len(), 1008);
+    let streams = start(&log, &folder.path().join("state"));
+    let mut expected = expect(5..1003, 1);
+    expected.extend(expect(0..5, 2));
+    assert_eq!(stored(&streams), expected);
+    let replayed = restored(streams);
+    assert!(replayed < 100, "{replayed} of 1,008 changes");
     Ok(())
 }
 

@@ -85,6 +85,8 @@ impl RocksDbOptions {
         let mut options = self.family(shared);
         // Every commit writes a checkpoint here; when full, both families are flushed.
         options.set_write_buffer_size(4 * MIB);
+        // As many as of the rows: with fewer, a flush that nobody waits for would wait for the one before it.
+        options.set_max_write_buffer_number(4);
         ColumnFamilyDescriptor::new(META, options)
     }
 

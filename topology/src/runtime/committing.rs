@@ -118,6 +118,12 @@ impl StreamThread {
         if is_full { self.settle_commit() } else { Ok(()) }
     }
 
+    /// Begins to make committed and restored state durable where it has waited for that for long enough.
+    pub(super) fn flush_waiting(&mut self, now_ms: i64) -> Result<(), TaskError> {
+        let wait_ms = millis(self.app.config.state_flush_interval);
+        self.tasks.all_stores().try_for_each(|stores| stores.flush_waiting(now_ms, wait_ms))
+    }
+
     /// Deletes what nobody reads any more: processed records of repartition topics, processed responses, and changelogs
     /// of expired windows.
     /// A failure is not one of the application: the next purge tries again.

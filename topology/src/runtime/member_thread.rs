@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::Prepared;
+use super::{Prepared, TICK};
 use crate::{
     clock::millis,
     error::TaskError,
@@ -47,6 +47,8 @@ pub(crate) struct MemberThread {
     assigned: BTreeMap<TopicPartition, u64>,
     /// When the ends of the changelogs were last looked at.
     looked_ms: i64,
+    /// When it was last looked for what waits to become durable.
+    flushed_ms: i64,
     /// After a refusal, when to go on; for single tasks likewise.
     rests_until_ms: i64,
     tasks_rest_until_ms: BTreeMap<TaskId, i64>,
@@ -80,6 +82,7 @@ impl MemberThread {
             said: None,
             assigned: BTreeMap::new(),
             looked_ms: i64::MIN,
+            flushed_ms: 0,
             rests_until_ms: i64::MIN,
             tasks_rest_until_ms: BTreeMap::new(),
         }
@@ -121,6 +124,7 @@ impl MemberThread {
             self.assign(clients)?;
             self.look(clients, now_ms)?;
             applied = self.replicate(clients, now_ms)?;
+            self.flush(now_ms);
         }
         self.say(clients, now_ms)?;
         Ok(applied)
@@ -264,6 +268,18 @@ impl MemberThread {
             }
         }
         Ok(applied)
+    }
+
+    /// Lets what standbys followed become durable, now and then.
+    fn flush(&mut self, now_ms: i64) {
+        if (0..millis(TICK)).contains(&(now_ms - self.flushed_ms)) {
+            return;
+        }
+        self.flushed_ms = now_ms;
+        let wait_ms = millis(self.app.config.state_flush_interval);
+        for (task, error) in self.app.standbys.flush_waiting(now_ms, wait_ms) {
+            self.fail(task, &error, now_ms);
+        }
     }
 
     /// Says what runs here when that changes, and now and then that it still does.

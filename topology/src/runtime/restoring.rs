@@ -61,11 +61,12 @@ impl StreamThread {
         match self.clients.reader.read(wait, RESTORE_BATCH) {
             Err(TransportError::OffsetOutOfRange { partition, .. }) => {
                 // Its end may be another by now, too.
-                let (low, end) = changelog_bounds(&mut *self.clients.reader, &partition)?;
+                let now_ms = self.app.clock.now_ms();
+                let bounds = changelog_bounds(&mut *self.clients.reader, &partition)?;
                 for (_, task) in self.tasks.restoring() {
                     let RestoringTask { stores, restores, .. } = task;
                     if let Some(restore) = restores.iter_mut().find(|restore| restore.changelog == partition) {
-                        restore.start_over(stores, low, end)?;
+                        restore.start_over(stores, bounds, now_ms)?;
                     }
                 }
                 self.read_changelogs().map(|()| Vec::new())
@@ -91,8 +92,8 @@ impl StreamThread {
                     continue;
                 }
                 if restore.stalls(position, monotonic_ms) {
-                    let (low, end) = changelog_bounds(&mut *clients.reader, &restore.changelog)?;
-                    elsewhere |= restore.cut(stores, low, end)?;
+                    let bounds = changelog_bounds(&mut *clients.reader, &restore.changelog)?;
+                    elsewhere |= restore.cut(stores, bounds, wall_ms)?;
                 }
                 at += 1;
             }

@@ -242,6 +242,17 @@ impl Standbys {
         Ok(self.with_follower(changelog, |task| task.look(changelog, watermarks, wall_ms))?.unwrap_or(false))
     }
 
+    /// Begins to make standbys durable where what they follow has waited for that for so long. Errors come with the
+    /// tasks, which are to be closed.
+    pub(super) fn flush_waiting(&self, now_ms: i64, wait_ms: i64) -> Vec<(TaskId, TaskError)> {
+        let mut shared = self.lock();
+        let flushed = shared.warm.iter_mut().filter_map(|(id, warm)| match warm {
+            Warm::Following { task, .. } => Some((*id, task.flush_waiting(now_ms, wait_ms).err()?)),
+            Warm::Resting(_) => None,
+        });
+        flushed.collect()
+    }
+
     /// Reads stores of a name that are kept warm here.
     pub(super) fn read<R>(
         &self,

@@ -140,6 +140,7 @@ impl StreamThread {
         let now = self.app.clock.monotonic_ms();
         if now - self.last_tick_ms >= millis(TICK) {
             self.tick(now)?;
+            self.flush_waiting(now)?;
             if self.waits_for_stores {
                 self.open_tasks()?;
             }
@@ -216,5 +217,7 @@ impl StreamThread {
     }
 }
 
+#[cfg(test)]
+mod kill_tests;
 #[cfg(test)]
 mod tests;

@@ -65,6 +65,16 @@ impl Tasks {
         })
     }
 
+    /// The stores of every task, whatever it does.
+    pub(crate) fn all_stores(&self) -> impl Iterator<Item = &TaskStores> {
+        let in_use = self.slots.values().filter_map(|slot| match slot {
+            Slot::Restoring(task) => Some(&task.stores),
+            Slot::Running(task) => Some(&task.stores),
+            Slot::Failed(_) => None,
+        });
+        in_use.chain(self.parked.values())
+    }
+
     pub(crate) fn is_restoring(&self) -> bool {
         self.slots.values().any(|slot| matches!(slot, Slot::Restoring(_)))
     }

@@ -35,7 +35,7 @@ pub(crate) enum Restore {
 }
 
 impl Restore {
-    /// Compares a store's checkpoint with its changelog, given how long ago they last agreed.
+    /// Compares a store's checkpoint with its changelog, given since how long it has missed no deletion.
     pub(crate) fn decide(checkpoint: Option<Offset>, age_ms: Option<i64>, low: Offset, high: Offset) -> Self {
         let sees_deletions = age_ms.is_some_and(|age| age < TOMBSTONES_KEPT_MS);
         match checkpoint {
@@ -87,7 +87,7 @@ impl StoreRestore {
                 Restore::Current => continue,
                 Restore::From(next) => next,
                 Restore::Rebuild => {
-                    stores.clear(name)?;
+                    stores.clear(name, wall_ms)?;
                     low
                 }
             };
@@ -98,8 +98,13 @@ impl StoreRestore {
     }
 
     /// Begins again with an empty store, where the changelog now begins.
-    pub(crate) fn start_over(&mut self, stores: &TaskStores, low: Offset, end: Offset) -> Result<(), TaskError> {
-        stores.clear(&self.store)?;
+    pub(crate) fn start_over(
+        &mut self,
+        stores: &TaskStores,
+        (low, end): (Offset, Offset),
+        wall_ms: i64,
+    ) -> Result<(), TaskError> {
+        stores.clear(&self.store, wall_ms)?;
         (self.next, self.end) = (low, end);
         Ok(())
     }
@@ -116,13 +121,18 @@ impl StoreRestore {
     }
 
     /// The changelog ends there: what it had beyond that is gone. Whether it must be read from elsewhere.
-    pub(crate) fn cut(&mut self, stores: &TaskStores, low: Offset, end: Offset) -> Result<bool, TaskError> {
+    pub(crate) fn cut(
+        &mut self,
+        stores: &TaskStores,
+        (low, end): (Offset, Offset),
+        wall_ms: i64,
+    ) -> Result<bool, TaskError> {
         if end >= self.end {
             return Ok(false);
         }
         tracing::warn!(changelog = %self.changelog, was = self.end, is = end, "the changelog was cut off");
         if end < self.next {
-            self.start_over(stores, low, end)?;
+            self.start_over(stores, (low, end), wall_ms)?;
             return Ok(true);
         }
         self.end = end;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidemill_state::{StoreError, WindowStore};
 
-use super::{PortableStores, TaskStores, restore::Restore};
+use super::{PortableStores, TaskStores, restore::Restore, stores::DURABLE_EVERY_MS};
 use crate::{
     error::TaskError,
     graph::StoreName,
@@ -12,9 +12,6 @@ use crate::{
     plan::TaskId,
     transport::{ConsumedRecord, Offset, TopicPartition},
 };
-
-/// How often a store notes that it is current: seldom, for it is compared with hours.
-const NOTE_EVERY_MS: i64 = 60_000;
 
 /// First and next-to-be-written offset of changelogs.
 pub(crate) type Watermarks = BTreeMap<TopicPartition, (Offset, Offset)>;
@@ -53,7 +50,7 @@ impl StandbyTask {
                     Restore::Current => (high, wall_ms),
                     Restore::From(next) => (next, whole_ms.unwrap_or(wall_ms)),
                     Restore::Rebuild => {
-                        stores.clear(name)?;
+                        stores.clear(name, wall_ms)?;
                         (low, wall_ms)
                     }
                 };
@@ -122,7 +119,7 @@ impl StandbyTask {
         }
         let anew = match Restore::decide(Some(followed.next), Some(wall_ms - followed.whole_ms), low, high) {
             Restore::Rebuild => {
-                self.stores.with(|stores| stores.clear(&followed.store))?;
+                self.stores.with(|stores| stores.clear(&followed.store, wall_ms))?;
                 (followed.next, followed.whole_ms, followed.noted_ms) = (low, wall_ms, None);
                 true
             }
@@ -133,13 +130,26 @@ impl StandbyTask {
             Restore::From(_) => false,
         };
         (followed.end, followed.looked_ms) = (high, wall_ms);
-        // Not on the way: a store that is being rebuilt must not look whole after a crash.
-        let noted = followed.noted_ms.is_some_and(|noted_ms| followed.whole_ms - noted_ms < NOTE_EVERY_MS);
-        if followed.next >= high && !noted {
-            followed.noted_ms = Some(followed.whole_ms);
-            self.stores.with(|stores| stores.note_whole(&followed.store, followed.whole_ms))?;
-        }
         Ok(anew)
+    }
+
+    /// Begins to make the stores durable where what they follow has waited for that for so long, with a note of how
+    /// whole they are. The note alone is renewed now and then, too: long unchanged, a store would seem to have missed
+    /// something.
+    pub(crate) fn flush_waiting(&mut self, now_ms: i64, wait_ms: i64) -> Result<(), TaskError> {
+        let Self { stores, followed } = self;
+        stores.with(|stores| {
+            for followed in followed {
+                let handle = &stores.handles[&followed.store];
+                let is_old = followed.noted_ms.is_none_or(|noted_ms| followed.whole_ms - noted_ms >= DURABLE_EVERY_MS);
+                if is_old || handle.has_waited(now_ms, wait_ms) {
+                    stores.note_whole(&followed.store, followed.whole_ms)?;
+                    followed.noted_ms = Some(followed.whole_ms);
+                    handle.begin_flush().map_err(|error| stores.error(error))?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Reads the stores, which are as far behind as the changelogs were read.

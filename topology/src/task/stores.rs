@@ -20,6 +20,10 @@ const WINDOW_KEY_SUFFIX: usize = 12;
 /// How often a store notes that it is current: seldom, for it is compared with hours.
 const CURRENT_EVERY_MS: i64 = 60_000;
 
+/// How old that note may get on disk while nothing is written that would be flushed with a newer one. Far less than the
+/// time for which logs keep tombstones, and seldom enough to leave an idle disk alone.
+pub(super) const DURABLE_EVERY_MS: i64 = 3_600_000;
+
 /// A task's stores with their changelogs.
 pub(crate) struct TaskStores {
     pub(crate) task: TaskId,
@@ -76,14 +80,16 @@ impl TaskStores {
         read().map_err(|error| self.error(error))
     }
 
-    /// Notes when a store had all that its changelog said.
+    /// Notes since when a store has missed no deletion of its changelog.
     pub(super) fn note_whole(&self, name: &StoreName, wall_ms: i64) -> Result<(), TaskError> {
         self.handles[name].set_current_at(wall_ms).map_err(|error| self.error(error))
     }
 
-    /// Empties a store, to be rebuilt.
-    pub(super) fn clear(&self, name: &StoreName) -> Result<(), TaskError> {
-        self.handles[name].clear().map_err(|error| self.error(error))
+    /// Empties a store, to be rebuilt. What is not there missed no deletion: a rebuild that a crash interrupts goes on
+    /// from its last flush.
+    pub(super) fn clear(&self, name: &StoreName, wall_ms: i64) -> Result<(), TaskError> {
+        let handle = &self.handles[name];
+        handle.clear().and_then(|()| handle.set_current_at(wall_ms)).map_err(|error| self.error(error))
     }
 
     /// Applies records of a store's changelog in one batch, and returns where it goes on: behind the last of them, or
@@ -175,10 +181,25 @@ impl TaskStores {
         Ok(())
     }
 
-    /// Notes that the stores agree with their changelogs, as those of a running task do, also the ones that nothing is
-    /// written to: long unchanged, they would seem to have missed something.
+    /// Begins to make committed state durable, store by store, where it has waited for that for so long. A kill then
+    /// costs no more than a replay of what is younger.
+    pub(crate) fn flush_waiting(&self, now_ms: i64, wait_ms: i64) -> Result<(), TaskError> {
+        let waiting = self.handles.values().filter(|handle| handle.has_waited(now_ms, wait_ms));
+        waiting.map(StoreHandle::begin_flush).collect::<Result<_, _>>().map_err(|error| self.error(error))
+    }
+
+    /// Notes on disk, now and then, that the stores agree with their changelogs, as those of a running task do, also the
+    /// ones that nothing is written to: long unchanged, they would seem to have missed something.
     pub(crate) fn note_all_current(&self, wall_ms: i64) -> Result<(), TaskError> {
-        self.handles.values().try_for_each(|handle| self.note_current(handle, wall_ms))
+        let note = |handle: &StoreHandle| {
+            let noted = handle.with_store(Store::current_at)?;
+            if noted.is_some_and(|noted| (0..DURABLE_EVERY_MS).contains(&(wall_ms - noted))) {
+                return Ok(());
+            }
+            handle.set_current_at(wall_ms)?;
+            handle.begin_flush()
+        };
+        self.logged().try_for_each(|(_, handle, _)| note(handle)).map_err(|error| self.error(error))
     }
 
     fn note_current(&self, handle: &StoreHandle, wall_ms: i64) -> Result<(), TaskError> {
@@ -255,11 +276,25 @@ impl StoreHandle {
         }
     }
 
-    /// Notes when the store had all that its changelog says.
+    /// Notes since when the store has missed no deletion of its changelog.
     fn set_current_at(&self, wall_ms: i64) -> Result<(), StoreError> {
         match self {
             Self::KeyValue(store) => store.borrow_mut().set_current_at(wall_ms),
             Self::Window(store) => store.borrow_mut().store_mut().set_current_at(wall_ms),
+        }
+    }
+
+    pub(super) fn has_waited(&self, now_ms: i64, wait_ms: i64) -> bool {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().has_waited(now_ms, wait_ms),
+            Self::Window(store) => store.borrow_mut().store_mut().has_waited(now_ms, wait_ms),
+        }
+    }
+
+    pub(super) fn begin_flush(&self) -> Result<(), StoreError> {
+        match self {
+            Self::KeyValue(store) => store.borrow_mut().begin_flush(),
+            Self::Window(store) => store.borrow_mut().store_mut().begin_flush(),
         }
     }
 

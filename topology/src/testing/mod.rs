@@ -13,8 +13,12 @@ mod simulator;
 
 pub use driver::{DriverOptions, TopologyTestDriver};
 pub use faults::FaultRates;
+#[cfg(test)]
+pub(crate) use faults::{Fate, Process};
 #[doc(hidden)]
 pub use inline::InlineStreams;
 pub use random::SimulationRandom;
+#[cfg(test)]
+pub(crate) use simulated_disk::SimulatedDisk;
 pub use simulator::{SimulationError, Simulator, SimulatorOptions};
 pub use topics::{TestInputTopic, TestOutputTopic, TestRecord};

@@ -11,7 +11,10 @@ use bytes::Bytes;
 use tidemill_state::{Backend, Batch, Direction, MemoryBackend, Row, Rows, StoreError};
 
 use super::faults::{Fate, Process};
-use crate::{graph::StoreSpec, plan::TaskId, task::StoreSupplier};
+use crate::{clock::Clock as _, graph::StoreSpec, plan::TaskId, task::StoreSupplier};
+
+/// How long a flush takes that nobody waits for, at most.
+const FLUSH_MAX_MS: u64 = 500;
 
 type Place = (TaskId, String);
 
@@ -59,8 +62,8 @@ impl StoreSupplier for SimulatedDisk {
         let rows = folders.durable.get(&place).cloned().unwrap_or_default();
         self.process.note(&format!("opens {} of task {task} at {:?}", spec.name, rows.checkpoint()?));
         drop(folders);
-        let damaged = false;
-        Ok(Box::new(SimulatedBackend { disk: self.clone(), place, rows, logged: spec.logged, damaged }))
+        let (logged, damaged, flushing) = (spec.logged, false, None);
+        Ok(Box::new(SimulatedBackend { disk: self.clone(), place, rows, logged, flushing, damaged }))
     }
 
     fn quarantine(&self, task: TaskId, spec: &StoreSpec) -> Result<(), StoreError> {
@@ -77,6 +80,8 @@ struct SimulatedBackend {
     rows: MemoryBackend,
     /// Without a changelog every write is durable at once.
     logged: bool,
+    /// What a flush that nobody waits for makes durable, and when it is done.
+    flushing: Option<(MemoryBackend, i64)>,
     damaged: bool,
 }
 
@@ -85,13 +90,23 @@ impl SimulatedBackend {
         &self.disk.process.fate
     }
 
-    fn make_durable(&self) {
+    fn make_durable(&mut self) {
+        self.flushing = None;
         self.disk.lock().durable.insert(self.place.clone(), self.rows.clone());
+    }
+
+    /// A flush that was begun makes durable what was there then, once its time has come.
+    fn attend_flush(&mut self) {
+        let now_ms = self.fate().clock.now_ms();
+        if let Some((rows, _)) = self.flushing.take_if(|(_, done_ms)| *done_ms <= now_ms) {
+            self.disk.lock().durable.insert(self.place.clone(), rows);
+        }
     }
 }
 
 impl Drop for SimulatedBackend {
     fn drop(&mut self) {
+        self.attend_flush();
         // RocksDB flushes what it has in memory when it is closed; a dead process closes nothing.
         if !self.disk.process.is_dead() {
             if !self.damaged {
@@ -118,6 +133,7 @@ impl Backend for SimulatedBackend {
             self.disk.process.note(&format!("finds {store} of task {task} damaged"));
             return Err(StoreError::Corrupted { store: store.clone(), source: "a simulated fault".into() });
         }
+        self.attend_flush();
         self.rows.write(batch)?;
         if !self.logged || self.fate().strikes(|rates| rates.store_flush) {
             self.make_durable();
@@ -135,6 +151,14 @@ impl Backend for SimulatedBackend {
 
     fn flush(&mut self) -> Result<(), StoreError> {
         self.make_durable();
+        Ok(())
+    }
+
+    fn begin_flush(&mut self) -> Result<(), StoreError> {
+        self.attend_flush();
+        // One after the other: what another still writes comes out with this one.
+        let done_ms = self.fate().clock.now_ms() + self.fate().below(FLUSH_MAX_MS) as i64;
+        self.flushing = Some((self.rows.clone(), done_ms));
         Ok(())
     }
 

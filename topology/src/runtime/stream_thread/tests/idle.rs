@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     KStream, Windowed,
-    clock::Clock as _,
     transport::{Polled, Rebalance, Topic},
 };
 
@@ -25,7 +24,7 @@ impl World {
     fn new() -> Self {
         let clock = ManualClock::new(0);
         let log_clock = clock.clone();
-        let log = EmbeddedLog::builder().clock(Arc::new(move || log_clock.now_ms())).in_memory();
+        let log = EmbeddedLog::builder().clock(log_clock).in_memory();
         for topic in ["in", "out"] {
             log.create(topic, 1).expect("the log is empty");
         }
