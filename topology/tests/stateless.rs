@@ -206,3 +206,28 @@ fn repartitioned_records_of_one_key_meet_in_the_partition_that_murmur2_gives() -
     assert_eq!(last, expect);
     Ok(())
 }
+
+/// Splits a stream by a bit of its values and puts both parts together again.
+fn diamond(stream: &Numbers, bit: u32) -> Numbers {
+    let is_set = move |value: &i64| value >> bit & 1 == 1;
+    stream.filter(move |_, value| is_set(value)).merge(&stream.filter(move |_, value| !is_set(value)))
+}
+
+#[test]
+fn a_chain_of_64_diamonds_is_built_in_no_more_than_its_length() {
+    // Through 64 of them lead more ways than anybody can follow.
+    let values = [0, 1, -1, i64::MAX, 0x5555];
+    let builder = StreamsBuilder::new();
+    let stream = (0..64).fold(builder.stream("in"), |stream, bit| diamond(&stream, bit));
+    let again = stream.select_key(|_, value| value.to_string()).repartition("again");
+    let joined = (0..64).fold(again, |stream, bit| diamond(&stream, bit));
+    let counts = joined.group_by_key().count("counts");
+    joined.join(&counts, |_, value, count| value * count).to("out");
+    let driver = driver(&builder);
+    assert!(driver.plan().describe().contains("(merge)"));
+    for value in values {
+        driver.input::<String, i64>("in").pipe("k".into(), value, 0).expect("processes");
+    }
+    let out = driver.output::<String, i64>("out").read_values().expect("reads");
+    assert_eq!(out, values);
+}

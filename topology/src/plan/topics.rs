@@ -70,22 +70,27 @@ impl Plan {
         is_transit.then_some(TopicSpec { name, partitions, cleanup, retention: None })
     }
 
-    fn topics_above_all(&self, nodes: &[NodeId]) -> BTreeSet<Topic> {
-        nodes.iter().flat_map(|node| self.topics_above(*node)).collect()
+    /// The source topics above nodes, up to and including repartition topics. Each node is looked at once, however many
+    /// ways lead to it.
+    fn topics_above(&self, nodes: &[NodeId]) -> BTreeSet<Topic> {
+        let (mut topics, mut seen) = (BTreeSet::new(), vec![false; self.graph.nodes.len()]);
+        let mut open = nodes.to_vec();
+        while let Some(id) = open.pop() {
+            if std::mem::replace(&mut seen[id.index()], true) {
+                continue;
+            }
+            let node = self.graph.node(id);
+            match node.kind.reads() {
+                Some(topic) => drop(topics.insert(self.topic_name(&topic))),
+                None => open.extend(node.parents.iter().map(|edge| edge.from)),
+            }
+        }
+        topics
     }
 
     /// For each subtopology, the topics that its tasks read.
     fn topics_of_tasks(&self) -> impl Iterator<Item = BTreeSet<Topic>> + '_ {
         (0..self.subtopologies.len() as u32).map(|number| self.source_topics(number).collect())
-    }
-
-    /// The source topics above a node, up to and including repartition topics.
-    fn topics_above(&self, node: NodeId) -> BTreeSet<Topic> {
-        let node = self.graph.node(node);
-        match node.kind.reads() {
-            Some(topic) => BTreeSet::from([self.topic_name(&topic)]),
-            None => node.parents.iter().flat_map(|edge| self.topics_above(edge.from)).collect(),
-        }
     }
 }
 
@@ -118,11 +123,12 @@ pub(super) fn resolve(
 
 /// A repartition topic has the partitions that the user said, else as many as a topic it must be partitioned like,
 /// else as many as the topics that feed it. Requests and responses have as many as the topics that feed them, so that
-/// a response finds the task that asked. Repeats, because one may feed another.
+/// a response finds the task that asked. Repeats while it finds something, because one may feed another.
 fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
-    for _ in 0..=plan.graph.nodes.len() {
+    let mut found = usize::MAX;
+    while std::mem::replace(&mut found, known.len()) != known.len() {
         for node in &plan.graph.nodes {
-            let above = || plan.topics_above(node.id).iter().map(|topic| known.get(topic).copied()).max().flatten();
+            let above = || plan.topics_above(&[node.id]).iter().map(|topic| known.get(topic).copied()).max().flatten();
             if let NodeKind::RequestSink(name) = &node.kind {
                 if let Some(count) = above() {
                     for topic in [TopicRef::Request(name.clone()), TopicRef::Response(name.clone())] {
@@ -133,7 +139,7 @@ fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
             }
             let NodeKind::RepartitionSink { name, partitions } = &node.kind else { continue };
             let topic = plan.topic_name(&TopicRef::Repartition(name.clone()));
-            let together = plan.graph.copartitioned.iter().map(|(_, nodes)| plan.topics_above_all(nodes));
+            let together = plan.graph.copartitioned.iter().map(|(_, nodes)| plan.topics_above(nodes));
             let like = together.chain(plan.topics_of_tasks()).find_map(|topics| {
                 if topics.contains(&topic) {
                     topics.iter().filter(|other| **other != topic).find_map(|other| known.get(other).copied())
@@ -150,7 +156,7 @@ fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
 
 fn check_copartitioning(plan: &Plan, known: &BTreeMap<Topic, i32>, problems: &mut Vec<String>) {
     for (operator, nodes) in &plan.graph.copartitioned {
-        if let Some(list) = different_counts(&plan.topics_above_all(nodes), known) {
+        if let Some(list) = different_counts(&plan.topics_above(nodes), known) {
             problems.push(format!("'{operator}' needs equal partition counts, but {list}: repartition one of them"));
         }
     }
