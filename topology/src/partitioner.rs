@@ -22,9 +22,21 @@ pub fn murmur2(data: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-/// The partition of a key among `partitions`, as Kafka's default partitioner chooses it. Null keys go to partition 0.
+/// The partition of a key among `partitions`, as Kafka's default partitioner chooses it.
+///
+/// A null key chooses none, and gets 0 here: who sends such records spreads them. Tidemill's sinks do.
 pub fn partition_for(key: Option<&[u8]>, partitions: i32) -> i32 {
     key.map_or(0, |key| (murmur2(key) & 0x7fff_ffff) as i32 % partitions.max(1))
+}
+
+/// The partition, among `partitions`, of a record without a key that was made from the record at `offset` of a task's
+/// queue. It is even over many offsets, and the same whenever the record is processed again.
+pub(crate) fn partition_of_origin(task: i32, queue: usize, offset: i64, partitions: i32) -> i32 {
+    let mut origin = [0; 16];
+    origin[..4].copy_from_slice(&task.to_le_bytes());
+    origin[4..8].copy_from_slice(&(queue as u32).to_le_bytes());
+    origin[8..].copy_from_slice(&offset.to_le_bytes());
+    partition_for(Some(&origin), partitions)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     clock::millis,
     error::Position,
     graph::StoreName,
-    operators::{Failure, Next, Schedule, StoreHandle, TaskContext},
+    operators::{Failure, Next, Schedule, StoreHandle, TaskContext, check_event_time},
     transport::TopicPartition,
 };
 
@@ -63,10 +63,12 @@ pub struct ProcessorContext<'a, K: Data, V: Data> {
 }
 
 impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
-    /// Hands a record to the operators after this one.
+    /// Hands a record to the operators after this one. A timestamp that no record of a topic may have, because it is
+    /// negative or beyond half of what 64 bits hold, is an error of this processor.
     pub fn forward(&mut self, record: Record<K, V>) {
         if self.failure.is_none() {
-            *self.failure = self.next.forward(self.task, record).err();
+            let valid = check_event_time(record.timestamp);
+            *self.failure = valid.and_then(|()| self.next.forward(self.task, record)).err();
         }
     }
 

@@ -263,7 +263,10 @@ fn bytes_that_do_not_decode_fail_the_task_by_default() -> Tested {
     let driver = numbers(RecordHandler::Fail);
     let error = pipe_garbage(&driver).err().ok_or("the error must surface")?;
     let text = error.chain();
-    assert!(text.starts_with("task 0_0, operator 'in', topic 'in', partition 0, offset 1: not "), "{text}");
+    assert!(
+        text.starts_with("task 0_0, operator 'in', topic 'in', partition 0, offset 1: its value does not decode: not "),
+        "{text}"
+    );
     Ok(())
 }
 
@@ -286,7 +289,7 @@ fn bytes_that_do_not_decode_may_be_dead_lettered() -> Tested {
     let [letter] = dead.as_slice() else { return Err("one record is dead".into()) };
     assert_eq!((&*letter.key, &*letter.value, letter.timestamp), ("a", "three", 7));
     let headers = error_headers(&letter.headers);
-    assert!(headers[0].starts_with("its bytes do not decode: not "), "{headers:?}");
+    assert!(headers[0].starts_with("its value does not decode: not "), "{headers:?}");
     assert_eq!(headers[1..], ["in", "0", "1"]);
     Ok(())
 }

@@ -57,11 +57,31 @@ impl StreamsBuilder {
     }
 
     /// Reads a topic as a stream.
+    ///
+    /// Key and value must be there in each record. A console producer, for one, writes no keys: read such a topic with
+    /// [`StreamsBuilder::stream_values`], or with keys of `Option<K>`, which [`KStream::drop_null_keys`] narrows.
     pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Consumed<K, V>>) -> KStream<K, V> {
         let Consumed { topic, key, value, extractor } = topic.into();
         let kind = NodeKind::Source(topic.as_str().into());
         let id = add_source(&self.graph, Some(&topic), kind, key, value, extractor);
         KStream::new(self.graph.clone(), id)
+    }
+
+    /// Reads the values of a topic as a stream, whatever its keys are, and whether there are any.
+    ///
+    /// ```
+    /// use tidemill_topology::{StreamsBuilder, testing::TopologyTestDriver};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream_values::<String>("lines").map_values(|line| line.to_uppercase()).to("shouted");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<Option<String>, String>("lines").pipe(None, "hi".into(), 0)?;
+    /// assert_eq!(driver.output::<(), String>("shouted").read_values()?, ["HI"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stream_values<V: Data>(&self, topic: impl Into<Consumed<(), V>>) -> KStream<(), V> {
+        self.stream(topic)
     }
 
     /// Reads a topic as a table: the last value of each key, kept in the store that `materialized` names.

@@ -51,7 +51,8 @@ impl<K, V> Produced<K, V> {
         Self { topic: topic.into(), key: Arc::new(key), value: Arc::new(value), partitioner: None }
     }
 
-    /// Chooses the partition from key, value and the number of partitions, instead of by murmur2 of the key.
+    /// Chooses the partition from key, value and the number of partitions, instead of by murmur2 of the key. An answer
+    /// that is not from 0 to one less than that number is an error for the processing handler.
     pub fn partitioned_by(self, choose: impl Fn(&K, &V, i32) -> i32 + Send + Sync + 'static) -> Self {
         Self { partitioner: Some(Arc::new(choose)), ..self }
     }

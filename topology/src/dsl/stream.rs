@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     graph::{BuildNode, Edge, MAIN_PORT, NodeId, NodeKind, NodeName, StoreKind, StoreName, TopicRef},
-    operators::{Filter, FlatMap, Map, Merge, Peek, ProcessorNode, Sink, StreamTableJoin},
+    operators::{DropNullKeys, Filter, FlatMap, Keyless, Map, Merge, Peek, ProcessorNode, Sink, StreamTableJoin},
     processor::Processor,
     record::{Data, Record},
 };
@@ -56,6 +56,32 @@ impl<K, V> KStream<K, V> {
         let old = std::mem::replace(&mut self.graph.borrow_mut().nodes[self.node.index()].name, name.clone());
         let rekeyed_by = self.rekeyed_by.clone().map(|by| if by == old { name } else { by });
         Self { rekeyed_by, ..self }
+    }
+}
+
+impl<K: Data, V: Data> KStream<Option<K>, V> {
+    /// Keeps the records that have a key, which is no `Option` any more. The others are dropped and counted as
+    /// `null-key`. Partitions stay as they are.
+    ///
+    /// ```
+    /// use tidemill_topology::{StreamsBuilder, testing::TopologyTestDriver};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<Option<String>, String>("clicks").drop_null_keys().group_by_key().count("counts").to_stream().to("out");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let clicks = driver.input::<Option<String>, String>("clicks");
+    /// clicks.pipe_all([(Some("ada".into()), "x".into(), 0), (None, "y".into(), 1), (Some("ada".into()), "z".into(), 2)])?;
+    /// assert_eq!(driver.output::<String, i64>("out").read_values()?, [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn drop_null_keys(&self) -> KStream<K, V> {
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let operator = DropNullKeys { next: assembly.next(id, MAIN_PORT)? };
+            assembly.input::<Option<K>, V>(id, Rc::new(operator));
+            Ok(())
+        });
+        self.then(self.add("drop-null-keys", build), false)
     }
 }
 
@@ -191,14 +217,17 @@ impl<K: Data, V: Data> KStream<K, V> {
         SplitStream::new(self.clone())
     }
 
-    /// Writes the stream to a topic.
+    /// Writes the stream to a topic. Records with a key go to the partition of their key; records without one are spread
+    /// over all partitions.
     pub fn to(&self, topic: impl Into<Produced<K, V>>) {
         let Produced { topic, key, value, partitioner } = topic.into();
         let target = TopicRef::External(topic.as_str().into());
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (topic, partitions) = assembly.topic(&target);
             let (key, value, partitioner) = (key.clone(), value.clone(), partitioner.clone());
-            assembly.input::<K, V>(id, Rc::new(RefCell::new(Sink { topic, partitions, key, value, partitioner })));
+            let keyless = Keyless::new(assembly.task.partition);
+            let sink = Sink { topic, partitions, key, value, partitioner, keyless };
+            assembly.input::<K, V>(id, Rc::new(RefCell::new(sink)));
             Ok(())
         });
         let parents = vec![Edge { from: self.node, port: MAIN_PORT }];
@@ -214,7 +243,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (topic, partitions) = assembly.topic(&target);
             let (key, value) = (sink_key.clone(), sink_value.clone());
-            let sink = Sink { topic, partitions, key, value, partitioner: None };
+            let keyless = Keyless::new(assembly.task.partition);
+            let sink = Sink { topic, partitions, key, value, partitioner: None, keyless };
             assembly.input::<K, V>(id, Rc::new(RefCell::new(sink)));
             Ok(())
         });

@@ -2,12 +2,14 @@
 
 mod aggregate;
 mod assembly;
+mod bad_record;
 mod branch;
 mod cogroup;
 mod collect;
 mod context;
 mod elements;
 mod entries;
+mod event_time;
 mod join_time;
 mod key_times;
 mod key_times_sweep;
@@ -26,17 +28,19 @@ mod window_time;
 
 pub(crate) use aggregate::KeyedAggregate;
 pub(crate) use assembly::{Assembly, StoreHandle};
+pub(crate) use bad_record::{BadRecord, Part, Undecodable};
 pub(crate) use branch::Branch;
 pub(crate) use cogroup::{Cogroup, LeftInput, RightInput};
 pub(crate) use collect::Collect;
 pub(crate) use context::{DropReason, Failure, Outcome, Schedule, TaskContext};
 pub(crate) use elements::Elements;
+pub(crate) use event_time::{InvalidTime, check_event_time, event_time};
 pub(crate) use join_time::JoinTime;
 pub(crate) use link::{Lifecycle, Next, Receive, Target};
 pub(crate) use processor_node::ProcessorNode;
-pub(crate) use sink::Sink;
-pub(crate) use source::{BadRecord, Head, Source, SourceQueue, TimestampExtractor};
-pub(crate) use stateless::{Filter, FlatMap, Map, Merge, Peek};
+pub(crate) use sink::{Keyless, Sink};
+pub(crate) use source::{Head, Source, SourceQueue, TimestampExtractor};
+pub(crate) use stateless::{DropNullKeys, Filter, FlatMap, Map, Merge, Peek};
 pub(crate) use stream_join::{JoinBase, JoinLeft, JoinRight, JoinSide, Joiner, StreamJoin};
 pub(crate) use table::{StreamTableJoin, TableSource};
 pub(crate) use undo::Undo;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tidemill_state::Codec;
 
-use super::{Outcome, Receive, TaskContext};
+use super::{Failure, Outcome, Receive, TaskContext};
 use crate::{
-    partitioner::partition_for,
+    partitioner::{partition_for, partition_of_origin},
     record::{Data, Record},
     transport::{ProducerRecord, Topic},
 };
@@ -22,14 +22,34 @@ pub(crate) struct Sink<K, V> {
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) partitioner: Option<Partitioner<K, V>>,
+    pub(crate) keyless: Keyless,
 }
 
 impl<K: Data, V: Data> Sink<K, V> {
-    fn partition(&self, record: &Record<K, V>, key: Option<&Bytes>) -> i32 {
-        match &self.partitioner {
-            Some(choose) => choose(&record.key, &record.value, self.partitions).clamp(0, self.partitions - 1),
-            None => partition_for(key.map(|key| self.key.partition_bytes(key)), self.partitions),
+    fn partition(
+        &mut self,
+        ctx: &TaskContext,
+        record: &Record<K, V>,
+        key: Option<&Bytes>,
+    ) -> Result<i32, Box<Failure>> {
+        match (&self.partitioner, key) {
+            (Some(choose), _) => {
+                let chosen = choose(&record.key, &record.value, self.partitions);
+                if (0..self.partitions).contains(&chosen) { Ok(chosen) } else { Err(self.no_partition(chosen)) }
+            }
+            (None, Some(key)) => Ok(partition_for(Some(self.key.partition_bytes(key)), self.partitions)),
+            (None, None) => Ok(self.keyless.partition(ctx, record.timestamp, self.partitions)),
         }
+    }
+
+    #[cold]
+    fn no_partition(&self, chosen: i32) -> Box<Failure> {
+        let last = self.partitions - 1;
+        let text = format!(
+            "the partitioner of topic '{}' chose partition {chosen}: it must choose one from 0 to {last}",
+            self.topic
+        );
+        Box::new(Failure::User(text.into()))
     }
 }
 
@@ -37,7 +57,7 @@ impl<K: Data, V: Data> Receive<K, V> for Sink<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let key = self.key.encode(&record.key)?;
         let value = self.value.encode(&record.value)?;
-        let partition = self.partition(&record, key.as_ref());
+        let partition = self.partition(ctx, &record, key.as_ref())?;
         ctx.send(ProducerRecord {
             topic: self.topic.clone(),
             partition,
@@ -47,5 +67,34 @@ impl<K: Data, V: Data> Receive<K, V> for Sink<K, V> {
             headers: record.headers,
         });
         Ok(())
+    }
+}
+
+/// Spreads records without a key evenly over the partitions of a topic: by the input record that they come from, and in
+/// turn where one of it brings forth several. So a record that is processed again goes where it went.
+pub(crate) struct Keyless {
+    task: i32,
+    /// The queue and offset of the input record, or the time of what comes between records.
+    origin: (Option<usize>, i64),
+    first: i32,
+    sent: i32,
+}
+
+impl Keyless {
+    /// For the task of a partition.
+    pub(crate) fn new(task: i32) -> Self {
+        Self { task, origin: (None, -1), first: 0, sent: 0 }
+    }
+
+    fn partition(&mut self, ctx: &TaskContext, timestamp: i64, partitions: i32) -> i32 {
+        let origin = (ctx.queue, if ctx.queue.is_some() { ctx.offset } else { timestamp });
+        if origin != self.origin {
+            let (queue, at) = (origin.0.map_or(0, |queue| queue + 1), origin.1);
+            self.origin = origin;
+            (self.first, self.sent) = (partition_of_origin(self.task, queue, at, partitions), 0);
+        }
+        let partition = (self.first + self.sent) % partitions;
+        self.sent = (self.sent + 1) % partitions;
+        partition
     }
 }

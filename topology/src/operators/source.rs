@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError};
 
-use super::{Next, Outcome, TaskContext};
+use super::{BadRecord, Next, Outcome, Part, TaskContext, Undecodable, event_time};
 use crate::{
     record::{Data, Record},
     transport::{ConsumedRecord, Offset},
@@ -13,18 +13,6 @@ use crate::{
 
 /// Takes a record's event time from it: key, value, the record's own timestamp, and the partition's time so far.
 pub(crate) type TimestampExtractor<K, V> = Arc<dyn Fn(&K, &V, i64, i64) -> i64 + Send + Sync>;
-
-/// Half of what fits, so that the ends of windows, with their grace, do as well.
-const LAST_TIME: i64 = i64::MAX / 2;
-
-/// What is wrong with the record at the head.
-#[derive(Debug)]
-pub(crate) enum BadRecord {
-    /// Key or value do not decode.
-    Undecodable(CodecError),
-    /// The timestamp is negative, or beyond what windows can count.
-    InvalidTimestamp(i64),
-}
 
 /// What stands at the head of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,16 +68,14 @@ impl<K: Data, V: Data> Source<K, V> {
 
     fn decode(&self, raw: &ConsumedRecord, partition_time: i64) -> Result<Record<K, V>, BadRecord> {
         let bytes = |bytes: &Option<Bytes>| bytes.clone();
-        let key = self.key.decode_opt(bytes(&raw.key)).map_err(BadRecord::Undecodable)?;
-        let value = self.value.decode_opt(bytes(&raw.value)).map_err(BadRecord::Undecodable)?;
+        let undecodable = |part| move |error| Undecodable { part, error };
+        let key = self.key.decode_opt(bytes(&raw.key)).map_err(undecodable(Part::Key))?;
+        let value = self.value.decode_opt(bytes(&raw.value)).map_err(undecodable(Part::Value))?;
         let timestamp = match &self.extractor {
             Some(extract) => extract(&key, &value, raw.timestamp, partition_time),
             None => raw.timestamp,
         };
-        if !(0..=LAST_TIME).contains(&timestamp) {
-            return Err(BadRecord::InvalidTimestamp(timestamp));
-        }
-        Ok(Record { key, value, timestamp, headers: raw.headers.clone() })
+        Ok(Record { key, value, timestamp: event_time(timestamp)?, headers: raw.headers.clone() })
     }
 }
 
@@ -115,7 +101,7 @@ impl<K: Data, V: Data> SourceQueue for Source<K, V> {
         if self.head.is_none() {
             let Some(raw) = self.fifo.front() else { return Head::Empty };
             let decoded = self.decode(raw, partition_time);
-            if let Err(BadRecord::Undecodable(CodecError::NotYet { reason })) = decoded {
+            if let Err(BadRecord::Undecodable(Undecodable { error: CodecError::NotYet { reason }, .. })) = decoded {
                 self.waits_for = Some(reason);
                 return Head::NotYet;
             }

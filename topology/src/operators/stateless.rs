@@ -1,8 +1,8 @@
-//! Operators without state: map, filter, flat map, peek, merge.
+//! Operators without state: map, filter, flat map, peek, merge, and what drops null keys.
 
 use std::sync::Arc;
 
-use super::{Next, Outcome, Target, TaskContext};
+use super::{DropReason, Next, Outcome, Target, TaskContext};
 use crate::{
     record::{Data, Record},
     transport::Headers,
@@ -21,6 +21,24 @@ where
     #[inline]
     fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
         self.next.hand_over(ctx, (self.map)(Record { key, value, timestamp, headers }))
+    }
+}
+
+/// Lets records with a key pass, and counts the others.
+pub(crate) struct DropNullKeys<K, V> {
+    pub(crate) next: Next<K, V>,
+}
+
+impl<K: Data, V: Data> Target<Option<K>, V> for DropNullKeys<K, V> {
+    #[inline]
+    fn take(&self, ctx: &mut TaskContext, key: Option<K>, value: V, timestamp: i64, headers: Headers) -> Outcome {
+        match key {
+            Some(key) => self.next.hand_over(ctx, Record { key, value, timestamp, headers }),
+            None => {
+                ctx.count_dropped(ctx.node, DropReason::NullKey);
+                Ok(())
+            }
+        }
     }
 }
 

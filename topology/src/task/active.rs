@@ -13,7 +13,7 @@ use tidemill_state::{BoxError, CodecError};
 
 use super::{
     TaskStores, Waiting,
-    bad_record::{dead_letter, reason},
+    bad_record::dead_letter,
     commit::{CommitWork, committed_offset, partition_time},
     partition_group::{Input, PartitionGroup, Pick},
     punctuation::take_due,
@@ -236,13 +236,13 @@ impl ActiveTask {
         input.position = Some(raw.offset + 1);
         input.moved = true;
         let (partition, node) = (input.partition.clone(), input.source);
-        let reason = reason(&bad);
+        let reason = bad.to_string();
         match bad {
             // A record without a valid time can be put nowhere: skipped with a counter, as Kafka Streams does.
             BadRecord::InvalidTimestamp(_) => self.ctx.count_dropped(node, DropReason::InvalidTimestamp),
             BadRecord::Undecodable(error) => {
                 if self.settings.deserialization == RecordHandler::Fail {
-                    return Err(Box::new(Failure::Codec(error)));
+                    return Err(Box::new(Failure::User(error.into())));
                 }
                 self.ctx.count_dropped(node, DropReason::Undecodable);
             }

@@ -2,20 +2,9 @@
 
 use crate::{
     config::RecordHandler,
-    operators::BadRecord,
-    partitioner::partition_for,
+    partitioner::{partition_for, partition_of_origin},
     transport::{ConsumedRecord, Headers, ProducerRecord, TopicPartition},
 };
-
-/// Why a record cannot be processed, in words.
-pub(super) fn reason(bad: &BadRecord) -> String {
-    match bad {
-        BadRecord::Undecodable(error) => format!("its bytes do not decode: {error}"),
-        BadRecord::InvalidTimestamp(timestamp) => {
-            format!("its timestamp {timestamp} is no time; it must be milliseconds since the epoch")
-        }
-    }
-}
 
 /// The record as it came, for the dead-letter topic, with headers named as in KIP-1034.
 pub(super) fn dead_letter(
@@ -31,9 +20,14 @@ pub(super) fn dead_letter(
     headers.push("__streams.errors.topic", from.topic.to_string());
     headers.push("__streams.errors.partition", from.partition.to_string());
     headers.push("__streams.errors.offset", raw.offset.to_string());
+    let partitions = partitions(topic);
+    let partition = match raw.key.as_deref() {
+        Some(key) => partition_for(Some(key), partitions),
+        None => partition_of_origin(from.partition, 0, raw.offset, partitions),
+    };
     Some(ProducerRecord {
         topic: topic.as_str().into(),
-        partition: partition_for(raw.key.as_deref(), partitions(topic)),
+        partition,
         timestamp: raw.timestamp.max(0),
         key: raw.key,
         value: raw.value,
