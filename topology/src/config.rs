@@ -86,6 +86,9 @@ pub struct StreamsConfig {
     pub member_timeout: Duration,
     /// How long a poll waits for records. Bounds how late a wall-clock tick can be. Default 50 ms.
     pub poll_timeout: Duration,
+    /// How often records that nobody needs any more are deleted: those of repartition topics that were processed, and
+    /// those of changelogs whose windows have expired (`repartition.purge.interval.ms` in Kafka Streams). Default 30 s.
+    pub repartition_purge_interval: Duration,
 }
 
 impl StreamsConfig {
@@ -112,6 +115,7 @@ impl StreamsConfig {
             num_standby_replicas: 0,
             member_timeout: Duration::from_secs(15),
             poll_timeout: Duration::from_millis(50),
+            repartition_purge_interval: Duration::from_secs(30),
         }
     }
 

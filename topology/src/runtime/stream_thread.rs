@@ -17,9 +17,6 @@ use crate::{
     transport::{Offset, Rebalance, TopicPartition, TransportError},
 };
 
-/// How often records that nobody needs are deleted (`repartition.purge.interval.ms` in Kafka Streams).
-const PURGE_MS: i64 = 30_000;
-
 /// Why a thread ended.
 pub(crate) type ThreadError = TaskError;
 
@@ -148,7 +145,7 @@ impl StreamThread {
         if self.commit_is_due(now) {
             self.begin_commit()?;
         }
-        if now - self.last_purge_ms >= PURGE_MS {
+        if now - self.last_purge_ms >= millis(self.app.config.repartition_purge_interval) {
             self.purge(now);
         }
         Ok(done)

@@ -26,7 +26,8 @@ pub struct SimulatorOptions {
     pub seed: u64,
     /// Machines, each with a disk of its own. Default 2.
     pub instances: usize,
-    /// How the application runs. Default application id `sim`, session time-out 500 ms, one thread an instance.
+    /// How the application runs. Default application id `sim`, session time-out 500 ms, a purge each 300 ms, one thread
+    /// an instance.
     pub config: StreamsConfig,
     /// Partitions of every topic that `partitions` does not name. Default 3.
     pub default_partitions: i32,
@@ -39,7 +40,11 @@ pub struct SimulatorOptions {
 impl SimulatorOptions {
     /// The defaults for a seed.
     pub fn new(seed: u64) -> Self {
-        let config = StreamsConfig { session_timeout: Duration::from_millis(500), ..StreamsConfig::new("sim") };
+        let config = StreamsConfig {
+            session_timeout: Duration::from_millis(500),
+            repartition_purge_interval: Duration::from_millis(300),
+            ..StreamsConfig::new("sim")
+        };
         let (partitions, faults) = (BTreeMap::new(), FaultRates::default());
         Self { seed, instances: 2, config, default_partitions: 3, partitions, faults }
     }

@@ -119,3 +119,13 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<join::Join>();
     check_deterministic::<processor::Batching>();
 }
+
+#[test]
+fn repartition_topics_are_purged_while_a_simulation_runs() {
+    let purged = (1..=20).filter(|seed| {
+        let simulator = scenario::finished::<repartition::Repartition>(*seed, ExactlyOnce);
+        let left = simulator.log().read_all("sim-by-group-repartition").expect("the topic is there");
+        left.iter().all(|(_, record)| record.offset > 0)
+    });
+    assert!(purged.count() > 10, "most runs last longer than a purge interval");
+}

@@ -68,22 +68,35 @@ pub(crate) fn simulate_with<S: Scenario>(seed: u64, guarantee: ProcessingGuarant
     simulate_as::<S>(seed, 1 + (seed % 3) as usize, config, faults)
 }
 
+/// A simulation that has run and passed.
+pub(crate) fn finished<S: Scenario>(seed: u64, guarantee: ProcessingGuarantee) -> Simulator {
+    let config = StreamsConfig { processing_guarantee: guarantee, ..StreamsConfig::new("sim") };
+    let mut simulator = started::<S>(seed, 1 + (seed % 3) as usize, config, FaultRates::default());
+    drive::<S>(&mut simulator, guarantee).expect("the seed passes");
+    simulator
+}
+
 /// Runs a seed with so many instances, and a configuration of which the seed decides the rest.
 pub(crate) fn simulate_as<S: Scenario>(seed: u64, instances: usize, config: StreamsConfig, faults: FaultRates) -> Run {
+    let guarantee = config.processing_guarantee;
+    let mut simulator = started::<S>(seed, instances, config, faults);
+    let outcome = drive::<S>(&mut simulator, guarantee);
+    Run { outcome, trace: simulator.trace(), hash: simulator.trace_hash() }
+}
+
+fn started<S: Scenario>(seed: u64, instances: usize, config: StreamsConfig, faults: FaultRates) -> Simulator {
     let builder = StreamsBuilder::new();
     S::build(&builder);
     let topology = builder.build().expect("the scenario is valid");
     let mut options = SimulatorOptions { instances, faults, ..SimulatorOptions::new(seed) };
-    let guarantee = config.processing_guarantee;
     options.config = StreamsConfig {
         num_stream_threads: 1 + (seed / 3 % 2) as usize,
         max_buffered_records: if seed.is_multiple_of(5) { 3 } else { 1000 },
         session_timeout: options.config.session_timeout,
+        repartition_purge_interval: options.config.repartition_purge_interval,
         ..config
     };
-    let mut simulator = Simulator::new(&topology, options).expect("the scenario starts");
-    let outcome = drive::<S>(&mut simulator, guarantee);
-    Run { outcome, trace: simulator.trace(), hash: simulator.trace_hash() }
+    Simulator::new(&topology, options).expect("the scenario starts")
 }
 
 fn drive<S: Scenario>(simulator: &mut Simulator, guarantee: ProcessingGuarantee) -> Result<(), Problem> {
