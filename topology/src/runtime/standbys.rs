@@ -271,6 +271,15 @@ impl Standbys {
         having.filter_map(|stores| stores.with(|stores| stores.handles.get(store).and_then(&read))).collect()
     }
 
+    /// Looks at all stores that follow their changelogs here.
+    pub(crate) fn each(&self, mut look: impl FnMut(&TaskStores)) {
+        for warm in self.lock().warm.values_mut() {
+            if let Warm::Following { task, .. } = warm {
+                task.stores().with(&mut look);
+            }
+        }
+    }
+
     /// The tasks that are kept warm here, as if they were those of a thread; `None` if there are none.
     pub(crate) fn report(&self, name: String) -> Option<ThreadStatus> {
         let mut shared = self.lock();

@@ -94,7 +94,7 @@ impl TaskStores {
 
     /// Applies records of a store's changelog in one batch, and returns where it goes on: behind the last of them, or
     /// at `next` if there are none.
-    pub(super) fn replay(
+    pub(crate) fn replay(
         &self,
         name: &StoreName,
         records: Vec<ConsumedRecord>,

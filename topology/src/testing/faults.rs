@@ -2,13 +2,16 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use super::SimulationRandom;
+use super::{
+    SimulationRandom,
+    outlet::{self, Outlet},
+};
 use crate::{
     clock::{Clock, ManualClock},
     transport::{Consumer, Producer},
@@ -25,6 +28,8 @@ pub struct FaultRates {
     pub short_read: f64,
     /// A commit takes a few turns of its thread, which goes on meanwhile.
     pub slow_commit: f64,
+    /// At least once, a flush brings out one partition after the other, and takes a few turns.
+    pub slow_flush: f64,
     /// A commit is refused, and the transaction with it.
     pub abort: f64,
     /// A commit takes effect or not, and nobody learns which.
@@ -57,6 +62,7 @@ impl FaultRates {
         delay: 0.0,
         short_read: 0.0,
         slow_commit: 0.0,
+        slow_flush: 0.0,
         abort: 0.0,
         lost_reply: 0.0,
         fenced: 0.0,
@@ -79,6 +85,7 @@ impl Default for FaultRates {
             delay: 0.02,
             short_read: 0.3,
             slow_commit: 0.3,
+            slow_flush: 0.5,
             abort: 0.05,
             lost_reply: 0.03,
             fenced: 0.01,
@@ -194,11 +201,34 @@ pub(crate) struct Process {
     pub(crate) name: Arc<str>,
     pub(crate) fate: Fate,
     dead: Arc<AtomicBool>,
+    /// What its producers without transactions have sent.
+    outlets: Arc<Mutex<Vec<Weak<Mutex<Outlet>>>>>,
 }
 
 impl Process {
     pub(crate) fn new(name: impl Into<Arc<str>>, fate: Fate) -> Self {
-        Self { name: name.into(), fate, dead: Arc::default() }
+        Self { name: name.into(), fate, dead: Arc::default(), outlets: Arc::default() }
+    }
+
+    pub(crate) fn open_outlet(&self, outlet: &Arc<Mutex<Outlet>>) {
+        let mut outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
+        outlets.retain(|outlet| outlet.strong_count() > 0);
+        outlets.push(Arc::downgrade(outlet));
+    }
+
+    /// Lets some of what was sent leave, whatever the threads do.
+    pub(crate) fn trickle(&self) {
+        self.each_outlet(Outlet::trickle);
+    }
+
+    /// Faults end: the process does not die of what was begun before.
+    pub(crate) fn spare(&self) {
+        self.each_outlet(Outlet::spare);
+    }
+
+    fn each_outlet(&self, act: impl Fn(&mut Outlet)) {
+        let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        outlets.iter().filter_map(Weak::upgrade).for_each(|open| act(&mut outlet::lock(&open)));
     }
 
     /// From now on its calls have no effect.

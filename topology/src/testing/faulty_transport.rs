@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::faults::{FaultRates, Process};
+use super::{
+    faults::{FaultRates, Process},
+    outlet::PlainFaultyProducer,
+};
 use crate::transport::{
     Admin, CommittedOffset, Consumer, ConsumerConfig, Fetched, GroupMetadata, Offset, Polled, Producer, ProducerConfig,
     ProducerRecord, Reader, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
@@ -19,7 +22,7 @@ pub(crate) struct FaultyTransport {
 
 impl Process {
     /// A call that may fail without effect, or take long.
-    fn call(&self, name: &str) -> Result<(), TransportError> {
+    pub(super) fn call(&self, name: &str) -> Result<(), TransportError> {
         if self.is_dead() {
             return Err(TransportError::Storage("the process died".into()));
         }
@@ -27,7 +30,7 @@ impl Process {
         self.fails(name, |rates| rates.unavailable)
     }
 
-    fn fails(&self, name: &str, rate: impl FnOnce(&FaultRates) -> f64) -> Result<(), TransportError> {
+    pub(super) fn fails(&self, name: &str, rate: impl FnOnce(&FaultRates) -> f64) -> Result<(), TransportError> {
         if self.fate.strikes(rate) {
             self.note(&format!("{name} unavailable"));
             return Err(TransportError::Retriable(name.to_owned()));
@@ -71,15 +74,12 @@ impl Transport for FaultyTransport {
 
     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
         self.process.call("producer")?;
-        let inner = Some(self.log.producer(config)?);
-        Ok(Box::new(FaultyProducer {
-            inner,
-            process: self.process.clone(),
-            uncertain: false,
-            commit_takes: None,
-            flushed: None,
-            ahead: None,
-        }))
+        let (inner, process) = (self.log.producer(config)?, self.process.clone());
+        if config.transactional_id.is_none() {
+            return Ok(Box::new(PlainFaultyProducer::new(process, inner)));
+        }
+        let inner = Some(inner);
+        Ok(Box::new(FaultyProducer { inner, process, uncertain: false, commit_takes: None, ahead: None }))
     }
 
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
@@ -187,6 +187,10 @@ impl Reader for FaultyReader {
         let max =
             if self.process.fate.strikes(|rates| rates.short_read) { self.process.fate.below(4) as usize } else { max };
         let read = if max == 0 { Vec::new() } else { self.inner.read(timeout, max)? };
+        if !read.is_empty() {
+            // The position has moved: whoever is told nothing of it has to go back.
+            self.process.fails("reply to read", |rates| rates.unavailable)?;
+        }
         for Fetched { partition, records } in &read {
             self.process.note(&format!("restores {partition}: {}", records.len()));
         }
@@ -204,6 +208,7 @@ impl Reader for FaultyReader {
     }
 }
 
+/// A producer that writes in transactions.
 struct FaultyProducer {
     /// Present until dropped.
     inner: Option<Box<dyn Producer>>,
@@ -212,8 +217,6 @@ struct FaultyProducer {
     uncertain: bool,
     /// How often the commit that was begun is asked for in vain; `None` when none was.
     commit_takes: Option<u64>,
-    /// What the flush that was begun has brought out.
-    flushed: Option<Vec<(TopicPartition, Offset)>>,
     /// What was sent for the next transaction beside a commit, if that was begun.
     ahead: Option<Vec<ProducerRecord>>,
 }
@@ -226,7 +229,7 @@ impl FaultyProducer {
         Ok(&mut **self.inner.as_mut().expect("it is taken only when dropped"))
     }
 
-    /// A commit or flush was begun; it may take long.
+    /// A commit was begun; it may take long.
     fn take_time(&mut self) {
         let slow = self.process.fate.strikes(|rates| rates.slow_commit);
         self.commit_takes = Some(if slow { self.process.fate.below(SLOW_COMMIT) } else { 0 });
@@ -357,37 +360,14 @@ impl Producer for FaultyProducer {
     }
 
     fn flush(&mut self) -> Result<(), TransportError> {
-        self.process.call("flush")?;
-        let Self { inner, process, .. } = self;
-        let inner = inner.as_mut().expect("it is taken only when dropped");
-        process.commit("flush", || inner.flush())
-    }
-
-    fn begin_flush(&mut self) -> Result<(), TransportError> {
-        self.flush()?;
-        // What is sent from here on is not told of with it.
-        self.flushed = Some(self.inner()?.take_acknowledged());
-        self.take_time();
-        Ok(())
-    }
-
-    fn poll_flush(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
-        if self.takes_longer() {
-            return Ok(false);
-        }
-        self.process.fails("reply to flush", |rates| rates.lost_reply)?;
-        Ok(true)
+        self.inner()?.flush()
     }
 
     fn discard(&mut self) {
-        (self.commit_takes, self.flushed) = (None, None);
         self.inner.as_mut().expect("it is taken only when dropped").discard();
     }
 
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
-        if let Some(flushed) = self.flushed.take() {
-            return flushed;
-        }
         self.inner.as_mut().expect("it is taken only when dropped").take_acknowledged()
     }
 }

@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    SimulationError,
+    comparison::differences,
     faults::{Fate, Process},
     faulty_transport::FaultyTransport,
     simulated_disk::SimulatedDisk,
@@ -11,7 +13,8 @@ use crate::{
     clock::Clock,
     config::ProcessingGuarantee,
     error::TaskError,
-    runtime::{MemberThread, Prepared, StreamThread},
+    runtime::{MemberThread, Prepared, Standbys, StreamThread},
+    task::TaskStores,
     transport::embedded::EmbeddedLog,
 };
 
@@ -26,6 +29,7 @@ pub(super) struct Instance {
     threads: Vec<Seat>,
     /// Present in a process that keeps standbys: without them nobody asks what it tells.
     member: Option<MemberThread>,
+    standbys: Arc<Standbys>,
 }
 
 /// A thread, and until when it hangs.
@@ -38,7 +42,8 @@ impl Instance {
     pub(super) fn new(name: String, prepared: Prepared, log: EmbeddedLog, fate: Fate) -> Self {
         let process = Process::new(name.as_str(), fate.clone());
         let disk = SimulatedDisk::new(process.clone());
-        Self { name, prepared, log, fate, disk, process, threads: Vec::new(), member: None }
+        let (threads, standbys) = (Vec::new(), Arc::default());
+        Self { name, prepared, log, fate, disk, process, threads, member: None, standbys }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -58,6 +63,7 @@ impl Instance {
         let mut app = self.prepared.afresh();
         app.transport = Arc::new(FaultyTransport { log: self.log.clone(), process: self.process.clone() });
         app.stores = Arc::new(self.disk.clone());
+        self.standbys = app.standbys.clone();
         for index in 0..app.config.num_stream_threads {
             match StreamThread::start(app.clone(), format!("{}-{index}", self.name)) {
                 Ok(thread) => self.threads.push(Seat { thread, paused_until_ms: None }),
@@ -116,8 +122,14 @@ impl Instance {
         }
     }
 
+    /// Lets what its threads sent leave while they do something else.
+    pub(super) fn trickle(&self) {
+        self.process.trickle();
+    }
+
     /// Lets every thread go on.
     pub(super) fn resume(&mut self) {
+        self.process.spare();
         self.threads.iter_mut().for_each(|seat| seat.paused_until_ms = None);
     }
 
@@ -176,6 +188,19 @@ impl Instance {
 
     fn is_transactional(&self) -> bool {
         self.prepared.config.processing_guarantee == ProcessingGuarantee::ExactlyOnce
+    }
+
+    /// Compares the stores of running tasks and standbys with their changelogs, once all is committed.
+    pub(super) fn compare_stores(&mut self) -> Result<(), SimulationError> {
+        let Self { log, prepared, threads, standbys, .. } = self;
+        let mut found = Vec::new();
+        let mut look = |stores: &TaskStores| found.extend(differences(log, &prepared.plan, stores).err());
+        for seat in threads {
+            seat.thread.commit_now()?;
+            seat.thread.stores()?.into_iter().for_each(&mut look);
+        }
+        standbys.each(&mut look);
+        found.into_iter().next().map_or(Ok(()), |difference| Err(SimulationError::Differs(difference)))
     }
 
     /// Whether every thread has processed all that it fetched.

@@ -6,7 +6,9 @@ mod topics;
 
 pub(crate) mod faults;
 pub(crate) mod faulty_transport;
+mod comparison;
 mod instance;
+mod outlet;
 mod random;
 mod simulated_disk;
 mod simulator;

@@ -69,6 +69,9 @@ pub enum SimulationError {
     /// All faults ended, and yet the application does not finish its work.
     #[error("the application does not settle; partitions behind: {0}")]
     Unsettled(String),
+    /// A store holds something else than its changelog, or lacks what that has.
+    #[error("{0}")]
+    Differs(String),
 }
 
 /// Several instances of an application, their machines and their log, in virtual time on one thread.
@@ -221,6 +224,7 @@ impl Simulator {
             quiet = if self.round()? || self.fate.clock.monotonic_ms() < until_ms { 0 } else { quiet + 1 };
             if quiet == QUIET_ROUNDS && self.behind().is_empty() {
                 self.fate.note("settled");
+                self.instances.iter_mut().try_for_each(Instance::compare_stores)?;
                 self.fate.set_rates(rates);
                 return Ok(());
             }
@@ -261,6 +265,7 @@ impl Simulator {
         if self.instances.is_empty() {
             return Ok(());
         }
+        self.instances.iter().for_each(Instance::trickle);
         let at = self.fate.below(self.instances.len() as u64) as usize;
         let session_ms = self.config.session_timeout.as_millis() as u64;
         let fate = self.fate.clone();

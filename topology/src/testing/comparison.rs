@@ -1,0 +1,83 @@
+//! Whether a task's stores are what their changelogs say: a fresh store that replays a changelog has the same rows and
+//! notes.
+
+use std::{collections::BTreeMap, ops::Bound};
+
+use bytes::Bytes;
+use tidemill_state::{Direction, Row, StoreError, WindowKey};
+
+use crate::{
+    error::TaskError,
+    operators::{StoreHandle, WindowClock},
+    plan::Plan,
+    task::{MemoryStores, TaskStores},
+    transport::{ConsumedRecord, embedded::EmbeddedLog},
+};
+
+/// Rows by key, and notes by name.
+type Contents = (BTreeMap<Bytes, Row>, BTreeMap<String, Option<Bytes>>);
+
+/// The first difference, in words.
+pub(super) fn differences(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores) -> Result<(), String> {
+    compare(log, plan, stores).map_err(|error| error.chain())?
+}
+
+fn compare(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores) -> Result<Result<(), String>, TaskError> {
+    let fresh = TaskStores::open(plan, stores.task, &MemoryStores)?;
+    for (name, handle, changelog) in stores.logged() {
+        let records = log.read_all(&changelog.topic)?.into_iter();
+        let records: Vec<ConsumedRecord> =
+            records.filter(|(partition, _)| *partition == changelog.partition).map(|(_, record)| record).collect();
+        let notes: Vec<String> = records.iter().filter_map(note).collect();
+        fresh.replay(name, records, 0)?;
+        let read = || {
+            let expired = expired_below(handle)?;
+            Ok((contents(handle, &notes, expired)?, contents(&fresh.handles[name], &notes, expired)?))
+        };
+        let (found, expected) = read().map_err(|error| stores.error(error))?;
+        if found != expected {
+            let task = stores.task;
+            let only = |one: &Contents, other: &Contents| {
+                let rows = one.0.iter().filter(|(key, row)| other.0.get(*key) != Some(row));
+                let notes = one.1.iter().filter(|(name, note)| other.1.get(*name) != Some(note));
+                format!("{:?} {:?}", rows.collect::<Vec<_>>(), notes.collect::<Vec<_>>())
+            };
+            return Ok(Err(format!(
+                "store {name} of task {task} is not what its changelog says: it alone has {}, that alone {}",
+                only(&found, &expected),
+                only(&expected, &found)
+            )));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// The name of a store's note, if a changelog record is one.
+fn note(record: &ConsumedRecord) -> Option<String> {
+    let key = record.key.as_ref()?;
+    let is_note = WindowKey::decode_changelog(key.clone()).is_err();
+    is_note.then(|| String::from_utf8_lossy(key).into_owned())
+}
+
+/// Windows that start earlier may be gone here and there.
+fn expired_below(handle: &StoreHandle) -> Result<i64, StoreError> {
+    let StoreHandle::Window(store) = handle else { return Ok(0) };
+    let store = store.borrow();
+    Ok(store.committed_expired_before().max(WindowClock::expired_below_in(&store)?.unwrap_or(0)))
+}
+
+fn contents(handle: &StoreHandle, notes: &[String], expired_below: i64) -> Result<Contents, StoreError> {
+    let windowed = matches!(handle, StoreHandle::Window(_));
+    handle.with_store(|store| {
+        let mut rows = BTreeMap::new();
+        for row in store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward)? {
+            let (key, row) = row?;
+            let start = WindowKey::decode_local(key.clone()).ok().filter(|_| windowed).map(|window| window.start);
+            if start.is_none_or(|start| start >= expired_below) {
+                rows.insert(key, row);
+            }
+        }
+        let notes = notes.iter().filter(|_| windowed).map(|name| Ok((name.clone(), store.meta(name)?)));
+        Ok((rows, notes.collect::<Result<_, StoreError>>()?))
+    })
+}

@@ -1,0 +1,227 @@
+//! A producer without transactions: what it sent leaves for the log partition by partition, and takes its time.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::faults::Process;
+use crate::transport::{
+    CommittedOffset, GroupMetadata, Offset, Producer, ProducerRecord, TopicPartition, TransportError,
+};
+
+/// What was sent and the log does not have. It leaves while its thread does something else, or hangs.
+pub(crate) struct Outlet {
+    process: Process,
+    inner: Box<dyn Producer>,
+    waiting: BTreeMap<TopicPartition, VecDeque<ProducerRecord>>,
+    /// How many records of each partition the flush that was begun still has to bring out.
+    flushing: BTreeMap<TopicPartition, usize>,
+    /// Where the partitions end that the flush brought out, and those that were written beside it.
+    flushed: BTreeMap<TopicPartition, Offset>,
+    acknowledged: BTreeMap<TopicPartition, Offset>,
+    /// The flush takes time.
+    slow: bool,
+    /// The process dies in the flush, after so many partitions.
+    dies_after: Option<u64>,
+    /// An error of a record that left in the background: the next flush tells.
+    failed: Option<TransportError>,
+}
+
+impl Outlet {
+    /// Lets some of what waits leave, as a client's own thread does.
+    pub(crate) fn trickle(&mut self) {
+        let fate = self.process.fate.clone();
+        if self.waiting.is_empty() || self.process.is_dead() || fate.below(4) > 0 {
+            return;
+        }
+        let number = fate.below(self.waiting.len() as u64) as usize;
+        if let Some(partition) = self.waiting.keys().nth(number).cloned()
+            && let Err(error) = self.deliver(&partition)
+        {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    /// Faults end.
+    pub(crate) fn spare(&mut self) {
+        self.dies_after = None;
+    }
+
+    /// Brings out what waits for a partition: with a flush, what belongs to that.
+    fn deliver(&mut self, partition: &TopicPartition) -> Result<(), TransportError> {
+        let Some(mut records) = self.waiting.remove(partition) else { return Ok(()) };
+        let flushing = self.flushing.remove(partition);
+        let count = flushing.unwrap_or(records.len());
+        self.process.note(&format!("delivers {partition}: {count}"));
+        let leaving: Vec<_> = records.drain(..count).collect();
+        if !records.is_empty() {
+            self.waiting.insert(partition.clone(), records);
+        }
+        leaving.into_iter().try_for_each(|record| self.inner.send(record))?;
+        self.inner.flush()?;
+        let ends = if flushing.is_some() { &mut self.flushed } else { &mut self.acknowledged };
+        ends.extend(self.inner.take_acknowledged());
+        Ok(())
+    }
+
+    fn begin_flush(&mut self) {
+        self.flushing = self.waiting.iter().map(|(partition, records)| (partition.clone(), records.len())).collect();
+        // What left before the flush is told of with it.
+        self.flushed.append(&mut self.acknowledged);
+        let fate = &self.process.fate;
+        self.slow = fate.strikes(|rates| rates.slow_flush);
+        self.dies_after =
+            fate.strikes(|rates| rates.crash_in_commit).then(|| fate.below(self.flushing.len() as u64 + 1));
+    }
+
+    /// One partition more of the flush. Whether it is done.
+    fn go_on(&mut self) -> Result<bool, TransportError> {
+        if let Some(left) = &mut self.dies_after {
+            if *left == 0 {
+                self.process.note("dies in a flush");
+                self.process.kill();
+                return Err(TransportError::Storage("the process died".into()));
+            }
+            *left -= 1;
+        }
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let number = self.process.fate.below(self.flushing.len() as u64) as usize;
+        if let Some(partition) = self.flushing.keys().nth(number).cloned() {
+            self.deliver(&partition)?;
+        }
+        Ok(self.flushing.is_empty() && self.dies_after.is_none())
+    }
+
+    fn flush(&mut self) -> Result<(), TransportError> {
+        while !self.go_on()? {}
+        Ok(())
+    }
+}
+
+/// The producer, for its thread.
+pub(crate) struct PlainFaultyProducer {
+    outlet: Arc<Mutex<Outlet>>,
+    process: Process,
+    /// A flush was begun and is not done.
+    flushes: bool,
+}
+
+impl PlainFaultyProducer {
+    pub(crate) fn new(process: Process, inner: Box<dyn Producer>) -> Self {
+        let outlet = Outlet {
+            process: process.clone(),
+            inner,
+            waiting: BTreeMap::new(),
+            flushing: BTreeMap::new(),
+            flushed: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            slow: false,
+            dies_after: None,
+            failed: None,
+        };
+        let outlet = Arc::new(Mutex::new(outlet));
+        process.open_outlet(&outlet);
+        Self { outlet, process, flushes: false }
+    }
+
+    fn outlet(&self) -> MutexGuard<'_, Outlet> {
+        lock(&self.outlet)
+    }
+}
+
+pub(crate) fn lock(outlet: &Mutex<Outlet>) -> MutexGuard<'_, Outlet> {
+    outlet.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Producer for PlainFaultyProducer {
+    fn init_transactions(&mut self) -> Result<(), TransportError> {
+        self.outlet().inner.init_transactions()
+    }
+
+    fn begin_transaction(&mut self) -> Result<(), TransportError> {
+        self.outlet().inner.begin_transaction()
+    }
+
+    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+        self.process.call("send")?;
+        let partition = TopicPartition::new(record.topic.clone(), record.partition);
+        self.outlet().waiting.entry(partition).or_default().push_back(record);
+        Ok(())
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, CommittedOffset)],
+        group: &GroupMetadata,
+    ) -> Result<(), TransportError> {
+        self.outlet().inner.send_offsets(offsets, group)
+    }
+
+    fn commit_transaction(&mut self) -> Result<(), TransportError> {
+        self.outlet().inner.commit_transaction()
+    }
+
+    fn may_send_ahead(&mut self) -> bool {
+        self.flushes && self.process.fate.strikes(|rates| rates.slow_commit)
+    }
+
+    fn abort_transaction(&mut self) -> Result<(), TransportError> {
+        self.outlet().inner.abort_transaction()
+    }
+
+    fn flush(&mut self) -> Result<(), TransportError> {
+        self.process.call("flush")?;
+        let mut outlet = self.outlet();
+        outlet.begin_flush();
+        outlet.flush()
+    }
+
+    fn begin_flush(&mut self) -> Result<(), TransportError> {
+        self.process.call("flush")?;
+        let mut outlet = self.outlet();
+        outlet.begin_flush();
+        if !outlet.slow {
+            outlet.flush()?;
+        }
+        drop(outlet);
+        self.flushes = true;
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, timeout: Duration) -> Result<bool, TransportError> {
+        let mut outlet = self.outlet();
+        if outlet.slow {
+            if !timeout.is_zero() {
+                self.process.fate.clock.advance(Duration::from_millis(1));
+            } else if self.process.fate.below(2) == 0 {
+                return Ok(false);
+            }
+            if !outlet.go_on()? {
+                return Ok(false);
+            }
+            outlet.slow = false;
+        }
+        drop(outlet);
+        self.flushes = false;
+        self.process.fails("reply to flush", |rates| rates.lost_reply)?;
+        Ok(true)
+    }
+
+    fn discard(&mut self) {
+        let mut outlet = self.outlet();
+        outlet.waiting.clear();
+        outlet.flushing.clear();
+        outlet.flushed.clear();
+        (outlet.slow, outlet.dies_after, outlet.failed) = (false, None, None);
+        drop(outlet);
+        self.flushes = false;
+    }
+
+    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+        std::mem::take(&mut self.outlet().flushed).into_iter().collect()
+    }
+}
