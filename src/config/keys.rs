@@ -47,7 +47,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("run.guarantee", "exactly-once", "what a crash may do to results: exactly-once or at-least-once"),
     key("run.commit_interval", "100ms", "how often work is committed, and so becomes visible"),
     key("run.instance_id", "", "name of this instance; started again at once under it, it keeps its tasks"),
-    key("run.client_id", "", "name of this instance in member lists and transactions; made up if empty"),
+    key("run.client_id", "", "name of this instance in member lists; made up if empty"),
     key("run.standby_replicas", "0", "other instances that keep each task's state warm"),
     key("run.partitions", "4", "partitions of each topic, fixed when it is created"),
     key("schema.format", "json", "how values are written on topics: json or avro"),

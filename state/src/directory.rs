@@ -1,12 +1,13 @@
 //! Folders of state on disk, and the lock that gives them one owner.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
 const LOCK_FILE: &str = ".lock";
+const PROCESS_FILE: &str = ".process-id";
 
 /// One application's state on this disk: `<root>/<application>/<task>/<store>/`.
 ///
@@ -31,6 +32,25 @@ impl StateDirectory {
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path }),
             Err(TryLockError::Error(source)) => Err(StoreError::from_io(&lock_path, source)),
         }
+    }
+
+    /// The id of the process that holds this folder: the same for each that comes after it, so that it takes over what
+    /// the last one left open on the log. `fresh` names the first.
+    pub fn process_id(&self, fresh: impl FnOnce() -> String) -> Result<String, StoreError> {
+        let path = self.path.join(PROCESS_FILE);
+        match fs::read_to_string(&path) {
+            Ok(text) if checked(text.trim()).is_ok() => return Ok(text.trim().to_owned()),
+            // Damaged: what its last user left open on the log ends by itself, after a while.
+            Ok(_) => {}
+            Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {}
+            Err(source) => return Err(StoreError::from_io(&path, source)),
+        }
+        let id = fresh();
+        checked(&id)?;
+        let written = self.path.join(format!("{PROCESS_FILE}.new"));
+        write_durably(&written, &id).map_err(|source| StoreError::from_io(&written, source))?;
+        fs::rename(&written, &path).map_err(|source| StoreError::from_io(&path, source))?;
+        Ok(id)
     }
 
     /// Where a task's stores are. Not created.
@@ -91,11 +111,17 @@ impl StateDirectory {
 /// Takes names that mean one folder on every system, and never another one.
 fn checked(name: &str) -> Result<&str, StoreError> {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let is_path = name == "." || name == ".." || name == LOCK_FILE;
+    let is_path = name == "." || name == ".." || name == LOCK_FILE || name.starts_with(PROCESS_FILE);
     if name.is_empty() || name.len() > 200 || is_path || !name.bytes().all(is_safe) {
         return Err(StoreError::Name { name: name.to_owned() });
     }
     Ok(name)
+}
+
+fn write_durably(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn create_dir(path: &Path) -> Result<(), StoreError> {

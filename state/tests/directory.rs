@@ -20,6 +20,25 @@ fn one_instance_at_a_time() {
 }
 
 #[test]
+fn a_folder_gives_all_its_holders_one_process_id() {
+    let root = tempdir().unwrap();
+    let id_of = |app: &str, fresh: &str| {
+        StateDirectory::open(root.path(), app).unwrap().process_id(|| fresh.to_owned()).unwrap()
+    };
+    assert_eq!(id_of("app", "first"), "first");
+    assert_eq!(id_of("app", "second"), "first");
+    assert_eq!(id_of("other-app", "third"), "third");
+    let directory = StateDirectory::open(root.path(), "app").unwrap();
+    assert!(directory.tasks().unwrap().is_empty(), "it is no task");
+    for damaged in [&b""[..], b"a/b", b"\xff"] {
+        fs::write(root.path().join("app/.process-id"), damaged).unwrap();
+        assert_eq!(directory.process_id(|| "fourth".to_owned()).unwrap(), "fourth");
+    }
+    assert!(directory.store_dir(".process-id", "x").is_err());
+    assert!(StateDirectory::open(root.path(), "new").unwrap().process_id(|| "a/b".to_owned()).is_err());
+}
+
+#[test]
 fn folders_are_made_when_needed() {
     let root = tempdir().unwrap();
     let directory = StateDirectory::open(&root.path().join("deep/er"), "app").unwrap();

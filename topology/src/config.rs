@@ -42,7 +42,8 @@ pub enum TaskFailureAction {
 pub struct StreamsConfig {
     /// Names the consumer group, internal topics and state folder. Instances that share work share it.
     pub application_id: String,
-    /// Names this instance among the group's; made up if `None`.
+    /// Names this instance and its threads for whoever looks at them; made up if `None`. Nothing rests on its being
+    /// unique: what tells instances apart is kept in `state_dir`, or made up at each start.
     pub client_id: Option<String>,
     /// Makes this instance's threads static members of the group (KIP-345, `group.instance.id`): started again within
     /// the session time-out under the same name, it keeps its tasks, and no other instance's move. Default none.

@@ -16,6 +16,7 @@ use crate::task_id::TaskId;
 ///
 /// ```text
 /// heartbeat 1700000000000
+/// client pod-7
 /// address 10.0.0.7:8080
 /// active 0_1
 /// standby 0_2 17
@@ -24,6 +25,8 @@ use crate::task_id::TaskId;
 pub(crate) struct Member {
     /// When it said so, by its own clock.
     pub(crate) heartbeat_ms: i64,
+    /// What it is called; `None` if a version said so that called it by its id.
+    pub(crate) client_id: Option<String>,
     /// Where it answers queries.
     pub(crate) address: Option<String>,
     /// Tasks that it owns, whether they run or restore.
@@ -36,6 +39,9 @@ impl Member {
     pub(crate) fn encode(&self) -> Bytes {
         let mut text = format!("heartbeat {}\n", self.heartbeat_ms);
         // Writing to a string cannot fail.
+        if let Some(client_id) = &self.client_id {
+            let _ = writeln!(text, "client {client_id}");
+        }
         if let Some(address) = &self.address {
             let _ = writeln!(text, "address {address}");
         }
@@ -59,6 +65,7 @@ impl Member {
                     member.heartbeat_ms = at.parse().ok()?;
                     spoke = true;
                 }
+                (Some("client"), Some(client_id), None) => member.client_id = Some(client_id.to_owned()),
                 (Some("address"), Some(address), None) => member.address = Some(address.to_owned()),
                 (Some("active"), Some(task), None) => drop(member.active.insert(task.parse().ok()?)),
                 (Some("standby"), Some(task), Some(lag)) => {
@@ -83,6 +90,7 @@ mod tests {
     fn what_is_said_is_understood() {
         let member = Member {
             heartbeat_ms: 1_700_000_000_000,
+            client_id: Some("pod-7".to_owned()),
             address: Some("10.0.0.7:8080".to_owned()),
             active: [task(0, 1), task(2, 11)].into(),
             standby: [(task(0, 2), 17), (task(1, 0), 0)].into(),

@@ -35,7 +35,7 @@ impl<K: Data, V: Data> Sink<K, V> {
         match (&self.partitioner, key) {
             (Some(choose), _) => {
                 let chosen = choose(&record.key, &record.value, self.partitions);
-                if (0..self.partitions).contains(&chosen) { Ok(chosen) } else { Err(self.no_partition(chosen)) }
+                if (0..self.partitions).contains(&chosen) { Ok(chosen) } else { Err(self.no_partition(chosen).into()) }
             }
             (None, Some(key)) => Ok(partition_for(Some(self.key.partition_bytes(key)), self.partitions)),
             (None, None) => Ok(self.keyless.partition(ctx, record.timestamp, self.partitions)),
@@ -43,13 +43,13 @@ impl<K: Data, V: Data> Sink<K, V> {
     }
 
     #[cold]
-    fn no_partition(&self, chosen: i32) -> Box<Failure> {
+    fn no_partition(&self, chosen: i32) -> Failure {
         let last = self.partitions - 1;
         let text = format!(
             "the partitioner of topic '{}' chose partition {chosen}: it must choose one from 0 to {last}",
             self.topic
         );
-        Box::new(Failure::User(text.into()))
+        Failure::User(text.into())
     }
 }
 

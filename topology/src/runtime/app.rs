@@ -1,7 +1,7 @@
 //! An application as its program holds it: started, watched, asked, stopped.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     hash::{BuildHasher as _, RandomState},
     sync::Arc,
 };
@@ -82,7 +82,12 @@ impl Streams {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TopologyError> {
         let client_id = config.client_id.clone().unwrap_or_else(made_up_id);
-        let app = Prepared::new(topology, config, transport, clock, client_id)?;
+        let mut app = Prepared::new(topology, config, transport, clock, client_id)?;
+        if app.config.state_dir.is_none() {
+            // No other instance has the client id, or so its user thinks: two that fence each other never end. The group
+            // itself sees to it that a static member's name is its own.
+            app.process_id = app.config.group_instance_id.clone().unwrap_or_else(unique);
+        }
         let threads = Threads::start(&app)?;
         Ok(Self { app, threads })
     }
@@ -105,18 +110,24 @@ impl Streams {
         threads
     }
 
-    /// The instances of the application, as far as this one knows, by id (`metadataForAllStreamsClients` in Kafka
+    /// The instances of the application, as far as this one knows, by client id (`metadataForAllStreamsClients` in Kafka
     /// Streams). What is told of others may be some seconds old.
     pub fn metadata(&self) -> Vec<StreamsMetadata> {
-        let Moment { wall_ms, monotonic_ms } = Moment::of(&*self.app.clock);
-        let mut all: Vec<_> = {
-            let roster = self.app.roster();
-            let others =
-                roster.live(monotonic_ms, self.app.member_timeout_ms()).filter(|(id, _)| ***id != *self.app.client_id);
-            others.map(|(id, member)| self.describe(id, member)).collect()
-        };
-        all.push(self.describe(&self.app.client_id, &self.app.myself(wall_ms)));
+        let mut all: Vec<_> = self.members().into_values().collect();
         all.sort_by(|a, b| a.host.cmp(&b.host));
+        all
+    }
+
+    /// The same, each by its process id, for client ids may repeat.
+    fn members(&self) -> BTreeMap<Arc<str>, StreamsMetadata> {
+        let Moment { wall_ms, monotonic_ms } = Moment::of(&*self.app.clock);
+        let me: Arc<str> = self.app.process_id.as_str().into();
+        let roster = self.app.roster();
+        let others = roster.live(monotonic_ms, self.app.member_timeout_ms()).filter(|(id, _)| **id != me);
+        let mut all: BTreeMap<_, _> = others.map(|(id, member)| (id.clone(), self.describe(id, member))).collect();
+        drop(roster);
+        let myself = self.describe(&me, &self.app.myself(wall_ms));
+        all.insert(me, myself);
         all
     }
 
@@ -134,8 +145,8 @@ impl Streams {
         let task = TaskId { subtopology, partition };
         let owner = self.app.owners(self.app.clock.monotonic_ms()).remove(&task);
         let (mut active, mut standbys) = (None, Vec::new());
-        for StreamsMetadata { host, standby_tasks, .. } in self.metadata() {
-            if owner.as_ref().is_some_and(|owner| **owner == *host.instance) {
+        for (id, StreamsMetadata { host, standby_tasks, .. }) in self.members() {
+            if owner.as_ref() == Some(&id) {
                 active = Some(host);
             } else if let Some(lag) = standby_tasks.get(&task) {
                 standbys.push((*lag, host));
@@ -147,12 +158,16 @@ impl Streams {
     }
 
     fn describe(&self, id: &str, member: &Member) -> StreamsMetadata {
-        let Member { address, active, standby, .. } = member.clone();
+        let Member { client_id, address, active, standby, .. } = member.clone();
         let stores = |tasks: &mut dyn Iterator<Item = &TaskId>| -> BTreeSet<StoreName> {
             tasks.flat_map(|task| self.app.plan.stores_of(*task)).cloned().collect()
         };
         StreamsMetadata {
-            host: HostInfo { instance: id.to_owned(), address, is_here: *id == *self.app.client_id },
+            host: HostInfo {
+                instance: client_id.unwrap_or_else(|| id.to_owned()),
+                address,
+                is_here: *id == *self.app.process_id,
+            },
             stores: stores(&mut active.iter()),
             active_tasks: active,
             standby_stores: stores(&mut standby.keys()),
@@ -197,8 +212,12 @@ impl Streams {
     }
 }
 
-/// Unique among the members of a group: in containers, process ids repeat and start times may.
+/// A name for an instance that was given none.
 pub(crate) fn made_up_id() -> String {
-    let random = RandomState::new().hash_one((std::process::id(), SystemClock.now_ms()));
-    format!("tidemill-{random:016x}")
+    format!("tidemill-{}", unique())
+}
+
+/// Unique among the instances of an application: in containers, process ids repeat and start times may.
+pub(super) fn unique() -> String {
+    format!("{:016x}", RandomState::new().hash_one((std::process::id(), SystemClock.now_ms())))
 }

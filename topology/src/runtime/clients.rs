@@ -20,10 +20,7 @@ impl Clients {
         let mut consumer = app.transport.consumer(&ConsumerConfig {
             group: app.config.application_id.clone(),
             client_id: thread.to_owned(),
-            instance_id: app.config.group_instance_id.as_ref().map(|instance| {
-                let number = thread.rsplit('-').next().unwrap_or_default();
-                format!("{instance}-{number}")
-            }),
+            instance_id: app.config.group_instance_id.as_ref().map(|instance| format!("{instance}-{}", number(thread))),
             session_timeout: app.config.session_timeout,
             max_poll_records: app.config.max_buffered_records.max(1000),
         })?;
@@ -34,7 +31,9 @@ impl Clients {
     /// A producer that may send. One of the same thread before it may no more, and left no transaction open.
     pub(crate) fn producer(app: &Prepared, thread: &str) -> Result<Box<dyn Producer>, TransportError> {
         let transactional_id = match app.config.processing_guarantee {
-            ProcessingGuarantee::ExactlyOnce => Some(format!("{}-{thread}", app.config.application_id)),
+            ProcessingGuarantee::ExactlyOnce => {
+                Some(format!("{}-{}-{}", app.config.application_id, app.process_id, number(thread)))
+            }
             ProcessingGuarantee::AtLeastOnce => None,
         };
         let named = |error| match (error, &transactional_id) {
@@ -50,4 +49,9 @@ impl Clients {
         }
         Ok(producer)
     }
+}
+
+/// A thread's number among those of its instance, the last part of its name.
+fn number(thread: &str) -> &str {
+    thread.rsplit('-').next().unwrap_or_default()
 }

@@ -156,7 +156,7 @@ impl MemberThread {
 
     /// Opens the standbys that belong here, and closes those that do not.
     fn place(&mut self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
-        let me: Arc<str> = self.app.client_id.as_str().into();
+        let me: Arc<str> = self.app.process_id.as_str().into();
         let mut members = self.app.live_members(now_ms);
         members.insert(me.clone());
         let owners = self.app.owners(now_ms);
@@ -290,11 +290,11 @@ impl MemberThread {
             .as_ref()
             .is_none_or(|(said, at_ms)| now_ms - at_ms >= self.heartbeat_ms() || differ(said, &member));
         if is_due {
-            self.send(clients, &self.app.client_id, Some(&member))?;
+            self.send(clients, &self.app.process_id, Some(&member))?;
             self.said = Some((member, now_ms));
             // Whoever died cannot say goodbye: the topic must not remember every instance that there ever was.
             let mut silent = self.app.roster().silent_since(now_ms - FORGOTTEN_MS);
-            silent.retain(|id| **id != *self.app.client_id);
+            silent.retain(|id| **id != *self.app.process_id);
             silent.iter().try_for_each(|id| self.send(clients, id, None))?;
         }
         Ok(())
@@ -318,7 +318,7 @@ impl MemberThread {
         self.app.standbys.close();
         let said = self.said.is_some();
         if let Some(mut clients) = self.clients.take().filter(|_| said) {
-            if let Err(error) = self.send(&mut clients, &self.app.client_id, None) {
+            if let Err(error) = self.send(&mut clients, &self.app.process_id, None) {
                 tracing::warn!(instance = %self.app.client_id, %error, "the other instances were not told of the end");
             }
         }

@@ -28,12 +28,17 @@ pub(crate) struct Prepared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stores: Arc<dyn StoreSupplier>,
     pub(crate) client_id: String,
+    /// Tells this instance from all others, also from those of the same client id: it names transactions, and the
+    /// instance among the members. A process that takes over a state folder has the id of the one before it, and so
+    /// fences that.
+    pub(crate) process_id: String,
     pub(crate) standbys: Arc<Standbys>,
     roster: Arc<Mutex<Roster>>,
 }
 
 impl Prepared {
-    /// Checks everything, reports all problems together, and creates the internal topics.
+    /// Checks everything, reports all problems together, and creates the internal topics. Without a state folder the
+    /// client id is the process id, too.
     pub(crate) fn new(
         topology: &Topology,
         config: StreamsConfig,
@@ -76,10 +81,12 @@ impl Prepared {
         TopologyError::check(problems)?;
         let plan = Arc::new(resolved?);
         TopologyError::check(create_internal_topics(&mut *admin, &plan))?;
-        let stores = open_state(&config)?;
+        let (stores, process_id) = open_state(&config)?;
+        let process_id = process_id.unwrap_or_else(|| client_id.clone());
         let settings = TaskSettings::new(plan.clone(), &config, dead_letters);
         let (standbys, roster) = (Arc::default(), Arc::default());
-        Ok(Self { config: Arc::new(config), plan, settings, transport, clock, stores, client_id, standbys, roster })
+        let config = Arc::new(config);
+        Ok(Self { config, plan, settings, transport, clock, stores, client_id, process_id, standbys, roster })
     }
 
     /// The same for a new process, which knows nobody and keeps nothing.
@@ -101,13 +108,14 @@ impl Prepared {
     /// The owner of each task, as far as known.
     pub(super) fn owners(&self, now_ms: i64) -> BTreeMap<TaskId, Arc<str>> {
         let claimed = self.standbys.claimed();
-        self.roster().owners(&self.client_id.as_str().into(), &claimed, now_ms, self.member_timeout_ms())
+        self.roster().owners(&self.process_id.as_str().into(), &claimed, now_ms, self.member_timeout_ms())
     }
 
     /// What this instance says of itself.
     pub(super) fn myself(&self, wall_ms: i64) -> Member {
         let (active, standby) = (self.standbys.claimed(), self.standbys.lags());
-        Member { heartbeat_ms: wall_ms, address: self.config.application_server.clone(), active, standby }
+        let (client_id, address) = (Some(self.client_id.clone()), self.config.application_server.clone());
+        Member { heartbeat_ms: wall_ms, client_id, address, active, standby }
     }
 
     /// For how long a thread may go without a poll: after that the group gives its partitions to others, or the log ends
@@ -163,16 +171,19 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
     problems
 }
 
+/// The stores, and the process id that their folder keeps.
 #[cfg_attr(not(feature = "rocksdb"), expect(clippy::unnecessary_wraps, reason = "memory cannot be refused"))]
-fn open_state(config: &StreamsConfig) -> Result<Arc<dyn StoreSupplier>, TopologyError> {
+fn open_state(config: &StreamsConfig) -> Result<(Arc<dyn StoreSupplier>, Option<String>), TopologyError> {
     #[cfg(feature = "rocksdb")]
     if let Some(root) = &config.state_dir {
         let directory = tidemill_state::StateDirectory::open(root, &config.application_id);
         let directory = directory.map_err(|error| problem(&error))?;
-        return Ok(Arc::new(crate::task::DiskStores::new(directory, config.store_memory_bytes)));
+        let process_id = directory.process_id(super::app::unique).map_err(|error| problem(&error))?;
+        let stores = crate::task::DiskStores::new(directory, config.store_memory_bytes);
+        return Ok((Arc::new(stores), Some(process_id)));
     }
     debug_assert!(config.state_dir.is_none() || cfg!(feature = "rocksdb"), "checked with the configuration");
-    Ok(Arc::new(MemoryStores))
+    Ok((Arc::new(MemoryStores), None))
 }
 
 fn problem(error: &dyn std::error::Error) -> TopologyError {
