@@ -254,7 +254,7 @@ impl Standbys {
     }
 
     /// Reads stores of a name that are kept warm here.
-    pub(super) fn read<R>(
+    pub(crate) fn read<R>(
         &self,
         store: &str,
         partition: Option<i32>,
@@ -269,6 +269,18 @@ impl Standbys {
         });
         let having = warm.filter(|stores| stores.has(store));
         having.filter_map(|stores| stores.with(|stores| stores.handles.get(store).and_then(&read))).collect()
+    }
+
+    /// When the stores that follow their changelogs noted that they had all of them, and how far they are.
+    pub(crate) fn notes(&self) -> BTreeMap<(TaskId, TopicPartition), (i64, Offset)> {
+        let mut notes = BTreeMap::new();
+        self.each(|stores| {
+            for (_, handle, changelog) in stores.logged() {
+                let noted = handle.with_store(|store| Some((store.current_at().ok()??, store.checkpoint().ok()??)));
+                notes.extend(noted.map(|noted| ((stores.task, changelog.clone()), noted)));
+            }
+        });
+        notes
     }
 
     /// Looks at all stores that follow their changelogs here.

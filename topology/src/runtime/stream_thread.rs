@@ -205,6 +205,15 @@ impl StreamThread {
         Ok(self.tasks.running().map(|task| &task.stores).collect())
     }
 
+    /// Bytes of changes that no store has yet and of records that wait for a commit; and records fetched of the
+    /// partition that has most.
+    pub(crate) fn load(&mut self) -> (usize, usize) {
+        let held = self.transaction.held_bytes();
+        let uncommitted = self.tasks.running().map(|task| task.stores.overlay_bytes()).sum::<usize>();
+        let inputs = self.tasks.running().flat_map(|task| task.group.inputs.iter().map(|input| input.queue.len()));
+        (held + uncommitted, inputs.max().unwrap_or(0))
+    }
+
     pub(crate) fn is_idle(&mut self) -> bool {
         self.repair.is_none()
             && !self.waits_for_stores

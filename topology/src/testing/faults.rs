@@ -48,6 +48,10 @@ pub struct FaultRates {
     pub pause: f64,
     /// A turn is an instance's orderly end.
     pub close: f64,
+    /// An assignment comes in two parts, a poll or more between them.
+    pub piecemeal: f64,
+    /// A turn passes without an answer to a call.
+    pub slow_call: f64,
     /// A turn applies retention and compaction.
     pub maintenance: f64,
     /// A turn is a day in which nothing happens but retention and compaction. By default it never is: changelogs of
@@ -72,6 +76,8 @@ impl FaultRates {
         crash: 0.0,
         pause: 0.0,
         close: 0.0,
+        piecemeal: 0.0,
+        slow_call: 0.0,
         maintenance: 0.0,
         idle_day: 0.0,
     };
@@ -95,6 +101,8 @@ impl Default for FaultRates {
             crash: 0.005,
             pause: 0.01,
             close: 0.003,
+            piecemeal: 0.2,
+            slow_call: 0.7,
             maintenance: 0.005,
             idle_day: 0.0,
         }

@@ -8,11 +8,14 @@ use super::{
 };
 use crate::transport::{
     Admin, CommittedOffset, Consumer, ConsumerConfig, Fetched, GroupMetadata, Offset, Polled, Producer, ProducerConfig,
-    ProducerRecord, Reader, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
+    ProducerRecord, Reader, Rebalance, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
 };
 
 /// A slow commit is asked for less often than this.
 const SLOW_COMMIT: u64 = 8;
+
+/// No poll waits longer, whatever it may.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
 
 /// One process's connections.
 pub(crate) struct FaultyTransport {
@@ -64,7 +67,7 @@ impl Transport for FaultyTransport {
     fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
         self.process.call("consumer")?;
         let inner = Some(self.log.consumer(config)?);
-        Ok(Box::new(FaultyConsumer { inner, process: self.process.clone() }))
+        Ok(Box::new(FaultyConsumer { inner, process: self.process.clone(), held: Vec::new() }))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, TransportError> {
@@ -91,11 +94,49 @@ struct FaultyConsumer {
     /// Present until dropped.
     inner: Option<Box<dyn Consumer>>,
     process: Process,
+    /// Assigned, and not told of yet.
+    held: Vec<TopicPartition>,
 }
 
 impl FaultyConsumer {
     fn inner(&mut self) -> &mut dyn Consumer {
         &mut **self.inner.as_mut().expect("it is taken only when dropped")
+    }
+
+    /// What was lost before it was told of is told of neither as assigned nor as lost.
+    fn forget_lost(&mut self, rebalances: &mut Vec<Rebalance>) {
+        for rebalance in &mut *rebalances {
+            if let Rebalance::Lost(lost) = rebalance {
+                let held = std::mem::take(&mut self.held);
+                let (gone, kept): (Vec<_>, Vec<_>) = held.into_iter().partition(|partition| lost.contains(partition));
+                lost.retain(|partition| !gone.contains(partition));
+                self.held = kept;
+            }
+        }
+        rebalances.retain(|rebalance| *rebalance != Rebalance::Lost(Vec::new()));
+    }
+
+    /// The rest of an assignment that came in parts, if its time has come.
+    fn take_held(&mut self) -> Option<Rebalance> {
+        if self.held.is_empty() {
+            return None;
+        }
+        let held = std::mem::take(&mut self.held);
+        self.inner().resume(&held).expect("they are still owned");
+        Some(Rebalance::Assigned(held))
+    }
+
+    /// Keeps a part of an assignment back.
+    fn hold_some(&mut self, rebalances: &mut [Rebalance]) -> Result<(), TransportError> {
+        let Some(Rebalance::Assigned(all)) = rebalances.last_mut().filter(|_| self.held.is_empty()) else {
+            return Ok(());
+        };
+        if all.len() > 1 && self.process.fate.strikes(|rates| rates.piecemeal) {
+            let held = all.split_off(1 + self.process.fate.below(all.len() as u64 - 1) as usize);
+            self.inner().pause(&held)?;
+            self.held = held;
+        }
+        Ok(())
     }
 }
 
@@ -117,7 +158,19 @@ impl Consumer for FaultyConsumer {
 
     fn poll(&mut self, timeout: Duration) -> Result<Polled, TransportError> {
         self.process.call("poll")?;
-        let polled = self.inner().poll(timeout)?;
+        let goes_on = !self.held.is_empty() && self.process.fate.below(2) == 0;
+        let mut polled = if goes_on { Polled::default() } else { self.inner().poll(Duration::ZERO)? };
+        self.forget_lost(&mut polled.rebalances);
+        if (goes_on || !polled.rebalances.is_empty())
+            && let Some(rest) = self.take_held()
+        {
+            polled.rebalances.insert(0, rest);
+        } else {
+            self.hold_some(&mut polled.rebalances)?;
+        }
+        if polled.rebalances.is_empty() && polled.batches.is_empty() {
+            self.process.fate.clock.advance(timeout.min(LONGEST_POLL));
+        }
         for rebalance in &polled.rebalances {
             self.process.note(&format!("{rebalance:?}"));
         }
@@ -160,7 +213,7 @@ impl Consumer for FaultyConsumer {
     fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError> {
         self.process.call("commit")?;
         self.process.refuses("commit")?;
-        let Self { inner, process } = self;
+        let Self { inner, process, .. } = self;
         let inner = inner.as_mut().expect("it is taken only when dropped");
         process.commit("commit", || inner.commit(offsets))?;
         process.note(&format!("commits {}", offsets_text(offsets)));

@@ -1,6 +1,6 @@
 //! One simulated machine: a process that runs, hangs, dies and starts again, and a disk that stays.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     SimulationError,
@@ -13,9 +13,10 @@ use crate::{
     clock::Clock,
     config::ProcessingGuarantee,
     error::TaskError,
-    runtime::{MemberThread, Prepared, Standbys, StreamThread},
+    plan::TaskId,
+    runtime::{MemberThread, Prepared, Standbys, StreamThread, TaskState},
     task::TaskStores,
-    transport::embedded::EmbeddedLog,
+    transport::{Offset, Topic, TopicPartition, embedded::EmbeddedLog},
 };
 
 /// A machine with its process, if that runs.
@@ -122,6 +123,62 @@ impl Instance {
         }
     }
 
+    /// Bytes uncommitted of the thread that has most, and records fetched of the partition that has most.
+    pub(super) fn load(&mut self) -> (usize, usize) {
+        let loads = self.threads.iter_mut().map(|seat| seat.thread.load());
+        loads.fold((0, 0), |most, load| (most.0.max(load.0), most.1.max(load.1)))
+    }
+
+    /// Commits of its threads since they started.
+    pub(super) fn commits(&self) -> u64 {
+        self.threads.iter().map(|seat| seat.thread.status.commits).sum()
+    }
+
+    /// Inputs of tasks that could not get past a record.
+    pub(super) fn stopped(&mut self) -> Vec<TopicPartition> {
+        let tasks = self.threads.iter_mut().flat_map(|seat| seat.thread.report().tasks);
+        let failed = tasks.filter(|task| matches!(task.state, TaskState::Failed { .. }));
+        failed.flat_map(|task| self.prepared.plan.input_partitions(task.id)).collect()
+    }
+
+    /// What must hold of its standbys: only what follows answers, and none notes that it is whole while it is not.
+    /// `ended` tells where a changelog ended before a time.
+    fn check_standbys(
+        &self,
+        noted: &BTreeMap<(TaskId, TopicPartition), (i64, Offset)>,
+        ended: &impl Fn(&TopicPartition, i64) -> Offset,
+    ) -> Result<(), SimulationError> {
+        for ((task, changelog), (at_ms, next)) in self.standbys.notes() {
+            let before = noted.get(&(task, changelog.clone()));
+            let end = ended(&changelog, at_ms);
+            if before.is_some_and(|(before_ms, _)| *before_ms != at_ms) && next < end {
+                return Err(SimulationError::Differs(format!(
+                    "{} notes that the standby of task {task} was whole at {at_ms} ms: it has {changelog} up to {next} of {end}",
+                    self.name
+                )));
+            }
+        }
+        let following = self.standbys.lags();
+        for store in self.prepared.plan.graph().stores.keys() {
+            let answers = self.standbys.read(store, None, |_| Some(())).len();
+            let may = following.keys().filter(|task| self.prepared.plan.stores_of(**task).contains(store));
+            if answers > may.count() {
+                return Err(SimulationError::Differs(format!(
+                    "{}: stores '{store}' answer that follow no changelog",
+                    self.name
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The topics of the changelogs.
+    pub(super) fn changelogs(&self) -> Vec<Topic> {
+        let plan = &self.prepared.plan;
+        let logged = plan.graph().stores.iter().filter(|(_, store)| store.logged);
+        logged.map(|(name, _)| plan.changelog(name)).collect()
+    }
+
     /// Lets what its threads sent leave while they do something else.
     pub(super) fn trickle(&self) {
         self.process.trickle();
@@ -134,9 +191,19 @@ impl Instance {
     }
 
     /// One turn of a thread. Returns how much it did.
-    pub(super) fn step(&mut self, thread: usize) -> Result<usize, TaskError> {
+    pub(super) fn step(
+        &mut self,
+        thread: usize,
+        timeout: Duration,
+        ended: &impl Fn(&TopicPartition, i64) -> Offset,
+    ) -> Result<usize, SimulationError> {
         let (now_ms, transactional) = (self.fate.clock.monotonic_ms(), self.is_transactional());
-        let Some(seat) = self.threads.get_mut(thread) else { return Ok(self.step_member()) };
+        let Some(seat) = self.threads.get_mut(thread) else {
+            let noted = self.standbys.notes();
+            let done = self.step_member();
+            self.check_standbys(&noted, ended)?;
+            return Ok(done);
+        };
         let woke = match seat.paused_until_ms {
             Some(until) if until > now_ms => return Ok(0),
             paused => paused.is_some(),
@@ -148,7 +215,7 @@ impl Instance {
             self.process.note(&format!("{thread} wakes in a commit"));
             seat.thread.commit_now().map(|()| 1)
         } else {
-            seat.thread.step(Duration::ZERO)
+            seat.thread.step(timeout)
         };
         if seat.thread.status.standbys_taken > taken {
             self.process.note(&format!("{thread} takes over a standby"));
@@ -167,7 +234,7 @@ impl Instance {
             Err(error) => {
                 self.process.note(&format!("{thread} fails: {}", error.chain()));
                 self.crash();
-                Err(error)
+                Err(error.into())
             }
         }
     }

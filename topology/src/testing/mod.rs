@@ -4,9 +4,10 @@ mod driver;
 mod inline;
 mod topics;
 
+mod comparison;
+mod executors;
 pub(crate) mod faults;
 pub(crate) mod faulty_transport;
-mod comparison;
 mod instance;
 mod outlet;
 mod random;
@@ -22,5 +23,5 @@ pub use inline::InlineStreams;
 pub use random::SimulationRandom;
 #[cfg(test)]
 pub(crate) use simulated_disk::SimulatedDisk;
-pub use simulator::{SimulationError, Simulator, SimulatorOptions};
+pub use simulator::{SimulationError, SimulationPeaks, Simulator, SimulatorOptions};
 pub use topics::{TestInputTopic, TestOutputTopic, TestRecord};

@@ -1,20 +1,32 @@
 //! Runs several instances of an application on one log, in an order and through faults that a seed determines.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use thiserror::Error;
 use tidemill_state::{Codec, CodecError, Coded};
 
-use super::{FaultRates, faults::Fate, instance::Instance};
+use super::{
+    FaultRates,
+    executors::{self, Calls, Executor, Seat},
+    faults::Fate,
+    instance::Instance,
+};
 use crate::{
+    async_op::{AsyncCall, CallError, CallPolicy, CallRequest},
     clock::{Clock, ManualClock},
     config::StreamsConfig,
     error::{TaskError, TopologyError},
     graph::{NodeKind, Topology},
     partitioner::partition_for,
+    record::Data,
     runtime::Prepared,
     transport::{
-        TransportError,
+        Offset, Topic, TopicPartition, TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -69,7 +81,7 @@ pub enum SimulationError {
     /// All faults ended, and yet the application does not finish its work.
     #[error("the application does not settle; partitions behind: {0}")]
     Unsettled(String),
-    /// A store holds something else than its changelog, or lacks what that has.
+    /// What must always hold does not: a store differs from its changelog, or an executor makes another one's call.
     #[error("{0}")]
     Differs(String),
 }
@@ -102,6 +114,24 @@ pub struct Simulator {
     fate: Fate,
     config: StreamsConfig,
     instances: Vec<Instance>,
+    executors: Vec<Box<dyn Executor>>,
+    calls: Arc<Mutex<Calls>>,
+    /// Where each changelog ended, and since when.
+    ends: BTreeMap<TopicPartition, Vec<(i64, Offset)>>,
+    changelogs: Vec<Topic>,
+    peaks: SimulationPeaks,
+}
+
+/// The most that a thread held at the end of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SimulationPeaks {
+    /// Bytes of changes and records that wait for a commit.
+    pub uncommitted_bytes: usize,
+    /// Records fetched of one partition and not processed.
+    pub buffered_records: usize,
+    /// Milliseconds that a [`Simulator::settle`] took from when all sessions of the dead had ended until nothing was
+    /// left to do.
+    pub settling_ms: i64,
 }
 
 /// Longer than a tombstone is kept.
@@ -143,7 +173,10 @@ impl Simulator {
             let prepared = Prepared::new(topology, config, transport, clock, name.clone())?;
             machines.push(Instance::new(name, prepared, log.clone(), fate.clone()));
         }
-        let mut simulator = Self { log, fate, config, instances: machines };
+        let changelogs = machines.first().map(Instance::changelogs).unwrap_or_default();
+        let (executors, calls, ends, peaks) = (Vec::new(), Arc::default(), BTreeMap::new(), SimulationPeaks::default());
+        let instances = machines;
+        let mut simulator = Self { log, fate, config, instances, executors, calls, ends, changelogs, peaks };
         simulator.instances.iter_mut().try_for_each(Instance::start)?;
         Ok(simulator)
     }
@@ -187,6 +220,75 @@ impl Simulator {
         Ok(())
     }
 
+    /// Runs executors of a call beside the instances: they come and go, too, and chance says when a call is answered.
+    /// A turn ends with an error if one of them makes a call that is another one's.
+    pub fn add_executors<K, V, R>(
+        &mut self,
+        call: &AsyncCall<K, V, R>,
+        count: usize,
+        policy: &CallPolicy,
+        answer: impl Fn(&CallRequest<K, V>) -> Result<R, CallError> + Clone + 'static,
+    ) where
+        K: Data + Coded + Send,
+        V: Data + Send,
+        R: Send + 'static,
+    {
+        let application_id = self.config.application_id.clone();
+        for number in 0..count {
+            self.executors.push(Box::new(Seat {
+                name: format!("executor-{number}"),
+                group: call.executor_group(&application_id),
+                application_id: application_id.clone(),
+                call: call.clone(),
+                policy: policy.clone(),
+                log: self.log.clone(),
+                fate: self.fate.clone(),
+                calls: self.calls.clone(),
+                answer: answer.clone(),
+                executor: None,
+                open: Arc::default(),
+            }));
+        }
+    }
+
+    /// How often each request was asked, by its id.
+    pub fn calls(&self) -> BTreeMap<Bytes, usize> {
+        executors::lock(&self.calls).attempts.clone()
+    }
+
+    /// The most that a thread held, and the longest settling.
+    pub fn peaks(&self) -> SimulationPeaks {
+        self.peaks
+    }
+
+    /// Commits of all threads since they started.
+    pub fn commits(&self) -> u64 {
+        self.instances.iter().map(Instance::commits).sum()
+    }
+
+    /// Lets every thread have its turns in order, faults included, but none that ends or stops a thread. Each waits in
+    /// its polls as it would in its own loop.
+    ///
+    /// # Errors
+    /// If a thread ends with an error.
+    pub fn run_in_order(&mut self, turns: usize) -> Result<(), SimulationError> {
+        let timeout = self.config.poll_timeout;
+        (0..turns).try_for_each(|_| self.step_all(timeout).map(drop))
+    }
+
+    /// Nothing comes and nothing goes wrong for a while.
+    ///
+    /// # Errors
+    /// If a thread ends with an error.
+    pub fn rest(&mut self, by: Duration) -> Result<(), SimulationError> {
+        let (rates, until_ms) = (self.fate.set_rates(FaultRates::NONE), self.now_ms() + by.as_millis() as i64);
+        while self.now_ms() < until_ms {
+            self.round()?;
+        }
+        self.fate.set_rates(rates);
+        Ok(())
+    }
+
     /// A number that the seed determines, below `bound`: for a test's own choices.
     pub fn random(&mut self, bound: u64) -> u64 {
         self.fate.below(bound)
@@ -221,7 +323,11 @@ impl Simulator {
         let until_ms = self.fate.clock.monotonic_ms() + session_ms + 1;
         let mut quiet = 0;
         for _ in 0..ROUNDS_MAX {
-            quiet = if self.round()? || self.fate.clock.monotonic_ms() < until_ms { 0 } else { quiet + 1 };
+            let now_ms = self.fate.clock.monotonic_ms();
+            quiet = if self.round()? || now_ms < until_ms { 0 } else { quiet + 1 };
+            if quiet == 0 {
+                self.peaks.settling_ms = self.peaks.settling_ms.max(now_ms - until_ms);
+            }
             if quiet == QUIET_ROUNDS && self.behind().is_empty() {
                 self.fate.note("settled");
                 self.instances.iter_mut().try_for_each(Instance::compare_stores)?;
@@ -266,6 +372,12 @@ impl Simulator {
             return Ok(());
         }
         self.instances.iter().for_each(Instance::trickle);
+        self.note_ends()?;
+        if !self.executors.is_empty() && self.fate.below(3) == 0 {
+            let at = self.fate.below(self.executors.len() as u64) as usize;
+            self.executors[at].turn();
+            return self.check_calls();
+        }
         let at = self.fate.below(self.instances.len() as u64) as usize;
         let session_ms = self.config.session_timeout.as_millis() as u64;
         let fate = self.fate.clone();
@@ -295,20 +407,57 @@ impl Simulator {
         } else if fate.below(4) == 0 {
             fate.clock.advance(Duration::from_millis(1 + fate.below(50)));
         } else {
-            instance.step(thread)?;
+            let ended = ended(&self.ends);
+            instance.step(thread, Duration::ZERO, &ended)?;
+            self.peaks.count(instance.load());
         }
         Ok(())
     }
 
-    /// A turn of each thread, and the time between two commits. Whether there was anything to do.
-    fn round(&mut self) -> Result<bool, SimulationError> {
+    /// Notes where the changelogs end.
+    fn note_ends(&mut self) -> Result<(), SimulationError> {
+        if self.config.num_standby_replicas == 0 {
+            return Ok(());
+        }
+        let now_ms = self.now_ms();
+        for topic in &self.changelogs {
+            for (end, number) in self.log.end_offsets(topic)?.into_iter().zip(0..) {
+                let ends = self.ends.entry(TopicPartition::new(topic.clone(), number)).or_default();
+                if ends.last().is_none_or(|(_, last)| *last != end) {
+                    ends.push((now_ms, end));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_calls(&self) -> Result<(), SimulationError> {
+        let strays = executors::lock(&self.calls).strays.first().cloned();
+        strays.map_or(Ok(()), |stray| Err(SimulationError::Differs(format!("another executor's call: {stray}"))))
+    }
+
+    /// A turn of each thread. Whether there was anything to do.
+    fn step_all(&mut self, timeout: Duration) -> Result<bool, SimulationError> {
+        self.note_ends()?;
         let mut busy = false;
+        let ended = ended(&self.ends);
         for instance in &mut self.instances {
             for thread in 0..instance.threads() {
-                busy |= instance.step(thread)? > 0;
+                busy |= instance.step(thread, timeout, &ended)? > 0;
             }
             busy |= !instance.is_idle();
+            self.peaks.count(instance.load());
         }
+        for executor in &mut self.executors {
+            busy |= executor.turn() || executor.waits();
+        }
+        self.check_calls()?;
+        Ok(busy)
+    }
+
+    /// A turn of each thread, and the time between two commits. Whether there was anything to do.
+    fn round(&mut self) -> Result<bool, SimulationError> {
+        let busy = self.step_all(Duration::ZERO)?;
         // Longer than the commit interval and a tick, shorter than a session.
         let interval = self.config.commit_interval.max(crate::runtime::TICK).min(self.config.session_timeout / 4);
         self.fate.clock.advance(interval);
@@ -316,17 +465,38 @@ impl Simulator {
     }
 
     /// The partitions that are not worked off.
-    fn behind(&self) -> String {
-        let lags = self.log.group_lag(&self.config.application_id);
+    fn behind(&mut self) -> String {
+        let mut lags = self.log.group_lag(&self.config.application_id);
+        let stopped: Vec<_> = self.instances.iter_mut().flat_map(Instance::stopped).collect();
+        lags.retain(|lag| !stopped.contains(&lag.partition));
+        if let Some(executor) = self.executors.first() {
+            lags.extend(self.log.group_lag(executor.group()));
+        }
         let behind = lags.iter().filter(|lag| lag.lag > 0 || lag.member.is_none());
         let texts: Vec<_> = behind.map(|lag| format!("{} by {} ({:?})", lag.partition, lag.lag, lag.member)).collect();
         texts.join(", ")
     }
 }
 
+/// Where a changelog ended before a time, as far as that was noted.
+fn ended(ends: &BTreeMap<TopicPartition, Vec<(i64, Offset)>>) -> impl Fn(&TopicPartition, i64) -> Offset {
+    |changelog, before_ms| {
+        let noted = ends.get(changelog).into_iter().flatten();
+        noted.take_while(|(at_ms, _)| *at_ms < before_ms).last().map_or(0, |(_, end)| *end)
+    }
+}
+
+impl SimulationPeaks {
+    fn count(&mut self, (uncommitted_bytes, buffered_records): (usize, usize)) {
+        self.uncommitted_bytes = self.uncommitted_bytes.max(uncommitted_bytes);
+        self.buffered_records = self.buffered_records.max(buffered_records);
+    }
+}
+
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.instances.clear();
+        self.executors.clear();
         self.fate.clear_graves();
     }
 }

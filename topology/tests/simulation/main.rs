@@ -2,6 +2,8 @@
 //!
 //! `TIDEMILL_SEED=7` runs one seed and prints everything that happened; `TIDEMILL_SEEDS=5000` runs more of them.
 
+mod bounds;
+mod calls;
 mod cogroup;
 mod join;
 mod processor;
@@ -9,6 +11,7 @@ mod repartition;
 mod scenario;
 mod seeds;
 mod standbys;
+mod stopping;
 mod windows;
 
 use std::fmt::Write as _;

@@ -77,7 +77,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     }
 
     /// The same under a name of its own, so that the group's member lists tell executors of several processes apart.
-    pub(super) fn open_as(
+    pub(crate) fn open_as(
         client_id: String,
         call: &AsyncCall<K, V, R>,
         application_id: &str,
