@@ -85,6 +85,9 @@ pub struct StreamsConfig {
     /// An instance that told nothing for this long is taken for gone by the others: it gets no standbys and no queries.
     /// Each tells five times as often. Default 15 s.
     pub member_timeout: Duration,
+    /// How long a query waits for a thread's answer: a thread answers between two turns, which a single record may make
+    /// long. Default 10 s.
+    pub query_timeout: Duration,
     /// How long a poll waits for records. Bounds how late a wall-clock tick can be. Default 50 ms.
     pub poll_timeout: Duration,
     /// How often records that nobody needs any more are deleted: those of repartition topics that were processed, and
@@ -115,6 +118,7 @@ impl StreamsConfig {
             application_server: None,
             num_standby_replicas: 0,
             member_timeout: Duration::from_secs(15),
+            query_timeout: Duration::from_secs(10),
             poll_timeout: Duration::from_millis(50),
             repartition_purge_interval: Duration::from_secs(30),
         }
@@ -133,6 +137,7 @@ impl StreamsConfig {
             (self.num_stream_threads == 0, "num_stream_threads must be at least 1"),
             (self.max_buffered_records == 0, "max_buffered_records must be at least 1"),
             (self.max_uncommitted_bytes == 0, "max_uncommitted_bytes must be at least 1"),
+            (self.query_timeout.is_zero(), "query_timeout must be longer than 0"),
             (self.session_timeout.is_zero(), "session_timeout must be longer than 0"),
             (self.session_timeout <= self.poll_timeout, "session_timeout must be longer than poll_timeout"),
             (self.store_memory_bytes < 1 << 20, "store_memory_bytes must be at least 1 MiB"),

@@ -119,6 +119,15 @@ pub enum TaskError {
         /// The panic's message.
         message: String,
     },
+    /// The application's end was waited for on one of its own threads, which would wait for itself. It stops all the
+    /// same.
+    #[error(
+        "thread '{thread}' cannot wait for its own end: call Streams::stop there, and wait for it on another thread"
+    )]
+    WaitsForItself {
+        /// The thread.
+        thread: String,
+    },
     /// The log cannot be used: stop the thread.
     #[error("the log cannot be used")]
     Transport(#[from] TransportError),

@@ -134,7 +134,8 @@ impl CallExecutorHandle {
         &self.name
     }
 
-    /// Starts no further calls, lets those that run end for up to `grace`, commits, and ends.
+    /// Starts no further calls, lets those that run end for up to `grace`, commits, and ends. Called by the executor's own
+    /// [`Caller`], it does not wait for that.
     pub fn close(mut self, grace: Duration) {
         self.grace_ms.store(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
         self.end();
@@ -143,6 +144,10 @@ impl CallExecutorHandle {
     fn end(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
+            if thread.thread().id() == std::thread::current().id() {
+                tracing::error!(call = %self.name, "an executor's caller cannot wait for the executor's end, which comes without it");
+                return;
+            }
             thread.thread().unpark();
             // A thread that panicked has left its message on standard error.
             drop(thread.join());

@@ -186,7 +186,7 @@ impl Streams {
     }
 
     fn asked(&self) -> Asked {
-        Asked::new(self.threads.jobs(), self.app.standbys.clone())
+        Asked::new(self.threads.lines(), self.app.standbys.clone(), self.app.config.query_timeout)
     }
 
     /// Asks the threads to finish, without waiting for them.
@@ -197,7 +197,8 @@ impl Streams {
     /// Waits until all threads have ended.
     ///
     /// # Errors
-    /// With the error that ended the first of them.
+    /// With the error that ended the first of them. [`TaskError::WaitsForItself`] on one of these threads, that is in an
+    /// operator's closure: then it does not wait.
     pub fn wait(mut self) -> Result<(), TaskError> {
         self.threads.join()
     }
@@ -205,7 +206,8 @@ impl Streams {
     /// Commits what is done, closes the stores and stops.
     ///
     /// # Errors
-    /// With the error that ended the first thread, if one did not end well.
+    /// With the error that ended the first thread, if one did not end well. [`TaskError::WaitsForItself`] on one of these
+    /// threads, that is in an operator's closure: then the application stops without being waited for.
     pub fn close(self) -> Result<(), TaskError> {
         self.stop();
         self.wait()

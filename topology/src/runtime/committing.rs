@@ -16,11 +16,12 @@ const HELD_MAX_BYTES: usize = 16 << 20;
 
 impl StreamThread {
     /// How long a poll may wait without keeping back what was done.
-    pub(super) fn time_to_commit(&self) -> Duration {
+    pub(super) fn time_to_commit(&mut self) -> Duration {
         if self.transaction.is_committing() {
             return LOOK;
         }
-        if !self.transaction.is_pending() {
+        // Records may change state alone, and send nothing before the commit.
+        if !self.transaction.is_pending() && !self.tasks.running().any(|task| task.needs_commit()) {
             return Duration::MAX;
         }
         let since_ms = self.app.clock.monotonic_ms() - self.last_commit_ms;

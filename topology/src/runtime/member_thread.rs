@@ -317,10 +317,10 @@ impl MemberThread {
     pub(crate) fn close(mut self) {
         self.app.standbys.close();
         let said = self.said.is_some();
-        if let Some(mut clients) = self.clients.take().filter(|_| said) {
-            if let Err(error) = self.send(&mut clients, &self.app.process_id, None) {
-                tracing::warn!(instance = %self.app.client_id, %error, "the other instances were not told of the end");
-            }
+        if let Some(mut clients) = self.clients.take().filter(|_| said)
+            && let Err(error) = self.send(&mut clients, &self.app.process_id, None)
+        {
+            tracing::warn!(instance = %self.app.client_id, %error, "the other instances were not told of the end");
         }
     }
 }

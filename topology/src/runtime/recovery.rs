@@ -88,7 +88,10 @@ impl StreamThread {
                     }
                 }
             }
-            fatal @ (TaskError::State { .. } | TaskError::Panicked { .. } | TaskError::Transport(_)) => {
+            fatal @ (TaskError::State { .. }
+            | TaskError::Panicked { .. }
+            | TaskError::WaitsForItself { .. }
+            | TaskError::Transport(_)) => {
                 self.give_up();
                 Err(fatal)
             }
@@ -123,6 +126,7 @@ impl StreamThread {
             }
             Repair::Rejoin => {
                 self.clients = Clients::open(&self.app, &self.name)?;
+                self.reopened += 1;
                 self.transaction = Transaction::new(self.app.config.processing_guarantee);
             }
         }

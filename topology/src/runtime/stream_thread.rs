@@ -14,7 +14,7 @@ use crate::{
     error::TaskError,
     plan::TaskId,
     task::{ActiveTask, TaskStores},
-    transport::{Offset, Rebalance, TopicPartition, TransportError},
+    transport::{Offset, Rebalance, TopicPartition, TransportError, Waker},
 };
 
 /// Why a thread ended.
@@ -47,6 +47,8 @@ pub(crate) struct StreamThread {
     /// Since when the thread has nothing to do but to wait for records.
     rests_since_ms: i64,
     pub(crate) status: ThreadStatus,
+    /// How often it opened clients anew.
+    pub(super) reopened: u64,
 }
 
 impl StreamThread {
@@ -74,6 +76,7 @@ impl StreamThread {
             last_purge_ms: now,
             rests_since_ms: now,
             status,
+            reopened: 0,
         })
     }
 
@@ -94,7 +97,8 @@ impl StreamThread {
         self.attend_commit()?;
         let attended_ms = self.app.clock.monotonic_ms();
         let wait = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
-        let polled = match self.clients.consumer.poll(wait.min(self.time_to_commit())) {
+        let wait = wait.min(self.time_to_commit());
+        let polled = match self.clients.consumer.poll(wait) {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
             polled => polled?,
         };
@@ -212,6 +216,11 @@ impl StreamThread {
         let uncommitted = self.tasks.running().map(|task| task.stores.overlay_bytes()).sum::<usize>();
         let inputs = self.tasks.running().flat_map(|task| task.group.inputs.iter().map(|input| input.queue.len()));
         (held + uncommitted, inputs.max().unwrap_or(0))
+    }
+
+    /// Ends the poll that the thread waits in, if its log can.
+    pub(crate) fn waker(&self) -> Option<Waker> {
+        self.clients.consumer.waker()
     }
 
     pub(crate) fn is_idle(&mut self) -> bool {

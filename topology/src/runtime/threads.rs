@@ -12,7 +12,10 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::{MemberThread, Prepared, StreamThread, StreamsState, ThreadStatus, query::Job};
+use super::{
+    MemberThread, Prepared, StreamThread, StreamsState, ThreadStatus,
+    query::{Bell, Job, Line},
+};
 use crate::{
     error::{TaskError, TopologyError, panic_text},
     transport::TransportError,
@@ -26,13 +29,31 @@ const START_PAUSE: Duration = Duration::from_millis(200);
 /// Dropped, it stops them and waits for them.
 pub(super) struct Threads {
     shared: Arc<Shared>,
-    jobs: Vec<Sender<Job>>,
+    lines: Vec<Line>,
     stream: Vec<JoinHandle<()>>,
     member: Option<JoinHandle<()>>,
 }
 
 /// That a thread can work, or that it waits for brokers; else what it was refused.
 type Beginning = Result<(), String>;
+
+/// What a thread is asked, and what lets it look.
+struct Requests {
+    jobs: Receiver<Job>,
+    bell: Bell,
+}
+
+impl Requests {
+    /// Answers what has been asked until now.
+    fn answer(&self, thread: &mut StreamThread) -> Result<(), TaskError> {
+        let asked = self.jobs.len();
+        if asked > 0 {
+            let stores = thread.stores()?;
+            self.jobs.try_iter().take(asked).for_each(|job| job(&stores));
+        }
+        Ok(())
+    }
+}
 
 /// What threads and handle have in common.
 struct Shared {
@@ -53,7 +74,7 @@ impl Threads {
             failure: Mutex::new(None),
             live: AtomicU64::new(0),
         });
-        let mut threads = Self { shared, jobs: Vec::new(), stream: Vec::new(), member: None };
+        let mut threads = Self { shared, lines: Vec::new(), stream: Vec::new(), member: None };
         let (begun, beginnings) = unbounded();
         for index in 0..count {
             threads.start_stream_thread(app, index, begun.clone())?;
@@ -72,20 +93,23 @@ impl Threads {
         index: usize,
         begun: Sender<Beginning>,
     ) -> Result<(), TopologyError> {
-        let (sender, receiver) = unbounded();
-        let (app, shared) = (app.clone(), self.shared.clone());
+        let (jobs, receiver) = unbounded();
+        let (app, shared, bell) = (app.clone(), self.shared.clone(), Bell::default());
         let name = format!("{}-{index}", app.client_id);
+        let ring = bell.clone();
         let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
-            let ended = catch_unwind(AssertUnwindSafe(|| run(app, name.clone(), index, &shared, &receiver, begun)));
+            let asked = Requests { jobs: receiver, bell: ring };
+            let ended = catch_unwind(AssertUnwindSafe(|| run(app, name.clone(), index, &shared, &asked, begun)));
             // A thread that panics must not leave the handle in the belief that it runs.
             shared.finish(ended.unwrap_or_else(|panic| {
                 let message = panic_text(panic.as_ref()).to_owned();
                 Err(TaskError::Panicked { thread: name, message })
             }));
         });
-        self.stream.push(spawned.map_err(|error| no_thread(&error))?);
+        let spawned = spawned.map_err(|error| no_thread(&error))?;
         self.shared.live.fetch_add(1, Ordering::SeqCst);
-        self.jobs.push(sender);
+        self.lines.push(Line { thread: spawned.thread().id(), jobs, bell });
+        self.stream.push(spawned);
         Ok(())
     }
 
@@ -107,16 +131,23 @@ impl Threads {
     }
 
     /// Where each of them takes questions about its stores.
-    pub(super) fn jobs(&self) -> Vec<Sender<Job>> {
-        self.jobs.clone()
+    pub(super) fn lines(&self) -> Vec<Line> {
+        self.lines.clone()
     }
 
     pub(super) fn stop(&self) {
         self.shared.stop.store(true, Ordering::SeqCst);
+        self.lines.iter().for_each(Line::wake);
     }
 
-    /// Waits until all have ended, and tells with what the first of them did.
+    /// Waits until all have ended, and tells with what the first of them did. None of them can wait for itself: then
+    /// they end without being waited for.
     pub(super) fn join(&mut self) -> Result<(), TaskError> {
+        if let Some(thread) = self.this_thread() {
+            self.stream.clear();
+            self.member = None;
+            return Err(TaskError::WaitsForItself { thread });
+        }
         for thread in self.stream.drain(..) {
             // Its panics are caught where it begins.
             drop(thread.join());
@@ -126,6 +157,14 @@ impl Threads {
             drop(member.join());
         }
         lock(&self.shared.failure).take().map_or(Ok(()), Err)
+    }
+
+    /// The name of the present thread, if it is one of them.
+    fn this_thread(&self) -> Option<String> {
+        let present = std::thread::current();
+        let mut threads = self.stream.iter().chain(&self.member);
+        let is_ours = threads.any(|thread| thread.thread().id() == present.id());
+        is_ours.then(|| present.name().unwrap_or_default().to_owned())
     }
 }
 
@@ -153,17 +192,19 @@ fn run(
     name: String,
     index: usize,
     shared: &Shared,
-    jobs: &Receiver<Job>,
+    asked: &Requests,
     begun: Sender<Beginning>,
 ) -> Result<(), TaskError> {
     let (clock, timeout): (_, Duration) = (app.clock.clone(), app.config.poll_timeout);
-    let Some(mut thread) = begin(&app, &name, shared, jobs, &begun)? else { return Ok(()) };
-    let mut reported_ms = i64::MIN;
+    let Some(mut thread) = begin(&app, &name, shared, asked, &begun)? else { return Ok(()) };
+    let (mut reported_ms, mut opened) = (i64::MIN, None);
     while !shared.stop.load(Ordering::SeqCst) {
-        thread.step(timeout)?;
-        while let Ok(job) = jobs.try_recv() {
-            job(&thread.stores()?);
+        if opened != Some(thread.reopened) {
+            opened = Some(thread.reopened);
+            *lock(&asked.bell) = thread.waker();
         }
+        thread.step(timeout)?;
+        asked.answer(&mut thread)?;
         thread.begin_to_rest();
         let now_ms = clock.monotonic_ms();
         if now_ms.saturating_sub(reported_ms) >= REPORT_MS {
@@ -180,7 +221,7 @@ fn begin(
     app: &Prepared,
     name: &str,
     shared: &Shared,
-    jobs: &Receiver<Job>,
+    asked: &Requests,
     begun: &Sender<Beginning>,
 ) -> Result<Option<StreamThread>, TaskError> {
     while !shared.stop.load(Ordering::SeqCst) {
@@ -199,8 +240,10 @@ fn begin(
             tracing::warn!(thread = name, error = %error.chain(), "the thread cannot begin, trying again");
         }
         // Whoever asks about stores must not wait as long: there are none here yet.
-        jobs.try_iter().for_each(|job| job(&[]));
-        std::thread::park_timeout(START_PAUSE);
+        if let Ok(job) = asked.jobs.recv_timeout(START_PAUSE) {
+            job(&[]);
+            asked.jobs.try_iter().for_each(|job| job(&[]));
+        }
     }
     Ok(None)
 }

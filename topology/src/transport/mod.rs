@@ -5,6 +5,7 @@
 
 mod error;
 mod record;
+mod waker;
 
 pub mod embedded;
 #[cfg(feature = "kafka")]
@@ -17,6 +18,7 @@ pub use record::{
     CommittedOffset, ConsumedRecord, Fetched, GroupMetadata, Header, Headers, Offset, ProducerRecord, Topic,
     TopicPartition,
 };
+pub use waker::Waker;
 
 /// A log of partitioned topics. Cheap to share; every thread opens its own clients.
 pub trait Transport: Send + Sync + 'static {
@@ -124,6 +126,11 @@ pub trait Consumer: Send {
     fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError>;
     /// Names this member and its generation, so that a transaction can be refused after it was replaced.
     fn group_metadata(&self) -> GroupMetadata;
+    /// What ends this consumer's poll, with nothing, when there is something else to do. Without one, as is the default,
+    /// whoever has something for the thread that polls waits for as long as the poll does.
+    fn waker(&self) -> Option<Waker> {
+        None
+    }
 }
 
 /// Reads chosen partitions from chosen offsets, outside any group: restore, tests, dashboards.

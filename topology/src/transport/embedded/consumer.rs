@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::transport::{
     CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Polled, Rebalance, Topic, TopicPartition,
-    TransportError,
+    TransportError, Waker,
 };
 
 /// How long a waiting member leaves the sessions of the others unchecked.
@@ -30,6 +30,8 @@ pub(super) struct EmbeddedConsumer {
     topics: Vec<Topic>,
     membership: Option<Membership>,
     holdings: Holdings,
+    /// Somebody wants the next poll to end at once.
+    woken: Arc<AtomicBool>,
 }
 
 /// What the group made of this consumer.
@@ -44,7 +46,14 @@ struct Membership {
 
 impl EmbeddedConsumer {
     pub(super) fn new(broker: Arc<Broker>, config: ConsumerConfig) -> Self {
-        Self { broker, config, topics: Vec::new(), membership: None, holdings: Holdings::default() }
+        Self {
+            broker,
+            config,
+            topics: Vec::new(),
+            membership: None,
+            holdings: Holdings::default(),
+            woken: Arc::default(),
+        }
     }
 
     fn session_timeout_ms(&self) -> i64 {
@@ -138,7 +147,8 @@ impl Consumer for EmbeddedConsumer {
                 Vec::new()
             };
             let left = timeout.saturating_sub(started.elapsed());
-            if !rebalances.is_empty() || !batches.is_empty() || left.is_zero() {
+            let woken = self.woken.swap(false, Ordering::SeqCst);
+            if !rebalances.is_empty() || !batches.is_empty() || left.is_zero() || woken {
                 return Ok(Polled { rebalances, batches });
             }
             if let Some(membership) = &self.membership {
@@ -200,6 +210,17 @@ impl Consumer for EmbeddedConsumer {
         self.broker.storage.write(&offsets.changes().collect::<Vec<_>>())?;
         offsets.publish(&mut coordinator);
         Ok(())
+    }
+
+    fn waker(&self) -> Option<Waker> {
+        // A log must not live on for those who might wake its consumers.
+        let (broker, woken) = (Arc::downgrade(&self.broker), Arc::clone(&self.woken));
+        Some(Waker::new(move || {
+            woken.store(true, Ordering::SeqCst);
+            if let Some(broker) = broker.upgrade() {
+                broker.arrivals.tell();
+            }
+        }))
     }
 
     fn group_metadata(&self) -> GroupMetadata {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -22,10 +25,11 @@ use super::{
     inbox::Inbox,
     offsets::{self, ANSWER, PAUSE},
     settings::Role,
+    signal::Signal,
 };
 use crate::transport::{
     CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Polled, Rebalance, Topic, TopicPartition,
-    TransportError,
+    TransportError, Waker,
 };
 
 type Committed = Result<Vec<Option<CommittedOffset>>, TransportError>;
@@ -55,6 +59,25 @@ pub(super) struct KafkaConsumer {
     committed: BTreeMap<TopicPartition, Option<CommittedOffset>>,
     /// Asked back and not released yet.
     revoked: Vec<TopicPartition>,
+    wake: Arc<Wake>,
+}
+
+/// What a poll waits at, and whether somebody wants the next one to end at once.
+struct Wake {
+    woken: AtomicBool,
+    /// That of the client of the day.
+    signal: Mutex<Arc<Signal>>,
+}
+
+impl Wake {
+    fn follow(&self, client: &Client) {
+        *self.signal.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&client.context().signal);
+    }
+
+    fn wake(&self) {
+        self.woken.store(true, Ordering::SeqCst);
+        self.signal.lock().unwrap_or_else(PoisonError::into_inner).tell();
+    }
 }
 
 impl KafkaConsumer {
@@ -63,6 +86,8 @@ impl KafkaConsumer {
         let name = format!("{}#{number}", config.client_id);
         let classic = shared.classic.load(Ordering::Relaxed);
         let client = connect(&shared, &config, classic)?;
+        let signal = Mutex::new(Arc::clone(&client.context().signal));
+        let wake = Arc::new(Wake { woken: AtomicBool::new(false), signal });
         Ok(Self {
             shared,
             config,
@@ -74,6 +99,7 @@ impl KafkaConsumer {
             arriving: VecDeque::new(),
             committed: BTreeMap::new(),
             revoked: Vec::new(),
+            wake,
         })
     }
 
@@ -138,6 +164,7 @@ impl KafkaConsumer {
         self.classic = true;
         self.inbox.clear();
         self.client = connect(&self.shared, &self.config, self.classic)?;
+        self.wake.follow(&self.client);
         self.arriving.clear();
         self.committed.clear();
         let topics = std::mem::take(&mut self.topics);
@@ -282,7 +309,8 @@ impl Consumer for KafkaConsumer {
                 Vec::new()
             };
             let left = timeout.saturating_sub(started.elapsed());
-            if !rebalances.is_empty() || !batches.is_empty() || left.is_zero() {
+            let woken = self.wake.woken.swap(false, Ordering::SeqCst);
+            if !rebalances.is_empty() || !batches.is_empty() || left.is_zero() || woken {
                 return Ok(Polled { rebalances, batches });
             }
             self.client.context().signal.wait(seen, left);
@@ -346,6 +374,11 @@ impl Consumer for KafkaConsumer {
             return Ok(());
         }
         self.client.commit(&offsets::commits(offsets)?, CommitMode::Sync).map_err(error::of)
+    }
+
+    fn waker(&self) -> Option<Waker> {
+        let wake = Arc::clone(&self.wake);
+        Some(Waker::new(move || wake.wake()))
     }
 
     fn group_metadata(&self) -> GroupMetadata {

@@ -1,0 +1,108 @@
+//! Whom a query asks, and how it puts the answers together.
+
+use std::{
+    ops::Bound,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use tidemill_state::StoreError;
+
+use super::{
+    QueryError,
+    line::{Job, Line},
+    piece::{Piece, Rows},
+};
+use crate::{operators::StoreHandle, runtime::Standbys};
+
+/// Whom a query asks: every thread, or of some partition's task only; and the standbys, if they will do.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    lines: Vec<Line>,
+    standbys: Arc<Standbys>,
+    pub(super) partition: Option<i32>,
+    pub(super) stale: bool,
+    pub(super) timeout: Duration,
+}
+
+impl Asked {
+    pub(crate) fn new(lines: Vec<Line>, standbys: Arc<Standbys>, timeout: Duration) -> Self {
+        Self { lines, standbys, partition: None, stale: false, timeout }
+    }
+
+    /// Asks once and joins the answers.
+    pub(super) fn ask<R: Send + 'static>(
+        &self,
+        name: &Arc<str>,
+        read: impl Fn(&StoreHandle) -> Option<Result<R, StoreError>> + Send + Sync + 'static,
+    ) -> Result<Vec<R>, QueryError> {
+        if self.lines.iter().any(Line::ends_here) {
+            return Err(QueryError::FromWithin(name.to_string()));
+        }
+        let deadline = Instant::now().checked_add(self.timeout);
+        let (read, partition, asking) = (Arc::new(read), self.partition, Arc::new(()));
+        let mut replies = Vec::new();
+        for line in &self.lines {
+            let (sender, receiver) = bounded(1);
+            let (name, read, asks) = (name.clone(), read.clone(), Arc::downgrade(&asking));
+            let work: Job = Box::new(move |tasks| {
+                // Whoever asked may have gone: nobody misses the answer then.
+                if asks.strong_count() == 0 {
+                    return;
+                }
+                let tasks = tasks.iter().filter(|task| partition.is_none_or(|number| number == task.task.partition));
+                let handles = tasks.filter_map(|task| task.handles.get(&name));
+                let _ = sender.send(handles.filter_map(|handle| read(handle)).collect::<Vec<_>>());
+            });
+            line.send(work)?;
+            replies.push(receiver);
+        }
+        let mut found = Vec::new();
+        for reply in replies {
+            let answer = match deadline {
+                Some(deadline) => reply.recv_deadline(deadline),
+                None => reply.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            found.extend(answer.map_err(|failed| match failed {
+                RecvTimeoutError::Timeout => QueryError::TimedOut { store: name.to_string(), waited: self.timeout },
+                RecvTimeoutError::Disconnected => QueryError::NotRunning,
+            })?);
+        }
+        if self.stale {
+            found.extend(self.standbys.read(name, partition, |handle| read(handle)));
+        }
+        if found.is_empty() {
+            return Err(QueryError::NotHere(name.to_string()));
+        }
+        Ok(found.into_iter().collect::<Result<_, _>>()?)
+    }
+
+    /// Asks again and again, until all rows are there, in the order of their keys' bytes. A key that several partitions
+    /// have counts once towards the limit.
+    pub(super) fn walk(&self, name: &Arc<str>, mut rows: Rows) -> Result<Vec<(Bytes, Bytes)>, QueryError> {
+        let (limit, mut found) = (rows.limit, Vec::new());
+        if limit == 0 {
+            return Ok(found);
+        }
+        loop {
+            let wanted = rows.clone();
+            let pieces = self.ask(name, move |handle| wanted.read(handle))?;
+            // Beyond, some partition may have rows that it did not tell yet.
+            let known = pieces.iter().filter_map(|piece| piece.more_after.clone()).min();
+            let told = pieces.into_iter().flat_map(|Piece { rows, .. }| rows);
+            let from = found.len();
+            found.extend(told.filter(|(key, _)| known.as_ref().is_none_or(|known| key <= known)));
+            found[from..].sort_by(|(one, _), (other, _)| one.cmp(other));
+            if found.len() >= limit {
+                let last = found[limit - 1].0.clone();
+                found.retain(|(key, _)| *key <= last);
+                return Ok(found);
+            }
+            let Some(known) = known else { return Ok(found) };
+            rows.from = Bound::Excluded(known);
+            rows.limit = limit - found.len();
+        }
+    }
+}

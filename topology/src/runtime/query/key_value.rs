@@ -1,0 +1,116 @@
+//! Queries of key-value stores.
+
+use std::{marker::PhantomData, ops::Bound, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tidemill_state::{Codec, CodecError, Coded};
+
+use super::{
+    Asked, QueryError,
+    piece::{Kind, Rows},
+    undecodable,
+};
+use crate::operators::StoreHandle;
+
+/// Reads a key-value store of this instance, uncommitted updates included.
+///
+/// Stores are read a piece at a time, between the turns of the threads that have them: what is written meanwhile may be
+/// there or not.
+pub struct KeyValueQuery<K, V> {
+    asked: Asked,
+    store: Arc<str>,
+    types: PhantomData<fn(K, V)>,
+}
+
+impl<K, V> KeyValueQuery<K, V> {
+    pub(crate) fn new(asked: Asked, store: &str) -> Self {
+        Self { asked, store: store.into(), types: PhantomData }
+    }
+
+    /// Asks one partition's task only: a key that is nowhere else is then not missing where it cannot be.
+    pub fn with_partition(mut self, partition: i32) -> Self {
+        self.asked.partition = Some(partition);
+        self
+    }
+
+    /// Lets standbys answer, too: what they tell is committed, and may be older than what the task's owner knows.
+    pub fn enable_stale_stores(mut self) -> Self {
+        self.asked.stale = true;
+        self
+    }
+
+    /// How long to wait for each answer of a thread, instead of the configuration's `query_timeout`.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.asked.timeout = timeout;
+        self
+    }
+}
+
+impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// If no task that may answer has the store, none answers in time, or it cannot be read.
+    pub fn get(&self, key: &K) -> Result<Option<V>, QueryError> {
+        let key = encode(key)?;
+        let found = self.asked.ask(&self.store, move |handle| match handle {
+            StoreHandle::KeyValue(store) => Some(store.borrow().get(&key)),
+            StoreHandle::Window(_) => None,
+        })?;
+        found.into_iter().flatten().next().map(|row| self.value(row.value)).transpose()
+    }
+
+    /// Every key and value that this instance has, in the order of the keys' bytes.
+    ///
+    /// # Errors
+    /// As [`KeyValueQuery::get`].
+    pub fn all(&self) -> Result<Vec<(K, V)>, QueryError> {
+        self.page(None, usize::MAX)
+    }
+
+    /// At most `limit` keys with their values, in the order of the keys' bytes: those after a key, or the first. A key
+    /// that several partitions have counts once.
+    ///
+    /// # Errors
+    /// As [`KeyValueQuery::get`].
+    pub fn page(&self, after: Option<&K>, limit: usize) -> Result<Vec<(K, V)>, QueryError> {
+        let rows = self.asked.walk(&self.store, rows(after, limit, true)?)?;
+        rows.into_iter().map(|(key, value)| Ok((self.key(key)?, self.value(value)?))).collect()
+    }
+
+    /// Every key that this instance has, in the order of their bytes. Values are neither handed over nor decoded.
+    ///
+    /// # Errors
+    /// As [`KeyValueQuery::get`].
+    pub fn all_keys(&self) -> Result<Vec<K>, QueryError> {
+        self.page_of_keys(None, usize::MAX)
+    }
+
+    /// At most `limit` keys, in the order of their bytes: those after a key, or the first. A key that several partitions
+    /// have counts once.
+    ///
+    /// # Errors
+    /// As [`KeyValueQuery::get`].
+    pub fn page_of_keys(&self, after: Option<&K>, limit: usize) -> Result<Vec<K>, QueryError> {
+        let rows = self.asked.walk(&self.store, rows(after, limit, false)?)?;
+        rows.into_iter().map(|(key, _)| self.key(key)).collect()
+    }
+
+    fn key(&self, bytes: Bytes) -> Result<K, QueryError> {
+        K::Codec::default().decode(bytes).map_err(|error| undecodable(&self.store, error))
+    }
+
+    fn value(&self, bytes: Bytes) -> Result<V, QueryError> {
+        V::Codec::default().decode(bytes).map_err(|error| undecodable(&self.store, error))
+    }
+}
+
+/// A key's bytes. A null is no key.
+pub(super) fn encode<K: Coded>(key: &K) -> Result<Bytes, CodecError> {
+    K::Codec::default().encode(key)?.ok_or(CodecError::Null)
+}
+
+fn rows<K: Coded>(after: Option<&K>, limit: usize, values: bool) -> Result<Rows, CodecError> {
+    let from = after.map_or(Ok(Bound::Unbounded), |key| encode(key).map(Bound::Excluded))?;
+    Ok(Rows { kind: Kind::KeyValue, from, to: Bound::Unbounded, limit, values, key: None })
+}
