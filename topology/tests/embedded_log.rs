@@ -382,6 +382,22 @@ fn a_zombie_loses_everything_and_joins_anew() -> Tested {
 }
 
 #[test]
+fn a_wall_clock_that_is_set_back_prolongs_no_session() -> Tested {
+    everywhere(|place, log| {
+        log.create("in", 1)?;
+        let (mut gone, mut heir) = (member(&log, "gone", &["in"])?, member(&log, "heir", &["in"])?);
+        assert!(!gone.poll(Duration::ZERO)?.rebalances.is_empty());
+        place.clock.set_back(Duration::from_hours(1));
+        heir.poll(Duration::ZERO)?;
+        place.advance(10_000);
+        let assigned = Rebalance::Assigned(vec![TopicPartition::new("in", 0)]);
+        let told: Vec<_> = (0..3).map(|_| heir.poll(Duration::ZERO)).collect::<Result<_, _>>()?;
+        assert!(told.iter().any(|polled| polled.rebalances.contains(&assigned)), "{told:?}");
+        Ok(())
+    })
+}
+
+#[test]
 fn a_member_that_waits_in_a_poll_is_no_zombie() -> Tested {
     let place = Place { clock: ManualClock::default(), folder: None };
     let log = place.open()?;

@@ -57,6 +57,8 @@ pub struct FaultRates {
     /// A turn is a day in which nothing happens but retention and compaction. By default it never is: changelogs of
     /// windows lose what is older, whether or not event time has moved.
     pub idle_day: f64,
+    /// A turn sets the wall clock of all machines, forward or back by up to an hour. By default nobody does.
+    pub clock_set: f64,
 }
 
 impl FaultRates {
@@ -80,6 +82,7 @@ impl FaultRates {
         slow_call: 0.0,
         maintenance: 0.0,
         idle_day: 0.0,
+        clock_set: 0.0,
     };
 }
 
@@ -105,6 +108,7 @@ impl Default for FaultRates {
             slow_call: 0.7,
             maintenance: 0.005,
             idle_day: 0.0,
+            clock_set: 0.0,
         }
     }
 }

@@ -137,6 +137,9 @@ pub struct SimulationPeaks {
 /// Longer than a tombstone is kept.
 const DAY: Duration = Duration::from_hours(25);
 
+/// How far somebody sets a clock at most.
+const HOUR_MS: u64 = 3_600_000;
+
 /// Rounds after which work that is not finished never will be.
 const ROUNDS_MAX: usize = 2000;
 
@@ -404,6 +407,11 @@ impl Simulator {
             fate.note("a day passes");
             fate.clock.advance(DAY);
             self.log.maintain()?;
+        } else if fate.strikes(|rates| rates.clock_set) {
+            let by = Duration::from_millis(fate.below(HOUR_MS));
+            let back = fate.below(2) == 0;
+            fate.note(&format!("the wall clock is set {} by {by:?}", if back { "back" } else { "forward" }));
+            if back { fate.clock.set_back(by) } else { fate.clock.set_forward(by) }
         } else if fate.below(4) == 0 {
             fate.clock.advance(Duration::from_millis(1 + fate.below(50)));
         } else {

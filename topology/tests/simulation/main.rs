@@ -16,8 +16,11 @@ mod windows;
 
 use std::fmt::Write as _;
 
-use scenario::{Run, Scenario, simulate};
-use tidemill_topology::ProcessingGuarantee::{self, AtLeastOnce, ExactlyOnce};
+use scenario::{Run, Scenario, simulate, simulate_with};
+use tidemill_topology::{
+    ProcessingGuarantee::{self, AtLeastOnce, ExactlyOnce},
+    testing::FaultRates,
+};
 
 /// Seeds that each scenario runs with each guarantee.
 const SEEDS: u64 = 250;
@@ -101,6 +104,16 @@ fn processor_exactly_once() {
 #[test]
 fn processor_at_least_once() {
     check::<processor::Batching>("processor_at_least_once", AtLeastOnce);
+}
+
+#[test]
+fn a_wall_clock_that_is_set_changes_nothing() {
+    let faults = FaultRates { clock_set: 0.05, ..FaultRates::default() };
+    let test = "a_wall_clock_that_is_set_changes_nothing";
+    for guarantee in [ExactlyOnce, AtLeastOnce] {
+        report(test, SEEDS / 5, |seed| simulate_with::<windows::Windows>(seed, guarantee, faults.clone()));
+        report(test, SEEDS / 5, |seed| simulate_with::<processor::Batching>(seed, guarantee, faults.clone()));
+    }
 }
 
 /// Runs a seed twice: whatever depends on a hash map's order or on the machine's clock shows as a difference.

@@ -261,6 +261,27 @@ fn a_member_is_gone_when_it_says_goodbye_or_nothing() {
 }
 
 #[test]
+fn a_wall_clock_that_is_set_back_silences_nobody() {
+    let world = World::counting();
+    let (mut a, mut b) = (world.machine("a"), world.machine("b"));
+    let known = |machine: &Machine| {
+        let members = machine.app.live_members(world.clock.monotonic_ms());
+        members.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for machine in [&mut a, &mut b] {
+        machine.talk();
+    }
+    world.clock.set_back(Duration::from_hours(1));
+    for _ in 0..7 {
+        world.heartbeat();
+        a.talk();
+    }
+    b.member.as_mut().expect("it runs").step();
+    assert_eq!(known(&b), ["a", "b"], "it went on telling that it lives");
+    assert_eq!(known(&a), ["a"], "and noticed that the other did not");
+}
+
+#[test]
 fn standbys_follow_their_tasks_owners() {
     let world = World::counting();
     let (mut a, mut b) = (world.machine("a"), world.machine("b"));
