@@ -111,6 +111,11 @@ pub enum TaskError {
         /// What the store said.
         source: StoreError,
     },
+    /// A topic that the topology reads was deleted: stop the instance. Without it, its tasks would wait for ever.
+    #[error(
+        "source topic '{0}' is gone: it was deleted while the application ran; create it again, or take it out of the topology, and start again"
+    )]
+    MissingSourceTopic(String),
     /// Something panicked outside every task: stop the instance.
     #[error("stream thread '{thread}' panicked: {message}")]
     Panicked {
@@ -149,6 +154,14 @@ impl TaskError {
         match &source {
             StoreError::Corrupted { store, .. } => Self::Corrupted { task, store: store.as_str().into(), source },
             _ => Self::State { task, source },
+        }
+    }
+
+    /// An error of what reads the sources.
+    pub(crate) fn of_sources(source: TransportError) -> Self {
+        match source {
+            TransportError::UnknownTopic(topic) => Self::MissingSourceTopic(topic),
+            other => Self::Transport(other),
         }
     }
 

@@ -89,6 +89,7 @@ impl StreamThread {
                 }
             }
             fatal @ (TaskError::State { .. }
+            | TaskError::MissingSourceTopic(_)
             | TaskError::Panicked { .. }
             | TaskError::WaitsForItself { .. }
             | TaskError::Transport(_)) => {
@@ -125,7 +126,7 @@ impl StreamThread {
                 self.read_changelogs()?;
             }
             Repair::Rejoin => {
-                self.clients = Clients::open(&self.app, &self.name)?;
+                self.clients = Clients::open(&self.app, &self.name).map_err(TaskError::of_sources)?;
                 self.reopened += 1;
                 self.transaction = Transaction::new(self.app.config.processing_guarantee);
             }

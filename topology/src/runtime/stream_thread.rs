@@ -100,7 +100,7 @@ impl StreamThread {
         let wait = wait.min(self.time_to_commit());
         let polled = match self.clients.consumer.poll(wait) {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
-            polled => polled?,
+            polled => polled.map_err(TaskError::of_sources)?,
         };
         let waited_ms = self.app.clock.monotonic_ms() - attended_ms + (began_ms - self.rests_since_ms);
         self.rest(waited_ms.max(0), &polled.batches);

@@ -105,7 +105,8 @@ pub enum Rebalance {
 pub trait Consumer: Send {
     /// Joins the group with these topics. Partitions arrive through [`Consumer::poll`].
     fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError>;
-    /// Waits up to `timeout` for records or a change of ownership.
+    /// Waits up to `timeout` for records or a change of ownership. [`TransportError::UnknownTopic`] if a topic of the
+    /// subscription is gone.
     fn poll(&mut self, timeout: Duration) -> Result<Polled, TransportError>;
     /// Gives revoked partitions back after their work is committed.
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;

@@ -99,6 +99,7 @@ scenarios! {
     engine::undisturbed::aborted_input_has_no_effect,
     engine::crash::a_crash_changes_nothing,
     engine::crash::a_lost_state_folder_changes_nothing,
+    engine::deleted::an_instance_whose_source_topic_is_deleted_ends_and_names_it,
     engine::scaling::instances_come_and_go_under_load,
     engine::zombie::an_instance_that_hangs_is_replaced_and_joins_again,
 }

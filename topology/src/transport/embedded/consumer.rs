@@ -32,6 +32,8 @@ pub(super) struct EmbeddedConsumer {
     holdings: Holdings,
     /// Somebody wants the next poll to end at once.
     woken: Arc<AtomicBool>,
+    /// A topic of the subscription that was deleted.
+    missing: Option<Topic>,
 }
 
 /// What the group made of this consumer.
@@ -53,6 +55,7 @@ impl EmbeddedConsumer {
             membership: None,
             holdings: Holdings::default(),
             woken: Arc::default(),
+            missing: None,
         }
     }
 
@@ -78,11 +81,16 @@ impl EmbeddedConsumer {
             membership.heartbeat.store(now, Ordering::SeqCst);
             signal.next_expiry.fetch_min(now.saturating_add(self.session_timeout_ms()), Ordering::SeqCst);
         }
-        Ok(rebalances)
+        match &self.missing {
+            // What was lost with it comes first.
+            Some(topic) if rebalances.is_empty() => Err(TransportError::UnknownTopic(topic.to_string())),
+            _ => Ok(rebalances),
+        }
     }
 
     fn reconcile(&mut self, coordinator: &mut Coordinator, now: i64) -> Vec<Rebalance> {
         let (group, topics) = coordinator.group(&self.config.group, now);
+        self.missing = self.topics.iter().find(|topic| topics.count(topic).is_none()).cloned();
         let mut rebalances = Vec::new();
         let news = self.membership.as_ref().and_then(|membership| group.reconcile(&membership.id));
         let news = news.unwrap_or_else(|| {

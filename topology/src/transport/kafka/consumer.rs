@@ -23,6 +23,7 @@ use super::{
     context::{Context, answer},
     error,
     inbox::Inbox,
+    missing::Doubt,
     offsets::{self, ANSWER, PAUSE},
     settings::Role,
     signal::Signal,
@@ -60,6 +61,8 @@ pub(super) struct KafkaConsumer {
     /// Asked back and not released yet.
     revoked: Vec<TopicPartition>,
     wake: Arc<Wake>,
+    /// Whether all topics are still there.
+    doubt: Doubt,
 }
 
 /// What a poll waits at, and whether somebody wants the next one to end at once.
@@ -100,6 +103,7 @@ impl KafkaConsumer {
             committed: BTreeMap::new(),
             revoked: Vec::new(),
             wake,
+            doubt: Doubt::default(),
         })
     }
 
@@ -146,6 +150,7 @@ impl KafkaConsumer {
             }
             KafkaError::MessageConsumption(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
                 tracing::warn!(member = %self.config.client_id, error = %failed, "a subscribed topic is missing");
+                self.doubt.arises();
                 Ok(())
             }
             failed => match error::of(failed) {
@@ -175,6 +180,10 @@ impl KafkaConsumer {
     fn follow(&mut self) -> Result<Vec<Rebalance>, TransportError> {
         let mut told = Vec::new();
         for rebalance in self.client.context().take_rebalances() {
+            if !matches!(rebalance, Rebalance::Assigned(_)) {
+                // A group takes partitions of a deleted topic away as it takes any.
+                self.doubt.arises();
+            }
             match rebalance {
                 Rebalance::Assigned(partitions) => self.arriving.push_back(ask(&self.client, partitions)),
                 Rebalance::Revoked(partitions) => {
@@ -303,6 +312,9 @@ impl Consumer for KafkaConsumer {
             self.serve()?;
             // Without records beside a rebalance, whoever polls may pause or seek before the first record.
             let rebalances = self.follow()?;
+            if rebalances.is_empty() {
+                self.doubt.settle(&self.client, &self.topics)?;
+            }
             let batches = if rebalances.is_empty() {
                 self.inbox.take(&self.client, self.config.max_poll_records)?
             } else {

@@ -14,6 +14,7 @@ mod consumer;
 mod context;
 mod error;
 mod inbox;
+mod missing;
 mod offsets;
 mod producer;
 mod reader;

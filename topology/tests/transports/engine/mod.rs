@@ -6,6 +6,7 @@ pub(crate) mod oracle;
 mod topology;
 
 pub(crate) mod crash;
+pub(crate) mod deleted;
 pub(crate) mod scaling;
 pub(crate) mod undisturbed;
 pub(crate) mod zombie;
