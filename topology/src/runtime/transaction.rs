@@ -44,8 +44,7 @@ impl Transaction {
                 self.open(producer, State::Ahead)?;
                 return producer.send(record);
             }
-            self.held_bytes += record.key.as_ref().map_or(0, bytes::Bytes::len);
-            self.held_bytes += record.value.as_ref().map_or(0, bytes::Bytes::len);
+            self.held_bytes += record.size();
             self.held.push(record);
             return Ok(());
         }

@@ -128,6 +128,13 @@ pub struct ProducerRecord {
     pub headers: Headers,
 }
 
+impl ProducerRecord {
+    /// Bytes of its key and value.
+    pub fn size(&self) -> usize {
+        [&self.key, &self.value].into_iter().flatten().map(Bytes::len).sum()
+    }
+}
+
 /// A committed position: the next offset to read, and what the committer wants to remember beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedOffset {

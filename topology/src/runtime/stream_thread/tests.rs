@@ -268,3 +268,31 @@ fn a_commit_on_its_way_leaves_out_what_was_lost_meanwhile() {
     thread.step(Duration::ZERO).expect("loses its partition and gets it again");
     assert_eq!((thread.status.commits, committed()), (1, Some(5)), "what was committed does not go back");
 }
+
+#[test]
+fn large_outputs_are_sent_before_many_of_them_are_held() {
+    const LARGE: usize = 64 << 10;
+    let (log, notes) = (EmbeddedLog::in_memory(), Notes::default());
+    for topic in ["in", "out"] {
+        log.create(topic, 1).expect("the log is empty");
+    }
+    let (made, most, sent) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)), notes.clone());
+    let most_held = most.clone();
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<String, String>("in").map_values(move |_| {
+        let sent = sent.asked.lock().expect("nobody panicked").len();
+        most_held.fetch_max(made.fetch_add(1, Ordering::SeqCst) - sent, Ordering::SeqCst);
+        "x".repeat(LARGE)
+    });
+    stream.to("out");
+    let topology = builder.build().expect("is valid");
+    let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
+    let clock = Arc::new(ManualClock::new(0));
+    let app = Prepared::new(&topology, StreamsConfig::new("app"), transport, clock, "a".to_owned()).expect("can start");
+    let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
+    log.append("in", 0, (0..1000).map(|_| Entry::new("k", "v", 0))).expect("appends");
+    while thread.step(Duration::ZERO).expect("processes") > 0 {}
+    assert_eq!(notes.asked.lock().expect("nobody panicked").len(), 1000);
+    let held = most.load(Ordering::SeqCst) * LARGE;
+    assert!(held <= 2 << 20, "{held} bytes were held before one was sent");
+}
