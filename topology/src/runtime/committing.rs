@@ -130,7 +130,7 @@ impl StreamThread {
     /// A failure is not one of the application: the next purge tries again.
     pub(super) fn purge(&mut self, now_ms: i64) {
         self.last_purge_ms = now_ms;
-        let Self { tasks, clients, app, .. } = self;
+        let Self { tasks, clients, app, purged, .. } = self;
         let wall_ms = app.clock.now_ms();
         let mut dead = Vec::new();
         for task in tasks.running() {
@@ -141,9 +141,13 @@ impl StreamThread {
             let in_transit = task.group.inputs.iter().filter(|input| app.plan.is_transit_topic(&input.partition.topic));
             dead.extend(in_transit.filter_map(|input| Some((input.partition.clone(), input.committed?))));
         }
+        dead.retain(|(partition, offset)| purged.get(partition) != Some(offset));
         for (partition, offset) in dead {
-            if let Err(error) = clients.admin.delete_records(&partition, offset) {
-                tracing::warn!(%partition, offset, %error, "records that nobody needs were not deleted");
+            match clients.admin.delete_records(&partition, offset) {
+                Ok(()) => drop(purged.insert(partition, offset)),
+                Err(error) => {
+                    tracing::warn!(%partition, offset, %error, "records that nobody needs were not deleted");
+                }
             }
         }
     }

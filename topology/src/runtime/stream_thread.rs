@@ -46,6 +46,8 @@ pub(crate) struct StreamThread {
     pub(super) last_purge_ms: i64,
     /// Since when the thread has nothing to do but to wait for records.
     rests_since_ms: i64,
+    /// Up to where the log deleted what nobody needs: it is not asked twice.
+    pub(super) purged: BTreeMap<TopicPartition, Offset>,
     pub(crate) status: ThreadStatus,
     /// How often it opened clients anew.
     pub(super) reopened: u64,
@@ -75,6 +77,7 @@ impl StreamThread {
             last_tick_ms: now,
             last_purge_ms: now,
             rests_since_ms: now,
+            purged: BTreeMap::new(),
             status,
             reopened: 0,
         })

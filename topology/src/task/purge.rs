@@ -23,6 +23,8 @@ pub(crate) struct Purge {
     end: Offset,
     /// The store's own notes, such as its time, were last written at or after this offset: they must stay.
     noted_from: Offset,
+    /// Up to where the changelog is dead, as far as that was found.
+    dead: Option<Offset>,
 }
 
 impl Purge {
@@ -38,14 +40,14 @@ impl Purge {
         }
     }
 
-    /// Up to where the changelog is dead, once windows that start before `expired_before` are expired.
+    /// Up to where the changelog is dead, once windows that start before `expired_before` are expired. It is told again
+    /// while nothing more dies: whoever could not delete it tries once more.
     pub(crate) fn dead_below(&mut self, expired_before: i64) -> Option<Offset> {
-        let mut dead = None;
         let is_dead = |first: &Stretch| first.last_start < expired_before && first.end <= self.noted_from;
         while self.stretches.front().is_some_and(is_dead) {
-            dead = self.stretches.pop_front().map(|first| first.end);
+            self.dead = self.stretches.pop_front().map(|first| first.end);
         }
-        dead
+        self.dead
     }
 }
 
@@ -61,8 +63,16 @@ mod tests {
         }
         assert_eq!(purge.dead_below(0), None);
         assert_eq!(purge.dead_below(60), Some(10));
-        assert_eq!(purge.dead_below(60), None);
+        assert_eq!(purge.dead_below(60), Some(10), "nothing more");
         assert_eq!(purge.dead_below(120), Some(30));
+    }
+
+    #[test]
+    fn what_could_not_be_deleted_is_told_again_though_nothing_more_dies() {
+        let mut purge = Purge::default();
+        purge.wrote(10, 0, true);
+        purge.wrote(20, 60, true);
+        assert_eq!((purge.dead_below(60), purge.dead_below(60)), (Some(10), Some(10)));
     }
 
     #[test]
