@@ -34,6 +34,45 @@ fn a_changelog_keeps_only_open_windows_and_still_restores() {
 }
 
 #[test]
+fn a_changelog_by_key_keeps_what_any_key_still_needs() {
+    let builder = StreamsBuilder::new();
+    let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1)).event_time_by_key();
+    builder.stream::<String, String>("in").group_by_key().windowed_by(windows).collect("elements").to("out");
+    let driver = driver(&builder);
+    let input = driver.input::<String, String>("in");
+    let mut busy = (0..200_000).step_by(100);
+    let mut pipe =
+        |count: usize| busy.by_ref().take(count).try_for_each(|time| input.pipe("busy".into(), "x".into(), time));
+    let length = || driver.log().read_all("test-elements-changelog").expect("reads").len();
+    pipe(500).expect("processes");
+    input.pipe("behind".into(), "first".into(), 100).expect("processes");
+    input.pipe("ahead".into(), "last".into(), 1_000_000_000).expect("processes");
+    pipe(500).expect("processes");
+    let before = length();
+    driver.advance_wall_clock(Duration::from_secs(31)).expect("purges");
+    let needed = length();
+    assert!((500..before - 300).contains(&needed), "{before} records became {needed}: the oldest open window counts");
+
+    driver.crash();
+    input.pipe("behind".into(), "second".into(), 200).expect("processes");
+    for (key, time) in [("behind", 1_000), ("behind", 2_000), ("ahead", 2_000_000_000)] {
+        input.pipe(key.into(), "x".into(), time).expect("processes");
+    }
+    pipe(1_000).expect("processes");
+    driver.advance_wall_clock(Duration::from_secs(31)).expect("purges");
+    assert!(length() < 2_400, "{} records", length());
+
+    let lists = driver.output::<Windowed<String>, Vec<String>>("out").read().expect("reads");
+    let of = |key: &str| {
+        let lists = lists.iter().filter(|(at, ..)| at.key == key);
+        lists.map(|(_, list, _)| list.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("behind"), [vec!["first", "second"], vec!["x"]]);
+    assert_eq!(of("ahead"), [["last"]]);
+    assert_eq!(of("busy").iter().map(Vec::len).collect::<Vec<_>>(), vec![10; 199]);
+}
+
+#[test]
 fn a_repartition_topic_keeps_only_what_is_not_processed() {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<String, String>("in").select_key(|_, value| value.clone());

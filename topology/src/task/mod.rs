@@ -7,6 +7,7 @@ mod partition_group;
 mod portable;
 mod punctuation;
 mod purge;
+mod purge_by_key;
 mod restore;
 mod standby;
 mod storage;

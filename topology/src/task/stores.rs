@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use bytes::Bytes;
 use tidemill_state::{Row, Store, StoreError, WindowKey, WindowStore};
 
-use super::{StoreSupplier, purge::Purge};
+use super::{StoreSupplier, purge::Purge, purge_by_key::PurgeByKey};
 use crate::{
     error::TaskError,
     graph::{StoreKind, StoreName, StoreSpec},
@@ -30,6 +30,7 @@ pub(crate) struct TaskStores {
     pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
     pub(super) changelogs: BTreeMap<StoreName, TopicPartition>,
     purges: RefCell<BTreeMap<StoreName, Purge>>,
+    purges_by_key: RefCell<BTreeMap<StoreName, PurgeByKey>>,
 }
 
 /// Row changes and what the store knows about itself, as read from a changelog.
@@ -65,7 +66,7 @@ impl TaskStores {
         handles: BTreeMap<StoreName, StoreHandle>,
         changelogs: BTreeMap<StoreName, TopicPartition>,
     ) -> Self {
-        Self { task, handles, changelogs, purges: RefCell::default() }
+        Self { task, handles, changelogs, purges: RefCell::default(), purges_by_key: RefCell::default() }
     }
 
     /// The stores that have a changelog, with it.
@@ -140,6 +141,7 @@ impl TaskStores {
             if let (StoreHandle::Window(store), Some(end)) = (handle, end) {
                 let last_start = store.borrow().last_start().unwrap_or(-1);
                 self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, false);
+                self.purges_by_key.borrow_mut().entry(name.clone()).or_default().wrote(end, 0);
             }
         }
         Ok(())
@@ -147,9 +149,12 @@ impl TaskStores {
 
     /// Heads of changelogs that no restore needs any more.
     pub(crate) fn take_dead(&self) -> Vec<(TopicPartition, Offset)> {
-        let mut purges = self.purges.borrow_mut();
+        let (mut purges, mut purges_by_key) = (self.purges.borrow_mut(), self.purges_by_key.borrow_mut());
         let dead = self.logged().filter_map(|(name, handle, changelog)| {
             let StoreHandle::Window(store) = handle else { return None };
+            if let Some(kept_from) = store.borrow().committed_kept_from() {
+                return Some((changelog.clone(), purges_by_key.get_mut(name)?.dead_below(kept_from)?));
+            }
             let expired = store.borrow().committed_expired_before();
             Some((changelog.clone(), purges.get_mut(name)?.dead_below(expired)?))
         });
@@ -173,6 +178,10 @@ impl TaskStores {
                 if let (Some(end), Some(last_start)) = (checkpoint, handle.sealed_last_start()) {
                     let notes = handle.with_store(Store::seals_meta);
                     self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, notes);
+                }
+                if let (Some(end), StoreHandle::Window(store)) = (checkpoint, handle) {
+                    let epoch = store.borrow().sealed_epoch();
+                    self.purges_by_key.borrow_mut().entry(name.clone()).or_default().wrote(end, epoch);
                 }
                 handle.commit_sealed(checkpoint).map_err(|error| self.error(error))?;
                 self.note_current(handle, wall_ms)?;
