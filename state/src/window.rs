@@ -209,6 +209,11 @@ impl WindowStore {
         self.committed_expired_before
     }
 
+    /// What [`expire_before`](Self::expire_before) was told last, committed or not.
+    pub fn expired_before(&self) -> i64 {
+        self.expired_before
+    }
+
     /// The start of the last window that was there when the store was opened or last restored.
     pub fn last_start(&self) -> Option<i64> {
         self.last_start

@@ -271,18 +271,6 @@ impl Standbys {
         having.filter_map(|stores| stores.with(|stores| stores.handles.get(store).and_then(&read))).collect()
     }
 
-    /// When the stores that follow their changelogs noted that they had all of them, and how far they are.
-    pub(crate) fn notes(&self) -> BTreeMap<(TaskId, TopicPartition), (i64, Offset)> {
-        let mut notes = BTreeMap::new();
-        self.each(|stores| {
-            for (_, handle, changelog) in stores.logged() {
-                let noted = handle.with_store(|store| Some((store.current_at().ok()??, store.checkpoint().ok()??)));
-                notes.extend(noted.map(|noted| ((stores.task, changelog.clone()), noted)));
-            }
-        });
-        notes
-    }
-
     /// Looks at all stores that follow their changelogs here.
     pub(crate) fn each(&self, mut look: impl FnMut(&TaskStores)) {
         for warm in self.lock().warm.values_mut() {

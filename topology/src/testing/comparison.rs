@@ -63,7 +63,7 @@ fn note(record: &ConsumedRecord) -> Option<String> {
 fn expired_below(handle: &StoreHandle) -> Result<i64, StoreError> {
     let StoreHandle::Window(store) = handle else { return Ok(0) };
     let store = store.borrow();
-    Ok(store.committed_expired_before().max(WindowClock::expired_below_in(&store)?.unwrap_or(0)))
+    Ok(store.expired_before().max(WindowClock::expired_below_in(&store)?.unwrap_or(0)))
 }
 
 fn contents(handle: &StoreHandle, notes: &[String], expired_below: i64) -> Result<Contents, StoreError> {

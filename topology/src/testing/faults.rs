@@ -26,6 +26,8 @@ pub struct FaultRates {
     pub delay: f64,
     /// A read of a changelog returns less than there is, often nothing.
     pub short_read: f64,
+    /// A consumer's polls bring a few records each, as long as it lives.
+    pub short_poll: f64,
     /// A commit takes a few turns of its thread, which goes on meanwhile.
     pub slow_commit: f64,
     /// At least once, a flush brings out one partition after the other, and takes a few turns.
@@ -67,6 +69,7 @@ impl FaultRates {
         unavailable: 0.0,
         delay: 0.0,
         short_read: 0.0,
+        short_poll: 0.0,
         slow_commit: 0.0,
         slow_flush: 0.0,
         abort: 0.0,
@@ -93,6 +96,7 @@ impl Default for FaultRates {
             unavailable: 0.005,
             delay: 0.02,
             short_read: 0.3,
+            short_poll: 0.1,
             slow_commit: 0.3,
             slow_flush: 0.5,
             abort: 0.05,

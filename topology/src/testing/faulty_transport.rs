@@ -66,7 +66,10 @@ impl Process {
 impl Transport for FaultyTransport {
     fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
         self.process.call("consumer")?;
-        let inner = Some(self.log.consumer(config)?);
+        let fate = &self.process.fate;
+        let most = if fate.strikes(|rates| rates.short_poll) { 1 + fate.below(6) as usize } else { usize::MAX };
+        let config = ConsumerConfig { max_poll_records: config.max_poll_records.min(most), ..config.clone() };
+        let inner = Some(self.log.consumer(&config)?);
         Ok(Box::new(FaultyConsumer { inner, process: self.process.clone(), held: Vec::new() }))
     }
 

@@ -26,7 +26,7 @@ use crate::{
     record::Data,
     runtime::Prepared,
     transport::{
-        Offset, Topic, TopicPartition, TransportError,
+        TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -116,9 +116,6 @@ pub struct Simulator {
     instances: Vec<Instance>,
     executors: Vec<Box<dyn Executor>>,
     calls: Arc<Mutex<Calls>>,
-    /// Where each changelog ended, and since when.
-    ends: BTreeMap<TopicPartition, Vec<(i64, Offset)>>,
-    changelogs: Vec<Topic>,
     peaks: SimulationPeaks,
 }
 
@@ -176,10 +173,8 @@ impl Simulator {
             let prepared = Prepared::new(topology, config, transport, clock, name.clone())?;
             machines.push(Instance::new(name, prepared, log.clone(), fate.clone()));
         }
-        let changelogs = machines.first().map(Instance::changelogs).unwrap_or_default();
-        let (executors, calls, ends, peaks) = (Vec::new(), Arc::default(), BTreeMap::new(), SimulationPeaks::default());
-        let instances = machines;
-        let mut simulator = Self { log, fate, config, instances, executors, calls, ends, changelogs, peaks };
+        let (instances, executors, calls, peaks) = (machines, Vec::new(), Arc::default(), SimulationPeaks::default());
+        let mut simulator = Self { log, fate, config, instances, executors, calls, peaks };
         simulator.instances.iter_mut().try_for_each(Instance::start)?;
         Ok(simulator)
     }
@@ -375,7 +370,6 @@ impl Simulator {
             return Ok(());
         }
         self.instances.iter().for_each(Instance::trickle);
-        self.note_ends()?;
         if !self.executors.is_empty() && self.fate.below(3) == 0 {
             let at = self.fate.below(self.executors.len() as u64) as usize;
             self.executors[at].turn();
@@ -415,26 +409,8 @@ impl Simulator {
         } else if fate.below(4) == 0 {
             fate.clock.advance(Duration::from_millis(1 + fate.below(50)));
         } else {
-            let ended = ended(&self.ends);
-            instance.step(thread, Duration::ZERO, &ended)?;
+            instance.step(thread, Duration::ZERO)?;
             self.peaks.count(instance.load());
-        }
-        Ok(())
-    }
-
-    /// Notes where the changelogs end.
-    fn note_ends(&mut self) -> Result<(), SimulationError> {
-        if self.config.num_standby_replicas == 0 {
-            return Ok(());
-        }
-        let now_ms = self.now_ms();
-        for topic in &self.changelogs {
-            for (end, number) in self.log.end_offsets(topic)?.into_iter().zip(0..) {
-                let ends = self.ends.entry(TopicPartition::new(topic.clone(), number)).or_default();
-                if ends.last().is_none_or(|(_, last)| *last != end) {
-                    ends.push((now_ms, end));
-                }
-            }
         }
         Ok(())
     }
@@ -446,12 +422,10 @@ impl Simulator {
 
     /// A turn of each thread. Whether there was anything to do.
     fn step_all(&mut self, timeout: Duration) -> Result<bool, SimulationError> {
-        self.note_ends()?;
         let mut busy = false;
-        let ended = ended(&self.ends);
         for instance in &mut self.instances {
             for thread in 0..instance.threads() {
-                busy |= instance.step(thread, timeout, &ended)? > 0;
+                busy |= instance.step(thread, timeout)? > 0;
             }
             busy |= !instance.is_idle();
             self.peaks.count(instance.load());
@@ -483,14 +457,6 @@ impl Simulator {
         let behind = lags.iter().filter(|lag| lag.lag > 0 || lag.member.is_none());
         let texts: Vec<_> = behind.map(|lag| format!("{} by {} ({:?})", lag.partition, lag.lag, lag.member)).collect();
         texts.join(", ")
-    }
-}
-
-/// Where a changelog ended before a time, as far as that was noted.
-fn ended(ends: &BTreeMap<TopicPartition, Vec<(i64, Offset)>>) -> impl Fn(&TopicPartition, i64) -> Offset {
-    |changelog, before_ms| {
-        let noted = ends.get(changelog).into_iter().flatten();
-        noted.take_while(|(at_ms, _)| *at_ms < before_ms).last().map_or(0, |(_, end)| *end)
     }
 }
 

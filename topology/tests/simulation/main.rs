@@ -5,6 +5,7 @@
 mod bounds;
 mod calls;
 mod cogroup;
+mod generated;
 mod join;
 mod processor;
 mod repartition;
