@@ -39,6 +39,8 @@ pub(crate) type Withdraw =
 pub(crate) struct Erase {
     pub(crate) key_value: Vec<&'static str>,
     pub(crate) windowed: Vec<&'static str>,
+    /// Where the times of keys are. They hold nothing that anybody said, and are not counted.
+    pub(crate) times: &'static str,
     pub(crate) withdraw: Withdraw,
 }
 
@@ -58,6 +60,7 @@ impl Processor<String, Erasure, String, Erased> for Erase {
             rows += u64::from(store.get(key)?.is_some());
             store.delete(key)?;
         }
+        ctx.key_value_store_with::<String, Bytes>(self.times, Utf8, RawBytes)?.delete(key)?;
         let requests = (self.withdraw)(ctx, key)? as u64;
         let erased = Erased { requested_ms: record.value.requested_ms, rows, requests };
         ctx.forward(record.with_value(erased));

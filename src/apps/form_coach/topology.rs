@@ -38,6 +38,8 @@ impl Default for CoachSettings {
 
 const FRAMES: &str = "frames";
 const PROFILE_STORE: &str = "profiles";
+/// The athletes' times, beside the windows.
+const TIMES: &str = "frames-times";
 
 /// The step that asks an analyst.
 pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
@@ -51,7 +53,8 @@ pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
 /// If the settings make no valid windows.
 pub fn topology(settings: &CoachSettings, format: &Format) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
-    let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace);
+    // Each athlete has a time of their own: a phone whose clock is wrong closes nobody else's windows.
+    let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace).event_time_by_key();
     let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
 
     let profiles = Consumed::with(PROFILES, Utf8, format.codec::<UserProfile>(PROFILES));
@@ -78,11 +81,12 @@ pub fn topology(settings: &CoachSettings, format: &Format) -> Result<Topology, T
     let erase = Erase {
         key_value: vec![STORE, PROFILE_STORE],
         windowed: vec![FRAMES],
+        times: TIMES,
         withdraw: Arc::new(move |ctx, user| call.withdraw(ctx, |key| key.key == user)),
     };
     builder
         .stream::<String, Erasure>(ERASURES)
-        .process("erase-user", &[STORE, PROFILE_STORE, FRAMES, &pending], move || erase.clone())
+        .process("erase-user", &[STORE, PROFILE_STORE, FRAMES, TIMES, &pending], move || erase.clone())
         .to(Produced::<String, Erased>::from(ERASED));
     builder.build()
 }

@@ -15,8 +15,8 @@ use super::analysis::{CHECK_MS, MoodWatch, RECENT_MS, Voices};
 pub(super) const STORE: &str = "mood";
 /// Each stream's last seconds, a row a second: a message changes one small row, and in a busy second none.
 pub(super) const VOICES: &str = "mood-voices";
-/// Messages of a partition may come so much later than those of its fastest stream and still be heard.
-pub(super) const VOICES_KEPT: Duration = Duration::from_mins(2);
+/// Rows go when their stream has moved on, not when another stream has: no time of the partition expires them.
+pub(super) const VOICES_KEPT: Duration = Duration::MAX;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Mood;
@@ -29,19 +29,27 @@ impl Processor<String, ChatMessage, Windowed<String>, Alert> for Mood {
     ) -> Result<(), BoxError> {
         let Record { key: stream_id, value: message, timestamp: now_ms, headers } = record;
         let voices = ctx.window_store_with::<String, Voices>(VOICES, Utf8, Json::default())?;
+        let store = ctx.key_value_store_with::<String, MoodWatch>(STORE, Utf8, Json::default())?;
+        let mut watch = store.get(&stream_id)?.unwrap_or_default();
+        if watch.is_past(now_ms) {
+            return Ok(());
+        }
         let step = Voices::step_of(now_ms);
         let mut heard = voices.get(&stream_id, step)?.unwrap_or_default();
         if heard.hear(&message) {
             voices.put(&stream_id, step, &heard, now_ms)?;
         }
-        let store = ctx.key_value_store_with::<String, MoodWatch>(STORE, Utf8, Json::default())?;
-        let mut watch = store.get(&stream_id)?.unwrap_or_default();
         if !watch.is_due(now_ms) {
             return Ok(());
         }
         let mut recent = vec![heard];
         for back in 1..=RECENT_MS / CHECK_MS {
             recent.extend(voices.get(&stream_id, step - back * CHECK_MS)?);
+        }
+        for past in watch.steps_past(now_ms) {
+            if voices.get(&stream_id, past)?.is_some() {
+                voices.delete(&stream_id, past)?;
+            }
         }
         let alert = watch.check(&stream_id, now_ms, &recent);
         store.put(&stream_id, &watch, now_ms)?;

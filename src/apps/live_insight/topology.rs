@@ -37,6 +37,8 @@ impl Default for LiveSettings {
 
 const CHAT_WINDOW: &str = "chat-window";
 const TRANSCRIPT_WINDOW: &str = "transcript-window";
+/// The streams' times, beside the windows.
+const TIMES: &str = "chat-window-times";
 
 /// The step that asks an analyst.
 pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
@@ -50,7 +52,8 @@ pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
 /// If the settings make no valid windows.
 pub fn topology(settings: &LiveSettings, format: &Format) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
-    let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace);
+    // Each stream has a time of its own: a collector whose clock is wrong closes no other stream's windows.
+    let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace).event_time_by_key();
     let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
 
     let chat = Consumed::with(CHAT, Utf8, format.codec::<ChatMessage>(CHAT));
@@ -87,9 +90,10 @@ pub fn topology(settings: &LiveSettings, format: &Format) -> Result<Topology, To
     let erase = Erase {
         key_value: vec![STORE, mood::STORE],
         windowed: vec![CHAT_WINDOW, TRANSCRIPT_WINDOW, mood::VOICES],
+        times: TIMES,
         withdraw: Arc::new(move |ctx, stream| call.withdraw(ctx, |key| key.key == stream)),
     };
-    let erased_from = [STORE, mood::STORE, CHAT_WINDOW, TRANSCRIPT_WINDOW, mood::VOICES, &pending];
+    let erased_from = [STORE, mood::STORE, CHAT_WINDOW, TRANSCRIPT_WINDOW, mood::VOICES, TIMES, &pending];
     builder
         .stream::<String, Erasure>(ERASURES)
         .process("erase-stream", &erased_from, move || erase.clone())

@@ -48,6 +48,11 @@ impl WindowStore {
         self.kept.epoch
     }
 
+    /// Counts commits anew: what is there belongs to commit 0, and nothing is known of what is needed.
+    pub fn restart_epochs(&mut self) {
+        self.kept = Kept::default();
+    }
+
     /// Tells that every row that is still needed was written by this commit or a later one. Counts with the next
     /// commit.
     pub fn keep_from(&mut self, epoch: u64) {

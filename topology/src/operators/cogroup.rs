@@ -3,7 +3,7 @@
 use std::{cell::RefCell, cmp::Ordering, rc::Rc};
 
 use super::{
-    Elements, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
+    Elements, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
     elements::{Group, Piece},
     window_time::{Due, KeyWindows},
 };
@@ -100,14 +100,22 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
     }
 
     /// The turn of one key's window has come.
-    fn close_one(&self, ctx: &mut TaskContext, windows: &KeyWindows, key: &[u8], due: Due) -> Outcome {
+    fn close_one(
+        &self,
+        ctx: &mut TaskContext,
+        windows: &KeyWindows,
+        key: &[u8],
+        due: Due,
+    ) -> Result<bool, Box<Failure>> {
         let start = due.window.start;
         let other = if due.closes { windows.take_side(ctx, key, 1 - due.side, start) } else { None };
         let both = [Some(due), other];
         let of = |side: u8| both.into_iter().flatten().find(|due| due.side == side);
+        let mut found = !due.closes;
         if due.closes {
             let left = if of(LEFT).is_some() { self.left.group(start, key)? } else { None };
             let right = if of(RIGHT).is_some() { self.right.group(start, key)? } else { None };
+            found = left.is_some() || right.is_some();
             self.emit_key(ctx, due.window, left, right)?;
         }
         if !due.is_kept {
@@ -118,7 +126,7 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
                 self.right.remove(start, key, right.epoch)?;
             }
         }
-        Ok(())
+        Ok(found)
     }
 }
 

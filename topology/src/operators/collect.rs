@@ -1,7 +1,7 @@
 //! Collects a window's elements: each is one row and one changelog record; the list is made when the window closes.
 
 use super::{
-    Elements, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime, elements::Group,
+    Elements, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime, elements::Group,
     window_time::Due,
 };
 use crate::{
@@ -55,15 +55,17 @@ impl<K: Data, V: Data> Collect<K, V> {
     }
 
     /// The turn of one key's window has come.
-    fn close_one(&self, ctx: &mut TaskContext, key: &[u8], due: Due) -> Outcome {
+    fn close_one(&self, ctx: &mut TaskContext, key: &[u8], due: Due) -> Result<bool, Box<Failure>> {
         let Due { window, closes, is_kept, epoch, .. } = due;
-        if closes && let Some(group) = self.elements.group(window.start, key)? {
+        let group = if closes { self.elements.group(window.start, key)? } else { None };
+        let found = group.is_some() || !closes;
+        if let Some(group) = group {
             self.emit(ctx, window, group)?;
         }
         if !is_kept {
             self.elements.remove(window.start, key, epoch)?;
         }
-        Ok(())
+        Ok(found)
     }
 
     fn emit(&self, ctx: &mut TaskContext, window: Window, group: Group) -> Outcome {

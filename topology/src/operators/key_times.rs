@@ -44,6 +44,8 @@ struct KeyTime {
     /// When silence would bring the first turn, by the task's idle clock; it may come later.
     timer: Option<i64>,
     changed: bool,
+    /// Somebody has taken everything of the key out of the operator's stores: its time goes, too.
+    gone: bool,
 }
 
 /// The times of an operator's keys. Clones share them.
@@ -106,7 +108,7 @@ impl KeyTimes {
         self.on_undo(ctx, core, &key);
         let Core { keys, changed, .. } = core;
         let Some(time) = keys.get_mut(&key) else { return Ok(timestamp) };
-        time.now = time.now.max(timestamp);
+        time.now = if std::mem::take(&mut time.gone) { timestamp } else { time.now.max(timestamp) };
         (time.record_time, time.busy_ms, time.wall_ms) = (time.now, ctx.idle_ms, ctx.wall_ms);
         if !std::mem::replace(&mut time.changed, true) {
             changed.push(key);
@@ -175,6 +177,17 @@ impl KeyTimes {
         Some(live)
     }
 
+    /// Rows of a key had their turn, and were not there: whoever uses the store has erased the key.
+    pub(crate) fn forget(&self, ctx: &mut TaskContext, key: &[u8]) {
+        let core = &mut *self.core.borrow_mut();
+        let Some((key, _)) = core.keys.get_key_value(key).filter(|(_, time)| time.live.is_empty()) else { return };
+        let key = key.clone();
+        self.on_undo(ctx, core, &key);
+        if let Some(time) = core.keys.get_mut(&key) {
+            time.gone = true;
+        }
+    }
+
     /// A key's turn goes on when there is room again.
     pub(crate) fn put_off(&self, key: &[u8]) {
         self.core.borrow_mut().unfinished.push_back(Bytes::copy_from_slice(key));
@@ -212,7 +225,10 @@ impl KeyTimes {
         let core = &mut *self.core.borrow_mut();
         for key in std::mem::take(&mut core.changed) {
             let Some(time) = core.keys.get_mut(&key) else { continue };
-            if std::mem::take(&mut time.changed) {
+            let changed = std::mem::take(&mut time.changed);
+            if time.gone {
+                core.store.borrow_mut().delete(key.clone());
+            } else if changed {
                 let mut value = Vec::with_capacity(16);
                 value.extend_from_slice(&time.now.to_be_bytes());
                 value.extend_from_slice(&time.wall_ms.to_be_bytes());

@@ -11,7 +11,7 @@ use std::{
 use tidemill_state::{Codec, Row, WindowStore};
 
 use super::{
-    DropReason, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
+    DropReason, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
     entries::{Entries, Weight},
     window_time::Due,
 };
@@ -234,12 +234,12 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
     }
 
     /// The turn of one key's window has come.
-    fn close_one(&mut self, ctx: &mut TaskContext, key: &[u8], due: Due) -> Outcome {
+    fn close_one(&mut self, ctx: &mut TaskContext, key: &[u8], due: Due) -> Result<bool, Box<Failure>> {
         let (start, window) = (due.window.start, due.window);
         let is_new = self.store.borrow().epoch() == due.epoch;
         if !due.closes {
             self.store.borrow_mut().remove_value(start, key, is_new);
-            return Ok(());
+            return Ok(true);
         }
         let Self { open, weight, store, value, .. } = self;
         let cached = open.get_mut(&start).and_then(|entries| entries.take(ctx, key, weight));
@@ -250,6 +250,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             Some((aggregate, timestamp)) => aggregate.clone().map(|aggregate| (Ok(aggregate), *timestamp)),
             None => store.borrow().get(start, key)?.map(|row| (value.decode(row.value), row.timestamp)),
         };
+        let was_cached = cached.is_some();
         if !due.is_kept {
             store.borrow_mut().remove_value(start, key, is_new);
         } else if let Some((Some(aggregate), timestamp)) = cached
@@ -257,13 +258,14 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         {
             store.borrow_mut().put(start, key, Row { timestamp, value });
         }
-        match found {
-            Some((aggregate, timestamp)) if self.emit_final => ctx.or_left_out(|ctx| {
+        let was_there = was_cached || found.is_some();
+        if let Some((aggregate, timestamp)) = found.filter(|_| self.emit_final) {
+            ctx.or_left_out(|ctx| {
                 let key = Windowed { key: self.key.decode(key.to_vec().into())?, window };
                 self.next.forward(ctx, Record::new(key, aggregate?, timestamp))
-            }),
-            _ => Ok(()),
+            })?;
         }
+        Ok(was_there)
     }
 
     /// Writes changed aggregates of some windows to the store.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tidemill_state::{Store, StoreError, WindowStore};
 
 use super::{
-    Outcome, TaskContext, WindowClock,
+    Failure, Outcome, TaskContext, WindowClock,
     key_times::{KeyTimes, Live},
 };
 use crate::dsl::{EmitStrategy, TimeWindows, Window};
@@ -152,17 +152,18 @@ impl KeyWindows {
     }
 
     /// Deals with the windows of a key whose turn has come, as far as there is room. `close` emits one that closes; one
-    /// that is not kept for queries is then over, and `close` removes it.
+    /// that is not kept for queries is then over, and `close` removes it. It says whether there was anything.
     pub(crate) fn close_key(
         &self,
         ctx: &mut TaskContext,
         key: &[u8],
-        mut close: impl FnMut(&mut TaskContext, Due) -> Outcome,
+        mut close: impl FnMut(&mut TaskContext, Due) -> Result<bool, Box<Failure>>,
     ) -> Outcome {
         while let Some(live) = self.times.next_due(ctx, key) {
             let due = self.due(live);
-            close(ctx, due)?;
-            if due.is_kept {
+            if !close(ctx, due)? {
+                self.times.forget(ctx, key);
+            } else if due.is_kept {
                 let kept_until = live.start.saturating_add(self.retention_ms);
                 self.times.wait_for(ctx, key, Live { due: kept_until, part: live.part + KEPT, ..live });
             }
@@ -179,7 +180,7 @@ impl KeyWindows {
     pub(crate) fn close_unfinished(
         &self,
         ctx: &mut TaskContext,
-        mut close: impl FnMut(&mut TaskContext, &[u8], Due) -> Outcome,
+        mut close: impl FnMut(&mut TaskContext, &[u8], Due) -> Result<bool, Box<Failure>>,
     ) -> Outcome {
         self.times.go_on(ctx, |ctx, key| self.close_key(ctx, key, |ctx, due| close(ctx, key, due)))
     }

@@ -138,11 +138,15 @@ impl TaskStores {
     pub(crate) fn restored(&self) -> Result<(), TaskError> {
         for (name, handle, _) in self.logged() {
             let end = handle.with_store(Store::checkpoint).map_err(|error| self.error(error))?;
-            if let (StoreHandle::Window(store), Some(end)) = (handle, end) {
+            let StoreHandle::Window(store) = handle else { continue };
+            store.borrow_mut().restart_epochs();
+            let mut by_key = PurgeByKey::default();
+            if let Some(end) = end {
                 let last_start = store.borrow().last_start().unwrap_or(-1);
                 self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, false);
-                self.purges_by_key.borrow_mut().entry(name.clone()).or_default().wrote(end, 0);
+                by_key.wrote(end, 0);
             }
+            self.purges_by_key.borrow_mut().insert(name.clone(), by_key);
         }
         Ok(())
     }

@@ -326,7 +326,7 @@ impl Simulator {
             if quiet == 0 {
                 self.peaks.settling_ms = self.peaks.settling_ms.max(now_ms - until_ms);
             }
-            if quiet == QUIET_ROUNDS && self.behind().is_empty() {
+            if quiet >= QUIET_ROUNDS && self.behind().is_empty() {
                 self.fate.note("settled");
                 self.instances.iter_mut().try_for_each(Instance::compare_stores)?;
                 self.fate.set_rates(rates);

@@ -3,6 +3,7 @@
 //! `TIDEMILL_SEED=7` runs one seed and prints everything that happened; `TIDEMILL_SEEDS=5000` runs more of them.
 
 mod bounds;
+mod by_key;
 mod calls;
 mod cogroup;
 mod generated;
@@ -65,6 +66,16 @@ fn windows_exactly_once() {
 #[test]
 fn windows_at_least_once() {
     check::<windows::Windows>("windows_at_least_once", AtLeastOnce);
+}
+
+#[test]
+fn by_key_exactly_once() {
+    check::<by_key::ByKey>("by_key_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn by_key_at_least_once() {
+    check::<by_key::ByKey>("by_key_at_least_once", AtLeastOnce);
 }
 
 #[test]

@@ -22,6 +22,10 @@ pub(crate) trait Scenario {
     const TOPICS: &'static [&'static str];
     /// Writes the topology down.
     fn build(builder: &StreamsBuilder);
+    /// What comes last, under no faults.
+    fn end(_simulator: &mut Simulator) -> Result<(), Problem> {
+        Ok(())
+    }
     /// Compares the outputs with what the input should give.
     fn check(simulator: &Simulator, inputs: &[Input], guarantee: ProcessingGuarantee) -> Result<(), Problem>;
 }
@@ -117,6 +121,7 @@ fn drive<S: Scenario>(simulator: &mut Simulator, guarantee: ProcessingGuarantee)
     }
     simulator.run(100)?;
     simulator.settle()?;
+    S::end(simulator)?;
     S::check(simulator, &inputs, guarantee)
 }
 

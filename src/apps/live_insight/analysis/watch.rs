@@ -73,6 +73,18 @@ impl MoodWatch {
         now_ms >= self.checked_ms + CHECK_MS
     }
 
+    /// Whether a moment is before what is still compared.
+    pub fn is_past(&self, now_ms: i64) -> bool {
+        now_ms < Voices::step_of(self.checked_ms) - RECENT_MS
+    }
+
+    /// The steps that were compared at the last check, or came since, and are not any more.
+    pub fn steps_past(&self, now_ms: i64) -> impl Iterator<Item = i64> + use<> {
+        let (last, kept_from) = (Voices::step_of(self.checked_ms), Voices::step_of(now_ms) - RECENT_MS);
+        let from = (last - RECENT_MS).max(0);
+        (from..kept_from.min(last + 2 * CHECK_MS)).step_by(CHECK_MS as usize)
+    }
+
     /// Compares the voices of the last [`RECENT_MS`] with the usual mood; gives an alert at the moment the crowd's mood
     /// has shifted.
     ///
