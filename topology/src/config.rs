@@ -74,7 +74,9 @@ pub struct StreamsConfig {
     pub processing_handler: RecordHandler,
     /// Default stop the instance.
     pub on_task_failure: TaskFailureAction,
-    /// A thread that has not polled for this long loses its partitions. Default 45 s.
+    /// A thread that has not polled for this long loses its partitions (`max.poll.interval.ms`). It polls in time,
+    /// whatever its records cost together; the task of a record that alone takes longer, and did so before, fails.
+    /// Default 45 s.
     pub session_timeout: Duration,
     /// Where other instances reach this one's queries, as `host:port` (`application.server` in Kafka Streams). Told to
     /// them, used by nobody else. Default none.

@@ -125,7 +125,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     pub fn step(&mut self, caller: &mut dyn Caller<K, V, R>, timeout: Duration) -> Result<usize, TransportError> {
         // Who has jobs waits for answers rather than for requests: answers are what makes room for these.
         let mut done = self.poll(if self.jobs.is_empty() { timeout } else { Duration::ZERO })?;
-        if done == 0 && !self.jobs.is_empty() {
+        if done == 0 && !self.jobs.is_empty() && !timeout.is_zero() {
             self.await_answer(timeout.min(WAIT));
         }
         done += self.turn(caller)?;
