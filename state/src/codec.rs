@@ -4,7 +4,7 @@ mod compound;
 mod json;
 mod scalar;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 
@@ -78,6 +78,16 @@ pub trait Codec<T>: Send + Sync + 'static {
         }
     }
 
+    /// What the bytes are called, to be noted beside what is stored with them: a store whose note names another codec
+    /// than reads it now is refused, with the remedy, instead of being read as what it is not.
+    ///
+    /// Name the layout of the bytes, not the Rust type: `"utf8"`, `"pose-frame/2"`. The name stays as it is for as long
+    /// as the codec reads what it wrote, also when types and modules are renamed, which is why nothing is made up here
+    /// out of the type's name. `None`, the default, is not compared.
+    fn name(&self) -> Option<Cow<'static, str>> {
+        None
+    }
+
     /// The part of an encoded key that chooses its partition. Windowed keys leave out their window.
     fn partition_bytes<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {
         encoded
@@ -117,6 +127,10 @@ where
 
     fn decode_null(&self) -> Result<T, CodecError> {
         (**self).decode_null()
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        (**self).name()
     }
 
     fn partition_bytes<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {

@@ -57,6 +57,18 @@ pub enum StoreError {
         /// What the codec said.
         source: CodecError,
     },
+    /// Its rows mean something else than whoever opens it would read: give the store another name, or reset the
+    /// application.
+    #[error(
+        "store {store} was written by another topology: {difference}. Give the store another name, or reset the \
+         application: delete its internal topics, committed offsets and state folders"
+    )]
+    WrittenByAnother {
+        /// The store.
+        store: String,
+        /// What is different.
+        difference: String,
+    },
     /// Reading or writing failed for another reason.
     #[error("reading or writing {path} failed", path = .path.display())]
     Io {

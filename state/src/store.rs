@@ -14,6 +14,9 @@ use crate::{Backend, Batch, Direction, Row, Rows, StoreError, StoreStats};
 /// Under this name a store keeps when it was current.
 const CURRENT_AT: &str = "current-at-ms";
 
+/// Under this name a store keeps what wrote it.
+const WRITTEN_BY: &str = "rows-written-by";
+
 /// A named store.
 ///
 /// Reads see uncommitted writes. Nothing reaches the backend before it is committed, save what
@@ -260,6 +263,18 @@ impl Store {
         Ok(raw.and_then(|raw| Some(i64::from_be_bytes(raw.as_ref().try_into().ok()?))))
     }
 
+    /// Notes what writes the rows, in words of whoever opens the store. Kept beside them, also when they are cleared.
+    pub fn set_written_by(&mut self, writer: &str) -> Result<(), StoreError> {
+        let meta = vec![(WRITTEN_BY.to_owned(), Bytes::copy_from_slice(writer.as_bytes()))];
+        self.backend.write(Batch { meta, ..Batch::default() })
+    }
+
+    /// What the last [`set_written_by`](Self::set_written_by) noted.
+    pub fn written_by(&self) -> Result<Option<String>, StoreError> {
+        let raw = self.backend.meta(WRITTEN_BY)?;
+        Ok(raw.map(|raw| String::from_utf8_lossy(&raw).into_owned()))
+    }
+
     /// Makes committed rows survive a crash.
     pub fn flush(&mut self) -> Result<(), StoreError> {
         self.backend.flush()?;
@@ -282,9 +297,10 @@ impl Store {
     /// Drops everything, committed or not, before a rebuild.
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.rollback();
+        let writer = self.written_by()?;
         self.backend.clear()?;
         self.unflushed = Unflushed::Nothing;
-        Ok(())
+        writer.map_or(Ok(()), |writer| self.set_written_by(&writer))
     }
 
     /// How many rows there are, roughly: overwrites may count twice.

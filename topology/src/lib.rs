@@ -32,7 +32,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
 pub use dsl::*;
 pub use error::{Position, TaskError, TopologyError};
-pub use graph::{Edge, Node, NodeId, NodeKind, NodeName, StoreKind, StoreName, StoreSpec, Topology};
+pub use graph::{Edge, Node, NodeId, NodeKind, NodeName, StoreFormat, StoreKind, StoreName, StoreSpec, Topology};
 pub use partitioner::{murmur2, partition_for};
 pub use plan::{InternalTopic, ParseTaskIdError, Plan, Subtopology, TaskId};
 pub use record::{Data, Record};

@@ -5,6 +5,8 @@
 //!
 //! Where only the application reads them: numbers as they are in memory, half of that and far quicker to write and read.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{Landmark, Part, PoseFrame};
@@ -85,6 +87,11 @@ impl Codec<PoseFrame> for Frames {
             Self::Json => 1200,
             Self::Packed => 700,
         }
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        // It reads both, whichever it writes.
+        Some("pose-frame".into())
     }
 
     fn decode(&self, bytes: Bytes) -> Result<PoseFrame, CodecError> {

@@ -1,5 +1,7 @@
 //! Codecs made of other codecs.
 
+use std::borrow::Cow;
+
 use bytes::{Buf, Bytes};
 
 use crate::{Codec, CodecError, Coded};
@@ -43,6 +45,11 @@ impl<T, C: Codec<T>> Codec<Option<T>> for Nullable<C> {
 
     fn decode_null(&self) -> Result<Option<T>, CodecError> {
         Ok(None)
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        // What is there has the same bytes.
+        self.0.name()
     }
 
     fn partition_bytes<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {
@@ -89,6 +96,10 @@ impl<T, C: Codec<T>> Codec<Vec<T>> for List<C> {
             return Err(malformed("a list", "bytes follow its last element"));
         }
         Ok(values)
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        Some(format!("list({})", self.0.name()?).into())
     }
 }
 
@@ -139,6 +150,10 @@ impl<T, U, A: Codec<T>, B: Codec<U>> Codec<(T, U)> for Pair<A, B> {
             return Err(malformed("a pair", "bytes follow its null"));
         }
         Ok((first, self.1.decode_null()?))
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        Some(format!("pair({}, {})", self.0.name()?, self.1.name()?).into())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Any serde type as JSON.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -44,6 +45,11 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Json<T> {
 
     fn decode(&self, bytes: Bytes) -> Result<T, CodecError> {
         serde_json::from_slice(&bytes).map_err(|error| malformed(&error))
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        // Of any type: types evolve, and what does not fit fails to decode.
+        Some("json".into())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Codecs of single values, byte for byte those of Kafka's Java serializers.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::{Codec, CodecError, Coded};
@@ -28,6 +30,10 @@ impl Codec<String> for Utf8 {
             Err(error) => Err(CodecError::Malformed { expected: "a UTF-8 string", reason: error.to_string() }),
         }
     }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        Some("utf8".into())
+    }
 }
 
 /// Bytes as they are. Encoding shares them instead of copying.
@@ -50,6 +56,10 @@ impl Codec<Bytes> for RawBytes {
 
     fn decode(&self, bytes: Bytes) -> Result<Bytes, CodecError> {
         Ok(bytes)
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        Some("bytes".into())
     }
 }
 
@@ -83,6 +93,10 @@ macro_rules! big_endian {
                         reason: format!("it has {} bytes", bytes.len()),
                     }),
                 }
+            }
+
+            fn name(&self) -> Option<Cow<'static, str>> {
+                Some(stringify!($type).into())
             }
         }
 
@@ -118,6 +132,10 @@ impl Codec<bool> for Bool {
             other => Err(CodecError::Malformed { expected: "a boolean", reason: format!("it is {other:?}") }),
         }
     }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        Some("bool".into())
+    }
 }
 
 /// Nothing: a null, as Kafka's `VoidSerializer` writes, so that records without a key spread
@@ -140,6 +158,10 @@ impl Codec<()> for Unit {
 
     fn decode_null(&self) -> Result<(), CodecError> {
         Ok(())
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        Some("unit".into())
     }
 }
 
@@ -196,6 +218,18 @@ mod tests {
         assert!(Utf8.decode(Bytes::from_static(b"\xff")).is_err());
         assert!(Bool.decode(Bytes::from_static(b"\x02")).is_err());
         assert_eq!(Utf8.decode_opt(None), Err(CodecError::Null));
+    }
+
+    #[test]
+    fn names_are_noted_beside_stores_and_stay() {
+        fn name<T: Coded>() -> Option<Cow<'static, str>> {
+            T::Codec::default().name()
+        }
+        assert_eq!(name::<String>().as_deref(), Some("utf8"));
+        assert_eq!(name::<i64>().as_deref(), Some("i64"));
+        assert_eq!(name::<Bytes>().as_deref(), Some("bytes"));
+        assert_eq!(name::<Vec<Option<f64>>>().as_deref(), Some("list(f64)"));
+        assert_eq!(name::<(bool, ())>().as_deref(), Some("pair(bool, unit)"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Opens sources, gives names, and turns what was written into a topology.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{Codec, Nullable};
 
@@ -8,7 +8,9 @@ use super::{Consumed, KStream, KTable, Materialized};
 use crate::{
     clock::millis,
     error::TopologyError,
-    graph::{BuildNode, Edge, Graph, MAIN_PORT, NodeId, NodeKind, StoreKind, StoreName, StoreSpec, Topology},
+    graph::{
+        BuildNode, Edge, Graph, MAIN_PORT, NodeId, NodeKind, StoreFormat, StoreKind, StoreName, StoreSpec, Topology,
+    },
     operators::{Source, TableSource, TimestampExtractor},
     record::Data,
 };
@@ -123,12 +125,15 @@ impl StreamsBuilder {
     }
 
     /// Declares a store for processors of one's own, which name it when they are attached.
-    pub fn add_key_value_store<K, V>(&self, materialized: impl Into<Materialized<K, V>>) -> StoreName {
+    pub fn add_key_value_store<K: 'static, V: 'static>(
+        &self,
+        materialized: impl Into<Materialized<K, V>>,
+    ) -> StoreName {
         add_store(&self.graph, &materialized.into(), StoreKind::KeyValue)
     }
 
     /// Declares a window store for processors of one's own; `retention` is how long windows are kept in stream time.
-    pub fn add_window_store<K, V>(
+    pub fn add_window_store<K: 'static, V: 'static>(
         &self,
         materialized: impl Into<Materialized<K, V>>,
         retention: std::time::Duration,
@@ -144,7 +149,9 @@ impl StreamsBuilder {
     pub fn build(&self) -> Result<Topology, TopologyError> {
         let graph = self.graph.borrow();
         TopologyError::check(graph.validate())?;
-        Ok(Topology { graph: Arc::new(graph.clone()) })
+        let mut graph = graph.clone();
+        graph.name_writers();
+        Ok(Topology { graph: Arc::new(graph) })
     }
 }
 
@@ -184,6 +191,10 @@ impl<T: 'static> Codec<T> for Shared<T> {
         self.0.decode_null()
     }
 
+    fn name(&self) -> Option<Cow<'static, str>> {
+        self.0.name()
+    }
+
     fn partition_bytes<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {
         self.0.partition_bytes(encoded)
     }
@@ -218,9 +229,16 @@ pub(super) fn add_operator(
     graph.borrow_mut().add(name, NodeKind::Operator(label), parents, stores, build)
 }
 
-pub(super) fn add_store<K, V>(graph: &SharedGraph, materialized: &Materialized<K, V>, kind: StoreKind) -> StoreName {
+pub(super) fn add_store<K: 'static, V: 'static>(
+    graph: &SharedGraph,
+    materialized: &Materialized<K, V>,
+    kind: StoreKind,
+) -> StoreName {
     let name: StoreName = materialized.name.as_str().into();
     let Materialized { persistent, logged, .. } = *materialized;
-    graph.borrow_mut().add_store(StoreSpec { name: name.clone(), kind, persistent, logged });
+    let mut format = StoreFormat::default();
+    format.set_codec("key", materialized.key.name());
+    format.set_codec("value", materialized.value.name());
+    graph.borrow_mut().add_store(StoreSpec { name: name.clone(), kind, persistent, logged, format });
     name
 }

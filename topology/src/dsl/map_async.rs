@@ -41,6 +41,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         let name = call.name.clone();
         let pending = Materialized::with(call.pending_store(), RawBytes, RawBytes);
         let store = add_store::<Bytes, Bytes>(&self.graph, &pending, StoreKind::KeyValue);
+        self.graph.borrow_mut().describe_store(&store, |format| {
+            format.set_codec("key", call.key.name());
+            format.set_codec("value", call.pending.name());
+        });
 
         let (request, target, requests_store) = (call.clone(), TopicRef::Request(name.clone()), store.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {

@@ -1,6 +1,6 @@
 //! Joins of two streams within a time difference.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use tidemill_state::Codec;
@@ -110,6 +110,16 @@ impl<K: Data, L: Data> KStream<K, L> {
             (kind != JoinKind::Inner).then(|| window_store(graph, &joined.store("unmatched"), grace_ms + 1));
         let times = add_times(graph, windows.by_key, &joined.store("left"), &joined.name);
 
+        for (store, value) in [(&left.store, left.value.name()), (&right.store, right.value.name())] {
+            describe(graph, store, windows, joined.key.name(), value);
+        }
+        if let Some(store) = &unmatched {
+            // It holds values of both sides.
+            let both =
+                left.value.name().zip(right.value.name()).map(|(left, right)| format!("{left} | {right}").into());
+            describe(graph, store, windows, joined.key.name(), both);
+        }
+
         let (left_name, right_name) = (left.store.clone(), right.store.clone());
         let mut stores = vec![left_name.clone(), right_name.clone()];
         stores.extend(unmatched.clone());
@@ -153,6 +163,23 @@ impl<K: Data, L: Data> KStream<K, L> {
         self.require_partitioned_by_key(node);
         node
     }
+}
+
+/// Says what the rows of one of a join's stores depend on.
+fn describe(
+    graph: &SharedGraph,
+    store: &StoreName,
+    JoinWindows { before_ms, after_ms, by_key, .. }: JoinWindows,
+    key: Option<Cow<'static, str>>,
+    value: Option<Cow<'static, str>>,
+) {
+    graph.borrow_mut().describe_store(store, |format| {
+        format.set("join-before-ms", before_ms);
+        format.set("join-after-ms", after_ms);
+        format.set_event_time(by_key);
+        format.set_codec("key", key);
+        format.set_codec("value", value);
+    });
 }
 
 const fn label(kind: JoinKind) -> &'static str {

@@ -1,6 +1,6 @@
 //! Window kinds, grace, and when a window's result is emitted.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Coded};
@@ -218,6 +218,10 @@ impl<K, C: Codec<K>> Codec<Windowed<K>> for WindowedCodec<C> {
         };
         let window = Window { start: bound(split), end: bound(split + 8) };
         Ok(Windowed { key: self.0.decode(bytes.slice(..split))?, window })
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        Some(format!("windowed({})", self.0.name()?).into())
     }
 
     fn partition_bytes<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {

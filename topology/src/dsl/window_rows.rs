@@ -53,6 +53,11 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         let needed = windows.retention_ms();
         let retention_ms = materialized.retention_ms.unwrap_or(needed);
         let store = add_store(graph, &materialized, StoreKind::Window { retention_ms });
+        graph.borrow_mut().describe_store(&store, |format| {
+            format.set("window-size-ms", windows.size_ms);
+            format.set("window-advance-ms", windows.advance_ms);
+            format.set_event_time(windows.by_key);
+        });
         if retention_ms < needed {
             graph.borrow_mut().problems.push(format!(
                 "store '{store}' keeps windows for {retention_ms} ms, but size and grace need {needed} ms: \

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use super::StoreFormat;
 use crate::{error::TaskError, operators::Assembly, transport::Topic};
 
 /// A node's place in its topology.
@@ -61,7 +62,8 @@ pub enum NodeKind {
     RequestSink(Arc<str>),
     /// Reads the responses of the asynchronous step of that name.
     ResponseSource(Arc<str>),
-    /// Anything between: what it is called in descriptions.
+    /// Anything between: what it is called in descriptions, and in the notes of what wrote a store. Who renames one
+    /// makes stores refuse to open that it wrote.
     Operator(&'static str),
 }
 
@@ -118,6 +120,8 @@ pub struct StoreSpec {
     pub persistent: bool,
     /// Whether a changelog topic makes it survive the loss of its machine.
     pub logged: bool,
+    /// What writes it, as far as its rows depend on it.
+    pub format: StoreFormat,
 }
 
 /// A validated topology: what [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns.
@@ -169,6 +173,24 @@ impl Graph {
         let name = spec.name.clone();
         if self.stores.insert(name.clone(), spec).is_some() {
             self.problems.push(format!("two stores are named '{name}': give each its own name"));
+        }
+    }
+
+    /// Says more of what a store's rows depend on.
+    pub(crate) fn describe_store(&mut self, name: &str, describe: impl FnOnce(&mut StoreFormat)) {
+        if let Some(spec) = self.stores.get_mut(name) {
+            describe(&mut spec.format);
+        }
+    }
+
+    /// Names the operator that writes each store: the first that has it. What reads it as well comes later.
+    pub(crate) fn name_writers(&mut self) {
+        for node in &self.nodes {
+            for store in &node.stores {
+                if let Some(spec) = self.stores.get_mut(store) {
+                    spec.format.set_missing("operator", node.kind.label());
+                }
+            }
         }
     }
 

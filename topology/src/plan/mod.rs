@@ -93,6 +93,11 @@ impl Plan {
         format!("{}-members", self.application_id).into()
     }
 
+    /// The topic that tells what wrote each store.
+    pub fn stores_topic(&self) -> Topic {
+        format!("{}-stores", self.application_id).into()
+    }
+
     /// Whether a task has stores that others can keep warm.
     pub(crate) fn has_changelogs(&self, task: TaskId) -> bool {
         self.stores_of(task).iter().any(|store| self.graph.stores[store].logged)

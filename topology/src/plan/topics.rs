@@ -14,7 +14,8 @@ use crate::{
 pub struct InternalTopic {
     /// How it must be created.
     pub spec: TopicSpec,
-    /// Whether it holds a store's changes; otherwise records on their way, or what instances tell each other.
+    /// Whether it holds a store's changes; otherwise records on their way, or what
+    /// instances tell each other and their successors.
     pub is_changelog: bool,
 }
 
@@ -24,6 +25,11 @@ impl Plan {
         let members =
             TopicSpec { name: self.members_topic(), partitions: 1, cleanup: CleanupPolicy::Compact, retention: None };
         let mut topics = vec![InternalTopic { spec: members, is_changelog: false }];
+        if self.graph.stores.values().any(|store| store.logged) {
+            let (name, cleanup) = (self.stores_topic(), CleanupPolicy::Compact);
+            let spec = TopicSpec { name, partitions: 1, cleanup, retention: None };
+            topics.push(InternalTopic { spec, is_changelog: false });
+        }
         for (topic, partitions) in &self.partitions {
             if let Some(spec) = self.transit_topic(topic, *partitions) {
                 topics.push(InternalTopic { spec, is_changelog: false });

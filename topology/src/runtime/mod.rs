@@ -5,6 +5,7 @@ mod metadata;
 mod preparation;
 mod query;
 mod status;
+mod store_notes;
 mod threads;
 
 mod stream_thread;

@@ -12,6 +12,7 @@ mod restore;
 mod standby;
 mod storage;
 mod stores;
+mod written_by;
 
 pub(crate) use active::{ActiveTask, TaskSettings};
 pub(crate) use partition_group::Waiting;

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use bytes::Bytes;
 use tidemill_state::{Row, Store, StoreError, WindowKey, WindowStore};
 
-use super::{StoreSupplier, purge::Purge, purge_by_key::PurgeByKey};
+use super::{StoreSupplier, purge::Purge, purge_by_key::PurgeByKey, written_by::compare_writers};
 use crate::{
     error::TaskError,
     graph::{StoreKind, StoreName, StoreSpec},
@@ -39,7 +39,7 @@ type Changes = (Vec<(Bytes, Option<Row>)>, Vec<(String, Bytes)>);
 impl TaskStores {
     /// Opens every store of a task. One that is corrupted is set aside and begun anew.
     pub(crate) fn open(plan: &Plan, task: TaskId, supplier: &dyn StoreSupplier) -> Result<Self, TaskError> {
-        let failed = |source| TaskError::State { task, source };
+        let failed = |source| TaskError::of_store(task, source);
         let mut handles = BTreeMap::new();
         let mut changelogs = BTreeMap::new();
         for name in plan.stores(task.subtopology) {
@@ -249,7 +249,8 @@ impl TaskStores {
 }
 
 fn open_store(spec: &StoreSpec, task: TaskId, supplier: &dyn StoreSupplier) -> Result<StoreHandle, StoreError> {
-    let store = Store::new(spec.name.clone(), supplier.open(task, spec)?);
+    let mut store = Store::new(spec.name.clone(), supplier.open(task, spec)?);
+    compare_writers(spec, &mut store)?;
     Ok(match spec.kind {
         StoreKind::KeyValue => StoreHandle::KeyValue(Rc::new(RefCell::new(store))),
         StoreKind::Window { retention_ms } => {

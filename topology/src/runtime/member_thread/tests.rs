@@ -15,6 +15,7 @@ use crate::{
     operators::StoreHandle,
     partitioner::partition_for,
     plan::TaskId,
+    testing::{Fate, FaultRates, Process, SimulatedDisk},
     transport::{
         Transport as _,
         embedded::{EmbeddedLog, Entry},
@@ -365,4 +366,41 @@ fn windows_that_the_owner_expired_leave_the_standby() {
         kept.push(starts(&other));
     }
     assert_eq!(kept, [[0], [10], [20], [30]], "closed windows are gone");
+}
+
+#[test]
+fn a_standby_that_is_killed_goes_on_from_its_last_flush() {
+    let world = World::counting();
+    let process = |world: &World| Process::new("other", Fate::new(0, FaultRates::NONE, world.clock.clone()));
+    let first = process(&world);
+    let disk = SimulatedDisk::new(first.clone());
+    let (mut owner, mut other) = (world.machine("owner"), Machine { thread: None, ..world.machine("other") });
+    other.app.stores = Arc::new(disk.clone());
+    other.member = Some(MemberThread::new(other.app.clone()));
+    owner.process();
+    world.send(0..100);
+    owner.process();
+    for _ in 0..12 {
+        owner.talk();
+        other.talk();
+        world.heartbeat();
+        owner.process();
+    }
+    assert_eq!(other.standby_rows().len(), 100);
+    world.send(0..7);
+    owner.process();
+    owner.talk();
+    other.talk();
+
+    first.kill();
+    (other.member, other.app) = (None, other.app.afresh());
+    other.app.stores = Arc::new(disk.reopen(process(&world)));
+    let mut member = MemberThread::new(other.app.clone());
+    let mut replayed = 0;
+    for _ in 0..10 {
+        replayed += member.step();
+    }
+    other.member = Some(member);
+    assert_eq!(other.lags().values().copied().collect::<Vec<_>>(), [0; PARTITIONS as usize]);
+    assert_eq!((other.standby_rows().len(), replayed), (100, 7));
 }

@@ -216,6 +216,8 @@ fn without_transactions_changes_leave_once_the_outputs_are_in_the_log() {
         let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
         let clock = Arc::new(ManualClock::new(0));
         let app = Prepared::new(&topology, config, transport, clock, "a".to_owned()).expect("can start");
+        // What the start noted of the store.
+        notes.asked.lock().expect("nobody panicked").clear();
         let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
         log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
         while thread.step(Duration::ZERO).expect("processes") > 0 {}

@@ -1,0 +1,123 @@
+//! What wrote a store. It is noted beside the store and with its changelog, so that whoever would read the rows as
+//! something else is told so, and what to do.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+/// What the rows of a store depend on, by name: the operator, the bounds of its windows, the names of its codecs.
+///
+/// A field that only one of two formats has is not compared: what was noted before the field was known, or by a codec
+/// without a name, is accepted. Where such a note is known to mean something, [`UNSAID`] tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreFormat {
+    fields: BTreeMap<String, String>,
+}
+
+/// What it means that a note does not have a field, for fields that came later than notes did.
+const UNSAID: &[(&str, &str)] = &[(EVENT_TIME, PARTITION)];
+
+/// Whose time closes the windows of a store.
+const EVENT_TIME: &str = "event-time";
+const PARTITION: &str = "partition";
+
+impl StoreFormat {
+    /// Every field with its value.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(field, value)| (field.as_str(), value.as_str()))
+    }
+
+    /// Says what a field is.
+    pub(crate) fn set(&mut self, field: &str, value: impl ToString) {
+        // A line holds one field.
+        self.fields.insert(field.to_owned(), value.to_string().replace('\n', " "));
+    }
+
+    /// Says whether each key has an event time of its own.
+    pub(crate) fn set_event_time(&mut self, by_key: bool) {
+        self.set(EVENT_TIME, if by_key { "key" } else { PARTITION });
+    }
+
+    /// Says what a codec is called, if it has a name.
+    pub(crate) fn set_codec(&mut self, field: &str, name: Option<Cow<'static, str>>) {
+        match name {
+            Some(name) => self.set(field, name),
+            None => drop(self.fields.remove(field)),
+        }
+    }
+
+    /// Says what a field is, unless that is said.
+    pub(crate) fn set_missing(&mut self, field: &str, value: impl ToString) {
+        if !self.fields.contains_key(field) {
+            self.set(field, value);
+        }
+    }
+
+    /// A line for each field.
+    pub(crate) fn encode(&self) -> String {
+        let lines: Vec<_> = self.fields().map(|(field, value)| format!("{field}={value}")).collect();
+        lines.join("\n")
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote. Lines without a name are left out.
+    pub(crate) fn decode(text: &str) -> Self {
+        let fields = text.lines().filter_map(|line| line.split_once('='));
+        Self { fields: fields.map(|(field, value)| (field.to_owned(), value.to_owned())).collect() }
+    }
+
+    /// How this differs from what was noted, for people; `None` if nothing contradicts.
+    pub(crate) fn difference(&self, noted: &Self) -> Option<String> {
+        let differ = self.fields.keys().chain(noted.fields.keys()).filter_map(|field| {
+            let (now, was) = (self.said(field)?, noted.said(field)?);
+            (now != was).then(|| format!("its {field} was {was} and is {now} now"))
+        });
+        let mut differ: Vec<_> = differ.collect();
+        differ.sort();
+        differ.dedup();
+        (!differ.is_empty()).then(|| differ.join(", "))
+    }
+
+    /// The note that tells both, if it tells more than what was noted.
+    pub(crate) fn added_to(&self, noted: &Self) -> Option<Self> {
+        let mut both = noted.clone();
+        both.fields.extend(self.fields.clone());
+        (both != *noted).then_some(both)
+    }
+
+    fn said(&self, field: &str) -> Option<&str> {
+        let unsaid = || UNSAID.iter().find(|(name, _)| *name == field).map(|(_, value)| *value);
+        self.fields.get(field).map(String::as_str).or_else(unsaid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format(fields: &[(&str, &str)]) -> StoreFormat {
+        let mut format = StoreFormat::default();
+        fields.iter().for_each(|(field, value)| format.set(field, value));
+        format
+    }
+
+    #[test]
+    fn what_is_said_on_both_sides_must_agree() {
+        let now = format(&[("operator", "windowed-count"), ("window-size-ms", "10000"), ("key", "utf8")]);
+        let was = format(&[("operator", "count"), ("window-size-ms", "60000"), ("value", "i64")]);
+        assert_eq!(
+            now.difference(&was).as_deref(),
+            Some("its operator was count and is windowed-count now, its window-size-ms was 60000 and is 10000 now")
+        );
+        assert_eq!(now.difference(&StoreFormat::default()), None, "nothing was noted");
+        assert_eq!(now.difference(&format(&[("value", "json")])), None, "a codec without a name");
+        assert_eq!(now.difference(&now), None);
+    }
+
+    #[test]
+    fn a_note_is_read_as_it_was_written_and_keeps_what_is_not_said_any_more() {
+        let was = format(&[("operator", "count"), ("value", "mine=1\n2")]);
+        assert_eq!(StoreFormat::decode(&was.encode()), was);
+        let now = format(&[("operator", "count"), ("key", "utf8")]);
+        let both = now.added_to(&was).expect("tells more");
+        assert_eq!(both.fields().collect::<Vec<_>>(), [("key", "utf8"), ("operator", "count"), ("value", "mine=1 2")]);
+        assert_eq!(now.added_to(&both), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! What wrote each store, told on a topic of the application's, so that also a machine that has none of its rows knows.
+//!
+//! A topic beside the changelogs, not a record in them: a record's key would be one that a user's key-value store may
+//! hold as well, and of two records with one key compaction keeps the last.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::{
+    error::chain,
+    graph::{StoreFormat, StoreSpec},
+    plan::Plan,
+    transport::{Headers, ProducerConfig, ProducerRecord, Reader, TopicPartition, Transport, TransportError},
+};
+
+/// How long to wait at a time for notes that are on their way.
+const WAIT: Duration = Duration::from_millis(100);
+
+/// How often, before the log is taken for one that does not answer.
+const WAITS: usize = 300;
+
+/// How often to ask about a topic that not every broker knows yet.
+const TRIES: usize = 20;
+
+/// Compares the stores of a plan with what was noted when they were written, and notes what was not. Stores whose
+/// changelogs hold nothing may become anything.
+pub(super) fn check(transport: &dyn Transport, plan: &Plan, now_ms: i64) -> Vec<String> {
+    let failed =
+        |error: &TransportError| vec![format!("what wrote the stores cannot be looked up or noted: {}", chain(error))];
+    compare(transport, plan, now_ms).unwrap_or_else(|error| failed(&error))
+}
+
+fn compare(transport: &dyn Transport, plan: &Plan, now_ms: i64) -> Result<Vec<String>, TransportError> {
+    let logged: Vec<_> = plan.graph().stores.values().filter(|store| store.logged).collect();
+    if logged.is_empty() {
+        return Ok(Vec::new());
+    }
+    let topic = TopicPartition { topic: plan.stores_topic(), partition: 0 };
+    let mut reader = transport.reader()?;
+    let noted = read(&mut *reader, &topic)?;
+    let (mut problems, mut news) = (Vec::new(), Vec::new());
+    for store in logged {
+        let mut was = noted.get(&*store.name).cloned().unwrap_or_default();
+        if let Some(difference) = store.format.difference(&was) {
+            if holds_something(&mut *reader, plan, store)? {
+                problems.push(format!(
+                    "store '{}' was written by another topology: {difference}. Give the store another name, or reset \
+                     the application: delete its internal topics, committed offsets and state folders",
+                    store.name
+                ));
+                continue;
+            }
+            was = StoreFormat::default();
+        }
+        news.extend(store.format.added_to(&was).map(|format| (store.name.clone(), format)));
+    }
+    // Where something is wrong nothing starts, and nothing is written.
+    if problems.is_empty() && !news.is_empty() {
+        let mut producer = transport.producer(&ProducerConfig::default())?;
+        for (store, format) in news {
+            producer.send(ProducerRecord {
+                topic: topic.topic.clone(),
+                partition: topic.partition,
+                timestamp: now_ms,
+                key: Some(store.to_string().into()),
+                value: Some(format.encode().into()),
+                headers: Headers::new(),
+            })?;
+        }
+        producer.flush()?;
+    }
+    Ok(problems)
+}
+
+/// Every note there is, by store.
+fn read(reader: &mut dyn Reader, topic: &TopicPartition) -> Result<BTreeMap<String, StoreFormat>, TransportError> {
+    let (low, end) = patiently(|| Ok((reader.watermarks(topic)?.0, reader.end(topic)?)))?;
+    let mut noted = BTreeMap::new();
+    if low == end {
+        return Ok(noted);
+    }
+    reader.assign(&[(topic.clone(), low)])?;
+    for _ in 0..WAITS {
+        for record in reader.read(WAIT, 1000)?.into_iter().flat_map(|fetched| fetched.records) {
+            let text = |bytes: Option<bytes::Bytes>| String::from_utf8(bytes?.into()).ok();
+            match (text(record.key), text(record.value)) {
+                (Some(store), Some(format)) => drop(noted.insert(store, StoreFormat::decode(&format))),
+                (Some(store), None) => drop(noted.remove(&store)),
+                (None, _) => {}
+            }
+        }
+        if reader.position(topic)? >= end {
+            return Ok(noted);
+        }
+    }
+    Err(TransportError::Retriable(format!("topic '{}' was not read to its end", topic.topic)))
+}
+
+/// A topic that was created a moment ago is not known to every broker.
+fn patiently<T>(mut ask: impl FnMut() -> Result<T, TransportError>) -> Result<T, TransportError> {
+    for _ in 1..TRIES {
+        match ask() {
+            Err(TransportError::UnknownTopic(_) | TransportError::Retriable(_)) => std::thread::sleep(WAIT),
+            answer => return answer,
+        }
+    }
+    ask()
+}
+
+fn holds_something(reader: &mut dyn Reader, plan: &Plan, store: &StoreSpec) -> Result<bool, TransportError> {
+    let topic = plan.changelog(&store.name);
+    let partitions = plan.place_of_store(&store.name).map_or(0, |(_, tasks)| tasks);
+    for partition in 0..partitions {
+        let changelog = TopicPartition { topic: topic.clone(), partition };
+        let (low, end) = patiently(|| Ok((reader.watermarks(&changelog)?.0, reader.end(&changelog)?)))?;
+        if low < end {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,66 @@
+//! What wrote a store, noted beside its rows: also stores without a changelog are not read as what they are not.
+
+use tidemill_state::{Store, StoreError};
+
+use crate::graph::{StoreFormat, StoreSpec};
+
+/// Compares what writes a store with what was noted when it was written, and notes what was not.
+pub(super) fn compare_writers(spec: &StoreSpec, store: &mut Store) -> Result<(), StoreError> {
+    let noted = store.written_by()?.map_or_else(StoreFormat::default, |noted| StoreFormat::decode(&noted));
+    if let Some(difference) = spec.format.difference(&noted) {
+        return Err(StoreError::WrittenByAnother { store: spec.name.to_string(), difference });
+    }
+    spec.format.added_to(&noted).map_or(Ok(()), |format| store.set_written_by(&format.encode()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tidemill_state::StoreError;
+
+    use crate::{
+        Materialized, Plan, StreamsBuilder, TimeWindows,
+        clock::ManualClock,
+        error::TaskError,
+        graph::Topology,
+        plan::TaskId,
+        task::TaskStores,
+        testing::{Fate, FaultRates, Process, SimulatedDisk},
+    };
+
+    fn unlogged() -> Materialized<String, i64> {
+        Materialized::named("words").without_logging()
+    }
+
+    fn counting() -> Topology {
+        let builder = StreamsBuilder::new();
+        drop(builder.stream::<String, String>("in").group_by_key().count(unlogged()));
+        builder.build().expect("is valid")
+    }
+
+    fn windowed() -> Topology {
+        let builder = StreamsBuilder::new();
+        let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+        drop(builder.stream::<String, String>("in").group_by_key().windowed_by(windows).count(unlogged()));
+        builder.build().expect("is valid")
+    }
+
+    #[test]
+    fn a_store_that_is_on_this_disk_alone_is_not_read_as_another() {
+        let process = Process::new("a", Fate::new(0, FaultRates::NONE, ManualClock::new(0)));
+        let disk = SimulatedDisk::new(process);
+        let open = |topology: &Topology| {
+            let plan = Plan::new("app", topology).resolve(|_| Some(1)).expect("the topic exists");
+            TaskStores::open(&plan, TaskId { subtopology: 0, partition: 0 }, &disk)
+        };
+        drop(open(&counting()).expect("nothing is there"));
+        match open(&windowed()).map(drop) {
+            Err(TaskError::State { source: StoreError::WrittenByAnother { difference, .. }, .. }) => {
+                assert_eq!(difference, "its operator was count and is windowed-count now");
+            }
+            other => panic!("{other:?}"),
+        }
+        drop(open(&counting()).expect("it is as it was"));
+    }
+}
