@@ -94,7 +94,9 @@ mod tests {
 
     fn format(fields: &[(&str, &str)]) -> StoreFormat {
         let mut format = StoreFormat::default();
-        fields.iter().for_each(|(field, value)| format.set(field, value));
+        for (field, value) in fields {
+            format.set(field, value);
+        }
         format
     }
 

@@ -197,8 +197,8 @@ impl TaskStores {
     /// Begins to make committed state durable, store by store, where it has waited for that for so long. A kill then
     /// costs no more than a replay of what is younger.
     pub(crate) fn flush_waiting(&self, now_ms: i64, wait_ms: i64) -> Result<(), TaskError> {
-        let waiting = self.handles.values().filter(|handle| handle.has_waited(now_ms, wait_ms));
-        waiting.map(StoreHandle::begin_flush).collect::<Result<_, _>>().map_err(|error| self.error(error))
+        let mut waiting = self.handles.values().filter(|handle| handle.has_waited(now_ms, wait_ms));
+        waiting.try_for_each(StoreHandle::begin_flush).map_err(|error| self.error(error))
     }
 
     /// Notes on disk, now and then, that the stores agree with their changelogs, as those of a running task do, also the
