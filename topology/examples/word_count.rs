@@ -21,7 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let builder = StreamsBuilder::new();
     let counts = builder
-        .stream::<String, String>("lines")
+        // Lines have no keys, as those that a console producer sends.
+        .stream_values::<String>("lines")
         .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
         // The same word may stand in both partitions. Counting needs each word in one place, so the records go
         // through a topic that is partitioned by word.
@@ -37,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{}", streams.plan().describe());
 
     for (partition, line) in (0..).zip(LINES) {
-        log.append("lines", partition % 2, [Entry::new("line", line, 0)])?;
+        log.append("lines", partition % 2, [Entry::keyless(line, 0)])?;
     }
     // Every update is a record, so there are as many as words. Output appears when it is committed.
     let words = LINES.iter().map(|line| line.split(' ').count() as i64).sum();

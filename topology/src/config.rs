@@ -46,7 +46,8 @@ pub struct StreamsConfig {
     /// unique: what tells instances apart is kept in `state_dir`, or made up at each start.
     pub client_id: Option<String>,
     /// Makes this instance's threads static members of the group (KIP-345, `group.instance.id`): started again within
-    /// the session time-out under the same name, it keeps its tasks, and no other instance's move. Default none.
+    /// the session time-out under the same name, it keeps its tasks, and no other instance's move. Each needs a name of
+    /// its own. Default none.
     pub group_instance_id: Option<String>,
     /// Stream threads of this instance. Default 1.
     pub num_stream_threads: usize,

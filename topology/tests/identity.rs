@@ -135,16 +135,12 @@ fn ids_of_a_life(config: StreamsConfig) -> Tested<BTreeSet<String>> {
 }
 
 #[test]
-fn transactional_ids_are_new_in_each_life_without_a_name_that_outlives_it() -> Tested {
-    let lives = [ids_of_a_life(config("one:80"))?, ids_of_a_life(config("one:80"))?];
-    assert!(lives[0].is_disjoint(&lives[1]), "{lives:?}");
-    Ok(())
-}
-
-#[test]
-fn a_static_member_takes_the_transactions_of_its_last_life_over() -> Tested {
-    let named = || StreamsConfig { group_instance_id: Some("pod-7".into()), ..config("one:80") };
-    assert_eq!(ids_of_a_life(named())?, ids_of_a_life(named())?);
+fn transactional_ids_are_new_in_each_life_without_a_state_folder() -> Tested {
+    for group_instance_id in [None, Some("pod-7".to_owned())] {
+        let life = || ids_of_a_life(StreamsConfig { group_instance_id: group_instance_id.clone(), ..config("one:80") });
+        let lives = [life()?, life()?];
+        assert!(lives[0].is_disjoint(&lives[1]), "{lives:?}");
+    }
     Ok(())
 }
 

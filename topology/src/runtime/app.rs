@@ -84,9 +84,8 @@ impl Streams {
         let client_id = config.client_id.clone().unwrap_or_else(made_up_id);
         let mut app = Prepared::new(topology, config, transport, clock, client_id)?;
         if app.config.state_dir.is_none() {
-            // No other instance has the client id, or so its user thinks: two that fence each other never end. The group
-            // itself sees to it that a static member's name is its own.
-            app.process_id = app.config.group_instance_id.clone().unwrap_or_else(unique);
+            // Client ids may repeat, and instances that share a process id fence each other for ever.
+            app.process_id = unique();
         }
         let threads = Threads::start(&app)?;
         Ok(Self { app, threads })

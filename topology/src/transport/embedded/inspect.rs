@@ -32,6 +32,11 @@ impl Entry {
         Self { timestamp, key: Some(key.into()), value: Some(value.into()), headers: Headers::new() }
     }
 
+    /// A record without a key.
+    pub fn keyless(value: impl Into<Bytes>, timestamp: i64) -> Self {
+        Self { timestamp, key: None, value: Some(value.into()), headers: Headers::new() }
+    }
+
     /// A record that deletes its key from a compacted topic.
     pub fn tombstone(key: impl Into<Bytes>, timestamp: i64) -> Self {
         Self { timestamp, key: Some(key.into()), value: None, headers: Headers::new() }
