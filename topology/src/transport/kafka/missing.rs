@@ -11,14 +11,15 @@ use rdkafka::{
     types::RDKafkaErrorCode as Code,
 };
 
-use super::{
-    context::Context,
-    offsets::{ANSWER, PROPAGATION},
-};
+use super::{context::Context, offsets::ANSWER};
 use crate::transport::{Topic, TransportError};
 
+/// Brokers that start or stop may not know of topics that exist. Who gives up for one of them had better be sure.
+const GONE: Duration = Duration::from_secs(15);
+/// For how long a doubt stays that the answers do not bear out: a deletion takes moments to reach all brokers.
+const DOUBT: Duration = Duration::from_secs(5);
 /// Between two questions for the same topics.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A doubt whether all topics of a member are there. Brokers are asked beside the member, some times, and what none of
 /// them knows for a while is gone.
@@ -50,13 +51,13 @@ impl Doubt {
             Some(Err(TryRecvError::Empty)) => return Ok(()),
             Some(Ok(Some(topic))) => {
                 let unknown_since = *self.unknown_since.get_or_insert_with(Instant::now);
-                if unknown_since.elapsed() > PROPAGATION {
+                if unknown_since.elapsed() > GONE {
                     return Err(TransportError::UnknownTopic(topic.to_string()));
                 }
             }
             Some(Ok(None)) => {
                 self.unknown_since = None;
-                if since.elapsed() > PROPAGATION {
+                if since.elapsed() > DOUBT {
                     *self = Self::default();
                     return Ok(());
                 }

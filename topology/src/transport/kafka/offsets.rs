@@ -16,7 +16,7 @@ use crate::transport::{CommittedOffset, Offset, TopicPartition, TransportError};
 /// How long one question to the brokers may take. They are asked again by whoever is told that it took longer.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// A broker that starts or stops may not know of partitions that exist: only after so long is one unknown.
-pub(super) const PROPAGATION: Duration = Duration::from_secs(5);
+const PROPAGATION: Duration = Duration::from_secs(5);
 /// Between two questions to brokers that could not answer the first.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
