@@ -17,12 +17,18 @@ use crate::{
 /// Rows by key, and notes by name.
 type Contents = (BTreeMap<Bytes, Row>, BTreeMap<String, Option<Bytes>>);
 
-/// The first difference, in words.
-pub(super) fn differences(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores) -> Result<(), String> {
-    compare(log, plan, stores).map_err(|error| error.chain())?
+/// The first difference, in words. A standby may keep windows longer than the task's owner, who need not note that idle
+/// time has expired them.
+pub(super) fn differences(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores, is_standby: bool) -> Result<(), String> {
+    compare(log, plan, stores, is_standby).map_err(|error| error.chain())?
 }
 
-fn compare(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores) -> Result<Result<(), String>, TaskError> {
+fn compare(
+    log: &EmbeddedLog,
+    plan: &Plan,
+    stores: &TaskStores,
+    is_standby: bool,
+) -> Result<Result<(), String>, TaskError> {
     let fresh = TaskStores::open(plan, stores.task, &MemoryStores)?;
     for (name, handle, changelog) in stores.logged() {
         let records = log.read_all(&changelog.topic)?.into_iter();
@@ -34,7 +40,10 @@ fn compare(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores) -> Result<Result
             let expired = expired_below(handle)?;
             Ok((contents(handle, &notes, expired)?, contents(&fresh.handles[name], &notes, expired)?))
         };
-        let (found, expected) = read().map_err(|error| stores.error(error))?;
+        let (mut found, expected) = read().map_err(|error| stores.error(error))?;
+        if is_standby && matches!(handle, StoreHandle::Window(_)) {
+            found.0.retain(|key, _| expected.0.contains_key(key));
+        }
         if found != expected {
             let task = stores.task;
             let only = |one: &Contents, other: &Contents| {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -42,12 +42,25 @@ pub struct FaultRates {
     pub crash_in_commit: f64,
     /// A write to a store reports damage.
     pub corruption: f64,
+    /// A store that its process left behind cannot be read: the last write to it was torn.
+    pub torn_write: f64,
+    /// A write to a store takes some milliseconds.
+    pub slow_disk: f64,
+    /// A write to a store finds the disk full, which ends its process.
+    pub full_disk: f64,
     /// A store makes itself durable after a write. It falls back to the last such point when its process dies.
     pub store_flush: f64,
     /// A turn is an instance's crash.
     pub crash: f64,
     /// A turn stops a thread for a while, often past its session's end.
     pub pause: f64,
+    /// A turn stops a process, and another one of the same name, with a disk of its own, takes its place. The first
+    /// goes on later, for a while. Exactly once alone.
+    pub twin: f64,
+    /// A turn cuts an instance off from what the others tell, for a while.
+    pub cut_off: f64,
+    /// A turn sets the wall clock, forward or back.
+    pub clock_set: f64,
     /// A turn is an instance's orderly end.
     pub close: f64,
     /// An assignment comes in two parts, a poll or more between them.
@@ -77,9 +90,15 @@ impl FaultRates {
         fenced: 0.0,
         crash_in_commit: 0.0,
         corruption: 0.0,
+        torn_write: 0.0,
+        slow_disk: 0.0,
+        full_disk: 0.0,
         store_flush: 0.0,
         crash: 0.0,
         pause: 0.0,
+        twin: 0.0,
+        cut_off: 0.0,
+        clock_set: 0.0,
         close: 0.0,
         piecemeal: 0.0,
         slow_call: 0.0,
@@ -104,9 +123,15 @@ impl Default for FaultRates {
             fenced: 0.01,
             crash_in_commit: 0.02,
             corruption: 0.003,
+            torn_write: 0.02,
+            slow_disk: 0.02,
+            full_disk: 0.001,
             store_flush: 0.1,
             crash: 0.005,
             pause: 0.01,
+            twin: 0.002,
+            cut_off: 0.003,
+            clock_set: 0.003,
             close: 0.003,
             piecemeal: 0.2,
             slow_call: 0.7,
@@ -219,11 +244,31 @@ pub(crate) struct Process {
     dead: Arc<AtomicBool>,
     /// What its producers without transactions have sent.
     outlets: Arc<Mutex<Vec<Weak<Mutex<Outlet>>>>>,
+    /// Until when the log cannot be reached from here, for those who may be cut off.
+    cut_off_until_ms: Option<Arc<AtomicI64>>,
 }
 
 impl Process {
     pub(crate) fn new(name: impl Into<Arc<str>>, fate: Fate) -> Self {
-        Self { name: name.into(), fate, dead: Arc::default(), outlets: Arc::default() }
+        Self { name: name.into(), fate, dead: Arc::default(), outlets: Arc::default(), cut_off_until_ms: None }
+    }
+
+    /// The same process, for a thread of it that may be cut off from the log.
+    pub(crate) fn detachable(&self) -> Self {
+        Self { cut_off_until_ms: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// The log cannot be reached for a while.
+    pub(crate) fn cut_off(&self, by: Duration) {
+        if let Some(until_ms) = &self.cut_off_until_ms {
+            self.note(&format!("is cut off from the others for {} ms", by.as_millis()));
+            until_ms.store(self.fate.clock.monotonic_ms() + by.as_millis() as i64, Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn is_cut_off(&self) -> bool {
+        let until_ms = self.cut_off_until_ms.as_ref().map(|until_ms| until_ms.load(Ordering::SeqCst));
+        until_ms.is_some_and(|until_ms| self.fate.clock.monotonic_ms() < until_ms)
     }
 
     pub(crate) fn open_outlet(&self, outlet: &Arc<Mutex<Outlet>>) {

@@ -29,6 +29,9 @@ impl Process {
         if self.is_dead() {
             return Err(TransportError::Storage("the process died".into()));
         }
+        if self.is_cut_off() {
+            return Err(TransportError::Retriable(name.to_owned()));
+        }
         self.fate.delay();
         self.fails(name, |rates| rates.unavailable)
     }

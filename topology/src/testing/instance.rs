@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tidemill_state::StoreError;
+
 use super::{
     SimulationError,
     comparison::differences,
@@ -30,6 +32,17 @@ pub(super) struct Instance {
     /// Present in a process that keeps standbys: without them nobody asks what it tells.
     member: Option<MemberThread>,
     standbys: Arc<Standbys>,
+    /// The member thread's process, as far as it reaches the log, and until when that thread hangs.
+    told: Process,
+    member_paused_until_ms: i64,
+    twin: Option<Twin>,
+}
+
+/// A process that hung while another one of its name took its place, and how many turns it has left.
+struct Twin {
+    process: Process,
+    threads: Vec<Seat>,
+    turns: u64,
 }
 
 /// A thread, and until when it hangs.
@@ -43,7 +56,8 @@ impl Instance {
         let process = Process::new(name.as_str(), fate.clone());
         let disk = SimulatedDisk::new(process.clone());
         let (threads, standbys) = (Vec::new(), Arc::default());
-        Self { name, prepared, log, fate, disk, process, threads, member: None, standbys }
+        let (member, told, member_paused_until_ms, twin) = (None, process.detachable(), 0, None);
+        Self { name, prepared, log, fate, disk, process, threads, member, standbys, told, member_paused_until_ms, twin }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -76,6 +90,8 @@ impl Instance {
             }
         }
         if self.is_up() && app.config.num_standby_replicas > 0 {
+            self.told = self.process.detachable();
+            app.transport = Arc::new(FaultyTransport { log: self.log.clone(), process: self.told.clone() });
             self.member = Some(MemberThread::new(app));
         }
         Ok(())
@@ -112,8 +128,64 @@ impl Instance {
         self.process.kill();
     }
 
+    /// The process stops where it stands, and another one of its name begins on another machine. The first goes on
+    /// later.
+    pub(super) fn duplicate(&mut self) -> Result<(), TaskError> {
+        if !self.is_transactional() || self.twin.is_some() {
+            return Ok(());
+        }
+        self.process.note("stops, and another one takes its name");
+        let fresh = Process::new(self.name.as_str(), self.fate.clone());
+        let process = std::mem::replace(&mut self.process, fresh.clone());
+        let threads = std::mem::take(&mut self.threads);
+        self.twin = Some(Twin { process, threads, turns: self.fate.below(8) });
+        self.member = None;
+        self.disk = SimulatedDisk::new(fresh);
+        self.start()
+    }
+
+    /// One turn of the process whose name another one took. Sooner or later somebody kills it.
+    fn step_twin(&mut self) {
+        let Some(twin) = &mut self.twin else { return };
+        if twin.turns > 0 && self.fate.below(6) > 0 {
+            return;
+        }
+        let mut goes_on = twin.turns > 0;
+        twin.turns = twin.turns.saturating_sub(1);
+        for Seat { thread, .. } in &mut twin.threads {
+            if !goes_on {
+                break;
+            }
+            twin.process.note("goes on beside the one that took its name");
+            let done =
+                if self.fate.below(2) == 0 { thread.commit_now() } else { thread.step(Duration::ZERO).map(drop) };
+            goes_on = done.is_ok() && !twin.process.is_dead();
+        }
+        if !goes_on {
+            self.end_twin();
+        }
+    }
+
+    fn end_twin(&mut self) {
+        if let Some(twin) = self.twin.take() {
+            twin.process.note("dies at last");
+            twin.process.kill();
+        }
+    }
+
+    /// Cuts the member thread off from what the others tell.
+    pub(super) fn cut_off(&self, by: Duration) {
+        if self.member.is_some() {
+            self.told.cut_off(by);
+        }
+    }
+
     /// Stops a thread for a while. Time goes on, and the group may give its partitions to others.
     pub(super) fn pause(&mut self, thread: usize, by: Duration) {
+        if thread == self.threads.len() && self.member.is_some() {
+            self.process.note(&format!("its member thread hangs for {} ms", by.as_millis()));
+            self.member_paused_until_ms = self.fate.clock.monotonic_ms() + by.as_millis() as i64;
+        }
         if let Some(seat) = self.threads.get_mut(thread)
             && seat.paused_until_ms.is_none()
         {
@@ -164,11 +236,15 @@ impl Instance {
     /// Lets every thread go on.
     pub(super) fn resume(&mut self) {
         self.process.spare();
+        self.end_twin();
+        self.told.cut_off(Duration::ZERO);
+        self.member_paused_until_ms = 0;
         self.threads.iter_mut().for_each(|seat| seat.paused_until_ms = None);
     }
 
     /// One turn of a thread. Returns how much it did.
     pub(super) fn step(&mut self, thread: usize, timeout: Duration) -> Result<usize, SimulationError> {
+        self.step_twin();
         let (now_ms, transactional) = (self.fate.clock.monotonic_ms(), self.is_transactional());
         let Some(seat) = self.threads.get_mut(thread) else {
             let done = self.step_member();
@@ -205,13 +281,18 @@ impl Instance {
             Err(error) => {
                 self.process.note(&format!("{thread} fails: {}", error.chain()));
                 self.crash();
-                Err(error.into())
+                // Somebody frees some space, and starts it again.
+                let full = matches!(error, TaskError::State { source: StoreError::DiskFull { .. }, .. });
+                if full { Ok(1) } else { Err(error.into()) }
             }
         }
     }
 
     /// One turn of the member thread. Returns how many changelog records it applied.
     fn step_member(&mut self) -> usize {
+        if self.fate.clock.monotonic_ms() < self.member_paused_until_ms {
+            return 0;
+        }
         let Some(member) = &mut self.member else { return 0 };
         let applied = member.step();
         if self.process.is_dead() {
@@ -232,13 +313,13 @@ impl Instance {
     pub(super) fn compare_stores(&mut self) -> Result<(), SimulationError> {
         let Self { log, prepared, threads, standbys, .. } = self;
         let mut found = Vec::new();
-        let mut look = |stores: &TaskStores| found.extend(differences(log, &prepared.plan, stores).err());
+        let mut look = |stores: &TaskStores| found.extend(differences(log, &prepared.plan, stores, false).err());
         for seat in threads {
             seat.thread.commit_now()?;
             seat.thread.stores()?.into_iter().for_each(&mut look);
         }
         let mut standby = Vec::new();
-        standbys.each(|stores| standby.extend(differences(log, &prepared.plan, stores).err()));
+        standbys.each(|stores| standby.extend(differences(log, &prepared.plan, stores, true).err()));
         found.extend(standby.into_iter().map(|difference| format!("standby: {difference}")));
         found.into_iter().next().map_or(Ok(()), |difference| Err(SimulationError::Differs(difference)))
     }

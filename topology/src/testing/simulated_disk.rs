@@ -30,6 +30,8 @@ pub(crate) struct SimulatedDisk {
 struct Folders {
     durable: BTreeMap<Place, MemoryBackend>,
     open: BTreeSet<Place>,
+    /// Cannot be read.
+    torn: BTreeSet<Place>,
 }
 
 impl SimulatedDisk {
@@ -39,7 +41,15 @@ impl SimulatedDisk {
 
     /// The same disk after its process ended: locks are gone, what was not durable is lost.
     pub(crate) fn reopen(&self, process: Process) -> Self {
-        self.lock().open.clear();
+        let mut folders = self.lock();
+        // What was open was written to.
+        for place in std::mem::take(&mut folders.open) {
+            let torn = process.fate.strikes(|rates| rates.torn_write);
+            if torn && folders.durable.contains_key(&place) {
+                folders.torn.insert(place);
+            }
+        }
+        drop(folders);
         Self { process, folders: self.folders.clone() }
     }
 
@@ -58,6 +68,11 @@ impl StoreSupplier for SimulatedDisk {
         if !folders.open.insert(place.clone()) {
             self.process.note(&format!("finds {} of task {task} locked", spec.name));
             return Err(StoreError::Locked { path: PathBuf::from(spec.name.to_string()) });
+        }
+        if folders.torn.remove(&place) {
+            folders.open.remove(&place);
+            self.process.note(&format!("finds {} of task {task} torn", spec.name));
+            return Err(StoreError::Corrupted { store: place.1, source: "a simulated torn write".into() });
         }
         let rows = folders.durable.get(&place).cloned().unwrap_or_default();
         self.process.note(&format!("opens {} of task {task} at {:?}", spec.name, rows.checkpoint()?));
@@ -97,7 +112,7 @@ impl SimulatedBackend {
 
     /// A flush that was begun makes durable what was there then, once its time has come.
     fn attend_flush(&mut self) {
-        let now_ms = self.fate().clock.now_ms();
+        let now_ms = self.fate().clock.monotonic_ms();
         if let Some((rows, _)) = self.flushing.take_if(|(_, done_ms)| *done_ms <= now_ms) {
             self.disk.lock().durable.insert(self.place.clone(), rows);
         }
@@ -133,6 +148,15 @@ impl Backend for SimulatedBackend {
             self.disk.process.note(&format!("finds {store} of task {task} damaged"));
             return Err(StoreError::Corrupted { store: store.clone(), source: "a simulated fault".into() });
         }
+        if self.fate().strikes(|rates| rates.full_disk) {
+            self.disk.process.note("finds the disk full");
+            let (path, source) = (PathBuf::from(&self.place.1), std::io::Error::other("a simulated fault"));
+            return Err(StoreError::DiskFull { path, source });
+        }
+        if self.fate().strikes(|rates| rates.slow_disk) {
+            let millis = 1 + self.fate().below(50);
+            self.fate().clock.advance(std::time::Duration::from_millis(millis));
+        }
         self.attend_flush();
         self.rows.write(batch)?;
         if !self.logged || self.fate().strikes(|rates| rates.store_flush) {
@@ -157,7 +181,7 @@ impl Backend for SimulatedBackend {
     fn begin_flush(&mut self) -> Result<(), StoreError> {
         self.attend_flush();
         // One after the other: what another still writes comes out with this one.
-        let done_ms = self.fate().clock.now_ms() + self.fate().below(FLUSH_MAX_MS) as i64;
+        let done_ms = self.fate().clock.monotonic_ms() + self.fate().below(FLUSH_MAX_MS) as i64;
         self.flushing = Some((self.rows.clone(), done_ms));
         Ok(())
     }

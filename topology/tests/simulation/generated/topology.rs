@@ -36,13 +36,15 @@ struct Maker<'a> {
     builder: &'a StreamsBuilder,
     random: &'a mut SimulationRandom,
     outputs: Vec<Output>,
+    /// Others keep the stores warm.
+    standbys: bool,
 }
 
-pub(super) fn build(builder: &StreamsBuilder, random: &mut SimulationRandom) -> Vec<Output> {
+pub(super) fn build(builder: &StreamsBuilder, random: &mut SimulationRandom, standbys: bool) -> Vec<Output> {
     let (left, right) = (builder.stream::<String, String>("left"), builder.stream::<String, String>("right"));
     // Both streams always belong to the same tasks.
     left.merge(&right).to("merged");
-    let mut maker = Maker { builder, random, outputs: Vec::new() };
+    let mut maker = Maker { builder, random, outputs: Vec::new(), standbys };
     maker.outputs.push(Output { topic: "merged".into(), answer: Answer::Stateless, what: "merge".into() });
     let table = maker.random.happens(0.5).then(|| builder.table::<String, String>("table", "table"));
     if let Some(table) = &table {
@@ -200,9 +202,12 @@ impl Maker<'_> {
         let name = self.name("joined");
         let (apart, grace) = (ms(5 + self.random.below(60)), ms(self.random.below(3) * 50));
         let windows = JoinWindows::of_time_difference_and_grace(apart, grace);
-        let windows = if self.random.happens(0.3) { windows.idle_after(ms(300)) } else { windows };
-        let windows = if self.random.happens(0.25) { windows.event_time_by_key() } else { windows };
-        let out = match self.random.below(3) {
+        let kind = self.random.below(3);
+        // Idle time moves no note of an inner join, in which nothing comes out when a window closes.
+        let windows = if kind > 0 && self.random.happens(0.4) { windows.idle_after(ms(300)) } else { windows };
+        let by_key = !self.standbys && self.random.happens(0.25);
+        let windows = if by_key { windows.event_time_by_key() } else { windows };
+        let out = match kind {
             0 => left.join_stream(right, windows, name.as_str(), |_, left, right| format!("{left}&{right}")),
             1 => left.left_join_stream(right, windows, name.as_str(), |_, left, right| format!("{left}&{right:?}")),
             _ => left.outer_join_stream(right, windows, name.as_str(), |_, left, right| format!("{left:?}&{right:?}")),
