@@ -59,7 +59,7 @@ pub struct FaultRates {
     pub twin: f64,
     /// A turn cuts an instance off from what the others tell, for a while.
     pub cut_off: f64,
-    /// A turn sets the wall clock, forward or back.
+    /// A turn sets the wall clock of all machines, forward or back by up to an hour.
     pub clock_set: f64,
     /// A turn is an instance's orderly end.
     pub close: f64,
@@ -72,8 +72,6 @@ pub struct FaultRates {
     /// A turn is a day in which nothing happens but retention and compaction. By default it never is: changelogs of
     /// windows lose what is older, whether or not event time has moved.
     pub idle_day: f64,
-    /// A turn sets the wall clock of all machines, forward or back by up to an hour. By default nobody does.
-    pub clock_set: f64,
 }
 
 impl FaultRates {
@@ -104,7 +102,6 @@ impl FaultRates {
         slow_call: 0.0,
         maintenance: 0.0,
         idle_day: 0.0,
-        clock_set: 0.0,
     };
 }
 
@@ -137,7 +134,6 @@ impl Default for FaultRates {
             slow_call: 0.7,
             maintenance: 0.005,
             idle_day: 0.0,
-            clock_set: 0.0,
         }
     }
 }

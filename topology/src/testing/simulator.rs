@@ -398,11 +398,6 @@ impl Simulator {
             instance.duplicate()?;
         } else if fate.strikes(|rates| rates.cut_off) {
             instance.cut_off(Duration::from_millis(fate.below(2 * session_ms)));
-        } else if fate.strikes(|rates| rates.clock_set) {
-            let by = Duration::from_millis(fate.below(3_600_000));
-            let back = fate.below(2) == 0;
-            fate.note(&format!("the clock is set {} by {} ms", if back { "back" } else { "forward" }, by.as_millis()));
-            if back { fate.clock.set_back(by) } else { fate.clock.set_forward(by) }
         } else if fate.strikes(|rates| rates.maintenance) {
             fate.note("maintenance");
             self.log.maintain()?;
