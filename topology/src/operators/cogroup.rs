@@ -60,8 +60,8 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
                 return Ok(());
             }
         }
-        self.left.expire(clock)?;
-        self.right.expire(clock)?;
+        self.left.expire(ctx, clock)?;
+        self.right.expire(ctx, clock)?;
         Ok(())
     }
 

@@ -51,7 +51,7 @@ impl<K: Data, V: Data> Collect<K, V> {
                 return Ok(());
             }
         }
-        Ok(self.elements.expire(clock)?)
+        Ok(self.elements.expire(ctx, clock)?)
     }
 
     /// The turn of one key's window has come.

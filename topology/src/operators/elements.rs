@@ -140,9 +140,9 @@ impl<K: Data, V: Data> Elements<K, V> {
     }
 
     /// Drops what the partition's time has expired.
-    pub(crate) fn expire(&self, clock: &WindowClock) -> Result<(), StoreError> {
+    pub(crate) fn expire(&self, ctx: &mut TaskContext, clock: &WindowClock) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         let expired = clock.expired_below(store.retention_ms());
-        clock.expire(&mut store, expired)
+        clock.expire(ctx, &mut store, expired)
     }
 }

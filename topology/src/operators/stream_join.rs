@@ -237,11 +237,11 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
                     return Ok(());
                 }
             }
-            time.expire(&mut unmatched.borrow_mut(), closed_below)?;
+            time.expire(ctx, &mut unmatched.borrow_mut(), closed_below)?;
         }
         time.move_cursor(ctx, closed_below);
-        expire(time, &self.left, self.base.bucket_ms)?;
-        expire(time, &self.right, self.base.bucket_ms)?;
+        expire(ctx, time, &self.left, self.base.bucket_ms)?;
+        expire(ctx, time, &self.right, self.base.bucket_ms)?;
         Ok(())
     }
 
@@ -293,10 +293,10 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
 }
 
 /// Drops a side's buckets of which no record has an open window.
-fn expire<V>(time: &StreamTime, side: &JoinSide<V>, bucket_ms: i64) -> Result<(), StoreError> {
+fn expire<V>(ctx: &mut TaskContext, time: &StreamTime, side: &JoinSide<V>, bucket_ms: i64) -> Result<(), StoreError> {
     let mut store = side.store.borrow_mut();
     let kept_from = (time.now() - store.retention_ms() + 1).max(0);
-    time.expire(&mut store, (kept_from + bucket_ms - 1) / bucket_ms * bucket_ms)
+    time.expire(ctx, &mut store, (kept_from + bucket_ms - 1) / bucket_ms * bucket_ms)
 }
 
 impl<K: Data, L: Data, R: Data, V: Data> Lifecycle for StreamJoin<K, L, R, V> {

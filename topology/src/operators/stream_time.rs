@@ -105,9 +105,11 @@ impl StreamTime {
         }
     }
 
-    /// Drops windows that start before `start`. An operator that stands still has none, and nothing to commit for it.
-    pub(crate) fn expire(&self, store: &mut WindowStore, start: i64) -> Result<(), StoreError> {
+    /// Drops windows that start before `start`, which is then noted. An operator that stands still has none, and nothing
+    /// to commit for it.
+    pub(crate) fn expire(&self, ctx: &mut TaskContext, store: &mut WindowStore, start: i64) -> Result<(), StoreError> {
         if self.state.get().changed || store.scan(0, start)?.next().is_some() {
+            self.mark_changed(ctx);
             store.expire_before(start);
         }
         Ok(())

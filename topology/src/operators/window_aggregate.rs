@@ -170,7 +170,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         // What is kept for queries must be in the store.
         self.spill(ctx, expired..closed)?;
         self.forget(ctx, ..closed);
-        clock.expire(&mut self.store.borrow_mut(), expired.min(closed))?;
+        clock.expire(ctx, &mut self.store.borrow_mut(), expired.min(closed))?;
         Ok(())
     }
 

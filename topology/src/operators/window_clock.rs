@@ -93,8 +93,8 @@ impl WindowClock {
     }
 
     /// [`StreamTime::expire`].
-    pub(crate) fn expire(&self, store: &mut WindowStore, start: i64) -> Result<(), StoreError> {
-        self.time.expire(store, start)
+    pub(crate) fn expire(&self, ctx: &mut TaskContext, store: &mut WindowStore, start: i64) -> Result<(), StoreError> {
+        self.time.expire(ctx, store, start)
     }
 
     /// The window that starts there.

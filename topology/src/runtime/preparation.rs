@@ -81,7 +81,7 @@ impl Prepared {
         TopologyError::check(problems)?;
         let plan = Arc::new(resolved?);
         TopologyError::check(create_internal_topics(&mut *admin, &plan))?;
-        TopologyError::check(store_notes::check(&*transport, &plan, clock.now_ms()))?;
+        TopologyError::check(store_notes::check(&*transport, &plan, &*clock))?;
         let (stores, process_id) = open_state(&config)?;
         let process_id = process_id.unwrap_or_else(|| client_id.clone());
         let settings = TaskSettings::new(plan.clone(), &config, dead_letters);

@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
+    clock::Clock,
     error::chain,
     graph::{StoreFormat, StoreSpec},
     plan::Plan,
@@ -23,25 +24,25 @@ const TRIES: usize = 20;
 
 /// Compares the stores of a plan with what was noted when they were written, and notes what was not. Stores whose
 /// changelogs hold nothing may become anything.
-pub(super) fn check(transport: &dyn Transport, plan: &Plan, now_ms: i64) -> Vec<String> {
+pub(super) fn check(transport: &dyn Transport, plan: &Plan, clock: &dyn Clock) -> Vec<String> {
     let failed =
         |error: &TransportError| vec![format!("what wrote the stores cannot be looked up or noted: {}", chain(error))];
-    compare(transport, plan, now_ms).unwrap_or_else(|error| failed(&error))
+    compare(transport, plan, clock).unwrap_or_else(|error| failed(&error))
 }
 
-fn compare(transport: &dyn Transport, plan: &Plan, now_ms: i64) -> Result<Vec<String>, TransportError> {
+fn compare(transport: &dyn Transport, plan: &Plan, clock: &dyn Clock) -> Result<Vec<String>, TransportError> {
     let logged: Vec<_> = plan.graph().stores.values().filter(|store| store.logged).collect();
     if logged.is_empty() {
         return Ok(Vec::new());
     }
     let topic = TopicPartition { topic: plan.stores_topic(), partition: 0 };
     let mut reader = transport.reader()?;
-    let noted = read(&mut *reader, &topic)?;
+    let noted = read(&mut *reader, &topic, clock)?;
     let (mut problems, mut news) = (Vec::new(), Vec::new());
     for store in logged {
         let mut was = noted.get(&*store.name).cloned().unwrap_or_default();
         if let Some(difference) = store.format.difference(&was) {
-            if holds_something(&mut *reader, plan, store)? {
+            if holds_something(&mut *reader, plan, store, clock)? {
                 problems.push(format!(
                     "store '{}' was written by another topology: {difference}. Give the store another name, or reset \
                      the application: delete its internal topics, committed offsets and state folders",
@@ -60,7 +61,7 @@ fn compare(transport: &dyn Transport, plan: &Plan, now_ms: i64) -> Result<Vec<St
             producer.send(ProducerRecord {
                 topic: topic.topic.clone(),
                 partition: topic.partition,
-                timestamp: now_ms,
+                timestamp: clock.now_ms(),
                 key: Some(store.to_string().into()),
                 value: Some(format.encode().into()),
                 headers: Headers::new(),
@@ -72,8 +73,12 @@ fn compare(transport: &dyn Transport, plan: &Plan, now_ms: i64) -> Result<Vec<St
 }
 
 /// Every note there is, by store.
-fn read(reader: &mut dyn Reader, topic: &TopicPartition) -> Result<BTreeMap<String, StoreFormat>, TransportError> {
-    let (low, end) = patiently(|| Ok((reader.watermarks(topic)?.0, reader.end(topic)?)))?;
+fn read(
+    reader: &mut dyn Reader,
+    topic: &TopicPartition,
+    clock: &dyn Clock,
+) -> Result<BTreeMap<String, StoreFormat>, TransportError> {
+    let (low, end) = patiently(clock, || Ok((reader.watermarks(topic)?.0, reader.end(topic)?)))?;
     let mut noted = BTreeMap::new();
     if low == end {
         return Ok(noted);
@@ -96,22 +101,27 @@ fn read(reader: &mut dyn Reader, topic: &TopicPartition) -> Result<BTreeMap<Stri
 }
 
 /// A topic that was created a moment ago is not known to every broker.
-fn patiently<T>(mut ask: impl FnMut() -> Result<T, TransportError>) -> Result<T, TransportError> {
+fn patiently<T>(clock: &dyn Clock, mut ask: impl FnMut() -> Result<T, TransportError>) -> Result<T, TransportError> {
     for _ in 1..TRIES {
         match ask() {
-            Err(TransportError::UnknownTopic(_) | TransportError::Retriable(_)) => std::thread::sleep(WAIT),
+            Err(TransportError::UnknownTopic(_) | TransportError::Retriable(_)) => clock.sleep(WAIT),
             answer => return answer,
         }
     }
     ask()
 }
 
-fn holds_something(reader: &mut dyn Reader, plan: &Plan, store: &StoreSpec) -> Result<bool, TransportError> {
+fn holds_something(
+    reader: &mut dyn Reader,
+    plan: &Plan,
+    store: &StoreSpec,
+    clock: &dyn Clock,
+) -> Result<bool, TransportError> {
     let topic = plan.changelog(&store.name);
     let partitions = plan.place_of_store(&store.name).map_or(0, |(_, tasks)| tasks);
     for partition in 0..partitions {
         let changelog = TopicPartition { topic: topic.clone(), partition };
-        let (low, end) = patiently(|| Ok((reader.watermarks(&changelog)?.0, reader.end(&changelog)?)))?;
+        let (low, end) = patiently(clock, || Ok((reader.watermarks(&changelog)?.0, reader.end(&changelog)?)))?;
         if low < end {
             return Ok(true);
         }

@@ -1,16 +1,24 @@
 //! What wrote a store, noted beside its rows: also stores without a changelog are not read as what they are not.
 
-use tidemill_state::{Store, StoreError};
+use std::ops::Bound;
+
+use tidemill_state::{Direction, Store, StoreError};
 
 use crate::graph::{StoreFormat, StoreSpec};
 
 /// Compares what writes a store with what was noted when it was written, and notes what was not.
 pub(super) fn compare_writers(spec: &StoreSpec, store: &mut Store) -> Result<(), StoreError> {
-    let noted = store.written_by()?.map_or_else(StoreFormat::default, |noted| StoreFormat::decode(&noted));
-    if let Some(difference) = spec.format.difference(&noted) {
+    let noted = store.written_by()?;
+    let is_new = noted.is_none() && is_empty(store)?;
+    let noted = noted.map_or_else(StoreFormat::default, |noted| StoreFormat::decode(&noted));
+    if let Some(difference) = spec.format.difference(&noted).filter(|_| !is_new) {
         return Err(StoreError::WrittenByAnother { store: spec.name.to_string(), difference });
     }
     spec.format.added_to(&noted).map_or(Ok(()), |format| store.set_written_by(&format.encode()))
+}
+
+fn is_empty(store: &Store) -> Result<bool, StoreError> {
+    Ok(store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward)?.next().transpose()?.is_none())
 }
 
 #[cfg(test)]

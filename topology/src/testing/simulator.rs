@@ -409,7 +409,9 @@ impl Simulator {
             let by = Duration::from_millis(fate.below(HOUR_MS));
             let back = fate.below(2) == 0;
             fate.note(&format!("the wall clock is set {} by {by:?}", if back { "back" } else { "forward" }));
-            if back { fate.clock.set_back(by) } else { fate.clock.set_forward(by) }
+            // Before the epoch there is no time.
+            let since_epoch = Duration::from_millis(fate.clock.now_ms().max(0).unsigned_abs());
+            if back { fate.clock.set_back(by.min(since_epoch)) } else { fate.clock.set_forward(by) }
         } else if fate.below(4) == 0 {
             fate.clock.advance(Duration::from_millis(1 + fate.below(50)));
         } else {
