@@ -12,6 +12,7 @@ mod config;
 mod dsl;
 mod error;
 mod graph;
+mod idle_note;
 mod members;
 mod operators;
 mod partitioner;

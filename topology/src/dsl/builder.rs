@@ -208,9 +208,10 @@ pub(super) fn add_source<K: Data, V: Data>(
     value: Arc<dyn Codec<V>>,
     extractor: Option<TimestampExtractor<K, V>>,
 ) -> NodeId {
+    let carries_notes = matches!(kind, NodeKind::RepartitionSource(_));
     let build: BuildNode = Arc::new(move |assembly, id| {
         let next = Rc::new(assembly.next::<K, V>(id, MAIN_PORT)?);
-        let source = Source::new(key.clone(), value.clone(), extractor.clone(), next);
+        let source = Source::new(key.clone(), value.clone(), extractor.clone(), next, carries_notes);
         assembly.sources.insert(id, Box::new(source));
         Ok(())
     });

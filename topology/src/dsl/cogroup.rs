@@ -99,6 +99,7 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
             Ok(())
         });
         let core = add_operator(&graph, None, "cogroup", &[], stores, build);
+        graph.borrow_mut().note_idle(core, emit.idle_ms(), windows.retention_ms());
 
         let build: BuildNode = Arc::new(move |assembly, id| {
             let core = assembly.shared::<Cogroup<K, L, R>>(core)?;
@@ -219,6 +220,7 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
         let store = rows.store.clone();
         let kind = NodeKind::Operator("windowed-cogroup");
         let core = graph.borrow_mut().add(Some(&store), kind, Vec::new(), rows.stores(), build);
+        graph.borrow_mut().note_idle(core, emit.idle_ms(), windows.retention_ms());
         let nodes: Vec<_> =
             inputs.into_iter().zip(1..).map(|(add, number)| add(core, &format!("{store}-input-{number}"))).collect();
         join_inputs(&graph, core, &nodes);

@@ -24,6 +24,10 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// are data: see [`Answered::outcome`]. Records never wait for a call. Answers keep key, timestamp and headers of
     /// their request, and come in any order.
     ///
+    /// An answer that is on its way is no record yet: it does not keep windows open that close by idle time
+    /// ([`EmitStrategy::idle_after`](super::EmitStrategy::idle_after)), for nobody knows whether it will come. Where
+    /// answers are windowed, let the idle time be longer than a call may take.
+    ///
     /// ```
     /// use tidemill_topology::{AsyncCall, StreamsBuilder};
     ///

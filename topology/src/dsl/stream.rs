@@ -235,6 +235,9 @@ impl<K: Data, V: Data> KStream<K, V> {
     }
 
     /// Sends the records through a topic that partitions them by their present key.
+    ///
+    /// Where an operator below has an idle time, the topic also carries notes of how long the tasks above are idle:
+    /// records without key and value whose header `tidemill.idle` says so. No operator sees them.
     pub fn repartition(&self, repartitioned: impl Into<Repartitioned<K, V>>) -> Self {
         let Repartitioned { name, key, value, partitions } = repartitioned.into();
         let name: Arc<str> = name.into();

@@ -139,6 +139,7 @@ impl<K: Data, L: Data> KStream<K, L> {
             Ok(())
         });
         let core = add_operator(graph, Some(&joined.name), label(kind), &[], stores, build);
+        graph.borrow_mut().note_idle(core, windows.idle_ms, kept_ms);
 
         let build: BuildNode = Arc::new(move |assembly, id| {
             let core = assembly.shared::<StreamJoin<K, L, R, V>>(core)?;

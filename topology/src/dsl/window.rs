@@ -141,9 +141,17 @@ impl EmitStrategy {
 
     /// Keeps time moving while a partition is silent, so that its last windows close without a further record.
     ///
-    /// When the task has read everything there is and its operator saw no record for `idle`, stream time advances
-    /// with the wall clock from where the last record left it. A window then closes no later than `grace + idle` and
-    /// one tick after its end. The advance is committed with the results: a replay never takes it back.
+    /// When the task has read everything there is and its operator saw no record for `idle`, stream time advances from
+    /// where the last record left it by as much time as passed since. A window then closes no later than `grace + idle`
+    /// and one tick after its end. The advance is committed with the results: a replay never takes it back.
+    ///
+    /// Only time in which the task's thread waited for records passes: while it processes, restores or commits, for this
+    /// task or another one, nobody knows whether there are more. Below a repartition topic, time passes while all tasks
+    /// above it are silent, which they tell through the topic: every half of `idle`, later less often. One that
+    /// restores, hangs, has stopped, or whose transaction is open, tells nothing, and keeps windows open. One that was
+    /// silent for so long that everything below is closed rests: it tells nothing more and keeps nothing open, until it
+    /// sends a record.
+    ///
     /// Has no effect on [`EmitStrategy::OnWindowUpdate`].
     pub fn idle_after(self, idle: Duration) -> Self {
         match self {

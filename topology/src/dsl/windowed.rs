@@ -93,6 +93,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
             Ok(())
         });
         let node = self.attach("collect", &store, stores, build);
+        self.stream.graph.borrow_mut().note_idle(node, emit.idle_ms(), windows.retention_ms());
         KStream::new(self.stream.graph.clone(), node)
     }
 
@@ -119,6 +120,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
             Ok(())
         });
         let node = self.attach(label, &rows.store, rows.stores(), build);
+        self.stream.graph.borrow_mut().note_idle(node, emit.idle_ms(), windows.retention_ms());
         rows.table(self.stream.graph.clone(), node)
     }
 

@@ -142,6 +142,15 @@ impl Topology {
     }
 }
 
+/// How long an operator that time alone may close waits for its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Idle {
+    /// After so long a silence time goes on.
+    pub(crate) after_ms: i64,
+    /// So much later than a record, in stream time, everything of it is closed.
+    pub(crate) open_ms: i64,
+}
+
 /// The graph while it grows.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
@@ -149,6 +158,8 @@ pub(crate) struct Graph {
     pub(crate) stores: BTreeMap<StoreName, StoreSpec>,
     /// Nodes whose input topics must have equal partition counts, with the operator that needs it.
     pub(crate) copartitioned: Vec<(NodeName, Vec<NodeId>)>,
+    /// Operators with an idle time.
+    pub(crate) idles: BTreeMap<NodeId, Idle>,
     /// What the DSL noticed on the way; reported together with everything else.
     pub(crate) problems: Vec<String>,
 }
@@ -167,6 +178,13 @@ impl Graph {
         let name = name.map_or_else(|| format!("{}-{}", kind.label(), id.0).into(), Into::into);
         self.nodes.push(Node { id, name, kind, parents, stores, build });
         id
+    }
+
+    /// Remembers an operator's idle time, if it has one.
+    pub(crate) fn note_idle(&mut self, node: NodeId, after_ms: Option<i64>, open_ms: i64) {
+        if let Some(after_ms) = after_ms {
+            self.idles.insert(node, Idle { after_ms, open_ms });
+        }
     }
 
     pub(crate) fn add_store(&mut self, spec: StoreSpec) {

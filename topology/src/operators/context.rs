@@ -120,12 +120,11 @@ pub(crate) struct TaskContext {
     pub(crate) offset: Offset,
     /// Highest timestamp taken from any queue; -1 before the first.
     pub(crate) stream_time: i64,
-    /// Time that has passed, by a clock that nobody sets, as the runtime told it last: idleness and punctuations count
-    /// by it.
+    /// Time that has passed, by a clock that nobody sets, as the runtime told it last: punctuations count by it.
     pub(crate) monotonic_ms: i64,
-    /// For how long, since it was opened, the task had read everything and its thread waited for more: idleness is
-    /// counted by this clock alone. Time in which the thread processes, restores, commits or is behind is no silence.
-    /// Never falls.
+    /// For how long, since the task was opened, everything that it reads was silent: idleness is counted by this clock
+    /// alone. Silence is the time in which its thread waited for records and had read all there are; below a repartition
+    /// topic it is what the tasks above tell of theirs. Never falls.
     pub(crate) idle_ms: i64,
     /// What the wall clock showed then: for processors to read. Somebody may set it.
     pub(crate) wall_ms: i64,

@@ -7,6 +7,7 @@ use tidemill_state::{Codec, CodecError};
 
 use super::{BadRecord, Next, Outcome, Part, TaskContext, Undecodable, event_time};
 use crate::{
+    idle_note::IdleNote,
     record::{Data, Record},
     transport::{ConsumedRecord, Offset},
 };
@@ -24,6 +25,8 @@ pub(crate) enum Head {
     Bad,
     /// A record that decodes later, and must not be passed until then.
     NotYet,
+    /// A note of idle time, which is no record of the stream.
+    Note,
 }
 
 /// One partition's queue, its types erased.
@@ -41,6 +44,8 @@ pub(crate) trait SourceQueue {
     fn process(&mut self, ctx: &mut TaskContext) -> Outcome;
     /// Takes the bad head, raw, with what is wrong.
     fn take_bad(&mut self) -> Option<(ConsumedRecord, BadRecord)>;
+    /// Takes the note at the head.
+    fn take_note(&mut self) -> Option<ConsumedRecord>;
     /// What the head waits for, if it decodes later.
     fn waits_for(&self) -> Option<&str>;
 }
@@ -51,6 +56,8 @@ pub(crate) struct Source<K, V> {
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) extractor: Option<TimestampExtractor<K, V>>,
     pub(crate) next: std::rc::Rc<Next<K, V>>,
+    /// Whether there may be notes of idle time among the records.
+    carries_notes: bool,
     fifo: VecDeque<ConsumedRecord>,
     head: Option<Result<Record<K, V>, BadRecord>>,
     waits_for: Option<String>,
@@ -62,8 +69,9 @@ impl<K: Data, V: Data> Source<K, V> {
         value: Arc<dyn Codec<V>>,
         extractor: Option<TimestampExtractor<K, V>>,
         next: std::rc::Rc<Next<K, V>>,
+        carries_notes: bool,
     ) -> Self {
-        Self { key, value, extractor, next, fifo: VecDeque::new(), head: None, waits_for: None }
+        Self { key, value, extractor, next, carries_notes, fifo: VecDeque::new(), head: None, waits_for: None }
     }
 
     fn decode(&self, raw: &ConsumedRecord, partition_time: i64) -> Result<Record<K, V>, BadRecord> {
@@ -81,7 +89,8 @@ impl<K: Data, V: Data> Source<K, V> {
 
 impl<K: Data, V: Data> SourceQueue for Source<K, V> {
     fn fresh(&self) -> Box<dyn SourceQueue> {
-        Box::new(Self::new(self.key.clone(), self.value.clone(), self.extractor.clone(), self.next.clone()))
+        let Self { key, value, extractor, next, carries_notes, .. } = self;
+        Box::new(Self::new(key.clone(), value.clone(), extractor.clone(), next.clone(), *carries_notes))
     }
 
     fn push(&mut self, records: Vec<ConsumedRecord>) {
@@ -100,6 +109,9 @@ impl<K: Data, V: Data> SourceQueue for Source<K, V> {
     fn head(&mut self, partition_time: i64) -> Head {
         if self.head.is_none() {
             let Some(raw) = self.fifo.front() else { return Head::Empty };
+            if self.carries_notes && IdleNote::is(raw) {
+                return Head::Note;
+            }
             let decoded = self.decode(raw, partition_time);
             if let Err(BadRecord::Undecodable(Undecodable { error: CodecError::NotYet { reason }, .. })) = decoded {
                 self.waits_for = Some(reason);
@@ -145,6 +157,10 @@ impl<K: Data, V: Data> SourceQueue for Source<K, V> {
                 None
             }
         }
+    }
+
+    fn take_note(&mut self) -> Option<ConsumedRecord> {
+        self.fifo.pop_front_if(|raw| self.head.is_none() && IdleNote::is(raw))
     }
 
     fn waits_for(&self) -> Option<&str> {

@@ -1,12 +1,14 @@
 //! What will run: subtopologies, tasks, topics with their names and partition counts.
 
 mod describe;
+mod idle;
 mod subtopology;
 mod topics;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 pub use crate::task_id::{ParseTaskIdError, TaskId};
+pub(crate) use idle::IdleNotes;
 pub use subtopology::Subtopology;
 pub use topics::InternalTopic;
 
@@ -25,6 +27,8 @@ pub struct Plan {
     subtopologies: Vec<Subtopology>,
     /// Every topic that the plan reads or writes, once resolved.
     partitions: BTreeMap<Topic, i32>,
+    /// The repartition topics that carry notes of idle time.
+    idle_notes: BTreeMap<Topic, IdleNotes>,
 }
 
 impl Plan {
@@ -32,7 +36,10 @@ impl Plan {
     pub fn new(application_id: &str, topology: &Topology) -> Self {
         let graph = topology.graph.clone();
         let subtopologies = subtopology::cut(&graph);
-        Self { application_id: application_id.to_owned(), graph, subtopologies, partitions: BTreeMap::new() }
+        let (partitions, idle_notes) = (BTreeMap::new(), BTreeMap::new());
+        let mut plan = Self { application_id: application_id.to_owned(), graph, subtopologies, partitions, idle_notes };
+        plan.idle_notes = plan.find_idle_notes();
+        plan
     }
 
     /// Takes the partition counts of the user's topics, gives internal topics theirs, and checks co-partitioning.
@@ -116,7 +123,7 @@ impl Plan {
     }
 
     /// How many tasks a subtopology has, once resolved.
-    fn task_count(&self, subtopology: u32) -> i32 {
+    pub(crate) fn task_count(&self, subtopology: u32) -> i32 {
         self.source_topics(subtopology).map(|topic| self.partitions(&topic).unwrap_or(0)).max().unwrap_or(0)
     }
 

@@ -78,7 +78,7 @@ impl Plan {
 
     /// The source topics above nodes, up to and including repartition topics. Each node is looked at once, however many
     /// ways lead to it.
-    fn topics_above(&self, nodes: &[NodeId]) -> BTreeSet<Topic> {
+    pub(super) fn topics_above(&self, nodes: &[NodeId]) -> BTreeSet<Topic> {
         let (mut topics, mut seen) = (BTreeSet::new(), vec![false; self.graph.nodes.len()]);
         let mut open = nodes.to_vec();
         while let Some(id) = open.pop() {

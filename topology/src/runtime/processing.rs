@@ -16,17 +16,13 @@ impl StreamThread {
         self.tasks.running().any(|task| task.ctx.unfinished || (task.group.buffered() > 0 && !task.waits))
     }
 
-    /// What the thread waited is silence to each task that had nothing to do before it and after it: there is nothing
-    /// of its inputs in memory, and nothing on the log as of the poll that just came back with these records.
+    /// What the thread waited for these records is silence to tasks that had and have nothing to do.
     pub(super) fn rest(&mut self, waited_ms: i64, batches: &[Fetched]) {
+        let wall_ms = self.app.clock.now_ms();
         let Self { tasks, clients, .. } = self;
         let brought = |partition: &TopicPartition| batches.iter().any(|batch| batch.partition == *partition);
-        for task in tasks.running().filter(|task| task.group.buffered() == 0) {
-            let mut inputs = task.group.inputs.iter().map(|input| &input.partition);
-            if inputs.all(|partition| !brought(partition) && clients.consumer.is_caught_up(partition)) {
-                task.rest(waited_ms);
-            }
-        }
+        let mut silent = |partition: &TopicPartition| !brought(partition) && clients.consumer.is_caught_up(partition);
+        tasks.running().for_each(|task| task.rest(waited_ms, wall_ms, &mut silent));
     }
 
     pub(super) fn buffer(&mut self, batches: Vec<Fetched>) -> Result<usize, TaskError> {

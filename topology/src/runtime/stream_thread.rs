@@ -105,9 +105,10 @@ impl StreamThread {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
             polled => polled.map_err(TaskError::of_sources)?,
         };
-        let waited_ms = self.app.clock.monotonic_ms() - attended_ms + (began_ms - self.rests_since_ms);
+        let polled_ms = self.app.clock.monotonic_ms();
+        let waited_ms = polled_ms - attended_ms + (began_ms - self.rests_since_ms);
         self.rest(waited_ms.max(0), &polled.batches);
-        self.pace.polled(self.app.clock.monotonic_ms());
+        self.pace.polled(polled_ms);
         let mut done = polled.rebalances.len();
         // Before any of them waits for the commit that is on its way: the poll has made this a member anew, which may
         // own a partition again that it lost.

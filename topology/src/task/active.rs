@@ -14,15 +14,18 @@ use tidemill_state::{BoxError, CodecError};
 use super::{
     TaskStores, Waiting,
     bad_record::dead_letter,
-    commit::{CommitWork, committed_offset, partition_time},
+    commit::{CommitWork, committed_offset, kept_silence, partition_time},
+    noting::Noting,
     partition_group::{Input, PartitionGroup, Pick},
     punctuation::take_due,
+    silence::{self, IdleClock, Silence, Writers},
 };
 use crate::{
     clock::Moment,
     config::{RecordHandler, StreamsConfig},
     error::{Position, TaskError, panic_text},
     graph::NodeId,
+    idle_note::IdleNote,
     operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, TaskContext, Undo},
     plan::{Plan, TaskId},
     processor::PunctuationType,
@@ -66,6 +69,14 @@ pub(crate) struct ActiveTask {
     pub(crate) processed: u64,
     /// It has records, but took none in its last turn: it waits for another input.
     pub(crate) waits: bool,
+    /// Goes on while all inputs are silent.
+    clock: IdleClock,
+    /// What there is to tell of idle time.
+    notings: Vec<Noting>,
+    /// Records to send, notes among them.
+    ready: Vec<ProducerRecord>,
+    /// Whether something was sent since the last commit was begun.
+    acted: bool,
 }
 
 impl ActiveTask {
@@ -96,7 +107,15 @@ impl ActiveTask {
         for partition in plan.input_partitions(id) {
             let source = sources[&partition.topic];
             let committed = committed.get(&partition);
+            let silence = match plan.idle_notes_in(&partition.topic) {
+                Some(notes) => {
+                    let writers = usize::try_from(plan.task_count(notes.writer)).unwrap_or(0);
+                    Silence::Told(Writers::new(notes, writers, committed.and_then(kept_silence)))
+                }
+                None => Silence::Heard(0),
+            };
             inputs.push(Input {
+                silence,
                 source,
                 queue: assembly.sources[&source].fresh(),
                 partition_time: committed.map_or(-1, partition_time),
@@ -116,8 +135,28 @@ impl ActiveTask {
         ctx.unfinished = true;
         ctx.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(-1);
         let lifecycles = std::mem::take(&mut assembly.lifecycles);
+        let clock = IdleClock::new(&inputs, |_| true);
+        let notings = plan.idle_notes_of(id.subtopology).map(|notes| {
+            let clock = IdleClock::new(&inputs, |input| notes.above.contains(&input.partition.topic));
+            Noting::new(notes.clone(), plan.partitions(&notes.topic).unwrap_or(0), id.partition, clock)
+        });
+        let notings = notings.collect();
         let group = PartitionGroup::new(inputs);
-        let mut task = Self { id, settings, group, lifecycles, stores, ctx, processed: 0, waits: false };
+        let (processed, ready) = (0, Vec::new());
+        let mut task = Self {
+            id,
+            settings,
+            group,
+            lifecycles,
+            stores,
+            ctx,
+            processed,
+            waits: false,
+            clock,
+            notings,
+            ready,
+            acted: false,
+        };
         task.guarded(|task| task.each_lifecycle(|node, ctx| node.init(ctx)))?;
         Ok(task)
     }
@@ -153,6 +192,10 @@ impl ActiveTask {
             for taken in 0..max {
                 match task.group.pick(&mut task.ctx) {
                     Pick::Nothing => return Ok(taken),
+                    Pick::Note(at) => {
+                        task.take_note(at);
+                        continue;
+                    }
                     Pick::Bad(at) => task.handle_bad(at)?,
                     Pick::Record(at, timestamp) => task.process_record(at, timestamp)?,
                 }
@@ -259,9 +302,35 @@ impl ActiveTask {
         }
     }
 
-    /// The thread waited so long for records, and there are none for this task.
-    pub(crate) fn rest(&mut self, waited_ms: i64) {
-        self.ctx.idle_ms += waited_ms;
+    /// The thread waited so long for records. That is silence to each input of which there is nothing in memory, and
+    /// nothing on the log, as of the poll that just came back.
+    pub(crate) fn rest(&mut self, waited_ms: i64, wall_ms: i64, is_silent: &mut dyn FnMut(&TopicPartition) -> bool) {
+        for Input { silence, queue, partition, .. } in &mut self.group.inputs {
+            if let Silence::Heard(silent_ms) = silence {
+                let silent = queue.len() == 0 && is_silent(partition);
+                *silent_ms = if silent { silent_ms.saturating_add(waited_ms) } else { 0 };
+            }
+        }
+        let Self { clock, notings, group, ctx, .. } = self;
+        let clocks = std::iter::once(&mut *clock).chain(notings.iter_mut().map(|noting| &mut noting.clock));
+        clocks.for_each(|clock| clock.wait(&group.inputs, waited_ms, wall_ms));
+        ctx.idle_ms = clock.now_ms;
+    }
+
+    /// A task above a repartition topic tells for how long it has been idle.
+    fn take_note(&mut self, at: usize) {
+        // What was sent before it was sent at another time.
+        self.stage_outputs();
+        let input = &mut self.group.inputs[at];
+        let Some(raw) = input.queue.take_note() else { return };
+        input.position = Some(raw.offset + 1);
+        input.moved = true;
+        if let Some(note) = IdleNote::read(&raw) {
+            let Self { clock, notings, ctx, .. } = self;
+            let clocks = std::iter::once(&mut *clock).chain(notings.iter_mut().map(|noting| &mut noting.clock));
+            silence::hear(clocks, input, at, note, raw.timestamp);
+            ctx.idle_ms = clock.now_ms;
+        }
     }
 
     /// Passes a tick on: idle windows close, wall-clock punctuations are called.
@@ -272,7 +341,11 @@ impl ActiveTask {
             task.ctx.end_undo();
             task.each_lifecycle(|node, ctx| ctx.all_or_nothing(|ctx| node.tick(ctx)))?;
             task.punctuate(PunctuationType::WallClockTime, now_ms)
-        })
+        })?;
+        self.stage_outputs();
+        let wall_ms = self.ctx.wall_ms;
+        self.notings.iter_mut().for_each(|noting| noting.rests(&mut self.ready, wall_ms));
+        Ok(())
     }
 
     fn punctuate(&mut self, kind: PunctuationType, time_ms: i64) -> Outcome {
@@ -298,12 +371,32 @@ impl ActiveTask {
     /// What was sent since the last call, in order.
     pub(crate) fn take_outputs(&mut self) -> impl Iterator<Item = ProducerRecord> + '_ {
         (self.ctx.sent_bytes, self.ctx.results) = (0, 0);
-        self.ctx.outputs.drain(..)
+        self.stage_outputs();
+        self.acted |= !self.ready.is_empty();
+        self.ready.drain(..)
+    }
+
+    /// Makes what operators sent ready to leave, with the notes that must come before it.
+    fn stage_outputs(&mut self) {
+        let Self { ctx, ready, notings, .. } = self;
+        for noting in notings.iter_mut() {
+            if ctx.outputs.iter().any(|record| noting.is_of(record)) {
+                noting.sends(ready, ctx.wall_ms);
+            }
+        }
+        if ready.is_empty() {
+            std::mem::swap(ready, &mut ctx.outputs);
+        } else {
+            ready.append(&mut ctx.outputs);
+        }
     }
 
     /// Whether anything happened since the last commit was begun.
     pub(crate) fn needs_commit(&self) -> bool {
-        !self.ctx.outputs.is_empty() || self.group.inputs.iter().any(|input| input.moved) || self.stores.is_dirty()
+        self.acted
+            || !self.ctx.outputs.is_empty()
+            || self.group.inputs.iter().any(|input| input.moved)
+            || self.stores.is_dirty()
     }
 
     /// Brings caches into the stores, so that these can be read.
@@ -323,7 +416,12 @@ impl ActiveTask {
             // alone makes a task write, too.
             for input in &self.group.inputs {
                 if let Some(place) = input.position.or(input.committing).or(input.committed) {
-                    work.offsets.push((input.partition.clone(), committed_offset(place, input.partition_time)));
+                    let silence = match &input.silence {
+                        Silence::Told(writers) => writers.kept(),
+                        Silence::Heard(_) => None,
+                    };
+                    let offset = committed_offset(place, input.partition_time, silence.as_deref());
+                    work.offsets.push((input.partition.clone(), offset));
                 }
             }
         }
@@ -337,6 +435,7 @@ impl ActiveTask {
             input.moved = false;
         }
         self.ctx.commit_requested = false;
+        self.acted = false;
         self.stores.seal();
     }
 

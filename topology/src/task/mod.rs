@@ -3,12 +3,14 @@
 mod active;
 mod bad_record;
 mod commit;
+mod noting;
 mod partition_group;
 mod portable;
 mod punctuation;
 mod purge;
 mod purge_by_key;
 mod restore;
+mod silence;
 mod standby;
 mod storage;
 mod stores;

@@ -1,5 +1,6 @@
 //! Buffers a task's inputs and picks the earliest record.
 
+use super::silence::Silence;
 use crate::{
     operators::{Head, SourceQueue, TaskContext},
     transport::{ConsumedRecord, Offset, TopicPartition},
@@ -19,6 +20,8 @@ pub(crate) struct Input {
     pub(crate) committing: Option<Offset>,
     /// Whether `position` moved since the last commit was begun.
     pub(crate) moved: bool,
+    /// For how long it has been silent.
+    pub(crate) silence: Silence,
     /// Wall time since which it has been empty.
     pub(crate) empty_since_ms: Option<i64>,
 }
@@ -39,6 +42,8 @@ pub(crate) enum Pick {
     Record(usize, i64),
     /// This input's head is bad.
     Bad(usize),
+    /// This input's head is a note of idle time.
+    Note(usize),
     /// Nothing can be taken now.
     Nothing,
 }
@@ -99,6 +104,7 @@ impl PartitionGroup {
                 Head::Empty if self.skipped[at] => {}
                 Head::Empty | Head::NotYet => return Pick::Nothing,
                 Head::Bad => return Pick::Bad(at),
+                Head::Note => return Pick::Note(at),
                 Head::Ready(timestamp) => {
                     if best.is_none_or(|(_, lowest)| timestamp < lowest) {
                         best = Some((at, timestamp));

@@ -194,24 +194,24 @@ impl TopologyTestDriver {
 }
 
 impl Core {
-    /// Turns the thread's loop until there is nothing left to do, committing as it goes.
+    /// Turns the thread's loop until there is nothing left to do, committing as it goes. What a tick makes may be
+    /// another subtopology's input, and its note of idle time lets windows close there with the next tick.
     pub(super) fn run(&self) -> Result<(), TaskError> {
         self.with_thread(|thread| {
-            let mut quiet = 0;
-            while quiet < 2 {
-                let done = thread.step(Duration::ZERO)?;
+            let mut last = None;
+            loop {
+                let mut quiet = 0;
+                while quiet < 2 {
+                    let done = thread.step(Duration::ZERO)?;
+                    thread.commit_now()?;
+                    quiet = if done == 0 && thread.is_idle() { quiet + 1 } else { 0 };
+                }
+                if last.replace(thread.status.commits) == Some(thread.status.commits) {
+                    return Ok(());
+                }
+                thread.tick_now()?;
                 thread.commit_now()?;
-                quiet = if done == 0 && thread.is_idle() { quiet + 1 } else { 0 };
             }
-            thread.tick_now()?;
-            thread.commit_now()
-        })?;
-        // What a tick made may be another subtopology's input.
-        self.with_thread(|thread| {
-            while thread.step(Duration::ZERO)? > 0 || !thread.is_idle() {
-                thread.commit_now()?;
-            }
-            Ok(())
         })
     }
 

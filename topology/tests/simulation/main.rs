@@ -7,6 +7,7 @@ mod by_key;
 mod calls;
 mod cogroup;
 mod generated;
+mod idle;
 mod join;
 mod processor;
 mod repartition;
@@ -126,6 +127,16 @@ fn a_wall_clock_that_is_set_changes_nothing() {
         report(test, SEEDS / 5, |seed| simulate_with::<windows::Windows>(seed, guarantee, faults.clone()));
         report(test, SEEDS / 5, |seed| simulate_with::<processor::Batching>(seed, guarantee, faults.clone()));
     }
+}
+
+#[test]
+fn idle_exactly_once() {
+    report("idle_exactly_once", SEEDS, |seed| idle::simulate(seed, ExactlyOnce, FaultRates::default()));
+}
+
+#[test]
+fn idle_at_least_once() {
+    report("idle_at_least_once", SEEDS, |seed| idle::simulate(seed, AtLeastOnce, FaultRates::default()));
 }
 
 /// Runs a seed twice: whatever depends on a hash map's order or on the machine's clock shows as a difference.

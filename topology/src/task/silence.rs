@@ -1,0 +1,283 @@
+//! The idle clocks of a task: they go on while everything that it reads is silent.
+
+use super::partition_group::Input;
+use crate::{idle_note::IdleNote, plan::IdleNotes};
+
+/// Beyond so many characters it is not kept who rests: a log bounds what may stand beside an offset.
+const KEPT_MAX: usize = 3_000;
+
+/// The horizon has room for so many silences that close everything.
+const FAR: i64 = 4;
+
+/// Who tells of an input's silence.
+#[derive(Debug)]
+pub(crate) enum Silence {
+    /// The task hears it itself: so long its thread has waited and found everything read.
+    Heard(i64),
+    /// The tasks that write the topic tell it.
+    Told(Writers),
+}
+
+/// What is known of the tasks that write a repartition topic.
+#[derive(Debug)]
+pub(crate) struct Writers {
+    /// After so long a silence a task tells no more: it rests until it sends something.
+    horizon_ms: i64,
+    rests: Vec<bool>,
+}
+
+impl Writers {
+    /// Takes up what a commit kept.
+    pub(super) fn new(notes: &IdleNotes, count: usize, kept: Option<&str>) -> Self {
+        let bits: Vec<_> = kept.unwrap_or_default().chars().filter_map(|digit| digit.to_digit(16)).collect();
+        let rests = |at: usize| bits.get(at / 4).is_some_and(|bits| bits >> (at % 4) & 1 == 1);
+        Self { horizon_ms: notes.horizon_ms, rests: (0..count).map(rests).collect() }
+    }
+
+    /// What must be known after a restart: who rests, for those tell no more. The others will.
+    pub(super) fn kept(&self) -> Option<String> {
+        let digits = self.rests.chunks(4).map(|four| {
+            let bits = four.iter().enumerate().map(|(at, rests)| u32::from(*rests) << at).sum();
+            char::from_digit(bits, 16).unwrap_or('0')
+        });
+        let digits: String = digits.collect();
+        let digits = digits.trim_end_matches('0');
+        (!digits.is_empty() && digits.len() <= KEPT_MAX).then(|| digits.to_owned())
+    }
+}
+
+/// What a clock knows of one whose silence it waits for: an input that the task hears itself, or a task that writes it.
+#[derive(Debug, Clone, Copy)]
+struct Voice {
+    /// Nothing was heard of it since the task was opened.
+    is_new: bool,
+    /// For how long it was silent, and when that was told.
+    silent_ms: i64,
+    at_ms: i64,
+    /// When it told last that it sends something.
+    sent_ms: i64,
+    /// How much of that the clock has not counted.
+    unused_ms: i64,
+    /// It is silent until it tells otherwise.
+    rests: bool,
+}
+
+/// Goes on while all of some inputs are silent.
+///
+/// Each of them tells how long it has been silent, and at what wall time. Time counts that all have told of, each
+/// millisecond once: so one that is late in telling, because its thread hangs, restores or does not get its
+/// transaction committed, holds the clock, whatever the others tell meanwhile.
+#[derive(Debug)]
+pub(super) struct IdleClock {
+    /// By input, those that tell of it; none of an input that does not count.
+    voices: Vec<Vec<Voice>>,
+    /// Whether the task hears all of these inputs itself.
+    hears_all: bool,
+    /// Wall time up to which silence was counted.
+    counted_ms: i64,
+    /// Whoever tells of a time so much earlier has a clock that was set back.
+    far_ms: i64,
+    /// From 0 when the task was opened; never falls.
+    pub(super) now_ms: i64,
+}
+
+impl IdleClock {
+    /// A clock of those inputs that `counts` names.
+    pub(super) fn new(inputs: &[Input], counts: impl Fn(&Input) -> bool) -> Self {
+        let voice = |rests: bool| Voice {
+            is_new: !rests,
+            silent_ms: 0,
+            at_ms: i64::MIN,
+            sent_ms: i64::MIN,
+            unused_ms: 0,
+            rests,
+        };
+        let voices = inputs.iter().map(|input| match &input.silence {
+            _ if !counts(input) => Vec::new(),
+            Silence::Heard(_) => vec![voice(false)],
+            Silence::Told(writers) => writers.rests.iter().map(|rests| voice(*rests)).collect(),
+        });
+        let voices = voices.collect();
+        let told = inputs.iter().filter(|input| counts(input)).filter_map(|input| match &input.silence {
+            Silence::Told(writers) => Some(writers.horizon_ms),
+            Silence::Heard(_) => None,
+        });
+        let horizon_ms = told.max();
+        let (hears_all, far_ms) = (horizon_ms.is_none(), horizon_ms.unwrap_or(0) / FAR);
+        Self { voices, hears_all, counted_ms: i64::MIN, far_ms, now_ms: 0 }
+    }
+
+    /// The thread waited so long, until that wall time, and the inputs' silence is as they say now.
+    pub(super) fn wait(&mut self, inputs: &[Input], waited_ms: i64, at_ms: i64) {
+        let mut silent = true;
+        for (number, input) in inputs.iter().enumerate() {
+            if let (Silence::Heard(silent_ms), Some(voice)) = (&input.silence, self.voices[number].first_mut()) {
+                silent &= *silent_ms > 0;
+                if !self.hears_all {
+                    voice.tell(*silent_ms, at_ms, self.far_ms);
+                }
+            }
+        }
+        if !self.hears_all {
+            self.count();
+        } else if silent {
+            self.now_ms = self.now_ms.saturating_add(waited_ms);
+        }
+    }
+
+    /// A task that writes an input told something at that wall time. Whether that counts here.
+    fn hear(&mut self, input: usize, note: IdleNote, at_ms: i64, rests: bool) -> bool {
+        let writer = usize::try_from(note.writer).unwrap_or(usize::MAX);
+        let heard =
+            self.voices[input].get_mut(writer).is_some_and(|voice| voice.tell(note.idle_ms, at_ms, self.far_ms));
+        if heard {
+            self.count();
+            self.voices[input][writer].rests = rests;
+        }
+        heard
+    }
+
+    /// Whether all rest whose silence it waits for: then it stands still.
+    pub(super) fn all_rest(&self) -> bool {
+        !self.hears_all && self.voices.iter().flatten().all(|voice| voice.rests)
+    }
+
+    fn count(&mut self) {
+        let (mut until_ms, mut unused_ms) = (i64::MAX, i64::MAX);
+        for voice in self.voices.iter().flatten().filter(|voice| !voice.rests) {
+            if voice.is_new {
+                return;
+            }
+            until_ms = until_ms.min(voice.at_ms);
+            unused_ms = unused_ms.min(voice.unused_ms);
+        }
+        if until_ms == i64::MAX {
+            return;
+        }
+        if self.counted_ms.saturating_sub(until_ms) > self.far_ms {
+            self.counted_ms = until_ms;
+        }
+        let passed_ms = until_ms.saturating_sub(self.counted_ms).min(unused_ms).max(0);
+        self.now_ms = self.now_ms.saturating_add(passed_ms);
+        self.voices.iter_mut().flatten().for_each(|voice| voice.unused_ms -= passed_ms.min(voice.unused_ms));
+        self.counted_ms = self.counted_ms.max(until_ms);
+    }
+}
+
+impl Voice {
+    /// It has been silent for so long, as of that wall time. Whether that counts: at least once, what a task told that
+    /// was replaced may come after what its successor told, and must not hide that this sent something.
+    fn tell(&mut self, silent_ms: i64, at_ms: i64, far_ms: i64) -> bool {
+        let sent_ms = if silent_ms == 0 { at_ms } else { self.sent_ms };
+        if at_ms < sent_ms && sent_ms.saturating_sub(at_ms) <= far_ms {
+            return false;
+        }
+        self.unused_ms = match silent_ms - self.silent_ms {
+            _ if self.is_new => 0,
+            more @ 0.. => self.unused_ms.saturating_add(more),
+            _ => silent_ms,
+        };
+        *self = Self { is_new: false, silent_ms, at_ms, sent_ms, rests: false, ..*self };
+        true
+    }
+}
+
+/// A note that was read from an input: all clocks hear it.
+pub(super) fn hear<'a>(
+    clocks: impl Iterator<Item = &'a mut IdleClock>,
+    input: &mut Input,
+    number: usize,
+    note: IdleNote,
+    at_ms: i64,
+) {
+    let Silence::Told(writers) = &mut input.silence else { return };
+    let rests = note.idle_ms >= writers.horizon_ms;
+    let heard = clocks.fold(false, |heard, clock| clock.hear(number, note, at_ms, rests) || heard);
+    if heard && let Some(known) = usize::try_from(note.writer).ok().and_then(|writer| writers.rests.get_mut(writer)) {
+        *known = rests;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const HORIZON_MS: i64 = 10_000;
+
+    /// A clock of one input that so many tasks write.
+    fn clock(count: usize) -> IdleClock {
+        let voice =
+            Voice { is_new: true, silent_ms: 0, at_ms: i64::MIN, sent_ms: i64::MIN, unused_ms: 0, rests: false };
+        let (counted_ms, far_ms) = (i64::MIN, HORIZON_MS / FAR);
+        IdleClock { voices: vec![vec![voice; count]], hears_all: false, counted_ms, far_ms, now_ms: 0 }
+    }
+
+    /// Tells, as `(writer, silence, wall time)`; then the clock stands there.
+    fn tell(clock: &mut IdleClock, told: &[(i32, i64, i64)]) -> i64 {
+        for (writer, idle_ms, at_ms) in told {
+            clock.hear(0, IdleNote { writer: *writer, idle_ms: *idle_ms }, *at_ms, *idle_ms >= HORIZON_MS);
+        }
+        clock.now_ms
+    }
+
+    #[test]
+    fn time_passes_that_all_have_told_of() {
+        let mut clock = clock(2);
+        assert_eq!(tell(&mut clock, &[(0, 0, 0), (0, 300, 300)]), 0, "nothing is known of the other");
+        assert_eq!(tell(&mut clock, &[(1, 0, 50), (1, 150, 200)]), 150);
+        assert_eq!(tell(&mut clock, &[(0, 450, 450), (0, 600, 600)]), 150, "the other may have something");
+        assert_eq!(tell(&mut clock, &[(1, 500, 550)]), 500);
+    }
+
+    #[test]
+    fn no_time_counts_twice() {
+        let mut clock = clock(3);
+        let rest: Vec<_> = (0..3).flat_map(|writer| [(writer, 0, 0), (writer, HORIZON_MS, HORIZON_MS)]).collect();
+        assert_eq!(tell(&mut clock, &rest), HORIZON_MS);
+        // They send something at the same time, and tell of it one after the other.
+        let again = (0..3).flat_map(|writer| [(writer, 0, 50_000), (writer, 400, 50_400)]);
+        assert_eq!(tell(&mut clock, &again.collect::<Vec<_>>()), HORIZON_MS + 400);
+    }
+
+    #[test]
+    fn time_in_which_one_was_busy_does_not_count() {
+        let mut clock = clock(2);
+        tell(&mut clock, &[(0, 0, 0), (1, 0, 0), (0, 100, 100), (1, 100, 100)]);
+        assert_eq!(clock.now_ms, 100);
+        assert_eq!(tell(&mut clock, &[(0, 3_100, 3_100), (1, 200, 3_100)]), 200);
+    }
+
+    #[test]
+    fn one_that_rests_holds_nobody() {
+        let mut clock = clock(2);
+        tell(&mut clock, &[(0, 0, 0), (1, 0, 0), (0, HORIZON_MS, HORIZON_MS)]);
+        let before = clock.now_ms;
+        assert_eq!(tell(&mut clock, &[(1, 0, 90_000), (1, 700, 90_700)]), before + 700);
+    }
+
+    #[test]
+    fn a_note_of_a_task_that_was_replaced_does_not_hide_its_successors_record() {
+        let mut clock = clock(1);
+        assert_eq!(tell(&mut clock, &[(0, 0, 500), (0, 300, 400), (7, 300, 900)]), 0);
+        assert_eq!(tell(&mut clock, &[(0, 100, 600)]), 100);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_stops_nothing() {
+        let mut clock = clock(1);
+        tell(&mut clock, &[(0, 0, 3_600_000), (0, 100, 3_600_100)]);
+        assert_eq!(tell(&mut clock, &[(0, 0, 0), (0, 100, 100), (0, 200, 200)]), 300);
+    }
+
+    #[test]
+    fn who_rests_is_known_after_a_restart() {
+        let (topic, above) = ("again".into(), BTreeSet::new());
+        let notes = IdleNotes { topic, writer: 0, above, every_ms: 100, horizon_ms: HORIZON_MS };
+        let mut before = Writers::new(&notes, 6, None);
+        assert_eq!(before.kept(), None);
+        before.rests = vec![true, false, true, false, false, true];
+        assert_eq!(before.kept().as_deref(), Some("52"));
+        assert_eq!(Writers::new(&notes, 6, Some("52")).rests, before.rests);
+    }
+}
