@@ -192,7 +192,10 @@ pub(super) fn hear<'a>(
 ) {
     let Silence::Told(writers) = &mut input.silence else { return };
     let rests = note.idle_ms >= writers.horizon_ms;
-    let heard = clocks.fold(false, |heard, clock| clock.hear(number, note, at_ms, rests) || heard);
+    let mut heard = false;
+    for clock in clocks {
+        heard |= clock.hear(number, note, at_ms, rests);
+    }
     if heard && let Some(known) = usize::try_from(note.writer).ok().and_then(|writer| writers.rests.get_mut(writer)) {
         *known = rests;
     }
