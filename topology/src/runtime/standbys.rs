@@ -253,22 +253,25 @@ impl Standbys {
         flushed.collect()
     }
 
-    /// Reads stores of a name that are kept warm here.
+    /// Reads stores of a name that are kept warm here, one at a time: a stream thread that wants a task does not wait for
+    /// all of them.
     pub(crate) fn read<R>(
         &self,
         store: &str,
         partition: Option<i32>,
         read: impl Fn(&StoreHandle) -> Option<R>,
     ) -> Vec<R> {
-        let mut shared = self.lock();
-        let wanted = |id: &TaskId| partition.is_none_or(|partition| partition == id.partition);
-        let warm = shared.warm.iter_mut().filter(|(id, _)| wanted(id)).filter_map(|(_, warm)| match warm {
-            Warm::Following { task, .. } => Some(task.stores()),
+        let wanted = |id: &&TaskId| partition.is_none_or(|partition| partition == id.partition);
+        let tasks: Vec<_> = self.lock().warm.keys().filter(wanted).copied().collect();
+        let read_of = |task| match self.lock().warm.get_mut(&task)? {
+            Warm::Following { task, .. } => {
+                let stores = Some(task.stores()).filter(|stores| stores.has(store))?;
+                stores.with(|stores| stores.handles.get(store).and_then(&read))
+            }
             // What nobody follows gets older and older.
             Warm::Resting(_) => None,
-        });
-        let having = warm.filter(|stores| stores.has(store));
-        having.filter_map(|stores| stores.with(|stores| stores.handles.get(store).and_then(&read))).collect()
+        };
+        tasks.into_iter().filter_map(read_of).collect()
     }
 
     /// Looks at all stores that follow their changelogs here.

@@ -32,11 +32,11 @@ impl Asked {
         Self { lines, standbys, partition: None, stale: false, timeout }
     }
 
-    /// Asks once and joins the answers.
+    /// Asks once and joins the answers. `read` is told how many stores are read in one go.
     pub(super) fn ask<R: Send + 'static>(
         &self,
         name: &Arc<str>,
-        read: impl Fn(&StoreHandle) -> Option<Result<R, StoreError>> + Send + Sync + 'static,
+        read: impl Fn(&StoreHandle, usize) -> Option<Result<R, StoreError>> + Send + Sync + 'static,
     ) -> Result<Vec<R>, QueryError> {
         if self.lines.iter().any(Line::ends_here) {
             return Err(QueryError::FromWithin(name.to_string()));
@@ -53,8 +53,9 @@ impl Asked {
                     return;
                 }
                 let tasks = tasks.iter().filter(|task| partition.is_none_or(|number| number == task.task.partition));
-                let handles = tasks.filter_map(|task| task.handles.get(&name));
-                let _ = sender.send(handles.filter_map(|handle| read(handle)).collect::<Vec<_>>());
+                let handles: Vec<_> = tasks.filter_map(|task| task.handles.get(&name)).collect();
+                let read = handles.iter().filter_map(|handle| read(handle, handles.len()));
+                let _ = sender.send(read.collect::<Vec<_>>());
             });
             line.send(work)?;
             replies.push(receiver);
@@ -71,7 +72,7 @@ impl Asked {
             })?);
         }
         if self.stale {
-            found.extend(self.standbys.read(name, partition, |handle| read(handle)));
+            found.extend(self.standbys.read(name, partition, |handle| read(handle, 1)));
         }
         if found.is_empty() {
             return Err(QueryError::NotHere(name.to_string()));
@@ -88,7 +89,7 @@ impl Asked {
         }
         loop {
             let wanted = rows.clone();
-            let pieces = self.ask(name, move |handle| wanted.read(handle))?;
+            let pieces = self.ask(name, move |handle, together| wanted.read(handle, together))?;
             // Beyond, some partition may have rows that it did not tell yet.
             let known = pieces.iter().filter_map(|piece| piece.more_after.clone()).min();
             let told = pieces.into_iter().flat_map(|Piece { rows, .. }| rows);

@@ -53,7 +53,7 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     /// If no task that may answer has the store, none answers in time, or it cannot be read.
     pub fn get(&self, key: &K) -> Result<Option<V>, QueryError> {
         let key = encode(key)?;
-        let found = self.asked.ask(&self.store, move |handle| match handle {
+        let found = self.asked.ask(&self.store, move |handle, _| match handle {
             StoreHandle::KeyValue(store) => Some(store.borrow().get(&key)),
             StoreHandle::Window(_) => None,
         })?;

@@ -7,11 +7,14 @@ use tidemill_state::{Direction, Store, StoreError};
 
 use crate::operators::StoreHandle;
 
-/// Rows that are looked at.
+/// Rows that are looked at, of all stores that are read in one go.
 const LOOKED_AT: usize = 4_096;
 
-/// Bytes that are handed over.
+/// Bytes that are handed over of them.
 const BYTES: usize = 1 << 20;
+
+/// Rows that are looked at of each, however many they are.
+const LEAST: usize = 64;
 
 /// Which stores answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,19 +46,21 @@ pub(super) struct Piece {
 
 impl Rows {
     /// Reads some of them; nothing, of a store of another kind.
-    pub(super) fn read(&self, handle: &StoreHandle) -> Option<Result<Piece, StoreError>> {
+    pub(super) fn read(&self, handle: &StoreHandle, together: usize) -> Option<Result<Piece, StoreError>> {
         match (handle, self.kind) {
-            (StoreHandle::KeyValue(store), Kind::KeyValue) => Some(self.read_of(&store.borrow())),
-            (StoreHandle::Window(store), Kind::Window) => Some(self.read_of(store.borrow().store())),
+            (StoreHandle::KeyValue(store), Kind::KeyValue) => Some(self.read_of(&store.borrow(), together)),
+            (StoreHandle::Window(store), Kind::Window) => Some(self.read_of(store.borrow().store(), together)),
             _ => None,
         }
     }
 
-    fn read_of(&self, store: &Store) -> Result<Piece, StoreError> {
+    fn read_of(&self, store: &Store, together: usize) -> Result<Piece, StoreError> {
+        let share = |whole: usize| whole / together.max(1);
+        let (rows_max, bytes_max) = (share(LOOKED_AT).max(LEAST), share(BYTES));
         let (mut piece, mut bytes, mut last) = (Piece::default(), 0, Bytes::new());
         let (from, to) = (self.from.as_ref().map(|key| &**key), self.to.as_ref().map(|key| &**key));
         for (looked_at, row) in store.scan(from, to, Direction::Forward)?.enumerate() {
-            if looked_at == LOOKED_AT || bytes >= BYTES || piece.rows.len() >= self.limit {
+            if looked_at == rows_max || (looked_at > 0 && bytes >= bytes_max) || piece.rows.len() >= self.limit {
                 piece.more_after = Some(last);
                 break;
             }
@@ -74,4 +79,40 @@ impl Rows {
 /// The record's key in a window's row.
 fn of_window(row: &Bytes) -> Option<Bytes> {
     tidemill_state::WindowKey::decode_local(row.clone()).ok().map(|window| window.key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, rc::Rc};
+
+    use tidemill_state::{MemoryBackend, Row};
+
+    use super::*;
+
+    fn store(rows: usize, value: &'static [u8]) -> StoreHandle {
+        let mut store = Store::new("store", Box::new(MemoryBackend::new()));
+        for number in 0..rows {
+            let value = Bytes::from_static(value);
+            store.put(Bytes::from(format!("{number:06}")), Row { timestamp: 0, value });
+        }
+        StoreHandle::KeyValue(Rc::new(RefCell::new(store)))
+    }
+
+    fn read(handle: &StoreHandle, limit: usize, together: usize) -> (usize, Option<Bytes>) {
+        let (from, to) = (Bound::Unbounded, Bound::Unbounded);
+        let rows = Rows { kind: Kind::KeyValue, from, to, limit, values: true, key: None };
+        let piece = rows.read(handle, together).expect("it is of that kind").expect("reads");
+        (piece.rows.len(), piece.more_after)
+    }
+
+    #[test]
+    fn no_store_keeps_its_thread_for_long_however_large_it_is() {
+        let many = store(100_000, b"value");
+        assert_eq!(read(&many, usize::MAX, 1), (LOOKED_AT, Some("004095".into())));
+        assert_eq!(read(&many, usize::MAX, 16), (LOOKED_AT / 16, Some("000255".into())));
+        assert_eq!(read(&many, 3, 1), (3, Some("000002".into())));
+        assert_eq!(read(&store(100, &[0; 1 << 17]), usize::MAX, 1).0, 8, "bytes count, too");
+        assert_eq!(read(&store(3, &[0; 1 << 21]), usize::MAX, 1).0, 1, "but one row always goes");
+        assert_eq!(read(&store(3, b"value"), usize::MAX, 1), (3, None));
+    }
 }
