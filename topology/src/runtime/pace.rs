@@ -30,7 +30,7 @@ pub(super) struct Pace {
     /// A turn ends when it took this long.
     turn_ms: i64,
     polled_ms: i64,
-    /// When the last stride ended.
+    /// When the clock was last looked at.
     looked_ms: i64,
     /// Records that are still taken one by one.
     careful: usize,
@@ -59,7 +59,7 @@ impl Pace {
         self.polled_ms = now_ms;
     }
 
-    /// A stride begins soon.
+    /// What follows, a stride takes.
     pub(super) fn look(&mut self, clock: &dyn Clock) {
         self.looked_ms = clock.monotonic_ms();
     }
@@ -102,8 +102,8 @@ impl Pace {
             "processing took longer than a member may go without a poll: the work may be repeated"
         );
         let record = last.filter(|_| records == 1);
-        if record == self.outlasted {
-            self.refused = record.clone().map(|record| (record, reason(took, limit)));
+        if let Some(record) = record.clone().filter(|_| record == self.outlasted) {
+            self.refused = Some((record, reason(took, limit)));
         }
         self.outlasted = record;
     }

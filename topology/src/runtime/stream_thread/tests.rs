@@ -120,6 +120,8 @@ struct Notes {
     asked: Arc<Mutex<Vec<String>>>,
     /// How often a flush is asked for in vain.
     flush_takes: Arc<AtomicUsize>,
+    /// How long it takes to send a record.
+    send_takes: Option<(ManualClock, Duration)>,
 }
 
 impl Notes {
@@ -156,6 +158,9 @@ impl Producer for Notes {
     }
 
     fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+        if let Some((clock, time)) = &self.send_takes {
+            clock.advance(*time);
+        }
         self.add(&record.topic);
         Ok(())
     }

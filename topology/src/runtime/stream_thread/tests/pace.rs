@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{StreamThread, World};
+use super::{Noted, Notes, StreamThread, World};
 use crate::{
     StreamsBuilder, StreamsConfig, TaskFailureAction, error::TaskError, runtime::TaskState, transport::embedded::Entry,
 };
@@ -121,4 +121,15 @@ fn a_task_that_stops_at_a_record_longer_than_the_session_stays_stopped() {
     assert!(calls.load(Ordering::SeqCst) < 100, "it is not tried for ever");
     let tasks = thread.report().tasks;
     assert!(tasks.iter().any(|task| matches!(task.state, TaskState::Failed { .. })), "{tasks:?}");
+}
+
+#[test]
+fn no_record_is_blamed_for_a_log_that_takes_its_time() {
+    let world = World::new(1);
+    let (builder, calls) = slow(&world, |_| 0);
+    world.append(0, 1);
+    let notes = Notes { send_takes: Some((world.clock.clone(), 2 * SESSION)), ..Notes::default() };
+    let mut thread = world.thread_on(Arc::new(Noted { log: world.log.clone(), notes }), &builder, config());
+    turn(&mut thread, 20);
+    assert!(calls.load(Ordering::SeqCst) > 2, "it was repeated, for the session ended each time");
 }
