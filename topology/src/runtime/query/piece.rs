@@ -89,11 +89,11 @@ mod tests {
 
     use super::*;
 
-    fn store(rows: usize, value: &'static [u8]) -> StoreHandle {
+    fn store(rows: usize, value_bytes: usize) -> StoreHandle {
         let mut store = Store::new("store", Box::new(MemoryBackend::new()));
+        let value = Bytes::from(vec![0; value_bytes]);
         for number in 0..rows {
-            let value = Bytes::from_static(value);
-            store.put(Bytes::from(format!("{number:06}")), Row { timestamp: 0, value });
+            store.put(Bytes::from(format!("{number:06}")), Row { timestamp: 0, value: value.clone() });
         }
         StoreHandle::KeyValue(Rc::new(RefCell::new(store)))
     }
@@ -107,12 +107,12 @@ mod tests {
 
     #[test]
     fn no_store_keeps_its_thread_for_long_however_large_it_is() {
-        let many = store(100_000, b"value");
+        let many = store(100_000, 5);
         assert_eq!(read(&many, usize::MAX, 1), (LOOKED_AT, Some("004095".into())));
         assert_eq!(read(&many, usize::MAX, 16), (LOOKED_AT / 16, Some("000255".into())));
         assert_eq!(read(&many, 3, 1), (3, Some("000002".into())));
-        assert_eq!(read(&store(100, &[0; 1 << 17]), usize::MAX, 1).0, 8, "bytes count, too");
-        assert_eq!(read(&store(3, &[0; 1 << 21]), usize::MAX, 1).0, 1, "but one row always goes");
-        assert_eq!(read(&store(3, b"value"), usize::MAX, 1), (3, None));
+        assert_eq!(read(&store(100, 1 << 17), usize::MAX, 1).0, 8, "bytes count, too");
+        assert_eq!(read(&store(3, 1 << 21), usize::MAX, 1).0, 1, "but one row always goes");
+        assert_eq!(read(&store(3, 5), usize::MAX, 1), (3, None));
     }
 }
