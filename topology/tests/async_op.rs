@@ -13,10 +13,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::{driver, windowed};
+use common::{driver, wait_until, windowed};
 use tidemill_topology::{
-    AsyncCall, CallError, CallExecutor, CallPolicy, CallRequest, Caller, Clock as _, EmitStrategy, ManualClock, Record,
-    Reply, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
+    AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Clock as _, EmitStrategy,
+    ManualClock, Record, Reply, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext},
     state::{BoxError, Codec, CodecError, Utf8},
     testing::{DriverOptions, TopologyTestDriver},
@@ -436,4 +436,30 @@ fn a_running_application_and_its_executor_work_together() {
     executor.close(Duration::from_secs(5));
     streams.close().expect("closes");
     assert_eq!(ends(), 100);
+}
+
+#[test]
+fn an_executor_that_its_own_caller_closes_ends() {
+    let log = EmbeddedLog::in_memory();
+    log.create("in", 1).expect("creates");
+    log.create("out", 1).expect("creates");
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let topology = builder.build().expect("the topology is valid");
+    let streams = Streams::start(&topology, StreamsConfig::new("app"), log.clone()).expect("starts");
+    let (give, taken) = mpsc::channel::<CallExecutorHandle>();
+    let (tell, told) = mpsc::channel();
+    let closes = move |_request: CallRequest<String, String>, reply: Reply<String>| {
+        taken.recv().expect("the test gives it").close(Duration::from_secs(5));
+        reply.send(Ok("A".to_owned()));
+        tell.send(()).expect("the test listens");
+    };
+    let executor = CallExecutor::spawn(&call(), "app", log.clone(), CallPolicy::default(), closes).expect("starts");
+    let group = executor.group().to_owned();
+    log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
+    give.send(executor).expect("its caller takes it");
+    told.recv_timeout(Duration::from_mins(1)).expect("the caller goes on");
+    wait_until("its thread leaves", || log.group_lag(&group).iter().all(|partition| partition.member.is_none()));
+    wait_until("what was answered counts", || log.end_offsets("out").expect("reads") == [1]);
+    streams.close().expect("closes");
 }

@@ -70,7 +70,10 @@ fn a_wall_clock_that_is_set_back_stops_neither_commits_nor_idle_windows_nor_punc
         turn();
         world.append(0, 1);
         turn();
-        world.clock.set_back(HOUR);
+        world.clock.set_forward(2 * HOUR);
+        turn();
+        assert_eq!(world.outputs(), 0, "no time has passed: nothing was silent");
+        world.clock.set_back(3 * HOUR);
 
         world.clock.advance(interval);
         turn();
