@@ -17,6 +17,7 @@ use tidemill_state::{Direction, Store, StoreError};
 
 const CRASH_PATH: &str = "TIDEMILL_CRASH_PATH";
 const CRASH_WAL: &str = "TIDEMILL_CRASH_WAL";
+const CRASH_BEGINS: &str = "TIDEMILL_CRASH_BEGINS";
 const CRASH_CLEARS: &str = "TIDEMILL_CRASH_CLEARS";
 const COMMITS: i64 = 400;
 const FLUSHED: i64 = 10;
@@ -56,6 +57,8 @@ fn dies() {
         commit(&mut store, number);
         if number == FLUSHED {
             store.flush().unwrap();
+        } else if number % 10 == 0 && std::env::var_os(CRASH_BEGINS).is_some() {
+            store.begin_flush().unwrap();
         }
     }
     if std::env::var_os(CRASH_CLEARS).is_some() {
@@ -85,6 +88,28 @@ fn a_crash_leaves_an_older_whole_commit() {
         commit(&mut store, number);
     }
     assert_eq!(last_whole_commit(&store), COMMITS);
+}
+
+#[test]
+fn a_crash_in_a_flush_that_nobody_waits_for_leaves_a_whole_commit() {
+    for _ in 0..5 {
+        let (_folder, path) = crash(&[CRASH_BEGINS]);
+        let last = last_whole_commit(&open(&path, false).unwrap());
+        assert!((FLUSHED..=COMMITS).contains(&last), "{last}");
+    }
+}
+
+#[test]
+fn rows_wait_for_a_flush_from_when_somebody_first_looks() {
+    let folder = tempdir().unwrap();
+    let mut store = open(&folder.path().join("store"), false).unwrap();
+    assert!(!store.has_waited(0, 0), "there is nothing");
+    commit(&mut store, 1);
+    assert!(!store.has_waited(100, 20) && !store.has_waited(119, 20) && store.has_waited(120, 20));
+    // A clock that was set back counts anew.
+    assert!(!store.has_waited(50, 20) && store.has_waited(70, 20));
+    store.begin_flush().unwrap();
+    assert!(!store.has_waited(1_000, 20), "they wait no more");
 }
 
 #[test]
