@@ -38,8 +38,8 @@ pub struct SimulatorOptions {
     pub seed: u64,
     /// Machines, each with a disk of its own. Default 2.
     pub instances: usize,
-    /// How the application runs. Default application id `sim`, session time-out 500 ms, a purge each 300 ms, one thread
-    /// an instance.
+    /// How the application runs. Default application id `sim`, session time-out 500 ms, a purge each 300 ms, stores
+    /// flushed after 300 ms, one thread an instance.
     pub config: StreamsConfig,
     /// Partitions of every topic that `partitions` does not name. Default 3.
     pub default_partitions: i32,
@@ -55,6 +55,8 @@ impl SimulatorOptions {
         let config = StreamsConfig {
             session_timeout: Duration::from_millis(500),
             repartition_purge_interval: Duration::from_millis(300),
+            // A run is much shorter than what real stores wait for.
+            state_flush_interval: Duration::from_millis(300),
             ..StreamsConfig::new("sim")
         };
         let (partitions, faults) = (BTreeMap::new(), FaultRates::default());

@@ -98,6 +98,7 @@ fn started<S: Scenario>(seed: u64, instances: usize, config: StreamsConfig, faul
         max_buffered_records: if seed.is_multiple_of(5) { 3 } else { 1000 },
         session_timeout: options.config.session_timeout,
         repartition_purge_interval: options.config.repartition_purge_interval,
+        state_flush_interval: options.config.state_flush_interval,
         ..config
     };
     Simulator::new(&topology, options).expect("the scenario starts")
