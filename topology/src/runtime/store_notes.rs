@@ -104,7 +104,9 @@ fn read(
 fn patiently<T>(clock: &dyn Clock, mut ask: impl FnMut() -> Result<T, TransportError>) -> Result<T, TransportError> {
     for _ in 1..TRIES {
         match ask() {
-            Err(TransportError::UnknownTopic(_) | TransportError::Retriable(_)) => clock.sleep(WAIT),
+            Err(
+                TransportError::UnknownTopic(_) | TransportError::UnknownPartition(_) | TransportError::Retriable(_),
+            ) => clock.sleep(WAIT),
             answer => return answer,
         }
     }

@@ -37,10 +37,13 @@ pub(crate) enum Restore {
 impl Restore {
     /// Compares a store's checkpoint with its changelog, given since how long it has missed no deletion.
     pub(crate) fn decide(checkpoint: Option<Offset>, age_ms: Option<i64>, low: Offset, high: Offset) -> Self {
-        let sees_deletions = age_ms.is_some_and(|age| age < TOMBSTONES_KEPT_MS);
+        // A log keeps its last record, however old. After a store's own last transaction that is the mark of its end: a
+        // store whose changelog got nothing since is not rebuilt.
+        let has_last_only = |at: Offset| at + 1 == high;
+        let sees_deletions = |at| age_ms.is_some_and(|age| age < TOMBSTONES_KEPT_MS || has_last_only(at));
         match checkpoint {
             Some(at) if at == high => Self::Current,
-            Some(at) if at < high && at >= low && sees_deletions => Self::From(at),
+            Some(at) if at < high && at >= low && sees_deletions(at) => Self::From(at),
             // Below: records were deleted that the store never saw. Above: it is not the changelog it was. Too long
             // ago: compaction may have dropped a tombstone, and the store would keep what it deleted.
             Some(_) => Self::Rebuild,
@@ -170,6 +173,13 @@ mod tests {
         assert_eq!(Restore::decide(Some(5), Some(0), 0, 7), Restore::From(5));
         assert_eq!(Restore::decide(None, None, 0, 0), Restore::Current);
         assert_eq!(Restore::decide(None, None, 0, 7), Restore::Rebuild);
+    }
+
+    #[test]
+    fn a_store_that_lacks_the_last_record_alone_is_not_rebuilt_however_long_it_was_away() {
+        // What a closed store lacks on a log with transactions: the mark that ends the one that wrote it last.
+        assert_eq!(Restore::decide(Some(6), Some(i64::MAX), 0, 7), Restore::From(6));
+        assert_eq!(Restore::decide(Some(6), None, 0, 7), Restore::Rebuild, "it was never whole");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod topology;
 
 pub(crate) mod crash;
 pub(crate) mod deleted;
+pub(crate) mod formats;
 pub(crate) mod scaling;
 pub(crate) mod undisturbed;
 pub(crate) mod zombie;
