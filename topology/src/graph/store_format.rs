@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 /// What the rows of a store depend on, by name: the operator, the bounds of its windows, the names of its codecs.
 ///
 /// A field that only one of two formats has is not compared: what was noted before the field was known, or by a codec
-/// without a name, is accepted. Where such a note is known to mean something, [`UNSAID`] tells.
+/// without a name, is accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreFormat {
     fields: BTreeMap<String, String>,
