@@ -164,6 +164,10 @@ async fn a_page_gets_what_it_missed_and_then_what_comes() {
     client.events("/v1/streams/other/events?after=0", 1).await;
     let (_, listed) = client.get("/v1/streams").await;
     assert_eq!(listed, json!({ "streams": [{ "stream_id": "ada" }, { "stream_id": "other" }] }));
+    let (_, first) = client.get("/v1/streams?limit=1").await;
+    assert_eq!(first, json!({ "streams": [{ "stream_id": "ada" }], "more": true }));
+    let (_, rest) = client.get("/v1/streams?after=ada").await;
+    assert_eq!(rest, json!({ "streams": [{ "stream_id": "other" }] }));
     client.server.close().await.expect("closes");
 }
 

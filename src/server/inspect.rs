@@ -7,10 +7,11 @@ use std::{
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use serde::Deserialize;
 use serde_json::json;
 use tidemill_topology::{StoreKind, TaskId, TaskState};
 
@@ -134,38 +135,82 @@ pub(super) async fn list_stores(State(server): State<Arc<Server>>, visitor: Visi
     Ok(Json(shown).into_response())
 }
 
+/// Which ids a list has.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page {
+    /// Those after this one.
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// How many ids a list has if nobody says, and at most.
+const LISTED: usize = 1_000;
+const LISTED_MAX: usize = 10_000;
+
 impl Server {
-    fn keys(&self, app: App, store: &str) -> Vec<String> {
-        let all = self.engine.app(app).map(|app| app.streams.key_value_store::<String, Shown>(store).all());
-        all.and_then(Result::ok).unwrap_or_default().into_iter().map(|(key, _)| key).collect()
+    /// Ids that the visitor may see, in order, and whether there are more. Values are not looked at.
+    fn keys(&self, app: App, store: &str, Page { after, limit }: Page, visitor: &Visitor) -> (Vec<String>, bool) {
+        let limit = limit.unwrap_or(LISTED).clamp(1, LISTED_MAX);
+        let Some(running) = self.engine.app(app) else { return (Vec::new(), false) };
+        let query = running.streams.key_value_store::<String, Shown>(store);
+        let (mut keys, mut after) = (Vec::new(), after);
+        loop {
+            let page = query.page_of_keys(after.as_ref(), LISTED).unwrap_or_default();
+            let is_last = page.len() < LISTED;
+            after = page.last().cloned();
+            keys.extend(page.into_iter().filter(|key| visitor.sees(app, key)));
+            if keys.len() > limit || is_last {
+                let more = keys.len() > limit;
+                keys.truncate(limit);
+                return (keys, more);
+            }
+        }
     }
 
-    async fn list(self: Arc<Self>, app: App, store: &'static str, visitor: Visitor) -> Result<Vec<String>, Problem> {
+    async fn list(
+        self: Arc<Self>,
+        app: App,
+        store: &'static str,
+        page: Page,
+        visitor: Visitor,
+    ) -> Result<(Vec<String>, bool), Problem> {
         self.running(app)?;
-        let listed = tokio::task::spawn_blocking(move || self.keys(app, store)).await;
-        let mut keys = listed.map_err(|error| Problem::internal(&error))?;
-        keys.retain(|key| visitor.sees(app, key));
-        keys.sort();
-        Ok(keys)
+        let listed = tokio::task::spawn_blocking(move || self.keys(app, store, page, &visitor)).await;
+        listed.map_err(|error| Problem::internal(&error))
     }
 }
 
-/// `GET /v1/streams`: those that the visitor may see.
-pub(super) async fn streams(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
-    let keys = server.list(App::Live, live_insight::TREND_STORE, visitor).await?;
+/// `GET /v1/streams?after=ID&limit=N`: those that the visitor may see, in order.
+pub(super) async fn streams(
+    State(server): State<Arc<Server>>,
+    Query(page): Query<Page>,
+    visitor: Visitor,
+) -> Result<Response, Problem> {
+    let (keys, more) = server.list(App::Live, live_insight::TREND_STORE, page, visitor).await?;
     let streams: Vec<_> = keys.into_iter().map(|id| json!({ "stream_id": id })).collect();
-    Ok(Json(json!({ "streams": streams })).into_response())
+    Ok(listed("streams", streams, more))
 }
 
-/// `GET /v1/users`: those that the visitor may see.
-pub(super) async fn users(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
-    let keys = server.list(App::Coach, form_coach::PROGRESS_STORE, visitor).await?;
+/// `GET /v1/users?after=ID&limit=N`: those that the visitor may see, in order.
+pub(super) async fn users(
+    State(server): State<Arc<Server>>,
+    Query(page): Query<Page>,
+    visitor: Visitor,
+) -> Result<Response, Problem> {
+    let (keys, more) = server.list(App::Coach, form_coach::PROGRESS_STORE, page, visitor).await?;
     let users: Vec<_> = keys.into_iter().map(|id| json!({ "user_id": id })).collect();
-    Ok(Json(json!({ "users": users })).into_response())
+    Ok(listed("users", users, more))
+}
+
+/// A list; `more` is there where ids are left.
+fn listed(what: &str, ids: Vec<serde_json::Value>, more: bool) -> Response {
+    let body = if more { json!({ what: ids, "more": true }) } else { json!({ what: ids }) };
+    Json(body).into_response()
 }
 
 /// Stores whose keys are ids and whose values are JSON, by name.
 pub(super) fn stores(app: &RunningApp) -> BTreeMap<String, StoreKind> {
-    let specs = app.topology.stores().filter(|store| !store.name.ends_with("-pending"));
+    let is_own = |name: &str| ["-pending", "-times"].iter().any(|kind| name.ends_with(kind));
+    let specs = app.topology.stores().filter(|store| !is_own(&store.name));
     specs.map(|store| (store.name.to_string(), store.kind)).collect()
 }

@@ -217,7 +217,6 @@ impl Processor<String, i64, String, i64> for NoTwo {
 
 /// An error behind an aggregation, where the handler goes on: does the record count or not?
 #[test]
-#[ignore = "a record that is left out still leaves its state behind"]
 fn a_record_that_is_refused_behind_an_aggregation_does_not_count() -> Tested {
     let builder = StreamsBuilder::new();
     let counts = builder.stream::<String, String>("in").group_by_key().count("counts").to_stream();

@@ -111,7 +111,6 @@ fn an_idle_application_is_silent() {
 }
 
 #[test]
-#[ignore = "each silent task writes a note of time at every commit interval"]
 fn an_idle_application_whose_windows_close_by_themselves_is_silent() {
     let builder = StreamsBuilder::new();
     let emit = EmitStrategy::on_window_close().idle_after(Duration::from_millis(300));
