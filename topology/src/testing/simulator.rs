@@ -152,7 +152,8 @@ impl Simulator {
     /// As [`Streams::start`](crate::Streams::start).
     pub fn new(topology: &Topology, options: SimulatorOptions) -> Result<Self, SimulationError> {
         let SimulatorOptions { seed, instances, config, default_partitions, partitions, faults } = options;
-        let clock = ManualClock::new(0);
+        // Setting it back must not lead before the epoch.
+        let clock = ManualClock::new(1_800_000_000_000);
         let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
         let topics = topology.nodes().iter().filter_map(|node| match &node.kind {
             NodeKind::Source(topic) | NodeKind::Sink(topic) => Some(topic.to_string()),

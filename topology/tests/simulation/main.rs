@@ -1,6 +1,7 @@
 //! Whole applications through crashes, hangs, refused commits and lost replies: what comes out is what should.
 //!
-//! `TIDEMILL_SEED=7` runs one seed and prints everything that happened; `TIDEMILL_SEEDS=5000` runs more of them.
+//! `TIDEMILL_SEED=7` runs one seed and prints everything that happened; `TIDEMILL_SEEDS=5000` runs more of them;
+//! `TIDEMILL_FIRST=1` ends with the first that fails.
 
 mod bounds;
 mod by_key;
@@ -53,6 +54,9 @@ fn report(test: &str, seeds: u64, run: impl Fn(u64) -> Run) {
             );
             if one.is_some() {
                 let _ = writeln!(report, "{}", run.trace.join("\n"));
+            }
+            if variable("TIDEMILL_FIRST").is_some() {
+                break;
             }
         }
     }
