@@ -152,7 +152,7 @@ fn take_batch(
             // A log that takes its time is no fault of a record.
             pace.look(clock);
         }
-        if took < stride || pace.is_over() || task.holds_too_much() {
+        if took < stride || task.ctx.unfinished || pace.is_over() || task.holds_too_much() {
             break;
         }
     }

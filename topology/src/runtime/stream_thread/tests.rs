@@ -1,6 +1,7 @@
 //! A thread turned by hand.
 
 mod clocks;
+mod memory;
 mod pace;
 
 use std::{
