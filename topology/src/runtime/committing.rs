@@ -94,7 +94,8 @@ impl StreamThread {
             task.committed(&acknowledged)?;
         }
         self.status.commits += 1;
-        transaction.send_held(&mut **producer)?;
+        self.replace_producer()?;
+        self.transaction.send_held(&mut *self.clients.producer)?;
         Ok(true)
     }
 

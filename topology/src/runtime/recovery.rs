@@ -114,12 +114,8 @@ impl StreamThread {
     pub(super) fn mend(&mut self, repair: Repair) -> Result<(), TaskError> {
         match repair {
             Repair::RollBack => {
-                if self.transaction.is_unknown() {
-                    // Its predecessor's transaction is over once this one may begin, and offsets tell how it ended.
-                    self.clients.producer = Clients::producer(&self.app, &self.name)?;
-                    self.transaction = Transaction::new(self.app.config.processing_guarantee);
-                }
                 self.transaction.abort(&mut *self.clients.producer)?;
+                self.replace_producer()?;
                 self.release()?;
                 self.open_tasks()?;
                 // A changelog read that failed half-way is read again.
@@ -132,6 +128,17 @@ impl StreamThread {
             }
         }
         self.repair = None;
+        Ok(())
+    }
+
+    /// Fences the producer by a new one, where nothing more may be begun with it.
+    pub(super) fn replace_producer(&mut self) -> Result<(), TransportError> {
+        if self.transaction.needs_new_producer(&mut *self.clients.producer) {
+            tracing::warn!(thread = %self.name, "the end of a transaction may come again, its producer is replaced");
+            // Its predecessor's transaction is over once this one may begin, and offsets tell how it ended.
+            self.clients.producer = Clients::producer(&self.app, &self.name)?;
+            self.transaction.begin_anew();
+        }
         Ok(())
     }
 
@@ -151,3 +158,6 @@ impl StreamThread {
         self.waits_for_stores = false;
     }
 }
+
+#[cfg(test)]
+mod tests;

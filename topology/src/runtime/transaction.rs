@@ -19,7 +19,7 @@ enum State {
     Committing,
     /// The same, and something was sent for the next commit.
     Ahead,
-    /// The log did not say whether it committed: only a new producer can settle that.
+    /// The log did not say whether it committed or aborted: only a new producer can settle that.
     Unknown,
 }
 
@@ -40,7 +40,7 @@ impl Transaction {
 
     pub(crate) fn send(&mut self, producer: &mut dyn Producer, record: ProducerRecord) -> Result<(), TransportError> {
         if self.state == State::Committing {
-            if self.held.is_empty() && producer.may_send_ahead() {
+            if self.held.is_empty() && !producer.may_end_again() && producer.may_send_ahead() {
                 self.open(producer, State::Ahead)?;
                 return producer.send(record);
             }
@@ -73,9 +73,19 @@ impl Transaction {
         matches!(self.state, State::Committing | State::Ahead)
     }
 
-    /// Whether nobody knows how the last commit ended.
-    pub(crate) fn is_unknown(&self) -> bool {
-        self.state == State::Unknown
+    /// Whether only a new producer may go on: nobody knows how the last transaction ended, or its end may come again
+    /// and end the next one. One that is open, begun before that was known, has another end and goes on.
+    pub(crate) fn needs_new_producer(&self, producer: &mut dyn Producer) -> bool {
+        match self.state {
+            State::Unknown => true,
+            State::Idle => producer.may_end_again(),
+            State::Open | State::Committing | State::Ahead => false,
+        }
+    }
+
+    /// A new producer has taken over, and fenced the old one: nothing is open.
+    pub(crate) fn begin_anew(&mut self) {
+        self.state = State::Idle;
     }
 
     /// Memory that records hold which wait for the commit.
@@ -170,7 +180,11 @@ impl Transaction {
         self.held_bytes = 0;
         match (self.state, self.guarantee) {
             (State::Idle | State::Unknown, _) => return Ok(()),
-            (_, ProcessingGuarantee::ExactlyOnce) => producer.abort_transaction()?,
+            (_, ProcessingGuarantee::ExactlyOnce) => {
+                // Until the log has answered, the abort may still come, and end a later transaction.
+                self.state = State::Unknown;
+                producer.abort_transaction()?;
+            }
             (_, ProcessingGuarantee::AtLeastOnce) => producer.discard(),
         }
         self.state = State::Idle;

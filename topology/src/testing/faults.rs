@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     SimulationRandom,
+    markers::Markers,
     outlet::{self, Outlet},
 };
 use crate::{
@@ -36,6 +37,13 @@ pub struct FaultRates {
     pub abort: f64,
     /// A commit takes effect or not, and nobody learns which.
     pub lost_reply: f64,
+    /// The request that ends a transaction is sent again, and comes once or twice more: it ends what its producer has
+    /// open then.
+    pub late_end: f64,
+    /// Such a producer does not notice what it did. By default it always does: that is what keeps the next transaction.
+    pub unnoticed_end: f64,
+    /// A commit is acknowledged before its end is on all of its partitions: a committed read ends before it for a while.
+    pub late_markers: f64,
     /// The log takes a member for replaced.
     pub fenced: f64,
     /// The process dies inside a commit, before or after it took effect.
@@ -85,6 +93,9 @@ impl FaultRates {
         slow_flush: 0.0,
         abort: 0.0,
         lost_reply: 0.0,
+        late_end: 0.0,
+        unnoticed_end: 0.0,
+        late_markers: 0.0,
         fenced: 0.0,
         crash_in_commit: 0.0,
         corruption: 0.0,
@@ -117,6 +128,9 @@ impl Default for FaultRates {
             slow_flush: 0.5,
             abort: 0.05,
             lost_reply: 0.03,
+            late_end: 0.05,
+            unnoticed_end: 0.0,
+            late_markers: 0.2,
             fenced: 0.01,
             crash_in_commit: 0.02,
             corruption: 0.003,
@@ -142,6 +156,7 @@ impl Default for FaultRates {
 #[derive(Clone)]
 pub(crate) struct Fate {
     pub(crate) clock: ManualClock,
+    pub(crate) markers: Markers,
     state: Arc<Mutex<State>>,
 }
 
@@ -165,7 +180,7 @@ impl Fate {
             consumers: Vec::new(),
             producers: Vec::new(),
         };
-        Self { clock, state: Arc::new(Mutex::new(state)) }
+        Self { clock, markers: Markers::default(), state: Arc::new(Mutex::new(state)) }
     }
 
     /// Whether a fault strikes.

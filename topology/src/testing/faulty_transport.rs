@@ -1,14 +1,22 @@
 //! A log seen through a bad connection: calls fail, take long, or have an effect that nobody learns of.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     faults::{FaultRates, Process},
+    late_ends::{LateEnds, verb},
     outlet::PlainFaultyProducer,
 };
-use crate::transport::{
-    Admin, CommittedOffset, Consumer, ConsumerConfig, Fetched, GroupMetadata, Offset, Polled, Producer, ProducerConfig,
-    ProducerRecord, Reader, Rebalance, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
+use crate::{
+    clock::Clock as _,
+    transport::{
+        Admin, CommittedOffset, Consumer, ConsumerConfig, Fetched, GroupMetadata, Offset, Polled, Producer,
+        ProducerConfig, ProducerRecord, Reader, Rebalance, Topic, TopicPartition, Transport, TransportError,
+        embedded::EmbeddedLog,
+    },
 };
 
 /// A slow commit is asked for less often than this.
@@ -16,6 +24,9 @@ const SLOW_COMMIT: u64 = 8;
 
 /// No poll waits longer, whatever it may.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
+
+/// The longest time that a marker is missing.
+const MARKER_MS: u64 = 100;
 
 /// One process's connections.
 pub(crate) struct FaultyTransport {
@@ -42,6 +53,24 @@ impl Process {
             return Err(TransportError::Retriable(name.to_owned()));
         }
         Ok(())
+    }
+
+    /// Where a committed read ends: at the end, or before what has no marker yet.
+    fn end_of(&self, partition: &TopicPartition, end: Offset) -> Offset {
+        self.missing_from(partition).map_or(end, |missing| end.min(missing))
+    }
+
+    fn missing_from(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.fate.markers.end_of(partition, self.fate.clock.monotonic_ms())
+    }
+
+    /// Takes out of batches what has no marker yet, and tells from where on it is to be read again.
+    fn cut(&self, batches: &mut Vec<Fetched>) -> Vec<(TopicPartition, Offset)> {
+        let now_ms = self.fate.clock.monotonic_ms();
+        let cut = |batch: &mut Fetched| Some((batch.partition.clone(), self.fate.markers.cut(batch, now_ms)?));
+        let again = batches.iter_mut().filter_map(cut).collect();
+        batches.retain(|batch| !batch.records.is_empty());
+        again
     }
 
     fn refuses(&self, name: &str) -> Result<(), TransportError> {
@@ -73,22 +102,36 @@ impl Transport for FaultyTransport {
         let most = if fate.strikes(|rates| rates.short_poll) { 1 + fate.below(6) as usize } else { usize::MAX };
         let config = ConsumerConfig { max_poll_records: config.max_poll_records.min(most), ..config.clone() };
         let inner = Some(self.log.consumer(&config)?);
-        Ok(Box::new(FaultyConsumer { inner, process: self.process.clone(), held: Vec::new() }))
+        let (held, unmarked) = (Vec::new(), BTreeSet::new());
+        Ok(Box::new(FaultyConsumer { inner, process: self.process.clone(), held, unmarked }))
     }
 
     fn reader(&self) -> Result<Box<dyn Reader>, TransportError> {
         self.process.call("reader")?;
-        Ok(Box::new(FaultyReader { inner: self.log.reader()?, process: self.process.clone() }))
+        let (inner, process) = (self.log.reader()?, self.process.clone());
+        Ok(Box::new(FaultyReader { inner, process, assigned: Vec::new() }))
     }
 
     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
         self.process.call("producer")?;
-        let (inner, process) = (self.log.producer(config)?, self.process.clone());
-        if config.transactional_id.is_none() {
-            return Ok(Box::new(PlainFaultyProducer::new(process, inner)));
-        }
-        let inner = Some(inner);
-        Ok(Box::new(FaultyProducer { inner, process, uncertain: false, commit_takes: None, ahead: None }))
+        let Some(name) = config.transactional_id.clone() else {
+            return Ok(Box::new(PlainFaultyProducer::new(self.process.clone(), self.log.producer(config)?)));
+        };
+        // Transactions take turns on two ids, as on Kafka.
+        let turn = |turn: &str| self.log.producer(&ProducerConfig { transactional_id: Some(format!("{name}-{turn}")) });
+        Ok(Box::new(FaultyProducer {
+            inner: Some(turn("a")?),
+            other: Some(turn("b")?),
+            late: <[LateEnds; 2]>::default(),
+            log: self.log.clone(),
+            name,
+            written: BTreeSet::new(),
+            brought: Vec::new(),
+            process: self.process.clone(),
+            uncertain: false,
+            commit_takes: None,
+            ahead: None,
+        }))
     }
 
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
@@ -102,11 +145,25 @@ struct FaultyConsumer {
     process: Process,
     /// Assigned, and not told of yet.
     held: Vec<TopicPartition>,
+    /// Partitions that have been read up to what has no marker yet.
+    unmarked: BTreeSet<TopicPartition>,
 }
 
 impl FaultyConsumer {
     fn inner(&mut self) -> &mut dyn Consumer {
         &mut **self.inner.as_mut().expect("it is taken only when dropped")
+    }
+
+    /// Goes back to where what has no marker yet begins.
+    fn cut(&mut self, batches: &mut Vec<Fetched>) -> Result<(), TransportError> {
+        for batch in &*batches {
+            self.unmarked.remove(&batch.partition);
+        }
+        for (partition, offset) in self.process.cut(batches) {
+            self.inner().seek(&partition, offset)?;
+            self.unmarked.insert(partition);
+        }
+        Ok(())
     }
 
     /// What was lost before it was told of is told of neither as assigned nor as lost.
@@ -166,6 +223,7 @@ impl Consumer for FaultyConsumer {
         self.process.call("poll")?;
         let goes_on = !self.held.is_empty() && self.process.fate.below(2) == 0;
         let mut polled = if goes_on { Polled::default() } else { self.inner().poll(Duration::ZERO)? };
+        self.cut(&mut polled.batches)?;
         self.forget_lost(&mut polled.rebalances);
         if (goes_on || !polled.rebalances.is_empty())
             && let Some(rest) = self.take_held()
@@ -209,11 +267,13 @@ impl Consumer for FaultyConsumer {
 
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
         self.process.call("watermarks")?;
-        self.inner().watermarks(partition)
+        let (low, high) = self.inner().watermarks(partition)?;
+        Ok((low, self.process.end_of(partition, high)))
     }
 
     fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {
-        self.inner().is_caught_up(partition)
+        let unmarked = self.unmarked.contains(partition) && self.process.missing_from(partition).is_some();
+        unmarked || self.inner().is_caught_up(partition)
     }
 
     fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError> {
@@ -234,18 +294,37 @@ impl Consumer for FaultyConsumer {
 struct FaultyReader {
     inner: Box<dyn Reader>,
     process: Process,
+    assigned: Vec<TopicPartition>,
+}
+
+impl FaultyReader {
+    /// Goes back to where what has no marker yet begins.
+    fn read_again(&mut self, from: &BTreeMap<TopicPartition, Offset>) -> Result<(), TransportError> {
+        let mut positions = Vec::new();
+        for partition in &self.assigned {
+            let position = from.get(partition).copied().map_or_else(|| self.inner.position(partition), Ok)?;
+            positions.push((partition.clone(), position));
+        }
+        self.inner.assign(&positions)
+    }
 }
 
 impl Reader for FaultyReader {
     fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<(), TransportError> {
-        self.inner.assign(partitions)
+        self.inner.assign(partitions)?;
+        self.assigned = partitions.iter().map(|(partition, _)| partition.clone()).collect();
+        Ok(())
     }
 
     fn read(&mut self, timeout: Duration, max: usize) -> Result<Vec<Fetched>, TransportError> {
         self.process.call("read")?;
         let max =
             if self.process.fate.strikes(|rates| rates.short_read) { self.process.fate.below(4) as usize } else { max };
-        let read = if max == 0 { Vec::new() } else { self.inner.read(timeout, max)? };
+        let mut read = if max == 0 { Vec::new() } else { self.inner.read(timeout, max)? };
+        let again: BTreeMap<_, _> = self.process.cut(&mut read).into_iter().collect();
+        if !again.is_empty() {
+            self.read_again(&again)?;
+        }
         if !read.is_empty() {
             // The position has moved: whoever is told nothing of it has to go back.
             self.process.fails("reply to read", |rates| rates.unavailable)?;
@@ -263,16 +342,33 @@ impl Reader for FaultyReader {
 
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
         self.process.call("watermarks")?;
-        self.inner.watermarks(partition)
+        let (low, high) = self.inner.watermarks(partition)?;
+        Ok((low, self.process.end_of(partition, high)))
+    }
+
+    fn end(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
+        self.process.call("end")?;
+        self.inner.end(partition)
     }
 }
 
 /// A producer that writes in transactions.
 struct FaultyProducer {
-    /// Present until dropped.
+    /// The one whose turn it is. Present until dropped.
     inner: Option<Box<dyn Producer>>,
+    /// The one whose turn comes with the next transaction. Present until dropped.
+    other: Option<Box<dyn Producer>>,
+    /// What each of the two has on its way that ends transactions.
+    late: [LateEnds; 2],
+    log: EmbeddedLog,
+    /// The transactional id.
+    name: String,
+    /// Where the open transaction has records.
+    written: BTreeSet<TopicPartition>,
+    /// What commits have brought out.
+    brought: Vec<(TopicPartition, Offset)>,
     process: Process,
-    /// A commit was sent and its reply lost: only a new producer of the same id can find out.
+    /// An end was sent and its reply lost: only a new producer of the same id can find out.
     uncertain: bool,
     /// How often the commit that was begun is asked for in vain; `None` when none was.
     commit_takes: Option<u64>,
@@ -283,9 +379,54 @@ struct FaultyProducer {
 impl FaultyProducer {
     fn inner(&mut self) -> Result<&mut dyn Producer, TransportError> {
         if self.uncertain {
-            return Err(TransportError::Invalid("the last commit's outcome is unknown to this producer".to_owned()));
+            return Err(TransportError::Invalid("the last transaction's end is unknown to this producer".to_owned()));
         }
         Ok(&mut **self.inner.as_mut().expect("it is taken only when dropped"))
+    }
+
+    /// Lets what comes again until a time end what is open. A newer producer has fenced it, and without an open
+    /// transaction it changes nothing.
+    fn let_ends_arrive(&mut self, until_ms: i64) {
+        let inners = [self.inner.as_mut(), self.other.as_mut()];
+        for (inner, late) in inners.into_iter().zip(&mut self.late) {
+            let Some(inner) = inner else { continue };
+            for commits in late.arrive(until_ms) {
+                let ended = if commits { inner.commit_transaction() } else { inner.abort_transaction() };
+                // What is sent from here on is another transaction.
+                if ended.and_then(|()| inner.begin_transaction()).is_ok() {
+                    self.process.note(&format!("an end comes again and {} what is open", verb(commits)));
+                }
+            }
+        }
+    }
+
+    /// An end was asked for and its reply lost.
+    fn lose_reply(&mut self, name: &str) -> TransportError {
+        self.process.note(&format!("reply to {name} lost"));
+        self.uncertain = true;
+        TransportError::Retriable(name.to_owned())
+    }
+
+    /// Where the open transaction's records will begin.
+    fn beginnings(&self) -> Result<Vec<(TopicPartition, Offset)>, TransportError> {
+        let beginning = |partition: &TopicPartition| {
+            let ends = self.log.end_offsets(&partition.topic)?;
+            Ok((partition.clone(), ends[partition.partition as usize]))
+        };
+        self.written.iter().map(beginning).collect()
+    }
+
+    /// The log has committed, and writes that down where the records are.
+    fn write_markers(&mut self, beginnings: Vec<(TopicPartition, Offset)>) {
+        let fate = &self.process.fate;
+        self.written.clear();
+        if fate.strikes(|rates| rates.late_markers) {
+            for (partition, first) in beginnings {
+                let until_ms = fate.clock.monotonic_ms() + fate.below(MARKER_MS) as i64;
+                self.process.note(&format!("the end is not on {partition} before {until_ms}"));
+                fate.markers.delay(&self.name, partition, first, until_ms);
+            }
+        }
     }
 
     /// A commit was begun; it may take long.
@@ -311,9 +452,12 @@ impl FaultyProducer {
 
 impl Drop for FaultyProducer {
     fn drop(&mut self) {
-        if let Some(inner) = self.inner.take()
-            && self.process.is_dead()
-        {
+        if !self.process.is_dead() {
+            // Whoever took over has fenced them.
+            self.let_ends_arrive(i64::MAX);
+            return;
+        }
+        for inner in self.inner.take().into_iter().chain(self.other.take()) {
             self.process.fate.bury_producer(inner);
         }
     }
@@ -322,7 +466,12 @@ impl Drop for FaultyProducer {
 impl Producer for FaultyProducer {
     fn init_transactions(&mut self) -> Result<(), TransportError> {
         self.process.call("init_transactions")?;
-        self.inner()?.init_transactions()
+        if let Some(other) = &mut self.other {
+            other.init_transactions()?;
+        }
+        self.inner()?.init_transactions()?;
+        self.process.fate.markers.write(&self.name);
+        Ok(())
     }
 
     fn begin_transaction(&mut self) -> Result<(), TransportError> {
@@ -330,17 +479,22 @@ impl Producer for FaultyProducer {
             self.ahead = Some(Vec::new());
             return Ok(());
         }
+        self.let_ends_arrive(self.process.fate.clock.monotonic_ms());
         self.inner()?.begin_transaction()
     }
 
     fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
         self.process.call("send")?;
+        self.let_ends_arrive(self.process.fate.clock.monotonic_ms());
         match &mut self.ahead {
             Some(ahead) => {
                 ahead.push(record);
                 Ok(())
             }
-            None => self.inner()?.send(record),
+            None => {
+                self.written.insert(TopicPartition { topic: record.topic.clone(), partition: record.partition });
+                self.inner()?.send(record)
+            }
         }
     }
 
@@ -351,6 +505,7 @@ impl Producer for FaultyProducer {
     ) -> Result<(), TransportError> {
         self.process.call("send_offsets")?;
         self.process.refuses("send_offsets")?;
+        self.let_ends_arrive(self.process.fate.clock.monotonic_ms());
         self.inner()?.send_offsets(offsets, group)?;
         self.process.note(&format!("sends offsets {}", offsets_text(offsets)));
         Ok(())
@@ -360,8 +515,10 @@ impl Producer for FaultyProducer {
         let process = self.process.clone();
         process.fate.delay();
         process.refuses("commit_transaction")?;
+        self.let_ends_arrive(process.fate.clock.monotonic_ms());
         if process.fate.strikes(|rates| rates.abort) {
             process.note("commit_transaction refused");
+            self.late[0].sent(&process, true);
             return Err(TransportError::Abort("commit_transaction".to_owned()));
         }
         let lost = process.fate.strikes(|rates| rates.lost_reply);
@@ -370,13 +527,18 @@ impl Producer for FaultyProducer {
             self.uncertain = true;
             return Err(TransportError::Retriable("commit_transaction".to_owned()));
         }
+        let beginnings = self.beginnings()?;
         process.commit("commit_transaction", || self.inner()?.commit_transaction())?;
         process.note("commits a transaction");
+        self.write_markers(beginnings);
         if lost {
-            process.note("reply to commit_transaction lost");
-            self.uncertain = true;
-            return Err(TransportError::Retriable("commit_transaction".to_owned()));
+            return Err(self.lose_reply("commit_transaction"));
         }
+        self.late[0].sent(&process, true);
+        let brought = self.inner()?.take_acknowledged();
+        self.brought.extend(brought);
+        std::mem::swap(&mut self.inner, &mut self.other);
+        self.late.swap(0, 1);
         Ok(())
     }
 
@@ -396,9 +558,11 @@ impl Producer for FaultyProducer {
         }
         self.commit_transaction()?;
         if let Some(ahead) = self.ahead.take() {
-            let inner = self.inner()?;
-            inner.begin_transaction()?;
-            ahead.into_iter().try_for_each(|record| inner.send(record))?;
+            self.inner()?.begin_transaction()?;
+            for record in ahead {
+                self.written.insert(TopicPartition { topic: record.topic.clone(), partition: record.partition });
+                self.inner()?.send(record)?;
+            }
         }
         Ok(true)
     }
@@ -413,9 +577,19 @@ impl Producer for FaultyProducer {
         }
         self.process.call("abort_transaction")?;
         self.ahead = None;
+        self.written.clear();
+        self.let_ends_arrive(self.process.fate.clock.monotonic_ms());
         self.inner()?.abort_transaction()?;
         self.process.note("aborts a transaction");
+        self.late[0].sent(&self.process, false);
+        if self.process.fate.strikes(|rates| rates.lost_reply) {
+            return Err(self.lose_reply("abort_transaction"));
+        }
         Ok(())
+    }
+
+    fn may_end_again(&mut self) -> bool {
+        self.late.iter().any(|late| late.noticed)
     }
 
     fn flush(&mut self) -> Result<(), TransportError> {
@@ -427,7 +601,9 @@ impl Producer for FaultyProducer {
     }
 
     fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
-        self.inner.as_mut().expect("it is taken only when dropped").take_acknowledged()
+        let mut brought = std::mem::take(&mut self.brought);
+        brought.extend(self.inner.as_mut().expect("it is taken only when dropped").take_acknowledged());
+        brought
     }
 }
 

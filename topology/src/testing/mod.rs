@@ -9,6 +9,8 @@ mod executors;
 pub(crate) mod faults;
 pub(crate) mod faulty_transport;
 mod instance;
+mod late_ends;
+mod markers;
 mod outlet;
 mod random;
 mod simulated_disk;

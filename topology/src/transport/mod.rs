@@ -198,8 +198,17 @@ pub trait Producer: Send {
     fn may_send_ahead(&mut self) -> bool {
         false
     }
-    /// Drops records and offsets of the transaction, and of one that was begun ahead.
+    /// Drops records and offsets of the transaction, and of one that was begun ahead. After an error nobody knows whether
+    /// the log was told, and only a new producer of the same transactional id settles it.
     fn abort_transaction(&mut self) -> Result<(), TransportError>;
+    /// Whether the end of a transaction may reach the log once more: its request was sent again, and the first one may be
+    /// on its way still. When it comes, it ends whatever transaction of this producer is open then. So nothing more is
+    /// begun with it: a new producer of the same transactional id fences what is on its way.
+    ///
+    /// A log that is asked once, and answers, needs none of this, which is the default.
+    fn may_end_again(&mut self) -> bool {
+        false
+    }
     /// Waits until everything sent outside a transaction is acknowledged.
     fn flush(&mut self) -> Result<(), TransportError>;
     /// Begins to wait for the acknowledgement of everything sent outside a transaction so far. Until

@@ -7,6 +7,7 @@ mod bounds;
 mod by_key;
 mod calls;
 mod cogroup;
+mod ends;
 mod generated;
 mod idle;
 mod join;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Runs the application under load while `disturb` does something to its brokers.
-fn disturbed(site: &Site, disturb: impl FnOnce()) -> Tested {
+pub(super) fn disturbed(site: &Site, disturb: impl FnOnce()) -> Tested {
     instance::create_topics(site)?;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -2,7 +2,9 @@
 //! brokers of old, brokers that do not trust everybody.
 
 mod brokers;
+mod late_ends;
 mod processes;
+mod proxy;
 mod refused;
 mod rights;
 mod static_members;

@@ -47,8 +47,8 @@ impl Line {
             client.set("client.id", id);
             client.set("transaction.timeout.ms", shared.config.transaction_timeout.as_millis().max(1000).to_string());
         }
-        let sending = Arc::new(Sending::open(&client)?);
         let transactional = transactional_id.is_some();
+        let sending = Arc::new(Sending::open(client, transactional)?);
         let (partitions, places) = (Vec::new(), HashMap::new());
         Ok(Self { sending, transactional, partitions, places, part: 0, sent: [0; PARTS] })
     }
@@ -77,7 +77,7 @@ impl Line {
     /// Drops what its transaction has.
     pub(super) fn abort(&mut self) -> Result<(), TransportError> {
         self.clear();
-        self.client().abort_transaction(ANSWER).map_err(error::of)?;
+        self.sending.abort()?;
         // What arrived while it was aborted.
         self.take_ends().for_each(drop);
         Ok(())
@@ -85,7 +85,7 @@ impl Line {
 
     /// Whether everything sent has been delivered or has failed.
     pub(super) fn has_landed(&self) -> bool {
-        self.client().poll(Duration::ZERO);
+        self.sending.serve();
         self.client().in_flight_count() == 0
     }
 
@@ -98,7 +98,7 @@ impl Line {
     /// For each partition written and acknowledged since the last call: the offset after its last record.
     pub(super) fn take_ends(&self) -> impl Iterator<Item = (TopicPartition, Offset)> {
         // Served without waiting: after a flush or commit there is nothing left to wait for.
-        self.client().poll(Duration::ZERO);
+        self.sending.serve();
         let parts = self.client().context().with(|delivered| delivered.parts.each_mut().map(Part::take_ends));
         let mut ends = vec![None; self.partitions.len()];
         for part in parts {
@@ -159,7 +159,7 @@ impl Line {
             match self.client().send(next) {
                 Ok(()) => break,
                 Err((KafkaError::MessageProduction(Code::QueueFull), again)) if started.elapsed() < ANSWER => {
-                    self.client().poll(Duration::ZERO);
+                    self.sending.serve();
                     thread::sleep(QUEUE_FULL);
                     next = again;
                 }
@@ -169,7 +169,7 @@ impl Line {
         let sent = &mut self.sent[self.part];
         *sent += 1;
         if sent.is_multiple_of(SERVED_EACH) {
-            self.client().poll(Duration::ZERO);
+            self.sending.serve();
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ impl Line {
         match self.client().begin_transaction() {
             Err(ended) => Some(error::of(ended)),
             // There was none.
-            Ok(()) => self.client().abort_transaction(ANSWER).err().map(error::of),
+            Ok(()) => self.sending.abort().err(),
         }
     }
 

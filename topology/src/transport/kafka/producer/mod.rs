@@ -164,6 +164,10 @@ impl Producer for KafkaProducer {
         Ok(())
     }
 
+    fn may_end_again(&mut self) -> bool {
+        self.lines.iter().any(|line| line.sending().may_end_again())
+    }
+
     fn flush(&mut self) -> Result<(), TransportError> {
         let settled = self.line().sending().settle_all(ANSWER);
         match self.line().take_failure() {

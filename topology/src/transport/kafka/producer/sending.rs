@@ -1,7 +1,10 @@
 //! What librdkafka has been given and not delivered: shared with the thread that commits.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -10,7 +13,7 @@ use rdkafka::{
     ClientConfig, ClientContext, Message as _, TopicPartitionList,
     config::{FromClientConfigAndContext as _, RDKafkaLogLevel},
     consumer::ConsumerGroupMetadata,
-    error::KafkaError,
+    error::{KafkaError, KafkaResult},
     message::DeliveryResult,
     producer::{BaseProducer, Producer as _, ProducerContext},
     types::RDKafkaErrorCode as Code,
@@ -25,13 +28,26 @@ use crate::transport::{
 /// has arrived. librdkafka's own wait is a loop that keeps a core busy, or takes 100 ms.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(1));
 
+/// librdkafka repeats a request for offsets after this time, and tells nobody.
+const OFFSETS_AGAIN: Duration = Duration::from_millis(500);
+
+/// Under this name librdkafka tells of each answer to a request that ends a transaction, and of each time that none came.
+/// It belongs to what the setting `debug=eos` brings.
+const END_ANSWERED: &str = "ENDTXN";
+
 /// What is flushed, and what is sent meanwhile.
 pub(super) const PARTS: usize = 2;
 
 /// What became of records sent. Each carries the place of its partition in the producer's list, times `PARTS`, and the
 /// number of its part.
-#[derive(Default)]
-pub(super) struct Deliveries(Mutex<Delivered>);
+pub(super) struct Deliveries {
+    delivered: Mutex<Delivered>,
+    /// What librdkafka has told so far, and how much of it was about ends of transactions.
+    told: AtomicUsize,
+    ends_answered: AtomicUsize,
+    /// The least important of librdkafka's log lines that somebody wants to read.
+    read: RDKafkaLogLevel,
+}
 
 #[derive(Default)]
 pub(super) struct Delivered {
@@ -62,17 +78,29 @@ impl Part {
 }
 
 impl Deliveries {
+    fn new(read: RDKafkaLogLevel) -> Self {
+        let (told, ends_answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { delivered: Mutex::default(), told, ends_answered, read }
+    }
+
     pub(super) fn with<T>(&self, look: impl FnOnce(&mut Delivered) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut self.delivered.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        context::log(level, facility, message);
+        self.told.fetch_add(1, Ordering::SeqCst);
+        if facility == END_ANSWERED {
+            self.ends_answered.fetch_add(1, Ordering::SeqCst);
+        }
+        if level as i32 <= self.read as i32 {
+            context::log(level, facility, message);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.told.fetch_add(1, Ordering::SeqCst);
         context::report(&error, reason);
     }
 }
@@ -81,6 +109,7 @@ impl ProducerContext for Deliveries {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, place: usize) {
+        self.told.fetch_add(1, Ordering::SeqCst);
         self.with(|delivered| {
             let part = &mut delivered.parts[place % PARTS];
             part.landed += 1;
@@ -95,16 +124,45 @@ impl ProducerContext for Deliveries {
 /// A producer of librdkafka's, and what became of its records.
 pub(super) struct Sending {
     client: BaseProducer<Deliveries>,
+    /// Held by who serves what librdkafka tells.
+    serving: Mutex<()>,
+    /// A request of a transaction may have been sent twice.
+    repeated: AtomicBool,
 }
 
 impl Sending {
-    pub(super) fn open(config: &ClientConfig) -> Result<Self, TransportError> {
-        let client = BaseProducer::from_config_and_context(config, Deliveries::default()).map_err(error::of)?;
-        Ok(Self { client })
+    pub(super) fn open(mut config: ClientConfig, transactional: bool) -> Result<Self, TransportError> {
+        let deliveries = Deliveries::new(config.log_level);
+        if transactional {
+            // Whether it sent the end of a transaction again, librdkafka tells there alone.
+            let debug = config.get("debug").filter(|wanted| !wanted.is_empty());
+            let debug = debug.map_or("eos".to_owned(), |wanted| format!("{wanted},eos"));
+            config.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
+        }
+        let client = BaseProducer::from_config_and_context(&config, deliveries).map_err(error::of)?;
+        Ok(Self { client, serving: Mutex::default(), repeated: AtomicBool::new(false) })
     }
 
     pub(super) fn client(&self) -> &BaseProducer<Deliveries> {
         &self.client
+    }
+
+    /// Serves all that librdkafka has to tell: its poll serves one thing.
+    pub(super) fn serve(&self) {
+        let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = || self.client.context().told.load(Ordering::SeqCst);
+        loop {
+            let before = told();
+            self.client.poll(Duration::ZERO);
+            if told() == before {
+                return;
+            }
+        }
+    }
+
+    /// Whether a request that ended a transaction, or told of its offsets, may have been sent twice, and arrive once more.
+    pub(super) fn may_end_again(&self) -> bool {
+        self.repeated.load(Ordering::SeqCst)
     }
 
     /// Tells the brokers of the transaction's offsets, while its records are on their way.
@@ -114,14 +172,35 @@ impl Sending {
         membership: &ConsumerGroupMetadata,
     ) -> Result<(), TransportError> {
         self.hurry();
-        self.client.send_offsets_to_transaction(offsets, membership, ANSWER).map_err(error::of)
+        let asked = Instant::now();
+        let told = self.client.send_offsets_to_transaction(offsets, membership, ANSWER).map_err(error::of);
+        if asked.elapsed() >= OFFSETS_AGAIN {
+            // Offsets that come again would replace those of a later transaction.
+            self.repeated.store(true, Ordering::SeqCst);
+        }
+        told
     }
 
     /// Commits its transaction once everything is delivered.
     pub(super) fn commit(&self) -> Result<(), TransportError> {
         // What failed makes librdkafka refuse the commit, and say how.
         self.settle_all(ANSWER);
-        self.client.commit_transaction(ANSWER).map_err(error::of)
+        self.end(self.client.commit_transaction(ANSWER))
+    }
+
+    /// Drops its transaction.
+    pub(super) fn abort(&self) -> Result<(), TransportError> {
+        self.end(self.client.abort_transaction(ANSWER))
+    }
+
+    /// How a transaction ended. After an error, or more than one answer, the request was or may have been sent again.
+    fn end(&self, ended: KafkaResult<()>) -> Result<(), TransportError> {
+        self.serve();
+        let answers = self.client.context().ends_answered.swap(0, Ordering::SeqCst);
+        if ended.is_err() || answers > 1 {
+            self.repeated.store(true, Ordering::SeqCst);
+        }
+        ended.map_err(error::of)
     }
 
     /// Has everything sent leave at once, without waiting for it.
@@ -148,7 +227,7 @@ impl Sending {
             if waiting == 0 {
                 return true;
             }
-            self.client.poll(Duration::ZERO);
+            self.serve();
             if waited_for() < waiting {
                 pause = PAUSES.0;
                 continue;
