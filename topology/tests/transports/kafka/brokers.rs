@@ -34,8 +34,8 @@ pub(super) fn disturbed(site: &Site, disturb: impl FnOnce()) -> Tested {
 }
 
 /// The transaction outlives the outage, and its producer ends it. If its time-out ends it instead while the only broker
-/// starts, that broker (4.3.1) notes it as aborted and may write no marker anywhere: offsets stay pending for ever, or
-/// the next commit brings out what was aborted. No client can do anything about that.
+/// starts, that broker (seen with 4.3.1) notes it as aborted and may write no marker anywhere: offsets stay pending for
+/// ever, or the next commit brings out what was aborted. No client can do anything about that.
 #[test]
 fn a_broker_may_restart_and_may_be_killed() -> Tested {
     let Some(mut broker) = Broker::start(Options::new()) else { return Ok(()) };
