@@ -15,7 +15,16 @@ pub enum ProcessingGuarantee {
     AtLeastOnce,
 }
 
-/// What happens to a record that cannot be processed.
+/// What happens to a record that cannot be processed, or to a punctuation that fails.
+///
+/// With [`Skip`](Self::Skip) and [`DeadLetter`](Self::DeadLetter) a record that an operator refuses leaves nothing:
+/// whatever it did to stores, windows, times and outputs is undone, in all branches, so that results are those of an
+/// input without it. Windows that it would have closed close with the next record, or by silence. A result that no
+/// single record made, such as that of a window, is left out by itself if it is refused, and counted; it has no dead
+/// letter. Fields of a processor of one's own are not undone: what must follow its records belongs in a store.
+///
+/// What that costs: each change of a store is noted until the record is done, and aggregates are encoded with each
+/// record instead of once a commit. [`Fail`](Self::Fail) costs nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RecordHandler {
     /// The task fails, as [`StreamsConfig::on_task_failure`] says.
