@@ -27,7 +27,7 @@ prerequisites: ## Installs missing system packages, or says which are missing.
 # The recordings are twenty minutes long; ten times as fast, the first minute is analysed after seven seconds.
 ARGS ?= --speed 10
 # What the demo remembers: killed at any moment, it goes on here.
-DEMO_DIR ?= $(TARGET)/demo
+DEMO_DIR ?= $(TARGET)/demo-data
 
 .PHONY: demo
 demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages. Goes on if killed.
