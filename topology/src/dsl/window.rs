@@ -61,7 +61,7 @@ impl TimeWindows {
     /// own records, or, with [`EmitStrategy::idle_after`], by its own silence; without that, the last windows of a key
     /// that falls silent stay open. Results of different keys come in the order in which their keys close.
     ///
-    /// Times are kept in a store beside the operator's, `<store>-times`: a row of 16 bytes for each key and commit that
+    /// Times are kept in a store beside the operator's, `<store>-times`: a row of 24 bytes for each key and commit that
     /// has records of it. A key's time is forgotten when no record of it came for the retention of the store, at least
     /// for a day of wall time; a record that is later than that may open a window anew.
     ///

@@ -23,7 +23,7 @@ pub(crate) enum JoinTime {
 /// When something of a key has its turn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turn {
-    due: i64,
+    pub(crate) due: i64,
     pub(crate) part: u8,
     pub(crate) start: i64,
 }
@@ -107,7 +107,7 @@ impl JoinTime {
     /// Rows of a key are written. Whether they are known to be the first there.
     pub(crate) fn fill(&self, ctx: &mut TaskContext, key: &[u8], turn: Turn, epoch: u64) -> bool {
         let Self::Key(times) = self else { return false };
-        let is_first = !times.has(key, turn.part, turn.start);
+        let is_first = !times.has(key, turn.due, turn.part, turn.start);
         if is_first {
             times.wait_for(ctx, key, turn.live(epoch));
         }

@@ -39,8 +39,10 @@ struct KeyTime {
     busy_ms: i64,
     /// Wall time then.
     wall_ms: i64,
+    /// Up to there every turn is over.
+    done: i64,
     /// In the order of their turns.
-    live: Vec<Live>,
+    live: VecDeque<Live>,
     /// When silence would bring the first turn, by the task's idle clock; it may come later.
     timer: Option<i64>,
     changed: bool,
@@ -116,22 +118,22 @@ impl KeyTimes {
         Ok(time.now)
     }
 
-    /// Looks at everything that waits anew: `change` says what it is, given its key's time.
-    pub(crate) fn map_live(&self, change: impl Fn(i64, Live) -> Live) {
+    /// Looks at everything anew that has had its turn and is still there: `change` says when it has the next one.
+    pub(crate) fn map_done(&self, change: impl Fn(Live) -> Live) {
         let core = &mut *self.core.borrow_mut();
         for time in core.keys.values_mut() {
-            let now = time.now;
-            time.live.iter_mut().for_each(|live| *live = change(now, *live));
-            time.live.sort_unstable();
+            let done = time.done;
+            time.live.iter_mut().filter(|live| live.due <= done).for_each(|live| *live = change(*live));
+            time.live.make_contiguous().sort_unstable();
         }
         let keys = &core.keys;
         core.unfinished.retain(|key| keys.get(key).is_some_and(KeyTime::is_due));
     }
 
-    /// Whether something of a key waits in that part of that window.
-    pub(crate) fn has(&self, key: &[u8], part: u8, start: i64) -> bool {
+    /// Whether something of a key waits in that part of that window, for that turn.
+    pub(crate) fn has(&self, key: &[u8], due: i64, part: u8, start: i64) -> bool {
         let core = self.core.borrow();
-        core.keys.get(key).is_some_and(|time| time.live.iter().any(|live| live.part == part && live.start == start))
+        core.keys.get(key).is_some_and(|time| time.find(due, part, start).is_some())
     }
 
     /// Rows of a key wait for their turn.
@@ -145,12 +147,12 @@ impl KeyTimes {
     }
 
     /// Rows of a key wait no more. The entry, if there was one.
-    pub(crate) fn give_up(&self, ctx: &mut TaskContext, key: &[u8], part: u8, start: i64) -> Option<Live> {
+    pub(crate) fn give_up(&self, ctx: &mut TaskContext, key: &[u8], due: i64, part: u8, start: i64) -> Option<Live> {
         let core = &mut *self.core.borrow_mut();
-        let at = core.keys.get(key)?.live.iter().position(|live| live.part == part && live.start == start)?;
+        let at = core.keys.get(key)?.find(due, part, start)?;
         let key = core.keys.get_key_value(key)?.0.clone();
         self.on_undo(ctx, core, &key);
-        let live = core.keys.get_mut(&key)?.live.remove(at);
+        let live = core.keys.get_mut(&key)?.live.remove(at)?;
         core.uncount(live.epoch);
         Some(live)
     }
@@ -168,7 +170,8 @@ impl KeyTimes {
         }
         self.on_undo(ctx, core, &key);
         let time = core.keys.get_mut(&key)?;
-        let live = time.live.remove(0);
+        let live = time.live.pop_front()?;
+        time.done = time.done.max(live.due);
         // Time is to be known wherever something was done because of it.
         if !std::mem::replace(&mut time.changed, true) {
             core.changed.push(key);
@@ -229,9 +232,7 @@ impl KeyTimes {
             if time.gone {
                 core.store.borrow_mut().delete(key.clone());
             } else if changed {
-                let mut value = Vec::with_capacity(16);
-                value.extend_from_slice(&time.now.to_be_bytes());
-                value.extend_from_slice(&time.wall_ms.to_be_bytes());
+                let value = [time.now, time.wall_ms, time.done].map(i64::to_be_bytes).concat();
                 let row = Row { timestamp: time.now.max(0), value: value.into() };
                 core.store.borrow_mut().put(key.clone(), row);
             }
@@ -261,8 +262,10 @@ impl Core {
         if let Some((known, _)) = self.keys.get_key_value(key) {
             return Ok(known.clone());
         }
-        let saved = self.store.borrow().get(key)?.map_or((-1, 0), |row| (saved_ms(&row, 0), saved_ms(&row, 8)));
-        let time = KeyTime { now: saved.0, record_time: saved.0, wall_ms: saved.1, ..KeyTime::default() };
+        let saved = self.store.borrow().get(key)?;
+        let read = |at: usize| saved.as_ref().map_or(-1, |row| saved_ms(row, at));
+        let (now, wall_ms, done) = (read(0), read(8), read(16));
+        let time = KeyTime { now, record_time: now, wall_ms, done, ..KeyTime::default() };
         let key = Bytes::copy_from_slice(key);
         self.keys.insert(key.clone(), time);
         Ok(key)
@@ -331,19 +334,23 @@ impl Core {
 }
 
 impl KeyTime {
+    fn find(&self, due: i64, part: u8, start: i64) -> Option<usize> {
+        self.live.binary_search_by(|live| (live.due, live.part, live.start).cmp(&(due, part, start))).ok()
+    }
+
     fn is_due(&self) -> bool {
-        self.live.first().is_some_and(|live| live.due <= self.now)
+        self.live.front().is_some_and(|live| live.due <= self.now)
     }
 
     /// When silence brings the first turn, by the task's idle clock. A key that had no record since the task was opened
     /// has been silent since then.
     fn idle_due(&self, idle_ms: i64) -> Option<i64> {
-        let first = self.live.first().filter(|_| self.record_time >= 0)?;
+        let first = self.live.front().filter(|_| self.record_time >= 0)?;
         Some(self.busy_ms.saturating_add(idle_ms.max(first.due - self.record_time)))
     }
 }
 
-/// One of the numbers of a saved time: when it is about, and when it was seen.
+/// One of the numbers of a saved time: the time, the wall time of the last record, and up to where turns are over.
 pub(super) fn saved_ms(row: &Row, at: usize) -> i64 {
     let raw = row.value.get(at..at + 8).and_then(|raw| raw.try_into().ok());
     raw.map_or(-1, i64::from_be_bytes)

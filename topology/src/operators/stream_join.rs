@@ -168,7 +168,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
             JoinTime::Partition(_) => drop(unmatched.delete_elements(end, &self.scratch)?),
             JoinTime::Key(times) => {
                 let turn = Turn::unmatched(theirs.tag, end, self.grace_ms);
-                if let Some(live) = times.give_up(ctx, &self.scratch[1..], turn.part, turn.start) {
+                if let Some(live) = times.give_up(ctx, &self.scratch[1..], turn.due, turn.part, turn.start) {
                     let is_new = unmatched.epoch() == live.epoch;
                     unmatched.remove(end, &self.scratch, is_new)?;
                 }

@@ -132,7 +132,7 @@ impl KeyWindows {
         let times = KeyTimes::open(times, emit.idle_ms(), retention_ms, parts)?;
         let opened = Self { times, windows, retention_ms };
         if opened.is_kept() {
-            opened.times.map_live(|now, live| opened.kept_if_closed(now, live));
+            opened.times.map_done(|live| opened.kept(live));
         }
         Ok(opened)
     }
@@ -143,9 +143,9 @@ impl KeyWindows {
     }
 
     fn fill(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64, epoch: u64) -> bool {
-        let is_first = !self.times.has(key, side, start);
+        let due = start.saturating_add(self.windows.retention_ms());
+        let is_first = !self.times.has(key, due, side, start);
         if is_first {
-            let due = start.saturating_add(self.windows.retention_ms());
             self.times.wait_for(ctx, key, Live { due, part: side, start, epoch });
         }
         is_first
@@ -164,8 +164,7 @@ impl KeyWindows {
             if !close(ctx, due)? {
                 self.times.forget(ctx, key);
             } else if due.is_kept {
-                let kept_until = live.start.saturating_add(self.retention_ms);
-                self.times.wait_for(ctx, key, Live { due: kept_until, part: live.part + KEPT, ..live });
+                self.times.wait_for(ctx, key, self.kept(live));
             }
             if ctx.is_full() {
                 self.times.put_off(key);
@@ -187,10 +186,10 @@ impl KeyWindows {
 
     /// The other side's part of a window that closes.
     pub(crate) fn take_side(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64) -> Option<Due> {
-        let live = self.times.give_up(ctx, key, side, start)?;
+        let due = start.saturating_add(self.windows.retention_ms());
+        let live = self.times.give_up(ctx, key, due, side, start)?;
         if self.is_kept() {
-            let kept_until = live.start.saturating_add(self.retention_ms);
-            self.times.wait_for(ctx, key, Live { due: kept_until, part: live.part + KEPT, ..live });
+            self.times.wait_for(ctx, key, self.kept(live));
         }
         Some(self.due(live))
     }
@@ -205,10 +204,8 @@ impl KeyWindows {
         self.retention_ms > self.windows.retention_ms()
     }
 
-    fn kept_if_closed(&self, now: i64, live: Live) -> Live {
-        if live.due > now {
-            return live;
-        }
+    /// The same rows, closed.
+    fn kept(&self, live: Live) -> Live {
         Live { due: live.start.saturating_add(self.retention_ms), part: live.part + KEPT, ..live }
     }
 }
