@@ -7,8 +7,8 @@
 //! - Revoked partitions stay owned until they are released: the rebalance callback only takes notes.
 //! - A transaction commits within milliseconds: deliveries are served in short slices before librdkafka is asked to
 //!   commit, instead of in its own slices of 100 ms.
-//! - A producer knows whether librdkafka sent the end of a transaction more than once: librdkafka counts its answers in
-//!   its log alone, which is therefore read (`debug=eos`), and printed only as far as somebody asked for it.
+//! - A producer knows whether librdkafka sent the end of a transaction, or its offsets, more than once: librdkafka tells
+//!   that in its log alone, which is therefore read (`debug=eos,broker`), and printed only as far as somebody asked.
 
 mod admin;
 mod client;

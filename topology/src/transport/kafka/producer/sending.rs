@@ -28,11 +28,15 @@ use crate::transport::{
 /// has arrived. librdkafka's own wait is a loop that keeps a core busy, or takes 100 ms.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(1));
 
-/// librdkafka repeats a request for offsets after this time, and tells nobody.
+/// librdkafka repeats a request for offsets after this time at the earliest, and tells nobody.
 const OFFSETS_AGAIN: Duration = Duration::from_millis(500);
 
-/// Under this name librdkafka tells of each answer to a request that ends a transaction, and of each time that none came.
-/// It belongs to what the setting `debug=eos` brings.
+/// Under these names it tells of connections that fail, of each one with the setting `debug=broker`, and of requests
+/// that have no answer in time.
+const TROUBLES: [&str; 2] = ["FAIL", "REQTMOUT"];
+
+/// Under this name librdkafka tells of each answer to a request that ends a transaction, and of each time that none
+/// came. It belongs to what the setting `debug=eos` brings.
 const END_ANSWERED: &str = "ENDTXN";
 
 /// What is flushed, and what is sent meanwhile.
@@ -45,6 +49,7 @@ pub(super) struct Deliveries {
     /// What librdkafka has told so far, and how much of it was about ends of transactions.
     told: AtomicUsize,
     ends_answered: AtomicUsize,
+    troubles: AtomicUsize,
     /// The least important of librdkafka's log lines that somebody wants to read.
     read: RDKafkaLogLevel,
 }
@@ -79,8 +84,8 @@ impl Part {
 
 impl Deliveries {
     fn new(read: RDKafkaLogLevel) -> Self {
-        let (told, ends_answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { delivered: Mutex::default(), told, ends_answered, read }
+        let (delivered, told, ends_answered, troubles) = Default::default();
+        Self { delivered, told, ends_answered, troubles, read }
     }
 
     pub(super) fn with<T>(&self, look: impl FnOnce(&mut Delivered) -> T) -> T {
@@ -93,6 +98,9 @@ impl ClientContext for Deliveries {
         self.told.fetch_add(1, Ordering::SeqCst);
         if facility == END_ANSWERED {
             self.ends_answered.fetch_add(1, Ordering::SeqCst);
+        }
+        if TROUBLES.contains(&facility) {
+            self.troubles.fetch_add(1, Ordering::SeqCst);
         }
         if level as i32 <= self.read as i32 {
             context::log(level, facility, message);
@@ -134,9 +142,9 @@ impl Sending {
     pub(super) fn open(mut config: ClientConfig, transactional: bool) -> Result<Self, TransportError> {
         let deliveries = Deliveries::new(config.log_level);
         if transactional {
-            // Whether it sent the end of a transaction again, librdkafka tells there alone.
+            // Whether it sent a request again, librdkafka tells there alone.
             let debug = config.get("debug").filter(|wanted| !wanted.is_empty());
-            let debug = debug.map_or("eos".to_owned(), |wanted| format!("{wanted},eos"));
+            let debug = debug.map_or("eos,broker".to_owned(), |wanted| format!("{wanted},eos,broker"));
             config.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
         }
         let client = BaseProducer::from_config_and_context(&config, deliveries).map_err(error::of)?;
@@ -160,7 +168,8 @@ impl Sending {
         }
     }
 
-    /// Whether a request that ended a transaction, or told of its offsets, may have been sent twice, and arrive once more.
+    /// Whether a request that ended a transaction, or told of its offsets, may have been sent twice, and arrive once
+    /// more.
     pub(super) fn may_end_again(&self) -> bool {
         self.repeated.load(Ordering::SeqCst)
     }
@@ -172,9 +181,11 @@ impl Sending {
         membership: &ConsumerGroupMetadata,
     ) -> Result<(), TransportError> {
         self.hurry();
-        let asked = Instant::now();
+        let troubles = || self.client.context().troubles.load(Ordering::SeqCst);
+        let (asked, before) = (Instant::now(), troubles());
         let told = self.client.send_offsets_to_transaction(offsets, membership, ANSWER).map_err(error::of);
-        if asked.elapsed() >= OFFSETS_AGAIN {
+        self.serve();
+        if asked.elapsed() >= OFFSETS_AGAIN && troubles() > before {
             // Offsets that come again would replace those of a later transaction.
             self.repeated.store(true, Ordering::SeqCst);
         }
