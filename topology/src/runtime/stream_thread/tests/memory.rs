@@ -75,7 +75,7 @@ fn a_large_window_closes_piece_by_piece_while_other_tasks_go_on() {
     let mut windows: Vec<_> = results.filter_map(|(_, record)| Some((record.key?, record.value?.len()))).collect();
     windows.retain(|(_, len)| *len > 1);
     assert_eq!(windows.len(), 64);
-    assert!(windows.iter().all(|(_, len)| *len == 128 * KIB) && windows.is_sorted());
+    assert!(windows.iter().all(|(_, len)| *len == 128 * KIB));
 }
 
 #[test]
