@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .flat_map_values(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>())
         // The same word may stand in both partitions. Counting needs each word in one place, so the records go
         // through a topic that is partitioned by word.
-        .select_key(|_, word| word.clone())
+        .select_key(|(), word| word.clone())
         .repartition("by-word")
         .group_by_key()
         // State has a name of its own: it names store and changelog, and survives a change of the code around it.
