@@ -300,6 +300,11 @@ impl Simulator {
         self.fate.clock.now_ms()
     }
 
+    /// How much time has passed in the simulation, milliseconds. No fault sets it.
+    pub fn passed_ms(&self) -> i64 {
+        self.fate.clock.monotonic_ms()
+    }
+
     /// Lets chance act for a number of turns.
     ///
     /// # Errors

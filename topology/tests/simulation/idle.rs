@@ -39,7 +39,7 @@ fn drive(simulator: &mut Simulator, guarantee: ProcessingGuarantee) -> Result<()
     let mut inputs = Vec::new();
     for id in 0..RECORDS {
         let key = format!("key-{}", simulator.random(5));
-        let timestamp = (simulator.now_ms() - simulator.random(50) as i64).max(0);
+        let timestamp = (simulator.passed_ms() - simulator.random(50) as i64).max(0);
         simulator.append("in", &key, &id, timestamp)?;
         inputs.push(Input { topic: "in", key, id, timestamp });
         // Now and then a silence that is long enough to close windows.
