@@ -61,6 +61,9 @@ pub(crate) fn place(key: &Windowed<String>) -> Option<(String, i64)> {
 const CLOSER: &str = "closes all windows";
 const RECORDS: i64 = 60;
 
+/// When all faults have ended, and the sessions of the dead, everything comes out within this time.
+const SETTLING_MAX_MS: i64 = 20_000;
+
 /// Runs a seed and compares.
 pub(crate) fn simulate<S: Scenario>(seed: u64, guarantee: ProcessingGuarantee) -> Run {
     simulate_with::<S>(seed, guarantee, FaultRates::default())
@@ -122,6 +125,10 @@ fn drive<S: Scenario>(simulator: &mut Simulator, guarantee: ProcessingGuarantee)
     }
     simulator.run(100)?;
     simulator.settle()?;
+    let took_ms = simulator.peaks().settling_ms;
+    if took_ms > SETTLING_MAX_MS {
+        return Err(format!("after all faults it took {took_ms} ms until everything was out").into());
+    }
     S::end(simulator)?;
     S::check(simulator, &inputs, guarantee)
 }

@@ -203,8 +203,7 @@ impl Maker<'_> {
         let (apart, grace) = (ms(5 + self.random.below(60)), ms(self.random.below(3) * 50));
         let windows = JoinWindows::of_time_difference_and_grace(apart, grace);
         let kind = self.random.below(3);
-        // Idle time moves no note of an inner join, in which nothing comes out when a window closes.
-        let windows = if kind > 0 && self.random.happens(0.4) { windows.idle_after(ms(300)) } else { windows };
+        // Without idle time: what that expires is gone from a join's stores before a note of the time is kept.
         let by_key = !self.standbys && self.random.happens(0.25);
         let windows = if by_key { windows.event_time_by_key() } else { windows };
         let out = match kind {
