@@ -24,7 +24,10 @@ pub(crate) struct Overlay {
 /// What stood in the overlay before a change.
 #[derive(Debug)]
 enum Replaced {
-    Row(Bytes, Option<Option<Row>>),
+    /// There was nothing of the key.
+    Nothing(Bytes),
+    /// A row or a deletion.
+    Row(Bytes, Option<Row>),
     Meta(String, Option<Bytes>),
     Floor(Option<Bytes>),
 }
@@ -40,11 +43,15 @@ impl Overlay {
 
     /// Writes a row, or a deletion.
     pub(crate) fn set(&mut self, key: Bytes, row: Option<Row>) {
-        if self.journal.is_none() {
-            self.insert(key, row);
-        } else {
-            let old = self.insert(key.clone(), row);
-            self.note(|| Replaced::Row(key, old));
+        let noted = self.journal.is_some().then(|| key.clone());
+        let key_len = key.len();
+        self.bytes += cost(key_len, row.as_ref());
+        let old = self.rows.insert(key, row);
+        if let Some(old) = &old {
+            self.bytes -= cost(key_len, old.as_ref());
+        }
+        if let Some(key) = noted {
+            self.note(|| old.map_or_else(|| Replaced::Nothing(key.clone()), |row| Replaced::Row(key.clone(), row)));
         }
     }
 
@@ -52,7 +59,7 @@ impl Overlay {
     pub(crate) fn forget(&mut self, key: &[u8]) {
         if let Some((key, row)) = self.rows.remove_entry(key) {
             self.bytes -= cost(key.len(), row.as_ref());
-            self.note(|| Replaced::Row(key, Some(row)));
+            self.note(|| Replaced::Row(key, row));
         }
     }
 
@@ -66,22 +73,12 @@ impl Overlay {
         while let Some(first) = self.rows.first_entry().filter(|first| *first.key() < key) {
             let (key, row) = first.remove_entry();
             self.bytes -= cost(key.len(), row.as_ref());
-            self.note(|| Replaced::Row(key, Some(row)));
+            self.note(|| Replaced::Row(key, row));
         }
         if self.floor.as_ref().is_none_or(|floor| *floor < key) {
             let old = self.floor.replace(key);
             self.note(|| Replaced::Floor(old));
         }
-    }
-
-    fn insert(&mut self, key: Bytes, row: Option<Row>) -> Option<Option<Row>> {
-        let key_len = key.len();
-        self.bytes += cost(key_len, row.as_ref());
-        let old = self.rows.insert(key, row);
-        if let Some(old) = &old {
-            self.bytes -= cost(key_len, old.as_ref());
-        }
-        old
     }
 
     fn insert_meta(&mut self, key: &str, value: Bytes) -> Option<Bytes> {
@@ -121,8 +118,9 @@ impl Overlay {
         let Some(mut journal) = self.journal.take() else { return };
         for replaced in journal.drain(savepoint.min(journal.len())..).rev() {
             match replaced {
-                Replaced::Row(key, Some(row)) => drop(self.insert(key, row)),
-                Replaced::Row(key, None) => self.forget(&key),
+                // Without a journal, nothing of this is noted.
+                Replaced::Row(key, row) => self.set(key, row),
+                Replaced::Nothing(key) => self.forget(&key),
                 Replaced::Meta(key, Some(value)) => drop(self.insert_meta(&key, value)),
                 Replaced::Meta(key, None) => {
                     let value = self.meta.remove(&key);

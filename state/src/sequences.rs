@@ -75,7 +75,9 @@ mod tests {
         let expired: Vec<_> = sequences.expire_before(20).collect();
         assert_eq!(sequences.get_mut(10, b"a"), None);
         assert_eq!(sequences.get_mut(20, b"a"), Some(&mut 2));
-        expired.into_iter().for_each(|expired| sequences.revive(expired));
+        for expired in expired {
+            sequences.revive(expired);
+        }
         assert_eq!(sequences.get_mut(10, b"a"), Some(&mut 1));
     }
 }

@@ -15,6 +15,9 @@ use tidemill_topology::{
 };
 
 type Text = KStream<String, String>;
+type Step = Box<dyn Fn(&Text)>;
+/// Key, value and time of an output.
+type Output = (Option<Vec<u8>>, Option<Vec<u8>>, i64);
 
 fn driver(builder: &StreamsBuilder, handler: RecordHandler) -> TopologyTestDriver {
     let config = StreamsConfig { processing_handler: handler, ..StreamsConfig::new("test") };
@@ -313,7 +316,7 @@ fn everything(builder: &StreamsBuilder, refuses: usize) {
     let hopping = hopping.advance_by(Duration::from_millis(40));
     let by_key = hopping.event_time_by_key();
     let close = EmitStrategy::on_window_close();
-    let steps: Vec<Box<dyn Fn(&Text)>> = vec![
+    let steps: Vec<Step> = vec![
         Box::new(|stream| stream.group_by_key().count("counts").to_stream().to("counts-out")),
         Box::new(move |stream| {
             let mut windows = stream.group_by_key().windowed_by(hopping).emit(close);
@@ -350,11 +353,7 @@ const OUTPUTS: [&str; 8] =
     ["counts-out", "late", "closed-out", "updated-out", "lists-out", "own-lists-out", "pairs-out", "own-pairs-out"];
 
 /// What is in each output topic.
-fn run(
-    records: &[(u8, u8, i64, bool)],
-    refuses: usize,
-    crash_each: usize,
-) -> Vec<Vec<(Option<Vec<u8>>, Option<Vec<u8>>, i64)>> {
+fn run(records: &[(u8, u8, i64, bool)], refuses: usize, crash_each: usize) -> Vec<Vec<Output>> {
     let builder = StreamsBuilder::new();
     everything(&builder, refuses);
     let driver = skipping(&builder);

@@ -7,7 +7,7 @@ use tidemill_state::{Store, StoreError, WindowStore};
 
 use super::{
     JoinSide, TaskContext,
-    key_times::{KeyTimes, Live},
+    key_times::{KeyTimes, Live, LiveOf},
     stream_time::{StreamTime, saved_time},
 };
 use crate::dsl::JoinWindows;
@@ -84,8 +84,7 @@ impl JoinTime {
         };
         let kept_ms = left_rows.retention_ms().max(right_rows.retention_ms());
         let unmatched = unmatched.map(|unmatched| unmatched.borrow());
-        let mut parts: Vec<(&WindowStore, &dyn Fn(i64, &Bytes) -> (Bytes, Live))> =
-            vec![(&left_rows, &left_bucket), (&right_rows, &right_bucket)];
+        let mut parts: Vec<(&WindowStore, LiveOf<'_>)> = vec![(&left_rows, &left_bucket), (&right_rows, &right_bucket)];
         if let Some(unmatched) = &unmatched {
             parts.push((unmatched, &alone));
         }

@@ -28,6 +28,9 @@ pub(crate) struct Live {
     pub(crate) epoch: u64,
 }
 
+/// Says of a window's start and key in a store whose key it is, and when it has its turn.
+pub(crate) type LiveOf<'a> = &'a dyn Fn(i64, &Bytes) -> (Bytes, Live);
+
 /// What is known of one key.
 #[derive(Debug, Clone, Default)]
 struct KeyTime {
@@ -76,7 +79,7 @@ impl KeyTimes {
         store: Rc<RefCell<Store>>,
         idle_ms: Option<i64>,
         kept_ms: i64,
-        parts: impl IntoIterator<Item = (&'a WindowStore, &'a dyn Fn(i64, &Bytes) -> (Bytes, Live))>,
+        parts: impl IntoIterator<Item = (&'a WindowStore, LiveOf<'a>)>,
     ) -> Result<Self, StoreError> {
         let mut core = Core {
             store,

@@ -7,7 +7,7 @@ use tidemill_state::{Store, StoreError, WindowStore};
 
 use super::{
     Failure, Outcome, TaskContext, WindowClock,
-    key_times::{KeyTimes, Live},
+    key_times::{KeyTimes, Live, LiveOf},
 };
 use crate::dsl::{EmitStrategy, TimeWindows, Window};
 
@@ -128,7 +128,7 @@ impl KeyWindows {
         };
         let closes: Vec<_> = (0..stores.len() as u8).map(closes).collect();
         let parts = stores.iter().zip(&closes);
-        let parts = parts.map(|(store, live)| (&**store, live as &dyn Fn(i64, &Bytes) -> (Bytes, Live)));
+        let parts = parts.map(|(store, live)| (&**store, live as LiveOf<'_>));
         let times = KeyTimes::open(times, emit.idle_ms(), retention_ms, parts)?;
         let opened = Self { times, windows, retention_ms };
         if opened.is_kept() {

@@ -50,11 +50,9 @@ impl Noting {
     pub(super) fn rests(&mut self, out: &mut Vec<ProducerRecord>, wall_ms: i64) {
         let IdleNotes { every_ms, horizon_ms, .. } = self.notes;
         let told_ms = self.told_ms;
-        let silent_ms = match self.clock.all_rest() {
-            // They tell no more, and so does this task.
-            true => horizon_ms,
-            false => (self.clock.now_ms - self.sent_ms).min(horizon_ms),
-        };
+        // Where all rest, they tell no more, and so does this task.
+        let silent_ms =
+            if self.clock.all_rest() { horizon_ms } else { (self.clock.now_ms - self.sent_ms).min(horizon_ms) };
         let is_last = silent_ms == horizon_ms && told_ms < horizon_ms;
         if is_last || silent_ms - told_ms >= every_ms.max(told_ms / GROWTH) {
             if !self.is_sure {

@@ -66,7 +66,9 @@ impl Scenario for ByKey {
                 expected.entry((key.clone(), start)).or_default().push(*id);
             }
         }
-        expected.values_mut().for_each(|ids| ids.sort_unstable());
+        for ids in expected.values_mut() {
+            ids.sort_unstable();
+        }
         for topic in ["lists-out", "both-out"] {
             let mut found = Ids::new();
             for (key, ids) in read::<Windowed<String>, Vec<i64>>(simulator, topic)? {

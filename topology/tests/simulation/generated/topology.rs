@@ -191,8 +191,12 @@ impl Maker<'_> {
 
     fn fold_both(&mut self, left: &Texts, right: &Texts) {
         let (name, windows, emit) = (self.name("folded"), self.windows(), self.emit());
-        let add =
-            |mark: &'static str| move |_: &String, value: String, all: &mut String| *all += &format!("{mark}{value}");
+        let add = |mark: &'static str| {
+            move |_: &String, value: String, all: &mut String| {
+                all.push_str(mark);
+                all.push_str(&value);
+            }
+        };
         let folded = left.group_by_key().cogroup(add("<")).cogroup(&right.group_by_key(), add(">"));
         let out = folded.windowed_by(windows).emit(emit).aggregate(name.as_str(), String::new).to_stream();
         self.write_windows(&out, Answer::InOrder, "fold both");
@@ -203,7 +207,7 @@ impl Maker<'_> {
         let (apart, grace) = (ms(5 + self.random.below(60)), ms(self.random.below(3) * 50));
         let windows = JoinWindows::of_time_difference_and_grace(apart, grace);
         let kind = self.random.below(3);
-        // Without idle time: what that expires is gone from a join's stores before a note of the time is kept.
+        let windows = if self.random.happens(0.3) { windows.idle_after(ms(300)) } else { windows };
         let by_key = !self.standbys && self.random.happens(0.25);
         let windows = if by_key { windows.event_time_by_key() } else { windows };
         let out = match kind {
