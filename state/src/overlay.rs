@@ -1,6 +1,6 @@
 //! Writes that are not committed yet.
 
-use std::collections::{BTreeMap, btree_map::Range};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Range};
 use std::ops::Bound;
 
 use bytes::Bytes;
@@ -17,6 +17,8 @@ pub(crate) struct Overlay {
     /// Every lower key of the backend is gone.
     floor: Option<Bytes>,
     bytes: usize,
+    /// Keys whose deletion was overwritten: there is something of them below.
+    deleted: BTreeSet<Bytes>,
     /// What each change replaced, oldest first, while changes may have to be undone.
     journal: Option<Vec<Replaced>>,
 }
@@ -44,6 +46,9 @@ impl Overlay {
     /// Writes a row, or a deletion.
     pub(crate) fn set(&mut self, key: Bytes, row: Option<Row>) {
         let noted = self.journal.is_some().then(|| key.clone());
+        if row.is_some() && self.rows.get(&key).is_some_and(Option::is_none) {
+            self.deleted.insert(key.clone());
+        }
         let key_len = key.len();
         self.bytes += cost(key_len, row.as_ref());
         let old = self.rows.insert(key, row);
@@ -55,8 +60,17 @@ impl Overlay {
         }
     }
 
-    /// Takes an uncommitted row back as if it had never been written. One in the backend is seen again.
+    /// Takes an uncommitted row back as if it had never been written. If it was written over a deletion, that counts
+    /// again.
     pub(crate) fn forget(&mut self, key: &[u8]) {
+        if self.deleted.contains(key) {
+            self.set(Bytes::copy_from_slice(key), None);
+        } else {
+            self.drop_row(key);
+        }
+    }
+
+    fn drop_row(&mut self, key: &[u8]) {
         if let Some((key, row)) = self.rows.remove_entry(key) {
             self.bytes -= cost(key.len(), row.as_ref());
             self.note(|| Replaced::Row(key, row));
@@ -120,7 +134,7 @@ impl Overlay {
             match replaced {
                 // Without a journal, nothing of this is noted.
                 Replaced::Row(key, row) => self.set(key, row),
-                Replaced::Nothing(key) => self.forget(&key),
+                Replaced::Nothing(key) => self.drop_row(&key),
                 Replaced::Meta(key, Some(value)) => drop(self.insert_meta(&key, value)),
                 Replaced::Meta(key, None) => {
                     let value = self.meta.remove(&key);
@@ -217,6 +231,18 @@ mod tests {
         assert!(!overlay.hides(b"c"));
         overlay.undo_to(0);
         assert_eq!(overlay.rows.len(), 1);
+    }
+
+    #[test]
+    fn a_row_over_a_deletion_that_is_forgotten_leaves_the_deletion() {
+        let row = || Some(Row { timestamp: 0, value: Bytes::from_static(b"1") });
+        let mut overlay = Overlay::default();
+        overlay.set("a".into(), None);
+        overlay.set("a".into(), row());
+        overlay.set("b".into(), row());
+        overlay.forget(b"a");
+        overlay.forget(b"b");
+        assert_eq!(overlay.rows.into_iter().collect::<Vec<_>>(), [("a".into(), None)]);
     }
 
     #[test]

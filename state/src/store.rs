@@ -121,8 +121,8 @@ impl Store {
         self.overlay.delete_below(key);
     }
 
-    /// Takes an uncommitted row back as if it had never been written: neither backend nor changelog hear of it. What
-    /// is committed or sealed under its key is seen again.
+    /// Takes an uncommitted row back as if it had never been written: neither backend nor changelog hear of it. If it
+    /// was written over a deletion, that counts again; otherwise what is committed or sealed is seen again.
     pub fn forget(&mut self, key: &[u8]) {
         self.overlay.forget(key);
     }

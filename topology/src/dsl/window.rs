@@ -63,7 +63,8 @@ impl TimeWindows {
     ///
     /// Times are kept in a store beside the operator's, `<store>-times`: a row of 24 bytes for each key and commit that
     /// has records of it. A key's time is forgotten when no record of it came for the retention of the store, at least
-    /// for a day of wall time; a record that is later than that may open a window anew.
+    /// for a day of wall time; a record that is later than that may open a window anew. Where windows are kept for queries beyond size and grace, each kept window
+    /// of each key takes some 40 bytes of memory.
     ///
     /// ```
     /// use std::time::Duration;

@@ -55,14 +55,22 @@ impl<K, A: 'static> Entries<K, A> {
         weight: &mut Weight,
         load: impl FnOnce() -> Result<(K, Option<A>, i64), Box<Failure>>,
     ) -> Result<usize, Box<Failure>> {
-        if let Some(index) = self.map.get_index_of(key) {
+        let known = self.map.get_index_of(key);
+        // One that is over has a place, and nothing else.
+        if let Some(index) = known.filter(|index| self.map[*index].bytes > 0) {
             return Ok(index);
         }
         let (value, aggregate, timestamp) = load()?;
         let bytes = key.len() + OVERHEAD_BYTES;
         let entry = Entry { key: value, aggregate, timestamp, dirty: false, updates: 0, bytes };
         (weight.entries, weight.bytes, self.live) = (weight.entries + 1, weight.bytes + bytes, self.live + 1);
-        Ok(self.map.insert_full(key.into(), entry).0)
+        Ok(match known {
+            Some(index) => {
+                self.map[index] = entry;
+                index
+            }
+            None => self.map.insert_full(key.into(), entry).0,
+        })
     }
 
     #[inline]
@@ -114,6 +122,10 @@ impl<K, A: 'static> Entries<K, A> {
                 weight.clean(ctx, entry.bytes);
             }
             self.dirty.pop();
+        }
+        // No index is in use: the places of what is over can go.
+        if self.live * 2 < self.map.len() {
+            self.map.retain(|_, entry| entry.bytes > 0);
         }
         Ok(())
     }

@@ -34,6 +34,16 @@ pub(crate) type LiveOf<'a> = &'a dyn Fn(i64, &Bytes) -> (Bytes, Live);
 /// What is known of one key.
 #[derive(Debug, Clone, Default)]
 struct KeyTime {
+    clock: Clock,
+    /// In the order of their turns.
+    live: VecDeque<Live>,
+    /// When silence would bring the first turn, by the task's idle clock; it may come later.
+    timer: Option<i64>,
+}
+
+/// A key's time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Clock {
     /// The highest timestamp seen, moved on by idleness; -1 before the first record.
     now: i64,
     /// `now` when the last record came: where idleness counts from.
@@ -44,13 +54,17 @@ struct KeyTime {
     wall_ms: i64,
     /// Up to there every turn is over.
     done: i64,
-    /// In the order of their turns.
-    live: VecDeque<Live>,
-    /// When silence would bring the first turn, by the task's idle clock; it may come later.
-    timer: Option<i64>,
     changed: bool,
     /// Somebody has taken everything of the key out of the operator's stores: its time goes, too.
     gone: bool,
+}
+
+/// A change of what waits, to be taken back.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    None,
+    Added(Live),
+    Removed(Live),
 }
 
 /// The times of an operator's keys. Clones share them.
@@ -110,22 +124,25 @@ impl KeyTimes {
     pub(crate) fn observe(&self, ctx: &mut TaskContext, key: &[u8], timestamp: i64) -> Result<i64, StoreError> {
         let core = &mut *self.core.borrow_mut();
         let key = core.load(key)?;
-        self.on_undo(ctx, core, &key);
+        self.on_undo(ctx, core, &key, Step::None);
         let Core { keys, changed, .. } = core;
-        let Some(time) = keys.get_mut(&key) else { return Ok(timestamp) };
-        time.now = if std::mem::take(&mut time.gone) { timestamp } else { time.now.max(timestamp) };
-        (time.record_time, time.busy_ms, time.wall_ms) = (time.now, ctx.idle_ms, ctx.wall_ms);
-        if !std::mem::replace(&mut time.changed, true) {
+        let Some(KeyTime { clock, .. }) = keys.get_mut(&key) else { return Ok(timestamp) };
+        if std::mem::take(&mut clock.gone) {
+            (clock.now, clock.done) = (-1, -1);
+        }
+        clock.now = clock.now.max(timestamp);
+        (clock.record_time, clock.busy_ms, clock.wall_ms) = (clock.now, ctx.idle_ms, ctx.wall_ms);
+        if !std::mem::replace(&mut clock.changed, true) {
             changed.push(key);
         }
-        Ok(time.now)
+        Ok(clock.now)
     }
 
     /// Looks at everything anew that has had its turn and is still there: `change` says when it has the next one.
     pub(crate) fn map_done(&self, change: impl Fn(Live) -> Live) {
         let core = &mut *self.core.borrow_mut();
         for time in core.keys.values_mut() {
-            let done = time.done;
+            let done = time.clock.done;
             time.live.iter_mut().filter(|live| live.due <= done).for_each(|live| *live = change(*live));
             time.live.make_contiguous().sort_unstable();
         }
@@ -144,7 +161,7 @@ impl KeyTimes {
         let core = &mut *self.core.borrow_mut();
         if let Some((key, _)) = core.keys.get_key_value(key) {
             let key = key.clone();
-            self.on_undo(ctx, core, &key);
+            self.on_undo(ctx, core, &key, Step::Added(live));
             core.track(&key, live);
         }
     }
@@ -154,8 +171,9 @@ impl KeyTimes {
         let core = &mut *self.core.borrow_mut();
         let at = core.keys.get(key)?.find(due, part, start)?;
         let key = core.keys.get_key_value(key)?.0.clone();
-        self.on_undo(ctx, core, &key);
-        let live = core.keys.get_mut(&key)?.live.remove(at)?;
+        let live = *core.keys.get(&key)?.live.get(at)?;
+        self.on_undo(ctx, core, &key, Step::Removed(live));
+        core.keys.get_mut(&key)?.live.remove(at);
         core.uncount(live.epoch);
         Some(live)
     }
@@ -171,12 +189,15 @@ impl KeyTimes {
             }
             return None;
         }
-        self.on_undo(ctx, core, &key);
+        // Also what emits nothing takes its time.
+        ctx.results += 1;
+        let live = *time.live.front()?;
+        self.on_undo(ctx, core, &key, Step::Removed(live));
         let time = core.keys.get_mut(&key)?;
-        let live = time.live.pop_front()?;
-        time.done = time.done.max(live.due);
+        time.live.pop_front();
+        time.clock.done = time.clock.done.max(live.due);
         // Time is to be known wherever something was done because of it.
-        if !std::mem::replace(&mut time.changed, true) {
+        if !std::mem::replace(&mut time.clock.changed, true) {
             core.changed.push(key);
         }
         core.uncount(live.epoch);
@@ -188,9 +209,9 @@ impl KeyTimes {
         let core = &mut *self.core.borrow_mut();
         let Some((key, _)) = core.keys.get_key_value(key).filter(|(_, time)| time.live.is_empty()) else { return };
         let key = key.clone();
-        self.on_undo(ctx, core, &key);
+        self.on_undo(ctx, core, &key, Step::None);
         if let Some(time) = core.keys.get_mut(&key) {
-            time.gone = true;
+            time.clock.gone = true;
         }
     }
 
@@ -231,12 +252,13 @@ impl KeyTimes {
         let core = &mut *self.core.borrow_mut();
         for key in std::mem::take(&mut core.changed) {
             let Some(time) = core.keys.get_mut(&key) else { continue };
-            let changed = std::mem::take(&mut time.changed);
-            if time.gone {
+            let changed = std::mem::take(&mut time.clock.changed);
+            if time.clock.gone {
                 core.store.borrow_mut().delete(key.clone());
             } else if changed {
-                let value = [time.now, time.wall_ms, time.done].map(i64::to_be_bytes).concat();
-                let row = Row { timestamp: time.now.max(0), value: value.into() };
+                let Clock { now, wall_ms, done, .. } = time.clock;
+                let value = [now, wall_ms, done].map(i64::to_be_bytes).concat();
+                let row = Row { timestamp: now.max(0), value: value.into() };
                 core.store.borrow_mut().put(key.clone(), row);
             }
             if time.live.is_empty() {
@@ -251,10 +273,11 @@ impl KeyTimes {
         }
     }
 
-    fn on_undo(&self, ctx: &mut TaskContext, core: &Core, key: &Bytes) {
+    fn on_undo(&self, ctx: &mut TaskContext, core: &Core, key: &Bytes, step: Step) {
         ctx.on_undo(|_| {
-            let (shared, key, old) = (self.core.clone(), key.clone(), core.keys.get(key).cloned());
-            move |_: &mut TaskContext| shared.borrow_mut().put_back(key, old)
+            let clock = core.keys.get(key).map(|time| time.clock).unwrap_or_default();
+            let (shared, key) = (self.core.clone(), key.clone());
+            move |_: &mut TaskContext| shared.borrow_mut().put_back(&key, clock, step)
         });
     }
 }
@@ -268,9 +291,9 @@ impl Core {
         let saved = self.store.borrow().get(key)?;
         let read = |at: usize| saved.as_ref().map_or(-1, |row| saved_ms(row, at));
         let (now, wall_ms, done) = (read(0), read(8), read(16));
-        let time = KeyTime { now, record_time: now, wall_ms, done, ..KeyTime::default() };
+        let clock = Clock { now, record_time: now, wall_ms, done, ..Clock::default() };
         let key = Bytes::copy_from_slice(key);
-        self.keys.insert(key.clone(), time);
+        self.keys.insert(key.clone(), KeyTime { clock, ..KeyTime::default() });
         Ok(key)
     }
 
@@ -303,7 +326,8 @@ impl Core {
             let Some(time) = self.keys.get_mut(&key) else { continue };
             time.timer = None;
             if time.idle_due(idle_ms).is_some_and(|due| due <= idle_clock_ms) {
-                time.now = time.now.max(time.record_time + (idle_clock_ms - time.busy_ms));
+                let clock = &mut time.clock;
+                clock.now = clock.now.max(clock.record_time + (idle_clock_ms - clock.busy_ms));
                 self.unfinished.push_back(key);
             } else {
                 self.set_timer(&key);
@@ -311,19 +335,26 @@ impl Core {
         }
     }
 
-    fn put_back(&mut self, key: Bytes, old: Option<KeyTime>) {
-        if let Some(new) = self.keys.remove(&key) {
-            new.live.iter().for_each(|live| self.uncount(live.epoch));
-            if let Some(timer) = new.timer {
-                self.timers.remove(&(timer, key.clone()));
+    fn put_back(&mut self, key: &Bytes, clock: Clock, step: Step) {
+        match step {
+            Step::None => {}
+            Step::Removed(live) => self.track(key, live),
+            Step::Added(live) => {
+                let Some(time) = self.keys.get_mut(key) else { return };
+                if let Some(at) = time.find(live.due, live.part, live.start) {
+                    time.live.remove(at);
+                    self.uncount(live.epoch);
+                }
             }
         }
+        let Some(time) = self.keys.get_mut(key) else { return };
+        time.clock = clock;
         // One that nothing waits for is found again in the store.
-        let Some(mut old) = old.filter(|old| old.changed || !old.live.is_empty()) else { return };
-        old.live.iter().for_each(|live| *self.epochs.entry(live.epoch).or_default() += 1);
-        old.timer = None;
-        self.keys.insert(key.clone(), old);
-        self.set_timer(&key);
+        if !clock.changed && time.live.is_empty() {
+            self.keys.remove(key);
+        } else {
+            self.set_timer(key);
+        }
     }
 
     fn uncount(&mut self, epoch: u64) {
@@ -342,14 +373,15 @@ impl KeyTime {
     }
 
     fn is_due(&self) -> bool {
-        self.live.front().is_some_and(|live| live.due <= self.now)
+        self.live.front().is_some_and(|live| live.due <= self.clock.now)
     }
 
     /// When silence brings the first turn, by the task's idle clock. A key that had no record since the task was opened
     /// has been silent since then.
     fn idle_due(&self, idle_ms: i64) -> Option<i64> {
-        let first = self.live.front().filter(|_| self.record_time >= 0)?;
-        Some(self.busy_ms.saturating_add(idle_ms.max(first.due - self.record_time)))
+        let Clock { record_time, busy_ms, .. } = self.clock;
+        let first = self.live.front().filter(|_| record_time >= 0)?;
+        Some(busy_ms.saturating_add(idle_ms.max(first.due - record_time)))
     }
 }
 

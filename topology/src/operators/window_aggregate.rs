@@ -250,7 +250,6 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             Some((aggregate, timestamp)) => aggregate.clone().map(|aggregate| (Ok(aggregate), *timestamp)),
             None => store.borrow().get(start, key)?.map(|row| (value.decode(row.value), row.timestamp)),
         };
-        let was_cached = cached.is_some();
         if !due.is_kept {
             store.borrow_mut().remove_value(start, key, is_new);
         } else if let Some((Some(aggregate), timestamp)) = cached
@@ -258,14 +257,14 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         {
             store.borrow_mut().put(start, key, Row { timestamp, value });
         }
-        let was_there = was_cached || found.is_some();
         if let Some((aggregate, timestamp)) = found.filter(|_| self.emit_final) {
             ctx.or_left_out(|ctx| {
                 let key = Windowed { key: self.key.decode(key.to_vec().into())?, window };
                 self.next.forward(ctx, Record::new(key, aggregate?, timestamp))
             })?;
         }
-        Ok(was_there)
+        // Nothing of a null is kept: what is missing need not have been erased.
+        Ok(true)
     }
 
     /// Writes changed aggregates of some windows to the store.
@@ -292,7 +291,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             entries.clear(ctx, &mut self.weight);
         }
         self.open.retain(|start, _| !which.contains(start));
-        self.emitting = None;
+        self.emitting.take_if(|(start, _)| which.contains(start));
     }
 }
 

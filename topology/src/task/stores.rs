@@ -157,8 +157,11 @@ impl TaskStores {
         let dead = self.logged().filter_map(|(name, handle, changelog)| {
             let StoreHandle::Window(store) = handle else { return None };
             if let Some(kept_from) = store.borrow().committed_kept_from() {
-                return Some((changelog.clone(), purges_by_key.get_mut(name)?.dead_below(kept_from)?));
+                purges.remove(name);
+                let purge = purges_by_key.entry(name.clone()).or_default();
+                return Some((changelog.clone(), purge.dead_below(kept_from)?));
             }
+            purges_by_key.remove(name);
             let expired = store.borrow().committed_expired_before();
             Some((changelog.clone(), purges.get_mut(name)?.dead_below(expired)?))
         });
