@@ -20,13 +20,18 @@ use tidemill::{EmitStrategy, StreamsBuilder, TimeWindows, Topology};
 
 const CHATS: usize = 1_000_000;
 
+/// One time for all keys of a partition, and one for each.
+const TIMES: [(bool, &str); 2] = [(false, ""), (true, "-by-key")];
+
 fn main() -> BenchResult<()> {
     let (mut criterion, mut report) = (criterion(), Report::default());
     for partitions in [1, 4] {
         let mut chats = Pipeline::new(partitions, chats(load(CHATS)))?;
         for (emit, name) in [(EmitStrategy::on_window_close(), "final"), (EmitStrategy::on_window_update(), "update")] {
-            let name = format!("count-{name}/{partitions}p");
-            bench(&mut criterion, &mut report, &name, load(CHATS), &mut chats, &counting(emit)?);
+            for (by_key, time) in TIMES {
+                let name = format!("count-{name}{time}/{partitions}p");
+                bench(&mut criterion, &mut report, &name, load(CHATS), &mut chats, &counting(emit, by_key)?);
+            }
         }
     }
     for partitions in [1, 4] {
@@ -35,8 +40,10 @@ fn main() -> BenchResult<()> {
             let records = load((elements * 10 / 3).max(200) * STREAMS).max(30 * STREAMS);
             let input = frames(Frames { records, per_second: elements / 3 });
             let mut frames = Pipeline::new(partitions, input)?;
-            let name = format!("collect-{elements}/{partitions}p");
-            bench(&mut criterion, &mut report, &name, records, &mut frames, &collecting()?);
+            for (by_key, time) in TIMES {
+                let name = format!("collect-{elements}{time}/{partitions}p");
+                bench(&mut criterion, &mut report, &name, records, &mut frames, &collecting(by_key)?);
+            }
         }
     }
     criterion.final_summary();
@@ -64,17 +71,21 @@ fn bench(
 }
 
 /// One-minute windows with five seconds of grace.
-fn counting(emit: EmitStrategy) -> BenchResult<Topology> {
-    let windows = TimeWindows::of_size_and_grace(Duration::from_mins(1), Duration::from_secs(5));
+fn counting(emit: EmitStrategy, by_key: bool) -> BenchResult<Topology> {
+    let windows = timed(TimeWindows::of_size_and_grace(Duration::from_mins(1), Duration::from_secs(5)), by_key);
     let builder = StreamsBuilder::new();
     let chats = builder.stream::<String, Bytes>("in").group_by_key();
     chats.windowed_by(windows).emit(emit).count("counts").to_stream().to("out");
     Ok(builder.build()?)
 }
 
+fn timed(windows: TimeWindows, by_key: bool) -> TimeWindows {
+    if by_key { windows.event_time_by_key() } else { windows }
+}
+
 /// Three-second windows with one second of grace.
-fn collecting() -> BenchResult<Topology> {
-    let windows = TimeWindows::of_size_and_grace(Duration::from_secs(3), Duration::from_secs(1));
+fn collecting(by_key: bool) -> BenchResult<Topology> {
+    let windows = timed(TimeWindows::of_size_and_grace(Duration::from_secs(3), Duration::from_secs(1)), by_key);
     let builder = StreamsBuilder::new();
     builder.stream::<String, Bytes>("in").group_by_key().windowed_by(windows).collect("frames").to("out");
     Ok(builder.build()?)
