@@ -421,6 +421,16 @@ async fn a_standby_answers_for_an_owner_that_cannot_if_whoever_asks_allows_it() 
     // An instance claims everything, and then is nowhere to be reached.
     let claims = format!("heartbeat {}\naddress 127.0.0.1:1\nactive 0_0\nactive 0_1\nactive 1_0\nactive 1_1\n", now());
     log.append("form-coach-members", 0, [Entry::new("ghost", claims, now())]).expect("appends");
+    // What it says is read in the background.
+    let any_is_refused = async || {
+        for user in &users {
+            if ask(user, "").await.0 == 503 {
+                return true;
+            }
+        }
+        false
+    };
+    until(WAIT, "the claim is known", any_is_refused).await;
     let mut stale = 0;
     for user in &users {
         until(WAIT, "an owner or a standby answers", async || ask(user, "?standby=true").await.0 == 200).await;

@@ -1,6 +1,9 @@
 //! Writes that are not committed yet.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Range};
+use std::collections::{
+    BTreeMap, BTreeSet,
+    btree_map::{Entry, Range},
+};
 use std::ops::Bound;
 
 use bytes::Bytes;
@@ -46,12 +49,21 @@ impl Overlay {
     /// Writes a row, or a deletion.
     pub(crate) fn set(&mut self, key: Bytes, row: Option<Row>) {
         let noted = self.journal.is_some().then(|| key.clone());
-        if row.is_some() && self.rows.get(&key).is_some_and(Option::is_none) {
-            self.deleted.insert(key.clone());
-        }
         let key_len = key.len();
         self.bytes += cost(key_len, row.as_ref());
-        let old = self.rows.insert(key, row);
+        // One search a write: keys of many rows are far apart in memory.
+        let old = match self.rows.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(row);
+                None
+            }
+            Entry::Occupied(mut place) => {
+                if row.is_some() && place.get().is_none() {
+                    self.deleted.insert(place.key().clone());
+                }
+                Some(place.insert(row))
+            }
+        };
         if let Some(old) = &old {
             self.bytes -= cost(key_len, old.as_ref());
         }
@@ -152,6 +164,7 @@ impl Overlay {
             self.delete_below(floor);
         }
         newer.rows.into_iter().for_each(|(key, row)| self.set(key, row));
+        self.deleted.extend(newer.deleted);
         newer.meta.into_iter().for_each(|(key, value)| self.set_meta(&key, value));
     }
 
