@@ -69,7 +69,10 @@ impl Copy {
             .output()
             .map_err(|error| error.to_string())?;
         if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned() + &messages(&output.stdout));
+            let complaints = messages(&output.stdout);
+            // Without any, something else than the compiler failed.
+            let is_other = complaints.is_empty();
+            return Err(if is_other { String::from_utf8_lossy(&output.stderr).into_owned() } else { complaints });
         }
         let mut programs = BTreeMap::new();
         for line in String::from_utf8_lossy(&output.stdout).lines() {
