@@ -6,8 +6,7 @@ use thiserror::Error;
 use tidemill_state::{BoxError, StoreError};
 
 use crate::{
-    graph::{NodeName, StoreName},
-    task_id::TaskId,
+    names::{NodeName, StoreName, TaskId},
     transport::{Offset, TopicPartition, TransportError},
 };
 

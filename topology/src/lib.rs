@@ -1,29 +1,39 @@
 //! Tidemill's engine: a typed DSL, the plan that it becomes, tasks, their runtime, and the embedded log.
 //!
 //! ```text
-//! dsl → graph → plan → task → runtime
-//!                       ↓        ↓
-//!                     state  transport (embedded | …)
+//! dsl → topology → plan → task → runtime
+//!                          ↓        ↓
+//!                        state  transport (embedded | …)
 //! ```
 
-mod async_op;
+// Each module uses only those above it in this list.
 mod clock;
-mod config;
-mod dsl;
-mod error;
-mod graph;
-mod idle_note;
-mod members;
-mod operators;
-mod partitioner;
-mod plan;
-pub mod processor;
-mod record;
-mod runtime;
-mod task;
-mod task_id;
-pub mod testing;
 pub mod transport;
+
+mod names;
+mod partitioner;
+mod record;
+
+mod error;
+mod idle_note;
+mod windows;
+
+mod graph;
+mod operators;
+mod topology;
+
+mod config;
+mod plan;
+
+mod async_op;
+mod dsl;
+
+mod members;
+mod task;
+
+mod runtime;
+
+pub mod testing;
 
 pub use async_op::{
     Answered, AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallFailure, CallPolicy, CallRequest, CallStats,
@@ -31,11 +41,28 @@ pub use async_op::{
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
-pub use dsl::*;
+pub use dsl::{
+    CogroupedKStream, CogroupedWindows, Consumed, KGroupedStream, KStream, KTable, Materialized, Produced,
+    Repartitioned, SplitStream, StreamJoined, StreamsBuilder, TimeWindowedCogroupedKStream, TimeWindowedKStream,
+};
 pub use error::{Position, TaskError, TopologyError};
-pub use graph::{Edge, Node, NodeId, NodeKind, NodeName, StoreFormat, StoreKind, StoreName, StoreSpec, Topology};
+pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};
+pub use names::{NodeId, NodeName, ParseTaskIdError, StoreName, TaskId};
 pub use partitioner::{murmur2, partition_for};
-pub use plan::{InternalTopic, ParseTaskIdError, Plan, Subtopology, TaskId};
+pub use plan::{InternalTopic, Plan, Subtopology};
 pub use record::{Data, Record};
-pub use runtime::*;
+pub use runtime::{
+    HostInfo, KeyQueryMetadata, KeyValueQuery, PartitionStatus, QueryError, RestoreProgress, StoreStatus, Streams,
+    StreamsMetadata, StreamsState, TaskState, TaskStatus, ThreadStatus, WindowQuery,
+};
 pub use tidemill_state as state;
+pub use topology::Topology;
+pub use windows::{Cogrouped, EmitStrategy, JoinKind, JoinWindows, TimeWindows, Window, Windowed, WindowedCodec};
+
+/// Operators of one's own: the Processor API.
+pub mod processor {
+    pub use crate::{
+        operators::processor::{Processor, ProcessorContext, Punctuation, PunctuationType},
+        record::{Data, Record},
+    };
+}

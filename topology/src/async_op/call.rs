@@ -6,7 +6,12 @@ use bytes::Bytes;
 use tidemill_state::{BoxError, Codec, Coded, RawBytes};
 
 use super::{CallFailure, request::RequestId};
-use crate::{processor::ProcessorContext, record::Data, transport::Topic};
+use crate::{
+    names::{request_topic, response_topic},
+    operators::processor::ProcessorContext,
+    record::Data,
+    transport::Topic,
+};
 
 /// An asynchronous step: requests of `V`, keyed by `K`, answered by `R`.
 ///
@@ -112,14 +117,6 @@ impl<K: Data, V: Data, R> AsyncCall<K, V, R> {
 
 pub(crate) fn pending_store(name: &str) -> String {
     format!("{name}-pending")
-}
-
-pub(crate) fn request_topic(application_id: &str, name: &str) -> Topic {
-    format!("{application_id}-{name}-requests").into()
-}
-
-pub(crate) fn response_topic(application_id: &str, name: &str) -> Topic {
-    format!("{application_id}-{name}-responses").into()
 }
 
 /// A request with what came of it.

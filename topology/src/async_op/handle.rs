@@ -12,8 +12,8 @@ use std::{
 use super::{AsyncCall, CallExecutor, CallPolicy, Caller};
 use crate::{
     clock::{Clock, SystemClock},
+    names::made_up_id,
     record::Data,
-    runtime::made_up_id,
     transport::{Transport, TransportError},
 };
 

@@ -25,7 +25,6 @@ mod progress;
 mod reply;
 
 pub use call::{Answered, AsyncCall};
-pub(crate) use call::{request_topic, response_topic};
 pub use executor::{CallExecutor, CallRequest, Caller};
 pub use failure::{CallError, CallFailure, FailureKind, Retry};
 pub use handle::{CallExecutorHandle, CallStats};

@@ -8,11 +8,10 @@ use super::{Consumed, KStream, KTable, Materialized};
 use crate::{
     clock::millis,
     error::TopologyError,
-    graph::{
-        BuildNode, Edge, Graph, MAIN_PORT, NodeId, NodeKind, StoreFormat, StoreKind, StoreName, StoreSpec, Topology,
-    },
-    operators::{Source, TableSource, TimestampExtractor},
+    graph::{Edge, MAIN_PORT, NodeId, NodeKind, StoreFormat, StoreKind, StoreName, StoreSpec},
+    operators::{BuildNode, Source, TableSource, TimestampExtractor},
     record::Data,
+    topology::{Draft, Topology},
 };
 
 /// Where a topology begins. Streams taken from it share one graph.
@@ -39,15 +38,15 @@ pub struct StreamsBuilder {
 }
 
 /// The graph, shared by the builder and all its streams.
-pub(super) type SharedGraph = Rc<RefCell<Graph>>;
+pub(super) type SharedGraph = Rc<RefCell<Draft>>;
 
 /// Notes a problem, in both, if what meets in a step was not taken from one builder.
 pub(super) fn meets(graph: &SharedGraph, other: &SharedGraph, step: &str) -> bool {
     let same = Rc::ptr_eq(graph, other);
     if !same {
         let problem = format!("the inputs of a {step} belong to two builders: take both from the same one");
-        other.borrow_mut().problems.push(problem.clone());
-        graph.borrow_mut().problems.push(problem);
+        other.borrow_mut().graph.problems.push(problem.clone());
+        graph.borrow_mut().graph.problems.push(problem);
     }
     same
 }
@@ -147,11 +146,7 @@ impl StreamsBuilder {
     /// # Errors
     /// With all problems together.
     pub fn build(&self) -> Result<Topology, TopologyError> {
-        let graph = self.graph.borrow();
-        TopologyError::check(graph.validate())?;
-        let mut graph = graph.clone();
-        graph.name_writers();
-        Ok(Topology { graph: Arc::new(graph) })
+        self.graph.borrow().finish()
     }
 }
 
@@ -240,6 +235,6 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     let mut format = StoreFormat::default();
     format.set_codec("key", materialized.key.name());
     format.set_codec("value", materialized.value.name());
-    graph.borrow_mut().add_store(StoreSpec { name: name.clone(), kind, persistent, logged, format });
+    graph.borrow_mut().graph.add_store(StoreSpec { name: name.clone(), kind, persistent, logged, format });
     name
 }

@@ -3,45 +3,16 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
-    EmitStrategy, KGroupedStream, KStream, KTable, Materialized, TimeWindowedKStream, TimeWindows, Windowed,
+    KGroupedStream, KStream, KTable, Materialized, TimeWindowedKStream,
     builder::{add_operator, meets},
     window_rows::WindowRows,
 };
 use crate::{
-    graph::{BuildNode, Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind},
-    operators::{Cogroup, LeftInput, RightInput, WindowAggregate, WindowInput},
+    graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind},
+    operators::{BuildNode, Cogroup, LeftInput, RightInput, WindowAggregate, WindowInput},
     record::Data,
+    windows::{Cogrouped, EmitStrategy, JoinKind, TimeWindows, Windowed},
 };
-
-/// Both sides of a common window, each in the order its records came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cogrouped<L, R> {
-    /// Elements of the left stream; empty if it was silent.
-    pub left: Vec<L>,
-    /// Elements of the right stream; empty if it was silent.
-    pub right: Vec<R>,
-}
-
-/// Which windows of two streams are emitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JoinKind {
-    /// Those in which both sides had something.
-    Inner,
-    /// Those in which the left side had something.
-    Left,
-    /// Those in which either side had something.
-    Outer,
-}
-
-impl JoinKind {
-    pub(crate) const fn emits(self, left: bool, right: bool) -> bool {
-        match self {
-            Self::Inner => left && right,
-            Self::Left => left,
-            Self::Outer => left || right,
-        }
-    }
-}
 
 /// Two streams about to be collected into common windows.
 pub struct CogroupedWindows<K, L, R> {
@@ -53,7 +24,7 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
     pub(super) fn new(left: TimeWindowedKStream<K, L>, right: TimeWindowedKStream<K, R>) -> Self {
         meets(&left.stream.graph, &right.stream.graph, "cogroup");
         if left.windows != right.windows {
-            left.stream.graph.borrow_mut().problems.push(format!(
+            left.stream.graph.borrow_mut().graph.problems.push(format!(
                 "two streams are cogrouped by different windows, {:?} and {:?}: give both the same",
                 left.windows, right.windows
             ));
@@ -99,7 +70,7 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
             Ok(())
         });
         let core = add_operator(&graph, None, "cogroup", &[], stores, build);
-        graph.borrow_mut().note_idle(core, emit.idle_ms(), windows.retention_ms());
+        graph.borrow_mut().graph.note_idle(core, emit.idle_ms(), windows.retention_ms());
 
         let build: BuildNode = Arc::new(move |assembly, id| {
             let core = assembly.shared::<Cogroup<K, L, R>>(core)?;
@@ -124,7 +95,7 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
 
 /// Draws the edges from the inputs to the node that emits, and asks for equal partition counts.
 pub(super) fn join_inputs(graph: &super::builder::SharedGraph, core: NodeId, inputs: &[NodeId]) {
-    let mut graph = graph.borrow_mut();
+    let graph = &mut graph.borrow_mut().graph;
     let edges = inputs.iter().map(|from| Edge { from: *from, port: SHARED_PORT });
     graph.nodes[core.index()].parents.extend(edges);
     let name = graph.node(core).name.clone();
@@ -184,7 +155,7 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
 
     /// Divides the groups by time.
     pub fn windowed_by(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream<K, A> {
-        self.graph.borrow_mut().problems.extend(windows.problems());
+        self.graph.borrow_mut().graph.problems.extend(windows.problems());
         TimeWindowedCogroupedKStream { cogrouped: self, windows, emit: EmitStrategy::default() }
     }
 }
@@ -220,7 +191,7 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
         let store = rows.store.clone();
         let kind = NodeKind::Operator("windowed-cogroup");
         let core = graph.borrow_mut().add(Some(&store), kind, Vec::new(), rows.stores(), build);
-        graph.borrow_mut().note_idle(core, emit.idle_ms(), windows.retention_ms());
+        graph.borrow_mut().graph.note_idle(core, emit.idle_ms(), windows.retention_ms());
         let nodes: Vec<_> =
             inputs.into_iter().zip(1..).map(|(add, number)| add(core, &format!("{store}-input-{number}"))).collect();
         join_inputs(&graph, core, &nodes);

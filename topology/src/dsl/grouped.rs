@@ -3,13 +3,15 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
-    CogroupedKStream, KStream, KTable, Materialized, TimeWindowedKStream, TimeWindows,
+    CogroupedKStream, KStream, KTable, Materialized, TimeWindowedKStream,
     builder::{add_operator, add_store},
 };
 use crate::{
-    graph::{BuildNode, MAIN_PORT, StoreKind},
+    graph::{MAIN_PORT, StoreKind},
+    operators::BuildNode,
     operators::KeyedAggregate,
     record::Data,
+    windows::TimeWindows,
 };
 
 /// A stream whose records are grouped by their key.

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     async_op::{Answered, AsyncCall, RequestNode, ResponseNode},
-    graph::{BuildNode, Edge, MAIN_PORT, NodeKind, StoreKind, TopicRef},
+    graph::{Edge, MAIN_PORT, NodeKind, StoreKind, TopicRef},
+    operators::BuildNode,
     record::Data,
 };
 
@@ -45,7 +46,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let name = call.name.clone();
         let pending = Materialized::with(call.pending_store(), RawBytes, RawBytes);
         let store = add_store::<Bytes, Bytes>(&self.graph, &pending, StoreKind::KeyValue);
-        self.graph.borrow_mut().describe_store(&store, |format| {
+        self.graph.borrow_mut().graph.describe_store(&store, |format| {
             format.set_codec("key", call.key.name());
             format.set_codec("value", call.pending.name());
         });

@@ -4,8 +4,8 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{KStream, builder::add_operator};
 use crate::{
-    graph::{BuildNode, Edge, MAIN_PORT, NodeKind, Port},
-    operators::{Branch, Merge},
+    graph::{Edge, MAIN_PORT, NodeKind, Port},
+    operators::{Branch, BuildNode, Merge},
     record::Data,
 };
 
@@ -34,7 +34,7 @@ impl<K: Data, V: Data> SplitStream<K, V> {
         let count = predicates.len();
         if count > usize::from(Port::MAX) {
             let problem = format!("a split has {count} branches; at most {} fit: split in steps", Port::MAX);
-            stream.graph.borrow_mut().problems.push(problem);
+            stream.graph.borrow_mut().graph.problems.push(problem);
         }
         let build: BuildNode = Arc::new(move |assembly, id| {
             let branches =

@@ -7,9 +7,11 @@ use super::{
     builder::{SharedGraph, add_operator, add_source, meets},
 };
 use crate::{
-    graph::{BuildNode, Edge, MAIN_PORT, NodeId, NodeKind, NodeName, StoreKind, StoreName, TopicRef},
-    operators::{DropNullKeys, Filter, FlatMap, Keyless, Map, Merge, Peek, ProcessorNode, Sink, StreamTableJoin},
-    processor::Processor,
+    graph::{Edge, MAIN_PORT, NodeId, NodeKind, NodeName, StoreKind, StoreName, TopicRef},
+    operators::processor::Processor,
+    operators::{
+        BuildNode, DropNullKeys, Filter, FlatMap, Keyless, Map, Merge, Peek, ProcessorNode, Sink, StreamTableJoin,
+    },
     record::{Data, Record},
 };
 
@@ -31,7 +33,7 @@ impl<K, V> Clone for KStream<K, V> {
 
 impl<K, V> fmt::Debug for KStream<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KStream({})", self.graph.borrow().node(self.node).name)
+        write!(f, "KStream({})", self.graph.borrow().graph.node(self.node).name)
     }
 }
 
@@ -42,7 +44,7 @@ impl<K, V> KStream<K, V> {
 
     pub(super) fn then<K2, V2>(&self, node: NodeId, rekeyed: bool) -> KStream<K2, V2> {
         let rekeyed_by =
-            if rekeyed { Some(self.graph.borrow().node(node).name.clone()) } else { self.rekeyed_by.clone() };
+            if rekeyed { Some(self.graph.borrow().graph.node(node).name.clone()) } else { self.rekeyed_by.clone() };
         KStream { rekeyed_by, ..KStream::new(self.graph.clone(), node) }
     }
 
@@ -53,7 +55,7 @@ impl<K, V> KStream<K, V> {
     /// Names the last step, for descriptions and errors. Steps with state are named by their store.
     pub fn named(self, name: &str) -> Self {
         let name: NodeName = name.into();
-        let old = std::mem::replace(&mut self.graph.borrow_mut().nodes[self.node.index()].name, name.clone());
+        let old = std::mem::replace(&mut self.graph.borrow_mut().graph.nodes[self.node.index()].name, name.clone());
         let rekeyed_by = self.rekeyed_by.clone().map(|by| if by == old { name } else { by });
         Self { rekeyed_by, ..self }
     }
@@ -311,14 +313,15 @@ impl<K: Data, V: Data> KStream<K, V> {
         });
         let node = add_operator(&self.graph, None, label, &[self.node], vec![store], build);
         self.require_partitioned_by_key(node);
-        let mut graph = self.graph.borrow_mut();
+        let mut draft = self.graph.borrow_mut();
+        let graph = &mut draft.graph;
         let name = graph.node(node).name.clone();
         if graph.stores.get(&table.store).is_none_or(|store| store.kind != StoreKind::KeyValue) {
             let problem = format!("'{name}' joins with '{}', which is windowed: join with a plain table", table.store);
             graph.problems.push(problem);
         }
         graph.copartitioned.push((name, vec![self.node, table.node]));
-        drop(graph);
+        drop(draft);
         self.then(node, false)
     }
 
@@ -353,7 +356,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// Notes a problem if `node` relies on the key but records are still partitioned by an earlier one.
     pub(super) fn require_partitioned_by_key(&self, node: NodeId) {
         if let Some(by) = &self.rekeyed_by {
-            let mut graph = self.graph.borrow_mut();
+            let graph = &mut self.graph.borrow_mut().graph;
             let name = graph.node(node).name.clone();
             graph.problems.push(format!(
                 "'{name}' relies on the key, which '{by}' changed after the records were partitioned: \

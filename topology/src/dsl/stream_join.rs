@@ -6,16 +6,17 @@ use bytes::Bytes;
 use tidemill_state::Codec;
 
 use super::{
-    JoinKind, JoinWindows, KStream, Materialized, StreamJoined,
+    KStream, Materialized, StreamJoined,
     builder::{SharedGraph, add_operator, add_store, meets},
     cogroup::join_inputs,
     window_rows::add_times,
 };
 use crate::{
     error::TaskError,
-    graph::{BuildNode, MAIN_PORT, NodeId, StoreKind, StoreName},
-    operators::{Assembly, JoinBase, JoinLeft, JoinRight, JoinSide, JoinTime, Joiner, StreamJoin},
+    graph::{MAIN_PORT, NodeId, StoreKind, StoreName},
+    operators::{Assembly, BuildNode, JoinBase, JoinLeft, JoinRight, JoinSide, JoinTime, Joiner, StreamJoin},
     record::Data,
+    windows::{JoinKind, JoinWindows},
 };
 
 /// Orders records without a partner whose windows end together, as Kafka Streams does.
@@ -139,7 +140,7 @@ impl<K: Data, L: Data> KStream<K, L> {
             Ok(())
         });
         let core = add_operator(graph, Some(&joined.name), label(kind), &[], stores, build);
-        graph.borrow_mut().note_idle(core, windows.idle_ms, kept_ms);
+        graph.borrow_mut().graph.note_idle(core, windows.idle_ms, kept_ms);
 
         let build: BuildNode = Arc::new(move |assembly, id| {
             let core = assembly.shared::<StreamJoin<K, L, R, V>>(core)?;
@@ -174,7 +175,7 @@ fn describe(
     key: Option<Cow<'static, str>>,
     value: Option<Cow<'static, str>>,
 ) {
-    graph.borrow_mut().describe_store(store, |format| {
+    graph.borrow_mut().graph.describe_store(store, |format| {
         format.set("join-before-ms", before_ms);
         format.set("join-after-ms", after_ms);
         format.set_event_time(by_key);

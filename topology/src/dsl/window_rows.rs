@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use tidemill_state::{Codec, RawBytes};
 
 use super::{
-    EmitStrategy, KTable, Materialized, TimeWindows, Windowed, WindowedCodec,
+    KTable, Materialized,
     builder::{Shared, SharedGraph, add_store},
 };
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     graph::{MAIN_PORT, NodeId, StoreKind, StoreName},
     operators::{Assembly, Elements, KeyWindows, WindowAggregate, WindowClock, WindowTime},
     record::Data,
+    windows::{EmitStrategy, TimeWindows, Windowed, WindowedCodec},
 };
 
 /// A declared window store.
@@ -53,13 +54,13 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         let needed = windows.retention_ms();
         let retention_ms = materialized.retention_ms.unwrap_or(needed);
         let store = add_store(graph, &materialized, StoreKind::Window { retention_ms });
-        graph.borrow_mut().describe_store(&store, |format| {
+        graph.borrow_mut().graph.describe_store(&store, |format| {
             format.set("window-size-ms", windows.size_ms);
             format.set("window-advance-ms", windows.advance_ms);
             format.set_event_time(windows.by_key);
         });
         if retention_ms < needed {
-            graph.borrow_mut().problems.push(format!(
+            graph.borrow_mut().graph.problems.push(format!(
                 "store '{store}' keeps windows for {retention_ms} ms, but size and grace need {needed} ms: \
                  make its retention longer"
             ));

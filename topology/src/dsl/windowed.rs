@@ -3,15 +3,16 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
-    CogroupedWindows, EmitStrategy, KStream, KTable, Materialized, TimeWindows, Windowed,
+    CogroupedWindows, KStream, KTable, Materialized,
     builder::add_operator,
     grouped::{aggregate, reducer},
     window_rows::WindowRows,
 };
 use crate::{
-    graph::{BuildNode, Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind, StoreName},
-    operators::{Collect, Merge, WindowInput},
+    graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind, StoreName},
+    operators::{BuildNode, Collect, Merge, WindowInput},
     record::Data,
+    windows::{EmitStrategy, TimeWindows, Windowed},
 };
 
 /// A grouped stream divided by time.
@@ -28,7 +29,7 @@ pub struct TimeWindowedKStream<K, V> {
 impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
     pub(super) fn new(stream: KStream<K, V>, windows: TimeWindows) -> Self {
         let problems = windows.problems();
-        stream.graph.borrow_mut().problems.extend(problems);
+        stream.graph.borrow_mut().graph.problems.extend(problems);
         Self { stream, windows, emit: EmitStrategy::default(), late: None }
     }
 
@@ -93,7 +94,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
             Ok(())
         });
         let node = self.attach("collect", &store, stores, build);
-        self.stream.graph.borrow_mut().note_idle(node, emit.idle_ms(), windows.retention_ms());
+        self.stream.graph.borrow_mut().graph.note_idle(node, emit.idle_ms(), windows.retention_ms());
         KStream::new(self.stream.graph.clone(), node)
     }
 
@@ -120,7 +121,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
             Ok(())
         });
         let node = self.attach(label, &rows.store, rows.stores(), build);
-        self.stream.graph.borrow_mut().note_idle(node, emit.idle_ms(), windows.retention_ms());
+        self.stream.graph.borrow_mut().graph.note_idle(node, emit.idle_ms(), windows.retention_ms());
         rows.table(self.stream.graph.clone(), node)
     }
 
@@ -130,7 +131,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         let node = add_operator(graph, Some(name), label, &[self.stream.node], stores, build);
         self.stream.require_partitioned_by_key(node);
         if let Some(late) = self.late {
-            graph.borrow_mut().nodes[late.index()].parents.push(Edge { from: node, port: LATE_PORT });
+            graph.borrow_mut().graph.nodes[late.index()].parents.push(Edge { from: node, port: LATE_PORT });
         }
         node
     }

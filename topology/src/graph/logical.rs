@@ -1,25 +1,12 @@
-//! The graph that the DSL writes: a plain value, but for the closures that build a task's operators.
+//! The graph that the DSL writes: a plain value.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::StoreFormat;
-use crate::{error::TaskError, operators::Assembly, transport::Topic};
-
-/// A node's place in its topology.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId(pub(crate) u32);
-
-impl NodeId {
-    pub(crate) const fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// A node's name, unique in its topology.
-pub type NodeName = Arc<str>;
-
-/// A store's name, unique in its topology.
-pub type StoreName = Arc<str>;
+use crate::{
+    names::{NodeId, NodeName, StoreName},
+    transport::Topic,
+};
 
 /// Which of a node's outputs an edge leaves from.
 pub(crate) type Port = u8;
@@ -29,9 +16,6 @@ pub(crate) const MAIN_PORT: Port = 0;
 
 /// Records that came after their window had closed.
 pub(crate) const LATE_PORT: Port = 1;
-
-/// Builds a node's operator for one task; its children are built already.
-pub(crate) type BuildNode = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Result<(), TaskError> + Send + Sync>;
 
 /// A topic as written: the user's, or one that the plan names after the application.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +60,7 @@ pub struct Edge {
 }
 
 /// One step of a topology.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Its place.
     pub id: NodeId,
@@ -88,13 +72,6 @@ pub struct Node {
     pub parents: Vec<Edge>,
     /// The stores that it reads or writes.
     pub stores: Vec<StoreName>,
-    pub(crate) build: BuildNode,
-}
-
-impl fmt::Debug for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Node").field("name", &self.name).field("kind", &self.kind).finish_non_exhaustive()
-    }
 }
 
 /// What a store holds.
@@ -122,24 +99,6 @@ pub struct StoreSpec {
     pub logged: bool,
     /// What writes it, as far as its rows depend on it.
     pub format: StoreFormat,
-}
-
-/// A validated topology: what [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns.
-#[derive(Debug, Clone)]
-pub struct Topology {
-    pub(crate) graph: Arc<Graph>,
-}
-
-impl Topology {
-    /// Its nodes, parents before children.
-    pub fn nodes(&self) -> &[Node] {
-        &self.graph.nodes
-    }
-
-    /// Its stores by name.
-    pub fn stores(&self) -> impl Iterator<Item = &StoreSpec> {
-        self.graph.stores.values()
-    }
 }
 
 /// How long an operator that time alone may close waits for its input.
@@ -172,11 +131,10 @@ impl Graph {
         kind: NodeKind,
         parents: Vec<Edge>,
         stores: Vec<StoreName>,
-        build: BuildNode,
     ) -> NodeId {
         let id = NodeId(self.nodes.len() as u32);
         let name = name.map_or_else(|| format!("{}-{}", kind.label(), id.0).into(), Into::into);
-        self.nodes.push(Node { id, name, kind, parents, stores, build });
+        self.nodes.push(Node { id, name, kind, parents, stores });
         id
     }
 

@@ -6,6 +6,7 @@ mod validate;
 
 pub(crate) use validate::problem_with_name;
 
-pub(crate) use logical::{BuildNode, Graph, LATE_PORT, MAIN_PORT, Port, TopicRef};
-pub use logical::{Edge, Node, NodeId, NodeKind, NodeName, StoreKind, StoreName, StoreSpec, Topology};
+pub(crate) use crate::names::{NodeId, NodeName, StoreName};
+pub use logical::{Edge, Node, NodeKind, StoreKind, StoreSpec};
+pub(crate) use logical::{Graph, LATE_PORT, MAIN_PORT, Port, TopicRef};
 pub use store_format::StoreFormat;

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::task_id::TaskId;
+use crate::names::TaskId;
 
 /// One instance, in its own words.
 ///

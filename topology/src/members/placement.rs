@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, sync::Arc};
 
-use crate::{partitioner::murmur2, task_id::TaskId};
+use crate::{names::TaskId, partitioner::murmur2};
 
 /// The instances, at most `replicas`, that keep a task warm beside its owner.
 ///

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Member;
-use crate::{task_id::TaskId, transport::Offset};
+use crate::{names::TaskId, transport::Offset};
 
 /// Everybody who said something and did not say goodbye.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Builds a task's operators from the graph. Here, once per task, types are put together and erased.
 
-use std::{any::Any, cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{any::Any, cell::RefCell, collections::BTreeMap, fmt, rc::Rc, sync::Arc};
 
 use tidemill_state::{Store, WindowStore};
 
@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    graph::{NodeId, NodeKind, Port, StoreName, TopicRef},
-    plan::{Plan, TaskId},
+    graph::{Graph, NodeId, NodeKind, Port, StoreName, TopicRef},
+    names::TaskId,
     record::Data,
     transport::{Topic, TopicPartition},
 };
@@ -24,15 +24,45 @@ pub(crate) enum StoreHandle {
     Window(Rc<RefCell<WindowStore>>),
 }
 
+/// Builds a node's operator for one task; its children are built already.
+pub(crate) type BuildNode = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Result<(), TaskError> + Send + Sync>;
+
+/// What builds each node's operator, by the node's place.
+#[derive(Clone, Default)]
+pub(crate) struct Builders(Vec<BuildNode>);
+
+impl Builders {
+    /// The next node's.
+    pub(crate) fn push(&mut self, build: BuildNode) {
+        self.0.push(build);
+    }
+}
+
+impl fmt::Debug for Builders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} builders", self.0.len())
+    }
+}
+
+/// What operators are put together from.
+pub(crate) struct Parts<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) builders: &'a Builders,
+    pub(crate) stores: &'a BTreeMap<StoreName, StoreHandle>,
+    /// A topic's name on the log, and how many partitions it has.
+    pub(crate) topic: &'a dyn Fn(&TopicRef) -> (Topic, i32),
+    /// The task's input partitions, in the order of its queues.
+    pub(crate) partitions: Vec<TopicPartition>,
+}
+
 /// A task's operators while they are put together.
 pub(crate) struct Assembly<'a> {
-    plan: &'a Plan,
+    parts: Parts<'a>,
     pub(crate) task: TaskId,
     /// What an operator refuses is left out, and must leave nothing.
     leaves_out: bool,
     /// The node that is being built; after a panic, the one that panicked.
     pub(crate) building: NodeId,
-    stores: &'a BTreeMap<StoreName, StoreHandle>,
     /// `Rc<dyn Target<K, V>>` of each node built, boxed as `Any`.
     inputs: BTreeMap<NodeId, Box<dyn Any>>,
     pub(crate) sources: BTreeMap<NodeId, Box<dyn SourceQueue>>,
@@ -40,18 +70,12 @@ pub(crate) struct Assembly<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    pub(crate) fn new(
-        plan: &'a Plan,
-        task: TaskId,
-        stores: &'a BTreeMap<StoreName, StoreHandle>,
-        leaves_out: bool,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts<'a>, task: TaskId, leaves_out: bool) -> Self {
         Self {
-            plan,
+            parts,
             task,
             leaves_out,
             building: NodeId(0),
-            stores,
             inputs: BTreeMap::new(),
             sources: BTreeMap::new(),
             lifecycles: BTreeMap::new(),
@@ -63,7 +87,7 @@ impl<'a> Assembly<'a> {
         if self.inputs.contains_key(&id) || self.sources.contains_key(&id) {
             return Ok(());
         }
-        let build = self.plan.graph().node(id).build.clone();
+        let build = self.parts.builders.0[id.index()].clone();
         let child_of = std::mem::replace(&mut self.building, id);
         build(self, id)?;
         self.building = child_of;
@@ -72,7 +96,7 @@ impl<'a> Assembly<'a> {
 
     /// The children of a node's port, built.
     pub(crate) fn next<K: Data, V: Data>(&mut self, id: NodeId, port: Port) -> Result<Next<K, V>, TaskError> {
-        let children: Vec<_> = self.plan.graph().children(id, port).collect();
+        let children: Vec<_> = self.parts.graph.children(id, port).collect();
         let mut links = Vec::with_capacity(children.len());
         for child in children {
             self.build(child)?;
@@ -108,14 +132,14 @@ impl<'a> Assembly<'a> {
     }
 
     pub(crate) fn key_value_store(&self, name: &str) -> Rc<RefCell<Store>> {
-        match &self.stores[name] {
+        match &self.parts.stores[name] {
             StoreHandle::KeyValue(store) => store.clone(),
             StoreHandle::Window(_) => unreachable!("the DSL declared '{name}' as a key-value store"),
         }
     }
 
     pub(crate) fn window_store(&self, name: &str) -> Rc<RefCell<WindowStore>> {
-        match &self.stores[name] {
+        match &self.parts.stores[name] {
             StoreHandle::Window(store) => store.clone(),
             StoreHandle::KeyValue(_) => unreachable!("the DSL declared '{name}' as a window store"),
         }
@@ -127,18 +151,18 @@ impl<'a> Assembly<'a> {
         if self.leaves_out {
             return true;
         }
-        let users = self.plan.graph().nodes.iter().filter(|node| node.stores.iter().any(|store| **store == *name));
+        let users = self.parts.graph.nodes.iter().filter(|node| node.stores.iter().any(|store| **store == *name));
         users.count() > 1
     }
 
     /// The window stores of a node that only processors use: no operator's clock expires their rows.
     pub(crate) fn unclocked_windows(&self, id: NodeId) -> Vec<Rc<RefCell<WindowStore>>> {
-        let graph = self.plan.graph();
+        let graph = self.parts.graph;
         let unclocked = |name: &&StoreName| {
             let mut users = graph.nodes.iter().filter(|node| node.stores.contains(name));
             users.all(|node| node.kind == NodeKind::Operator("process"))
         };
-        let handles = graph.node(id).stores.iter().filter(unclocked).map(|name| &self.stores[name]);
+        let handles = graph.node(id).stores.iter().filter(unclocked).map(|name| &self.parts.stores[name]);
         let windows = handles.filter_map(|handle| match handle {
             StoreHandle::Window(store) => Some(store.clone()),
             StoreHandle::KeyValue(_) => None,
@@ -148,19 +172,17 @@ impl<'a> Assembly<'a> {
 
     /// The stores that a node is connected to.
     pub(crate) fn stores_of(&self, id: NodeId) -> BTreeMap<StoreName, StoreHandle> {
-        let names = &self.plan.graph().node(id).stores;
-        names.iter().map(|name| (name.clone(), self.stores[name].clone())).collect()
+        let names = &self.parts.graph.node(id).stores;
+        names.iter().map(|name| (name.clone(), self.parts.stores[name].clone())).collect()
     }
 
     /// A topic's name on the log, and how many partitions it has.
     pub(crate) fn topic(&self, topic: &TopicRef) -> (Topic, i32) {
-        let name = self.plan.topic_name(topic);
-        let partitions = self.plan.partitions(&name).expect("the plan resolved every topic");
-        (name, partitions)
+        (self.parts.topic)(topic)
     }
 
     /// The task's input partitions, in the order of its queues.
     pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
-        self.plan.input_partitions(self.task)
+        self.parts.partitions.clone()
     }
 }

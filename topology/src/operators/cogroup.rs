@@ -8,8 +8,8 @@ use super::{
     window_time::{Due, KeyWindows},
 };
 use crate::{
-    dsl::{Cogrouped, JoinKind, Window, Windowed},
     record::{Data, Record},
+    windows::{Cogrouped, JoinKind, Window, Windowed},
 };
 
 /// The sides' numbers.

@@ -5,8 +5,8 @@ use super::{
     window_time::Due,
 };
 use crate::{
-    dsl::{Window, Windowed},
     record::{Data, Record},
+    windows::{Window, Windowed},
 };
 
 /// What a collecting operator keeps.

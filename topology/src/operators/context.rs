@@ -6,10 +6,10 @@ use bytes::Bytes;
 use tidemill_state::{BoxError, Codec, CodecError, StoreError};
 
 use super::Undo;
+use super::processor::{Punctuation, PunctuationType};
 use crate::{
     clock::Moment,
     graph::NodeId,
-    processor::{Punctuation, PunctuationType},
     transport::{Offset, ProducerRecord},
 };
 

@@ -1,5 +1,6 @@
 //! Which time closes the windows of a join: that of the partition, or that of each key.
 
+use crate::windows::JoinWindows;
 use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
@@ -10,7 +11,6 @@ use super::{
     key_times::{KeyTimes, Live, LiveOf},
     stream_time::{StreamTime, saved_time},
 };
-use crate::dsl::JoinWindows;
 
 /// The time of a join of two streams.
 pub(crate) enum JoinTime {

@@ -2,10 +2,10 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use super::processor::Punctuation;
 use super::{Outcome, TaskContext};
 use crate::{
     graph::NodeId,
-    processor::Punctuation,
     record::{Data, Record},
     transport::Headers,
 };

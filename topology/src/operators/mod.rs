@@ -14,6 +14,7 @@ mod join_time;
 mod key_times;
 mod key_times_sweep;
 mod link;
+pub(crate) mod processor;
 mod processor_node;
 mod sink;
 mod source;
@@ -27,7 +28,7 @@ mod window_clock;
 mod window_time;
 
 pub(crate) use aggregate::KeyedAggregate;
-pub(crate) use assembly::{Assembly, StoreHandle};
+pub(crate) use assembly::{Assembly, BuildNode, Builders, Parts, StoreHandle};
 pub(crate) use bad_record::{BadRecord, Part, Undecodable};
 pub(crate) use branch::Branch;
 pub(crate) use cogroup::{Cogroup, LeftInput, RightInput};

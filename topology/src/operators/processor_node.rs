@@ -2,13 +2,13 @@
 
 use std::{cell::RefCell, collections::BTreeMap, marker::PhantomData, rc::Rc};
 
+use super::processor::{Processor, ProcessorContext, Punctuation};
 use super::{
     Failure, Lifecycle, Next, Outcome, Receive, StoreHandle, TaskContext,
     stream_time::{saved_time, write_time},
 };
 use crate::{
     graph::{NodeId, StoreName},
-    processor::{Processor, ProcessorContext, Punctuation},
     record::{Data, Record},
     transport::TopicPartition,
 };

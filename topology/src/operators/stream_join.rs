@@ -16,9 +16,9 @@ use super::{
     stream_time::StreamTime,
 };
 use crate::{
-    dsl::JoinWindows,
     record::{Data, Record},
     transport::Headers,
+    windows::JoinWindows,
 };
 
 /// What becomes of a key's left and right values, of which there is one at least.

@@ -16,9 +16,9 @@ use super::{
     window_time::Due,
 };
 use crate::{
-    dsl::{Window, Windowed},
     record::{Data, Record},
     transport::Headers,
+    windows::{Window, Windowed},
 };
 
 /// Aggregates read from the store at once when a window closes.

@@ -1,6 +1,7 @@
 //! A windowed operator's time, where all keys of a partition share one: which windows are open, which just closed.
 //! Persisted with the operator's store.
 
+use crate::windows::{EmitStrategy, TimeWindows, Window};
 use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
@@ -10,7 +11,6 @@ use super::{
     OpenWindows, TaskContext,
     stream_time::{StreamTime, saved_time},
 };
-use crate::dsl::{EmitStrategy, TimeWindows, Window};
 
 /// Stream time of one windowed operator, and which of its windows are closed.
 ///

@@ -1,5 +1,6 @@
 //! Which time closes the windows of an operator: that of the partition, or that of each key.
 
+use crate::windows::{EmitStrategy, TimeWindows, Window};
 use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
@@ -9,7 +10,6 @@ use super::{
     Failure, Outcome, TaskContext, WindowClock,
     key_times::{KeyTimes, Live, LiveOf},
 };
-use crate::dsl::{EmitStrategy, TimeWindows, Window};
 
 /// The time of a windowed operator.
 pub(crate) enum WindowTime {

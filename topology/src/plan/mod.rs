@@ -7,15 +7,17 @@ mod topics;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use crate::task_id::{ParseTaskIdError, TaskId};
+pub(crate) use crate::names::TaskId;
 pub(crate) use idle::IdleNotes;
 pub use subtopology::Subtopology;
 pub use topics::InternalTopic;
 
 use crate::{
-    async_op::{request_topic, response_topic},
     error::TopologyError,
-    graph::{Graph, StoreName, TopicRef, Topology},
+    graph::{Graph, StoreName, TopicRef},
+    names::{changelog_topic, members_topic, repartition_topic, request_topic, response_topic, stores_topic},
+    operators::Builders,
+    topology::Topology,
     transport::{Topic, TopicPartition},
 };
 
@@ -24,6 +26,7 @@ use crate::{
 pub struct Plan {
     application_id: String,
     graph: Arc<Graph>,
+    builders: Arc<Builders>,
     subtopologies: Vec<Subtopology>,
     /// Every topic that the plan reads or writes, once resolved.
     partitions: BTreeMap<Topic, i32>,
@@ -34,10 +37,11 @@ pub struct Plan {
 impl Plan {
     /// Cuts a topology. Partition counts are not known yet: [`Plan::resolve`] brings them in.
     pub fn new(application_id: &str, topology: &Topology) -> Self {
-        let graph = topology.graph.clone();
+        let Topology { graph, builders } = topology.clone();
         let subtopologies = subtopology::cut(&graph);
         let (partitions, idle_notes) = (BTreeMap::new(), BTreeMap::new());
-        let mut plan = Self { application_id: application_id.to_owned(), graph, subtopologies, partitions, idle_notes };
+        let application_id = application_id.to_owned();
+        let mut plan = Self { application_id, graph, builders, subtopologies, partitions, idle_notes };
         plan.idle_notes = plan.find_idle_notes();
         plan
     }
@@ -92,17 +96,17 @@ impl Plan {
 
     /// The changelog topic of a store.
     pub fn changelog(&self, store: &str) -> Topic {
-        format!("{}-{store}-changelog", self.application_id).into()
+        changelog_topic(&self.application_id, store)
     }
 
     /// The topic on which instances tell each other what they run.
     pub fn members_topic(&self) -> Topic {
-        format!("{}-members", self.application_id).into()
+        members_topic(&self.application_id)
     }
 
     /// The topic that tells what wrote each store.
     pub fn stores_topic(&self) -> Topic {
-        format!("{}-stores", self.application_id).into()
+        stores_topic(&self.application_id)
     }
 
     /// Whether a task has stores that others can keep warm.
@@ -155,10 +159,22 @@ impl Plan {
         &self.graph
     }
 
+    /// What builds the nodes' operators.
+    pub(crate) fn builders(&self) -> &Builders {
+        &self.builders
+    }
+
+    /// A topic's name on the log, and how many partitions it has, once resolved.
+    pub(crate) fn topic_and_partitions(&self, topic: &TopicRef) -> (Topic, i32) {
+        let name = self.topic_name(topic);
+        let partitions = self.partitions(&name).expect("the plan resolved every topic");
+        (name, partitions)
+    }
+
     pub(crate) fn topic_name(&self, topic: &TopicRef) -> Topic {
         match topic {
             TopicRef::External(topic) => topic.clone(),
-            TopicRef::Repartition(name) => format!("{}-{name}-repartition", self.application_id).into(),
+            TopicRef::Repartition(name) => repartition_topic(&self.application_id, name),
             TopicRef::Request(name) => request_topic(&self.application_id, name),
             TopicRef::Response(name) => response_topic(&self.application_id, name),
         }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    hash::{BuildHasher as _, RandomState},
     sync::Arc,
 };
 
@@ -17,10 +16,12 @@ use crate::{
     clock::{Clock, Moment, SystemClock},
     config::StreamsConfig,
     error::{TaskError, TopologyError},
-    graph::{StoreName, Topology},
+    graph::StoreName,
     members::Member,
+    names::{made_up_id, unique},
     partitioner::partition_for,
     plan::{Plan, TaskId},
+    topology::Topology,
     transport::Transport,
 };
 
@@ -211,14 +212,4 @@ impl Streams {
         self.stop();
         self.wait()
     }
-}
-
-/// A name for an instance that was given none.
-pub(crate) fn made_up_id() -> String {
-    format!("tidemill-{}", unique())
-}
-
-/// Unique among the instances of an application: in containers, process ids repeat and start times may.
-pub(super) fn unique() -> String {
-    format!("{:016x}", RandomState::new().hash_one((std::process::id(), SystemClock.now_ms())))
 }

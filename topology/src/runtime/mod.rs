@@ -25,7 +25,6 @@ mod clients;
 mod tasks;
 mod transaction;
 
-pub(crate) use app::made_up_id;
 pub use app::{Streams, StreamsState};
 pub(crate) use member_thread::MemberThread;
 pub use metadata::{HostInfo, KeyQueryMetadata, StreamsMetadata};

@@ -11,10 +11,10 @@ use crate::{
     clock::Clock,
     config::{ProcessingGuarantee, StreamsConfig},
     error::{TopologyError, chain},
-    graph::Topology,
     members::{Member, Roster},
     plan::{Plan, TaskId},
     task::{MemoryStores, StoreSupplier, TaskSettings},
+    topology::Topology,
     transport::{Admin, Transport, TransportError},
 };
 
@@ -179,7 +179,7 @@ fn open_state(config: &StreamsConfig) -> Result<(Arc<dyn StoreSupplier>, Option<
     if let Some(root) = &config.state_dir {
         let directory = tidemill_state::StateDirectory::open(root, &config.application_id);
         let directory = directory.map_err(|error| problem(&error))?;
-        let process_id = directory.process_id(super::app::unique).map_err(|error| problem(&error))?;
+        let process_id = directory.process_id(crate::names::unique).map_err(|error| problem(&error))?;
         let stores = crate::task::DiskStores::new(directory, config.store_memory_bytes);
         return Ok((Arc::new(stores), Some(process_id)));
     }

@@ -26,9 +26,9 @@ use crate::{
     error::{Position, TaskError, panic_text},
     graph::NodeId,
     idle_note::IdleNote,
-    operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, TaskContext, Undo},
+    operators::processor::PunctuationType,
+    operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, Parts, TaskContext, Undo},
     plan::{Plan, TaskId},
-    processor::PunctuationType,
     transport::{CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
 };
 
@@ -90,7 +90,14 @@ impl ActiveTask {
     ) -> Result<Self, TaskError> {
         let plan = settings.plan.clone();
         let leaves_out = settings.processing != RecordHandler::Fail;
-        let mut assembly = Assembly::new(&plan, id, &stores.handles, leaves_out);
+        let parts = Parts {
+            graph: plan.graph(),
+            builders: plan.builders(),
+            stores: &stores.handles,
+            topic: &|topic| plan.topic_and_partitions(topic),
+            partitions: plan.input_partitions(id),
+        };
+        let mut assembly = Assembly::new(parts, id, leaves_out);
         let mut inputs = Vec::new();
         let sources: BTreeMap<_, _> = plan.subtopologies()[id.subtopology as usize]
             .sources

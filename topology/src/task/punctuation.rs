@@ -1,8 +1,8 @@
 //! When punctuations are due.
 
 use crate::{
+    operators::processor::PunctuationType,
     operators::{Schedule, TaskContext},
-    processor::PunctuationType,
 };
 
 /// Takes the punctuations due at `time` and moves each past it: missed intervals collapse into one call.

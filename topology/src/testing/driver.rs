@@ -9,11 +9,12 @@ use crate::{
     clock::ManualClock,
     config::StreamsConfig,
     error::{TaskError, TopologyError},
-    graph::{NodeKind, Topology},
+    graph::NodeKind,
     operators::StoreHandle,
     plan::Plan,
     record::Data,
     runtime::{Prepared, StreamThread, ThreadStatus},
+    topology::Topology,
     transport::embedded::EmbeddedLog,
 };
 

@@ -7,8 +7,8 @@ use tidemill_state::BoxError;
 use crate::{
     clock::SystemClock,
     config::StreamsConfig,
-    graph::Topology,
     runtime::{Prepared, StreamThread, ThreadStatus},
+    topology::Topology,
     transport::Transport,
 };
 

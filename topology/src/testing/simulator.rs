@@ -21,10 +21,11 @@ use crate::{
     clock::{Clock, ManualClock},
     config::StreamsConfig,
     error::{TaskError, TopologyError},
-    graph::{NodeKind, Topology},
+    graph::NodeKind,
     partitioner::partition_for,
     record::Data,
     runtime::Prepared,
+    topology::Topology,
     transport::{
         TransportError,
         embedded::{EmbeddedLog, Entry},

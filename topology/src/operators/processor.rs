@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, WindowedStore};
 
-pub use crate::record::{Data, Record};
+use super::{Failure, Next, Schedule, StoreHandle, TaskContext, check_event_time};
 use crate::{
     clock::millis,
     error::Position,
     graph::StoreName,
-    operators::{Failure, Next, Schedule, StoreHandle, TaskContext, check_event_time},
+    record::{Data, Record},
     transport::TopicPartition,
 };
 

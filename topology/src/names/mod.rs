@@ -1,0 +1,13 @@
+//! How the parts of an application are named.
+
+mod instance;
+mod node;
+mod task_id;
+mod topics;
+
+pub(crate) use instance::{made_up_id, unique};
+pub use node::{NodeId, NodeName, StoreName};
+pub use task_id::{ParseTaskIdError, TaskId};
+pub(crate) use topics::{
+    changelog_topic, members_topic, repartition_topic, request_topic, response_topic, stores_topic,
+};

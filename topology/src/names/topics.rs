@@ -1,0 +1,31 @@
+//! Names of an application's own topics.
+
+use crate::transport::Topic;
+
+pub(crate) fn changelog_topic(application_id: &str, store: &str) -> Topic {
+    format!("{application_id}-{store}-changelog").into()
+}
+
+pub(crate) fn repartition_topic(application_id: &str, name: &str) -> Topic {
+    format!("{application_id}-{name}-repartition").into()
+}
+
+/// Requests of an asynchronous step.
+pub(crate) fn request_topic(application_id: &str, name: &str) -> Topic {
+    format!("{application_id}-{name}-requests").into()
+}
+
+/// What the calls of an asynchronous step answered.
+pub(crate) fn response_topic(application_id: &str, name: &str) -> Topic {
+    format!("{application_id}-{name}-responses").into()
+}
+
+/// Where instances tell each other what they run.
+pub(crate) fn members_topic(application_id: &str) -> Topic {
+    format!("{application_id}-members").into()
+}
+
+/// What wrote each store.
+pub(crate) fn stores_topic(application_id: &str) -> Topic {
+    format!("{application_id}-stores").into()
+}

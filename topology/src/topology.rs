@@ -1,0 +1,58 @@
+//! A topology: its graph, and what builds its operators.
+
+use std::sync::Arc;
+
+use crate::{
+    error::TopologyError,
+    graph::{Edge, Graph, Node, NodeId, NodeKind, StoreName, StoreSpec},
+    operators::{BuildNode, Builders},
+};
+
+/// A validated topology: what [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns.
+#[derive(Debug, Clone)]
+pub struct Topology {
+    pub(crate) graph: Arc<Graph>,
+    pub(crate) builders: Arc<Builders>,
+}
+
+impl Topology {
+    /// Its nodes, parents before children.
+    pub fn nodes(&self) -> &[Node] {
+        &self.graph.nodes
+    }
+
+    /// Its stores by name.
+    pub fn stores(&self) -> impl Iterator<Item = &StoreSpec> {
+        self.graph.stores.values()
+    }
+}
+
+/// A topology while it is written.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub(crate) graph: Graph,
+    builders: Builders,
+}
+
+impl Draft {
+    /// Adds a node; `name` `None` numbers it after its kind, which is fine for what has no state.
+    pub(crate) fn add(
+        &mut self,
+        name: Option<&str>,
+        kind: NodeKind,
+        parents: Vec<Edge>,
+        stores: Vec<StoreName>,
+        build: BuildNode,
+    ) -> NodeId {
+        self.builders.push(build);
+        self.graph.add(name, kind, parents, stores)
+    }
+
+    /// The topology as far as it is written.
+    pub(crate) fn finish(&self) -> Result<Topology, TopologyError> {
+        TopologyError::check(self.graph.validate())?;
+        let mut graph = self.graph.clone();
+        graph.name_writers();
+        Ok(Topology { graph: Arc::new(graph), builders: Arc::new(self.builders.clone()) })
+    }
+}

@@ -1,0 +1,13 @@
+//! Windows: where they begin and end, how long they take records, and when their results are emitted.
+
+mod cogrouped;
+mod emit;
+mod join_windows;
+mod time_windows;
+mod window;
+
+pub use cogrouped::{Cogrouped, JoinKind};
+pub use emit::EmitStrategy;
+pub use join_windows::JoinWindows;
+pub use time_windows::TimeWindows;
+pub use window::{Window, Windowed, WindowedCodec};

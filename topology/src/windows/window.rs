@@ -1,0 +1,92 @@
+//! A window, and how a key is written with it.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use tidemill_state::{Codec, CodecError, Coded};
+
+/// A window's bounds in event time, milliseconds: `start` belongs to it, `end` does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Window {
+    /// First millisecond of the window.
+    pub start: i64,
+    /// First millisecond after the window.
+    pub end: i64,
+}
+
+/// A key and the window that its value belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Windowed<K> {
+    /// The grouping key.
+    pub key: K,
+    /// The window.
+    pub window: Window,
+}
+
+/// Bytes of a windowed key: the inner key's bytes, then start and end as eight bytes each.
+///
+/// Records are partitioned by the inner key, so that they stay where the key's other records are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WindowedCodec<C>(C);
+
+impl<C> WindowedCodec<C> {
+    /// Wraps the inner key's codec.
+    pub const fn new(inner: C) -> Self {
+        Self(inner)
+    }
+}
+
+const BOUNDS: usize = 16;
+
+impl<K, C: Codec<K>> Codec<Windowed<K>> for WindowedCodec<C> {
+    fn encode_into(&self, value: &Windowed<K>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        self.0.encode_into(&value.key, out)?;
+        out.extend_from_slice(&value.window.start.to_be_bytes());
+        out.extend_from_slice(&value.window.end.to_be_bytes());
+        Ok(())
+    }
+
+    fn size_hint(&self, value: &Windowed<K>) -> usize {
+        self.0.size_hint(&value.key) + BOUNDS
+    }
+
+    fn decode(&self, bytes: Bytes) -> Result<Windowed<K>, CodecError> {
+        let split = bytes.len().checked_sub(BOUNDS).ok_or_else(|| CodecError::Malformed {
+            expected: "windowed key",
+            reason: format!("{} bytes are fewer than the {BOUNDS} of its bounds", bytes.len()),
+        })?;
+        let bound = |at: usize| {
+            let mut raw = [0; 8];
+            raw.copy_from_slice(&bytes[at..at + 8]);
+            i64::from_be_bytes(raw)
+        };
+        let window = Window { start: bound(split), end: bound(split + 8) };
+        Ok(Windowed { key: self.0.decode(bytes.slice(..split))?, window })
+    }
+
+    fn name(&self) -> Option<Cow<'static, str>> {
+        Some(format!("windowed({})", self.0.name()?).into())
+    }
+
+    fn partition_bytes<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {
+        self.0.partition_bytes(&encoded[..encoded.len().saturating_sub(BOUNDS)])
+    }
+}
+
+impl<K: Coded> Coded for Windowed<K> {
+    type Codec = WindowedCodec<K::Codec>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windowed_keys_are_partitioned_by_their_inner_key() {
+        let codec = <Windowed<String> as Coded>::Codec::default();
+        let key = Windowed { key: "stream-1".to_owned(), window: Window { start: 60_000, end: 120_000 } };
+        let bytes = codec.encode(&key).expect("encodes").expect("not null");
+        assert_eq!(codec.partition_bytes(&bytes), b"stream-1");
+        assert_eq!(codec.decode(bytes).expect("decodes"), key);
+    }
+}
