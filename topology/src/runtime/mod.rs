@@ -1,36 +1,23 @@
-//! Stream threads: poll, process, punctuate, commit.
+//! What runs: stream threads poll, process, punctuate and commit; the member thread keeps others' tasks warm; an instance
+//! holds both.
 
-mod app;
-mod metadata;
-mod preparation;
-mod query;
+// Each module uses only those above it in this list.
 mod status;
-mod store_notes;
-mod threads;
 
-mod stream_thread;
-
-mod member_thread;
+mod query;
 mod standbys;
 
-mod committing;
-mod ownership;
-mod pace;
-mod processing;
-mod recovery;
-mod restore_progress;
-mod restoring;
+mod preparation;
 
-mod clients;
-mod tasks;
-mod transaction;
+mod member_thread;
+mod stream_thread;
 
-pub use app::{Streams, StreamsState};
+mod instance;
+
+pub use instance::{HostInfo, KeyQueryMetadata, Streams, StreamsMetadata, StreamsState};
 pub(crate) use member_thread::MemberThread;
-pub use metadata::{HostInfo, KeyQueryMetadata, StreamsMetadata};
 pub(crate) use preparation::{Prepared, TICK};
 pub use query::{KeyValueQuery, QueryError, WindowQuery};
-pub use restore_progress::RestoreProgress;
 pub(crate) use standbys::Standbys;
-pub use status::{PartitionStatus, StoreStatus, TaskState, TaskStatus, ThreadStatus};
+pub use status::{PartitionStatus, RestoreProgress, StoreStatus, TaskState, TaskStatus, ThreadStatus};
 pub(crate) use stream_thread::StreamThread;

@@ -9,8 +9,7 @@ use tidemill_state::StoreError;
 
 use super::{
     ThreadStatus,
-    status::{TaskState, TaskStatus},
-    tasks::store_statuses,
+    status::{TaskState, TaskStatus, store_statuses},
 };
 use crate::{
     error::TaskError,

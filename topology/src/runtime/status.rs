@@ -2,11 +2,26 @@
 
 use tidemill_state::StoreStats;
 
-use super::RestoreProgress;
 use crate::{
+    graph::StoreName,
+    operators::StoreHandle,
     plan::TaskId,
+    task::TaskStores,
     transport::{Offset, TopicPartition},
 };
+
+/// What a restore has done, for log lines and progress bars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RestoreProgress {
+    /// Changelog records replayed.
+    pub records: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// Bytes a second, since it began.
+    pub bytes_per_second: u64,
+    /// How long the rest will take at the pace until now; `None` before there is a pace.
+    pub remaining_ms: Option<i64>,
+}
 
 /// Where a task is in its life.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -108,4 +123,13 @@ pub struct ThreadStatus {
     pub records_restored: u64,
     /// Tasks taken over from a standby of the same instance since it started.
     pub standbys_taken: u64,
+}
+
+/// What the stores of a task tell about themselves.
+pub(crate) fn store_statuses(stores: &TaskStores) -> Vec<StoreStatus> {
+    let store = |(name, handle): (&StoreName, &StoreHandle)| StoreStatus {
+        name: name.to_string(),
+        stats: handle.with_store(tidemill_state::Store::stats),
+    };
+    stores.handles.iter().map(store).collect()
 }

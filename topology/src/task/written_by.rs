@@ -31,10 +31,10 @@ mod tests {
         Materialized, Plan, StreamsBuilder, TimeWindows,
         clock::ManualClock,
         error::TaskError,
-        graph::Topology,
         plan::TaskId,
         task::TaskStores,
         testing::{Fate, FaultRates, Process, SimulatedDisk},
+        topology::Topology,
     };
 
     fn unlogged() -> Materialized<String, i64> {

@@ -4,18 +4,16 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tidemill_state::{Codec, Coded, KeyValueStore};
 
-use super::{
-    super::{StreamThread, ThreadStatus, status::TaskState},
-    MemberThread, Prepared,
-};
+use super::MemberThread;
 use crate::{
     EmitStrategy, StreamsBuilder, StreamsConfig, TimeWindows,
     clock::{Clock as _, ManualClock},
-    graph::Topology,
     operators::StoreHandle,
     partitioner::partition_for,
     plan::TaskId,
+    runtime::{Prepared, StreamThread, ThreadStatus, status::TaskState},
     testing::{Fate, FaultRates, Process, SimulatedDisk},
+    topology::Topology,
     transport::{
         Transport as _,
         embedded::{EmbeddedLog, Entry},

@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{super::Prepared, StreamThread};
+use super::StreamThread;
 use crate::{
     StreamsBuilder, StreamsConfig,
     clock::{Clock as _, ManualClock},
+    runtime::Prepared,
     testing::{Fate, FaultRates, Process, SimulatedDisk},
     transport::embedded::{EmbeddedLog, Entry},
 };

@@ -14,10 +14,11 @@ use std::{
 
 mod idle;
 
-use super::{super::Prepared, StreamThread};
+use super::StreamThread;
 use crate::{
     EmitStrategy, ProcessingGuarantee, StreamsBuilder, StreamsConfig, TimeWindows,
     clock::ManualClock,
+    runtime::Prepared,
     transport::{
         Admin, CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Producer, ProducerConfig,
         ProducerRecord, Reader, TopicPartition, Transport, TransportError,

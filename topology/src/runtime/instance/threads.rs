@@ -12,12 +12,13 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::{
-    MemberThread, Prepared, StreamThread, StreamsState, ThreadStatus,
-    query::{Bell, Job, Line},
-};
+use super::StreamsState;
 use crate::{
     error::{TaskError, TopologyError, panic_text},
+    runtime::{
+        MemberThread, Prepared, StreamThread, ThreadStatus,
+        query::{Bell, Job, Line},
+    },
     transport::TransportError,
 };
 

@@ -7,11 +7,7 @@ use std::{
 
 use tidemill_state::{Codec as _, Coded};
 
-use super::{
-    HostInfo, KeyQueryMetadata, Prepared, StreamsMetadata, ThreadStatus,
-    query::{Asked, KeyValueQuery, QueryError, WindowQuery},
-    threads::Threads,
-};
+use super::{HostInfo, KeyQueryMetadata, StreamsMetadata, threads::Threads};
 use crate::{
     clock::{Clock, Moment, SystemClock},
     config::StreamsConfig,
@@ -21,6 +17,10 @@ use crate::{
     names::{made_up_id, unique},
     partitioner::partition_for,
     plan::{Plan, TaskId},
+    runtime::{
+        Prepared, ThreadStatus,
+        query::{Asked, KeyValueQuery, QueryError, WindowQuery},
+    },
     topology::Topology,
     transport::Transport,
 };

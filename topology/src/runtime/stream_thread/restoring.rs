@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    StreamThread,
-    tasks::{RestoringTask, Slot},
-};
+use super::{StreamThread, restoring_task::RestoringTask, tasks::Slot};
 use crate::{
     clock::Moment,
     error::TaskError,

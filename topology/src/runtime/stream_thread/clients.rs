@@ -1,8 +1,8 @@
 //! A thread's connections to the log.
 
-use super::Prepared;
 use crate::{
     config::ProcessingGuarantee,
+    runtime::Prepared,
     transport::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, TransportError},
 };
 

@@ -1,60 +1,72 @@
 //! The loop: poll, restore, process, punctuate, commit.
 
+mod clients;
+mod committing;
+mod ownership;
+mod pace;
+mod processing;
+mod recovery;
+mod restore_meter;
+mod restoring;
+mod restoring_task;
+mod tasks;
+mod transaction;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use super::{
-    Prepared, ThreadStatus, clients::Clients, pace::Pace, preparation::TICK, recovery::Repair, tasks::Tasks,
-    transaction::Transaction,
-};
+use clients::Clients;
+use pace::Pace;
+use recovery::Repair;
+use tasks::Tasks;
+use transaction::Transaction;
+
 use crate::{
     clock::millis,
     error::TaskError,
     plan::TaskId,
+    runtime::{Prepared, ThreadStatus, preparation::TICK},
     task::{ActiveTask, TaskStores},
     transport::{Offset, Rebalance, TopicPartition, TransportError, Waker},
 };
-
-/// Why a thread ended.
-pub(crate) type ThreadError = TaskError;
 
 /// A stream thread. `step` is one turn of its loop, so that tests and simulation can turn it by hand.
 ///
 /// Tasks stand before clients: dropped first, they close their stores before the partitions go to another thread.
 pub(crate) struct StreamThread {
-    pub(super) name: String,
-    pub(super) app: Prepared,
-    pub(super) tasks: Tasks,
-    pub(super) clients: Clients,
-    pub(super) transaction: Transaction,
+    name: String,
+    app: Prepared,
+    tasks: Tasks,
+    clients: Clients,
+    transaction: Transaction,
     /// What an error left to do before the next turn.
-    pub(super) repair: Option<Repair>,
+    repair: Option<Repair>,
     /// A task could not be opened yet.
-    pub(super) waits_for_stores: bool,
-    pub(super) paused: BTreeSet<TopicPartition>,
+    waits_for_stores: bool,
+    paused: BTreeSet<TopicPartition>,
     /// Partitions whose fetch position is no longer the committed offset, and what was first fetched of each since.
-    pub(super) fetched: BTreeMap<TopicPartition, Offset>,
+    fetched: BTreeMap<TopicPartition, Offset>,
     /// Partitions to give back once their tasks are closed.
-    pub(super) releasing: Vec<TopicPartition>,
-    pub(super) pace: Pace,
+    releasing: Vec<TopicPartition>,
+    pace: Pace,
     /// The task that had its turn last, if there was no time for the others.
-    pub(super) last_served: Option<TaskId>,
-    pub(super) last_commit_ms: i64,
-    pub(super) last_tick_ms: i64,
-    pub(super) last_purge_ms: i64,
+    last_served: Option<TaskId>,
+    last_commit_ms: i64,
+    last_tick_ms: i64,
+    last_purge_ms: i64,
     /// Since when the thread has nothing to do but to wait for records.
     rests_since_ms: i64,
     /// Up to where the log deleted what nobody needs: it is not asked twice.
-    pub(super) purged: BTreeMap<TopicPartition, Offset>,
+    purged: BTreeMap<TopicPartition, Offset>,
     pub(crate) status: ThreadStatus,
     /// How often it opened clients anew.
-    pub(super) reopened: u64,
+    reopened: u64,
 }
 
 impl StreamThread {
-    pub(crate) fn start(app: Prepared, name: String) -> Result<Self, ThreadError> {
+    pub(crate) fn start(app: Prepared, name: String) -> Result<Self, TaskError> {
         let clients = Clients::open(&app, &name)?;
         let now = app.clock.monotonic_ms();
         let transaction = Transaction::new(app.config.processing_guarantee);
@@ -84,7 +96,7 @@ impl StreamThread {
     }
 
     /// One turn. Returns how many records were fetched, restored or processed: 0 means there was nothing to do.
-    pub(crate) fn step(&mut self, timeout: Duration) -> Result<usize, ThreadError> {
+    pub(crate) fn step(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         let turned = match self.repair {
             Some(repair) => self.mend(repair).map(|()| 1),
             None => self.turn(timeout),
@@ -172,21 +184,21 @@ impl StreamThread {
     }
 
     /// Commits between turns; what goes wrong is dealt with as in a turn.
-    pub(crate) fn commit_now(&mut self) -> Result<(), ThreadError> {
+    pub(crate) fn commit_now(&mut self) -> Result<(), TaskError> {
         let committed = self.commit().or_else(|error| self.recover(error));
         self.begin_to_rest();
         committed
     }
 
     /// Ticks between turns; what goes wrong is dealt with as in a turn.
-    pub(crate) fn tick_now(&mut self) -> Result<(), ThreadError> {
+    pub(crate) fn tick_now(&mut self) -> Result<(), TaskError> {
         let now_ms = self.app.clock.monotonic_ms();
         self.tick(now_ms).or_else(|error| self.recover(error))
     }
 
     /// Commits, and makes the stores survive a crash without a replay. What cannot be committed is aborted: readers of
     /// what it wrote to would wait for it.
-    pub(crate) fn close(mut self) -> Result<(), ThreadError> {
+    pub(crate) fn close(mut self) -> Result<(), TaskError> {
         let committed = self.commit();
         self.give_up();
         let flushed = self.tasks.running().try_for_each(|task| task.stores.flush());
@@ -205,7 +217,7 @@ impl StreamThread {
     }
 
     /// The stores of running tasks, caches flushed into them; none, if that went wrong and there is something to mend.
-    pub(crate) fn stores(&mut self) -> Result<Vec<&TaskStores>, ThreadError> {
+    pub(crate) fn stores(&mut self) -> Result<Vec<&TaskStores>, TaskError> {
         let flushed = self.tasks.running().try_for_each(ActiveTask::flush_caches);
         if let Err(error) = flushed {
             self.recover(error)?;

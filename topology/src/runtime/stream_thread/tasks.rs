@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    restore_progress::RestoreMeter,
-    status::{PartitionStatus, StoreStatus, TaskState, TaskStatus},
-};
+use super::restoring_task::RestoringTask;
 use crate::{
     plan::TaskId,
-    task::{ActiveTask, StoreRestore, TaskStores},
-    transport::{CommittedOffset, TopicPartition},
+    runtime::status::{PartitionStatus, TaskState, TaskStatus, store_statuses},
+    task::{ActiveTask, TaskStores},
+    transport::TopicPartition,
 };
 
 /// A task's life: it restores, runs, and may fail. Closing drops it.
@@ -23,22 +21,6 @@ pub(crate) enum Slot {
     Running(Box<ActiveTask>),
     /// It could not get past a record and stays where it is until its partitions move.
     Failed(String),
-}
-
-/// A task whose stores are on their way.
-pub(crate) struct RestoringTask {
-    pub(crate) stores: TaskStores,
-    pub(crate) restores: Vec<StoreRestore>,
-    pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
-    /// Changelog records at the start, for progress.
-    pub(crate) total: i64,
-    pub(crate) meter: RestoreMeter,
-}
-
-impl RestoringTask {
-    pub(crate) fn remaining(&self) -> i64 {
-        self.restores.iter().map(|restore| restore.end - restore.next).sum()
-    }
 }
 
 /// What a thread owns.
@@ -114,12 +96,4 @@ fn status(id: TaskId, slot: &Slot, now_ms: i64) -> TaskStatus {
             ..empty
         },
     }
-}
-
-pub(super) fn store_statuses(stores: &TaskStores) -> Vec<StoreStatus> {
-    let store = |(name, handle): (&crate::graph::StoreName, &crate::operators::StoreHandle)| StoreStatus {
-        name: name.to_string(),
-        stats: handle.with_store(tidemill_state::Store::stats),
-    };
-    stores.handles.iter().map(store).collect()
 }

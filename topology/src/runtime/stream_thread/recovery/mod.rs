@@ -3,7 +3,6 @@
 use super::{
     StreamThread,
     clients::Clients,
-    stream_thread::ThreadError,
     tasks::{Slot, Tasks},
     transaction::Transaction,
 };
@@ -20,7 +19,7 @@ pub(crate) enum Repair {
 
 impl StreamThread {
     /// What each error means. What there is to do about it is left to the next turn.
-    pub(super) fn recover(&mut self, error: TaskError) -> Result<(), ThreadError> {
+    pub(super) fn recover(&mut self, error: TaskError) -> Result<(), TaskError> {
         // A commit that is on its way has nothing to do with it: what it holds was done before.
         if let Err(failed) = self.settle_commit() {
             self.deal_with(failed)?;
@@ -29,7 +28,7 @@ impl StreamThread {
     }
 
     /// What each error means, in one place.
-    fn deal_with(&mut self, error: TaskError) -> Result<(), ThreadError> {
+    fn deal_with(&mut self, error: TaskError) -> Result<(), TaskError> {
         match error {
             TaskError::Corrupted { task, store, source } => {
                 tracing::warn!(%task, %store, error = %source, "store is corrupted, rebuilding it");

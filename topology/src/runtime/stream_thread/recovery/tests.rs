@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use super::super::{Prepared, StreamThread};
 use crate::{
     ProcessingGuarantee, StreamsBuilder, StreamsConfig,
     clock::ManualClock,
+    runtime::{Prepared, StreamThread},
     transport::{
         Admin, CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Producer, ProducerConfig,
         ProducerRecord, Reader, TopicPartition, Transport, TransportError,

@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Prepared, TICK};
 use crate::{
     clock::millis,
     error::TaskError,
     members::{Member, standbys_of},
     plan::TaskId,
+    runtime::{Prepared, TICK},
     task::{Watermarks, changelog_bounds},
     transport::{
         Fetched, Headers, Offset, Producer, ProducerConfig, ProducerRecord, Reader, Topic, TopicPartition,

@@ -1,27 +1,14 @@
 //! How far a restore is, and how fast.
 
-use super::tasks::RestoringTask;
+use crate::runtime::RestoreProgress;
 
 /// How often a restore is told of in the log.
 const TELL_EVERY_MS: i64 = 10_000;
 
-/// What a restore has done, for log lines and progress bars.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RestoreProgress {
-    /// Changelog records replayed.
-    pub records: u64,
-    /// Bytes of their keys and values.
-    pub bytes: u64,
-    /// Bytes a second, since it began.
-    pub bytes_per_second: u64,
-    /// How long the rest will take at the pace until now; `None` before there is a pace.
-    pub remaining_ms: Option<i64>,
-}
-
 /// The counts behind it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RestoreMeter {
-    started_ms: i64,
+    pub(crate) started_ms: i64,
     told_ms: i64,
     records: u64,
     bytes: u64,
@@ -37,7 +24,7 @@ impl RestoreMeter {
         self.bytes += bytes as u64;
     }
 
-    fn is_due(&mut self, now_ms: i64) -> bool {
+    pub(crate) fn is_due(&mut self, now_ms: i64) -> bool {
         let due = now_ms - self.told_ms >= TELL_EVERY_MS;
         if due {
             self.told_ms = now_ms;
@@ -45,7 +32,7 @@ impl RestoreMeter {
         due
     }
 
-    fn progress(&self, remaining: i64, total: i64, now_ms: i64) -> RestoreProgress {
+    pub(crate) fn progress(&self, remaining: i64, total: i64, now_ms: i64) -> RestoreProgress {
         let Self { started_ms, records, bytes, .. } = *self;
         let elapsed_ms = (now_ms - started_ms).max(0);
         let per_second = |count: u64| (count as f64 * 1000.0 / elapsed_ms.max(1) as f64) as u64;
@@ -55,30 +42,6 @@ impl RestoreMeter {
         RestoreProgress { records, bytes, bytes_per_second: per_second(bytes), remaining_ms }
     }
 }
-
-impl RestoringTask {
-    pub(crate) fn progress(&self, now_ms: i64) -> RestoreProgress {
-        self.meter.progress(self.remaining(), self.total, now_ms)
-    }
-
-    /// Tells the log now and then how far it is.
-    pub(crate) fn tell(&mut self, now_ms: i64) {
-        if self.meter.is_due(now_ms) {
-            let RestoreProgress { records, bytes, bytes_per_second, remaining_ms } = self.progress(now_ms);
-            let (task, left, seconds) = (self.stores.task, self.remaining(), remaining_ms.map(|ms| ms / 1000));
-            tracing::info!(%task, records, mb = bytes / MB, mb_per_s = bytes_per_second / MB, left, ?seconds, "restoring");
-        }
-    }
-
-    /// Tells the log that it is done.
-    pub(crate) fn tell_end(&self, now_ms: i64) {
-        let RestoreProgress { records, bytes, bytes_per_second, .. } = self.progress(now_ms);
-        let (task, ms) = (self.stores.task, now_ms - self.meter.started_ms);
-        tracing::info!(%task, records, mb = bytes / MB, mb_per_s = bytes_per_second / MB, ms, "restored");
-    }
-}
-
-const MB: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

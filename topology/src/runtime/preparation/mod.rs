@@ -1,18 +1,20 @@
 //! What must hold before the first thread starts: a valid configuration, topics that exist, an unlocked state folder.
 
+mod store_notes;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use super::{Standbys, store_notes};
 use crate::{
     clock::Clock,
     config::{ProcessingGuarantee, StreamsConfig},
     error::{TopologyError, chain},
     members::{Member, Roster},
     plan::{Plan, TaskId},
+    runtime::Standbys,
     task::{MemoryStores, StoreSupplier, TaskSettings},
     topology::Topology,
     transport::{Admin, Transport, TransportError},

@@ -4,12 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_state::StoreError;
 
-use super::{
-    StreamThread,
-    recovery::Repair,
-    restore_progress::RestoreMeter,
-    tasks::{RestoringTask, Slot},
-};
+use super::{StreamThread, recovery::Repair, restore_meter::RestoreMeter, restoring_task::RestoringTask, tasks::Slot};
 use crate::{
     clock::Moment,
     error::TaskError,
