@@ -62,7 +62,7 @@ pub(crate) struct StreamThread {
     purged: BTreeMap<TopicPartition, Offset>,
     pub(crate) status: ThreadStatus,
     /// How often it opened clients anew.
-    reopened: u64,
+    pub(crate) reopened: u64,
 }
 
 impl StreamThread {

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{EmbeddedLog, outbox::Outbox};
+use crate::transport::embedded::{EmbeddedLog, clients::outbox::Outbox};
 use crate::transport::{
     CleanupPolicy, ConsumedRecord, Headers, Offset, ProducerRecord, TopicPartition, TopicSpec, Transport,
     TransportError,
@@ -129,7 +129,7 @@ impl EmbeddedLog {
     /// Every group that has members or committed offsets.
     pub fn groups(&self) -> Vec<GroupDescription> {
         let coordinator = self.broker.lock();
-        let describe = |(name, group): (&String, &super::group::Group)| GroupDescription {
+        let describe = |(name, group): (&String, &crate::transport::embedded::group::Group)| GroupDescription {
             group: name.clone(),
             members: group
                 .members()

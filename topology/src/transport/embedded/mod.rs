@@ -4,35 +4,15 @@
 //! forget at a restart. Clients work as Kafka's do, except that a transaction's records reach the log when it
 //! commits: what is in the log is committed.
 
-mod options;
-
-mod admin;
-mod consumer;
-mod inspect;
-mod producer;
-mod reader;
-mod transactions;
-
-mod arrivals;
-mod broker;
-mod compaction;
-mod fetch;
-mod holdings;
-mod offsets;
-mod outbox;
-
-mod assign;
-mod group;
-
-mod partition;
-mod tail;
-mod topics;
-
-#[cfg(feature = "rocksdb")]
-mod durable;
-#[cfg(feature = "rocksdb")]
-mod format;
 mod storage;
+
+mod group;
+mod log;
+
+mod clients;
+
+mod inspect;
+mod options;
 
 use std::{fmt, sync::Arc};
 
@@ -40,8 +20,11 @@ pub use inspect::{Entry, GroupDescription, MemberDescription, PartitionLag};
 pub use options::EmbeddedLogBuilder;
 
 use self::{
-    admin::EmbeddedAdmin, broker::Broker, consumer::EmbeddedConsumer, producer::PlainProducer, reader::EmbeddedReader,
-    transactions::TransactionalProducer,
+    clients::{
+        admin::EmbeddedAdmin, consumer::EmbeddedConsumer, producer::PlainProducer, reader::EmbeddedReader,
+        transactions::TransactionalProducer,
+    },
+    log::broker::Broker,
 };
 use super::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, Transport, TransportError};
 

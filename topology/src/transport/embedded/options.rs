@@ -2,19 +2,19 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{
+use crate::clock::{Clock, SystemClock};
+use crate::transport::embedded::{
     EmbeddedLog,
-    broker::Broker,
+    log::broker::Broker,
     storage::{MemoryStorage, Restored},
 };
-use crate::clock::{Clock, SystemClock};
 
 /// Options of an [`EmbeddedLog`].
 #[derive(Clone)]
 pub struct EmbeddedLogBuilder {
     clock: Arc<dyn Clock>,
     #[cfg(feature = "rocksdb")]
-    durable: super::durable::DurableOptions,
+    durable: crate::transport::embedded::storage::durable::DurableOptions,
 }
 
 impl Default for EmbeddedLogBuilder {
@@ -22,7 +22,10 @@ impl Default for EmbeddedLogBuilder {
         Self {
             clock: Arc::new(SystemClock),
             #[cfg(feature = "rocksdb")]
-            durable: super::durable::DurableOptions { sync: false, tail_bytes: 64 * 1024 * 1024 },
+            durable: crate::transport::embedded::storage::durable::DurableOptions {
+                sync: false,
+                tail_bytes: 64 * 1024 * 1024,
+            },
         }
     }
 }
@@ -58,7 +61,8 @@ impl EmbeddedLogBuilder {
     /// Opens the log in a folder, which is created if there is none.
     #[cfg(feature = "rocksdb")]
     pub fn open(self, path: impl AsRef<std::path::Path>) -> Result<EmbeddedLog, crate::transport::TransportError> {
-        let (storage, restored) = super::durable::DurableStorage::open(path.as_ref(), self.durable)?;
+        let (storage, restored) =
+            crate::transport::embedded::storage::durable::DurableStorage::open(path.as_ref(), self.durable)?;
         Ok(EmbeddedLog::new(Broker::new(self.clock, Box::new(storage), restored)))
     }
 }

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::{
     format::{self, FormatError, Meta},
-    storage::{Bounds, Change, LogStorage, PartitionId, Restored, RestoredTopic, Stored},
+    {Bounds, Change, LogStorage, PartitionId, Restored, RestoredTopic, Stored},
 };
 use crate::transport::{Offset, TransportError};
 
@@ -27,13 +27,13 @@ const UNMERGED: i32 = 32;
 
 /// How a log is kept on disk.
 #[derive(Debug, Clone)]
-pub(super) struct DurableOptions {
-    pub(super) sync: bool,
-    pub(super) tail_bytes: usize,
+pub(in crate::transport::embedded) struct DurableOptions {
+    pub(in crate::transport::embedded) sync: bool,
+    pub(in crate::transport::embedded) tail_bytes: usize,
 }
 
 /// A folder with a log.
-pub(super) struct DurableStorage {
+pub(in crate::transport::embedded) struct DurableStorage {
     db: DB,
     path: PathBuf,
     options: DurableOptions,
@@ -103,7 +103,10 @@ fn records() -> Options {
 
 impl DurableStorage {
     /// Opens or creates the folder and tells what it holds.
-    pub(super) fn open(path: &Path, options: DurableOptions) -> Result<(Self, Restored), TransportError> {
+    pub(in crate::transport::embedded) fn open(
+        path: &Path,
+        options: DurableOptions,
+    ) -> Result<(Self, Restored), TransportError> {
         let failed = |error: std::io::Error| failed("open", path, error);
         fs::create_dir_all(path).map_err(failed)?;
         let lock = File::create(path.join(LOCK)).map_err(failed)?;

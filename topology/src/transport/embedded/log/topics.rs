@@ -2,28 +2,26 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{
-    partition::Partition,
-    storage::{Bounds, PartitionId, RestoredTopic},
-};
+use super::partition::Partition;
+use crate::transport::embedded::storage::{Bounds, PartitionId, RestoredTopic};
 use crate::transport::{Offset, Topic, TopicPartition, TopicSpec, TransportError};
 
 /// A topic and its partitions.
-pub(super) struct TopicLog {
-    pub(super) id: u32,
-    pub(super) spec: TopicSpec,
-    pub(super) partitions: Vec<Arc<Partition>>,
+pub(in crate::transport::embedded) struct TopicLog {
+    pub(in crate::transport::embedded) id: u32,
+    pub(in crate::transport::embedded) spec: TopicSpec,
+    pub(in crate::transport::embedded) partitions: Vec<Arc<Partition>>,
 }
 
 impl TopicLog {
     /// A new, empty topic.
-    pub(super) fn new(id: u32, spec: TopicSpec) -> Self {
+    pub(in crate::transport::embedded) fn new(id: u32, spec: TopicSpec) -> Self {
         let partitions = vec![(Bounds::default(), 0); usize::try_from(spec.partitions).unwrap_or(0)];
         Self::restore(RestoredTopic { id, spec, partitions })
     }
 
     /// A topic as storage had it.
-    pub(super) fn restore(RestoredTopic { id, spec, partitions }: RestoredTopic) -> Self {
+    pub(in crate::transport::embedded) fn restore(RestoredTopic { id, spec, partitions }: RestoredTopic) -> Self {
         let open = |(number, (bounds, high)): (usize, (Bounds, Offset))| {
             let partition = PartitionId { topic: id, partition: number as u32 };
             let name = TopicPartition::new(Arc::clone(&spec.name), number as i32);
@@ -34,28 +32,28 @@ impl TopicLog {
     }
 
     /// The same topic, its partitions shared, with another retention.
-    pub(super) fn with_retention(&self, retention: Option<Duration>) -> Self {
+    pub(in crate::transport::embedded) fn with_retention(&self, retention: Option<Duration>) -> Self {
         Self { id: self.id, spec: TopicSpec { retention, ..self.spec.clone() }, partitions: self.partitions.clone() }
     }
 }
 
 /// The topics by name.
 #[derive(Default)]
-pub(super) struct Topics {
+pub(in crate::transport::embedded) struct Topics {
     by_name: BTreeMap<Topic, Arc<TopicLog>>,
     next_id: u32,
 }
 
 impl Topics {
     /// The topics that storage had.
-    pub(super) fn restore(topics: Vec<RestoredTopic>, next_id: u32) -> Self {
+    pub(in crate::transport::embedded) fn restore(topics: Vec<RestoredTopic>, next_id: u32) -> Self {
         let by_name =
             topics.into_iter().map(|topic| (Arc::clone(&topic.spec.name), Arc::new(TopicLog::restore(topic))));
         Self { by_name: by_name.collect(), next_id }
     }
 
     /// Checks what a new topic asks for and opens it, without listing it yet.
-    pub(super) fn open(&self, spec: &TopicSpec) -> Result<TopicLog, TransportError> {
+    pub(in crate::transport::embedded) fn open(&self, spec: &TopicSpec) -> Result<TopicLog, TransportError> {
         validate(spec)?;
         if self.by_name.contains_key(&spec.name) {
             return Err(TransportError::TopicExists(spec.name.to_string()));
@@ -64,23 +62,26 @@ impl Topics {
     }
 
     /// Lists a topic that storage has, in the place of one of the same name.
-    pub(super) fn insert(&mut self, topic: TopicLog) {
+    pub(in crate::transport::embedded) fn insert(&mut self, topic: TopicLog) {
         self.next_id = self.next_id.max(topic.id + 1);
         self.by_name.insert(Arc::clone(&topic.spec.name), Arc::new(topic));
     }
 
     /// Takes a topic off the list.
-    pub(super) fn remove(&mut self, name: &str) {
+    pub(in crate::transport::embedded) fn remove(&mut self, name: &str) {
         self.by_name.remove(name);
     }
 
     /// A topic, or the error that there is none.
-    pub(super) fn get(&self, name: &str) -> Result<&Arc<TopicLog>, TransportError> {
+    pub(in crate::transport::embedded) fn get(&self, name: &str) -> Result<&Arc<TopicLog>, TransportError> {
         self.by_name.get(name).ok_or_else(|| TransportError::UnknownTopic(name.to_owned()))
     }
 
     /// A partition, or the error that there is none.
-    pub(super) fn partition(&self, name: &TopicPartition) -> Result<&Arc<Partition>, TransportError> {
+    pub(in crate::transport::embedded) fn partition(
+        &self,
+        name: &TopicPartition,
+    ) -> Result<&Arc<Partition>, TransportError> {
         let topic = self.get(&name.topic)?;
         usize::try_from(name.partition)
             .ok()
@@ -89,12 +90,12 @@ impl Topics {
     }
 
     /// How many partitions a topic has, if it exists.
-    pub(super) fn count(&self, name: &str) -> Option<i32> {
+    pub(in crate::transport::embedded) fn count(&self, name: &str) -> Option<i32> {
         self.by_name.get(name).map(|topic| topic.spec.partitions)
     }
 
     /// Every topic, by name.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<TopicLog>> {
+    pub(in crate::transport::embedded) fn iter(&self) -> impl Iterator<Item = &Arc<TopicLog>> {
         self.by_name.values()
     }
 }

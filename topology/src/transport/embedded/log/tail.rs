@@ -2,21 +2,21 @@
 
 use std::collections::VecDeque;
 
-use super::storage::{Bounds, Stored};
 use crate::transport::Offset;
+use crate::transport::embedded::storage::{Bounds, Stored};
 
 /// A chunk is closed at this weight, so that growing never copies more and the oldest can go at once.
 const CHUNK_BYTES: usize = 128 * 1024;
 
 /// Records in offset order, gaps allowed. It holds every record that exists from `start` on.
-pub(super) struct Tail {
+pub(in crate::transport::embedded) struct Tail {
     chunks: VecDeque<Chunk>,
     start: Offset,
     bytes: usize,
     /// The partition's bounds live here because the same lock guards them.
-    pub(super) bounds: Bounds,
+    pub(in crate::transport::embedded) bounds: Bounds,
     /// Storage was told to forget everything below this offset, at this time.
-    pub(super) trimmed: (Offset, i64),
+    pub(in crate::transport::embedded) trimmed: (Offset, i64),
 }
 
 /// Never empty.
@@ -33,17 +33,17 @@ impl Chunk {
 
 impl Tail {
     /// An empty tail of a partition whose next offset is `high`.
-    pub(super) fn new(bounds: Bounds, high: Offset) -> Self {
+    pub(in crate::transport::embedded) fn new(bounds: Bounds, high: Offset) -> Self {
         Self { chunks: VecDeque::new(), start: high, bytes: 0, bounds, trimmed: (0, i64::MIN) }
     }
 
     /// From here on it is complete.
-    pub(super) fn start(&self) -> Offset {
+    pub(in crate::transport::embedded) fn start(&self) -> Offset {
         self.start
     }
 
     /// Moves records to the end and forgets the oldest above `limit` bytes.
-    pub(super) fn append(&mut self, records: &mut Vec<Stored>, limit: Option<usize>) {
+    pub(in crate::transport::embedded) fn append(&mut self, records: &mut Vec<Stored>, limit: Option<usize>) {
         let mut left = records.len();
         for stored in records.drain(..) {
             self.push(stored, left);
@@ -58,7 +58,12 @@ impl Tail {
     }
 
     /// Visits at most `max` records from `from` on; tells how many there were.
-    pub(super) fn visit(&self, from: Offset, max: usize, visit: &mut dyn FnMut(&Stored)) -> usize {
+    pub(in crate::transport::embedded) fn visit(
+        &self,
+        from: Offset,
+        max: usize,
+        visit: &mut dyn FnMut(&Stored),
+    ) -> usize {
         let first = self.chunks.partition_point(|chunk| chunk.last() < from);
         let mut visited = 0;
         for chunk in self.chunks.range(first..) {
@@ -75,7 +80,7 @@ impl Tail {
     }
 
     /// Forgets everything below an offset.
-    pub(super) fn drop_below(&mut self, low: Offset) {
+    pub(in crate::transport::embedded) fn drop_below(&mut self, low: Offset) {
         while self.chunks.front().is_some_and(|chunk| chunk.last() < low) {
             if let Some(chunk) = self.chunks.pop_front() {
                 self.bytes -= chunk.bytes;
@@ -86,7 +91,7 @@ impl Tail {
     }
 
     /// Forgets these offsets, which are sorted.
-    pub(super) fn remove(&mut self, offsets: &[Offset]) {
+    pub(in crate::transport::embedded) fn remove(&mut self, offsets: &[Offset]) {
         self.bytes = 0;
         for chunk in std::mem::take(&mut self.chunks) {
             for stored in chunk.records {

@@ -5,20 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    broker::Broker,
-    fetch::{Cursor, fetch},
-};
+use super::fetch::{Cursor, fetch};
+use crate::transport::embedded::log::broker::Broker;
 use crate::transport::{Fetched, Offset, Reader, TopicPartition, TransportError};
 
 /// A reader of the embedded log.
-pub(super) struct EmbeddedReader {
+pub(in crate::transport::embedded) struct EmbeddedReader {
     broker: Arc<Broker>,
     cursors: Vec<Cursor>,
 }
 
 impl EmbeddedReader {
-    pub(super) fn new(broker: Arc<Broker>) -> Self {
+    pub(in crate::transport::embedded) fn new(broker: Arc<Broker>) -> Self {
         Self { broker, cursors: Vec::new() }
     }
 

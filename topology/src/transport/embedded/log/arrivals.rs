@@ -10,7 +10,7 @@ use std::{
 
 /// Counts arrivals. Telling costs one addition while nobody waits.
 #[derive(Default)]
-pub(super) struct Arrivals {
+pub(in crate::transport::embedded) struct Arrivals {
     count: AtomicU64,
     waiting: AtomicUsize,
     gate: Mutex<()>,
@@ -19,12 +19,12 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     /// What has arrived so far; to be read before looking for something to do.
-    pub(super) fn seen(&self) -> u64 {
+    pub(in crate::transport::embedded) fn seen(&self) -> u64 {
         self.count.load(Ordering::SeqCst)
     }
 
     /// Something arrived.
-    pub(super) fn tell(&self) {
+    pub(in crate::transport::embedded) fn tell(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
         // A waiter registers before it compares counts, so either it sees this count or we see it waiting.
         if self.waiting.load(Ordering::SeqCst) > 0 {
@@ -34,7 +34,7 @@ impl Arrivals {
     }
 
     /// Waits until something arrived after `seen`, at most `timeout`.
-    pub(super) fn wait(&self, seen: u64, timeout: Duration) {
+    pub(in crate::transport::embedded) fn wait(&self, seen: u64, timeout: Duration) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.bell.wait_timeout_while(gate, timeout, |()| self.seen() == seen);

@@ -3,6 +3,8 @@
 //! The target assignment says who should own what. A member learns at its own poll what it must give back and what
 //! it gains, and gains a partition only once nobody owns it: at no time has a partition two owners.
 
+pub(super) mod assign;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -11,36 +13,36 @@ use std::{
     },
 };
 
-use super::assign::range;
+use self::assign::range;
 use crate::transport::{CommittedOffset, GroupMetadata, Rebalance, Topic, TopicPartition};
 
 /// A member's id. Ids sort by client id, so a client that rejoins tends to get its old partitions.
-pub(super) type MemberId = Arc<str>;
+pub(in crate::transport::embedded) type MemberId = Arc<str>;
 
 /// What members read without the coordinator's lock, to find out that they need not ask it.
 #[derive(Default)]
-pub(super) struct GroupSignal {
+pub(in crate::transport::embedded) struct GroupSignal {
     /// Grows whenever a member's next poll may bring a change of ownership.
-    pub(super) version: AtomicU64,
+    pub(in crate::transport::embedded) version: AtomicU64,
     /// Nobody's session ends before this time.
-    pub(super) next_expiry: AtomicI64,
+    pub(in crate::transport::embedded) next_expiry: AtomicI64,
 }
 
 /// A group: members, who owns what, who should, and the committed offsets.
 #[derive(Default)]
-pub(super) struct Group {
-    pub(super) signal: Arc<GroupSignal>,
-    pub(super) offsets: BTreeMap<TopicPartition, CommittedOffset>,
+pub(in crate::transport::embedded) struct Group {
+    pub(in crate::transport::embedded) signal: Arc<GroupSignal>,
+    pub(in crate::transport::embedded) offsets: BTreeMap<TopicPartition, CommittedOffset>,
     members: BTreeMap<MemberId, Member>,
     owned: BTreeSet<TopicPartition>,
     joins: u64,
 }
 
 /// One member.
-pub(super) struct Member {
-    pub(super) client_id: String,
-    pub(super) generation: i32,
-    pub(super) owned: BTreeMap<TopicPartition, Ownership>,
+pub(in crate::transport::embedded) struct Member {
+    pub(in crate::transport::embedded) client_id: String,
+    pub(in crate::transport::embedded) generation: i32,
+    pub(in crate::transport::embedded) owned: BTreeMap<TopicPartition, Ownership>,
     /// When it last polled; `i64::MAX` while it waits in a poll.
     heartbeat: Arc<AtomicI64>,
     session_timeout_ms: i64,
@@ -51,17 +53,17 @@ pub(super) struct Member {
 
 /// How a member owns a partition.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ownership {
+pub(in crate::transport::embedded) struct Ownership {
     since: i32,
     revoking: bool,
 }
 
 /// How many partitions a topic has, `None` if it does not exist.
-pub(super) type Counts<'a> = &'a dyn Fn(&str) -> Option<i32>;
+pub(in crate::transport::embedded) type Counts<'a> = &'a dyn Fn(&str) -> Option<i32>;
 
 impl Group {
     /// Takes a member in.
-    pub(super) fn join(
+    pub(in crate::transport::embedded) fn join(
         &mut self,
         client_id: &str,
         session_timeout_ms: i64,
@@ -88,7 +90,7 @@ impl Group {
     }
 
     /// Changes what a member subscribes to.
-    pub(super) fn subscribe(&mut self, id: &str, topics: &[Topic], counts: Counts<'_>) {
+    pub(in crate::transport::embedded) fn subscribe(&mut self, id: &str, topics: &[Topic], counts: Counts<'_>) {
         if let Some(member) = self.members.get_mut(id) {
             member.topics = topics.iter().cloned().collect();
             self.retarget(counts);
@@ -96,7 +98,7 @@ impl Group {
     }
 
     /// Lets a member go; its partitions are free at once.
-    pub(super) fn leave(&mut self, id: &str, counts: Counts<'_>) {
+    pub(in crate::transport::embedded) fn leave(&mut self, id: &str, counts: Counts<'_>) {
         if let Some(member) = self.members.remove(id) {
             for partition in member.owned.keys() {
                 self.owned.remove(partition);
@@ -106,7 +108,7 @@ impl Group {
     }
 
     /// Removes members whose session has ended and says who they were.
-    pub(super) fn expire(&mut self, now: i64, counts: Counts<'_>) -> Vec<MemberId> {
+    pub(in crate::transport::embedded) fn expire(&mut self, now: i64, counts: Counts<'_>) -> Vec<MemberId> {
         let ended = |member: &Member| member.session_end() <= now;
         let gone: Vec<_> = self.members.iter().filter(|(_, member)| ended(member)).map(|(id, _)| id.clone()).collect();
         for id in &gone {
@@ -118,7 +120,7 @@ impl Group {
     }
 
     /// What changes for a member now, or `None` if it is no member (any more).
-    pub(super) fn reconcile(&mut self, id: &str) -> Option<Vec<Rebalance>> {
+    pub(in crate::transport::embedded) fn reconcile(&mut self, id: &str) -> Option<Vec<Rebalance>> {
         let member = self.members.get_mut(id)?;
         let lost = std::mem::take(&mut member.lost);
         let mut revoked = Vec::new();
@@ -143,7 +145,7 @@ impl Group {
     }
 
     /// Takes partitions back from a member; what it does not own is passed over.
-    pub(super) fn release(&mut self, id: &str, partitions: &[TopicPartition]) {
+    pub(in crate::transport::embedded) fn release(&mut self, id: &str, partitions: &[TopicPartition]) {
         let Some(member) = self.members.get_mut(id) else { return };
         let mut released = false;
         for partition in partitions {
@@ -159,7 +161,7 @@ impl Group {
     }
 
     /// Computes who should own what.
-    pub(super) fn retarget(&mut self, counts: Counts<'_>) {
+    pub(in crate::transport::embedded) fn retarget(&mut self, counts: Counts<'_>) {
         let mut subscribers: BTreeMap<Topic, Vec<MemberId>> = BTreeMap::new();
         for (id, member) in &mut self.members {
             member.target.clear();
@@ -179,7 +181,7 @@ impl Group {
     }
 
     /// Forgets a deleted topic; its owners lose it, and its offsets are gone.
-    pub(super) fn forget(&mut self, topic: &str, counts: Counts<'_>) {
+    pub(in crate::transport::embedded) fn forget(&mut self, topic: &str, counts: Counts<'_>) {
         for member in self.members.values_mut() {
             for (partition, _) in member.owned.extract_if(.., |partition, _| &*partition.topic == topic) {
                 self.owned.remove(&partition);
@@ -194,7 +196,7 @@ impl Group {
     ///
     /// A member may for what it owns, also while it is asked to give it back, and also by an older generation, if it
     /// has owned the partition without a break since. Who is no member may while the group has none.
-    pub(super) fn admits<'a>(
+    pub(in crate::transport::embedded) fn admits<'a>(
         &self,
         speaker: &GroupMetadata,
         mut partitions: impl Iterator<Item = &'a TopicPartition>,
@@ -220,22 +222,22 @@ impl Group {
     }
 
     /// The members by id.
-    pub(super) fn members(&self) -> impl Iterator<Item = (&MemberId, &Member)> {
+    pub(in crate::transport::embedded) fn members(&self) -> impl Iterator<Item = (&MemberId, &Member)> {
         self.members.iter()
     }
 
     /// Whether it has neither members nor offsets.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::transport::embedded) fn is_empty(&self) -> bool {
         self.members.is_empty() && self.offsets.is_empty()
     }
 
     /// One member.
-    pub(super) fn member(&self, id: &str) -> Option<&Member> {
+    pub(in crate::transport::embedded) fn member(&self, id: &str) -> Option<&Member> {
         self.members.get(id)
     }
 
     /// Every partition that the members want.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = &TopicPartition> {
+    pub(in crate::transport::embedded) fn wanted(&self) -> impl Iterator<Item = &TopicPartition> {
         self.members.values().flat_map(|member| &member.target)
     }
 

@@ -5,17 +5,15 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
-use super::{
-    storage::{Bounds, LogStorage, PartitionId, Stored},
-    tail::Tail,
-};
+use super::tail::Tail;
+use crate::transport::embedded::storage::{Bounds, LogStorage, PartitionId, Stored};
 use crate::transport::{CleanupPolicy, Offset, TopicPartition, TransportError};
 
 /// A partition. Its bounds can be read without a lock; they change under the tail's lock only.
-pub(super) struct Partition {
-    pub(super) id: PartitionId,
-    pub(super) name: TopicPartition,
-    pub(super) cleanup: CleanupPolicy,
+pub(in crate::transport::embedded) struct Partition {
+    pub(in crate::transport::embedded) id: PartitionId,
+    pub(in crate::transport::embedded) name: TopicPartition,
+    pub(in crate::transport::embedded) cleanup: CleanupPolicy,
     low: AtomicI64,
     high: AtomicI64,
     deleted: AtomicBool,
@@ -23,7 +21,7 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(
+    pub(in crate::transport::embedded) fn new(
         id: PartitionId,
         name: TopicPartition,
         cleanup: CleanupPolicy,
@@ -42,48 +40,53 @@ impl Partition {
     }
 
     /// First offset that may exist.
-    pub(super) fn low(&self) -> Offset {
+    pub(in crate::transport::embedded) fn low(&self) -> Offset {
         self.low.load(Ordering::Acquire)
     }
 
     /// Next offset to be written.
-    pub(super) fn high(&self) -> Offset {
+    pub(in crate::transport::embedded) fn high(&self) -> Offset {
         self.high.load(Ordering::Acquire)
     }
 
     /// Whether its topic was deleted.
-    pub(super) fn is_deleted(&self) -> bool {
+    pub(in crate::transport::embedded) fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::Acquire)
     }
 
     /// The tail, to change it. Who locks several does so in the order of their ids.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Tail> {
+    pub(in crate::transport::embedded) fn lock(&self) -> MutexGuard<'_, Tail> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes in records that storage has; `tail` is this partition's.
-    pub(super) fn publish(&self, tail: &mut Tail, records: &mut Vec<Stored>, limit: Option<usize>) {
+    pub(in crate::transport::embedded) fn publish(
+        &self,
+        tail: &mut Tail,
+        records: &mut Vec<Stored>,
+        limit: Option<usize>,
+    ) {
         let high = records.last().map_or_else(|| self.high(), |stored| stored.record.offset + 1);
         tail.append(records, limit);
         self.high.store(high, Ordering::Release);
     }
 
     /// Begins at a higher offset from now on; `tail` is this partition's.
-    pub(super) fn begin_at(&self, tail: &mut Tail, bounds: Bounds) {
+    pub(in crate::transport::embedded) fn begin_at(&self, tail: &mut Tail, bounds: Bounds) {
         tail.bounds = bounds;
         tail.drop_below(bounds.low);
         self.low.store(bounds.low, Ordering::Release);
     }
 
     /// Refuses appends from now on and forgets its records; `tail` is this partition's.
-    pub(super) fn delete(&self, tail: &mut Tail) {
+    pub(in crate::transport::embedded) fn delete(&self, tail: &mut Tail) {
         self.deleted.store(true, Ordering::Release);
         tail.drop_below(Offset::MAX);
     }
 
     /// Visits at most `max` records from `from` on and returns the position after them. Fewer than `max` may come
     /// although more exist; the position tells where they continue.
-    pub(super) fn read(
+    pub(in crate::transport::embedded) fn read(
         &self,
         storage: &dyn LogStorage,
         from: Offset,
@@ -107,7 +110,7 @@ impl Partition {
     }
 
     /// The error of a position outside the bounds.
-    pub(super) fn out_of_range(&self, offset: Offset) -> TransportError {
+    pub(in crate::transport::embedded) fn out_of_range(&self, offset: Offset) -> TransportError {
         TransportError::OffsetOutOfRange { partition: self.name.clone(), offset, low: self.low(), high: self.high() }
     }
 }

@@ -2,18 +2,13 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{
-    broker::Broker,
-    fetch::{Cursor, fetch},
-    group::Group,
-    partition::Partition,
-    topics::Topics,
-};
+use super::fetch::{Cursor, fetch};
+use crate::transport::embedded::{group::Group, log::broker::Broker, log::partition::Partition, log::topics::Topics};
 use crate::transport::{Fetched, Offset, Rebalance, TopicPartition, TransportError};
 
 /// What a consumer knows that it owns.
 #[derive(Default)]
-pub(super) struct Holdings {
+pub(in crate::transport::embedded) struct Holdings {
     /// Sorted by partition.
     held: Vec<Held>,
     /// Where the next fetch starts, so that no partition is always last.
@@ -35,7 +30,7 @@ impl Held {
 
 impl Holdings {
     /// Follows a change of ownership.
-    pub(super) fn apply(&mut self, change: &Rebalance, group: &Group, topics: &Topics) {
+    pub(in crate::transport::embedded) fn apply(&mut self, change: &Rebalance, group: &Group, topics: &Topics) {
         match change {
             Rebalance::Lost(lost) => self.give_up(lost),
             Rebalance::Revoked(revoked) => {
@@ -58,17 +53,21 @@ impl Holdings {
     }
 
     /// Forgets these.
-    pub(super) fn give_up(&mut self, partitions: &[TopicPartition]) {
+    pub(in crate::transport::embedded) fn give_up(&mut self, partitions: &[TopicPartition]) {
         self.held.retain(|held| !partitions.contains(held.name()));
     }
 
     /// Forgets all and says what they were.
-    pub(super) fn lose_all(&mut self) -> Vec<TopicPartition> {
+    pub(in crate::transport::embedded) fn lose_all(&mut self) -> Vec<TopicPartition> {
         self.held.drain(..).map(|held| held.name().clone()).collect()
     }
 
     /// Reads on where the last fetch ended. What is revoked is not read any further.
-    pub(super) fn fetch(&mut self, broker: &Broker, max: usize) -> Result<Vec<Fetched>, TransportError> {
+    pub(in crate::transport::embedded) fn fetch(
+        &mut self,
+        broker: &Broker,
+        max: usize,
+    ) -> Result<Vec<Fetched>, TransportError> {
         self.turn = (self.turn + 1) % self.held.len().max(1);
         let (first, second) = self.held.split_at_mut(self.turn);
         let mut ready = Vec::with_capacity(first.len() + second.len());
@@ -89,7 +88,11 @@ impl Holdings {
     }
 
     /// Moves the position in a partition.
-    pub(super) fn seek(&mut self, name: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
+    pub(in crate::transport::embedded) fn seek(
+        &mut self,
+        name: &TopicPartition,
+        offset: Offset,
+    ) -> Result<(), TransportError> {
         let cursor = &mut self.get(name)?.cursor;
         if !(0..=cursor.partition.high()).contains(&offset) {
             return Err(cursor.partition.out_of_range(offset));
@@ -99,18 +102,22 @@ impl Holdings {
     }
 
     /// Stops or continues reading these.
-    pub(super) fn pause(&mut self, partitions: &[TopicPartition], paused: bool) -> Result<(), TransportError> {
+    pub(in crate::transport::embedded) fn pause(
+        &mut self,
+        partitions: &[TopicPartition],
+        paused: bool,
+    ) -> Result<(), TransportError> {
         partitions.iter().try_for_each(|name| self.get(name).map(|held| held.paused = paused))
     }
 
     /// A partition, if it is held and exists.
-    pub(super) fn partition(&self, name: &TopicPartition) -> Option<&Partition> {
+    pub(in crate::transport::embedded) fn partition(&self, name: &TopicPartition) -> Option<&Partition> {
         let place = self.held.binary_search_by(|held| held.name().cmp(name)).ok()?;
         Some(&*self.held[place].cursor.partition).filter(|partition| !partition.is_deleted())
     }
 
     /// Whether everything that a partition has was fetched; never of one that is not held.
-    pub(super) fn is_caught_up(&self, name: &TopicPartition) -> bool {
+    pub(in crate::transport::embedded) fn is_caught_up(&self, name: &TopicPartition) -> bool {
         let place = self.held.binary_search_by(|held| held.name().cmp(name));
         place.is_ok_and(|place| self.held[place].cursor.available() <= 0)
     }

@@ -11,12 +11,8 @@ use std::{
 use bytes::Bytes;
 use hashbrown::HashMap;
 
-use super::{
-    broker::Broker,
-    partition::Partition,
-    storage::{Bounds, Change},
-    topics::TopicLog,
-};
+use super::{broker::Broker, partition::Partition, topics::TopicLog};
+use crate::transport::embedded::storage::{Bounds, Change};
 use crate::{
     clock::millis,
     transport::{CleanupPolicy, Offset, TransportError},
@@ -34,26 +30,26 @@ const LONGEST_MS: i64 = 30_000;
 const TRIM_MS: i64 = 60_000;
 
 /// When the log last looked after itself.
-pub(super) struct Upkeep {
+pub(in crate::transport::embedded) struct Upkeep {
     appended: AtomicUsize,
     last: AtomicI64,
     running: Mutex<()>,
 }
 
 impl Upkeep {
-    pub(super) fn new(now: i64) -> Self {
+    pub(in crate::transport::embedded) fn new(now: i64) -> Self {
         Self { appended: AtomicUsize::new(0), last: AtomicI64::new(now), running: Mutex::new(()) }
     }
 
     /// So many records were appended.
-    pub(super) fn count(&self, records: usize) {
+    pub(in crate::transport::embedded) fn count(&self, records: usize) {
         self.appended.fetch_add(records, Ordering::Relaxed);
     }
 }
 
 impl Broker {
     /// Maintains the log if that is due. A failure is logged: it is not the caller's.
-    pub(super) fn maintain_if_due(&self) {
+    pub(in crate::transport::embedded) fn maintain_if_due(&self) {
         let now = self.clock.monotonic_ms();
         let idle_ms = now.saturating_sub(self.upkeep.last.load(Ordering::Relaxed));
         let busy = self.upkeep.appended.load(Ordering::Relaxed) >= RECORDS && idle_ms >= SHORTEST_MS;
@@ -70,7 +66,7 @@ impl Broker {
     }
 
     /// Applies every topic's cleanup policy now.
-    pub(super) fn maintain(&self) -> Result<(), TransportError> {
+    pub(in crate::transport::embedded) fn maintain(&self) -> Result<(), TransportError> {
         let _running = self.upkeep.running.lock().unwrap_or_else(PoisonError::into_inner);
         self.sweep()
     }
@@ -97,7 +93,11 @@ impl Broker {
     }
 
     /// Drops the records below an offset.
-    pub(super) fn drop_below(&self, partition: &Partition, low: Offset) -> Result<(), TransportError> {
+    pub(in crate::transport::embedded) fn drop_below(
+        &self,
+        partition: &Partition,
+        low: Offset,
+    ) -> Result<(), TransportError> {
         let mut tail = partition.lock();
         if low <= tail.bounds.low || partition.is_deleted() {
             return Ok(());

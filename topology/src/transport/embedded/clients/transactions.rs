@@ -6,10 +6,9 @@ use std::sync::{
     atomic::{AtomicI32, Ordering},
 };
 
-use super::{
-    broker::{Broker, Coordinator},
-    offsets::GroupOffsets,
-    outbox::Outbox,
+use super::{offsets::GroupOffsets, outbox::Outbox};
+use crate::transport::embedded::{
+    log::broker::{Broker, Coordinator},
     storage::Change,
 };
 use crate::transport::{
@@ -17,7 +16,7 @@ use crate::transport::{
 };
 
 /// A producer that writes in transactions.
-pub(super) struct TransactionalProducer {
+pub(in crate::transport::embedded) struct TransactionalProducer {
     outbox: Outbox,
     id: String,
     state: State,
@@ -41,7 +40,7 @@ struct Epoch {
 }
 
 impl TransactionalProducer {
-    pub(super) fn new(broker: Arc<Broker>, id: String) -> Self {
+    pub(in crate::transport::embedded) fn new(broker: Arc<Broker>, id: String) -> Self {
         Self { outbox: Outbox::new(broker), id, state: State::New }
     }
 

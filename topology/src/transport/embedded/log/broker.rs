@@ -8,13 +8,10 @@ use std::{
     },
 };
 
-use super::{
-    arrivals::Arrivals,
-    compaction::Upkeep,
+use super::{arrivals::Arrivals, compaction::Upkeep, partition::Partition, topics::Topics};
+use crate::transport::embedded::{
     group::Group,
-    partition::Partition,
     storage::{Change, LogStorage, Restored, Stored},
-    topics::Topics,
 };
 use crate::{
     clock::Clock,
@@ -25,34 +22,38 @@ use crate::{
 const TAIL_BYTES: (usize, usize) = (64 * 1024, 4 * 1024 * 1024);
 
 /// The log itself. Locks are taken in this order: coordinator, then partitions by id.
-pub(super) struct Broker {
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) storage: Box<dyn LogStorage>,
-    pub(super) arrivals: Arrivals,
-    pub(super) upkeep: Upkeep,
+pub(in crate::transport::embedded) struct Broker {
+    pub(in crate::transport::embedded) clock: Arc<dyn Clock>,
+    pub(in crate::transport::embedded) storage: Box<dyn LogStorage>,
+    pub(in crate::transport::embedded) arrivals: Arrivals,
+    pub(in crate::transport::embedded) upkeep: Upkeep,
     /// Records that retention took before a consumer read them.
-    pub(super) records_skipped: AtomicU64,
+    pub(in crate::transport::embedded) records_skipped: AtomicU64,
     coordinator: Mutex<Coordinator>,
     tail_limit: AtomicUsize,
 }
 
 /// Everything that is decided in one place: topics, groups, and who may write under a transactional id.
-pub(super) struct Coordinator {
-    pub(super) topics: Topics,
-    pub(super) groups: BTreeMap<String, Group>,
-    pub(super) epochs: BTreeMap<String, Arc<AtomicI32>>,
+pub(in crate::transport::embedded) struct Coordinator {
+    pub(in crate::transport::embedded) topics: Topics,
+    pub(in crate::transport::embedded) groups: BTreeMap<String, Group>,
+    pub(in crate::transport::embedded) epochs: BTreeMap<String, Arc<AtomicI32>>,
 }
 
 /// Records on their way to one partition.
-pub(super) struct Batch {
-    pub(super) partition: Arc<Partition>,
-    pub(super) records: Vec<Stored>,
+pub(in crate::transport::embedded) struct Batch {
+    pub(in crate::transport::embedded) partition: Arc<Partition>,
+    pub(in crate::transport::embedded) records: Vec<Stored>,
     /// The offset after the last record that the log took and nobody asked about yet.
-    pub(super) acknowledged: Option<Offset>,
+    pub(in crate::transport::embedded) acknowledged: Option<Offset>,
 }
 
 impl Broker {
-    pub(super) fn new(clock: Arc<dyn Clock>, storage: Box<dyn LogStorage>, restored: Restored) -> Self {
+    pub(in crate::transport::embedded) fn new(
+        clock: Arc<dyn Clock>,
+        storage: Box<dyn LogStorage>,
+        restored: Restored,
+    ) -> Self {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for (group, partition, offset) in restored.offsets {
             groups.entry(group).or_default().offsets.insert(partition, offset);
@@ -72,12 +73,12 @@ impl Broker {
         broker
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Coordinator> {
+    pub(in crate::transport::embedded) fn lock(&self) -> MutexGuard<'_, Coordinator> {
         self.coordinator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Divides the memory for tails among the partitions there are.
-    pub(super) fn share_tails(&self, topics: &Topics) {
+    pub(in crate::transport::embedded) fn share_tails(&self, topics: &Topics) {
         if let Some(bytes) = self.storage.tail_bytes() {
             let partitions: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
             let each = (bytes / partitions.max(1)).clamp(TAIL_BYTES.0, TAIL_BYTES.1);
@@ -86,7 +87,11 @@ impl Broker {
     }
 
     /// Appends batches and makes other changes, all or none. The batches are empty afterwards, or as before.
-    pub(super) fn append(&self, batches: &mut [Batch], others: Vec<Change<'_>>) -> Result<(), TransportError> {
+    pub(in crate::transport::embedded) fn append(
+        &self,
+        batches: &mut [Batch],
+        others: Vec<Change<'_>>,
+    ) -> Result<(), TransportError> {
         let mut batches: Vec<_> = batches.iter_mut().filter(|batch| !batch.records.is_empty()).collect();
         batches.sort_unstable_by_key(|batch| batch.partition.id);
         let mut deliveries = Vec::with_capacity(batches.len());
@@ -123,7 +128,7 @@ impl Broker {
 
 impl Coordinator {
     /// A group, without members whose session has ended.
-    pub(super) fn group(&mut self, name: &str, now: i64) -> (&mut Group, &Topics) {
+    pub(in crate::transport::embedded) fn group(&mut self, name: &str, now: i64) -> (&mut Group, &Topics) {
         if !self.groups.contains_key(name) {
             self.groups.insert(name.to_owned(), Group::default());
         }

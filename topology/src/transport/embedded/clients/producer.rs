@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{broker::Broker, outbox::Outbox};
+use super::outbox::Outbox;
+use crate::transport::embedded::log::broker::Broker;
 use crate::transport::{
     CommittedOffset, GroupMetadata, Offset, Producer, ProducerRecord, TopicPartition, TransportError,
 };
@@ -12,12 +13,12 @@ const RECORDS: usize = 1000;
 const BYTES: usize = 1024 * 1024;
 
 /// A producer whose records become visible batch by batch, at the latest when it is flushed or dropped.
-pub(super) struct PlainProducer {
+pub(in crate::transport::embedded) struct PlainProducer {
     outbox: Outbox,
 }
 
 impl PlainProducer {
-    pub(super) fn new(broker: Arc<Broker>) -> Self {
+    pub(in crate::transport::embedded) fn new(broker: Arc<Broker>) -> Self {
         Self { outbox: Outbox::new(broker) }
     }
 }

@@ -2,16 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{broker::Broker, storage::Change};
+use crate::transport::embedded::{log::broker::Broker, storage::Change};
 use crate::transport::{Admin, Offset, Topic, TopicPartition, TopicSpec, TransportError};
 
 /// An administrator of the embedded log.
-pub(super) struct EmbeddedAdmin {
+pub(in crate::transport::embedded) struct EmbeddedAdmin {
     broker: Arc<Broker>,
 }
 
 impl EmbeddedAdmin {
-    pub(super) fn new(broker: Arc<Broker>) -> Self {
+    pub(in crate::transport::embedded) fn new(broker: Arc<Broker>) -> Self {
         Self { broker }
     }
 }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{
-    partition::Partition,
+use crate::transport::embedded::{
+    log::partition::Partition,
     storage::{LogStorage, Stored},
 };
 use crate::transport::{Fetched, Offset, TransportError};
 
 /// A position in a partition.
-pub(super) struct Cursor {
-    pub(super) partition: Arc<Partition>,
-    pub(super) position: Offset,
+pub(in crate::transport::embedded) struct Cursor {
+    pub(in crate::transport::embedded) partition: Arc<Partition>,
+    pub(in crate::transport::embedded) position: Offset,
 }
 
 impl Cursor {
     /// About how many records there are to read.
-    pub(super) fn available(&self) -> i64 {
+    pub(in crate::transport::embedded) fn available(&self) -> i64 {
         self.partition.high() - self.position
     }
 
@@ -40,7 +40,7 @@ impl Cursor {
 
 /// Reads at most `max` records. Who has less than an equal share leaves the rest to the others. If there are more
 /// partitions than records to read, the first ones are served: the caller rotates them.
-pub(super) fn fetch(
+pub(in crate::transport::embedded) fn fetch(
     storage: &dyn LogStorage,
     mut ready: Vec<&mut Cursor>,
     max: usize,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// The partitions that the member at `place` of `members` gets; the first ones get one more if it does not divide.
-pub(super) fn range(partitions: i32, members: usize, place: usize) -> Range<i32> {
+pub(in crate::transport::embedded) fn range(partitions: i32, members: usize, place: usize) -> Range<i32> {
     let members = members as i32;
     let place = place as i32;
     let (each, rest) = (partitions / members, partitions % members);

@@ -5,14 +5,14 @@
 use bytes::{Buf, BufMut, Bytes, TryGetError};
 use thiserror::Error;
 
-use super::storage::{Bounds, PartitionId, Stored};
+use super::{Bounds, PartitionId, Stored};
 use crate::transport::{
     CleanupPolicy, CommittedOffset, ConsumedRecord, Header, Headers, Offset, TopicPartition, TopicSpec,
 };
 
 /// Bytes that this version did not write.
 #[derive(Debug, Error)]
-pub(super) enum FormatError {
+pub(in crate::transport::embedded) enum FormatError {
     #[error("it ends too early")]
     Short(#[from] TryGetError),
     #[error("it is not UTF-8")]
@@ -23,7 +23,7 @@ pub(super) enum FormatError {
 
 /// What the key of a row beside the records names.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Meta {
+pub(in crate::transport::embedded) enum Meta {
     NextTopic,
     Topic(String),
     Partition(u32, u32),
@@ -32,7 +32,7 @@ pub(super) enum Meta {
 }
 
 impl Meta {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(in crate::transport::embedded) fn encode(&self) -> Vec<u8> {
         let mut key = Vec::new();
         match self {
             Self::NextTopic => key.put_u8(b'n'),
@@ -59,7 +59,7 @@ impl Meta {
         key
     }
 
-    pub(super) fn decode(mut key: &[u8]) -> Result<Self, FormatError> {
+    pub(in crate::transport::embedded) fn decode(mut key: &[u8]) -> Result<Self, FormatError> {
         let key = &mut key;
         Ok(match key.try_get_u8()? {
             b'n' => Self::NextTopic,
@@ -72,7 +72,7 @@ impl Meta {
     }
 }
 
-pub(super) fn record_key(partition: PartitionId, offset: Offset) -> [u8; 16] {
+pub(in crate::transport::embedded) fn record_key(partition: PartitionId, offset: Offset) -> [u8; 16] {
     let mut key = [0; 16];
     key[..4].copy_from_slice(&partition.topic.to_be_bytes());
     key[4..8].copy_from_slice(&partition.partition.to_be_bytes());
@@ -80,12 +80,12 @@ pub(super) fn record_key(partition: PartitionId, offset: Offset) -> [u8; 16] {
     key
 }
 
-pub(super) fn record_offset(mut key: &[u8]) -> Result<Offset, FormatError> {
+pub(in crate::transport::embedded) fn record_offset(mut key: &[u8]) -> Result<Offset, FormatError> {
     key.try_get_u64()?;
     Ok(key.try_get_i64()?)
 }
 
-pub(super) fn put_record(row: &mut Vec<u8>, stored: &Stored) {
+pub(in crate::transport::embedded) fn put_record(row: &mut Vec<u8>, stored: &Stored) {
     let record = &stored.record;
     row.put_i64(stored.appended_at);
     row.put_i64(record.timestamp);
@@ -99,7 +99,7 @@ pub(super) fn put_record(row: &mut Vec<u8>, stored: &Stored) {
 }
 
 /// Key, value and headers share one copy of the row.
-pub(super) fn get_record(offset: Offset, row: &[u8]) -> Result<Stored, FormatError> {
+pub(in crate::transport::embedded) fn get_record(offset: Offset, row: &[u8]) -> Result<Stored, FormatError> {
     let mut row = Bytes::copy_from_slice(row);
     let appended_at = row.try_get_i64()?;
     let timestamp = row.try_get_i64()?;
@@ -111,7 +111,7 @@ pub(super) fn get_record(offset: Offset, row: &[u8]) -> Result<Stored, FormatErr
     Ok(Stored { record: ConsumedRecord { offset, timestamp, key, value, headers }, appended_at })
 }
 
-pub(super) fn put_topic(id: u32, spec: &TopicSpec) -> Vec<u8> {
+pub(in crate::transport::embedded) fn put_topic(id: u32, spec: &TopicSpec) -> Vec<u8> {
     let mut row = Vec::new();
     row.put_u32(id);
     row.put_i32(spec.partitions);
@@ -124,7 +124,7 @@ pub(super) fn put_topic(id: u32, spec: &TopicSpec) -> Vec<u8> {
     row
 }
 
-pub(super) fn get_topic(name: String, mut row: &[u8]) -> Result<(u32, TopicSpec), FormatError> {
+pub(in crate::transport::embedded) fn get_topic(name: String, mut row: &[u8]) -> Result<(u32, TopicSpec), FormatError> {
     let row = &mut row;
     let id = row.try_get_u32()?;
     let partitions = row.try_get_i32()?;
@@ -138,7 +138,7 @@ pub(super) fn get_topic(name: String, mut row: &[u8]) -> Result<(u32, TopicSpec)
     Ok((id, TopicSpec { name: name.into(), partitions, cleanup, retention }))
 }
 
-pub(super) fn put_bounds(bounds: Bounds) -> Vec<u8> {
+pub(in crate::transport::embedded) fn put_bounds(bounds: Bounds) -> Vec<u8> {
     let mut row = Vec::new();
     row.put_i64(bounds.low);
     row.put_i64(bounds.clean_until);
@@ -146,19 +146,19 @@ pub(super) fn put_bounds(bounds: Bounds) -> Vec<u8> {
     row
 }
 
-pub(super) fn get_bounds(mut row: &[u8]) -> Result<Bounds, FormatError> {
+pub(in crate::transport::embedded) fn get_bounds(mut row: &[u8]) -> Result<Bounds, FormatError> {
     let low = row.try_get_i64()?;
     Ok(Bounds { low, clean_until: row.try_get_i64()?, clean_records: row.try_get_i64()? })
 }
 
-pub(super) fn put_offset(committed: &CommittedOffset) -> Vec<u8> {
+pub(in crate::transport::embedded) fn put_offset(committed: &CommittedOffset) -> Vec<u8> {
     let mut row = Vec::new();
     row.put_i64(committed.offset);
     put_text(&mut row, &committed.metadata);
     row
 }
 
-pub(super) fn get_offset(mut row: &[u8]) -> Result<CommittedOffset, FormatError> {
+pub(in crate::transport::embedded) fn get_offset(mut row: &[u8]) -> Result<CommittedOffset, FormatError> {
     Ok(CommittedOffset { offset: row.try_get_i64()?, metadata: get_text(&mut row)? })
 }
 

@@ -1,17 +1,21 @@
 //! Committing the offsets of a group.
 
-use super::{broker::Coordinator, storage::Change};
+use crate::transport::embedded::{log::broker::Coordinator, storage::Change};
 use crate::transport::{CommittedOffset, GroupMetadata, TopicPartition, TransportError};
 
 /// Offsets that a member wants committed.
-pub(super) struct GroupOffsets {
-    pub(super) speaker: GroupMetadata,
-    pub(super) offsets: Vec<(TopicPartition, CommittedOffset)>,
+pub(in crate::transport::embedded) struct GroupOffsets {
+    pub(in crate::transport::embedded) speaker: GroupMetadata,
+    pub(in crate::transport::embedded) offsets: Vec<(TopicPartition, CommittedOffset)>,
 }
 
 impl GroupOffsets {
     /// Fails if the member was replaced, or if the offsets cannot be.
-    pub(super) fn check(&self, coordinator: &mut Coordinator, now: i64) -> Result<(), TransportError> {
+    pub(in crate::transport::embedded) fn check(
+        &self,
+        coordinator: &mut Coordinator,
+        now: i64,
+    ) -> Result<(), TransportError> {
         let (group, topics) = coordinator.group(&self.speaker.group, now);
         group.admits(&self.speaker, self.offsets.iter().map(|(name, _)| name)).map_err(TransportError::Fenced)?;
         for (name, committed) in &self.offsets {
@@ -25,13 +29,13 @@ impl GroupOffsets {
     }
 
     /// What storage has to write.
-    pub(super) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
+    pub(in crate::transport::embedded) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let group = &self.speaker.group;
         self.offsets.iter().map(move |(partition, offset)| Change::Commit { group, partition, offset })
     }
 
     /// Makes the offsets the group's, once storage has them.
-    pub(super) fn publish(self, coordinator: &mut Coordinator) {
+    pub(in crate::transport::embedded) fn publish(self, coordinator: &mut Coordinator) {
         let group = coordinator.groups.entry(self.speaker.group).or_default();
         group.offsets.extend(self.offsets);
     }

@@ -8,12 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    broker::{Broker, Coordinator},
+use super::{holdings::Holdings, offsets::GroupOffsets};
+use crate::transport::embedded::{
     group::{Group, GroupSignal, MemberId},
-    holdings::Holdings,
-    offsets::GroupOffsets,
-    topics::Topics,
+    log::broker::{Broker, Coordinator},
+    log::topics::Topics,
 };
 use crate::transport::{
     CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Polled, Rebalance, Topic, TopicPartition,
@@ -24,7 +23,7 @@ use crate::transport::{
 const WAIT: Duration = Duration::from_millis(100);
 
 /// A consumer of the embedded log.
-pub(super) struct EmbeddedConsumer {
+pub(in crate::transport::embedded) struct EmbeddedConsumer {
     broker: Arc<Broker>,
     config: ConsumerConfig,
     topics: Vec<Topic>,
@@ -47,7 +46,7 @@ struct Membership {
 }
 
 impl EmbeddedConsumer {
-    pub(super) fn new(broker: Arc<Broker>, config: ConsumerConfig) -> Self {
+    pub(in crate::transport::embedded) fn new(broker: Arc<Broker>, config: ConsumerConfig) -> Self {
         Self {
             broker,
             config,

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hashbrown::HashMap;
 
-use super::{
-    broker::{Batch, Broker},
+use crate::transport::embedded::{
+    log::broker::{Batch, Broker},
     storage::{Change, Stored},
 };
 use crate::transport::{CleanupPolicy, ConsumedRecord, Offset, ProducerRecord, Topic, TopicPartition, TransportError};
 
 /// Batches by partition. A topic is looked up once and then found by its name's address.
-pub(super) struct Outbox {
-    pub(super) broker: Arc<Broker>,
+pub(in crate::transport::embedded) struct Outbox {
+    pub(in crate::transport::embedded) broker: Arc<Broker>,
     batches: Vec<Batch>,
     routes: HashMap<Topic, Route>,
     last: Option<(Topic, Route)>,
@@ -29,12 +29,12 @@ struct Route {
 }
 
 impl Outbox {
-    pub(super) fn new(broker: Arc<Broker>) -> Self {
+    pub(in crate::transport::embedded) fn new(broker: Arc<Broker>) -> Self {
         Self { broker, batches: Vec::new(), routes: HashMap::new(), last: None, records: 0, bytes: 0 }
     }
 
     /// Takes a record in, or refuses what the log could not append.
-    pub(super) fn push(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
+    pub(in crate::transport::embedded) fn push(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
         let ProducerRecord { topic, partition, timestamp, key, value, headers } = record;
         let batch = self.batch(&topic, partition)?;
         if key.is_none() && batch.partition.cleanup != CleanupPolicy::Delete {
@@ -50,30 +50,30 @@ impl Outbox {
     }
 
     /// How many records wait, and about how many bytes they have.
-    pub(super) fn waiting(&self) -> (usize, usize) {
+    pub(in crate::transport::embedded) fn waiting(&self) -> (usize, usize) {
         (self.records, self.bytes)
     }
 
     /// Appends everything and makes other changes, all or none.
-    pub(super) fn deliver(&mut self, others: Vec<Change<'_>>) -> Result<(), TransportError> {
+    pub(in crate::transport::embedded) fn deliver(&mut self, others: Vec<Change<'_>>) -> Result<(), TransportError> {
         self.broker.append(&mut self.batches, others)?;
         (self.records, self.bytes) = (0, 0);
         Ok(())
     }
 
     /// Forgets everything that waits.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::transport::embedded) fn clear(&mut self) {
         self.batches.iter_mut().for_each(|batch| batch.records.clear());
         (self.records, self.bytes) = (0, 0);
     }
 
     /// Forgets what waits for topics that were deleted.
-    pub(super) fn clear_deleted(&mut self) {
+    pub(in crate::transport::embedded) fn clear_deleted(&mut self) {
         self.batches.iter_mut().filter(|batch| batch.partition.is_deleted()).for_each(|batch| batch.records.clear());
     }
 
     /// What was appended since the last call, by partition.
-    pub(super) fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+    pub(in crate::transport::embedded) fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
         let acknowledged = |batch: &mut Batch| Some((batch.partition.name.clone(), batch.acknowledged.take()?));
         self.batches.iter_mut().filter_map(acknowledged).collect()
     }

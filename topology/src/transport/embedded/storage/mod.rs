@@ -1,17 +1,22 @@
 //! What a log asks of its storage: atomic changes, and reading back what memory no longer holds.
 
+#[cfg(feature = "rocksdb")]
+pub(super) mod durable;
+#[cfg(feature = "rocksdb")]
+mod format;
+
 use crate::transport::{CommittedOffset, ConsumedRecord, Offset, TopicPartition, TopicSpec, TransportError};
 
 /// A record and when the log took it in, which retention counts from.
 #[derive(Debug, Clone)]
-pub(super) struct Stored {
-    pub(super) record: ConsumedRecord,
-    pub(super) appended_at: i64,
+pub(in crate::transport::embedded) struct Stored {
+    pub(in crate::transport::embedded) record: ConsumedRecord,
+    pub(in crate::transport::embedded) appended_at: i64,
 }
 
 impl Stored {
     /// About how much memory it takes.
-    pub(super) fn weight(&self) -> usize {
+    pub(in crate::transport::embedded) fn weight(&self) -> usize {
         let bytes = |value: &Option<bytes::Bytes>| value.as_ref().map_or(0, bytes::Bytes::len);
         let record = &self.record;
         let headers: usize = record.headers.iter().map(|header| header.key.len() + bytes(&header.value) + 56).sum();
@@ -22,25 +27,25 @@ impl Stored {
 /// A partition's number in the storage. Topic numbers are never used twice, so a new topic cannot find records of
 /// a deleted one that had its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PartitionId {
-    pub(super) topic: u32,
-    pub(super) partition: u32,
+pub(in crate::transport::embedded) struct PartitionId {
+    pub(in crate::transport::embedded) topic: u32,
+    pub(in crate::transport::embedded) partition: u32,
 }
 
 /// Where a partition begins, and what compaction has been through.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Bounds {
+pub(in crate::transport::embedded) struct Bounds {
     /// First offset that may exist.
-    pub(super) low: Offset,
+    pub(in crate::transport::embedded) low: Offset,
     /// Compaction has seen everything below.
-    pub(super) clean_until: Offset,
+    pub(in crate::transport::embedded) clean_until: Offset,
     /// How many records it left there.
-    pub(super) clean_records: i64,
+    pub(in crate::transport::embedded) clean_records: i64,
 }
 
 /// One change of the log. Those written together happen together or not at all.
 #[cfg_attr(not(feature = "rocksdb"), expect(dead_code, reason = "memory has nothing to write"))]
-pub(super) enum Change<'a> {
+pub(in crate::transport::embedded) enum Change<'a> {
     /// A topic exists from now on.
     CreateTopic { id: u32, spec: &'a TopicSpec },
     /// A topic has other settings; its partitions stay.
@@ -64,7 +69,7 @@ pub(super) enum Change<'a> {
 }
 
 /// Keeps a log. Every call may come from any thread.
-pub(super) trait LogStorage: Send + Sync {
+pub(in crate::transport::embedded) trait LogStorage: Send + Sync {
     /// Writes changes, all or none.
     fn write(&self, changes: &[Change<'_>]) -> Result<(), TransportError>;
 
@@ -83,7 +88,7 @@ pub(super) trait LogStorage: Send + Sync {
 }
 
 /// Keeps nothing: the partitions' tails in memory are the whole log.
-pub(super) struct MemoryStorage;
+pub(in crate::transport::embedded) struct MemoryStorage;
 
 impl LogStorage for MemoryStorage {
     fn write(&self, _: &[Change<'_>]) -> Result<(), TransportError> {
@@ -108,17 +113,17 @@ impl LogStorage for MemoryStorage {
 
 /// What a storage held when it was opened.
 #[derive(Default)]
-pub(super) struct Restored {
-    pub(super) next_topic_id: u32,
-    pub(super) topics: Vec<RestoredTopic>,
-    pub(super) offsets: Vec<(String, TopicPartition, CommittedOffset)>,
-    pub(super) epochs: Vec<(String, i32)>,
+pub(in crate::transport::embedded) struct Restored {
+    pub(in crate::transport::embedded) next_topic_id: u32,
+    pub(in crate::transport::embedded) topics: Vec<RestoredTopic>,
+    pub(in crate::transport::embedded) offsets: Vec<(String, TopicPartition, CommittedOffset)>,
+    pub(in crate::transport::embedded) epochs: Vec<(String, i32)>,
 }
 
 /// One topic of it.
-pub(super) struct RestoredTopic {
-    pub(super) id: u32,
-    pub(super) spec: TopicSpec,
+pub(in crate::transport::embedded) struct RestoredTopic {
+    pub(in crate::transport::embedded) id: u32,
+    pub(in crate::transport::embedded) spec: TopicSpec,
     /// Each partition's bounds and next offset.
-    pub(super) partitions: Vec<(Bounds, Offset)>,
+    pub(in crate::transport::embedded) partitions: Vec<(Bounds, Offset)>,
 }
