@@ -88,7 +88,7 @@ test-pages: prerequisites ## Drives both pages in a browser before the binary; s
 
 # One program has most of the bugs in it, without RocksDB and librdkafka; BUGS=purge tries those of that name.
 .PHONY: planted
-planted: ## Plants bugs one at a time and says which test finds each; no part of the tests. BUGS=NAME for some of them.
+planted: ## Plants bugs one at a time and says which test finds each; no part of the tests. BUGS="NAME NAME" for some of them.
 	TIDEMILL_BUGS="$(BUGS)" cargo test --locked -p tidemill-topology --no-default-features --test planted -- \
 	  --ignored --nocapture
 planted: export CARGO_PROFILE_DEV_DEBUG = 0

@@ -5,6 +5,10 @@
 mod common;
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use common::{Kind, bytes, durable_kinds, kinds, row};
@@ -249,8 +253,16 @@ fn statistics_count() {
     });
 }
 
-/// A backend whose disk is full.
-struct Full(Box<dyn Backend>);
+/// A backend whose disk is full for a while.
+struct Full(Box<dyn Backend>, Arc<AtomicBool>);
+
+impl Full {
+    /// A store of it, and what its disk is.
+    fn store() -> (Store, Arc<AtomicBool>) {
+        let full = Arc::new(AtomicBool::new(true));
+        (Store::new("store", Box::new(Self(Kind::Memory.backend(), full.clone()))), full)
+    }
+}
 
 impl Backend for Full {
     fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
@@ -266,8 +278,11 @@ impl Backend for Full {
         self.0.scan(from, to, direction)
     }
 
-    fn write(&mut self, _batch: Batch) -> Result<(), StoreError> {
-        Err(StoreError::from_io("/state".as_ref(), std::io::ErrorKind::StorageFull.into()))
+    fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(StoreError::from_io("/state".as_ref(), std::io::ErrorKind::StorageFull.into()));
+        }
+        self.0.write(batch)
     }
 
     fn meta(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
@@ -293,11 +308,33 @@ impl Backend for Full {
 
 #[test]
 fn a_failed_commit_keeps_what_was_uncommitted() {
-    let mut store = Store::new("store", Box::new(Full(Kind::Memory.backend())));
+    let (mut store, _full) = Full::store();
     fill(&mut store, &["a"]);
     let error = store.commit(Some(1)).unwrap_err();
     assert!(matches!(error, StoreError::DiskFull { .. }), "{error}");
     assert!(store.is_sealed());
     assert_eq!(keys(&store), "a");
     assert_eq!(store.checkpoint().unwrap(), None);
+}
+
+#[test]
+fn what_comes_after_a_failed_commit_is_committed_with_what_it_kept() {
+    let (mut store, full) = Full::store();
+    full.store(false, Ordering::SeqCst);
+    fill(&mut store, &["a", "y"]);
+    store.commit(None).unwrap();
+    full.store(true, Ordering::SeqCst);
+    fill(&mut store, &["b", "c", "x"]);
+    store.set_meta("time", bytes("1"));
+    store.commit(None).unwrap_err();
+
+    store.delete_below(bytes("c"));
+    fill(&mut store, &["d"]);
+    store.delete(bytes("y"));
+    store.seal();
+    assert_eq!(keys(&store), "c d x");
+    full.store(false, Ordering::SeqCst);
+    store.commit_sealed(Some(7)).unwrap();
+    assert_eq!((keys(&store), store.checkpoint().unwrap()), ("c d x".to_owned(), Some(7)));
+    assert_eq!(store.meta("time").unwrap(), Some(bytes("1")));
 }

@@ -98,6 +98,21 @@ fn sequences_go_on_after_rollback() {
 }
 
 #[test]
+fn elements_whose_deletion_is_rolled_back_are_not_overwritten() {
+    each(|store| {
+        append(store, 0, "a", &["1", "2"]);
+        store.commit(None).unwrap();
+        assert!(store.delete_elements(0, b"a").unwrap());
+        append(store, 0, "a", &["lost"]);
+        store.rollback();
+        append(store, 0, "a", &["3"]);
+        assert_eq!(elements(store, 0, "a"), "1 2 3");
+        store.rollback();
+        assert_eq!(store.append(0, b"a", row("3")).unwrap(), 2, "no number is left out");
+    });
+}
+
+#[test]
 fn sequences_go_on_after_restore() {
     each(|store| {
         let restored = |seq, value| {

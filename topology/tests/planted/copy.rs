@@ -11,8 +11,17 @@ use std::{
 const CRATES: [&str; 2] = ["topology", "state"];
 
 /// The tests that are built, beside those of units: each costs time, and these find what others would.
-const TESTS: [&str; 8] =
-    ["simulation", "async_op", "errors", "left_out", "processors", "aggregates", "windowing", "store_contract"];
+const TESTS: [&str; 9] = [
+    "simulation",
+    "async_op",
+    "errors",
+    "left_out",
+    "processors",
+    "aggregates",
+    "windowing",
+    "store_contract",
+    "windows",
+];
 
 /// What a bug is chosen by.
 pub(crate) const CHOSEN: &str = "TIDEMILL_PLANTED";

@@ -4,7 +4,7 @@
 //! program, and are chosen when it runs; the others are built one by one. Each is a file in `bugs`: why it is a bug, the
 //! file it is in, the text there, which must be there once, and the text in its place.
 //!
-//! `TIDEMILL_BUGS=purge` tries those whose names contain that; `TIDEMILL_SEEDS=200` runs more seeds of each simulation.
+//! `TIDEMILL_BUGS="purge restore"` tries those whose names contain one of these words; `TIDEMILL_SEEDS=200` runs more seeds of each simulation.
 
 mod copy;
 mod planting;
@@ -26,9 +26,10 @@ fn root() -> PathBuf {
 }
 
 fn plantings() -> Result<Vec<Planting>, Problem> {
-    let chosen = std::env::var("TIDEMILL_BUGS").unwrap_or_default();
+    let words = std::env::var("TIDEMILL_BUGS").unwrap_or_default();
+    let words: Vec<_> = words.split_whitespace().collect();
     let all = Planting::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/planted/bugs"))?;
-    Ok(all.into_iter().filter(|planting| planting.name.contains(&chosen)).collect())
+    Ok(all.into_iter().filter(|bug| words.is_empty() || words.iter().any(|word| bug.name.contains(word))).collect())
 }
 
 #[test]
