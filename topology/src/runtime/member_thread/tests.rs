@@ -8,6 +8,7 @@ use super::MemberThread;
 use crate::{
     EmitStrategy, StreamsBuilder, StreamsConfig, TimeWindows,
     clock::{Clock as _, ManualClock},
+    error::TaskError,
     operators::StoreHandle,
     partitioner::partition_for,
     plan::TaskId,
@@ -15,7 +16,7 @@ use crate::{
     testing::{Fate, FaultRates, Process, SimulatedDisk},
     topology::Topology,
     transport::{
-        Transport as _,
+        TopicPartition, Transport as _,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -297,6 +298,45 @@ fn standbys_follow_their_tasks_owners() {
     a.process();
     a.talk();
     assert_eq!((a.active().len(), a.lags().len()), (PARTITIONS as usize, 0));
+}
+
+#[test]
+fn a_task_that_moves_is_claimed_by_its_new_owner_alone() {
+    let world = World::counting();
+    let mut a = world.machine("a");
+    a.process();
+    assert_eq!(a.active().len(), PARTITIONS as usize);
+    let mut b = world.machine("b");
+    for _ in 0..3 {
+        a.process();
+        b.process();
+    }
+    assert_eq!((a.active().len(), b.active().len()), (2, 2));
+    a.thread.as_mut().expect("it runs").recover(TaskError::Fenced).expect("is no end");
+    assert_eq!(a.active(), [], "whoever is replaced has nothing any more");
+}
+
+#[test]
+fn a_standby_that_is_behind_is_as_whole_as_when_it_was_last_current() {
+    const HOUR_MS: i64 = 3_600_000;
+    let world = World::counting();
+    let (mut owner, other) = warmed(&world, 0..40);
+    world.send(0..40);
+    owner.process();
+    let look = |changelog: &TopicPartition, hours: i64| {
+        let end = world.log.end_offsets(&changelog.topic).expect("reads")[changelog.partition as usize];
+        let looked = other.app.standbys.look(changelog, (0, end), hours * HOUR_MS);
+        looked.map_err(|(_, error)| error).expect("looks")
+    };
+    let places = other.app.standbys.places();
+    for hours in [1, 10, 19] {
+        assert!(places.keys().all(|changelog| !look(changelog, hours)), "it still tells of every deletion");
+    }
+    let (changelog, place) = places.iter().next().expect("there are some");
+    let task = TaskId { subtopology: 0, partition: changelog.partition };
+    let (_stores, followed) = other.app.standbys.claim(task, "a thread").expect("it is kept warm");
+    assert_eq!(followed[0].place(), (Some(place.next), Some(0)), "whoever takes it over is told so");
+    assert!(places.keys().skip(1).all(|changelog| look(changelog, 21)), "they may have missed deletions");
 }
 
 #[test]
