@@ -9,7 +9,7 @@ use tidemill_topology::{
     RecordHandler, StreamsBuilder, StreamsConfig,
     processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
     state::BoxError,
-    testing::{DriverOptions, TopologyTestDriver},
+    testing::{DriverOptions, Simulator, SimulatorOptions, TopologyTestDriver},
 };
 
 const PARTITIONS: i32 = 4;
@@ -42,6 +42,22 @@ fn records_without_a_key_spread_over_all_partitions() -> Tested {
     let shares = shares(&driver, "out");
     assert_eq!(shares.iter().sum::<i64>(), 400);
     assert!(shares.iter().all(|share| (70..130).contains(share)), "{shares:?}");
+    Ok(())
+}
+
+#[test]
+fn tests_send_them_to_all_partitions_as_producers_do() -> Tested {
+    let builder = StreamsBuilder::new();
+    builder.stream_values::<i64>("in").to("out");
+    let topology = builder.build()?;
+    let driver = TopologyTestDriver::with(&topology, DriverOptions::default().partitions(PARTITIONS))?;
+    pipe_keyless(&driver, 8)?;
+    assert_eq!(shares(&driver, "in"), [2; PARTITIONS as usize]);
+
+    let options = SimulatorOptions { default_partitions: PARTITIONS, ..SimulatorOptions::new(1) };
+    let mut simulator = Simulator::new(&topology, options)?;
+    (0..8).try_for_each(|number| simulator.append("in", &(), &number, number))?;
+    assert_eq!(simulator.log().end_offsets("in")?, [2; PARTITIONS as usize]);
     Ok(())
 }
 

@@ -166,10 +166,16 @@ impl FaultyConsumer {
         Ok(())
     }
 
+    /// Wherever these are read from next, that is not where they were read up to.
+    fn forget_unmarked(&mut self, partitions: &[TopicPartition]) {
+        self.unmarked.retain(|partition| !partitions.contains(partition));
+    }
+
     /// What was lost before it was told of is told of neither as assigned nor as lost.
     fn forget_lost(&mut self, rebalances: &mut Vec<Rebalance>) {
         for rebalance in &mut *rebalances {
             if let Rebalance::Lost(lost) = rebalance {
+                self.forget_unmarked(lost);
                 let held = std::mem::take(&mut self.held);
                 let (gone, kept): (Vec<_>, Vec<_>) = held.into_iter().partition(|partition| lost.contains(partition));
                 lost.retain(|partition| !gone.contains(partition));
@@ -245,6 +251,7 @@ impl Consumer for FaultyConsumer {
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        self.forget_unmarked(partitions);
         self.inner().release(partitions)
     }
 
@@ -254,6 +261,7 @@ impl Consumer for FaultyConsumer {
     }
 
     fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
+        self.unmarked.remove(partition);
         self.inner().seek(partition, offset)
     }
 
@@ -612,3 +620,6 @@ fn offsets_text(offsets: &[(TopicPartition, CommittedOffset)]) -> String {
         offsets.iter().map(|(partition, committed)| format!("{partition}={}", committed.offset)).collect();
     texts.join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use super::{
     executors::{self, Calls, Executor, Seat},
     faults::Fate,
     instance::Instance,
+    topics::partition_of,
 };
 use crate::{
     async_op::{AsyncCall, CallError, CallPolicy, CallRequest},
@@ -22,7 +23,6 @@ use crate::{
     config::StreamsConfig,
     error::{TaskError, TopologyError},
     graph::NodeKind,
-    partitioner::partition_for,
     record::Data,
     runtime::Prepared,
     topology::Topology,
@@ -183,7 +183,7 @@ impl Simulator {
         Ok(simulator)
     }
 
-    /// Appends a record to the partition of its key.
+    /// Appends a record to the partition of its key. Those without a key go to all partitions in turn.
     ///
     /// # Errors
     /// If it cannot be encoded, or the topic does not exist.
@@ -196,8 +196,8 @@ impl Simulator {
     ) -> Result<(), SimulationError> {
         let codec = K::Codec::default();
         let key = codec.encode(key)?;
-        let partitions = self.log.end_offsets(topic)?.len() as i32;
-        let partition = partition_for(key.as_deref().map(|key| codec.partition_bytes(key)), partitions);
+        let of_key = key.as_deref().map(|key| codec.partition_bytes(key));
+        let partition = partition_of(&self.log, topic, of_key)?;
         let value = V::Codec::default().encode(value)?;
         self.log.append(topic, partition, [Entry { timestamp, key, value, ..Entry::default() }])?;
         Ok(())

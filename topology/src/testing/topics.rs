@@ -9,7 +9,10 @@ use crate::{
     error::TaskError,
     partitioner::partition_for,
     record::Data,
-    transport::{Headers, ProducerConfig, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError},
+    transport::{
+        Headers, ProducerConfig, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError,
+        embedded::EmbeddedLog,
+    },
 };
 
 /// A record as a test reads it.
@@ -39,7 +42,8 @@ impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
         Self { core, topic: topic.into(), types: PhantomData }
     }
 
-    /// Sends a record to the partition of its key and lets the application process it.
+    /// Sends a record to the partition of its key and lets the application process it. Those without a key go to all
+    /// partitions in turn.
     ///
     /// # Errors
     /// If a task fails.
@@ -64,8 +68,8 @@ impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
         let codec = K::Codec::default();
         let key = codec.encode(&key).map_err(invalid)?;
         let value = V::Codec::default().encode(&value).map_err(invalid)?;
-        let partitions = self.core.log.end_offsets(&self.topic)?.len() as i32;
-        let partition = partition_for(key.as_deref().map(|key| codec.partition_bytes(key)), partitions);
+        let of_key = key.as_deref().map(|key| codec.partition_bytes(key));
+        let partition = partition_of(&self.core.log, &self.topic, of_key)?;
         self.send(partition, key, value, timestamp)
     }
 
@@ -97,6 +101,15 @@ impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
         producer.send(ProducerRecord { topic, partition, timestamp, key, value, headers: Headers::new() })?;
         Ok(producer.flush()?)
     }
+}
+
+/// The partition of a record that a producer would send next. Those without a key are spread, as producers do.
+pub(super) fn partition_of(log: &EmbeddedLog, topic: &str, key: Option<&[u8]>) -> Result<i32, TransportError> {
+    let ends = log.end_offsets(topic)?;
+    Ok(match key {
+        Some(key) => partition_for(Some(key), ends.len() as i32),
+        None => (ends.iter().sum::<i64>() % ends.len().max(1) as i64) as i32,
+    })
 }
 
 fn invalid(error: CodecError) -> TaskError {
