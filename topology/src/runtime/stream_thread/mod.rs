@@ -53,6 +53,8 @@ pub(crate) struct StreamThread {
     pace: Pace,
     /// The task that had its turn last, if there was no time for the others.
     last_served: Option<TaskId>,
+    /// The task that was told the time last, if the others were not yet.
+    last_ticked: Option<TaskId>,
     last_commit_ms: i64,
     last_tick_ms: i64,
     last_purge_ms: i64,
@@ -85,6 +87,7 @@ impl StreamThread {
             releasing: Vec::new(),
             pace,
             last_served: None,
+            last_ticked: None,
             last_commit_ms: now,
             last_tick_ms: now,
             last_purge_ms: now,
@@ -111,7 +114,8 @@ impl StreamThread {
         let began_ms = self.app.clock.monotonic_ms();
         self.attend_commit()?;
         let attended_ms = self.app.clock.monotonic_ms();
-        let wait = if self.tasks.is_restoring() || self.has_buffered() { Duration::ZERO } else { timeout };
+        let works_on = self.tasks.is_restoring() || self.has_buffered() || self.last_ticked.is_some();
+        let wait = if works_on { Duration::ZERO } else { timeout };
         let wait = wait.min(self.time_to_commit());
         let polled = match self.clients.consumer.poll(wait) {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
@@ -155,7 +159,7 @@ impl StreamThread {
         done += self.process()?;
         self.resume_drained()?;
         let now = self.app.clock.monotonic_ms();
-        if now - self.last_tick_ms >= millis(TICK) {
+        if self.last_ticked.is_some() || now - self.last_tick_ms >= millis(TICK) {
             self.tick(now)?;
             self.flush_waiting(now)?;
             if self.waits_for_stores {
@@ -192,8 +196,13 @@ impl StreamThread {
 
     /// Ticks between turns; what goes wrong is dealt with as in a turn.
     pub(crate) fn tick_now(&mut self) -> Result<(), TaskError> {
-        let now_ms = self.app.clock.monotonic_ms();
-        self.tick(now_ms).or_else(|error| self.recover(error))
+        loop {
+            let now_ms = self.app.clock.monotonic_ms();
+            let ticked = self.tick(now_ms);
+            if ticked.is_err() || self.last_ticked.is_none() {
+                return ticked.or_else(|error| self.recover(error));
+            }
+        }
     }
 
     /// Commits, and makes the stores survive a crash without a replay. What cannot be committed is aborted: readers of

@@ -92,6 +92,11 @@ impl Pace {
         self.looked_ms - self.polled_ms >= self.turn_ms
     }
 
+    /// Whether something beside records has taken so long that the turn should end.
+    pub(super) fn is_long(&self, took_ms: i64) -> bool {
+        took_ms >= self.turn_ms
+    }
+
     /// So many records, the last of them this one, took longer than is allowed, so that they may come again. One that
     /// does so alone, and did so before, would come again for ever: it is refused from now on. Once may be an accident,
     /// for a machine may sleep.

@@ -111,16 +111,23 @@ impl StreamThread {
         Ok(processed)
     }
 
+    /// Lets time pass for each task, or for as many as there is time for before the next poll: the others have their
+    /// turn after that.
     pub(super) fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
         self.last_tick_ms = now_ms;
         let wall_ms = self.app.clock.now_ms();
-        let Self { tasks, clients, transaction, .. } = self;
+        let last = self.last_ticked.take();
+        let Self { tasks, clients, transaction, app, pace, last_ticked, .. } = self;
         let Clients { producer, .. } = clients;
-        for task in tasks.running() {
+        for task in tasks.running().filter(|task| last.is_none_or(|last| task.id > last)) {
             task.ctx.wall_ms = wall_ms;
             task.tick(now_ms)?;
             for record in task.take_outputs() {
                 transaction.send(&mut **producer, record)?;
+            }
+            if pace.is_long(app.clock.monotonic_ms() - now_ms) {
+                *last_ticked = Some(task.id);
+                break;
             }
         }
         Ok(())

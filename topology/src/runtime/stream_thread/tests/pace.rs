@@ -9,9 +9,16 @@ use std::{
     time::Duration,
 };
 
+use tidemill_state::BoxError;
+
 use super::{Noted, Notes, StreamThread, World};
 use crate::{
-    StreamsBuilder, StreamsConfig, TaskFailureAction, error::TaskError, runtime::TaskState, transport::embedded::Entry,
+    StreamsBuilder, StreamsConfig, TaskFailureAction,
+    clock::ManualClock,
+    error::TaskError,
+    processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
+    runtime::TaskState,
+    transport::embedded::Entry,
 };
 
 const SESSION: Duration = Duration::from_millis(450);
@@ -121,6 +128,56 @@ fn a_task_that_stops_at_a_record_longer_than_the_session_stays_stopped() {
     assert!(calls.load(Ordering::SeqCst) < 100, "it is not tried for ever");
     let tasks = thread.report().tasks;
     assert!(tasks.iter().any(|task| matches!(task.state, TaskState::Failed { .. })), "{tasks:?}");
+}
+
+/// Takes long at the first second, and counts it.
+struct Slow {
+    clock: ManualClock,
+    takes: Duration,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Processor<String, String, String, String> for Slow {
+    fn init(&mut self, ctx: &mut ProcessorContext<'_, String, String>) -> Result<(), BoxError> {
+        ctx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        _ctx: &mut ProcessorContext<'_, String, String>,
+        _record: Record<String, String>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn punctuate(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, String, String>,
+        punctuation: Punctuation,
+        _time_ms: i64,
+    ) -> Result<(), BoxError> {
+        self.clock.advance(self.takes);
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        ctx.cancel(punctuation);
+        Ok(())
+    }
+}
+
+#[test]
+fn ticks_that_take_longer_than_the_session_together_do_not_end_it() {
+    const TASKS: usize = 5;
+    let (world, builder) = (World::new(TASKS as i32), StreamsBuilder::new());
+    let (clock, calls) = (world.clock.clone(), Arc::new(AtomicUsize::new(0)));
+    let supplied = calls.clone();
+    let slow = move || Slow { clock: clock.clone(), takes: SESSION / 3, calls: supplied.clone() };
+    builder.stream::<String, String>("in").process("slow", &[], slow).to("out");
+    let mut thread = world.thread(&builder, config());
+    for _ in 0..20 {
+        turn(&mut thread, 1);
+        world.clock.advance(SESSION / 3);
+    }
+    assert_eq!((calls.load(Ordering::SeqCst), thread.status.aborts), (TASKS, 0));
 }
 
 #[test]
