@@ -309,6 +309,19 @@ fn a_punctuation_that_fails_goes_by_the_handler_of_records_and_leaves_nothing() 
     Ok(())
 }
 
+#[test]
+fn a_refused_record_moves_the_time_neither_of_its_task_nor_of_its_partition() -> Tested {
+    let builder = StreamsBuilder::new();
+    refuse(&builder.stream("in"));
+    let driver = skipping(&builder);
+    let time = |driver: &TopologyTestDriver| Tested::Ok(driver.status()?.tasks[0].stream_time_ms);
+    pipe(&driver, &[("a", "good", 1_000), ("a", "bad", 9_000)])?;
+    assert_eq!(time(&driver)?, 1_000);
+    driver.crash();
+    assert_eq!(time(&driver)?, 1_000, "as it was committed");
+    Ok(())
+}
+
 /// Every operator with state, and at the end, in the middle or at the beginning one that refuses.
 fn everything(builder: &StreamsBuilder, refuses: usize) {
     let stream = builder.stream::<String, String>("in");

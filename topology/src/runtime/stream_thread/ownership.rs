@@ -22,7 +22,8 @@ impl StreamThread {
         match rebalance {
             Rebalance::Assigned(partitions) => {
                 self.tasks.owned.extend(partitions);
-                self.open_tasks()
+                // Where something went wrong, tasks are opened once it is known how the transaction ended.
+                if self.repair.is_none() { self.open_tasks() } else { Ok(()) }
             }
             Rebalance::Revoked(partitions) => {
                 // What could not be committed is done again by the next owner; giving back does not wait for it.

@@ -1,7 +1,9 @@
 //! A thread turned by hand.
 
+mod arrivals;
 mod clocks;
 mod memory;
+mod odd_log;
 mod pace;
 
 use std::{
@@ -109,6 +111,52 @@ fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
     assert_eq!((thread.status.commits, thread.status.fenced), (1, 1));
     let out = log.read_all("out").expect("reads");
     assert!(out.is_empty(), "the window is its successor's to close: {out:?}");
+}
+
+#[test]
+fn after_a_restart_time_alone_names_the_offsets_of_inputs_that_bring_nothing() {
+    let (world, builder) = (World::new(1), StreamsBuilder::new());
+    let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
+    let grouped = builder.stream::<String, String>("in").group_by_key().windowed_by(windows);
+    let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(5));
+    grouped.emit(emit).count("counts").to_stream().to("out");
+    let hour = Duration::from_hours(1);
+    let config = || StreamsConfig { commit_interval: hour, session_timeout: hour, ..StreamsConfig::new("app") };
+    let mut before = world.thread(&builder, config());
+    world.append(0, 1);
+    while before.step(Duration::ZERO).expect("processes") > 0 {}
+    before.commit_now().expect("commits");
+    drop(before);
+
+    let mut thread = world.thread(&builder, config());
+    while thread.step(Duration::ZERO).expect("restores") > 0 {}
+    world.clock.advance(Duration::from_secs(10));
+    thread.step(Duration::ZERO).expect("ticks");
+    let work = thread.tasks.running().next().expect("it runs").prepare_commit().expect("prepares");
+    let offsets: Vec<_> = work.offsets.iter().map(|(_, committed)| committed.offset).collect();
+    assert_eq!((work.changelog.is_empty(), offsets), (false, vec![1]));
+}
+
+#[test]
+fn without_transactions_a_member_that_was_replaced_commits_nothing() {
+    let (world, builder) = (World::new(1), StreamsBuilder::new());
+    builder.stream::<String, String>("in").to("out");
+    let processing_guarantee = ProcessingGuarantee::AtLeastOnce;
+    let commit_interval = Duration::from_hours(1);
+    let config = StreamsConfig { processing_guarantee, commit_interval, ..StreamsConfig::new("app") };
+    let session_timeout = config.session_timeout;
+    let mut thread = world.thread(&builder, config);
+    world.append(0, 3);
+    while thread.step(Duration::ZERO).expect("processes") > 0 {}
+
+    world.clock.advance(session_timeout);
+    let (group, client_id, instance_id) = ("app".to_owned(), "b-0".to_owned(), None);
+    let config = ConsumerConfig { group, client_id, instance_id, session_timeout, max_poll_records: 10 };
+    let mut successor = world.log.consumer(&config).expect("opens");
+    successor.subscribe(&["in".into()]).expect("joins");
+    assert!(!successor.poll(Duration::ZERO).expect("polls").rebalances.is_empty(), "it has taken over");
+    thread.commit_now().expect("is no end");
+    assert_eq!((thread.status.fenced, world.log.group_lag("app")[0].committed), (1, None));
 }
 
 /// A log whose producers only note what they are asked.

@@ -1,23 +1,19 @@
 //! What counts as silence: the time in which a thread waits, not that in which it works.
 
-use std::collections::BTreeMap;
-
 use tidemill_state::{Codec as _, Coded};
 
 use super::{
-    Admin, Arc, CommittedOffset, Consumer, ConsumerConfig, Duration, EmbeddedLog, EmitStrategy, Entry, GroupMetadata,
-    ManualClock, Offset, Prepared, Producer, ProducerConfig, Reader, StreamThread, StreamsBuilder, StreamsConfig,
-    TimeWindows, TopicPartition, Transport, TransportError,
+    Arc, Duration, EmbeddedLog, EmitStrategy, Entry, ManualClock, Prepared, StreamThread, StreamsBuilder,
+    StreamsConfig, TimeWindows,
+    odd_log::{OddLog, Oddities},
 };
-use crate::{
-    KStream, Windowed,
-    transport::{Polled, Rebalance, Topic},
-};
+use crate::{KStream, Windowed};
 
 /// What a test moves: time, and a log.
 struct World {
     clock: ManualClock,
     log: EmbeddedLog,
+    oddities: Oddities,
 }
 
 impl World {
@@ -28,7 +24,7 @@ impl World {
         for topic in ["in", "out"] {
             log.create(topic, 1).expect("the log is empty");
         }
-        Self { clock, log }
+        Self { clock, log, oddities: Oddities::default() }
     }
 
     /// Counts what `steps` make of "in" in windows of a second, closed after 300 ms of silence.
@@ -38,7 +34,7 @@ impl World {
         let emit = EmitStrategy::on_window_close().idle_after(Duration::from_millis(300));
         let counted = steps(builder.stream("in")).group_by_key().windowed_by(windows).emit(emit).count("counts");
         counted.to_stream().to("out");
-        let transport = Arc::new(AsOfPoll(self.log.clone()));
+        let transport = Arc::new(OddLog { log: self.log.clone(), oddities: self.oddities.clone() });
         let config = StreamsConfig { session_timeout: Duration::MAX, ..StreamsConfig::new("app") };
         let topology = builder.build().expect("is valid");
         let app = Prepared::new(&topology, config, transport, Arc::new(self.clock.clone()), "a".to_owned());
@@ -130,83 +126,19 @@ fn a_thread_that_waits_lets_time_pass() {
     assert_eq!(idle_ms(&mut thread), 299);
 }
 
-/// A log whose consumers answer as Kafka's do: they know the ends of partitions as of their last poll.
-struct AsOfPoll(EmbeddedLog);
-
-impl Transport for AsOfPoll {
-    fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
-        Ok(Box::new(ConsumerAsOfPoll { inner: self.0.consumer(config)?, caught_up: BTreeMap::new() }))
+#[test]
+fn records_that_are_slow_in_coming_are_not_silence() {
+    let world = World::new();
+    let mut thread = world.count(|stream| stream);
+    world.append([10]);
+    for _ in 0..10 {
+        thread.step(Duration::ZERO).expect("works");
     }
-
-    fn reader(&self) -> Result<Box<dyn Reader>, TransportError> {
-        self.0.reader()
-    }
-
-    fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
-        self.0.producer(config)
-    }
-
-    fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
-        self.0.admin()
-    }
-}
-
-struct ConsumerAsOfPoll {
-    inner: Box<dyn Consumer>,
-    caught_up: BTreeMap<TopicPartition, bool>,
-}
-
-impl Consumer for ConsumerAsOfPoll {
-    fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError> {
-        self.inner.subscribe(topics)
-    }
-
-    fn poll(&mut self, timeout: Duration) -> Result<Polled, TransportError> {
-        let polled = self.inner.poll(timeout)?;
-        for rebalance in &polled.rebalances {
-            if let Rebalance::Assigned(partitions) = rebalance {
-                self.caught_up.extend(partitions.iter().map(|partition| (partition.clone(), false)));
-            }
-        }
-        for (partition, caught_up) in &mut self.caught_up {
-            *caught_up = self.inner.is_caught_up(partition);
-        }
-        Ok(polled)
-    }
-
-    fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
-        self.inner.release(partitions)
-    }
-
-    fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError> {
-        self.inner.committed(partitions)
-    }
-
-    fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
-        self.inner.seek(partition, offset)
-    }
-
-    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
-        self.inner.pause(partitions)
-    }
-
-    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
-        self.inner.resume(partitions)
-    }
-
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
-        self.inner.watermarks(partition)
-    }
-
-    fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {
-        self.caught_up.get(partition).is_some_and(|caught_up| *caught_up)
-    }
-
-    fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError> {
-        self.inner.commit(offsets)
-    }
-
-    fn group_metadata(&self) -> GroupMetadata {
-        self.inner.group_metadata()
-    }
+    world.oddities.set(|odd| odd.brings_nothing = true);
+    world.append([20]);
+    world.run(&mut thread);
+    assert_eq!(world.counts(), [], "the log has another record, which is on its way");
+    world.oddities.set(|odd| odd.brings_nothing = false);
+    world.run(&mut thread);
+    assert_eq!(world.counts(), [(0, 2)]);
 }

@@ -1,7 +1,12 @@
 //! What a thread holds in memory stays within its bound, whatever operators cache or close.
 
+use tidemill_state::{BoxError, KeyValueStore};
+
 use super::{Duration, Entry, StreamsBuilder, StreamsConfig, TimeWindows, World};
-use crate::{EmitStrategy, JoinKind};
+use crate::{
+    EmitStrategy, JoinKind,
+    processor::{Processor, ProcessorContext, Record},
+};
 
 const KIB: usize = 1 << 10;
 
@@ -40,6 +45,42 @@ fn cached_aggregates_count_against_the_bound() {
         world.log.group_lag("app")[0].lag.min(16),
         "all but the last are done"
     );
+}
+
+/// Writes each record to a store, and nothing else.
+struct Keeps(Option<KeyValueStore<String, String>>);
+
+impl Processor<String, String, String, String> for Keeps {
+    fn init(&mut self, ctx: &mut ProcessorContext<'_, String, String>) -> Result<(), BoxError> {
+        self.0 = Some(ctx.key_value_store("kept")?);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        _ctx: &mut ProcessorContext<'_, String, String>,
+        record: Record<String, String>,
+    ) -> Result<(), BoxError> {
+        let kept = self.0.as_ref().ok_or("not initialised")?;
+        Ok(kept.put(&record.key, &record.value, record.timestamp)?)
+    }
+}
+
+#[test]
+fn a_batch_ends_where_its_changes_are_many() {
+    let (world, builder) = (World::new(1), StreamsBuilder::new());
+    let kept = builder.add_key_value_store::<String, String>("kept");
+    builder.stream::<String, String>("in").process("keeps", &[&kept], || Keeps(None)).to("out");
+    let mut thread = world.thread(&builder, bounded(KIB * KIB));
+    let large = "x".repeat(64 * KIB);
+    world.log.append("in", 0, (0..200).map(|key| Entry::new(format!("key-{key}"), large.clone(), 0))).expect("appends");
+    let mut most = 0;
+    for _ in 0..100 {
+        thread.step(Duration::ZERO).expect("works");
+        most = most.max(thread.load().0);
+    }
+    assert!(most <= 3 * KIB * KIB, "{most} bytes were held");
+    assert!(thread.status.commits >= 10, "{} commits", thread.status.commits);
 }
 
 #[test]
