@@ -19,7 +19,7 @@ pub(crate) enum Repair {
 
 impl StreamThread {
     /// What each error means. What there is to do about it is left to the next turn.
-    pub(super) fn recover(&mut self, error: TaskError) -> Result<(), TaskError> {
+    pub(in crate::runtime) fn recover(&mut self, error: TaskError) -> Result<(), TaskError> {
         // A commit that is on its way has nothing to do with it: what it holds was done before.
         if let Err(failed) = self.settle_commit() {
             self.deal_with(failed)?;
