@@ -32,7 +32,9 @@ pub struct WindowStore {
     expired_before: i64,
     sealed_expired_before: i64,
     committed_expired_before: i64,
-    /// Where windows end key by key: from which commit on rows are needed.
+    /// Windows end key by key: none is expired by its start.
+    by_key: bool,
+    /// Where they do: from which commit on rows are needed.
     kept: by_key::Kept,
     journal: Option<Vec<undo::Replaced>>,
     /// Where keys of lookups are built.
@@ -52,6 +54,7 @@ impl WindowStore {
             expired_before: 0,
             sealed_expired_before: 0,
             committed_expired_before: 0,
+            by_key: false,
             kept: by_key::Kept::default(),
             journal: None,
             scratch: RefCell::default(),

@@ -38,6 +38,17 @@ impl Kept {
 }
 
 impl WindowStore {
+    /// Says whether windows end key by key: whoever writes then removes each by itself, and says which rows are needed.
+    pub fn with_ends_by_key(mut self, by_key: bool) -> Self {
+        self.by_key = by_key;
+        self
+    }
+
+    /// Whether windows end key by key.
+    pub fn ends_by_key(&self) -> bool {
+        self.by_key
+    }
+
     /// The commit that what is written now belongs to: 0 for what the store held when it was opened, then 1, 2, 3…
     pub fn epoch(&self) -> u64 {
         self.kept.epoch + 1

@@ -138,7 +138,7 @@ impl StreamsBuilder {
         retention: std::time::Duration,
     ) -> StoreName {
         let retention_ms = millis(retention);
-        add_store(&self.graph, &materialized.into(), StoreKind::Window { retention_ms })
+        add_store(&self.graph, &materialized.into(), StoreKind::Window { retention_ms, by_key: false })
     }
 
     /// Checks everything that was written.

@@ -105,10 +105,12 @@ impl<K: Data, L: Data> KStream<K, L> {
         let join: Joiner<K, L, R, V> = Arc::new(join);
         let JoinWindows { before_ms, after_ms, grace_ms, .. } = windows;
         let kept_ms = windows.bucket_ms() + grace_ms;
-        let left = Side::new(graph, joined.store("left"), joined.left.clone(), after_ms, kept_ms, LEFT_TAG, kind);
-        let right = Side::new(graph, joined.store("right"), joined.right.clone(), before_ms, kept_ms, RIGHT_TAG, kind);
+        let left = window_store(graph, &joined.store("left"), windows, kept_ms + after_ms);
+        let left = Side::new(left, joined.left.clone(), after_ms, LEFT_TAG, kind);
+        let right = window_store(graph, &joined.store("right"), windows, kept_ms + before_ms);
+        let right = Side::new(right, joined.right.clone(), before_ms, RIGHT_TAG, kind);
         let unmatched =
-            (kind != JoinKind::Inner).then(|| window_store(graph, &joined.store("unmatched"), grace_ms + 1));
+            (kind != JoinKind::Inner).then(|| window_store(graph, &joined.store("unmatched"), windows, grace_ms + 1));
         let times = add_times(graph, windows.by_key, &joined.store("left"), &joined.name);
 
         for (store, value) in [(&left.store, left.value.name()), (&right.store, right.value.name())] {
@@ -202,16 +204,7 @@ struct Side<V> {
 }
 
 impl<V: Data> Side<V> {
-    fn new(
-        graph: &SharedGraph,
-        store: Materialized<Bytes, Bytes>,
-        value: Arc<dyn Codec<V>>,
-        reach_ms: i64,
-        kept_ms: i64,
-        tag: u8,
-        kind: JoinKind,
-    ) -> Self {
-        let store = window_store(graph, &store, kept_ms + reach_ms);
+    fn new(store: StoreName, value: Arc<dyn Codec<V>>, reach_ms: i64, tag: u8, kind: JoinKind) -> Self {
         let outer = kind.emits(tag == LEFT_TAG, tag == RIGHT_TAG);
         Self { store, value, reach_ms, outer, tag }
     }
@@ -222,6 +215,11 @@ impl<V: Data> Side<V> {
     }
 }
 
-fn window_store(graph: &SharedGraph, store: &Materialized<Bytes, Bytes>, retention_ms: i64) -> StoreName {
-    add_store(graph, store, StoreKind::Window { retention_ms })
+fn window_store(
+    graph: &SharedGraph,
+    store: &Materialized<Bytes, Bytes>,
+    JoinWindows { by_key, .. }: JoinWindows,
+    retention_ms: i64,
+) -> StoreName {
+    add_store(graph, store, StoreKind::Window { retention_ms, by_key })
 }

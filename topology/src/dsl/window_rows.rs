@@ -53,7 +53,7 @@ impl<K: Data, V: Data> WindowRows<K, V> {
     pub(super) fn beside(graph: &SharedGraph, windows: TimeWindows, materialized: Materialized<K, V>) -> Self {
         let needed = windows.retention_ms();
         let retention_ms = materialized.retention_ms.unwrap_or(needed);
-        let store = add_store(graph, &materialized, StoreKind::Window { retention_ms });
+        let store = add_store(graph, &materialized, StoreKind::Window { retention_ms, by_key: windows.by_key });
         graph.borrow_mut().graph.describe_store(&store, |format| {
             format.set("window-size-ms", windows.size_ms);
             format.set("window-advance-ms", windows.advance_ms);

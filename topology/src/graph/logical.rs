@@ -83,6 +83,8 @@ pub enum StoreKind {
     Window {
         /// Rows whose window started longer ago than this, in stream time, are dropped.
         retention_ms: i64,
+        /// Each key has a stream time of its own.
+        by_key: bool,
     },
 }
 

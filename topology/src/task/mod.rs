@@ -9,6 +9,7 @@ mod portable;
 mod punctuation;
 mod purge;
 mod purge_by_key;
+mod purges;
 mod restore;
 mod silence;
 mod standby;

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use bytes::Bytes;
 use tidemill_state::{Row, Store, StoreError, WindowKey, WindowStore};
 
-use super::{StoreSupplier, purge::Purge, purge_by_key::PurgeByKey, written_by::compare_writers};
+use super::{StoreSupplier, purges::Head, written_by::compare_writers};
 use crate::{
     error::TaskError,
     graph::{StoreKind, StoreName, StoreSpec},
@@ -29,8 +29,8 @@ pub(crate) struct TaskStores {
     pub(crate) task: TaskId,
     pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
     pub(super) changelogs: BTreeMap<StoreName, TopicPartition>,
-    purges: RefCell<BTreeMap<StoreName, Purge>>,
-    purges_by_key: RefCell<BTreeMap<StoreName, PurgeByKey>>,
+    /// Those of window stores.
+    heads: RefCell<BTreeMap<StoreName, Head>>,
 }
 
 /// Row changes and what the store knows about itself, as read from a changelog.
@@ -66,7 +66,7 @@ impl TaskStores {
         handles: BTreeMap<StoreName, StoreHandle>,
         changelogs: BTreeMap<StoreName, TopicPartition>,
     ) -> Self {
-        Self { task, handles, changelogs, purges: RefCell::default(), purges_by_key: RefCell::default() }
+        Self { task, handles, changelogs, heads: RefCell::default() }
     }
 
     /// The stores that have a changelog, with it.
@@ -140,30 +140,28 @@ impl TaskStores {
             let end = handle.with_store(Store::checkpoint).map_err(|error| self.error(error))?;
             let StoreHandle::Window(store) = handle else { continue };
             store.borrow_mut().restart_epochs();
-            let mut by_key = PurgeByKey::default();
             if let Some(end) = end {
-                let last_start = store.borrow().last_start().unwrap_or(-1);
-                self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, false);
-                by_key.wrote(end, 0);
+                self.with_head(name, store, |head, store| head.restored(store, end));
             }
-            self.purges_by_key.borrow_mut().insert(name.clone(), by_key);
         }
         Ok(())
     }
 
+    fn with_head<R>(
+        &self,
+        name: &StoreName,
+        store: &RefCell<WindowStore>,
+        work: impl FnOnce(&mut Head, &WindowStore) -> R,
+    ) -> R {
+        let (mut heads, store) = (self.heads.borrow_mut(), store.borrow());
+        work(heads.entry(name.clone()).or_insert_with(|| Head::new(&store)), &store)
+    }
+
     /// Heads of changelogs that no restore needs any more.
     pub(crate) fn take_dead(&self) -> Vec<(TopicPartition, Offset)> {
-        let (mut purges, mut purges_by_key) = (self.purges.borrow_mut(), self.purges_by_key.borrow_mut());
         let dead = self.logged().filter_map(|(name, handle, changelog)| {
             let StoreHandle::Window(store) = handle else { return None };
-            if let Some(kept_from) = store.borrow().committed_kept_from() {
-                purges.remove(name);
-                let purge = purges_by_key.entry(name.clone()).or_default();
-                return Some((changelog.clone(), purge.dead_below(kept_from)?));
-            }
-            purges_by_key.remove(name);
-            let expired = store.borrow().committed_expired_before();
-            Some((changelog.clone(), purges.get_mut(name)?.dead_below(expired)?))
+            Some((changelog.clone(), self.with_head(name, store, Head::dead)?))
         });
         dead.collect()
     }
@@ -182,13 +180,8 @@ impl TaskStores {
         for (name, handle) in &self.handles {
             let checkpoint = self.changelogs.get(name).and_then(|changelog| acknowledged.get(changelog)).copied();
             if handle.with_store(Store::is_sealed) {
-                if let (Some(end), Some(last_start)) = (checkpoint, handle.sealed_last_start()) {
-                    let notes = handle.with_store(Store::seals_meta);
-                    self.purges.borrow_mut().entry(name.clone()).or_default().wrote(end, last_start, notes);
-                }
                 if let (Some(end), StoreHandle::Window(store)) = (checkpoint, handle) {
-                    let epoch = store.borrow().sealed_epoch();
-                    self.purges_by_key.borrow_mut().entry(name.clone()).or_default().wrote(end, epoch);
+                    self.with_head(name, store, |head, store| head.wrote(store, end));
                 }
                 handle.commit_sealed(checkpoint).map_err(|error| self.error(error))?;
                 self.note_current(handle, wall_ms)?;
@@ -256,8 +249,9 @@ fn open_store(spec: &StoreSpec, task: TaskId, supplier: &dyn StoreSupplier) -> R
     compare_writers(spec, &mut store)?;
     Ok(match spec.kind {
         StoreKind::KeyValue => StoreHandle::KeyValue(Rc::new(RefCell::new(store))),
-        StoreKind::Window { retention_ms } => {
-            StoreHandle::Window(Rc::new(RefCell::new(WindowStore::new(store, retention_ms)?)))
+        StoreKind::Window { retention_ms, by_key } => {
+            let store = WindowStore::new(store, retention_ms)?.with_ends_by_key(by_key);
+            StoreHandle::Window(Rc::new(RefCell::new(store)))
         }
     })
 }
@@ -268,15 +262,6 @@ impl StoreHandle {
             Self::KeyValue(store) => read(&store.borrow()),
             Self::Window(store) => read(store.borrow().store()),
         }
-    }
-
-    /// The latest window start among sealed rows, -1 if there are none; `None` if the store has no windows.
-    /// Rows are ordered by start: the last one tells.
-    fn sealed_last_start(&self) -> Option<i64> {
-        let Self::Window(store) = self else { return None };
-        let store = store.borrow();
-        let last = store.store().last_sealed();
-        Some(last.and_then(|key| WindowKey::decode_local(key.clone()).ok()).map_or(-1, |key| key.start))
     }
 
     fn seal(&self) {

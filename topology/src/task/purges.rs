@@ -1,0 +1,100 @@
+//! Which heads of a task's changelogs are dead: what a store's windows end by says how that is found.
+
+use tidemill_state::{WindowKey, WindowStore};
+
+use super::{purge::Purge, purge_by_key::PurgeByKey};
+use crate::transport::Offset;
+
+/// What is known of one window store's changelog.
+#[derive(Debug)]
+pub(super) enum Head {
+    /// Windows end by the partition's time.
+    Partition(Purge),
+    /// Windows end by their keys' times.
+    Key(PurgeByKey),
+}
+
+impl Head {
+    pub(super) fn new(store: &WindowStore) -> Self {
+        if store.ends_by_key() { Self::Key(PurgeByKey::default()) } else { Self::Partition(Purge::default()) }
+    }
+
+    /// The store was restored from a changelog that ends there.
+    pub(super) fn restored(&mut self, store: &WindowStore, end: Offset) {
+        match self {
+            Self::Partition(purge) => purge.wrote(end, store.last_start().unwrap_or(-1), false),
+            Self::Key(purge) => {
+                *purge = PurgeByKey::default();
+                purge.wrote(end, 0);
+            }
+        }
+    }
+
+    /// What the store has sealed is in the changelog, which ends there.
+    pub(super) fn wrote(&mut self, store: &WindowStore, end: Offset) {
+        match self {
+            Self::Partition(purge) => purge.wrote(end, sealed_last_start(store), store.store().seals_meta()),
+            Self::Key(purge) => purge.wrote(end, store.sealed_epoch()),
+        }
+    }
+
+    /// Up to where the changelog is dead.
+    pub(super) fn dead(&mut self, store: &WindowStore) -> Option<Offset> {
+        match self {
+            Self::Partition(purge) => purge.dead_below(store.committed_expired_before()),
+            Self::Key(purge) => purge.dead_below(store.committed_kept_from()?),
+        }
+    }
+}
+
+/// The latest window start among sealed rows, -1 if there are none. Rows are ordered by start: the last one tells.
+fn sealed_last_start(store: &WindowStore) -> i64 {
+    let last = store.store().last_sealed();
+    last.and_then(|key| WindowKey::decode_local(key.clone()).ok()).map_or(-1, |key| key.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tidemill_state::{MemoryBackend, Row, Store};
+
+    use super::*;
+
+    fn store(by_key: bool) -> WindowStore {
+        let store = Store::new("windows", Box::new(MemoryBackend::new()));
+        WindowStore::new(store, 100).expect("opens").with_ends_by_key(by_key)
+    }
+
+    fn write(store: &mut WindowStore, head: &mut Head, start: i64, end: Offset) {
+        store.put(start, b"key", Row { timestamp: start, value: Bytes::from_static(b"1") });
+        store.seal();
+        head.wrote(store, end);
+        store.commit_sealed(Some(end)).expect("commits");
+    }
+
+    #[test]
+    fn a_store_knows_from_its_first_write_what_its_windows_end_by() {
+        for by_key in [false, true] {
+            let mut store = store(by_key);
+            let mut head = Head::new(&store);
+            assert_eq!(matches!(head, Head::Key(_)), by_key);
+            for at in 1..=3 {
+                write(&mut store, &mut head, at * 100, at * 10);
+            }
+            assert_eq!(head.dead(&store), None, "nothing is over");
+        }
+    }
+
+    #[test]
+    fn restored_rows_are_not_dead_before_somebody_says_so() {
+        for by_key in [false, true] {
+            let mut store = store(by_key);
+            let mut head = Head::new(&store);
+            write(&mut store, &mut head, 100, 10);
+            store.restart_epochs();
+            let mut head = Head::new(&store);
+            head.restored(&store, 10);
+            assert_eq!(head.dead(&store), None);
+        }
+    }
+}
