@@ -107,7 +107,8 @@ impl WindowClock {
         expired_below(self.time.now(), self.time.cursor(), retention_ms)
     }
 
-    /// The same for whoever has no clock, but a store in which one was saved.
+    /// The same for whoever has no clock, but a store in which one was saved. Where windows end key by key there is none,
+    /// and nothing expires by its start: the owner deletes each window, and its changelog tells so.
     pub(crate) fn expired_below_in(store: &WindowStore) -> Result<Option<i64>, StoreError> {
         let saved = saved_time(store)?;
         Ok(saved.map(|saved| expired_below(saved.now, saved.cursor, store.retention_ms())))

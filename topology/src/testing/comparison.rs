@@ -30,7 +30,6 @@ fn compare(
     is_standby: bool,
 ) -> Result<Result<(), String>, TaskError> {
     let fresh = TaskStores::open(plan, stores.task, &MemoryStores)?;
-    let by_key = stores.handles.keys().any(|name| name.ends_with("-times"));
     for (name, handle, changelog) in stores.logged() {
         let records = log.read_all(&changelog.topic)?.into_iter();
         let records: Vec<ConsumedRecord> =
@@ -47,12 +46,8 @@ fn compare(
             let expired = expired_below(handle)?;
             Ok((contents(handle, &notes, expired)?, contents(&fresh.handles[name], &notes, expired)?))
         };
-        let (mut found, mut expected) = read().map_err(|error| stores.error(error))?;
-        let is_windowed = matches!(handle, StoreHandle::Window(_));
-        if is_windowed && by_key {
-            // Rows of keys whose windows are closed may be gone here or there.
-            (found.0, expected.0) = Default::default();
-        } else if is_windowed && is_standby {
+        let (mut found, expected) = read().map_err(|error| stores.error(error))?;
+        if is_standby && expires_by_start(handle) {
             found.0.retain(|key, _| expected.0.contains_key(key));
         }
         if found != expected {
@@ -77,6 +72,11 @@ fn note(record: &ConsumedRecord) -> Option<String> {
     let key = record.key.as_ref()?;
     let is_note = WindowKey::decode_changelog(key.clone()).is_err();
     is_note.then(|| String::from_utf8_lossy(key).into_owned())
+}
+
+/// Whether windows end without a deletion in the changelog.
+fn expires_by_start(handle: &StoreHandle) -> bool {
+    matches!(handle, StoreHandle::Window(store) if !store.borrow().ends_by_key())
 }
 
 /// Windows that start earlier may be gone here and there.

@@ -173,3 +173,14 @@ fn repartition_topics_are_purged_while_a_simulation_runs() {
     });
     assert!(purged.count() > 10, "most runs last longer than a purge interval");
 }
+
+#[test]
+fn changelogs_by_key_are_purged_while_a_simulation_runs() {
+    let purged = (1..=20).filter(|seed| {
+        let simulator = scenario::finished::<by_key::ByKey>(*seed, ExactlyOnce);
+        let left = simulator.log().read_all("sim-lists-changelog").expect("the topic is there");
+        left.iter().all(|(_, record)| record.offset > 0)
+    });
+    let purged = purged.count();
+    assert!(purged > 5, "{purged}");
+}

@@ -9,6 +9,7 @@ use tidemill_topology::{
 };
 
 use super::{
+    by_key::ByKey,
     cogroup::Cogroup,
     join::Join,
     processor::Batching,
@@ -63,6 +64,16 @@ fn standbys_of_windows_exactly_once() {
 #[test]
 fn standbys_of_windows_at_least_once() {
     check::<Windows>("standbys_of_windows_at_least_once", AtLeastOnce, &FaultRates::default());
+}
+
+#[test]
+fn standbys_of_times_by_key_exactly_once() {
+    check::<ByKey>("standbys_of_times_by_key_exactly_once", ExactlyOnce, &FaultRates::default());
+}
+
+#[test]
+fn standbys_of_times_by_key_at_least_once() {
+    check::<ByKey>("standbys_of_times_by_key_at_least_once", AtLeastOnce, &FaultRates::default());
 }
 
 #[test]

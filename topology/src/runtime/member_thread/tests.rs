@@ -1,18 +1,20 @@
 //! Two machines turned by hand: who tells what, who keeps what warm, and what a takeover replays.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
 
-use tidemill_state::{Codec, Coded, KeyValueStore};
+use bytes::Bytes;
+use tidemill_state::{Codec, Coded, Direction, KeyValueStore, Row};
 
 use super::MemberThread;
 use crate::{
-    EmitStrategy, StreamsBuilder, StreamsConfig, TimeWindows,
+    EmitStrategy, JoinWindows, Materialized, StreamsBuilder, StreamsConfig, TimeWindows,
     clock::{Clock as _, ManualClock},
     error::TaskError,
     operators::StoreHandle,
     partitioner::partition_for,
     plan::TaskId,
     runtime::{Prepared, StreamThread, ThreadStatus, status::TaskState},
+    task::TaskStores,
     testing::{Fate, FaultRates, Process, SimulatedDisk},
     topology::Topology,
     transport::{
@@ -404,6 +406,102 @@ fn windows_that_the_owner_expired_leave_the_standby() {
         kept.push(starts(&other));
     }
     assert_eq!(kept, [[0], [10], [20], [30]], "closed windows are gone");
+}
+
+/// Collects, counts and joins one stream with a time of its own for each key.
+fn by_key() -> World {
+    let builder = StreamsBuilder::new();
+    let windows = TimeWindows::of_size_and_grace(Duration::from_millis(100), Duration::ZERO).event_time_by_key();
+    let apart = JoinWindows::of_time_difference_and_grace(Duration::from_millis(50), Duration::ZERO);
+    let stream = builder.stream::<String, i64>("in");
+    let other = stream.filter(|_, value| value % 2 == 0);
+    stream.group_by_key().windowed_by(windows).collect("lists").to("lists-out");
+    let kept = Materialized::<String, i64>::named("kept").retention(Duration::from_millis(300));
+    stream.group_by_key().windowed_by(windows).count(kept);
+    let pair = |_: &String, left: Option<&i64>, right: Option<&i64>| format!("{left:?} {right:?}");
+    stream.outer_join_stream(&other, apart.event_time_by_key(), "pairs", pair).to("pairs-out");
+    let world = World::new(builder.build().expect("is valid"));
+    for topic in ["lists-out", "pairs-out"] {
+        world.log.create(topic, PARTITIONS).expect("it is not there");
+    }
+    world
+}
+
+/// The rows of window stores, by task and store.
+type WindowRows = BTreeMap<(TaskId, String), Vec<(Bytes, Row)>>;
+
+fn window_rows(stores: &TaskStores, into: &mut WindowRows) {
+    for (name, handle, _) in stores.logged().filter(|(_, handle, _)| matches!(handle, StoreHandle::Window(_))) {
+        let rows = handle.with_store(|store| {
+            let rows = store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward).expect("scans");
+            rows.collect::<Result<Vec<_>, _>>().expect("reads")
+        });
+        into.insert((stores.task, name.to_string()), rows);
+    }
+}
+
+#[test]
+fn standbys_by_key_that_lag_behind_a_purge_or_come_after_it_keep_nothing_that_their_owner_deleted() {
+    let world = by_key();
+    let mut owner = world.machine("owner");
+    owner.process();
+    owner.talk();
+    let mut other = Machine { thread: None, ..world.machine("other") };
+    owner.process();
+    owner.talk();
+    other.talk();
+    let send = |keys: &[&str], times: std::ops::Range<i64>, owner: &mut Machine| {
+        for time in times {
+            for key in keys {
+                let value = <i64 as Coded>::Codec::default().encode(&time).expect("encodes").expect("is not null");
+                world.log.append("in", 0, [Entry::new((*key).to_owned(), value, time * 30)]).expect("the topic exists");
+            }
+            owner.process();
+        }
+    };
+    let low = || {
+        let records = world.log.read_all("app-lists-changelog").expect("reads");
+        records.iter().map(|(_, record)| record.offset).min().expect("there are some")
+    };
+    send(&["a", "b"], 0..40, &mut owner);
+    other.talk();
+    let standby_rows = |machine: &Machine| {
+        let mut rows = WindowRows::new();
+        machine.app.standbys.each(|stores| window_rows(stores, &mut rows));
+        rows
+    };
+    let held = |rows: &WindowRows| rows.values().map(Vec::len).sum::<usize>();
+    assert!(held(&standby_rows(&other)) > 0);
+    // One key goes on, the other's windows close; the standby hears nothing of it.
+    send(&["b"], 60..61, &mut owner);
+    send(&["a"], 40..300, &mut owner);
+    send(&["b"], 300..301, &mut owner);
+    send(&["a", "b"], 301..303, &mut owner);
+    world.clock.advance(Duration::from_secs(31));
+    owner.process();
+    assert!(low() > 200, "the changelog begins at {}", low());
+
+    let mut late = Machine { thread: None, ..world.machine("late") };
+    for _ in 0..3 {
+        for machine in [&mut owner, &mut other, &mut late] {
+            if machine.thread.is_some() {
+                machine.process();
+            }
+            machine.talk();
+        }
+        world.heartbeat();
+    }
+    let mut expected = WindowRows::new();
+    for stores in owner.thread.as_mut().expect("it runs").stores().expect("reads") {
+        window_rows(stores, &mut expected);
+    }
+    let found: Vec<_> = [&other, &late].into_iter().map(standby_rows).filter(|rows| !rows.is_empty()).collect();
+    assert!(!found.is_empty());
+    for rows in found {
+        for (place, rows) in rows {
+            assert_eq!(rows, expected[&place], "{place:?}");
+        }
+    }
 }
 
 #[test]

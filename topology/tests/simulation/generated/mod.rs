@@ -28,7 +28,7 @@ type Answers = BTreeMap<(String, Option<Bytes>), Vec<Option<Bytes>>>;
 fn simulator(seed: u64, guarantee: ProcessingGuarantee, calm: bool) -> (Simulator, Vec<Output>, Vec<Given>) {
     let mut random = SimulationRandom::new(seed ^ 0x5EED);
     let builder = StreamsBuilder::new();
-    let outputs = topology::build(&builder, &mut random, seed.is_multiple_of(4));
+    let outputs = topology::build(&builder, &mut random);
     let topology = builder.build().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     let mut handler = || match random.below(2) {
         0 => RecordHandler::Skip,

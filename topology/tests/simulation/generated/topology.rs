@@ -36,15 +36,13 @@ struct Maker<'a> {
     builder: &'a StreamsBuilder,
     random: &'a mut SimulationRandom,
     outputs: Vec<Output>,
-    /// Others keep the stores warm.
-    standbys: bool,
 }
 
-pub(super) fn build(builder: &StreamsBuilder, random: &mut SimulationRandom, standbys: bool) -> Vec<Output> {
+pub(super) fn build(builder: &StreamsBuilder, random: &mut SimulationRandom) -> Vec<Output> {
     let (left, right) = (builder.stream::<String, String>("left"), builder.stream::<String, String>("right"));
     // Both streams always belong to the same tasks.
     left.merge(&right).to("merged");
-    let mut maker = Maker { builder, random, outputs: Vec::new(), standbys };
+    let mut maker = Maker { builder, random, outputs: Vec::new() };
     maker.outputs.push(Output { topic: "merged".into(), answer: Answer::Stateless, what: "merge".into() });
     let table = maker.random.happens(0.5).then(|| builder.table::<String, String>("table", "table"));
     if let Some(table) = &table {
@@ -208,7 +206,7 @@ impl Maker<'_> {
         let windows = JoinWindows::of_time_difference_and_grace(apart, grace);
         let kind = self.random.below(3);
         let windows = if self.random.happens(0.3) { windows.idle_after(ms(300)) } else { windows };
-        let by_key = !self.standbys && self.random.happens(0.25);
+        let by_key = self.random.happens(0.25);
         let windows = if by_key { windows.event_time_by_key() } else { windows };
         let out = match kind {
             0 => left.join_stream(right, windows, name.as_str(), |_, left, right| format!("{left}&{right}")),
