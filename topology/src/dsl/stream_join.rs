@@ -132,7 +132,7 @@ impl<K: Data, L: Data> KStream<K, L> {
             let next = assembly.next(id, MAIN_PORT)?;
             let (left, right) = (left.open(assembly), right.open(assembly));
             let unmatched = unmatched.as_ref().map(|name| assembly.window_store(name));
-            let times = times.as_ref().map(|name| assembly.key_value_store(name));
+            let times = times.as_ref().map(|name| (assembly.key_value_store(name), assembly.is_shared(name)));
             let time = JoinTime::open(windows, &left, &right, unmatched.as_ref(), times)
                 .map_err(|source| TaskError::of_store(assembly.task, source))?;
             let base = JoinBase::new(time, windows, key.clone(), unmatched, next);

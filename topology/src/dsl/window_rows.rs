@@ -86,8 +86,9 @@ impl<K: Data, V: Data> WindowRows<K, V> {
             None => WindowClock::open(windows, emit, &store.borrow()).map(WindowTime::Partition),
             Some(times) => {
                 let others = others.iter().map(|name| assembly.window_store(name));
+                let times = (assembly.key_value_store(times), assembly.is_shared(times));
                 let sides: Vec<_> = [store].into_iter().chain(others).collect();
-                KeyWindows::open(windows, emit, assembly.key_value_store(times), &sides).map(WindowTime::Key)
+                KeyWindows::open(windows, emit, times, &sides).map(WindowTime::Key)
             }
         };
         time.map_err(|source| TaskError::of_store(assembly.task, source))

@@ -132,8 +132,7 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
 
 impl<K: Data, L: Data, R: Data> Lifecycle for Cogroup<K, L, R> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        self.time.save([&*self.left.store, &*self.right.store]);
-        Ok(())
+        Ok(self.time.save([&*self.left.store, &*self.right.store])?)
     }
 
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {

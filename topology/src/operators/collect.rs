@@ -91,8 +91,7 @@ impl<K: Data, V: Data> Receive<K, V> for Collect<K, V> {
 
 impl<K: Data, V: Data> Lifecycle for Collect<K, V> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        self.time.save([&*self.elements.store]);
-        Ok(())
+        Ok(self.time.save([&*self.elements.store])?)
     }
 
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {

@@ -53,16 +53,16 @@ impl Turn {
 }
 
 impl JoinTime {
-    /// Takes up where the stores left off.
+    /// Takes up where the stores left off; others may use that of times, too.
     pub(crate) fn open<L, R>(
         windows: JoinWindows,
         left: &JoinSide<L>,
         right: &JoinSide<R>,
         unmatched: Option<&Rc<RefCell<WindowStore>>>,
-        times: Option<Rc<RefCell<Store>>>,
+        times: Option<(Rc<RefCell<Store>>, bool)>,
     ) -> Result<Self, StoreError> {
         let (left_rows, right_rows) = (left.store.borrow(), right.store.borrow());
-        let Some(times) = times else {
+        let Some((times, shared)) = times else {
             let now = saved_time(&left_rows)?.map_or(-1, |saved| saved.now);
             let mut swept_below = 0;
             if let Some(unmatched) = unmatched {
@@ -88,7 +88,7 @@ impl JoinTime {
         if let Some(unmatched) = &unmatched {
             parts.push((unmatched, &alone));
         }
-        Ok(Self::Key(KeyTimes::open(times, windows.idle_ms, kept_ms, parts)?))
+        Ok(Self::Key(KeyTimes::open(times, shared, windows.idle_ms, kept_ms, parts)?))
     }
 
     /// A record came, of a key or of none. Its time: that of the partition, or of its key.

@@ -55,6 +55,8 @@ struct Clock {
     /// Up to there every turn is over.
     done: i64,
     changed: bool,
+    /// The store has a row of it, unless somebody took that out.
+    saved: bool,
     /// Somebody has taken everything of the key out of the operator's stores: its time goes, too.
     gone: bool,
 }
@@ -75,6 +77,8 @@ pub(crate) struct KeyTimes {
 
 struct Core {
     store: Rc<RefCell<Store>>,
+    /// Others use the store: a key's row is there from its first record on, so that it shows when they take it out.
+    shared: bool,
     idle_ms: Option<i64>,
     /// Keys that something waits for, or whose time is not saved yet.
     keys: HashMap<Bytes, KeyTime>,
@@ -91,12 +95,14 @@ impl KeyTimes {
     /// Takes up where the stores left off: `live` says of each window what waits in it.
     pub(crate) fn open<'a>(
         store: Rc<RefCell<Store>>,
+        shared: bool,
         idle_ms: Option<i64>,
         kept_ms: i64,
         parts: impl IntoIterator<Item = (&'a WindowStore, LiveOf<'a>)>,
     ) -> Result<Self, StoreError> {
         let mut core = Core {
             store,
+            shared,
             idle_ms,
             keys: HashMap::new(),
             timers: BTreeSet::new(),
@@ -125,13 +131,17 @@ impl KeyTimes {
         let core = &mut *self.core.borrow_mut();
         let key = core.load(key)?;
         self.on_undo(ctx, core, &key, Step::None);
-        let Core { keys, changed, .. } = core;
+        core.look_for_row(&key)?;
+        let Core { keys, changed, store, shared, .. } = core;
         let Some(KeyTime { clock, .. }) = keys.get_mut(&key) else { return Ok(timestamp) };
         if std::mem::take(&mut clock.gone) {
             (clock.now, clock.done) = (-1, -1);
         }
         clock.now = clock.now.max(timestamp);
         (clock.record_time, clock.busy_ms, clock.wall_ms) = (clock.now, ctx.idle_ms, ctx.wall_ms);
+        if *shared && !clock.saved {
+            clock.write(&key, &mut store.borrow_mut());
+        }
         if !std::mem::replace(&mut clock.changed, true) {
             changed.push(key);
         }
@@ -248,18 +258,18 @@ impl KeyTimes {
 
     /// Saves what changed, to be committed with what was done at it, and tells the stores since when their rows are
     /// needed.
-    pub(crate) fn save<'a>(&self, rows: impl IntoIterator<Item = &'a RefCell<WindowStore>>) {
+    pub(crate) fn save<'a>(&self, rows: impl IntoIterator<Item = &'a RefCell<WindowStore>>) -> Result<(), StoreError> {
         let core = &mut *self.core.borrow_mut();
         for key in std::mem::take(&mut core.changed) {
+            core.look_for_row(&key)?;
             let Some(time) = core.keys.get_mut(&key) else { continue };
             let changed = std::mem::take(&mut time.clock.changed);
-            if time.clock.gone {
+            if !time.clock.gone {
+                if changed {
+                    time.clock.write(&key, &mut core.store.borrow_mut());
+                }
+            } else if std::mem::take(&mut time.clock.saved) {
                 core.store.borrow_mut().delete(key.clone());
-            } else if changed {
-                let Clock { now, wall_ms, done, .. } = time.clock;
-                let value = [now, wall_ms, done].map(i64::to_be_bytes).concat();
-                let row = Row { timestamp: now.max(0), value: value.into() };
-                core.store.borrow_mut().put(key.clone(), row);
             }
             if time.live.is_empty() {
                 core.keys.remove(&key);
@@ -271,6 +281,7 @@ impl KeyTimes {
             let epoch = rows.epoch();
             rows.keep_from(oldest.unwrap_or(epoch));
         }
+        Ok(())
     }
 
     fn on_undo(&self, ctx: &mut TaskContext, core: &Core, key: &Bytes, step: Step) {
@@ -291,10 +302,21 @@ impl Core {
         let saved = self.store.borrow().get(key)?;
         let read = |at: usize| saved.as_ref().map_or(-1, |row| saved_ms(row, at));
         let (now, wall_ms, done) = (read(0), read(8), read(16));
-        let clock = Clock { now, record_time: now, wall_ms, done, ..Clock::default() };
+        let clock = Clock { now, record_time: now, wall_ms, done, saved: saved.is_some(), ..Clock::default() };
         let key = Bytes::copy_from_slice(key);
         self.keys.insert(key.clone(), KeyTime { clock, ..KeyTime::default() });
         Ok(key)
+    }
+
+    /// Sees whether somebody took a key's row out of the store.
+    fn look_for_row(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        if self.shared
+            && let Some(KeyTime { clock, .. }) = self.keys.get_mut(key).filter(|time| time.clock.saved)
+            && self.store.borrow().get(key)?.is_none()
+        {
+            (clock.saved, clock.gone) = (false, true);
+        }
+        Ok(())
     }
 
     fn track(&mut self, key: &Bytes, live: Live) {
@@ -364,6 +386,14 @@ impl Core {
                 self.epochs.remove(&epoch);
             }
         }
+    }
+}
+
+impl Clock {
+    fn write(&mut self, key: &Bytes, store: &mut Store) {
+        let value = [self.now, self.wall_ms, self.done].map(i64::to_be_bytes).concat();
+        store.put(key.clone(), Row { timestamp: self.now.max(0), value: value.into() });
+        self.saved = true;
     }
 }
 

@@ -308,7 +308,7 @@ impl<K: Data, L: Data, R: Data, V: Data> Lifecycle for StreamJoin<K, L, R, V> {
                 let sides = sides.map(|store| (store, i64::MAX)).into_iter();
                 time.save(sides.chain(unmatched.map(|unmatched| (unmatched, time.cursor()))));
             }
-            JoinTime::Key(times) => times.save(sides.into_iter().chain(unmatched)),
+            JoinTime::Key(times) => times.save(sides.into_iter().chain(unmatched))?,
         }
         Ok(())
     }

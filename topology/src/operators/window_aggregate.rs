@@ -306,7 +306,7 @@ fn is_empty(range: &impl RangeBounds<i64>) -> bool {
 impl<K: Data, A: Data> Lifecycle for WindowAggregate<K, A> {
     fn flush(&mut self, ctx: &mut TaskContext) -> Outcome {
         self.spill(ctx, ..)?;
-        self.time.save([&*self.store]);
+        self.time.save([&*self.store])?;
         if self.weight.is_too_much(ctx) {
             self.forget(ctx, ..);
             if let WindowTime::Partition(clock) = &self.time {

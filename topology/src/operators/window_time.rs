@@ -69,9 +69,15 @@ impl WindowTime {
     }
 
     /// Keeps the time, to be committed with what was done at it.
-    pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = &'a RefCell<WindowStore>>) {
+    pub(crate) fn save<'a>(
+        &self,
+        stores: impl IntoIterator<Item = &'a RefCell<WindowStore>>,
+    ) -> Result<(), StoreError> {
         match self {
-            Self::Partition(clock) => clock.save(stores),
+            Self::Partition(clock) => {
+                clock.save(stores);
+                Ok(())
+            }
             Self::Key(windows) => windows.times.save(stores),
         }
     }
@@ -111,11 +117,11 @@ pub(crate) struct Due {
 }
 
 impl KeyWindows {
-    /// Takes up where the stores of the operator's sides left off.
+    /// Takes up where the stores of the operator's sides left off; others may use the store of times, too.
     pub(crate) fn open(
         windows: TimeWindows,
         emit: EmitStrategy,
-        times: Rc<RefCell<Store>>,
+        (times, shared): (Rc<RefCell<Store>>, bool),
         sides: &[Rc<RefCell<WindowStore>>],
     ) -> Result<Self, StoreError> {
         let stores: Vec<_> = sides.iter().map(|side| side.borrow()).collect();
@@ -129,7 +135,7 @@ impl KeyWindows {
         let closes: Vec<_> = (0..stores.len() as u8).map(closes).collect();
         let parts = stores.iter().zip(&closes);
         let parts = parts.map(|(store, live)| (&**store, live as LiveOf<'_>));
-        let times = KeyTimes::open(times, emit.idle_ms(), retention_ms, parts)?;
+        let times = KeyTimes::open(times, shared, emit.idle_ms(), retention_ms, parts)?;
         let opened = Self { times, windows, retention_ms };
         if opened.is_kept() {
             opened.times.map_done(|live| opened.kept(live));
