@@ -13,7 +13,7 @@ use std::{
 
 use common::{Tested, is_drained, wait_until};
 use tidemill_topology::{
-    QueryError, Streams, StreamsBuilder, StreamsConfig, TaskError, TimeWindows, Topology, partition_for,
+    Materialized, QueryError, Streams, StreamsBuilder, StreamsConfig, TaskError, TimeWindows, Topology, partition_for,
     transport::embedded::{EmbeddedLog, Entry},
 };
 
@@ -252,6 +252,36 @@ fn two_applications_that_ask_each_other_do_not_wait_for_ever() -> Tested {
     assert!(answers.iter().all(is_told), "{answers:?}");
     for streams in [&first, &second] {
         streams.get().expect("it was set").stop();
+    }
+    Ok(())
+}
+
+/// What is past its retention is hidden while a store still has it: between two closes, on a standby, and after a
+/// restore, before the first record.
+#[test]
+fn windows_past_their_retention_are_not_shown() -> Tested {
+    for by_key in [false, true] {
+        let builder = StreamsBuilder::new();
+        let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
+        let windows = if by_key { windows.event_time_by_key() } else { windows };
+        let kept = Materialized::<String, i64>::named("per-second").retention(Duration::from_millis(2_200));
+        builder.stream::<String, String>("in").group_by_key().windowed_by(windows).count(kept);
+        let topology = builder.build()?;
+        let log = log();
+        let partition = partition_for(Some(b"a"), PARTITIONS);
+        let times = [0, 1_000, 2_000, 3_000, 4_000, 5_000, 5_500];
+        let found = |streams: &Streams| {
+            streams.window_store::<String, i64>("per-second").enable_stale_stores().fetch(&"a".into(), 0, 10_000)
+        };
+        let streams = Streams::start(&topology, config(), log.clone())?;
+        log.append("in", partition, times.map(|time| Entry::new("a", "x", time)))?;
+        wait_until("all are counted", || is_drained(&log, "app"));
+        assert_eq!(found(&streams)?, [(4_000, 1), (5_000, 2)], "by key: {by_key}");
+        streams.close()?;
+        let streams = Streams::start(&topology, config(), log.clone())?;
+        wait_until("the store is restored", || found(&streams).is_ok_and(|found| !found.is_empty()));
+        assert_eq!(found(&streams)?, [(4_000, 1), (5_000, 2)], "by key: {by_key}, restored");
+        streams.close()?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use tidemill_state::{Direction, Store, StoreError};
+use tidemill_state::{Direction, Store, StoreError, WindowStore};
 
-use crate::operators::StoreHandle;
+use crate::operators::{StoreHandle, WindowClock};
 
 /// Rows that are looked at, of all stores that are read in one go.
 const LOOKED_AT: usize = 4_096;
@@ -48,17 +48,31 @@ impl Rows {
     /// Reads some of them; nothing, of a store of another kind.
     pub(super) fn read(&self, handle: &StoreHandle, together: usize) -> Option<Result<Piece, StoreError>> {
         match (handle, self.kind) {
-            (StoreHandle::KeyValue(store), Kind::KeyValue) => Some(self.read_of(&store.borrow(), together)),
-            (StoreHandle::Window(store), Kind::Window) => Some(self.read_of(store.borrow().store(), together)),
+            (StoreHandle::KeyValue(store), Kind::KeyValue) => {
+                Some(self.read_from(self.from.as_ref().map(|key| &**key), &store.borrow(), together))
+            }
+            (StoreHandle::Window(store), Kind::Window) => Some(self.read_windows(&store.borrow(), together)),
             _ => None,
         }
     }
 
-    fn read_of(&self, store: &Store, together: usize) -> Result<Piece, StoreError> {
+    /// Windows past their retention are not shown, though a store that was restored may still have them.
+    fn read_windows(&self, store: &WindowStore, together: usize) -> Result<Piece, StoreError> {
+        let kept_from = WindowClock::expired_below_in(store)?.unwrap_or(0).to_be_bytes();
+        let from = match &self.from {
+            Bound::Included(key) | Bound::Excluded(key) if **key >= kept_from[..] => {
+                self.from.as_ref().map(|key| &**key)
+            }
+            _ => Bound::Included(&kept_from[..]),
+        };
+        self.read_from(from, store.store(), together)
+    }
+
+    fn read_from(&self, from: Bound<&[u8]>, store: &Store, together: usize) -> Result<Piece, StoreError> {
         let share = |whole: usize| whole / together.max(1);
         let (rows_max, bytes_max) = (share(LOOKED_AT).max(LEAST), share(BYTES));
         let (mut piece, mut bytes, mut last) = (Piece::default(), 0, Bytes::new());
-        let (from, to) = (self.from.as_ref().map(|key| &**key), self.to.as_ref().map(|key| &**key));
+        let to = self.to.as_ref().map(|key| &**key);
         for (looked_at, row) in store.scan(from, to, Direction::Forward)?.enumerate() {
             if looked_at == rows_max || (looked_at > 0 && bytes >= bytes_max) || piece.rows.len() >= self.limit {
                 piece.more_after = Some(last);
