@@ -40,6 +40,23 @@ impl Plan {
         self.idle_notes.values().filter(move |notes| notes.writer == subtopology)
     }
 
+    /// The topics that a repartition topic's records come from, through other repartitions, too: each after those that
+    /// its own come from.
+    pub(crate) fn sources_of(&self, repartition: &Topic) -> Vec<Topic> {
+        let mut found = Vec::new();
+        self.find_sources(repartition, &mut BTreeSet::new(), &mut found);
+        found
+    }
+
+    fn find_sources(&self, topic: &Topic, seen: &mut BTreeSet<Topic>, found: &mut Vec<Topic>) {
+        for above in self.idle_notes_in(topic).iter().flat_map(|notes| &notes.above) {
+            if seen.insert(above.clone()) {
+                self.find_sources(above, seen, found);
+                found.push(above.clone());
+            }
+        }
+    }
+
     /// The notes of all repartition topics.
     pub(super) fn find_idle_notes(&self) -> BTreeMap<Topic, IdleNotes> {
         let topics = self.graph.nodes.iter().filter_map(|sink| {
@@ -172,6 +189,19 @@ mod tests {
             count(&stream, name, idle).to(name);
         }
         assert_eq!(notes(&builder), [("app-a-repartition".to_owned(), 100, 4 * (2_000 + 1_100) + 100)]);
+    }
+
+    #[test]
+    fn what_a_topic_is_made_from_is_named_from_the_farthest_on() {
+        let builder = StreamsBuilder::new();
+        let merged = builder.stream("in").repartition("a").merge(&builder.stream("beside"));
+        count(&merged.repartition("b"), "counts", Some(500)).to("out");
+        let plan = Plan::new("app", &builder.build().expect("is valid"));
+        let found = plan.sources_of(&"app-b-repartition".into());
+        let place = |name: &str| found.iter().position(|topic| **topic == *name).expect("it is one of them");
+        assert_eq!(found.len(), 3);
+        assert!(place("in") < place("app-a-repartition"));
+        assert!(place("beside") < found.len());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
     bad_record::dead_letter,
     commit::{CommitWork, committed_offset, kept_silence, partition_time},
     noting::Noting,
-    partition_group::{Input, PartitionGroup, Pick},
+    partition_group::{Input, Learnt, PartitionGroup, Pick},
     punctuation::take_due,
     silence::{self, IdleClock, Silence, Writers},
 };
@@ -131,6 +131,7 @@ impl ActiveTask {
                 committing: None,
                 moved: false,
                 empty_since_ms: None,
+                learnt: None,
                 partition,
             });
         }
@@ -254,6 +255,8 @@ impl ActiveTask {
         let outcome = self.ctx.all_or_nothing(|ctx| queue.process(ctx));
         input.position = Some(offset + 1);
         input.moved = true;
+        self.clock.act();
+        self.notings.iter_mut().for_each(|noting| noting.clock.act());
         if let Err(failure) = outcome {
             let reason = self.leave_out(failure)?;
             // It moved no time either.
@@ -319,9 +322,34 @@ impl ActiveTask {
             }
         }
         let Self { clock, notings, group, ctx, .. } = self;
-        let clocks = std::iter::once(&mut *clock).chain(notings.iter_mut().map(|noting| &mut noting.clock));
-        clocks.for_each(|clock| clock.wait(&group.inputs, waited_ms, wall_ms));
+        let mut clocks = Vec::with_capacity(1 + notings.len());
+        clocks.push(&mut *clock);
+        clocks.extend(notings.iter_mut().map(|noting| &mut noting.clock));
+        for (number, input) in group.inputs.iter_mut().enumerate() {
+            if let Some(learnt) = input.take_learnt() {
+                clocks.iter_mut().for_each(|clock| clock.learn(number, learnt.at_ms));
+            }
+        }
+        clocks.into_iter().for_each(|clock| clock.wait(&group.inputs, waited_ms, wall_ms));
         ctx.idle_ms = clock.now_ms;
+    }
+
+    /// The repartition topics of which it must know whether those who write them and rest have something to do: its
+    /// partition, how far that was taken, and these tasks.
+    pub(crate) fn asks(&self, wall_ms: i64) -> impl Iterator<Item = (&TopicPartition, Option<Offset>, Vec<i32>)> {
+        let clocks = move || std::iter::once(&self.clock).chain(self.notings.iter().map(|noting| &noting.clock));
+        self.group.inputs.iter().enumerate().filter_map(move |(number, input)| {
+            let Silence::Told(writers) = &input.silence else { return None };
+            let asks = input.learnt.is_none() && clocks().any(|clock| clock.asks(number, wall_ms));
+            asks.then(|| (&input.partition, input.place(), writers.resting()))
+        })
+    }
+
+    /// Takes up what the log told of those.
+    pub(crate) fn learn(&mut self, partition: &TopicPartition, learnt: Learnt) {
+        if let Some(input) = self.group.inputs.iter_mut().find(|input| input.partition == *partition) {
+            input.learnt = Some(learnt);
+        }
     }
 
     /// A task above a repartition topic tells for how long it has been idle.
@@ -422,7 +450,7 @@ impl ActiveTask {
             // Also of inputs that did not move: offsets are what the log refuses a member that was replaced, and time
             // alone makes a task write, too.
             for input in &self.group.inputs {
-                if let Some(place) = input.position.or(input.committing).or(input.committed) {
+                if let Some(place) = input.place() {
                     let silence = match &input.silence {
                         Silence::Told(writers) => writers.kept(),
                         Silence::Heard(_) => None,

@@ -18,7 +18,7 @@ mod stores;
 mod written_by;
 
 pub(crate) use active::{ActiveTask, TaskSettings};
-pub(crate) use partition_group::Waiting;
+pub(crate) use partition_group::{Learnt, Waiting};
 pub(crate) use portable::PortableStores;
 pub(crate) use restore::{StoreRestore, changelog_bounds};
 pub(crate) use standby::{Followed, StandbyTask, Watermarks};

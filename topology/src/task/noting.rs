@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A silence that lasts is told of less and less often: when it has grown by one part in so many.
-const GROWTH: i64 = 16;
+pub(super) const GROWTH: i64 = 16;
 
 /// What this task tells through one topic.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ impl Noting {
     /// A record is about to be sent there: the silence that was told of is over, and it is told first.
     pub(super) fn sends(&mut self, out: &mut Vec<ProducerRecord>, wall_ms: i64) {
         self.sent_ms = self.clock.now_ms;
+        self.clock.act();
         if self.told_ms > 0 || !self.is_sure {
             self.is_sure = true;
             self.tell(0, out, wall_ms);
@@ -50,9 +51,9 @@ impl Noting {
     pub(super) fn rests(&mut self, out: &mut Vec<ProducerRecord>, wall_ms: i64) {
         let IdleNotes { every_ms, horizon_ms, .. } = self.notes;
         let told_ms = self.told_ms;
-        // Where all rest, they tell no more, and so does this task.
+        // Where all rest and nothing is open, they tell no more, and so does this task.
         let silent_ms =
-            if self.clock.all_rest() { horizon_ms } else { (self.clock.now_ms - self.sent_ms).min(horizon_ms) };
+            if self.clock.is_over() { horizon_ms } else { (self.clock.now_ms - self.sent_ms).min(horizon_ms) };
         let is_last = silent_ms == horizon_ms && told_ms < horizon_ms;
         if is_last || silent_ms - told_ms >= every_ms.max(told_ms / GROWTH) {
             if !self.is_sure {

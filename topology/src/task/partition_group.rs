@@ -22,8 +22,31 @@ pub(crate) struct Input {
     pub(crate) moved: bool,
     /// For how long it has been silent.
     pub(crate) silence: Silence,
+    /// What the log told of those that write it and rest, until it counts.
+    pub(crate) learnt: Option<Learnt>,
     /// Wall time since which it has been empty.
     pub(crate) empty_since_ms: Option<i64>,
+}
+
+/// The tasks that write an input and rest had nothing to do at this wall time, and all that they had sent by then stands
+/// before this offset.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Learnt {
+    pub(crate) at_ms: i64,
+    pub(crate) up_to: Offset,
+}
+
+impl Input {
+    /// The offset after the last record taken, in this life of the task or before.
+    pub(crate) fn place(&self) -> Option<Offset> {
+        self.position.or(self.committing).or(self.committed)
+    }
+
+    /// What was learnt, once everything was taken that had been sent by then.
+    pub(super) fn take_learnt(&mut self) -> Option<Learnt> {
+        let place = self.place().unwrap_or(0);
+        self.learnt.take_if(|learnt| learnt.up_to <= place)
+    }
 }
 
 /// How a task deals with inputs that are empty while others are not.

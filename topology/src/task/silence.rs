@@ -1,6 +1,6 @@
 //! The idle clocks of a task: they go on while everything that it reads is silent.
 
-use super::partition_group::Input;
+use super::{noting::GROWTH, partition_group::Input};
 use crate::{idle_note::IdleNote, plan::IdleNotes};
 
 /// Beyond so many characters it is not kept who rests: a log bounds what may stand beside an offset.
@@ -23,6 +23,7 @@ pub(crate) enum Silence {
 pub(crate) struct Writers {
     /// After so long a silence a task tells no more: it rests until it sends something.
     horizon_ms: i64,
+    every_ms: i64,
     rests: Vec<bool>,
 }
 
@@ -31,7 +32,13 @@ impl Writers {
     pub(super) fn new(notes: &IdleNotes, count: usize, kept: Option<&str>) -> Self {
         let bits: Vec<_> = kept.unwrap_or_default().chars().filter_map(|digit| digit.to_digit(16)).collect();
         let rests = |at: usize| bits.get(at / 4).is_some_and(|bits| bits >> (at % 4) & 1 == 1);
-        Self { horizon_ms: notes.horizon_ms, rests: (0..count).map(rests).collect() }
+        let IdleNotes { horizon_ms, every_ms, .. } = *notes;
+        Self { horizon_ms, every_ms, rests: (0..count).map(rests).collect() }
+    }
+
+    /// Those that rest, by partition.
+    pub(super) fn resting(&self) -> Vec<i32> {
+        (0..).zip(&self.rests).filter_map(|(writer, rests)| rests.then_some(writer)).collect()
     }
 
     /// What must be known after a restart: who rests, for those tell no more. The others will.
@@ -58,7 +65,7 @@ struct Voice {
     sent_ms: i64,
     /// How much of that the clock has not counted.
     unused_ms: i64,
-    /// It is silent until it tells otherwise.
+    /// It tells no more until it sends something: what the log tells of it stands for what it would tell.
     rests: bool,
 }
 
@@ -66,7 +73,8 @@ struct Voice {
 ///
 /// Each of them tells how long it has been silent, and at what wall time. Time counts that all have told of, each
 /// millisecond once: so one that is late in telling, because its thread hangs, restores or does not get its
-/// transaction committed, holds the clock, whatever the others tell meanwhile.
+/// transaction committed, holds the clock, whatever the others tell meanwhile. One that rests tells nothing. While
+/// something may be open it holds the clock, too, until the log has told that it has nothing to do.
 #[derive(Debug)]
 pub(super) struct IdleClock {
     /// By input, those that tell of it; none of an input that does not count.
@@ -77,6 +85,12 @@ pub(super) struct IdleClock {
     counted_ms: i64,
     /// Whoever tells of a time so much earlier has a clock that was set back.
     far_ms: i64,
+    /// After so long a silence nothing is open.
+    horizon_ms: i64,
+    /// Silences shorter than this need not be known of.
+    every_ms: i64,
+    /// When the task took a record, or sent one to where this clock is told of.
+    acted_ms: i64,
     /// From 0 when the task was opened; never falls.
     pub(super) now_ms: i64,
 }
@@ -84,9 +98,9 @@ pub(super) struct IdleClock {
 impl IdleClock {
     /// A clock of those inputs that `counts` names.
     pub(super) fn new(inputs: &[Input], counts: impl Fn(&Input) -> bool) -> Self {
-        let voice = |rests: bool| Voice {
+        let voice = |rests: bool, silent_ms: i64| Voice {
             is_new: !rests,
-            silent_ms: 0,
+            silent_ms,
             at_ms: i64::MIN,
             sent_ms: i64::MIN,
             unused_ms: 0,
@@ -94,17 +108,22 @@ impl IdleClock {
         };
         let voices = inputs.iter().map(|input| match &input.silence {
             _ if !counts(input) => Vec::new(),
-            Silence::Heard(_) => vec![voice(false)],
-            Silence::Told(writers) => writers.rests.iter().map(|rests| voice(*rests)).collect(),
+            Silence::Heard(_) => vec![voice(false, 0)],
+            Silence::Told(Writers { rests, horizon_ms, .. }) => {
+                rests.iter().map(|rests| voice(*rests, if *rests { *horizon_ms } else { 0 })).collect()
+            }
         });
         let voices = voices.collect();
-        let told = inputs.iter().filter(|input| counts(input)).filter_map(|input| match &input.silence {
-            Silence::Told(writers) => Some(writers.horizon_ms),
-            Silence::Heard(_) => None,
-        });
-        let horizon_ms = told.max();
-        let (hears_all, far_ms) = (horizon_ms.is_none(), horizon_ms.unwrap_or(0) / FAR);
-        Self { voices, hears_all, counted_ms: i64::MIN, far_ms, now_ms: 0 }
+        let told = || {
+            inputs.iter().filter(|input| counts(input)).filter_map(|input| match &input.silence {
+                Silence::Told(writers) => Some(writers),
+                Silence::Heard(_) => None,
+            })
+        };
+        let horizon_ms = told().map(|writers| writers.horizon_ms).max().unwrap_or(0);
+        let every_ms = told().map(|writers| writers.every_ms).min().unwrap_or(0);
+        let (hears_all, far_ms) = (told().next().is_none(), horizon_ms / FAR);
+        Self { voices, hears_all, counted_ms: i64::MIN, far_ms, horizon_ms, every_ms, acted_ms: 0, now_ms: 0 }
     }
 
     /// The thread waited so long, until that wall time, and the inputs' silence is as they say now.
@@ -137,15 +156,49 @@ impl IdleClock {
         heard
     }
 
-    /// Whether all rest whose silence it waits for: then it stands still.
-    pub(super) fn all_rest(&self) -> bool {
-        !self.hears_all && self.voices.iter().flatten().all(|voice| voice.rests)
+    /// The task took a record, or sent one: something may be open again.
+    #[inline]
+    pub(super) fn act(&mut self) {
+        self.acted_ms = self.now_ms;
+    }
+
+    /// Whether all rest whose silence it waits for, and nothing is open: then it stands still.
+    pub(super) fn is_over(&self) -> bool {
+        !self.hears_all && self.nothing_is_open() && self.voices.iter().flatten().all(|voice| voice.rests)
+    }
+
+    fn nothing_is_open(&self) -> bool {
+        self.now_ms - self.acted_ms >= self.horizon_ms
+    }
+
+    /// Whether it waits for those tasks that write an input and rest: then the log is to be asked what they have to do.
+    /// The longer the silence is, the more seldom.
+    pub(super) fn asks(&self, input: usize, wall_ms: i64) -> bool {
+        if self.hears_all || self.nothing_is_open() {
+            return false;
+        }
+        let others = self.voices.iter().flatten().filter(|voice| !voice.rests);
+        let until_ms = others.map(|voice| if voice.is_new { i64::MIN } else { voice.at_ms }).min().unwrap_or(wall_ms);
+        let enough_ms = self.every_ms.max((self.now_ms - self.acted_ms) / GROWTH);
+        let lags = |voice: &Voice| {
+            let ahead_ms = until_ms.saturating_sub(voice.at_ms);
+            ahead_ms >= enough_ms || ahead_ms < -self.far_ms
+        };
+        until_ms > i64::MIN && self.voices[input].iter().any(|voice| voice.rests && lags(voice))
+    }
+
+    /// The tasks that write an input and rest had nothing to do at that wall time.
+    pub(super) fn learn(&mut self, input: usize, at_ms: i64) {
+        let far_ms = self.far_ms;
+        self.voices[input].iter_mut().filter(|voice| voice.rests).for_each(|voice| voice.learn(at_ms, far_ms));
+        self.count();
     }
 
     fn count(&mut self) {
+        let nothing_is_open = self.nothing_is_open();
         let (mut until_ms, mut unused_ms) = (i64::MAX, i64::MAX);
-        for voice in self.voices.iter().flatten().filter(|voice| !voice.rests) {
-            if voice.is_new {
+        for voice in self.voices.iter().flatten().filter(|voice| !(voice.rests && nothing_is_open)) {
+            if voice.is_new || voice.at_ms == i64::MIN {
                 return;
             }
             until_ms = until_ms.min(voice.at_ms);
@@ -180,6 +233,17 @@ impl Voice {
         *self = Self { is_new: false, silent_ms, at_ms, sent_ms, rests: false, ..*self };
         true
     }
+
+    /// It rests, and had nothing to do at that wall time.
+    fn learn(&mut self, at_ms: i64, far_ms: i64) {
+        let more_ms = at_ms.saturating_sub(self.at_ms);
+        if self.at_ms > i64::MIN {
+            self.unused_ms = self.unused_ms.saturating_add(more_ms.max(0));
+        }
+        if more_ms > 0 || more_ms < -far_ms {
+            self.at_ms = at_ms;
+        }
+    }
 }
 
 /// A note that was read from an input: all clocks hear it.
@@ -212,8 +276,16 @@ mod tests {
     fn clock(count: usize) -> IdleClock {
         let voice =
             Voice { is_new: true, silent_ms: 0, at_ms: i64::MIN, sent_ms: i64::MIN, unused_ms: 0, rests: false };
-        let (counted_ms, far_ms) = (i64::MIN, HORIZON_MS / FAR);
-        IdleClock { voices: vec![vec![voice; count]], hears_all: false, counted_ms, far_ms, now_ms: 0 }
+        IdleClock {
+            voices: vec![vec![voice; count]],
+            hears_all: false,
+            counted_ms: i64::MIN,
+            far_ms: HORIZON_MS / FAR,
+            horizon_ms: HORIZON_MS,
+            every_ms: 100,
+            acted_ms: 0,
+            now_ms: 0,
+        }
     }
 
     /// Tells, as `(writer, silence, wall time)`; then the clock stands there.
@@ -252,11 +324,47 @@ mod tests {
     }
 
     #[test]
-    fn one_that_rests_holds_nobody() {
+    fn one_that_rests_holds_nobody_where_nothing_is_open() {
         let mut clock = clock(2);
-        tell(&mut clock, &[(0, 0, 0), (1, 0, 0), (0, HORIZON_MS, HORIZON_MS)]);
-        let before = clock.now_ms;
-        assert_eq!(tell(&mut clock, &[(1, 0, 90_000), (1, 700, 90_700)]), before + 700);
+        let rest = [(0, 0, 0), (1, 0, 0), (0, HORIZON_MS, HORIZON_MS), (1, HORIZON_MS, HORIZON_MS)];
+        assert_eq!(tell(&mut clock, &rest), HORIZON_MS);
+        assert!(clock.is_over());
+        assert_eq!(tell(&mut clock, &[(1, 0, 90_000), (1, 700, 90_700)]), HORIZON_MS + 700);
+        assert!(!clock.asks(0, 90_700));
+    }
+
+    #[test]
+    fn one_that_rests_holds_what_is_open_until_the_log_tells_of_it() {
+        let mut clock = clock(2);
+        let rest = [(0, 0, 0), (1, 0, 0), (0, HORIZON_MS, HORIZON_MS), (1, HORIZON_MS, HORIZON_MS)];
+        let before = tell(&mut clock, &rest);
+        clock.act();
+        assert!(!clock.is_over());
+        assert_eq!(tell(&mut clock, &[(1, 0, 90_000), (1, 700, 90_700)]), before, "it may have a record");
+        assert!(clock.asks(0, 90_700));
+        clock.learn(0, 90_400);
+        assert_eq!(clock.now_ms, before + 400);
+        assert!(clock.asks(0, 90_700));
+        clock.learn(0, 90_800);
+        assert_eq!(clock.now_ms, before + 700);
+        assert!(!clock.asks(0, 90_900), "it waits for the other");
+    }
+
+    #[test]
+    fn the_log_is_asked_until_nothing_is_open() {
+        let mut clock = clock(1);
+        tell(&mut clock, &[(0, 0, 0), (0, 300, 300), (0, HORIZON_MS, HORIZON_MS)]);
+        assert!(!clock.asks(0, i64::MAX), "its last note was the last of its silence");
+        clock.act();
+        let mut asked = 0;
+        for at_ms in (HORIZON_MS..10 * HORIZON_MS).step_by(50) {
+            if clock.asks(0, at_ms) {
+                asked += 1;
+                clock.learn(0, at_ms);
+            }
+        }
+        assert!(clock.is_over());
+        assert!((20..80).contains(&asked), "{asked}");
     }
 
     #[test]

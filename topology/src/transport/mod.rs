@@ -112,6 +112,11 @@ pub trait Consumer: Send {
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
     /// The group's committed offset of each partition, in the order asked.
     fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError>;
+    /// The same as of now, also of partitions that other members own. Waits for no transaction that is about to change
+    /// them: [`TransportError::Retriable`] then.
+    fn committed_now(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError> {
+        self.committed(partitions)
+    }
     /// Moves the fetch position of an owned partition.
     fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError>;
     /// Stops fetching these until [`Consumer::resume`]. Ownership stays.

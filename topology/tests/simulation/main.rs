@@ -10,6 +10,7 @@ mod cogroup;
 mod ends;
 mod generated;
 mod idle;
+mod idle_rest;
 mod join;
 mod processor;
 mod repartition;
@@ -142,6 +143,20 @@ fn idle_exactly_once() {
 #[test]
 fn idle_at_least_once() {
     report("idle_at_least_once", SEEDS, |seed| idle::simulate(seed, AtLeastOnce, FaultRates::default()));
+}
+
+#[test]
+fn idle_writers_that_rested_and_stall() {
+    let test = "idle_writers_that_rested_and_stall";
+    report(test, SEEDS / 2, |seed| idle_rest::simulate(seed, ExactlyOnce, false));
+    report(test, SEEDS / 2, |seed| idle_rest::simulate(seed, AtLeastOnce, false));
+}
+
+#[test]
+fn idle_writers_far_above_that_rested_and_stall() {
+    let test = "idle_writers_far_above_that_rested_and_stall";
+    report(test, SEEDS / 2, |seed| idle_rest::simulate(seed, ExactlyOnce, true));
+    report(test, SEEDS / 2, |seed| idle_rest::simulate(seed, AtLeastOnce, true));
 }
 
 /// Runs a seed twice: whatever depends on a hash map's order or on the machine's clock shows as a difference.

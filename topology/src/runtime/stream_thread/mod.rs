@@ -2,6 +2,7 @@
 
 mod clients;
 mod committing;
+mod inquiry;
 mod ownership;
 mod pace;
 mod processing;
@@ -18,6 +19,7 @@ use std::{
 };
 
 use clients::Clients;
+use inquiry::Inquirer;
 use pace::Pace;
 use recovery::Repair;
 use tasks::Tasks;
@@ -60,6 +62,8 @@ pub(crate) struct StreamThread {
     last_purge_ms: i64,
     /// Since when the thread has nothing to do but to wait for records.
     rests_since_ms: i64,
+    /// Asks about tasks above that rest.
+    inquirer: Inquirer,
     /// Up to where the log deleted what nobody needs: it is not asked twice.
     purged: BTreeMap<TopicPartition, Offset>,
     pub(crate) status: ThreadStatus,
@@ -92,6 +96,7 @@ impl StreamThread {
             last_tick_ms: now,
             last_purge_ms: now,
             rests_since_ms: now,
+            inquirer: Inquirer::default(),
             purged: BTreeMap::new(),
             status,
             reopened: 0,
@@ -161,6 +166,7 @@ impl StreamThread {
         let now = self.app.clock.monotonic_ms();
         if self.last_ticked.is_some() || now - self.last_tick_ms >= millis(TICK) {
             self.tick(now)?;
+            self.inquire(now);
             self.flush_waiting(now)?;
             if self.waits_for_stores {
                 self.open_tasks()?;

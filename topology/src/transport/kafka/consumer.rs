@@ -37,6 +37,8 @@ type Committed = Result<Vec<Option<CommittedOffset>>, TransportError>;
 
 /// How long to wait for the group's coordinator before it is asked again.
 const QUESTION: Duration = Duration::from_secs(3);
+/// How long one may take that a thread asks beside its work.
+const AT_ONCE: Duration = Duration::from_millis(200);
 
 /// Partitions that were assigned and whose committed offsets are on their way. They may take as long as another
 /// member's transaction is open, and what this member owns already goes on meanwhile.
@@ -357,6 +359,10 @@ impl Consumer for KafkaConsumer {
                 answered => return answered,
             }
         }
+    }
+
+    fn committed_now(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError> {
+        offsets::committed(&self.client, partitions, AT_ONCE)
     }
 
     fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
