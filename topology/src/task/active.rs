@@ -18,7 +18,7 @@ use super::{
     noting::Noting,
     partition_group::{Input, Learnt, PartitionGroup, Pick},
     punctuation::take_due,
-    silence::{self, IdleClock, Silence, Writers},
+    silence::{self, Heard, IdleClock, Rest, Silence, Writers},
 };
 use crate::{
     clock::Moment,
@@ -119,7 +119,7 @@ impl ActiveTask {
                     let writers = usize::try_from(plan.task_count(notes.writer)).unwrap_or(0);
                     Silence::Told(Writers::new(notes, writers, committed.and_then(kept_silence)))
                 }
-                None => Silence::Heard(0),
+                None => Silence::Heard(Heard::default()),
             };
             inputs.push(Input {
                 silence,
@@ -312,13 +312,12 @@ impl ActiveTask {
         }
     }
 
-    /// The thread waited so long for records. That is silence to each input of which there is nothing in memory, and
-    /// nothing on the log, as of the poll that just came back.
-    pub(crate) fn rest(&mut self, waited_ms: i64, wall_ms: i64, is_silent: &mut dyn FnMut(&TopicPartition) -> bool) {
+    /// A poll of the thread came back. The time until then is silence to each input of which there is nothing in memory,
+    /// and nothing on the log, as of that poll.
+    pub(crate) fn rest(&mut self, rest: Rest, is_silent: &mut dyn FnMut(&TopicPartition) -> bool) {
         for Input { silence, queue, partition, .. } in &mut self.group.inputs {
-            if let Silence::Heard(silent_ms) = silence {
-                let silent = queue.len() == 0 && is_silent(partition);
-                *silent_ms = if silent { silent_ms.saturating_add(waited_ms) } else { 0 };
+            if let Silence::Heard(heard) = silence {
+                heard.poll(queue.len() == 0 && is_silent(partition), rest);
             }
         }
         let Self { clock, notings, group, ctx, .. } = self;
@@ -327,10 +326,14 @@ impl ActiveTask {
         clocks.extend(notings.iter_mut().map(|noting| &mut noting.clock));
         for (number, input) in group.inputs.iter_mut().enumerate() {
             if let Some(learnt) = input.take_learnt() {
-                clocks.iter_mut().for_each(|clock| clock.learn(number, learnt.at_ms));
+                for clock in &mut clocks {
+                    clock.learn(number, learnt.at_ms);
+                }
             }
         }
-        clocks.into_iter().for_each(|clock| clock.wait(&group.inputs, waited_ms, wall_ms));
+        for clock in clocks {
+            clock.wait(&group.inputs, rest);
+        }
         ctx.idle_ms = clock.now_ms;
     }
 

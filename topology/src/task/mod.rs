@@ -21,6 +21,7 @@ pub(crate) use active::{ActiveTask, TaskSettings};
 pub(crate) use partition_group::{Learnt, Waiting};
 pub(crate) use portable::PortableStores;
 pub(crate) use restore::{StoreRestore, changelog_bounds};
+pub(crate) use silence::Rest;
 pub(crate) use standby::{Followed, StandbyTask, Watermarks};
 #[cfg(feature = "rocksdb")]
 pub(crate) use storage::DiskStores;

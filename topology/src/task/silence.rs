@@ -12,10 +12,45 @@ const FAR: i64 = 4;
 /// Who tells of an input's silence.
 #[derive(Debug)]
 pub(crate) enum Silence {
-    /// The task hears it itself: so long its thread has waited and found everything read.
-    Heard(i64),
+    /// The task hears it itself.
+    Heard(Heard),
     /// The tasks that write the topic tell it.
     Told(Writers),
+}
+
+/// What the polls of a task's thread have found of an input.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Heard {
+    /// For how long they have found everything read.
+    silent_ms: i64,
+    /// By how much the last one added to that.
+    more_ms: i64,
+    /// Whether the last one found so.
+    is_silent: bool,
+}
+
+/// The time until a poll that came back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rest {
+    /// For how long the thread waited.
+    pub(crate) waited_ms: i64,
+    /// For how long it dealt with records since the poll before: silence to inputs that had none then and have none
+    /// now.
+    pub(crate) worked_ms: i64,
+    pub(crate) wall_ms: i64,
+}
+
+impl Heard {
+    /// A poll has come back.
+    pub(super) fn poll(&mut self, is_silent: bool, rest: Rest) {
+        self.more_ms = match (is_silent, self.is_silent) {
+            (true, true) => rest.waited_ms.saturating_add(rest.worked_ms),
+            (true, false) => rest.waited_ms,
+            (false, _) => 0,
+        };
+        self.silent_ms = if is_silent { self.silent_ms.saturating_add(self.more_ms) } else { 0 };
+        self.is_silent = is_silent;
+    }
 }
 
 /// What is known of the tasks that write a repartition topic.
@@ -67,6 +102,8 @@ struct Voice {
     unused_ms: i64,
     /// It tells no more until it sends something: what the log tells of it stands for what it would tell.
     rests: bool,
+    /// It was the log that told last.
+    is_learnt: bool,
 }
 
 /// Goes on while all of some inputs are silent.
@@ -105,6 +142,7 @@ impl IdleClock {
             sent_ms: i64::MIN,
             unused_ms: 0,
             rests,
+            is_learnt: false,
         };
         let voices = inputs.iter().map(|input| match &input.silence {
             _ if !counts(input) => Vec::new(),
@@ -126,21 +164,21 @@ impl IdleClock {
         Self { voices, hears_all, counted_ms: i64::MIN, far_ms, horizon_ms, every_ms, acted_ms: 0, now_ms: 0 }
     }
 
-    /// The thread waited so long, until that wall time, and the inputs' silence is as they say now.
-    pub(super) fn wait(&mut self, inputs: &[Input], waited_ms: i64, at_ms: i64) {
-        let mut silent = true;
+    /// A poll has come back, and the inputs' silence is as they say now.
+    pub(super) fn wait(&mut self, inputs: &[Input], rest: Rest) {
+        let mut passed_ms = None;
         for (number, input) in inputs.iter().enumerate() {
-            if let (Silence::Heard(silent_ms), Some(voice)) = (&input.silence, self.voices[number].first_mut()) {
-                silent &= *silent_ms > 0;
+            if let (Silence::Heard(heard), Some(voice)) = (&input.silence, self.voices[number].first_mut()) {
+                passed_ms = Some(passed_ms.unwrap_or(i64::MAX).min(heard.more_ms));
                 if !self.hears_all {
-                    voice.tell(*silent_ms, at_ms, self.far_ms);
+                    voice.tell(heard.silent_ms, rest.wall_ms, self.far_ms);
                 }
             }
         }
-        if !self.hears_all {
+        if self.hears_all {
+            self.now_ms = self.now_ms.saturating_add(passed_ms.unwrap_or(rest.waited_ms));
+        } else {
             self.count();
-        } else if silent {
-            self.now_ms = self.now_ms.saturating_add(waited_ms);
         }
     }
 
@@ -196,24 +234,43 @@ impl IdleClock {
 
     fn count(&mut self) {
         let nothing_is_open = self.nothing_is_open();
-        let (mut until_ms, mut unused_ms) = (i64::MAX, i64::MAX);
+        let (mut told, mut learnt): (Option<Span>, Option<Span>) = (None, None);
         for voice in self.voices.iter().flatten().filter(|voice| !(voice.rests && nothing_is_open)) {
             if voice.is_new || voice.at_ms == i64::MIN {
                 return;
             }
-            until_ms = until_ms.min(voice.at_ms);
-            unused_ms = unused_ms.min(voice.unused_ms);
+            let all = if voice.is_learnt { &mut learnt } else { &mut told };
+            let own = Span { until_ms: voice.at_ms, unused_ms: voice.unused_ms };
+            *all = Some(all.map_or(own, |all| all.and(own)));
         }
-        if until_ms == i64::MAX {
-            return;
-        }
+        // Of the time that tasks have told of, none counts that comes after what the log has told of the others.
+        let (Some(Span { until_ms, unused_ms }), bound) = (told.or(learnt), told.and(learnt)) else { return };
         if self.counted_ms.saturating_sub(until_ms) > self.far_ms {
             self.counted_ms = until_ms;
         }
-        let passed_ms = until_ms.saturating_sub(self.counted_ms).min(unused_ms).max(0);
+        let mut passed_ms = until_ms.saturating_sub(self.counted_ms).min(unused_ms);
+        let mut counted_ms = until_ms;
+        if let Some(bound) = bound {
+            counted_ms = until_ms.min(bound.until_ms);
+            passed_ms = passed_ms.saturating_sub(until_ms.saturating_sub(counted_ms)).min(bound.unused_ms);
+        }
+        let passed_ms = passed_ms.max(0);
         self.now_ms = self.now_ms.saturating_add(passed_ms);
         self.voices.iter_mut().flatten().for_each(|voice| voice.unused_ms -= passed_ms.min(voice.unused_ms));
-        self.counted_ms = self.counted_ms.max(until_ms);
+        self.counted_ms = self.counted_ms.max(counted_ms);
+    }
+}
+
+/// A time up to which all of some were silent, and how much of that the clock has not counted.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    until_ms: i64,
+    unused_ms: i64,
+}
+
+impl Span {
+    fn and(self, other: Self) -> Self {
+        Self { until_ms: self.until_ms.min(other.until_ms), unused_ms: self.unused_ms.min(other.unused_ms) }
     }
 }
 
@@ -230,7 +287,7 @@ impl Voice {
             more @ 0.. => self.unused_ms.saturating_add(more),
             _ => silent_ms,
         };
-        *self = Self { is_new: false, silent_ms, at_ms, sent_ms, rests: false, ..*self };
+        *self = Self { is_new: false, silent_ms, at_ms, sent_ms, rests: false, is_learnt: false, ..*self };
         true
     }
 
@@ -242,6 +299,7 @@ impl Voice {
         }
         if more_ms > 0 || more_ms < -far_ms {
             self.at_ms = at_ms;
+            self.is_learnt = true;
         }
     }
 }
@@ -274,8 +332,15 @@ mod tests {
 
     /// A clock of one input that so many tasks write.
     fn clock(count: usize) -> IdleClock {
-        let voice =
-            Voice { is_new: true, silent_ms: 0, at_ms: i64::MIN, sent_ms: i64::MIN, unused_ms: 0, rests: false };
+        let voice = Voice {
+            is_new: true,
+            silent_ms: 0,
+            at_ms: i64::MIN,
+            sent_ms: i64::MIN,
+            unused_ms: 0,
+            rests: false,
+            is_learnt: false,
+        };
         IdleClock {
             voices: vec![vec![voice; count]],
             hears_all: false,

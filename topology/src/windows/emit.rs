@@ -34,12 +34,15 @@ impl EmitStrategy {
     /// where the last record left it by as much time as passed since. A window then closes no later than `grace + idle`
     /// and one tick after its end. The advance is committed with the results: a replay never takes it back.
     ///
-    /// Only time in which the task's thread waited for records passes: while it processes, restores or commits, for this
-    /// task or another one, nobody knows whether there are more. Below a repartition topic, time passes while all tasks
-    /// above it are silent, which they tell through the topic: every half of `idle`, later less often. One that
-    /// restores, hangs, has stopped, or whose transaction is open, tells nothing, and keeps windows open. One that was
-    /// silent for so long that everything below is closed rests: it tells nothing more and keeps nothing open, until it
-    /// sends a record.
+    /// Time passes in which the task's thread waited for records, or dealt with those of other tasks, of each turn no
+    /// more than [`poll_timeout`](crate::StreamsConfig::poll_timeout), and the task had no records before and after.
+    /// While its thread restores or commits, nobody knows whether there are more.
+    ///
+    /// Below a repartition topic, time passes while all tasks above it are silent, which they tell through the topic:
+    /// every half of `idle`, later less often. One that restores, hangs, has stopped, or whose transaction is open, tells
+    /// nothing, and keeps windows open. One that was silent for so long that everything below is closed rests, and tells
+    /// nothing more until it sends a record. When others open a window after that, the log is asked whether everything
+    /// that comes to the task that rests is committed: only then does time pass. That takes a second longer at most.
     ///
     /// Has no effect on [`EmitStrategy::OnWindowUpdate`].
     pub fn idle_after(self, idle: Duration) -> Self {

@@ -133,6 +133,11 @@ impl Prepared {
         }
     }
 
+    /// The most records that a poll brings.
+    pub(super) fn max_poll_records(&self) -> usize {
+        self.config.max_buffered_records.max(1000)
+    }
+
     pub(super) fn member_timeout_ms(&self) -> i64 {
         i64::try_from(self.config.member_timeout.as_millis()).unwrap_or(i64::MAX)
     }

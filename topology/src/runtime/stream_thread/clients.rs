@@ -22,7 +22,7 @@ impl Clients {
             client_id: thread.to_owned(),
             instance_id: app.config.group_instance_id.as_ref().map(|instance| format!("{instance}-{}", number(thread))),
             session_timeout: app.config.session_timeout,
-            max_poll_records: app.config.max_buffered_records.max(1000),
+            max_poll_records: app.max_poll_records(),
         })?;
         consumer.subscribe(&app.plan.all_source_topics())?;
         Ok(Self { consumer, reader: app.transport.reader()?, producer, admin: app.transport.admin()? })

@@ -78,26 +78,41 @@ impl StreamThread {
             self.begin_inquiry(now_ms);
         }
         let Some(mut inquiry) = self.inquirer.open.take() else { return };
-        let consumer = &mut *self.clients.consumer;
-        let step = match &mut self.inquirer.reader {
-            Some(reader) => inquiry.step(consumer, &mut **reader),
-            none => self.app.transport.reader().and_then(|reader| inquiry.step(consumer, &mut **none.insert(reader))),
-        };
+        let step = self.inquire_on(&mut inquiry);
+        if let Ok(Step::Waits) = step
+            && now_ms - inquiry.began_ms < PATIENCE_MS
+        {
+            self.inquirer.open = Some(inquiry);
+            return;
+        }
         match step {
-            Ok(Step::Waits) if now_ms - inquiry.began_ms < PATIENCE_MS => self.inquirer.open = Some(inquiry),
-            Ok(Step::WasSilent) => {
-                for (partition, (task, _)) in &inquiry.askers {
-                    let up_to = inquiry.up_to.get(partition).copied().unwrap_or(0);
-                    if let Some(task) = self.tasks.running().find(|running| running.id == *task) {
-                        task.learn(partition, Learnt { at_ms: inquiry.wall_ms, up_to });
-                    }
-                }
-            }
+            Ok(Step::WasSilent) => self.answer(&inquiry),
             Ok(Step::Waits | Step::IsBusy) => self.inquirer.not_before_ms = now_ms + PAUSE_MS,
             Err(error) => {
                 tracing::debug!(thread = %self.name, topic = %inquiry.topic, %error, "cannot tell who is silent");
-                self.inquirer.reader = None;
+                if !matches!(error, TransportError::Retriable(_)) {
+                    self.inquirer.reader = None;
+                }
                 self.inquirer.not_before_ms = now_ms + PAUSE_MS;
+            }
+        }
+        // What nobody waits for is not to be fetched.
+        self.inquirer.reader.take_if(|reader| reader.assign(&[]).is_err());
+    }
+
+    fn inquire_on(&mut self, inquiry: &mut Inquiry) -> Result<Step, TransportError> {
+        let reader = match self.inquirer.reader.take() {
+            Some(reader) => reader,
+            None => self.app.transport.reader()?,
+        };
+        inquiry.step(&mut *self.clients.consumer, &mut **self.inquirer.reader.insert(reader))
+    }
+
+    fn answer(&mut self, inquiry: &Inquiry) {
+        for (partition, (task, _)) in &inquiry.askers {
+            let up_to = inquiry.up_to.get(partition).copied().unwrap_or(0);
+            if let Some(task) = self.tasks.running().find(|running| running.id == *task) {
+                task.learn(partition, Learnt { at_ms: inquiry.wall_ms, up_to });
             }
         }
     }

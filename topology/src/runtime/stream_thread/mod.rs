@@ -62,6 +62,8 @@ pub(crate) struct StreamThread {
     last_purge_ms: i64,
     /// Since when the thread has nothing to do but to wait for records.
     rests_since_ms: i64,
+    /// When its last poll came back, if it took records after it.
+    pub(super) worked_since_ms: Option<i64>,
     /// Asks about tasks above that rest.
     inquirer: Inquirer,
     /// Up to where the log deleted what nobody needs: it is not asked twice.
@@ -96,6 +98,7 @@ impl StreamThread {
             last_tick_ms: now,
             last_purge_ms: now,
             rests_since_ms: now,
+            worked_since_ms: None,
             inquirer: Inquirer::default(),
             purged: BTreeMap::new(),
             status,
@@ -128,7 +131,7 @@ impl StreamThread {
         };
         let polled_ms = self.app.clock.monotonic_ms();
         let waited_ms = polled_ms - attended_ms + (began_ms - self.rests_since_ms);
-        self.rest(waited_ms.max(0), &polled.batches);
+        self.rest(waited_ms.max(0), polled_ms, &polled.batches);
         self.pace.polled(polled_ms);
         let mut done = polled.rebalances.len();
         // Before any of them waits for the commit that is on its way: the poll has made this a member anew, which may
@@ -161,7 +164,9 @@ impl StreamThread {
             restored => restored?,
         };
         self.bound_memory()?;
-        done += self.process()?;
+        let processed = self.process()?;
+        self.worked_since_ms = (processed > 0).then_some(polled_ms);
+        done += processed;
         self.resume_drained()?;
         let now = self.app.clock.monotonic_ms();
         if self.last_ticked.is_some() || now - self.last_tick_ms >= millis(TICK) {
@@ -196,6 +201,7 @@ impl StreamThread {
     /// Commits between turns; what goes wrong is dealt with as in a turn.
     pub(crate) fn commit_now(&mut self) -> Result<(), TaskError> {
         let committed = self.commit().or_else(|error| self.recover(error));
+        self.worked_since_ms = None;
         self.begin_to_rest();
         committed
     }

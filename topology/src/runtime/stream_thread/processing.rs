@@ -4,7 +4,7 @@ use super::{StreamThread, clients::Clients, pace::Pace, tasks::Slot};
 use crate::{
     clock::{Clock, Moment, millis},
     error::TaskError,
-    task::{ActiveTask, Waiting},
+    task::{ActiveTask, Rest, Waiting},
     transport::{Fetched, ProducerRecord, TopicPartition, TransportError},
 };
 
@@ -16,13 +16,22 @@ impl StreamThread {
         self.tasks.running().any(|task| task.ctx.unfinished || (task.group.buffered() > 0 && !task.waits))
     }
 
-    /// What the thread waited for these records is silence to tasks that had and have nothing to do.
-    pub(super) fn rest(&mut self, waited_ms: i64, batches: &[Fetched]) {
-        let wall_ms = self.app.clock.now_ms();
+    /// What the thread waited for these records is silence to tasks that had and have nothing to do, and so is what it
+    /// took for the records of others: an idle task beside one that is always busy is idle. Of that no more counts in one
+    /// turn than a poll may wait, for a process that is stopped does not fetch either, and nothing after a poll that
+    /// brought all that it may, for it may not have come to some partitions.
+    pub(super) fn rest(&mut self, waited_ms: i64, polled_ms: i64, batches: &[Fetched]) {
+        let app = &self.app;
+        let brought_all = batches.iter().map(|batch| batch.records.len()).sum::<usize>() < app.max_poll_records();
+        let worked_ms = match self.worked_since_ms.take().filter(|_| brought_all) {
+            Some(since_ms) => (polled_ms - since_ms).min(millis(app.config.poll_timeout)) - waited_ms,
+            None => 0,
+        };
+        let rest = Rest { waited_ms, worked_ms: worked_ms.max(0), wall_ms: app.clock.now_ms() };
         let Self { tasks, clients, .. } = self;
         let brought = |partition: &TopicPartition| batches.iter().any(|batch| batch.partition == *partition);
         let mut silent = |partition: &TopicPartition| !brought(partition) && clients.consumer.is_caught_up(partition);
-        tasks.running().for_each(|task| task.rest(waited_ms, wall_ms, &mut silent));
+        tasks.running().for_each(|task| task.rest(rest, &mut silent));
     }
 
     pub(super) fn buffer(&mut self, batches: Vec<Fetched>) -> Result<usize, TaskError> {

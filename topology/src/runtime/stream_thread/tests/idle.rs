@@ -18,11 +18,15 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with_partitions(1)
+    }
+
+    fn with_partitions(count: i32) -> Self {
         let clock = ManualClock::new(0);
         let log_clock = clock.clone();
         let log = EmbeddedLog::builder().clock(log_clock).in_memory();
         for topic in ["in", "out"] {
-            log.create(topic, 1).expect("the log is empty");
+            log.create(topic, count).expect("the log is empty");
         }
         Self { clock, log, oddities: Oddities::default() }
     }
@@ -39,6 +43,12 @@ impl World {
         let topology = builder.build().expect("is valid");
         let app = Prepared::new(&topology, config, transport, Arc::new(self.clock.clone()), "a".to_owned());
         StreamThread::start(app.expect("can start"), "a-0".to_owned()).expect("starts")
+    }
+
+    /// Appends one record to a partition, whose value is its time.
+    fn append_to(&self, partition: i32, time: i64) {
+        let entry = Entry::new("k", time.to_be_bytes().to_vec(), time);
+        self.log.append("in", partition, [entry]).expect("appends");
     }
 
     /// Appends one record for each of these times, whose value is the time.
@@ -124,6 +134,50 @@ fn a_thread_that_waits_lets_time_pass() {
     thread.commit_now().expect("commits");
     thread.step(Duration::ZERO).expect("works");
     assert_eq!(idle_ms(&mut thread), 299);
+}
+
+#[test]
+fn an_idle_task_beside_one_that_is_always_busy_is_idle() {
+    let world = World::with_partitions(2);
+    let clock = world.clock.clone();
+    let slow = move |time: i64| {
+        clock.advance(Duration::from_millis(20));
+        time
+    };
+    let mut thread = world.count(|stream| stream.map_values(slow));
+    world.append_to(1, 10);
+    for time in 0..20 {
+        world.append_to(0, time);
+        thread.step(Duration::ZERO).expect("works");
+    }
+    assert_eq!(world.counts(), []);
+    for time in 0..100 {
+        world.append_to(0, time);
+        thread.step(Duration::ZERO).expect("works");
+    }
+    thread.commit_now().expect("commits");
+    assert_eq!(world.counts(), [(0, 1)], "the busy one has more to come");
+}
+
+#[test]
+fn of_a_turn_that_takes_long_no_more_is_silence_than_a_poll_may_wait() {
+    let world = World::with_partitions(2);
+    let clock = world.clock.clone();
+    let hangs = move |time: i64| {
+        clock.advance(Duration::from_secs(10));
+        time
+    };
+    let mut thread = world.count(|stream| stream.map_values(hangs));
+    for _ in 0..5 {
+        thread.step(Duration::ZERO).expect("works");
+    }
+    let before: Vec<_> = thread.tasks.running().map(|task| task.ctx.idle_ms).collect();
+    world.append_to(0, 10);
+    thread.step(Duration::ZERO).expect("works");
+    thread.step(Duration::ZERO).expect("works");
+    let after: Vec<_> = thread.tasks.running().map(|task| task.ctx.idle_ms).collect();
+    let passed: Vec<_> = before.iter().zip(after).map(|(before, after)| after - before).collect();
+    assert_eq!(passed, [0, 50]);
 }
 
 #[test]
