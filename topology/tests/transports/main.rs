@@ -101,6 +101,7 @@ scenarios! {
     engine::crash::a_lost_state_folder_changes_nothing,
     engine::deleted::an_instance_whose_source_topic_is_deleted_ends_and_names_it,
     engine::formats::windows_of_another_size_are_refused,
+    engine::idle::a_writer_that_rested_and_is_stalled_makes_no_record_late,
     engine::scaling::instances_come_and_go_under_load,
     engine::zombie::an_instance_that_hangs_is_replaced_and_joins_again,
 }

@@ -31,6 +31,10 @@ pub(crate) fn what_is_committed_beside_an_offset_comes_back(site: &Site) -> Test
     member.consumer.commit(&[(both[1].clone(), at(0))])?;
     let mut outsider = site.outsider("b", Duration::from_secs(45))?;
     assert_eq!(outsider.committed(&both)?, [None, Some(at(0))]);
+    assert_eq!(outsider.committed_now(&both)?, [None, Some(at(0))]);
+    member.consumer.commit(&[(both[1].clone(), at(1))])?;
+    assert_eq!(outsider.committed_now(&both)?, [None, Some(at(1))]);
+    member.consumer.commit(&[(both[1].clone(), at(0))])?;
     let [zero, one] = both;
     assert_eq!(outsider.committed(&[one, zero])?, [Some(at(0)), None], "in the order asked");
     Ok(())
