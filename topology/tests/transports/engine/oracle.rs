@@ -19,7 +19,7 @@ use super::{
 use crate::{Site, Tested};
 
 /// Longer than a session, a transaction's time-out and a broker's start together.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// By key: of a count each step in order.
 type Results<K, V> = BTreeMap<K, Vec<V>>;
