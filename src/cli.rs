@@ -4,14 +4,16 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::keys_help;
+use tidemill::server::App;
+
+use crate::config::{Options, SET, help};
 
 /// Stream processing with model calls, in one program: live insight for streamers, form coach for athletes.
 ///
 /// Begin with `tidemill demo`: it runs both applications, in memory unless you name a folder, plays recorded events into
 /// them, and prints the addresses of their pages.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110, after_long_help = keys_help())]
+#[command(version, max_term_width = 110, after_long_help = help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -19,47 +21,14 @@ pub(crate) struct Cli {
     pub(crate) options: Options,
 }
 
-/// Options of every command. Each is also a key of the file and a variable of the environment.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Options {
-    /// TOML file with settings; see the end of `tidemill --help`
-    #[arg(long, global = true, value_name = "FILE", env = "TIDEMILL_CONFIG")]
-    pub(crate) config: Option<PathBuf>,
-    /// Address to listen on; beyond this machine only with [[tenant]]s in the file
-    #[arg(long, global = true, value_name = "IP:PORT")]
-    pub(crate) listen: Option<String>,
-    /// Kafka's brokers, such as broker-1:9092,broker-2:9092; without it the log is in this process
-    #[arg(long, global = true, value_name = "HOST:PORT")]
-    pub(crate) brokers: Option<String>,
-    /// Folder for state, and for the log without brokers; without it they are in memory
-    #[arg(long, global = true, value_name = "FOLDER")]
-    pub(crate) data_dir: Option<String>,
-    /// Stream threads of each application
-    #[arg(long, global = true, value_name = "N")]
-    pub(crate) threads: Option<String>,
-    /// What a crash may do to results: exactly-once or at-least-once
-    #[arg(long, global = true, value_name = "WHAT")]
-    pub(crate) guarantee: Option<String>,
-    /// Who analyses windows: offline or gemini
-    #[arg(long, global = true, value_name = "WHO")]
-    pub(crate) analyst: Option<String>,
-    /// What is logged, such as info or tidemill=debug
-    #[arg(long, global = true, value_name = "FILTER")]
-    pub(crate) log: Option<String>,
-    /// Any other setting, such as live.window=30s
-    #[arg(long = SET, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-}
-
-const SET: &str = "set";
-
 impl Cli {
     /// Reads the program's arguments, or ends it with help.
     pub(crate) fn read() -> Self {
         Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    /// Other than an argument that is global to clap, settings before the command count beside those behind it.
+    /// Settings before the command count beside those behind it. Of an argument that is global to clap, only those behind
+    /// the command would count.
     fn try_read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let command = Self::command();
         let set = command.get_arguments().find(|argument| argument.get_id() == SET).cloned();
@@ -71,6 +40,7 @@ impl Cli {
     }
 }
 
+/// What the program does.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
     /// Run live insight: chat and transcript in, insights, clips and alerts out
@@ -88,9 +58,9 @@ pub(crate) enum Command {
     Serve,
     /// Run both applications and play recordings into them
     ///
-    /// With --data-dir FOLDER, which must be the demo's own, a demo that was killed goes on where it was: its results
-    /// are those of one that nobody disturbed. Played to its end, or with other recordings, it empties the folder and
-    /// begins anew. A demo keeps windows open for five seconds of silence at least.
+    /// With --data-dir FOLDER, a demo that was killed goes on where it stopped, and its results are those of a demo
+    /// that nobody disturbed. The folder must hold nothing else. After the last recording, or with other recordings,
+    /// the demo empties the folder and begins anew. A demo keeps windows open for at least five seconds of silence.
     Demo(DemoOptions),
     /// Play recordings into a running server
     Replay(ReplayOptions),
@@ -100,16 +70,32 @@ pub(crate) enum Command {
     Reset(ResetOptions),
 }
 
+impl Command {
+    /// The applications that it runs.
+    pub(crate) fn apps(&self) -> Vec<App> {
+        match self {
+            Self::LiveInsight => vec![App::Live],
+            Self::FormCoach => vec![App::Coach],
+            _ => vec![App::Live, App::Coach],
+        }
+    }
+
+    /// Whether it runs the server.
+    pub(crate) fn serves(&self) -> bool {
+        !matches!(self, Self::Replay(_) | Self::Describe(_) | Self::Reset(_))
+    }
+}
+
 /// Options of `demo`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DemoOptions {
-    /// Recordings (.ndjson) to play; without any, those that the program brings
+    /// Recordings (.ndjson) to play; without a file, the recordings inside the program
     #[arg(value_name = "FILE")]
     pub(crate) recordings: Vec<PathBuf>,
-    /// How many times faster than it happened
+    /// How many times faster than the events happened
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub(crate) speed: f64,
-    /// End when the recordings are played and all their windows analysed, instead of serving on
+    /// End when the recordings are played and all their windows are analysed; otherwise the server goes on
     #[arg(long)]
     pub(crate) once: bool,
 }
@@ -126,10 +112,10 @@ pub(crate) struct ReplayOptions {
     /// Token for the server
     #[arg(long, env = "TIDEMILL_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// How many times faster than it happened; 0 for as fast as the server takes it
+    /// How many times faster than the events happened; 0 for as fast as the server takes them
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
-    /// Send the times as they were recorded, instead of as if it happened now
+    /// Send the recorded times, instead of times as if the events happened now
     #[arg(long)]
     pub(crate) keep_times: bool,
 }
@@ -137,25 +123,25 @@ pub(crate) struct ReplayOptions {
 /// Options of `describe`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DescribeOptions {
-    /// live-insight or form-coach; both without one
+    /// live-insight or form-coach; without a name, both
     pub(crate) application: Option<String>,
 }
 
 /// Options of `reset`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ResetOptions {
-    /// Really do it
+    /// Delete; without this, only list what would be deleted
     #[arg(long)]
     pub(crate) yes: bool,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
-    let speed: f64 = text.parse().map_err(|_| "a number, such as 1, 0.5 or 60".to_owned())?;
-    if speed.is_finite() && speed >= 0.0 { Ok(speed) } else { Err("a number that is not negative".to_owned()) }
+    let speed: f64 = text.parse().map_err(|_| "write a number, such as 1, 0.5 or 60".to_owned())?;
+    if speed.is_finite() && speed >= 0.0 { Ok(speed) } else { Err("the number must not be negative".to_owned()) }
 }
 
 fn positive(text: &str) -> Result<f64, String> {
-    speed(text).and_then(|speed| if speed > 0.0 { Ok(speed) } else { Err("a number above 0".to_owned()) })
+    speed(text).and_then(|speed| if speed > 0.0 { Ok(speed) } else { Err("the number must be above 0".to_owned()) })
 }
 
 #[cfg(test)]
@@ -169,8 +155,9 @@ mod tests {
     #[test]
     fn settings_count_before_the_command_and_behind_it() {
         let cli = read("tidemill --set a=1 --threads 2 --set b=2 serve --set c=3 --listen localhost:1");
+        let flags = &cli.options.flags;
         assert_eq!(cli.options.set, ["a=1", "b=2", "c=3"]);
-        assert_eq!((cli.options.threads.as_deref(), cli.options.listen.as_deref()), (Some("2"), Some("localhost:1")));
+        assert_eq!((flags.get("run.threads"), flags.get("server.listen")), (Some("2"), Some("localhost:1")));
         assert_eq!(read("tidemill replay --set a=1 file").options.set, ["a=1"]);
     }
 

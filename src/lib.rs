@@ -4,5 +4,7 @@
 pub mod apps;
 #[cfg(feature = "apps")]
 pub mod server;
+#[cfg(feature = "apps")]
+pub mod setting;
 
 pub use tidemill_topology::*;

@@ -19,7 +19,7 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
-    let config = match config::load(&cli) {
+    let config = match config::load(&cli.options, cli.command.apps(), cli.command.serves()) {
         Ok(config) => config,
         Err(problems) => {
             eprintln!("the configuration has {} problem(s):", problems.len());

@@ -1,16 +1,18 @@
 //! How to reach Kafka: what has a setting of its own, and every property of librdkafka.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use tidemill::transport::kafka::{GroupProtocol, KafkaConfig};
+use tidemill::{
+    setting::{Row, duration, list, number, path, variable},
+    transport::kafka::{GroupProtocol, KafkaConfig},
+};
 
-use super::value::{self, duration, list, number};
+use super::file;
 
-/// What properties are called among the settings.
+/// Begins the name of every property of librdkafka among the settings.
 pub(super) const PREFIX: &str = "kafka.properties.";
-/// The same among variables: as of any setting, `_` for each dot, of which librdkafka's names have no other sign.
-const VARIABLES: &str = "TIDEMILL_KAFKA_PROPERTIES_";
 
+/// What `--help` says about them.
 pub(super) const HELP: &str = "
 Any property of librdkafka, for all clients or, after consumer., producer. or admin., for these; what comes later wins:
 
@@ -20,58 +22,53 @@ Any property of librdkafka, for all clients or, after consumer., producer. or ad
   --set kafka.properties.security.protocol=sasl_ssl     but no secrets
 ";
 
-/// The settings of Kafka, which make sense only together.
+/// What was said about Kafka. The settings make sense only together.
 pub(super) struct Kafka {
     brokers: Vec<String>,
-    replication_factor: i32,
-    group_protocol: GroupProtocol,
-    transaction_timeout: Duration,
+    /// All that has a setting of its own, but for the brokers.
+    config: KafkaConfig,
     properties_file: Option<PathBuf>,
     properties: BTreeMap<String, String>,
 }
 
 impl Default for Kafka {
     fn default() -> Self {
-        let KafkaConfig { replication_factor, group_protocol, transaction_timeout, .. } = KafkaConfig::new("");
-        Self {
-            brokers: Vec::new(),
-            replication_factor,
-            group_protocol,
-            transaction_timeout,
-            properties_file: None,
-            properties: BTreeMap::new(),
-        }
+        let config = KafkaConfig::new("");
+        Self { brokers: Vec::new(), config, properties_file: None, properties: BTreeMap::new() }
     }
 }
 
-impl Kafka {
-    pub(super) fn apply(&mut self, name: &str, text: &str) -> Result<(), String> {
-        match name {
-            "kafka.brokers" => self.brokers = brokers(text)?,
-            "kafka.replication_factor" => self.replication_factor = number(text)?,
-            "kafka.group_protocol" => {
-                self.group_protocol = match text {
-                    "auto" => GroupProtocol::Auto,
-                    "consumer" => GroupProtocol::Consumer,
-                    "classic" => GroupProtocol::Classic,
-                    _ => return Err(format!("must be auto, consumer or classic, not '{text}'")),
-                };
-            }
-            "kafka.transaction_timeout" => self.transaction_timeout = duration(text)?,
-            "kafka.properties_file" => self.properties_file = (!text.is_empty()).then(|| PathBuf::from(text)),
-            _ => return Err("is listed but not known: this is a bug".to_owned()),
-        }
-        Ok(())
-    }
+type Setting = Row<Kafka>;
 
+pub(super) fn rows() -> Vec<Setting> {
+    vec![
+        Setting::new("kafka.brokers", "", brokers, |k| &mut k.brokers)
+            .flag("brokers", "HOST:PORT")
+            .help("Kafka's brokers, such as broker-1:9092,broker-2:9092; without them the log is in this process"),
+        Setting::new("kafka.replication_factor", "-1", number, |k| &mut k.config.replication_factor)
+            .help("Copies of each topic that is created; -1 for the brokers' default"),
+        Setting::choice("kafka.group_protocol", "auto", PROTOCOLS, |k| &mut k.config.group_protocol)
+            .help("How instances share partitions (consumer is the protocol of KIP-848)"),
+        Setting::new("kafka.transaction_timeout", "10s", duration, |k| &mut k.config.transaction_timeout)
+            .help("After this time, brokers end what a crashed instance left open"),
+        Setting::new("kafka.properties_file", "", path, |k| &mut k.properties_file)
+            .help("File with librdkafka's properties, one name=value each line; secrets go there"),
+    ]
+}
+
+const PROTOCOLS: &[(&str, GroupProtocol)] =
+    &[("auto", GroupProtocol::Auto), ("consumer", GroupProtocol::Consumer), ("classic", GroupProtocol::Classic)];
+
+impl Kafka {
     /// A property, over what was said of it before.
     pub(super) fn take(&mut self, property: &str, value: &str) {
         self.properties.insert(property.to_owned(), value.to_owned());
     }
 
-    /// Whether a variable of the environment is a property, and if so, takes it.
-    pub(super) fn take_variable(&mut self, variable: &str, value: &str) -> bool {
-        let property = variable.strip_prefix(VARIABLES).filter(|property| !property.is_empty());
+    /// Whether a variable of the environment is a property, and if so, takes it. No property of librdkafka has a `_` in
+    /// its name, so that each `_` of the variable is a dot.
+    pub(super) fn take_variable(&mut self, name: &str, value: &str) -> bool {
+        let property = name.strip_prefix(&variable(PREFIX)).filter(|property| !property.is_empty());
         if let Some(property) = property {
             self.take(&property.to_lowercase().replace('_', "."), value);
         }
@@ -85,7 +82,7 @@ impl Kafka {
         };
         let mut left: Vec<(String, toml::Value)> = table.into_iter().collect();
         while let Some((name, found)) = left.pop() {
-            match (value::text(&found), found) {
+            match (file::text(&found), found) {
                 (Some(text), _) => self.take(&name, &text),
                 (None, toml::Value::Table(inner)) => {
                     left.extend(inner.into_iter().map(|(last, value)| (format!("{name}.{last}"), value)));
@@ -101,16 +98,14 @@ impl Kafka {
         if self.brokers.is_empty() {
             if !self.properties.is_empty() {
                 problems.push(
-                    "Kafka's properties are set, but no brokers: add --brokers HOST:PORT, or leave them out".to_owned(),
+                    "properties of Kafka are set, but no brokers: add --brokers HOST:PORT, or remove the properties"
+                        .to_owned(),
                 );
             }
             return if problems.is_empty() { Ok(None) } else { Err(problems) };
         }
-        let config = KafkaConfig::new(self.brokers.join(","))
-            .replication_factor(self.replication_factor)
-            .group_protocol(self.group_protocol)
-            .transaction_timeout(self.transaction_timeout);
-        let config = self.properties.into_iter().fold(config, |config, (name, value)| config.set(name, value));
+        self.config.bootstrap_servers = self.brokers.join(",");
+        let config = self.properties.into_iter().fold(self.config, |config, (name, value)| config.set(name, value));
         problems.extend(config.problems());
         if problems.is_empty() { Ok(Some(config)) } else { Err(problems) }
     }
@@ -135,7 +130,7 @@ impl Kafka {
                 continue;
             };
             if name == "bootstrap.servers" {
-                // Such files often have it. What is said to us comes first.
+                // Such files often have it. The setting `kafka.brokers` comes first.
                 match brokers(value) {
                     Ok(found) if self.brokers.is_empty() => self.brokers = found,
                     Ok(_) => {}
@@ -150,7 +145,7 @@ impl Kafka {
 }
 
 fn brokers(text: &str) -> Result<Vec<String>, String> {
-    let brokers = list(text);
+    let brokers = list(text)?;
     let is_address = |broker: &str| {
         let (host, port) = broker.rsplit_once(':')?;
         port.parse::<u16>().ok().filter(|port| *port > 0 && !host.is_empty())
@@ -172,9 +167,14 @@ pub(super) fn is_secret(property: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn apply(kafka: &mut Kafka, name: &str, text: &str) {
+        let row = rows().into_iter().find(|row| row.name == name).expect("a setting of Kafka");
+        row.set(kafka, text).expect("a legal value");
+    }
+
     fn kafka(brokers: &str, properties: &[(&str, &str)]) -> Kafka {
         let mut kafka = Kafka::default();
-        kafka.apply("kafka.brokers", brokers).expect("addresses");
+        apply(&mut kafka, "kafka.brokers", brokers);
         for (name, value) in properties {
             kafka.take(name, value);
         }
@@ -188,7 +188,7 @@ mod tests {
         fs::write(file.path(), text).expect("and written");
         let path = file.path().display().to_string();
         let with_file = |mut kafka: Kafka| {
-            kafka.apply("kafka.properties_file", &path).expect("a path");
+            apply(&mut kafka, "kafka.properties_file", &path);
             kafka
         };
         let mut read = with_file(kafka("", &[("linger.ms", "7")]));

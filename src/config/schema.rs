@@ -1,11 +1,14 @@
-//! The settings of topics' format and of the schema registry, which make sense only together.
+//! Settings of the topics' format and of the schema registry, which make sense only together.
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use tidemill::server::FormatChoice;
+use tidemill::{
+    server::FormatChoice,
+    setting::{Row, duration, path, text, variable},
+};
 use tidemill_schemas::avro::{Credentials, RegistrySettings};
 
-use super::value::duration;
+use super::secrets::travel_safely;
 
 /// What was said about the format.
 #[derive(Debug, Default)]
@@ -15,39 +18,27 @@ pub(super) struct Schema {
     user: Option<String>,
     password: Option<String>,
     password_file: Option<PathBuf>,
-    patience: Option<Duration>,
+    patience: Duration,
+}
+
+type Setting = Row<Schema>;
+
+pub(super) fn rows() -> Vec<Setting> {
+    vec![
+        Setting::choice("schema.format", "json", &[("json", false), ("avro", true)], |s| &mut s.avro)
+            .help("How values are written on topics"),
+        Setting::new("schema.registry", "", registry, |s| &mut s.registry)
+            .help("Address of the schema registry, for avro"),
+        Setting::new("schema.user", "", text, |s| &mut s.user).help("User at the schema registry"),
+        Setting::new("schema.password", "", text, |s| &mut s.password).secret().help("The user's password"),
+        Setting::new("schema.password_file", "", path, |s| &mut s.password_file)
+            .help("File that holds the user's password"),
+        Setting::new("schema.timeout", "10s", duration, |s| &mut s.patience)
+            .help("How long a start waits for a registry that does not answer"),
+    ]
 }
 
 impl Schema {
-    pub(super) fn apply(&mut self, name: &str, text: &str) -> Result<(), String> {
-        let said = Some(text.to_owned()).filter(|text| !text.is_empty());
-        match name {
-            "schema.format" => {
-                self.avro = match text {
-                    "json" => false,
-                    "avro" => true,
-                    _ => return Err(format!("must be json or avro, not '{text}'")),
-                };
-            }
-            "schema.registry" => {
-                if said.as_ref().is_some_and(|url| !["http://", "https://"].iter().any(|at| url.starts_with(at))) {
-                    return Err(format!("must be an address such as http://localhost:8081, not '{text}'"));
-                }
-                if text.contains('@') {
-                    // The text is not repeated: it holds a password.
-                    return Err("must not hold a user: that is what schema.user and its password are for".to_owned());
-                }
-                self.registry = said;
-            }
-            "schema.user" => self.user = said,
-            "schema.password" => self.password = said,
-            "schema.password_file" => self.password_file = said.map(PathBuf::from),
-            "schema.timeout" => self.patience = Some(duration(text)?),
-            _ => return Err("is listed but not known: this is a bug".to_owned()),
-        }
-        Ok(())
-    }
-
     /// The format, or what contradicts itself.
     pub(super) fn choose(self) -> Result<FormatChoice, Vec<String>> {
         let Self { avro, registry, user, password, password_file, patience } = self;
@@ -56,10 +47,6 @@ impl Schema {
             problems.push(problem);
             None
         });
-        let is_safe = |url: &str| {
-            url.starts_with("https://")
-                || ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|at| url.starts_with(at))
-        };
         let choice = match (avro, registry) {
             (false, None) => FormatChoice::Json,
             (false, Some(_)) => {
@@ -71,16 +58,12 @@ impl Schema {
                 FormatChoice::Json
             }
             (true, Some(url)) => {
-                if credentials.is_some() && !is_safe(&url) {
+                if credentials.is_some() && !travel_safely(&url) {
                     problems.push(format!(
                         "'schema.registry' {url} must begin with https://, or the password would travel unencrypted"
                     ));
                 }
-                let mut settings = RegistrySettings { credentials, ..RegistrySettings::new(url) };
-                if let Some(patience) = patience {
-                    settings.patience = patience;
-                }
-                FormatChoice::Avro(settings)
+                FormatChoice::Avro(RegistrySettings { credentials, patience, ..RegistrySettings::new(url) })
             }
         };
         if problems.is_empty() { Ok(choice) } else { Err(problems) }
@@ -104,9 +87,24 @@ fn credentials(
     match (user, password) {
         (None, None) => Ok(None),
         (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
-        (Some(_), None) => Err("'schema.user' needs TIDEMILL_SCHEMA_PASSWORD, or 'schema.password_file'".to_owned()),
-        (None, Some(_)) => Err("the schema registry's password needs 'schema.user'".to_owned()),
+        (Some(_), None) => {
+            let variable = variable("schema.password");
+            Err(format!("'schema.user' needs a password: set {variable} or 'schema.password_file'"))
+        }
+        (None, Some(_)) => Err("the schema registry's password is set, but no user: set 'schema.user'".to_owned()),
     }
+}
+
+fn registry(url: &str) -> Result<Option<String>, String> {
+    if url.contains('@') {
+        // The text is not repeated: it holds a password.
+        let variable = variable("schema.password");
+        return Err(format!("must not hold a user and a password: set 'schema.user' and {variable}"));
+    }
+    if !url.is_empty() && !["http://", "https://"].iter().any(|at| url.starts_with(at)) {
+        return Err(format!("must be an address such as http://localhost:8081, not '{url}'"));
+    }
+    text(url)
 }
 
 #[cfg(test)]
@@ -115,8 +113,10 @@ mod tests {
 
     fn choose(said: &[(&str, &str)]) -> Result<FormatChoice, Vec<String>> {
         let mut schema = Schema::default();
+        let rows = rows();
         for (name, text) in said {
-            schema.apply(name, text).map_err(|problem| vec![problem])?;
+            let row = rows.iter().find(|row| row.name == *name).expect("a setting of the schema registry");
+            row.set(&mut schema, text).map_err(|problem| vec![problem])?;
         }
         schema.choose()
     }

@@ -2,10 +2,11 @@
 
 use std::{env, fs, sync::Arc};
 
-use tidemill::server::{Settings, Tenant};
+use tidemill::{
+    server::{Settings, Tenant},
+    setting::bytes,
+};
 use toml::{Table, Value};
-
-use super::value::bytes;
 
 const FIELDS: [&str; 9] =
     ["name", "token", "token_file", "token_env", "streams", "users", "admin", "records_per_second", "body"];

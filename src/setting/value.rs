@@ -1,31 +1,30 @@
-//! Durations, sizes and lists as people write them.
+//! Values as people write them. An error says what a text must be, to be put behind the setting's name.
 
-use std::{str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
-/// A value of the file as text; `None` for tables.
-pub(super) fn text(value: &toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(text) => Some(text.clone()),
-        toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => Some(value.to_string()),
-        toml::Value::Array(items) => items
-            .iter()
-            .map(|item| item.as_str().map(ToOwned::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .map(|all| all.join(",")),
-        toml::Value::Table(_) | toml::Value::Datetime(_) => None,
-    }
-}
-
-pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
+/// A whole number of the type that is asked for.
+pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| format!("must be a whole number, not '{text}'"))
 }
 
-pub(super) fn switch(text: &str) -> Result<bool, String> {
+/// `true` or `false`.
+pub fn switch(text: &str) -> Result<bool, String> {
     text.trim().parse().map_err(|_| format!("must be true or false, not '{text}'"))
 }
 
-pub(super) fn list(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect()
+/// Any text; `None` if it is empty.
+pub fn text(text: &str) -> Result<Option<String>, String> {
+    Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// A file or a folder; `None` if the text is empty.
+pub fn path(text: &str) -> Result<Option<PathBuf>, String> {
+    Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
+}
+
+/// Texts with commas between them.
+pub fn list(text: &str) -> Result<Vec<String>, String> {
+    Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect())
 }
 
 /// Splits `30s` into 30 and `s`.
@@ -35,7 +34,8 @@ fn with_unit(text: &str) -> Option<(u64, &str)> {
     Some((text[..end].parse().ok()?, text[end..].trim()))
 }
 
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+/// A whole number with a unit of time, such as `30s`.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let unit_ms = |unit| match unit {
         "ms" => Some(1),
         "s" => Some(1_000),
@@ -50,7 +50,8 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("must be a duration such as 500ms, 30s, 5m, 2h or 7d, not '{text}'"))
 }
 
-pub(super) fn bytes(text: &str) -> Result<usize, String> {
+/// A whole number with a unit of memory, such as `1MiB`.
+pub fn bytes(text: &str) -> Result<usize, String> {
     let unit_bytes = |unit| match unit {
         "B" => Some(1),
         "KiB" => Some(1 << 10),

@@ -1,0 +1,24 @@
+//! The setting that was meant, for one that does not exist.
+
+use tidemill::setting::Row;
+
+/// A question to append to an error, if the name of a setting is near.
+pub(super) fn suggestion<D>(name: &str, rows: &[Row<D>]) -> String {
+    let near = rows.iter().map(|row| (distance(name, row.name), row.name)).min();
+    near.filter(|(far, _)| *far <= 3).map_or_else(String::new, |(_, near)| format!(", do you mean '{near}'?"))
+}
+
+/// How many characters must be changed, added or left out.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let change = corner + usize::from(from != *to);
+            corner = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}

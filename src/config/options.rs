@@ -1,0 +1,86 @@
+//! The options of the command line that settings come from.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use tidemill::setting::CommandLine;
+
+use super::rows::rows;
+
+/// Options of every command. Each is also a key of the file and a variable of the environment.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Options {
+    /// TOML file with settings; see the end of `tidemill --help`
+    #[arg(long, global = true, value_name = "FILE", env = "TIDEMILL_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) flags: Flags,
+    /// Any other setting, such as live.window=30s
+    #[arg(long = SET, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// The name of the option `--set`.
+pub(crate) const SET: &str = "set";
+
+/// What was given with flags of settings, by the setting's name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Flags(BTreeMap<&'static str, Flag>);
+
+/// A flag that was given.
+#[derive(Debug, Clone)]
+pub(super) struct Flag {
+    pub(super) long: &'static str,
+    pub(super) text: String,
+}
+
+impl Flags {
+    /// What was given for a setting.
+    #[cfg(test)]
+    pub(crate) fn get(&self, setting: &str) -> Option<&str> {
+        self.0.get(setting).map(|flag| flag.text.as_str())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Flag)> {
+        self.0.iter().map(|(setting, flag)| (*setting, flag))
+    }
+}
+
+/// The flags of all rows that have one.
+fn arguments() -> impl Iterator<Item = Arg> {
+    rows().into_iter().filter_map(|row| match row.command_line {
+        CommandLine::Flag { long, value } => {
+            Some(Arg::new(row.name).long(long).value_name(value).help(row.to_help()).global(true))
+        }
+        CommandLine::Never | CommandLine::Set => None,
+    })
+}
+
+impl Args for Flags {
+    fn augment_args(command: Command) -> Command {
+        command.args(arguments())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Flags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Self::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for row in rows() {
+            if let CommandLine::Flag { long, .. } = row.command_line
+                && let Some(text) = matches.get_one::<String>(row.name)
+            {
+                self.0.insert(row.name, Flag { long, text: text.clone() });
+            }
+        }
+        Ok(())
+    }
+}

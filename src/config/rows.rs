@@ -1,0 +1,54 @@
+//! The list of all settings, and the draft that they fill in.
+
+use tidemill::{server::Settings, setting::Row};
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    analyst::{self, Analyst},
+    apps,
+    kafka::{self, Kafka},
+    schema::{self, Schema},
+    server,
+};
+
+/// What the rows fill in. Only a row's default says what holds if nobody gives a value.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) settings: Settings,
+    pub(super) log_filter: String,
+    pub(super) analyst: Analyst,
+    pub(super) kafka: Kafka,
+    pub(super) schema: Schema,
+}
+
+/// All settings, in the order of `--help`.
+pub(super) fn rows() -> Vec<Row<Draft>> {
+    let settings: fn(&mut Draft) -> &mut Settings = |draft| &mut draft.settings;
+    let parts = [
+        within(server::place(), settings),
+        within(kafka::rows(), |draft: &mut Draft| &mut draft.kafka),
+        within(server::work(), settings),
+        within(schema::rows(), |draft: &mut Draft| &mut draft.schema),
+        within(apps::rows(), settings),
+        within(analyst::rows(), |draft: &mut Draft| &mut draft.analyst),
+        within(server::bounds(), settings),
+        vec![log()],
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+/// Rows of a part, as rows of the whole.
+pub(super) fn within<O: 'static, D: 'static>(rows: Vec<Row<D>>, place: fn(&mut O) -> &mut D) -> Vec<Row<O>> {
+    rows.into_iter().map(|row| row.within(place)).collect()
+}
+
+fn log() -> Row<Draft> {
+    Row::new("log.filter", "info", filter, |draft: &mut Draft| &mut draft.log_filter)
+        .flag("log", "FILTER")
+        .help("What is logged, such as info or tidemill=debug")
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    let read = EnvFilter::try_new(text).map(|_| text.to_owned());
+    read.map_err(|error| format!("must be a filter such as info or tidemill=debug: {error}"))
+}

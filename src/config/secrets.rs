@@ -1,0 +1,34 @@
+//! Where a secret may go.
+
+/// Whether nobody between here and an address can read what is sent to it.
+pub(super) fn travel_safely(url: &str) -> bool {
+    let here = ["127.0.0.1", "localhost", "[::1]"];
+    match url.split_once("://") {
+        Some(("https", _)) => true,
+        // Before an @ stands a user, not a host.
+        Some(("http", rest)) if rest.contains('@') => false,
+        Some(("http", rest)) => here.iter().filter_map(|host| rest.strip_prefix(host)).any(ends_a_host),
+        _ => false,
+    }
+}
+
+/// Whether the name of a host ends where `rest` begins.
+fn ends_a_host(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with([':', '/'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_leave_this_machine_only_encrypted() {
+        for safe in ["https://example.org", "http://localhost:8081", "http://127.0.0.1/v1", "http://[::1]"] {
+            assert!(travel_safely(safe), "{safe}");
+        }
+        let open = ["http://example.org", "http://localhost.example.org", "http://localhost:80@example.org", "ftp://x"];
+        for open in open {
+            assert!(!travel_safely(open), "{open}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Where values come from: the file, the environment, the command line. What comes later wins.
+
+use std::collections::BTreeMap;
+
+use tidemill::setting::{CommandLine, Row, variable};
+
+use super::{
+    kafka,
+    near::suggestion,
+    options::Options,
+    rows::{Draft, rows},
+};
+
+/// A value, and where it was given.
+struct Said {
+    text: String,
+    by: String,
+}
+
+/// What the sources say, and what is wrong with it.
+pub(super) struct Sources {
+    pub(super) rows: Vec<Row<Draft>>,
+    said: BTreeMap<&'static str, Said>,
+    pub(super) draft: Draft,
+    pub(super) problems: Vec<String>,
+}
+
+impl Sources {
+    pub(super) fn new() -> Self {
+        Self { rows: rows(), said: BTreeMap::new(), draft: Draft::default(), problems: Vec::new() }
+    }
+
+    pub(super) fn read_variables(&mut self, variables: impl Iterator<Item = (String, String)>) {
+        for (name, text) in variables {
+            match self.rows.iter().find(|row| variable(row.name) == name) {
+                Some(row) => self.say(row.name, text, &name),
+                None if self.draft.kafka.take_variable(&name, &text) => {}
+                None => self.problem(format!("{name}: there is no such setting; `tidemill --help` lists all of them")),
+            }
+        }
+    }
+
+    pub(super) fn read_options(&mut self, options: &Options) {
+        for pair in &options.set {
+            match pair.split_once('=') {
+                Some((name, text)) => self.take_set(name, text),
+                None => self.problem(format!("--set {pair}: write it as KEY=VALUE")),
+            }
+        }
+        for (setting, flag) in options.flags.iter() {
+            self.say(setting, flag.text.clone(), &format!("--{}", flag.long));
+        }
+    }
+
+    fn take_set(&mut self, name: &str, text: &str) {
+        const READABLE: &str = "every user of this machine can read a command line";
+        if let Some(property) = name.strip_prefix(kafka::PREFIX) {
+            if kafka::is_secret(property) {
+                let variable = variable(name);
+                self.problem(format!("--set {name}: {READABLE}; use {variable} or 'kafka.properties_file'"));
+            } else {
+                self.draft.kafka.take(property, text);
+            }
+            return;
+        }
+        match self.row(name) {
+            Some(row) if row.command_line == CommandLine::Never => {
+                self.problem(format!("--set {name}: {READABLE}; use {}", variable(name)));
+            }
+            Some(row) => self.say(row.name, text.to_owned(), "--set"),
+            None => self.problem(format!("--set {name}: there is no such setting{}", suggestion(name, &self.rows))),
+        }
+    }
+
+    /// The draft with every default, and what was said over them.
+    pub(super) fn draft(self) -> (Draft, Vec<String>) {
+        let Self { rows, said, mut draft, mut problems } = self;
+        for row in rows {
+            row.set(&mut draft, row.default).expect("a test reads every default");
+            if let Some(Said { text, by }) = said.get(row.name)
+                && let Err(problem) = row.set(&mut draft, text)
+            {
+                problems.push(format!("{by}: '{}' {problem}", row.name));
+            }
+        }
+        (draft, problems)
+    }
+
+    pub(super) fn row(&self, name: &str) -> Option<&Row<Draft>> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+
+    pub(super) fn say(&mut self, name: &'static str, text: String, by: &str) {
+        self.said.insert(name, Said { text, by: by.to_owned() });
+    }
+
+    pub(super) fn problem(&mut self, problem: String) {
+        self.problems.push(problem);
+    }
+}
