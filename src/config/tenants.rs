@@ -26,11 +26,11 @@ pub(super) fn read(file: &str, tenants: Value, settings: &mut Settings, problems
 
 fn tenant_of(fields: &Table, problem: &mut impl FnMut(String)) -> Option<Tenant> {
     for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-        problem(format!("there is no field '{name}'; there are {}", FIELDS.join(", ")));
+        problem(format!("there is no field '{name}'; the fields are {}", FIELDS.join(", ")));
     }
     let name = fields.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
     if name.is_none() {
-        problem("'name' must be a text".to_owned());
+        problem("'name' must be a string".to_owned());
     }
     let token = token(fields).map_err(&mut *problem).ok();
     let mut ids = |field: &str| match fields.get(field) {
