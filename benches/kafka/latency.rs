@@ -161,7 +161,7 @@ fn send(site: &Site, load: Load<'_>, epoch: Instant, stop: &AtomicBool) -> Bench
         }
         thread::sleep(TICK);
     }
-    Ok(producer.flush()?)
+    Ok(producer.flush().map(drop)?)
 }
 
 /// What took how long, after the warm-up.

@@ -72,7 +72,7 @@ impl Feed {
         }
         let mut producer = log.producer(&ProducerConfig::default())?;
         producer.send(at(place, SystemClock.now_ms()))?;
-        producer.flush()
+        producer.flush().map(drop)
     }
 
     /// The way into a server whose log has a player. A player before this one can write no more.
@@ -128,7 +128,7 @@ impl Feed {
         for record in records {
             self.producer.send(record)?;
         }
-        self.producer.commit_transaction()
+        self.producer.commit_transaction().map(drop)
     }
 }
 

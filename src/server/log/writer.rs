@@ -133,7 +133,7 @@ fn write(
     };
     let sent = batches.into_iter().flatten().try_for_each(|record| producer.send(record));
     match sent.and_then(|()| producer.flush()) {
-        Ok(()) => *open = Some(producer),
+        Ok(_) => *open = Some(producer),
         Err(error) => {
             // What was refused must not arrive later, with something else. A new producer goes on.
             producer.discard();

@@ -29,7 +29,7 @@ use crate::{
     operators::processor::PunctuationType,
     operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, Parts, TaskContext, Undo},
     plan::{Plan, TaskId},
-    transport::{CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
+    transport::{Acknowledged, CommittedOffset, ConsumedRecord, ProducerRecord, TopicPartition},
 };
 
 /// Aggregates beyond this many bytes are read back from their store after a commit.
@@ -478,7 +478,7 @@ impl ActiveTask {
     }
 
     /// The transaction is committed: state follows, as far as it was sealed.
-    pub(crate) fn committed(&mut self, acknowledged: &BTreeMap<TopicPartition, Offset>) -> Result<(), TaskError> {
+    pub(crate) fn committed(&mut self, acknowledged: &Acknowledged) -> Result<(), TaskError> {
         for input in &mut self.group.inputs {
             input.committed = input.committing.take().or(input.committed);
         }

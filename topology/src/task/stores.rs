@@ -11,7 +11,7 @@ use crate::{
     graph::{StoreKind, StoreName, StoreSpec},
     operators::StoreHandle,
     plan::{Plan, TaskId},
-    transport::{ConsumedRecord, Headers, Offset, ProducerRecord, TopicPartition},
+    transport::{Acknowledged, ConsumedRecord, Headers, Offset, ProducerRecord, TopicPartition},
 };
 
 /// Changelog keys shorter than this are not window rows but what the store knows about itself.
@@ -172,11 +172,7 @@ impl TaskStores {
     }
 
     /// Brings what was sealed into the backends, each with the changelog offset that it corresponds to.
-    pub(crate) fn commit(
-        &self,
-        acknowledged: &BTreeMap<TopicPartition, Offset>,
-        wall_ms: i64,
-    ) -> Result<(), TaskError> {
+    pub(crate) fn commit(&self, acknowledged: &Acknowledged, wall_ms: i64) -> Result<(), TaskError> {
         for (name, handle) in &self.handles {
             let checkpoint = self.changelogs.get(name).and_then(|changelog| acknowledged.get(changelog)).copied();
             if handle.with_store(Store::is_sealed) {

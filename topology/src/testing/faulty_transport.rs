@@ -1,32 +1,28 @@
 //! A log seen through a bad connection: calls fail, take long, or have an effect that nobody learns of.
 
+mod transactions;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+use transactions::FaultyProducer;
+
 use super::{
     faults::{FaultRates, Process},
-    late_ends::{LateEnds, verb},
     outlet::PlainFaultyProducer,
 };
 use crate::{
     clock::Clock as _,
     transport::{
         Admin, CommittedOffset, Consumer, ConsumerConfig, Fetched, GroupMetadata, Offset, Polled, Producer,
-        ProducerConfig, ProducerRecord, Reader, Rebalance, Topic, TopicPartition, Transport, TransportError,
-        embedded::EmbeddedLog,
+        ProducerConfig, Reader, Rebalance, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
     },
 };
 
-/// A slow commit is asked for less often than this.
-const SLOW_COMMIT: u64 = 8;
-
 /// No poll waits longer, whatever it may.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
-
-/// The longest time that a marker is missing.
-const MARKER_MS: u64 = 100;
 
 /// One process's connections.
 pub(crate) struct FaultyTransport {
@@ -117,21 +113,7 @@ impl Transport for FaultyTransport {
         let Some(name) = config.transactional_id.clone() else {
             return Ok(Box::new(PlainFaultyProducer::new(self.process.clone(), self.log.producer(config)?)));
         };
-        // Transactions take turns on two ids, as on Kafka.
-        let turn = |turn: &str| self.log.producer(&ProducerConfig { transactional_id: Some(format!("{name}-{turn}")) });
-        Ok(Box::new(FaultyProducer {
-            inner: Some(turn("a")?),
-            other: Some(turn("b")?),
-            late: <[LateEnds; 2]>::default(),
-            log: self.log.clone(),
-            name,
-            written: BTreeSet::new(),
-            brought: Vec::new(),
-            process: self.process.clone(),
-            uncertain: false,
-            commit_takes: None,
-            ahead: None,
-        }))
+        Ok(Box::new(FaultyProducer::open(&self.log, self.process.clone(), name)?))
     }
 
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
@@ -357,261 +339,6 @@ impl Reader for FaultyReader {
     fn end(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
         self.process.call("end")?;
         self.inner.end(partition)
-    }
-}
-
-/// A producer that writes in transactions.
-struct FaultyProducer {
-    /// The one whose turn it is. Present until dropped.
-    inner: Option<Box<dyn Producer>>,
-    /// The one whose turn comes with the next transaction. Present until dropped.
-    other: Option<Box<dyn Producer>>,
-    /// What each of the two has on its way that ends transactions.
-    late: [LateEnds; 2],
-    log: EmbeddedLog,
-    /// The transactional id.
-    name: String,
-    /// Where the open transaction has records.
-    written: BTreeSet<TopicPartition>,
-    /// What commits have brought out.
-    brought: Vec<(TopicPartition, Offset)>,
-    process: Process,
-    /// An end was sent and its reply lost: only a new producer of the same id can find out.
-    uncertain: bool,
-    /// How often the commit that was begun is asked for in vain; `None` when none was.
-    commit_takes: Option<u64>,
-    /// What was sent for the next transaction beside a commit, if that was begun.
-    ahead: Option<Vec<ProducerRecord>>,
-}
-
-impl FaultyProducer {
-    fn inner(&mut self) -> Result<&mut dyn Producer, TransportError> {
-        if self.uncertain {
-            return Err(TransportError::Invalid("the last transaction's end is unknown to this producer".to_owned()));
-        }
-        Ok(&mut **self.inner.as_mut().expect("it is taken only when dropped"))
-    }
-
-    /// Lets what comes again until a time end what is open. A newer producer has fenced it, and without an open
-    /// transaction it changes nothing.
-    fn let_ends_arrive(&mut self, until_ms: i64) {
-        let inners = [self.inner.as_mut(), self.other.as_mut()];
-        for (inner, late) in inners.into_iter().zip(&mut self.late) {
-            let Some(inner) = inner else { continue };
-            for commits in late.arrive(until_ms) {
-                let ended = if commits { inner.commit_transaction() } else { inner.abort_transaction() };
-                // What is sent from here on is another transaction.
-                if ended.and_then(|()| inner.begin_transaction()).is_ok() {
-                    self.process.note(&format!("an end comes again and {} what is open", verb(commits)));
-                }
-            }
-        }
-    }
-
-    /// An end was asked for and its reply lost.
-    fn lose_reply(&mut self, name: &str) -> TransportError {
-        self.process.note(&format!("reply to {name} lost"));
-        self.uncertain = true;
-        TransportError::Retriable(name.to_owned())
-    }
-
-    /// Where the open transaction's records will begin.
-    fn beginnings(&self) -> Result<Vec<(TopicPartition, Offset)>, TransportError> {
-        let beginning = |partition: &TopicPartition| {
-            let ends = self.log.end_offsets(&partition.topic)?;
-            Ok((partition.clone(), ends[partition.partition as usize]))
-        };
-        self.written.iter().map(beginning).collect()
-    }
-
-    /// The log has committed, and writes that down where the records are.
-    fn write_markers(&mut self, beginnings: Vec<(TopicPartition, Offset)>) {
-        let fate = &self.process.fate;
-        self.written.clear();
-        if fate.strikes(|rates| rates.late_markers) {
-            for (partition, first) in beginnings {
-                let until_ms = fate.clock.monotonic_ms() + fate.below(MARKER_MS) as i64;
-                self.process.note(&format!("the end is not on {partition} before {until_ms}"));
-                fate.markers.delay(&self.name, partition, first, until_ms);
-            }
-        }
-    }
-
-    /// A commit was begun; it may take long.
-    fn take_time(&mut self) {
-        let slow = self.process.fate.strikes(|rates| rates.slow_commit);
-        self.commit_takes = Some(if slow { self.process.fate.below(SLOW_COMMIT) } else { 0 });
-    }
-
-    /// Whether what was begun takes longer.
-    fn takes_longer(&mut self) -> bool {
-        match &mut self.commit_takes {
-            Some(left @ 1..) => {
-                *left -= 1;
-                true
-            }
-            Some(0) | None => {
-                self.commit_takes = None;
-                false
-            }
-        }
-    }
-}
-
-impl Drop for FaultyProducer {
-    fn drop(&mut self) {
-        if !self.process.is_dead() {
-            // Whoever took over has fenced them.
-            self.let_ends_arrive(i64::MAX);
-            return;
-        }
-        for inner in self.inner.take().into_iter().chain(self.other.take()) {
-            self.process.fate.bury_producer(inner);
-        }
-    }
-}
-
-impl Producer for FaultyProducer {
-    fn init_transactions(&mut self) -> Result<(), TransportError> {
-        self.process.call("init_transactions")?;
-        if let Some(other) = &mut self.other {
-            other.init_transactions()?;
-        }
-        self.inner()?.init_transactions()?;
-        self.process.fate.markers.write(&self.name);
-        Ok(())
-    }
-
-    fn begin_transaction(&mut self) -> Result<(), TransportError> {
-        if self.commit_takes.is_some() {
-            self.ahead = Some(Vec::new());
-            return Ok(());
-        }
-        self.let_ends_arrive(self.process.fate.clock.monotonic_ms());
-        self.inner()?.begin_transaction()
-    }
-
-    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
-        self.process.call("send")?;
-        self.let_ends_arrive(self.process.fate.clock.monotonic_ms());
-        match &mut self.ahead {
-            Some(ahead) => {
-                ahead.push(record);
-                Ok(())
-            }
-            None => {
-                self.written.insert(TopicPartition { topic: record.topic.clone(), partition: record.partition });
-                self.inner()?.send(record)
-            }
-        }
-    }
-
-    fn send_offsets(
-        &mut self,
-        offsets: &[(TopicPartition, CommittedOffset)],
-        group: &GroupMetadata,
-    ) -> Result<(), TransportError> {
-        self.process.call("send_offsets")?;
-        self.process.refuses("send_offsets")?;
-        self.let_ends_arrive(self.process.fate.clock.monotonic_ms());
-        self.inner()?.send_offsets(offsets, group)?;
-        self.process.note(&format!("sends offsets {}", offsets_text(offsets)));
-        Ok(())
-    }
-
-    fn commit_transaction(&mut self) -> Result<(), TransportError> {
-        let process = self.process.clone();
-        process.fate.delay();
-        process.refuses("commit_transaction")?;
-        self.let_ends_arrive(process.fate.clock.monotonic_ms());
-        if process.fate.strikes(|rates| rates.abort) {
-            process.note("commit_transaction refused");
-            self.late[0].sent(&process, true);
-            return Err(TransportError::Abort("commit_transaction".to_owned()));
-        }
-        let lost = process.fate.strikes(|rates| rates.lost_reply);
-        if lost && process.fate.below(2) == 0 {
-            process.note("commit_transaction lost");
-            self.uncertain = true;
-            return Err(TransportError::Retriable("commit_transaction".to_owned()));
-        }
-        let beginnings = self.beginnings()?;
-        process.commit("commit_transaction", || self.inner()?.commit_transaction())?;
-        process.note("commits a transaction");
-        self.write_markers(beginnings);
-        if lost {
-            return Err(self.lose_reply("commit_transaction"));
-        }
-        self.late[0].sent(&process, true);
-        let brought = self.inner()?.take_acknowledged();
-        self.brought.extend(brought);
-        std::mem::swap(&mut self.inner, &mut self.other);
-        self.late.swap(0, 1);
-        Ok(())
-    }
-
-    fn begin_commit(
-        &mut self,
-        offsets: &[(TopicPartition, CommittedOffset)],
-        group: &GroupMetadata,
-    ) -> Result<(), TransportError> {
-        self.send_offsets(offsets, group).map_err(TransportError::before_commit)?;
-        self.take_time();
-        Ok(())
-    }
-
-    fn poll_commit(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
-        if self.takes_longer() {
-            return Ok(false);
-        }
-        self.commit_transaction()?;
-        if let Some(ahead) = self.ahead.take() {
-            self.inner()?.begin_transaction()?;
-            for record in ahead {
-                self.written.insert(TopicPartition { topic: record.topic.clone(), partition: record.partition });
-                self.inner()?.send(record)?;
-            }
-        }
-        Ok(true)
-    }
-
-    fn may_send_ahead(&mut self) -> bool {
-        self.commit_takes.is_some() && self.process.fate.strikes(|rates| rates.slow_commit)
-    }
-
-    fn abort_transaction(&mut self) -> Result<(), TransportError> {
-        if self.commit_takes.is_some() {
-            return Err(TransportError::Invalid("a commit is on its way: it cannot be aborted".to_owned()));
-        }
-        self.process.call("abort_transaction")?;
-        self.ahead = None;
-        self.written.clear();
-        self.let_ends_arrive(self.process.fate.clock.monotonic_ms());
-        self.inner()?.abort_transaction()?;
-        self.process.note("aborts a transaction");
-        self.late[0].sent(&self.process, false);
-        if self.process.fate.strikes(|rates| rates.lost_reply) {
-            return Err(self.lose_reply("abort_transaction"));
-        }
-        Ok(())
-    }
-
-    fn may_end_again(&mut self) -> bool {
-        self.late.iter().any(|late| late.noticed)
-    }
-
-    fn flush(&mut self) -> Result<(), TransportError> {
-        self.inner()?.flush()
-    }
-
-    fn discard(&mut self) {
-        self.inner.as_mut().expect("it is taken only when dropped").discard();
-    }
-
-    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
-        let mut brought = std::mem::take(&mut self.brought);
-        brought.extend(self.inner.as_mut().expect("it is taken only when dropped").take_acknowledged());
-        brought
     }
 }
 

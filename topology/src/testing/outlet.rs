@@ -8,7 +8,7 @@ use std::{
 
 use super::faults::Process;
 use crate::transport::{
-    CommittedOffset, GroupMetadata, Offset, Producer, ProducerRecord, TopicPartition, TransportError,
+    Acknowledged, Consumed, PendingCommit, Producer, ProducerRecord, Progress, TopicPartition, TransportError,
 };
 
 /// What was sent and the log does not have. It leaves while its thread does something else, or hangs.
@@ -19,8 +19,8 @@ pub(crate) struct Outlet {
     /// How many records of each partition the flush that was begun still has to bring out.
     flushing: BTreeMap<TopicPartition, usize>,
     /// Where the partitions end that the flush brought out, and those that were written beside it.
-    flushed: BTreeMap<TopicPartition, Offset>,
-    acknowledged: BTreeMap<TopicPartition, Offset>,
+    flushed: Acknowledged,
+    acknowledged: Acknowledged,
     /// The flush takes time.
     slow: bool,
     /// The process dies in the flush, after so many partitions.
@@ -60,9 +60,9 @@ impl Outlet {
             self.waiting.insert(partition.clone(), records);
         }
         leaving.into_iter().try_for_each(|record| self.inner.send(record))?;
-        self.inner.flush()?;
+        let acknowledged = self.inner.flush()?;
         let ends = if flushing.is_some() { &mut self.flushed } else { &mut self.acknowledged };
-        ends.extend(self.inner.take_acknowledged());
+        ends.extend(acknowledged);
         Ok(())
     }
 
@@ -106,8 +106,6 @@ impl Outlet {
 pub(crate) struct PlainFaultyProducer {
     outlet: Arc<Mutex<Outlet>>,
     process: Process,
-    /// A flush was begun and is not done.
-    flushes: bool,
 }
 
 impl PlainFaultyProducer {
@@ -117,15 +115,15 @@ impl PlainFaultyProducer {
             inner,
             waiting: BTreeMap::new(),
             flushing: BTreeMap::new(),
-            flushed: BTreeMap::new(),
-            acknowledged: BTreeMap::new(),
+            flushed: Acknowledged::new(),
+            acknowledged: Acknowledged::new(),
             slow: false,
             dies_after: None,
             failed: None,
         };
         let outlet = Arc::new(Mutex::new(outlet));
         process.open_outlet(&outlet);
-        Self { outlet, process, flushes: false }
+        Self { outlet, process }
     }
 
     fn outlet(&self) -> MutexGuard<'_, Outlet> {
@@ -153,62 +151,35 @@ impl Producer for PlainFaultyProducer {
         Ok(())
     }
 
-    fn send_offsets(
-        &mut self,
-        offsets: &[(TopicPartition, CommittedOffset)],
-        group: &GroupMetadata,
-    ) -> Result<(), TransportError> {
-        self.outlet().inner.send_offsets(offsets, group)
+    fn send_offsets(&mut self, consumed: Consumed<'_>) -> Result<(), TransportError> {
+        self.outlet().inner.send_offsets(consumed)
     }
 
-    fn commit_transaction(&mut self) -> Result<(), TransportError> {
-        self.outlet().inner.commit_transaction()
-    }
-
-    fn may_send_ahead(&mut self) -> bool {
-        self.flushes && self.process.fate.strikes(|rates| rates.slow_commit)
+    fn begin_commit(&mut self, consumed: Option<Consumed<'_>>) -> Result<Box<dyn PendingCommit>, TransportError> {
+        self.outlet().inner.begin_commit(consumed)
     }
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
         self.outlet().inner.abort_transaction()
     }
 
-    fn flush(&mut self) -> Result<(), TransportError> {
-        self.process.call("flush")?;
-        let mut outlet = self.outlet();
-        outlet.begin_flush();
-        outlet.flush()
-    }
-
-    fn begin_flush(&mut self) -> Result<(), TransportError> {
+    fn begin_flush(&mut self) -> Result<Box<dyn PendingCommit>, TransportError> {
         self.process.call("flush")?;
         let mut outlet = self.outlet();
         outlet.begin_flush();
         if !outlet.slow {
             outlet.flush()?;
         }
-        drop(outlet);
-        self.flushes = true;
-        Ok(())
+        Ok(Box::new(FaultyFlush { outlet: self.outlet.clone(), process: self.process.clone() }))
     }
 
-    fn poll_flush(&mut self, timeout: Duration) -> Result<bool, TransportError> {
+    /// One that is waited for here and now.
+    fn flush(&mut self) -> Result<Acknowledged, TransportError> {
+        self.process.call("flush")?;
         let mut outlet = self.outlet();
-        if outlet.slow {
-            if !timeout.is_zero() {
-                self.process.fate.clock.advance(Duration::from_millis(1));
-            } else if self.process.fate.below(2) == 0 {
-                return Ok(false);
-            }
-            if !outlet.go_on()? {
-                return Ok(false);
-            }
-            outlet.slow = false;
-        }
-        drop(outlet);
-        self.flushes = false;
-        self.process.fails("reply to flush", |rates| rates.lost_reply)?;
-        Ok(true)
+        outlet.begin_flush();
+        outlet.flush()?;
+        Ok(std::mem::take(&mut outlet.flushed))
     }
 
     fn discard(&mut self) {
@@ -217,11 +188,38 @@ impl Producer for PlainFaultyProducer {
         outlet.flushing.clear();
         outlet.flushed.clear();
         (outlet.slow, outlet.dies_after, outlet.failed) = (false, None, None);
+    }
+}
+
+/// A flush that may take long.
+struct FaultyFlush {
+    outlet: Arc<Mutex<Outlet>>,
+    process: Process,
+}
+
+impl PendingCommit for FaultyFlush {
+    fn poll(self: Box<Self>, timeout: Duration) -> Result<Progress, TransportError> {
+        let mut outlet = lock(&self.outlet);
+        if outlet.slow {
+            if !timeout.is_zero() {
+                self.process.fate.clock.advance(Duration::from_millis(1));
+            } else if self.process.fate.below(2) == 0 {
+                drop(outlet);
+                return Ok(Progress::Pending(self));
+            }
+            if !outlet.go_on()? {
+                drop(outlet);
+                return Ok(Progress::Pending(self));
+            }
+            outlet.slow = false;
+        }
+        let flushed = std::mem::take(&mut outlet.flushed);
         drop(outlet);
-        self.flushes = false;
+        self.process.fails("reply to flush", |rates| rates.lost_reply)?;
+        Ok(Progress::Done(flushed))
     }
 
-    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
-        std::mem::take(&mut self.outlet().flushed).into_iter().collect()
+    fn may_send_ahead(&mut self) -> bool {
+        self.process.fate.strikes(|rates| rates.slow_commit)
     }
 }

@@ -99,7 +99,7 @@ impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
         let mut producer = self.core.log.producer(&ProducerConfig::default())?;
         let topic = self.topic.clone();
         producer.send(ProducerRecord { topic, partition, timestamp, key, value, headers: Headers::new() })?;
-        Ok(producer.flush()?)
+        Ok(producer.flush().map(drop)?)
     }
 }
 

@@ -3,7 +3,9 @@
 //! Everything above this folder speaks these traits alone, so that Apache Kafka and the embedded log are
 //! interchangeable and a simulator can stand in for either.
 
+mod commit;
 mod error;
+mod producer;
 mod record;
 mod waker;
 
@@ -13,7 +15,9 @@ pub mod kafka;
 
 use std::{sync::Arc, time::Duration};
 
+pub use commit::{Acknowledged, Answered, Consumed, PendingCommit, Progress};
 pub use error::TransportError;
+pub use producer::Producer;
 pub use record::{
     CommittedOffset, ConsumedRecord, Fetched, GroupMetadata, Header, Headers, Offset, ProducerRecord, Topic,
     TopicPartition,
@@ -158,80 +162,6 @@ pub trait Reader: Send {
     fn end(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
         Ok(self.watermarks(partition)?.1)
     }
-}
-
-/// Sends records; in a transaction, together with the offsets of what they were made from.
-pub trait Producer: Send {
-    /// Fences older producers of the same transactional id and aborts what they left open; a commit that one of them
-    /// began is finished before this returns, its offsets included. Once, before any other call.
-    fn init_transactions(&mut self) -> Result<(), TransportError>;
-    /// Opens a transaction.
-    fn begin_transaction(&mut self) -> Result<(), TransportError>;
-    /// Queues one record. Errors may surface here, in `flush` or in `commit_transaction`.
-    fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError>;
-    /// Adds consumed offsets to the transaction.
-    fn send_offsets(
-        &mut self,
-        offsets: &[(TopicPartition, CommittedOffset)],
-        group: &GroupMetadata,
-    ) -> Result<(), TransportError>;
-    /// Makes records and offsets of the transaction visible together. After [`TransportError::Abort`] and
-    /// [`TransportError::Fenced`] they are not; after any other error nobody knows, and only a new producer of the same
-    /// transactional id settles it.
-    fn commit_transaction(&mut self) -> Result<(), TransportError>;
-    /// Begins to make records and offsets of the transaction visible together, offsets included. Until
-    /// [`Producer::poll_commit`] tells that it is done, this producer is asked nothing else, but for the next transaction
-    /// once [`Producer::may_send_ahead`].
-    ///
-    /// A log that commits without waiting may do so here, as it does by default.
-    fn begin_commit(
-        &mut self,
-        offsets: &[(TopicPartition, CommittedOffset)],
-        group: &GroupMetadata,
-    ) -> Result<(), TransportError> {
-        self.send_offsets(offsets, group).map_err(TransportError::before_commit)?;
-        self.commit_transaction()
-    }
-    /// Waits up to `timeout` for the commit that was begun, and tells whether it is done. Errors are those of
-    /// [`Producer::commit_transaction`].
-    fn poll_commit(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
-        Ok(true)
-    }
-    /// Whether, beside a commit or flush that is on its way, more may be sent, in a transaction to the next one, begun
-    /// then: what is sent comes after everything that is being committed. It is committed after that, and aborted with
-    /// it.
-    fn may_send_ahead(&mut self) -> bool {
-        false
-    }
-    /// Drops records and offsets of the transaction, and of one that was begun ahead. After an error nobody knows whether
-    /// the log was told, and only a new producer of the same transactional id settles it.
-    fn abort_transaction(&mut self) -> Result<(), TransportError>;
-    /// Whether the end of a transaction may reach the log once more: its request was sent again, and the first one may be
-    /// on its way still. When it comes, it ends whatever transaction of this producer is open then. So nothing more is
-    /// begun with it: a new producer of the same transactional id fences what is on its way.
-    ///
-    /// A log that is asked once, and answers, needs none of this, which is the default.
-    fn may_end_again(&mut self) -> bool {
-        false
-    }
-    /// Waits until everything sent outside a transaction is acknowledged.
-    fn flush(&mut self) -> Result<(), TransportError>;
-    /// Begins to wait for the acknowledgement of everything sent outside a transaction so far. Until
-    /// [`Producer::poll_flush`] tells that it is done, this producer is asked nothing else, but to send.
-    ///
-    /// A log that acknowledges without waiting may do so here, as it does by default.
-    fn begin_flush(&mut self) -> Result<(), TransportError> {
-        self.flush()
-    }
-    /// Waits up to `timeout` for the flush that was begun, and tells whether it is done.
-    fn poll_flush(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
-        Ok(true)
-    }
-    /// Forgets what was sent outside a transaction and has not left for the log yet.
-    fn discard(&mut self);
-    /// For each partition written and acknowledged since the last call: the offset after its last record. After a
-    /// commit or flush: of everything that it was to bring out, and of nothing sent later.
-    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)>;
 }
 
 /// What happens to old records of a topic.

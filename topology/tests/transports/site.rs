@@ -89,7 +89,7 @@ impl Site {
         for value in values {
             producer.send(self.record(topic, partition, value))?;
         }
-        Ok(producer.flush()?)
+        Ok(producer.flush().map(drop)?)
     }
 
     /// Everything that a committed read sees of a topic now, by partition.

@@ -310,7 +310,7 @@ impl MemberThread {
             value: member.map(Member::encode),
             headers: Headers::new(),
         })?;
-        clients.producer.flush()
+        clients.producer.flush().map(drop)
     }
 
     /// Says goodbye, and closes the standbys.

@@ -86,8 +86,7 @@ impl StreamThread {
         if !transaction.is_committing() {
             return Ok(true);
         }
-        let Clients { consumer, producer, .. } = clients;
-        let Some(acknowledged) = transaction.poll_commit(&mut **producer, &mut **consumer, timeout)? else {
+        let Some(acknowledged) = transaction.poll_commit(&mut *clients.consumer, timeout)? else {
             return Ok(false);
         };
         for task in tasks.running() {

@@ -22,8 +22,8 @@ use crate::{
     clock::ManualClock,
     runtime::Prepared,
     transport::{
-        Admin, CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Producer, ProducerConfig,
-        ProducerRecord, Reader, TopicPartition, Transport, TransportError,
+        Acknowledged, Admin, Answered, CommittedOffset, Consumed, Consumer, ConsumerConfig, PendingCommit, Producer,
+        ProducerConfig, ProducerRecord, Progress, Reader, TopicPartition, Transport, TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -215,42 +215,37 @@ impl Producer for Notes {
         Ok(())
     }
 
-    fn send_offsets(
-        &mut self,
-        _offsets: &[(TopicPartition, CommittedOffset)],
-        _group: &GroupMetadata,
-    ) -> Result<(), TransportError> {
+    fn send_offsets(&mut self, _consumed: Consumed<'_>) -> Result<(), TransportError> {
         Ok(())
     }
 
-    fn commit_transaction(&mut self) -> Result<(), TransportError> {
+    fn begin_commit(&mut self, _consumed: Option<Consumed<'_>>) -> Result<Box<dyn PendingCommit>, TransportError> {
         self.add("commit");
-        Ok(())
+        Ok(Box::new(Answered::default()))
     }
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), TransportError> {
+    fn begin_flush(&mut self) -> Result<Box<dyn PendingCommit>, TransportError> {
         self.add("flush");
-        Ok(())
-    }
-
-    fn begin_flush(&mut self) -> Result<(), TransportError> {
-        self.flush()
-    }
-
-    fn poll_flush(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
-        let left = self.flush_takes.load(Ordering::SeqCst);
-        self.flush_takes.store(left.saturating_sub(1), Ordering::SeqCst);
-        Ok(left == 0)
+        Ok(Box::new(NotedFlush { takes: self.flush_takes.clone() }))
     }
 
     fn discard(&mut self) {}
+}
 
-    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
-        Vec::new()
+/// A flush that is asked for in vain so often.
+struct NotedFlush {
+    takes: Arc<AtomicUsize>,
+}
+
+impl PendingCommit for NotedFlush {
+    fn poll(self: Box<Self>, _timeout: Duration) -> Result<Progress, TransportError> {
+        let left = self.takes.load(Ordering::SeqCst);
+        self.takes.store(left.saturating_sub(1), Ordering::SeqCst);
+        Ok(if left == 0 { Progress::Done(Acknowledged::new()) } else { Progress::Pending(self) })
     }
 }
 

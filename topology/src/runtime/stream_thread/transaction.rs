@@ -1,11 +1,14 @@
 //! One transaction a thread: opened with the first record sent, closed by a commit or an abort. While one is being
 //! committed, what is sent belongs to the next, and waits until the log takes that.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use crate::{
     config::ProcessingGuarantee,
-    transport::{CommittedOffset, Consumer, Offset, Producer, ProducerRecord, TopicPartition, TransportError},
+    transport::{
+        Acknowledged, CommittedOffset, Consumed, Consumer, PendingCommit, Producer, ProducerRecord, Progress,
+        TopicPartition, TransportError,
+    },
 };
 
 /// Whether a transaction is open, or, where none is ever used, whether something waits to be flushed.
@@ -27,6 +30,8 @@ enum State {
 pub(crate) struct Transaction {
     guarantee: ProcessingGuarantee,
     state: State,
+    /// The commit on its way.
+    pending: Option<Box<dyn PendingCommit>>,
     held: Vec<ProducerRecord>,
     held_bytes: usize,
     /// What to commit once everything sent is flushed, where no transaction does both.
@@ -35,12 +40,12 @@ pub(crate) struct Transaction {
 
 impl Transaction {
     pub(crate) fn new(guarantee: ProcessingGuarantee) -> Self {
-        Self { guarantee, state: State::Idle, held: Vec::new(), held_bytes: 0, offsets: Vec::new() }
+        Self { guarantee, state: State::Idle, pending: None, held: Vec::new(), held_bytes: 0, offsets: Vec::new() }
     }
 
     pub(crate) fn send(&mut self, producer: &mut dyn Producer, record: ProducerRecord) -> Result<(), TransportError> {
         if self.state == State::Committing {
-            if self.held.is_empty() && !producer.may_end_again() && producer.may_send_ahead() {
+            if self.held.is_empty() && !producer.may_end_again() && self.takes_more() {
                 self.open(producer, State::Ahead)?;
                 return producer.send(record);
             }
@@ -50,6 +55,11 @@ impl Transaction {
         }
         self.begin(producer)?;
         producer.send(record)
+    }
+
+    /// Whether the log takes more beside the commit that is on its way.
+    fn takes_more(&mut self) -> bool {
+        self.pending.as_mut().is_some_and(|pending| pending.may_send_ahead())
     }
 
     fn begin(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
@@ -99,7 +109,7 @@ impl Transaction {
     /// instance that was replaced meanwhile.
     pub(crate) fn await_outputs(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
         match self.guarantee {
-            ProcessingGuarantee::AtLeastOnce => producer.flush(),
+            ProcessingGuarantee::AtLeastOnce => producer.flush().map(drop),
             ProcessingGuarantee::ExactlyOnce => Ok(()),
         }
     }
@@ -114,12 +124,13 @@ impl Transaction {
         self.begin(producer)?;
         match self.guarantee {
             ProcessingGuarantee::AtLeastOnce => {
-                producer.begin_flush()?;
+                self.pending = Some(producer.begin_flush()?);
                 self.offsets = offsets.to_vec();
             }
             ProcessingGuarantee::ExactlyOnce => {
-                let begun = producer.begin_commit(offsets, &consumer.group_metadata());
-                self.answered(begun)?;
+                let member = &consumer.group_metadata();
+                let begun = producer.begin_commit(Some(Consumed { offsets, member }));
+                self.pending = Some(self.answered(begun)?);
             }
         }
         self.state = State::Committing;
@@ -129,22 +140,24 @@ impl Transaction {
     /// Waits up to `timeout` for the commit. Once it is done: where each written partition now ends.
     pub(crate) fn poll_commit(
         &mut self,
-        producer: &mut dyn Producer,
         consumer: &mut dyn Consumer,
         timeout: Duration,
-    ) -> Result<Option<BTreeMap<TopicPartition, Offset>>, TransportError> {
-        let done = match self.guarantee {
-            ProcessingGuarantee::AtLeastOnce => match producer.poll_flush(timeout) {
-                Ok(true) => consumer.commit(&self.offsets).map(|()| true),
-                waiting => waiting,
-            },
-            ProcessingGuarantee::ExactlyOnce => producer.poll_commit(timeout),
+    ) -> Result<Option<Acknowledged>, TransportError> {
+        let Some(pending) = self.pending.take() else { return Ok(None) };
+        let acknowledged = match pending.poll(timeout) {
+            Ok(Progress::Pending(pending)) => {
+                self.pending = Some(pending);
+                return Ok(None);
+            }
+            Ok(Progress::Done(acknowledged)) if self.guarantee == ProcessingGuarantee::AtLeastOnce => {
+                consumer.commit(&self.offsets).map(|()| acknowledged)
+            }
+            Ok(Progress::Done(acknowledged)) => Ok(acknowledged),
+            Err(error) => Err(error),
         };
-        if !self.answered(done)? {
-            return Ok(None);
-        }
+        let acknowledged = self.answered(acknowledged)?;
         self.state = if self.state == State::Ahead { State::Open } else { State::Idle };
-        Ok(Some(producer.take_acknowledged().into_iter().collect()))
+        Ok(Some(acknowledged))
     }
 
     /// Commits no offsets of these any more: they belong to another member, or to another life of this one, which began
@@ -166,7 +179,7 @@ impl Transaction {
 
     /// Sends what waited for the commit, if it need not wait any longer.
     pub(crate) fn send_held(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        if self.held.is_empty() || (self.state == State::Committing && !producer.may_send_ahead()) {
+        if self.held.is_empty() || (self.state == State::Committing && !self.takes_more()) {
             return Ok(());
         }
         self.held_bytes = 0;
@@ -178,6 +191,7 @@ impl Transaction {
     pub(crate) fn abort(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
         self.held.clear();
         self.held_bytes = 0;
+        self.pending = None;
         match (self.state, self.guarantee) {
             (State::Idle | State::Unknown, _) => return Ok(()),
             (_, ProcessingGuarantee::ExactlyOnce) => {

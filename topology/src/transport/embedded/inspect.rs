@@ -101,7 +101,7 @@ impl EmbeddedLog {
         }
         outbox.deliver(Vec::new())?;
         self.broker.maintain_if_due();
-        let end = outbox.take_acknowledged().pop().map(|(_, end)| end);
+        let end = outbox.take_acknowledged().pop_last().map(|(_, end)| end);
         end.map_or_else(|| Ok(self.broker.lock().topics.partition(&to)?.high()), Ok)
     }
 

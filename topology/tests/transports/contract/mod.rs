@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod reader;
 
+mod on_its_way;
 pub(crate) mod producer;
 pub(crate) mod transactions;
 

@@ -1,9 +1,8 @@
 //! Producers, but for what transactions promise.
 
-use std::time::Duration;
+use tidemill_topology::transport::{Acknowledged, ProducerConfig, TransportError};
 
-use tidemill_topology::transport::{ProducerConfig, TransportError};
-
+use super::on_its_way::OnItsWay;
 use crate::{Site, Tested, wait_for};
 
 pub(crate) fn what_is_acknowledged_is_told_once(site: &Site) -> Tested {
@@ -14,21 +13,22 @@ pub(crate) fn what_is_acknowledged_is_told_once(site: &Site) -> Tested {
         for value in ["a", "b"] {
             plain.send(site.record("out", 0, value))?;
         }
-        plain.flush()?;
-        assert_eq!(plain.take_acknowledged(), [(site.partition("out", 0), 2 + 2 * round)]);
-        assert_eq!(plain.take_acknowledged(), []);
+        assert_eq!(plain.flush()?, Acknowledged::from([(site.partition("out", 0), 2 + 2 * round)]));
+        assert_eq!(plain.flush()?, Acknowledged::new());
 
         transactional.begin_transaction()?;
         transactional.send(site.record("out", 1, "c"))?;
-        transactional.commit_transaction()?;
+        let acknowledged = transactional.commit_transaction()?;
         let (_, last) =
             site.read_all("out")?.into_iter().rfind(|(partition, _)| *partition == 1).ok_or("it is there")?;
-        assert_eq!(transactional.take_acknowledged(), [(site.partition("out", 1), last.offset + 1)]);
+        assert_eq!(acknowledged, Acknowledged::from([(site.partition("out", 1), last.offset + 1)]));
 
         transactional.begin_transaction()?;
         transactional.send(site.record("out", 2, "d"))?;
         transactional.abort_transaction()?;
-        assert_eq!(transactional.take_acknowledged(), [], "what was aborted is nothing to remember");
+        transactional.begin_transaction()?;
+        let acknowledged = transactional.commit_transaction()?;
+        assert_eq!(acknowledged, Acknowledged::new(), "what was aborted is nothing to remember");
     }
     Ok(())
 }
@@ -42,20 +42,11 @@ pub(crate) fn a_flush_tells_of_nothing_that_was_sent_after_it_began(site: &Site)
         for value in ["a", "b"] {
             producer.send(site.record("out", 0, value))?;
         }
-        producer.begin_flush()?;
-        let mut done = false;
-        wait_for("more may be sent", || {
-            done = done || producer.poll_flush(Duration::ZERO)?;
-            Ok((done || producer.may_send_ahead()).then_some(()))
-        })?;
+        let mut flush = OnItsWay::begun(producer.begin_flush()?);
+        wait_for("more may be sent", || flush.lets_more_be_sent())?;
         producer.send(site.record("out", 0, "c"))?;
-        wait_for("it is flushed", || {
-            done = done || producer.poll_flush(Duration::from_millis(10))?;
-            Ok(done.then_some(()))
-        })?;
-        assert_eq!(producer.take_acknowledged(), [(out.clone(), 3 * round + 2)]);
-        producer.flush()?;
-        assert_eq!(producer.take_acknowledged(), [(out.clone(), 3 * round + 3)]);
+        assert_eq!(flush.end()?, Acknowledged::from([(out.clone(), 3 * round + 2)]));
+        assert_eq!(producer.flush()?, Acknowledged::from([(out.clone(), 3 * round + 3)]));
         expected.extend(["a", "b", "c"]);
         assert_eq!(site.values("out")?, expected);
     }
@@ -67,7 +58,7 @@ pub(crate) fn what_was_discarded_or_not_comes_at_most_once(site: &Site) -> Teste
     let mut producer = site.producer()?;
     producer.send(site.record("out", 0, "first"))?;
     producer.discard();
-    assert_eq!(producer.take_acknowledged(), []);
+    assert_eq!(producer.flush()?, Acknowledged::new());
     producer.send(site.record("out", 0, "second"))?;
     producer.flush()?;
     let values = site.values("out")?;
@@ -83,7 +74,7 @@ pub(crate) fn calls_in_the_wrong_order_are_refused(site: &Site) -> Tested {
     assert!(refused(producer.begin_transaction()), "before it is initialised");
     producer.init_transactions()?;
     assert!(refused(producer.send(site.record("out", 0, "a"))), "outside a transaction");
-    assert!(refused(producer.commit_transaction()), "without one");
+    assert!(refused(producer.commit_transaction().map(drop)), "without one");
     producer.begin_transaction()?;
     assert!(refused(producer.begin_transaction()), "in another");
     producer.send(site.record("out", 0, "b"))?;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tidemill_topology::transport::TransportError;
+use tidemill_topology::transport::{Consumed, TransportError};
 
+use super::on_its_way::OnItsWay;
 use crate::{Site, Tested, member::at, wait_for};
 
 pub(crate) fn a_transaction_happens_whole_or_not_at_all(site: &Site) -> Tested {
@@ -20,7 +21,10 @@ pub(crate) fn a_transaction_happens_whole_or_not_at_all(site: &Site) -> Tested {
         producer.send(site.record("out", 0, &value))?;
         producer.send(site.record("out", 1, &value))?;
         let before = site.values("out")?;
-        producer.send_offsets(&[(input.clone(), at(number))], &member.consumer.group_metadata())?;
+        producer.send_offsets(Consumed {
+            offsets: &[(input.clone(), at(number))],
+            member: &member.consumer.group_metadata(),
+        })?;
         if commits {
             producer.commit_transaction()?;
         } else {
@@ -50,19 +54,12 @@ pub(crate) fn the_next_transaction_may_be_filled_while_one_commits(site: &Site) 
         let (first, next) = (format!("first {number}"), format!("next {number}"));
         producer.begin_transaction()?;
         producer.send(site.record("out", 0, &first))?;
-        producer.begin_commit(&[(input.clone(), at(number))], &member.consumer.group_metadata())?;
-        let mut done = false;
-        wait_for("the next one may be sent to", || {
-            done = done || producer.poll_commit(Duration::ZERO)?;
-            Ok((done || producer.may_send_ahead()).then_some(()))
-        })?;
+        let consumed = Consumed { offsets: &[(input.clone(), at(number))], member: &member.consumer.group_metadata() };
+        let mut commit = OnItsWay::begun(producer.begin_commit(Some(consumed))?);
+        wait_for("the next one may be sent to", || commit.lets_more_be_sent())?;
         producer.begin_transaction()?;
         producer.send(site.record("out", 0, &next))?;
-        wait_for("the first one is committed", || {
-            done = done || producer.poll_commit(Duration::from_millis(10))?;
-            Ok(done.then_some(()))
-        })?;
-        let acknowledged: Vec<_> = producer.take_acknowledged().into_iter().map(|(partition, _)| partition).collect();
+        let acknowledged: Vec<_> = commit.end()?.into_keys().collect();
         assert_eq!(acknowledged, [site.partition("out", 0)]);
         expected.push(first);
         assert_eq!(site.values("out")?, expected, "what was sent ahead is not committed");
@@ -113,7 +110,7 @@ pub(crate) fn what_a_producer_left_open_is_aborted_by_its_successor(site: &Site)
     let mut old = site.transactional("id")?;
     old.begin_transaction()?;
     old.send(site.record("out", 0, "left open"))?;
-    old.send_offsets(&[(input.clone(), at(1))], &member.consumer.group_metadata())?;
+    old.send_offsets(Consumed { offsets: &[(input.clone(), at(1))], member: &member.consumer.group_metadata() })?;
     drop(old);
     let mut new = site.transactional("id")?;
     new.begin_transaction()?;
@@ -142,8 +139,9 @@ pub(crate) fn a_member_that_was_replaced_cannot_commit_in_a_transaction(site: &S
     let mut producer = site.transactional("zombie")?;
     producer.begin_transaction()?;
     producer.send(site.record("out", 0, "stale"))?;
-    let committed =
-        producer.send_offsets(&[(site.partition("in", 0), at(1))], &stale).and_then(|()| producer.commit_transaction());
+    let committed = producer
+        .send_offsets(Consumed { offsets: &[(site.partition("in", 0), at(1))], member: &stale })
+        .and_then(|()| producer.commit_transaction());
     assert!(matches!(committed, Err(TransportError::Fenced(_))), "{committed:?}");
     drop(producer);
     let mut successor = site.transactional("zombie")?;
@@ -151,7 +149,10 @@ pub(crate) fn a_member_that_was_replaced_cannot_commit_in_a_transaction(site: &S
     heir.until_it_owns(1)?;
     successor.begin_transaction()?;
     successor.send(site.record("out", 0, "fresh"))?;
-    successor.send_offsets(&[(site.partition("in", 0), at(0))], &heir.consumer.group_metadata())?;
+    successor.send_offsets(Consumed {
+        offsets: &[(site.partition("in", 0), at(0))],
+        member: &heir.consumer.group_metadata(),
+    })?;
     successor.commit_transaction()?;
     assert_eq!(site.values("out")?, ["fresh"]);
     Ok(())

@@ -92,7 +92,7 @@ pub(crate) fn feed(site: &Site, entries: impl IntoIterator<Item = Entry>) -> Tes
     for entry in entries {
         send(site, producer.as_mut(), entry)?;
     }
-    Ok(producer.flush()?)
+    Ok(producer.flush().map(drop)?)
 }
 
 /// Feeds until told to stop; gives what it sent. A broker that is away for a while is waited for.

@@ -49,7 +49,7 @@ pub(crate) fn aborted_input_has_no_effect(site: &Site) -> Tested {
             producer.begin_transaction()?;
             let mut attempt = || -> Tested {
                 entries.iter().try_for_each(|entry| input::send(site, producer.as_mut(), entry.clone()))?;
-                Ok(if commits { producer.commit_transaction() } else { producer.abort_transaction() }?)
+                Ok(if commits { producer.commit_transaction().map(drop) } else { producer.abort_transaction() }?)
             };
             match attempt() {
                 // A busy broker may refuse one.

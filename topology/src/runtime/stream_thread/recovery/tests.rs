@@ -10,8 +10,8 @@ use crate::{
     clock::ManualClock,
     runtime::{Prepared, StreamThread},
     transport::{
-        Admin, CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Producer, ProducerConfig,
-        ProducerRecord, Reader, TopicPartition, Transport, TransportError,
+        Admin, Answered, Consumed, Consumer, ConsumerConfig, PendingCommit, Producer, ProducerConfig, ProducerRecord,
+        Progress, Reader, Transport, TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -82,28 +82,17 @@ impl Producer for Noted {
         Ok(())
     }
 
-    fn send_offsets(
-        &mut self,
-        _offsets: &[(TopicPartition, CommittedOffset)],
-        _group: &GroupMetadata,
-    ) -> Result<(), TransportError> {
+    fn send_offsets(&mut self, _consumed: Consumed<'_>) -> Result<(), TransportError> {
         Ok(())
     }
 
-    fn commit_transaction(&mut self) -> Result<(), TransportError> {
+    fn begin_commit(&mut self, _consumed: Option<Consumed<'_>>) -> Result<Box<dyn PendingCommit>, TransportError> {
         self.add("commit");
         match self.ends {
             Ends::Unanswered => Err(TransportError::Abort("a record was not delivered".to_owned())),
-            Ends::Twice | Ends::TwiceSoFar => Ok(()),
+            Ends::Twice => Ok(Box::new(Answered::default())),
+            Ends::TwiceSoFar => Ok(Box::new(Unending)),
         }
-    }
-
-    fn poll_commit(&mut self, _timeout: Duration) -> Result<bool, TransportError> {
-        Ok(self.ends != Ends::TwiceSoFar)
-    }
-
-    fn may_send_ahead(&mut self) -> bool {
-        true
     }
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
@@ -115,14 +104,23 @@ impl Producer for Noted {
         matches!(self.ends, Ends::Twice | Ends::TwiceSoFar)
     }
 
-    fn flush(&mut self) -> Result<(), TransportError> {
-        Ok(())
+    fn begin_flush(&mut self) -> Result<Box<dyn PendingCommit>, TransportError> {
+        Ok(Box::new(Answered::default()))
     }
 
     fn discard(&mut self) {}
+}
 
-    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
-        Vec::new()
+/// A commit that gets no answer.
+struct Unending;
+
+impl PendingCommit for Unending {
+    fn poll(self: Box<Self>, _timeout: Duration) -> Result<Progress, TransportError> {
+        Ok(Progress::Pending(self))
+    }
+
+    fn may_send_ahead(&mut self) -> bool {
+        true
     }
 }
 

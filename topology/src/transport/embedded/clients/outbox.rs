@@ -9,7 +9,9 @@ use crate::transport::embedded::{
     log::broker::{Batch, Broker},
     storage::{Change, Stored},
 };
-use crate::transport::{CleanupPolicy, ConsumedRecord, Offset, ProducerRecord, Topic, TopicPartition, TransportError};
+use crate::transport::{
+    Acknowledged, CleanupPolicy, ConsumedRecord, ProducerRecord, Topic, TopicPartition, TransportError,
+};
 
 /// Batches by partition. A topic is looked up once and then found by its name's address.
 pub(in crate::transport::embedded) struct Outbox {
@@ -73,7 +75,7 @@ impl Outbox {
     }
 
     /// What was appended since the last call, by partition.
-    pub(in crate::transport::embedded) fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
+    pub(in crate::transport::embedded) fn take_acknowledged(&mut self) -> Acknowledged {
         let acknowledged = |batch: &mut Batch| Some((batch.partition.name.clone(), batch.acknowledged.take()?));
         self.batches.iter_mut().filter_map(acknowledged).collect()
     }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::outbox::Outbox;
 use crate::transport::embedded::log::broker::Broker;
-use crate::transport::{
-    CommittedOffset, GroupMetadata, Offset, Producer, ProducerRecord, TopicPartition, TransportError,
-};
+use crate::transport::{Answered, Consumed, PendingCommit, Producer, ProducerRecord, TransportError};
 
 /// Above this many records, or bytes, it does not wait for a flush.
 const RECORDS: usize = 1000;
@@ -20,6 +18,20 @@ pub(in crate::transport::embedded) struct PlainProducer {
 impl PlainProducer {
     pub(in crate::transport::embedded) fn new(broker: Arc<Broker>) -> Self {
         Self { outbox: Outbox::new(broker) }
+    }
+
+    /// Makes what waits visible.
+    fn deliver(&mut self) -> Result<(), TransportError> {
+        if self.outbox.waiting().0 == 0 {
+            return Ok(());
+        }
+        let delivered = self.outbox.deliver(Vec::new());
+        // Records of a deleted topic have nowhere to go; without them the next flush can succeed.
+        if let Err(TransportError::UnknownTopic(_)) = delivered {
+            self.outbox.clear_deleted();
+        }
+        self.outbox.broker.maintain_if_due();
+        delivered
     }
 }
 
@@ -35,18 +47,14 @@ impl Producer for PlainProducer {
     fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
         self.outbox.push(record)?;
         let (records, bytes) = self.outbox.waiting();
-        if records >= RECORDS || bytes >= BYTES { self.flush() } else { Ok(()) }
+        if records >= RECORDS || bytes >= BYTES { self.deliver() } else { Ok(()) }
     }
 
-    fn send_offsets(
-        &mut self,
-        _: &[(TopicPartition, CommittedOffset)],
-        _: &GroupMetadata,
-    ) -> Result<(), TransportError> {
+    fn send_offsets(&mut self, _: Consumed<'_>) -> Result<(), TransportError> {
         Err(no_transactions())
     }
 
-    fn commit_transaction(&mut self) -> Result<(), TransportError> {
+    fn begin_commit(&mut self, _: Option<Consumed<'_>>) -> Result<Box<dyn PendingCommit>, TransportError> {
         Err(no_transactions())
     }
 
@@ -54,31 +62,19 @@ impl Producer for PlainProducer {
         Err(no_transactions())
     }
 
-    fn flush(&mut self) -> Result<(), TransportError> {
-        if self.outbox.waiting().0 == 0 {
-            return Ok(());
-        }
-        let delivered = self.outbox.deliver(Vec::new());
-        // Records of a deleted topic have nowhere to go; without them the next flush can succeed.
-        if let Err(TransportError::UnknownTopic(_)) = delivered {
-            self.outbox.clear_deleted();
-        }
-        self.outbox.broker.maintain_if_due();
-        delivered
+    fn begin_flush(&mut self) -> Result<Box<dyn PendingCommit>, TransportError> {
+        self.deliver()?;
+        Ok(Box::new(Answered(self.outbox.take_acknowledged())))
     }
 
     fn discard(&mut self) {
         self.outbox.clear();
     }
-
-    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
-        self.outbox.take_acknowledged()
-    }
 }
 
 impl Drop for PlainProducer {
     fn drop(&mut self) {
-        if let Err(error) = self.flush() {
+        if let Err(error) = self.deliver() {
             tracing::warn!(%error, "records that were sent and not flushed are lost");
         }
     }

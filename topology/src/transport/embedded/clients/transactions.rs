@@ -11,9 +11,7 @@ use crate::transport::embedded::{
     log::broker::{Broker, Coordinator},
     storage::Change,
 };
-use crate::transport::{
-    CommittedOffset, GroupMetadata, Offset, Producer, ProducerRecord, TopicPartition, TransportError,
-};
+use crate::transport::{Answered, Consumed, PendingCommit, Producer, ProducerRecord, TransportError};
 
 /// A producer that writes in transactions.
 pub(in crate::transport::embedded) struct TransactionalProducer {
@@ -69,7 +67,7 @@ impl TransactionalProducer {
     }
 
     fn commit(&mut self, coordinator: &mut Coordinator, now: i64) -> Result<(), TransportError> {
-        let epoch = self.open("commit_transaction")?;
+        let epoch = self.open("begin_commit")?;
         let State::Open(_, offsets) = &self.state else {
             return Ok(());
         };
@@ -122,13 +120,9 @@ impl Producer for TransactionalProducer {
         }
     }
 
-    fn send_offsets(
-        &mut self,
-        offsets: &[(TopicPartition, CommittedOffset)],
-        group: &GroupMetadata,
-    ) -> Result<(), TransportError> {
+    fn send_offsets(&mut self, Consumed { offsets, member }: Consumed<'_>) -> Result<(), TransportError> {
         self.open("send_offsets")?;
-        let added = GroupOffsets { speaker: group.clone(), offsets: offsets.to_vec() };
+        let added = GroupOffsets { speaker: member.clone(), offsets: offsets.to_vec() };
         let now = self.outbox.broker.clock.monotonic_ms();
         added.check(&mut self.outbox.broker.lock(), now)?;
         if let State::Open(_, offsets) = &mut self.state {
@@ -137,13 +131,16 @@ impl Producer for TransactionalProducer {
         Ok(())
     }
 
-    fn commit_transaction(&mut self) -> Result<(), TransportError> {
+    fn begin_commit(&mut self, consumed: Option<Consumed<'_>>) -> Result<Box<dyn PendingCommit>, TransportError> {
+        if let Some(consumed) = consumed {
+            self.send_offsets(consumed).map_err(TransportError::before_commit)?;
+        }
         let broker = Arc::clone(&self.outbox.broker);
         let now = broker.clock.monotonic_ms();
         // Nobody can take over between the checks and the append, for that takes the coordinator's lock.
         self.commit(&mut broker.lock(), now)?;
         broker.maintain_if_due();
-        Ok(())
+        Ok(Box::new(Answered(self.outbox.take_acknowledged())))
     }
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
@@ -153,19 +150,15 @@ impl Producer for TransactionalProducer {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), TransportError> {
-        match &self.state {
-            State::New => Ok(()),
-            State::Ready(epoch) | State::Open(epoch, _) => self.check_epoch(epoch),
+    fn begin_flush(&mut self) -> Result<Box<dyn PendingCommit>, TransportError> {
+        if let State::Ready(epoch) | State::Open(epoch, _) = &self.state {
+            self.check_epoch(epoch)?;
         }
+        Ok(Box::new(Answered::default()))
     }
 
     /// Nothing is ever sent outside a transaction.
     fn discard(&mut self) {}
-
-    fn take_acknowledged(&mut self) -> Vec<(TopicPartition, Offset)> {
-        self.outbox.take_acknowledged()
-    }
 }
 
 fn invalid(call: &str, why: &str) -> TransportError {

@@ -9,72 +9,83 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use rdkafka::{TopicPartitionList, consumer::ConsumerGroupMetadata};
 
-use super::sending::Sending;
-use crate::transport::{TransportError, kafka::offsets::ANSWER};
+use super::{sending::Sending, written::Written};
+use crate::transport::{PendingCommit, Progress, TransportError, kafka::offsets::ANSWER};
 
 /// How long librdkafka may take to tell the brokers of offsets. Where the group's coordinator restarts at the wrong
 /// moment it may never come back from that, whatever time it was given (librdkafka 2.12, `rd_kafka_coord_req`). Not much
 /// longer than that time: an answer settles the transaction better than a new producer does.
 const STUCK: Duration = ANSWER.saturating_add(Duration::from_secs(10));
 
-/// What belongs to one commit.
-pub(super) struct Commit {
+/// What is to be committed.
+pub(super) struct Work {
     pub(super) sending: Arc<Sending>,
-    pub(super) offsets: TopicPartitionList,
-    pub(super) membership: Arc<ConsumerGroupMetadata>,
+    /// Of the group that this member names.
+    pub(super) offsets: Option<(TopicPartitionList, Arc<ConsumerGroupMetadata>)>,
 }
 
-impl Commit {
+impl Work {
     /// Offsets first, then all of it.
     fn run(&self, told_offsets: &AtomicBool) -> Result<(), TransportError> {
-        let Self { sending, offsets, membership } = self;
-        sending.send_offsets(offsets, membership).map_err(TransportError::before_commit)?;
+        if let Some((offsets, membership)) = &self.offsets {
+            self.sending.send_offsets(offsets, membership).map_err(TransportError::before_commit)?;
+        }
         told_offsets.store(true, Ordering::SeqCst);
-        sending.commit()
+        self.sending.commit()
     }
 }
 
-/// A thread that commits; one commit at a time.
+/// The work, and where it is told how far that is.
+struct Job {
+    work: Work,
+    told_offsets: Arc<AtomicBool>,
+    answer: Sender<Result<(), TransportError>>,
+}
+
+/// A thread that commits; one commit after the other.
 pub(super) struct Committer {
-    commits: Sender<Commit>,
+    jobs: Sender<Job>,
+}
+
+impl Committer {
+    pub(super) fn start() -> Result<Self, TransportError> {
+        let (jobs, waiting) = unbounded::<Job>();
+        let run = move || {
+            for Job { work, told_offsets, answer } in waiting {
+                let done = work.run(&told_offsets);
+                // Before the answer: whoever gets it may close the producer.
+                drop(work);
+                // Whoever asked may have left.
+                let _ = answer.send(done);
+            }
+        };
+        let started = thread::Builder::new().name("commit".to_owned()).spawn(run);
+        started.map(|_| Self { jobs }).map_err(|error| TransportError::Storage(error.into()))
+    }
+
+    pub(super) fn begin(&self, work: Work) -> Result<Answer, TransportError> {
+        let (answer, answers) = bounded(1);
+        let told_offsets = Arc::<AtomicBool>::default();
+        self.jobs.send(Job { work, told_offsets: told_offsets.clone(), answer }).map_err(|_| gone())?;
+        Ok(Answer { answers, begun: Instant::now(), told_offsets })
+    }
+}
+
+/// What the thread is going to answer.
+pub(super) struct Answer {
     answers: Receiver<Result<(), TransportError>>,
     begun: Instant,
     /// The brokers know of the offsets.
     told_offsets: Arc<AtomicBool>,
 }
 
-impl Committer {
-    pub(super) fn start() -> Result<Self, TransportError> {
-        let (commits, waiting) = unbounded::<Commit>();
-        let (answer, answers) = unbounded();
-        let told_offsets = Arc::new(AtomicBool::new(false));
-        let told = told_offsets.clone();
-        let work = move || {
-            for commit in waiting {
-                let done = commit.run(&told);
-                // Before the answer: whoever gets it may close the producer.
-                drop(commit);
-                // Whoever asked may have left.
-                let _ = answer.send(done);
-            }
-        };
-        let started = thread::Builder::new().name("commit".to_owned()).spawn(work);
-        let started = started.map_err(|error| TransportError::Storage(error.into()));
-        started.map(|_| Self { commits, answers, begun: Instant::now(), told_offsets })
-    }
-
-    pub(super) fn begin(&mut self, commit: Commit) -> Result<(), TransportError> {
-        self.begun = Instant::now();
-        self.told_offsets.store(false, Ordering::SeqCst);
-        self.commits.send(commit).map_err(|_| gone())
-    }
-
+impl Answer {
     /// The answer, if it comes within `timeout`; or that there will be none. What librdkafka holds then is freed when it
     /// comes back after all.
-    pub(super) fn answer(&self, timeout: Duration) -> Option<Result<(), TransportError>> {
+    fn await_for(&self, timeout: Duration) -> Option<Result<(), TransportError>> {
         match self.answers.recv_timeout(timeout) {
             Ok(answer) => Some(answer),
             Err(RecvTimeoutError::Timeout) if self.is_stuck() => Some(Err(stuck())),
@@ -85,6 +96,26 @@ impl Committer {
 
     fn is_stuck(&self) -> bool {
         self.begun.elapsed() > STUCK && !self.told_offsets.load(Ordering::SeqCst)
+    }
+}
+
+/// A transaction that commits.
+pub(super) struct KafkaCommit {
+    pub(super) answer: Answer,
+    pub(super) written: Written,
+}
+
+impl PendingCommit for KafkaCommit {
+    fn poll(self: Box<Self>, timeout: Duration) -> Result<Progress, TransportError> {
+        match self.answer.await_for(timeout) {
+            None => Ok(Progress::Pending(self)),
+            Some(answer) => answer.map(|()| Progress::Done(self.written.take_ends())),
+        }
+    }
+
+    /// Not beside records of this one: those of the next might overtake them.
+    fn may_send_ahead(&mut self) -> bool {
+        self.written.sending.has_landed()
     }
 }
 
@@ -102,13 +133,13 @@ mod tests {
 
     #[test]
     fn a_commit_that_librdkafka_does_not_come_back_from_is_given_up_before_its_offsets_are_told() {
-        let ((commits, _waiting), (_answer, answers)) = (unbounded(), unbounded());
+        let (_answer, answers) = bounded(1);
         let told_offsets = Arc::new(AtomicBool::new(false));
-        let mut committer = Committer { commits, answers, begun: Instant::now(), told_offsets };
-        assert!(committer.answer(Duration::ZERO).is_none(), "it may still come back");
-        committer.begun = Instant::now().checked_sub(STUCK * 2).expect("the machine runs for longer");
-        assert!(matches!(committer.answer(Duration::ZERO), Some(Err(TransportError::Retriable(_)))));
-        committer.told_offsets.store(true, Ordering::SeqCst);
-        assert!(committer.answer(Duration::ZERO).is_none(), "the rest keeps to its time");
+        let mut answer = Answer { answers, begun: Instant::now(), told_offsets };
+        assert!(answer.await_for(Duration::ZERO).is_none(), "it may still come back");
+        answer.begun = Instant::now().checked_sub(STUCK * 2).expect("the machine runs for longer");
+        assert!(matches!(answer.await_for(Duration::ZERO), Some(Err(TransportError::Retriable(_)))));
+        answer.told_offsets.store(true, Ordering::SeqCst);
+        assert!(answer.await_for(Duration::ZERO).is_none(), "the rest keeps to its time");
     }
 }

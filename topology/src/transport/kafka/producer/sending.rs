@@ -134,6 +134,9 @@ pub(super) struct Sending {
     client: BaseProducer<Deliveries>,
     /// Held by who serves what librdkafka tells.
     serving: Mutex<()>,
+    transactional: bool,
+    /// A transaction was begun, and neither committed nor aborted.
+    open: AtomicBool,
     /// A request of a transaction may have been sent twice.
     repeated: AtomicBool,
 }
@@ -148,11 +151,35 @@ impl Sending {
             config.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
         }
         let client = BaseProducer::from_config_and_context(&config, deliveries).map_err(error::of)?;
-        Ok(Self { client, serving: Mutex::default(), repeated: AtomicBool::new(false) })
+        let (serving, open, repeated) = Default::default();
+        Ok(Self { client, serving, transactional, open, repeated })
     }
 
     pub(super) fn client(&self) -> &BaseProducer<Deliveries> {
         &self.client
+    }
+
+    pub(super) fn is_transactional(&self) -> bool {
+        self.transactional
+    }
+
+    /// Whether a transaction is open, or being committed.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// Opens a transaction, and forgets what failed before.
+    pub(super) fn begin(&self) -> Result<(), TransportError> {
+        self.client.context().with(|delivered| delivered.failed = None);
+        self.client.begin_transaction().map_err(error::of)?;
+        self.open.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether everything sent has been delivered or has failed.
+    pub(super) fn has_landed(&self) -> bool {
+        self.serve();
+        self.client.in_flight_count() == 0
     }
 
     /// Serves all that librdkafka has to tell: its poll serves one thing.
@@ -211,7 +238,9 @@ impl Sending {
         if ended.is_err() || answers > 1 {
             self.repeated.store(true, Ordering::SeqCst);
         }
-        ended.map_err(error::of)
+        ended.map_err(error::of)?;
+        self.open.store(false, Ordering::SeqCst);
+        Ok(())
     }
 
     /// Has everything sent leave at once, without waiting for it.
