@@ -69,15 +69,6 @@ pub enum TaskError {
         /// What the store said.
         source: StoreError,
     },
-    /// A newer owner exists: drop every task and rejoin.
-    #[error("another instance took over the tasks of this thread")]
-    Fenced,
-    /// Abort the transaction, then process again from the last commit.
-    #[error("the transaction was aborted")]
-    Aborted {
-        /// What the transport said.
-        source: TransportError,
-    },
     /// A value that an operator needs cannot be decoded yet: process again from the last commit, after a pause.
     #[error("task {task}, operator '{node}', {}: {reason}", position_text(position.as_ref()))]
     NotYet {
@@ -132,7 +123,8 @@ pub enum TaskError {
         /// The thread.
         thread: String,
     },
-    /// The log cannot be used: stop the thread.
+    /// The log refused something: rejoin after [`TransportError::Fenced`], process again from the last commit after
+    /// [`TransportError::Abort`] and [`TransportError::Retriable`], and stop the thread after the others.
     #[error("the log cannot be used")]
     Transport(#[from] TransportError),
 }

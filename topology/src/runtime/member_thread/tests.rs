@@ -9,7 +9,6 @@ use super::MemberThread;
 use crate::{
     EmitStrategy, JoinWindows, Materialized, StreamsBuilder, StreamsConfig, TimeWindows,
     clock::{Clock as _, ManualClock},
-    error::TaskError,
     operators::StoreHandle,
     partitioner::partition_for,
     plan::TaskId,
@@ -18,7 +17,7 @@ use crate::{
     testing::{Fate, FaultRates, Process, SimulatedDisk},
     topology::Topology,
     transport::{
-        TopicPartition, Transport as _,
+        TopicPartition, Transport as _, TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -314,7 +313,8 @@ fn a_task_that_moves_is_claimed_by_its_new_owner_alone() {
         b.process();
     }
     assert_eq!((a.active().len(), b.active().len()), (2, 2));
-    a.thread.as_mut().expect("it runs").recover(TaskError::Fenced).expect("is no end");
+    let fenced = TransportError::Fenced("a newer one".to_owned());
+    a.thread.as_mut().expect("it runs").recover(fenced.into()).expect("is no end");
     assert_eq!(a.active(), [], "whoever is replaced has nothing any more");
 }
 

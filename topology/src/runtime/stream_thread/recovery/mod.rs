@@ -41,14 +41,14 @@ impl StreamThread {
                 }
                 Ok(())
             }
-            TaskError::Fenced | TaskError::Transport(TransportError::Fenced(_)) => {
+            TaskError::Transport(TransportError::Fenced(_)) => {
                 tracing::warn!(thread = %self.name, "a newer instance took over, rejoining");
                 self.status.fenced += 1;
                 self.drop_tasks();
                 self.repair = Some(Repair::Rejoin);
                 Ok(())
             }
-            TaskError::Aborted { source } | TaskError::Transport(source @ TransportError::Abort(_)) => {
+            TaskError::Transport(source @ TransportError::Abort(_)) => {
                 tracing::warn!(thread = %self.name, error = %source, "transaction aborted, processing again");
                 self.fall_back();
                 Ok(())
