@@ -34,6 +34,7 @@ mod row;
 
 mod merge;
 mod overlay;
+mod sealed;
 mod stats;
 mod store;
 
@@ -53,6 +54,7 @@ pub use memory::MemoryBackend;
 #[cfg(feature = "rocksdb")]
 pub use rocksdb::{RocksDbBackend, RocksDbOptions, RocksDbShared};
 pub use row::Row;
+pub use sealed::{Sealed, SealedWindows};
 pub use stats::StoreStats;
 pub use store::Store;
 pub use typed::{KeyValueStore, WindowedStore};

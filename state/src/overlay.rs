@@ -13,7 +13,7 @@ use crate::memory::ROW_OVERHEAD_BYTES;
 use crate::{Batch, Row};
 
 /// Uncommitted rows, deletions, expiry and named values, with their cost in bytes.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Overlay {
     pub(crate) rows: BTreeMap<Bytes, Option<Row>>,
     pub(crate) meta: BTreeMap<String, Bytes>,
@@ -27,7 +27,7 @@ pub(crate) struct Overlay {
 }
 
 /// What stood in the overlay before a change.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Replaced {
     /// There was nothing of the key.
     Nothing(Bytes),

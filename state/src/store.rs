@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::merge::Merge;
 use crate::overlay::Overlay;
+use crate::sealed::Sealed;
 use crate::stats::Counter;
 use crate::{Backend, Batch, Direction, Row, Rows, StoreError, StoreStats};
 
@@ -22,14 +23,15 @@ const WRITTEN_BY: &str = "rows-written-by";
 /// Reads see uncommitted writes. Nothing reaches the backend before it is committed, save what
 /// [`restore`](Self::restore) brings, which somebody else has committed.
 ///
-/// A commit takes two steps where it takes time to learn that the log has it: [`seal`](Self::seal) sets apart what
-/// belongs to it, [`commit_sealed`](Self::commit_sealed) brings that into the backend. Writes between the two belong to
-/// the next commit.
+/// A commit takes two steps where it takes time to learn that the log has it: [`seal`](Self::seal) gives what belongs to
+/// it, [`commit_sealed`](Self::commit_sealed) brings that into the backend. Writes between the two belong to the next
+/// commit.
 pub struct Store {
     name: Arc<str>,
     backend: Box<dyn Backend>,
     overlay: Overlay,
-    sealed: Option<Overlay>,
+    /// What a commit on its way holds.
+    sealed: Option<Arc<Overlay>>,
     counts: Counts,
     unflushed: Unflushed,
 }
@@ -80,7 +82,7 @@ impl Store {
 
     /// What is not in the backend, newest first.
     fn overlays(&self) -> impl Iterator<Item = &Overlay> {
-        std::iter::once(&self.overlay).chain(&self.sealed)
+        std::iter::once(&self.overlay).chain(self.sealed.as_deref())
     }
 
     /// Writes a row.
@@ -180,51 +182,52 @@ impl Store {
         self.sealed.is_some()
     }
 
-    /// The last key that a commit on its way writes or deletes.
-    pub fn last_sealed(&self) -> Option<&Bytes> {
-        self.sealed.as_ref()?.rows.last_key_value().map(|(key, _)| key)
-    }
-
-    /// Whether a commit on its way sets named values.
-    pub fn seals_meta(&self) -> bool {
-        self.sealed.as_ref().is_some_and(|sealed| !sealed.meta.is_empty())
-    }
-
     /// Memory that uncommitted writes hold.
     pub fn overlay_bytes(&self) -> usize {
         self.overlays().map(Overlay::bytes).sum()
     }
 
-    /// Sets apart what was written since the last commit. What was sealed before and is not committed stays with it.
-    pub fn seal(&mut self) {
+    /// Gives what was written since the last commit, and lets it be read until that is committed or rolled back. What was
+    /// sealed before and is not committed belongs to it, too: an earlier value of it commits nothing any more.
+    pub fn seal(&mut self) -> Sealed {
         let mut newer = std::mem::take(&mut self.overlay);
         newer.end_undo();
         match &mut self.sealed {
-            Some(sealed) => sealed.absorb(newer),
+            Some(sealed) => Arc::make_mut(sealed).absorb(newer),
             None if newer.is_empty() => {}
-            None => self.sealed = Some(newer),
+            None => self.sealed = Some(Arc::new(newer)),
         }
+        Sealed { overlay: self.sealed.clone() }
     }
 
-    /// Moves what was sealed, and the checkpoint, into the backend, all or nothing. After an error it is still sealed.
-    pub fn commit_sealed(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
+    /// Moves what was sealed, and the checkpoint, into the backend, all or nothing. After an error it can be sealed
+    /// again.
+    pub fn commit_sealed(&mut self, sealed: Sealed, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let nothing = Overlay::default();
-        let sealed = self.sealed.as_ref().unwrap_or(&nothing);
-        if sealed.is_empty() && checkpoint.is_none() {
+        let overlay = sealed.overlay.as_deref().unwrap_or(&nothing);
+        if !self.holds(&sealed) || overlay.is_empty() && checkpoint.is_none() {
             return Ok(());
         }
-        self.backend.write(sealed.to_batch(checkpoint))?;
+        self.backend.write(overlay.to_batch(checkpoint))?;
         self.unflushed.add();
-        self.counts.rows_committed.add(sealed.rows.len() as u64);
+        self.counts.rows_committed.add(overlay.rows.len() as u64);
         self.sealed = None;
         Ok(())
+    }
+
+    /// Whether nothing has overtaken what was sealed: a rollback, a commit, or more that was sealed.
+    pub(crate) fn holds(&self, sealed: &Sealed) -> bool {
+        match (&self.sealed, &sealed.overlay) {
+            (Some(kept), Some(sealed)) => Arc::ptr_eq(kept, sealed),
+            (kept, sealed) => kept.is_none() && sealed.is_none(),
+        }
     }
 
     /// Moves uncommitted writes and the checkpoint into the backend, all or nothing.
     /// After an error they are still uncommitted.
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        self.seal();
-        self.commit_sealed(checkpoint)
+        let sealed = self.seal();
+        self.commit_sealed(sealed, checkpoint)
     }
 
     /// Forgets uncommitted writes, sealed or not.

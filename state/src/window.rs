@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::sequences::Sequences;
 use crate::window_key::{encode_local, put_prefix, start_of, start_prefix};
-use crate::{CodecError, Direction, Row, Store, StoreError, WindowKey};
+use crate::{CodecError, Direction, Row, SealedWindows, Store, StoreError, WindowKey};
 
 /// So many elements are read one by one.
 const FEW: u32 = 4;
@@ -28,9 +28,8 @@ pub struct WindowStore {
     sequences: Sequences,
     /// Windows that start later hold nothing but what `sequences` knows.
     last_start: Option<i64>,
-    /// Windows that start earlier were expired: as of now, as of what is sealed, and as of the last commit.
+    /// Windows that start earlier were expired: as of now, and as of the last commit.
     expired_before: i64,
-    sealed_expired_before: i64,
     committed_expired_before: i64,
     /// Windows end key by key: none is expired by its start.
     by_key: bool,
@@ -52,7 +51,6 @@ impl WindowStore {
             sequences,
             last_start,
             expired_before: 0,
-            sealed_expired_before: 0,
             committed_expired_before: 0,
             by_key: false,
             kept: by_key::Kept::default(),
@@ -235,31 +233,32 @@ impl WindowStore {
 
     /// [`Store::commit`].
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        self.seal();
-        self.commit_sealed(checkpoint)
+        let sealed = self.seal();
+        self.commit_sealed(sealed, checkpoint)
     }
 
     /// [`Store::seal`].
-    pub fn seal(&mut self) {
-        self.store.seal();
+    pub fn seal(&mut self) -> SealedWindows {
         self.journal = None;
-        self.sealed_expired_before = self.expired_before;
-        self.kept.seal();
+        let (epoch, kept_from) = self.kept.seal();
+        SealedWindows { rows: self.store.seal(), expired_before: self.expired_before, epoch, kept_from }
     }
 
     /// [`Store::commit_sealed`].
-    pub fn commit_sealed(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        self.store.commit_sealed(checkpoint)?;
-        self.committed_expired_before = self.sealed_expired_before;
-        self.kept.commit();
+    pub fn commit_sealed(&mut self, sealed: SealedWindows, checkpoint: Option<i64>) -> Result<(), StoreError> {
+        let SealedWindows { rows, expired_before, kept_from, .. } = sealed;
+        if self.store.holds(&rows) {
+            self.store.commit_sealed(rows, checkpoint)?;
+            self.committed_expired_before = expired_before;
+            self.kept.commit(kept_from);
+        }
         Ok(())
     }
 
     /// [`Store::rollback`]; sequences are found again when needed.
     pub fn rollback(&mut self) {
         self.store.rollback();
-        (self.expired_before, self.sealed_expired_before) =
-            (self.committed_expired_before, self.committed_expired_before);
+        self.expired_before = self.committed_expired_before;
         self.kept.roll_back();
         self.journal = None;
         self.sequences.clear();
@@ -284,7 +283,7 @@ impl WindowStore {
     /// [`Store::clear`].
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.sequences.clear();
-        (self.expired_before, self.sealed_expired_before, self.committed_expired_before) = (0, 0, 0);
+        (self.expired_before, self.committed_expired_before) = (0, 0);
         self.kept = by_key::Kept::default();
         self.journal = None;
         self.last_start = None;

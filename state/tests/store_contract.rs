@@ -331,10 +331,10 @@ fn what_comes_after_a_failed_commit_is_committed_with_what_it_kept() {
     store.delete_below(bytes("c"));
     fill(&mut store, &["d"]);
     store.delete(bytes("y"));
-    store.seal();
+    let sealed = store.seal();
     assert_eq!(keys(&store), "c d x");
     full.store(false, Ordering::SeqCst);
-    store.commit_sealed(Some(7)).unwrap();
+    store.commit_sealed(sealed, Some(7)).unwrap();
     assert_eq!((keys(&store), store.checkpoint().unwrap()), ("c d x".to_owned(), Some(7)));
     assert_eq!(store.meta("time").unwrap(), Some(bytes("1")));
 }

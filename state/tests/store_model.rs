@@ -12,7 +12,7 @@ use common::{Kind, kinds};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use tidemill_state::{Direction, Row, Store};
+use tidemill_state::{Direction, Row, Sealed, Store};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -95,6 +95,7 @@ fn run(kind: &Kind, steps: Vec<Step>, from: &Bytes, to: &Bytes) {
     let mut store = kind.store();
     store.clear().unwrap();
     let (mut seen, mut sealed, mut committed) = (View::default(), None, View::default());
+    let mut overtaken = None;
     for step in steps {
         match step {
             Step::Put(key, row) => {
@@ -116,22 +117,30 @@ fn run(kind: &Kind, steps: Vec<Step>, from: &Bytes, to: &Bytes) {
             Step::Commit(checkpoint) => {
                 store.commit(checkpoint).unwrap();
                 seen.checkpoint = checkpoint.or(seen.checkpoint);
-                (committed, sealed) = (seen.clone(), None);
+                committed = seen.clone();
+                overtaken = sealed.take();
             }
             Step::Seal => {
-                store.seal();
-                sealed = Some(seen.clone());
+                let value = store.seal();
+                overtaken = sealed.replace((value, seen.clone()));
                 assert!(!store.is_dirty());
             }
             Step::CommitSealed(checkpoint) => {
-                store.commit_sealed(checkpoint).unwrap();
-                seen.checkpoint = checkpoint.or(seen.checkpoint);
-                committed = View { checkpoint: seen.checkpoint, ..sealed.take().unwrap_or(committed) };
-                assert!(!store.is_sealed());
+                // One that says something commits nothing any more.
+                if let Some((value, _)) = overtaken.take().filter(|(value, _): &(Sealed, View)| !value.is_empty()) {
+                    store.commit_sealed(value, checkpoint).unwrap();
+                }
+                if let Some((value, view)) = sealed.take() {
+                    store.commit_sealed(value, checkpoint).unwrap();
+                    seen.checkpoint = checkpoint.or(seen.checkpoint);
+                    committed = View { checkpoint: seen.checkpoint, ..view };
+                    assert!(!store.is_sealed());
+                }
             }
             Step::Rollback => {
                 store.rollback();
-                (seen, sealed) = (committed.clone(), None);
+                seen = committed.clone();
+                overtaken = sealed.take();
             }
             Step::Restore(rows, next) => {
                 // Only stores without uncommitted writes follow a changelog.
@@ -152,7 +161,7 @@ fn run(kind: &Kind, steps: Vec<Step>, from: &Bytes, to: &Bytes) {
             Step::Reopen => {
                 drop(store);
                 store = kind.store();
-                (seen, sealed) = (committed.clone(), None);
+                (seen, sealed, overtaken) = (committed.clone(), None, None);
             }
         }
         assert_eq!(view(&store, Bound::Unbounded, Bound::Unbounded), seen);

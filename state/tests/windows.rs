@@ -310,10 +310,10 @@ fn what_is_kept_counts_once_it_is_committed() {
 fn keep(store: &mut WindowStore) {
     assert_eq!((store.epoch(), store.committed_kept_from()), (1, None));
     store.keep_from(1);
-    store.seal();
-    assert_eq!((store.epoch(), store.sealed_epoch(), store.committed_kept_from()), (2, 1, None));
+    let sealed = store.seal();
+    assert_eq!((store.epoch(), sealed.epoch(), store.committed_kept_from()), (2, 1, None));
     store.keep_from(2);
-    store.commit_sealed(None).unwrap();
+    store.commit_sealed(sealed, None).unwrap();
     assert_eq!(store.committed_kept_from(), Some(1));
     store.rollback();
     store.commit(None).unwrap();

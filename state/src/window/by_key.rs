@@ -11,29 +11,28 @@ use crate::{Direction, Row, StoreError, WindowKey};
 /// So many rows of a window are passed over before the next window is sought.
 const PASSED: u32 = 8;
 
-/// Since which commit there are rows that are still needed: as of now, as of what is sealed, as of the last commit.
+/// Since which commit there are rows that are still needed: as of now, and as of the last commit.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     /// Commits sealed so far.
     epoch: u64,
     from: Option<u64>,
-    sealed_from: Option<u64>,
     committed_from: Option<u64>,
 }
 
 impl Kept {
-    pub(super) fn seal(&mut self) {
+    /// The commit that was sealed, and what it keeps.
+    pub(super) fn seal(&mut self) -> (u64, Option<u64>) {
         self.epoch += 1;
-        self.sealed_from = self.from;
+        (self.epoch, self.from)
     }
 
-    pub(super) fn commit(&mut self) {
-        self.committed_from = self.sealed_from;
+    pub(super) fn commit(&mut self, from: Option<u64>) {
+        self.committed_from = from;
     }
 
     pub(super) fn roll_back(&mut self) {
         self.from = self.committed_from;
-        self.sealed_from = self.committed_from;
     }
 }
 
@@ -52,11 +51,6 @@ impl WindowStore {
     /// The commit that what is written now belongs to: 0 for what the store held when it was opened, then 1, 2, 3…
     pub fn epoch(&self) -> u64 {
         self.kept.epoch + 1
-    }
-
-    /// The commit that is sealed, or was sealed last.
-    pub fn sealed_epoch(&self) -> u64 {
-        self.kept.epoch
     }
 
     /// Counts commits anew: what is there belongs to commit 0, and nothing is known of what is needed.

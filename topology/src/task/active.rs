@@ -14,7 +14,7 @@ use tidemill_state::{BoxError, CodecError};
 use super::{
     TaskStores, Waiting,
     bad_record::dead_letter,
-    commit::{CommitWork, committed_offset, kept_silence, partition_time},
+    commit::{CommitWork, TaskCommit, committed_offset, kept_silence, partition_time},
     noting::Noting,
     partition_group::{Input, Learnt, PartitionGroup, Pick},
     punctuation::take_due,
@@ -29,7 +29,7 @@ use crate::{
     operators::processor::PunctuationType,
     operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, Parts, TaskContext, Undo},
     plan::{Plan, TaskId},
-    transport::{Acknowledged, CommittedOffset, ConsumedRecord, ProducerRecord, TopicPartition},
+    transport::{Acknowledged, CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
 };
 
 /// Aggregates beyond this many bytes are read back from their store after a commit.
@@ -75,7 +75,7 @@ pub(crate) struct ActiveTask {
     notings: Vec<Noting>,
     /// Records to send, notes among them.
     ready: Vec<ProducerRecord>,
-    /// Whether something was sent since the last commit was begun.
+    /// Whether something was taken or sent since the last commit was begun.
     acted: bool,
 }
 
@@ -128,8 +128,6 @@ impl ActiveTask {
                 partition_time: committed.map_or(-1, partition_time),
                 position: None,
                 committed: committed.map(|committed| committed.offset),
-                committing: None,
-                moved: false,
                 empty_since_ms: None,
                 learnt: None,
                 partition,
@@ -254,7 +252,7 @@ impl ActiveTask {
         let queue = &mut input.queue;
         let outcome = self.ctx.all_or_nothing(|ctx| queue.process(ctx));
         input.position = Some(offset + 1);
-        input.moved = true;
+        self.acted = true;
         self.clock.act();
         self.notings.iter_mut().for_each(|noting| noting.clock.act());
         if let Err(failure) = outcome {
@@ -287,7 +285,7 @@ impl ActiveTask {
         let input = &mut self.group.inputs[at];
         let Some((raw, bad)) = input.queue.take_bad() else { return Ok(()) };
         input.position = Some(raw.offset + 1);
-        input.moved = true;
+        self.acted = true;
         let (partition, node) = (input.partition.clone(), input.source);
         let reason = bad.to_string();
         match bad {
@@ -362,7 +360,7 @@ impl ActiveTask {
         let input = &mut self.group.inputs[at];
         let Some(raw) = input.queue.take_note() else { return };
         input.position = Some(raw.offset + 1);
-        input.moved = true;
+        self.acted = true;
         if let Some(note) = IdleNote::read(&raw) {
             let Self { clock, notings, ctx, .. } = self;
             let clocks = std::iter::once(&mut *clock).chain(notings.iter_mut().map(|noting| &mut noting.clock));
@@ -431,10 +429,7 @@ impl ActiveTask {
 
     /// Whether anything happened since the last commit was begun.
     pub(crate) fn needs_commit(&self) -> bool {
-        self.acted
-            || !self.ctx.outputs.is_empty()
-            || self.group.inputs.iter().any(|input| input.moved)
-            || self.stores.is_dirty()
+        self.acted || !self.ctx.outputs.is_empty() || self.stores.is_dirty()
     }
 
     /// Brings caches into the stores, so that these can be read.
@@ -466,23 +461,20 @@ impl ActiveTask {
         Ok(work)
     }
 
-    /// The transaction is about to be committed: what comes now belongs to the next.
-    pub(crate) fn seal(&mut self) {
-        for input in self.group.inputs.iter_mut().filter(|input| input.moved) {
-            input.committing = input.position;
-            input.moved = false;
-        }
+    /// A commit was begun: what comes now belongs to the next.
+    pub(crate) fn seal(&mut self) -> TaskCommit {
         self.ctx.commit_requested = false;
         self.acted = false;
-        self.stores.seal();
+        let positions = self.group.inputs.iter().map(|input| input.position).collect();
+        TaskCommit { positions, stores: self.stores.seal() }
     }
 
-    /// The transaction is committed: state follows, as far as it was sealed.
-    pub(crate) fn committed(&mut self, acknowledged: &Acknowledged) -> Result<(), TaskError> {
-        for input in &mut self.group.inputs {
-            input.committed = input.committing.take().or(input.committed);
+    /// The log has committed: state follows, as far as it was sealed.
+    pub(crate) fn committed(&mut self, commit: TaskCommit, acknowledged: &Acknowledged) -> Result<(), TaskError> {
+        for (input, position) in self.group.inputs.iter_mut().zip(commit.positions) {
+            input.committed = position.or(input.committed);
         }
-        self.stores.commit(acknowledged, self.ctx.wall_ms)
+        self.stores.commit(commit.stores, acknowledged, self.ctx.wall_ms)
     }
 
     /// Gives the stores back, without what was not committed.

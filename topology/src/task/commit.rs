@@ -1,5 +1,6 @@
-//! What a commit consists of, as one value.
+//! What a task gives to a commit, and what it gets back when the log has it.
 
+use super::sealed::SealedStores;
 use crate::transport::{CommittedOffset, Offset, ProducerRecord, TopicPartition};
 
 /// Input offsets and changelog records that belong in one transaction.
@@ -7,6 +8,13 @@ use crate::transport::{CommittedOffset, Offset, ProducerRecord, TopicPartition};
 pub(crate) struct CommitWork {
     pub(crate) offsets: Vec<(TopicPartition, CommittedOffset)>,
     pub(crate) changelog: Vec<ProducerRecord>,
+}
+
+/// What is a task's of a commit on its way: how far its inputs were processed, and what its stores set apart.
+#[must_use = "state follows once the log has committed"]
+pub(crate) struct TaskCommit {
+    pub(super) positions: Vec<Option<Offset>>,
+    pub(super) stores: SealedStores,
 }
 
 /// An input offset with the partition's time beside it, so that time does not fall back after a restart (KIP-549).

@@ -11,6 +11,7 @@ mod purge;
 mod purge_by_key;
 mod purges;
 mod restore;
+mod sealed;
 mod silence;
 mod standby;
 mod storage;
@@ -18,6 +19,7 @@ mod stores;
 mod written_by;
 
 pub(crate) use active::{ActiveTask, TaskSettings};
+pub(crate) use commit::TaskCommit;
 pub(crate) use partition_group::{Learnt, Waiting};
 pub(crate) use portable::PortableStores;
 pub(crate) use restore::{StoreRestore, changelog_bounds};

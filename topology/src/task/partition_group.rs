@@ -15,11 +15,8 @@ pub(crate) struct Input {
     pub(crate) partition_time: i64,
     /// The offset after the last record taken.
     pub(crate) position: Option<Offset>,
-    /// The offset committed last, and the one that is being committed.
+    /// The offset committed last.
     pub(crate) committed: Option<Offset>,
-    pub(crate) committing: Option<Offset>,
-    /// Whether `position` moved since the last commit was begun.
-    pub(crate) moved: bool,
     /// For how long it has been silent.
     pub(crate) silence: Silence,
     /// What the log told of those that write it and rest, until it counts.
@@ -39,7 +36,7 @@ pub(crate) struct Learnt {
 impl Input {
     /// The offset after the last record taken, in this life of the task or before.
     pub(crate) fn place(&self) -> Option<Offset> {
-        self.position.or(self.committing).or(self.committed)
+        self.position.or(self.committed)
     }
 
     /// What was learnt, once everything was taken that had been sent by then.

@@ -1,6 +1,6 @@
 //! Which heads of a task's changelogs are dead: what a store's windows end by says how that is found.
 
-use tidemill_state::{WindowKey, WindowStore};
+use tidemill_state::{SealedWindows, WindowKey, WindowStore};
 
 use super::{purge::Purge, purge_by_key::PurgeByKey};
 use crate::transport::Offset;
@@ -31,10 +31,10 @@ impl Head {
     }
 
     /// What the store has sealed is in the changelog, which ends there.
-    pub(super) fn wrote(&mut self, store: &WindowStore, end: Offset) {
+    pub(super) fn wrote(&mut self, sealed: &SealedWindows, end: Offset) {
         match self {
-            Self::Partition(purge) => purge.wrote(end, sealed_last_start(store), store.store().seals_meta()),
-            Self::Key(purge) => purge.wrote(end, store.sealed_epoch()),
+            Self::Partition(purge) => purge.wrote(end, last_start(sealed), sealed.rows().sets_meta()),
+            Self::Key(purge) => purge.wrote(end, sealed.epoch()),
         }
     }
 
@@ -48,8 +48,8 @@ impl Head {
 }
 
 /// The latest window start among sealed rows, -1 if there are none. Rows are ordered by start: the last one tells.
-fn sealed_last_start(store: &WindowStore) -> i64 {
-    let last = store.store().last_sealed();
+fn last_start(sealed: &SealedWindows) -> i64 {
+    let last = sealed.rows().last_key();
     last.and_then(|key| WindowKey::decode_local(key.clone()).ok()).map_or(-1, |key| key.start)
 }
 
@@ -67,9 +67,9 @@ mod tests {
 
     fn write(store: &mut WindowStore, head: &mut Head, start: i64, end: Offset) {
         store.put(start, b"key", Row { timestamp: start, value: Bytes::from_static(b"1") });
-        store.seal();
-        head.wrote(store, end);
-        store.commit_sealed(Some(end)).expect("commits");
+        let sealed = store.seal();
+        head.wrote(&sealed, end);
+        store.commit_sealed(sealed, Some(end)).expect("commits");
     }
 
     #[test]

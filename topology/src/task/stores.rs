@@ -11,7 +11,7 @@ use crate::{
     graph::{StoreKind, StoreName, StoreSpec},
     operators::StoreHandle,
     plan::{Plan, TaskId},
-    transport::{Acknowledged, ConsumedRecord, Headers, Offset, ProducerRecord, TopicPartition},
+    transport::{ConsumedRecord, Headers, Offset, ProducerRecord, TopicPartition},
 };
 
 /// Changelog keys shorter than this are not window rows but what the store knows about itself.
@@ -147,7 +147,7 @@ impl TaskStores {
         Ok(())
     }
 
-    fn with_head<R>(
+    pub(super) fn with_head<R>(
         &self,
         name: &StoreName,
         store: &RefCell<WindowStore>,
@@ -164,26 +164,6 @@ impl TaskStores {
             Some((changelog.clone(), self.with_head(name, store, Head::dead)?))
         });
         dead.collect()
-    }
-
-    /// Sets apart what is about to be committed.
-    pub(crate) fn seal(&self) {
-        self.handles.values().for_each(StoreHandle::seal);
-    }
-
-    /// Brings what was sealed into the backends, each with the changelog offset that it corresponds to.
-    pub(crate) fn commit(&self, acknowledged: &Acknowledged, wall_ms: i64) -> Result<(), TaskError> {
-        for (name, handle) in &self.handles {
-            let checkpoint = self.changelogs.get(name).and_then(|changelog| acknowledged.get(changelog)).copied();
-            if handle.with_store(Store::is_sealed) {
-                if let (Some(end), StoreHandle::Window(store)) = (checkpoint, handle) {
-                    self.with_head(name, store, |head, store| head.wrote(store, end));
-                }
-                handle.commit_sealed(checkpoint).map_err(|error| self.error(error))?;
-                self.note_current(handle, wall_ms)?;
-            }
-        }
-        Ok(())
     }
 
     /// Begins to make committed state durable, store by store, where it has waited for that for so long. A kill then
@@ -207,7 +187,7 @@ impl TaskStores {
         self.logged().try_for_each(|(_, handle, _)| note(handle)).map_err(|error| self.error(error))
     }
 
-    fn note_current(&self, handle: &StoreHandle, wall_ms: i64) -> Result<(), TaskError> {
+    pub(super) fn note_current(&self, handle: &StoreHandle, wall_ms: i64) -> Result<(), TaskError> {
         let noted = handle.with_store(Store::current_at).map_err(|error| self.error(error))?;
         // Also when the wall clock was set back: a note from the future would be believed for too long.
         if noted.is_none_or(|noted| !(noted..noted.saturating_add(CURRENT_EVERY_MS)).contains(&wall_ms)) {
@@ -257,20 +237,6 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => read(&store.borrow()),
             Self::Window(store) => read(store.borrow().store()),
-        }
-    }
-
-    fn seal(&self) {
-        match self {
-            Self::KeyValue(store) => store.borrow_mut().seal(),
-            Self::Window(store) => store.borrow_mut().seal(),
-        }
-    }
-
-    fn commit_sealed(&self, checkpoint: Option<Offset>) -> Result<(), StoreError> {
-        match self {
-            Self::KeyValue(store) => store.borrow_mut().commit_sealed(checkpoint),
-            Self::Window(store) => store.borrow_mut().commit_sealed(checkpoint),
         }
     }
 

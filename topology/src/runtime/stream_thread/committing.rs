@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{StreamThread, clients::Clients};
-use crate::{clock::millis, error::TaskError, task::ActiveTask};
+use crate::{clock::millis, error::TaskError};
 
 /// How often to look whether the log has committed, while there is nothing else to do.
 const LOOK: Duration = Duration::from_millis(1);
@@ -74,8 +74,8 @@ impl StreamThread {
                 transaction.send(&mut **producer, record)?;
             }
         }
-        transaction.begin_commit(&mut **producer, &mut **consumer, &offsets)?;
-        tasks.running().for_each(ActiveTask::seal);
+        let seal = || tasks.running().map(|task| (task.id, task.seal())).collect();
+        transaction.begin_commit(&mut **producer, &mut **consumer, offsets, seal)?;
         self.finish_commit(Duration::ZERO).map(drop)
     }
 
@@ -86,12 +86,8 @@ impl StreamThread {
         if !transaction.is_committing() {
             return Ok(true);
         }
-        let Some(acknowledged) = transaction.poll_commit(&mut *clients.consumer, timeout)? else {
-            return Ok(false);
-        };
-        for task in tasks.running() {
-            task.committed(&acknowledged)?;
-        }
+        let Some(committed) = transaction.poll_commit(&mut *clients.consumer, timeout)? else { return Ok(false) };
+        committed.apply(tasks)?;
         self.status.commits += 1;
         self.replace_producer()?;
         self.transaction.send_held(&mut *self.clients.producer)?;

@@ -1,6 +1,7 @@
 //! The loop: poll, restore, process, punctuate, commit.
 
 mod clients;
+mod commit;
 mod committing;
 mod inquiry;
 mod ownership;

@@ -1,86 +1,71 @@
 //! One transaction a thread: opened with the first record sent, closed by a commit or an abort. While one is being
 //! committed, what is sent belongs to the next, and waits until the log takes that.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
+use super::commit::{Commit, Committed, Found};
 use crate::{
     config::ProcessingGuarantee,
-    transport::{
-        Acknowledged, CommittedOffset, Consumed, Consumer, PendingCommit, Producer, ProducerRecord, Progress,
-        TopicPartition, TransportError,
-    },
+    plan::TaskId,
+    task::TaskCommit,
+    transport::{CommittedOffset, Consumed, Consumer, Producer, ProducerRecord, TopicPartition, TransportError},
 };
 
-/// Whether a transaction is open, or, where none is ever used, whether something waits to be flushed.
+/// Whether a transaction is open for what is sent, or, where none is ever used, whether something waits to be flushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Everything sent is committed, or flushed.
+    /// Everything sent is committed, or flushed, or about to be.
     Idle,
-    /// Something was sent.
+    /// Something was sent that no commit holds, or that was given back by one that the log refused.
     Open,
-    /// The log is about to commit.
-    Committing,
-    /// The same, and something was sent for the next commit.
-    Ahead,
     /// The log did not say whether it committed or aborted: only a new producer can settle that.
     Unknown,
 }
 
-/// The transaction, and what waits for the next.
+/// The transaction, the commit on its way, and what waits for that.
 pub(crate) struct Transaction {
     guarantee: ProcessingGuarantee,
     state: State,
-    /// The commit on its way.
-    pending: Option<Box<dyn PendingCommit>>,
+    commit: Option<Commit>,
     held: Vec<ProducerRecord>,
     held_bytes: usize,
-    /// What to commit once everything sent is flushed, where no transaction does both.
-    offsets: Vec<(TopicPartition, CommittedOffset)>,
 }
 
 impl Transaction {
     pub(crate) fn new(guarantee: ProcessingGuarantee) -> Self {
-        Self { guarantee, state: State::Idle, pending: None, held: Vec::new(), held_bytes: 0, offsets: Vec::new() }
+        Self { guarantee, state: State::Idle, commit: None, held: Vec::new(), held_bytes: 0 }
     }
 
     pub(crate) fn send(&mut self, producer: &mut dyn Producer, record: ProducerRecord) -> Result<(), TransportError> {
-        if self.state == State::Committing {
-            if self.held.is_empty() && !producer.may_end_again() && self.takes_more() {
-                self.open(producer, State::Ahead)?;
-                return producer.send(record);
+        if let (State::Idle, Some(commit)) = (self.state, &mut self.commit) {
+            let goes_ahead = self.held.is_empty() && !producer.may_end_again() && commit.may_send_ahead();
+            if !goes_ahead {
+                self.held_bytes += record.size();
+                self.held.push(record);
+                return Ok(());
             }
-            self.held_bytes += record.size();
-            self.held.push(record);
-            return Ok(());
         }
         self.begin(producer)?;
         producer.send(record)
     }
 
-    /// Whether the log takes more beside the commit that is on its way.
-    fn takes_more(&mut self) -> bool {
-        self.pending.as_mut().is_some_and(|pending| pending.may_send_ahead())
-    }
-
     fn begin(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        if self.state == State::Idle { self.open(producer, State::Open) } else { Ok(()) }
-    }
-
-    fn open(&mut self, producer: &mut dyn Producer, state: State) -> Result<(), TransportError> {
-        if self.guarantee == ProcessingGuarantee::ExactlyOnce {
-            producer.begin_transaction()?;
+        if self.state == State::Idle {
+            if self.guarantee == ProcessingGuarantee::ExactlyOnce {
+                producer.begin_transaction()?;
+            }
+            self.state = State::Open;
         }
-        self.state = state;
         Ok(())
     }
 
     /// Whether something was sent that a commit must bring out, beside what is being committed.
     pub(crate) fn is_pending(&self) -> bool {
-        matches!(self.state, State::Open | State::Ahead) || !self.held.is_empty()
+        self.state == State::Open || !self.held.is_empty()
     }
 
     pub(crate) fn is_committing(&self) -> bool {
-        matches!(self.state, State::Committing | State::Ahead)
+        self.commit.is_some()
     }
 
     /// Whether only a new producer may go on: nobody knows how the last transaction ended, or its end may come again
@@ -88,8 +73,8 @@ impl Transaction {
     pub(crate) fn needs_new_producer(&self, producer: &mut dyn Producer) -> bool {
         match self.state {
             State::Unknown => true,
-            State::Idle => producer.may_end_again(),
-            State::Open | State::Committing | State::Ahead => false,
+            State::Idle => self.commit.is_none() && producer.may_end_again(),
+            State::Open => false,
         }
     }
 
@@ -114,57 +99,50 @@ impl Transaction {
         }
     }
 
-    /// Begins to commit what was sent, and the offsets it was made from.
+    /// Begins to commit what was sent, and the offsets it was made from. Tasks are sealed once that is begun.
     pub(crate) fn begin_commit(
         &mut self,
         producer: &mut dyn Producer,
         consumer: &mut dyn Consumer,
-        offsets: &[(TopicPartition, CommittedOffset)],
+        offsets: Vec<(TopicPartition, CommittedOffset)>,
+        seal: impl FnOnce() -> BTreeMap<TaskId, TaskCommit>,
     ) -> Result<(), TransportError> {
         self.begin(producer)?;
-        match self.guarantee {
-            ProcessingGuarantee::AtLeastOnce => {
-                self.pending = Some(producer.begin_flush()?);
-                self.offsets = offsets.to_vec();
-            }
+        let begun = match self.guarantee {
+            ProcessingGuarantee::AtLeastOnce => producer.begin_flush().map(|pending| (pending, Some(offsets))),
             ProcessingGuarantee::ExactlyOnce => {
-                let member = &consumer.group_metadata();
-                let begun = producer.begin_commit(Some(Consumed { offsets, member }));
-                self.pending = Some(self.answered(begun)?);
+                let consumed = Consumed { offsets: &offsets, member: &consumer.group_metadata() };
+                producer.begin_commit(Some(consumed)).map(|pending| (pending, None))
             }
-        }
-        self.state = State::Committing;
+        };
+        let (pending, offsets) = self.answered(begun)?;
+        self.state = State::Idle;
+        self.commit = Some(Commit { pending, offsets, tasks: seal() });
         Ok(())
     }
 
-    /// Waits up to `timeout` for the commit. Once it is done: where each written partition now ends.
+    /// Waits up to `timeout` for the commit on its way, and gives it once the log has answered.
     pub(crate) fn poll_commit(
         &mut self,
         consumer: &mut dyn Consumer,
         timeout: Duration,
-    ) -> Result<Option<Acknowledged>, TransportError> {
-        let Some(pending) = self.pending.take() else { return Ok(None) };
-        let acknowledged = match pending.poll(timeout) {
-            Ok(Progress::Pending(pending)) => {
-                self.pending = Some(pending);
-                return Ok(None);
+    ) -> Result<Option<Committed>, TransportError> {
+        let Some(commit) = self.commit.take() else { return Ok(None) };
+        let polled = commit.poll(consumer, timeout);
+        match self.answered(polled)? {
+            Found::OnItsWay(commit) => {
+                self.commit = Some(commit);
+                Ok(None)
             }
-            Ok(Progress::Done(acknowledged)) if self.guarantee == ProcessingGuarantee::AtLeastOnce => {
-                consumer.commit(&self.offsets).map(|()| acknowledged)
-            }
-            Ok(Progress::Done(acknowledged)) => Ok(acknowledged),
-            Err(error) => Err(error),
-        };
-        let acknowledged = self.answered(acknowledged)?;
-        self.state = if self.state == State::Ahead { State::Open } else { State::Idle };
-        Ok(Some(acknowledged))
+            Found::Committed(committed) => Ok(Some(committed)),
+        }
     }
 
-    /// Commits no offsets of these any more: they belong to another member, or to another life of this one, which began
-    /// at what is committed. What a transaction holds is refused by the generation that it was begun with; a flush names
-    /// its member only when it is done.
+    /// Commits no offsets of these any more.
     pub(crate) fn lose(&mut self, partitions: &[TopicPartition]) {
-        self.offsets.retain(|(partition, _)| !partitions.contains(partition));
+        if let Some(commit) = &mut self.commit {
+            commit.lose(partitions);
+        }
     }
 
     /// A refusal or a newer producer is an answer to a commit; any other error is none. Without a transaction there is
@@ -179,11 +157,19 @@ impl Transaction {
 
     /// Sends what waited for the commit, if it need not wait any longer.
     pub(crate) fn send_held(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        if self.held.is_empty() || (self.state == State::Committing && !self.takes_more()) {
+        if self.held.is_empty() || self.must_wait() {
             return Ok(());
         }
         self.held_bytes = 0;
         std::mem::take(&mut self.held).into_iter().try_for_each(|record| self.send(producer, record))
+    }
+
+    /// Whether the log takes nothing yet that comes after the commit on its way.
+    fn must_wait(&mut self) -> bool {
+        match &mut self.commit {
+            Some(commit) => self.state == State::Idle && !commit.may_send_ahead(),
+            None => false,
+        }
     }
 
     /// Drops what was sent. Without a transaction some of it may be in the log; the rest must not come after what is
@@ -191,9 +177,10 @@ impl Transaction {
     pub(crate) fn abort(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
         self.held.clear();
         self.held_bytes = 0;
-        self.pending = None;
+        let gives_up = self.commit.take().is_some();
         match (self.state, self.guarantee) {
-            (State::Idle | State::Unknown, _) => return Ok(()),
+            (State::Unknown, _) => return Ok(()),
+            (State::Idle, _) if !gives_up => return Ok(()),
             (_, ProcessingGuarantee::ExactlyOnce) => {
                 // Until the log has answered, the abort may still come, and end a later transaction.
                 self.state = State::Unknown;

@@ -42,7 +42,7 @@ fn send(site: &Site, partition: i32, text: &str, timestamp: i64) -> Tested {
             let mut record = site.record("in", partition, if commits { text } else { "aborted" });
             record.timestamp = timestamp;
             producer.send(record)?;
-            match if commits { producer.commit_transaction() } else { producer.abort_transaction() } {
+            match if commits { producer.commit_transaction().map(drop) } else { producer.abort_transaction() } {
                 Err(TransportError::Abort(_)) => producer.abort_transaction().map(|()| None),
                 ended => ended.map(Some),
             }
