@@ -1,4 +1,4 @@
-//! Puts the pages' files into the binary: one table of addresses, types and bytes.
+//! Puts the applications' files into the binary: for each folder of `src/apps` a table of its page and its recordings.
 
 use std::{
     env,
@@ -7,14 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folders with files of pages, and the addresses that they get.
-const FOLDERS: [(&str, &str); 5] = [
-    ("src/apps/page", "/assets/shared"),
-    ("src/apps/live_insight/page", "/assets/live"),
-    ("src/apps/form_coach/page", "/assets/coach"),
-    ("src/apps/live_insight/recordings", "/recordings/live"),
-    ("src/apps/form_coach/recordings", "/recordings/coach"),
-];
+/// Where the applications are. What lies in its own `page` is shared by all of them.
+const APPS: &str = "src/apps";
+/// Folders of an application that hold files for the binary, and which files: those of these types.
+const PARTS: [(&str, &[&str]); 2] =
+    [("page", &["html", "js", "css", "svg", "json", "png"]), ("recordings", &["ndjson"])];
 
 const TYPES: [(&str, &str); 7] = [
     ("html", "text/html; charset=utf-8"),
@@ -31,37 +28,45 @@ fn main() {
     if env::var_os("CARGO_FEATURE_APPS").is_none() {
         return;
     }
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    let apps = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join(APPS);
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("files");
+    fs::create_dir_all(&out).expect("cargo's folder can be written");
+    println!("cargo::rerun-if-changed={}", apps.display());
+    let folders = entries(&apps).into_iter().filter(|path| path.join("page").is_dir());
+    for (folder, name) in folders.filter_map(|folder| Some((folder.clone(), name(&folder)?))) {
+        fs::write(out.join(format!("{name}.rs")), table(&folder)).expect("cargo's folder can be written");
+    }
+    fs::write(out.join("shared.rs"), table(&apps)).expect("cargo's folder can be written");
+}
+
+/// The files of a folder's parts, as Rust.
+fn table(folder: &Path) -> String {
     let mut table = String::from("&[\n");
-    for (folder, address) in FOLDERS {
-        let folder = root.join(folder);
-        println!("cargo::rerun-if-changed={}", folder.display());
-        for file in files(&folder) {
-            let kind = file.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
-            // Beside the recordings lies what is true of them, for tests.
-            if address.starts_with("/recordings") && kind != "ndjson" {
-                continue;
-            }
-            let (Some((_, kind)), Some(name)) =
-                (TYPES.iter().find(|(end, _)| *end == kind), file.file_name().and_then(|name| name.to_str()))
-            else {
-                continue;
-            };
+    for (part, ends) in PARTS {
+        let part_folder = folder.join(part);
+        println!("cargo::rerun-if-changed={}", part_folder.display());
+        for file in entries(&part_folder).into_iter().filter(|path| path.is_file()) {
+            let end = file.extension().and_then(|end| end.to_str()).unwrap_or_default();
+            let kind = TYPES.iter().find(|(known, _)| *known == end && ends.contains(&end));
+            let (Some((_, kind)), Some(name)) = (kind, name(&file)) else { continue };
             println!("cargo::rerun-if-changed={}", file.display());
-            let path = file.display();
-            writeln!(table, "    ({:?}, {kind:?}, include_bytes!(r\"{path}\")),", format!("{address}/{name}"))
+            let (path, file) = (format!("{part}/{name}"), file.display());
+            writeln!(table, "    File {{ path: {path:?}, kind: {kind:?}, bytes: include_bytes!(r\"{file}\") }},")
                 .expect("strings take everything");
         }
     }
     table.push_str("]\n");
-    fs::write(out.join("assets.rs"), table).expect("cargo's folder can be written");
+    table
 }
 
-/// A folder's own files, by name; none if it is not there.
-fn files(folder: &Path) -> Vec<PathBuf> {
+fn name(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_str()?.to_owned())
+}
+
+/// What is in a folder, by name; nothing if it is not there.
+fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.is_file()).collect();
-    files.sort();
-    files
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
 }

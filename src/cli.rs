@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use tidemill::server::App;
+use tidemill::apps::{APPLICATIONS, App};
 
 use crate::config::{Options, SET, help};
 
@@ -30,30 +30,44 @@ impl Cli {
     /// Settings before the command count beside those behind it. Of an argument that is global to clap, only those behind
     /// the command would count.
     fn try_read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let command = Self::command();
+        let command = with_applications(Self::command());
         let set = command.get_arguments().find(|argument| argument.get_id() == SET).cloned();
         let matches = command.mut_subcommands(|command| command.args(&set)).try_get_matches_from(arguments)?;
-        let mut cli = Self::from_arg_matches(&matches)?;
+        let run = APPLICATIONS.into_iter().find(|app| matches.subcommand_name() == Some(app.id));
+        let mut cli = match run {
+            Some(app) => Self { command: Command::Run(app), options: Options::from_arg_matches(&matches)? },
+            None => Self::from_arg_matches(&matches)?,
+        };
         let behind = matches.subcommand().and_then(|(_, matches)| matches.get_many::<String>(SET));
         cli.options.set.extend(behind.into_iter().flatten().cloned());
         Ok(cli)
     }
 }
 
+/// Adds a command for each application, before all others.
+fn with_applications(command: clap::Command) -> clap::Command {
+    let mut place = APPLICATIONS.len();
+    let command = command.mut_subcommands(|command| {
+        place += 1;
+        command.display_order(place)
+    });
+    let ids = APPLICATIONS.map(|app| app.id).join(" or ");
+    let command = command.mut_subcommand("describe", |describe| {
+        describe.mut_arg("application", |name| name.help(format!("{ids}; both without one")))
+    });
+    APPLICATIONS.into_iter().enumerate().fold(command, |command, (place, app)| {
+        let run = clap::Command::new(app.id).about(app.about).display_order(place);
+        let is_short = app.help.is_empty();
+        command.subcommand(if is_short { run } else { run.long_about(format!("{}\n\n{}", app.about, app.help)) })
+    })
+}
+
 /// What the program does.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
-    /// Run live insight: chat and transcript in, insights, clips and alerts out
-    ///
-    /// Send chat and speech, then open `http://localhost:8080/live/ada`:
-    ///
-    ///   curl localhost:8080/v1/chat -H 'content-type: application/json' \
-    ///     -d '{"stream_id":"ada","user_id":"u1","text":"hi!","timestamp":1767225600000}'
-    #[command(verbatim_doc_comment)]
-    #[expect(clippy::doc_markdown, reason = "help is read as text")]
-    LiveInsight,
-    /// Run form coach: pose frames in, feedback out
-    FormCoach,
+    /// Run one application: the command has the application's id
+    #[command(skip)]
+    Run(App),
     /// Run both applications
     Serve,
     /// Run both applications and play recordings into them
@@ -74,9 +88,8 @@ impl Command {
     /// The applications that it runs.
     pub(crate) fn apps(&self) -> Vec<App> {
         match self {
-            Self::LiveInsight => vec![App::Live],
-            Self::FormCoach => vec![App::Coach],
-            _ => vec![App::Live, App::Coach],
+            Self::Run(app) => vec![*app],
+            _ => APPLICATIONS.to_vec(),
         }
     }
 
@@ -123,7 +136,7 @@ pub(crate) struct ReplayOptions {
 /// Options of `describe`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DescribeOptions {
-    /// live-insight or form-coach; without a name, both
+    /// The application's id
     pub(crate) application: Option<String>,
 }
 
@@ -163,6 +176,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        with_applications(Cli::command()).debug_assert();
     }
 }

@@ -18,10 +18,7 @@ mod tests;
 
 use std::env;
 
-use tidemill::{
-    server::{App, Settings},
-    setting::PREFIX,
-};
+use tidemill::{apps::App, server::Settings, setting::PREFIX};
 
 pub(crate) use help::help;
 pub(crate) use options::{Options, SET};

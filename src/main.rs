@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     };
     telemetry::start(&config.log_filter);
     let ended = match cli.command {
-        Command::LiveInsight | Command::FormCoach | Command::Serve => commands::serve(config.settings),
+        Command::Run(_) | Command::Serve => commands::serve(config.settings),
         Command::Demo(options) => commands::demo(config, &options),
         Command::Replay(options) => commands::replay(&options),
         Command::Describe(options) => commands::describe(&config.settings, &options),

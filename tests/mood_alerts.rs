@@ -7,7 +7,7 @@ use tidemill::{
     CallExecutor, CallPolicy, CallRequest, ManualClock, Reply, StreamsConfig, Windowed,
     apps::{
         Format,
-        live_insight::{self, InsightRequest, LiveSettings},
+        live_insight::{self, InsightRequest},
         recordings::LiveTruth,
     },
     testing::{DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver},
@@ -30,8 +30,8 @@ struct Live {
 
 impl Live {
     fn start() -> Self {
-        let topology = live_insight::topology(&LiveSettings::default(), &Format::Json).expect("valid");
-        let config = StreamsConfig::new(live_insight::APPLICATION);
+        let topology = live_insight::topology(&live_insight::APPLICATION.windows, &Format::Json).expect("valid");
+        let config = StreamsConfig::new(live_insight::APPLICATION.id);
         let driver = TopologyTestDriver::with(&topology, DriverOptions { config, ..DriverOptions::default() });
         let driver = driver.expect("starts");
         // The call's topics come with the first step.
@@ -39,7 +39,7 @@ impl Live {
         let (log, clock) = (Arc::new(driver.log().clone()), ManualClock::new(0));
         let executor = CallExecutor::open(
             &live_insight::call(),
-            live_insight::APPLICATION,
+            live_insight::APPLICATION.id,
             log,
             CallPolicy::default(),
             Arc::new(clock.clone()),

@@ -4,7 +4,12 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use tidemill::server::recordings;
+use tidemill::apps::APPLICATIONS;
+
+/// The recordings that the program brings: names and JSON lines.
+fn recordings() -> impl Iterator<Item = (&'static str, &'static str)> {
+    APPLICATIONS.iter().flat_map(|app| app.recordings())
+}
 
 /// Recorded frames of each exercise, all but user and time.
 pub(crate) struct Frames(Vec<Vec<String>>);

@@ -31,17 +31,20 @@ pub struct Erased {
 json_coded!(Erasure, Erased);
 
 /// Withdraws the pending requests of a key and says how many there were.
-pub(crate) type Withdraw =
-    Arc<dyn Fn(&ProcessorContext<'_, String, Erased>, &str) -> Result<usize, BoxError> + Send + Sync>;
+pub type Withdraw = Arc<dyn Fn(&ProcessorContext<'_, String, Erased>, &str) -> Result<usize, BoxError> + Send + Sync>;
 
 /// The operator that forgets. It is connected to every store that it names.
-#[derive(Clone)]
-pub(crate) struct Erase {
-    pub(crate) key_value: Vec<&'static str>,
-    pub(crate) windowed: Vec<&'static str>,
-    /// Where the times of keys are. They hold nothing that anybody said, and are not counted.
-    pub(crate) times: &'static str,
-    pub(crate) withdraw: Withdraw,
+#[derive(Clone, Default)]
+pub struct Erase {
+    /// Key-value stores.
+    pub key_value: Vec<&'static str>,
+    /// Window stores.
+    pub windowed: Vec<&'static str>,
+    /// Where the times of keys are, if keys have times of their own. They hold nothing that anybody said, and are not
+    /// counted.
+    pub times: Option<&'static str>,
+    /// Withdraws requests to an analyst, if there is one.
+    pub withdraw: Option<Withdraw>,
 }
 
 impl Processor<String, Erasure, String, Erased> for Erase {
@@ -60,8 +63,10 @@ impl Processor<String, Erasure, String, Erased> for Erase {
             rows += u64::from(store.get(key)?.is_some());
             store.delete(key)?;
         }
-        ctx.key_value_store_with::<String, Bytes>(self.times, Utf8, RawBytes)?.delete(key)?;
-        let requests = (self.withdraw)(ctx, key)? as u64;
+        if let Some(times) = self.times {
+            ctx.key_value_store_with::<String, Bytes>(times, Utf8, RawBytes)?.delete(key)?;
+        }
+        let requests = self.withdraw.as_ref().map_or(Ok(0), |withdraw| withdraw(ctx, key))? as u64;
         let erased = Erased { requested_ms: record.value.requested_ms, rows, requests };
         ctx.forward(record.with_value(erased));
         Ok(())

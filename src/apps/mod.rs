@@ -1,18 +1,61 @@
-//! The applications that ship with Tidemill.
+//! The applications that ship with Tidemill, and what every application is made of.
 
 mod analyst;
+mod application;
 mod erasure;
-pub mod form_coach;
 mod format;
 pub mod gemini;
+mod request;
+
+pub mod form_coach;
 pub mod live_insight;
 pub mod recordings;
-mod request;
 
 pub use gemini::http_client;
 
 pub use analyst::{Analyst, AnalystError, Answer};
-pub(crate) use erasure::Erase;
-pub use erasure::{Erased, Erasure};
+pub use application::{
+    App, Application, Calls, File, Host, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results, ToJson,
+    WindowSetting, Windows, show_json,
+};
+pub use erasure::{Erase, Erased, Erasure, Withdraw};
 pub use format::{Format, Wire};
 pub(crate) use request::{answer_now, evenly, to_call_error};
+
+/// The applications that ship with Tidemill, in the order in which help lists them.
+pub static APPLICATIONS: [App; 2] = [&live_insight::APPLICATION, &form_coach::APPLICATION];
+
+/// Files that all pages share.
+pub(crate) static SHARED_FILES: &[File] = application::files!("shared");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_application_takes_a_name_of_another() {
+        let names = |app: &App| {
+            let results = app.results.iter().map(|results| results.topic);
+            let properties = app.properties.iter().map(|property| property.topic);
+            let topics = app.raw_topics().into_iter().chain(results).chain(properties).chain(app.erasure_topics());
+            let paths = app.inputs.iter().map(|input| input.path);
+            topics.chain(paths).chain([app.id, app.section, app.owner.plural, app.owner.field]).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = APPLICATIONS.iter().flat_map(names).collect();
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{all:?}");
+    }
+
+    #[test]
+    fn every_application_has_a_page_and_recordings_of_its_events() {
+        for app in APPLICATIONS {
+            assert!(app.page_file("index.html").is_some(), "{app:?}");
+            for input in app.inputs {
+                let is_one =
+                    |(_, text): (_, &str)| input.marks.iter().all(|mark| text.contains(&format!("\"{mark}\"")));
+                assert!(app.recordings().any(is_one), "{input:?}");
+            }
+        }
+    }
+}

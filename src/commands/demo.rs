@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::Value;
 use tidemill::{
-    apps::{form_coach, live_insight},
-    server::{App, Feed, Input, Server},
+    apps::Input,
+    server::{Feed, Server},
 };
 
 use super::{
@@ -29,8 +29,10 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// Serves both applications and plays recordings into them. In a folder, it goes on where it was killed.
 pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
     let mut settings = config.settings;
-    settings.live.idle_after = settings.live.idle_after.max(LEAST_IDLE);
-    settings.coach.idle_after = settings.coach.idle_after.max(LEAST_IDLE);
+    for app in settings.apps.clone() {
+        let windows = settings.windows_mut(app);
+        windows.idle_after = windows.idle_after.max(LEAST_IDLE);
+    }
     let playlist = Playlist::of(options, &settings)?;
     // A place that outlives the demo is kept by a log that does, and that is the demo's own.
     let folder = settings.data_dir.as_ref().filter(|_| settings.kafka.is_none());
@@ -79,7 +81,7 @@ fn bail_late() -> Result<()> {
 struct Playing {
     feed: Feed,
     place: Place,
-    batch: Vec<(Input, String)>,
+    batch: Vec<(&'static Input, String)>,
     /// Time of the batch's first event.
     from_ms: i64,
 }
@@ -113,15 +115,14 @@ async fn analysed(server: &Server, playlist: &Playlist, place: &Place) -> Result
     let mut missing = playlist.windows(settings);
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
-        for (app, topic, id) in
-            [(App::Live, live_insight::INSIGHTS, "stream_id"), (App::Coach, form_coach::FEEDBACK, "user_id")]
-        {
-            for (_, record) in server.engine().log().read_all(topic)? {
+        for app in &settings.apps {
+            let Some(results) = app.results.first() else { continue };
+            for (_, record) in server.engine().log().read_all(results.topic)? {
                 let Some(result) = record.value.and_then(|value| serde_json::from_slice::<Value>(&value).ok()) else {
                     continue;
                 };
                 let start = result["window_start_ms"].as_i64().unwrap_or_default() - place.shift_ms;
-                missing.remove(&(app, result[id].as_str().unwrap_or_default().to_owned(), start));
+                missing.remove(&(app.id, result[app.owner.field].as_str().unwrap_or_default().to_owned(), start));
             }
         }
         if missing.is_empty() {

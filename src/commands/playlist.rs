@@ -6,10 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use tidemill::{
-    murmur2,
-    server::{App, Settings, recordings},
-};
+use tidemill::{apps::App, murmur2, server::Settings};
 
 use super::recording::{self, Event};
 use crate::cli::DemoOptions;
@@ -32,9 +29,10 @@ impl Playlist {
         let cycle_ms = cycle_ms(settings);
         let mut recorded = BTreeMap::<&str, Vec<Event>>::new();
         if options.recordings.is_empty() {
-            for (name, text) in recordings() {
-                let folder = name.rsplit_once('/').map_or(name, |(folder, _)| folder);
-                recorded.entry(folder).or_default().extend(recording::parse(name, text)?);
+            for app in &settings.apps {
+                for (name, text) in app.recordings() {
+                    recorded.entry(app.section).or_default().extend(recording::parse(name, text)?);
+                }
             }
         } else {
             recorded.insert("", recording::load(&options.recordings)?);
@@ -56,47 +54,46 @@ impl Playlist {
     }
 
     /// The windows that have events: of which stream or athlete, and where they start.
-    pub(super) fn windows(&self, settings: &Settings) -> BTreeSet<(App, String, i64)> {
+    pub(super) fn windows(&self, settings: &Settings) -> BTreeSet<(&'static str, String, i64)> {
         let window = |event: &Event| {
-            let app = event.input.app();
-            let start = event.timestamp - event.timestamp.rem_euclid(window_ms(app, settings));
-            (app, event.key().to_owned(), start)
+            let start = event.timestamp - event.timestamp.rem_euclid(window_ms(event.app, settings));
+            (event.app.id, event.key().to_owned(), start)
         };
         self.events.iter().map(window).collect()
     }
 }
 
 fn window_ms(app: App, settings: &Settings) -> i64 {
-    let window = match app {
-        App::Live => settings.live.window,
-        App::Coach => settings.coach.window,
-    };
-    (window.as_millis() as i64).max(1)
+    (settings.windows(app).window.as_millis() as i64).max(1)
 }
 
-/// The least common multiple of the windows; the longer one, where that would be days.
+/// The least common multiple of the windows; the longest one, where that would be days.
 fn cycle_ms(settings: &Settings) -> i64 {
-    let (live, coach) = (window_ms(App::Live, settings), window_ms(App::Coach, settings));
-    let (mut a, mut b) = (live, coach);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    let multiple = live / a * coach;
-    if multiple <= DAY_MS { multiple } else { live.max(coach) }
+    let lengths = settings.apps.iter().map(|app| window_ms(app, settings));
+    lengths.fold(1, |cycle, length| {
+        let (mut a, mut b) = (cycle, length);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        let multiple = cycle / a * length;
+        if multiple <= DAY_MS { multiple } else { cycle.max(length) }
+    })
 }
 
 fn fingerprint(events: &[Event], settings: &Settings) -> String {
     let mut text: String = events.iter().map(|event| event.at(event.timestamp)).collect();
-    let (live, coach) = (&settings.live, &settings.coach);
-    let windows = (live.window, live.grace, coach.window, coach.grace);
+    let windows = settings.apps.iter().map(|app| settings.windows(app));
+    let windows = windows.map(|windows| format!("{:?}, {:?}", windows.window, windows.grace));
     // Writing to a string cannot fail.
-    let _ = write!(text, "{windows:?} {}", settings.partitions);
+    let _ = write!(text, "({}) {}", windows.collect::<Vec<_>>().join(", "), settings.partitions);
     format!("{} events, {:08x}", events.len(), murmur2(text.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use tidemill::apps::{form_coach, live_insight};
 
     use super::*;
 
@@ -105,9 +102,9 @@ mod tests {
         let mut settings = Settings::default();
         let cycle = |settings: &Settings| cycle_ms(settings);
         assert_eq!(cycle(&settings), 60_000);
-        settings.coach.window = Duration::from_secs(7);
+        settings.windows_mut(&form_coach::APPLICATION).window = Duration::from_secs(7);
         assert_eq!(cycle(&settings), 420_000);
-        (settings.live.window, settings.coach.window) = (Duration::from_millis(86_400_001), Duration::from_secs(7));
+        settings.windows_mut(&live_insight::APPLICATION).window = Duration::from_millis(86_400_001);
         assert_eq!(cycle(&settings), 86_400_001);
     }
 
@@ -119,7 +116,7 @@ mod tests {
         let print = &playlist.fingerprint;
         assert_eq!(*print, Playlist::of(&options, &settings)?.fingerprint);
         assert_ne!(*print, fingerprint(&playlist.events[1..], &settings));
-        settings.live.window = Duration::from_secs(30);
+        settings.windows_mut(&live_insight::APPLICATION).window = Duration::from_secs(30);
         assert_ne!(*print, fingerprint(&playlist.events, &settings));
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::{Client, StatusCode};
-use tidemill::server::Input;
+use tidemill::apps::{APPLICATIONS, Input};
 
 use super::{play::Sink, recording::Event};
 
@@ -22,18 +22,21 @@ pub(super) struct Post {
     token: Option<String>,
     /// What is added to the events' times.
     shift_ms: i64,
-    batches: [Vec<String>; 3],
+    /// What waits of each kind, in the order in which it is sent.
+    batches: Vec<(&'static Input, Vec<String>)>,
     /// Time of the first event that waits.
     from_ms: Option<i64>,
 }
 
 impl Post {
     pub(super) fn new(http: Client, url: String, token: Option<String>, shift_ms: i64) -> Self {
-        Self { http, url, token, shift_ms, batches: Default::default(), from_ms: None }
+        let inputs = APPLICATIONS.iter().flat_map(|app| app.inputs);
+        let batches = inputs.map(|input| (input, Vec::new())).collect();
+        Self { http, url, token, shift_ms, batches, from_ms: None }
     }
 
-    async fn send(&self, input: Input, batch: &[String]) -> Result<()> {
-        let (url, body) = (format!("{}{}", self.url.trim_end_matches('/'), input.path()), batch.join("\n"));
+    async fn send(&self, input: &Input, batch: &[String]) -> Result<()> {
+        let (url, body) = (format!("{}{}", self.url.trim_end_matches('/'), input.path), batch.join("\n"));
         let started = Instant::now();
         loop {
             let mut request = self.http.post(&url).header("content-type", "application/x-ndjson").body(body.clone());
@@ -58,18 +61,23 @@ impl Post {
 impl Sink for Post {
     fn fits(&self, event: &Event) -> bool {
         let is_soon = self.from_ms.is_none_or(|from_ms| event.timestamp - from_ms < SLICE_MS);
-        is_soon && self.batches[event.input as usize].iter().map(String::len).sum::<usize>() < BODY
+        let waiting = self.batches.iter().filter(|(input, _)| *input == event.input).flat_map(|(_, batch)| batch);
+        is_soon && waiting.map(String::len).sum::<usize>() < BODY
     }
 
     fn push(&mut self, event: &Event) {
         self.from_ms.get_or_insert(event.timestamp);
-        self.batches[event.input as usize].push(event.at(event.timestamp + self.shift_ms));
+        let text = event.at(event.timestamp + self.shift_ms);
+        let batch = self.batches.iter_mut().find(|(input, _)| *input == event.input);
+        batch.expect("an event is of a known kind").1.push(text);
     }
 
     async fn flush(&mut self) -> Result<usize> {
         let mut sent = 0;
         self.from_ms = None;
-        for (input, batch) in Input::ALL.into_iter().zip(std::mem::take(&mut self.batches)) {
+        for at in 0..self.batches.len() {
+            let (input, batch) = &mut self.batches[at];
+            let (input, batch) = (*input, std::mem::take(batch));
             if !batch.is_empty() {
                 self.send(input, &batch).await?;
                 sent += batch.len();

@@ -4,12 +4,13 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
-use tidemill::server::{App, Input};
+use tidemill::apps::{APPLICATIONS, App, Input};
 
 /// A recorded event.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
-    pub(super) input: Input,
+    pub(super) app: App,
+    pub(super) input: &'static Input,
     pub(super) timestamp: i64,
     value: Value,
 }
@@ -17,15 +18,9 @@ pub(super) struct Event {
 impl Event {
     fn read(line: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(line)?;
-        let has = |field: &str| value.get(field).is_some();
-        let input = match (has("landmarks"), has("user_id"), has("text")) {
-            (true, _, _) => Input::Pose,
-            (_, true, true) => Input::Chat,
-            (_, false, true) => Input::Transcript,
-            _ => return Err(anyhow!("neither chat (user_id, text), transcript (text) nor pose (landmarks)")),
-        };
+        let (app, input) = kind_of(&value).ok_or_else(|| anyhow!("its fields are none of {}", kinds()))?;
         let timestamp = value["timestamp"].as_i64().context("'timestamp' must be epoch milliseconds")?;
-        Ok(Self { input, timestamp, value })
+        Ok(Self { app, input, timestamp, value })
     }
 
     /// The same at another time of the recording.
@@ -40,14 +35,26 @@ impl Event {
         value.to_string()
     }
 
-    /// The stream or the athlete that it is about.
+    /// The owner that it is about.
     pub(super) fn key(&self) -> &str {
-        let field = match self.input.app() {
-            App::Live => "stream_id",
-            App::Coach => "user_id",
-        };
-        self.value[field].as_str().unwrap_or_default()
+        self.value[self.app.owner.field].as_str().unwrap_or_default()
     }
+}
+
+/// All kinds of events, each with its application.
+fn all() -> impl Iterator<Item = (App, &'static Input)> {
+    APPLICATIONS.iter().flat_map(|app| app.inputs.iter().map(move |input| (*app, input)))
+}
+
+/// The kind with the most marks of those whose marks an event has all.
+fn kind_of(event: &Value) -> Option<(App, &'static Input)> {
+    let fits = all().filter(|(_, input)| input.marks.iter().all(|mark| event.get(mark).is_some()));
+    fits.max_by_key(|(_, input)| input.marks.len())
+}
+
+fn kinds() -> String {
+    let kinds = all().map(|(_, input)| format!("{} ({})", input.name, input.marks.join(", ")));
+    kinds.collect::<Vec<_>>().join(", ")
 }
 
 /// Reads one recording.
@@ -74,10 +81,10 @@ mod tests {
 
     #[test]
     fn events_are_told_apart_by_their_fields() {
-        let kind = |line: &str| Event::read(line).map(|event| event.input).ok();
-        assert_eq!(kind(r#"{"stream_id":"s","user_id":"u","text":"hi","timestamp":1}"#), Some(Input::Chat));
-        assert_eq!(kind(r#"{"stream_id":"s","text":"hi","timestamp":1}"#), Some(Input::Transcript));
-        assert_eq!(kind(r#"{"user_id":"u","landmarks":[],"timestamp":1}"#), Some(Input::Pose));
+        let kind = |line: &str| Event::read(line).map(|event| event.input.name).ok();
+        assert_eq!(kind(r#"{"stream_id":"s","user_id":"u","text":"hi","timestamp":1}"#), Some("chat"));
+        assert_eq!(kind(r#"{"stream_id":"s","text":"hi","timestamp":1}"#), Some("transcript"));
+        assert_eq!(kind(r#"{"user_id":"u","landmarks":[],"timestamp":1}"#), Some("pose"));
         assert_eq!(kind(r#"{"user_id":"u","text":"hi","timestamp":"noon"}"#), None);
     }
 

@@ -57,9 +57,9 @@ fn reset_on_kafka(settings: &Settings, options: &ResetOptions) -> Result<()> {
     }
     let state = settings.data_dir.as_ref().map(|folder| folder.join("state"));
     for app in &settings.apps {
-        let Some(root) = state.as_ref().filter(|root| root.join(app.id()).exists()) else { continue };
+        let Some(root) = state.as_ref().filter(|root| root.join(app.id).exists()) else { continue };
         // Whoever runs on it holds its lock.
-        drop(StateDirectory::open(root, app.id()).context("an instance may be running on the state")?);
+        drop(StateDirectory::open(root, app.id).context("an instance may be running on the state")?);
     }
     // First, for it is refused while an instance runs.
     for group in &remembered.groups {
@@ -78,10 +78,11 @@ impl Remembered {
         let (mut groups, mut topics, mut state) = (Vec::new(), Vec::new(), Vec::new());
         for app in &settings.apps {
             let partitions = |topic: &str| log.partitions(topic).ok().or(Some(settings.partitions));
-            let plan = Plan::new(app.id(), &app.topology(settings, &Format::Json)?).resolve(partitions)?;
+            let plan =
+                Plan::new(app.id, &(app.topology)(&settings.windows(app), &Format::Json)?).resolve(partitions)?;
             topics.extend(plan.internal_topics().into_iter().map(|topic| topic.spec.name));
             groups.extend(app.groups());
-            state.extend(settings.data_dir.as_ref().map(|folder| folder.join("state").join(app.id())));
+            state.extend(settings.data_dir.as_ref().map(|folder| folder.join("state").join(app.id)));
         }
         topics.retain(|topic| existing.contains(topic));
         state.retain(|folder| folder.exists());

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use tidemill::server::{App, Server, Settings};
+use tidemill::server::{Server, Settings};
 use tokio::runtime::Runtime;
 
 /// Runs the server until Ctrl-C, a polite kill, or a failure.
@@ -50,11 +50,8 @@ pub(super) fn announce(server: &Server) {
         }
     }
     for app in &settings.apps {
-        let page = match app {
-            App::Live => "live/<stream id>",
-            App::Coach => "coach/<user id>",
-        };
-        tracing::info!("{} runs; its page is http://{address}/{page}", app.id());
+        let (id, section, owner) = (app.id, app.section, app.owner.word);
+        tracing::info!("{id} runs; its page is http://{address}/{section}/<{owner} id>");
     }
 }
 

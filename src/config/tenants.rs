@@ -3,13 +3,18 @@
 use std::{env, fs, sync::Arc};
 
 use tidemill::{
+    apps::APPLICATIONS,
     server::{Settings, Tenant},
     setting::bytes,
 };
 use toml::{Table, Value};
 
-const FIELDS: [&str; 9] =
-    ["name", "token", "token_file", "token_env", "streams", "users", "admin", "records_per_second", "body"];
+/// The fields of a tenant: between them, the ids that it opens, for each application.
+fn known_fields() -> Vec<&'static str> {
+    let ids = APPLICATIONS.iter().map(|app| app.owner.plural);
+    let (before, after) = (["name", "token", "token_file", "token_env"], ["admin", "records_per_second", "body"]);
+    before.into_iter().chain(ids).chain(after).collect()
+}
 
 pub(super) fn read(file: &str, tenants: Value, settings: &mut Settings, problems: &mut Vec<String>) {
     let Value::Array(tenants) = tenants else {
@@ -25,8 +30,9 @@ pub(super) fn read(file: &str, tenants: Value, settings: &mut Settings, problems
 }
 
 fn tenant_of(fields: &Table, problem: &mut impl FnMut(String)) -> Option<Tenant> {
-    for name in fields.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
-        problem(format!("there is no field '{name}'; the fields are {}", FIELDS.join(", ")));
+    let known = known_fields();
+    for name in fields.keys().filter(|name| !known.contains(&name.as_str())) {
+        problem(format!("there is no field '{name}'; the fields are {}", known.join(", ")));
     }
     let name = fields.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
     if name.is_none() {
@@ -43,7 +49,7 @@ fn tenant_of(fields: &Table, problem: &mut impl FnMut(String)) -> Option<Tenant>
             Vec::new()
         }
     };
-    let (streams, users) = (ids("streams"), ids("users"));
+    let owners = APPLICATIONS.iter().map(|app| (app.owner.plural, ids(app.owner.plural))).collect();
     let admin = fields.get("admin").map_or(Some(false), Value::as_bool);
     if admin.is_none() {
         problem("'admin' must be true or false".to_owned());
@@ -64,7 +70,7 @@ fn tenant_of(fields: &Table, problem: &mut impl FnMut(String)) -> Option<Tenant>
             }
         },
     };
-    Some(Tenant { name: name?, token: token?, streams, users, admin: admin?, records_per_second, body_bytes })
+    Some(Tenant { name: name?, token: token?, owners, admin: admin?, records_per_second, body_bytes })
 }
 
 fn token(fields: &Table) -> Result<String, String> {

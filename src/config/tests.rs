@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use clap::Parser as _;
 use tidemill::{
     ProcessingGuarantee,
+    apps::APPLICATIONS,
     server::FormatChoice,
     setting::{CommandLine, variable},
     transport::kafka::KafkaConfig,
@@ -36,8 +37,9 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let file = file("[run]\nthreads = 2\npartitions = 8\n[live]\nwindow = \"30s\"\ngrace = \"1s\"\n");
     let set = options(Some(file.path()), &["live.window=10s"]);
     let vars = vars(&[("TIDEMILL_LIVE_WINDOW", "20s"), ("TIDEMILL_RUN_THREADS", "3")]);
-    let config = resolve(&set, vars, vec![App::Live], true).expect("valid");
-    let Settings { threads, partitions, live, .. } = config.settings;
+    let config = resolve(&set, vars, vec![APPLICATIONS[0]], true).expect("valid");
+    let live = config.settings.windows(APPLICATIONS[0]);
+    let Settings { threads, partitions, .. } = config.settings;
     assert_eq!((threads, partitions), (3, 8));
     assert_eq!((live.window.as_secs(), live.grace.as_secs()), (10, 1));
 }
@@ -50,7 +52,7 @@ fn all_mistakes_are_told_together() {
     );
     let vars = vars(&[("TIDEMILL_RUN_PARTITIONS", "none"), ("TIDEMILL_ELSE", "1")]);
     let set = options(Some(file.path()), &["analyst.kind=gemini", "analyst.api_key=x", "schema.format=avro", "oops"]);
-    let problems = resolve(&set, vars, vec![App::Live], true).err().expect("invalid");
+    let problems = resolve(&set, vars, vec![APPLICATIONS[0]], true).err().expect("invalid");
     for part in [
         "'run.thread', do you mean 'run.threads'",
         "'live.window'",
@@ -90,7 +92,7 @@ fn mistakes_about_kafka_are_told_with_the_others_and_secrets_never() {
             "live.window=soon",
         ],
     );
-    let problems = resolve(&set, vars, vec![App::Live], true).err().expect("invalid");
+    let problems = resolve(&set, vars, vec![APPLICATIONS[0]], true).err().expect("invalid");
     for part in [
         "'kafka.group_protocol' must be auto, consumer or classic",
         "'sasl.pasword' is not accepted",
@@ -125,7 +127,7 @@ fn properties_of_kafka_come_from_everywhere_and_no_print_shows_them() {
         ("TIDEMILL_KAFKA_PROPERTIES_PRODUCER_LINGER_MS", "3"),
     ]);
     let set = ["kafka.brokers=a:1,b:2", "kafka.properties.consumer.fetch.min.bytes=7", "run.guarantee=at-least-once"];
-    let config = resolve(&options(Some(table.path()), &set), vars, vec![App::Live], true);
+    let config = resolve(&options(Some(table.path()), &set), vars, vec![APPLICATIONS[0]], true);
     let settings = config.unwrap_or_else(|problems| panic!("{problems:#?}")).settings;
     let expected = KafkaConfig::new("a:1,b:2")
         .set("sasl.password", "hunter2")
@@ -145,7 +147,7 @@ fn properties_of_kafka_come_from_everywhere_and_no_print_shows_them() {
 fn every_key_has_a_variable_and_takes_its_default() {
     for row in rows().iter().filter(|row| !row.default.is_empty()) {
         let vars = vars(&[(&variable(row.name), row.default)]);
-        assert!(resolve(&options(None, &[]), vars, vec![App::Live], true).is_ok(), "{}", row.name);
+        assert!(resolve(&options(None, &[]), vars, vec![APPLICATIONS[0]], true).is_ok(), "{}", row.name);
     }
 }
 
@@ -163,7 +165,7 @@ fn typed(line: &str) -> Options {
 /// All values in force, as text.
 fn in_force(said: &[(&str, &str)]) -> String {
     let said: Vec<_> = said.iter().map(|(setting, text)| (variable(setting), (*text).to_owned())).collect();
-    let config = resolve(&Options::default(), said.into_iter(), vec![App::Live, App::Coach], true);
+    let config = resolve(&Options::default(), said.into_iter(), APPLICATIONS.to_vec(), true);
     let Config { settings, log_filter } = config.unwrap_or_else(|problems| panic!("{problems:#?}"));
     format!("{settings:?} {log_filter}")
 }
@@ -214,7 +216,7 @@ fn the_binary_and_the_library_have_the_same_defaults() {
         ("TIDEMILL_SCHEMA_FORMAT", "avro"),
         ("TIDEMILL_SCHEMA_REGISTRY", "http://localhost:8081"),
     ]);
-    let config = resolve(&Options::default(), full, vec![App::Live], true);
+    let config = resolve(&Options::default(), full, vec![APPLICATIONS[0]], true);
     let settings = config.unwrap_or_else(|problems| panic!("{problems:#?}")).settings;
     assert_eq!(settings.kafka, Some(KafkaConfig::new("a:1")));
     assert_eq!(settings.format, FormatChoice::Avro(RegistrySettings::new("http://localhost:8081")));
@@ -224,10 +226,10 @@ fn the_binary_and_the_library_have_the_same_defaults() {
 fn a_flag_wins_over_a_set_and_names_itself_in_errors() {
     let none = || vars(&[]);
     let options = typed("tidemill --threads 3 --set run.threads=2 --set run.partitions=8");
-    let config = resolve(&options, none(), vec![App::Live], true);
+    let config = resolve(&options, none(), vec![APPLICATIONS[0]], true);
     let settings = config.unwrap_or_else(|problems| panic!("{problems:#?}")).settings;
     assert_eq!((settings.threads, settings.partitions), (3, 8));
-    let problems = resolve(&typed("tidemill --threads many"), none(), vec![App::Live], true).err();
+    let problems = resolve(&typed("tidemill --threads many"), none(), vec![APPLICATIONS[0]], true).err();
     assert_eq!(problems, Some(vec!["--threads: 'run.threads' must be a whole number, not 'many'".to_owned()]));
 }
 
@@ -239,7 +241,7 @@ fn no_secret_is_taken_from_a_command_line() {
     assert_eq!(secrets, ["schema.password", "analyst.api_key"]);
     for name in secrets {
         let set = format!("{name}=hunter2");
-        let problems = resolve(&options(None, &[&set]), vars(&[]), vec![App::Live], true).err().expect("refused");
+        let problems = resolve(&options(None, &[&set]), vars(&[]), vec![APPLICATIONS[0]], true).err().expect("refused");
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(problems[0].ends_with(&format!("use {}", variable(name))), "{problems:?}");
     }

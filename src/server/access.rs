@@ -7,13 +7,17 @@ use std::{
 };
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::{FromRef, FromRequestParts, Query},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
-use super::{App, Settings, Tenant, http::Server, problem::Problem};
+use super::{
+    problem::Problem,
+    settings::{Settings, Tenant},
+};
+use crate::apps::App;
 
 /// Whoever sent a request.
 #[derive(Debug, Clone)]
@@ -29,20 +33,24 @@ struct Token {
 }
 
 /// Handlers that ask for a visitor run for none whom the server does not know.
-impl FromRequestParts<Arc<Server>> for Visitor {
+impl<S: Sync> FromRequestParts<S> for Visitor
+where
+    Access: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, server: &Arc<Server>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(Token { token }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
-        server.access.visitor(&parts.headers, token.as_deref())
+        Access::from_ref(state).visitor(&parts.headers, token.as_deref())
     }
 }
 
-/// Decides about visitors.
+/// Decides about visitors. Clones decide together.
+#[derive(Clone)]
 pub(super) struct Access {
-    tenants: Vec<Arc<Tenant>>,
-    origins: Vec<String>,
-    buckets: Mutex<HashMap<String, Bucket>>,
+    tenants: Arc<[Arc<Tenant>]>,
+    origins: Arc<[String]>,
+    buckets: Arc<Mutex<HashMap<String, Bucket>>>,
 }
 
 struct Bucket {
@@ -52,8 +60,8 @@ struct Bucket {
 
 impl Access {
     pub(super) fn new(settings: &Settings) -> Self {
-        let (tenants, origins) = (settings.tenants.clone(), settings.cors_origins.clone());
-        Self { tenants, origins, buckets: Mutex::default() }
+        let (tenants, origins) = (settings.tenants.as_slice().into(), settings.cors_origins.as_slice().into());
+        Self { tenants, origins, buckets: Arc::default() }
     }
 
     /// Recognises a visitor by `Authorization: Bearer` or, for pages that cannot send headers, by `?token=`.
@@ -69,7 +77,7 @@ impl Access {
         };
         // Every token is compared, each in constant time: how long it takes tells nothing about them.
         let mut found = None;
-        for tenant in &self.tenants {
+        for tenant in self.tenants.iter() {
             if bool::from(tenant.token.as_bytes().ct_eq(given.as_bytes())) {
                 found = Some(tenant.clone());
             }
@@ -109,21 +117,15 @@ impl Visitor {
         if self.sees(app, id) {
             return Ok(());
         }
-        let what = match app {
-            App::Live => "stream",
-            App::Coach => "user",
-        };
+        let what = app.owner.word;
         let fix = format!("use a token that opens this {what}");
         Err(Problem::new(StatusCode::FORBIDDEN, format!("the token does not open this {what}"), fix))
     }
 
     pub(super) fn sees(&self, app: App, id: &str) -> bool {
         self.tenant.as_ref().is_none_or(|tenant| {
-            let patterns = match app {
-                App::Live => &tenant.streams,
-                App::Coach => &tenant.users,
-            };
-            patterns.iter().any(|pattern| matches(pattern, id))
+            let patterns = tenant.owners.get(app.owner.plural);
+            patterns.is_some_and(|patterns| patterns.iter().any(|pattern| matches(pattern, id)))
         })
     }
 

@@ -1,57 +1,27 @@
 //! The log, the applications on it, and the executors beside them: started together, closed in order.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use prometheus::HistogramVec;
-use thiserror::Error;
-use tidemill_schemas::avro::RegistryProblem;
+use prometheus::{HistogramOpts, HistogramVec};
 use tidemill_topology::{
-    CallExecutor, CallExecutorHandle, CallStats, RecordHandler, Streams, StreamsConfig, StreamsState, Topology,
-    TopologyError, transport::TransportError,
+    CallExecutorHandle, CallStats, RecordHandler, StoreKind, Streams, StreamsConfig, StreamsState, Topology,
 };
 use tokio::runtime::Handle;
 
-use super::{AnalystChoice, App, Log, Settings, caller::AnalystCaller, topics};
-use crate::apps::{
-    Analyst, Format,
-    form_coach::{self, GeminiForm, OfflineForm},
-    gemini::Gemini,
-    live_insight::{self, GeminiLive, OfflineLive},
+use super::{
+    error::EngineError,
+    log::Log,
+    schemas,
+    settings::{AnalystChoice, Settings},
+    topics,
 };
-
-/// Why the applications did not start.
-#[derive(Debug, Error)]
-pub enum EngineError {
-    /// The settings contradict themselves.
-    #[error("the configuration has {} problem(s):\n  - {}", .0.len(), .0.join("\n  - "))]
-    Settings(Vec<String>),
-    /// Schemas and registry do not fit, or it is not there.
-    #[error("the schemas have {} problem(s):{}", .0.len(), list(.0))]
-    Schemas(Vec<RegistryProblem>),
-    /// The log cannot be used.
-    #[error("the log cannot be used")]
-    Log(#[from] TransportError),
-    /// The log's administrators do not let this instance do what it must.
-    #[error("the log refuses {} thing(s):\n  - {}", .0.len(), .0.join("\n  - "))]
-    Refused(Vec<String>),
-    /// Kafka does not answer.
-    #[error("{0}")]
-    Brokers(String),
-    /// A topology does not fit its topics or state.
-    #[error(transparent)]
-    Topology(#[from] TopologyError),
-    /// Applications did not commit what they had done before they ended, or have not ended yet.
-    #[error("{0} did not commit all that was done: it is done again after the next start")]
-    Unclosed(String),
-    /// The analyst's client cannot be made.
-    #[error("the client of the analyst cannot be made")]
-    Analyst(#[from] reqwest::Error),
-}
+use crate::apps::{App, Format, Host, gemini::Gemini};
 
 /// Applications that run.
 pub struct Engine {
@@ -63,7 +33,7 @@ pub struct Engine {
     pub(super) call_seconds: HistogramVec,
 }
 
-/// One application with its executor.
+/// One application with its executor, if it calls an analyst.
 pub(super) struct RunningApp {
     pub(super) app: App,
     pub(super) streams: Streams,
@@ -75,6 +45,13 @@ impl RunningApp {
     pub(super) fn calls(&self) -> CallStats {
         let executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
         executor.as_ref().map_or_else(CallStats::default, CallExecutorHandle::stats)
+    }
+
+    /// Stores whose keys are ids, by name.
+    pub(super) fn stores(&self) -> BTreeMap<String, StoreKind> {
+        let is_own = |name: &str| ["-pending", "-times"].iter().any(|kind| name.ends_with(kind));
+        let specs = self.topology.stores().filter(|store| !is_own(&store.name));
+        specs.map(|store| (store.name.to_string(), store.kind)).collect()
     }
 }
 
@@ -101,16 +78,16 @@ impl Engine {
     pub fn start_on(settings: Settings, log: Log, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
         check(&settings)?;
         // Before any thread runs: from here on no record waits for a schema that was known when it was written.
-        let format = super::schemas::prepare(&settings).map_err(EngineError::Schemas)?;
+        let format = schemas::prepare(&settings).map_err(EngineError::Schemas)?;
         // Behind an address for all networks there is none that others could use.
         let listening = (!address.ip().is_unspecified()).then(|| address.to_string());
         let address = settings.advertised.clone().or(listening);
-        let call_seconds = super::metrics::call_seconds();
+        let call_seconds = call_seconds();
         let mut engine = Self { log, apps: Vec::new(), settings, format, call_seconds };
         let apps = engine.settings.apps.clone();
         let mut refused = Vec::new();
-        for app in &apps {
-            refused.extend(topics::create(&engine.log, *app, &engine.settings)?);
+        for app in apps.iter().copied() {
+            refused.extend(topics::create(&engine.log, app, &engine.settings)?);
             refused.extend(engine.log.check_groups(&app.groups())?);
         }
         if !refused.is_empty() {
@@ -124,7 +101,7 @@ impl Engine {
     }
 
     fn start_app(&self, app: App, address: Option<String>, runtime: &Handle) -> Result<RunningApp, EngineError> {
-        let mut config = StreamsConfig::new(app.id());
+        let mut config = StreamsConfig::new(app.id);
         config.client_id.clone_from(&self.settings.client_id);
         config.group_instance_id.clone_from(&self.settings.instance_id);
         config.processing_guarantee = self.settings.guarantee;
@@ -133,34 +110,23 @@ impl Engine {
         config.application_server = address;
         config.num_standby_replicas = self.settings.standby_replicas;
         config.state_dir = self.settings.data_dir.as_deref().map(state_dir);
-        config.deserialization_handler = RecordHandler::DeadLetter(app.dead_letters().to_owned());
-        let topology = app.topology(&self.settings, &self.format)?;
+        config.deserialization_handler = RecordHandler::DeadLetter(app.dead_letters.to_owned());
+        let topology = (app.topology)(&self.settings.windows(app), &self.format)?;
         let streams = Streams::start(&topology, config, self.log.transport())?;
-        let gemini = match &self.settings.analyst {
+        let model = match &self.settings.analyst {
             AnalystChoice::Offline => None,
             AnalystChoice::Gemini(settings) => Some(Gemini::new(settings.clone())?),
         };
-        let (policy, log, runtime) = (self.settings.calls.clone(), self.log.transport(), runtime.clone());
-        let seconds = self.call_seconds.clone();
-        let executor = match app {
-            App::Live => {
-                let analyst: Arc<dyn Analyst<_, _>> = match gemini {
-                    Some(gemini) => Arc::new(GeminiLive(gemini)),
-                    None => Arc::new(OfflineLive),
-                };
-                let caller = AnalystCaller { analyst, runtime, seconds };
-                CallExecutor::spawn(&live_insight::call(), app.id(), log, policy, caller)?
-            }
-            App::Coach => {
-                let analyst: Arc<dyn Analyst<_, _>> = match gemini {
-                    Some(gemini) => Arc::new(GeminiForm(gemini)),
-                    None => Arc::new(OfflineForm),
-                };
-                let caller = AnalystCaller { analyst, runtime, seconds };
-                CallExecutor::spawn(&form_coach::call(), app.id(), log, policy, caller)?
-            }
+        let host = Host {
+            application: app.id,
+            model,
+            log: self.log.transport(),
+            policy: self.settings.calls.clone(),
+            runtime: runtime.clone(),
+            seconds: self.call_seconds.clone(),
         };
-        Ok(RunningApp { app, streams, topology, executor: Mutex::new(Some(executor)) })
+        let executor = app.calls.as_ref().map(|calls| (calls.start)(host)).transpose()?;
+        Ok(RunningApp { app, streams, topology, executor: Mutex::new(executor) })
     }
 
     /// The log.
@@ -210,29 +176,18 @@ impl Engine {
             std::thread::park_timeout(Duration::from_millis(10));
         }
         let unclosed = self.apps.iter().filter(|app| app.streams.state() != StreamsState::NotRunning);
-        match unclosed.map(|app| app.app.id()).collect::<Vec<_>>() {
+        match unclosed.map(|app| app.app.id).collect::<Vec<_>>() {
             none if none.is_empty() => Ok(()),
             some => Err(EngineError::Unclosed(some.join(" and "))),
         }
     }
 }
 
-impl App {
-    /// The application's topology, its topics in this format.
-    ///
-    /// # Errors
-    /// If the settings make none.
-    pub fn topology(self, settings: &Settings, format: &Format) -> Result<Topology, TopologyError> {
-        match self {
-            Self::Live => live_insight::topology(&settings.live, format),
-            Self::Coach => form_coach::topology(&settings.coach, format),
-        }
-    }
-}
-
-fn list(problems: &[RegistryProblem]) -> String {
-    let lines: Vec<_> = problems.iter().map(|problem| format!("\n  - {problem}")).collect();
-    lines.concat()
+/// How long analysts' attempts took.
+fn call_seconds() -> HistogramVec {
+    let options = HistogramOpts::new("tidemill_call_seconds", "Duration of analysts' attempts")
+        .buckets(vec![0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
+    HistogramVec::new(options, &["analyst", "outcome"]).expect("names and labels are valid")
 }
 
 fn state_dir(data_dir: &Path) -> std::path::PathBuf {

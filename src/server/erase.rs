@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -17,55 +16,38 @@ use tidemill_topology::{
     },
 };
 
-use super::{App, access::Visitor, http::Server, hub, problem::Problem};
-use crate::apps::{Erased, Erasure, form_coach};
+use super::{access::Visitor, log::scan, problem::Problem, shared::Shared};
+use crate::apps::{App, Erased, Erasure};
 
 /// How long the topology may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// `DELETE /v1/streams/{id}`
-pub(super) async fn stream(
-    State(server): State<Arc<Server>>,
-    Path(id): Path<String>,
-    visitor: Visitor,
-) -> Result<Response, Problem> {
-    server.erase(App::Live, id, visitor).await
-}
-
-/// `DELETE /v1/users/{id}`
-pub(super) async fn user(
-    State(server): State<Arc<Server>>,
-    Path(id): Path<String>,
-    visitor: Visitor,
-) -> Result<Response, Problem> {
-    server.erase(App::Coach, id, visitor).await
-}
-
-impl Server {
-    async fn erase(self: Arc<Self>, app: App, key: String, visitor: Visitor) -> Result<Response, Problem> {
-        self.running(app)?;
-        visitor.may(app, &key)?;
-        // It goes on when whoever asked has left: half forgotten is not forgotten.
-        let erased = tokio::task::spawn_blocking(move || self.forget(app, &key)).await;
-        match erased {
-            Ok(Ok(Some((Erased { rows, requests, .. }, results)))) => {
-                let counts = json!({ "rows": rows, "requests": requests, "results": results });
-                Ok((StatusCode::OK, axum::Json(json!({ "erased": counts }))).into_response())
-            }
-            Ok(Ok(None)) => Err(Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the application did not get to it in time",
-                "send it again: erasing twice does no harm",
-            )),
-            Ok(Err(TransportError::Retriable(reason))) => {
-                tracing::warn!(%reason, "erasing was interrupted");
-                Err(Problem::log_unavailable("send it again: erasing twice does no harm"))
-            }
-            Ok(Err(error)) => Err(Problem::internal(&error)),
-            Err(error) => Err(Problem::internal(&error)),
+/// `DELETE` of an owner.
+pub(super) async fn owner(shared: Arc<Shared>, app: App, id: String, visitor: Visitor) -> Result<Response, Problem> {
+    shared.running(app)?;
+    visitor.may(app, &id)?;
+    // It goes on when whoever asked has left: half forgotten is not forgotten.
+    let erased = tokio::task::spawn_blocking(move || shared.forget(app, &id)).await;
+    match erased {
+        Ok(Ok(Some((Erased { rows, requests, .. }, results)))) => {
+            let counts = json!({ "rows": rows, "requests": requests, "results": results });
+            Ok((StatusCode::OK, axum::Json(json!({ "erased": counts }))).into_response())
         }
+        Ok(Ok(None)) => Err(Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the application did not get to it in time",
+            "send it again: erasing twice does no harm",
+        )),
+        Ok(Err(TransportError::Retriable(reason))) => {
+            tracing::warn!(%reason, "erasing was interrupted");
+            Err(Problem::log_unavailable("send it again: erasing twice does no harm"))
+        }
+        Ok(Err(error)) => Err(Problem::internal(&error)),
+        Err(error) => Err(Problem::internal(&error)),
     }
+}
 
+impl Shared {
     /// Blocks. `None` if the topology took too long.
     fn forget(&self, app: App, key: &str) -> Result<Option<(Erased, usize)>, TransportError> {
         let log = self.engine.log();
@@ -78,8 +60,8 @@ impl Server {
         let (erasures, erased) = (erasures?, erased?);
         let partition = erasures.partition;
         let (_, from) = log.read(|reader| reader.watermarks(&erased))?;
-        if app == App::Coach {
-            log.append(vec![record(place(form_coach::PROFILES)?, key.to_owned(), None, requested_ms)])?;
+        for property in app.properties {
+            log.append(vec![record(place(property.topic)?, key.to_owned(), None, requested_ms)])?;
         }
         let request = Json::<Erasure>::default().encode(&Erasure { requested_ms });
         let request = request.map_err(|error| TransportError::Invalid(error.to_string()))?.unwrap_or_default();
@@ -138,7 +120,7 @@ impl Server {
                 rows.extend(record.key.filter(|_| is_mine && record.value.is_some()));
                 true
             };
-            log.read(|reader| hub::read(reader, &changelog, 0, &mut take))?;
+            log.read(|reader| scan(reader, &changelog, 0, &mut take))?;
             let now_ms = SystemClock.now_ms();
             log.append(rows.into_iter().map(|row| record(changelog.clone(), row, None, now_ms)).collect())?;
         }
@@ -149,18 +131,20 @@ impl Server {
     /// go with them, a little earlier than their retention says.
     fn drop_processed(&self, app: App, partition: i32) -> Result<(), TransportError> {
         let log = self.engine.log();
-        let [requests, responses] = app.call_topics();
-        let [group, executors] = app.groups();
-        let inputs: Vec<Topic> = app.raw_topics().iter().copied().chain([&*responses]).map(Topic::from).collect();
-        let own = log.group_lag(&group, &inputs)?;
-        let executors = log.group_lag(&executors, &[Topic::from(&*requests)])?;
-        let raw = app.raw_topics().iter().map(|topic| (*topic).to_owned());
-        for topic in raw.chain([requests, responses]) {
+        let calls = app.call_topics();
+        let responses = calls.iter().map(|[_, responses]| responses.as_str());
+        let inputs: Vec<Topic> = app.raw_topics().into_iter().chain(responses).map(Topic::from).collect();
+        let mut lags = log.group_lag(app.id, &inputs)?;
+        if let (Some(group), Some([requests, _])) = (app.executor_group(), &calls) {
+            lags.extend(log.group_lag(&group, &[Topic::from(&**requests)])?);
+        }
+        let raw = app.raw_topics().into_iter().map(ToOwned::to_owned);
+        for topic in raw.chain(calls.into_iter().flatten()) {
             let here = TopicPartition::new(topic.as_str(), partition);
-            let processed = own.iter().chain(&executors).find(|lag| lag.partition == here);
+            let processed = lags.iter().find(|lag| lag.partition == here);
             // Nobody reads dead letters to the end: all of them go.
             let before = match processed.and_then(|lag| lag.committed) {
-                None if topic == app.dead_letters() => Some(log.read(|reader| reader.watermarks(&here))?.1),
+                None if topic == app.dead_letters => Some(log.read(|reader| reader.watermarks(&here))?.1),
                 processed => processed,
             };
             if let Some(before) = before {

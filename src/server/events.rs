@@ -3,7 +3,6 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Path, Query, State},
     http::{HeaderMap, StatusCode},
     response::{
         IntoResponse, Response,
@@ -14,12 +13,12 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
 use super::{
-    App,
     access::Visitor,
-    http::Server,
     hub::{Event, Place},
     problem::Problem,
+    shared::Shared,
 };
+use crate::apps::App;
 
 /// Results read from the log at once.
 const PAGE: usize = 100;
@@ -33,31 +32,9 @@ pub(super) struct Options {
     after: Option<String>,
 }
 
-/// `GET /v1/streams/{id}/events`
-pub(super) async fn stream(
-    State(server): State<Arc<Server>>,
-    Path(id): Path<String>,
-    visitor: Visitor,
-    Query(options): Query<Options>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.events(App::Live, id, &visitor, options, &headers)
-}
-
-/// `GET /v1/users/{id}/events`
-pub(super) async fn user(
-    State(server): State<Arc<Server>>,
-    Path(id): Path<String>,
-    visitor: Visitor,
-    Query(options): Query<Options>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    server.events(App::Coach, id, &visitor, options, &headers)
-}
-
 /// A page that follows.
 struct Follower {
-    server: Arc<Server>,
+    shared: Arc<Shared>,
     app: App,
     key: String,
     place: Place,
@@ -78,43 +55,41 @@ enum Stage {
     Live,
 }
 
-impl Server {
-    fn events(
-        self: Arc<Self>,
-        app: App,
-        key: String,
-        visitor: &Visitor,
-        options: Options,
-        headers: &HeaderMap,
-    ) -> Result<Response, Problem> {
-        self.running(app)?;
-        visitor.may(app, &key)?;
-        let permit = self.followers.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| Problem::busy("too many pages follow results", 10))?;
-        let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
-        let (place, stage) = match last.or(options.after) {
-            None => (Place::start(app), Stage::Newest),
-            Some(text) if text == "0" => (Place::start(app), Stage::CatchingUp),
-            Some(text) => {
-                let fix = "send an id as it came with an event, or 0 for everything";
-                let no_place = || Problem::new(StatusCode::BAD_REQUEST, "that is no place in the results", fix);
-                (Place::parse(app, &text).ok_or_else(no_place)?, Stage::CatchingUp)
-            }
-        };
-        // Subscribed before the log is read: what comes in between is seen twice and sent once.
-        let (live, closing) = (self.hub.subscribe(app, &key), self.closing.subscribe());
-        let follower =
-            Follower { server: self, app, key, place, caught: Vec::new(), stage, live, closing, _permit: permit };
-        let events = futures_util::stream::unfold(follower, |mut follower| async move {
-            let event = follower.next().await?;
-            Some((Ok::<_, Infallible>(event), follower))
-        });
-        let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-        let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
-        // Proxies that collect before they pass on would hold results back.
-        response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
-        Ok(response)
-    }
+/// `GET` of an owner's events.
+pub(super) fn of_owner(
+    shared: Arc<Shared>,
+    app: App,
+    key: String,
+    visitor: &Visitor,
+    options: Options,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    shared.running(app)?;
+    visitor.may(app, &key)?;
+    let permit = shared.followers.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::busy("too many pages follow results", 10))?;
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
+    let (place, stage) = match last.or(options.after) {
+        None => (Place::start(app), Stage::Newest),
+        Some(text) if text == "0" => (Place::start(app), Stage::CatchingUp),
+        Some(text) => {
+            let fix = "send an id as it came with an event, or 0 for everything";
+            let no_place = || Problem::new(StatusCode::BAD_REQUEST, "that is no place in the results", fix);
+            (Place::parse(app, &text).ok_or_else(no_place)?, Stage::CatchingUp)
+        }
+    };
+    // Subscribed before the log is read: what comes in between is seen twice and sent once.
+    let (live, closing) = (shared.hub.subscribe(app, &key), shared.closing.subscribe());
+    let follower = Follower { shared, app, key, place, caught: Vec::new(), stage, live, closing, _permit: permit };
+    let events = futures_util::stream::unfold(follower, |mut follower| async move {
+        let event = follower.next().await?;
+        Some((Ok::<_, Infallible>(event), follower))
+    });
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
+    // Proxies that collect before they pass on would hold results back.
+    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    Ok(response)
 }
 
 impl Follower {
@@ -146,9 +121,9 @@ impl Follower {
     }
 
     async fn catch_up(&mut self, most: usize, newest: bool) -> Option<()> {
-        let (server, app, key, mut place) = (self.server.clone(), self.app, self.key.clone(), self.place.clone());
+        let (shared, app, key, mut place) = (self.shared.clone(), self.app, self.key.clone(), self.place.clone());
         let read = tokio::task::spawn_blocking(move || {
-            let caught = server.hub.catch_up(app, &key, &mut place, most, newest);
+            let caught = shared.hub.catch_up(app, &key, &mut place, most, newest);
             caught.map(|(events, more)| (events, more, place))
         });
         match read.await {

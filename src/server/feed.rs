@@ -1,6 +1,6 @@
 //! Recorded events come in without a request: with each batch, in one transaction, how far the player is.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -13,7 +13,8 @@ use tidemill_topology::{
     },
 };
 
-use super::{Server, input::Input, pressure::Admitted};
+use super::{http::Server, intake, pressure::Admitted, shared::Shared};
+use crate::apps::{App, Input};
 
 /// The key of a player's place, and the id of its transactions.
 const PLAYER: &str = "player";
@@ -38,10 +39,10 @@ pub enum FeedError {
 
 /// Takes a player's events in. What is on the log and what the player believes are one: it may be killed at any moment.
 pub struct Feed {
-    server: Arc<Server>,
+    shared: Arc<Shared>,
     producer: Box<dyn Producer>,
-    /// The topic of each kind of events, and its partitions.
-    topics: [(Arc<str>, i32); 3],
+    /// Topics of events, with their partitions.
+    topics: HashMap<&'static str, (Arc<str>, i32)>,
 }
 
 impl Feed {
@@ -81,13 +82,15 @@ impl Feed {
     /// If the log cannot be written.
     pub fn open(server: &Arc<Server>) -> Result<Self, TransportError> {
         let config = ProducerConfig { transactional_id: Some(PLAYER.to_owned()) };
-        let mut producer = server.engine.log().transport().producer(&config)?;
+        let shared = server.shared.clone();
+        let mut producer = shared.engine.log().transport().producer(&config)?;
         producer.init_transactions()?;
-        let mut topics = Input::ALL.map(|input| (Arc::from(input.topic()), 0));
-        for (topic, partitions) in &mut topics {
-            *partitions = server.engine.log().partitions(topic)?;
+        let mut topics = HashMap::new();
+        for input in shared.engine.settings().apps.iter().flat_map(|app| app.inputs) {
+            let partitions = shared.engine.log().partitions(input.topic)?;
+            topics.insert(input.topic, (Arc::from(input.topic), partitions));
         }
-        Ok(Self { server: server.clone(), producer, topics })
+        Ok(Self { shared, producer, topics })
     }
 
     /// Writes events, as JSON, and the place after them: all or nothing. Waits while the applications are behind.
@@ -95,24 +98,26 @@ impl Feed {
     ///
     /// # Errors
     /// If an event is not valid, or the log takes nothing.
-    pub async fn write(&mut self, events: &[(Input, String)], place: &str) -> Result<(), FeedError> {
+    pub async fn write(&mut self, events: &[(&Input, String)], place: &str) -> Result<(), FeedError> {
         let now_ms = SystemClock.now_ms();
         let mut records = Vec::with_capacity(events.len() + 1);
         for (index, (input, text)) in events.iter().enumerate() {
-            let parsed = input.parse(text.as_bytes(), &self.server.codecs, now_ms);
+            let parsed = self.shared.intake.event(input, text.as_bytes(), now_ms);
             let parsed = parsed.map_err(|errors| FeedError::Invalid { index, errors: describe_errors(&errors) })?;
-            let (topic, partitions) = &self.topics[*input as usize];
-            records.push(parsed.to(topic, *partitions));
+            let (topic, partitions) = &self.topics[input.topic];
+            records.push(intake::record(parsed, topic, *partitions));
         }
         records.push(at(place, now_ms));
 
-        let server = self.server.clone();
+        let shared = self.shared.clone();
         let mut admitted = Vec::new();
-        for input in Input::ALL {
-            let count = events.iter().filter(|(of, _)| *of == input).count();
-            if count > 0 {
-                let accepted = server.metrics.accepted.with_label_values(&[input.topic()]);
-                admitted.push((admit(&server, input, count).await, accepted, count as u64));
+        for app in &shared.engine.settings().apps {
+            for input in app.inputs {
+                let count = events.iter().filter(|(of, _)| *of == input).count();
+                if count > 0 {
+                    let accepted = shared.metrics.accepted.with_label_values(&[input.topic]);
+                    admitted.push((admit(&shared, app, count).await, accepted, count as u64));
+                }
             }
         }
         tokio::task::block_in_place(|| self.commit(records))?;
@@ -139,9 +144,9 @@ fn at(place: &str, timestamp: i64) -> ProducerRecord {
 }
 
 /// Waits until the application is no longer too far behind.
-async fn admit(server: &Server, input: Input, count: usize) -> Admitted<'_> {
+async fn admit(shared: &Shared, app: App, count: usize) -> Admitted<'_> {
     loop {
-        match server.pressure.admit(input.app(), count) {
+        match shared.pressure.admit(app, count) {
             Ok(admitted) => return admitted,
             Err(_) => tokio::time::sleep(PAUSE).await,
         }

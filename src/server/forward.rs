@@ -11,13 +11,9 @@ use axum::{
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tidemill_topology::{
-    HostInfo, KeyQueryMetadata, QueryError, StoreKind,
-    state::{Codec, CodecError, Coded, Json},
-};
+use tidemill_topology::{HostInfo, KeyQueryMetadata, QueryError, StoreKind, state::CodecError};
 
-use super::{access::Visitor, engine::RunningApp, http::Server, inspect, problem::Problem};
-use crate::apps::form_coach;
+use super::{access::Visitor, engine::RunningApp, problem::Problem, shared::Shared};
 
 /// On a request that comes from another instance: it is answered here or not at all, so that none goes in circles.
 const FORWARDED: &str = "tidemill-forwarded";
@@ -27,32 +23,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// When whoever asked in vain may ask again: an owner is found within some heartbeats.
 const RETRY_S: u64 = 2;
-
-/// A store's value, whatever it is, as JSON.
-#[derive(Debug, Clone)]
-pub(super) struct Shown(pub(super) Value);
-
-impl Coded for Shown {
-    type Codec = AsJson;
-}
-
-/// Reads values of all stores: frames that are packed, and JSON.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct AsJson;
-
-impl Codec<Shown> for AsJson {
-    fn encode_into(&self, shown: &Shown, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        Json::default().encode_into(&shown.0, out)
-    }
-
-    fn decode(&self, bytes: Bytes) -> Result<Shown, CodecError> {
-        if !form_coach::Frames::is_packed(&bytes) {
-            return Json::default().decode(bytes).map(Shown);
-        }
-        let shown = serde_json::to_value(form_coach::Frames::Packed.decode(bytes)?);
-        shown.map(Shown).map_err(|error| CodecError::Malformed { expected: "JSON", reason: error.to_string() })
-    }
-}
 
 /// `?standby=true` lets a standby answer when the key's owner cannot; `?token=` is for pages that cannot send headers.
 #[derive(Debug, Default, Deserialize)]
@@ -71,7 +41,7 @@ struct Asked {
 
 /// `GET /state/stores/{name}/{key}`
 pub(super) async fn key(
-    State(server): State<Arc<Server>>,
+    State(shared): State<Arc<Shared>>,
     Path((store, key)): Path<(String, String)>,
     Query(KeyQuery { token, standby }): Query<KeyQuery>,
     visitor: Visitor,
@@ -81,12 +51,12 @@ pub(super) async fn key(
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(ToOwned::to_owned);
     let asked = Asked { store, key, token: bearer.or(token) };
-    server.find(asked, standby, headers.contains_key(FORWARDED)).await
+    shared.find(asked, standby, headers.contains_key(FORWARDED)).await
 }
 
-impl Server {
+impl Shared {
     async fn find(self: Arc<Self>, asked: Asked, standby: bool, forwarded: bool) -> Result<Response, Problem> {
-        let app = self.engine.apps().iter().find(|app| inspect::stores(app).contains_key(&asked.store));
+        let app = self.engine.apps().iter().find(|app| app.stores().contains_key(&asked.store));
         let app = app.ok_or_else(|| Problem::not_found("such store", "GET /state/stores lists them"))?;
         let place = app.streams.query_metadata_for_key(&asked.store, &asked.key);
         let KeyQueryMetadata { active, standbys, partition } = place.map_err(|error| Problem::internal(&error))?;
@@ -130,7 +100,7 @@ impl Server {
         // A store answers between two records of its thread: that may take a moment.
         let found = tokio::task::spawn_blocking(move || {
             let apps = self.engine.apps().iter();
-            let kinds = apps.filter_map(|app| Some((app, *inspect::stores(app).get(&store)?)));
+            let kinds = apps.filter_map(|app| Some((app, *app.stores().get(&store)?)));
             kinds.map(|(app, kind)| read(app, kind, &store, &key, partition, standby)).next().unwrap_or(Ok(None))
         });
         found.await.map_err(|error| Problem::internal(&error))?
@@ -186,35 +156,43 @@ fn read(
     partition: i32,
     standby: bool,
 ) -> Result<Option<Response>, Problem> {
-    let value = match kind {
+    let show = |value: Bytes| (app.app.show)(value).map_err(|error: CodecError| Problem::internal(&error));
+    let found = match kind {
         StoreKind::KeyValue => {
-            let query = app.streams.key_value_store::<String, Shown>(store).with_partition(partition);
+            let query = app.streams.key_value_store::<String, Bytes>(store).with_partition(partition);
             let query = if standby { query.enable_stale_stores() } else { query };
-            query.get(key).map(|found| found.map(|shown| shown.0))
+            query.get(key).map(|found| found.map(Found::Value))
         }
         StoreKind::Window { .. } => {
-            let query = app.streams.window_store::<String, Shown>(store).with_partition(partition);
+            let query = app.streams.window_store::<String, Bytes>(store).with_partition(partition);
             let query = if standby { query.enable_stale_stores() } else { query };
-            query.fetch(key, 0, i64::MAX).map(|rows| {
-                let mut windows = BTreeMap::<i64, Vec<Value>>::new();
-                for (start, shown) in rows {
-                    windows.entry(start).or_default().push(shown.0);
-                }
-                let window = |(start, values)| json!({ "start_ms": start, "values": values });
-                Some(Value::Array(windows.into_iter().map(window).collect()))
-            })
+            query.fetch(key, 0, i64::MAX).map(|rows| Some(Found::Windows(rows)))
         }
     };
-    match value {
-        Err(QueryError::NotHere(_) | QueryError::NotRunning) => Ok(None),
-        Err(error) => Err(Problem::internal(&error)),
-        Ok(None) => Err(Problem::not_found("such key", "ask for one that the application has seen")),
-        Ok(Some(value)) => {
-            let mut shown = json!({ "store": store, "key": key, "value": value });
-            if standby {
-                shown["standby"] = json!(true);
+    let value = match found {
+        Err(QueryError::NotHere(_) | QueryError::NotRunning) => return Ok(None),
+        Err(error) => return Err(Problem::internal(&error)),
+        Ok(None) => return Err(Problem::not_found("such key", "ask for one that the application has seen")),
+        Ok(Some(Found::Value(value))) => show(value)?,
+        Ok(Some(Found::Windows(rows))) => {
+            let mut windows = BTreeMap::<i64, Vec<Value>>::new();
+            for (start, value) in rows {
+                windows.entry(start).or_default().push(show(value)?);
             }
-            Ok(Some(axum::Json(shown).into_response()))
+            let window = |(start, values)| json!({ "start_ms": start, "values": values });
+            Value::Array(windows.into_iter().map(window).collect())
         }
+    };
+    let mut shown = json!({ "store": store, "key": key, "value": value });
+    if standby {
+        shown["standby"] = json!(true);
     }
+    Ok(Some(axum::Json(shown).into_response()))
+}
+
+/// What a store has of a key.
+enum Found {
+    Value(Bytes),
+    /// Rows, each with the start of its window.
+    Windows(Vec<(i64, Bytes)>),
 }

@@ -6,21 +6,22 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use tidemill_topology::{
     Windowed, WindowedCodec, partition_for,
     state::{Codec, CodecError, Utf8},
-    transport::{ConsumedRecord, Fetched, Offset, Reader, TopicPartition, Transport as _, TransportError},
+    transport::{ConsumedRecord, Fetched, Offset, TopicPartition, Transport as _, TransportError},
 };
 use tokio::sync::broadcast;
 
 use super::{
-    App, Engine, Log,
-    schemas::{ToJson, to_json},
+    engine::Engine,
+    log::{Log, scan},
 };
+use crate::apps::{App, Format, ToJson};
 
 /// Results that a page may be behind before it reads them from the log again.
 const BEHIND: usize = 64;
@@ -45,13 +46,13 @@ pub(super) struct Place(Vec<Offset>);
 
 impl Place {
     pub(super) fn start(app: App) -> Self {
-        Self(vec![0; app.result_topics().len()])
+        Self(vec![0; app.results.len()])
     }
 
     /// Reads what [`Place::text`] wrote.
     pub(super) fn parse(app: App, text: &str) -> Option<Self> {
         let offsets: Vec<Offset> = text.split('-').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-        let fits = offsets.len() == app.result_topics().len() && offsets.iter().all(|offset| *offset >= 0);
+        let fits = offsets.len() == app.results.len() && offsets.iter().all(|offset| *offset >= 0);
         fits.then_some(Self(offsets))
     }
 
@@ -81,7 +82,7 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn new(engine: &Engine) -> Self {
-        let to_json = engine.settings().apps.iter().map(|app| (*app, to_json(*app, engine.format()))).collect();
+        let to_json = engine.settings().apps.iter().map(|app| (*app, to_json(app, engine.format()))).collect();
         Self { log: engine.log().clone(), to_json, channels: Mutex::default(), closing: AtomicBool::new(false) }
     }
 
@@ -114,9 +115,9 @@ impl Hub {
     fn follow_from_end(&self, apps: &[App]) -> Result<(), TransportError> {
         let mut reader = self.log.transport().reader()?;
         let mut from = Vec::new();
-        for (topic, _) in apps.iter().flat_map(|app| app.result_topics()) {
-            for partition in 0..self.log.partitions(topic)? {
-                let partition = TopicPartition::new(*topic, partition);
+        for results in apps.iter().flat_map(|app| app.results) {
+            for partition in 0..self.log.partitions(results.topic)? {
+                let partition = TopicPartition::new(results.topic, partition);
                 let (_, high) = reader.watermarks(&partition)?;
                 from.push((partition, high));
             }
@@ -124,7 +125,7 @@ impl Hub {
         reader.assign(&from)?;
         while !self.closing.load(Ordering::SeqCst) {
             for Fetched { partition, records } in reader.read(Duration::from_millis(250), BATCH)? {
-                let found = apps.iter().find_map(|app| Some((*app, place_of(*app, &partition.topic)?)));
+                let found = apps.iter().find_map(|app| Some((*app, place_of(app, &partition.topic)?)));
                 if let Some((app, topic)) = found {
                     for record in records {
                         self.hand_out(app, topic, record);
@@ -159,12 +160,12 @@ impl Hub {
     /// The event of a record. None for a result that was taken back or that nobody can read.
     fn event(&self, app: App, topic: usize, record: &ConsumedRecord) -> Result<Option<Event>, TransportError> {
         let Some(value) = record.value.clone() else { return Ok(None) };
-        let (offset, timestamp, name) = (record.offset, record.timestamp, app.result_topics()[topic].1);
+        let (offset, timestamp, name) = (record.offset, record.timestamp, app.results[topic].event);
         match self.to_json[&app][topic](value) {
             Ok(data) => Ok(Some(Event { topic, offset, timestamp, name, data })),
             Err(CodecError::NotYet { reason }) => Err(TransportError::Retriable(reason)),
             Err(error) => {
-                tracing::warn!(topic = app.result_topics()[topic].0, offset, %error, "a result cannot be read");
+                tracing::warn!(topic = app.results[topic].topic, offset, %error, "a result cannot be read");
                 Ok(None)
             }
         }
@@ -184,8 +185,8 @@ impl Hub {
         let mut events = Vec::new();
         let mut more = false;
         let mut ends = place.clone();
-        for (topic, (name, _)) in app.result_topics().iter().enumerate() {
-            let partition = self.partition(name, key)?;
+        for (topic, results) in app.results.iter().enumerate() {
+            let partition = self.partition(results.topic, key)?;
             let mut found = VecDeque::new();
             let mut waits = None;
             let mut take = |record: ConsumedRecord| {
@@ -204,7 +205,7 @@ impl Hub {
                 }
                 newest || found.len() < most
             };
-            ends.0[topic] = self.log.read(|reader| read(reader, &partition, place.0[topic], &mut take))?;
+            ends.0[topic] = self.log.read(|reader| scan(reader, &partition, place.0[topic], &mut take))?;
             if let Some(error) = waits {
                 return Err(error);
             }
@@ -234,17 +235,17 @@ impl Hub {
         key: &str,
     ) -> Result<Vec<(&'static str, i32, Bytes)>, TransportError> {
         let mut keys = Vec::new();
-        for (name, _) in app.result_topics() {
-            let partition = self.partition(name, key)?;
+        for results in app.results {
+            let partition = self.partition(results.topic, key)?;
             let mut take = |record: ConsumedRecord| {
                 if let Some(raw) = record.key.filter(|raw| owner(raw).as_deref() == Some(key))
                     && record.value.is_some()
                 {
-                    keys.push((*name, partition.partition, raw));
+                    keys.push((results.topic, partition.partition, raw));
                 }
                 true
             };
-            self.log.read(|reader| read(reader, &partition, 0, &mut take))?;
+            self.log.read(|reader| scan(reader, &partition, 0, &mut take))?;
         }
         Ok(keys)
     }
@@ -256,50 +257,13 @@ impl Hub {
     }
 }
 
-/// How long records may be on their way.
-const ARRIVAL: Duration = Duration::from_secs(10);
-/// How long one wait for them is.
-const WAIT: Duration = Duration::from_millis(50);
-
-/// Reads a partition from an offset, or from its beginning if that is later, to its end, while `take` says so.
-/// Returns the offset after the last record taken.
-pub(super) fn read(
-    reader: &mut dyn Reader,
-    partition: &TopicPartition,
-    from: Offset,
-    mut take: impl FnMut(ConsumedRecord) -> bool,
-) -> Result<Offset, TransportError> {
-    let (low, high) = reader.watermarks(partition)?;
-    let mut next = from.clamp(low, high);
-    reader.assign(&[(partition.clone(), next)])?;
-    let (mut wait, mut moved) = (Duration::ZERO, Instant::now());
-    while next < high {
-        let before = next;
-        for record in reader.read(wait, BATCH)?.into_iter().flat_map(|batch| batch.records) {
-            next = record.offset + 1;
-            if !take(record) {
-                return Ok(next);
-            }
-        }
-        // It passes also what is no record: compaction and transactions leave gaps.
-        next = next.max(reader.position(partition)?);
-        if next > before {
-            (wait, moved) = (Duration::ZERO, Instant::now());
-        } else if moved.elapsed() < ARRIVAL {
-            if wait.is_zero() {
-                // Asked while it reads, a reader learns where the end is, and that nothing but gaps lies before it.
-                reader.watermarks(partition)?;
-            }
-            wait = WAIT;
-        } else {
-            return Err(TransportError::Retriable(format!("what follows offset {next} of {partition} does not come")));
-        }
-    }
-    Ok(next)
+/// How a result topic's values become JSON, for each in the application's order.
+fn to_json(app: App, format: &Format) -> Vec<ToJson> {
+    app.results.iter().map(|results| (results.to_json)(format, results.topic)).collect()
 }
 
 fn place_of(app: App, topic: &str) -> Option<usize> {
-    app.result_topics().iter().position(|(name, _)| *name == topic)
+    app.results.iter().position(|results| results.topic == topic)
 }
 
 fn owner(key: &Bytes) -> Option<String> {

@@ -4,77 +4,76 @@ use std::sync::Arc;
 
 use axum::{
     body::Body,
-    extract::{Path, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
-use tidemill_schemas::{FieldError, parse_profile};
 use tidemill_topology::{Clock as _, SystemClock, transport::Topic};
 
 use super::{
-    App,
     access::Visitor,
-    http::Server,
-    input::{Codecs, Input, Parsed},
+    intake::{self, Intake},
     problem::{Problem, RecordProblem},
+    shared::Shared,
 };
-use crate::apps::form_coach;
+use crate::apps::{App, Incoming, Input, Property};
 
 /// Problems told about at once.
 const TOLD: usize = 20;
 
-/// `POST /v1/chat`
-pub(super) async fn chat(
-    State(server): State<Arc<Server>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    server.take_in(Input::Chat, visitor, &headers, body).await
+/// What somebody sent.
+pub(super) struct Request {
+    pub(super) visitor: Visitor,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Body,
 }
 
-/// `POST /v1/transcript`
-pub(super) async fn transcript(
-    State(server): State<Arc<Server>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: Body,
+/// `POST` to the address of a kind of input.
+pub(super) async fn events(
+    shared: Arc<Shared>,
+    app: App,
+    input: &Input,
+    Request { visitor, headers, body }: Request,
 ) -> Result<Response, Problem> {
-    server.take_in(Input::Transcript, visitor, &headers, body).await
+    shared.running(app)?;
+    let format = format(&headers)?;
+    let body = shared.read_body(&visitor, &headers, body).await?;
+    let parsed = parse_all(&split(format, &body.0)?, input, &shared.intake, SystemClock.now_ms());
+    if parsed.is_err() && format == Format::Json {
+        json::<IgnoredAny>(&body.0)?;
+    }
+    let records = parsed?;
+    for record in &records {
+        visitor.may(app, &record.key)?;
+    }
+    shared.access.take(&visitor, records.len())?;
+    let count = records.len();
+    let admitted = shared.pressure.admit(app, count)?;
+    shared.write(input.topic, records).await?;
+    admitted.written();
+    shared.metrics.accepted.with_label_values(&[input.topic]).inc_by(count as u64);
+    Ok((StatusCode::ACCEPTED, axum::Json(serde_json::json!({ "accepted": count }))).into_response())
 }
 
-/// `POST /v1/pose`
-pub(super) async fn pose(
-    State(server): State<Arc<Server>>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: Body,
+/// `PUT` to the address of an owner's property.
+pub(super) async fn property(
+    shared: Arc<Shared>,
+    app: App,
+    property: &Property,
+    owner: String,
+    Request { visitor, headers, body }: Request,
 ) -> Result<Response, Problem> {
-    server.take_in(Input::Pose, visitor, &headers, body).await
-}
-
-/// `PUT /v1/users/{id}/profile`
-pub(super) async fn profile(
-    State(server): State<Arc<Server>>,
-    Path(user): Path<String>,
-    visitor: Visitor,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    server.running(App::Coach)?;
-    visitor.may(App::Coach, &user)?;
+    shared.running(app)?;
+    visitor.may(app, &owner)?;
     check_json(&headers)?;
-    let body = server.read_body(&visitor, &headers, body).await?;
-    let single = |errors: Vec<FieldError>| {
+    let body = shared.read_body(&visitor, &headers, body).await?;
+    let record = shared.intake.property(property, &owner, &body.0, SystemClock.now_ms()).map_err(|errors| {
         Problem::records(errors.into_iter().map(|error| RecordProblem { index: 0, error }).collect())
-    };
-    let profile = parse_profile(&body.0).map_err(single)?;
-    let record = Parsed::new(&server.codecs.profiles, &user, &profile, SystemClock.now_ms()).map_err(single)?;
-    let admitted = server.pressure.admit(App::Coach, 1)?;
-    server.write(form_coach::PROFILES, vec![record]).await?;
+    })?;
+    let admitted = shared.pressure.admit(app, 1)?;
+    shared.write(property.topic, vec![record]).await?;
     admitted.written();
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -131,10 +130,10 @@ fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     })
 }
 
-fn parse_all(records: &[&[u8]], input: Input, codecs: &Codecs, now_ms: i64) -> Result<Vec<Parsed>, Problem> {
+fn parse_all(records: &[&[u8]], input: &Input, intake: &Intake, now_ms: i64) -> Result<Vec<Incoming>, Problem> {
     let (mut good, mut bad) = (Vec::with_capacity(records.len()), Vec::new());
     for (index, record) in records.iter().enumerate() {
-        match input.parse(record, codecs, now_ms) {
+        match intake.event(input, record, now_ms) {
             Ok(record) => good.push(record),
             Err(errors) => bad.extend(errors.into_iter().map(|error| RecordProblem { index, error })),
         }
@@ -146,35 +145,7 @@ fn parse_all(records: &[&[u8]], input: Input, codecs: &Codecs, now_ms: i64) -> R
     if bad.is_empty() { Ok(good) } else { Err(Problem::records(bad)) }
 }
 
-impl Server {
-    async fn take_in(
-        &self,
-        input: Input,
-        visitor: Visitor,
-        headers: &HeaderMap,
-        body: Body,
-    ) -> Result<Response, Problem> {
-        let (app, topic) = (input.app(), input.topic());
-        self.running(app)?;
-        let format = format(headers)?;
-        let body = self.read_body(&visitor, headers, body).await?;
-        let parsed = parse_all(&split(format, &body.0)?, input, &self.codecs, SystemClock.now_ms());
-        if parsed.is_err() && format == Format::Json {
-            json::<IgnoredAny>(&body.0)?;
-        }
-        let records = parsed?;
-        for record in &records {
-            visitor.may(app, &record.key)?;
-        }
-        self.access.take(&visitor, records.len())?;
-        let count = records.len();
-        let admitted = self.pressure.admit(app, count)?;
-        self.write(topic, records).await?;
-        admitted.written();
-        self.metrics.accepted.with_label_values(&[topic]).inc_by(count as u64);
-        Ok((StatusCode::ACCEPTED, axum::Json(serde_json::json!({ "accepted": count }))).into_response())
-    }
-
+impl Shared {
     /// Reads a body within all limits. The permit holds its memory until the records are written.
     async fn read_body(
         &self,
@@ -200,10 +171,10 @@ impl Server {
     }
 
     /// Appends records to their topic.
-    pub(super) async fn write(&self, topic: &'static str, records: Vec<Parsed>) -> Result<(), Problem> {
+    async fn write(&self, topic: &'static str, records: Vec<Incoming>) -> Result<(), Problem> {
         let partitions = self.partitions(topic)?;
         let topic = Topic::from(topic);
-        let records = records.into_iter().map(|record| record.to(&topic, partitions)).collect();
+        let records = records.into_iter().map(|record| intake::record(record, &topic, partitions)).collect();
         let written = self.engine.log().write(records).await;
         written.map_err(|error| Problem::not_written(&error))
     }

@@ -7,20 +7,21 @@ use std::{
 
 use axum::{
     Json,
-    extract::{Query, State},
-    http::StatusCode,
+    extract::State,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use tidemill_topology::{StoreKind, TaskId, TaskState};
 
-use super::{App, access::Visitor, engine::RunningApp, forward::Shown, http::Server, problem::Problem};
-use crate::apps::{form_coach, live_insight};
+use super::{access::Visitor, engine::RunningApp, problem::Problem, shared::Shared};
+use crate::apps::App;
 
 /// `GET /healthz`: whether this process should go on.
-pub(super) async fn health(State(server): State<Arc<Server>>) -> Response {
-    if server.engine.has_failed() {
+pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Response {
+    if shared.engine.has_failed() {
         (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "failed" }))).into_response()
     } else {
         Json(json!({ "status": "ok" })).into_response()
@@ -28,9 +29,9 @@ pub(super) async fn health(State(server): State<Arc<Server>>) -> Response {
 }
 
 /// `GET /readyz`: whether every task runs that other instances do not have.
-pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
-    let apps: BTreeMap<_, _> = server.engine.apps().iter().map(|app| (app.app.id(), progress(app))).collect();
-    let ready = !server.engine.has_failed() && apps.values().all(|(running, tasks)| running == tasks);
+pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    let apps: BTreeMap<_, _> = shared.engine.apps().iter().map(|app| (app.app.id, progress(app))).collect();
+    let ready = !shared.engine.has_failed() && apps.values().all(|(running, tasks)| running == tasks);
     let told = |(running, tasks): &(usize, usize)| json!({ "running": running, "tasks": tasks });
     let apps: BTreeMap<_, _> = apps.iter().map(|(id, counts)| (*id, told(counts))).collect();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -49,21 +50,21 @@ fn progress(app: &RunningApp) -> (usize, usize) {
 }
 
 /// `GET /state`
-pub(super) async fn overview(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+pub(super) async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
     visitor.may_inspect()?;
-    let apps = server.engine.apps().iter().map(|app| {
+    let apps = shared.engine.apps().iter().map(|app| {
         let calls = app.calls();
         let (running, tasks) = progress(app);
         json!({
-            "application": app.app.id(),
+            "application": app.app.id,
             "state": format!("{:?}", app.streams.state()),
             "tasks": { "running": running, "all": tasks },
-            "lag_records": server.pressure.lag(app.app),
+            "lag_records": shared.pressure.lag(app.app),
             "calls": {
                 "attempts": calls.attempts, "succeeded": calls.succeeded, "failed": calls.failed,
                 "in_flight": calls.in_flight, "waiting": calls.waiting,
             },
-            "stores": stores(app).keys().collect::<Vec<_>>(),
+            "stores": app.stores().keys().collect::<Vec<_>>(),
             "topology": app.streams.plan().describe(),
         })
     });
@@ -71,10 +72,10 @@ pub(super) async fn overview(State(server): State<Arc<Server>>, visitor: Visitor
 }
 
 /// `GET /state/tasks`
-pub(super) async fn tasks(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+pub(super) async fn tasks(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
     visitor.may_inspect()?;
     let mut shown = Vec::new();
-    for app in server.engine.apps() {
+    for app in shared.engine.apps() {
         for thread in app.streams.status() {
             for task in &thread.tasks {
                 let state = match &task.state {
@@ -102,7 +103,7 @@ pub(super) async fn tasks(State(server): State<Arc<Server>>, visitor: Visitor) -
                     })
                 });
                 shown.push(json!({
-                    "application": app.app.id(),
+                    "application": app.app.id,
                     "thread": thread.name,
                     "task": task.id.to_string(),
                     "state": state,
@@ -120,16 +121,16 @@ pub(super) async fn tasks(State(server): State<Arc<Server>>, visitor: Visitor) -
 }
 
 /// `GET /state/stores`
-pub(super) async fn list_stores(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
+pub(super) async fn list_stores(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
     visitor.may_inspect()?;
     let mut shown = Vec::new();
-    for app in server.engine.apps() {
-        for (name, kind) in stores(app) {
+    for app in shared.engine.apps() {
+        for (name, kind) in app.stores() {
             let kind = match kind {
                 StoreKind::KeyValue => json!("key-value"),
                 StoreKind::Window { retention_ms } => json!({ "window": { "retention_ms": retention_ms } }),
             };
-            shown.push(json!({ "application": app.app.id(), "store": name, "kind": kind }));
+            shown.push(json!({ "application": app.app.id, "store": name, "kind": kind }));
         }
     }
     Ok(Json(shown).into_response())
@@ -147,12 +148,12 @@ pub(super) struct Page {
 const LISTED: usize = 1_000;
 const LISTED_MAX: usize = 10_000;
 
-impl Server {
+impl Shared {
     /// Ids that the visitor may see, in order, and whether there are more. Values are not looked at.
-    fn keys(&self, app: App, store: &str, Page { after, limit }: Page, visitor: &Visitor) -> (Vec<String>, bool) {
+    fn owners(&self, app: App, Page { after, limit }: Page, visitor: &Visitor) -> (Vec<String>, bool) {
         let limit = limit.unwrap_or(LISTED).clamp(1, LISTED_MAX);
         let Some(running) = self.engine.app(app) else { return (Vec::new(), false) };
-        let query = running.streams.key_value_store::<String, Shown>(store);
+        let query = running.streams.key_value_store::<String, Bytes>(app.owners);
         let (mut keys, mut after) = (Vec::new(), after);
         loop {
             let page = query.page_of_keys(after.as_ref(), LISTED).unwrap_or_default();
@@ -166,51 +167,21 @@ impl Server {
             }
         }
     }
-
-    async fn list(
-        self: Arc<Self>,
-        app: App,
-        store: &'static str,
-        page: Page,
-        visitor: Visitor,
-    ) -> Result<(Vec<String>, bool), Problem> {
-        self.running(app)?;
-        let listed = tokio::task::spawn_blocking(move || self.keys(app, store, page, &visitor)).await;
-        listed.map_err(|error| Problem::internal(&error))
-    }
 }
 
-/// `GET /v1/streams?after=ID&limit=N`: those that the visitor may see, in order.
-pub(super) async fn streams(
-    State(server): State<Arc<Server>>,
-    Query(page): Query<Page>,
-    visitor: Visitor,
-) -> Result<Response, Problem> {
-    let (keys, more) = server.list(App::Live, live_insight::TREND_STORE, page, visitor).await?;
-    let streams: Vec<_> = keys.into_iter().map(|id| json!({ "stream_id": id })).collect();
-    Ok(listed("streams", streams, more))
+/// `GET /v1/<owners>?after=ID&limit=N`: those that the visitor may see, in order.
+pub(super) async fn owners(shared: Arc<Shared>, app: App, page: Page, visitor: Visitor) -> Result<Response, Problem> {
+    shared.running(app)?;
+    let listed = tokio::task::spawn_blocking(move || shared.owners(app, page, &visitor)).await;
+    let (ids, more) = listed.map_err(|error| Problem::internal(&error))?;
+    let ids: Vec<_> = ids.into_iter().map(|id| json!({ app.owner.field: id })).collect();
+    let what = app.owner.plural;
+    Ok(Json(if more { json!({ what: ids, "more": true }) } else { json!({ what: ids }) }).into_response())
 }
 
-/// `GET /v1/users?after=ID&limit=N`: those that the visitor may see, in order.
-pub(super) async fn users(
-    State(server): State<Arc<Server>>,
-    Query(page): Query<Page>,
-    visitor: Visitor,
-) -> Result<Response, Problem> {
-    let (keys, more) = server.list(App::Coach, form_coach::PROGRESS_STORE, page, visitor).await?;
-    let users: Vec<_> = keys.into_iter().map(|id| json!({ "user_id": id })).collect();
-    Ok(listed("users", users, more))
-}
-
-/// A list; `more` is there where ids are left.
-fn listed(what: &str, ids: Vec<serde_json::Value>, more: bool) -> Response {
-    let body = if more { json!({ what: ids, "more": true }) } else { json!({ what: ids }) };
-    Json(body).into_response()
-}
-
-/// Stores whose keys are ids and whose values are JSON, by name.
-pub(super) fn stores(app: &RunningApp) -> BTreeMap<String, StoreKind> {
-    let is_own = |name: &str| ["-pending", "-times"].iter().any(|kind| name.ends_with(kind));
-    let specs = app.topology.stores().filter(|store| !is_own(&store.name));
-    specs.map(|store| (store.name.to_string(), store.kind)).collect()
+/// `GET /metrics`
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
+    let text = shared.metrics.render(&shared.engine, &shared.pressure).map_err(|error| Problem::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

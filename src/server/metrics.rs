@@ -1,14 +1,8 @@
 //! What Prometheus gets to see: applications, tasks, stores, calls, requests. Never an id of a stream or user.
 
-use axum::{
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-};
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
-use std::sync::Arc;
 
-use super::{Engine, access::Visitor, http::Server, problem::Problem};
+use super::{engine::Engine, pressure::Pressure};
 
 /// The server's metrics.
 pub(super) struct Metrics {
@@ -37,13 +31,6 @@ struct Gauges {
     threads: IntGaugeVec,
     store_rows: IntGaugeVec,
     calls: IntGaugeVec,
-}
-
-/// How long analysts' attempts took.
-pub(super) fn call_seconds() -> HistogramVec {
-    let options = HistogramOpts::new("tidemill_call_seconds", "Duration of analysts' attempts")
-        .buckets(vec![0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
-    HistogramVec::new(options, &["analyst", "outcome"]).expect("names and labels are valid")
 }
 
 fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
@@ -105,8 +92,8 @@ impl Metrics {
         }
     }
 
-    fn render(&self, server: &Server) -> Result<Vec<u8>, prometheus::Error> {
-        self.applications.read(server);
+    pub(super) fn render(&self, engine: &Engine, pressure: &Pressure) -> Result<Vec<u8>, prometheus::Error> {
+        self.applications.read(engine, pressure);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
@@ -114,7 +101,7 @@ impl Metrics {
 }
 
 impl Gauges {
-    fn read(&self, server: &Server) {
+    fn read(&self, engine: &Engine, pressure: &Pressure) {
         // Tasks come and go: what is not set again is not there any more.
         let all = [&self.lag, &self.records, &self.dropped, &self.buffered, &self.stream_time, &self.restoring];
         let moving = [&self.restored, &self.restore_rate, &self.standby_lag];
@@ -122,9 +109,9 @@ impl Gauges {
             .chain(moving)
             .chain([&self.tasks, &self.threads, &self.store_rows])
             .for_each(IntGaugeVec::reset);
-        for running in server.engine.apps() {
-            let app = running.app.id();
-            for lag in server.pressure.lags(running.app) {
+        for running in engine.apps() {
+            let app = running.app.id;
+            for lag in pressure.lags(running.app) {
                 self.lag.with_label_values(&[app, &lag.partition.topic]).add(lag.records as i64);
             }
             let calls = running.calls();
@@ -194,11 +181,4 @@ impl Gauges {
             }
         }
     }
-}
-
-/// `GET /metrics`
-pub(super) async fn metrics(State(server): State<Arc<Server>>, visitor: Visitor) -> Result<Response, Problem> {
-    visitor.may_inspect()?;
-    let text = server.metrics.render(&server).map_err(|error| Problem::internal(&error))?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }

@@ -1,32 +1,40 @@
 //! The applications behind HTTP: ingest, live results, state, metrics, erasure.
+//!
+//! Each line knows those above it: what the server is told, the log, the applications on it, what handlers share, the
+//! handlers, and the server.
 
+mod error;
 mod settings;
 
-mod caller;
-mod engine;
 mod log;
 mod schemas;
 mod topics;
 
+mod engine;
+
 mod access;
-mod erase;
-mod events;
-mod feed;
-mod forward;
-mod http;
 mod hub;
-mod ingest;
-mod input;
-mod inspect;
+mod intake;
 mod metrics;
-mod pages;
 mod pressure;
 mod problem;
+mod shared;
 
-pub use engine::{Engine, EngineError};
+mod erase;
+mod events;
+mod forward;
+mod ingest;
+mod inspect;
+mod pages;
+
+mod routes;
+
+mod feed;
+mod http;
+
+pub use engine::Engine;
+pub use error::EngineError;
 pub use feed::{Feed, FeedError};
 pub use http::Server;
-pub use input::Input;
 pub use log::Log;
-pub use pages::recordings;
-pub use settings::{AnalystChoice, App, FormatChoice, Limits, Settings, Tenant};
+pub use settings::{AnalystChoice, FormatChoice, Limits, Settings, Tenant};

@@ -4,69 +4,67 @@ use std::{path::Path as FilePath, sync::Arc};
 
 use axum::{
     extract::{Path, State},
-    http::{HeaderValue, Uri, header},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 
-use super::{http::Server, problem::Problem};
-
-/// Addresses, types and bytes of all files.
-const ASSETS: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
-
-/// The recordings that the program brings: names and JSON lines.
-pub fn recordings() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let all = ASSETS.iter().filter(|(at, ..)| at.starts_with("/recordings/"));
-    all.filter_map(|(at, _, bytes)| Some((*at, std::str::from_utf8(bytes).ok()?)))
-}
+use super::{problem::Problem, shared::Shared};
+use crate::apps::{App, File, SHARED_FILES};
 
 /// Pages load from here alone; the pose model needs WebAssembly and the camera.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; \
     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-fn serve(address: &str) -> Result<Response, Problem> {
-    let (_, kind, bytes) = ASSETS
-        .iter()
-        .find(|(at, ..)| *at == address)
-        .ok_or_else(|| Problem::not_found("such page", "GET / lists streams and athletes"))?;
+fn serve(file: Option<&File>) -> Result<Response, Problem> {
+    let file = file.ok_or_else(|| Problem::not_found("such page", "GET / lists streams and athletes"))?;
     let headers = [
-        (header::CONTENT_TYPE, *kind),
+        (header::CONTENT_TYPE, file.kind),
         (header::CACHE_CONTROL, "no-cache"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    Ok((headers, *bytes).into_response())
+    Ok((headers, file.bytes).into_response())
+}
+
+/// The folder, in addresses, of files that all pages share.
+const SHARED: &str = "shared";
+
+fn shared_file(name: &str) -> Option<&'static File> {
+    SHARED_FILES.iter().find(|file| file.path.strip_prefix("page/") == Some(name))
 }
 
 /// `GET /`
 pub(super) async fn home() -> Result<Response, Problem> {
-    serve("/assets/shared/index.html")
+    serve(shared_file("index.html"))
 }
 
-/// `GET /live/{stream_id}`
-pub(super) async fn live() -> Result<Response, Problem> {
-    serve("/assets/live/index.html")
+/// `GET /<section>/<owner>`: the page of an application.
+pub(super) fn of_app(app: App) -> Result<Response, Problem> {
+    serve(app.page_file("index.html"))
 }
 
-/// `GET /coach/{user_id}`
-pub(super) async fn coach() -> Result<Response, Problem> {
-    serve("/assets/coach/index.html")
-}
-
-/// `GET /assets/…`
-pub(super) async fn asset(uri: Uri) -> Result<Response, Problem> {
-    serve(uri.path())
+/// `GET /assets/{folder}/{file}`
+pub(super) async fn asset(
+    State(shared): State<Arc<Shared>>,
+    Path((folder, file)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    if folder == SHARED {
+        return serve(shared_file(&file));
+    }
+    let app = shared.engine.settings().known().into_iter().find(|app| app.section == folder);
+    serve(app.and_then(|app| app.page_file(&file)))
 }
 
 /// `GET /mediapipe/pose/{file}`: the pose model, from the folder that the configuration names.
 pub(super) async fn pose_model(
-    State(server): State<Arc<Server>>,
+    State(shared): State<Arc<Shared>>,
     Path(file): Path<String>,
 ) -> Result<Response, Problem> {
     let missing = || Problem::not_found("such file of the pose model", "set pages.mediapipe_dir to its folder");
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let folder = server.engine.settings().mediapipe_dir.clone().ok_or_else(missing)?;
+    let folder = shared.engine.settings().mediapipe_dir.clone().ok_or_else(missing)?;
     if file.starts_with('.') || !file.bytes().all(is_name) {
         return Err(missing());
     }

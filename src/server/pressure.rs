@@ -1,6 +1,7 @@
 //! Backpressure: what waits is bounded, and whoever comes too much is told when to come again.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,7 +12,12 @@ use std::{
 use tidemill_topology::transport::TransportError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{App, Engine, engine::RunningApp, log::PartitionLag, problem::Problem};
+use super::{
+    engine::{Engine, RunningApp},
+    log::PartitionLag,
+    problem::Problem,
+};
+use crate::apps::App;
 
 /// How often lag is measured.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -25,7 +31,8 @@ pub(super) struct Pressure {
     lag_records: u64,
     bytes: Arc<Semaphore>,
     units: usize,
-    waiting: [Waiting; 2],
+    /// Of each application that runs here.
+    waiting: HashMap<App, Waiting>,
     closing: AtomicBool,
 }
 
@@ -69,7 +76,7 @@ impl Pressure {
             lag_records: limits.lag_records,
             bytes: Arc::new(Semaphore::new(units)),
             units,
-            waiting: Default::default(),
+            waiting: engine.settings().apps.iter().map(|app| (*app, Waiting::default())).collect(),
             closing: AtomicBool::new(false),
         }
     }
@@ -100,7 +107,7 @@ impl Pressure {
         // Taken before measuring: what is written in between counts twice, never not at all.
         let waiting = self.waiting(app.app);
         let written = waiting.written.load(Ordering::SeqCst);
-        let lags = engine.log().group_lag(app.app.id(), &app.streams.plan().all_source_topics())?;
+        let lags = engine.log().group_lag(app.app.id, &app.streams.plan().all_source_topics())?;
         waiting.measured.store(lags.iter().map(|lag| lag.records).sum(), Ordering::SeqCst);
         waiting.written.fetch_sub(written, Ordering::SeqCst);
         *waiting.partitions.lock().unwrap_or_else(PoisonError::into_inner) = lags;
@@ -113,7 +120,7 @@ impl Pressure {
     }
 
     fn waiting(&self, app: App) -> &Waiting {
-        &self.waiting[app as usize]
+        &self.waiting[&app]
     }
 
     /// Records that wait, as far as known.

@@ -1,20 +1,17 @@
 //! What the server is told.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use tidemill_schemas::avro::RegistrySettings;
 use tidemill_topology::{CallPolicy, ProcessingGuarantee, transport::kafka::KafkaConfig};
 
-use crate::apps::{form_coach::CoachSettings, gemini::GeminiSettings, live_insight::LiveSettings};
-
-/// An application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum App {
-    /// Chat and transcript of live streams.
-    Live,
-    /// Pose frames of athletes.
-    Coach,
-}
+use crate::apps::{APPLICATIONS, App, Windows, gemini::GeminiSettings};
 
 /// Who analyses windows.
 #[derive(Debug, Clone)]
@@ -61,10 +58,8 @@ pub struct Tenant {
     pub name: String,
     /// The secret.
     pub token: String,
-    /// Streams: ids, or prefixes that end with `*`.
-    pub streams: Vec<String>,
-    /// Users: ids, or prefixes that end with `*`.
-    pub users: Vec<String>,
+    /// What it opens, such as `streams` or `users`: ids, or prefixes that end with `*`.
+    pub owners: BTreeMap<&'static str, Vec<String>>,
     /// Whether it may see metrics and state.
     pub admin: bool,
     /// Records it may send each second; `None` for as many as the limits of all allow.
@@ -75,11 +70,10 @@ pub struct Tenant {
 
 impl std::fmt::Debug for Tenant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { name, streams, users, admin, records_per_second, body_bytes, .. } = self;
+        let Self { name, owners, admin, records_per_second, body_bytes, .. } = self;
         f.debug_struct("Tenant")
             .field("name", name)
-            .field("streams", streams)
-            .field("users", users)
+            .field("owners", owners)
             .field("admin", admin)
             .field("records_per_second", records_per_second)
             .field("body_bytes", body_bytes)
@@ -123,10 +117,8 @@ pub struct Settings {
     pub result_retention: Duration,
     /// How values are written on topics.
     pub format: FormatChoice,
-    /// Live insight's windows.
-    pub live: LiveSettings,
-    /// Form coach's windows.
-    pub coach: CoachSettings,
+    /// Windows of applications whose windows are not cut as they say by themselves.
+    pub windows: HashMap<App, Windows>,
     /// Who analyses.
     pub analyst: AnalystChoice,
     /// How analysts are called.
@@ -147,7 +139,7 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             advertised: None,
-            apps: vec![App::Live, App::Coach],
+            apps: APPLICATIONS.to_vec(),
             kafka: None,
             data_dir: None,
             sync: false,
@@ -161,8 +153,7 @@ impl Default for Settings {
             raw_retention: hour,
             result_retention: hour * 24 * 7,
             format: FormatChoice::default(),
-            live: LiveSettings::default(),
-            coach: CoachSettings::default(),
+            windows: HashMap::new(),
             analyst: AnalystChoice::Offline,
             calls: CallPolicy::default(),
             limits: Limits::default(),
@@ -174,6 +165,23 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How an application's windows are cut.
+    pub fn windows(&self, app: App) -> Windows {
+        self.windows.get(&app).copied().unwrap_or(app.windows)
+    }
+
+    /// The same, to be changed.
+    pub fn windows_mut(&mut self, app: App) -> &mut Windows {
+        self.windows.entry(app).or_insert(app.windows)
+    }
+
+    /// The applications that ship with Tidemill, and others that run here: an address of one that does not run says so.
+    pub(super) fn known(&self) -> Vec<App> {
+        let mut known = APPLICATIONS.to_vec();
+        known.extend(self.apps.iter().filter(|app| !APPLICATIONS.contains(app)));
+        known
+    }
+
     /// What must not be, one sentence each.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();

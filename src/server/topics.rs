@@ -4,88 +4,27 @@ use std::time::{Duration, Instant};
 
 use tidemill_topology::transport::{Admin, CleanupPolicy, TopicSpec, Transport as _, TransportError};
 
-use super::{App, Log, Settings};
-use crate::apps::{form_coach, live_insight};
+use super::{log::Log, settings::Settings};
+use crate::apps::App;
 
 /// How long requests to forget are kept.
 const ERASURES: Duration = Duration::from_hours(24);
 
-impl App {
-    /// The application id.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Live => live_insight::APPLICATION,
-            Self::Coach => form_coach::APPLICATION,
-        }
-    }
-
-    /// Raw input, which is personal and short-lived.
-    pub(crate) fn raw_topics(self) -> &'static [&'static str] {
-        match self {
-            Self::Live => &[live_insight::CHAT, live_insight::TRANSCRIPT, live_insight::DEAD_LETTERS],
-            Self::Coach => &[form_coach::POSE, form_coach::DEAD_LETTERS],
-        }
-    }
-
-    /// Results, each with the name of its events.
-    pub(crate) fn result_topics(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Live => {
-                &[(live_insight::INSIGHTS, "insight"), (live_insight::CLIPS, "clip"), (live_insight::ALERTS, "alert")]
-            }
-            Self::Coach => &[(form_coach::FEEDBACK, "feedback")],
-        }
-    }
-
-    /// Requests to forget, and what was forgotten.
-    pub(crate) fn erasure_topics(self) -> [&'static str; 2] {
-        match self {
-            Self::Live => [live_insight::ERASURES, live_insight::ERASED],
-            Self::Coach => [form_coach::ERASURES, form_coach::ERASED],
-        }
-    }
-
-    /// Requests to the analyst, and its responses.
-    pub(crate) fn call_topics(self) -> [String; 2] {
-        let name = match self {
-            Self::Live => live_insight::call().name().to_owned(),
-            Self::Coach => form_coach::call().name().to_owned(),
-        };
-        [format!("{}-{name}-requests", self.id()), format!("{}-{name}-responses", self.id())]
-    }
-
-    /// Groups: the application's own, and its executors'.
-    pub fn groups(self) -> [String; 2] {
-        let [requests, _] = self.call_topics();
-        [self.id().to_owned(), format!("{}-executor", requests.trim_end_matches("-requests"))]
-    }
-
-    pub(crate) fn dead_letters(self) -> &'static str {
-        match self {
-            Self::Live => live_insight::DEAD_LETTERS,
-            Self::Coach => form_coach::DEAD_LETTERS,
-        }
-    }
-
-    fn specs(self, settings: &Settings) -> Vec<TopicSpec> {
-        let spec = |name: &str, cleanup, retention| TopicSpec {
-            name: name.into(),
-            partitions: settings.partitions,
-            cleanup,
-            retention,
-        };
-        let raw =
-            self.raw_topics().iter().map(|topic| spec(topic, CleanupPolicy::Delete, Some(settings.raw_retention)));
-        let results = self.result_topics().iter();
-        let results =
-            results.map(|(topic, _)| spec(topic, CleanupPolicy::CompactDelete, Some(settings.result_retention)));
-        let erasures = self.erasure_topics().map(|topic| spec(topic, CleanupPolicy::Delete, Some(ERASURES)));
-        let mut specs: Vec<_> = raw.chain(results).chain(erasures).collect();
-        if self == Self::Coach {
-            specs.push(spec(form_coach::PROFILES, CleanupPolicy::Compact, None));
-        }
-        specs
-    }
+fn specs(app: App, settings: &Settings) -> Vec<TopicSpec> {
+    let spec = |name: &str, cleanup, retention| TopicSpec {
+        name: name.into(),
+        partitions: settings.partitions,
+        cleanup,
+        retention,
+    };
+    let raw = app.raw_topics().into_iter();
+    let raw = raw.map(|topic| spec(topic, CleanupPolicy::Delete, Some(settings.raw_retention)));
+    let results = app.results.iter();
+    let results =
+        results.map(|results| spec(results.topic, CleanupPolicy::CompactDelete, Some(settings.result_retention)));
+    let erasures = app.erasure_topics().map(|topic| spec(topic, CleanupPolicy::Delete, Some(ERASURES)));
+    let properties = app.properties.iter().map(|property| spec(property.topic, CleanupPolicy::Compact, None));
+    raw.chain(results).chain(erasures).chain(properties).collect()
 }
 
 /// Creates what is missing. On a log of ours the retention of what is there is brought to what is configured; how long
@@ -94,7 +33,7 @@ impl App {
 pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<Vec<String>, TransportError> {
     let mut admin = log.transport().admin()?;
     let mut problems = Vec::new();
-    for spec in app.specs(settings) {
+    for spec in specs(app, settings) {
         match create_one(log, &mut *admin, &spec) {
             Err(TransportError::Invalid(reason)) => problems.push(reason),
             created => created?,
@@ -142,6 +81,7 @@ fn found(admin: &mut dyn Admin, topic: &str, refused: TransportError) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apps::live_insight;
 
     #[test]
     fn a_changed_retention_reaches_topics_that_exist() -> Result<(), Box<dyn std::error::Error>> {
@@ -150,11 +90,11 @@ mod tests {
         let kept = |topic: &str| {
             log.transport().admin()?.describe_topic(topic).map(|spec| spec.and_then(|spec| spec.retention))
         };
-        create(&log, App::Live, &settings)?;
+        create(&log, &live_insight::APPLICATION, &settings)?;
         assert_eq!(kept(live_insight::CHAT)?, Some(settings.raw_retention));
         let (raw, results) = (Duration::from_mins(5), Duration::from_hours(48));
         (settings.raw_retention, settings.result_retention) = (raw, results);
-        create(&log, App::Live, &settings)?;
+        create(&log, &live_insight::APPLICATION, &settings)?;
         assert_eq!((kept(live_insight::CHAT)?, kept(live_insight::INSIGHTS)?), (Some(raw), Some(results)));
         assert_eq!(kept(live_insight::ERASURES)?, Some(ERASURES));
         Ok(())

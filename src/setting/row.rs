@@ -47,7 +47,7 @@ impl<D: 'static> Row<D> {
         name: &'static str,
         default: &'static str,
         parse: fn(&str) -> Result<T, String>,
-        place: fn(&mut D) -> &mut T,
+        place: impl Fn(&mut D) -> &mut T + 'static,
     ) -> Self {
         let set = move |to: &mut D, text: &str| {
             *place(to) = parse(text)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tidemill::{
     Clock as _, SystemClock,
-    apps::http_client,
+    apps::{Windows, form_coach, http_client, live_insight},
     partition_for,
     server::{FormatChoice, Log, Server, Settings},
     state::Codec as _,
@@ -45,8 +45,10 @@ impl Client {
         let mut settings =
             Settings { listen: ([127, 0, 0, 1], 0).into(), partitions: 2, format, ..Settings::default() };
         let short = Duration::from_millis(200);
-        (settings.live.window, settings.live.grace, settings.live.idle_after) = (Duration::from_secs(1), short, short);
-        (settings.coach.window, settings.coach.idle_after) = (Duration::from_secs(1), short);
+        *settings.windows_mut(&live_insight::APPLICATION) =
+            Windows { window: Duration::from_secs(1), grace: short, idle_after: short };
+        let coach = settings.windows_mut(&form_coach::APPLICATION);
+        (coach.window, coach.idle_after) = (Duration::from_secs(1), short);
         settings
     }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tidemill_schemas::{Landmark, Part, PoseFrame};
 use tidemill_topology::state::{Codec, CodecError, Json};
 
-use super::POSE;
+use super::topics::POSE;
 use crate::apps::{Format, Wire};
 
 /// Part, x, y, z, visibility.
@@ -45,7 +45,7 @@ const FORMAT: u8 = 1;
 
 /// The codec of kept frames: it writes the one, and reads both.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Frames {
+pub(super) enum Frames {
     /// For others to read.
     Json,
     /// For the application alone.
@@ -54,12 +54,12 @@ pub(crate) enum Frames {
 
 impl Frames {
     /// Whether a value is a packed frame.
-    pub(crate) fn is_packed(value: &[u8]) -> bool {
+    pub(super) fn is_packed(value: &[u8]) -> bool {
         value.first() == Some(&FORMAT)
     }
 
     /// The codec of the raw topic.
-    pub(crate) fn raw(format: &Format) -> Wire<PoseFrame, Self> {
+    pub(super) fn raw(format: &Format) -> Wire<PoseFrame, Self> {
         format.codec_or(POSE, if matches!(format, Format::Private) { Self::Packed } else { Self::Json })
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tidemill_schemas::Phase;
 
-use super::{FeedbackRequest, Verdict};
+use super::request::{FeedbackRequest, Verdict};
 use crate::apps::{
     Analyst, Answer,
     gemini::{Gemini, Question, line},

@@ -7,12 +7,12 @@ use tidemill_topology::{
 };
 
 use super::{
-    FeedbackRequest,
     analysis::{Assessment, PoseWindow, SessionProgress},
+    request::FeedbackRequest,
 };
 
 /// Each athlete's progress, by user.
-pub(crate) const STORE: &str = "progress";
+pub(super) const STORE: &str = "progress";
 
 #[derive(Default)]
 pub(super) struct Progress;

@@ -1,6 +1,6 @@
 //! Pose frames into feedback.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile};
 use tidemill_topology::{
@@ -10,31 +10,13 @@ use tidemill_topology::{
 };
 
 use super::{
-    ERASED, ERASURES, FEEDBACK, FeedbackRequest, POSE, PROFILES, Verdict,
     analysis::{PoseWindow, SessionProgress},
     frames::Frames,
     progress::{Progress, STORE},
-    request::Asked,
+    request::{Asked, FeedbackRequest, Verdict},
+    topics::{ANALYST, ERASED, ERASURES, FEEDBACK, POSE, PROFILES},
 };
-use crate::apps::{Erase, Erased, Erasure, Format};
-
-/// How windows are cut.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CoachSettings {
-    /// Length of a window.
-    pub window: Duration,
-    /// How late a frame may come.
-    pub grace: Duration,
-    /// How long an athlete who stopped keeps the last window open.
-    pub idle_after: Duration,
-}
-
-impl Default for CoachSettings {
-    fn default() -> Self {
-        let (window, half) = (Duration::from_secs(3), Duration::from_millis(500));
-        Self { window, grace: half, idle_after: half }
-    }
-}
+use crate::apps::{Erase, Erased, Erasure, Format, Windows};
 
 const FRAMES: &str = "frames";
 const PROFILE_STORE: &str = "profiles";
@@ -44,14 +26,14 @@ const TIMES: &str = "frames-times";
 /// The step that asks an analyst.
 pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
     let key = <Windowed<String> as Coded>::Codec::default();
-    AsyncCall::with("coach-analyst", key, Json::default(), Json::default()).requests_as(Asked)
+    AsyncCall::with(ANALYST, key, Json::default(), Json::default()).requests_as(Asked)
 }
 
 /// The application's topology.
 ///
 /// # Errors
 /// If the settings make no valid windows.
-pub fn topology(settings: &CoachSettings, format: &Format) -> Result<Topology, TopologyError> {
+pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
     // Each athlete has a time of their own: a phone whose clock is wrong closes nobody else's windows.
     let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace).event_time_by_key();
@@ -81,8 +63,8 @@ pub fn topology(settings: &CoachSettings, format: &Format) -> Result<Topology, T
     let erase = Erase {
         key_value: vec![STORE, PROFILE_STORE],
         windowed: vec![FRAMES],
-        times: TIMES,
-        withdraw: Arc::new(move |ctx, user| call.withdraw(ctx, |key| key.key == user)),
+        times: Some(TIMES),
+        withdraw: Some(Arc::new(move |ctx, user| call.withdraw(ctx, |key| key.key == user))),
     };
     builder
         .stream::<String, Erasure>(ERASURES)

@@ -1,32 +1,16 @@
 //! Live insight: what a live stream's audience feels, talks about and reacts to, minute by minute.
 
 pub mod analysis;
+mod application;
 mod model;
 mod mood;
 mod request;
+mod topics;
 mod topology;
 mod trend;
 
+pub use application::APPLICATION;
 pub use model::GeminiLive;
 pub use request::{InsightRequest, OfflineLive};
-pub use topology::{LiveSettings, call, topology};
-pub(crate) use trend::STORE as TREND_STORE;
-
-/// The application id.
-pub const APPLICATION: &str = "live-insight";
-/// Chat messages, keyed by stream.
-pub const CHAT: &str = "live-chat";
-/// Transcript segments, keyed by stream.
-pub const TRANSCRIPT: &str = "live-transcript";
-/// Requests to forget a stream, keyed by stream.
-pub const ERASURES: &str = "live-erasures";
-/// What was forgotten, keyed by stream.
-pub const ERASED: &str = "live-erased";
-/// Insights, keyed by stream and window.
-pub const INSIGHTS: &str = "live-insights";
-/// Clip candidates, keyed by stream and their bounds.
-pub const CLIPS: &str = "live-clips";
-/// Alerts, keyed by stream, time and kind.
-pub const ALERTS: &str = "live-alerts";
-/// Records that could not be read.
-pub const DEAD_LETTERS: &str = "live-dead-letters";
+pub use topics::{ALERTS, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, INSIGHTS, TRANSCRIPT};
+pub use topology::{call, topology};

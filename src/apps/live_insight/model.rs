@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tidemill_schemas::{HotTopic, Insight, MoodLabel};
 
-use super::InsightRequest;
+use super::request::InsightRequest;
 use crate::apps::{
     Analyst, Answer,
     gemini::{Gemini, Question, line},

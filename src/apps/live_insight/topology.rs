@@ -1,6 +1,6 @@
 //! Chat and transcript into insights, clips and alerts.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tidemill_schemas::{Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment, avro::AvroEvent};
 use tidemill_topology::{
@@ -10,30 +10,13 @@ use tidemill_topology::{
 };
 
 use super::{
-    ALERTS, CHAT, CLIPS, ERASED, ERASURES, INSIGHTS, InsightRequest, TRANSCRIPT,
     analysis::{MoodWatch, StreamTrend, Voices},
     mood::{self, Mood, alert_key},
+    request::InsightRequest,
+    topics::{ALERTS, ANALYST, CHAT, CLIPS, ERASED, ERASURES, INSIGHTS, TRANSCRIPT},
     trend::{STORE, Trend},
 };
-use crate::apps::{Erase, Erased, Erasure, Format};
-
-/// How windows are cut.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveSettings {
-    /// Length of a window.
-    pub window: Duration,
-    /// How late a record may come.
-    pub grace: Duration,
-    /// How long a silent stream keeps its last window open.
-    pub idle_after: Duration,
-}
-
-impl Default for LiveSettings {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { window: seconds(60), grace: seconds(2), idle_after: seconds(5) }
-    }
-}
+use crate::apps::{Erase, Erased, Erasure, Format, Windows};
 
 const CHAT_WINDOW: &str = "chat-window";
 const TRANSCRIPT_WINDOW: &str = "transcript-window";
@@ -43,14 +26,14 @@ const TIMES: &str = "chat-window-times";
 /// The step that asks an analyst.
 pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
     let key = <Windowed<String> as Coded>::Codec::default();
-    AsyncCall::with("live-analyst", key, Json::default(), Json::default())
+    AsyncCall::with(ANALYST, key, Json::default(), Json::default())
 }
 
 /// The application's topology.
 ///
 /// # Errors
 /// If the settings make no valid windows.
-pub fn topology(settings: &LiveSettings, format: &Format) -> Result<Topology, TopologyError> {
+pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
     // Each stream has a time of its own: a collector whose clock is wrong closes no other stream's windows.
     let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace).event_time_by_key();
@@ -90,8 +73,8 @@ pub fn topology(settings: &LiveSettings, format: &Format) -> Result<Topology, To
     let erase = Erase {
         key_value: vec![STORE, mood::STORE],
         windowed: vec![CHAT_WINDOW, TRANSCRIPT_WINDOW, mood::VOICES],
-        times: TIMES,
-        withdraw: Arc::new(move |ctx, stream| call.withdraw(ctx, |key| key.key == stream)),
+        times: Some(TIMES),
+        withdraw: Some(Arc::new(move |ctx, stream| call.withdraw(ctx, |key| key.key == stream))),
     };
     let erased_from = [STORE, mood::STORE, CHAT_WINDOW, TRANSCRIPT_WINDOW, mood::VOICES, TIMES, &pending];
     builder

@@ -8,14 +8,14 @@ use tidemill_topology::{
 };
 
 use super::{
-    InsightRequest,
     analysis::{ChatWindow, MoodWatch, OfflineAnalyst, StreamTrend},
     mood,
+    request::InsightRequest,
 };
 use crate::apps::{Analyst as _, answer_now};
 
 /// Each stream's trend, by stream.
-pub(crate) const STORE: &str = "trend";
+pub(super) const STORE: &str = "trend";
 
 #[derive(Default)]
 pub(super) struct Trend {

@@ -5,6 +5,7 @@
 mod lag;
 mod reach;
 mod readers;
+mod scan;
 mod writer;
 
 use std::{
@@ -19,9 +20,10 @@ use tidemill_topology::transport::{
 };
 
 use self::{lag::Groups, readers::Readers, writer::Writer};
-use super::{EngineError, Settings, hub};
+use super::{error::EngineError, settings::Settings};
 
 pub(super) use lag::PartitionLag;
+pub(super) use scan::scan;
 pub(super) use writer::WriteError;
 
 /// A log with clients that are kept open. Clones share them.
@@ -133,7 +135,7 @@ impl Log {
         let mut records = Vec::new();
         for partition in 0..self.partitions(topic)? {
             self.read(|reader| {
-                hub::read(reader, &TopicPartition::new(topic, partition), 0, |record| {
+                scan(reader, &TopicPartition::new(topic, partition), 0, |record| {
                     records.push((partition, record));
                     true
                 })

@@ -9,7 +9,7 @@ use std::{
 
 use tidemill_topology::transport::{Transport, TransportError};
 
-use crate::server::EngineError;
+use crate::server::error::EngineError;
 
 /// How long brokers may take to answer. They may be starting, too.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,0 +1,111 @@
+//! What form coach says about itself.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile, avro::Subject, parse_pose, parse_profile};
+use tidemill_topology::{
+    CallExecutorHandle,
+    state::{Codec as _, CodecError},
+    transport::TransportError,
+};
+
+use super::{
+    frames::Frames,
+    model::GeminiForm,
+    progress,
+    request::OfflineForm,
+    topics::{ANALYST, DEAD_LETTERS, ERASED, ERASURES, FEEDBACK, ID, POSE, PROFILES},
+    topology::{call, topology},
+};
+use crate::apps::{
+    Application, Calls, Format, Host, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results,
+    WindowSetting, Windows, application::files, show_json,
+};
+
+/// Form coach.
+pub static APPLICATION: Application = Application {
+    id: ID,
+    section: "coach",
+    about: "Run form coach: pose frames in, feedback out",
+    help: "",
+    owner: Owner { word: "user", plural: "users", field: "user_id" },
+    inputs: &[Input {
+        name: "pose",
+        path: "/v1/pose",
+        topic: POSE,
+        marks: &["user_id", "landmarks"],
+        subject: Some(Subject::of::<PoseFrame>),
+        reader: pose,
+    }],
+    properties: &[Property {
+        name: "profile",
+        topic: PROFILES,
+        subject: Some(Subject::of::<UserProfile>),
+        reader: profile,
+    }],
+    results: &[Results::of::<FormFeedback>(FEEDBACK, "feedback")],
+    erasures: ERASURES,
+    erased: ERASED,
+    dead_letters: DEAD_LETTERS,
+    windows: Windows {
+        window: Duration::from_secs(3),
+        grace: Duration::from_millis(500),
+        idle_after: Duration::from_millis(500),
+    },
+    window_settings: &[
+        WindowSetting {
+            name: "coach.window",
+            default: "3s",
+            help: "Length of form coach's windows",
+            place: |windows| &mut windows.window,
+        },
+        WindowSetting {
+            name: "coach.grace",
+            default: "500ms",
+            help: "How late frames may come",
+            place: |windows| &mut windows.grace,
+        },
+        WindowSetting {
+            name: "coach.idle_after",
+            default: "500ms",
+            help: "How long an athlete must be silent before the clock closes the athlete's windows",
+            place: |windows| &mut windows.idle_after,
+        },
+    ],
+    topology,
+    calls: Some(Calls { name: ANALYST, start: calls }),
+    owners: progress::STORE,
+    show,
+    files: files!("form_coach"),
+};
+
+fn pose(format: &Format) -> ReadEvent {
+    let codec = Frames::raw(format);
+    Box::new(move |bytes, now_ms| {
+        let frame = parse_pose(bytes, now_ms)?;
+        Incoming::new(&codec, &frame.user_id, &frame, frame.timestamp)
+    })
+}
+
+fn profile(format: &Format) -> ReadProperty {
+    let codec = format.codec(PROFILES);
+    Box::new(move |user, bytes, now_ms| Incoming::new(&codec, user, &parse_profile(bytes)?, now_ms))
+}
+
+fn calls(host: Host) -> Result<CallExecutorHandle, TransportError> {
+    match host.model() {
+        Some(gemini) => host.run(&call(), Arc::new(GeminiForm(gemini))),
+        None => host.run(&call(), Arc::new(OfflineForm)),
+    }
+}
+
+/// Frames in windows are packed; all else is JSON.
+fn show(bytes: Bytes) -> Result<Value, CodecError> {
+    if !Frames::is_packed(&bytes) {
+        return show_json(bytes);
+    }
+    let shown = serde_json::to_value(Frames::Packed.decode(bytes)?);
+    shown.map_err(|error| CodecError::Malformed { expected: "JSON", reason: error.to_string() })
+}

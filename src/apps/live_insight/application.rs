@@ -1,0 +1,111 @@
+//! What live insight says about itself.
+
+use std::{sync::Arc, time::Duration};
+
+use tidemill_schemas::{
+    Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment, avro::Subject, parse_chat, parse_transcript,
+};
+use tidemill_topology::{CallExecutorHandle, transport::TransportError};
+
+use super::{
+    model::GeminiLive,
+    request::OfflineLive,
+    topics::{ALERTS, ANALYST, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, ID, INSIGHTS, TRANSCRIPT},
+    topology::{call, topology},
+    trend,
+};
+use crate::apps::{
+    Application, Calls, Format, Host, Incoming, Input, Owner, ReadEvent, Results, WindowSetting, Windows,
+    application::files, show_json,
+};
+
+/// Live insight.
+pub static APPLICATION: Application = Application {
+    id: ID,
+    section: "live",
+    about: "Run live insight: chat and transcript in, insights, clips and alerts out",
+    help: "Send chat and speech, then open `http://localhost:8080/live/ada`:\n\n  \
+        curl localhost:8080/v1/chat -H 'content-type: application/json' \\\n    \
+        -d '{\"stream_id\":\"ada\",\"user_id\":\"u1\",\"text\":\"hi!\",\"timestamp\":1767225600000}'",
+    owner: Owner { word: "stream", plural: "streams", field: "stream_id" },
+    inputs: &[
+        Input {
+            name: "chat",
+            path: "/v1/chat",
+            topic: CHAT,
+            marks: &["user_id", "text"],
+            subject: Some(Subject::of::<ChatMessage>),
+            reader: chat,
+        },
+        Input {
+            name: "transcript",
+            path: "/v1/transcript",
+            topic: TRANSCRIPT,
+            marks: &["text"],
+            subject: Some(Subject::of::<TranscriptSegment>),
+            reader: transcript,
+        },
+    ],
+    properties: &[],
+    results: &[
+        Results::of::<Insight>(INSIGHTS, "insight"),
+        Results::of::<ClipCandidate>(CLIPS, "clip"),
+        Results::of::<Alert>(ALERTS, "alert"),
+    ],
+    erasures: ERASURES,
+    erased: ERASED,
+    dead_letters: DEAD_LETTERS,
+    windows: Windows {
+        window: Duration::from_secs(60),
+        grace: Duration::from_secs(2),
+        idle_after: Duration::from_secs(5),
+    },
+    window_settings: &[
+        WindowSetting {
+            name: "live.window",
+            default: "60s",
+            help: "Length of live insight's windows",
+            place: |windows| &mut windows.window,
+        },
+        WindowSetting {
+            name: "live.grace",
+            default: "2s",
+            help: "How late chat and speech may come",
+            place: |windows| &mut windows.grace,
+        },
+        WindowSetting {
+            name: "live.idle_after",
+            default: "5s",
+            help: "How long a stream must be silent before the clock closes its windows",
+            place: |windows| &mut windows.idle_after,
+        },
+    ],
+    topology,
+    calls: Some(Calls { name: ANALYST, start: calls }),
+    owners: trend::STORE,
+    show: show_json,
+    files: files!("live_insight"),
+};
+
+fn chat(format: &Format) -> ReadEvent {
+    let codec = format.codec(CHAT);
+    Box::new(move |bytes, now_ms| {
+        let chat = parse_chat(bytes, now_ms)?;
+        Incoming::new(&codec, &chat.stream_id, &chat, chat.timestamp)
+    })
+}
+
+fn transcript(format: &Format) -> ReadEvent {
+    let codec = format.codec(TRANSCRIPT);
+    Box::new(move |bytes, now_ms| {
+        let said = parse_transcript(bytes, now_ms)?;
+        Incoming::new(&codec, &said.stream_id, &said, said.timestamp)
+    })
+}
+
+fn calls(host: Host) -> Result<CallExecutorHandle, TransportError> {
+    match host.model() {
+        Some(gemini) => host.run(&call(), Arc::new(GeminiLive(gemini))),
+        None => host.run(&call(), Arc::new(OfflineLive)),
+    }
+}

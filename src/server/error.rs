@@ -1,0 +1,39 @@
+//! Why applications do not start, or do not end in order.
+
+use thiserror::Error;
+use tidemill_schemas::avro::RegistryProblem;
+use tidemill_topology::{TopologyError, transport::TransportError};
+
+/// Why the applications did not start.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The settings contradict themselves.
+    #[error("the configuration has {} problem(s):\n  - {}", .0.len(), .0.join("\n  - "))]
+    Settings(Vec<String>),
+    /// Schemas and registry do not fit, or it is not there.
+    #[error("the schemas have {} problem(s):{}", .0.len(), list(.0))]
+    Schemas(Vec<RegistryProblem>),
+    /// The log cannot be used.
+    #[error("the log cannot be used")]
+    Log(#[from] TransportError),
+    /// The log's administrators do not let this instance do what it must.
+    #[error("the log refuses {} thing(s):\n  - {}", .0.len(), .0.join("\n  - "))]
+    Refused(Vec<String>),
+    /// Kafka does not answer.
+    #[error("{0}")]
+    Brokers(String),
+    /// A topology does not fit its topics or state.
+    #[error(transparent)]
+    Topology(#[from] TopologyError),
+    /// Applications did not commit what they had done before they ended, or have not ended yet.
+    #[error("{0} did not commit all that was done: it is done again after the next start")]
+    Unclosed(String),
+    /// The analyst's client cannot be made.
+    #[error("the client of the analyst cannot be made")]
+    Analyst(#[from] reqwest::Error),
+}
+
+fn list(problems: &[RegistryProblem]) -> String {
+    let lines: Vec<_> = problems.iter().map(|problem| format!("\n  - {problem}")).collect();
+    lines.concat()
+}
