@@ -81,6 +81,7 @@ impl Assessment {
                 let (signals, turns) = follow(&mut progress, &bodies, exercise, drive, window);
                 feedback.repetitions = turns.iter().map(|(_, repetition)| *repetition).collect();
                 feedback.phase = phase(&signals, frames.len(), !turns.is_empty());
+                let mut found = Vec::new();
                 if feedback.phase == Phase::Working {
                     feedback.symmetry = symmetry(&bodies, exercise, drive);
                     let evidence = Evidence {
@@ -91,19 +92,18 @@ impl Assessment {
                         symmetry: feedback.symmetry,
                         profile,
                     };
-                    feedback.faults = faults(&evidence);
+                    found = faults(&evidence);
+                    feedback.faults = found.iter().map(|found| found.fault.clone()).collect();
                     feedback.tempo = tempo(&turns, window.progress.last_peak_ms);
                     // A repetition that has only begun is neither clean nor faulty yet.
-                    if !turns.is_empty() || !feedback.faults.is_empty() {
-                        let graded = grade(&feedback.faults, feedback.symmetry, exercise, profile);
+                    if !turns.is_empty() || !found.is_empty() {
+                        let graded = grade(&found, feedback.symmetry, exercise, profile);
                         feedback.grade = Some(graded);
                         progress.grade(window.end_ms, graded);
                     }
                 }
                 feedback.sentence = match feedback.phase {
-                    Phase::Working => {
-                        sentence(&feedback.faults, exercise, &feedback.repetitions, feedback.tempo, profile)
-                    }
+                    Phase::Working => sentence(&found, exercise, &feedback.repetitions, feedback.tempo, profile),
                     Phase::Resting => "Ready when you are.".into(),
                     Phase::OutOfSight => "Step back until your whole body is in the picture.".into(),
                 };

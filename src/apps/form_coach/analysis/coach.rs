@@ -1,6 +1,8 @@
 //! The grade and the sentence: what a coach would say, knowing the athlete.
 
-use tidemill_schemas::{Exercise, Fault, FaultKind, Level, Repetition, Symmetry, Tempo, UserProfile};
+use tidemill_schemas::{Exercise, Fault, FaultKind, Level, Repetition, Side, Symmetry, Tempo, UserProfile};
+
+use super::faults::{Direction, Found};
 
 /// What a fault of full severity costs.
 fn cost(kind: FaultKind) -> f32 {
@@ -48,7 +50,7 @@ fn excused(fault: &Fault, exercise: Exercise, profile: Option<&UserProfile>) -> 
 /// Form out of ten. Faults cost more with experience and where they load an injury; a range that an injury does not
 /// allow costs little.
 pub(super) fn grade(
-    faults: &[Fault],
+    faults: &[Found],
     symmetry: Option<Symmetry>,
     exercise: Exercise,
     profile: Option<&UserProfile>,
@@ -59,7 +61,7 @@ pub(super) fn grade(
         Level::Advanced => 1.2,
     };
     let mut grade = 10.0 - symmetry.map_or(0.0, |symmetry| (2.0 * (1.0 - symmetry.score)).min(0.5));
-    for fault in faults {
+    for Found { fault, .. } in faults {
         let care = match injury(profile, loads(fault.kind, exercise)) {
             Some(_) => 1.3,
             None if excused(fault, exercise, profile) => 0.3,
@@ -72,7 +74,7 @@ pub(super) fn grade(
 
 /// One sentence about the fault that matters most, or about what was good.
 pub(super) fn sentence(
-    faults: &[Fault],
+    faults: &[Found],
     exercise: Exercise,
     repetitions: &[Repetition],
     tempo: Option<Tempo>,
@@ -83,21 +85,23 @@ pub(super) fn sentence(
         let excuse = if excused(fault, exercise, profile) { 0.2 } else { 1.0 };
         cost(fault.kind) * (0.4 + 0.6 * fault.severity) * care * excuse
     };
-    let Some(fault) = faults.iter().max_by(|a, b| weight(a).total_cmp(&weight(b))) else {
+    let Some(worst) = faults.iter().max_by(|a, b| weight(&a.fault).total_cmp(&weight(&b.fault))) else {
         return praise(exercise, repetitions, tempo);
     };
+    let fault = &worst.fault;
     if let Some(injury) = injury(profile, range_needs(exercise)).filter(|_| excused(fault, exercise, profile)) {
         return format!("Stay in the range without pain for your {injury}: {}, and that is fine.", fault.detail);
     }
-    let advice = advice(fault.kind, exercise, &fault.detail);
+    let advice = advice(worst, exercise);
     match injury(profile, loads(fault.kind, exercise)) {
         Some(injury) => format!("{advice}: {}, which loads your {injury}.", fault.detail),
         None => format!("{advice}: {}.", fault.detail),
     }
 }
 
-fn advice(kind: FaultKind, exercise: Exercise, detail: &str) -> &'static str {
-    match (kind, exercise) {
+fn advice(found: &Found, exercise: Exercise) -> &'static str {
+    let leans_left = found.side == Some(Side::Left);
+    match (found.fault.kind, exercise) {
         (FaultKind::HalfRepetition, Exercise::PullUp) => "Pull until your chin is over the bar",
         (FaultKind::HalfRepetition, Exercise::Squat) => "Sit deeper, until your hips are at knee height",
         (FaultKind::HalfRepetition, _) => "Lower your chest until your elbows are at a right angle",
@@ -105,13 +109,15 @@ fn advice(kind: FaultKind, exercise: Exercise, detail: &str) -> &'static str {
         (FaultKind::IncompleteExtension, Exercise::Squat) => "Stand up fully before you sit again",
         (FaultKind::IncompleteExtension, _) => "Straighten your arms before you lower again",
         (FaultKind::Swinging, _) => "Brace your core, squeeze your legs together and pull without swing",
-        (FaultKind::OneSided, Exercise::Squat) if detail.contains("left") => "Put more weight on your right leg",
+        (FaultKind::OneSided, Exercise::Squat) if leans_left => "Put more weight on your right leg",
         (FaultKind::OneSided, Exercise::Squat) => "Put more weight on your left leg",
-        (FaultKind::OneSided, Exercise::PullUp) if detail.contains("left") => "Pull as hard with your right arm",
+        (FaultKind::OneSided, Exercise::PullUp) if leans_left => "Pull as hard with your right arm",
         (FaultKind::OneSided, Exercise::PullUp) => "Pull as hard with your left arm",
-        (FaultKind::OneSided, _) if detail.contains("left") => "Push as hard with your right arm",
+        (FaultKind::OneSided, _) if leans_left => "Push as hard with your right arm",
         (FaultKind::OneSided, _) => "Push as hard with your left arm",
-        (FaultKind::BentBody, _) if detail.contains("above") => "Lower your hips into one line with your body",
+        (FaultKind::BentBody, _) if found.direction == Some(Direction::Above) => {
+            "Lower your hips into one line with your body"
+        }
         (FaultKind::BentBody, _) => "Squeeze your glutes and lift your hips into one line",
         (FaultKind::LeaningForward, _) => "Keep your chest up and your weight on your heels",
         (FaultKind::KneesCaving, _) => "Push your knees out over your toes",
@@ -130,5 +136,25 @@ fn praise(exercise: Exercise, repetitions: &[Repetition], tempo: Option<Tempo>) 
     match (repetitions.len(), tempo) {
         (0, _) | (_, None) => "Keep going: this repetition counts on the way back.".into(),
         (_, Some(tempo)) => format!("Clean, {range}, {:.1} s on the way: keep that tempo.", tempo.work_s),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(kind: FaultKind, side: Option<Side>, direction: Option<Direction>) -> Found {
+        let detail = "left of the words above says nothing".to_owned();
+        Found { fault: Fault { kind, severity: 0.5, detail }, side, direction }
+    }
+
+    #[test]
+    fn advice_goes_by_side_and_direction_not_by_the_words_of_the_detail() {
+        let one_sided = |side| advice(&found(FaultKind::OneSided, Some(side), None), Exercise::PullUp);
+        assert_eq!(one_sided(Side::Left), "Pull as hard with your right arm");
+        assert_eq!(one_sided(Side::Right), "Pull as hard with your left arm");
+        let bent = |direction| advice(&found(FaultKind::BentBody, None, Some(direction)), Exercise::PushUp);
+        assert_eq!(bent(Direction::Above), "Lower your hips into one line with your body");
+        assert_eq!(bent(Direction::Below), "Squeeze your glutes and lift your hips into one line");
     }
 }

@@ -29,6 +29,23 @@ pub(super) struct Evidence<'a> {
     pub(super) profile: Option<&'a UserProfile>,
 }
 
+/// A fault, with what a coach must know to say the opposite.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Found {
+    pub(super) fault: Fault,
+    /// The side that does more, of a fault that has one.
+    pub(super) side: Option<Side>,
+    /// Where the body is that should be in line, of a fault that has a direction.
+    pub(super) direction: Option<Direction>,
+}
+
+/// Away from a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Above,
+    Below,
+}
+
 /// Whether a repetition went far enough to count: chin over the bar, chest down, hips to knee height.
 pub(super) fn is_full(exercise: Exercise, turn: &Turn, level: Level) -> bool {
     let far_enough = match level {
@@ -42,8 +59,8 @@ pub(super) fn is_full(exercise: Exercise, turn: &Turn, level: Level) -> bool {
 }
 
 /// All faults, the worst first.
-pub(super) fn faults(on: &Evidence<'_>) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = [half(on), incomplete_extension(on), dropping(on), one_sided(on)]
+pub(super) fn faults(on: &Evidence<'_>) -> Vec<Found> {
+    let mut faults: Vec<Found> = [half(on), incomplete_extension(on), dropping(on), one_sided(on)]
         .into_iter()
         .chain(match on.exercise {
             Exercise::PullUp => [swinging(on), None],
@@ -53,12 +70,13 @@ pub(super) fn faults(on: &Evidence<'_>) -> Vec<Fault> {
         })
         .flatten()
         .collect();
-    faults.sort_by(|a, b| b.severity.total_cmp(&a.severity));
+    faults.sort_by(|a, b| b.fault.severity.total_cmp(&a.fault.severity));
     faults
 }
 
-fn fault(kind: FaultKind, severity: f64, detail: String) -> Fault {
-    Fault { kind, severity: ((severity.clamp(0.1, 1.0) * 100.0).round() / 100.0) as f32, detail }
+fn fault(kind: FaultKind, severity: f64, detail: String) -> Found {
+    let fault = Fault { kind, severity: ((severity.clamp(0.1, 1.0) * 100.0).round() / 100.0) as f32, detail };
+    Found { fault, side: None, direction: None }
 }
 
 /// A length in the athlete's centimetres, or in trunks where the height is unknown.
@@ -69,7 +87,7 @@ fn length(on: &Evidence<'_>, trunks: f64) -> String {
     }
 }
 
-fn half(on: &Evidence<'_>) -> Option<Fault> {
+fn half(on: &Evidence<'_>) -> Option<Found> {
     let halves: Vec<&Turn> = on.turns.iter().filter(|(_, rep)| !rep.full).map(|(turn, _)| turn).collect();
     let worst = halves.iter().min_by(|a, b| a.peak.total_cmp(&b.peak))?;
     let missing = 1.0 - worst.peak.clamp(0.0, 1.0);
@@ -82,7 +100,7 @@ fn half(on: &Evidence<'_>) -> Option<Fault> {
     Some(fault(FaultKind::HalfRepetition, (0.4 + missing) * (0.5 + 0.5 * share), detail))
 }
 
-fn incomplete_extension(on: &Evidence<'_>) -> Option<Fault> {
+fn incomplete_extension(on: &Evidence<'_>) -> Option<Found> {
     let valley = on.turns.iter().map(|(turn, _)| turn.valley).max_by(f64::total_cmp)?;
     if valley < EXTENDED {
         return None;
@@ -92,7 +110,7 @@ fn incomplete_extension(on: &Evidence<'_>) -> Option<Fault> {
     Some(fault(FaultKind::IncompleteExtension, valley, detail))
 }
 
-fn dropping(on: &Evidence<'_>) -> Option<Fault> {
+fn dropping(on: &Evidence<'_>) -> Option<Found> {
     let falls = |turn: &Turn| turn.end_ms - turn.peak_ms <= DROP_MS;
     if on.turns.is_empty() || !on.turns.iter().all(|(turn, _)| falls(turn)) {
         return None;
@@ -100,15 +118,17 @@ fn dropping(on: &Evidence<'_>) -> Option<Fault> {
     Some(fault(FaultKind::Dropping, 0.4, "half of the way back took a quarter of a second".into()))
 }
 
-fn one_sided(on: &Evidence<'_>) -> Option<Fault> {
+fn one_sided(on: &Evidence<'_>) -> Option<Found> {
     let symmetry = on.symmetry.filter(|symmetry| symmetry.score < SYMMETRY)?;
-    let side = if symmetry.stronger == Some(Side::Left) { "left" } else { "right" };
+    let (side, name) =
+        if symmetry.stronger == Some(Side::Left) { (Side::Left, "left") } else { (Side::Right, "right") };
     let difference = 100.0 * (1.0 - symmetry.score);
-    let detail = format!("the {side} side does {difference:.0}% more than the other");
-    Some(fault(FaultKind::OneSided, f64::from(1.0 - symmetry.score) * 1.5, detail))
+    let detail = format!("the {name} side does {difference:.0}% more than the other");
+    let fault = fault(FaultKind::OneSided, f64::from(1.0 - symmetry.score) * 1.5, detail);
+    Some(Found { side: Some(side), ..fault })
 }
 
-fn swinging(on: &Evidence<'_>) -> Option<Fault> {
+fn swinging(on: &Evidence<'_>) -> Option<Found> {
     let swing = swing(on.bodies).unwrap_or(0.0);
     let kip = hip_range(on.bodies).unwrap_or(0.0);
     if swing > SWING_TRUNKS {
@@ -121,20 +141,24 @@ fn swinging(on: &Evidence<'_>) -> Option<Fault> {
     }
 }
 
-fn bent_body(on: &Evidence<'_>) -> Option<Fault> {
+fn bent_body(on: &Evidence<'_>) -> Option<Found> {
     let sag = median(on.bodies.iter().filter_map(sag))?;
-    let way = if sag > 0.0 { "hang below" } else { "stick out above" };
+    let (direction, way) =
+        if sag > 0.0 { (Direction::Below, "hang below") } else { (Direction::Above, "stick out above") };
     let detail = format!("the hips {way} the line from shoulders to ankles by {}", length(on, sag.abs()));
-    (sag.abs() > SAG_TRUNKS).then(|| fault(FaultKind::BentBody, 0.3 + 2.0 * (sag.abs() - SAG_TRUNKS), detail))
+    (sag.abs() > SAG_TRUNKS).then(|| {
+        let fault = fault(FaultKind::BentBody, 0.3 + 2.0 * (sag.abs() - SAG_TRUNKS), detail);
+        Found { direction: Some(direction), ..fault }
+    })
 }
 
-fn leaning(on: &Evidence<'_>) -> Option<Fault> {
+fn leaning(on: &Evidence<'_>) -> Option<Found> {
     let lean = on.bodies.iter().filter_map(lean).max_by(f64::total_cmp)?;
     let detail = "the chest fell towards the floor".to_owned();
     (lean > LEAN_TRUNKS).then(|| fault(FaultKind::LeaningForward, 0.3 + 3.0 * (lean - LEAN_TRUNKS), detail))
 }
 
-fn knees_caving(on: &Evidence<'_>) -> Option<Fault> {
+fn knees_caving(on: &Evidence<'_>) -> Option<Found> {
     let deep = on.bodies.iter().filter(|body| on.drive.signal(body).is_some_and(|signal| signal > 0.5));
     let gap = median(deep.filter_map(knee_gap))?;
     let detail = format!("the knees came to {:.0}% of the distance of the feet", gap * 100.0);
