@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use tidemill_schemas::{HotTopic, LanguageShare, TopChat, UserActivity};
 
 use super::crowd::CrowdMood;
+use super::numbers::round2;
 use super::reading::{ReadChat, Reading};
-use super::topics::round2;
 
 const ACTIVE_USERS: usize = 5;
 const TOP_CHATS: usize = 5;

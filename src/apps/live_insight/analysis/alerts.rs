@@ -3,8 +3,7 @@
 use tidemill_schemas::{Alert, AlertKind, EngagementTrend, HotTopic, Spike};
 
 use super::crowd::{CrowdMood, vibe_score};
-use super::phrases::between;
-use super::reading::Reading;
+use super::reading::{Reading, between};
 use super::window::ChatWindow;
 
 /// A smaller change of mood is no news.

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use tidemill_schemas::{ClipCandidate, PhraseReaction, Spike};
 
 use super::lexicon::Feeling;
-use super::phrases::{REACTION_MS, between};
-use super::reading::Reading;
+use super::phrases::REACTION_MS;
+use super::reading::{Reading, between};
 use super::window::ChatWindow;
 
 /// Without a phrase to blame, the cause lies about this long before the reaction.

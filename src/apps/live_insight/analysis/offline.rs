@@ -6,12 +6,14 @@ use super::activity::{active_users, languages, outliers, top_chats};
 use super::alerts::{Evidence, alerts, without_repeats};
 use super::clips::clips;
 use super::crowd::CrowdMood;
+use super::follow::summary;
 use super::instruction::instruction;
+use super::numbers::round2;
 use super::phrases::reactions;
 use super::reading::Reading;
 use super::series::series;
 use super::spikes::{Baseline, spikes};
-use super::topics::{hot_topics, round2};
+use super::topics::hot_topics;
 use super::window::ChatWindow;
 use crate::apps::{Analyst, Answer};
 
@@ -25,13 +27,13 @@ impl OfflineAnalyst {
 
     /// Analyses one window.
     pub fn insight(window: &ChatWindow) -> Insight {
-        let reading = Reading::of(window);
+        let reading = Reading::of(&window.chats);
         let crowd = CrowdMood::of(reading.chats.iter());
         let hot_topics = hot_topics(&reading, &window.trend);
         let baseline = Baseline::of(window, &reading);
         let spikes = spikes(window, &reading, baseline);
         let phrases = reactions(window, &reading, &crowd, baseline);
-        let trend = window.trend.summary(window, &reading, &crowd);
+        let trend = summary(window, &reading, &crowd);
         let evidence = Evidence {
             window,
             reading: &reading,

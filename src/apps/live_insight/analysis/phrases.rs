@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use tidemill_schemas::{PhraseReaction, TranscriptSegment};
 
 use super::crowd::CrowdMood;
-use super::reading::{ReadChat, Reading};
+use super::numbers::round2;
+use super::reading::{ReadChat, Reading, between};
 use super::spikes::Baseline;
-use super::topics::round2;
 use super::window::ChatWindow;
 
 /// People read, laugh and type for about this long.
@@ -94,13 +94,6 @@ pub(super) fn reactions(
         })
         .filter(|phrase| !phrase.carried_over || phrase.reactions > 0)
         .collect()
-}
-
-/// The chats in `[from, to)`; chats are in order of time.
-pub(super) fn between<'a, 'b>(chats: &'a [ReadChat<'b>], from: i64, to: i64) -> &'a [ReadChat<'b>] {
-    let start = chats.partition_point(|chat| chat.message.timestamp < from);
-    let end = chats.partition_point(|chat| chat.message.timestamp < to);
-    &chats[start..end.max(start)]
 }
 
 /// The most expressive reactions, each wording once.

@@ -1,4 +1,4 @@
-//! A window read once: every chat with its mood, author and terms, in order of time.
+//! The chats of a window, read once: every chat with its mood, author and terms, in order of time.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,6 @@ use tidemill_schemas::ChatMessage;
 
 use super::language::is_stop_word;
 use super::sentiment::{MessageMood, is_emotive, mood_of};
-use super::window::ChatWindow;
 use super::words::{Token, tokens, unstretched};
 
 /// Words that express something and still name what it is about.
@@ -32,8 +31,8 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn of(window: &'a ChatWindow) -> Self {
-        let mut ordered: Vec<&ChatMessage> = window.chats.iter().collect();
+    pub(super) fn of(chats: &'a [ChatMessage]) -> Self {
+        let mut ordered: Vec<&ChatMessage> = chats.iter().collect();
         // Ties are broken by content, so that the order of arrival never changes a result.
         ordered.sort_by(|a, b| (a.timestamp, &a.user_id, &a.text).cmp(&(b.timestamp, &b.user_id, &b.text)));
         let mut index: HashMap<&str, usize> = HashMap::new();
@@ -65,6 +64,13 @@ impl<'a> Reading<'a> {
         }
         if count > 0.0 { sum / count } else { 0.0 }
     }
+}
+
+/// The chats in `[from, to)`; chats are in order of time.
+pub(super) fn between<'a, 'b>(chats: &'a [ReadChat<'b>], from: i64, to: i64) -> &'a [ReadChat<'b>] {
+    let start = chats.partition_point(|chat| chat.message.timestamp < from);
+    let end = chats.partition_point(|chat| chat.message.timestamp < to);
+    &chats[start..end.max(start)]
 }
 
 /// Words that name something, and pairs of neighbours among them.

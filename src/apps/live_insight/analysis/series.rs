@@ -3,9 +3,8 @@
 use tidemill_schemas::SeriesPoint;
 
 use super::crowd::CrowdMood;
-use super::phrases::between;
-use super::reading::Reading;
-use super::topics::round2;
+use super::numbers::round2;
+use super::reading::{Reading, between};
 use super::window::ChatWindow;
 
 /// A stretch.
@@ -49,7 +48,7 @@ mod tests {
         let chats = chats.iter().enumerate().map(chat).collect();
         let (segments, trend) = (Vec::new(), super::super::StreamTrend::default());
         let window = ChatWindow { stream_id: "s".into(), start_ms, end_ms, chats, segments, trend, told: Vec::new() };
-        let reading = Reading::of(&window);
+        let reading = Reading::of(&window.chats);
         series(&window, &reading, &CrowdMood::of(reading.chats.iter()))
     }
 

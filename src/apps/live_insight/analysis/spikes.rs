@@ -2,9 +2,8 @@
 
 use tidemill_schemas::Spike;
 
-use super::phrases::between;
-use super::reading::Reading;
-use super::topics::round2;
+use super::numbers::round2;
+use super::reading::{Reading, between};
 use super::window::ChatWindow;
 
 const BUCKET_MS: i64 = 5_000;

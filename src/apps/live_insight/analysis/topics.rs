@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tidemill_schemas::HotTopic;
 
+use super::numbers::round2;
 use super::reading::Reading;
 use super::trend::StreamTrend;
 
@@ -103,8 +104,4 @@ fn distinct(ranked: Vec<HotTopic>) -> Vec<HotTopic> {
 fn same_word(a: &str, b: &str) -> bool {
     let stem = |word: &str| word.strip_suffix("es").or_else(|| word.strip_suffix('s')).unwrap_or(word).to_owned();
     a != b && (a.trim_end_matches('s') == b.trim_end_matches('s') || stem(a) == stem(b))
-}
-
-pub(super) fn round2(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }

@@ -5,16 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{EngagementTrend, TranscriptSegment, TrendPoint, TrendSummary};
 
-use super::crowd::{CrowdMood, vibe_score};
-use super::phrases::REACTION_MS;
-use super::reading::Reading;
-use super::topics::{round2, term_shares};
-use super::window::ChatWindow;
+use super::crowd::vibe_score;
+use super::numbers::round2;
 
 /// Weight of the newest window in the running means.
 const NEWEST: f64 = 0.25;
-/// Fewer expressive authors say nothing about a crowd.
-const MOOD_USERS: usize = 3;
 const TERMS: usize = 200;
 const HISTORY: usize = 30;
 /// So many hostile accounts are remembered; later ones are reported again.
@@ -39,36 +34,53 @@ pub struct StreamTrend {
     end_ms: i64,
 }
 
+/// What one closed window adds to what is remembered.
+pub(super) struct Seen {
+    pub(super) start_ms: i64,
+    pub(super) end_ms: i64,
+    /// Chats per second.
+    pub(super) rate: f64,
+    /// The crowd's mood, if there was a crowd.
+    pub(super) mood: Option<f64>,
+    /// The share of authors who used each term.
+    pub(super) terms: BTreeMap<String, f64>,
+    pub(super) point: TrendPoint,
+    /// Speech whose reactions are still to come.
+    pub(super) tail: Vec<TranscriptSegment>,
+    /// Whether anybody spoke.
+    pub(super) spoke: bool,
+    /// Whether anybody wrote.
+    pub(super) wrote: bool,
+    /// Hostile accounts.
+    pub(super) trolls: Vec<String>,
+}
+
 impl StreamTrend {
-    /// Takes a closed window into account. Called once per window, in the order of windows.
-    pub fn update(&mut self, window: &ChatWindow) {
-        let reading = Reading::of(window);
-        let crowd = CrowdMood::of(reading.chats.iter());
-        let length_ms = (window.end_ms - window.start_ms).max(1);
+    /// Takes a closed window into account.
+    pub(super) fn observe(&mut self, seen: Seen) {
+        let length_ms = (seen.end_ms - seen.start_ms).max(1);
         if self.windows > 0 {
-            let missed = ((window.start_ms - self.end_ms) / length_ms).clamp(0, MISSED_MAX);
+            let missed = ((seen.start_ms - self.end_ms) / length_ms).clamp(0, MISSED_MAX);
             (0..missed).for_each(|_| self.observe_rate(0.0));
         }
-        let rate = window.chats.len() as f64 / window.seconds();
-        self.observe_rate(rate);
-        if crowd.expressive_users >= MOOD_USERS {
-            self.observe_mood(crowd.mood);
+        self.observe_rate(seen.rate);
+        if let Some(mood) = seen.mood {
+            self.observe_mood(mood);
         }
-        self.observe_terms(&reading);
-        self.history.push(point(window, rate, &reading, &crowd));
+        self.observe_terms(seen.terms);
+        self.history.push(seen.point);
         if self.history.len() > HISTORY {
             self.history.remove(0);
         }
-        let tail_from = window.end_ms - REACTION_MS;
-        self.tail = window.segments.iter().filter(|segment| segment.end_ms() > tail_from).cloned().collect();
-        self.silent_microphone = if window.segments.is_empty() { self.silent_microphone + 1 } else { 0 };
-        self.silent_chat = if window.chats.is_empty() { self.silent_chat + 1 } else { 0 };
-        for troll in crowd.outliers.iter().map(|user| &reading.users[*user].user_id) {
-            if !self.is_known_troll(troll) && self.trolls.len() < TROLLS {
-                self.trolls.push(troll.clone());
+        self.tail = seen.tail;
+        self.silent_microphone = if seen.spoke { 0 } else { self.silent_microphone + 1 };
+        self.silent_chat = if seen.wrote { 0 } else { self.silent_chat + 1 };
+        for troll in seen.trolls {
+            if !self.is_known_troll(&troll) && self.trolls.len() < TROLLS {
+                self.trolls.push(troll);
             }
         }
-        self.end_ms = window.end_ms;
+        self.end_ms = seen.end_ms;
     }
 
     fn observe_rate(&mut self, rate: f64) {
@@ -84,9 +96,9 @@ impl StreamTrend {
         self.mood_variance = (1.0 - weight) * (self.mood_variance + weight * change * change);
     }
 
-    fn observe_terms(&mut self, reading: &Reading<'_>) {
+    fn observe_terms(&mut self, shares: BTreeMap<String, f64>) {
         self.terms.values_mut().for_each(|share| *share *= 1.0 - NEWEST);
-        for (term, share) in term_shares(reading) {
+        for (term, share) in shares {
             *self.terms.entry(term).or_default() += NEWEST * share;
         }
         if self.terms.len() > TERMS {
@@ -132,11 +144,10 @@ impl StreamTrend {
         self.trolls.iter().any(|known| known == user_id)
     }
 
-    /// A window against those before it.
-    pub(super) fn summary(&self, window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendSummary {
-        let rate = window.chats.len() as f64 / window.seconds();
+    /// A window, with so many chats per second, against those before it.
+    pub(super) fn against(&self, rate: f64, point: TrendPoint) -> TrendSummary {
         let mut history = self.history.clone();
-        history.push(point(window, rate, reading, crowd));
+        history.push(point);
         TrendSummary {
             engagement: self.engagement(rate),
             usual_chats_per_second: round2(self.rate),
@@ -164,13 +175,4 @@ impl StreamTrend {
 /// The first windows count evenly; later ones fade.
 fn newest(windows: u32) -> f64 {
     NEWEST.max(1.0 / f64::from(windows))
-}
-
-fn point(window: &ChatWindow, rate: f64, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendPoint {
-    TrendPoint {
-        start_ms: window.start_ms,
-        chats_per_second: round2(rate),
-        users: reading.users.len() as u64,
-        vibe_score: crowd.vibe_score(),
-    }
 }

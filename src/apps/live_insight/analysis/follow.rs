@@ -1,0 +1,53 @@
+//! A window and what is remembered of its stream: what the window adds, and how it compares.
+
+use tidemill_schemas::{TrendPoint, TrendSummary};
+
+use super::crowd::CrowdMood;
+use super::numbers::round2;
+use super::phrases::REACTION_MS;
+use super::reading::Reading;
+use super::topics::term_shares;
+use super::trend::{Seen, StreamTrend};
+use super::window::ChatWindow;
+
+/// Fewer expressive authors say nothing about a crowd.
+const MOOD_USERS: usize = 3;
+
+impl StreamTrend {
+    /// Takes a closed window into account. Called once per window, in the order of windows.
+    pub fn update(&mut self, window: &ChatWindow) {
+        let reading = Reading::of(&window.chats);
+        let crowd = CrowdMood::of(reading.chats.iter());
+        let tail_from = window.end_ms - REACTION_MS;
+        self.observe(Seen {
+            start_ms: window.start_ms,
+            end_ms: window.end_ms,
+            rate: rate(window),
+            mood: (crowd.expressive_users >= MOOD_USERS).then_some(crowd.mood),
+            terms: term_shares(&reading),
+            point: point(window, &reading, &crowd),
+            tail: window.segments.iter().filter(|segment| segment.end_ms() > tail_from).cloned().collect(),
+            spoke: !window.segments.is_empty(),
+            wrote: !window.chats.is_empty(),
+            trolls: crowd.outliers.iter().map(|user| reading.users[*user].user_id.clone()).collect(),
+        });
+    }
+}
+
+/// A window against those before it.
+pub(super) fn summary(window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendSummary {
+    window.trend.against(rate(window), point(window, reading, crowd))
+}
+
+fn rate(window: &ChatWindow) -> f64 {
+    window.chats.len() as f64 / window.seconds()
+}
+
+fn point(window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendPoint {
+    TrendPoint {
+        start_ms: window.start_ms,
+        chats_per_second: round2(rate(window)),
+        users: reading.users.len() as u64,
+        vibe_score: crowd.vibe_score(),
+    }
+}
