@@ -30,22 +30,7 @@ pub(crate) static SHARED_FILES: &[File] = application::files!("shared");
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    #[test]
-    fn no_application_takes_a_name_of_another() {
-        let names = |app: &App| {
-            let results = app.results.iter().map(|results| results.topic);
-            let properties = app.properties.iter().map(|property| property.topic);
-            let topics = app.raw_topics().into_iter().chain(results).chain(properties).chain(app.erasure_topics());
-            let paths = app.inputs.iter().map(|input| input.path);
-            topics.chain(paths).chain([app.id, app.section, app.owner.plural, app.owner.field]).collect::<Vec<_>>()
-        };
-        let all: Vec<_> = APPLICATIONS.iter().flat_map(names).collect();
-        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{all:?}");
-    }
 
     #[test]
     fn every_application_has_a_page_and_recordings_of_its_events() {

@@ -53,7 +53,7 @@ impl Playlist {
         Ok(Self { events, fingerprint, cycle_ms })
     }
 
-    /// The windows that have events: of which stream or athlete, and where they start.
+    /// The windows that have events: of which application and owner, and where they start.
     pub(super) fn windows(&self, settings: &Settings) -> BTreeSet<(&'static str, String, i64)> {
         let window = |event: &Event| {
             let start = event.timestamp - event.timestamp.rem_euclid(window_ms(event.app, settings));
@@ -93,18 +93,18 @@ fn fingerprint(events: &[Event], settings: &Settings) -> String {
 mod tests {
     use std::time::Duration;
 
-    use tidemill::apps::{form_coach, live_insight};
+    use tidemill::apps::APPLICATIONS;
 
     use super::*;
 
     #[test]
     fn windows_fit_into_the_cycle() {
-        let mut settings = Settings::default();
+        let (mut settings, [live, coach]) = (Settings::default(), APPLICATIONS);
         let cycle = |settings: &Settings| cycle_ms(settings);
         assert_eq!(cycle(&settings), 60_000);
-        settings.windows_mut(&form_coach::APPLICATION).window = Duration::from_secs(7);
+        settings.windows_mut(coach).window = Duration::from_secs(7);
         assert_eq!(cycle(&settings), 420_000);
-        settings.windows_mut(&live_insight::APPLICATION).window = Duration::from_millis(86_400_001);
+        settings.windows_mut(live).window = Duration::from_millis(86_400_001);
         assert_eq!(cycle(&settings), 86_400_001);
     }
 
@@ -116,7 +116,7 @@ mod tests {
         let print = &playlist.fingerprint;
         assert_eq!(*print, Playlist::of(&options, &settings)?.fingerprint);
         assert_ne!(*print, fingerprint(&playlist.events[1..], &settings));
-        settings.windows_mut(&live_insight::APPLICATION).window = Duration::from_secs(30);
+        settings.windows_mut(APPLICATIONS[0]).window = Duration::from_secs(30);
         assert_ne!(*print, fingerprint(&playlist.events, &settings));
         Ok(())
     }

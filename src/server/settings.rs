@@ -199,6 +199,15 @@ impl Settings {
                 problems.push(format!("tenant '{}': another tenant has the same token", tenant.name));
             }
         }
+        let mut taken = HashMap::new();
+        for app in self.known() {
+            for name in app.names() {
+                match taken.get(&name) {
+                    Some(other) => problems.push(format!("the applications {other} and {} both use '{name}'", app.id)),
+                    None => drop(taken.insert(name, app.id)),
+                }
+            }
+        }
         problems.extend(self.kafka.iter().flat_map(KafkaConfig::problems));
         let names = [("run.instance_id", &self.instance_id), ("run.client_id", &self.client_id)];
         for (setting, name) in names.into_iter().filter_map(|(setting, name)| Some((setting, name.as_ref()?))) {

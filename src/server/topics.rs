@@ -81,22 +81,23 @@ fn found(admin: &mut dyn Admin, topic: &str, refused: TransportError) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apps::live_insight;
+    use crate::apps::APPLICATIONS;
 
     #[test]
     fn a_changed_retention_reaches_topics_that_exist() -> Result<(), Box<dyn std::error::Error>> {
         let mut settings = Settings::default();
-        let log = Log::open(&settings)?;
+        let (log, app) = (Log::open(&settings)?, APPLICATIONS[0]);
+        let (raw_topic, result_topic) = (app.inputs[0].topic, app.results[0].topic);
         let kept = |topic: &str| {
             log.transport().admin()?.describe_topic(topic).map(|spec| spec.and_then(|spec| spec.retention))
         };
-        create(&log, &live_insight::APPLICATION, &settings)?;
-        assert_eq!(kept(live_insight::CHAT)?, Some(settings.raw_retention));
+        create(&log, app, &settings)?;
+        assert_eq!(kept(raw_topic)?, Some(settings.raw_retention));
         let (raw, results) = (Duration::from_mins(5), Duration::from_hours(48));
         (settings.raw_retention, settings.result_retention) = (raw, results);
-        create(&log, &live_insight::APPLICATION, &settings)?;
-        assert_eq!((kept(live_insight::CHAT)?, kept(live_insight::INSIGHTS)?), (Some(raw), Some(results)));
-        assert_eq!(kept(live_insight::ERASURES)?, Some(ERASURES));
+        create(&log, app, &settings)?;
+        assert_eq!((kept(raw_topic)?, kept(result_topic)?), (Some(raw), Some(results)));
+        assert_eq!(kept(app.erasures)?, Some(ERASURES));
         Ok(())
     }
 }

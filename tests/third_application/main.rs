@@ -4,7 +4,7 @@ mod notes;
 
 use std::{sync::Arc, time::Duration};
 
-use notes::{NOTES, written};
+use notes::{NOTES, TWIN, written};
 use serde_json::{Value, json};
 use tidemill::{
     Clock as _, SystemClock,
@@ -122,4 +122,12 @@ async fn a_token_opens_its_own_authors_only() {
     let (status, problem) = client.json("POST", "/v1/notes", Some(written("bob", "hi", now))).await;
     assert_eq!((status, &problem["error"]), (403, &json!("the token does not open this author")));
     client.server.close().await.expect("closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_applications_with_the_same_addresses_are_refused() {
+    let listen = ([127, 0, 0, 1], 0).into();
+    let settings = Settings { apps: vec![&NOTES, &TWIN], listen, ..Settings::default() };
+    let refused = Server::start(settings).await.err().expect("refused").to_string();
+    assert!(refused.contains("the applications word-notes and twin-notes both use '/v1/notes'"), "{refused}");
 }

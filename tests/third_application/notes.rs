@@ -1,9 +1,10 @@
 //! Notes: counts the words that each author has written. The smallest application that takes input, has state, shows
 //! results and forgets.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Duration;
 use tidemill::{
     Consumed, Materialized, Produced, Record, StreamsBuilder, Topology, TopologyError, Window, Windowed, WindowedCodec,
     apps::{
@@ -16,39 +17,51 @@ use tidemill::{
 use tidemill_schemas::FieldError;
 
 /// The application.
-pub(crate) static NOTES: Application = Application {
-    id: "word-notes",
-    section: "notes",
-    about: "Run word notes: notes in, counts of words out",
-    help: "",
-    owner: Owner { word: "author", plural: "authors", field: "author" },
-    inputs: &[Input {
-        name: "note",
-        path: "/v1/notes",
-        topic: "notes",
-        marks: &["author", "text"],
-        subject: None,
-        reader: note,
-    }],
-    properties: &[Property { name: "goal", topic: "note-goals", subject: None, reader: goal }],
-    results: &[Results::json("note-counts", "counted")],
-    erasures: "note-erasures",
-    erased: "note-erased",
-    dead_letters: "note-dead-letters",
-    windows: Windows { window: SECOND, grace: SECOND, idle_after: SECOND },
-    window_settings: &[WindowSetting {
-        name: "notes.window",
-        default: "1s",
-        help: "length of a count's window",
-        place: |windows| &mut windows.window,
-    }],
-    topology,
-    calls: None,
-    owners: WORDS,
-    show: show_json,
-    files: &[File { path: "page/index.html", kind: "text/html; charset=utf-8", bytes: b"<h1>Notes</h1>" }],
-};
+pub(crate) static NOTES: Application = application("word-notes");
 
+/// Another one, with the same topics and addresses.
+pub(crate) static TWIN: Application = application("twin-notes");
+
+const fn application(id: &'static str) -> Application {
+    Application {
+        id,
+        section: "notes",
+        about: "Run word notes: notes in, counts of words out",
+        help: "",
+        owner: Owner { word: "author", plural: "authors", field: "author" },
+        inputs: INPUTS,
+        properties: PROPERTIES,
+        results: RESULTS,
+        erasures: "note-erasures",
+        erased: "note-erased",
+        dead_letters: "note-dead-letters",
+        windows: Windows { window: SECOND, grace: SECOND, idle_after: SECOND },
+        window_settings: SETTINGS,
+        topology,
+        calls: None,
+        owners: WORDS,
+        show: show_json,
+        files: FILES,
+    }
+}
+
+const INPUTS: &[Input] = &[Input {
+    name: "note",
+    path: "/v1/notes",
+    topic: "notes",
+    marks: &["author", "text"],
+    subject: None,
+    reader: note,
+}];
+const PROPERTIES: &[Property] = &[Property { name: "goal", topic: "note-goals", subject: None, reader: goal }];
+const RESULTS: &[Results] = &[Results::json("note-counts", "counted")];
+const SETTINGS: &[WindowSetting] = &[WindowSetting {
+    name: "notes.window",
+    default: "1s",
+    help: "length of a count's window",
+    place: |windows| &mut windows.window,
+}];
+const FILES: &[File] = &[File { path: "page/index.html", kind: "text/html; charset=utf-8", bytes: b"<h1>Notes</h1>" }];
 const SECOND: Duration = Duration::from_secs(1);
 const WORDS: &str = "words";
 const GOALS: &str = "goals";

@@ -7,6 +7,7 @@ mod results;
 mod windows;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     hash::{Hash, Hasher},
 };
@@ -117,6 +118,16 @@ impl Application {
         let results = self.results.iter().map(|results| (results.topic, results.subject));
         let all = inputs.chain(properties).chain(results);
         all.filter_map(|(topic, subject)| Some(subject?(topic))).collect()
+    }
+
+    /// What no other application may use: its id, topics and addresses.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let results = self.results.iter().map(|results| results.topic);
+        let properties = self.properties.iter().map(|property| property.topic);
+        let topics = self.raw_topics().into_iter().chain(results).chain(properties).chain(self.erasure_topics());
+        let paths = self.inputs.iter().map(|input| input.path);
+        let addresses = [format!("/{}", self.section), format!("/v1/{}", self.owner.plural)];
+        topics.chain(paths).chain([self.id]).map(ToOwned::to_owned).chain(addresses).collect()
     }
 
     /// A file of its page.
