@@ -10,8 +10,10 @@ use tidemill::{
 pub(super) fn rows() -> Vec<Row<Settings>> {
     let rows = APPLICATIONS.into_iter().flat_map(|app| {
         app.window_settings.iter().map(move |setting| {
-            let place = move |settings: &mut Settings| (setting.place)(settings.windows_mut(app));
-            Row::new(setting.name, setting.default, duration, place).help(setting.help)
+            Row::new(setting.name, setting.default, duration, move |settings: &mut Settings| {
+                (setting.place)(settings.windows_mut(app))
+            })
+            .help(setting.help)
         })
     });
     rows.collect()

@@ -128,7 +128,7 @@ pub(super) async fn list_stores(State(shared): State<Arc<Shared>>, visitor: Visi
         for (name, kind) in app.stores() {
             let kind = match kind {
                 StoreKind::KeyValue => json!("key-value"),
-                StoreKind::Window { retention_ms } => json!({ "window": { "retention_ms": retention_ms } }),
+                StoreKind::Window { retention_ms, .. } => json!({ "window": { "retention_ms": retention_ms } }),
             };
             shown.push(json!({ "application": app.app.id, "store": name, "kind": kind }));
         }
