@@ -11,7 +11,7 @@ endif
 TARGET = $(abspath $(or $(CARGO_TARGET_DIR),target))
 
 # One profile for everything: tests, benches, examples and the demo share what was built.
-CARGO_FLAGS := --release --workspace --locked --features apps
+CARGO_FLAGS := --release --workspace --locked
 
 # Steps follow each other: two suites at once would only be slower.
 .NOTPARALLEL:
@@ -32,7 +32,7 @@ DEMO_DIR ?= $(TARGET)/demo-data
 .PHONY: demo
 demo: prerequisites ## Runs both applications on recorded input; prints the addresses of their pages. Goes on if killed.
 	@$(MAKE) --no-print-directory pose-model || echo "the pose model cannot be fetched: the camera stays off, all else runs"
-	cargo run --release --locked --features apps --bin tidemill -- demo --data-dir $(DEMO_DIR) $(ARGS)
+	cargo run --release --locked --bin tidemill -- demo --data-dir $(DEMO_DIR) $(ARGS)
 demo: export TIDEMILL_PAGES_MEDIAPIPE_DIR ?= $(TARGET)/mediapipe/pose
 
 .PHONY: pose-model
@@ -62,7 +62,7 @@ kafka-broker-if-possible:
 .PHONY: load
 load: ARGS =
 load: prerequisites ## Five minutes of 1,000 athletes and 50 busy streams on a server of its own; ARGS="--seconds 30" for less.
-	cargo bench --locked --workspace --features apps --bench load -- $(ARGS)
+	cargo bench --locked --workspace --bench load -- $(ARGS)
 
 # Beside the builds, so that it is fetched once.
 .PHONY: schema-registry
@@ -77,7 +77,7 @@ test-rust: prerequisites kafka-broker-if-possible schema-registry
 	cargo test $(CARGO_FLAGS) --all-targets
 	cargo test $(CARGO_FLAGS) --doc
 	@for example in $$(ls topology/examples | sed -n 's/\.rs$$//p'); do \
-	  echo "example $$example" && cargo run --release --locked --quiet -p tidemill-topology --example $$example >/dev/null || exit 1; \
+	  echo "example $$example" && cargo run --release --locked --quiet -p tidemill --example $$example >/dev/null || exit 1; \
 	done
 
 # The binary is the one that the tests above have built.
@@ -89,14 +89,14 @@ test-pages: prerequisites ## Drives both pages in a browser before the binary; s
 # One program has most of the bugs in it, without RocksDB and librdkafka; BUGS=purge tries those of that name.
 .PHONY: planted
 planted: ## Plants bugs one at a time and says which test finds each; no part of the tests. BUGS="NAME NAME" for some of them.
-	TIDEMILL_BUGS="$(BUGS)" cargo test --locked -p tidemill-topology --no-default-features --test planted -- \
+	TIDEMILL_BUGS="$(BUGS)" cargo test --locked -p tidemill --no-default-features --test planted -- \
 	  --ignored --nocapture
 planted: export CARGO_PROFILE_DEV_DEBUG = 0
 planted: export CARGO_PROFILE_DEV_OPT_LEVEL = 1
 
 .PHONY: pictures
 pictures: prerequisites ## Takes the pictures of the README again.
-	cargo build --release --locked --features apps --bin tidemill
+	cargo build --release --locked --bin tidemill
 	@.ci/pictures
 
 .PHONY: check
@@ -109,7 +109,6 @@ format: ## Checks the formatting.
 .PHONY: lint
 lint: prerequisites ## Lints, warnings are errors.
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
-	cargo clippy --release --locked -p tidemill-topology --no-default-features -- -D warnings
 	cargo clippy --release --locked -p tidemill --no-default-features -- -D warnings
 
 .PHONY: doc
@@ -127,7 +126,7 @@ PART ?= all
 .PHONY: bench-kafka
 bench-kafka: prerequisites kafka-broker ## Compares with Kafka Streams on a real Kafka. Needs a JDK and Maven.
 	mvn --batch-mode --quiet -f benches/kafka/kafka-streams/pom.xml -Dout=$(abspath $(KAFKA_STREAMS)) compile dependency:copy-dependencies
-	cargo bench --locked --workspace --features apps --bench kafka -- $(PART)
+	cargo bench --locked --workspace --bench kafka -- $(PART)
 
 .PHONY: goldens
 goldens: ## Records again what Kafka Streams answers, for the parity test. Needs a JDK and Maven; no part of the tests.

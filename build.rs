@@ -25,9 +25,6 @@ const TYPES: [(&str, &str); 7] = [
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    if env::var_os("CARGO_FEATURE_APPS").is_none() {
-        return;
-    }
     let apps = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join(APPS);
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("files");
     fs::create_dir_all(&out).expect("cargo's folder can be written");

@@ -4,5 +4,5 @@ use std::path::Path;
 
 fn main() -> std::io::Result<()> {
     let apps = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/apps");
-    tidemill::apps::recordings::write_all(&apps)
+    tidemill_apps::apps::recordings::write_all(&apps)
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use tidemill::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
-use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend, Voices};
-use tidemill::apps::recordings::{START_MS, STREAM_ID, generate};
+use tidemill_apps::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
+use tidemill_apps::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend, Voices};
+use tidemill_apps::apps::recordings::{START_MS, STREAM_ID, generate};
 use tidemill_schemas::{ChatMessage, TranscriptSegment, describe_errors, parse_chat, parse_pose, parse_transcript};
 
 const NOW_MS: i64 = START_MS + 86_400_000;

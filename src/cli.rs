@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use tidemill::apps::{APPLICATIONS, App};
+use tidemill_apps::apps::{APPLICATIONS, App};
 
 use crate::config::{Options, SET, help};
 

@@ -18,7 +18,7 @@ mod tests;
 
 use std::env;
 
-use tidemill::{apps::App, server::Settings, setting::PREFIX};
+use tidemill_apps::{apps::App, server::Settings, setting::PREFIX};
 
 pub(crate) use help::help;
 pub(crate) use options::{Options, SET};

@@ -1,10 +1,5 @@
-#![doc = include_str!("../README.md")]
+//! Live insight and form coach: two applications on [`tidemill`], with the server and the settings that they share.
 
-#[cfg(feature = "apps")]
 pub mod apps;
-#[cfg(feature = "apps")]
 pub mod server;
-#[cfg(feature = "apps")]
 pub mod setting;
-
-pub use tidemill_topology::*;

@@ -6,10 +6,10 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use serde::de::DeserializeOwned;
-use tidemill::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
-use tidemill::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend};
-use tidemill::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth};
-use tidemill::apps::{Analyst, Answer};
+use tidemill_apps::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
+use tidemill_apps::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend};
+use tidemill_apps::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth};
+use tidemill_apps::apps::{Analyst, Answer};
 use tidemill_schemas::{
     Alert, AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, SeriesPoint, UserProfile,
     parse_chat, parse_pose, parse_transcript,

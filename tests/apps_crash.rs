@@ -11,10 +11,8 @@ use std::{
 
 use common::Running;
 use serde_json::{Value, json};
-use tidemill::{
-    apps::{http_client, recordings},
-    transport::embedded::EmbeddedLog,
-};
+use tidemill::transport::embedded::EmbeddedLog;
+use tidemill_apps::apps::{http_client, recordings};
 
 const WAIT: Duration = Duration::from_mins(1);
 /// A minute that is long over: event time does not depend on when the test runs.

@@ -1,6 +1,6 @@
 //! What single chat messages express, in the ways people write.
 
-use tidemill::apps::live_insight::analysis::message_mood;
+use tidemill_apps::apps::live_insight::analysis::message_mood;
 
 fn valence(text: &str) -> f64 {
     message_mood(text).valence

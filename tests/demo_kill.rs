@@ -12,10 +12,10 @@ use std::{
 
 use common::Running;
 use serde_json::Value;
-use tidemill::{
+use tidemill::transport::embedded::EmbeddedLog;
+use tidemill_apps::{
     apps::{form_coach, http_client, live_insight, recordings::STREAM_ID},
     server::Feed,
-    transport::embedded::EmbeddedLog,
 };
 
 const WAIT: Duration = Duration::from_mins(2);

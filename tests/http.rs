@@ -8,9 +8,11 @@ use common::until;
 use serde_json::{Value, json};
 use tidemill::{
     Clock as _, SystemClock,
+    transport::embedded::{EmbeddedLog, Entry},
+};
+use tidemill_apps::{
     apps::{Windows, form_coach, gemini::GeminiSettings, http_client, live_insight},
     server::{AnalystChoice, Limits, Log, Server, Settings, Tenant},
-    transport::embedded::{EmbeddedLog, Entry},
 };
 
 const WAIT: Duration = Duration::from_mins(1);

@@ -5,12 +5,12 @@ use std::{path::Path, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tidemill::{
     CallExecutor, CallPolicy, CallRequest, ManualClock, Reply, StreamsConfig, Windowed,
-    apps::{
-        Format,
-        live_insight::{self, InsightRequest},
-        recordings::LiveTruth,
-    },
     testing::{DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver},
+};
+use tidemill_apps::apps::{
+    Format,
+    live_insight::{self, InsightRequest},
+    recordings::LiveTruth,
 };
 use tidemill_schemas::{Alert, AlertKind, Insight};
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use tidemill::apps::APPLICATIONS;
+use tidemill_apps::apps::APPLICATIONS;
 
 /// The recordings that the program brings: names and JSON lines.
 fn recordings() -> impl Iterator<Item = (&'static str, &'static str)> {

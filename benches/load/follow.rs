@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Result;
-use tidemill::apps::http_client;
+use tidemill_apps::apps::http_client;
 use tokio::task::JoinHandle;
 
 use crate::{

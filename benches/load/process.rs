@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
-use tidemill::apps::http_client;
+use tidemill_apps::apps::http_client;
 use tokio::task::JoinHandle;
 
 use crate::options::Options;

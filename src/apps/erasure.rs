@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tidemill_topology::{
+use tidemill::{
     Record,
     processor::{Processor, ProcessorContext},
     state::{BoxError, RawBytes, Utf8, json_coded},

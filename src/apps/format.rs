@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use tidemill::state::{Codec, CodecError, Json};
 use tidemill_schemas::avro::{Avro, AvroEvent, Registry};
-use tidemill_topology::state::{Codec, CodecError, Json};
 
 /// The format of every topic that other programs read or write. State, changelogs and the requests to analysts have
 /// formats of their own: nobody but the application reads them.

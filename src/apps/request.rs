@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tidemill_topology::{CallError, state::BoxError};
+use tidemill::{CallError, state::BoxError};
 
 use super::{AnalystError, Answer};
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use serde_json::Value;
-use tidemill::{
+use tidemill_apps::{
     apps::Input,
     server::{Feed, Server},
 };

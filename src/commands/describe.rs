@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use anyhow::{Result, bail};
-use tidemill::{
-    Plan,
+use tidemill::Plan;
+use tidemill_apps::{
     apps::{APPLICATIONS, Format},
     server::{Log, Settings},
 };

@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use tidemill::{
     Clock as _, SystemClock,
-    server::Feed,
     transport::{Transport as _, embedded::EmbeddedLog},
 };
+use tidemill_apps::server::Feed;
 
 use super::{folder::discard, play::playing_ms, playlist::Playlist};
 

@@ -6,7 +6,8 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use tidemill::{apps::App, murmur2, server::Settings};
+use tidemill::murmur2;
+use tidemill_apps::{apps::App, server::Settings};
 
 use super::recording::{self, Event};
 use crate::cli::DemoOptions;
@@ -93,7 +94,7 @@ fn fingerprint(events: &[Event], settings: &Settings) -> String {
 mod tests {
     use std::time::Duration;
 
-    use tidemill::apps::APPLICATIONS;
+    use tidemill_apps::apps::APPLICATIONS;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::{Client, StatusCode};
-use tidemill::apps::{APPLICATIONS, Input};
+use tidemill_apps::apps::{APPLICATIONS, Input};
 
 use super::{play::Sink, recording::Event};
 

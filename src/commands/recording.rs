@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
-use tidemill::apps::{APPLICATIONS, App, Input};
+use tidemill_apps::apps::{APPLICATIONS, App, Input};
 
 /// A recorded event.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! Plays recordings into a running server.
 
 use anyhow::Result;
-use tidemill::{Clock as _, SystemClock, apps::http_client};
+use tidemill::{Clock as _, SystemClock};
+use tidemill_apps::apps::http_client;
 
 use super::{
     play::{play, playing_ms},

@@ -9,10 +9,12 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use tidemill::{
     Plan,
-    apps::Format,
-    server::{Log, Settings},
     state::StateDirectory,
     transport::{Topic, Transport as _, embedded::EmbeddedLog},
+};
+use tidemill_apps::{
+    apps::Format,
+    server::{Log, Settings},
 };
 
 use super::folder::discard;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use tidemill::server::{Server, Settings};
+use tidemill_apps::server::{Server, Settings};
 use tokio::runtime::Runtime;
 
 /// Runs the server until Ctrl-C, a polite kill, or a failure.

@@ -2,8 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use tidemill::{
-    CallPolicy,
+use tidemill::CallPolicy;
+
+use tidemill_apps::{
     apps::gemini::{ENDPOINT, GeminiSettings, MODEL},
     server::AnalystChoice,
     setting::{Row, duration, number, path, text, variable},

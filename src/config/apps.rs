@@ -1,6 +1,6 @@
 //! Settings of the applications: each says which it has.
 
-use tidemill::{
+use tidemill_apps::{
     apps::APPLICATIONS,
     server::Settings,
     setting::{Row, duration},

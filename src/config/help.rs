@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tidemill::setting::CommandLine;
+use tidemill_apps::setting::CommandLine;
 
 use super::{kafka, rows::rows};
 

@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use tidemill::{
-    setting::{Row, duration, list, number, path, variable},
-    transport::kafka::{GroupProtocol, KafkaConfig},
-};
+use tidemill::transport::kafka::{GroupProtocol, KafkaConfig};
+
+use tidemill_apps::setting::{Row, duration, list, number, path, variable};
 
 use super::file;
 

@@ -1,6 +1,6 @@
 //! The setting that was meant, for one that does not exist.
 
-use tidemill::setting::Row;
+use tidemill_apps::setting::Row;
 
 /// A question to append to an error, if the name of a setting is near.
 pub(super) fn suggestion<D>(name: &str, rows: &[Row<D>]) -> String {

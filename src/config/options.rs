@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use tidemill::setting::CommandLine;
+use tidemill_apps::setting::CommandLine;
 
 use super::rows::rows;
 

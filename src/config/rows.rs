@@ -1,6 +1,6 @@
 //! The list of all settings, and the draft that they fill in.
 
-use tidemill::{server::Settings, setting::Row};
+use tidemill_apps::{server::Settings, setting::Row};
 use tracing_subscriber::EnvFilter;
 
 use super::{

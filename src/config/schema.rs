@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use tidemill::{
+use tidemill_apps::{
     server::FormatChoice,
     setting::{Row, duration, path, text, variable},
 };

@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use tidemill::{
-    ProcessingGuarantee,
+use tidemill::ProcessingGuarantee;
+
+use tidemill_apps::{
     server::Settings,
     setting::{Row, bytes, duration, list, number, path, switch, text},
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill::setting::{CommandLine, Row, variable};
+use tidemill_apps::setting::{CommandLine, Row, variable};
 
 use super::{
     kafka,

@@ -2,7 +2,7 @@
 
 use std::{env, fs, sync::Arc};
 
-use tidemill::{
+use tidemill_apps::{
     apps::APPLICATIONS,
     server::{Settings, Tenant},
     setting::bytes,

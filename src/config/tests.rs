@@ -3,12 +3,11 @@
 use std::{fs, path::Path};
 
 use clap::Parser as _;
-use tidemill::{
-    ProcessingGuarantee,
+use tidemill::{ProcessingGuarantee, transport::kafka::KafkaConfig};
+use tidemill_apps::{
     apps::APPLICATIONS,
     server::FormatChoice,
     setting::{CommandLine, variable},
-    transport::kafka::KafkaConfig,
 };
 use tidemill_schemas::avro::RegistrySettings;
 

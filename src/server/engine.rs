@@ -9,7 +9,7 @@ use std::{
 };
 
 use prometheus::{HistogramOpts, HistogramVec};
-use tidemill_topology::{
+use tidemill::{
     CallExecutorHandle, CallStats, RecordHandler, StoreKind, Streams, StreamsConfig, StreamsState, Topology,
 };
 use tokio::runtime::Handle;

@@ -8,7 +8,7 @@ use axum::{
 };
 use bytes::Bytes;
 use serde_json::json;
-use tidemill_topology::{
+use tidemill::{
     Clock as _, StoreKind, SystemClock, partition_for,
     state::{Codec as _, Json, WindowKey},
     transport::{

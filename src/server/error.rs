@@ -1,8 +1,8 @@
 //! Why applications do not start, or do not end in order.
 
 use thiserror::Error;
+use tidemill::{TopologyError, transport::TransportError};
 use tidemill_schemas::avro::RegistryProblem;
-use tidemill_topology::{TopologyError, transport::TransportError};
 
 /// Why the applications did not start.
 #[derive(Debug, Error)]

@@ -4,14 +4,14 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use thiserror::Error;
-use tidemill_schemas::describe_errors;
-use tidemill_topology::{
+use tidemill::{
     Clock as _, SystemClock,
     transport::{
         CleanupPolicy, Headers, Producer, ProducerConfig, ProducerRecord, TopicSpec, Transport, TransportError,
         embedded::EmbeddedLog,
     },
 };
+use tidemill_schemas::describe_errors;
 
 use super::{http::Server, intake, pressure::Admitted, shared::Shared};
 use crate::apps::{App, Input};

@@ -11,7 +11,7 @@ use axum::{
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tidemill_topology::{HostInfo, KeyQueryMetadata, QueryError, StoreKind, state::CodecError};
+use tidemill::{HostInfo, KeyQueryMetadata, QueryError, StoreKind, state::CodecError};
 
 use super::{access::Visitor, engine::RunningApp, problem::Problem, shared::Shared};
 

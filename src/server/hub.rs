@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tidemill_topology::{
+use tidemill::{
     Windowed, WindowedCodec, partition_for,
     state::{Codec, CodecError, Utf8},
     transport::{ConsumedRecord, Fetched, Offset, TopicPartition, Transport as _, TransportError},

@@ -10,7 +10,7 @@ use axum::{
 use bytes::Bytes;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
-use tidemill_topology::{Clock as _, SystemClock, transport::Topic};
+use tidemill::{Clock as _, SystemClock, transport::Topic};
 
 use super::{
     access::Visitor,

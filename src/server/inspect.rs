@@ -14,7 +14,7 @@ use axum::{
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
-use tidemill_topology::{StoreKind, TaskId, TaskState};
+use tidemill::{StoreKind, TaskId, TaskState};
 
 use super::{access::Visitor, engine::RunningApp, problem::Problem, shared::Shared};
 use crate::apps::App;

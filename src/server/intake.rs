@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tidemill_schemas::FieldError;
-use tidemill_topology::{
+use tidemill::{
     partition_for,
     transport::{Headers, ProducerRecord},
 };
+use tidemill_schemas::FieldError;
 
 use super::engine::Engine;
 use crate::apps::{Incoming, Input, Property, ReadEvent, ReadProperty};

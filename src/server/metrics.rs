@@ -139,8 +139,8 @@ impl Gauges {
         }
     }
 
-    fn read_task(&self, app: &str, task: &tidemill_topology::TaskStatus) {
-        use tidemill_topology::TaskState;
+    fn read_task(&self, app: &str, task: &tidemill::TaskStatus) {
+        use tidemill::TaskState;
         let id = task.id.to_string();
         let (state, remaining) = match &task.state {
             TaskState::Restoring { remaining, .. } => ("restoring", *remaining),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_topology::transport::TransportError;
+use tidemill::transport::TransportError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{

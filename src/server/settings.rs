@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
+use tidemill::{CallPolicy, ProcessingGuarantee, transport::kafka::KafkaConfig};
 use tidemill_schemas::avro::RegistrySettings;
-use tidemill_topology::{CallPolicy, ProcessingGuarantee, transport::kafka::KafkaConfig};
 
 use crate::apps::{APPLICATIONS, App, Windows, gemini::GeminiSettings};
 

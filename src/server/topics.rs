@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tidemill_topology::transport::{Admin, CleanupPolicy, TopicSpec, Transport as _, TransportError};
+use tidemill::transport::{Admin, CleanupPolicy, TopicSpec, Transport as _, TransportError};
 
 use super::{log::Log, settings::Settings};
 use crate::apps::App;

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::{Value, json};
-use tidemill::{apps::http_client, server::Log, transport::Transport as _};
+use tidemill::transport::Transport as _;
+use tidemill_apps::{apps::http_client, server::Log};
 use tidemill_broker::{Broker, Options};
 
 use crate::{

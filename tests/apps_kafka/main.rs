@@ -8,10 +8,9 @@ mod three;
 
 use std::time::Duration;
 
-use tidemill::{
-    server::{Log, Settings},
-    transport::kafka::KafkaConfig,
-};
+use tidemill::transport::kafka::KafkaConfig;
+
+use tidemill_apps::server::{Log, Settings};
 
 use crate::running::{said, tidemill};
 

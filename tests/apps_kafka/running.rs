@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tidemill::server::Log;
+use tidemill_apps::server::Log;
 
 /// The command, with windows of ten seconds.
 pub(crate) fn tidemill(brokers: &str) -> Command {

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidemill::{
-    apps::http_client,
-    server::Log,
     state::{Codec as _, Utf8},
     {Windowed, WindowedCodec},
 };
+use tidemill_apps::{apps::http_client, server::Log};
 use tidemill_broker::{Broker, Options};
 
 use crate::{

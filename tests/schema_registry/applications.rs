@@ -6,15 +6,16 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tidemill::{
-    Clock as _, SystemClock,
-    apps::{Windows, form_coach, http_client, live_insight},
-    partition_for,
-    server::{FormatChoice, Log, Server, Settings},
+    Clock as _, SystemClock, partition_for,
     state::Codec as _,
     transport::{
         embedded::{EmbeddedLog, Entry},
         kafka::KafkaConfig,
     },
+};
+use tidemill_apps::{
+    apps::{Windows, form_coach, http_client, live_insight},
+    server::{FormatChoice, Log, Server, Settings},
 };
 use tidemill_broker::Broker;
 use tidemill_schemas::avro::{AvroEvent, Registry, RegistrySettings, Schema, Subject};

@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use notes::{NOTES, TWIN, written};
 use serde_json::{Value, json};
-use tidemill::{
-    Clock as _, SystemClock,
+use tidemill::{Clock as _, SystemClock};
+use tidemill_apps::{
     apps::http_client,
     server::{Server, Settings, Tenant},
 };

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tidemill::{
     Consumed, Materialized, Produced, Record, StreamsBuilder, Topology, TopologyError, Window, Windowed, WindowedCodec,
-    apps::{
-        Application, Erase, Erased, Erasure, File, Format, Incoming, Input, Owner, Property, ReadEvent, ReadProperty,
-        Results, WindowSetting, Windows, show_json,
-    },
     processor::{Processor, ProcessorContext},
     state::{BoxError, Json, Utf8},
+};
+use tidemill_apps::apps::{
+    Application, Erase, Erased, Erasure, File, Format, Incoming, Input, Owner, Property, ReadEvent, ReadProperty,
+    Results, WindowSetting, Windows, show_json,
 };
 use tidemill_schemas::FieldError;
 

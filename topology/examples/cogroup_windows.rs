@@ -1,6 +1,6 @@
 //! Chat and transcript of a stream, minute by minute.
 //!
-//! `cargo run --release -p tidemill-topology --example cogroup_windows`
+//! `cargo run --release -p tidemill --example cogroup_windows`
 //!
 //! A join of records would give nothing for a minute in which one side is silent. Common windows are emitted if either
 //! side had something: a silent microphone does not hide the chat, nor a silent chat the speech.
@@ -9,7 +9,7 @@
 
 use std::{error::Error, time::Duration};
 
-use tidemill_topology::{Cogrouped, EmitStrategy, StreamsBuilder, TimeWindows, testing::TopologyTestDriver};
+use tidemill::{Cogrouped, EmitStrategy, StreamsBuilder, TimeWindows, testing::TopologyTestDriver};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let minutes = TimeWindows::of_size_and_grace(Duration::from_mins(1), Duration::from_secs(5));
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Nobody says anything more. After the idle time the last minute closes all the same.
     driver.advance_wall_clock(Duration::from_mins(1))?;
 
-    for summary in driver.output::<tidemill_topology::Windowed<String>, String>("minutes").read_values()? {
+    for summary in driver.output::<tidemill::Windowed<String>, String>("minutes").read_values()? {
         println!("{summary}");
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Kills a running application and starts it again.
 //!
-//! `cargo run --release -p tidemill-topology --example crash_and_resume`
+//! `cargo run --release -p tidemill --example crash_and_resume`
 //!
 //! The application is this program, run a second time as a process of its own, and killed with SIGKILL: nothing is
 //! flushed, nothing is closed. Its successor continues from the last commit, and the output is as if nothing had
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_topology::{
+use tidemill::{
     Streams, StreamsBuilder, StreamsConfig,
     transport::embedded::{EmbeddedLog, Entry},
 };

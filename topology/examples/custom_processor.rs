@@ -1,6 +1,6 @@
 //! An operator of one's own, with a store and a timer.
 //!
-//! `cargo run --release -p tidemill-topology --example custom_processor`
+//! `cargo run --release -p tidemill --example custom_processor`
 //!
 //! It alerts when a stream's mood drops, at most once in ten seconds a stream, and tells every minute how many it held
 //! back. None of this fits `filter` or `aggregate`; a `Processor` decides freely what to keep and what to forward.
@@ -9,7 +9,7 @@
 
 use std::{error::Error, time::Duration};
 
-use tidemill_topology::{
+use tidemill::{
     StreamsBuilder,
     processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
     state::{BoxError, KeyValueStore},

@@ -1,11 +1,11 @@
 //! Views of an advertisement and the clicks on it: which view was clicked, and which was not.
 //!
-//! `cargo run --release -p tidemill-topology --example join_streams`
+//! `cargo run --release -p tidemill --example join_streams`
 #![allow(clippy::print_stdout, reason = "printing is what an example is for")]
 
 use std::{error::Error, time::Duration};
 
-use tidemill_topology::{JoinWindows, StreamsBuilder, testing::TopologyTestDriver};
+use tidemill::{JoinWindows, StreamsBuilder, testing::TopologyTestDriver};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // A click counts for a view up to ten seconds before it, and may come two seconds late.

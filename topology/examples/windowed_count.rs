@@ -1,6 +1,6 @@
 //! Counts by the minute, with records out of order and one too late.
 //!
-//! `cargo run --release -p tidemill-topology --example windowed_count`
+//! `cargo run --release -p tidemill --example windowed_count`
 //!
 //! The test driver runs the production code step by step under a clock of its own: the way to see what a topology does
 //! before it runs anywhere, and to test it afterwards.
@@ -9,7 +9,7 @@
 
 use std::{error::Error, time::Duration};
 
-use tidemill_topology::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed, testing::TopologyTestDriver};
+use tidemill::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed, testing::TopologyTestDriver};
 
 fn main() -> Result<(), Box<dyn Error>> {
     // A minute, and ten seconds in which records that come late still count. Nobody knows the right grace but you,

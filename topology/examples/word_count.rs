@@ -1,4 +1,4 @@
-//! Word count, the first program everybody writes: `cargo run --release -p tidemill-topology --example word_count`.
+//! Word count, the first program everybody writes: `cargo run --release -p tidemill --example word_count`.
 //!
 //! It needs no broker: topics live in a log inside the process. With Kafka, nothing but the log changes.
 
@@ -6,7 +6,7 @@
 
 use std::{error::Error, thread, time::Duration};
 
-use tidemill_topology::{
+use tidemill::{
     Streams, StreamsBuilder, StreamsConfig,
     transport::embedded::{EmbeddedLog, Entry},
 };

@@ -1,10 +1,4 @@
-//! Tidemill's engine: a typed DSL, the plan that it becomes, tasks, their runtime, and the embedded log.
-//!
-//! ```text
-//! dsl → topology → plan → task → runtime
-//!                          ↓        ↓
-//!                        state  transport (embedded | …)
-//! ```
+#![doc = include_str!("../README.md")]
 
 // Each module uses only those above it in this list.
 mod clock;

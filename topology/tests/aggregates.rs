@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Tested, driver, strings};
-use tidemill_topology::{Materialized, StreamsBuilder, testing::TopologyTestDriver};
+use tidemill::{Materialized, StreamsBuilder, testing::TopologyTestDriver};
 
 fn counting() -> TopologyTestDriver {
     let builder = StreamsBuilder::new();

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use common::{driver, wait_until, windowed};
-use tidemill_topology::{
+use tidemill::{
     AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Clock as _, EmitStrategy,
     ManualClock, Record, Reply, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext},
@@ -308,9 +308,9 @@ fn calls_and_memory_are_bounded_and_windows_close_while_calls_hang() {
     counted.map_values(|window| window.len() as i64).to("windows");
     let judge = AsyncCall::<Windowed<String>, Vec<String>, i64>::with(
         "judge",
-        <Windowed<String> as tidemill_topology::state::Coded>::Codec::default(),
-        tidemill_topology::state::List(tidemill_topology::state::Utf8),
-        tidemill_topology::state::BigEndian,
+        <Windowed<String> as tidemill::state::Coded>::Codec::default(),
+        tidemill::state::List(tidemill::state::Utf8),
+        tidemill::state::BigEndian,
     );
     counted.map_async(&judge).map_values(|answered| answered.outcome.unwrap_or(-1)).to("judged");
     let driver = driver(&builder);
@@ -426,10 +426,10 @@ fn a_running_application_and_its_executor_work_together() {
     for number in 0..100 {
         log.append("in", number % 2, [Entry::new(format!("k{number}"), format!("v{number}"), 0)]).expect("appends");
     }
-    let started = tidemill_topology::SystemClock.now_ms();
+    let started = tidemill::SystemClock.now_ms();
     let ends = || log.end_offsets("out").expect("reads").iter().sum::<i64>();
     while ends() < 100 {
-        assert!(tidemill_topology::SystemClock.now_ms() - started < 60_000, "only {} answers", ends());
+        assert!(tidemill::SystemClock.now_ms() - started < 60_000, "only {} answers", ends());
         std::thread::yield_now();
     }
     assert_eq!(executor.stats().succeeded, 100);

@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, driver, strings, windowed};
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, JoinKind, StreamsBuilder, TimeWindows, Windowed,
     testing::{DriverOptions, TestOutputTopic, TopologyTestDriver},
 };

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Tested, is_drained, wait_until};
-use tidemill_topology::{
+use tidemill::{
     Streams, StreamsBuilder, StreamsConfig, StreamsState, TaskError,
     transport::{
         ConsumerConfig, Rebalance, Transport as _, TransportError,

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Tested, driver};
-use tidemill_topology::{EmitStrategy, Plan, Repartitioned, StreamsBuilder, TimeWindows};
+use tidemill::{EmitStrategy, Plan, Repartitioned, StreamsBuilder, TimeWindows};
 
 fn word_count() -> StreamsBuilder {
     let builder = StreamsBuilder::new();
@@ -55,8 +55,7 @@ fn a_plan_that_is_not_resolved_has_no_counts() -> Tested {
 
 #[test]
 fn equal_plans_print_equal_text() -> Tested {
-    let plan =
-        |application: &str| Ok::<_, tidemill_topology::TopologyError>(Plan::new(application, &word_count().build()?));
+    let plan = |application: &str| Ok::<_, tidemill::TopologyError>(Plan::new(application, &word_count().build()?));
     assert_eq!(plan("app")?.describe(), plan("app")?.describe());
     assert_ne!(plan("app")?.describe(), plan("other")?.describe());
     Ok(())

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidemill_topology::{
+use tidemill::{
     ManualClock,
     transport::{
         Acknowledged, CleanupPolicy, CommittedOffset, Consumed, Consumer, ConsumerConfig, GroupMetadata, Headers,
@@ -95,7 +95,7 @@ fn numbered(count: i64) -> impl Iterator<Item = Entry> {
 }
 
 fn values(log: &EmbeddedLog, topic: &str) -> Result<Vec<String>, TransportError> {
-    let text = |record: tidemill_topology::transport::ConsumedRecord| {
+    let text = |record: tidemill::transport::ConsumedRecord| {
         record.value.map_or("-".to_owned(), |value| String::from_utf8_lossy(&value).into_owned())
     };
     Ok(log.read_all(topic)?.into_iter().map(|(_, record)| text(record)).collect())

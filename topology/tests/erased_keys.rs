@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, driver};
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, Materialized, StreamsBuilder, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext, Record},
     state::BoxError,

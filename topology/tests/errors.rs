@@ -9,7 +9,7 @@ use std::sync::{
 use std::time::Duration;
 
 use common::{Tested, driver, is_drained, records, wait_until};
-use tidemill_topology::{
+use tidemill::{
     Consumed, EmitStrategy, JoinWindows, Materialized, RecordHandler, Streams, StreamsBuilder, StreamsConfig,
     StreamsState, TaskError, TaskFailureAction, TaskState, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext, Record},
@@ -238,7 +238,7 @@ fn a_record_may_be_dead_lettered_as_it_came() -> Tested {
     Ok(())
 }
 
-fn error_headers(headers: &tidemill_topology::transport::Headers) -> Vec<String> {
+fn error_headers(headers: &tidemill::transport::Headers) -> Vec<String> {
     let value = |name: &str| headers.last(&format!("__streams.errors.{name}")).map(|value| value.to_vec());
     let texts = ["message", "topic", "partition", "offset"].map(|name| value(name).unwrap_or_default());
     texts.into_iter().map(|text| String::from_utf8(text).expect("headers are text")).collect()

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::Tested;
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, RecordHandler, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
     state::BoxError,

@@ -13,7 +13,7 @@ use std::{
 };
 
 use common::{Tested, is_drained, records, wait_until};
-use tidemill_topology::{
+use tidemill::{
     ManualClock, ProcessingGuarantee, QueryError, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Topology,
     transport::embedded::{EmbeddedLog, Entry},
 };

@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, driver, windowed};
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, JoinWindows, RecordHandler, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext, Record},
     state::BoxError,

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_topology::{
+use tidemill::{
     Streams, StreamsBuilder, StreamsConfig, StreamsState,
     state::{RocksDbBackend, RocksDbOptions, RocksDbShared},
     transport::{

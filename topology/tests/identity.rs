@@ -9,7 +9,7 @@ use std::{
 };
 
 use common::{Tested, is_drained, wait_until};
-use tidemill_topology::{
+use tidemill::{
     Streams, StreamsBuilder, StreamsConfig, TaskState, Topology,
     transport::{
         Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, Transport, TransportError,

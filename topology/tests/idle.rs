@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, records, windowed};
-use tidemill_topology::{
+use tidemill::{
     AsyncCall, EmitStrategy, JoinWindows, KStream, ProcessingGuarantee, RecordHandler, StreamsBuilder, StreamsConfig,
     TaskFailureAction, TimeWindows, Windowed,
     testing::{DriverOptions, TopologyTestDriver},

@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, driver, records};
-use tidemill_topology::{
+use tidemill::{
     RecordHandler, StreamsBuilder, StreamsConfig,
     processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
     state::BoxError,
@@ -66,7 +66,7 @@ fn a_repartition_topic_spreads_them_too() -> Tested {
     let builder = StreamsBuilder::new();
     let spread = builder
         .stream_values::<i64>("in")
-        .repartition(tidemill_topology::Repartitioned::<(), i64>::from("spread").partitions(PARTITIONS));
+        .repartition(tidemill::Repartitioned::<(), i64>::from("spread").partitions(PARTITIONS));
     spread.map_values(|number| number).to("out");
     let driver = spreading(&builder, StreamsConfig::new("test"))?;
     pipe_keyless(&driver, 400)?;

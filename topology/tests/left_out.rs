@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Tested, windowed};
 use proptest::prelude::*;
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, JoinWindows, KStream, Materialized, RecordHandler, StreamsBuilder, StreamsConfig, TimeWindows,
     Windowed,
     processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},

@@ -5,7 +5,7 @@ mod common;
 use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, is_drained, wait_until};
-use tidemill_topology::{
+use tidemill::{
     QueryError, Streams, StreamsBuilder, StreamsConfig, TaskState, Topology, partition_for,
     transport::embedded::{EmbeddedLog, Entry},
 };

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tidemill_topology::{
+use tidemill::{
     Consumed, KStream, Materialized, RecordHandler, StreamsBuilder, StreamsConfig,
     state::{Codec, CodecError, Json, Utf8},
     testing::{DriverOptions, TopologyTestDriver},

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::driver;
-use tidemill_topology::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed};
+use tidemill::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed};
 
 type Text = Option<String>;
 

@@ -13,7 +13,7 @@ use std::{
 
 use common::windowed;
 use proptest::prelude::*;
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, JoinKind, JoinWindows, KStream, StreamsBuilder, TimeWindows, Windowed, testing::TopologyTestDriver,
 };
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Tested, records};
-use tidemill_topology::{
+use tidemill::{
     Produced, RecordHandler, StreamsBuilder, StreamsConfig,
     state::{BigEndian, Utf8},
     testing::{DriverOptions, TopologyTestDriver},

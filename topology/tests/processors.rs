@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Tested, driver, records};
-use tidemill_topology::{
+use tidemill::{
     Position, StreamsBuilder, StreamsConfig, TaskError,
     processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
     state::{BoxError, KeyValueStore, WindowedStore},
@@ -283,7 +283,7 @@ fn a_processor_knows_position_stream_time_and_wall_time() -> Tested {
 
 #[test]
 fn a_commit_can_be_asked_for() -> Tested {
-    use tidemill_topology::{
+    use tidemill::{
         Streams,
         transport::embedded::{EmbeddedLog, Entry},
     };
@@ -339,7 +339,7 @@ fn what_a_punctuation_forwards_is_sent_at_least_once_too() -> Tested {
     let schedules = [("tick", Duration::from_millis(10), PunctuationType::WallClockTime)];
     builder.stream::<String, String>("in").process("ticker", &[], move || Ticker::new(&schedules)).to("out");
     let config = StreamsConfig {
-        processing_guarantee: tidemill_topology::ProcessingGuarantee::AtLeastOnce,
+        processing_guarantee: tidemill::ProcessingGuarantee::AtLeastOnce,
         ..StreamsConfig::new("test")
     };
     let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;

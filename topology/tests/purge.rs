@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::driver;
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, StreamsBuilder, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext, Record},
     state::BoxError,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::{Tested, is_drained, wait_until};
-use tidemill_topology::{
+use tidemill::{
     Materialized, QueryError, Streams, StreamsBuilder, StreamsConfig, TaskError, TimeWindows, Topology, partition_for,
     transport::embedded::{EmbeddedLog, Entry},
 };

@@ -13,7 +13,7 @@ use std::{
 };
 
 use common::{Tested, is_drained, records, wait_until};
-use tidemill_topology::{
+use tidemill::{
     Streams, StreamsBuilder, StreamsConfig, TaskState, Topology, partition_for,
     processor::{Processor, ProcessorContext, Record},
     state::BoxError,

@@ -13,7 +13,7 @@ use std::{
 
 use common::{Tested, is_drained, wait_until};
 use tempfile::TempDir;
-use tidemill_topology::{
+use tidemill::{
     Materialized, Streams, StreamsBuilder, StreamsConfig, Topology,
     transport::embedded::{EmbeddedLog, Entry},
 };

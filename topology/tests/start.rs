@@ -8,7 +8,7 @@ use std::sync::{
 };
 
 use common::{Tested, wait_until};
-use tidemill_topology::{
+use tidemill::{
     Streams, StreamsBuilder, StreamsConfig,
     transport::{
         Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, Transport, TransportError,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use common::{Tested, driver, is_drained, records, wait_until};
-use tidemill_topology::{
+use tidemill::{
     KStream, Repartitioned, Streams, StreamsBuilder, StreamsConfig, partition_for,
     transport::{
         Headers,

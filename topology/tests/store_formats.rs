@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{is_drained, wait_until};
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, JoinWindows, Materialized, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Topology,
     state::{Json, Utf8},
     transport::{
@@ -14,7 +14,7 @@ use tidemill_topology::{
     },
 };
 
-type Words = tidemill_topology::KGroupedStream<String, String>;
+type Words = tidemill::KGroupedStream<String, String>;
 
 fn topology(write: impl FnOnce(Words)) -> Topology {
     let builder = StreamsBuilder::new();

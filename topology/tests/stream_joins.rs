@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Tested, driver};
-use tidemill_topology::{
+use tidemill::{
     JoinWindows, KStream, StreamJoined, StreamsBuilder,
     testing::{DriverOptions, TestOutputTopic, TopologyTestDriver},
     transport::{Headers, embedded::Entry},

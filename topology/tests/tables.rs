@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Tested, driver};
-use tidemill_topology::{
+use tidemill::{
     StreamsBuilder, StreamsConfig,
     testing::{DriverOptions, TopologyTestDriver},
 };

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, driver};
 use proptest::prelude::*;
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, JoinWindows, KStream, Materialized, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
     testing::{DriverOptions, TopologyTestDriver},
 };

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::Tested;
-use tidemill_topology::{
+use tidemill::{
     Materialized, RecordHandler, Repartitioned, Streams, StreamsBuilder, StreamsConfig, TimeWindows,
     processor::{Processor, ProcessorContext, Record},
     state::BoxError,

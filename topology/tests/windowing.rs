@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use common::{driver, windowed};
-use tidemill_topology::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed, testing::TopologyTestDriver};
+use tidemill::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed, testing::TopologyTestDriver};
 
 const SIZE: Duration = Duration::from_mins(1);
 const GRACE: Duration = Duration::from_secs(5);

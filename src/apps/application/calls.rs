@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use prometheus::HistogramVec;
-use tidemill_topology::{
+use tidemill::{
     AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Data, Reply,
     transport::{Transport, TransportError},
 };

@@ -1,7 +1,7 @@
 //! What comes in: events, and properties of their owners.
 
+use tidemill::state::Codec;
 use tidemill_schemas::{FieldError, avro::Subject};
-use tidemill_topology::state::Codec;
 
 use crate::apps::Format;
 

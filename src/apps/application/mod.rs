@@ -14,11 +14,11 @@ use std::{
 
 use bytes::Bytes;
 use serde_json::Value;
-use tidemill_schemas::avro::Subject;
-use tidemill_topology::{
+use tidemill::{
     Topology, TopologyError,
     state::{Codec as _, CodecError, Json},
 };
+use tidemill_schemas::avro::Subject;
 
 use super::Format;
 

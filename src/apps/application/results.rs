@@ -1,8 +1,8 @@
 //! What comes out: results, each a topic whose records pages get as events.
 
 use bytes::Bytes;
+use tidemill::state::{Codec as _, CodecError};
 use tidemill_schemas::avro::{AvroEvent, Subject};
-use tidemill_topology::state::{Codec as _, CodecError};
 
 use crate::apps::{Format, Wire};
 

@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::Value;
-use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile, avro::Subject, parse_pose, parse_profile};
-use tidemill_topology::{
+use tidemill::{
     CallExecutorHandle,
     state::{Codec as _, CodecError},
     transport::TransportError,
 };
+use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile, avro::Subject, parse_pose, parse_profile};
 
 use super::{
     frames::Frames,

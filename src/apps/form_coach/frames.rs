@@ -9,8 +9,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tidemill::state::{Codec, CodecError, Json};
 use tidemill_schemas::{Landmark, Part, PoseFrame};
-use tidemill_topology::state::{Codec, CodecError, Json};
 
 use super::topics::POSE;
 use crate::apps::{Format, Wire};

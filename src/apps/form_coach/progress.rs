@@ -1,6 +1,6 @@
 //! Turns a window of frames into a request, with the athlete's progress so far.
 
-use tidemill_topology::{
+use tidemill::{
     Record, Window, Windowed,
     processor::{Processor, ProcessorContext},
     state::{BoxError, Json, Utf8},

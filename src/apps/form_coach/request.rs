@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tidemill::state::{Codec, CodecError, Json, json_coded};
 use tidemill_schemas::{FormFeedback, UserProfile};
-use tidemill_topology::state::{Codec, CodecError, Json, json_coded};
 
 use crate::apps::{Analyst, Answer};
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile};
-use tidemill_topology::{
+use tidemill::{
     Answered, AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
     TopologyError, Windowed, WindowedCodec,
     state::{Coded, Json, Utf8},
 };
+use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile};
 
 use super::{
     analysis::{PoseWindow, SessionProgress},

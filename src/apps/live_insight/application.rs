@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tidemill::{CallExecutorHandle, transport::TransportError};
 use tidemill_schemas::{
     Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment, avro::Subject, parse_chat, parse_transcript,
 };
-use tidemill_topology::{CallExecutorHandle, transport::TransportError};
 
 use super::{
     model::GeminiLive,

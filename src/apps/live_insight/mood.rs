@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tidemill_schemas::{Alert, ChatMessage};
-use tidemill_topology::{
+use tidemill::{
     Record, Window, Windowed,
     processor::{Processor, ProcessorContext},
     state::{BoxError, Json, Utf8},
 };
+use tidemill_schemas::{Alert, ChatMessage};
 
 use super::analysis::{CHECK_MS, MoodWatch, RECENT_MS, Voices};
 

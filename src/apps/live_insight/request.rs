@@ -1,8 +1,8 @@
 //! What an analyst outside is asked: a sample of the window, with the insight that needs no model.
 
 use serde::{Deserialize, Serialize};
+use tidemill::state::json_coded;
 use tidemill_schemas::Insight;
-use tidemill_topology::state::json_coded;
 
 use super::analysis::ChatWindow;
 use crate::apps::{Analyst, Answer, evenly};

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tidemill_schemas::{Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment, avro::AvroEvent};
-use tidemill_topology::{
+use tidemill::{
     Answered, AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
     TopologyError, Window, Windowed, WindowedCodec,
     state::{Coded, Json, Utf8},
 };
+use tidemill_schemas::{Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment, avro::AvroEvent};
 
 use super::{
     analysis::{MoodWatch, StreamTrend, Voices},

@@ -1,11 +1,11 @@
 //! Turns what a window collected into a request, with the stream's memory of the windows before.
 
-use tidemill_schemas::{ChatMessage, TranscriptSegment};
-use tidemill_topology::{
+use tidemill::{
     Cogrouped, Record, Windowed,
     processor::{Processor, ProcessorContext},
     state::{BoxError, Json, Utf8},
 };
+use tidemill_schemas::{ChatMessage, TranscriptSegment};
 
 use super::{
     analysis::{ChatWindow, MoodWatch, OfflineAnalyst, StreamTrend},

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_topology::transport::{
+use tidemill::transport::{
     Consumer, ConsumerConfig, Offset, Topic, TopicPartition, Transport as _, TransportError, embedded::EmbeddedLog,
 };
 

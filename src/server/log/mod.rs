@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tidemill_topology::transport::{
+use tidemill::transport::{
     Admin, ConsumedRecord, Offset, ProducerRecord, Reader, Topic, TopicPartition, Transport, TransportError,
     embedded::EmbeddedLog,
     kafka::{KafkaConfig, KafkaTransport},

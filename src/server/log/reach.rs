@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidemill_topology::transport::{Transport, TransportError};
+use tidemill::transport::{Transport, TransportError};
 
 use crate::server::error::EngineError;
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use tidemill_topology::transport::{Reader, Transport, TransportError};
+use tidemill::transport::{Reader, Transport, TransportError};
 
 /// Readers of a log that is not in this process.
 pub(super) const OPEN: usize = 4;
@@ -78,7 +78,7 @@ impl Drop for Place<'_> {
 
 #[cfg(test)]
 mod tests {
-    use tidemill_topology::transport::embedded::EmbeddedLog;
+    use tidemill::transport::embedded::EmbeddedLog;
 
     use super::*;
 

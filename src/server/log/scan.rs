@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tidemill_topology::transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError};
+use tidemill::transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError};
 
 /// Records read at once.
 const BATCH: usize = 1000;

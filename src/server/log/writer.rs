@@ -7,7 +7,7 @@ use std::{
 };
 
 use thiserror::Error;
-use tidemill_topology::transport::{Producer, ProducerConfig, ProducerRecord, Transport, TransportError};
+use tidemill::transport::{Producer, ProducerConfig, ProducerRecord, Transport, TransportError};
 use tokio::sync::oneshot;
 
 /// Records that travel together, at most, unless one request brings more.
@@ -145,7 +145,7 @@ fn write(
 
 #[cfg(test)]
 mod tests {
-    use tidemill_topology::transport::{Headers, embedded::EmbeddedLog};
+    use tidemill::transport::{Headers, embedded::EmbeddedLog};
 
     use super::*;
 

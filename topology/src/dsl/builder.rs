@@ -17,7 +17,7 @@ use crate::{
 /// Where a topology begins. Streams taken from it share one graph.
 ///
 /// ```
-/// use tidemill_topology::StreamsBuilder;
+/// use tidemill::StreamsBuilder;
 ///
 /// let builder = StreamsBuilder::new();
 /// builder
@@ -30,7 +30,7 @@ use crate::{
 ///     .to_stream()
 ///     .to("counts");
 /// let topology = builder.build()?;
-/// # Ok::<(), tidemill_topology::TopologyError>(())
+/// # Ok::<(), tidemill::TopologyError>(())
 /// ```
 #[derive(Debug, Default)]
 pub struct StreamsBuilder {
@@ -71,7 +71,7 @@ impl StreamsBuilder {
     /// Reads the values of a topic as a stream, whatever its keys are, and whether there are any.
     ///
     /// ```
-    /// use tidemill_topology::{StreamsBuilder, testing::TopologyTestDriver};
+    /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream_values::<String>("lines").map_values(|line| line.to_uppercase()).to("shouted");

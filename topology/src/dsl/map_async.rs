@@ -30,7 +30,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// answers are windowed, let the idle time be longer than a call may take.
     ///
     /// ```
-    /// use tidemill_topology::{AsyncCall, StreamsBuilder};
+    /// use tidemill::{AsyncCall, StreamsBuilder};
     ///
     /// let call = AsyncCall::<String, String, i64>::named("grade");
     /// let builder = StreamsBuilder::new();
@@ -40,7 +40,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .map_values(|answered| answered.outcome.unwrap_or(-1))
     ///     .to("grades");
     /// let topology = builder.build()?;
-    /// # Ok::<(), tidemill_topology::TopologyError>(())
+    /// # Ok::<(), tidemill::TopologyError>(())
     /// ```
     pub fn map_async<R: Data>(&self, call: &AsyncCall<K, V, R>) -> KStream<K, Answered<V, R>> {
         let name = call.name.clone();

@@ -66,7 +66,7 @@ impl<K: Data, V: Data> KStream<Option<K>, V> {
     /// `null-key`. Partitions stay as they are.
     ///
     /// ```
-    /// use tidemill_topology::{StreamsBuilder, testing::TopologyTestDriver};
+    /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
     ///
     /// let builder = StreamsBuilder::new();
     /// builder.stream::<Option<String>, String>("clicks").drop_null_keys().group_by_key().count("counts").to_stream().to("out");

@@ -34,7 +34,7 @@ impl<K: Data, L: Data> KStream<K, L> {
     /// ```
     /// use std::time::Duration;
     ///
-    /// use tidemill_topology::{JoinWindows, StreamsBuilder};
+    /// use tidemill::{JoinWindows, StreamsBuilder};
     ///
     /// let builder = StreamsBuilder::new();
     /// let views = builder.stream::<String, String>("ad-views");
@@ -44,7 +44,7 @@ impl<K: Data, L: Data> KStream<K, L> {
     ///     .join_stream(&clicks, windows, "views-clicks", |_, view, click| format!("{view}: {click}"))
     ///     .to("clicked");
     /// let topology = builder.build()?;
-    /// # Ok::<(), tidemill_topology::TopologyError>(())
+    /// # Ok::<(), tidemill::TopologyError>(())
     /// ```
     pub fn join_stream<R: Data, V: Data>(
         &self,

@@ -48,7 +48,7 @@ impl DriverOptions {
 /// Pipes records into a topology and reads what comes out. Nothing happens but what the test does.
 ///
 /// ```
-/// use tidemill_topology::{StreamsBuilder, testing::TopologyTestDriver};
+/// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
 ///
 /// let builder = StreamsBuilder::new();
 /// builder.stream::<String, String>("in").map_values(|text| text.len() as i64).to("out");

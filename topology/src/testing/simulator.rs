@@ -97,7 +97,7 @@ pub enum SimulationError {
 /// the output topics must be what it would have been without faults.
 ///
 /// ```
-/// use tidemill_topology::{StreamsBuilder, testing::{Simulator, SimulatorOptions}};
+/// use tidemill::{StreamsBuilder, testing::{Simulator, SimulatorOptions}};
 ///
 /// let builder = StreamsBuilder::new();
 /// builder.stream::<String, i64>("in").group_by_key().count("counts").to_stream().to("out");

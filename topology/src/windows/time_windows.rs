@@ -49,7 +49,7 @@ impl TimeWindows {
     /// ```
     /// use std::time::Duration;
     ///
-    /// use tidemill_topology::{EmitStrategy, StreamsBuilder, TimeWindows};
+    /// use tidemill::{EmitStrategy, StreamsBuilder, TimeWindows};
     ///
     /// let builder = StreamsBuilder::new();
     /// let minutes = TimeWindows::of_size_and_grace(Duration::from_secs(60), Duration::from_secs(5));
@@ -60,7 +60,7 @@ impl TimeWindows {
     ///     .emit(EmitStrategy::on_window_close().idle_after(Duration::from_secs(30)))
     ///     .count("readings-per-minute");
     /// builder.build()?;
-    /// # Ok::<(), tidemill_topology::TopologyError>(())
+    /// # Ok::<(), tidemill::TopologyError>(())
     /// ```
     pub fn event_time_by_key(self) -> Self {
         Self { by_key: true, ..self }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use tidemill_topology::{
+use tidemill::{
     StreamsBuilder, Window, Windowed,
     state::{Codec, Coded},
     testing::TopologyTestDriver,

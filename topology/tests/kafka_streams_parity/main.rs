@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 use golden::{cases, read_case};
 use replay::{Answer, Pace, replay};
-use tidemill_topology::{murmur2, partition_for};
+use tidemill::{murmur2, partition_for};
 
 /// Recordings of what Tidemill does in another way.
 fn differs(case: &str) -> bool {

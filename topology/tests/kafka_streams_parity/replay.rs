@@ -1,6 +1,6 @@
 //! Pipes a script into a topology and writes down the answer as the recordings do.
 
-use tidemill_topology::{
+use tidemill::{
     RecordHandler, StreamsBuilder, StreamsConfig,
     testing::{DriverOptions, TestOutputTopic, TopologyTestDriver},
 };

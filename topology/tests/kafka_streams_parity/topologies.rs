@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, JoinWindows, KGroupedStream, KTable, StreamsBuilder, TimeWindowedKStream, TimeWindows, Windowed,
 };
 

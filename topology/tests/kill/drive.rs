@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidemill_topology::{
+use tidemill::{
     Streams, StreamsConfig, StreamsState,
     transport::{TopicPartition, TransportError, embedded::EmbeddedLog},
 };

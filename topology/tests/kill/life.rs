@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use tidemill_topology::transport::embedded::EmbeddedLog;
+use tidemill::transport::embedded::EmbeddedLog;
 
 use crate::{
     Tested,

@@ -14,7 +14,7 @@ mod workload;
 
 use std::{error::Error, fs, path::Path};
 
-use tidemill_topology::{StreamsConfig, transport::embedded::EmbeddedLog};
+use tidemill::{StreamsConfig, transport::embedded::EmbeddedLog};
 
 use life::{Ending, Life, Stage};
 use outputs::Outputs;

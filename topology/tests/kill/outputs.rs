@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_topology::{
+use tidemill::{
     Windowed,
     state::{Codec, Coded},
     transport::embedded::EmbeddedLog,

@@ -6,7 +6,7 @@
 
 use std::{path::Path, thread, time::Duration};
 
-use tidemill_topology::{
+use tidemill::{
     Cogrouped, EmitStrategy, StreamsBuilder, StreamsConfig, TimeWindows, Topology, TopologyError,
     transport::{
         TransportError,

@@ -69,7 +69,7 @@ impl Copy {
     pub(crate) fn build(&self) -> Result<BTreeMap<String, PathBuf>, String> {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let output = Command::new(cargo)
-            .args(["test", "--no-run", "--no-default-features", "-p", "tidemill-topology", "-p", "tidemill-state"])
+            .args(["test", "--no-run", "--no-default-features", "-p", "tidemill", "-p", "tidemill-state"])
             .args(TESTS.iter().flat_map(|name| ["--test", name]))
             .args(["--lib", "--message-format=json"])
             .current_dir(&self.sources)

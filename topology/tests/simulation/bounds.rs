@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, KStream, StreamsBuilder, StreamsConfig,
     testing::{FaultRates, Simulator, SimulatorOptions},
     transport::Transport,

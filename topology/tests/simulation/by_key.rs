@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tidemill_topology::{
+use tidemill::{
     Consumed, EmitStrategy, JoinWindows, KStream, ProcessingGuarantee, StreamsBuilder, TimeWindows, Windowed,
     testing::Simulator,
 };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tidemill_topology::{
+use tidemill::{
     AsyncCall, CallError, CallPolicy, StreamsBuilder,
     testing::{FaultRates, Simulator, SimulatorOptions},
 };

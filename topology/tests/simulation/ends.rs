@@ -1,6 +1,6 @@
 //! Ends of transactions that are sent again and come late, twice or in another order.
 
-use tidemill_topology::{ProcessingGuarantee::ExactlyOnce, testing::FaultRates};
+use tidemill::{ProcessingGuarantee::ExactlyOnce, testing::FaultRates};
 
 use super::{
     SEEDS, cogroup::Cogroup, join::Join, processor::Batching, repartition::Repartition, report,

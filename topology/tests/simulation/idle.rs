@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, ProcessingGuarantee, StreamsBuilder, StreamsConfig, Windowed,
     testing::{FaultRates, Simulator, SimulatorOptions},
 };

@@ -1,6 +1,6 @@
 //! Two co-partitioned topics joined within a time difference: pairs, and what found no partner.
 
-use tidemill_topology::{JoinWindows, ProcessingGuarantee, StreamsBuilder, testing::Simulator};
+use tidemill::{JoinWindows, ProcessingGuarantee, StreamsBuilder, testing::Simulator};
 
 use super::scenario::{Ids, Input, Problem, Scenario, compare, read};
 

@@ -23,7 +23,7 @@ mod windows;
 use std::fmt::Write as _;
 
 use scenario::{Run, Scenario, simulate, simulate_with};
-use tidemill_topology::{
+use tidemill::{
     ProcessingGuarantee::{self, AtLeastOnce, ExactlyOnce},
     testing::FaultRates,
 };
@@ -52,7 +52,7 @@ fn report(test: &str, seeds: u64, run: impl Fn(u64) -> Run) {
             failed += 1;
             let _ = writeln!(
                 report,
-                "{problem}\n  TIDEMILL_SEED={seed} cargo test --release -p tidemill-topology --test simulation {test}"
+                "{problem}\n  TIDEMILL_SEED={seed} cargo test --release -p tidemill --test simulation {test}"
             );
             if one.is_some() {
                 let _ = writeln!(report, "{}", run.trace.join("\n"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_topology::{
+use tidemill::{
     ProcessingGuarantee, StreamsBuilder,
     processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
     state::{BoxError, KeyValueStore},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_topology::{Materialized, ProcessingGuarantee, StreamsBuilder, testing::Simulator};
+use tidemill::{Materialized, ProcessingGuarantee, StreamsBuilder, testing::Simulator};
 
 use super::scenario::{Ids, Input, Problem, Scenario, compare, group, read};
 

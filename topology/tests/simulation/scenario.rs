@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
-use tidemill_topology::{
+use tidemill::{
     ProcessingGuarantee, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
     testing::{FaultRates, SimulationError, Simulator, SimulatorOptions},
 };
@@ -171,8 +171,8 @@ pub(crate) fn compare<K: Ord + Debug>(
 /// What a topic holds, as `(key, value)`.
 pub(crate) fn read<K, V>(simulator: &Simulator, topic: &str) -> Result<Vec<(K, V)>, SimulationError>
 where
-    K: tidemill_topology::state::Coded,
-    V: tidemill_topology::state::Coded,
+    K: tidemill::state::Coded,
+    V: tidemill::state::Coded,
 {
     Ok(simulator.read::<K, V>(topic)?.into_iter().map(|(_, key, value)| (key, value)).collect())
 }

@@ -1,6 +1,6 @@
 //! Seeds that once failed, each with the faults that it takes and named for what they showed.
 
-use tidemill_topology::{
+use tidemill::{
     ProcessingGuarantee::{self, AtLeastOnce, ExactlyOnce},
     testing::FaultRates,
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_topology::{
+use tidemill::{
     ProcessingGuarantee::{self, AtLeastOnce, ExactlyOnce},
     StreamsConfig,
     testing::FaultRates,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_topology::{
+use tidemill::{
     StreamsBuilder, StreamsConfig, TaskFailureAction,
     processor::{Processor, ProcessorContext, Record},
     state::BoxError,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_topology::{EmitStrategy, ProcessingGuarantee, StreamsBuilder, Windowed, testing::Simulator};
+use tidemill::{EmitStrategy, ProcessingGuarantee, StreamsBuilder, Windowed, testing::Simulator};
 
 use super::scenario::{Input, Problem, Scenario, compare, group, place, read, start_of, windows};
 

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidemill_topology::transport::TransportError;
+use tidemill::transport::TransportError;
 
 use site::Site;
 

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use tidemill_topology::transport::{
-    CommittedOffset, Consumer, ConsumerConfig, Offset, Rebalance, Topic, TopicPartition,
-};
+use tidemill::transport::{CommittedOffset, Consumer, ConsumerConfig, Offset, Rebalance, Topic, TopicPartition};
 
 use crate::{Site, Tested, site::text, wait_for};
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tidemill_topology::transport::{
+use tidemill::transport::{
     CleanupPolicy, ConsumedRecord, Headers, Offset, Producer, ProducerConfig, ProducerRecord, Reader, Topic,
     TopicPartition, TopicSpec, Transport, embedded::EmbeddedLog,
 };
@@ -17,7 +17,7 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(transport: impl Transport, scenario: &str) -> Self {
-        // `LOG=tidemill_topology=debug cargo test …` shows what the engine has to say.
+        // `LOG=tidemill=debug cargo test …` shows what the engine has to say.
         let filter = std::env::var("LOG").unwrap_or_default();
         let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
         // A topic's name has its limit.
@@ -31,8 +31,8 @@ impl Site {
     /// The broker that all scenarios share; `None` if there is none.
     #[cfg(feature = "kafka")]
     pub(crate) fn kafka(scenario: &str) -> Tested<Option<Self>> {
+        use tidemill::transport::kafka::{KafkaConfig, KafkaTransport};
         use tidemill_broker::Broker;
-        use tidemill_topology::transport::kafka::{KafkaConfig, KafkaTransport};
 
         let Some(broker) = Broker::shared() else { return Ok(None) };
         Ok(Some(Self::new(KafkaTransport::new(KafkaConfig::new(broker.bootstrap_servers()))?, scenario)))

@@ -43,7 +43,7 @@ pub enum StreamsState {
 /// Dropping it stops it as [`Streams::close`] does.
 ///
 /// ```
-/// use tidemill_topology::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::EmbeddedLog};
+/// use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::EmbeddedLog};
 ///
 /// let log = EmbeddedLog::in_memory();
 /// log.create("lines", 1)?;

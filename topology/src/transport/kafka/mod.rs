@@ -41,7 +41,7 @@ use super::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, T
 /// Apache Kafka as the log. Cheap to clone; clones share what was learned of the brokers.
 ///
 /// ```no_run
-/// use tidemill_topology::{Streams, StreamsBuilder, StreamsConfig, transport::kafka::{KafkaConfig, KafkaTransport}};
+/// use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::kafka::{KafkaConfig, KafkaTransport}};
 ///
 /// let kafka = KafkaTransport::new(KafkaConfig::new("localhost:9092"))?;
 /// let builder = StreamsBuilder::new();

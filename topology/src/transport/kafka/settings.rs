@@ -23,7 +23,7 @@ pub enum GroupProtocol {
 /// these clients alone, as in Kafka Streams; any other is for all of them. `{:?}` prints names, never values.
 ///
 /// ```
-/// use tidemill_topology::transport::kafka::KafkaConfig;
+/// use tidemill::transport::kafka::KafkaConfig;
 ///
 /// let config = KafkaConfig::new("broker-1:9093,broker-2:9093")
 ///     .replication_factor(3)

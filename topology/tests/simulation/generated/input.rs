@@ -1,7 +1,7 @@
 //! Records out of order, late, at equal times, without key or value, or of bytes that are no text.
 
 use bytes::Bytes;
-use tidemill_topology::{partition_for, testing::SimulationRandom, transport::embedded::Entry};
+use tidemill::{partition_for, testing::SimulationRandom, transport::embedded::Entry};
 
 pub(super) const PARTITIONS: i32 = 3;
 const RECORDS: i64 = 40;

@@ -7,7 +7,7 @@ mod topology;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tidemill_topology::{
+use tidemill::{
     ProcessingGuarantee::{self, AtLeastOnce, ExactlyOnce},
     RecordHandler, StreamsBuilder, StreamsConfig,
     testing::{FaultRates, SimulationRandom, Simulator, SimulatorOptions},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_topology::{
+use tidemill::{
     EmitStrategy, JoinWindows, KStream, StreamsBuilder, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
     state::{BoxError, KeyValueStore},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_topology::transport::{CleanupPolicy, TopicPartition, TopicSpec, TransportError};
+use tidemill::transport::{CleanupPolicy, TopicPartition, TopicSpec, TransportError};
 
 use crate::{Site, Tested, wait_for};
 

@@ -2,7 +2,7 @@
 
 use std::{slice::from_ref, time::Duration};
 
-use tidemill_topology::transport::TransportError;
+use tidemill::transport::TransportError;
 
 use crate::{Site, Tested, member::at};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_topology::transport::{Rebalance, TransportError};
+use tidemill::transport::{Rebalance, TransportError};
 
 use crate::{
     Site, Tested,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_topology::transport::{Acknowledged, PendingCommit, Progress, TransportError};
+use tidemill::transport::{Acknowledged, PendingCommit, Progress, TransportError};
 
 use crate::Tested;
 

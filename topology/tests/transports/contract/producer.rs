@@ -1,6 +1,6 @@
 //! Producers, but for what transactions promise.
 
-use tidemill_topology::transport::{Acknowledged, ProducerConfig, TransportError};
+use tidemill::transport::{Acknowledged, ProducerConfig, TransportError};
 
 use super::on_its_way::OnItsWay;
 use crate::{Site, Tested, wait_for};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_topology::transport::{Headers, ProducerRecord, TransportError};
+use tidemill::transport::{Headers, ProducerRecord, TransportError};
 
 use crate::{
     Site, Tested,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill_topology::transport::{Consumed, TransportError};
+use tidemill::transport::{Consumed, TransportError};
 
 use super::on_its_way::OnItsWay;
 use crate::{Site, Tested, member::at, wait_for};

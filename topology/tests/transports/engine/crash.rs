@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_topology::{StreamsConfig, StreamsState};
+use tidemill::{StreamsConfig, StreamsState};
 
 use super::{input, instance, oracle};
 use crate::{Site, Tested, wait_for};

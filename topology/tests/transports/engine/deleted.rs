@@ -1,6 +1,6 @@
 //! Somebody deletes a topic that the application reads.
 
-use tidemill_topology::{StreamsState, TaskError};
+use tidemill::{StreamsState, TaskError};
 
 use super::{input, instance, oracle, topology::INPUTS};
 use crate::{Site, Tested, wait_for};

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tidemill_topology::{Streams, StreamsBuilder, SystemClock, TimeWindows};
+use tidemill::{Streams, StreamsBuilder, SystemClock, TimeWindows};
 
 use super::{input, instance};
 use crate::{Site, Tested, wait_for};

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_topology::{
+use tidemill::{
     Clock as _, EmitStrategy, Streams, StreamsBuilder, StreamsConfig, SystemClock, TimeWindows,
     state::{Codec as _, Coded},
     transport::{TopicPartition, TransportError},

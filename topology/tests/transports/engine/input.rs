@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_topology::{
+use tidemill::{
     Clock, SystemClock,
     transport::{Headers, Producer, ProducerRecord, TransportError},
 };

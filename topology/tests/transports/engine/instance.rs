@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use tidemill_topology::{Streams, StreamsConfig, SystemClock, TaskState};
+use tidemill::{Streams, StreamsConfig, SystemClock, TaskState};
 
 use super::{
     input::PARTITIONS,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidemill_topology::{
+use tidemill::{
     Windowed,
     state::{Codec, Coded},
 };

@@ -28,7 +28,7 @@ pub(crate) fn instances_come_and_go_under_load(site: &Site) -> Tested {
 }
 
 /// One, three, and one again; the last one goes on.
-fn scale(site: &Site) -> Tested<tidemill_topology::Streams> {
+fn scale(site: &Site) -> Tested<tidemill::Streams> {
     let start = |name| instance::start(site, instance::config(site, name), instance::undisturbed());
     let goes_on = || thread::sleep(Duration::from_millis(300));
     let first = start("a")?;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tidemill_topology::{Cogrouped, StreamsBuilder, StreamsConfig, TimeWindows, Topology, TopologyError};
+use tidemill::{Cogrouped, StreamsBuilder, StreamsConfig, TimeWindows, Topology, TopologyError};
 
 /// What happens at each chat, by its text.
 pub(crate) type Look = Arc<dyn Fn(&str) + Send + Sync>;

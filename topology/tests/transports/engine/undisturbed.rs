@@ -1,6 +1,6 @@
 //! Nobody disturbs the application; what it reads may be no record.
 
-use tidemill_topology::{ProcessingGuarantee, StreamsConfig, transport::TransportError};
+use tidemill::{ProcessingGuarantee, StreamsConfig, transport::TransportError};
 
 use super::{input, instance, oracle};
 use crate::{Site, Tested, wait_for};

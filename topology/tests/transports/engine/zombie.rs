@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_topology::StreamsConfig;
+use tidemill::StreamsConfig;
 
 use super::{
     input,

@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tidemill::{StreamsState, transport::kafka::KafkaTransport};
 use tidemill_broker::{Broker, Cluster, Options, Security};
-use tidemill_topology::{StreamsState, transport::kafka::KafkaTransport};
 
 use super::{config, site, transport};
 use crate::{

@@ -1,7 +1,7 @@
 //! Ends of transactions that librdkafka had to send twice, the first of which arrives after all (KAFKA-17754).
 
+use tidemill::transport::{Producer, kafka::KafkaTransport};
 use tidemill_broker::Options;
-use tidemill_topology::transport::{Producer, kafka::KafkaTransport};
 
 use super::{brokers::disturbed, config, proxy::Proxy};
 use crate::{Site, Tested, wait_for};

@@ -12,11 +12,11 @@ mod tokens;
 mod undecided;
 pub(crate) mod worker;
 
-use tidemill_broker::Broker;
-use tidemill_topology::transport::{
+use tidemill::transport::{
     Transport,
     kafka::{KafkaConfig, KafkaTransport},
 };
+use tidemill_broker::Broker;
 
 use crate::{Site, Tested};
 

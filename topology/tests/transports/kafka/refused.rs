@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tidemill_broker::{Broker, Options};
-use tidemill_topology::{
+use tidemill::{
     Streams, StreamsBuilder, StreamsConfig, StreamsState, Topology,
     transport::kafka::{GroupProtocol, KafkaTransport},
 };
+use tidemill_broker::{Broker, Options};
 
 use super::{config, site};
 use crate::{Site, Tested, wait_for};

@@ -1,10 +1,10 @@
 //! Brokers that do not let everybody do everything.
 
-use tidemill_broker::{Broker, Options, PASSWORD, Security, USER};
-use tidemill_topology::{
+use tidemill::{
     AsyncCall, CallExecutor, CallPolicy, CallRequest, Reply,
     transport::{TransportError, kafka::KafkaTransport},
 };
+use tidemill_broker::{Broker, Options, PASSWORD, Security, USER};
 
 use super::{config, site};
 use crate::{Site, Tested, engine::instance};

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
+use tidemill::{Streams, StreamsConfig, StreamsState, TaskState};
 use tidemill_broker::{Broker, Options};
-use tidemill_topology::{Streams, StreamsConfig, StreamsState, TaskState};
 
 use super::{
     processes::{a_while, disturbed},

@@ -7,8 +7,8 @@ use std::{
     thread,
 };
 
+use tidemill::transport::kafka::KafkaTransport;
 use tidemill_broker::{Broker, Options, Security};
-use tidemill_topology::transport::kafka::KafkaTransport;
 
 use super::{config, site};
 use crate::{Site, Tested, engine::undisturbed};

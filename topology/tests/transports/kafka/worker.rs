@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tidemill_topology::StreamsConfig;
+use tidemill::StreamsConfig;
 
 use crate::{Site, Tested, engine::instance};
 
