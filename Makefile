@@ -45,7 +45,7 @@ KAFKA_BROKER := $(or $(CARGO_TARGET_DIR),target)/kafka-broker
 .PHONY: kafka-broker
 kafka-broker: $(KAFKA_BROKER)/fetched ## Fetches the Kafka broker that tests start. Needs Java and Maven.
 
-$(KAFKA_BROKER)/fetched: topology/tests/broker/pom.xml
+$(KAFKA_BROKER)/fetched: tidemill/tests/broker/pom.xml
 	rm -rf $(KAFKA_BROKER)
 	mvn --batch-mode --quiet -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA_BROKER))/lib
 	touch $@
@@ -76,7 +76,7 @@ test: prerequisites test-rust test-pages ## Passes all tests: units, behaviours,
 test-rust: prerequisites kafka-broker-if-possible schema-registry
 	cargo test $(CARGO_FLAGS) --all-targets
 	cargo test $(CARGO_FLAGS) --doc
-	@for example in $$(ls topology/examples | sed -n 's/\.rs$$//p'); do \
+	@for example in $$(ls tidemill/examples | sed -n 's/\.rs$$//p'); do \
 	  echo "example $$example" && cargo run --release --locked --quiet -p tidemill --example $$example >/dev/null || exit 1; \
 	done
 
@@ -130,4 +130,4 @@ bench-kafka: prerequisites kafka-broker ## Compares with Kafka Streams on a real
 
 .PHONY: goldens
 goldens: ## Records again what Kafka Streams answers, for the parity test. Needs a JDK and Maven; no part of the tests.
-	cd topology/tests/golden/kafka-streams && mvn --batch-mode --quiet compile exec:java
+	cd tidemill/tests/golden/kafka-streams && mvn --batch-mode --quiet compile exec:java
