@@ -88,7 +88,8 @@ pub trait Codec<T>: Send + Sync + 'static {
         None
     }
 
-    /// The part of an encoded key that chooses its partition. Windowed keys leave out their window.
+    /// The part of an encoded key that chooses its partition: what it begins with. Windowed keys leave out their window,
+    /// which comes last. A step that erases a key takes out all keys that have it as this part.
     fn partition_bytes<'a>(&self, encoded: &'a [u8]) -> &'a [u8] {
         encoded
     }

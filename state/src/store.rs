@@ -115,6 +115,29 @@ impl Store {
         Ok(Merge::new(self.overlay.range(from, to), committed, direction))
     }
 
+    /// Keys of rows that begin with `prefix`, in order: some of them, and where to go on. The walk begins at `from`, or at
+    /// the first.
+    pub fn keys_by_prefix(
+        &self,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        max: usize,
+    ) -> Result<(Vec<Bytes>, Option<Bytes>), StoreError> {
+        let mut found = Vec::new();
+        let from = Bound::Included(from.unwrap_or(prefix));
+        for row in self.scan(from, Bound::Unbounded, Direction::Forward)? {
+            let (key, _) = row?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            if found.len() >= max {
+                return Ok((found, Some(key)));
+            }
+            found.push(key);
+        }
+        Ok((found, None))
+    }
+
     /// Expires every row whose key is lower than `key`, committed or not.
     ///
     /// Uncommitted ones vanish without reaching backend or changelog; committed ones are hidden

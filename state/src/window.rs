@@ -1,6 +1,7 @@
 //! Windows over a store: one value per key and window, or a row per collected element.
 
 mod by_key;
+mod erase;
 mod undo;
 
 pub use undo::WindowSavepoint;
@@ -178,17 +179,6 @@ impl WindowStore {
         let of_key = |row: &Result<(WindowKey, Row), _>| row.as_ref().map_or(true, |(window, _)| window.key == key);
         let rows = self.scan(from_start, to_start)?.filter(of_key);
         rows.map(|row| row.map(|(window, row)| (window.start, row))).collect()
-    }
-
-    /// Deletes everything of a key, in all windows, and returns how many rows there were. Walks every key.
-    pub fn delete_key(&mut self, key: &[u8]) -> Result<usize, StoreError> {
-        let rows = self.scan(0, i64::MAX)?.filter(|row| row.as_ref().map_or(true, |(window, _)| window.key == key));
-        let found = rows.map(|row| row.map(|(window, _)| window.encode_local())).collect::<Result<Vec<_>, _>>()?;
-        let count = found.len();
-        for row in found {
-            self.store.delete(row);
-        }
-        Ok(count)
     }
 
     /// Drops windows with a lower start.

@@ -85,6 +85,12 @@ pub(crate) fn encode_local(start: i64, key: &[u8], seq: u32) -> Bytes {
 
 /// Appends what all rows of one key in one window begin with.
 pub(crate) fn put_prefix(start: i64, key: &[u8], out: &mut Vec<u8>) {
+    put_open_prefix(start, key, out);
+    out.extend_from_slice(&END_OF_KEY);
+}
+
+/// Appends what all rows begin with whose window starts there and whose key begins with `key`.
+pub(crate) fn put_open_prefix(start: i64, key: &[u8], out: &mut Vec<u8>) {
     debug_assert!(start >= 0, "windows start at the epoch or later");
     out.extend_from_slice(&start.to_be_bytes());
     for (index, part) in key.split(|byte| *byte == 0).enumerate() {
@@ -93,7 +99,6 @@ pub(crate) fn put_prefix(start: i64, key: &[u8], out: &mut Vec<u8>) {
         }
         out.extend_from_slice(part);
     }
-    out.extend_from_slice(&END_OF_KEY);
 }
 
 /// What every row of windows from `start` on sorts at or after.

@@ -42,6 +42,7 @@ pub use dsl::{
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};
 pub use names::{NodeId, NodeName, ParseTaskIdError, StoreName, TaskId};
+pub use operators::Erased;
 pub use partitioner::{murmur2, partition_for};
 pub use plan::{InternalTopic, Plan, Subtopology};
 pub use record::{Data, Record};

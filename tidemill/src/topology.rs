@@ -50,8 +50,9 @@ impl Draft {
 
     /// The topology as far as it is written.
     pub(crate) fn finish(&self) -> Result<Topology, TopologyError> {
-        TopologyError::check(self.graph.validate())?;
         let mut graph = self.graph.clone();
+        graph.resolve_erasures();
+        TopologyError::check(graph.validate())?;
         graph.name_writers();
         Ok(Topology { graph: Arc::new(graph), builders: Arc::new(self.builders.clone()) })
     }

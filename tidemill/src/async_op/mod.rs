@@ -31,3 +31,4 @@ pub use handle::{CallExecutorHandle, CallStats};
 pub(crate) use operator::{RequestNode, ResponseNode};
 pub use policy::CallPolicy;
 pub use reply::Reply;
+pub(crate) use request::pending_rows;

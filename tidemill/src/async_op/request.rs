@@ -1,9 +1,15 @@
 //! The bytes of requests and responses: ids, rows of the pending store, headers.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
+use tidemill_state::Codec;
 
 use super::{CallFailure, FailureKind};
-use crate::transport::{Header, Headers};
+use crate::{
+    graph::{Content, RowKeys},
+    transport::{Header, Headers},
+};
 
 /// Names a request within its task: its key's bytes, then a number that each task counts up.
 /// A record that is processed again after a rollback gets the same id, because the count rolled back too.
@@ -16,6 +22,11 @@ pub(crate) struct RequestId {
 const COUNTER: u8 = 0;
 const PENDING: u8 = 1;
 const NUMBER: usize = 8;
+
+/// Whose the rows of a pending store are, where keys are encoded like that.
+pub(crate) fn pending_rows<K: 'static>(key: Arc<dyn Codec<K>>) -> RowKeys {
+    RowKeys::of(key).behind(&[&[PENDING]]).before(NUMBER).holding(Content::Calls)
+}
 
 impl RequestId {
     pub(crate) fn new(key: &[u8], number: u64) -> Self {

@@ -8,7 +8,7 @@ use super::{Consumed, KStream, KTable, Materialized};
 use crate::{
     clock::millis,
     error::TopologyError,
-    graph::{Edge, MAIN_PORT, NodeId, NodeKind, StoreFormat, StoreKind, StoreName, StoreSpec},
+    graph::{Edge, MAIN_PORT, NodeId, NodeKind, RowKeys, StoreFormat, StoreKind, StoreName, StoreSpec},
     operators::{BuildNode, Source, TableSource, TimestampExtractor},
     record::Data,
     topology::{Draft, Topology},
@@ -235,6 +235,7 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     let mut format = StoreFormat::default();
     format.set_codec("key", materialized.key.name());
     format.set_codec("value", materialized.value.name());
-    graph.borrow_mut().graph.add_store(StoreSpec { name: name.clone(), kind, persistent, logged, format });
+    let rows = RowKeys::of(materialized.key.clone());
+    graph.borrow_mut().graph.add_store(StoreSpec { name: name.clone(), kind, persistent, logged, format }, rows);
     name
 }

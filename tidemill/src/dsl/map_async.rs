@@ -10,7 +10,7 @@ use super::{
     builder::{add_operator, add_source, add_store},
 };
 use crate::{
-    async_op::{Answered, AsyncCall, RequestNode, ResponseNode},
+    async_op::{Answered, AsyncCall, RequestNode, ResponseNode, pending_rows},
     graph::{Edge, MAIN_PORT, NodeKind, StoreKind, TopicRef},
     operators::BuildNode,
     record::Data,
@@ -46,6 +46,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let name = call.name.clone();
         let pending = Materialized::with(call.pending_store(), RawBytes, RawBytes);
         let store = add_store::<Bytes, Bytes>(&self.graph, &pending, StoreKind::KeyValue);
+        self.graph.borrow_mut().graph.set_row_keys(&store, pending_rows(call.key.clone()));
         self.graph.borrow_mut().graph.describe_store(&store, |format| {
             format.set_codec("key", call.key.name());
             format.set_codec("value", call.pending.name());

@@ -2,6 +2,7 @@
 
 mod builder;
 mod cogroup;
+mod erase;
 mod grouped;
 mod map_async;
 mod options;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    graph::{MAIN_PORT, NodeId, StoreKind, StoreName},
+    graph::{MAIN_PORT, NodeId, RowKeys, StoreKind, StoreName},
     operators::{Assembly, BuildNode, JoinBase, JoinLeft, JoinRight, JoinSide, JoinTime, Joiner, StreamJoin},
     record::Data,
     windows::{JoinKind, JoinWindows},
@@ -111,16 +111,19 @@ impl<K: Data, L: Data> KStream<K, L> {
         let right = Side::new(right, joined.right.clone(), before_ms, RIGHT_TAG, kind);
         let unmatched =
             (kind != JoinKind::Inner).then(|| window_store(graph, &joined.store("unmatched"), windows, grace_ms + 1));
-        let times = add_times(graph, windows.by_key, &joined.store("left"), &joined.name);
+        let times = add_times(graph, windows.by_key, joined.key.clone(), &joined.store("left"), &joined.name);
 
         for (store, value) in [(&left.store, left.value.name()), (&right.store, right.value.name())] {
             describe(graph, store, windows, joined.key.name(), value);
+            graph.borrow_mut().graph.set_row_keys(store, RowKeys::of(joined.key.clone()));
         }
         if let Some(store) = &unmatched {
             // It holds values of both sides.
             let both =
                 left.value.name().zip(right.value.name()).map(|(left, right)| format!("{left} | {right}").into());
             describe(graph, store, windows, joined.key.name(), both);
+            let rows = RowKeys::of(joined.key.clone()).behind(&[&[RIGHT_TAG], &[LEFT_TAG]]);
+            graph.borrow_mut().graph.set_row_keys(store, rows);
         }
 
         let (left_name, right_name) = (left.store.clone(), right.store.clone());

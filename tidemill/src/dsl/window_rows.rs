@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    graph::{MAIN_PORT, NodeId, StoreKind, StoreName},
+    graph::{Content, MAIN_PORT, NodeId, RowKeys, StoreKind, StoreName},
     operators::{Assembly, Elements, KeyWindows, WindowAggregate, WindowClock, WindowTime},
     record::Data,
     windows::{EmitStrategy, TimeWindows, Windowed, WindowedCodec},
@@ -32,20 +32,25 @@ impl<K, V> Clone for WindowRows<K, V> {
 }
 
 /// Declares the store of keys' times beside another, if keys have a time of their own.
-pub(super) fn add_times<K, V>(
+pub(super) fn add_times<K: 'static, V, T>(
     graph: &SharedGraph,
     by_key: bool,
-    beside: &Materialized<K, V>,
+    key: Arc<dyn Codec<K>>,
+    beside: &Materialized<T, V>,
     name: &str,
 ) -> Option<StoreName> {
-    let store = || Materialized::with(format!("{name}-times"), RawBytes, RawBytes).kept_as(beside);
-    by_key.then(|| add_store(graph, &store(), StoreKind::KeyValue))
+    by_key.then(|| {
+        let store = Materialized::with(format!("{name}-times"), RawBytes, RawBytes).kept_as(beside);
+        let store = add_store(graph, &store, StoreKind::KeyValue);
+        graph.borrow_mut().graph.set_row_keys(&store, RowKeys::of(key).holding(Content::Times));
+        store
+    })
 }
 
 impl<K: Data, V: Data> WindowRows<K, V> {
     /// The rows of an operator, with the times of its keys.
     pub(super) fn new(graph: &SharedGraph, windows: TimeWindows, materialized: Materialized<K, V>) -> Self {
-        let times = add_times(graph, windows.by_key, &materialized, &materialized.name);
+        let times = add_times(graph, windows.by_key, materialized.key.clone(), &materialized, &materialized.name);
         Self { times, ..Self::beside(graph, windows, materialized) }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::StoreFormat;
+use super::{RowKeys, StoreFormat, erasures::Erasure};
 use crate::{
     names::{NodeId, NodeName, StoreName},
     transport::Topic,
@@ -121,6 +121,10 @@ pub(crate) struct Graph {
     pub(crate) copartitioned: Vec<(NodeName, Vec<NodeId>)>,
     /// Operators with an idle time.
     pub(crate) idles: BTreeMap<NodeId, Idle>,
+    /// Whose the rows of each store are.
+    pub(crate) row_keys: BTreeMap<StoreName, RowKeys>,
+    /// The steps that erase keys.
+    pub(crate) erasures: BTreeMap<NodeId, Erasure>,
     /// What the DSL noticed on the way; reported together with everything else.
     pub(crate) problems: Vec<String>,
 }
@@ -147,11 +151,17 @@ impl Graph {
         }
     }
 
-    pub(crate) fn add_store(&mut self, spec: StoreSpec) {
+    pub(crate) fn add_store(&mut self, spec: StoreSpec, rows: RowKeys) {
         let name = spec.name.clone();
+        self.row_keys.insert(name.clone(), rows);
         if self.stores.insert(name.clone(), spec).is_some() {
             self.problems.push(format!("two stores are named '{name}': give each its own name"));
         }
+    }
+
+    /// Says whose the rows of a store are.
+    pub(crate) fn set_row_keys(&mut self, name: &StoreName, rows: RowKeys) {
+        self.row_keys.insert(name.clone(), rows);
     }
 
     /// Says more of what a store's rows depend on.
@@ -163,7 +173,7 @@ impl Graph {
 
     /// Names the operator that writes each store: the first that has it. What reads it as well comes later.
     pub(crate) fn name_writers(&mut self) {
-        for node in &self.nodes {
+        for node in self.nodes.iter().filter(|node| !node.erases()) {
             for store in &node.stores {
                 if let Some(spec) = self.stores.get_mut(store) {
                     spec.format.set_missing("operator", node.kind.label());

@@ -25,6 +25,11 @@ impl StoreFormat {
         self.fields.iter().map(|(field, value)| (field.as_str(), value.as_str()))
     }
 
+    /// What a field is, if that is said.
+    pub(crate) fn field(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).map(String::as_str)
+    }
+
     /// Says what a field is.
     pub(crate) fn set(&mut self, field: &str, value: impl ToString) {
         // A line holds one field.

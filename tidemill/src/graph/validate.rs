@@ -15,6 +15,7 @@ impl Graph {
         self.check_names(&mut problems);
         self.check_stores(&mut problems);
         self.check_late_records(&mut problems);
+        self.check_erasures(&mut problems);
         problems.sort();
         problems.dedup();
         problems
@@ -75,7 +76,7 @@ impl Graph {
     }
 
     fn check_stores(&self, problems: &mut Vec<String>) {
-        let used: BTreeSet<_> = self.nodes.iter().flat_map(|node| &node.stores).collect();
+        let used: BTreeSet<_> = self.nodes.iter().filter(|node| !node.erases()).flat_map(|node| &node.stores).collect();
         for node in &self.nodes {
             for store in node.stores.iter().filter(|store| !self.stores.contains_key(*store)) {
                 problems.push(format!(

@@ -111,4 +111,8 @@ impl<K: Data, V, A: Data, F> Lifecycle for KeyedAggregate<K, V, A, F> {
         }
         Ok(())
     }
+
+    fn erase(&mut self, ctx: &mut TaskContext, key: &[u8]) {
+        drop(self.entries.take(ctx, key, &mut self.weight));
+    }
 }

@@ -6,12 +6,12 @@ use tidemill_state::{Store, WindowStore};
 
 use super::{
     Next, Target,
-    link::{Lifecycle, Link},
+    link::{Lifecycle, Lifecycles, Link},
     source::SourceQueue,
 };
 use crate::{
     error::TaskError,
-    graph::{Graph, NodeId, NodeKind, Port, StoreName, TopicRef},
+    graph::{Graph, NodeId, NodeKind, Port, RowKeys, StoreName, TopicRef},
     names::TaskId,
     record::Data,
     transport::{Topic, TopicPartition},
@@ -66,7 +66,7 @@ pub(crate) struct Assembly<'a> {
     /// `Rc<dyn Target<K, V>>` of each node built, boxed as `Any`.
     inputs: BTreeMap<NodeId, Box<dyn Any>>,
     pub(crate) sources: BTreeMap<NodeId, Box<dyn SourceQueue>>,
-    pub(crate) lifecycles: BTreeMap<NodeId, Rc<RefCell<dyn Lifecycle>>>,
+    pub(crate) lifecycles: Lifecycles,
 }
 
 impl<'a> Assembly<'a> {
@@ -151,17 +151,13 @@ impl<'a> Assembly<'a> {
         if self.leaves_out {
             return true;
         }
-        let users = self.parts.graph.nodes.iter().filter(|node| node.stores.iter().any(|store| **store == *name));
-        users.count() > 1
+        self.parts.graph.users(name).count() > 1
     }
 
     /// The window stores of a node that only processors use: no operator's clock expires their rows.
     pub(crate) fn unclocked_windows(&self, id: NodeId) -> Vec<Rc<RefCell<WindowStore>>> {
         let graph = self.parts.graph;
-        let unclocked = |name: &&StoreName| {
-            let mut users = graph.nodes.iter().filter(|node| node.stores.contains(name));
-            users.all(|node| node.kind == NodeKind::Operator("process"))
-        };
+        let unclocked = |name: &&StoreName| graph.users(name).all(|node| node.kind == NodeKind::Operator("process"));
         let handles = graph.node(id).stores.iter().filter(unclocked).map(|name| &self.parts.stores[name]);
         let windows = handles.filter_map(|handle| match handle {
             StoreHandle::Window(store) => Some(store.clone()),
@@ -174,6 +170,19 @@ impl<'a> Assembly<'a> {
     pub(crate) fn stores_of(&self, id: NodeId) -> BTreeMap<StoreName, StoreHandle> {
         let names = &self.parts.graph.node(id).stores;
         names.iter().map(|name| (name.clone(), self.parts.stores[name].clone())).collect()
+    }
+
+    /// The stores that a node erases from: with whose their rows are, and the engine's own steps that use them.
+    pub(crate) fn erased_stores(&self, id: NodeId) -> Vec<(StoreHandle, RowKeys, Vec<NodeId>)> {
+        let Parts { graph, stores, .. } = &self.parts;
+        let of =
+            |name: &StoreName| (stores[name].clone(), graph.row_keys[name].clone(), graph.known_users(name).collect());
+        graph.node(id).stores.iter().map(of).collect()
+    }
+
+    /// Whether what a node erases may take several turns.
+    pub(crate) fn erases_by_pieces(&self, id: NodeId) -> bool {
+        self.parts.graph.erases_by_pieces(id)
     }
 
     /// A topic's name on the log, and how many partitions it has.

@@ -135,6 +135,10 @@ impl<K: Data, L: Data, R: Data> Lifecycle for Cogroup<K, L, R> {
         Ok(self.time.save([&*self.left.store, &*self.right.store])?)
     }
 
+    fn erase(&mut self, ctx: &mut TaskContext, key: &[u8]) {
+        self.time.erase(ctx, key);
+    }
+
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
         self.time.tick(ctx)?;
         self.close(ctx, None)

@@ -94,6 +94,10 @@ impl<K: Data, V: Data> Lifecycle for Collect<K, V> {
         Ok(self.time.save([&*self.elements.store])?)
     }
 
+    fn erase(&mut self, ctx: &mut TaskContext, key: &[u8]) {
+        self.time.erase(ctx, key);
+    }
+
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
         self.time.tick(ctx)?;
         self.close(ctx, None)

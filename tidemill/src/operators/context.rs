@@ -145,6 +145,8 @@ pub(crate) struct TaskContext {
     pub(crate) results: usize,
     /// An operator stopped emitting, because there was no room, and goes on before the next record.
     pub(crate) unfinished: bool,
+    /// The operator that is not done with the record that was taken last: until it is, that counts as not taken.
+    pub(crate) held_by: Option<NodeId>,
     /// About how many bytes operators cache that the next commit brings into stores.
     pub(crate) cached_bytes: usize,
     /// About how many bytes an operator may cache beyond a commit.
@@ -171,6 +173,7 @@ impl TaskContext {
             sent_bytes: 0,
             results: 0,
             unfinished: false,
+            held_by: None,
             cached_bytes: 0,
             cache_max_bytes: usize::MAX,
         }

@@ -225,6 +225,25 @@ impl KeyTimes {
         }
     }
 
+    /// A key's rows are being erased: nothing of it waits any more, and its time goes.
+    pub(crate) fn erase(&self, ctx: &mut TaskContext, key: &[u8]) {
+        let core = &mut *self.core.borrow_mut();
+        let Some((key, time)) = core.keys.get_key_value(key) else { return };
+        let (key, waiting) = (key.clone(), time.live.clone());
+        for live in waiting {
+            self.on_undo(ctx, core, &key, Step::Removed(live));
+            core.uncount(live.epoch);
+        }
+        self.on_undo(ctx, core, &key, Step::None);
+        let Core { keys, changed, .. } = core;
+        let Some(time) = keys.get_mut(&key) else { return };
+        time.live.clear();
+        time.clock.gone = true;
+        if !std::mem::replace(&mut time.clock.changed, true) {
+            changed.push(key);
+        }
+    }
+
     /// A key's turn goes on when there is room again.
     pub(crate) fn put_off(&self, key: &[u8]) {
         self.core.borrow_mut().unfinished.push_back(Bytes::copy_from_slice(key));

@@ -1,6 +1,6 @@
 //! How a record gets from an operator to the next.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use super::processor::Punctuation;
 use super::{Outcome, TaskContext};
@@ -51,11 +51,20 @@ pub(crate) trait Lifecycle {
         Ok(())
     }
 
+    /// Once, when all operators are there.
+    fn connect(&mut self, _operators: &Lifecycles) {}
+
+    /// Drops what it keeps in memory of a key whose rows are being erased. What is cached has been flushed.
+    fn erase(&mut self, _ctx: &mut TaskContext, _key: &[u8]) {}
+
     /// When a punctuation is due.
     fn punctuate(&mut self, _ctx: &mut TaskContext, _id: Punctuation, _time_ms: i64) -> Outcome {
         Ok(())
     }
 }
+
+/// The operators that registered.
+pub(crate) type Lifecycles = BTreeMap<NodeId, Rc<RefCell<dyn Lifecycle>>>;
 
 /// One child: where records go, and under which name a panic is reported.
 pub(crate) struct Link<K, V> {

@@ -313,6 +313,12 @@ impl<K: Data, L: Data, R: Data, V: Data> Lifecycle for StreamJoin<K, L, R, V> {
         Ok(())
     }
 
+    fn erase(&mut self, ctx: &mut TaskContext, key: &[u8]) {
+        if let JoinTime::Key(times) = &self.base.time {
+            times.erase(ctx, key);
+        }
+    }
+
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
         match &self.base.time {
             JoinTime::Partition(time) => time.tick(ctx),

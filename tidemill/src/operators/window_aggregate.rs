@@ -316,6 +316,15 @@ impl<K: Data, A: Data> Lifecycle for WindowAggregate<K, A> {
         Ok(())
     }
 
+    fn erase(&mut self, ctx: &mut TaskContext, key: &[u8]) {
+        for entries in self.open.values_mut() {
+            drop(entries.take(ctx, key, &mut self.weight));
+        }
+        self.open.retain(|_, entries| !entries.is_over());
+        self.emitting = None;
+        self.time.erase(ctx, key);
+    }
+
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
         self.time.tick(ctx)?;
         self.close(ctx, None)

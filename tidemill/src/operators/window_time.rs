@@ -82,6 +82,13 @@ impl WindowTime {
         }
     }
 
+    /// A key's rows are being erased: nothing of it waits any more, and its time goes, if it has one of its own.
+    pub(crate) fn erase(&self, ctx: &mut TaskContext, key: &[u8]) {
+        if let Self::Key(windows) = self {
+            windows.times.erase(ctx, key);
+        }
+    }
+
     /// A key's window gets rows in one of the operator's stores. Whether they are known to be the first there.
     #[inline]
     pub(crate) fn fill(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64, epoch: u64) -> bool {

@@ -2,10 +2,8 @@
 
 use std::{
     any::Any,
-    cell::RefCell,
     collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
     sync::Arc,
 };
 
@@ -27,7 +25,7 @@ use crate::{
     graph::NodeId,
     idle_note::IdleNote,
     operators::processor::PunctuationType,
-    operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Outcome, Parts, TaskContext, Undo},
+    operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Lifecycles, Outcome, Parts, TaskContext, Undo},
     plan::{Plan, TaskId},
     transport::{Acknowledged, CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
 };
@@ -62,7 +60,7 @@ pub(crate) struct ActiveTask {
     pub(crate) id: TaskId,
     settings: TaskSettings,
     pub(crate) group: PartitionGroup,
-    lifecycles: BTreeMap<NodeId, Rc<RefCell<dyn Lifecycle>>>,
+    lifecycles: Lifecycles,
     pub(crate) stores: TaskStores,
     pub(crate) ctx: TaskContext,
     /// Records taken from the inputs since the task began.
@@ -75,6 +73,8 @@ pub(crate) struct ActiveTask {
     notings: Vec<Noting>,
     /// Records to send, notes among them.
     ready: Vec<ProducerRecord>,
+    /// The input whose last record is not done with, so that its offset still comes next.
+    held_back: Option<usize>,
     /// Whether something was taken or sent since the last commit was begun.
     acted: bool,
 }
@@ -124,6 +124,7 @@ impl ActiveTask {
             inputs.push(Input {
                 silence,
                 source,
+                timeless: plan.graph().brings_only_erasures(source),
                 queue: assembly.sources[&source].fresh(),
                 partition_time: committed.map_or(-1, partition_time),
                 position: None,
@@ -139,7 +140,8 @@ impl ActiveTask {
         ctx.cache_max_bytes = settings.cache_max_bytes;
         // Whatever was not finished when the task was left goes on first.
         ctx.unfinished = true;
-        ctx.stream_time = inputs.iter().map(|input| input.partition_time).max().unwrap_or(-1);
+        let times = inputs.iter().filter(|input| !input.timeless).map(|input| input.partition_time);
+        ctx.stream_time = times.max().unwrap_or(-1);
         let lifecycles = std::mem::take(&mut assembly.lifecycles);
         let clock = IdleClock::new(&inputs, |_| true);
         let notings = plan.idle_notes_of(id.subtopology).map(|notes| {
@@ -161,8 +163,10 @@ impl ActiveTask {
             clock,
             notings,
             ready,
+            held_back: None,
             acted: false,
         };
+        task.lifecycles.values().for_each(|node| node.borrow_mut().connect(&task.lifecycles));
         task.guarded(|task| task.each_lifecycle(|node, ctx| node.init(ctx)))?;
         Ok(task)
     }
@@ -219,6 +223,13 @@ impl ActiveTask {
         self.ctx.unfinished = false;
         self.ctx.queue = None;
         self.each_lifecycle(|node, ctx| ctx.all_or_nothing(|ctx| node.resume(ctx)))?;
+        if self.ctx.held_by.is_none()
+            && let Some(at) = self.held_back.take()
+        {
+            let input = &mut self.group.inputs[at];
+            input.position = input.position.map(|held| held + 1);
+            self.acted = true;
+        }
         Ok(!self.ctx.unfinished)
     }
 
@@ -248,10 +259,16 @@ impl ActiveTask {
         (self.ctx.queue, self.ctx.offset, self.ctx.node) = (Some(at), offset, input.source);
         let before = (input.partition_time, self.ctx.stream_time);
         input.partition_time = input.partition_time.max(timestamp);
-        self.ctx.stream_time = self.ctx.stream_time.max(timestamp);
+        if !input.timeless {
+            self.ctx.stream_time = self.ctx.stream_time.max(timestamp);
+        }
         let queue = &mut input.queue;
         let outcome = self.ctx.all_or_nothing(|ctx| queue.process(ctx));
+        self.held_back = self.ctx.held_by.map(|_| at);
         input.position = Some(offset + 1);
+        if self.held_back.is_some() {
+            input.position = Some(offset);
+        }
         self.acted = true;
         self.clock.act();
         self.notings.iter_mut().for_each(|noting| noting.clock.act());
@@ -264,7 +281,7 @@ impl ActiveTask {
                 self.send_dead_letter(&self.settings.processing.clone(), &partition, raw, &reason);
             }
         }
-        if !self.ctx.schedules.is_empty() {
+        if !self.ctx.schedules.is_empty() && self.held_back.is_none() {
             self.punctuate(PunctuationType::StreamTime, self.ctx.stream_time)?;
         }
         Ok(())
@@ -373,6 +390,10 @@ impl ActiveTask {
     pub(crate) fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
         self.ctx.monotonic_ms = now_ms;
         self.ctx.queue = None;
+        if self.held_back.is_some() {
+            // No time passes in the middle of a record.
+            return Ok(());
+        }
         self.guarded(|task| {
             task.ctx.end_undo();
             task.each_lifecycle(|node, ctx| ctx.all_or_nothing(|ctx| node.tick(ctx)))?;

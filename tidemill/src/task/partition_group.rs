@@ -10,6 +10,8 @@ use crate::{
 pub(crate) struct Input {
     pub(crate) partition: TopicPartition,
     pub(crate) source: crate::graph::NodeId,
+    /// Its records are no events: they do not move the task's time.
+    pub(crate) timeless: bool,
     pub(crate) queue: Box<dyn SourceQueue>,
     /// Highest timestamp taken from it; never falls.
     pub(crate) partition_time: i64,

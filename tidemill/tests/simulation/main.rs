@@ -8,6 +8,7 @@ mod by_key;
 mod calls;
 mod cogroup;
 mod ends;
+mod erasing;
 mod generated;
 mod idle;
 mod idle_rest;

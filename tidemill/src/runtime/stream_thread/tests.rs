@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod clocks;
+mod erasing;
 mod memory;
 mod odd_log;
 mod pace;

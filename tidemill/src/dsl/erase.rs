@@ -1,0 +1,110 @@
+//! Steps that erase keys.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use tidemill_state::{Codec, Coded};
+
+use super::{KStream, builder::add_operator};
+use crate::{
+    graph::{ERASE, Erasure, MAIN_PORT},
+    operators::{BuildNode, Erase, Erased, ErasedStore},
+    record::Data,
+};
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Takes the key of each record out of the state of other steps, and answers when all of it is gone.
+    ///
+    /// `from` names steps with state, or stores: a count, a table, a collected window, a join or an asynchronous step by
+    /// the name that it was given; a store of one's own processors by the store's. All that a step keeps goes together:
+    /// rows, open windows, both sides of a join and what waits in it for a partner, times of keys
+    /// ([`TimeWindows::event_time_by_key`](crate::TimeWindows::event_time_by_key)), requests without an answer.
+    ///
+    /// - **Nothing comes of the key any more.** Windows that were open emit nothing for it, what waited for a partner does
+    ///   not come out alone, and an answer that is on its way to a request has no effect. A record that comes later begins
+    ///   anew, as if there had been none before.
+    /// - **It is part of the task's transaction**: rows go, with deletions in their changelogs, and the answer, [`Erased`],
+    ///   comes out together with that. Whoever reads it with `read_committed` knows that it is done. After a crash it is
+    ///   done again, or was done: exactly once there is one answer; at least once there may be two.
+    /// - **Rows are sought piece by piece**, as many a turn as take no time. The task waits with its other records until all
+    ///   are gone. A key of a window store is sought in each of its windows. What there is to delete waits in memory for a
+    ///   commit, which may come in between; the answer comes with the last. Requests from a topic that feeds other steps as
+    ///   well are done in one turn and one transaction.
+    ///
+    /// # Which partitions
+    ///
+    /// The stream must be partitioned like the steps that it erases from, and have as many partitions: its records are
+    /// then where the rows of their keys are. Rows of windowed keys belong to their inner key. Below a
+    /// [`repartition`](Self::repartition) a key is another. Requests to erase reach it in the way that its records do:
+    ///
+    /// ```
+    /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.stream::<String, String>("orders");
+    /// orders.group_by_key().count("orders-of-user").to_stream().to("counts");
+    /// // What a user ordered, by the mailbox that the user's name belongs to.
+    /// let mailbox = |user: &String| user.replace(' ', ".");
+    /// orders.select_key(move |user, _| mailbox(user)).repartition("by-mailbox").group_by_key().count("mails");
+    ///
+    /// builder
+    ///     .stream::<String, ()>("forget")
+    ///     .erase("forget-user", &["orders-of-user"])
+    ///     .map(move |user, erased| (mailbox(&user), erased.rows as i64))
+    ///     .repartition("forget-by-mailbox")
+    ///     .erase("forget-mailbox", &["mails"])
+    ///     .map_values(|erased| erased.request + erased.rows as i64)
+    ///     .to("forgotten");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, String>("orders").pipe_all([("Ann Lee".into(), "tea".into(), 0), ("Bo".into(), "jam".into(), 1)])?;
+    /// driver.input::<String, ()>("forget").pipe("Ann Lee".into(), (), 2)?;
+    /// assert_eq!(driver.output::<String, i64>("forgotten").read_values()?, [2]);
+    /// let counts = driver.key_value_store::<String, i64>("orders-of-user", 0)?.expect("it is there");
+    /// assert_eq!(counts.all()?, [("Bo".to_owned(), 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # In which order
+    ///
+    /// Tasks take the records of their inputs in the order of event time. Records of the key that bear a later time than
+    /// the request count as later, wherever they stand in their topic. A topic of requests that feeds steps like this one
+    /// alone moves neither the task's stream time nor that of any window.
+    ///
+    /// # What remains
+    ///
+    /// - Source topics, repartition topics, results and dead letters are not state. Delete their records, or write
+    ///   tombstones, once the answer is there; or wait for their retention.
+    /// - Changelogs have deletions for all rows that were there. The rows themselves go when the log compacts, or when it
+    ///   drops their head because it is dead. Rows of windows that had expired before are not sought, for the store has
+    ///   them no more: windows that end by the partition's time leave no deletions. They stay in the changelog until the
+    ///   windows beside them have expired and that head is dropped, as long as time goes on about a retention.
+    /// - `RocksDB` keeps the bytes of deleted rows in its files until it merges them.
+    /// - Requests that were sent to executors stay on their topic until they are answered, and the call may still be made.
+    ///   Responses stay until they are taken, a moment later.
+    /// - A processor's own fields are out of reach: what is to be erased belongs in a store.
+    pub fn erase(&self, name: &str, from: &[&str]) -> KStream<K, Erased<V>>
+    where
+        K: Coded,
+    {
+        self.erase_with(name, K::Codec::default(), from)
+    }
+
+    /// The same where keys have a codec of their own. It must make the bytes that the steps' codecs make.
+    pub fn erase_with(&self, name: &str, key: impl Codec<K>, from: &[&str]) -> KStream<K, Erased<V>> {
+        let from = from.iter().map(|name| (*name).into()).collect();
+        let erasure = Erasure { from, key: key.name() };
+        let key: Arc<dyn Codec<K>> = Arc::new(key);
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let next = assembly.next(id, MAIN_PORT)?;
+            let stores = assembly.erased_stores(id).into_iter().map(ErasedStore::from).collect();
+            let operator = Rc::new(RefCell::new(Erase::new(key.clone(), stores, next, assembly.erases_by_pieces(id))));
+            assembly.input::<K, V>(id, operator.clone());
+            assembly.lifecycle(id, operator);
+            Ok(())
+        });
+        let node = add_operator(&self.graph, Some(name), ERASE, &[self.node], Vec::new(), build);
+        self.graph.borrow_mut().graph.erasures.insert(node, erasure);
+        self.require_partitioned_by_key(node);
+        self.then(node, false)
+    }
+}

@@ -1,0 +1,204 @@
+//! Steps that erase keys: from which stores, and what must hold of them.
+
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+
+use super::{
+    NodeKind, StoreName,
+    logical::{Graph, Node},
+    row_keys::Content,
+};
+use crate::names::NodeId;
+
+/// What a step that erases was told.
+#[derive(Debug, Clone)]
+pub(crate) struct Erasure {
+    /// Steps or stores, by name.
+    pub(crate) from: Vec<Arc<str>>,
+    /// What the bytes of its keys are called, if they have a name.
+    pub(crate) key: Option<Cow<'static, str>>,
+}
+
+/// What the step is called in descriptions.
+pub(crate) const ERASE: &str = "erase";
+
+/// Steps that make one record at most of one.
+const SINGLE: &[&str] = &["map", "map-values", "select-key", "filter", "peek", "drop-null-keys"];
+
+impl Node {
+    pub(crate) fn erases(&self) -> bool {
+        self.kind == NodeKind::Operator(ERASE)
+    }
+
+    /// Whether the engine knows what the step keeps: not of a user's own processor.
+    fn is_known(&self) -> bool {
+        !self.erases() && self.kind != NodeKind::Operator("process")
+    }
+}
+
+impl Graph {
+    /// The nodes that keep something in a store, or look it up.
+    pub(crate) fn users<'a>(&'a self, store: &'a str) -> impl Iterator<Item = &'a Node> {
+        self.nodes.iter().filter(move |node| !node.erases() && node.stores.iter().any(|name| **name == *store))
+    }
+
+    /// The engine's own steps that use a store.
+    pub(crate) fn known_users<'a>(&'a self, store: &'a str) -> impl Iterator<Item = NodeId> + 'a {
+        self.users(store).filter(|node| node.is_known()).map(|node| node.id)
+    }
+
+    /// Connects the steps that erase with the stores that they erase from: all those of each step that has one, for half
+    /// of what a step knows is of no use.
+    pub(crate) fn resolve_erasures(&mut self) {
+        for (id, Erasure { from, key }) in self.erasures.clone() {
+            let name = self.node(id).name.clone();
+            let mut stores = BTreeSet::new();
+            for from in from {
+                let found = self.stores_named(&from);
+                if found.is_empty() {
+                    let problem = format!("'{name}' erases from '{from}', which is no store, nor a step that has one");
+                    self.problems.push(problem);
+                }
+                stores.extend(found);
+            }
+            for store in &stores {
+                let has = self.stores.get(store).and_then(|spec| spec.format.field("key"));
+                let is_times = self.row_keys.get(store).is_some_and(|rows| rows.content == Content::Times);
+                if let (Some(has), Some(key)) = (has, &key)
+                    && !is_times
+                    && inner(has) != inner(key)
+                {
+                    let problem = format!(
+                        "'{name}' erases keys of codec '{key}', but those of store '{store}' are of codec '{has}': \
+                         give both the same"
+                    );
+                    self.problems.push(problem);
+                }
+            }
+            self.nodes[id.index()].stores = stores.into_iter().collect();
+        }
+    }
+
+    /// The store of that name, or those of the step; with the others of the steps that have them.
+    fn stores_named(&self, name: &str) -> BTreeSet<StoreName> {
+        let mut found: BTreeSet<_> =
+            self.stores.get_key_value(name).map(|(name, _)| name.clone()).into_iter().collect();
+        let has = |node: &&Node| *node.name == *name || node.stores.iter().any(|store| **store == *name);
+        for step in self.nodes.iter().filter(|node| node.is_known()).filter(has) {
+            for beside in step.stores.iter().flat_map(|store| self.known_users(store)) {
+                found.extend(self.node(beside).stores.iter().cloned());
+            }
+        }
+        found
+    }
+
+    pub(super) fn check_erasures(&self, problems: &mut Vec<String>) {
+        for id in self.erasures.keys() {
+            let node = self.node(*id);
+            let above = self.nodes_above(&[*id]);
+            for store in &node.stores {
+                if let Some(user) = self.known_users(store).find(|user| above.contains(user)) {
+                    problems.push(format!(
+                        "'{}' erases from '{}', which it comes after: send what is to be erased through a topic",
+                        node.name,
+                        self.node(user).name
+                    ));
+                }
+            }
+            self.check_one_partitioning(node, problems);
+        }
+    }
+
+    /// Stores above and below a repartition topic have keys of their own, each partitioned in its own way.
+    fn check_one_partitioning(&self, node: &Node, problems: &mut Vec<String>) {
+        let within = |task: &BTreeSet<NodeId>| {
+            node.stores.iter().find(|store| self.users(store).any(|user| task.contains(&user.id)))
+        };
+        for sink in &self.nodes {
+            let NodeKind::RepartitionSink { name, .. } = &sink.kind else { continue };
+            let read_by = NodeKind::RepartitionSource(name.clone());
+            let Some(source) = self.nodes.iter().find(|node| node.kind == read_by) else { continue };
+            let writers = self.task_of(sink.id);
+            if writers.contains(&source.id) {
+                continue;
+            }
+            if let (Some(above), Some(below)) = (within(&writers), within(&self.task_of(source.id))) {
+                problems.push(format!(
+                    "'{}' erases from '{above}' and from '{below}', which are partitioned apart by '{name}': erase from \
+                     each by a step of its own, and repartition between them what is to be erased",
+                    node.name
+                ));
+            }
+        }
+    }
+
+    /// The nodes that run in one task with this one, if no step erases anything.
+    fn task_of(&self, node: NodeId) -> BTreeSet<NodeId> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
+        while let Some(id) = open.pop() {
+            let node = self.node(id);
+            if node.erases() || !seen.insert(id) {
+                continue;
+            }
+            open.extend(node.parents.iter().map(|edge| edge.from));
+            let fed = self.nodes.iter().filter(|child| child.parents.iter().any(|edge| edge.from == id));
+            open.extend(fed.map(|child| child.id));
+            open.extend(node.stores.iter().flat_map(|store| self.users(store)).map(|user| user.id));
+        }
+        seen
+    }
+
+    /// The nodes with all that feed them within their task.
+    fn nodes_above(&self, nodes: &[NodeId]) -> BTreeSet<NodeId> {
+        let (mut seen, mut open) = (BTreeSet::new(), nodes.to_vec());
+        while let Some(id) = open.pop() {
+            if seen.insert(id) {
+                open.extend(self.node(id).parents.iter().map(|edge| edge.from));
+            }
+        }
+        seen
+    }
+
+    /// Whether a source brings nothing but keys to be erased: when they are erased is no event of the stream.
+    pub(crate) fn brings_only_erasures(&self, source: NodeId) -> bool {
+        !self.erased_by(source).is_empty()
+    }
+
+    /// Whether a record may be taken again in the middle of its erasure: it has no other effect, and asks for one alone.
+    pub(crate) fn erases_by_pieces(&self, node: NodeId) -> bool {
+        let mut above = self.nodes_above(&[node]).into_iter().filter(|id| *id != node).map(|id| self.node(id));
+        above.all(|step| match step.kind {
+            NodeKind::Operator(label) => SINGLE.contains(&label),
+            _ => self.erased_by(step.id) == BTreeSet::from([node]),
+        })
+    }
+
+    /// The steps that erase what a source brings; none, if it brings something to others as well.
+    fn erased_by(&self, source: NodeId) -> BTreeSet<NodeId> {
+        let (mut open, mut seen, mut found) = (vec![source], BTreeSet::new(), BTreeSet::new());
+        while let Some(id) = open.pop() {
+            let node = self.node(id);
+            if !seen.insert(id) {
+                continue;
+            }
+            if node.erases() {
+                found.insert(id);
+                continue;
+            }
+            let passes = id == source || matches!(node.kind, NodeKind::Operator(label) if label != "process");
+            if !passes || !node.stores.is_empty() {
+                return BTreeSet::new();
+            }
+            let fed = self.nodes.iter().filter(|child| child.parents.iter().any(|edge| edge.from == id));
+            open.extend(fed.map(|child| child.id));
+        }
+        found
+    }
+}
+
+/// The codec of the inner key.
+fn inner(mut name: &str) -> &str {
+    while let Some(inner) = name.strip_prefix("windowed(").and_then(|inner| inner.strip_suffix(')')) {
+        name = inner;
+    }
+    name
+}

@@ -1,0 +1,97 @@
+//! Whose a store's rows are: where in a row's key the record's key is.
+
+use std::{fmt, sync::Arc};
+
+use tidemill_state::Codec;
+
+/// The part of an encoded key that chooses its partition.
+type Part = Arc<dyn for<'a> Fn(&'a [u8]) -> &'a [u8] + Send + Sync>;
+
+/// How the rows of a store are named after the keys of records.
+#[derive(Clone)]
+pub(crate) struct RowKeys {
+    /// What may stand before the record's key.
+    before: &'static [&'static [u8]],
+    /// How many bytes stand behind it.
+    after: usize,
+    part: Part,
+    pub(crate) content: Content,
+}
+
+/// What the rows of a store are, to whoever counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// What a step keeps of records.
+    Rows,
+    /// Requests without an answer.
+    Calls,
+    /// The times of keys.
+    Times,
+}
+
+impl RowKeys {
+    /// Rows whose key is that of a record.
+    pub(crate) fn of<K: 'static>(codec: Arc<dyn Codec<K>>) -> Self {
+        Self { before: &[&[]], after: 0, part: Arc::new(move |key| codec.partition_bytes(key)), content: Content::Rows }
+    }
+
+    /// One of these stands before the record's key.
+    pub(crate) fn behind(self, before: &'static [&'static [u8]]) -> Self {
+        Self { before, ..self }
+    }
+
+    /// So many bytes stand behind the record's key.
+    pub(crate) fn before(self, after: usize) -> Self {
+        Self { after, ..self }
+    }
+
+    /// What the rows are.
+    pub(crate) fn holding(self, content: Content) -> Self {
+        Self { content, ..self }
+    }
+
+    /// What the rows of a key may begin with. Others may begin like that, too.
+    pub(crate) fn prefixes(&self, part: &[u8]) -> Vec<Vec<u8>> {
+        self.before.iter().map(|before| [before, part].concat()).collect()
+    }
+
+    /// The record's key within a row's key, if it is of this part.
+    pub(crate) fn find<'a>(&self, row: &'a [u8], part: &[u8]) -> Option<&'a [u8]> {
+        let behind = self.before.iter().find_map(|before| row.strip_prefix(*before))?;
+        let key = behind.get(..behind.len().checked_sub(self.after)?)?;
+        ((self.part)(key) == part).then_some(key)
+    }
+}
+
+impl fmt::Debug for RowKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowKeys").field("content", &self.content).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tidemill_state::{Coded, Utf8};
+
+    use super::*;
+    use crate::windows::Windowed;
+
+    #[test]
+    fn the_rows_of_a_key_are_told_from_those_of_longer_ones() {
+        let plain = RowKeys::of(Arc::new(Utf8));
+        assert_eq!(plain.prefixes(b"ann"), [b"ann"]);
+        assert_eq!((plain.find(b"ann", b"ann"), plain.find(b"anna", b"ann")), (Some(&b"ann"[..]), None));
+        let requests = plain.behind(&[&[1]]).before(8);
+        assert_eq!(requests.find(b"\x01ann12345678", b"ann"), Some(&b"ann"[..]));
+        assert_eq!(requests.find(b"\x00ann12345678", b"ann"), None);
+        assert_eq!(requests.find(b"\x01ann", b"ann"), None, "shorter than any");
+    }
+
+    #[test]
+    fn windowed_keys_are_their_inner_keys() {
+        let windowed = RowKeys::of::<Windowed<String>>(Arc::new(<Windowed<String> as Coded>::Codec::default()));
+        let row = [b"ann".as_slice(), &[7; 16]].concat();
+        assert_eq!(windowed.find(&row, b"ann"), Some(&*row));
+        assert_eq!(windowed.find(&row, b"an"), None);
+    }
+}

@@ -1,0 +1,238 @@
+//! Takes keys out of stores, and out of what operators keep in memory of them.
+//!
+//! What there is of a key is sought piece by piece, so that no turn lasts long, however large the stores are. Until all of
+//! it is gone the task takes no other record and lets no time pass, and the request counts as not taken: after a crash in
+//! between it comes again. That is right only for requests that had no other effect on the way: others are done at once.
+
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use tidemill_state::{Codec, StoreError, WindowKey};
+
+use super::{Failure, Lifecycle, Lifecycles, Next, Outcome, Receive, StoreHandle, TaskContext};
+use crate::{
+    graph::{Content, NodeId, RowKeys},
+    record::{Data, Record},
+};
+
+/// Rows that are looked at in one turn.
+const PIECE_ROWS: usize = 5_000;
+
+/// What was erased of a key, as one task tells it when all of it is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erased<V> {
+    /// The value of the record that asked for it.
+    pub request: V,
+    /// Rows that were taken out of stores. Times of keys are not counted, nor is what was taken out before a crash.
+    pub rows: u64,
+    /// Requests of asynchronous steps whose answers will have no effect.
+    pub calls: u64,
+}
+
+/// A store, whose its rows are, and who else uses it.
+pub(crate) struct ErasedStore {
+    handle: StoreHandle,
+    rows: RowKeys,
+    users: Vec<NodeId>,
+    operators: Vec<Rc<RefCell<dyn Lifecycle>>>,
+}
+
+impl From<(StoreHandle, RowKeys, Vec<NodeId>)> for ErasedStore {
+    fn from((handle, rows, users): (StoreHandle, RowKeys, Vec<NodeId>)) -> Self {
+        Self { handle, rows, users, operators: Vec::new() }
+    }
+}
+
+/// An erasure under way.
+struct Work<K, V> {
+    record: Record<K, V>,
+    /// The part of the key by which rows are its own.
+    part: Bytes,
+    /// The walks that are not over: a store and what its rows begin with. The present one comes last.
+    walks: Vec<(usize, Vec<u8>)>,
+    /// Where the present one goes on.
+    from: Option<Bytes>,
+    /// What operators have dropped from memory last.
+    dropped: Option<Bytes>,
+    rows: u64,
+    calls: u64,
+}
+
+/// Erases the keys of the records that it takes.
+pub(crate) struct Erase<K, V> {
+    key: Arc<dyn Codec<K>>,
+    stores: Vec<ErasedStore>,
+    next: Next<K, Erased<V>>,
+    /// A request may take several turns.
+    by_pieces: bool,
+    works: VecDeque<Work<K, V>>,
+    /// What is done, for as long as not all is that came from one record: that may come again.
+    answers: Vec<Record<K, Erased<V>>>,
+}
+
+impl<K: Data, V: Data> Erase<K, V> {
+    pub(crate) fn new(
+        key: Arc<dyn Codec<K>>,
+        stores: Vec<ErasedStore>,
+        next: Next<K, Erased<V>>,
+        by_pieces: bool,
+    ) -> Self {
+        Self { key, stores, next, by_pieces, works: VecDeque::new(), answers: Vec::new() }
+    }
+
+    /// Takes a piece of what is left out of the stores. When nothing is left, says so.
+    fn go_on(&mut self, ctx: &mut TaskContext) -> Outcome {
+        if self.works.is_empty() {
+            return Ok(());
+        }
+        let mut looks = 0;
+        while let Some(work) = self.works.front_mut() {
+            if !work.go_on(ctx, &self.stores, &mut looks, self.by_pieces)? {
+                (ctx.unfinished, ctx.held_by) = (true, Some(ctx.node));
+                return Ok(());
+            }
+            self.answers.extend(self.works.pop_front().map(Work::answer));
+        }
+        ctx.held_by = None;
+        for answer in std::mem::take(&mut self.answers) {
+            ctx.or_left_out(|ctx| self.next.forward(ctx, answer))?;
+        }
+        Ok(())
+    }
+}
+
+impl<K, V> Work<K, V> {
+    /// Whether nothing is left.
+    fn go_on(
+        &mut self,
+        ctx: &mut TaskContext,
+        stores: &[ErasedStore],
+        looks: &mut usize,
+        by_pieces: bool,
+    ) -> Result<bool, Box<Failure>> {
+        while let Some((at, prefix)) = self.walks.last() {
+            if *looks >= PIECE_ROWS {
+                if by_pieces {
+                    return Ok(false);
+                }
+                *looks = 0;
+            }
+            let store = &stores[*at];
+            if self.from.is_none() {
+                store.flush(ctx)?;
+            }
+            let (found, next) = store.handle.rows_by_prefix(prefix, self.from.as_deref(), PIECE_ROWS - *looks)?;
+            *looks = if next.is_some() { PIECE_ROWS } else { *looks + found.len() + 1 };
+            for row in found {
+                let Some(key) = store.rows.find(row.key(), &self.part) else { continue };
+                if self.dropped.as_deref() != Some(key) {
+                    store.operators.iter().for_each(|operator| operator.borrow_mut().erase(ctx, key));
+                    self.dropped = Some(Bytes::copy_from_slice(key));
+                }
+                store.handle.delete(&row);
+                match store.rows.content {
+                    Content::Rows => self.rows += 1,
+                    Content::Calls => self.calls += 1,
+                    Content::Times => {}
+                }
+            }
+            if next.is_none() {
+                self.walks.pop();
+                self.dropped = None;
+            }
+            self.from = next;
+        }
+        Ok(true)
+    }
+
+    fn answer(self) -> Record<K, Erased<V>> {
+        let Self { record: Record { key, value: request, timestamp, headers }, rows, calls, .. } = self;
+        Record { key, value: Erased { request, rows, calls }, timestamp, headers }
+    }
+}
+
+impl ErasedStore {
+    /// Brings what is cached of the store into it, so that all there is can be found.
+    fn flush(&self, ctx: &mut TaskContext) -> Outcome {
+        let node = ctx.node;
+        for (id, operator) in self.users.iter().zip(&self.operators) {
+            ctx.node = *id;
+            operator.borrow_mut().flush(ctx)?;
+        }
+        ctx.node = node;
+        Ok(())
+    }
+}
+
+/// The key of a row that was found.
+enum Found {
+    KeyValue(Bytes),
+    Window(WindowKey),
+}
+
+impl Found {
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::KeyValue(key) => key,
+            Self::Window(row) => &row.key,
+        }
+    }
+}
+
+impl StoreHandle {
+    /// Some rows whose key begins like that, and where to go on.
+    fn rows_by_prefix(
+        &self,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        max: usize,
+    ) -> Result<(Vec<Found>, Option<Bytes>), StoreError> {
+        match self {
+            Self::KeyValue(store) => {
+                let (found, next) = store.borrow().keys_by_prefix(prefix, from, max)?;
+                Ok((found.into_iter().map(Found::KeyValue).collect(), next))
+            }
+            Self::Window(store) => {
+                let (found, next) = store.borrow().rows_by_prefix(prefix, from, max)?;
+                Ok((found.into_iter().map(Found::Window).collect(), next))
+            }
+        }
+    }
+
+    fn delete(&self, row: &Found) {
+        match (self, row) {
+            (Self::KeyValue(store), Found::KeyValue(key)) => store.borrow_mut().delete(key.clone()),
+            (Self::Window(store), Found::Window(row)) => store.borrow_mut().delete_row(row),
+            (Self::KeyValue(_), Found::Window(_)) | (Self::Window(_), Found::KeyValue(_)) => {}
+        }
+    }
+}
+
+impl<K: Data, V: Data> Receive<K, V> for Erase<K, V> {
+    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        if ctx.drops_null(&*self.key, &record.key) {
+            return Ok(());
+        }
+        let encoded = self.key.encode(&record.key)?.unwrap_or_default();
+        let part = Bytes::copy_from_slice(self.key.partition_bytes(&encoded));
+        let of = |(at, store): (usize, &ErasedStore)| {
+            store.rows.prefixes(&part).into_iter().map(move |prefix| (at, prefix)).collect::<Vec<_>>()
+        };
+        let walks = self.stores.iter().enumerate().rev().flat_map(of).collect();
+        self.works.push_back(Work { record, part, walks, from: None, dropped: None, rows: 0, calls: 0 });
+        self.go_on(ctx)
+    }
+}
+
+impl<K: Data, V: Data> Lifecycle for Erase<K, V> {
+    fn connect(&mut self, operators: &Lifecycles) {
+        for store in &mut self.stores {
+            store.users.retain(|user| operators.contains_key(user));
+            store.operators = store.users.iter().filter_map(|user| operators.get(user).cloned()).collect();
+        }
+    }
+
+    fn resume(&mut self, ctx: &mut TaskContext) -> Outcome {
+        self.go_on(ctx)
+    }
+}
