@@ -1,7 +1,7 @@
-//! What it costs to hand a record from one operator to the next.
+//! Measures the cost of passing a record from one operator to the next.
 //!
-//! A source turns each record into a thousand, so that reading them counts for little; these pass one or ten operators
-//! and end in a filter. The difference of both chains, divided by nine, is one hop: call, closure and move included.
+//! A flat map turns each record into a thousand, so that reading costs little. These records pass one or ten operators
+//! and end in a filter. The difference of both chains, divided by nine, is the cost of one hop: call, closure, move.
 
 mod common;
 
@@ -46,7 +46,7 @@ fn main() -> BenchResult<()> {
     Ok(())
 }
 
-/// Two numbers.
+/// A chain whose keys and values are numbers.
 fn small(hops: usize) -> BenchResult<Topology> {
     let builder = StreamsBuilder::new();
     let source =
@@ -55,7 +55,7 @@ fn small(hops: usize) -> BenchResult<Topology> {
     Ok(builder.build()?)
 }
 
-/// Two strings of a chat's length.
+/// A chain whose keys and values are strings, as long as those of a chat message.
 fn strings(hops: usize) -> BenchResult<Topology> {
     let builder = StreamsBuilder::new();
     let pairs = |key: u64, value: u64| {
@@ -78,7 +78,7 @@ fn chain<K: Data, V: Data>(
     stream
 }
 
-/// Lets next to nothing through, so that the chain's work is wanted but no output is made.
+/// A filter that drops almost all records. So the compiler must keep the chain's work, but there is almost no output.
 fn end<K: Data, V: Data>(stream: &KStream<K, V>, keep: impl Fn(&V) -> bool + Send + Sync + 'static) {
     stream.filter(move |_, value| keep(value)).peek(|_, _| ());
 }

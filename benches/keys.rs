@@ -1,7 +1,7 @@
-//! Time by key: what a million keys that have fallen silent cost a thousand that go on.
+//! Stream time by key: measures how much a million silent keys slow down a thousand active keys.
 //!
-//! Each silent key has an open window, which waits for its key's idle time. CPU time of a record of the others, ticks
-//! and commits included; the same without any silent key.
+//! Each silent key has an open window, which waits for the idle time of its key. The result is the CPU time per record of
+//! active keys, including ticks and commits, with and without silent keys.
 
 mod common;
 
@@ -45,7 +45,7 @@ fn run(report: &mut Report, silent: usize) -> BenchResult<()> {
     Ok(())
 }
 
-/// Counts in windows of five seconds; a key's last window closes after an hour of silence.
+/// Counts in windows of five seconds. A key's last window closes after an hour without records.
 fn topology() -> BenchResult<Topology> {
     let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(5)).event_time_by_key();
     let emit = EmitStrategy::on_window_close().idle_after(Duration::from_hours(1));

@@ -1,7 +1,7 @@
-//! How fast a store is rebuilt from its changelog: from a log in memory to memory or `RocksDB`.
+//! Measures how fast a store is restored from its changelog: from a log in memory to memory or `RocksDB`.
 //!
-//! The application starts without state and without input; what is measured ends when its store agrees with the
-//! changelog and the task could run.
+//! The application starts without state and without input. The measurement ends when the store equals the changelog and
+//! the task is ready to run.
 
 mod common;
 
@@ -58,7 +58,7 @@ fn topology() -> BenchResult<Topology> {
     Ok(builder.build()?)
 }
 
-/// Keys in the order of a hash, as those of a table are, all different.
+/// Changelog records with different keys in random order, like the keys of a table.
 fn changes(rows: usize, row_bytes: usize) -> impl Iterator<Item = Entry> {
     let value = Bytes::from(vec![b'v'; row_bytes]);
     (0..rows as u64).map(move |i| {

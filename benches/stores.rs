@@ -1,6 +1,6 @@
-//! What a store costs by itself: reads, writes, appends and commits, without topology or log.
+//! Measures a store alone: reads, writes, appends and commits, without topology or log.
 //!
-//! Writes include their share of a commit every ten thousand rows.
+//! The time of writes includes a commit after every ten thousand rows.
 
 mod common;
 
@@ -70,7 +70,7 @@ fn open(backend: Backend, dir: &TempDir, options: &RocksDbOptions) -> BenchResul
     })
 }
 
-/// Keys in the order of a hash.
+/// A key. Consecutive numbers give keys in random order.
 fn key(i: u64) -> Bytes {
     Bytes::from(format!("{:016x}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
@@ -85,7 +85,7 @@ fn fill(store: &mut Store, keys: &[Bytes]) -> BenchResult<()> {
     Ok(())
 }
 
-/// Frames of a thousand users, five a second each, in windows of three seconds that expire a second later.
+/// Appends frames of a thousand users, five per second each, in windows of three seconds that expire one second later.
 fn append(windows: &mut WindowStore) -> BenchResult<()> {
     let keys: Vec<_> = (0..1000).map(|user| format!("stream-{user}")).collect();
     let frame = Bytes::from(vec![b'f'; 1800]);

@@ -1,7 +1,7 @@
-//! Windowed count and collect: records a second through the whole pipeline, one stream thread.
+//! Measures windowed count and collect: records per second through the whole pipeline with one stream thread.
 //!
-//! A record is consumed, counted or collected, logged to a changelog and committed, exactly once, every 100 ms.
-//! Beside criterion's wall time a table tells the CPU time of a record: its inverse is what one core can do.
+//! Each record is consumed, counted or collected, and written to a changelog. Exactly-once commits run every 100 ms.
+//! Criterion measures wall time. A table shows the CPU time per record; its inverse is the throughput of one core.
 
 mod common;
 
@@ -20,7 +20,7 @@ use tidemill::{EmitStrategy, StreamsBuilder, TimeWindows, Topology};
 
 const CHATS: usize = 1_000_000;
 
-/// One time for all keys of a partition, and one for each.
+/// One stream time for all keys of a partition, and one stream time for each key.
 const TIMES: [(bool, &str); 2] = [(false, ""), (true, "-by-key")];
 
 fn main() -> BenchResult<()> {
@@ -36,7 +36,7 @@ fn main() -> BenchResult<()> {
     }
     for partitions in [1, 4] {
         for elements in [15, 150] {
-            // Three windows at least, and the grace of the last.
+            // At least three windows, and the grace of the last one.
             let records = load((elements * 10 / 3).max(200) * STREAMS).max(30 * STREAMS);
             let input = frames(Frames { records, per_second: elements / 3 });
             let mut frames = Pipeline::new(partitions, input)?;

@@ -1,4 +1,4 @@
-//! Shows what the offline analysts say about the recordings, and how long they take per window:
+//! Prints the results of the offline analysts for the recordings, and their time per window:
 //! `cargo run --release --example replay_recordings --features apps`.
 
 use std::collections::BTreeMap;

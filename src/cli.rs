@@ -1,4 +1,4 @@
-//! What the user typed.
+//! The command line: commands and options.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -10,8 +10,8 @@ use crate::config::{Options, SET, help};
 
 /// Stream processing with model calls, in one program: live insight for streamers, form coach for athletes.
 ///
-/// Begin with `tidemill demo`: it runs both applications, in memory unless you name a folder, plays recorded events into
-/// them, and prints the addresses of their pages.
+/// Begin with `tidemill demo`. It runs both applications, plays recorded events into them, and prints the addresses of
+/// their pages. Everything is in memory unless you name a folder.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, after_long_help = help())]
 pub(crate) struct Cli {
@@ -27,8 +27,8 @@ impl Cli {
         Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    /// Settings before the command count beside those behind it. Of an argument that is global to clap, only those behind
-    /// the command would count.
+    /// Keeps the values of `--set` before the command and after it. For a global argument, clap would keep only the
+    /// values after the command.
     fn try_read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let command = with_applications(Self::command());
         let set = command.get_arguments().find(|argument| argument.get_id() == SET).cloned();
@@ -53,7 +53,7 @@ fn with_applications(command: clap::Command) -> clap::Command {
     });
     let ids = APPLICATIONS.map(|app| app.id).join(" or ");
     let command = command.mut_subcommand("describe", |describe| {
-        describe.mut_arg("application", |name| name.help(format!("{ids}; both without one")))
+        describe.mut_arg("application", |name| name.help(format!("{ids}; without an id, both")))
     });
     APPLICATIONS.into_iter().enumerate().fold(command, |command, (place, app)| {
         let run = clap::Command::new(app.id).about(app.about).display_order(place);
@@ -62,7 +62,7 @@ fn with_applications(command: clap::Command) -> clap::Command {
     })
 }
 
-/// What the program does.
+/// The program's commands.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
     /// Run one application: the command has the application's id
@@ -72,20 +72,21 @@ pub(crate) enum Command {
     Serve,
     /// Run both applications and play recordings into them
     ///
-    /// With --data-dir FOLDER, a demo that was killed goes on where it stopped, and its results are those of a demo
-    /// that nobody disturbed. The folder must hold nothing else. After the last recording, or with other recordings,
-    /// the demo empties the folder and begins anew. A demo keeps windows open for at least five seconds of silence.
+    /// With --data-dir FOLDER, a demo that was killed continues where it stopped, and its results are the same as
+    /// without the kill. The folder must hold nothing else. After the last recording, or with other recordings, the
+    /// demo empties the folder and starts from the beginning. A demo keeps windows open for at least five seconds of
+    /// silence.
     Demo(DemoOptions),
     /// Play recordings into a running server
     Replay(ReplayOptions),
     /// Print an application's plan: subtopologies, stores, topics
     Describe(DescribeOptions),
-    /// Delete what the applications remember: log and state of the data folder, their own topics on Kafka
+    /// Delete the applications' data: log and state in the data folder; on Kafka, internal topics, offsets and state
     Reset(ResetOptions),
 }
 
 impl Command {
-    /// The applications that it runs.
+    /// The applications that the command runs.
     pub(crate) fn apps(&self) -> Vec<App> {
         match self {
             Self::Run(app) => vec![*app],
@@ -93,7 +94,7 @@ impl Command {
         }
     }
 
-    /// Whether it runs the server.
+    /// Whether the command runs the server.
     pub(crate) fn serves(&self) -> bool {
         !matches!(self, Self::Replay(_) | Self::Describe(_) | Self::Reset(_))
     }
@@ -102,13 +103,13 @@ impl Command {
 /// Options of `demo`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DemoOptions {
-    /// Recordings (.ndjson) to play; without a file, the recordings inside the program
+    /// Recordings (.ndjson) to play; without a file, the built-in recordings are played
     #[arg(value_name = "FILE")]
     pub(crate) recordings: Vec<PathBuf>,
-    /// How many times faster than the events happened
+    /// Speed factor: 2 plays twice as fast as the events happened
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub(crate) speed: f64,
-    /// End when the recordings are played and all their windows are analysed; otherwise the server goes on
+    /// Exit when all recordings are played and all their windows are analysed; without this, the server keeps running
     #[arg(long)]
     pub(crate) once: bool,
 }
@@ -119,16 +120,16 @@ pub(crate) struct ReplayOptions {
     /// Recordings: JSON lines of chat messages, transcript segments or pose frames
     #[arg(value_name = "FILE", required = true)]
     pub(crate) recordings: Vec<PathBuf>,
-    /// The server
+    /// Address of the server
     #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
     pub(crate) url: String,
-    /// Token for the server
+    /// Token that the server asks for
     #[arg(long, env = "TIDEMILL_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
-    /// How many times faster than the events happened; 0 for as fast as the server takes them
+    /// Speed factor: 2 plays twice as fast as the events happened, 0 as fast as the server accepts them
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     pub(crate) speed: f64,
-    /// Send the recorded times, instead of times as if the events happened now
+    /// Keep the recorded times; without this, the times are shifted to now
     #[arg(long)]
     pub(crate) keep_times: bool,
 }
@@ -143,7 +144,7 @@ pub(crate) struct DescribeOptions {
 /// Options of `reset`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ResetOptions {
-    /// Delete; without this, only list what would be deleted
+    /// Confirm the deletion; without this, only list what would be deleted
     #[arg(long)]
     pub(crate) yes: bool,
 }

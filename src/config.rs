@@ -1,4 +1,4 @@
-//! What the user means: defaults, then the file, then the environment, then flags. All mistakes are told together.
+//! The configuration: defaults, then the file, then the environment, then flags. All mistakes are reported together.
 
 mod analyst;
 mod apps;
@@ -25,18 +25,18 @@ pub(crate) use options::{Options, SET};
 use rows::Draft;
 use sources::Sources;
 
-/// Settings of the server, and what only the binary needs.
+/// Settings of the server, and settings that only the binary needs.
 pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) log_filter: String,
 }
 
-/// Variables that are not settings.
+/// Variables that have the settings' prefix but are not settings.
 const OTHERS: [&str; 2] = ["TIDEMILL_CONFIG", "TIDEMILL_TOKEN"];
 
-/// Reads all sources, for a command that runs `apps` and perhaps serves them.
+/// Reads all sources, for a command that runs `apps`. `serves` says whether the command runs the server.
 pub(crate) fn load(options: &Options, apps: Vec<App>, serves: bool) -> Result<Config, Vec<String>> {
-    // A variable whose name is not text is not a setting.
+    // A variable whose name is not valid Unicode is not a setting.
     let vars = env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text)));
     let vars = vars.filter(|(name, _)| name.starts_with(PREFIX) && !OTHERS.contains(&name.as_str()));
     let vars = vars.map(|(name, text)| (name, text.to_string_lossy().into_owned()));
@@ -61,13 +61,13 @@ fn resolve(
     settings.calls = analyst.calls.clone();
     match schema.choose() {
         Ok(chosen) => settings.format = chosen,
-        // Commands that read and write no topic need no registry.
+        // Commands without a server need no registry.
         Err(_) if !serves => {}
         Err(wrong) => problems.extend(wrong),
     }
     match analyst.choose() {
         Ok(chosen) => settings.analyst = chosen,
-        // Commands that call nobody need no key.
+        // Commands without a server need no API key.
         Err(_) if !serves => {}
         Err(problem) => problems.push(problem),
     }

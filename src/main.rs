@@ -9,12 +9,12 @@ use std::process::ExitCode;
 
 use cli::{Cli, Command};
 
-/// Rows of many sizes come from a dozen threads and go on others, for weeks: glibc's allocator holds on to what they
-/// leave. `RocksDB` takes its memory here, too.
+/// A dozen threads allocate rows of many sizes and other threads free them, for weeks. glibc's allocator would keep the
+/// freed memory. `RocksDB` uses this allocator, too.
 #[global_allocator]
 static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// The arguments or the configuration are wrong: trying again without a change is useless.
+/// Exit code for wrong arguments or a wrong configuration: trying again without a change is useless.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {

@@ -1,20 +1,20 @@
-//! Inputs as the applications see them: chats of live streams, pose frames of people who exercise.
+//! Inputs of the benchmarks, as the applications get them: chats of live streams and pose frames of athletes.
 
 use bytes::{Bytes, BytesMut};
 use tidemill::{partition_for, transport::embedded::Entry};
 
-/// A multiple of a minute.
+/// The first timestamp: a whole minute, in milliseconds.
 const T0: i64 = 1_700_000_040_000;
-/// Keys of the input.
+/// The number of keys in the input.
 pub(crate) const STREAMS: usize = 1000;
-/// Records arrive as slices of fetched blocks of about this size.
+/// Records are slices of blocks of about this size, like the records of a fetch response.
 const BLOCK: usize = 64 * 1024;
-/// One of a pose frame as JSON.
+/// The size of a pose frame as JSON.
 const FRAME_BYTES: usize = 1800;
-/// So many different frames that they do not fit into the cache.
+/// The number of different frames. They do not fit into the CPU's cache.
 const FRAMES: usize = 20_000;
 
-/// Chats of 1000 streams, ten a second each, about 50 bytes long: one second of event time is 10 000 records.
+/// Chats of 1000 streams, ten per second each, about 50 bytes long. One second of event time has 10 000 records.
 pub(crate) fn chats(records: usize) -> impl Iterator<Item = Entry> {
     let mut random = Random(42);
     let mut blocks = Blocks::default();
@@ -26,7 +26,7 @@ pub(crate) fn chats(records: usize) -> impl Iterator<Item = Entry> {
     })
 }
 
-/// Segments of what is said in the same streams, one each two seconds.
+/// Transcript segments of the same streams, one every two seconds for each stream.
 pub(crate) fn segments(records: usize) -> impl Iterator<Item = Entry> {
     let mut random = Random(21);
     let mut blocks = Blocks::default();
@@ -37,13 +37,13 @@ pub(crate) fn segments(records: usize) -> impl Iterator<Item = Entry> {
     })
 }
 
-/// How people move: frames of 1.8 kB, so many a second.
+/// The number of pose frames, and the frames per second of each user.
 pub(crate) struct Frames {
     pub(crate) records: usize,
     pub(crate) per_second: usize,
 }
 
-/// Frames of 1000 users in turn.
+/// Frames of 1000 users in turn, 1.8 kB each.
 pub(crate) fn frames(Frames { records, per_second }: Frames) -> impl Iterator<Item = Entry> {
     let mut random = Random(7);
     let mut blocks = Blocks::default();
@@ -55,12 +55,12 @@ pub(crate) fn frames(Frames { records, per_second }: Frames) -> impl Iterator<It
     })
 }
 
-/// Where a record goes.
+/// The partition of a record, by its key.
 pub(crate) fn partition_of(entry: &Entry, partitions: i32) -> i32 {
     partition_for(entry.key.as_deref(), partitions)
 }
 
-/// Digits and names in the proportion of a frame's JSON, so that compression has as much to do.
+/// A frame with as many digits and names as real JSON, so that compression costs the same.
 fn frame(random: &mut Random) -> Vec<u8> {
     let mut json = br#"{"exercise":"pullup","landmarks":["#.to_vec();
     while json.len() < FRAME_BYTES {
@@ -85,7 +85,7 @@ impl Blocks {
     }
 }
 
-/// A xorshift generator: the same input every time.
+/// A xorshift generator. It gives the same input in every run.
 struct Random(u64);
 
 impl Random {

@@ -1,4 +1,4 @@
-//! What the benchmarks share: inputs, runs through the production code, and a table of CPU time.
+//! The shared parts of the benchmarks: inputs, runs through the production code, and a table of CPU time.
 
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use criterion::Criterion;
 
-/// What may go wrong in a benchmark ends it.
+/// The result of a step of a benchmark. Every error ends the benchmark.
 pub(crate) type BenchResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Few samples: one run takes most of a second, and the machine may be shared.
+/// The settings of criterion. There are few samples, because one run takes almost a second and the machine may be shared.
 pub(crate) fn criterion() -> Criterion {
     Criterion::default()
         .sample_size(10)
@@ -23,12 +23,12 @@ pub(crate) fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// Whether the benchmarks are only to be tried once, as `cargo test --benches` does.
+/// Whether the benchmarks run only once as a test, as with `cargo test --benches`.
 pub(crate) fn is_test() -> bool {
     std::env::args().any(|arg| arg == "--test") || !std::env::args().any(|arg| arg == "--bench")
 }
 
-/// A full load, or a small one for `--test`.
+/// The number of records, or a hundredth of it in a test.
 pub(crate) fn load(records: usize) -> usize {
     if is_test() { records / 100 } else { records }
 }

@@ -1,4 +1,4 @@
-//! A whole application on a log in memory: consumer, task, stores and changelog, output topic, commit.
+//! Runs a whole application on a log in memory: consumer, task, stores, changelog, output topic and commit.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tidemill::{
 
 use super::{BenchResult, input::partition_of, report::Report};
 
-/// Where stores live.
+/// The backend of the stores.
 #[derive(Clone, Copy)]
 pub(crate) enum Backend {
     Memory,
@@ -32,7 +32,7 @@ impl Backend {
     }
 }
 
-/// An input that applications read one after the other, each from the beginning.
+/// An input topic. Applications read it one after another, each from the beginning.
 pub(crate) struct Pipeline {
     log: EmbeddedLog,
     partitions: i32,
@@ -41,7 +41,7 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Fills the topic `in`.
+    /// Creates the topic `in` and fills it.
     pub(crate) fn new(partitions: i32, input: impl Iterator<Item = Entry>) -> BenchResult<Self> {
         let log = EmbeddedLog::in_memory();
         log.create("in", partitions)?;
@@ -57,10 +57,10 @@ impl Pipeline {
         Ok(Self { log, partitions, records, runs: 0 })
     }
 
-    /// Lets a fresh application read everything. Only that is measured: not its start, not its end.
+    /// Runs a new application until it has read the whole input. Its start and its end are not measured.
     ///
     /// # Panics
-    /// If anything goes wrong.
+    /// If the run fails.
     pub(crate) fn run(&mut self, report: &mut Report, name: &str, backend: Backend, topology: &Topology) -> Duration {
         self.try_run(report, name, backend, topology).expect("the run succeeds")
     }

@@ -1,4 +1,4 @@
-//! Wall and CPU time of each run, printed as a table when all are done.
+//! Collects wall time and CPU time of each run and prints a table at the end.
 
 use std::{
     collections::BTreeMap,
@@ -9,8 +9,8 @@ use cpu_time::ProcessTime;
 
 /// The runs of every benchmark, by name.
 ///
-/// CPU time is that of the whole process, `RocksDB`'s flushes and compactions included: unlike wall time it does not
-/// depend on what else the machine does.
+/// CPU time is the time of the whole process, including `RocksDB`'s flushes and compactions. Unlike wall time, it does
+/// not depend on other processes of the machine.
 #[derive(Default)]
 pub(crate) struct Report {
     rows: BTreeMap<String, Vec<Run>>,
@@ -23,7 +23,7 @@ struct Run {
 }
 
 impl Report {
-    /// Measures a run that does `units` of work; gives its wall time and result.
+    /// Measures a run with `units` units of work. Returns its wall time and result.
     pub(crate) fn measure<R>(&mut self, name: &str, units: u64, run: impl FnOnce() -> R) -> (Duration, R) {
         let (cpu, wall) = (ProcessTime::now(), Instant::now());
         let done = run();
@@ -38,7 +38,7 @@ impl Report {
         self.rows.get(name).map(|runs| median(runs, |run| run.cpu))
     }
 
-    /// Prints medians on standard error. What fits on one core is one second by the CPU time of a record.
+    /// Prints medians on standard error. The records per core and second are one second divided by a record's CPU time.
     pub(crate) fn print(&self) {
         eprintln!("{:<44} {:>4} {:>11} {:>12} {:>12}", "median of", "runs", "records/s", "per core/s", "CPU us/rec");
         for (name, runs) in &self.rows {

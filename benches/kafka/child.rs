@@ -1,4 +1,4 @@
-//! Tidemill's side: the process that is measured.
+//! The process that runs Tidemill and is measured.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use tidemill::{
 
 use crate::{BenchResult, topologies};
 
-/// Does what [`crate::engine::Job`] says.
+/// Runs a [`crate::engine::Job`].
 pub(crate) fn run(job: &[&str]) -> BenchResult {
     let [what, servers, workload, guarantee, application, input, output, ref rest @ ..] = *job else {
         return Err("a child is started by the benchmark".into());
@@ -34,7 +34,7 @@ pub(crate) fn run(job: &[&str]) -> BenchResult {
     for setting in settings {
         match setting.split_once('=') {
             Some(("commit.interval.ms", value)) => config.commit_interval = Duration::from_millis(value.parse()?),
-            _ => return Err(format!("'{setting}' is no setting of this benchmark").into()),
+            _ => return Err(format!("'{setting}' is not a setting of this benchmark").into()),
         }
     }
     let transport = KafkaTransport::new(KafkaConfig::new(servers))?;
@@ -55,7 +55,7 @@ pub(crate) fn run(job: &[&str]) -> BenchResult {
     Ok(())
 }
 
-/// Waits until so many records are processed; seconds since the first.
+/// Waits until `records` records are processed. Returns the seconds since the first record.
 fn process(streams: &Streams, records: u64) -> f64 {
     let mut first = None;
     loop {

@@ -1,4 +1,4 @@
-//! What both engines read.
+//! The input of both engines.
 
 use std::env;
 
@@ -12,19 +12,19 @@ use crate::{
 
 pub(crate) struct Input {
     pub(crate) topic: &'static str,
-    /// Of all that the workload reads.
+    /// The number of records in all input topics of the workload.
     pub(crate) records: u64,
 }
 
-/// The other topic of a join.
+/// The second input topic of a join.
 pub(crate) const SEGMENTS: &str = "transcript";
 
-/// So many chats, and a tenth as many pose frames or segments of a transcript.
+/// The number of chats. Pose frames and transcript segments are a tenth of it.
 fn records() -> BenchResult<usize> {
     Ok(env::var("RECORDS").map_or(Ok(2_000_000), |records| records.parse())?)
 }
 
-/// Loads what a workload reads, the first time that one asks.
+/// Loads the input topics of a workload, if they do not exist yet.
 pub(crate) fn input(site: &Site, workload: &str) -> BenchResult<Input> {
     let (many, few) = (records()?, records()? / 10);
     let load = |topic: &'static str, entries: &mut dyn Iterator<Item = Entry>| -> BenchResult {

@@ -1,4 +1,4 @@
-//! Both engines as processes that are started alike and tell alike what they cost.
+//! Runs both engines as processes, with the same arguments and the same format of results.
 
 use std::{
     collections::BTreeMap,
@@ -39,41 +39,41 @@ impl Engine {
     }
 }
 
-/// Built by `make bench-kafka` beside this program.
+/// The folder with Kafka Streams' program, which `make bench-kafka` builds beside this program.
 fn java_folder() -> BenchResult<PathBuf> {
     let program = env::current_exe()?;
     let mut folders = program.ancestors().map(|folder| folder.join("kafka-streams"));
     let found = folders.find(|folder| folder.join("classes/Bench.class").exists());
-    Ok(found.ok_or("Kafka Streams' side is not built: `make bench-kafka` does it")?)
+    Ok(found.ok_or("Kafka Streams' program is not built: run `make bench-kafka`")?)
 }
 
-/// Names as Kafka Streams has them.
+/// The guarantees, with Kafka Streams' names.
 pub(crate) const GUARANTEES: [&str; 2] = ["at_least_once", "exactly_once_v2"];
 
-/// What an engine shall do.
+/// A job for an engine.
 pub(crate) struct Job<'a> {
     pub(crate) workload: &'a str,
     pub(crate) guarantee: &'a str,
-    /// Names the application, and its output topic.
+    /// The application id.
     pub(crate) application: &'a str,
     pub(crate) input: &'a str,
     pub(crate) output: &'a str,
-    /// `name=value`, in Kafka Streams' names.
+    /// Settings as `name=value`, with Kafka Streams' names.
     pub(crate) settings: Vec<String>,
 }
 
-/// What a process told when it ended.
+/// The measurements that a process printed at its end, by name.
 pub(crate) type Told = BTreeMap<String, f64>;
 
 impl Job<'_> {
-    /// Lets an engine process so many records.
+    /// Runs an engine until it has processed `records` records.
     pub(crate) fn run(&self, engine: Engine, site: &Site, records: u64) -> BenchResult<Told> {
         let mut command = self.command(engine, site, "run")?;
         command.arg(records.to_string()).args(&self.settings);
         told(command.stdout(Stdio::piped()).spawn()?)
     }
 
-    /// Lets it run until [`Served::end`].
+    /// Runs an engine until [`Served::end`].
     pub(crate) fn serve(&self, engine: Engine, site: &Site) -> BenchResult<Served> {
         let mut command = self.command(engine, site, "serve")?;
         command.args(&self.settings);
@@ -87,7 +87,7 @@ impl Job<'_> {
     }
 }
 
-/// An engine that runs until it is told to end. It ends with this process, too: its input does.
+/// A running engine. It ends when its standard input is closed, so it also ends with this process.
 pub(crate) struct Served(Child);
 
 impl Served {

@@ -1,4 +1,4 @@
-//! From the moment that a record is sent to the moment that a committed read brings what was made of it.
+//! Measures latency: the time from sending a record until a committed read returns its result.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -15,29 +15,30 @@ use crate::{
     site::{PARTITIONS, Site, record},
 };
 
-/// About a tenth of what passes through at most, on two cores that broker and both ends share.
+/// Records per second: about a tenth of the maximum on two cores, which the broker and both clients share.
 const RATE: u64 = 20_000;
-/// Enough for a virtual machine to compile most of what it runs.
+/// Long enough for the Java virtual machine to compile most of the code that runs.
 const WARM_UP: Duration = Duration::from_secs(40);
-/// The broker's takes longer to come to rest, for it learns transactions with the first engine.
+/// The broker needs a longer warm-up, because the first run is also its first run with transactions.
 const BROKER_WARM_UP: Duration = Duration::from_secs(60);
 const MEASURED: Duration = Duration::from_secs(20);
 const VALUE_BYTES: usize = 50;
-/// How often records are sent, and how long they may wait for each other then: as many requests as with Kafka's default
-/// of 5 ms for `linger.ms`, a wait that no engine can do anything about.
+/// The interval at which records are sent. It gives as many requests as Kafka's default of 5 ms for `linger.ms`, but
+/// without this wait, which no engine can change.
 const TICK: Duration = Duration::from_millis(5);
 const LINGER_MS: &str = "1";
 
-/// Of input and output. Each costs a commit requests of its own: librdkafka sends one a partition, Java's client one a
-/// broker.
+/// The smaller number of partitions of input and output. Partitions cost requests in each commit: librdkafka sends one
+/// request per partition, Java's client one per broker.
 const FEW: i32 = 1;
 
-/// Each engine at each interval, at so many records a second. Exactly once, both commit each 100 ms by default.
+/// Runs each engine with each commit interval, at `rate` records per second. With exactly-once, the default interval of
+/// both engines is 100 ms.
 pub(crate) fn compare(site: &Site, rate: Option<&str>) -> BenchResult {
     let rate = rate.map_or(Ok(RATE), str::parse)?;
     println!("\nexactly once, {rate} records/s, from send to committed read, ms");
     println!(
-        "p99/s is the median of the p99 of each second: what a pause of the machine, or of the broker, does not decide"
+        "p99/s is the median of the p99 of each second: single pauses of the machine or the broker do not change it"
     );
     println!(
         "{:<14} {:<18} {:>10} {:>9} {:>8} {:>8} {:>8} {:>8} {:>8}",
@@ -56,13 +57,13 @@ pub(crate) fn compare(site: &Site, rate: Option<&str>) -> BenchResult {
     Ok(())
 }
 
-/// How long records took, by the second in which they arrived.
+/// The latencies of the records, by the second in which they arrived.
 type Seconds = Vec<Vec<Duration>>;
 
 fn print([engine, interval]: [&str; 2], partitions: i32, seconds: &Seconds) {
     let mut all = seconds.concat();
     let [p50, p99, p999, max] = [0.5, 0.99, 0.999, 1.0].map(|share| quantile_ms(&mut all, share));
-    // A second in which next to nothing arrived says nothing; what it kept back counts where it arrived.
+    // A second with very few records is left out. Delayed records count in the second in which they arrived.
     let whole = seconds.iter().filter(|second| second.len() * seconds.len() > all.len() / 2);
     let mut each: Vec<_> = whole.map(|second| quantile(&mut second.clone(), 0.99)).collect();
     let p99_each = quantile_ms(&mut each, 0.5);
@@ -82,7 +83,7 @@ fn quantile(times: &mut [Duration], share: f64) -> Duration {
     times.get(index.min(times.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// What nobody can be faster than: the input read as it is, without transactions and without a second hop.
+/// The lower bound for every engine: the input is read directly, without transactions and without a second topic.
 fn without_engine(site: &Site, partitions: i32, rate: u64) -> BenchResult<Seconds> {
     let input = format!("latency-none-{partitions}-in");
     site.create(&input, partitions, CleanupPolicy::Delete)?;
@@ -102,7 +103,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn times(&self, site: &Site, warm_up: Duration) -> BenchResult<Seconds> {
         let &Self { engine, interval, partitions, rate } = self;
-        // Nobody goes on where another run ended, or has its input to catch up with.
+        // Each run has its own application id and topics, so it does not continue another run.
         let application = format!("latency-{}-{interval}-{partitions}-{}", engine.name(), warm_up.as_secs());
         let (input, output) = (format!("{application}-in"), format!("{application}-out"));
         site.create(&input, partitions, CleanupPolicy::Delete)?;
@@ -124,7 +125,7 @@ impl Run<'_> {
     }
 }
 
-/// What is sent: so many records a second, to where.
+/// The load: records per second and the input topic.
 #[derive(Clone, Copy)]
 struct Load<'a> {
     rate: u64,
@@ -132,7 +133,7 @@ struct Load<'a> {
     partitions: i32,
 }
 
-/// Sends, and reads what comes out, for the warm-up and the time measured.
+/// Sends records and reads the results, during the warm-up and the measured time.
 fn measure(site: &Site, load: Load<'_>, mut reader: Box<dyn Reader>, warm_up: Duration) -> BenchResult<Seconds> {
     let (epoch, stop) = (Instant::now(), AtomicBool::new(false));
     thread::scope(|scope| {
@@ -144,7 +145,7 @@ fn measure(site: &Site, load: Load<'_>, mut reader: Box<dyn Reader>, warm_up: Du
     })
 }
 
-/// Sends what is due at each tick, stamped with the time since `epoch`.
+/// Sends the due records at each tick. Each value holds the time since `epoch`.
 fn send(site: &Site, load: Load<'_>, epoch: Instant, stop: &AtomicBool) -> BenchResult {
     let Load { rate, input, partitions } = load;
     let (topic, mut producer) = (Topic::from(input), site.producer_with("linger.ms", LINGER_MS)?);
@@ -164,7 +165,7 @@ fn send(site: &Site, load: Load<'_>, epoch: Instant, stop: &AtomicBool) -> Bench
     Ok(producer.flush().map(drop)?)
 }
 
-/// What took how long, after the warm-up.
+/// Receives results and returns their latencies after the warm-up.
 fn receive(reader: &mut dyn Reader, epoch: Instant, warm_up: Duration) -> BenchResult<Seconds> {
     let mut seconds = vec![Vec::new(); MEASURED.as_secs() as usize];
     let mut first = None;

@@ -1,8 +1,8 @@
-//! Tidemill beside Kafka Streams on one Kafka: the same data, the same topologies, one after the other.
+//! Compares Tidemill with Kafka Streams on one Kafka broker: same data, same topologies, one after the other.
 //!
-//! `make bench-kafka` runs it, or one of its parts: `make bench-kafka PART=latency`. It starts a broker of its own. Each
-//! run is a process of its own, whose CPU time and memory are measured whole, from start to end.
-#![allow(clippy::print_stdout, reason = "its tables are what it is for")]
+//! `make bench-kafka` runs all parts, `make bench-kafka PART=latency` runs one. The benchmark starts a broker. Each
+//! run is a separate process, whose CPU time and memory are measured from start to end.
+#![allow(clippy::print_stdout, reason = "the program prints tables")]
 
 mod child;
 mod data;
@@ -37,9 +37,9 @@ fn main() -> BenchResult {
             latency::compare(site, None)?;
             restore::compare(site, None)
         }),
-        // Among all benchmarks, or as a test, it is left out: it takes many minutes, and Java.
+        // `cargo bench` and `cargo test` skip this benchmark, because it takes many minutes and needs Java.
         _ => {
-            println!("make bench-kafka compares with Kafka Streams");
+            println!("skipped: run `make bench-kafka` to compare with Kafka Streams");
             Ok(())
         }
     }

@@ -1,4 +1,4 @@
-//! How long an instance without state takes until it processes: a table's changelog is read and put on disk.
+//! Measures how long an instance without state takes until it processes. It restores a table's changelog to disk.
 
 use std::{
     collections::BTreeSet,
@@ -17,11 +17,11 @@ use crate::{
 const MEGABYTES: u64 = 1000;
 const VALUE_BYTES: u64 = 1000;
 
-/// Each engine with a changelog of that size.
+/// Runs each engine with a changelog of the given size.
 pub(crate) fn compare(site: &Site, megabytes: Option<&str>) -> BenchResult {
     let megabytes: u64 = megabytes.map_or(Ok(MEGABYTES), str::parse)?;
     site.create("restore-in", PARTITIONS, CleanupPolicy::Delete)?;
-    println!("\nrestore of {megabytes} MB: from the start of the process to records out of it");
+    println!("\nrestore of {megabytes} MB: from the start of the process to its output records");
     println!("{:<14} {:>10} {:>10} {:>8} {:>10} {:>8}", "engine", "first s", "all s", "MB/s", "CPU s", "RSS MB");
     for engine in Engine::BOTH {
         let application = format!("restore-{}", engine.name());
@@ -29,7 +29,7 @@ pub(crate) fn compare(site: &Site, megabytes: Option<&str>) -> BenchResult {
         site.create(&changelog, PARTITIONS, CleanupPolicy::Compact)?;
         site.create(&output, PARTITIONS, CleanupPolicy::Delete)?;
         let bytes = site.load(&changelog, rows(megabytes * 1_000_000 / VALUE_BYTES))?;
-        // One for each partition, whose task has to be restored before.
+        // Each partition has input records. Its task must be restored before it processes them.
         site.load("restore-in", rows(100))?;
         let job = Job {
             workload: "table",
@@ -67,7 +67,7 @@ pub(crate) fn compare(site: &Site, megabytes: Option<&str>) -> BenchResult {
     Ok(())
 }
 
-/// Keys in the order of a hash, as those of a table are, all different.
+/// Records with different keys in random order, like the keys of a table.
 fn rows(count: u64) -> impl Iterator<Item = Entry> {
     let value = Bytes::from(vec![b'v'; VALUE_BYTES as usize]);
     (0..count).map(move |row| {

@@ -1,4 +1,4 @@
-//! The broker, as the driver uses it.
+//! The benchmark's access to the broker.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use tidemill::{
 
 use crate::BenchResult;
 
-/// Of each topic, where nothing else is said.
+/// The default number of partitions of a topic.
 pub(crate) const PARTITIONS: i32 = 4;
 
 pub(crate) struct Site {
@@ -39,7 +39,7 @@ impl Site {
         Ok(self.transport.admin()?.create_topic(&spec)?)
     }
 
-    /// Deletes all topics whose names begin so: what one run left must not cost the next.
+    /// Deletes all topics with this prefix, so that the topics of one run do not slow down the next.
     pub(crate) fn delete(&self, prefix: &str) -> BenchResult {
         let mut admin = self.transport.admin()?;
         for topic in admin.list_topics()?.into_iter().filter(|topic| topic.starts_with(prefix)) {
@@ -52,13 +52,13 @@ impl Site {
         Ok(self.transport.producer(&ProducerConfig::default())?)
     }
 
-    /// A producer with another setting.
+    /// A producer with one changed setting.
     pub(crate) fn producer_with(&self, property: &str, value: &str) -> BenchResult<Box<dyn Producer>> {
         let config = KafkaConfig::new(&self.servers).set(property, value);
         Ok(KafkaTransport::new(config)?.producer(&ProducerConfig::default())?)
     }
 
-    /// Sends to the partition of the key, as a Java producer would; gives the bytes sent.
+    /// Sends each record to the partition of its key, like a Java producer. Returns the number of bytes sent.
     pub(crate) fn load(&self, topic: &str, entries: impl Iterator<Item = Entry>) -> BenchResult<u64> {
         let (topic, mut producer) = (Topic::from(topic), self.producer()?);
         let mut bytes = 0;
@@ -71,7 +71,7 @@ impl Site {
         Ok(bytes)
     }
 
-    /// A committed read of a topic, from its end on.
+    /// A reader of committed records that starts at the end of a topic.
     pub(crate) fn reader_at_end(&self, topic: &str, partitions: i32) -> BenchResult<Box<dyn Reader>> {
         let mut reader = self.transport.reader()?;
         let mut ends = Vec::new();
@@ -80,7 +80,7 @@ impl Site {
             ends.push((partition, high));
         }
         reader.assign(&ends)?;
-        // The first fetch finds out where the end is.
+        // The first fetch finds the end.
         reader.read(Duration::from_millis(500), 1)?;
         Ok(reader)
     }

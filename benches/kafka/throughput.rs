@@ -1,4 +1,4 @@
-//! Records a second, CPU time of a record, memory.
+//! Measures records per second, CPU time per record, and memory.
 
 use std::env;
 
@@ -11,7 +11,7 @@ use crate::{
     topologies::WORKLOADS,
 };
 
-/// Runs these workloads, or all, on both engines in turn, and prints one table.
+/// Runs the given workloads on both engines in turn and prints one table. Without workloads, it runs all.
 pub(crate) fn compare(site: &Site, workloads: &[&str]) -> BenchResult {
     let rounds: usize = env::var("ROUNDS").map_or(Ok(1), |rounds| rounds.parse())?;
     let workloads = if workloads.is_empty() { &WORKLOADS[..] } else { workloads };
@@ -56,12 +56,12 @@ fn run(site: &Site, workload: &str, guarantee: &str, engine: Engine, round: usiz
     Ok(told)
 }
 
-/// Medians of some runs.
+/// The medians of several runs.
 struct Row {
     rate: f64,
-    /// Microseconds of a record.
+    /// CPU time per record, in microseconds.
     cpu: f64,
-    /// Megabytes.
+    /// Memory, in megabytes.
     memory: f64,
 }
 

@@ -1,4 +1,4 @@
-//! What runs. Each has its equal on Kafka Streams' side, by name.
+//! The topologies of Tidemill. Kafka Streams' program has a topology of the same name for each.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<To
             let windows = TimeWindows::of_size_and_grace(Duration::from_secs(3), Duration::from_secs(1));
             inner(&stream.group_by_key().windowed_by(windows).collect("frames")).map_values(joined).to(output);
         }
-        // The last value of each key, for restoring.
+        // A table of the last value of each key, for the restore benchmark.
         "table" => stream.group_by_key().reduce("table", |_, latest| latest).to_stream().to(output),
         _ => return Err(format!("no workload is named {workload}").into()),
     }
@@ -38,12 +38,12 @@ fn count(stream: &KStream<Bytes, Bytes>, emit: EmitStrategy) -> KTable<Windowed<
     stream.group_by_key().windowed_by(windows).emit(emit).count("counts")
 }
 
-/// Without the window in the key.
+/// Replaces a windowed key by the key without the window.
 fn inner<V: tidemill::Data>(stream: &KStream<Windowed<Bytes>, V>) -> KStream<Bytes, V> {
     stream.select_key(|windowed, _| windowed.key.clone())
 }
 
-/// A segment, and what was said to it.
+/// Joins a segment with a chat that was written at the same time.
 fn with(segment: &Bytes, chat: Option<&Bytes>) -> Bytes {
     match chat {
         Some(chat) => Bytes::from([&segment[..], &chat[..]].concat()),
@@ -51,7 +51,7 @@ fn with(segment: &Bytes, chat: Option<&Bytes>) -> Bytes {
     }
 }
 
-/// Frames one after the other, each with its length before it.
+/// Concatenates frames, each with its length before it.
 fn joined(frames: Vec<Bytes>) -> Bytes {
     let mut all = BytesMut::with_capacity(frames.iter().map(|frame| 4 + frame.len()).sum());
     for frame in frames {

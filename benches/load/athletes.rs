@@ -1,4 +1,4 @@
-//! Athletes' pages: each sends a frame as a request of its own, five times a second.
+//! Simulates athletes' pages. Each page sends five frames per second, each frame in its own request.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{
     wire::Wire,
 };
 
-/// Starts all athletes, their frames spread over the time between two.
+/// Starts all athletes. Their start times are spread over the time between two frames.
 pub(crate) fn all(
     options: &Options,
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! Events as pages and connectors send them, made of the recordings: only whose they are and when differs.
+//! Makes events from the recordings, in the format of pages and connectors. Only the owner and the time are new.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tidemill_apps::apps::APPLICATIONS;
 
-/// The recordings that the program brings: names and JSON lines.
+/// The names and the JSON lines of the recordings that are part of the program.
 fn recordings() -> impl Iterator<Item = (&'static str, &'static str)> {
     APPLICATIONS.iter().flat_map(|app| app.recordings())
 }
 
-/// Recorded frames of each exercise, all but user and time.
+/// Recorded frames of each exercise, without user and time.
 pub(crate) struct Frames(Vec<Vec<String>>);
 
 impl Frames {
@@ -23,11 +23,11 @@ impl Frames {
             let frames = frames.collect::<Result<Vec<_>>>()?;
             files.extend((!frames.is_empty()).then_some(frames));
         }
-        anyhow::ensure!(!files.is_empty(), "this build brings no recordings of athletes");
+        anyhow::ensure!(!files.is_empty(), "this build contains no recordings of athletes");
         Ok(Self(files))
     }
 
-    /// An athlete's frame at a place of their exercise.
+    /// Writes an athlete's frame number `at`.
     pub(crate) fn write(&self, user: usize, at: usize, timestamp: i64, into: &mut String) {
         let frames = &self.0[user % self.0.len()];
         let rest = &frames[(user / self.0.len() * 7 + at) % frames.len()];
@@ -36,7 +36,7 @@ impl Frames {
     }
 }
 
-/// The page names landmarks, where the recordings have their numbers.
+/// A recorded frame without user and time. Landmarks get names as in the page's format; recordings have numbers.
 fn rest_of_frame(line: &str) -> Result<String> {
     let mut frame: Value = serde_json::from_str(line)?;
     for point in frame["landmarks"].as_array_mut().context("landmarks are a list")? {
@@ -47,7 +47,7 @@ fn rest_of_frame(line: &str) -> Result<String> {
     Ok(format!("\"exercise\":{exercise},\"landmarks\":{landmarks}}}"))
 }
 
-/// Recorded chat or speech, all but stream and time.
+/// Recorded chat or speech, without stream and time.
 pub(crate) struct Lines(Vec<String>);
 
 impl Lines {

@@ -1,4 +1,4 @@
-//! Pages that follow results.
+//! Simulates pages that follow results.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     tally::{App, Tally},
 };
 
-/// Longer than any run.
+/// The time limit of a connection. It is longer than any run.
 const TIMEOUT: Duration = Duration::from_hours(24);
 
 /// Opens all pages.
@@ -46,10 +46,10 @@ async fn follow(http: &reqwest::Client, url: &str, mut arrived: impl FnMut(i64))
         }
         text.drain(..taken);
     }
-    anyhow::bail!("the server ended it")
+    anyhow::bail!("the server closed the stream of events")
 }
 
-/// The window's start, if the event is a window's result.
+/// The start of the window, if the event is the result of a window.
 fn result(event: &str) -> Option<i64> {
     let is_result = event.lines().any(|line| matches!(line, "event: feedback" | "event: insight"));
     let (_, rest) = event.split_once("\"window_start_ms\":").filter(|_| is_result)?;

@@ -1,7 +1,7 @@
-//! How the applications' server carries a load: athletes' pages and streams' chat and speech over HTTP, results back
-//! as server-sent events.
+//! A load test of the applications' server: athletes' pages and streams' chat and speech send events over HTTP, and
+//! pages receive results as server-sent events.
 //!
-//! `make load` runs it for five minutes; `cargo test` runs a small one, to see that what is sent has its results.
+//! `make load` runs it for five minutes. `cargo test` runs a small load and checks that every window has a result.
 
 mod athletes;
 mod events;
@@ -22,7 +22,7 @@ use options::Options;
 use process::Process;
 use tally::{Kind, Tally};
 
-/// Pages open and connections stand before the first event is due.
+/// The time before the first event is due. Pages and connections open in this time.
 const LEAD_MS: i64 = 2_000;
 
 fn main() -> Result<()> {
@@ -59,7 +59,7 @@ async fn run(options: Options) -> Result<()> {
     Ok(())
 }
 
-/// How long results may take after the last event: what closes the last windows is silence as long as they are.
+/// The time limit for results after the last event. The last windows close only after a silence as long as the windows.
 fn patience(options: &Options) -> Duration {
     options.live_window() + options.coach_window() + Duration::from_mins(1)
 }

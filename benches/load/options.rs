@@ -1,58 +1,58 @@
-//! How much is sent, for how long, and where to.
+//! The options of a load: events per second, duration, server.
 
 use std::time::Duration;
 
 use clap::Parser;
 
-/// A load on the applications' server.
+/// A load on the applications' server
 #[derive(Debug, Clone, Parser)]
 pub(crate) struct Options {
-    /// How long events are sent
+    /// Duration of the load, in seconds
     #[arg(long, default_value_t = 300)]
     pub(crate) seconds: u64,
-    /// Athletes, each with a page that sends frames
+    /// Number of athletes, each with a page that sends frames
     #[arg(long, default_value_t = 1000)]
     pub(crate) users: usize,
-    /// Frames a second of each athlete, a request each, as the page does
+    /// Frames per second of each athlete, each in its own request
     #[arg(long, default_value_t = 5)]
     pub(crate) frames: u32,
-    /// Live streams
+    /// Number of live streams
     #[arg(long, default_value_t = 50)]
     pub(crate) streams: usize,
-    /// Chat messages a second, of all streams
+    /// Chat messages per second, of all streams together
     #[arg(long, default_value_t = 500)]
     pub(crate) chats: u32,
-    /// Transcript segments a second, of all streams
+    /// Transcript segments per second, of all streams together
     #[arg(long, default_value_t = 550)]
     pub(crate) segments: u32,
-    /// How long a stream's chat and speech are gathered into one request, in milliseconds
+    /// How long a stream's chat or speech is collected into one request, in milliseconds
     #[arg(long, default_value_t = 200)]
     pub(crate) gather_ms: i64,
-    /// Athletes whose results are followed; the streams all are
+    /// Number of athletes whose results are followed; the results of all streams are followed
     #[arg(long, default_value_t = 1000)]
     pub(crate) followed: usize,
-    /// Length of live insight's windows, such as 60s; by default a fifth of the run, at most a minute
+    /// Length of live insight's windows, such as 60s; default: a fifth of the run, at most a minute
     #[arg(long, value_parser = seconds)]
     pub(crate) live_window: Option<u64>,
-    /// Length of form coach's windows
+    /// Length of form coach's windows, such as 3s
     #[arg(long, default_value = "3s", value_parser = seconds)]
     pub(crate) coach_window: u64,
-    /// How late frames may come, in milliseconds
+    /// How late frames may arrive, in milliseconds
     #[arg(long, default_value_t = 500)]
     pub(crate) coach_grace_ms: i64,
-    /// How late chat and speech may come, in milliseconds
+    /// How late chat and speech may arrive, in milliseconds
     #[arg(long, default_value_t = 2000)]
     pub(crate) live_grace_ms: i64,
-    /// A server that runs already: its process is not measured, and its windows must be as told here
+    /// URL of a running server; its process is not measured, and its window settings must equal these options
     #[arg(long)]
     pub(crate) url: Option<String>,
-    /// Further settings of the server, such as run.threads=2
+    /// Another setting of the server, such as run.threads=2; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
 }
 
 impl Options {
-    /// Those of the command line. Without `--bench` it is a test.
+    /// The options from the command line. Without `--bench`, the options of a small test.
     pub(crate) fn read() -> Self {
         let (bench, args): (Vec<_>, Vec<_>) = std::env::args().partition(|arg| arg == "--bench");
         if !bench.is_empty() {
@@ -60,7 +60,7 @@ impl Options {
         }
         let small = ["load", "--seconds=4", "--users=40", "--followed=40", "--streams=6", "--chats=120"];
         let small = small.into_iter().chain(["--segments=120", "--live-window=1s", "--coach-window=1s"]);
-        // However slow the machine is, nothing comes too late.
+        // The grace is long enough that no event is late, even on a slow machine.
         let small = small.chain(["--coach-grace-ms=3000", "--live-grace-ms=3000"]);
         Self::parse_from(small)
     }
@@ -76,5 +76,5 @@ impl Options {
 
 fn seconds(text: &str) -> Result<u64, String> {
     let seconds = text.strip_suffix('s').unwrap_or(text).parse::<u64>();
-    seconds.ok().filter(|seconds| *seconds > 0).ok_or_else(|| "whole seconds, such as 60s".to_owned())
+    seconds.ok().filter(|seconds| *seconds > 0).ok_or_else(|| "write whole seconds, such as 60s".to_owned())
 }

@@ -1,4 +1,4 @@
-//! The server as a process: started on a folder of its own, watched from outside, killed at the end.
+//! Runs the server as a process with its own data folder, measures it from outside, and kills it at the end.
 
 use std::{
     fs,
@@ -16,14 +16,14 @@ use tokio::task::JoinHandle;
 
 use crate::options::Options;
 
-/// How long the server may take until all its tasks run.
+/// The server's time limit until all its tasks run.
 const READY: Duration = Duration::from_mins(1);
-/// How often memory and disk are looked at.
+/// The interval at which memory and disk are measured.
 const SAMPLE: Duration = Duration::from_secs(1);
-/// Ticks of `/proc/PID/stat` in a second; the same on every Linux.
+/// Ticks per second in `/proc/PID/stat`. The number is the same on every Linux.
 const TICKS: f64 = 100.0;
 
-/// A server.
+/// A server: a started process, or a running server at a given address.
 pub(crate) struct Process {
     pub(crate) address: SocketAddr,
     child: Option<(Child, TempDir)>,
@@ -37,7 +37,7 @@ struct Usage {
     own_s: f64,
 }
 
-/// What the run took.
+/// The resources that the run used.
 pub(crate) struct Used {
     pub(crate) wall_s: f64,
     pub(crate) server_s: f64,
@@ -45,13 +45,13 @@ pub(crate) struct Used {
     pub(crate) peak_rss: u64,
 }
 
-/// Memory and disk at a second of the run.
+/// Memory and disk, in bytes, at one second of the run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) second: u64,
     pub(crate) rss: u64,
     pub(crate) disk: u64,
-    /// What the machine had to do beside, or because of, this: load average of the last minute.
+    /// The machine's load average of the last minute. It includes other processes.
     pub(crate) load: f64,
 }
 
@@ -77,14 +77,14 @@ impl Process {
         let url = format!("http://{}/readyz", self.address);
         while !http.get(&url).send().await?.status().is_success() {
             if started.elapsed() > READY {
-                bail!("the server's tasks do not run");
+                bail!("the server is not ready: its tasks do not run");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(())
     }
 
-    /// CPU time counts from here.
+    /// Starts the measurement of CPU time.
     pub(crate) fn begin(&mut self) -> Result<()> {
         self.began = Some(self.usage()?);
         Ok(())
@@ -99,7 +99,7 @@ impl Process {
         self.child.as_ref().map(|(child, _)| child.id())
     }
 
-    /// Takes a sample a second.
+    /// Takes one sample per second.
     pub(crate) fn watch(&self, length: Duration) -> JoinHandle<Vec<Sample>> {
         let watched = self.child.as_ref().map(|(child, folder)| (child.id(), folder.path().to_owned()));
         tokio::task::spawn_blocking(move || {
@@ -116,7 +116,7 @@ impl Process {
         })
     }
 
-    /// What was used since it began.
+    /// The resources used since the measurement began.
     pub(crate) fn used(&self) -> Result<Used> {
         let (began, now) = (self.began.context("it has begun")?, self.usage()?);
         let peak_rss = self.pid().and_then(|pid| status(pid, "VmHWM")).unwrap_or(0);
@@ -128,7 +128,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Some((child, _)) = &mut self.child {
-            // If it is gone already, that is what is wanted.
+            // An error means that the process has already ended.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -150,32 +150,32 @@ fn spawn(options: &Options) -> Result<(SocketAddr, Child, TempDir)> {
     for set in sets.iter().chain(&options.set) {
         command.args(["--set", set]);
     }
-    let mut child = command.stderr(Stdio::piped()).spawn().context("the server does not start")?;
+    let mut child = command.stderr(Stdio::piped()).spawn().context("the server cannot be started")?;
     let mut lines = BufReader::new(child.stderr.take().context("stderr is piped")?).lines().map_while(Result::ok);
     let address = lines.find_map(|line| line.split("http://").nth(1)?.split(',').next()?.parse().ok());
     let address = address.context("the server does not say where it listens")?;
-    // Its warnings are of interest.
+    // Shows the server's warnings.
     std::thread::spawn(move || lines.filter(|line| line.contains(" WARN ")).for_each(|line| eprintln!("{line}")));
     Ok((address, child, folder))
 }
 
-/// CPU time of a process, its own and the kernel's for it.
+/// CPU time of a process in seconds: user time and system time.
 fn cpu_s(pid: &str) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the server has ended")?;
-    // The name before it may hold spaces.
+    // The process name may contain spaces, so parsing starts after its closing parenthesis.
     let (_, fields) = stat.rsplit_once(')').context("a name")?;
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
     Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
 }
 
-/// A line of `/proc/PID/status`, in bytes.
+/// The value of a line of `/proc/PID/status`, in bytes.
 fn status(pid: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-/// What the files below a folder take. Some may go while it looks.
+/// The size of all files below a folder, in bytes. Files may disappear during the walk.
 fn bytes_below(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     let bytes = entries.filter_map(|entry| {

@@ -1,4 +1,4 @@
-//! What is said about a run: one table on standard error.
+//! The report of a run: tables on standard error.
 
 use crate::{
     options::Options,
@@ -34,14 +34,14 @@ pub(crate) fn print(options: &Options, tally: &Tally, samples: &[Sample], used: 
         let windows = tally.windows(app);
         let count = |is: fn(&Window) -> bool| windows.iter().filter(|(_, window)| is(window)).count();
         let (missing, twice) = (count(|window| window.results == 0), count(|window| window.results > 1));
-        // The last windows close because nothing comes any more: that is not the load's doing.
+        // The last windows close by idle time, so their delays are not a result of the load.
         let timed = windows.iter().filter(|(closes_ms, window)| *closes_ms < end_ms && window.results > 0);
         let timed = timed.map(|(closes_ms, at)| (at.arrived_ms - at.last_due_ms, at.arrived_ms - closes_ms));
         let (mut since_last, mut above): (Vec<_>, Vec<_>) = timed.unzip();
         let (since_last, above) = (percentiles(&mut since_last), percentiles(&mut above));
         eprintln!("{name:<12} {:>8} {missing:>8} {twice:>8} {since_last:>26} {above:>26}", windows.len());
     }
-    eprintln!("The floor is the window's end and its grace: before that it cannot be final.");
+    eprintln!("The floor is the window's end plus its grace: a result cannot be final before that time.");
     let Used { wall_s, server_s, own_s, peak_rss } = used;
     let own = format!("this program {:.0} % of a core", 100.0 * own_s / wall_s);
     let (Some(last), Some(minute)) = (samples.last(), samples.iter().rfind(|sample| sample.second <= 60)) else {

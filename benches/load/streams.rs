@@ -1,4 +1,4 @@
-//! Streams' connectors: each gathers chat, and another speech, for a moment and sends it as lines.
+//! Simulates the streams' connectors: one for chat and one for speech. Each collects events and sends them as lines.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{
     wire::Wire,
 };
 
-/// Starts both connectors of all streams, spread over the time that each gathers.
+/// Starts both connectors of all streams. Their start times are spread over the time for which a connector collects.
 pub(crate) fn all(
     options: &Options,
     address: SocketAddr,
@@ -38,7 +38,7 @@ pub(crate) fn all(
                 while due_ms < end_ms {
                     until(due_ms).await;
                     body.clear();
-                    // What happened since the last request.
+                    // The times of the events since the last request.
                     let times_ms: Vec<_> = (sent..usize::MAX)
                         .map(|at| first_ms + (every_ms * at as f64) as i64)
                         .take_while(|happened_ms| *happened_ms < due_ms)

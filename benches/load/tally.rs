@@ -1,4 +1,4 @@
-//! What was sent, what came back, and when.
+//! Counts events sent and results received, with their times.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use tidemill::{Clock as _, SystemClock};
 
 use crate::options::Options;
 
-/// What is sent.
+/// The kind of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Pose,
@@ -26,39 +26,39 @@ impl Kind {
     }
 }
 
-/// Whose windows.
+/// The application that a window belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum App {
     Coach,
     Live,
 }
 
-/// Events of one kind.
+/// Counts of one kind of event.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sent {
     pub(crate) requests: u64,
     pub(crate) accepted: u64,
-    /// Answered with 429.
+    /// Number of events answered with 429.
     pub(crate) busy: u64,
-    /// Answered otherwise, or not at all.
+    /// Number of events with another answer or without an answer.
     pub(crate) other: u64,
-    /// From when a request was due to its answer, in milliseconds.
+    /// Times from a request's due time to its answer, in milliseconds.
     pub(crate) answered_ms: Vec<i64>,
 }
 
-/// What became of one window of an athlete or a stream.
+/// The times and results of one window of an athlete or a stream.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Window {
-    /// When the last event of it was due that the server took.
+    /// The due time of the window's last event that the server accepted.
     pub(crate) last_due_ms: i64,
     pub(crate) results: u32,
-    /// When its first result came.
+    /// The arrival time of the window's first result.
     pub(crate) arrived_ms: i64,
 }
 
 type Windows = BTreeMap<(App, usize, i64), Window>;
 
-/// Everything that is counted.
+/// All counts.
 pub(crate) struct Tally {
     options: Options,
     sent: [Mutex<Sent>; 3],
@@ -67,10 +67,10 @@ pub(crate) struct Tally {
 
 /// A request's answer.
 pub(crate) struct Answered<'a> {
-    /// `None` if there was none.
+    /// The HTTP status. `None` if there was no answer.
     pub(crate) status: Option<u16>,
     pub(crate) due_ms: i64,
-    /// The times of the events that it carried.
+    /// The times of the request's events.
     pub(crate) times_ms: &'a [i64],
 }
 
@@ -83,7 +83,7 @@ impl Tally {
         lock(&self.sent[kind as usize]).clone()
     }
 
-    /// Takes down what became of a request of an athlete or a stream.
+    /// Counts the answer to a request of an athlete or a stream.
     pub(crate) fn answered(&self, kind: Kind, who: usize, Answered { status, due_ms, times_ms }: Answered<'_>) {
         let mut sent = lock(&self.sent[kind as usize]);
         sent.requests += 1;
@@ -104,7 +104,7 @@ impl Tally {
         }
     }
 
-    /// A page got a result.
+    /// Counts a result that a page received.
     pub(crate) fn arrived(&self, app: App, who: usize, start_ms: i64) {
         let now = SystemClock.now_ms();
         let mut windows = self.lock_windows();
@@ -115,7 +115,7 @@ impl Tally {
         }
     }
 
-    /// Waits until all windows have their result, at most for a time.
+    /// Waits until all windows have a result, or until the time limit.
     pub(crate) async fn complete(&self, patience: Duration) -> bool {
         let started = Instant::now();
         while self.missing() > 0 {
@@ -127,17 +127,17 @@ impl Tally {
         true
     }
 
-    /// Windows that have no result yet.
+    /// Number of windows without a result.
     pub(crate) fn missing(&self) -> usize {
         self.lock_windows().values().filter(|window| window.results == 0).count()
     }
 
-    /// Windows with more than one result.
+    /// Number of windows with more than one result.
     pub(crate) fn twice(&self) -> usize {
         self.lock_windows().values().filter(|window| window.results > 1).count()
     }
 
-    /// The windows of an application, each with the time at which it closes.
+    /// The windows of an application, each with the time when it closes.
     pub(crate) fn windows(&self, app: App) -> Vec<(i64, Window)> {
         let closes = self.size_ms(app) + self.grace_ms(app);
         let windows = self.lock_windows();
@@ -170,7 +170,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits until a time. What is due is due, however late the one before it was.
+/// Waits until a time. Due times are fixed, so a late request does not delay the following requests.
 pub(crate) async fn until(due_ms: i64) {
     let left = due_ms - SystemClock.now_ms();
     if left > 0 {

@@ -1,4 +1,4 @@
-//! One kept connection of a client that posts: as little work as can be, for the server is what is measured.
+//! A client that posts over one open connection. It does as little work as possible, because the server is measured.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// How long an answer may take; a page gives up after as long.
+/// The time limit for an answer. A page has the same limit.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Posts to one address.
@@ -25,15 +25,15 @@ impl Wire {
         Self { address, head, stream: None, buffer: Vec::new() }
     }
 
-    /// Connects before the first event is due.
+    /// Connects to the server. Callers do this before the first event is due.
     pub(crate) async fn connect(&mut self) -> Result<()> {
-        let stream = TcpStream::connect(self.address).await.context("the server does not answer")?;
+        let stream = TcpStream::connect(self.address).await.context("the server cannot be reached")?;
         stream.set_nodelay(true)?;
         self.stream = Some(stream);
         Ok(())
     }
 
-    /// Posts a body; gives the answer's status, or `None` if there is no answer.
+    /// Posts a body. Returns the answer's status, or `None` if there is no answer.
     pub(crate) async fn post(&mut self, body: &str) -> Option<u16> {
         let answer = tokio::time::timeout(TIMEOUT, self.exchange(body)).await;
         let status = answer.ok().and_then(Result::ok);
@@ -64,7 +64,7 @@ impl Wire {
     }
 }
 
-/// The status, and how long the whole answer is; `None` before its head has come.
+/// The status and the length of the whole answer, or `None` while the head is incomplete.
 fn answer(bytes: &[u8]) -> Result<Option<(u16, usize)>> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let head = std::str::from_utf8(&bytes[..end])?;

@@ -1,4 +1,4 @@
-//! What every event shares: field errors, limits on ids and texts, and the check of timestamps.
+//! Shared by all events: field errors, limits for ids and texts, and the check of timestamps.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 pub const MAX_TEXT_BYTES: usize = 4096;
 /// The longest id accepted, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
-/// How far ahead of the receiver's clock an event may lie, in milliseconds: one day.
+/// How far an event may be ahead of the receiver's clock, in milliseconds: one day.
 pub const MAX_AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// One field that was refused, with the way out.
+/// An error in one field, with the way to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
-    /// Path of the field, such as `timestamp` or `landmarks[3].x`; empty when the whole document is meant.
+    /// Path of the field, such as `timestamp` or `landmarks[3].x`; empty if the error concerns the whole document.
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     pub problem: String,
     /// What the sender should do.
     pub fix: String,
@@ -68,7 +68,7 @@ pub(crate) fn check_text(errors: &mut Vec<FieldError>, field: &str, text: &str) 
     }
 }
 
-/// Event time is epoch milliseconds; everything else that people send gets the repair it needs.
+/// Checks that event time is epoch milliseconds. For other common units, the error says how to convert them.
 ///
 /// The bounds follow from the units: today is 1.7e9 in seconds, 1.7e12 in milliseconds, 1.7e15 in microseconds.
 pub(crate) fn check_timestamp(errors: &mut Vec<FieldError>, timestamp: i64, now_ms: i64) {

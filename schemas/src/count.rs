@@ -1,4 +1,4 @@
-//! Counts: never negative here, and signed whole numbers where formats know no others, as Avro does.
+//! Counts are unsigned in this program, but serialized as signed numbers, because Avro has only signed ones.
 
 use serde::{Deserialize as _, Deserializer, Serializer, de, ser};
 

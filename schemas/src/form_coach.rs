@@ -1,4 +1,4 @@
-//! Inputs of the form coach: pose frames and what is known about the athlete.
+//! Inputs of the form coach: pose frames and profiles of athletes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,15 +10,15 @@ use crate::strict;
 /// One point of the body in one frame. `y` grows downwards, as in the image.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Landmark {
-    /// Which point.
+    /// Name of the landmark.
     pub part: Part,
-    /// Across the image.
+    /// Horizontal position in the image.
     pub x: f32,
-    /// Down the image.
+    /// Vertical position in the image.
     pub y: f32,
-    /// Away from the camera, on the scale of `x`.
+    /// Distance from the camera, on the scale of `x`.
     pub z: f32,
-    /// How sure the pose model is that the point is visible, 0 to 1; unknown counts as visible.
+    /// The pose model's confidence, 0 to 1, that the point is visible; a missing value counts as visible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility: Option<f32>,
 }
@@ -26,22 +26,23 @@ pub struct Landmark {
 /// The body at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PoseFrame {
-    /// Who exercises; the key of its topic.
+    /// The athlete; the key of the topic.
     pub user_id: String,
     /// Event time in epoch milliseconds.
     pub timestamp: i64,
-    /// What is being exercised, such as `pull_up`.
+    /// Name of the exercise, such as `pull_up`.
     pub exercise: String,
-    /// Width of the image over its height. Needed where `x` and `y` are normalised to 0..1, because angles would
-    /// otherwise be measured in a squeezed picture; absent means equal scales.
+    /// Width of the image divided by its height. Needed if `x` and `y` are normalised to 0..1: without the ratio,
+    /// angles would be measured in a distorted picture. A missing value means equal scales.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aspect_ratio: Option<f32>,
-    /// The 33 landmarks, in the pose model's order once parsed.
+    /// The 33 landmarks. After parsing, they are in the pose model's order.
     pub landmarks: Vec<Landmark>,
 }
 
 impl PoseFrame {
-    /// Checks ids, time, the set of landmarks and their coordinates.
+    /// Checks ids, time, the set of landmarks and their coordinates. `now_ms` is the receiver's clock in epoch
+    /// milliseconds.
     pub fn validate(&self, now_ms: i64) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
         check_id(&mut errors, "user_id", &self.user_id);
@@ -82,7 +83,7 @@ impl PoseFrame {
     }
 }
 
-/// The exercises whose repetitions and faults are known.
+/// The exercises whose repetitions and faults the form coach can judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exercise {
@@ -97,7 +98,7 @@ pub enum Exercise {
 }
 
 impl Exercise {
-    /// Reads the spellings in use: `pull_up`, `pull-up`, `Pullups`.
+    /// Accepts common spellings: `pull_up`, `pull-up`, `Pullups`. Every other name is [`Exercise::Other`].
     pub fn from_name(name: &str) -> Self {
         let letters: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         match letters.trim_end_matches('s') {
@@ -109,35 +110,35 @@ impl Exercise {
     }
 }
 
-/// How far an athlete is; decides how strictly faults are graded.
+/// An athlete's experience. It decides how strictly faults are graded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// First months.
+    /// In the first months of training.
     Beginner,
-    /// Steady training.
+    /// Training regularly.
     #[default]
     Intermediate,
-    /// Years of training.
+    /// With years of training.
     Advanced,
 }
 
-/// What feedback takes into account about an athlete.
+/// Facts about an athlete that feedback takes into account.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct UserProfile {
-    /// Height in centimetres; lets feedback speak in centimetres.
+    /// Height in centimetres. With the height, feedback can state distances in centimetres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height_cm: Option<f32>,
     /// Injuries in plain words, such as `left shoulder`.
     #[serde(default)]
     pub injuries: Vec<String>,
-    /// Experience.
+    /// The athlete's experience.
     #[serde(default)]
     pub level: Level,
 }
 
 impl UserProfile {
-    /// Checks that the height is a person's and the injuries are short words.
+    /// Checks that the height is between 50 and 272 cm and that the injuries are short texts.
     pub fn validate(&self) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
         if let Some(height) = self.height_cm
@@ -152,7 +153,7 @@ impl UserProfile {
     }
 }
 
-/// Reads one pose frame and puts its landmarks in the pose model's order, or says which fields are wrong.
+/// Parses one pose frame and puts its landmarks in the pose model's order, or returns an error for each wrong field.
 pub fn parse_pose(bytes: &[u8], now_ms: i64) -> Result<PoseFrame, Vec<FieldError>> {
     let mut frame: PoseFrame = strict::parse(bytes, |object, errors| {
         strict::string(object, "user_id", errors);
@@ -194,7 +195,7 @@ fn diagnose_landmarks(points: &[Value], errors: &mut Vec<FieldError>) {
     }
 }
 
-/// Reads an athlete's profile, or says which fields are wrong.
+/// Parses an athlete's profile, or returns an error for each wrong field.
 pub fn parse_profile(bytes: &[u8]) -> Result<UserProfile, Vec<FieldError>> {
     let profile: UserProfile = strict::parse(bytes, |object, errors| {
         strict::optional_number(object, "height_cm", "height_cm", errors);

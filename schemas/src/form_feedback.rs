@@ -1,4 +1,4 @@
-//! Results of the form coach: what an athlete learns from one window of movement.
+//! Results of the form coach: feedback on one window of an athlete's movement.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,34 +6,34 @@ use crate::form_coach::Exercise;
 use crate::landmark::Part;
 use crate::marks;
 
-/// Everything said about one window of one athlete.
+/// The feedback on one window of one athlete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FormFeedback {
     /// The athlete.
     pub user_id: String,
-    /// First millisecond of the window.
+    /// First millisecond of the window, in epoch milliseconds.
     pub window_start_ms: i64,
-    /// First millisecond after the window.
+    /// First millisecond after the window, in epoch milliseconds.
     pub window_end_ms: i64,
-    /// Who analysed the window, such as `offline` or a model's name.
+    /// The analyst of the window, such as `offline` or a model's name.
     pub analyst: String,
-    /// What was exercised.
+    /// The exercise.
     pub exercise: Exercise,
-    /// Whether there was anything to judge.
+    /// What the athlete did in the window.
     pub phase: Phase,
-    /// Form out of ten; absent while the athlete rests, is out of sight, or has only begun.
+    /// Grade of the form, 0 to 10; absent if the athlete rests, is out of sight, or has only begun.
     pub grade: Option<f32>,
-    /// One sentence to act on.
+    /// One sentence of advice.
     pub sentence: String,
     /// Repetitions that ended in this window.
     pub repetitions: Vec<Repetition>,
-    /// What each joint did in this window.
+    /// The range of each joint's angle in this window.
     pub joints: Vec<JointRange>,
-    /// Speed of the last repetitions.
+    /// Speed of the last repetitions, if known.
     pub tempo: Option<Tempo>,
-    /// Left against right; absent while one side is out of sight.
+    /// Comparison of left and right; absent if one side is out of sight.
     pub symmetry: Option<Symmetry>,
-    /// What was wrong, worst first.
+    /// Faults in the window, worst first.
     pub faults: Vec<Fault>,
     /// The last frame, for drawing.
     pub skeleton: Vec<SkeletonPoint>,
@@ -44,25 +44,25 @@ pub struct FormFeedback {
     pub session_repetitions: u32,
     /// Half repetitions of the session so far.
     pub session_half_repetitions: u32,
-    /// Mean grade of the session so far.
+    /// Mean grade of the session so far; absent without a graded window.
     pub session_grade: Option<f32>,
-    /// Last grades minus first grades of the session; below zero, form decays.
+    /// Last grades minus first grades of the session. A value below zero means that the form gets worse.
     pub session_change: Option<f32>,
-    /// The session's last graded windows, oldest first, this one included.
+    /// The session's last graded windows, oldest first, including this one.
     #[serde(default)]
     pub progress: Vec<ProgressPoint>,
 }
 
-/// One of a replayed frame's 33 landmarks, in the pose model's order: `[x, y, visibility]`. Other than in the skeleton,
-/// `x` and `y` are on equal scales; a landmark that is out of sight has visibility 0.
+/// One of the 33 landmarks of a replayed frame, in the pose model's order: `[x, y, visibility]`. Unlike in the
+/// skeleton, `x` and `y` are on equal scales. A landmark that is out of sight has visibility 0.
 pub type FrameMark = [f32; 3];
 
 /// The grade of one window of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ProgressPoint {
-    /// End of the window.
+    /// End of the window, in epoch milliseconds.
     pub at: i64,
-    /// Form out of ten.
+    /// Grade of the form, 0 to 10.
     pub grade: f32,
 }
 
@@ -70,9 +70,9 @@ pub struct ProgressPoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Moving through the exercise.
+    /// The athlete does the exercise.
     Working,
-    /// In sight, not moving through it.
+    /// The athlete is in sight, but does not exercise.
     Resting,
     /// Too few landmarks are visible to judge.
     OutOfSight,
@@ -81,33 +81,33 @@ pub enum Phase {
 /// One repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Repetition {
-    /// When it left the start position.
+    /// When the repetition left the start position, in epoch milliseconds.
     pub start_ms: i64,
-    /// When it reached its far end.
+    /// When the repetition reached its far end, in epoch milliseconds.
     pub peak_ms: i64,
-    /// When it was counted on the way back.
+    /// When the repetition was counted, on the way back, in epoch milliseconds.
     pub end_ms: i64,
-    /// Degrees of the working joint between both ends.
+    /// Range of the working joint between both ends, in degrees.
     pub range_deg: f32,
-    /// It went far enough to count.
+    /// Whether the repetition went far enough to count as full.
     pub full: bool,
 }
 
-/// What one joint did in the window, in degrees.
+/// The range of one joint's angle in the window, in degrees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JointRange {
-    /// Such as `left_elbow`.
+    /// Name of the joint, such as `left_elbow`.
     pub joint: String,
-    /// Smallest angle.
+    /// Smallest angle, in degrees.
     pub min_deg: f32,
-    /// Largest angle.
+    /// Largest angle, in degrees.
     pub max_deg: f32,
 }
 
 /// Speed of repetitions.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tempo {
-    /// Seconds of the working way.
+    /// Duration of the working phase, in seconds.
     pub work_s: f32,
     /// Repetitions per minute.
     pub per_minute: f32,
@@ -123,12 +123,12 @@ pub enum Side {
     Right,
 }
 
-/// Left against right.
+/// Comparison of left and right.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Symmetry {
-    /// 1 is equal, 0 is one-sided.
+    /// 1 if both sides do the same, 0 if only one side works.
     pub score: f32,
-    /// The side that does more, if one does.
+    /// The side that does more; `None` if there is no clear difference.
     pub stronger: Option<Side>,
 }
 
@@ -150,30 +150,30 @@ pub enum FaultKind {
     LeaningForward,
     /// Knees fall inwards.
     KneesCaving,
-    /// The way back is a drop.
+    /// The athlete drops on the way back.
     Dropping,
 }
 
-/// One thing that was wrong.
+/// A fault in the window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
-    /// What.
+    /// Kind of the fault.
     pub kind: FaultKind,
-    /// How much, 0 to 1.
+    /// Severity, 0 (slight) to 1 (severe).
     pub severity: f32,
-    /// With numbers.
+    /// A description with numbers.
     pub detail: String,
 }
 
 /// One point of the last frame.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SkeletonPoint {
-    /// Which point.
+    /// Name of the landmark.
     pub part: Part,
-    /// Across the image.
+    /// Horizontal position in the image.
     pub x: f32,
-    /// Down the image.
+    /// Vertical position in the image.
     pub y: f32,
-    /// How sure the pose model is, 0 to 1.
+    /// The pose model's confidence that the point is visible, 0 to 1.
     pub visibility: f32,
 }

@@ -1,19 +1,19 @@
-//! Results of live insight: what a streamer learns from one window of chat and speech.
+//! Results of live insight: what one window of chat and speech shows a streamer.
 
 use serde::{Deserialize, Serialize};
 
 use crate::count;
 
-/// Everything said about one window of one stream.
+/// The insight into one window of one stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Insight {
     /// The stream.
     pub stream_id: String,
-    /// First millisecond of the window.
+    /// First millisecond of the window, in epoch milliseconds.
     pub window_start_ms: i64,
-    /// First millisecond after the window.
+    /// First millisecond after the window, in epoch milliseconds.
     pub window_end_ms: i64,
-    /// Who analysed the window, such as `offline` or a model's name.
+    /// The analyst of the window, such as `offline` or a model's name.
     pub analyst: String,
     /// Chat messages in the window.
     #[serde(with = "count")]
@@ -26,41 +26,41 @@ pub struct Insight {
     pub segments: u64,
     /// Chat messages per second.
     pub chats_per_second: f64,
-    /// Messages that ask something.
+    /// Chat messages that ask a question.
     #[serde(with = "count")]
     pub questions: u64,
-    /// Nobody spoke, although the window exists.
+    /// Whether the window has no speech.
     pub silent_microphone: bool,
-    /// Nobody wrote, although the window exists.
+    /// Whether the window has no chat messages.
     pub silent_chat: bool,
     /// The crowd's mood from 0 (hostile) over 50 (neutral) to 100 (euphoric).
     pub vibe_score: u8,
     /// The crowd's mood in a word.
     pub mood: MoodLabel,
-    /// What people write about, hottest first.
+    /// The topics of the chat, hottest first.
     pub hot_topics: Vec<HotTopic>,
-    /// Messages that stand for many, best first.
+    /// Messages that represent many others, best first.
     pub top_chats: Vec<TopChat>,
     /// Authors with the most messages.
     pub active_users: Vec<UserActivity>,
-    /// Authors whose hostility the score leaves aside.
+    /// Authors whose hostility the vibe score ignores.
     pub outliers: Vec<UserActivity>,
-    /// Spoken phrases with the reaction they got, in the order they were spoken.
+    /// Spoken phrases and the reactions to them, in the order of speech.
     pub phrases: Vec<PhraseReaction>,
     /// Languages of the chat, most used first.
     pub languages: Vec<LanguageShare>,
-    /// Chat and mood through the window, in stretches of equal length, for drawing.
+    /// Chat and mood in intervals of equal length, for drawing.
     #[serde(default)]
     pub series: Vec<SeriesPoint>,
-    /// This window against those before it.
+    /// This window compared with the windows before it.
     pub trend: TrendSummary,
     /// Moments in which chat ran far above its baseline.
     pub spikes: Vec<Spike>,
-    /// Moments worth cutting out.
+    /// Moments that are worth a clip.
     pub clips: Vec<ClipCandidate>,
-    /// What the streamer should hear about now.
+    /// Events that the streamer should hear about now.
     pub alerts: Vec<Alert>,
-    /// The one thing to do next.
+    /// One piece of advice: what to do next.
     pub instruction: String,
 }
 
@@ -76,61 +76,61 @@ pub enum MoodLabel {
     Happy,
     /// No strong feeling.
     Calm,
-    /// Split.
+    /// Opinions differ.
     Mixed,
     /// Losing interest.
     Bored,
     /// Sorry or touched.
     Sad,
-    /// Something does not work for them.
+    /// Annoyed that something does not work.
     Frustrated,
     /// Hostile.
     Angry,
-    /// Nobody wrote.
+    /// No messages.
     Silent,
 }
 
 /// A term that many people use at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HotTopic {
-    /// One or two words.
+    /// The term: one or two words.
     pub term: String,
-    /// Messages with it.
+    /// Messages that contain the term.
     #[serde(with = "count")]
     pub chats: u64,
-    /// Distinct authors who used it.
+    /// Distinct authors who used the term.
     #[serde(with = "count")]
     pub users: u64,
-    /// How much hotter than in the windows before; 1 is as usual.
+    /// How much hotter the term is than in the windows before; 1 means as usual.
     pub lift: f64,
-    /// Mood of the messages with it, -1 to 1.
+    /// Mood of the messages with the term, -1 to 1.
     pub mood: f64,
 }
 
-/// A message that stands for many.
+/// A message that represents many others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TopChat {
-    /// Who wrote it first.
+    /// The id of the first author.
     pub user_id: String,
-    /// What the author is called.
+    /// The author's name.
     pub user_name: String,
     /// The message.
     pub text: String,
-    /// When it was written.
+    /// When the message was written, in epoch milliseconds.
     pub timestamp: i64,
-    /// Distinct authors who wrote the same.
+    /// Distinct authors who wrote the same message.
     #[serde(with = "count")]
     pub echoes: u64,
-    /// Its mood, -1 to 1.
+    /// Mood of the message, -1 to 1.
     pub mood: f64,
 }
 
 /// What one author did in the window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UserActivity {
-    /// Who.
+    /// The author's id.
     pub user_id: String,
-    /// What the author is called.
+    /// The author's name.
     pub user_name: String,
     /// Messages.
     #[serde(with = "count")]
@@ -139,137 +139,137 @@ pub struct UserActivity {
     pub mood: f64,
 }
 
-/// A spoken phrase and what chat made of it.
+/// A spoken phrase and the reaction of the chat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PhraseReaction {
-    /// What was said.
+    /// The spoken text.
     pub text: String,
-    /// When it began.
+    /// Start time in epoch milliseconds.
     pub start_ms: i64,
-    /// When it ended.
+    /// End time in epoch milliseconds.
     pub end_ms: i64,
-    /// Messages that followed within seconds.
+    /// Messages that followed within a few seconds.
     #[serde(with = "count")]
     pub reactions: u64,
-    /// How much faster chat ran after it than around it; 1 is as usual.
+    /// How much faster chat was after the phrase than around it; 1 means as usual.
     pub lift: f64,
-    /// Mood of those messages, -1 to 1.
+    /// Mood of the reactions, -1 to 1.
     pub mood: f64,
-    /// A few of those messages.
+    /// Some of the reactions.
     pub samples: Vec<String>,
-    /// Authors of those messages, most eager first.
+    /// Authors of the reactions, most eager first.
     pub users: Vec<String>,
-    /// Spoken at the end of the window before; the reaction fell into this one.
+    /// Whether the phrase was spoken at the end of the window before, with its reaction in this window.
     pub carried_over: bool,
 }
 
-/// A language's part of the chat.
+/// A language's share of the chat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LanguageShare {
     /// ISO 639-1 code.
     pub language: String,
-    /// Part of the messages whose language is recognisable, 0 to 1.
+    /// Share of the messages whose language is recognisable, 0 to 1.
     pub share: f64,
 }
 
-/// One stretch of a window.
+/// One interval of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SeriesPoint {
-    /// Its first millisecond.
+    /// First millisecond of the interval, in epoch milliseconds.
     pub at: i64,
-    /// Messages in it.
+    /// Chat messages in this time.
     #[serde(with = "count")]
     pub chats: u64,
-    /// The crowd's mood in it, from -1 to 1 on the scale of the vibe score; 0 where nobody wrote.
+    /// The crowd's mood in the interval, -1 to 1 on the scale of the vibe score; 0 without messages.
     pub mood: f64,
 }
 
-/// Where engagement goes.
+/// The trend of engagement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngagementTrend {
-    /// Too few windows to tell.
+    /// There are too few windows to compare.
     Unknown,
-    /// Clearly above what was usual.
+    /// Clearly above the usual.
     Rising,
     /// As usual.
     Steady,
-    /// Clearly below what was usual.
+    /// Clearly below the usual.
     Dropping,
 }
 
-/// This window against those before it.
+/// This window compared with the windows before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrendSummary {
-    /// Where engagement goes.
+    /// The trend of engagement.
     pub engagement: EngagementTrend,
     /// Usual chat messages per second before this window.
     pub usual_chats_per_second: f64,
-    /// Usual vibe score before this window.
+    /// Usual vibe score before this window, 0 to 100.
     pub usual_vibe_score: u8,
-    /// The last windows, oldest first, this one included.
+    /// The last windows, oldest first, including this one.
     pub history: Vec<TrendPoint>,
 }
 
 /// One window in the history of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TrendPoint {
-    /// First millisecond of the window.
+    /// First millisecond of the window, in epoch milliseconds.
     pub start_ms: i64,
     /// Chat messages per second.
     pub chats_per_second: f64,
     /// Distinct authors.
     #[serde(with = "count")]
     pub users: u64,
-    /// Vibe score.
+    /// Vibe score, 0 to 100.
     pub vibe_score: u8,
 }
 
 /// A moment in which chat ran far above its baseline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spike {
-    /// When it began.
+    /// Start time in epoch milliseconds.
     pub start_ms: i64,
-    /// When it ended.
+    /// End time in epoch milliseconds.
     pub end_ms: i64,
-    /// Messages in it.
+    /// Chat messages in this time.
     #[serde(with = "count")]
     pub chats: u64,
-    /// Its rate over the baseline's.
+    /// The message rate of the spike divided by the baseline rate.
     pub ratio: f64,
-    /// Mood of its messages, -1 to 1.
+    /// Mood of the spike's messages, -1 to 1.
     pub mood: f64,
 }
 
-/// A moment worth cutting out of the recording.
+/// A moment of the recording that is worth a clip.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClipCandidate {
-    /// The stream to cut.
+    /// The stream of the clip.
     pub stream_id: String,
-    /// Where to cut in: early enough to contain the cause.
+    /// Start of the clip in epoch milliseconds: early enough to contain the cause.
     pub start_ms: i64,
-    /// Where to cut out.
+    /// End of the clip in epoch milliseconds.
     pub end_ms: i64,
-    /// Why it is worth it.
+    /// Why the moment is worth a clip.
     pub reason: String,
-    /// How strong it is, 0 to 100.
+    /// Strength of the moment, 0 to 100.
     pub score: u8,
 }
 
-/// Something the streamer should hear about now.
+/// An event that the streamer should hear about now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// The stream.
     pub stream_id: String,
-    /// What happened.
+    /// Kind of the alert.
     pub kind: AlertKind,
-    /// Since when.
+    /// When the event began, in epoch milliseconds.
     pub at_ms: i64,
-    /// How much it matters, 0 to 1.
+    /// Severity, 0 to 1.
     pub severity: f64,
-    /// What happened, in a sentence.
+    /// Description of the event, in one sentence.
     pub message: String,
-    /// It was told while its window was still open. The window's insight has it again, as the same alert.
+    /// Whether the alert was sent while its window was still open. The window's insight contains the same alert again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ahead: bool,
 }
@@ -282,13 +282,13 @@ pub enum AlertKind {
     MoodDrop,
     /// Mood rose.
     MoodRise,
-    /// Chat thins out.
+    /// Chat became much slower.
     EngagementDrop,
-    /// Chat explodes.
+    /// Chat became much faster.
     EngagementSpike,
-    /// Chat goes on, nobody speaks.
+    /// The window has chat messages, but no speech.
     SilentMicrophone,
-    /// Someone speaks, nobody writes.
+    /// The window has speech, but no chat messages.
     SilentChat,
     /// A few accounts write most of the hostile messages.
     Trolls,

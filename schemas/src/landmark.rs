@@ -42,7 +42,7 @@ pub const LANDMARKS: [&str; 33] = [
     "right_foot_index",
 ];
 
-/// A landmark's identity. Always below 33; written as its name, read from its name or its index.
+/// A landmark's identity, always below 33. Serialized as the name; deserialized from the name or the index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Part(u8);
 
@@ -60,12 +60,12 @@ impl Part {
         LEFT_KNEE = 25, RIGHT_KNEE = 26, LEFT_ANKLE = 27, RIGHT_ANKLE = 28,
     }
 
-    /// The landmark at an index of the pose model's output.
+    /// The landmark at an index of the pose model's output; `None` if the index is above 32.
     pub fn from_index(index: usize) -> Option<Self> {
         (index < LANDMARKS.len()).then_some(Self(index as u8))
     }
 
-    /// The landmark of that name; case, spaces and hyphens do not matter.
+    /// The landmark with a name; case, spaces and hyphens do not matter. `None` if the name is unknown.
     pub fn from_name(name: &str) -> Option<Self> {
         let exact = LANDMARKS.iter().position(|known| *known == name);
         let index = exact.or_else(|| {
@@ -75,12 +75,12 @@ impl Part {
         Self::from_index(index)
     }
 
-    /// Its place in the pose model's output.
+    /// The landmark's index in the pose model's output.
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
 
-    /// Its name, such as `left_elbow`.
+    /// The landmark's name, such as `left_elbow`.
     pub fn name(self) -> &'static str {
         LANDMARKS[self.index()]
     }
@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for Part {
     }
 }
 
-/// What formats that are not for people call it.
+/// The name of the enum in binary formats.
 const ENUM: &str = "Part";
 
 struct PartVisitor;
@@ -145,7 +145,7 @@ impl<'de> Visitor<'de> for PartVisitor {
     }
 }
 
-/// The symbol's name, read as the part.
+/// Reads the name of an enum symbol as a landmark.
 impl<'de> DeserializeSeed<'de> for PartVisitor {
     type Value = Part;
 

@@ -1,10 +1,10 @@
-//! The event types of Tidemill's two applications: what comes in, what goes out, and why an input is refused.
+//! The event types of Tidemill's two applications: inputs, results, and the errors of refused inputs.
 //!
-//! Every `parse_*` function either returns a valid value or says, per field, what is wrong and how to repair it.
+//! Every `parse_*` function returns a valid value, or an error for each wrong field that says how to fix it.
 //! A value that cannot be read is never replaced by a null or a default.
 //!
-//! On topics an event is JSON, or, with the feature `avro`, Avro whose schema is in a registry: `avro/*.avsc` hold the
-//! schemas of every topic.
+//! On topics, an event is JSON. With the feature `avro`, an event can also be Avro with a schema in a registry; the
+//! files `avro/*.avsc` hold the schemas of all topics.
 
 #[cfg(feature = "avro")]
 pub mod avro;

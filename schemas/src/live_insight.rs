@@ -8,26 +8,26 @@ use crate::strict;
 /// One message in the chat of a live stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatMessage {
-    /// The stream it was written to; the key of its topic.
+    /// The stream of the message; the key of the topic.
     pub stream_id: String,
-    /// Who wrote it, stable over renames.
+    /// The author's id, which stays the same when the author changes the name.
     pub user_id: String,
-    /// What the author is called in chat.
+    /// The author's name in the chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
-    /// What was written.
+    /// The text of the message.
     pub text: String,
     /// Event time in epoch milliseconds.
     pub timestamp: i64,
 }
 
 impl ChatMessage {
-    /// The name to show: the author's name, or the id where no name is known.
+    /// The name to show: the author's name, or the id if no name is known.
     pub fn author(&self) -> &str {
         self.user_name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(&self.user_id)
     }
 
-    /// Checks ids, text and time against the receiver's clock.
+    /// Checks ids, text and time. `now_ms` is the receiver's clock in epoch milliseconds.
     pub fn validate(&self, now_ms: i64) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
         check_id(&mut errors, "stream_id", &self.stream_id);
@@ -38,27 +38,27 @@ impl ChatMessage {
     }
 }
 
-/// One piece of what the streamer said.
+/// One segment of the streamer's speech.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TranscriptSegment {
-    /// The stream it was spoken in; the key of its topic.
+    /// The stream of the speech; the key of the topic.
     pub stream_id: String,
-    /// What was said.
+    /// The spoken text.
     pub text: String,
-    /// When it began, in epoch milliseconds.
+    /// When the segment began, in epoch milliseconds.
     pub timestamp: i64,
-    /// How long it took to say, where the recogniser knows.
+    /// Duration of the segment in milliseconds, if the speech recogniser knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<i64>,
 }
 
 impl TranscriptSegment {
-    /// When the words were over; their beginning if the duration is unknown.
+    /// When the segment ended, in epoch milliseconds; its beginning if the duration is unknown.
     pub fn end_ms(&self) -> i64 {
         self.timestamp.saturating_add(self.duration_ms.unwrap_or(0))
     }
 
-    /// Checks id, text, time and duration against the receiver's clock.
+    /// Checks id, text, time and duration. `now_ms` is the receiver's clock in epoch milliseconds.
     pub fn validate(&self, now_ms: i64) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
         check_id(&mut errors, "stream_id", &self.stream_id);
@@ -72,7 +72,7 @@ impl TranscriptSegment {
     }
 }
 
-/// Reads one chat message, or says which fields are wrong and how to repair them.
+/// Parses one chat message, or returns an error for each wrong field that says how to fix it.
 pub fn parse_chat(bytes: &[u8], now_ms: i64) -> Result<ChatMessage, Vec<FieldError>> {
     let message: ChatMessage = strict::parse(bytes, |object, errors| {
         strict::string(object, "stream_id", errors);
@@ -85,7 +85,7 @@ pub fn parse_chat(bytes: &[u8], now_ms: i64) -> Result<ChatMessage, Vec<FieldErr
     Ok(message)
 }
 
-/// Reads one transcript segment, or says which fields are wrong and how to repair them.
+/// Parses one transcript segment, or returns an error for each wrong field that says how to fix it.
 pub fn parse_transcript(bytes: &[u8], now_ms: i64) -> Result<TranscriptSegment, Vec<FieldError>> {
     let segment: TranscriptSegment = strict::parse(bytes, |object, errors| {
         strict::string(object, "stream_id", errors);

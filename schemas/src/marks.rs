@@ -1,4 +1,4 @@
-//! A replay's marks: lists of numbers for people and pages; in formats with a schema, which name fields once, records.
+//! A replay's marks. JSON has them as lists of numbers; Avro, whose schema names each field only once, as records.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

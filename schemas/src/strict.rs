@@ -1,4 +1,4 @@
-//! Strict JSON: the typed parse on the way that works, a field by field diagnosis on the way that does not.
+//! Strict JSON: first a typed parse; if it fails, a diagnosis field by field.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use crate::common::FieldError;
 
 type Object = Map<String, Value>;
 
-/// Parses, and on failure asks `diagnose` for what is wrong with each field.
+/// Parses an event. If that fails, `diagnose` adds an error for each wrong field.
 pub(crate) fn parse<T: DeserializeOwned>(
     bytes: &[u8],
     diagnose: impl Fn(&Object, &mut Vec<FieldError>),
@@ -49,7 +49,7 @@ fn missing(field: &str) -> FieldError {
     FieldError::new(field, "is missing", "every event needs it")
 }
 
-/// A field that must hold a string.
+/// Checks a field that must hold a string.
 pub(crate) fn string(object: &Object, field: &str, errors: &mut Vec<FieldError>) {
     match object.get(field) {
         None => errors.push(missing(field)),
@@ -61,14 +61,14 @@ pub(crate) fn string(object: &Object, field: &str, errors: &mut Vec<FieldError>)
     }
 }
 
-/// A field that may be absent or null, and otherwise must hold a string.
+/// Checks a field that may be absent or null, and otherwise must hold a string.
 pub(crate) fn optional_string(object: &Object, field: &str, errors: &mut Vec<FieldError>) {
     if !matches!(object.get(field), None | Some(Value::Null)) {
         string(object, field, errors);
     }
 }
 
-/// A field that must hold a number, with the path under which errors name it.
+/// Checks a field that must hold a number. Errors name the field by `path`.
 pub(crate) fn number(object: &Object, field: &str, path: &str, errors: &mut Vec<FieldError>) {
     match object.get(field) {
         None => errors.push(missing(path)),
@@ -79,14 +79,14 @@ pub(crate) fn number(object: &Object, field: &str, path: &str, errors: &mut Vec<
     }
 }
 
-/// A field that may be absent or null, and otherwise must hold a number.
+/// Checks a field that may be absent or null, and otherwise must hold a number.
 pub(crate) fn optional_number(object: &Object, field: &str, path: &str, errors: &mut Vec<FieldError>) {
     if !matches!(object.get(field), None | Some(Value::Null)) {
         number(object, field, path, errors);
     }
 }
 
-/// The timestamp: whole epoch milliseconds, never text.
+/// Checks the timestamp, which must be whole epoch milliseconds, as a number.
 pub(crate) fn timestamp(object: &Object, errors: &mut Vec<FieldError>) {
     let mut refuse = |problem: String, fix: &str| errors.push(FieldError::new("timestamp", problem, fix));
     match object.get("timestamp") {

@@ -1,4 +1,4 @@
-//! Forgetting somebody: one record through the topology empties every store of the key, in one transaction.
+//! Erasure of an owner: one record through the topology empties every store of the key, in one transaction.
 
 use std::sync::Arc;
 
@@ -10,38 +10,38 @@ use tidemill::{
     state::{BoxError, RawBytes, Utf8, json_coded},
 };
 
-/// The request to forget the stream or user that is the record's key.
+/// The request to erase the stream or user that is the record's key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erasure {
-    /// When it was asked for, epoch milliseconds.
+    /// When the erasure was requested, in epoch milliseconds.
     pub requested_ms: i64,
 }
 
-/// What the stores held.
+/// The report of an erasure: what was deleted from the stores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erased {
-    /// When it was asked for, epoch milliseconds.
+    /// When the erasure was requested, in epoch milliseconds.
     pub requested_ms: i64,
     /// Rows deleted from stores.
     pub rows: u64,
-    /// Requests whose answers will have no effect any more.
+    /// Withdrawn requests to the analyst: their responses will have no effect.
     pub requests: u64,
 }
 
 json_coded!(Erasure, Erased);
 
-/// Withdraws the pending requests of a key and says how many there were.
+/// Withdraws the pending requests of a key and returns how many there were.
 pub type Withdraw = Arc<dyn Fn(&ProcessorContext<'_, String, Erased>, &str) -> Result<usize, BoxError> + Send + Sync>;
 
-/// The operator that forgets. It is connected to every store that it names.
+/// The operator that erases a key. It must be connected to every store that it names.
 #[derive(Clone, Default)]
 pub struct Erase {
     /// Key-value stores.
     pub key_value: Vec<&'static str>,
     /// Window stores.
     pub windowed: Vec<&'static str>,
-    /// Where the times of keys are, if keys have times of their own. They hold nothing that anybody said, and are not
-    /// counted.
+    /// The store of the keys' own times, if keys have their own times. It holds no personal content, and its rows are
+    /// not counted.
     pub times: Option<&'static str>,
     /// Withdraws requests to an analyst, if there is one.
     pub withdraw: Option<Withdraw>,

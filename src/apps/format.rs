@@ -1,4 +1,4 @@
-//! How values are written on the applications' topics: JSON, or Avro with a schema registry.
+//! The format of values on the applications' topics: JSON, or Avro with a schema registry.
 
 use std::{fmt, sync::Arc};
 
@@ -6,26 +6,26 @@ use bytes::Bytes;
 use tidemill::state::{Codec, CodecError, Json};
 use tidemill_schemas::avro::{Avro, AvroEvent, Registry};
 
-/// The format of every topic that other programs read or write. State, changelogs and the requests to analysts have
-/// formats of their own: nobody but the application reads them.
+/// The format of every topic that other programs read or write. State, changelogs and requests to analysts have their
+/// own formats, because only the application reads them.
 #[derive(Debug, Clone, Default)]
 pub enum Format {
     /// JSON text.
     #[default]
     Json,
-    /// JSON text, on a log that no other program can read: what is much and raw is kept smaller.
+    /// JSON text, on a log that no other program can read. Large raw values may use a smaller encoding.
     Private,
-    /// Avro in Confluent's wire format; its topics' subjects are prepared.
+    /// Avro in Confluent's wire format. The subjects of the topics are already prepared.
     Avro(Arc<Registry>),
 }
 
 impl Format {
-    /// The codec of a topic's values.
+    /// The codec of a topic's values, with plain JSON as the JSON format.
     pub fn codec<T: AvroEvent>(&self, topic: &str) -> Wire<T> {
         self.codec_or(topic, Json::default())
     }
 
-    /// The same, with a JSON of its own.
+    /// The codec of a topic's values, with the given JSON codec.
     pub fn codec_or<T: AvroEvent, J>(&self, topic: &str, json: J) -> Wire<T, J> {
         match self {
             Self::Json | Self::Private => Wire::Json(json),
@@ -39,7 +39,7 @@ impl Format {
 pub enum Wire<T, J = Json<T>> {
     /// JSON text.
     Json(J),
-    /// Avro. What begins with a brace was written before the topic was Avro, and is read as the JSON that it is.
+    /// Avro. A value that begins with a brace was written before the topic used Avro, and is read as JSON.
     Avro(Avro<T>, J),
 }
 
@@ -62,7 +62,7 @@ impl<T: AvroEvent, J: Codec<T>> Codec<T> for Wire<T, J> {
         match (self, bytes.first()) {
             (Self::Json(_), Some(0)) => Err(CodecError::Malformed {
                 expected: "JSON",
-                reason: "it is Avro of a schema registry: set schema.format to avro".to_owned(),
+                reason: "the value is Avro with a schema id: set schema.format to avro".to_owned(),
             }),
             (Self::Avro(avro, _), first) if first != Some(&b'{') => avro.decode(bytes),
             (Self::Json(json) | Self::Avro(_, json), _) => json.decode(bytes),

@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 
 use super::AnalystError;
 
-/// Where and whom to ask.
+/// The settings of the Gemini client.
 #[derive(Clone)]
 pub struct GeminiSettings {
-    /// The service, without path.
+    /// The URL of the service, without a path.
     pub endpoint: String,
     /// The model's name.
     pub model: String,
-    /// The key of the account that pays.
+    /// The API key.
     pub api_key: String,
-    /// How long an answer may take.
+    /// The time limit for one HTTP request.
     pub timeout: Duration,
 }
 
 /// The service of the Gemini API.
 pub const ENDPOINT: &str = "https://generativelanguage.googleapis.com";
-/// A model that answers within seconds.
+/// The default model: it answers within seconds.
 pub const MODEL: &str = "gemini-2.5-flash";
 
 impl fmt::Debug for GeminiSettings {
@@ -39,13 +39,13 @@ pub struct Gemini {
     http: reqwest::Client,
 }
 
-/// What to ask.
+/// A question to the model.
 pub(crate) struct Question {
-    /// Who the model is and what it must do. Trusted.
+    /// The model's role and task. Trusted text.
     pub(crate) instruction: &'static str,
-    /// What it is about. Written by strangers: it is handed over as data.
+    /// The data to analyse. Strangers wrote it, so it is sent as data, not as an instruction.
     pub(crate) data: Value,
-    /// The shape of the answer.
+    /// The JSON schema of the answer.
     pub(crate) schema: Value,
 }
 
@@ -82,18 +82,18 @@ struct PromptFeedback {
     block_reason: Option<String>,
 }
 
-/// A client of HTTP and HTTPS.
+/// Makes a client for HTTP and HTTPS. A request fails after `timeout`.
 ///
 /// # Errors
 /// If this machine's certificates cannot be read.
 pub fn http_client(timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    // Installed once a process; whoever installed one before is as good.
+    // One provider is installed per process. A provider that was installed before is just as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(timeout).build()
 }
 
 impl Gemini {
-    /// A client.
+    /// Makes a client for the settings.
     ///
     /// # Errors
     /// If this machine's certificates cannot be read.
@@ -107,7 +107,7 @@ impl Gemini {
         &self.settings.model
     }
 
-    /// Asks, and reads the answer.
+    /// Sends a question, and parses the answer.
     pub(crate) async fn ask<T: for<'de> Deserialize<'de>>(&self, question: Question) -> Result<T, AnalystError> {
         let GeminiSettings { endpoint, model, api_key, .. } = &self.settings;
         let url = format!("{}/v1beta/models/{model}:generateContent", endpoint.trim_end_matches('/'));
@@ -139,7 +139,7 @@ fn text(reply: Reply) -> Result<String, AnalystError> {
         return Err(AnalystError::Refused { reason: format!("the prompt was blocked: {reason}") });
     }
     let candidate = reply.candidates.into_iter().next();
-    let Some(candidate) = candidate else { return Err(unreadable(&"there is no candidate")) };
+    let Some(candidate) = candidate else { return Err(unreadable(&"the answer has no candidate")) };
     match candidate.finish_reason.as_deref() {
         None | Some("STOP") => {}
         Some(reason @ ("SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII")) => {
@@ -151,10 +151,10 @@ fn text(reply: Reply) -> Result<String, AnalystError> {
     Ok(parts.into_iter().map(|part| part.text).collect())
 }
 
-/// What a status means: busy passes, a wrong key does not.
+/// Interprets an HTTP status: a busy service is temporary, a wrong key is not.
 fn refusal(status: reqwest::StatusCode, pause: Option<u64>, body: &[u8]) -> AnalystError {
     let error: Value = serde_json::from_slice(body).unwrap_or_default();
-    // The service's own words may quote the request; its status names the problem without them.
+    // The service's message may quote the request. The status code names the problem without the quote.
     let code = error["error"]["status"].as_str().unwrap_or("no details").to_owned();
     let reason = format!("HTTP {} ({code})", status.as_u16());
     let passes = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
@@ -175,7 +175,7 @@ fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<u64> {
 }
 
 fn unavailable(error: &reqwest::Error) -> AnalystError {
-    let reason = if error.is_timeout() { "it took too long".to_owned() } else { error.to_string() };
+    let reason = if error.is_timeout() { "the request timed out".to_owned() } else { error.to_string() };
     AnalystError::Unavailable { reason, retry_after_ms: None }
 }
 
@@ -183,7 +183,7 @@ fn unreadable(error: &dyn fmt::Display) -> AnalystError {
     AnalystError::Unreadable { reason: error.to_string() }
 }
 
-/// Text of a model, made fit for a page: one line, of bounded length.
+/// Makes a model's text fit for a page: one line of at most `most` characters.
 pub(crate) fn line(text: &str, most: usize) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(most).collect()
 }

@@ -1,4 +1,4 @@
-//! The applications that ship with Tidemill, and what every application is made of.
+//! The applications that ship with Tidemill, and the parts that every application uses.
 
 mod analyst;
 mod application;

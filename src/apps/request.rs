@@ -1,4 +1,4 @@
-//! Between windows and calls: what an analyst gets to see, and what its errors mean to the executor.
+//! Conversions between windows and calls: the bounded data of a request, and the meaning of an analyst's errors.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tidemill::{CallError, state::BoxError};
 
 use super::{AnalystError, Answer};
 
-/// The result of an analyst that waits for nobody.
+/// The result of an analyst that answers at once.
 pub(crate) fn answer_now<T>(answer: Answer<'_, T>) -> Result<T, BoxError> {
     match answer.now_or_never() {
         Some(answer) => Ok(answer?),
@@ -15,7 +15,7 @@ pub(crate) fn answer_now<T>(answer: Answer<'_, T>) -> Result<T, BoxError> {
     }
 }
 
-/// At most `most` of the elements, spread evenly, so that a request is bounded however busy its window was.
+/// At most `most` of the elements, spread evenly, so that a request stays bounded even for a busy window.
 pub(crate) fn evenly<T: Clone>(all: &[T], most: usize) -> Vec<T> {
     if all.len() <= most {
         return all.to_vec();
@@ -23,7 +23,7 @@ pub(crate) fn evenly<T: Clone>(all: &[T], most: usize) -> Vec<T> {
     (0..most).map(|at| all[at * all.len() / most].clone()).collect()
 }
 
-/// Whether to call again.
+/// Converts an analyst's error into a call error, which says whether to call again.
 pub(crate) fn to_call_error(error: &AnalystError) -> CallError {
     let text = error.to_string();
     match error {

@@ -1,4 +1,4 @@
-//! Both applications with something to see.
+//! Runs both applications and plays recordings into them.
 
 use std::time::{Duration, Instant};
 
@@ -18,15 +18,16 @@ use super::{
 };
 use crate::{cli::DemoOptions, config::Config};
 
-/// Events of a longer time than this are not sent together: the two sides of a window must not wait for each other
-/// longer than its grace, however fast they are played.
+/// The longest time span of one batch, in milliseconds. With a longer span, one input of a window could be ahead of the
+/// other input by more than the window's grace, at any speed.
 const SLICE_MS: i64 = 500;
-/// A player that is held up is no silence: windows stay open so long at least.
+/// The shortest `idle_after` of a demo: a short delay of the player must not count as silence.
 const LEAST_IDLE: Duration = Duration::from_secs(5);
-/// How long the last results may take.
+/// How long the demo waits for the last results.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Serves both applications and plays recordings into them. In a folder, it goes on where it was killed.
+/// Serves both applications and plays recordings into them. With a data folder, a killed demo continues where it
+/// stopped.
 pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
     let mut settings = config.settings;
     for app in settings.apps.clone() {
@@ -34,7 +35,7 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
         windows.idle_after = windows.idle_after.max(LEAST_IDLE);
     }
     let playlist = Playlist::of(options, &settings)?;
-    // A place that outlives the demo is kept by a log that does, and that is the demo's own.
+    // The place is kept only in a log that outlives the demo and belongs to the demo alone.
     let folder = settings.data_dir.as_ref().filter(|_| settings.kafka.is_none());
     let place = match folder {
         Some(folder) => Place::in_folder(folder, &playlist, options.speed)?,
@@ -74,10 +75,10 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
 }
 
 fn bail_late() -> Result<()> {
-    bail!("the recordings are played, but not all their windows have results; the log above may tell why")
+    bail!("the recordings are played, but some of their windows have no results; the log above may say why")
 }
 
-/// The way into the server, and the place that goes with each batch.
+/// Writes batches into the server, each with the player's place.
 struct Playing {
     feed: Feed,
     place: Place,
@@ -109,7 +110,7 @@ impl Sink for Playing {
     }
 }
 
-/// Waits until every window that has events has its result. `false` if that took too long.
+/// Waits until every window with events has a result. Returns `false` if that takes too long.
 async fn analysed(server: &Server, playlist: &Playlist, place: &Place) -> Result<bool> {
     let settings = server.engine().settings();
     let mut missing = playlist.windows(settings);

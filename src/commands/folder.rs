@@ -1,13 +1,13 @@
-//! The data folder as a whole: what is in it, and how it is emptied.
+//! Empties the data folder.
 
 use std::{fs, io, path::Path};
 
 use anyhow::{Context as _, Result};
 
-/// The log's folder, and the state's. State without its log is worth nothing: it goes first.
+/// The folders of state and log. State is useless without its log, so state is deleted first.
 const PARTS: [&str; 2] = ["state", "log"];
 
-/// Deletes log and state. Each goes in one step, so that whoever is killed here leaves no half of one behind.
+/// Deletes log and state. Each folder is first renamed in one step, so that a kill leaves no half of it in use.
 pub(super) fn discard(folder: &Path) -> Result<()> {
     for part in PARTS {
         let (path, doomed) = (folder.join(part), folder.join(format!("{part}.discarded")));

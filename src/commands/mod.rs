@@ -1,4 +1,4 @@
-//! One subcommand a file.
+//! One subcommand per file.
 
 mod demo;
 mod describe;

@@ -1,4 +1,4 @@
-//! Where the demo is in what it plays: kept in the log it plays into, so that both are always of the same moment.
+//! The demo's place in its recordings. Place and events are written to the same log, so they always agree.
 
 use std::path::Path;
 
@@ -15,19 +15,20 @@ use super::{folder::discard, play::playing_ms, playlist::Playlist};
 /// The demo's place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Place {
-    /// What is played.
+    /// Identifies the played events and their windows.
     fingerprint: String,
-    /// What is added to the events' times. It stays, however often the demo is killed and however long it was down:
-    /// events belong into their windows.
+    /// Milliseconds added to the events' times. The value stays the same after a kill, so that events fall into the
+    /// same windows.
     pub(super) shift_ms: i64,
-    /// Events on the log.
+    /// How many events are on the log.
     pub(super) played: usize,
-    /// All are, and all their windows have results.
+    /// Whether all events are on the log and all their windows have results.
     pub(super) done: bool,
 }
 
 impl Place {
-    /// The beginning, with times as if the last event happened when it is sent: nothing lies in the future.
+    /// The place before the first event. Times are shifted so that the last event is sent at its own time, none in the
+    /// future.
     pub(super) fn beginning(playlist: &Playlist, speed: f64) -> Self {
         let last_ms = playlist.events.last().map_or(0, |last| last.timestamp);
         let shift_ms = SystemClock.now_ms() + playing_ms(&playlist.events, speed) - last_ms;
@@ -35,7 +36,7 @@ impl Place {
         Self { fingerprint: playlist.fingerprint.clone(), shift_ms, played: 0, done: false }
     }
 
-    /// The place that a folder has. If it has none, was played to its end, or has other events, a demo begins there.
+    /// The place in a folder. A new demo begins there if the folder has no place, a finished demo, or other events.
     pub(super) fn in_folder(folder: &Path, playlist: &Playlist, speed: f64) -> Result<Self> {
         let path = folder.join("log");
         let open = || {
@@ -45,17 +46,18 @@ impl Place {
         if path.exists() {
             let log = open()?;
             if let Some(place) = Feed::place(&log).context("the demo's place cannot be read")? {
-                let place: Self = serde_json::from_slice(&place).context("the demo's place cannot be understood")?;
+                let place: Self = serde_json::from_slice(&place).context("the demo's place is not valid")?;
                 if !place.done && place.fingerprint == playlist.fingerprint {
                     let (played, all) = (place.played, playlist.events.len());
-                    tracing::info!("going on after {played} of {all} events, as the folder has them");
+                    tracing::info!("the folder holds {played} of {all} events; the demo continues after them");
                     return Ok(place);
                 }
                 let why = if place.done { "was played to its end" } else { "had other recordings or windows" };
-                tracing::info!("the demo in the folder {why}: beginning anew");
+                tracing::info!("the demo in the folder {why}: starting from the beginning");
             } else if log.admin()?.list_topics()?.iter().any(|topic| **topic != *Feed::TOPIC) {
                 bail!(
-                    "{} holds what is not a demo's: choose another --data-dir, or empty it with `tidemill reset --data-dir FOLDER --yes`",
+                    "{} holds data that is not from a demo: choose another --data-dir, or empty it with \
+                     `tidemill reset --data-dir FOLDER --yes`",
                     folder.display()
                 );
             }
@@ -68,7 +70,7 @@ impl Place {
         Ok(place)
     }
 
-    /// As the log has it.
+    /// The place as it is written to the log.
     pub(super) fn text(&self) -> String {
         serde_json::to_string(self).expect("numbers and texts are JSON")
     }

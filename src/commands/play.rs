@@ -1,4 +1,4 @@
-//! Plays events at a speed: hands them on when they are due.
+//! Plays events at a given speed: passes each event on when it is due.
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +7,20 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::recording::Event;
 
-/// How often what is due is sent.
+/// The shortest pause between two sends.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Where events go.
+/// The receiver of played events.
 pub(super) trait Sink {
-    /// Whether this event, which follows those that wait, may be sent together with them.
+    /// Whether this event may be sent together with the waiting events.
     fn fits(&self, event: &Event) -> bool;
-    /// Takes an event; it waits for the next flush.
+    /// Takes an event, which waits for the next flush.
     fn push(&mut self, event: &Event);
-    /// Sends what waits, and says how many events it was.
+    /// Sends the waiting events and returns their number.
     async fn flush(&mut self) -> Result<usize>;
 }
 
-/// Plays events, which are in the order of time, from the `first` on. `speed` is 0 for as fast as the sink takes them.
+/// Plays events, which are in the order of time, from index `first` on. With `speed` 0, the sink sets the pace.
 pub(super) async fn play(events: &[Event], first: usize, speed: f64, sink: &mut impl Sink) -> Result<()> {
     let Some(start_ms) = events.get(first).map(|event| event.timestamp) else { return Ok(()) };
     let bar = ProgressBar::new(events.len() as u64).with_style(style()).with_position(first as u64);

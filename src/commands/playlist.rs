@@ -1,4 +1,4 @@
-//! What the demo plays: events on one line of time, and what they must be told apart from.
+//! The demo's events on one time line, and a fingerprint that distinguishes them from other events.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,16 +16,17 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The demo's events.
 pub(super) struct Playlist {
-    /// In the order of time, which begins near 0.
+    /// In the order of time. Times begin near 0.
     pub(super) events: Vec<Event>,
-    /// Changes when the events do, or what windows are made of them.
+    /// Changes when the events or their windows change.
     pub(super) fingerprint: String,
-    /// A multiple of every window's length: moved by a multiple of it, events fall into the same windows.
+    /// A multiple of every window's length, in milliseconds. A shift by a multiple of it keeps events in the same
+    /// windows.
     pub(super) cycle_ms: i64,
 }
 
 impl Playlist {
-    /// The recordings named, or those that the program brings.
+    /// Loads the named recordings, or the built-in ones.
     pub(super) fn of(options: &DemoOptions, settings: &Settings) -> Result<Self> {
         let cycle_ms = cycle_ms(settings);
         let mut recorded = BTreeMap::<&str, Vec<Event>>::new();
@@ -42,11 +43,11 @@ impl Playlist {
         for recorded in recorded.into_values() {
             let first = recorded.iter().map(|event| event.timestamp).min().unwrap_or(0);
             let start = first - first.rem_euclid(cycle_ms);
-            // Recorded on different days, the applications are played side by side.
+            // Recordings of different days are played side by side.
             events.extend(recorded.into_iter().map(|event| (event.timestamp - start, event)));
         }
         if events.is_empty() {
-            bail!("there is nothing to play: name recordings, such as `tidemill demo talk.ndjson`");
+            bail!("there are no events to play: name recordings, such as `tidemill demo talk.ndjson`");
         }
         events.sort_by_key(|(at, _)| *at);
         let events: Vec<Event> = events.into_iter().map(|(at, event)| event.moved_to(at)).collect();
@@ -54,7 +55,7 @@ impl Playlist {
         Ok(Self { events, fingerprint, cycle_ms })
     }
 
-    /// The windows that have events: of which application and owner, and where they start.
+    /// The windows that have events, each as application id, owner and start time.
     pub(super) fn windows(&self, settings: &Settings) -> BTreeSet<(&'static str, String, i64)> {
         let window = |event: &Event| {
             let start = event.timestamp - event.timestamp.rem_euclid(window_ms(event.app, settings));
@@ -68,7 +69,7 @@ fn window_ms(app: App, settings: &Settings) -> i64 {
     (settings.windows(app).window.as_millis() as i64).max(1)
 }
 
-/// The least common multiple of the windows; the longest one, where that would be days.
+/// The least common multiple of the window lengths, in milliseconds; the longest length if the multiple exceeds a day.
 fn cycle_ms(settings: &Settings) -> i64 {
     let lengths = settings.apps.iter().map(|app| window_ms(app, settings));
     lengths.fold(1, |cycle, length| {

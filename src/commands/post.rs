@@ -1,4 +1,4 @@
-//! Sends events over HTTP, as often as the server lets it.
+//! Sends events over HTTP, as fast as the server accepts them.
 
 use std::time::{Duration, Instant};
 
@@ -8,23 +8,23 @@ use tidemill_apps::apps::{APPLICATIONS, Input};
 
 use super::{play::Sink, recording::Event};
 
-/// Bytes of a request, below what servers take by default.
+/// Size of a request body in bytes, below the default limit of servers.
 const BODY: usize = 512 * 1024;
-/// Time of the recording that is sent at once. Chat goes before what was said: more would make speech late.
+/// Time span that is sent at once, in milliseconds. Chat is sent before speech: a longer span would make speech late.
 const SLICE_MS: i64 = 1_000;
-/// How long a server that says it is busy is asked again.
+/// How long a request to a busy server is repeated.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A server elsewhere.
+/// Sends events to a server.
 pub(super) struct Post {
     http: Client,
     url: String,
     token: Option<String>,
-    /// What is added to the events' times.
+    /// Milliseconds added to the events' times.
     shift_ms: i64,
-    /// What waits of each kind, in the order in which it is sent.
+    /// The waiting events of each kind, in the order of sending.
     batches: Vec<(&'static Input, Vec<String>)>,
-    /// Time of the first event that waits.
+    /// Time of the first waiting event.
     from_ms: Option<i64>,
 }
 
@@ -53,7 +53,7 @@ impl Post {
                 tokio::time::sleep(Duration::from_secs(pause.unwrap_or(1))).await;
                 continue;
             }
-            bail!("{url} refuses: HTTP {status}: {}", response.text().await.unwrap_or_default());
+            bail!("{url} refuses the events: HTTP {status}: {}", response.text().await.unwrap_or_default());
         }
     }
 }

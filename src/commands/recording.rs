@@ -1,4 +1,4 @@
-//! Recorded events: read from JSON lines, told apart by their fields, in the order of their times.
+//! Recorded events, read from JSON lines and sorted by time. The fields of an event show its kind.
 
 use std::{fs, path::Path};
 
@@ -18,12 +18,12 @@ pub(super) struct Event {
 impl Event {
     fn read(line: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(line)?;
-        let (app, input) = kind_of(&value).ok_or_else(|| anyhow!("its fields are none of {}", kinds()))?;
+        let (app, input) = kind_of(&value).ok_or_else(|| anyhow!("its fields fit no kind of event: {}", kinds()))?;
         let timestamp = value["timestamp"].as_i64().context("'timestamp' must be epoch milliseconds")?;
         Ok(Self { app, input, timestamp, value })
     }
 
-    /// The same at another time of the recording.
+    /// The same event at another time of the recording.
     pub(super) fn moved_to(self, timestamp: i64) -> Self {
         Self { timestamp, ..self }
     }
@@ -35,7 +35,7 @@ impl Event {
         value.to_string()
     }
 
-    /// The owner that it is about.
+    /// The id of the event's owner.
     pub(super) fn key(&self) -> &str {
         self.value[self.app.owner.field].as_str().unwrap_or_default()
     }
@@ -46,7 +46,7 @@ fn all() -> impl Iterator<Item = (App, &'static Input)> {
     APPLICATIONS.iter().flat_map(|app| app.inputs.iter().map(move |input| (*app, input)))
 }
 
-/// The kind with the most marks of those whose marks an event has all.
+/// The kind whose marks are all fields of the event. If several kinds fit, the kind with the most marks counts.
 fn kind_of(event: &Value) -> Option<(App, &'static Input)> {
     let fits = all().filter(|(_, input)| input.marks.iter().all(|mark| event.get(mark).is_some()));
     fits.max_by_key(|(_, input)| input.marks.len())

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::cli::ReplayOptions;
 
-/// What recordings are moved in time by.
+/// Recordings are shifted by a multiple of this time, in milliseconds.
 const MINUTE_MS: i64 = 60_000;
 
 /// Plays recordings.
@@ -20,8 +20,8 @@ pub(crate) fn replay(options: &ReplayOptions) -> Result<()> {
     let events = recording::load(&options.recordings)?;
     let ReplayOptions { url, token, speed, keep_times, .. } = options.clone();
     let http = http_client(std::time::Duration::from_mins(1))?;
-    // As if the last event happened when it is sent: nothing lies in the future. By whole minutes, so that windows hold
-    // what they held when it was recorded.
+    // Times are shifted so that the last event is sent at its own time, none in the future. The shift is whole minutes,
+    // so that windows hold the same events as in the recording.
     let last_ms = events.last().map_or(0, |last| last.timestamp);
     let shift_ms = SystemClock.now_ms() + playing_ms(&events, speed) - last_ms;
     let shift_ms = if keep_times { 0 } else { shift_ms.div_euclid(MINUTE_MS) * MINUTE_MS };

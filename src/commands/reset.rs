@@ -1,4 +1,4 @@
-//! Deletes what the applications remember.
+//! Deletes the applications' data.
 
 use std::{
     collections::BTreeSet,
@@ -20,20 +20,20 @@ use tidemill_apps::{
 use super::folder::discard;
 use crate::cli::ResetOptions;
 
-/// Deletes log and state, if nobody uses them.
+/// Deletes log and state, unless a server uses them.
 pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
     if settings.kafka.is_some() {
         return reset_on_kafka(settings, options);
     }
     let Some(folder) = &settings.data_dir else {
-        bail!("there is nothing to delete: name the folder with --data-dir, or brokers with --brokers");
+        bail!("no folder and no brokers are given: add --data-dir FOLDER or --brokers HOST:PORT");
     };
     if !options.yes {
-        bail!("this deletes log, state and results in {}: say --yes if you mean it", folder.display());
+        bail!("this deletes log, state and results in {}: add --yes to confirm", folder.display());
     }
     let log = folder.join("log");
     if log.exists() {
-        // Whoever runs on it holds its lock.
+        // A running server holds the log's lock.
         drop(EmbeddedLog::open(&log).context("the log cannot be opened: a server may be running on it")?);
     }
     discard(folder)?;
@@ -41,29 +41,29 @@ pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
     Ok(())
 }
 
-/// What the applications have on Kafka and beside it.
+/// The applications' data on Kafka and in the data folder.
 struct Remembered {
     groups: Vec<String>,
     topics: Vec<Topic>,
     state: Vec<PathBuf>,
 }
 
-/// What came in and what came out is not ours alone: its topics stay.
+/// Deletes the applications' own data. Topics of events and results stay, because other programs may use them.
 fn reset_on_kafka(settings: &Settings, options: &ResetOptions) -> Result<()> {
     let log = Log::open(settings)?;
     let mut admin = log.transport().admin()?;
     let existing: BTreeSet<Topic> = admin.list_topics()?.into_iter().collect();
     let remembered = Remembered::find(settings, &log, &existing)?;
     if !options.yes {
-        bail!("{}say --yes if you mean it", remembered.told());
+        bail!("{}add --yes to confirm", remembered.told());
     }
     let state = settings.data_dir.as_ref().map(|folder| folder.join("state"));
     for app in &settings.apps {
         let Some(root) = state.as_ref().filter(|root| root.join(app.id).exists()) else { continue };
-        // Whoever runs on it holds its lock.
+        // A running instance holds the state's lock.
         drop(StateDirectory::open(root, app.id).context("an instance may be running on the state")?);
     }
-    // First, for it is refused while an instance runs.
+    // Groups are deleted first, because Kafka refuses this while an instance runs.
     for group in &remembered.groups {
         admin.delete_group(group).context("committed offsets cannot be deleted")?;
     }
@@ -97,8 +97,8 @@ impl Remembered {
         let state = self.state.iter().map(|folder| format!("  state in {}\n", folder.display()));
         let all: String = topics.chain(groups).chain(state).collect();
         format!(
-            "this deletes:\n{all}Topics of events and results stay. The next start reads again what they still have \
-             of events, and writes\nthe results once more; state of instances on other machines stays there.\n"
+            "this deletes:\n{all}Topics of events and results stay. The next start reads the remaining events \
+             again and writes\ntheir results again. State on other machines is not deleted.\n"
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Runs applications until told to stop.
+//! Runs applications until a signal or a failure.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use tidemill_apps::server::{Server, Settings};
 use tokio::runtime::Runtime;
 
-/// Runs the server until Ctrl-C, a polite kill, or a failure.
+/// Runs the server until Ctrl-C, SIGTERM or a failure.
 pub(crate) fn serve(settings: Settings) -> Result<()> {
     runtime()?.block_on(async {
         let server = start(settings).await?;
@@ -16,11 +16,11 @@ pub(crate) fn serve(settings: Settings) -> Result<()> {
     })
 }
 
-/// Ends what runs; a second signal ends the program at once.
+/// Closes the server. A second signal ends the program at once.
 pub(super) async fn close(server: &Server) -> Result<()> {
     tokio::spawn(async {
         if stop_signal().await.is_ok() {
-            tracing::warn!("ended before everything was committed: what was not is done again after the next start");
+            tracing::warn!("ended before all work was committed; the next start repeats the uncommitted work");
             std::process::exit(INTERRUPTED);
         }
     });
@@ -29,7 +29,7 @@ pub(super) async fn close(server: &Server) -> Result<()> {
     Ok(())
 }
 
-/// What shells say of a program that Ctrl-C ended.
+/// The exit code that shells report for a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
 pub(super) fn runtime() -> Result<Runtime> {
@@ -55,7 +55,7 @@ pub(super) fn announce(server: &Server) {
     }
 }
 
-/// How often a server is asked whether its applications still run.
+/// How often the program checks whether the applications still run.
 const WATCH: Duration = Duration::from_millis(500);
 
 pub(super) async fn until_stopped(server: &Server) -> Result<()> {
@@ -69,19 +69,19 @@ pub(super) async fn until_stopped(server: &Server) -> Result<()> {
     };
     tokio::select! {
         signal = stop_signal() => {
-            tracing::info!("stopping: committing what is done; once more ends it at once");
+            tracing::info!("stopping: finished work is being committed; a second signal ends the program at once");
             signal
         }
-        () = failed => bail!("an application ended by itself; the log above tells why"),
+        () = failed => bail!("an application ended unexpectedly; the log above says why"),
     }
 }
 
 #[cfg(unix)]
 async fn stop_signal() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be heard")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
     tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.context("Ctrl-C cannot be heard")?,
+        pressed = tokio::signal::ctrl_c() => pressed.context("cannot listen for Ctrl-C")?,
         _ = terminate.recv() => {}
     }
     Ok(())
@@ -89,6 +89,6 @@ async fn stop_signal() -> Result<()> {
 
 #[cfg(not(unix))]
 async fn stop_signal() -> Result<()> {
-    tokio::signal::ctrl_c().await.context("Ctrl-C cannot be heard")?;
+    tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")?;
     Ok(())
 }

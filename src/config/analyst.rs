@@ -1,4 +1,4 @@
-//! Settings of the analyst, which make sense only together.
+//! Settings of the analyst. They are checked together.
 
 use std::{fs, path::PathBuf};
 
@@ -12,7 +12,7 @@ use tidemill_apps::{
 
 use super::secrets::travel_safely;
 
-/// What was said about the analyst.
+/// The settings of the analyst, as given.
 #[derive(Debug, Default)]
 pub(super) struct Analyst {
     gemini: bool,
@@ -28,17 +28,17 @@ type Setting = Row<Analyst>;
 pub(super) fn rows() -> Vec<Setting> {
     vec![
         Setting::choice("analyst.kind", "offline", &[("offline", false), ("gemini", true)], |a| &mut a.gemini)
-            .flag("analyst", "WHO")
-            .help("Who analyses windows"),
+            .flag("analyst", "KIND")
+            .help("Analyst that turns windows into results"),
         Setting::new("analyst.model", MODEL, model, |a| &mut a.model).help("Gemini's model"),
         Setting::new("analyst.endpoint", ENDPOINT, endpoint, |a| &mut a.endpoint).help("Gemini's address"),
         Setting::new("analyst.api_key", "", text, |a| &mut a.key).secret().help("Gemini's API key"),
         Setting::new("analyst.api_key_file", "", path, |a| &mut a.key_file).help("File that holds Gemini's API key"),
-        Setting::new("analyst.timeout", "30s", duration, |a| &mut a.calls.timeout).help("How long an answer may take"),
+        Setting::new("analyst.timeout", "30s", duration, |a| &mut a.calls.timeout).help("Time limit for one answer"),
         Setting::new("analyst.attempts", "4", number, |a| &mut a.calls.max_attempts)
-            .help("How often the same question is asked, if no answer comes"),
+            .help("Maximum number of attempts for one call"),
         Setting::new("analyst.in_flight", "16", number, |a| &mut a.calls.max_in_flight)
-            .help("Calls at the same time, for each application"),
+            .help("Maximum number of calls at the same time, for each application"),
     ]
 }
 
@@ -76,5 +76,5 @@ fn model(text: &str) -> Result<String, String> {
 
 fn endpoint(text: &str) -> Result<String, String> {
     let safe = travel_safely(text).then(|| text.to_owned());
-    safe.ok_or_else(|| "must begin with https://, or the key would travel unencrypted".to_owned())
+    safe.ok_or_else(|| "must begin with https://, or the key is sent unencrypted".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Settings of the applications: each says which it has.
+//! Settings of the applications. Each application lists its own.
 
 use tidemill_apps::{
     apps::APPLICATIONS,

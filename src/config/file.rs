@@ -43,7 +43,7 @@ impl Sources {
     }
 }
 
-/// A value of the file as text; `None` for tables.
+/// A value of the file as text; `None` for tables, dates, and lists with items that are not strings.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! The end of `--help`: every setting, and where its value comes from.
+//! The end of `--help`: every setting, and the sources of its value.
 
 use std::fmt::Write as _;
 
@@ -7,13 +7,13 @@ use tidemill_apps::setting::CommandLine;
 use super::{kafka, rows::rows};
 
 const SOURCES: &str = "\
-Settings come from a TOML file ([section] and key), then TIDEMILL_SECTION_KEY of the environment, then --set, then flags:
-what comes later wins.
+Settings come from a TOML file ([section] and key), then from the environment (TIDEMILL_SECTION_KEY), then from --set,
+then from flags. A later source overrides an earlier one.
 
 ";
 
 const TENANTS: &str = "
-Who may come in, in the file:
+Clients that may use the server are tenants in the file:
 
   [[tenant]]
   name = \"ada\"

@@ -1,4 +1,4 @@
-//! How to reach Kafka: what has a setting of its own, and every property of librdkafka.
+//! Settings of Kafka: rows for the most important ones, and every property of librdkafka.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -8,12 +8,13 @@ use tidemill_apps::setting::{Row, duration, list, number, path, variable};
 
 use super::file;
 
-/// Begins the name of every property of librdkafka among the settings.
+/// Prefix of every librdkafka property among the settings.
 pub(super) const PREFIX: &str = "kafka.properties.";
 
-/// What `--help` says about them.
+/// The part of `--help` about librdkafka properties.
 pub(super) const HELP: &str = "
-Any property of librdkafka, for all clients or, after consumer., producer. or admin., for these; what comes later wins:
+Any property of librdkafka can be set. The prefix consumer., producer. or admin. limits it to clients of that kind.
+A later source overrides an earlier one:
 
   kafka.properties_file = \"kafka.properties\"            lines such as sasl.password=...
   [kafka.properties]                                    a table of the file: security.protocol = \"sasl_ssl\"
@@ -21,10 +22,10 @@ Any property of librdkafka, for all clients or, after consumer., producer. or ad
   --set kafka.properties.security.protocol=sasl_ssl     but no secrets
 ";
 
-/// What was said about Kafka. The settings make sense only together.
+/// The settings of Kafka, as given. They are checked together.
 pub(super) struct Kafka {
     brokers: Vec<String>,
-    /// All that has a setting of its own, but for the brokers.
+    /// All settings that have a row, except the brokers.
     config: KafkaConfig,
     properties_file: Option<PathBuf>,
     properties: BTreeMap<String, String>,
@@ -43,15 +44,15 @@ pub(super) fn rows() -> Vec<Setting> {
     vec![
         Setting::new("kafka.brokers", "", brokers, |k| &mut k.brokers)
             .flag("brokers", "HOST:PORT")
-            .help("Kafka's brokers, such as broker-1:9092,broker-2:9092; without them the log is in this process"),
+            .help("Kafka's brokers, such as broker-1:9092,broker-2:9092; without brokers, the log is in this process"),
         Setting::new("kafka.replication_factor", "-1", number, |k| &mut k.config.replication_factor)
             .help("Copies of each topic that is created; -1 for the brokers' default"),
         Setting::choice("kafka.group_protocol", "auto", PROTOCOLS, |k| &mut k.config.group_protocol)
-            .help("How instances share partitions (consumer is the protocol of KIP-848)"),
+            .help("Protocol of the consumer group (consumer is the protocol of KIP-848)"),
         Setting::new("kafka.transaction_timeout", "10s", duration, |k| &mut k.config.transaction_timeout)
-            .help("After this time, brokers end what a crashed instance left open"),
+            .help("Time after which brokers abort the open transaction of a crashed instance"),
         Setting::new("kafka.properties_file", "", path, |k| &mut k.properties_file)
-            .help("File with librdkafka's properties, one name=value each line; secrets go there"),
+            .help("File with librdkafka properties, one name=value per line; put secrets there"),
     ]
 }
 
@@ -59,13 +60,13 @@ const PROTOCOLS: &[(&str, GroupProtocol)] =
     &[("auto", GroupProtocol::Auto), ("consumer", GroupProtocol::Consumer), ("classic", GroupProtocol::Classic)];
 
 impl Kafka {
-    /// A property, over what was said of it before.
+    /// Sets a property. A later value replaces an earlier one.
     pub(super) fn take(&mut self, property: &str, value: &str) {
         self.properties.insert(property.to_owned(), value.to_owned());
     }
 
-    /// Whether a variable of the environment is a property, and if so, takes it. No property of librdkafka has a `_` in
-    /// its name, so that each `_` of the variable is a dot.
+    /// Takes an environment variable if it names a property, and returns whether it does. No property of librdkafka has
+    /// a `_` in its name, so each `_` of the variable stands for a dot.
     pub(super) fn take_variable(&mut self, name: &str, value: &str) -> bool {
         let property = name.strip_prefix(&variable(PREFIX)).filter(|property| !property.is_empty());
         if let Some(property) = property {
@@ -74,7 +75,7 @@ impl Kafka {
         property.is_some()
     }
 
-    /// A table of properties. Names with dots are tables in tables, unless they are quoted.
+    /// Takes a table of properties. TOML reads a name with dots as nested tables, unless the name is quoted.
     pub(super) fn take_table(&mut self, file: &str, table: toml::Value, problems: &mut Vec<String>) {
         let toml::Value::Table(table) = table else {
             return problems.push(format!("{file}: 'kafka.properties' must be a section: [kafka.properties]"));
@@ -91,13 +92,13 @@ impl Kafka {
         }
     }
 
-    /// All of it together; `None` if there are no brokers.
+    /// Builds Kafka's configuration from all settings; `None` if there are no brokers.
     pub(super) fn choose(mut self) -> Result<Option<KafkaConfig>, Vec<String>> {
         let mut problems = self.read_properties();
         if self.brokers.is_empty() {
             if !self.properties.is_empty() {
                 problems.push(
-                    "properties of Kafka are set, but no brokers: add --brokers HOST:PORT, or remove the properties"
+                    "Kafka properties are set, but no brokers: add --brokers HOST:PORT, or remove the properties"
                         .to_owned(),
                 );
             }
@@ -109,7 +110,7 @@ impl Kafka {
         if problems.is_empty() { Ok(Some(config)) } else { Err(problems) }
     }
 
-    /// Puts the file's properties under those said elsewhere.
+    /// Adds the file's properties. Properties from other sources override them.
     fn read_properties(&mut self) -> Vec<String> {
         let Some(path) = self.properties_file.take() else { return Vec::new() };
         let file = path.display().to_string();
@@ -123,13 +124,13 @@ impl Kafka {
             if line.is_empty() || line.starts_with(['#', '!']) {
                 continue;
             }
-            // A line is never told: it may be a secret.
+            // The message does not repeat the line, which may hold a secret.
             let Some((name, value)) = line.split_once('=').map(|(name, value)| (name.trim(), value.trim())) else {
                 problems.push(format!("{file}, line {}: write it as name=value", at + 1));
                 continue;
             };
             if name == "bootstrap.servers" {
-                // Such files often have it. The setting `kafka.brokers` comes first.
+                // Property files often name the brokers. The setting `kafka.brokers` overrides them.
                 match brokers(value) {
                     Ok(found) if self.brokers.is_empty() => self.brokers = found,
                     Ok(_) => {}
@@ -155,7 +156,7 @@ fn brokers(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// Whether a property's value must not be on a command line, where everybody on the machine can read it.
+/// Whether a property's value must not be on a command line, which every user of the machine can read.
 pub(super) fn is_secret(property: &str) -> bool {
     let is_place = ["location", "file", "keytab"].iter().any(|end| property.ends_with(end));
     let told = ["password", "secret", "passphrase", "key", "oauthbearer.config"];

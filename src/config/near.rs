@@ -1,14 +1,14 @@
-//! The setting that was meant, for one that does not exist.
+//! Suggests a known setting for an unknown name.
 
 use tidemill_apps::setting::Row;
 
-/// A question to append to an error, if the name of a setting is near.
+/// A question to append to an error message; empty if no setting has a similar name.
 pub(super) fn suggestion<D>(name: &str, rows: &[Row<D>]) -> String {
     let near = rows.iter().map(|row| (distance(name, row.name), row.name)).min();
     near.filter(|(far, _)| *far <= 3).map_or_else(String::new, |(_, near)| format!(", do you mean '{near}'?"))
 }
 
-/// How many characters must be changed, added or left out.
+/// The edit distance: how many characters must be changed, added or removed.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();

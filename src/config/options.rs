@@ -1,4 +1,4 @@
-//! The options of the command line that settings come from.
+//! Command-line options for settings.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -23,11 +23,11 @@ pub(crate) struct Options {
 /// The name of the option `--set`.
 pub(crate) const SET: &str = "set";
 
-/// What was given with flags of settings, by the setting's name.
+/// Values that were given with flags, by the setting's name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags(BTreeMap<&'static str, Flag>);
 
-/// A flag that was given.
+/// A flag of the command line, with its value.
 #[derive(Debug, Clone)]
 pub(super) struct Flag {
     pub(super) long: &'static str,
@@ -35,7 +35,7 @@ pub(super) struct Flag {
 }
 
 impl Flags {
-    /// What was given for a setting.
+    /// The value that a flag gives to a setting.
     #[cfg(test)]
     pub(crate) fn get(&self, setting: &str) -> Option<&str> {
         self.0.get(setting).map(|flag| flag.text.as_str())
@@ -46,7 +46,7 @@ impl Flags {
     }
 }
 
-/// The flags of all rows that have one.
+/// The flags of all rows with a flag.
 fn arguments() -> impl Iterator<Item = Arg> {
     rows().into_iter().filter_map(|row| match row.command_line {
         CommandLine::Flag { long, value } => {

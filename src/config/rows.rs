@@ -11,7 +11,7 @@ use super::{
     server,
 };
 
-/// What the rows fill in. Only a row's default says what holds if nobody gives a value.
+/// The values that the rows set. Every default comes from a row.
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) settings: Settings,
@@ -37,7 +37,7 @@ pub(super) fn rows() -> Vec<Row<Draft>> {
     parts.into_iter().flatten().collect()
 }
 
-/// Rows of a part, as rows of the whole.
+/// Turns the rows of a part into rows of the value that contains the part.
 pub(super) fn within<O: 'static, D: 'static>(rows: Vec<Row<D>>, place: fn(&mut O) -> &mut D) -> Vec<Row<O>> {
     rows.into_iter().map(|row| row.within(place)).collect()
 }
@@ -45,7 +45,7 @@ pub(super) fn within<O: 'static, D: 'static>(rows: Vec<Row<D>>, place: fn(&mut O
 fn log() -> Row<Draft> {
     Row::new("log.filter", "info", filter, |draft: &mut Draft| &mut draft.log_filter)
         .flag("log", "FILTER")
-        .help("What is logged, such as info or tidemill=debug")
+        .help("Filter for log lines, such as info or tidemill=debug")
 }
 
 fn filter(text: &str) -> Result<String, String> {

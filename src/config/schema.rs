@@ -1,4 +1,4 @@
-//! Settings of the topics' format and of the schema registry, which make sense only together.
+//! Settings of the topics' format and of the schema registry. They are checked together.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -10,7 +10,7 @@ use tidemill_schemas::avro::{Credentials, RegistrySettings};
 
 use super::secrets::travel_safely;
 
-/// What was said about the format.
+/// The settings of the format, as given.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
     avro: bool,
@@ -26,7 +26,7 @@ type Setting = Row<Schema>;
 pub(super) fn rows() -> Vec<Setting> {
     vec![
         Setting::choice("schema.format", "json", &[("json", false), ("avro", true)], |s| &mut s.avro)
-            .help("How values are written on topics"),
+            .help("Format of the values on topics"),
         Setting::new("schema.registry", "", registry, |s| &mut s.registry)
             .help("Address of the schema registry, for avro"),
         Setting::new("schema.user", "", text, |s| &mut s.user).help("User at the schema registry"),
@@ -34,12 +34,12 @@ pub(super) fn rows() -> Vec<Setting> {
         Setting::new("schema.password_file", "", path, |s| &mut s.password_file)
             .help("File that holds the user's password"),
         Setting::new("schema.timeout", "10s", duration, |s| &mut s.patience)
-            .help("How long a start waits for a registry that does not answer"),
+            .help("How long the start waits for a registry that does not answer"),
     ]
 }
 
 impl Schema {
-    /// The format, or what contradicts itself.
+    /// The format, or all contradictions between the settings.
     pub(super) fn choose(self) -> Result<FormatChoice, Vec<String>> {
         let Self { avro, registry, user, password, password_file, patience } = self;
         let mut problems = Vec::new();
@@ -60,7 +60,7 @@ impl Schema {
             (true, Some(url)) => {
                 if credentials.is_some() && !travel_safely(&url) {
                     problems.push(format!(
-                        "'schema.registry' {url} must begin with https://, or the password would travel unencrypted"
+                        "'schema.registry' {url} must begin with https://, or the password is sent unencrypted"
                     ));
                 }
                 FormatChoice::Avro(RegistrySettings { credentials, patience, ..RegistrySettings::new(url) })
@@ -97,7 +97,7 @@ fn credentials(
 
 fn registry(url: &str) -> Result<Option<String>, String> {
     if url.contains('@') {
-        // The text is not repeated: it holds a password.
+        // The message does not repeat the text, which may hold a password.
         let variable = variable("schema.password");
         return Err(format!("must not hold a user and a password: set 'schema.user' and {variable}"));
     }

@@ -1,11 +1,11 @@
-//! Where a secret may go.
+//! Decides which addresses may receive a secret.
 
-/// Whether nobody between here and an address can read what is sent to it.
+/// Whether a secret can be sent to an address safely: encrypted, or without leaving this machine.
 pub(super) fn travel_safely(url: &str) -> bool {
     let here = ["127.0.0.1", "localhost", "[::1]"];
     match url.split_once("://") {
         Some(("https", _)) => true,
-        // Before an @ stands a user, not a host.
+        // The text before an @ is a user, not a host.
         Some(("http", rest)) if rest.contains('@') => false,
         Some(("http", rest)) => here.iter().filter_map(|host| rest.strip_prefix(host)).any(ends_a_host),
         _ => false,

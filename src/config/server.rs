@@ -1,4 +1,4 @@
-//! Settings of the server: where it is, how it works, what clients may ask of it.
+//! Settings of the server: addresses, storage, processing, and limits for clients.
 
 use std::net::SocketAddr;
 
@@ -11,27 +11,27 @@ use tidemill_apps::{
 
 type Setting = Row<Settings>;
 
-/// Where the server is reached.
+/// Addresses of the server.
 pub(super) fn place() -> Vec<Setting> {
     vec![
         Setting::new("server.listen", "127.0.0.1:8080", address, |s| &mut s.listen)
             .flag("listen", "IP:PORT")
-            .help("Address to listen on; beyond this machine only with [[tenant]]s in the file"),
+            .help("Address to listen on; an address that other machines reach needs a [[tenant]] in the file"),
         Setting::new("server.advertise", "", text, |s| &mut s.advertised)
             .help("HOST:PORT at which other instances reach this server; without it they use server.listen"),
         Setting::new("server.cors", "", list, |s| &mut s.cors_origins)
-            .help("Origins of other sites' pages that may use the server, with commas"),
+            .help("Origins of other sites whose pages may use the server, separated by commas"),
     ]
 }
 
-/// What is kept, and how the work is done.
+/// Storage and processing.
 pub(super) fn work() -> Vec<Setting> {
     vec![
         Setting::new("data.dir", "", path, |s| &mut s.data_dir)
             .flag("data-dir", "FOLDER")
-            .help("Folder for state, and for the log without brokers; without a folder they are in memory"),
+            .help("Folder for state and, without brokers, for the log; without a folder, both are in memory"),
         Setting::new("data.sync", "false", switch, |s| &mut s.sync)
-            .help("Whether each commit waits for the disk, so that a power loss takes nothing"),
+            .help("Whether each commit waits for the disk, so that a power loss loses no committed data"),
         Setting::new("data.raw_retention", "1h", duration, |s| &mut s.raw_retention)
             .help("How long chat, speech and frames are kept"),
         Setting::new("data.result_retention", "7d", duration, |s| &mut s.result_retention)
@@ -40,31 +40,31 @@ pub(super) fn work() -> Vec<Setting> {
             .flag("threads", "N")
             .help("Stream threads of each application"),
         Setting::choice("run.guarantee", "exactly-once", GUARANTEES, |s| &mut s.guarantee)
-            .flag("guarantee", "WHAT")
-            .help("What a crash may do to results"),
+            .flag("guarantee", "GUARANTEE")
+            .help("Processing guarantee"),
         Setting::new("run.commit_interval", "100ms", duration, |s| &mut s.commit_interval)
-            .help("How often work is committed, and so becomes visible"),
+            .help("Time between commits; results become visible with the commit"),
         Setting::new("run.instance_id", "", text, |s| &mut s.instance_id)
-            .help("Name of this instance; if it starts again at once under the same name, it keeps its tasks"),
+            .help("Name of this instance as a static member, which keeps its tasks over a quick restart"),
         Setting::new("run.client_id", "", text, |s| &mut s.client_id)
-            .help("Name of this instance in member lists; made up if empty"),
+            .help("Name of this instance in member lists; generated if empty"),
         Setting::new("run.standby_replicas", "0", number, |s| &mut s.standby_replicas)
-            .help("How many other instances keep the state of each task warm"),
+            .help("Number of other instances that keep a copy of each task's state"),
         Setting::new("run.partitions", "4", number, |s| &mut s.partitions)
             .help("Partitions of each topic, fixed when the topic is created"),
     ]
 }
 
-/// What clients may ask of the server.
+/// Limits for clients.
 pub(super) fn bounds() -> Vec<Setting> {
     vec![
-        Setting::new("limits.body", "1MiB", bytes, |s| &mut s.limits.body_bytes).help("Largest body of one request"),
+        Setting::new("limits.body", "1MiB", bytes, |s| &mut s.limits.body_bytes).help("Maximum size of a request body"),
         Setting::new("limits.in_flight", "64MiB", bytes, |s| &mut s.limits.bytes_in_flight)
-            .help("Largest sum of all bodies that are being taken in"),
+            .help("Maximum total size of all request bodies in progress"),
         Setting::new("limits.lag_records", "200000", number, |s| &mut s.limits.lag_records)
-            .help("Records of an application that may wait before senders must wait"),
+            .help("Maximum lag of an application in records; at this lag, senders must wait"),
         Setting::new("limits.event_streams", "2000", number, |s| &mut s.limits.event_streams)
-            .help("Pages that may follow results at the same time"),
+            .help("Maximum number of pages that follow results at the same time"),
         Setting::new("pages.mediapipe_dir", "", path, |s| &mut s.mediapipe_dir)
             .help("Folder with the files of the pose model"),
     ]

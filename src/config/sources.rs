@@ -1,4 +1,4 @@
-//! Where values come from: the file, the environment, the command line. What comes later wins.
+//! The sources of values: the file, the environment, the command line. A later source overrides an earlier one.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::{
     rows::{Draft, rows},
 };
 
-/// A value, and where it was given.
+/// A value, and the source that gave it.
 struct Said {
     text: String,
     by: String,
 }
 
-/// What the sources say, and what is wrong with it.
+/// The values of all sources, and the problems found in them.
 pub(super) struct Sources {
     pub(super) rows: Vec<Row<Draft>>,
     said: BTreeMap<&'static str, Said>,
@@ -35,7 +35,7 @@ impl Sources {
             match self.rows.iter().find(|row| variable(row.name) == name) {
                 Some(row) => self.say(row.name, text, &name),
                 None if self.draft.kafka.take_variable(&name, &text) => {}
-                None => self.problem(format!("{name}: there is no such setting; `tidemill --help` lists all of them")),
+                None => self.problem(format!("{name}: there is no such setting; `tidemill --help` lists all settings")),
             }
         }
     }
@@ -72,7 +72,7 @@ impl Sources {
         }
     }
 
-    /// The draft with every default, and what was said over them.
+    /// The draft with all defaults and the given values over them, and all problems.
     pub(super) fn draft(self) -> (Draft, Vec<String>) {
         let Self { rows, said, mut draft, mut problems } = self;
         for row in rows {

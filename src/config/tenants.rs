@@ -1,4 +1,4 @@
-//! Who may come in: `[[tenant]]` of the file.
+//! The tenants: `[[tenant]]` in the file.
 
 use std::{env, fs, sync::Arc};
 
@@ -9,7 +9,7 @@ use tidemill_apps::{
 };
 use toml::{Table, Value};
 
-/// The fields of a tenant: between them, the ids that it opens, for each application.
+/// The fields of a tenant. Each application adds a field with the ids that the tenant may use.
 fn known_fields() -> Vec<&'static str> {
     let ids = APPLICATIONS.iter().map(|app| app.owner.plural);
     let (before, after) = (["name", "token", "token_file", "token_env"], ["admin", "records_per_second", "body"]);

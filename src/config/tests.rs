@@ -156,12 +156,12 @@ struct Line {
     options: Options,
 }
 
-/// The options that somebody types.
+/// Options of a command line.
 fn typed(line: &str) -> Options {
     Line::parse_from(line.split(' ')).options
 }
 
-/// All values in force, as text.
+/// All effective values, as text.
 fn in_force(said: &[(&str, &str)]) -> String {
     let said: Vec<_> = said.iter().map(|(setting, text)| (variable(setting), (*text).to_owned())).collect();
     let config = resolve(&Options::default(), said.into_iter(), APPLICATIONS.to_vec(), true);
@@ -171,7 +171,7 @@ fn in_force(said: &[(&str, &str)]) -> String {
 
 #[test]
 fn the_default_that_is_stated_is_the_one_that_holds() {
-    // What is hidden without brokers, registry and model, and with them.
+    // The settings without brokers, registry and model, and with them.
     let full = [
         ("kafka.brokers", "a:1"),
         ("schema.format", "avro"),
@@ -250,7 +250,7 @@ fn no_secret_is_taken_from_a_command_line() {
 fn the_readme_names_no_setting_that_does_not_exist() {
     let rows = rows();
     let sections: Vec<&str> = rows.iter().filter_map(|row| row.name.split('.').next()).collect();
-    // Code in Rust has names with dots, too.
+    // Names in Rust code have dots, too.
     let prose = include_str!("../../README.md").split("```").filter(|block| !block.starts_with("rust"));
     let is_part = |c: char| c.is_ascii_lowercase() || matches!(c, '.' | '_');
     let mut named = 0;

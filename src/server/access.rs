@@ -1,4 +1,4 @@
-//! Who may do what: tokens of tenants, the ids they open, rates, and origins of pages.
+//! Access rights: tokens of tenants, the ids that they open, rates, and origins of pages.
 
 use std::{
     collections::HashMap,
@@ -19,10 +19,10 @@ use super::{
 };
 use crate::apps::App;
 
-/// Whoever sent a request.
+/// The sender of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
-    /// `None` where no tenants are configured: everything is open to whoever reaches the address.
+    /// `None` if no tenants are configured: every client that reaches the address may do everything.
     tenant: Option<Arc<Tenant>>,
 }
 
@@ -32,7 +32,7 @@ struct Token {
     token: Option<String>,
 }
 
-/// Handlers that ask for a visitor run for none whom the server does not know.
+/// A handler with a visitor argument runs only for a visitor that the server knows.
 impl<S: Sync> FromRequestParts<S> for Visitor
 where
     Access: FromRef<S>,
@@ -45,7 +45,7 @@ where
     }
 }
 
-/// Decides about visitors. Clones decide together.
+/// Decides what visitors may do. Clones share their state.
 #[derive(Clone)]
 pub(super) struct Access {
     tenants: Arc<[Arc<Tenant>]>,
@@ -75,19 +75,19 @@ impl Access {
             let fix = "send the header `Authorization: Bearer <token>`, or ?token= from a page";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "there is no token", fix));
         };
-        // Every token is compared, each in constant time: how long it takes tells nothing about them.
+        // Every token is compared, each in constant time, so that the duration reveals nothing about the tokens.
         let mut found = None;
         for tenant in self.tenants.iter() {
             if bool::from(tenant.token.as_bytes().ct_eq(given.as_bytes())) {
                 found = Some(tenant.clone());
             }
         }
-        let fix = "ask whoever runs this server for a token";
+        let fix = "ask the operator of this server for a token";
         let tenant = found.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "the token is not known", fix))?;
         Ok(Visitor { tenant: Some(tenant) })
     }
 
-    /// Takes records off a tenant's rate; refuses when it is used up.
+    /// Takes records off a tenant's rate. Refuses them when the rate is used up.
     pub(super) fn take(&self, visitor: &Visitor, records: usize) -> Result<(), Problem> {
         let Some(tenant) = &visitor.tenant else { return Ok(()) };
         let Some(rate) = tenant.records_per_second.map(f64::from) else { return Ok(()) };
@@ -96,7 +96,7 @@ impl Access {
         let bucket = buckets.entry(tenant.name.clone()).or_insert(Bucket { records: rate, filled: now });
         bucket.records = (bucket.records + now.duration_since(bucket.filled).as_secs_f64() * rate).min(rate);
         bucket.filled = now;
-        // A batch larger than a second's rate passes when the bucket is full, and is worked off as debt.
+        // A batch larger than one second's rate passes when the bucket is full. The bucket then goes below zero.
         if bucket.records < (records as f64).min(rate) {
             let seconds = ((records as f64).min(rate) - bucket.records) / rate;
             return Err(Problem::busy(format!("more than {rate} records a second"), seconds.ceil() as u64));
@@ -135,7 +135,7 @@ impl Visitor {
             return Ok(());
         }
         let fix = "use a token of a tenant with `admin = true`";
-        Err(Problem::new(StatusCode::FORBIDDEN, "metrics and state are not for this token", fix))
+        Err(Problem::new(StatusCode::FORBIDDEN, "the token does not open metrics and state", fix))
     }
 
     pub(super) fn body_bytes(&self, limit: usize) -> usize {
@@ -150,8 +150,8 @@ fn matches(pattern: &str, id: &str) -> bool {
     }
 }
 
-/// Without tokens, only names of this machine are answered: a page elsewhere whose name was bent to point here
-/// does not get in.
+/// Without tokens, the server answers only to names of this machine. This stops DNS rebinding: a page elsewhere whose
+/// name is made to point to this machine gets no access.
 fn check_host(headers: &HeaderMap) -> Result<(), Problem> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let name = match host.strip_prefix('[') {
@@ -163,7 +163,7 @@ fn check_host(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let fix = "use http://localhost, or configure tokens";
-    Err(Problem::new(StatusCode::FORBIDDEN, "this server answers by the names of its own machine only", fix))
+    Err(Problem::new(StatusCode::FORBIDDEN, "this server answers only to names of its own machine", fix))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The log, the applications on it, and the executors beside them: started together, closed in order.
+//! The log, the applications on it, and their call executors: started together, closed in order.
 
 use std::{
     collections::BTreeMap,
@@ -23,17 +23,17 @@ use super::{
 };
 use crate::apps::{App, Format, Host, gemini::Gemini};
 
-/// Applications that run.
+/// Running applications and their log.
 pub struct Engine {
     log: Log,
     apps: Vec<RunningApp>,
     settings: Settings,
     format: Format,
-    /// How long attempts took, by analyst and outcome.
+    /// Duration of calls to analysts in seconds, by analyst and outcome.
     pub(super) call_seconds: HistogramVec,
 }
 
-/// One application with its executor, if it calls an analyst.
+/// A running application, with its executor if it calls an analyst.
 pub(super) struct RunningApp {
     pub(super) app: App,
     pub(super) streams: Streams,
@@ -47,7 +47,7 @@ impl RunningApp {
         executor.as_ref().map_or_else(CallStats::default, CallExecutorHandle::stats)
     }
 
-    /// Stores whose keys are ids, by name.
+    /// Stores whose keys are ids, by name: all but the internal stores of calls and times.
     pub(super) fn stores(&self) -> BTreeMap<String, StoreKind> {
         let is_own = |name: &str| ["-pending", "-times"].iter().any(|kind| name.ends_with(kind));
         let specs = self.topology.stores().filter(|store| !is_own(&store.name));
@@ -55,7 +55,7 @@ impl RunningApp {
     }
 }
 
-/// How long running calls may take to end when the server closes.
+/// How long running calls may take to finish when the server closes.
 const CALL_GRACE: Duration = Duration::from_secs(3);
 
 impl Engine {
@@ -63,23 +63,24 @@ impl Engine {
     /// `runtime`.
     ///
     /// # Errors
-    /// With all problems of the settings together, or all that the log refuses, or the first of the topologies.
+    /// If the settings or schemas have problems, the log cannot be opened or denies rights, or a topology does not
+    /// start. Problems of the same kind are returned together.
     pub fn start(settings: Settings, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
         check(&settings)?;
         let log = Log::open(&settings)?;
         Self::start_on(settings, log, address, runtime)
     }
 
-    /// The same on a log that is open, and that other instances may use, too. They find this one at `address`, unless
-    /// the settings advertise another.
+    /// Like [`Engine::start`], on an open log that other instances may use, too. Other instances find this one at
+    /// `address`, unless the settings advertise another address.
     ///
     /// # Errors
     /// As [`Engine::start`].
     pub fn start_on(settings: Settings, log: Log, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
         check(&settings)?;
-        // Before any thread runs: from here on no record waits for a schema that was known when it was written.
+        // Schemas are prepared before any thread runs: then no record waits for a schema that was already registered.
         let format = schemas::prepare(&settings).map_err(EngineError::Schemas)?;
-        // Behind an address for all networks there is none that others could use.
+        // An unspecified address, such as 0.0.0.0, is of no use to other instances.
         let listening = (!address.ip().is_unspecified()).then(|| address.to_string());
         let address = settings.advertised.clone().or(listening);
         let call_seconds = call_seconds();
@@ -134,7 +135,7 @@ impl Engine {
         &self.log
     }
 
-    /// What it was started with.
+    /// The settings of the start.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -152,16 +153,16 @@ impl Engine {
         self.apps.iter().find(|running| running.app == app)
     }
 
-    /// Whether an application ended by itself.
+    /// Whether an application ended without a call of [`Engine::close`].
     pub fn has_failed(&self) -> bool {
         self.apps.iter().any(|app| matches!(app.streams.state(), StreamsState::Error | StreamsState::NotRunning))
     }
 
-    /// Lets calls end, commits what is done, and closes the stores. Waits some seconds for that; longer only for a log
-    /// that does not take the calls' last answers.
+    /// Waits for running calls, commits finished work, and closes the stores. Waits up to three seconds for each
+    /// application's calls and nine for the commits; longer only if the log does not accept the last responses.
     ///
     /// # Errors
-    /// [`EngineError::Unclosed`]: what was not committed is done again after the next start.
+    /// [`EngineError::Unclosed`] if an application did not commit all its work. The next start repeats that work.
     pub fn close(&self) -> Result<(), EngineError> {
         for app in &self.apps {
             let executor = app.executor.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -183,7 +184,7 @@ impl Engine {
     }
 }
 
-/// How long analysts' attempts took.
+/// The metric of the duration of analysts' attempts.
 fn call_seconds() -> HistogramVec {
     let options = HistogramOpts::new("tidemill_call_seconds", "Duration of analysts' attempts")
         .buckets(vec![0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);

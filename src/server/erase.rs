@@ -1,4 +1,4 @@
-//! Forgetting a stream or a user: state through the topology, results by tombstones, raw records by deletion.
+//! Erases a stream or a user: state through the topology, results by tombstones, raw records by deletion.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,14 +19,14 @@ use tidemill::{
 use super::{access::Visitor, log::scan, problem::Problem, shared::Shared};
 use crate::apps::{App, Erased, Erasure};
 
-/// How long the topology may take.
+/// How long an erasure waits for the topology.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `DELETE` of an owner.
 pub(super) async fn owner(shared: Arc<Shared>, app: App, id: String, visitor: Visitor) -> Result<Response, Problem> {
     shared.running(app)?;
     visitor.may(app, &id)?;
-    // It goes on when whoever asked has left: half forgotten is not forgotten.
+    // The erasure continues when the client disconnects: a partial erasure is not enough.
     let erased = tokio::task::spawn_blocking(move || shared.forget(app, &id)).await;
     match erased {
         Ok(Ok(Some((Erased { rows, requests, .. }, results)))) => {
@@ -35,7 +35,7 @@ pub(super) async fn owner(shared: Arc<Shared>, app: App, id: String, visitor: Vi
         }
         Ok(Ok(None)) => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "the application did not get to it in time",
+            "the application did not finish the erasure in time",
             "send it again: erasing twice does no harm",
         )),
         Ok(Err(TransportError::Retriable(reason))) => {
@@ -48,7 +48,7 @@ pub(super) async fn owner(shared: Arc<Shared>, app: App, id: String, visitor: Vi
 }
 
 impl Shared {
-    /// Blocks. `None` if the topology took too long.
+    /// Erases a key. Blocks. Returns `None` if the topology takes too long.
     fn forget(&self, app: App, key: &str) -> Result<Option<(Erased, usize)>, TransportError> {
         let log = self.engine.log();
         let place = |topic: &str| -> Result<TopicPartition, TransportError> {
@@ -69,7 +69,7 @@ impl Shared {
         let Some(done) = self.wait_until_erased(&erased, from, key, requested_ms)? else {
             return Ok(None);
         };
-        // No result of what was forgotten can follow any more.
+        // From here on, no result of the erased data can follow.
         let results = self.hub.keys_of_results(app, key)?;
         let tombstone = |(topic, partition, result): &(&'static str, i32, Bytes)| {
             record(TopicPartition::new(*topic, *partition), result.clone(), None, requested_ms)
@@ -105,8 +105,9 @@ impl Shared {
         Ok(None)
     }
 
-    /// Windows that are over left their store without a word in its changelog, which keeps their rows for a day. The
-    /// store has nothing of the key any more, so that tombstones behind its back take nothing from it.
+    /// Erases the rows of expired windows from the changelog. A store drops expired windows without a tombstone, and
+    /// the changelog keeps their rows for a day. The store has no row of the key any more, so these tombstones remove
+    /// nothing from it.
     fn erase_expired_windows(&self, app: App, partition: i32, key: &str) -> Result<(), TransportError> {
         let log = self.engine.log();
         let Some(running) = self.engine.app(app) else { return Ok(()) };
@@ -127,8 +128,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Deletes the raw records, requests and responses of a partition that have had their effect. Those of other keys
-    /// go with them, a little earlier than their retention says.
+    /// Deletes the processed raw records, requests and responses of a partition. Records of other keys are deleted with
+    /// them, a little earlier than their retention says.
     fn drop_processed(&self, app: App, partition: i32) -> Result<(), TransportError> {
         let log = self.engine.log();
         let calls = app.call_topics();
@@ -142,7 +143,7 @@ impl Shared {
         for topic in raw.chain(calls.into_iter().flatten()) {
             let here = TopicPartition::new(topic.as_str(), partition);
             let processed = lags.iter().find(|lag| lag.partition == here);
-            // Nobody reads dead letters to the end: all of them go.
+            // Dead letters have no consumer group, so all of them are deleted.
             let before = match processed.and_then(|lag| lag.committed) {
                 None if topic == app.dead_letters => Some(log.read(|reader| reader.watermarks(&here))?.1),
                 processed => processed,

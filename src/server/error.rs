@@ -1,4 +1,4 @@
-//! Why applications do not start, or do not end in order.
+//! Why applications do not start, or do not end properly.
 
 use thiserror::Error;
 use tidemill::{TopologyError, transport::TransportError};
@@ -10,13 +10,13 @@ pub enum EngineError {
     /// The settings contradict themselves.
     #[error("the configuration has {} problem(s):\n  - {}", .0.len(), .0.join("\n  - "))]
     Settings(Vec<String>),
-    /// Schemas and registry do not fit, or it is not there.
+    /// The schema registry does not answer, or its schemas and those of this program do not fit.
     #[error("the schemas have {} problem(s):{}", .0.len(), list(.0))]
     Schemas(Vec<RegistryProblem>),
     /// The log cannot be used.
     #[error("the log cannot be used")]
     Log(#[from] TransportError),
-    /// The log's administrators do not let this instance do what it must.
+    /// The log refuses topics or consumer groups that this instance needs.
     #[error("the log refuses {} thing(s):\n  - {}", .0.len(), .0.join("\n  - "))]
     Refused(Vec<String>),
     /// Kafka does not answer.
@@ -25,8 +25,8 @@ pub enum EngineError {
     /// A topology does not fit its topics or state.
     #[error(transparent)]
     Topology(#[from] TopologyError),
-    /// Applications did not commit what they had done before they ended, or have not ended yet.
-    #[error("{0} did not commit all that was done: it is done again after the next start")]
+    /// Applications ended without committing all their work, or have not ended yet.
+    #[error("{0} did not commit all finished work; the next start repeats the uncommitted work")]
     Unclosed(String),
     /// The analyst's client cannot be made.
     #[error("the client of the analyst cannot be made")]

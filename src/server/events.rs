@@ -1,4 +1,4 @@
-//! Results as server-sent events: what a page missed, then what comes.
+//! Results as server-sent events: first the results that a page missed, then new results.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -20,25 +20,25 @@ use super::{
 };
 use crate::apps::App;
 
-/// Results read from the log at once.
+/// The most results that one read of the log returns.
 const PAGE: usize = 100;
-/// Results a page gets that does not say where it was.
+/// The most results for a page that sends no place.
 const HISTORY: usize = 120;
 
-/// What a page may say in its address.
+/// Query parameters of the address.
 #[derive(Debug, Deserialize)]
 pub(super) struct Options {
     /// The id of the last event seen.
     after: Option<String>,
 }
 
-/// A page that follows.
+/// A page that follows results.
 struct Follower {
     shared: Arc<Shared>,
     app: App,
     key: String,
     place: Place,
-    /// Read from the log, not sent yet, the next one last.
+    /// Events that were read from the log but not sent, in reverse order.
     caught: Vec<(Event, Place)>,
     stage: Stage,
     live: broadcast::Receiver<Arc<Event>>,
@@ -47,11 +47,11 @@ struct Follower {
 }
 
 enum Stage {
-    /// The page says nothing: it gets the newest results first.
+    /// The page sent no place: it gets the newest results first.
     Newest,
-    /// It reads the log from its place.
+    /// The log is read from the page's place.
     CatchingUp,
-    /// It has all that there is.
+    /// The page has all results so far.
     Live,
 }
 
@@ -73,12 +73,12 @@ pub(super) fn of_owner(
         None => (Place::start(app), Stage::Newest),
         Some(text) if text == "0" => (Place::start(app), Stage::CatchingUp),
         Some(text) => {
-            let fix = "send an id as it came with an event, or 0 for everything";
-            let no_place = || Problem::new(StatusCode::BAD_REQUEST, "that is no place in the results", fix);
+            let fix = "send the id of an event, or 0 for all results";
+            let no_place = || Problem::new(StatusCode::BAD_REQUEST, "the id is not a place in the results", fix);
             (Place::parse(app, &text).ok_or_else(no_place)?, Stage::CatchingUp)
         }
     };
-    // Subscribed before the log is read: what comes in between is seen twice and sent once.
+    // The page subscribes before the log is read. A result in between is seen twice and sent once.
     let (live, closing) = (shared.hub.subscribe(app, &key), shared.closing.subscribe());
     let follower = Follower { shared, app, key, place, caught: Vec::new(), stage, live, closing, _permit: permit };
     let events = futures_util::stream::unfold(follower, |mut follower| async move {
@@ -87,7 +87,7 @@ pub(super) fn of_owner(
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
-    // Proxies that collect before they pass on would hold results back.
+    // A proxy that buffers responses would delay results.
     response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
     Ok(response)
 }

@@ -1,4 +1,4 @@
-//! Recorded events come in without a request: with each batch, in one transaction, how far the player is.
+//! Writes recorded events without HTTP. Each batch and the player's place are written in one transaction.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -18,26 +18,26 @@ use crate::apps::{App, Input};
 
 /// The key of a player's place, and the id of its transactions.
 const PLAYER: &str = "player";
-/// How long to wait while too many records wait to be processed.
+/// How long to pause while too many records wait to be processed.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Why events were not taken.
+/// Why events were not accepted.
 #[derive(Debug, Error)]
 pub enum FeedError {
-    /// One is not what it should be; nothing of its batch was taken.
+    /// An event is not valid. No event of its batch was accepted.
     #[error("event {index} of a batch is not valid: {errors}")]
     Invalid {
-        /// Its place in the batch, from 0.
+        /// The event's index in the batch, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// What is wrong with the event.
         errors: String,
     },
-    /// The log cannot take them.
-    #[error("the log takes no events")]
+    /// The log cannot be written.
+    #[error("the log does not accept events")]
     Log(#[from] TransportError),
 }
 
-/// Takes a player's events in. What is on the log and what the player believes are one: it may be killed at any moment.
+/// Writes a player's events. The events on the log and the player's place always agree: a kill at any moment is safe.
 pub struct Feed {
     shared: Arc<Shared>,
     producer: Box<dyn Producer>,
@@ -49,7 +49,7 @@ impl Feed {
     /// The topic of the player's place.
     pub const TOPIC: &str = "player-place";
 
-    /// How far the player of a log was, if it had one.
+    /// The place of the log's player; `None` if the log has no player.
     ///
     /// # Errors
     /// If the log cannot be read.
@@ -61,7 +61,7 @@ impl Feed {
         }
     }
 
-    /// Makes a log one with a player, who is at this place.
+    /// Prepares a log for a player, and writes the player's first place.
     ///
     /// # Errors
     /// If the log cannot be written.
@@ -76,7 +76,8 @@ impl Feed {
         producer.flush().map(drop)
     }
 
-    /// The way into a server whose log has a player. A player before this one can write no more.
+    /// Opens a feed into a server whose log has a player. An earlier player of the log is fenced and cannot write any
+    /// more.
     ///
     /// # Errors
     /// If the log cannot be written.
@@ -93,11 +94,11 @@ impl Feed {
         Ok(Self { shared, producer, topics })
     }
 
-    /// Writes events, as JSON, and the place after them: all or nothing. Waits while the applications are behind.
-    /// Needs a runtime with several threads, for the log may block.
+    /// Writes events, as JSON, and the place after them, all or nothing. Waits while the applications are too far
+    /// behind. Needs a multi-threaded runtime, because the log may block.
     ///
     /// # Errors
-    /// If an event is not valid, or the log takes nothing.
+    /// If an event is not valid, or the log cannot be written.
     pub async fn write(&mut self, events: &[(&Input, String)], place: &str) -> Result<(), FeedError> {
         let now_ms = SystemClock.now_ms();
         let mut records = Vec::with_capacity(events.len() + 1);
@@ -137,7 +138,7 @@ impl Feed {
     }
 }
 
-/// A record that tells where the player is.
+/// A record with the player's place.
 fn at(place: &str, timestamp: i64) -> ProducerRecord {
     let (topic, key, value) = (Feed::TOPIC.into(), Some(PLAYER.into()), Some(place.to_owned().into()));
     ProducerRecord { topic, partition: 0, timestamp, key, value, headers: Headers::new() }

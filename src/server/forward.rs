@@ -1,4 +1,4 @@
-//! A key of a store, wherever it is: answered here, or asked of the instance that has it.
+//! Queries of one key of a store: answered here, or forwarded to the instance that has the key.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -15,13 +15,13 @@ use tidemill::{HostInfo, KeyQueryMetadata, QueryError, StoreKind, state::CodecEr
 
 use super::{access::Visitor, engine::RunningApp, problem::Problem, shared::Shared};
 
-/// On a request that comes from another instance: it is answered here or not at all, so that none goes in circles.
+/// Header of a request from another instance. Such a request is not forwarded again, so no request goes in circles.
 const FORWARDED: &str = "tidemill-forwarded";
 
-/// How long another instance may take.
+/// How long another instance may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// When whoever asked in vain may ask again: an owner is found within some heartbeats.
+/// Seconds until a client may ask again: within some heartbeats, the owner of the key is known.
 const RETRY_S: u64 = 2;
 
 /// `?standby=true` lets a standby answer when the key's owner cannot; `?token=` is for pages that cannot send headers.
@@ -32,7 +32,7 @@ pub(super) struct KeyQuery {
     standby: bool,
 }
 
-/// What is asked, and on whose behalf.
+/// The requested key, and the client's token.
 struct Asked {
     store: String,
     key: String,
@@ -61,7 +61,7 @@ impl Shared {
         let place = app.streams.query_metadata_for_key(&asked.store, &asked.key);
         let KeyQueryMetadata { active, standbys, partition } = place.map_err(|error| Problem::internal(&error))?;
         let reason = match &active {
-            None => "no instance is known to have the key at the moment".to_owned(),
+            None => "no known instance has the key at the moment".to_owned(),
             Some(host) if host.is_here => match self.clone().answer(&asked, partition, false).await? {
                 Some(response) => return Ok(response),
                 None => "the key's state is being restored here".to_owned(),
@@ -89,7 +89,7 @@ impl Shared {
         Err(Problem::unavailable(reason, fix, RETRY_S))
     }
 
-    /// Answers from the stores here; `None` if those that may answer do not have the key's partition.
+    /// Answers from the stores of this instance; `None` if no store that may answer has the key's partition.
     async fn answer(
         self: Arc<Self>,
         asked: &Asked,
@@ -97,7 +97,7 @@ impl Shared {
         standby: bool,
     ) -> Result<Option<Response>, Problem> {
         let (store, key) = (asked.store.clone(), asked.key.clone());
-        // A store answers between two records of its thread: that may take a moment.
+        // A store answers between two records of its thread, so the answer may take a moment.
         let found = tokio::task::spawn_blocking(move || {
             let apps = self.engine.apps().iter();
             let kinds = apps.filter_map(|app| Some((app, *app.stores().get(&store)?)));
@@ -106,16 +106,16 @@ impl Shared {
         found.await.map_err(|error| Problem::internal(&error))?
     }
 
-    /// Asks another instance. What it finds, or that there is no such key, is the answer; anything else is a reason for
-    /// having none.
+    /// Asks another instance. A found value or an unknown key is an answer. Everything else is the reason why there is
+    /// no answer.
     async fn forward(&self, host: &HostInfo, asked: &Asked, standby: bool) -> Result<Response, String> {
         let instance = &host.instance;
         let address = host.address.as_ref();
         let address = address.ok_or_else(|| {
-            format!("instance {instance}, which has the key, told no address: set server.advertise there")
+            format!("instance {instance}, which has the key, has no known address: set server.advertise there")
         })?;
         let mut url = reqwest::Url::parse(&format!("http://{address}"))
-            .map_err(|error| format!("the address {address} of instance {instance} is none: {error}"))?;
+            .map_err(|error| format!("the address {address} of instance {instance} is not valid: {error}"))?;
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend(["state", "stores", &asked.store, &asked.key]);
         }
@@ -172,7 +172,7 @@ fn read(
     let value = match found {
         Err(QueryError::NotHere(_) | QueryError::NotRunning) => return Ok(None),
         Err(error) => return Err(Problem::internal(&error)),
-        Ok(None) => return Err(Problem::not_found("such key", "ask for one that the application has seen")),
+        Ok(None) => return Err(Problem::not_found("such key", "ask for a key that the application has seen")),
         Ok(Some(Found::Value(value))) => show(value)?,
         Ok(Some(Found::Windows(rows))) => {
             let mut windows = BTreeMap::<i64, Vec<Value>>::new();
@@ -190,7 +190,7 @@ fn read(
     Ok(Some(axum::Json(shown).into_response()))
 }
 
-/// What a store has of a key.
+/// A store's value or values of a key.
 enum Found {
     Value(Bytes),
     /// Rows, each with the start of its window.

@@ -1,4 +1,4 @@
-//! The server and its life.
+//! Starts the server, serves requests, and closes it.
 
 use std::{
     net::SocketAddr,
@@ -13,26 +13,26 @@ use super::{
 };
 use crate::apps::http_client;
 
-/// A running server. [`Server::close`] ends it in order.
+/// A running server. [`Server::close`] ends it properly.
 pub struct Server {
     pub(super) shared: Arc<Shared>,
     address: SocketAddr,
     work: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// How long requests may take to end when the server closes.
+/// How long requests may take to finish when the server closes.
 const CLOSE: Duration = Duration::from_secs(5);
 
 impl Server {
     /// Starts the applications, then listens.
     ///
     /// # Errors
-    /// With all problems of the settings together; or if the address is taken.
+    /// As [`Engine::start`]; also if the address cannot be listened on, or a thread or the HTTP client cannot be made.
     pub async fn start(settings: Settings) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
         Self::start_with(settings, |settings, address, runtime| Engine::start(settings, address, &runtime)).await
     }
 
-    /// Starts the applications on a log that others use, too: instances that share work.
+    /// Starts the applications on a log that other instances may use, too. Instances on the same log share the work.
     ///
     /// # Errors
     /// As [`Server::start`].
@@ -53,7 +53,7 @@ impl Server {
         let engine = tokio::task::spawn_blocking(move || start(settings, address, runtime)).await??;
         let shared = Arc::new(Shared::new(Arc::new(engine), http_client(forward::PATIENCE)?));
         let (hub, pressure, engine) = (shared.hub.clone(), shared.pressure.clone(), shared.engine.clone());
-        // A thread of its own: a runtime that shuts down would wait for it.
+        // The hub blocks, so it has its own thread: the runtime would wait for a blocking task when it shuts down.
         let follow = move || hub.follow(&engine.settings().apps);
         std::thread::Builder::new().name("results".to_owned()).spawn(follow)?;
         let engine = shared.engine.clone();
@@ -62,17 +62,17 @@ impl Server {
         Ok(Arc::new(Self { shared, address, work: Mutex::new(vec![work]) }))
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What it serves.
+    /// The engine with the applications.
     pub fn engine(&self) -> &Engine {
         &self.shared.engine
     }
 
-    /// Ends pages and requests, then the applications: what is done is committed.
+    /// Ends event streams and requests, then closes the applications, which commit their finished work.
     ///
     /// # Errors
     /// As [`Engine::close`].
@@ -88,7 +88,7 @@ impl Server {
             }
         }
         let engine = self.shared.engine.clone();
-        // A panic in closing has left its message; there is nothing more to close.
+        // A panic while closing has already printed its message. Nothing more can be closed.
         tokio::task::spawn_blocking(move || engine.close()).await.unwrap_or(Ok(()))
     }
 }
@@ -97,7 +97,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     let mut closing = shared.closing.subscribe();
     let app = routes(shared);
     let closed = async move {
-        // The sender lives as long as the server does.
+        // The sender lives as long as the server.
         let _ = closing.wait_for(|closing| *closing).await;
     };
     if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(closed).await {

@@ -1,4 +1,4 @@
-//! Follows the result topics and hands each result to the pages that wait for it.
+//! Follows the result topics and passes each result to the pages that follow its key.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -23,15 +23,15 @@ use super::{
 };
 use crate::apps::{App, Format, ToJson};
 
-/// Results that a page may be behind before it reads them from the log again.
+/// The most results that wait for a slow page. Beyond that, the page reads results from the log again.
 const BEHIND: usize = 64;
-/// Records read at once.
+/// The most records that one read returns.
 const BATCH: usize = 1000;
 
-/// A result on its way to pages.
+/// A result to be sent to pages.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
-    /// Which of the application's result topics.
+    /// Index of the result topic in the application's list.
     pub(super) topic: usize,
     pub(super) offset: Offset,
     pub(super) timestamp: i64,
@@ -40,7 +40,7 @@ pub(super) struct Event {
     pub(super) data: Bytes,
 }
 
-/// Where a page is: the next offset of each of the application's result topics, in the partition of its key.
+/// A page's place: the next offset of each of the application's result topics, in the partition of its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place(Vec<Offset>);
 
@@ -49,7 +49,7 @@ impl Place {
         Self(vec![0; app.results.len()])
     }
 
-    /// Reads what [`Place::text`] wrote.
+    /// Parses the text of [`Place::text`].
     pub(super) fn parse(app: App, text: &str) -> Option<Self> {
         let offsets: Vec<Offset> = text.split('-').map(|part| part.parse().ok()).collect::<Option<_>>()?;
         let fits = offsets.len() == app.results.len() && offsets.iter().all(|offset| *offset >= 0);
@@ -71,10 +71,10 @@ impl Place {
 
 type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
 
-/// Pages that wait, by what they wait for.
+/// The pages that follow results, by application and key.
 pub(super) struct Hub {
     log: Log,
-    /// How values become what pages read, for each result topic.
+    /// Functions that turn values into JSON for pages, one for each result topic.
     to_json: HashMap<App, Vec<ToJson>>,
     channels: Mutex<Channels>,
     closing: AtomicBool,
@@ -95,18 +95,18 @@ impl Hub {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on, the results of a key.
+    /// Subscribes to the results of a key from now on.
     pub(super) fn subscribe(&self, app: App, key: &str) -> broadcast::Receiver<Arc<Event>> {
         let mut channels = self.channels();
         channels.retain(|_, sender| sender.receiver_count() > 0);
         channels.entry((app, key.to_owned())).or_insert_with(|| broadcast::channel(BEHIND).0).subscribe()
     }
 
-    /// Hands out results until the server closes. Blocks.
+    /// Passes results to pages until the server closes. Blocks.
     pub(super) fn follow(&self, apps: &[App]) {
         while !self.closing.load(Ordering::SeqCst) {
             if let Err(error) = self.follow_from_end(apps) {
-                tracing::warn!(%error, "results cannot be followed, trying again");
+                tracing::warn!(%error, "results cannot be read from the log, trying again");
                 std::thread::park_timeout(Duration::from_millis(500));
             }
         }
@@ -139,16 +139,16 @@ impl Hub {
     fn hand_out(&self, app: App, topic: usize, record: ConsumedRecord) {
         let Some(key) = record.key.as_ref().and_then(owner) else { return };
         let Some(sender) = self.channels().get(&(app, key)).cloned() else { return };
-        // A result that another version wrote may wait for its schema; those behind it wait with it.
+        // A result of another version may wait for its schema. The results after it wait, too.
         while !self.closing.load(Ordering::SeqCst) {
             match self.event(app, topic, &record) {
                 Err(error) => {
-                    tracing::warn!(%error, "a result waits");
+                    tracing::warn!(%error, "a result waits for its schema");
                     std::thread::park_timeout(Duration::from_millis(500));
                 }
                 Ok(event) => {
                     if let Some(event) = event {
-                        // Without a receiver left, nobody misses it.
+                        // If no receiver is left, the event is not needed.
                         let _ = sender.send(Arc::new(event));
                     }
                     return;
@@ -157,7 +157,7 @@ impl Hub {
         }
     }
 
-    /// The event of a record. None for a result that was taken back or that nobody can read.
+    /// The event of a record; `None` for a tombstone and for a result that cannot be read.
     fn event(&self, app: App, topic: usize, record: &ConsumedRecord) -> Result<Option<Event>, TransportError> {
         let Some(value) = record.value.clone() else { return Ok(None) };
         let (offset, timestamp, name) = (record.offset, record.timestamp, app.results[topic].event);
@@ -171,9 +171,9 @@ impl Hub {
         }
     }
 
-    /// Results of a key that are on the log from a place on, in the order of their times, at most `most` of them.
-    /// With `newest`, the last of them instead of the first. The place moves behind what was looked at.
-    /// Blocks. Returns whether there may be more.
+    /// Reads results of a key from a place on, in the order of their times: the first `most` results, or with `newest`
+    /// the last `most` results. Moves the place behind the results that were read. Returns whether there may be more.
+    /// Blocks.
     pub(super) fn catch_up(
         &self,
         app: App,
@@ -212,7 +212,7 @@ impl Hub {
             more |= !newest && found.len() >= most;
             events.push(found);
         }
-        // Each topic in its own order, together in the order of time.
+        // Results of one topic keep their order. Results of different topics are merged by time.
         let mut merged = Vec::new();
         let first = |events: &[VecDeque<Event>]| {
             let heads = events.iter().enumerate().filter_map(|(topic, found)| Some((found.front()?.timestamp, topic)));
@@ -228,7 +228,7 @@ impl Hub {
         Ok((merged, more))
     }
 
-    /// Every key with results that are on the log. Blocks.
+    /// The keys of all results of an owner, each with topic and partition. Blocks.
     pub(super) fn keys_of_results(
         &self,
         app: App,
@@ -250,14 +250,14 @@ impl Hub {
         Ok(keys)
     }
 
-    /// Where a topic has what belongs to a key.
+    /// The partition of a topic that holds a key's records.
     fn partition(&self, topic: &str, key: &str) -> Result<TopicPartition, TransportError> {
         let partition = partition_for(Some(key.as_bytes()), self.log.partitions(topic)?);
         Ok(TopicPartition::new(topic, partition))
     }
 }
 
-/// How a result topic's values become JSON, for each in the application's order.
+/// For each result topic, in the application's order, the function that turns its values into JSON.
 fn to_json(app: App, format: &Format) -> Vec<ToJson> {
     app.results.iter().map(|results| (results.to_json)(format, results.topic)).collect()
 }

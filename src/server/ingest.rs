@@ -1,4 +1,5 @@
-//! Records come in: single, as an array, or a line each; checked field by field; all of a request or nothing.
+//! Ingests records: one object, an array, or one object per line. All records of a request are valid and written, or
+//! none.
 
 use std::sync::Arc;
 
@@ -20,10 +21,10 @@ use super::{
 };
 use crate::apps::{App, Incoming, Input, Property};
 
-/// Problems told about at once.
+/// The most problems that one response lists.
 const TOLD: usize = 20;
 
-/// What somebody sent.
+/// A request to ingest.
 pub(super) struct Request {
     pub(super) visitor: Visitor,
     pub(super) headers: HeaderMap,
@@ -78,14 +79,14 @@ pub(super) async fn property(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// How records of a body are told apart.
+/// How a body separates its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Json,
     Lines,
 }
 
-/// Only types that a page of another origin cannot send without asking first.
+/// Accepts only types that a page of another origin cannot send without a preflight request.
 fn format(headers: &HeaderMap) -> Result<Format, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
@@ -103,7 +104,7 @@ fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
         Format::Json => Ok(()),
         Format::Lines => Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "this takes one object",
+            "this address takes one JSON object",
             "send Content-Type: application/json",
         )),
     }
@@ -119,7 +120,7 @@ fn split(format: Format, body: &[u8]) -> Result<Vec<&[u8]>, Problem> {
             let items: Vec<&RawValue> = json(body)?;
             Ok(items.into_iter().map(|item| item.get().as_bytes()).collect())
         }
-        // It is read once, as the record that it should be.
+        // The object is parsed only once, later, as the record.
         Format::Json => Ok(vec![body.trim_ascii()]),
     }
 }
@@ -165,7 +166,7 @@ impl Shared {
         let permit = self.pressure.reserve(told.unwrap_or(limit))?;
         let read = tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, limit)).await;
         let bytes = read.map_err(|_| {
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly", "send smaller batches")
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time", "send smaller batches")
         })?;
         Ok((bytes.map_err(|_| too_large())?, permit))
     }
@@ -180,5 +181,5 @@ impl Shared {
     }
 }
 
-/// How long a body may take.
+/// How long reading a body may take.
 const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! What runs, and what it remembers: tasks, stores, single keys.
+//! The state of the applications: tasks, stores, lists of ids, metrics.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use tidemill::{StoreKind, TaskId, TaskState};
 use super::{access::Visitor, engine::RunningApp, problem::Problem, shared::Shared};
 use crate::apps::App;
 
-/// `GET /healthz`: whether this process should go on.
+/// `GET /healthz`: fails if an application failed, so that the process can be restarted.
 pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Response {
     if shared.engine.has_failed() {
         (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "failed" }))).into_response()
@@ -28,7 +28,7 @@ pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-/// `GET /readyz`: whether every task runs that other instances do not have.
+/// `GET /readyz`: whether every task runs that no other instance has.
 pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let apps: BTreeMap<_, _> = shared.engine.apps().iter().map(|app| (app.app.id, progress(app))).collect();
     let ready = !shared.engine.has_failed() && apps.values().all(|(running, tasks)| running == tasks);
@@ -38,7 +38,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     (status, Json(json!({ "ready": ready, "apps": apps }))).into_response()
 }
 
-/// Tasks that run here, and tasks that should: those that no other instance has.
+/// The number of running tasks here, and of tasks that should run here: those that no other instance has.
 fn progress(app: &RunningApp) -> (usize, usize) {
     let status = app.streams.status();
     let running = status.iter().flat_map(|thread| &thread.tasks).filter(|task| task.state == TaskState::Running);
@@ -136,20 +136,20 @@ pub(super) async fn list_stores(State(shared): State<Arc<Shared>>, visitor: Visi
     Ok(Json(shown).into_response())
 }
 
-/// Which ids a list has.
+/// Query parameters of a list of ids.
 #[derive(Debug, Deserialize)]
 pub(super) struct Page {
-    /// Those after this one.
+    /// Only ids after this id.
     after: Option<String>,
     limit: Option<usize>,
 }
 
-/// How many ids a list has if nobody says, and at most.
+/// The default and the maximum length of a list of ids.
 const LISTED: usize = 1_000;
 const LISTED_MAX: usize = 10_000;
 
 impl Shared {
-    /// Ids that the visitor may see, in order, and whether there are more. Values are not looked at.
+    /// Ids that the visitor may see, in order, and whether there are more. Reads only keys, not values.
     fn owners(&self, app: App, Page { after, limit }: Page, visitor: &Visitor) -> (Vec<String>, bool) {
         let limit = limit.unwrap_or(LISTED).clamp(1, LISTED_MAX);
         let Some(running) = self.engine.app(app) else { return (Vec::new(), false) };
@@ -169,7 +169,7 @@ impl Shared {
     }
 }
 
-/// `GET /v1/<owners>?after=ID&limit=N`: those that the visitor may see, in order.
+/// `GET /v1/<owners>?after=ID&limit=N`: ids that the visitor may see, in order.
 pub(super) async fn owners(shared: Arc<Shared>, app: App, page: Page, visitor: Visitor) -> Result<Response, Problem> {
     shared.running(app)?;
     let listed = tokio::task::spawn_blocking(move || shared.owners(app, page, &visitor)).await;

@@ -1,4 +1,4 @@
-//! How what comes in is read: for each topic of input, in the format of the settings.
+//! Reads input for each topic, in the format of the settings.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,7 +11,7 @@ use tidemill_schemas::FieldError;
 use super::engine::Engine;
 use crate::apps::{Incoming, Input, Property, ReadEvent, ReadProperty};
 
-/// Readers of the applications that run here, by topic.
+/// Readers of the input of applications that run here, by topic.
 pub(super) struct Intake {
     events: HashMap<&'static str, ReadEvent>,
     properties: HashMap<&'static str, ReadProperty>,
@@ -49,7 +49,7 @@ fn not_running() -> Vec<FieldError> {
     vec![FieldError::new("", "its application does not run here", "start the application")]
 }
 
-/// The record of what came in, in the partition of its owner.
+/// Turns input into a record, in the partition of its owner.
 pub(super) fn record(incoming: Incoming, topic: &Arc<str>, partitions: i32) -> ProducerRecord {
     let Incoming { key, value, timestamp } = incoming;
     let partition = partition_for(Some(key.as_bytes()), partitions);

@@ -1,4 +1,4 @@
-//! What Prometheus gets to see: applications, tasks, stores, calls, requests. Never an id of a stream or user.
+//! Metrics for Prometheus: applications, tasks, stores, calls, requests. No metric holds the id of a stream or user.
 
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
@@ -16,7 +16,7 @@ pub(super) struct Metrics {
     applications: Gauges,
 }
 
-/// Read from the applications when somebody asks.
+/// Gauges that are read from the applications at each request for metrics.
 struct Gauges {
     lag: IntGaugeVec,
     records: IntGaugeVec,
@@ -59,10 +59,10 @@ impl Metrics {
             dropped: gauge(
                 &registry,
                 "tidemill_dropped_records",
-                "Records without effect",
+                "Records dropped without effect",
                 &["application", "task", "operator", "reason"],
             ),
-            buffered: gauge(&registry, "tidemill_task_buffered_records", "Records read, not processed", &task),
+            buffered: gauge(&registry, "tidemill_task_buffered_records", "Records read but not processed yet", &task),
             stream_time: gauge(&registry, "tidemill_task_stream_time_ms", "Stream time, epoch milliseconds", &task),
             restoring: gauge(&registry, "tidemill_task_restore_remaining", "Changelog offsets to replay", &task),
             restored: gauge(&registry, "tidemill_task_restore_bytes", "Changelog bytes replayed by a restore", &task),
@@ -102,7 +102,7 @@ impl Metrics {
 
 impl Gauges {
     fn read(&self, engine: &Engine, pressure: &Pressure) {
-        // Tasks come and go: what is not set again is not there any more.
+        // Tasks come and go. The reset removes the values of tasks that are gone.
         let all = [&self.lag, &self.records, &self.dropped, &self.buffered, &self.stream_time, &self.restoring];
         let moving = [&self.restored, &self.restore_rate, &self.standby_lag];
         all.into_iter()
@@ -150,7 +150,7 @@ impl Gauges {
         };
         self.tasks.with_label_values(&[app, state]).inc();
         if let TaskState::Standby { lag } = task.state {
-            // The rest is told by the task's owner.
+            // The instance with the active task reports the other metrics of the task.
             self.standby_lag.with_label_values(&[app, &id]).set(lag);
             return;
         }

@@ -1,7 +1,7 @@
 //! The applications behind HTTP: ingest, live results, state, metrics, erasure.
 //!
-//! Each line knows those above it: what the server is told, the log, the applications on it, what handlers share, the
-//! handlers, and the server.
+//! Each group of modules uses only the groups above it: settings, the log, the applications on the log, the parts that
+//! handlers share, the handlers, and the server.
 
 mod error;
 mod settings;

@@ -11,7 +11,7 @@ use axum::{
 use super::{problem::Problem, shared::Shared};
 use crate::apps::{App, File, SHARED_FILES};
 
-/// Pages load from here alone; the pose model needs WebAssembly and the camera.
+/// Pages load files only from this server. The pose model needs WebAssembly and the camera.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; \
     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -28,7 +28,7 @@ fn serve(file: Option<&File>) -> Result<Response, Problem> {
     Ok((headers, file.bytes).into_response())
 }
 
-/// The folder, in addresses, of files that all pages share.
+/// The folder of the files that all pages share, as addresses name it.
 const SHARED: &str = "shared";
 
 fn shared_file(name: &str) -> Option<&'static File> {

@@ -1,4 +1,4 @@
-//! Backpressure: what waits is bounded, and whoever comes too much is told when to come again.
+//! Backpressure: the records that wait are bounded. Above the bound, senders are told when to try again.
 
 use std::{
     collections::HashMap,
@@ -21,42 +21,42 @@ use crate::apps::App;
 
 /// How often lag is measured.
 const SAMPLE: Duration = Duration::from_millis(100);
-/// The same where measuring takes questions to brokers.
+/// How often lag is measured if measuring sends requests to brokers.
 const SAMPLE_FAR: Duration = Duration::from_secs(1);
-/// Bytes of a permit: semaphores count to less than all bytes there may be.
+/// Bytes of one permit. A semaphore cannot count as many permits as there may be bytes.
 const UNIT: usize = 1024;
 
-/// What waits to be processed, and what is on its way in.
+/// Counts records that wait to be processed, and bytes of requests in progress.
 pub(super) struct Pressure {
     lag_records: u64,
     bytes: Arc<Semaphore>,
     units: usize,
-    /// Of each application that runs here.
+    /// Waiting records of each application that runs here.
     waiting: HashMap<App, Waiting>,
     closing: AtomicBool,
 }
 
-/// Records of one application.
+/// Waiting records of one application.
 #[derive(Default)]
 struct Waiting {
-    /// Lag when it was measured last.
+    /// The lag at the last measurement.
     measured: AtomicU64,
-    /// The same by partition.
+    /// The lag at the last measurement, by partition.
     partitions: Mutex<Vec<PartitionLag>>,
-    /// Records written since.
+    /// Records written since the last measurement.
     written: AtomicU64,
-    /// Records let in and not written yet.
+    /// Records that were admitted but not written yet.
     arriving: AtomicU64,
 }
 
-/// Records that were let in. Dropped without [`Admitted::written`], they do not count any more.
+/// Admitted records. They count until this value is dropped; [`Admitted::written`] counts them as written.
 pub(super) struct Admitted<'a> {
     waiting: &'a Waiting,
     records: u64,
 }
 
 impl Admitted<'_> {
-    /// They are on the log.
+    /// Reports that the records are on the log.
     pub(super) fn written(self) {
         self.waiting.written.fetch_add(self.records, Ordering::SeqCst);
     }
@@ -85,7 +85,7 @@ impl Pressure {
         self.closing.store(true, Ordering::SeqCst);
     }
 
-    /// Measures until the server closes. Blocks.
+    /// Measures lag until the server closes. Blocks.
     pub(super) fn watch(&self, engine: &Engine) {
         let pause = if engine.log().is_embedded() { SAMPLE } else { SAMPLE_FAR };
         let mut answers = true;
@@ -104,7 +104,7 @@ impl Pressure {
     }
 
     fn measure(&self, engine: &Engine, app: &RunningApp) -> Result<(), TransportError> {
-        // Taken before measuring: what is written in between counts twice, never not at all.
+        // Read before the lag is measured: a record written in between counts twice, but never not at all.
         let waiting = self.waiting(app.app);
         let written = waiting.written.load(Ordering::SeqCst);
         let lags = engine.log().group_lag(app.app.id, &app.streams.plan().all_source_topics())?;
@@ -114,7 +114,7 @@ impl Pressure {
         Ok(())
     }
 
-    /// Records that wait, by partition, as far as known.
+    /// The records that wait, by partition, at the last measurement.
     pub(super) fn lags(&self, app: App) -> Vec<PartitionLag> {
         self.waiting(app).partitions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -123,12 +123,12 @@ impl Pressure {
         &self.waiting[&app]
     }
 
-    /// Records that wait, as far as known.
+    /// The records that wait, at the last measurement.
     pub(super) fn lag(&self, app: App) -> u64 {
         self.waiting(app).measured.load(Ordering::SeqCst)
     }
 
-    /// Lets records in, or says when to come again.
+    /// Admits records, or tells the sender when to try again.
     pub(super) fn admit(&self, app: App, records: usize) -> Result<Admitted<'_>, Problem> {
         let waiting = self.waiting(app);
         let records = records as u64;
@@ -147,6 +147,6 @@ impl Pressure {
         self.bytes
             .clone()
             .try_acquire_many_owned(units)
-            .map_err(|_| Problem::busy("too many bytes are on their way", 1))
+            .map_err(|_| Problem::busy("too many bytes of requests are in progress", 1))
     }
 }

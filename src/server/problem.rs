@@ -1,4 +1,4 @@
-//! Refusals that say what is wrong and what to do.
+//! Error responses. Each says what is wrong and what to do.
 
 use axum::{
     Json,
@@ -10,7 +10,7 @@ use tidemill_schemas::FieldError;
 
 use super::log::WriteError;
 
-/// How long brokers that are away may need to come back.
+/// Seconds until a client may try again when brokers are unreachable.
 const LOG_RETRY_S: u64 = 5;
 
 /// Why a request is refused.
@@ -22,7 +22,7 @@ pub(super) struct Problem {
     error: String,
     /// What to do.
     fix: String,
-    /// Which records, and what is wrong with each.
+    /// The records that are not valid, and what is wrong with each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     records: Vec<RecordProblem>,
     #[serde(skip)]
@@ -32,7 +32,7 @@ pub(super) struct Problem {
 /// What is wrong with one record of a batch.
 #[derive(Debug, Serialize)]
 pub(super) struct RecordProblem {
-    /// Its place in the batch, from 0.
+    /// The record's index in the batch, from 0.
     pub(super) index: usize,
     #[serde(flatten)]
     pub(super) error: FieldError,
@@ -44,12 +44,12 @@ impl Problem {
     }
 
     pub(super) fn records(records: Vec<RecordProblem>) -> Self {
-        let fix = "repair the fields named and send the batch again: nothing of it was taken";
+        let fix = "correct the named fields and send the batch again: no record of it was written";
         Self { records, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "records are not valid", fix) }
     }
 
     pub(super) fn busy(error: impl Into<String>, retry_after_s: u64) -> Self {
-        let fix = "send again after the time that Retry-After tells";
+        let fix = "send again after the seconds in the header Retry-After";
         let retry_after_s = Some(retry_after_s.max(1));
         Self { retry_after_s, ..Self::new(StatusCode::TOO_MANY_REQUESTS, error, fix) }
     }
@@ -61,9 +61,9 @@ impl Problem {
         }
         tracing::warn!(%error, "records were refused");
         let fix = match error {
-            WriteError::Late | WriteError::Closed => "send it again after Retry-After: nothing of it was taken",
+            WriteError::Late | WriteError::Closed => "send it again after Retry-After: no record was written",
             WriteError::Failed(_) => {
-                "send it again after Retry-After: what of it was taken already is then there twice"
+                "send it again after Retry-After: records that were already written are then there twice"
             }
         };
         Self::log_unavailable(fix)
@@ -74,16 +74,16 @@ impl Problem {
         Self::unavailable("the log does not answer at the moment", fix, LOG_RETRY_S)
     }
 
-    /// Nobody can answer for a moment.
+    /// No instance can answer at the moment.
     pub(super) fn unavailable(error: impl Into<String>, fix: &str, retry_after_s: u64) -> Self {
         let retry_after_s = Some(retry_after_s.max(1));
         Self { retry_after_s, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error, fix) }
     }
 
-    /// The details are for the log; whoever asked cannot repair them.
+    /// The details go to the log, because the client cannot fix the cause.
     pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed", "try again; its log tells more")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed", "try again; the server's log says more")
     }
 
     pub(super) fn not_found(what: &str, fix: &str) -> Self {

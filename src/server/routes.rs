@@ -1,4 +1,4 @@
-//! Addresses: those of the server, and of each application what it says about itself.
+//! The addresses of the server and of each application.
 
 use std::{sync::Arc, time::Instant};
 
@@ -84,7 +84,7 @@ fn of_app(app: App) -> Router<Arc<Shared>> {
     routes
 }
 
-/// Counts requests by route, never by address, and lets pages of allowed origins in.
+/// Counts requests by route, not by address, and answers pages of allowed origins with CORS headers.
 async fn around(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map_or("other", |path| path.as_str()).to_owned();

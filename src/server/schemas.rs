@@ -1,11 +1,11 @@
-//! The format of topics: which one the settings choose, and whether its schemas are in the registry.
+//! Prepares the format of topics that the settings choose.
 
 use tidemill_schemas::avro::{Registry, RegistryProblem};
 
 use super::settings::{FormatChoice, Settings};
 use crate::apps::Format;
 
-/// The format that the settings choose, every schema of it registered and known.
+/// The format that the settings choose. For Avro, all its schemas are registered and known afterwards.
 pub(super) fn prepare(settings: &Settings) -> Result<Format, Vec<RegistryProblem>> {
     let FormatChoice::Avro(registry) = &settings.format else {
         return Ok(if settings.kafka.is_some() { Format::Json } else { Format::Private });

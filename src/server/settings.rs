@@ -1,4 +1,4 @@
-//! What the server is told.
+//! The server's settings.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,12 +13,12 @@ use tidemill_schemas::avro::RegistrySettings;
 
 use crate::apps::{APPLICATIONS, App, Windows, gemini::GeminiSettings};
 
-/// Who analyses windows.
+/// The analyst that turns windows into results.
 #[derive(Debug, Clone)]
 pub enum AnalystChoice {
-    /// Counts and rules, in this process.
+    /// An analyst in this process that uses counts and rules.
     Offline,
-    /// A model.
+    /// A Gemini model.
     Gemini(GeminiSettings),
 }
 
@@ -32,16 +32,16 @@ pub enum FormatChoice {
     Avro(RegistrySettings),
 }
 
-/// Bounds on what one client, or all of them, may ask of this process.
+/// Limits for one client, or for all clients together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one request's body. Default 1 MiB.
+    /// Maximum bytes of one request's body. Default 1 MiB.
     pub body_bytes: usize,
-    /// Bytes of all bodies that are being read or written. Default 64 MiB.
+    /// Maximum bytes of all bodies that are being read or written. Default 64 MiB.
     pub bytes_in_flight: usize,
-    /// Records that may wait to be processed, for each application. Default 200,000.
+    /// Maximum records that wait to be processed, for each application. Default 200,000.
     pub lag_records: u64,
-    /// Pages that may follow results at the same time. Default 2,000.
+    /// Maximum pages that follow results at the same time. Default 2,000.
     pub event_streams: usize,
 }
 
@@ -51,20 +51,20 @@ impl Default for Limits {
     }
 }
 
-/// Somebody with a token, and what the token opens.
+/// A client with a token, and its rights.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Tenant {
     /// A name for metrics.
     pub name: String,
-    /// The secret.
+    /// The secret token, at least 16 characters.
     pub token: String,
-    /// What it opens, such as `streams` or `users`: ids, or prefixes that end with `*`.
+    /// Ids that the token opens, by kind, such as `streams` or `users`. An id that ends with `*` is a prefix.
     pub owners: BTreeMap<&'static str, Vec<String>>,
-    /// Whether it may see metrics and state.
+    /// Whether the tenant may see metrics and state.
     pub admin: bool,
-    /// Records it may send each second; `None` for as many as the limits of all allow.
+    /// Records that the tenant may send each second; `None` for no limit of its own.
     pub records_per_second: Option<u32>,
-    /// Bytes of one request's body, if fewer than the limit of all.
+    /// Maximum bytes of one request's body; the smaller of this and [`Limits::body_bytes`] counts.
     pub body_bytes: Option<usize>,
 }
 
@@ -84,52 +84,52 @@ impl std::fmt::Debug for Tenant {
 /// How the server runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where it listens. Loopback by default; anything else needs tenants.
+    /// The address to listen on. Default 127.0.0.1:8080; an address beyond loopback needs tenants.
     pub listen: SocketAddr,
-    /// Where other instances reach this server, as `host:port`; `None` for the address it listens on.
+    /// The `host:port` at which other instances reach this server; `None` for the address to listen on.
     pub advertised: Option<String>,
-    /// Which applications run.
+    /// The applications that run. Default: all that ship with Tidemill.
     pub apps: Vec<App>,
-    /// Brokers, if the log is Kafka; then instances share the work. Otherwise it is embedded, and this instance is
-    /// alone.
+    /// Kafka's configuration. With Kafka, instances share the work. Without it, the log is embedded and this instance
+    /// is the only one.
     pub kafka: Option<KafkaConfig>,
-    /// Where state lives, and the embedded log; `None` keeps them in memory.
+    /// The folder of the state and the embedded log; `None` keeps both in memory.
     pub data_dir: Option<PathBuf>,
-    /// Whether each commit waits for the disk, so that also a power loss takes nothing.
+    /// Whether each commit waits for the disk, so that a power loss loses no committed data. Default false.
     pub sync: bool,
-    /// Partitions of every topic: the most threads that can share an application's work.
+    /// Partitions of every topic: the most threads that can share an application's work. Default 4.
     pub partitions: i32,
-    /// Stream threads of each application.
+    /// Stream threads of each application. Default 1.
     pub threads: usize,
-    /// What a crash may do to results.
+    /// The processing guarantee.
     pub guarantee: ProcessingGuarantee,
-    /// How often work is committed, and so becomes visible.
+    /// The time between commits; results become visible with the commit. Default 100 ms.
     pub commit_interval: Duration,
-    /// Names this instance, so that it keeps its tasks when it is started again at once (KIP-345).
+    /// Name of this instance as a static member (KIP-345): after a quick restart, the instance keeps its tasks.
     pub instance_id: Option<String>,
-    /// Names this instance in logs, member lists and transactional ids; made up if `None`.
+    /// Name of this instance in logs, member lists and transactional ids; generated if `None`.
     pub client_id: Option<String>,
-    /// How many other instances keep the state of each task warm.
+    /// The number of other instances that keep a copy of each task's state. Default 0.
     pub standby_replicas: usize,
-    /// How long raw input is kept.
+    /// How long raw input is kept. Default one hour.
     pub raw_retention: Duration,
-    /// How long results are kept.
+    /// How long results are kept. Default seven days.
     pub result_retention: Duration,
     /// How values are written on topics.
     pub format: FormatChoice,
-    /// Windows of applications whose windows are not cut as they say by themselves.
+    /// Windows of applications that do not use their own default windows.
     pub windows: HashMap<App, Windows>,
-    /// Who analyses.
+    /// The analyst.
     pub analyst: AnalystChoice,
-    /// How analysts are called.
+    /// The policy of calls to the analyst: time limit, attempts, concurrency.
     pub calls: CallPolicy,
-    /// Bounds.
+    /// Limits for clients.
     pub limits: Limits,
-    /// Who may come in; if empty, whoever reaches the address.
+    /// The clients that may use the server; if empty, every client that reaches the address.
     pub tenants: Vec<Arc<Tenant>>,
-    /// Origins of pages, besides this server's own, that may use it.
+    /// Origins of pages that may use this server, besides its own origin.
     pub cors_origins: Vec<String>,
-    /// Where the pose model's files are, if they are served from here.
+    /// The folder of the pose model's files; `None` if this server does not serve them.
     pub mediapipe_dir: Option<PathBuf>,
 }
 
@@ -165,35 +165,37 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How an application's windows are cut.
+    /// An application's windows: those of the settings, or the application's default.
     pub fn windows(&self, app: App) -> Windows {
         self.windows.get(&app).copied().unwrap_or(app.windows)
     }
 
-    /// The same, to be changed.
+    /// An application's windows, to be changed.
     pub fn windows_mut(&mut self, app: App) -> &mut Windows {
         self.windows.entry(app).or_insert(app.windows)
     }
 
-    /// The applications that ship with Tidemill, and others that run here: an address of one that does not run says so.
+    /// All known applications: those that ship with Tidemill, and others that run here. An address of an application
+    /// that does not run gets an answer that says so.
     pub(super) fn known(&self) -> Vec<App> {
         let mut known = APPLICATIONS.to_vec();
         known.extend(self.apps.iter().filter(|app| !APPLICATIONS.contains(app)));
         known
     }
 
-    /// What must not be, one sentence each.
+    /// All problems of the settings, one sentence each; empty if the settings are valid.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if !self.listen.ip().is_loopback() && self.tenants.is_empty() {
             problems.push(format!(
-                "listening on {} lets everybody on the network in: add a [[tenant]] with a token, or listen on 127.0.0.1",
+                "listening on {} lets everybody on the network use the server: add a [[tenant]] with a token, \
+                 or listen on 127.0.0.1",
                 self.listen
             ));
         }
         for (at, tenant) in self.tenants.iter().enumerate() {
             if tenant.token.len() < 16 {
-                problems.push(format!("tenant '{}': a token has at least 16 characters", tenant.name));
+                problems.push(format!("tenant '{}': a token must have at least 16 characters", tenant.name));
             }
             if self.tenants[..at].iter().any(|other| other.token == tenant.token) {
                 problems.push(format!("tenant '{}': another tenant has the same token", tenant.name));

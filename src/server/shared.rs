@@ -1,4 +1,4 @@
-//! What handlers share: the applications that run, and what stands around them.
+//! Shared by all handlers: the applications that run, and the services beside them.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) metrics: Metrics,
     pub(super) followers: Arc<Semaphore>,
     pub(super) closing: watch::Sender<bool>,
-    /// Asks other instances.
+    /// The client for requests to other instances.
     pub(super) http: reqwest::Client,
 }
 
@@ -39,7 +39,7 @@ impl Shared {
         }
     }
 
-    /// Refuses what belongs to an application that does not run here.
+    /// Refuses requests for an application that does not run here.
     pub(super) fn running(&self, app: App) -> Result<(), Problem> {
         if self.engine.app(app).is_some() {
             return Ok(());
@@ -48,7 +48,7 @@ impl Shared {
         Err(Problem::new(StatusCode::NOT_FOUND, what, format!("start `tidemill {}` or `tidemill serve`", app.id)))
     }
 
-    /// How many partitions a topic has, which the log learned at the start.
+    /// The number of a topic's partitions, which the log knows since the start.
     pub(super) fn partitions(&self, topic: &str) -> Result<i32, Problem> {
         self.engine.log().partitions(topic).map_err(|error| Problem::internal(&error))
     }

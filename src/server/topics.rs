@@ -1,4 +1,4 @@
-//! The applications' topics: created at the start, kept as long as configured.
+//! Creates the applications' topics at the start, with the configured retention.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use tidemill::transport::{Admin, CleanupPolicy, TopicSpec, Transport as _, Trans
 use super::{log::Log, settings::Settings};
 use crate::apps::App;
 
-/// How long requests to forget are kept.
+/// How long requests to erase are kept.
 const ERASURES: Duration = Duration::from_hours(24);
 
 fn specs(app: App, settings: &Settings) -> Vec<TopicSpec> {
@@ -27,9 +27,9 @@ fn specs(app: App, settings: &Settings) -> Vec<TopicSpec> {
     raw.chain(results).chain(erasures).chain(properties).collect()
 }
 
-/// Creates what is missing. On a log of ours the retention of what is there is brought to what is configured; how long
-/// brokers keep records is for whoever runs them to say. Everything else stays as it was created, and a line in the log
-/// says so. Returns what is refused for good, whatever topic it is.
+/// Creates the missing topics. On an embedded log, the retention of existing topics is set to the configured one; on
+/// Kafka, the operator of the brokers decides the retention. Other properties of existing topics stay as they are; a
+/// different number of partitions is logged. Returns all lasting refusals, whatever topic they concern.
 pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<Vec<String>, TransportError> {
     let mut admin = log.transport().admin()?;
     let mut problems = Vec::new();
@@ -44,27 +44,28 @@ pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<Vec<Str
 
 fn create_one(log: &Log, admin: &mut dyn Admin, spec: &TopicSpec) -> Result<(), TransportError> {
     if let Err(error) = admin.create_topic(spec) {
-        // There is one already, or this instance may not create any: then it uses what others created.
+        // The topic exists, or this instance has no right to create it. An existing topic is used as it is.
         let mut found = found(admin, &spec.name, error)?;
         if log.is_embedded() && found.retention != spec.retention {
-            tracing::info!(topic = %spec.name, from = ?found.retention, to = ?spec.retention, "another retention");
+            tracing::info!(topic = %spec.name, from = ?found.retention, to = ?spec.retention, "changing the retention");
             admin.alter_retention(&spec.name, spec.retention)?;
             found.retention = spec.retention;
         }
         if found.partitions != spec.partitions {
-            let remedy = if log.is_embedded() { "`tidemill reset` begins anew" } else { "set run.partitions to them" };
+            let remedy = if log.is_embedded() { "`tidemill reset` deletes it" } else { "adapt run.partitions" };
             let (topic, partitions, wanted) = (&spec.name, found.partitions, spec.partitions);
-            tracing::warn!(%topic, partitions, wanted, "the topic keeps the partitions that it has; {remedy}");
+            tracing::warn!(%topic, partitions, wanted, "the topic keeps its number of partitions; {remedy}");
         }
     }
-    // Known from now on, so that no request has to ask.
+    // The log remembers the number of partitions, so that no request has to ask for it.
     log.partitions(&spec.name).map(drop)
 }
 
-/// How long brokers may take to tell each other of a topic.
+/// How long a new topic may take to become known to all brokers.
 const SPREAD: Duration = Duration::from_secs(10);
 
-/// The topic that could not be created. Another instance may have done so a moment ago; then not every broker knows.
+/// Describes a topic that could not be created. If another instance created it a moment ago, some brokers may not know
+/// it.
 fn found(admin: &mut dyn Admin, topic: &str, refused: TransportError) -> Result<TopicSpec, TransportError> {
     let started = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Settings of the binary. One [`Row`] holds all that is known about one setting.
+//! Settings of the binary. One [`Row`] describes one setting completely.
 
 mod row;
 mod value;

@@ -1,18 +1,18 @@
-//! A row: name, default, help, and how a text becomes a value of the right type.
+//! A row: name, default, help, and the conversion of a text into a value of the right type.
 
 use std::fmt;
 
-/// Begins the name of every environment variable of a setting.
+/// Prefix of every setting's environment variable.
 pub const PREFIX: &str = "TIDEMILL_";
 
 /// One setting, whose value is a field of `D`.
 ///
-/// The help states `default`, and the program reads the same text when nobody gives a value. So the default that is
-/// stated is the default that holds.
+/// The help shows `default`, and the program parses the same text if no source gives a value. So the documented default
+/// is always the real default.
 pub struct Row<D> {
     /// Section and key in the file, such as `run.threads`.
     pub name: &'static str,
-    /// The value, as text, if nobody gives one. It may be empty.
+    /// The value, as text, if no source gives one. May be empty.
     pub default: &'static str,
     /// How the setting may be given on a command line.
     pub command_line: CommandLine,
@@ -36,13 +36,13 @@ pub enum CommandLine {
     Flag {
         /// The flag, without its hyphens.
         long: &'static str,
-        /// What help calls the flag's value.
+        /// The name of the flag's value in the help.
         value: &'static str,
     },
 }
 
 impl<D: 'static> Row<D> {
-    /// A setting: `parse` turns its text into the type of the field that `place` finds.
+    /// Creates a setting. `parse` turns its text into the type of the field that `place` returns.
     pub fn new<T: 'static>(
         name: &'static str,
         default: &'static str,
@@ -56,7 +56,7 @@ impl<D: 'static> Row<D> {
         Self { name, default, command_line: CommandLine::Set, help: "", choices: None, set: Box::new(set) }
     }
 
-    /// A setting with few legal values. Its help and its error list them.
+    /// Creates a setting with few legal values. Its help and its error message list them.
     pub fn choice<T: Copy + 'static>(
         name: &'static str,
         default: &'static str,
@@ -74,7 +74,7 @@ impl<D: 'static> Row<D> {
         Self { name, default, command_line: CommandLine::Set, help: "", choices: Some(listed), set: Box::new(set) }
     }
 
-    /// Says what the setting does, for people.
+    /// Sets the help text.
     #[must_use]
     pub fn help(mut self, help: &'static str) -> Self {
         self.help = help;
@@ -88,7 +88,7 @@ impl<D: 'static> Row<D> {
         self
     }
 
-    /// Keeps the setting's value away from command lines.
+    /// Forbids the setting on command lines, because its value is a secret.
     #[must_use]
     pub fn secret(mut self) -> Self {
         self.command_line = CommandLine::Never;
@@ -103,15 +103,15 @@ impl<D: 'static> Row<D> {
         Row { name, default, command_line, help, choices, set: Box::new(set) }
     }
 
-    /// Reads a text into the setting's field.
+    /// Parses a text and stores the value in the setting's field.
     ///
     /// # Errors
-    /// What the text must be instead, to be put behind the setting's name.
+    /// If the text is not a legal value. The message continues a sentence that begins with the setting's name.
     pub fn set(&self, to: &mut D, text: &str) -> Result<(), String> {
         (self.set)(to, text)
     }
 
-    /// What the setting does, its legal values if they are few, and its default.
+    /// The help text, the legal values if they are few, and the default.
     pub fn to_help(&self) -> String {
         let mut text = self.help.to_owned();
         if let Some(choices) = &self.choices {
@@ -136,7 +136,7 @@ impl<D> fmt::Debug for Row<D> {
     }
 }
 
-/// The environment variable of a setting.
+/// The environment variable of a setting, such as `TIDEMILL_RUN_THREADS` for `run.threads`.
 pub fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.replace('.', "_").to_uppercase())
 }

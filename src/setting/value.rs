@@ -1,8 +1,8 @@
-//! Values as people write them. An error says what a text must be, to be put behind the setting's name.
+//! Parsers of values. An error message says what the text must be, and continues after the setting's name.
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-/// A whole number of the type that is asked for.
+/// A whole number.
 pub fn number<T: FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| format!("must be a whole number, not '{text}'"))
 }
@@ -17,12 +17,12 @@ pub fn text(text: &str) -> Result<Option<String>, String> {
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
 }
 
-/// A file or a folder; `None` if the text is empty.
+/// The path of a file or folder; `None` if the text is empty.
 pub fn path(text: &str) -> Result<Option<PathBuf>, String> {
     Ok(Some(PathBuf::from(text)).filter(|_| !text.is_empty()))
 }
 
-/// Texts with commas between them.
+/// Texts separated by commas, without empty ones.
 pub fn list(text: &str) -> Result<Vec<String>, String> {
     Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect())
 }
@@ -34,7 +34,7 @@ fn with_unit(text: &str) -> Option<(u64, &str)> {
     Some((text[..end].parse().ok()?, text[end..].trim()))
 }
 
-/// A whole number with a unit of time, such as `30s`.
+/// A whole number with a unit of time (`ms`, `s`, `m`, `h` or `d`), such as `30s`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let unit_ms = |unit| match unit {
         "ms" => Some(1),
@@ -50,7 +50,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("must be a duration such as 500ms, 30s, 5m, 2h or 7d, not '{text}'"))
 }
 
-/// A whole number with a unit of memory, such as `1MiB`.
+/// A whole number with a unit of memory (`B`, `KiB`, `MiB` or `GiB`), such as `1MiB`.
 pub fn bytes(text: &str) -> Result<usize, String> {
     let unit_bytes = |unit| match unit {
         "B" => Some(1),

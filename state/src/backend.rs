@@ -1,4 +1,4 @@
-//! Where committed rows live.
+//! The storage of committed rows.
 
 use std::ops::Bound;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{Row, StoreError};
 
-/// Which way a scan walks the keys.
+/// The direction of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// Lowest key first.
@@ -15,31 +15,31 @@ pub enum Direction {
     Reverse,
 }
 
-/// The rows of a scan, each read when asked for.
+/// The rows of a scan. Each row is read when it is asked for.
 pub type Rows<'a> = Box<dyn Iterator<Item = Result<(Bytes, Row), StoreError>> + 'a>;
 
-/// Everything that one commit changes. Applied in the order of the fields.
+/// All changes of one commit. They are applied in the order of the fields.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// Drops every row whose key is lower.
     pub delete_below: Option<Bytes>,
-    /// New rows; `None` deletes. Of two entries with one key the later one wins.
+    /// New rows; `None` deletes a row. If two entries have the same key, the later entry counts.
     pub rows: Vec<(Bytes, Option<Row>)>,
     /// Named values beside the rows, such as stream time.
     pub meta: Vec<(String, Bytes)>,
-    /// The changelog offset to continue from; `None` leaves the last one.
+    /// The changelog offset where a restore continues. `None` keeps the last offset.
     pub checkpoint: Option<i64>,
 }
 
-/// Sorted rows with named values and a checkpoint, changed only batch by batch.
+/// Sorted rows with named values and a checkpoint. They change only by batches.
 pub trait Backend: Send {
     /// The row of `key`.
     fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError>;
 
-    /// The rows between two keys, in order. Bounds that cross give nothing.
+    /// The rows between two keys, in order. The result is empty if `from` is above `to`.
     fn scan(&self, from: Bound<&[u8]>, to: Bound<&[u8]>, direction: Direction) -> Result<Rows<'_>, StoreError>;
 
-    /// Applies all of `batch` or nothing, checkpoint included.
+    /// Applies the whole of `batch` or nothing, including the checkpoint.
     fn write(&mut self, batch: Batch) -> Result<(), StoreError>;
 
     /// A named value.
@@ -48,13 +48,13 @@ pub trait Backend: Send {
     /// The changelog offset up to which these rows are complete.
     fn checkpoint(&self) -> Result<Option<i64>, StoreError>;
 
-    /// Makes what was written survive a crash.
+    /// Makes all written rows durable: they survive a crash.
     fn flush(&mut self) -> Result<(), StoreError>;
 
-    /// Begins to make what was written survive a crash. It may be done later, all of it at once; an error on the way
-    /// surfaces in a later call.
+    /// Begins to make all written rows durable. The work may finish later, for all rows at once. A later call returns
+    /// an error of that work.
     ///
-    /// A backend that has nothing to wait for may do it here, as it does by default.
+    /// The default implementation flushes before it returns.
     fn begin_flush(&mut self) -> Result<(), StoreError> {
         self.flush()
     }
@@ -62,10 +62,10 @@ pub trait Backend: Send {
     /// Drops rows, named values and checkpoint, before a rebuild.
     fn clear(&mut self) -> Result<(), StoreError>;
 
-    /// Memory and disk in use, roughly.
+    /// The memory and disk space in use, approximately, in bytes.
     fn size_bytes(&self) -> u64;
 
-    /// How many rows there are, roughly. Counts them unless the backend knows better.
+    /// The approximate number of rows. The default implementation counts them.
     fn approximate_len(&self) -> Result<u64, StoreError> {
         Ok(self.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward)?.count() as u64)
     }

@@ -1,4 +1,4 @@
-//! Values to bytes and back.
+//! Codecs: they turn values into bytes and back.
 
 mod compound;
 mod json;
@@ -12,21 +12,21 @@ pub use compound::{List, Nullable, Pair};
 pub use json::Json;
 pub use scalar::{BigEndian, Bool, RawBytes, Unit, Utf8};
 
-/// Why bytes are not the value expected, or a value has no bytes.
+/// Why bytes do not decode to a value, or a value does not encode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    /// There is nothing where a value must be.
-    #[error("null where a value must be")]
+    /// A null where the type has no null.
+    #[error("a null is not allowed here")]
     Null,
-    /// The bytes or the value have another shape.
+    /// The bytes or the value have an invalid shape.
     #[error("not {expected}: {reason}")]
     Malformed {
-        /// What should be there, with its article: "a UTF-8 string".
+        /// The expected value, with its article: "a UTF-8 string".
         expected: &'static str,
-        /// How it differs.
+        /// How the actual value differs.
         reason: String,
     },
-    /// What it takes to decode is on its way: the same bytes decode later. Nobody may give them up for it.
+    /// The decoder needs something that has not arrived yet: the same bytes decode later. Do not skip or discard them.
     #[error("it cannot be decoded yet: {reason}")]
     NotYet {
         /// What is missing.
@@ -36,18 +36,17 @@ pub enum CodecError {
 
 /// Turns values of one type into bytes and back.
 ///
-/// Encoding must be a function of the value alone: keys are compared, partitioned and looked
-/// up by their bytes.
+/// Encoding must depend only on the value, because keys are compared, partitioned and looked up by their bytes.
 pub trait Codec<T>: Send + Sync + 'static {
     /// Appends the value's bytes to `out`. A null appends nothing.
     fn encode_into(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
 
-    /// About how many bytes the value will take, so that memory is asked for once. 0 if that is not known.
+    /// The approximate number of bytes of the encoded value, for one allocation. The default 0 means unknown.
     fn size_hint(&self, _value: &T) -> usize {
         0
     }
 
-    /// Whether the value is a null, which has no bytes at all: a tombstone as a record's value.
+    /// Whether the value is a null. A null has no bytes: as a record's value it is a tombstone.
     fn is_null(&self, _value: &T) -> bool {
         false
     }
@@ -62,15 +61,15 @@ pub trait Codec<T>: Send + Sync + 'static {
         Ok(Some(Bytes::from(out)))
     }
 
-    /// The value that `bytes` stand for.
+    /// Decodes a value from `bytes`.
     fn decode(&self, bytes: Bytes) -> Result<T, CodecError>;
 
-    /// The value that a null stands for, if the type has one.
+    /// The value of a null, if the type has one. The default is [`CodecError::Null`].
     fn decode_null(&self) -> Result<T, CodecError> {
         Err(CodecError::Null)
     }
 
-    /// The value of bytes or null.
+    /// Decodes a value from bytes or a null.
     fn decode_opt(&self, bytes: Option<Bytes>) -> Result<T, CodecError> {
         match bytes {
             Some(bytes) => self.decode(bytes),
@@ -78,12 +77,12 @@ pub trait Codec<T>: Send + Sync + 'static {
         }
     }
 
-    /// What the bytes are called, to be noted beside what is stored with them: a store whose note names another codec
-    /// than reads it now is refused, with the remedy, instead of being read as what it is not.
+    /// The name of the encoding. Stores keep the name beside their rows. If a store's rows have another codec name, the
+    /// store refuses to open, and the error says how to fix this.
     ///
-    /// Name the layout of the bytes, not the Rust type: `"utf8"`, `"pose-frame/2"`. The name stays as it is for as long
-    /// as the codec reads what it wrote, also when types and modules are renamed, which is why nothing is made up here
-    /// out of the type's name. `None`, the default, is not compared.
+    /// Name the layout of the bytes, not the Rust type: `"utf8"`, `"pose-frame/2"`. Keep the name as long as the codec
+    /// reads the bytes that it wrote, even if types and modules are renamed; for this reason the name is not derived
+    /// from the type. The default `None` is not compared.
     fn name(&self) -> Option<Cow<'static, str>> {
         None
     }
@@ -95,9 +94,9 @@ pub trait Codec<T>: Send + Sync + 'static {
     }
 }
 
-/// A type with a codec of its own, used where none is named.
+/// A type with a default codec, used where no codec is given.
 pub trait Coded: Sized + Send + 'static {
-    /// The codec.
+    /// The default codec of the type.
     type Codec: Codec<Self> + Default;
 }
 

@@ -1,4 +1,4 @@
-//! Folders of state on disk, and the lock that gives them one owner.
+//! The folders of state on disk, and the lock that gives each folder one owner.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
@@ -9,18 +9,21 @@ use crate::StoreError;
 const LOCK_FILE: &str = ".lock";
 const PROCESS_FILE: &str = ".process-id";
 
-/// One application's state on this disk: `<root>/<application>/<task>/<store>/`.
+/// The state of one application on this disk: `<root>/<application>/<task>/<store>/`.
 ///
-/// Holds the folder's lock until dropped; a killed process loses it, too.
+/// It holds the folder's lock until it is dropped. If the process is killed, the lock is released, too.
 #[derive(Debug)]
 pub struct StateDirectory {
     path: PathBuf,
-    /// Unlocks when closed.
+    /// The lock ends when the file is closed.
     _lock: File,
 }
 
 impl StateDirectory {
-    /// Creates the application's folder where missing, and locks it.
+    /// Creates the application's folder if it is missing, and locks it.
+    ///
+    /// # Errors [`StoreError::Locked`] if another instance uses the folder, [`StoreError::Name`] if the id cannot name
+    /// a folder.
     pub fn open(root: &Path, application_id: &str) -> Result<Self, StoreError> {
         let path = root.join(checked(application_id)?);
         create_dir(&path)?;
@@ -34,13 +37,13 @@ impl StateDirectory {
         }
     }
 
-    /// The id of the process that holds this folder: the same for each that comes after it, so that it takes over what
-    /// the last one left open on the log. `fresh` names the first.
+    /// The process id of this folder. Later processes that use the folder get the same id: they can then take over the
+    /// transactions that the last process left open. `fresh` makes the id if the folder has none.
     pub fn process_id(&self, fresh: impl FnOnce() -> String) -> Result<String, StoreError> {
         let path = self.path.join(PROCESS_FILE);
         match fs::read_to_string(&path) {
             Ok(text) if checked(text.trim()).is_ok() => return Ok(text.trim().to_owned()),
-            // Damaged: what its last user left open on the log ends by itself, after a while.
+            // The file is damaged. Transactions that its last user left open end after their timeout.
             Ok(_) => {}
             Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {}
             Err(source) => return Err(StoreError::from_io(&path, source)),
@@ -53,12 +56,12 @@ impl StateDirectory {
         Ok(id)
     }
 
-    /// Where a task's stores are. Not created.
+    /// The folder of a task's stores. It is not created.
     pub fn task_dir(&self, task: &str) -> PathBuf {
         self.path.join(task)
     }
 
-    /// Where a store is to be opened. The folder around it exists afterwards.
+    /// The folder of a store. The task's folder around it is created.
     pub fn store_dir(&self, task: &str, store: &str) -> Result<PathBuf, StoreError> {
         let task_dir = self.task_dir(checked(task)?);
         let store_dir = task_dir.join(checked(store)?);
@@ -66,7 +69,7 @@ impl StateDirectory {
         Ok(store_dir)
     }
 
-    /// Sets a corrupted store aside under a new name, which it returns. Deletes nothing.
+    /// Moves a corrupted store to a new folder name and returns the new path. Deletes nothing.
     pub fn quarantine(&self, task: &str, store: &str) -> Result<PathBuf, StoreError> {
         let store_dir = self.store_dir(task, store)?;
         let aside = |number: u32| store_dir.with_file_name(format!("{store}.corrupt-{number}"));
@@ -80,14 +83,14 @@ impl StateDirectory {
         Ok(aside)
     }
 
-    /// The tasks that have a folder, sorted.
+    /// The names of all task folders, sorted.
     pub fn tasks(&self) -> Result<Vec<String>, StoreError> {
         let mut tasks = self.read_tasks().map_err(|source| StoreError::from_io(&self.path, source))?;
         tasks.sort_unstable();
         Ok(tasks)
     }
 
-    /// Deletes a task's folder. Only for resetting an application: the runtime never deletes state.
+    /// Deletes a task's folder. This is only for a reset of the application: the runtime never deletes state.
     pub fn remove_task(&self, task: &str) -> Result<(), StoreError> {
         let task_dir = self.task_dir(checked(task)?);
         match fs::remove_dir_all(&task_dir) {
@@ -108,7 +111,7 @@ impl StateDirectory {
     }
 }
 
-/// Takes names that mean one folder on every system, and never another one.
+/// Accepts a name only if it means the same single folder on every system.
 fn checked(name: &str) -> Result<&str, StoreError> {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let is_path = name == "." || name == ".." || name == LOCK_FILE || name.starts_with(PROCESS_FILE);

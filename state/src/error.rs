@@ -1,40 +1,40 @@
-//! What can go wrong with a store, told apart by who must act.
+//! The errors of stores. Each variant tells who must act.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::CodecError;
 
-/// Any error, ready to cross threads.
+/// Any error that can be sent between threads.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a store could not do its work.
+/// The reason why an operation of a store failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Its bytes on disk are damaged: set the store aside and rebuild it from its changelog.
+    /// The bytes on disk are damaged: set the store aside and rebuild it from its changelog.
     #[error("store {store} is corrupted")]
     Corrupted {
         /// The damaged store.
         store: String,
-        /// What the damage looks like.
+        /// A description of the damage.
         #[source]
         source: BoxError,
     },
     /// The disk is full: free space, then restart.
     #[error("the disk that holds {path} is full: free some space or move the state folder, then restart", path = .path.display())]
     DiskFull {
-        /// What was being written.
+        /// The file or folder that was written.
         path: PathBuf,
-        /// The system's own words.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The folder cannot be used at all: permissions, or it is not a folder.
+    /// The folder cannot be used: permissions are missing, or the path is not a folder.
     #[error("cannot use {path}: check that it is a folder which this user may read and write", path = .path.display())]
     Unreadable {
         /// The folder or file.
         path: PathBuf,
-        /// The system's own words.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// Another instance uses the folder.
@@ -44,21 +44,21 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A name cannot become a folder's name.
-    #[error("{name:?} cannot name a folder: use letters, digits, '.', '_' and '-', at most 200 of them")]
+    #[error("{name:?} cannot be the name of a folder: use at most 200 letters, digits, '.', '_' and '-'")]
     Name {
-        /// The name as given.
+        /// The invalid name.
         name: String,
     },
     /// A key or value does not have the shape that its codec expects.
-    #[error("store {store} holds or was given something its codec does not take")]
+    #[error("store {store} has or was given a key or value that its codec rejects")]
     Codec {
         /// The store.
         store: String,
-        /// What the codec said.
+        /// The error of the codec.
         source: CodecError,
     },
-    /// Its rows mean something else than whoever opens it would read: give the store another name, or reset the
-    /// application.
+    /// The rows have another meaning than the topology that opens the store expects: give the store another name, or
+    /// reset the application.
     #[error(
         "store {store} was written by another topology: {difference}. Give the store another name, or reset the \
          application: delete its internal topics, committed offsets and state folders"
@@ -66,7 +66,7 @@ pub enum StoreError {
     WrittenByAnother {
         /// The store.
         store: String,
-        /// What is different.
+        /// The difference between the two formats.
         difference: String,
     },
     /// Reading or writing failed for another reason.
@@ -74,13 +74,13 @@ pub enum StoreError {
     Io {
         /// The folder or file.
         path: PathBuf,
-        /// The system's own words.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl StoreError {
-    /// Sorts a system error by who must act.
+    /// Converts an error of the operating system. The variant tells who must act.
     pub fn from_io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {

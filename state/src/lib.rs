@@ -1,4 +1,4 @@
-//! State stores of Tidemill: what a task remembers between records.
+//! State stores of Tidemill: they keep the state of a task between records.
 //!
 //! A [`Store`] keeps rows of bytes. Uncommitted writes stay in an overlay above a [`Backend`]
 //! (memory or `RocksDB`); a commit moves them into the backend in one batch, together with the
@@ -6,8 +6,8 @@
 //! [`WindowStore`] adds window keys, appending and expiry. [`KeyValueStore`] and
 //! [`WindowedStore`] are the typed handles that processors hold.
 //!
-//! This crate knows bytes, not networks: who writes changelogs reads [`Store::uncommitted`]
-//! before a commit, and feeds [`Store::restore`] after a crash.
+//! This crate knows bytes, not networks. The writer of a changelog reads [`Store::uncommitted`] before a commit, and
+//! calls [`Store::restore`] after a crash.
 //!
 //! ```
 //! use bytes::Bytes;

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use crate::backend::is_empty_range;
 use crate::{Backend, Batch, Direction, Row, Rows, StoreError};
 
-/// What a row costs beside its bytes: two handles, a timestamp and its share of a tree node.
+/// The memory that a row needs besides its bytes: two handles, a timestamp and its share of a tree node.
 pub(crate) const ROW_OVERHEAD_BYTES: usize = 96;
 
-/// Sorted rows in memory. Lost when the process ends.
+/// Sorted rows in memory. They are lost when the process ends.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryBackend {
     rows: BTreeMap<Bytes, Row>,
@@ -21,7 +21,7 @@ pub struct MemoryBackend {
 }
 
 impl MemoryBackend {
-    /// An empty backend.
+    /// Creates an empty backend.
     pub fn new() -> Self {
         Self::default()
     }

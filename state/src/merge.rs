@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::{Direction, Row, Rows, StoreError};
 
-/// Of two rows with one key the overlay's is seen; its deletions hide.
+/// If overlay and backend have the same key, the overlay's row counts; its deletions hide the backend's rows.
 pub(crate) struct Merge<'a> {
     overlay: Option<btree_map::Range<'a, Bytes, Option<Row>>>,
     /// The overlay's next entry, already taken from its range.
@@ -37,7 +37,7 @@ impl<'a> Merge<'a> {
         std::mem::replace(&mut self.next, following)
     }
 
-    /// Where the backend's next row stands to the overlay's `key`. An error comes first.
+    /// Compares the backend's next row with the overlay's `key`. An error comes first.
     fn compare(&mut self, key: &Bytes) -> Ordering {
         match (self.backend.peek(), self.direction) {
             (None, _) => Ordering::Greater,

@@ -1,4 +1,4 @@
-//! Writes that are not committed yet.
+//! Uncommitted writes.
 
 use std::collections::{
     BTreeMap, BTreeSet,
@@ -12,24 +12,24 @@ use crate::backend::is_empty_range;
 use crate::memory::ROW_OVERHEAD_BYTES;
 use crate::{Batch, Row};
 
-/// Uncommitted rows, deletions, expiry and named values, with their cost in bytes.
+/// Uncommitted rows, deletions, expiry and named values, and their size in bytes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overlay {
     pub(crate) rows: BTreeMap<Bytes, Option<Row>>,
     pub(crate) meta: BTreeMap<String, Bytes>,
-    /// Every lower key of the backend is gone.
+    /// All keys of the backend below this key are gone.
     floor: Option<Bytes>,
     bytes: usize,
-    /// Keys whose deletion was overwritten: there is something of them below.
+    /// Keys whose deletion was overwritten. The backend or a sealed commit may have a row for such a key.
     deleted: BTreeSet<Bytes>,
-    /// What each change replaced, oldest first, while changes may have to be undone.
+    /// The states before each change, oldest first, while changes can be undone.
     journal: Option<Vec<Replaced>>,
 }
 
-/// What stood in the overlay before a change.
+/// The state in the overlay before a change.
 #[derive(Debug, Clone)]
 enum Replaced {
-    /// There was nothing of the key.
+    /// The key had no entry.
     Nothing(Bytes),
     /// A row or a deletion.
     Row(Bytes, Option<Row>),
@@ -46,12 +46,12 @@ impl Overlay {
         self.bytes
     }
 
-    /// Writes a row, or a deletion.
+    /// Writes a row or a deletion.
     pub(crate) fn set(&mut self, key: Bytes, row: Option<Row>) {
         let noted = self.journal.is_some().then(|| key.clone());
         let key_len = key.len();
         self.bytes += cost(key_len, row.as_ref());
-        // One search a write: keys of many rows are far apart in memory.
+        // Each write searches the map only once, because a search in a large map is expensive.
         let old = match self.rows.entry(key) {
             Entry::Vacant(place) => {
                 place.insert(row);
@@ -72,8 +72,8 @@ impl Overlay {
         }
     }
 
-    /// Takes an uncommitted row back as if it had never been written. If it was written over a deletion, that counts
-    /// again.
+    /// Removes an uncommitted row as if it had never been written. If the row replaced a deletion, the deletion takes
+    /// effect again.
     pub(crate) fn forget(&mut self, key: &[u8]) {
         if self.deleted.contains(key) {
             self.set(Bytes::copy_from_slice(key), None);
@@ -94,7 +94,7 @@ impl Overlay {
         self.note(|| Replaced::Meta(key.to_owned(), old));
     }
 
-    /// Drops the overlay's own lower rows now, and hides the backend's.
+    /// Drops the lower rows of the overlay now, and hides those of the backend.
     pub(crate) fn delete_below(&mut self, key: Bytes) {
         while let Some(first) = self.rows.first_entry().filter(|first| *first.key() < key) {
             let (key, row) = first.remove_entry();
@@ -124,27 +124,27 @@ impl Overlay {
         }
     }
 
-    /// From now on changes can be undone; those before no more.
+    /// Allows undo of later changes. Earlier changes can no longer be undone.
     pub(crate) fn begin_undo(&mut self) {
         self.journal.get_or_insert_default().clear();
     }
 
-    /// Changes can be undone no more.
+    /// Ends undo: no change can be undone any more.
     pub(crate) fn end_undo(&mut self) {
         self.journal = None;
     }
 
-    /// How many changes can be undone: a place to go back to.
+    /// The number of changes that can be undone, as a savepoint.
     pub(crate) fn savepoint(&self) -> usize {
         self.journal.as_ref().map_or(0, Vec::len)
     }
 
-    /// Undoes the changes since a savepoint, the last one first.
+    /// Undoes the changes since a savepoint, in reverse order.
     pub(crate) fn undo_to(&mut self, savepoint: usize) {
         let Some(mut journal) = self.journal.take() else { return };
         for replaced in journal.drain(savepoint.min(journal.len())..).rev() {
             match replaced {
-                // Without a journal, nothing of this is noted.
+                // The journal was taken, so these changes are not noted.
                 Replaced::Row(key, row) => self.set(key, row),
                 Replaced::Nothing(key) => self.drop_row(&key),
                 Replaced::Meta(key, Some(value)) => drop(self.insert_meta(&key, value)),
@@ -158,7 +158,7 @@ impl Overlay {
         self.journal = Some(journal);
     }
 
-    /// Takes what was written later.
+    /// Adds the changes of a newer overlay.
     pub(crate) fn absorb(&mut self, newer: Self) {
         if let Some(floor) = newer.floor {
             self.delete_below(floor);
@@ -168,12 +168,12 @@ impl Overlay {
         newer.meta.into_iter().for_each(|(key, value)| self.set_meta(&key, value));
     }
 
-    /// Whether the backend's row of this key, if any, is gone.
+    /// Whether the backend's row of this key is hidden.
     pub(crate) fn hides(&self, key: &[u8]) -> bool {
         self.floor.as_ref().is_some_and(|floor| key < floor)
     }
 
-    /// The lower bound below which the backend has nothing to show.
+    /// Raises a lower bound to skip the backend's hidden rows.
     pub(crate) fn raise<'a>(&'a self, from: Bound<&'a [u8]>) -> Bound<&'a [u8]> {
         match (&self.floor, from) {
             (None, from) => from,
@@ -182,13 +182,13 @@ impl Overlay {
         }
     }
 
-    /// Rows and deletions between two keys, if there can be any.
+    /// The rows and deletions between two keys; `None` if there cannot be any.
     pub(crate) fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Option<Range<'_, Bytes, Option<Row>>> {
         let is_empty = self.rows.is_empty() || is_empty_range(from, to);
         (!is_empty).then(|| self.rows.range::<[u8], _>((from, to)))
     }
 
-    /// All of it, as one commit. Values are shared, not copied.
+    /// All changes as one batch. Values are shared, not copied.
     pub(crate) fn to_batch(&self, checkpoint: Option<i64>) -> Batch {
         Batch {
             delete_below: self.floor.clone(),

@@ -1,8 +1,7 @@
-//! A backend on disk. Only this file and its folder name rocksdb.
+//! A backend on disk. Only this file and its folder use the crate rocksdb.
 //!
-//! Two column families, `data` and `meta`, are flushed together. Stores with a changelog write
-//! no log of their own: after a crash they open at the last flush, an older point at which rows
-//! and checkpoint agree, and the changelog brings the rest.
+//! Two column families, `data` and `meta`, are flushed together. A store with a changelog has no write-ahead log. After
+//! a crash it opens at the last flush, where rows and checkpoint agree. The changelog then restores the later rows.
 
 mod errors;
 mod options;
@@ -30,16 +29,16 @@ pub struct RocksDbBackend {
     place: Place,
     has_wal: bool,
     write_options: WriteOptions,
-    /// No row has a lower key, so that expiry deletes only what is new and scans skip tombstones.
+    /// No row has a lower key. Expiry then deletes only newly expired rows, and scans skip tombstones.
     low: Bytes,
-    /// Where a row's timestamp and value are joined.
+    /// A buffer that joins a row's timestamp and value.
     scratch: Vec<u8>,
 }
 
 impl RocksDbBackend {
-    /// Opens the store in `path`, or creates one where there is nothing.
+    /// Opens the store in `path`, or creates it if the folder has none.
     ///
-    /// `wal` is for stores without a changelog: their commits survive the process's death.
+    /// Set `wal` for stores without a changelog: their commits then survive the end of the process.
     pub fn open(path: &Path, options: &RocksDbOptions, shared: &RocksDbShared, wal: bool) -> Result<Self, StoreError> {
         let place = Place::new(path);
         place.check_folder()?;
@@ -67,7 +66,7 @@ impl RocksDbBackend {
         self.db.write_opt(batch, &self.write_options).map_err(|error| self.place.error(error))
     }
 
-    /// Both column families at one point, whether or not it is waited for: the database flushes atomically.
+    /// Flushes both column families at the same point, with or without a wait. The database flushes them atomically.
     fn flush_memtables(&self, wait: bool) -> Result<(), StoreError> {
         let families = [self.data(), self.meta_family()];
         let mut options = FlushOptions::default();
@@ -76,7 +75,7 @@ impl RocksDbBackend {
     }
 
     fn property(&self, family: &ColumnFamily, name: &str) -> u64 {
-        // A metric is not worth an error.
+        // An unreadable metric counts as 0; it is not an error.
         self.db.property_int_value_cf(family, name).ok().flatten().unwrap_or(0)
     }
 }
@@ -159,7 +158,7 @@ impl Backend for RocksDbBackend {
     }
 
     fn begin_flush(&mut self) -> Result<(), StoreError> {
-        // With a log of its own, a store survives the process's death at every write.
+        // With a write-ahead log, every write survives the end of the process.
         if self.has_wal { Ok(()) } else { self.flush_memtables(false) }
     }
 
@@ -199,7 +198,7 @@ impl fmt::Debug for RocksDbBackend {
     }
 }
 
-/// Names never meet the checkpoint's key.
+/// The prefix keeps names distinct from the checkpoint's key.
 fn meta_key(key: &str) -> Vec<u8> {
     [b"m:", key.as_bytes()].concat()
 }

@@ -1,4 +1,4 @@
-//! What a store keeps for a key.
+//! The row that a store keeps for a key.
 
 use bytes::Bytes;
 

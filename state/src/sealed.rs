@@ -1,4 +1,4 @@
-//! What stores set apart for a commit.
+//! The writes that stores set apart for a commit.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::overlay::Overlay;
 
-/// What a store wrote since its last commit. The store shows it until [`Store::commit_sealed`](crate::Store::commit_sealed)
-/// takes it, or a rollback.
+/// The writes of a store since its last commit. Reads see them until
+/// [`Store::commit_sealed`](crate::Store::commit_sealed) takes them or a rollback discards them.
 #[derive(Debug)]
 #[must_use = "it is committed, or rolled back"]
 pub struct Sealed {
@@ -15,7 +15,7 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    /// Whether nothing was written.
+    /// Whether there are no writes.
     pub fn is_empty(&self) -> bool {
         self.overlay.is_none()
     }
@@ -31,7 +31,7 @@ impl Sealed {
     }
 }
 
-/// What a window store wrote since its last commit, and what it knew of windows then.
+/// The writes of a window store since its last commit, and its knowledge of windows at that time.
 #[derive(Debug)]
 #[must_use = "it is committed, or rolled back"]
 pub struct SealedWindows {
@@ -48,7 +48,7 @@ impl SealedWindows {
         &self.rows
     }
 
-    /// Which commit it is: 1, 2, 3…
+    /// The number of the commit: 1, 2, 3…
     pub fn epoch(&self) -> u64 {
         self.epoch
     }

@@ -1,27 +1,27 @@
-//! The next sequence number of every window that was appended to.
+//! The next sequence number of each window with appended elements.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
 
-/// Next numbers by start, then key: expiry drops whole starts, and a hit allocates nothing.
+/// Next numbers by start, then key. Expiry drops whole starts, and a lookup of a known window allocates nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Sequences {
     windows: BTreeMap<i64, HashMap<Bytes, u32>>,
 }
 
-/// The numbers of one start, dropped.
+/// The numbers of all windows with one start, after they were dropped.
 #[derive(Debug)]
 pub(crate) struct Expired((i64, HashMap<Bytes, u32>));
 
 impl Sequences {
-    /// The number of this window's next element, if known.
+    /// The number of the window's next element, if it is known.
     pub(crate) fn get(&self, start: i64, key: &[u8]) -> Option<u32> {
         self.windows.get(&start)?.get(key).copied()
     }
 
-    /// The same, to count on.
+    /// As [`get`](Self::get), but mutable.
     pub(crate) fn get_mut(&mut self, start: i64, key: &[u8]) -> Option<&mut u32> {
         self.windows.get_mut(&start)?.get_mut(key)
     }
@@ -40,12 +40,12 @@ impl Sequences {
         }
     }
 
-    /// The lowest start of a window that was appended to.
+    /// The lowest start of a window with appended elements.
     pub(crate) fn first_start(&self) -> Option<i64> {
         self.windows.first_key_value().map(|(start, _)| *start)
     }
 
-    /// Drops windows with a lower start, and gives them back, earliest first.
+    /// Drops the windows with a lower start and returns them, earliest first.
     pub(crate) fn expire_before(&mut self, start: i64) -> impl Iterator<Item = Expired> {
         std::iter::from_fn(move || {
             let first = self.windows.first_entry().filter(|first| *first.key() < start)?;
@@ -53,7 +53,7 @@ impl Sequences {
         })
     }
 
-    /// Takes windows back that were dropped.
+    /// Adds dropped windows again.
     pub(crate) fn revive(&mut self, Expired((start, keys)): Expired) {
         self.windows.insert(start, keys);
     }

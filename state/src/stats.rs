@@ -1,4 +1,4 @@
-//! What a store counts, for metrics.
+//! The metrics of a store.
 
 use std::cell::Cell;
 
@@ -11,17 +11,17 @@ pub struct StoreStats {
     pub puts: u64,
     /// Rows deleted.
     pub deletes: u64,
-    /// Scans begun.
+    /// Scans that were started.
     pub scans: u64,
-    /// Rows and deletions that reached the backend through commits.
+    /// Rows and deletions that commits wrote to the backend.
     pub rows_committed: u64,
-    /// Memory that uncommitted writes hold.
+    /// The memory that uncommitted writes use, in bytes.
     pub overlay_bytes: u64,
-    /// Memory and disk that the backend holds, roughly.
+    /// The memory and disk space that the backend uses, approximately, in bytes.
     pub size_bytes: u64,
 }
 
-/// Counts behind `&self`: a store belongs to one thread at a time.
+/// A counter that counts through `&self`. A store belongs to one thread at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(Cell<u64>);
 

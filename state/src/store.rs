@@ -12,37 +12,37 @@ use crate::sealed::Sealed;
 use crate::stats::Counter;
 use crate::{Backend, Batch, Direction, Row, Rows, StoreError, StoreStats};
 
-/// Under this name a store keeps when it was current.
+/// The name under which a store keeps the time when its rows were current.
 const CURRENT_AT: &str = "current-at-ms";
 
-/// Under this name a store keeps what wrote it.
+/// The name under which a store keeps the description of its writer.
 const WRITTEN_BY: &str = "rows-written-by";
 
 /// A named store.
 ///
-/// Reads see uncommitted writes. Nothing reaches the backend before it is committed, save what
-/// [`restore`](Self::restore) brings, which somebody else has committed.
+/// Reads see uncommitted writes. A write reaches the backend only by a commit. The exception is
+/// [`restore`](Self::restore): its rows are already committed in the changelog.
 ///
-/// A commit takes two steps where it takes time to learn that the log has it: [`seal`](Self::seal) gives what belongs to
-/// it, [`commit_sealed`](Self::commit_sealed) brings that into the backend. Writes between the two belong to the next
-/// commit.
+/// If the commit of the log takes time, a store commits in two steps: [`seal`](Self::seal) returns the writes of the
+/// commit, and [`commit_sealed`](Self::commit_sealed) moves them into the backend. Writes between the two steps belong
+/// to the next commit.
 pub struct Store {
     name: Arc<str>,
     backend: Box<dyn Backend>,
     overlay: Overlay,
-    /// What a commit on its way holds.
+    /// The writes of a commit that is in progress.
     sealed: Option<Arc<Overlay>>,
     counts: Counts,
     unflushed: Unflushed,
 }
 
-/// Whether the backend has something that nobody told it to flush, and since when.
+/// Whether the backend has unflushed rows, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unflushed {
     Nothing,
-    /// Nobody has looked since.
+    /// Unflushed rows that [`Store::has_waited`] has not seen yet.
     Something,
-    /// Seen first at this wall time.
+    /// Unflushed rows that [`Store::has_waited`] first saw at this wall time, in milliseconds.
     Since(i64),
 }
 
@@ -56,7 +56,7 @@ struct Counts {
 }
 
 impl Store {
-    /// A store over what `backend` already holds.
+    /// Creates a store over the rows that `backend` already has.
     pub fn new(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
         let (overlay, counts, unflushed) = (Overlay::default(), Counts::default(), Unflushed::Nothing);
         Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed }
@@ -80,7 +80,7 @@ impl Store {
         self.backend.get(key)
     }
 
-    /// What is not in the backend, newest first.
+    /// The writes that are not in the backend, newest first.
     fn overlays(&self) -> impl Iterator<Item = &Overlay> {
         std::iter::once(&self.overlay).chain(self.sealed.as_deref())
     }
@@ -91,13 +91,13 @@ impl Store {
         self.overlay.set(key, Some(row));
     }
 
-    /// Deletes a row, whether or not it exists.
+    /// Deletes a row if it exists.
     pub fn delete(&mut self, key: Bytes) {
         self.counts.deletes.add(1);
         self.overlay.set(key, None);
     }
 
-    /// The rows between two keys, in order. Bounds that cross give nothing.
+    /// The rows between two keys, in order. The result is empty if `from` is above `to`.
     pub fn scan(
         &self,
         from: Bound<&[u8]>,
@@ -140,34 +140,35 @@ impl Store {
 
     /// Expires every row whose key is lower than `key`, committed or not.
     ///
-    /// Uncommitted ones vanish without reaching backend or changelog; committed ones are hidden
-    /// now and dropped with the next commit. Not itself logged: a changelog has a retention.
+    /// Uncommitted rows never reach the backend or the changelog. Committed rows are hidden now and dropped with the
+    /// next commit. The changelog does not record the expiry, because it has a retention of its own.
     pub fn delete_below(&mut self, key: Bytes) {
         self.overlay.delete_below(key);
     }
 
-    /// Takes an uncommitted row back as if it had never been written: neither backend nor changelog hear of it. If it
-    /// was written over a deletion, that counts again; otherwise what is committed or sealed is seen again.
+    /// Removes an uncommitted row as if it had never been written: it reaches neither the backend nor the changelog. If
+    /// the row replaced a deletion, the deletion takes effect again. Otherwise reads see the sealed or committed row
+    /// again.
     pub fn forget(&mut self, key: &[u8]) {
         self.overlay.forget(key);
     }
 
-    /// From now on writes can be undone, until the next commit is sealed. Those before cannot.
+    /// Allows undo of later writes until the next commit is sealed. Earlier writes cannot be undone.
     pub fn begin_undo(&mut self) {
         self.overlay.begin_undo();
     }
 
-    /// Writes can be undone no more.
+    /// Ends undo: no write can be undone any more.
     pub fn end_undo(&mut self) {
         self.overlay.end_undo();
     }
 
-    /// A place to go back to with [`undo_to`](Self::undo_to).
+    /// The current position, for [`undo_to`](Self::undo_to).
     pub fn savepoint(&self) -> usize {
         self.overlay.savepoint()
     }
 
-    /// Undoes the writes since a savepoint, expiry and named values included.
+    /// Undoes the writes since a savepoint, including expiry and named values.
     pub fn undo_to(&mut self, savepoint: usize) {
         self.overlay.undo_to(savepoint);
     }
@@ -177,7 +178,7 @@ impl Store {
         self.overlay.set_meta(key, value);
     }
 
-    /// A named value.
+    /// The named value `key`, committed or not.
     pub fn meta(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
         match self.overlays().find_map(|overlay| overlay.meta.get(key)) {
             Some(value) => Ok(Some(value.clone())),
@@ -185,33 +186,34 @@ impl Store {
         }
     }
 
-    /// What the changelog must get before the next commit, in key order; `None` is a deletion. Without what is sealed.
+    /// The writes that the changelog must get before the next commit, in key order. `None` is a deletion. Sealed writes
+    /// are not included.
     pub fn uncommitted(&self) -> impl DoubleEndedIterator<Item = (&Bytes, Option<&Row>)> {
         self.overlay.rows.iter().map(|(key, row)| (key, row.as_ref()))
     }
 
-    /// Named values set since the last commit, or since it was sealed.
+    /// The named values that were set since the last commit or seal.
     pub fn uncommitted_meta(&self) -> impl Iterator<Item = (&str, &Bytes)> {
         self.overlay.meta.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Whether anything was written since the last commit, or since it was sealed.
+    /// Whether the store has writes since the last commit or seal.
     pub fn is_dirty(&self) -> bool {
         !self.overlay.is_empty()
     }
 
-    /// Whether a commit is on its way.
+    /// Whether a commit is in progress.
     pub fn is_sealed(&self) -> bool {
         self.sealed.is_some()
     }
 
-    /// Memory that uncommitted writes hold.
+    /// The memory that uncommitted writes use, in bytes.
     pub fn overlay_bytes(&self) -> usize {
         self.overlays().map(Overlay::bytes).sum()
     }
 
-    /// Gives what was written since the last commit, and lets it be read until that is committed or rolled back. What was
-    /// sealed before and is not committed belongs to it, too: an earlier value of it commits nothing any more.
+    /// Returns the writes since the last commit. They stay readable until they are committed or rolled back. Writes
+    /// that were sealed earlier and are not committed are included. An earlier result of `seal` then commits nothing.
     pub fn seal(&mut self) -> Sealed {
         let mut newer = std::mem::take(&mut self.overlay);
         newer.end_undo();
@@ -223,8 +225,8 @@ impl Store {
         Sealed { overlay: self.sealed.clone() }
     }
 
-    /// Moves what was sealed, and the checkpoint, into the backend, all or nothing. After an error it can be sealed
-    /// again.
+    /// Moves the sealed writes and the checkpoint into the backend, all or nothing. After an error, the writes can be
+    /// sealed again.
     pub fn commit_sealed(&mut self, sealed: Sealed, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let nothing = Overlay::default();
         let overlay = sealed.overlay.as_deref().unwrap_or(&nothing);
@@ -238,7 +240,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether nothing has overtaken what was sealed: a rollback, a commit, or more that was sealed.
+    /// Whether the sealed writes are still the latest: no rollback, commit or other seal came after them.
     pub(crate) fn holds(&self, sealed: &Sealed) -> bool {
         match (&self.sealed, &sealed.overlay) {
             (Some(kept), Some(sealed)) => Arc::ptr_eq(kept, sealed),
@@ -246,21 +248,21 @@ impl Store {
         }
     }
 
-    /// Moves uncommitted writes and the checkpoint into the backend, all or nothing.
-    /// After an error they are still uncommitted.
+    /// Moves uncommitted writes and the checkpoint into the backend, all or nothing. After an error the writes are
+    /// still uncommitted.
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let sealed = self.seal();
         self.commit_sealed(sealed, checkpoint)
     }
 
-    /// Forgets uncommitted writes, sealed or not.
+    /// Discards uncommitted writes, sealed or not.
     pub fn rollback(&mut self) {
         self.overlay = Overlay::default();
         self.sealed = None;
     }
 
-    /// Applies changelog records straight to the backend; `next_offset` is where to continue.
-    /// Of two records with one key the later one wins.
+    /// Applies changelog records directly to the backend. `next_offset` is the offset where the restore continues. If
+    /// two records have the same key, the later record counts.
     pub fn restore(
         &mut self,
         rows: Vec<(Bytes, Option<Row>)>,
@@ -276,51 +278,54 @@ impl Store {
         self.backend.checkpoint()
     }
 
-    /// Notes that since this wall time the rows have missed no deletion of the changelog: they were then all that it
-    /// says, or none at all. Kept beside them, not logged, and durable with the next flush.
+    /// Notes that the rows have missed no deletion of the changelog since this wall time (milliseconds since the
+    /// epoch): at that time they were equal to the changelog, or empty. The note is kept beside the rows. It is not
+    /// logged, and it is durable with the next flush.
     pub fn set_current_at(&mut self, wall_ms: i64) -> Result<(), StoreError> {
         let meta = vec![(CURRENT_AT.to_owned(), Bytes::copy_from_slice(&wall_ms.to_be_bytes()))];
         self.backend.write(Batch { meta, ..Batch::default() })
     }
 
-    /// The wall time of the last [`set_current_at`](Self::set_current_at).
+    /// The wall time of the last [`set_current_at`](Self::set_current_at), in milliseconds since the epoch.
     pub fn current_at(&self) -> Result<Option<i64>, StoreError> {
         let raw = self.backend.meta(CURRENT_AT)?;
         Ok(raw.and_then(|raw| Some(i64::from_be_bytes(raw.as_ref().try_into().ok()?))))
     }
 
-    /// Notes what writes the rows, in words of whoever opens the store. Kept beside them, also when they are cleared.
+    /// Notes what writes the rows, as text that the caller chooses. The note is kept beside the rows, and
+    /// [`clear`](Self::clear) keeps it.
     pub fn set_written_by(&mut self, writer: &str) -> Result<(), StoreError> {
         let meta = vec![(WRITTEN_BY.to_owned(), Bytes::copy_from_slice(writer.as_bytes()))];
         self.backend.write(Batch { meta, ..Batch::default() })
     }
 
-    /// What the last [`set_written_by`](Self::set_written_by) noted.
+    /// The text of the last [`set_written_by`](Self::set_written_by).
     pub fn written_by(&self) -> Result<Option<String>, StoreError> {
         let raw = self.backend.meta(WRITTEN_BY)?;
         Ok(raw.map(|raw| String::from_utf8_lossy(&raw).into_owned()))
     }
 
-    /// Makes committed rows survive a crash.
+    /// Makes committed rows durable: they survive a crash.
     pub fn flush(&mut self) -> Result<(), StoreError> {
         self.backend.flush()?;
         self.unflushed = Unflushed::Nothing;
         Ok(())
     }
 
-    /// Begins to make committed rows survive a crash, as [`Backend::begin_flush`] does.
+    /// Begins to make committed rows durable, as [`Backend::begin_flush`] does.
     pub fn begin_flush(&mut self) -> Result<(), StoreError> {
         self.backend.begin_flush()?;
         self.unflushed = Unflushed::Nothing;
         Ok(())
     }
 
-    /// Whether committed rows have waited for a flush for so long, by the wall clock of whoever asks now and then.
+    /// Whether committed rows have waited for a flush for `wait_ms`. The wait counts from the first call of this method
+    /// that saw the rows.
     pub fn has_waited(&mut self, now_ms: i64, wait_ms: i64) -> bool {
         self.unflushed.is_older(now_ms, wait_ms)
     }
 
-    /// Drops everything, committed or not, before a rebuild.
+    /// Drops all rows, committed or not, before a rebuild.
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.rollback();
         let writer = self.written_by()?;
@@ -329,7 +334,7 @@ impl Store {
         writer.map_or(Ok(()), |writer| self.set_written_by(&writer))
     }
 
-    /// How many rows there are, roughly: overwrites may count twice.
+    /// The approximate number of rows. An overwritten row may count twice.
     pub fn approximate_len(&self) -> Result<u64, StoreError> {
         Ok(self.backend.approximate_len()? + self.overlays().map(|overlay| overlay.rows.len() as u64).sum::<u64>())
     }
@@ -358,7 +363,8 @@ impl Unflushed {
     fn is_older(&mut self, now_ms: i64, wait_ms: i64) -> bool {
         match *self {
             Self::Nothing => return false,
-            // Also where the clock was set back: it would seem to wait for nothing until that has caught up.
+            // This also covers a clock that was set back. Otherwise the wait would not count until the clock has caught
+            // up.
             Self::Since(since_ms) if since_ms <= now_ms => {}
             Self::Something | Self::Since(_) => *self = Self::Since(now_ms),
         }

@@ -1,4 +1,4 @@
-//! Typed handles, which processors hold.
+//! Typed handles for processors.
 
 mod key_value;
 mod windowed;
@@ -10,7 +10,7 @@ pub use windowed::WindowedStore;
 
 use crate::{Codec, CodecError, StoreError};
 
-/// A key's bytes. A null is no key.
+/// The bytes of a key. A null key is an error.
 fn encode_key<K: 'static>(store: &str, codec: &dyn Codec<K>, key: &K) -> Result<Bytes, StoreError> {
     let bytes = codec.encode(key).and_then(|bytes| bytes.ok_or(CodecError::Null));
     bytes.map_err(|source| codec_error(store, source))

@@ -15,34 +15,34 @@ use crate::sequences::Sequences;
 use crate::window_key::{encode_local, put_prefix, start_of, start_prefix};
 use crate::{CodecError, Direction, Row, SealedWindows, Store, StoreError, WindowKey};
 
-/// So many elements are read one by one.
+/// Windows with at most this many elements are read element by element.
 const FEW: u32 = 4;
 
 /// A store of windows, ordered by start, key and sequence.
 ///
-/// A window holds one value ([`put`](Self::put)) or collects elements ([`append`](Self::append)),
-/// not both: what has to do with elements takes a window that nothing was appended to for empty.
+/// A window either holds one value ([`put`](Self::put)) or collects elements ([`append`](Self::append)). Methods for
+/// elements treat a window without appended elements as empty.
 #[derive(Debug)]
 pub struct WindowStore {
     store: Store,
     retention_ms: i64,
     sequences: Sequences,
-    /// Windows that start later hold nothing but what `sequences` knows.
+    /// Windows that start later have only the elements that `sequences` knows.
     last_start: Option<i64>,
-    /// Windows that start earlier were expired: as of now, and as of the last commit.
+    /// Windows that start earlier were expired: the current value, and the value at the last commit.
     expired_before: i64,
     committed_expired_before: i64,
-    /// Windows end key by key: none is expired by its start.
+    /// Whether windows end key by key. No window then expires by its start.
     by_key: bool,
-    /// Where they do: from which commit on rows are needed.
+    /// If windows end key by key: the commit from which on rows are needed.
     kept: by_key::Kept,
     journal: Option<Vec<undo::Replaced>>,
-    /// Where keys of lookups are built.
+    /// A buffer for the keys of lookups.
     scratch: RefCell<Vec<u8>>,
 }
 
 impl WindowStore {
-    /// Windows over what `store` holds, each kept for `retention_ms` at least.
+    /// Creates a window store over the rows of `store`. Each window is kept for at least `retention_ms`.
     pub fn new(store: Store, retention_ms: i64) -> Result<Self, StoreError> {
         let last_start = last_start(&store)?;
         let sequences = Sequences::default();
@@ -99,7 +99,7 @@ impl WindowStore {
     pub fn elements(&self, start: i64, key: &[u8]) -> Result<Vec<Row>, StoreError> {
         match self.known_len(start, key) {
             Some(0) => Ok(Vec::new()),
-            // Each by itself costs less than a scan.
+            // Single reads cost less than a scan.
             Some(few @ ..=FEW) => {
                 let rows = (0..few).map(|seq| self.store.get(&encode_local(start, key, seq)));
                 rows.filter_map(Result::transpose).collect()
@@ -108,7 +108,7 @@ impl WindowStore {
         }
     }
 
-    /// Deletes the elements of a key's window, and returns whether there were any.
+    /// Deletes the elements of a key's window, and returns whether there were any elements.
     pub fn delete_elements(&mut self, start: i64, key: &[u8]) -> Result<bool, StoreError> {
         if self.known_len(start, key) == Some(0) {
             return Ok(false);
@@ -123,14 +123,14 @@ impl WindowStore {
         Ok(found)
     }
 
-    /// No window that starts earlier has elements, as far as that is known without a look.
+    /// A lower bound for the start of the first window with elements, known without a read.
     pub fn first_start_at_least(&self) -> i64 {
         let unseen = self.last_start.filter(|last| *last >= self.expired_before).map(|_| self.expired_before);
         let seen = self.sequences.first_start();
         unseen.into_iter().chain(seen).min().unwrap_or(i64::MAX)
     }
 
-    /// How many elements a window has at most, if that is known without a look.
+    /// The largest possible number of elements in a window, if it is known without a read.
     fn known_len(&self, start: i64, key: &[u8]) -> Option<u32> {
         let is_new = self.last_start.is_none_or(|last| start > last);
         self.sequences.get(start, key).or(is_new.then_some(0))
@@ -145,7 +145,7 @@ impl WindowStore {
         self.scan_rows(&start_prefix(from_start), &start_prefix(to_start))
     }
 
-    /// The rows of one window, by key and sequence, of keys after `after` if there is one.
+    /// The rows of one window, by key and sequence. If `after` is given, only keys after it are included.
     pub fn scan_window_after(
         &self,
         start: i64,
@@ -174,7 +174,7 @@ impl WindowStore {
         }))
     }
 
-    /// A key's rows with the starts of their windows. Walks every key: made for queries.
+    /// The rows of a key with the starts of their windows. This reads the rows of every key; it is made for queries.
     pub fn fetch(&self, key: &[u8], from_start: i64, to_start: i64) -> Result<Vec<(i64, Row)>, StoreError> {
         let of_key = |row: &Result<(WindowKey, Row), _>| row.as_ref().map_or(true, |(window, _)| window.key == key);
         let rows = self.scan(from_start, to_start)?.filter(of_key);
@@ -189,34 +189,34 @@ impl WindowStore {
         }
     }
 
-    /// How long windows are kept, from their start.
+    /// How long windows are kept after their start, in milliseconds.
     pub fn retention_ms(&self) -> i64 {
         self.retention_ms
     }
 
-    /// The committed part of what [`expire_before`](Self::expire_before) was told since the store was opened: rows of
-    /// windows that start earlier will never be read again.
+    /// The committed value of [`expire_before`](Self::expire_before) since the store was opened. Rows of windows that
+    /// start earlier are never read again.
     pub fn committed_expired_before(&self) -> i64 {
         self.committed_expired_before
     }
 
-    /// What [`expire_before`](Self::expire_before) was told last, committed or not.
+    /// The last value of [`expire_before`](Self::expire_before), committed or not.
     pub fn expired_before(&self) -> i64 {
         self.expired_before
     }
 
-    /// The start of the last window that was there when the store was opened or last restored.
+    /// The start of the last window that existed when the store was opened or last restored.
     pub fn last_start(&self) -> Option<i64> {
         self.last_start
     }
 
-    /// The rows below.
+    /// The underlying store.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The rows below, for metadata, flushes and statistics. Roll back, restore, clear and append
-    /// through the window store, which remembers sequences.
+    /// The underlying store, for metadata, flushes and statistics. Call rollback, restore, clear and append on the
+    /// window store, because it keeps sequence numbers.
     pub fn store_mut(&mut self) -> &mut Store {
         &mut self.store
     }
@@ -245,14 +245,14 @@ impl WindowStore {
         Ok(())
     }
 
-    /// [`Store::rollback`]; sequences are found again when needed.
+    /// [`Store::rollback`]. Sequence numbers are read again when they are needed.
     pub fn rollback(&mut self) {
         self.store.rollback();
         self.expired_before = self.committed_expired_before;
         self.kept.roll_back();
         self.journal = None;
         self.sequences.clear();
-        // Unknown is safe: every window that was not appended to yet is looked up.
+        // An unknown start is safe: every window without a known sequence number is then looked up.
         self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
     }
 

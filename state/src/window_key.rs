@@ -1,4 +1,4 @@
-//! Keys of windows: one layout for stores, one for changelogs.
+//! Keys of windows: one layout for stores and one for changelogs.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -15,20 +15,20 @@ pub struct WindowKey {
     pub start: i64,
     /// The record key.
     pub key: Bytes,
-    /// 0 for the window's one value, or the element's place in what it collects.
+    /// 0 for the single value of a window, or the position of an element in a collected window.
     pub seq: u32,
 }
 
 impl WindowKey {
     /// The key inside a store: start ‖ escaped key ‖ 00 00 ‖ seq, where 00 in the key becomes 00 FF.
     ///
-    /// So bytes sort by start, then key, then seq: expiry drops a prefix of the store, and the
-    /// rows of one key in one window are neighbours.
+    /// Bytes therefore sort by start, then key, then seq: expiry drops a prefix of the store, and the rows of one key
+    /// in one window are adjacent.
     pub fn encode_local(&self) -> Bytes {
         encode_local(self.start, &self.key, self.seq)
     }
 
-    /// Reads a store's key. The record key shares its bytes unless it was escaped.
+    /// Reads a store's key. The record key shares the bytes unless it was escaped.
     pub fn decode_local(mut bytes: Bytes) -> Result<Self, CodecError> {
         let Some((start, escaped, seq)) = split_local(&bytes) else {
             return Err(malformed(&bytes));
@@ -51,7 +51,8 @@ impl WindowKey {
         out.freeze()
     }
 
-    /// [`encode_changelog`](Self::encode_changelog) of what [`decode_local`](Self::decode_local) would read.
+    /// Encodes the changelog key directly from a store's key: [`decode_local`](Self::decode_local) followed by
+    /// [`encode_changelog`](Self::encode_changelog).
     pub fn local_to_changelog(local: &Bytes) -> Result<Bytes, CodecError> {
         match split_local(local) {
             Some((start, key, seq)) if !key.contains(&0) => {
@@ -65,7 +66,7 @@ impl WindowKey {
         }
     }
 
-    /// Reads a changelog record's key. The record key shares its bytes.
+    /// Reads a changelog record's key. The record key shares the bytes.
     pub fn decode_changelog(mut bytes: Bytes) -> Result<Self, CodecError> {
         let Some((key_len, start, seq)) = split_changelog(&bytes) else {
             return Err(malformed(&bytes));
@@ -75,7 +76,7 @@ impl WindowKey {
     }
 }
 
-/// [`WindowKey::encode_local`] of borrowed parts.
+/// As [`WindowKey::encode_local`], for borrowed parts.
 pub(crate) fn encode_local(start: i64, key: &[u8], seq: u32) -> Bytes {
     let mut out = Vec::with_capacity(START_LEN + key.len() + END_OF_KEY.len() + SEQ_LEN);
     put_prefix(start, key, &mut out);
@@ -83,7 +84,7 @@ pub(crate) fn encode_local(start: i64, key: &[u8], seq: u32) -> Bytes {
     Bytes::from(out)
 }
 
-/// Appends what all rows of one key in one window begin with.
+/// Appends the common prefix of all rows of one key in one window.
 pub(crate) fn put_prefix(start: i64, key: &[u8], out: &mut Vec<u8>) {
     put_open_prefix(start, key, out);
     out.extend_from_slice(&END_OF_KEY);
@@ -101,12 +102,12 @@ pub(crate) fn put_open_prefix(start: i64, key: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// What every row of windows from `start` on sorts at or after.
+/// The lower bound of all rows of windows that start at `start` or later.
 pub(crate) fn start_prefix(start: i64) -> [u8; START_LEN] {
     start.max(0).to_be_bytes()
 }
 
-/// The start of a local key's window, if it has one.
+/// The start of a local key's window, if the key is valid.
 pub(crate) fn start_of(local: &[u8]) -> Option<i64> {
     local.first_chunk().map(|start| i64::from_be_bytes(*start))
 }

@@ -1,4 +1,4 @@
-//! Time as a parameter: the wall clock, and time that passes. Real, or moved by hand.
+//! Time as a parameter: the wall clock and the monotonic clock, either real or set by a test.
 
 use std::{
     fmt,
@@ -9,26 +9,26 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// No sum of a few of these overflows; what is longer is for ever.
+/// A sum of a few of these does not overflow. Longer durations are cut to this value.
 pub(crate) const FOR_EVER_MS: i64 = i64::MAX / 16;
 
-/// A length of time as it is counted with.
+/// A duration in milliseconds, at most [`FOR_EVER_MS`].
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX).min(FOR_EVER_MS)
 }
 
-/// Tells time and waits. The runtime asks it; tasks never do.
+/// Tells the time and waits. Only the runtime uses it; tasks do not.
 ///
-/// The wall clock says what the time is, and anybody may set it, also back. How long something takes, and when something
-/// is due, is measured with [`Clock::monotonic_ms`] alone.
+/// Users may set the wall clock, also back. So only [`Clock::monotonic_ms`] measures how long an action takes and when
+/// an action is due.
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
-    /// What the wall clock shows, in milliseconds since the epoch.
+    /// The wall-clock time in milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;
 
-    /// How many milliseconds have passed since some moment. Nobody sets it, and it never falls.
+    /// The milliseconds since a fixed moment. This value cannot be set and never falls.
     fn monotonic_ms(&self) -> i64;
 
-    /// Waits.
+    /// Waits for the duration.
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
     }
@@ -48,12 +48,12 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
-/// One moment by both clocks.
+/// One moment on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Moment {
-    /// What the wall clock shows: for what people read, and for what is compared with other lives of the process.
+    /// Wall-clock time: for people to read, and to compare with times that earlier processes wrote.
     pub(crate) wall_ms: i64,
-    /// The time that has passed: for everything else.
+    /// Monotonic time, for all other purposes.
     pub(crate) monotonic_ms: i64,
 }
 
@@ -80,34 +80,34 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that moves only when told to: tests and simulation. Whoever waits by it moves it on.
+/// A clock for tests and simulation. It moves only when a caller moves it. [`Clock::sleep`] also moves it.
 #[derive(Debug, Clone, Default)]
 pub struct ManualClock(Arc<Hands>);
 
 #[derive(Debug, Default)]
 struct Hands {
     monotonic_ms: AtomicI64,
-    /// How far the wall clock is ahead of it.
+    /// How far the wall clock is ahead of `monotonic_ms`.
     wall_ahead_ms: AtomicI64,
 }
 
 impl ManualClock {
-    /// Starts at a given wall time.
+    /// A clock that starts at the given wall time, in milliseconds since the Unix epoch.
     pub fn new(now_ms: i64) -> Self {
         Self(Arc::new(Hands { monotonic_ms: AtomicI64::new(0), wall_ahead_ms: AtomicI64::new(now_ms) }))
     }
 
-    /// Lets time pass.
+    /// Moves both clocks forward.
     pub fn advance(&self, by: Duration) {
         self.0.monotonic_ms.fetch_add(millis(by), Ordering::SeqCst);
     }
 
-    /// Sets the wall clock forward, as somebody may who corrects it. No time passes.
+    /// Sets the wall clock forward. Monotonic time does not change.
     pub fn set_forward(&self, by: Duration) {
         self.0.wall_ahead_ms.fetch_add(millis(by), Ordering::SeqCst);
     }
 
-    /// Sets the wall clock back, as somebody may who corrects it. No time passes.
+    /// Sets the wall clock back. Monotonic time does not change.
     pub fn set_back(&self, by: Duration) {
         self.0.wall_ahead_ms.fetch_sub(millis(by), Ordering::SeqCst);
     }

@@ -1,114 +1,125 @@
-//! How an application runs.
+//! The configuration of an application.
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::graph::problem_with_name;
 
-/// What a crash may do to results.
+/// The effect that a crash may have on results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProcessingGuarantee {
-    /// Outputs, state and input offsets commit together, in a transaction: nothing lost, nothing twice.
+    /// Outputs, state and input offsets are committed together in a transaction. No record is lost, and none counts
+    /// twice.
     #[default]
     ExactlyOnce,
-    /// Nothing is lost; what was done since the last commit may be done again. A thread that hangs past its session's
-    /// end and goes on in the middle of a commit may put older state over newer: only a transaction stops it.
+    /// No record is lost, but records since the last commit may be processed again. A thread may hang until its session
+    /// has expired, and then continue in the middle of a commit. Such a thread may overwrite newer state with older
+    /// state. Only a transaction prevents this.
     AtLeastOnce,
 }
 
-/// What happens to a record that cannot be processed, or to a punctuation that fails.
+/// The treatment of a record that cannot be processed, and of a punctuation that fails.
 ///
-/// With [`Skip`](Self::Skip) and [`DeadLetter`](Self::DeadLetter) a record that an operator refuses leaves nothing:
-/// whatever it did to stores, windows, times and outputs is undone, in all branches, so that results are those of an
-/// input without it. Windows that it would have closed close with the next record, or by silence. A result that no
-/// single record made, such as that of a window, is left out by itself if it is refused, and counted; it has no dead
-/// letter. Fields of a processor of one's own are not undone: what must follow its records belongs in a store.
+/// [`Skip`](Self::Skip) and [`DeadLetter`](Self::DeadLetter) undo everything that a refused record did to stores,
+/// windows, times and outputs, in all branches. So the results are the same as for an input without the record. Windows
+/// that the record would have closed close with the next record, or by silence. Some results come from more than one
+/// record, for example the result of a window. If such a result is refused, only the result is left out and counted,
+/// without a dead letter. The fields of a custom processor are not undone: keep state that depends on records in a
+/// store.
 ///
-/// What that costs: each change of a store is noted until the record is done, and aggregates are encoded with each
-/// record instead of once a commit. [`Fail`](Self::Fail) costs nothing.
+/// This costs time: each change of a store is noted until the record is processed, and aggregates are encoded with each
+/// record instead of once per commit. [`Fail`](Self::Fail) costs nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RecordHandler {
     /// The task fails, as [`StreamsConfig::on_task_failure`] says.
     #[default]
     Fail,
-    /// The record is logged, counted and left out.
+    /// The record is logged, counted and skipped.
     Skip,
-    /// The record goes to this topic, as it came, with headers that tell why (KIP-1034), in the same transaction.
+    /// The unchanged record is sent to this topic in the same transaction, with headers that tell the reason
+    /// (KIP-1034).
     DeadLetter(String),
 }
 
-/// What happens when a task cannot get past a record.
+/// The reaction to a task that cannot process a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TaskFailureAction {
-    /// The instance stops; its tasks move to others.
+    /// The instance stops, and its tasks move to other instances.
     #[default]
     StopInstance,
-    /// The task stops where it is; the instance's other tasks go on.
+    /// The task stops at the record. The instance's other tasks continue.
     StopTask,
 }
 
-/// How an application runs. Durations are wall time.
+/// The configuration of an application. Durations are wall time.
 #[derive(Debug, Clone)]
 pub struct StreamsConfig {
-    /// Names the consumer group, internal topics and state folder. Instances that share work share it.
+    /// Names the consumer group, internal topics and the state folder. All instances of one application use the same
+    /// id.
     pub application_id: String,
-    /// Names this instance and its threads for whoever looks at them; made up if `None`. Nothing rests on its being
-    /// unique: what tells instances apart is kept in `state_dir`, or made up at each start.
+    /// The name of this instance and its threads, for display. Default `None`: a name is generated. The name need not
+    /// be unique: another id tells instances apart. That id is kept in `state_dir`, or generated at each start without
+    /// a `state_dir`.
     pub client_id: Option<String>,
-    /// Makes this instance's threads static members of the group (KIP-345, `group.instance.id`): started again within
-    /// the session time-out under the same name, it keeps its tasks, and no other instance's move. Each needs a name of
-    /// its own. Default none.
+    /// Makes this instance's threads static members of the group (KIP-345, `group.instance.id`). If the instance
+    /// restarts under the same name within the session time-out, it keeps its tasks, and the tasks of other instances
+    /// do not move. Each instance needs a different name. Default none.
     pub group_instance_id: Option<String>,
-    /// Stream threads of this instance. Default 1.
+    /// The number of stream threads of this instance. At least 1. Default 1.
     pub num_stream_threads: usize,
-    /// Default exactly once.
+    /// The processing guarantee. Default exactly once.
     pub processing_guarantee: ProcessingGuarantee,
-    /// How often work is committed, and so becomes visible under exactly once. Default 100 ms.
+    /// The time between two commits. With exactly once, results become visible with the commit. Default 100 ms.
     pub commit_interval: Duration,
-    /// Uncommitted state beyond this many bytes a thread commits early. Default 64 MiB.
+    /// A thread commits early if its uncommitted state reaches this many bytes. At least 1. Default 64 MiB.
     pub max_uncommitted_bytes: usize,
-    /// Where persistent stores live. `None` keeps them in memory, to be rebuilt from changelogs at every start.
+    /// The folder of persistent stores. Default `None`: stores are in memory and are rebuilt from changelogs at every
+    /// start. Needs the feature `rocksdb`.
     pub state_dir: Option<PathBuf>,
-    /// How long committed state may wait until it becomes durable, without anybody waiting for it. A process that is
-    /// killed replays what is younger from its changelogs, and some seconds more: what a flush takes. Default 20 s.
+    /// The longest time until committed state begins to be flushed to disk in the background. After a kill, the process
+    /// replays newer changes from its changelogs, and also those of the seconds that a flush takes. Default 20 s.
     pub state_flush_interval: Duration,
-    /// Bounds RocksDB's block cache and memtables, of all stores of this instance together. Default 256 MiB.
+    /// The memory for RocksDB's block cache and memtables, for all stores of this instance together. At least 1 MiB.
+    /// Default 256 MiB.
     pub store_memory_bytes: usize,
-    /// Records buffered for each input partition before fetching pauses. Default 1000.
+    /// Fetching from an input partition pauses at this many buffered records. At least 1. Default 1000.
     pub max_buffered_records: usize,
-    /// How long a task with several inputs waits for one that is empty though it has read all there is.
-    /// `Some(ZERO)`, the default, waits only while there is more to fetch; `None` never waits (KIP-695).
+    /// How long a task with several inputs waits for records of an empty input after it has fetched all of the input's
+    /// records (KIP-695). Default `Some(ZERO)`: the task waits only while there are more records to fetch. `None`: the
+    /// task never waits.
     pub max_task_idle: Option<Duration>,
-    /// For records whose bytes do not decode. Default fail.
+    /// The handler for records whose bytes cannot be decoded. Default fail.
     pub deserialization_handler: RecordHandler,
-    /// For records that an operator returns an error for. Panics always fail. Default fail.
+    /// The handler for records and punctuations for which an operator returns an error. A panic always fails the task.
+    /// Default fail.
     pub processing_handler: RecordHandler,
-    /// Default stop the instance.
+    /// The reaction to a failed task. Default stop the instance.
     pub on_task_failure: TaskFailureAction,
-    /// A thread that has not polled for this long loses its partitions (`max.poll.interval.ms`). It polls in time,
-    /// whatever its records cost together; the task of a record that alone takes longer, and did so before, fails.
-    /// Default 45 s.
+    /// A thread that does not poll for this long loses its partitions (`max.poll.interval.ms`). The thread polls in
+    /// time, however long its records take together. If a single record takes longer than this twice, its task fails.
+    /// Must be longer than `poll_timeout`. Default 45 s.
     pub session_timeout: Duration,
-    /// Where other instances reach this one's queries, as `host:port` (`application.server` in Kafka Streams). Told to
-    /// them, used by nobody else. Default none.
+    /// The `host:port` at which this instance answers queries (`application.server` in Kafka Streams). The library only
+    /// tells the address to the other instances. Default none.
     pub application_server: Option<String>,
-    /// How many other instances keep each task's stores warm, so that one of them goes on after the changelog's tail
-    /// when the task's owner goes. Each costs memory, disk and reading of its own. Default 0.
+    /// The number of standbys: other instances that keep copies of each task's stores. If the task's owner stops, one
+    /// of them takes over and replays only the changelog's tail. Each standby costs memory, disk and reading. Default
+    /// 0.
     pub num_standby_replicas: usize,
-    /// An instance that told nothing for this long is taken for gone by the others: it gets no standbys and no queries.
-    /// Each tells five times as often. Default 15 s.
+    /// The other instances count an instance as gone if it sends no heartbeat for this long: it gets no standbys and no
+    /// queries. Each instance sends five heartbeats in this time. At least 10 ms. Default 15 s.
     pub member_timeout: Duration,
-    /// How long a query waits for a thread's answer: a thread answers between two turns, which a single record may make
-    /// long. Default 10 s.
+    /// How long a query waits for a thread's answer. A thread answers between two turns, and a slow record can make a
+    /// turn long. Longer than 0. Default 10 s.
     pub query_timeout: Duration,
-    /// How long a poll waits for records. Bounds how late a wall-clock tick can be. Default 50 ms.
+    /// How long a poll waits for records. A wall-clock tick is late by at most this time. Default 50 ms.
     pub poll_timeout: Duration,
-    /// How often records that nobody needs any more are deleted: those of repartition topics that were processed, and
-    /// those of changelogs whose windows have expired (`repartition.purge.interval.ms` in Kafka Streams). Default 30 s.
+    /// How often records that are no longer needed are deleted: processed records of repartition topics, and changelog
+    /// records of expired windows (`repartition.purge.interval.ms` in Kafka Streams). Default 30 s.
     pub repartition_purge_interval: Duration,
 }
 
 impl StreamsConfig {
-    /// The defaults for an application.
+    /// The default configuration for an application id.
     pub fn new(application_id: impl Into<String>) -> Self {
         Self {
             application_id: application_id.into(),
@@ -136,7 +147,7 @@ impl StreamsConfig {
         }
     }
 
-    /// All that is wrong, one sentence each.
+    /// The problems of the configuration, one sentence each.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         problems.extend(problem_with_name("application id", &self.application_id));

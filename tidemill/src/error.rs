@@ -1,4 +1,4 @@
-//! What can go wrong, by who must act.
+//! The library's errors. Each variant says how to react to it.
 
 use std::{any::Any, fmt};
 
@@ -10,7 +10,7 @@ use crate::{
     transport::{Offset, TopicPartition, TransportError},
 };
 
-/// Everything that is wrong with a topology, its configuration or its topics, together.
+/// All problems of a topology, its configuration and its topics together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopologyError {
     problems: Vec<String>,
@@ -25,7 +25,7 @@ impl TopologyError {
         Self { problems: vec![problem] }
     }
 
-    /// One sentence a problem, each saying what to do.
+    /// The problems, one sentence each. Each sentence says what to do.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
@@ -40,12 +40,12 @@ impl fmt::Display for TopologyError {
 
 impl std::error::Error for TopologyError {}
 
-/// Which record a task was working on.
+/// The record that a task was processing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
-    /// Its topic and partition.
+    /// The record's topic and partition.
     pub partition: TopicPartition,
-    /// Its offset.
+    /// The record's offset.
     pub offset: Offset,
 }
 
@@ -59,54 +59,55 @@ impl fmt::Display for Position {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TaskError {
-    /// Set the store aside and rebuild it from its changelog.
+    /// A store is corrupted. Set the store aside and rebuild it from its changelog.
     #[error("task {task}: store '{store}' is corrupted")]
     Corrupted {
         /// The task.
         task: TaskId,
         /// The store.
         store: StoreName,
-        /// What the store said.
+        /// The store's error.
         source: StoreError,
     },
-    /// A value that an operator needs cannot be decoded yet: process again from the last commit, after a pause.
+    /// A value that an operator needs cannot be decoded yet. Pause, then process again from the last commit.
     #[error("task {task}, operator '{node}', {}: {reason}", position_text(position.as_ref()))]
     NotYet {
         /// The task.
         task: TaskId,
-        /// The operator that needs it.
+        /// The operator that needs the value.
         node: NodeName,
-        /// The record, unless it happened between records.
+        /// The record; `None` if the error happened between records.
         position: Option<Position>,
         /// What is missing.
         reason: String,
     },
-    /// The task cannot get past a record: stop it, or the instance, as configured.
+    /// The task cannot process a record. Stop the task or the instance, as configured.
     #[error("task {task}, operator '{node}', {}", position_text(position.as_ref()))]
     Failed {
         /// The task.
         task: TaskId,
         /// The operator that failed.
         node: NodeName,
-        /// The record, unless the operator failed between records.
+        /// The record; `None` if the operator failed between records.
         position: Option<Position>,
-        /// The panic's message, or the error returned.
+        /// The panic's message, or the error that the operator returned.
         source: BoxError,
     },
-    /// The task's state cannot be used: stop the thread.
+    /// The task's state cannot be used. Stop the thread.
     #[error("task {task}: its state cannot be used")]
     State {
         /// The task.
         task: TaskId,
-        /// What the store said.
+        /// The store's error.
         source: StoreError,
     },
-    /// A topic that the topology reads was deleted: stop the instance. Without it, its tasks would wait for ever.
+    /// A source topic was deleted. Stop the instance, because its tasks would wait for ever without the topic.
     #[error(
-        "source topic '{0}' is gone: it was deleted while the application ran; create it again, or take it out of the topology, and start again"
+        "source topic '{0}' was deleted while the application ran: create the topic again or remove it from the \
+         topology, then restart the application"
     )]
     MissingSourceTopic(String),
-    /// Something panicked outside every task: stop the instance.
+    /// A stream thread panicked outside its tasks. Stop the instance.
     #[error("stream thread '{thread}' panicked: {message}")]
     Panicked {
         /// The thread.
@@ -114,25 +115,26 @@ pub enum TaskError {
         /// The panic's message.
         message: String,
     },
-    /// The application's end was waited for on one of its own threads, which would wait for itself. It stops all the
-    /// same.
+    /// One of the application's own threads waited for the application's end. The thread would wait for itself. The
+    /// application stops all the same.
     #[error(
-        "thread '{thread}' cannot wait for its own end: call Streams::stop there, and wait for it on another thread"
+        "thread '{thread}' belongs to the application and cannot wait for the application's end: call Streams::stop \
+         on this thread, and wait on another thread"
     )]
     WaitsForItself {
         /// The thread.
         thread: String,
     },
-    /// The log refused something: rejoin after [`TransportError::Fenced`], process again from the last commit after
-    /// [`TransportError::Abort`] and [`TransportError::Retriable`], and stop the thread after the others.
+    /// The log returned an error. Rejoin the group after [`TransportError::Fenced`]. Process again from the last commit
+    /// after [`TransportError::Abort`] and [`TransportError::Retriable`]. Stop the thread after all other errors.
     #[error("the log cannot be used")]
     Transport(#[from] TransportError),
 }
 
-/// What a panic said.
+/// A panic's message.
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it gave no message")
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("the panic has no message")
 }
 
 fn position_text(position: Option<&Position>) -> String {
@@ -140,7 +142,7 @@ fn position_text(position: Option<&Position>) -> String {
 }
 
 impl TaskError {
-    /// Says who must act on a store's error.
+    /// Turns a store's error into the task's error.
     pub(crate) fn of_store(task: TaskId, source: StoreError) -> Self {
         match &source {
             StoreError::Corrupted { store, .. } => Self::Corrupted { task, store: store.as_str().into(), source },
@@ -148,7 +150,7 @@ impl TaskError {
         }
     }
 
-    /// An error of what reads the sources.
+    /// Turns an error of the consumer into the task's error.
     pub(crate) fn of_sources(source: TransportError) -> Self {
         match source {
             TransportError::UnknownTopic(topic) => Self::MissingSourceTopic(topic),
@@ -162,7 +164,7 @@ impl TaskError {
     }
 }
 
-/// An error and its causes in one line; a cause that the text tells already is not told again.
+/// An error and its causes in one line. A cause is left out if the text already contains it.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

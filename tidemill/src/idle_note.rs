@@ -1,35 +1,35 @@
-//! A note of idle time: what a task that is idle tells those below a repartition topic, through that topic.
+//! An idle note: an idle task sends it through a repartition topic to the tasks below that topic.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use crate::transport::{ConsumedRecord, Headers, ProducerRecord, TopicPartition};
 
-/// The header that makes a record without key and value a note.
+/// The header that marks a record without key and value as an idle note.
 const HEADER: &str = "tidemill.idle";
 
-/// For how long one of the tasks that write a repartition topic has been idle.
+/// How long one of the tasks that write a repartition topic has been idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IdleNote {
-    /// The task's partition.
+    /// The partition of the task.
     pub(crate) writer: i32,
-    /// How long it had nothing to do since the last record that it sent there.
+    /// How long the task had no records to process since the last record that it sent to this topic.
     pub(crate) idle_ms: i64,
 }
 
 impl IdleNote {
-    /// Whether a record of a repartition topic is a note. It is none of the user's then.
+    /// Whether a record of a repartition topic is an idle note. Such a record is not part of the user's stream.
     #[inline]
     pub(crate) fn is(raw: &ConsumedRecord) -> bool {
         raw.key.is_none() && raw.value.is_none() && raw.headers.last(HEADER).is_some()
     }
 
-    /// The note that a record is.
+    /// Reads the idle note from a record.
     pub(crate) fn read(raw: &ConsumedRecord) -> Option<Self> {
         let (writer, idle_ms) = raw.headers.last(HEADER)?.split_first_chunk()?;
         Some(Self { writer: i32::from_be_bytes(*writer), idle_ms: i64::from_be_bytes(idle_ms.try_into().ok()?) })
     }
 
-    /// The record that tells it.
+    /// The record that carries the note.
     pub(crate) fn record(self, to: TopicPartition, wall_ms: i64) -> ProducerRecord {
         let mut text = BytesMut::with_capacity(12);
         text.put_i32(self.writer);

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-// Each module uses only those above it in this list.
+// Each module uses only the modules above it in this list.
 mod clock;
 pub mod transport;
 
@@ -54,7 +54,7 @@ pub use tidemill_state as state;
 pub use topology::Topology;
 pub use windows::{Cogrouped, EmitStrategy, JoinKind, JoinWindows, TimeWindows, Window, Windowed, WindowedCodec};
 
-/// Operators of one's own: the Processor API.
+/// The Processor API: custom operators.
 pub mod processor {
     pub use crate::{
         operators::processor::{Processor, ProcessorContext, Punctuation, PunctuationType},

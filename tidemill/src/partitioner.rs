@@ -1,4 +1,4 @@
-//! Which partition a key belongs to: Java's murmur2, so that records co-partition with those of Java producers.
+//! The partition of a key: Java's murmur2, so that records are co-partitioned with records of Java producers.
 
 /// The 32-bit murmur2 hash of Kafka's Java client (`Utils.murmur2`).
 pub fn murmur2(data: &[u8]) -> u32 {
@@ -24,13 +24,14 @@ pub fn murmur2(data: &[u8]) -> u32 {
 
 /// The partition of a key among `partitions`, as Kafka's default partitioner chooses it.
 ///
-/// A null key chooses none, and gets 0 here: who sends such records spreads them. Tidemill's sinks do.
+/// A null key does not choose a partition, and this function returns 0 for it. A producer of records without keys must
+/// spread them itself. Tidemill's sinks do.
 pub fn partition_for(key: Option<&[u8]>, partitions: i32) -> i32 {
     key.map_or(0, |key| (murmur2(key) & 0x7fff_ffff) as i32 % partitions.max(1))
 }
 
-/// The partition, among `partitions`, of a record without a key that was made from the record at `offset` of a task's
-/// queue. It is even over many offsets, and the same whenever the record is processed again.
+/// The partition, among `partitions`, of a record without a key whose input record is at `offset` of a task's queue.
+/// Many offsets spread evenly. A record that is processed again goes to the same partition.
 pub(crate) fn partition_of_origin(task: i32, queue: usize, offset: i64, partitions: i32) -> i32 {
     let mut origin = [0; 16];
     origin[..4].copy_from_slice(&task.to_le_bytes());

@@ -1,8 +1,8 @@
-//! What flows through a topology.
+//! Records that flow through a topology.
 
 use crate::transport::Headers;
 
-/// A value that operators can hand on: cloned only where a stream has several consumers.
+/// A value that operators can pass on. It is cloned only if a stream has several consumers.
 pub trait Data: Clone + 'static {}
 
 impl<T: Clone + 'static> Data for T {}
@@ -16,7 +16,7 @@ pub struct Record<K, V> {
     pub value: V,
     /// Event time, milliseconds since the epoch.
     pub timestamp: i64,
-    /// Headers, handed on by operators that keep the record.
+    /// The headers. Operators that keep the record pass them on.
     pub headers: Headers,
 }
 

@@ -1,4 +1,4 @@
-//! A topology: its graph, and what builds its operators.
+//! A topology: its graph, and the builders of its operators.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Adds a node; `name` `None` numbers it after its kind, which is fine for what has no state.
+    /// Adds a node. If `name` is `None`, the name is the kind and a number; this suffices for nodes without state.
     pub(crate) fn add(
         &mut self,
         name: Option<&str>,
@@ -48,7 +48,7 @@ impl Draft {
         self.graph.add(name, kind, parents, stores)
     }
 
-    /// The topology as far as it is written.
+    /// Validates the graph and returns the topology as it is written so far.
     pub(crate) fn finish(&self) -> Result<Topology, TopologyError> {
         let mut graph = self.graph.clone();
         graph.resolve_erasures();

@@ -1,4 +1,4 @@
-//! The registry's HTTP, and what its answers mean.
+//! The registry's HTTP client, and the meaning of the registry's answers.
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -13,28 +13,28 @@ use schema_registry_converter::{
 
 use super::RegistryProblem;
 
-/// Where the registry is and how it is talked to.
+/// The registry's address, and how the client connects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistrySettings {
-    /// Its address, up to and without `/subjects`.
+    /// The registry's base address: the part before `/subjects`.
     pub url: String,
-    /// Who this program is, if the registry asks.
+    /// User and password, if the registry requires them.
     pub credentials: Option<Credentials>,
-    /// How long one answer may take. Default 5 s.
+    /// The time limit for one answer. Default 5 s.
     pub timeout: Duration,
-    /// How long a start waits for a registry that does not answer. Default 10 s.
+    /// How long the start waits for a registry that does not answer. Default 10 s.
     pub patience: Duration,
 }
 
 impl RegistrySettings {
-    /// The defaults for an address.
+    /// The default settings for an address.
     pub fn new(url: impl Into<String>) -> Self {
         let seconds = Duration::from_secs;
         Self { url: url.into(), credentials: None, timeout: seconds(5), patience: seconds(10) }
     }
 }
 
-/// A user and its password.
+/// A user and the user's password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The user.
@@ -49,16 +49,16 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug, Clone)]
 pub(super) enum Refusal {
-    /// The registry knows no such thing.
+    /// The registry does not know the subject, version or schema.
     Missing(String),
-    /// The schema breaks its subject's rule, or is no schema.
+    /// The schema breaks the subject's compatibility rule, or is not valid.
     Conflict(String),
-    /// User, password or rights.
+    /// User, password or rights are wrong.
     Denied(String),
-    /// It may answer later.
+    /// The registry may answer later.
     Unavailable(String),
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(settings: RegistrySettings) -> Result<Self, RegistryProblem> {
-        // Installed once a process; whoever installed one before is as good.
+        // One provider is installed per process. A provider that was installed before is just as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = SrSettings::new_builder(settings.url.trim_end_matches('/').to_owned());
         builder.set_timeout(settings.timeout);
@@ -98,7 +98,7 @@ impl Client {
         answer.map_err(|error| refusal(&error))
     }
 
-    /// Registers a schema, or finds it registered. Returns its id.
+    /// Registers a schema, or finds that it is registered. Returns the schema's id.
     pub(super) async fn register(&self, subject: &str, text: &str) -> Result<u32, Refusal> {
         let schema = SuppliedSchema::new(None, SchemaType::Avro, text.to_owned());
         let answer = post_schema(&self.calls, subject.to_owned(), schema).await;
@@ -108,7 +108,7 @@ impl Client {
 
 fn refusal(error: &SRCError) -> Refusal {
     let said = error.source().and_then(|source| source.downcast_ref::<RawError>());
-    // The protocol's own codes; a status alone may come from whatever stands at a wrong address.
+    // Only the protocol's own codes count: another server at a wrong address may answer with the same HTTP status.
     match said.map_or(0, |said| said.error_code) {
         40401..=40403 => Refusal::Missing(reason(error)),
         409 | 422 | 42201..=42299 => Refusal::Conflict(reason(error)),
@@ -118,7 +118,7 @@ fn refusal(error: &SRCError) -> Refusal {
     }
 }
 
-/// The last cause, which is the one that says what to do something about.
+/// The innermost cause, because it says best what to fix.
 fn reason(error: &SRCError) -> String {
     if let Some(said) = error.source().and_then(|source| source.downcast_ref::<RawError>())
         && said.error_code != 0
@@ -128,7 +128,7 @@ fn reason(error: &SRCError) -> String {
     let mut last: Option<&dyn Error> = None;
     let mut cause = error.source();
     while let Some(error) = cause {
-        // A client's error in between would tell the address again.
+        // The HTTP client's error in between is skipped, because it repeats the address.
         (last, cause) = (Some(error), error.source());
     }
     match last {

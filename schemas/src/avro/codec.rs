@@ -1,4 +1,4 @@
-//! Events to bytes and back.
+//! Encodes events to Avro, and decodes them.
 
 use std::{
     collections::HashMap,
@@ -13,18 +13,18 @@ use tidemill_state::{Codec, CodecError};
 
 use super::{AvroEvent, Registry, registry::LookUp};
 
-/// What every record begins with.
+/// The first byte of every encoded value.
 const MAGIC: u8 = 0;
-/// The magic byte and the id.
+/// Length of the magic byte and the schema id, in bytes.
 const HEADER: usize = 5;
-/// The most that an error tells: Avro's own quote whole schemas.
+/// Maximum length of an error in characters: Avro's own errors quote whole schemas.
 const TOLD: usize = 400;
 const EXPECTED: &str = "Avro of this type";
 
 /// The codec of a topic's values; see [`Registry::codec`].
 ///
-/// It never touches the network. What was written with the reader's own schema becomes the event at once; what was
-/// written with another version is resolved by Avro's rules first.
+/// The codec itself sends no requests. Values with the reader's own schema are decoded directly. Values with another
+/// version are first resolved by Avro's rules.
 pub struct Avro<T> {
     registry: Arc<Registry>,
     topic: String,
@@ -87,15 +87,15 @@ impl<T: AvroEvent> Codec<T> for Avro<T> {
             Reader::Resolving(reader) => reader.read_value(&mut body).and_then(|value| from_value(&value)),
         };
         let event = event.map_err(|error| malformed(error.to_string()))?;
-        if body.is_empty() { Ok(event) } else { Err(malformed(format!("{} bytes follow it", body.len()))) }
+        if body.is_empty() { Ok(event) } else { Err(malformed(format!("{} bytes follow the value", body.len()))) }
     }
 }
 
-/// The schema's id, and what was written with it.
+/// Splits a value into the schema's id and the Avro body.
 fn split(bytes: &[u8]) -> Result<(u32, &[u8]), CodecError> {
     match bytes {
         [MAGIC, a, b, c, d, ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), &bytes[HEADER..])),
-        _ => Err(malformed("it does not begin with a zero and the id of a schema".to_owned())),
+        _ => Err(malformed("the value does not begin with a zero byte and the id of a schema".to_owned())),
     }
 }
 

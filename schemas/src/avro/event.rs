@@ -7,9 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Alert, ChatMessage, ClipCandidate, FormFeedback, Insight, PoseFrame, TranscriptSegment, UserProfile};
 
-/// A type that a schema describes.
+/// An event type with an Avro schema.
 pub trait AvroEvent: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The schema's text.
+    /// The schema as JSON text.
     const SCHEMA: &'static str;
 
     /// The schema, parsed once.

@@ -1,9 +1,9 @@
-//! Avro with a schema registry, in Confluent's wire format: a zero, four bytes of schema id, the record.
+//! Avro with a schema registry, in Confluent's wire format: a zero byte, four bytes of schema id, the record.
 //!
-//! Schemas are registered, and all versions of their subjects fetched, before the first record:
-//! [`Registry::prepare`]. From then on no codec touches the network. A record whose schema is not known yet is
-//! [`CodecError::NotYet`](tidemill_state::CodecError::NotYet): its schema is fetched beside the tasks, for as long as
-//! the registry needs, and whoever reads the record tries again.
+//! [`Registry::prepare`] registers schemas and fetches all versions of their subjects before the first record. After
+//! that, codecs send no requests. A record with an unknown schema gives the error
+//! [`CodecError::NotYet`](tidemill_state::CodecError::NotYet). The registry's thread fetches the schema, for as long as
+//! the registry needs, and the reader of the record tries again.
 
 mod client;
 mod codec;

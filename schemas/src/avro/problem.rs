@@ -1,30 +1,30 @@
-//! Why a start with a schema registry is refused, each with what to do.
+//! Why a start with a schema registry is refused. Each error says what to do.
 
 use thiserror::Error;
 
-/// What stands between this program and its schemas.
+/// A problem with the schema registry or its schemas.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RegistryProblem {
-    /// Nobody answers, or not as a registry does.
+    /// The registry does not answer, or the address belongs to another kind of server.
     #[error(
         "the schema registry at {url} does not answer ({reason}): start it, or correct its address; \
-         a registry that speaks several protocols has Confluent's below a path of its own"
+         a registry with several protocols has Confluent's below a path of its own"
     )]
     Unreachable {
-        /// Where it should be.
+        /// The registry's address.
         url: String,
-        /// What happened instead.
+        /// Why the request failed.
         reason: String,
     },
-    /// It does not let this program do what it asks for.
+    /// The registry denies this program access to a subject.
     #[error("the schema registry at {url} refuses subject '{subject}' ({reason}): check user, password and rights")]
     Denied {
-        /// Where it is.
+        /// The registry's address.
         url: String,
-        /// What was asked for.
+        /// The subject of the request.
         subject: String,
-        /// What it said.
+        /// The reason that the registry gave.
         reason: String,
     },
     /// The registry's compatibility rule does not allow the schema.
@@ -37,10 +37,10 @@ pub enum RegistryProblem {
         subject: String,
         /// The schema's name.
         schema: String,
-        /// What it said.
+        /// The reason that the registry gave.
         reason: String,
     },
-    /// Records that may be on the topic could not be read.
+    /// Records of an older version may be on the topic, and this program cannot read them.
     #[error(
         "subject '{subject}', version {version} (schema id {id}): its records cannot be read with this program's \
          schema '{schema}' ({reason}): give new fields a default and keep the types of old ones; once no record of \
@@ -51,14 +51,14 @@ pub enum RegistryProblem {
         subject: String,
         /// The version that cannot be read.
         version: u32,
-        /// Its id on records.
+        /// The schema id in records of the version.
         id: u32,
         /// The reader's schema.
         schema: String,
-        /// What does not fit.
+        /// Why the schemas do not fit.
         reason: String,
     },
-    /// This machine cannot make a client.
+    /// The HTTP client cannot be made.
     #[error("the schema registry's client cannot be made: {0}")]
     Client(String),
 }

@@ -1,4 +1,4 @@
-//! The schemas that are known, by id, and how more become known.
+//! The known schemas by id, and the fetching of unknown schemas.
 
 use std::{
     collections::HashMap,
@@ -17,23 +17,23 @@ use super::{
     subject,
 };
 
-/// Between two attempts of a start.
+/// Pause between two attempts at the start.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Between two attempts to fetch a schema that records wait for: the first, and the longest.
+/// Pauses between two attempts to fetch a schema that records wait for: the first and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How often the registry must say that it does not know a schema: a follower may be a moment behind its leader.
+/// How often the registry must deny a schema: a follower may be a moment behind its leader.
 const DENIALS: u32 = 3;
-/// How long its word is taken for it.
+/// How long a schema counts as denied before the registry is asked again.
 const DENIED: Duration = Duration::from_secs(60);
-/// The most memory that one string or list of a record may ask for before it has been read.
+/// The most bytes that Avro may allocate for one string or list of a record.
 const MOST_BYTES: usize = 64 << 20;
 
-/// A schema registry, and all that is known of its schemas.
+/// A schema registry and its known schemas.
 ///
-/// It talks to the registry on a thread of its own, never on that of a caller.
+/// Requests run on a thread of the registry, never on a caller's thread.
 pub struct Registry {
     shared: Arc<Shared>,
-    /// Always there until it is dropped.
+    /// Always `Some` until the registry is dropped.
     edge: Option<Runtime>,
 }
 
@@ -45,35 +45,35 @@ struct Shared {
 #[derive(Default)]
 struct Known {
     schemas: HashMap<u32, Entry>,
-    /// What is registered, by subject.
+    /// Ids of the registered schemas, by subject.
     ids: HashMap<String, u32>,
 }
 
 #[derive(Clone)]
 enum Entry {
     Known(&'static Schema),
-    /// Asked for; with what the registry said last.
+    /// Requested; with the registry's last error, if any.
     Asked(Option<String>),
-    /// There is no such schema, or none that can be used.
+    /// The registry has no such schema, or the schema cannot be used.
     Denied(String),
 }
 
-/// What is known about an id.
+/// The result of a look-up of a schema id.
 pub(super) enum LookUp {
     Known(&'static Schema),
-    /// It is being asked for.
+    /// The schema is being fetched; with the current state.
     NotYet(String),
-    /// The registry does not have it.
+    /// The registry has no usable schema with this id; with the reason.
     Denied(String),
 }
 
 impl Registry {
-    /// Makes a client. Nothing is asked yet.
+    /// Makes a client. Sends no request yet.
     ///
     /// # Errors
-    /// If this machine cannot make one.
+    /// If the client or its thread cannot be made.
     pub fn new(settings: RegistrySettings) -> Result<Arc<Self>, RegistryProblem> {
-        // Once a process. A damaged length must not take the memory of a whole machine.
+        // The limit is set once per process. A damaged length must not allocate all memory of a machine.
         max_allocation_bytes(MOST_BYTES);
         let edge = Builder::new_multi_thread().worker_threads(1).thread_name("schemas").enable_all().build();
         let edge = edge.map_err(|error| RegistryProblem::Client(error.to_string()))?;
@@ -82,30 +82,31 @@ impl Registry {
     }
 
     /// Fetches every version of the subjects, checks that this program can read their records, and registers its own
-    /// schemas. Blocks, at most for as long as the settings' patience.
+    /// schemas. Blocks. Waits for a registry that does not answer as long as [`RegistrySettings::patience`] says.
     ///
     /// # Errors
-    /// With all problems together. Nothing is registered for a subject that has one.
+    /// With the problems of all subjects together. A subject with an unreadable version is not registered. If the
+    /// registry stays unreachable, the remaining subjects are not tried.
     pub fn prepare(&self, subjects: Vec<Subject>) -> Result<(), Vec<RegistryProblem>> {
         let (done, wait) = mpsc::channel();
         let shared = self.shared.clone();
         if let Some(edge) = &self.edge {
             edge.spawn(async move {
-                // Whoever waits is there.
+                // The receiver waits below.
                 let _ = done.send(shared.prepare(subjects).await);
             });
         }
         wait.recv().unwrap_or_else(|error| Err(vec![RegistryProblem::Client(error.to_string())]))
     }
 
-    /// The codec of a topic's values. It reads whatever the registry knows; it writes once the topic's subject is
-    /// prepared.
+    /// The codec of a topic's values. The codec can read every schema in the registry. It can write after the topic's
+    /// subject is prepared.
     pub fn codec<T: AvroEvent>(self: &Arc<Self>, topic: &str) -> Avro<T> {
         let id = self.shared.read().ids.get(&subject::name(topic)).copied();
         Avro::new(self.clone(), topic, id)
     }
 
-    /// What is known about an id. The first to ask for an unknown one sets the fetching off; nobody waits here.
+    /// Looks up a schema by id. The first look-up of an unknown id starts the fetch. Never blocks on the registry.
     pub(super) fn look_up(&self, id: u32) -> LookUp {
         let entry = self.shared.read().schemas.get(&id).cloned();
         match entry {
@@ -133,7 +134,7 @@ fn waiting(id: u32, said: Option<&str>) -> String {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        // Wherever this happens, nothing waits for calls that nobody needs any more.
+        // Running requests are not needed any more, so no thread waits for them.
         if let Some(edge) = self.edge.take() {
             edge.shutdown_background();
         }
@@ -155,7 +156,7 @@ impl Shared {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that an id is asked for. Whether nobody asked before.
+    /// Marks an id as requested. Returns false if the id was already known or requested.
     fn ask(&self, id: u32) -> bool {
         let mut known = self.write();
         let first = !known.schemas.contains_key(&id);
@@ -165,8 +166,8 @@ impl Shared {
         first
     }
 
-    /// Keeps a schema for as long as the process lives: whoever decodes borrows from it, and there are as many as
-    /// the registry has for the topics read here.
+    /// Keeps a schema for the life of the process, because decoders borrow it. The registry has only a limited number
+    /// of schemas for the topics read here.
     fn keep(&self, id: u32, schema: Schema) -> &'static Schema {
         let schema: &'static Schema = Box::leak(Box::new(schema));
         self.write().schemas.insert(id, Entry::Known(schema));
@@ -185,7 +186,7 @@ impl Shared {
             let unreachable = matches!(&found[..], [RegistryProblem::Unreachable { .. }]);
             problems.extend(found);
             if unreachable {
-                // The others would say the same, each after as long a wait.
+                // The remaining subjects would fail in the same way, each after the same wait.
                 break;
             }
         }
@@ -201,7 +202,7 @@ impl Shared {
         for version in versions {
             match self.client.version(&subject.name, version).await {
                 Ok(registered) => problems.extend(self.check(subject, version, &registered).err()),
-                // Deleted since it was listed.
+                // The version was deleted after it was listed.
                 Err(Refusal::Missing(_)) => {}
                 Err(refusal) => return vec![self.problem(subject, refusal)],
             }
@@ -211,7 +212,7 @@ impl Shared {
         }
         let mut registered = self.client.register(&subject.name, &subject.text).await;
         if matches!(registered, Err(Refusal::Conflict(_))) {
-            // Another instance may have registered the same at the same moment; what breaks a rule breaks it again.
+            // Another instance may have registered the schema at the same moment. A real conflict occurs again.
             tokio::time::sleep(PAUSE).await;
             registered = self.client.register(&subject.name, &subject.text).await;
         }
@@ -226,7 +227,7 @@ impl Shared {
         }
     }
 
-    /// Whether the records of a version can be read; if so, the version is known from now on.
+    /// Checks that the records of a version can be read. If so, keeps the version's schema.
     fn check(&self, subject: &Subject, version: u32, registered: &RegisteredSchema) -> Result<(), RegistryProblem> {
         let unreadable = |reason: String| RegistryProblem::Unreadable {
             subject: subject.name.clone(),
@@ -253,18 +254,18 @@ impl Shared {
     }
 }
 
-/// The schema, if it stands for itself.
+/// Parses a registered schema, which must be Avro without references.
 fn parse(registered: &RegisteredSchema) -> Result<Schema, String> {
     if registered.schema_type != SchemaType::Avro {
-        return Err(format!("it is {:?}, not Avro", registered.schema_type));
+        return Err(format!("the schema is {:?}, not Avro", registered.schema_type));
     }
     if !registered.references.is_empty() {
-        return Err("it refers to schemas of other subjects: register it with them inside".to_owned());
+        return Err("it refers to schemas of other subjects: register it with them included".to_owned());
     }
     Schema::parse_str(&registered.schema).map_err(|error| error.to_string())
 }
 
-/// Asks for a schema until there is an answer, however long the registry is away.
+/// Requests a schema until the registry gives an answer, however long it is unreachable.
 async fn fetch(shared: Arc<Shared>, id: u32) {
     let (mut pause, longest) = PAUSES;
     let mut denials = 0;
@@ -284,7 +285,7 @@ async fn fetch(shared: Arc<Shared>, id: u32) {
                 }
             }
             Err(Refusal::Unavailable(said) | Refusal::Denied(said)) => {
-                tracing::warn!(schema = id, reason = %said, "records wait for a schema, the registry is not available");
+                tracing::warn!(schema = id, reason = %said, "records wait for a schema: the registry is unavailable");
                 shared.write().schemas.insert(id, Entry::Asked(Some(said)));
             }
         }
@@ -294,6 +295,6 @@ async fn fetch(shared: Arc<Shared>, id: u32) {
     tracing::warn!(schema = id, %reason, "records with this schema cannot be read");
     shared.write().schemas.insert(id, Entry::Denied(reason));
     tokio::time::sleep(DENIED).await;
-    // Whoever needs it then, asks again.
+    // The next reader that needs the schema requests it again.
     shared.write().schemas.remove(&id);
 }

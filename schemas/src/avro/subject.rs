@@ -1,15 +1,15 @@
-//! What the registry keeps the versions of a topic's schema under.
+//! The subject of a topic: the name under which the registry keeps the versions of a schema.
 
 use apache_avro::Schema;
 
 use super::AvroEvent;
 
-/// A topic's values and their schema. Its name is the topic's with `-value` behind it, as everywhere.
+/// The schema of a topic's values. The subject's name is the topic's name with the suffix `-value`.
 #[derive(Debug, Clone)]
 pub struct Subject {
     pub(super) name: String,
     pub(super) schema: &'static Schema,
-    /// What is registered: the schema without the line breaks that people read it with.
+    /// The registered text: the schema without line breaks.
     pub(super) text: String,
 }
 

@@ -1,4 +1,4 @@
-//! Calls to an application's analyst: which call it is, and where it runs.
+//! Calls to an application's analyst: the call in the topology, and the host that runs its executor.
 
 use std::{sync::Arc, time::Instant};
 
@@ -11,32 +11,32 @@ use tokio::runtime::Handle;
 
 use crate::apps::{Analyst, gemini::Gemini, to_call_error};
 
-/// The step of a topology that asks an analyst.
+/// The step of a topology that calls an analyst.
 pub struct Calls {
     /// The name of the call.
     pub name: &'static str,
-    /// Starts its executor, with [`Host::run`].
+    /// Starts the executor of the call, with [`Host::run`].
     pub start: fn(Host) -> Result<CallExecutorHandle, TransportError>,
 }
 
-/// Where an application's calls run.
+/// Everything that an application's calls need to run.
 pub struct Host {
     pub(crate) application: &'static str,
     pub(crate) model: Option<Gemini>,
     pub(crate) log: Arc<dyn Transport>,
     pub(crate) policy: CallPolicy,
     pub(crate) runtime: Handle,
-    /// How long attempts took, by analyst and outcome.
+    /// Duration of attempts in seconds, by analyst and outcome.
     pub(crate) seconds: HistogramVec,
 }
 
 impl Host {
-    /// The model to ask, if the settings name one.
+    /// The Gemini model; `None` if the settings choose the offline analyst.
     pub fn model(&self) -> Option<Gemini> {
         self.model.clone()
     }
 
-    /// Runs an executor of a call, which asks an analyst.
+    /// Starts an executor whose calls go to an analyst.
     ///
     /// # Errors
     /// As [`CallExecutor::spawn`].
@@ -50,7 +50,7 @@ impl Host {
     }
 }
 
-/// Calls an analyst, each attempt a task of its own: executors know no runtime.
+/// Calls an analyst. Each attempt is a task on the runtime, because executors have no runtime.
 struct AnalystCaller<W, O> {
     analyst: Arc<dyn Analyst<W, O>>,
     runtime: Handle,

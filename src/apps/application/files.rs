@@ -1,17 +1,17 @@
-//! Files that the program brings: pages and recordings.
+//! Files that are built into the program: pages and recordings.
 
-/// A file of an application's folder.
+/// A built-in file of an application's folder.
 #[derive(Debug, Clone, Copy)]
 pub struct File {
-    /// Its path in the folder, such as `page/index.html`.
+    /// The path in the folder, such as `page/index.html`.
     pub path: &'static str,
-    /// What it is, for browsers.
+    /// The media type, for browsers.
     pub kind: &'static str,
-    /// Its content.
+    /// The content.
     pub bytes: &'static [u8],
 }
 
-/// The files of a folder of `src/apps`, as the build found them.
+/// The files of a folder below `src/apps`, as the build script found them.
 macro_rules! files {
     ($folder:literal) => {{
         use $crate::apps::application::File;

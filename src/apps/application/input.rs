@@ -1,52 +1,54 @@
-//! What comes in: events, and properties of their owners.
+//! An application's input: events, and properties of their owners.
 
 use tidemill::state::Codec;
 use tidemill_schemas::{FieldError, avro::Subject};
 
 use crate::apps::Format;
 
-/// Reads one event, received at a moment. What it returns is what the topic gets, and nothing that came along with it.
+/// Reads one event from the bytes and the time of arrival in epoch milliseconds. Returns exactly the record for the
+/// topic; unknown fields of the input are dropped.
 pub type ReadEvent = Box<dyn Fn(&[u8], i64) -> Result<Incoming, Vec<FieldError>> + Send + Sync>;
 
-/// Reads a property of an owner, received at a moment.
+/// Reads a property of an owner from the owner's id, the bytes and the time of arrival in epoch milliseconds.
 pub type ReadProperty = Box<dyn Fn(&str, &[u8], i64) -> Result<Incoming, Vec<FieldError>> + Send + Sync>;
 
-/// A kind of events.
+/// A kind of event.
 pub struct Input {
-    /// What people call it, such as `chat`.
+    /// The name of the kind, such as `chat`.
     pub name: &'static str,
-    /// The address that takes it.
+    /// The HTTP path that accepts these events.
     pub path: &'static str,
-    /// Its topic.
+    /// The topic of these events.
     pub topic: &'static str,
-    /// Fields that tell a recorded event of this kind from others. The kind with most of them is the event's.
+    /// Fields that all recorded events of this kind have. If an event has the fields of several kinds, the kind with
+    /// the most fields counts.
     pub marks: &'static [&'static str],
-    /// The topic's schema; `None` where it is JSON in every format.
+    /// The topic's schema; `None` if the topic is JSON in every format.
     pub subject: Option<fn(&str) -> Subject>,
-    /// Reads its events, for a topic in a format.
+    /// Makes a reader of these events for a format of the topic.
     pub reader: fn(&Format) -> ReadEvent,
 }
 
-/// What an owner is: one value, set under `/v1/<owners>/<id>/<name>` and kept until the owner is forgotten.
+/// A property of an owner: one value, set at `/v1/<owners>/<id>/<name>` and kept until the owner is erased.
 pub struct Property {
-    /// The last part of its address, such as `profile`.
+    /// The last part of the property's address, such as `profile`.
     pub name: &'static str,
-    /// Its compacted topic.
+    /// The compacted topic of the values.
     pub topic: &'static str,
-    /// The topic's schema; `None` where it is JSON in every format.
+    /// The topic's schema; `None` if the topic is JSON in every format.
     pub subject: Option<fn(&str) -> Subject>,
-    /// Reads its values, for a topic in a format.
+    /// Makes a reader of the values for a format of the topic.
     pub reader: fn(&Format) -> ReadProperty,
 }
 
-/// A record on its way to its topic.
+/// A record to be written to its topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
-    /// The owner.
+    /// The owner's id.
     pub key: String,
     /// The value, encoded.
     pub value: Vec<u8>,
-    /// When it happened, epoch milliseconds.
+    /// Event time in epoch milliseconds.
     pub timestamp: i64,
 }
 
@@ -54,7 +56,7 @@ impl Incoming {
     /// Encodes an event of an owner.
     ///
     /// # Errors
-    /// If the topic's format cannot hold it.
+    /// If the topic's format cannot hold the event.
     pub fn new<T>(codec: &impl Codec<T>, key: &str, event: &T, timestamp: i64) -> Result<Self, Vec<FieldError>> {
         let mut value = Vec::with_capacity(codec.size_hint(event));
         codec.encode_into(event, &mut value).map_err(|error| {
@@ -64,7 +66,7 @@ impl Incoming {
     }
 }
 
-/// Two kinds are the same if their topics are.
+/// Two inputs are equal if their topics are equal.
 impl PartialEq for Input {
     fn eq(&self, other: &Self) -> bool {
         self.topic == other.topic

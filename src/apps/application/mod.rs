@@ -1,4 +1,4 @@
-//! What an application says about itself. Server, commands and configuration know it by this alone.
+//! The description of an application. Server, commands and configuration know an application only by this.
 
 mod calls;
 mod files;
@@ -30,88 +30,89 @@ pub use input::{Incoming, Input, Property, ReadEvent, ReadProperty};
 pub use results::{Results, ToJson};
 pub use windows::{WindowSetting, Windows};
 
-/// An application in its program's hands.
+/// A reference to an application of this program.
 pub type App = &'static Application;
 
-/// An application: its names, its topics, what comes in, what comes out, and how it is built.
+/// An application: its names, its topics, its input, its results, and its topology.
 pub struct Application {
-    /// The application id: of its group, of its internal topics, and of the command that runs it.
+    /// The application id. Also the name of its consumer group and command, and the prefix of its internal topics.
     pub id: &'static str,
-    /// A short name: of its section of the settings (`live.window`), its page (`/live/ada`) and the page's files.
+    /// A short name for its settings (`live.window`), its page (`/live/ada`) and the page's files.
     pub section: &'static str,
-    /// What its command does, in one line.
+    /// The help of its command, in one line.
     pub about: &'static str,
-    /// What else the command's help says; may be empty.
+    /// More help of its command; may be empty.
     pub help: &'static str,
-    /// Whose data the keys are.
+    /// The kind of owner that the keys name.
     pub owner: Owner,
-    /// Events that come in.
+    /// The kinds of input events.
     pub inputs: &'static [Input],
-    /// What owners are, set one by one; the last value counts.
+    /// Properties of owners. Each is set on its own, and the last value counts.
     pub properties: &'static [Property],
-    /// Results. The first kind has one for each window that had events.
+    /// The kinds of results. The first kind has one result for each window with events.
     pub results: &'static [Results],
-    /// Topic of requests to forget an owner.
+    /// Topic of requests to erase an owner.
     pub erasures: &'static str,
-    /// Topic of what was forgotten.
+    /// Topic of reports about erased owners.
     pub erased: &'static str,
     /// Topic of records that could not be read.
     pub dead_letters: &'static str,
-    /// How windows are cut if nobody says.
+    /// The default windows.
     pub windows: Windows,
-    /// The settings of its windows.
+    /// The settings of the windows.
     pub window_settings: &'static [WindowSetting],
-    /// The topology, its topics in a format.
+    /// Builds the topology for windows and a format of the topics.
     pub topology: fn(&Windows, &Format) -> Result<Topology, TopologyError>,
     /// The calls to its analyst, if it has one.
     pub calls: Option<Calls>,
-    /// The key-value store whose keys are the owners that the application knows.
+    /// The key-value store whose keys are the known owners.
     pub owners: &'static str,
-    /// Shows a value of one of its stores; [`show_json`] where all of them are JSON.
+    /// Converts a stored value to JSON for people; [`show_json`] if all stores hold JSON.
     pub show: fn(Bytes) -> Result<Value, CodecError>,
-    /// Files of its page (`page/…`, with `page/index.html`) and its recordings for demos (`recordings/….ndjson`).
+    /// Files of the page (`page/…`, with `page/index.html`) and recordings for demos (`recordings/….ndjson`).
     pub files: &'static [File],
 }
 
-/// What an application calls those whose data it has.
+/// The application's words for the owners of its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
-    /// One of them, such as `stream`.
+    /// The word for one owner, such as `stream`.
     pub word: &'static str,
-    /// All of them, such as `streams`: the address below `/v1`, and a tenant's ids in the configuration.
+    /// The word for all owners, such as `streams`: used in addresses below `/v1`, and for a tenant's ids in the
+    /// configuration.
     pub plural: &'static str,
-    /// The field of events and results that names one, such as `stream_id`.
+    /// The field of events and results that holds the owner's id, such as `stream_id`.
     pub field: &'static str,
 }
 
 impl Application {
-    /// Requests to forget, and what was forgotten.
+    /// The topics of requests to erase, and of reports about erased owners.
     pub(crate) fn erasure_topics(&self) -> [&'static str; 2] {
         [self.erasures, self.erased]
     }
 
-    /// Raw input, which is personal and short-lived.
+    /// The topics of raw input and dead letters, which are personal and short-lived.
     pub(crate) fn raw_topics(&self) -> Vec<&'static str> {
         self.inputs.iter().map(|input| input.topic).chain([self.dead_letters]).collect()
     }
 
-    /// Requests to the analyst, and its responses.
+    /// The topics of requests to the analyst, and of the responses.
     pub(crate) fn call_topics(&self) -> Option<[String; 2]> {
         let name = self.calls.as_ref()?.name;
         Some([format!("{}-{name}-requests", self.id), format!("{}-{name}-responses", self.id)])
     }
 
-    /// The group of its analyst's executors.
+    /// The consumer group of the call executors.
     pub(crate) fn executor_group(&self) -> Option<String> {
         self.calls.as_ref().map(|calls| format!("{}-{}-executor", self.id, calls.name))
     }
 
-    /// Groups: the application's own, and its executors'.
+    /// The consumer groups of the application and of its call executors.
     pub fn groups(&self) -> Vec<String> {
         [self.id.to_owned()].into_iter().chain(self.executor_group()).collect()
     }
 
-    /// The schemas of its topics.
+    /// The schema subjects of its topics.
     pub(crate) fn subjects(&self) -> Vec<Subject> {
         let inputs = self.inputs.iter().map(|input| (input.topic, input.subject));
         let properties = self.properties.iter().map(|property| (property.topic, property.subject));
@@ -120,7 +121,7 @@ impl Application {
         all.filter_map(|(topic, subject)| Some(subject?(topic))).collect()
     }
 
-    /// What no other application may use: its id, topics and addresses.
+    /// The id, topics and addresses, which no other application may use.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let results = self.results.iter().map(|results| results.topic);
         let properties = self.properties.iter().map(|property| property.topic);
@@ -130,27 +131,27 @@ impl Application {
         topics.chain(paths).chain([self.id]).map(ToOwned::to_owned).chain(addresses).collect()
     }
 
-    /// A file of its page.
+    /// A file of the page.
     pub(crate) fn page_file(&self, name: &str) -> Option<&'static File> {
         self.files.iter().find(|file| file.path.strip_prefix("page/") == Some(name))
     }
 
-    /// Its recordings for demos: names and JSON lines.
+    /// The recordings for demos, each with its name and its JSON lines.
     pub fn recordings(&self) -> impl Iterator<Item = (&'static str, &'static str)> + use<> {
         let all = self.files.iter().filter(|file| file.path.starts_with("recordings/"));
         all.filter_map(|file| Some((file.path, std::str::from_utf8(file.bytes).ok()?)))
     }
 }
 
-/// Shows a stored value that is JSON.
+/// Decodes a stored JSON value.
 ///
 /// # Errors
-/// If it is not.
+/// If the bytes are not valid JSON.
 pub fn show_json(bytes: Bytes) -> Result<Value, CodecError> {
     Json::default().decode(bytes)
 }
 
-/// Two are the same if their ids are.
+/// Two applications are equal if their ids are equal.
 impl PartialEq for Application {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id

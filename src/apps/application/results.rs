@@ -1,4 +1,4 @@
-//! What comes out: results, each a topic whose records pages get as events.
+//! An application's results. Each kind has a topic, and pages get its records as events.
 
 use bytes::Bytes;
 use tidemill::state::{Codec as _, CodecError};
@@ -6,18 +6,18 @@ use tidemill_schemas::avro::{AvroEvent, Subject};
 
 use crate::apps::{Format, Wire};
 
-/// Turns a result into the JSON that pages get.
+/// Converts an encoded result to the JSON for pages.
 pub type ToJson = Box<dyn Fn(Bytes) -> Result<Bytes, CodecError> + Send + Sync>;
 
-/// A kind of results.
+/// A kind of result.
 pub struct Results {
-    /// Their topic, keyed by owner and window.
+    /// The topic of these results, keyed by owner and window.
     pub topic: &'static str,
-    /// The name of their events.
+    /// The name of the server-sent events.
     pub event: &'static str,
-    /// The topic's schema; `None` where it is JSON in every format.
+    /// The topic's schema; `None` if the topic is JSON in every format.
     pub subject: Option<fn(&str) -> Subject>,
-    /// Turns values of the topic in a format into JSON.
+    /// Makes a converter to JSON, for a format of the topic and the topic's name.
     pub to_json: fn(&Format, &str) -> ToJson,
 }
 

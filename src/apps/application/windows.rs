@@ -1,27 +1,28 @@
-//! How an application's windows are cut.
+//! The windows of an application.
 
 use std::time::Duration;
 
-/// Lengths and patience.
+/// Length and closing times of windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
-    /// Length of a window.
+    /// Length of a window; the windows do not overlap.
     pub window: Duration,
-    /// How late a record may come.
+    /// Grace: how late a record may arrive.
     pub grace: Duration,
-    /// How long a silent owner keeps the last window open.
+    /// How long the last window of a silent owner stays open.
     pub idle_after: Duration,
 }
 
 /// A setting of an application's windows.
 #[derive(Debug, Clone, Copy)]
 pub struct WindowSetting {
-    /// Its name, such as `live.window`.
+    /// The setting's name, such as `live.window`.
     pub name: &'static str,
-    /// The value, as text, if nobody gives one: what [`Application::windows`](super::Application::windows) has.
+    /// The value, as text, if no source gives one. Must equal the value in
+    /// [`Application::windows`](super::Application::windows).
     pub default: &'static str,
-    /// What it does.
+    /// The help text.
     pub help: &'static str,
-    /// The field that it sets.
+    /// Returns the field that the setting changes.
     pub place: fn(&mut Windows) -> &mut Duration,
 }

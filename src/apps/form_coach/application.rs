@@ -1,4 +1,4 @@
-//! What form coach says about itself.
+//! Describes form coach to the server and the commands: names, inputs, results, settings.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ use crate::apps::{
     WindowSetting, Windows, application::files, show_json,
 };
 
-/// Form coach.
+/// The description of form coach.
 pub static APPLICATION: Application = Application {
     id: ID,
     section: "coach",
@@ -64,7 +64,7 @@ pub static APPLICATION: Application = Application {
         WindowSetting {
             name: "coach.grace",
             default: "500ms",
-            help: "How late frames may come",
+            help: "How late frames may arrive",
             place: |windows| &mut windows.grace,
         },
         WindowSetting {
@@ -101,7 +101,7 @@ fn calls(host: Host) -> Result<CallExecutorHandle, TransportError> {
     }
 }
 
-/// Frames in windows are packed; all else is JSON.
+/// Shows a stored value as JSON. Frames in windows are packed; all other values are JSON already.
 fn show(bytes: Bytes) -> Result<Value, CodecError> {
     if !Frames::is_packed(&bytes) {
         return show_json(bytes);

@@ -1,9 +1,10 @@
-//! Frames as they are kept.
+//! The two formats of stored frames.
 //!
-//! Where other programs may read them: JSON whose landmarks are lists of numbers. Their names, repeated 33 times a
-//! frame, would be two thirds of what is stored. Frames with names are read as well.
+//! Where other programs may read frames: JSON with landmarks as lists of numbers. Field names, repeated 33 times per
+//! frame, would take two thirds of the space. The decoder also reads frames with field names.
 //!
-//! Where only the application reads them: numbers as they are in memory, half of that and far quicker to write and read.
+//! Where only the application reads frames: a binary format, which takes half the space of the JSON and is much faster
+//! to write and read.
 
 use std::borrow::Cow;
 
@@ -18,7 +19,7 @@ use crate::apps::{Format, Wire};
 /// Part, x, y, z, visibility.
 type Point = (usize, f32, f32, f32, Option<f32>);
 
-/// A frame in JSON.
+/// A frame in the JSON format.
 #[derive(Debug, Serialize)]
 struct Compact<'a> {
     user_id: &'a str,
@@ -29,8 +30,8 @@ struct Compact<'a> {
     landmarks: Vec<Point>,
 }
 
-/// A frame in numbers. Its fields are written in this order and without names: whoever changes them writes another
-/// [`FORMAT`].
+/// A frame in the binary format. The fields are written in this order and without names. A change of the fields needs a
+/// new value of [`FORMAT`].
 #[derive(Debug, Serialize, Deserialize)]
 struct Packed<'a> {
     user_id: &'a str,
@@ -40,15 +41,15 @@ struct Packed<'a> {
     landmarks: Vec<Point>,
 }
 
-/// First byte of a packed frame. JSON has a brace there.
+/// First byte of a packed frame. The first byte of JSON is a brace.
 const FORMAT: u8 = 1;
 
-/// The codec of kept frames: it writes the one, and reads both.
+/// The codec of stored frames. It writes one format and reads both formats.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Frames {
-    /// For others to read.
+    /// Writes JSON, which other programs can read.
     Json,
-    /// For the application alone.
+    /// Writes the binary format, which only the application reads.
     Packed,
 }
 
@@ -58,7 +59,7 @@ impl Frames {
         value.first() == Some(&FORMAT)
     }
 
-    /// The codec of the raw topic.
+    /// The codec of the topic with raw frames.
     pub(super) fn raw(format: &Format) -> Wire<PoseFrame, Self> {
         format.codec_or(POSE, if matches!(format, Format::Private) { Self::Packed } else { Self::Json })
     }
@@ -90,7 +91,7 @@ impl Codec<PoseFrame> for Frames {
     }
 
     fn name(&self) -> Option<Cow<'static, str>> {
-        // It reads both, whichever it writes.
+        // Both variants have the same name, because each variant reads both formats.
         Some("pose-frame".into())
     }
 

@@ -1,4 +1,4 @@
-//! Form coach: feedback on exercise while it happens.
+//! Form coach: gives feedback on an exercise while the athlete does it.
 
 pub mod analysis;
 mod application;

@@ -1,4 +1,4 @@
-//! Gemini's view of a window: a grade and one sentence, from what was measured.
+//! Asks Gemini for a grade and one sentence about a window. Gemini sees the offline analysis's measurements.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::apps::{
     gemini::{Gemini, Question, line},
 };
 
-/// Form coaching by Gemini.
+/// The analyst that asks Gemini for a grade and one sentence.
 #[derive(Debug, Clone)]
 pub struct GeminiForm(pub Gemini);
 
@@ -33,7 +33,7 @@ fn schema() -> Value {
     })
 }
 
-/// Who it is, and the picture of the body, stay here.
+/// The data sent to the model. It contains neither the athlete's id nor the frames.
 fn data(request: &FeedbackRequest) -> Value {
     let FeedbackRequest { profile, draft } = request;
     json!({
@@ -51,7 +51,7 @@ impl Analyst<FeedbackRequest, Verdict> for GeminiForm {
     fn analyze<'a>(&'a self, request: &'a FeedbackRequest) -> Answer<'a, Verdict> {
         Box::pin(async move {
             let draft = &request.draft;
-            // Nothing to judge, nothing to pay.
+            // A window without movement needs no grade, so the model is not called.
             if draft.phase != Phase::Working {
                 return Ok(Verdict::of(draft));
             }

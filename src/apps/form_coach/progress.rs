@@ -1,4 +1,4 @@
-//! Turns a window of frames into a request, with the athlete's progress so far.
+//! Turns a window of frames into a request and updates the athlete's progress.
 
 use tidemill::{
     Record, Window, Windowed,
@@ -11,7 +11,7 @@ use super::{
     request::FeedbackRequest,
 };
 
-/// Each athlete's progress, by user.
+/// The store with each athlete's progress. The key is the user's id.
 pub(super) const STORE: &str = "progress";
 
 #[derive(Default)]

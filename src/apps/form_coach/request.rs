@@ -1,4 +1,4 @@
-//! What an analyst is asked and answers: who the athlete is and what was measured; a grade and a sentence.
+//! The request to an analyst (the athlete's profile and the measurements) and its answer (a grade and a sentence).
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -10,22 +10,22 @@ use crate::apps::{Analyst, Answer};
 /// A closed window on its way to an analyst.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FeedbackRequest {
-    /// The athlete, if known.
+    /// The athlete's profile, if the athlete has saved one.
     pub profile: Option<UserProfile>,
-    /// What the offline analysis measured and found. It stands if no analyst answers.
+    /// The result of the offline analysis. It is published if no analyst answers.
     pub draft: FormFeedback,
 }
 
 json_coded!(FeedbackRequest);
 
-/// What an analyst says about a window. All else of the feedback was measured.
+/// An analyst's answer for a window. All other fields of the feedback are measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Who says it, such as `offline` or a model's name.
+    /// The analyst's name: `offline` or a model's name.
     pub analyst: String,
-    /// Form out of ten, where there is something to grade.
+    /// Grade of the form, from 0 to 10. `None` if there is no movement to grade.
     pub grade: Option<f32>,
-    /// One sentence to act on.
+    /// One sentence of advice.
     pub sentence: String,
 }
 
@@ -39,8 +39,8 @@ impl Verdict {
     }
 }
 
-/// The codec of requests on their topic: without what is only drawn, which is most of a feedback. No analyst sees the
-/// picture of a body.
+/// The codec of requests on their topic. It leaves out the fields that only the page draws, which are most of a
+/// feedback. Analysts do not get the skeleton and the frames.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Asked;
 
@@ -56,7 +56,7 @@ impl Codec<FeedbackRequest> for Asked {
     }
 }
 
-/// The analyst that needs no network: the draft is the answer.
+/// An analyst that needs no network. It answers with the draft.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OfflineForm;
 

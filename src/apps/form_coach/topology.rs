@@ -1,4 +1,4 @@
-//! Pose frames into feedback.
+//! The topology: it turns pose frames into feedback.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::apps::{Erase, Erased, Erasure, Format, Windows};
 
 const FRAMES: &str = "frames";
 const PROFILE_STORE: &str = "profiles";
-/// The athletes' times, beside the windows.
+/// The store with each athlete's stream time, beside the store of the windows.
 const TIMES: &str = "frames-times";
 
-/// The step that asks an analyst.
+/// The call to the analyst.
 pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
     let key = <Windowed<String> as Coded>::Codec::default();
     AsyncCall::with(ANALYST, key, Json::default(), Json::default()).requests_as(Asked)
@@ -32,10 +32,10 @@ pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
 /// The application's topology.
 ///
 /// # Errors
-/// If the settings make no valid windows.
+/// If the window settings are not valid.
 pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
-    // Each athlete has a time of their own: a phone whose clock is wrong closes nobody else's windows.
+    // Each athlete has their own stream time, so a phone with a wrong clock cannot close other athletes' windows.
     let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace).event_time_by_key();
     let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
 
@@ -50,7 +50,7 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
         .emit(emit)
         .collect(Materialized::with(FRAMES, Utf8, Frames::Packed))
         .map(collected)
-        // From user and window to user: the records are where they were.
+        // The key changes from user and window to user. Both keys belong to the same partition.
         .mark_as_partitioned()
         .left_join(&profiles, |_, window, profile| PoseWindow { profile, ..window })
         .process("progress-of-user", &[STORE], Progress::default)
@@ -79,7 +79,7 @@ fn collected(key: Windowed<String>, frames: Vec<PoseFrame>) -> (String, PoseWind
     (user_id.clone(), PoseWindow { user_id, start_ms, end_ms, frames, profile: None, progress })
 }
 
-/// The analyst's verdict on what was measured, or the draft as it is: no window is without feedback.
+/// Puts the analyst's verdict into the feedback, or takes the draft if the call failed. So every window has feedback.
 fn settle(answered: Answered<FeedbackRequest, Verdict>) -> FormFeedback {
     let Answered { request: FeedbackRequest { draft, .. }, outcome } = answered;
     match outcome {

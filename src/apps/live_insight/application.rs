@@ -1,4 +1,4 @@
-//! What live insight says about itself.
+//! Describes live insight to the server and the commands: names, inputs, results, settings.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::apps::{
     application::files, show_json,
 };
 
-/// Live insight.
+/// The description of live insight.
 pub static APPLICATION: Application = Application {
     id: ID,
     section: "live",
@@ -70,7 +70,7 @@ pub static APPLICATION: Application = Application {
         WindowSetting {
             name: "live.grace",
             default: "2s",
-            help: "How late chat and speech may come",
+            help: "How late chat and speech may arrive",
             place: |windows| &mut windows.grace,
         },
         WindowSetting {

@@ -1,4 +1,4 @@
-//! Live insight: what a live stream's audience feels, talks about and reacts to, minute by minute.
+//! Live insight: shows, minute by minute, what the audience of a live stream feels, discusses and reacts to.
 
 pub mod analysis;
 mod application;

@@ -1,4 +1,4 @@
-//! Watches the mood of each stream message by message: an alert does not wait for its window.
+//! Watches the mood of each stream message by message, so an alert is sent before its window closes.
 
 use std::time::Duration;
 
@@ -11,11 +11,13 @@ use tidemill_schemas::{Alert, ChatMessage};
 
 use super::analysis::{CHECK_MS, MoodWatch, RECENT_MS, Voices};
 
-/// What each stream's mood was, and what was told of it, by stream.
+/// The store with each stream's usual mood and its recent alerts. The key is the stream's id.
 pub(super) const STORE: &str = "mood";
-/// Each stream's last seconds, a row a second: a message changes one small row, and in a busy second none.
+/// The store with each stream's last seconds, one row per second. A message changes at most one small row. Once a
+/// second has enough authors, its row does not change any more.
 pub(super) const VOICES: &str = "mood-voices";
-/// Rows go when their stream has moved on, not when another stream has: no time of the partition expires them.
+/// The watch itself deletes a stream's old rows. The partition's stream time must not expire them, because another
+/// stream may be far ahead.
 pub(super) const VOICES_KEPT: Duration = Duration::MAX;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,7 +62,8 @@ impl Processor<String, ChatMessage, Windowed<String>, Alert> for Mood {
     }
 }
 
-/// Alerts have no end: their kind takes its place in the key, so that two at the same moment are two.
+/// An alert has no end time. Its key holds the alert's kind in place of the end, so two alerts of different kinds at
+/// the same moment have different keys.
 pub(super) fn alert_key(stream_id: String, alert: &Alert) -> Windowed<String> {
     let window = Window { start: alert.at_ms, end: alert.at_ms + 1 + alert.kind as i64 };
     Windowed { key: stream_id, window }

@@ -1,4 +1,4 @@
-//! What an analyst outside is asked: a sample of the window, with the insight that needs no model.
+//! The request to an external analyst: a sample of the window and the insight of the offline analysis.
 
 use serde::{Deserialize, Serialize};
 use tidemill::state::json_coded;
@@ -7,17 +7,17 @@ use tidemill_schemas::Insight;
 use super::analysis::ChatWindow;
 use crate::apps::{Analyst, Answer, evenly};
 
-/// The most chat messages and segments of a request. A busy minute has tens of thousands, of which a model needs
-/// a sample: counts, spikes and reactions over all of them are in the draft.
+/// The maximum number of chat messages and segments in a request. A busy minute has tens of thousands of messages. A
+/// model needs only a sample, because the draft has the counts, spikes and reactions of the whole window.
 const CHATS: usize = 200;
 const SEGMENTS: usize = 100;
 
 /// A closed window on its way to an analyst.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InsightRequest {
-    /// The window, its chats and segments sampled.
+    /// The window, with a sample of its chats and segments.
     pub window: ChatWindow,
-    /// What the offline analysis of the whole window found. It stands if no analyst answers.
+    /// The result of the offline analysis of the whole window. It is published if no analyst answers.
     pub draft: Insight,
 }
 
@@ -30,7 +30,7 @@ impl InsightRequest {
     }
 }
 
-/// The analyst that needs no network: the draft is the answer.
+/// An analyst that needs no network. It answers with the draft.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OfflineLive;
 

@@ -6,17 +6,17 @@ pub(super) const ID: &str = "live-insight";
 pub const CHAT: &str = "live-chat";
 /// Transcript segments, keyed by stream.
 pub const TRANSCRIPT: &str = "live-transcript";
-/// Requests to forget a stream, keyed by stream.
+/// Requests to erase a stream's data, keyed by stream.
 pub const ERASURES: &str = "live-erasures";
-/// What was forgotten, keyed by stream.
+/// Confirmations of erased data, keyed by stream.
 pub const ERASED: &str = "live-erased";
 /// Insights, keyed by stream and window.
 pub const INSIGHTS: &str = "live-insights";
-/// Clip candidates, keyed by stream and their bounds.
+/// Clip candidates, keyed by stream, start and end.
 pub const CLIPS: &str = "live-clips";
 /// Alerts, keyed by stream, time and kind.
 pub const ALERTS: &str = "live-alerts";
 /// Records that could not be read.
 pub const DEAD_LETTERS: &str = "live-dead-letters";
-/// The step that asks an analyst.
+/// The name of the call to the analyst.
 pub(super) const ANALYST: &str = "live-analyst";

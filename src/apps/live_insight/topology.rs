@@ -1,4 +1,4 @@
-//! Chat and transcript into insights, clips and alerts.
+//! The topology: it turns chat and transcripts into insights, clips and alerts.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::apps::{Erase, Erased, Erasure, Format, Windows};
 
 const CHAT_WINDOW: &str = "chat-window";
 const TRANSCRIPT_WINDOW: &str = "transcript-window";
-/// The streams' times, beside the windows.
+/// The store with each stream's stream time, beside the store of the windows.
 const TIMES: &str = "chat-window-times";
 
-/// The step that asks an analyst.
+/// The call to the analyst.
 pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
     let key = <Windowed<String> as Coded>::Codec::default();
     AsyncCall::with(ANALYST, key, Json::default(), Json::default())
@@ -32,10 +32,10 @@ pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
 /// The application's topology.
 ///
 /// # Errors
-/// If the settings make no valid windows.
+/// If the window settings are not valid.
 pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, TopologyError> {
     let builder = StreamsBuilder::new();
-    // Each stream has a time of its own: a collector whose clock is wrong closes no other stream's windows.
+    // Each stream has its own stream time, so a collector with a wrong clock cannot close other streams' windows.
     let windows = TimeWindows::of_size_and_grace(settings.window, settings.grace).event_time_by_key();
     let emit = EmitStrategy::on_window_close().idle_after(settings.idle_after);
 
@@ -88,7 +88,7 @@ fn results<V: AvroEvent>(topic: &str, format: &Format) -> Produced<Windowed<Stri
     Produced::with(topic, WindowedCodec::new(Utf8), format.codec::<V>(topic))
 }
 
-/// The analyst's answer, or the draft: no window is without an insight.
+/// Takes the analyst's answer, or the draft if the call failed. So every window has an insight.
 fn settle(answered: Answered<InsightRequest, Insight>) -> Insight {
     answered.outcome.unwrap_or(answered.request.draft)
 }
@@ -98,7 +98,7 @@ fn clips(key: &Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, Cli
     insight.clips.into_iter().map(|clip| (Windowed { key: key.key.clone(), window: at(&clip) }, clip)).collect()
 }
 
-/// What was told while the window was open is not told again.
+/// The alerts of a closed window, without the alerts that were already sent while the window was open.
 fn alerts(key: &Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, Alert)> {
     let untold = insight.alerts.into_iter().filter(|alert| !alert.ahead);
     untold.map(|alert| (alert_key(key.key.clone(), &alert), alert)).collect()

@@ -1,4 +1,4 @@
-//! Turns what a window collected into a request, with the stream's memory of the windows before.
+//! Turns a collected window into a request, which includes the stream's trend over the earlier windows.
 
 use tidemill::{
     Cogrouped, Record, Windowed,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::apps::{Analyst as _, answer_now};
 
-/// Each stream's trend, by stream.
+/// The store with each stream's trend. The key is the stream's id.
 pub(super) const STORE: &str = "trend";
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! What people write in a chat, by what is going on.
+//! Lines of the recorded chat and speech, grouped by situation.
 
 /// Small talk while nothing special happens.
 pub(super) const CALM: &[&str] = &[
@@ -106,7 +106,7 @@ pub(super) const HYPE: &[&str] = &[
     "I was here for the world record",
 ];
 
-/// The planted topic.
+/// Chat about the planted topic.
 pub(super) const WATER_TEMPLE: &[&str] = &[
     "water temple time",
     "do the water temple skip",
@@ -127,7 +127,7 @@ pub(super) const WATER_TEMPLE: &[&str] = &[
     "remember the small key in the water temple",
 ];
 
-/// The stream stutters.
+/// Complaints while the stream stutters.
 pub(super) const LAG: &[&str] = &[
     "lag",
     "the stream is lagging so bad",
@@ -155,7 +155,7 @@ pub(super) const LAG: &[&str] = &[
     "ugh the lag is back",
 ];
 
-/// Nothing happens for long.
+/// Boredom when nothing happens for a long time.
 pub(super) const FADING: &[&str] = &[
     "so what now",
     "still in the menu?",
@@ -171,7 +171,7 @@ pub(super) const FADING: &[&str] = &[
     "was machst du jetzt?",
 ];
 
-/// What the same few accounts write all the time.
+/// Hostile lines, which the same few accounts write all the time.
 pub(super) const TROLL: &[&str] = &[
     "worst streamer ever",
     "you are trash, quit streaming",
@@ -184,7 +184,7 @@ pub(super) const TROLL: &[&str] = &[
     "nobody likes you, idiot",
 ];
 
-/// What a streamer says while playing.
+/// The streamer's speech while playing.
 pub(super) const SPEECH: &[&str] = &[
     "Alright, we are back in the main hall.",
     "Let me grab the key on the left first.",
@@ -202,7 +202,7 @@ pub(super) const SPEECH: &[&str] = &[
     "There is a safer way, but it costs five seconds.",
 ];
 
-/// What a streamer says in the water temple.
+/// The streamer's speech in the water temple.
 pub(super) const TEMPLE_SPEECH: &[&str] = &[
     "And here we are, the water temple.",
     "The water temple is long, but the new skip saves a minute.",
@@ -211,7 +211,7 @@ pub(super) const TEMPLE_SPEECH: &[&str] = &[
     "We raise the water level and go for the small key.",
 ];
 
-/// What a streamer says while the connection fails.
+/// The streamer's speech while the connection fails.
 pub(super) const LAG_SPEECH: &[&str] = &[
     "Now we line up for the next jump.",
     "And then straight through the second door.",

@@ -1,4 +1,4 @@
-//! Twenty minutes of a live stream: chat in several languages, speech, and a plot.
+//! Generates twenty minutes of a live stream: chat in several languages and speech, with planted events.
 
 use tidemill_schemas::{ChatMessage, TranscriptSegment};
 
@@ -9,7 +9,7 @@ use super::random::Random;
 use super::truth::{Burst, LiveTruth, MoodDrop, PlantedTopic};
 use super::{Recording, START_MS, ndjson, pretty};
 
-/// The recorded stream.
+/// Id of the recorded stream.
 pub const STREAM_ID: &str = "thursday-speedrun";
 
 const MINUTE_MS: i64 = 60_000;
@@ -24,7 +24,7 @@ const LAG_TO_MS: i64 = 12 * MINUTE_MS + 30_000;
 const FADING_FROM: i64 = 17;
 const TROLLS: [&str; 2] = ["troll_a", "troll_b"];
 
-/// A moment that chat explodes after.
+/// A spoken phrase that is followed by a burst of chat.
 struct Moment {
     said_ms: i64,
     phrase: &'static str,
@@ -46,7 +46,7 @@ const MOMENTS: [Moment; 2] = [
         per_second: 32.0,
     },
 ];
-/// People need a moment to type.
+/// Time from the phrase to the first reaction in chat.
 const REFLEX_MS: i64 = 2_000;
 const BURST_MS: i64 = 10_000;
 
@@ -112,12 +112,12 @@ fn chats() -> Vec<ChatMessage> {
     chats
 }
 
-/// What chat writes at a moment, and how fast.
+/// The lines that chat writes at a time, and the messages per second.
 fn going_on(at_ms: i64, random: &mut Random) -> (&'static [&'static str], f64) {
     for moment in &MOMENTS {
         let since = at_ms - moment.said_ms - REFLEX_MS;
         if (0..BURST_MS).contains(&since) {
-            // Chat takes off at once and calms down over the burst.
+            // The rate rises at once and falls during the burst.
             return (moment.lines, moment.per_second * (1.0 - 0.5 * since as f64 / BURST_MS as f64));
         }
     }
@@ -134,7 +134,7 @@ fn going_on(at_ms: i64, random: &mut Random) -> (&'static [&'static str], f64) {
     }
 }
 
-/// A whole number of arrivals around a mean, between nothing and twice of it.
+/// A random whole number of arrivals around a mean.
 fn arrivals(mean: f64, random: &mut Random) -> usize {
     let spread = mean * (0.4 + 1.2 * random.unit());
     spread as usize + usize::from(random.chance(spread - spread.floor()))
@@ -175,13 +175,13 @@ fn segments() -> Vec<TranscriptSegment> {
         };
         let mut text = random.pick(lines);
         let mut duration_ms = 60 * text.len() as i64;
-        // The streamer pauses before the line that matters, and after it.
+        // The streamer pauses before and after the phrase of a moment.
         if let Some(moment) = MOMENTS.iter().find(|moment| (0..9_000).contains(&(moment.said_ms + 500 - at_ms))) {
             at_ms = moment.said_ms;
             text = moment.phrase;
             duration_ms = 2_000;
         }
-        // Speech does not run into the minutes in which the microphone is off.
+        // No segment reaches into the minutes in which the microphone is off.
         let end_ms = at_ms + duration_ms;
         if !SILENT_MICROPHONE.contains(&(end_ms / MINUTE_MS)) {
             let (stream_id, timestamp) = (STREAM_ID.into(), START_MS + at_ms);

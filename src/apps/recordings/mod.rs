@@ -1,4 +1,4 @@
-//! The recordings that demos and tests replay, and the truth that was planted in them.
+//! Generates the recordings that demos and tests replay, and the truth: a list of the planted events.
 //!
 //! They are generated from fixed seeds with exact arithmetic only (no sine, no logarithm), so that every machine
 //! writes the same bytes.
@@ -22,7 +22,7 @@ pub const START_MS: i64 = 1_767_225_600_000;
 /// One generated file: its path below `src/apps`, and its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
-    /// Such as `live_insight/recordings/chat.ndjson`.
+    /// The path, such as `live_insight/recordings/chat.ndjson`.
     pub path: String,
     /// The file's content.
     pub content: String,
@@ -35,7 +35,10 @@ pub fn generate() -> Vec<Recording> {
     files
 }
 
-/// Writes all recordings below a folder, which is `src/apps` in this repository.
+/// Writes all recordings into a folder, which is `src/apps` in this repository.
+///
+/// # Errors
+/// If a file or folder cannot be written.
 pub fn write_all(dir: &Path) -> io::Result<()> {
     for file in generate() {
         let path = dir.join(file.path);
@@ -57,7 +60,7 @@ fn ndjson<T: serde::Serialize>(values: &[T]) -> String {
     lines
 }
 
-/// The truth, for people to read.
+/// Indented JSON of the truth.
 fn pretty<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string_pretty(value).expect("truths serialise") + "\n"
 }

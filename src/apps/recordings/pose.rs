@@ -1,10 +1,10 @@
-//! A body that exercises: joints placed by lengths and circles, seen by a camera that errs a little.
+//! Generates the landmarks of a body that exercises, with the noise of a camera.
 
 use tidemill_schemas::{LANDMARKS, Part};
 
 use super::random::Random;
 
-/// Limbs of a person of 1.75 m, in metres.
+/// Lengths of the limbs of a person of 1.75 m, in metres.
 const UPPER_ARM: f64 = 0.30;
 const FOREARM: f64 = 0.27;
 const THIGH: f64 = 0.43;
@@ -12,10 +12,10 @@ const SHANK: f64 = 0.43;
 const TRUNK: f64 = 0.50;
 const SHOULDER_HALF: f64 = 0.19;
 const HIP_HALF: f64 = 0.12;
-/// The picture shows so many metres in either direction.
+/// Width and height of the picture, in metres.
 const PICTURE: f64 = 2.6;
 
-/// A point in metres from the middle of the picture's upper edge; `y` grows downwards.
+/// A point, in metres from the middle of the picture's upper edge. `y` grows downwards.
 pub(super) type Spot = [f64; 3];
 
 /// The places of all landmarks, and how visible each side is.
@@ -25,12 +25,12 @@ pub(super) struct Posture {
     visible: [f64; 2],
 }
 
-/// How a pull-up is done wrong; all zero is clean.
+/// The faults of a pull-up. A clean pull-up has only zeros.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PullUpStyle {
-    /// Sideways shift of the hips now, in metres.
+    /// Current sideways shift of the hips, in metres.
     pub(super) swing: f64,
-    /// How much lower than the left the right shoulder stays at the top, in metres.
+    /// How much lower the right shoulder is than the left at the top, in metres.
     pub(super) tilt: f64,
 }
 
@@ -43,7 +43,7 @@ impl Posture {
         let mut shoulders = [0.0; 2];
         for (side, sign) in [(0, 1.0), (1, -1.0)] {
             // The athlete faces the camera, so the left side is on the right of the picture.
-            // The stronger side pulls higher than usual, or the chin would not pass the bar.
+            // The stronger side pulls higher than usual; otherwise the chin would not pass the bar.
             let lower = pulled * style.tilt * if side == 1 { 0.7 } else { -0.3 };
             let hand = [sign * 0.32, bar, 0.0];
             let shoulder = [sign * SHOULDER_HALF + 0.35 * style.swing, bar + below + lower, 0.02];
@@ -69,13 +69,13 @@ impl Posture {
         let mut middle = [0.0; 3];
         for (side, depth) in [(0, -HIP_HALF), (1, HIP_HALF)] {
             let ankle = [0.0, floor, depth];
-            // Hips go back and down; the knee follows from the lengths of thigh and shank.
+            // The hips go back and down. The knee's place follows from the lengths of thigh and shank.
             let hip = [-0.02 - 0.28 * down, floor - 0.855 + 0.40 * down, depth];
             let knee = reach(hip, ankle, THIGH, SHANK, 1.0);
             body.leg(side, hip, knee, ankle, [0.20, 0.05, 0.0]);
             let lean = 0.06 + 0.50 * down;
             let shoulder = [hip[0] + TRUNK * lean, hip[1] - TRUNK * (1.0 - lean * lean).sqrt(), depth * 1.5];
-            // Arms come forward as a counterweight.
+            // The arms come forward as a counterweight.
             let hand = [shoulder[0] + 0.10 + 0.42 * down, shoulder[1] + 0.50 - 0.45 * down, depth * 1.5];
             let elbow = reach(shoulder, hand, UPPER_ARM, FOREARM, -1.0);
             body.arm(side, shoulder, elbow, hand);
@@ -132,7 +132,7 @@ impl Posture {
         self.spots[31 + side] = [ankle[0] + toes[0], ankle[1] + toes[1], ankle[2] + toes[2]];
     }
 
-    /// Eyes, ears and mouth around a nose that sits above the middle of the shoulders.
+    /// Places the nose above the middle of the shoulders, and eyes, ears and mouth around the nose.
     fn head(&mut self, neck: Spot, width: f64) {
         let nose = [neck[0], neck[1] - 0.25, neck[2] - 0.08];
         let offsets = [
@@ -153,8 +153,8 @@ impl Posture {
         }
     }
 
-    /// The landmarks as a pose model reports them, as JSON: with noise, and now and then a point that slips and says
-    /// so by its visibility.
+    /// The landmarks as JSON, as a pose model reports them: with noise, and sometimes with a wrong point, which has a
+    /// low visibility.
     pub(super) fn landmarks(&self, random: &mut Random) -> String {
         let mut points = Vec::with_capacity(LANDMARKS.len());
         for (i, [x, y, z]) in self.spots.iter().enumerate() {
@@ -181,6 +181,6 @@ fn reach(from: Spot, to: Spot, first: f64, second: f64, side: f64) -> Spot {
     let along = (first * first - second * second + distance * distance) / (2.0 * distance);
     let off = side * (first * first - along * along).max(0.0).sqrt();
     let (ux, uy) = (dx / distance, dy / distance);
-    // Perpendicular to the line, towards positive x for a line that goes up and a positive side.
+    // The offset is perpendicular to the line. It points to positive x if the line goes up and `side` is positive.
     [from[0] + along * ux - off * uy, from[1] + along * uy + off * ux, f64::midpoint(from[2], to[2])]
 }

@@ -1,4 +1,4 @@
-//! A small random number generator (splitmix64) whose numbers never change.
+//! A small random number generator (splitmix64). The same seed always gives the same numbers.
 
 /// The generator.
 #[derive(Debug, Clone)]
@@ -17,12 +17,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// In `[0, 1)`.
+    /// A number in `[0, 1)`.
     pub(super) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// In `[0, bound)`.
+    /// A number in `[0, bound)`.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.unit() * bound as f64) as usize
     }
@@ -35,7 +35,7 @@ impl Random {
         choices[self.below(choices.len())]
     }
 
-    /// Nearly normal with mean 0 and deviation 1: the sum of twelve uniforms.
+    /// A nearly normal number with mean 0 and standard deviation 1: the sum of twelve uniform numbers.
     pub(super) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
     }

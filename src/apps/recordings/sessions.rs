@@ -1,4 +1,4 @@
-//! Recorded sessions of one athlete each: a pose, done well or with one fault.
+//! Generates sessions of one athlete each, who does one exercise well or with one fault.
 
 use tidemill_schemas::FaultKind;
 
@@ -9,7 +9,7 @@ use super::{Recording, START_MS, pretty};
 
 const WINDOW_MS: i64 = 3_000;
 const FRAME_MS: i64 = 200;
-/// Standing or hanging still before the first repetition and after the last.
+/// Time without movement before the first repetition and after the last.
 const STILL_MS: i64 = 2_400;
 
 /// One session's plan.
@@ -17,9 +17,9 @@ struct Session {
     name: &'static str,
     exercise: &'static str,
     repetitions: u32,
-    /// How long a repetition takes, with the pause after it.
+    /// Duration of a repetition and the pause after it.
     period_ms: i64,
-    /// How far each repetition goes.
+    /// The range of each repetition; 1 is the full range.
     reach: f64,
     fault: Option<FaultKind>,
 }
@@ -78,7 +78,7 @@ impl Session {
         let length_ms = 2 * STILL_MS + i64::from(self.repetitions) * self.period_ms;
         let mut lines = Vec::new();
         for frame in 0..length_ms / FRAME_MS {
-            // Browsers lose a frame now and then, and are never exactly on time.
+            // Browsers sometimes lose a frame, and their frames are never exactly on time.
             let lost = random.chance(0.015);
             let at_ms = frame * FRAME_MS + random.below(30) as i64;
             let landmarks = self.posture(at_ms).landmarks(random);
@@ -117,7 +117,7 @@ impl Session {
     }
 }
 
-/// The way of one repetition: out in 35% of the time, a moment there, slowly back in 45%, a pause.
+/// The position in a repetition: 35% of the time out, 7% at the far end, 45% slowly back, and a pause.
 fn way(part: f64) -> f64 {
     match part {
         ..0.35 => smooth(part / 0.35),
@@ -127,7 +127,7 @@ fn way(part: f64) -> f64 {
     }
 }
 
-/// From 0 to 1 without a jerk.
+/// A smooth curve from 0 to 1.
 fn smooth(part: f64) -> f64 {
     part * part * (3.0 - 2.0 * part)
 }

@@ -1,32 +1,32 @@
-//! What was planted in the recordings.
+//! The events that were planted in the recordings.
 
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::FaultKind;
 
-/// What was planted in the live stream. Windows are minutes, counted from zero.
+/// The events planted in the live stream. Windows are minutes, counted from zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveTruth {
-    /// The stream.
+    /// Id of the stream.
     pub stream_id: String,
-    /// First millisecond.
+    /// First millisecond of the recording.
     pub start_ms: i64,
-    /// Length of a window.
+    /// Length of a window, in milliseconds.
     pub window_ms: i64,
-    /// Windows in the recording.
+    /// Number of windows in the recording.
     pub windows: usize,
     /// Windows with chat and no speech.
     pub silent_microphone: Vec<usize>,
     /// Windows with speech and no chat.
     pub silent_chat: Vec<usize>,
-    /// What chat talks about, and when.
+    /// The topics of the chat, with their windows.
     pub topics: Vec<PlantedTopic>,
-    /// Where the mood falls.
+    /// The fall of the mood.
     pub mood_drop: MoodDrop,
-    /// Where chat explodes, and after which words.
+    /// The bursts of chat, with the phrase before each burst.
     pub bursts: Vec<Burst>,
-    /// Accounts that are hostile from beginning to end.
+    /// Accounts that are hostile during the whole recording.
     pub trolls: Vec<String>,
-    /// Windows in which chat thins out.
+    /// Windows in which chat becomes less.
     pub engagement_drop: Vec<usize>,
     /// Languages of the chat, ISO 639-1.
     pub languages: Vec<String>,
@@ -46,43 +46,43 @@ pub struct PlantedTopic {
 pub struct MoodDrop {
     /// The window.
     pub window: usize,
-    /// The moment.
+    /// The time of the fall, in milliseconds.
     pub at_ms: i64,
-    /// What it is about.
+    /// The topic that causes the fall.
     pub about: String,
 }
 
-/// An explosion of chat.
+/// A burst of chat.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Burst {
-    /// First message.
+    /// Time of the first message, in milliseconds.
     pub start_ms: i64,
-    /// After the last message.
+    /// Time after the last message, in milliseconds.
     pub end_ms: i64,
-    /// What the streamer said just before.
+    /// The streamer's phrase just before the burst.
     pub phrase: String,
 }
 
-/// What was planted in the pose recordings.
+/// The faults planted in the pose recordings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FormTruth {
-    /// Length of a window.
+    /// Length of a window, in milliseconds.
     pub window_ms: i64,
-    /// One recording each.
+    /// The sessions. Each session is one recording.
     pub sessions: Vec<SessionTruth>,
 }
 
 /// One recorded session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionTruth {
-    /// File name without its ending; the athlete's id, too.
+    /// File name without extension. It is also the athlete's id.
     pub name: String,
-    /// Exercise as it stands in the frames.
+    /// Name of the exercise in the frames.
     pub exercise: String,
-    /// Repetitions through the whole range.
+    /// Number of repetitions with the full range.
     pub repetitions: u32,
-    /// Repetitions through a part of it.
+    /// Number of repetitions with a part of the range.
     pub half_repetitions: u32,
-    /// The planted fault; absent for clean sessions.
+    /// The planted fault; `None` for clean sessions.
     pub fault: Option<FaultKind>,
 }

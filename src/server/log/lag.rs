@@ -1,4 +1,4 @@
-//! How far consumer groups are, asked without joining them.
+//! The lag of consumer groups, read without joining them.
 
 use std::{
     collections::HashMap,
@@ -12,13 +12,13 @@ use tidemill::transport::{
 
 use super::Log;
 
-/// How far a group is with one partition.
+/// A group's lag on one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::server) struct PartitionLag {
     pub(in crate::server) partition: TopicPartition,
     /// The committed offset.
     pub(in crate::server) committed: Option<Offset>,
-    /// How many offsets are left; from the partition's beginning if nothing is committed.
+    /// Offsets after the committed one; all offsets of the partition if nothing is committed.
     pub(in crate::server) records: u64,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn of_embedded(log: &EmbeddedLog, group: &str) -> Vec<PartitionLag> {
     .collect()
 }
 
-/// For each group a client that never joins it.
+/// One client for each group. The clients never join their groups.
 #[derive(Default)]
 pub(super) struct Groups(Mutex<HashMap<String, Box<dyn Consumer>>>);
 
@@ -77,10 +77,10 @@ impl Groups {
                 max_poll_records: 1,
             })?,
         };
-        // It owns nothing; what its client has to tell is taken from it.
+        // The client has no partitions. The poll only handles its client's events.
         onlooker.poll(Duration::ZERO)?;
         let answer = ask(&mut *onlooker)?;
-        // After an error another one is opened.
+        // After an error, the client is dropped and the next call opens another one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(group.to_owned(), onlooker);
         Ok(answer)
     }

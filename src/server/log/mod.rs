@@ -1,6 +1,6 @@
-//! The log that the applications run on, embedded or Kafka, and what the server asks of it.
+//! The log that the applications run on, embedded or Kafka, and the server's access to it.
 //!
-//! Everything here blocks, except [`Log::write`] and what is known already: it belongs on threads that may wait.
+//! Methods block, except [`Log::write`] and [`Log::partitions`] of a known topic. Call them on threads that may wait.
 
 mod lag;
 mod reach;
@@ -26,7 +26,7 @@ pub(super) use lag::PartitionLag;
 pub(super) use scan::scan;
 pub(super) use writer::WriteError;
 
-/// A log with clients that are kept open. Clones share them.
+/// A log with clients that are kept open. Clones share the clients.
 #[derive(Clone)]
 pub struct Log {
     shared: Arc<Shared>,
@@ -39,7 +39,7 @@ struct Shared {
     writer: Writer,
     groups: Groups,
     admin: Mutex<Option<Box<dyn Admin>>>,
-    /// A topic keeps its partitions: keys would move otherwise.
+    /// The number of partitions by topic. The number never changes, because keys would change their partition.
     partitions: Mutex<HashMap<Topic, i32>>,
 }
 
@@ -47,7 +47,7 @@ impl Log {
     /// Opens the log that the settings name.
     ///
     /// # Errors
-    /// If it cannot be opened, or Kafka does not answer within ten seconds.
+    /// If the log cannot be opened, or Kafka does not answer within ten seconds.
     pub fn open(settings: &Settings) -> Result<Self, EngineError> {
         if let Some(kafka) = &settings.kafka {
             return Self::kafka(kafka);
@@ -59,12 +59,12 @@ impl Log {
         Self::embedded(embedded)
     }
 
-    /// A log in this process that others use, too.
+    /// A log in this process that other instances may use, too.
     ///
     /// # Errors
     /// If no thread can be started.
     pub fn embedded(embedded: EmbeddedLog) -> Result<Self, EngineError> {
-        // Its readers are positions and nothing more.
+        // Readers of an embedded log are only positions, so their number needs no limit.
         Self::new(Arc::new(embedded.clone()), Some(embedded), usize::MAX)
     }
 
@@ -87,17 +87,17 @@ impl Log {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// What the engine runs on.
+    /// The transport of the log.
     pub fn transport(&self) -> Arc<dyn Transport> {
         self.shared.transport.clone()
     }
 
-    /// Whether asking costs nothing, because the log is in this process.
+    /// Whether the log is in this process, so that requests to it are cheap.
     pub(super) fn is_embedded(&self) -> bool {
         self.shared.embedded.is_some()
     }
 
-    /// How many partitions a topic has. Asked of the log once.
+    /// The number of a topic's partitions. The log is asked only once.
     ///
     /// # Errors
     /// If there is no such topic, or the log does not answer.
@@ -127,7 +127,7 @@ impl Log {
         })
     }
 
-    /// Every record of a topic, partition by partition.
+    /// All records of a topic, partition by partition.
     ///
     /// # Errors
     /// If there is no such topic, or the log does not answer.
@@ -157,7 +157,7 @@ impl Log {
         self.shared.writer.write(records).await.unwrap_or(Err(WriteError::Closed))
     }
 
-    /// The same for threads that may wait.
+    /// Like [`Log::write`], for threads that may block.
     pub(super) fn append(&self, records: Vec<ProducerRecord>) -> Result<(), WriteError> {
         if records.is_empty() {
             return Ok(());
@@ -165,7 +165,7 @@ impl Log {
         self.shared.writer.write(records).blocking_recv().unwrap_or(Err(WriteError::Closed))
     }
 
-    /// How far a group is with topics that it reads.
+    /// The lag of a group on topics that it reads.
     pub(super) fn group_lag(&self, group: &str, topics: &[Topic]) -> Result<Vec<PartitionLag>, TransportError> {
         match &self.shared.embedded {
             Some(embedded) => Ok(lag::of_embedded(embedded, group)),
@@ -173,8 +173,8 @@ impl Log {
         }
     }
 
-    /// Which of these groups this instance may not read as. Missing rights are told before threads start, which would
-    /// only stop again.
+    /// The groups that this instance may not use, each with the reason. Without this check, threads would start and
+    /// then stop because of missing rights.
     pub(super) fn check_groups(&self, groups: &[String]) -> Result<Vec<String>, TransportError> {
         let mut problems = Vec::new();
         for group in groups {
@@ -186,12 +186,12 @@ impl Log {
         Ok(problems)
     }
 
-    /// Drops the records below an offset.
+    /// Deletes the records below an offset.
     pub(super) fn delete_records(&self, partition: &TopicPartition, before: Offset) -> Result<(), TransportError> {
         self.administrate(|admin| admin.delete_records(partition, before))
     }
 
-    /// Applies retention and compaction now, where that is ours to do.
+    /// Applies retention and compaction now if the log is embedded. Kafka's brokers do this themselves.
     pub(super) fn maintain(&self) -> Result<(), TransportError> {
         self.shared.embedded.as_ref().map_or(Ok(()), EmbeddedLog::maintain)
     }

@@ -1,4 +1,4 @@
-//! Are the brokers there? Asked once, at the start, so that it is not a page that finds out.
+//! Checks once, at the start, that the brokers answer. Otherwise the first request of a page would find out.
 
 use std::{
     net::{TcpStream, ToSocketAddrs as _},
@@ -11,9 +11,9 @@ use tidemill::transport::{Transport, TransportError};
 
 use crate::server::error::EngineError;
 
-/// How long brokers may take to answer. They may be starting, too.
+/// How long brokers may take to answer. They may still be starting.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After this long it is said that somebody is waited for.
+/// After this time, a line in the log says that the program waits for brokers.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long one address may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -21,12 +21,12 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// Waits until a broker answers.
 ///
 /// # Errors
-/// With what was found at each address, if none does within ten seconds.
+/// If no broker answers within ten seconds. The error lists what was found at each address.
 pub(super) fn wait(transport: &Arc<dyn Transport>, brokers: &str) -> Result<(), EngineError> {
     let started = Instant::now();
     let (answered, answer) = mpsc::channel();
     let asking = transport.clone();
-    // A client's own patience is longer: it is left behind when ours ends.
+    // The client's own timeout is longer. The thread is abandoned when the time here is over.
     let spawned = thread::Builder::new().name("brokers".to_owned()).spawn(move || {
         loop {
             let asked = ask(&asking);
@@ -37,7 +37,7 @@ pub(super) fn wait(transport: &Arc<dyn Transport>, brokers: &str) -> Result<(), 
             thread::park_timeout(SILENCE / 4);
         }
     });
-    spawned.map_err(|error| TransportError::Invalid(format!("no thread for clients: {error}")))?;
+    spawned.map_err(|error| TransportError::Invalid(format!("cannot start the thread: {error}")))?;
     let (mut told, mut reason) = (false, String::new());
     loop {
         let left = PATIENCE.saturating_sub(started.elapsed());
@@ -59,7 +59,7 @@ fn ask(transport: &Arc<dyn Transport>) -> Result<(), TransportError> {
     transport.admin()?.list_topics().map(drop)
 }
 
-/// What is at each address, and what to do.
+/// Says what was found at each address, and what to do.
 fn findings(brokers: &str, reason: &str) -> String {
     let seconds = PATIENCE.as_secs();
     let found = brokers.split(',').map(str::trim).map(|broker| match connect(broker) {
@@ -76,9 +76,9 @@ fn findings(brokers: &str, reason: &str) -> String {
 }
 
 fn connect(broker: &str) -> Result<(), String> {
-    // librdkafka takes addresses with their protocol before them, too.
+    // librdkafka also accepts addresses that begin with a protocol.
     let address = broker.rsplit_once("://").map_or(broker, |(_, address)| address);
-    let mut addresses = address.to_socket_addrs().map_err(|error| format!("the name is not known ({error})"))?;
+    let mut addresses = address.to_socket_addrs().map_err(|error| format!("the name cannot be resolved ({error})"))?;
     let address = addresses.next().ok_or("the name has no address")?;
     TcpStream::connect_timeout(&address, CONNECT).map(drop).map_err(|error| error.to_string())
 }

@@ -1,20 +1,20 @@
-//! Readers that are kept open: a Kafka client takes threads and connections, too many to open one for each page.
+//! Readers that are kept open. A Kafka client uses threads and connections, too many to open a client for each page.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use tidemill::transport::{Reader, Transport, TransportError};
 
-/// Readers of a log that is not in this process.
+/// The most readers of a log that is not in this process.
 pub(super) const OPEN: usize = 4;
 
-/// Readers that wait for somebody, and how many there are in all.
+/// Idle readers, and the number of all open readers.
 #[derive(Default)]
 struct Pool {
     idle: Vec<Box<dyn Reader>>,
     open: usize,
 }
 
-/// A bounded number of readers. Whoever comes when all are in use waits.
+/// A bounded number of readers. A caller waits while all readers are in use.
 pub(super) struct Readers {
     transport: Arc<dyn Transport>,
     most: usize,
@@ -22,7 +22,7 @@ pub(super) struct Readers {
     returned: Condvar,
 }
 
-/// Counts a reader as gone, whatever happens to it, unless it is given back.
+/// Counts a reader as open. Dropping this value counts the reader as closed, unless the reader is given back.
 struct Place<'a>(&'a Readers);
 
 impl Readers {
@@ -30,7 +30,7 @@ impl Readers {
         Self { transport, most, pool: Mutex::default(), returned: Condvar::new() }
     }
 
-    /// Reads with one of them. After an error it is not used again.
+    /// Reads with one of the readers. After an error, that reader is not used again.
     pub(super) fn with<T>(
         &self,
         read: impl FnOnce(&mut dyn Reader) -> Result<T, TransportError>,
@@ -41,7 +41,7 @@ impl Readers {
             None => self.transport.reader()?,
         };
         let found = read(&mut *reader)?;
-        // Assigned to nothing, it fetches nothing while it waits.
+        // Without an assignment, an idle reader fetches nothing.
         if reader.assign(&[]).is_ok() {
             place.give_back(reader);
         }
@@ -64,7 +64,7 @@ impl Place<'_> {
     fn give_back(self, reader: Box<dyn Reader>) {
         let mut pool = self.0.pool.lock().unwrap_or_else(PoisonError::into_inner);
         pool.idle.push(reader);
-        // Dropping the place takes this off again.
+        // This balances the decrement when the place is dropped.
         pool.open += 1;
     }
 }

@@ -1,18 +1,18 @@
-//! Reads what a partition has, to its end.
+//! Reads a partition to its end.
 
 use std::time::{Duration, Instant};
 
 use tidemill::transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError};
 
-/// Records read at once.
+/// The most records that one read returns.
 const BATCH: usize = 1000;
-/// How long records may be on their way.
+/// How long the next record may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
-/// How long one wait for them is.
+/// How long one read waits for records.
 const WAIT: Duration = Duration::from_millis(50);
 
-/// Reads a partition from an offset, or from its beginning if that is later, to its end, while `take` says so.
-/// Returns the offset after the last record taken.
+/// Reads a partition from an offset, or from its beginning if that is later, to its end. Stops when `take` returns
+/// false. Returns the offset after the last record taken.
 pub(in crate::server) fn scan(
     reader: &mut dyn Reader,
     partition: &TopicPartition,
@@ -31,18 +31,18 @@ pub(in crate::server) fn scan(
                 return Ok(next);
             }
         }
-        // It passes also what is no record: compaction and transactions leave gaps.
+        // The position also moves past offsets without records: compaction and transactions leave gaps.
         next = next.max(reader.position(partition)?);
         if next > before {
             (wait, moved) = (Duration::ZERO, Instant::now());
         } else if moved.elapsed() < ARRIVAL {
             if wait.is_zero() {
-                // Asked while it reads, a reader learns where the end is, and that nothing but gaps lies before it.
+                // This request makes the reader learn the current end, and that only gaps lie before the end.
                 reader.watermarks(partition)?;
             }
             wait = WAIT;
         } else {
-            return Err(TransportError::Retriable(format!("what follows offset {next} of {partition} does not come")));
+            return Err(TransportError::Retriable(format!("records of {partition} from offset {next} do not arrive")));
         }
     }
     Ok(next)

@@ -1,4 +1,4 @@
-//! One producer for everything that comes in: what several requests bring at the same time travels together.
+//! One producer for all ingested records. Records of requests that arrive at the same time are written together.
 
 use std::{
     sync::{Arc, mpsc},
@@ -10,26 +10,26 @@ use thiserror::Error;
 use tidemill::transport::{Producer, ProducerConfig, ProducerRecord, Transport, TransportError};
 use tokio::sync::oneshot;
 
-/// Records that travel together, at most, unless one request brings more.
+/// The most records that are written together, unless a single request has more.
 const TOGETHER: usize = 10_000;
-/// What waited for longer than this is refused: whoever sent it has given up, or soon will.
+/// Records that waited longer are refused: their sender has given up, or will do so soon.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The least time between two appends: each is a write to the disk, and wakes whoever waits for records. A request that
-/// comes alone waits for nothing.
+/// The shortest time between two appends. Each append writes to the disk and wakes the readers. A single request does
+/// not wait.
 const PACE: Duration = Duration::from_millis(5);
 
 /// Why records may not be on the log.
 #[derive(Debug, Clone, Error)]
 pub(in crate::server) enum WriteError {
-    /// Those before took too long; nothing was written.
-    #[error("the log takes no records at the moment")]
+    /// Earlier records took too long. No record was written.
+    #[error("the log does not accept records at the moment")]
     Late,
-    /// The server closes; nothing was written.
+    /// The server closes. No record was written.
     #[error("the log is closed")]
     Closed,
-    /// Some of them may have been written.
-    #[error("records were not taken by the log: {0}")]
+    /// Some of the records may have been written.
+    #[error("the log did not accept the records: {0}")]
     Failed(Arc<TransportError>),
 }
 
@@ -51,14 +51,14 @@ impl From<WriteError> for TransportError {
 
 type Written = Result<(), WriteError>;
 
-/// What one request brings.
+/// The records of one request.
 struct Job {
     records: Vec<ProducerRecord>,
     since: Instant,
     done: oneshot::Sender<Written>,
 }
 
-/// A thread with a producer. Dropping it waits for what it was given.
+/// A thread with a producer. Dropping the writer waits until the given records are written.
 pub(super) struct Writer {
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -68,15 +68,15 @@ impl Writer {
     pub(super) fn spawn(transport: Arc<dyn Transport>) -> Result<Self, TransportError> {
         let (jobs, waiting) = mpsc::channel();
         let spawned = thread::Builder::new().name("writer".to_owned()).spawn(move || run(&*transport, &waiting));
-        let thread = spawned.map_err(|error| TransportError::Invalid(format!("no thread for records: {error}")))?;
+        let thread = spawned.map_err(|error| TransportError::Invalid(format!("cannot start the writer: {error}")))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Hands records over. The answer comes once they are on the log, or refused.
+    /// Passes records to the thread. The answer comes when the records are on the log, or refused.
     pub(super) fn write(&self, records: Vec<ProducerRecord>) -> oneshot::Receiver<Written> {
         let (done, written) = oneshot::channel();
         if let Some(jobs) = &self.jobs {
-            // Without the thread, the answer's sender is dropped, which is an answer.
+            // If the thread has ended, the job is dropped with its sender, and the receiver gets an error.
             let _ = jobs.send(Job { records, since: Instant::now(), done });
         }
         written
@@ -87,7 +87,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // One that panicked has left its message on standard error.
+            // A panic has already printed its message on standard error.
             drop(thread.join());
         }
     }
@@ -114,7 +114,7 @@ fn run(transport: &dyn Transport, jobs: &mpsc::Receiver<Job>) {
     }
 }
 
-/// Whoever waited may have left.
+/// Answers requests. A request may no longer wait for its answer.
 fn answer(waiting: impl IntoIterator<Item = oneshot::Sender<Written>>, written: &Written) {
     waiting.into_iter().for_each(|done| drop(done.send(written.clone())));
 }
@@ -135,7 +135,7 @@ fn write(
     match sent.and_then(|()| producer.flush()) {
         Ok(_) => *open = Some(producer),
         Err(error) => {
-            // What was refused must not arrive later, with something else. A new producer goes on.
+            // Refused records must not arrive later, together with other records. The next write uses a new producer.
             producer.discard();
             return Err(error);
         }

@@ -9,10 +9,10 @@ use crate::{Codec, CodecError, Coded};
 /// The length of a null in a list.
 const NULL_LEN: u32 = u32::MAX;
 
-/// Adds null: `None` has no bytes, `Some` has those of `C`.
+/// Adds a null to a codec: `None` has no bytes, `Some` has the bytes of `C`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nullable<C>(
-    /// The codec of what is there.
+    /// The codec of the inner value.
     pub C,
 );
 
@@ -48,7 +48,7 @@ impl<T, C: Codec<T>> Codec<Option<T>> for Nullable<C> {
     }
 
     fn name(&self) -> Option<Cow<'static, str>> {
-        // What is there has the same bytes.
+        // The inner value has the same bytes.
         self.0.name()
     }
 
@@ -60,7 +60,7 @@ impl<T, C: Codec<T>> Codec<Option<T>> for Nullable<C> {
 /// A list: its count, then each element after its length.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct List<C>(
-    /// The codec of an element.
+    /// The codec of the elements.
     pub C,
 );
 
@@ -86,7 +86,7 @@ impl<T, C: Codec<T>> Codec<Vec<T>> for List<C> {
 
     fn decode(&self, mut bytes: Bytes) -> Result<Vec<T>, CodecError> {
         let count = take_u32(&mut bytes)?;
-        // A damaged count must not reserve more than the bytes can hold.
+        // The count may be damaged. The reserved memory must not exceed the number of elements that the bytes can hold.
         let mut values = Vec::with_capacity((count as usize).min(bytes.len() / 4));
         for _ in 0..count {
             let len = take_u32(&mut bytes)?;
@@ -103,18 +103,18 @@ impl<T, C: Codec<T>> Codec<Vec<T>> for List<C> {
     }
 }
 
-/// Set in a pair's head when its second value is a null, as left joins make them.
+/// The flag in a pair's head for a second value that is null, as in results of left joins.
 const SECOND_IS_NULL: u32 = 1 << 31;
 
-/// The length in a pair's head when its first value is a null.
+/// The length in a pair's head for a first value that is null.
 const FIRST_IS_NULL: u32 = SECOND_IS_NULL - 1;
 
 /// Two values: the first after its length, then the second.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pair<A, B>(
-    /// The codec of the first.
+    /// The codec of the first value.
     pub A,
-    /// The codec of the second.
+    /// The codec of the second value.
     pub B,
 );
 

@@ -12,8 +12,7 @@ use crate::{Codec, CodecError};
 
 /// JSON text of any serde type.
 ///
-/// Fit for values. As a key only if the type always writes the same text for equal values,
-/// which hash maps do not.
+/// Use it for values. Use it for keys only if the type always writes the same text for equal values. Hash maps do not.
 pub struct Json<T> {
     value: PhantomData<fn() -> T>,
 }
@@ -48,7 +47,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Json<T> {
     }
 
     fn name(&self) -> Option<Cow<'static, str>> {
-        // Of any type: types evolve, and what does not fit fails to decode.
+        // The name does not contain the type: types evolve, and bytes that do not fit the type fail to decode.
         Some("json".into())
     }
 }

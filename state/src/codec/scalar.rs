@@ -1,4 +1,4 @@
-//! Codecs of single values, byte for byte those of Kafka's Java serializers.
+//! Codecs of single values. The bytes are equal to those of Kafka's Java serializers.
 
 use std::borrow::Cow;
 
@@ -36,7 +36,7 @@ impl Codec<String> for Utf8 {
     }
 }
 
-/// Bytes as they are. Encoding shares them instead of copying.
+/// Bytes without a change. Encoding shares them and does not copy.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RawBytes;
 
@@ -63,9 +63,9 @@ impl Codec<Bytes> for RawBytes {
     }
 }
 
-/// Numbers with the highest byte first.
+/// Numbers with the most significant byte first.
 ///
-/// Negative numbers sort after positive ones, as with Kafka's Java serializers.
+/// Negative numbers sort after positive numbers, as with Kafka's Java serializers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BigEndian;
 
@@ -138,8 +138,8 @@ impl Codec<bool> for Bool {
     }
 }
 
-/// Nothing: a null, as Kafka's `VoidSerializer` writes, so that records without a key spread
-/// over all partitions. A store takes a null for a deletion: keep `true`, not `()`, for a set.
+/// The unit value, encoded as a null as Kafka's `VoidSerializer` does. Records without a key therefore spread over all
+/// partitions. A store treats a null value as a deletion: for a set, store `true`, not `()`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unit;
 

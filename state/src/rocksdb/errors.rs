@@ -1,6 +1,6 @@
 //! `RocksDB`'s errors, sorted by who must act.
 //!
-//! `RocksDB` tells them apart by words alone, so this file reads words; nobody else does.
+//! `RocksDB` distinguishes these errors only by their text. This file is the only one that reads the text.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 
 use crate::{BoxError, Row, StoreError};
 
-/// Where a store is: every error says so.
+/// The location of a store, for errors.
 #[derive(Debug)]
 pub(super) struct Place {
     path: PathBuf,
@@ -23,8 +23,8 @@ impl Place {
         Self { path: path.to_owned(), store }
     }
 
-    /// Creates the folder where missing. `RocksDB` would take one that lost its `CURRENT` file for
-    /// new, and delete the rest.
+    /// Creates the folder if it is missing. If a store has lost its `CURRENT` file, `RocksDB` would treat it as new and
+    /// delete the remaining files; this check reports damage instead.
     pub(super) fn check_folder(&self) -> Result<(), StoreError> {
         let names = self.file_names().map_err(|source| StoreError::from_io(&self.path, source))?;
         let is_table = |name: &String| matches!(name.rsplit_once('.'), Some((_, "sst")));
@@ -61,7 +61,7 @@ impl Place {
         if says(&["Not a directory"]) {
             return StoreError::Unreadable { path, source: io(ErrorKind::NotADirectory) };
         }
-        // The folder was there when opened: a missing or short file is damage inside it.
+        // The folder existed when the store was opened. A missing or short file inside it is therefore damage.
         let is_damage = says(&["No such file or directory", "does not exist", "Column famil", "bad magic"]);
         if error.kind() == rocksdb::ErrorKind::Corruption || is_damage {
             return self.corrupted(error);
@@ -69,7 +69,7 @@ impl Place {
         StoreError::Io { path, source: io::Error::other(error) }
     }
 
-    /// Takes a stored row apart.
+    /// Decodes a stored row.
     pub(super) fn row(&self, mut stored: &[u8]) -> Result<Row, StoreError> {
         let timestamp = stored.try_get_i64().map_err(|error| self.corrupted(error))?;
         Ok(Row { timestamp, value: Bytes::copy_from_slice(stored) })

@@ -1,4 +1,4 @@
-//! How `RocksDB` is set up: one memory budget for all stores of the process.
+//! The settings of `RocksDB`: one memory budget for all stores of the process.
 
 use std::fmt;
 
@@ -10,20 +10,21 @@ use super::{DATA, META};
 
 const MIB: usize = 1024 * 1024;
 
-/// What one store may use.
+/// The resources that one store may use.
 #[derive(Debug, Clone)]
 pub struct RocksDbOptions {
-    /// Rows gathered in memory before they become a file. The shared budget may flush earlier.
+    /// The size of the write buffer: rows stay in memory up to this size, then a flush writes them to a file. The
+    /// shared budget may cause an earlier flush. The default is 32 MiB.
     pub write_buffer_bytes: usize,
-    /// Files that gather before they are merged into sorted levels.
+    /// The number of files that accumulate before they are merged into sorted levels. The default is 4.
     pub unmerged_files: i32,
-    /// Files kept open.
+    /// The number of files that are kept open. The default is 256.
     pub max_open_files: i32,
-    /// Bytes of a block, the unit of reading and caching.
+    /// The size of a block, the unit of reads and of the cache. The default is 16 KiB.
     pub block_bytes: usize,
-    /// Bits per key that spare reads of files without the key.
+    /// Bits per key of the filter that avoids reads of files without the key. The default is 10.
     pub bloom_bits_per_key: f64,
-    /// Threads of the process that flush and compact, shared by all stores.
+    /// The number of threads that flush and compact, shared by all stores of the process. The default is 2.
     pub background_jobs: i32,
 }
 
@@ -41,10 +42,10 @@ impl Default for RocksDbOptions {
 }
 
 impl RocksDbOptions {
-    /// For windows: most rows expire before merging them would pay.
+    /// Options for windows: most rows expire before a merge would be worth its cost.
     ///
-    /// A flush leaves out what expired in memory, and a late merge drops whole files' worth of rows instead of
-    /// rewriting them.
+    /// A flush omits rows that expired in memory, and a late merge drops the rows of whole files instead of rewriting
+    /// them.
     pub fn windows() -> Self {
         Self { write_buffer_bytes: 64 * MIB, unmerged_files: 16, ..Self::default() }
     }
@@ -70,22 +71,23 @@ impl RocksDbOptions {
         let mut options = self.family(shared);
         options.set_write_buffer_size(self.write_buffer_bytes);
         options.set_max_write_buffer_number(4);
-        // What is young is soon rewritten or expired: compressing it costs more than all else, and saves nothing.
+        // Young rows are soon rewritten or expired. Compressing them would be expensive and save almost nothing.
         options.set_compression_per_level(&[DBCompressionType::None, DBCompressionType::None, DBCompressionType::Lz4]);
         options.set_level_zero_file_num_compaction_trigger(self.unmerged_files);
         options.set_level_zero_slowdown_writes_trigger(5 * self.unmerged_files);
         options.set_level_zero_stop_writes_trigger(9 * self.unmerged_files);
         options.set_target_file_size_base(self.write_buffer_bytes as u64);
-        // Unmerged files count against it, too: a smaller one would have them merged earlier.
+        // Unmerged files count against this limit, too. A smaller limit would cause earlier merges.
         options.set_max_bytes_for_level_base(self.unmerged_files as u64 * self.write_buffer_bytes as u64);
         ColumnFamilyDescriptor::new(DATA, options)
     }
 
     pub(super) fn meta_family(&self, shared: &RocksDbShared) -> ColumnFamilyDescriptor {
         let mut options = self.family(shared);
-        // Every commit writes a checkpoint here; when full, both families are flushed.
+        // Every commit writes a checkpoint here. When this buffer is full, both families are flushed.
         options.set_write_buffer_size(4 * MIB);
-        // As many as of the rows: with fewer, a flush that nobody waits for would wait for the one before it.
+        // The same number as for the rows. With fewer buffers, a flush without a wait would wait for the flush before
+        // it.
         options.set_max_write_buffer_number(4);
         ColumnFamilyDescriptor::new(META, options)
     }
@@ -104,7 +106,7 @@ impl RocksDbOptions {
     }
 }
 
-/// Memory that all stores of the process share. Clones share it, too.
+/// The memory that all stores of the process share. Clones share the same memory.
 #[derive(Clone)]
 pub struct RocksDbShared {
     cache: Cache,
@@ -112,7 +114,8 @@ pub struct RocksDbShared {
 }
 
 impl RocksDbShared {
-    /// One budget for blocks read and rows not yet flushed; the latter take half of it at most.
+    /// Creates one budget for cached blocks and unflushed rows, in bytes. Unflushed rows take at most half of it. The
+    /// default budget is 256 MiB.
     pub fn new(memory_budget_bytes: usize) -> Self {
         let cache = Cache::new_lru_cache(memory_budget_bytes);
         let write_buffers =

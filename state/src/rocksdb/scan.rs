@@ -1,4 +1,4 @@
-//! Walking rows between two keys.
+//! Iterates over the rows between two keys.
 
 use std::ops::Bound;
 
@@ -43,12 +43,12 @@ impl Iterator for Scan<'_> {
         if let Some((key, stored)) = self.cursor.item() {
             return Some(self.place.row(stored).map(|row| (Bytes::copy_from_slice(key), row)));
         }
-        // A cursor becomes invalid at its end, and when it cannot read on.
+        // A cursor becomes invalid at its end, and also when a read fails.
         self.cursor.status().err().map(|error| Err(self.place.error(error)))
     }
 }
 
-/// Bounds that `RocksDB` keeps by itself: it wants the lower one included, the upper one excluded.
+/// The bounds that `RocksDB` itself applies. Its lower bound is inclusive, its upper bound is exclusive.
 pub(super) fn read_options(from: Bound<&[u8]>, to: Bound<&[u8]>) -> ReadOptions {
     let mut options = ReadOptions::default();
     match from {
@@ -64,7 +64,7 @@ pub(super) fn read_options(from: Bound<&[u8]>, to: Bound<&[u8]>) -> ReadOptions 
     options
 }
 
-/// The key right after this one.
+/// The key right after this key.
 pub(super) fn successor(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }

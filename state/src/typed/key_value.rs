@@ -1,4 +1,4 @@
-//! A typed handle on a store.
+//! A typed handle to a store.
 
 use std::cell::RefCell;
 use std::ops::{Bound, RangeInclusive};
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{codec_error, encode_key};
 use crate::{Codec, Direction, Row, Store, StoreError};
 
-/// Values by key. Clones are handles on the same store.
+/// Values by key. Clones are handles to the same store.
 pub struct KeyValueStore<K, V> {
     store: Rc<RefCell<Store>>,
     keys: Arc<dyn Codec<K>>,
@@ -18,17 +18,17 @@ pub struct KeyValueStore<K, V> {
 }
 
 impl<K: 'static, V: 'static> KeyValueStore<K, V> {
-    /// A handle on `store` through two codecs.
+    /// Creates a handle to `store` with two codecs.
     pub fn new(store: Rc<RefCell<Store>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
         Self { store, keys, values }
     }
 
-    /// The value of `key`.
+    /// The value of `key`, if it has one.
     pub fn get(&self, key: &K) -> Result<Option<V>, StoreError> {
         Ok(self.get_with_timestamp(key)?.map(|(value, _)| value))
     }
 
-    /// The value of `key` and its event time.
+    /// The value of `key` and its event time in milliseconds since the epoch.
     pub fn get_with_timestamp(&self, key: &K) -> Result<Option<(V, i64)>, StoreError> {
         let store = self.store.borrow();
         let Some(row) = store.get(&self.key(&store, key)?)? else {
@@ -37,7 +37,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         Ok(Some((self.value(&store, row.value)?, row.timestamp)))
     }
 
-    /// Writes a value. A null deletes.
+    /// Writes a value. A null deletes the key.
     pub fn put(&self, key: &K, value: &V, timestamp: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         let key = self.key(&store, key)?;
@@ -56,7 +56,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         Ok(())
     }
 
-    /// Writes a value unless the key has one, which it then returns.
+    /// Writes a value if the key has none. Otherwise returns the existing value.
     pub fn put_if_absent(&self, key: &K, value: &V, timestamp: i64) -> Result<Option<V>, StoreError> {
         let existing = self.get(key)?;
         if existing.is_none() {
@@ -65,7 +65,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         Ok(existing)
     }
 
-    /// Values between two keys, both included, in the order of the keys' bytes.
+    /// The values between two keys, both inclusive, in the order of the keys' bytes.
     pub fn range(&self, keys: RangeInclusive<&K>) -> Result<Vec<(K, V)>, StoreError> {
         let store = self.store.borrow();
         let (from, to) = keys.into_inner();
@@ -75,7 +75,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
 
     /// Values whose keys begin with these bytes.
     pub fn prefix(&self, prefix: &[u8]) -> Result<Vec<(K, V)>, StoreError> {
-        // What follows all keys with the prefix: its last byte that can grow, grown by one.
+        // The upper bound is the prefix with its last byte below 255 increased by one.
         let grows = prefix.iter().rposition(|byte| *byte != u8::MAX);
         let after = grows.map(|last| [&prefix[..last], &[prefix[last] + 1]].concat());
         let to = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
@@ -87,7 +87,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         self.collect(&self.store.borrow(), Bound::Unbounded, Bound::Unbounded)
     }
 
-    /// How many values there are, roughly: overwrites may count twice.
+    /// The approximate number of values. An overwritten value may count twice.
     pub fn approximate_len(&self) -> Result<u64, StoreError> {
         self.store.borrow().approximate_len()
     }

@@ -1,4 +1,4 @@
-//! A typed handle on a window store.
+//! A typed handle to a window store.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::{codec_error, encode_key};
 use crate::{Codec, CodecError, Row, StoreError, WindowStore};
 
-/// Values by key and window. Clones are handles on the same store.
+/// Values by key and window. Clones are handles to the same store.
 pub struct WindowedStore<K, V> {
     store: Rc<RefCell<WindowStore>>,
     keys: Arc<dyn Codec<K>>,
@@ -17,7 +17,7 @@ pub struct WindowedStore<K, V> {
 }
 
 impl<K: 'static, V: 'static> WindowedStore<K, V> {
-    /// A handle on `store` through two codecs.
+    /// Creates a handle to `store` with two codecs.
     pub fn new(store: Rc<RefCell<WindowStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
         Self { store, keys, values }
     }
@@ -32,7 +32,7 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
         row.map(|row| self.value(&store, row.value)).transpose()
     }
 
-    /// Writes the value of a key's window. A null deletes.
+    /// Writes the value of a key's window. A null deletes the value.
     pub fn put(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         check(&store, start)?;
@@ -53,7 +53,7 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
         Ok(())
     }
 
-    /// Adds an element to a key's window and returns its sequence. A null is no element.
+    /// Appends an element to a key's window and returns its sequence number. A null is an error.
     pub fn append(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<u32, StoreError> {
         let mut store = self.store.borrow_mut();
         check(&store, start)?;
@@ -73,14 +73,14 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
         rows.into_iter().map(|row| self.value(&store, row.value)).collect()
     }
 
-    /// A key's values in windows that start in `[from_start, to_start)`. Walks every key.
+    /// The values of a key in windows that start in `[from_start, to_start)`. This reads the rows of every key.
     pub fn fetch(&self, key: &K, from_start: i64, to_start: i64) -> Result<Vec<(i64, V)>, StoreError> {
         let store = self.store.borrow();
         let rows = store.fetch(&self.key(&store, key)?, from_start, to_start)?;
         rows.into_iter().map(|(start, row)| Ok((start, self.value(&store, row.value)?))).collect()
     }
 
-    /// Deletes everything of a key, in all windows, and returns how many rows there were. Walks every key.
+    /// Deletes all rows of a key, in all windows, and returns the number of rows. This reads the rows of every key.
     pub fn delete_key(&self, key: &K) -> Result<usize, StoreError> {
         let mut store = self.store.borrow_mut();
         let key = self.key(&store, key)?;
@@ -115,7 +115,7 @@ impl<K, V> Clone for WindowedStore<K, V> {
     }
 }
 
-/// Windows start at 0 or later: a row before all others would never be found, and never expire.
+/// Windows start at 0 or later. A row with a negative start would never be found and would never expire.
 fn check(store: &WindowStore, start: i64) -> Result<(), StoreError> {
     let malformed = || CodecError::Malformed { expected: "a window's start, 0 or later", reason: start.to_string() };
     if start < 0 { Err(error(store, malformed())) } else { Ok(()) }

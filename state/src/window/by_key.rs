@@ -1,4 +1,4 @@
-//! Windows that end key by key: no time of the store says what is over.
+//! Windows that end key by key: no time of the store tells which windows are over.
 
 use std::ops::Bound;
 
@@ -8,20 +8,20 @@ use super::WindowStore;
 use crate::window_key::encode_local;
 use crate::{Direction, Row, StoreError, WindowKey};
 
-/// So many rows of a window are passed over before the next window is sought.
+/// After this many rows of the same window, the scan seeks the next window.
 const PASSED: u32 = 8;
 
-/// Since which commit there are rows that are still needed: as of now, and as of the last commit.
+/// The oldest commit whose rows are still needed: the current value, and the value at the last commit.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// Commits sealed so far.
+    /// The number of sealed commits.
     epoch: u64,
     from: Option<u64>,
     committed_from: Option<u64>,
 }
 
 impl Kept {
-    /// The commit that was sealed, and what it keeps.
+    /// The number of the sealed commit, and the oldest commit whose rows it needs.
     pub(super) fn seal(&mut self) -> (u64, Option<u64>) {
         self.epoch += 1;
         (self.epoch, self.from)
@@ -37,7 +37,8 @@ impl Kept {
 }
 
 impl WindowStore {
-    /// Says whether windows end key by key: whoever writes then removes each by itself, and says which rows are needed.
+    /// Sets whether windows end key by key. The writer must then remove each window and call
+    /// [`keep_from`](Self::keep_from).
     pub fn with_ends_by_key(mut self, by_key: bool) -> Self {
         self.by_key = by_key;
         self
@@ -48,35 +49,36 @@ impl WindowStore {
         self.by_key
     }
 
-    /// The commit that what is written now belongs to: 0 for what the store held when it was opened, then 1, 2, 3…
+    /// The commit that new writes belong to. 0 stands for rows from before the store was opened; commits count from 1.
     pub fn epoch(&self) -> u64 {
         self.kept.epoch + 1
     }
 
-    /// Counts commits anew: what is there belongs to commit 0, and nothing is known of what is needed.
+    /// Restarts the count of commits: existing rows belong to commit 0, and the value of [`keep_from`](Self::keep_from)
+    /// is forgotten.
     pub fn restart_epochs(&mut self) {
         self.kept = Kept::default();
     }
 
-    /// Tells that every row that is still needed was written by this commit or a later one. Counts with the next
+    /// Declares that this commit or a later one wrote every row that is still needed. It takes effect with the next
     /// commit.
     pub fn keep_from(&mut self, epoch: u64) {
         self.kept.from = Some(epoch);
     }
 
-    /// The committed part of what [`keep_from`](Self::keep_from) was told; `None` if it never was.
+    /// The committed value of [`keep_from`](Self::keep_from); `None` if it was never called.
     pub fn committed_kept_from(&self) -> Option<u64> {
         self.kept.committed_from
     }
 
-    /// [`append`](Self::append) of a window's first element, known to be the first.
+    /// As [`append`](Self::append), for the first element of a window. The caller must know that it is the first.
     pub fn append_first(&mut self, start: i64, key: &[u8], row: Row) {
         self.count_from(start, key, 1);
         self.store.put(encode_local(start, key, 0), row);
     }
 
-    /// Removes a key's window, its one value or its elements. One of which nothing was committed (`is_new`) vanishes
-    /// without reaching backend or changelog.
+    /// Removes a key's window: its single value or its elements. If no row of the window was committed (`is_new`), the
+    /// rows reach neither the backend nor the changelog.
     pub fn remove(&mut self, start: i64, key: &[u8], is_new: bool) -> Result<(), StoreError> {
         let rows = match self.sequences.get(start, key) {
             Some(len) => (0..len).map(|seq| encode_local(start, key, seq)).collect(),
@@ -92,7 +94,7 @@ impl WindowStore {
         Ok(())
     }
 
-    /// The same of a window that holds one value.
+    /// As [`remove`](Self::remove), for a window that holds one value.
     pub fn remove_value(&mut self, start: i64, key: &[u8], is_new: bool) {
         let row = encode_local(start, key, 0);
         if is_new { self.store.forget(&row) } else { self.store.delete(row) }

@@ -1,11 +1,11 @@
-//! Writes to windows can be taken back one by one, not only by commits.
+//! Undo of single writes to windows, in addition to the rollback of whole commits.
 
 use bytes::Bytes;
 
 use super::WindowStore;
 use crate::sequences::Expired;
 
-/// What a change replaced in what the store remembers beside its rows.
+/// The state beside the rows before a change.
 #[derive(Debug)]
 pub(super) enum Replaced {
     Sequence(i64, Bytes, Option<u32>),
@@ -19,7 +19,7 @@ impl Replaced {
     }
 }
 
-/// A place to go back to with [`WindowStore::undo_to`]. The default is where [`WindowStore::begin_undo`] began.
+/// A position for [`WindowStore::undo_to`]. The default is the position at [`WindowStore::begin_undo`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WindowSavepoint {
     rows: usize,
@@ -64,7 +64,7 @@ impl WindowStore {
         }
     }
 
-    /// The next element of a window gets this number.
+    /// Sets the number of a window's next element.
     pub(super) fn count_from(&mut self, start: i64, key: &[u8], next: u32) {
         let old = self.sequences.get(start, key);
         self.note(|| Replaced::sequence(start, key, old));

@@ -1,4 +1,4 @@
-//! What an asynchronous step is: its name, and how requests and responses become bytes.
+//! Defines an asynchronous step: its name and the codecs of its requests and responses.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::{
     transport::Topic,
 };
 
-/// An asynchronous step: requests of `V`, keyed by `K`, answered by `R`.
+/// An asynchronous step: requests have keys of type `K` and values of type `V`, responses have type `R`.
 ///
 /// The same value declares the step ([`KStream::map_async`](crate::KStream::map_async)) and starts the executor that
 /// makes the calls ([`CallExecutor`](crate::CallExecutor)).
 pub struct AsyncCall<K, V, R> {
     pub(crate) name: Arc<str>,
     pub(crate) key: Arc<dyn Codec<K>>,
-    /// Of requests in the pending store.
+    /// The codec of requests in the pending store.
     pub(crate) pending: Arc<dyn Codec<V>>,
-    /// Of requests on their topic.
+    /// The codec of requests on the request topic.
     pub(crate) request: Arc<dyn Codec<V>>,
     pub(crate) response: Arc<dyn Codec<R>>,
 }
@@ -44,7 +44,7 @@ impl<K: Coded, V: Coded, R: Coded> AsyncCall<K, V, R> {
 }
 
 impl<K, V, R> AsyncCall<K, V, R> {
-    /// Names the step, with codecs of one's own.
+    /// Names the step and sets its codecs.
     pub fn with(
         name: impl Into<Arc<str>>,
         key: impl Codec<K>,
@@ -56,8 +56,8 @@ impl<K, V, R> AsyncCall<K, V, R> {
         Self { name, key: Arc::new(key), pending, request, response: Arc::new(response) }
     }
 
-    /// Writes requests on their topic with another codec, which may leave out what the caller need not know. What
-    /// comes back with the answer, [`Answered::request`], is whole: it waits in the store of pending requests.
+    /// Sets another codec for requests on the request topic. It may leave out data that the caller does not need.
+    /// [`Answered::request`] is still complete, because it comes from the store of pending requests.
     #[must_use]
     pub fn requests_as(self, request: impl Codec<V>) -> Self {
         Self { request: Arc::new(request), ..self }
@@ -68,34 +68,35 @@ impl<K, V, R> AsyncCall<K, V, R> {
         &self.name
     }
 
-    /// The store of requests without an answer yet.
+    /// The name of the store that holds requests without an answer.
     pub fn pending_store(&self) -> String {
         pending_store(&self.name)
     }
 
-    /// The topic of requests.
+    /// The topic of the requests.
     pub fn request_topic(&self, application_id: &str) -> Topic {
         request_topic(application_id, &self.name)
     }
 
-    /// The topic of responses.
+    /// The topic of the responses.
     pub fn response_topic(&self, application_id: &str) -> Topic {
         response_topic(application_id, &self.name)
     }
 
-    /// The group of the executors that make the calls.
+    /// The consumer group of the executors that make the calls.
     pub fn executor_group(&self, application_id: &str) -> String {
         format!("{application_id}-{}-executor", self.name)
     }
 }
 
 impl<K: Data, V: Data, R> AsyncCall<K, V, R> {
-    /// Withdraws the pending requests of matching keys: their answers will have no effect. Returns how many there were.
+    /// Withdraws the pending requests whose keys match: their answers will have no effect. Returns the number of
+    /// withdrawn requests.
     ///
-    /// For processors that are connected to [`AsyncCall::pending_store`].
+    /// Only processors that are connected to [`AsyncCall::pending_store`] may call this.
     ///
     /// # Errors
-    /// If the store is not connected, or cannot be read.
+    /// If the store is not connected or cannot be read, or if a key cannot be decoded.
     pub fn withdraw<KOut: Data, VOut: Data>(
         &self,
         ctx: &ProcessorContext<'_, KOut, VOut>,
@@ -119,11 +120,11 @@ pub(crate) fn pending_store(name: &str) -> String {
     format!("{name}-pending")
 }
 
-/// A request with what came of it.
+/// A request with its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered<V, R> {
-    /// What was asked.
+    /// The request.
     pub request: V,
-    /// The answer, or why there is none.
+    /// The answer, or the reason why there is no answer.
     pub outcome: Result<R, CallFailure>,
 }

@@ -1,67 +1,67 @@
-//! How calls fail: one attempt, or for good.
+//! How calls fail: a single attempt, or the whole request.
 
 use std::{fmt, time::Duration};
 
 use thiserror::Error;
 
-/// Why one attempt gave no answer, and whether to try again.
+/// Why one attempt gave no answer, and whether to retry it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct CallError {
-    /// In words; it becomes part of the result, so it must hold nothing secret.
+    /// A readable message. It becomes part of the result, so it must not contain secrets.
     pub message: String,
-    /// What to do.
+    /// Whether and when to retry.
     pub retry: Retry,
 }
 
 /// Whether an attempt is worth repeating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// It would fail again.
+    /// Do not retry: the next attempt would fail too.
     Never,
-    /// After the policy's pause.
+    /// Retry after the policy's pause.
     Backoff,
-    /// After the pause that the other side asked for, if the policy's is not longer.
+    /// Retry after the pause that the called service asked for, or after the policy's pause if that is longer.
     After(Duration),
 }
 
 impl CallError {
-    /// An error that would come again: a refused request, a missing permission.
+    /// An error that will not go away, such as a refused request or a missing permission.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self { message: message.into(), retry: Retry::Never }
     }
 
-    /// An error that may pass: an overloaded service, a lost connection.
+    /// An error that may go away, such as an overloaded service or a lost connection.
     pub fn transient(message: impl Into<String>) -> Self {
         Self { message: message.into(), retry: Retry::Backoff }
     }
 
-    /// An error that the other side expects to be over after `pause`.
+    /// An error that the called service expects to last no longer than `pause`.
     pub fn retry_after(message: impl Into<String>, pause: Duration) -> Self {
         Self { message: message.into(), retry: Retry::After(pause) }
     }
 }
 
-/// Why a request has no answer: data, as any other result.
+/// Why a request has no answer. It is a result, like any answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("no answer after {attempts} attempt(s): {message}")]
 pub struct CallFailure {
-    /// The last attempt's failure.
+    /// How the last attempt failed.
     pub kind: FailureKind,
-    /// In words.
+    /// A readable message.
     pub message: String,
-    /// How often it was tried.
+    /// The number of attempts made.
     pub attempts: u32,
 }
 
 /// The kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// It took longer than the policy allows.
+    /// The attempt took longer than the policy allows.
     Timeout,
-    /// It returned an error.
+    /// The attempt returned an error.
     Error,
-    /// The request, or its answer, could not be decoded.
+    /// The request or its answer could not be decoded.
     Undecodable,
 }
 

@@ -1,4 +1,4 @@
-//! Turns an executor in a thread of its own, and begins anew after errors.
+//! Runs an executor in its own thread and reopens it after errors.
 
 use std::{
     sync::{
@@ -17,18 +17,18 @@ use crate::{
     transport::{Transport, TransportError},
 };
 
-/// What an executor has done, and does.
+/// Counters of an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CallStats {
     /// Attempts started.
     pub attempts: u64,
-    /// Requests answered.
+    /// Requests with a successful answer.
     pub succeeded: u64,
-    /// Requests given up.
+    /// Requests that failed for good.
     pub failed: u64,
-    /// Attempts that run.
+    /// Attempts that run now.
     pub in_flight: u64,
-    /// Requests read that wait for an attempt.
+    /// Requests that were read and wait for an attempt.
     pub waiting: u64,
 }
 
@@ -41,7 +41,8 @@ pub(super) struct Counters {
     pub(super) waiting: AtomicU64,
 }
 
-/// A running executor. Dropping it stops it at once; [`CallExecutorHandle::close`] lets calls end first.
+/// A running executor. Dropping the handle stops the executor without waiting for calls. [`CallExecutorHandle::close`]
+/// waits for running calls first.
 pub struct CallExecutorHandle {
     name: String,
     stop: Arc<AtomicBool>,
@@ -51,11 +52,11 @@ pub struct CallExecutorHandle {
 }
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
-    /// Runs an executor in a thread. Its topics must exist: start the application first.
+    /// Runs an executor in a thread. The step's topics must exist: start the application first.
     ///
     /// # Errors
-    /// [`TransportError::Invalid`] if the log's administrators do not let it into the executors' group. A log that is
-    /// away is none: the thread waits for it.
+    /// [`TransportError::Invalid`] if the log does not let the executor into the executors' group, or if no thread can
+    /// be started. An unreachable log is not an error: the thread retries until the log is available.
     pub fn spawn(
         call: &AsyncCall<K, V, R>,
         application_id: &str,
@@ -85,12 +86,12 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             while !stopping.load(Ordering::SeqCst) {
                 let ended = open().and_then(|executor| executor.run(&mut caller, &stopping, &grace));
                 if let Err(error) = ended {
-                    tracing::warn!(%error, "the executor lost the log, beginning again from its last commit");
+                    tracing::warn!(%error, "the executor failed; it reopens and continues from its last commit");
                     std::thread::park_timeout(REOPEN);
                 }
             }
         });
-        let thread = spawned.map_err(|error| TransportError::Invalid(format!("no thread for calls: {error}")))?;
+        let thread = spawned.map_err(|error| TransportError::Invalid(format!("cannot start the thread: {error}")))?;
         Ok(CallExecutorHandle { name, stop, grace_ms, counters, thread: Some(thread) })
     }
 
@@ -111,13 +112,13 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     }
 }
 
-/// How long an executor without requests waits for one.
+/// How long an executor without requests waits in one step.
 const IDLE: Duration = Duration::from_millis(100);
-/// How long it waits before it opens the log again.
+/// How long the thread waits before it reopens the executor.
 const REOPEN: Duration = Duration::from_secs(1);
 
 impl CallExecutorHandle {
-    /// What it has done, and does.
+    /// The executor's counters at this moment.
     pub fn stats(&self) -> CallStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         CallStats {
@@ -129,13 +130,13 @@ impl CallExecutorHandle {
         }
     }
 
-    /// The executors' group.
+    /// The name of the executors' consumer group.
     pub fn group(&self) -> &str {
         &self.name
     }
 
-    /// Starts no further calls, lets those that run end for up to `grace`, commits, and ends. Called by the executor's own
-    /// [`Caller`], it does not wait for that.
+    /// Starts no more calls, waits up to `grace` for running calls to end, commits, and stops the thread. If the
+    /// executor's own [`Caller`] calls this method, it returns without waiting.
     pub fn close(mut self, grace: Duration) {
         self.grace_ms.store(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
         self.end();
@@ -145,11 +146,11 @@ impl CallExecutorHandle {
         self.stop.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
             if thread.thread().id() == std::thread::current().id() {
-                tracing::error!(call = %self.name, "an executor's caller cannot wait for the executor's end, which comes without it");
+                tracing::error!(call = %self.name, "the executor's own caller closed it; it ends in the background");
                 return;
             }
             thread.thread().unpark();
-            // A thread that panicked has left its message on standard error.
+            // A thread that panicked has printed its message to standard error.
             drop(thread.join());
         }
     }

@@ -1,4 +1,4 @@
-//! Calls to the outside world (an LLM, a classifier) as an operator whose effect lands once.
+//! Calls to external services (an LLM, a classifier) as an operator. Each request's result takes effect once.
 //!
 //! ```text
 //!             task, in its transaction                     outside every transaction
@@ -7,10 +7,10 @@
 //! output ←── response: takes the pending request ←── response topic ┘
 //! ```
 //!
-//! The request is committed together with the input it came from, so that none is lost and none is made up.
-//! The executor reads committed requests and may make a call twice after a crash. The response meets its request in
-//! the pending store and takes it away: a second response of the same request finds nothing and has no effect.
-//! Records never wait for a call: while one takes its time, or fails, the task goes on with its inputs.
+//! The request is committed together with its input record, so no request is lost and no request is invented. The
+//! executor reads committed requests. After a crash it may make a call twice. The first response removes its request
+//! from the pending store. A second response to the same request finds no pending request and has no effect. Records
+//! never wait for a call: while a call runs or fails, the task continues to process its inputs.
 
 mod call;
 mod failure;

@@ -1,4 +1,4 @@
-//! Both ends of an asynchronous step inside a task: where requests leave, and where responses meet them again.
+//! Both ends of an asynchronous step inside a task: the request side and the response side.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
@@ -20,12 +20,12 @@ pub(crate) struct RequestNode<K, V, R> {
     pub(crate) call: AsyncCall<K, V, R>,
     pub(crate) pending: Rc<RefCell<Store>>,
     pub(crate) topic: Topic,
-    /// The task's own partition: its response comes back to the store that has the request.
+    /// The task's own partition. The response returns to the same partition, whose task has the pending request.
     pub(crate) partition: i32,
 }
 
 impl<K, V, R> RequestNode<K, V, R> {
-    /// The next number, counted in the store so that it commits and rolls back with the requests.
+    /// The next request number. The counter is in the store, so it commits and rolls back with the requests.
     fn next_number(&self, timestamp: i64) -> Result<u64, tidemill_state::StoreError> {
         let mut store = self.pending.borrow_mut();
         let row = store.get(&RequestId::counter_row())?;
@@ -60,7 +60,7 @@ impl<K: Data, V: Data, R> Receive<K, V> for RequestNode<K, V, R> {
     }
 }
 
-/// Joins a response with its request, once.
+/// Joins a response with its pending request, once.
 pub(crate) struct ResponseNode<K, V, R> {
     pub(crate) call: AsyncCall<K, V, R>,
     pub(crate) pending: Rc<RefCell<Store>>,
@@ -75,7 +75,7 @@ impl<K: Data, V: Data, R: Data> Receive<Bytes, Option<Bytes>> for ResponseNode<K
             None => None,
         };
         let (Some(id), Some(Row { timestamp, value: request })) = (id, pending) else {
-            // Answered before, or withdrawn: a second answer has no effect.
+            // The request was answered before, or it was withdrawn. A second answer has no effect.
             ctx.count_dropped(ctx.node, DropReason::Duplicate);
             return Ok(());
         };

@@ -1,4 +1,4 @@
-//! How many calls at once, how long each, how often again.
+//! Limits for calls: concurrency, timeouts and retries.
 
 use std::time::Duration;
 
@@ -8,17 +8,18 @@ use crate::partitioner::murmur2;
 /// How an executor makes calls. Durations are wall time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallPolicy {
-    /// Calls that run at the same time. Default 16.
+    /// The number of calls that may run at the same time. Default 16.
     pub max_in_flight: usize,
-    /// An attempt that takes longer has failed. Default 30 s.
+    /// An attempt that takes longer than this has failed. Default 30 s.
     pub timeout: Duration,
-    /// Attempts in all, at least one. Default 4.
+    /// The number of attempts for each request, at least one. Default 4.
     pub max_attempts: u32,
-    /// The pause after the first attempt; it doubles with each further one. Default 500 ms.
+    /// The pause after the first failed attempt. It doubles after each further attempt. Default 500 ms.
     pub first_backoff: Duration,
     /// The longest pause. Default 30 s.
     pub max_backoff: Duration,
-    /// Whether answered requests are deleted from their topic, so that what was sent out is not kept. Default true.
+    /// Whether answered requests are deleted from the request topic, so the topic does not keep their data. Default
+    /// true.
     pub purge_requests: bool,
 }
 
@@ -36,9 +37,9 @@ impl Default for CallPolicy {
 }
 
 impl CallPolicy {
-    /// How long to wait after `attempt` (from 1) failed; `None` gives up.
+    /// How long to wait after attempt number `attempt` (from 1) failed. `None` means that no attempt follows.
     ///
-    /// Half of the pause depends on the request, so that requests which failed together do not return together.
+    /// Half of the pause depends on the request. Requests that failed together are therefore not retried together.
     pub(crate) fn pause(&self, attempt: u32, error: &CallError, id: &[u8]) -> Option<Duration> {
         if attempt >= self.max_attempts || error.retry == Retry::Never {
             return None;

@@ -1,15 +1,15 @@
-//! How far a partition of requests is answered, when answers come in any order.
+//! Tracks which requests of a partition are answered. Answers may come in any order.
 
 use std::collections::BTreeSet;
 
 use crate::transport::Offset;
 
-/// One partition's requests.
+/// The progress in one partition.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// Requests without an answer on the response topic.
+    /// Offsets of requests whose response was not written yet.
     open: BTreeSet<Offset>,
-    /// The offset after the last request taken.
+    /// The offset after the last request read.
     next: Offset,
     committed: Option<Offset>,
 }
@@ -24,7 +24,7 @@ impl Progress {
         self.open.remove(&offset);
     }
 
-    /// The offset below which everything is answered, if it moved since it was last committed.
+    /// The offset below which all requests are answered, if it has changed since the last commit.
     pub(super) fn to_commit(&self) -> Option<Offset> {
         let done = self.open.first().copied().unwrap_or(self.next);
         (self.next > 0 && self.committed != Some(done)).then_some(done)

@@ -1,4 +1,4 @@
-//! The way back from a call that runs somewhere else.
+//! Carries the result of a call back to the executor.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use crossbeam_channel::Sender;
 
 use super::CallError;
 
-/// What came of one attempt.
+/// The result of one attempt.
 pub(super) struct Answer<R> {
     pub(super) job: u64,
     pub(super) attempt: u32,
     pub(super) outcome: Result<R, CallError>,
 }
 
-/// Where an attempt's result goes, from any thread. Dropped without a result, it reports a transient error, so that a
-/// call which panicked or was cancelled is tried again.
+/// Takes the result of an attempt, from any thread. If it is dropped without a result, it reports a transient error. A
+/// call that panicked or was cancelled is therefore retried.
 pub struct Reply<R> {
     job: u64,
     attempt: u32,
@@ -27,19 +27,19 @@ impl<R> Reply<R> {
         Self { job, attempt, timeout, sender: Some(sender) }
     }
 
-    /// How long the attempt may take. An answer that comes later is not looked at.
+    /// How long the attempt may take. The executor ignores an answer that comes later.
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Ends the attempt.
+    /// Ends the attempt with an answer or an error.
     pub fn send(mut self, outcome: Result<R, CallError>) {
         self.finish(outcome);
     }
 
     fn finish(&mut self, outcome: Result<R, CallError>) {
         if let Some(sender) = self.sender.take() {
-            // An executor that has ended makes the call again when it is back.
+            // If the executor has ended, the next executor makes the call again.
             let _ = sender.send(Answer { job: self.job, attempt: self.attempt, outcome });
         }
     }

@@ -1,4 +1,4 @@
-//! The bytes of requests and responses: ids, rows of the pending store, headers.
+//! How requests and responses are encoded: ids, rows of the pending store, headers.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::{
     transport::{Header, Headers},
 };
 
-/// Names a request within its task: its key's bytes, then a number that each task counts up.
-/// A record that is processed again after a rollback gets the same id, because the count rolled back too.
+/// Identifies a request within its task: the bytes of its key, then a number that each task counts up. If a record is
+/// processed again after a rollback, its request gets the same id, because the counter rolled back too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RequestId {
     bytes: Bytes,
 }
 
-/// Rows of the pending store begin with one of these, so that the counter is no request.
+/// Each row of the pending store begins with one of these bytes. They tell the counter from the requests.
 const COUNTER: u8 = 0;
 const PENDING: u8 = 1;
 const NUMBER: usize = 8;
@@ -36,7 +36,7 @@ impl RequestId {
         Self { bytes: bytes.freeze() }
     }
 
-    /// The id that a record's key holds, unless it is too short to be one.
+    /// The id in a record's key, or `None` if the key is too short for an id.
     pub(crate) fn from_bytes(bytes: Bytes) -> Option<Self> {
         (bytes.len() >= NUMBER).then_some(Self { bytes })
     }
@@ -77,7 +77,7 @@ const FAILURE: &str = "tidemill.call.failure";
 const MESSAGE: &str = "tidemill.call.message";
 const ATTEMPTS: &str = "tidemill.call.attempts";
 
-/// A request's headers with its failure, for the response.
+/// Adds the failure to a request's headers, for the response.
 pub(super) fn with_failure(mut headers: Headers, failure: &CallFailure) -> Headers {
     headers.push(FAILURE, failure.kind.label());
     headers.push(MESSAGE, failure.message.clone());
@@ -85,14 +85,14 @@ pub(super) fn with_failure(mut headers: Headers, failure: &CallFailure) -> Heade
     headers
 }
 
-/// The failure that a response's headers tell of, if it failed.
+/// The failure in a response's headers, or `None` if the call succeeded.
 pub(super) fn failure(headers: &Headers) -> Option<CallFailure> {
     let kind = FailureKind::from_label(headers.last(FAILURE)?);
     let text = |key| headers.last(key).map_or_else(String::new, |raw| String::from_utf8_lossy(raw).into_owned());
     Some(CallFailure { kind, message: text(MESSAGE), attempts: text(ATTEMPTS).parse().unwrap_or(0) })
 }
 
-/// The headers without those of this module: what the request had.
+/// The headers of the request, without the headers that this module added.
 pub(super) fn without_call(headers: &Headers) -> Headers {
     headers
         .iter()

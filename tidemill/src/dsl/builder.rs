@@ -1,4 +1,4 @@
-//! Opens sources, gives names, and turns what was written into a topology.
+//! Opens sources, names steps, and builds the topology.
 
 use std::{borrow::Cow, cell::RefCell, rc::Rc, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     topology::{Draft, Topology},
 };
 
-/// Where a topology begins. Streams taken from it share one graph.
+/// The start of a topology. All streams of one builder share one graph.
 ///
 /// ```
 /// use tidemill::StreamsBuilder;
@@ -40,11 +40,11 @@ pub struct StreamsBuilder {
 /// The graph, shared by the builder and all its streams.
 pub(super) type SharedGraph = Rc<RefCell<Draft>>;
 
-/// Notes a problem, in both, if what meets in a step was not taken from one builder.
+/// Whether both inputs of a step come from the same builder. If they do not, a problem is added to both graphs.
 pub(super) fn meets(graph: &SharedGraph, other: &SharedGraph, step: &str) -> bool {
     let same = Rc::ptr_eq(graph, other);
     if !same {
-        let problem = format!("the inputs of a {step} belong to two builders: take both from the same one");
+        let problem = format!("the inputs of a {step} belong to two builders: take both inputs from one builder");
         other.borrow_mut().graph.problems.push(problem.clone());
         graph.borrow_mut().graph.problems.push(problem);
     }
@@ -59,8 +59,9 @@ impl StreamsBuilder {
 
     /// Reads a topic as a stream.
     ///
-    /// Key and value must be there in each record. A console producer, for one, writes no keys: read such a topic with
-    /// [`StreamsBuilder::stream_values`], or with keys of `Option<K>`, which [`KStream::drop_null_keys`] narrows.
+    /// Each record must have a key and a value. Some producers write no keys, for example the console producer. Read
+    /// such a topic with [`StreamsBuilder::stream_values`], or with keys of type `Option<K>` and
+    /// [`KStream::drop_null_keys`].
     pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Consumed<K, V>>) -> KStream<K, V> {
         let Consumed { topic, key, value, extractor } = topic.into();
         let kind = NodeKind::Source(topic.as_str().into());
@@ -68,7 +69,7 @@ impl StreamsBuilder {
         KStream::new(self.graph.clone(), id)
     }
 
-    /// Reads the values of a topic as a stream, whatever its keys are, and whether there are any.
+    /// Reads the values of a topic as a stream. The keys are ignored and may be null.
     ///
     /// ```
     /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
@@ -85,8 +86,8 @@ impl StreamsBuilder {
         self.stream(topic)
     }
 
-    /// Reads a topic as a table: the last value of each key, kept in the store that `materialized` names.
-    /// A record with a null value deletes its key.
+    /// Reads a topic as a table: the last value of each key. The store that `materialized` names keeps the values. A
+    /// record with a null value deletes its key.
     pub fn table<K: Data, V: Data>(
         &self,
         topic: impl Into<String>,
@@ -97,7 +98,7 @@ impl StreamsBuilder {
         self.table_with(Consumed { topic: topic.into(), key, value, extractor: None }, materialized)
     }
 
-    /// Reads a topic as a table, with other codecs for the topic than for the store.
+    /// Reads a topic as a table, with different codecs for the topic and the store.
     pub fn table_with<K: Data, V: Data>(
         &self,
         consumed: Consumed<K, V>,
@@ -123,7 +124,7 @@ impl StreamsBuilder {
         KTable::new(self.graph.clone(), id, store.clone(), materialized.key, materialized.value)
     }
 
-    /// Declares a store for processors of one's own, which name it when they are attached.
+    /// Declares a key-value store for custom processors. Name the store in [`KStream::process`].
     pub fn add_key_value_store<K: 'static, V: 'static>(
         &self,
         materialized: impl Into<Materialized<K, V>>,
@@ -131,7 +132,7 @@ impl StreamsBuilder {
         add_store(&self.graph, &materialized.into(), StoreKind::KeyValue)
     }
 
-    /// Declares a window store for processors of one's own; `retention` is how long windows are kept in stream time.
+    /// Declares a window store for custom processors. `retention` is how long windows are kept, in stream time.
     pub fn add_window_store<K: 'static, V: 'static>(
         &self,
         materialized: impl Into<Materialized<K, V>>,
@@ -141,16 +142,15 @@ impl StreamsBuilder {
         add_store(&self.graph, &materialized.into(), StoreKind::Window { retention_ms, by_key: false })
     }
 
-    /// Checks everything that was written.
+    /// Validates the topology and returns it.
     ///
-    /// # Errors
-    /// With all problems together.
+    /// # Errors If the topology has problems. The error lists all of them.
     pub fn build(&self) -> Result<Topology, TopologyError> {
         self.graph.borrow().finish()
     }
 }
 
-/// Takes the time from values; a null, which has none, keeps its record's.
+/// Takes the time from values. A record with a null value keeps its own timestamp.
 fn of_values<K: 'static, V: 'static>(extract: TimestampExtractor<K, V>) -> TimestampExtractor<K, Option<V>> {
     Arc::new(move |key, value, timestamp, partition_time| match value {
         Some(value) => extract(key, value, timestamp, partition_time),
@@ -158,7 +158,7 @@ fn of_values<K: 'static, V: 'static>(extract: TimestampExtractor<K, V>) -> Times
     })
 }
 
-/// A shared codec as a codec.
+/// Implements [`Codec`] for a shared codec.
 pub(super) struct Shared<T>(pub(super) Arc<dyn Codec<T>>);
 
 impl<T: 'static> Codec<T> for Shared<T> {

@@ -14,7 +14,7 @@ use crate::{
     windows::{Cogrouped, EmitStrategy, JoinKind, TimeWindows, Windowed},
 };
 
-/// Two streams about to be collected into common windows.
+/// Two streams that will be collected into common windows.
 pub struct CogroupedWindows<K, L, R> {
     left: TimeWindowedKStream<K, L>,
     right: TimeWindowedKStream<K, R>,
@@ -25,17 +25,17 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
         meets(&left.stream.graph, &right.stream.graph, "cogroup");
         if left.windows != right.windows {
             left.stream.graph.borrow_mut().graph.problems.push(format!(
-                "two streams are cogrouped by different windows, {:?} and {:?}: give both the same",
+                "two streams are cogrouped by different windows, {:?} and {:?}: give both the same windows",
                 left.windows, right.windows
             ));
         }
         Self { left, right }
     }
 
-    /// Collects both sides; a window is emitted, when it closes, if either side had something: a silent microphone
-    /// does not hide the chat, nor a silent chat the speech.
+    /// Collects both sides. When a window closes, it is emitted if at least one side has elements. A silent side does
+    /// not hide the other side.
     ///
-    /// The stores are named after `left` and `right`.
+    /// `left` and `right` name the stores.
     pub fn collect(
         self,
         left: impl Into<Materialized<K, L>>,
@@ -44,7 +44,7 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
         self.collect_as(JoinKind::Outer, left, right)
     }
 
-    /// Collects both sides; a window is emitted, when it closes, as the kind of join says.
+    /// Collects both sides. When a window closes, `kind` decides whether it is emitted.
     pub fn collect_as(
         self,
         kind: JoinKind,
@@ -93,7 +93,7 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
     }
 }
 
-/// Draws the edges from the inputs to the node that emits, and asks for equal partition counts.
+/// Adds the edges from the inputs to the node that emits, and requires equal partition counts.
 pub(super) fn join_inputs(graph: &super::builder::SharedGraph, core: NodeId, inputs: &[NodeId]) {
     let graph = &mut graph.borrow_mut().graph;
     let edges = inputs.iter().map(|from| Edge { from: *from, port: SHARED_PORT });
@@ -102,10 +102,10 @@ pub(super) fn join_inputs(graph: &super::builder::SharedGraph, core: NodeId, inp
     graph.copartitioned.push((name, inputs.to_vec()));
 }
 
-/// Edges that carry no records: the nodes share an operator.
+/// Edges that carry no records. They connect nodes that share an operator.
 const SHARED_PORT: u8 = u8::MAX;
 
-/// Adds an input's node, given the node of the core and a name.
+/// Adds an input's node. The arguments are the core's node and a name.
 type AddInput = Box<dyn FnOnce(NodeId, &str) -> NodeId>;
 
 /// Streams of different values that feed one aggregate (KIP-150).
@@ -124,7 +124,7 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
             .cogroup(grouped, aggregator)
     }
 
-    /// Adds a stream, with how its values enter the aggregate.
+    /// Adds a stream and the function that adds its values to the aggregate.
     pub fn cogroup<V: Data>(
         mut self,
         grouped: &KGroupedStream<K, V>,
@@ -153,14 +153,14 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         self
     }
 
-    /// Divides the groups by time.
+    /// Divides the groups into time windows.
     pub fn windowed_by(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream<K, A> {
         self.graph.borrow_mut().graph.problems.extend(windows.problems());
         TimeWindowedCogroupedKStream { cogrouped: self, windows, emit: EmitStrategy::default() }
     }
 }
 
-/// Streams of different values that feed one aggregate a window.
+/// Streams of different values that feed one aggregate for each window.
 pub struct TimeWindowedCogroupedKStream<K, A> {
     cogrouped: CogroupedKStream<K, A>,
     windows: TimeWindows,
@@ -168,12 +168,12 @@ pub struct TimeWindowedCogroupedKStream<K, A> {
 }
 
 impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
-    /// Chooses when results are emitted.
+    /// Selects when results are emitted. The default is every update.
     pub fn emit(self, emit: EmitStrategy) -> Self {
         Self { emit, ..self }
     }
 
-    /// Folds the streams' values into an aggregate that starts with `initializer`.
+    /// Folds the streams' values into an aggregate. The aggregate starts as the result of `initializer`.
     pub fn aggregate(
         self,
         materialized: impl Into<Materialized<K, A>>,

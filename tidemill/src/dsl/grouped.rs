@@ -29,7 +29,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         self.fold("count", materialized, |_, _, count| *count = Some(count.unwrap_or(0) + 1))
     }
 
-    /// Combines the values of each key, two at a time.
+    /// Combines the values of each key, two values at a time.
     pub fn reduce(
         &self,
         materialized: impl Into<Materialized<K, V>>,
@@ -38,7 +38,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         self.fold("reduce", materialized, reducer(reduce))
     }
 
-    /// Folds the values of each key into an aggregate that starts with `initializer`.
+    /// Folds the values of each key into an aggregate. The aggregate starts as the result of `initializer`.
     pub fn aggregate<A: Data>(
         &self,
         materialized: impl Into<Materialized<K, A>>,
@@ -48,12 +48,12 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         self.fold("aggregate", materialized, aggregate(initializer, aggregator))
     }
 
-    /// Divides each group by time.
+    /// Divides each group into time windows.
     pub fn windowed_by(&self, windows: TimeWindows) -> TimeWindowedKStream<K, V> {
         TimeWindowedKStream::new(self.stream.clone(), windows)
     }
 
-    /// Aggregates this stream together with others (KIP-150).
+    /// Aggregates this stream together with other streams (KIP-150).
     pub fn cogroup<A: Data>(
         &self,
         aggregator: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
@@ -87,7 +87,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     }
 }
 
-/// A reducer as a fold over an aggregate that may not be there yet.
+/// Turns a reducer into a fold over an aggregate that may not exist yet.
 pub(super) fn reducer<K, V>(reduce: impl Fn(V, V) -> V) -> impl Fn(&K, V, &mut Option<V>) {
     move |_, value, slot| {
         *slot = Some(match slot.take() {
@@ -97,7 +97,7 @@ pub(super) fn reducer<K, V>(reduce: impl Fn(V, V) -> V) -> impl Fn(&K, V, &mut O
     }
 }
 
-/// Initializer and aggregator as a fold over an aggregate that may not be there yet.
+/// Turns initializer and aggregator into a fold over an aggregate that may not exist yet.
 pub(super) fn aggregate<K, V, A>(
     initializer: impl Fn() -> A,
     aggregator: impl Fn(&K, V, &mut A),

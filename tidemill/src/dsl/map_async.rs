@@ -17,17 +17,17 @@ use crate::{
 };
 
 impl<K: Data, V: Data> KStream<K, V> {
-    /// Asks something outside for an answer to each record: a model, a service. The effect of each answer lands once,
-    /// also when a crash makes the call happen twice.
+    /// Sends each record as a request to an external service, for example a model, and returns the answers. The effect
+    /// of each answer happens once, even if a crash makes the call happen twice.
     ///
-    /// The request is committed in the transaction of its input; a [`CallExecutor`](crate::CallExecutor), in this
-    /// process or another, makes the call; its response comes back through a topic to the task that asked. Failures
-    /// are data: see [`Answered::outcome`]. Records never wait for a call. Answers keep key, timestamp and headers of
-    /// their request, and come in any order.
+    /// The request is committed in the transaction of its input record. A [`CallExecutor`](crate::CallExecutor), in
+    /// this process or another, makes the call. The response comes back through a topic to the task that sent the
+    /// request. Failures are data: see [`Answered::outcome`]. Records never wait for a call. Answers keep the key,
+    /// timestamp and headers of their request, and come in any order.
     ///
-    /// An answer that is on its way is no record yet: it does not keep windows open that close by idle time
-    /// ([`EmitStrategy::idle_after`](super::EmitStrategy::idle_after)), for nobody knows whether it will come. Where
-    /// answers are windowed, let the idle time be longer than a call may take.
+    /// A pending answer is not a record yet. It does not keep windows open that close by idle time
+    /// ([`EmitStrategy::idle_after`](super::EmitStrategy::idle_after)), because the answer may never come. If answers
+    /// are windowed, choose an idle time that is longer than a call may take.
     ///
     /// ```
     /// use tidemill::{AsyncCall, StreamsBuilder};

@@ -1,4 +1,4 @@
-//! What users write. Each step adds a node to the graph; nothing runs yet.
+//! The DSL: the steps that users write. Each step adds a node to the graph; nothing runs yet.
 
 mod builder;
 mod cogroup;

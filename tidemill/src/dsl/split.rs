@@ -11,7 +11,7 @@ use crate::{
 
 type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
 
-/// Branches while they are declared, in the order they are tried.
+/// The branches of a split while they are declared, in the order in which they are tried.
 pub struct SplitStream<K, V> {
     stream: KStream<K, V>,
     predicates: Vec<Predicate<K, V>>,
@@ -22,18 +22,18 @@ impl<K: Data, V: Data> SplitStream<K, V> {
         Self { stream, predicates: Vec::new() }
     }
 
-    /// Adds a branch for records that no earlier branch took and that `predicate` holds for.
+    /// Adds a branch. It takes the records for which `predicate` is true and that no earlier branch took.
     pub fn branch(mut self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.predicates.push(Arc::new(predicate));
         self
     }
 
-    /// The branches in order; records that none of them takes are dropped.
+    /// The branches in order. Records that no branch takes are dropped.
     pub fn no_default(self) -> Vec<KStream<K, V>> {
         let Self { stream, predicates } = self;
         let count = predicates.len();
         if count > usize::from(Port::MAX) {
-            let problem = format!("a split has {count} branches; at most {} fit: split in steps", Port::MAX);
+            let problem = format!("a split has {count} branches, more than {}: split in several steps", Port::MAX);
             stream.graph.borrow_mut().graph.problems.push(problem);
         }
         let build: BuildNode = Arc::new(move |assembly, id| {
@@ -59,7 +59,7 @@ impl<K: Data, V: Data> SplitStream<K, V> {
             .collect()
     }
 
-    /// The branches in order, and last a branch of all other records.
+    /// The branches in order, followed by a branch of all other records.
     pub fn default_branch(self) -> Vec<KStream<K, V>> {
         self.branch(|_, _| true).no_default()
     }

@@ -15,11 +15,11 @@ use crate::{
     record::{Data, Record},
 };
 
-/// A stream of records, each an event of its own. Cheap to clone: using it twice feeds both.
+/// A stream of records. Each record is an event of its own. A clone is cheap; both clones get all records.
 pub struct KStream<K, V> {
     pub(super) graph: SharedGraph,
     pub(super) node: NodeId,
-    /// The step that changed the key since the records were last partitioned by it.
+    /// The step that changed the key since the records were last partitioned by key.
     pub(super) rekeyed_by: Option<NodeName>,
     pub(super) types: std::marker::PhantomData<fn(K, V)>,
 }
@@ -52,7 +52,7 @@ impl<K, V> KStream<K, V> {
         add_operator(&self.graph, None, label, &[self.node], Vec::new(), build)
     }
 
-    /// Names the last step, for descriptions and errors. Steps with state are named by their store.
+    /// Names the last step, for descriptions and errors. A step with state has the name of its store.
     pub fn named(self, name: &str) -> Self {
         let name: NodeName = name.into();
         let old = std::mem::replace(&mut self.graph.borrow_mut().graph.nodes[self.node.index()].name, name.clone());
@@ -62,8 +62,8 @@ impl<K, V> KStream<K, V> {
 }
 
 impl<K: Data, V: Data> KStream<Option<K>, V> {
-    /// Keeps the records that have a key, which is no `Option` any more. The others are dropped and counted as
-    /// `null-key`. Partitions stay as they are.
+    /// Keeps the records that have a key. The key type is then `K` instead of `Option<K>`. Records without a key are
+    /// dropped and counted as `null-key`. The partitions stay the same.
     ///
     /// ```
     /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
@@ -103,7 +103,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.then(self.add(label, build), rekeyed)
     }
 
-    /// Turns each record into another key and value. Stateful steps after it need [`KStream::repartition`].
+    /// Turns each record into another key and value. Before later stateful steps, call [`KStream::repartition`].
     pub fn map<K2: Data, V2: Data>(&self, map: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static) -> KStream<K2, V2> {
         self.map_records("map", true, move |record| {
             let (key, value) = map(record.key, record.value);
@@ -119,7 +119,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         })
     }
 
-    /// Turns each value into another, with the key at hand.
+    /// Turns each value into another; the function also sees the key.
     pub fn map_values_with_key<V2: Data>(&self, map: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> KStream<K, V2> {
         self.map_records("map-values", false, move |record| {
             let Record { key, value, timestamp, headers } = record;
@@ -128,7 +128,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         })
     }
 
-    /// Gives each record another key. Stateful steps after it need [`KStream::repartition`].
+    /// Gives each record another key. Before later stateful steps, call [`KStream::repartition`].
     pub fn select_key<K2: Data>(&self, key: impl Fn(&K, &V) -> K2 + Send + Sync + 'static) -> KStream<K2, V> {
         self.map_records("select-key", true, move |record| {
             let key = key(&record.key, &record.value);
@@ -136,7 +136,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         })
     }
 
-    /// Keeps the records that `predicate` holds for.
+    /// Keeps the records for which `predicate` is true.
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         let predicate = Arc::new(predicate);
         let build: BuildNode = Arc::new(move |assembly, id| {
@@ -147,12 +147,12 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.then(self.add("filter", build), false)
     }
 
-    /// Keeps the records that `predicate` does not hold for.
+    /// Keeps the records for which `predicate` is false.
     pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.filter(move |key, value| !predicate(key, value))
     }
 
-    /// Turns each record into any number of records. Stateful steps after it need [`KStream::repartition`].
+    /// Turns each record into any number of records. Before later stateful steps, call [`KStream::repartition`].
     pub fn flat_map<K2: Data, V2: Data, I>(&self, map: impl Fn(K, V) -> I + Send + Sync + 'static) -> KStream<K2, V2>
     where
         I: IntoIterator<Item = (K2, V2)> + 'static,
@@ -160,7 +160,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.flat_map_records("flat-map", true, map)
     }
 
-    /// Turns each value into any number of values of the same key.
+    /// Turns each value into any number of values with the same key.
     pub fn flat_map_values<V2: Data, I>(&self, map: impl Fn(V) -> I + Send + Sync + 'static) -> KStream<K, V2>
     where
         I: IntoIterator<Item = V2> + 'static,
@@ -188,7 +188,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.then(self.add(label, build), rekeyed)
     }
 
-    /// Looks at each record: for logs and counters, not for effects that must happen once.
+    /// Calls `look` for each record. Use it for logs and counters, not for effects that must happen exactly once.
     pub fn peek(&self, look: impl Fn(&K, &V) + Send + Sync + 'static) -> Self {
         let look = Arc::new(look);
         let build: BuildNode = Arc::new(move |assembly, id| {
@@ -199,7 +199,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.then(self.add("peek", build), false)
     }
 
-    /// Both streams' records, in the order the task takes them.
+    /// Merges both streams. The records come in the order in which the task takes them.
     pub fn merge(&self, other: &Self) -> Self {
         let build: BuildNode = Arc::new(move |assembly, id| {
             let operator = Merge { next: assembly.next(id, MAIN_PORT)? };
@@ -214,13 +214,13 @@ impl<K: Data, V: Data> KStream<K, V> {
         merged
     }
 
-    /// Splits the stream: each record goes to the first branch whose predicate holds.
+    /// Splits the stream: each record goes to the first branch whose predicate is true.
     pub fn split(&self) -> SplitStream<K, V> {
         SplitStream::new(self.clone())
     }
 
-    /// Writes the stream to a topic. Records with a key go to the partition of their key; records without one are spread
-    /// over all partitions.
+    /// Writes the stream to a topic. A record with a key goes to the partition of its key. Records without a key are
+    /// spread over all partitions.
     pub fn to(&self, topic: impl Into<Produced<K, V>>) {
         let Produced { topic, key, value, partitioner } = topic.into();
         let target = TopicRef::External(topic.as_str().into());
@@ -236,10 +236,11 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.graph.borrow_mut().add(None, NodeKind::Sink(topic.into()), parents, Vec::new(), build);
     }
 
-    /// Sends the records through a topic that partitions them by their present key.
+    /// Sends the records through a topic that partitions them by their current key.
     ///
-    /// Where an operator below has an idle time, the topic also carries notes of how long the tasks above are idle:
-    /// records without key and value whose header `tidemill.idle` says so. No operator sees them.
+    /// If a later operator has an idle time, the topic also carries idle notes: they say how long the tasks above the
+    /// topic have been idle. An idle note is a record without key and value that has the header `tidemill.idle`.
+    /// Operators do not see idle notes.
     pub fn repartition(&self, repartitioned: impl Into<Repartitioned<K, V>>) -> Self {
         let Repartitioned { name, key, value, partitions } = repartitioned.into();
         let name: Arc<str> = name.into();
@@ -261,20 +262,20 @@ impl<K: Data, V: Data> KStream<K, V> {
         Self::new(self.graph.clone(), source)
     }
 
-    /// Declares that records are partitioned by their present key although a step before changed it (KIP-759).
+    /// Declares that the records are partitioned by their current key although an earlier step changed it (KIP-759).
     ///
-    /// For changes that keep records where they are, such as from a windowed key to the key within it. Where the
-    /// declaration is wrong, state of one key is spread over tasks.
+    /// Use this if the change of the key does not move records to other partitions, for example from a windowed key to
+    /// its inner key. If the declaration is wrong, the state of one key is spread over several tasks.
     pub fn mark_as_partitioned(&self) -> Self {
         Self { rekeyed_by: None, ..self.clone() }
     }
 
-    /// Groups by the present key, for counts, aggregates and windows.
+    /// Groups the records by their current key, for counts, aggregates and windows.
     pub fn group_by_key(&self) -> KGroupedStream<K, V> {
         KGroupedStream::new(self.clone())
     }
 
-    /// Joins each record with the table's present value of its key; records without a match are dropped.
+    /// Joins each record with the table's current value of its key. Records without a match are dropped.
     pub fn join<T: Data, V2: Data>(
         &self,
         table: &KTable<K, T>,
@@ -283,7 +284,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.join_table(table, "join", move |key, value, found| found.map(|found| join(key, value, found)))
     }
 
-    /// Joins each record with the table's present value of its key, if there is one.
+    /// Joins each record with the table's current value of its key, or with `None` if the table has no value.
     pub fn left_join<T: Data, V2: Data>(
         &self,
         table: &KTable<K, T>,
@@ -325,7 +326,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.then(node, false)
     }
 
-    /// Runs a processor of one's own; `supplier` makes one for each task. `stores` are those it asks for in its `init`.
+    /// Runs a custom processor. `supplier` makes one instance for each task. `stores` names the stores that the
+    /// processor uses.
     pub fn process<K2: Data, V2: Data, P>(
         &self,
         name: &str,
@@ -353,7 +355,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.then(node, true)
     }
 
-    /// Notes a problem if `node` relies on the key but records are still partitioned by an earlier one.
+    /// Adds a problem if `node` relies on the key but the records are still partitioned by an earlier key.
     pub(super) fn require_partitioned_by_key(&self, node: NodeId) {
         if let Some(by) = &self.rekeyed_by {
             let graph = &mut self.graph.borrow_mut().graph;

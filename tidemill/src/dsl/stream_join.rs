@@ -19,17 +19,17 @@ use crate::{
     windows::{JoinKind, JoinWindows},
 };
 
-/// Orders records without a partner whose windows end together, as Kafka Streams does.
+/// The tags order unmatched records whose windows end together, as Kafka Streams does.
 const RIGHT_TAG: u8 = 0;
 const LEFT_TAG: u8 = 1;
 
 impl<K: Data, L: Data> KStream<K, L> {
-    /// Joins records of both streams that have one key and are close enough in event time: each pair once.
+    /// Joins records of both streams that have the same key and are close in event time. Each pair is joined once.
     ///
-    /// A result has the later timestamp of its pair, and the headers of the record that came last. Records without key
-    /// or value are dropped and counted, and so are those that come when their join window has closed. Where Kafka
-    /// Streams joins a late record with whatever is still stored (KAFKA-16123), no result depends here on how long rows
-    /// happen to be kept.
+    /// A result has the later timestamp of its pair, and the headers of the record that came last. Records without a
+    /// key or value are dropped and counted. Records that come after their join window closed are also dropped and
+    /// counted. Kafka Streams joins a late record with the rows that are still stored (KAFKA-16123); here no result
+    /// depends on how long rows are kept.
     ///
     /// ```
     /// use std::time::Duration;
@@ -58,13 +58,14 @@ impl<K: Data, L: Data> KStream<K, L> {
         })
     }
 
-    /// The same; a record of this stream that no partner came for comes out alone when its join window closes, in the
-    /// order of windows, with its own timestamp and without headers.
+    /// As [`join_stream`](Self::join_stream), and also emits the unmatched records of this stream. An unmatched record
+    /// is emitted when its join window closes, in the order of windows, with its own timestamp and without headers.
     ///
-    /// Time passes with any further record of either stream, or by [`JoinWindows::idle_after`]. A record comes out
-    /// alone or with partners, never both (Kafka Streams does both for one that comes out of order: KAFKA-19536). One
-    /// without key comes out alone at once (KIP-962). At least once, a record that is processed again after a crash may
-    /// come out alone, too, if its partner's window has closed since.
+    /// Time advances with each further record of either stream, or by [`JoinWindows::idle_after`]. A record is emitted
+    /// either unmatched or with partners, never both (Kafka Streams does both for some out-of-order records:
+    /// KAFKA-19536). A record without a key is emitted unmatched at once (KIP-962). With at-least-once processing, a
+    /// record that is processed again after a crash may also be emitted unmatched, if its partner's window has closed
+    /// since.
     pub fn left_join_stream<R: Data, V: Data>(
         &self,
         other: &KStream<K, R>,
@@ -77,7 +78,8 @@ impl<K: Data, L: Data> KStream<K, L> {
         })
     }
 
-    /// The same for both sides: whatever no partner came for comes out alone. At least one of the values is there.
+    /// As [`left_join_stream`](Self::left_join_stream), but emits unmatched records of both sides. At least one of the
+    /// two values is present.
     pub fn outer_join_stream<R: Data, V: Data>(
         &self,
         other: &KStream<K, R>,
@@ -118,7 +120,7 @@ impl<K: Data, L: Data> KStream<K, L> {
             graph.borrow_mut().graph.set_row_keys(store, RowKeys::of(joined.key.clone()));
         }
         if let Some(store) = &unmatched {
-            // It holds values of both sides.
+            // This store holds values of both sides.
             let both =
                 left.value.name().zip(right.value.name()).map(|(left, right)| format!("{left} | {right}").into());
             describe(graph, store, windows, joined.key.name(), both);
@@ -172,7 +174,7 @@ impl<K: Data, L: Data> KStream<K, L> {
     }
 }
 
-/// Says what the rows of one of a join's stores depend on.
+/// Describes what the rows of one of the join's stores depend on.
 fn describe(
     graph: &SharedGraph,
     store: &StoreName,
@@ -197,7 +199,7 @@ const fn label(kind: JoinKind) -> &'static str {
     }
 }
 
-/// One side as it is declared.
+/// One side of the join as declared.
 struct Side<V> {
     store: StoreName,
     value: Arc<dyn Codec<V>>,

@@ -1,4 +1,4 @@
-//! How a join of two streams keeps what waits for a partner.
+//! How a join of two streams keeps records that wait for a partner.
 
 use std::sync::Arc;
 
@@ -7,8 +7,9 @@ use tidemill_state::{Codec, Coded, RawBytes};
 
 use super::Materialized;
 
-/// How a join of two streams keeps what waits for a partner. The name is mandatory: stores and their changelogs are
-/// `<name>-left` and `<name>-right`, and, where records without a partner are emitted, `<name>-unmatched`.
+/// How a join of two streams keeps records that wait for a partner. The name is mandatory. The stores and their
+/// changelogs are named `<name>-left` and `<name>-right`. Joins that emit unmatched records also have
+/// `<name>-unmatched`.
 pub struct StreamJoined<K, L, R> {
     pub(super) name: String,
     pub(super) key: Arc<dyn Codec<K>>,
@@ -19,7 +20,7 @@ pub struct StreamJoined<K, L, R> {
 }
 
 impl<K, L, R> StreamJoined<K, L, R> {
-    /// Names the join, with codecs of one's own for the key and both sides' values.
+    /// Names the join and sets the codecs for the key and both sides' values.
     pub fn with(name: impl Into<String>, key: impl Codec<K>, left: impl Codec<L>, right: impl Codec<R>) -> Self {
         let (key, left, right) = (Arc::new(key), Arc::new(left), Arc::new(right));
         Self { name: name.into(), key, left, right, persistent: true, logged: true }
@@ -30,12 +31,12 @@ impl<K, L, R> StreamJoined<K, L, R> {
         Self { persistent: false, ..self }
     }
 
-    /// Writes no changelogs: losing the machine loses what waits for a partner.
+    /// Writes no changelogs: if the machine is lost, the records that wait for a partner are lost.
     pub fn without_logging(self) -> Self {
         Self { logged: false, ..self }
     }
 
-    /// One of its stores. What the rows mean is the operator's.
+    /// One of the join's stores. It holds plain bytes; the operator encodes the rows.
     pub(super) fn store(&self, suffix: &str) -> Materialized<Bytes, Bytes> {
         let store = Materialized::with(format!("{}-{suffix}", self.name), RawBytes, RawBytes);
         let store = if self.persistent { store } else { store.in_memory() };

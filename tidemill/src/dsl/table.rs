@@ -34,12 +34,12 @@ impl<K: Data, V: Data> KTable<K, V> {
         &self.graph
     }
 
-    /// The table's updates as a stream. Deletions are not part of it.
+    /// The table's updates as a stream. The stream does not contain deletions.
     pub fn to_stream(&self) -> KStream<K, V> {
         KStream::new(self.graph.clone(), self.node)
     }
 
-    /// The store's name, for queries.
+    /// The name of the store, for queries.
     pub fn store(&self) -> &StoreName {
         &self.store
     }

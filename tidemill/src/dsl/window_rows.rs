@@ -1,4 +1,4 @@
-//! What every windowed step shares: a window store, its codecs, and how a task opens them.
+//! The common parts of all windowed steps: a window store, its codecs, and how a task opens them.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::{
 /// A declared window store.
 pub(super) struct WindowRows<K, V> {
     pub(super) store: StoreName,
-    /// Where keys have a time of their own: the store of times.
+    /// The store of times, if each key has a time of its own.
     times: Option<StoreName>,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<V>>,
@@ -48,13 +48,13 @@ pub(super) fn add_times<K: 'static, V, T>(
 }
 
 impl<K: Data, V: Data> WindowRows<K, V> {
-    /// The rows of an operator, with the times of its keys.
+    /// Declares the rows of an operator and the times of its keys.
     pub(super) fn new(graph: &SharedGraph, windows: TimeWindows, materialized: Materialized<K, V>) -> Self {
         let times = add_times(graph, windows.by_key, materialized.key.clone(), &materialized, &materialized.name);
         Self { times, ..Self::beside(graph, windows, materialized) }
     }
 
-    /// The rows of another side of the operator.
+    /// Declares the rows of another side of the operator.
     pub(super) fn beside(graph: &SharedGraph, windows: TimeWindows, materialized: Materialized<K, V>) -> Self {
         let needed = windows.retention_ms();
         let retention_ms = materialized.retention_ms.unwrap_or(needed);
@@ -73,12 +73,12 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         Self { store, times: None, key: materialized.key, value: materialized.value }
     }
 
-    /// The stores of an operator that has but these rows.
+    /// The stores of an operator that has only these rows.
     pub(super) fn stores(&self) -> Vec<StoreName> {
         [self.store.clone()].into_iter().chain(self.times.clone()).collect()
     }
 
-    /// The operator's time, as its stores know it; `others` are the stores of its other sides.
+    /// Opens the operator's time from its stores. `others` are the stores of the operator's other sides.
     pub(super) fn time(
         &self,
         assembly: &Assembly<'_>,
@@ -103,7 +103,7 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         Elements::new(assembly.window_store(&self.store), self.key.clone(), self.value.clone())
     }
 
-    /// Builds the aggregation and makes it hear of commits and ticks; its results go to the children of `node`.
+    /// Builds the aggregation and registers it for commits and ticks. Its results go to the children of `node`.
     pub(super) fn aggregate(
         &self,
         assembly: &mut Assembly<'_>,

@@ -15,14 +15,14 @@ use crate::{
     windows::{EmitStrategy, TimeWindows, Windowed},
 };
 
-/// A grouped stream divided by time.
+/// A grouped stream divided into time windows.
 ///
-/// By default every update is emitted; [`TimeWindowedKStream::emit`] asks for final results.
+/// By default every update is emitted. [`TimeWindowedKStream::emit`] can select final results.
 pub struct TimeWindowedKStream<K, V> {
     pub(super) stream: KStream<K, V>,
     pub(super) windows: TimeWindows,
     pub(super) emit: EmitStrategy,
-    /// The node that takes late records, once asked for.
+    /// The node that takes late records, if [`late_records`](Self::late_records) was called.
     pub(super) late: Option<NodeId>,
 }
 
@@ -33,12 +33,12 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         Self { stream, windows, emit: EmitStrategy::default(), late: None }
     }
 
-    /// Chooses when results are emitted.
+    /// Selects when results are emitted. The default is every update.
     pub fn emit(self, emit: EmitStrategy) -> Self {
         Self { emit, ..self }
     }
 
-    /// The records that came after all their windows had closed. They are counted whether or not anyone asks for them.
+    /// The records that came after all their windows had closed. Late records are counted even if this is never called.
     pub fn late_records(&mut self) -> KStream<K, V> {
         let graph = &self.stream.graph;
         let late = *self.late.get_or_insert_with(|| {
@@ -57,7 +57,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         self.fold("windowed-count", materialized, |_, _, count| *count = Some(count.unwrap_or(0) + 1))
     }
 
-    /// Combines each key's values in each window, two at a time.
+    /// Combines each key's values in each window, two values at a time.
     pub fn reduce(
         self,
         materialized: impl Into<Materialized<K, V>>,
@@ -66,7 +66,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         self.fold("windowed-reduce", materialized, reducer(reduce))
     }
 
-    /// Folds each key's values in each window into an aggregate that starts with `initializer`.
+    /// Folds each key's values in each window into an aggregate. The aggregate starts as the result of `initializer`.
     pub fn aggregate<A: Data>(
         self,
         materialized: impl Into<Materialized<K, A>>,
@@ -76,10 +76,10 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         self.fold("windowed-aggregate", materialized, aggregate(initializer, aggregator))
     }
 
-    /// Collects each key's values in each window, emitted as one list when the window closes.
+    /// Collects each key's values in each window. The list is emitted when the window closes.
     ///
-    /// An element costs one row and one changelog record, however many there are already. Values whose codec makes
-    /// them null are an error, for there would be nothing to keep.
+    /// Each element costs one row and one changelog record, whatever the length of the list. A value that its codec
+    /// encodes as null is an error, because a store cannot keep a null.
     pub fn collect(self, materialized: impl Into<Materialized<K, V>>) -> KStream<Windowed<K>, Vec<V>> {
         let rows = WindowRows::new(&self.stream.graph, self.windows, materialized.into());
         let (store, stores) = (rows.store.clone(), rows.stores());
@@ -98,9 +98,9 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         KStream::new(self.stream.graph.clone(), node)
     }
 
-    /// Collects two streams into common windows. A window is emitted, when it closes, if either side had something.
+    /// Collects two streams into common windows. When a window closes, it is emitted if at least one side has elements.
     ///
-    /// `windows` of both sides are those of this stream.
+    /// Both sides must have the same `windows`.
     pub fn cogroup<R: Data>(self, other: TimeWindowedKStream<K, R>) -> CogroupedWindows<K, V, R> {
         CogroupedWindows::new(self, other)
     }
@@ -125,7 +125,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         rows.table(self.stream.graph.clone(), node)
     }
 
-    /// Adds the operator's node and ties the late records to it.
+    /// Adds the operator's node and connects the node of late records to it.
     pub(super) fn attach(&self, label: &'static str, name: &str, stores: Vec<StoreName>, build: BuildNode) -> NodeId {
         let graph = &self.stream.graph;
         let node = add_operator(graph, Some(name), label, &[self.stream.node], stores, build);

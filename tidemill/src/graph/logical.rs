@@ -1,4 +1,4 @@
-//! The graph that the DSL writes: a plain value.
+//! The graph that the DSL writes, as a plain value.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,16 +8,16 @@ use crate::{
     transport::Topic,
 };
 
-/// Which of a node's outputs an edge leaves from.
+/// The output of a node that an edge starts from.
 pub(crate) type Port = u8;
 
 /// Results.
 pub(crate) const MAIN_PORT: Port = 0;
 
-/// Records that came after their window had closed.
+/// Records that came after their windows had closed.
 pub(crate) const LATE_PORT: Port = 1;
 
-/// A topic as written: the user's, or one that the plan names after the application.
+/// A topic as the DSL refers to it: a topic of the user, or a topic that the plan names after the application.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TopicRef {
     External(Topic),
@@ -33,11 +33,11 @@ pub enum NodeKind {
     Source(Topic),
     /// Writes a topic.
     Sink(Topic),
-    /// Writes the repartition topic of that name; its records are partitioned anew.
+    /// Writes the repartition topic of that name. The topic partitions the records again.
     RepartitionSink {
-        /// The name given, without application and suffix.
+        /// The name as the user gave it, without the application's id and the suffix.
         name: Arc<str>,
-        /// How many partitions, if the user said so.
+        /// The number of partitions, if the user set it.
         partitions: Option<i32>,
     },
     /// Reads the repartition topic of that name.
@@ -46,15 +46,15 @@ pub enum NodeKind {
     RequestSink(Arc<str>),
     /// Reads the responses of the asynchronous step of that name.
     ResponseSource(Arc<str>),
-    /// Anything between: what it is called in descriptions, and in the notes of what wrote a store. Who renames one
-    /// makes stores refuse to open that it wrote.
+    /// Any other node. The label appears in descriptions and in the formats that are kept beside stores. A store that
+    /// was written under another label refuses to open.
     Operator(&'static str),
 }
 
-/// Where a node's input comes from.
+/// The source of a node's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edge {
-    /// The node.
+    /// The node that the edge starts from.
     pub from: NodeId,
     pub(crate) port: Port,
 }
@@ -62,13 +62,13 @@ pub struct Edge {
 /// One step of a topology.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Its place.
+    /// Its id.
     pub id: NodeId,
     /// Its name.
     pub name: NodeName,
     /// What it does.
     pub kind: NodeKind,
-    /// What feeds it.
+    /// The edges that feed it.
     pub parents: Vec<Edge>,
     /// The stores that it reads or writes.
     pub stores: Vec<StoreName>,
@@ -81,43 +81,43 @@ pub enum StoreKind {
     KeyValue,
     /// Values for each key and window.
     Window {
-        /// Rows whose window started longer ago than this, in stream time, are dropped.
+        /// The retention: rows are dropped if their window started longer ago than this in stream time.
         retention_ms: i64,
-        /// Each key has a stream time of its own.
+        /// Whether each key has a stream time of its own.
         by_key: bool,
     },
 }
 
-/// A store as its topology declares it.
+/// A store as the topology declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreSpec {
     /// Its name.
     pub name: StoreName,
     /// What it holds.
     pub kind: StoreKind,
-    /// On disk (RocksDB), or in memory.
+    /// Whether the store is on disk (RocksDB). Otherwise it is in memory.
     pub persistent: bool,
-    /// Whether a changelog topic makes it survive the loss of its machine.
+    /// Whether the store has a changelog topic. With a changelog it survives the loss of its machine.
     pub logged: bool,
-    /// What writes it, as far as its rows depend on it.
+    /// What the rows depend on, such as the operator that writes them.
     pub format: StoreFormat,
 }
 
-/// How long an operator that time alone may close waits for its input.
+/// The idle time of an operator: it lets time advance while the operator's input is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Idle {
-    /// After so long a silence time goes on.
+    /// Time advances after the input was silent for this long.
     pub(crate) after_ms: i64,
-    /// So much later than a record, in stream time, everything of it is closed.
+    /// In stream time, everything that a record opened is closed this long after the record.
     pub(crate) open_ms: i64,
 }
 
-/// The graph while it grows.
+/// The graph while the DSL writes it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) stores: BTreeMap<StoreName, StoreSpec>,
-    /// Nodes whose input topics must have equal partition counts, with the operator that needs it.
+    /// Nodes whose input topics must have equal partition counts, with the operator that requires this.
     pub(crate) copartitioned: Vec<(NodeName, Vec<NodeId>)>,
     /// Operators with an idle time.
     pub(crate) idles: BTreeMap<NodeId, Idle>,
@@ -130,7 +130,7 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Adds a node; `name` `None` numbers it after its kind, which is fine for what has no state.
+    /// Adds a node. If `name` is `None`, the name is the kind and a number; this suffices for nodes without state.
     pub(crate) fn add(
         &mut self,
         name: Option<&str>,
@@ -171,7 +171,7 @@ impl Graph {
         }
     }
 
-    /// Names the operator that writes each store: the first that has it. What reads it as well comes later.
+    /// Notes for each store the operator that writes it: the first node that has the store. Its readers come later.
     pub(crate) fn name_writers(&mut self) {
         for node in self.nodes.iter().filter(|node| !node.erases()) {
             for store in &node.stores {
@@ -182,7 +182,7 @@ impl Graph {
         }
     }
 
-    /// Nodes fed by a node's port, in the order they were declared, once for each edge.
+    /// The nodes that a node's port feeds, in the order of declaration. A node appears once for each edge.
     pub(crate) fn children(&self, id: NodeId, port: Port) -> impl Iterator<Item = NodeId> + '_ {
         self.nodes.iter().flat_map(move |node| {
             let edges = node.parents.iter().filter(move |edge| edge.from == id && edge.port == port);

@@ -1,4 +1,4 @@
-//! What users meant: nodes, edges and stores, without types.
+//! The graph of a topology: nodes, edges and stores, without types.
 
 mod erasures;
 mod logical;

@@ -1,21 +1,21 @@
-//! What wrote a store. It is noted beside the store and with its changelog, so that whoever would read the rows as
-//! something else is told so, and what to do.
+//! The format of a store. A note of it is kept beside the store and with the changelog. If another topology would read
+//! the rows in another meaning, the store refuses to open and the error says how to fix this.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// What the rows of a store depend on, by name: the operator, the bounds of its windows, the names of its codecs.
+/// What the rows of a store depend on, as named fields: the operator, the bounds of its windows, the codecs' names.
 ///
-/// A field that only one of two formats has is not compared: what was noted before the field was known, or by a codec
-/// without a name, is accepted.
+/// A field that only one of two formats has is not compared. This accepts notes that are older than the field, and
+/// codecs without a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreFormat {
     fields: BTreeMap<String, String>,
 }
 
-/// What it means that a note does not have a field, for fields that came later than notes did.
+/// The meaning of a missing field, for fields that are newer than existing notes.
 const UNSAID: &[(&str, &str)] = &[(EVENT_TIME, PARTITION)];
 
-/// Whose time closes the windows of a store.
+/// The field that says which time closes the windows of a store.
 const EVENT_TIME: &str = "event-time";
 const PARTITION: &str = "partition";
 
@@ -32,16 +32,16 @@ impl StoreFormat {
 
     /// Says what a field is.
     pub(crate) fn set(&mut self, field: &str, value: impl ToString) {
-        // A line holds one field.
+        // Each field takes one line.
         self.fields.insert(field.to_owned(), value.to_string().replace('\n', " "));
     }
 
-    /// Says whether each key has an event time of its own.
+    /// Sets whether each key has an event time of its own.
     pub(crate) fn set_event_time(&mut self, by_key: bool) {
         self.set(EVENT_TIME, if by_key { "key" } else { PARTITION });
     }
 
-    /// Says what a codec is called, if it has a name.
+    /// Sets the name of a codec, if the codec has a name.
     pub(crate) fn set_codec(&mut self, field: &str, name: Option<Cow<'static, str>>) {
         match name {
             Some(name) => self.set(field, name),
@@ -49,26 +49,26 @@ impl StoreFormat {
         }
     }
 
-    /// Says what a field is, unless that is said.
+    /// Sets a field unless it is set already.
     pub(crate) fn set_missing(&mut self, field: &str, value: impl ToString) {
         if !self.fields.contains_key(field) {
             self.set(field, value);
         }
     }
 
-    /// A line for each field.
+    /// Encodes the format: one line for each field.
     pub(crate) fn encode(&self) -> String {
         let lines: Vec<_> = self.fields().map(|(field, value)| format!("{field}={value}")).collect();
         lines.join("\n")
     }
 
-    /// Reads what [`encode`](Self::encode) wrote. Lines without a name are left out.
+    /// Reads the output of [`encode`](Self::encode). Lines without a field name are skipped.
     pub(crate) fn decode(text: &str) -> Self {
         let fields = text.lines().filter_map(|line| line.split_once('='));
         Self { fields: fields.map(|(field, value)| (field.to_owned(), value.to_owned())).collect() }
     }
 
-    /// How this differs from what was noted, for people; `None` if nothing contradicts.
+    /// Describes for users how this format differs from the noted format; `None` if they do not contradict each other.
     pub(crate) fn difference(&self, noted: &Self) -> Option<String> {
         let differ = self.fields.keys().chain(noted.fields.keys()).filter_map(|field| {
             let (now, was) = (self.said(field)?, noted.said(field)?);
@@ -80,7 +80,7 @@ impl StoreFormat {
         (!differ.is_empty()).then(|| differ.join(", "))
     }
 
-    /// The note that tells both, if it tells more than what was noted.
+    /// The note with the fields of both formats, if it has more fields than the noted format.
     pub(crate) fn added_to(&self, noted: &Self) -> Option<Self> {
         let mut both = noted.clone();
         both.fields.extend(self.fields.clone());

@@ -1,4 +1,4 @@
-//! Every rule that a topology must keep, checked together.
+//! The rules of a topology, all checked together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::{
 };
 
 impl Graph {
-    /// All that is wrong, one sentence each.
+    /// All problems of the graph, one sentence each.
     pub(crate) fn validate(&self) -> Vec<String> {
         let mut problems = self.problems.clone();
         self.check_sources(&mut problems);
@@ -44,7 +44,8 @@ impl Graph {
     }
 
     fn check_names(&self, problems: &mut Vec<String>) {
-        // Sources are named by their topics, which a store may share; a store's step is named by it, once.
+        // A source has the name of its topic, and a store may have that name too. One step may have the name of its
+        // store.
         let mut seen = BTreeMap::<_, u32>::new();
         let mut owners = BTreeSet::new();
         for node in self.nodes.iter().filter(|node| node.kind.reads().is_none()) {
@@ -102,7 +103,7 @@ impl Graph {
     }
 }
 
-/// Topic and store names become folders and topics: Kafka's rules for topics serve for both.
+/// Names of topics and stores become folders and topics. Kafka's rules for topic names apply to both.
 pub(crate) fn problem_with_name(what: &str, name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || name == "." || name == ".." {

@@ -1,4 +1,4 @@
-//! What an instance says of itself, and the text in which it says so.
+//! An instance's member record and its text form.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use crate::names::TaskId;
 
-/// One instance, in its own words.
+/// The member record of one instance.
 ///
-/// As a record it is a line each: a word, then values. Words that are not known are left out, so that instances of
-/// different versions understand each other while an application is rolled over.
+/// The record is text. Each line is a word and its values. Unknown words are ignored, so that instances of different
+/// versions understand each other during a rolling upgrade.
 ///
 /// ```text
 /// heartbeat 1700000000000
@@ -23,15 +23,15 @@ use crate::names::TaskId;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Member {
-    /// When it said so, by its own clock.
+    /// The wall-clock time of sending, by the sender's clock.
     pub(crate) heartbeat_ms: i64,
-    /// What it is called; `None` if a version said so that called it by its id.
+    /// The client id; `None` if the sender's version does not send it.
     pub(crate) client_id: Option<String>,
-    /// Where it answers queries.
+    /// The address at which the instance answers queries.
     pub(crate) address: Option<String>,
-    /// Tasks that it owns, whether they run or restore.
+    /// The tasks that the instance owns, running or restoring.
     pub(crate) active: BTreeSet<TaskId>,
-    /// Tasks whose stores it keeps warm, each with the changelog offsets that it is behind.
+    /// The tasks of which the instance keeps standbys, each with its lag in changelog offsets.
     pub(crate) standby: BTreeMap<TaskId, i64>,
 }
 
@@ -54,7 +54,7 @@ impl Member {
         text.into()
     }
 
-    /// `None` if that is not how an instance speaks.
+    /// `None` if the text is not a member record.
     pub(crate) fn decode(raw: &[u8]) -> Option<Self> {
         let mut member = Self::default();
         let mut spoke = false;

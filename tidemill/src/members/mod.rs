@@ -1,4 +1,4 @@
-//! What an instance knows of the others: what each says of itself on the members topic, and what follows from it.
+//! An instance's knowledge of the other instances: their records on the members topic, and what follows from them.
 
 mod member;
 mod placement;

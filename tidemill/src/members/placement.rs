@@ -1,13 +1,13 @@
-//! Which instances keep a task's stores warm: a function of who there is, so that all of them agree without talking.
+//! The placement of standbys: a function of the live instances, so all instances agree without messages.
 
 use std::{cmp::Reverse, sync::Arc};
 
 use crate::{names::TaskId, partitioner::murmur2};
 
-/// The instances, at most `replicas`, that keep a task warm beside its owner.
+/// The instances that keep standbys of a task: at most `replicas`, and never the owner.
 ///
-/// Rendezvous hashing: each instance has a rank for each task that depends on nothing else. One that comes takes only
-/// the tasks for which it ranks high enough; one that goes leaves only its own to others.
+/// Rendezvous hashing: an instance's rank for a task depends only on the two ids. A new instance takes only the tasks
+/// for which its rank is high enough. If an instance goes, only its own standbys move.
 pub(crate) fn standbys_of<'a>(
     task: TaskId,
     owner: &str,
@@ -36,7 +36,7 @@ mod tests {
         names.iter().map(|name| Arc::from(*name)).collect()
     }
 
-    /// The standbys of each task, whose owners take turns among those that always are there.
+    /// The standbys of each task. The owners alternate between two members that are always there.
     fn place(members: &[Arc<str>], replicas: usize) -> BTreeMap<i32, Vec<Arc<str>>> {
         let place = |partition| {
             let owner = if partition % 2 == 0 { "a" } else { "b" };

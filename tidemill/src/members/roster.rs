@@ -1,4 +1,4 @@
-//! The instances of an application, as the members topic tells of them.
+//! The instances of an application, read from the members topic.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +8,7 @@ use std::{
 use super::Member;
 use crate::{names::TaskId, transport::Offset};
 
-/// Everybody who said something and did not say goodbye.
+/// All instances that sent a record and have not deleted it.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     members: BTreeMap<Arc<str>, Entry>,
@@ -17,14 +17,14 @@ pub(crate) struct Roster {
 #[derive(Debug)]
 struct Entry {
     member: Member,
-    /// When it was heard last, by the clock of whoever listens: clocks of two machines never agree.
+    /// The time of the last record, by the reader's clock, because the clocks of two machines never agree.
     heard_ms: i64,
-    /// Since which record it owns each of its tasks.
+    /// For each of its tasks, the offset of the record that first claimed the task.
     since: BTreeMap<TaskId, Offset>,
 }
 
 impl Roster {
-    /// Takes in a record: what an instance says of itself, or its tombstone.
+    /// Takes in an instance's record or tombstone.
     pub(crate) fn hear(&mut self, id: &[u8], value: Option<&[u8]>, offset: Offset, heard_ms: i64) {
         let Ok(id) = std::str::from_utf8(id) else { return };
         let Some(value) = value else {
@@ -32,30 +32,30 @@ impl Roster {
             return;
         };
         let Some(member) = Member::decode(value) else {
-            tracing::warn!(member = id, offset, "a record of the members topic is not understood");
+            tracing::warn!(member = id, offset, "the members topic has a record that cannot be decoded");
             return;
         };
         let before = self.members.get(id);
-        // Who reads the topic again hears old words anew.
+        // A second read of the topic returns old records again. The later time counts.
         let heard_ms = before.map_or(heard_ms, |entry| entry.heard_ms.max(heard_ms));
         let since = |task: &TaskId| before.and_then(|entry| entry.since.get(task)).copied().unwrap_or(offset);
         let since = member.active.iter().map(|task| (*task, since(task))).collect();
         self.members.insert(id.into(), Entry { member, heard_ms, since });
     }
 
-    /// Those that were heard within the time-out, by id.
+    /// The instances that were heard within the time-out, by id.
     pub(crate) fn live(&self, now_ms: i64, timeout_ms: i64) -> impl Iterator<Item = (&Arc<str>, &Member)> {
         let live = move |(_, entry): &(_, &Entry)| now_ms - entry.heard_ms <= timeout_ms;
         self.members.iter().filter(live).map(|(id, entry)| (id, &entry.member))
     }
 
-    /// Those that nobody heard for so long that their records can go.
+    /// The instances that were last heard before `before_ms`. Their records can be deleted.
     pub(crate) fn silent_since(&self, before_ms: i64) -> Vec<Arc<str>> {
         self.members.iter().filter(|(_, entry)| entry.heard_ms < before_ms).map(|(id, _)| id.clone()).collect()
     }
 
-    /// The owner of each task among those that live. While one has not heard yet that it lost a task, two claim it: the
-    /// later claim counts. What `me` owns is what it says here and now, not what it said on the topic.
+    /// The owner of each task among the live instances. If two instances claim a task, because one does not know yet
+    /// that it lost the task, the later claim counts. The tasks of `me` come from `mine`, not from the topic.
     pub(crate) fn owners(
         &self,
         me: &Arc<str>,

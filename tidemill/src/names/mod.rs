@@ -1,4 +1,4 @@
-//! How the parts of an application are named.
+//! The names and ids of an application's parts.
 
 mod instance;
 mod node;

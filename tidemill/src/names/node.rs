@@ -1,8 +1,8 @@
-//! Names inside a topology.
+//! Names and ids inside a topology.
 
 use std::sync::Arc;
 
-/// A node's place in its topology.
+/// A node's index in its topology.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub(crate) u32);
 

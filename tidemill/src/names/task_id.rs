@@ -1,4 +1,4 @@
-//! How a task is named.
+//! The id of a task.
 
 use std::{fmt, str::FromStr};
 
@@ -7,9 +7,9 @@ use thiserror::Error;
 /// One subtopology for one partition: the unit of work, of state and of assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId {
-    /// Which subtopology.
+    /// The number of the subtopology.
     pub subtopology: u32,
-    /// Which partition.
+    /// The number of the partition.
     pub partition: i32,
 }
 
@@ -19,9 +19,9 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// A text that is not a task's name.
+/// The error for a text that is not a task id.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("'{0}' is no task: a subtopology's number, '_' and a partition's are")]
+#[error("'{0}' is not a task id: write SUBTOPOLOGY_PARTITION, for example 0_3")]
 pub struct ParseTaskIdError(String);
 
 impl FromStr for TaskId {

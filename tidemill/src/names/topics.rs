@@ -10,22 +10,22 @@ pub(crate) fn repartition_topic(application_id: &str, name: &str) -> Topic {
     format!("{application_id}-{name}-repartition").into()
 }
 
-/// Requests of an asynchronous step.
+/// The topic for the requests of an asynchronous step.
 pub(crate) fn request_topic(application_id: &str, name: &str) -> Topic {
     format!("{application_id}-{name}-requests").into()
 }
 
-/// What the calls of an asynchronous step answered.
+/// The topic for the responses of an asynchronous step.
 pub(crate) fn response_topic(application_id: &str, name: &str) -> Topic {
     format!("{application_id}-{name}-responses").into()
 }
 
-/// Where instances tell each other what they run.
+/// The topic on which instances tell each other what they run.
 pub(crate) fn members_topic(application_id: &str) -> Topic {
     format!("{application_id}-members").into()
 }
 
-/// What wrote each store.
+/// The topic with the notes on which operator wrote each store.
 pub(crate) fn stores_topic(application_id: &str) -> Topic {
     format!("{application_id}-stores").into()
 }

@@ -14,8 +14,8 @@ use crate::record::{Data, Record};
 /// An aggregate for each key, emitted at every update.
 pub(crate) struct KeyedAggregate<K, V, A, F> {
     store: Rc<RefCell<Store>>,
-    /// Others use the store, or a refused record must leave nothing: the store is written at each update and nothing of
-    /// it is cached.
+    /// Whether other nodes use the store, or a rejected record must leave no effect. The store is then written at each
+    /// update, and nothing is cached.
     shared: bool,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<A>>,
@@ -73,7 +73,7 @@ impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedA
         let (aggregate, timestamp) = (entry.aggregate.clone(), entry.timestamp);
         self.entries.changed(ctx, index, &*self.value, &mut self.weight);
         let entry = self.entries.entry(index);
-        // A null aggregate is no row in the store, and so none here: it starts again with its next record.
+        // A null aggregate has no row in the store and no cached value: the next record starts a new aggregate.
         if entry.aggregate.as_ref().is_some_and(|aggregate| self.value.is_null(aggregate)) {
             entry.aggregate = None;
         }
@@ -90,7 +90,7 @@ impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedA
 }
 
 impl<K, V, A: Data, F> KeyedAggregate<K, V, A, F> {
-    /// Brings changed aggregates into the store.
+    /// Writes changed aggregates to the store.
     fn write(&mut self, ctx: &mut TaskContext) -> Outcome {
         let mut store = self.store.borrow_mut();
         self.entries.spill(ctx, &*self.value, &mut self.weight, |key, row| {

@@ -1,4 +1,4 @@
-//! Builds a task's operators from the graph. Here, once per task, types are put together and erased.
+//! Builds a task's operators from the graph. Types are checked and erased here, once for each task.
 
 use std::{any::Any, cell::RefCell, collections::BTreeMap, fmt, rc::Rc, sync::Arc};
 
@@ -24,15 +24,15 @@ pub(crate) enum StoreHandle {
     Window(Rc<RefCell<WindowStore>>),
 }
 
-/// Builds a node's operator for one task; its children are built already.
+/// Builds a node's operator for one task and, first, the operators of its children.
 pub(crate) type BuildNode = Arc<dyn Fn(&mut Assembly<'_>, NodeId) -> Result<(), TaskError> + Send + Sync>;
 
-/// What builds each node's operator, by the node's place.
+/// The builder of each node's operator, by node id.
 #[derive(Clone, Default)]
 pub(crate) struct Builders(Vec<BuildNode>);
 
 impl Builders {
-    /// The next node's.
+    /// Adds the builder of the next node.
     pub(crate) fn push(&mut self, build: BuildNode) {
         self.0.push(build);
     }
@@ -44,12 +44,12 @@ impl fmt::Debug for Builders {
     }
 }
 
-/// What operators are put together from.
+/// The parts that operators are built from.
 pub(crate) struct Parts<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) builders: &'a Builders,
     pub(crate) stores: &'a BTreeMap<StoreName, StoreHandle>,
-    /// A topic's name on the log, and how many partitions it has.
+    /// Maps a topic to its name on the log and its number of partitions.
     pub(crate) topic: &'a dyn Fn(&TopicRef) -> (Topic, i32),
     /// The task's input partitions, in the order of its queues.
     pub(crate) partitions: Vec<TopicPartition>,
@@ -59,9 +59,9 @@ pub(crate) struct Parts<'a> {
 pub(crate) struct Assembly<'a> {
     parts: Parts<'a>,
     pub(crate) task: TaskId,
-    /// What an operator refuses is left out, and must leave nothing.
+    /// Whether records that an operator rejects are left out without effects.
     leaves_out: bool,
-    /// The node that is being built; after a panic, the one that panicked.
+    /// The node that is being built. After a panic, the node that panicked.
     pub(crate) building: NodeId,
     /// `Rc<dyn Target<K, V>>` of each node built, boxed as `Any`.
     inputs: BTreeMap<NodeId, Box<dyn Any>>,
@@ -94,7 +94,7 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
-    /// The children of a node's port, built.
+    /// Builds the children of a node's port and returns them.
     pub(crate) fn next<K: Data, V: Data>(&mut self, id: NodeId, port: Port) -> Result<Next<K, V>, TaskError> {
         let children: Vec<_> = self.parts.graph.children(id, port).collect();
         let mut links = Vec::with_capacity(children.len());
@@ -109,24 +109,24 @@ impl<'a> Assembly<'a> {
         Ok(Next::new(links))
     }
 
-    /// Makes an operator the input of its node.
+    /// Registers an operator as the input of its node.
     pub(crate) fn input<K: Data, V: Data>(&mut self, id: NodeId, operator: Rc<dyn Target<K, V>>) {
         self.inputs.insert(id, Box::new(operator));
     }
 
-    /// Makes an operator hear of commits, ticks and punctuations.
+    /// Registers an operator for commits, ticks and punctuations.
     pub(crate) fn lifecycle(&mut self, id: NodeId, operator: Rc<RefCell<dyn Lifecycle>>) {
         self.lifecycles.insert(id, operator);
     }
 
-    /// The operator that several input nodes feed, built.
+    /// Builds the operator that several input nodes feed, and returns it.
     pub(crate) fn shared<T: 'static>(&mut self, owner: NodeId) -> Result<Rc<RefCell<T>>, TaskError> {
         self.build(owner)?;
         let shared = self.inputs[&owner].downcast_ref::<Rc<RefCell<T>>>();
         Ok(shared.expect("the DSL's types make inputs and core agree").clone())
     }
 
-    /// Keeps the operator that several input nodes feed under the node that emits.
+    /// Registers the operator that several input nodes feed, under the node that emits.
     pub(crate) fn share<T: 'static>(&mut self, owner: NodeId, part: Rc<RefCell<T>>) {
         self.inputs.insert(owner, Box::new(part));
     }
@@ -145,8 +145,8 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Whether a store is written with each record: because more than one node uses it, so that each must see at once
-    /// what another writes, or because a record that is left out must leave nothing.
+    /// Whether a store is written with each record. This is necessary if several nodes use the store, because each must
+    /// see the other's writes at once, or if a rejected record must leave no effect.
     pub(crate) fn is_shared(&self, name: &str) -> bool {
         if self.leaves_out {
             return true;
@@ -154,7 +154,7 @@ impl<'a> Assembly<'a> {
         self.parts.graph.users(name).count() > 1
     }
 
-    /// The window stores of a node that only processors use: no operator's clock expires their rows.
+    /// The window stores of a node that only processors use. No operator's clock expires their rows.
     pub(crate) fn unclocked_windows(&self, id: NodeId) -> Vec<Rc<RefCell<WindowStore>>> {
         let graph = self.parts.graph;
         let unclocked = |name: &&StoreName| graph.users(name).all(|node| node.kind == NodeKind::Operator("process"));

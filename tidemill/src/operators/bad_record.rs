@@ -1,4 +1,4 @@
-//! What is wrong with a record before any operator sees it.
+//! Problems of a record that are found before any operator sees it.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use tidemill_state::CodecError;
 
 use super::InvalidTime;
 
-/// What is wrong with the record at the head of a queue.
+/// The problem of the record at the head of a queue.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadRecord {
-    /// Key or value do not decode.
+    /// The key or the value does not decode.
     #[error(transparent)]
     Undecodable(#[from] Undecodable),
-    /// The timestamp is negative, or beyond what windows can count.
+    /// The timestamp is negative or too large for windows.
     #[error("its {0}")]
     InvalidTimestamp(#[from] InvalidTime),
 }
@@ -24,7 +24,7 @@ pub(crate) enum Part {
     Value,
 }
 
-/// A part of a record whose bytes, or lack of bytes, its codec does not take.
+/// A part of a record that its codec rejects: the bytes, or a null.
 #[derive(Debug)]
 pub(crate) struct Undecodable {
     pub(crate) part: Part,
@@ -41,13 +41,13 @@ impl fmt::Display for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.part, &self.error) {
             (Part::Key, CodecError::Null) => f.write_str(
-                "its key is null. Where keys do not matter, read the topic with `stream_values`. Where they do, read it \
-                 as a stream of Option<K>, and drop records without a key with `drop_null_keys`. Or let \
+                "its key is null. If keys do not matter, read the topic with `stream_values`. If keys matter, read the \
+                 topic as a stream of Option<K> and drop records without a key with `drop_null_keys`. Or let \
                  `deserialization_handler` skip such records",
             ),
             (Part::Value, CodecError::Null) => f.write_str(
-                "its value is null. Read the topic as a stream of Option<V>, or as a table, where a null deletes. Or let \
-                 `deserialization_handler` skip such records",
+                "its value is null. Read the topic as a stream of Option<V>, or as a table, where a null deletes the \
+                 key. Or let `deserialization_handler` skip such records",
             ),
             (Part::Key, error) => write!(f, "its key does not decode: {error}"),
             (Part::Value, error) => write!(f, "its value does not decode: {error}"),

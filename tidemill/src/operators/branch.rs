@@ -1,14 +1,14 @@
-//! Splits a stream: each record goes to the first branch whose predicate holds.
+//! Splits a stream: each record goes to the first branch whose predicate is true.
 
 use std::sync::Arc;
 
 use super::{Next, Outcome, Receive, TaskContext};
 use crate::record::{Data, Record};
 
-/// A branch's predicate; boxed, because the branches of one split have different closures.
+/// A branch's predicate. It is boxed because the branches of one split have different closures.
 pub(crate) type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
 
-/// Branches in the order they are tried.
+/// Branches in the order in which they are tried.
 pub(crate) struct Branch<K, V> {
     pub(crate) branches: Vec<(Predicate<K, V>, Next<K, V>)>,
 }

@@ -1,4 +1,4 @@
-//! Collects two streams into common windows: a window is emitted when either side had something.
+//! Collects two streams into common windows, and emits both sides' elements of a window together.
 
 use std::{cell::RefCell, cmp::Ordering, rc::Rc};
 
@@ -12,11 +12,11 @@ use crate::{
     windows::{Cogrouped, JoinKind, Window, Windowed},
 };
 
-/// The sides' numbers.
+/// The numbers of the two sides.
 const LEFT: u8 = 0;
 const RIGHT: u8 = 1;
 
-/// What both sides share: one time, and the windows' emission.
+/// The parts that both sides share: one time, and the emission of windows.
 pub(crate) struct Cogroup<K, L, R> {
     pub(crate) time: WindowTime,
     pub(crate) kind: JoinKind,
@@ -39,7 +39,7 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
         }
     }
 
-    /// A window of many keys is larger than memory allows: it is read and sent piece by piece.
+    /// A window with many keys can exceed the memory. It is therefore read and emitted in pieces.
     fn close_windows(&self, ctx: &mut TaskContext, clock: &WindowClock) -> Outcome {
         while let Some((from, to)) = clock.closed() {
             let starts = [self.left.first_start(from, to)?, self.right.first_start(from, to)?];
@@ -51,7 +51,7 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
             let after = clock.emitted().filter(|_| start == from);
             let left = self.left.groups_after(start, after.as_deref())?;
             let right = self.right.groups_after(start, after.as_deref())?;
-            // Up to this key both sides are known.
+            // Both sides have read all keys up to this key.
             let known = [&left, &right].into_iter().filter(|piece| !piece.is_last).filter_map(Piece::last_key).min();
             self.emit(ctx, clock.window_at(start), left.up_to(known.as_ref()), right.up_to(known.as_ref()))?;
             clock.close_up_to(ctx, if known.is_some() { start } else { start + 1 }, known);
@@ -65,7 +65,7 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
         Ok(())
     }
 
-    /// Walks both sides' keys in order, as a merge join does.
+    /// Iterates over both sides' keys in order, as a merge join does.
     fn emit(&self, ctx: &mut TaskContext, window: Window, lefts: Vec<Group>, rights: Vec<Group>) -> Outcome {
         let (mut lefts, mut rights) = (lefts.into_iter().peekable(), rights.into_iter().peekable());
         loop {
@@ -99,7 +99,7 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
         })
     }
 
-    /// The turn of one key's window has come.
+    /// Handles one due window of a key.
     fn close_one(
         &self,
         ctx: &mut TaskContext,

@@ -1,4 +1,5 @@
-//! Collects a window's elements: each is one row and one changelog record; the list is made when the window closes.
+//! Collects a window's elements. Each element is one row and one changelog record; the close of the window builds the
+//! list.
 
 use super::{
     Elements, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime, elements::Group,
@@ -9,7 +10,7 @@ use crate::{
     windows::{Window, Windowed},
 };
 
-/// What a collecting operator keeps.
+/// The state of a collecting operator.
 pub(crate) struct Collect<K, V> {
     pub(crate) time: WindowTime,
     pub(crate) elements: Elements<K, V>,
@@ -31,7 +32,7 @@ impl<K: Data, V: Data> Collect<K, V> {
         }
     }
 
-    /// A window of many keys is larger than memory allows: it is read and sent piece by piece.
+    /// A window with many keys can exceed the memory. It is therefore read and emitted in pieces.
     fn close_windows(&self, ctx: &mut TaskContext, clock: &WindowClock) -> Outcome {
         while let Some((from, to)) = clock.closed() {
             let Some(start) = self.elements.first_start(from, to)? else {
@@ -54,7 +55,7 @@ impl<K: Data, V: Data> Collect<K, V> {
         Ok(self.elements.expire(ctx, clock)?)
     }
 
-    /// The turn of one key's window has come.
+    /// Handles one due window of a key.
     fn close_one(&self, ctx: &mut TaskContext, key: &[u8], due: Due) -> Result<bool, Box<Failure>> {
         let Due { window, closes, is_kept, epoch, .. } = due;
         let group = if closes { self.elements.group(window.start, key)? } else { None };

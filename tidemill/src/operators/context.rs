@@ -1,4 +1,4 @@
-//! What operators of one task share: time, position, outputs, counters.
+//! The context that the operators of one task share: time, position, outputs, counters.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -13,23 +13,24 @@ use crate::{
     transport::{Offset, ProducerRecord},
 };
 
-/// Outputs beyond which an operator stops for a moment while it closes windows.
+/// An operator that closes windows pauses when it has emitted this much.
 const FULL_BYTES: usize = 1 << 20;
 const FULL_RESULTS: usize = 1 << 14;
 
-/// Why an operator cannot go on with a record.
+/// Why an operator cannot process a record.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The user's code returned an error.
     User(BoxError),
     /// A store failed.
     Store(StoreError),
-    /// A key or value could not be turned into bytes, or back.
+    /// A key or value could not be encoded or decoded.
     Codec(CodecError),
 }
 
 impl Failure {
-    /// Whether another record may do better. What decodes later is nobody's to give up, and a store fails for all.
+    /// Whether the failure concerns only this record. A record that decodes later must not be given up, and a store
+    /// failure affects all records.
     pub(crate) const fn is_about_records(&self) -> bool {
         match self {
             Self::User(_) => true,
@@ -64,22 +65,22 @@ impl From<CodecError> for Box<Failure> {
     }
 }
 
-/// Why a record had no effect.
+/// Why a record was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum DropReason {
     /// Its window had closed.
     Late,
-    /// It has no key, so no group can take it.
+    /// It has no key and cannot be grouped.
     NullKey,
-    /// It has no value, so there is nothing to join.
+    /// It has no value and cannot be joined.
     NullValue,
-    /// Its timestamp is negative, or beyond what windows can count.
+    /// Its timestamp is negative or too large for windows.
     InvalidTimestamp,
     /// Its bytes could not be decoded, and the handler skipped it.
     Undecodable,
     /// An operator returned an error for it, and the handler skipped it.
     Processing,
-    /// It answers a request that was answered before, or withdrawn.
+    /// It answers a request that was already answered or withdrawn.
     Duplicate,
 }
 
@@ -97,7 +98,7 @@ impl DropReason {
     }
 }
 
-/// A punctuation that a processor asked for.
+/// A punctuation that a processor scheduled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Schedule {
     pub(crate) node: NodeId,
@@ -112,44 +113,44 @@ pub(crate) struct Schedule {
 pub(crate) struct TaskContext {
     /// Records to send, in order.
     pub(crate) outputs: Vec<ProducerRecord>,
-    /// The operator that has the record; after a panic, the one that panicked.
+    /// The operator that has the record. After a panic, the operator that panicked.
     pub(crate) node: NodeId,
-    /// Which of the task's queues the record came from; `None` between records.
+    /// The task's queue that the record came from; `None` between records.
     pub(crate) queue: Option<usize>,
     /// The record's offset.
     pub(crate) offset: Offset,
-    /// Highest timestamp taken from any queue; -1 before the first.
+    /// The highest timestamp taken from any queue; -1 before the first record.
     pub(crate) stream_time: i64,
-    /// Time that has passed, by a clock that nobody sets, as the runtime told it last: punctuations count by it.
+    /// The monotonic clock as the runtime last reported it. Punctuations use it.
     pub(crate) monotonic_ms: i64,
-    /// For how long, since the task was opened, everything that it reads was silent: idleness is counted by this clock
-    /// alone. Silence is the time in which its thread waited for records and had read all there are; below a repartition
-    /// topic it is what the tasks above tell of theirs. Never falls.
+    /// How long, since the task was opened, all inputs of the task were silent. Idle time uses only this clock, which
+    /// never falls. Inputs are silent while the task's thread waits for records and has read all available ones. Below
+    /// a repartition topic, the upstream tasks report their silence.
     pub(crate) idle_ms: i64,
-    /// What the wall clock showed then: for processors to read. Somebody may set it.
+    /// The wall clock as the runtime last reported it, for processors to read. It can be set back.
     pub(crate) wall_ms: i64,
     /// Records dropped, by operator and reason.
     pub(crate) dropped: BTreeMap<(NodeId, DropReason), u64>,
     /// Punctuations of all operators.
     pub(crate) schedules: Vec<Schedule>,
-    /// Ids given to punctuations so far.
+    /// The number of punctuation ids that were assigned.
     pub(crate) next_punctuation: u32,
-    /// A processor asked for a commit as soon as possible.
+    /// Whether a processor asked for a commit as soon as possible.
     pub(crate) commit_requested: bool,
-    /// What an operator refuses is left out, as the processing handler says.
+    /// Whether records that an operator rejects are left out, as the processing handler decides.
     pub(crate) leaves_out: bool,
-    /// What can be taken back of the present record.
+    /// The changes of the current record that can be undone.
     pub(crate) undo: Undo,
-    /// Bytes of records sent, and results emitted, since the runtime took the outputs.
+    /// The bytes of records sent and the results emitted since the runtime last took the outputs.
     pub(crate) sent_bytes: usize,
     pub(crate) results: usize,
-    /// An operator stopped emitting, because there was no room, and goes on before the next record.
+    /// Whether an operator stopped emitting because there was no room. It continues before the next record.
     pub(crate) unfinished: bool,
     /// The operator that is not done with the record that was taken last: until it is, that counts as not taken.
     pub(crate) held_by: Option<NodeId>,
     /// About how many bytes operators cache that the next commit brings into stores.
     pub(crate) cached_bytes: usize,
-    /// About how many bytes an operator may cache beyond a commit.
+    /// The approximate number of bytes that an operator may keep cached after a commit.
     pub(crate) cache_max_bytes: usize,
 }
 
@@ -179,7 +180,7 @@ impl TaskContext {
         }
     }
 
-    /// Whether the key is null; if so, its record counts as dropped by the present operator.
+    /// Whether the key is null. If it is, the record counts as dropped by the current operator.
     #[inline]
     pub(crate) fn drops_null<K: 'static>(&mut self, codec: &dyn Codec<K>, key: &K) -> bool {
         let null = codec.is_null(key);
@@ -207,14 +208,14 @@ impl TaskContext {
         self.outputs.push(record);
     }
 
-    /// Whether enough was emitted for one turn: an operator that has more stops, says so by `unfinished`, and goes on
-    /// when the runtime has taken the outputs.
+    /// Whether enough was emitted for one turn. An operator with more to emit then stops, sets `unfinished`, and
+    /// continues after the runtime has taken the outputs.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.sent_bytes >= FULL_BYTES || self.results >= FULL_RESULTS
     }
 
-    /// Changes what is scheduled.
+    /// Changes the scheduled punctuations.
     pub(crate) fn change_schedules(&mut self, change: impl FnOnce(&mut Vec<Schedule>)) {
         self.on_undo(|ctx| {
             let old = ctx.schedules.clone();

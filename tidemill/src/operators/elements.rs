@@ -1,4 +1,4 @@
-//! Rows that windows collect: one an element.
+//! Rows of collected windows: one row for each element.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
@@ -8,10 +8,10 @@ use tidemill_state::{Codec, CodecError, Row, StoreError, WindowStore};
 use super::{DropReason, Failure, TaskContext, WindowClock, WindowTime};
 use crate::record::{Data, Record};
 
-/// How much of a window is in memory at once while it is emitted.
+/// The largest part of a window that is in memory at once while it is emitted, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// One key's elements of one window, as they are stored: there is one at least.
+/// The stored elements of one key in one window. There is at least one element.
 pub(crate) struct Group {
     pub(crate) key: Bytes,
     pub(crate) timestamp: i64,
@@ -29,7 +29,7 @@ impl Group {
     }
 }
 
-/// Some keys of a window, and whether there are no more.
+/// The groups of some keys of a window, and whether they are the last ones.
 pub(crate) struct Piece {
     pub(crate) groups: Vec<Group>,
     pub(crate) is_last: bool,
@@ -40,7 +40,7 @@ impl Piece {
         self.groups.last().map(|group| group.key.clone())
     }
 
-    /// The groups of keys up to `last`, if there is such a bound.
+    /// The groups of keys up to `last`, or all groups if `last` is `None`.
     pub(crate) fn up_to(self, last: Option<&Bytes>) -> Vec<Group> {
         self.groups.into_iter().take_while(|group| last.is_none_or(|last| group.key <= *last)).collect()
     }
@@ -51,7 +51,7 @@ pub(crate) struct Elements<K, V> {
     pub(crate) store: Rc<RefCell<WindowStore>>,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
-    /// The bytes of the last record's key.
+    /// The encoded key of the last record.
     scratch: Vec<u8>,
 }
 
@@ -60,8 +60,7 @@ impl<K: Data, V: Data> Elements<K, V> {
         Self { store, key, value, scratch: Vec::new() }
     }
 
-    /// A record came to a side of its operator: it is appended to each of its open windows. Gives it back if none
-    /// takes it.
+    /// Appends a record of one side to each of its open windows. Returns the record if no window accepts it.
     pub(crate) fn append(
         &mut self,
         ctx: &mut TaskContext,
@@ -93,18 +92,19 @@ impl<K: Data, V: Data> Elements<K, V> {
         Ok(if value.is_some() { None } else { Some(record) })
     }
 
-    /// The bytes of the last record's key.
+    /// The encoded key of the last record.
     pub(crate) fn last_key(&self) -> &[u8] {
         &self.scratch
     }
 
-    /// The first window with elements in a range of starts.
+    /// The start of the first window with elements, in a range of starts.
     pub(crate) fn first_start(&self, from: i64, to: i64) -> Result<Option<i64>, StoreError> {
         Ok(self.store.borrow().scan(from, to)?.next().transpose()?.map(|(at, _)| at.start))
     }
 
-    /// The window's elements, grouped by key, keys in order after one, elements in the order they came, until they have
-    /// so many bytes. No group is torn, and one there is if there are any.
+    /// The window's elements, grouped by key. Keys come in order, starting after `after`; elements come in the order of
+    /// arrival. The result ends after about [`PIECE_BYTES`]. A group is never split, and there is at least one group if
+    /// the window has more elements.
     pub(crate) fn groups_after(&self, start: i64, after: Option<&[u8]>) -> Result<Piece, StoreError> {
         let (mut groups, mut bytes) = (Vec::<Group>::new(), 0);
         for row in self.store.borrow().scan_window_after(start, after)? {
@@ -119,7 +119,7 @@ impl<K: Data, V: Data> Elements<K, V> {
         Ok(Piece { groups, is_last: true })
     }
 
-    /// A key's elements in a window, if there are any.
+    /// A key's elements in a window, if it has any.
     pub(crate) fn group(&self, start: i64, key: &[u8]) -> Result<Option<Group>, StoreError> {
         let mut rows = self.store.borrow().elements(start, key)?.into_iter();
         let Some(first) = rows.next() else { return Ok(None) };
@@ -132,14 +132,14 @@ impl<K: Data, V: Data> Elements<K, V> {
         rows.into_iter().map(|row| self.value.decode(row)).collect()
     }
 
-    /// Removes a key's window, whose first element is of that commit.
+    /// Removes a key's window. `epoch` is the commit that wrote its first element.
     pub(crate) fn remove(&self, start: i64, key: &[u8], epoch: u64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         let is_new = store.epoch() == epoch;
         store.remove(start, key, is_new)
     }
 
-    /// Drops what the partition's time has expired.
+    /// Drops the windows that are past their retention by the partition's time.
     pub(crate) fn expire(&self, ctx: &mut TaskContext, clock: &WindowClock) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         let expired = clock.expired_below(store.retention_ms());

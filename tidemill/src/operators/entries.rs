@@ -1,17 +1,17 @@
-//! Aggregates as Rust values between commits: each is encoded once a commit, however many records it took.
+//! Aggregates as Rust values between commits. An aggregate is encoded once for each commit, however often it changes.
 
 use indexmap::IndexMap;
 use tidemill_state::{Codec, Row};
 
 use super::{Failure, Outcome, TaskContext};
 
-/// How many aggregates of an operator survive a commit; beyond, they are read back from the store.
+/// How many aggregates of an operator stay cached after a commit. The others are read from the store again.
 const CACHED_MAX: usize = 100_000;
 
-/// What an entry costs beside its key and value.
+/// The memory that an entry needs besides its key and value, in bytes.
 const OVERHEAD_BYTES: usize = 96;
 
-/// A key's aggregate; absent if it is null, or over.
+/// A key's aggregate. It is `None` if it is null or was taken.
 pub(crate) struct Entry<K, A> {
     pub(crate) key: K,
     pub(crate) aggregate: Option<A>,
@@ -21,22 +21,22 @@ pub(crate) struct Entry<K, A> {
     bytes: usize,
 }
 
-/// Entries by the bytes of their keys.
+/// Entries by the encoded key.
 pub(crate) struct Entries<K, A> {
     map: IndexMap<Box<[u8]>, Entry<K, A>, hashbrown::DefaultHashBuilder>,
     dirty: Vec<usize>,
-    /// Entries that are not over.
+    /// The number of entries that were not taken.
     live: usize,
 }
 
-/// What all entries of one operator weigh.
+/// The size of all entries of one operator.
 #[derive(Debug, Default)]
 pub(crate) struct Weight {
     entries: usize,
     bytes: usize,
-    /// That part of it which the next commit brings into the store.
+    /// The part of `bytes` that the next commit writes to the store.
     dirty_bytes: usize,
-    /// How long the aggregates were that were written last.
+    /// The average length of recently written aggregates.
     written_bytes: usize,
 }
 
@@ -47,7 +47,7 @@ impl<K, A> Default for Entries<K, A> {
 }
 
 impl<K, A: 'static> Entries<K, A> {
-    /// The entry of a key; `load` makes it if it is not here.
+    /// The index of a key's entry. If there is no entry, `load` provides it.
     #[inline]
     pub(crate) fn find(
         &mut self,
@@ -56,7 +56,7 @@ impl<K, A: 'static> Entries<K, A> {
         load: impl FnOnce() -> Result<(K, Option<A>, i64), Box<Failure>>,
     ) -> Result<usize, Box<Failure>> {
         let known = self.map.get_index_of(key);
-        // One that is over has a place, and nothing else.
+        // An entry that was taken keeps only its place.
         if let Some(index) = known.filter(|index| self.map[*index].bytes > 0) {
             return Ok(index);
         }
@@ -78,7 +78,7 @@ impl<K, A: 'static> Entries<K, A> {
         &mut self.map[index]
     }
 
-    /// An aggregate changed. It is weighed again each time that it has changed twice as often.
+    /// Notes that an aggregate changed. Its size is estimated again whenever its number of changes has doubled.
     #[inline]
     pub(crate) fn changed(&mut self, ctx: &mut TaskContext, index: usize, codec: &dyn Codec<A>, weight: &mut Weight) {
         let (key, entry) = self.map.get_index_mut(index).expect("the index was found");
@@ -101,7 +101,7 @@ impl<K, A: 'static> Entries<K, A> {
         }
     }
 
-    /// Writes changed aggregates. After an error those that are not written are still changed.
+    /// Writes the changed aggregates. After an error, the aggregates that were not written are still marked as changed.
     pub(crate) fn spill(
         &mut self,
         ctx: &mut TaskContext,
@@ -123,14 +123,14 @@ impl<K, A: 'static> Entries<K, A> {
             }
             self.dirty.pop();
         }
-        // No index is in use: the places of what is over can go.
+        // No index is in use here, so the places of taken entries can be removed.
         if self.live * 2 < self.map.len() {
             self.map.retain(|_, entry| entry.bytes > 0);
         }
         Ok(())
     }
 
-    /// Takes a key's aggregate, which is over. Its place stays empty until all of them are over.
+    /// Takes a key's aggregate for good. Its place stays in the map, empty.
     pub(crate) fn take(&mut self, ctx: &mut TaskContext, key: &[u8], weight: &mut Weight) -> Option<(Option<A>, i64)> {
         let entry = self.map.get_mut(key).filter(|entry| entry.bytes > 0)?;
         let bytes = std::mem::take(&mut entry.bytes);
@@ -141,12 +141,12 @@ impl<K, A: 'static> Entries<K, A> {
         Some((entry.aggregate.take(), entry.timestamp))
     }
 
-    /// Whether every entry is over.
+    /// Whether every entry was taken.
     pub(crate) fn is_over(&self) -> bool {
         self.live == 0
     }
 
-    /// Forgets everything, written or not.
+    /// Forgets all entries, written or not.
     pub(crate) fn clear(&mut self, ctx: &mut TaskContext, weight: &mut Weight) {
         for entry in self.map.values().filter(|entry| entry.dirty) {
             weight.clean(ctx, entry.bytes);
@@ -158,7 +158,7 @@ impl<K, A: 'static> Entries<K, A> {
         self.live = 0;
     }
 
-    /// Indices in the order of keys, the last one first, of keys after `after`.
+    /// The indices of keys after `after`, in descending order of keys.
     pub(crate) fn in_reverse(&self, after: Option<&[u8]>) -> Vec<usize> {
         let later = |index: &usize| after.is_none_or(|after| self.key(*index) > after);
         let mut order: Vec<_> = (0..self.map.len()).filter(later).collect();
@@ -172,7 +172,8 @@ impl<K, A: 'static> Entries<K, A> {
 }
 
 impl Weight {
-    /// About how many bytes an aggregate takes. Where its codec does not tell, it is judged by those that were written.
+    /// The approximate size of an aggregate in bytes. If the codec gives no hint, recently written aggregates are the
+    /// guide.
     fn of<A: 'static>(&self, codec: &dyn Codec<A>, aggregate: &A) -> usize {
         match codec.size_hint(aggregate) {
             0 => self.written_bytes.max(size_of::<A>()),
@@ -189,7 +190,7 @@ impl Weight {
         ctx.cached_bytes -= bytes;
     }
 
-    /// Whether less should be kept beyond a commit.
+    /// Whether the entries are too large to stay cached after a commit.
     pub(crate) fn is_too_much(&self, ctx: &TaskContext) -> bool {
         self.entries > CACHED_MAX || self.bytes > ctx.cache_max_bytes
     }

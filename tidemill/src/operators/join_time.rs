@@ -1,4 +1,4 @@
-//! Which time closes the windows of a join: that of the partition, or that of each key.
+//! Which time closes the windows of a join: the partition's time, or each key's own time.
 
 use crate::windows::JoinWindows;
 use std::{cell::RefCell, rc::Rc};
@@ -14,13 +14,13 @@ use super::{
 
 /// The time of a join of two streams.
 pub(crate) enum JoinTime {
-    /// All keys of the partition share one. Its cursor: windows that end earlier are closed and dealt with.
+    /// All keys of the partition share one time. Windows that end before its cursor are closed and finished.
     Partition(StreamTime),
-    /// Each key has its own.
+    /// Each key has its own time.
     Key(KeyTimes),
 }
 
-/// When something of a key has its turn.
+/// When rows of a key are due.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turn {
     pub(crate) due: i64,
@@ -28,7 +28,7 @@ pub(crate) struct Turn {
     pub(crate) start: i64,
 }
 
-/// Added to a side's tag for what waits for a partner.
+/// Added to a side's tag for records that wait for a partner.
 const UNMATCHED: u8 = 2;
 
 impl Turn {
@@ -37,12 +37,12 @@ impl Turn {
         Self { due: bucket.saturating_add(retention_ms), part: tag, start: bucket }
     }
 
-    /// What found no partner comes out when time has passed the end of its window by more than the grace period.
+    /// An unmatched record is emitted when time has passed the end of its window by more than the grace period.
     pub(crate) fn unmatched(tag: u8, end: i64, grace_ms: i64) -> Self {
         Self { due: end.saturating_add(grace_ms).saturating_add(1), part: tag + UNMATCHED, start: end }
     }
 
-    /// The side of what waited for a partner, if that is what has its turn.
+    /// The side of the unmatched record if this entry is one.
     pub(crate) fn tag_of_unmatched(live: Live) -> Option<u8> {
         live.part.checked_sub(UNMATCHED)
     }
@@ -53,7 +53,7 @@ impl Turn {
 }
 
 impl JoinTime {
-    /// Takes up where the stores left off; others may use that of times, too.
+    /// Continues from the stores' contents. Other nodes may also use the store of times.
     pub(crate) fn open<L, R>(
         windows: JoinWindows,
         left: &JoinSide<L>,
@@ -68,7 +68,7 @@ impl JoinTime {
             if let Some(unmatched) = unmatched {
                 let mut unmatched = unmatched.borrow_mut();
                 swept_below = saved_time(&unmatched)?.map_or(0, |saved| saved.cursor);
-                // A restored store has what was emitted already.
+                // A restored store may still contain records that were already emitted.
                 unmatched.expire_before(swept_below);
             }
             return Ok(Self::Partition(StreamTime::new(now, swept_below, windows.idle_ms)));
@@ -91,7 +91,7 @@ impl JoinTime {
         Ok(Self::Key(KeyTimes::open(times, shared, windows.idle_ms, kept_ms, parts)?))
     }
 
-    /// A record came, of a key or of none. Its time: that of the partition, or of its key.
+    /// Advances the time by a record, with or without a key, and returns the time of the partition or of the key.
     pub(crate) fn observe(&self, ctx: &mut TaskContext, key: Option<&[u8]>, timestamp: i64) -> Result<i64, StoreError> {
         match (self, key) {
             (Self::Partition(time), _) => {
@@ -103,7 +103,7 @@ impl JoinTime {
         }
     }
 
-    /// Rows of a key are written. Whether they are known to be the first there.
+    /// Registers rows of a key that are written now. Returns true if they are known to be the first rows there.
     pub(crate) fn fill(&self, ctx: &mut TaskContext, key: &[u8], turn: Turn, epoch: u64) -> bool {
         let Self::Key(times) = self else { return false };
         let is_first = !times.has(key, turn.due, turn.part, turn.start);

@@ -1,8 +1,8 @@
-//! Event time by key: each key of an operator has a stream time of its own, so that a source whose clock is ahead,
-//! behind or silent does nothing to the others of its partition.
+//! Event time by key: each key of an operator has a stream time of its own. A source whose clock is ahead, behind or
+//! silent therefore does not affect other keys of its partition.
 //!
-//! What waits for a key's time to pass is in its `live` list: nothing walks all keys. Times live in a store of their
-//! own, a small row for each key, and are committed with the rows that they are about.
+//! Each key has a `live` list of the rows that wait for the key's time; no step iterates over all keys. A separate
+//! store holds the times, one small row for each key. The times are committed together with the operator's rows.
 
 use std::{
     cell::RefCell,
@@ -16,52 +16,52 @@ use tidemill_state::{Row, Store, StoreError, WindowStore};
 
 use super::{Outcome, TaskContext, key_times_sweep::Sweep};
 
-/// Rows of one key in an operator's stores, and the time of the key at which their turn comes.
+/// Rows of one key in an operator's stores, and the time of the key at which the rows are due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Live {
     pub(crate) due: i64,
-    /// What is then to be done; the operator's own numbers.
+    /// What to do with the rows when they are due, as a number that the operator defines.
     pub(crate) part: u8,
-    /// Where the rows are.
+    /// The start of the window that holds the rows.
     pub(crate) start: i64,
-    /// The commit that wrote the first of them.
+    /// The commit that wrote the first of the rows.
     pub(crate) epoch: u64,
 }
 
-/// Says of a window's start and key in a store whose key it is, and when it has its turn.
+/// Maps a window's start and key in a store to the operator's key and its live entry.
 pub(crate) type LiveOf<'a> = &'a dyn Fn(i64, &Bytes) -> (Bytes, Live);
 
-/// What is known of one key.
+/// The state of one key.
 #[derive(Debug, Clone, Default)]
 struct KeyTime {
     clock: Clock,
-    /// In the order of their turns.
+    /// Ordered by due time.
     live: VecDeque<Live>,
-    /// When silence would bring the first turn, by the task's idle clock; it may come later.
+    /// The task's idle clock at which silence would make the first entry due, or an earlier value.
     timer: Option<i64>,
 }
 
 /// A key's time.
 #[derive(Debug, Clone, Copy, Default)]
 struct Clock {
-    /// The highest timestamp seen, moved on by idleness; -1 before the first record.
+    /// The highest timestamp seen, or a later time after idleness; -1 before the first record.
     now: i64,
-    /// `now` when the last record came: where idleness counts from.
+    /// `now` when the last record came. Idle time counts from here.
     record_time: i64,
-    /// The task's idle clock then.
+    /// The task's idle clock when the last record came.
     busy_ms: i64,
-    /// Wall time then.
+    /// Wall time when the last record came.
     wall_ms: i64,
-    /// Up to there every turn is over.
+    /// All entries up to this time are done.
     done: i64,
     changed: bool,
-    /// The store has a row of it, unless somebody took that out.
+    /// Whether the store has a row for this key. It becomes false if another node deletes the row.
     saved: bool,
-    /// Somebody has taken everything of the key out of the operator's stores: its time goes, too.
+    /// Whether another node has erased the key from the operator's stores. The key's time is then deleted, too.
     gone: bool,
 }
 
-/// A change of what waits, to be taken back.
+/// A change of a `live` list, for undo.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     None,
@@ -77,22 +77,23 @@ pub(crate) struct KeyTimes {
 
 struct Core {
     store: Rc<RefCell<Store>>,
-    /// Others use the store: a key's row is there from its first record on, so that it shows when they take it out.
+    /// Whether other nodes use the store. The row of a key is then written with its first record, so that a deletion by
+    /// another node can be detected.
     shared: bool,
     idle_ms: Option<i64>,
-    /// Keys that something waits for, or whose time is not saved yet.
+    /// Keys that have live rows or an unsaved time.
     keys: HashMap<Bytes, KeyTime>,
     timers: BTreeSet<(i64, Bytes)>,
     changed: Vec<Bytes>,
-    /// Keys whose turn has come, but was not finished.
+    /// Keys with due rows that are not finished.
     unfinished: VecDeque<Bytes>,
-    /// How many live rows each commit was the first to write.
+    /// For each commit, the number of live entries whose first row it wrote.
     epochs: BTreeMap<u64, usize>,
     sweep: Sweep,
 }
 
 impl KeyTimes {
-    /// Takes up where the stores left off: `live` says of each window what waits in it.
+    /// Continues from the stores' contents: `live` maps each window to its live entry.
     pub(crate) fn open<'a>(
         store: Rc<RefCell<Store>>,
         shared: bool,
@@ -118,7 +119,8 @@ impl KeyTimes {
                 core.track(&key, live);
             }
         }
-        // What was due and is still there was not finished before: at least once, or in the middle of a close.
+        // Rows that are due and still exist were not finished: with at-least-once processing, or if a close was
+        // interrupted.
         let due = core.keys.iter().filter(|(_, time)| time.is_due());
         let mut due: Vec<_> = due.map(|(key, _)| key.clone()).collect();
         due.sort_unstable();
@@ -126,7 +128,7 @@ impl KeyTimes {
         Ok(Self { core: Rc::new(RefCell::new(core)) })
     }
 
-    /// A record of a key came; its timestamp counts before it is judged late or not. The key's time.
+    /// Advances a key's time by a record and returns it. The timestamp counts before the record is judged late or not.
     pub(crate) fn observe(&self, ctx: &mut TaskContext, key: &[u8], timestamp: i64) -> Result<i64, StoreError> {
         let core = &mut *self.core.borrow_mut();
         let key = core.load(key)?;
@@ -148,7 +150,7 @@ impl KeyTimes {
         Ok(clock.now)
     }
 
-    /// Looks at everything anew that has had its turn and is still there: `change` says when it has the next one.
+    /// Replaces each entry that is done but still exists: `change` returns its next entry.
     pub(crate) fn map_done(&self, change: impl Fn(Live) -> Live) {
         let core = &mut *self.core.borrow_mut();
         for time in core.keys.values_mut() {
@@ -160,13 +162,13 @@ impl KeyTimes {
         core.unfinished.retain(|key| keys.get(key).is_some_and(KeyTime::is_due));
     }
 
-    /// Whether something of a key waits in that part of that window, for that turn.
+    /// Whether a key has a live entry with this due time, part and start.
     pub(crate) fn has(&self, key: &[u8], due: i64, part: u8, start: i64) -> bool {
         let core = self.core.borrow();
         core.keys.get(key).is_some_and(|time| time.find(due, part, start).is_some())
     }
 
-    /// Rows of a key wait for their turn.
+    /// Adds a live entry for a key.
     pub(crate) fn wait_for(&self, ctx: &mut TaskContext, key: &[u8], live: Live) {
         let core = &mut *self.core.borrow_mut();
         if let Some((key, _)) = core.keys.get_key_value(key) {
@@ -176,7 +178,7 @@ impl KeyTimes {
         }
     }
 
-    /// Rows of a key wait no more. The entry, if there was one.
+    /// Removes a live entry of a key and returns it, if it exists.
     pub(crate) fn give_up(&self, ctx: &mut TaskContext, key: &[u8], due: i64, part: u8, start: i64) -> Option<Live> {
         let core = &mut *self.core.borrow_mut();
         let at = core.keys.get(key)?.find(due, part, start)?;
@@ -188,7 +190,7 @@ impl KeyTimes {
         Some(live)
     }
 
-    /// Takes the first rows of a key whose turn has come.
+    /// Takes the first entry of a key, if it is due.
     pub(crate) fn next_due(&self, ctx: &mut TaskContext, key: &[u8]) -> Option<Live> {
         let core = &mut *self.core.borrow_mut();
         let (key, time) = core.keys.get_key_value(key)?;
@@ -199,14 +201,14 @@ impl KeyTimes {
             }
             return None;
         }
-        // Also what emits nothing takes its time.
+        // Counts the entry as a result even if nothing is emitted, because it takes time as well.
         ctx.results += 1;
         let live = *time.live.front()?;
         self.on_undo(ctx, core, &key, Step::Removed(live));
         let time = core.keys.get_mut(&key)?;
         time.live.pop_front();
         time.clock.done = time.clock.done.max(live.due);
-        // Time is to be known wherever something was done because of it.
+        // The time must be saved together with the effects that it caused.
         if !std::mem::replace(&mut time.clock.changed, true) {
             core.changed.push(key);
         }
@@ -214,7 +216,7 @@ impl KeyTimes {
         Some(live)
     }
 
-    /// Rows of a key had their turn, and were not there: whoever uses the store has erased the key.
+    /// Notes that due rows of a key did not exist: another node that uses the store has erased the key.
     pub(crate) fn forget(&self, ctx: &mut TaskContext, key: &[u8]) {
         let core = &mut *self.core.borrow_mut();
         let Some((key, _)) = core.keys.get_key_value(key).filter(|(_, time)| time.live.is_empty()) else { return };
@@ -249,7 +251,7 @@ impl KeyTimes {
         self.core.borrow_mut().unfinished.push_back(Bytes::copy_from_slice(key));
     }
 
-    /// Lets keys whose turn has come go on, as far as there is room.
+    /// Continues with the due rows of unfinished keys, while there is room.
     pub(crate) fn go_on(
         &self,
         ctx: &mut TaskContext,
@@ -266,8 +268,8 @@ impl KeyTimes {
         }
     }
 
-    /// The task's idle clock went on: the time of keys that were silent for long enough moves on, if that brings
-    /// something its turn. Times that nobody needs any more are forgotten.
+    /// Handles an advance of the task's idle clock: advances the time of a silent key if this makes one of its rows
+    /// due, and forgets times that are no longer needed.
     pub(crate) fn tick(&self, ctx: &TaskContext) -> Result<(), StoreError> {
         let core = &mut *self.core.borrow_mut();
         core.pass_idle_time(ctx.idle_ms);
@@ -275,8 +277,8 @@ impl KeyTimes {
         sweep.tick(ctx.wall_ms, &mut store.borrow_mut(), |key| keys.contains_key(key))
     }
 
-    /// Saves what changed, to be committed with what was done at it, and tells the stores since when their rows are
-    /// needed.
+    /// Saves the changed times, to be committed with the effects that they caused. Also tells the stores which commit
+    /// wrote the oldest row that is still needed.
     pub(crate) fn save<'a>(&self, rows: impl IntoIterator<Item = &'a RefCell<WindowStore>>) -> Result<(), StoreError> {
         let core = &mut *self.core.borrow_mut();
         for key in std::mem::take(&mut core.changed) {
@@ -313,7 +315,7 @@ impl KeyTimes {
 }
 
 impl Core {
-    /// Makes sure that a key is known. Its bytes, shared.
+    /// Loads a key's state if necessary, and returns the shared bytes of the key.
     fn load(&mut self, key: &[u8]) -> Result<Bytes, StoreError> {
         if let Some((known, _)) = self.keys.get_key_value(key) {
             return Ok(known.clone());
@@ -327,7 +329,7 @@ impl Core {
         Ok(key)
     }
 
-    /// Sees whether somebody took a key's row out of the store.
+    /// Checks whether another node has deleted a key's row from the store.
     fn look_for_row(&mut self, key: &[u8]) -> Result<(), StoreError> {
         if self.shared
             && let Some(KeyTime { clock, .. }) = self.keys.get_mut(key).filter(|time| time.clock.saved)
@@ -346,7 +348,7 @@ impl Core {
         self.set_timer(key);
     }
 
-    /// Looks at a key again when its silence would bring something its turn, or earlier.
+    /// Sets a timer for the moment when silence would make the key's first entry due. An earlier timer is kept.
     fn set_timer(&mut self, key: &Bytes) {
         let Some(due) = self.keys.get(key).and_then(|time| time.idle_due(self.idle_ms?)) else { return };
         let Some(time) = self.keys.get_mut(key) else { return };
@@ -390,7 +392,7 @@ impl Core {
         }
         let Some(time) = self.keys.get_mut(key) else { return };
         time.clock = clock;
-        // One that nothing waits for is found again in the store.
+        // If a key has no live rows and no change, the store has its time, and the next record loads it again.
         if !clock.changed && time.live.is_empty() {
             self.keys.remove(key);
         } else {
@@ -425,8 +427,8 @@ impl KeyTime {
         self.live.front().is_some_and(|live| live.due <= self.clock.now)
     }
 
-    /// When silence brings the first turn, by the task's idle clock. A key that had no record since the task was opened
-    /// has been silent since then.
+    /// The task's idle clock at which silence makes the first entry due. A key without a record since the task was
+    /// opened has been silent since then.
     fn idle_due(&self, idle_ms: i64) -> Option<i64> {
         let Clock { record_time, busy_ms, .. } = self.clock;
         let first = self.live.front().filter(|_| record_time >= 0)?;
@@ -434,7 +436,8 @@ impl KeyTime {
     }
 }
 
-/// One of the numbers of a saved time: the time, the wall time of the last record, and up to where turns are over.
+/// Reads one number of a saved time: the time, the wall time of the last record, or the time up to which entries are
+/// done.
 pub(super) fn saved_ms(row: &Row, at: usize) -> i64 {
     let raw = row.value.get(at..at + 8).and_then(|raw| raw.try_into().ok());
     raw.map_or(-1, i64::from_be_bytes)

@@ -1,4 +1,4 @@
-//! Times of keys that have been silent for long are forgotten, some at a time.
+//! Forgets the times of keys that have been silent for long, a few at a time.
 
 use std::ops::Bound;
 
@@ -7,14 +7,14 @@ use tidemill_state::{Direction, Store, StoreError};
 
 use super::key_times::saved_ms;
 
-/// A key's time is kept for a day of silence at least: what comes late within it is still known to be late.
+/// A key's time is kept for at least one day of silence. A record that comes late within that day still counts as late.
 const KEPT_AT_LEAST_MS: i64 = 24 * 3_600_000;
 
-/// How often some times are looked at, and how many.
+/// The interval between two steps, and the number of times that one step checks.
 const EVERY_MS: i64 = 1_000;
 const AT_ONCE: usize = 500;
 
-/// Walks the times from key to key, again and again.
+/// Iterates over the times of all keys, again and again.
 #[derive(Debug)]
 pub(super) struct Sweep {
     kept_ms: i64,
@@ -27,7 +27,7 @@ impl Sweep {
         Self { kept_ms: kept_ms.max(KEPT_AT_LEAST_MS), last_ms: None, after: None }
     }
 
-    /// The wall clock stands there. Forgets some times of keys that are not `used`.
+    /// Handles the wall clock. Forgets some times of silent keys that are not `used`.
     pub(super) fn tick(
         &mut self,
         wall_ms: i64,

@@ -1,4 +1,4 @@
-//! How a record gets from an operator to the next.
+//! How a record gets from one operator to the next.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -12,12 +12,13 @@ use crate::{
 
 /// An operator's typed input, as the operator before it sees it.
 ///
-/// A record's parts are arguments of their own, so that small ones travel in registers: a third of a hop's cost.
+/// A record's parts are separate arguments, so that small parts travel in registers. This saves a third of a hop's
+/// cost.
 pub(crate) trait Target<K, V> {
     fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome;
 }
 
-/// The input of an operator that remembers something. The others are targets as they are.
+/// The input of an operator with state. Other operators implement [`Target`] themselves.
 pub(crate) trait Receive<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome;
 }
@@ -29,24 +30,24 @@ impl<K, V, T: Receive<K, V>> Target<K, V> for RefCell<T> {
     }
 }
 
-/// What a task asks of operators between records. Only those with something to do register.
+/// What a task asks of operators between records. Only operators that need these calls register.
 pub(crate) trait Lifecycle {
-    /// Before the first record.
+    /// Called before the first record.
     fn init(&mut self, _ctx: &mut TaskContext) -> Outcome {
         Ok(())
     }
 
-    /// Before a commit: brings what is cached into the stores. Forwards nothing.
+    /// Called before a commit: writes cached values to the stores. Must not forward records.
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
         Ok(())
     }
 
-    /// Now and then: the wall clock went on, and perhaps the task's idle clock.
+    /// Called from time to time, after the wall clock and possibly the task's idle clock have advanced.
     fn tick(&mut self, _ctx: &mut TaskContext) -> Outcome {
         Ok(())
     }
 
-    /// Before the next record: goes on with what there was no room for.
+    /// Called before the next record: continues work that had stopped because there was no room.
     fn resume(&mut self, _ctx: &mut TaskContext) -> Outcome {
         Ok(())
     }
@@ -88,9 +89,9 @@ impl<K: Data, V: Data> Next<K, V> {
         }
     }
 
-    /// Hands the record to every child, in the order they were declared; clones for all but the last.
+    /// Passes the record to every child, in the order of declaration. All children but the last get a clone.
     ///
-    /// `ctx.node` is put back on success only, so that after a failure it names the culprit.
+    /// `ctx.node` is restored only on success: after a failure it is the node that failed.
     #[expect(clippy::inline_always, reason = "see `Next::hand_over`")]
     #[inline(always)]
     pub(crate) fn forward(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
@@ -100,11 +101,12 @@ impl<K: Data, V: Data> Next<K, V> {
         Ok(())
     }
 
-    /// [`Next::forward`] as the last thing that an operator does: what `ctx.node` says afterwards does not matter to
-    /// it, and the call can be a jump.
+    /// [`Next::forward`] as the last action of an operator. The operator does not need `ctx.node` afterwards, and the
+    /// call can be a jump.
     ///
-    /// Inlined into each operator and taken apart, the record stays in registers until it is written to where the next
-    /// operator reads it. Copied whole it waits twice for the stores of its parts: three quarters of a hop's cost.
+    /// If this is inlined into each operator, the record's parts stay in registers until they are written where the
+    /// next operator reads them. A copy of the whole record would wait twice for the stores of its parts, which is
+    /// three quarters of a hop's cost.
     #[expect(clippy::inline_always, reason = "measured by the benchmark `hops`")]
     #[inline(always)]
     pub(crate) fn hand_over(&self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {

@@ -1,4 +1,5 @@
-//! One operator a file. A record moves from one to the next as the Rust value it is: one virtual call a hop.
+//! Operators, one in each file. A record moves to the next operator as a Rust value, with one virtual call for each
+//! hop.
 
 mod aggregate;
 mod assembly;

@@ -1,4 +1,4 @@
-//! The Processor API: operators of one's own, with stores, punctuation and full control of what is forwarded.
+//! The Processor API: custom operators with stores, punctuations and full control over forwarded records.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,13 +13,13 @@ use crate::{
     transport::TopicPartition,
 };
 
-/// An operator of one's own. One instance serves one task; it is never shared between threads.
+/// A custom operator. One instance serves one task. Threads never share an instance.
 ///
-/// It must be deterministic: time comes from the record or from [`ProcessorContext`], never from a clock.
-/// An error stops the task unless the processing handler says otherwise; a panic always does. Either way nothing of
-/// that record is committed.
+/// A processor must be deterministic: it takes the time from the record or from [`ProcessorContext`], never from a
+/// clock. An error stops the task unless the processing handler decides otherwise; a panic always stops it. In both
+/// cases nothing of that record is committed.
 pub trait Processor<KIn, VIn, KOut: Data, VOut: Data> {
-    /// Called once, before the first record: fetch stores, schedule punctuations.
+    /// Called once, before the first record. Fetch stores and schedule punctuations here.
     fn init(&mut self, _ctx: &mut ProcessorContext<'_, KOut, VOut>) -> Result<(), BoxError> {
         Ok(())
     }
@@ -28,7 +28,8 @@ pub trait Processor<KIn, VIn, KOut: Data, VOut: Data> {
     fn process(&mut self, ctx: &mut ProcessorContext<'_, KOut, VOut>, record: Record<KIn, VIn>)
     -> Result<(), BoxError>;
 
-    /// Called when a punctuation is due: with stream time or wall time, as it was scheduled.
+    /// Called when a punctuation is due. `time_ms` is stream time or wall time, as scheduled, in milliseconds since the
+    /// epoch.
     fn punctuate(
         &mut self,
         _ctx: &mut ProcessorContext<'_, KOut, VOut>,
@@ -39,21 +40,21 @@ pub trait Processor<KIn, VIn, KOut: Data, VOut: Data> {
     }
 }
 
-/// Names a punctuation that was scheduled.
+/// Identifies a scheduled punctuation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Punctuation(pub(crate) u32);
 
-/// Which time a punctuation follows.
+/// The time that a punctuation follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PunctuationType {
-    /// The task's stream time: aligned to the epoch, first called with the first record.
+    /// The task's stream time. Punctuations are aligned to the epoch; the first call comes with the first record.
     StreamTime,
-    /// The wall clock: first called one interval after scheduling. It is told what the clock shows; when it is due is
-    /// measured, so that a clock that somebody sets back does not silence it.
+    /// The wall clock. The first call comes one interval after scheduling. The call gets the time of the wall clock,
+    /// but a monotonic clock measures the interval: punctuations continue if the wall clock is set back.
     WallClockTime,
 }
 
-/// What a processor may do while it is called.
+/// The operations that a processor can use while it is called.
 pub struct ProcessorContext<'a, K: Data, V: Data> {
     pub(crate) task: &'a mut TaskContext,
     pub(crate) next: &'a Next<K, V>,
@@ -63,8 +64,8 @@ pub struct ProcessorContext<'a, K: Data, V: Data> {
 }
 
 impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
-    /// Hands a record to the operators after this one. A timestamp that no record of a topic may have, because it is
-    /// negative or beyond half of what 64 bits hold, is an error of this processor.
+    /// Passes a record to the operators after this one. If the record's timestamp is negative or more than half of the
+    /// largest 64-bit integer, this processor fails with an error.
     pub fn forward(&mut self, record: Record<K, V>) {
         if self.failure.is_none() {
             let valid = check_event_time(record.timestamp);
@@ -72,23 +73,25 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         }
     }
 
-    /// Highest timestamp that the task has taken from any input; -1 before the first record.
+    /// The highest timestamp that the task has taken from any input, in milliseconds since the epoch; -1 before the
+    /// first record.
     pub fn stream_time_ms(&self) -> i64 {
         self.task.stream_time
     }
 
-    /// The wall time that the runtime told the task last. Moves between records only.
+    /// The wall time that the runtime last reported to the task, in milliseconds since the epoch. It changes only
+    /// between records.
     pub fn wall_time_ms(&self) -> i64 {
         self.task.wall_ms
     }
 
-    /// Which record is being processed; `None` in a punctuation.
+    /// The position of the record that is being processed; `None` in a punctuation.
     pub fn position(&self) -> Option<Position> {
         let partition = self.partitions.get(self.task.queue?)?.clone();
         Some(Position { partition, offset: self.task.offset })
     }
 
-    /// Calls [`Processor::punctuate`] every `interval`. Missed intervals collapse into one call.
+    /// Calls [`Processor::punctuate`] every `interval`; the shortest is 1 ms. Missed calls are combined into one.
     pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Punctuation {
         let id = Punctuation(self.task.next_punctuation);
         self.task.next_punctuation += 1;
@@ -102,28 +105,28 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         id
     }
 
-    /// Calls a punctuation no more.
+    /// Cancels a punctuation.
     pub fn cancel(&mut self, punctuation: Punctuation) {
         self.task.change_schedules(|schedules| schedules.retain(|schedule| schedule.id != punctuation));
     }
 
-    /// Asks for a commit as soon as the record is done.
+    /// Asks for a commit as soon as the current record is done.
     pub fn request_commit(&mut self) {
         self.task.commit_requested = true;
     }
 
-    /// A key-value store that this processor was connected to, with the types' default codecs.
+    /// A key-value store that is connected to this processor, with the default codecs of the types.
     ///
     /// # Errors
-    /// If no such store is connected, or it is a window store.
+    /// If no store of this name is connected, or the store is a window store.
     pub fn key_value_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<KeyValueStore<SK, SV>, BoxError> {
         self.key_value_store_with(name, SK::Codec::default(), SV::Codec::default())
     }
 
-    /// A key-value store that this processor was connected to, with codecs of one's own.
+    /// A key-value store that is connected to this processor, with the given codecs.
     ///
     /// # Errors
-    /// If no such store is connected, or it is a window store.
+    /// If no store of this name is connected, or the store is a window store.
     pub fn key_value_store_with<SK: 'static, SV: 'static>(
         &self,
         name: &str,
@@ -136,18 +139,18 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         }
     }
 
-    /// A window store that this processor was connected to, with the types' default codecs.
+    /// A window store that is connected to this processor, with the default codecs of the types.
     ///
     /// # Errors
-    /// If no such store is connected, or it is a key-value store.
+    /// If no store of this name is connected, or the store is a key-value store.
     pub fn window_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<WindowedStore<SK, SV>, BoxError> {
         self.window_store_with(name, SK::Codec::default(), SV::Codec::default())
     }
 
-    /// A window store that this processor was connected to, with codecs of one's own.
+    /// A window store that is connected to this processor, with the given codecs.
     ///
     /// # Errors
-    /// If no such store is connected, or it is a key-value store.
+    /// If no store of this name is connected, or the store is a key-value store.
     pub fn window_store_with<SK: 'static, SV: 'static>(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Runs a processor of the user's own.
+//! Runs a user's processor.
 
 use std::{cell::RefCell, collections::BTreeMap, marker::PhantomData, rc::Rc};
 
@@ -14,10 +14,10 @@ use crate::{
 };
 use tidemill_state::{BoxError, WindowStore};
 
-/// Notes of time in a window store while its retention passes.
+/// How many times the time is noted in a window store during one retention.
 const NOTES: i64 = 8;
 
-/// A processor with what it may reach.
+/// A processor with the stores and children that it may use.
 pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
     processor: P,
     id: NodeId,
@@ -44,7 +44,7 @@ where
         Self { processor, id, next, stores, windows, partitions, input: PhantomData }
     }
 
-    /// Failures of operators further down are theirs, not the processor's: they win over what it returned.
+    /// Calls the processor. An error of a later operator takes precedence over the processor's own result.
     fn call(
         &mut self,
         task: &mut TaskContext,
@@ -89,7 +89,8 @@ where
             let mut windows = windows.borrow_mut();
             let kept_from = task.stream_time - windows.retention_ms() + 1;
             windows.expire_before(kept_from);
-            // Now and then, for whoever follows the store alone, and so that the changelog behind it can go.
+            // The time is noted from time to time: readers of the store alone need it, and the changelog can then be
+            // trimmed.
             let noted = saved_time(&windows)?.map_or(-1, |saved| saved.now);
             if task.stream_time > noted && task.stream_time - noted >= windows.retention_ms() / NOTES {
                 write_time(&mut windows, task.stream_time, i64::MAX, None);

@@ -70,18 +70,19 @@ impl<K: Data, V: Data> Receive<K, V> for Sink<K, V> {
     }
 }
 
-/// Spreads records without a key evenly over the partitions of a topic: by the input record that they come from, and in
-/// turn where one of it brings forth several. So a record that is processed again goes where it went.
+/// Spreads records without a key evenly over the partitions of a topic. The input record decides the first partition;
+/// if one input record produces several records, they go to the partitions that follow in turn. A record that is
+/// processed again goes to the same partition as before.
 pub(crate) struct Keyless {
     task: i32,
-    /// The queue and offset of the input record, or the time of what comes between records.
+    /// The queue and offset of the input record. Between records: no queue, and the record's timestamp.
     origin: (Option<usize>, i64),
     first: i32,
     sent: i32,
 }
 
 impl Keyless {
-    /// For the task of a partition.
+    /// For the task with this partition number.
     pub(crate) fn new(task: i32) -> Self {
         Self { task, origin: (None, -1), first: 0, sent: 0 }
     }

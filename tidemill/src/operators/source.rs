@@ -1,4 +1,4 @@
-//! A partition's buffered records, decoded one ahead, so that the task can compare head timestamps.
+//! A partition's buffered records. The head is decoded in advance, so that the task can compare head timestamps.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -12,24 +12,24 @@ use crate::{
     transport::{ConsumedRecord, Offset},
 };
 
-/// Takes a record's event time from it: key, value, the record's own timestamp, and the partition's time so far.
+/// Extracts a record's event time. Arguments: key, value, the record's own timestamp, and the partition's time so far.
 pub(crate) type TimestampExtractor<K, V> = Arc<dyn Fn(&K, &V, i64, i64) -> i64 + Send + Sync>;
 
-/// What stands at the head of a queue.
+/// The state of a queue's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Head {
     Empty,
-    /// A good record with this timestamp.
+    /// A valid record with this timestamp.
     Ready(i64),
-    /// A record to be handed to its handler.
+    /// A record for the deserialization handler.
     Bad,
-    /// A record that decodes later, and must not be passed until then.
+    /// A record that will decode later. It must not be skipped before.
     NotYet,
-    /// A note of idle time, which is no record of the stream.
+    /// An idle note, which is not a record of the stream.
     Note,
 }
 
-/// One partition's queue, its types erased.
+/// The queue of one partition, with erased types.
 pub(crate) trait SourceQueue {
     /// A queue of the same source for another partition.
     fn fresh(&self) -> Box<dyn SourceQueue>;
@@ -38,15 +38,15 @@ pub(crate) trait SourceQueue {
     /// Decodes the head if it is not decoded yet.
     fn head(&mut self, partition_time: i64) -> Head;
     fn head_offset(&self) -> Option<Offset>;
-    /// The head as it came, shared.
+    /// The undecoded head. Its bytes are shared.
     fn head_raw(&self) -> Option<ConsumedRecord>;
-    /// Sends the good head through the topology.
+    /// Sends the valid head through the topology.
     fn process(&mut self, ctx: &mut TaskContext) -> Outcome;
-    /// Takes the bad head, raw, with what is wrong.
+    /// Takes the bad head, undecoded, with its problem.
     fn take_bad(&mut self) -> Option<(ConsumedRecord, BadRecord)>;
-    /// Takes the note at the head.
+    /// Takes the idle note at the head.
     fn take_note(&mut self) -> Option<ConsumedRecord>;
-    /// What the head waits for, if it decodes later.
+    /// What a head that will decode later waits for.
     fn waits_for(&self) -> Option<&str>;
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Source<K, V> {
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) extractor: Option<TimestampExtractor<K, V>>,
     pub(crate) next: std::rc::Rc<Next<K, V>>,
-    /// Whether there may be notes of idle time among the records.
+    /// Whether the records may include idle notes.
     carries_notes: bool,
     fifo: VecDeque<ConsumedRecord>,
     head: Option<Result<Record<K, V>, BadRecord>>,

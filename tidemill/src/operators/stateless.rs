@@ -1,4 +1,4 @@
-//! Operators without state: map, filter, flat map, peek, merge, and what drops null keys.
+//! Operators without state: map, filter, flat map, peek, merge, and the filter of null keys.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ where
     }
 }
 
-/// Lets records with a key pass, and counts the others.
+/// Passes records with a key on, and counts the others as dropped.
 pub(crate) struct DropNullKeys<K, V> {
     pub(crate) next: Next<K, V>,
 }
@@ -42,7 +42,7 @@ impl<K: Data, V: Data> Target<Option<K>, V> for DropNullKeys<K, V> {
     }
 }
 
-/// Lets records pass that a predicate holds for.
+/// Passes records on for which a predicate is true.
 pub(crate) struct Filter<F, K, V> {
     pub(crate) predicate: Arc<F>,
     pub(crate) next: Next<K, V>,
@@ -78,7 +78,7 @@ where
     }
 }
 
-/// Looks at each record.
+/// Calls a function for each record.
 pub(crate) struct Peek<F, K, V> {
     pub(crate) look: Arc<F>,
     pub(crate) next: Next<K, V>,
@@ -92,7 +92,7 @@ impl<K: Data, V: Data, F: Fn(&K, &V)> Target<K, V> for Peek<F, K, V> {
     }
 }
 
-/// Hands on what several streams send it.
+/// Passes on the records of several streams.
 pub(crate) struct Merge<K, V> {
     pub(crate) next: Next<K, V>,
 }

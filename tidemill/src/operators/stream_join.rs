@@ -1,8 +1,8 @@
 //! Joins two streams within a time difference.
 //!
-//! Which records are joined depends on the records and their order alone: a pair is, if both join windows are still
-//! open when its second record comes; a record comes out alone, if its window closes before it has a partner. So there
-//! is one result for each pair, and none both with and without a partner.
+//! The result depends only on the records and their order. Two records are joined if both join windows are still open
+//! when the second record comes. A record is emitted unmatched if its window closes before it has a partner. Each pair
+//! has therefore one result, and no record is emitted both unmatched and with a partner.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
@@ -21,22 +21,22 @@ use crate::{
     windows::JoinWindows,
 };
 
-/// What becomes of a key's left and right values, of which there is one at least.
+/// Joins a key's left and right values. At least one of the values is present.
 pub(crate) type Joiner<K, L, R, V> = Arc<dyn Fn(&K, Option<&L>, Option<&R>) -> Option<V> + Send + Sync>;
 
-/// One side's records, in buckets of time and key: a probe reads those of two buckets at most.
+/// One side's records, in buckets of time and key. A lookup reads at most two buckets.
 pub(crate) struct JoinSide<V> {
     pub(crate) store: Rc<RefCell<WindowStore>>,
     pub(crate) value: Arc<dyn Codec<V>>,
-    /// By how much a partner may be later.
+    /// How much later than the record its partner may be, in milliseconds.
     pub(crate) reach_ms: i64,
     /// Whether a record without a partner is emitted.
     pub(crate) outer: bool,
-    /// Tells the sides apart among the unmatched, and orders those of one time.
+    /// Distinguishes the sides among the unmatched records, and orders records whose windows end together.
     pub(crate) tag: u8,
 }
 
-/// What does not depend on the side.
+/// The parts that do not depend on the side.
 pub(crate) struct JoinBase<K, V> {
     time: JoinTime,
     bucket_ms: i64,
@@ -45,7 +45,7 @@ pub(crate) struct JoinBase<K, V> {
     /// Records that have no partner yet, by the end of their join window, side and key.
     unmatched: Option<Rc<RefCell<WindowStore>>>,
     next: Next<K, V>,
-    /// The present record's time: the partition's, or its key's.
+    /// The time of the current record: the partition's time, or the time of its key.
     now: i64,
     /// The side's tag and the key.
     scratch: Vec<u8>,
@@ -67,8 +67,8 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         self.now > end + self.grace_ms
     }
 
-    /// A record came. Whether it has no key, which nothing can be joined by: then it comes out alone, if its side does
-    /// (KIP-962).
+    /// Handles the start of a record, and returns whether it has no key. Such a record cannot be joined: it is emitted
+    /// unmatched if its side emits unmatched records (KIP-962).
     fn begins_without_key<M: Data>(
         &mut self,
         ctx: &mut TaskContext,
@@ -94,7 +94,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         Ok(true)
     }
 
-    /// A record of one side: joined with what there is of the other, then kept for what will come.
+    /// Joins a record with the other side's stored records, then stores it for later records.
     fn take<M: Data, T: Data>(
         &mut self,
         ctx: &mut TaskContext,
@@ -120,7 +120,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
                 self.found_partner(ctx, theirs, partner.timestamp + theirs.reach_ms)?;
             }
             let later = timestamp.max(partner.timestamp);
-            // A stored value that does not decode costs its pair: this record has nothing to do with it.
+            // If a stored value does not decode, only its pair is left out. The current record is not at fault.
             let mut decoded = None;
             ctx.or_left_out(|_| {
                 decoded = Some(theirs.value.decode(partner.value)?);
@@ -145,7 +145,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         Ok(())
     }
 
-    /// A record has no partner yet. What it waits for ends with its join window.
+    /// Stores a record that has no partner yet. It waits until its join window closes.
     fn wait_for_partner<M>(&mut self, ctx: &mut TaskContext, mine: &JoinSide<M>, end: i64, row: Row) -> Outcome {
         let Some(unmatched) = &self.unmatched else { return Ok(()) };
         let mut unmatched = unmatched.borrow_mut();
@@ -159,7 +159,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         Ok(())
     }
 
-    /// A record of the other side has its first partner.
+    /// Removes a record of the other side from the unmatched records, because it now has a partner.
     fn found_partner<T>(&mut self, ctx: &mut TaskContext, theirs: &JoinSide<T>, end: i64) -> Outcome {
         let Some(unmatched) = &self.unmatched else { return Ok(()) };
         let mut unmatched = unmatched.borrow_mut();
@@ -177,7 +177,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         Ok(())
     }
 
-    /// The other side's records that a record is joined with, earliest first, those of one time in the order they came.
+    /// The partners of a record, earliest first. Partners with equal timestamps come in the order of arrival.
     fn partners<M, T>(&self, mine: &JoinSide<M>, theirs: &JoinSide<T>, timestamp: i64) -> Result<Vec<Row>, StoreError> {
         let (from, to) = ((timestamp - theirs.reach_ms).max(0), timestamp + mine.reach_ms);
         let store = theirs.store.borrow();
@@ -198,7 +198,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
     }
 }
 
-/// What both inputs share.
+/// The parts that both inputs share.
 pub(crate) struct StreamJoin<K, L, R, V> {
     pub(crate) base: JoinBase<K, V>,
     pub(crate) left: JoinSide<L>,
@@ -207,7 +207,7 @@ pub(crate) struct StreamJoin<K, L, R, V> {
 }
 
 impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
-    /// Emits the records whose windows closed before a partner came, and drops what nobody can join any more.
+    /// Emits the records whose windows closed without a partner, and drops rows that can no longer be joined.
     fn pass_time(&self, ctx: &mut TaskContext, key: Option<&[u8]>) -> Outcome {
         match (&self.base.time, key) {
             (JoinTime::Partition(time), _) => self.pass_partition_time(ctx, time),
@@ -245,7 +245,7 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
         Ok(())
     }
 
-    /// The turns of one key.
+    /// Handles the due rows of one key.
     fn pass_key_time(&self, ctx: &mut TaskContext, times: &KeyTimes, key: &[u8]) -> Outcome {
         while let Some(live) = times.next_due(ctx, key) {
             match Turn::tag_of_unmatched(live) {
@@ -276,7 +276,7 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
         Ok(())
     }
 
-    /// A record comes out alone.
+    /// Emits an unmatched record.
     fn emit_alone(&self, ctx: &mut TaskContext, tagged: Bytes, row: Row) -> Outcome {
         let Self { base, left, right, join } = self;
         ctx.or_left_out(|ctx| {
@@ -292,7 +292,7 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
     }
 }
 
-/// Drops a side's buckets of which no record has an open window.
+/// Drops those of a side's buckets in which no record has an open window.
 fn expire<V>(ctx: &mut TaskContext, time: &StreamTime, side: &JoinSide<V>, bucket_ms: i64) -> Result<(), StoreError> {
     let mut store = side.store.borrow_mut();
     let kept_from = (time.now() - store.retention_ms() + 1).max(0);

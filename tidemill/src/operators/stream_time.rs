@@ -1,5 +1,5 @@
-//! Stream time of one operator: the highest timestamp *it* has seen, moved on by idleness if so configured. Persisted
-//! with the operator's store.
+//! The stream time of one operator: the highest timestamp that the operator has seen, or a later time after idleness if
+//! the operator has an idle time. It is saved in the operator's store.
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,7 +13,7 @@ use super::TaskContext;
 
 const META: &str = "time";
 
-/// The time, a cursor that follows it, and what idleness is counted from.
+/// The time, a cursor that follows it, and the start of the idle time.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamTime {
     state: Rc<Cell<State>>,
@@ -24,20 +24,20 @@ pub(crate) struct StreamTime {
 struct State {
     /// -1 before the first record.
     now: i64,
-    /// Up to where the operator has dealt with what time has closed.
+    /// The operator has finished everything that closed before this time.
     cursor: i64,
     /// The time that was saved last.
     saved: i64,
-    /// Whether there is something to save.
+    /// Whether the time must be saved.
     changed: bool,
-    /// Stream time when the last record came: where idleness counts from.
+    /// Stream time when the last record came. Idle time counts from here.
     record_time: i64,
     /// The task's idle clock when the last record came.
     busy_ms: i64,
 }
 
 impl StreamTime {
-    /// A time that stands there, with the task's idle clock at 0.
+    /// A time with these values; the task's idle clock is 0.
     pub(crate) fn new(now: i64, cursor: i64, idle_after_ms: Option<i64>) -> Self {
         let state = State { now, cursor, saved: now, changed: false, record_time: now, busy_ms: 0 };
         Self { state: Rc::new(Cell::new(state)), idle_after_ms }
@@ -53,7 +53,7 @@ impl StreamTime {
         self.state.get().cursor
     }
 
-    /// A record came.
+    /// Advances the time by a record.
     #[inline]
     pub(crate) fn observe(&self, ctx: &mut TaskContext, timestamp: i64) {
         let idle_clock_ms = ctx.idle_ms;
@@ -65,12 +65,12 @@ impl StreamTime {
         });
     }
 
-    /// The operator has dealt with what time has closed, up to there.
+    /// Sets the cursor: the operator has finished everything that closed before it.
     pub(crate) fn move_cursor(&self, ctx: &mut TaskContext, cursor: i64) {
         self.change(ctx, |state| state.cursor = cursor);
     }
 
-    /// What was done at this time must be known wherever the task goes on, and so must the time.
+    /// Notes that this time had an effect. The time is then saved together with the effect.
     pub(crate) fn mark_changed(&self, ctx: &mut TaskContext) {
         if !self.state.get().changed {
             let state = State { changed: true, ..self.state.get() };
@@ -94,8 +94,8 @@ impl StreamTime {
         self.state.set(state);
     }
 
-    /// The task's idle clock went on: time moves on, if nothing came for the idle time. There is nothing to save
-    /// before that closes something.
+    /// Handles an advance of the task's idle clock: if no record came for the idle time, stream time advances. The new
+    /// time needs no save until it closes a window.
     pub(crate) fn tick(&self, ctx: &TaskContext) {
         let mut state = self.state.get();
         let silent_ms = ctx.idle_ms - state.busy_ms;
@@ -105,8 +105,8 @@ impl StreamTime {
         }
     }
 
-    /// Drops windows that start before `start`, which is then noted. An operator that stands still has none, and nothing
-    /// to commit for it.
+    /// Drops windows that start before `start` and notes the change. Without such windows and without another change,
+    /// there is nothing to commit.
     pub(crate) fn expire(&self, ctx: &mut TaskContext, store: &mut WindowStore, start: i64) -> Result<(), StoreError> {
         if self.state.get().changed || store.scan(0, start)?.next().is_some() {
             self.mark_changed(ctx);
@@ -115,8 +115,8 @@ impl StreamTime {
         Ok(())
     }
 
-    /// Keeps time and a cursor in each store, to be committed with what was done at it: whoever follows one alone then
-    /// knows what of it is expired.
+    /// Saves the time and a cursor in each store, to be committed with the effects that the time caused. A reader of
+    /// one store alone then knows which of its rows have expired.
     pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = (&'a RefCell<WindowStore>, i64)>) {
         let state = self.state.get();
         if state.changed {
@@ -125,7 +125,7 @@ impl StreamTime {
         }
     }
 
-    /// The same, with the key up to which the window at the cursor was emitted.
+    /// As [`save`](Self::save) for one store, with the last emitted key of the window at the cursor.
     pub(crate) fn save_within(&self, store: &RefCell<WindowStore>, emitted: Option<&[u8]>) {
         let state = self.state.get();
         if state.changed {
@@ -134,7 +134,7 @@ impl StreamTime {
     }
 }
 
-/// Keeps a time and a cursor in a store.
+/// Writes a time and a cursor to a store.
 pub(crate) fn write_time(store: &mut WindowStore, now: i64, cursor: i64, emitted: Option<&[u8]>) {
     let mut raw = Vec::with_capacity(16);
     raw.extend_from_slice(&now.to_be_bytes());
@@ -146,16 +146,16 @@ pub(crate) fn write_time(store: &mut WindowStore, now: i64, cursor: i64, emitted
     store.store_mut().set_meta(META, Bytes::from(raw));
 }
 
-/// What a store keeps of its operator's time.
+/// The part of an operator's time that its store keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SavedTime {
     pub(crate) now: i64,
     pub(crate) cursor: i64,
-    /// Up to which key the window at the cursor was emitted.
+    /// The last key that was emitted of the window at the cursor.
     pub(crate) emitted: Option<Bytes>,
 }
 
-/// Stream time and the cursor, if they were saved.
+/// The saved stream time and cursor, if the store has them.
 pub(crate) fn saved_time(store: &WindowStore) -> Result<Option<SavedTime>, StoreError> {
     let Some(saved) = store.store().meta(META)? else { return Ok(None) };
     let read = |at: usize| {

@@ -1,4 +1,4 @@
-//! Tables read from a topic, and streams that look things up in them.
+//! Tables that are read from a topic, and joins of streams with tables.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
@@ -7,7 +7,7 @@ use tidemill_state::{Codec, Row, Store};
 use super::{DropReason, Next, Outcome, Receive, TaskContext};
 use crate::record::{Data, Record};
 
-/// Keeps the last value of each key; a null value deletes.
+/// Keeps the last value of each key. A null value deletes the key.
 pub(crate) struct TableSource<K, V> {
     pub(crate) store: Rc<RefCell<Store>>,
     pub(crate) key: Arc<dyn Codec<K>>,
@@ -37,9 +37,9 @@ impl<K: Data, V: Data> Receive<K, Option<V>> for TableSource<K, V> {
     }
 }
 
-/// Joins each record with the table's value of its key, as it is when the record is processed.
+/// Joins each record with the value that the table has for its key when the record is processed.
 ///
-/// No table has a value of a null key: an inner join drops such a record, a left join hands it on (KIP-962).
+/// A table has no value for a null key: an inner join drops such a record, a left join passes it on (KIP-962).
 pub(crate) struct StreamTableJoin<K, T, F, V2> {
     pub(crate) store: Rc<RefCell<Store>>,
     pub(crate) key: Arc<dyn Codec<K>>,

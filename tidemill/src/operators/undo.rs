@@ -1,8 +1,8 @@
-//! All or nothing: what an operator did for a record is taken back if another one refuses the record.
+//! All or nothing: if an operator rejects a record, the effects of all operators for that record are undone.
 //!
-//! Only where the processing handler lets errors pass. Stores note what their writes replace; whatever else operators
-//! and the context remember is put back by closures, the last one first. The fields of a user's processor are out of
-//! reach: what must follow its records belongs in a store.
+//! This applies only if the processing handler lets errors pass. Stores note the rows that writes replace. Closures
+//! restore all other state of operators and context, in reverse order. The fields of a user's processor cannot be
+//! restored: a processor must keep state that depends on records in a store.
 
 use std::fmt;
 
@@ -10,23 +10,23 @@ use tidemill_state::WindowSavepoint;
 
 use super::{DropReason, Outcome, StoreHandle, TaskContext};
 
-/// Puts something back as it was.
+/// Restores an earlier state.
 type PutBack = Box<dyn FnOnce(&mut TaskContext)>;
 
-/// What can be taken back.
+/// The changes that can be undone.
 #[derive(Default)]
 pub(crate) struct Undo {
     stores: Vec<StoreHandle>,
     changes: Vec<PutBack>,
-    /// Whether changes are noted at present.
+    /// Whether changes are noted now.
     notes: bool,
 }
 
-/// How far things had come at some moment.
+/// The state of a task's changes at one moment.
 struct Savepoint {
     outputs: usize,
     changes: usize,
-    /// `None` where nothing was noted yet.
+    /// `None` if nothing was noted yet.
     stores: Option<Vec<StoreSavepoint>>,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Debug for Undo {
 }
 
 impl TaskContext {
-    /// Notes how to put something back that is about to change, while that may be asked for.
+    /// Notes how to undo a change that follows, if changes are noted now.
     #[inline]
     pub(crate) fn on_undo<F: FnOnce(&mut Self) + 'static>(&mut self, put_back: impl FnOnce(&Self) -> F) {
         if self.undo.notes {
@@ -57,7 +57,7 @@ impl TaskContext {
         }
     }
 
-    /// What a record, a tick or a punctuation does: all of it happens, or, with an error, nothing.
+    /// Runs the work of a record, a tick or a punctuation. If the work returns an error, all its effects are undone.
     pub(crate) fn all_or_nothing(&mut self, work: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
         if !self.leaves_out {
             return work(self);
@@ -71,9 +71,9 @@ impl TaskContext {
         outcome
     }
 
-    /// Does something that no single record made, such as emitting a window's result. What an operator refuses of that
-    /// is left out by itself, if the processing handler lets errors pass: neither the record that happened to bring it
-    /// forth nor the results beside it have to do with it. There is no record to give to a dead-letter topic.
+    /// Runs work that does not belong to a single record, such as emitting a window's result. If an operator rejects
+    /// the result and the processing handler lets errors pass, only this result is left out: the record that triggered
+    /// the work and the other results are not at fault. There is no record for a dead-letter topic.
     pub(crate) fn or_left_out(&mut self, work: impl FnOnce(&mut Self) -> Outcome) -> Outcome {
         self.results += 1;
         if !self.leaves_out {
@@ -86,7 +86,7 @@ impl TaskContext {
             }
             self.undo_to(&start);
             self.count_dropped(self.node, DropReason::Processing);
-            tracing::warn!(reason = %failure, "a result is left out");
+            tracing::warn!(reason = %failure, "left out a result that an operator rejected");
             self.node = sender;
             Ok(())
         })
@@ -139,7 +139,7 @@ impl StoreHandle {
         }
     }
 
-    /// Ends what [`TaskContext::all_or_nothing`] began: what is written from here on is not noted.
+    /// Ends what [`TaskContext::all_or_nothing`] began: later writes are not noted.
     fn end_undo(&self) {
         match self {
             Self::KeyValue(store) => store.borrow_mut().end_undo(),
@@ -149,7 +149,7 @@ impl StoreHandle {
 }
 
 impl TaskContext {
-    /// What was done cannot be taken back any more: before caches are brought into the stores.
+    /// Ends undo: earlier changes can no longer be undone. Called before caches are written to the stores.
     pub(crate) fn end_undo(&mut self) {
         self.undo.stores.iter().for_each(StoreHandle::end_undo);
         self.undo.changes = Vec::new();

@@ -21,10 +21,10 @@ use crate::{
     windows::{Window, Windowed},
 };
 
-/// Aggregates read from the store at once when a window closes.
+/// The number of aggregates that are read from the store at once when a window closes.
 const PIECE_ROWS: usize = 1_000;
 
-/// What the inputs of one windowed aggregation share.
+/// The parts that the inputs of one windowed aggregation share.
 pub(crate) struct WindowAggregate<K, A> {
     pub(crate) time: WindowTime,
     emit_final: bool,
@@ -32,18 +32,18 @@ pub(crate) struct WindowAggregate<K, A> {
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<A>>,
     next: Next<Windowed<K>, A>,
-    /// The cached aggregates of each window, by its start.
+    /// The cached aggregates of each window, by the window's start.
     open: BTreeMap<i64, Entries<K, A>>,
     weight: Weight,
-    /// Others use the store, or a refused record must leave nothing: the store is written at each update and nothing of
-    /// it is cached.
+    /// Whether other nodes use the store, or a rejected record must leave no effect. The store is then written at each
+    /// update, and nothing is cached.
     shared: bool,
-    /// Windows that start here or later have no rows beside the cached ones.
+    /// All rows of windows that start here or later are cached.
     complete_from: i64,
-    /// The window that is being emitted out of the cache, with what is left of it, the last key first.
+    /// The window that is being emitted from the cache, and its remaining entries, last key first.
     emitting: Option<(i64, Vec<usize>)>,
     scratch: Vec<u8>,
-    /// What an aggregate starts with, if all inputs share that; otherwise the fold knows.
+    /// The initial aggregate, if all inputs share one. Otherwise the fold creates it.
     initializer: Option<Arc<dyn Fn() -> A + Send + Sync>>,
 }
 
@@ -78,7 +78,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         }
     }
 
-    /// Starts every aggregate with the same value, whichever input comes first.
+    /// Starts every aggregate with the same value, independent of the input that comes first.
     pub(crate) fn start_with(&mut self, initializer: Arc<dyn Fn() -> A + Send + Sync>) {
         self.initializer = Some(initializer);
     }
@@ -114,7 +114,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         let (updated, timestamp) = (if self.emit_final { None } else { entry.aggregate.clone() }, entry.timestamp);
         entries.changed(ctx, index, &**value, weight);
         let entry = entries.entry(index);
-        // A null aggregate is no row in the store, and so none here: it starts again with its next record.
+        // A null aggregate has no row in the store and no cached value: the next record starts a new aggregate.
         if entry.aggregate.as_ref().is_some_and(|aggregate| value.is_null(aggregate)) {
             entry.aggregate = None;
         }
@@ -133,8 +133,8 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         }
     }
 
-    /// Deals with windows that the key's time, or that of the partition, has closed: emits them if final results are
-    /// wanted, and lets go of them.
+    /// Handles windows that the time of the key or of the partition has closed: emits them if final results are
+    /// selected, and removes them from the cache.
     fn close(&mut self, ctx: &mut TaskContext, key: Option<&[u8]>) -> Outcome {
         match &self.time {
             WindowTime::Partition(clock) if clock.closed().is_none() => Ok(()),
@@ -167,14 +167,14 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             }
         }
         let (closed, expired) = (clock.closed_below(), clock.expired_below(self.store.borrow().retention_ms()));
-        // What is kept for queries must be in the store.
+        // Windows that are kept for queries must be in the store.
         self.spill(ctx, expired..closed)?;
         self.forget(ctx, ..closed);
         clock.expire(ctx, &mut self.store.borrow_mut(), expired.min(closed))?;
         Ok(())
     }
 
-    /// Windows whose aggregates are all cached are emitted without touching the store.
+    /// Emits windows whose aggregates are all cached, without access to the store.
     fn emit_cached(&mut self, ctx: &mut TaskContext, clock: &WindowClock, from: i64, to: i64) -> Outcome {
         let Some((start, entries)) = self.open.range_mut(from..to).next().map(|(start, entries)| (*start, entries))
         else {
@@ -203,7 +203,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         Ok(())
     }
 
-    /// Windows that may have rows of an earlier run are read back from the store, some rows at a time.
+    /// Emits windows that may have rows of an earlier run. The rows are read from the store in pieces.
     fn emit_stored(&mut self, ctx: &mut TaskContext, clock: &WindowClock, from: i64, to: i64) -> Outcome {
         self.spill(ctx, from..to)?;
         let first = self.store.borrow().scan(from, to)?.next().transpose()?;
@@ -233,7 +233,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         Ok(())
     }
 
-    /// The turn of one key's window has come.
+    /// Handles one due window of a key.
     fn close_one(&mut self, ctx: &mut TaskContext, key: &[u8], due: Due) -> Result<bool, Box<Failure>> {
         let (start, window) = (due.window.start, due.window);
         let is_new = self.store.borrow().epoch() == due.epoch;
@@ -263,7 +263,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
                 self.next.forward(ctx, Record::new(key, aggregate?, timestamp))
             })?;
         }
-        // Nothing of a null is kept: what is missing need not have been erased.
+        // A null aggregate has no row. A missing row therefore does not mean that the key was erased.
         Ok(true)
     }
 
@@ -282,7 +282,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         Ok(())
     }
 
-    /// Lets go of cached windows.
+    /// Removes windows from the cache.
     fn forget(&mut self, ctx: &mut TaskContext, which: impl RangeBounds<i64> + Clone) {
         if is_empty(&which) {
             return;
@@ -295,7 +295,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
     }
 }
 
-/// Whether a range of starts holds nothing, which maps refuse to be asked for.
+/// Whether a range of starts is empty. Maps panic on some empty ranges.
 fn is_empty(range: &impl RangeBounds<i64>) -> bool {
     match (range.start_bound(), range.end_bound()) {
         (Bound::Included(from), Bound::Excluded(to)) => from >= to,
@@ -349,7 +349,7 @@ where
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
         let Record { key, value, timestamp, headers } = record;
-        // Before the clock: a record that no window can take moves no time.
+        // This comes before the clock: a record that belongs to no window must not advance the time.
         if ctx.drops_null(&*core.key, &key) {
             return Ok(());
         }

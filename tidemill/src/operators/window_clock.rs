@@ -1,5 +1,5 @@
-//! A windowed operator's time, where all keys of a partition share one: which windows are open, which just closed.
-//! Persisted with the operator's store.
+//! A windowed operator's time if all keys of a partition share one: which windows are open, and which have just closed.
+//! The time is saved in the operator's store.
 
 use crate::windows::{EmitStrategy, TimeWindows, Window};
 use std::{cell::RefCell, rc::Rc};
@@ -12,10 +12,10 @@ use super::{
     stream_time::{StreamTime, saved_time},
 };
 
-/// Stream time of one windowed operator, and which of its windows are closed.
+/// The stream time of one windowed operator, and which of its windows are closed.
 ///
-/// A window is closed in steps if it is large: the cursor stands at its start, and `emitted` says up to which key its
-/// results are out.
+/// A large window is closed in steps: the cursor is at its start, and `emitted` is the last key whose result was
+/// emitted.
 #[derive(Debug, Clone)]
 pub(crate) struct WindowClock {
     windows: TimeWindows,
@@ -24,7 +24,7 @@ pub(crate) struct WindowClock {
 }
 
 impl WindowClock {
-    /// Takes up where the store left off.
+    /// Continues from the store's contents.
     pub(crate) fn open(windows: TimeWindows, emit: EmitStrategy, store: &WindowStore) -> Result<Self, StoreError> {
         let saved = saved_time(store)?;
         let (now, cursor) = saved.as_ref().map_or((-1, 0), |saved| (saved.now, saved.cursor));
@@ -36,20 +36,20 @@ impl WindowClock {
         })
     }
 
-    /// Keeps the time in each store, to be committed with what was done at it.
+    /// Saves the time in each store, to be committed with the effects that it caused.
     pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = &'a RefCell<WindowStore>>) {
         let emitted = self.emitted.borrow();
         stores.into_iter().for_each(|store| self.time.save_within(store, emitted.as_deref()));
         self.time.save([]);
     }
 
-    /// A record came; its timestamp counts before it is judged late or not.
+    /// Advances the time by a record. The timestamp counts before the record is judged late or not.
     #[inline]
     pub(crate) fn observe(&self, ctx: &mut TaskContext, timestamp: i64) {
         self.time.observe(ctx, timestamp);
     }
 
-    /// The task's idle clock went on.
+    /// Handles an advance of the task's idle clock.
     pub(crate) fn tick(&self, ctx: &TaskContext) {
         self.time.tick(ctx);
     }
@@ -58,13 +58,13 @@ impl WindowClock {
         self.windows
     }
 
-    /// Windows take records until stream time is at their end plus grace.
+    /// Windows accept records until stream time reaches their end plus grace.
     #[inline]
     pub(crate) fn open_windows(&self) -> OpenWindows {
         OpenWindows { ends_after: self.time.now() - self.windows.grace_ms, starts_from: self.time.cursor() }
     }
 
-    /// The windows that are closed and not dealt with, as a range of starts, the upper one exclusive.
+    /// The windows that are closed but not finished, as a range of starts with an exclusive upper bound.
     #[inline]
     pub(crate) fn closed(&self) -> Option<(i64, i64)> {
         let TimeWindows { size_ms, advance_ms, grace_ms, .. } = self.windows;
@@ -72,12 +72,12 @@ impl WindowClock {
         (last_start >= from).then(|| (from, last_start / advance_ms * advance_ms + advance_ms))
     }
 
-    /// Up to which key the window at the lower end of [`closed`](Self::closed) was dealt with.
+    /// The last key that was finished in the window at the lower end of [`closed`](Self::closed).
     pub(crate) fn emitted(&self) -> Option<Bytes> {
         self.emitted.borrow().clone()
     }
 
-    /// The windows that start before `to` are dealt with, and of the one at `to` the keys up to `emitted`.
+    /// Marks the windows that start before `to` as finished, and the window at `to` up to the key `emitted`.
     pub(crate) fn close_up_to(&self, ctx: &mut TaskContext, to: i64, emitted: Option<Bytes>) {
         self.time.move_cursor(ctx, to);
         let old = self.emitted.replace(emitted);
@@ -87,7 +87,7 @@ impl WindowClock {
         });
     }
 
-    /// Something was done because windows closed: that they are is to be committed with it.
+    /// Notes that closed windows had an effect: the time must be committed with it.
     pub(crate) fn mark_changed(&self, ctx: &mut TaskContext) {
         self.time.mark_changed(ctx);
     }
@@ -97,24 +97,25 @@ impl WindowClock {
         self.time.expire(ctx, store, start)
     }
 
-    /// The window that starts there.
+    /// The window that starts at `start`.
     pub(crate) fn window_at(&self, start: i64) -> Window {
         Window { start, end: start + self.windows.size_ms }
     }
 
-    /// Windows that start below this are past their retention.
+    /// Windows that start before this time are past their retention.
     pub(crate) fn expired_below(&self, retention_ms: i64) -> i64 {
         expired_below(self.time.now(), self.time.cursor(), retention_ms)
     }
 
-    /// The same for whoever has no clock, but a store in which one was saved. Where windows end key by key there is none,
-    /// and nothing expires by its start: the owner deletes each window, and its changelog tells so.
+    /// As [`expired_below`](Self::expired_below), from the time that a store keeps. If windows end key by key, the
+    /// store keeps no such time, and rows do not expire by their start: the owner deletes each window, and the
+    /// changelog contains the deletions.
     pub(crate) fn expired_below_in(store: &WindowStore) -> Result<Option<i64>, StoreError> {
         let saved = saved_time(store)?;
         Ok(saved.map(|saved| expired_below(saved.now, saved.cursor, store.retention_ms())))
     }
 
-    /// Windows that start below this are dealt with.
+    /// Windows that start before this time are finished.
     pub(crate) fn closed_below(&self) -> i64 {
         self.time.cursor()
     }

@@ -1,4 +1,4 @@
-//! Which time closes the windows of an operator: that of the partition, or that of each key.
+//! Which time closes the windows of an operator: the partition's time, or each key's own time.
 
 use crate::windows::{EmitStrategy, TimeWindows, Window};
 use std::{cell::RefCell, rc::Rc};
@@ -13,16 +13,16 @@ use super::{
 
 /// The time of a windowed operator.
 pub(crate) enum WindowTime {
-    /// All keys of the partition share one.
+    /// All keys of the partition share one time.
     Partition(WindowClock),
-    /// Each key has its own.
+    /// Each key has its own time.
     Key(KeyWindows),
 }
 
-/// Which windows a record finds open.
+/// The windows that are open for a record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenWindows {
-    /// They end later than this, and start then or later.
+    /// Open windows end after `ends_after` and start at `starts_from` or later.
     pub(super) ends_after: i64,
     pub(super) starts_from: i64,
 }
@@ -35,7 +35,7 @@ impl OpenWindows {
 }
 
 impl WindowTime {
-    /// A record came; its timestamp counts before it is judged late or not.
+    /// Advances the time by a record. The timestamp counts before the record is judged late or not.
     #[inline]
     pub(crate) fn observe(&self, ctx: &mut TaskContext, key: &[u8], timestamp: i64) -> Result<OpenWindows, StoreError> {
         match self {
@@ -47,7 +47,7 @@ impl WindowTime {
         }
     }
 
-    /// The windows of a timestamp.
+    /// The windows that contain a timestamp.
     #[inline]
     pub(crate) fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
         let windows = match self {
@@ -57,7 +57,7 @@ impl WindowTime {
         windows.windows_for(timestamp)
     }
 
-    /// The task's idle clock went on.
+    /// Handles an advance of the task's idle clock.
     pub(crate) fn tick(&self, ctx: &TaskContext) -> Result<(), StoreError> {
         match self {
             Self::Partition(clock) => {
@@ -68,7 +68,7 @@ impl WindowTime {
         }
     }
 
-    /// Keeps the time, to be committed with what was done at it.
+    /// Saves the time, to be committed with the effects that it caused.
     pub(crate) fn save<'a>(
         &self,
         stores: impl IntoIterator<Item = &'a RefCell<WindowStore>>,
@@ -107,24 +107,24 @@ pub(crate) struct KeyWindows {
     retention_ms: i64,
 }
 
-/// Added to a side's number once its windows are closed and only kept.
+/// Added to a side's number after its windows have closed and are only kept for queries.
 const KEPT: u8 = 2;
 
-/// A window whose turn has come.
+/// A window that is due.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Due {
     pub(crate) window: Window,
     pub(crate) side: u8,
-    /// It closes now; otherwise it did before.
+    /// Whether the window closes now. Otherwise it closed earlier.
     pub(crate) closes: bool,
-    /// Its rows are kept for a while, for queries.
+    /// Whether its rows are kept for some time, for queries.
     pub(crate) is_kept: bool,
     /// The commit that wrote the first of its rows.
     pub(crate) epoch: u64,
 }
 
 impl KeyWindows {
-    /// Takes up where the stores of the operator's sides left off; others may use the store of times, too.
+    /// Continues from the contents of the sides' stores. Other nodes may also use the store of times.
     pub(crate) fn open(
         windows: TimeWindows,
         emit: EmitStrategy,
@@ -164,8 +164,8 @@ impl KeyWindows {
         is_first
     }
 
-    /// Deals with the windows of a key whose turn has come, as far as there is room. `close` emits one that closes; one
-    /// that is not kept for queries is then over, and `close` removes it. It says whether there was anything.
+    /// Handles the due windows of a key while there is room. `close` emits a closing window, and removes it unless it
+    /// is kept for queries. `close` returns false if the window had no rows.
     pub(crate) fn close_key(
         &self,
         ctx: &mut TaskContext,
@@ -188,7 +188,7 @@ impl KeyWindows {
         Ok(())
     }
 
-    /// The same of all keys whose turn has come and was not finished, as far as there is room.
+    /// As [`close_key`](Self::close_key), for all keys with due windows that are not finished.
     pub(crate) fn close_unfinished(
         &self,
         ctx: &mut TaskContext,
@@ -197,7 +197,7 @@ impl KeyWindows {
         self.times.go_on(ctx, |ctx, key| self.close_key(ctx, key, |ctx, due| close(ctx, key, due)))
     }
 
-    /// The other side's part of a window that closes.
+    /// Takes the other side's rows of a window that closes.
     pub(crate) fn take_side(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64) -> Option<Due> {
         let due = start.saturating_add(self.windows.retention_ms());
         let live = self.times.give_up(ctx, key, due, side, start)?;
@@ -217,7 +217,7 @@ impl KeyWindows {
         self.retention_ms > self.windows.retention_ms()
     }
 
-    /// The same rows, closed.
+    /// The entry of the same rows after their window has closed.
     fn kept(&self, live: Live) -> Live {
         Live { due: live.start.saturating_add(self.retention_ms), part: live.part + KEPT, ..live }
     }

@@ -6,8 +6,8 @@ use super::Plan;
 use crate::graph::{Node, StoreKind, StoreSpec};
 
 impl Plan {
-    /// The plan as text: subtopologies with their nodes and edges, stores with their changelogs.
-    /// Equal plans print equal text, so that two versions of a program can be compared.
+    /// The plan as text: subtopologies with their nodes and edges, stores with their changelogs. Equal plans give equal
+    /// text, so users can compare two versions of a program.
     pub fn describe(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.

@@ -1,4 +1,5 @@
-//! Which repartition topics carry notes of idle time, how often these come, and after how long a silence no more do.
+//! Idle notes in repartition topics: which topics carry them, how often they are sent, and after how long a silence
+//! they stop.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,29 +9,30 @@ use crate::{
     transport::Topic,
 };
 
-/// Notes closer together than this help nobody.
+/// The shortest time between two notes. More notes would be of no use.
 const EVERY_LEAST_MS: i64 = 100;
 
-/// Notes last so many times as long as it takes to close everything, one operator after the other: each sees a silence
-/// when a note or tick tells of it, not when it is long enough, and counts it anew after a restart.
+/// Notes continue for this many times the silence that closes everything, one operator after the other. The reserve is
+/// needed because an operator sees a silence only with the next note or tick, and counts it again from zero after a
+/// restart.
 const TIMES: i64 = 4;
 
-/// What the tasks that write a repartition topic tell those that read it.
+/// The notes that the tasks which write a repartition topic send to the tasks that read the topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IdleNotes {
     pub(crate) topic: Topic,
     /// The subtopology that writes it.
     pub(crate) writer: u32,
-    /// The topics that its records are made from.
+    /// The topics from which the writer makes the topic's records.
     pub(crate) above: BTreeSet<Topic>,
-    /// The first note comes after so long a silence, and two are at least so far apart.
+    /// The first note comes after this silence. It is also the shortest time between two notes.
     pub(crate) every_ms: i64,
-    /// After so long a silence nothing below is open any more: the last note has come.
+    /// After this silence nothing below is open, and the last note has been sent.
     pub(crate) horizon_ms: i64,
 }
 
 impl Plan {
-    /// The notes that a repartition topic carries; none, if nothing below it has an idle time.
+    /// The notes of a repartition topic; `None` if no operator below the topic has an idle time.
     pub(crate) fn idle_notes_in(&self, topic: &str) -> Option<&IdleNotes> {
         self.idle_notes.get(topic)
     }
@@ -40,8 +42,8 @@ impl Plan {
         self.idle_notes.values().filter(move |notes| notes.writer == subtopology)
     }
 
-    /// The topics that a repartition topic's records come from, through other repartitions, too: each after those that
-    /// its own come from.
+    /// The topics that a repartition topic's records come from, also through other repartition topics. Each topic
+    /// stands after the topics that its own records come from.
     pub(crate) fn sources_of(&self, repartition: &Topic) -> Vec<Topic> {
         let mut found = Vec::new();
         self.find_sources(repartition, &mut BTreeSet::new(), &mut found);
@@ -80,8 +82,8 @@ impl Plan {
         found.collect()
     }
 
-    /// What is needed of a topic's notes: by everything in the tasks that read it, for they have one idle clock, and by
-    /// the notes that these pass on.
+    /// The notes that a topic needs: for all operators in the tasks that read it, because these share one idle clock,
+    /// and for the notes that these tasks pass on.
     fn idle_below(
         &self,
         topic: &Topic,
@@ -108,7 +110,7 @@ impl Plan {
         need
     }
 
-    /// What the operators of one task need.
+    /// The notes that the operators of one task need.
     fn idle_within(&self, subtopology: u32) -> Option<Need> {
         let nodes = &self.subtopologies[subtopology as usize].nodes;
         let least_ms = nodes.iter().filter_map(|node| self.graph.idles.get(node)).map(|idle| idle.after_ms).min()?;
@@ -119,7 +121,7 @@ impl Plan {
         Some(Need { every_ms, horizon_ms })
     }
 
-    /// For how much silence something may be open in an operator or in one below it, one after the other.
+    /// The silence after which an operator and all operators below it, one after the other, are closed.
     fn open_below(&self, node: NodeId, known: &mut BTreeMap<NodeId, i64>) -> i64 {
         if let Some(known) = known.get(&node) {
             return *known;
@@ -138,7 +140,7 @@ impl Plan {
     }
 }
 
-/// What is needed of a topic's notes.
+/// The interval and the horizon that a topic's notes need.
 #[derive(Debug, Clone, Copy)]
 struct Need {
     every_ms: i64,

@@ -1,4 +1,4 @@
-//! What will run: subtopologies, tasks, topics with their names and partition counts.
+//! The plan that an application runs: subtopologies, tasks, and topics with their names and partition counts.
 
 mod describe;
 mod idle;
@@ -28,14 +28,14 @@ pub struct Plan {
     graph: Arc<Graph>,
     builders: Arc<Builders>,
     subtopologies: Vec<Subtopology>,
-    /// Every topic that the plan reads or writes, once resolved.
+    /// The partition counts of all topics that the plan reads or writes. Empty until the plan is resolved.
     partitions: BTreeMap<Topic, i32>,
     /// The repartition topics that carry notes of idle time.
     idle_notes: BTreeMap<Topic, IdleNotes>,
 }
 
 impl Plan {
-    /// Cuts a topology. Partition counts are not known yet: [`Plan::resolve`] brings them in.
+    /// Cuts a topology into subtopologies. Partition counts are unknown until [`Plan::resolve`].
     pub fn new(application_id: &str, topology: &Topology) -> Self {
         let Topology { graph, builders } = topology.clone();
         let subtopologies = subtopology::cut(&graph);
@@ -46,15 +46,15 @@ impl Plan {
         plan
     }
 
-    /// Takes the partition counts of the user's topics, gives internal topics theirs, and checks co-partitioning.
+    /// Takes the partition counts of the user's topics, derives those of internal topics, and checks co-partitioning.
     ///
     /// # Errors
-    /// With all problems together: missing topics, and inputs that must have equal partition counts but do not.
+    /// Returns all problems together: missing topics, and inputs that must have equal partition counts but do not.
     pub fn resolve(self, mut partitions_of: impl FnMut(&str) -> Option<i32>) -> Result<Self, TopologyError> {
         self.try_resolve(|topic| Ok(partitions_of(topic)))
     }
 
-    /// The same where looking may fail, which is another problem than a topic that does not exist.
+    /// Resolves with a lookup that may fail. A failed lookup is a different problem from a missing topic.
     pub(crate) fn try_resolve(
         mut self,
         mut partitions_of: impl FnMut(&str) -> Result<Option<i32>, String>,
@@ -68,12 +68,12 @@ impl Plan {
         &self.application_id
     }
 
-    /// Its subtopologies, by number.
+    /// The plan's subtopologies. A subtopology's number is its index.
     pub fn subtopologies(&self) -> &[Subtopology] {
         &self.subtopologies
     }
 
-    /// Every task there is, once resolved.
+    /// All tasks of a resolved plan; empty before.
     pub fn tasks(&self) -> Vec<TaskId> {
         let tasks = (0..self.subtopologies.len() as u32).flat_map(|subtopology| {
             (0..self.task_count(subtopology)).map(move |partition| TaskId { subtopology, partition })
@@ -81,7 +81,7 @@ impl Plan {
         tasks.collect()
     }
 
-    /// The topics that all subtopologies read.
+    /// All topics that the subtopologies read, sorted.
     pub fn all_source_topics(&self) -> Vec<Topic> {
         let mut topics: Vec<_> = (0..self.subtopologies.len() as u32).flat_map(|i| self.source_topics(i)).collect();
         topics.sort();
@@ -89,7 +89,7 @@ impl Plan {
         topics
     }
 
-    /// How many partitions a topic has, if the plan knows it.
+    /// A topic's partition count; `None` if the plan does not know the topic.
     pub fn partitions(&self, topic: &str) -> Option<i32> {
         self.partitions.get(topic).copied()
     }
@@ -104,34 +104,34 @@ impl Plan {
         members_topic(&self.application_id)
     }
 
-    /// The topic that tells what wrote each store.
+    /// The topic with the notes on which operator wrote each store.
     pub fn stores_topic(&self) -> Topic {
         stores_topic(&self.application_id)
     }
 
-    /// Whether a task has stores that others can keep warm.
+    /// Whether a task has stores with changelogs, so that it can have standbys.
     pub(crate) fn has_changelogs(&self, task: TaskId) -> bool {
         self.stores_of(task).iter().any(|store| self.graph.stores[store].logged)
     }
 
-    /// The stores of a task; none, if it is one of another version of the topology.
+    /// The stores of a task; empty if the task belongs to another version of the topology.
     pub(crate) fn stores_of(&self, task: TaskId) -> &[StoreName] {
         self.subtopologies.get(task.subtopology as usize).map_or(&[], |found| &found.stores)
     }
 
-    /// The subtopology that has a store, and into how many tasks it is divided.
+    /// The subtopology that has a store, and the number of its tasks.
     pub(crate) fn place_of_store(&self, store: &str) -> Option<(u32, i32)> {
         let has = |subtopology: &Subtopology| subtopology.stores.iter().any(|name| **name == *store);
         let number = self.subtopologies.iter().position(has)? as u32;
         Some((number, self.task_count(number)))
     }
 
-    /// How many tasks a subtopology has, once resolved.
+    /// The number of a subtopology's tasks; 0 before the plan is resolved.
     pub(crate) fn task_count(&self, subtopology: u32) -> i32 {
         self.source_topics(subtopology).map(|topic| self.partitions(&topic).unwrap_or(0)).max().unwrap_or(0)
     }
 
-    /// The task that reads a partition, if any does.
+    /// The task that reads a partition; `None` if no task reads it.
     pub fn task_of(&self, partition: &TopicPartition) -> Option<TaskId> {
         let subtopology = (0..self.subtopologies.len() as u32)
             .find(|number| self.source_topics(*number).any(|topic| topic == partition.topic))?;
@@ -145,7 +145,7 @@ impl Plan {
         topics.map(|topic| TopicPartition { topic, partition: task.partition }).collect()
     }
 
-    /// The stores of a subtopology.
+    /// The stores of a subtopology. Panics if the plan has no subtopology with this number.
     pub fn stores(&self, subtopology: u32) -> &[StoreName] {
         &self.subtopologies[subtopology as usize].stores
     }
@@ -159,12 +159,12 @@ impl Plan {
         &self.graph
     }
 
-    /// What builds the nodes' operators.
+    /// The builders of the nodes' operators.
     pub(crate) fn builders(&self) -> &Builders {
         &self.builders
     }
 
-    /// A topic's name on the log, and how many partitions it has, once resolved.
+    /// A topic's name on the log, and its partition count. The plan must be resolved.
     pub(crate) fn topic_and_partitions(&self, topic: &TopicRef) -> (Topic, i32) {
         let name = self.topic_name(topic);
         let partitions = self.partitions(&name).expect("the plan resolved every topic");

@@ -1,17 +1,17 @@
-//! Cuts the graph at repartition topics: what is connected by edges or stores runs together.
+//! Cuts the graph at repartition topics. Nodes that share edges or stores run in the same subtopology.
 
 use std::collections::BTreeMap;
 
 use crate::graph::{Graph, NodeId, StoreName};
 
-/// A part of the topology that runs in one task.
+/// A part of the topology. Each of its tasks runs all of it for one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subtopology {
-    /// Its nodes.
+    /// The subtopology's nodes.
     pub nodes: Vec<NodeId>,
-    /// Those of them that read topics.
+    /// The nodes that read topics.
     pub sources: Vec<NodeId>,
-    /// Its stores.
+    /// The subtopology's stores.
     pub stores: Vec<StoreName>,
 }
 

@@ -1,4 +1,4 @@
-//! Names and partition counts of internal topics, and the check that inputs which meet are partitioned alike.
+//! Names and partition counts of internal topics, and the co-partitioning check of inputs that meet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,13 +9,13 @@ use crate::{
     transport::{CleanupPolicy, Topic, TopicSpec},
 };
 
-/// A topic that belongs to the application.
+/// An internal topic of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InternalTopic {
-    /// How it must be created.
+    /// The specification with which the topic must be created.
     pub spec: TopicSpec,
-    /// Whether it holds a store's changes; otherwise records on their way, or what
-    /// instances tell each other and their successors.
+    /// Whether the topic is a store's changelog. Other internal topics carry records between tasks, or notes for this
+    /// and other instances.
     pub is_changelog: bool,
 }
 
@@ -38,8 +38,8 @@ impl Plan {
         for (number, subtopology) in self.subtopologies.iter().enumerate() {
             let partitions = self.source_topics(number as u32).filter_map(|topic| self.partitions(&topic)).max();
             for store in subtopology.stores.iter().map(|name| &self.graph.stores[name]).filter(|store| store.logged) {
-                // Windows that expired are deleted by offset, not by age: that is event time to Kafka, and replaying last
-                // year's events must not lose their state.
+                // Expired windows are deleted by offset, not by age. Kafka measures age by event time, and a replay of
+                // last year's events must not lose its state.
                 let cleanup = match store.kind {
                     StoreKind::KeyValue => CleanupPolicy::Compact,
                     StoreKind::Window { .. } => CleanupPolicy::CompactDelete,
@@ -52,7 +52,7 @@ impl Plan {
         topics
     }
 
-    /// Whether only this application's tasks read the topic, so that what they have processed is not needed any more.
+    /// Whether only this application's tasks read the topic, so that processed records can be deleted.
     pub(crate) fn is_transit_topic(&self, topic: &str) -> bool {
         self.graph.nodes.iter().any(|node| match &node.kind {
             NodeKind::RepartitionSink { name, .. } => *self.topic_name(&TopicRef::Repartition(name.clone())) == *topic,
@@ -61,10 +61,11 @@ impl Plan {
         })
     }
 
-    /// The topic, if it carries records from one task to another or between a task and an executor.
+    /// The specification of a topic that carries records between tasks, or between a task and an executor; `None` for
+    /// other topics.
     ///
-    /// It is kept until whoever reads it has deleted what is done, however long that was away: age says nothing, for
-    /// Kafka measures it by event time.
+    /// Records stay until their reader deletes the processed ones, however long the reader was away. Retention by age
+    /// would be wrong, because Kafka measures age by event time.
     fn transit_topic(&self, topic: &Topic, partitions: i32) -> Option<TopicSpec> {
         let is_it = |found: TopicRef| self.topic_name(&found) == *topic;
         let is_transit = self.graph.nodes.iter().any(|node| match &node.kind {
@@ -76,8 +77,8 @@ impl Plan {
         is_transit.then_some(TopicSpec { name, partitions, cleanup, retention: None })
     }
 
-    /// The source topics above nodes, up to and including repartition topics. Each node is looked at once, however many
-    /// ways lead to it.
+    /// The source topics above nodes, up to and including repartition topics. Each node is visited once, even if
+    /// several paths lead to it.
     pub(super) fn topics_above(&self, nodes: &[NodeId]) -> BTreeSet<Topic> {
         let (mut topics, mut seen) = (BTreeSet::new(), vec![false; self.graph.nodes.len()]);
         let mut open = nodes.to_vec();
@@ -127,9 +128,10 @@ pub(super) fn resolve(
     Ok(known)
 }
 
-/// A repartition topic has the partitions that the user said, else as many as a topic it must be partitioned like,
-/// else as many as the topics that feed it. Requests and responses have as many as the topics that feed them, so that
-/// a response finds the task that asked. Repeats while it finds something, because one may feed another.
+/// Sets the partition counts of internal topics. A repartition topic has the count that the user set, else the count of
+/// a topic that must be partitioned like it, else the count of the topics that feed it. Requests and responses have the
+/// count of the topics that feed them, so that a response reaches the task that asked. The search repeats while it
+/// finds new counts, because one internal topic may feed another.
 fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
     let mut found = usize::MAX;
     while std::mem::replace(&mut found, known.len()) != known.len() {
@@ -167,7 +169,7 @@ fn check_copartitioning(plan: &Plan, known: &BTreeMap<Topic, i32>, problems: &mu
         }
     }
     if problems.is_empty() {
-        // A group's range assignor keeps same-numbered partitions together only where topics have equally many.
+        // A group's range assignor keeps partitions with the same number together only if the topics have equal counts.
         let lists = plan.topics_of_tasks().filter_map(|topics| different_counts(&topics, known));
         problems.extend(
             lists.map(|list| {

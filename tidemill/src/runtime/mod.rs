@@ -1,5 +1,5 @@
-//! What runs: stream threads poll, process, punctuate and commit; the member thread keeps others' tasks warm; an instance
-//! holds both.
+//! The parts that run: stream threads poll, process, punctuate and commit; the member thread keeps standbys for other
+//! instances; an instance owns all these threads.
 
 // Each module uses only those above it in this list.
 mod status;

@@ -1,4 +1,4 @@
-//! What the threads of an instance share about tasks: which of them run here, and which are kept warm for others.
+//! The tasks of an instance, shared by its threads: the tasks that run here, and the standbys kept here.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,9 +19,10 @@ use crate::{
     transport::{ConsumedRecord, Offset, TopicPartition},
 };
 
-/// Shared by stream threads, which claim and give back tasks, and the member thread, which keeps others' tasks warm.
+/// Shared by the stream threads, which claim and give back tasks, and the member thread, which keeps the standbys.
 ///
-/// The lock is held while one batch is applied or one task's stores are opened; never while the log is asked.
+/// The lock is held while one batch is applied or one task's stores are opened. It is never held during a request to
+/// the log.
 #[derive(Default)]
 pub(crate) struct Standbys {
     shared: Mutex<Shared>,
@@ -29,27 +30,28 @@ pub(crate) struct Standbys {
 
 #[derive(Default)]
 struct Shared {
-    /// Tasks that a stream thread has or waits for, with its name. Two threads of an instance may claim one, while the
-    /// first does not know yet that it lost it.
+    /// Tasks that a stream thread has or waits for, with the thread's name. Two threads of an instance may claim the
+    /// same task, while the first thread does not know yet that it lost the task.
     claims: BTreeSet<(TaskId, Arc<str>)>,
     warm: BTreeMap<TaskId, Warm>,
-    /// How many standbys began to follow.
+    /// How many standbys have started to follow their changelogs.
     begun: u64,
 }
 
-/// Where a standby goes on in a changelog.
+/// A standby's position in a changelog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Which standby: one that was closed and opened again is another, and may go on elsewhere.
+    /// The standby's number. A standby that is closed and opened again gets a new number, because its position may
+    /// differ.
     pub(super) standby: u64,
     pub(super) next: Offset,
 }
 
 /// Stores that no stream thread uses.
 enum Warm {
-    /// As somebody left them.
+    /// Not following. The stores are as their last user left them.
     Resting(PortableStores),
-    /// Following their changelogs.
+    /// A standby that follows the changelogs.
     Following { task: StandbyTask, number: u64 },
 }
 
@@ -65,7 +67,8 @@ impl Warm {
 impl Standbys {
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(|poisoned| {
-            // Whoever panicked may have left a store half-used: it is found again where it is kept.
+            // A thread that panicked may have left a store half-used. The stores are opened again from where they are
+            // kept.
             self.shared.clear_poison();
             let mut shared = PoisonError::into_inner(poisoned);
             shared.warm.clear();
@@ -73,8 +76,8 @@ impl Standbys {
         })
     }
 
-    /// A stream thread has a task, or waits for its stores: nobody keeps it warm here from now on. Returns the stores
-    /// if somebody did, with what they followed.
+    /// A stream thread has a task, or waits for its stores, so this instance keeps no standby of it from now on.
+    /// Returns the standby's stores, if there was a standby, and the changelogs that it followed.
     pub(super) fn claim(&self, task: TaskId, thread: &str) -> Option<(TaskStores, Vec<Followed>)> {
         let mut shared = self.lock();
         shared.claims.insert((task, thread.into()));
@@ -85,28 +88,28 @@ impl Standbys {
         Some((stores.unpack(), followed))
     }
 
-    /// A stream thread has a task no more.
+    /// A stream thread no longer has a task.
     pub(super) fn unclaim(&self, task: TaskId, thread: &str) {
         self.lock().claims.remove(&(task, thread.into()));
     }
 
-    /// A stream thread has nothing any more.
+    /// A stream thread no longer has any task.
     pub(super) fn unclaim_all(&self, thread: &str) {
         self.lock().claims.retain(|(_, owner)| **owner != *thread);
     }
 
-    /// Keeps the stores of a task that moves, as they are, until it is clear who keeps it warm.
+    /// Keeps the stores of a task that moves, unchanged, until the placement of its standbys is known.
     pub(super) fn rest(&self, stores: TaskStores) {
         let Some(stores) = PortableStores::pack(stores) else { return };
         self.lock().warm.insert(stores.task, Warm::Resting(stores));
     }
 
-    /// Tasks that stream threads of this instance have.
+    /// The tasks that stream threads of this instance have.
     pub(crate) fn claimed(&self) -> BTreeSet<TaskId> {
         self.lock().claims.iter().map(|(task, _)| *task).collect()
     }
 
-    /// Tasks that are kept warm here, with the changelog offsets that they are behind.
+    /// The standbys here, each with its lag in changelog offsets.
     pub(crate) fn lags(&self) -> BTreeMap<TaskId, i64> {
         let shared = self.lock();
         let lags = shared.warm.iter().filter_map(|(id, warm)| match warm {
@@ -116,29 +119,29 @@ impl Standbys {
         lags.collect()
     }
 
-    /// Closes what is kept warm here and should not be.
+    /// Closes the standbys that this instance should not keep.
     pub(super) fn close_unless(&self, keeps: impl Fn(TaskId) -> bool) {
         let closed: Vec<_> = self.lock().warm.extract_if(.., |id, _| !keeps(*id)).collect();
         for (task, _) in closed {
-            tracing::debug!(%task, "no standby here any more");
+            tracing::debug!(%task, "standby closed");
         }
     }
 
-    /// Closes a task's stores; a corrupted one is set aside.
+    /// Closes a standby's stores, and sets a corrupted store aside.
     pub(super) fn close_failed(&self, plan: &Plan, supplier: &dyn StoreSupplier, task: TaskId, error: &TaskError) {
-        tracing::warn!(%task, error = %error.chain(), "a standby is closed, and opened again later");
+        tracing::warn!(%task, error = %error.chain(), "the standby failed: closing it, to be opened again later");
         let mut shared = self.lock();
         shared.warm.remove(&task);
         if let TaskError::Corrupted { store, .. } = error
             && let Some(spec) = plan.graph().stores.get(store)
             && let Err(error) = supplier.quarantine(task, spec)
         {
-            tracing::warn!(%task, %store, %error, "a corrupted store cannot be set aside");
+            tracing::warn!(%task, %store, %error, "the corrupted store cannot be set aside");
         }
     }
 
-    /// Opens a task's stores, unless a stream thread has or wants them. Returns the changelogs of one that does not
-    /// follow them yet.
+    /// Opens a task's stores, unless a stream thread has or wants them. Returns the task's changelogs if its standby
+    /// does not follow them yet.
     pub(super) fn open(
         &self,
         plan: &Plan,
@@ -151,7 +154,7 @@ impl Standbys {
         }
         if !shared.warm.contains_key(&task) {
             let stores = match TaskStores::open(plan, task, supplier) {
-                // A stream thread that does not know yet that it lost them still has them open.
+                // A stream thread that does not know yet that it lost the task still has the stores open.
                 Err(TaskError::State { source: StoreError::Locked { .. }, .. }) => return Ok(None),
                 opened => PortableStores::pack(opened?),
             };
@@ -163,7 +166,7 @@ impl Standbys {
         })
     }
 
-    /// Lets a task that rests follow its changelogs.
+    /// Lets resting stores follow their changelogs as a standby.
     pub(super) fn follow(&self, task: TaskId, watermarks: &Watermarks, wall_ms: i64) -> Result<(), TaskError> {
         let mut shared = self.lock();
         match shared.warm.remove(&task) {
@@ -179,7 +182,7 @@ impl Standbys {
         Ok(())
     }
 
-    /// What to read next of each changelog that is followed.
+    /// The position of each changelog that a standby follows.
     pub(super) fn places(&self) -> BTreeMap<TopicPartition, Place> {
         self.following(|task, standby| {
             let place = |(changelog, next): (&TopicPartition, Offset)| (changelog.clone(), Place { standby, next });
@@ -187,7 +190,7 @@ impl Standbys {
         })
     }
 
-    /// Changelogs that were seen to hold more than their stores.
+    /// Changelogs that held more than their stores at the last look.
     pub(super) fn behind(&self) -> BTreeSet<TopicPartition> {
         self.following(|task, _| task.behind().cloned().collect::<Vec<_>>())
     }
@@ -201,7 +204,8 @@ impl Standbys {
         tasks.flat_map(|(task, number)| read(task, number)).collect()
     }
 
-    /// Does something with the task that follows a changelog. An error comes with the task, which is to be closed.
+    /// Works on the standby that follows a changelog. An error comes with the task's id; the caller must close the
+    /// standby.
     fn with_follower<R>(
         &self,
         changelog: &TopicPartition,
@@ -213,7 +217,7 @@ impl Standbys {
             Warm::Following { task, .. } if follows(task) => Some(task),
             _ => None,
         });
-        // One that a stream thread took meanwhile needs nothing more from here.
+        // A stream thread may have taken the stores in the meantime. Then there is nothing to do here.
         let Some(task) = found else { return Ok(None) };
         let id = task.id();
         work(task).map(Some).map_err(|error| (id, error))
@@ -231,7 +235,7 @@ impl Standbys {
         self.with_follower(changelog, |task| task.reach(changelog, position)).map(drop)
     }
 
-    /// Somebody looked where a changelog begins and ends. `true` if its store had to begin anew.
+    /// Tells a standby the current bounds of its changelog. `true` if its store had to begin again from empty.
     pub(super) fn look(
         &self,
         changelog: &TopicPartition,
@@ -241,8 +245,8 @@ impl Standbys {
         Ok(self.with_follower(changelog, |task| task.look(changelog, watermarks, wall_ms))?.unwrap_or(false))
     }
 
-    /// Begins to make standbys durable where what they follow has waited for that for so long. Errors come with the
-    /// tasks, which are to be closed.
+    /// Starts to flush the standbys whose changes have waited for `wait_ms`. Each error comes with the task's id; the
+    /// caller must close the standby.
     pub(super) fn flush_waiting(&self, now_ms: i64, wait_ms: i64) -> Vec<(TaskId, TaskError)> {
         let mut shared = self.lock();
         let flushed = shared.warm.iter_mut().filter_map(|(id, warm)| match warm {
@@ -252,8 +256,8 @@ impl Standbys {
         flushed.collect()
     }
 
-    /// Reads stores of a name that are kept warm here, one at a time: a stream thread that wants a task does not wait for
-    /// all of them.
+    /// Reads the standbys' stores of a name, one store at a time. A stream thread that wants a task then need not wait
+    /// for all of them.
     pub(crate) fn read<R>(
         &self,
         store: &str,
@@ -267,13 +271,13 @@ impl Standbys {
                 let stores = Some(task.stores()).filter(|stores| stores.has(store))?;
                 stores.with(|stores| stores.handles.get(store).and_then(&read))
             }
-            // What nobody follows gets older and older.
+            // Resting stores follow no changelog, so their data is too old.
             Warm::Resting(_) => None,
         };
         tasks.into_iter().filter_map(read_of).collect()
     }
 
-    /// Looks at all stores that follow their changelogs here.
+    /// Calls `look` for the stores of each standby.
     pub(crate) fn each(&self, mut look: impl FnMut(&TaskStores)) {
         for warm in self.lock().warm.values_mut() {
             if let Warm::Following { task, .. } = warm {
@@ -282,7 +286,7 @@ impl Standbys {
         }
     }
 
-    /// The tasks that are kept warm here, as if they were those of a thread; `None` if there are none.
+    /// The standbys here, in the form of a thread's status; `None` if there are none.
     pub(crate) fn report(&self, name: String) -> Option<ThreadStatus> {
         let mut shared = self.lock();
         let tasks = shared.warm.iter_mut().filter_map(|(id, warm)| match warm {
@@ -297,11 +301,11 @@ impl Standbys {
         (!tasks.is_empty()).then(|| ThreadStatus { name, tasks, ..ThreadStatus::default() })
     }
 
-    /// Makes what is kept warm survive a crash, and closes it.
+    /// Flushes all stores to disk and closes them.
     pub(super) fn close(&self) {
         for (task, mut warm) in std::mem::take(&mut self.lock().warm) {
             if let Err(error) = warm.stores().with(TaskStores::flush) {
-                tracing::warn!(%task, error = %error.chain(), "a standby was not flushed");
+                tracing::warn!(%task, error = %error.chain(), "the standby could not be flushed");
             }
         }
     }

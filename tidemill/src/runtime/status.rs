@@ -1,4 +1,4 @@
-//! What a running application tells about itself.
+//! The status of a running application.
 
 use tidemill_state::StoreStats;
 
@@ -10,40 +10,40 @@ use crate::{
     transport::{Offset, TopicPartition},
 };
 
-/// What a restore has done, for log lines and progress bars.
+/// The progress of a restore, for log lines and progress bars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RestoreProgress {
     /// Changelog records replayed.
     pub records: u64,
-    /// Bytes of their keys and values.
+    /// Bytes of the replayed keys and values.
     pub bytes: u64,
-    /// Bytes a second, since it began.
+    /// Bytes per second since the restore began.
     pub bytes_per_second: u64,
-    /// How long the rest will take at the pace until now; `None` before there is a pace.
+    /// The expected remaining time in milliseconds; `None` until the first record is replayed.
     pub remaining_ms: Option<i64>,
 }
 
-/// Where a task is in its life.
+/// The state of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TaskState {
-    /// Replaying changelogs.
+    /// The task replays its changelogs.
     Restoring {
         /// Changelog offsets still to replay.
         remaining: i64,
         /// Changelog offsets to replay in all.
         total: i64,
     },
-    /// Processing.
+    /// The task processes records.
     #[default]
     Running,
-    /// Kept warm here while another instance runs it.
+    /// This instance keeps a standby of the task; another instance runs the task.
     Standby {
-        /// Changelog offsets that its stores are behind.
+        /// How many changelog offsets the stores are behind.
         lag: i64,
     },
-    /// It could not get past a record.
+    /// The task could not process a record and has stopped.
     Failed {
-        /// Why, with operator, topic, partition and offset.
+        /// The error, with operator, topic, partition and offset.
         error: String,
     },
 }
@@ -53,11 +53,11 @@ pub enum TaskState {
 pub struct PartitionStatus {
     /// The partition.
     pub partition: TopicPartition,
-    /// The next offset to process; `None` before the first record since the task began.
+    /// The next offset to process; `None` until the task takes its first record.
     pub position: Option<Offset>,
-    /// Records fetched but not processed.
+    /// The number of records that are fetched but not processed.
     pub buffered: usize,
-    /// What its next record waits for, if that cannot be decoded yet: the task waits with it.
+    /// What is missing to decode the next record; the task waits with it. `None` if nothing is missing.
     pub waits_for: Option<String>,
 }
 
@@ -66,28 +66,28 @@ pub struct PartitionStatus {
 pub struct StoreStatus {
     /// Its name.
     pub name: String,
-    /// Its counters.
+    /// The store's counters.
     pub stats: StoreStats,
 }
 
-/// One task, as of its thread's last report.
+/// The status of a task in its thread's last report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskStatus {
-    /// Which task.
+    /// The task's id.
     pub id: TaskId,
-    /// Where it is in its life.
+    /// The task's state.
     pub state: TaskState,
-    /// While it restores: what it has replayed, and how fast.
+    /// The progress of the restore while the task restores; otherwise `None`.
     pub restore: Option<RestoreProgress>,
-    /// Highest timestamp taken from its inputs; -1 before the first.
+    /// Stream time in milliseconds: the highest timestamp of the records taken. -1 before the first record.
     pub stream_time_ms: i64,
-    /// Records taken from its inputs since it began.
+    /// The number of records taken from the inputs since the task began.
     pub records_processed: u64,
-    /// Records without effect since it began: operator, reason, how many.
+    /// Records that had no effect since the task began: operator, reason, number of records.
     pub records_dropped: Vec<(String, &'static str, u64)>,
-    /// Its inputs.
+    /// The input partitions.
     pub partitions: Vec<PartitionStatus>,
-    /// Its stores.
+    /// The task's stores.
     pub stores: Vec<StoreStatus>,
 }
 
@@ -106,26 +106,26 @@ impl Default for TaskStatus {
     }
 }
 
-/// A stream thread, as of its last report.
+/// The status of a stream thread in its last report.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ThreadStatus {
     /// Its name.
     pub name: String,
-    /// Its tasks.
+    /// The thread's tasks.
     pub tasks: Vec<TaskStatus>,
-    /// Commits since it started.
+    /// The number of commits since the thread started.
     pub commits: u64,
-    /// Transactions aborted since it started.
+    /// The number of aborted transactions since the thread started.
     pub aborts: u64,
-    /// Times that a newer instance took over since it started.
+    /// How often a newer instance has fenced this thread since the thread started.
     pub fenced: u64,
-    /// Changelog records replayed since it started.
+    /// The number of changelog records replayed since the thread started.
     pub records_restored: u64,
-    /// Tasks taken over from a standby of the same instance since it started.
+    /// The number of tasks that continued from a standby of the same instance since the thread started.
     pub standbys_taken: u64,
 }
 
-/// What the stores of a task tell about themselves.
+/// The status of each store of a task.
 pub(crate) fn store_statuses(stores: &TaskStores) -> Vec<StoreStatus> {
     let store = |(name, handle): (&StoreName, &StoreHandle)| StoreStatus {
         name: name.to_string(),

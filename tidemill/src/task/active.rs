@@ -1,4 +1,4 @@
-//! A running task: takes records in event-time order, punctuates, and says what there is to commit.
+//! A running task: takes records in event-time order, punctuates, and prepares commits.
 
 use std::{
     any::Any,
@@ -30,16 +30,16 @@ use crate::{
     transport::{Acknowledged, CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
 };
 
-/// Aggregates beyond this many bytes are read back from their store after a commit.
+/// The most bytes of cached aggregates that survive a commit. Others are read back from their store.
 const CACHE_MAX_BYTES: usize = 32 << 20;
 
-/// What a task needs to know of the configuration.
+/// The part of the configuration that a task needs.
 #[derive(Clone)]
 pub(crate) struct TaskSettings {
     pub(crate) plan: Arc<Plan>,
     pub(crate) deserialization: RecordHandler,
     pub(crate) processing: RecordHandler,
-    /// Uncommitted bytes beyond which a thread commits early, and cached ones that survive a commit in one operator.
+    /// Uncommitted bytes at which a thread commits early, and cached bytes that survive a commit in one operator.
     pub(crate) uncommitted_max_bytes: usize,
     pub(crate) cache_max_bytes: usize,
     /// Partition counts of dead-letter topics.
@@ -65,13 +65,13 @@ pub(crate) struct ActiveTask {
     pub(crate) ctx: TaskContext,
     /// Records taken from the inputs since the task began.
     pub(crate) processed: u64,
-    /// It has records, but took none in its last turn: it waits for another input.
+    /// Whether the task took no record in its last turn although it has some: it waits for another input.
     pub(crate) waits: bool,
-    /// Goes on while all inputs are silent.
+    /// The clock that advances while all inputs are silent.
     clock: IdleClock,
-    /// What there is to tell of idle time.
+    /// The idle notes that the task sends, by topic.
     notings: Vec<Noting>,
-    /// Records to send, notes among them.
+    /// Records to send, including notes.
     ready: Vec<ProducerRecord>,
     /// The input whose last record is not done with, so that its offset still comes next.
     held_back: Option<usize>,
@@ -80,7 +80,7 @@ pub(crate) struct ActiveTask {
 }
 
 impl ActiveTask {
-    /// Puts the operators together above stores that are restored.
+    /// Builds the operators on top of restored stores.
     pub(crate) fn new(
         settings: TaskSettings,
         id: TaskId,
@@ -105,7 +105,7 @@ impl ActiveTask {
             .filter_map(|source| Some((plan.topic_name(&plan.graph().node(*source).kind.reads()?), *source)))
             .collect();
         for node in &plan.subtopologies()[id.subtopology as usize].nodes {
-            // Building runs the user's code: suppliers of processors.
+            // The build runs user code: the suppliers of processors.
             catch_unwind(AssertUnwindSafe(|| assembly.build(*node))).unwrap_or_else(|panic| {
                 let node = plan.graph().node(assembly.building).name.clone();
                 Err(TaskError::Failed { task: id, node, position: None, source: panicked(panic.as_ref()) })
@@ -138,7 +138,7 @@ impl ActiveTask {
         ctx.leaves_out = leaves_out;
         ctx.undo = Undo::new(stores.handles.values().cloned().collect());
         ctx.cache_max_bytes = settings.cache_max_bytes;
-        // Whatever was not finished when the task was left goes on first.
+        // Work that was unfinished when the task was closed comes first.
         ctx.unfinished = true;
         let times = inputs.iter().filter(|input| !input.timeless).map(|input| input.partition_time);
         ctx.stream_time = times.max().unwrap_or(-1);
@@ -176,24 +176,24 @@ impl ActiveTask {
         self.group.push(partition, records);
     }
 
-    /// Records fetched from a partition but not processed.
+    /// The number of records fetched from a partition but not processed.
     pub(crate) fn buffered_of(&self, partition: &TopicPartition) -> usize {
         self.group.inputs.iter().find(|input| input.partition == *partition).map_or(0, |input| input.queue.len())
     }
 
-    /// Records without effect: operator, reason, how many.
+    /// Records that had no effect: operator, reason, number.
     pub(crate) fn dropped(&self) -> Vec<(String, &'static str, u64)> {
         let name = |id: &NodeId| self.settings.plan.graph().node(*id).name.to_string();
         self.ctx.dropped.iter().map(|((id, reason), count)| (name(id), reason.label(), *count)).collect()
     }
 
-    /// Begins a batch: what it learns here of time and of empty inputs holds for all of it.
+    /// Begins a batch. The time and the empty inputs found here hold for the whole batch.
     pub(crate) fn begin(&mut self, waiting: &mut Waiting<'_>) {
         self.ctx.monotonic_ms = waiting.now_ms;
         self.group.begin(waiting);
     }
 
-    /// Takes up to `max` records of the batch, earliest first, through the topology. Returns how many it took.
+    /// Processes up to `max` records of the batch, earliest first. Returns their number.
     pub(crate) fn process(&mut self, max: usize) -> Result<usize, TaskError> {
         self.guarded(|task| {
             if task.ctx.unfinished && !task.resume()? {
@@ -218,7 +218,7 @@ impl ActiveTask {
         })
     }
 
-    /// Operators go on with what there was no room for. Whether all of it is done.
+    /// Operators continue their unfinished work. `true` if all of it is done.
     fn resume(&mut self) -> Result<bool, Box<Failure>> {
         self.ctx.unfinished = false;
         self.ctx.queue = None;
@@ -238,12 +238,12 @@ impl ActiveTask {
         self.stores.overlay_bytes() + self.ctx.cached_bytes
     }
 
-    /// Whether they are so many that a commit had better come first.
+    /// Whether these bytes are so many that a commit should come first.
     pub(crate) fn holds_too_much(&self) -> bool {
         self.held_bytes() >= self.settings.uncommitted_max_bytes
     }
 
-    /// Whether there is so much to send, or to commit, that the next record had better wait for it.
+    /// Whether so much waits to be sent or committed that the next record should wait.
     fn is_full(&self) -> bool {
         self.ctx.is_full() || self.ctx.cached_bytes >= self.settings.uncommitted_max_bytes
     }
@@ -274,7 +274,7 @@ impl ActiveTask {
         self.notings.iter_mut().for_each(|noting| noting.clock.act());
         if let Err(failure) = outcome {
             let reason = self.leave_out(failure)?;
-            // It moved no time either.
+            // A refused record does not move time, either.
             (self.group.inputs[at].partition_time, self.ctx.stream_time) = before;
             if let Some(raw) = raw {
                 let partition = self.group.inputs[at].partition.clone();
@@ -287,7 +287,7 @@ impl ActiveTask {
         Ok(())
     }
 
-    /// An operator returned an error for a record or a punctuation, and nothing of that is left: its handler decides.
+    /// Decides about a record or punctuation for which an operator returned an error. Its effects are undone already.
     fn leave_out(&mut self, failure: Box<Failure>) -> Result<String, Box<Failure>> {
         if !failure.is_about_records() || !self.ctx.leaves_out {
             return Err(failure);
@@ -306,7 +306,7 @@ impl ActiveTask {
         let (partition, node) = (input.partition.clone(), input.source);
         let reason = bad.to_string();
         match bad {
-            // A record without a valid time can be put nowhere: skipped with a counter, as Kafka Streams does.
+            // A record without a valid timestamp is skipped and counted, as in Kafka Streams.
             BadRecord::InvalidTimestamp(_) => self.ctx.count_dropped(node, DropReason::InvalidTimestamp),
             BadRecord::Undecodable(error) => {
                 if self.settings.deserialization == RecordHandler::Fail {
@@ -327,8 +327,8 @@ impl ActiveTask {
         }
     }
 
-    /// A poll of the thread came back. The time until then is silence to each input of which there is nothing in memory,
-    /// and nothing on the log, as of that poll.
+    /// A poll of the thread has returned. For each input without records in memory and on the log, the time until this
+    /// poll counts as silence.
     pub(crate) fn rest(&mut self, rest: Rest, is_silent: &mut dyn FnMut(&TopicPartition) -> bool) {
         for Input { silence, queue, partition, .. } in &mut self.group.inputs {
             if let Silence::Heard(heard) = silence {
@@ -352,8 +352,8 @@ impl ActiveTask {
         ctx.idle_ms = clock.now_ms;
     }
 
-    /// The repartition topics of which it must know whether those who write them and rest have something to do: its
-    /// partition, how far that was taken, and these tasks.
+    /// The repartition topics for which the task must know whether resting writers have work. For each one: the task's
+    /// partition, the task's position in it, and the resting writers.
     pub(crate) fn asks(&self, wall_ms: i64) -> impl Iterator<Item = (&TopicPartition, Option<Offset>, Vec<i32>)> {
         let clocks = move || std::iter::once(&self.clock).chain(self.notings.iter().map(|noting| &noting.clock));
         self.group.inputs.iter().enumerate().filter_map(move |(number, input)| {
@@ -363,16 +363,16 @@ impl ActiveTask {
         })
     }
 
-    /// Takes up what the log told of those.
+    /// Takes up the answer to an inquiry about these writers.
     pub(crate) fn learn(&mut self, partition: &TopicPartition, learnt: Learnt) {
         if let Some(input) = self.group.inputs.iter_mut().find(|input| input.partition == *partition) {
             input.learnt = Some(learnt);
         }
     }
 
-    /// A task above a repartition topic tells for how long it has been idle.
+    /// Takes a note: a task above a repartition topic tells how long it has been idle.
     fn take_note(&mut self, at: usize) {
-        // What was sent before it was sent at another time.
+        // Records sent before the note belong to an earlier idle time.
         self.stage_outputs();
         let input = &mut self.group.inputs[at];
         let Some(raw) = input.queue.take_note() else { return };
@@ -386,7 +386,7 @@ impl ActiveTask {
         }
     }
 
-    /// Passes a tick on: idle windows close, wall-clock punctuations are called.
+    /// Ticks the operators: idle windows close, and wall-clock punctuations are called.
     pub(crate) fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
         self.ctx.monotonic_ms = now_ms;
         self.ctx.queue = None;
@@ -411,7 +411,7 @@ impl ActiveTask {
             PunctuationType::WallClockTime => self.ctx.wall_ms,
         };
         for schedule in take_due(&mut self.ctx, kind, time_ms) {
-            // Whoever was called before may have cancelled it.
+            // A punctuation called earlier may have cancelled this one.
             if self.ctx.schedules.iter().all(|live| live.id != schedule.id) {
                 continue;
             }
@@ -425,7 +425,7 @@ impl ActiveTask {
         Ok(())
     }
 
-    /// What was sent since the last call, in order.
+    /// The records sent since the last call, in order.
     pub(crate) fn take_outputs(&mut self) -> impl Iterator<Item = ProducerRecord> + '_ {
         (self.ctx.sent_bytes, self.ctx.results) = (0, 0);
         self.stage_outputs();
@@ -433,7 +433,7 @@ impl ActiveTask {
         self.ready.drain(..)
     }
 
-    /// Makes what operators sent ready to leave, with the notes that must come before it.
+    /// Makes the operators' records ready to be sent, after the notes that must come before them.
     fn stage_outputs(&mut self) {
         let Self { ctx, ready, notings, .. } = self;
         for noting in notings.iter_mut() {
@@ -448,26 +448,26 @@ impl ActiveTask {
         }
     }
 
-    /// Whether anything happened since the last commit was begun.
+    /// Whether the task has work to commit since the last commit was begun.
     pub(crate) fn needs_commit(&self) -> bool {
         self.acted || !self.ctx.outputs.is_empty() || self.stores.is_dirty()
     }
 
-    /// Brings caches into the stores, so that these can be read.
+    /// Flushes caches into the stores, so that the stores can be read.
     pub(crate) fn flush_caches(&mut self) -> Result<(), TaskError> {
         self.ctx.queue = None;
         self.ctx.end_undo();
         self.guarded(|task| task.each_lifecycle(|node, ctx| node.flush(ctx)))
     }
 
-    /// Everything that belongs into the transaction beside the outputs.
+    /// The changelog records and offsets that belong into the transaction, in addition to the outputs.
     pub(crate) fn prepare_commit(&mut self) -> Result<CommitWork, TaskError> {
         self.flush_caches()?;
         let mut work = CommitWork::default();
         self.stores.changelog_records(|record| work.changelog.push(record));
         if self.needs_commit() {
-            // Also of inputs that did not move: offsets are what the log refuses a member that was replaced, and time
-            // alone makes a task write, too.
+            // Also offsets of inputs that did not move. Through the offsets the log refuses a member that was replaced,
+            // and a task also writes when only time passes.
             for input in &self.group.inputs {
                 if let Some(place) = input.place() {
                     let silence = match &input.silence {
@@ -482,7 +482,7 @@ impl ActiveTask {
         Ok(work)
     }
 
-    /// A commit was begun: what comes now belongs to the next.
+    /// A commit was begun. Later work belongs to the next commit.
     pub(crate) fn seal(&mut self) -> TaskCommit {
         self.ctx.commit_requested = false;
         self.acted = false;
@@ -490,7 +490,7 @@ impl ActiveTask {
         TaskCommit { positions, stores: self.stores.seal() }
     }
 
-    /// The log has committed: state follows, as far as it was sealed.
+    /// The log has committed. Takes up the sealed state and the committed positions.
     pub(crate) fn committed(&mut self, commit: TaskCommit, acknowledged: &Acknowledged) -> Result<(), TaskError> {
         for (input, position) in self.group.inputs.iter_mut().zip(commit.positions) {
             input.committed = position.or(input.committed);
@@ -498,7 +498,7 @@ impl ActiveTask {
         self.stores.commit(commit.stores, acknowledged, self.ctx.wall_ms)
     }
 
-    /// Gives the stores back, without what was not committed.
+    /// Returns the stores, without uncommitted changes.
     pub(crate) fn into_rolled_back_stores(self) -> TaskStores {
         self.stores.roll_back();
         self.stores
@@ -512,9 +512,9 @@ impl ActiveTask {
         Ok(())
     }
 
-    /// Runs operators; an error or panic becomes the task's, with the operator's name and the record's position.
+    /// Runs operators. An error or panic becomes the task's error, with the operator's name and the record's position.
     fn guarded<R>(&mut self, run: impl FnOnce(&mut Self) -> Result<R, Box<Failure>>) -> Result<R, TaskError> {
-        // After a panic the task is never used again but to give its stores back, rolled back.
+        // After a panic the task is only used to return its rolled-back stores.
         let source = match catch_unwind(AssertUnwindSafe(|| run(self))) {
             Ok(Ok(done)) => return Ok(done),
             Ok(Err(failure)) => match *failure {
@@ -532,7 +532,7 @@ impl ActiveTask {
         Err(TaskError::Failed { task: self.id, node, position: self.position(), source })
     }
 
-    /// Fails the task if this record, which it must not take, comes next.
+    /// Fails the task if the refused record comes next.
     pub(crate) fn check_head(&self, refused: &Position, reason: &str) -> Result<(), TaskError> {
         let comes_next =
             |input: &Input| input.partition == refused.partition && input.queue.head_offset() == Some(refused.offset);
@@ -541,7 +541,7 @@ impl ActiveTask {
         Err(TaskError::Failed { task: self.id, node, position: Some(refused.clone()), source: reason.into() })
     }
 
-    /// The record that was taken last.
+    /// The position of the last record taken.
     pub(crate) fn position(&self) -> Option<Position> {
         let partition = self.group.inputs.get(self.ctx.queue?)?.partition.clone();
         Some(Position { partition, offset: self.ctx.offset })

@@ -1,4 +1,4 @@
-//! What becomes of records that cannot be processed: fail, skip, or dead-letter.
+//! The treatment of records that cannot be processed: fail, skip, or dead-letter.
 
 use crate::{
     config::RecordHandler,
@@ -6,7 +6,7 @@ use crate::{
     transport::{ConsumedRecord, Headers, ProducerRecord, TopicPartition},
 };
 
-/// The record as it came, for the dead-letter topic, with headers named as in KIP-1034.
+/// The unchanged record for the dead-letter topic, with headers named as in KIP-1034.
 pub(super) fn dead_letter(
     handler: &RecordHandler,
     partitions: impl Fn(&str) -> i32,

@@ -1,4 +1,4 @@
-//! The synchronous, deterministic heart: records and time go in, effects come out.
+//! Tasks are synchronous and deterministic: records and time go in, effects come out.
 
 mod active;
 mod bad_record;

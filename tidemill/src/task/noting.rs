@@ -1,4 +1,4 @@
-//! Tells the tasks below a repartition topic for how long this one has been idle.
+//! Sends idle notes: they tell the tasks below a repartition topic how long this task has been idle.
 
 use super::silence::IdleClock;
 use crate::{
@@ -7,23 +7,23 @@ use crate::{
     transport::{ProducerRecord, TopicPartition},
 };
 
-/// A silence that lasts is told of less and less often: when it has grown by one part in so many.
+/// During a long silence notes become rarer: the next note comes when the silence has grown by one part in this many.
 pub(super) const GROWTH: i64 = 16;
 
-/// What this task tells through one topic.
+/// The notes that this task sends to one topic.
 #[derive(Debug)]
 pub(super) struct Noting {
     notes: IdleNotes,
     partitions: i32,
     /// The task's partition.
     writer: i32,
-    /// Goes on while everything that records of the topic are made from is silent.
+    /// The clock that advances while all inputs of the topic's records are silent.
     pub(super) clock: IdleClock,
-    /// When the last record was sent there, by that clock.
+    /// When the last record was sent to the topic, by `clock`.
     sent_ms: i64,
-    /// What was told last.
+    /// The silence in the last note.
     told_ms: i64,
-    /// Whether this life of the task told something: only then is it sure that nobody knows anything else.
+    /// Whether the task has sent a note since it was opened. Before that, readers may know an older note.
     is_sure: bool,
 }
 
@@ -32,12 +32,12 @@ impl Noting {
         Self { notes, partitions, writer, clock, sent_ms: 0, told_ms: 0, is_sure: false }
     }
 
-    /// Whether the record is one of the topic.
+    /// Whether the record goes to this topic.
     pub(super) fn is_of(&self, record: &ProducerRecord) -> bool {
         *record.topic == *self.notes.topic
     }
 
-    /// A record is about to be sent there: the silence that was told of is over, and it is told first.
+    /// A record is about to be sent to the topic. A note first tells that the silence is over.
     pub(super) fn sends(&mut self, out: &mut Vec<ProducerRecord>, wall_ms: i64) {
         self.sent_ms = self.clock.now_ms;
         self.clock.act();
@@ -47,17 +47,17 @@ impl Noting {
         }
     }
 
-    /// Tells of the present silence, if there is enough that is new. Everything that was sent there before is in `out`.
+    /// Sends a note of the present silence, if it has grown enough. All earlier records of the topic are in `out`.
     pub(super) fn rests(&mut self, out: &mut Vec<ProducerRecord>, wall_ms: i64) {
         let IdleNotes { every_ms, horizon_ms, .. } = self.notes;
         let told_ms = self.told_ms;
-        // Where all rest and nothing is open, they tell no more, and so does this task.
+        // If all writers above rest and nothing is open, they send no more notes, and neither does this task.
         let silent_ms =
             if self.clock.is_over() { horizon_ms } else { (self.clock.now_ms - self.sent_ms).min(horizon_ms) };
         let is_last = silent_ms == horizon_ms && told_ms < horizon_ms;
         if is_last || silent_ms - told_ms >= every_ms.max(told_ms / GROWTH) {
             if !self.is_sure {
-                // Nothing is known of the silence before this life of the task: none of it is told of.
+                // The silence before the task was opened is unknown, so it is not counted.
                 self.tell(told_ms, out, wall_ms - (silent_ms - told_ms));
             }
             self.is_sure = true;

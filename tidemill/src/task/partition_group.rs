@@ -13,22 +13,22 @@ pub(crate) struct Input {
     /// Its records are no events: they do not move the task's time.
     pub(crate) timeless: bool,
     pub(crate) queue: Box<dyn SourceQueue>,
-    /// Highest timestamp taken from it; never falls.
+    /// The highest timestamp taken from the input; never falls.
     pub(crate) partition_time: i64,
     /// The offset after the last record taken.
     pub(crate) position: Option<Offset>,
-    /// The offset committed last.
+    /// The last committed offset.
     pub(crate) committed: Option<Offset>,
-    /// For how long it has been silent.
+    /// What is known of the input's silence.
     pub(crate) silence: Silence,
-    /// What the log told of those that write it and rest, until it counts.
+    /// The answer about resting writers, kept until it counts.
     pub(crate) learnt: Option<Learnt>,
-    /// Wall time since which it has been empty.
+    /// Since when the input has been empty.
     pub(crate) empty_since_ms: Option<i64>,
 }
 
-/// The tasks that write an input and rest had nothing to do at this wall time, and all that they had sent by then stands
-/// before this offset.
+/// The answer of an inquiry: the input's resting writers had no work at this wall time. All records that they had sent
+/// by then are before this offset.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Learnt {
     pub(crate) at_ms: i64,
@@ -36,44 +36,44 @@ pub(crate) struct Learnt {
 }
 
 impl Input {
-    /// The offset after the last record taken, in this life of the task or before.
+    /// The offset after the last record taken, including records taken before the task was opened.
     pub(crate) fn place(&self) -> Option<Offset> {
         self.position.or(self.committed)
     }
 
-    /// What was learnt, once everything was taken that had been sent by then.
+    /// The answer about resting writers, once all records sent by then are taken.
     pub(super) fn take_learnt(&mut self) -> Option<Learnt> {
         let place = self.place().unwrap_or(0);
         self.learnt.take_if(|learnt| learnt.up_to <= place)
     }
 }
 
-/// How a task deals with inputs that are empty while others are not.
+/// How a task waits for empty inputs while other inputs have records.
 pub(crate) struct Waiting<'a> {
-    /// Whether everything that a partition holds has been fetched.
+    /// Whether all records of a partition have been fetched.
     pub(crate) caught_up: &'a mut dyn FnMut(&TopicPartition) -> bool,
-    /// How long to wait beyond that; `None` never waits at all.
+    /// How long to wait after that; `None` never waits.
     pub(crate) max_idle_ms: Option<i64>,
     pub(crate) now_ms: i64,
 }
 
-/// What to do next.
+/// The next step of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pick {
-    /// The record at the head of this input, with this timestamp.
+    /// Process the record at the head of this input, which has this timestamp.
     Record(usize, i64),
-    /// This input's head is bad.
+    /// The record at this input's head cannot be processed.
     Bad(usize),
-    /// This input's head is a note of idle time.
+    /// The record at this input's head is an idle note.
     Note(usize),
-    /// Nothing can be taken now.
+    /// No record can be taken now.
     Nothing,
 }
 
 /// A task's inputs.
 pub(crate) struct PartitionGroup {
     pub(crate) inputs: Vec<Input>,
-    /// Inputs that were empty, and known to be so, when the batch began.
+    /// Inputs that were known to be empty when the batch began.
     skipped: Vec<bool>,
 }
 
@@ -94,7 +94,7 @@ impl PartitionGroup {
         self.inputs.iter().map(|input| input.queue.len()).sum()
     }
 
-    /// Decides which empty inputs need not be waited for. Once a batch, for it may ask the log.
+    /// Decides for which empty inputs the task need not wait. Once per batch, because it may ask the log.
     pub(crate) fn begin(&mut self, waiting: &mut Waiting<'_>) {
         let Waiting { caught_up, max_idle_ms, now_ms } = waiting;
         for (input, skipped) in self.inputs.iter_mut().zip(&mut self.skipped) {
@@ -109,14 +109,13 @@ impl PartitionGroup {
         }
     }
 
-    /// The input whose head has the lowest timestamp, the first of them if several have.
-    /// Nothing, while an input is empty that more may come from, or has a head that decodes later: what came after it
-    /// must not overtake it.
+    /// The input whose head has the lowest timestamp; the first one if several have it. No input while the task waits
+    /// for an empty input, or while a head cannot be decoded yet: later records must not overtake that head.
     #[inline]
     pub(crate) fn pick(&mut self, ctx: &mut TaskContext) -> Pick {
         let mut best = None;
         for (at, input) in self.inputs.iter_mut().enumerate() {
-            // Decoding runs the user's code: an error in it must name this record.
+            // Decoding runs user code, so an error in it must name this record.
             ctx.queue = Some(at);
             ctx.node = input.source;
             if let Some(offset) = input.queue.head_offset() {

@@ -1,4 +1,4 @@
-//! A task's stores on their way from one thread to another.
+//! A task's stores in a form that can move to another thread.
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -7,7 +7,7 @@ use tidemill_state::{Store, WindowStore};
 use super::TaskStores;
 use crate::{graph::StoreName, operators::StoreHandle, plan::TaskId, transport::TopicPartition};
 
-/// Stores that no operator uses, so that any thread may have them.
+/// Stores that no operator uses, so any thread may own them.
 pub(crate) struct PortableStores {
     pub(crate) task: TaskId,
     stores: Vec<(StoreName, Portable)>,
@@ -20,7 +20,7 @@ enum Portable {
 }
 
 impl PortableStores {
-    /// `None`, with the stores closed, if somebody still uses one: they are then found again where they are kept.
+    /// Packs the stores. `None` if a store is still in use: then the stores are closed, and must be opened again.
     pub(crate) fn pack(stores: TaskStores) -> Option<Self> {
         let TaskStores { task, handles, changelogs, .. } = stores;
         let pack = |(name, handle)| {
@@ -44,7 +44,7 @@ impl PortableStores {
         TaskStores::of(self.task, handles.collect(), self.changelogs)
     }
 
-    /// Uses the stores. Whoever does must let go of all handles.
+    /// Works on the stores. `work` must not keep a handle.
     pub(crate) fn with<R>(&mut self, work: impl FnOnce(&TaskStores) -> R) -> R {
         let empty = Self { task: self.task, stores: Vec::new(), changelogs: BTreeMap::new() };
         let stores = std::mem::replace(self, empty).unpack();
@@ -53,12 +53,12 @@ impl PortableStores {
         done
     }
 
-    /// The changelogs of those that have one.
+    /// The changelogs of the stores that have one.
     pub(crate) fn changelogs(&self) -> impl Iterator<Item = &TopicPartition> {
         self.changelogs.values()
     }
 
-    /// Whether there is a store of that name.
+    /// Whether there is a store of this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.stores.iter().any(|(store, _)| **store == *name)
     }

@@ -5,7 +5,7 @@ use crate::{
     operators::{Schedule, TaskContext},
 };
 
-/// Takes the punctuations due at `time` and moves each past it: missed intervals collapse into one call.
+/// Takes the punctuations due at `time_ms` and moves each one past it. Missed intervals become one call.
 pub(super) fn take_due(ctx: &mut TaskContext, kind: PunctuationType, time_ms: i64) -> Vec<Schedule> {
     let mut due = Vec::new();
     for schedule in ctx.schedules.iter_mut().filter(|schedule| schedule.kind == kind && schedule.due <= time_ms) {

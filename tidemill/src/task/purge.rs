@@ -1,6 +1,6 @@
-//! Which head of a window store's changelog is dead: its windows are expired, so that no restore needs it.
+//! Finds the dead head of a window store's changelog: the part with expired windows only, which no restore needs.
 //!
-//! Retention by age would keep a day of every frame; this keeps what is open.
+//! Retention by age would keep a day of all records. This method keeps only open windows.
 
 use std::collections::VecDeque;
 
@@ -9,9 +9,9 @@ use crate::transport::Offset;
 /// A stretch of the changelog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stretch {
-    /// The offset after it.
+    /// The offset after the stretch.
     end: Offset,
-    /// The latest window start among its rows.
+    /// The latest window start of the stretch's rows.
     last_start: i64,
 }
 
@@ -19,16 +19,16 @@ struct Stretch {
 #[derive(Debug, Default)]
 pub(crate) struct Purge {
     stretches: VecDeque<Stretch>,
-    /// Where the changelog ended after the last commit.
+    /// The end of the changelog after the last commit.
     end: Offset,
-    /// The store's own notes, such as its time, were last written at or after this offset: they must stay.
+    /// The store's own notes, for example its time, were last written at or after this offset. They must stay.
     noted_from: Offset,
-    /// Up to where the changelog is dead, as far as that was found.
+    /// The offset up to which the changelog is known to be dead.
     dead: Option<Offset>,
 }
 
 impl Purge {
-    /// A commit wrote rows of windows up to `last_start`, and perhaps notes; now the changelog ends at `end`.
+    /// A commit wrote rows with window starts up to `last_start`, and possibly notes. Now the changelog ends at `end`.
     pub(crate) fn wrote(&mut self, end: Offset, last_start: i64, notes: bool) {
         if notes {
             self.noted_from = self.end;
@@ -40,8 +40,8 @@ impl Purge {
         }
     }
 
-    /// Up to where the changelog is dead, once windows that start before `expired_before` are expired. It is told again
-    /// while nothing more dies: whoever could not delete it tries once more.
+    /// The offset up to which the changelog is dead, if windows that start before `expired_before` are expired. The
+    /// same offset is returned until more is dead, so a failed deletion is tried again.
     pub(crate) fn dead_below(&mut self, expired_before: i64) -> Option<Offset> {
         let is_dead = |first: &Stretch| first.last_start < expired_before && first.end <= self.noted_from;
         while self.stretches.front().is_some_and(is_dead) {

@@ -1,20 +1,20 @@
-//! Which head of a window store's changelog is dead where windows end key by key: all that was written before the
-//! oldest rows that any key still needs.
+//! Finds the dead head of a window store's changelog whose windows end key by key: the part before the oldest rows that
+//! a key still needs.
 
 use std::collections::VecDeque;
 
 use crate::transport::Offset;
 
-/// Commits that one stretch takes: what is purged is found in such steps.
+/// The number of commits in one stretch. Purges work in steps of stretches.
 const COMMITS: u64 = 64;
 
 /// A stretch of the changelog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stretch {
     first_epoch: u64,
-    /// The commit that wrote the last of it.
+    /// The commit that wrote the end of the stretch.
     last_epoch: u64,
-    /// The offset after it.
+    /// The offset after the stretch.
     end: Offset,
 }
 
@@ -22,14 +22,14 @@ struct Stretch {
 #[derive(Debug, Default)]
 pub(super) struct PurgeByKey {
     stretches: VecDeque<Stretch>,
-    /// Up to where the changelog is dead, as far as that was found.
+    /// The offset up to which the changelog is known to be dead.
     dead: Option<Offset>,
 }
 
 impl PurgeByKey {
-    /// After the commit `epoch` the changelog ends at `end`.
+    /// After the commit `epoch`, the changelog ends at `end`.
     pub(super) fn wrote(&mut self, end: Offset, epoch: u64) {
-        // What was there before is a stretch of its own, for it may be long.
+        // The restored part is a separate stretch, because it may be long.
         let goes_on = |last: &&mut Stretch| last.first_epoch > 0 && epoch < last.first_epoch + COMMITS;
         match self.stretches.back_mut().filter(goes_on) {
             Some(last) => (last.last_epoch, last.end) = (epoch, end),
@@ -37,8 +37,8 @@ impl PurgeByKey {
         }
     }
 
-    /// Up to where the changelog is dead, if no row is needed that a commit before `kept_from` wrote. It is told again
-    /// while nothing more dies.
+    /// The offset up to which the changelog is dead, if no row from a commit before `kept_from` is needed. The same
+    /// offset is returned until more is dead.
     pub(super) fn dead_below(&mut self, kept_from: u64) -> Option<Offset> {
         while self.stretches.front().is_some_and(|first| first.last_epoch < kept_from) {
             self.dead = self.stretches.pop_front().map(|first| first.end);

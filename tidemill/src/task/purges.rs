@@ -1,11 +1,11 @@
-//! Which heads of a task's changelogs are dead: what a store's windows end by says how that is found.
+//! Finds the dead heads of a task's changelogs. The method depends on how a store's windows end.
 
 use tidemill_state::{SealedWindows, WindowKey, WindowStore};
 
 use super::{purge::Purge, purge_by_key::PurgeByKey};
 use crate::transport::Offset;
 
-/// What is known of one window store's changelog.
+/// The state of one window store's changelog.
 #[derive(Debug)]
 pub(super) enum Head {
     /// Windows end by the partition's time.
@@ -19,7 +19,7 @@ impl Head {
         if store.ends_by_key() { Self::Key(PurgeByKey::default()) } else { Self::Partition(Purge::default()) }
     }
 
-    /// The store was restored from a changelog that ends there.
+    /// The store was restored from a changelog that ends at `end`.
     pub(super) fn restored(&mut self, store: &WindowStore, end: Offset) {
         match self {
             Self::Partition(purge) => purge.wrote(end, store.last_start().unwrap_or(-1), false),
@@ -30,7 +30,7 @@ impl Head {
         }
     }
 
-    /// What the store has sealed is in the changelog, which ends there.
+    /// The store's sealed changes are in the changelog, which now ends at `end`.
     pub(super) fn wrote(&mut self, sealed: &SealedWindows, end: Offset) {
         match self {
             Self::Partition(purge) => purge.wrote(end, last_start(sealed), sealed.rows().sets_meta()),
@@ -38,7 +38,7 @@ impl Head {
         }
     }
 
-    /// Up to where the changelog is dead.
+    /// The offset up to which the changelog is dead.
     pub(super) fn dead(&mut self, store: &WindowStore) -> Option<Offset> {
         match self {
             Self::Partition(purge) => purge.dead_below(store.committed_expired_before()),
@@ -47,7 +47,7 @@ impl Head {
     }
 }
 
-/// The latest window start among sealed rows, -1 if there are none. Rows are ordered by start: the last one tells.
+/// The latest window start of the sealed rows; -1 if there are none. Rows are ordered by start, so the last row has it.
 fn last_start(sealed: &SealedWindows) -> i64 {
     let last = sealed.rows().last_key();
     last.and_then(|key| WindowKey::decode_local(key.clone()).ok()).map_or(-1, |key| key.start)

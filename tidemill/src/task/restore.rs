@@ -1,4 +1,4 @@
-//! Replays a changelog into a store until they agree.
+//! Replays a changelog into a store until both agree.
 
 use super::{TaskStores, standby::Followed};
 use crate::{
@@ -8,13 +8,13 @@ use crate::{
     transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError},
 };
 
-/// For how long a changelog certainly tells of a deletion: somewhat less than the day for which logs keep tombstones.
+/// How long a changelog certainly keeps a tombstone: somewhat less than the day for which logs keep it.
 const TOMBSTONES_KEPT_MS: i64 = 20 * 3_600_000;
 
-/// How long a restore may get nothing before the end of its changelog is looked at again.
+/// If a restore gets no records for this long, it looks at the end of its changelog again.
 const STALLED_MS: i64 = 10_000;
 
-/// Where a changelog begins and ends, what is not decided yet included: a store may have it before it is.
+/// The bounds of a changelog, including records of open transactions: a store may contain such records already.
 pub(crate) fn changelog_bounds(
     reader: &mut dyn Reader,
     changelog: &TopicPartition,
@@ -23,29 +23,30 @@ pub(crate) fn changelog_bounds(
     Ok((low, reader.end(changelog)?))
 }
 
-/// What a store needs before its task may run.
+/// What a store must replay before its task may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Restore {
-    /// Nothing: it has all that its changelog holds.
+    /// Nothing. The store has all records of its changelog.
     Current,
-    /// The changelog's tail from here.
+    /// The changelog from this offset on.
     From(Offset),
-    /// Everything: it has nothing, or something that its changelog does not continue.
+    /// The whole changelog. The store is empty, or its changelog does not continue it.
     Rebuild,
 }
 
 impl Restore {
-    /// Compares a store's checkpoint with its changelog, given since how long it has missed no deletion.
+    /// Compares a store's checkpoint with its changelog. `age_ms` tells since how long the store has missed no
+    /// deletion.
     pub(crate) fn decide(checkpoint: Option<Offset>, age_ms: Option<i64>, low: Offset, high: Offset) -> Self {
-        // A log keeps its last record, however old. After a store's own last transaction that is the mark of its end: a
-        // store whose changelog got nothing since is not rebuilt.
+        // A log keeps its last record, however old it is. After a store's own last transaction, this record is the
+        // transaction's end marker. So a store is not rebuilt if its changelog got no record since.
         let has_last_only = |at: Offset| at + 1 == high;
         let sees_deletions = |at| age_ms.is_some_and(|age| age < TOMBSTONES_KEPT_MS || has_last_only(at));
         match checkpoint {
             Some(at) if at == high => Self::Current,
             Some(at) if at < high && at >= low && sees_deletions(at) => Self::From(at),
-            // Below: records were deleted that the store never saw. Above: it is not the changelog it was. Too long
-            // ago: compaction may have dropped a tombstone, and the store would keep what it deleted.
+            // Below `low`: the log deleted records that the store never saw. Above `high`: the changelog is not the
+            // same one. Too old: compaction may have dropped a tombstone, and the store would keep a deleted row.
             Some(_) => Self::Rebuild,
             None if low == high => Self::Current,
             None => Self::Rebuild,
@@ -53,20 +54,20 @@ impl Restore {
     }
 }
 
-/// A store on its way.
+/// A restore of one store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoreRestore {
     pub(crate) store: StoreName,
     pub(crate) changelog: TopicPartition,
     pub(crate) next: Offset,
     pub(crate) end: Offset,
-    /// How far the changelog was read when that last moved, and when it was by monotonic time.
+    /// The last reader position, and the monotonic time since which it has not moved.
     pub(crate) moved: (Offset, i64),
 }
 
 impl StoreRestore {
-    /// What each store of a task has to replay. Stores that must be rebuilt are emptied. Those that were `followed`
-    /// until now go on from there; the others know themselves how far they are.
+    /// The restores that a task's stores need. Stores that must be rebuilt are emptied. Stores in `followed` continue
+    /// from their standby's position; other stores continue from their checkpoint.
     pub(crate) fn plan(
         stores: &TaskStores,
         followed: &[Followed],
@@ -100,7 +101,7 @@ impl StoreRestore {
         Ok(plans)
     }
 
-    /// Begins again with an empty store, where the changelog now begins.
+    /// Begins again with an empty store, at the changelog's present start.
     pub(crate) fn start_over(
         &mut self,
         stores: &TaskStores,
@@ -112,8 +113,8 @@ impl StoreRestore {
         Ok(())
     }
 
-    /// Whether nothing has come for a while, with the changelog read up to `position`. Then its end is worth another
-    /// look: an election of a broker that lacks the last records cuts it off.
+    /// Whether the reader's `position` has not moved for a while. Then the changelog's end is looked at again: if a
+    /// broker that lacks the last records was elected leader, the changelog is shorter now.
     pub(crate) fn stalls(&mut self, position: Offset, now_ms: i64) -> bool {
         let (at, since_ms) = self.moved;
         let stalls = at == position && now_ms - since_ms >= STALLED_MS;
@@ -123,7 +124,7 @@ impl StoreRestore {
         stalls
     }
 
-    /// The changelog ends there: what it had beyond that is gone. Whether it must be read from elsewhere.
+    /// Handles a changelog that has become shorter. `true` if it must be read again from another position.
     pub(crate) fn cut(
         &mut self,
         stores: &TaskStores,
@@ -148,8 +149,8 @@ impl StoreRestore {
         Ok(())
     }
 
-    /// The changelog has been read up to `position`. `true` once the store agrees with its changelog as it was when
-    /// the plan was made.
+    /// The changelog has been read up to `position`. `true` once the store agrees with its changelog as it was at the
+    /// time of the plan.
     pub(crate) fn reach(&mut self, stores: &TaskStores, position: Offset, wall_ms: i64) -> Result<bool, TaskError> {
         if self.next < self.end && position >= self.end {
             self.next = stores.replay(&self.store, Vec::new(), position)?;
@@ -157,7 +158,7 @@ impl StoreRestore {
         if self.next < self.end {
             return Ok(false);
         }
-        // Not before: on the way, the changelog's tail may hold deletions as old as the store was.
+        // Only now, because the rest of the changelog may hold deletions as old as the store.
         stores.note_whole(&self.store, wall_ms)?;
         Ok(true)
     }
@@ -177,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_store_that_lacks_the_last_record_alone_is_not_rebuilt_however_long_it_was_away() {
-        // What a closed store lacks on a log with transactions: the mark that ends the one that wrote it last.
+        // After its last transaction, a closed store lacks only the transaction's end marker.
         assert_eq!(Restore::decide(Some(6), Some(i64::MAX), 0, 7), Restore::From(6));
         assert_eq!(Restore::decide(Some(6), None, 0, 7), Restore::Rebuild, "it was never whole");
     }

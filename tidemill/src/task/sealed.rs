@@ -1,4 +1,4 @@
-//! What a task's stores set apart for a commit, until the log has it.
+//! The changes that a task's stores set apart for a commit, until the log has committed.
 
 use tidemill_state::{Sealed, SealedWindows, StoreError};
 
@@ -10,23 +10,23 @@ use crate::{
     transport::{Acknowledged, Offset},
 };
 
-/// Of each store that was written: what belongs to the commit.
+/// The sealed changes of each store that was written.
 pub(crate) struct SealedStores(Vec<(StoreName, SealedStore)>);
 
-/// Of one store.
+/// The sealed changes of one store.
 enum SealedStore {
     KeyValue(Sealed),
     Window(SealedWindows),
 }
 
 impl TaskStores {
-    /// Sets apart what a commit holds. What is written from here on belongs to the next.
+    /// Sets apart the changes that belong to the commit. Later changes belong to the next commit.
     pub(crate) fn seal(&self) -> SealedStores {
         let sealed = self.handles.iter().map(|(name, handle)| (name.clone(), handle.seal()));
         SealedStores(sealed.filter(|(_, sealed)| !sealed.is_empty()).collect())
     }
 
-    /// Brings what was sealed into the backends, each with the changelog offset that it corresponds to.
+    /// Writes the sealed changes to the backends, each with the changelog offset to which it corresponds.
     pub(crate) fn commit(
         &self,
         SealedStores(stores): SealedStores,
@@ -70,7 +70,7 @@ impl StoreHandle {
                 store.borrow_mut().commit_sealed(sealed, checkpoint)
             }
             (Self::Window(store), SealedStore::Window(sealed)) => store.borrow_mut().commit_sealed(sealed, checkpoint),
-            _ => unreachable!("what a store sealed is of its kind"),
+            _ => unreachable!("a store's sealed changes are of its kind"),
         }
     }
 }

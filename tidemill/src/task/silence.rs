@@ -1,47 +1,47 @@
-//! The idle clocks of a task: they go on while everything that it reads is silent.
+//! The idle clocks of a task: they advance while all inputs of the task are silent.
 
 use super::{noting::GROWTH, partition_group::Input};
 use crate::{idle_note::IdleNote, plan::IdleNotes};
 
-/// Beyond so many characters it is not kept who rests: a log bounds what may stand beside an offset.
+/// The longest text of resting writers that is committed. A log limits the metadata of an offset.
 const KEPT_MAX: usize = 3_000;
 
-/// The horizon has room for so many silences that close everything.
+/// The horizon is this many times the silence that closes everything.
 const FAR: i64 = 4;
 
-/// Who tells of an input's silence.
+/// The source of an input's silence.
 #[derive(Debug)]
 pub(crate) enum Silence {
-    /// The task hears it itself.
+    /// The task observes the input itself.
     Heard(Heard),
-    /// The tasks that write the topic tell it.
+    /// The tasks that write the topic send notes.
     Told(Writers),
 }
 
-/// What the polls of a task's thread have found of an input.
+/// What the thread's polls have found of an input.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Heard {
-    /// For how long they have found everything read.
+    /// How long the polls have found no unread records.
     silent_ms: i64,
-    /// By how much the last one added to that.
+    /// The part of `silent_ms` that the last poll added.
     more_ms: i64,
-    /// Whether the last one found so.
+    /// Whether the last poll found no unread records.
     is_silent: bool,
 }
 
-/// The time until a poll that came back.
+/// The time before a poll returned.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rest {
     /// For how long the thread waited.
     pub(crate) waited_ms: i64,
-    /// For how long it dealt with records since the poll before: silence to inputs that had none then and have none
-    /// now.
+    /// How long it processed records after the poll before. This is silence for inputs that had no records at both
+    /// polls.
     pub(crate) worked_ms: i64,
     pub(crate) wall_ms: i64,
 }
 
 impl Heard {
-    /// A poll has come back.
+    /// Takes up the result of a poll.
     pub(super) fn poll(&mut self, is_silent: bool, rest: Rest) {
         self.more_ms = match (is_silent, self.is_silent) {
             (true, true) => rest.waited_ms.saturating_add(rest.worked_ms),
@@ -53,17 +53,17 @@ impl Heard {
     }
 }
 
-/// What is known of the tasks that write a repartition topic.
+/// The state of the tasks that write a repartition topic.
 #[derive(Debug)]
 pub(crate) struct Writers {
-    /// After so long a silence a task tells no more: it rests until it sends something.
+    /// After this silence a task sends no more notes: it rests until it sends a record.
     horizon_ms: i64,
     every_ms: i64,
     rests: Vec<bool>,
 }
 
 impl Writers {
-    /// Takes up what a commit kept.
+    /// Starts with the resting writers that the last commit kept.
     pub(super) fn new(notes: &IdleNotes, count: usize, kept: Option<&str>) -> Self {
         let bits: Vec<_> = kept.unwrap_or_default().chars().filter_map(|digit| digit.to_digit(16)).collect();
         let rests = |at: usize| bits.get(at / 4).is_some_and(|bits| bits >> (at % 4) & 1 == 1);
@@ -71,12 +71,13 @@ impl Writers {
         Self { horizon_ms, every_ms, rests: (0..count).map(rests).collect() }
     }
 
-    /// Those that rest, by partition.
+    /// The partitions of the resting writers.
     pub(super) fn resting(&self) -> Vec<i32> {
         (0..).zip(&self.rests).filter_map(|(writer, rests)| rests.then_some(writer)).collect()
     }
 
-    /// What must be known after a restart: who rests, for those tell no more. The others will.
+    /// The resting writers as text for the commit. They must be known after a restart, because they send no more notes.
+    /// The other writers will.
     pub(super) fn kept(&self) -> Option<String> {
         let digits = self.rests.chunks(4).map(|four| {
             let bits = four.iter().enumerate().map(|(at, rests)| u32::from(*rests) << at).sum();
@@ -88,52 +89,52 @@ impl Writers {
     }
 }
 
-/// What a clock knows of one whose silence it waits for: an input that the task hears itself, or a task that writes it.
+/// A clock's knowledge of one source of silence: an input that the task observes itself, or a task that writes it.
 #[derive(Debug, Clone, Copy)]
 struct Voice {
-    /// Nothing was heard of it since the task was opened.
+    /// The source has not been heard since the task was opened.
     is_new: bool,
-    /// For how long it was silent, and when that was told.
+    /// The last known silence, and the wall time at which it was told.
     silent_ms: i64,
     at_ms: i64,
-    /// When it told last that it sends something.
+    /// When the source last told that it sends a record.
     sent_ms: i64,
-    /// How much of that the clock has not counted.
+    /// The part of the silence that the clock has not counted yet.
     unused_ms: i64,
-    /// It tells no more until it sends something: what the log tells of it stands for what it would tell.
+    /// The source rests: it sends no more notes until it sends a record. Answers of the log replace its notes.
     rests: bool,
-    /// It was the log that told last.
+    /// The last knowledge came from the log.
     is_learnt: bool,
 }
 
-/// Goes on while all of some inputs are silent.
+/// A clock that advances while all of its inputs are silent.
 ///
-/// Each of them tells how long it has been silent, and at what wall time. Time counts that all have told of, each
-/// millisecond once: so one that is late in telling, because its thread hangs, restores or does not get its
-/// transaction committed, holds the clock, whatever the others tell meanwhile. One that rests tells nothing. While
-/// something may be open it holds the clock, too, until the log has told that it has nothing to do.
+/// Each source tells how long it has been silent, and at what wall time. The clock counts only time for which all
+/// sources have told their silence, each millisecond once. So a late source holds the clock, whatever the others tell:
+/// its thread may hang, restore, or fail to commit. A resting source sends no notes. While something may be open, a
+/// resting source also holds the clock, until the log has told that it has no work.
 #[derive(Debug)]
 pub(super) struct IdleClock {
-    /// By input, those that tell of it; none of an input that does not count.
+    /// The sources of each input; empty for an input that does not count.
     voices: Vec<Vec<Voice>>,
-    /// Whether the task hears all of these inputs itself.
+    /// Whether the task observes all of these inputs itself.
     hears_all: bool,
     /// Wall time up to which silence was counted.
     counted_ms: i64,
-    /// Whoever tells of a time so much earlier has a clock that was set back.
+    /// If a source's time is this much earlier, its wall clock was set back.
     far_ms: i64,
-    /// After so long a silence nothing is open.
+    /// After this silence nothing is open.
     horizon_ms: i64,
-    /// Silences shorter than this need not be known of.
+    /// The shortest silence that matters.
     every_ms: i64,
-    /// When the task took a record, or sent one to where this clock is told of.
+    /// When the task last took a record, or sent one to the topic that this clock belongs to, by `now_ms`.
     acted_ms: i64,
-    /// From 0 when the task was opened; never falls.
+    /// The idle time. It starts at 0 when the task is opened and never falls.
     pub(super) now_ms: i64,
 }
 
 impl IdleClock {
-    /// A clock of those inputs that `counts` names.
+    /// A clock of the inputs for which `counts` is true.
     pub(super) fn new(inputs: &[Input], counts: impl Fn(&Input) -> bool) -> Self {
         let voice = |rests: bool, silent_ms: i64| Voice {
             is_new: !rests,
@@ -164,7 +165,7 @@ impl IdleClock {
         Self { voices, hears_all, counted_ms: i64::MIN, far_ms, horizon_ms, every_ms, acted_ms: 0, now_ms: 0 }
     }
 
-    /// A poll has come back, and the inputs' silence is as they say now.
+    /// A poll has returned, and the inputs' silence is up to date.
     pub(super) fn wait(&mut self, inputs: &[Input], rest: Rest) {
         let mut passed_ms = None;
         for (number, input) in inputs.iter().enumerate() {
@@ -182,7 +183,7 @@ impl IdleClock {
         }
     }
 
-    /// A task that writes an input told something at that wall time. Whether that counts here.
+    /// Takes up a note of a task that writes an input. `true` if the note counts.
     fn hear(&mut self, input: usize, note: IdleNote, at_ms: i64, rests: bool) -> bool {
         let writer = usize::try_from(note.writer).unwrap_or(usize::MAX);
         let heard =
@@ -194,13 +195,13 @@ impl IdleClock {
         heard
     }
 
-    /// The task took a record, or sent one: something may be open again.
+    /// The task took or sent a record, so something may be open again.
     #[inline]
     pub(super) fn act(&mut self) {
         self.acted_ms = self.now_ms;
     }
 
-    /// Whether all rest whose silence it waits for, and nothing is open: then it stands still.
+    /// Whether all sources rest and nothing is open. Then the clock stands still.
     pub(super) fn is_over(&self) -> bool {
         !self.hears_all && self.nothing_is_open() && self.voices.iter().flatten().all(|voice| voice.rests)
     }
@@ -209,8 +210,8 @@ impl IdleClock {
         self.now_ms - self.acted_ms >= self.horizon_ms
     }
 
-    /// Whether it waits for those tasks that write an input and rest: then the log is to be asked what they have to do.
-    /// The longer the silence is, the more seldom.
+    /// Whether the clock waits for resting writers of an input. Then the log must be asked about their work. The longer
+    /// the silence, the rarer the inquiries.
     pub(super) fn asks(&self, input: usize, wall_ms: i64) -> bool {
         if self.hears_all || self.nothing_is_open() {
             return false;
@@ -225,7 +226,7 @@ impl IdleClock {
         until_ms > i64::MIN && self.voices[input].iter().any(|voice| voice.rests && lags(voice))
     }
 
-    /// The tasks that write an input and rest had nothing to do at that wall time.
+    /// The resting writers of an input had no work at this wall time.
     pub(super) fn learn(&mut self, input: usize, at_ms: i64) {
         let far_ms = self.far_ms;
         self.voices[input].iter_mut().filter(|voice| voice.rests).for_each(|voice| voice.learn(at_ms, far_ms));
@@ -243,7 +244,7 @@ impl IdleClock {
             let own = Span { until_ms: voice.at_ms, unused_ms: voice.unused_ms };
             *all = Some(all.map_or(own, |all| all.and(own)));
         }
-        // Of the time that tasks have told of, none counts that comes after what the log has told of the others.
+        // Time after the log's last answer about resting sources does not count.
         let (Some(Span { until_ms, unused_ms }), bound) = (told.or(learnt), told.and(learnt)) else { return };
         if self.counted_ms.saturating_sub(until_ms) > self.far_ms {
             self.counted_ms = until_ms;
@@ -261,7 +262,7 @@ impl IdleClock {
     }
 }
 
-/// A time up to which all of some were silent, and how much of that the clock has not counted.
+/// The time up to which a group of sources was silent, and the part of it that the clock has not counted.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     until_ms: i64,
@@ -275,8 +276,8 @@ impl Span {
 }
 
 impl Voice {
-    /// It has been silent for so long, as of that wall time. Whether that counts: at least once, what a task told that
-    /// was replaced may come after what its successor told, and must not hide that this sent something.
+    /// Takes up a silence told at `at_ms`. `true` if it counts. With at-least-once, a note of a replaced task may
+    /// arrive after its successor's notes. Such a note must not hide that the successor sent a record.
     fn tell(&mut self, silent_ms: i64, at_ms: i64, far_ms: i64) -> bool {
         let sent_ms = if silent_ms == 0 { at_ms } else { self.sent_ms };
         if at_ms < sent_ms && sent_ms.saturating_sub(at_ms) <= far_ms {
@@ -291,7 +292,7 @@ impl Voice {
         true
     }
 
-    /// It rests, and had nothing to do at that wall time.
+    /// The source rests, and had no work at this wall time.
     fn learn(&mut self, at_ms: i64, far_ms: i64) {
         let more_ms = at_ms.saturating_sub(self.at_ms);
         if self.at_ms > i64::MIN {
@@ -304,7 +305,7 @@ impl Voice {
     }
 }
 
-/// A note that was read from an input: all clocks hear it.
+/// Passes a note from an input to all clocks.
 pub(super) fn hear<'a>(
     clocks: impl Iterator<Item = &'a mut IdleClock>,
     input: &mut Input,
@@ -330,7 +331,7 @@ mod tests {
 
     const HORIZON_MS: i64 = 10_000;
 
-    /// A clock of one input that so many tasks write.
+    /// A clock of one input with this many writers.
     fn clock(count: usize) -> IdleClock {
         let voice = Voice {
             is_new: true,
@@ -353,7 +354,7 @@ mod tests {
         }
     }
 
-    /// Tells, as `(writer, silence, wall time)`; then the clock stands there.
+    /// Passes on notes as `(writer, silence, wall time)`. Returns the clock's time after them.
     fn tell(clock: &mut IdleClock, told: &[(i32, i64, i64)]) -> i64 {
         for (writer, idle_ms, at_ms) in told {
             clock.hear(0, IdleNote { writer: *writer, idle_ms: *idle_ms }, *at_ms, *idle_ms >= HORIZON_MS);
@@ -375,7 +376,7 @@ mod tests {
         let mut clock = clock(3);
         let rest: Vec<_> = (0..3).flat_map(|writer| [(writer, 0, 0), (writer, HORIZON_MS, HORIZON_MS)]).collect();
         assert_eq!(tell(&mut clock, &rest), HORIZON_MS);
-        // They send something at the same time, and tell of it one after the other.
+        // The writers send a record at the same time, and their notes arrive one after the other.
         let again = (0..3).flat_map(|writer| [(writer, 0, 50_000), (writer, 400, 50_400)]);
         assert_eq!(tell(&mut clock, &again.collect::<Vec<_>>()), HORIZON_MS + 400);
     }

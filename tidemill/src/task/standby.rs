@@ -1,4 +1,4 @@
-//! A task whose stores are kept warm while another instance runs it.
+//! A standby: follows the changelogs of a task that another instance runs.
 
 use std::collections::BTreeMap;
 
@@ -13,34 +13,35 @@ use crate::{
     transport::{ConsumedRecord, Offset, TopicPartition},
 };
 
-/// First and next-to-be-written offset of changelogs.
+/// The first offset and the end offset of each changelog.
 pub(crate) type Watermarks = BTreeMap<TopicPartition, (Offset, Offset)>;
 
-/// Follows the changelogs of a task that runs elsewhere. It never writes one, and sees committed records only.
+/// A task's stores that follow their changelogs. A standby never writes to a changelog, and reads only committed
+/// records.
 pub(crate) struct StandbyTask {
     stores: PortableStores,
     followed: Vec<Followed>,
 }
 
-/// A store and how far it has followed its changelog.
+/// A store and its position in its changelog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Followed {
     pub(crate) store: StoreName,
     pub(crate) changelog: TopicPartition,
-    /// Where the store goes on.
+    /// The next offset to apply.
     pub(crate) next: Offset,
-    /// Where the changelog ended when somebody looked.
+    /// The changelog's end at the last look.
     end: Offset,
-    /// When that was.
+    /// The wall time of the last look.
     looked_ms: i64,
-    /// When the store last had all that its changelog held, or began empty: it has missed no deletion since.
+    /// When the store last had all records of its changelog, or began empty. Since then it has missed no deletion.
     whole_ms: i64,
-    /// When that was last written down in the store.
+    /// The value of `whole_ms` that was last noted in the store.
     noted_ms: Option<i64>,
 }
 
 impl StandbyTask {
-    /// Begins where the stores are, or anew where their changelogs do not continue them.
+    /// Begins at the stores' positions. A store that its changelog does not continue begins again from empty.
     pub(crate) fn begin(mut stores: PortableStores, watermarks: &Watermarks, wall_ms: i64) -> Result<Self, TaskError> {
         let followed = stores.with(|stores| {
             let begin = |name: &StoreName, changelog: &TopicPartition, (low, high)| {
@@ -70,22 +71,22 @@ impl StandbyTask {
         self.stores.task
     }
 
-    /// What to read next of each changelog.
+    /// The next offset to read of each changelog.
     pub(crate) fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Offset)> {
         self.followed.iter().map(|followed| (&followed.changelog, followed.next))
     }
 
-    /// Changelogs that were seen to hold more than the store.
+    /// Changelogs that held more records than the store at the last look.
     pub(crate) fn behind(&self) -> impl Iterator<Item = &TopicPartition> {
         self.followed.iter().filter(|followed| followed.next < followed.end).map(|followed| &followed.changelog)
     }
 
-    /// Changelog offsets that the stores are behind, as of the last look.
+    /// How many changelog offsets the stores are behind, as of the last look.
     pub(crate) fn lag(&self) -> i64 {
         self.followed.iter().map(|followed| (followed.end - followed.next).max(0)).sum()
     }
 
-    /// Applies records of a changelog, and drops the windows that they expire.
+    /// Applies records of a changelog, and drops windows that have expired by them.
     pub(crate) fn apply(&mut self, changelog: &TopicPartition, records: Vec<ConsumedRecord>) -> Result<(), TaskError> {
         let Some(followed) = self.followed.iter_mut().find(|followed| followed.changelog == *changelog) else {
             return Ok(());
@@ -96,7 +97,7 @@ impl StandbyTask {
         })
     }
 
-    /// A changelog has been read up to `position`, which need not be behind a record.
+    /// A changelog has been read up to `position`, which need not follow a record.
     pub(crate) fn reach(&mut self, changelog: &TopicPartition, position: Offset) -> Result<(), TaskError> {
         let found = self.followed.iter_mut().find(|followed| followed.changelog == *changelog);
         let Some(followed) = found.filter(|followed| followed.next < position) else { return Ok(()) };
@@ -104,7 +105,7 @@ impl StandbyTask {
         Ok(())
     }
 
-    /// Somebody looked where a changelog begins and ends. `true` if the store had to begin anew.
+    /// Takes up a changelog's current bounds. `true` if the store had to begin again from empty.
     pub(crate) fn look(
         &mut self,
         changelog: &TopicPartition,
@@ -133,9 +134,9 @@ impl StandbyTask {
         Ok(anew)
     }
 
-    /// Begins to make the stores durable where what they follow has waited for that for so long, with a note of how
-    /// whole they are. The note alone is renewed now and then, too: long unchanged, a store would seem to have missed
-    /// something.
+    /// Starts to flush the stores whose changes have waited for `wait_ms`, with a note of `whole_ms`. The note is also
+    /// renewed regularly without changes. Otherwise a store that has not changed for long would seem to have missed
+    /// records.
     pub(crate) fn flush_waiting(&mut self, now_ms: i64, wait_ms: i64) -> Result<(), TaskError> {
         let Self { stores, followed } = self;
         stores.with(|stores| {
@@ -152,25 +153,25 @@ impl StandbyTask {
         })
     }
 
-    /// Reads the stores, which are as far behind as the changelogs were read.
+    /// The stores, in the state of the changelogs' read positions.
     pub(crate) fn stores(&mut self) -> &mut PortableStores {
         &mut self.stores
     }
 
-    /// Ends following, for somebody who will run the task.
+    /// Stops following, and returns the stores and positions to run the task.
     pub(crate) fn into_parts(self) -> (PortableStores, Vec<Followed>) {
         (self.stores, self.followed)
     }
 }
 
 impl Followed {
-    /// What is known of the store, as [`StoreRestore::plan`] asks it.
+    /// The store's position and the time since which it has missed no deletion, for [`StoreRestore::plan`].
     pub(crate) fn place(&self) -> (Option<Offset>, Option<i64>) {
         (Some(self.next), Some(if self.next >= self.end { self.looked_ms } else { self.whole_ms }))
     }
 }
 
-/// Drops the windows that the task's owner has expired, as far as its notes of time in the changelog tell.
+/// Drops the windows that the task's owner has expired, according to its notes of time in the changelog.
 fn expire(stores: &TaskStores, name: &StoreName) -> Result<(), TaskError> {
     let StoreHandle::Window(store) = &stores.handles[name] else { return Ok(()) };
     let expire = |store: &mut WindowStore| -> Result<(), StoreError> {

@@ -1,18 +1,18 @@
-//! Where a task's stores come from: memory, or folders on disk.
+//! The origin of a task's stores: memory, or folders on disk.
 
 use tidemill_state::{Backend, MemoryBackend, StoreError};
 
 use crate::{graph::StoreSpec, plan::TaskId};
 
-/// Opens stores. A parameter of the runtime, so that tests and simulation choose.
+/// Opens stores. It is a parameter of the runtime, so tests and simulations can replace it.
 pub(crate) trait StoreSupplier: Send + Sync {
-    /// Opens a store, or makes it.
+    /// Opens a store, or creates it.
     fn open(&self, task: TaskId, spec: &StoreSpec) -> Result<Box<dyn Backend>, StoreError>;
     /// Sets a corrupted store aside, so that a fresh one can be opened in its place.
     fn quarantine(&self, task: TaskId, spec: &StoreSpec) -> Result<(), StoreError>;
 }
 
-/// Every store in memory.
+/// Keeps every store in memory.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryStores;
 

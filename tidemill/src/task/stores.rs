@@ -14,14 +14,14 @@ use crate::{
     transport::{ConsumedRecord, Headers, Offset, ProducerRecord, TopicPartition},
 };
 
-/// Changelog keys shorter than this are not window rows but what the store knows about itself.
+/// Shorter changelog keys are not window rows but the store's own notes.
 const WINDOW_KEY_SUFFIX: usize = 12;
 
-/// How often a store notes that it is current: seldom, for it is compared with hours.
+/// How often a store notes that it is current. Rarely, because the note is compared with hours.
 const CURRENT_EVERY_MS: i64 = 60_000;
 
-/// How old that note may get on disk while nothing is written that would be flushed with a newer one. Far less than the
-/// time for which logs keep tombstones, and seldom enough to leave an idle disk alone.
+/// How old the note on disk may become while no other write brings a newer note to disk. Far less than the time for
+/// which logs keep tombstones, and rare enough for an idle disk.
 pub(super) const DURABLE_EVERY_MS: i64 = 3_600_000;
 
 /// A task's stores with their changelogs.
@@ -29,15 +29,15 @@ pub(crate) struct TaskStores {
     pub(crate) task: TaskId,
     pub(crate) handles: BTreeMap<StoreName, StoreHandle>,
     pub(super) changelogs: BTreeMap<StoreName, TopicPartition>,
-    /// Those of window stores.
+    /// The changelog heads of window stores.
     heads: RefCell<BTreeMap<StoreName, Head>>,
 }
 
-/// Row changes and what the store knows about itself, as read from a changelog.
+/// Row changes and the store's own notes, as read from a changelog.
 type Changes = (Vec<(Bytes, Option<Row>)>, Vec<(String, Bytes)>);
 
 impl TaskStores {
-    /// Opens every store of a task. One that is corrupted is set aside and begun anew.
+    /// Opens every store of a task. A corrupted store is set aside and begins again from empty.
     pub(crate) fn open(plan: &Plan, task: TaskId, supplier: &dyn StoreSupplier) -> Result<Self, TaskError> {
         let failed = |source| TaskError::of_store(task, source);
         let mut handles = BTreeMap::new();
@@ -69,12 +69,12 @@ impl TaskStores {
         Self { task, handles, changelogs, heads: RefCell::default() }
     }
 
-    /// The stores that have a changelog, with it.
+    /// The stores that have a changelog, each with its changelog.
     pub(crate) fn logged(&self) -> impl Iterator<Item = (&StoreName, &StoreHandle, &TopicPartition)> {
         self.changelogs.iter().map(|(name, changelog)| (name, &self.handles[name], changelog))
     }
 
-    /// Up to where a store has followed its changelog, and when it last had all of it.
+    /// A store's checkpoint in its changelog, and when the store last had all of it.
     pub(super) fn whole_at(&self, name: &StoreName) -> Result<(Option<Offset>, Option<i64>), TaskError> {
         let handle = &self.handles[name];
         let read = || Ok((handle.with_store(Store::checkpoint)?, handle.with_store(Store::current_at)?));
@@ -86,15 +86,15 @@ impl TaskStores {
         self.handles[name].set_current_at(wall_ms).map_err(|error| self.error(error))
     }
 
-    /// Empties a store, to be rebuilt. What is not there missed no deletion: a rebuild that a crash interrupts goes on
-    /// from its last flush.
+    /// Empties a store that must be rebuilt. An empty store has missed no deletion, so a rebuild that a crash
+    /// interrupts continues from its last flush.
     pub(super) fn clear(&self, name: &StoreName, wall_ms: i64) -> Result<(), TaskError> {
         let handle = &self.handles[name];
         handle.clear().and_then(|()| handle.set_current_at(wall_ms)).map_err(|error| self.error(error))
     }
 
-    /// Applies records of a store's changelog in one batch, and returns where it goes on: behind the last of them, or
-    /// at `next` if there are none.
+    /// Applies records of a store's changelog in one batch. Returns the offset after the last record, or `next` if
+    /// there are no records.
     pub(crate) fn replay(
         &self,
         name: &StoreName,
@@ -134,7 +134,7 @@ impl TaskStores {
         }
     }
 
-    /// Notes what the changelogs hold already, once they are restored, so that it can be purged when its time comes.
+    /// Notes the present end of the changelogs after a restore, so that this part can be purged later.
     pub(crate) fn restored(&self) -> Result<(), TaskError> {
         for (name, handle, _) in self.logged() {
             let end = handle.with_store(Store::checkpoint).map_err(|error| self.error(error))?;
@@ -157,7 +157,7 @@ impl TaskStores {
         work(heads.entry(name.clone()).or_insert_with(|| Head::new(&store)), &store)
     }
 
-    /// Heads of changelogs that no restore needs any more.
+    /// The dead heads of changelogs: no restore needs them any more.
     pub(crate) fn take_dead(&self) -> Vec<(TopicPartition, Offset)> {
         let dead = self.logged().filter_map(|(name, handle, changelog)| {
             let StoreHandle::Window(store) = handle else { return None };
@@ -166,15 +166,15 @@ impl TaskStores {
         dead.collect()
     }
 
-    /// Begins to make committed state durable, store by store, where it has waited for that for so long. A kill then
-    /// costs no more than a replay of what is younger.
+    /// Starts to flush the stores whose committed changes have waited for `wait_ms`. After a kill, only newer changes
+    /// must be replayed.
     pub(crate) fn flush_waiting(&self, now_ms: i64, wait_ms: i64) -> Result<(), TaskError> {
         let mut waiting = self.handles.values().filter(|handle| handle.has_waited(now_ms, wait_ms));
         waiting.try_for_each(StoreHandle::begin_flush).map_err(|error| self.error(error))
     }
 
-    /// Notes on disk, now and then, that the stores agree with their changelogs, as those of a running task do, also the
-    /// ones that nothing is written to: long unchanged, they would seem to have missed something.
+    /// Notes on disk at intervals that a running task's stores agree with their changelogs. This includes stores
+    /// without writes: otherwise an unchanged store would seem to have missed records.
     pub(crate) fn note_all_current(&self, wall_ms: i64) -> Result<(), TaskError> {
         let note = |handle: &StoreHandle| {
             let noted = handle.with_store(Store::current_at)?;
@@ -189,7 +189,7 @@ impl TaskStores {
 
     pub(super) fn note_current(&self, handle: &StoreHandle, wall_ms: i64) -> Result<(), TaskError> {
         let noted = handle.with_store(Store::current_at).map_err(|error| self.error(error))?;
-        // Also when the wall clock was set back: a note from the future would be believed for too long.
+        // Also after the wall clock was set back, because a note from the future would be valid for too long.
         if noted.is_none_or(|noted| !(noted..noted.saturating_add(CURRENT_EVERY_MS)).contains(&wall_ms)) {
             handle.set_current_at(wall_ms).map_err(|error| self.error(error))?;
         }
@@ -201,7 +201,7 @@ impl TaskStores {
         self.handles.values().for_each(StoreHandle::roll_back);
     }
 
-    /// Makes everything committed survive a crash without a replay.
+    /// Flushes all committed changes, so that a restart needs no replay.
     pub(crate) fn flush(&self) -> Result<(), TaskError> {
         self.handles.values().try_for_each(StoreHandle::flush).map_err(|error| self.error(error))
     }
@@ -214,7 +214,7 @@ impl TaskStores {
         self.handles.values().any(|handle| handle.with_store(Store::is_dirty))
     }
 
-    /// Says who must act on a store's error.
+    /// Turns a store's error into the task's error.
     pub(crate) fn error(&self, source: StoreError) -> TaskError {
         TaskError::of_store(self.task, source)
     }
@@ -300,7 +300,7 @@ impl StoreHandle {
         }
     }
 
-    /// Sorts a changelog record into rows and meta. Keys that no store of this kind writes are left out.
+    /// Sorts a changelog record into rows and notes. Keys that no store of this kind writes are ignored.
     fn read_change(&self, key: Bytes, value: Option<Bytes>, timestamp: i64, into: &mut Changes) {
         let row = |value: Option<Bytes>| value.map(|value| Row { timestamp, value });
         match self {

@@ -1,4 +1,5 @@
-//! What wrote a store, noted beside its rows: also stores without a changelog are not read as what they are not.
+//! Notes beside a store's rows which operator wrote them. So a store without a changelog is also never read in the
+//! wrong format.
 
 use std::ops::Bound;
 
@@ -6,7 +7,7 @@ use tidemill_state::{Direction, Store, StoreError};
 
 use crate::graph::{StoreFormat, StoreSpec};
 
-/// Compares what writes a store with what was noted when it was written, and notes what was not.
+/// Compares a store's operator with the store's note, and adds missing parts to the note.
 pub(super) fn compare_writers(spec: &StoreSpec, store: &mut Store) -> Result<(), StoreError> {
     let noted = store.written_by()?;
     let is_new = noted.is_none() && is_empty(store)?;

@@ -1,4 +1,4 @@
-//! Whether a task's stores are what their changelogs say: a fresh store that replays a changelog has the same rows and
+//! Compares a task's stores with their changelogs: a fresh store that replays the changelog must have the same rows and
 //! notes.
 
 use std::{collections::BTreeMap, ops::Bound};
@@ -17,8 +17,8 @@ use crate::{
 /// Rows by key, and notes by name.
 type Contents = (BTreeMap<Bytes, Row>, BTreeMap<String, Option<Bytes>>);
 
-/// The first difference, in words. A standby may keep windows longer than the task's owner, who need not note that idle
-/// time has expired them.
+/// Returns the first difference as text. A standby may keep windows longer than the active task, because the active
+/// task need not record that idle time has expired them.
 pub(super) fn differences(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores, is_standby: bool) -> Result<(), String> {
     compare(log, plan, stores, is_standby).map_err(|error| error.chain())?
 }
@@ -38,7 +38,7 @@ fn compare(
         let checkpoint = handle.with_store(Store::checkpoint).map_err(|error| stores.error(error))?;
         if !is_standby && !records.is_empty() && checkpoint != Some(end) {
             let task = stores.task;
-            return Ok(Err(format!("store {name} of task {task} says that it is at {checkpoint:?}, not at {end}")));
+            return Ok(Err(format!("store {name} of task {task} has checkpoint {checkpoint:?} instead of {end}")));
         }
         let notes: Vec<String> = records.iter().filter_map(note).collect();
         fresh.replay(name, records, 0)?;
@@ -58,7 +58,7 @@ fn compare(
                 format!("{:?} {:?}", rows.collect::<Vec<_>>(), notes.collect::<Vec<_>>())
             };
             return Ok(Err(format!(
-                "store {name} of task {task} is not what its changelog says: it alone has {}, that alone {}",
+                "store {name} of task {task} differs from its changelog: only the store has {}, only the changelog {}",
                 only(&found, &expected),
                 only(&expected, &found)
             )));
@@ -67,19 +67,19 @@ fn compare(
     Ok(Ok(()))
 }
 
-/// The name of a store's note, if a changelog record is one.
+/// The name of the note in a changelog record, or `None` if the record is not a note.
 fn note(record: &ConsumedRecord) -> Option<String> {
     let key = record.key.as_ref()?;
     let is_note = WindowKey::decode_changelog(key.clone()).is_err();
     is_note.then(|| String::from_utf8_lossy(key).into_owned())
 }
 
-/// Whether windows end without a deletion in the changelog.
+/// Whether windows expire without a tombstone in the changelog.
 fn expires_by_start(handle: &StoreHandle) -> bool {
     matches!(handle, StoreHandle::Window(store) if !store.borrow().ends_by_key())
 }
 
-/// Windows that start earlier may be gone here and there.
+/// Windows that start before this time may be missing in one of the stores.
 fn expired_below(handle: &StoreHandle) -> Result<i64, StoreError> {
     let StoreHandle::Window(store) = handle else { return Ok(0) };
     let store = store.borrow();

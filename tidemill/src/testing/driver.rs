@@ -1,4 +1,4 @@
-//! Runs a topology step by step on an in-memory log: the production threads and tasks, under a clock moved by hand.
+//! Runs a topology step by step on an in-memory log, with the production threads and tasks and a manual clock.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
@@ -18,17 +18,17 @@ use crate::{
     transport::embedded::EmbeddedLog,
 };
 
-/// How a driver is set up.
+/// The settings of a driver.
 #[derive(Debug, Clone)]
 pub struct DriverOptions {
-    /// How the application runs. The commit interval is ignored, for the driver commits after every step, and so is
-    /// the session timeout.
+    /// The application's configuration. The driver ignores the commit interval, because it commits after every step. It
+    /// also ignores the session timeout.
     pub config: StreamsConfig,
-    /// Partitions of every topic that `partitions` does not name. Default 1.
+    /// The number of partitions of every topic that is not in `partitions`. Default 1.
     pub default_partitions: i32,
-    /// Partitions of single topics.
+    /// The number of partitions of single topics.
     pub partitions: BTreeMap<String, i32>,
-    /// Wall time at the start, milliseconds since the epoch. Default 0.
+    /// The wall time at the start, in milliseconds since the epoch. Default 0.
     pub wall_time_ms: i64,
 }
 
@@ -39,13 +39,14 @@ impl Default for DriverOptions {
 }
 
 impl DriverOptions {
-    /// Sets the partitions of every topic that is not named.
+    /// Sets the number of partitions of every topic that is not in `partitions`.
     pub fn partitions(self, default_partitions: i32) -> Self {
         Self { default_partitions, ..self }
     }
 }
 
-/// Pipes records into a topology and reads what comes out. Nothing happens but what the test does.
+/// Writes records to a topology's inputs and reads its outputs. The application runs only when the test calls the
+/// driver.
 ///
 /// ```
 /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
@@ -62,7 +63,7 @@ pub struct TopologyTestDriver {
     pub(super) core: Rc<Core>,
 }
 
-/// What the driver and its topics share.
+/// State shared by the driver and its topics.
 pub(super) struct Core {
     pub(super) log: EmbeddedLog,
     pub(super) clock: ManualClock,
@@ -71,7 +72,7 @@ pub(super) struct Core {
 }
 
 impl TopologyTestDriver {
-    /// One partition a topic, default configuration.
+    /// A driver with one partition for each topic and the default configuration.
     ///
     /// # Errors
     /// As [`Streams::start`](crate::Streams::start).
@@ -79,7 +80,7 @@ impl TopologyTestDriver {
         Self::with(topology, DriverOptions::default())
     }
 
-    /// A driver with options.
+    /// A driver with these options.
     ///
     /// # Errors
     /// As [`Streams::start`](crate::Streams::start).
@@ -93,29 +94,29 @@ impl TopologyTestDriver {
         let dead_letters = options.config.dead_letter_topics().map(ToOwned::to_owned);
         for topic in topics.chain(dead_letters) {
             let partitions = options.partitions.get(&topic).copied().unwrap_or(options.default_partitions);
-            // Read and written, a topic is named twice.
+            // A topic that is both read and written appears twice.
             let _ = log.create(&topic, partitions);
         }
         let transport = Arc::new(log.clone());
         let client = "driver".to_owned();
-        // Moving the clock by hand is not being silent.
+        // Members must not lose their session when a test moves the clock.
         let config = StreamsConfig { session_timeout: Duration::MAX, ..options.config };
         let app = Prepared::new(topology, config, transport, Arc::new(clock.clone()), client)?;
         let core = Rc::new(Core { log, clock, app, thread: RefCell::new(None) });
         Ok(Self { core })
     }
 
-    /// A topic to pipe records into.
+    /// An input topic of the test.
     pub fn input<K: Coded + Data, V: Coded + Data>(&self, topic: &str) -> TestInputTopic<K, V> {
         TestInputTopic::new(self.core.clone(), topic)
     }
 
-    /// A topic to read records from, each once.
+    /// An output topic of the test. It returns each record once.
     pub fn output<K: Coded + Data, V: Coded + Data>(&self, topic: &str) -> TestOutputTopic<K, V> {
         TestOutputTopic::new(self.core.clone(), topic)
     }
 
-    /// Moves the wall clock and lets the application notice.
+    /// Moves the wall clock forward and runs the application.
     ///
     /// # Errors
     /// If a task fails.
@@ -125,23 +126,23 @@ impl TopologyTestDriver {
         self.core.run()
     }
 
-    /// Drops the application as a crash would, with everything uncommitted and all state in memory. It starts again,
-    /// and restores, with the next step.
+    /// Drops the application as in a crash: uncommitted work and in-memory state are lost. It restarts and restores its
+    /// state in the next step.
     pub fn crash(&self) {
         drop(self.core.thread.borrow_mut().take());
     }
 
-    /// The plan that runs.
+    /// The plan of the application.
     pub fn plan(&self) -> &Plan {
         &self.core.app.plan
     }
 
-    /// The log below, for records and offsets of any topic.
+    /// The log, for reading records and offsets of any topic.
     pub fn log(&self) -> &EmbeddedLog {
         &self.core.log
     }
 
-    /// Tasks, positions, stores and counters.
+    /// A report of the tasks, positions, stores and counters.
     ///
     /// # Errors
     /// If a task fails.
@@ -150,10 +151,10 @@ impl TopologyTestDriver {
         self.core.with_thread(|thread| Ok(thread.report()))
     }
 
-    /// A key-value store of a partition's task.
+    /// The key-value store of a task, by partition. `None` if no task of that partition has this store.
     ///
     /// # Errors
-    /// If a task fails. `Ok(None)` if no task of that partition has such a store.
+    /// If a task fails.
     pub fn key_value_store<K: Coded, V: Coded>(
         &self,
         name: &str,
@@ -167,10 +168,10 @@ impl TopologyTestDriver {
         })
     }
 
-    /// A window store of a partition's task.
+    /// The window store of a task, by partition. `None` if no task of that partition has this store.
     ///
     /// # Errors
-    /// If a task fails. `Ok(None)` if no task of that partition has such a store.
+    /// If a task fails.
     pub fn window_store<K: Coded, V: Coded>(
         &self,
         name: &str,
@@ -195,8 +196,8 @@ impl TopologyTestDriver {
 }
 
 impl Core {
-    /// Turns the thread's loop until there is nothing left to do, committing as it goes. What a tick makes may be
-    /// another subtopology's input, and its note of idle time lets windows close there with the next tick.
+    /// Runs the thread's loop until no work is left, and commits after each turn. A punctuation may produce input for
+    /// another subtopology. A note of idle time closes that subtopology's windows at its next punctuation.
     pub(super) fn run(&self) -> Result<(), TaskError> {
         self.with_thread(|thread| {
             let mut last = None;

@@ -1,4 +1,4 @@
-//! Executors of calls in a simulation: they come and go, lose the log, and are answered when chance says so.
+//! Executors of calls in a simulation. They start and stop, lose the log, and get answers at random moments.
 
 use std::{
     collections::BTreeMap,
@@ -20,26 +20,26 @@ use crate::{
     transport::{TransportError, embedded::EmbeddedLog},
 };
 
-/// What was called: how often each request, and what should not have been.
+/// How often each request was called, and calls that should not have been made.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     pub(super) attempts: BTreeMap<Bytes, usize>,
     pub(super) strays: Vec<String>,
 }
 
-/// An executor's process, whatever its types.
+/// The process of an executor, independent of its types.
 pub(super) trait Executor {
-    /// One act of chance. Whether there was something to do.
+    /// One random turn. Returns whether there was work.
     fn turn(&mut self) -> bool;
-    /// The group that it is in.
+    /// The executor's consumer group.
     fn group(&self) -> &str;
-    /// Requests that it has and has not answered.
+    /// Whether calls are still unanswered.
     fn waits(&self) -> bool;
 }
 
 type Open<K, V, R> = Arc<Mutex<Vec<(CallRequest<K, V>, Reply<R>)>>>;
 
-/// An executor of calls of some types, and who answers it.
+/// An executor of a call, with the function that answers the calls.
 pub(super) struct Seat<K, V, R, A> {
     pub(super) name: String,
     pub(super) group: String,
@@ -103,7 +103,8 @@ where
             fate.note(&format!("{name} calls {:?} of partition {partition}", request.id));
             let mut calls = lock(&calls);
             *calls.attempts.entry(request.id.clone()).or_default() += 1;
-            // What it gave back is another one's to ask, who may have asked already.
+            // An executor may call only for its own partitions. The new owner of a partition may already have made the
+            // call.
             if owned.all(|owned| owned.partition != partition) {
                 calls.strays.push(format!("{name} calls {:?} of partition {partition}", request.id));
             }

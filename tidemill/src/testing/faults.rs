@@ -1,4 +1,4 @@
-//! What goes wrong in a simulation, how often, and the record of what did.
+//! The faults of a simulation: their rates, and a record of all events.
 
 use std::{
     sync::{
@@ -18,72 +18,74 @@ use crate::{
     transport::{Consumer, Producer},
 };
 
-/// How often each fault strikes, as probabilities.
+/// The probability of each fault, from 0 to 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaultRates {
-    /// A call to the log fails for the moment, without effect.
+    /// A call to the log fails temporarily and has no effect.
     pub unavailable: f64,
     /// A call to the log takes some milliseconds.
     pub delay: f64,
-    /// A read of a changelog returns less than there is, often nothing.
+    /// A read of a changelog returns fewer records than exist, often none.
     pub short_read: f64,
-    /// A consumer's polls bring a few records each, as long as it lives.
+    /// A consumer's polls return only a few records each. This lasts as long as the consumer.
     pub short_poll: f64,
-    /// A commit takes a few turns of its thread, which goes on meanwhile.
+    /// A commit takes a few turns of its thread. The thread continues meanwhile.
     pub slow_commit: f64,
-    /// At least once, a flush brings out one partition after the other, and takes a few turns.
+    /// With at-least-once: a flush takes a few turns and writes one partition after the other.
     pub slow_flush: f64,
-    /// A commit is refused, and the transaction with it.
+    /// A commit is refused, so its transaction is aborted.
     pub abort: f64,
-    /// A commit takes effect or not, and nobody learns which.
+    /// The reply to a commit is lost. It is unknown whether the commit took effect.
     pub lost_reply: f64,
-    /// The request that ends a transaction is sent again, and comes once or twice more: it ends what its producer has
-    /// open then.
+    /// The request that ends a transaction is sent again and arrives once or twice more. A late request ends the
+    /// producer's open transaction, whichever that is.
     pub late_end: f64,
-    /// Such a producer does not notice what it did. By default it always does: that is what keeps the next transaction.
+    /// A producer does not notice such a repeated request. Default 0: the next transaction is safe only if the producer
+    /// notices.
     pub unnoticed_end: f64,
-    /// A commit is acknowledged before its end is on all of its partitions: a committed read ends before it for a while.
+    /// A commit is acknowledged before its markers are on all partitions. A committed read ends before the transaction
+    /// for a while.
     pub late_markers: f64,
-    /// The log takes a member for replaced.
+    /// The log treats a member as fenced.
     pub fenced: f64,
-    /// The process dies inside a commit, before or after it took effect.
+    /// The process dies during a commit, before or after the commit takes effect.
     pub crash_in_commit: f64,
-    /// A write to a store reports damage.
+    /// A write to a store reports that the store is corrupted.
     pub corruption: f64,
-    /// A store that its process left behind cannot be read: the last write to it was torn.
+    /// A store of a dead process cannot be read, because its last write was torn.
     pub torn_write: f64,
     /// A write to a store takes some milliseconds.
     pub slow_disk: f64,
-    /// A write to a store finds the disk full, which ends its process.
+    /// A write to a store finds the disk full, and its process ends.
     pub full_disk: f64,
-    /// A store makes itself durable after a write. It falls back to the last such point when its process dies.
+    /// A store becomes durable after a write. If its process dies, the store returns to its last durable state.
     pub store_flush: f64,
-    /// A turn is an instance's crash.
+    /// In a turn, an instance crashes.
     pub crash: f64,
-    /// A turn stops a thread for a while, often past its session's end.
+    /// In a turn, a thread hangs for a while, often past its session timeout.
     pub pause: f64,
-    /// A turn stops a process, and another one of the same name, with a disk of its own, takes its place. The first
-    /// goes on later, for a while. Exactly once alone.
+    /// In a turn, a process stops, and another process with the same name and its own disk replaces it. Later the first
+    /// process continues for a while. Only with exactly-once.
     pub twin: f64,
-    /// A turn cuts an instance off from what the others tell, for a while.
+    /// In a turn, an instance's member thread cannot reach the log for a while.
     pub cut_off: f64,
-    /// A turn sets the wall clock of all machines, forward or back by up to an hour.
+    /// In a turn, the wall clock of all machines is set forward or back, by up to an hour.
     pub clock_set: f64,
-    /// A turn is an instance's orderly end.
+    /// In a turn, an instance closes in an orderly way.
     pub close: f64,
-    /// An assignment comes in two parts, a poll or more between them.
+    /// An assignment arrives in two parts, with at least one poll between them.
     pub piecemeal: f64,
-    /// A turn passes without an answer to a call.
+    /// In a turn, no call gets an answer.
     pub slow_call: f64,
-    /// A turn applies retention and compaction.
+    /// In a turn, the log applies retention and compaction.
     pub maintenance: f64,
-    /// A turn is a day in which nothing happens but retention and compaction. By default it never is: changelogs of
-    /// windows lose what is older, whether or not event time has moved.
+    /// In a turn, a day passes, and then the log applies retention and compaction. Default 0, because the changelogs of
+    /// windows lose older records even if stream time has not moved.
     pub idle_day: f64,
 }
 
 impl FaultRates {
-    /// Nothing goes wrong.
+    /// No faults.
     pub const NONE: Self = Self {
         unavailable: 0.0,
         delay: 0.0,
@@ -117,7 +119,7 @@ impl FaultRates {
 }
 
 impl Default for FaultRates {
-    /// Something goes wrong every few commits.
+    /// The default rates: a fault occurs every few commits.
     fn default() -> Self {
         Self {
             unavailable: 0.005,
@@ -152,7 +154,7 @@ impl Default for FaultRates {
     }
 }
 
-/// Chance and its record, shared by everything in a simulation.
+/// The random choices and the recorded events, shared by all parts of a simulation.
 #[derive(Clone)]
 pub(crate) struct Fate {
     pub(crate) clock: ManualClock,
@@ -165,7 +167,8 @@ struct State {
     rates: FaultRates,
     events: Vec<String>,
     hash: u64,
-    /// Clients of dead processes: a process that dies says goodbye to nobody, so they are dropped with the simulation.
+    /// The clients of dead processes. A dead process does not close its clients, so they are kept until the simulation
+    /// ends.
     consumers: Vec<Box<dyn Consumer>>,
     producers: Vec<Box<dyn Producer>>,
 }
@@ -183,7 +186,7 @@ impl Fate {
         Self { clock, markers: Markers::default(), state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Whether a fault strikes.
+    /// Decides whether a fault occurs.
     pub(crate) fn strikes(&self, rate: impl FnOnce(&FaultRates) -> f64) -> bool {
         let mut state = self.lock();
         let probability = rate(&state.rates);
@@ -194,16 +197,16 @@ impl Fate {
         self.lock().random.below(bound)
     }
 
-    /// Changes the rates and returns the former ones.
+    /// Sets new rates and returns the old ones.
     pub(crate) fn set_rates(&self, rates: FaultRates) -> FaultRates {
         std::mem::replace(&mut self.lock().rates, rates)
     }
 
-    /// Notes an event, with its time.
+    /// Records an event with its time.
     pub(crate) fn note(&self, event: &str) {
         let line = format!("{:>8} {event}", self.clock.monotonic_ms());
         let mut state = self.lock();
-        // FNV-1a, which is the same everywhere.
+        // The hash is FNV-1a, which is the same on every platform.
         for byte in line.bytes().chain([b'\n']) {
             state.hash = (state.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
         }
@@ -218,7 +221,7 @@ impl Fate {
         self.lock().hash
     }
 
-    /// Lets a call take its time.
+    /// Delays a call, if that fault occurs.
     pub(crate) fn delay(&self) {
         if self.strikes(|rates| rates.delay) {
             let millis = 1 + self.below(20);
@@ -247,15 +250,15 @@ impl Fate {
     }
 }
 
-/// One life of an instance's process, known to everything in it.
+/// One life of an instance's process, shared by all its parts.
 #[derive(Clone)]
 pub(crate) struct Process {
     pub(crate) name: Arc<str>,
     pub(crate) fate: Fate,
     dead: Arc<AtomicBool>,
-    /// What its producers without transactions have sent.
+    /// The unsent records of the process's producers without transactions.
     outlets: Arc<Mutex<Vec<Weak<Mutex<Outlet>>>>>,
-    /// Until when the log cannot be reached from here, for those who may be cut off.
+    /// Until when this part of the process cannot reach the log. `None` if this part is never cut off.
     cut_off_until_ms: Option<Arc<AtomicI64>>,
 }
 
@@ -264,12 +267,12 @@ impl Process {
         Self { name: name.into(), fate, dead: Arc::default(), outlets: Arc::default(), cut_off_until_ms: None }
     }
 
-    /// The same process, for a thread of it that may be cut off from the log.
+    /// The same process, for a thread that may be cut off from the log.
     pub(crate) fn detachable(&self) -> Self {
         Self { cut_off_until_ms: Some(Arc::default()), ..self.clone() }
     }
 
-    /// The log cannot be reached for a while.
+    /// Cuts this part of the process off from the log for a while.
     pub(crate) fn cut_off(&self, by: Duration) {
         if let Some(until_ms) = &self.cut_off_until_ms {
             self.note(&format!("is cut off from the others for {} ms", by.as_millis()));
@@ -288,12 +291,12 @@ impl Process {
         outlets.push(Arc::downgrade(outlet));
     }
 
-    /// Lets some of what was sent leave, whatever the threads do.
+    /// Sends some waiting records, as a client's background thread does.
     pub(crate) fn trickle(&self) {
         self.each_outlet(Outlet::trickle);
     }
 
-    /// Faults end: the process does not die of what was begun before.
+    /// Ends the faults that were already planned for this process.
     pub(crate) fn spare(&self) {
         self.each_outlet(Outlet::spare);
     }
@@ -303,7 +306,7 @@ impl Process {
         outlets.iter().filter_map(Weak::upgrade).for_each(|open| act(&mut outlet::lock(&open)));
     }
 
-    /// From now on its calls have no effect.
+    /// Kills the process. Its later calls have no effect.
     pub(crate) fn kill(&self) {
         self.dead.store(true, Ordering::SeqCst);
     }

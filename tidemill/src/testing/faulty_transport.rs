@@ -1,4 +1,4 @@
-//! A log seen through a bad connection: calls fail, take long, or have an effect that nobody learns of.
+//! A log behind a bad connection: calls fail, take long, or take effect although their reply is lost.
 
 mod transactions;
 
@@ -21,17 +21,17 @@ use crate::{
     },
 };
 
-/// No poll waits longer, whatever it may.
+/// The longest wait of a poll, whatever its timeout is.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
 
-/// One process's connections.
+/// The connections of one process.
 pub(crate) struct FaultyTransport {
     pub(crate) log: EmbeddedLog,
     pub(crate) process: Process,
 }
 
 impl Process {
-    /// A call that may fail without effect, or take long.
+    /// Begins a call to the log. The call may fail without effect, or take long.
     pub(super) fn call(&self, name: &str) -> Result<(), TransportError> {
         if self.is_dead() {
             return Err(TransportError::Storage("the process died".into()));
@@ -51,7 +51,7 @@ impl Process {
         Ok(())
     }
 
-    /// Where a committed read ends: at the end, or before what has no marker yet.
+    /// Where a committed read ends: at the end of the partition, or before the first record without a marker.
     fn end_of(&self, partition: &TopicPartition, end: Offset) -> Offset {
         self.missing_from(partition).map_or(end, |missing| end.min(missing))
     }
@@ -60,7 +60,7 @@ impl Process {
         self.fate.markers.end_of(partition, self.fate.clock.monotonic_ms())
     }
 
-    /// Takes out of batches what has no marker yet, and tells from where on it is to be read again.
+    /// Removes records without a marker from the batches. Returns the offsets from which they must be read again.
     fn cut(&self, batches: &mut Vec<Fetched>) -> Vec<(TopicPartition, Offset)> {
         let now_ms = self.fate.clock.monotonic_ms();
         let cut = |batch: &mut Fetched| Some((batch.partition.clone(), self.fate.markers.cut(batch, now_ms)?));
@@ -77,7 +77,7 @@ impl Process {
         Ok(())
     }
 
-    /// Runs a commit, or kills the process just before or after it.
+    /// Runs a commit, or kills the process just before or after the commit.
     fn commit<R>(&self, name: &str, commit: impl FnOnce() -> Result<R, TransportError>) -> Result<R, TransportError> {
         if !self.fate.strikes(|rates| rates.crash_in_commit) {
             return commit();
@@ -122,12 +122,12 @@ impl Transport for FaultyTransport {
 }
 
 struct FaultyConsumer {
-    /// Present until dropped.
+    /// `None` only during drop.
     inner: Option<Box<dyn Consumer>>,
     process: Process,
-    /// Assigned, and not told of yet.
+    /// Assigned partitions that were not reported yet.
     held: Vec<TopicPartition>,
-    /// Partitions that have been read up to what has no marker yet.
+    /// Partitions that were read up to the first record without a marker.
     unmarked: BTreeSet<TopicPartition>,
 }
 
@@ -136,7 +136,7 @@ impl FaultyConsumer {
         &mut **self.inner.as_mut().expect("it is taken only when dropped")
     }
 
-    /// Goes back to where what has no marker yet begins.
+    /// Removes records without a marker, and moves the position back to the first of them.
     fn cut(&mut self, batches: &mut Vec<Fetched>) -> Result<(), TransportError> {
         for batch in &*batches {
             self.unmarked.remove(&batch.partition);
@@ -148,12 +148,12 @@ impl FaultyConsumer {
         Ok(())
     }
 
-    /// Wherever these are read from next, that is not where they were read up to.
+    /// Forgets that these partitions were read up to a missing marker, because their position changes.
     fn forget_unmarked(&mut self, partitions: &[TopicPartition]) {
         self.unmarked.retain(|partition| !partitions.contains(partition));
     }
 
-    /// What was lost before it was told of is told of neither as assigned nor as lost.
+    /// Removes partitions that were lost before their assignment was reported. Neither change is reported.
     fn forget_lost(&mut self, rebalances: &mut Vec<Rebalance>) {
         for rebalance in &mut *rebalances {
             if let Rebalance::Lost(lost) = rebalance {
@@ -167,7 +167,7 @@ impl FaultyConsumer {
         rebalances.retain(|rebalance| *rebalance != Rebalance::Lost(Vec::new()));
     }
 
-    /// The rest of an assignment that came in parts, if its time has come.
+    /// Reports the second part of an assignment, if there is one.
     fn take_held(&mut self) -> Option<Rebalance> {
         if self.held.is_empty() {
             return None;
@@ -177,7 +177,7 @@ impl FaultyConsumer {
         Some(Rebalance::Assigned(held))
     }
 
-    /// Keeps a part of an assignment back.
+    /// Holds back a part of an assignment, if that fault occurs.
     fn hold_some(&mut self, rebalances: &mut [Rebalance]) -> Result<(), TransportError> {
         let Some(Rebalance::Assigned(all)) = rebalances.last_mut().filter(|_| self.held.is_empty()) else {
             return Ok(());
@@ -288,7 +288,7 @@ struct FaultyReader {
 }
 
 impl FaultyReader {
-    /// Goes back to where what has no marker yet begins.
+    /// Removes records without a marker, and moves the position back to the first of them.
     fn read_again(&mut self, from: &BTreeMap<TopicPartition, Offset>) -> Result<(), TransportError> {
         let mut positions = Vec::new();
         for partition in &self.assigned {
@@ -316,7 +316,7 @@ impl Reader for FaultyReader {
             self.read_again(&again)?;
         }
         if !read.is_empty() {
-            // The position has moved: whoever is told nothing of it has to go back.
+            // The position has already moved. A caller that gets this error must seek back.
             self.process.fails("reply to read", |rates| rates.unavailable)?;
         }
         for Fetched { partition, records } in &read {

@@ -1,4 +1,4 @@
-//! Runs an application on the caller's thread until there is nothing left to do: for benchmarks.
+//! Runs an application on the caller's thread until no work is left. Made for benchmarks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,14 +12,15 @@ use crate::{
     transport::Transport,
 };
 
-/// One production stream thread without a thread, under the system's clock: what it costs, it costs the caller.
+/// A production stream thread that runs on the caller's thread, with the system clock. The caller's time is therefore
+/// the cost of the application.
 #[doc(hidden)]
 pub struct InlineStreams {
     thread: StreamThread,
 }
 
 impl InlineStreams {
-    /// Checks everything, creates internal topics, and joins the group. Nothing is read yet.
+    /// Checks the topology, creates internal topics, and joins the group. Reads no records yet.
     ///
     /// # Errors
     /// As [`Streams::start`](crate::Streams::start).
@@ -29,12 +30,12 @@ impl InlineStreams {
         Ok(Self { thread: StreamThread::start(app, "inline-0".to_owned())? })
     }
 
-    /// Restores, processes and commits until everything that the inputs hold is done.
+    /// Restores, processes and commits until all input records are processed.
     ///
     /// # Errors
-    /// With the error that would have ended the thread.
+    /// The error that would have ended the stream thread.
     pub fn run_until_caught_up(&mut self) -> Result<ThreadStatus, BoxError> {
-        // One turn without work may still be the one that joins, seeks or resumes.
+        // A turn without work may still be a turn that joins the group, seeks or resumes.
         let mut quiet = 0;
         while quiet < 2 {
             let done = self.thread.step(Duration::ZERO)?;
@@ -44,10 +45,10 @@ impl InlineStreams {
         Ok(self.thread.report())
     }
 
-    /// Commits, and makes the stores survive a crash without a replay.
+    /// Commits and flushes the stores, so they survive a crash without a replay.
     ///
     /// # Errors
-    /// With the error that would have ended the thread.
+    /// The error that would have ended the stream thread.
     pub fn close(self) -> Result<(), BoxError> {
         Ok(self.thread.close()?)
     }

@@ -1,4 +1,4 @@
-//! One simulated machine: a process that runs, hangs, dies and starts again, and a disk that stays.
+//! One simulated machine: a process that runs, hangs, dies and restarts, and a disk that survives the process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     transport::{TopicPartition, embedded::EmbeddedLog},
 };
 
-/// A machine with its process, if that runs.
+/// A machine, with its process if one is running.
 pub(super) struct Instance {
     name: String,
     prepared: Prepared,
@@ -29,16 +29,17 @@ pub(super) struct Instance {
     disk: SimulatedDisk,
     process: Process,
     threads: Vec<Seat>,
-    /// Present in a process that keeps standbys: without them nobody asks what it tells.
+    /// Exists only in a process with standbys, because only standbys need the other members' reports.
     member: Option<MemberThread>,
     standbys: Arc<Standbys>,
-    /// The member thread's process, as far as it reaches the log, and until when that thread hangs.
+    /// The member thread's view of the process. It can be cut off from the log. The next field says until when that
+    /// thread hangs.
     told: Process,
     member_paused_until_ms: i64,
     twin: Option<Twin>,
 }
 
-/// A process that hung while another one of its name took its place, and how many turns it has left.
+/// A process that was replaced by another one with the same name, and the number of its remaining turns.
 struct Twin {
     process: Process,
     threads: Vec<Seat>,
@@ -64,12 +65,12 @@ impl Instance {
         !self.threads.is_empty()
     }
 
-    /// Stream threads, and the member thread behind them.
+    /// The number of threads: the stream threads and then the member thread.
     pub(super) fn threads(&self) -> usize {
         self.threads.len() + usize::from(self.member.is_some())
     }
 
-    /// Starts a new process. One that cannot reach the log does not come up.
+    /// Starts a new process. If the process cannot reach the log, it dies again.
     pub(super) fn start(&mut self) -> Result<(), TaskError> {
         self.process = Process::new(self.name.as_str(), self.fate.clone());
         self.disk = self.disk.reopen(self.process.clone());
@@ -97,7 +98,7 @@ impl Instance {
         Ok(())
     }
 
-    /// The process dies where it stands.
+    /// Kills the process at this point.
     pub(super) fn crash(&mut self) {
         self.process.note("dies");
         self.process.kill();
@@ -109,8 +110,8 @@ impl Instance {
         self.member = None;
     }
 
-    /// The process ends in good order, as far as the log lets it. At least once, one with a thread that hangs is killed:
-    /// nothing stops a late thread's changelog records there.
+    /// Closes the process in an orderly way, as far as the log allows. With at-least-once, a process with a hanging
+    /// thread is killed instead: nothing could stop that thread from writing changelog records later.
     pub(super) fn close(&mut self) {
         if !self.is_transactional() && self.threads.iter().any(|seat| seat.paused_until_ms.is_some()) {
             return self.crash();
@@ -124,11 +125,11 @@ impl Instance {
         if let Some(member) = self.member.take() {
             member.close();
         }
-        // Whatever a failed close left open is gone with the process.
+        // Killing the process drops everything that a failed close left open.
         self.process.kill();
     }
 
-    /// The process stops where it stands, and another one of its name begins on another machine. The first goes on
+    /// Stops the process and starts another process with the same name on another machine. The first process continues
     /// later.
     pub(super) fn duplicate(&mut self) -> Result<(), TaskError> {
         if !self.is_transactional() || self.twin.is_some() {
@@ -144,7 +145,7 @@ impl Instance {
         self.start()
     }
 
-    /// One turn of the process whose name another one took. Sooner or later somebody kills it.
+    /// One turn of the replaced process. It is killed after some turns.
     fn step_twin(&mut self) {
         let Some(twin) = &mut self.twin else { return };
         if twin.turns > 0 && self.fate.below(6) > 0 {
@@ -173,14 +174,14 @@ impl Instance {
         }
     }
 
-    /// Cuts the member thread off from what the others tell.
+    /// Cuts the member thread off from the log.
     pub(super) fn cut_off(&self, by: Duration) {
         if self.member.is_some() {
             self.told.cut_off(by);
         }
     }
 
-    /// Stops a thread for a while. Time goes on, and the group may give its partitions to others.
+    /// Makes a thread hang for a while. Time goes on, and the group may give its partitions to other members.
     pub(super) fn pause(&mut self, thread: usize, by: Duration) {
         if thread == self.threads.len() && self.member.is_some() {
             self.process.note(&format!("its member thread hangs for {} ms", by.as_millis()));
@@ -194,25 +195,25 @@ impl Instance {
         }
     }
 
-    /// Bytes uncommitted of the thread that has most, and records fetched of the partition that has most.
+    /// The largest uncommitted size of any thread, in bytes, and the most fetched records of any partition.
     pub(super) fn load(&mut self) -> (usize, usize) {
         let loads = self.threads.iter_mut().map(|seat| seat.thread.load());
         loads.fold((0, 0), |most, load| (most.0.max(load.0), most.1.max(load.1)))
     }
 
-    /// Commits of its threads since they started.
+    /// The number of commits of its threads since they started.
     pub(super) fn commits(&self) -> u64 {
         self.threads.iter().map(|seat| seat.thread.status.commits).sum()
     }
 
-    /// Inputs of tasks that could not get past a record.
+    /// The input partitions of tasks that failed at a record.
     pub(super) fn stopped(&mut self) -> Vec<TopicPartition> {
         let tasks = self.threads.iter_mut().flat_map(|seat| seat.thread.report().tasks);
         let failed = tasks.filter(|task| matches!(task.state, TaskState::Failed { .. }));
         failed.flat_map(|task| self.prepared.plan.input_partitions(task.id)).collect()
     }
 
-    /// Only what follows its changelogs answers questions for which a standby will do.
+    /// Checks that only standbys that follow their changelogs answer queries to standbys.
     fn check_standbys(&self) -> Result<(), SimulationError> {
         let following = self.standbys.lags();
         for store in self.prepared.plan.graph().stores.keys() {
@@ -220,7 +221,7 @@ impl Instance {
             let may = following.keys().filter(|task| self.prepared.plan.stores_of(**task).contains(store));
             if answers > may.count() {
                 return Err(SimulationError::Differs(format!(
-                    "{}: stores '{store}' answer that follow no changelog",
+                    "{}: copies of store '{store}' answer queries but follow no changelog",
                     self.name
                 )));
             }
@@ -228,12 +229,12 @@ impl Instance {
         Ok(())
     }
 
-    /// Lets what its threads sent leave while they do something else.
+    /// Sends some waiting records of its threads, as a client's background thread does.
     pub(super) fn trickle(&self) {
         self.process.trickle();
     }
 
-    /// Lets every thread go on.
+    /// Ends all planned faults, so every thread continues.
     pub(super) fn resume(&mut self) {
         self.process.spare();
         self.end_twin();
@@ -242,7 +243,7 @@ impl Instance {
         self.threads.iter_mut().for_each(|seat| seat.paused_until_ms = None);
     }
 
-    /// One turn of a thread. Returns how much it did.
+    /// One turn of a thread. Returns the amount of work done.
     pub(super) fn step(&mut self, thread: usize, timeout: Duration) -> Result<usize, SimulationError> {
         self.step_twin();
         let (now_ms, transactional) = (self.fate.clock.monotonic_ms(), self.is_transactional());
@@ -256,7 +257,7 @@ impl Instance {
             paused => paused.is_some(),
         };
         seat.paused_until_ms = None;
-        // A thread may hang anywhere: also between processing and committing, where it then goes on without a poll.
+        // A thread may hang between processing and committing. It then continues with the commit, without a poll.
         let taken = seat.thread.status.standbys_taken;
         let done = if woke && transactional && self.fate.below(2) == 0 {
             self.process.note(&format!("{thread} wakes in a commit"));
@@ -281,14 +282,14 @@ impl Instance {
             Err(error) => {
                 self.process.note(&format!("{thread} fails: {}", error.chain()));
                 self.crash();
-                // Somebody frees some space, and starts it again.
+                // A full disk is expected: the process restarts later, as after an operator freed some space.
                 let full = matches!(error, TaskError::State { source: StoreError::DiskFull { .. }, .. });
                 if full { Ok(1) } else { Err(error.into()) }
             }
         }
     }
 
-    /// One turn of the member thread. Returns how many changelog records it applied.
+    /// One turn of the member thread. Returns the number of changelog records applied.
     fn step_member(&mut self) -> usize {
         if self.fate.clock.monotonic_ms() < self.member_paused_until_ms {
             return 0;
@@ -309,7 +310,7 @@ impl Instance {
         self.prepared.config.processing_guarantee == ProcessingGuarantee::ExactlyOnce
     }
 
-    /// Compares the stores of running tasks and standbys with their changelogs, once all is committed.
+    /// Compares the stores of running tasks and standbys with their changelogs, after a commit.
     pub(super) fn compare_stores(&mut self) -> Result<(), SimulationError> {
         let Self { log, prepared, threads, standbys, .. } = self;
         let mut found = Vec::new();
@@ -324,7 +325,7 @@ impl Instance {
         found.into_iter().next().map_or(Ok(()), |difference| Err(SimulationError::Differs(difference)))
     }
 
-    /// Whether every thread has processed all that it fetched.
+    /// Whether every thread has processed all its fetched records.
     pub(super) fn is_idle(&mut self) -> bool {
         self.threads.iter_mut().all(|seat| seat.thread.is_idle())
     }

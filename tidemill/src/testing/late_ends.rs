@@ -1,16 +1,16 @@
-//! Requests that end a transaction and come again, after their producer was answered.
+//! Requests that end a transaction and arrive again, after the producer got its answer.
 
 use super::faults::Process;
 use crate::clock::Clock as _;
 
-/// The longest time that a request is on its way.
+/// The longest time that a repeated request is on its way, in milliseconds.
 const LATEST_MS: u64 = 400;
 
-/// What one transactional id has on the way.
+/// The late requests of one transactional id.
 #[derive(Default)]
 pub(super) struct LateEnds {
     on_the_way: Vec<LateEnd>,
-    /// Its producer knows that it sent some of them again.
+    /// Whether the producer knows that it repeated some of them.
     pub(super) noticed: bool,
 }
 
@@ -20,7 +20,8 @@ struct LateEnd {
 }
 
 impl LateEnds {
-    /// An end was asked for, and perhaps sent again: it comes once or twice more, in any order with others.
+    /// Sends a request that ends a transaction. It may be repeated and arrive once or twice more, in any order with
+    /// other requests.
     pub(super) fn sent(&mut self, process: &Process, commits: bool) {
         let fate = &process.fate;
         if !fate.strikes(|rates| rates.late_end) {
@@ -34,7 +35,7 @@ impl LateEnds {
         self.noticed |= !fate.strikes(|rates| rates.unnoticed_end);
     }
 
-    /// Those that arrive until a time, in their order: whether each commits.
+    /// Takes the requests that arrive up to this time, in order. `true` stands for a commit, `false` for an abort.
     pub(super) fn arrive(&mut self, until_ms: i64) -> Vec<bool> {
         let mut arrived: Vec<_> = self.on_the_way.extract_if(.., |end| end.at_ms <= until_ms).collect();
         arrived.sort_by_key(|end| end.at_ms);
@@ -42,7 +43,7 @@ impl LateEnds {
     }
 }
 
-/// What an end does.
+/// The effect of a request, as text.
 pub(super) fn verb(commits: bool) -> &'static str {
     if commits { "commits" } else { "aborts" }
 }

@@ -1,4 +1,4 @@
-//! Tests of one's own topology, without a broker, in virtual time.
+//! Tools for testing a topology without a broker, in virtual time.
 
 mod driver;
 mod inline;

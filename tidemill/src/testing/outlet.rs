@@ -1,4 +1,4 @@
-//! A producer without transactions: what it sent leaves for the log partition by partition, and takes its time.
+//! A producer without transactions. Its records leave for the log partition by partition, and this takes time.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,26 +11,26 @@ use crate::transport::{
     Acknowledged, Consumed, PendingCommit, Producer, ProducerRecord, Progress, TopicPartition, TransportError,
 };
 
-/// What was sent and the log does not have. It leaves while its thread does something else, or hangs.
+/// Records that were sent but are not in the log yet. They leave while their thread does something else or hangs.
 pub(crate) struct Outlet {
     process: Process,
     inner: Box<dyn Producer>,
     waiting: BTreeMap<TopicPartition, VecDeque<ProducerRecord>>,
-    /// How many records of each partition the flush that was begun still has to bring out.
+    /// The number of records that the current flush still has to write, for each partition.
     flushing: BTreeMap<TopicPartition, usize>,
-    /// Where the partitions end that the flush brought out, and those that were written beside it.
+    /// The end offsets of partitions written by the flush. The next field has those written outside a flush.
     flushed: Acknowledged,
     acknowledged: Acknowledged,
-    /// The flush takes time.
+    /// Whether the flush takes several turns.
     slow: bool,
-    /// The process dies in the flush, after so many partitions.
+    /// The process dies during the flush, after this number of partitions.
     dies_after: Option<u64>,
-    /// An error of a record that left in the background: the next flush tells.
+    /// An error of a record that was written in the background. The next flush returns it.
     failed: Option<TransportError>,
 }
 
 impl Outlet {
-    /// Lets some of what waits leave, as a client's own thread does.
+    /// Sends some waiting records, as a client's background thread does.
     pub(crate) fn trickle(&mut self) {
         let fate = self.process.fate.clone();
         if self.waiting.is_empty() || self.process.is_dead() || fate.below(4) > 0 {
@@ -44,12 +44,12 @@ impl Outlet {
         }
     }
 
-    /// Faults end.
+    /// Ends the planned faults.
     pub(crate) fn spare(&mut self) {
         self.dies_after = None;
     }
 
-    /// Brings out what waits for a partition: with a flush, what belongs to that.
+    /// Writes a partition's waiting records. During a flush, writes only the records that belong to the flush.
     fn deliver(&mut self, partition: &TopicPartition) -> Result<(), TransportError> {
         let Some(mut records) = self.waiting.remove(partition) else { return Ok(()) };
         let flushing = self.flushing.remove(partition);
@@ -68,7 +68,7 @@ impl Outlet {
 
     fn begin_flush(&mut self) {
         self.flushing = self.waiting.iter().map(|(partition, records)| (partition.clone(), records.len())).collect();
-        // What left before the flush is told of with it.
+        // The flush also reports records that were written before it.
         self.flushed.append(&mut self.acknowledged);
         let fate = &self.process.fate;
         self.slow = fate.strikes(|rates| rates.slow_flush);
@@ -76,7 +76,7 @@ impl Outlet {
             fate.strikes(|rates| rates.crash_in_commit).then(|| fate.below(self.flushing.len() as u64 + 1));
     }
 
-    /// One partition more of the flush. Whether it is done.
+    /// Continues the flush with one more partition. Returns whether the flush is complete.
     fn go_on(&mut self) -> Result<bool, TransportError> {
         if let Some(left) = &mut self.dies_after {
             if *left == 0 {
@@ -102,7 +102,7 @@ impl Outlet {
     }
 }
 
-/// The producer, for its thread.
+/// The stream thread's view of the producer.
 pub(crate) struct PlainFaultyProducer {
     outlet: Arc<Mutex<Outlet>>,
     process: Process,
@@ -173,7 +173,7 @@ impl Producer for PlainFaultyProducer {
         Ok(Box::new(FaultyFlush { outlet: self.outlet.clone(), process: self.process.clone() }))
     }
 
-    /// One that is waited for here and now.
+    /// A flush that the caller waits for, without turns in between.
     fn flush(&mut self) -> Result<Acknowledged, TransportError> {
         self.process.call("flush")?;
         let mut outlet = self.outlet();
@@ -191,7 +191,7 @@ impl Producer for PlainFaultyProducer {
     }
 }
 
-/// A flush that may take long.
+/// A flush that may take several turns.
 struct FaultyFlush {
     outlet: Arc<Mutex<Outlet>>,
     process: Process,

@@ -1,11 +1,12 @@
-//! The simulator's chance: `SplitMix64`, so that a seed means the same on every machine and in every release.
+//! The simulator's random numbers: `SplitMix64`, so a seed gives the same numbers on every machine and in every
+//! release.
 
-/// A stream of numbers that its seed determines.
+/// A sequence of random numbers that its seed determines.
 #[derive(Debug, Clone)]
 pub struct SimulationRandom(u64);
 
 impl SimulationRandom {
-    /// The stream of a seed.
+    /// The sequence for a seed.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -18,14 +19,14 @@ impl SimulationRandom {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 up to, but not including, `bound`; 0 if that is 0.
+    /// A number from 0 up to, but not including, `bound`. Returns 0 if `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next_u64() % bound.max(1)
     }
 
-    /// Whether something happens that does so with this probability.
+    /// Returns `true` with this probability.
     pub fn happens(&mut self, probability: f64) -> bool {
-        // 53 bits are what a float holds exactly.
+        // A float represents 53 bits exactly.
         ((self.next_u64() >> 11) as f64) / ((1_u64 << 53) as f64) < probability
     }
 }

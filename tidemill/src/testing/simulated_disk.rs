@@ -1,4 +1,4 @@
-//! One machine's disk: stores on it outlive their process, but only as they were when they last became durable.
+//! One machine's disk. Its stores survive their process, but only in their last durable state.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,24 +13,24 @@ use tidemill_state::{Backend, Batch, Direction, MemoryBackend, Row, Rows, StoreE
 use super::faults::{Fate, Process};
 use crate::{clock::Clock as _, graph::StoreSpec, plan::TaskId, task::StoreSupplier};
 
-/// How long a flush takes that nobody waits for, at most.
+/// The longest time that a background flush takes, in milliseconds.
 const FLUSH_MAX_MS: u64 = 500;
 
 type Place = (TaskId, String);
 
-/// The disk. Clones share it; each is used by one process.
+/// The disk. Clones share its contents. Each clone belongs to one process.
 #[derive(Clone)]
 pub(crate) struct SimulatedDisk {
     process: Process,
     folders: Arc<Mutex<Folders>>,
 }
 
-/// What is on it, and what is in use.
+/// The stored data and the locks.
 #[derive(Default)]
 struct Folders {
     durable: BTreeMap<Place, MemoryBackend>,
     open: BTreeSet<Place>,
-    /// Cannot be read.
+    /// Stores that cannot be read.
     torn: BTreeSet<Place>,
 }
 
@@ -39,10 +39,10 @@ impl SimulatedDisk {
         Self { process, folders: Arc::default() }
     }
 
-    /// The same disk after its process ended: locks are gone, what was not durable is lost.
+    /// The disk after its process ended: all locks are released, and data that was not durable is lost.
     pub(crate) fn reopen(&self, process: Process) -> Self {
         let mut folders = self.lock();
-        // What was open was written to.
+        // Open stores may have been in the middle of a write.
         for place in std::mem::take(&mut folders.open) {
             let torn = process.fate.strikes(|rates| rates.torn_write);
             if torn && folders.durable.contains_key(&place) {
@@ -93,9 +93,9 @@ struct SimulatedBackend {
     disk: SimulatedDisk,
     place: Place,
     rows: MemoryBackend,
-    /// Without a changelog every write is durable at once.
+    /// Whether every write is durable immediately. This is the case without a changelog.
     logged: bool,
-    /// What a flush that nobody waits for makes durable, and when it is done.
+    /// The state that a background flush makes durable, and the time when the flush is complete.
     flushing: Option<(MemoryBackend, i64)>,
     damaged: bool,
 }
@@ -110,7 +110,7 @@ impl SimulatedBackend {
         self.disk.lock().durable.insert(self.place.clone(), self.rows.clone());
     }
 
-    /// A flush that was begun makes durable what was there then, once its time has come.
+    /// Completes a background flush when its time has come. It makes the state of its beginning durable.
     fn attend_flush(&mut self) {
         let now_ms = self.fate().clock.monotonic_ms();
         if let Some((rows, _)) = self.flushing.take_if(|(_, done_ms)| *done_ms <= now_ms) {
@@ -122,7 +122,7 @@ impl SimulatedBackend {
 impl Drop for SimulatedBackend {
     fn drop(&mut self) {
         self.attend_flush();
-        // RocksDB flushes what it has in memory when it is closed; a dead process closes nothing.
+        // RocksDB flushes its memory when it is closed. A dead process does not close its stores.
         if !self.disk.process.is_dead() {
             if !self.damaged {
                 self.make_durable();
@@ -180,7 +180,7 @@ impl Backend for SimulatedBackend {
 
     fn begin_flush(&mut self) -> Result<(), StoreError> {
         self.attend_flush();
-        // One after the other: what another still writes comes out with this one.
+        // Flushes run one after the other, so this flush also completes the previous one.
         let done_ms = self.fate().clock.monotonic_ms() + self.fate().below(FLUSH_MAX_MS) as i64;
         self.flushing = Some((self.rows.clone(), done_ms));
         Ok(())

@@ -1,4 +1,4 @@
-//! Runs several instances of an application on one log, in an order and through faults that a seed determines.
+//! Runs several instances of an application on one log. A seed determines their order and their faults.
 
 use std::{
     collections::BTreeMap,
@@ -32,31 +32,31 @@ use crate::{
     },
 };
 
-/// How a simulation is set up.
+/// The settings of a simulation.
 #[derive(Debug, Clone)]
 pub struct SimulatorOptions {
-    /// Determines everything: the same seed and the same calls give the same run.
+    /// The seed of all random choices: the same seed and the same calls give the same run.
     pub seed: u64,
-    /// Machines, each with a disk of its own. Default 2.
+    /// The number of instances. Each runs on its own simulated machine with its own disk. Default 2.
     pub instances: usize,
-    /// How the application runs. Default application id `sim`, session time-out 500 ms, a purge each 300 ms, stores
-    /// flushed after 300 ms, one thread an instance.
+    /// The application's configuration. Default: application id `sim`, session timeout 500 ms, repartition topics
+    /// purged every 300 ms, stores flushed every 300 ms, one stream thread in each instance.
     pub config: StreamsConfig,
-    /// Partitions of every topic that `partitions` does not name. Default 3.
+    /// The number of partitions of every topic that is not in `partitions`. Default 3.
     pub default_partitions: i32,
-    /// Partitions of single topics.
+    /// The number of partitions of single topics.
     pub partitions: BTreeMap<String, i32>,
-    /// What goes wrong.
+    /// How often each fault occurs. Default [`FaultRates::default`].
     pub faults: FaultRates,
 }
 
 impl SimulatorOptions {
-    /// The defaults for a seed.
+    /// The default options, with this seed.
     pub fn new(seed: u64) -> Self {
         let config = StreamsConfig {
             session_timeout: Duration::from_millis(500),
             repartition_purge_interval: Duration::from_millis(300),
-            // A run is much shorter than what real stores wait for.
+            // A run is much shorter than the default flush interval.
             state_flush_interval: Duration::from_millis(300),
             ..StreamsConfig::new("sim")
         };
@@ -65,36 +65,37 @@ impl SimulatorOptions {
     }
 }
 
-/// Why a simulation cannot go on.
+/// Why a simulation stopped.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SimulationError {
     /// The application cannot start.
     #[error(transparent)]
     Topology(#[from] TopologyError),
-    /// A thread ended with an error that it does not recover from, though only recoverable things went wrong.
+    /// A thread ended with a lasting error, although the simulation causes only recoverable faults.
     #[error("a thread ended: {}", .0.chain())]
     Task(#[from] TaskError),
-    /// A record of the test cannot be encoded, or one of the application's not decoded.
+    /// A record of the test cannot be encoded, or a record of the application cannot be decoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// The log refused what the test asked for.
+    /// The log refused a request of the test.
     #[error(transparent)]
     Log(#[from] TransportError),
-    /// All faults ended, and yet the application does not finish its work.
-    #[error("the application does not settle; partitions behind: {0}")]
+    /// The application does not finish its work although all faults have ended. Lists the partitions that are behind.
+    #[error("the application does not finish its work; partitions behind: {0}")]
     Unsettled(String),
-    /// What must always hold does not: a store differs from its changelog, or an executor makes another one's call.
+    /// An invariant is broken: a store differs from its changelog, or an executor makes a call for a partition that it
+    /// does not own.
     #[error("{0}")]
     Differs(String),
 }
 
-/// Several instances of an application, their machines and their log, in virtual time on one thread.
+/// Runs several instances of an application, with their machines and their log, in virtual time on one thread.
 ///
-/// Between a test's calls of [`Simulator::run`], threads take turns in an order that chance decides, instances crash,
-/// hang past their session's end, leave and come back, commits are refused or their replies lost, and stores fall back
-/// to what they last made durable. [`Simulator::settle`] ends all faults and lets everything finish; what is then in
-/// the output topics must be what it would have been without faults.
+/// During [`Simulator::run`], threads take turns in a random order. Instances crash, hang past their session timeout,
+/// leave and return. Commits are refused, or their replies are lost. After a crash, a store returns to its last durable
+/// state. [`Simulator::settle`] ends all faults and waits until all work is done. The output topics must then hold the
+/// same results as without faults.
 ///
 /// ```
 /// use tidemill::{StreamsBuilder, testing::{Simulator, SimulatorOptions}};
@@ -122,38 +123,38 @@ pub struct Simulator {
     peaks: SimulationPeaks,
 }
 
-/// The most that a thread held at the end of a turn.
+/// The largest values seen during a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SimulationPeaks {
-    /// Bytes of changes and records that wait for a commit.
+    /// Bytes of changes and records that waited for a commit, at the end of a turn, in any thread.
     pub uncommitted_bytes: usize,
-    /// Records fetched of one partition and not processed.
+    /// Records of one partition that were fetched and not processed, at the end of a turn.
     pub buffered_records: usize,
-    /// Milliseconds that a [`Simulator::settle`] took from when all sessions of the dead had ended until nothing was
-    /// left to do.
+    /// The longest time that [`Simulator::settle`] took, in milliseconds, counted from the moment when all sessions of
+    /// dead processes had expired.
     pub settling_ms: i64,
 }
 
-/// Longer than a tombstone is kept.
+/// Longer than tombstones are kept.
 const DAY: Duration = Duration::from_hours(25);
 
-/// How far somebody sets a clock at most.
+/// The most by which one fault changes the clock.
 const HOUR_MS: u64 = 3_600_000;
 
-/// Rounds after which work that is not finished never will be.
+/// If the work is not finished after this many rounds, it will never be finished.
 const ROUNDS_MAX: usize = 2000;
 
-/// Rounds without anything to do after which nothing more is expected.
+/// After this many idle rounds in a row, no more work is expected.
 const QUIET_ROUNDS: usize = 20;
 
 impl Simulator {
-    /// Creates log and topics, and starts all instances.
+    /// Creates the log and the topics, and starts all instances.
     ///
     /// # Errors
     /// As [`Streams::start`](crate::Streams::start).
     pub fn new(topology: &Topology, options: SimulatorOptions) -> Result<Self, SimulationError> {
         let SimulatorOptions { seed, instances, config, default_partitions, partitions, faults } = options;
-        // Setting it back must not lead before the epoch.
+        // The clock starts late enough that faults cannot set it back before the epoch.
         let clock = ManualClock::new(1_800_000_000_000);
         let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
         let topics = topology.nodes().iter().filter_map(|node| match &node.kind {
@@ -161,7 +162,7 @@ impl Simulator {
             _ => None,
         });
         for topic in topics.chain(config.dead_letter_topics().map(ToOwned::to_owned)) {
-            // Read and written, a topic is named twice.
+            // A topic that is both read and written appears twice.
             match log.create(&topic, partitions.get(&topic).copied().unwrap_or(default_partitions)) {
                 Ok(()) | Err(TransportError::TopicExists(_)) => {}
                 Err(error) => return Err(error.into()),
@@ -171,7 +172,7 @@ impl Simulator {
         let mut machines = Vec::new();
         for index in 0..instances {
             let name = format!("machine-{index}");
-            // The simulated disk takes the place of a state folder.
+            // The simulated disk replaces the state directory.
             let config = StreamsConfig { state_dir: None, ..config.clone() };
             let (transport, clock) = (Arc::new(log.clone()), Arc::new(clock.clone()));
             let prepared = Prepared::new(topology, config, transport, clock, name.clone())?;
@@ -183,10 +184,11 @@ impl Simulator {
         Ok(simulator)
     }
 
-    /// Appends a record to the partition of its key. Those without a key go to all partitions in turn.
+    /// Appends a record to the partition of its key. `timestamp` is event time in milliseconds since the epoch. Records
+    /// without a key go to all partitions in turn.
     ///
     /// # Errors
-    /// If it cannot be encoded, or the topic does not exist.
+    /// If the record cannot be encoded, or if the topic does not exist.
     pub fn append<K: Coded, V: Coded>(
         &mut self,
         topic: &str,
@@ -203,10 +205,10 @@ impl Simulator {
         Ok(())
     }
 
-    /// Appends a record to every partition: for example one so late in event time that it closes all windows.
+    /// Appends a record to every partition, for example a record so late in event time that it closes all windows.
     ///
     /// # Errors
-    /// If it cannot be encoded, or the topic does not exist.
+    /// If the record cannot be encoded, or if the topic does not exist.
     pub fn append_everywhere<K: Coded, V: Coded>(
         &mut self,
         topic: &str,
@@ -222,8 +224,9 @@ impl Simulator {
         Ok(())
     }
 
-    /// Runs executors of a call beside the instances: they come and go, too, and chance says when a call is answered.
-    /// A turn ends with an error if one of them makes a call that is another one's.
+    /// Runs `count` executors of a call beside the instances. They also stop and restart, and their calls are answered
+    /// at random moments. A turn returns [`SimulationError::Differs`] if an executor makes a call for a partition that
+    /// it does not own.
     pub fn add_executors<K, V, R>(
         &mut self,
         call: &AsyncCall<K, V, R>,
@@ -253,23 +256,23 @@ impl Simulator {
         }
     }
 
-    /// How often each request was asked, by its id.
+    /// How often each request was called, by request id.
     pub fn calls(&self) -> BTreeMap<Bytes, usize> {
         executors::lock(&self.calls).attempts.clone()
     }
 
-    /// The most that a thread held, and the longest settling.
+    /// The largest values seen so far.
     pub fn peaks(&self) -> SimulationPeaks {
         self.peaks
     }
 
-    /// Commits of all threads since they started.
+    /// The number of commits of all running threads since they started.
     pub fn commits(&self) -> u64 {
         self.instances.iter().map(Instance::commits).sum()
     }
 
-    /// Lets every thread have its turns in order, faults included, but none that ends or stops a thread. Each waits in
-    /// its polls as it would in its own loop.
+    /// Gives every thread `turns` turns, in order. Faults occur, except those that stop a thread or a process between
+    /// turns. Each thread waits in its polls, as in production.
     ///
     /// # Errors
     /// If a thread ends with an error.
@@ -278,7 +281,7 @@ impl Simulator {
         (0..turns).try_for_each(|_| self.step_all(timeout).map(drop))
     }
 
-    /// Nothing comes and nothing goes wrong for a while.
+    /// Lets the application run for the time `by`, without new faults.
     ///
     /// # Errors
     /// If a thread ends with an error.
@@ -291,22 +294,22 @@ impl Simulator {
         Ok(())
     }
 
-    /// A number that the seed determines, below `bound`: for a test's own choices.
+    /// A random number below `bound`, for the test's own choices. The seed determines it.
     pub fn random(&mut self, bound: u64) -> u64 {
         self.fate.below(bound)
     }
 
-    /// Wall time in the simulation, milliseconds.
+    /// The simulation's wall time, in milliseconds since the epoch.
     pub fn now_ms(&self) -> i64 {
         self.fate.clock.now_ms()
     }
 
-    /// How much time has passed in the simulation, milliseconds. No fault sets it.
+    /// The time passed in the simulation, in milliseconds. Faults that set the wall clock do not change it.
     pub fn passed_ms(&self) -> i64 {
         self.fate.clock.monotonic_ms()
     }
 
-    /// Lets chance act for a number of turns.
+    /// Runs a number of random turns, with faults.
     ///
     /// # Errors
     /// If a thread ends with an error.
@@ -314,10 +317,11 @@ impl Simulator {
         (0..turns).try_for_each(|_| self.turn())
     }
 
-    /// Ends all faults, starts every instance, and runs until nothing is left to do. Faults return with the next run.
+    /// Ends all faults, starts every instance, runs until all work is done, and compares stores with changelogs. The
+    /// faults return with the next [`Simulator::run`].
     ///
     /// # Errors
-    /// If a thread ends with an error, or the work does not end.
+    /// If a thread ends with an error, if the work is never finished, or if a store differs from its changelog.
     pub fn settle(&mut self) -> Result<(), SimulationError> {
         let rates = self.fate.set_rates(FaultRates::NONE);
         self.fate.note("settling");
@@ -325,7 +329,7 @@ impl Simulator {
         for instance in self.instances.iter_mut().filter(|instance| !instance.is_up()) {
             instance.start()?;
         }
-        // Sessions of the dead must end before their partitions are worked off.
+        // The sessions of dead processes must expire before other members get their partitions.
         let session_ms = self.config.session_timeout.as_millis() as i64;
         let until_ms = self.fate.clock.monotonic_ms() + session_ms + 1;
         let mut quiet = 0;
@@ -345,10 +349,10 @@ impl Simulator {
         Err(SimulationError::Unsettled(self.behind()))
     }
 
-    /// Every record of a topic, partition after partition: partition, key and value.
+    /// Every record of a topic, as partition, key and value, sorted by partition and offset.
     ///
     /// # Errors
-    /// If there is no such topic, or a record does not decode.
+    /// If the topic does not exist, or if a record cannot be decoded.
     pub fn read<K: Coded, V: Coded>(&self, topic: &str) -> Result<Vec<(i32, K, V)>, SimulationError> {
         let records = self.log.read_all(topic)?.into_iter();
         let decode = |(partition, record): (i32, crate::transport::ConsumedRecord)| {
@@ -358,22 +362,22 @@ impl Simulator {
         records.map(decode).collect()
     }
 
-    /// Everything that happened, in order: to be printed when a test fails.
+    /// All events of the simulation, in order. Print them when a test fails.
     pub fn trace(&self) -> Vec<String> {
         self.fate.events()
     }
 
-    /// A hash of [`Simulator::trace`]: equal for equal runs.
+    /// A hash of [`Simulator::trace`]. Equal runs have equal hashes.
     pub fn trace_hash(&self) -> u64 {
         self.fate.hash()
     }
 
-    /// The log below.
+    /// The log that all instances use.
     pub fn log(&self) -> &EmbeddedLog {
         &self.log
     }
 
-    /// One act of chance.
+    /// One random turn.
     fn turn(&mut self) -> Result<(), SimulationError> {
         if self.instances.is_empty() {
             return Ok(());
@@ -418,7 +422,7 @@ impl Simulator {
             let by = Duration::from_millis(fate.below(HOUR_MS));
             let back = fate.below(2) == 0;
             fate.note(&format!("the wall clock is set {} by {by:?}", if back { "back" } else { "forward" }));
-            // Before the epoch there is no time.
+            // The clock must not go back before the epoch.
             let since_epoch = Duration::from_millis(fate.clock.now_ms().max(0).unsigned_abs());
             if back { fate.clock.set_back(by.min(since_epoch)) } else { fate.clock.set_forward(by) }
         } else if fate.below(4) == 0 {
@@ -432,10 +436,10 @@ impl Simulator {
 
     fn check_calls(&self) -> Result<(), SimulationError> {
         let strays = executors::lock(&self.calls).strays.first().cloned();
-        strays.map_or(Ok(()), |stray| Err(SimulationError::Differs(format!("another executor's call: {stray}"))))
+        strays.map_or(Ok(()), |stray| Err(SimulationError::Differs(format!("call by the wrong executor: {stray}"))))
     }
 
-    /// A turn of each thread. Whether there was anything to do.
+    /// Gives each thread one turn. Returns whether there was work.
     fn step_all(&mut self, timeout: Duration) -> Result<bool, SimulationError> {
         let mut busy = false;
         for instance in &mut self.instances {
@@ -452,16 +456,16 @@ impl Simulator {
         Ok(busy)
     }
 
-    /// A turn of each thread, and the time between two commits. Whether there was anything to do.
+    /// Gives each thread one turn, and then moves the clock by a commit interval. Returns whether there was work.
     fn round(&mut self) -> Result<bool, SimulationError> {
         let busy = self.step_all(Duration::ZERO)?;
-        // Longer than the commit interval and a tick, shorter than a session.
+        // Longer than the commit interval and a tick, but shorter than a session.
         let interval = self.config.commit_interval.max(crate::runtime::TICK).min(self.config.session_timeout / 4);
         self.fate.clock.advance(interval);
         Ok(busy)
     }
 
-    /// The partitions that are not worked off.
+    /// The partitions that are not processed to their end.
     fn behind(&mut self) -> String {
         let mut lags = self.log.group_lag(&self.config.application_id);
         let stopped: Vec<_> = self.instances.iter_mut().flat_map(Instance::stopped).collect();

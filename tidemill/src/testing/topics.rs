@@ -1,4 +1,4 @@
-//! Typed ends of a test: where records go in and come out.
+//! Typed input and output topics of a test.
 
 use std::{cell::RefCell, collections::BTreeMap, marker::PhantomData, rc::Rc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// A record as a test reads it.
+/// A record that a test reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestRecord<K, V> {
     /// Its partition.
@@ -24,13 +24,13 @@ pub struct TestRecord<K, V> {
     pub key: K,
     /// Its value.
     pub value: V,
-    /// Its timestamp.
+    /// Its timestamp, in milliseconds since the epoch.
     pub timestamp: i64,
     /// Its headers.
     pub headers: Headers,
 }
 
-/// Where a test pipes records in.
+/// An input topic of the test.
 pub struct TestInputTopic<K, V> {
     core: Rc<Core>,
     topic: Topic,
@@ -42,8 +42,8 @@ impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
         Self { core, topic: topic.into(), types: PhantomData }
     }
 
-    /// Sends a record to the partition of its key and lets the application process it. Those without a key go to all
-    /// partitions in turn.
+    /// Sends a record to the partition of its key and runs the application. Records without a key go to all partitions
+    /// in turn.
     ///
     /// # Errors
     /// If a task fails.
@@ -52,7 +52,7 @@ impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
         self.core.run()
     }
 
-    /// Sends records one after the other, each processed before the next.
+    /// Sends records one after the other. Each record is processed before the next one is sent.
     ///
     /// # Errors
     /// If a task fails.
@@ -60,10 +60,10 @@ impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
         records.into_iter().try_for_each(|(key, value, timestamp)| self.pipe(key, value, timestamp))
     }
 
-    /// Sends a record without processing it: it waits for the next step, with others.
+    /// Sends a record without processing it. The next step processes it together with other waiting records.
     ///
     /// # Errors
-    /// If it cannot be encoded or sent.
+    /// If the record cannot be encoded or sent.
     pub fn enqueue(&self, key: K, value: V, timestamp: i64) -> Result<(), TaskError> {
         let codec = K::Codec::default();
         let key = codec.encode(&key).map_err(invalid)?;
@@ -73,7 +73,7 @@ impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
         self.send(partition, key, value, timestamp)
     }
 
-    /// Sends bytes, decodable or not, and lets the application process them.
+    /// Sends raw bytes, which need not be decodable, and runs the application.
     ///
     /// # Errors
     /// If a task fails.
@@ -103,7 +103,7 @@ impl<K: Coded + Data, V: Coded + Data> TestInputTopic<K, V> {
     }
 }
 
-/// The partition of a record that a producer would send next. Those without a key are spread, as producers do.
+/// The partition for a new record. Records without a key are spread over all partitions.
 pub(super) fn partition_of(log: &EmbeddedLog, topic: &str, key: Option<&[u8]>) -> Result<i32, TransportError> {
     let ends = log.end_offsets(topic)?;
     Ok(match key {
@@ -116,7 +116,7 @@ fn invalid(error: CodecError) -> TaskError {
     TaskError::Transport(TransportError::Invalid(format!("the record cannot be encoded: {error}")))
 }
 
-/// Where a test reads what came out.
+/// An output topic of the test.
 pub struct TestOutputTopic<K, V> {
     core: Rc<Core>,
     topic: Topic,
@@ -129,10 +129,10 @@ impl<K: Coded + Data, V: Coded + Data> TestOutputTopic<K, V> {
         Self { core, topic: topic.into(), positions: RefCell::default(), types: PhantomData }
     }
 
-    /// What came since the last read, in order within each partition, partition after partition.
+    /// The records since the last read, sorted by partition and then by offset.
     ///
     /// # Errors
-    /// If a task fails, or a record does not decode.
+    /// If a task fails, or if a record cannot be decoded.
     pub fn read_records(&self) -> Result<Vec<TestRecord<K, V>>, TaskError> {
         self.core.run()?;
         let mut reader = self.core.log.reader()?;
@@ -163,18 +163,18 @@ impl<K: Coded + Data, V: Coded + Data> TestOutputTopic<K, V> {
         Ok(records)
     }
 
-    /// Keys, values and timestamps of what came since the last read.
+    /// The keys, values and timestamps of the records since the last read.
     ///
     /// # Errors
-    /// If a task fails, or a record does not decode.
+    /// If a task fails, or if a record cannot be decoded.
     pub fn read(&self) -> Result<Vec<(K, V, i64)>, TaskError> {
         Ok(self.read_records()?.into_iter().map(|record| (record.key, record.value, record.timestamp)).collect())
     }
 
-    /// Values of what came since the last read.
+    /// The values of the records since the last read.
     ///
     /// # Errors
-    /// If a task fails, or a record does not decode.
+    /// If a task fails, or if a record cannot be decoded.
     pub fn read_values(&self) -> Result<Vec<V>, TaskError> {
         Ok(self.read_records()?.into_iter().map(|record| record.value).collect())
     }

@@ -1,38 +1,41 @@
-//! A commit or flush as a value: begun by a producer, polled until the log has answered.
+//! A commit or flush as a value: a producer begins it, and the caller polls it until the log has answered.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{CommittedOffset, GroupMetadata, Offset, TopicPartition, TransportError};
 
-/// What a commit or flush brought out: for each partition written, the offset after its last record.
+/// The result of a commit or flush: for each written partition, the offset after its last record.
 pub type Acknowledged = BTreeMap<TopicPartition, Offset>;
 
-/// How long [`PendingCommit::wait`] waits at a time.
+/// How long [`PendingCommit::wait`] waits in each poll.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Offsets of consumed records, and the member that consumed them.
 #[derive(Debug, Clone, Copy)]
 pub struct Consumed<'a> {
-    /// The offset to go on from in each partition.
+    /// The next offset to read in each partition.
     pub offsets: &'a [(TopicPartition, CommittedOffset)],
-    /// The log refuses the offsets of a member that was replaced.
+    /// The member that consumed the records. The log refuses offsets of a replaced member.
     pub member: &'a GroupMetadata,
 }
 
-/// A commit or flush that a producer began, and that the log has not answered as far as anybody asked.
+/// A commit or flush that a producer began and whose answer has not been read yet.
 ///
-/// A poll takes the value and gives it back only while there is no answer, so that nobody asks for a second one.
-/// Whoever drops the value without an answer does not know how the commit ended, as after an error that is no refusal.
+/// A poll consumes the value and returns it only while there is no answer. This prevents a second poll after the
+/// answer. If the caller drops the value before the answer, the outcome of the commit is unknown, as after an error
+/// other than a refusal.
 pub trait PendingCommit: Send {
     /// Waits up to `timeout` for the log's answer.
     ///
-    /// After [`TransportError::Abort`] and [`TransportError::Fenced`] nothing of a transaction is visible, and
-    /// [`Producer::abort_transaction`](super::Producer::abort_transaction) ends it. After any other error nobody knows,
-    /// and only a new producer of the same transactional id settles it. After an error of a flush nobody knows which
-    /// records arrived, and [`Producer::discard`](super::Producer::discard) forgets the others.
+    /// After [`TransportError::Abort`] and [`TransportError::Fenced`], no record of the transaction is visible, and
+    /// [`Producer::abort_transaction`](super::Producer::abort_transaction) ends it. After any other error the outcome
+    /// of a commit is unknown, and only a new producer with the same transactional id settles it. After a failed flush
+    /// it is unknown which records arrived, and [`Producer::discard`](super::Producer::discard) drops the other
+    /// records.
     fn poll(self: Box<Self>, timeout: Duration) -> Result<Progress, TransportError>;
-    /// Whether the producer takes more already: for a commit, the next transaction, begun then. What is sent ahead comes
-    /// after everything that this commit brings out. It is committed after that, and aborted with it.
+    /// Whether the producer already accepts more records. During a commit, these records belong to the next
+    /// transaction, which must be begun first. They become visible only after this commit. If this commit is aborted,
+    /// they are aborted too.
     fn may_send_ahead(&mut self) -> bool {
         false
     }
@@ -50,15 +53,15 @@ impl dyn PendingCommit {
     }
 }
 
-/// What a poll of a commit learned.
+/// The result of polling a commit or flush.
 pub enum Progress {
     /// There is no answer yet.
     Pending(Box<dyn PendingCommit>),
-    /// Everything is in the log, and visible. What was sent later is not told of.
+    /// All records are in the log and visible. The value does not include records that were sent later.
     Done(Acknowledged),
 }
 
-/// The commit or flush of a log that answers at once.
+/// The commit or flush of a log that answers immediately.
 #[derive(Debug, Default)]
 pub struct Answered(pub Acknowledged);
 

@@ -1,10 +1,10 @@
-//! What can go wrong with a log, by who must act.
+//! Errors of a log, sorted by the reaction that they need.
 
 use thiserror::Error;
 
 use super::{Offset, TopicPartition};
 
-/// An error of a transport. The runtime matches variants, never messages.
+/// An error of a transport. The runtime decides by the variant, never by the message.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TransportError {
@@ -14,31 +14,31 @@ pub enum TransportError {
     /// The transaction cannot commit: abort it and process again.
     #[error("the transaction must be aborted: {0}")]
     Abort(String),
-    /// The position does not exist (any more): start over from `low`, or rebuild.
+    /// The position does not exist, or not any more: start over from `low`, or rebuild the state.
     #[error("offset {offset} of {partition} is outside {low}..={high}")]
     OffsetOutOfRange {
-        /// Where.
+        /// The partition.
         partition: TopicPartition,
-        /// What was asked for.
+        /// The requested offset.
         offset: Offset,
-        /// First offset there is.
+        /// The first existing offset.
         low: Offset,
-        /// Next offset to be written.
+        /// The next offset to be written.
         high: Offset,
     },
-    /// No such topic: create it first.
+    /// The topic does not exist: create it first.
     #[error("topic '{0}' does not exist; create it before starting")]
     UnknownTopic(String),
-    /// The topic has fewer partitions.
+    /// The topic does not have this partition.
     #[error("partition {0} does not exist")]
     UnknownPartition(TopicPartition),
     /// The topic exists already.
     #[error("topic '{0}' exists already")]
     TopicExists(String),
-    /// A request that can never succeed.
+    /// The request can never succeed.
     #[error("{0}")]
     Invalid(String),
-    /// Waiting or repeating may help.
+    /// The request may succeed after a wait or a retry.
     #[error("temporarily unavailable: {0}")]
     Retriable(String),
     /// The log's own storage failed.
@@ -47,7 +47,7 @@ pub enum TransportError {
 }
 
 impl TransportError {
-    /// What an error means that came before a commit was asked for: nothing can have been committed.
+    /// Converts an error that came before the commit request: at that point the log cannot have committed anything.
     pub(crate) fn before_commit(self) -> Self {
         match self {
             Self::Retriable(reason) => Self::Abort(reason),

@@ -1,7 +1,7 @@
-//! What the engine asks of a log: consumers in a group, readers, transactional producers, topics.
+//! The interface between the engine and a log: group consumers, readers, transactional producers, topic administration.
 //!
-//! Everything above this folder speaks these traits alone, so that Apache Kafka and the embedded log are
-//! interchangeable and a simulator can stand in for either.
+//! All code outside this folder uses only these traits. Apache Kafka and the embedded log are therefore
+//! interchangeable, and a simulator can replace either.
 
 mod commit;
 mod error;
@@ -24,7 +24,7 @@ pub use record::{
 };
 pub use waker::Waker;
 
-/// A log of partitioned topics. Cheap to share; every thread opens its own clients.
+/// A log of partitioned topics. Cheap to share. Every thread opens its own clients.
 pub trait Transport: Send + Sync + 'static {
     /// Opens a member of a consumer group. It reads committed records only.
     fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError>;
@@ -32,9 +32,10 @@ pub trait Transport: Send + Sync + 'static {
     fn reader(&self) -> Result<Box<dyn Reader>, TransportError>;
     /// Opens a producer, transactional if the configuration names a transactional id.
     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError>;
-    /// Opens an administrator of topics.
+    /// Opens an administration client for topics and groups.
     fn admin(&self) -> Result<Box<dyn Admin>, TransportError>;
-    /// How long a transaction may be open before the log aborts it; `None` for ever.
+    /// How long a transaction may stay open before the log aborts it. `None`, the default, means that there is no
+    /// limit.
     fn transaction_timeout(&self) -> Option<Duration> {
         None
     }
@@ -62,33 +63,33 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
     }
 }
 
-/// How a group member presents itself.
+/// The settings of a group member.
 #[derive(Debug, Clone)]
 pub struct ConsumerConfig {
     /// The group, which is the `application.id`.
     pub group: String,
-    /// A name for logs and member lists; unique within the group.
+    /// The client's name in logs and member lists. It must be unique within the group.
     pub client_id: String,
-    /// Makes a static member (KIP-345): one that comes back under this name within its session keeps its partitions,
-    /// and nobody else's move. A log without static members takes it for any member.
+    /// Makes the consumer a static member (KIP-345). A static member that returns under this name within its session
+    /// timeout keeps its partitions, and no other partitions move. A log without static membership ignores this id.
     pub instance_id: Option<String>,
     /// A member that has not polled for this long loses its partitions. Default 45 s.
     pub session_timeout: Duration,
-    /// The most records one poll returns. Default 1000.
+    /// The maximum number of records that one poll returns. Default 1000.
     pub max_poll_records: usize,
 }
 
-/// How a producer presents itself.
+/// The settings of a producer.
 #[derive(Debug, Clone, Default)]
 pub struct ProducerConfig {
     /// `None` sends without transactions. A newer producer with the same id fences the older one.
     pub transactional_id: Option<String>,
 }
 
-/// What a poll brought.
+/// The result of one poll.
 #[derive(Debug, Default)]
 pub struct Polled {
-    /// Changes of ownership, in order; to be handled before `batches`.
+    /// Changes of ownership, in order. Handle them before `batches`.
     pub rebalances: Vec<Rebalance>,
     /// Records of owned, unpaused partitions, in offset order within a partition.
     pub batches: Vec<Fetched>,
@@ -97,11 +98,13 @@ pub struct Polled {
 /// A change of the partitions that a member owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rebalance {
-    /// These are now owned. Fetching starts at the committed offset, or at the beginning if there is none.
+    /// The member now owns these partitions. Fetching starts at the committed offset, or at the beginning if there is
+    /// none.
     Assigned(Vec<TopicPartition>),
-    /// These are asked back. They stay owned until [`Consumer::release`], so that work can be committed first.
+    /// The group wants these partitions back. The member owns them until [`Consumer::release`], so it can commit its
+    /// work first.
     Revoked(Vec<TopicPartition>),
-    /// These belong to another member already: nothing of them can be committed any more.
+    /// These partitions already belong to another member. The old owner can no longer commit their offsets.
     Lost(Vec<TopicPartition>),
 }
 
@@ -109,62 +112,64 @@ pub enum Rebalance {
 pub trait Consumer: Send {
     /// Joins the group with these topics. Partitions arrive through [`Consumer::poll`].
     fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError>;
-    /// Waits up to `timeout` for records or a change of ownership. [`TransportError::UnknownTopic`] if a topic of the
-    /// subscription is gone.
+    /// Waits up to `timeout` for records or a change of ownership. Returns [`TransportError::UnknownTopic`] if a
+    /// subscribed topic was deleted.
     fn poll(&mut self, timeout: Duration) -> Result<Polled, TransportError>;
     /// Gives revoked partitions back after their work is committed.
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
-    /// The group's committed offset of each partition, in the order asked.
+    /// The group's committed offset of each partition, in the order requested.
     fn committed(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError>;
-    /// The same as of now, also of partitions that other members own. Waits for no transaction that is about to change
-    /// them: [`TransportError::Retriable`] then.
+    /// Like [`Consumer::committed`], but also for partitions that other members own, and without waiting for open
+    /// transactions. Returns [`TransportError::Retriable`] if an open transaction is about to change the offsets.
     fn committed_now(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<CommittedOffset>>, TransportError> {
         self.committed(partitions)
     }
-    /// Moves the fetch position of an owned partition.
+    /// Moves the fetch position of an owned partition to `offset`.
     fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError>;
-    /// Stops fetching these until [`Consumer::resume`]. Ownership stays.
+    /// Stops fetching these partitions until [`Consumer::resume`]. The member still owns them.
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
-    /// Fetches these again.
+    /// Fetches these paused partitions again.
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
-    /// First and next-to-be-written offset that a committed read can see.
+    /// The first offset, and the next offset to be written, as a committed read sees them.
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError>;
-    /// Whether every record of an owned partition that a committed read can see has been returned by `poll`.
-    /// Asked often, so it must be cheap: what the last poll learned will do.
+    /// Whether `poll` has returned every record of an owned partition that a committed read can see. The engine calls
+    /// this often, so it must be cheap: the answer may come from the last poll.
     fn is_caught_up(&mut self, partition: &TopicPartition) -> bool;
-    /// Commits offsets without a transaction (at-least-once). A member that was replaced gets [`TransportError::Fenced`].
+    /// Commits offsets without a transaction (at-least-once). A replaced member gets [`TransportError::Fenced`].
     fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError>;
-    /// Names this member and its generation, so that a transaction can be refused after it was replaced.
+    /// This member and its generation. The log uses them to refuse a transaction after the member was replaced.
     fn group_metadata(&self) -> GroupMetadata;
-    /// What ends this consumer's poll, with nothing, when there is something else to do. Without one, as is the default,
-    /// whoever has something for the thread that polls waits for as long as the poll does.
+    /// A handle that ends this consumer's poll early and without records. The default is `None`: other threads then
+    /// have to wait until the poll returns.
     fn waker(&self) -> Option<Waker> {
         None
     }
 }
 
-/// Reads chosen partitions from chosen offsets, outside any group: restore, tests, dashboards.
+/// Reads chosen partitions from chosen offsets, outside any group: for restoration, tests and dashboards.
 pub trait Reader: Send {
-    /// Replaces what is read: each partition from an offset. [`TransportError::OffsetOutOfRange`] surfaces in `read`.
+    /// Replaces the assignment: each partition with its start offset. `read` returns
+    /// [`TransportError::OffsetOutOfRange`] if a position does not exist.
     fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<(), TransportError>;
-    /// Waits up to `timeout` for records; at most `max` of them. None need not mean that there are none: they may be
-    /// on their way.
+    /// Waits up to `timeout` for records and returns at most `max` of them. An empty result does not mean that the end
+    /// was reached: records may still arrive.
     fn read(&mut self, timeout: Duration, max: usize) -> Result<Vec<Fetched>, TransportError>;
-    /// The offset that the next `read` starts at in an assigned partition. It also passes what is no record for a
-    /// committed read: what compaction removed, transaction markers, what was aborted.
+    /// The offset at which the next `read` of an assigned partition starts. The position also moves past offsets
+    /// without a visible record: compacted records, transaction markers and aborted records.
     fn position(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError>;
-    /// First and next-to-be-written offset that a committed read can see.
+    /// The first offset, and the next offset to be written, as a committed read sees them.
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError>;
-    /// The offset after everything that is there, undecided transactions included: a committed read gets that far once
-    /// they are over. A commit that was acknowledged may be among them, its end not written to every partition yet.
+    /// The offset after the last record, including records of open transactions. A committed read reaches this offset
+    /// when those transactions have ended. A transaction whose commit was acknowledged may still count as open if its
+    /// marker is not yet on every partition.
     ///
-    /// A log that commits everywhere at once has none of them, which is the default.
+    /// The default returns the high watermark, which is right for a log that commits to all partitions at once.
     fn end(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
         Ok(self.watermarks(partition)?.1)
     }
 }
 
-/// What happens to old records of a topic.
+/// How a topic removes old records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CleanupPolicy {
     /// Drop records older than the retention.
@@ -176,40 +181,42 @@ pub enum CleanupPolicy {
     CompactDelete,
 }
 
-/// A topic to create, or as it exists.
+/// The settings of a topic: of a new topic, or of an existing one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSpec {
     /// Its name.
     pub name: Topic,
     /// Number of partitions, at least one.
     pub partitions: i32,
-    /// What happens to old records.
+    /// How old records are removed.
     pub cleanup: CleanupPolicy,
-    /// How long records are kept after they were appended (wall time, not event time); `None` keeps them for ever.
+    /// How long records are kept after they were appended, in wall time rather than event time. `None` keeps them for
+    /// ever.
     pub retention: Option<Duration>,
 }
 
 /// Creates, describes, alters and deletes topics.
 pub trait Admin: Send {
-    /// Creates a topic; [`TransportError::TopicExists`] if there is one.
+    /// Creates a topic. Returns [`TransportError::TopicExists`] if the topic exists already.
     fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError>;
-    /// The topic as it exists, or `None`.
+    /// The settings of a topic, or `None` if the topic does not exist.
     fn describe_topic(&mut self, topic: &str) -> Result<Option<TopicSpec>, TransportError>;
-    /// Every topic's name, sorted.
+    /// The names of all topics, sorted.
     fn list_topics(&mut self) -> Result<Vec<Topic>, TransportError>;
-    /// Changes how long an existing topic keeps its records, `None` for ever; [`TransportError::UnknownTopic`] if there
-    /// is none. What is older by the new measure goes with the next clean-up; what is gone does not come back.
+    /// Changes how long an existing topic keeps its records; `None` keeps them for ever. Returns
+    /// [`TransportError::UnknownTopic`] if the topic does not exist. The next clean-up deletes records that are older
+    /// than the new retention. Deleted records do not come back.
     fn alter_retention(&mut self, topic: &str, retention: Option<Duration>) -> Result<(), TransportError>;
     /// Deletes a topic with its records and committed offsets.
     fn delete_topic(&mut self, topic: &str) -> Result<(), TransportError>;
-    /// Drops the records below an offset.
+    /// Deletes the records of a partition below offset `before`.
     fn delete_records(&mut self, partition: &TopicPartition, before: Offset) -> Result<(), TransportError>;
-    /// Whether this client may be a member of a group, which need not exist: [`TransportError::Invalid`] if the log's
-    /// administrators refuse it. A log without administrators lets everybody, as is the default.
+    /// Checks that this client may join a group. The group need not exist. Returns [`TransportError::Invalid`] if the
+    /// log denies access. The default, for a log without access control, allows every group.
     fn check_group(&mut self, _group: &str) -> Result<(), TransportError> {
         Ok(())
     }
-    /// Forgets a group's committed offsets; [`TransportError::Invalid`] while it has members. A group that there is
-    /// not is none.
+    /// Deletes a group's committed offsets. Returns [`TransportError::Invalid`] while the group has members. Deleting a
+    /// group that does not exist is not an error.
     fn delete_group(&mut self, group: &str) -> Result<(), TransportError>;
 }

@@ -1,8 +1,8 @@
-//! What sends records to the log.
+//! The interface for sending records to the log.
 
 use super::{Acknowledged, Consumed, PendingCommit, ProducerRecord, TransportError};
 
-/// Sends records; in a transaction, together with the offsets of what they were made from.
+/// Sends records. In a transaction, it also commits the offsets of the consumed records.
 ///
 /// ```text
 /// with a transactional id     begin_transaction → send … → begin_commit ─▶ PendingCommit ─▶ Acknowledged
@@ -11,51 +11,53 @@ use super::{Acknowledged, Consumed, PendingCommit, ProducerRecord, TransportErro
 ///                                                        ↘ discard
 /// ```
 ///
-/// Whoever implements it promises:
+/// Every implementation guarantees:
 ///
 /// - Records of a partition enter the log in the order in which they were sent, across transactions and flushes.
-/// - Where a commit may wait for the log, that happens in [`PendingCommit::poll`]: to begin one takes no round trip.
-/// - A commit goes on beside what is sent ahead.
-/// - An error is a refusal, [`TransportError::Abort`] or [`TransportError::Fenced`], only if the log can commit nothing
-///   of the transaction any more.
-/// - A request that ended a transaction ends no later one. A producer that cannot know says so with
-///   [`Producer::may_end_again`]. Where the log gives each transaction an epoch of its own (KIP-890), a repeated request
-///   names an old epoch and is refused: such a producer never has to say so.
+/// - Beginning a commit takes no round trip to the log. Only [`PendingCommit::poll`] waits for the log.
+/// - A commit continues while records for the next transaction are sent.
+/// - [`TransportError::Abort`] and [`TransportError::Fenced`] are refusals. They are returned only if the log can no
+///   longer commit any part of the transaction.
+/// - A request that ended one transaction does not end a later one. A producer that cannot guarantee this reports it
+///   with [`Producer::may_end_again`]. If the log gives each transaction its own epoch (KIP-890), it refuses a repeated
+///   request because the request names an old epoch. Such a producer never has to report this.
 pub trait Producer: Send {
-    /// Fences older producers of the same transactional id and aborts what they left open; a commit that one of them
-    /// began is finished before this returns, its offsets included. Once, before any other call.
+    /// Fences older producers with the same transactional id and aborts their open transactions. If an older producer
+    /// began a commit, this method returns only after that commit is complete, including its offsets. Call it once,
+    /// before any other method.
     fn init_transactions(&mut self) -> Result<(), TransportError>;
-    /// Opens a transaction: the first one, the one after an end, or ahead of a commit that lets it.
+    /// Opens a transaction: the first one, the next one after an end, or one during a commit that allows sending ahead.
     fn begin_transaction(&mut self) -> Result<(), TransportError>;
-    /// Queues one record. Errors may surface here, or with the commit or flush.
+    /// Queues one record. This method, or the later commit or flush, returns the errors.
     fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError>;
-    /// Adds consumed offsets to the transaction, and waits until the log has them.
+    /// Adds consumed offsets to the transaction and waits until the log has stored them.
     fn send_offsets(&mut self, consumed: Consumed<'_>) -> Result<(), TransportError>;
-    /// Begins to make records and offsets of the transaction visible together, these offsets included. Errors are those
-    /// of [`PendingCommit::poll`].
+    /// Begins to commit the transaction: its records, its offsets and the offsets in `consumed` become visible
+    /// together. The errors are those of [`PendingCommit::poll`].
     fn begin_commit(&mut self, consumed: Option<Consumed<'_>>) -> Result<Box<dyn PendingCommit>, TransportError>;
-    /// Makes records and offsets of the transaction visible together, and waits for it.
+    /// Commits the transaction's records and offsets together, and waits for the answer.
     fn commit_transaction(&mut self) -> Result<Acknowledged, TransportError> {
         self.begin_commit(None)?.wait()
     }
-    /// Drops records and offsets of the transaction: of one whose commit was refused, and of one that is open or was
-    /// begun ahead. After an error nobody knows whether the log was told, and only a new producer of the same
-    /// transactional id settles it.
+    /// Aborts the transaction, with its records and offsets. The transaction may be open, begun ahead, or refused at
+    /// its commit. After an error it is unknown whether the log aborted the transaction, and only a new producer with
+    /// the same transactional id settles it.
     fn abort_transaction(&mut self) -> Result<(), TransportError>;
-    /// Whether the end of a transaction may reach the log once more: its request was sent again, and the first one may be
-    /// on its way still. When it comes, it ends whatever transaction of this producer is open then. So nothing more is
-    /// begun with it: a new producer of the same transactional id fences what is on its way.
+    /// Whether a request that ended a transaction may reach the log a second time, because it was sent again and the
+    /// first request may still arrive. A late request would end the producer's open transaction, whichever that is. Do
+    /// not begin another transaction with such a producer: a new producer with the same transactional id fences the
+    /// late request.
     ///
-    /// A log that is asked once, and answers, needs none of this, which is the default.
+    /// The default is `false`, for a log that receives each request once.
     fn may_end_again(&mut self) -> bool {
         false
     }
-    /// Begins to wait for the acknowledgement of everything sent outside a transaction so far.
+    /// Begins to wait until the log has acknowledged every record sent outside a transaction so far.
     fn begin_flush(&mut self) -> Result<Box<dyn PendingCommit>, TransportError>;
-    /// Waits until everything sent outside a transaction is acknowledged. After an error it may be asked again.
+    /// Waits until every record sent outside a transaction is acknowledged. After an error it may be called again.
     fn flush(&mut self) -> Result<Acknowledged, TransportError> {
         self.begin_flush()?.wait()
     }
-    /// Forgets what was sent outside a transaction and has not left for the log yet.
+    /// Drops records that were sent outside a transaction and have not left for the log yet.
     fn discard(&mut self);
 }

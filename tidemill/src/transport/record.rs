@@ -1,10 +1,10 @@
-//! Records, topics and positions as the wire has them.
+//! Records, topics and positions, as the log stores them.
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-/// A topic's name, shared rather than copied.
+/// A topic's name. Clones share it.
 pub type Topic = Arc<str>;
 
 /// A position in a partition.
@@ -35,13 +35,13 @@ impl fmt::Display for TopicPartition {
 /// One header: a name and bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Its name; names may repeat.
+    /// Its name. Several headers of a record may have the same name.
     pub key: String,
     /// Its bytes.
     pub value: Option<Bytes>,
 }
 
-/// A record's headers. Empty ones cost nothing, clones share.
+/// A record's headers. Empty headers use no memory on the heap. Clones share their headers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(Option<Arc<Vec<Header>>>);
 
@@ -57,7 +57,7 @@ impl Headers {
         Arc::make_mut(self.0.get_or_insert_default()).push(header);
     }
 
-    /// The value of the last header of that name.
+    /// The value of the last header with this name.
     pub fn last(&self, key: &str) -> Option<&Bytes> {
         self.iter().filter(|header| header.key == key).last().and_then(|header| header.value.as_ref())
     }
@@ -67,7 +67,7 @@ impl Headers {
         self.0.iter().flat_map(|headers| headers.iter())
     }
 
-    /// Whether there are none.
+    /// Whether there are no headers.
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|headers| headers.is_empty())
     }
@@ -80,10 +80,10 @@ impl FromIterator<Header> for Headers {
     }
 }
 
-/// A record as read; its topic and partition stand on the batch.
+/// A record as read. [`Fetched`] names its topic and partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumedRecord {
-    /// Its position.
+    /// Its offset.
     pub offset: Offset,
     /// Event time, milliseconds since the epoch.
     pub timestamp: i64,
@@ -96,7 +96,7 @@ pub struct ConsumedRecord {
 }
 
 impl ConsumedRecord {
-    /// Bytes of its key and value.
+    /// The size of its key and value, in bytes.
     pub fn size(&self) -> usize {
         [&self.key, &self.value].into_iter().flatten().map(Bytes::len).sum()
     }
@@ -105,18 +105,18 @@ impl ConsumedRecord {
 /// Records of one partition, in offset order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where they come from.
+    /// The partition of the records.
     pub partition: TopicPartition,
     /// The records.
     pub records: Vec<ConsumedRecord>,
 }
 
-/// A record to send. The engine chooses the partition itself, so that co-partitioning never depends on a client.
+/// A record to send. The engine chooses the partition itself, so co-partitioning never depends on a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerRecord {
-    /// Where it goes.
+    /// The topic.
     pub topic: Topic,
-    /// Which partition of it.
+    /// The partition of the topic, from 0.
     pub partition: i32,
     /// Event time, milliseconds since the epoch.
     pub timestamp: i64,
@@ -129,22 +129,22 @@ pub struct ProducerRecord {
 }
 
 impl ProducerRecord {
-    /// Bytes of its key and value.
+    /// The size of its key and value, in bytes.
     pub fn size(&self) -> usize {
         [&self.key, &self.value].into_iter().flatten().map(Bytes::len).sum()
     }
 }
 
-/// A committed position: the next offset to read, and what the committer wants to remember beside it.
+/// A committed position: the next offset to read, with the committer's metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommittedOffset {
     /// The next offset to read.
     pub offset: Offset,
-    /// Kept beside the offset; Tidemill keeps the partition's time here.
+    /// Text that is stored with the offset. Tidemill stores the partition's stream time here.
     pub metadata: String,
 }
 
-/// Which member of which generation of a group speaks.
+/// A member of a group, in a certain generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupMetadata {
     /// The group.

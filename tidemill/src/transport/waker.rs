@@ -1,18 +1,19 @@
-//! Ends a wait from another thread.
+//! Ends a consumer's poll from another thread.
 
 use std::{fmt, sync::Arc};
 
-/// Ends a poll that waits, or else the next one, from any thread. Clones wake the same consumer.
+/// Ends the current poll of a consumer, or its next poll if none is waiting. Any thread may use it. Clones wake the
+/// same consumer.
 #[derive(Clone)]
 pub struct Waker(Arc<dyn Fn() + Send + Sync>);
 
 impl Waker {
-    /// Wakes in this way.
+    /// A waker that calls `wake`.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(wake))
     }
 
-    /// Wakes.
+    /// Ends the current or next poll.
     pub fn wake(&self) {
         (self.0)();
     }

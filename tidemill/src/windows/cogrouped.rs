@@ -1,6 +1,6 @@
-//! What a common window of two streams holds, and when it is emitted.
+//! The contents of a common window of two streams, and when such a window is emitted.
 
-/// Both sides of a common window, each in the order its records came.
+/// Both sides of a common window. Each side is in the order in which its records came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cogrouped<L, R> {
     /// Elements of the left stream; empty if it was silent.
@@ -12,11 +12,11 @@ pub struct Cogrouped<L, R> {
 /// Which windows of two streams are emitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JoinKind {
-    /// Those in which both sides had something.
+    /// Windows in which both sides have elements.
     Inner,
-    /// Those in which the left side had something.
+    /// Windows in which the left side has elements.
     Left,
-    /// Those in which either side had something.
+    /// Windows in which at least one side has elements.
     Outer,
 }
 

@@ -28,23 +28,26 @@ impl EmitStrategy {
         Self::OnWindowClose { idle_ms: None }
     }
 
-    /// Keeps time moving while a partition is silent, so that its last windows close without a further record.
+    /// Keeps time moving while a partition is silent: its last windows then close without a further record.
     ///
-    /// When the task has read everything there is and its operator saw no record for `idle`, stream time advances from
-    /// where the last record left it by as much time as passed since. A window then closes no later than `grace + idle`
-    /// and one tick after its end. The advance is committed with the results: a replay never takes it back.
+    /// If the task has read all available records and the operator saw no record for `idle`, stream time advances. It
+    /// then equals the stream time after the last record plus the time that has passed since. A window closes no later
+    /// than `grace + idle` and one tick after its end. The advance is committed with the results: a replay never takes
+    /// it back.
     ///
-    /// Time passes in which the task's thread waited for records, or dealt with those of other tasks, of each turn no
-    /// more than [`poll_timeout`](crate::StreamsConfig::poll_timeout), and the task had no records before and after.
-    /// While its thread restores or commits, nobody knows whether there are more.
+    /// Idle time counts while the task's thread waits for records or processes records of other tasks, if the task had
+    /// no records before and after. Each turn of the thread counts for at most
+    /// [`poll_timeout`](crate::StreamsConfig::poll_timeout). Time in which the thread restores or commits does not
+    /// count, because unread records may exist then.
     ///
-    /// Below a repartition topic, time passes while all tasks above it are silent, which they tell through the topic:
-    /// every half of `idle`, later less often. One that restores, hangs, has stopped, or whose transaction is open, tells
-    /// nothing, and keeps windows open. One that was silent for so long that everything below is closed rests, and tells
-    /// nothing more until it sends a record. When others open a window after that, the log is asked whether everything
-    /// that comes to the task that rests is committed: only then does time pass. That takes a second longer at most.
+    /// Below a repartition topic, idle time counts while all upstream tasks are silent. Upstream tasks report their
+    /// silence through the topic: every half of `idle`, later less often. A task that restores, hangs, has stopped or
+    /// has an open transaction sends no report, and keeps windows open. If a task was silent until everything below it
+    /// is closed, it sends no more reports until it sends a record: it rests. If other tasks open a window after that,
+    /// Tidemill asks the log whether all input of the resting task is committed. Idle time counts only if it is. This
+    /// check delays the close by at most one second.
     ///
-    /// Has no effect on [`EmitStrategy::OnWindowUpdate`].
+    /// This method has no effect on [`EmitStrategy::OnWindowUpdate`].
     pub fn idle_after(self, idle: Duration) -> Self {
         match self {
             Self::OnWindowUpdate => self,
@@ -52,12 +55,12 @@ impl EmitStrategy {
         }
     }
 
-    /// Final results, for operators that emit nothing else, with the idle time that was asked for.
+    /// Final results with this strategy's idle time, for operators that emit nothing else.
     pub(crate) fn or_on_close(self) -> Self {
         if self.is_final() { self } else { Self::on_window_close() }
     }
 
-    /// The same with the other's idle time if that is shorter, or the only one.
+    /// This strategy, with the idle time of `other` if that is shorter or `self` has none.
     pub(crate) fn earlier_idle(self, other: Self) -> Self {
         match (self.idle_ms(), other.idle_ms()) {
             (mine, Some(theirs)) if mine.is_none_or(|mine| theirs < mine) => {

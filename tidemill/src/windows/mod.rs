@@ -1,4 +1,4 @@
-//! Windows: where they begin and end, how long they take records, and when their results are emitted.
+//! Windows: their start and end, how long they accept records, and when their results are emitted.
 
 mod cogrouped;
 mod emit;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::Window;
 use crate::clock::millis;
 
-/// Epoch-aligned windows of a fixed size: tumbling, or hopping when they advance by less than their size.
+/// Epoch-aligned windows of a fixed size. They are tumbling, or hopping if they advance by less than their size.
 ///
-/// A window `[start, end)` accepts records until stream time reaches `end + grace`. There is no default for the
-/// grace period, because both a forgotten and a generous one lose results (see KIP-633).
+/// A window `[start, end)` accepts records until stream time reaches `end + grace`. The grace period has no default,
+/// because a forgotten grace period and a generous default both lose results (see KIP-633).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeWindows {
     pub(crate) size_ms: i64,
@@ -29,22 +29,25 @@ impl TimeWindows {
         Self { size_ms, advance_ms: size_ms, grace_ms: millis(grace), by_key: false }
     }
 
-    /// Makes them hopping: a window starts every `advance`, so that a record belongs to several.
+    /// Makes the windows hopping: a window starts every `advance`, and a record can belong to several windows.
     pub fn advance_by(self, advance: Duration) -> Self {
         Self { advance_ms: millis(advance), ..self }
     }
 
-    /// Gives each key an event time of its own, instead of one to all keys of a partition, as Kafka Streams has it.
+    /// Gives each key an event time of its own. By default, as in Kafka Streams, all keys of a partition share one.
     ///
-    /// For keys that are independent sources, such as devices, users or streams: one whose clock is ahead then closes
-    /// no window of the others, and one whose records come late loses none to them. A key's windows close by the key's
-    /// own records, or, with [`EmitStrategy::idle_after`](super::EmitStrategy::idle_after), by its own silence; without that, the last windows of a key
-    /// that falls silent stay open. Results of different keys come in the order in which their keys close.
+    /// Use this for keys that are independent sources, such as devices, users or streams. A key whose clock is ahead
+    /// then closes no windows of other keys, and a key whose records come late loses none because of other keys. A
+    /// key's windows are closed by the key's own records or, with
+    /// [`EmitStrategy::idle_after`](super::EmitStrategy::idle_after), by the key's own silence. Without `idle_after`,
+    /// the last windows of a silent key stay open. Results of different keys come in the order in which the keys'
+    /// windows close.
     ///
-    /// Times are kept in a store beside the operator's, `<store>-times`: a row of 24 bytes for each key and commit that
-    /// has records of it. A key's time is forgotten when no record of it came for the retention of the store, at least
-    /// for a day of wall time; a record that is later than that may open a window anew. Where windows are kept for queries beyond size and grace, each kept window
-    /// of each key takes some 40 bytes of memory.
+    /// The store `<store>-times`, beside the operator's store, keeps the times. Each commit writes a row of 24 bytes
+    /// for each key that had records. A key's time is forgotten when no record of the key came for the store's
+    /// retention, and at least for one day of wall time. A record that comes later than that may open a window again.
+    /// If windows are kept for queries longer than size and grace, each kept window of each key takes about 40 bytes of
+    /// memory.
     ///
     /// ```
     /// use std::time::Duration;
@@ -66,7 +69,7 @@ impl TimeWindows {
         Self { by_key: true, ..self }
     }
 
-    /// The windows that a timestamp belongs to, by start, earliest first.
+    /// The windows that contain a timestamp, ordered by start, earliest first.
     pub fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
         let Self { size_ms, advance_ms, .. } = *self;
         let first = (timestamp - size_ms + advance_ms).max(0) / advance_ms * advance_ms;
@@ -76,12 +79,12 @@ impl TimeWindows {
             .map(move |start| Window { start, end: start + size_ms })
     }
 
-    /// How long a window's rows are needed: its size and grace.
+    /// How long a window's rows are needed, in milliseconds: the size plus the grace period.
     pub fn retention_ms(&self) -> i64 {
         self.size_ms + self.grace_ms
     }
 
-    /// What is wrong with these windows, if anything.
+    /// The problems of these windows; empty if they are valid.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.size_ms <= 0 {

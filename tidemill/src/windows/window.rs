@@ -1,11 +1,11 @@
-//! A window, and how a key is written with it.
+//! A window, and the encoding of a key with its window.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Coded};
 
-/// A window's bounds in event time, milliseconds: `start` belongs to it, `end` does not.
+/// The bounds of a window in event time, in milliseconds since the epoch. `start` is inclusive, `end` is exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
     /// First millisecond of the window.
@@ -23,9 +23,9 @@ pub struct Windowed<K> {
     pub window: Window,
 }
 
-/// Bytes of a windowed key: the inner key's bytes, then start and end as eight bytes each.
+/// The encoding of a windowed key: the inner key's bytes, then start and end as eight bytes each.
 ///
-/// Records are partitioned by the inner key, so that they stay where the key's other records are.
+/// Records are partitioned by the inner key. A windowed record therefore stays in the partition of its inner key.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WindowedCodec<C>(C);
 
@@ -52,8 +52,8 @@ impl<K, C: Codec<K>> Codec<Windowed<K>> for WindowedCodec<C> {
 
     fn decode(&self, bytes: Bytes) -> Result<Windowed<K>, CodecError> {
         let split = bytes.len().checked_sub(BOUNDS).ok_or_else(|| CodecError::Malformed {
-            expected: "windowed key",
-            reason: format!("{} bytes are fewer than the {BOUNDS} of its bounds", bytes.len()),
+            expected: "a windowed key",
+            reason: format!("it has {} bytes, but the window's bounds alone take {BOUNDS}", bytes.len()),
         })?;
         let bound = |at: usize| {
             let mut raw = [0; 8];

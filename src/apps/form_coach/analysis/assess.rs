@@ -1,4 +1,4 @@
-//! Everything that follows from one window: the feedback, and the session's state after it.
+//! Computes a window's feedback and the session's state after the window.
 
 use tidemill_schemas::{Exercise, FormFeedback, Phase, Repetition, SkeletonPoint, Tempo};
 
@@ -11,22 +11,22 @@ use super::repetition::{Drive, Turn};
 use super::replay::replay;
 use super::window::PoseWindow;
 
-/// The name that this feedback carries.
+/// The analyst's name in this feedback.
 const ANALYST: &str = "offline";
-/// A signal that moves less than this over a window is rest.
+/// If the signal changes less than this over a window, the athlete is resting.
 const WORKING: f64 = 0.3;
 
 /// The outcome of a window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
-    /// What the athlete is told.
+    /// The feedback to the athlete.
     pub feedback: FormFeedback,
     /// The session's state after the window.
     pub progress: SessionProgress,
 }
 
 impl Assessment {
-    /// Grades a window by geometry and rules; the same window always has the same outcome.
+    /// Grades a window by geometry and rules. The same window always gives the same result.
     pub fn of(window: &PoseWindow) -> Self {
         let mut frames: Vec<_> = window.frames.iter().collect();
         frames.sort_by_key(|frame| frame.timestamp);
@@ -75,7 +75,7 @@ impl Assessment {
                 feedback.phase = if feedback.joints.is_empty() { Phase::OutOfSight } else { Phase::Resting };
                 let name = frames.last().map_or("this exercise", |frame| frame.exercise.as_str());
                 feedback.sentence =
-                    format!("Angles only: {name} has no rules yet, pull-ups, push-ups and squats have.");
+                    format!("Only angles: {name} has no rules yet. Pull-ups, push-ups and squats have rules.");
             }
             Some(drive) => {
                 let (signals, turns) = follow(&mut progress, &bodies, exercise, drive, window);
@@ -95,7 +95,7 @@ impl Assessment {
                     found = faults(&evidence);
                     feedback.faults = found.iter().map(|found| found.fault.clone()).collect();
                     feedback.tempo = tempo(&turns, window.progress.last_peak_ms);
-                    // A repetition that has only begun is neither clean nor faulty yet.
+                    // Without a complete repetition or a fault there is nothing to grade yet.
                     if !turns.is_empty() || !found.is_empty() {
                         let graded = grade(&found, feedback.symmetry, exercise, profile);
                         feedback.grade = Some(graded);
@@ -118,7 +118,7 @@ impl Assessment {
     }
 }
 
-/// Runs the frames through the repetition detector.
+/// Feeds the frames to the repetition detector.
 fn follow(
     progress: &mut SessionProgress,
     bodies: &[Body],
@@ -162,7 +162,7 @@ fn phase(signals: &[f64], frames: usize, repeated: bool) -> Phase {
     if repeated || highest - lowest >= WORKING { Phase::Working } else { Phase::Resting }
 }
 
-/// The way to the far end, and how often a minute it is reached.
+/// The duration of the way to the far end, and the number of repetitions per minute.
 fn tempo(turns: &[(Turn, Repetition)], last_peak_ms: Option<i64>) -> Option<Tempo> {
     let (last, _) = turns.last()?;
     let work_s = ((last.peak_ms - last.start_ms).max(100) as f32) / 1000.0;

@@ -2,7 +2,7 @@
 
 use tidemill_schemas::{LANDMARKS, Part, PoseFrame, Side};
 
-/// Landmarks below this are guesses of the pose model.
+/// Landmarks with a lower visibility are guesses of the pose model.
 pub(super) const VISIBLE: f32 = 0.5;
 /// The pose model guesses depth from one camera; its error is about twice that of the image plane.
 const DEPTH_TRUST: f64 = 0.5;
@@ -27,7 +27,7 @@ pub(super) enum Joint {
 pub(super) const JOINTS: [Joint; 4] = [Joint::Elbow, Joint::Shoulder, Joint::Hip, Joint::Knee];
 pub(super) const SIDES: [Side; 2] = [Side::Left, Side::Right];
 
-/// One frame, its points on equal scales.
+/// One frame. All axes of its points have the same scale.
 #[derive(Debug, Clone)]
 pub(super) struct Body {
     pub(super) timestamp: i64,
@@ -45,12 +45,12 @@ impl Body {
         Self { timestamp: frame.timestamp, points }
     }
 
-    /// A visible point.
+    /// The landmark's point, if it is visible.
     pub(super) fn point(&self, part: Part) -> Option<Point> {
         self.points[part.index()]
     }
 
-    /// Halfway between two visible points; the visible one if only one is.
+    /// The middle of the two points. If only one of them is visible, that point.
     pub(super) fn middle(&self, left: Part, right: Part) -> Option<Point> {
         match (self.point(left), self.point(right)) {
             (Some(a), Some(b)) => {
@@ -60,7 +60,7 @@ impl Body {
         }
     }
 
-    /// The angle in a joint, in degrees: 180 is straight.
+    /// The angle of a joint, in degrees: 180 is straight.
     pub(super) fn angle(&self, joint: Joint, side: Side) -> Option<f64> {
         let [from, at, to] = joint.parts(side);
         Some(angle(self.point(from)?, self.point(at)?, self.point(to)?))
@@ -90,14 +90,14 @@ impl Body {
         self.middle(Part::LEFT_ANKLE, Part::RIGHT_ANKLE)
     }
 
-    /// The chin, which is no landmark: below the mouth by the distance from nose to mouth.
+    /// The chin, which is not a landmark. It lies below the mouth, by the distance from nose to mouth.
     pub(super) fn chin(&self) -> Option<Point> {
         let mouth = self.middle(Part::MOUTH_LEFT, Part::MOUTH_RIGHT)?;
         let nose = self.point(Part::NOSE)?;
         Some(Point { x: mouth.x, y: 2.0 * mouth.y - nose.y, z: mouth.z })
     }
 
-    /// From shoulders to hips: the body's own unit of length.
+    /// The distance from shoulders to hips. It is the unit of length for all measures of the body.
     pub(super) fn trunk(&self) -> Option<f64> {
         Some(distance(self.shoulders()?, self.hips()?))
     }
@@ -113,7 +113,7 @@ impl Joint {
         }
     }
 
-    /// The points that span the joint's angle, the joint itself in the middle.
+    /// The three landmarks that form the joint's angle. The joint itself is the second.
     fn parts(self, side: Side) -> [Part; 3] {
         let left = match self {
             Self::Elbow => [Part::LEFT_SHOULDER, Part::LEFT_ELBOW, Part::LEFT_WRIST],
@@ -123,7 +123,7 @@ impl Joint {
         };
         match side {
             Side::Left => left,
-            // The pose model numbers every right landmark of the limbs one above its left twin.
+            // In the pose model, the index of a right landmark of the limbs is the index of the left one plus 1.
             Side::Right => left.map(|part| Part::from_index(part.index() + 1).unwrap_or(part)),
         }
     }

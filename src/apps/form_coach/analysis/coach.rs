@@ -1,10 +1,10 @@
-//! The grade and the sentence: what a coach would say, knowing the athlete.
+//! The grade and the sentence of feedback. Both take the athlete's profile into account.
 
 use tidemill_schemas::{Exercise, Fault, FaultKind, Level, Repetition, Side, Symmetry, Tempo, UserProfile};
 
 use super::faults::{Direction, Found};
 
-/// What a fault of full severity costs.
+/// The points that a fault of full severity costs.
 fn cost(kind: FaultKind) -> f32 {
     match kind {
         FaultKind::HalfRepetition => 5.0,
@@ -15,7 +15,7 @@ fn cost(kind: FaultKind) -> f32 {
     }
 }
 
-/// Joints and places that a fault loads.
+/// The parts of the body that a fault loads.
 fn loads(kind: FaultKind, exercise: Exercise) -> &'static [&'static str] {
     match (kind, exercise) {
         (FaultKind::Swinging, _) => &["shoulder", "elbow", "back"],
@@ -27,7 +27,7 @@ fn loads(kind: FaultKind, exercise: Exercise) -> &'static [&'static str] {
     }
 }
 
-/// Joints that a full range asks for, and that an injury excuses from it.
+/// The joints that a full range needs. An injury of such a joint excuses an incomplete range.
 fn range_needs(exercise: Exercise) -> &'static [&'static str] {
     match exercise {
         Exercise::Squat => &["knee", "hip", "ankle", "back"],
@@ -35,7 +35,7 @@ fn range_needs(exercise: Exercise) -> &'static [&'static str] {
     }
 }
 
-/// The athlete's injury in one of some places, in the athlete's words.
+/// The athlete's injury of one of the given parts of the body, in the athlete's words.
 fn injury<'a>(profile: Option<&'a UserProfile>, places: &[&str]) -> Option<&'a str> {
     let injuries = &profile?.injuries;
     let hit = injuries.iter().find(|injury| places.iter().any(|place| injury.to_lowercase().contains(place)))?;
@@ -47,8 +47,8 @@ fn excused(fault: &Fault, exercise: Exercise, profile: Option<&UserProfile>) -> 
         && injury(profile, range_needs(exercise)).is_some()
 }
 
-/// Form out of ten. Faults cost more with experience and where they load an injury; a range that an injury does not
-/// allow costs little.
+/// The grade of the form, from 0 to 10. Faults cost more for experienced athletes and if they load an injury. An
+/// incomplete range costs little if an injury excuses it.
 pub(super) fn grade(
     faults: &[Found],
     symmetry: Option<Symmetry>,
@@ -72,7 +72,7 @@ pub(super) fn grade(
     super::progress::round1(grade.clamp(0.0, 10.0))
 }
 
-/// One sentence about the fault that matters most, or about what was good.
+/// One sentence about the most important fault, or praise if there is no fault.
 pub(super) fn sentence(
     faults: &[Found],
     exercise: Exercise,

@@ -1,4 +1,4 @@
-//! What was wrong in a window, with numbers.
+//! Finds the faults of a window and describes them with numbers.
 
 use tidemill_schemas::{Exercise, Fault, FaultKind, Level, Repetition, Side, Symmetry, UserProfile};
 
@@ -6,7 +6,7 @@ use super::body::{Body, Joint};
 use super::motion::{hip_range, knee_gap, lean, median, sag, swing};
 use super::repetition::{Drive, Turn};
 
-/// Part of the body's height from shoulders to hips.
+/// The distance from shoulders to hips, as a share of the body's height.
 const TRUNK_OF_HEIGHT: f64 = 0.288;
 const SWING_TRUNKS: f64 = 0.3;
 const KIP_DEG: f64 = 55.0;
@@ -14,12 +14,12 @@ const SYMMETRY: f32 = 0.82;
 const SAG_TRUNKS: f64 = 0.16;
 const LEAN_TRUNKS: f64 = 0.82;
 const KNEE_GAP: f64 = 0.75;
-/// The start position counts as reached below this signal.
+/// Below this signal the athlete is in the start position.
 const EXTENDED: f64 = 0.3;
-/// A way back that is half done within one or two frames is a fall.
+/// If half of the way back takes less than this, the athlete drops instead of moving back slowly.
 const DROP_MS: i64 = 250;
 
-/// What faults are drawn from.
+/// The data from which faults are derived.
 pub(super) struct Evidence<'a> {
     pub(super) exercise: Exercise,
     pub(super) drive: Drive,
@@ -29,17 +29,17 @@ pub(super) struct Evidence<'a> {
     pub(super) profile: Option<&'a UserProfile>,
 }
 
-/// A fault, with what a coach must know to say the opposite.
+/// A fault, with the details that the coach needs for a correction.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Found {
     pub(super) fault: Fault,
-    /// The side that does more, of a fault that has one.
+    /// The side that does more, for faults with a side.
     pub(super) side: Option<Side>,
-    /// Where the body is that should be in line, of a fault that has a direction.
+    /// The direction in which the body leaves the line, for faults with a direction.
     pub(super) direction: Option<Direction>,
 }
 
-/// Away from a line.
+/// A direction away from a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Above,
@@ -79,7 +79,7 @@ fn fault(kind: FaultKind, severity: f64, detail: String) -> Found {
     Found { fault, side: None, direction: None }
 }
 
-/// A length in the athlete's centimetres, or in trunks where the height is unknown.
+/// A length in centimetres, or in percent of the trunk if the athlete's height is unknown.
 fn length(on: &Evidence<'_>, trunks: f64) -> String {
     match on.profile.and_then(|profile| profile.height_cm) {
         Some(height) => format!("{:.0} cm", trunks * TRUNK_OF_HEIGHT * f64::from(height)),

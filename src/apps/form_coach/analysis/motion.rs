@@ -5,12 +5,12 @@ use tidemill_schemas::{Exercise, JointRange, Part, Side, Symmetry};
 use super::body::{Body, JOINTS, Joint, SIDES, distance};
 use super::repetition::Drive;
 
-/// Ranges below this are no work, and say nothing about symmetry.
+/// A joint with a smaller range does no work, so its symmetry is not measured. In degrees.
 const WORK_DEG: f64 = 35.0;
-/// Shoulders closer than this part of the trunk are seen from the side.
+/// If the distance of the shoulders is a smaller share of the trunk, the athlete is seen from the side.
 const FRONTAL: f64 = 0.35;
 
-/// What every joint did, as far as it was visible.
+/// The range of every visible joint.
 pub(super) fn joint_ranges(bodies: &[Body]) -> Vec<JointRange> {
     let mut ranges = Vec::new();
     for joint in JOINTS {
@@ -41,7 +41,7 @@ pub(super) fn hip_range(bodies: &[Body]) -> Option<f64> {
     Some(high - low)
 }
 
-/// Left against right: by the ranges of the leading joint, and by the tilt of the line that should stay level.
+/// Compares left and right, by the ranges of the leading joint and by the tilt of a line that should stay level.
 pub(super) fn symmetry(bodies: &[Body], exercise: Exercise, drive: Drive) -> Option<Symmetry> {
     let range = |side| {
         let (low, high) = trimmed(bodies.iter().filter_map(|body| body.angle(drive.joint, side)))?;
@@ -53,7 +53,7 @@ pub(super) fn symmetry(bodies: &[Body], exercise: Exercise, drive: Drive) -> Opt
         return None;
     }
     let by_range = 1.0 - (left - right).abs() / most;
-    // Positive where the left side is higher.
+    // The tilt is positive if the left side is higher.
     let tilt = median(bodies.iter().filter_map(|body| tilt(body, exercise, drive))).unwrap_or(0.0);
     let score = by_range.min(1.0 - tilt.abs()).clamp(0.0, 1.0);
     let leans_left = if 1.0 - tilt.abs() < by_range { tilt > 0.0 } else { left > right };
@@ -61,8 +61,8 @@ pub(super) fn symmetry(bodies: &[Body], exercise: Exercise, drive: Drive) -> Opt
     Some(Symmetry { score: ((score * 100.0).round() / 100.0) as f32, stronger })
 }
 
-/// The tilt of the shoulders under the hands, or of the hips over the feet, in widths; measured only away from the
-/// start position, where the work is done, and only when seen from the front.
+/// The tilt of the shoulders under the hands, or of the hips over the feet, in widths. It is measured only away from
+/// the start position, where the athlete works, and only if the athlete is seen from the front.
 fn tilt(body: &Body, exercise: Exercise, drive: Drive) -> Option<f64> {
     let ([left, right], [left_base, right_base]) = match exercise {
         Exercise::PullUp => ([Part::LEFT_SHOULDER, Part::RIGHT_SHOULDER], [Part::LEFT_WRIST, Part::RIGHT_WRIST]),
@@ -78,7 +78,7 @@ fn tilt(body: &Body, exercise: Exercise, drive: Drive) -> Option<f64> {
     Some((right.y - left.y - base) / width)
 }
 
-/// How far the hips are off the line from shoulders to ankles, in trunks; positive hangs down.
+/// The distance of the hips from the line between shoulders and ankles, in trunks; positive if the hips hang down.
 pub(super) fn sag(body: &Body) -> Option<f64> {
     let (shoulders, hips, ankles) = (body.shoulders()?, body.hips()?, body.ankles()?);
     let along = (hips.x - shoulders.x) / (ankles.x - shoulders.x);
@@ -89,12 +89,12 @@ pub(super) fn sag(body: &Body) -> Option<f64> {
     Some((hips.y - line) / body.trunk()?)
 }
 
-/// How far the shoulders are ahead of the hips, in trunks: the lean of the torso. Only seen from the side.
+/// The lean of the torso: how far the shoulders are ahead of the hips, in trunks. Measured only from the side.
 pub(super) fn lean(body: &Body) -> Option<f64> {
     Some((body.shoulders()?.x - body.hips()?.x).abs() / body.trunk()?)
 }
 
-/// The distance of the knees over that of the ankles, seen from the front.
+/// The distance of the knees divided by the distance of the ankles. Measured only from the front.
 pub(super) fn knee_gap(body: &Body) -> Option<f64> {
     let gap = |left, right| Some((body.point(left)?.x - body.point(right)?.x).abs());
     let ankles = gap(Part::LEFT_ANKLE, Part::RIGHT_ANKLE)?;
@@ -108,7 +108,7 @@ pub(super) fn chin_clearance(body: &Body) -> Option<f64> {
     Some((body.wrists()?.y - body.chin()?.y) / body.trunk()?)
 }
 
-/// Lowest and highest value without the most extreme one at either end, which may be a slip of the pose model.
+/// The second lowest and the second highest value. The most extreme values may be errors of the pose model.
 fn trimmed(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
@@ -119,7 +119,7 @@ fn trimmed(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     }
 }
 
-/// The middle value.
+/// The median. Of an even number of values, it is the upper one of the two middle values.
 pub(super) fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);

@@ -1,13 +1,14 @@
-//! What is remembered of an athlete's session from window to window.
+//! The state that is kept of an athlete's session from window to window.
 
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{Exercise, ProgressPoint};
 
 use super::repetition::Detector;
 
-/// First and last grades that are compared to tell whether form decays.
+/// The first and the last this many grades are compared to find whether the form gets worse.
 const COMPARED: usize = 3;
-/// Graded windows that are shown: a dozen sets of five repetitions. They are written again with each window.
+/// The maximum number of graded windows in the progress: about a dozen sets of five repetitions. The number is limited
+/// because all of them are written again with each window.
 const SHOWN: usize = 64;
 
 /// A session of one exercise. A pure function of the windows so far.
@@ -22,7 +23,7 @@ pub struct SessionProgress {
     grade_sum: f32,
     first: Vec<f32>,
     last: Vec<f32>,
-    /// Absent in what older versions stored.
+    /// Older versions stored no points.
     #[serde(default)]
     points: Vec<ProgressPoint>,
 }
@@ -38,7 +39,7 @@ impl SessionProgress {
         self.half
     }
 
-    /// Another exercise starts another session.
+    /// Starts a new session if the exercise has changed.
     pub(super) fn enter(&mut self, exercise: Exercise) {
         if self.exercise != Some(exercise) {
             *self = Self { exercise: Some(exercise), ..Self::default() };
@@ -61,7 +62,7 @@ impl SessionProgress {
         self.points.push(ProgressPoint { at, grade });
     }
 
-    /// The last graded windows.
+    /// The latest graded windows.
     pub(super) fn points(&self) -> Vec<ProgressPoint> {
         self.points.clone()
     }
@@ -71,7 +72,7 @@ impl SessionProgress {
         (self.grades > 0).then(|| round1(self.grade_sum / self.grades as f32))
     }
 
-    /// Last grades minus first ones, once they are different windows.
+    /// The mean of the last grades minus the mean of the first grades. `None` while both include the same windows.
     pub(super) fn change(&self) -> Option<f32> {
         let mean = |grades: &[f32]| grades.iter().sum::<f32>() / grades.len() as f32;
         (self.grades as usize >= 2 * COMPARED).then(|| round1(mean(&self.last) - mean(&self.first)))

@@ -5,16 +5,16 @@ use tidemill_schemas::Exercise;
 
 use super::body::{Body, Joint};
 
-/// The signal must turn by this much to be a turn and not noise.
+/// A change of direction smaller than this is noise.
 const TURN: f64 = 0.22;
-/// A smaller way out and back is a wobble.
+/// A smaller movement out and back is not a repetition.
 const LEAST_RANGE: f64 = 0.3;
-/// A slack start: the way out begins when this much above the lowest point.
+/// The way out begins when the signal is this much above the lowest point.
 const SLACK: f64 = 0.1;
-/// After so long without a frame, the movement in progress is forgotten.
+/// After this time without a frame, the movement in progress is discarded.
 const GAP_MS: i64 = 5_000;
 
-/// What leads an exercise: a joint, its angle in the start position and at the far end.
+/// The leading joint of an exercise, with its angles in the start position and at the far end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Drive {
     pub(super) joint: Joint,
@@ -23,7 +23,7 @@ pub(super) struct Drive {
 }
 
 impl Drive {
-    /// The leading joint; `None` for exercises that are not known.
+    /// The leading joint of an exercise; `None` for unknown exercises.
     pub(super) fn of(exercise: Exercise) -> Option<Self> {
         let (joint, start_deg, end_deg) = match exercise {
             Exercise::PullUp => (Joint::Elbow, 160.0, 60.0),
@@ -34,7 +34,7 @@ impl Drive {
         Some(Self { joint, start_deg, end_deg })
     }
 
-    /// 0 in the start position, 1 at the far end.
+    /// The signal of a frame: 0 in the start position, 1 at the far end.
     pub(super) fn signal(self, body: &Body) -> Option<f64> {
         Some((self.start_deg - body.mean_angle(self.joint)?) / (self.start_deg - self.end_deg))
     }
@@ -62,15 +62,15 @@ pub(super) struct Turn {
     pub(super) end_ms: i64,
     pub(super) valley: f64,
     pub(super) peak: f64,
-    /// How far the mark was cleared at best; see [`Detector::step`].
+    /// The largest `cleared` of the repetition's frames; see [`Detector::step`].
     pub(super) cleared: Option<f64>,
 }
 
-/// The state of a repetition between frames, and so between windows.
+/// The state of the detector. It is kept between frames and between windows.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Detector {
     way: Way,
-    /// The lowest signal on the way back, the highest on the way out; absent before the first frame.
+    /// The lowest signal on the way back, or the highest on the way out. `None` before the first frame.
     extreme: Option<f64>,
     extreme_ms: i64,
     valley: f64,
@@ -80,9 +80,9 @@ pub(super) struct Detector {
 }
 
 impl Detector {
-    /// Takes one frame; gives a repetition once it is half way back from its far end.
+    /// Takes one frame. Returns a repetition when the signal is half way back from the far end.
     ///
-    /// `cleared` is a distance that must become positive in a full repetition, such as chin above bar.
+    /// `cleared` is a distance that must become positive in a full repetition, such as the chin's height above the bar.
     pub(super) fn step(&mut self, at_ms: i64, signal: f64, cleared: Option<f64>) -> Option<Turn> {
         if at_ms - self.last_ms > GAP_MS {
             *self = Self::default();

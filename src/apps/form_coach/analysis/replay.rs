@@ -1,13 +1,13 @@
-//! The frames of a window that a page plays again: few, small, and in one order.
+//! The frames of a window for the page's replay: few and small, in order of time.
 
 use tidemill_schemas::{FrameMark, LANDMARKS, PoseFrame};
 
 use super::body::VISIBLE;
 
-/// Five frames a second, at three seconds a window.
+/// The maximum number of frames: five per second in a window of three seconds.
 const FRAMES: usize = 15;
 
-/// At most [`FRAMES`] of the frames, in order of time, the first and the last among them.
+/// At most [`FRAMES`] of the frames, in order of time. The first and the last frame are included.
 pub(super) fn replay(frames: &[&PoseFrame]) -> Vec<Vec<FrameMark>> {
     let last = frames.len().saturating_sub(1);
     let chosen = frames.len().min(FRAMES);
@@ -20,14 +20,15 @@ fn marks(frame: &PoseFrame) -> Vec<FrameMark> {
     let mut marks = vec![[0.0; 3]; LANDMARKS.len()];
     for mark in &frame.landmarks {
         let visibility = mark.visibility.unwrap_or(1.0);
-        // A place is given also to what is out of sight: drawings move on from there when it comes back.
+        // Landmarks out of sight keep their places, so that a drawing can continue from there when they come back.
         let seen = if visibility >= VISIBLE { rounded(visibility, 100.0) } else { 0.0 };
         marks[mark.part.index()] = [rounded(mark.x * ratio, 1000.0), rounded(mark.y, 1000.0), seen];
     }
     marks
 }
 
-/// Fewer digits make smaller results; what is too large to have any is out of every picture.
+/// Rounds a value to `1 / parts`, because fewer digits make results smaller. A value too large to round is far outside
+/// the picture.
 fn rounded(value: f32, parts: f32) -> f32 {
     let rounded = (value * parts).round() / parts;
     if rounded.is_finite() { rounded } else { 0.0 }

@@ -16,8 +16,8 @@ pub struct PoseWindow {
     pub end_ms: i64,
     /// The frames, in any order.
     pub frames: Vec<PoseFrame>,
-    /// What is known about the athlete.
+    /// The athlete's profile, if the athlete has saved one.
     pub profile: Option<UserProfile>,
-    /// The session's state after the window before this one.
+    /// The session's state after the previous window.
     pub progress: SessionProgress,
 }

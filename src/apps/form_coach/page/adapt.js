@@ -2,7 +2,7 @@
 import { clamp, label, list, num, text } from "/assets/shared/format.js";
 import { PARTS } from "./body.js";
 
-/** The first of these fields that is there. */
+/** The value of the first of these fields that exists. */
 const first = (raw, ...names) =>
   names.map((name) => raw?.[name]).find((value) => value !== undefined && value !== null);
 
@@ -15,7 +15,7 @@ const joint = (raw) => ({
 /** A frame of 33 points `[x, y, visibility]`. */
 const frame = (raw) => list(raw).map((point) => [num(point?.[0]), num(point?.[1]), num(point?.[2], 1)]);
 
-/** A frame from named points; a part that is missing is out of sight. */
+/** A frame from named points. A missing part counts as out of sight. */
 function named(points) {
   const known = new Map(
     list(points).map((point) => [point?.part, [num(point?.x), num(point?.y), num(point?.visibility, 1)]]),
@@ -23,7 +23,7 @@ function named(points) {
   return known.size ? [PARTS.map((part) => known.get(part) ?? [0, 0, 0])] : [];
 }
 
-/** Seconds per repetition, given as such or as repetitions per minute. */
+/** Seconds per repetition. The server sends this number, or repetitions per minute. */
 const tempoOf = (raw) => (typeof raw === "number" ? raw : num(raw?.per_minute) > 0 ? 60 / raw.per_minute : 0);
 
 function symmetryOf(raw) {
@@ -36,7 +36,7 @@ const fault = (raw) =>
     ? { name: label(raw), detail: "" }
     : { name: label(text(raw?.kind)), detail: text(raw?.detail) };
 
-/** One window's feedback; `grade` is null while there is nothing to judge, and `phase` then says why. */
+/** One window's feedback. If `grade` is null, there is nothing to judge, and `phase` gives the reason. */
 export function adaptFeedback(raw) {
   const start = num(raw?.window?.start ?? raw?.window_start_ms);
   const frames = list(raw?.frames)

@@ -1,4 +1,4 @@
-// Form coach: takes the athlete's feedback as it comes and draws the newest, with the session behind it.
+// Form coach: receives the athlete's feedback and draws the newest, with the session's progress.
 import { $, perFrame, setText } from "/assets/shared/dom.js";
 import { analystName, exerciseName, plural, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
@@ -12,12 +12,12 @@ import { drawVerdict, Voice } from "./verdict.js";
 
 // A pause longer than this starts a new session when the server sends no progress of its own.
 const SESSION_GAP_MS = 30 * 60_000;
-// What comes this soon after connecting is what was missed meanwhile; it is not read aloud.
+// Feedback that arrives this soon after connecting is older feedback. It is not read aloud.
 const CATCH_UP_MS = 1500;
 
 const id = idFromPath();
 const voice = new Voice();
-/** The newest feedback, the newest that has a grade, and every grade of the session by its window's end. */
+/** The newest feedback, the newest feedback with a grade, and every grade of the session by its window's end. */
 let newest = null;
 let judged = null;
 let grades = new Map();
@@ -29,7 +29,7 @@ const progress = () =>
     ? newest.progress
     : [...grades].map(([at, grade]) => ({ at, grade })).sort((a, b) => a.at - b.at);
 
-/** Who rests has time to look: the last movement stays until the next one is graded. */
+/** The feedback to show. While the athlete rests, the last graded movement stays until the next one is graded. */
 function shown() {
   const holds = newest?.grade === null && newest.phase !== "out_of_sight" && judged?.exercise === newest.exercise;
   return holds ? judged : newest;
@@ -74,11 +74,11 @@ function onEvent(type, raw) {
   const last = Math.max(0, ...grades.keys());
   if (feedback.start - last > SESSION_GAP_MS) [grades, judged] = [new Map(), null];
   if (feedback.grade !== null) grades.set(feedback.end, feedback.grade);
-  // A server that sends one frame gets its movement from this page's own camera, if that made it.
+  // If the feedback has only one frame, the frames of this page's own camera are shown, if there are any.
   const own = feedback.frames.length < 2 ? stage.camera.framesBetween(feedback.start, feedback.end) : [];
   if (own.length > 1) feedback.frames = own;
-  // Speaks here and not while drawing: a page in the background draws nothing, its athlete still listens.
-  // An analyst answers in any order; what an athlete hears is of now.
+  // Speech starts here and not while drawing, because a page in the background draws nothing but must still speak.
+  // An analyst may answer in any order. Only the newest feedback is read aloud.
   const speaks = !(newest?.start > feedback.start) && (feedback.grade !== null || feedback.phase === "out_of_sight");
   if (speaks && Date.now() - liveSince > CATCH_UP_MS) voice.hear(feedback.sentence);
   if (!newest || feedback.start >= newest.start) newest = feedback;

@@ -57,7 +57,7 @@ export const BONES = [
   ...LEFT.map(([from, to]) => [onRight(from), onRight(to), "right"]),
 ];
 
-/** The points that are worth a dot; the face and fingers would be noise. */
+/** The points that are drawn as dots. The face and the fingers have no dots. */
 export const JOINTS = [11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28, 31, 32];
 
 const WORDS = {
@@ -76,7 +76,7 @@ const WORDS = {
   swinging: [23, 24],
 };
 
-/** The joints that a list of faults speaks of: "left knee drifts" means the left knee alone. */
+/** The joints that a list of faults names. "left knee drifts" means only the left knee. */
 export function faultJoints(faults) {
   const found = new Set();
   for (const fault of faults.map((one) => `${one.name} ${one.detail}`.toLowerCase())) {

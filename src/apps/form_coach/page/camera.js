@@ -6,15 +6,15 @@ import { toWire } from "./wire.js";
 
 const MODEL = "/mediapipe/pose/";
 const SEND_EVERY_MS = 200;
-// A browser that needs longer than this for a picture gets the smaller model: five frames a second matter more.
+// If a picture takes longer than this, the browser uses the smaller model: five frames a second are more important.
 const SLOW_MS = 160;
 const TRIAL = 8;
-// Half a minute of sent frames stays here for the replay: a model may take that long to answer.
+// Half a minute of sent frames is kept for the replay, because a model may take that long to answer.
 const KEPT = 150;
 const FULL = 1;
 const LITE = 0;
 
-/** Says what stands in the way of the camera, in words for the athlete. */
+/** The reason why the camera cannot start, as a text for the athlete. */
 export class CameraError extends Error {}
 
 const REASONS = {
@@ -24,8 +24,8 @@ const REASONS = {
 };
 
 /**
- * Whether this browser has its pictures drawn by the processor. The model then runs there at once: by way of WebGL it
- * would take ten times as long.
+ * Whether this browser draws with the CPU. The model then runs on the CPU directly, because it would take ten times as
+ * long through WebGL.
  */
 function drawsInSoftware() {
   const context = document.createElement("canvas").getContext("webgl2");
@@ -86,7 +86,7 @@ export class Camera {
   #recent = [];
   #sending = false;
 
-  /** `onCount({ sent, body, failed })` after each picture: frames delivered, whether a body is seen, whether sending fails. */
+  /** `onCount({ sent, body, failed })` runs after each picture: frames sent, body seen or not, sending failed or not. */
   constructor({ video, canvas, user, exercise, onCount, onEnd }) {
     Object.assign(this, { video, canvas, user, exercise, onCount, onEnd, sent: 0, failed: false });
   }
@@ -123,7 +123,7 @@ export class Camera {
     this.#recent = [...this.#recent.slice(1 - KEPT), frame];
   }
 
-  /** What was sent in a stretch of time, as frames for the replay. */
+  /** The frames that were sent in an interval, for the replay. */
   framesBetween(start, end) {
     const sent = this.#recent.filter((frame) => frame.timestamp >= start && frame.timestamp < end);
     return sent.map((frame) => frame.landmarks.map(({ x, y, visibility }) => [x, y, visibility]));
@@ -139,12 +139,12 @@ export class Camera {
         console.error("Pose estimation stopped:", error);
         return this.stop();
       }
-      // The next picture, and with a hidden page none: an unseen exercise cannot be coached.
+      // Waits for the next picture. A hidden page gets no pictures.
       await new Promise((resolve) => requestAnimationFrame(resolve));
     }
   }
 
-  /** The first picture is left out: it pays for starting the model. */
+  /** Chooses the smaller model for a slow browser. The first picture does not count, because it starts the model. */
   #judgePace(took) {
     if (this.#times.length > TRIAL || this.#times.push(took) <= TRIAL) return;
     const middle = this.#times.slice(1).sort((a, b) => a - b)[TRIAL >> 1];
@@ -161,7 +161,7 @@ export class Camera {
     this.onCount({ sent: this.sent, body: Boolean(landmarks), failed: this.failed });
   }
 
-  /** Places points as `object-fit: contain` places the picture. */
+  /** Draws the points over the picture, which `object-fit: contain` has placed. */
   #draw(context, landmarks, width, height) {
     const scale = Math.min(width / this.video.videoWidth, height / this.video.videoHeight);
     const [w, h] = [this.video.videoWidth * scale, this.video.videoHeight * scale];
@@ -178,7 +178,7 @@ export class Camera {
   async #send(landmarks) {
     if (this.#sending || this.capturedAt < this.#due) return;
     this.#sending = true;
-    // The next one is due by the clock, not by this one's delay, or pictures that never fall on the mark slow the pace.
+    // The next frame is due at a fixed interval, so the delays of single frames do not add up.
     this.#due = Math.max(this.#due + SEND_EVERY_MS, this.capturedAt + SEND_EVERY_MS / 2);
     const frame = {
       user_id: this.user,
@@ -196,7 +196,7 @@ export class Camera {
       this.failed = !answer.ok;
       if (answer.ok) this.#keep(frame);
     } catch {
-      // The frame is lost; the window lives on the ones after it.
+      // The frame is lost. The window still gets the next frames.
       this.failed = true;
     } finally {
       this.#sending = false;

@@ -17,9 +17,9 @@ const figure = (name, value, unit, note) =>
     h("dd", { class: "small muted" }, note),
   );
 
-const pace = (tempo) => (tempo < 1.5 ? "Quick: slow the way down" : tempo > 5 ? "Slow and controlled" : "Controlled");
+const pace = (tempo) => (tempo < 1.5 ? "Quick: move more slowly" : tempo > 5 ? "Slow and controlled" : "Controlled");
 
-/** `feedback` is the movement that is shown, `newest` knows the session's count. */
+/** `feedback` is the shown movement; `newest` has the session's count. */
 export function drawNumbers(box, feedback, newest) {
   const seconds = feedback && Math.round((feedback.end - feedback.start) / 1000);
   const tempo = feedback?.tempo;
@@ -34,7 +34,7 @@ export function drawNumbers(box, feedback, newest) {
   );
 }
 
-/** Joints with their sides together: `left_knee` and `right_knee` become one row. */
+/** Groups joints by name: `left_knee` and `right_knee` become one row. */
 export function pairs(rom) {
   const rows = new Map();
   for (const one of rom) {
@@ -129,7 +129,7 @@ export function drawSymmetry(box, feedback) {
 export function drawProgress(box, progress) {
   if (progress.length < 2)
     return box.replaceChildren(
-      empty("Your line starts here", "With two grades there is a line; it shows whether corrections take hold."),
+      empty("Your line starts here", "After two grades, a line shows whether your form improves."),
     );
   const [width, height] = [720, 150];
   const points = linePoints(

@@ -1,4 +1,4 @@
-// Plays the frames of the last window in a loop, at the pace at which they were moved.
+// Plays the frames of the last window in a loop, at the speed of the movement.
 import { clamp } from "/assets/shared/format.js";
 import { faultJoints } from "./body.js";
 import { colours, drawBody, fit, prepare } from "./skeleton.js";
@@ -18,7 +18,7 @@ export class Replay {
   constructor(canvas, onMove) {
     this.canvas = canvas;
     this.onMove = onMove;
-    // Who asked for less motion starts the replay by hand.
+    // If the user prefers reduced motion, the replay does not start by itself.
     this.playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     addEventListener("themechange", () => {
       this.#paint = null;
@@ -36,7 +36,7 @@ export class Replay {
     this.#frames = feedback.frames;
     this.#length = Math.max(500, feedback.end - feedback.start);
     this.#faults = faultJoints(feedback.faults);
-    // Standing still, the middle of the movement tells more than its start.
+    // A paused replay shows the middle of the movement, which is more useful than its start.
     this.#at = this.playing ? 0 : this.#length / 2;
     this.draw();
   }
@@ -56,7 +56,7 @@ export class Replay {
     requestAnimationFrame((next) => this.#tick(next));
   }
 
-  /** The pose between two frames, so that five frames a second still move smoothly. */
+  /** The pose between two frames. It makes five frames a second move smoothly. */
   #pose() {
     const place = clamp(this.#at / this.#length, 0, 1) * (this.#frames.length - 1);
     const [before, after] = [this.#frames[Math.floor(place)], this.#frames[Math.ceil(place)]];
@@ -69,7 +69,7 @@ export class Replay {
     const { context, width, height } = prepare(this.canvas);
     if (this.empty) return;
     this.#paint ??= colours(this.canvas.parentElement);
-    // Words over the picture take their space from it, so that they never hide the feet.
+    // The caption takes its space from the picture, so it never hides the feet.
     const caption = this.canvas.parentElement.querySelector(".caption")?.offsetHeight ?? 0;
     const place = fit(this.#frames, width, height - caption * 0.7);
     this.#ground(context, place, width);

@@ -3,7 +3,7 @@ import { BONES, JOINTS } from "./body.js";
 
 const SEEN = 0.35;
 
-/** The theme's colours as the canvas needs them: resolved, since a canvas knows no custom properties. */
+/** The theme's colours as resolved values, because a canvas does not support custom properties. */
 export function colours(element) {
   const probe = document.createElement("i");
   element.append(probe);
@@ -38,7 +38,7 @@ export function prepare(canvas) {
   return { context, width, height };
 }
 
-/** A mapping that fits every visible point of these frames into the box, one scale for both axes. */
+/** A mapping that fits every visible point of these frames into the box, with one scale for both axes. */
 export function fit(frames, width, height) {
   const seen = frames.flat().filter(([, , visibility]) => visibility >= SEEN);
   const xs = seen.map(([x]) => x);

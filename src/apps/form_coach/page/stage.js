@@ -27,7 +27,7 @@ export class Stage {
     this.draw();
   }
 
-  /** Takes a window's feedback: its frames, and the words over the picture. */
+  /** Shows a window's feedback: its frames and the caption over the picture. */
   show(feedback) {
     this.replay.load(feedback);
     const [grade, sentence] = $("caption").children;
@@ -91,7 +91,7 @@ export class Stage {
       : body
         ? `${count(sent)} frames sent`
         : "Step back until your whole body is in the picture.";
-    // Counting aloud would drown everything else: only a change of kind is announced.
+    // The count is not announced, because it changes all the time. Other messages are announced.
     $("sent").setAttribute("aria-live", body && !failed ? "off" : "polite");
     setText($("sent"), words);
     setText($("stage-note"), "");

@@ -9,7 +9,7 @@ const PHASES = { resting: "Resting", out_of_sight: "Out of sight" };
 const band = (grade) => Math.min(4, Math.floor(grade / 2));
 const MOODS = ["negative", "tense", "neutral", "positive", "joyful"];
 
-/** Draws grade, sentence and faults; `before` is the grade before this one, `phase` what the athlete does now. */
+/** Draws grade, sentence and faults. `before` is the previous grade, `phase` is the athlete's current phase. */
 export function drawVerdict(feedback, before, phase) {
   const graded = feedback !== null && feedback.grade !== null;
   const level = graded ? band(feedback.grade) : 2;
@@ -81,7 +81,7 @@ export class Voice {
     this.#said = sentence;
   }
 
-  /** A new correction; the same sentence twice in a row is said once, and one still being said is not cut off. */
+  /** Takes a new correction. It neither repeats the last sentence nor interrupts a sentence that is being read. */
   hear(sentence) {
     if (this.every && sentence !== this.#said && !this.#synth.speaking) this.say(sentence);
   }

@@ -1,9 +1,9 @@
-// What the page sends for a picture: 33 named points.
+// The format of a sent picture: 33 named points.
 import { PARTS } from "./body.js";
 
 /**
- * Landmarks as the server takes them. MediaPipe gives x in picture widths and y in picture heights; here all three
- * axes are in picture heights, so that angles come out right whatever the camera's shape.
+ * Landmarks in the server's format. MediaPipe gives x in picture widths and y in picture heights. The server needs all
+ * three axes in picture heights, so that angles are right for every aspect ratio.
  */
 export function toWire(landmarks, aspect) {
   const round = (value) => Math.round(value * 10_000) / 10_000;

@@ -1,4 +1,4 @@
-//! Who writes most, what stands for many, which languages are spoken.
+//! The most active authors, the most typical messages, and the languages of the chat.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,10 +10,10 @@ use super::reading::{ReadChat, Reading};
 
 const ACTIVE_USERS: usize = 5;
 const TOP_CHATS: usize = 5;
-/// A hot topic in a message is worth this many echoes.
+/// A hot topic in a message counts as this many echoes.
 const TOPIC_WORTH: f64 = 0.7;
 
-/// Authors with the most messages, most eager first.
+/// The authors with the most messages, the most active first.
 pub(super) fn active_users(reading: &Reading<'_>, crowd: &CrowdMood) -> Vec<UserActivity> {
     let mut users: Vec<UserActivity> = crowd.users.keys().map(|user| activity(reading, crowd, *user)).collect();
     users.sort_by(|a, b| b.chats.cmp(&a.chats).then_with(|| a.user_id.cmp(&b.user_id)));
@@ -21,7 +21,7 @@ pub(super) fn active_users(reading: &Reading<'_>, crowd: &CrowdMood) -> Vec<User
     users
 }
 
-/// Authors whose hostility the score leaves aside.
+/// The hostile authors who have little weight in the vibe score.
 pub(super) fn outliers(reading: &Reading<'_>, crowd: &CrowdMood) -> Vec<UserActivity> {
     crowd.outliers.iter().map(|user| activity(reading, crowd, *user)).collect()
 }
@@ -36,7 +36,7 @@ fn activity(reading: &Reading<'_>, crowd: &CrowdMood, user: usize) -> UserActivi
     }
 }
 
-/// Messages that stand for many: echoed by others, about what is hot, in the mood of the crowd.
+/// The most typical messages: others wrote the same, the topic is hot, and the mood is the crowd's mood.
 pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotTopic]) -> Vec<TopChat> {
     let mut groups: HashMap<String, (usize, HashSet<usize>)> = HashMap::new();
     for (i, chat) in reading.chats.iter().enumerate() {
@@ -47,7 +47,7 @@ pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotT
     let worth = |chat: &ReadChat<'_>, echoes: usize| {
         let on_topic = topics.iter().filter(|topic| chat.terms.contains(&topic.term)).count().min(2) as f64;
         let with_crowd = if chat.mood.expressive { 1.0 - (chat.mood.valence - crowd.mood).abs() } else { 0.0 };
-        // A sentence says more than a cheer, until the cheer is everywhere.
+        // A sentence is worth more than a cheer, unless very many people write the cheer.
         let sentence = (chat.terms.len().min(5) as f64) * 0.1;
         (echoes as f64).ln_1p() + TOPIC_WORTH * on_topic + 0.5 * with_crowd + sentence
     };
@@ -73,7 +73,7 @@ pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotT
         .collect()
 }
 
-/// The text as others would repeat it: without case, punctuation and stretched letters.
+/// The text in a form that equals its repetitions: lower case, without punctuation and stretched letters.
 fn normalised(text: &str) -> String {
     let mut normal = String::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase).filter(|c| !c.is_ascii_punctuation()) {

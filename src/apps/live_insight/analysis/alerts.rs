@@ -1,4 +1,4 @@
-//! What a streamer should hear about now.
+//! The alerts of a window: events that the streamer should know at once.
 
 use tidemill_schemas::{Alert, AlertKind, EngagementTrend, HotTopic, Spike};
 
@@ -6,16 +6,16 @@ use super::crowd::{CrowdMood, vibe_score};
 use super::reading::{Reading, between};
 use super::window::ChatWindow;
 
-/// A smaller change of mood is no news.
+/// A smaller change of mood is not an alert.
 const LEAST_CHANGE: f64 = 0.28;
-/// Nor is one within so many spreads of the usual mood.
+/// A change within this many spreads of the usual mood is not an alert.
 const SPREADS: f64 = 2.0;
 const LEAST_SPREAD: f64 = 0.1;
-/// Fewer expressive authors are no crowd.
+/// With fewer expressive authors, the mood is not compared.
 const LEAST_USERS: usize = 5;
 const STEP_MS: i64 = 5_000;
 
-/// What alerts are drawn from.
+/// The data from which alerts are derived.
 pub(super) struct Evidence<'a> {
     pub(super) window: &'a ChatWindow,
     pub(super) reading: &'a Reading<'a>,
@@ -40,10 +40,11 @@ pub(super) fn alerts(evidence: &Evidence<'_>) -> Vec<Alert> {
     alerts
 }
 
-/// Puts what was told ahead of the window in the place of what the window would tell again.
+/// Replaces alerts of the window by the alerts that the mood watch already sent for the same shift.
 ///
-/// A shift is the same as one of its kind that was told since the window began, and as the last one that was told in
-/// the window before: the usual mood follows slowly, and would make it news once more.
+/// A shift repeats an earlier shift of the same kind if the earlier shift was reported since the window began, or if it
+/// was the last shift reported in the previous window. The usual mood follows slowly, so without this rule the same
+/// shift would be reported twice.
 pub(super) fn without_repeats(window: &ChatWindow, mut alerts: Vec<Alert>) -> Vec<Alert> {
     let is_shift = |alert: &Alert| matches!(alert.kind, AlertKind::MoodDrop | AlertKind::MoodRise);
     let before = window.told.iter().rfind(|told| told.at_ms < window.start_ms);
@@ -53,7 +54,7 @@ pub(super) fn without_repeats(window: &ChatWindow, mut alerts: Vec<Alert>) -> Ve
         if !is_shift(alert) {
             return true;
         }
-        // What caused it is known now.
+        // The closed window knows the cause of the shift.
         if let Some(told) = own.iter_mut().rfind(|told| told.kind == alert.kind) {
             told.message.clone_from(&alert.message);
             return false;
@@ -99,7 +100,7 @@ fn minutes(on: &Evidence<'_>, windows: u32) -> String {
     }
 }
 
-/// Compares the window, and its last third alone, with the usual mood: a shift late in a window counts in it.
+/// Compares the whole window and its last third with the usual mood, so that a shift late in the window is found, too.
 fn mood_shift(on: &Evidence<'_>) -> Option<Alert> {
     let (usual, spread) = on.window.trend.usual_mood()?;
     let late_from = on.window.end_ms - (on.window.end_ms - on.window.start_ms) / 3;
@@ -121,7 +122,7 @@ fn mood_shift(on: &Evidence<'_>) -> Option<Alert> {
     Some(on.alert(kind, shift_at(on), 0.4 + change.abs() * if change < 0.0 { 0.8 } else { 0.3 }, message))
 }
 
-/// The topic that carries a change of mood.
+/// The topic that explains a change of mood.
 pub(super) fn about(topics: &[HotTopic], change: f64) -> Option<&HotTopic> {
     topics.iter().filter(|topic| topic.mood * change > 0.0 && topic.lift > 1.5).max_by(|a, b| {
         let weight = |topic: &HotTopic| topic.mood.abs() * topic.users as f64;
@@ -129,7 +130,7 @@ pub(super) fn about(topics: &[HotTopic], change: f64) -> Option<&HotTopic> {
     })
 }
 
-/// The moment that divides the window's moods best; its start if nothing divides them.
+/// The moment that divides the window's moods best, or the window's start if no moment divides them.
 fn shift_at(on: &Evidence<'_>) -> i64 {
     let chats = || on.reading.chats.iter().filter(|c| c.mood.expressive && !on.crowd.outliers.contains(&c.user));
     let mut best = (0.25, on.window.start_ms);
@@ -140,7 +141,7 @@ fn shift_at(on: &Evidence<'_>) -> i64 {
         if before >= 3.0 && after >= 3.0 {
             let mood_before = Reading::mean_mood(chats().filter(|chat| chat.message.timestamp < at));
             let mood_after = Reading::mean_mood(chats().filter(|chat| chat.message.timestamp >= at));
-            // A difference between two halves weighs more than one against a single message.
+            // A difference between two large parts weighs more than a difference between one message and the rest.
             let strength = (mood_after - mood_before).abs() * 2.0 * (before * after).sqrt() / (before + after);
             if strength > best.0 {
                 best = (strength, at);
@@ -180,7 +181,7 @@ fn trolls(on: &Evidence<'_>) -> Option<Alert> {
     let theirs = hostile.filter(|chat| trolls.contains(&chat.user)).count();
     let accounts = if trolls.len() == 1 { "account writes" } else { "accounts write" };
     let message = format!(
-        "{} {accounts} {theirs} of the {all} hostile messages; everybody else is at {}",
+        "{} {accounts} {theirs} of the {all} hostile messages; the mood of all others is {}",
         trolls.len(),
         on.crowd.vibe_score()
     );

@@ -1,4 +1,4 @@
-//! Spikes as clips: with their cause, and with a reason to watch them.
+//! Turns spikes into clip candidates, with their cause and with a reason to watch them.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,12 @@ use super::phrases::REACTION_MS;
 use super::reading::{Reading, between};
 use super::window::ChatWindow;
 
-/// Without a phrase to blame, the cause lies about this long before the reaction.
+/// If no phrase is the cause, the clip begins about this long before the reaction.
 const LEAD_MS: i64 = 12_000;
 const TAIL_MS: i64 = 4_000;
 const CLIP_MAX_MS: i64 = 60_000;
 
-/// One clip for every spike that viewers would enjoy: complaints about the stream are no highlight.
+/// One clip for every spike that viewers would enjoy. Spikes of complaints about the stream give no clip.
 pub(super) fn clips(
     window: &ChatWindow,
     reading: &Reading<'_>,
@@ -50,9 +50,9 @@ pub(super) fn clips(
         .collect()
 }
 
-/// The last phrase that began before chat took off: people react to what they just heard.
+/// The last phrase that began before the spike. Viewers react to the phrase that they heard last.
 fn cause<'a>(spike: &Spike, phrases: &'a [PhraseReaction]) -> Option<&'a PhraseReaction> {
-    // A spike is known to five seconds: its first messages may lie anywhere in its first bucket.
+    // A spike's start is known only to five seconds: its first messages may be anywhere in its first bucket.
     let latest = spike.start_ms + 2_500;
     phrases.iter().rev().find(|phrase| phrase.start_ms <= latest && phrase.end_ms + REACTION_MS >= spike.start_ms)
 }

@@ -1,4 +1,4 @@
-//! The mood of a crowd, which a few loud accounts must not decide.
+//! The mood of a crowd. A few loud accounts must not decide it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use tidemill_schemas::MoodLabel;
 use super::lexicon::Feeling;
 use super::reading::ReadChat;
 
-/// What one author contributed.
+/// The messages of one author, summed up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct UserMood {
     pub(super) chats: u32,
@@ -23,12 +23,12 @@ impl UserMood {
         if self.expressive == 0 { 0.0 } else { self.sum / f64::from(self.expressive) }
     }
 
-    /// Mean over all messages; neutral ones pull it towards the middle, at half their number.
+    /// Mean over all messages. A neutral message has half the weight of an expressive one and moves the mean towards 0.
     fn calmed(&self) -> f64 {
         self.sum / self.counted().max(1.0)
     }
 
-    /// More messages count more, but never more than two people.
+    /// The author's weight. It grows with the number of messages, but never exceeds the weight of two people.
     fn weight(&self) -> f64 {
         self.counted().sqrt().min(2.0)
     }
@@ -38,28 +38,28 @@ impl UserMood {
     }
 }
 
-/// The mood of everybody who wrote.
+/// The mood of all authors together.
 #[derive(Debug, Clone)]
 pub(super) struct CrowdMood {
-    /// From -1 to 1, each author's weight capped, outliers aside.
+    /// From -1 to 1. Each author's weight is limited, and outliers have little weight.
     pub(super) mood: f64,
     pub(super) label: MoodLabel,
-    /// By author's index.
+    /// The mood of each author, by the author's index.
     pub(super) users: BTreeMap<usize, UserMood>,
     /// Authors far more hostile than all others.
     pub(super) outliers: Vec<usize>,
-    /// Authors who expressed anything.
+    /// Number of authors who expressed a feeling.
     pub(super) expressive_users: usize,
 }
 
-/// Fewer messages than this make nobody an outlier.
+/// An author with fewer expressive messages is not an outlier.
 const OUTLIER_CHATS: u32 = 3;
 const OUTLIER_MOOD: f64 = -0.4;
-/// At most this part of the authors can be outliers; more of them are the crowd.
+/// At most this share of the authors can be outliers. A larger group is part of the crowd.
 const OUTLIER_SHARE: f64 = 0.15;
-/// What an outlier still counts.
+/// The weight of an outlier.
 const OUTLIER_WEIGHT: f64 = 0.1;
-/// Neutral authors added, so that two happy messages do not make a euphoric crowd.
+/// This many neutral authors are added, so that two happy messages do not make a euphoric crowd.
 const PRIOR_USERS: f64 = 2.0;
 
 impl CrowdMood {
@@ -99,13 +99,13 @@ impl CrowdMood {
         Self { mood, label, users, outliers, expressive_users }
     }
 
-    /// The mood as a score from 0 to 100; nobody's mood is neutral.
+    /// The mood as a score from 0 to 100. Without authors the mood is neutral.
     pub(super) fn vibe_score(&self) -> u8 {
         vibe_score(self.mood)
     }
 }
 
-/// A mood from -1 to 1 as a score from 0 to 100; a crowd's mean seldom leaves -0.7..0.7.
+/// Converts a mood from -1 to 1 into a score from 0 to 100. A crowd's mean is seldom outside -0.7..0.7.
 pub(super) fn vibe_score(mood: f64) -> u8 {
     (50.0 + 70.0 * mood).round().clamp(0.0, 100.0) as u8
 }
@@ -113,7 +113,7 @@ pub(super) fn vibe_score(mood: f64) -> u8 {
 fn outliers(users: &BTreeMap<usize, UserMood>) -> Vec<usize> {
     let hostile: Vec<usize> = users
         .iter()
-        // Complaints about the stream are no hostility, however many come from one author.
+        // Complaints about the stream are not hostile, even if one author writes many of them.
         .filter(|(_, user)| user.expressive >= OUTLIER_CHATS && user.mean() <= OUTLIER_MOOD)
         .filter(|(_, user)| 2 * user.angry > user.expressive)
         .map(|(user, _)| *user)
@@ -139,7 +139,7 @@ fn label(mood: f64, expressive: f64, feelings: &BTreeMap<Feeling, f64>) -> MoodL
     if mood > 0.15 {
         strongest(&[
             (of(Feeling::Joy) + of(Feeling::Love), MoodLabel::Happy),
-            // Excitement and laughter are rarer than thanks and greetings, and say more.
+            // Excitement and laughter are rarer than thanks and greetings, so they weigh more.
             (1.3 * of(Feeling::Laugh), MoodLabel::Amused),
             (1.3 * of(Feeling::Hype), MoodLabel::Hyped),
         ])

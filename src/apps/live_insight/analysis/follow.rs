@@ -1,4 +1,4 @@
-//! A window and what is remembered of its stream: what the window adds, and how it compares.
+//! Adds a window to the stream's trend, and compares a window with the trend.
 
 use tidemill_schemas::{TrendPoint, TrendSummary};
 
@@ -10,11 +10,11 @@ use super::topics::term_shares;
 use super::trend::{Seen, StreamTrend};
 use super::window::ChatWindow;
 
-/// Fewer expressive authors say nothing about a crowd.
+/// With fewer expressive authors, the mood of the crowd is unknown.
 const MOOD_USERS: usize = 3;
 
 impl StreamTrend {
-    /// Takes a closed window into account. Called once per window, in the order of windows.
+    /// Adds a closed window to the trend. The caller calls this once per window, in the order of the windows.
     pub fn update(&mut self, window: &ChatWindow) {
         let reading = Reading::of(&window.chats);
         let crowd = CrowdMood::of(reading.chats.iter());
@@ -34,7 +34,7 @@ impl StreamTrend {
     }
 }
 
-/// A window against those before it.
+/// Compares a window with the earlier windows.
 pub(super) fn summary(window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendSummary {
     window.trend.against(rate(window), point(window, reading, crowd))
 }

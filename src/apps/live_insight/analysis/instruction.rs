@@ -1,13 +1,13 @@
-//! The one thing to do next. The first rule that applies decides, the most urgent first.
+//! The instruction for the streamer. Rules are tried in order of urgency, and the first rule that applies decides.
 
 use tidemill_schemas::{Alert, AlertKind, EngagementTrend, MoodLabel, Spike};
 
 use super::alerts::{Evidence, about};
 
-/// A vibe below this needs an answer even where it is not news any more.
+/// A vibe score below this needs a reaction, even if the mood fell long ago.
 const LOW_VIBE: u8 = 45;
 const HIGH_VIBE: u8 = 60;
-/// A topic of fewer viewers, or one that has been there all along, asks for nothing.
+/// A topic leads to an instruction only if this share of the viewers writes about it and its lift is high enough.
 const TOPIC_SHARE: f64 = 0.12;
 const TOPIC_LIFT: f64 = 1.3;
 /// Terms by which viewers report that the stream itself is broken.
@@ -30,7 +30,7 @@ const TECHNICAL: [&str; 16] = [
     "bild",
 ];
 
-/// One instruction, never empty.
+/// The instruction. It is never empty.
 pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert]) -> String {
     let has = |kind: AlertKind| alerts.iter().find(|alert| alert.kind == kind);
     if let Some(alert) = has(AlertKind::SilentMicrophone) {

@@ -1,9 +1,9 @@
-//! Which language a message is in, told by its script and its most common words.
+//! Guesses the language of a message from its script and from common words.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// The languages that the word lists know.
+/// The languages of the word lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Language {
     English,
@@ -40,7 +40,7 @@ impl Language {
     }
 }
 
-/// Common words with a bit per language that has them.
+/// Common words, each with one bit per language in which the word occurs.
 static COMMON: LazyLock<HashMap<&'static str, u8>> = LazyLock::new(|| {
     let mut common = HashMap::new();
     for line in include_str!("lexicon/stop.txt").lines().filter(|line| !line.starts_with('#')) {
@@ -53,12 +53,12 @@ static COMMON: LazyLock<HashMap<&'static str, u8>> = LazyLock::new(|| {
     common
 });
 
-/// A word too common to be a topic, in any language.
+/// Whether a word is too common to be a topic, in any language.
 pub(super) fn is_stop_word(word: &str) -> bool {
     COMMON.contains_key(word)
 }
 
-/// The language with the most common words in the message; `None` where two tie or none occurs.
+/// The language with the most common words in the message. `None` if two languages are equal or no common word occurs.
 pub(super) fn guess<'a>(words: impl Iterator<Item = &'a str>) -> Option<Language> {
     let mut votes = [0_u32; ALL.len()];
     for word in words {
@@ -66,7 +66,7 @@ pub(super) fn guess<'a>(words: impl Iterator<Item = &'a str>) -> Option<Language
             return Some(script);
         }
         let Some(mask) = COMMON.get(word) else { continue };
-        // A word of one language says more than a word of three.
+        // A word of one language weighs more than a word that occurs in three languages.
         let weight = 6 / mask.count_ones();
         (0..ALL.len()).filter(|i| mask & (1 << i) != 0).for_each(|i| votes[i] += weight);
     }

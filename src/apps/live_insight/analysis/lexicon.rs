@@ -1,11 +1,11 @@
-//! Words, emoji and emotes with the feeling they carry, read once from the word lists.
+//! Words, emoji and emotes with their feelings. The word lists are read once.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::language::Language;
 
-/// What a word or symbol expresses.
+/// The feeling that a word or symbol expresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Feeling {
     Love,
@@ -19,31 +19,31 @@ pub(super) enum Feeling {
     Fear,
 }
 
-/// One word's or symbol's meaning.
+/// The meaning of a word or symbol.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     /// From -4 to 4.
     pub(super) valence: f64,
     pub(super) feeling: Feeling,
-    /// Means this only in a message of that language.
+    /// The entry applies only to messages in this language.
     pub(super) only_in: Option<Language>,
 }
 
 /// All word lists.
 pub(super) struct Lexicon {
     pub(super) words: HashMap<&'static str, Entry>,
-    /// Two words that mean something together: the first leads to the second.
+    /// Pairs of words with a meaning of their own. The key is the first word.
     pub(super) pairs: HashMap<&'static str, Vec<(&'static str, Entry)>>,
-    /// Whole tokens and single characters, case kept.
+    /// Whole tokens and single characters, case-sensitive.
     pub(super) symbols: HashMap<&'static str, Entry>,
-    /// Found inside words of a script without blanks.
+    /// Words of scripts without spaces. They are searched inside longer words.
     pub(super) inside: Vec<(&'static str, Entry)>,
     pub(super) negators: HashSet<&'static str>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(load);
 
-/// The lexicon; loaded at first use.
+/// The lexicon. It is loaded at its first use.
 pub(super) fn lexicon() -> &'static Lexicon {
     &LEXICON
 }

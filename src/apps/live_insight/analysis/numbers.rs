@@ -1,6 +1,6 @@
-//! Numbers as results carry them.
+//! Rounds the numbers in results.
 
-/// Two digits behind the point.
+/// Rounds to two decimal places.
 pub(super) fn round2(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }

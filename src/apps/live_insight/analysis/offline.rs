@@ -1,4 +1,4 @@
-//! The analyst that needs nobody: word lists and arithmetic.
+//! The offline analyst: it needs only word lists and arithmetic.
 
 use tidemill_schemas::Insight;
 
@@ -17,12 +17,12 @@ use super::topics::hot_topics;
 use super::window::ChatWindow;
 use crate::apps::{Analyst, Answer};
 
-/// Analyses windows by word lists and arithmetic; the same window always gives the same insight.
+/// Analyses windows with word lists and arithmetic. The same window always gives the same insight.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OfflineAnalyst;
 
 impl OfflineAnalyst {
-    /// The name that its insights carry.
+    /// The analyst's name in its insights.
     pub const NAME: &'static str = "offline";
 
     /// Analyses one window.

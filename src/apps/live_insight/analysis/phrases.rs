@@ -1,4 +1,4 @@
-//! Spoken phrases and the reaction each one got.
+//! Finds spoken phrases and the chat's reaction to each phrase.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,17 @@ use super::reading::{ReadChat, Reading, between};
 use super::spikes::Baseline;
 use super::window::ChatWindow;
 
-/// People read, laugh and type for about this long.
+/// Viewers react to a phrase for about this long.
 pub(super) const REACTION_MS: i64 = 12_000;
-/// Nobody types a reaction faster.
+/// A chat message that follows a phrase sooner than this is not a reaction to the phrase.
 const REFLEX_MS: i64 = 500;
-/// Recognisers send words; segments closer than this belong to one phrase.
+/// Speech recognisers send single words. Segments with a gap smaller than this belong to one phrase.
 const JOIN_GAP_MS: i64 = 700;
-/// A phrase longer than this is cut, so that a reaction still has one cause.
+/// A longer phrase is cut, so that each reaction has one cause.
 const PHRASE_MAX_MS: i64 = 8_000;
 const SAMPLES: usize = 3;
-/// Samples and names come from so many first reactions, which bounds the cost where chats and phrases are dense.
+/// Samples and names come from this many first reactions. The limit bounds the cost when there are many chats and
+/// phrases.
 const FIRST: usize = 200;
 
 /// A stretch of speech.
@@ -30,8 +31,8 @@ pub(super) struct Phrase {
     pub(super) end_ms: i64,
 }
 
-/// Joins segments into phrases. A segment that repeats and extends the one before it replaces it: recognisers send
-/// their guesses while a sentence still grows.
+/// Joins segments into phrases. A segment that repeats and extends the previous segment replaces it, because
+/// recognisers send intermediate results while the speaker continues the sentence.
 pub(super) fn phrases(segments: impl Iterator<Item = TranscriptSegment>) -> Vec<Phrase> {
     let mut ordered: Vec<TranscriptSegment> = segments.collect();
     ordered.sort_by(|a, b| (a.timestamp, a.text.len(), &a.text).cmp(&(b.timestamp, b.text.len(), &b.text)));
@@ -58,9 +59,9 @@ pub(super) fn phrases(segments: impl Iterator<Item = TranscriptSegment>) -> Vec<
     phrases
 }
 
-/// Every phrase with the chats that followed it, in the order of speech. A few hostile accounts count as chats, but
-/// neither set the mood of an answer nor are shown as its sample. Phrases from the end of the window before
-/// are included as far as this window's chats still answer them.
+/// Every phrase with the chats that followed it, in the order of speech. Chats of a few hostile accounts are counted,
+/// but they do not affect a reaction's mood and are not shown as samples. Phrases from the end of the previous window
+/// are included if chats of this window still answer them.
 pub(super) fn reactions(
     window: &ChatWindow,
     reading: &Reading<'_>,
@@ -96,7 +97,7 @@ pub(super) fn reactions(
         .collect()
 }
 
-/// The most expressive reactions, each wording once.
+/// The most expressive reactions, without repeated texts.
 fn samples<'a, 'b: 'a>(followers: impl Iterator<Item = &'a ReadChat<'b>>) -> Vec<String> {
     let mut ranked: Vec<_> = followers.collect();
     ranked.sort_by(|a, b| b.mood.valence.abs().total_cmp(&a.mood.valence.abs()));

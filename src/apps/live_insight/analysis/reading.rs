@@ -1,4 +1,4 @@
-//! The chats of a window, read once: every chat with its mood, author and terms, in order of time.
+//! Reads each chat of a window once and gives its mood, author and terms, in order of time.
 
 use std::collections::HashMap;
 
@@ -8,32 +8,32 @@ use super::language::is_stop_word;
 use super::sentiment::{MessageMood, is_emotive, mood_of};
 use super::words::{Token, tokens, unstretched};
 
-/// Words that express something and still name what it is about.
+/// Words that express a feeling and can also be a topic.
 const EMOTIVE_TOPICS: [&str; 10] =
     ["lag", "bug", "bugs", "ads", "glitch", "crash", "cheater", "delay", "desync", "buffering"];
 
-/// One chat message, read.
+/// A chat message with the results of reading it.
 pub(super) struct ReadChat<'a> {
     pub(super) message: &'a ChatMessage,
     pub(super) mood: MessageMood,
-    /// Index into the authors.
+    /// Index of the author in [`Reading::users`].
     pub(super) user: usize,
     /// Distinct one- and two-word terms.
     pub(super) terms: Vec<String>,
     pub(super) question: bool,
 }
 
-/// All chats of a window, read.
+/// All chats of a window with the results of reading them.
 pub(super) struct Reading<'a> {
     pub(super) chats: Vec<ReadChat<'a>>,
-    /// A message of each author, for the id and the name.
+    /// One message of each author. It gives the author's id and name.
     pub(super) users: Vec<&'a ChatMessage>,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn of(chats: &'a [ChatMessage]) -> Self {
         let mut ordered: Vec<&ChatMessage> = chats.iter().collect();
-        // Ties are broken by content, so that the order of arrival never changes a result.
+        // Chats with equal timestamps are ordered by content, so that the order of arrival never changes a result.
         ordered.sort_by(|a, b| (a.timestamp, &a.user_id, &a.text).cmp(&(b.timestamp, &b.user_id, &b.text)));
         let mut index: HashMap<&str, usize> = HashMap::new();
         let mut users: Vec<&ChatMessage> = Vec::new();
@@ -52,7 +52,7 @@ impl<'a> Reading<'a> {
         Self { chats, users }
     }
 
-    /// Mean mood of the expressive ones among some chats.
+    /// Mean mood of the expressive chats among the given chats.
     pub(super) fn mean_mood<'b>(chats: impl Iterator<Item = &'b ReadChat<'a>>) -> f64
     where
         'a: 'b,
@@ -66,14 +66,14 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// The chats in `[from, to)`; chats are in order of time.
+/// The chats in `[from, to)`. The given chats must be in order of time.
 pub(super) fn between<'a, 'b>(chats: &'a [ReadChat<'b>], from: i64, to: i64) -> &'a [ReadChat<'b>] {
     let start = chats.partition_point(|chat| chat.message.timestamp < from);
     let end = chats.partition_point(|chat| chat.message.timestamp < to);
     &chats[start..end.max(start)]
 }
 
-/// Words that name something, and pairs of neighbours among them.
+/// Words that can be topics, and pairs of such words that stand next to each other.
 fn terms(tokens: &[Token]) -> Vec<String> {
     let mut terms = Vec::new();
     let mut previous: Option<&str> = None;
@@ -109,7 +109,7 @@ fn names_something(word: &str) -> bool {
         && (!is_emotive(word) || EMOTIVE_TOPICS.contains(&word))
 }
 
-/// Japanese has no blanks: names are mostly runs of katakana or of kanji.
+/// Finds terms in Japanese text, which has no spaces. Names are mostly runs of katakana or of kanji.
 fn japanese_terms(text: &str, terms: &mut Vec<String>) {
     let kind = |c: char| match c {
         '\u{30a0}'..='\u{30ff}' => 1,

@@ -9,7 +9,7 @@ use super::words::{Token, is_laughter, tokens, unstretched};
 pub struct MessageMood {
     /// From -1 (hostile) to 1 (euphoric).
     pub valence: f64,
-    /// The message expresses something; neutral messages do not count towards a crowd's mood.
+    /// Whether the message expresses a feeling. Neutral messages do not count towards a crowd's mood.
     pub expressive: bool,
     pub(super) feeling: Option<Feeling>,
     pub(super) language: Option<Language>,
@@ -17,12 +17,12 @@ pub struct MessageMood {
 
 /// How far a negation reaches, in words.
 const NEGATION_REACH: usize = 3;
-/// What negation leaves: "not good" is less bad than "bad".
+/// The factor of a negated word: "not good" is less bad than "bad".
 const NEGATED: f64 = -0.6;
 const STRETCHED: f64 = 1.3;
 const SHOUTED: f64 = 1.25;
 const INTENSIFIED: f64 = 1.25;
-/// Bends the sum of valences into -1..1.
+/// Controls how the sum of valences is mapped into -1..1.
 const BEND: f64 = 8.0;
 
 const INTENSIFIERS: [&str; 14] = [
@@ -80,11 +80,11 @@ pub(super) fn mood_of(tokens: &[Token]) -> MessageMood {
                 if let Some(entry) = paired {
                     add(entry.valence * strength, entry.feeling);
                 } else if i > 0 && pair(tokens, i - 1).is_some() {
-                    // Already counted together with the word before it.
+                    // The word was already counted together with the previous word.
                 } else if let Some((entry, stretched)) = lookup(text, language) {
                     strength *= if stretched { STRETCHED } else { 1.0 } * if intensified { INTENSIFIED } else { 1.0 };
                     strength *= if negated { NEGATED } else { 1.0 };
-                    // What is not good is not joyful, and "not funny" is no laughter.
+                    // A negated positive word expresses no joy, and "not funny" is not laughter.
                     let feeling = match (negated, entry.valence > 0.0) {
                         (true, true) => Feeling::Frustrated,
                         (true, false) => Feeling::Joy,
@@ -113,14 +113,14 @@ pub(super) fn mood_of(tokens: &[Token]) -> MessageMood {
     MessageMood { valence: sum / (sum * sum + BEND).sqrt(), expressive, feeling: strongest.map(|(_, f)| f), language }
 }
 
-/// A fixed pair of words that starts here.
+/// The entry of the known pair of words that starts at `at`.
 fn pair(tokens: &[Token], at: usize) -> Option<Entry> {
     let [Token::Word { text: first, .. }, Token::Word { text: second, .. }, ..] = &tokens[at..] else { return None };
     let seconds = lexicon().pairs.get(first.as_str())?;
     seconds.iter().find(|(known, _)| known == second).map(|(_, entry)| *entry)
 }
 
-/// The word's entry, and whether its letters had to be brought back first.
+/// The word's entry, and whether the word was written with stretched letters.
 fn lookup(word: &str, language: Option<Language>) -> Option<(Entry, bool)> {
     let words = &lexicon().words;
     let applies = |entry: &&Entry| entry.only_in.is_none() || entry.only_in == language;
@@ -134,7 +134,7 @@ fn lookup(word: &str, language: Option<Language>) -> Option<(Entry, bool)> {
     words.get(plain.as_str()).filter(applies).map(|entry| (*entry, true))
 }
 
-/// A word that expresses a feeling and is therefore no topic.
+/// Whether a word expresses a feeling. Such a word is not a topic.
 pub(super) fn is_emotive(word: &str) -> bool {
     lookup(word, None).is_some() || lexicon().words.contains_key(word) || SARCASM.contains(&word)
 }

@@ -1,4 +1,4 @@
-//! Chat and mood through a window, stretch by stretch: what a page draws as a line.
+//! The chat and the mood of a window, interval by interval. The page draws them as a line.
 
 use tidemill_schemas::SeriesPoint;
 
@@ -7,12 +7,13 @@ use super::numbers::round2;
 use super::reading::{Reading, between};
 use super::window::ChatWindow;
 
-/// A stretch.
+/// Length of an interval.
 const STEP_MS: i64 = 5_000;
-/// More stretches than this make a line no clearer: those of long windows are longer.
+/// The maximum number of intervals. More intervals do not make the line clearer, so long windows have longer
+/// intervals.
 const POINTS: i64 = 120;
 
-/// The window's stretches from its start to its end, the last one cut where the window ends.
+/// The window's intervals, from its start to its end. The last interval ends with the window.
 pub(super) fn series(window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMood) -> Vec<SeriesPoint> {
     let length_ms = (window.end_ms - window.start_ms).max(1);
     let step_ms = STEP_MS * (length_ms as u64).div_ceil((STEP_MS * POINTS) as u64) as i64;
@@ -21,7 +22,7 @@ pub(super) fn series(window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMo
     while at < window.end_ms {
         let end = at.saturating_add(step_ms).min(window.end_ms);
         let chats = between(&reading.chats, at, end);
-        // Who is set aside in the window is so in each stretch, where few messages would not tell.
+        // The whole window's outliers are left out of each interval. One interval has too few messages to find them.
         let mood = CrowdMood::of(chats.iter().filter(|chat| !crowd.outliers.contains(&chat.user)));
         let mood = (f64::from(mood.vibe_score()) - 50.0) / 50.0;
         points.push(SeriesPoint { at, chats: chats.len() as u64, mood: round2(mood) });

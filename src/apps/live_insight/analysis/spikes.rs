@@ -1,4 +1,4 @@
-//! Moments in which chat runs far above its baseline.
+//! Finds spikes: moments in which the chat rate is far above its baseline.
 
 use tidemill_schemas::Spike;
 
@@ -7,18 +7,18 @@ use super::reading::{Reading, between};
 use super::window::ChatWindow;
 
 const BUCKET_MS: i64 = 5_000;
-/// Fewer messages in a bucket are no spike, however quiet it was before.
+/// A bucket with fewer messages is never a spike, even if chat was quiet before.
 const LEAST_CHATS: f64 = 6.0;
 
-/// How fast chat usually runs.
+/// The usual chat rate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Baseline {
     pub(super) per_second: f64,
 }
 
 impl Baseline {
-    /// The calmer of what this window shows between its peaks and what was usual before it, so that a window that is
-    /// all spike still stands out.
+    /// Takes the lower of two rates: this window's rate between its peaks, and the usual rate of earlier windows. So a
+    /// spike that fills the whole window is found, too.
     pub(super) fn of(window: &ChatWindow, reading: &Reading<'_>) -> Self {
         let mut buckets = buckets(window, reading);
         buckets.sort_unstable();
@@ -32,7 +32,7 @@ impl Baseline {
 /// The spikes of a window, in order of time.
 pub(super) fn spikes(window: &ChatWindow, reading: &Reading<'_>, baseline: Baseline) -> Vec<Spike> {
     let expected = (baseline.per_second * BUCKET_MS as f64 / 1000.0).max(0.5);
-    // Four deviations above a Poisson arrival, and twice as fast at least.
+    // Four standard deviations above the mean of a Poisson process, and at least twice the mean.
     let threshold = LEAST_CHATS.max(2.0 * expected).max(expected + 4.0 * expected.sqrt());
     let mut ranges: Vec<(i64, i64)> = Vec::new();
     for (i, count) in buckets(window, reading).into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What people write about: terms of many authors, against what they wrote about before.
+//! Finds hot topics: terms that many authors use, and use more often than in earlier windows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use super::reading::Reading;
 use super::trend::StreamTrend;
 
 const TOPICS: usize = 5;
-/// A pair of words replaces its parts when it has this share of their authors.
+/// A pair of words replaces its two words if this share of their authors use the pair.
 const PAIR_SHARE: f64 = 0.6;
 
 /// Uses of a term.
@@ -18,7 +18,7 @@ struct Uses {
     chats: u64,
     users: HashSet<usize>,
     mood: f64,
-    /// Lengths of the messages, which tell different messages apart well enough.
+    /// Lengths of the messages. The number of different lengths shows how varied the messages are.
     lengths: HashSet<usize>,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn term_shares(reading: &Reading<'_>) -> BTreeMap<String, f64> {
 pub(super) fn hot_topics(reading: &Reading<'_>, trend: &StreamTrend) -> Vec<HotTopic> {
     let everybody = reading.users.len() as f64;
     let least = if everybody >= 15.0 { 3.0_f64.max(0.02 * everybody) } else { 2.0 };
-    // Rare terms are uncertain: pretend that a little of everything was always there.
+    // Rare terms are uncertain, so every term is treated as if some authors had always used it.
     let unseen = 1.0 / (everybody + 20.0);
     let mut topics: Vec<(f64, HotTopic)> = uses(reading)
         .into_iter()
@@ -49,7 +49,7 @@ pub(super) fn hot_topics(reading: &Reading<'_>, trend: &StreamTrend) -> Vec<HotT
                 lift: round2(lift),
                 mood: round2(uses.mood / uses.chats as f64),
             };
-            // One line that everybody repeats is an echo more than a topic.
+            // A line that many people repeat is less of a topic than different messages about it.
             let variety = (0.4 + 0.2 * uses.lengths.len() as f64).min(1.0);
             (users * variety * (1.0 + lift).ln(), topic)
         })
@@ -72,7 +72,7 @@ fn uses<'a>(reading: &'a Reading<'_>) -> HashMap<&'a str, Uses> {
     all
 }
 
-/// Keeps one topic where several say the same: a pair and its parts, a plural and its singular.
+/// Keeps one of several topics with the same meaning: a pair and its words, a plural and its singular.
 fn distinct(ranked: Vec<HotTopic>) -> Vec<HotTopic> {
     let pairs: Vec<HotTopic> = ranked.iter().filter(|topic| topic.term.contains(' ')).cloned().collect();
     let mut kept: Vec<HotTopic> = Vec::new();
@@ -84,7 +84,7 @@ fn distinct(ranked: Vec<HotTopic>) -> Vec<HotTopic> {
             .term
             .split_once(' ')
             .is_some_and(|parts| kept.iter().any(|known| known.term == parts.0 || known.term == parts.1));
-        // Two pairs that overlap are one phrase: the hotter pair names it.
+        // Two pairs that overlap are one phrase, and the hotter pair names it.
         let overlaps = kept.iter().any(|known| {
             known.term.contains(' ')
                 && topic.term.contains(' ')

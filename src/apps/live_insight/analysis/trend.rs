@@ -1,4 +1,4 @@
-//! What is remembered of a stream from window to window.
+//! The state that is kept of a stream from window to window.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use super::numbers::round2;
 const NEWEST: f64 = 0.25;
 const TERMS: usize = 200;
 const HISTORY: usize = 30;
-/// So many hostile accounts are remembered; later ones are reported again.
+/// The maximum number of hostile accounts that are remembered. Further accounts may be reported more than once.
 const TROLLS: usize = 100;
-/// Windows without any event are not delivered; so many of them count as silence at most.
+/// Windows without events do not arrive here. At most this many missing windows count as silence.
 const MISSED_MAX: i64 = 5;
 
-/// A stream's running means. A pure function of the windows so far, small enough to keep per stream.
+/// A stream's running means: a pure function of the windows so far. Its size allows one per stream.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StreamTrend {
     windows: u32,
@@ -34,7 +34,7 @@ pub struct StreamTrend {
     end_ms: i64,
 }
 
-/// What one closed window adds to what is remembered.
+/// The values that one closed window adds to the trend.
 pub(super) struct Seen {
     pub(super) start_ms: i64,
     pub(super) end_ms: i64,
@@ -45,18 +45,18 @@ pub(super) struct Seen {
     /// The share of authors who used each term.
     pub(super) terms: BTreeMap<String, f64>,
     pub(super) point: TrendPoint,
-    /// Speech whose reactions are still to come.
+    /// Speech at the end of the window, to which viewers may still react.
     pub(super) tail: Vec<TranscriptSegment>,
-    /// Whether anybody spoke.
+    /// Whether the window has speech.
     pub(super) spoke: bool,
-    /// Whether anybody wrote.
+    /// Whether the window has chat.
     pub(super) wrote: bool,
     /// Hostile accounts.
     pub(super) trolls: Vec<String>,
 }
 
 impl StreamTrend {
-    /// Takes a closed window into account.
+    /// Adds a closed window to the trend.
     pub(super) fn observe(&mut self, seen: Seen) {
         let length_ms = (seen.end_ms - seen.start_ms).max(1);
         if self.windows > 0 {
@@ -109,12 +109,12 @@ impl StreamTrend {
         }
     }
 
-    /// Usual chats per second; `None` until there is something usual.
+    /// Usual chats per second; `None` until enough windows were observed.
     pub(super) fn usual_rate(&self) -> Option<f64> {
         (self.windows >= 2).then_some(self.rate)
     }
 
-    /// Usual mood and its spread; `None` until there is something usual.
+    /// Usual mood and its spread; `None` until enough windows were observed.
     pub(super) fn usual_mood(&self) -> Option<(f64, f64)> {
         (self.mood_windows >= 2).then(|| (self.mood, self.mood_variance.sqrt()))
     }
@@ -124,27 +124,27 @@ impl StreamTrend {
         self.terms.get(term).copied().unwrap_or(0.0)
     }
 
-    /// Speech at the end of the last window, whose reactions are still to come.
+    /// Speech at the end of the last window, to which viewers may still react.
     pub(super) fn tail(&self) -> &[TranscriptSegment] {
         &self.tail
     }
 
-    /// Windows in a row, up to the last one, in which nobody spoke.
+    /// Number of consecutive windows without speech, up to the last window.
     pub(super) fn silent_microphone(&self) -> u32 {
         self.silent_microphone
     }
 
-    /// Windows in a row, up to the last one, in which nobody wrote.
+    /// Number of consecutive windows without chat, up to the last window.
     pub(super) fn silent_chat(&self) -> u32 {
         self.silent_chat
     }
 
-    /// An account that was reported before.
+    /// Whether the account was reported before.
     pub(super) fn is_known_troll(&self, user_id: &str) -> bool {
         self.trolls.iter().any(|known| known == user_id)
     }
 
-    /// A window, with so many chats per second, against those before it.
+    /// Compares a window, which has `rate` chats per second, with the earlier windows.
     pub(super) fn against(&self, rate: f64, point: TrendPoint) -> TrendSummary {
         let mut history = self.history.clone();
         history.push(point);
@@ -156,8 +156,8 @@ impl StreamTrend {
         }
     }
 
-    /// A drop must last for two windows or be deep, because chat is bursty by nature; where many messages are usual,
-    /// chance explains less, and a smaller drop is deep.
+    /// Chat varies a lot by chance, so a drop counts only if it lasts for two windows or is deep. In a stream with many
+    /// messages chance matters less, so a smaller drop already counts as deep.
     fn engagement(&self, rate: f64) -> EngagementTrend {
         let Some(usual) = self.usual_rate() else { return EngagementTrend::Unknown };
         let deep = if usual >= 1.0 { 0.6 } else { 0.4 };
@@ -172,7 +172,7 @@ impl StreamTrend {
     }
 }
 
-/// The first windows count evenly; later ones fade.
+/// The weight of the newest window: the first windows have equal weights, later the weight is constant.
 fn newest(windows: u32) -> f64 {
     NEWEST.max(1.0 / f64::from(windows))
 }

@@ -8,36 +8,36 @@ use tidemill_schemas::{Alert, AlertKind, ChatMessage};
 use super::crowd::vibe_score;
 use super::sentiment::message_mood;
 
-/// What counts as now.
+/// The mood of the last this many milliseconds is compared with the usual mood.
 pub const RECENT_MS: i64 = 20_000;
-/// Messages are heard, and the mood is compared, in steps of this length.
+/// Length of a step, in milliseconds. Messages are grouped by step, and the mood is compared once per step.
 pub const CHECK_MS: i64 = 1_000;
-/// So many authors of a step are heard. A crowd's mood is known from a few hundred people, and a flood of messages
-/// costs no more than a busy minute.
+/// The maximum number of authors that count per step. A few hundred people show a crowd's mood, and the limit bounds
+/// the cost of a flood of messages.
 const VOICES: usize = 24;
-/// Checks before anything is usual.
+/// Number of checks before the usual mood is known.
 const WARM_UP: u32 = 30;
-/// The usual mood follows over about so many checks.
+/// The usual mood is a running mean over about this many checks.
 const USUAL_CHECKS: f64 = 120.0;
-/// Every author has one voice; fewer voices are no crowd.
+/// With fewer authors, the mood is not compared.
 const LEAST_USERS: usize = 8;
 const LEAST_CHANGE: f64 = 0.4;
-/// Between two alerts.
+/// The shortest time between two alerts.
 const PAUSE_MS: i64 = 60_000;
-/// Alerts of an open window that are remembered.
+/// The maximum number of remembered alerts.
 const TOLD: usize = 32;
 
-/// What the authors of one step felt: the first message of each that expresses anything.
+/// The moods of the authors of one step, each from the author's first expressive message.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Voices(Vec<(u64, f64)>);
 
 impl Voices {
-    /// The step that a moment lies in.
+    /// The start of the step that contains the given time, in milliseconds.
     pub fn step_of(at_ms: i64) -> i64 {
         at_ms - at_ms.rem_euclid(CHECK_MS)
     }
 
-    /// Hears a message; whether that changed anything.
+    /// Takes a message. Returns whether this changed the voices.
     pub fn hear(&mut self, message: &ChatMessage) -> bool {
         let author = fingerprint(&message.user_id);
         if self.0.len() == VOICES || self.0.iter().any(|(known, _)| *known == author) {
@@ -51,49 +51,49 @@ impl Voices {
     }
 }
 
-/// Tells authors apart without remembering who they are (FNV-1a).
+/// A hash (FNV-1a) that distinguishes authors without storing their ids.
 fn fingerprint(user_id: &str) -> u64 {
     user_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// A stream's last seconds of mood against its usual one. A pure function of the messages so far.
+/// Compares a stream's mood of the last seconds with its usual mood. A pure function of the messages so far.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MoodWatch {
     usual: f64,
     checks: u32,
     checked_ms: i64,
     alerted_ms: i64,
-    /// Shifts that were told, by the watch or with a window, in the order of time.
+    /// The reported shifts, from the watch or from a closed window, in the order of time.
     told: Vec<Alert>,
 }
 
 impl MoodWatch {
-    /// Whether it is time to compare.
+    /// Whether the next comparison is due.
     pub fn is_due(&self, now_ms: i64) -> bool {
         now_ms >= self.checked_ms + CHECK_MS
     }
 
-    /// Whether a moment is before what is still compared.
+    /// Whether a time is before the steps that are still compared.
     pub fn is_past(&self, now_ms: i64) -> bool {
         now_ms < Voices::step_of(self.checked_ms) - RECENT_MS
     }
 
-    /// The steps that were compared at the last check, or came since, and are not any more.
+    /// The starts of the steps that the watch does not need after a check at `now_ms`, but did need before it.
     pub fn steps_past(&self, now_ms: i64) -> impl Iterator<Item = i64> + use<> {
         let (last, kept_from) = (Voices::step_of(self.checked_ms), Voices::step_of(now_ms) - RECENT_MS);
         let from = (last - RECENT_MS).max(0);
         (from..kept_from.min(last + 2 * CHECK_MS)).step_by(CHECK_MS as usize)
     }
 
-    /// Compares the voices of the last [`RECENT_MS`] with the usual mood; gives an alert at the moment the crowd's mood
-    /// has shifted.
+    /// Compares the voices of the last [`RECENT_MS`] with the usual mood. Returns an alert if the crowd's mood has
+    /// shifted.
     ///
-    /// After an alert the new mood becomes the usual one, so that the recovery is an alert, too.
+    /// After an alert the new mood becomes the usual mood. So the recovery gives an alert, too.
     pub fn check(&mut self, stream_id: &str, now_ms: i64, recent: &[Voices]) -> Option<Alert> {
         self.checked_ms = now_ms;
         let mood = mood_of(recent)?;
         if now_ms < self.alerted_ms + RECENT_MS {
-            // The last seconds still hold what was written before the shift.
+            // The last seconds still include messages from before the shift.
             self.usual = mood;
             return None;
         }
@@ -118,7 +118,7 @@ impl MoodWatch {
         Some(alert)
     }
 
-    /// A shift was told: the new mood is the usual one, and the next alert has to wait.
+    /// Remembers a reported shift. The next alert must wait for the pause.
     fn note(&mut self, alert: Alert, now_ms: i64) {
         self.alerted_ms = self.alerted_ms.max(now_ms);
         let at = self.told.partition_point(|told| told.at_ms <= alert.at_ms);
@@ -128,12 +128,12 @@ impl MoodWatch {
         }
     }
 
-    /// The shifts that were told since the window began or in the one before.
+    /// The shifts that were reported in the open window or in the window before it.
     pub fn told(&self) -> &[Alert] {
         &self.told
     }
 
-    /// Takes in that a window closed and told some shifts by itself. Whether that changed anything.
+    /// Takes the alerts of a closed window. Returns whether this changed the watch.
     pub fn closed(&mut self, start_ms: i64, end_ms: i64, alerts: &[Alert]) -> bool {
         let before = self.told.len();
         self.told.retain(|told| told.at_ms >= start_ms);

@@ -14,13 +14,13 @@ pub struct ChatWindow {
     pub start_ms: i64,
     /// First millisecond after the window.
     pub end_ms: i64,
-    /// What was written, in any order.
+    /// The chat messages, in any order.
     pub chats: Vec<ChatMessage>,
-    /// What was said, in any order.
+    /// The transcript segments, in any order.
     pub segments: Vec<TranscriptSegment>,
-    /// The stream's state after the window before this one.
+    /// The stream's state after the previous window.
     pub trend: StreamTrend,
-    /// Shifts of the mood that were told since the window began, or in the window before.
+    /// Mood shifts that were reported since the window began or in the previous window.
     #[serde(default)]
     pub told: Vec<Alert>,
 }

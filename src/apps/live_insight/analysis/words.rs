@@ -1,4 +1,4 @@
-//! Cuts a chat message into words, symbols and pauses, the way people write in chat.
+//! Cuts a chat message into words, symbols and pauses.
 
 use super::lexicon::{Entry, lexicon};
 
@@ -11,13 +11,13 @@ pub(super) enum Token {
         /// Three or more letters, all of them capitals.
         shouted: bool,
     },
-    /// An emoji, emoticon or emote, and how often it stands in a row.
+    /// An emoji, emoticon or emote, and how often it is repeated in a row.
     Symbol { entry: Entry, count: u32 },
     /// Punctuation that ends a thought.
     Pause,
 }
 
-/// Cuts a message. Mentions, commands and links carry neither mood nor topic and are left out.
+/// Cuts a message into tokens. Mentions, commands and links have neither mood nor topic and are left out.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(8);
     for piece in text.split_whitespace() {
@@ -55,7 +55,7 @@ fn cut_piece(tokens: &mut Vec<Token>, piece: &str) {
     push_word(tokens, word_start.map_or("", |start| &piece[start..]));
 }
 
-/// Signs inside words are not all letters: apostrophes, and the marks of Devanagari.
+/// Whether a character can be part of a word: letters, digits, apostrophes, and the marks of Devanagari.
 fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '\'' | '’' | '_' | '\u{094d}' | '\u{093c}' | '\u{200d}')
 }
@@ -85,7 +85,8 @@ fn push_symbol(tokens: &mut Vec<Token>, entry: Entry) {
     }
 }
 
-/// The word with stretched letters brought back: `goood` to `good`, `sooo` to `so`; `None` if nothing is stretched.
+/// The word without stretched letters, if it is known: `goood` gives `good`, `sooo` gives `so`. `None` if the word has
+/// no stretched letters.
 pub(super) fn unstretched(word: &str, known: impl Fn(&str) -> bool) -> Option<String> {
     if !word.as_bytes().windows(3).any(|three| three[0] == three[1] && three[1] == three[2]) && word.is_ascii() {
         return None;
@@ -115,7 +116,7 @@ pub(super) fn unstretched(word: &str, known: impl Fn(&str) -> bool) -> Option<St
     })
 }
 
-/// Laughter is written at any length: `hahaha`, `jajaja`, `kkkk`, `lololol`, `www`.
+/// Whether a word is laughter of any length: `hahaha`, `jajaja`, `kkkk`, `lololol`, `www`.
 pub(super) fn is_laughter(word: &str) -> bool {
     let only = |letters: &str, at_least: usize| {
         word.len() >= at_least && word.chars().all(|c| letters.contains(c)) && letters.chars().all(|c| word.contains(c))

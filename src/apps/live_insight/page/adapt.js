@@ -9,11 +9,11 @@ const BANDS = {
 };
 const WELCOME = new Set(["mood_rise", "engagement_spike"]);
 
-/** The first of these fields that is there. */
+/** The value of the first of these fields that exists. */
 const first = (raw, ...names) =>
   names.map((name) => raw?.[name]).find((value) => value !== undefined && value !== null);
 
-/** The colour's band for a score: the server's word wins, this fills in where it has none. */
+/** The colour band of a score. It is used if the server sends no mood. */
 export const moodOf = (vibe) => MOODS[clamp(Math.floor(vibe / 20), 0, 4)];
 
 const answer = (chat) =>
@@ -29,7 +29,7 @@ const phrase = (raw) => ({
   chats: list(first(raw, "chats", "samples")).map(answer),
 });
 
-/** How an alert looks: `bad`, `warn` or `good`; severity comes as a word or as a number from 0 to 1. */
+/** The tone of an alert: `bad`, `warn` or `good`. The severity is a word or a number from 0 to 1. */
 function toneOf(raw) {
   if (WELCOME.has(raw?.kind)) return "good";
   if (typeof raw?.severity === "number") return raw.severity >= 0.6 ? "bad" : "warn";
@@ -50,7 +50,7 @@ export const adaptClip = (raw) => ({
   reason: text(raw?.reason),
 });
 
-/** Change of engagement and of mood, −1…1 and beyond, as given or from what was usual before. */
+/** Change of engagement and of mood, usually −1…1: the server's value, or the difference from the usual value. */
 function trendOf(raw, perMinute, vibe) {
   const { engagement, mood, usual_chats_per_second: usual, usual_vibe_score: usualVibe } = raw?.trend ?? {};
   if (typeof engagement === "number") return { engagement, moodChange: num(mood) };
@@ -58,7 +58,7 @@ function trendOf(raw, perMinute, vibe) {
   return { engagement: usual > 0 ? perMinute / 60 / usual - 1 : 0, moodChange: (vibe - num(usualVibe, vibe)) / 50 };
 }
 
-/** One window. `series` holds chats and mood (−1…1) per bucket; without it the whole window is one bucket. */
+/** One window. `series` has chats and mood (−1…1) per bucket. Without `series` the whole window is one bucket. */
 export function adaptInsight(raw) {
   const start = num(raw?.window?.start ?? raw?.window_start_ms);
   const end = num(raw?.window?.end ?? raw?.window_end_ms, start + 60_000);

@@ -1,4 +1,4 @@
-// Live insight: takes the stream's events, keeps the session, and draws what changed.
+// Live insight: receives the stream's events, keeps the session, and draws the changes.
 import { $, h, perFrame, setText } from "/assets/shared/dom.js";
 import { analystName, clamp, count, duration, percent, timeOfDay, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
@@ -16,7 +16,7 @@ const id = idFromPath();
 const session = new Session();
 let lastEventAt = null;
 let allAlerts = false;
-/** When the recording began: the first window, until the streamer says otherwise. */
+/** The start of the recording: the start of the first window, unless the streamer has entered a time. */
 let began = null;
 const beganAt = () => began ?? session.windows[0]?.start ?? session.clips[0]?.start ?? 0;
 
@@ -85,7 +85,7 @@ function drawNow() {
     ...flags.filter(Boolean),
   );
   setText($("analyst"), now.analyst ? `Read by ${analystName(now.analyst)}` : "");
-  // An alert may run ahead of its window, which closes later; it is shown until a window without one follows.
+  // An alert may arrive before its window closes. It is shown until a window without an alert follows.
   const alert = session.alerts.findLast((one) => one.tone !== "good" && one.at >= now.start);
   document.querySelector(".now").dataset.tone = alert ? "alert" : "";
   $("now-alert").hidden = !alert;
@@ -132,7 +132,7 @@ const draw = perFrame(() => {
   drawClipsCard();
 });
 
-/** Pins a window; the newest one means following again. */
+/** Pins a window. If it is the newest window, the page follows the stream again. */
 function select(window, byKey = false) {
   session.selected = window === session.newest ? null : window.start;
   draw();
@@ -179,7 +179,7 @@ $("began-at").addEventListener("change", (event) => {
   if (!Number.isFinite(hours)) return;
   const day = new Date(session.windows[0]?.start ?? Date.now());
   day.setHours(hours, minutes, seconds, 0);
-  // A stream that ran past midnight began the evening before.
+  // If the stream ran past midnight, the recording began on the day before.
   began = day.getTime() > (session.clips[0]?.start ?? Infinity) ? day.getTime() - 86_400_000 : day.getTime();
   drawClipsCard();
 });

@@ -1,4 +1,4 @@
-// The vibe score: a dial with the last minute's mark, the mood in a word, and the way it moves.
+// The vibe score: a dial with a mark for the last minute, the mood as a word, and the direction of the change.
 import { h, s } from "/assets/shared/dom.js";
 import { signed } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";

@@ -1,4 +1,4 @@
-// One window in detail: each phrase beside the chat that answered it, then topics, top chats and people.
+// One window in detail: each phrase beside the chat's reaction, then topics, top chats and people.
 import { empty, h } from "/assets/shared/dom.js";
 import { count, plural, signed, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
@@ -14,11 +14,11 @@ const tone = (sentiment) =>
           ? "tense"
           : "negative";
 
-/** So many lines are shown before somebody asks for all of them. */
+/** The number of lines that are shown until the user asks for all lines. */
 const FEW = 5;
 let whole = false;
 
-/** Chat that answers several lines is shown beside the first one only: `known` holds what was shown. */
+/** A chat that answers several lines is shown only beside the first line. `known` has the chats already shown. */
 function freshChats(phrase, known) {
   const fresh = phrase.chats.filter((chat) => !known.has(chat.text)).slice(0, 3);
   fresh.forEach((chat) => known.add(chat.text));
@@ -91,13 +91,13 @@ function phrases(window) {
       "div",
       { class: "silence" },
       icon("chatOff"),
-      h("div", {}, h("strong", {}, "Chat was silent"), h("p", { class: "small" }, "You spoke, nobody wrote.")),
+      h("div", {}, h("strong", {}, "Chat was silent"), h("p", { class: "small" }, "You spoke, but nobody wrote.")),
     ),
     rows,
   ];
 }
 
-/** Shows all lines, or those with most answers. */
+/** Switches between all lines and the lines with the most answers. */
 function toggle(box, window) {
   if (window.silentMic || window.phrases.length <= FEW + 1) return null;
   const turn = () => {

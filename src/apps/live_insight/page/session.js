@@ -1,4 +1,4 @@
-// Everything known about one stream: windows, clips and alerts, each once, in order of time.
+// The data of one stream: windows, clips and alerts, without duplicates, in order of time.
 
 const byStart = (a, b) => a.start - b.start;
 
@@ -6,10 +6,10 @@ export class Session {
   windows = [];
   clips = [];
   alerts = [];
-  /** Start of the window that is inspected, or null while the newest is followed. */
+  /** Start of the pinned window, or null while the page follows the newest window. */
   selected = null;
 
-  /** Takes a window; one that comes again replaces itself. */
+  /** Adds a window. A window that arrives again replaces the earlier version. */
   addWindow(window) {
     this.windows = [...this.windows.filter((known) => known.start !== window.start), window].sort(byStart);
     for (const alert of window.alerts) this.addAlert(alert);
@@ -20,7 +20,7 @@ export class Session {
     this.clips = [...this.clips.filter((known) => known.start !== clip.start), clip].sort(byStart);
   }
 
-  /** Takes an alert; it may come by itself first and inside its window later. */
+  /** Adds an alert. An alert may arrive alone first, and later again inside its window. */
   addAlert(alert) {
     if (this.alerts.some((known) => known.kind === alert.kind && known.at === alert.at)) return;
     this.alerts = [...this.alerts, alert].sort((a, b) => a.at - b.at);
@@ -42,12 +42,12 @@ export class Session {
     return this.windows[this.windows.indexOf(window) - 1] ?? null;
   }
 
-  /** Most chats in any bucket: one scale for the whole timeline, so that heights compare. */
+  /** The most chats in any bucket. It is the scale of the whole timeline, so that heights can be compared. */
   get busiest() {
     return Math.max(1, ...this.windows.map((window) => Math.max(...window.series.map((point) => point.chats))));
   }
 
-  /** What overlaps a window: its alerts and clips, for the marks on the timeline. */
+  /** The alerts and clips that overlap a window, for the marks on the timeline. */
   marks(window) {
     return {
       alerts: this.alerts.filter((alert) => alert.at >= window.start && alert.at < window.end),

@@ -1,15 +1,15 @@
-// What lasts beyond a window: alerts with their moment, and clip candidates ready to cut.
+// The lists of the whole stream: alerts with their times, and clip candidates with their timestamps.
 import { empty, h, toast } from "/assets/shared/dom.js";
 import { timecode, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 
-/** So many alerts are shown before somebody asks for all of them. */
+/** The number of alerts that are shown until the user asks for all alerts. */
 export const FEW = 5;
 
-/** Alerts, newest first, all or a few; each leads to its moment on the timeline. */
+/** Draws all alerts or the newest ones, newest first. Each alert links to its time on the timeline. */
 export function drawAlerts(box, session, all, onSelect) {
   if (session.alerts.length === 0) {
-    box.replaceChildren(empty("No alert", "You are told here the moment the mood shifts or chat falls silent."));
+    box.replaceChildren(empty("No alert", "An alert appears here as soon as the mood shifts or chat falls silent."));
     return;
   }
   const rows = session.alerts
@@ -38,7 +38,7 @@ export function drawAlerts(box, session, all, onSelect) {
         go,
       );
     });
-  // Rows are kept by their moment: the live region then speaks of new ones alone.
+  // Existing rows are kept, identified by their time, so that the live region announces only new rows.
   const known = new Map([...box.querySelectorAll("li")].map((row) => [row.dataset.key, row]));
   rows.forEach(
     (row, index) =>
@@ -61,7 +61,7 @@ async function copy(text, said) {
 
 const range = (clip, began) => `${timecode(clip.start - began)} – ${timecode(clip.end - began)}`;
 
-/** All clips as lines that editors and spreadsheets take: start, end, reason. */
+/** All clips as lines for editors and spreadsheets: start, end, reason. */
 export const clipLines = (clips, began) =>
   clips.map((clip) => [timecode(clip.start - began), timecode(clip.end - began), clip.reason].join("\t")).join("\n");
 

@@ -1,4 +1,4 @@
-// The timeline: one button per window, holding its mood, its chat, its marks and what was said.
+// The timeline: one button per window, with its mood, its chat, its marks and its main spoken line.
 import { empty, h, s } from "/assets/shared/dom.js";
 import { duration, plural, timeOfDay } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
@@ -7,7 +7,7 @@ import { path } from "/assets/shared/chart.js";
 const WIDTH = 120;
 const moodY = (mood) => 50 - mood * 46;
 
-/** The mood through a window; it meets its neighbours halfway, so that the line runs on across columns. */
+/** The mood line of a window. It meets its neighbours halfway, so that the line continues across columns. */
 function moodChart(window, before, after) {
   const step = WIDTH / window.series.length;
   const edge = (own, other) => (other === undefined ? own : (own + other) / 2);
@@ -58,7 +58,7 @@ function clipLane(window, clips) {
   );
 }
 
-/** The line that drew most answers: what a glance at the timeline should recall. */
+/** The spoken line with the most answers. The timeline shows it to identify the window. */
 const headline = (window) =>
   window.phrases.reduce((best, phrase) => (!best || phrase.reactions > best.reactions ? phrase : best), null);
 
@@ -119,7 +119,7 @@ function column(session, window, index, busiest, onSelect) {
     : [button];
 }
 
-/** Draws the timeline into `box`, keeps the newest window in view while it is followed, and the focus where it was. */
+/** Draws the timeline into `box`. Keeps the focus, and keeps the newest window in view while the page follows it. */
 export function drawTimeline(box, session, onSelect) {
   const old = box.querySelector(".tl-scroll");
   const focused = old?.contains(document.activeElement) ? document.activeElement.dataset.start : null;
@@ -132,7 +132,7 @@ export function drawTimeline(box, session, onSelect) {
   scroller.append(...session.windows.flatMap((window, index) => column(session, window, index, busiest, onSelect)));
   scroller.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
-    // From the chosen window, not from the focused one: the focus follows a frame later than a held key repeats.
+    // Moves from the chosen window, not from the focused one, because a held key repeats before the focus follows.
     const at = session.windows.indexOf(session.inspected);
     if (step === undefined || at < 0) return;
     event.preventDefault();

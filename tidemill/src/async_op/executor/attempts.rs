@@ -1,4 +1,4 @@
-//! Attempts begin, are answered, fail, and are made again.
+//! Starts attempts, takes their answers, and retries failed attempts.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,7 +19,7 @@ use crate::{
     transport::{ProducerRecord, TransportError},
 };
 
-/// How long to leave a request alone that does not decode yet.
+/// How long to wait before a request that cannot be decoded yet is tried again.
 const NOT_YET_MS: i64 = 1_000;
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
@@ -36,14 +36,14 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
                 Ok(request) => {
                     let reply = Reply::new(id, attempt, self.policy.timeout, self.answers.0.clone());
                     self.counters.attempts.fetch_add(1, Ordering::Relaxed);
-                    // A caller that panics drops its reply, which reports the attempt as failed.
+                    // A caller that panics drops its reply. The dropped reply reports the attempt as failed.
                     if catch_unwind(AssertUnwindSafe(|| caller.call(request, reply))).is_err() {
                         tracing::error!(call = %self.call.name, "the caller panicked");
                     }
                 }
                 Err(NoRequest::Yet(reason)) => {
-                    tracing::warn!(call = %self.call.name, %reason, "a request waits");
-                    // Nobody was called.
+                    tracing::warn!(call = %self.call.name, %reason, "a request cannot be decoded yet; it is retried");
+                    // This does not count as an attempt, because no call was made.
                     job.attempt -= 1;
                     job.stage = Stage::Pausing { until_ms: now_ms.saturating_add(NOT_YET_MS) };
                     self.calling -= 1;
@@ -144,7 +144,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     }
 }
 
-/// Runs codecs, which are the user's code: a panic of theirs must not end the thread that calls for all.
+/// Runs a codec, which is user code. A codec's panic must not end the thread that makes all calls.
 fn coded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| format!("its codec panicked: {}", panic_text(&*panic)))
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| format!("the codec panicked: {}", panic_text(&*panic)))
 }

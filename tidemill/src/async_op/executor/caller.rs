@@ -1,10 +1,10 @@
-//! Who makes calls, and what it is asked.
+//! The interface to the code that makes calls.
 
 use bytes::Bytes;
 
 use crate::async_op::Reply;
 
-/// One attempt to be made.
+/// One attempt of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallRequest<K, V> {
     /// The record's key.
@@ -13,15 +13,15 @@ pub struct CallRequest<K, V> {
     pub value: V,
     /// Event time of the record, milliseconds since the epoch.
     pub timestamp: i64,
-    /// Which attempt this is, from 1. After a crash it begins at 1 again.
+    /// The number of this attempt, from 1. It starts at 1 again after a crash.
     pub attempt: u32,
-    /// Names the request, the same at every attempt: an idempotency key for services that take one.
+    /// Identifies the request. It is the same for every attempt, so services can use it as an idempotency key.
     pub id: Bytes,
 }
 
-/// Makes calls. It must return at once: the work belongs on a runtime or a thread of its own.
+/// Makes calls. It must return immediately: run the work on an async runtime or in another thread.
 pub trait Caller<K, V, R>: Send + 'static {
-    /// Starts an attempt, which ends with `reply`.
+    /// Starts an attempt. The attempt ends when `reply` is sent or dropped.
     fn call(&mut self, request: CallRequest<K, V>, reply: Reply<R>);
 }
 

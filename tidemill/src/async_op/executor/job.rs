@@ -1,4 +1,4 @@
-//! One request on its way to an answer.
+//! One request between its read and its answer.
 
 use tidemill_state::CodecError;
 
@@ -9,30 +9,30 @@ use crate::{
     transport::{ConsumedRecord, TopicPartition},
 };
 
-/// A request that was read and not answered.
+/// A request that was read and is not answered yet.
 pub(super) struct Job {
     pub(super) partition: TopicPartition,
     pub(super) record: ConsumedRecord,
-    /// Attempts begun.
+    /// The number of attempts begun.
     pub(super) attempt: u32,
     pub(super) stage: Stage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// In the queue.
+    /// The request is in the queue.
     Waiting,
-    /// An attempt runs until then.
+    /// An attempt runs. It times out at this moment.
     Calling { deadline_ms: i64 },
-    /// The next attempt comes then.
+    /// The request waits for its next attempt, which starts at this moment.
     Pausing { until_ms: i64 },
 }
 
-/// Why there is nothing to ask.
+/// Why a record gives no request.
 pub(super) enum NoRequest {
-    /// What it takes to decode it is on its way.
+    /// It cannot be decoded yet, because the codec lacks something that is still to come.
     Yet(String),
-    /// It is no request.
+    /// It can never be decoded.
     Ever(String),
 }
 

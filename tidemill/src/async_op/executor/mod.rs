@@ -1,5 +1,5 @@
-//! Reads committed requests, has them called, and writes what comes back. Knows no runtime of its own: a [`Caller`]
-//! starts the work wherever it likes and replies from any thread.
+//! Reads committed requests, passes them to a [`Caller`], and writes the responses. It has no async runtime of its own:
+//! a [`Caller`] may run the call anywhere and may reply from any thread.
 
 mod attempts;
 mod caller;
@@ -26,18 +26,18 @@ use crate::{
     },
 };
 
-/// How often answered requests are committed.
+/// How often the offsets of answered requests are committed.
 const COMMIT_MS: i64 = 100;
 /// How often answered requests are deleted.
 const PURGE_MS: i64 = 10_000;
-/// The longest wait for requests while answers may come.
+/// The longest wait for an answer while requests are open.
 const WAIT: Duration = Duration::from_millis(5);
 
-/// A member of the executors' group. `step` is one turn of its loop, so that tests turn it by hand;
-/// [`CallExecutor::spawn`] turns it in a thread.
+/// A member of the executors' consumer group. `step` is one turn of its loop. Tests call `step` themselves;
+/// [`CallExecutor::spawn`] calls it in a thread.
 ///
-/// After an error of `step` nothing of what was in flight may be trusted: drop the executor and open another, which
-/// begins at the last commit.
+/// After an error of `step`, open calls are in an unknown state. Drop the executor and open another one, which begins
+/// at the last commit.
 pub struct CallExecutor<K, V, R> {
     call: AsyncCall<K, V, R>,
     policy: CallPolicy,
@@ -46,9 +46,9 @@ pub struct CallExecutor<K, V, R> {
     responses: Topic,
     consumer: Box<dyn Consumer>,
     producer: Box<dyn Producer>,
-    /// Opened when there is something to delete.
+    /// Opened at the first purge.
     admin: Option<Box<dyn Admin>>,
-    /// Responses were sent and not flushed.
+    /// Whether responses were sent since the last flush.
     sent: bool,
     jobs: BTreeMap<u64, Job>,
     queue: VecDeque<u64>,
@@ -64,7 +64,7 @@ pub struct CallExecutor<K, V, R> {
 }
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
-    /// Joins the executors of an application's step. Its topics must exist: start the application first.
+    /// Joins the executors of an application's step. The step's topics must exist: start the application first.
     pub fn open(
         call: &AsyncCall<K, V, R>,
         application_id: &str,
@@ -76,7 +76,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         Self::open_as(client_id, call, application_id, transport, policy, clock)
     }
 
-    /// The same under a name of its own, so that the group's member lists tell executors of several processes apart.
+    /// Like [`CallExecutor::open`], but with its own client id. It tells executors of several processes apart in the
+    /// group's member list.
     pub(crate) fn open_as(
         client_id: String,
         call: &AsyncCall<K, V, R>,
@@ -88,7 +89,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let mut consumer = transport.consumer(&ConsumerConfig {
             client_id,
             group: call.executor_group(application_id),
-            // While one is away, the others shall ask what it was asked.
+            // A static member would keep its requests while it is away. The other executors must take them over.
             instance_id: None,
             session_timeout: Duration::from_secs(45),
             max_poll_records: policy.max_in_flight.max(1),
@@ -120,10 +121,10 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         })
     }
 
-    /// One turn: takes answers and requests, starts calls, writes responses, commits. Waits up to `timeout` if there
-    /// is nothing to do. Returns how much there was to do.
+    /// One turn: reads requests and answers, starts calls, writes responses and commits. Waits up to `timeout` if there
+    /// is nothing to do. Returns the number of things done.
     pub fn step(&mut self, caller: &mut dyn Caller<K, V, R>, timeout: Duration) -> Result<usize, TransportError> {
-        // Who has jobs waits for answers rather than for requests: answers are what makes room for these.
+        // With open requests, wait for answers rather than for requests: answers make room for new requests.
         let mut done = self.poll(if self.jobs.is_empty() { timeout } else { Duration::ZERO })?;
         if done == 0 && !self.jobs.is_empty() && !timeout.is_zero() {
             self.await_answer(timeout.min(WAIT));
@@ -135,11 +136,11 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     fn await_answer(&self, timeout: Duration) {
         let mut select = Select::new();
         select.recv(&self.answers.1);
-        // Whether one came shows when answers are taken.
+        // `take_answers` finds out whether an answer came.
         let _ = select.ready_timeout(timeout);
     }
 
-    /// A turn without new requests: ends what runs. Returns how many attempts still run.
+    /// A turn that reads and starts nothing and only ends running calls. Returns how many attempts still run.
     pub(super) fn drain(&mut self, caller: &mut dyn Caller<K, V, R>) -> Result<usize, TransportError> {
         self.queue.clear();
         self.turn(caller)?;
@@ -150,7 +151,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let now = self.clock.monotonic_ms();
         let done = self.take_answers(now)? + self.expire(now)? + self.wake(now);
         self.start(caller, now)?;
-        // Whoever waits for an answer should not wait for the next commit as well.
+        // The receivers of responses must not have to wait until the next commit.
         if std::mem::take(&mut self.sent) {
             self.producer.flush()?;
         }
@@ -162,7 +163,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         Ok(done)
     }
 
-    /// Responses first, then the offsets: a crash between them repeats calls, and loses none.
+    /// Flushes the responses first and then commits the offsets: a crash between the two repeats calls but loses none.
     pub(super) fn commit(&mut self, now_ms: i64) -> Result<(), TransportError> {
         self.committed_ms = now_ms;
         self.producer.flush()?;
@@ -182,7 +183,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         if self.policy.purge_requests && now_ms - self.purged_ms >= PURGE_MS {
             match self.purge(now_ms) {
                 Err(fenced @ TransportError::Fenced(_)) => return Err(fenced),
-                // The next purge tries again: no call depends on it.
+                // No call depends on the purge, and the next purge tries again.
                 Err(error) => {
                     tracing::warn!(call = %self.call.name, %error, "answered requests were not deleted");
                     self.admin = None;
@@ -193,7 +194,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         Ok(())
     }
 
-    /// Deletes what is answered.
+    /// Deletes the requests below the committed offsets.
     pub(super) fn purge(&mut self, now_ms: i64) -> Result<(), TransportError> {
         self.purged_ms = now_ms;
         let admin = match &mut self.admin {

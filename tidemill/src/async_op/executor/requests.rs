@@ -1,4 +1,4 @@
-//! Requests come, and go with their partitions.
+//! Takes requests in, and drops them when their partitions are taken away.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     pub(super) fn poll(&mut self, timeout: Duration) -> Result<usize, TransportError> {
-        // What is read is bounded; the rest waits on the topic, not in memory.
+        // The number of requests in memory is limited. The other requests wait on the topic.
         let full = self.jobs.len() >= self.policy.max_in_flight.saturating_mul(2);
         if full != self.paused && !self.owned.is_empty() {
             if full {
@@ -59,7 +59,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         Ok(())
     }
 
-    /// The partitions' next owner asks again what is not answered; answers that still come here are not looked at.
+    /// The next owner of the partitions repeats the unanswered requests. This executor ignores answers that still
+    /// arrive.
     fn forget(&mut self, partitions: &[TopicPartition]) {
         self.owned.retain(|partition| !partitions.contains(partition));
         self.progress.retain(|partition, _| !partitions.contains(partition));

@@ -1,41 +1,41 @@
-//! Who runs what: the instances of the application, and where a key is.
+//! The instances of the application with their tasks, and the place of a key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{graph::StoreName, plan::TaskId};
 
-/// An instance of the application, as far as this one knows (`StreamsMetadata` in Kafka Streams).
+/// What this instance knows of an instance of the application (`StreamsMetadata` in Kafka Streams).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamsMetadata {
-    /// Which instance, and where it answers.
+    /// The instance and its address.
     pub host: HostInfo,
-    /// Tasks that it owns, whether they run or restore.
+    /// The tasks that the instance owns, running or restoring.
     pub active_tasks: BTreeSet<TaskId>,
     /// Stores of those tasks.
     pub stores: BTreeSet<StoreName>,
-    /// Tasks that it keeps warm, with the changelog offsets that they are behind.
+    /// The tasks of which the instance keeps standbys, each with its lag in changelog offsets.
     pub standby_tasks: BTreeMap<TaskId, i64>,
     /// Stores of those tasks.
     pub standby_stores: BTreeSet<StoreName>,
 }
 
-/// An instance, and where it answers queries.
+/// An instance and the address at which it answers queries.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostInfo {
-    /// Its client id.
+    /// The instance's client id.
     pub instance: String,
-    /// Its [`application_server`](crate::StreamsConfig::application_server); `None` if it has none.
+    /// The instance's [`application_server`](crate::StreamsConfig::application_server); `None` if it is not configured.
     pub address: Option<String>,
-    /// Whether it is the instance that was asked.
+    /// Whether this is the instance that answers this call.
     pub is_here: bool,
 }
 
-/// Where a key of a store is (`KeyQueryMetadata` in Kafka Streams).
+/// The instances that have a key of a store (`KeyQueryMetadata` in Kafka Streams).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyQueryMetadata {
-    /// The instance that owns the key's task; `None` while nobody is known to.
+    /// The instance that owns the key's task; `None` while no owner is known.
     pub active: Option<HostInfo>,
-    /// Instances that keep the task warm, the least behind first.
+    /// The instances that keep standbys of the task, smallest lag first.
     pub standbys: Vec<HostInfo>,
     /// The key's partition.
     pub partition: i32,

@@ -1,4 +1,4 @@
-//! An application as its program holds it: start, threads, states, queries, and where keys are.
+//! An application's handle: it starts the threads and gives access to states, queries and the place of keys.
 
 mod metadata;
 mod streams;

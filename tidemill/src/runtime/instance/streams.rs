@@ -1,4 +1,4 @@
-//! An application as its program holds it: started, watched, asked, stopped.
+//! An application's handle: start, watch, query, stop.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,22 +25,22 @@ use crate::{
     transport::Transport,
 };
 
-/// Where an application is in its life.
+/// The state of an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamsState {
-    /// Threads run; tasks may still be restoring.
+    /// The threads run. Tasks may still be restoring.
     Running,
-    /// Threads are finishing their work.
+    /// The threads are stopping.
     PendingShutdown,
-    /// All threads ended well.
+    /// All threads ended without an error.
     NotRunning,
-    /// A thread ended with an error, and the others with it.
+    /// A thread ended with an error, which stops the other threads.
     Error,
 }
 
 /// A running application: stream threads that share the work of its group.
 ///
-/// Dropping it stops it as [`Streams::close`] does.
+/// Dropping the handle stops the application as [`Streams::close`] does.
 ///
 /// ```
 /// use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::EmbeddedLog};
@@ -62,17 +62,18 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Checks topology, configuration, topics and rights, creates internal topics, starts the threads, and waits until
-    /// they can work. Brokers that are away by then are waited for in the background.
+    /// Checks the topology, configuration, topics and rights, creates internal topics and starts the threads. Waits
+    /// until each thread can work, or until it finds that the brokers are away. In that case the thread waits for the
+    /// brokers in the background.
     ///
     /// # Errors
-    /// With all problems together, before any thread starts; or with what the first of them was refused, such as its
-    /// transactional id.
+    /// Returns all problems together if a check fails before the threads start. Returns the first thread's refusal if a
+    /// thread is refused, for example its transactional id.
     pub fn start(topology: &Topology, config: StreamsConfig, transport: impl Transport) -> Result<Self, TopologyError> {
         Self::start_with_clock(topology, config, Arc::new(transport), Arc::new(SystemClock))
     }
 
-    /// The same with another clock.
+    /// Starts as [`Streams::start`] does, with another clock.
     ///
     /// # Errors
     /// As [`Streams::start`].
@@ -85,40 +86,41 @@ impl Streams {
         let client_id = config.client_id.clone().unwrap_or_else(made_up_id);
         let mut app = Prepared::new(topology, config, transport, clock, client_id)?;
         if app.config.state_dir.is_none() {
-            // Client ids may repeat, and instances that share a process id fence each other for ever.
+            // Two instances may have the same client id, and instances with the same process id fence each other for
+            // ever.
             app.process_id = unique();
         }
         let threads = Threads::start(&app)?;
         Ok(Self { app, threads })
     }
 
-    /// Where the application is in its life.
+    /// The application's state.
     pub fn state(&self) -> StreamsState {
         self.threads.state()
     }
 
-    /// The plan that runs.
+    /// The plan that the application runs.
     pub fn plan(&self) -> &Plan {
         &self.app.plan
     }
 
-    /// Threads, tasks, positions and stores, at most some 100 ms old. The standbys, if there are some, come last, as
-    /// those of the thread that keeps them.
+    /// The status of threads, tasks, positions and stores, about 100 ms old at most. Standbys come last, under the name
+    /// of the member thread.
     pub fn status(&self) -> Vec<ThreadStatus> {
         let mut threads = self.threads.statuses();
         threads.extend(self.app.standbys.report(format!("{}-members", self.app.client_id)));
         threads
     }
 
-    /// The instances of the application, as far as this one knows, by client id (`metadataForAllStreamsClients` in Kafka
-    /// Streams). What is told of others may be some seconds old.
+    /// The known instances of the application, ordered by client id (`metadataForAllStreamsClients` in Kafka Streams).
+    /// The data of other instances may be some seconds old.
     pub fn metadata(&self) -> Vec<StreamsMetadata> {
         let mut all: Vec<_> = self.members().into_values().collect();
         all.sort_by(|a, b| a.host.cmp(&b.host));
         all
     }
 
-    /// The same, each by its process id, for client ids may repeat.
+    /// The known instances by process id, because client ids may repeat.
     fn members(&self) -> BTreeMap<Arc<str>, StreamsMetadata> {
         let Moment { wall_ms, monotonic_ms } = Moment::of(&*self.app.clock);
         let me: Arc<str> = self.app.process_id.as_str().into();
@@ -131,11 +133,11 @@ impl Streams {
         all
     }
 
-    /// Which instance to ask for a key of a store, and which others keep it warm (`queryMetadataForKey` in Kafka
-    /// Streams).
+    /// The instance to query for a key of a store, and the instances that keep standbys of its task
+    /// (`queryMetadataForKey` in Kafka Streams).
     ///
     /// # Errors
-    /// If there is no such store, or the key cannot be encoded.
+    /// Fails if the topology has no such store, or if the key cannot be encoded.
     pub fn query_metadata_for_key<K: Coded>(&self, store: &str, key: &K) -> Result<KeyQueryMetadata, QueryError> {
         let unknown = || QueryError::UnknownStore(store.to_owned());
         let (subtopology, partitions) = self.app.plan.place_of_store(store).ok_or_else(unknown)?;
@@ -175,12 +177,12 @@ impl Streams {
         }
     }
 
-    /// Asks a key-value store of this instance.
+    /// A query of a key-value store of this instance.
     pub fn key_value_store<K, V>(&self, store: &str) -> KeyValueQuery<K, V> {
         KeyValueQuery::new(self.asked(), store)
     }
 
-    /// Asks a window store of this instance.
+    /// A query of a window store of this instance.
     pub fn window_store<K, V>(&self, store: &str) -> WindowQuery<K, V> {
         WindowQuery::new(self.asked(), store)
     }
@@ -189,7 +191,7 @@ impl Streams {
         Asked::new(self.threads.lines(), self.app.standbys.clone(), self.app.config.query_timeout)
     }
 
-    /// Asks the threads to finish, without waiting for them.
+    /// Tells the threads to stop, and returns at once.
     pub fn stop(&self) {
         self.threads.stop();
     }
@@ -197,17 +199,17 @@ impl Streams {
     /// Waits until all threads have ended.
     ///
     /// # Errors
-    /// With the error that ended the first of them. [`TaskError::WaitsForItself`] on one of these threads, that is in an
-    /// operator's closure: then it does not wait.
+    /// Returns the first error that ended a thread. Returns [`TaskError::WaitsForItself`] at once if the caller is one
+    /// of the application's threads, for example in an operator's closure.
     pub fn wait(mut self) -> Result<(), TaskError> {
         self.threads.join()
     }
 
-    /// Commits what is done, closes the stores and stops.
+    /// Commits the work done, closes the stores and stops.
     ///
     /// # Errors
-    /// With the error that ended the first thread, if one did not end well. [`TaskError::WaitsForItself`] on one of these
-    /// threads, that is in an operator's closure: then the application stops without being waited for.
+    /// Returns the first error that ended a thread. Returns [`TaskError::WaitsForItself`] at once if the caller is one
+    /// of the application's threads, for example in an operator's closure. The application stops all the same.
     pub fn close(self) -> Result<(), TaskError> {
         self.stop();
         self.wait()

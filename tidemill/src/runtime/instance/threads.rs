@@ -1,4 +1,4 @@
-//! The threads of an instance: how they begin, what they have in common, how they end.
+//! The threads of an instance: their start, shared state and end.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -24,10 +24,10 @@ use crate::{
 
 /// How often a thread reports.
 const REPORT_MS: i64 = 100;
-/// How long to leave brokers alone that could not let a thread begin.
+/// The pause after brokers could not let a thread start.
 const START_PAUSE: Duration = Duration::from_millis(200);
 
-/// Dropped, it stops them and waits for them.
+/// The threads. Dropping this value stops them and waits for them.
 pub(super) struct Threads {
     shared: Arc<Shared>,
     lines: Vec<Line>,
@@ -35,17 +35,17 @@ pub(super) struct Threads {
     member: Option<JoinHandle<()>>,
 }
 
-/// That a thread can work, or that it waits for brokers; else what it was refused.
+/// `Ok` if a thread can work or waits for brokers; `Err` with the refusal otherwise.
 type Beginning = Result<(), String>;
 
-/// What a thread is asked, and what lets it look.
+/// Queries for a thread, and the waker that makes the thread look at them.
 struct Requests {
     jobs: Receiver<Job>,
     bell: Bell,
 }
 
 impl Requests {
-    /// Answers what has been asked until now.
+    /// Answers the queries that have arrived.
     fn answer(&self, thread: &mut StreamThread) -> Result<(), TaskError> {
         let asked = self.jobs.len();
         if asked > 0 {
@@ -56,7 +56,7 @@ impl Requests {
     }
 }
 
-/// What threads and handle have in common.
+/// State that the threads and the handle share.
 struct Shared {
     stop: AtomicBool,
     statuses: Mutex<Vec<ThreadStatus>>,
@@ -65,8 +65,8 @@ struct Shared {
 }
 
 impl Threads {
-    /// Starts them, and waits until each can work, or finds that it must wait for brokers. What one of them is refused
-    /// ends all.
+    /// Starts the threads. Waits until each thread can work, or finds that it must wait for brokers. A refusal for one
+    /// thread ends all threads.
     pub(super) fn start(app: &Prepared) -> Result<Self, TopologyError> {
         let count = app.config.num_stream_threads;
         let shared = Arc::new(Shared {
@@ -101,7 +101,7 @@ impl Threads {
         let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
             let asked = Requests { jobs: receiver, bell: ring };
             let ended = catch_unwind(AssertUnwindSafe(|| run(app, name.clone(), index, &shared, &asked, begun)));
-            // A thread that panics must not leave the handle in the belief that it runs.
+            // The handle must not show a thread as running after a panic.
             shared.finish(ended.unwrap_or_else(|panic| {
                 let message = panic_text(panic.as_ref()).to_owned();
                 Err(TaskError::Panicked { thread: name, message })
@@ -131,7 +131,7 @@ impl Threads {
         lock(&self.shared.statuses).clone()
     }
 
-    /// Where each of them takes questions about its stores.
+    /// The lines on which the threads take queries of their stores.
     pub(super) fn lines(&self) -> Vec<Line> {
         self.lines.clone()
     }
@@ -141,8 +141,8 @@ impl Threads {
         self.lines.iter().for_each(Line::wake);
     }
 
-    /// Waits until all have ended, and tells with what the first of them did. None of them can wait for itself: then
-    /// they end without being waited for.
+    /// Waits until all threads have ended, and returns the first error. A thread of the application cannot wait for
+    /// itself. If such a thread calls this method, the threads end without a wait.
     pub(super) fn join(&mut self) -> Result<(), TaskError> {
         if let Some(thread) = self.this_thread() {
             self.stream.clear();
@@ -150,7 +150,7 @@ impl Threads {
             return Err(TaskError::WaitsForItself { thread });
         }
         for thread in self.stream.drain(..) {
-            // Its panics are caught where it begins.
+            // The thread itself catches its panics.
             drop(thread.join());
         }
         if let Some(member) = self.member.take() {
@@ -160,7 +160,7 @@ impl Threads {
         lock(&self.shared.failure).take().map_or(Ok(()), Err)
     }
 
-    /// The name of the present thread, if it is one of them.
+    /// The name of the calling thread, if it belongs to the application.
     fn this_thread(&self) -> Option<String> {
         let present = std::thread::current();
         let mut threads = self.stream.iter().chain(&self.member);
@@ -172,7 +172,7 @@ impl Threads {
 impl Drop for Threads {
     fn drop(&mut self) {
         self.stop();
-        // Whoever wants to know waits.
+        // A caller that wants the error calls `join` first.
         drop(self.join());
     }
 }
@@ -217,7 +217,8 @@ fn run(
     thread.close()
 }
 
-/// The thread. Brokers that served when the application was checked and do not now will again, unless it is stopped.
+/// Starts the thread. Brokers that were reachable during the checks may be away now. The thread waits for them until it
+/// is stopped.
 fn begin(
     app: &Prepared,
     name: &str,
@@ -232,15 +233,15 @@ fn begin(
             Err(refused) if !waits => Err(refused.chain()),
             _ => Ok(()),
         };
-        // Nobody listens for it twice.
+        // After the first message the receiver is gone.
         let _ = begun.send(beginning);
         if !waits {
             return started.map(Some);
         }
         if let Err(error) = started {
-            tracing::warn!(thread = name, error = %error.chain(), "the thread cannot begin, trying again");
+            tracing::warn!(thread = name, error = %error.chain(), "the thread cannot start, trying again");
         }
-        // Whoever asks about stores must not wait as long: there are none here yet.
+        // A query must not wait for brokers: this thread has no stores yet.
         if let Ok(job) = asked.jobs.recv_timeout(START_PAUSE) {
             job(&[]);
             asked.jobs.try_iter().for_each(|job| job(&[]));
@@ -249,7 +250,7 @@ fn begin(
     Ok(None)
 }
 
-/// Tells and hears of instances until the last stream thread has ended.
+/// Runs the member thread until the last stream thread has ended.
 fn run_member(app: Prepared, shared: &Shared) {
     let (name, pause) = (app.client_id.clone(), app.config.poll_timeout);
     let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -262,8 +263,9 @@ fn run_member(app: Prepared, shared: &Shared) {
         member.close();
     }));
     if let Err(panic) = ended {
-        // The instance can do without it: the others will take it for gone, and restore from changelogs.
-        tracing::error!(instance = %name, "the thread that talks to other instances panicked: {}", panic_text(&*panic));
+        // The instance works without this thread. The other instances will count it as gone, and restore from
+        // changelogs.
+        tracing::error!(instance = %name, "the member thread panicked: {}", panic_text(&*panic));
     }
 }
 
@@ -271,7 +273,7 @@ fn no_thread(error: &std::io::Error) -> TopologyError {
     TopologyError::of(format!("a thread cannot be started: {error}"))
 }
 
-/// A poisoned lock guards values that are replaced whole: they are as good as before.
+/// Locks, also after a panic: the guarded values are replaced as a whole, so they are never half-written.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

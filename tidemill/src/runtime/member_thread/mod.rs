@@ -1,6 +1,6 @@
-//! One thread an instance: tells the others what runs here, hears what runs there, and keeps standbys warm.
+//! The member thread, one per instance: it exchanges heartbeats with the other instances, and keeps standbys.
 //!
-//! None of it is part of exactly-once: an instance goes on without it, and what fails is tried again.
+//! Exactly-once does not depend on this thread. If it fails, the instance goes on, and the thread tries again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,35 +21,35 @@ use crate::{
     },
 };
 
-/// Changelog records applied before anything else has its turn.
+/// Changelog records that one turn applies at most.
 const BATCH: usize = 5_000;
 
-/// What was said on the members topic and is heard at once.
+/// Records of the members topic that one turn reads at most.
 const HEARD: usize = 1_000;
 
-/// How long to leave the log, or a store, alone after it refused something.
+/// The pause after an error of the log or of a store.
 const RETRY_MS: i64 = 200;
 
-/// How much more often an instance speaks than it must to be taken for alive.
+/// How many heartbeats an instance sends within the member time-out.
 const HEARTBEATS: u32 = 5;
 
-/// After how long the record of an instance that says nothing is deleted.
+/// The record of an instance is deleted after this time without a heartbeat.
 const FORGOTTEN_MS: i64 = 24 * 3_600_000;
 
-/// `step` is one turn of its loop, so that simulation can turn it by hand.
+/// The member thread. `step` is one turn of its loop, so a simulation can run single turns.
 pub(crate) struct MemberThread {
     app: Prepared,
     topic: TopicPartition,
     clients: Option<Clients>,
-    /// What was last said, and when.
+    /// The last member record sent, and the time of sending.
     said: Option<(Member, i64)>,
-    /// The changelogs that the reader reads, each with the standby that it began for.
+    /// The changelogs that the reader reads, each with the number of its standby.
     assigned: BTreeMap<TopicPartition, u64>,
-    /// When the ends of the changelogs were last looked at.
+    /// The time of the last look at the changelogs' ends.
     looked_ms: i64,
-    /// When it was last looked for what waits to become durable.
+    /// The time of the last search for stores to flush.
     flushed_ms: i64,
-    /// After a refusal, when to go on; for single tasks likewise.
+    /// The end of the pause after an error of the log, and the same for single tasks after an error of a store.
     rests_until_ms: i64,
     tasks_rest_until_ms: BTreeMap<TaskId, i64>,
 }
@@ -58,7 +58,8 @@ struct Clients {
     producer: Box<dyn Producer>,
     members: Box<dyn Reader>,
     changelogs: Box<dyn Reader>,
-    /// Where the members topic ended when it was opened: what is older may be by instances that are long gone.
+    /// The end of the members topic when the topic was opened. Older records may come from instances that no longer
+    /// exist.
     history_end: Offset,
 }
 
@@ -88,16 +89,16 @@ impl MemberThread {
         }
     }
 
-    /// One turn. Returns how many changelog records it applied.
+    /// Runs one turn. Returns how many changelog records it applied.
     pub(crate) fn step(&mut self) -> usize {
         let now_ms = self.app.clock.monotonic_ms();
         if now_ms < self.rests_until_ms {
             return 0;
         }
         self.turn(now_ms).unwrap_or_else(|error| {
-            tracing::warn!(instance = %self.app.client_id, %error, "the other instances cannot be reached, trying again");
+            tracing::warn!(instance = %self.app.client_id, %error, "the log failed in the member thread, trying again");
             self.rests_until_ms = now_ms + RETRY_MS;
-            // What the readers passed without its being applied must be read again.
+            // The readers may have passed records that were not applied. These must be read again.
             self.assigned.clear();
             if !matches!(error, TransportError::Retriable(_)) {
                 self.clients = None;
@@ -134,8 +135,8 @@ impl MemberThread {
         millis(self.app.config.member_timeout / HEARTBEATS)
     }
 
-    /// Listens to the others. What was said before this instance came counts by the clock of who said it, for nobody
-    /// knows when; what is said since then, by the clock here.
+    /// Reads the other instances' records. The age of a record from before this instance's start is its timestamp's
+    /// distance from the wall clock. A newer record counts as heard now.
     fn hear(&self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
         let batches = match clients.members.read(Duration::ZERO, HEARD) {
             Err(TransportError::OffsetOutOfRange { low, .. }) => {
@@ -154,7 +155,7 @@ impl MemberThread {
         Ok(())
     }
 
-    /// Opens the standbys that belong here, and closes those that do not.
+    /// Opens the standbys that belong on this instance, and closes the others.
     fn place(&mut self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
         let me: Arc<str> = self.app.process_id.as_str().into();
         let mut members = self.app.live_members(now_ms);
@@ -166,7 +167,7 @@ impl MemberThread {
             Some(*owner != me && standbys_of(task, owner, &members, replicas).contains(&me))
         };
         let mine: BTreeSet<_> = owners.keys().copied().filter(|task| is_mine(*task) == Some(true)).collect();
-        // While a task has no owner, whoever keeps it warm goes on: it may be the next one.
+        // While a task has no owner, its standbys stay open: one of their instances may become the owner.
         self.app.standbys.close_unless(|task| mine.contains(&task) || !owners.contains_key(&task));
         let lags = self.app.standbys.lags();
         for task in mine {
@@ -202,7 +203,7 @@ impl MemberThread {
         self.tasks_rest_until_ms.insert(task, now_ms + RETRY_MS);
     }
 
-    /// Reads the changelogs of the standbys that there are now.
+    /// Assigns the current standbys' changelogs to the reader.
     fn assign(&mut self, clients: &mut Clients) -> Result<(), TransportError> {
         let places = self.app.standbys.places();
         let wanted: BTreeMap<_, _> =
@@ -215,7 +216,7 @@ impl MemberThread {
         Ok(())
     }
 
-    /// Looks now and then where the changelogs end.
+    /// Looks at the changelogs' bounds once per heartbeat interval.
     fn look(&mut self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
         if now_ms.saturating_sub(self.looked_ms) < self.heartbeat_ms() {
             return Ok(());
@@ -237,14 +238,14 @@ impl MemberThread {
         Ok(())
     }
 
-    /// Applies what the changelogs brought.
+    /// Applies new changelog records to the standbys.
     fn replicate(&mut self, clients: &mut Clients, now_ms: i64) -> Result<usize, TransportError> {
         if self.assigned.is_empty() {
             return Ok(0);
         }
         let read = match clients.changelogs.read(Duration::ZERO, BATCH) {
             Err(TransportError::OffsetOutOfRange { .. }) => {
-                // Retention was faster: a look finds that the store must begin anew.
+                // Retention deleted the next records. The look finds that the store must begin again from empty.
                 self.looked_ms = i64::MIN;
                 self.look(clients, now_ms)?;
                 return Ok(0);
@@ -270,7 +271,7 @@ impl MemberThread {
         Ok(applied)
     }
 
-    /// Lets what standbys followed become durable, now and then.
+    /// Flushes the standbys' changes that have waited long enough. Looks for them once per tick.
     fn flush(&mut self, now_ms: i64) {
         if (0..millis(TICK)).contains(&(now_ms - self.flushed_ms)) {
             return;
@@ -282,7 +283,7 @@ impl MemberThread {
         }
     }
 
-    /// Says what runs here when that changes, and now and then that it still does.
+    /// Sends the member record when this instance's tasks change, and as a regular heartbeat.
     fn say(&mut self, clients: &mut Clients, now_ms: i64) -> Result<(), TransportError> {
         let member = self.app.myself(self.app.clock.now_ms());
         let is_due = self
@@ -292,7 +293,8 @@ impl MemberThread {
         if is_due {
             self.send(clients, &self.app.process_id, Some(&member))?;
             self.said = Some((member, now_ms));
-            // Whoever died cannot say goodbye: the topic must not remember every instance that there ever was.
+            // A crashed instance cannot delete its own record. The topic must not keep the records of all past
+            // instances.
             let mut silent = self.app.roster().silent_since(now_ms - FORGOTTEN_MS);
             silent.retain(|id| **id != *self.app.process_id);
             silent.iter().try_for_each(|id| self.send(clients, id, None))?;
@@ -313,19 +315,19 @@ impl MemberThread {
         clients.producer.flush().map(drop)
     }
 
-    /// Says goodbye, and closes the standbys.
+    /// Closes the standbys and deletes this instance's member record.
     pub(crate) fn close(mut self) {
         self.app.standbys.close();
         let said = self.said.is_some();
         if let Some(mut clients) = self.clients.take().filter(|_| said)
             && let Err(error) = self.send(&mut clients, &self.app.process_id, None)
         {
-            tracing::warn!(instance = %self.app.client_id, %error, "the other instances were not told of the end");
+            tracing::warn!(instance = %self.app.client_id, %error, "the member record could not be deleted");
         }
     }
 }
 
-/// Whether there is more news than a heartbeat and a little lag.
+/// Whether the tasks, or which standbys are caught up, differ. A small change of lag alone does not count.
 fn differ(said: &Member, now: &Member) -> bool {
     let standbys = |member: &Member| member.standby.iter().map(|(task, lag)| (*task, *lag == 0)).collect::<Vec<_>>();
     said.active != now.active || standbys(said) != standbys(now)

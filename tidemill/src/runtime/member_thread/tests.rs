@@ -1,4 +1,4 @@
-//! Two machines turned by hand: who tells what, who keeps what warm, and what a takeover replays.
+//! Tests that run single turns of several machines: their member records, their standbys, and the replay of a takeover.
 
 use std::{collections::BTreeMap, ops::Bound, sync::Arc, time::Duration};
 
@@ -30,7 +30,7 @@ struct World {
     topology: Topology,
 }
 
-/// A process: one stream thread, and the thread that talks to the others.
+/// A process: one stream thread and the member thread.
 struct Machine {
     app: Prepared,
     thread: Option<StreamThread>,
@@ -66,7 +66,7 @@ impl World {
         Machine { thread: Some(thread), member: Some(MemberThread::new(app.clone())), app }
     }
 
-    /// Sends a record of each key.
+    /// Sends a record for each key.
     fn send(&self, keys: std::ops::Range<i32>) {
         for key in keys {
             let key = key.to_string();
@@ -76,14 +76,14 @@ impl World {
         }
     }
 
-    /// Passes the time after which everybody speaks again.
+    /// Lets one heartbeat interval pass.
     fn heartbeat(&self) {
         self.clock.advance(Duration::from_secs(3));
     }
 }
 
 impl Machine {
-    /// Processes and commits until there is nothing left to do.
+    /// Processes and commits until all work is done.
     fn process(&mut self) -> ThreadStatus {
         let thread = self.thread.as_mut().expect("it runs");
         let mut quiet = 0;
@@ -94,7 +94,7 @@ impl Machine {
         thread.report()
     }
 
-    /// Tells, hears, and keeps warm what belongs here.
+    /// Runs turns of the member thread until its standbys are up to date.
     fn talk(&mut self) {
         let member = self.member.as_mut().expect("it runs");
         while member.step() > 0 {}
@@ -117,7 +117,7 @@ impl Machine {
         self.app.standbys.lags()
     }
 
-    /// What the standbys hold.
+    /// The rows of the standbys' stores.
     fn standby_rows(&self) -> Vec<(String, i64)> {
         let rows = self.app.standbys.read("counts", None, |handle| match handle {
             StoreHandle::KeyValue(store) => {
@@ -133,7 +133,7 @@ impl Machine {
     }
 }
 
-/// One that runs everything, and one that joined and keeps nothing but standbys, all of them current.
+/// Two machines: one runs all tasks, the other joined and keeps only standbys. All standbys are up to date.
 fn warmed(world: &World, records: std::ops::Range<i32>) -> (Machine, Machine) {
     let mut owner = world.machine("owner");
     owner.process();
@@ -141,7 +141,7 @@ fn warmed(world: &World, records: std::ops::Range<i32>) -> (Machine, Machine) {
     owner.process();
     owner.talk();
     let mut other = Machine { thread: None, ..world.machine("other") };
-    // Its stream thread joined and left: it owns nothing.
+    // The second machine's stream thread joined and left, so the machine owns no tasks.
     owner.process();
     owner.talk();
     other.talk();
@@ -186,7 +186,8 @@ fn a_standby_tells_how_far_it_is_behind() {
     let (mut owner, mut other) = warmed(&world, 0..10);
     world.send(0..10);
     owner.process();
-    // It looks where the changelogs end, and reads them in the same turn: between two looks it believes to be current.
+    // The standby reads the changelogs in the same turn in which it looks at their ends. Between two looks it counts as
+    // current.
     assert_eq!(other.lags().values().sum::<i64>(), 0);
     let ends: Vec<_> = other.app.standbys.places().into_keys().collect();
     for changelog in ends {
@@ -231,7 +232,7 @@ fn a_member_is_gone_when_it_says_goodbye_or_nothing() {
     assert_eq!(known(&a), ["a", "c"]);
     let last = world.log.read_all("app-members").expect("reads").pop().expect("there is one").1;
     assert_eq!((last.key.as_deref(), last.value), (Some(&b"b"[..]), None), "a tombstone");
-    // The third is silent from now on, while the first goes on.
+    // The third machine is silent from now on. The first one goes on.
     for _ in 0..5 {
         world.heartbeat();
         a.talk();
@@ -243,7 +244,7 @@ fn a_member_is_gone_when_it_says_goodbye_or_nothing() {
     c.talk();
     a.talk();
     assert_eq!(known(&a), ["a", "c"], "one that was only slow is back with its next word");
-    // One that comes later does not take a record of long ago for a sign of life.
+    // A machine that starts later does not count an old record as a sign of life.
     for _ in 0..6 {
         world.heartbeat();
     }
@@ -252,7 +253,7 @@ fn a_member_is_gone_when_it_says_goodbye_or_nothing() {
     d.talk();
     d.talk();
     assert_eq!(known(&d), ["a", "d"]);
-    // After a day its record goes, for it will not say goodbye any more.
+    // After a day the silent machine's record is deleted, because the machine will not delete it itself.
     world.clock.advance(Duration::from_hours(24));
     a.talk();
     let records = world.log.read_all("app-members").expect("reads");
@@ -408,7 +409,7 @@ fn windows_that_the_owner_expired_leave_the_standby() {
     assert_eq!(kept, [[0], [10], [20], [30]], "closed windows are gone");
 }
 
-/// Collects, counts and joins one stream with a time of its own for each key.
+/// Collects, counts and joins one stream that has its own time for each key.
 fn by_key() -> World {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_and_grace(Duration::from_millis(100), Duration::ZERO).event_time_by_key();
@@ -472,7 +473,7 @@ fn standbys_by_key_that_lag_behind_a_purge_or_come_after_it_keep_nothing_that_th
     };
     let held = |rows: &WindowRows| rows.values().map(Vec::len).sum::<usize>();
     assert!(held(&standby_rows(&other)) > 0);
-    // One key goes on, the other's windows close; the standby hears nothing of it.
+    // One key goes on, and the other key's windows close. The standby does not learn of it.
     send(&["b"], 60..61, &mut owner);
     send(&["a"], 40..300, &mut owner);
     send(&["b"], 300..301, &mut owner);

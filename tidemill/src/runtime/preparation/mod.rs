@@ -1,4 +1,4 @@
-//! What must hold before the first thread starts: a valid configuration, topics that exist, an unlocked state folder.
+//! The checks before the first thread starts: a valid configuration, existing topics, an unlocked state folder.
 
 mod store_notes;
 
@@ -20,7 +20,7 @@ use crate::{
     transport::{Admin, Transport, TransportError},
 };
 
-/// An application that can start: everything its threads share.
+/// An application that is ready to start: everything that its threads share.
 #[derive(Clone)]
 pub(crate) struct Prepared {
     pub(crate) config: Arc<StreamsConfig>,
@@ -30,17 +30,17 @@ pub(crate) struct Prepared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) stores: Arc<dyn StoreSupplier>,
     pub(crate) client_id: String,
-    /// Tells this instance from all others, also from those of the same client id: it names transactions, and the
-    /// instance among the members. A process that takes over a state folder has the id of the one before it, and so
-    /// fences that.
+    /// Identifies this instance, even if other instances have the same client id. It is part of transactional ids, and
+    /// the instance's key on the members topic. A process that takes over a state folder keeps the previous process's
+    /// id, and so fences that process.
     pub(crate) process_id: String,
     pub(crate) standbys: Arc<Standbys>,
     roster: Arc<Mutex<Roster>>,
 }
 
 impl Prepared {
-    /// Checks everything, reports all problems together, and creates the internal topics. Without a state folder the
-    /// client id is the process id, too.
+    /// Checks everything, reports all problems together, and creates the internal topics. Without a state folder, the
+    /// client id is also the process id.
     pub(crate) fn new(
         topology: &Topology,
         config: StreamsConfig,
@@ -55,7 +55,8 @@ impl Prepared {
         {
             let interval = config.commit_interval;
             problems.push(format!(
-                "commit_interval ({interval:?}) must be shorter than the log's transaction_timeout ({longest:?}): it would abort every transaction"
+                "commit_interval ({interval:?}) must be shorter than the log's transaction_timeout \
+                 ({longest:?}): otherwise the log aborts every transaction"
             ));
         }
         let mut admin = transport.admin().map_err(|error| problem(&error))?;
@@ -71,7 +72,7 @@ impl Prepared {
                 }
             }
         }
-        // Whatever else goes wrong there passes, and the threads wait for it.
+        // All other errors are temporary, and the threads wait until they pass.
         if let Err(refused @ TransportError::Invalid(_)) = admin.check_group(&config.application_id) {
             problems.push(refused.to_string());
         }
@@ -92,37 +93,37 @@ impl Prepared {
         Ok(Self { config, plan, settings, transport, clock, stores, client_id, process_id, standbys, roster })
     }
 
-    /// The same for a new process, which knows nobody and keeps nothing.
+    /// A copy for a new process, with an empty roster and no standbys.
     pub(crate) fn afresh(&self) -> Self {
         Self { standbys: Arc::default(), roster: Arc::default(), ..self.clone() }
     }
 
-    /// What is known of the other instances.
+    /// The roster of known instances.
     pub(super) fn roster(&self) -> MutexGuard<'_, Roster> {
-        // Its values are replaced whole: they are as good as before.
+        // Its values are replaced as a whole, so a panic leaves no half-written value.
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The instances that live, as far as known.
+    /// The known live instances.
     pub(super) fn live_members(&self, now_ms: i64) -> BTreeSet<Arc<str>> {
         self.roster().live(now_ms, self.member_timeout_ms()).map(|(id, _)| id.clone()).collect()
     }
 
-    /// The owner of each task, as far as known.
+    /// The known owner of each task.
     pub(super) fn owners(&self, now_ms: i64) -> BTreeMap<TaskId, Arc<str>> {
         let claimed = self.standbys.claimed();
         self.roster().owners(&self.process_id.as_str().into(), &claimed, now_ms, self.member_timeout_ms())
     }
 
-    /// What this instance says of itself.
+    /// The member record of this instance.
     pub(super) fn myself(&self, wall_ms: i64) -> Member {
         let (active, standby) = (self.standbys.claimed(), self.standbys.lags());
         let (client_id, address) = (Some(self.client_id.clone()), self.config.application_server.clone());
         Member { heartbeat_ms: wall_ms, client_id, address, active, standby }
     }
 
-    /// For how long a thread may go without a poll: after that the group gives its partitions to others, or the log ends
-    /// its transaction.
+    /// The longest time between two polls of a thread. After it, the group gives the thread's partitions to other
+    /// members, or the log ends its transaction.
     pub(super) fn poll_limit(&self) -> Duration {
         let session = self.config.session_timeout;
         match self.config.processing_guarantee {
@@ -133,7 +134,7 @@ impl Prepared {
         }
     }
 
-    /// The most records that a poll brings.
+    /// The most records that a poll returns.
     pub(super) fn max_poll_records(&self) -> usize {
         self.config.max_buffered_records.max(1000)
     }
@@ -154,14 +155,14 @@ fn lookup_failed(topic: &str, error: &TransportError) -> String {
     format!("topic '{topic}' cannot be looked up: {error}")
 }
 
-/// Another instance may create the same topic at the same moment: what counts is how it is afterwards.
+/// Another instance may create the same topic at the same moment. So the check looks at the topic as it is afterwards.
 fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
     let mut problems = Vec::new();
     for topic in plan.internal_topics() {
         let spec = topic.spec;
         match admin.create_topic(&spec) {
             Ok(()) => tracing::info!(topic = %spec.name, partitions = spec.partitions, "internal topic created"),
-            // There is one already, or this instance may not create any: then it uses what others created.
+            // The topic exists already, or this instance has no right to create it. Then it uses the existing topic.
             Err(refused) => match admin.describe_topic(&spec.name) {
                 Ok(Some(found)) if found.partitions != spec.partitions => problems.push(format!(
                     "internal topic '{}' has {} partitions, but the topology needs {}: \
@@ -169,7 +170,7 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
                     spec.name, found.partitions, spec.partitions
                 )),
                 Ok(Some(_)) => {}
-                // Another instance created it a moment ago, and not every broker knows.
+                // Another instance has just created the topic, and some brokers do not know it yet.
                 Ok(None) if matches!(refused, TransportError::TopicExists(_)) => {}
                 Ok(None) => problems.push(format!("topic '{}' cannot be created: {refused}", spec.name)),
                 Err(error) => problems.push(lookup_failed(&spec.name, &error)),
@@ -179,7 +180,7 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
     problems
 }
 
-/// The stores, and the process id that their folder keeps.
+/// The stores, and the process id that is kept in the state folder.
 #[cfg_attr(not(feature = "rocksdb"), expect(clippy::unnecessary_wraps, reason = "memory cannot be refused"))]
 fn open_state(config: &StreamsConfig) -> Result<(Arc<dyn StoreSupplier>, Option<String>), TopologyError> {
     #[cfg(feature = "rocksdb")]
@@ -198,5 +199,5 @@ fn problem(error: &dyn std::error::Error) -> TopologyError {
     TopologyError::of(chain(error))
 }
 
-/// How far a wall-clock tick may be late.
+/// The time between two wall-clock ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(50);

@@ -1,7 +1,8 @@
-//! What wrote each store, told on a topic of the application's, so that also a machine that has none of its rows knows.
+//! Notes on the stores topic: which operator wrote each store. The topic also tells a machine that has none of the
+//! store's rows.
 //!
-//! A topic beside the changelogs, not a record in them: a record's key would be one that a user's key-value store may
-//! hold as well, and of two records with one key compaction keeps the last.
+//! The notes are on their own topic and not in the changelogs. A user's key-value store may hold any key, also the key
+//! of a note, and compaction keeps only the last record of each key.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,20 +14,20 @@ use crate::{
     transport::{Headers, ProducerConfig, ProducerRecord, Reader, TopicPartition, Transport, TransportError},
 };
 
-/// How long to wait at a time for notes that are on their way.
+/// The time that one read waits for notes.
 const WAIT: Duration = Duration::from_millis(100);
 
-/// How often, before the log is taken for one that does not answer.
+/// The number of reads before the log counts as unreachable.
 const WAITS: usize = 300;
 
-/// How often to ask about a topic that not every broker knows yet.
+/// How often to ask about a new topic that some brokers do not know yet.
 const TRIES: usize = 20;
 
-/// Compares the stores of a plan with what was noted when they were written, and notes what was not. Stores whose
-/// changelogs hold nothing may become anything.
+/// Compares the plan's stores with their notes, and adds the missing notes. A store with an empty changelog may change
+/// its format.
 pub(super) fn check(transport: &dyn Transport, plan: &Plan, clock: &dyn Clock) -> Vec<String> {
     let failed =
-        |error: &TransportError| vec![format!("what wrote the stores cannot be looked up or noted: {}", chain(error))];
+        |error: &TransportError| vec![format!("the formats of the stores cannot be read or noted: {}", chain(error))];
     compare(transport, plan, clock).unwrap_or_else(|error| failed(&error))
 }
 
@@ -54,7 +55,7 @@ fn compare(transport: &dyn Transport, plan: &Plan, clock: &dyn Clock) -> Result<
         }
         news.extend(store.format.added_to(&was).map(|format| (store.name.clone(), format)));
     }
-    // Where something is wrong nothing starts, and nothing is written.
+    // If there are problems, the application does not start, so nothing is written.
     if problems.is_empty() && !news.is_empty() {
         let mut producer = transport.producer(&ProducerConfig::default())?;
         for (store, format) in news {
@@ -72,7 +73,7 @@ fn compare(transport: &dyn Transport, plan: &Plan, clock: &dyn Clock) -> Result<
     Ok(problems)
 }
 
-/// Every note there is, by store.
+/// All notes, by store.
 fn read(
     reader: &mut dyn Reader,
     topic: &TopicPartition,
@@ -97,10 +98,10 @@ fn read(
             return Ok(noted);
         }
     }
-    Err(TransportError::Retriable(format!("topic '{}' was not read to its end", topic.topic)))
+    Err(TransportError::Retriable(format!("topic '{}' could not be read to its end", topic.topic)))
 }
 
-/// A topic that was created a moment ago is not known to every broker.
+/// Repeats the request, because some brokers may not know a new topic yet.
 fn patiently<T>(clock: &dyn Clock, mut ask: impl FnMut() -> Result<T, TransportError>) -> Result<T, TransportError> {
     for _ in 1..TRIES {
         match ask() {

@@ -1,4 +1,4 @@
-//! Whom a query asks, and how it puts the answers together.
+//! The threads and standbys that a query asks, and the merge of their answers.
 
 use std::{
     ops::Bound,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{operators::StoreHandle, runtime::Standbys};
 
-/// Whom a query asks: every thread, or of some partition's task only; and the standbys, if they will do.
+/// The target of a query: every thread, or the tasks of one partition only; and standbys, if allowed.
 #[derive(Clone)]
 pub(crate) struct Asked {
     lines: Vec<Line>,
@@ -32,7 +32,7 @@ impl Asked {
         Self { lines, standbys, partition: None, stale: false, timeout }
     }
 
-    /// Asks once and joins the answers. `read` is told how many stores are read in one go.
+    /// Asks once and joins the answers. `read` gets the number of stores that are read in one go.
     pub(super) fn ask<R: Send + 'static>(
         &self,
         name: &Arc<str>,
@@ -48,7 +48,7 @@ impl Asked {
             let (sender, receiver) = bounded(1);
             let (name, read, asks) = (name.clone(), read.clone(), Arc::downgrade(&asking));
             let work: Job = Box::new(move |tasks| {
-                // Whoever asked may have gone: nobody misses the answer then.
+                // The caller may have timed out. Then no answer is needed.
                 if asks.strong_count() == 0 {
                     return;
                 }
@@ -80,8 +80,8 @@ impl Asked {
         Ok(found.into_iter().collect::<Result<_, _>>()?)
     }
 
-    /// Asks again and again, until all rows are there, in the order of their keys' bytes. A key that several partitions
-    /// have counts once towards the limit.
+    /// Asks until all rows are there, in the order of the keys' bytes. A key that several partitions have counts once
+    /// towards the limit.
     pub(super) fn walk(&self, name: &Arc<str>, mut rows: Rows) -> Result<Vec<(Bytes, Bytes)>, QueryError> {
         let (limit, mut found) = (rows.limit, Vec::new());
         if limit == 0 {
@@ -90,7 +90,7 @@ impl Asked {
         loop {
             let wanted = rows.clone();
             let pieces = self.ask(name, move |handle, together| wanted.read(handle, together))?;
-            // Beyond, some partition may have rows that it did not tell yet.
+            // After this key, some partition may have more rows.
             let known = pieces.iter().filter_map(|piece| piece.more_after.clone()).min();
             let told = pieces.into_iter().flat_map(|Piece { rows, .. }| rows);
             let from = found.len();

@@ -12,10 +12,10 @@ use super::{
 };
 use crate::operators::StoreHandle;
 
-/// Reads a key-value store of this instance, uncommitted updates included.
+/// Reads a key-value store of this instance, including uncommitted updates.
 ///
-/// Stores are read a piece at a time, between the turns of the threads that have them: what is written meanwhile may be
-/// there or not.
+/// A query reads stores in pieces, between the turns of their threads. The result may or may not contain updates that
+/// happen during the query.
 pub struct KeyValueQuery<K, V> {
     asked: Asked,
     store: Arc<str>,
@@ -27,19 +27,19 @@ impl<K, V> KeyValueQuery<K, V> {
         Self { asked, store: store.into(), types: PhantomData }
     }
 
-    /// Asks one partition's task only: a key that is nowhere else is then not missing where it cannot be.
+    /// Asks only the tasks of one partition. A missing key is then an answer for this partition only.
     pub fn with_partition(mut self, partition: i32) -> Self {
         self.asked.partition = Some(partition);
         self
     }
 
-    /// Lets standbys answer, too: what they tell is committed, and may be older than what the task's owner knows.
+    /// Lets standbys answer, too. Their data is committed, and may be older than the data of the task's owner.
     pub fn enable_stale_stores(mut self) -> Self {
         self.asked.stale = true;
         self
     }
 
-    /// How long to wait for each answer of a thread, instead of the configuration's `query_timeout`.
+    /// Sets how long to wait for each answer of a thread, instead of the configured `query_timeout`.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.asked.timeout = timeout;
         self
@@ -47,10 +47,11 @@ impl<K, V> KeyValueQuery<K, V> {
 }
 
 impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
-    /// The value of a key.
+    /// The value of a key; `None` if the key is missing.
     ///
     /// # Errors
-    /// If no task that may answer has the store, none answers in time, or it cannot be read.
+    /// Fails if no task that can answer has the store, if a thread does not answer in time, or if the store cannot be
+    /// read.
     pub fn get(&self, key: &K) -> Result<Option<V>, QueryError> {
         let key = encode(key)?;
         let found = self.asked.ask(&self.store, move |handle, _| match handle {
@@ -60,7 +61,7 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
         found.into_iter().flatten().next().map(|row| self.value(row.value)).transpose()
     }
 
-    /// Every key and value that this instance has, in the order of the keys' bytes.
+    /// All keys and values on this instance, in the order of the keys' bytes.
     ///
     /// # Errors
     /// As [`KeyValueQuery::get`].
@@ -68,8 +69,8 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
         self.page(None, usize::MAX)
     }
 
-    /// At most `limit` keys with their values, in the order of the keys' bytes: those after a key, or the first. A key
-    /// that several partitions have counts once.
+    /// At most `limit` keys with their values, in the order of the keys' bytes: the keys after `after`, or the first
+    /// keys. A key that several partitions have counts once.
     ///
     /// # Errors
     /// As [`KeyValueQuery::get`].
@@ -78,7 +79,7 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
         rows.into_iter().map(|(key, value)| Ok((self.key(key)?, self.value(value)?))).collect()
     }
 
-    /// Every key that this instance has, in the order of their bytes. Values are neither handed over nor decoded.
+    /// All keys on this instance, in the order of their bytes. Values are neither transferred nor decoded.
     ///
     /// # Errors
     /// As [`KeyValueQuery::get`].
@@ -86,8 +87,8 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
         self.page_of_keys(None, usize::MAX)
     }
 
-    /// At most `limit` keys, in the order of their bytes: those after a key, or the first. A key that several partitions
-    /// have counts once.
+    /// At most `limit` keys, in the order of their bytes: the keys after `after`, or the first keys. A key that several
+    /// partitions have counts once.
     ///
     /// # Errors
     /// As [`KeyValueQuery::get`].
@@ -105,7 +106,7 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     }
 }
 
-/// A key's bytes. A null is no key.
+/// A key's bytes. Null is not a valid key.
 pub(super) fn encode<K: Coded>(key: &K) -> Result<Bytes, CodecError> {
     K::Codec::default().encode(key)?.ok_or(CodecError::Null)
 }

@@ -1,4 +1,4 @@
-//! Where a stream thread takes questions.
+//! The line on which a stream thread takes queries.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,10 +10,10 @@ use crossbeam_channel::Sender;
 use super::QueryError;
 use crate::{task::TaskStores, transport::Waker};
 
-/// Something to do with the stores of one thread's running tasks.
+/// A query that runs on the stores of one thread's running tasks.
 pub(crate) type Job = Box<dyn FnOnce(&[&TaskStores]) + Send>;
 
-/// A thread's own way out of its poll, once it has a consumer.
+/// The waker that ends a thread's poll; `None` until the thread has a consumer.
 pub(crate) type Bell = Arc<Mutex<Option<Waker>>>;
 
 /// A line to one stream thread.
@@ -25,19 +25,19 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Whether this is the thread at its other end, which must not wait for an answer.
+    /// Whether the caller is the thread at the other end. That thread must not wait for an answer.
     pub(crate) fn ends_here(&self) -> bool {
         std::thread::current().id() == self.thread
     }
 
-    /// Asks it.
+    /// Sends a query to the thread.
     pub(super) fn send(&self, job: Job) -> Result<(), QueryError> {
         self.jobs.send(job).map_err(|_| QueryError::NotRunning)?;
         self.wake();
         Ok(())
     }
 
-    /// Lets it look for what there is to do.
+    /// Ends the thread's poll, so that it looks for work.
     pub(crate) fn wake(&self) {
         if let Some(waker) = &*self.bell.lock().unwrap_or_else(PoisonError::into_inner) {
             waker.wake();

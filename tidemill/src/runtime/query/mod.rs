@@ -1,7 +1,7 @@
-//! Interactive queries: a thread answers between two turns, from stores with their caches flushed.
+//! Interactive queries: a stream thread answers between two turns, from stores whose caches it has flushed.
 //!
-//! It hands over bytes, a piece at a time; whoever asked decodes them and comes back for more. So no query keeps a
-//! thread from its records for long, and no code of a user runs where it could wait for itself.
+//! The thread returns bytes, one piece at a time. The caller decodes them and asks for the next piece. So a query does
+//! not block the thread for long, and the thread runs no user code that could wait for the thread itself.
 
 mod asked;
 mod key_value;
@@ -20,30 +20,30 @@ pub(super) use self::{
 };
 pub use self::{key_value::KeyValueQuery, window::WindowQuery};
 
-/// Why a query has no answer.
+/// The reason why a query failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum QueryError {
-    /// No task of this instance that may answer has the store: it does not exist, restores, or lives on another
+    /// No task of this instance can answer for the store: the store does not exist, is restoring, or is on another
     /// instance.
-    #[error("no running task of this instance has a store '{0}' of that kind")]
+    #[error("no running task of this instance has a store '{0}' of the requested kind")]
     NotHere(String),
     /// The topology has no such store.
     #[error("the topology has no store '{0}'")]
     UnknownStore(String),
-    /// The threads have ended.
+    /// The application's threads have ended.
     #[error("the application is not running")]
     NotRunning,
-    /// It was asked on a stream thread of the same application, which would have to answer it.
+    /// The caller is a stream thread of the same application. This thread would have to answer its own query.
     #[error(
-        "store '{0}' was queried on a stream thread of its own application, which would wait for itself: use the stores \
+        "a stream thread of the application queried store '{0}' and would wait for itself: use the stores \
          that a processor is connected to, or query from another thread"
     )]
     FromWithin(String),
     /// A thread did not answer in time.
     #[error(
-        "no answer about store '{store}' within {waited:?}: its thread is busy with a record, or waits for the log. Ask \
-         again, or raise query_timeout"
+        "no answer from store '{store}' within {waited:?}: its thread is busy with a record, or waits for the log. \
+         Query again, or raise query_timeout"
     )]
     TimedOut {
         /// The store.
@@ -54,7 +54,7 @@ pub enum QueryError {
     /// The key cannot be encoded.
     #[error(transparent)]
     Key(#[from] CodecError),
-    /// The store could not be read, or holds something that does not decode.
+    /// The store could not be read, or holds bytes that cannot be decoded.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

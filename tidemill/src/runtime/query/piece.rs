@@ -1,4 +1,4 @@
-//! A store's rows, as many at a time as a thread may give away without being missed.
+//! A store's rows in pieces that are small enough not to delay the thread.
 
 use std::ops::Bound;
 
@@ -7,37 +7,37 @@ use tidemill_state::{Direction, Store, StoreError, WindowStore};
 
 use crate::operators::{StoreHandle, WindowClock};
 
-/// Rows that are looked at, of all stores that are read in one go.
+/// The most rows that one request reads, for all of its stores together.
 const LOOKED_AT: usize = 4_096;
 
-/// Bytes that are handed over of them.
+/// The most bytes that one request returns, for all of its stores together.
 const BYTES: usize = 1 << 20;
 
-/// Rows that are looked at of each, however many they are.
+/// The rows that a request may read from each store, however many stores there are.
 const LEAST: usize = 64;
 
-/// Which stores answer.
+/// The kind of store that answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     KeyValue,
     Window,
 }
 
-/// Which rows of a store: in the order of their keys' bytes.
+/// A range of a store's rows, in the order of the keys' bytes.
 #[derive(Clone)]
 pub(super) struct Rows {
     pub(super) kind: Kind,
     pub(super) from: Bound<Bytes>,
     pub(super) to: Bound<Bytes>,
-    /// At most so many.
+    /// The most rows to return.
     pub(super) limit: usize,
-    /// Whether their values matter.
+    /// Whether to return values.
     pub(super) values: bool,
-    /// Of window stores: the rows of this key alone.
+    /// For window stores: return only this key's rows.
     pub(super) key: Option<Bytes>,
 }
 
-/// Keys and values, and the last key that was looked at, if there are more behind it.
+/// Keys and values. If more rows follow, also the last key that was read.
 #[derive(Debug, Default)]
 pub(super) struct Piece {
     pub(super) rows: Vec<(Bytes, Bytes)>,
@@ -45,7 +45,7 @@ pub(super) struct Piece {
 }
 
 impl Rows {
-    /// Reads some of them; nothing, of a store of another kind.
+    /// Reads a piece; `None` if the store is of another kind.
     pub(super) fn read(&self, handle: &StoreHandle, together: usize) -> Option<Result<Piece, StoreError>> {
         match (handle, self.kind) {
             (StoreHandle::KeyValue(store), Kind::KeyValue) => {
@@ -56,7 +56,7 @@ impl Rows {
         }
     }
 
-    /// Windows past their retention are not shown, though a store that was restored may still have them.
+    /// Leaves out windows past their retention. A restored store may still have such windows.
     fn read_windows(&self, store: &WindowStore, together: usize) -> Result<Piece, StoreError> {
         let kept_from = WindowClock::expired_below_in(store)?.unwrap_or(0).to_be_bytes();
         let from = match &self.from {
@@ -90,7 +90,7 @@ impl Rows {
     }
 }
 
-/// The record's key in a window's row.
+/// The record's key in a window row's key.
 fn of_window(row: &Bytes) -> Option<Bytes> {
     tidemill_state::WindowKey::decode_local(row.clone()).ok().map(|window| window.key)
 }

@@ -12,10 +12,10 @@ use super::{
     undecodable,
 };
 
-/// Reads a window store of this instance, uncommitted updates included.
+/// Reads a window store of this instance, including uncommitted updates.
 ///
-/// Stores are read a piece at a time, between the turns of the threads that have them: what is written meanwhile may be
-/// there or not.
+/// A query reads stores in pieces, between the turns of their threads. The result may or may not contain updates that
+/// happen during the query.
 pub struct WindowQuery<K, V> {
     asked: Asked,
     store: Arc<str>,
@@ -27,19 +27,19 @@ impl<K, V> WindowQuery<K, V> {
         Self { asked, store: store.into(), types: PhantomData }
     }
 
-    /// Asks one partition's task only: a key that is nowhere else is then not missing where it cannot be.
+    /// Asks only the tasks of one partition. A missing key is then an answer for this partition only.
     pub fn with_partition(mut self, partition: i32) -> Self {
         self.asked.partition = Some(partition);
         self
     }
 
-    /// Lets standbys answer, too: what they tell is committed, and may be older than what the task's owner knows.
+    /// Lets standbys answer, too. Their data is committed, and may be older than the data of the task's owner.
     pub fn enable_stale_stores(mut self) -> Self {
         self.asked.stale = true;
         self
     }
 
-    /// How long to wait for each answer of a thread, instead of the configuration's `query_timeout`.
+    /// Sets how long to wait for each answer of a thread, instead of the configured `query_timeout`.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.asked.timeout = timeout;
         self
@@ -47,10 +47,12 @@ impl<K, V> WindowQuery<K, V> {
 }
 
 impl<K: Coded, V: Coded> WindowQuery<K, V> {
-    /// A key's values in windows that start from `from_ms`, up to and without `to_ms`.
+    /// A key's values with the start of their windows in milliseconds. Includes windows that start from `from_ms`
+    /// (inclusive) to `to_ms` (exclusive).
     ///
     /// # Errors
-    /// If no task that may answer has the store, none answers in time, or it cannot be read.
+    /// Fails if no task that can answer has the store, if a thread does not answer in time, or if the store cannot be
+    /// read.
     pub fn fetch(&self, key: &K, from_ms: i64, to_ms: i64) -> Result<Vec<(i64, V)>, QueryError> {
         let start = |ms: i64| Bytes::copy_from_slice(&ms.max(0).to_be_bytes());
         let (from, to) = (Bound::Included(start(from_ms)), Bound::Excluded(start(to_ms)));

@@ -6,7 +6,7 @@ use crate::{
     transport::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, TransportError},
 };
 
-/// Opened together, and again after a newer instance took over.
+/// The clients of a thread. They are opened together, and opened again after a newer instance fenced this one.
 pub(crate) struct Clients {
     pub(crate) consumer: Box<dyn Consumer>,
     pub(crate) reader: Box<dyn Reader>,
@@ -28,7 +28,8 @@ impl Clients {
         Ok(Self { consumer, reader: app.transport.reader()?, producer, admin: app.transport.admin()? })
     }
 
-    /// A producer that may send. One of the same thread before it may no more, and left no transaction open.
+    /// A new producer, ready to send. It fences an earlier producer of the same thread and ends that producer's
+    /// transaction.
     pub(crate) fn producer(app: &Prepared, thread: &str) -> Result<Box<dyn Producer>, TransportError> {
         let transactional_id = match app.config.processing_guarantee {
             ProcessingGuarantee::ExactlyOnce => {
@@ -51,7 +52,7 @@ impl Clients {
     }
 }
 
-/// A thread's number among those of its instance, the last part of its name.
+/// A thread's number within its instance: the last part of its name.
 fn number(thread: &str) -> &str {
     thread.rsplit('-').next().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! A commit on its way: what the log was asked, and what follows in tasks once it has answered.
+//! A commit on its way: the request to the log, and the changes in tasks after the log's answer.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,24 +10,26 @@ use crate::{
     transport::{Acknowledged, CommittedOffset, Consumer, PendingCommit, Progress, TopicPartition, TransportError},
 };
 
-/// What was sent, and the tasks that it was made in, as they were when the commit was begun.
+/// The request, and the state of the tasks when the commit was begun.
 ///
-/// Where it fails, or is dropped, nothing of it follows: tasks are rolled back with what they set apart.
+/// If the commit fails or is dropped, tasks do not change state. They are rolled back, including the changes that they
+/// set apart.
 pub(crate) struct Commit {
     pub(crate) pending: Box<dyn PendingCommit>,
-    /// What the group commits once everything is in the log, where no transaction does both.
+    /// The offsets to commit once all records are in the log. `None` with exactly once: then the transaction commits
+    /// the offsets.
     pub(crate) offsets: Option<Vec<(TopicPartition, CommittedOffset)>>,
     pub(crate) tasks: BTreeMap<TaskId, TaskCommit>,
 }
 
-/// What a look at a commit found.
+/// The result of polling a commit.
 pub(crate) enum Found {
     OnItsWay(Commit),
     Committed(Committed),
 }
 
 impl Commit {
-    /// Waits up to `timeout` for the log.
+    /// Waits up to `timeout` for the log's answer.
     pub(crate) fn poll(self, consumer: &mut dyn Consumer, timeout: Duration) -> Result<Found, TransportError> {
         let Self { pending, offsets, tasks } = self;
         match pending.poll(timeout)? {
@@ -41,14 +43,14 @@ impl Commit {
         }
     }
 
-    /// Whether the log takes more beside it.
+    /// Whether the log accepts more records before the commit is answered.
     pub(crate) fn may_send_ahead(&mut self) -> bool {
         self.pending.may_send_ahead()
     }
 
-    /// Commits no offsets of these any more: they belong to another member, or to another life of this one, which began
-    /// at what is committed. What a transaction holds is refused by the generation that it was begun with; a flush names
-    /// its member only when it is done.
+    /// Removes the offsets of these partitions. The partitions belong to another member now, or to a new membership of
+    /// this thread, which began at the committed offsets. For a transaction, the log itself refuses an old generation.
+    /// For a flush, this step is needed, because a flush names its member only at its end.
     pub(crate) fn lose(&mut self, partitions: &[TopicPartition]) {
         if let Some(offsets) = &mut self.offsets {
             offsets.retain(|(partition, _)| !partitions.contains(partition));
@@ -56,15 +58,15 @@ impl Commit {
     }
 }
 
-/// A commit that the log has answered.
-#[must_use = "tasks have not followed yet"]
+/// A commit that the log has confirmed.
+#[must_use = "the tasks have not taken up the commit yet"]
 pub(crate) struct Committed {
     acknowledged: Acknowledged,
     tasks: BTreeMap<TaskId, TaskCommit>,
 }
 
 impl Committed {
-    /// Lets each task follow: its state, and how far its inputs are committed.
+    /// Takes the commit up in each task: its state and the committed offsets of its inputs.
     pub(crate) fn apply(mut self, tasks: &mut Tasks) -> Result<(), TaskError> {
         for task in tasks.running() {
             if let Some(commit) = self.tasks.remove(&task.id) {

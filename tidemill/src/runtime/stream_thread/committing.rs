@@ -1,26 +1,26 @@
-//! What was done becomes visible, all of it or nothing; what nobody needs any more is deleted.
+//! Commits make work visible, all or nothing. Purges delete records that are no longer needed.
 
 use std::time::Duration;
 
 use super::{StreamThread, clients::Clients};
 use crate::{clock::millis, error::TaskError};
 
-/// How often to look whether the log has committed, while there is nothing else to do.
+/// How often an idle thread checks whether the log has committed.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// How long to wait at a time for a commit that must be done first.
+/// The time of one wait for a commit that must end first.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Records of so many bytes may wait for a commit; beyond, processing does.
+/// The most bytes of records that may wait for a commit. Beyond this, processing waits.
 const HELD_MAX_BYTES: usize = 16 << 20;
 
 impl StreamThread {
-    /// How long a poll may wait without keeping back what was done.
+    /// How long a poll may wait without delaying a commit.
     pub(super) fn time_to_commit(&mut self) -> Duration {
         if self.transaction.is_committing() {
             return LOOK;
         }
-        // Records may change state alone, and send nothing before the commit.
+        // Records may change only state. Then nothing is sent before the commit.
         if !self.transaction.is_pending() && !self.tasks.running().any(|task| task.needs_commit()) {
             return Duration::MAX;
         }
@@ -44,18 +44,18 @@ impl StreamThread {
         held.sum::<usize>() >= self.app.config.max_uncommitted_bytes
     }
 
-    /// Commits all tasks' outputs, changelog records and offsets together; then their state follows.
+    /// Commits all tasks' outputs, changelog records and offsets together. Then the tasks' stores take up the commit.
     pub(super) fn commit(&mut self) -> Result<(), TaskError> {
         self.settle_commit()?;
         self.begin_commit()?;
         self.settle_commit()
     }
 
-    /// Begins to commit. What is processed from here on belongs to the next commit.
+    /// Begins a commit. Records processed from here on belong to the next commit.
     pub(super) fn begin_commit(&mut self) -> Result<(), TaskError> {
         self.last_commit_ms = self.app.clock.monotonic_ms();
         if self.repair.is_some() {
-            // What the transaction holds is half of something.
+            // The transaction holds incomplete work.
             return Ok(());
         }
         if !self.transaction.is_pending() && !self.tasks.running().any(|task| task.needs_commit()) {
@@ -79,8 +79,7 @@ impl StreamThread {
         self.finish_commit(Duration::ZERO).map(drop)
     }
 
-    /// Lets state follow once the log has committed, for which it waits up to `timeout`. Whether no commit is on its
-    /// way any more.
+    /// Waits up to `timeout` for the log, then updates the tasks' stores. `true` if no commit is on its way any more.
     pub(super) fn finish_commit(&mut self, timeout: Duration) -> Result<bool, TaskError> {
         let Self { tasks, clients, transaction, .. } = self;
         if !transaction.is_committing() {
@@ -94,7 +93,8 @@ impl StreamThread {
         Ok(true)
     }
 
-    /// Looks after a commit that is on its way: lets state follow, or sends what the log takes before.
+    /// Updates the tasks' stores if the log has committed. Otherwise sends the waiting records that the log accepts
+    /// already.
     pub(super) fn attend_commit(&mut self) -> Result<(), TaskError> {
         if !self.finish_commit(Duration::ZERO)? {
             self.transaction.send_held(&mut *self.clients.producer)?;
@@ -102,28 +102,27 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Waits until no commit is on its way. An error is the commit's own, or comes after it.
+    /// Waits until no commit is on its way. An error comes from the commit itself or from a step after it.
     pub(super) fn settle_commit(&mut self) -> Result<(), TaskError> {
         while !self.finish_commit(PATIENCE)? {}
         Ok(())
     }
 
-    /// Waits for the commit that is on its way if too much waits for it already.
+    /// Waits for the commit on its way if too many bytes wait for it.
     pub(super) fn bound_memory(&mut self) -> Result<(), TaskError> {
         let is_full = self.transaction.is_committing()
             && (self.transaction.held_bytes() > HELD_MAX_BYTES || self.holds_too_much());
         if is_full { self.settle_commit() } else { Ok(()) }
     }
 
-    /// Begins to make committed and restored state durable where it has waited for that for long enough.
+    /// Starts to flush committed and restored state that has waited long enough.
     pub(super) fn flush_waiting(&mut self, now_ms: i64) -> Result<(), TaskError> {
         let wait_ms = millis(self.app.config.state_flush_interval);
         self.tasks.all_stores().try_for_each(|stores| stores.flush_waiting(now_ms, wait_ms))
     }
 
-    /// Deletes what nobody reads any more: processed records of repartition topics, processed responses, and changelogs
-    /// of expired windows.
-    /// A failure is not one of the application: the next purge tries again.
+    /// Deletes records that are no longer needed: processed records of repartition topics, processed responses, and
+    /// changelog records of expired windows. An error does not stop the application: the next purge tries again.
     pub(super) fn purge(&mut self, now_ms: i64) {
         self.last_purge_ms = now_ms;
         let Self { tasks, clients, app, purged, .. } = self;
@@ -131,7 +130,7 @@ impl StreamThread {
         let mut dead = Vec::new();
         for task in tasks.running() {
             if let Err(error) = task.stores.note_all_current(wall_ms) {
-                tracing::warn!(task = %task.id, %error, "that its stores are whole could not be noted");
+                tracing::warn!(task = %task.id, %error, "the current state of the stores could not be noted");
             }
             dead.extend(task.stores.take_dead());
             let in_transit = task.group.inputs.iter().filter(|input| app.plan.is_transit_topic(&input.partition.topic));
@@ -142,7 +141,7 @@ impl StreamThread {
             match clients.admin.delete_records(&partition, offset) {
                 Ok(()) => drop(purged.insert(partition, offset)),
                 Err(error) => {
-                    tracing::warn!(%partition, offset, %error, "records that nobody needs were not deleted");
+                    tracing::warn!(%partition, offset, %error, "unneeded records could not be deleted");
                 }
             }
         }

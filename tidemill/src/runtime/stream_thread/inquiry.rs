@@ -1,11 +1,11 @@
-//! Asks the log whether tasks that write a repartition topic have anything to do, where these rest: they tell nothing of
-//! their silence any more, and one that got a record and is stalled tells nothing of it either.
+//! Asks the log whether resting tasks that write a repartition topic have work. A resting task sends no more notes of
+//! its silence. A task that got a record and is stalled sends no notes, either.
 //!
-//! What a task above has done is what its group has committed. So it had nothing to do at some time if, later, all that
-//! was in its inputs then is committed, and the same is true of whatever writes these inputs. Topic after topic, from
-//! the farthest above on, everything before an end that is asked for after the time is looked for beyond what is
-//! committed. What those tasks sent by then stands in the repartition topic itself, before an end that is asked for
-//! last: whoever reads it must have taken that first.
+//! A task above has done what its group has committed. So the task had no work at some time if all records that were in
+//! its inputs then are committed later, and the same holds for the tasks that write these inputs. The inquiry goes
+//! topic by topic, beginning with the farthest one above. After the given time it asks for each topic's end, and looks
+//! for records between the committed offset and this end. Records that those tasks sent by then are in the repartition
+//! topic itself, before an end that is asked for last. The asking task must take these records first.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,59 +20,60 @@ use crate::{
     transport::{Consumer, Fetched, Offset, Reader, Topic, TopicPartition, TransportError},
 };
 
-/// How long an inquiry without an answer lasts, and how long the next one waits then.
+/// The longest time of an inquiry without an answer, and the pause after an inquiry without a positive answer.
 const PATIENCE_MS: i64 = 1_000;
 const PAUSE_MS: i64 = 500;
 
-/// Records read at once, where an end is looked for.
+/// The most records of one read.
 const AT_ONCE: usize = 100;
 
-/// One thread's inquiries: one at a time.
+/// One thread's inquiries. Only one is open at a time.
 #[derive(Default)]
 pub(crate) struct Inquirer {
-    /// Opened when it is needed, and again after an error.
+    /// Opened when it is needed, and opened again after an error.
     reader: Option<Box<dyn Reader>>,
     open: Option<Inquiry>,
-    /// The topic that was asked about last: the next one has its turn.
+    /// The topic of the last inquiry. The next inquiry is about the topic after it.
     last: Option<Topic>,
     not_before_ms: i64,
 }
 
-/// One repartition topic's.
+/// The inquiry about one repartition topic.
 struct Inquiry {
     topic: Topic,
-    /// Wall time when it began, and that of a clock that nobody sets.
+    /// The start of the inquiry in wall-clock time and in monotonic time.
     wall_ms: i64,
     began_ms: i64,
-    /// The tasks that ask, and how far they have taken their partition.
+    /// The asking tasks and their positions, by partition.
     askers: BTreeMap<TopicPartition, (TaskId, Option<Offset>)>,
-    /// What is to be looked at, by topic, the last first: that is the repartition topic itself.
+    /// The topics still to read, in reverse order. The first entry is the repartition topic itself, which is read last.
     stages: Vec<Stage>,
-    /// What is being read, each up to its end.
+    /// The partitions being read, each with its end.
     tails: BTreeMap<TopicPartition, Offset>,
-    /// Of each asker's partition, the offset after the last record before the end.
+    /// For each asker's partition: the offset after the last record before the end.
     up_to: BTreeMap<TopicPartition, Offset>,
 }
 
-/// What of a topic is to be looked at.
+/// The partitions of a topic that an inquiry reads.
 struct Stage {
     partitions: Vec<TopicPartition>,
-    /// Tasks of this application write it.
+    /// Whether tasks of this application write the topic.
     is_ours: bool,
 }
 
-/// How far an inquiry came.
+/// The result of a step of an inquiry.
 enum Step {
-    /// The log has not given all of it yet.
+    /// The log has not returned all records yet.
     Waits,
-    /// Somebody above has something to do.
+    /// A task above has work.
     IsBusy,
-    /// Nobody had.
+    /// No task above had work.
     WasSilent,
 }
 
 impl StreamThread {
-    /// Asks for those tasks whose idle clock waits for an answer. Errors are not the thread's: it asks again.
+    /// Runs inquiries for the tasks whose idle clocks wait for an answer. An error does not reach the thread: the
+    /// inquiry is repeated.
     pub(super) fn inquire(&mut self, now_ms: i64) {
         if self.inquirer.open.is_none() {
             self.begin_inquiry(now_ms);
@@ -89,14 +90,14 @@ impl StreamThread {
             Ok(Step::WasSilent) => self.answer(&inquiry),
             Ok(Step::Waits | Step::IsBusy) => self.inquirer.not_before_ms = now_ms + PAUSE_MS,
             Err(error) => {
-                tracing::debug!(thread = %self.name, topic = %inquiry.topic, %error, "cannot tell who is silent");
+                tracing::debug!(thread = %self.name, topic = %inquiry.topic, %error, "cannot inquire about silence");
                 if !matches!(error, TransportError::Retriable(_)) {
                     self.inquirer.reader = None;
                 }
                 self.inquirer.not_before_ms = now_ms + PAUSE_MS;
             }
         }
-        // What nobody waits for is not to be fetched.
+        // No more records are needed, so the reader must stop fetching.
         self.inquirer.reader.take_if(|reader| reader.assign(&[]).is_err());
     }
 
@@ -140,13 +141,13 @@ impl StreamThread {
     }
 }
 
-/// From what these tasks make a repartition topic's records, by topic, the farthest above last.
+/// The topics from which these tasks make a repartition topic's records, the farthest one above last.
 fn stages(plan: &Plan, topic: &Topic, writers: &BTreeSet<i32>) -> Vec<Stage> {
     let direct = plan.idle_notes_in(topic).map(|notes| &notes.above).into_iter().flatten();
     let farther: BTreeSet<_> = direct.flat_map(|above| plan.sources_of(above)).collect();
     let stage = |above: &Topic| {
         let all = 0..plan.partitions(above).unwrap_or(0);
-        // What is farther above may come to any of these tasks.
+        // Records from farther above may reach any of these tasks.
         let read = all.filter(|partition| farther.contains(above) || writers.contains(partition));
         let partitions = read.map(|partition| TopicPartition { topic: above.clone(), partition }).collect();
         Stage { partitions, is_ours: plan.idle_notes_in(above).is_some() }
@@ -155,7 +156,7 @@ fn stages(plan: &Plan, topic: &Topic, writers: &BTreeSet<i32>) -> Vec<Stage> {
 }
 
 impl Inquiry {
-    /// Goes as far as the log lets it.
+    /// Reads as far as the log has records.
     fn step(&mut self, consumer: &mut dyn Consumer, reader: &mut dyn Reader) -> Result<Step, TransportError> {
         loop {
             while !self.tails.is_empty() {
@@ -180,7 +181,7 @@ impl Inquiry {
         }
     }
 
-    /// Finds out what of these partitions is to be read: ends first, then what is committed.
+    /// Decides what to read of these partitions. Asks for the ends first, then for the committed offsets.
     fn begin(
         &mut self,
         Stage { partitions, is_ours }: &Stage,
@@ -191,7 +192,7 @@ impl Inquiry {
         for partition in partitions {
             let (low, mut end) = reader.watermarks(partition)?;
             if *is_ours {
-                // A commit may be known already, and what belongs to it not visible yet.
+                // A commit's offsets may be known before its records are visible.
                 end = reader.end(partition)?;
             }
             bounds.push((low, end));
@@ -213,8 +214,8 @@ impl Inquiry {
         reader.assign(&from)
     }
 
-    /// Whether what was read is work for a task above. Notes are none. In the partitions of those who ask, it is what
-    /// they have to take first.
+    /// Whether the records are work for a task above. Notes do not count. In the askers' own partitions, records are no
+    /// work either, but the askers must take them first.
     fn is_work(&mut self, batch: Fetched) -> bool {
         let end = self.tails.get(&batch.partition).copied().unwrap_or(0);
         let mut before = batch.records.iter().filter(|record| record.offset < end);

@@ -1,4 +1,4 @@
-//! What a thread replays after its process was killed: nothing was closed, and only what became durable is left.
+//! The replay after a process was killed: no store was closed, and only durable state is left.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     transport::embedded::{EmbeddedLog, Entry},
 };
 
-/// A machine that counts words, and whose disk outlives its process.
+/// A machine that counts words. Its disk outlives its process.
 struct Machine {
     log: EmbeddedLog,
     clock: ManualClock,
@@ -51,7 +51,7 @@ impl Machine {
         while self.thread.step(Duration::ZERO).expect("processes") > 0 {}
     }
 
-    /// Lets time pass, in which the thread turns now and then, as it does.
+    /// Lets time pass. The thread runs turns at intervals, as usual.
     fn pass(&mut self, time: Duration, step: Duration) {
         for _ in 0..time.div_duration_f64(step).round() as u64 {
             self.clock.advance(step);
@@ -59,7 +59,7 @@ impl Machine {
         }
     }
 
-    /// Dies where it stands, and starts again.
+    /// Kills the process and starts it again.
     fn restart(&mut self) {
         self.process.kill();
         self.process = Process::new("a", Fate::new(0, FaultRates::NONE, self.clock.clone()));
@@ -69,7 +69,7 @@ impl Machine {
         self.thread = StreamThread::start(self.app.clone(), "a-0".to_owned()).expect("starts");
     }
 
-    /// The same. Returns how many changelog records were replayed until its task runs.
+    /// Kills the process and starts it again. Returns how many changelog records were replayed until its task runs.
     fn kill(&mut self) -> u64 {
         self.restart();
         self.run();
@@ -115,7 +115,7 @@ fn a_rebuild_that_is_killed_goes_on_from_its_last_flush() {
     for batch in 0..3 {
         machine.count(batch * 10_000..batch * 10_000 + 10_000);
     }
-    // Nothing was flushed, so that all of it is to be replayed; it is killed half-way.
+    // No store was flushed, so all records must be replayed. The process is killed half-way.
     machine.restart();
     while machine.thread.status.records_restored == 0 {
         machine.thread.step(Duration::ZERO).expect("restores");

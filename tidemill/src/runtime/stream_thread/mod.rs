@@ -35,42 +35,44 @@ use crate::{
     transport::{Offset, Rebalance, TopicPartition, TransportError, Waker},
 };
 
-/// A stream thread. `step` is one turn of its loop, so that tests and simulation can turn it by hand.
+/// A stream thread. `step` is one turn of its loop, so tests and a simulation can run single turns.
 ///
-/// Tasks stand before clients: dropped first, they close their stores before the partitions go to another thread.
+/// The field `tasks` is declared before `clients`, so it is dropped first. The tasks' stores then close before the
+/// partitions go to another thread.
 pub(crate) struct StreamThread {
     name: String,
     app: Prepared,
     tasks: Tasks,
     clients: Clients,
     transaction: Transaction,
-    /// What an error left to do before the next turn.
+    /// The repair that an error requires before the next turn.
     repair: Option<Repair>,
-    /// A task could not be opened yet.
+    /// Whether a task could not be opened yet, because its stores are locked.
     waits_for_stores: bool,
     paused: BTreeSet<TopicPartition>,
-    /// Partitions whose fetch position is no longer the committed offset, and what was first fetched of each since.
+    /// Partitions whose fetch position is no longer the committed offset, each with the first offset fetched since
+    /// then.
     fetched: BTreeMap<TopicPartition, Offset>,
     /// Partitions to give back once their tasks are closed.
     releasing: Vec<TopicPartition>,
     pace: Pace,
-    /// The task that had its turn last, if there was no time for the others.
+    /// The last task that had a turn, if there was no time for the others.
     last_served: Option<TaskId>,
-    /// The task that was told the time last, if the others were not yet.
+    /// The last task that got its tick, if the other tasks have not got theirs yet.
     last_ticked: Option<TaskId>,
     last_commit_ms: i64,
     last_tick_ms: i64,
     last_purge_ms: i64,
-    /// Since when the thread has nothing to do but to wait for records.
+    /// Since when the thread has only waited for records.
     rests_since_ms: i64,
-    /// When its last poll came back, if it took records after it.
+    /// When the last poll returned, if the thread processed records after it.
     pub(super) worked_since_ms: Option<i64>,
-    /// Asks about tasks above that rest.
+    /// Asks the log about resting tasks above.
     inquirer: Inquirer,
-    /// Up to where the log deleted what nobody needs: it is not asked twice.
+    /// The offsets up to which the log has deleted records. The same deletion is not requested twice.
     purged: BTreeMap<TopicPartition, Offset>,
     pub(crate) status: ThreadStatus,
-    /// How often it opened clients anew.
+    /// How often the thread has opened its clients again.
     pub(crate) reopened: u64,
 }
 
@@ -107,7 +109,7 @@ impl StreamThread {
         })
     }
 
-    /// One turn. Returns how many records were fetched, restored or processed: 0 means there was nothing to do.
+    /// Runs one turn. Returns how many records were fetched, restored or processed. 0 means that there was no work.
     pub(crate) fn step(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         let turned = match self.repair {
             Some(repair) => self.mend(repair).map(|()| 1),
@@ -119,7 +121,7 @@ impl StreamThread {
     }
 
     fn turn(&mut self, timeout: Duration) -> Result<usize, TaskError> {
-        // Before the poll: what that brings must not be lost with an error.
+        // Before the poll, because an error here must not lose polled records.
         let began_ms = self.app.clock.monotonic_ms();
         self.attend_commit()?;
         let attended_ms = self.app.clock.monotonic_ms();
@@ -135,20 +137,20 @@ impl StreamThread {
         self.rest(waited_ms.max(0), polled_ms, &polled.batches);
         self.pace.polled(polled_ms);
         let mut done = polled.rebalances.len();
-        // Before any of them waits for the commit that is on its way: the poll has made this a member anew, which may
-        // own a partition again that it lost.
+        // Before any rebalance waits for the commit on its way: after this poll the thread is a new member, and may own
+        // a lost partition again.
         for rebalance in &polled.rebalances {
             if let Rebalance::Lost(partitions) = rebalance {
                 self.transaction.lose(partitions);
             }
         }
         for rebalance in polled.rebalances {
-            // One that fails must not hide the next.
+            // A failed rebalance must not hide the next one.
             if let Err(error) = self.rebalance(rebalance) {
                 self.recover(error)?;
             }
             if self.repair == Some(Repair::Rejoin) {
-                // The rest is about a member that this thread is no longer.
+                // The other rebalances are for a membership that has ended.
                 return Ok(done);
             }
         }
@@ -158,7 +160,7 @@ impl StreamThread {
         }
         done += match self.restore(timeout) {
             Err(TaskError::Transport(TransportError::Retriable(reason))) => {
-                // What the reader passed without its being applied is read again.
+                // The reader may have passed records that were not applied. They are read again.
                 self.read_changelogs()?;
                 self.wait_for_log(&reason, timeout)
             }
@@ -187,19 +189,19 @@ impl StreamThread {
         Ok(done)
     }
 
-    /// The log is away and nothing was begun: the next turn tries again.
+    /// The log is unreachable, and nothing was begun. The next turn tries again.
     fn wait_for_log(&self, reason: &str, timeout: Duration) -> usize {
         tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable");
         self.app.clock.sleep(timeout);
         0
     }
 
-    /// What the thread did until now was work, though it was none of a turn.
+    /// Marks the time until now as work, although it was outside a turn.
     pub(crate) fn begin_to_rest(&mut self) {
         self.rests_since_ms = self.app.clock.monotonic_ms();
     }
 
-    /// Commits between turns; what goes wrong is dealt with as in a turn.
+    /// Commits between turns. Errors are handled as in a turn.
     pub(crate) fn commit_now(&mut self) -> Result<(), TaskError> {
         let committed = self.commit().or_else(|error| self.recover(error));
         self.worked_since_ms = None;
@@ -207,7 +209,7 @@ impl StreamThread {
         committed
     }
 
-    /// Ticks between turns; what goes wrong is dealt with as in a turn.
+    /// Ticks between turns. Errors are handled as in a turn.
     pub(crate) fn tick_now(&mut self) -> Result<(), TaskError> {
         loop {
             let now_ms = self.app.clock.monotonic_ms();
@@ -218,8 +220,8 @@ impl StreamThread {
         }
     }
 
-    /// Commits, and makes the stores survive a crash without a replay. What cannot be committed is aborted: readers of
-    /// what it wrote to would wait for it.
+    /// Commits, and flushes the stores, so that a restart needs no replay. Work that cannot be committed is aborted:
+    /// otherwise readers of its topics would wait for it.
     pub(crate) fn close(mut self) -> Result<(), TaskError> {
         let committed = self.commit();
         self.give_up();
@@ -227,7 +229,8 @@ impl StreamThread {
         committed.and(flushed)
     }
 
-    /// Aborts what is open before the thread ends. Whoever comes next, or the log after a while, does it otherwise.
+    /// Aborts the open transaction before the thread ends. Otherwise the next owner aborts it, or the log after a
+    /// time-out.
     pub(crate) fn give_up(&mut self) {
         if let Err(error) = self.transaction.abort(&mut *self.clients.producer) {
             tracing::warn!(thread = %self.name, %error, "the transaction could not be aborted");
@@ -238,7 +241,8 @@ impl StreamThread {
         ThreadStatus { tasks: self.tasks.statuses(self.app.clock.monotonic_ms()), ..self.status.clone() }
     }
 
-    /// The stores of running tasks, caches flushed into them; none, if that went wrong and there is something to mend.
+    /// The stores of running tasks, with their caches flushed. Empty if the flush failed and the tasks must be
+    /// repaired.
     pub(crate) fn stores(&mut self) -> Result<Vec<&TaskStores>, TaskError> {
         let flushed = self.tasks.running().try_for_each(ActiveTask::flush_caches);
         if let Err(error) = flushed {
@@ -247,8 +251,8 @@ impl StreamThread {
         Ok(self.tasks.running().map(|task| &task.stores).collect())
     }
 
-    /// Bytes of changes that no store has yet and of records that wait for a commit; and records fetched of the
-    /// partition that has most.
+    /// First: the bytes of uncommitted changes and of records that wait for a commit. Second: the number of fetched
+    /// records of the fullest partition.
     pub(crate) fn load(&mut self) -> (usize, usize) {
         let held = self.transaction.held_bytes();
         let uncommitted = self.tasks.running().map(|task| task.stores.overlay_bytes()).sum::<usize>();
@@ -256,7 +260,7 @@ impl StreamThread {
         (held + uncommitted, inputs.max().unwrap_or(0))
     }
 
-    /// Ends the poll that the thread waits in, if its log can.
+    /// The waker that ends the thread's poll; `None` if the log has no waker.
     pub(crate) fn waker(&self) -> Option<Waker> {
         self.clients.consumer.waker()
     }
@@ -265,7 +269,7 @@ impl StreamThread {
         self.repair.is_none()
             && !self.waits_for_stores
             && !self.tasks.is_restoring()
-            // A task that waits for another input has nothing to do before time passes.
+            // A task that waits for another input has no work until time passes.
             && self.tasks.running().all(|task| !task.ctx.unfinished && (task.waits || task.group.buffered() == 0))
     }
 }

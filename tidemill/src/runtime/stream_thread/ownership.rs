@@ -1,4 +1,4 @@
-//! Partitions that come and go, and the tasks that open and close with them.
+//! Assigned and revoked partitions, and the tasks that open and close with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::{
     transport::{CommittedOffset, Rebalance, TopicPartition},
 };
 
-/// Committed offsets of a task's inputs, and what its stores have to replay.
+/// A task's start: the committed offsets of its inputs, and the restores of its stores.
 type Place = (BTreeMap<TopicPartition, CommittedOffset>, Vec<StoreRestore>);
 
 impl StreamThread {
@@ -22,16 +22,18 @@ impl StreamThread {
         match rebalance {
             Rebalance::Assigned(partitions) => {
                 self.tasks.owned.extend(partitions);
-                // Where something went wrong, tasks are opened once it is known how the transaction ended.
+                // After an error, tasks are opened only when the end of the transaction is known.
                 if self.repair.is_none() { self.open_tasks() } else { Ok(()) }
             }
             Rebalance::Revoked(partitions) => {
-                // What could not be committed is done again by the next owner; giving back does not wait for it.
+                // The next owner repeats work that could not be committed. The return of the partitions does not wait
+                // for it.
                 if let Err(error) = self.commit() {
                     self.recover(error)?;
                 }
                 if self.repair != Some(Repair::Rejoin) {
-                    // Closed before they are given back: the next owner may be another thread of this instance.
+                    // The stores close before the partitions are given back: the next owner may be another thread of
+                    // this instance.
                     let flushed = self.forget(&partitions);
                     self.releasing.extend(partitions);
                     if self.repair.is_none() {
@@ -52,7 +54,8 @@ impl StreamThread {
         }
     }
 
-    /// Gives back what was asked back, once nothing that was sent for it can still come after the next owner's.
+    /// Gives back the revoked partitions. By then no record of this thread may reach the log after the next owner's
+    /// records.
     pub(super) fn release(&mut self) -> Result<(), TaskError> {
         if !self.releasing.is_empty() {
             self.clients.consumer.release(&self.releasing)?;
@@ -61,8 +64,8 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Drops the tasks of partitions that go. The stores of those that ran are made durable and closed, or kept as they
-    /// are where standbys are wanted.
+    /// Drops the tasks of these partitions. The stores of running tasks are flushed. Then they are closed, or kept for
+    /// a standby if standbys are configured.
     fn forget(&mut self, partitions: &[TopicPartition]) -> Result<(), TaskError> {
         let mut flushed = Ok(());
         for partition in partitions {
@@ -85,8 +88,8 @@ impl StreamThread {
         flushed
     }
 
-    /// Opens every task whose inputs are all owned. One whose stores another thread of this instance still has open,
-    /// because it does not know yet that it lost them, waits until that thread lets go.
+    /// Opens every task whose inputs are all owned. If another thread of this instance does not know yet that it lost a
+    /// task, it still has the task's stores open. The task then waits until that thread closes them.
     pub(super) fn open_tasks(&mut self) -> Result<(), TaskError> {
         let tasks: BTreeSet<_> =
             self.tasks.owned.iter().filter_map(|partition| self.app.plan.task_of(partition)).collect();
@@ -101,7 +104,7 @@ impl StreamThread {
                     Some(found) => found,
                     None => match TaskStores::open(&self.app.plan, id, &*self.app.stores) {
                         Err(TaskError::State { source: StoreError::Locked { path }, .. }) => {
-                            tracing::debug!(task = %id, path = %path.display(), "another thread has its stores open");
+                            tracing::debug!(task = %id, path = %path.display(), "another thread uses the stores");
                             self.waits_for_stores = true;
                             self.pause(inputs)?;
                             continue;
@@ -115,7 +118,7 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Lets a task run, or first restore.
+    /// Starts a task: it restores first if its stores need that.
     fn open_task(
         &mut self,
         id: TaskId,
@@ -126,7 +129,7 @@ impl StreamThread {
         let (committed, restores) = match self.find_place(&stores, followed, &inputs) {
             Ok(place) => place,
             Err(error) => {
-                // Stores without a changelog have no other copy.
+                // Stores without a changelog have no other copy, so they are kept.
                 self.tasks.parked.insert(id, stores);
                 return Err(error);
             }
@@ -145,7 +148,7 @@ impl StreamThread {
         self.read_changelogs()
     }
 
-    /// Where a task begins: at what is committed, after what its stores have to replay.
+    /// Finds a task's start: the committed offsets, and the changelogs that its stores must replay first.
     fn find_place(
         &mut self,
         stores: &TaskStores,
@@ -156,7 +159,8 @@ impl StreamThread {
         let mut committed = BTreeMap::new();
         for (input, offset) in inputs.iter().zip(clients.consumer.committed(inputs)?) {
             if let Some(first) = fetched.get(input) {
-                // Without a commit it began where the log's policy says, which need not be the partition's beginning.
+                // Without a commit the task began where the log's reset policy says. This may not be the partition's
+                // first offset.
                 let start = offset.as_ref().map_or(*first, |committed| committed.offset);
                 clients.consumer.seek(input, start)?;
                 fetched.remove(input);

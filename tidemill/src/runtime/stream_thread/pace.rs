@@ -1,7 +1,7 @@
 //! How long a thread may process before it polls again.
 //!
-//! A member that does not poll for too long loses its partitions, and what it did is done again. So a turn ends in good
-//! time, whatever its records cost; the clock is looked at between some of them.
+//! A member that does not poll for too long loses its partitions, and its work is repeated. So a turn ends in time,
+//! however long its records take. The thread checks the clock between records.
 
 use std::time::Duration;
 
@@ -10,33 +10,33 @@ use crate::{
     error::Position,
 };
 
-/// No turn need be longer: commits and queries wait for its end.
+/// The longest useful turn: commits and queries wait for its end.
 const TURN_MS: i64 = 100;
 
-/// A turn takes at most this part of the time that is allowed between two polls.
+/// A turn takes at most one part in this many of the time that is allowed between two polls.
 const PART: i64 = 4;
 
-/// Records taken between two looks at the clock, which cost more than the quickest of records.
+/// Records taken between two clock reads. A clock read costs more than a fast record.
 const STRIDE: usize = 16;
 
-/// Records taken one by one after some that were slow.
+/// Records taken one by one after slow records.
 const CAREFUL: usize = 10_000;
 
-/// The time since the last poll, and how much of it records take.
+/// The time since the last poll, and the time that records take.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Who goes without a poll for this long may lose its partitions.
+    /// A member that does not poll for this long may lose its partitions.
     limit_ms: i64,
-    /// A turn ends when it took this long.
+    /// A turn ends after this time.
     turn_ms: i64,
     polled_ms: i64,
-    /// When the clock was last looked at.
+    /// The time of the last clock read.
     looked_ms: i64,
-    /// Records that are still taken one by one.
+    /// The number of records that are still taken one by one.
     careful: usize,
-    /// The record that last took longer than is allowed.
+    /// The last record that took longer than `limit_ms`.
     outlasted: Option<Position>,
-    /// A record that did so twice, and why no task gets past it.
+    /// A record that did so twice, and the reason for its refusal.
     refused: Option<(Position, String)>,
 }
 
@@ -59,23 +59,23 @@ impl Pace {
         self.polled_ms = now_ms;
     }
 
-    /// What follows, a stride takes.
+    /// Starts the measurement of the next stride.
     pub(super) fn look(&mut self, clock: &dyn Clock) {
         self.looked_ms = clock.monotonic_ms();
     }
 
-    /// How many records to take before the next look.
+    /// How many records to take before the next clock read.
     pub(super) fn stride(&self) -> usize {
         if self.careful > 0 { 1 } else { STRIDE }
     }
 
-    /// So many records were taken. How long they took, if that was longer than is allowed.
+    /// Counts the records taken. Returns the time that they took if it reached the limit.
     pub(super) fn took(&mut self, records: usize, clock: &dyn Clock) -> Option<Duration> {
         let now_ms = clock.monotonic_ms();
         let took_ms = now_ms - self.looked_ms;
         self.looked_ms = now_ms;
         if took_ms >= self.limit_ms {
-            // They come again, maybe after more quick ones than anybody would count.
+            // The records come again, possibly after any number of fast ones.
             self.careful = usize::MAX;
             return Some(Duration::from_millis(took_ms.unsigned_abs()));
         }
@@ -92,19 +92,19 @@ impl Pace {
         self.looked_ms - self.polled_ms >= self.turn_ms
     }
 
-    /// Whether something beside records has taken so long that the turn should end.
+    /// Whether other work than records has taken so long that the turn should end.
     pub(super) fn is_long(&self, took_ms: i64) -> bool {
         took_ms >= self.turn_ms
     }
 
-    /// So many records, the last of them this one, took longer than is allowed, so that they may come again. One that
-    /// does so alone, and did so before, would come again for ever: it is refused from now on. Once may be an accident,
-    /// for a machine may sleep.
+    /// Notes that these records took longer than the limit, so that they may come again. If a single record does this
+    /// twice in a row, it would be repeated for ever, so it is refused from now on. One time may be an accident, for
+    /// example if the machine slept.
     pub(super) fn outlasted(&mut self, records: usize, last: Option<Position>, took: Duration) {
         let limit = Duration::from_millis(self.limit_ms.unsigned_abs());
         tracing::warn!(
             records, record = ?last, ?took, ?limit,
-            "processing took longer than a member may go without a poll: the work may be repeated"
+            "processing took longer than the limit between two polls: the work may be repeated"
         );
         let record = last.filter(|_| records == 1);
         if let Some(record) = record.clone().filter(|_| record == self.outlasted) {
@@ -113,7 +113,7 @@ impl Pace {
         self.outlasted = record;
     }
 
-    /// The record that no task gets past, and why.
+    /// The refused record and the reason.
     pub(super) fn refused(&self) -> Option<&(Position, String)> {
         self.refused.as_ref()
     }
@@ -121,8 +121,8 @@ impl Pace {
 
 fn reason(took: Duration, limit: Duration) -> String {
     format!(
-        "the record takes {took:?}, and a member that does not poll within {limit:?} loses its work to another: it would \
-         be repeated for ever. Raise session_timeout (and the log's transaction timeout, if that is shorter), or make \
-         what is slow a call outside the task, with map_async"
+        "the record takes {took:?}, but a member must poll every {limit:?}, or it loses its partitions and the record \
+         is repeated for ever. Raise session_timeout (and the log's transaction timeout, if that is shorter), or move \
+         the slow work into a call outside the task, with map_async"
     )
 }

@@ -1,4 +1,4 @@
-//! Records on their way: fetched, buffered within bounds, processed; and time passing between them.
+//! The path of records: fetched, buffered within bounds, processed. Also the passing of time between them.
 
 use super::{StreamThread, clients::Clients, pace::Pace, tasks::Slot};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     transport::{Fetched, ProducerRecord, TopicPartition, TransportError},
 };
 
-/// Records that one task takes at most before the next has its turn.
+/// The most records that one task takes before the next task has its turn.
 const BATCH: usize = 1000;
 
 impl StreamThread {
@@ -16,10 +16,10 @@ impl StreamThread {
         self.tasks.running().any(|task| task.ctx.unfinished || (task.group.buffered() > 0 && !task.waits))
     }
 
-    /// What the thread waited for these records is silence to tasks that had and have nothing to do, and so is what it
-    /// took for the records of others: an idle task beside one that is always busy is idle. Of that no more counts in one
-    /// turn than a poll may wait, for a process that is stopped does not fetch either, and nothing after a poll that
-    /// brought all that it may, for it may not have come to some partitions.
+    /// Counts silence for tasks that had no work before and after the poll. The thread's wait counts as silence. The
+    /// time for other tasks' records counts, too: a task without work beside a busy task is idle. In one turn, at most
+    /// `poll_timeout` of that time counts, because a stopped process does not fetch. None counts if the poll returned
+    /// its maximum, because the poll may not have reached some partitions.
     pub(super) fn rest(&mut self, waited_ms: i64, polled_ms: i64, batches: &[Fetched]) {
         let app = &self.app;
         let brought_all = batches.iter().map(|batch| batch.records.len()).sum::<usize>() < app.max_poll_records();
@@ -37,7 +37,7 @@ impl StreamThread {
     pub(super) fn buffer(&mut self, batches: Vec<Fetched>) -> Result<usize, TaskError> {
         let mut fetched = 0;
         let mut full = Vec::new();
-        // All of them first: an error below must not hide that a partition was read beyond its commit.
+        // First for all batches: an error below must not hide that a partition was read beyond its commit.
         for Fetched { partition, records } in &batches {
             if let Some(first) = records.first().filter(|_| !self.fetched.contains_key(partition)) {
                 self.fetched.insert(partition.clone(), first.offset);
@@ -54,7 +54,7 @@ impl StreamThread {
             } else if self.tasks.owned.contains(&partition)
                 && let Some(first) = records.first()
             {
-                // Its task does not run yet, and will want these records.
+                // The partition's task does not run yet and will need these records.
                 self.clients.consumer.seek(&partition, first.offset)?;
                 full.push(partition);
             }
@@ -71,7 +71,7 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Fetches again what a running task has worked off.
+    /// Resumes the partitions whose buffers running tasks have drained.
     pub(super) fn resume_drained(&mut self) -> Result<(), TaskError> {
         if self.paused.is_empty() {
             return Ok(());
@@ -90,8 +90,8 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Lets each task take a batch, or as much of it as there is time for before the next poll. Then the next turn begins
-    /// with the task after the last one that had its turn.
+    /// Lets each task process a batch, or less if the next poll is due. The next turn then begins with the task after
+    /// the last one served.
     pub(super) fn process(&mut self) -> Result<usize, TaskError> {
         let now = Moment::of(&*self.app.clock);
         let max_idle_ms = self.app.config.max_task_idle.map(millis);
@@ -102,7 +102,7 @@ impl StreamThread {
         for comes_first in [true, false] {
             for task in tasks.running().filter(|task| last.is_none_or(|last| task.id > last) == comes_first) {
                 if last_served.is_some() {
-                    // Whether it has something to do shows in its turn.
+                    // The task's own turn will show whether it has work.
                     task.waits = false;
                     continue;
                 }
@@ -120,8 +120,7 @@ impl StreamThread {
         Ok(processed)
     }
 
-    /// Lets time pass for each task, or for as many as there is time for before the next poll: the others have their
-    /// turn after that.
+    /// Ticks each task. If the next poll is due, the other tasks get their tick after it.
     pub(super) fn tick(&mut self, now_ms: i64) -> Result<(), TaskError> {
         self.last_tick_ms = now_ms;
         let wall_ms = self.app.clock.now_ms();
@@ -143,7 +142,7 @@ impl StreamThread {
     }
 }
 
-/// Takes a task's records in strides, for as long as there is time. Returns how many.
+/// Processes a task's records in strides while there is time. Returns their number.
 fn take_batch(
     task: &mut ActiveTask,
     pace: &mut Pace,
@@ -165,7 +164,7 @@ fn take_batch(
         let mut sent = false;
         task.take_outputs().inspect(|_| sent = true).try_for_each(&mut send)?;
         if sent {
-            // A log that takes its time is no fault of a record.
+            // The time of a slow log does not count for the records.
             pace.look(clock);
         }
         if took < stride || task.ctx.unfinished || pace.is_over() || task.holds_too_much() {

@@ -1,11 +1,11 @@
-//! How far a restore is, and how fast.
+//! The progress and speed of a restore.
 
 use crate::runtime::RestoreProgress;
 
-/// How often a restore is told of in the log.
+/// The time between two log lines about a restore.
 const TELL_EVERY_MS: i64 = 10_000;
 
-/// The counts behind it.
+/// Counts the restored records and bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RestoreMeter {
     pub(crate) started_ms: i64,

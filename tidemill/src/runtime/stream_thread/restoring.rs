@@ -1,4 +1,4 @@
-//! Tasks whose stores replay their changelogs, while others run.
+//! Tasks that replay their changelogs while other tasks run.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::{
     transport::{ConsumedRecord, Fetched, TransportError},
 };
 
-/// Changelog records applied before running tasks have their turn.
+/// Changelog records that one turn applies at most, before running tasks have their turn.
 const RESTORE_BATCH: usize = 10_000;
 
-/// How long to wait for changelog records that are on their way, while no running task has anything to do.
+/// How long to wait for changelog records while no running task has work.
 const RESTORE_WAIT: Duration = Duration::from_millis(5);
 
 impl StreamThread {
@@ -52,12 +52,12 @@ impl StreamThread {
         Ok(restored + usize::from(finished))
     }
 
-    /// Retention may drop what a restore was about to read: then nothing of it is needed, and the store begins anew
-    /// where the changelog now begins.
+    /// Reads changelog records. Retention may have deleted the next records of a restore. Then the deleted records are
+    /// not needed, and the store begins again from empty at the changelog's new start.
     fn read_changelog_records(&mut self, wait: Duration) -> Result<Vec<Fetched>, TaskError> {
         match self.clients.reader.read(wait, RESTORE_BATCH) {
             Err(TransportError::OffsetOutOfRange { partition, .. }) => {
-                // Its end may be another by now, too.
+                // The changelog's end may have changed, too.
                 let now_ms = self.app.clock.now_ms();
                 let bounds = changelog_bounds(&mut *self.clients.reader, &partition)?;
                 for (_, task) in self.tasks.restoring() {
@@ -72,14 +72,15 @@ impl StreamThread {
         }
     }
 
-    /// Lets go of changelogs that are read to their end, which need not be a record. Whether a task has all of them.
+    /// Removes the restores whose changelogs are read to their end. The end need not be a record. `true` if a task has
+    /// all of its changelogs.
     fn finish_restores(&mut self) -> Result<bool, TaskError> {
         let Moment { wall_ms, monotonic_ms } = Moment::of(&*self.app.clock);
         let Self { tasks, clients, .. } = self;
         let (mut finished, mut elsewhere) = (false, false);
         for (_, task) in tasks.restoring() {
             let RestoringTask { stores, restores, .. } = task;
-            // One by one: an error in between must not make an unfinished one look finished.
+            // One by one: after an error, an unfinished restore must not count as finished.
             let mut at = 0;
             while at < restores.len() {
                 let restore = &mut restores[at];
@@ -94,7 +95,7 @@ impl StreamThread {
                 }
                 at += 1;
             }
-            // Also one that was done when an error of another came between.
+            // Also a task that was finished when another task's error came.
             finished |= restores.is_empty();
         }
         if elsewhere {

@@ -11,12 +11,12 @@ use crate::{
 
 const MB: u64 = 1_000_000;
 
-/// A task whose stores are on their way.
+/// A task whose stores are being restored.
 pub(crate) struct RestoringTask {
     pub(crate) stores: TaskStores,
     pub(crate) restores: Vec<StoreRestore>,
     pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
-    /// Changelog records at the start, for progress.
+    /// The number of changelog offsets to replay at the start, for progress.
     pub(crate) total: i64,
     pub(crate) meter: RestoreMeter,
 }
@@ -30,7 +30,7 @@ impl RestoringTask {
         self.meter.progress(self.remaining(), self.total, now_ms)
     }
 
-    /// Tells the log now and then how far it is.
+    /// Logs the progress at intervals.
     pub(crate) fn tell(&mut self, now_ms: i64) {
         if self.meter.is_due(now_ms) {
             let RestoreProgress { records, bytes, bytes_per_second, remaining_ms } = self.progress(now_ms);
@@ -39,7 +39,7 @@ impl RestoringTask {
         }
     }
 
-    /// Tells the log that it is done.
+    /// Logs the end of the restore.
     pub(crate) fn tell_end(&self, now_ms: i64) {
         let RestoreProgress { records, bytes, bytes_per_second, .. } = self.progress(now_ms);
         let (task, ms) = (self.stores.task, now_ms - self.meter.started_ms);

@@ -1,4 +1,4 @@
-//! The tasks that a thread owns, each where it is in its life.
+//! The tasks that a thread owns, each in its state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::{
     transport::TopicPartition,
 };
 
-/// A task's life: it restores, runs, and may fail. Closing drops it.
+/// The states of a task: it restores, runs, and may fail. A closed task is dropped.
 ///
 /// ```text
 /// Restoring → Running → Failed
@@ -19,16 +19,17 @@ use crate::{
 pub(crate) enum Slot {
     Restoring(RestoringTask),
     Running(Box<ActiveTask>),
-    /// It could not get past a record and stays where it is until its partitions move.
+    /// The task could not process a record. It stays stopped until its partitions move.
     Failed(String),
 }
 
-/// What a thread owns.
+/// The partitions and tasks that a thread owns.
 #[derive(Default)]
 pub(crate) struct Tasks {
     pub(crate) owned: BTreeSet<TopicPartition>,
     pub(crate) slots: BTreeMap<TaskId, Slot>,
-    /// Stores of tasks that an error stopped, as of the last commit, until the tasks are opened again.
+    /// Stores of tasks that an error stopped, in the state of the last commit. They stay here until the tasks are
+    /// opened again.
     pub(crate) parked: BTreeMap<TaskId, TaskStores>,
 }
 
@@ -47,7 +48,7 @@ impl Tasks {
         })
     }
 
-    /// The stores of every task, whatever it does.
+    /// The stores of every task, in any state.
     pub(crate) fn all_stores(&self) -> impl Iterator<Item = &TaskStores> {
         let in_use = self.slots.values().filter_map(|slot| match slot {
             Slot::Restoring(task) => Some(&task.stores),

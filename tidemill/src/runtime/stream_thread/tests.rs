@@ -1,4 +1,4 @@
-//! A thread turned by hand.
+//! Tests that run single turns of a thread.
 
 mod arrivals;
 mod clocks;
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// A log of one input and one output, and its time.
+/// A log with one input topic and one output topic, and its clock.
 struct World {
     clock: ManualClock,
     log: EmbeddedLog,
@@ -78,7 +78,7 @@ fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
     let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(5));
     grouped.emit(emit).count("counts").to_stream().to("out");
     let topology = builder.build().expect("is valid");
-    // No commit but those asked for.
+    // Only requested commits.
     let config = StreamsConfig { commit_interval: Duration::from_hours(1), ..StreamsConfig::new("app") };
     let (session, transport) = (config.session_timeout, Arc::new(log.clone()));
     let app = Prepared::new(&topology, config, transport, Arc::new(clock.clone()), "a".to_owned()).expect("can start");
@@ -89,7 +89,8 @@ fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
     thread.commit_now().expect("commits");
     assert_eq!(thread.status.commits, 1);
 
-    // Time alone closes the window. Offsets that do not move go along: they are what the log refuses.
+    // Only time closes the window. The commit also sends offsets that did not move, because the log refuses a replaced
+    // member by its offsets.
     clock.advance(Duration::from_secs(10));
     thread.step(Duration::ZERO).expect("ticks");
     let work = thread.tasks.running().next().expect("it runs").prepare_commit().expect("prepares");
@@ -160,7 +161,7 @@ fn without_transactions_a_member_that_was_replaced_commits_nothing() {
     assert_eq!((thread.status.fenced, world.log.group_lag("app")[0].committed), (1, None));
 }
 
-/// A log whose producers only note what they are asked.
+/// A log whose producers only record their calls.
 struct Noted {
     log: EmbeddedLog,
     notes: Notes,
@@ -169,9 +170,9 @@ struct Noted {
 #[derive(Clone, Default)]
 struct Notes {
     asked: Arc<Mutex<Vec<String>>>,
-    /// How often a flush is asked for in vain.
+    /// How many polls a flush needs before it is done.
     flush_takes: Arc<AtomicUsize>,
-    /// How long it takes to send a record.
+    /// The time that the sending of a record takes.
     send_takes: Option<(ManualClock, Duration)>,
 }
 
@@ -237,7 +238,7 @@ impl Producer for Notes {
     fn discard(&mut self) {}
 }
 
-/// A flush that is asked for in vain so often.
+/// A flush that needs `takes` polls before it is done.
 struct NotedFlush {
     takes: Arc<AtomicUsize>,
 }
@@ -267,7 +268,7 @@ fn without_transactions_changes_leave_once_the_outputs_are_in_the_log() {
         let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
         let clock = Arc::new(ManualClock::new(0));
         let app = Prepared::new(&topology, config, transport, clock, "a".to_owned()).expect("can start");
-        // What the start noted of the store.
+        // Drops the calls that the start made for the store's note.
         notes.asked.lock().expect("nobody panicked").clear();
         let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
         log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
@@ -297,7 +298,7 @@ fn a_commit_on_its_way_leaves_out_what_was_lost_meanwhile() {
 
     log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
     while thread.step(Duration::ZERO).expect("processes") > 0 {}
-    // Not done when it begins, nor before the next poll.
+    // The flush is not done at its begin, and not before the next poll.
     notes.flush_takes.store(2, Ordering::SeqCst);
     thread.begin_commit().expect("begins");
 

@@ -1,5 +1,5 @@
-//! One transaction a thread: opened with the first record sent, closed by a commit or an abort. While one is being
-//! committed, what is sent belongs to the next, and waits until the log takes that.
+//! One transaction per thread: the first record sent opens it, a commit or an abort closes it. Records sent during a
+//! commit belong to the next transaction, and wait until the log accepts them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,18 +11,18 @@ use crate::{
     transport::{CommittedOffset, Consumed, Consumer, Producer, ProducerRecord, TopicPartition, TransportError},
 };
 
-/// Whether a transaction is open for what is sent, or, where none is ever used, whether something waits to be flushed.
+/// The state of the open transaction. With at-least-once, the state of the records that wait to be flushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Everything sent is committed, or flushed, or about to be.
+    /// All records sent are committed or flushed, or part of the commit on its way.
     Idle,
-    /// Something was sent that no commit holds, or that was given back by one that the log refused.
+    /// Some records belong to no commit yet, or to a commit that the log refused.
     Open,
-    /// The log did not say whether it committed or aborted: only a new producer can settle that.
+    /// It is unknown whether the log committed or aborted. Only a new producer can resolve this.
     Unknown,
 }
 
-/// The transaction, the commit on its way, and what waits for that.
+/// The transaction, the commit on its way, and the records that wait for this commit.
 pub(crate) struct Transaction {
     guarantee: ProcessingGuarantee,
     state: State,
@@ -59,7 +59,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Whether something was sent that a commit must bring out, beside what is being committed.
+    /// Whether records wait for a commit after the one on its way.
     pub(crate) fn is_pending(&self) -> bool {
         self.state == State::Open || !self.held.is_empty()
     }
@@ -68,8 +68,9 @@ impl Transaction {
         self.commit.is_some()
     }
 
-    /// Whether only a new producer may go on: nobody knows how the last transaction ended, or its end may come again
-    /// and end the next one. One that is open, begun before that was known, has another end and goes on.
+    /// Whether a new producer must take over. It must if the end of the last transaction is unknown, or if the request
+    /// that ended it may be repeated and end the next transaction. An open transaction that began before that was known
+    /// has a different end and continues.
     pub(crate) fn needs_new_producer(&self, producer: &mut dyn Producer) -> bool {
         match self.state {
             State::Unknown => true,
@@ -78,20 +79,20 @@ impl Transaction {
         }
     }
 
-    /// A new producer has taken over, and fenced the old one: nothing is open.
+    /// A new producer has fenced the old one, so no transaction is open.
     pub(crate) fn begin_anew(&mut self) {
         self.state = State::Idle;
     }
 
-    /// Memory that records hold which wait for the commit.
+    /// The bytes of the records that wait for the commit.
     pub(crate) fn held_bytes(&self) -> usize {
         self.held_bytes
     }
 
-    /// Has everything sent so far reach the log before what it changed, where no transaction holds both together: a
-    /// change that arrived without its output, such as that a window is closed, would have it never made. It is waited
-    /// for here and now. Changes that left later than what they are about was done would more often be those of an
-    /// instance that was replaced meanwhile.
+    /// Without transactions, waits until all outputs sent so far are in the log, before their changelog records are
+    /// sent. If a change arrived without its output, for example the change that closes a window, the output would be
+    /// lost. The thread waits here, because late changelog records would more often come from an instance that was
+    /// already replaced.
     pub(crate) fn await_outputs(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
         match self.guarantee {
             ProcessingGuarantee::AtLeastOnce => producer.flush().map(drop),
@@ -99,7 +100,7 @@ impl Transaction {
         }
     }
 
-    /// Begins to commit what was sent, and the offsets it was made from. Tasks are sealed once that is begun.
+    /// Begins to commit the records sent and the input offsets. Then seals the tasks.
     pub(crate) fn begin_commit(
         &mut self,
         producer: &mut dyn Producer,
@@ -121,7 +122,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Waits up to `timeout` for the commit on its way, and gives it once the log has answered.
+    /// Waits up to `timeout` for the commit on its way. Returns the commit once the log has confirmed it.
     pub(crate) fn poll_commit(
         &mut self,
         consumer: &mut dyn Consumer,
@@ -138,15 +139,15 @@ impl Transaction {
         }
     }
 
-    /// Commits no offsets of these any more.
+    /// Removes the offsets of these partitions from the commit on its way.
     pub(crate) fn lose(&mut self, partitions: &[TopicPartition]) {
         if let Some(commit) = &mut self.commit {
             commit.lose(partitions);
         }
     }
 
-    /// A refusal or a newer producer is an answer to a commit; any other error is none. Without a transaction there is
-    /// nothing to find out: what may or may not be there is done again.
+    /// Notes the state after an error. A refusal or a newer producer is a final answer to a commit. After any other
+    /// error, the result is unknown. Without transactions the result does not matter: the work is repeated.
     fn answered<T>(&mut self, answer: Result<T, TransportError>) -> Result<T, TransportError> {
         answer.inspect_err(|error| {
             let refused = matches!(error, TransportError::Abort(_) | TransportError::Fenced(_));
@@ -155,7 +156,7 @@ impl Transaction {
         })
     }
 
-    /// Sends what waited for the commit, if it need not wait any longer.
+    /// Sends the records that waited for the commit, if the log accepts them.
     pub(crate) fn send_held(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
         if self.held.is_empty() || self.must_wait() {
             return Ok(());
@@ -164,7 +165,7 @@ impl Transaction {
         std::mem::take(&mut self.held).into_iter().try_for_each(|record| self.send(producer, record))
     }
 
-    /// Whether the log takes nothing yet that comes after the commit on its way.
+    /// Whether the log does not accept records yet that come after the commit on its way.
     fn must_wait(&mut self) -> bool {
         match &mut self.commit {
             Some(commit) => self.state == State::Idle && !commit.may_send_ahead(),
@@ -172,8 +173,8 @@ impl Transaction {
         }
     }
 
-    /// Drops what was sent. Without a transaction some of it may be in the log; the rest must not come after what is
-    /// restored, or after the records of a next owner.
+    /// Drops the records sent. Without transactions, some may be in the log already. The others must not reach the log
+    /// after restored state or after the next owner's records.
     pub(crate) fn abort(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
         self.held.clear();
         self.held_bytes = 0;
@@ -182,7 +183,7 @@ impl Transaction {
             (State::Unknown, _) => return Ok(()),
             (State::Idle, _) if !gives_up => return Ok(()),
             (_, ProcessingGuarantee::ExactlyOnce) => {
-                // Until the log has answered, the abort may still come, and end a later transaction.
+                // Until the log answers, the abort may still arrive late and end a later transaction.
                 self.state = State::Unknown;
                 producer.abort_transaction()?;
             }

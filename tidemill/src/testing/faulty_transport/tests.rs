@@ -1,4 +1,4 @@
-//! What the bad connection says of itself must be true.
+//! Tests that the faulty consumer reports its own state correctly.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
 
 const SESSION: Duration = Duration::from_millis(500);
 
-/// A partition of two records, the second of a transaction whose end is not there yet.
+/// A partition with two records. The second record belongs to a transaction whose marker is still missing.
 struct Unmarked {
     clock: ManualClock,
     log: EmbeddedLog,
@@ -22,7 +22,7 @@ struct Unmarked {
 }
 
 impl Unmarked {
-    /// The consumer has read what there is to read.
+    /// Whether the consumer has read all visible records.
     fn read() -> (Self, Box<dyn Consumer>) {
         let clock = ManualClock::new(0);
         let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();

@@ -1,4 +1,4 @@
-//! Transactions through a bad connection: commits take long, are refused, or end without an answer.
+//! Transactions over a bad connection: commits take long, are refused, or end without an answer.
 
 use std::{
     collections::BTreeSet,
@@ -19,42 +19,43 @@ use crate::{
     },
 };
 
-/// A slow commit is asked for less often than this.
+/// A slow commit is polled fewer times than this.
 const SLOW_COMMIT: u64 = 8;
 
-/// The longest time that a marker is missing.
+/// The longest time that a marker is missing, in milliseconds.
 const MARKER_MS: u64 = 100;
 
-/// A producer that writes in transactions.
+/// A transactional producer.
 pub(super) struct FaultyProducer(Arc<Mutex<Turns>>);
 
-/// The log's two producers, and what is on its way to them.
+/// The log's two producers, and the late requests to them.
 struct Turns {
-    /// The one whose turn it is. Present until dropped.
+    /// The producer of the current transaction. `None` only during drop.
     inner: Option<Box<dyn Producer>>,
-    /// The one whose turn comes with the next transaction. Present until dropped.
+    /// The producer of the next transaction. `None` only during drop.
     other: Option<Box<dyn Producer>>,
-    /// What each of the two has on its way that ends transactions.
+    /// The late requests to end a transaction, for each of the two producers.
     late: [LateEnds; 2],
     log: EmbeddedLog,
     /// The transactional id.
     name: String,
-    /// Where the open transaction has records.
+    /// The partitions with records of the open transaction.
     written: BTreeSet<TopicPartition>,
-    /// What commits have brought out, and nobody was told of.
+    /// The results of commits that were not reported yet.
     brought: Acknowledged,
     process: Process,
-    /// An end was sent and its reply lost: only a new producer of the same id can find out.
+    /// A request to end a transaction was sent and its reply was lost. Only a new producer with the same id can find
+    /// out the outcome.
     uncertain: bool,
-    /// A commit is on its way.
+    /// Whether a commit is in progress.
     commits: bool,
-    /// What was sent for the next transaction beside a commit, if that was begun.
+    /// Records sent for the next transaction during a commit. `None` if the next transaction was not begun.
     ahead: Option<Vec<ProducerRecord>>,
 }
 
 impl FaultyProducer {
     pub(super) fn open(log: &EmbeddedLog, process: Process, name: String) -> Result<Self, TransportError> {
-        // Transactions take turns on two ids, as on Kafka.
+        // Transactions alternate between two ids, as on Kafka.
         let turn = |turn: &str| log.producer(&ProducerConfig { transactional_id: Some(format!("{name}-{turn}")) });
         Ok(Self(Arc::new(Mutex::new(Turns {
             inner: Some(turn("a")?),
@@ -83,13 +84,13 @@ fn lock(turns: &Mutex<Turns>) -> MutexGuard<'_, Turns> {
 impl Turns {
     fn inner(&mut self) -> Result<&mut dyn Producer, TransportError> {
         if self.uncertain {
-            return Err(TransportError::Invalid("the last transaction's end is unknown to this producer".to_owned()));
+            return Err(TransportError::Invalid("this producer does not know how the transaction ended".to_owned()));
         }
         Ok(&mut **self.inner.as_mut().expect("it is taken only when dropped"))
     }
 
-    /// Lets what comes again until a time end what is open. A newer producer has fenced it, and without an open
-    /// transaction it changes nothing.
+    /// Lets the late requests up to this time end the open transaction. They have no effect if a newer producer has
+    /// fenced this one, or if no transaction is open.
     fn let_ends_arrive(&mut self, until_ms: i64) {
         let inners = [self.inner.as_mut(), self.other.as_mut()];
         for (inner, late) in inners.into_iter().zip(&mut self.late) {
@@ -100,7 +101,7 @@ impl Turns {
                 } else {
                     inner.abort_transaction()
                 };
-                // What is sent from here on is another transaction.
+                // Later records belong to another transaction.
                 if ended.and_then(|()| inner.begin_transaction()).is_ok() {
                     self.process.note(&format!("an end comes again and {} what is open", verb(commits)));
                 }
@@ -108,14 +109,14 @@ impl Turns {
         }
     }
 
-    /// An end was asked for and its reply lost.
+    /// Loses the reply to a request that ends a transaction.
     fn lose_reply(&mut self, name: &str) -> TransportError {
         self.process.note(&format!("reply to {name} lost"));
         self.uncertain = true;
         TransportError::Retriable(name.to_owned())
     }
 
-    /// Where the open transaction's records will begin.
+    /// The offsets at which the open transaction's records will begin.
     fn beginnings(&self) -> Result<Vec<(TopicPartition, Offset)>, TransportError> {
         let beginning = |partition: &TopicPartition| {
             let ends = self.log.end_offsets(&partition.topic)?;
@@ -124,7 +125,7 @@ impl Turns {
         self.written.iter().map(beginning).collect()
     }
 
-    /// The log has committed, and writes that down where the records are.
+    /// Writes the commit markers to the transaction's partitions. Some markers may be delayed.
     fn write_markers(&mut self, beginnings: Vec<(TopicPartition, Offset)>) {
         let fate = &self.process.fate;
         self.written.clear();
@@ -137,7 +138,7 @@ impl Turns {
         }
     }
 
-    /// Commits what is open; then it is the other one's turn, with what was sent ahead.
+    /// Commits the open transaction. The other producer then takes over, with the records that were sent ahead.
     fn commit(&mut self) -> Result<Acknowledged, TransportError> {
         let process = self.process.clone();
         process.fate.delay();
@@ -190,7 +191,7 @@ impl Turns {
 impl Drop for Turns {
     fn drop(&mut self) {
         if !self.process.is_dead() {
-            // Whoever took over has fenced them.
+            // A newer producer has fenced these requests.
             self.let_ends_arrive(i64::MAX);
             return;
         }
@@ -255,7 +256,7 @@ impl Producer for FaultyProducer {
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
         let mut turns = self.turns();
         if turns.commits {
-            return Err(TransportError::Invalid("a commit is on its way: it cannot be aborted".to_owned()));
+            return Err(TransportError::Invalid("a commit is in progress; it cannot be aborted".to_owned()));
         }
         turns.process.call("abort_transaction")?;
         turns.ahead = None;
@@ -288,7 +289,7 @@ impl Producer for FaultyProducer {
 /// A commit that may take long.
 struct FaultyCommit {
     turns: Arc<Mutex<Turns>>,
-    /// How often it is asked for in vain.
+    /// How many more polls give no answer.
     takes: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Looking into a log, and filling it, without clients: for tests, simulations and dashboards.
+//! Reads and fills a log without clients: for tests, simulations and dashboards.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,10 +13,10 @@ use crate::transport::{
     TransportError,
 };
 
-/// A record to append where the caller says.
+/// A record to append to a partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// Event time, milliseconds since the epoch.
+    /// Event time, in milliseconds since the epoch.
     pub timestamp: i64,
     /// Key bytes, `None` for null.
     pub key: Option<Bytes>,
@@ -43,7 +43,7 @@ impl Entry {
     }
 }
 
-/// A consumer group as it stands.
+/// The current state of a consumer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupDescription {
     /// Its name.
@@ -52,31 +52,32 @@ pub struct GroupDescription {
     pub members: Vec<MemberDescription>,
 }
 
-/// A member as it stands.
+/// The current state of a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberDescription {
     /// The id that the group gave it.
     pub member: String,
-    /// The name that it gave itself.
+    /// The client id that the member chose.
     pub client_id: String,
     /// Its generation.
     pub generation: i32,
-    /// What it owns, also what it is asked to give back.
+    /// The partitions that it owns, including those that it must give back.
     pub partitions: Vec<TopicPartition>,
 }
 
-/// How far a group is with one partition.
+/// The progress of a group in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartitionLag {
     /// The partition.
     pub partition: TopicPartition,
-    /// Who owns it.
+    /// The member that owns the partition, or `None`.
     pub member: Option<String>,
-    /// The committed offset.
+    /// The committed offset, or `None`.
     pub committed: Option<Offset>,
-    /// The partition's next offset.
+    /// The next offset to be written.
     pub end: Offset,
-    /// How many offsets lie between; from the partition's beginning if nothing is committed.
+    /// The number of offsets from the committed offset to the end. Without a committed offset, it is counted from the
+    /// partition's beginning.
     pub lag: i64,
 }
 
@@ -87,7 +88,7 @@ impl EmbeddedLog {
         self.admin()?.create_topic(&spec)
     }
 
-    /// Appends records to a partition, all or none, and returns the offset after the last.
+    /// Appends records to a partition, all or none of them. Returns the offset after the last record.
     pub fn append(
         &self,
         topic: &str,
@@ -105,7 +106,7 @@ impl EmbeddedLog {
         end.map_or_else(|| Ok(self.broker.lock().topics.partition(&to)?.high()), Ok)
     }
 
-    /// Every record of a topic, partition by partition.
+    /// All records of a topic, with their partitions, sorted by partition and offset.
     pub fn read_all(&self, topic: &str) -> Result<Vec<(i32, ConsumedRecord)>, TransportError> {
         let log = Arc::clone(self.broker.lock().topics.get(topic)?);
         let mut records = Vec::new();
@@ -121,12 +122,12 @@ impl EmbeddedLog {
         Ok(records)
     }
 
-    /// The next offset of each partition of a topic.
+    /// The next offset to be written in each partition of a topic.
     pub fn end_offsets(&self, topic: &str) -> Result<Vec<Offset>, TransportError> {
         Ok(self.broker.lock().topics.get(topic)?.partitions.iter().map(|partition| partition.high()).collect())
     }
 
-    /// Every group that has members or committed offsets.
+    /// All groups with members or committed offsets.
     pub fn groups(&self) -> Vec<GroupDescription> {
         let coordinator = self.broker.lock();
         let describe = |(name, group): (&String, &crate::transport::embedded::group::Group)| GroupDescription {
@@ -144,7 +145,7 @@ impl EmbeddedLog {
         coordinator.groups.iter().filter(|(_, group)| !group.is_empty()).map(describe).collect()
     }
 
-    /// How far a group is with each partition that it reads or has committed.
+    /// A group's progress in each partition that it reads or has committed.
     pub fn group_lag(&self, group: &str) -> Vec<PartitionLag> {
         let coordinator = self.broker.lock();
         let Some(group) = coordinator.groups.get(group) else {
@@ -166,7 +167,7 @@ impl EmbeddedLog {
         partitions.into_iter().filter_map(lag).collect()
     }
 
-    /// How many records retention or deletion took before a consumer had read them.
+    /// The number of records that were deleted before a consumer read them.
     pub fn records_skipped(&self) -> u64 {
         self.broker.records_skipped.load(Ordering::Relaxed)
     }

@@ -1,8 +1,8 @@
 //! A partitioned log inside the process: consumer groups, transactions, fencing, retention, compaction.
 //!
-//! In memory it serves tests and simulations; on `RocksDB` it serves a program that runs without a broker and must not
-//! forget at a restart. Clients work as Kafka's do, except that a transaction's records reach the log when it
-//! commits: what is in the log is committed.
+//! The log in memory is made for tests and simulations. The log on `RocksDB` is made for programs that run without a
+//! broker and must keep their data across restarts. Clients behave as Kafka's clients do, with one difference: the
+//! records of a transaction reach the log only at the commit. Every record in the log is therefore committed.
 
 mod storage;
 
@@ -28,30 +28,30 @@ use self::{
 };
 use super::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, Transport, TransportError};
 
-/// The embedded log. Clones share it; a log on disk closes when its last clone and client are dropped.
+/// The embedded log. Clones share it. A log on disk is closed when its last clone and its last client are dropped.
 #[derive(Clone)]
 pub struct EmbeddedLog {
     broker: Arc<Broker>,
 }
 
 impl EmbeddedLog {
-    /// An empty log in memory, by the system's clock.
+    /// An empty log in memory, with the system clock.
     pub fn in_memory() -> Self {
         Self::builder().in_memory()
     }
 
-    /// The log in a folder, which is created if there is none. One process at a time may have it open.
+    /// Opens the log in a folder, which is created if it does not exist. Only one process at a time may open a folder.
     #[cfg(feature = "rocksdb")]
     pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, TransportError> {
         Self::builder().open(path)
     }
 
-    /// Options for a log.
+    /// A builder for a log with other options.
     pub fn builder() -> EmbeddedLogBuilder {
         EmbeddedLogBuilder::default()
     }
 
-    /// Applies retention and compaction now. The log does so by itself while records are appended.
+    /// Applies retention and compaction now. The log also does this by itself while records are appended.
     pub fn maintain(&self) -> Result<(), TransportError> {
         self.broker.maintain()
     }

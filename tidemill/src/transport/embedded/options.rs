@@ -1,4 +1,4 @@
-//! How a log is opened.
+//! The options of an embedded log.
 
 use std::{fmt, sync::Arc};
 
@@ -9,7 +9,7 @@ use crate::transport::embedded::{
     storage::{MemoryStorage, Restored},
 };
 
-/// Options of an [`EmbeddedLog`].
+/// Builds an [`EmbeddedLog`] with options.
 #[derive(Clone)]
 pub struct EmbeddedLogBuilder {
     clock: Arc<dyn Clock>,
@@ -31,34 +31,35 @@ impl Default for EmbeddedLogBuilder {
 }
 
 impl EmbeddedLogBuilder {
-    /// The clock that sessions, retention and upkeep go by. A simulation gives its own.
+    /// Sets the clock for sessions, retention and maintenance. Default: the system clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Whether each commit waits until the disk has it, so that a power loss takes nothing that was committed.
-    /// Without it, that holds when the process is killed. Default false.
+    /// Sets whether each commit waits until it is on disk. With `true`, committed records survive a power loss. With
+    /// `false`, the default, they survive only the end of the process.
     #[cfg(feature = "rocksdb")]
     pub fn sync(mut self, sync: bool) -> Self {
         self.durable.sync = sync;
         self
     }
 
-    /// How much memory the newest records may take, over all partitions, so that consumers which keep up need not
-    /// read the disk. A partition has at least 64 KiB and at most 4 MiB. Default 64 MiB.
+    /// Sets how much memory the newest records of all partitions may use, in bytes. Consumers that keep up then need
+    /// not read from disk. Each partition gets at least 64 KiB and at most 4 MiB. Default 64 MiB.
     #[cfg(feature = "rocksdb")]
     pub fn tail_bytes(mut self, bytes: usize) -> Self {
         self.durable.tail_bytes = bytes;
         self
     }
 
-    /// Opens an empty log that lives as long as its clients.
+    /// Opens an empty log in memory. It exists as long as its clones and clients.
     pub fn in_memory(self) -> EmbeddedLog {
         EmbeddedLog::new(Broker::new(self.clock, Box::new(MemoryStorage), Restored::default()))
     }
 
-    /// Opens the log in a folder, which is created if there is none.
+    /// Opens the log in a folder, which is created if it does not exist. Returns
+    /// [`Invalid`](crate::transport::TransportError::Invalid) if another process or log uses the folder.
     #[cfg(feature = "rocksdb")]
     pub fn open(self, path: impl AsRef<std::path::Path>) -> Result<EmbeddedLog, crate::transport::TransportError> {
         let (storage, restored) =

@@ -27,24 +27,24 @@ use super::{
 };
 use crate::transport::{Admin, CleanupPolicy, Offset, Topic, TopicPartition, TopicSpec, TransportError};
 
-/// Segments of internal topics: only closed ones are compacted or deleted.
+/// The segment size of internal topics. Kafka compacts or deletes only closed segments.
 const SEGMENT_BYTES: &str = "52428800";
 
-/// How long brokers that never answered yet may take.
+/// How long the first contact with the brokers may take.
 const REACH: Duration = Duration::from_secs(10);
-/// Asking for a topic that cannot exist is the cheapest question.
+/// A request about a topic that cannot exist is the cheapest check of the connection.
 const NO_TOPIC: &str = "__tidemill-is-anybody-there";
 
-/// How long a group's coordinator may take to refuse, and how long to wait for it at a time.
+/// How long to wait for a group's coordinator to deny access, in all and in each poll.
 const REFUSAL: Duration = Duration::from_secs(3);
 const REFUSAL_LOOK: Duration = Duration::from_millis(100);
 
 /// An administrator of topics.
 pub(super) struct KafkaAdmin {
     client: AdminClient<Context>,
-    /// Asks for metadata; as a consumer it never creates the topic that it asks for.
+    /// Reads metadata. A consumer never creates the topic that it asks about.
     looker: BaseConsumer,
-    /// What asks in a group's name.
+    /// The settings of a client that makes requests in a group's name.
     member: ClientConfig,
     replication_factor: i32,
 }
@@ -56,13 +56,13 @@ impl KafkaAdmin {
         let mut looker = config.client(Role::Consumer);
         looker.remove("enable.auto.offset.store");
         let mut member = looker.clone();
-        // Offsets of transactions that are open are not waited for.
+        // Do not wait for the offsets of open transactions.
         member.set("isolation.level", "read_uncommitted");
         let looker = BaseConsumer::from_config(&looker).map_err(error::of)?;
         if let Err(failed) = looker.fetch_metadata(Some(NO_TOPIC), REACH) {
             return Err(match error::of(failed) {
                 TransportError::Retriable(reason) => TransportError::Retriable(format!(
-                    "no broker at {} answers ({reason}): check the address, the network, and the settings of TLS and SASL",
+                    "no broker at {} answers ({reason}): check the address, the network, and the TLS and SASL settings",
                     config.bootstrap_servers
                 )),
                 lasting => lasting,
@@ -71,7 +71,7 @@ impl KafkaAdmin {
         Ok(Self { client, looker, member, replication_factor: config.replication_factor })
     }
 
-    /// How many partitions a topic has, if there is one.
+    /// The number of partitions of a topic, or `None` if the topic does not exist.
     fn partitions(&self, topic: &str) -> Result<Option<i32>, TransportError> {
         let metadata = self.looker.fetch_metadata(Some(topic), ANSWER).map_err(error::of)?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
@@ -83,8 +83,8 @@ impl KafkaAdmin {
         Ok(Some(found.partitions().len() as i32))
     }
 
-    /// Waits until brokers know that a topic is there, or is gone: the one that answered does, and the others learn of
-    /// it within moments.
+    /// Waits until brokers know that a topic was created or deleted. The broker that handled the request knows already.
+    /// The others learn it within moments.
     fn until_known(&self, topic: &str, exists: bool) -> Result<(), TransportError> {
         let started = Instant::now();
         while self.partitions(topic)?.is_some() != exists && started.elapsed() < ANSWER {
@@ -99,7 +99,7 @@ impl KafkaAdmin {
         match described.into_iter().next() {
             Some(Ok(settings)) => Ok(settings),
             Some(Err(code)) => Err(error::of_topic(code, topic)),
-            None => Err(TransportError::Retriable(format!("the broker said nothing of topic '{topic}'"))),
+            None => Err(TransportError::Retriable(format!("the broker's answer does not mention topic '{topic}'"))),
         }
     }
 }
@@ -108,17 +108,17 @@ fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER))
 }
 
-/// What came of the one topic that was asked for.
+/// The result for the one requested topic.
 fn outcome(results: Vec<Result<String, (String, Code)>>, topic: &str) -> Result<(), TransportError> {
     match results.into_iter().next() {
         Some(Ok(_)) => Ok(()),
         Some(Err((_, code))) => Err(error::of_topic(code, topic)),
-        None => Err(TransportError::Retriable(format!("the broker said nothing of topic '{topic}'"))),
+        None => Err(TransportError::Retriable(format!("the broker's answer does not mention topic '{topic}'"))),
     }
 }
 
 impl Admin for KafkaAdmin {
-    /// Kafka's retention goes by the time that a record carries, which is event time.
+    /// Kafka's retention uses the timestamps of records, which are event time.
     fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError> {
         let retention = retention_ms(spec.retention);
         let mut topic = NewTopic::new(&spec.name, spec.partitions, TopicReplication::Fixed(self.replication_factor))
@@ -152,7 +152,8 @@ impl Admin for KafkaAdmin {
         Ok(Some(TopicSpec { name: Arc::from(topic), partitions, cleanup, retention }))
     }
 
-    /// Offsets are asked for in its name. librdkafka takes a refusal for something that passes, and tells of it beside.
+    /// Requests committed offsets in the group's name. librdkafka treats a denial as temporary and reports it only as
+    /// an error event.
     fn check_group(&mut self, group: &str) -> Result<(), TransportError> {
         let member: BaseConsumer = self.member.clone().set("group.id", group).create().map_err(error::of)?;
         let asked = offsets::list(&[TopicPartition::new(NO_TOPIC, 0)]);
@@ -173,7 +174,7 @@ impl Admin for KafkaAdmin {
         }
     }
 
-    /// Kafka replaces all settings of a topic together: those that were made for it are said again.
+    /// Kafka replaces all settings of a topic at once, so the topic's own settings are sent again.
     fn alter_retention(&mut self, topic: &str, retention: Option<Duration>) -> Result<(), TransportError> {
         let settings = self.settings(topic)?;
         let retention = retention_ms(retention);
@@ -216,10 +217,10 @@ impl Admin for KafkaAdmin {
         match deleted.into_iter().next() {
             Some(Ok(_) | Err((_, Code::GroupIdNotFound))) => Ok(()),
             Some(Err((_, Code::NonEmptyGroup))) => {
-                Err(TransportError::Invalid(format!("group '{group}' has members: stop them first")))
+                Err(TransportError::Invalid(format!("group '{group}' still has members; stop them first")))
             }
             Some(Err((_, code))) => Err(error::of_group(code, group)),
-            None => Err(TransportError::Retriable(format!("the broker said nothing of group '{group}'"))),
+            None => Err(TransportError::Retriable(format!("the broker's answer does not mention group '{group}'"))),
         }
     }
 }

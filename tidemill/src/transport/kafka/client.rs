@@ -1,4 +1,4 @@
-//! A librdkafka consumer that leaves its group in bounded time.
+//! A librdkafka consumer that leaves its group within a bounded time.
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::transport::TransportError;
 
-/// How long leaving may keep whoever leaves.
+/// The longest time that dropping a client may take.
 const LEAVE: Duration = Duration::from_secs(5);
 
 /// A consumer, shared with the queues of its partitions.
@@ -44,7 +44,7 @@ impl Drop for Client {
         client.context().close();
         let (left, done) = bounded::<()>(0);
         let leaving = std::thread::Builder::new().name("leaving".to_owned()).spawn(move || {
-            // An assignment or revocation that nobody answered would hold it up.
+            // An unanswered assignment or revocation would delay leaving the group.
             if let Err(error) = client.assignment().and_then(|owned| answer(&client, &owned, false)) {
                 tracing::debug!(%error, "partitions could not be given back while leaving");
             }
@@ -52,7 +52,7 @@ impl Drop for Client {
             drop(left);
         });
         if leaving.is_ok() {
-            // Disconnected when it is done; late if the brokers are away.
+            // The channel disconnects when the client has left. This takes longer if the brokers are unreachable.
             let _ = done.recv_timeout(LEAVE);
         }
     }

@@ -35,13 +35,13 @@ use crate::transport::{
 
 type Committed = Result<Vec<Option<CommittedOffset>>, TransportError>;
 
-/// How long to wait for the group's coordinator before it is asked again.
+/// How long one request for committed offsets may take before it is repeated.
 const QUESTION: Duration = Duration::from_secs(3);
-/// How long one may take that a thread asks beside its work.
+/// How long `committed_now` may take. The thread that calls it has other work to do.
 const AT_ONCE: Duration = Duration::from_millis(200);
 
-/// Partitions that were assigned and whose committed offsets are on their way. They may take as long as another
-/// member's transaction is open, and what this member owns already goes on meanwhile.
+/// Partitions that were assigned, while their committed offsets are being requested. The request may take as long as
+/// another member's transaction is open. Meanwhile the member continues with the partitions that it owns.
 struct Arriving {
     partitions: Vec<TopicPartition>,
     committed: Receiver<Committed>,
@@ -54,23 +54,23 @@ pub(super) struct KafkaConsumer {
     name: String,
     topics: Vec<Topic>,
     client: Client,
-    /// The group protocol of this client; another may have found out a moment ago that it is not known.
+    /// The group protocol of this client. Another client may just have found out that the brokers do not support it.
     classic: bool,
     inbox: Inbox,
     arriving: VecDeque<Arriving>,
-    /// Committed offsets that came with an assignment, until they are asked for.
+    /// Committed offsets that arrived with an assignment, kept until `committed` is called.
     committed: BTreeMap<TopicPartition, Option<CommittedOffset>>,
-    /// Asked back and not released yet.
+    /// Partitions that the group wants back and that are not released yet.
     revoked: Vec<TopicPartition>,
     wake: Arc<Wake>,
-    /// Whether all topics are still there.
+    /// Checks whether all subscribed topics still exist.
     doubt: Doubt,
 }
 
-/// What a poll waits at, and whether somebody wants the next one to end at once.
+/// What a poll waits for, and whether the next poll must end at once.
 struct Wake {
     woken: AtomicBool,
-    /// That of the client of the day.
+    /// The signal of the current client.
     signal: Mutex<Arc<Signal>>,
 }
 
@@ -109,8 +109,9 @@ impl KafkaConsumer {
         })
     }
 
-    /// Serves librdkafka's own queue: rebalances, which the context notes, and errors. All of it: while brokers are away
-    /// errors come faster than this member is polled, and a rebalance would wait behind them.
+    /// Serves librdkafka's own queue until it is empty. It holds errors and rebalances; the context records the
+    /// rebalances. While brokers are unreachable, errors arrive faster than this member polls. A rebalance would
+    /// otherwise wait behind them.
     fn serve(&mut self) -> Result<(), TransportError> {
         while let Some(polled) = self.client.poll(Duration::ZERO).map(|polled| polled.map(drop)) {
             match polled {
@@ -121,7 +122,7 @@ impl KafkaConsumer {
         Ok(())
     }
 
-    /// What an error of the client means to its member.
+    /// Handles an error of the client.
     fn hear(&mut self, failed: KafkaError) -> Result<(), TransportError> {
         match failed {
             KafkaError::MessageConsumptionFatal(Code::UnsupportedVersion | Code::UnsupportedFeature)
@@ -131,23 +132,23 @@ impl KafkaConsumer {
             }
             KafkaError::MessageConsumptionFatal(Code::UnsupportedVersion | Code::UnsupportedFeature) => {
                 Err(TransportError::Invalid(
-                    "the brokers do not know the group protocol 'consumer' (KIP-848, Kafka 4.0); choose 'classic' or 'auto'"
+                    "the brokers do not support group protocol 'consumer' (KIP-848, Kafka 4.0); use 'classic' or 'auto'"
                         .to_owned(),
                 ))
             }
             KafkaError::MessageConsumptionFatal(Code::UnreleasedInstanceId) => {
-                // A static member's place is free once its last session has ended.
+                // The instance id is free again when the previous session of the static member has ended.
                 std::thread::sleep(Duration::from_secs(1));
-                Err(TransportError::Fenced("another member still has this instance id".to_owned()))
+                Err(TransportError::Fenced("another member still uses this instance id".to_owned()))
             }
-            // The client is of no use any more; a new one may be.
+            // The client can no longer be used, but a new client may work.
             KafkaError::MessageConsumptionFatal(code) => match error::of(failed) {
                 TransportError::Retriable(reason) => Err(TransportError::Fenced(format!("{reason} ({code:?})"))),
                 lasting => Err(lasting),
             },
-            // That partitions are lost for it is told as a rebalance.
+            // A rebalance reports the lost partitions.
             KafkaError::MessageConsumption(Code::PollExceeded) => {
-                tracing::warn!(member = %self.config.client_id, "did not poll in time, and lost its partitions");
+                tracing::warn!(member = %self.config.client_id, "did not poll in time and lost its partitions");
                 Ok(())
             }
             KafkaError::MessageConsumption(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
@@ -157,7 +158,7 @@ impl KafkaConsumer {
             }
             failed => match error::of(failed) {
                 TransportError::Retriable(reason) => {
-                    tracing::debug!(member = %self.config.client_id, %reason, "librdkafka tries again");
+                    tracing::debug!(member = %self.config.client_id, %reason, "librdkafka retries after an error");
                     Ok(())
                 }
                 lasting => Err(lasting),
@@ -166,7 +167,7 @@ impl KafkaConsumer {
     }
 
     fn fall_back_to_classic(&mut self) -> Result<(), TransportError> {
-        tracing::info!("the brokers do not know KIP-848's group protocol: the classic one is used");
+        tracing::info!("the brokers do not support KIP-848's group protocol; using the classic protocol");
         self.shared.classic.store(true, Ordering::Relaxed);
         self.classic = true;
         self.inbox.clear();
@@ -178,19 +179,19 @@ impl KafkaConsumer {
         self.subscribe(&topics)
     }
 
-    /// Takes up what the group asked for.
+    /// Handles the rebalances that the group requested.
     fn follow(&mut self) -> Result<Vec<Rebalance>, TransportError> {
         let mut told = Vec::new();
         for rebalance in self.client.context().take_rebalances() {
             if !matches!(rebalance, Rebalance::Assigned(_)) {
-                // A group takes partitions of a deleted topic away as it takes any.
+                // If a topic is deleted, the group takes its partitions away with an ordinary rebalance.
                 self.doubt.arises();
             }
             match rebalance {
                 Rebalance::Assigned(partitions) => self.arriving.push_back(ask(&self.client, partitions)),
                 Rebalance::Revoked(partitions) => {
                     let known: Vec<_> = partitions.into_iter().filter(|one| self.inbox.place(one).is_some()).collect();
-                    // What is revoked is not read any further.
+                    // Revoked partitions are not read any further.
                     self.inbox.pause(&known, true)?;
                     if known.is_empty() {
                         answer(&self.client, &offsets::list([]), false).map_err(error::of)?;
@@ -215,13 +216,13 @@ impl KafkaConsumer {
         Ok(told)
     }
 
-    /// Begins to read assigned partitions, once it is known from where.
+    /// Begins to read assigned partitions when their committed offsets are known.
     fn arrive(&mut self) -> Result<Option<Vec<TopicPartition>>, TransportError> {
         let Some(Arriving { partitions, committed }) = self.arriving.pop_front() else { return Ok(None) };
         let committed = match committed.try_recv() {
             Ok(Ok(committed)) => committed,
             Ok(Err(TransportError::Retriable(reason))) => {
-                tracing::debug!(%reason, "committed offsets are asked for again");
+                tracing::debug!(%reason, "requesting the committed offsets again");
                 self.arriving.push_front(ask(&self.client, partitions));
                 return Ok(None);
             }
@@ -231,7 +232,7 @@ impl KafkaConsumer {
                 return Ok(None);
             }
             Err(TryRecvError::Disconnected) => {
-                return Err(TransportError::Retriable("nobody answered for committed offsets".to_owned()));
+                return Err(TransportError::Retriable("the request for committed offsets got no answer".to_owned()));
             }
         };
         let mut places = Vec::with_capacity(partitions.len());
@@ -256,25 +257,26 @@ impl KafkaConsumer {
     }
 }
 
-/// Asks for committed offsets without waiting.
+/// Requests committed offsets without waiting for them.
 fn ask(client: &Arc<BaseConsumer<Context>>, partitions: Vec<TopicPartition>) -> Arriving {
     let (answer, committed) = bounded(1);
     if partitions.is_empty() {
-        // Nobody can have hung up yet.
+        // The receiver still exists here, so sending cannot fail.
         let _ = answer.send(Ok(Vec::new()));
         return Arriving { partitions, committed };
     }
     let (asking, signal, list) = (Arc::clone(client), Arc::clone(&client.context().signal), partitions.clone());
     let spawned = std::thread::Builder::new().name("committed-offsets".to_owned()).spawn(move || {
         let found = offsets::committed(&asking, &list, ANSWER);
-        // Whoever asked may have left.
+        // The member may have been closed meanwhile.
         let _ = answer.send(found);
-        // Before the signal, so that a member that leaves does not leave from here.
+        // The client is dropped before the signal. Otherwise this thread could hold the last reference and leave the
+        // group itself.
         drop(asking);
         signal.tell();
     });
     if let Err(error) = spawned {
-        tracing::warn!(%error, "a thread that asks for committed offsets cannot be started");
+        tracing::warn!(%error, "cannot start the thread that requests committed offsets");
     }
     Arriving { partitions, committed }
 }
@@ -312,7 +314,7 @@ impl Consumer for KafkaConsumer {
         loop {
             let seen = self.client.context().signal.seen();
             self.serve()?;
-            // Without records beside a rebalance, whoever polls may pause or seek before the first record.
+            // A poll with a rebalance returns no records. The caller can pause or seek before it gets the first record.
             let rebalances = self.follow()?;
             if rebalances.is_empty() {
                 self.doubt.settle(&self.client, &self.topics)?;
@@ -349,12 +351,12 @@ impl Consumer for KafkaConsumer {
         loop {
             match offsets::committed(&self.client, partitions, QUESTION) {
                 Err(TransportError::Retriable(reason)) if started.elapsed() < ANSWER => {
-                    tracing::debug!(%reason, "committed offsets are asked for again");
-                    // A member that does not poll is taken for dead, and what the group asks must be heard.
+                    tracing::debug!(%reason, "requesting the committed offsets again");
+                    // Serving keeps the member in its group and receives the group's requests.
                     self.serve()?;
                     std::thread::sleep(PAUSE);
                 }
-                // After the brokers have gone and come back, a client may wait for ever for a coordinator.
+                // After the brokers were unreachable, a client may wait for a coordinator for ever.
                 Err(TransportError::Retriable(reason)) => return Err(TransportError::Fenced(reason)),
                 answered => return answered,
             }
@@ -406,7 +408,7 @@ impl Consumer for KafkaConsumer {
             Some(membership) => drop(memberships.insert(member.clone(), Arc::new(membership))),
             None => drop(memberships.remove(&member)),
         }
-        // librdkafka keeps the generation to itself.
+        // librdkafka does not expose the generation.
         GroupMetadata { group, member, generation: 0 }
     }
 }
@@ -414,7 +416,7 @@ impl Consumer for KafkaConsumer {
 impl Drop for KafkaConsumer {
     fn drop(&mut self) {
         self.shared.memberships.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
-        // Its queues hold the client.
+        // The partitions' queues hold references to the client.
         self.inbox.clear();
     }
 }

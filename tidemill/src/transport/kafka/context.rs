@@ -1,4 +1,4 @@
-//! What librdkafka calls back: rebalances, which are noted and nothing more, and log lines.
+//! librdkafka's callbacks: rebalances, which are only recorded here, and log lines.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -20,19 +20,20 @@ use crate::transport::{Rebalance, TopicPartition};
 /// The context of consumers, readers and administrators.
 #[derive(Default)]
 pub(super) struct Context {
-    /// Told when one of the client's queues has something.
+    /// Notified when one of the client's queues has an entry.
     pub(super) signal: Arc<Signal>,
     rebalances: Mutex<Vec<Rebalance>>,
     closing: AtomicBool,
 }
 
 impl Context {
-    /// What the group asked for since the last call, in order.
+    /// The group's rebalances since the last call, in order.
     pub(super) fn take_rebalances(&self) -> Vec<Rebalance> {
         std::mem::take(&mut *self.rebalances.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on nobody takes rebalances: they are answered at once, or leaving the group would wait for it.
+    /// Answers all later rebalances immediately, because no member handles them any more. Leaving the group would
+    /// otherwise wait for an answer.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
     }
@@ -48,7 +49,7 @@ impl ClientContext for Context {
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        Err("tokens come from sasl.oauthbearer.method=oidc".into())
+        Err("no token callback is available; set sasl.oauthbearer.method=oidc".into())
     }
 }
 
@@ -56,7 +57,7 @@ impl ConsumerContext for Context {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         if self.closing.load(Ordering::SeqCst) {
             if let Err(error) = answer(consumer, list, error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-                tracing::debug!(%error, "a rebalance could not be answered while leaving the group");
+                tracing::debug!(%error, "could not answer a rebalance while leaving the group");
             }
             return;
         }
@@ -71,7 +72,7 @@ impl ConsumerContext for Context {
     }
 }
 
-/// Accepts an assignment or gives partitions back, in the way of the group's protocol.
+/// Accepts an assignment, or gives partitions back, as the group's protocol requires.
 pub(super) fn answer(
     consumer: &BaseConsumer<Context>,
     list: &TopicPartitionList,
@@ -86,7 +87,7 @@ pub(super) fn answer(
     }
 }
 
-/// librdkafka's log lines become events of ours.
+/// Forwards librdkafka's log lines as tracing events.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
@@ -100,7 +101,7 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// Errors of a connection, which librdkafka repairs by itself. The end of a partition is none.
+/// Logs a connection error, which librdkafka repairs itself. The end of a partition is not an error.
 pub(super) fn report(error: &KafkaError, reason: &str) {
     use rdkafka::types::RDKafkaErrorCode as Code;
     match error.rdkafka_error_code() {

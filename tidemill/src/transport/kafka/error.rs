@@ -1,4 +1,4 @@
-//! What librdkafka's errors mean to the runtime.
+//! Maps librdkafka's errors to the reactions of the runtime.
 
 use rdkafka::{
     error::{KafkaError, RDKafkaError},
@@ -7,16 +7,16 @@ use rdkafka::{
 
 use crate::transport::{TopicPartition, TransportError};
 
-/// An error by who must act.
+/// Converts an error of librdkafka.
 pub(super) fn of(error: KafkaError) -> TransportError {
     match &error {
         KafkaError::Transaction(inner) => of_transaction(inner),
-        // Names and descriptions of settings, never their values: one of them may be a secret.
+        // The message contains names and descriptions of settings but no values, because a value may be a secret.
         KafkaError::ClientConfig(_, description, key, _) => {
             TransportError::Invalid(format!("librdkafka refuses the setting '{key}': {description}"))
         }
         KafkaError::ClientCreation(reason) => {
-            TransportError::Invalid(format!("the client cannot be made: {reason}; check the settings"))
+            TransportError::Invalid(format!("the Kafka client cannot be created: {reason}; check the settings"))
         }
         KafkaError::AdminOp(code) => of_code(*code, &error.to_string()),
         KafkaError::Canceled | KafkaError::NoMessageReceived => TransportError::Retriable(error.to_string()),
@@ -27,7 +27,7 @@ pub(super) fn of(error: KafkaError) -> TransportError {
     }
 }
 
-/// librdkafka's code, also of an administrative call.
+/// librdkafka's error code. Errors of administrative calls carry their code elsewhere.
 fn code_of(error: &KafkaError) -> Option<Code> {
     match error {
         KafkaError::AdminOp(code) => Some(*code),
@@ -35,7 +35,7 @@ fn code_of(error: &KafkaError) -> Option<Code> {
     }
 }
 
-/// Whether it tells of a topic or partition that is not there, or not yet.
+/// Whether the error says that a topic or partition does not exist, or not yet.
 pub(super) fn is_unknown(error: &KafkaError) -> bool {
     matches!(
         code_of(error),
@@ -74,12 +74,13 @@ fn of_transaction(error: &RDKafkaError) -> TransportError {
         Code::Fenced | Code::ProducerFenced | Code::UnknownMemberId | Code::FencedMemberEpoch => {
             TransportError::Fenced(text)
         }
-        // Processing again would bring the same answer.
+        // Processing again would give the same error.
         Code::MessageSizeTooLarge | Code::InvalidRecord => of_code(code, &text),
         _ if is_refusal(code) => of_code(code, &text),
         _ if error.txn_requires_abort() => TransportError::Abort(text),
         _ if error.is_retriable() => TransportError::Retriable(text),
-        // A producer that failed for good is replaced by one of the same id, which settles what it left.
+        // A new producer with the same id replaces a producer that failed for good. It also settles the open
+        // transaction.
         _ if error.is_fatal() => TransportError::Fenced(text),
         _ => of_code(code, &text),
     }
@@ -99,7 +100,7 @@ fn of_code(code: Code, text: &str) -> TransportError {
         _ if is_refusal(code) => {
             TransportError::Invalid(format!("{text}; grant the rights (ACLs) or correct the credentials"))
         }
-        // Whoever was fenced so and came back would fence the other.
+        // If the fenced instance returned, it would fence the other instance in turn.
         Code::FencedInstanceId => {
             TransportError::Invalid(format!("{text}: another process uses this instance id; give each its own"))
         }

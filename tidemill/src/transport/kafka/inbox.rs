@@ -1,4 +1,4 @@
-//! Partitions that are read, each with a queue of its own.
+//! The partitions that a client reads, each with its own queue.
 
 use std::{
     collections::BTreeMap,
@@ -18,25 +18,25 @@ use rdkafka::{
 use super::{context::Context, error, offsets};
 use crate::transport::{ConsumedRecord, Fetched, Header, Headers, Offset, TopicPartition, TransportError};
 
-/// Records taken of one partition before the next has its turn.
+/// The most records taken from one partition before the next partition's turn.
 const TURN: usize = 1000;
 
-/// How often the brokers are asked for the end of a partition that was read to it.
+/// How often the brokers are asked for the end of a partition whose end was reached.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// One partition that is read.
+/// One partition.
 struct Slot {
     queue: PartitionQueue<Context>,
-    /// The offset of the next record, as far as records tell.
+    /// The offset after the last record taken.
     next: Offset,
-    /// Everything that a committed read could see was taken when the brokers were last heard.
+    /// Whether all records that a committed read could see were taken, as of the last fetch.
     at_end: bool,
-    /// The end that the brokers told of; `at_end` is younger than that.
+    /// The last end that the brokers reported. `at_end` is newer than this value.
     end: Option<Offset>,
-    /// When it was looked into what lies between `next` and the end that was reached.
+    /// When the offsets between `next` and the reached end were last checked.
     looked: Option<Instant>,
     paused: bool,
-    /// Told after the records before it were taken.
+    /// An error that is returned after the records before it were taken.
     failed: Option<KafkaError>,
 }
 
@@ -44,12 +44,12 @@ struct Slot {
 #[derive(Default)]
 pub(super) struct Inbox {
     slots: BTreeMap<TopicPartition, Slot>,
-    /// Where the next fetch starts, so that no partition is always last.
+    /// The partition at which the next fetch starts. It rotates, so no partition is always last.
     turn: usize,
 }
 
 impl Inbox {
-    /// Gives a partition a queue, before the client is told to read it.
+    /// Gives a partition its own queue. Call this before the client starts to read the partition.
     pub(super) fn open(
         &mut self,
         consumer: &Arc<BaseConsumer<Context>>,
@@ -65,12 +65,12 @@ impl Inbox {
         Ok(())
     }
 
-    /// Forgets partitions.
+    /// Removes partitions.
     pub(super) fn close(&mut self, partitions: &[TopicPartition]) {
         self.slots.retain(|partition, _| !partitions.contains(partition));
     }
 
-    /// Forgets all.
+    /// Removes all partitions.
     pub(super) fn clear(&mut self) {
         self.slots.clear();
     }
@@ -87,14 +87,15 @@ impl Inbox {
         self.slots.get(partition).map(|slot| slot.next)
     }
 
-    /// The place that has been read up to: also past markers and aborted records, once the end is reached.
+    /// The offset up to which the partition was read. At the end, this includes markers and aborted records.
     pub(super) fn position(&self, partition: &TopicPartition) -> Result<Offset, TransportError> {
         let slot = self.slots.get(partition).ok_or_else(|| not_read(partition))?;
         Ok(if slot.at_end { slot.end.map_or(slot.next, |end| end.max(slot.next)) } else { slot.next })
     }
 
-    /// Whether markers or aborted records may lie before the end that was reached, or may have come since, which nobody
-    /// asked for lately: librdkafka does not tell of them. Who is told so finds out, by [`Inbox::learn_end`].
+    /// Whether there may be unseen markers or aborted records, before the reached end or after it, and the brokers were
+    /// not asked lately. librdkafka does not report these. The caller then asks for the end and calls
+    /// [`Inbox::learn_end`].
     pub(super) fn is_unsettled(&mut self, partition: &TopicPartition) -> bool {
         let Some(slot) = self.slots.get_mut(partition) else { return false };
         let recent = slot.looked.is_some_and(|looked| looked.elapsed() < LOOK);
@@ -105,16 +106,16 @@ impl Inbox {
         true
     }
 
-    /// Remembers the end that the brokers told of, of a partition that is not fetched yet: whatever is heard of an end
-    /// is younger.
+    /// Records the end of a partition that is not fetched yet. Any later report of the partition's end is newer.
     pub(super) fn expect_end(&mut self, partition: &TopicPartition, end: Offset) {
         if let Some(slot) = self.slots.get_mut(partition) {
             slot.end = Some(end);
         }
     }
 
-    /// The same of a partition that is read. That an end was reached may be on its way already, and older than this one:
-    /// then it must be heard anew, and this is where to begin again.
+    /// Records the end of a partition that is being read. A report that the end was reached may still be in the queue,
+    /// and older than `end`. In that case the partition must be read again from the returned offset, to get a new
+    /// report.
     pub(super) fn learn_end(&mut self, partition: &TopicPartition, end: Offset) -> Option<Offset> {
         let slot = self.slots.get_mut(partition)?;
         if slot.end == Some(end) {
@@ -126,21 +127,22 @@ impl Inbox {
         unsure.then_some(slot.next)
     }
 
-    /// Records from here on are taken as unread.
+    /// Continues with the records from `next` on.
     pub(super) fn moved(&mut self, partition: &TopicPartition, next: Offset) -> Result<(), TransportError> {
         let slot = self.slots.get_mut(partition).ok_or_else(|| not_read(partition))?;
         (slot.next, slot.at_end, slot.failed) = (next, false, None);
         Ok(())
     }
 
-    /// Stops or continues taking records of these. What librdkafka fetched ahead stays where it is.
+    /// Pauses or resumes taking records of these partitions. Records that librdkafka has already fetched stay in its
+    /// queues.
     pub(super) fn pause(&mut self, partitions: &[TopicPartition], paused: bool) -> Result<(), TransportError> {
         partitions.iter().try_for_each(|partition| {
             self.slots.get_mut(partition).ok_or_else(|| not_read(partition)).map(|slot| slot.paused = paused)
         })
     }
 
-    /// Takes records that are there, at most `max`.
+    /// Takes at most `max` available records.
     pub(super) fn take(
         &mut self,
         consumer: &BaseConsumer<Context>,
@@ -156,7 +158,8 @@ impl Inbox {
     }
 }
 
-/// Takes of each in turn. What was taken of some is not lost for an error of another, which tells it again.
+/// Takes records from each partition in turn. An error in one partition does not lose the records taken from others.
+/// The next call returns the error.
 fn gather<'a, S>(
     slots: impl Iterator<Item = (&'a TopicPartition, S)>,
     max: usize,
@@ -198,7 +201,7 @@ impl Slot {
                     records.push(record(&message));
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => self.at_end = true,
-                // What was taken before an error is not lost for it.
+                // Records that were taken before an error are returned first.
                 Some(Err(failed)) if !records.is_empty() => {
                     self.failed = Some(failed);
                     break;
@@ -210,7 +213,7 @@ impl Slot {
         Ok(records)
     }
 
-    /// An error that is one stays until it is none any more, or until somebody moves on.
+    /// A lasting error is returned on every call until a fetch succeeds or the position changes.
     fn fail(
         &mut self,
         failed: KafkaError,
@@ -226,7 +229,7 @@ impl Slot {
         }
     }
 
-    /// Most errors of a fetch are repaired by librdkafka itself.
+    /// Returns the errors of a fetch that librdkafka does not repair itself.
     fn understand(
         &self,
         failed: KafkaError,
@@ -239,7 +242,7 @@ impl Slot {
                 let (partition, offset) = (partition.clone(), self.next);
                 Ok(Some(TransportError::OffsetOutOfRange { partition, offset, low, high }))
             }
-            // If it is there after all, librdkafka finds it again, too.
+            // If the topic exists after all, librdkafka finds it again by itself.
             _ if error::is_unknown(&failed) => Ok(offsets::watermarks(consumer, partition).err()),
             _ => match error::of(failed) {
                 TransportError::Retriable(reason) => {
@@ -253,10 +256,10 @@ impl Slot {
 }
 
 fn not_read(partition: &TopicPartition) -> TransportError {
-    TransportError::Invalid(format!("this client does not read {partition}"))
+    TransportError::Invalid(format!("partition {partition} is not assigned to this client"))
 }
 
-/// A message, copied out of librdkafka's memory.
+/// Copies a message out of librdkafka's memory.
 fn record(message: &BorrowedMessage<'_>) -> ConsumedRecord {
     let (key, value) = (message.key(), message.payload());
     let headers = message.headers().map_or_else(Headers::new, |headers| {

@@ -1,4 +1,4 @@
-//! Finds out whether a topic that a member reads is gone, or whether a broker does not know of it for a moment.
+//! Finds out whether a subscribed topic was deleted, or whether a broker just does not know it for a moment.
 
 use std::{
     sync::Arc,
@@ -14,33 +14,33 @@ use rdkafka::{
 use super::{context::Context, offsets::ANSWER};
 use crate::transport::{Topic, TransportError};
 
-/// Brokers that start or stop may not know of topics that exist. Who gives up for one of them had better be sure.
+/// A topic counts as deleted after this time. Brokers that start or stop may not know existing topics for a while.
 const GONE: Duration = Duration::from_secs(15);
-/// For how long a doubt stays that the answers do not bear out: a deletion takes moments to reach all brokers.
+/// How long to keep checking while all topics are found: a deletion takes some moments to reach all brokers.
 const DOUBT: Duration = Duration::from_secs(5);
-/// Between two questions for the same topics.
+/// The pause between two checks of the topics.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A doubt whether all topics of a member are there. Brokers are asked beside the member, some times, and what none of
-/// them knows for a while is gone.
+/// Checks whether all topics of a member exist. A separate thread asks the brokers several times. A topic that stays
+/// unknown for a while counts as deleted.
 #[derive(Default)]
 pub(super) struct Doubt {
-    /// When it last arose; `None` if there is none.
+    /// When a topic was last reported missing. `None` if no check is needed.
     since: Option<Instant>,
-    /// Since when a topic is unknown.
+    /// Since when a topic has been unknown.
     unknown_since: Option<Instant>,
-    /// The question that is out.
+    /// The running check.
     asked: Option<Receiver<Option<Topic>>>,
     answered: Option<Instant>,
 }
 
 impl Doubt {
-    /// Something may have happened to a topic.
+    /// Starts checking, because a topic may have been deleted.
     pub(super) fn arises(&mut self) {
         self.since = Some(Instant::now());
     }
 
-    /// Takes the answer to the last question, and asks the next. Waits for nothing.
+    /// Takes the result of the last check and starts the next one. Does not wait.
     pub(super) fn settle(
         &mut self,
         client: &Arc<BaseConsumer<Context>>,
@@ -62,7 +62,7 @@ impl Doubt {
                     return Ok(());
                 }
             }
-            // Brokers that are away know nothing of any topic.
+            // Unreachable brokers tell nothing about the topics.
             Some(Err(TryRecvError::Disconnected)) => self.unknown_since = None,
             None => {}
         }
@@ -76,27 +76,28 @@ impl Doubt {
     }
 }
 
-/// Asks for a topic that brokers do not know. No answer comes from brokers that are away.
+/// Looks for a topic that the brokers do not know. The channel closes without an answer if no broker answers.
 fn ask(client: &Arc<BaseConsumer<Context>>, topics: Vec<Topic>) -> Receiver<Option<Topic>> {
     let (answer, asked) = bounded(1);
     let client = Arc::clone(client);
     let spawned = std::thread::Builder::new().name("missing-topics".to_owned()).spawn(move || {
         let found = topics.into_iter().map(|topic| Some((is_unknown(&client, &topic)?, topic)));
         let found: Option<Vec<_>> = found.collect();
-        // Before the answer, so that a member that leaves does not leave from here.
+        // The client is dropped before the answer is sent. Otherwise this thread could hold the last reference and
+        // leave the group itself.
         drop(client);
         if let Some(found) = found {
-            // Whoever asked may have left.
+            // The member may have been closed meanwhile.
             let _ = answer.send(found.into_iter().find_map(|(is_unknown, topic)| is_unknown.then_some(topic)));
         }
     });
     if let Err(error) = spawned {
-        tracing::warn!(%error, "a thread that asks for topics cannot be started");
+        tracing::warn!(%error, "cannot start the thread that checks the topics");
     }
     asked
 }
 
-/// Whether a broker says that it does not know a topic; `None` if no broker says anything.
+/// Whether a broker reports the topic as unknown. `None` if no broker answers.
 fn is_unknown(client: &BaseConsumer<Context>, topic: &Topic) -> Option<bool> {
     let metadata = client.fetch_metadata(Some(topic), ANSWER).ok()?;
     let found = metadata.topics().iter().find(|found| found.name() == &**topic);

@@ -1,14 +1,15 @@
-//! Apache Kafka, by librdkafka: consumer groups, transactions, topics.
+//! Apache Kafka through librdkafka: consumer groups, transactions, topics.
 //!
-//! The only folder that names rdkafka. What it does beside passing calls on:
+//! Only this folder uses the rdkafka crate. It adds the following to librdkafka:
 //!
-//! - Each owned partition has a queue of its own, so that pausing costs nothing, batches come by partition,
-//!   and the end of a partition is known.
-//! - Revoked partitions stay owned until they are released: the rebalance callback only takes notes.
-//! - A transaction commits within milliseconds: deliveries are served in short slices before librdkafka is asked to
-//!   commit, instead of in its own slices of 100 ms.
-//! - A producer knows whether librdkafka sent the end of a transaction, or its offsets, more than once: librdkafka tells
-//!   that in its log alone, which is therefore read (`debug=eos,broker`), and printed only as far as somebody asked.
+//! - Each owned partition has its own queue. Pausing is therefore cheap, each batch belongs to one partition, and the
+//!   end of a partition is known.
+//! - Revoked partitions stay owned until they are released: the rebalance callback only records the rebalance.
+//! - A transaction commits within milliseconds: deliveries are served in short steps before librdkafka commits, instead
+//!   of in librdkafka's own steps of 100 ms.
+//! - A producer knows whether librdkafka sent the end of a transaction, or its offsets, more than once. Only
+//!   librdkafka's log shows this. The producer therefore reads the log (`debug=eos,broker`), and prints only the log
+//!   lines at the level that the user chose.
 
 mod admin;
 mod client;
@@ -38,7 +39,7 @@ pub use settings::{GroupProtocol, KafkaConfig};
 
 use super::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, Transport, TransportError};
 
-/// Apache Kafka as the log. Cheap to clone; clones share what was learned of the brokers.
+/// Apache Kafka as the log. Cheap to clone. Clones share what they learn about the brokers.
 ///
 /// ```no_run
 /// use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::kafka::{KafkaConfig, KafkaTransport}};
@@ -54,22 +55,22 @@ pub struct KafkaTransport {
     shared: Arc<Shared>,
 }
 
-/// What all clients of a transport know.
+/// State shared by all clients of a transport.
 struct Shared {
     config: KafkaConfig,
-    /// The brokers turned out not to know KIP-848's group protocol.
+    /// The brokers do not support KIP-848's group protocol, or the settings choose the classic one.
     classic: AtomicBool,
-    /// What librdkafka calls members and their epochs, by the names that our members go by.
+    /// librdkafka's group metadata of each member, by our names of the members.
     memberships: Mutex<HashMap<String, Arc<ConsumerGroupMetadata>>>,
-    /// Members so far, to give each a name.
+    /// The number of members opened so far. It makes each name unique.
     members: AtomicU64,
 }
 
 impl KafkaTransport {
-    /// Checks the settings; connects to nothing yet.
+    /// Checks the settings. Does not connect to the brokers yet.
     ///
     /// # Errors
-    /// [`TransportError::Invalid`] with all problems of the settings together.
+    /// [`TransportError::Invalid`], with all problems of the settings in one message.
     pub fn new(config: KafkaConfig) -> Result<Self, TransportError> {
         let problems = config.problems();
         if !problems.is_empty() {
@@ -80,7 +81,7 @@ impl KafkaTransport {
         Ok(Self { shared: Arc::new(Shared { config, classic, memberships, members }) })
     }
 
-    /// Whether groups use the classic protocol, by setting or because the brokers know no other.
+    /// Whether groups use the classic protocol, either by setting or because the brokers support no other.
     pub fn is_classic(&self) -> bool {
         self.shared.classic.load(Ordering::Relaxed)
     }

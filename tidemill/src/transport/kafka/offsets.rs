@@ -1,4 +1,4 @@
-//! Partitions and offsets in librdkafka's lists and in ours.
+//! Converts partitions and offsets between librdkafka's lists and ours.
 
 use std::{
     thread,
@@ -13,11 +13,11 @@ use rdkafka::{
 use super::{context::Context, error};
 use crate::transport::{CommittedOffset, Offset, TopicPartition, TransportError};
 
-/// How long one question to the brokers may take. They are asked again by whoever is told that it took longer.
+/// How long one request to the brokers may take. After a timeout the caller repeats the request.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
-/// A broker that starts or stops may not know of partitions that exist: only after so long is one unknown.
+/// A partition counts as unknown only after this time: a broker that starts or stops may not know existing partitions.
 const PROPAGATION: Duration = Duration::from_secs(5);
-/// Between two questions to brokers that could not answer the first.
+/// The pause between a failed request to the brokers and the next one.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// The partitions of a list.
@@ -34,7 +34,7 @@ pub(super) fn list<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>)
     list
 }
 
-/// A list of partitions, each from a position.
+/// A list of partitions with their start positions.
 pub(super) fn positions<'a>(
     partitions: impl IntoIterator<Item = (&'a TopicPartition, Position)>,
 ) -> Result<TopicPartitionList, TransportError> {
@@ -58,7 +58,7 @@ pub(super) fn commits(offsets: &[(TopicPartition, CommittedOffset)]) -> Result<T
     Ok(list)
 }
 
-/// The group's committed offsets, in the order asked. Waits until no transaction is about to change them.
+/// The group's committed offsets, in the order requested. Waits for transactions that are about to change them.
 pub(super) fn committed(
     consumer: &BaseConsumer<Context>,
     partitions: &[TopicPartition],
@@ -74,7 +74,7 @@ pub(super) fn committed(
     partitions.iter().map(find).collect()
 }
 
-/// First and next-to-be-written offset that a committed read can see.
+/// The first offset, and the next offset to be written, as a committed read sees them.
 pub(super) fn watermarks(
     consumer: &BaseConsumer<Context>,
     partition: &TopicPartition,
@@ -94,7 +94,7 @@ pub(super) fn watermarks(
     }
 }
 
-/// Asks a broker. librdkafka also calls unknown what no broker is there to tell of.
+/// Asks a broker, because librdkafka also reports a partition as unknown when no broker is reachable.
 fn exists(consumer: &BaseConsumer<Context>, partition: &TopicPartition) -> Result<bool, TransportError> {
     let found = consumer.fetch_metadata(Some(&partition.topic), ANSWER).map_err(error::of)?;
     let mut partitions = found.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);

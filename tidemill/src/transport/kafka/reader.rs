@@ -10,17 +10,17 @@ use rdkafka::{ClientConfig, Offset as Position, consumer::Consumer as _, types::
 use super::{KafkaConfig, client::Client, error, inbox::Inbox, offsets, settings::Role};
 use crate::transport::{Fetched, Offset, Reader, TopicPartition, TransportError};
 
-/// librdkafka wants a group's name even of those that join none.
+/// librdkafka requires a group name, also for clients that join no group.
 const NO_GROUP: &str = "tidemill-reader";
 
 /// A reader of partitions.
 pub(super) struct KafkaReader {
     client: Client,
-    /// Sees what is undecided; opened when that is asked for.
+    /// A client that also sees records of open transactions. It is opened on the first use.
     uncommitted: Option<Client>,
     settings: ClientConfig,
     inbox: Inbox,
-    /// The ends that the brokers told of, also of partitions that are not read yet.
+    /// The end offsets that the brokers reported, also for partitions that are not read yet.
     ends: BTreeMap<TopicPartition, Offset>,
 }
 
@@ -28,7 +28,7 @@ impl KafkaReader {
     pub(super) fn open(config: &KafkaConfig) -> Result<Self, TransportError> {
         let mut client = config.client(Role::Consumer);
         client.set("group.id", NO_GROUP);
-        // That records are gone is for whoever reads to know.
+        // The reader returns an error if records were deleted, and the caller decides how to continue.
         client.set("auto.offset.reset", "error");
         let (settings, client) = (client.clone(), Client::open(&client)?);
         Ok(Self { client, uncommitted: None, settings, inbox: Inbox::default(), ends: BTreeMap::new() })
@@ -38,12 +38,12 @@ impl KafkaReader {
     fn serve(&self) -> Result<(), TransportError> {
         while let Some(polled) = self.client.poll(Duration::ZERO) {
             let Err(failed) = polled.map(drop) else { continue };
-            // What is not there is told of the partition that is read.
+            // The error is returned by the partition that is read.
             if error::is_unknown(&failed) {
                 continue;
             }
             match (failed.rdkafka_error_code(), error::of(failed)) {
-                // It is no member of a group.
+                // The reader is not a member of a group, so these errors do not matter.
                 (Some(Code::GroupAuthorizationFailed | Code::CoordinatorNotAvailable | Code::NotCoordinator), _)
                 | (_, TransportError::Retriable(_)) => {}
                 (_, lasting) => return Err(lasting),
@@ -68,7 +68,8 @@ impl KafkaReader {
 }
 
 impl Reader for KafkaReader {
-    /// What is read already, and is where it shall be, is read on: fetched records are not fetched again.
+    /// Partitions that are already read at the requested offset are kept, so their fetched records are not fetched
+    /// again.
     fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<(), TransportError> {
         let wanted: BTreeMap<_, _> = partitions.iter().map(|(partition, offset)| (partition, *offset)).collect();
         let stays = |partition: &TopicPartition| wanted.get(partition).copied();
@@ -128,7 +129,7 @@ impl Reader for KafkaReader {
 
 impl Drop for KafkaReader {
     fn drop(&mut self) {
-        // Its queues hold the client.
+        // The partitions' queues hold references to the client.
         self.inbox.clear();
     }
 }

@@ -1,26 +1,28 @@
-//! How to reach Kafka, and how Tidemill's clients differ from librdkafka's defaults.
+//! The settings of the Kafka connection, and the defaults in which Tidemill differs from librdkafka.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
 
-/// How members of a group agree on who reads what.
+/// How the members of a group agree on their partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GroupProtocol {
-    /// KIP-848's, or the classic one if the brokers do not know it.
+    /// The protocol of KIP-848, or the classic protocol if the brokers do not support KIP-848.
     #[default]
     Auto,
-    /// KIP-848's protocol `consumer` with the broker's assignor `range`: only what must move moves, and nobody waits.
+    /// KIP-848's protocol `consumer` with the broker's assignor `range`: a rebalance moves only the necessary
+    /// partitions, and the other members continue.
     Consumer,
-    /// The classic protocol with the assignor `range`: every change stops all members for a moment. For brokers older
-    /// than 4.0.
+    /// The classic protocol with the assignor `range`: every rebalance stops all members for a moment. Use it for
+    /// brokers older than Kafka 4.0.
     Classic,
 }
 
-/// How to reach Kafka.
+/// The settings of the Kafka connection.
 ///
-/// Every property of librdkafka can be set. One that begins with `consumer.`, `producer.` or `admin.` is meant for
-/// these clients alone, as in Kafka Streams; any other is for all of them. `{:?}` prints names, never values.
+/// Every property of librdkafka can be set, except those that Tidemill decides itself. As in Kafka Streams, a property
+/// that begins with `consumer.`, `producer.` or `admin.` applies only to those clients. Any other property applies to
+/// all clients. `{:?}` prints the names of properties, never their values.
 ///
 /// ```
 /// use tidemill::transport::kafka::KafkaConfig;
@@ -36,19 +38,20 @@ pub enum GroupProtocol {
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaConfig {
-    /// Addresses of some brokers, `host:port` with commas between them.
+    /// Addresses of some brokers: `host:port`, separated by commas.
     pub bootstrap_servers: String,
-    /// Copies of each topic that is created; `-1`, the default, leaves it to the broker's `default.replication.factor`.
+    /// The replication factor of created topics. With `-1`, the default, the broker's `default.replication.factor`
+    /// applies.
     pub replication_factor: i32,
-    /// Default auto.
+    /// The group protocol. Default [`GroupProtocol::Auto`].
     pub group_protocol: GroupProtocol,
-    /// The broker ends transactions that are open for longer, and their work is done again. Until then nobody reads
-    /// beyond what a crashed instance left open. Default 10 s.
+    /// The broker aborts transactions that are open for longer than this, and their records are processed again. If an
+    /// instance crashes, readers cannot read beyond its open transaction until then. Default 10 s.
     pub transaction_timeout: Duration,
     properties: BTreeMap<String, String>,
 }
 
-/// What Tidemill's guarantees stand on, and who decides it instead.
+/// Properties that Tidemill's guarantees depend on, with the setting that decides each of them instead.
 const RESERVED: [(&str, &str); 12] = [
     ("bootstrap.servers", "KafkaConfig::new"),
     ("metadata.broker.list", "KafkaConfig::new"),
@@ -64,7 +67,7 @@ const RESERVED: [(&str, &str); 12] = [
     ("transactional.id", "the application id and client id"),
 ];
 
-/// A role of a client.
+/// The kind of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Consumer,
@@ -92,24 +95,25 @@ impl Role {
                 ("enable.partition.eof", "true"),
                 ("auto.offset.reset", "earliest"),
                 ("allow.auto.create.topics", "false"),
-                // The end of a partition is known with the fetch after its last record.
+                // The fetch after the last record finds the end of a partition, so it should not wait long.
                 ("fetch.wait.max.ms", "50"),
                 ("fetch.queue.backoff.ms", "5"),
                 ("fetch.error.backoff.ms", "100"),
-                // Of each partition, so that many of them do not fill the memory.
+                // These limits apply to each partition. They are low so that many partitions do not fill the memory.
                 ("queued.min.messages", "20000"),
                 ("queued.max.messages.kbytes", "16384"),
-                // TCP checks already, and so does the broker when it takes the records in.
+                // TCP already checks the data, and so does the broker when it appends the records.
                 ("check.crcs", "false"),
                 ("topic.metadata.refresh.interval.ms", "60000"),
             ],
             Self::Producer => &[
                 ("enable.idempotence", "true"),
-                // A transaction that begins while the last one is still being finished is asked to come again.
+                // The broker asks a producer to retry if a transaction begins before the previous one is finished.
                 ("retry.backoff.ms", "4"),
-                // As Kafka's own producers since 4.0 (KIP-1030). A commit has what waits leave at once.
+                // The default of Kafka's own producers since 4.0 (KIP-1030). A commit sends all waiting records
+                // immediately.
                 ("linger.ms", "5"),
-                // A topic that is unknown for so long is none.
+                // A topic that stays unknown for this long does not exist.
                 ("topic.metadata.propagation.max.ms", "10000"),
                 ("batch.num.messages", "100000"),
                 ("batch.size", "1000000"),
@@ -123,7 +127,7 @@ impl Role {
 }
 
 impl KafkaConfig {
-    /// Brokers at these addresses, everything else by default.
+    /// Settings for brokers at these addresses (`host:port`, separated by commas), with defaults for everything else.
     pub fn new(bootstrap_servers: impl Into<String>) -> Self {
         Self {
             bootstrap_servers: bootstrap_servers.into(),
@@ -134,14 +138,14 @@ impl KafkaConfig {
         }
     }
 
-    /// Sets a property of librdkafka.
+    /// Sets a property of librdkafka. [`KafkaTransport::new`](super::KafkaTransport::new) checks it.
     #[must_use]
     pub fn set(mut self, property: impl Into<String>, value: impl Into<String>) -> Self {
         self.properties.insert(property.into(), value.into());
         self
     }
 
-    /// Sets how many copies a created topic has.
+    /// Sets the replication factor of created topics.
     #[must_use]
     pub fn replication_factor(mut self, copies: i32) -> Self {
         self.replication_factor = copies;
@@ -155,18 +159,19 @@ impl KafkaConfig {
         self
     }
 
-    /// Sets how long a transaction may be open.
+    /// Sets how long a transaction may stay open. Values below 1 s count as 1 s.
     #[must_use]
     pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
         self.transaction_timeout = timeout;
         self
     }
 
-    /// All that is wrong, one sentence each. Values stay out of it: one of them may be a secret.
+    /// All problems of the settings, one sentence each. The sentences contain no values, because a value may be a
+    /// secret.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.bootstrap_servers.trim().is_empty() {
-            problems.push("no broker is named: give one as host:port".to_owned());
+            problems.push("no broker is set: give at least one as host:port".to_owned());
         }
         if self.replication_factor == 0 || self.replication_factor < -1 {
             problems.push("the replication factor must be at least 1, or -1 for the broker's default".to_owned());
@@ -189,13 +194,13 @@ impl KafkaConfig {
         problems
     }
 
-    /// Whether reading begins at the end where nothing is committed yet (`auto.offset.reset`).
+    /// Whether a partition without a committed offset is read from its end (`auto.offset.reset`).
     pub(super) fn starts_at_end(&self) -> bool {
         let said = self.properties.get("consumer.auto.offset.reset").or(self.properties.get("auto.offset.reset"));
         said.is_some_and(|reset| matches!(reset.as_str(), "latest" | "largest" | "end"))
     }
 
-    /// What a client of this role is made with; what the user said wins over defaults.
+    /// The configuration of a client of this role. The user's properties override the defaults.
     pub(super) fn client(&self, role: Role) -> ClientConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &self.bootstrap_servers);

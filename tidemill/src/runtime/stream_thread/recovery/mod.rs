@@ -1,4 +1,4 @@
-//! What each error means: the only place that decides it.
+//! The reaction to each error. Only this module decides it.
 
 use super::{
     StreamThread,
@@ -8,26 +8,26 @@ use super::{
 };
 use crate::{config::TaskFailureAction, error::TaskError, transport::TransportError};
 
-/// What an error left to do before the next turn. The log may refuse it for the moment; then it is tried again.
+/// The repair that an error requires before the next turn. If the log refuses it for the moment, it is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repair {
     /// Abort the transaction, and open every task again at its last commit.
     RollBack,
-    /// Begin anew as another member.
+    /// Rejoin the group as a new member.
     Rejoin,
 }
 
 impl StreamThread {
-    /// What each error means. What there is to do about it is left to the next turn.
+    /// Reacts to an error. The next turn does the repair.
     pub(in crate::runtime) fn recover(&mut self, error: TaskError) -> Result<(), TaskError> {
-        // A commit that is on its way has nothing to do with it: what it holds was done before.
+        // The error does not concern the commit on its way: its work was done before.
         if let Err(failed) = self.settle_commit() {
             self.deal_with(failed)?;
         }
         self.deal_with(error)
     }
 
-    /// What each error means, in one place.
+    /// Reacts to each kind of error.
     fn deal_with(&mut self, error: TaskError) -> Result<(), TaskError> {
         match error {
             TaskError::Corrupted { task, store, source } => {
@@ -54,7 +54,7 @@ impl StreamThread {
                 Ok(())
             }
             TaskError::Transport(TransportError::Retriable(reason)) => {
-                // How much was done is unknown: only the last commit is a place to go on from.
+                // It is unknown how much was done. So the thread continues from the last commit.
                 tracing::warn!(thread = %self.name, %reason, "the log is temporarily unavailable, processing again");
                 self.fall_back();
                 Ok(())
@@ -62,7 +62,7 @@ impl StreamThread {
             waiting @ TaskError::NotYet { .. } => {
                 tracing::warn!(thread = %self.name, "{}, processing again", waiting.chain());
                 self.fall_back();
-                // What is missing is on its way; asking without a pause would not bring it sooner.
+                // The missing data is on its way. Retries without a pause would not help.
                 self.app.clock.sleep(self.app.config.poll_timeout);
                 Ok(())
             }
@@ -71,7 +71,7 @@ impl StreamThread {
                 tracing::error!(thread = %self.name, "{text}");
                 match self.app.config.on_task_failure {
                     TaskFailureAction::StopInstance => {
-                        // What stopped the task is the news, whatever the log says to its end.
+                        // The task's error is returned, and not an error of the abort.
                         self.give_up();
                         Err(failed)
                     }
@@ -98,7 +98,7 @@ impl StreamThread {
         }
     }
 
-    /// Drops everything uncommitted. Tasks are opened again at their last commit once that is mended.
+    /// Drops everything uncommitted. The repair then opens the tasks again at their last commit.
     pub(super) fn fall_back(&mut self) {
         self.status.aborts += 1;
         let Tasks { slots, parked, .. } = &mut self.tasks;
@@ -117,7 +117,7 @@ impl StreamThread {
                 self.replace_producer()?;
                 self.release()?;
                 self.open_tasks()?;
-                // A changelog read that failed half-way is read again.
+                // A changelog read may have failed half-way, so it is repeated.
                 self.read_changelogs()?;
             }
             Repair::Rejoin => {
@@ -130,18 +130,18 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Fences the producer by a new one, where nothing more may be begun with it.
+    /// Replaces the producer by a new one, which fences it, if the old one must not begin another transaction.
     pub(super) fn replace_producer(&mut self) -> Result<(), TransportError> {
         if self.transaction.needs_new_producer(&mut *self.clients.producer) {
-            tracing::warn!(thread = %self.name, "the end of a transaction may come again, its producer is replaced");
-            // Its predecessor's transaction is over once this one may begin, and offsets tell how it ended.
+            tracing::warn!(thread = %self.name, "the end of a transaction is uncertain, replacing the producer");
+            // The old transaction has ended once the new producer may begin. The committed offsets show how it ended.
             self.clients.producer = Clients::producer(&self.app, &self.name)?;
             self.transaction.begin_anew();
         }
         Ok(())
     }
 
-    /// Owns nothing any more, and keeps nothing uncommitted.
+    /// Drops all tasks and partitions, and all uncommitted work.
     fn drop_tasks(&mut self) {
         for task in std::mem::take(&mut self.tasks.slots).into_values() {
             if let Slot::Running(task) = task {

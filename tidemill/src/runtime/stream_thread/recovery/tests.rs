@@ -1,4 +1,4 @@
-//! What a thread does with a producer whose transactions do not end once.
+//! A thread's reaction to a producer that may end a transaction more than once.
 
 use std::{
     sync::{Arc, Mutex},
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// A log whose producers only note what they are asked.
+/// A log whose producers only record their calls.
 #[derive(Clone)]
 struct Noted {
     log: EmbeddedLog,
@@ -24,14 +24,14 @@ struct Noted {
     notes: Arc<Mutex<Vec<String>>>,
 }
 
-/// What becomes of the end of a transaction.
+/// How the log answers the end of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ends {
-    /// The producer had to ask twice.
+    /// The producer had to send the request twice.
     Twice,
-    /// So it had, and has no answer yet.
+    /// The producer had to send the request twice, and has no answer yet.
     TwiceSoFar,
-    /// The log refuses the commit and does not answer to the abort.
+    /// The log refuses the commit, and does not answer the abort.
     Unanswered,
 }
 
@@ -111,7 +111,7 @@ impl Producer for Noted {
     fn discard(&mut self) {}
 }
 
-/// A commit that gets no answer.
+/// A commit without an answer.
 struct Unending;
 
 impl PendingCommit for Unending {
@@ -124,7 +124,7 @@ impl PendingCommit for Unending {
     }
 }
 
-/// A thread that has counted one record, in a transaction that is open.
+/// A thread that has counted one record in an open transaction.
 fn counting(ends: Ends) -> (StreamThread, Noted) {
     let noted = Noted { log: EmbeddedLog::in_memory(), ends, notes: Arc::default() };
     for topic in ["in", "out"] {

@@ -1,4 +1,4 @@
-//! Partitions that arrive: nothing of them is skipped, and nothing begins too early.
+//! Assigned partitions: no record is skipped, and no task begins too early.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,7 +35,7 @@ fn turn(thread: &mut StreamThread) {
     thread.commit_now().expect("commits");
 }
 
-/// Three records were counted by a thread that ended, and two more wait for the next.
+/// A thread counted three records and ended. Two more records wait for the next thread.
 fn left_by_another() -> World {
     let world = World::new(1);
     world.append(0, 3);
@@ -111,7 +111,7 @@ fn a_turn_goes_no_further_than_where_something_is_to_be_mended() {
     let config = || StreamsConfig { commit_interval: Duration::from_hours(1), ..config() };
     let keys = (0..64).map(|key| Entry::new(format!("key-{key:02}"), "x".repeat(LARGE), 0));
     world.log.append("in", 0, keys.chain([Entry::new("closes", "x", 5_000)])).expect("appends");
-    // It ends in the middle of a window that closes piece by piece.
+    // The thread ends while a window is closing piece by piece.
     let mut first = world.thread(&builder, config());
     while world.outputs() == 0 {
         first.step(Duration::ZERO).expect("turns");
@@ -128,7 +128,7 @@ fn a_turn_goes_no_further_than_where_something_is_to_be_mended() {
         thread.step(Duration::ZERO).expect("turns");
     }
     assert!(thread.tasks.is_restoring(), "the large window is on its way");
-    // Another member joins, and the commit that comes before what is given to it is refused.
+    // Another member joins. The commit before the return of partitions is refused.
     let mut other = world
         .log
         .consumer(&ConsumerConfig {

@@ -1,4 +1,4 @@
-//! The wall clock may be set; what is due comes all the same.
+//! Changes of the wall clock do not delay due work.
 
 use std::{
     sync::{Arc, Mutex},
@@ -23,7 +23,7 @@ use crate::{
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Notes what it is told when the wall clock is due.
+/// Records the time that each wall-clock punctuation gets.
 struct Told(Arc<Mutex<Vec<i64>>>);
 
 impl Processor<String, String, String, String> for Told {

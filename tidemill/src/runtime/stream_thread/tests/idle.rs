@@ -1,4 +1,4 @@
-//! What counts as silence: the time in which a thread waits, not that in which it works.
+//! Silence is the time in which a thread waits, not the time in which it works.
 
 use tidemill_state::{Codec as _, Coded};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{KStream, Windowed};
 
-/// What a test moves: time, and a log.
+/// The clock and the log of a test.
 struct World {
     clock: ManualClock,
     log: EmbeddedLog,
@@ -31,7 +31,7 @@ impl World {
         Self { clock, log, oddities: Oddities::default() }
     }
 
-    /// Counts what `steps` make of "in" in windows of a second, closed after 300 ms of silence.
+    /// Counts the records that `steps` make from "in", in windows of one second that close after 300 ms of silence.
     fn count(&self, steps: impl FnOnce(KStream<String, i64>) -> KStream<String, i64>) -> StreamThread {
         let builder = StreamsBuilder::new();
         let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
@@ -45,18 +45,18 @@ impl World {
         StreamThread::start(app.expect("can start"), "a-0".to_owned()).expect("starts")
     }
 
-    /// Appends one record to a partition, whose value is its time.
+    /// Appends one record to a partition. The record's value is its time.
     fn append_to(&self, partition: i32, time: i64) {
         let entry = Entry::new("k", time.to_be_bytes().to_vec(), time);
         self.log.append("in", partition, [entry]).expect("appends");
     }
 
-    /// Appends one record for each of these times, whose value is the time.
+    /// Appends one record for each of these times. The record's value is its time.
     fn append(&self, times: impl IntoIterator<Item = i64>) {
         append(&self.log, times);
     }
 
-    /// Turns the thread while time passes, until everything is done and every window is closed.
+    /// Runs turns of the thread while time passes, until all work is done and all windows are closed.
     fn run(&self, thread: &mut StreamThread) {
         for _ in 0..100 {
             thread.step(Duration::ZERO).expect("works");
@@ -130,7 +130,7 @@ fn a_thread_that_waits_lets_time_pass() {
     let idle_ms = |thread: &mut StreamThread| thread.tasks.running().next().expect("it runs").ctx.idle_ms;
     assert_eq!(idle_ms(&mut thread), 299);
     world.clock.advance(Duration::from_millis(1_000));
-    // A commit is work, and so is what an error leaves to do.
+    // A commit is work, and a repair after an error is work, too.
     thread.commit_now().expect("commits");
     thread.step(Duration::ZERO).expect("works");
     assert_eq!(idle_ms(&mut thread), 299);

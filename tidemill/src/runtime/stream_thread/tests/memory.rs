@@ -1,4 +1,4 @@
-//! What a thread holds in memory stays within its bound, whatever operators cache or close.
+//! The memory of a thread stays within its bound, whatever operators cache or close.
 
 use tidemill_state::{BoxError, KeyValueStore};
 
@@ -11,7 +11,7 @@ use crate::{
 const KIB: usize = 1 << 10;
 
 fn bounded(max_uncommitted_bytes: usize) -> StreamsConfig {
-    // Only the bound brings a commit about.
+    // Only the bound causes a commit.
     let commit_interval = Duration::from_hours(1);
     StreamsConfig {
         max_uncommitted_bytes,
@@ -37,7 +37,7 @@ fn cached_aggregates_count_against_the_bound() {
         thread.step(Duration::ZERO).expect("works");
         most = most.max(thread.load().0);
     }
-    // Each record is held by two operators.
+    // Two operators hold each record.
     assert!(most <= 2 * KIB * KIB, "{most} bytes were held");
     assert!(thread.status.commits >= 10, "{} commits", thread.status.commits);
     assert_eq!(
@@ -47,7 +47,7 @@ fn cached_aggregates_count_against_the_bound() {
     );
 }
 
-/// Writes each record to a store, and nothing else.
+/// Writes each record to a store and has no outputs.
 struct Keeps(Option<KeyValueStore<String, String>>);
 
 impl Processor<String, String, String, String> for Keeps {
@@ -110,7 +110,7 @@ fn a_large_window_closes_piece_by_piece_while_other_tasks_go_on() {
         thread.commit_now().expect("commits");
         most_at_once = most_at_once.max(ends().iter().sum::<i64>() - before);
     }
-    // A turn closes twice: with a record, and as time passes.
+    // A turn closes windows twice: with a record, and when time passes.
     assert!(most_at_once <= 40, "{most_at_once} results of 128 KiB at once");
     let results = world.log.read_all("out").expect("reads").into_iter();
     let mut windows: Vec<_> = results.filter_map(|(_, record)| Some((record.key?, record.value?.len()))).collect();
@@ -140,7 +140,7 @@ fn a_close_that_a_crash_interrupts_goes_on_where_its_results_were_committed() {
                 break;
             }
         }
-        // It dies, with what it has not committed.
+        // The thread dies with its uncommitted work.
         drop(thread);
         world.clock.advance(Duration::from_mins(1));
     }

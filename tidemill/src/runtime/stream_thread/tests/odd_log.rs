@@ -1,4 +1,4 @@
-//! A log that does what its contract allows, and the embedded one never does.
+//! A log with behaviour that the contract allows but that the embedded log never shows.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,26 +11,26 @@ use crate::transport::{
     Reader, Rebalance, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
 };
 
-/// The log. Its consumers know the ends of partitions as of their last poll, as Kafka's do.
+/// The log. As in Kafka, its consumers know the ends of partitions as of their last poll.
 pub(super) struct OddLog {
     pub(super) log: EmbeddedLog,
     pub(super) oddities: Oddities,
 }
 
-/// What is odd now.
+/// The present odd behaviours.
 #[derive(Clone, Default)]
 pub(super) struct Oddities(Arc<Mutex<Odd>>);
 
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is odd by itself, whatever the others are")]
 pub(super) struct Odd {
-    /// Polls bring no records, whatever there is.
+    /// Polls return no records, even if there are some.
     pub(super) brings_nothing: bool,
-    /// A poll brings records beside a change of ownership.
+    /// A poll returns records together with a rebalance.
     pub(super) brings_both: bool,
-    /// What is assigned of these is told later.
+    /// Assignments of these partitions are reported later.
     pub(super) held: BTreeSet<TopicPartition>,
-    /// The next read that brings something is lost, and the assignment after it is refused.
+    /// The next read with records fails, and the assignment after it is refused.
     pub(super) loses_read: bool,
     refuses_assignment: bool,
 }
@@ -64,12 +64,12 @@ struct OddConsumer {
     inner: Box<dyn Consumer>,
     oddities: Oddities,
     caught_up: BTreeMap<TopicPartition, bool>,
-    /// Assigned, and not told.
+    /// Partitions that are assigned but not reported yet.
     untold: Vec<TopicPartition>,
 }
 
 impl OddConsumer {
-    /// What is told of now of all that is assigned.
+    /// Reports the assignments that are not held back.
     fn tell(&mut self, rebalances: &mut Vec<Rebalance>) -> Result<(), TransportError> {
         let held = self.oddities.set(|odd| odd.held.clone());
         for rebalance in &mut *rebalances {

@@ -1,4 +1,4 @@
-//! Records that take their time, and a member that must poll.
+//! Slow records, and a member that must poll.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ fn config() -> StreamsConfig {
     StreamsConfig { session_timeout: SESSION, ..StreamsConfig::new("app") }
 }
 
-/// A topology that takes so long for a value. Counts calls.
+/// A topology that takes a given time for each value. Counts calls.
 fn slow(world: &World, takes_ms: impl Fn(&str) -> u64 + Send + Sync + 'static) -> (StreamsBuilder, Arc<AtomicUsize>) {
     let (builder, calls) = (StreamsBuilder::new(), Arc::new(AtomicUsize::new(0)));
     let (clock, count) = (world.clock.clone(), calls.clone());
@@ -130,7 +130,7 @@ fn a_task_that_stops_at_a_record_longer_than_the_session_stays_stopped() {
     assert!(tasks.iter().any(|task| matches!(task.state, TaskState::Failed { .. })), "{tasks:?}");
 }
 
-/// Takes long at the first second, and counts it.
+/// Takes long at the first second, and counts calls.
 struct Slow {
     clock: ManualClock,
     takes: Duration,

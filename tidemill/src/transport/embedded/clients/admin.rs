@@ -1,11 +1,11 @@
-//! Creating, describing, altering and deleting topics.
+//! Creates, describes, alters and deletes topics.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::transport::embedded::{log::broker::Broker, storage::Change};
 use crate::transport::{Admin, Offset, Topic, TopicPartition, TopicSpec, TransportError};
 
-/// An administrator of the embedded log.
+/// The administrator of the embedded log.
 pub(in crate::transport::embedded) struct EmbeddedAdmin {
     broker: Arc<Broker>,
 }
@@ -83,7 +83,7 @@ impl Admin for EmbeddedAdmin {
         let mut coordinator = self.broker.lock();
         let (found, _) = coordinator.group(group, self.broker.clock.monotonic_ms());
         if found.members().next().is_some() {
-            return Err(TransportError::Invalid(format!("group '{group}' has members: stop them first")));
+            return Err(TransportError::Invalid(format!("group '{group}' still has members; stop them first")));
         }
         let partitions = found.offsets.keys();
         let changes: Vec<_> = partitions.map(|partition| Change::Forget { group, partition }).collect();

@@ -19,7 +19,7 @@ use crate::transport::{
     TransportError, Waker,
 };
 
-/// How long a waiting member leaves the sessions of the others unchecked.
+/// The longest wait of a poll before it checks whether other members' sessions have expired.
 const WAIT: Duration = Duration::from_millis(100);
 
 /// A consumer of the embedded log.
@@ -29,13 +29,13 @@ pub(in crate::transport::embedded) struct EmbeddedConsumer {
     topics: Vec<Topic>,
     membership: Option<Membership>,
     holdings: Holdings,
-    /// Somebody wants the next poll to end at once.
+    /// Whether the next poll must end at once.
     woken: Arc<AtomicBool>,
-    /// A topic of the subscription that was deleted.
+    /// A subscribed topic that was deleted.
     missing: Option<Topic>,
 }
 
-/// What the group made of this consumer.
+/// The consumer's membership in its group.
 struct Membership {
     id: MemberId,
     generation: i32,
@@ -62,10 +62,10 @@ impl EmbeddedConsumer {
         i64::try_from(self.config.session_timeout.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Shows that this member lives and learns what changed. Without news it takes no lock.
+    /// Sends a heartbeat and returns changes of ownership. Takes no lock if nothing changed.
     fn heartbeat(&mut self) -> Result<Vec<Rebalance>, TransportError> {
         let Some(membership) = &self.membership else {
-            return Err(TransportError::Invalid("subscribe before polling".to_owned()));
+            return Err(TransportError::Invalid("the consumer is not subscribed; call subscribe first".to_owned()));
         };
         let now = self.broker.clock.monotonic_ms();
         let signal = Arc::clone(&membership.signal);
@@ -81,7 +81,7 @@ impl EmbeddedConsumer {
             signal.next_expiry.fetch_min(now.saturating_add(self.session_timeout_ms()), Ordering::SeqCst);
         }
         match &self.missing {
-            // What was lost with it comes first.
+            // The rebalance that takes the topic's partitions away is returned first.
             Some(topic) if rebalances.is_empty() => Err(TransportError::UnknownTopic(topic.to_string())),
             _ => Ok(rebalances),
         }
@@ -116,7 +116,7 @@ impl EmbeddedConsumer {
         let timeout = self.session_timeout_ms();
         let (id, heartbeat) = group.join(&self.config.client_id, timeout, &self.topics, now, &counts);
         let signal = Arc::clone(&group.signal);
-        // Not the group's version: the first poll must ask what this member gets.
+        // Version 0 makes the first poll ask for the member's partitions.
         Membership { id, generation: 0, heartbeat, signal, version: 0 }
     }
 }
@@ -131,7 +131,8 @@ impl Consumer for EmbeddedConsumer {
         self.topics = topics.to_vec();
         let (group, topics) = coordinator.group(&self.config.group, now);
         match &self.membership {
-            // A member that was removed joins with the new topics when it polls and learns what it lost.
+            // A removed member rejoins with the new topics at its next poll. That poll also reports its lost
+            // partitions.
             Some(membership) => {
                 group.subscribe(&membership.id, &self.topics, &|topic| topics.count(topic));
             }
@@ -146,7 +147,7 @@ impl Consumer for EmbeddedConsumer {
         let started = Instant::now();
         loop {
             let seen = self.broker.arrivals.seen();
-            // Without records beside a rebalance, whoever polls may pause or seek before the first record.
+            // A poll with a rebalance returns no records. The caller can pause or seek before it gets the first record.
             let rebalances = self.heartbeat()?;
             let batches = if rebalances.is_empty() {
                 self.holdings.fetch(&self.broker, self.config.max_poll_records)?
@@ -220,7 +221,7 @@ impl Consumer for EmbeddedConsumer {
     }
 
     fn waker(&self) -> Option<Waker> {
-        // A log must not live on for those who might wake its consumers.
+        // The waker must not keep the log alive.
         let (broker, woken) = (Arc::downgrade(&self.broker), Arc::clone(&self.woken));
         Some(Waker::new(move || {
             woken.store(true, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Reading several partitions fairly.
+//! Reads several partitions fairly.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(in crate::transport::embedded) struct Cursor {
 }
 
 impl Cursor {
-    /// About how many records there are to read.
+    /// The approximate number of records left to read.
     pub(in crate::transport::embedded) fn available(&self) -> i64 {
         self.partition.high() - self.position
     }
@@ -23,13 +23,14 @@ impl Cursor {
     fn read(&mut self, storage: &dyn LogStorage, max: usize) -> Result<Fetched, TransportError> {
         let capacity = usize::try_from(self.available()).unwrap_or(0).min(max);
         let mut records = Vec::with_capacity(capacity);
-        // One read ends where memory begins, and may find nothing but a gap that compaction left.
+        // One read ends where the in-memory tail begins. It may find no records if compaction left a gap.
         while records.len() < max && self.available() > 0 {
             let left = max - records.len();
             let mut keep = |stored: &Stored| records.push(stored.record.clone());
             match self.partition.read(storage, self.position, left, &mut keep) {
                 Ok(next) => self.position = next,
-                // What was read must be delivered, for the position has moved; the error will come again.
+                // These records must be returned, because the position has moved. The next read returns the error
+                // again.
                 Err(_) if !records.is_empty() => break,
                 Err(error) => return Err(error),
             }
@@ -38,8 +39,8 @@ impl Cursor {
     }
 }
 
-/// Reads at most `max` records. Who has less than an equal share leaves the rest to the others. If there are more
-/// partitions than records to read, the first ones are served: the caller rotates them.
+/// Reads at most `max` records. A partition with fewer records than its equal share leaves the rest to the others. If
+/// there are more partitions than `max`, only the first ones are read, so the caller must rotate them.
 pub(in crate::transport::embedded) fn fetch(
     storage: &dyn LogStorage,
     mut ready: Vec<&mut Cursor>,

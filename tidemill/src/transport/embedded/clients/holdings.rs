@@ -1,4 +1,4 @@
-//! The partitions that a consumer owns, and how far it has fetched them.
+//! A consumer's partitions and its position in each of them.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -6,16 +6,16 @@ use super::fetch::{Cursor, fetch};
 use crate::transport::embedded::{group::Group, log::broker::Broker, log::partition::Partition, log::topics::Topics};
 use crate::transport::{Fetched, Offset, Rebalance, TopicPartition, TransportError};
 
-/// What a consumer knows that it owns.
+/// The partitions that a consumer knows it owns.
 #[derive(Default)]
 pub(in crate::transport::embedded) struct Holdings {
-    /// Sorted by partition.
+    /// The owned partitions, sorted by name.
     held: Vec<Held>,
-    /// Where the next fetch starts, so that no partition is always last.
+    /// The partition at which the next fetch starts. It rotates, so no partition is always last.
     turn: usize,
 }
 
-/// One partition of them.
+/// One owned partition.
 struct Held {
     cursor: Cursor,
     paused: bool,
@@ -29,7 +29,7 @@ impl Held {
 }
 
 impl Holdings {
-    /// Follows a change of ownership.
+    /// Applies a change of ownership.
     pub(in crate::transport::embedded) fn apply(&mut self, change: &Rebalance, group: &Group, topics: &Topics) {
         match change {
             Rebalance::Lost(lost) => self.give_up(lost),
@@ -42,7 +42,7 @@ impl Holdings {
                 for name in assigned {
                     let partition = Arc::clone(topics.partition(name).expect("targets are partitions that exist"));
                     let committed = group.offsets.get(name).map(|committed| committed.offset);
-                    // What is committed beyond the end was never written: nothing is skipped by waiting at the end.
+                    // A committed offset beyond the end was never written. Waiting at the end skips no records.
                     let position = committed.unwrap_or_else(|| partition.low()).min(partition.high());
                     let cursor = Cursor { partition, position };
                     self.held.push(Held { cursor, paused: false, revoked: false });
@@ -52,17 +52,17 @@ impl Holdings {
         }
     }
 
-    /// Forgets these.
+    /// Removes these partitions.
     pub(in crate::transport::embedded) fn give_up(&mut self, partitions: &[TopicPartition]) {
         self.held.retain(|held| !partitions.contains(held.name()));
     }
 
-    /// Forgets all and says what they were.
+    /// Removes all partitions and returns them.
     pub(in crate::transport::embedded) fn lose_all(&mut self) -> Vec<TopicPartition> {
         self.held.drain(..).map(|held| held.name().clone()).collect()
     }
 
-    /// Reads on where the last fetch ended. What is revoked is not read any further.
+    /// Fetches records from where the last fetch ended. Does not read revoked partitions.
     pub(in crate::transport::embedded) fn fetch(
         &mut self,
         broker: &Broker,
@@ -76,7 +76,7 @@ impl Holdings {
             let behind = cursor.partition.low() - cursor.position;
             if behind > 0 {
                 let partition = &cursor.partition.name;
-                tracing::warn!(%partition, records = behind, "records were removed before they were read");
+                tracing::warn!(%partition, records = behind, "records were deleted before they were read");
                 broker.records_skipped.fetch_add(behind.unsigned_abs(), Ordering::Relaxed);
                 cursor.position += behind;
             }
@@ -101,7 +101,7 @@ impl Holdings {
         Ok(())
     }
 
-    /// Stops or continues reading these.
+    /// Pauses or resumes these partitions.
     pub(in crate::transport::embedded) fn pause(
         &mut self,
         partitions: &[TopicPartition],
@@ -110,13 +110,13 @@ impl Holdings {
         partitions.iter().try_for_each(|name| self.get(name).map(|held| held.paused = paused))
     }
 
-    /// A partition, if it is held and exists.
+    /// An owned partition, if its topic still exists.
     pub(in crate::transport::embedded) fn partition(&self, name: &TopicPartition) -> Option<&Partition> {
         let place = self.held.binary_search_by(|held| held.name().cmp(name)).ok()?;
         Some(&*self.held[place].cursor.partition).filter(|partition| !partition.is_deleted())
     }
 
-    /// Whether everything that a partition has was fetched; never of one that is not held.
+    /// Whether all records of an owned partition were fetched. `false` if the consumer does not own the partition.
     pub(in crate::transport::embedded) fn is_caught_up(&self, name: &TopicPartition) -> bool {
         let place = self.held.binary_search_by(|held| held.name().cmp(name));
         place.is_ok_and(|place| self.held[place].cursor.available() <= 0)

@@ -1,4 +1,4 @@
-//! The log's clients, and what each keeps.
+//! The clients of the embedded log.
 
 pub(super) mod admin;
 pub(super) mod consumer;

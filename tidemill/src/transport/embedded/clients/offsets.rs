@@ -1,16 +1,16 @@
-//! Committing the offsets of a group.
+//! Commits the offsets of a group.
 
 use crate::transport::embedded::{log::broker::Coordinator, storage::Change};
 use crate::transport::{CommittedOffset, GroupMetadata, TopicPartition, TransportError};
 
-/// Offsets that a member wants committed.
+/// The offsets that a member wants to commit.
 pub(in crate::transport::embedded) struct GroupOffsets {
     pub(in crate::transport::embedded) speaker: GroupMetadata,
     pub(in crate::transport::embedded) offsets: Vec<(TopicPartition, CommittedOffset)>,
 }
 
 impl GroupOffsets {
-    /// Fails if the member was replaced, or if the offsets cannot be.
+    /// Fails if the member was replaced, or if an offset is not valid.
     pub(in crate::transport::embedded) fn check(
         &self,
         coordinator: &mut Coordinator,
@@ -22,19 +22,19 @@ impl GroupOffsets {
             topics.partition(name)?;
             if committed.offset < 0 {
                 let offset = committed.offset;
-                return Err(TransportError::Invalid(format!("offset {offset} of {name} cannot be committed")));
+                return Err(TransportError::Invalid(format!("offset {offset} of {name} is negative")));
             }
         }
         Ok(())
     }
 
-    /// What storage has to write.
+    /// The changes to write to the storage.
     pub(in crate::transport::embedded) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let group = &self.speaker.group;
         self.offsets.iter().map(move |(partition, offset)| Change::Commit { group, partition, offset })
     }
 
-    /// Makes the offsets the group's, once storage has them.
+    /// Makes the offsets visible in the group, after the storage has written them.
     pub(in crate::transport::embedded) fn publish(self, coordinator: &mut Coordinator) {
         let group = coordinator.groups.entry(self.speaker.group).or_default();
         group.offsets.extend(self.offsets);

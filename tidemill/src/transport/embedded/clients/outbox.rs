@@ -1,4 +1,4 @@
-//! Records of a producer that wait to be appended together.
+//! A producer's records that will be appended together.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::transport::{
     Acknowledged, CleanupPolicy, ConsumedRecord, ProducerRecord, Topic, TopicPartition, TransportError,
 };
 
-/// Batches by partition. A topic is looked up once and then found by its name's address.
+/// Batches by partition. Each topic is looked up once. Later it is found by the address of its name.
 pub(in crate::transport::embedded) struct Outbox {
     pub(in crate::transport::embedded) broker: Arc<Broker>,
     batches: Vec<Batch>,
@@ -23,7 +23,7 @@ pub(in crate::transport::embedded) struct Outbox {
     bytes: usize,
 }
 
-/// Where a topic's batches are.
+/// The position of a topic's batches.
 #[derive(Clone, Copy)]
 struct Route {
     first: usize,
@@ -35,13 +35,13 @@ impl Outbox {
         Self { broker, batches: Vec::new(), routes: HashMap::new(), last: None, records: 0, bytes: 0 }
     }
 
-    /// Takes a record in, or refuses what the log could not append.
+    /// Adds a record, or returns an error if the log could not append it.
     pub(in crate::transport::embedded) fn push(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
         let ProducerRecord { topic, partition, timestamp, key, value, headers } = record;
         let batch = self.batch(&topic, partition)?;
         if key.is_none() && batch.partition.cleanup != CleanupPolicy::Delete {
             let name = &batch.partition.name;
-            return Err(TransportError::Invalid(format!("{name} is compacted: a record needs a key there")));
+            return Err(TransportError::Invalid(format!("{name} is compacted, so its records need a key")));
         }
         let bytes = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Bytes::len);
         let record = ConsumedRecord { offset: 0, timestamp, key, value, headers };
@@ -51,30 +51,30 @@ impl Outbox {
         Ok(())
     }
 
-    /// How many records wait, and about how many bytes they have.
+    /// The number of waiting records, and the size of their keys and values in bytes.
     pub(in crate::transport::embedded) fn waiting(&self) -> (usize, usize) {
         (self.records, self.bytes)
     }
 
-    /// Appends everything and makes other changes, all or none.
+    /// Appends all records and makes the other changes, atomically.
     pub(in crate::transport::embedded) fn deliver(&mut self, others: Vec<Change<'_>>) -> Result<(), TransportError> {
         self.broker.append(&mut self.batches, others)?;
         (self.records, self.bytes) = (0, 0);
         Ok(())
     }
 
-    /// Forgets everything that waits.
+    /// Drops all waiting records.
     pub(in crate::transport::embedded) fn clear(&mut self) {
         self.batches.iter_mut().for_each(|batch| batch.records.clear());
         (self.records, self.bytes) = (0, 0);
     }
 
-    /// Forgets what waits for topics that were deleted.
+    /// Drops the waiting records of deleted topics.
     pub(in crate::transport::embedded) fn clear_deleted(&mut self) {
         self.batches.iter_mut().filter(|batch| batch.partition.is_deleted()).for_each(|batch| batch.records.clear());
     }
 
-    /// What was appended since the last call, by partition.
+    /// The end offsets of the records appended since the last call, by partition.
     pub(in crate::transport::embedded) fn take_acknowledged(&mut self) -> Acknowledged {
         let acknowledged = |batch: &mut Batch| Some((batch.partition.name.clone(), batch.acknowledged.take()?));
         self.batches.iter_mut().filter_map(acknowledged).collect()

@@ -6,11 +6,11 @@ use super::outbox::Outbox;
 use crate::transport::embedded::log::broker::Broker;
 use crate::transport::{Answered, Consumed, PendingCommit, Producer, ProducerRecord, TransportError};
 
-/// Above this many records, or bytes, it does not wait for a flush.
+/// With more waiting records or bytes than this, the producer appends them without a flush.
 const RECORDS: usize = 1000;
 const BYTES: usize = 1024 * 1024;
 
-/// A producer whose records become visible batch by batch, at the latest when it is flushed or dropped.
+/// A producer without transactions. Its records become visible in batches, at the latest when it is flushed or dropped.
 pub(in crate::transport::embedded) struct PlainProducer {
     outbox: Outbox,
 }
@@ -20,13 +20,13 @@ impl PlainProducer {
         Self { outbox: Outbox::new(broker) }
     }
 
-    /// Makes what waits visible.
+    /// Appends the waiting records, which makes them visible.
     fn deliver(&mut self) -> Result<(), TransportError> {
         if self.outbox.waiting().0 == 0 {
             return Ok(());
         }
         let delivered = self.outbox.deliver(Vec::new());
-        // Records of a deleted topic have nowhere to go; without them the next flush can succeed.
+        // Records of a deleted topic cannot be appended. Without them, the next flush can succeed.
         if let Err(TransportError::UnknownTopic(_)) = delivered {
             self.outbox.clear_deleted();
         }
@@ -75,7 +75,7 @@ impl Producer for PlainProducer {
 impl Drop for PlainProducer {
     fn drop(&mut self) {
         if let Err(error) = self.deliver() {
-            tracing::warn!(%error, "records that were sent and not flushed are lost");
+            tracing::warn!(%error, "unflushed records are lost");
         }
     }
 }

@@ -64,7 +64,7 @@ impl Reader for EmbeddedReader {
 
     fn position(&mut self, name: &TopicPartition) -> Result<Offset, TransportError> {
         let cursor = self.cursors.iter().find(|cursor| cursor.partition.name == *name);
-        let cursor = cursor.ok_or_else(|| TransportError::Invalid(format!("this reader is not assigned {name}")))?;
+        let cursor = cursor.ok_or_else(|| TransportError::Invalid(format!("this reader does not read {name}")))?;
         Ok(cursor.position)
     }
 

@@ -1,5 +1,5 @@
-//! A transactional producer. It keeps what it sends to itself until it commits, so what is aborted or left open
-//! never reaches the log and everything in the log is committed.
+//! A transactional producer. It keeps its records in memory until it commits. Aborted and open transactions therefore
+//! never reach the log, and every record in the log is committed.
 
 use std::sync::{
     Arc,
@@ -13,24 +13,24 @@ use crate::transport::embedded::{
 };
 use crate::transport::{Answered, Consumed, PendingCommit, Producer, ProducerRecord, TransportError};
 
-/// A producer that writes in transactions.
+/// A transactional producer.
 pub(in crate::transport::embedded) struct TransactionalProducer {
     outbox: Outbox,
     id: String,
     state: State,
 }
 
-/// Where it stands.
+/// The state of the producer.
 enum State {
-    /// `init_transactions` comes first.
+    /// `init_transactions` was not called yet.
     New,
     /// No transaction is open.
     Ready(Epoch),
-    /// A transaction is open, with these offsets.
+    /// A transaction is open. The value holds its offsets.
     Open(Epoch, Vec<GroupOffsets>),
 }
 
-/// This producer's epoch, and the newest of its transactional id.
+/// The epoch of this producer, and the newest epoch of its transactional id.
 #[derive(Clone)]
 struct Epoch {
     own: i32,
@@ -49,10 +49,10 @@ impl TransactionalProducer {
         }
         let Self { id, .. } = self;
         let own = epoch.own;
-        Err(TransportError::Fenced(format!("transactional id '{id}' is in epoch {newest}, this producer in {own}")))
+        Err(TransportError::Fenced(format!("transactional id '{id}' has epoch {newest}, but this producer has {own}")))
     }
 
-    /// The epoch, if a transaction is open and nobody took the transactional id over.
+    /// The epoch, if a transaction is open and no newer producer uses the transactional id.
     fn open(&self, call: &str) -> Result<Epoch, TransportError> {
         let epoch = match &self.state {
             State::New => return Err(invalid(call, "call init_transactions first")),
@@ -88,7 +88,7 @@ impl TransactionalProducer {
 impl Producer for TransactionalProducer {
     fn init_transactions(&mut self) -> Result<(), TransportError> {
         if !matches!(self.state, State::New) {
-            return Err(invalid("init_transactions", "it was called already"));
+            return Err(invalid("init_transactions", "it must be called only once"));
         }
         let mut coordinator = self.outbox.broker.lock();
         let newest = coordinator.epochs.entry(self.id.clone()).or_insert_with(|| Arc::new(AtomicI32::new(-1)));
@@ -137,7 +137,7 @@ impl Producer for TransactionalProducer {
         }
         let broker = Arc::clone(&self.outbox.broker);
         let now = broker.clock.monotonic_ms();
-        // Nobody can take over between the checks and the append, for that takes the coordinator's lock.
+        // No other producer can take over between the checks and the append, because that needs the coordinator's lock.
         self.commit(&mut broker.lock(), now)?;
         broker.maintain_if_due();
         Ok(Box::new(Answered(self.outbox.take_acknowledged())))
@@ -157,7 +157,7 @@ impl Producer for TransactionalProducer {
         Ok(Box::new(Answered::default()))
     }
 
-    /// Nothing is ever sent outside a transaction.
+    /// This producer sends no records outside a transaction.
     fn discard(&mut self) {}
 }
 

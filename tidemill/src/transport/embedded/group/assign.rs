@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-/// The partitions that the member at `place` of `members` gets; the first ones get one more if it does not divide.
+/// The partitions of the member at index `place` of `members`. If the number does not divide evenly, each of the first
+/// members gets one more.
 pub(in crate::transport::embedded) fn range(partitions: i32, members: usize, place: usize) -> Range<i32> {
     let members = members as i32;
     let place = place as i32;

@@ -1,7 +1,8 @@
 //! A consumer group's coordinator, as a pure state machine.
 //!
-//! The target assignment says who should own what. A member learns at its own poll what it must give back and what
-//! it gains, and gains a partition only once nobody owns it: at no time has a partition two owners.
+//! The target assignment says which member should own which partition. A member learns in its own poll which partitions
+//! it must give back and which it gains. It gains a partition only when no other member owns it, so a partition never
+//! has two owners.
 
 pub(super) mod assign;
 
@@ -19,16 +20,16 @@ use crate::transport::{CommittedOffset, GroupMetadata, Rebalance, Topic, TopicPa
 /// A member's id. Ids sort by client id, so a client that rejoins tends to get its old partitions.
 pub(in crate::transport::embedded) type MemberId = Arc<str>;
 
-/// What members read without the coordinator's lock, to find out that they need not ask it.
+/// State that members read without the coordinator's lock. It tells them whether they must ask the coordinator.
 #[derive(Default)]
 pub(in crate::transport::embedded) struct GroupSignal {
-    /// Grows whenever a member's next poll may bring a change of ownership.
+    /// Grows when a member's next poll may change its partitions.
     pub(in crate::transport::embedded) version: AtomicU64,
-    /// Nobody's session ends before this time.
+    /// No session expires before this time, in milliseconds.
     pub(in crate::transport::embedded) next_expiry: AtomicI64,
 }
 
-/// A group: members, who owns what, who should, and the committed offsets.
+/// A group: its members, their owned and target partitions, and the committed offsets.
 #[derive(Default)]
 pub(in crate::transport::embedded) struct Group {
     pub(in crate::transport::embedded) signal: Arc<GroupSignal>,
@@ -43,7 +44,7 @@ pub(in crate::transport::embedded) struct Member {
     pub(in crate::transport::embedded) client_id: String,
     pub(in crate::transport::embedded) generation: i32,
     pub(in crate::transport::embedded) owned: BTreeMap<TopicPartition, Ownership>,
-    /// When it last polled; `i64::MAX` while it waits in a poll.
+    /// The time of the last poll, in milliseconds. `i64::MAX` while the member waits in a poll.
     heartbeat: Arc<AtomicI64>,
     session_timeout_ms: i64,
     topics: BTreeSet<Topic>,
@@ -51,18 +52,18 @@ pub(in crate::transport::embedded) struct Member {
     lost: Vec<TopicPartition>,
 }
 
-/// How a member owns a partition.
+/// Since which generation a member owns a partition, and whether it must give the partition back.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::transport::embedded) struct Ownership {
     since: i32,
     revoking: bool,
 }
 
-/// How many partitions a topic has, `None` if it does not exist.
+/// The number of partitions of a topic, or `None` if the topic does not exist.
 pub(in crate::transport::embedded) type Counts<'a> = &'a dyn Fn(&str) -> Option<i32>;
 
 impl Group {
-    /// Takes a member in.
+    /// Adds a member.
     pub(in crate::transport::embedded) fn join(
         &mut self,
         client_id: &str,
@@ -89,7 +90,7 @@ impl Group {
         (id, heartbeat)
     }
 
-    /// Changes what a member subscribes to.
+    /// Changes a member's subscription.
     pub(in crate::transport::embedded) fn subscribe(&mut self, id: &str, topics: &[Topic], counts: Counts<'_>) {
         if let Some(member) = self.members.get_mut(id) {
             member.topics = topics.iter().cloned().collect();
@@ -97,7 +98,7 @@ impl Group {
         }
     }
 
-    /// Lets a member go; its partitions are free at once.
+    /// Removes a member. Its partitions are free immediately.
     pub(in crate::transport::embedded) fn leave(&mut self, id: &str, counts: Counts<'_>) {
         if let Some(member) = self.members.remove(id) {
             for partition in member.owned.keys() {
@@ -107,7 +108,7 @@ impl Group {
         }
     }
 
-    /// Removes members whose session has ended and says who they were.
+    /// Removes members whose session has expired, and returns their ids.
     pub(in crate::transport::embedded) fn expire(&mut self, now: i64, counts: Counts<'_>) -> Vec<MemberId> {
         let ended = |member: &Member| member.session_end() <= now;
         let gone: Vec<_> = self.members.iter().filter(|(_, member)| ended(member)).map(|(id, _)| id.clone()).collect();
@@ -119,7 +120,7 @@ impl Group {
         gone
     }
 
-    /// What changes for a member now, or `None` if it is no member (any more).
+    /// The changes of ownership for a member, or `None` if it is not a member, or not any more.
     pub(in crate::transport::embedded) fn reconcile(&mut self, id: &str) -> Option<Vec<Rebalance>> {
         let member = self.members.get_mut(id)?;
         let lost = std::mem::take(&mut member.lost);
@@ -144,7 +145,7 @@ impl Group {
         Some(changes)
     }
 
-    /// Takes partitions back from a member; what it does not own is passed over.
+    /// Takes partitions back from a member. Ignores partitions that it does not own.
     pub(in crate::transport::embedded) fn release(&mut self, id: &str, partitions: &[TopicPartition]) {
         let Some(member) = self.members.get_mut(id) else { return };
         let mut released = false;
@@ -160,7 +161,7 @@ impl Group {
         }
     }
 
-    /// Computes who should own what.
+    /// Computes the target assignment.
     pub(in crate::transport::embedded) fn retarget(&mut self, counts: Counts<'_>) {
         let mut subscribers: BTreeMap<Topic, Vec<MemberId>> = BTreeMap::new();
         for (id, member) in &mut self.members {
@@ -180,7 +181,7 @@ impl Group {
         self.changed();
     }
 
-    /// Forgets a deleted topic; its owners lose it, and its offsets are gone.
+    /// Removes a deleted topic. Its owners lose its partitions, and its offsets are deleted.
     pub(in crate::transport::embedded) fn forget(&mut self, topic: &str, counts: Counts<'_>) {
         for member in self.members.values_mut() {
             for (partition, _) in member.owned.extract_if(.., |partition, _| &*partition.topic == topic) {
@@ -192,10 +193,11 @@ impl Group {
         self.retarget(counts);
     }
 
-    /// Whether whoever names itself so may commit for these partitions; the reason if not.
+    /// Checks whether this member may commit offsets of these partitions. If not, the error gives the reason.
     ///
-    /// A member may for what it owns, also while it is asked to give it back, and also by an older generation, if it
-    /// has owned the partition without a break since. Who is no member may while the group has none.
+    /// A member may commit for partitions that it owns, also while it is asked to give them back. It may do so with an
+    /// older generation if it has owned the partition since then. A client that is not a member may commit only while
+    /// the group has no members.
     pub(in crate::transport::embedded) fn admits<'a>(
         &self,
         speaker: &GroupMetadata,
@@ -206,7 +208,7 @@ impl Group {
         }
         let group = &speaker.group;
         let Some(member) = self.members.get(speaker.member.as_str()) else {
-            return Err(format!("'{}' is not a member of group '{group}' any more", speaker.member));
+            return Err(format!("'{}' is no longer a member of group '{group}'", speaker.member));
         };
         let known = 0..=member.generation;
         let current = |partition: &&TopicPartition| {
@@ -226,7 +228,7 @@ impl Group {
         self.members.iter()
     }
 
-    /// Whether it has neither members nor offsets.
+    /// Whether the group has neither members nor offsets.
     pub(in crate::transport::embedded) fn is_empty(&self) -> bool {
         self.members.is_empty() && self.offsets.is_empty()
     }
@@ -236,7 +238,7 @@ impl Group {
         self.members.get(id)
     }
 
-    /// Every partition that the members want.
+    /// All partitions in the target assignment.
     pub(in crate::transport::embedded) fn wanted(&self) -> impl Iterator<Item = &TopicPartition> {
         self.members.values().flat_map(|member| &member.target)
     }
@@ -264,7 +266,7 @@ fn is_empty(change: &Rebalance) -> bool {
 mod tests {
     use super::*;
 
-    /// Members as they see themselves: what each believes to own, and what it is asked to give back.
+    /// A member as it sees itself: the partitions that it believes to own, and those that it must give back.
     #[derive(Default)]
     struct Believer {
         owned: BTreeSet<TopicPartition>,

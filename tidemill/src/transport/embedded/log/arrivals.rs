@@ -1,4 +1,4 @@
-//! Wakes those who wait for records or for a change of their group.
+//! Wakes clients that wait for records or for a change of their group.
 
 use std::{
     sync::{
@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-/// Counts arrivals. Telling costs one addition while nobody waits.
+/// Counts arrivals. Without waiting clients, telling costs only one addition.
 #[derive(Default)]
 pub(in crate::transport::embedded) struct Arrivals {
     count: AtomicU64,
@@ -18,22 +18,23 @@ pub(in crate::transport::embedded) struct Arrivals {
 }
 
 impl Arrivals {
-    /// What has arrived so far; to be read before looking for something to do.
+    /// The number of arrivals so far. Read it before looking for work.
     pub(in crate::transport::embedded) fn seen(&self) -> u64 {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Something arrived.
+    /// Counts an arrival and wakes the waiting clients.
     pub(in crate::transport::embedded) fn tell(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
-        // A waiter registers before it compares counts, so either it sees this count or we see it waiting.
+        // A waiting client registers before it compares the counts. Either it sees this count, or this thread sees that
+        // it waits.
         if self.waiting.load(Ordering::SeqCst) > 0 {
             drop(self.gate.lock().unwrap_or_else(PoisonError::into_inner));
             self.bell.notify_all();
         }
     }
 
-    /// Waits until something arrived after `seen`, at most `timeout`.
+    /// Waits until an arrival after `seen`, at most for `timeout`.
     pub(in crate::transport::embedded) fn wait(&self, seen: u64, timeout: Duration) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);

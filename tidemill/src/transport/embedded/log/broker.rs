@@ -1,4 +1,4 @@
-//! What all clients of a log share: its coordinator, its storage, and the way records get in.
+//! The state that all clients of a log share: the coordinator, the storage, and the way to append records.
 
 use std::{
     collections::BTreeMap,
@@ -18,33 +18,33 @@ use crate::{
     transport::{Offset, TransportError},
 };
 
-/// The smallest and the largest tail that a partition of a log on disk keeps in memory.
+/// The smallest and the largest in-memory tail of a partition, in bytes, for a log on disk.
 const TAIL_BYTES: (usize, usize) = (64 * 1024, 4 * 1024 * 1024);
 
-/// The log itself. Locks are taken in this order: coordinator, then partitions by id.
+/// The log itself. Locks must be taken in this order: the coordinator, then partitions by id.
 pub(in crate::transport::embedded) struct Broker {
     pub(in crate::transport::embedded) clock: Arc<dyn Clock>,
     pub(in crate::transport::embedded) storage: Box<dyn LogStorage>,
     pub(in crate::transport::embedded) arrivals: Arrivals,
     pub(in crate::transport::embedded) upkeep: Upkeep,
-    /// Records that retention took before a consumer read them.
+    /// The number of records that were deleted before a consumer read them.
     pub(in crate::transport::embedded) records_skipped: AtomicU64,
     coordinator: Mutex<Coordinator>,
     tail_limit: AtomicUsize,
 }
 
-/// Everything that is decided in one place: topics, groups, and who may write under a transactional id.
+/// The state with a single lock: topics, groups, and the epochs of transactional ids.
 pub(in crate::transport::embedded) struct Coordinator {
     pub(in crate::transport::embedded) topics: Topics,
     pub(in crate::transport::embedded) groups: BTreeMap<String, Group>,
     pub(in crate::transport::embedded) epochs: BTreeMap<String, Arc<AtomicI32>>,
 }
 
-/// Records on their way to one partition.
+/// Records to append to one partition.
 pub(in crate::transport::embedded) struct Batch {
     pub(in crate::transport::embedded) partition: Arc<Partition>,
     pub(in crate::transport::embedded) records: Vec<Stored>,
-    /// The offset after the last record that the log took and nobody asked about yet.
+    /// The offset after the last appended record, until it is asked for.
     pub(in crate::transport::embedded) acknowledged: Option<Offset>,
 }
 
@@ -77,7 +77,7 @@ impl Broker {
         self.coordinator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Divides the memory for tails among the partitions there are.
+    /// Divides the memory for tails among all partitions.
     pub(in crate::transport::embedded) fn share_tails(&self, topics: &Topics) {
         if let Some(bytes) = self.storage.tail_bytes() {
             let partitions: usize = topics.iter().map(|topic| topic.partitions.len()).sum();
@@ -86,7 +86,8 @@ impl Broker {
         }
     }
 
-    /// Appends batches and makes other changes, all or none. The batches are empty afterwards, or as before.
+    /// Appends batches and makes other changes, atomically. The batches are empty afterwards. After an error they are
+    /// unchanged.
     pub(in crate::transport::embedded) fn append(
         &self,
         batches: &mut [Batch],
@@ -127,7 +128,7 @@ impl Broker {
 }
 
 impl Coordinator {
-    /// A group, without members whose session has ended.
+    /// The group, after its expired members were removed. Creates the group if it does not exist.
     pub(in crate::transport::embedded) fn group(&mut self, name: &str, now: i64) -> (&mut Group, &Topics) {
         if !self.groups.contains_key(name) {
             self.groups.insert(name.to_owned(), Group::default());
@@ -135,7 +136,7 @@ impl Coordinator {
         let group = self.groups.get_mut(name).expect("the group was just inserted");
         let topics = &self.topics;
         for member in group.expire(now, &|topic| topics.count(topic)) {
-            tracing::warn!(group = name, member = &*member, "the member's session ended: it has not polled");
+            tracing::warn!(group = name, member = &*member, "a member was removed, because it did not poll in time");
         }
         (group, topics)
     }

@@ -1,4 +1,4 @@
-//! Retention and compaction: what leaves a log again.
+//! Retention and compaction of a log.
 
 use std::{
     sync::{
@@ -18,18 +18,18 @@ use crate::{
     transport::{CleanupPolicy, Offset, TransportError},
 };
 
-/// A tombstone stays this long, so that whoever follows the topic learns of the deletion.
+/// How long a tombstone is kept. Readers that follow the topic learn of the deletion meanwhile.
 const TOMBSTONE: Duration = Duration::from_hours(24);
-/// How many records are looked at under one lock.
+/// The number of records that are read under one lock.
 const PAGE: usize = 1024;
-/// The log looks after itself after this many records, but not more often than each second, and each half minute.
+/// Maintenance is due after this many records, but at most once each second. It is also due every 30 seconds.
 const RECORDS: usize = 10_000;
 const SHORTEST_MS: i64 = 1000;
 const LONGEST_MS: i64 = 30_000;
-/// How long a few dropped records may still take space.
+/// How long a small number of dropped records may still use disk space.
 const TRIM_MS: i64 = 60_000;
 
-/// When the log last looked after itself.
+/// When the log was last maintained.
 pub(in crate::transport::embedded) struct Upkeep {
     appended: AtomicUsize,
     last: AtomicI64,
@@ -41,14 +41,14 @@ impl Upkeep {
         Self { appended: AtomicUsize::new(0), last: AtomicI64::new(now), running: Mutex::new(()) }
     }
 
-    /// So many records were appended.
+    /// Counts appended records.
     pub(in crate::transport::embedded) fn count(&self, records: usize) {
         self.appended.fetch_add(records, Ordering::Relaxed);
     }
 }
 
 impl Broker {
-    /// Maintains the log if that is due. A failure is logged: it is not the caller's.
+    /// Maintains the log if that is due. A failure is only logged, because the caller did not cause it.
     pub(in crate::transport::embedded) fn maintain_if_due(&self) {
         let now = self.clock.monotonic_ms();
         let idle_ms = now.saturating_sub(self.upkeep.last.load(Ordering::Relaxed));
@@ -56,12 +56,12 @@ impl Broker {
         if !busy && idle_ms < LONGEST_MS {
             return;
         }
-        // Whoever finds another thread at it leaves it to that thread.
+        // If another thread already maintains the log, this call does nothing.
         let Ok(_running) = self.upkeep.running.try_lock() else {
             return;
         };
         if let Err(error) = self.sweep() {
-            tracing::warn!(%error, "retention and compaction failed; they will be tried again");
+            tracing::warn!(%error, "retention and compaction failed; the log tries again later");
         }
     }
 
@@ -72,7 +72,7 @@ impl Broker {
     }
 
     fn sweep(&self) -> Result<(), TransportError> {
-        // Records keep the wall time of their append, for they outlive the process.
+        // Retention uses wall time, because records outlive the process.
         let (passed, now) = (self.clock.monotonic_ms(), self.clock.now_ms());
         self.upkeep.last.store(passed, Ordering::Relaxed);
         self.upkeep.appended.store(0, Ordering::Relaxed);
@@ -110,8 +110,8 @@ impl Broker {
         Ok(())
     }
 
-    /// Frees the space of what was dropped. Each time leaves a mark that slows reads until the storage has merged it,
-    /// so that many small drops are trimmed together.
+    /// Frees the disk space of dropped records. Each call leaves a range deletion, which slows reads until the storage
+    /// has merged it. Small drops are therefore trimmed together.
     fn trim(&self, partition: &Partition, now: i64) -> Result<(), TransportError> {
         let mut tail = partition.lock();
         let ((from, at), to) = (tail.trimmed, tail.bounds.low);
@@ -123,7 +123,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Drops records from the head that were appended before `cutoff`.
+    /// Drops the oldest records that were appended before `cutoff`.
     fn retain(&self, partition: &Partition, cutoff: i64) -> Result<(), TransportError> {
         let (mut low, mut next, mut page) = (partition.low(), partition.low(), 1);
         let mut kept = false;
@@ -139,7 +139,7 @@ impl Broker {
         self.drop_below(partition, low)
     }
 
-    /// Keeps the last record of each key, once more records are new than were left the last time.
+    /// Keeps the last record of each key. Runs only if there are more new records than the last compaction left.
     fn compact(&self, partition: &Partition, tombstones_before: i64) -> Result<(), TransportError> {
         let (bounds, high) = {
             let tail = partition.lock();
@@ -162,12 +162,12 @@ impl Broker {
                 let expired = record.value.is_none() && stored.appended_at < tombstones_before;
                 match last.get_mut(key) {
                     Some(before) => removed.push(std::mem::replace(before, (record.offset, expired)).0),
-                    // A copy, for the key may be a slice that keeps a whole record in memory.
+                    // The key is copied, because it may be a slice that keeps a whole record in memory.
                     None => drop(last.insert(Bytes::copy_from_slice(key), (record.offset, expired))),
                 }
             })?;
         }
-        // The partition's last record stays, for it tells the next offset.
+        // The partition's last record is kept, because it determines the next offset.
         removed
             .extend(last.values().filter(|(offset, expired)| *expired && offset + 1 < high).map(|(offset, _)| offset));
         removed.sort_unstable();
@@ -178,7 +178,7 @@ impl Broker {
         }
         let bounds = Bounds { low: tail.bounds.low, clean_until: high, clean_records };
         self.storage.write(&[Change::Remove { partition: partition.id, offsets: &removed, bounds }])?;
-        // Changelogs of collected windows have no key twice: there is nothing to move.
+        // Without duplicate keys, as in changelogs of closed windows, the tail stays as it is.
         if !removed.is_empty() {
             tail.remove(&removed);
         }

@@ -1,4 +1,4 @@
-//! What the log keeps, and who is told of it: topics of partitions, each with its newest records in memory.
+//! The contents of the log: topics and partitions, with the newest records in memory.
 
 pub(super) mod arrivals;
 pub(super) mod broker;

@@ -1,4 +1,4 @@
-//! One partition: its bounds, its newest records, and the way to the older ones.
+//! One partition: its bounds, its newest records, and access to older records in the storage.
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
@@ -9,7 +9,7 @@ use super::tail::Tail;
 use crate::transport::embedded::storage::{Bounds, LogStorage, PartitionId, Stored};
 use crate::transport::{CleanupPolicy, Offset, TopicPartition, TransportError};
 
-/// A partition. Its bounds can be read without a lock; they change under the tail's lock only.
+/// A partition. Its bounds can be read without a lock. They change only under the tail's lock.
 pub(in crate::transport::embedded) struct Partition {
     pub(in crate::transport::embedded) id: PartitionId,
     pub(in crate::transport::embedded) name: TopicPartition,
@@ -39,12 +39,12 @@ impl Partition {
         }
     }
 
-    /// First offset that may exist.
+    /// The first offset that may exist.
     pub(in crate::transport::embedded) fn low(&self) -> Offset {
         self.low.load(Ordering::Acquire)
     }
 
-    /// Next offset to be written.
+    /// The next offset to be written.
     pub(in crate::transport::embedded) fn high(&self) -> Offset {
         self.high.load(Ordering::Acquire)
     }
@@ -54,12 +54,12 @@ impl Partition {
         self.deleted.load(Ordering::Acquire)
     }
 
-    /// The tail, to change it. Who locks several does so in the order of their ids.
+    /// Locks the tail for a change. Lock several partitions in the order of their ids.
     pub(in crate::transport::embedded) fn lock(&self) -> MutexGuard<'_, Tail> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in records that storage has; `tail` is this partition's.
+    /// Adds records that the storage has written. `tail` must be this partition's tail.
     pub(in crate::transport::embedded) fn publish(
         &self,
         tail: &mut Tail,
@@ -71,21 +71,21 @@ impl Partition {
         self.high.store(high, Ordering::Release);
     }
 
-    /// Begins at a higher offset from now on; `tail` is this partition's.
+    /// Moves the beginning to a higher offset. `tail` must be this partition's tail.
     pub(in crate::transport::embedded) fn begin_at(&self, tail: &mut Tail, bounds: Bounds) {
         tail.bounds = bounds;
         tail.drop_below(bounds.low);
         self.low.store(bounds.low, Ordering::Release);
     }
 
-    /// Refuses appends from now on and forgets its records; `tail` is this partition's.
+    /// Marks the partition as deleted and drops its records from memory. `tail` must be this partition's tail.
     pub(in crate::transport::embedded) fn delete(&self, tail: &mut Tail) {
         self.deleted.store(true, Ordering::Release);
         tail.drop_below(Offset::MAX);
     }
 
-    /// Visits at most `max` records from `from` on and returns the position after them. Fewer than `max` may come
-    /// although more exist; the position tells where they continue.
+    /// Visits at most `max` records from offset `from` on, and returns the next position to read. It may visit fewer
+    /// than `max` although more records exist. The returned position is then where they continue.
     pub(in crate::transport::embedded) fn read(
         &self,
         storage: &dyn LogStorage,
@@ -109,7 +109,7 @@ impl Partition {
         Ok(if visited < max { end.max(from) } else { next })
     }
 
-    /// The error of a position outside the bounds.
+    /// The error for a position outside the bounds.
     pub(in crate::transport::embedded) fn out_of_range(&self, offset: Offset) -> TransportError {
         TransportError::OffsetOutOfRange { partition: self.name.clone(), offset, low: self.low(), high: self.high() }
     }

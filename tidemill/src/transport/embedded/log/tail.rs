@@ -5,21 +5,22 @@ use std::collections::VecDeque;
 use crate::transport::Offset;
 use crate::transport::embedded::storage::{Bounds, Stored};
 
-/// A chunk is closed at this weight, so that growing never copies more and the oldest can go at once.
+/// A chunk is closed at this size, in bytes. This limits the cost of growing, and the oldest chunk can be dropped as a
+/// whole.
 const CHUNK_BYTES: usize = 128 * 1024;
 
-/// Records in offset order, gaps allowed. It holds every record that exists from `start` on.
+/// Records in offset order, with gaps. The tail holds every existing record from `start` on.
 pub(in crate::transport::embedded) struct Tail {
     chunks: VecDeque<Chunk>,
     start: Offset,
     bytes: usize,
-    /// The partition's bounds live here because the same lock guards them.
+    /// The partition's bounds. The tail's lock guards them.
     pub(in crate::transport::embedded) bounds: Bounds,
-    /// Storage was told to forget everything below this offset, at this time.
+    /// The offset up to which the storage was last trimmed, and when.
     pub(in crate::transport::embedded) trimmed: (Offset, i64),
 }
 
-/// Never empty.
+/// A chunk is never empty.
 struct Chunk {
     records: Vec<Stored>,
     bytes: usize,
@@ -37,12 +38,12 @@ impl Tail {
         Self { chunks: VecDeque::new(), start: high, bytes: 0, bounds, trimmed: (0, i64::MIN) }
     }
 
-    /// From here on it is complete.
+    /// The offset from which on the tail is complete.
     pub(in crate::transport::embedded) fn start(&self) -> Offset {
         self.start
     }
 
-    /// Moves records to the end and forgets the oldest above `limit` bytes.
+    /// Appends records and drops the oldest chunks above `limit` bytes.
     pub(in crate::transport::embedded) fn append(&mut self, records: &mut Vec<Stored>, limit: Option<usize>) {
         let mut left = records.len();
         for stored in records.drain(..) {
@@ -57,7 +58,7 @@ impl Tail {
         }
     }
 
-    /// Visits at most `max` records from `from` on; tells how many there were.
+    /// Visits at most `max` records from offset `from` on. Returns the number of visited records.
     pub(in crate::transport::embedded) fn visit(
         &self,
         from: Offset,
@@ -79,7 +80,7 @@ impl Tail {
         visited
     }
 
-    /// Forgets everything below an offset.
+    /// Drops all records below an offset.
     pub(in crate::transport::embedded) fn drop_below(&mut self, low: Offset) {
         while self.chunks.front().is_some_and(|chunk| chunk.last() < low) {
             if let Some(chunk) = self.chunks.pop_front() {
@@ -90,7 +91,7 @@ impl Tail {
         self.retain_in_front(low);
     }
 
-    /// Forgets these offsets, which are sorted.
+    /// Removes the records at these offsets, which must be sorted.
     pub(in crate::transport::embedded) fn remove(&mut self, offsets: &[Offset]) {
         self.bytes = 0;
         for chunk in std::mem::take(&mut self.chunks) {
@@ -102,7 +103,7 @@ impl Tail {
         }
     }
 
-    /// Adds one record; `expected` follow at least, itself included.
+    /// Adds one record. The caller will add at least `expected` records, including this one.
     fn push(&mut self, stored: Stored, expected: usize) {
         let weight = stored.weight();
         self.bytes += weight;

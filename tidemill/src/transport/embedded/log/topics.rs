@@ -20,7 +20,7 @@ impl TopicLog {
         Self::restore(RestoredTopic { id, spec, partitions })
     }
 
-    /// A topic as storage had it.
+    /// A topic as the storage restored it.
     pub(in crate::transport::embedded) fn restore(RestoredTopic { id, spec, partitions }: RestoredTopic) -> Self {
         let open = |(number, (bounds, high)): (usize, (Bounds, Offset))| {
             let partition = PartitionId { topic: id, partition: number as u32 };
@@ -31,7 +31,7 @@ impl TopicLog {
         Self { id, spec, partitions }
     }
 
-    /// The same topic, its partitions shared, with another retention.
+    /// The same topic with another retention. It shares the partitions.
     pub(in crate::transport::embedded) fn with_retention(&self, retention: Option<Duration>) -> Self {
         Self { id: self.id, spec: TopicSpec { retention, ..self.spec.clone() }, partitions: self.partitions.clone() }
     }
@@ -45,14 +45,14 @@ pub(in crate::transport::embedded) struct Topics {
 }
 
 impl Topics {
-    /// The topics that storage had.
+    /// The topics that the storage restored.
     pub(in crate::transport::embedded) fn restore(topics: Vec<RestoredTopic>, next_id: u32) -> Self {
         let by_name =
             topics.into_iter().map(|topic| (Arc::clone(&topic.spec.name), Arc::new(TopicLog::restore(topic))));
         Self { by_name: by_name.collect(), next_id }
     }
 
-    /// Checks what a new topic asks for and opens it, without listing it yet.
+    /// Checks the settings of a new topic and opens it. Does not add it to the list yet.
     pub(in crate::transport::embedded) fn open(&self, spec: &TopicSpec) -> Result<TopicLog, TransportError> {
         validate(spec)?;
         if self.by_name.contains_key(&spec.name) {
@@ -61,23 +61,23 @@ impl Topics {
         Ok(TopicLog::new(self.next_id, spec.clone()))
     }
 
-    /// Lists a topic that storage has, in the place of one of the same name.
+    /// Adds a topic that the storage has, or replaces the topic of the same name.
     pub(in crate::transport::embedded) fn insert(&mut self, topic: TopicLog) {
         self.next_id = self.next_id.max(topic.id + 1);
         self.by_name.insert(Arc::clone(&topic.spec.name), Arc::new(topic));
     }
 
-    /// Takes a topic off the list.
+    /// Removes a topic from the list.
     pub(in crate::transport::embedded) fn remove(&mut self, name: &str) {
         self.by_name.remove(name);
     }
 
-    /// A topic, or the error that there is none.
+    /// The topic, or an error if it does not exist.
     pub(in crate::transport::embedded) fn get(&self, name: &str) -> Result<&Arc<TopicLog>, TransportError> {
         self.by_name.get(name).ok_or_else(|| TransportError::UnknownTopic(name.to_owned()))
     }
 
-    /// A partition, or the error that there is none.
+    /// The partition, or an error if it does not exist.
     pub(in crate::transport::embedded) fn partition(
         &self,
         name: &TopicPartition,
@@ -89,29 +89,29 @@ impl Topics {
             .ok_or_else(|| TransportError::UnknownPartition(name.clone()))
     }
 
-    /// How many partitions a topic has, if it exists.
+    /// The number of partitions of a topic, or `None` if it does not exist.
     pub(in crate::transport::embedded) fn count(&self, name: &str) -> Option<i32> {
         self.by_name.get(name).map(|topic| topic.spec.partitions)
     }
 
-    /// Every topic, by name.
+    /// All topics, sorted by name.
     pub(in crate::transport::embedded) fn iter(&self) -> impl Iterator<Item = &Arc<TopicLog>> {
         self.by_name.values()
     }
 }
 
-/// Kafka's rules, so that an application that runs here also runs there.
+/// Kafka's rules for topic names. An application that runs on this log therefore also runs on Kafka.
 fn validate(spec: &TopicSpec) -> Result<(), TransportError> {
     let name = &*spec.name;
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if name.is_empty() || name.len() > 249 || name == "." || name == ".." || !name.bytes().all(legal) {
         return Err(TransportError::Invalid(format!(
-            "'{name}' cannot name a topic: use 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'"
+            "'{name}' is not a valid topic name: use 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'"
         )));
     }
     if spec.partitions < 1 {
         return Err(TransportError::Invalid(format!(
-            "topic '{name}' asks for {} partitions: ask for at least one",
+            "topic '{name}' cannot have {} partitions: it needs at least one",
             spec.partitions
         )));
     }

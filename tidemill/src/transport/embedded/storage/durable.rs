@@ -1,4 +1,4 @@
-//! A log on `RocksDB`: every change is one write batch in its write-ahead log.
+//! A log on `RocksDB`. Every change is one write batch, which goes to `RocksDB`'s write-ahead log first.
 
 use std::{
     collections::BTreeMap,
@@ -22,10 +22,10 @@ const RECORDS: &str = "records";
 const LOCK: &str = "tidemill.lock";
 
 const MIB: u64 = 1024 * 1024;
-/// Files of records that stand unmerged.
+/// The number of unmerged record files before a merge begins.
 const UNMERGED: i32 = 32;
 
-/// How a log is kept on disk.
+/// Options of a log on disk.
 #[derive(Debug, Clone)]
 pub(in crate::transport::embedded) struct DurableOptions {
     pub(in crate::transport::embedded) sync: bool,
@@ -37,11 +37,11 @@ pub(in crate::transport::embedded) struct DurableStorage {
     db: DB,
     path: PathBuf,
     options: DurableOptions,
-    /// Held until the database above is closed.
+    /// The lock file. It is released after the database is closed, because fields drop in order.
     _lock: File,
 }
 
-/// Why the storage failed, where, and what to do.
+/// A failed operation on the storage, with its folder and a hint.
 #[derive(Debug, Error)]
 #[error("cannot {doing} the log in '{}': {source}; check that the folder is writable and the disk not full", path.display())]
 struct DurableError {
@@ -50,7 +50,7 @@ struct DurableError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Bytes on disk that cannot be understood.
+/// Data on disk that cannot be decoded.
 #[derive(Debug, Error)]
 #[error("the log in '{}' is damaged at {place}: {source}; restore the folder or begin with an empty one", path.display())]
 struct DamagedError {
@@ -61,29 +61,30 @@ struct DamagedError {
 
 fn database() -> Result<Options, rocksdb::Error> {
     let mut options = Options::default();
-    // Merging takes what the application leaves: it can wait, until files pile up.
+    // Merging may wait until files pile up, so its threads have a low priority for the processor.
     let mut env = Env::new()?;
     env.lower_thread_pool_cpu_priority();
     options.set_env(&env);
     options.create_if_missing(true);
     options.create_missing_column_families(true);
-    // Offsets are rarely flushed; without a bound their column family would keep every write-ahead log alive.
+    // The column family with the offsets is rarely flushed. Without this limit it would keep all write-ahead logs.
     options.set_max_total_wal_size(256 * MIB);
     options.set_max_background_jobs(2);
     options.set_keep_log_file_num(2);
     Ok(options)
 }
 
-/// Of everything beside the records.
+/// Options of the column family for everything except records.
 fn rows() -> Options {
     let mut options = Options::default();
     options.set_write_buffer_size(4 * MIB as usize);
     options
 }
 
-/// Records are written once, read soon or never, and dropped from the front: sorting them into levels would write each
-/// one five times over. Many files stand unmerged, and later those of like size are merged. What is dropped of a large
-/// one leaves as whole files, so that waste is no reason to merge it.
+/// Options of the column family for records. Records are written once, are read soon or never, and are dropped from the
+/// front. Sorting them into levels would write each record five times more. Many files therefore stay unmerged, and
+/// later files of similar size are merged. Dropped records of large files are deleted as whole files, so the share of
+/// dropped records does not start a merge.
 fn records() -> Options {
     let mut merging = UniversalCompactOptions::default();
     merging.set_stop_style(UniversalCompactionStopStyle::Similar);
@@ -102,7 +103,7 @@ fn records() -> Options {
 }
 
 impl DurableStorage {
-    /// Opens or creates the folder and tells what it holds.
+    /// Opens or creates the folder, and restores its contents.
     pub(in crate::transport::embedded) fn open(
         path: &Path,
         options: DurableOptions,
@@ -229,7 +230,7 @@ impl DurableStorage {
         }
     }
 
-    /// Frees whole files at once; what is left of others goes when they are merged.
+    /// Deletes files that hold only dropped records. Other dropped records disappear when their files are merged.
     fn delete_files(&self, change: &Change<'_>) -> Result<(), TransportError> {
         let (from, to) = match change {
             Change::Trim { partition, to, .. } => {
@@ -249,7 +250,7 @@ impl DurableStorage {
         self.db.cf_handle(RECORDS).expect("the database was opened with this column family")
     }
 
-    /// An iterator that ends by an error looks like one at the end.
+    /// Returns the iterator's error. An iterator that fails looks like an iterator at its end.
     fn finished(&self, rows: &DBRawIterator<'_>) -> Result<(), TransportError> {
         rows.status().map_err(|error| failed("read", &self.path, error))
     }

@@ -1,6 +1,6 @@
-//! How a log on disk is written: keys and values as bytes.
+//! The format of a log on disk: keys and values as bytes.
 //!
-//! Numbers are big-endian, so that records sort by topic, partition and offset. Everything else carries its length.
+//! Numbers are big-endian, so records sort by topic, partition and offset. Every other field is stored with its length.
 
 use bytes::{Buf, BufMut, Bytes, TryGetError};
 use thiserror::Error;
@@ -10,18 +10,18 @@ use crate::transport::{
     CleanupPolicy, CommittedOffset, ConsumedRecord, Header, Headers, Offset, TopicPartition, TopicSpec,
 };
 
-/// Bytes that this version did not write.
+/// Data that this version did not write.
 #[derive(Debug, Error)]
 pub(in crate::transport::embedded) enum FormatError {
-    #[error("it ends too early")]
+    #[error("the data ends too early")]
     Short(#[from] TryGetError),
-    #[error("it is not UTF-8")]
+    #[error("the text is not UTF-8")]
     Text(#[from] std::string::FromUtf8Error),
-    #[error("{0} is not known here")]
+    #[error("this version does not know the code {0}")]
     Unknown(u8),
 }
 
-/// What the key of a row beside the records names.
+/// The meaning of a key outside the records.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::transport::embedded) enum Meta {
     NextTopic,
@@ -98,7 +98,7 @@ pub(in crate::transport::embedded) fn put_record(row: &mut Vec<u8>, stored: &Sto
     }
 }
 
-/// Key, value and headers share one copy of the row.
+/// The key, the value and the headers share one copy of the row.
 pub(in crate::transport::embedded) fn get_record(offset: Offset, row: &[u8]) -> Result<Stored, FormatError> {
     let mut row = Bytes::copy_from_slice(row);
     let appended_at = row.try_get_i64()?;

@@ -1,4 +1,4 @@
-//! What a log asks of its storage: atomic changes, and reading back what memory no longer holds.
+//! The interface between a log and its storage: atomic changes, and reads of records that are no longer in memory.
 
 #[cfg(feature = "rocksdb")]
 pub(super) mod durable;
@@ -7,7 +7,7 @@ mod format;
 
 use crate::transport::{CommittedOffset, ConsumedRecord, Offset, TopicPartition, TopicSpec, TransportError};
 
-/// A record and when the log took it in, which retention counts from.
+/// A record and the wall time of its append, which retention uses.
 #[derive(Debug, Clone)]
 pub(in crate::transport::embedded) struct Stored {
     pub(in crate::transport::embedded) record: ConsumedRecord,
@@ -15,7 +15,7 @@ pub(in crate::transport::embedded) struct Stored {
 }
 
 impl Stored {
-    /// About how much memory it takes.
+    /// The approximate memory size, in bytes.
     pub(in crate::transport::embedded) fn weight(&self) -> usize {
         let bytes = |value: &Option<bytes::Bytes>| value.as_ref().map_or(0, bytes::Bytes::len);
         let record = &self.record;
@@ -24,56 +24,57 @@ impl Stored {
     }
 }
 
-/// A partition's number in the storage. Topic numbers are never used twice, so a new topic cannot find records of
-/// a deleted one that had its name.
+/// A partition's id in the storage. Topic ids are never used twice. A new topic therefore cannot find records of a
+/// deleted topic with the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::transport::embedded) struct PartitionId {
     pub(in crate::transport::embedded) topic: u32,
     pub(in crate::transport::embedded) partition: u32,
 }
 
-/// Where a partition begins, and what compaction has been through.
+/// The beginning of a partition, and the state of its compaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::transport::embedded) struct Bounds {
-    /// First offset that may exist.
+    /// The first offset that may exist.
     pub(in crate::transport::embedded) low: Offset,
-    /// Compaction has seen everything below.
+    /// Compaction has processed all records below this offset.
     pub(in crate::transport::embedded) clean_until: Offset,
-    /// How many records it left there.
+    /// The number of records that compaction left there.
     pub(in crate::transport::embedded) clean_records: i64,
 }
 
-/// One change of the log. Those written together happen together or not at all.
+/// One change of the log. Changes that are written together are atomic.
 #[cfg_attr(not(feature = "rocksdb"), expect(dead_code, reason = "memory has nothing to write"))]
 pub(in crate::transport::embedded) enum Change<'a> {
-    /// A topic exists from now on.
+    /// Creates a topic.
     CreateTopic { id: u32, spec: &'a TopicSpec },
-    /// A topic has other settings; its partitions stay.
+    /// Changes a topic's settings. Its partitions stay.
     AlterTopic { id: u32, spec: &'a TopicSpec },
-    /// A topic and its records are gone.
+    /// Deletes a topic and its records.
     DeleteTopic { id: u32, spec: &'a TopicSpec },
-    /// Records follow, their offsets already given.
+    /// Appends records, which already have their offsets.
     Append { partition: PartitionId, records: &'a [Stored] },
-    /// Nobody reads below `bounds.low` any more.
+    /// Moves the beginning of a partition to `bounds.low`.
     DropBelow { partition: PartitionId, bounds: Bounds },
-    /// What lies below `to`, and was dropped, need not take space any more. All below `from` was trimmed before.
+    /// Frees the disk space of the dropped records below `to`. Space below `from` was freed before.
     Trim { partition: PartitionId, from: Offset, to: Offset },
-    /// Compaction removed these.
+    /// Removes records that compaction found.
     Remove { partition: PartitionId, offsets: &'a [Offset], bounds: Bounds },
-    /// A group's position.
+    /// Stores a group's committed offset.
     Commit { group: &'a str, partition: &'a TopicPartition, offset: &'a CommittedOffset },
-    /// A group's position is gone, with its topic or its group.
+    /// Deletes a group's committed offset, because its topic or its group was deleted.
     Forget { group: &'a str, partition: &'a TopicPartition },
-    /// The producers of this id before this epoch are fenced.
+    /// Fences producers with this transactional id and an older epoch.
     Epoch { transactional_id: &'a str, epoch: i32 },
 }
 
-/// Keeps a log. Every call may come from any thread.
+/// Stores a log. All methods may be called from any thread.
 pub(in crate::transport::embedded) trait LogStorage: Send + Sync {
-    /// Writes changes, all or none.
+    /// Writes changes atomically.
     fn write(&self, changes: &[Change<'_>]) -> Result<(), TransportError>;
 
-    /// Visits at most `max` records with offsets from `from` and below `to`, in order; tells how many there were.
+    /// Visits at most `max` records with offsets from `from` to below `to`, in order. Returns the number of visited
+    /// records.
     fn read(
         &self,
         partition: PartitionId,
@@ -83,11 +84,11 @@ pub(in crate::transport::embedded) trait LogStorage: Send + Sync {
         visit: &mut dyn FnMut(&Stored),
     ) -> Result<usize, TransportError>;
 
-    /// How many bytes of the newest records memory should hold; `None` if memory is all there is.
+    /// How many bytes of the newest records should stay in memory. `None` if all records are in memory only.
     fn tail_bytes(&self) -> Option<usize>;
 }
 
-/// Keeps nothing: the partitions' tails in memory are the whole log.
+/// Stores nothing: the in-memory tails of the partitions are the whole log.
 pub(in crate::transport::embedded) struct MemoryStorage;
 
 impl LogStorage for MemoryStorage {
@@ -111,7 +112,7 @@ impl LogStorage for MemoryStorage {
     }
 }
 
-/// What a storage held when it was opened.
+/// The contents of the storage when it was opened.
 #[derive(Default)]
 pub(in crate::transport::embedded) struct Restored {
     pub(in crate::transport::embedded) next_topic_id: u32,
@@ -120,10 +121,10 @@ pub(in crate::transport::embedded) struct Restored {
     pub(in crate::transport::embedded) epochs: Vec<(String, i32)>,
 }
 
-/// One topic of it.
+/// One restored topic.
 pub(in crate::transport::embedded) struct RestoredTopic {
     pub(in crate::transport::embedded) id: u32,
     pub(in crate::transport::embedded) spec: TopicSpec,
-    /// Each partition's bounds and next offset.
+    /// The bounds and the next offset of each partition.
     pub(in crate::transport::embedded) partitions: Vec<(Bounds, Offset)>,
 }

@@ -1,4 +1,4 @@
-//! Commits beside the thread that processes: a commit is some round trips, in which that has better to do.
+//! Commits in a separate thread. A commit takes several round trips, and the stream thread continues meanwhile.
 
 use std::{
     sync::{
@@ -15,20 +15,21 @@ use rdkafka::{TopicPartitionList, consumer::ConsumerGroupMetadata};
 use super::{sending::Sending, written::Written};
 use crate::transport::{PendingCommit, Progress, TransportError, kafka::offsets::ANSWER};
 
-/// How long librdkafka may take to tell the brokers of offsets. Where the group's coordinator restarts at the wrong
-/// moment it may never come back from that, whatever time it was given (librdkafka 2.12, `rd_kafka_coord_req`). Not much
-/// longer than that time: an answer settles the transaction better than a new producer does.
+/// How long sending offsets to the brokers may take. If the group's coordinator restarts at the wrong moment,
+/// librdkafka may never return from this call, whatever timeout it was given (librdkafka 2.12, `rd_kafka_coord_req`).
+/// This limit is only a little longer than that timeout, because an answer settles the transaction better than a new
+/// producer does.
 const STUCK: Duration = ANSWER.saturating_add(Duration::from_secs(10));
 
-/// What is to be committed.
+/// A transaction to commit.
 pub(super) struct Work {
     pub(super) sending: Arc<Sending>,
-    /// Of the group that this member names.
+    /// The offsets, and the member of the group that consumed the records.
     pub(super) offsets: Option<(TopicPartitionList, Arc<ConsumerGroupMetadata>)>,
 }
 
 impl Work {
-    /// Offsets first, then all of it.
+    /// Sends the offsets first, and then commits the transaction.
     fn run(&self, told_offsets: &AtomicBool) -> Result<(), TransportError> {
         if let Some((offsets, membership)) = &self.offsets {
             self.sending.send_offsets(offsets, membership).map_err(TransportError::before_commit)?;
@@ -38,14 +39,14 @@ impl Work {
     }
 }
 
-/// The work, and where it is told how far that is.
+/// The work, and the channel that reports its progress.
 struct Job {
     work: Work,
     told_offsets: Arc<AtomicBool>,
     answer: Sender<Result<(), TransportError>>,
 }
 
-/// A thread that commits; one commit after the other.
+/// The thread that commits. It makes one commit after the other.
 pub(super) struct Committer {
     jobs: Sender<Job>,
 }
@@ -56,9 +57,9 @@ impl Committer {
         let run = move || {
             for Job { work, told_offsets, answer } in waiting {
                 let done = work.run(&told_offsets);
-                // Before the answer: whoever gets it may close the producer.
+                // The work is dropped before the answer, because the receiver of the answer may close the producer.
                 drop(work);
-                // Whoever asked may have left.
+                // The receiver may have been dropped.
                 let _ = answer.send(done);
             }
         };
@@ -74,17 +75,17 @@ impl Committer {
     }
 }
 
-/// What the thread is going to answer.
+/// The pending answer of the thread.
 pub(super) struct Answer {
     answers: Receiver<Result<(), TransportError>>,
     begun: Instant,
-    /// The brokers know of the offsets.
+    /// Whether the brokers have the offsets.
     told_offsets: Arc<AtomicBool>,
 }
 
 impl Answer {
-    /// The answer, if it comes within `timeout`; or that there will be none. What librdkafka holds then is freed when it
-    /// comes back after all.
+    /// The answer if it arrives within `timeout`, or an error if there will be no answer. In that case librdkafka's
+    /// resources are freed if its call returns after all.
     fn await_for(&self, timeout: Duration) -> Option<Result<(), TransportError>> {
         match self.answers.recv_timeout(timeout) {
             Ok(answer) => Some(answer),
@@ -99,7 +100,7 @@ impl Answer {
     }
 }
 
-/// A transaction that commits.
+/// A transaction that is being committed.
 pub(super) struct KafkaCommit {
     pub(super) answer: Answer,
     pub(super) written: Written,
@@ -113,18 +114,19 @@ impl PendingCommit for KafkaCommit {
         }
     }
 
-    /// Not beside records of this one: those of the next might overtake them.
+    /// Records cannot be sent ahead on the same partitions while this transaction's records are in flight: they might
+    /// overtake them.
     fn may_send_ahead(&mut self) -> bool {
         self.written.sending.has_landed()
     }
 }
 
 fn stuck() -> TransportError {
-    TransportError::Retriable("librdkafka does not come back from telling the brokers of offsets".to_owned())
+    TransportError::Retriable("librdkafka did not finish sending the offsets to the brokers".to_owned())
 }
 
 fn gone() -> TransportError {
-    TransportError::Retriable("the thread that commits has ended".to_owned())
+    TransportError::Retriable("the commit thread has ended".to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What it means that a record was not delivered.
+//! Interprets failed deliveries.
 
 use rdkafka::{error::KafkaError, producer::Producer as _, types::RDKafkaErrorCode as Code};
 
@@ -6,28 +6,28 @@ use super::{super::error, sending::Sending};
 use crate::transport::TransportError;
 
 impl Sending {
-    /// What failed since this was asked last.
+    /// Takes the first failure since the last call.
     pub(super) fn take_failure(&self) -> Option<TransportError> {
         let failed = self.client().context().with(|delivered| delivered.failed.take());
-        failed.map(|failed| self.failed(failed, "one of those that were written to"))
+        failed.map(|failed| self.failed(failed, "one of the topics written to"))
     }
 
-    /// What ended a transaction that failed: librdkafka tells whoever would begin another.
+    /// The error that ended a failed transaction. librdkafka returns it when another transaction is begun.
     fn end_of_transaction(&self) -> Option<TransportError> {
         match self.client().begin_transaction() {
             Err(ended) => Some(error::of(ended)),
-            // There was none.
+            // There was no error, and a new transaction is open now.
             Ok(()) => self.abort().err(),
         }
     }
 
-    /// What the failure of a record, or of its queueing, means.
+    /// Converts the error of a record that could not be queued or delivered.
     pub(super) fn failed(&self, failed: KafkaError, topic: &str) -> TransportError {
         match failed.rdkafka_error_code() {
             Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
                 TransportError::UnknownTopic(topic.to_owned())
             }
-            // In a transaction that is over.
+            // The transaction is already over.
             Some(Code::State | Code::PurgeQueue | Code::PurgeInflight) if self.is_transactional() => {
                 self.end_of_transaction().unwrap_or_else(|| TransportError::Abort(failed.to_string()))
             }

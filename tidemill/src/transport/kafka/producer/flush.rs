@@ -1,15 +1,15 @@
-//! Flushes: a part of what was sent is waited for, and what is sent meanwhile is not.
+//! Flushes. A flush waits for one part of the sent records. Records sent during the flush belong to another part.
 
 use std::time::{Duration, Instant};
 
 use super::{super::offsets::ANSWER, written::Written};
 use crate::transport::{PendingCommit, Progress, TransportError};
 
-/// A part of what was sent, on its way.
+/// A flush of one part of the sent records.
 pub(super) struct KafkaFlush {
     written: Written,
     part: usize,
-    /// How many records belong to the part.
+    /// The number of records in the part.
     sent: usize,
     since: Instant,
 }
@@ -39,5 +39,5 @@ impl PendingCommit for KafkaFlush {
 }
 
 pub(super) fn too_late() -> TransportError {
-    TransportError::Retriable("the brokers did not take all records in time".to_owned())
+    TransportError::Retriable("the brokers did not acknowledge all records in time".to_owned())
 }

@@ -1,4 +1,4 @@
-//! One librdkafka producer, and what became of what it was given.
+//! One librdkafka producer with the state of its records.
 
 use std::{
     collections::HashMap,
@@ -22,19 +22,19 @@ use super::{
 };
 use crate::transport::{Headers, ProducerRecord, TopicPartition, TransportError};
 
-/// Deliveries are served once for so many records sent.
+/// Deliveries are served once for each of this many sent records.
 const SERVED_EACH: usize = 512;
-/// How long to wait before a full queue is tried again.
+/// How long to wait before sending is retried after a full queue.
 const QUEUE_FULL: Duration = Duration::from_micros(100);
-/// How long what is on its way may take before an abort drops it.
+/// How long an abort waits for records in flight before it drops them.
 const LANDING: Duration = Duration::from_secs(2);
 
-/// One producer of librdkafka. Without a transactional id it sends at once and for good.
+/// One librdkafka producer. Without a transactional id, its records are sent immediately and cannot be aborted.
 pub(super) struct Line {
     written: Written,
-    /// The place of each partition among those written.
+    /// The index of each partition in the list of written partitions.
     places: HashMap<TopicPartition, usize>,
-    /// The part to which belongs what is sent, and how much belongs to each.
+    /// The part that new records belong to, and the number of records in each part.
     part: usize,
     sent: [usize; PARTS],
 }
@@ -51,19 +51,20 @@ impl Line {
         Ok(Self { written, places: HashMap::new(), part: 0, sent: [0; PARTS] })
     }
 
-    /// Fences older producers of the same id.
+    /// Fences older producers with the same id.
     pub(super) fn init(&self) -> Result<(), TransportError> {
-        // Once a broker has answered. Without one, librdkafka looks for the coordinator again only after half a second.
+        // Waits until a broker has answered. Without a broker, librdkafka repeats its search for the coordinator only
+        // after half a second.
         self.client().client().fetch_cluster_id(ANSWER);
         self.client().init_transactions(ANSWER).map_err(error::of)
     }
 
-    /// What a thread that commits needs of it.
+    /// The state that is shared with the commit thread.
     pub(super) fn sending(&self) -> &Arc<Sending> {
         &self.written.sending
     }
 
-    /// Where its records went.
+    /// The partitions that were written to.
     pub(super) fn written(&self) -> &Written {
         &self.written
     }
@@ -72,16 +73,16 @@ impl Line {
         self.sending().client()
     }
 
-    /// Drops what its transaction has.
+    /// Aborts the transaction and drops its records.
     pub(super) fn abort(&mut self) -> Result<(), TransportError> {
         self.clear();
         self.sending().abort()?;
-        // What arrived while it was aborted.
+        // Forgets records that were delivered during the abort.
         self.written.take_ends();
         Ok(())
     }
 
-    /// Ends a part, to be flushed: what is sent from here on belongs to another.
+    /// Ends the current part and begins its flush. Later records belong to another part.
     pub(super) fn end_part(&mut self) -> KafkaFlush {
         let ended = self.part;
         self.part = (ended + 1) % PARTS;
@@ -91,13 +92,13 @@ impl Line {
         KafkaFlush::begin(self.written.clone(), ended, self.sent[ended])
     }
 
-    /// Forgets what has not left for the brokers yet.
+    /// Drops records that have not left for the brokers yet.
     pub(super) fn discard(&mut self) {
         self.client().purge(PurgeConfig::default().queue());
         self.clear();
     }
 
-    /// Waits for what is on its way, drops what does not land, and forgets what became of it.
+    /// Waits for the records in flight, drops those that are not delivered in time, and forgets all results.
     fn clear(&mut self) {
         if !self.sending().settle_all(LANDING) {
             self.client().purge(PurgeConfig::default().queue().inflight());
@@ -113,7 +114,7 @@ impl Line {
         let ProducerRecord { topic, partition, timestamp, key, value, headers } = &record;
         let mut next: BaseRecord<'_, [u8], [u8], usize> =
             BaseRecord::with_opaque_to(topic, place).partition(*partition);
-        // To librdkafka 0 means "now": the first millisecond of 1970 is sent as the second.
+        // librdkafka treats timestamp 0 as "now". The first millisecond of 1970 is therefore sent as the second.
         next.timestamp = Some((*timestamp).max(1));
         next.key = key.as_deref();
         next.payload = value.as_deref();

@@ -1,4 +1,4 @@
-//! Sends records, in transactions or without.
+//! Sends records, with or without transactions.
 
 mod commit;
 mod failures;
@@ -23,15 +23,15 @@ use crate::transport::{
     Acknowledged, Consumed, GroupMetadata, PendingCommit, Producer, ProducerConfig, ProducerRecord, TransportError,
 };
 
-/// A producer. Transactions take turns on two of librdkafka's: until the brokers have written the markers of one
-/// transaction they refuse partitions of the next with the same id, and librdkafka asks again only after 20 ms.
-/// The order of transactions is kept, for the next one is committed after the last.
+/// A producer. Transactions alternate between two librdkafka producers. Until the brokers have written the markers of a
+/// transaction, they refuse the partitions to the next transaction with the same id, and librdkafka retries only after
+/// 20 ms. The order of transactions is kept, because each one is committed after the one before.
 pub(super) struct KafkaProducer {
     shared: Arc<Shared>,
     lines: Vec<Line>,
-    /// The line that takes what is sent: the next one, once one commits.
+    /// The index of the line that sends records. It changes when a commit begins.
     turn: usize,
-    /// Once it is needed.
+    /// The commit thread. It starts with the first commit.
     committer: Option<Committer>,
 }
 
@@ -56,7 +56,7 @@ impl KafkaProducer {
         let memberships = self.shared.memberships.lock().unwrap_or_else(PoisonError::into_inner);
         let membership = memberships.get(&member.member).map(Arc::clone);
         membership.ok_or_else(|| {
-            TransportError::Fenced(format!("'{}' is no member of group '{}'", member.member, member.group))
+            TransportError::Fenced(format!("'{}' is not a member of group '{}'", member.member, member.group))
         })
     }
 }
@@ -101,11 +101,11 @@ impl Producer for KafkaProducer {
     }
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
-        // The one that was to commit comes before the one that was begun ahead.
+        // The transaction that was being committed is aborted before the transaction that was begun ahead.
         let mut open = vec![self.next(), self.turn];
         open.retain(|line| self.lines[*line].sending().is_open());
         if open.is_empty() {
-            // librdkafka refuses it.
+            // No transaction is open, so librdkafka returns the error.
             open.push(self.turn);
         }
         open.into_iter().try_for_each(|line| self.lines[line].abort())
@@ -119,7 +119,7 @@ impl Producer for KafkaProducer {
         Ok(Box::new(self.line().end_part()))
     }
 
-    /// Of all parts: one whose flush failed may have left something.
+    /// Waits for all parts, because a failed flush may have left records.
     fn flush(&mut self) -> Result<Acknowledged, TransportError> {
         let written = self.line().written();
         let settled = written.sending.settle_all(ANSWER);

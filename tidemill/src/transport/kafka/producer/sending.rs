@@ -1,4 +1,4 @@
-//! What librdkafka has been given and not delivered: shared with the thread that commits.
+//! The librdkafka producer and its undelivered records, shared with the commit thread.
 
 use std::{
     sync::{
@@ -24,33 +24,33 @@ use crate::transport::{
     kafka::{context, error, offsets::ANSWER},
 };
 
-/// How long to wait between two looks for deliveries, at first and at most: it bounds how late a commit learns that all
-/// has arrived. librdkafka's own wait is a loop that keeps a core busy, or takes 100 ms.
+/// The first and the longest pause between two checks for deliveries. The longest pause limits how late a commit learns
+/// that all records have arrived. librdkafka's own wait keeps a core busy, or takes 100 ms.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(100), Duration::from_millis(1));
 
-/// librdkafka repeats a request for offsets after this time at the earliest, and tells nobody.
+/// librdkafka repeats a request that sends offsets after this time at the earliest. It does not report the repetition.
 const OFFSETS_AGAIN: Duration = Duration::from_millis(500);
 
-/// Under these names it tells of connections that fail, of each one with the setting `debug=broker`, and of requests
-/// that have no answer in time.
+/// The facilities of librdkafka's log lines for failed connections and for requests without a timely answer. Single
+/// failed connections are logged only with the setting `debug=broker`.
 const TROUBLES: [&str; 2] = ["FAIL", "REQTMOUT"];
 
-/// Under this name librdkafka tells of each answer to a request that ends a transaction, and of each time that none
-/// came. It belongs to what the setting `debug=eos` brings.
+/// The facility of librdkafka's log lines for requests that end a transaction: one line for each answer and for each
+/// missing answer. These lines need the setting `debug=eos`.
 const END_ANSWERED: &str = "ENDTXN";
 
-/// What is flushed, and what is sent meanwhile.
+/// Two parts: the records that are being flushed, and the records that are sent meanwhile.
 pub(super) const PARTS: usize = 2;
 
-/// What became of records sent. Each carries the place of its partition in the producer's list, times `PARTS`, and the
-/// number of its part.
+/// The results of sent records. Each record carries a number: the index of its partition in the producer's list, times
+/// `PARTS`, plus the index of its part.
 pub(super) struct Deliveries {
     delivered: Mutex<Delivered>,
-    /// What librdkafka has told so far, and how much of it was about ends of transactions.
+    /// Counts all events of librdkafka. The next fields count the ends of transactions and the troubles among them.
     told: AtomicUsize,
     ends_answered: AtomicUsize,
     troubles: AtomicUsize,
-    /// The least important of librdkafka's log lines that somebody wants to read.
+    /// The least severe level of librdkafka's log lines that is printed.
     read: RDKafkaLogLevel,
 }
 
@@ -60,12 +60,12 @@ pub(super) struct Delivered {
     pub(super) failed: Option<KafkaError>,
 }
 
-/// What became of those of one part.
+/// The results of one part's records.
 #[derive(Default)]
 pub(super) struct Part {
-    /// How many were delivered or have failed.
+    /// The number of records that were delivered or have failed.
     pub(super) landed: usize,
-    /// The offset after the last one of each partition.
+    /// The offset after the last delivered record of each partition.
     ends: Vec<Option<Offset>>,
 }
 
@@ -129,15 +129,15 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// A producer of librdkafka's, and what became of its records.
+/// A librdkafka producer with the results of its records.
 pub(super) struct Sending {
     client: BaseProducer<Deliveries>,
-    /// Held by who serves what librdkafka tells.
+    /// Held while librdkafka's events are served.
     serving: Mutex<()>,
     transactional: bool,
-    /// A transaction was begun, and neither committed nor aborted.
+    /// Whether a transaction was begun and is neither committed nor aborted.
     open: AtomicBool,
-    /// A request of a transaction may have been sent twice.
+    /// Whether a request of a transaction may have been sent twice.
     repeated: AtomicBool,
 }
 
@@ -145,7 +145,7 @@ impl Sending {
     pub(super) fn open(mut config: ClientConfig, transactional: bool) -> Result<Self, TransportError> {
         let deliveries = Deliveries::new(config.log_level);
         if transactional {
-            // Whether it sent a request again, librdkafka tells there alone.
+            // Only librdkafka's log shows whether a request was sent again.
             let debug = config.get("debug").filter(|wanted| !wanted.is_empty());
             let debug = debug.map_or("eos,broker".to_owned(), |wanted| format!("{wanted},eos,broker"));
             config.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
@@ -163,12 +163,12 @@ impl Sending {
         self.transactional
     }
 
-    /// Whether a transaction is open, or being committed.
+    /// Whether a transaction is open or being committed.
     pub(super) fn is_open(&self) -> bool {
         self.open.load(Ordering::SeqCst)
     }
 
-    /// Opens a transaction, and forgets what failed before.
+    /// Opens a transaction and forgets earlier failures.
     pub(super) fn begin(&self) -> Result<(), TransportError> {
         self.client.context().with(|delivered| delivered.failed = None);
         self.client.begin_transaction().map_err(error::of)?;
@@ -176,13 +176,13 @@ impl Sending {
         Ok(())
     }
 
-    /// Whether everything sent has been delivered or has failed.
+    /// Whether every sent record was delivered or has failed.
     pub(super) fn has_landed(&self) -> bool {
         self.serve();
         self.client.in_flight_count() == 0
     }
 
-    /// Serves all that librdkafka has to tell: its poll serves one thing.
+    /// Serves all of librdkafka's events. One poll of librdkafka serves only one event.
     pub(super) fn serve(&self) {
         let _serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
         let told = || self.client.context().told.load(Ordering::SeqCst);
@@ -195,13 +195,13 @@ impl Sending {
         }
     }
 
-    /// Whether a request that ended a transaction, or told of its offsets, may have been sent twice, and arrive once
+    /// Whether a request that ended a transaction, or sent its offsets, may have been sent twice and may arrive once
     /// more.
     pub(super) fn may_end_again(&self) -> bool {
         self.repeated.load(Ordering::SeqCst)
     }
 
-    /// Tells the brokers of the transaction's offsets, while its records are on their way.
+    /// Sends the transaction's offsets to the brokers, while its records are in flight.
     pub(super) fn send_offsets(
         &self,
         offsets: &TopicPartitionList,
@@ -213,25 +213,26 @@ impl Sending {
         let told = self.client.send_offsets_to_transaction(offsets, membership, ANSWER).map_err(error::of);
         self.serve();
         if asked.elapsed() >= OFFSETS_AGAIN && troubles() > before {
-            // Offsets that come again would replace those of a later transaction.
+            // A repeated request would replace the offsets of a later transaction.
             self.repeated.store(true, Ordering::SeqCst);
         }
         told
     }
 
-    /// Commits its transaction once everything is delivered.
+    /// Commits the transaction after all its records are delivered.
     pub(super) fn commit(&self) -> Result<(), TransportError> {
-        // What failed makes librdkafka refuse the commit, and say how.
+        // If a record failed, librdkafka refuses the commit and gives the reason.
         self.settle_all(ANSWER);
         self.end(self.client.commit_transaction(ANSWER))
     }
 
-    /// Drops its transaction.
+    /// Aborts the transaction.
     pub(super) fn abort(&self) -> Result<(), TransportError> {
         self.end(self.client.abort_transaction(ANSWER))
     }
 
-    /// How a transaction ended. After an error, or more than one answer, the request was or may have been sent again.
+    /// Handles the end of a transaction. After an error, or after more than one answer, the request was repeated or may
+    /// have been repeated.
     fn end(&self, ended: KafkaResult<()>) -> Result<(), TransportError> {
         self.serve();
         let answers = self.client.context().ends_answered.swap(0, Ordering::SeqCst);
@@ -243,22 +244,22 @@ impl Sending {
         Ok(())
     }
 
-    /// Has everything sent leave at once, without waiting for it.
+    /// Makes all queued records leave immediately, without waiting for them.
     pub(super) fn hurry(&self) {
-        // librdkafka reports that it is not done, which it cannot be.
+        // With a timeout of zero, librdkafka always reports a timeout.
         if let Err(error) = self.client.flush(Duration::ZERO)
             && error.rdkafka_error_code() != Some(Code::OperationTimedOut)
         {
-            tracing::debug!(%error, "librdkafka tries again");
+            tracing::debug!(%error, "librdkafka retries after an error");
         }
     }
 
-    /// Waits until everything sent has been delivered or has failed. `false` if that takes too long.
+    /// Waits until every sent record was delivered or has failed. Returns `false` if that takes longer than `patience`.
     pub(super) fn settle_all(&self, patience: Duration) -> bool {
         self.settle(patience, || usize::try_from(self.client.in_flight_count()).unwrap_or(0))
     }
 
-    /// Serves deliveries until nothing is waited for any more. `false` if that takes too long.
+    /// Serves deliveries until `waited_for` returns 0. Returns `false` if that takes longer than `patience`.
     pub(super) fn settle(&self, patience: Duration, waited_for: impl Fn() -> usize) -> bool {
         let started = Instant::now();
         let (mut pause, most) = PAUSES;

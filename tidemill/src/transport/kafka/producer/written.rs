@@ -1,4 +1,4 @@
-//! Where a producer's records went.
+//! The partitions that a producer wrote to.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,8 +7,8 @@ use rdkafka::producer::Producer as _;
 use super::sending::{Part, Sending};
 use crate::transport::{Acknowledged, Offset, TopicPartition};
 
-/// A producer of librdkafka's, and every partition that was written to, at its place in a `Part`. A commit or flush has
-/// it as it was when that was begun.
+/// A librdkafka producer and all partitions written to, in the order of the indexes in a `Part`. A commit or flush has
+/// a copy from the moment when it began.
 #[derive(Clone)]
 pub(super) struct Written {
     pub(super) sending: Arc<Sending>,
@@ -20,9 +20,9 @@ impl Written {
         Self { sending: Arc::new(sending), partitions: Arc::default() }
     }
 
-    /// For each partition written and acknowledged since the last call: the offset after its last record.
+    /// The offset after the last acknowledged record of each partition, for records acknowledged since the last call.
     pub(super) fn take_ends(&self) -> Acknowledged {
-        // Served without waiting: after a flush or commit there is nothing left to wait for.
+        // Serves without waiting: after a flush or commit, all results are already there.
         self.sending.serve();
         let parts = self.sending.client().context().with(|delivered| delivered.parts.each_mut().map(Part::take_ends));
         let mut ends = vec![None; self.partitions.len()];
@@ -32,8 +32,8 @@ impl Written {
         self.named(ends)
     }
 
-    /// Waits up to `timeout` until so many records of a part have been delivered or have failed; then it tells where
-    /// partitions end.
+    /// Waits up to `timeout` until `sent` records of a part were delivered or have failed. Returns `None` if the time
+    /// is over, and otherwise the end offset of each partition.
     pub(super) fn ends_of(&self, part: usize, sent: usize, timeout: Duration) -> Option<Acknowledged> {
         let deliveries = self.sending.client().context();
         let waited_for = || sent.saturating_sub(deliveries.with(|delivered| delivered.parts[part].landed));

@@ -12,8 +12,9 @@ import org.apache.kafka.streams.KafkaStreams;
 /**
  * Runs one workload.
  *
- * <p>{@code run servers workload guarantee application input output records [name=value…]} processes so many records
- * and prints what they cost. {@code serve}, with the same arguments but the records, runs until its input ends.
+ * <p>{@code run servers workload guarantee application input output records [name=value…]} processes this many
+ * records and prints their cost. {@code serve} has the same arguments without the records and runs until its standard
+ * input is closed.
  */
 public final class Bench {
     private static final long PATIENCE_NANOS = Duration.ofMinutes(10).toNanos();
@@ -42,7 +43,7 @@ public final class Bench {
         properties.put("num.stream.threads", "1");
         properties.put("replication.factor", "1");
         properties.put("auto.offset.reset", "earliest");
-        // Event times are long ago.
+        // Event times are old, so records must not expire by age.
         properties.put("topic.retention.ms", "-1");
         // A window of pose frames is larger than a producer's default allows.
         properties.put("producer.max.request.size", "8388608");
@@ -76,7 +77,7 @@ public final class Bench {
     private static void serve(KafkaStreams streams) throws IOException {
         streams.start();
         while (System.in.read() >= 0) {
-            // Whoever started this holds the other end.
+            // The parent process holds the other end of the pipe.
         }
         streams.close(Duration.ofSeconds(60));
         System.out.printf(Locale.ROOT, "cpu_seconds=%.3f rss_mb=%d%n", cpuSeconds(), peakMegabytes());

@@ -17,7 +17,7 @@ import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.WindowStore;
 
-/** What runs. Each has its equal on the other side, by name. */
+/** The topologies of Kafka Streams. Tidemill's program has a topology of the same name for each. */
 final class Topologies {
     private static final Serde<byte[]> BYTES = Serdes.ByteArray();
 
@@ -62,7 +62,7 @@ final class Topologies {
                 .to(output, Produced.with(BYTES, BYTES));
     }
 
-    /** A segment, and what was said to it. */
+    /** Joins a segment with a chat that was written at the same time. */
     private static byte[] with(byte[] segment, byte[] chat) {
         if (chat == null) {
             return segment;
@@ -70,7 +70,7 @@ final class Topologies {
         return ByteBuffer.allocate(segment.length + chat.length).put(segment).put(chat).array();
     }
 
-    /** Three-second windows with one second of grace: the frames of each, one after the other. */
+    /** Three-second windows with one second of grace. The frames of each window are concatenated. */
     private static void collect(StreamsBuilder builder, String input, String output) {
         grouped(builder, input)
                 .windowedBy(TimeWindows.ofSizeAndGrace(Duration.ofSeconds(3), Duration.ofSeconds(1)))
@@ -82,7 +82,7 @@ final class Topologies {
                 .to(output, Produced.with(BYTES, BYTES));
     }
 
-    /** The last value of each key, for restoring. */
+    /** A table of the last value of each key, for the restore benchmark. */
     private static void table(StreamsBuilder builder, String input, String output) {
         grouped(builder, input)
                 .reduce((old, latest) -> latest,
