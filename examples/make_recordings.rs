@@ -1,4 +1,4 @@
-//! Writes the recordings that the applications replay: `cargo run --example make_recordings --features apps`.
+//! Writes the recordings that the applications replay: `cargo run --example make_recordings`.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
 //! Prints the results of the offline analysts for the recordings, and their time per window:
-//! `cargo run --release --example replay_recordings --features apps`.
+//! `cargo run --release --example replay_recordings`.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

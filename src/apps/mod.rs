@@ -18,7 +18,7 @@ pub use application::{
     App, Application, Calls, File, Host, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results, ToJson,
     WindowSetting, Windows, show_json,
 };
-pub use erasure::{Erase, Erased, Erasure, Withdraw};
+pub use erasure::{Erased, Erasure, erase};
 pub use format::{Format, Wire};
 pub(crate) use request::{answer_now, evenly, to_call_error};
 

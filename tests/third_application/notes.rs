@@ -11,8 +11,8 @@ use tidemill::{
     state::{BoxError, Json, Utf8},
 };
 use tidemill_apps::apps::{
-    Application, Erase, Erased, Erasure, File, Format, Incoming, Input, Owner, Property, ReadEvent, ReadProperty,
-    Results, WindowSetting, Windows, show_json,
+    Application, File, Format, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results, WindowSetting,
+    Windows, erase, show_json,
 };
 use tidemill_schemas::FieldError;
 
@@ -108,11 +108,7 @@ fn topology(windows: &Windows, _: &Format) -> Result<Topology, TopologyError> {
         .process("count-words", &[WORDS], move || count)
         .to(Produced::with("note-counts", WindowedCodec::new(Utf8), Json::<Counted>::default()));
 
-    let erase = Erase { key_value: vec![WORDS, GOALS], ..Erase::default() };
-    builder
-        .stream::<String, Erasure>("note-erasures")
-        .process("erase-author", &[WORDS, GOALS], move || erase.clone())
-        .to(Produced::<String, Erased>::from("note-erased"));
+    erase(&builder, "erase-author", &[WORDS, GOALS], ["note-erasures", "note-erased"]);
     builder.build()
 }
 

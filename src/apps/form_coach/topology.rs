@@ -1,7 +1,5 @@
 //! The topology: it turns pose frames into feedback.
 
-use std::sync::Arc;
-
 use tidemill::{
     Answered, AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
     TopologyError, Windowed, WindowedCodec,
@@ -16,12 +14,10 @@ use super::{
     request::{Asked, FeedbackRequest, Verdict},
     topics::{ANALYST, ERASED, ERASURES, FEEDBACK, POSE, PROFILES},
 };
-use crate::apps::{Erase, Erased, Erasure, Format, Windows};
+use crate::apps::{Format, Windows, erase};
 
 const FRAMES: &str = "frames";
 const PROFILE_STORE: &str = "profiles";
-/// The store with each athlete's stream time, beside the store of the windows.
-const TIMES: &str = "frames-times";
 
 /// The call to the analyst.
 pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
@@ -59,17 +55,7 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
         .to(Produced::with(FEEDBACK, WindowedCodec::new(Utf8), format.codec::<FormFeedback>(FEEDBACK)));
     builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<SessionProgress>::default()));
 
-    let pending = call.pending_store();
-    let erase = Erase {
-        key_value: vec![STORE, PROFILE_STORE],
-        windowed: vec![FRAMES],
-        times: Some(TIMES),
-        withdraw: Some(Arc::new(move |ctx, user| call.withdraw(ctx, |key| key.key == user))),
-    };
-    builder
-        .stream::<String, Erasure>(ERASURES)
-        .process("erase-user", &[STORE, PROFILE_STORE, FRAMES, TIMES, &pending], move || erase.clone())
-        .to(Produced::<String, Erased>::from(ERASED));
+    erase(&builder, "erase-user", &[STORE, PROFILE_STORE, FRAMES, call.name()], [ERASURES, ERASED]);
     builder.build()
 }
 

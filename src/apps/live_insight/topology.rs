@@ -1,7 +1,5 @@
 //! The topology: it turns chat and transcripts into insights, clips and alerts.
 
-use std::sync::Arc;
-
 use tidemill::{
     Answered, AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
     TopologyError, Window, Windowed, WindowedCodec,
@@ -16,12 +14,10 @@ use super::{
     topics::{ALERTS, ANALYST, CHAT, CLIPS, ERASED, ERASURES, INSIGHTS, TRANSCRIPT},
     trend::{STORE, Trend},
 };
-use crate::apps::{Erase, Erased, Erasure, Format, Windows};
+use crate::apps::{Format, Windows, erase};
 
 const CHAT_WINDOW: &str = "chat-window";
 const TRANSCRIPT_WINDOW: &str = "transcript-window";
-/// The store with each stream's stream time, beside the store of the windows.
-const TIMES: &str = "chat-window-times";
 
 /// The call to the analyst.
 pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
@@ -69,18 +65,9 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
     insights.flat_map(|key, insight| clips(&key, insight)).to(results(CLIPS, format));
     insights.flat_map(|key, insight| alerts(&key, insight)).to(results(ALERTS, format));
 
-    let pending = call.pending_store();
-    let erase = Erase {
-        key_value: vec![STORE, mood::STORE],
-        windowed: vec![CHAT_WINDOW, TRANSCRIPT_WINDOW, mood::VOICES],
-        times: Some(TIMES),
-        withdraw: Some(Arc::new(move |ctx, stream| call.withdraw(ctx, |key| key.key == stream))),
-    };
-    let erased_from = [STORE, mood::STORE, CHAT_WINDOW, TRANSCRIPT_WINDOW, mood::VOICES, TIMES, &pending];
-    builder
-        .stream::<String, Erasure>(ERASURES)
-        .process("erase-stream", &erased_from, move || erase.clone())
-        .to(Produced::<String, Erased>::from(ERASED));
+    // The windows of chat and speech, and their times, belong to one step, which is erased whole.
+    let erased_from = [STORE, mood::STORE, mood::VOICES, CHAT_WINDOW, call.name()];
+    erase(&builder, "erase-stream", &erased_from, [ERASURES, ERASED]);
     builder.build()
 }
 
