@@ -1,6 +1,9 @@
 //! Runs both applications and plays recordings into them.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -44,6 +47,7 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
     let begins = folder.is_none();
     runtime()?.block_on(async {
         let server = start(settings).await?;
+        print_banner(&server, &playlist, options.speed);
         announce(&server);
         if begins {
             Feed::begin(&*server.engine().log().transport(), &place.text())?;
@@ -72,6 +76,20 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
         };
         ended.and(close(&server).await)
     })
+}
+
+/// Prints the addresses of the pages that show the recordings.
+#[expect(clippy::print_stdout, reason = "the addresses are for the person who started the demo, whatever is logged")]
+fn print_banner(server: &Server, playlist: &Playlist, speed: f64) {
+    let (settings, address) = (server.engine().settings(), server.address());
+    let owners: BTreeSet<_> = playlist.windows(settings).into_iter().map(|(app, owner, _)| (app, owner)).collect();
+    println!("\n  The Tidemill demo plays recordings at {speed} times their speed. Ctrl-C ends it.\n");
+    for app in &settings.apps {
+        for (_, owner) in owners.iter().filter(|(id, _)| *id == app.id) {
+            println!("    {:14} http://{address}/{}/{owner}", app.id, app.section);
+        }
+    }
+    println!();
 }
 
 fn bail_late() -> Result<()> {
