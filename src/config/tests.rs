@@ -166,7 +166,14 @@ fn in_force(said: &[(&str, &str)]) -> String {
     let said: Vec<_> = said.iter().map(|(setting, text)| (variable(setting), (*text).to_owned())).collect();
     let config = resolve(&Options::default(), said.into_iter(), APPLICATIONS.to_vec(), true);
     let Config { settings, log_filter } = config.unwrap_or_else(|problems| panic!("{problems:#?}"));
-    format!("{settings:?} {log_filter}")
+    format!("{} {log_filter}", values(settings))
+}
+
+/// The settings as text: windows in the order of the applications, whether they were given or not.
+fn values(mut settings: Settings) -> String {
+    let windows = APPLICATIONS.map(|app| (app.id, settings.windows(app)));
+    settings.windows.clear();
+    format!("{settings:?} {windows:?}")
 }
 
 #[test]
@@ -209,7 +216,7 @@ fn help_lists_every_setting_with_its_default_and_its_flag() {
 
 #[test]
 fn the_binary_and_the_library_have_the_same_defaults() {
-    assert_eq!(in_force(&[]), format!("{:?} info", Settings::default()));
+    assert_eq!(in_force(&[]), format!("{} info", values(Settings::default())));
     let full = vars(&[
         ("TIDEMILL_KAFKA_BROKERS", "a:1"),
         ("TIDEMILL_SCHEMA_FORMAT", "avro"),
