@@ -26,7 +26,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// timestamp and headers of their request, and come in any order.
     ///
     /// A pending answer is not a record yet. It does not keep windows open that close by idle time
-    /// ([`EmitStrategy::idle_after`](super::EmitStrategy::idle_after)), because the answer may never come. If answers
+    /// ([`EmitStrategy::idle_after`](crate::EmitStrategy::idle_after)), because the answer may never come. If answers
     /// are windowed, choose an idle time that is longer than a call may take.
     ///
     /// ```
