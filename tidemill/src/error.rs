@@ -103,7 +103,7 @@ pub enum TaskError {
     },
     /// A source topic was deleted. Stop the instance, because its tasks would wait for ever without the topic.
     #[error(
-        "source topic '{0}' was deleted while the application ran: create the topic again or remove it from the \
+        "source topic '{0}' is gone: it was deleted while the application ran; create it again or remove it from the \
          topology, then restart the application"
     )]
     MissingSourceTopic(String),
