@@ -12,29 +12,29 @@ use crate::{
 };
 
 impl<K: Data, V: Data> KStream<K, V> {
-    /// Takes the key of each record out of the state of other steps, and answers when all of it is gone.
+    /// Erases the key of each record from the state of other steps, and answers when all of it is deleted.
     ///
-    /// `from` names steps with state, or stores: a count, a table, a collected window, a join or an asynchronous step by
-    /// the name that it was given; a store of one's own processors by the store's. All that a step keeps goes together:
-    /// rows, open windows, both sides of a join and what waits in it for a partner, times of keys
-    /// ([`TimeWindows::event_time_by_key`](crate::TimeWindows::event_time_by_key)), requests without an answer.
+    /// `from` names steps with state, or stores. A count, a table, a collected window, a join or an asynchronous step has
+    /// the name that the topology gave it; a store of a processor has its own name. Everything that a step keeps is erased
+    /// together: rows, open windows, both sides of a join with its unmatched records, times of keys
+    /// ([`TimeWindows::event_time_by_key`](crate::TimeWindows::event_time_by_key)), and requests without an answer.
     ///
-    /// - **Nothing comes of the key any more.** Windows that were open emit nothing for it, what waited for a partner does
-    ///   not come out alone, and an answer that is on its way to a request has no effect. A record that comes later begins
-    ///   anew, as if there had been none before.
-    /// - **It is part of the task's transaction**: rows go, with deletions in their changelogs, and the answer, [`Erased`],
-    ///   comes out together with that. Whoever reads it with `read_committed` knows that it is done. After a crash it is
-    ///   done again, or was done: exactly once there is one answer; at least once there may be two.
-    /// - **Rows are sought piece by piece**, as many a turn as take no time. The task waits with its other records until all
-    ///   are gone. A key of a window store is sought in each of its windows. What there is to delete waits in memory for a
-    ///   commit, which may come in between; the answer comes with the last. Requests from a topic that feeds other steps as
-    ///   well are done in one turn and one transaction.
+    /// - **No result of the key follows.** Open windows emit nothing for the key, an unmatched record is not emitted alone,
+    ///   and a late answer to a request has no effect. A later record of the key starts as if it were the first.
+    /// - **It is part of the task's transaction.** The deletions are in the changelogs, and the answer, [`Erased`], is
+    ///   committed with them. A reader with `read_committed` that sees the answer knows that the erasure is done. After a
+    ///   crash, the erasure is repeated unless it was committed. With exactly-once there is one answer; with at-least-once
+    ///   there may be two.
+    /// - **Rows are searched in parts**, over as many turns as needed. Until all rows are deleted, the task takes no other
+    ///   record. In a window store, the key is searched in each window. Deletions wait in memory for a commit, which may
+    ///   come in between; the answer is committed with the last deletions. If the requests' topic also feeds other steps,
+    ///   each request is processed in one turn and one transaction.
     ///
     /// # Which partitions
     ///
-    /// The stream must be partitioned like the steps that it erases from, and have as many partitions: its records are
-    /// then where the rows of their keys are. Rows of windowed keys belong to their inner key. Below a
-    /// [`repartition`](Self::repartition) a key is another. Requests to erase reach it in the way that its records do:
+    /// The stream must be partitioned like the steps that it erases from, with the same number of partitions. Rows of
+    /// windowed keys belong to their inner key. Below a [`repartition`](Self::repartition), rows have another key, so the
+    /// requests must reach them through a repartition, too:
     ///
     /// ```
     /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
