@@ -37,6 +37,10 @@ type Committed = Result<Vec<Option<CommittedOffset>>, TransportError>;
 
 /// How long one request for committed offsets may take before it is repeated.
 const QUESTION: Duration = Duration::from_secs(3);
+/// What an operator reads, twice a minute, while the committed offsets stay unknown.
+const PENDING: &str = "the committed offsets cannot be read yet, trying again; if this goes on while all brokers are up, \
+                       a transaction that never ended holds them: `kafka-transactions.sh find-hanging` shows it, and \
+                       `kafka-transactions.sh abort` ends it";
 /// How long `committed_now` may take. The thread that calls it has other work to do.
 const AT_ONCE: Duration = Duration::from_millis(200);
 
@@ -222,7 +226,7 @@ impl KafkaConsumer {
         let committed = match committed.try_recv() {
             Ok(Ok(committed)) => committed,
             Ok(Err(TransportError::Retriable(reason))) => {
-                tracing::debug!(%reason, "requesting the committed offsets again");
+                tracing::warn!(%reason, "{PENDING}");
                 self.arriving.push_front(ask(&self.client, partitions));
                 return Ok(None);
             }
@@ -357,7 +361,10 @@ impl Consumer for KafkaConsumer {
                     std::thread::sleep(PAUSE);
                 }
                 // After the brokers were unreachable, a client may wait for a coordinator for ever.
-                Err(TransportError::Retriable(reason)) => return Err(TransportError::Fenced(reason)),
+                Err(TransportError::Retriable(reason)) => {
+                    tracing::warn!(%reason, "{PENDING}");
+                    return Err(TransportError::Fenced(reason));
+                }
                 answered => return answered,
             }
         }

@@ -1,6 +1,7 @@
 //! One broker: started, stopped, killed, started again.
 
 use std::{
+    env,
     fmt::Write,
     fs,
     path::PathBuf,
@@ -9,6 +10,7 @@ use std::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -27,6 +29,8 @@ const BROKER: &str = "kafka.Kafka";
 const SETTINGS: &str = "server.properties";
 const ARCHIVE: &str = "classes.jsa";
 const LOG: &str = "broker.log";
+/// Set to anything, the folder of a broker stays after a test that panicked: its logs tell what was written.
+const KEEP: &str = "TIDEMILL_KEEP_BROKER";
 
 /// A broker, alone or of a [`Cluster`]. Dropped, it is killed and its folder removed.
 pub struct Broker {
@@ -207,6 +211,10 @@ impl Drop for Broker {
     fn drop(&mut self) {
         if self.java.is_some() {
             self.kill();
+        }
+        if env::var_os(KEEP).is_some() && thread::panicking() {
+            eprintln!("the broker's folder stays: {}", self.folder.display());
+            return;
         }
         // A folder that stays is no reason to fail a test that passed.
         let _ = fs::remove_dir_all(&self.folder);

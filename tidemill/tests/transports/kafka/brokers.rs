@@ -1,6 +1,7 @@
 //! Brokers that go and come back, that go for good, that are old, that are strict.
 
 use std::{
+    ops::Range,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -33,28 +34,45 @@ pub(super) fn disturbed(site: &Site, disturb: impl FnOnce()) -> Tested {
     })
 }
 
-/// The transaction outlives the outage, and its producer ends it. If its time-out ends it instead while the only broker
-/// starts, that broker (seen with 4.3.1) notes it as aborted and may write no marker anywhere: offsets stay pending for
-/// ever, or the next commit brings out what was aborted. No client can do anything about that.
+/// Between transactions, because of a fault of brokers (seen with 4.4.0). If the only broker goes after it has decided a
+/// transaction and before it has written the markers, its next start may note the transaction as complete without any
+/// marker. Its offsets then stay pending for ever, or the next transaction of the same producer ends it the other way.
+/// No client can do anything about that. Brokers that go in the middle of a transaction are one of three, below.
 #[test]
-fn a_broker_may_restart_and_may_be_killed() -> Tested {
+fn the_only_broker_may_restart_and_may_be_killed() -> Tested {
     let Some(mut broker) = Broker::start(Options::new()) else { return Ok(()) };
-    let config = config(&broker.bootstrap_servers()).transaction_timeout(Duration::from_secs(120));
-    let site = Site::new(KafkaTransport::new(config)?, "restarts");
-    disturbed(&site, || {
-        broker.stop();
-        broker.restart();
+    let site = Site::new(KafkaTransport::new(config(&broker.bootstrap_servers()))?, "restarts");
+    instance::create_topics(&site)?;
+    let streams = instance::start(&site, instance::config(&site, "a"), instance::undisturbed())?;
+    let feed = |numbers: Range<i64>| {
+        input::feed(&site, input::entries(numbers.clone()))?;
+        oracle::counted(&site, &input::entries(0..numbers.end).collect::<Vec<_>>())?;
+        // The markers of the partitions that nobody waits for.
         thread::sleep(Duration::from_secs(1));
-        broker.kill();
-        broker.restart();
-    })
+        Tested::Ok(())
+    };
+    feed(0..100)?;
+    broker.stop();
+    broker.restart();
+    feed(100..200)?;
+    broker.kill();
+    broker.restart();
+    input::feed(&site, input::entries(200..300))?;
+    oracle::all(&site, input::entries(0..300).collect())?;
+    assert_eq!(streams.state(), StreamsState::Running);
+    Ok(streams.close()?)
 }
 
 #[test]
-fn one_of_three_brokers_may_be_gone() -> Tested {
+fn one_of_three_brokers_may_restart_and_may_be_killed() -> Tested {
     let Some(mut cluster) = Cluster::start(3, Options::new()) else { return Ok(()) };
     let site = Site::new(transport(&cluster.bootstrap_servers())?, "cluster");
-    disturbed(&site, || cluster.broker(1).kill())
+    disturbed(&site, || {
+        cluster.broker(1).stop();
+        cluster.broker(1).restart();
+        thread::sleep(Duration::from_secs(1));
+        cluster.broker(2).kill();
+    })
 }
 
 #[test]
