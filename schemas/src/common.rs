@@ -6,10 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// The longest text accepted, in bytes.
 pub const MAX_TEXT_BYTES: usize = 4096;
-/// The longest id accepted, in bytes.
+/// The longest id or name accepted, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
-/// How far an event may be ahead of the receiver's clock, in milliseconds: one day.
-pub const MAX_AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// An error in one field, with the way to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,16 +49,23 @@ pub(crate) fn outcome(errors: Vec<FieldError>) -> Result<(), Vec<FieldError>> {
 }
 
 pub(crate) fn check_id(errors: &mut Vec<FieldError>, field: &str, id: &str) {
-    if id.trim().is_empty() {
+    if !is_visible(id) {
         errors.push(FieldError::new(field, "is empty", "send the id that all events of this source share"));
-    } else if id.len() > MAX_ID_BYTES {
-        let problem = format!("has {} bytes", id.len());
+    } else {
+        check_length(errors, field, id);
+    }
+}
+
+/// Checks a short text such as a name, which may be empty.
+pub(crate) fn check_length(errors: &mut Vec<FieldError>, field: &str, text: &str) {
+    if text.len() > MAX_ID_BYTES {
+        let problem = format!("has {} bytes", text.len());
         errors.push(FieldError::new(field, problem, format!("send at most {MAX_ID_BYTES}")));
     }
 }
 
 pub(crate) fn check_text(errors: &mut Vec<FieldError>, field: &str, text: &str) {
-    if text.trim().is_empty() {
+    if !is_visible(text) {
         errors.push(FieldError::new(field, "is empty", "leave out events without text"));
     } else if text.len() > MAX_TEXT_BYTES {
         let problem = format!("has {} bytes", text.len());
@@ -68,25 +73,16 @@ pub(crate) fn check_text(errors: &mut Vec<FieldError>, field: &str, text: &str) 
     }
 }
 
-/// Checks that event time is epoch milliseconds. For other common units, the error says how to convert them.
-///
-/// The bounds follow from the units: today is 1.7e9 in seconds, 1.7e12 in milliseconds, 1.7e15 in microseconds.
-pub(crate) fn check_timestamp(errors: &mut Vec<FieldError>, timestamp: i64, now_ms: i64) {
-    let mut refuse = |problem: String, fix: &str| errors.push(FieldError::new("timestamp", problem, fix));
-    match timestamp {
-        i64::MIN..0 => refuse(format!("is negative ({timestamp})"), "send epoch milliseconds"),
-        0..100_000_000 => {
-            refuse(format!("is {timestamp}, which is no date"), "send epoch milliseconds, such as Date.now()");
-        }
-        100_000_000..100_000_000_000 => refuse(format!("looks like seconds ({timestamp})"), "multiply by 1000"),
-        100_000_000_000_000..100_000_000_000_000_000 => {
-            refuse(format!("looks like microseconds ({timestamp})"), "divide by 1000");
-        }
-        100_000_000_000_000_000.. => refuse(format!("looks like nanoseconds ({timestamp})"), "divide by 1000000"),
-        _ if timestamp > now_ms.saturating_add(MAX_AHEAD_MS) => {
-            let ahead_h = (timestamp - now_ms) / 3_600_000;
-            refuse(format!("lies {ahead_h} hours in the future"), "set the sender's clock");
-        }
-        _ => {}
-    }
+/// Whether a reader sees anything of the text. Spaces, control characters and characters of zero width do not count.
+pub(crate) fn is_visible(text: &str) -> bool {
+    text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_ignorable(c))
+}
+
+/// The characters that Unicode lets a font leave out (`Default_Ignorable_Code_Point`).
+fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }

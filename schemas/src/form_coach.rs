@@ -3,9 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::common::{FieldError, check_id, check_timestamp, outcome};
-use crate::landmark::{LANDMARKS, Part};
-use crate::strict;
+use crate::{
+    Arrival,
+    common::{FieldError, check_id, outcome},
+    landmark::{LANDMARKS, Part},
+    strict,
+};
+
+/// How far a visibility may be outside of 0 to 1.
+const ROUNDED: f32 = 0.001;
 
 /// One point of the body in one frame. `y` grows downwards, as in the image.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -41,13 +47,12 @@ pub struct PoseFrame {
 }
 
 impl PoseFrame {
-    /// Checks ids, time, the set of landmarks and their coordinates. `now_ms` is the receiver's clock in epoch
-    /// milliseconds.
-    pub fn validate(&self, now_ms: i64) -> Result<(), Vec<FieldError>> {
+    /// Checks ids, time, the set of landmarks and their coordinates. `arrival` is the receiver's clock.
+    pub fn validate(&self, arrival: Arrival) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
         check_id(&mut errors, "user_id", &self.user_id);
         check_id(&mut errors, "exercise", &self.exercise);
-        check_timestamp(&mut errors, self.timestamp, now_ms);
+        arrival.check(&mut errors, self.timestamp);
         if self.aspect_ratio.is_some_and(|ratio| !(0.1..=10.0).contains(&ratio)) {
             errors.push(FieldError::new("aspect_ratio", "is not a ratio", "send the image's width / height"));
         }
@@ -59,7 +64,8 @@ impl PoseFrame {
                     errors.push(FieldError::new(field, "is not finite", "skip frames whose coordinates are NaN"));
                 }
             }
-            if point.visibility.is_some_and(|v| !(0.0..=1.0).contains(&v)) {
+            // Pose models round: 1.0000001 is 1.
+            if point.visibility.is_some_and(|v| !(-ROUNDED..=1.0 + ROUNDED).contains(&v)) {
                 let field = format!("landmarks[{i}].visibility");
                 errors.push(FieldError::new(field, "is outside 0..1", "send the pose model's visibility unchanged"));
             }
@@ -123,6 +129,9 @@ pub enum Level {
     Advanced,
 }
 
+/// The most injuries that a profile may name.
+const INJURIES_MAX: usize = 20;
+
 /// Facts about an athlete that feedback takes into account.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct UserProfile {
@@ -138,7 +147,7 @@ pub struct UserProfile {
 }
 
 impl UserProfile {
-    /// Checks that the height is between 50 and 272 cm and that the injuries are short texts.
+    /// Checks that the height is between 50 and 272 cm, and that the injuries are at most 20 short texts.
     pub fn validate(&self) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
         if let Some(height) = self.height_cm
@@ -146,7 +155,11 @@ impl UserProfile {
         {
             errors.push(FieldError::new("height_cm", format!("is {height}"), "send centimetres, such as 178"));
         }
-        for (i, injury) in self.injuries.iter().enumerate() {
+        if self.injuries.len() > INJURIES_MAX {
+            let problem = format!("has {} entries", self.injuries.len());
+            errors.push(FieldError::new("injuries", problem, format!("send at most {INJURIES_MAX}")));
+        }
+        for (i, injury) in self.injuries.iter().take(INJURIES_MAX).enumerate() {
             check_id(&mut errors, &format!("injuries[{i}]"), injury);
         }
         outcome(errors)
@@ -154,7 +167,7 @@ impl UserProfile {
 }
 
 /// Parses one pose frame and puts its landmarks in the pose model's order, or returns an error for each wrong field.
-pub fn parse_pose(bytes: &[u8], now_ms: i64) -> Result<PoseFrame, Vec<FieldError>> {
+pub fn parse_pose(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<PoseFrame, Vec<FieldError>> {
     let mut frame: PoseFrame = strict::parse(bytes, |object, errors| {
         strict::string(object, "user_id", errors);
         strict::string(object, "exercise", errors);
@@ -166,7 +179,10 @@ pub fn parse_pose(bytes: &[u8], now_ms: i64) -> Result<PoseFrame, Vec<FieldError
             Some(_) => errors.push(FieldError::new("landmarks", "is not an array", "send an array of 33 landmarks")),
         }
     })?;
-    frame.validate(now_ms)?;
+    frame.validate(arrival.into())?;
+    for visibility in frame.landmarks.iter_mut().filter_map(|point| point.visibility.as_mut()) {
+        *visibility = visibility.clamp(0.0, 1.0);
+    }
     frame.landmarks.sort_by_key(|point| point.part);
     Ok(frame)
 }
@@ -195,18 +211,43 @@ fn diagnose_landmarks(points: &[Value], errors: &mut Vec<FieldError>) {
     }
 }
 
-/// Parses an athlete's profile, or returns an error for each wrong field.
+/// Parses a profile, or returns an error for each wrong field. A field that no profile has is an error, too: a profile
+/// replaces the old one, and a mistyped field would silently delete what it meant to change.
 pub fn parse_profile(bytes: &[u8]) -> Result<UserProfile, Vec<FieldError>> {
-    let profile: UserProfile = strict::parse(bytes, |object, errors| {
-        strict::optional_number(object, "height_cm", "height_cm", errors);
-        if !matches!(object.get("injuries"), None | Some(Value::Array(_))) {
+    const FIELDS: [&str; 3] = ["height_cm", "injuries", "level"];
+    let mut errors = Vec::new();
+    let object = strict::object(bytes)?;
+    for name in object.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
+        let fix = format!("a profile has {}", FIELDS.join(", "));
+        errors.push(FieldError::new(name, "is no field of a profile", fix));
+    }
+    let mut profile = UserProfile::default();
+    strict::optional_number(&object, "height_cm", "height_cm", &mut errors);
+    profile.height_cm = object.get("height_cm").and_then(Value::as_f64).map(|height| height as f32);
+    match object.get("injuries") {
+        None => {}
+        Some(Value::Array(injuries)) => {
+            for (i, injury) in injuries.iter().enumerate() {
+                match injury.as_str() {
+                    Some(injury) => profile.injuries.push(injury.to_owned()),
+                    None if errors.len() < INJURIES_MAX => {
+                        errors.push(FieldError::new(format!("injuries[{i}]"), "is not a string", "send plain words"));
+                    }
+                    None => {}
+                }
+            }
+        }
+        Some(_) => {
             errors.push(FieldError::new("injuries", "is not an array", "send an array, such as [\"left shoulder\"]"));
         }
-        let level = object.get("level").and_then(Value::as_str);
-        if object.contains_key("level") && !matches!(level, Some("beginner" | "intermediate" | "advanced")) {
+    }
+    match object.get("level").map(|level| Level::deserialize(level)) {
+        None => {}
+        Some(Ok(level)) => profile.level = level,
+        Some(Err(_)) => {
             errors.push(FieldError::new("level", "is unknown", "send beginner, intermediate or advanced"));
         }
-    })?;
-    profile.validate()?;
-    Ok(profile)
+    }
+    errors.extend(profile.validate().err().into_iter().flatten());
+    outcome(errors).map(|()| profile)
 }

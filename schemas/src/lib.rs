@@ -6,6 +6,7 @@
 //! On topics, an event is JSON. With the feature `avro`, an event can also be Avro with a schema in a registry; the
 //! files `avro/*.avsc` hold the schemas of all topics.
 
+mod arrival;
 #[cfg(feature = "avro")]
 pub mod avro;
 mod common;
@@ -18,7 +19,8 @@ mod live_insight;
 mod marks;
 mod strict;
 
-pub use common::{FieldError, MAX_AHEAD_MS, MAX_ID_BYTES, MAX_TEXT_BYTES, describe_errors};
+pub use arrival::{AHEAD_MAX_MS, Arrival};
+pub use common::{FieldError, MAX_ID_BYTES, MAX_TEXT_BYTES, describe_errors};
 pub use form_coach::{Exercise, Landmark, Level, PoseFrame, UserProfile, parse_pose, parse_profile};
 pub use form_feedback::{
     Fault, FaultKind, FormFeedback, FrameMark, JointRange, Phase, ProgressPoint, Repetition, Side, SkeletonPoint,

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::common::{FieldError, check_id, check_text, check_timestamp, outcome};
-use crate::strict;
+use crate::{
+    Arrival,
+    common::{FieldError, check_id, check_length, check_text, is_visible, outcome},
+    strict,
+};
 
 /// One message in the chat of a live stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,16 +27,17 @@ pub struct ChatMessage {
 impl ChatMessage {
     /// The name to show: the author's name, or the id if no name is known.
     pub fn author(&self) -> &str {
-        self.user_name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(&self.user_id)
+        self.user_name.as_deref().filter(|name| is_visible(name)).unwrap_or(&self.user_id)
     }
 
-    /// Checks ids, text and time. `now_ms` is the receiver's clock in epoch milliseconds.
-    pub fn validate(&self, now_ms: i64) -> Result<(), Vec<FieldError>> {
+    /// Checks ids, text and time. `arrival` is the receiver's clock.
+    pub fn validate(&self, arrival: Arrival) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
         check_id(&mut errors, "stream_id", &self.stream_id);
         check_id(&mut errors, "user_id", &self.user_id);
+        check_length(&mut errors, "user_name", self.user_name.as_deref().unwrap_or_default());
         check_text(&mut errors, "text", &self.text);
-        check_timestamp(&mut errors, self.timestamp, now_ms);
+        arrival.check(&mut errors, self.timestamp);
         outcome(errors)
     }
 }
@@ -58,12 +62,12 @@ impl TranscriptSegment {
         self.timestamp.saturating_add(self.duration_ms.unwrap_or(0))
     }
 
-    /// Checks id, text, time and duration. `now_ms` is the receiver's clock in epoch milliseconds.
-    pub fn validate(&self, now_ms: i64) -> Result<(), Vec<FieldError>> {
+    /// Checks id, text, time and duration. `arrival` is the receiver's clock.
+    pub fn validate(&self, arrival: Arrival) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
         check_id(&mut errors, "stream_id", &self.stream_id);
         check_text(&mut errors, "text", &self.text);
-        check_timestamp(&mut errors, self.timestamp, now_ms);
+        arrival.check(&mut errors, self.timestamp);
         if let Some(duration @ (i64::MIN..0 | 600_001..)) = self.duration_ms {
             let problem = format!("is {duration}");
             errors.push(FieldError::new("duration_ms", problem, "send milliseconds between 0 and 600000"));
@@ -73,7 +77,7 @@ impl TranscriptSegment {
 }
 
 /// Parses one chat message, or returns an error for each wrong field that says how to fix it.
-pub fn parse_chat(bytes: &[u8], now_ms: i64) -> Result<ChatMessage, Vec<FieldError>> {
+pub fn parse_chat(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<ChatMessage, Vec<FieldError>> {
     let message: ChatMessage = strict::parse(bytes, |object, errors| {
         strict::string(object, "stream_id", errors);
         strict::string(object, "user_id", errors);
@@ -81,18 +85,18 @@ pub fn parse_chat(bytes: &[u8], now_ms: i64) -> Result<ChatMessage, Vec<FieldErr
         strict::string(object, "text", errors);
         strict::timestamp(object, errors);
     })?;
-    message.validate(now_ms)?;
+    message.validate(arrival.into())?;
     Ok(message)
 }
 
 /// Parses one transcript segment, or returns an error for each wrong field that says how to fix it.
-pub fn parse_transcript(bytes: &[u8], now_ms: i64) -> Result<TranscriptSegment, Vec<FieldError>> {
+pub fn parse_transcript(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<TranscriptSegment, Vec<FieldError>> {
     let segment: TranscriptSegment = strict::parse(bytes, |object, errors| {
         strict::string(object, "stream_id", errors);
         strict::string(object, "text", errors);
         strict::timestamp(object, errors);
         strict::optional_number(object, "duration_ms", "duration_ms", errors);
     })?;
-    segment.validate(now_ms)?;
+    segment.validate(arrival.into())?;
     Ok(segment)
 }

@@ -16,22 +16,25 @@ pub(crate) fn parse<T: DeserializeOwned>(
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
-    let object = match serde_json::from_slice(bytes) {
-        Ok(Value::Object(object)) => object,
-        Ok(other) => {
-            let problem = format!("the event is {}", kind(&other));
-            return Err(vec![FieldError::new("", problem, "send one JSON object per event")]);
-        }
-        Err(syntax) => {
-            return Err(vec![FieldError::new("", format!("not JSON ({syntax})"), "send one JSON object per event")]);
-        }
-    };
+    let object = object(bytes)?;
     let mut errors = Vec::new();
     diagnose(&object, &mut errors);
     if errors.is_empty() {
         errors.push(FieldError::new("", error.to_string(), "compare the event with the schema"));
     }
     Err(errors)
+}
+
+/// Parses a JSON object.
+pub(crate) fn object(bytes: &[u8]) -> Result<Object, Vec<FieldError>> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(other) => {
+            let problem = format!("the event is {}", kind(&other));
+            Err(vec![FieldError::new("", problem, "send one JSON object per event")])
+        }
+        Err(syntax) => Err(vec![FieldError::new("", format!("not JSON ({syntax})"), "send one JSON object per event")]),
+    }
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -1,7 +1,7 @@
 //! Every refused event names its field and its repair.
 
 use serde_json::{Value, json};
-use tidemill_schemas::{Exercise, FieldError, Part, parse_chat, parse_pose, parse_profile, parse_transcript};
+use tidemill_schemas::{Arrival, Exercise, FieldError, Part, parse_chat, parse_pose, parse_profile, parse_transcript};
 
 const NOW: i64 = 1_767_225_600_000;
 
@@ -33,7 +33,7 @@ fn every_wrong_timestamp_gets_its_own_repair() {
         ),
         (json!(1_767_225_600_000_000_i64), "timestamp looks like microseconds (1767225600000000): divide by 1000"),
         (json!(-5), "timestamp is negative (-5): send epoch milliseconds"),
-        (json!(NOW + 25 * 3_600_000), "timestamp lies 25 hours in the future: set the sender's clock"),
+        (json!(NOW + 25 * 3_600_000), "timestamp lies 25 hours ahead of this server's clock: set the sender's clock"),
         (
             json!("2026-01-01T00:00:00Z"),
             "timestamp is an ISO-8601 string (\"2026-01-01T00:00:00Z\"): send epoch milliseconds, such as Date.parse(text)",
@@ -46,7 +46,8 @@ fn every_wrong_timestamp_gets_its_own_repair() {
         let errors = parse_chat(&chat_with_timestamp(&timestamp), NOW).expect_err("refused");
         assert_eq!(only(&errors), expected);
     }
-    assert!(parse_chat(&chat_with_timestamp(&json!(NOW + 23 * 3_600_000)), NOW).is_ok());
+    assert!(parse_chat(&chat_with_timestamp(&json!(NOW + 120_000)), NOW).is_ok());
+    assert!(parse_chat(&chat_with_timestamp(&json!(NOW + 120_001)), NOW).is_err());
 }
 
 #[test]
@@ -111,6 +112,72 @@ fn profiles_are_checked() {
     assert_eq!(profile.expect("valid").injuries, ["left shoulder"]);
     assert!(only(&parse_profile(br#"{"height_cm": 1.78}"#).expect_err("refused")).starts_with("height_cm is 1.78"));
     assert!(only(&parse_profile(br#"{"level": "pro"}"#).expect_err("refused")).starts_with("level is unknown"));
+}
+
+#[test]
+fn all_mistakes_of_a_profile_are_told_together() {
+    let errors = parse_profile(br#"{"heigth_cm": 178, "height_cm": 1.78, "injuries": ["", 7], "level": "pro"}"#);
+    let errors = errors.expect_err("refused");
+    let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
+    assert_eq!(fields, ["heigth_cm", "injuries[1]", "level", "height_cm", "injuries[0]"]);
+    assert_eq!(errors[0].fix, "a profile has height_cm, injuries, level");
+}
+
+#[test]
+fn a_profile_holds_twenty_injuries_and_no_more() {
+    let profile = |count| json!({ "injuries": vec!["knee"; count] }).to_string().into_bytes();
+    assert!(parse_profile(&profile(20)).is_ok());
+    let refused = parse_profile(&profile(70_000)).expect_err("refused");
+    assert_eq!(only(&refused), "injuries has 70000 entries: send at most 20");
+}
+
+#[test]
+fn a_name_has_a_length_that_a_page_can_show() {
+    let chat = |name: String| {
+        json!({ "stream_id": "s", "user_id": "u", "user_name": name, "text": "hi", "timestamp": NOW }).to_string()
+    };
+    assert!(parse_chat(chat("n".repeat(256)).as_bytes(), NOW).is_ok());
+    let refused = parse_chat(chat("n".repeat(1 << 20)).as_bytes(), NOW).expect_err("refused");
+    assert_eq!(only(&refused), "user_name has 1048576 bytes: send at most 256");
+}
+
+#[test]
+fn a_text_that_nobody_sees_is_empty() {
+    let chat = |text: &str| {
+        json!({ "stream_id": "s", "user_id": "u", "text": text, "timestamp": NOW }).to_string().into_bytes()
+    };
+    for unseen in ["", " \t", "\u{200b}", "\u{2060}\u{feff} \u{ad}", "\u{202e}\u{200f}", "\u{3164}", "\u{e0041}\u{7}"] {
+        let refused = parse_chat(&chat(unseen), NOW).expect_err(unseen);
+        assert_eq!(only(&refused), "text is empty: leave out events without text", "{unseen:?}");
+    }
+    for seen in [".", "\u{200b}a", "❤\u{fe0f}", "👨\u{200d}👩", "أهلا", "שלום"] {
+        assert!(parse_chat(&chat(seen), NOW).is_ok(), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_visibility_is_rounded_by_its_model() {
+    let seen = |visibility: f64| {
+        let mut frame = frame();
+        frame["landmarks"][0]["visibility"] = json!(visibility);
+        frame.to_string().into_bytes()
+    };
+    let read = |visibility| parse_pose(&seen(visibility), NOW).map(|frame| frame.landmarks[0].visibility);
+    assert_eq!(read(1.000_000_1), Ok(Some(1.0)));
+    assert_eq!(read(-0.000_1), Ok(Some(0.0)));
+    assert!(read(1.1).is_err() && read(-0.1).is_err());
+}
+
+#[test]
+fn an_event_older_than_what_is_kept_is_refused() {
+    let arrival = Arrival { kept_ms: 3_600_000, ..Arrival::at(NOW) };
+    assert!(parse_chat(&chat_with_timestamp(&json!(NOW - 3_600_000)), arrival).is_ok());
+    let refused = parse_chat(&chat_with_timestamp(&json!(157_766_400_000_i64)), arrival).expect_err("refused");
+    assert_eq!(
+        only(&refused),
+        "timestamp lies 51 years back, and events are kept for 60 minutes: send events while they are new, or raise \
+         data.raw_retention"
+    );
 }
 
 #[test]
