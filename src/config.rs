@@ -29,6 +29,8 @@ use sources::Sources;
 pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) log_filter: String,
+    /// What is odd, but no mistake.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Variables that have the settings' prefix but are not settings.
@@ -55,6 +57,7 @@ fn resolve(
     }
     sources.read_variables(vars);
     sources.read_options(options);
+    let warnings = std::mem::take(&mut sources.warnings);
     let (Draft { mut settings, log_filter, analyst, kafka, schema }, mut problems) = sources.draft();
 
     settings.apps = apps;
@@ -78,5 +81,5 @@ fn resolve(
     if serves {
         problems.extend(settings.problems());
     }
-    if problems.is_empty() { Ok(Config { settings, log_filter }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Config { settings, log_filter, warnings }) } else { Err(problems) }
 }

@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod config;
 mod telemetry;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -14,9 +15,6 @@ use cli::{Cli, Command};
 #[global_allocator]
 static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Exit code for wrong arguments or a wrong configuration: trying again without a change is useless.
-const USAGE: u8 = 2;
-
 fn main() -> ExitCode {
     let cli = Cli::read();
     let config = match config::load(&cli.options, cli.command.apps(), cli.command.serves()) {
@@ -26,10 +24,13 @@ fn main() -> ExitCode {
             for problem in &problems {
                 eprintln!("  - {problem}");
             }
-            return ExitCode::from(USAGE);
+            return ExitCode::from(usage::EXIT);
         }
     };
     telemetry::start(&config.log_filter);
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     let ended = match cli.command {
         Command::Run(_) | Command::Serve => commands::serve(config.settings),
         Command::Demo(options) => commands::demo(config, &options),
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tidemill: {error:#}");
-            ExitCode::FAILURE
+            if usage::is_usage(&error) { ExitCode::from(usage::EXIT) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::io::Write as _;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use tidemill::Plan;
 use tidemill_apps::{
     apps::{APPLICATIONS, Format},
     server::{Log, Settings},
 };
 
-use crate::cli::DescribeOptions;
+use crate::{cli::DescribeOptions, usage::usage};
 
 /// Prints the plan of one application or of all.
 pub(crate) fn describe(settings: &Settings, options: &DescribeOptions) -> Result<()> {
@@ -18,7 +18,8 @@ pub(crate) fn describe(settings: &Settings, options: &DescribeOptions) -> Result
         apps.retain(|app| app.id == name);
         if apps.is_empty() {
             let ids: Vec<_> = APPLICATIONS.iter().map(|app| app.id).collect();
-            bail!("there is no application '{name}'; the applications are {}", ids.join(" and "));
+            let ids = ids.join(" and ");
+            return Err(usage(format!("there is no application '{name}'; the applications are {ids}")));
         }
     }
     // Topics may already exist on Kafka, with another number of partitions.

@@ -2,7 +2,6 @@
 
 mod demo;
 mod describe;
-mod folder;
 mod place;
 mod play;
 mod playlist;

@@ -8,9 +8,12 @@ use tidemill::{
     Clock as _, SystemClock,
     transport::{Transport as _, embedded::EmbeddedLog},
 };
-use tidemill_apps::server::Feed;
+use tidemill_apps::server::{
+    Feed,
+    data_folder::{claim, discard},
+};
 
-use super::{folder::discard, play::playing_ms, playlist::Playlist};
+use super::{play::playing_ms, playlist::Playlist};
 
 /// The demo's place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,7 @@ impl Place {
 
     /// The place in a folder. A new demo begins there if the folder has no place, a finished demo, or other events.
     pub(super) fn in_folder(folder: &Path, playlist: &Playlist, speed: f64) -> Result<Self> {
+        claim(folder)?;
         let path = folder.join("log");
         let open = || {
             EmbeddedLog::open(&path)

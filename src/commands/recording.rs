@@ -17,7 +17,8 @@ pub(super) struct Event {
 
 impl Event {
     fn read(line: &str) -> Result<Self> {
-        let value: Value = serde_json::from_str(line)?;
+        let value: Value = serde_json::from_str(line)
+            .map_err(|error| anyhow!("it is not JSON ({error}): a recording has one JSON object in each line"))?;
         let (app, input) = kind_of(&value).ok_or_else(|| anyhow!("its fields fit no kind of event: {}", kinds()))?;
         let timestamp = value["timestamp"].as_i64().context("'timestamp' must be epoch milliseconds")?;
         Ok(Self { app, input, timestamp, value })

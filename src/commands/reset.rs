@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use tidemill::{
     Plan,
     state::StateDirectory,
@@ -14,11 +14,10 @@ use tidemill::{
 };
 use tidemill_apps::{
     apps::Format,
-    server::{Log, Settings},
+    server::{Log, Settings, data_folder},
 };
 
-use super::folder::discard;
-use crate::cli::ResetOptions;
+use crate::{cli::ResetOptions, usage::usage};
 
 /// Deletes log and state, unless a server uses them.
 pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
@@ -26,17 +25,19 @@ pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
         return reset_on_kafka(settings, options);
     }
     let Some(folder) = &settings.data_dir else {
-        bail!("no folder and no brokers are given: add --data-dir FOLDER or --brokers HOST:PORT");
+        return Err(usage("no folder and no brokers are given: add --data-dir FOLDER or --brokers HOST:PORT"));
     };
+    data_folder::check(folder)?;
     if !options.yes {
-        bail!("this deletes log, state and results in {}: add --yes to confirm", folder.display());
+        let folder = folder.display();
+        return Err(usage(format!("this deletes log, state and results in {folder}: add --yes to confirm")));
     }
     let log = folder.join("log");
     if log.exists() {
         // A running server holds the log's lock.
         drop(EmbeddedLog::open(&log).context("the log cannot be opened: a server may be running on it")?);
     }
-    discard(folder)?;
+    data_folder::discard(folder)?;
     tracing::info!("deleted log and state in {}", folder.display());
     Ok(())
 }
@@ -55,7 +56,7 @@ fn reset_on_kafka(settings: &Settings, options: &ResetOptions) -> Result<()> {
     let existing: BTreeSet<Topic> = admin.list_topics()?.into_iter().collect();
     let remembered = Remembered::find(settings, &log, &existing)?;
     if !options.yes {
-        bail!("{}add --yes to confirm", remembered.told());
+        return Err(usage(format!("{}add --yes to confirm", remembered.told())));
     }
     let state = settings.data_dir.as_ref().map(|folder| folder.join("state"));
     for app in &settings.apps {

@@ -37,7 +37,7 @@ impl Sources {
             (Some(row), Some(text)) => self.say(row.name, text, file),
             (Some(_), None) => self.problem(format!("{file}: '{name}' must be a single value")),
             (None, _) => {
-                self.problem(format!("{file}: there is no setting '{name}'{}", suggestion(name, &self.rows)));
+                self.problem(format!("{file}: there is no setting '{name}'{}", suggestion(name, self.names())));
             }
         }
     }

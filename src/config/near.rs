@@ -1,10 +1,8 @@
 //! Suggests a known setting for an unknown name.
 
-use tidemill_apps::setting::Row;
-
 /// A question to append to an error message; empty if no setting has a similar name.
-pub(super) fn suggestion<D>(name: &str, rows: &[Row<D>]) -> String {
-    let near = rows.iter().map(|row| (distance(name, row.name), row.name)).min();
+pub(super) fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let near = known.map(|known| (distance(name, known), known)).min();
     near.filter(|(far, _)| *far <= 3).map_or_else(String::new, |(_, near)| format!(", do you mean '{near}'?"))
 }
 

@@ -1,6 +1,6 @@
 //! Settings of the server: addresses, storage, processing, and limits for clients.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use tidemill::ProcessingGuarantee;
 
@@ -15,7 +15,7 @@ type Setting = Row<Settings>;
 pub(super) fn place() -> Vec<Setting> {
     vec![
         Setting::new("server.listen", "127.0.0.1:8080", address, |s| &mut s.listen)
-            .flag("listen", "IP:PORT")
+            .flag("listen", "HOST:PORT")
             .help("Address to listen on; an address that other machines reach needs a [[tenant]] in the file"),
         Setting::new("server.advertise", "", text, |s| &mut s.advertised)
             .help("HOST:PORT at which other instances reach this server; without it they use server.listen"),
@@ -65,6 +65,8 @@ pub(super) fn bounds() -> Vec<Setting> {
             .help("Maximum lag of an application in records; at this lag, senders must wait"),
         Setting::new("limits.event_streams", "2000", number, |s| &mut s.limits.event_streams)
             .help("Maximum number of pages that follow results at the same time"),
+        Setting::new("limits.clock_ahead", "2m", duration, |s| &mut s.limits.clock_ahead)
+            .help("How far an event's time may be ahead of the server's clock; an event further ahead is refused"),
         Setting::new("pages.mediapipe_dir", "", path, |s| &mut s.mediapipe_dir)
             .help("Folder with the files of the pose model"),
     ]
@@ -73,6 +75,10 @@ pub(super) fn bounds() -> Vec<Setting> {
 const GUARANTEES: &[(&str, ProcessingGuarantee)] =
     &[("exactly-once", ProcessingGuarantee::ExactlyOnce), ("at-least-once", ProcessingGuarantee::AtLeastOnce)];
 
+/// An address with a port. A name such as `localhost` stands for its first address, IPv4 before IPv6.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("must be an address such as 127.0.0.1:8080, not '{text}'"))
+    let mut found: Vec<_> = text.trim().to_socket_addrs().into_iter().flatten().collect();
+    found.sort_by_key(SocketAddr::is_ipv6);
+    let wrong = || format!("must be an address such as 127.0.0.1:8080 or localhost:8080, not '{text}'");
+    found.first().copied().ok_or_else(wrong)
 }

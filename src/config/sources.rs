@@ -23,11 +23,18 @@ pub(super) struct Sources {
     said: BTreeMap<&'static str, Said>,
     pub(super) draft: Draft,
     pub(super) problems: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Sources {
     pub(super) fn new() -> Self {
-        Self { rows: rows(), said: BTreeMap::new(), draft: Draft::default(), problems: Vec::new() }
+        Self {
+            rows: rows(),
+            said: BTreeMap::new(),
+            draft: Draft::default(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     pub(super) fn read_variables(&mut self, variables: impl Iterator<Item = (String, String)>) {
@@ -35,9 +42,18 @@ impl Sources {
             match self.rows.iter().find(|row| variable(row.name) == name) {
                 Some(row) => self.say(row.name, text, &name),
                 None if self.draft.kafka.take_variable(&name, &text) => {}
-                None => self.problem(format!("{name}: there is no such setting; `tidemill --help` lists all settings")),
+                None => self.take_unknown(&name),
             }
         }
+    }
+
+    /// A name near a setting's is a mistake. Others may be meant for something else: Kubernetes gives every program
+    /// variables that begin with the names of services.
+    fn take_unknown(&mut self, name: &str) {
+        let variables: Vec<_> = self.rows.iter().map(|row| variable(row.name)).collect();
+        let near = suggestion(name, variables.iter().map(String::as_str));
+        let text = format!("{name}: there is no such setting{near}; `tidemill --help` lists all settings");
+        if near.is_empty() { self.warnings.push(text) } else { self.problem(text) }
     }
 
     pub(super) fn read_options(&mut self, options: &Options) {
@@ -68,13 +84,13 @@ impl Sources {
                 self.problem(format!("--set {name}: {READABLE}; use {}", variable(name)));
             }
             Some(row) => self.say(row.name, text.to_owned(), "--set"),
-            None => self.problem(format!("--set {name}: there is no such setting{}", suggestion(name, &self.rows))),
+            None => self.problem(format!("--set {name}: there is no such setting{}", suggestion(name, self.names()))),
         }
     }
 
     /// The draft with all defaults and the given values over them, and all problems.
     pub(super) fn draft(self) -> (Draft, Vec<String>) {
-        let Self { rows, said, mut draft, mut problems } = self;
+        let Self { rows, said, mut draft, mut problems, .. } = self;
         for row in rows {
             row.set(&mut draft, row.default).expect("a test reads every default");
             if let Some(Said { text, by }) = said.get(row.name)
@@ -84,6 +100,11 @@ impl Sources {
             }
         }
         (draft, problems)
+    }
+
+    /// The names of all settings.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.rows.iter().map(|row| row.name)
     }
 
     pub(super) fn row(&self, name: &str) -> Option<&Row<Draft>> {

@@ -158,7 +158,9 @@ fn check_host(headers: &HeaderMap) -> Result<(), Problem> {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    let is_local = name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_local = name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     if is_local {
         return Ok(());
     }

@@ -15,6 +15,7 @@ use tidemill::{
 use tokio::runtime::Handle;
 
 use super::{
+    data_folder,
     error::EngineError,
     log::Log,
     schemas,
@@ -67,6 +68,7 @@ impl Engine {
     /// start. Problems of the same kind are returned together.
     pub fn start(settings: Settings, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
         check(&settings)?;
+        settings.data_dir.as_deref().map_or(Ok(()), data_folder::claim)?;
         let log = Log::open(&settings)?;
         Self::start_on(settings, log, address, runtime)
     }

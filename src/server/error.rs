@@ -4,6 +4,8 @@ use thiserror::Error;
 use tidemill::{TopologyError, transport::TransportError};
 use tidemill_schemas::avro::RegistryProblem;
 
+use super::data_folder::DataFolderError;
+
 /// Why the applications did not start.
 #[derive(Debug, Error)]
 pub enum EngineError {
@@ -13,6 +15,9 @@ pub enum EngineError {
     /// The schema registry does not answer, or its schemas and those of this program do not fit.
     #[error("the schemas have {} problem(s):{}", .0.len(), list(.0))]
     Schemas(Vec<RegistryProblem>),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] DataFolderError),
     /// The log cannot be used.
     #[error("the log cannot be used")]
     Log(#[from] TransportError),

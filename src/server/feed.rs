@@ -11,7 +11,7 @@ use tidemill::{
         embedded::EmbeddedLog,
     },
 };
-use tidemill_schemas::describe_errors;
+use tidemill_schemas::{Arrival, describe_errors};
 
 use super::{http::Server, intake, pressure::Admitted, shared::Shared};
 use crate::apps::{App, Input};
@@ -103,7 +103,7 @@ impl Feed {
         let now_ms = SystemClock.now_ms();
         let mut records = Vec::with_capacity(events.len() + 1);
         for (index, (input, text)) in events.iter().enumerate() {
-            let parsed = self.shared.intake.event(input, text.as_bytes(), now_ms);
+            let parsed = self.shared.intake.event(input, text.as_bytes(), Arrival::at(now_ms));
             let parsed = parsed.map_err(|errors| FeedError::Invalid { index, errors: describe_errors(&errors) })?;
             let (topic, partitions) = &self.topics[input.topic];
             records.push(intake::record(parsed, topic, *partitions));

@@ -1,6 +1,7 @@
 //! Starts the server, serves requests, and closes it.
 
 use std::{
+    io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -47,8 +48,7 @@ impl Server {
     ) -> Result<Arc<Self>, Box<dyn std::error::Error + Send + Sync>> {
         let runtime = Handle::current();
         let listen = settings.listen;
-        let listener =
-            TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+        let listener = TcpListener::bind(listen).await.map_err(|error| not_listening(listen, &error))?;
         let address = listener.local_addr()?;
         let engine = tokio::task::spawn_blocking(move || start(settings, address, runtime)).await??;
         let shared = Arc::new(Shared::new(Arc::new(engine), http_client(forward::PATIENCE)?));
@@ -91,6 +91,19 @@ impl Server {
         // A panic while closing has already printed its message. Nothing more can be closed.
         tokio::task::spawn_blocking(move || engine.close()).await.unwrap_or(Ok(()))
     }
+}
+
+/// Why the server does not listen, and what to do.
+fn not_listening(listen: SocketAddr, error: &io::Error) -> String {
+    let fix = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program listens there: end it, or choose another port with --listen",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need rights: choose a higher port with --listen",
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: choose 127.0.0.1 or 0.0.0.0 with --listen"
+        }
+        _ => "choose another address with --listen",
+    };
+    format!("cannot listen on {listen}: {error}; {fix}")
 }
 
 async fn serve(shared: Arc<Shared>, listener: TcpListener) {

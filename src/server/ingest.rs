@@ -1,7 +1,7 @@
 //! Ingests records: one object, an array, or one object per line. All records of a request are valid and written, or
 //! none.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -9,9 +9,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use http_body_util::LengthLimitError;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use tidemill::{Clock as _, SystemClock, transport::Topic};
+use tidemill_schemas::Arrival;
 
 use super::{
     access::Visitor,
@@ -41,7 +43,7 @@ pub(super) async fn events(
     shared.running(app)?;
     let format = format(&headers)?;
     let body = shared.read_body(&visitor, &headers, body).await?;
-    let parsed = parse_all(&split(format, &body.0)?, input, &shared.intake, SystemClock.now_ms());
+    let parsed = parse_all(&split(format, &body.0)?, input, &shared.intake, shared.arrival());
     if parsed.is_err() && format == Format::Json {
         json::<IgnoredAny>(&body.0)?;
     }
@@ -49,9 +51,10 @@ pub(super) async fn events(
     for record in &records {
         visitor.may(app, &record.key)?;
     }
-    shared.access.take(&visitor, records.len())?;
     let count = records.len();
+    // The rate comes last: records that are refused for another reason do not use it up.
     let admitted = shared.pressure.admit(app, count)?;
+    shared.access.take(&visitor, count)?;
     shared.write(input.topic, records).await?;
     admitted.written();
     shared.metrics.accepted.with_label_values(&[input.topic]).inc_by(count as u64);
@@ -89,7 +92,17 @@ enum Format {
 /// Accepts only types that a page of another origin cannot send without a preflight request.
 fn format(headers: &HeaderMap) -> Result<Format, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+    let kind = kind.to_ascii_lowercase();
+    let mut parts = kind.split(';').map(str::trim);
+    let (kind, mut parameters) = (parts.next().unwrap_or_default(), parts);
+    let charset = parameters.find_map(|parameter| parameter.strip_prefix("charset="));
+    if let Some(charset) =
+        charset.map(|charset| charset.trim_matches('"')).filter(|name| !["utf-8", "utf8"].contains(name))
+    {
+        let problem = format!("the charset {charset} is not known");
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem, "send UTF-8"));
+    }
+    match kind {
         "application/json" => Ok(Format::Json),
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Format::Lines),
         _ => {
@@ -127,14 +140,19 @@ fn split(format: Format, body: &[u8]) -> Result<Vec<&[u8]>, Problem> {
 
 fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
+        let mut values = serde_json::Deserializer::from_slice(body).into_iter::<IgnoredAny>();
+        if matches!((values.next(), values.next()), (Some(Ok(_)), Some(Ok(_)))) {
+            let fix = "send Content-Type: application/x-ndjson for one object per line, or put them into an array";
+            return Problem::new(StatusCode::BAD_REQUEST, "the body holds more than one JSON value", fix);
+        }
         Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"), "send valid JSON in UTF-8")
     })
 }
 
-fn parse_all(records: &[&[u8]], input: &Input, intake: &Intake, now_ms: i64) -> Result<Vec<Incoming>, Problem> {
+fn parse_all(records: &[&[u8]], input: &Input, intake: &Intake, arrival: Arrival) -> Result<Vec<Incoming>, Problem> {
     let (mut good, mut bad) = (Vec::with_capacity(records.len()), Vec::new());
     for (index, record) in records.iter().enumerate() {
-        match intake.event(input, record, now_ms) {
+        match intake.event(input, record, arrival) {
             Ok(record) => good.push(record),
             Err(errors) => bad.extend(errors.into_iter().map(|error| RecordProblem { index, error })),
         }
@@ -147,6 +165,14 @@ fn parse_all(records: &[&[u8]], input: &Input, intake: &Intake, now_ms: i64) -> 
 }
 
 impl Shared {
+    /// The clock that events of a request are checked against.
+    fn arrival(&self) -> Arrival {
+        let settings = self.engine.settings();
+        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        let (ahead_max_ms, kept_ms) = (millis(settings.limits.clock_ahead), millis(settings.raw_retention));
+        Arrival { now_ms: SystemClock.now_ms(), ahead_max_ms, kept_ms }
+    }
+
     /// Reads a body within all limits. The permit holds its memory until the records are written.
     async fn read_body(
         &self,
@@ -168,7 +194,13 @@ impl Shared {
         let bytes = read.map_err(|_| {
             Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time", "send smaller batches")
         })?;
-        Ok((bytes.map_err(|_| too_large())?, permit))
+        let bytes = bytes.map_err(|error| {
+            if error.source().is_some_and(<dyn Error>::is::<LengthLimitError>) {
+                return too_large();
+            }
+            Problem::new(StatusCode::BAD_REQUEST, "the body ended before its end", "send the whole body")
+        })?;
+        Ok((bytes, permit))
     }
 
     /// Appends records to their topic.
@@ -182,4 +214,4 @@ impl Shared {
 }
 
 /// How long reading a body may take.
-const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -6,7 +6,7 @@ use tidemill::{
     partition_for,
     transport::{Headers, ProducerRecord},
 };
-use tidemill_schemas::FieldError;
+use tidemill_schemas::{Arrival, FieldError};
 
 use super::engine::Engine;
 use crate::apps::{Incoming, Input, Property, ReadEvent, ReadProperty};
@@ -27,9 +27,9 @@ impl Intake {
     }
 
     /// Reads an event.
-    pub(super) fn event(&self, input: &Input, bytes: &[u8], now_ms: i64) -> Result<Incoming, Vec<FieldError>> {
+    pub(super) fn event(&self, input: &Input, bytes: &[u8], arrival: Arrival) -> Result<Incoming, Vec<FieldError>> {
         let read = self.events.get(input.topic).ok_or_else(not_running)?;
-        read(bytes, now_ms)
+        read(bytes, arrival)
     }
 
     /// Reads a property of an owner.

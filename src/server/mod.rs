@@ -3,6 +3,7 @@
 //! Each group of modules uses only the groups above it: settings, the log, the applications on the log, the parts that
 //! handlers share, the handlers, and the server.
 
+pub mod data_folder;
 mod error;
 mod settings;
 

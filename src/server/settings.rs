@@ -43,11 +43,19 @@ pub struct Limits {
     pub lag_records: u64,
     /// Maximum pages that follow results at the same time. Default 2,000.
     pub event_streams: usize,
+    /// How far an event's time may be ahead of the server's clock. Default two minutes.
+    pub clock_ahead: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 1 << 20, bytes_in_flight: 64 << 20, lag_records: 200_000, event_streams: 2_000 }
+        Self {
+            body_bytes: 1 << 20,
+            bytes_in_flight: 64 << 20,
+            lag_records: 200_000,
+            event_streams: 2_000,
+            clock_ahead: Duration::from_mins(2),
+        }
     }
 }
 
@@ -219,8 +227,8 @@ impl Settings {
             }
         }
         let positive = [
-            (self.partitions < 1, "run.partitions must be at least 1"),
-            (self.threads < 1, "run.threads must be at least 1"),
+            (!(1..=1000).contains(&self.partitions), "run.partitions must be between 1 and 1000"),
+            (!(1..=256).contains(&self.threads), "run.threads must be between 1 and 256"),
             (self.limits.body_bytes < 1024, "limits.body must be at least 1 KiB"),
             (
                 self.limits.bytes_in_flight < self.limits.body_bytes,

@@ -1,13 +1,13 @@
 //! An application's input: events, and properties of their owners.
 
 use tidemill::state::Codec;
-use tidemill_schemas::{FieldError, avro::Subject};
+use tidemill_schemas::{Arrival, FieldError, avro::Subject};
 
 use crate::apps::Format;
 
-/// Reads one event from the bytes and the time of arrival in epoch milliseconds. Returns exactly the record for the
-/// topic; unknown fields of the input are dropped.
-pub type ReadEvent = Box<dyn Fn(&[u8], i64) -> Result<Incoming, Vec<FieldError>> + Send + Sync>;
+/// Reads one event from the bytes and its arrival. Returns exactly the record for the topic; unknown fields of the input
+/// are dropped.
+pub type ReadEvent = Box<dyn Fn(&[u8], Arrival) -> Result<Incoming, Vec<FieldError>> + Send + Sync>;
 
 /// Reads a property of an owner from the owner's id, the bytes and the time of arrival in epoch milliseconds.
 pub type ReadProperty = Box<dyn Fn(&str, &[u8], i64) -> Result<Incoming, Vec<FieldError>> + Send + Sync>;

@@ -83,8 +83,8 @@ pub static APPLICATION: Application = Application {
 
 fn pose(format: &Format) -> ReadEvent {
     let codec = Frames::raw(format);
-    Box::new(move |bytes, now_ms| {
-        let frame = parse_pose(bytes, now_ms)?;
+    Box::new(move |bytes, arrival| {
+        let frame = parse_pose(bytes, arrival)?;
         Incoming::new(&codec, &frame.user_id, &frame, frame.timestamp)
     })
 }

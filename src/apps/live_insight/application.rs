@@ -89,16 +89,16 @@ pub static APPLICATION: Application = Application {
 
 fn chat(format: &Format) -> ReadEvent {
     let codec = format.codec(CHAT);
-    Box::new(move |bytes, now_ms| {
-        let chat = parse_chat(bytes, now_ms)?;
+    Box::new(move |bytes, arrival| {
+        let chat = parse_chat(bytes, arrival)?;
         Incoming::new(&codec, &chat.stream_id, &chat, chat.timestamp)
     })
 }
 
 fn transcript(format: &Format) -> ReadEvent {
     let codec = format.codec(TRANSCRIPT);
-    Box::new(move |bytes, now_ms| {
-        let said = parse_transcript(bytes, now_ms)?;
+    Box::new(move |bytes, arrival| {
+        let said = parse_transcript(bytes, arrival)?;
         Incoming::new(&codec, &said.stream_id, &said, said.timestamp)
     })
 }

@@ -1,0 +1,145 @@
+//! The folder of log and state. A mark in it tells that its contents are Tidemill's own.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+/// The parts of the folder. State is useless without its log, so state is deleted first.
+const PARTS: [&str; 2] = ["state", "log"];
+/// The name of the mark.
+const MARK: &str = "tidemill-data";
+const TEXT: &str =
+    "The folders log and state belong to Tidemill. `tidemill reset` deletes them only beside this file.\n";
+
+/// Why a folder cannot hold log and state, or cannot be emptied.
+#[derive(Debug, Error)]
+pub enum DataFolderError {
+    /// The folder has a part that something else made.
+    #[error(
+        "{} was not made by Tidemill, which would keep its data there: choose another --data-dir, or move it away",
+        .0.display()
+    )]
+    Foreign(PathBuf),
+    /// The folder has no mark.
+    #[error(
+        "nothing was deleted: {} is no data folder of Tidemill, because it has no file '{MARK}'; check --data-dir",
+        .0.display()
+    )]
+    Unmarked(PathBuf),
+    /// The folder cannot be written to.
+    #[error("{} cannot be written to", .0.display())]
+    Io(PathBuf, #[source] io::Error),
+}
+
+/// Makes the folder if there is none, and marks it. Does nothing if it is marked.
+///
+/// # Errors
+/// If the folder cannot be written to, or holds a `log` or a `state` that Tidemill did not make.
+pub fn claim(folder: &Path) -> Result<(), DataFolderError> {
+    if is_marked(folder) {
+        return Ok(());
+    }
+    if let Some(part) = PARTS.map(|part| folder.join(part)).into_iter().find(|part| !is_own(part)) {
+        return Err(DataFolderError::Foreign(part));
+    }
+    let written = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(MARK), TEXT));
+    written.map_err(|error| DataFolderError::Io(folder.to_owned(), error))
+}
+
+/// Deletes log and state of a marked folder. Each is first renamed in one step, so that a kill leaves no half of it in
+/// use. Everything else in the folder stays.
+///
+/// # Errors
+/// If the folder is not marked, or something cannot be deleted.
+pub fn discard(folder: &Path) -> Result<(), DataFolderError> {
+    check(folder)?;
+    let failed = |path: PathBuf| move |error| DataFolderError::Io(path, error);
+    let doomed = |part: &str| folder.join(format!("{part}.discarded"));
+    for part in PARTS {
+        let path = folder.join(part);
+        remove(&doomed(part)).map_err(failed(doomed(part)))?;
+        match fs::rename(&path, doomed(part)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            renamed => renamed.map_err(failed(path))?,
+        }
+    }
+    PARTS.iter().try_for_each(|part| remove(&doomed(part)).map_err(failed(doomed(part))))
+}
+
+/// Checks that a folder is marked.
+///
+/// # Errors
+/// If it is not.
+pub fn check(folder: &Path) -> Result<(), DataFolderError> {
+    if is_marked(folder) { Ok(()) } else { Err(DataFolderError::Unmarked(folder.to_owned())) }
+}
+
+fn is_marked(folder: &Path) -> bool {
+    folder.join(MARK).is_file()
+}
+
+/// Whether a part is missing, empty, or made by a version that set no mark: a log of `RocksDB`, or state with its locks.
+fn is_own(part: &Path) -> bool {
+    let Ok(mut inside) = fs::read_dir(part) else { return !part.exists() };
+    let is_state = |folder: &Path| folder.join(".lock").is_file();
+    part.join("CURRENT").is_file() || inside.all(|entry| entry.is_ok_and(|entry| is_state(&entry.path())))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(inside: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        for file in inside {
+            let file = folder.path().join(file);
+            fs::create_dir_all(file.parent().expect("it is in the folder")).expect("and one in it");
+            fs::write(file, "").expect("and a file");
+        }
+        folder
+    }
+
+    fn left(folder: &Path) -> Vec<String> {
+        let names = fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("is read").file_name());
+        let mut names: Vec<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn log_and_state_go_and_nothing_else() {
+        let folder = folder(&["log/CURRENT", "state/app/.lock", "log.discarded/half", "mine"]);
+        claim(folder.path()).expect("an older version made it");
+        discard(folder.path()).expect("it is marked");
+        assert_eq!(left(folder.path()), ["mine", MARK]);
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_neither_used_nor_emptied() {
+        for foreign in ["log/syslog", "state/mine"] {
+            let folder = folder(&[foreign]);
+            assert!(matches!(claim(folder.path()), Err(DataFolderError::Foreign(_))), "{foreign}");
+            assert!(matches!(discard(folder.path()), Err(DataFolderError::Unmarked(_))), "{foreign}");
+            assert!(folder.path().join(foreign).exists());
+        }
+    }
+
+    #[test]
+    fn a_folder_is_made_and_marked_once() {
+        let folder = folder(&[]);
+        let new = folder.path().join("new");
+        claim(&new).expect("nothing is there");
+        claim(&new).expect("it is marked");
+        check(&new).expect("it is marked");
+    }
+}

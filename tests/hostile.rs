@@ -1,0 +1,190 @@
+//! A server under attack and by mistake. Each refusal says what to do, and a canary's events stay right through it all.
+
+mod common;
+
+use std::{sync::Arc, time::Duration};
+
+use common::until;
+use serde_json::{Value, json};
+use tidemill::{Clock as _, SystemClock};
+use tidemill_apps::{
+    apps::http_client,
+    server::{Server, Settings},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+const WAIT: Duration = Duration::from_mins(1);
+const JSON: &str = "application/json";
+const LINES: &str = "application/x-ndjson";
+
+fn now() -> i64 {
+    SystemClock.now_ms()
+}
+
+/// A request and what must be in its answer: the status, and parts of the text.
+struct Attempt {
+    method: &'static str,
+    path: &'static str,
+    kind: &'static str,
+    body: Vec<u8>,
+    status: u16,
+    told: &'static [&'static str],
+}
+
+fn post(path: &'static str, kind: &'static str, body: impl Into<Vec<u8>>) -> Attempt {
+    Attempt { method: "POST", path, kind, body: body.into(), status: 0, told: &[] }
+}
+
+fn chat(change: impl FnOnce(&mut Value)) -> Attempt {
+    let mut chat = json!({ "stream_id": "s", "user_id": "u", "text": "hi", "timestamp": now() });
+    change(&mut chat);
+    post("/v1/chat", JSON, chat.to_string())
+}
+
+impl Attempt {
+    fn is_told(self, status: u16, told: &'static [&'static str]) -> Self {
+        Self { status, told, ..self }
+    }
+}
+
+/// A server that is attacked, and a stream that must not notice.
+struct Attacked {
+    server: Arc<Server>,
+    http: reqwest::Client,
+    sung: usize,
+}
+
+impl Attacked {
+    async fn start() -> Self {
+        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), partitions: 2, ..Settings::default() };
+        let server = Server::start(settings).await.expect("starts");
+        Self { server, http: http_client(WAIT).expect("a client"), sung: 0 }
+    }
+
+    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("http://{}{path}", self.server.address());
+        self.http.request(method.parse().expect("a method"), url)
+    }
+
+    async fn attack(&mut self, attempts: Vec<Attempt>) {
+        for Attempt { method, path, kind, body, status, told } in attempts {
+            let shown = String::from_utf8_lossy(&body[..body.len().min(100)]).into_owned();
+            let request = self.request(method, path).header("content-type", kind).body(body);
+            let response = request.send().await.expect("answers");
+            let (found, text) = (response.status().as_u16(), response.text().await.expect("has a text"));
+            assert_eq!(found, status, "{method} {path} {kind} {shown}: {text}");
+            for part in told {
+                assert!(text.contains(part), "{method} {path} {kind} {shown}: no '{part}' in {text}");
+            }
+        }
+        self.sing().await;
+    }
+
+    /// Sends the canary's next event.
+    async fn sing(&mut self) {
+        let event = json!({ "stream_id": "canary", "user_id": "bird", "text": "la", "timestamp": now() });
+        let sent = self.request("POST", "/v1/chat").header("content-type", JSON).body(event.to_string()).send();
+        assert_eq!(sent.await.expect("answers").status(), 202);
+        self.sung += 1;
+    }
+
+    /// Checks that the log has the canary's events and no others.
+    async fn ends(self) {
+        let log = self.server.engine().log();
+        let count = || log.end_offsets("live-chat").expect("reads").iter().sum::<i64>();
+        until(WAIT, "all events are in the log", async || count() >= self.sung as i64).await;
+        assert_eq!(count(), self.sung as i64, "a refused event was written");
+        self.server.close().await.expect("closes");
+    }
+
+    /// Sends bytes and returns the answer.
+    async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.server.address()).await.expect("connects");
+        stream.write_all(bytes).await.expect("sends");
+        stream.shutdown().await.expect("ends its half");
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        tokio::time::timeout(WAIT, read).await.expect("is answered in time").expect("reads");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_nobody_should_send_are_refused_by_name() {
+    let mut attacked = Attacked::start().await;
+    let long = |bytes: usize| Value::from("x".repeat(bytes));
+    attacked
+        .attack(vec![
+            chat(|chat| chat["user_name"] = long(1 << 19)).is_told(422, &["user_name", "has 524288 bytes"]),
+            chat(|chat| chat["stream_id"] = long(5_000)).is_told(422, &["stream_id", "send at most 256"]),
+            chat(|chat| chat["text"] = long(4_097)).is_told(422, &["text", "split longer texts"]),
+            chat(|chat| chat["text"] = "\u{200b}\u{2060}".into()).is_told(422, &["text", "is empty"]),
+            chat(|chat| chat["user_id"] = "\u{feff}".into()).is_told(422, &["user_id", "is empty"]),
+            chat(|chat| chat["timestamp"] = (now() + 23 * 3_600_000).into())
+                .is_told(422, &["22 hours ahead", "set the sender's clock"]),
+            chat(|chat| chat["timestamp"] = 157_766_400_000_i64.into())
+                .is_told(422, &["51 years back", "data.raw_retention"]),
+            chat(|chat| chat["timestamp"] = (now() / 1000).into()).is_told(422, &["multiply by 1000"]),
+        ])
+        .await;
+    let injuries = json!({ "injuries": vec!["knee"; 70_000] }).to_string();
+    let put = |body: &str| Attempt { method: "PUT", ..post("/v1/users/ada/profile", JSON, body) };
+    attacked
+        .attack(vec![
+            put(&injuries).is_told(422, &["has 70000 entries"]),
+            put(r#"{"heigth_cm": 170, "level": "pro"}"#).is_told(422, &["heigth_cm", "level"]),
+        ])
+        .await;
+    attacked.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_another_form_get_their_own_repair() {
+    let mut attacked = Attacked::start().await;
+    let line = json!({ "stream_id": "s", "user_id": "u", "text": "hi", "timestamp": now() }).to_string();
+    let lines = format!("{line}\n{line}\n");
+    let deep = "[".repeat(100_000);
+    attacked
+        .attack(vec![
+            post("/v1/chat", JSON, lines.clone()).is_told(400, &["more than one JSON value", "application/x-ndjson"]),
+            post("/v1/chat", JSON, "").is_told(400, &["not JSON"]),
+            post("/v1/chat", JSON, "{").is_told(400, &["not JSON"]),
+            post("/v1/chat", JSON, deep).is_told(400, &["not JSON"]),
+            post("/v1/chat", JSON, b"\xff\xfe{}".to_vec()).is_told(400, &["UTF-8"]),
+            post("/v1/chat", JSON, "null").is_told(422, &["the event is null"]),
+            post("/v1/chat", JSON, "[[]]").is_told(422, &["the event is an array"]),
+            post("/v1/chat", LINES, format!("{line}\nnonsense")).is_told(422, &["\"index\":1", "not JSON"]),
+            post("/v1/chat", "text/csv", lines.clone()).is_told(415, &["application/x-ndjson"]),
+            post("/v1/chat", "application/json; charset=latin1", line.clone()).is_told(415, &["send UTF-8"]),
+            post("/v1/chat", "application/json; charset=utf-16", line).is_told(415, &["send UTF-8"]),
+            post("/v1/chat", LINES, "x".repeat(2 << 20)).is_told(413, &["larger than 1048576 bytes"]),
+        ])
+        .await;
+    let head = "POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n";
+    let chunk = attacked.raw(format!("{head}transfer-encoding: chunked\r\n\r\nzz\r\nhello").as_bytes()).await;
+    assert!(chunk.starts_with("HTTP/1.1 400"), "{chunk}");
+    let half = attacked.raw(format!("{head}content-length: 100\r\n\r\n{{\"half\":").as_bytes()).await;
+    assert!(half.starts_with("HTTP/1.1 400") && half.contains("send the whole body"), "{half}");
+    attacked.sing().await;
+    attacked.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_names_of_this_machine_open_a_server_without_tokens() {
+    let mut attacked = Attacked::start().await;
+    let mut asked = Vec::new();
+    for host in
+        ["localhost", "LOCALHOST", "localhost.", "127.0.0.1:80", "[::1]:80", "evil.example", "localhost.evil.example"]
+    {
+        let request = format!("GET /state HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        asked.push((host, attacked.raw(request.as_bytes()).await.starts_with("HTTP/1.1 200")));
+    }
+    let (open, closed) = asked.split_at(5);
+    assert!(open.iter().all(|(_, answered)| *answered), "{open:?}");
+    assert!(closed.iter().all(|(_, answered)| !answered), "{closed:?}");
+    attacked.sing().await;
+    attacked.ends().await;
+}
