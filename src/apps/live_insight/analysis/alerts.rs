@@ -14,6 +14,8 @@ const LEAST_SPREAD: f64 = 0.1;
 /// With fewer expressive authors, the mood is not compared.
 const LEAST_USERS: usize = 5;
 const STEP_MS: i64 = 5_000;
+/// After so many windows without chat, the silence is no news.
+const SILENT_MAX: u32 = 10;
 
 /// The data from which alerts are derived.
 pub(super) struct Evidence<'a> {
@@ -75,7 +77,7 @@ impl Evidence<'_> {
 }
 
 fn silent_microphone(on: &Evidence<'_>) -> Option<Alert> {
-    let silent = on.window.segments.is_empty() && !on.window.chats.is_empty();
+    let silent = on.window.trend.has_spoken() && on.window.segments.is_empty() && !on.window.chats.is_empty();
     let windows = on.window.trend.silent_microphone() + 1;
     let since = on.window.end_ms - i64::from(windows) * (on.window.end_ms - on.window.start_ms);
     let chats = on.window.chats.len();
@@ -84,7 +86,8 @@ fn silent_microphone(on: &Evidence<'_>) -> Option<Alert> {
 }
 
 fn silent_chat(on: &Evidence<'_>) -> Option<Alert> {
-    let silent = on.window.chats.is_empty() && on.window.trend.usual_rate().is_some_and(|usual| usual > 0.05);
+    let usual = on.window.trend.usual_rate().is_some_and(|usual| usual > 0.05);
+    let silent = on.window.chats.is_empty() && usual && on.window.trend.silent_chat() < SILENT_MAX;
     let windows = on.window.trend.silent_chat() + 1;
     let since = on.window.end_ms - i64::from(windows) * (on.window.end_ms - on.window.start_ms);
     let message = format!("No chat message for {}: people left, or chat is disconnected", minutes(on, windows));

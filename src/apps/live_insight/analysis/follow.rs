@@ -6,6 +6,7 @@ use super::crowd::CrowdMood;
 use super::numbers::round2;
 use super::phrases::REACTION_MS;
 use super::reading::Reading;
+use super::spikes::Buckets;
 use super::topics::term_shares;
 use super::trend::{Seen, StreamTrend};
 use super::window::ChatWindow;
@@ -20,9 +21,8 @@ impl StreamTrend {
         let crowd = CrowdMood::of(reading.chats.iter());
         let tail_from = window.end_ms - REACTION_MS;
         self.observe(Seen {
-            start_ms: window.start_ms,
             end_ms: window.end_ms,
-            rate: rate(window),
+            heard: Buckets::of(window, &reading).heard(),
             mood: (crowd.expressive_users >= MOOD_USERS).then_some(crowd.mood),
             terms: term_shares(&reading),
             point: point(window, &reading, &crowd),
@@ -35,8 +35,13 @@ impl StreamTrend {
 }
 
 /// Compares a window with the earlier windows.
-pub(super) fn summary(window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendSummary {
-    window.trend.against(rate(window), point(window, reading, crowd))
+pub(super) fn summary(
+    window: &ChatWindow,
+    reading: &Reading<'_>,
+    crowd: &CrowdMood,
+    buckets: &Buckets,
+) -> TrendSummary {
+    window.trend.against(buckets.heard(), point(window, reading, crowd))
 }
 
 fn rate(window: &ChatWindow) -> f64 {

@@ -2,6 +2,7 @@
 
 mod activity;
 mod alerts;
+mod chance;
 mod clips;
 mod crowd;
 mod follow;

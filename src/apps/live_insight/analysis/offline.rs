@@ -12,7 +12,7 @@ use super::numbers::round2;
 use super::phrases::reactions;
 use super::reading::Reading;
 use super::series::series;
-use super::spikes::{Baseline, spikes};
+use super::spikes::{Baseline, Buckets, spikes};
 use super::topics::hot_topics;
 use super::window::ChatWindow;
 use crate::apps::{Analyst, Answer};
@@ -30,10 +30,11 @@ impl OfflineAnalyst {
         let reading = Reading::of(&window.chats);
         let crowd = CrowdMood::of(reading.chats.iter());
         let hot_topics = hot_topics(&reading, &window.trend);
-        let baseline = Baseline::of(window, &reading);
-        let spikes = spikes(window, &reading, baseline);
+        let buckets = Buckets::of(window, &reading);
+        let baseline = Baseline::of(window, &buckets);
+        let spikes = spikes(window, &reading, &buckets);
         let phrases = reactions(window, &reading, &crowd, baseline);
-        let trend = summary(window, &reading, &crowd);
+        let trend = summary(window, &reading, &crowd, &buckets);
         let evidence = Evidence {
             window,
             reading: &reading,
@@ -42,7 +43,7 @@ impl OfflineAnalyst {
             spikes: &spikes,
             engagement: trend.engagement,
         };
-        let alerts = alerts(&evidence);
+        let alerts = without_repeats(window, alerts(&evidence));
         let instruction = instruction(&evidence, &alerts);
         Insight {
             stream_id: window.stream_id.clone(),
@@ -54,7 +55,7 @@ impl OfflineAnalyst {
             segments: window.segments.len() as u64,
             chats_per_second: round2(window.chats.len() as f64 / window.seconds()),
             questions: reading.chats.iter().filter(|chat| chat.question).count() as u64,
-            silent_microphone: window.segments.is_empty(),
+            silent_microphone: window.segments.is_empty() && window.trend.has_spoken(),
             silent_chat: window.chats.is_empty(),
             vibe_score: crowd.vibe_score(),
             mood: if window.chats.is_empty() { tidemill_schemas::MoodLabel::Silent } else { crowd.label },
@@ -68,7 +69,7 @@ impl OfflineAnalyst {
             phrases,
             trend,
             spikes,
-            alerts: without_repeats(window, alerts),
+            alerts,
             instruction,
         }
     }

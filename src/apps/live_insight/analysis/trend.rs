@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{EngagementTrend, TranscriptSegment, TrendPoint, TrendSummary};
 
-use super::crowd::vibe_score;
-use super::numbers::round2;
+use super::{
+    chance::{Count, NO_CHANCE},
+    crowd::vibe_score,
+    numbers::round2,
+};
 
 /// Weight of the newest window in the running means.
 const NEWEST: f64 = 0.25;
@@ -14,14 +17,23 @@ const TERMS: usize = 200;
 const HISTORY: usize = 30;
 /// The maximum number of hostile accounts that are remembered. Further accounts may be reported more than once.
 const TROLLS: usize = 100;
-/// Windows without events do not arrive here. At most this many missing windows count as silence.
-const MISSED_MAX: i64 = 5;
+/// How many windows the running mean of the rate stands for, once there are so many.
+const RATE_WINDOWS: u32 = 7;
+/// Seconds of a window whose length was not noted.
+const SECONDS: f64 = 60.0;
 
 /// A stream's running means: a pure function of the windows so far. Its size allows one per stream.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct StreamTrend {
+    /// Windows with chat.
     windows: u32,
     rate: f64,
+    /// Running mean of the seconds in which chat was heard in a window.
+    #[serde(default)]
+    heard_seconds: f64,
+    /// Whether there was speech in any window: only then does silence say something about the microphone.
+    #[serde(default)]
+    spoken: bool,
     mood_windows: u32,
     mood: f64,
     mood_variance: f64,
@@ -36,10 +48,9 @@ pub struct StreamTrend {
 
 /// The values that one closed window adds to the trend.
 pub(super) struct Seen {
-    pub(super) start_ms: i64,
     pub(super) end_ms: i64,
-    /// Chats per second.
-    pub(super) rate: f64,
+    /// The chat that was heard, without gaps.
+    pub(super) heard: Count,
     /// The crowd's mood, if there was a crowd.
     pub(super) mood: Option<f64>,
     /// The share of authors who used each term.
@@ -58,12 +69,11 @@ pub(super) struct Seen {
 impl StreamTrend {
     /// Adds a closed window to the trend.
     pub(super) fn observe(&mut self, seen: Seen) {
-        let length_ms = (seen.end_ms - seen.start_ms).max(1);
-        if self.windows > 0 {
-            let missed = ((seen.start_ms - self.end_ms) / length_ms).clamp(0, MISSED_MAX);
-            (0..missed).for_each(|_| self.observe_rate(0.0));
+        // A window without chat does not change what is usual: its collector may have been away.
+        if seen.heard.count > 0.0 {
+            self.observe_rate(seen.heard);
         }
-        self.observe_rate(seen.rate);
+        self.spoken |= seen.spoke;
         if let Some(mood) = seen.mood {
             self.observe_mood(mood);
         }
@@ -83,9 +93,11 @@ impl StreamTrend {
         self.end_ms = seen.end_ms;
     }
 
-    fn observe_rate(&mut self, rate: f64) {
-        self.windows += 1;
-        self.rate += newest(self.windows) * (rate - self.rate);
+    fn observe_rate(&mut self, heard: Count) {
+        self.windows = self.windows.saturating_add(1);
+        let weight = newest(self.windows);
+        self.rate += weight * (heard.per_second() - self.rate);
+        self.heard_seconds += weight * (heard.seconds - self.heard_seconds);
     }
 
     fn observe_mood(&mut self, mood: f64) {
@@ -112,6 +124,18 @@ impl StreamTrend {
     /// Usual chats per second; `None` until enough windows were observed.
     pub(super) fn usual_rate(&self) -> Option<f64> {
         (self.windows >= 2).then_some(self.rate)
+    }
+
+    /// The chat that the usual rate stands for; `None` until enough windows were observed.
+    pub(super) fn usual(&self) -> Option<Count> {
+        let window = if self.heard_seconds > 0.0 { self.heard_seconds } else { SECONDS };
+        let seconds = window * f64::from(self.windows.min(RATE_WINDOWS));
+        self.usual_rate().map(|rate| Count { count: rate * seconds, seconds })
+    }
+
+    /// Whether there was speech in any window.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.spoken
     }
 
     /// Usual mood and its spread; `None` until enough windows were observed.
@@ -144,27 +168,31 @@ impl StreamTrend {
         self.trolls.iter().any(|known| known == user_id)
     }
 
-    /// Compares a window, which has `rate` chats per second, with the earlier windows.
-    pub(super) fn against(&self, rate: f64, point: TrendPoint) -> TrendSummary {
+    /// Compares a window, in which this chat was heard, with the earlier windows.
+    pub(super) fn against(&self, heard: Count, point: TrendPoint) -> TrendSummary {
         let mut history = self.history.clone();
         history.push(point);
         TrendSummary {
-            engagement: self.engagement(rate),
+            engagement: self.engagement(heard),
             usual_chats_per_second: round2(self.rate),
             usual_vibe_score: vibe_score(self.mood),
             history,
         }
     }
 
-    /// Chat varies a lot by chance, so a drop counts only if it lasts for two windows or is deep. In a stream with many
-    /// messages chance matters less, so a smaller drop already counts as deep.
-    fn engagement(&self, rate: f64) -> EngagementTrend {
-        let Some(usual) = self.usual_rate() else { return EngagementTrend::Unknown };
-        let deep = if usual >= 1.0 { 0.6 } else { 0.4 };
-        let before = self.history.last().map_or(usual, |last| last.chats_per_second);
-        if rate > 1.5 * usual && rate > 0.2 {
+    /// A change counts only if chance does not explain it. A drop counts if it is deep, or lasts for two windows. In a
+    /// stream with many messages, a smaller drop already counts as deep.
+    fn engagement(&self, heard: Count) -> EngagementTrend {
+        let Some(usual) = self.usual() else { return EngagementTrend::Unknown };
+        let (rate, usual_rate) = (heard.per_second(), usual.per_second());
+        let deep = if usual_rate >= 1.0 { 0.6 } else { 0.4 };
+        let before = self.history.last().map_or(usual_rate, |last| last.chats_per_second);
+        let both = Count { count: heard.count + before * heard.seconds, seconds: 2.0 * heard.seconds };
+        if rate > 1.5 * usual_rate && rate > 0.2 && heard.more_than(usual) < NO_CHANCE {
             EngagementTrend::Rising
-        } else if rate < deep * usual || (rate < 0.75 * usual && before < 0.9 * usual) {
+        } else if (rate < deep * usual_rate && heard.fewer_than(usual) < NO_CHANCE)
+            || (rate < 0.75 * usual_rate && before < 0.9 * usual_rate && both.fewer_than(usual) < NO_CHANCE)
+        {
             EngagementTrend::Dropping
         } else {
             EngagementTrend::Steady

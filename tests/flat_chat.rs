@@ -1,0 +1,113 @@
+//! Chat in which nothing happens: messages come by chance, at a constant rate, from a crowd whose mood does not change.
+
+use std::collections::BTreeMap;
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use tidemill_apps::apps::live_insight::analysis::{
+    CHECK_MS, ChatWindow, MoodWatch, OfflineAnalyst, RECENT_MS, StreamTrend, Voices,
+};
+use tidemill_schemas::{Alert, ChatMessage, Insight, TranscriptSegment};
+
+const HOURS: i64 = 3;
+const WINDOW_MS: i64 = 60_000;
+const START_MS: i64 = 1_767_225_600_000;
+
+/// What people write when nothing happens: some of it glad, some of it not, most of it neither.
+const LINES: [&str; 24] = [
+    "hi everyone", "hello from brazil", "lol", "what game is this?", "nice", "gg", "first time here", "😂", "this song",
+    "what rank are you?", "that was close", "brb", "same", "boring part", "i like this map", "when does it end?", "ok",
+    "good luck", "not again", "how long is the stream?", "back from work", "the usual", "hm", "❤️",
+];
+
+/// What a stream was told in three hours.
+#[derive(Default)]
+struct Told {
+    clips: Vec<String>,
+    alerts: Vec<Alert>,
+}
+
+/// Three hours of chat, `per_second` messages a second, with speech now and then.
+fn chat(random: &mut StdRng, per_second: f64) -> Vec<ChatMessage> {
+    let (mut chats, mut at_ms) = (Vec::new(), START_MS as f64);
+    loop {
+        at_ms += -random.random::<f64>().max(f64::MIN_POSITIVE).ln() * 1000.0 / per_second;
+        if at_ms >= (START_MS + HOURS * 3_600_000) as f64 {
+            return chats;
+        }
+        chats.push(ChatMessage {
+            stream_id: "flat".into(),
+            user_id: format!("user-{}", random.random_range(0..300)),
+            user_name: None,
+            text: LINES[random.random_range(0..LINES.len())].into(),
+            timestamp: at_ms as i64,
+        });
+    }
+}
+
+fn speech(start_ms: i64) -> Vec<TranscriptSegment> {
+    let segment = |step: i64| TranscriptSegment {
+        stream_id: "flat".into(),
+        text: "let us look at the next room over here".into(),
+        timestamp: start_ms + step * 15_000,
+        duration_ms: Some(4_000),
+    };
+    (0..WINDOW_MS / 15_000).map(segment).collect()
+}
+
+/// Analyses the chat as the application does: message by message, and window by window.
+fn told(chats: &[ChatMessage], speaks: bool) -> (Told, Vec<Insight>) {
+    let (mut told, mut insights) = (Told::default(), Vec::new());
+    let (mut watch, mut trend) = (MoodWatch::default(), StreamTrend::default());
+    let mut voices = BTreeMap::<i64, Voices>::new();
+    for start_ms in (START_MS..START_MS + HOURS * 3_600_000).step_by(WINDOW_MS as usize) {
+        let end_ms = start_ms + WINDOW_MS;
+        let chats: Vec<_> =
+            chats.iter().filter(|chat| (start_ms..end_ms).contains(&chat.timestamp)).cloned().collect();
+        for chat in &chats {
+            let now_ms = chat.timestamp;
+            voices.entry(Voices::step_of(now_ms)).or_default().hear(chat);
+            voices.retain(|step, _| *step >= Voices::step_of(now_ms) - RECENT_MS / CHECK_MS * CHECK_MS);
+            if watch.is_due(now_ms) {
+                let recent: Vec<_> = voices.values().cloned().collect();
+                told.alerts.extend(watch.check("flat", now_ms, &recent));
+            }
+        }
+        let segments = if speaks { speech(start_ms) } else { Vec::new() };
+        let shifts = watch.told().to_vec();
+        let window = ChatWindow {
+            stream_id: "flat".into(),
+            start_ms,
+            end_ms,
+            chats,
+            segments,
+            trend: trend.clone(),
+            told: shifts,
+        };
+        if window.chats.is_empty() && window.segments.is_empty() {
+            continue;
+        }
+        let insight = OfflineAnalyst::insight(&window);
+        trend.update(&window);
+        watch.closed(start_ms, end_ms, &insight.alerts);
+        told.clips.extend(insight.clips.iter().map(|clip| clip.reason.clone()));
+        told.alerts.extend(insight.alerts.iter().filter(|alert| !alert.ahead).cloned());
+        insights.push(insight);
+    }
+    (told, insights)
+}
+
+#[test]
+fn three_hours_of_flat_chat_give_no_clip_and_no_alert() {
+    let mut wrong = Vec::new();
+    for per_second in [0.5, 1.0, 2.0, 3.0, 4.0] {
+        for seed in 0..4 {
+            let chats = chat(&mut StdRng::seed_from_u64(seed), per_second);
+            let (Told { clips, alerts }, _) = told(&chats, true);
+            let alerts: Vec<_> = alerts.iter().map(|alert| (alert.kind, alert.message.as_str())).collect();
+            if !clips.is_empty() || !alerts.is_empty() {
+                wrong.push(format!("{per_second} a second, seed {seed}: {clips:?} {alerts:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
