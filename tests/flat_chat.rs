@@ -14,9 +14,30 @@ const START_MS: i64 = 1_767_225_600_000;
 
 /// What people write when nothing happens: some of it glad, some of it not, most of it neither.
 const LINES: [&str; 24] = [
-    "hi everyone", "hello from brazil", "lol", "what game is this?", "nice", "gg", "first time here", "😂", "this song",
-    "what rank are you?", "that was close", "brb", "same", "boring part", "i like this map", "when does it end?", "ok",
-    "good luck", "not again", "how long is the stream?", "back from work", "the usual", "hm", "❤️",
+    "hi everyone",
+    "hello from brazil",
+    "lol",
+    "what game is this?",
+    "nice",
+    "gg",
+    "first time here",
+    "😂",
+    "this song",
+    "what rank are you?",
+    "that was close",
+    "brb",
+    "same",
+    "boring part",
+    "i like this map",
+    "when does it end?",
+    "ok",
+    "good luck",
+    "not again",
+    "how long is the stream?",
+    "back from work",
+    "the usual",
+    "hm",
+    "❤️",
 ];
 
 /// What a stream was told in three hours.
@@ -61,8 +82,7 @@ fn told(chats: &[ChatMessage], speaks: bool) -> (Told, Vec<Insight>) {
     let mut voices = BTreeMap::<i64, Voices>::new();
     for start_ms in (START_MS..START_MS + HOURS * 3_600_000).step_by(WINDOW_MS as usize) {
         let end_ms = start_ms + WINDOW_MS;
-        let chats: Vec<_> =
-            chats.iter().filter(|chat| (start_ms..end_ms).contains(&chat.timestamp)).cloned().collect();
+        let chats: Vec<_> = chats.iter().filter(|chat| (start_ms..end_ms).contains(&chat.timestamp)).cloned().collect();
         for chat in &chats {
             let now_ms = chat.timestamp;
             voices.entry(Voices::step_of(now_ms)).or_default().hear(chat);

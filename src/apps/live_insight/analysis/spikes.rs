@@ -51,10 +51,9 @@ impl Buckets {
 
 fn total(counts: impl Iterator<Item = Option<f64>>) -> Count {
     let nothing = Count { count: 0.0, seconds: 0.0 };
-    counts.flatten().fold(nothing, |all, count| Count {
-        count: all.count + count,
-        seconds: all.seconds + BUCKET_SECONDS,
-    })
+    counts
+        .flatten()
+        .fold(nothing, |all, count| Count { count: all.count + count, seconds: all.seconds + BUCKET_SECONDS })
 }
 
 fn without_gaps(counts: &[f64]) -> Vec<Option<f64>> {
