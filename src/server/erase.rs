@@ -16,7 +16,7 @@ use tidemill::{
     },
 };
 
-use super::{access::Visitor, log::scan, problem::Problem, shared::Shared};
+use super::{access::Visitor, http::Shared, log::scan, problem::Problem};
 use crate::apps::{App, Erased, Erasure};
 
 /// How long an erasure waits for the topology.

@@ -8,34 +8,24 @@ mod error;
 mod settings;
 
 mod log;
-mod schemas;
-mod topics;
 
 mod engine;
 
 mod access;
-mod hub;
-mod intake;
-mod metrics;
-mod pressure;
+mod health;
 mod problem;
-mod shared;
 
 mod erase;
-mod events;
-mod forward;
-mod ingest;
-mod inspect;
+mod intake;
 mod pages;
+mod results;
+mod state;
 
-mod routes;
-
-mod feed;
 mod http;
 
 pub use engine::Engine;
 pub use error::EngineError;
-pub use feed::{Feed, FeedError};
 pub use http::Server;
+pub use intake::{Feed, FeedError};
 pub use log::Log;
 pub use settings::{AnalystChoice, FormatChoice, Limits, Settings, Tenant};

@@ -2,8 +2,10 @@
 
 use tidemill_schemas::avro::{Registry, RegistryProblem};
 
-use super::settings::{FormatChoice, Settings};
-use crate::apps::Format;
+use crate::{
+    apps::Format,
+    server::settings::{FormatChoice, Settings},
+};
 
 /// The format that the settings choose. For Avro, all its schemas are registered and known afterwards.
 pub(super) fn prepare(settings: &Settings) -> Result<Format, Vec<RegistryProblem>> {

@@ -16,11 +16,13 @@ use serde::Deserialize;
 use serde_json::json;
 use tidemill::{StoreKind, TaskId, TaskState};
 
-use super::{access::Visitor, engine::RunningApp, problem::Problem, shared::Shared};
-use crate::apps::App;
+use crate::{
+    apps::App,
+    server::{access::Visitor, engine::RunningApp, http::Shared, problem::Problem},
+};
 
 /// `GET /healthz`: fails if an application failed, so that the process can be restarted.
-pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Response {
+pub(in crate::server) async fn health(State(shared): State<Arc<Shared>>) -> Response {
     if shared.engine.has_failed() {
         (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "failed" }))).into_response()
     } else {
@@ -29,7 +31,7 @@ pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 /// `GET /readyz`: whether every task runs that no other instance has.
-pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+pub(in crate::server) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let apps: BTreeMap<_, _> = shared.engine.apps().iter().map(|app| (app.app.id, progress(app))).collect();
     let ready = !shared.engine.has_failed() && apps.values().all(|(running, tasks)| running == tasks);
     let told = |(running, tasks): &(usize, usize)| json!({ "running": running, "tasks": tasks });
@@ -50,7 +52,7 @@ fn progress(app: &RunningApp) -> (usize, usize) {
 }
 
 /// `GET /state`
-pub(super) async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
+pub(in crate::server) async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
     visitor.may_inspect()?;
     let apps = shared.engine.apps().iter().map(|app| {
         let calls = app.calls();
@@ -72,7 +74,7 @@ pub(super) async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor
 }
 
 /// `GET /state/tasks`
-pub(super) async fn tasks(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
+pub(in crate::server) async fn tasks(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
     visitor.may_inspect()?;
     let mut shown = Vec::new();
     for app in shared.engine.apps() {
@@ -121,7 +123,7 @@ pub(super) async fn tasks(State(shared): State<Arc<Shared>>, visitor: Visitor) -
 }
 
 /// `GET /state/stores`
-pub(super) async fn list_stores(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
+pub(in crate::server) async fn list_stores(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
     visitor.may_inspect()?;
     let mut shown = Vec::new();
     for app in shared.engine.apps() {
@@ -138,7 +140,7 @@ pub(super) async fn list_stores(State(shared): State<Arc<Shared>>, visitor: Visi
 
 /// Query parameters of a list of ids.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
+pub(in crate::server) struct Page {
     /// Only ids after this id.
     after: Option<String>,
     limit: Option<usize>,
@@ -170,7 +172,7 @@ impl Shared {
 }
 
 /// `GET /v1/<owners>?after=ID&limit=N`: ids that the visitor may see, in order.
-pub(super) async fn owners(shared: Arc<Shared>, app: App, page: Page, visitor: Visitor) -> Result<Response, Problem> {
+pub(in crate::server) async fn owners(shared: Arc<Shared>, app: App, page: Page, visitor: Visitor) -> Result<Response, Problem> {
     shared.running(app)?;
     let listed = tokio::task::spawn_blocking(move || shared.owners(app, page, &visitor)).await;
     let (ids, more) = listed.map_err(|error| Problem::internal(&error))?;
@@ -180,7 +182,7 @@ pub(super) async fn owners(shared: Arc<Shared>, app: App, page: Page, visitor: V
 }
 
 /// `GET /metrics`
-pub(super) async fn metrics(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
+pub(in crate::server) async fn metrics(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Result<Response, Problem> {
     visitor.may_inspect()?;
     let text = shared.metrics.render(&shared.engine, &shared.pressure).map_err(|error| Problem::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())

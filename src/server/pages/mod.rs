@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{problem::Problem, shared::Shared};
+use super::{http::Shared, problem::Problem};
 use crate::apps::{App, File, SHARED_FILES};
 
 /// Pages load files only from this server. The pose model needs WebAssembly and the camera.
@@ -36,17 +36,17 @@ fn shared_file(name: &str) -> Option<&'static File> {
 }
 
 /// `GET /`
-pub(super) async fn home() -> Result<Response, Problem> {
+pub(in crate::server) async fn home() -> Result<Response, Problem> {
     serve(shared_file("index.html"))
 }
 
 /// `GET /<section>/<owner>`: the page of an application.
-pub(super) fn of_app(app: App) -> Result<Response, Problem> {
+pub(in crate::server) fn of_app(app: App) -> Result<Response, Problem> {
     serve(app.page_file("index.html"))
 }
 
 /// `GET /assets/{folder}/{file}`
-pub(super) async fn asset(
+pub(in crate::server) async fn asset(
     State(shared): State<Arc<Shared>>,
     Path((folder, file)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
@@ -58,7 +58,7 @@ pub(super) async fn asset(
 }
 
 /// `GET /mediapipe/pose/{file}`: the pose model, from the folder that the configuration names.
-pub(super) async fn pose_model(
+pub(in crate::server) async fn pose_model(
     State(shared): State<Arc<Shared>>,
     Path(file): Path<String>,
 ) -> Result<Response, Problem> {

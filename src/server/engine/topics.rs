@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use tidemill::transport::{Admin, CleanupPolicy, TopicSpec, Transport as _, TransportError};
 
-use super::{log::Log, settings::Settings};
-use crate::apps::App;
+use crate::{
+    apps::App,
+    server::{log::Log, settings::Settings},
+};
 
 /// How long requests to erase are kept.
 const ERASURES: Duration = Duration::from_hours(24);

@@ -12,13 +12,11 @@ use axum::{
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
-use super::{
-    access::Visitor,
-    hub::{Event, Place},
-    problem::Problem,
-    shared::Shared,
+use super::hub::{Event, Place};
+use crate::{
+    apps::App,
+    server::{access::Visitor, http::Shared, problem::Problem},
 };
-use crate::apps::App;
 
 /// The most results that one read of the log returns.
 const PAGE: usize = 100;
@@ -27,7 +25,7 @@ const HISTORY: usize = 120;
 
 /// Query parameters of the address.
 #[derive(Debug, Deserialize)]
-pub(super) struct Options {
+pub(in crate::server) struct Options {
     /// The id of the last event seen.
     after: Option<String>,
 }
@@ -56,7 +54,7 @@ enum Stage {
 }
 
 /// `GET` of an owner's events.
-pub(super) fn of_owner(
+pub(in crate::server) fn of_owner(
     shared: Arc<Shared>,
     app: App,
     key: String,

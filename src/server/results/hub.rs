@@ -17,11 +17,13 @@ use tidemill::{
 };
 use tokio::sync::broadcast;
 
-use super::{
-    engine::Engine,
-    log::{Log, scan},
+use crate::{
+    apps::{App, Format, ToJson},
+    server::{
+        engine::Engine,
+        log::{Log, scan},
+    },
 };
-use crate::apps::{App, Format, ToJson};
 
 /// The most results that wait for a slow page. Beyond that, the page reads results from the log again.
 const BEHIND: usize = 64;
@@ -30,41 +32,41 @@ const BATCH: usize = 1000;
 
 /// A result to be sent to pages.
 #[derive(Debug, Clone)]
-pub(super) struct Event {
+pub(in crate::server) struct Event {
     /// Index of the result topic in the application's list.
-    pub(super) topic: usize,
-    pub(super) offset: Offset,
-    pub(super) timestamp: i64,
-    pub(super) name: &'static str,
+    pub(in crate::server) topic: usize,
+    pub(in crate::server) offset: Offset,
+    pub(in crate::server) timestamp: i64,
+    pub(in crate::server) name: &'static str,
     /// JSON in one line.
-    pub(super) data: Bytes,
+    pub(in crate::server) data: Bytes,
 }
 
 /// A page's place: the next offset of each of the application's result topics, in the partition of its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place(Vec<Offset>);
+pub(in crate::server) struct Place(Vec<Offset>);
 
 impl Place {
-    pub(super) fn start(app: App) -> Self {
+    pub(in crate::server) fn start(app: App) -> Self {
         Self(vec![0; app.results.len()])
     }
 
     /// Parses the text of [`Place::text`].
-    pub(super) fn parse(app: App, text: &str) -> Option<Self> {
+    pub(in crate::server) fn parse(app: App, text: &str) -> Option<Self> {
         let offsets: Vec<Offset> = text.split('-').map(|part| part.parse().ok()).collect::<Option<_>>()?;
         let fits = offsets.len() == app.results.len() && offsets.iter().all(|offset| *offset >= 0);
         fits.then_some(Self(offsets))
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::server) fn text(&self) -> String {
         self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
     }
 
-    pub(super) fn is_before(&self, event: &Event) -> bool {
+    pub(in crate::server) fn is_before(&self, event: &Event) -> bool {
         self.0[event.topic] <= event.offset
     }
 
-    pub(super) fn pass(&mut self, event: &Event) {
+    pub(in crate::server) fn pass(&mut self, event: &Event) {
         self.0[event.topic] = event.offset + 1;
     }
 }
@@ -72,7 +74,7 @@ impl Place {
 type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
 
 /// The pages that follow results, by application and key.
-pub(super) struct Hub {
+pub(in crate::server) struct Hub {
     log: Log,
     /// Functions that turn values into JSON for pages, one for each result topic.
     to_json: HashMap<App, Vec<ToJson>>,
@@ -81,12 +83,12 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(engine: &Engine) -> Self {
+    pub(in crate::server) fn new(engine: &Engine) -> Self {
         let to_json = engine.settings().apps.iter().map(|app| (*app, to_json(app, engine.format()))).collect();
         Self { log: engine.log().clone(), to_json, channels: Mutex::default(), closing: AtomicBool::new(false) }
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::server) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
         self.channels().clear();
     }
@@ -96,14 +98,14 @@ impl Hub {
     }
 
     /// Subscribes to the results of a key from now on.
-    pub(super) fn subscribe(&self, app: App, key: &str) -> broadcast::Receiver<Arc<Event>> {
+    pub(in crate::server) fn subscribe(&self, app: App, key: &str) -> broadcast::Receiver<Arc<Event>> {
         let mut channels = self.channels();
         channels.retain(|_, sender| sender.receiver_count() > 0);
         channels.entry((app, key.to_owned())).or_insert_with(|| broadcast::channel(BEHIND).0).subscribe()
     }
 
     /// Passes results to pages until the server closes. Blocks.
-    pub(super) fn follow(&self, apps: &[App]) {
+    pub(in crate::server) fn follow(&self, apps: &[App]) {
         while !self.closing.load(Ordering::SeqCst) {
             if let Err(error) = self.follow_from_end(apps) {
                 tracing::warn!(%error, "results cannot be read from the log, trying again");
@@ -174,7 +176,7 @@ impl Hub {
     /// Reads results of a key from a place on, in the order of their times: the first `most` results, or with `newest`
     /// the last `most` results. Moves the place behind the results that were read. Returns whether there may be more.
     /// Blocks.
-    pub(super) fn catch_up(
+    pub(in crate::server) fn catch_up(
         &self,
         app: App,
         key: &str,
@@ -229,7 +231,7 @@ impl Hub {
     }
 
     /// The keys of all results of an owner, each with topic and partition. Blocks.
-    pub(super) fn keys_of_results(
+    pub(in crate::server) fn keys_of_results(
         &self,
         app: App,
         key: &str,

@@ -13,20 +13,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tidemill::{HostInfo, KeyQueryMetadata, QueryError, StoreKind, state::CodecError};
 
-use super::{access::Visitor, engine::RunningApp, problem::Problem, shared::Shared};
+use crate::server::{access::Visitor, engine::RunningApp, http::Shared, problem::Problem};
 
 /// Header of a request from another instance. Such a request is not forwarded again, so no request goes in circles.
 const FORWARDED: &str = "tidemill-forwarded";
 
 /// How long another instance may take to answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+pub(in crate::server) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Seconds until a client may ask again: within some heartbeats, the owner of the key is known.
 const RETRY_S: u64 = 2;
 
 /// `?standby=true` lets a standby answer when the key's owner cannot; `?token=` is for pages that cannot send headers.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct KeyQuery {
+pub(in crate::server) struct KeyQuery {
     token: Option<String>,
     #[serde(default)]
     standby: bool,
@@ -40,7 +40,7 @@ struct Asked {
 }
 
 /// `GET /state/stores/{name}/{key}`
-pub(super) async fn key(
+pub(in crate::server) async fn key(
     State(shared): State<Arc<Shared>>,
     Path((store, key)): Path<(String, String)>,
     Query(KeyQuery { token, standby }): Query<KeyQuery>,

@@ -12,12 +12,14 @@ use std::{
 use tidemill::transport::TransportError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{
-    engine::{Engine, RunningApp},
-    log::PartitionLag,
-    problem::Problem,
+use crate::{
+    apps::App,
+    server::{
+        engine::{Engine, RunningApp},
+        log::PartitionLag,
+        problem::Problem,
+    },
 };
-use crate::apps::App;
 
 /// How often lag is measured.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -27,7 +29,7 @@ const SAMPLE_FAR: Duration = Duration::from_secs(1);
 const UNIT: usize = 1024;
 
 /// Counts records that wait to be processed, and bytes of requests in progress.
-pub(super) struct Pressure {
+pub(in crate::server) struct Pressure {
     lag_records: u64,
     bytes: Arc<Semaphore>,
     units: usize,
@@ -50,14 +52,14 @@ struct Waiting {
 }
 
 /// Admitted records. They count until this value is dropped; [`Admitted::written`] counts them as written.
-pub(super) struct Admitted<'a> {
+pub(in crate::server) struct Admitted<'a> {
     waiting: &'a Waiting,
     records: u64,
 }
 
 impl Admitted<'_> {
     /// Reports that the records are on the log.
-    pub(super) fn written(self) {
+    pub(in crate::server) fn written(self) {
         self.waiting.written.fetch_add(self.records, Ordering::SeqCst);
     }
 }
@@ -69,7 +71,7 @@ impl Drop for Admitted<'_> {
 }
 
 impl Pressure {
-    pub(super) fn new(engine: &Engine) -> Self {
+    pub(in crate::server) fn new(engine: &Engine) -> Self {
         let limits = &engine.settings().limits;
         let units = limits.bytes_in_flight.div_ceil(UNIT);
         Self {
@@ -81,12 +83,12 @@ impl Pressure {
         }
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::server) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
     }
 
     /// Measures lag until the server closes. Blocks.
-    pub(super) fn watch(&self, engine: &Engine) {
+    pub(in crate::server) fn watch(&self, engine: &Engine) {
         let pause = if engine.log().is_embedded() { SAMPLE } else { SAMPLE_FAR };
         let mut answers = true;
         while !self.closing.load(Ordering::SeqCst) {
@@ -115,7 +117,7 @@ impl Pressure {
     }
 
     /// The records that wait, by partition, at the last measurement.
-    pub(super) fn lags(&self, app: App) -> Vec<PartitionLag> {
+    pub(in crate::server) fn lags(&self, app: App) -> Vec<PartitionLag> {
         self.waiting(app).partitions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -124,12 +126,12 @@ impl Pressure {
     }
 
     /// The records that wait, at the last measurement.
-    pub(super) fn lag(&self, app: App) -> u64 {
+    pub(in crate::server) fn lag(&self, app: App) -> u64 {
         self.waiting(app).measured.load(Ordering::SeqCst)
     }
 
     /// Admits records, or tells the sender when to try again.
-    pub(super) fn admit(&self, app: App, records: usize) -> Result<Admitted<'_>, Problem> {
+    pub(in crate::server) fn admit(&self, app: App, records: usize) -> Result<Admitted<'_>, Problem> {
         let waiting = self.waiting(app);
         let records = records as u64;
         let arriving = waiting.arriving.fetch_add(records, Ordering::SeqCst);
@@ -142,7 +144,7 @@ impl Pressure {
     }
 
     /// Reserves memory for a body until the permit is dropped.
-    pub(super) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+    pub(in crate::server) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
         let units = bytes.div_ceil(UNIT).clamp(1, self.units) as u32;
         self.bytes
             .clone()

@@ -2,17 +2,17 @@
 
 use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
-use super::{engine::Engine, pressure::Pressure};
+use crate::server::{engine::Engine, intake::Pressure};
 
 /// The server's metrics.
-pub(super) struct Metrics {
+pub(in crate::server) struct Metrics {
     registry: Registry,
     /// Records taken in, by topic.
-    pub(super) accepted: IntCounterVec,
+    pub(in crate::server) accepted: IntCounterVec,
     /// Requests, by route and status.
-    pub(super) requests: IntCounterVec,
+    pub(in crate::server) requests: IntCounterVec,
     /// How long requests took, by route.
-    pub(super) seconds: HistogramVec,
+    pub(in crate::server) seconds: HistogramVec,
     applications: Gauges,
 }
 
@@ -46,7 +46,7 @@ fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntC
 }
 
 impl Metrics {
-    pub(super) fn new(engine: &Engine) -> Self {
+    pub(in crate::server) fn new(engine: &Engine) -> Self {
         let registry = Registry::new();
         let seconds = HistogramOpts::new("tidemill_http_seconds", "Duration of requests");
         let seconds = HistogramVec::new(seconds, &["route"]).expect("names and labels are valid");
@@ -92,7 +92,7 @@ impl Metrics {
         }
     }
 
-    pub(super) fn render(&self, engine: &Engine, pressure: &Pressure) -> Result<Vec<u8>, prometheus::Error> {
+    pub(in crate::server) fn render(&self, engine: &Engine, pressure: &Pressure) -> Result<Vec<u8>, prometheus::Error> {
         self.applications.read(engine, pressure);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

@@ -13,8 +13,11 @@ use tidemill::{
 };
 use tidemill_schemas::{Arrival, describe_errors};
 
-use super::{http::Server, intake, pressure::Admitted, shared::Shared};
-use crate::apps::{App, Input};
+use super::{pressure::Admitted, readers};
+use crate::{
+    apps::{App, Input},
+    server::http::{Server, Shared},
+};
 
 /// The key of a player's place, and the id of its transactions.
 const PLAYER: &str = "player";
@@ -106,7 +109,7 @@ impl Feed {
             let parsed = self.shared.intake.event(input, text.as_bytes(), Arrival::at(now_ms));
             let parsed = parsed.map_err(|errors| FeedError::Invalid { index, errors: describe_errors(&errors) })?;
             let (topic, partitions) = &self.topics[input.topic];
-            records.push(intake::record(parsed, topic, *partitions));
+            records.push(readers::record(parsed, topic, *partitions));
         }
         records.push(at(place, now_ms));
 

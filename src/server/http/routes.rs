@@ -12,15 +12,18 @@ use axum::{
     routing::{delete, get, post, put},
 };
 
-use super::{
-    access::Visitor,
-    erase, events, forward,
-    ingest::{self, Request as Sent},
-    inspect, pages,
-    problem::Problem,
-    shared::Shared,
+use super::Shared;
+use crate::{
+    apps::App,
+    server::{
+        access::Visitor,
+        erase,
+        intake::{self, Request as Sent},
+        pages,
+        problem::Problem,
+        results, state,
+    },
 };
-use crate::apps::App;
 
 pub(super) fn routes(shared: Arc<Shared>) -> Router {
     let apps = shared.engine.settings().known();
@@ -28,13 +31,13 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
         .route("/", get(pages::home))
         .route("/assets/{folder}/{file}", get(pages::asset))
         .route("/mediapipe/pose/{file}", get(pages::pose_model))
-        .route("/healthz", get(inspect::health))
-        .route("/readyz", get(inspect::ready))
-        .route("/metrics", get(inspect::metrics))
-        .route("/state", get(inspect::overview))
-        .route("/state/tasks", get(inspect::tasks))
-        .route("/state/stores", get(inspect::list_stores))
-        .route("/state/stores/{name}/{key}", get(forward::key));
+        .route("/healthz", get(state::health))
+        .route("/readyz", get(state::ready))
+        .route("/metrics", get(state::metrics))
+        .route("/state", get(state::overview))
+        .route("/state/tasks", get(state::tasks))
+        .route("/state/stores", get(state::list_stores))
+        .route("/state/stores/{name}/{key}", get(state::key));
     apps.into_iter()
         .fold(server, |routes, app| routes.merge(of_app(app)))
         .fallback(|| async {
@@ -48,8 +51,8 @@ pub(super) fn routes(shared: Arc<Shared>) -> Router {
 /// The addresses of an application.
 fn of_app(app: App) -> Router<Arc<Shared>> {
     let owners = format!("/v1/{}", app.owner.plural);
-    let list = move |State(shared): State<Arc<Shared>>, Query(page): Query<inspect::Page>, visitor: Visitor| {
-        inspect::owners(shared, app, page, visitor)
+    let list = move |State(shared): State<Arc<Shared>>, Query(page): Query<state::Page>, visitor: Visitor| {
+        state::owners(shared, app, page, visitor)
     };
     let erase = move |State(shared): State<Arc<Shared>>, Path(id): Path<String>, visitor: Visitor| {
         erase::owner(shared, app, id, visitor)
@@ -58,8 +61,8 @@ fn of_app(app: App) -> Router<Arc<Shared>> {
         move |State(shared): State<Arc<Shared>>,
               Path(id): Path<String>,
               visitor: Visitor,
-              Query(options): Query<events::Options>,
-              headers: HeaderMap| async move { events::of_owner(shared, app, id, &visitor, options, &headers) };
+              Query(options): Query<results::Options>,
+              headers: HeaderMap| async move { results::of_owner(shared, app, id, &visitor, options, &headers) };
     let mut routes = Router::new()
         .route(&format!("/{}/{{{}}}", app.section, app.owner.field), get(move || async move { pages::of_app(app) }))
         .route(&owners, get(list))
@@ -67,7 +70,7 @@ fn of_app(app: App) -> Router<Arc<Shared>> {
         .route(&format!("{owners}/{{id}}/events"), get(events));
     for input in app.inputs {
         let take = move |State(shared): State<Arc<Shared>>, visitor: Visitor, headers: HeaderMap, body: Body| {
-            ingest::events(shared, app, input, Sent { visitor, headers, body })
+            intake::events(shared, app, input, Sent { visitor, headers, body })
         };
         routes = routes.route(input.path, post(take));
     }
@@ -77,7 +80,7 @@ fn of_app(app: App) -> Router<Arc<Shared>> {
                         visitor: Visitor,
                         headers: HeaderMap,
                         body: Body| {
-            ingest::property(shared, app, property, id, Sent { visitor, headers, body })
+            intake::property(shared, app, property, id, Sent { visitor, headers, body })
         };
         routes = routes.route(&format!("{owners}/{{id}}/{}", property.name), put(set));
     }

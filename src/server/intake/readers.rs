@@ -8,17 +8,19 @@ use tidemill::{
 };
 use tidemill_schemas::{Arrival, FieldError};
 
-use super::engine::Engine;
-use crate::apps::{Incoming, Input, Property, ReadEvent, ReadProperty};
+use crate::{
+    apps::{Incoming, Input, Property, ReadEvent, ReadProperty},
+    server::engine::Engine,
+};
 
 /// Readers of the input of applications that run here, by topic.
-pub(super) struct Intake {
+pub(in crate::server) struct Intake {
     events: HashMap<&'static str, ReadEvent>,
     properties: HashMap<&'static str, ReadProperty>,
 }
 
 impl Intake {
-    pub(super) fn new(engine: &Engine) -> Self {
+    pub(in crate::server) fn new(engine: &Engine) -> Self {
         let (format, apps) = (engine.format(), &engine.settings().apps);
         let events = apps.iter().flat_map(|app| app.inputs).map(|input| (input.topic, (input.reader)(format)));
         let properties = apps.iter().flat_map(|app| app.properties);
@@ -27,13 +29,13 @@ impl Intake {
     }
 
     /// Reads an event.
-    pub(super) fn event(&self, input: &Input, bytes: &[u8], arrival: Arrival) -> Result<Incoming, Vec<FieldError>> {
+    pub(in crate::server) fn event(&self, input: &Input, bytes: &[u8], arrival: Arrival) -> Result<Incoming, Vec<FieldError>> {
         let read = self.events.get(input.topic).ok_or_else(not_running)?;
         read(bytes, arrival)
     }
 
     /// Reads a property of an owner.
-    pub(super) fn property(
+    pub(in crate::server) fn property(
         &self,
         property: &Property,
         owner: &str,
@@ -50,7 +52,7 @@ fn not_running() -> Vec<FieldError> {
 }
 
 /// Turns input into a record, in the partition of its owner.
-pub(super) fn record(incoming: Incoming, topic: &Arc<str>, partitions: i32) -> ProducerRecord {
+pub(in crate::server) fn record(incoming: Incoming, topic: &Arc<str>, partitions: i32) -> ProducerRecord {
     let Incoming { key, value, timestamp } = incoming;
     let partition = partition_for(Some(key.as_bytes()), partitions);
     let (topic, key, value) = (topic.clone(), Some(key.into()), Some(value.into()));

@@ -21,7 +21,7 @@ use crate::apps::App;
 
 /// The sender of a request.
 #[derive(Debug, Clone)]
-pub(super) struct Visitor {
+pub(in crate::server) struct Visitor {
     /// `None` if no tenants are configured: every client that reaches the address may do everything.
     tenant: Option<Arc<Tenant>>,
 }
@@ -47,7 +47,7 @@ where
 
 /// Decides what visitors may do. Clones share their state.
 #[derive(Clone)]
-pub(super) struct Access {
+pub(in crate::server) struct Access {
     tenants: Arc<[Arc<Tenant>]>,
     origins: Arc<[String]>,
     buckets: Arc<Mutex<HashMap<String, Bucket>>>,
@@ -59,7 +59,7 @@ struct Bucket {
 }
 
 impl Access {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(in crate::server) fn new(settings: &Settings) -> Self {
         let (tenants, origins) = (settings.tenants.as_slice().into(), settings.cors_origins.as_slice().into());
         Self { tenants, origins, buckets: Arc::default() }
     }
@@ -88,7 +88,7 @@ impl Access {
     }
 
     /// Takes records off a tenant's rate. Refuses them when the rate is used up.
-    pub(super) fn take(&self, visitor: &Visitor, records: usize) -> Result<(), Problem> {
+    pub(in crate::server) fn take(&self, visitor: &Visitor, records: usize) -> Result<(), Problem> {
         let Some(tenant) = &visitor.tenant else { return Ok(()) };
         let Some(rate) = tenant.records_per_second.map(f64::from) else { return Ok(()) };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,14 +106,14 @@ impl Access {
     }
 
     /// Whether pages of an origin may use this server.
-    pub(super) fn allows_origin(&self, origin: &str) -> bool {
+    pub(in crate::server) fn allows_origin(&self, origin: &str) -> bool {
         self.origins.iter().any(|allowed| allowed == origin)
     }
 }
 
 impl Visitor {
     /// Refuses ids that are not the visitor's.
-    pub(super) fn may(&self, app: App, id: &str) -> Result<(), Problem> {
+    pub(in crate::server) fn may(&self, app: App, id: &str) -> Result<(), Problem> {
         if self.sees(app, id) {
             return Ok(());
         }
@@ -122,7 +122,7 @@ impl Visitor {
         Err(Problem::new(StatusCode::FORBIDDEN, format!("the token does not open this {what}"), fix))
     }
 
-    pub(super) fn sees(&self, app: App, id: &str) -> bool {
+    pub(in crate::server) fn sees(&self, app: App, id: &str) -> bool {
         self.tenant.as_ref().is_none_or(|tenant| {
             let patterns = tenant.owners.get(app.owner.plural);
             patterns.is_some_and(|patterns| patterns.iter().any(|pattern| matches(pattern, id)))
@@ -130,7 +130,7 @@ impl Visitor {
     }
 
     /// Refuses visitors that may not see metrics and state.
-    pub(super) fn may_inspect(&self) -> Result<(), Problem> {
+    pub(in crate::server) fn may_inspect(&self) -> Result<(), Problem> {
         if self.tenant.as_ref().is_none_or(|tenant| tenant.admin) {
             return Ok(());
         }
@@ -138,7 +138,7 @@ impl Visitor {
         Err(Problem::new(StatusCode::FORBIDDEN, "the token does not open metrics and state", fix))
     }
 
-    pub(super) fn body_bytes(&self, limit: usize) -> usize {
+    pub(in crate::server) fn body_bytes(&self, limit: usize) -> usize {
         self.tenant.as_ref().and_then(|tenant| tenant.body_bytes).map_or(limit, |own| own.min(limit))
     }
 }

@@ -5,27 +5,34 @@ use std::sync::Arc;
 use axum::{extract::FromRef, http::StatusCode};
 use tokio::sync::{Semaphore, watch};
 
-use super::{
-    access::Access, engine::Engine, hub::Hub, intake::Intake, metrics::Metrics, pressure::Pressure, problem::Problem,
+use crate::{
+    apps::App,
+    server::{
+        access::Access,
+        engine::Engine,
+        health::Metrics,
+        intake::{Intake, Pressure},
+        problem::Problem,
+        results::Hub,
+    },
 };
-use crate::apps::App;
 
 /// Shared by all requests.
-pub(super) struct Shared {
-    pub(super) engine: Arc<Engine>,
-    pub(super) access: Access,
-    pub(super) pressure: Arc<Pressure>,
-    pub(super) hub: Arc<Hub>,
-    pub(super) intake: Intake,
-    pub(super) metrics: Metrics,
-    pub(super) followers: Arc<Semaphore>,
-    pub(super) closing: watch::Sender<bool>,
+pub(in crate::server) struct Shared {
+    pub(in crate::server) engine: Arc<Engine>,
+    pub(in crate::server) access: Access,
+    pub(in crate::server) pressure: Arc<Pressure>,
+    pub(in crate::server) hub: Arc<Hub>,
+    pub(in crate::server) intake: Intake,
+    pub(in crate::server) metrics: Metrics,
+    pub(in crate::server) followers: Arc<Semaphore>,
+    pub(in crate::server) closing: watch::Sender<bool>,
     /// The client for requests to other instances.
-    pub(super) http: reqwest::Client,
+    pub(in crate::server) http: reqwest::Client,
 }
 
 impl Shared {
-    pub(super) fn new(engine: Arc<Engine>, http: reqwest::Client) -> Self {
+    pub(in crate::server) fn new(engine: Arc<Engine>, http: reqwest::Client) -> Self {
         Self {
             access: Access::new(engine.settings()),
             pressure: Arc::new(Pressure::new(&engine)),
@@ -40,7 +47,7 @@ impl Shared {
     }
 
     /// Refuses requests for an application that does not run here.
-    pub(super) fn running(&self, app: App) -> Result<(), Problem> {
+    pub(in crate::server) fn running(&self, app: App) -> Result<(), Problem> {
         if self.engine.app(app).is_some() {
             return Ok(());
         }
@@ -49,7 +56,7 @@ impl Shared {
     }
 
     /// The number of a topic's partitions, which the log knows since the start.
-    pub(super) fn partitions(&self, topic: &str) -> Result<i32, Problem> {
+    pub(in crate::server) fn partitions(&self, topic: &str) -> Result<i32, Problem> {
         self.engine.log().partitions(topic).map_err(|error| Problem::internal(&error))
     }
 }

@@ -1,5 +1,8 @@
 //! Starts the server, serves requests, and closes it.
 
+mod routes;
+mod shared;
+
 use std::{
     io,
     net::SocketAddr,
@@ -9,14 +12,16 @@ use std::{
 
 use tokio::{net::TcpListener, runtime::Handle, task::JoinHandle};
 
-use super::{
-    engine::Engine, error::EngineError, forward, log::Log, routes::routes, settings::Settings, shared::Shared,
+use self::routes::routes;
+pub(in crate::server) use self::shared::Shared;
+use crate::{
+    apps::http_client,
+    server::{engine::Engine, error::EngineError, log::Log, settings::Settings, state},
 };
-use crate::apps::http_client;
 
 /// A running server. [`Server::close`] ends it properly.
 pub struct Server {
-    pub(super) shared: Arc<Shared>,
+    pub(in crate::server) shared: Arc<Shared>,
     address: SocketAddr,
     work: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -51,7 +56,7 @@ impl Server {
         let listener = TcpListener::bind(listen).await.map_err(|error| not_listening(listen, &error))?;
         let address = listener.local_addr()?;
         let engine = tokio::task::spawn_blocking(move || start(settings, address, runtime)).await??;
-        let shared = Arc::new(Shared::new(Arc::new(engine), http_client(forward::PATIENCE)?));
+        let shared = Arc::new(Shared::new(Arc::new(engine), http_client(state::PATIENCE)?));
         let (hub, pressure, engine) = (shared.hub.clone(), shared.pressure.clone(), shared.engine.clone());
         // The hub blocks, so it has its own thread: the runtime would wait for a blocking task when it shuts down.
         let follow = move || hub.follow(&engine.settings().apps);

@@ -1,5 +1,8 @@
 //! The log, the applications on it, and their call executors: started together, closed in order.
 
+mod schemas;
+mod topics;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -18,9 +21,7 @@ use super::{
     data_folder,
     error::EngineError,
     log::Log,
-    schemas,
     settings::{AnalystChoice, Settings},
-    topics,
 };
 use crate::apps::{App, Format, Host, gemini::Gemini};
 
@@ -31,25 +32,25 @@ pub struct Engine {
     settings: Settings,
     format: Format,
     /// Duration of calls to analysts in seconds, by analyst and outcome.
-    pub(super) call_seconds: HistogramVec,
+    pub(in crate::server) call_seconds: HistogramVec,
 }
 
 /// A running application, with its executor if it calls an analyst.
-pub(super) struct RunningApp {
-    pub(super) app: App,
-    pub(super) streams: Streams,
-    pub(super) topology: Topology,
+pub(in crate::server) struct RunningApp {
+    pub(in crate::server) app: App,
+    pub(in crate::server) streams: Streams,
+    pub(in crate::server) topology: Topology,
     executor: Mutex<Option<CallExecutorHandle>>,
 }
 
 impl RunningApp {
-    pub(super) fn calls(&self) -> CallStats {
+    pub(in crate::server) fn calls(&self) -> CallStats {
         let executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
         executor.as_ref().map_or_else(CallStats::default, CallExecutorHandle::stats)
     }
 
     /// Stores whose keys are ids, by name: all but the internal stores of calls and times.
-    pub(super) fn stores(&self) -> BTreeMap<String, StoreKind> {
+    pub(in crate::server) fn stores(&self) -> BTreeMap<String, StoreKind> {
         let is_own = |name: &str| ["-pending", "-times"].iter().any(|kind| name.ends_with(kind));
         let specs = self.topology.stores().filter(|store| !is_own(&store.name));
         specs.map(|store| (store.name.to_string(), store.kind)).collect()
@@ -147,11 +148,11 @@ impl Engine {
         &self.format
     }
 
-    pub(super) fn apps(&self) -> &[RunningApp] {
+    pub(in crate::server) fn apps(&self) -> &[RunningApp] {
         &self.apps
     }
 
-    pub(super) fn app(&self, app: App) -> Option<&RunningApp> {
+    pub(in crate::server) fn app(&self, app: App) -> Option<&RunningApp> {
         self.apps.iter().find(|running| running.app == app)
     }
 

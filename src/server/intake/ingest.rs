@@ -15,26 +15,28 @@ use serde_json::value::RawValue;
 use tidemill::{Clock as _, SystemClock, transport::Topic};
 use tidemill_schemas::Arrival;
 
-use super::{
-    access::Visitor,
-    intake::{self, Intake},
-    problem::{Problem, RecordProblem},
-    shared::Shared,
+use super::readers::{self, Intake};
+use crate::{
+    apps::{App, Incoming, Input, Property},
+    server::{
+        access::Visitor,
+        http::Shared,
+        problem::{Problem, RecordProblem},
+    },
 };
-use crate::apps::{App, Incoming, Input, Property};
 
 /// The most problems that one response lists.
 const TOLD: usize = 20;
 
 /// A request to ingest.
-pub(super) struct Request {
-    pub(super) visitor: Visitor,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Body,
+pub(in crate::server) struct Request {
+    pub(in crate::server) visitor: Visitor,
+    pub(in crate::server) headers: HeaderMap,
+    pub(in crate::server) body: Body,
 }
 
 /// `POST` to the address of a kind of input.
-pub(super) async fn events(
+pub(in crate::server) async fn events(
     shared: Arc<Shared>,
     app: App,
     input: &Input,
@@ -62,7 +64,7 @@ pub(super) async fn events(
 }
 
 /// `PUT` to the address of an owner's property.
-pub(super) async fn property(
+pub(in crate::server) async fn property(
     shared: Arc<Shared>,
     app: App,
     property: &Property,
@@ -207,7 +209,7 @@ impl Shared {
     async fn write(&self, topic: &'static str, records: Vec<Incoming>) -> Result<(), Problem> {
         let partitions = self.partitions(topic)?;
         let topic = Topic::from(topic);
-        let records = records.into_iter().map(|record| intake::record(record, &topic, partitions)).collect();
+        let records = records.into_iter().map(|record| readers::record(record, &topic, partitions)).collect();
         let written = self.engine.log().write(records).await;
         written.map_err(|error| Problem::not_written(&error))
     }
