@@ -34,6 +34,8 @@ pub struct WindowStore {
     committed_expired_before: i64,
     /// Whether windows end key by key. No window then expires by its start.
     by_key: bool,
+    /// Whether each row of an expired window leaves a deletion.
+    leaves_deletions: bool,
     /// If windows end key by key: the commit from which on rows are needed.
     kept: by_key::Kept,
     journal: Option<Vec<undo::Replaced>>,
@@ -54,6 +56,7 @@ impl WindowStore {
             expired_before: 0,
             committed_expired_before: 0,
             by_key: false,
+            leaves_deletions: false,
             kept: by_key::Kept::default(),
             journal: None,
             scratch: RefCell::default(),
@@ -181,7 +184,7 @@ impl WindowStore {
         rows.map(|row| row.map(|(window, row)| (window.start, row))).collect()
     }
 
-    /// Drops windows with a lower start.
+    /// Drops windows with a lower start, and leaves no deletions. See also [`expire`](Self::expire).
     pub fn expire_before(&mut self, start: i64) {
         if start > self.expired_before {
             self.note_expiry(start);

@@ -151,6 +151,35 @@ fn nothing_of_an_erased_key_is_left_in_changelogs_and_all_of_the_others() -> Tes
 }
 
 #[test]
+fn nothing_of_an_erased_key_is_left_in_changelogs_of_expired_windows() -> Tested {
+    for collects in [false, true] {
+        let builder = StreamsBuilder::new();
+        let windows = TimeWindows::of_size_with_no_grace(SECOND);
+        let windowed = builder.stream::<String, String>("in").group_by_key().windowed_by(windows);
+        let rows = Materialized::<String, String>::named("rows").retention(SECOND * 2);
+        if collects {
+            windowed.collect(rows).map_values(|list| list.len() as i64).to("out");
+        } else {
+            windowed.reduce(rows, |before, _| before).to_stream().to("out");
+        }
+        forgetting(&builder, &["rows"]);
+        let driver = driver(&builder);
+        // Each is a commit of its own. The second expires the first, and the last expires both.
+        for (key, time) in [("ann", 0), ("ann", 5_000), ("bo", 5_000), ("bo", 20_000), ("bo", 40_000)] {
+            pipe(&driver, &[(key, time)])?;
+        }
+        let rows = driver.log().read_all("test-rows-changelog")?;
+        let has_text = |key: &[u8], is_some| is_some && key.starts_with(b"ann");
+        assert!(
+            rows.iter().any(|(_, record)| has_text(record.key.as_deref().unwrap_or_default(), record.value.is_some()))
+        );
+        forget(&driver, "ann")?;
+        assert_eq!(left_of(&driver, "ann")?, [""; 0]);
+    }
+    Ok(())
+}
+
+#[test]
 fn an_erased_key_is_in_no_store() -> Tested {
     let driver = filled(&everything(), StreamsConfig::new("test"))?;
     forget(&driver, "ann")?;

@@ -47,6 +47,32 @@ impl WindowStore {
         Ok((found, None))
     }
 
+    /// From now on, each row of a window that [expires](Self::expire) leaves a deletion in the changelog. A store from
+    /// which keys are erased needs this: an erasure cannot find rows of expired windows, and without deletions they
+    /// would stay in the changelog.
+    pub fn leave_deletions(&mut self) {
+        self.leaves_deletions = true;
+    }
+
+    /// Drops windows with a lower start. Leaves a deletion for each of their rows, if the store [leaves
+    /// deletions](Self::leave_deletions).
+    pub fn expire(&mut self, start: i64) -> Result<(), StoreError> {
+        if !self.leaves_deletions || start <= self.expired_before {
+            self.expire_before(start);
+            return Ok(());
+        }
+        let end = start_prefix(start);
+        let expired = self.store.scan(Bound::Unbounded, Bound::Excluded(&end), Direction::Forward)?;
+        let expired: Vec<_> = expired.map(|row| row.map(|(local, _)| local)).collect::<Result<_, _>>()?;
+        self.note_expiry(start);
+        for local in expired {
+            self.store.delete(local);
+        }
+        // Deletions of earlier commits are in the changelog. Scans need not pass over them any more.
+        self.store.delete_below(Bytes::copy_from_slice(&start_prefix(self.committed_expired_before)));
+        Ok(())
+    }
+
     /// Deletes a row. Elements of its window count from where the others end, as if it had never been.
     pub fn delete_row(&mut self, row: &WindowKey) {
         self.stop_counting(row.start, &row.key);

@@ -74,10 +74,10 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// - Source topics, repartition topics, results and dead letters are not state. Delete their records, or write
     ///   tombstones, once the answer is there; or wait for their retention.
-    /// - Changelogs have deletions for all rows that were there. The rows themselves go when the log compacts, or when it
-    ///   drops their head because it is dead. Rows of windows that had expired before are not sought, for the store has
-    ///   them no more: windows that end by the partition's time leave no deletions. They stay in the changelog until the
-    ///   windows beside them have expired and that head is dropped, as long as time goes on about a retention.
+    /// - Changelogs have deletions for all rows of the key, also for rows of windows that expired before: a window store
+    ///   from which keys are erased leaves a deletion for each row that expires. That costs one changelog record a row.
+    ///   The rows themselves go when the log compacts, or when it drops their head because it is dead. Rows that expired
+    ///   before the topology had this step have no deletions.
     /// - `RocksDB` keeps the bytes of deleted rows in its files until it merges them.
     /// - Requests that were sent to executors stay on their topic until they are answered, and the call may still be made.
     ///   Responses stay until they are taken, a moment later.

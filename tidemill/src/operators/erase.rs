@@ -39,6 +39,9 @@ pub(crate) struct ErasedStore {
 
 impl From<(StoreHandle, RowKeys, Vec<NodeId>)> for ErasedStore {
     fn from((handle, rows, users): (StoreHandle, RowKeys, Vec<NodeId>)) -> Self {
+        if let StoreHandle::Window(store) = &handle {
+            store.borrow_mut().leave_deletions();
+        }
         Self { handle, rows, users, operators: Vec::new() }
     }
 }

@@ -110,7 +110,7 @@ impl StreamTime {
     pub(crate) fn expire(&self, ctx: &mut TaskContext, store: &mut WindowStore, start: i64) -> Result<(), StoreError> {
         if self.state.get().changed || store.scan(0, start)?.next().is_some() {
             self.mark_changed(ctx);
-            store.expire_before(start);
+            store.expire(start)?;
         }
         Ok(())
     }
