@@ -2,7 +2,7 @@
 
 use tidemill_schemas::{Alert, AlertKind, EngagementTrend, MoodLabel, Spike};
 
-use super::alerts::{Evidence, about};
+use super::evidence::{Evidence, about};
 
 /// A vibe score below this needs a reaction, even if the mood fell long ago.
 const LOW_VIBE: u8 = 45;

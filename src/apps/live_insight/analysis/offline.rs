@@ -3,15 +3,17 @@
 use tidemill_schemas::Insight;
 
 use super::activity::{active_users, languages, outliers, top_chats};
-use super::alerts::{Evidence, alerts, without_repeats};
+use super::alerts::alerts;
 use super::clips::clips;
 use super::crowd::CrowdMood;
+use super::evidence::Evidence;
 use super::follow::summary;
 use super::instruction::instruction;
 use super::numbers::round2;
 use super::phrases::reactions;
 use super::reading::Reading;
 use super::series::series;
+use super::shifts::without_repeats;
 use super::spikes::{Baseline, Buckets, spikes};
 use super::topics::hot_topics;
 use super::window::ChatWindow;

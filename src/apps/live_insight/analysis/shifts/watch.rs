@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tidemill_schemas::{Alert, AlertKind, ChatMessage};
+use tidemill_schemas::{Alert, ChatMessage};
 
-use super::crowd::vibe_score;
-use super::sentiment::message_mood;
+use super::{Shift, is_shift};
+use crate::apps::live_insight::analysis::sentiment::message_mood;
 
 /// The mood of the last this many milliseconds is compared with the usual mood.
 pub const RECENT_MS: i64 = 20_000;
@@ -105,15 +105,8 @@ impl MoodWatch {
             return None;
         }
         self.usual = mood;
-        let (kind, verb) = if change < 0.0 { (AlertKind::MoodDrop, "fell") } else { (AlertKind::MoodRise, "rose") };
-        let alert = Alert {
-            stream_id: stream_id.to_owned(),
-            kind,
-            at_ms: now_ms,
-            severity: ((0.4 + change.abs()).min(1.0) * 100.0).round() / 100.0,
-            message: format!("The mood {verb} from {} to {} within seconds", vibe_score(usual), vibe_score(mood)),
-            ahead: true,
-        };
+        let shift = Shift { at_ms: now_ms, usual, mood };
+        let alert = Alert { ahead: true, ..shift.alert(stream_id, 1.0, " within seconds") };
         self.note(alert.clone(), now_ms);
         Some(alert)
     }
@@ -139,7 +132,7 @@ impl MoodWatch {
         self.told.retain(|told| told.at_ms >= start_ms);
         let mut changed = self.told.len() < before;
         for alert in alerts.iter().filter(|alert| !alert.ahead) {
-            if matches!(alert.kind, AlertKind::MoodDrop | AlertKind::MoodRise) {
+            if is_shift(alert) {
                 self.note(alert.clone(), end_ms);
                 changed = true;
             }
@@ -162,6 +155,8 @@ fn mood_of(recent: &[Voices]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use tidemill_schemas::AlertKind;
+
     use super::*;
 
     fn voices(second: i64, text: &str) -> Voices {
