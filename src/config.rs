@@ -15,6 +15,7 @@ mod sources;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::env;
 

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use toml::{Table, Value};
 
-use super::{near::suggestion, sources::Sources, tenants};
+use super::{near::suggestion, sources::Sources, tenants, text::text};
 
 impl Sources {
     pub(super) fn read_file(&mut self, path: &Path) {
@@ -40,19 +40,5 @@ impl Sources {
                 self.problem(format!("{file}: there is no setting '{name}'{}", suggestion(name, self.names())));
             }
         }
-    }
-}
-
-/// A value of the file as text; `None` for tables, dates, and lists with items that are not strings.
-pub(super) fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => Some(value.to_string()),
-        Value::Array(items) => items
-            .iter()
-            .map(|item| item.as_str().map(ToOwned::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .map(|all| all.join(",")),
-        Value::Table(_) | Value::Datetime(_) => None,
     }
 }

@@ -6,7 +6,7 @@ use tidemill::transport::kafka::{GroupProtocol, KafkaConfig};
 
 use tidemill_apps::setting::{Row, duration, list, number, path, variable};
 
-use super::file;
+use super::text::text;
 
 /// Prefix of every librdkafka property among the settings.
 pub(super) const PREFIX: &str = "kafka.properties.";
@@ -82,7 +82,7 @@ impl Kafka {
         };
         let mut left: Vec<(String, toml::Value)> = table.into_iter().collect();
         while let Some((name, found)) = left.pop() {
-            match (file::text(&found), found) {
+            match (text(&found), found) {
                 (Some(text), _) => self.take(&name, &text),
                 (None, toml::Value::Table(inner)) => {
                     left.extend(inner.into_iter().map(|(last, value)| (format!("{name}.{last}"), value)));
