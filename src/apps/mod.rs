@@ -15,8 +15,8 @@ pub use gemini::http_client;
 
 pub use analyst::{Analyst, AnalystError, Answer};
 pub use application::{
-    App, Application, Calls, File, Host, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results, ToJson,
-    WindowSetting, Windows, show_json,
+    App, Application, Calls, Door, File, Host, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results,
+    ToJson, WindowSetting, Windows, show_json,
 };
 pub use erasure::{Erased, Erasure, erase};
 pub use format::{Format, Wire};
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn every_application_has_a_page_and_recordings_of_its_events() {
         for app in APPLICATIONS {
-            assert!(app.page_file("index.html").is_some(), "{app:?}");
+            assert!(app.files.iter().any(|file| file.path == "page/index.html"), "{app:?}");
             for input in app.inputs {
                 let is_one =
                     |(_, text): (_, &str)| input.marks.iter().all(|mark| text.contains(&format!("\"{mark}\"")));

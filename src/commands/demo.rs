@@ -52,7 +52,7 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
         if begins {
             Feed::begin(&*server.engine().log().transport(), &place.text())?;
         }
-        let mut input = Playing { feed: Feed::open(&server)?, place, batch: Vec::new(), from_ms: 0 };
+        let mut input = Playing { feed: server.feed()?, place, batch: Vec::new(), from_ms: 0 };
         let played = async {
             let first = input.place.played;
             play(&playlist.events, first, options.speed, &mut input).await?;

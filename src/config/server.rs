@@ -67,6 +67,12 @@ pub(super) fn bounds() -> Vec<Setting> {
             .help("Maximum number of pages that follow results at the same time"),
         Setting::new("limits.clock_ahead", "2m", duration, |s| &mut s.limits.clock_ahead)
             .help("How far an event's time may be ahead of the server's clock; an event further ahead is refused"),
+        Setting::new("limits.connections", "10000", number, |s| &mut s.limits.connections)
+            .help("Maximum number of connections at the same time; further ones wait until others end"),
+        Setting::new("limits.idle_timeout", "1m", duration, |s| &mut s.limits.idle_timeout)
+            .help("How long a connection may be idle, and how long the headers of a request may take"),
+        Setting::new("limits.body_timeout", "30s", duration, |s| &mut s.limits.body_timeout)
+            .help("How long the body of a request may take"),
         Setting::new("pages.mediapipe_dir", "", path, |s| &mut s.mediapipe_dir)
             .help("Folder with the files of the pose model"),
     ]

@@ -9,25 +9,30 @@ use axum::{
 use bytes::Bytes;
 use serde_json::json;
 use tidemill::{
-    Clock as _, StoreKind, SystemClock, partition_for,
-    state::{Codec as _, Json, WindowKey},
-    transport::{
-        ConsumedRecord, Headers, Offset, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError,
-    },
+    Clock as _, SystemClock, partition_for,
+    state::{Codec as _, Json},
+    transport::{Headers, Offset, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError},
 };
 
-use super::{access::Visitor, http::Shared, log::scan, problem::Problem};
+use super::{access::Visitor, engine::Engine, problem::Problem, results::Hub};
 use crate::apps::{App, Erased, Erasure};
 
 /// How long an erasure waits for the topology.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Erases owners from the applications, their log and their results.
+#[derive(Clone)]
+pub(super) struct Eraser {
+    pub(super) engine: Arc<Engine>,
+    pub(super) hub: Arc<Hub>,
+}
+
 /// `DELETE` of an owner.
-pub(super) async fn owner(shared: Arc<Shared>, app: App, id: String, visitor: Visitor) -> Result<Response, Problem> {
-    shared.running(app)?;
+pub(super) async fn owner(eraser: Eraser, app: App, id: String, visitor: Visitor) -> Result<Response, Problem> {
+    eraser.engine.app(app)?;
     visitor.may(app, &id)?;
     // The erasure continues when the client disconnects: a partial erasure is not enough.
-    let erased = tokio::task::spawn_blocking(move || shared.forget(app, &id)).await;
+    let erased = tokio::task::spawn_blocking(move || eraser.forget(app, &id)).await;
     match erased {
         Ok(Ok(Some((Erased { rows, requests, .. }, results)))) => {
             let counts = json!({ "rows": rows, "requests": requests, "results": results });
@@ -47,7 +52,7 @@ pub(super) async fn owner(shared: Arc<Shared>, app: App, id: String, visitor: Vi
     }
 }
 
-impl Shared {
+impl Eraser {
     /// Erases a key. Blocks. Returns `None` if the topology takes too long.
     fn forget(&self, app: App, key: &str) -> Result<Option<(Erased, usize)>, TransportError> {
         let log = self.engine.log();
@@ -75,7 +80,6 @@ impl Shared {
             record(TopicPartition::new(*topic, *partition), result.clone(), None, requested_ms)
         };
         log.append(results.iter().map(tombstone).collect())?;
-        self.erase_expired_windows(app, partition, key)?;
         self.drop_processed(app, partition)?;
         log.maintain()?;
         Ok(Some((done, results.len())))
@@ -103,29 +107,6 @@ impl Shared {
             }
         }
         Ok(None)
-    }
-
-    /// Erases the rows of expired windows from the changelog. A store drops expired windows without a tombstone, and
-    /// the changelog keeps their rows for a day. The store has no row of the key any more, so these tombstones remove
-    /// nothing from it.
-    fn erase_expired_windows(&self, app: App, partition: i32, key: &str) -> Result<(), TransportError> {
-        let log = self.engine.log();
-        let Some(running) = self.engine.app(app) else { return Ok(()) };
-        for store in running.topology.stores().filter(|store| matches!(store.kind, StoreKind::Window { .. })) {
-            let changelog = running.streams.plan().changelog(&store.name);
-            let mut rows = Vec::new();
-            let changelog = TopicPartition { topic: changelog, partition };
-            let mut take = |record: ConsumedRecord| {
-                let window = record.key.clone().and_then(|raw| WindowKey::decode_changelog(raw).ok());
-                let is_mine = window.is_some_and(|window| *window.key == *key.as_bytes());
-                rows.extend(record.key.filter(|_| is_mine && record.value.is_some()));
-                true
-            };
-            log.read(|reader| scan(reader, &changelog, 0, &mut take))?;
-            let now_ms = SystemClock.now_ms();
-            log.append(rows.into_iter().map(|row| record(changelog.clone(), row, None, now_ms)).collect())?;
-        }
-        Ok(())
     }
 
     /// Deletes the processed raw records, requests and responses of a partition. Records of other keys are deleted with

@@ -1,24 +1,26 @@
 //! The applications behind HTTP: ingest, live results, state, metrics, erasure.
 //!
-//! Each group of modules uses only the groups above it: settings, the log, the applications on the log, the parts that
-//! handlers share, the handlers, and the server.
+//! Each group of modules uses only the groups above it: settings, the log, the applications on the log, events in and
+//! results out, the rest that clients may ask for, and the HTTP server. A module holds its own handlers.
 
 pub mod data_folder;
 mod error;
+mod metrics;
 mod settings;
+mod wait;
 
 mod log;
 
 mod engine;
-
-mod access;
-mod health;
 mod problem;
 
-mod erase;
+mod access;
 mod intake;
-mod pages;
 mod results;
+
+mod erase;
+mod health;
+mod pages;
 mod state;
 
 mod http;

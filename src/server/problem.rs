@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use tidemill_schemas::FieldError;
 
-use super::log::WriteError;
+use super::{engine::NotRunning, log::WriteError};
 
 /// Seconds until a client may try again when brokers are unreachable.
 const LOG_RETRY_S: u64 = 5;
@@ -88,6 +88,13 @@ impl Problem {
 
     pub(super) fn not_found(what: &str, fix: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, format!("there is no {what}"), fix)
+    }
+}
+
+impl From<NotRunning> for Problem {
+    fn from(NotRunning(app): NotRunning) -> Self {
+        let fix = format!("start `tidemill {}` or `tidemill serve`", app.id);
+        Self::new(StatusCode::NOT_FOUND, format!("{} does not run here", app.id), fix)
     }
 }
 

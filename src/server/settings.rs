@@ -43,6 +43,12 @@ pub struct Limits {
     pub lag_records: u64,
     /// Maximum pages that follow results at the same time. Default 2,000.
     pub event_streams: usize,
+    /// Maximum connections at the same time; further ones wait until others end. Default 10,000.
+    pub connections: usize,
+    /// How long a connection may be idle, and how long the headers of a request may take. Default one minute.
+    pub idle_timeout: Duration,
+    /// How long the body of a request may take. Default 30 s.
+    pub body_timeout: Duration,
     /// How far an event's time may be ahead of the server's clock. Default two minutes.
     pub clock_ahead: Duration,
 }
@@ -54,6 +60,9 @@ impl Default for Limits {
             bytes_in_flight: 64 << 20,
             lag_records: 200_000,
             event_streams: 2_000,
+            connections: 10_000,
+            idle_timeout: Duration::from_mins(1),
+            body_timeout: Duration::from_secs(30),
             clock_ahead: Duration::from_mins(2),
         }
     }
@@ -125,8 +134,9 @@ pub struct Settings {
     pub result_retention: Duration,
     /// How values are written on topics.
     pub format: FormatChoice,
-    /// Windows of applications that do not use their own default windows.
-    pub windows: HashMap<App, Windows>,
+    /// The windows of every known application, by the application's id. [`Settings::of`] fills them with each
+    /// application's default.
+    pub windows: BTreeMap<&'static str, Windows>,
     /// The analyst.
     pub analyst: AnalystChoice,
     /// The policy of calls to the analyst: time limit, attempts, concurrency.
@@ -143,11 +153,19 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        Self::of(APPLICATIONS.to_vec())
+    }
+}
+
+impl Settings {
+    /// The default settings of a server that runs these applications.
+    pub fn of(apps: Vec<App>) -> Self {
         let hour = Duration::from_hours(1);
+        let windows = known(&apps).into_iter().map(|app| (app.id, app.windows)).collect();
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             advertised: None,
-            apps: APPLICATIONS.to_vec(),
+            apps,
             kafka: None,
             data_dir: None,
             sync: false,
@@ -161,7 +179,7 @@ impl Default for Settings {
             raw_retention: hour,
             result_retention: hour * 24 * 7,
             format: FormatChoice::default(),
-            windows: HashMap::new(),
+            windows,
             analyst: AnalystChoice::Offline,
             calls: CallPolicy::default(),
             limits: Limits::default(),
@@ -170,25 +188,21 @@ impl Default for Settings {
             mediapipe_dir: None,
         }
     }
-}
 
-impl Settings {
-    /// An application's windows: those of the settings, or the application's default.
+    /// An application's windows.
     pub fn windows(&self, app: App) -> Windows {
-        self.windows.get(&app).copied().unwrap_or(app.windows)
+        self.windows.get(app.id).copied().unwrap_or(app.windows)
     }
 
     /// An application's windows, to be changed.
     pub fn windows_mut(&mut self, app: App) -> &mut Windows {
-        self.windows.entry(app).or_insert(app.windows)
+        self.windows.entry(app.id).or_insert(app.windows)
     }
 
     /// All known applications: those that ship with Tidemill, and others that run here. An address of an application
     /// that does not run gets an answer that says so.
     pub(super) fn known(&self) -> Vec<App> {
-        let mut known = APPLICATIONS.to_vec();
-        known.extend(self.apps.iter().filter(|app| !APPLICATIONS.contains(app)));
-        known
+        known(&self.apps)
     }
 
     /// All problems of the settings, one sentence each; empty if the settings are valid.
@@ -234,10 +248,18 @@ impl Settings {
                 self.limits.bytes_in_flight < self.limits.body_bytes,
                 "limits.in_flight must hold one body (limits.body) at least",
             ),
+            (self.limits.connections < 1, "limits.connections must be at least 1"),
+            (self.limits.idle_timeout.is_zero(), "limits.idle_timeout must be longer than nothing"),
             (self.calls.max_attempts < 1, "analyst.attempts must be at least 1"),
             (self.calls.max_in_flight < 1, "analyst.in_flight must be at least 1"),
         ];
         problems.extend(positive.into_iter().filter(|(wrong, _)| *wrong).map(|(_, problem)| problem.to_owned()));
         problems
     }
+}
+
+/// The applications that ship with Tidemill, and those of `apps` beside them.
+fn known(apps: &[App]) -> Vec<App> {
+    let others = apps.iter().filter(|app| !APPLICATIONS.contains(app));
+    APPLICATIONS.iter().chain(others).copied().collect()
 }

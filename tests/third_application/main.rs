@@ -23,7 +23,7 @@ struct Client {
 impl Client {
     async fn start(tenants: Vec<Arc<Tenant>>) -> Self {
         let listen = ([127, 0, 0, 1], 0).into();
-        let settings = Settings { apps: vec![&NOTES], listen, partitions: 2, tenants, ..Settings::default() };
+        let settings = Settings { listen, partitions: 2, tenants, ..Settings::of(vec![&NOTES]) };
         let server = Server::start(settings).await.expect("starts");
         Self { server, http: http_client(WAIT).expect("a client"), token: None }
     }
@@ -130,7 +130,7 @@ async fn a_token_opens_its_own_authors_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_applications_with_the_same_addresses_are_refused() {
     let listen = ([127, 0, 0, 1], 0).into();
-    let settings = Settings { apps: vec![&NOTES, &TWIN], listen, ..Settings::default() };
+    let settings = Settings { listen, ..Settings::of(vec![&NOTES, &TWIN]) };
     let refused = Server::start(settings).await.err().expect("refused").to_string();
     assert!(refused.contains("the applications word-notes and twin-notes both use '/v1/notes'"), "{refused}");
 }

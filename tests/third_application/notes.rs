@@ -11,7 +11,7 @@ use tidemill::{
     state::{BoxError, Json, Utf8},
 };
 use tidemill_apps::apps::{
-    Application, File, Format, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results, WindowSetting,
+    Application, Door, File, Format, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results, WindowSetting,
     Windows, erase, show_json,
 };
 use tidemill_schemas::FieldError;
@@ -41,6 +41,7 @@ const fn application(id: &'static str) -> Application {
         calls: None,
         owners: WORDS,
         show: show_json,
+        door: Door { title: "Word notes", promise: "How much you wrote.", label: "Author", nobody: ["Nobody yet", ""] },
         files: FILES,
     }
 }

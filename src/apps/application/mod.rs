@@ -1,6 +1,7 @@
 //! The description of an application. Server, commands and configuration know an application only by this.
 
 mod calls;
+mod door;
 mod files;
 mod input;
 mod results;
@@ -25,6 +26,7 @@ use super::Format;
 pub(crate) use files::files;
 
 pub use calls::{Calls, Host};
+pub use door::Door;
 pub use files::File;
 pub use input::{Incoming, Input, Property, ReadEvent, ReadProperty};
 pub use results::{Results, ToJson};
@@ -69,6 +71,8 @@ pub struct Application {
     pub owners: &'static str,
     /// Converts a stored value to JSON for people; [`show_json`] if all stores hold JSON.
     pub show: fn(Bytes) -> Result<Value, CodecError>,
+    /// How the first page presents it.
+    pub door: Door,
     /// Files of the page (`page/…`, with `page/index.html`) and recordings for demos (`recordings/….ndjson`).
     pub files: &'static [File],
 }
@@ -129,11 +133,6 @@ impl Application {
         let paths = self.inputs.iter().map(|input| input.path);
         let addresses = [format!("/{}", self.section), format!("/v1/{}", self.owner.plural)];
         topics.chain(paths).chain([self.id]).map(ToOwned::to_owned).chain(addresses).collect()
-    }
-
-    /// A file of the page.
-    pub(crate) fn page_file(&self, name: &str) -> Option<&'static File> {
-        self.files.iter().find(|file| file.path.strip_prefix("page/") == Some(name))
     }
 
     /// The recordings for demos, each with its name and its JSON lines.

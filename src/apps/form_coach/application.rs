@@ -20,7 +20,7 @@ use super::{
     topology::{call, topology},
 };
 use crate::apps::{
-    Application, Calls, Format, Host, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results,
+    Application, Calls, Door, Format, Host, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results,
     WindowSetting, Windows, application::files, show_json,
 };
 
@@ -78,6 +78,12 @@ pub static APPLICATION: Application = Application {
     calls: Some(Calls { name: ANALYST, start: calls }),
     owners: progress::STORE,
     show,
+    door: Door {
+        title: "Form coach",
+        promise: "A grade and one correction for each set of movements, while you still move.",
+        label: "Athlete id",
+        nobody: ["No athlete yet", "Open an id of your choice below and start the camera there."],
+    },
     files: files!("form_coach"),
 };
 

@@ -15,7 +15,7 @@ use super::{
     trend,
 };
 use crate::apps::{
-    Application, Calls, Format, Host, Incoming, Input, Owner, ReadEvent, Results, WindowSetting, Windows,
+    Application, Calls, Door, Format, Host, Incoming, Input, Owner, ReadEvent, Results, WindowSetting, Windows,
     application::files, show_json,
 };
 
@@ -84,6 +84,12 @@ pub static APPLICATION: Application = Application {
     calls: Some(Calls { name: ANALYST, start: calls }),
     owners: trend::STORE,
     show: show_json,
+    door: Door {
+        title: "Live insight",
+        promise: "The mood of your chat, the words that moved it, and the one thing to do next.",
+        label: "Stream id",
+        nobody: ["No stream yet", "A stream appears here once its first minute with chat or speech is over."],
+    },
     files: files!("live_insight"),
 };
 

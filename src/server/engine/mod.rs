@@ -1,20 +1,20 @@
 //! The log, the applications on it, and their call executors: started together, closed in order.
 
+mod running;
 mod schemas;
 mod topics;
 
+pub(in crate::server) use running::{NotRunning, RunningApp};
+
 use std::{
-    collections::BTreeMap,
     net::SocketAddr,
     path::Path,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use prometheus::{HistogramOpts, HistogramVec};
-use tidemill::{
-    CallExecutorHandle, CallStats, RecordHandler, StoreKind, Streams, StreamsConfig, StreamsState, Topology,
-};
+use tidemill::{RecordHandler, Streams, StreamsConfig, StreamsState};
 use tokio::runtime::Handle;
 
 use super::{
@@ -22,6 +22,7 @@ use super::{
     error::EngineError,
     log::Log,
     settings::{AnalystChoice, Settings},
+    wait::wait_for,
 };
 use crate::apps::{App, Format, Host, gemini::Gemini};
 
@@ -33,28 +34,6 @@ pub struct Engine {
     format: Format,
     /// Duration of calls to analysts in seconds, by analyst and outcome.
     pub(in crate::server) call_seconds: HistogramVec,
-}
-
-/// A running application, with its executor if it calls an analyst.
-pub(in crate::server) struct RunningApp {
-    pub(in crate::server) app: App,
-    pub(in crate::server) streams: Streams,
-    pub(in crate::server) topology: Topology,
-    executor: Mutex<Option<CallExecutorHandle>>,
-}
-
-impl RunningApp {
-    pub(in crate::server) fn calls(&self) -> CallStats {
-        let executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        executor.as_ref().map_or_else(CallStats::default, CallExecutorHandle::stats)
-    }
-
-    /// Stores whose keys are ids, by name: all but the internal stores of calls and times.
-    pub(in crate::server) fn stores(&self) -> BTreeMap<String, StoreKind> {
-        let is_own = |name: &str| ["-pending", "-times"].iter().any(|kind| name.ends_with(kind));
-        let specs = self.topology.stores().filter(|store| !is_own(&store.name));
-        specs.map(|store| (store.name.to_string(), store.kind)).collect()
-    }
 }
 
 /// How long running calls may take to finish when the server closes.
@@ -152,8 +131,8 @@ impl Engine {
         &self.apps
     }
 
-    pub(in crate::server) fn app(&self, app: App) -> Option<&RunningApp> {
-        self.apps.iter().find(|running| running.app == app)
+    pub(in crate::server) fn app(&self, app: App) -> Result<&RunningApp, NotRunning> {
+        self.apps.iter().find(|running| running.app == app).ok_or(NotRunning(app))
     }
 
     /// Whether an application ended without a call of [`Engine::close`].
@@ -174,11 +153,9 @@ impl Engine {
             }
             app.streams.stop();
         }
-        let started = Instant::now();
         let closing = |app: &RunningApp| matches!(app.streams.state(), StreamsState::PendingShutdown);
-        while self.apps.iter().any(closing) && started.elapsed() < CALL_GRACE * 3 {
-            std::thread::park_timeout(Duration::from_millis(10));
-        }
+        let closed = || (!self.apps.iter().any(closing)).then_some(());
+        wait_for(CALL_GRACE * 3, Duration::from_millis(10), closed);
         let unclosed = self.apps.iter().filter(|app| app.streams.state() != StreamsState::NotRunning);
         match unclosed.map(|app| app.app.id).collect::<Vec<_>>() {
             none if none.is_empty() => Ok(()),

@@ -1,12 +1,12 @@
 //! Creates the applications' topics at the start, with the configured retention.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tidemill::transport::{Admin, CleanupPolicy, TopicSpec, Transport as _, TransportError};
 
 use crate::{
     apps::App,
-    server::{log::Log, settings::Settings},
+    server::{log::Log, settings::Settings, wait::wait_for},
 };
 
 /// How long requests to erase are kept.
@@ -69,16 +69,9 @@ const SPREAD: Duration = Duration::from_secs(10);
 /// Describes a topic that could not be created. If another instance created it a moment ago, some brokers may not know
 /// it.
 fn found(admin: &mut dyn Admin, topic: &str, refused: TransportError) -> Result<TopicSpec, TransportError> {
-    let started = Instant::now();
-    loop {
-        match admin.describe_topic(topic)? {
-            Some(found) => return Ok(found),
-            None if matches!(refused, TransportError::TopicExists(_)) && started.elapsed() < SPREAD => {
-                std::thread::park_timeout(Duration::from_millis(50));
-            }
-            None => return Err(refused),
-        }
-    }
+    let patience = if matches!(refused, TransportError::TopicExists(_)) { SPREAD } else { Duration::ZERO };
+    let found = wait_for(patience, Duration::from_millis(50), || admin.describe_topic(topic).transpose());
+    found.unwrap_or(Err(refused))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! What the server reports about itself.
+//! Whether the applications run and are ready, and their metrics.
 
-mod metrics;
+mod gauges;
+mod report;
 
-pub(in crate::server) use metrics::Metrics;
+pub(super) use report::{Health, health, metrics, ready};

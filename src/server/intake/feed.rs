@@ -13,11 +13,8 @@ use tidemill::{
 };
 use tidemill_schemas::{Arrival, describe_errors};
 
-use super::{pressure::Admitted, readers};
-use crate::{
-    apps::{App, Input},
-    server::http::{Server, Shared},
-};
+use super::{pressure::Admitted, readers, write::Intake};
+use crate::apps::{App, Input};
 
 /// The key of a player's place, and the id of its transactions.
 const PLAYER: &str = "player";
@@ -42,7 +39,7 @@ pub enum FeedError {
 
 /// Writes a player's events. The events on the log and the player's place always agree: a kill at any moment is safe.
 pub struct Feed {
-    shared: Arc<Shared>,
+    intake: Arc<Intake>,
     producer: Box<dyn Producer>,
     /// Topics of events, with their partitions.
     topics: HashMap<&'static str, (Arc<str>, i32)>,
@@ -79,22 +76,17 @@ impl Feed {
         producer.flush().map(drop)
     }
 
-    /// Opens a feed into a server whose log has a player. An earlier player of the log is fenced and cannot write any
-    /// more.
-    ///
-    /// # Errors
-    /// If the log cannot be written.
-    pub fn open(server: &Arc<Server>) -> Result<Self, TransportError> {
+    /// Opens a feed on a log that has a player, and fences an earlier player.
+    pub(in crate::server) fn open(intake: Arc<Intake>) -> Result<Self, TransportError> {
         let config = ProducerConfig { transactional_id: Some(PLAYER.to_owned()) };
-        let shared = server.shared.clone();
-        let mut producer = shared.engine.log().transport().producer(&config)?;
+        let mut producer = intake.engine.log().transport().producer(&config)?;
         producer.init_transactions()?;
         let mut topics = HashMap::new();
-        for input in shared.engine.settings().apps.iter().flat_map(|app| app.inputs) {
-            let partitions = shared.engine.log().partitions(input.topic)?;
+        for input in intake.engine.settings().apps.iter().flat_map(|app| app.inputs) {
+            let partitions = intake.engine.log().partitions(input.topic)?;
             topics.insert(input.topic, (Arc::from(input.topic), partitions));
         }
-        Ok(Self { shared, producer, topics })
+        Ok(Self { intake, producer, topics })
     }
 
     /// Writes events, as JSON, and the place after them, all or nothing. Waits while the applications are too far
@@ -106,21 +98,21 @@ impl Feed {
         let now_ms = SystemClock.now_ms();
         let mut records = Vec::with_capacity(events.len() + 1);
         for (index, (input, text)) in events.iter().enumerate() {
-            let parsed = self.shared.intake.event(input, text.as_bytes(), Arrival::at(now_ms));
+            let parsed = self.intake.readers.event(input, text.as_bytes(), Arrival::at(now_ms));
             let parsed = parsed.map_err(|errors| FeedError::Invalid { index, errors: describe_errors(&errors) })?;
             let (topic, partitions) = &self.topics[input.topic];
             records.push(readers::record(parsed, topic, *partitions));
         }
         records.push(at(place, now_ms));
 
-        let shared = self.shared.clone();
+        let intake = self.intake.clone();
         let mut admitted = Vec::new();
-        for app in &shared.engine.settings().apps {
+        for app in &intake.engine.settings().apps {
             for input in app.inputs {
                 let count = events.iter().filter(|(of, _)| *of == input).count();
                 if count > 0 {
-                    let accepted = shared.metrics.accepted.with_label_values(&[input.topic]);
-                    admitted.push((admit(&shared, app, count).await, accepted, count as u64));
+                    let accepted = intake.accepted.with_label_values(&[input.topic]);
+                    admitted.push((admit(&intake, app, count).await, accepted, count as u64));
                 }
             }
         }
@@ -148,9 +140,9 @@ fn at(place: &str, timestamp: i64) -> ProducerRecord {
 }
 
 /// Waits until the application is no longer too far behind.
-async fn admit(shared: &Shared, app: App, count: usize) -> Admitted<'_> {
+async fn admit(intake: &Intake, app: App, count: usize) -> Admitted<'_> {
     loop {
-        match shared.pressure.admit(app, count) {
+        match intake.pressure.admit(app, count) {
             Ok(admitted) => return admitted,
             Err(_) => tokio::time::sleep(PAUSE).await,
         }

@@ -1,11 +1,13 @@
 //! Events that come in: over HTTP or from a player, read in each topic's format, within the server's limits.
 
+mod body;
 mod feed;
 mod ingest;
 mod pressure;
 mod readers;
+mod write;
 
 pub use feed::{Feed, FeedError};
-pub(in crate::server) use ingest::{Request, events, property};
-pub(in crate::server) use pressure::Pressure;
-pub(in crate::server) use readers::Intake;
+pub(super) use ingest::{Request, events, property};
+pub(super) use pressure::Pressure;
+pub(super) use write::Intake;

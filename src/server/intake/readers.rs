@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// Readers of the input of applications that run here, by topic.
-pub(in crate::server) struct Intake {
+pub(super) struct Readers {
     events: HashMap<&'static str, ReadEvent>,
     properties: HashMap<&'static str, ReadProperty>,
 }
 
-impl Intake {
-    pub(in crate::server) fn new(engine: &Engine) -> Self {
+impl Readers {
+    pub(super) fn new(engine: &Engine) -> Self {
         let (format, apps) = (engine.format(), &engine.settings().apps);
         let events = apps.iter().flat_map(|app| app.inputs).map(|input| (input.topic, (input.reader)(format)));
         let properties = apps.iter().flat_map(|app| app.properties);
@@ -29,13 +29,13 @@ impl Intake {
     }
 
     /// Reads an event.
-    pub(in crate::server) fn event(&self, input: &Input, bytes: &[u8], arrival: Arrival) -> Result<Incoming, Vec<FieldError>> {
+    pub(super) fn event(&self, input: &Input, bytes: &[u8], arrival: Arrival) -> Result<Incoming, Vec<FieldError>> {
         let read = self.events.get(input.topic).ok_or_else(not_running)?;
         read(bytes, arrival)
     }
 
     /// Reads a property of an owner.
-    pub(in crate::server) fn property(
+    pub(super) fn property(
         &self,
         property: &Property,
         owner: &str,
@@ -52,7 +52,7 @@ fn not_running() -> Vec<FieldError> {
 }
 
 /// Turns input into a record, in the partition of its owner.
-pub(in crate::server) fn record(incoming: Incoming, topic: &Arc<str>, partitions: i32) -> ProducerRecord {
+pub(super) fn record(incoming: Incoming, topic: &Arc<str>, partitions: i32) -> ProducerRecord {
     let Incoming { key, value, timestamp } = incoming;
     let partition = partition_for(Some(key.as_bytes()), partitions);
     let (topic, key, value) = (topic.clone(), Some(key.into()), Some(value.into()));

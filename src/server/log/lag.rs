@@ -7,10 +7,8 @@ use std::{
 };
 
 use tidemill::transport::{
-    Consumer, ConsumerConfig, Offset, Topic, TopicPartition, Transport as _, TransportError, embedded::EmbeddedLog,
+    Consumer, ConsumerConfig, Offset, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
 };
-
-use super::Log;
 
 /// A group's lag on one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +42,13 @@ pub(super) fn of_embedded(log: &EmbeddedLog, group: &str) -> Vec<PartitionLag> {
 pub(super) struct Groups(Mutex<HashMap<String, Box<dyn Consumer>>>);
 
 impl Groups {
-    pub(super) fn lag(&self, log: &Log, group: &str, topics: &[Topic]) -> Result<Vec<PartitionLag>, TransportError> {
-        let mut partitions = Vec::new();
-        for topic in topics {
-            partitions.extend((0..log.partitions(topic)?).map(|number| TopicPartition::new(topic.clone(), number)));
-        }
-        self.with(log, group, |onlooker| {
+    pub(super) fn lag(
+        &self,
+        transport: &dyn Transport,
+        group: &str,
+        partitions: Vec<TopicPartition>,
+    ) -> Result<Vec<PartitionLag>, TransportError> {
+        self.with(transport, group, |onlooker| {
             let committed = onlooker.committed(&partitions)?;
             let mut lags = Vec::with_capacity(partitions.len());
             for (partition, committed) in partitions.into_iter().zip(committed) {
@@ -62,14 +61,14 @@ impl Groups {
 
     fn with<T>(
         &self,
-        log: &Log,
+        transport: &dyn Transport,
         group: &str,
         ask: impl FnOnce(&mut dyn Consumer) -> Result<T, TransportError>,
     ) -> Result<T, TransportError> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(group);
         let mut onlooker = match taken {
             Some(onlooker) => onlooker,
-            None => log.transport().consumer(&ConsumerConfig {
+            None => transport.consumer(&ConsumerConfig {
                 group: group.to_owned(),
                 client_id: format!("{group}-lag"),
                 instance_id: None,

@@ -167,10 +167,14 @@ impl Log {
 
     /// The lag of a group on topics that it reads.
     pub(super) fn group_lag(&self, group: &str, topics: &[Topic]) -> Result<Vec<PartitionLag>, TransportError> {
-        match &self.shared.embedded {
-            Some(embedded) => Ok(lag::of_embedded(embedded, group)),
-            None => self.shared.groups.lag(self, group, topics),
+        if let Some(embedded) = &self.shared.embedded {
+            return Ok(lag::of_embedded(embedded, group));
         }
+        let mut partitions = Vec::new();
+        for topic in topics {
+            partitions.extend((0..self.partitions(topic)?).map(|number| TopicPartition::new(topic.clone(), number)));
+        }
+        self.shared.groups.lag(&*self.shared.transport, group, partitions)
     }
 
     /// The groups that this instance may not use, each with the reason. Without this check, threads would start and

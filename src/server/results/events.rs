@@ -10,18 +10,38 @@ use axum::{
     },
 };
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
-use super::hub::{Event, Place};
+use super::{
+    hub::Hub,
+    place::{Event, Place},
+};
 use crate::{
     apps::App,
-    server::{access::Visitor, http::Shared, problem::Problem},
+    server::{access::Visitor, engine::Engine, problem::Problem},
 };
 
 /// The most results that one read of the log returns.
 const PAGE: usize = 100;
 /// The most results for a page that sends no place.
 const HISTORY: usize = 120;
+
+/// The results of the applications, and the pages that follow them.
+pub(in crate::server) struct Results {
+    engine: Arc<Engine>,
+    hub: Arc<Hub>,
+    /// Permits for pages that follow results.
+    followers: Arc<Semaphore>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Results {
+    /// Pages are sent away when `closing` becomes true.
+    pub(in crate::server) fn new(engine: Arc<Engine>, hub: Arc<Hub>, closing: watch::Receiver<bool>) -> Self {
+        let followers = Arc::new(Semaphore::new(engine.settings().limits.event_streams));
+        Self { engine, hub, followers, closing }
+    }
+}
 
 /// Query parameters of the address.
 #[derive(Debug, Deserialize)]
@@ -32,7 +52,7 @@ pub(in crate::server) struct Options {
 
 /// A page that follows results.
 struct Follower {
-    shared: Arc<Shared>,
+    results: Arc<Results>,
     app: App,
     key: String,
     place: Place,
@@ -55,16 +75,16 @@ enum Stage {
 
 /// `GET` of an owner's events.
 pub(in crate::server) fn of_owner(
-    shared: Arc<Shared>,
+    results: Arc<Results>,
     app: App,
     key: String,
     visitor: &Visitor,
     options: Options,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    shared.running(app)?;
+    results.engine.app(app)?;
     visitor.may(app, &key)?;
-    let permit = shared.followers.clone().try_acquire_owned();
+    let permit = results.followers.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::busy("too many pages follow results", 10))?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
     let (place, stage) = match last.or(options.after) {
@@ -77,8 +97,8 @@ pub(in crate::server) fn of_owner(
         }
     };
     // The page subscribes before the log is read. A result in between is seen twice and sent once.
-    let (live, closing) = (shared.hub.subscribe(app, &key), shared.closing.subscribe());
-    let follower = Follower { shared, app, key, place, caught: Vec::new(), stage, live, closing, _permit: permit };
+    let (live, closing) = (results.hub.subscribe(app, &key), results.closing.clone());
+    let follower = Follower { results, app, key, place, caught: Vec::new(), stage, live, closing, _permit: permit };
     let events = futures_util::stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))
@@ -119,9 +139,9 @@ impl Follower {
     }
 
     async fn catch_up(&mut self, most: usize, newest: bool) -> Option<()> {
-        let (shared, app, key, mut place) = (self.shared.clone(), self.app, self.key.clone(), self.place.clone());
+        let (results, app, key, mut place) = (self.results.clone(), self.app, self.key.clone(), self.place.clone());
         let read = tokio::task::spawn_blocking(move || {
-            let caught = shared.hub.catch_up(app, &key, &mut place, most, newest);
+            let caught = results.hub.catch_up(app, &key, &mut place, most, newest);
             caught.map(|(events, more)| (events, more, place))
         });
         match read.await {

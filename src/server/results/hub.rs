@@ -13,10 +13,11 @@ use bytes::Bytes;
 use tidemill::{
     Windowed, WindowedCodec, partition_for,
     state::{Codec, CodecError, Utf8},
-    transport::{ConsumedRecord, Fetched, Offset, TopicPartition, Transport as _, TransportError},
+    transport::{ConsumedRecord, Fetched, TopicPartition, Transport as _, TransportError},
 };
 use tokio::sync::broadcast;
 
+use super::place::{Event, Place};
 use crate::{
     apps::{App, Format, ToJson},
     server::{
@@ -29,47 +30,6 @@ use crate::{
 const BEHIND: usize = 64;
 /// The most records that one read returns.
 const BATCH: usize = 1000;
-
-/// A result to be sent to pages.
-#[derive(Debug, Clone)]
-pub(in crate::server) struct Event {
-    /// Index of the result topic in the application's list.
-    pub(in crate::server) topic: usize,
-    pub(in crate::server) offset: Offset,
-    pub(in crate::server) timestamp: i64,
-    pub(in crate::server) name: &'static str,
-    /// JSON in one line.
-    pub(in crate::server) data: Bytes,
-}
-
-/// A page's place: the next offset of each of the application's result topics, in the partition of its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::server) struct Place(Vec<Offset>);
-
-impl Place {
-    pub(in crate::server) fn start(app: App) -> Self {
-        Self(vec![0; app.results.len()])
-    }
-
-    /// Parses the text of [`Place::text`].
-    pub(in crate::server) fn parse(app: App, text: &str) -> Option<Self> {
-        let offsets: Vec<Offset> = text.split('-').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-        let fits = offsets.len() == app.results.len() && offsets.iter().all(|offset| *offset >= 0);
-        fits.then_some(Self(offsets))
-    }
-
-    pub(in crate::server) fn text(&self) -> String {
-        self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("-")
-    }
-
-    pub(in crate::server) fn is_before(&self, event: &Event) -> bool {
-        self.0[event.topic] <= event.offset
-    }
-
-    pub(in crate::server) fn pass(&mut self, event: &Event) {
-        self.0[event.topic] = event.offset + 1;
-    }
-}
 
 type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
 
@@ -98,7 +58,7 @@ impl Hub {
     }
 
     /// Subscribes to the results of a key from now on.
-    pub(in crate::server) fn subscribe(&self, app: App, key: &str) -> broadcast::Receiver<Arc<Event>> {
+    pub(super) fn subscribe(&self, app: App, key: &str) -> broadcast::Receiver<Arc<Event>> {
         let mut channels = self.channels();
         channels.retain(|_, sender| sender.receiver_count() > 0);
         channels.entry((app, key.to_owned())).or_insert_with(|| broadcast::channel(BEHIND).0).subscribe()
@@ -106,12 +66,19 @@ impl Hub {
 
     /// Passes results to pages until the server closes. Blocks.
     pub(in crate::server) fn follow(&self, apps: &[App]) {
+        self.repeat("results cannot be read from the log", || self.follow_from_end(apps));
+    }
+
+    /// Repeats work after a pause until it succeeds, or until the server closes.
+    fn repeat<T>(&self, failure: &str, work: impl Fn() -> Result<T, TransportError>) -> Option<T> {
         while !self.closing.load(Ordering::SeqCst) {
-            if let Err(error) = self.follow_from_end(apps) {
-                tracing::warn!(%error, "results cannot be read from the log, trying again");
-                std::thread::park_timeout(Duration::from_millis(500));
+            match work() {
+                Ok(done) => return Some(done),
+                Err(error) => tracing::warn!(%error, "{failure}, trying again"),
             }
+            std::thread::park_timeout(Duration::from_millis(500));
         }
+        None
     }
 
     fn follow_from_end(&self, apps: &[App]) -> Result<(), TransportError> {
@@ -142,20 +109,10 @@ impl Hub {
         let Some(key) = record.key.as_ref().and_then(owner) else { return };
         let Some(sender) = self.channels().get(&(app, key)).cloned() else { return };
         // A result of another version may wait for its schema. The results after it wait, too.
-        while !self.closing.load(Ordering::SeqCst) {
-            match self.event(app, topic, &record) {
-                Err(error) => {
-                    tracing::warn!(%error, "a result waits for its schema");
-                    std::thread::park_timeout(Duration::from_millis(500));
-                }
-                Ok(event) => {
-                    if let Some(event) = event {
-                        // If no receiver is left, the event is not needed.
-                        let _ = sender.send(Arc::new(event));
-                    }
-                    return;
-                }
-            }
+        let event = self.repeat("a result waits for its schema", || self.event(app, topic, &record));
+        if let Some(event) = event.flatten() {
+            // If no receiver is left, the event is not needed.
+            let _ = sender.send(Arc::new(event));
         }
     }
 
@@ -176,7 +133,7 @@ impl Hub {
     /// Reads results of a key from a place on, in the order of their times: the first `most` results, or with `newest`
     /// the last `most` results. Moves the place behind the results that were read. Returns whether there may be more.
     /// Blocks.
-    pub(in crate::server) fn catch_up(
+    pub(super) fn catch_up(
         &self,
         app: App,
         key: &str,
@@ -207,7 +164,7 @@ impl Hub {
                 }
                 newest || found.len() < most
             };
-            ends.0[topic] = self.log.read(|reader| scan(reader, &partition, place.0[topic], &mut take))?;
+            *ends.of(topic) = self.log.read(|reader| scan(reader, &partition, *place.of(topic), &mut take))?;
             if let Some(error) = waits {
                 return Err(error);
             }

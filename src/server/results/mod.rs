@@ -2,6 +2,7 @@
 
 mod events;
 mod hub;
+mod place;
 
-pub(in crate::server) use events::{Options, of_owner};
-pub(in crate::server) use hub::Hub;
+pub(super) use events::{Options, Results, of_owner};
+pub(super) use hub::Hub;

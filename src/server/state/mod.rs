@@ -1,7 +1,13 @@
 //! The state of the applications, as HTTP shows it: tasks, stores, owners, and values of all instances.
 
-mod inspect;
+mod inspector;
+mod key;
+mod owners;
 mod peers;
+mod tasks;
 
-pub(in crate::server) use inspect::{Page, health, list_stores, metrics, overview, owners, ready, tasks};
-pub(in crate::server) use peers::{PATIENCE, key};
+pub(super) use inspector::Inspector;
+pub(super) use key::key;
+pub(super) use owners::{Page, owners};
+pub(super) use peers::PATIENCE;
+pub(super) use tasks::{list_stores, overview, tasks};

@@ -1,6 +1,9 @@
 //! The server as clients see it.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod connections;
+mod pages;
 
 use std::{sync::Arc, time::Duration};
 

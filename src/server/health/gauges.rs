@@ -1,23 +1,11 @@
-//! Metrics for Prometheus: applications, tasks, stores, calls, requests. No metric holds the id of a stream or user.
+//! Gauges of applications, tasks, stores and calls.
 
-use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::IntGaugeVec;
 
-use crate::server::{engine::Engine, intake::Pressure};
-
-/// The server's metrics.
-pub(in crate::server) struct Metrics {
-    registry: Registry,
-    /// Records taken in, by topic.
-    pub(in crate::server) accepted: IntCounterVec,
-    /// Requests, by route and status.
-    pub(in crate::server) requests: IntCounterVec,
-    /// How long requests took, by route.
-    pub(in crate::server) seconds: HistogramVec,
-    applications: Gauges,
-}
+use crate::server::{engine::Engine, intake::Pressure, metrics::gauge};
 
 /// Gauges that are read from the applications at each request for metrics.
-struct Gauges {
+pub(super) struct Gauges {
     lag: IntGaugeVec,
     records: IntGaugeVec,
     dropped: IntGaugeVec,
@@ -33,75 +21,42 @@ struct Gauges {
     calls: IntGaugeVec,
 }
 
-fn gauge(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-    let gauge = IntGaugeVec::new(Opts::new(name, help), labels).expect("names and labels are valid");
-    registry.register(Box::new(gauge.clone())).expect("each name is registered once");
-    gauge
-}
-
-fn counter(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-    let counter = IntCounterVec::new(Opts::new(name, help), labels).expect("names and labels are valid");
-    registry.register(Box::new(counter.clone())).expect("each name is registered once");
-    counter
-}
-
-impl Metrics {
-    pub(in crate::server) fn new(engine: &Engine) -> Self {
-        let registry = Registry::new();
-        let seconds = HistogramOpts::new("tidemill_http_seconds", "Duration of requests");
-        let seconds = HistogramVec::new(seconds, &["route"]).expect("names and labels are valid");
-        registry.register(Box::new(seconds.clone())).expect("each name is registered once");
-        registry.register(Box::new(engine.call_seconds.clone())).expect("each name is registered once");
+impl Gauges {
+    pub(super) fn new(registry: &prometheus::Registry) -> Self {
         let task = ["application", "task"];
-        let applications = Gauges {
-            lag: gauge(&registry, "tidemill_lag_records", "Records to be processed", &["application", "topic"]),
-            records: gauge(&registry, "tidemill_task_records", "Records processed since the task began", &task),
+        Self {
+            lag: gauge(registry, "tidemill_lag_records", "Records to be processed", &["application", "topic"]),
+            records: gauge(registry, "tidemill_task_records", "Records processed since the task began", &task),
             dropped: gauge(
-                &registry,
+                registry,
                 "tidemill_dropped_records",
                 "Records dropped without effect",
                 &["application", "task", "operator", "reason"],
             ),
-            buffered: gauge(&registry, "tidemill_task_buffered_records", "Records read but not processed yet", &task),
-            stream_time: gauge(&registry, "tidemill_task_stream_time_ms", "Stream time, epoch milliseconds", &task),
-            restoring: gauge(&registry, "tidemill_task_restore_remaining", "Changelog offsets to replay", &task),
-            restored: gauge(&registry, "tidemill_task_restore_bytes", "Changelog bytes replayed by a restore", &task),
+            buffered: gauge(registry, "tidemill_task_buffered_records", "Records read but not processed yet", &task),
+            stream_time: gauge(registry, "tidemill_task_stream_time_ms", "Stream time, epoch milliseconds", &task),
+            restoring: gauge(registry, "tidemill_task_restore_remaining", "Changelog offsets to replay", &task),
+            restored: gauge(registry, "tidemill_task_restore_bytes", "Changelog bytes replayed by a restore", &task),
             restore_rate: gauge(
-                &registry,
+                registry,
                 "tidemill_task_restore_bytes_per_second",
                 "Changelog bytes that a restore replays each second",
                 &task,
             ),
-            standby_lag: gauge(&registry, "tidemill_standby_lag", "Changelog offsets that a standby is behind", &task),
-            tasks: gauge(&registry, "tidemill_tasks", "Tasks by state", &["application", "state"]),
-            threads: gauge(&registry, "tidemill_thread", "Counters of threads", &["application", "thread", "what"]),
+            standby_lag: gauge(registry, "tidemill_standby_lag", "Changelog offsets that a standby is behind", &task),
+            tasks: gauge(registry, "tidemill_tasks", "Tasks by state", &["application", "state"]),
+            threads: gauge(registry, "tidemill_thread", "Counters of threads", &["application", "thread", "what"]),
             store_rows: gauge(
-                &registry,
+                registry,
                 "tidemill_store",
                 "Counters of stores",
                 &["application", "task", "store", "what"],
             ),
-            calls: gauge(&registry, "tidemill_calls", "Calls to the analyst", &["application", "what"]),
-        };
-        Self {
-            accepted: counter(&registry, "tidemill_ingest_records_total", "Records taken in", &["topic"]),
-            requests: counter(&registry, "tidemill_http_requests_total", "Requests", &["route", "status"]),
-            seconds,
-            applications,
-            registry,
+            calls: gauge(registry, "tidemill_calls", "Calls to the analyst", &["application", "what"]),
         }
     }
 
-    pub(in crate::server) fn render(&self, engine: &Engine, pressure: &Pressure) -> Result<Vec<u8>, prometheus::Error> {
-        self.applications.read(engine, pressure);
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(text)
-    }
-}
-
-impl Gauges {
-    fn read(&self, engine: &Engine, pressure: &Pressure) {
+    pub(super) fn read(&self, engine: &Engine, pressure: &Pressure) {
         // Tasks come and go. The reset removes the values of tasks that are gone.
         let all = [&self.lag, &self.records, &self.dropped, &self.buffered, &self.stream_time, &self.restoring];
         let moving = [&self.restored, &self.restore_rate, &self.standby_lag];

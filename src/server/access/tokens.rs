@@ -1,0 +1,72 @@
+//! Recognises the sender of a request by its token.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    extract::{FromRef, FromRequestParts, Query},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use serde::Deserialize;
+
+use super::{host::check_host, rate::Rate, visitor::Visitor};
+use crate::server::{problem::Problem, settings::Settings};
+
+/// Knows the visitors. Clones share their state.
+#[derive(Clone)]
+pub(in crate::server) struct Access {
+    /// One for each tenant; none if every client may use the server.
+    visitors: Arc<[Visitor]>,
+}
+
+impl Access {
+    pub(in crate::server) fn new(settings: &Settings) -> Self {
+        // Tenants with the same name share one rate.
+        let mut rates = HashMap::new();
+        let visitors = settings.tenants.iter().map(|tenant| {
+            let own = |per_second| rates.entry(&tenant.name).or_insert_with(|| Arc::new(Rate::new(per_second))).clone();
+            Visitor::of(tenant.clone(), tenant.records_per_second.map(own))
+        });
+        Self { visitors: visitors.collect() }
+    }
+
+    /// Recognises a visitor by `Authorization: Bearer` or, for pages that cannot send headers, by `?token=`.
+    fn visitor(&self, headers: &HeaderMap, token: Option<&str>) -> Result<Visitor, Problem> {
+        if self.visitors.is_empty() {
+            return check_host(headers).map(|()| Visitor::anyone());
+        }
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+        let Some(given) = bearer.or(token) else {
+            let fix = "send the header `Authorization: Bearer <token>`, or ?token= from a page";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, "there is no token", fix));
+        };
+        // Every token is compared, each in constant time, so that the duration reveals nothing about the tokens.
+        let mut found = None;
+        for visitor in self.visitors.iter() {
+            if visitor.has_token(given) {
+                found = Some(visitor.clone());
+            }
+        }
+        let fix = "ask the operator of this server for a token";
+        found.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "the token is not known", fix))
+    }
+}
+
+/// `?token=`, for pages that cannot send headers.
+#[derive(Debug, Default, Deserialize)]
+struct Token {
+    token: Option<String>,
+}
+
+/// A handler with a visitor argument runs only for a visitor that the server knows.
+impl<S: Sync> FromRequestParts<S> for Visitor
+where
+    Access: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Query(Token { token }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
+        Access::from_ref(state).visitor(&parts.headers, token.as_deref())
+    }
+}

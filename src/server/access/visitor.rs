@@ -1,0 +1,90 @@
+//! The sender of a request, with its rights.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use subtle::ConstantTimeEq as _;
+
+use super::rate::Rate;
+use crate::{
+    apps::App,
+    server::{problem::Problem, settings::Tenant},
+};
+
+/// The sender of a request.
+#[derive(Debug, Clone)]
+pub(in crate::server) struct Visitor {
+    /// `None` if no tenants are configured: every client that reaches the address may do everything.
+    tenant: Option<Arc<Tenant>>,
+    rate: Option<Arc<Rate>>,
+}
+
+impl Visitor {
+    /// Every client, of a server without tenants.
+    pub(super) fn anyone() -> Self {
+        Self { tenant: None, rate: None }
+    }
+
+    pub(super) fn of(tenant: Arc<Tenant>, rate: Option<Arc<Rate>>) -> Self {
+        Self { tenant: Some(tenant), rate }
+    }
+
+    /// Compares a token with the visitor's own, in constant time.
+    pub(super) fn has_token(&self, given: &str) -> bool {
+        self.tenant.as_ref().is_some_and(|tenant| tenant.token.as_bytes().ct_eq(given.as_bytes()).into())
+    }
+
+    /// Takes records off the visitor's rate. Refuses them when the rate is used up.
+    pub(in crate::server) fn take(&self, records: usize) -> Result<(), Problem> {
+        self.rate.as_ref().map_or(Ok(()), |rate| rate.take(records))
+    }
+
+    /// Refuses ids that are not the visitor's.
+    pub(in crate::server) fn may(&self, app: App, id: &str) -> Result<(), Problem> {
+        if self.sees(app, id) {
+            return Ok(());
+        }
+        let what = app.owner.word;
+        let fix = format!("use a token that opens this {what}");
+        Err(Problem::new(StatusCode::FORBIDDEN, format!("the token does not open this {what}"), fix))
+    }
+
+    pub(in crate::server) fn sees(&self, app: App, id: &str) -> bool {
+        self.tenant.as_ref().is_none_or(|tenant| {
+            let patterns = tenant.owners.get(app.owner.plural);
+            patterns.is_some_and(|patterns| patterns.iter().any(|pattern| matches(pattern, id)))
+        })
+    }
+
+    /// Refuses visitors that may not see metrics and state.
+    pub(in crate::server) fn may_inspect(&self) -> Result<(), Problem> {
+        if self.tenant.as_ref().is_none_or(|tenant| tenant.admin) {
+            return Ok(());
+        }
+        let fix = "use a token of a tenant with `admin = true`";
+        Err(Problem::new(StatusCode::FORBIDDEN, "the token does not open metrics and state", fix))
+    }
+
+    pub(in crate::server) fn body_bytes(&self, limit: usize) -> usize {
+        self.tenant.as_ref().and_then(|tenant| tenant.body_bytes).map_or(limit, |own| own.min(limit))
+    }
+}
+
+fn matches(pattern: &str, id: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => id.starts_with(prefix),
+        None => pattern == id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_ids_or_prefixes() {
+        assert!(matches("ada", "ada") && !matches("ada", "adam"));
+        assert!(matches("team-*", "team-1") && !matches("team-*", "tea"));
+        assert!(matches("*", "anything"));
+    }
+}

@@ -1,0 +1,117 @@
+//! Bodies of requests: their types, their records, and the limits within which they are read.
+
+use std::error::Error;
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, StatusCode, header},
+};
+use bytes::Bytes;
+use http_body_util::LengthLimitError;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::write::Intake;
+use crate::server::{access::Visitor, problem::Problem};
+
+/// How a body separates its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Lines,
+}
+
+/// Names of the only charset that JSON has.
+const UTF_8: [&str; 2] = ["utf-8", "utf8"];
+
+/// Accepts only types that a page of another origin cannot send without a preflight request.
+pub(super) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.to_ascii_lowercase();
+    let mut parts = kind.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    let charset = parts.find_map(|parameter| parameter.strip_prefix("charset="));
+    if let Some(charset) = charset.map(|charset| charset.trim_matches('"')).filter(|name| !UTF_8.contains(name)) {
+        let problem = format!("the charset {charset} is not known");
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem, "send UTF-8"));
+    }
+    match kind {
+        "application/json" => Ok(Format::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Format::Lines),
+        _ => {
+            let fix = "send Content-Type: application/json (one object or an array) or application/x-ndjson";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type is not known", fix))
+        }
+    }
+}
+
+pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
+    match format(headers)? {
+        Format::Json => Ok(()),
+        Format::Lines => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "this address takes one JSON object",
+            "send Content-Type: application/json",
+        )),
+    }
+}
+
+/// The records of a body, undecoded.
+pub(super) fn split(format: Format, body: &[u8]) -> Result<Vec<&[u8]>, Problem> {
+    match format {
+        Format::Lines => {
+            Ok(body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect())
+        }
+        Format::Json if body.trim_ascii_start().first() == Some(&b'[') => {
+            let items: Vec<&RawValue> = json(body)?;
+            Ok(items.into_iter().map(|item| item.get().as_bytes()).collect())
+        }
+        // The object is parsed only once, later, as the record.
+        Format::Json => Ok(vec![body.trim_ascii()]),
+    }
+}
+
+pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let mut values = serde_json::Deserializer::from_slice(body).into_iter::<IgnoredAny>();
+        if matches!((values.next(), values.next()), (Some(Ok(_)), Some(Ok(_)))) {
+            let fix = "send Content-Type: application/x-ndjson for one object per line, or put them into an array";
+            return Problem::new(StatusCode::BAD_REQUEST, "the body holds more than one JSON value", fix);
+        }
+        Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {error}"), "send valid JSON in UTF-8")
+    })
+}
+
+impl Intake {
+    /// Reads a body within all limits. The permit holds its memory until the records are written.
+    pub(super) async fn read_body(
+        &self,
+        visitor: &Visitor,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+        let limits = &self.engine.settings().limits;
+        let limit = visitor.body_bytes(limits.body_bytes);
+        let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let too_large = || {
+            let fix = "send fewer records at a time";
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"), fix)
+        };
+        if told.is_some_and(|told| told > limit) {
+            return Err(too_large());
+        }
+        let permit = self.pressure.reserve(told.unwrap_or(limit))?;
+        let read = tokio::time::timeout(limits.body_timeout, axum::body::to_bytes(body, limit)).await;
+        let bytes = read.map_err(|_| {
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time", "send smaller batches")
+        })?;
+        let bytes = bytes.map_err(|error| {
+            if error.source().is_some_and(<dyn Error>::is::<LengthLimitError>) {
+                return too_large();
+            }
+            Problem::new(StatusCode::BAD_REQUEST, "the body ended before its end", "send the whole body")
+        })?;
+        Ok((bytes, permit))
+    }
+}
