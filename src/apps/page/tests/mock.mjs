@@ -29,6 +29,19 @@ const TYPES = {
 const POLICY =
   "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
+const APPLICATIONS = [
+  {
+    section: "live",
+    owner: { word: "stream", plural: "streams", field: "stream_id" },
+    door: { title: "Live insight", promise: "The mood of your chat.", label: "Stream id", nobody: ["No stream yet", ""] },
+  },
+  {
+    section: "coach",
+    owner: { word: "user", plural: "users", field: "user_id" },
+    door: { title: "Form coach", promise: "A grade.", label: "Athlete id", nobody: ["No athlete yet", ""] },
+  },
+];
+
 /** One stream of events per id: a log that grows, and its readers. */
 class Log {
   events = [];
@@ -123,6 +136,7 @@ export function startMock({
       return profiles.set(profile[1], await body(request)) && response.writeHead(204).end();
     if (path === "/v1/pose" && request.method === "POST")
       return poses.push(await body(request)) && response.writeHead(202).end();
+    if (path === "/applications") return json(APPLICATIONS);
     if (path === "/v1/streams") return json({ streams: ["aurora", "harbour-nights", "flaky"] });
     if (path === "/v1/users") return json({ users: ["ines", "athlete_1"] });
     if (path === "/mock/drop") return sockets.forEach((socket) => socket.destroy()) ?? response.writeHead(204).end();
