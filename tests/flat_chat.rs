@@ -6,7 +6,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tidemill_apps::apps::live_insight::analysis::{
     CHECK_MS, ChatWindow, MoodWatch, OfflineAnalyst, RECENT_MS, StreamTrend, Voices,
 };
-use tidemill_schemas::{Alert, ChatMessage, Insight, TranscriptSegment};
+use tidemill_schemas::{Alert, AlertKind, ChatMessage, Insight, TranscriptSegment};
 
 const HOURS: i64 = 3;
 const WINDOW_MS: i64 = 60_000;
@@ -130,4 +130,95 @@ fn three_hours_of_flat_chat_give_no_clip_and_no_alert() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn window(start_ms: i64, chats: Vec<ChatMessage>, trend: &StreamTrend) -> ChatWindow {
+    let (stream_id, end_ms, told) = ("flat".into(), start_ms + WINDOW_MS, Vec::new());
+    ChatWindow { stream_id, start_ms, end_ms, chats, segments: speech(start_ms), trend: trend.clone(), told }
+}
+
+/// Ten minutes of flat chat at two messages a second, of which only what `keeps` is heard.
+fn with_gaps(keeps: impl Fn(i64) -> bool) -> Told {
+    let chats: Vec<_> = chat(&mut StdRng::seed_from_u64(7), 2.0)
+        .into_iter()
+        .take_while(|chat| chat.timestamp < START_MS + 600_000)
+        .filter(|chat| keeps((chat.timestamp - START_MS) / 1_000))
+        .collect();
+    told(&chats, true).0
+}
+
+#[test]
+fn a_streams_begin_its_end_and_gaps_of_its_collector_are_no_explosion() {
+    let cases: [(&str, fn(i64) -> bool); 4] = [
+        ("begins in the middle of a window", |second| second >= 40),
+        ("ends in the middle of a window", |second| second < 325),
+        ("a collector is away for seconds", |second| !(130..165).contains(&second)),
+        ("a collector is away for minutes", |second| !(130..460).contains(&second)),
+    ];
+    for (case, keeps) in cases {
+        let Told { clips, alerts } = with_gaps(keeps);
+        let exploded = alerts.iter().any(|alert| alert.kind == AlertKind::EngagementSpike);
+        assert!(clips.is_empty() && !exploded, "{case}: {clips:?} {alerts:?}");
+    }
+}
+
+#[test]
+fn a_burst_of_flat_chat_is_a_clip() {
+    let mut trend = StreamTrend::default();
+    let mut found = Vec::new();
+    for minute in 0..6 {
+        let start_ms = START_MS + minute * WINDOW_MS;
+        let mut chats = chat(&mut StdRng::seed_from_u64(9), 1.0);
+        chats.retain(|chat| (start_ms..start_ms + WINDOW_MS).contains(&chat.timestamp));
+        if minute == 4 {
+            for (number, at_ms) in (start_ms + 30_000..start_ms + 38_000).step_by(200).enumerate() {
+                let (stream_id, user_id, text) = ("flat".into(), format!("fan-{number}"), "WOW".into());
+                chats.push(ChatMessage { stream_id, user_id, user_name: None, text, timestamp: at_ms });
+            }
+        }
+        let window = window(start_ms, chats, &trend);
+        found.extend(OfflineAnalyst::insight(&window).clips.iter().map(|_| minute));
+        trend.update(&window);
+    }
+    assert_eq!(found, [4]);
+}
+
+#[test]
+fn a_stream_without_a_speech_source_is_not_told_to_check_its_microphone() {
+    let mut chats = chat(&mut StdRng::seed_from_u64(3), 1.0);
+    chats.truncate(1_800);
+    let (Told { alerts, .. }, insights) = told(&chats, false);
+    assert!(!alerts.iter().any(|alert| alert.kind == AlertKind::SilentMicrophone), "{alerts:?}");
+    assert!(!insights.iter().any(|insight| insight.silent_microphone || insight.instruction.contains("microphone")));
+}
+
+#[test]
+fn a_mood_that_fell_is_never_told_beside_a_good_mood() {
+    let mut trend = StreamTrend::default();
+    let say = |start_ms: i64, text: &str, per_second: i64| -> Vec<ChatMessage> {
+        let message = |at: i64| ChatMessage {
+            stream_id: "flat".into(),
+            user_id: format!("user-{}", at % 40),
+            user_name: None,
+            text: text.into(),
+            timestamp: start_ms + at * 1_000 / per_second,
+        };
+        (0..60 * per_second).map(message).collect()
+    };
+    for minute in 0..4 {
+        trend.update(&window(START_MS + minute * WINDOW_MS, say(START_MS + minute * WINDOW_MS, "love it", 1), &trend));
+    }
+    // The mood fell while the window was open. Seen as a whole the window is lively and glad.
+    let start_ms = START_MS + 4 * WINDOW_MS;
+    let mut lively = window(start_ms, say(start_ms, "love it", 4), &trend);
+    let (stream_id, message) = ("flat".into(), "The mood fell from 90 to 40 within seconds".into());
+    let at_ms = start_ms + 55_000;
+    lively.told = vec![Alert { stream_id, kind: AlertKind::MoodDrop, at_ms, severity: 0.8, message, ahead: true }];
+    let insight = OfflineAnalyst::insight(&lively);
+    assert!(insight.alerts.iter().any(|alert| alert.kind == AlertKind::MoodDrop), "{:?}", insight.alerts);
+    assert!(!insight.instruction.contains("good mood"), "{}", insight.instruction);
+    assert!(insight.instruction.contains("The mood is at"), "{}", insight.instruction);
+    lively.told.clear();
+    let untold = OfflineAnalyst::insight(&lively);
+    assert!(!untold.instruction.contains("The mood is at"), "{}", untold.instruction);
 }

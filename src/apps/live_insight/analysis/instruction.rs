@@ -37,7 +37,10 @@ pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert]) -> String {
         return format!("{}: check your microphone.", alert.message);
     }
     let vibe = on.crowd.vibe_score();
-    if has(AlertKind::MoodDrop).is_some() || (vibe < LOW_VIBE && !on.window.chats.is_empty()) {
+    // The last shift counts: a mood that fell and rose again needs nothing.
+    let shifts = alerts.iter().filter(|alert| matches!(alert.kind, AlertKind::MoodDrop | AlertKind::MoodRise));
+    let fell = shifts.max_by_key(|shift| shift.at_ms).is_some_and(|last| last.kind == AlertKind::MoodDrop);
+    if fell || (vibe < LOW_VIBE && !on.window.chats.is_empty()) {
         return lift_the_mood(on);
     }
     if let Some(alert) = has(AlertKind::SilentChat) {

@@ -22,6 +22,9 @@ const USUAL_CHECKS: f64 = 120.0;
 /// With fewer authors, the mood is not compared.
 const LEAST_USERS: usize = 8;
 const LEAST_CHANGE: f64 = 0.4;
+/// A change within this many standard errors of the mean of so many authors may be chance. Moods are skewed, and are
+/// compared ten thousand times in three hours.
+const ERRORS: f64 = 6.0;
 /// The shortest time between two alerts.
 const PAUSE_MS: i64 = 60_000;
 /// The maximum number of remembered alerts.
@@ -60,6 +63,9 @@ fn fingerprint(user_id: &str) -> u64 {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MoodWatch {
     usual: f64,
+    /// How much authors usually differ from each other: the variance of their moods.
+    #[serde(default)]
+    variance: f64,
     checks: u32,
     checked_ms: i64,
     alerted_ms: i64,
@@ -91,17 +97,21 @@ impl MoodWatch {
     /// After an alert the new mood becomes the usual mood. So the recovery gives an alert, too.
     pub fn check(&mut self, stream_id: &str, now_ms: i64, recent: &[Voices]) -> Option<Alert> {
         self.checked_ms = now_ms;
-        let mood = mood_of(recent)?;
+        let Crowd { mood, variance, authors } = Crowd::of(recent)?;
         if now_ms < self.alerted_ms + RECENT_MS {
             // The last seconds still include messages from before the shift.
             self.usual = mood;
             return None;
         }
         let (usual, change) = (self.usual, mood - self.usual);
-        let shifted = change.abs() >= LEAST_CHANGE && self.checks >= WARM_UP && now_ms >= self.alerted_ms + PAUSE_MS;
+        let error = (self.variance / authors).sqrt();
+        let is_large = change.abs() >= LEAST_CHANGE.max(ERRORS * error);
+        let shifted = is_large && self.checks >= WARM_UP && now_ms >= self.alerted_ms + PAUSE_MS;
         self.checks = self.checks.saturating_add(1);
         if !shifted {
-            self.usual += change * (1.0 / f64::from(self.checks)).max(1.0 / USUAL_CHECKS);
+            let weight = (1.0 / f64::from(self.checks)).max(1.0 / USUAL_CHECKS);
+            self.usual += weight * change;
+            self.variance += weight * (variance - self.variance);
             return None;
         }
         self.usual = mood;
@@ -141,16 +151,32 @@ impl MoodWatch {
     }
 }
 
-/// The mean of the authors' means, if there are enough authors.
-fn mood_of(recent: &[Voices]) -> Option<f64> {
-    let mut authors: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
-    for (author, valence) in recent.iter().flat_map(|voices| &voices.0) {
-        let (sum, count) = authors.entry(*author).or_default();
-        *sum += valence;
-        *count += 1.0;
+/// The authors of the last seconds.
+struct Crowd {
+    /// The mean of the authors' means.
+    mood: f64,
+    /// The variance of the authors' means.
+    variance: f64,
+    authors: f64,
+}
+
+impl Crowd {
+    /// `None` if there are not enough authors.
+    fn of(recent: &[Voices]) -> Option<Self> {
+        let mut sums: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+        for (author, valence) in recent.iter().flat_map(|voices| &voices.0) {
+            let (sum, count) = sums.entry(*author).or_default();
+            *sum += valence;
+            *count += 1.0;
+        }
+        if sums.len() < LEAST_USERS {
+            return None;
+        }
+        let (authors, means) = (sums.len() as f64, || sums.values().map(|(sum, count)| sum / count));
+        let mood = means().sum::<f64>() / authors;
+        let variance = means().map(|mean| (mean - mood).powi(2)).sum::<f64>() / (authors - 1.0);
+        Some(Self { mood, variance, authors })
     }
-    let mood = authors.values().map(|(sum, count)| sum / count).sum::<f64>() / authors.len().max(1) as f64;
-    (authors.len() >= LEAST_USERS).then_some(mood)
 }
 
 #[cfg(test)]
