@@ -76,7 +76,7 @@ impl Site {
         let mut reader = self.transport.reader()?;
         let mut ends = Vec::new();
         for partition in (0..partitions).map(|number| TopicPartition::new(topic, number)) {
-            let (_, high) = reader.watermarks(&partition)?;
+            let high = reader.watermarks(&partition)?.high;
             ends.push((partition, high));
         }
         reader.assign(&ends)?;

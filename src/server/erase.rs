@@ -64,12 +64,12 @@ impl Eraser {
         let [erasures, erased] = app.erasure_topics().map(place);
         let (erasures, erased) = (erasures?, erased?);
         let partition = erasures.partition;
-        let (_, from) = log.read(|reader| reader.watermarks(&erased))?;
+        let from = log.read(|reader| reader.watermarks(&erased))?.high;
         for property in app.properties {
             log.append(vec![record(place(property.topic)?, key.to_owned(), None, requested_ms)])?;
         }
         let request = Json::<Erasure>::default().encode(&Erasure { requested_ms });
-        let request = request.map_err(|error| TransportError::Invalid(error.to_string()))?.unwrap_or_default();
+        let request = request.map_err(|error| TransportError::Invalid(error.to_string().into()))?.unwrap_or_default();
         log.append(vec![record(erasures, key.to_owned(), Some(request), requested_ms)])?;
         let Some(done) = self.wait_until_erased(&erased, from, key, requested_ms)? else {
             return Ok(None);
@@ -126,7 +126,7 @@ impl Eraser {
             let processed = lags.iter().find(|lag| lag.partition == here);
             // Dead letters have no consumer group, so all of them are deleted.
             let before = match processed.and_then(|lag| lag.committed) {
-                None if topic == app.dead_letters => Some(log.read(|reader| reader.watermarks(&here))?.1),
+                None if topic == app.dead_letters => Some(log.read(|reader| reader.watermarks(&here))?.high),
                 processed => processed,
             };
             if let Some(before) = before {

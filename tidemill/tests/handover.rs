@@ -17,7 +17,7 @@ use tidemill::{
     state::{RocksDbBackend, RocksDbOptions, RocksDbShared},
     transport::{
         Admin, CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Polled, Producer, ProducerConfig,
-        Reader, Rebalance, Topic, TopicPartition, Transport, TransportError,
+        Reader, Rebalance, Topic, TopicPartition, Transport, TransportError, Watermarks,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -121,7 +121,7 @@ impl Consumer for WatchedConsumer {
         self.inner.resume(partitions)
     }
 
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
         self.inner.watermarks(partition)
     }
 

@@ -11,7 +11,7 @@ use common::{Tested, wait_until};
 use tidemill::{
     Streams, StreamsBuilder, StreamsConfig,
     transport::{
-        Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, Transport, TransportError,
+        Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, Reason, Transport, TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -21,11 +21,11 @@ use tidemill::{
 struct Refusing {
     log: EmbeddedLog,
     refusals: Arc<AtomicU32>,
-    error: fn(String) -> TransportError,
+    error: fn(Reason) -> TransportError,
 }
 
 impl Refusing {
-    fn new(refusals: u32, error: fn(String) -> TransportError) -> Tested<Self> {
+    fn new(refusals: u32, error: fn(Reason) -> TransportError) -> Tested<Self> {
         let log = EmbeddedLog::in_memory();
         log.create("in", 1)?;
         log.create("out", 1)?;
@@ -51,7 +51,7 @@ impl Transport for Refusing {
     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
         let refused = || self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if config.transactional_id.is_some() && refused().is_ok() {
-            return Err((self.error)("not now, or never".to_owned()));
+            return Err((self.error)("not now, or never".into()));
         }
         self.log.producer(config)
     }

@@ -37,7 +37,7 @@ pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<Vec<Str
     let mut problems = Vec::new();
     for spec in specs(app, settings) {
         match create_one(log, &mut *admin, &spec) {
-            Err(TransportError::Invalid(reason)) => problems.push(reason),
+            Err(TransportError::Invalid(reason)) => problems.push(reason.to_string()),
             created => created?,
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidemill::transport::{
-    Consumer, ConsumerConfig, Offset, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
+    Consumer, ConsumerConfig, Offset, TopicPartition, Transport, TransportError, Watermarks, embedded::EmbeddedLog,
 };
 
 /// A group's lag on one partition.
@@ -52,7 +52,7 @@ impl Groups {
             let committed = onlooker.committed(&partitions)?;
             let mut lags = Vec::with_capacity(partitions.len());
             for (partition, committed) in partitions.into_iter().zip(committed) {
-                let (low, high) = onlooker.watermarks(&partition)?;
+                let Watermarks { low, high } = onlooker.watermarks(&partition)?;
                 lags.push(PartitionLag::new(partition, committed.map(|committed| committed.offset), low, high));
             }
             Ok(lags)

@@ -122,7 +122,7 @@ impl Log {
         }
         let partitions = 0..self.partitions(topic)?;
         self.read(|reader| {
-            let end = |partition| Ok(reader.watermarks(&TopicPartition::new(topic, partition))?.1);
+            let end = |partition| Ok(reader.watermarks(&TopicPartition::new(topic, partition))?.high);
             partitions.map(end).collect()
         })
     }
@@ -183,7 +183,7 @@ impl Log {
         let mut problems = Vec::new();
         for group in groups {
             match self.administrate(|admin| admin.check_group(group)) {
-                Err(TransportError::Invalid(reason)) => problems.push(reason),
+                Err(TransportError::Invalid(reason)) => problems.push(reason.to_string()),
                 checked => checked?,
             }
         }

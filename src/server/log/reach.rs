@@ -37,13 +37,13 @@ pub(super) fn wait(transport: &Arc<dyn Transport>, brokers: &str) -> Result<(), 
             thread::park_timeout(SILENCE / 4);
         }
     });
-    spawned.map_err(|error| TransportError::Invalid(format!("cannot start the thread: {error}")))?;
+    spawned.map_err(|error| TransportError::Invalid(format!("cannot start the thread: {error}").into()))?;
     let (mut told, mut reason) = (false, String::new());
     loop {
         let left = PATIENCE.saturating_sub(started.elapsed());
         match answer.recv_timeout(if told { left } else { left.min(SILENCE) }) {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err(TransportError::Retriable(text))) => reason = text,
+            Ok(Err(TransportError::Retriable(text))) => reason = text.to_string(),
             Ok(Err(lasting)) => return Err(lasting.into()),
             Err(_) if left.is_zero() => return Err(EngineError::Brokers(findings(brokers, &reason))),
             Err(_) => {}

@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(counts(), (1, 1));
         readers.with(|_| Ok(())).expect("reads");
         assert_eq!(counts(), (1, 1));
-        assert!(readers.with(|_| Err::<(), _>(TransportError::Retriable("away".to_owned()))).is_err());
+        assert!(readers.with(|_| Err::<(), _>(TransportError::Retriable("away".into()))).is_err());
         assert_eq!(counts(), (0, 0));
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tidemill::transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError};
+use tidemill::transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError, Watermarks};
 
 /// The most records that one read returns.
 const BATCH: usize = 1000;
@@ -19,7 +19,7 @@ pub(in crate::server) fn scan(
     from: Offset,
     mut take: impl FnMut(ConsumedRecord) -> bool,
 ) -> Result<Offset, TransportError> {
-    let (low, high) = reader.watermarks(partition)?;
+    let Watermarks { low, high } = reader.watermarks(partition)?;
     let mut next = from.clamp(low, high);
     reader.assign(&[(partition.clone(), next)])?;
     let (mut wait, mut moved) = (Duration::ZERO, Instant::now());
@@ -42,7 +42,9 @@ pub(in crate::server) fn scan(
             }
             wait = WAIT;
         } else {
-            return Err(TransportError::Retriable(format!("records of {partition} from offset {next} do not arrive")));
+            return Err(TransportError::Retriable(
+                format!("records of {partition} from offset {next} do not arrive").into(),
+            ));
         }
     }
     Ok(next)

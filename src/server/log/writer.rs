@@ -45,7 +45,8 @@ impl WriteError {
 
 impl From<WriteError> for TransportError {
     fn from(error: WriteError) -> Self {
-        if error.is_temporary() { Self::Retriable(error.to_string()) } else { Self::Invalid(error.to_string()) }
+        let reason = error.to_string().into();
+        if error.is_temporary() { Self::Retriable(reason) } else { Self::Invalid(reason) }
     }
 }
 
@@ -68,7 +69,8 @@ impl Writer {
     pub(super) fn spawn(transport: Arc<dyn Transport>) -> Result<Self, TransportError> {
         let (jobs, waiting) = mpsc::channel();
         let spawned = thread::Builder::new().name("writer".to_owned()).spawn(move || run(&*transport, &waiting));
-        let thread = spawned.map_err(|error| TransportError::Invalid(format!("cannot start the writer: {error}")))?;
+        let thread =
+            spawned.map_err(|error| TransportError::Invalid(format!("cannot start the writer: {error}").into()))?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
 

@@ -87,7 +87,7 @@ impl Hub {
         for results in apps.iter().flat_map(|app| app.results) {
             for partition in 0..self.log.partitions(results.topic)? {
                 let partition = TopicPartition::new(results.topic, partition);
-                let (_, high) = reader.watermarks(&partition)?;
+                let high = reader.watermarks(&partition)?.high;
                 from.push((partition, high));
             }
         }
@@ -122,7 +122,7 @@ impl Hub {
         let (offset, timestamp, name) = (record.offset, record.timestamp, app.results[topic].event);
         match self.to_json[&app][topic](value) {
             Ok(data) => Ok(Some(Event { topic, offset, timestamp, name, data })),
-            Err(CodecError::NotYet { reason }) => Err(TransportError::Retriable(reason)),
+            Err(CodecError::NotYet { reason }) => Err(TransportError::Retriable(reason.into())),
             Err(error) => {
                 tracing::warn!(topic = app.results[topic].topic, offset, %error, "a result cannot be read");
                 Ok(None)

@@ -14,7 +14,7 @@ use crate::{
     clock::{Clock, SystemClock},
     names::made_up_id,
     record::Data,
-    transport::{Transport, TransportError},
+    transport::{Reason, Transport, TransportError},
 };
 
 /// Counters of an executor.
@@ -91,7 +91,9 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
                 }
             }
         });
-        let thread = spawned.map_err(|error| TransportError::Invalid(format!("cannot start the thread: {error}")))?;
+        let thread = spawned.map_err(|error| {
+            TransportError::Invalid(Reason::new(format!("cannot start the thread: {error}"), error))
+        })?;
         Ok(CallExecutorHandle { name, stop, grace_ms, counters, thread: Some(thread) })
     }
 

@@ -3,11 +3,13 @@
 mod instance;
 mod node;
 mod task_id;
+mod thread;
 mod topics;
 
 pub(crate) use instance::{made_up_id, unique};
 pub use node::{NodeId, NodeName, StoreName};
 pub use task_id::{ParseTaskIdError, TaskId};
+pub(crate) use thread::ThreadName;
 pub(crate) use topics::{
     changelog_topic, members_topic, repartition_topic, request_topic, response_topic, stores_topic,
 };

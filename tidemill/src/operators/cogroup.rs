@@ -1,6 +1,6 @@
 //! Collects two streams into common windows, and emits both sides' elements of a window together.
 
-use std::{cell::RefCell, cmp::Ordering, rc::Rc};
+use std::{cell::RefCell, cmp::Ordering, ops::Range, rc::Rc};
 
 use super::{
     Elements, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
@@ -41,7 +41,7 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
 
     /// A window with many keys can exceed the memory. It is therefore read and emitted in pieces.
     fn close_windows(&self, ctx: &mut TaskContext, clock: &WindowClock) -> Outcome {
-        while let Some((from, to)) = clock.closed() {
+        while let Some(Range { start: from, end: to }) = clock.closed() {
             let starts = [self.left.first_start(from, to)?, self.right.first_start(from, to)?];
             let Some(start) = starts.into_iter().flatten().min() else {
                 clock.close_up_to(ctx, to, None);

@@ -1,6 +1,8 @@
 //! Collects a window's elements. Each element is one row and one changelog record; the close of the window builds the
 //! list.
 
+use std::ops::Range;
+
 use super::{
     Elements, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime, elements::Group,
     window_time::Due,
@@ -34,7 +36,7 @@ impl<K: Data, V: Data> Collect<K, V> {
 
     /// A window with many keys can exceed the memory. It is therefore read and emitted in pieces.
     fn close_windows(&self, ctx: &mut TaskContext, clock: &WindowClock) -> Outcome {
-        while let Some((from, to)) = clock.closed() {
+        while let Some(Range { start: from, end: to }) = clock.closed() {
             let Some(start) = self.elements.first_start(from, to)? else {
                 clock.close_up_to(ctx, to, None);
                 break;

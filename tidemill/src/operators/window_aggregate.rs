@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     collections::BTreeMap,
-    ops::{Bound, RangeBounds},
+    ops::{Bound, Range, RangeBounds},
     rc::Rc,
     sync::Arc,
 };
@@ -153,7 +153,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
     }
 
     fn close_windows(&mut self, ctx: &mut TaskContext, clock: &WindowClock) -> Outcome {
-        while let Some((from, to)) = clock.closed() {
+        while let Some(Range { start: from, end: to }) = clock.closed() {
             if !self.emit_final {
                 clock.close_up_to(ctx, to, None);
             } else if from < self.complete_from {

@@ -2,7 +2,7 @@
 //! The time is saved in the operator's store.
 
 use crate::windows::{EmitStrategy, TimeWindows, Window};
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, ops::Range, rc::Rc};
 
 use bytes::Bytes;
 use tidemill_state::{StoreError, WindowStore};
@@ -64,12 +64,12 @@ impl WindowClock {
         OpenWindows { ends_after: self.time.now() - self.windows.grace_ms, starts_from: self.time.cursor() }
     }
 
-    /// The windows that are closed but not finished, as a range of starts with an exclusive upper bound.
+    /// The windows that are closed but not finished, as a range of their starts.
     #[inline]
-    pub(crate) fn closed(&self) -> Option<(i64, i64)> {
+    pub(crate) fn closed(&self) -> Option<Range<i64>> {
         let TimeWindows { size_ms, advance_ms, grace_ms, .. } = self.windows;
         let (from, last_start) = (self.time.cursor(), self.time.now() - grace_ms - size_ms);
-        (last_start >= from).then(|| (from, last_start / advance_ms * advance_ms + advance_ms))
+        (last_start >= from).then(|| from..last_start / advance_ms * advance_ms + advance_ms)
     }
 
     /// The last key that was finished in the window at the lower end of [`closed`](Self::closed).

@@ -11,6 +11,7 @@ pub(crate) use crate::names::TaskId;
 pub(crate) use idle::IdleNotes;
 pub use subtopology::Subtopology;
 pub use topics::InternalTopic;
+pub(crate) use topics::lookup_failed;
 
 use crate::{
     error::TopologyError,
@@ -18,7 +19,7 @@ use crate::{
     names::{changelog_topic, members_topic, repartition_topic, request_topic, response_topic, stores_topic},
     operators::Builders,
     topology::Topology,
-    transport::{Topic, TopicPartition},
+    transport::{Topic, TopicPartition, TransportError},
 };
 
 /// A topology cut into subtopologies, for one application.
@@ -57,7 +58,7 @@ impl Plan {
     /// Resolves with a lookup that may fail. A failed lookup is a different problem from a missing topic.
     pub(crate) fn try_resolve(
         mut self,
-        mut partitions_of: impl FnMut(&str) -> Result<Option<i32>, String>,
+        mut partitions_of: impl FnMut(&str) -> Result<Option<i32>, TransportError>,
     ) -> Result<Self, TopologyError> {
         self.partitions = topics::resolve(&self, &mut partitions_of)?;
         Ok(self)

@@ -6,7 +6,7 @@ use super::Plan;
 use crate::{
     error::TopologyError,
     graph::{NodeId, NodeKind, StoreKind, TopicRef},
-    transport::{CleanupPolicy, Topic, TopicSpec},
+    transport::{CleanupPolicy, Topic, TopicSpec, TransportError},
 };
 
 /// An internal topic of the application.
@@ -104,7 +104,7 @@ impl Plan {
 /// Partition counts of every topic that the plan reads or writes.
 pub(super) fn resolve(
     plan: &Plan,
-    partitions_of: &mut dyn FnMut(&str) -> Result<Option<i32>, String>,
+    partitions_of: &mut dyn FnMut(&str) -> Result<Option<i32>, TransportError>,
 ) -> Result<BTreeMap<Topic, i32>, TopologyError> {
     let mut problems = Vec::new();
     let mut known = BTreeMap::new();
@@ -114,7 +114,7 @@ pub(super) fn resolve(
             Ok(Some(partitions)) => {
                 known.insert(topic.clone(), partitions);
             }
-            Err(problem) => problems.push(problem),
+            Err(error) => problems.push(lookup_failed(topic, &error)),
             Ok(None) => problems.push(format!("topic '{topic}' does not exist: create it before starting")),
         }
     }
@@ -160,6 +160,11 @@ fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
             }
         }
     }
+}
+
+/// The problem of a topic that could not be looked up. It is another problem than a missing topic.
+pub(crate) fn lookup_failed(topic: &str, error: &TransportError) -> String {
+    format!("topic '{topic}' cannot be looked up: {error}")
 }
 
 fn check_copartitioning(plan: &Plan, known: &BTreeMap<Topic, i32>, problems: &mut Vec<String>) {

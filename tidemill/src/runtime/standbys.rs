@@ -15,8 +15,8 @@ use crate::{
     error::TaskError,
     operators::StoreHandle,
     plan::{Plan, TaskId},
-    task::{Followed, PortableStores, StandbyTask, StoreSupplier, TaskStores, Watermarks},
-    transport::{ConsumedRecord, Offset, TopicPartition},
+    task::{ChangelogBounds, Followed, PortableStores, StandbyTask, StoreSupplier, TaskStores},
+    transport::{ConsumedRecord, Offset, TopicPartition, Watermarks},
 };
 
 /// Shared by the stream threads, which claim and give back tasks, and the member thread, which keeps the standbys.
@@ -167,11 +167,11 @@ impl Standbys {
     }
 
     /// Lets resting stores follow their changelogs as a standby.
-    pub(super) fn follow(&self, task: TaskId, watermarks: &Watermarks, wall_ms: i64) -> Result<(), TaskError> {
+    pub(super) fn follow(&self, task: TaskId, bounds: &ChangelogBounds, wall_ms: i64) -> Result<(), TaskError> {
         let mut shared = self.lock();
         match shared.warm.remove(&task) {
             Some(Warm::Resting(stores)) => {
-                let standby = StandbyTask::begin(stores, watermarks, wall_ms)?;
+                let standby = StandbyTask::begin(stores, bounds, wall_ms)?;
                 tracing::info!(%task, lag = standby.lag(), "keeping a standby");
                 shared.begun += 1;
                 let number = shared.begun;
@@ -239,10 +239,10 @@ impl Standbys {
     pub(super) fn look(
         &self,
         changelog: &TopicPartition,
-        watermarks: (Offset, Offset),
+        bounds: Watermarks,
         wall_ms: i64,
     ) -> Result<bool, (TaskId, TaskError)> {
-        Ok(self.with_follower(changelog, |task| task.look(changelog, watermarks, wall_ms))?.unwrap_or(false))
+        Ok(self.with_follower(changelog, |task| task.look(changelog, bounds, wall_ms))?.unwrap_or(false))
     }
 
     /// Starts to flush the standbys whose changes have waited for `wait_ms`. Each error comes with the task's id; the

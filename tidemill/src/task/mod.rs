@@ -24,7 +24,7 @@ pub(crate) use partition_group::{Learnt, Waiting};
 pub(crate) use portable::PortableStores;
 pub(crate) use restore::{StoreRestore, changelog_bounds};
 pub(crate) use silence::Rest;
-pub(crate) use standby::{Followed, StandbyTask, Watermarks};
+pub(crate) use standby::{ChangelogBounds, Followed, StandbyTask};
 #[cfg(feature = "rocksdb")]
 pub(crate) use storage::DiskStores;
 pub(crate) use storage::{MemoryStores, StoreSupplier};

@@ -5,7 +5,7 @@ use crate::{
     clock::Moment,
     error::TaskError,
     graph::StoreName,
-    transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError},
+    transport::{ConsumedRecord, Offset, Reader, TopicPartition, TransportError, Watermarks},
 };
 
 /// How long a changelog certainly keeps a tombstone: somewhat less than the day for which logs keep it.
@@ -18,9 +18,9 @@ const STALLED_MS: i64 = 10_000;
 pub(crate) fn changelog_bounds(
     reader: &mut dyn Reader,
     changelog: &TopicPartition,
-) -> Result<(Offset, Offset), TransportError> {
-    let (low, _) = reader.watermarks(changelog)?;
-    Ok((low, reader.end(changelog)?))
+) -> Result<Watermarks, TransportError> {
+    let low = reader.watermarks(changelog)?.low;
+    Ok(Watermarks { low, high: reader.end(changelog)? })
 }
 
 /// What a store must replay before its task may run.
@@ -61,8 +61,16 @@ pub(crate) struct StoreRestore {
     pub(crate) changelog: TopicPartition,
     pub(crate) next: Offset,
     pub(crate) end: Offset,
-    /// The last reader position, and the monotonic time since which it has not moved.
-    pub(crate) moved: (Offset, i64),
+    pub(crate) moved: Moved,
+}
+
+/// The last move of a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// The position.
+    pub(crate) to: Offset,
+    /// The monotonic time since which the position is the same.
+    pub(crate) since_ms: i64,
 }
 
 impl StoreRestore {
@@ -77,7 +85,7 @@ impl StoreRestore {
         let Moment { wall_ms, monotonic_ms } = now;
         let mut plans = Vec::new();
         for (name, _, changelog) in stores.logged() {
-            let (low, high) = changelog_bounds(reader, changelog)?;
+            let Watermarks { low, high } = changelog_bounds(reader, changelog)?;
             let followed = followed.iter().find(|followed| followed.store == *name);
             let (checkpoint, whole_ms) = match followed {
                 Some(followed) => followed.place(),
@@ -95,7 +103,7 @@ impl StoreRestore {
                     low
                 }
             };
-            let moved = (next, monotonic_ms);
+            let moved = Moved { to: next, since_ms: monotonic_ms };
             plans.push(Self { store: name.clone(), changelog: changelog.clone(), next, end: high, moved });
         }
         Ok(plans)
@@ -105,38 +113,34 @@ impl StoreRestore {
     pub(crate) fn start_over(
         &mut self,
         stores: &TaskStores,
-        (low, end): (Offset, Offset),
+        bounds: Watermarks,
         wall_ms: i64,
     ) -> Result<(), TaskError> {
         stores.clear(&self.store, wall_ms)?;
-        (self.next, self.end) = (low, end);
+        (self.next, self.end) = (bounds.low, bounds.high);
         Ok(())
     }
 
     /// Whether the reader's `position` has not moved for a while. Then the changelog's end is looked at again: if a
     /// broker that lacks the last records was elected leader, the changelog is shorter now.
     pub(crate) fn stalls(&mut self, position: Offset, now_ms: i64) -> bool {
-        let (at, since_ms) = self.moved;
-        let stalls = at == position && now_ms - since_ms >= STALLED_MS;
-        if at != position || stalls {
-            self.moved = (position, now_ms);
+        let Moved { to, since_ms } = self.moved;
+        let stalls = to == position && now_ms - since_ms >= STALLED_MS;
+        if to != position || stalls {
+            self.moved = Moved { to: position, since_ms: now_ms };
         }
         stalls
     }
 
     /// Handles a changelog that has become shorter. `true` if it must be read again from another position.
-    pub(crate) fn cut(
-        &mut self,
-        stores: &TaskStores,
-        (low, end): (Offset, Offset),
-        wall_ms: i64,
-    ) -> Result<bool, TaskError> {
+    pub(crate) fn cut(&mut self, stores: &TaskStores, bounds: Watermarks, wall_ms: i64) -> Result<bool, TaskError> {
+        let end = bounds.high;
         if end >= self.end {
             return Ok(false);
         }
         tracing::warn!(changelog = %self.changelog, was = self.end, is = end, "the changelog was cut off");
         if end < self.next {
-            self.start_over(stores, (low, end), wall_ms)?;
+            self.start_over(stores, bounds, wall_ms)?;
             return Ok(true);
         }
         self.end = end;
@@ -186,7 +190,8 @@ mod tests {
     #[test]
     fn a_restore_that_gets_nothing_looks_again_now_and_then() {
         let changelog = TopicPartition::new("changelog", 0);
-        let mut restore = StoreRestore { store: "store".into(), changelog, next: 0, end: 9, moved: (0, 0) };
+        let mut restore =
+            StoreRestore { store: "store".into(), changelog, next: 0, end: 9, moved: Moved { to: 0, since_ms: 0 } };
         let mut stalls = |position, now_ms| restore.stalls(position, now_ms);
         assert!(!stalls(0, STALLED_MS - 1));
         assert!(stalls(0, STALLED_MS));

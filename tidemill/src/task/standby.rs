@@ -10,11 +10,11 @@ use crate::{
     graph::StoreName,
     operators::{StoreHandle, WindowClock},
     plan::TaskId,
-    transport::{ConsumedRecord, Offset, TopicPartition},
+    transport::{ConsumedRecord, Offset, TopicPartition, Watermarks},
 };
 
-/// The first offset and the end offset of each changelog.
-pub(crate) type Watermarks = BTreeMap<TopicPartition, (Offset, Offset)>;
+/// The bounds of each changelog.
+pub(crate) type ChangelogBounds = BTreeMap<TopicPartition, Watermarks>;
 
 /// A task's stores that follow their changelogs. A standby never writes to a changelog, and reads only committed
 /// records.
@@ -42,9 +42,10 @@ pub(crate) struct Followed {
 
 impl StandbyTask {
     /// Begins at the stores' positions. A store that its changelog does not continue begins again from empty.
-    pub(crate) fn begin(mut stores: PortableStores, watermarks: &Watermarks, wall_ms: i64) -> Result<Self, TaskError> {
+    pub(crate) fn begin(mut stores: PortableStores, bounds: &ChangelogBounds, wall_ms: i64) -> Result<Self, TaskError> {
         let followed = stores.with(|stores| {
-            let begin = |name: &StoreName, changelog: &TopicPartition, (low, high)| {
+            let begin = |name: &StoreName, changelog: &TopicPartition, bounds: Watermarks| {
+                let Watermarks { low, high } = bounds;
                 let (checkpoint, whole_ms) = stores.whole_at(name)?;
                 let age_ms = whole_ms.map(|at| wall_ms - at);
                 let (next, whole_ms) = match Restore::decide(checkpoint, age_ms, low, high) {
@@ -58,10 +59,9 @@ impl StandbyTask {
                 let (store, changelog) = (name.clone(), changelog.clone());
                 Ok(Followed { store, changelog, next, end: high, looked_ms: wall_ms, whole_ms, noted_ms: None })
             };
-            let followed = stores.logged().filter_map(|(name, _, changelog)| {
-                let bounds = watermarks.get(changelog)?;
-                Some(begin(name, changelog, *bounds))
-            });
+            let followed = stores
+                .logged()
+                .filter_map(|(name, _, changelog)| Some(begin(name, changelog, *bounds.get(changelog)?)));
             followed.collect::<Result<_, TaskError>>()
         });
         Ok(Self { followed: followed?, stores })
@@ -109,7 +109,7 @@ impl StandbyTask {
     pub(crate) fn look(
         &mut self,
         changelog: &TopicPartition,
-        (low, high): (Offset, Offset),
+        Watermarks { low, high }: Watermarks,
         wall_ms: i64,
     ) -> Result<bool, TaskError> {
         let Some(followed) = self.followed.iter_mut().find(|followed| followed.changelog == *changelog) else {

@@ -10,6 +10,7 @@ use crate::{
     config::StreamsConfig,
     error::{TaskError, TopologyError},
     graph::NodeKind,
+    names::ThreadName,
     operators::StoreHandle,
     plan::Plan,
     record::Data,
@@ -221,7 +222,7 @@ impl Core {
         let mut slot = self.thread.borrow_mut();
         let thread = match &mut *slot {
             Some(thread) => thread,
-            empty => empty.insert(StreamThread::start(self.app.clone(), "driver".to_owned())?),
+            empty => empty.insert(StreamThread::start(self.app.clone(), ThreadName::new("driver", 0))?),
         };
         let done = run(thread);
         if done.is_err() {

@@ -17,7 +17,8 @@ use crate::{
     clock::Clock as _,
     transport::{
         Admin, CommittedOffset, Consumer, ConsumerConfig, Fetched, GroupMetadata, Offset, Polled, Producer,
-        ProducerConfig, Reader, Rebalance, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
+        ProducerConfig, Reader, Rebalance, Topic, TopicPartition, Transport, TransportError, Watermarks,
+        embedded::EmbeddedLog,
     },
 };
 
@@ -37,7 +38,7 @@ impl Process {
             return Err(TransportError::Storage("the process died".into()));
         }
         if self.is_cut_off() {
-            return Err(TransportError::Retriable(name.to_owned()));
+            return Err(TransportError::Retriable(name.into()));
         }
         self.fate.delay();
         self.fails(name, |rates| rates.unavailable)
@@ -46,7 +47,7 @@ impl Process {
     pub(super) fn fails(&self, name: &str, rate: impl FnOnce(&FaultRates) -> f64) -> Result<(), TransportError> {
         if self.fate.strikes(rate) {
             self.note(&format!("{name} unavailable"));
-            return Err(TransportError::Retriable(name.to_owned()));
+            return Err(TransportError::Retriable(name.into()));
         }
         Ok(())
     }
@@ -72,7 +73,7 @@ impl Process {
     fn refuses(&self, name: &str) -> Result<(), TransportError> {
         if self.fate.strikes(|rates| rates.fenced) {
             self.note(&format!("{name} fenced"));
-            return Err(TransportError::Fenced(name.to_owned()));
+            return Err(TransportError::Fenced(name.into()));
         }
         Ok(())
     }
@@ -255,10 +256,10 @@ impl Consumer for FaultyConsumer {
         self.inner().resume(partitions)
     }
 
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
         self.process.call("watermarks")?;
-        let (low, high) = self.inner().watermarks(partition)?;
-        Ok((low, self.process.end_of(partition, high)))
+        let Watermarks { low, high } = self.inner().watermarks(partition)?;
+        Ok(Watermarks { low, high: self.process.end_of(partition, high) })
     }
 
     fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {
@@ -330,10 +331,10 @@ impl Reader for FaultyReader {
         self.inner.position(partition)
     }
 
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
         self.process.call("watermarks")?;
-        let (low, high) = self.inner.watermarks(partition)?;
-        Ok((low, self.process.end_of(partition, high)))
+        let Watermarks { low, high } = self.inner.watermarks(partition)?;
+        Ok(Watermarks { low, high: self.process.end_of(partition, high) })
     }
 
     fn end(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {

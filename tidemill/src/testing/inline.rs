@@ -7,6 +7,7 @@ use tidemill_state::BoxError;
 use crate::{
     clock::SystemClock,
     config::StreamsConfig,
+    names::ThreadName,
     runtime::{Prepared, StreamThread, ThreadStatus},
     topology::Topology,
     transport::Transport,
@@ -27,7 +28,7 @@ impl InlineStreams {
     pub fn start(topology: &Topology, config: StreamsConfig, transport: impl Transport) -> Result<Self, BoxError> {
         let clock = Arc::new(SystemClock);
         let app = Prepared::new(topology, config, Arc::new(transport), clock, "inline".to_owned())?;
-        Ok(Self { thread: StreamThread::start(app, "inline-0".to_owned())? })
+        Ok(Self { thread: StreamThread::start(app, ThreadName::new("inline", 0))? })
     }
 
     /// Restores, processes and commits until all input records are processed.

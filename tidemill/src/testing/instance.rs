@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     config::ProcessingGuarantee,
     error::TaskError,
+    names::ThreadName,
     runtime::{MemberThread, Prepared, Standbys, StreamThread, TaskState},
     task::TaskStores,
     transport::{TopicPartition, embedded::EmbeddedLog},
@@ -80,7 +81,7 @@ impl Instance {
         app.stores = Arc::new(self.disk.clone());
         self.standbys = app.standbys.clone();
         for index in 0..app.config.num_stream_threads {
-            match StreamThread::start(app.clone(), format!("{}-{index}", self.name)) {
+            match StreamThread::start(app.clone(), ThreadName::new(&self.name, index)) {
                 Ok(thread) => self.threads.push(Seat { thread, paused_until_ms: None }),
                 Err(TaskError::Transport(error)) => {
                     self.process.note(&format!("does not come up: {error}"));

@@ -16,7 +16,12 @@ use crate::{clock::Clock as _, graph::StoreSpec, plan::TaskId, task::StoreSuppli
 /// The longest time that a background flush takes, in milliseconds.
 const FLUSH_MAX_MS: u64 = 500;
 
-type Place = (TaskId, String);
+/// A store's folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct StoreFolder {
+    task: TaskId,
+    store: String,
+}
 
 /// The disk. Clones share its contents. Each clone belongs to one process.
 #[derive(Clone)]
@@ -28,10 +33,10 @@ pub(crate) struct SimulatedDisk {
 /// The stored data and the locks.
 #[derive(Default)]
 struct Folders {
-    durable: BTreeMap<Place, MemoryBackend>,
-    open: BTreeSet<Place>,
+    durable: BTreeMap<StoreFolder, MemoryBackend>,
+    open: BTreeSet<StoreFolder>,
     /// Stores that cannot be read.
-    torn: BTreeSet<Place>,
+    torn: BTreeSet<StoreFolder>,
 }
 
 impl SimulatedDisk {
@@ -43,10 +48,10 @@ impl SimulatedDisk {
     pub(crate) fn reopen(&self, process: Process) -> Self {
         let mut folders = self.lock();
         // Open stores may have been in the middle of a write.
-        for place in std::mem::take(&mut folders.open) {
+        for folder in std::mem::take(&mut folders.open) {
             let torn = process.fate.strikes(|rates| rates.torn_write);
-            if torn && folders.durable.contains_key(&place) {
-                folders.torn.insert(place);
+            if torn && folders.durable.contains_key(&folder) {
+                folders.torn.insert(folder);
             }
         }
         drop(folders);
@@ -63,27 +68,27 @@ impl StoreSupplier for SimulatedDisk {
         if !spec.persistent {
             return Ok(Box::new(MemoryBackend::default()));
         }
-        let place = (task, spec.name.to_string());
+        let folder = StoreFolder { task, store: spec.name.to_string() };
         let mut folders = self.lock();
-        if !folders.open.insert(place.clone()) {
+        if !folders.open.insert(folder.clone()) {
             self.process.note(&format!("finds {} of task {task} locked", spec.name));
             return Err(StoreError::Locked { path: PathBuf::from(spec.name.to_string()) });
         }
-        if folders.torn.remove(&place) {
-            folders.open.remove(&place);
+        if folders.torn.remove(&folder) {
+            folders.open.remove(&folder);
             self.process.note(&format!("finds {} of task {task} torn", spec.name));
-            return Err(StoreError::Corrupted { store: place.1, source: "a simulated torn write".into() });
+            return Err(StoreError::Corrupted { store: folder.store, source: "a simulated torn write".into() });
         }
-        let rows = folders.durable.get(&place).cloned().unwrap_or_default();
+        let rows = folders.durable.get(&folder).cloned().unwrap_or_default();
         self.process.note(&format!("opens {} of task {task} at {:?}", spec.name, rows.checkpoint()?));
         drop(folders);
         let (logged, damaged, flushing) = (spec.logged, false, None);
-        Ok(Box::new(SimulatedBackend { disk: self.clone(), place, rows, logged, flushing, damaged }))
+        Ok(Box::new(SimulatedBackend { disk: self.clone(), folder, rows, logged, flushing, damaged }))
     }
 
     fn quarantine(&self, task: TaskId, spec: &StoreSpec) -> Result<(), StoreError> {
         self.process.note(&format!("sets {} of task {task} aside", spec.name));
-        self.lock().durable.remove(&(task, spec.name.to_string()));
+        self.lock().durable.remove(&StoreFolder { task, store: spec.name.to_string() });
         Ok(())
     }
 }
@@ -91,7 +96,7 @@ impl StoreSupplier for SimulatedDisk {
 /// A store as its process sees it.
 struct SimulatedBackend {
     disk: SimulatedDisk,
-    place: Place,
+    folder: StoreFolder,
     rows: MemoryBackend,
     /// Whether every write is durable immediately. This is the case without a changelog.
     logged: bool,
@@ -107,14 +112,14 @@ impl SimulatedBackend {
 
     fn make_durable(&mut self) {
         self.flushing = None;
-        self.disk.lock().durable.insert(self.place.clone(), self.rows.clone());
+        self.disk.lock().durable.insert(self.folder.clone(), self.rows.clone());
     }
 
     /// Completes a background flush when its time has come. It makes the state of its beginning durable.
     fn attend_flush(&mut self) {
         let now_ms = self.fate().clock.monotonic_ms();
         if let Some((rows, _)) = self.flushing.take_if(|(_, done_ms)| *done_ms <= now_ms) {
-            self.disk.lock().durable.insert(self.place.clone(), rows);
+            self.disk.lock().durable.insert(self.folder.clone(), rows);
         }
     }
 }
@@ -127,7 +132,7 @@ impl Drop for SimulatedBackend {
             if !self.damaged {
                 self.make_durable();
             }
-            self.disk.lock().open.remove(&self.place);
+            self.disk.lock().open.remove(&self.folder);
         }
     }
 }
@@ -144,13 +149,13 @@ impl Backend for SimulatedBackend {
     fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
         if self.logged && self.fate().strikes(|rates| rates.corruption) {
             self.damaged = true;
-            let (task, store) = &self.place;
+            let StoreFolder { task, store } = &self.folder;
             self.disk.process.note(&format!("finds {store} of task {task} damaged"));
             return Err(StoreError::Corrupted { store: store.clone(), source: "a simulated fault".into() });
         }
         if self.fate().strikes(|rates| rates.full_disk) {
             self.disk.process.note("finds the disk full");
-            let (path, source) = (PathBuf::from(&self.place.1), std::io::Error::other("a simulated fault"));
+            let (path, source) = (PathBuf::from(&self.folder.store), std::io::Error::other("a simulated fault"));
             return Err(StoreError::DiskFull { path, source });
         }
         if self.fate().strikes(|rates| rates.slow_disk) {

@@ -10,7 +10,7 @@ use crate::{
     partitioner::partition_for,
     record::Data,
     transport::{
-        Headers, ProducerConfig, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError,
+        Headers, ProducerConfig, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError, Watermarks,
         embedded::EmbeddedLog,
     },
 };
@@ -113,7 +113,7 @@ pub(super) fn partition_of(log: &EmbeddedLog, topic: &str, key: Option<&[u8]>) -
 }
 
 fn invalid(error: CodecError) -> TaskError {
-    TaskError::Transport(TransportError::Invalid(format!("the record cannot be encoded: {error}")))
+    TaskError::Transport(TransportError::Invalid(format!("the record cannot be encoded: {error}").into()))
 }
 
 /// An output topic of the test.
@@ -139,7 +139,7 @@ impl<K: Coded + Data, V: Coded + Data> TestOutputTopic<K, V> {
         let mut records = Vec::new();
         for partition in 0..self.core.log.end_offsets(&self.topic)?.len() as i32 {
             let name = TopicPartition { topic: self.topic.clone(), partition };
-            let (low, high) = reader.watermarks(&name)?;
+            let Watermarks { low, high } = reader.watermarks(&name)?;
             let mut position = self.positions.borrow().get(&partition).copied().unwrap_or(low).max(low);
             reader.assign(&[(name, position)])?;
             while position < high {

@@ -6,6 +6,7 @@
 mod commit;
 mod error;
 mod producer;
+mod reason;
 mod record;
 mod waker;
 
@@ -18,9 +19,10 @@ use std::{sync::Arc, time::Duration};
 pub use commit::{Acknowledged, Answered, Consumed, PendingCommit, Progress};
 pub use error::TransportError;
 pub use producer::Producer;
+pub use reason::Reason;
 pub use record::{
     CommittedOffset, ConsumedRecord, Fetched, GroupMetadata, Header, Headers, Offset, ProducerRecord, Topic,
-    TopicPartition,
+    TopicPartition, Watermarks,
 };
 pub use waker::Waker;
 
@@ -130,8 +132,8 @@ pub trait Consumer: Send {
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
     /// Fetches these paused partitions again.
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
-    /// The first offset, and the next offset to be written, as a committed read sees them.
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError>;
+    /// A partition's bounds, as a committed read sees them.
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError>;
     /// Whether `poll` has returned every record of an owned partition that a committed read can see. The engine calls
     /// this often, so it must be cheap: the answer may come from the last poll.
     fn is_caught_up(&mut self, partition: &TopicPartition) -> bool;
@@ -157,15 +159,15 @@ pub trait Reader: Send {
     /// The offset at which the next `read` of an assigned partition starts. The position also moves past offsets
     /// without a visible record: compacted records, transaction markers and aborted records.
     fn position(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError>;
-    /// The first offset, and the next offset to be written, as a committed read sees them.
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError>;
+    /// A partition's bounds, as a committed read sees them.
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError>;
     /// The offset after the last record, including records of open transactions. A committed read reaches this offset
     /// when those transactions have ended. A transaction whose commit was acknowledged may still count as open if its
     /// marker is not yet on every partition.
     ///
     /// The default returns the high watermark, which is right for a log that commits to all partitions at once.
     fn end(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
-        Ok(self.watermarks(partition)?.1)
+        Ok(self.watermarks(partition)?.high)
     }
 }
 

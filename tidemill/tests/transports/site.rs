@@ -104,12 +104,12 @@ impl Site {
         let partitions = (0..spec.partitions).map(|number| TopicPartition::new(name.clone(), number));
         let (mut starts, mut ends) = (Vec::new(), Vec::new());
         for partition in partitions {
-            let (low, _) = reader.watermarks(&partition)?;
+            let low = reader.watermarks(&partition)?.low;
             starts.push((partition, low));
         }
         reader.assign(&starts)?;
         for (partition, _) in starts {
-            let (_, high) = reader.watermarks(&partition)?;
+            let high = reader.watermarks(&partition)?.high;
             ends.push((partition, high));
         }
         let mut records = read_until(reader.as_mut(), &ends)?;

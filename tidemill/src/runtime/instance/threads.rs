@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::StreamsState;
 use crate::{
     error::{TaskError, TopologyError, panic_text},
+    names::ThreadName,
     runtime::{
         MemberThread, Prepared, StreamThread, ThreadStatus,
         query::{Bell, Job, Line},
@@ -36,7 +37,7 @@ pub(super) struct Threads {
 }
 
 /// `Ok` if a thread can work or waits for brokers; `Err` with the refusal otherwise.
-type Beginning = Result<(), String>;
+type Beginning = Result<(), TopologyError>;
 
 /// Queries for a thread, and the waker that makes the thread look at them.
 struct Requests {
@@ -81,7 +82,7 @@ impl Threads {
             threads.start_stream_thread(app, index, begun.clone())?;
         }
         drop(begun);
-        beginnings.iter().take(count).collect::<Result<(), _>>().map_err(TopologyError::of)?;
+        beginnings.iter().take(count).collect::<Beginning>()?;
         let (worker, watched) = (app.clone(), threads.shared.clone());
         let member = std::thread::Builder::new().name(format!("{}-members", app.client_id));
         threads.member = Some(member.spawn(move || run_member(worker, &watched)).map_err(|error| no_thread(&error))?);
@@ -96,15 +97,15 @@ impl Threads {
     ) -> Result<(), TopologyError> {
         let (jobs, receiver) = unbounded();
         let (app, shared, bell) = (app.clone(), self.shared.clone(), Bell::default());
-        let name = format!("{}-{index}", app.client_id);
+        let name = ThreadName::new(&app.client_id, index);
         let ring = bell.clone();
-        let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
+        let spawned = std::thread::Builder::new().name(name.to_string()).spawn(move || {
             let asked = Requests { jobs: receiver, bell: ring };
-            let ended = catch_unwind(AssertUnwindSafe(|| run(app, name.clone(), index, &shared, &asked, begun)));
+            let ended = catch_unwind(AssertUnwindSafe(|| run(app, &name, &shared, &asked, begun)));
             // The handle must not show a thread as running after a panic.
             shared.finish(ended.unwrap_or_else(|panic| {
                 let message = panic_text(panic.as_ref()).to_owned();
-                Err(TaskError::Panicked { thread: name, message })
+                Err(TaskError::Panicked { thread: name.to_string(), message })
             }));
         });
         let spawned = spawned.map_err(|error| no_thread(&error))?;
@@ -190,14 +191,13 @@ impl Shared {
 
 fn run(
     app: Prepared,
-    name: String,
-    index: usize,
+    name: &ThreadName,
     shared: &Shared,
     asked: &Requests,
     begun: Sender<Beginning>,
 ) -> Result<(), TaskError> {
     let (clock, timeout): (_, Duration) = (app.clock.clone(), app.config.poll_timeout);
-    let Some(mut thread) = begin(&app, &name, shared, asked, &begun)? else { return Ok(()) };
+    let Some(mut thread) = begin(&app, name, shared, asked, &begun)? else { return Ok(()) };
     let (mut reported_ms, mut opened) = (i64::MIN, None);
     while !shared.stop.load(Ordering::SeqCst) {
         if opened != Some(thread.reopened) {
@@ -210,10 +210,10 @@ fn run(
         let now_ms = clock.monotonic_ms();
         if now_ms.saturating_sub(reported_ms) >= REPORT_MS {
             reported_ms = now_ms;
-            lock(&shared.statuses)[index] = thread.report();
+            lock(&shared.statuses)[name.number()] = thread.report();
         }
     }
-    lock(&shared.statuses)[index] = thread.report();
+    lock(&shared.statuses)[name.number()] = thread.report();
     thread.close()
 }
 
@@ -221,16 +221,16 @@ fn run(
 /// is stopped.
 fn begin(
     app: &Prepared,
-    name: &str,
+    name: &ThreadName,
     shared: &Shared,
     asked: &Requests,
     begun: &Sender<Beginning>,
 ) -> Result<Option<StreamThread>, TaskError> {
     while !shared.stop.load(Ordering::SeqCst) {
-        let started = StreamThread::start(app.clone(), name.to_owned());
+        let started = StreamThread::start(app.clone(), name.clone());
         let waits = matches!(&started, Err(TaskError::Transport(TransportError::Retriable(_))));
         let beginning = match &started {
-            Err(refused) if !waits => Err(refused.chain()),
+            Err(refused) if !waits => Err(TopologyError::of(refused.chain())),
             _ => Ok(()),
         };
         // After the first message the receiver is gone.
@@ -239,7 +239,7 @@ fn begin(
             return started.map(Some);
         }
         if let Err(error) = started {
-            tracing::warn!(thread = name, error = %error.chain(), "the thread cannot start, trying again");
+            tracing::warn!(thread = %name, error = %error.chain(), "the thread cannot start, trying again");
         }
         // A query must not wait for brokers: this thread has no stores yet.
         if let Ok(job) = asked.jobs.recv_timeout(START_PAUSE) {

@@ -14,10 +14,10 @@ use crate::{
     members::{Member, standbys_of},
     plan::TaskId,
     runtime::{Prepared, TICK},
-    task::{Watermarks, changelog_bounds},
+    task::{ChangelogBounds, changelog_bounds},
     transport::{
         Fetched, Headers, Offset, Producer, ProducerConfig, ProducerRecord, Reader, Topic, TopicPartition,
-        TransportError,
+        TransportError, Watermarks,
     },
 };
 
@@ -66,7 +66,7 @@ struct Clients {
 impl Clients {
     fn open(app: &Prepared, topic: &TopicPartition) -> Result<Self, TransportError> {
         let mut members = app.transport.reader()?;
-        let (low, history_end) = members.watermarks(topic)?;
+        let Watermarks { low, high: history_end } = members.watermarks(topic)?;
         members.assign(&[(topic.clone(), low)])?;
         let producer = app.transport.producer(&ProducerConfig::default())?;
         Ok(Self { producer, members, changelogs: app.transport.reader()?, history_end })
@@ -189,12 +189,12 @@ impl MemberThread {
     fn open(&self, clients: &mut Clients, task: TaskId) -> Result<(), TaskError> {
         let Prepared { standbys, plan, stores, clock, .. } = &self.app;
         let Some(changelogs) = standbys.open(plan, &**stores, task)? else { return Ok(()) };
-        let mut watermarks = Watermarks::new();
+        let mut bounds = ChangelogBounds::new();
         for changelog in changelogs {
             let found = changelog_bounds(&mut *clients.changelogs, &changelog)?;
-            watermarks.insert(changelog, found);
+            bounds.insert(changelog, found);
         }
-        standbys.follow(task, &watermarks, clock.now_ms())
+        standbys.follow(task, &bounds, clock.now_ms())
     }
 
     fn fail(&mut self, task: TaskId, error: &TaskError, now_ms: i64) {
@@ -225,8 +225,8 @@ impl MemberThread {
         let mut anew = false;
         let assigned: Vec<_> = self.assigned.keys().cloned().collect();
         for changelog in assigned {
-            let watermarks = changelog_bounds(&mut *clients.changelogs, &changelog)?;
-            match self.app.standbys.look(&changelog, watermarks, self.app.clock.now_ms()) {
+            let bounds = changelog_bounds(&mut *clients.changelogs, &changelog)?;
+            match self.app.standbys.look(&changelog, bounds, self.app.clock.now_ms()) {
                 Ok(began) => anew |= began,
                 Err((task, error)) => self.fail(task, &error, now_ms),
             }

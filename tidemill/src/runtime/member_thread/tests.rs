@@ -9,6 +9,7 @@ use super::MemberThread;
 use crate::{
     EmitStrategy, JoinWindows, Materialized, StreamsBuilder, StreamsConfig, TimeWindows,
     clock::{Clock as _, ManualClock},
+    names::ThreadName,
     operators::StoreHandle,
     partitioner::partition_for,
     plan::TaskId,
@@ -17,7 +18,7 @@ use crate::{
     testing::{Fate, FaultRates, Process, SimulatedDisk},
     topology::Topology,
     transport::{
-        TopicPartition, Transport as _, TransportError,
+        TopicPartition, Transport as _, TransportError, Watermarks,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -62,7 +63,7 @@ impl World {
         };
         let (transport, clock) = (Arc::new(self.log.clone()), Arc::new(self.clock.clone()));
         let app = Prepared::new(&self.topology, config, transport, clock, name.to_owned()).expect("it can start");
-        let thread = StreamThread::start(app.clone(), format!("{name}-0")).expect("it starts");
+        let thread = StreamThread::start(app.clone(), ThreadName::new(name, 0)).expect("it starts");
         Machine { thread: Some(thread), member: Some(MemberThread::new(app.clone())), app }
     }
 
@@ -157,7 +158,7 @@ fn a_takeover_replays_only_what_the_standby_had_not_read() {
     owner.process();
     owner.close();
 
-    other.thread = Some(StreamThread::start(other.app.clone(), "other-0".to_owned()).expect("it starts"));
+    other.thread = Some(StreamThread::start(other.app.clone(), ThreadName::new("other", 0)).expect("it starts"));
     let status = other.process();
     assert_eq!(status.tasks.iter().filter(|task| task.state == TaskState::Running).count(), PARTITIONS as usize);
     assert_eq!(status.records_restored, 7, "the rest was there");
@@ -192,7 +193,12 @@ fn a_standby_tells_how_far_it_is_behind() {
     let ends: Vec<_> = other.app.standbys.places().into_keys().collect();
     for changelog in ends {
         let end = world.log.end_offsets(&changelog.topic).expect("reads")[changelog.partition as usize];
-        other.app.standbys.look(&changelog, (0, end), 1).map_err(|(_, error)| error).expect("looks");
+        other
+            .app
+            .standbys
+            .look(&changelog, Watermarks { low: 0, high: end }, 1)
+            .map_err(|(_, error)| error)
+            .expect("looks");
     }
     assert_eq!(other.lags().values().sum::<i64>(), 10);
     other.talk();
@@ -314,7 +320,7 @@ fn a_task_that_moves_is_claimed_by_its_new_owner_alone() {
         b.process();
     }
     assert_eq!((a.active().len(), b.active().len()), (2, 2));
-    let fenced = TransportError::Fenced("a newer one".to_owned());
+    let fenced = TransportError::Fenced("a newer one".into());
     a.thread.as_mut().expect("it runs").recover(fenced.into()).expect("is no end");
     assert_eq!(a.active(), [], "whoever is replaced has nothing any more");
 }
@@ -328,7 +334,7 @@ fn a_standby_that_is_behind_is_as_whole_as_when_it_was_last_current() {
     owner.process();
     let look = |changelog: &TopicPartition, hours: i64| {
         let end = world.log.end_offsets(&changelog.topic).expect("reads")[changelog.partition as usize];
-        let looked = other.app.standbys.look(changelog, (0, end), hours * HOUR_MS);
+        let looked = other.app.standbys.look(changelog, Watermarks { low: 0, high: end }, hours * HOUR_MS);
         looked.map_err(|(_, error)| error).expect("looks")
     };
     let places = other.app.standbys.places();

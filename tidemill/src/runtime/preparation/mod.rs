@@ -13,7 +13,7 @@ use crate::{
     config::{ProcessingGuarantee, StreamsConfig},
     error::{TopologyError, chain},
     members::{Member, Roster},
-    plan::{Plan, TaskId},
+    plan::{Plan, TaskId, lookup_failed},
     runtime::Standbys,
     task::{MemoryStores, StoreSupplier, TaskSettings},
     topology::Topology,
@@ -66,7 +66,7 @@ impl Prepared {
         for topic in config.dead_letter_topics() {
             match partitions(&mut *admin, topic) {
                 Ok(Some(count)) => drop(dead_letters.insert(topic.to_owned(), count)),
-                Err(problem) => problems.push(problem),
+                Err(error) => problems.push(lookup_failed(topic, &error)),
                 Ok(None) => {
                     problems.push(format!("dead-letter topic '{topic}' does not exist: create it before starting"));
                 }
@@ -144,15 +144,8 @@ impl Prepared {
     }
 }
 
-fn partitions(admin: &mut dyn Admin, topic: &str) -> Result<Option<i32>, String> {
-    match admin.describe_topic(topic) {
-        Ok(spec) => Ok(spec.map(|spec| spec.partitions)),
-        Err(error) => Err(lookup_failed(topic, &error)),
-    }
-}
-
-fn lookup_failed(topic: &str, error: &TransportError) -> String {
-    format!("topic '{topic}' cannot be looked up: {error}")
+fn partitions(admin: &mut dyn Admin, topic: &str) -> Result<Option<i32>, TransportError> {
+    Ok(admin.describe_topic(topic)?.map(|spec| spec.partitions))
 }
 
 /// Another instance may create the same topic at the same moment. So the check looks at the topic as it is afterwards.

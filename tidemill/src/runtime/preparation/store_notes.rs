@@ -79,7 +79,7 @@ fn read(
     topic: &TopicPartition,
     clock: &dyn Clock,
 ) -> Result<BTreeMap<String, StoreFormat>, TransportError> {
-    let (low, end) = patiently(clock, || Ok((reader.watermarks(topic)?.0, reader.end(topic)?)))?;
+    let (low, end) = patiently(clock, || Ok((reader.watermarks(topic)?.low, reader.end(topic)?)))?;
     let mut noted = BTreeMap::new();
     if low == end {
         return Ok(noted);
@@ -98,7 +98,7 @@ fn read(
             return Ok(noted);
         }
     }
-    Err(TransportError::Retriable(format!("topic '{}' could not be read to its end", topic.topic)))
+    Err(TransportError::Retriable(format!("topic '{}' could not be read to its end", topic.topic).into()))
 }
 
 /// Repeats the request, because some brokers may not know a new topic yet.
@@ -124,7 +124,7 @@ fn holds_something(
     let partitions = plan.place_of_store(&store.name).map_or(0, |(_, tasks)| tasks);
     for partition in 0..partitions {
         let changelog = TopicPartition { topic: topic.clone(), partition };
-        let (low, end) = patiently(clock, || Ok((reader.watermarks(&changelog)?.0, reader.end(&changelog)?)))?;
+        let (low, end) = patiently(clock, || Ok((reader.watermarks(&changelog)?.low, reader.end(&changelog)?)))?;
         if low < end {
             return Ok(true);
         }

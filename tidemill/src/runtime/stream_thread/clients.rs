@@ -2,6 +2,7 @@
 
 use crate::{
     config::ProcessingGuarantee,
+    names::ThreadName,
     runtime::Prepared,
     transport::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, TransportError},
 };
@@ -15,12 +16,16 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn open(app: &Prepared, thread: &str) -> Result<Self, TransportError> {
+    pub(crate) fn open(app: &Prepared, thread: &ThreadName) -> Result<Self, TransportError> {
         let producer = Self::producer(app, thread)?;
         let mut consumer = app.transport.consumer(&ConsumerConfig {
             group: app.config.application_id.clone(),
-            client_id: thread.to_owned(),
-            instance_id: app.config.group_instance_id.as_ref().map(|instance| format!("{instance}-{}", number(thread))),
+            client_id: thread.to_string(),
+            instance_id: app
+                .config
+                .group_instance_id
+                .as_ref()
+                .map(|instance| format!("{instance}-{}", thread.number())),
             session_timeout: app.config.session_timeout,
             max_poll_records: app.max_poll_records(),
         })?;
@@ -30,16 +35,16 @@ impl Clients {
 
     /// A new producer, ready to send. It fences an earlier producer of the same thread and ends that producer's
     /// transaction.
-    pub(crate) fn producer(app: &Prepared, thread: &str) -> Result<Box<dyn Producer>, TransportError> {
+    pub(crate) fn producer(app: &Prepared, thread: &ThreadName) -> Result<Box<dyn Producer>, TransportError> {
         let transactional_id = match app.config.processing_guarantee {
             ProcessingGuarantee::ExactlyOnce => {
-                Some(format!("{}-{}-{}", app.config.application_id, app.process_id, number(thread)))
+                Some(format!("{}-{}-{}", app.config.application_id, app.process_id, thread.number()))
             }
             ProcessingGuarantee::AtLeastOnce => None,
         };
         let named = |error| match (error, &transactional_id) {
             (TransportError::Invalid(reason), Some(id)) => {
-                TransportError::Invalid(format!("transactional id '{id}': {reason}"))
+                TransportError::Invalid(reason.rephrase(|text| format!("transactional id '{id}': {text}")))
             }
             (other, _) => other,
         };
@@ -50,9 +55,4 @@ impl Clients {
         }
         Ok(producer)
     }
-}
-
-/// A thread's number within its instance: the last part of its name.
-fn number(thread: &str) -> &str {
-    thread.rsplit('-').next().unwrap_or_default()
 }

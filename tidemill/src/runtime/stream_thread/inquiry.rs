@@ -17,7 +17,7 @@ use crate::{
     idle_note::IdleNote,
     plan::{Plan, TaskId},
     task::Learnt,
-    transport::{Consumer, Fetched, Offset, Reader, Topic, TopicPartition, TransportError},
+    transport::{Consumer, Fetched, Offset, Reader, Topic, TopicPartition, TransportError, Watermarks},
 };
 
 /// The longest time of an inquiry without an answer, and the pause after an inquiry without a positive answer.
@@ -190,7 +190,7 @@ impl Inquiry {
     ) -> Result<(), TransportError> {
         let mut bounds = Vec::with_capacity(partitions.len());
         for partition in partitions {
-            let (low, mut end) = reader.watermarks(partition)?;
+            let Watermarks { low, high: mut end } = reader.watermarks(partition)?;
             if *is_ours {
                 // A commit's offsets may be known before its records are visible.
                 end = reader.end(partition)?;

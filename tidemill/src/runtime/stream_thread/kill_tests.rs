@@ -6,6 +6,7 @@ use super::StreamThread;
 use crate::{
     StreamsBuilder, StreamsConfig,
     clock::{Clock as _, ManualClock},
+    names::ThreadName,
     runtime::Prepared,
     testing::{Fate, FaultRates, Process, SimulatedDisk},
     transport::embedded::{EmbeddedLog, Entry},
@@ -36,7 +37,7 @@ impl Machine {
         let process = Process::new("a", Fate::new(0, FaultRates::NONE, clock.clone()));
         let disk = SimulatedDisk::new(process.clone());
         app.stores = Arc::new(disk.clone());
-        let thread = StreamThread::start(app.clone(), "a-0".to_owned()).expect("starts");
+        let thread = StreamThread::start(app.clone(), ThreadName::new("a", 0)).expect("starts");
         Self { log, clock, app, disk, process, thread }
     }
 
@@ -66,7 +67,7 @@ impl Machine {
         self.disk = self.disk.reopen(self.process.clone());
         self.app = self.app.afresh();
         self.app.stores = Arc::new(self.disk.clone());
-        self.thread = StreamThread::start(self.app.clone(), "a-0".to_owned()).expect("starts");
+        self.thread = StreamThread::start(self.app.clone(), ThreadName::new("a", 0)).expect("starts");
     }
 
     /// Kills the process and starts it again. Returns how many changelog records were replayed until its task runs.

@@ -29,6 +29,7 @@ use transaction::Transaction;
 use crate::{
     clock::millis,
     error::TaskError,
+    names::ThreadName,
     plan::TaskId,
     runtime::{Prepared, ThreadStatus, preparation::TICK},
     task::{ActiveTask, TaskStores},
@@ -40,7 +41,7 @@ use crate::{
 /// The field `tasks` is declared before `clients`, so it is dropped first. The tasks' stores then close before the
 /// partitions go to another thread.
 pub(crate) struct StreamThread {
-    name: String,
+    name: ThreadName,
     app: Prepared,
     tasks: Tasks,
     clients: Clients,
@@ -77,12 +78,12 @@ pub(crate) struct StreamThread {
 }
 
 impl StreamThread {
-    pub(crate) fn start(app: Prepared, name: String) -> Result<Self, TaskError> {
+    pub(crate) fn start(app: Prepared, name: ThreadName) -> Result<Self, TaskError> {
         let clients = Clients::open(&app, &name)?;
         let now = app.clock.monotonic_ms();
         let transaction = Transaction::new(app.config.processing_guarantee);
         let pace = Pace::new(app.poll_limit(), now);
-        let status = ThreadStatus { name: name.clone(), ..ThreadStatus::default() };
+        let status = ThreadStatus { name: name.to_string(), ..ThreadStatus::default() };
         Ok(Self {
             name,
             app,
@@ -129,7 +130,7 @@ impl StreamThread {
         let wait = if works_on { Duration::ZERO } else { timeout };
         let wait = wait.min(self.time_to_commit());
         let polled = match self.clients.consumer.poll(wait) {
-            Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(&reason, timeout)),
+            Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(reason.as_str(), timeout)),
             polled => polled.map_err(TaskError::of_sources)?,
         };
         let polled_ms = self.app.clock.monotonic_ms();
@@ -162,7 +163,7 @@ impl StreamThread {
             Err(TaskError::Transport(TransportError::Retriable(reason))) => {
                 // The reader may have passed records that were not applied. They are read again.
                 self.read_changelogs()?;
-                self.wait_for_log(&reason, timeout)
+                self.wait_for_log(reason.as_str(), timeout)
             }
             restored => restored?,
         };

@@ -13,8 +13,13 @@ use crate::{
     transport::{CommittedOffset, Rebalance, TopicPartition},
 };
 
-/// A task's start: the committed offsets of its inputs, and the restores of its stores.
-type Place = (BTreeMap<TopicPartition, CommittedOffset>, Vec<StoreRestore>);
+/// Where a task starts.
+struct TaskStart {
+    /// The committed offsets of its inputs.
+    committed: BTreeMap<TopicPartition, CommittedOffset>,
+    /// The changelogs that its stores must replay first.
+    restores: Vec<StoreRestore>,
+}
 
 impl StreamThread {
     pub(super) fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), TaskError> {
@@ -83,7 +88,7 @@ impl StreamThread {
                     self.app.standbys.rest(stores);
                 }
             }
-            self.app.standbys.unclaim(id, &self.name);
+            self.app.standbys.unclaim(id, self.name.as_str());
         }
         flushed
     }
@@ -97,7 +102,7 @@ impl StreamThread {
         for id in tasks {
             let inputs = self.app.plan.input_partitions(id);
             if !self.tasks.slots.contains_key(&id) && inputs.iter().all(|input| self.tasks.owned.contains(input)) {
-                let warm = self.app.standbys.claim(id, &self.name);
+                let warm = self.app.standbys.claim(id, self.name.as_str());
                 self.status.standbys_taken += u64::from(warm.is_some());
                 let parked = self.tasks.parked.remove(&id).map(|stores| (stores, Vec::new()));
                 let (stores, followed) = match parked.or(warm) {
@@ -126,8 +131,8 @@ impl StreamThread {
         followed: &[Followed],
         inputs: Vec<TopicPartition>,
     ) -> Result<(), TaskError> {
-        let (committed, restores) = match self.find_place(&stores, followed, &inputs) {
-            Ok(place) => place,
+        let TaskStart { committed, restores } = match self.find_start(&stores, followed, &inputs) {
+            Ok(start) => start,
             Err(error) => {
                 // Stores without a changelog have no other copy, so they are kept.
                 self.tasks.parked.insert(id, stores);
@@ -148,13 +153,12 @@ impl StreamThread {
         self.read_changelogs()
     }
 
-    /// Finds a task's start: the committed offsets, and the changelogs that its stores must replay first.
-    fn find_place(
+    fn find_start(
         &mut self,
         stores: &TaskStores,
         followed: &[Followed],
         inputs: &[TopicPartition],
-    ) -> Result<Place, TaskError> {
+    ) -> Result<TaskStart, TaskError> {
         let Self { app, clients, fetched, .. } = self;
         let mut committed = BTreeMap::new();
         for (input, offset) in inputs.iter().zip(clients.consumer.committed(inputs)?) {
@@ -167,7 +171,8 @@ impl StreamThread {
             }
             committed.extend(offset.map(|offset| (input.clone(), offset)));
         }
-        Ok((committed, StoreRestore::plan(stores, followed, &mut *clients.reader, Moment::of(&*app.clock))?))
+        let restores = StoreRestore::plan(stores, followed, &mut *clients.reader, Moment::of(&*app.clock))?;
+        Ok(TaskStart { committed, restores })
     }
 
     pub(super) fn run_task(

@@ -21,6 +21,7 @@ use super::StreamThread;
 use crate::{
     EmitStrategy, ProcessingGuarantee, StreamsBuilder, StreamsConfig, TimeWindows,
     clock::ManualClock,
+    names::ThreadName,
     runtime::Prepared,
     transport::{
         Acknowledged, Admin, Answered, CommittedOffset, Consumed, Consumer, ConsumerConfig, PendingCommit, Producer,
@@ -53,7 +54,7 @@ impl World {
         let topology = builder.build().expect("is valid");
         let clock = Arc::new(self.clock.clone());
         let app = Prepared::new(&topology, config, log, clock, "a".to_owned()).expect("can start");
-        StreamThread::start(app, "a-0".to_owned()).expect("starts")
+        StreamThread::start(app, ThreadName::new("a", 0)).expect("starts")
     }
 
     fn append(&self, partition: i32, count: usize) {
@@ -82,7 +83,7 @@ fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
     let config = StreamsConfig { commit_interval: Duration::from_hours(1), ..StreamsConfig::new("app") };
     let (session, transport) = (config.session_timeout, Arc::new(log.clone()));
     let app = Prepared::new(&topology, config, transport, Arc::new(clock.clone()), "a".to_owned()).expect("can start");
-    let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
+    let mut thread = StreamThread::start(app, ThreadName::new("a", 0)).expect("starts");
 
     log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
     while thread.step(Duration::ZERO).expect("processes") > 0 {}
@@ -270,7 +271,7 @@ fn without_transactions_changes_leave_once_the_outputs_are_in_the_log() {
         let app = Prepared::new(&topology, config, transport, clock, "a".to_owned()).expect("can start");
         // Drops the calls that the start made for the store's note.
         notes.asked.lock().expect("nobody panicked").clear();
-        let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
+        let mut thread = StreamThread::start(app, ThreadName::new("a", 0)).expect("starts");
         log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
         while thread.step(Duration::ZERO).expect("processes") > 0 {}
         thread.commit_now().expect("commits");
@@ -293,7 +294,7 @@ fn a_commit_on_its_way_leaves_out_what_was_lost_meanwhile() {
     let (session, notes) = (config.session_timeout, Notes::default());
     let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
     let app = Prepared::new(&topology, config, transport, Arc::new(clock.clone()), "a".to_owned()).expect("can start");
-    let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
+    let mut thread = StreamThread::start(app, ThreadName::new("a", 0)).expect("starts");
     let committed = || log.group_lag("app")[0].committed;
 
     log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
@@ -343,7 +344,7 @@ fn large_outputs_are_sent_before_many_of_them_are_held() {
     let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
     let clock = Arc::new(ManualClock::new(0));
     let app = Prepared::new(&topology, StreamsConfig::new("app"), transport, clock, "a".to_owned()).expect("can start");
-    let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
+    let mut thread = StreamThread::start(app, ThreadName::new("a", 0)).expect("starts");
     log.append("in", 0, (0..1000).map(|_| Entry::new("k", "v", 0))).expect("appends");
     while thread.step(Duration::ZERO).expect("processes") > 0 {}
     assert_eq!(notes.asked.lock().expect("nobody panicked").len(), 1000);

@@ -84,7 +84,7 @@ fn lock(turns: &Mutex<Turns>) -> MutexGuard<'_, Turns> {
 impl Turns {
     fn inner(&mut self) -> Result<&mut dyn Producer, TransportError> {
         if self.uncertain {
-            return Err(TransportError::Invalid("this producer does not know how the transaction ended".to_owned()));
+            return Err(TransportError::Invalid("this producer does not know how the transaction ended".into()));
         }
         Ok(&mut **self.inner.as_mut().expect("it is taken only when dropped"))
     }
@@ -113,7 +113,7 @@ impl Turns {
     fn lose_reply(&mut self, name: &str) -> TransportError {
         self.process.note(&format!("reply to {name} lost"));
         self.uncertain = true;
-        TransportError::Retriable(name.to_owned())
+        TransportError::Retriable(name.into())
     }
 
     /// The offsets at which the open transaction's records will begin.
@@ -147,13 +147,13 @@ impl Turns {
         if process.fate.strikes(|rates| rates.abort) {
             process.note("commit_transaction refused");
             self.late[0].sent(&process, true);
-            return Err(TransportError::Abort("commit_transaction".to_owned()));
+            return Err(TransportError::Abort("commit_transaction".into()));
         }
         let lost = process.fate.strikes(|rates| rates.lost_reply);
         if lost && process.fate.below(2) == 0 {
             process.note("commit_transaction lost");
             self.uncertain = true;
-            return Err(TransportError::Retriable("commit_transaction".to_owned()));
+            return Err(TransportError::Retriable("commit_transaction".into()));
         }
         let beginnings = self.beginnings()?;
         let brought = process.commit("commit_transaction", || self.inner()?.commit_transaction())?;
@@ -256,7 +256,7 @@ impl Producer for FaultyProducer {
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
         let mut turns = self.turns();
         if turns.commits {
-            return Err(TransportError::Invalid("a commit is in progress; it cannot be aborted".to_owned()));
+            return Err(TransportError::Invalid("a commit is in progress; it cannot be aborted".into()));
         }
         turns.process.call("abort_transaction")?;
         turns.ahead = None;

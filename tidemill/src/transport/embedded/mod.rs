@@ -64,7 +64,7 @@ impl EmbeddedLog {
 impl Transport for EmbeddedLog {
     fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
         if config.group.is_empty() || config.max_poll_records == 0 {
-            return Err(TransportError::Invalid("a consumer needs a group and at least one record a poll".to_owned()));
+            return Err(TransportError::Invalid("a consumer needs a group and at least one record a poll".into()));
         }
         Ok(Box::new(EmbeddedConsumer::new(Arc::clone(&self.broker), config.clone())))
     }

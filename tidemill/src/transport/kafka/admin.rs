@@ -61,10 +61,13 @@ impl KafkaAdmin {
         let looker = BaseConsumer::from_config(&looker).map_err(error::of)?;
         if let Err(failed) = looker.fetch_metadata(Some(NO_TOPIC), REACH) {
             return Err(match error::of(failed) {
-                TransportError::Retriable(reason) => TransportError::Retriable(format!(
-                    "no broker at {} answers ({reason}): check the address, the network, and the TLS and SASL settings",
-                    config.bootstrap_servers
-                )),
+                TransportError::Retriable(reason) => TransportError::Retriable(reason.rephrase(|text| {
+                    format!(
+                        "no broker at {} answers ({text}): check the address, the network, and the TLS and SASL \
+                         settings",
+                        config.bootstrap_servers
+                    )
+                })),
                 lasting => lasting,
             });
         }
@@ -99,7 +102,9 @@ impl KafkaAdmin {
         match described.into_iter().next() {
             Some(Ok(settings)) => Ok(settings),
             Some(Err(code)) => Err(error::of_topic(code, topic)),
-            None => Err(TransportError::Retriable(format!("the broker's answer does not mention topic '{topic}'"))),
+            None => {
+                Err(TransportError::Retriable(format!("the broker's answer does not mention topic '{topic}'").into()))
+            }
         }
     }
 }
@@ -113,7 +118,7 @@ fn outcome(results: Vec<Result<String, (String, Code)>>, topic: &str) -> Result<
     match results.into_iter().next() {
         Some(Ok(_)) => Ok(()),
         Some(Err((_, code))) => Err(error::of_topic(code, topic)),
-        None => Err(TransportError::Retriable(format!("the broker's answer does not mention topic '{topic}'"))),
+        None => Err(TransportError::Retriable(format!("the broker's answer does not mention topic '{topic}'").into())),
     }
 }
 
@@ -163,7 +168,9 @@ impl Admin for KafkaAdmin {
             let is_answered = answered.is_ok();
             let told = std::iter::from_fn(|| member.poll(Duration::ZERO)).filter_map(Result::err);
             let refused = answered.err().into_iter().chain(told).find_map(|failed| match error::of(failed) {
-                TransportError::Invalid(reason) => Some(TransportError::Invalid(format!("group '{group}': {reason}"))),
+                TransportError::Invalid(reason) => {
+                    Some(TransportError::Invalid(reason.rephrase(|text| format!("group '{group}': {text}"))))
+                }
                 _ => None,
             });
             match refused {
@@ -217,10 +224,12 @@ impl Admin for KafkaAdmin {
         match deleted.into_iter().next() {
             Some(Ok(_) | Err((_, Code::GroupIdNotFound))) => Ok(()),
             Some(Err((_, Code::NonEmptyGroup))) => {
-                Err(TransportError::Invalid(format!("group '{group}' still has members; stop them first")))
+                Err(TransportError::Invalid(format!("group '{group}' still has members; stop them first").into()))
             }
             Some(Err((_, code))) => Err(error::of_group(code, group)),
-            None => Err(TransportError::Retriable(format!("the broker's answer does not mention group '{group}'"))),
+            None => {
+                Err(TransportError::Retriable(format!("the broker's answer does not mention group '{group}'").into()))
+            }
         }
     }
 }

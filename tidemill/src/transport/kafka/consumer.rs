@@ -30,7 +30,7 @@ use super::{
 };
 use crate::transport::{
     CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Polled, Rebalance, Topic, TopicPartition,
-    TransportError, Waker,
+    TransportError, Waker, Watermarks,
 };
 
 type Committed = Result<Vec<Option<CommittedOffset>>, TransportError>;
@@ -137,17 +137,19 @@ impl KafkaConsumer {
             KafkaError::MessageConsumptionFatal(Code::UnsupportedVersion | Code::UnsupportedFeature) => {
                 Err(TransportError::Invalid(
                     "the brokers do not support group protocol 'consumer' (KIP-848, Kafka 4.0); use 'classic' or 'auto'"
-                        .to_owned(),
+                        .into(),
                 ))
             }
             KafkaError::MessageConsumptionFatal(Code::UnreleasedInstanceId) => {
                 // The instance id is free again when the previous session of the static member has ended.
                 std::thread::sleep(Duration::from_secs(1));
-                Err(TransportError::Fenced("another member still uses this instance id".to_owned()))
+                Err(TransportError::Fenced("another member still uses this instance id".into()))
             }
             // The client can no longer be used, but a new client may work.
             KafkaError::MessageConsumptionFatal(code) => match error::of(failed) {
-                TransportError::Retriable(reason) => Err(TransportError::Fenced(format!("{reason} ({code:?})"))),
+                TransportError::Retriable(reason) => {
+                    Err(TransportError::Fenced(reason.rephrase(|text| format!("{text} ({code:?})"))))
+                },
                 lasting => Err(lasting),
             },
             // A rebalance reports the lost partitions.
@@ -236,7 +238,7 @@ impl KafkaConsumer {
                 return Ok(None);
             }
             Err(TryRecvError::Disconnected) => {
-                return Err(TransportError::Retriable("the request for committed offsets got no answer".to_owned()));
+                return Err(TransportError::Retriable("the request for committed offsets got no answer".into()));
             }
         };
         let mut places = Vec::with_capacity(partitions.len());
@@ -388,7 +390,7 @@ impl Consumer for KafkaConsumer {
         self.inbox.pause(partitions, false)
     }
 
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
         offsets::watermarks(&self.client, partition)
     }
 

@@ -5,24 +5,26 @@ use rdkafka::{
     types::RDKafkaErrorCode as Code,
 };
 
-use crate::transport::{TopicPartition, TransportError};
+use crate::transport::{Reason, TopicPartition, TransportError};
 
 /// Converts an error of librdkafka.
 pub(super) fn of(error: KafkaError) -> TransportError {
-    match &error {
+    let text = error.to_string();
+    match error {
         KafkaError::Transaction(inner) => of_transaction(inner),
-        // The message contains names and descriptions of settings but no values, because a value may be a secret.
+        // The message contains names and descriptions of settings but no values, because a value may be a secret. The
+        // error itself contains the value, so it is not kept.
         KafkaError::ClientConfig(_, description, key, _) => {
-            TransportError::Invalid(format!("librdkafka refuses the setting '{key}': {description}"))
+            TransportError::Invalid(format!("librdkafka refuses the setting '{key}': {description}").into())
         }
         KafkaError::ClientCreation(reason) => {
-            TransportError::Invalid(format!("the Kafka client cannot be created: {reason}; check the settings"))
+            TransportError::Invalid(format!("the Kafka client cannot be created: {reason}; check the settings").into())
         }
-        KafkaError::AdminOp(code) => of_code(*code, &error.to_string()),
-        KafkaError::Canceled | KafkaError::NoMessageReceived => TransportError::Retriable(error.to_string()),
+        KafkaError::AdminOp(code) => of_code(code, Reason::new(text, error)),
+        KafkaError::Canceled | KafkaError::NoMessageReceived => TransportError::Retriable(Reason::new(text, error)),
         _ => match error.rdkafka_error_code() {
-            Some(code) => of_code(code, &error.to_string()),
-            None => TransportError::Invalid(error.to_string()),
+            Some(code) => of_code(code, Reason::new(text, error)),
+            None => TransportError::Invalid(Reason::new(text, error)),
         },
     }
 }
@@ -59,35 +61,36 @@ pub(super) fn of_topic(code: Code, topic: &str) -> TransportError {
     match code {
         Code::UnknownTopic | Code::UnknownTopicOrPartition => TransportError::UnknownTopic(topic.to_owned()),
         Code::TopicAlreadyExists => TransportError::TopicExists(topic.to_owned()),
-        _ => of_code(code, &format!("topic '{topic}': {code}")),
+        _ => of_code(code, Reason::new(format!("topic '{topic}': {code}"), code)),
     }
 }
 
 /// An error about one group.
 pub(super) fn of_group(code: Code, group: &str) -> TransportError {
-    of_code(code, &format!("group '{group}': {code}"))
+    of_code(code, Reason::new(format!("group '{group}': {code}"), code))
 }
 
-fn of_transaction(error: &RDKafkaError) -> TransportError {
-    let (code, text) = (error.code(), error.string());
+fn of_transaction(error: RDKafkaError) -> TransportError {
+    let code = error.code();
+    let (aborts, is_retriable, is_fatal) = (error.txn_requires_abort(), error.is_retriable(), error.is_fatal());
+    let reason = Reason::new(error.string(), error);
     match code {
         Code::Fenced | Code::ProducerFenced | Code::UnknownMemberId | Code::FencedMemberEpoch => {
-            TransportError::Fenced(text)
+            TransportError::Fenced(reason)
         }
         // Processing again would give the same error.
-        Code::MessageSizeTooLarge | Code::InvalidRecord => of_code(code, &text),
-        _ if is_refusal(code) => of_code(code, &text),
-        _ if error.txn_requires_abort() => TransportError::Abort(text),
-        _ if error.is_retriable() => TransportError::Retriable(text),
+        Code::MessageSizeTooLarge | Code::InvalidRecord => of_code(code, reason),
+        _ if is_refusal(code) => of_code(code, reason),
+        _ if aborts => TransportError::Abort(reason),
+        _ if is_retriable => TransportError::Retriable(reason),
         // A new producer with the same id replaces a producer that failed for good. It also settles the open
         // transaction.
-        _ if error.is_fatal() => TransportError::Fenced(text),
-        _ => of_code(code, &text),
+        _ if is_fatal => TransportError::Fenced(reason),
+        _ => of_code(code, reason),
     }
 }
 
-fn of_code(code: Code, text: &str) -> TransportError {
-    let text = text.to_owned();
+fn of_code(code: Code, reason: Reason) -> TransportError {
     match code {
         Code::UnknownMemberId
         | Code::IllegalGeneration
@@ -96,18 +99,18 @@ fn of_code(code: Code, text: &str) -> TransportError {
         | Code::Fenced
         | Code::ProducerFenced
         | Code::InvalidProducerEpoch
-        | Code::PollExceeded => TransportError::Fenced(text),
-        _ if is_refusal(code) => {
-            TransportError::Invalid(format!("{text}; grant the rights (ACLs) or correct the credentials"))
-        }
+        | Code::PollExceeded => TransportError::Fenced(reason),
+        _ if is_refusal(code) => TransportError::Invalid(
+            reason.rephrase(|text| format!("{text}; grant the rights (ACLs) or correct the credentials")),
+        ),
         // If the fenced instance returned, it would fence the other instance in turn.
-        Code::FencedInstanceId => {
-            TransportError::Invalid(format!("{text}: another process uses this instance id; give each its own"))
-        }
-        Code::MessageSizeTooLarge => {
-            TransportError::Invalid(format!("{text}; raise max.message.bytes of the topic, or send less in a record"))
-        }
-        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => TransportError::Invalid(text),
+        Code::FencedInstanceId => TransportError::Invalid(
+            reason.rephrase(|text| format!("{text}: another process uses this instance id; give each its own")),
+        ),
+        Code::MessageSizeTooLarge => TransportError::Invalid(
+            reason.rephrase(|text| format!("{text}; raise max.message.bytes of the topic, or send less in a record")),
+        ),
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => TransportError::Invalid(reason),
         Code::UnsupportedSASLMechanism
         | Code::InvalidArgument
         | Code::Conflict
@@ -122,8 +125,8 @@ fn of_code(code: Code, text: &str) -> TransportError {
         | Code::InconsistentGroupProtocol
         | Code::InvalidGroupId
         | Code::GroupMaxSizeReached
-        | Code::InvalidRecord => TransportError::Invalid(text),
-        _ => TransportError::Retriable(text),
+        | Code::InvalidRecord => TransportError::Invalid(reason),
+        _ => TransportError::Retriable(reason),
     }
 }
 

@@ -256,7 +256,7 @@ impl Slot {
 }
 
 fn not_read(partition: &TopicPartition) -> TransportError {
-    TransportError::Invalid(format!("partition {partition} is not assigned to this client"))
+    TransportError::Invalid(format!("partition {partition} is not assigned to this client").into())
 }
 
 /// Copies a message out of librdkafka's memory.
@@ -293,7 +293,7 @@ mod tests {
         let mut read = |first: usize| {
             let order = (0..3).map(|place| (&partitions[(first + place) % 3], (first + place) % 3));
             gather(order, 10, |_, place, _| match place {
-                1 => Err(TransportError::Retriable("no leader".to_owned())),
+                1 => Err(TransportError::Retriable("no leader".into())),
                 _ => Ok(std::mem::take(&mut left[place])),
             })
         };

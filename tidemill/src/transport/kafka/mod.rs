@@ -74,7 +74,7 @@ impl KafkaTransport {
     pub fn new(config: KafkaConfig) -> Result<Self, TransportError> {
         let problems = config.problems();
         if !problems.is_empty() {
-            return Err(TransportError::Invalid(problems.join("; ")));
+            return Err(TransportError::Invalid(problems.join("; ").into()));
         }
         let classic = AtomicBool::new(config.group_protocol == GroupProtocol::Classic);
         let (memberships, members) = (Mutex::default(), AtomicU64::new(0));

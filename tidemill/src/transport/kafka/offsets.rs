@@ -11,7 +11,7 @@ use rdkafka::{
 };
 
 use super::{context::Context, error};
-use crate::transport::{CommittedOffset, Offset, TopicPartition, TransportError};
+use crate::transport::{CommittedOffset, Offset, TopicPartition, TransportError, Watermarks};
 
 /// How long one request to the brokers may take. After a timeout the caller repeats the request.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
@@ -74,15 +74,15 @@ pub(super) fn committed(
     partitions.iter().map(find).collect()
 }
 
-/// The first offset, and the next offset to be written, as a committed read sees them.
+/// A partition's bounds, as a committed read sees them.
 pub(super) fn watermarks(
     consumer: &BaseConsumer<Context>,
     partition: &TopicPartition,
-) -> Result<(Offset, Offset), TransportError> {
+) -> Result<Watermarks, TransportError> {
     let started = Instant::now();
     loop {
         match consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER) {
-            Ok(found) => return Ok(found),
+            Ok((low, high)) => return Ok(Watermarks { low, high }),
             Err(failed) if error::is_unknown(&failed) => {
                 if !exists(consumer, partition)? && started.elapsed() > PROPAGATION {
                     return Err(error::of_partition(failed, partition));
@@ -99,7 +99,7 @@ fn exists(consumer: &BaseConsumer<Context>, partition: &TopicPartition) -> Resul
     let found = consumer.fetch_metadata(Some(&partition.topic), ANSWER).map_err(error::of)?;
     let mut partitions = found.topics().iter().flat_map(rdkafka::metadata::MetadataTopic::partitions);
     match partitions.find(|one| one.id() == partition.partition) {
-        Some(one) if one.leader() < 0 => Err(TransportError::Retriable(format!("{partition} has no leader"))),
+        Some(one) if one.leader() < 0 => Err(TransportError::Retriable(format!("{partition} has no leader").into())),
         found => Ok(found.is_some()),
     }
 }

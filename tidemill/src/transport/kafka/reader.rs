@@ -8,7 +8,7 @@ use std::{
 use rdkafka::{ClientConfig, Offset as Position, consumer::Consumer as _, types::RDKafkaErrorCode as Code};
 
 use super::{KafkaConfig, client::Client, error, inbox::Inbox, offsets, settings::Role};
-use crate::transport::{Fetched, Offset, Reader, TopicPartition, TransportError};
+use crate::transport::{Fetched, Offset, Reader, TopicPartition, TransportError, Watermarks};
 
 /// librdkafka requires a group name, also for clients that join no group.
 const NO_GROUP: &str = "tidemill-reader";
@@ -107,14 +107,14 @@ impl Reader for KafkaReader {
         self.inbox.position(partition)
     }
 
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
-        let (low, high) = offsets::watermarks(&self.client, partition)?;
-        self.ends.insert(partition.clone(), high);
-        if let Some(next) = self.inbox.learn_end(partition, high) {
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
+        let found = offsets::watermarks(&self.client, partition)?;
+        self.ends.insert(partition.clone(), found.high);
+        if let Some(next) = self.inbox.learn_end(partition, found.high) {
             self.stop(partition)?;
             self.start(partition, next)?;
         }
-        Ok((low, high))
+        Ok(found)
     }
 
     fn end(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
@@ -122,8 +122,7 @@ impl Reader for KafkaReader {
             Some(client) => client,
             None => Client::open(self.settings.clone().set("isolation.level", "read_uncommitted"))?,
         };
-        let (_, end) = offsets::watermarks(self.uncommitted.insert(client), partition)?;
-        Ok(end)
+        Ok(offsets::watermarks(self.uncommitted.insert(client), partition)?.high)
     }
 }
 

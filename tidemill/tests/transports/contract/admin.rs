@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidemill::transport::{CleanupPolicy, TopicPartition, TopicSpec, TransportError};
+use tidemill::transport::{CleanupPolicy, TopicPartition, TopicSpec, TransportError, Watermarks};
 
 use crate::{Site, Tested, wait_for};
 
@@ -57,11 +57,11 @@ pub(crate) fn deleted_records_are_gone_and_the_others_stay(site: &Site) -> Teste
     let mut admin = site.transport.admin()?;
     admin.delete_records(&site.partition("in", 0), 2)?;
     let mut reader = site.transport.reader()?;
-    assert_eq!(reader.watermarks(&site.partition("in", 0))?, (2, 3));
-    assert_eq!(reader.watermarks(&site.partition("in", 1))?, (0, 1));
+    assert_eq!(reader.watermarks(&site.partition("in", 0))?, Watermarks { low: 2, high: 3 });
+    assert_eq!(reader.watermarks(&site.partition("in", 1))?, Watermarks { low: 0, high: 1 });
     assert_eq!(site.values("in")?, ["c", "d"]);
     admin.delete_records(&site.partition("in", 0), 3)?;
-    assert_eq!(reader.watermarks(&site.partition("in", 0))?, (3, 3));
+    assert_eq!(reader.watermarks(&site.partition("in", 0))?, Watermarks { low: 3, high: 3 });
     let unknown = admin.delete_records(&TopicPartition::new(site.topic("none"), 0), 0);
     assert!(matches!(unknown, Err(TransportError::UnknownTopic(_))), "{unknown:?}");
     Ok(())

@@ -33,7 +33,7 @@ impl OnItsWay {
         match self.0 {
             Some(Progress::Pending(pending)) => pending.wait(),
             Some(Progress::Done(acknowledged)) => Ok(acknowledged),
-            None => Err(TransportError::Invalid("it failed before".to_owned())),
+            None => Err(TransportError::Invalid("it failed before".into())),
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use tidemill::{
     Clock as _, EmitStrategy, Streams, StreamsBuilder, StreamsConfig, SystemClock, TimeWindows,
     state::{Codec as _, Coded},
-    transport::{TopicPartition, TransportError},
+    transport::{TopicPartition, TransportError, Watermarks},
 };
 
 use super::instance;
@@ -96,7 +96,7 @@ pub(crate) fn a_writer_that_rested_and_is_stalled_makes_no_record_late(site: &Si
     for partition in 0..2 {
         // Notes are in both, records in one.
         let place = TopicPartition::new(again.as_str(), partition);
-        let (low, high) = reader.watermarks(&place)?;
+        let Watermarks { low, high } = reader.watermarks(&place)?;
         reader.assign(&[(place.clone(), low)])?;
         wait_for("the topic is read", || {
             for batch in reader.read(MS(10), 100)? {

@@ -73,6 +73,6 @@ fn an_executor_that_may_not_join_its_group_is_told() -> Tested {
     let group = spawn()?.group().to_owned();
     broker.reserve(&["--group", &group], USER);
     let refused = spawn().err().ok_or("it started without rights")?;
-    assert!(matches!(&refused, TransportError::Invalid(reason) if reason.contains(&group)), "{refused}");
+    assert!(matches!(&refused, TransportError::Invalid(reason) if reason.as_str().contains(&group)), "{refused}");
     Ok(())
 }

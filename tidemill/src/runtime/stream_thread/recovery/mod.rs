@@ -149,7 +149,7 @@ impl StreamThread {
             }
         }
         self.tasks.parked.clear();
-        self.app.standbys.unclaim_all(&self.name);
+        self.app.standbys.unclaim_all(self.name.as_str());
         self.tasks.owned.clear();
         self.paused.clear();
         self.fetched.clear();

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     ProcessingGuarantee, StreamsBuilder, StreamsConfig,
     clock::ManualClock,
+    names::ThreadName,
     runtime::{Prepared, StreamThread},
     transport::{
         Admin, Answered, Consumed, Consumer, ConsumerConfig, PendingCommit, Producer, ProducerConfig, ProducerRecord,
@@ -89,7 +90,7 @@ impl Producer for Noted {
     fn begin_commit(&mut self, _consumed: Option<Consumed<'_>>) -> Result<Box<dyn PendingCommit>, TransportError> {
         self.add("commit");
         match self.ends {
-            Ends::Unanswered => Err(TransportError::Abort("a record was not delivered".to_owned())),
+            Ends::Unanswered => Err(TransportError::Abort("a record was not delivered".into())),
             Ends::Twice => Ok(Box::new(Answered::default())),
             Ends::TwiceSoFar => Ok(Box::new(Unending)),
         }
@@ -97,7 +98,7 @@ impl Producer for Noted {
 
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
         self.add("abort");
-        Err(TransportError::Retriable("no answer".to_owned()))
+        Err(TransportError::Retriable("no answer".into()))
     }
 
     fn may_end_again(&mut self) -> bool {
@@ -137,7 +138,7 @@ fn counting(ends: Ends) -> (StreamThread, Noted) {
     let config = StreamsConfig { processing_guarantee, ..StreamsConfig::new("app") };
     let (transport, clock) = (Arc::new(noted.clone()), Arc::new(ManualClock::new(0)));
     let app = Prepared::new(&topology, config, transport, clock, "a".to_owned()).expect("can start");
-    let mut thread = StreamThread::start(app, "a-0".to_owned()).expect("starts");
+    let mut thread = StreamThread::start(app, ThreadName::new("a", 0)).expect("starts");
     take_another(&mut thread, &noted);
     (thread, noted)
 }

@@ -7,7 +7,7 @@ use super::{
     StreamsConfig, TimeWindows,
     odd_log::{OddLog, Oddities},
 };
-use crate::{KStream, Windowed};
+use crate::{KStream, Windowed, names::ThreadName};
 
 /// The clock and the log of a test.
 struct World {
@@ -42,7 +42,7 @@ impl World {
         let config = StreamsConfig { session_timeout: Duration::MAX, ..StreamsConfig::new("app") };
         let topology = builder.build().expect("is valid");
         let app = Prepared::new(&topology, config, transport, Arc::new(self.clock.clone()), "a".to_owned());
-        StreamThread::start(app.expect("can start"), "a-0".to_owned()).expect("starts")
+        StreamThread::start(app.expect("can start"), ThreadName::new("a", 0)).expect("starts")
     }
 
     /// Appends one record to a partition. The record's value is its time.

@@ -8,7 +8,7 @@ use std::{
 
 use crate::transport::{
     Admin, CommittedOffset, Consumer, ConsumerConfig, Fetched, GroupMetadata, Offset, Polled, Producer, ProducerConfig,
-    Reader, Rebalance, Topic, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
+    Reader, Rebalance, Topic, TopicPartition, Transport, TransportError, Watermarks, embedded::EmbeddedLog,
 };
 
 /// The log. As in Kafka, its consumers know the ends of partitions as of their last poll.
@@ -129,7 +129,7 @@ impl Consumer for OddConsumer {
         self.inner.resume(partitions)
     }
 
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
         self.inner.watermarks(partition)
     }
 
@@ -154,7 +154,7 @@ struct OddReader {
 impl Reader for OddReader {
     fn assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<(), TransportError> {
         if self.oddities.set(|odd| std::mem::take(&mut odd.refuses_assignment)) {
-            return Err(TransportError::Retriable("the broker is away".to_owned()));
+            return Err(TransportError::Retriable("the broker is away".into()));
         }
         self.inner.assign(partitions)
     }
@@ -163,7 +163,7 @@ impl Reader for OddReader {
         let read = self.inner.read(timeout, max)?;
         if !read.is_empty() && self.oddities.set(|odd| std::mem::take(&mut odd.loses_read)) {
             self.oddities.set(|odd| odd.refuses_assignment = true);
-            return Err(TransportError::Retriable("the reply is lost".to_owned()));
+            return Err(TransportError::Retriable("the reply is lost".into()));
         }
         Ok(read)
     }
@@ -172,7 +172,7 @@ impl Reader for OddReader {
         self.inner.position(partition)
     }
 
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
         self.inner.watermarks(partition)
     }
 }

@@ -83,7 +83,7 @@ impl Admin for EmbeddedAdmin {
         let mut coordinator = self.broker.lock();
         let (found, _) = coordinator.group(group, self.broker.clock.monotonic_ms());
         if found.members().next().is_some() {
-            return Err(TransportError::Invalid(format!("group '{group}' still has members; stop them first")));
+            return Err(TransportError::Invalid(format!("group '{group}' still has members; stop them first").into()));
         }
         let partitions = found.offsets.keys();
         let changes: Vec<_> = partitions.map(|partition| Change::Forget { group, partition }).collect();

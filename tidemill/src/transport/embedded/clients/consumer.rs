@@ -16,7 +16,7 @@ use crate::transport::embedded::{
 };
 use crate::transport::{
     CommittedOffset, Consumer, ConsumerConfig, GroupMetadata, Offset, Polled, Rebalance, Topic, TopicPartition,
-    TransportError, Waker,
+    TransportError, Waker, Watermarks,
 };
 
 /// The longest wait of a poll before it checks whether other members' sessions have expired.
@@ -65,7 +65,7 @@ impl EmbeddedConsumer {
     /// Sends a heartbeat and returns changes of ownership. Takes no lock if nothing changed.
     fn heartbeat(&mut self) -> Result<Vec<Rebalance>, TransportError> {
         let Some(membership) = &self.membership else {
-            return Err(TransportError::Invalid("the consumer is not subscribed; call subscribe first".to_owned()));
+            return Err(TransportError::Invalid("the consumer is not subscribed; call subscribe first".into()));
         };
         let now = self.broker.clock.monotonic_ms();
         let signal = Arc::clone(&membership.signal);
@@ -197,13 +197,13 @@ impl Consumer for EmbeddedConsumer {
         self.holdings.pause(partitions, false)
     }
 
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
         if let Some(held) = self.holdings.partition(partition) {
-            return Ok((held.low(), held.high()));
+            return Ok(Watermarks { low: held.low(), high: held.high() });
         }
         let coordinator = self.broker.lock();
         let partition = coordinator.topics.partition(partition)?;
-        Ok((partition.low(), partition.high()))
+        Ok(Watermarks { low: partition.low(), high: partition.high() })
     }
 
     fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {

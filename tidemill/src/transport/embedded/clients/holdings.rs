@@ -125,7 +125,7 @@ impl Holdings {
     fn get(&mut self, name: &TopicPartition) -> Result<&mut Held, TransportError> {
         match self.held.binary_search_by(|held| held.name().cmp(name)) {
             Ok(place) => Ok(&mut self.held[place]),
-            Err(_) => Err(TransportError::Invalid(format!("this consumer does not own {name}"))),
+            Err(_) => Err(TransportError::Invalid(format!("this consumer does not own {name}").into())),
         }
     }
 }

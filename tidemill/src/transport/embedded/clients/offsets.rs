@@ -17,12 +17,12 @@ impl GroupOffsets {
         now: i64,
     ) -> Result<(), TransportError> {
         let (group, topics) = coordinator.group(&self.speaker.group, now);
-        group.admits(&self.speaker, self.offsets.iter().map(|(name, _)| name)).map_err(TransportError::Fenced)?;
+        group.admits(&self.speaker, self.offsets.iter().map(|(name, _)| name))?;
         for (name, committed) in &self.offsets {
             topics.partition(name)?;
             if committed.offset < 0 {
                 let offset = committed.offset;
-                return Err(TransportError::Invalid(format!("offset {offset} of {name} is negative")));
+                return Err(TransportError::Invalid(format!("offset {offset} of {name} is negative").into()));
             }
         }
         Ok(())

@@ -41,7 +41,7 @@ impl Outbox {
         let batch = self.batch(&topic, partition)?;
         if key.is_none() && batch.partition.cleanup != CleanupPolicy::Delete {
             let name = &batch.partition.name;
-            return Err(TransportError::Invalid(format!("{name} is compacted, so its records need a key")));
+            return Err(TransportError::Invalid(format!("{name} is compacted, so its records need a key").into()));
         }
         let bytes = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Bytes::len);
         let record = ConsumedRecord { offset: 0, timestamp, key, value, headers };

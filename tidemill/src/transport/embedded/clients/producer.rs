@@ -81,5 +81,5 @@ impl Drop for PlainProducer {
 }
 
 fn no_transactions() -> TransportError {
-    TransportError::Invalid("this producer has no transactional id, so it has no transactions".to_owned())
+    TransportError::Invalid("this producer has no transactional id, so it has no transactions".into())
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::fetch::{Cursor, fetch};
 use crate::transport::embedded::log::broker::Broker;
-use crate::transport::{Fetched, Offset, Reader, TopicPartition, TransportError};
+use crate::transport::{Fetched, Offset, Reader, TopicPartition, TransportError, Watermarks};
 
 /// A reader of the embedded log.
 pub(in crate::transport::embedded) struct EmbeddedReader {
@@ -64,13 +64,14 @@ impl Reader for EmbeddedReader {
 
     fn position(&mut self, name: &TopicPartition) -> Result<Offset, TransportError> {
         let cursor = self.cursors.iter().find(|cursor| cursor.partition.name == *name);
-        let cursor = cursor.ok_or_else(|| TransportError::Invalid(format!("this reader does not read {name}")))?;
+        let cursor =
+            cursor.ok_or_else(|| TransportError::Invalid(format!("this reader does not read {name}").into()))?;
         Ok(cursor.position)
     }
 
-    fn watermarks(&mut self, partition: &TopicPartition) -> Result<(Offset, Offset), TransportError> {
+    fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
         let coordinator = self.broker.lock();
         let partition = coordinator.topics.partition(partition)?;
-        Ok((partition.low(), partition.high()))
+        Ok(Watermarks { low: partition.low(), high: partition.high() })
     }
 }

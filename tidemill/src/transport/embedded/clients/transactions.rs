@@ -49,7 +49,9 @@ impl TransactionalProducer {
         }
         let Self { id, .. } = self;
         let own = epoch.own;
-        Err(TransportError::Fenced(format!("transactional id '{id}' has epoch {newest}, but this producer has {own}")))
+        Err(TransportError::Fenced(
+            format!("transactional id '{id}' has epoch {newest}, but this producer has {own}").into(),
+        ))
     }
 
     /// The epoch, if a transaction is open and no newer producer uses the transactional id.
@@ -162,5 +164,5 @@ impl Producer for TransactionalProducer {
 }
 
 fn invalid(call: &str, why: &str) -> TransportError {
-    TransportError::Invalid(format!("{call}: {why}"))
+    TransportError::Invalid(format!("{call}: {why}").into())
 }

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 use hashbrown::HashMap;
 
-use super::{broker::Broker, partition::Partition, topics::TopicLog};
+use super::{broker::Broker, partition::Partition, tail::Trim, topics::TopicLog};
 use crate::transport::embedded::storage::{Bounds, Change};
 use crate::{
     clock::millis,
@@ -112,13 +112,13 @@ impl Broker {
 
     /// Frees the disk space of dropped records. Each call leaves a range deletion, which slows reads until the storage
     /// has merged it. Small drops are therefore trimmed together.
-    fn trim(&self, partition: &Partition, now: i64) -> Result<(), TransportError> {
+    fn trim(&self, partition: &Partition, now_ms: i64) -> Result<(), TransportError> {
         let mut tail = partition.lock();
-        let ((from, at), to) = (tail.trimmed, tail.bounds.low);
-        let worth = to - from >= RECORDS as i64 || now.saturating_sub(at) >= TRIM_MS;
+        let (Trim { to: from, at_ms }, to) = (tail.trimmed, tail.bounds.low);
+        let worth = to - from >= RECORDS as i64 || now_ms.saturating_sub(at_ms) >= TRIM_MS;
         if to > from && worth && !partition.is_deleted() {
             self.storage.write(&[Change::Trim { partition: partition.id, from, to }])?;
-            tail.trimmed = (to, now);
+            tail.trimmed = Trim { to, at_ms: now_ms };
         }
         Ok(())
     }

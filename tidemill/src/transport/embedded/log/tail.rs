@@ -16,8 +16,16 @@ pub(in crate::transport::embedded) struct Tail {
     bytes: usize,
     /// The partition's bounds. The tail's lock guards them.
     pub(in crate::transport::embedded) bounds: Bounds,
-    /// The offset up to which the storage was last trimmed, and when.
-    pub(in crate::transport::embedded) trimmed: (Offset, i64),
+    /// How the storage was last trimmed.
+    pub(in crate::transport::embedded) trimmed: Trim,
+}
+
+/// A removal of dropped records from the storage.
+#[derive(Clone, Copy)]
+pub(in crate::transport::embedded) struct Trim {
+    /// The offset up to which records were removed.
+    pub(in crate::transport::embedded) to: Offset,
+    pub(in crate::transport::embedded) at_ms: i64,
 }
 
 /// A chunk is never empty.
@@ -35,7 +43,7 @@ impl Chunk {
 impl Tail {
     /// An empty tail of a partition whose next offset is `high`.
     pub(in crate::transport::embedded) fn new(bounds: Bounds, high: Offset) -> Self {
-        Self { chunks: VecDeque::new(), start: high, bytes: 0, bounds, trimmed: (0, i64::MIN) }
+        Self { chunks: VecDeque::new(), start: high, bytes: 0, bounds, trimmed: Trim { to: 0, at_ms: i64::MIN } }
     }
 
     /// The offset from which on the tail is complete.

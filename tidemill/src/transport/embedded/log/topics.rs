@@ -105,15 +105,14 @@ fn validate(spec: &TopicSpec) -> Result<(), TransportError> {
     let name = &*spec.name;
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if name.is_empty() || name.len() > 249 || name == "." || name == ".." || !name.bytes().all(legal) {
-        return Err(TransportError::Invalid(format!(
-            "'{name}' is not a valid topic name: use 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'"
-        )));
+        return Err(TransportError::Invalid(
+            format!("'{name}' is not a valid topic name: use 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'").into(),
+        ));
     }
     if spec.partitions < 1 {
-        return Err(TransportError::Invalid(format!(
-            "topic '{name}' cannot have {} partitions: it needs at least one",
-            spec.partitions
-        )));
+        return Err(TransportError::Invalid(
+            format!("topic '{name}' cannot have {} partitions: it needs at least one", spec.partitions).into(),
+        ));
     }
     Ok(())
 }

@@ -114,10 +114,13 @@ impl DurableStorage {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(TransportError::Invalid(format!(
-                    "another instance uses the log in '{}': close it, or choose another folder",
-                    path.display()
-                )));
+                return Err(TransportError::Invalid(
+                    format!(
+                        "another instance uses the log in '{}': close it, or choose another folder",
+                        path.display()
+                    )
+                    .into(),
+                ));
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }

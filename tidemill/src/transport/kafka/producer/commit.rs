@@ -122,11 +122,11 @@ impl PendingCommit for KafkaCommit {
 }
 
 fn stuck() -> TransportError {
-    TransportError::Retriable("librdkafka did not finish sending the offsets to the brokers".to_owned())
+    TransportError::Retriable("librdkafka did not finish sending the offsets to the brokers".into())
 }
 
 fn gone() -> TransportError {
-    TransportError::Retriable("the commit thread has ended".to_owned())
+    TransportError::Retriable("the commit thread has ended".into())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rdkafka::{error::KafkaError, producer::Producer as _, types::RDKafkaErrorCode as Code};
 
 use super::{super::error, sending::Sending};
-use crate::transport::TransportError;
+use crate::transport::{Reason, TransportError};
 
 impl Sending {
     /// Takes the first failure since the last call.
@@ -28,12 +28,12 @@ impl Sending {
                 TransportError::UnknownTopic(topic.to_owned())
             }
             // The transaction is already over.
-            Some(Code::State | Code::PurgeQueue | Code::PurgeInflight) if self.is_transactional() => {
-                self.end_of_transaction().unwrap_or_else(|| TransportError::Abort(failed.to_string()))
-            }
+            Some(Code::State | Code::PurgeQueue | Code::PurgeInflight) if self.is_transactional() => self
+                .end_of_transaction()
+                .unwrap_or_else(|| TransportError::Abort(Reason::new(failed.to_string(), failed))),
             Some(Code::Fatal) => match self.client().client().fatal_error() {
-                Some((_, reason)) => TransportError::Fenced(reason),
-                None => TransportError::Fenced(failed.to_string()),
+                Some((_, reason)) => TransportError::Fenced(reason.into()),
+                None => TransportError::Fenced(Reason::new(failed.to_string(), failed)),
             },
             _ => error::of(failed),
         }

@@ -39,5 +39,5 @@ impl PendingCommit for KafkaFlush {
 }
 
 pub(super) fn too_late() -> TransportError {
-    TransportError::Retriable("the brokers did not acknowledge all records in time".to_owned())
+    TransportError::Retriable("the brokers did not acknowledge all records in time".into())
 }

@@ -56,7 +56,7 @@ impl KafkaProducer {
         let memberships = self.shared.memberships.lock().unwrap_or_else(PoisonError::into_inner);
         let membership = memberships.get(&member.member).map(Arc::clone);
         membership.ok_or_else(|| {
-            TransportError::Fenced(format!("'{}' is not a member of group '{}'", member.member, member.group))
+            TransportError::Fenced(format!("'{}' is not a member of group '{}'", member.member, member.group).into())
         })
     }
 }
@@ -88,7 +88,7 @@ impl Producer for KafkaProducer {
         let offsets = consumed.map(named).transpose()?;
         let written = self.line().written().clone();
         if !written.sending.is_open() {
-            return Err(TransportError::Invalid("no transaction is open: begin one first".to_owned()));
+            return Err(TransportError::Invalid("no transaction is open: begin one first".into()));
         }
         let committer = match self.committer.take() {
             Some(committer) => committer,
