@@ -10,7 +10,7 @@ use bytes::Bytes;
 use common::{BenchResult, criterion, load, pipeline::Backend, report::Report};
 use criterion::{SamplingMode, Throughput};
 use tempfile::TempDir;
-use tidemill::state::{MemoryBackend, RocksDbBackend, RocksDbOptions, RocksDbShared, Row, Store, WindowStore};
+use tidemill::state::{ByteStore, ByteWindowStore, MemoryBackend, RocksDbBackend, RocksDbOptions, RocksDbShared, Row};
 
 const ROWS: usize = 200_000;
 const FRAMES: usize = 100_000;
@@ -50,7 +50,7 @@ fn main() {
         bench("append-1800-bytes-expire", load(FRAMES), &|report, name| {
             let dir = TempDir::new()?;
             let store = open(backend, &dir, &RocksDbOptions::windows())?;
-            let mut windows = WindowStore::new(store, 4 * SECOND_MS)?;
+            let mut windows = ByteWindowStore::new(store, 4 * SECOND_MS)?;
             let (wall, appended) = report.measure(name, load(FRAMES) as u64, || append(&mut windows));
             appended.map(|()| wall)
         });
@@ -60,12 +60,12 @@ fn main() {
     report.print();
 }
 
-fn open(backend: Backend, dir: &TempDir, options: &RocksDbOptions) -> BenchResult<Store> {
+fn open(backend: Backend, dir: &TempDir, options: &RocksDbOptions) -> BenchResult<ByteStore> {
     Ok(match backend {
-        Backend::Memory => Store::new("rows", Box::new(MemoryBackend::new())),
+        Backend::Memory => ByteStore::new("rows", Box::new(MemoryBackend::new())),
         Backend::RocksDb => {
             let shared = RocksDbShared::default();
-            Store::new("rows", Box::new(RocksDbBackend::open(dir.path(), options, &shared, false)?))
+            ByteStore::new("rows", Box::new(RocksDbBackend::open(dir.path(), options, &shared, false)?))
         }
     })
 }
@@ -75,7 +75,7 @@ fn key(i: u64) -> Bytes {
     Bytes::from(format!("{:016x}", i.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
 
-fn fill(store: &mut Store, keys: &[Bytes]) -> BenchResult<()> {
+fn fill(store: &mut ByteStore, keys: &[Bytes]) -> BenchResult<()> {
     for (part, keys) in keys.chunks(COMMIT_ROWS).enumerate() {
         for key in keys {
             store.put(key.clone(), Row { timestamp: 0, value: Bytes::from_static(&[b'v'; 50]) });
@@ -86,7 +86,7 @@ fn fill(store: &mut Store, keys: &[Bytes]) -> BenchResult<()> {
 }
 
 /// Appends frames of a thousand users, five per second each, in windows of three seconds that expire one second later.
-fn append(windows: &mut WindowStore) -> BenchResult<()> {
+fn append(windows: &mut ByteWindowStore) -> BenchResult<()> {
     let keys: Vec<_> = (0..1000).map(|user| format!("stream-{user}")).collect();
     let frame = Bytes::from(vec![b'f'; 1800]);
     for i in 0..load(FRAMES) {

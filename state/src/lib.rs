@@ -1,19 +1,19 @@
 //! State stores of Tidemill: they keep the state of a task between records.
 //!
-//! A [`Store`] keeps rows of bytes. Uncommitted writes stay in an overlay above a [`Backend`]
+//! A [`ByteStore`] keeps rows of bytes. Uncommitted writes stay in an overlay above a [`Backend`]
 //! (memory or `RocksDB`); a commit moves them into the backend in one batch, together with the
 //! changelog offset they correspond to, so that a store always opens at a consistent point.
-//! [`WindowStore`] adds window keys, appending and expiry. [`KeyValueStore`] and
-//! [`WindowedStore`] are the typed handles that processors hold.
+//! [`ByteWindowStore`] adds window keys, appending and expiry. [`KeyValueStore`] and
+//! [`WindowStore`] are the typed handles that processors hold.
 //!
-//! This crate knows bytes, not networks. The writer of a changelog reads [`Store::uncommitted`] before a commit, and
-//! calls [`Store::restore`] after a crash.
+//! This crate knows bytes, not networks. The writer of a changelog reads [`ByteStore::uncommitted`] before a commit, and
+//! calls [`ByteStore::restore`] after a crash.
 //!
 //! ```
 //! use bytes::Bytes;
-//! use tidemill_state::{MemoryBackend, Row, Store};
+//! use tidemill_state::{MemoryBackend, Row, ByteStore};
 //!
-//! let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+//! let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
 //! store.put(Bytes::from("tide"), Row { timestamp: 7, value: Bytes::from("1") });
 //! store.commit(Some(42))?;
 //! assert_eq!(store.checkpoint()?, Some(42));
@@ -56,7 +56,7 @@ pub use rocksdb::{RocksDbBackend, RocksDbOptions, RocksDbShared};
 pub use row::Row;
 pub use sealed::{Sealed, SealedWindows};
 pub use stats::StoreStats;
-pub use store::Store;
-pub use typed::{KeyValueStore, WindowedStore};
-pub use window::{WindowSavepoint, WindowStore};
+pub use store::ByteStore;
+pub use typed::{KeyValueStore, WindowStore};
+pub use window::{ByteWindowStore, WindowSavepoint};
 pub use window_key::WindowKey;

@@ -16,7 +16,7 @@ use rocksdb::{ColumnFamily, DB, DBPinnableSlice, FlushOptions, WriteBatch, Write
 
 use crate::backend::is_empty_range;
 use crate::{Backend, Batch, Direction, Row, Rows, StoreError};
-use errors::Place;
+use errors::StoreLocation;
 pub use options::{RocksDbOptions, RocksDbShared};
 
 const DATA: &str = "data";
@@ -26,7 +26,7 @@ const CHECKPOINT_KEY: &[u8] = b"checkpoint";
 /// Sorted rows in a folder of their own.
 pub struct RocksDbBackend {
     db: DB,
-    place: Place,
+    location: StoreLocation,
     has_wal: bool,
     write_options: WriteOptions,
     /// No row has a lower key. Expiry then deletes only newly expired rows, and scans skip tombstones.
@@ -40,14 +40,14 @@ impl RocksDbBackend {
     ///
     /// Set `wal` for stores without a changelog: their commits then survive the end of the process.
     pub fn open(path: &Path, options: &RocksDbOptions, shared: &RocksDbShared, wal: bool) -> Result<Self, StoreError> {
-        let place = Place::new(path);
-        place.check_folder()?;
+        let location = StoreLocation::new(path);
+        location.check_folder()?;
         let families = [options.data_family(shared), options.meta_family(shared)];
         let db = DB::open_cf_descriptors(&options.database(shared), path, families);
-        let db = db.map_err(|error| place.error(error))?;
+        let db = db.map_err(|error| location.error(error))?;
         let mut write_options = WriteOptions::default();
         write_options.disable_wal(!wal);
-        Ok(Self { db, place, has_wal: wal, write_options, low: Bytes::new(), scratch: Vec::new() })
+        Ok(Self { db, location, has_wal: wal, write_options, low: Bytes::new(), scratch: Vec::new() })
     }
 
     fn data(&self) -> &ColumnFamily {
@@ -59,11 +59,11 @@ impl RocksDbBackend {
     }
 
     fn read(&self, family: &ColumnFamily, key: &[u8]) -> Result<Option<DBPinnableSlice<'_>>, StoreError> {
-        self.db.get_pinned_cf(family, key).map_err(|error| self.place.error(error))
+        self.db.get_pinned_cf(family, key).map_err(|error| self.location.error(error))
     }
 
     fn submit(&self, batch: WriteBatch) -> Result<(), StoreError> {
-        self.db.write_opt(batch, &self.write_options).map_err(|error| self.place.error(error))
+        self.db.write_opt(batch, &self.write_options).map_err(|error| self.location.error(error))
     }
 
     /// Flushes both column families at the same point, with or without a wait. The database flushes them atomically.
@@ -71,7 +71,7 @@ impl RocksDbBackend {
         let families = [self.data(), self.meta_family()];
         let mut options = FlushOptions::default();
         options.set_wait(wait);
-        self.db.flush_cfs_opt(&families, &options).map_err(|error| self.place.error(error))
+        self.db.flush_cfs_opt(&families, &options).map_err(|error| self.location.error(error))
     }
 
     fn property(&self, family: &ColumnFamily, name: &str) -> u64 {
@@ -86,7 +86,7 @@ impl Backend for RocksDbBackend {
             return Ok(None);
         }
         let value = self.read(self.data(), key)?;
-        value.map(|value| self.place.row(&value)).transpose()
+        value.map(|value| self.location.row(&value)).transpose()
     }
 
     fn scan(&self, from: Bound<&[u8]>, to: Bound<&[u8]>, direction: Direction) -> Result<Rows<'_>, StoreError> {
@@ -98,7 +98,7 @@ impl Backend for RocksDbBackend {
             return Ok(Box::new(std::iter::empty()));
         }
         let cursor = self.db.raw_iterator_cf_opt(self.data(), scan::read_options(from, to));
-        Ok(Box::new(scan::Scan::new(cursor, direction, &self.place)))
+        Ok(Box::new(scan::Scan::new(cursor, direction, &self.location)))
     }
 
     fn write(&mut self, batch: Batch) -> Result<(), StoreError> {
@@ -146,13 +146,13 @@ impl Backend for RocksDbBackend {
         let Some(value) = self.read(self.meta_family(), CHECKPOINT_KEY)? else {
             return Ok(None);
         };
-        let offset = value.as_ref().try_get_i64().map_err(|error| self.place.corrupted(error))?;
+        let offset = value.as_ref().try_get_i64().map_err(|error| self.location.corrupted(error))?;
         Ok(Some(offset))
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
         if self.has_wal {
-            return self.db.flush_wal(true).map_err(|error| self.place.error(error));
+            return self.db.flush_wal(true).map_err(|error| self.location.error(error));
         }
         self.flush_memtables(true)
     }
@@ -170,7 +170,7 @@ impl Backend for RocksDbBackend {
             if let Some(key) = last.key() {
                 out.delete_range_cf(family, &b""[..], &scan::successor(key));
             }
-            last.status().map_err(|error| self.place.error(error))?;
+            last.status().map_err(|error| self.location.error(error))?;
         }
         self.submit(out)?;
         // A crash during the rebuild must not bring the old rows back.
@@ -192,7 +192,7 @@ impl Backend for RocksDbBackend {
 impl fmt::Debug for RocksDbBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RocksDbBackend")
-            .field("place", &self.place)
+            .field("location", &self.location)
             .field("has_wal", &self.has_wal)
             .finish_non_exhaustive()
     }

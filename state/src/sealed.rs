@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::overlay::Overlay;
 
 /// The writes of a store since its last commit. Reads see them until
-/// [`Store::commit_sealed`](crate::Store::commit_sealed) takes them or a rollback discards them.
+/// [`ByteStore::commit_sealed`](crate::ByteStore::commit_sealed) takes them or a rollback discards them.
 #[derive(Debug)]
 #[must_use = "it is committed, or rolled back"]
 pub struct Sealed {

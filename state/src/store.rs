@@ -26,7 +26,7 @@ const WRITTEN_BY: &str = "rows-written-by";
 /// If the commit of the log takes time, a store commits in two steps: [`seal`](Self::seal) returns the writes of the
 /// commit, and [`commit_sealed`](Self::commit_sealed) moves them into the backend. Writes between the two steps belong
 /// to the next commit.
-pub struct Store {
+pub struct ByteStore {
     name: Arc<str>,
     backend: Box<dyn Backend>,
     overlay: Overlay,
@@ -40,9 +40,9 @@ pub struct Store {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unflushed {
     Nothing,
-    /// Unflushed rows that [`Store::has_waited`] has not seen yet.
+    /// Unflushed rows that [`ByteStore::has_waited`] has not seen yet.
     Something,
-    /// Unflushed rows that [`Store::has_waited`] first saw at this wall time, in milliseconds.
+    /// Unflushed rows that [`ByteStore::has_waited`] first saw at this wall time, in milliseconds.
     Since(i64),
 }
 
@@ -55,7 +55,7 @@ struct Counts {
     rows_committed: Counter,
 }
 
-impl Store {
+impl ByteStore {
     /// Creates a store over the rows that `backend` already has.
     pub fn new(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
         let (overlay, counts, unflushed) = (Overlay::default(), Counts::default(), Unflushed::Nothing);
@@ -372,8 +372,8 @@ impl Unflushed {
     }
 }
 
-impl fmt::Debug for Store {
+impl fmt::Debug for ByteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("name", &self.name).field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("ByteStore").field("name", &self.name).field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

@@ -1,12 +1,12 @@
 //! Typed handles for processors.
 
 mod key_value;
-mod windowed;
+mod window;
 
 use bytes::Bytes;
 
 pub use key_value::KeyValueStore;
-pub use windowed::WindowedStore;
+pub use window::WindowStore;
 
 use crate::{Codec, CodecError, StoreError};
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::sequences::Sequences;
 use crate::window_key::{encode_local, put_prefix, start_of, start_prefix};
-use crate::{CodecError, Direction, Row, SealedWindows, Store, StoreError, WindowKey};
+use crate::{ByteStore, CodecError, Direction, Row, SealedWindows, StoreError, WindowKey};
 
 /// Windows with at most this many elements are read element by element.
 const FEW: u32 = 4;
@@ -23,8 +23,8 @@ const FEW: u32 = 4;
 /// A window either holds one value ([`put`](Self::put)) or collects elements ([`append`](Self::append)). Methods for
 /// elements treat a window without appended elements as empty.
 #[derive(Debug)]
-pub struct WindowStore {
-    store: Store,
+pub struct ByteWindowStore {
+    store: ByteStore,
     retention_ms: i64,
     sequences: Sequences,
     /// Windows that start later have only the elements that `sequences` knows.
@@ -43,9 +43,9 @@ pub struct WindowStore {
     scratch: RefCell<Vec<u8>>,
 }
 
-impl WindowStore {
+impl ByteWindowStore {
     /// Creates a window store over the rows of `store`. Each window is kept for at least `retention_ms`.
-    pub fn new(store: Store, retention_ms: i64) -> Result<Self, StoreError> {
+    pub fn new(store: ByteStore, retention_ms: i64) -> Result<Self, StoreError> {
         let last_start = last_start(&store)?;
         let sequences = Sequences::default();
         Ok(Self {
@@ -214,30 +214,30 @@ impl WindowStore {
     }
 
     /// The underlying store.
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &ByteStore {
         &self.store
     }
 
     /// The underlying store, for metadata, flushes and statistics. Call rollback, restore, clear and append on the
     /// window store, because it keeps sequence numbers.
-    pub fn store_mut(&mut self) -> &mut Store {
+    pub fn store_mut(&mut self) -> &mut ByteStore {
         &mut self.store
     }
 
-    /// [`Store::commit`].
+    /// [`ByteStore::commit`].
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let sealed = self.seal();
         self.commit_sealed(sealed, checkpoint)
     }
 
-    /// [`Store::seal`].
+    /// [`ByteStore::seal`].
     pub fn seal(&mut self) -> SealedWindows {
         self.journal = None;
         let (epoch, kept_from) = self.kept.seal();
         SealedWindows { rows: self.store.seal(), expired_before: self.expired_before, epoch, kept_from }
     }
 
-    /// [`Store::commit_sealed`].
+    /// [`ByteStore::commit_sealed`].
     pub fn commit_sealed(&mut self, sealed: SealedWindows, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let SealedWindows { rows, expired_before, kept_from, .. } = sealed;
         if self.store.holds(&rows) {
@@ -248,7 +248,7 @@ impl WindowStore {
         Ok(())
     }
 
-    /// [`Store::rollback`]. Sequence numbers are read again when they are needed.
+    /// [`ByteStore::rollback`]. Sequence numbers are read again when they are needed.
     pub fn rollback(&mut self) {
         self.store.rollback();
         self.expired_before = self.committed_expired_before;
@@ -259,7 +259,7 @@ impl WindowStore {
         self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
     }
 
-    /// [`Store::restore`] of rows with local keys.
+    /// [`ByteStore::restore`] of rows with local keys.
     pub fn restore(
         &mut self,
         rows: Vec<(Bytes, Option<Row>)>,
@@ -273,7 +273,7 @@ impl WindowStore {
         Ok(())
     }
 
-    /// [`Store::clear`].
+    /// [`ByteStore::clear`].
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.sequences.clear();
         (self.expired_before, self.committed_expired_before) = (0, 0);
@@ -312,7 +312,7 @@ impl WindowStore {
     }
 }
 
-fn last_start(store: &Store) -> Result<Option<i64>, StoreError> {
+fn last_start(store: &ByteStore) -> Result<Option<i64>, StoreError> {
     let last = store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Reverse)?.next();
     Ok(last.transpose()?.and_then(|(key, _)| start_of(&key)))
 }

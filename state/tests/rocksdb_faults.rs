@@ -13,7 +13,7 @@ use std::process::Command;
 use bytes::Bytes;
 use common::{bytes, open_rocksdb, row};
 use tempfile::{TempDir, tempdir};
-use tidemill_state::{Direction, Store, StoreError};
+use tidemill_state::{ByteStore, Direction, StoreError};
 
 const CRASH_PATH: &str = "TIDEMILL_CRASH_PATH";
 const CRASH_WAL: &str = "TIDEMILL_CRASH_WAL";
@@ -22,12 +22,12 @@ const CRASH_CLEARS: &str = "TIDEMILL_CRASH_CLEARS";
 const COMMITS: i64 = 400;
 const FLUSHED: i64 = 10;
 
-fn open(path: &Path, wal: bool) -> Result<Store, StoreError> {
-    Ok(Store::new("store", Box::new(open_rocksdb(path, wal)?)))
+fn open(path: &Path, wal: bool) -> Result<ByteStore, StoreError> {
+    Ok(ByteStore::new("store", Box::new(open_rocksdb(path, wal)?)))
 }
 
 /// Commit `n` adds row `n`, replaces the row "last", and has checkpoint `n`.
-fn commit(store: &mut Store, number: i64) {
+fn commit(store: &mut ByteStore, number: i64) {
     store.put(Bytes::copy_from_slice(&number.to_be_bytes()), row(&"x".repeat(1_000)));
     store.put(bytes("last"), row(&number.to_string()));
     store.set_meta("last", bytes(&number.to_string()));
@@ -35,7 +35,7 @@ fn commit(store: &mut Store, number: i64) {
 }
 
 /// The number of the last commit of a store that shows all of every commit up to it.
-fn last_whole_commit(store: &Store) -> i64 {
+fn last_whole_commit(store: &ByteStore) -> i64 {
     let last = store.checkpoint().unwrap().unwrap();
     let rows = store.scan(Bound::Unbounded, Bound::Excluded(b"last"), Direction::Forward).unwrap();
     let numbers = rows.map(|row| i64::from_be_bytes(row.unwrap().0.as_ref().try_into().unwrap()));
@@ -150,7 +150,7 @@ fn cut(file: &Path, len: u64) {
 fn check_corrupted(damage: impl Fn(&Path)) {
     let (_folder, path) = closed_store();
     damage(&path);
-    let read_all = |store: Store| {
+    let read_all = |store: ByteStore| {
         store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward)?.try_for_each(|row| row.map(drop))
     };
     let error = open(&path, false).and_then(read_all).unwrap_err();

@@ -12,27 +12,27 @@ use std::sync::{
 
 use bytes::Bytes;
 use common::{Kind, bytes, durable_kinds, kinds, row};
-use tidemill_state::{Backend, Batch, Direction, Row, Store, StoreError};
+use tidemill_state::{Backend, Batch, ByteStore, Direction, Row, StoreError};
 
-fn each(test: impl Fn(&mut Store)) {
+fn each(test: impl Fn(&mut ByteStore)) {
     for kind in kinds() {
         test(&mut kind.store());
     }
 }
 
-fn fill(store: &mut Store, keys: &[&str]) {
+fn fill(store: &mut ByteStore, keys: &[&str]) {
     for key in keys {
         store.put(bytes(key), row(key));
     }
 }
 
-fn keys_between(store: &Store, from: Bound<&[u8]>, to: Bound<&[u8]>, direction: Direction) -> String {
+fn keys_between(store: &ByteStore, from: Bound<&[u8]>, to: Bound<&[u8]>, direction: Direction) -> String {
     let rows = store.scan(from, to, direction).unwrap();
     let keys = rows.map(|row| String::from_utf8(row.unwrap().0.to_vec()).unwrap());
     keys.collect::<Vec<_>>().join(" ")
 }
 
-fn keys(store: &Store) -> String {
+fn keys(store: &ByteStore) -> String {
     keys_between(store, Unbounded, Unbounded, Direction::Forward)
 }
 
@@ -258,9 +258,9 @@ struct Full(Box<dyn Backend>, Arc<AtomicBool>);
 
 impl Full {
     /// A store of it, and what its disk is.
-    fn store() -> (Store, Arc<AtomicBool>) {
+    fn store() -> (ByteStore, Arc<AtomicBool>) {
         let full = Arc::new(AtomicBool::new(true));
-        (Store::new("store", Box::new(Self(Kind::Memory.backend(), full.clone()))), full)
+        (ByteStore::new("store", Box::new(Self(Kind::Memory.backend(), full.clone()))), full)
     }
 }
 

@@ -12,7 +12,7 @@ use common::{Kind, kinds};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use tidemill_state::{Direction, Row, Sealed, Store};
+use tidemill_state::{ByteStore, Direction, Row, Sealed};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -77,7 +77,7 @@ fn meta_name(first: bool) -> &'static str {
     if first { "first" } else { "second" }
 }
 
-fn view(store: &Store, from: Bound<&[u8]>, to: Bound<&[u8]>) -> View {
+fn view(store: &ByteStore, from: Bound<&[u8]>, to: Bound<&[u8]>) -> View {
     let forward: Vec<_> = store.scan(from, to, Direction::Forward).unwrap().map(Result::unwrap).collect();
     let mut reverse: Vec<_> = store.scan(from, to, Direction::Reverse).unwrap().map(Result::unwrap).collect();
     reverse.reverse();

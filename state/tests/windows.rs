@@ -6,31 +6,31 @@ mod common;
 
 use bytes::Bytes;
 use common::{bytes, durable_kinds, kinds, row};
-use tidemill_state::{Store, WindowKey, WindowStore};
+use tidemill_state::{ByteStore, ByteWindowStore, WindowKey};
 
-fn each(test: impl Fn(&mut WindowStore)) {
+fn each(test: impl Fn(&mut ByteWindowStore)) {
     for kind in kinds() {
         test(&mut windows(kind.store()));
     }
 }
 
-fn windows(store: Store) -> WindowStore {
-    WindowStore::new(store, 1_000).unwrap()
+fn windows(store: ByteStore) -> ByteWindowStore {
+    ByteWindowStore::new(store, 1_000).unwrap()
 }
 
-fn append(store: &mut WindowStore, start: i64, key: &str, values: &[&str]) {
+fn append(store: &mut ByteWindowStore, start: i64, key: &str, values: &[&str]) {
     for value in values {
         store.append(start, key.as_bytes(), row(value)).unwrap();
     }
 }
 
-fn elements(store: &WindowStore, start: i64, key: &str) -> String {
+fn elements(store: &ByteWindowStore, start: i64, key: &str) -> String {
     let rows = store.elements(start, key.as_bytes()).unwrap();
     let values = rows.iter().map(|row| str::from_utf8(&row.value).unwrap().to_owned());
     values.collect::<Vec<_>>().join(" ")
 }
 
-fn listed(store: &WindowStore, from: i64, to: i64) -> Vec<(i64, Bytes, u32)> {
+fn listed(store: &ByteWindowStore, from: i64, to: i64) -> Vec<(i64, Bytes, u32)> {
     let rows = store.scan(from, to).unwrap().map(|row| row.unwrap().0);
     rows.map(|window| (window.start, window.key, window.seq)).collect()
 }
@@ -244,7 +244,7 @@ fn what_was_done_since_a_savepoint_is_undone() {
     each(undo);
 }
 
-fn undo(store: &mut WindowStore) {
+fn undo(store: &mut ByteWindowStore) {
     store.append(10, b"a", row("1")).unwrap();
     store.commit(None).unwrap();
     store.append(10, b"a", row("2")).unwrap();
@@ -269,7 +269,7 @@ fn a_window_that_ends_within_a_commit_leaves_no_trace() {
     each(end);
 }
 
-fn end(store: &mut WindowStore) {
+fn end(store: &mut ByteWindowStore) {
     store.append_first(10, b"a", row("1"));
     store.append(10, b"a", row("2")).unwrap();
     store.put(20, b"a", row("3"));
@@ -290,7 +290,7 @@ fn windows_are_listed_once_however_many_elements_they_hold() {
     each(list);
 }
 
-fn list(store: &mut WindowStore) {
+fn list(store: &mut ByteWindowStore) {
     for (start, key, len) in [(10, b"a", 1), (10, b"b", 40), (20, b"a", 9)] {
         (0..len).for_each(|_| {
             store.append(start, key, row("x")).unwrap();
@@ -307,7 +307,7 @@ fn what_is_kept_counts_once_it_is_committed() {
     each(keep);
 }
 
-fn keep(store: &mut WindowStore) {
+fn keep(store: &mut ByteWindowStore) {
     assert_eq!((store.epoch(), store.committed_kept_from()), (1, None));
     store.keep_from(1);
     let sealed = store.seal();

@@ -8,7 +8,7 @@ use common::{Tested, driver, records};
 use tidemill::{
     Position, StreamsBuilder, StreamsConfig, TaskError,
     processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
-    state::{BoxError, KeyValueStore, WindowedStore},
+    state::{BoxError, KeyValueStore, WindowStore},
     testing::{DriverOptions, TestOutputTopic, TopologyTestDriver},
     transport::TopicPartition,
 };
@@ -19,7 +19,7 @@ type Context<'a, 'b> = &'a mut ProcessorContext<'b, String, String>;
 #[derive(Default)]
 struct Remember {
     last: Option<KeyValueStore<String, String>>,
-    by_minute: Option<WindowedStore<String, String>>,
+    by_minute: Option<WindowStore<String, String>>,
 }
 
 impl Processor<String, String, String, String> for Remember {

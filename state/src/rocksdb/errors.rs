@@ -12,12 +12,12 @@ use crate::{BoxError, Row, StoreError};
 
 /// The location of a store, for errors.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct StoreLocation {
     path: PathBuf,
     store: String,
 }
 
-impl Place {
+impl StoreLocation {
     pub(super) fn new(path: &Path) -> Self {
         let store = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Self { path: path.to_owned(), store }
@@ -48,18 +48,17 @@ impl Place {
         let text = error.as_ref();
         let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
         let path = self.path.clone();
-        let io = |kind| io::Error::new(kind, text.to_owned());
         if says(&["No space left on device", "Disk quota exceeded"]) {
-            return StoreError::DiskFull { path, source: io(ErrorKind::StorageFull) };
+            return StoreError::DiskFull { path, source: io::Error::new(ErrorKind::StorageFull, error) };
         }
         if says(&["lock hold by current process", "While lock file"]) {
             return StoreError::Locked { path };
         }
         if says(&["Permission denied", "Read-only file system"]) {
-            return StoreError::Unreadable { path, source: io(ErrorKind::PermissionDenied) };
+            return StoreError::Unreadable { path, source: io::Error::new(ErrorKind::PermissionDenied, error) };
         }
         if says(&["Not a directory"]) {
-            return StoreError::Unreadable { path, source: io(ErrorKind::NotADirectory) };
+            return StoreError::Unreadable { path, source: io::Error::new(ErrorKind::NotADirectory, error) };
         }
         // The folder existed when the store was opened. A missing or short file inside it is therefore damage.
         let is_damage = says(&["No such file or directory", "does not exist", "Column famil", "bad magic"]);

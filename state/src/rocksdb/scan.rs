@@ -5,20 +5,24 @@ use std::ops::Bound;
 use bytes::Bytes;
 use rocksdb::{DB, DBRawIteratorWithThreadMode, ReadOptions};
 
-use super::errors::Place;
+use super::errors::StoreLocation;
 use crate::{Direction, Row, StoreError};
 
 /// A cursor over the rows of a range.
 pub(super) struct Scan<'a> {
     cursor: DBRawIteratorWithThreadMode<'a, DB>,
     direction: Direction,
-    place: &'a Place,
+    location: &'a StoreLocation,
     has_begun: bool,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(cursor: DBRawIteratorWithThreadMode<'a, DB>, direction: Direction, place: &'a Place) -> Self {
-        Self { cursor, direction, place, has_begun: false }
+    pub(super) fn new(
+        cursor: DBRawIteratorWithThreadMode<'a, DB>,
+        direction: Direction,
+        location: &'a StoreLocation,
+    ) -> Self {
+        Self { cursor, direction, location, has_begun: false }
     }
 
     fn advance(&mut self) {
@@ -41,10 +45,10 @@ impl Iterator for Scan<'_> {
         }
         self.advance();
         if let Some((key, stored)) = self.cursor.item() {
-            return Some(self.place.row(stored).map(|row| (Bytes::copy_from_slice(key), row)));
+            return Some(self.location.row(stored).map(|row| (Bytes::copy_from_slice(key), row)));
         }
         // A cursor becomes invalid at its end, and also when a read fails.
-        self.cursor.status().err().map(|error| Err(self.place.error(error)))
+        self.cursor.status().err().map(|error| Err(self.location.error(error)))
     }
 }
 

@@ -8,18 +8,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{codec_error, encode_key};
-use crate::{Codec, Direction, Row, Store, StoreError};
+use crate::{ByteStore, Codec, Direction, Row, StoreError};
 
 /// Values by key. Clones are handles to the same store.
 pub struct KeyValueStore<K, V> {
-    store: Rc<RefCell<Store>>,
+    store: Rc<RefCell<ByteStore>>,
     keys: Arc<dyn Codec<K>>,
     values: Arc<dyn Codec<V>>,
 }
 
 impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     /// Creates a handle to `store` with two codecs.
-    pub fn new(store: Rc<RefCell<Store>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
+    pub fn new(store: Rc<RefCell<ByteStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
         Self { store, keys, values }
     }
 
@@ -92,7 +92,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         self.store.borrow().approximate_len()
     }
 
-    fn collect(&self, store: &Store, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Vec<(K, V)>, StoreError> {
+    fn collect(&self, store: &ByteStore, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Vec<(K, V)>, StoreError> {
         let rows = store.scan(from, to, Direction::Forward)?;
         rows.map(|row| {
             let (key, row) = row?;
@@ -102,11 +102,11 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         .collect()
     }
 
-    fn key(&self, store: &Store, key: &K) -> Result<Bytes, StoreError> {
+    fn key(&self, store: &ByteStore, key: &K) -> Result<Bytes, StoreError> {
         encode_key(store.name(), &*self.keys, key)
     }
 
-    fn value(&self, store: &Store, bytes: Bytes) -> Result<V, StoreError> {
+    fn value(&self, store: &ByteStore, bytes: Bytes) -> Result<V, StoreError> {
         self.values.decode(bytes).map_err(|source| codec_error(store.name(), source))
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     use crate::{BigEndian, MemoryBackend, Nullable, Utf8};
 
     fn open() -> KeyValueStore<String, Option<i64>> {
-        let store = Store::new("counts", Box::new(MemoryBackend::new()));
+        let store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
         KeyValueStore::new(Rc::new(RefCell::new(store)), Arc::new(Utf8), Arc::new(Nullable(BigEndian)))
     }
 

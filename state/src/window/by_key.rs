@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use super::WindowStore;
+use super::ByteWindowStore;
 use crate::window_key::encode_local;
 use crate::{Direction, Row, StoreError, WindowKey};
 
@@ -36,7 +36,7 @@ impl Kept {
     }
 }
 
-impl WindowStore {
+impl ByteWindowStore {
     /// Sets whether windows end key by key. The writer must then remove each window and call
     /// [`keep_from`](Self::keep_from).
     pub fn with_ends_by_key(mut self, by_key: bool) -> Self {

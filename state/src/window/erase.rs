@@ -4,14 +4,14 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
-use super::WindowStore;
+use super::ByteWindowStore;
 use crate::window_key::{put_open_prefix, start_of, start_prefix};
 use crate::{Direction, StoreError, WindowKey};
 
 /// Rows that are looked for at once.
 const PIECE_ROWS: usize = 1_000;
 
-impl WindowStore {
+impl ByteWindowStore {
     /// Rows whose key begins with `prefix`, by start, key and sequence: some of them, and where to go on. The walk begins
     /// at `from`, or at the first window. It looks at about `max` rows and windows.
     pub fn rows_by_prefix(

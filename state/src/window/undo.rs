@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::WindowStore;
+use super::ByteWindowStore;
 use crate::sequences::Expired;
 
 /// The state beside the rows before a change.
@@ -19,32 +19,32 @@ impl Replaced {
     }
 }
 
-/// A position for [`WindowStore::undo_to`]. The default is the position at [`WindowStore::begin_undo`].
+/// A position for [`ByteWindowStore::undo_to`]. The default is the position at [`ByteWindowStore::begin_undo`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WindowSavepoint {
     rows: usize,
     journal: usize,
 }
 
-impl WindowStore {
-    /// [`Store::begin_undo`](crate::Store::begin_undo).
+impl ByteWindowStore {
+    /// [`ByteStore::begin_undo`](crate::ByteStore::begin_undo).
     pub fn begin_undo(&mut self) {
         self.store.begin_undo();
         self.journal.get_or_insert_default().clear();
     }
 
-    /// [`Store::end_undo`](crate::Store::end_undo).
+    /// [`ByteStore::end_undo`](crate::ByteStore::end_undo).
     pub fn end_undo(&mut self) {
         self.store.end_undo();
         self.journal = None;
     }
 
-    /// [`Store::savepoint`](crate::Store::savepoint).
+    /// [`ByteStore::savepoint`](crate::ByteStore::savepoint).
     pub fn savepoint(&self) -> WindowSavepoint {
         WindowSavepoint { rows: self.store.savepoint(), journal: self.journal.as_ref().map_or(0, Vec::len) }
     }
 
-    /// [`Store::undo_to`](crate::Store::undo_to).
+    /// [`ByteStore::undo_to`](crate::ByteStore::undo_to).
     pub fn undo_to(&mut self, savepoint: WindowSavepoint) {
         self.store.undo_to(savepoint.rows);
         let Some(journal) = &mut self.journal else { return };

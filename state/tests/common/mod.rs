@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each suite uses a part")]
 
 use bytes::Bytes;
-use tidemill_state::{Backend, MemoryBackend, Row, Store};
+use tidemill_state::{Backend, ByteStore, MemoryBackend, Row};
 #[cfg(feature = "rocksdb")]
 use tidemill_state::{RocksDbBackend, RocksDbOptions, RocksDbShared};
 
@@ -42,8 +42,8 @@ impl Kind {
         }
     }
 
-    pub(crate) fn store(&self) -> Store {
-        Store::new("store", self.backend())
+    pub(crate) fn store(&self) -> ByteStore {
+        ByteStore::new("store", self.backend())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{CodecError, Row, Store};
+use tidemill_state::{ByteStore, CodecError, Row};
 
 use super::{
     Answered, AsyncCall, CallFailure, FailureKind,
@@ -18,7 +18,7 @@ use crate::{
 /// Writes each record to the request topic and keeps it as pending, both in the task's transaction.
 pub(crate) struct RequestNode<K, V, R> {
     pub(crate) call: AsyncCall<K, V, R>,
-    pub(crate) pending: Rc<RefCell<Store>>,
+    pub(crate) pending: Rc<RefCell<ByteStore>>,
     pub(crate) topic: Topic,
     /// The task's own partition. The response returns to the same partition, whose task has the pending request.
     pub(crate) partition: i32,
@@ -63,7 +63,7 @@ impl<K: Data, V: Data, R> Receive<K, V> for RequestNode<K, V, R> {
 /// Joins a response with its pending request, once.
 pub(crate) struct ResponseNode<K, V, R> {
     pub(crate) call: AsyncCall<K, V, R>,
-    pub(crate) pending: Rc<RefCell<Store>>,
+    pub(crate) pending: Rc<RefCell<ByteStore>>,
     pub(crate) next: Next<K, Answered<V, R>>,
 }
 

@@ -108,7 +108,7 @@ impl StreamsBuilder {
         let materialized = materialized.into();
         let extractor = extractor.map(of_values);
         let kind = NodeKind::Source(topic.as_str().into());
-        let nullable: Arc<dyn Codec<Option<V>>> = Arc::new(Nullable(Shared(value)));
+        let nullable: Arc<dyn Codec<Option<V>>> = Arc::new(Nullable(SharedCodec(value)));
         let source = add_source(&self.graph, Some(&topic), kind, key, nullable, extractor);
         let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
         let name = store.clone();
@@ -159,9 +159,9 @@ fn of_values<K: 'static, V: 'static>(extract: TimestampExtractor<K, V>) -> Times
 }
 
 /// Implements [`Codec`] for a shared codec.
-pub(super) struct Shared<T>(pub(super) Arc<dyn Codec<T>>);
+pub(super) struct SharedCodec<T>(pub(super) Arc<dyn Codec<T>>);
 
-impl<T: 'static> Codec<T> for Shared<T> {
+impl<T: 'static> Codec<T> for SharedCodec<T> {
     fn encode_into(&self, value: &T, out: &mut Vec<u8>) -> Result<(), tidemill_state::CodecError> {
         self.0.encode_into(value, out)
     }

@@ -6,7 +6,7 @@ use tidemill_state::{Codec, RawBytes};
 
 use super::{
     KTable, Materialized,
-    builder::{Shared, SharedGraph, add_store},
+    builder::{SharedCodec, SharedGraph, add_store},
 };
 use crate::{
     error::TaskError,
@@ -122,6 +122,6 @@ impl<K: Data, V: Data> WindowRows<K, V> {
     }
 
     pub(super) fn table(self, graph: SharedGraph, node: NodeId) -> KTable<Windowed<K>, V> {
-        KTable::new(graph, node, self.store, Arc::new(WindowedCodec::new(Shared(self.key))), self.value)
+        KTable::new(graph, node, self.store, Arc::new(WindowedCodec::new(SharedCodec(self.key))), self.value)
     }
 }

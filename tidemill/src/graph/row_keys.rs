@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tidemill_state::Codec;
 
 /// The part of an encoded key that chooses its partition.
-type Part = Arc<dyn for<'a> Fn(&'a [u8]) -> &'a [u8] + Send + Sync>;
+type PartitionBytes = Arc<dyn for<'a> Fn(&'a [u8]) -> &'a [u8] + Send + Sync>;
 
 /// How the rows of a store are named after the keys of records.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub(crate) struct RowKeys {
     before: &'static [&'static [u8]],
     /// How many bytes stand behind it.
     after: usize,
-    part: Part,
+    part: PartitionBytes,
     pub(crate) content: Content,
 }
 

@@ -11,11 +11,11 @@ use crate::{names::TaskId, transport::Offset};
 /// All instances that sent a record and have not deleted it.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
-    members: BTreeMap<Arc<str>, Entry>,
+    members: BTreeMap<Arc<str>, KnownMember>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct KnownMember {
     member: Member,
     /// The time of the last record, by the reader's clock, because the clocks of two machines never agree.
     heard_ms: i64,
@@ -40,12 +40,12 @@ impl Roster {
         let heard_ms = before.map_or(heard_ms, |entry| entry.heard_ms.max(heard_ms));
         let since = |task: &TaskId| before.and_then(|entry| entry.since.get(task)).copied().unwrap_or(offset);
         let since = member.active.iter().map(|task| (*task, since(task))).collect();
-        self.members.insert(id.into(), Entry { member, heard_ms, since });
+        self.members.insert(id.into(), KnownMember { member, heard_ms, since });
     }
 
     /// The instances that were heard within the time-out, by id.
     pub(crate) fn live(&self, now_ms: i64, timeout_ms: i64) -> impl Iterator<Item = (&Arc<str>, &Member)> {
-        let live = move |(_, entry): &(_, &Entry)| now_ms - entry.heard_ms <= timeout_ms;
+        let live = move |(_, entry): &(_, &KnownMember)| now_ms - entry.heard_ms <= timeout_ms;
         self.members.iter().filter(live).map(|(id, entry)| (id, &entry.member))
     }
 

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{Codec, Store};
+use tidemill_state::{ByteStore, Codec};
 
 use super::{
     Lifecycle, Next, Outcome, Receive, TaskContext,
@@ -13,7 +13,7 @@ use crate::record::{Data, Record};
 
 /// An aggregate for each key, emitted at every update.
 pub(crate) struct KeyedAggregate<K, V, A, F> {
-    store: Rc<RefCell<Store>>,
+    store: Rc<RefCell<ByteStore>>,
     /// Whether other nodes use the store, or a rejected record must leave no effect. The store is then written at each
     /// update, and nothing is cached.
     shared: bool,
@@ -29,7 +29,7 @@ pub(crate) struct KeyedAggregate<K, V, A, F> {
 
 impl<K, V, A, F> KeyedAggregate<K, V, A, F> {
     pub(crate) fn new(
-        store: Rc<RefCell<Store>>,
+        store: Rc<RefCell<ByteStore>>,
         shared: bool,
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<A>>,

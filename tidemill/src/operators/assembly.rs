@@ -2,7 +2,7 @@
 
 use std::{any::Any, cell::RefCell, collections::BTreeMap, fmt, rc::Rc, sync::Arc};
 
-use tidemill_state::{Store, WindowStore};
+use tidemill_state::{ByteStore, ByteWindowStore};
 
 use super::{
     Next, Target,
@@ -20,8 +20,8 @@ use crate::{
 /// A task's store; operators and queries share it.
 #[derive(Clone)]
 pub(crate) enum StoreHandle {
-    KeyValue(Rc<RefCell<Store>>),
-    Window(Rc<RefCell<WindowStore>>),
+    KeyValue(Rc<RefCell<ByteStore>>),
+    Window(Rc<RefCell<ByteWindowStore>>),
 }
 
 /// Builds a node's operator for one task and, first, the operators of its children.
@@ -131,14 +131,14 @@ impl<'a> Assembly<'a> {
         self.inputs.insert(owner, Box::new(part));
     }
 
-    pub(crate) fn key_value_store(&self, name: &str) -> Rc<RefCell<Store>> {
+    pub(crate) fn key_value_store(&self, name: &str) -> Rc<RefCell<ByteStore>> {
         match &self.parts.stores[name] {
             StoreHandle::KeyValue(store) => store.clone(),
             StoreHandle::Window(_) => unreachable!("the DSL declared '{name}' as a key-value store"),
         }
     }
 
-    pub(crate) fn window_store(&self, name: &str) -> Rc<RefCell<WindowStore>> {
+    pub(crate) fn window_store(&self, name: &str) -> Rc<RefCell<ByteWindowStore>> {
         match &self.parts.stores[name] {
             StoreHandle::Window(store) => store.clone(),
             StoreHandle::KeyValue(_) => unreachable!("the DSL declared '{name}' as a window store"),
@@ -155,7 +155,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// The window stores of a node that only processors use. No operator's clock expires their rows.
-    pub(crate) fn unclocked_windows(&self, id: NodeId) -> Vec<Rc<RefCell<WindowStore>>> {
+    pub(crate) fn unclocked_windows(&self, id: NodeId) -> Vec<Rc<RefCell<ByteWindowStore>>> {
         let graph = self.parts.graph;
         let unclocked = |name: &&StoreName| graph.users(name).all(|node| node.kind == NodeKind::Operator("process"));
         let handles = graph.node(id).stores.iter().filter(unclocked).map(|name| &self.parts.stores[name]);

@@ -19,7 +19,7 @@ pub(crate) enum BadRecord {
 
 /// A part of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum RecordPart {
     Key,
     Value,
 }
@@ -27,7 +27,7 @@ pub(crate) enum Part {
 /// A part of a record that its codec rejects: the bytes, or a null.
 #[derive(Debug)]
 pub(crate) struct Undecodable {
-    pub(crate) part: Part,
+    pub(crate) part: RecordPart,
     pub(crate) error: CodecError,
 }
 
@@ -40,17 +40,17 @@ impl std::error::Error for Undecodable {
 impl fmt::Display for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.part, &self.error) {
-            (Part::Key, CodecError::Null) => f.write_str(
+            (RecordPart::Key, CodecError::Null) => f.write_str(
                 "its key is null. If keys do not matter, read the topic with `stream_values`. If keys matter, read the \
                  topic as a stream of Option<K> and drop records without a key with `drop_null_keys`. Or let \
                  `deserialization_handler` skip such records",
             ),
-            (Part::Value, CodecError::Null) => f.write_str(
+            (RecordPart::Value, CodecError::Null) => f.write_str(
                 "its value is null. Read the topic as a stream of Option<V>, or as a table, where a null deletes the \
                  key. Or let `deserialization_handler` skip such records",
             ),
-            (Part::Key, error) => write!(f, "its key does not decode: {error}"),
-            (Part::Value, error) => write!(f, "its value does not decode: {error}"),
+            (RecordPart::Key, error) => write!(f, "its key does not decode: {error}"),
+            (RecordPart::Value, error) => write!(f, "its value does not decode: {error}"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{cell::RefCell, cmp::Ordering, ops::Range, rc::Rc};
 
 use super::{
     Elements, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
-    elements::{Group, Piece},
+    elements::{KeyElements, Piece},
     window_time::{Due, KeyWindows},
 };
 use crate::{
@@ -66,7 +66,13 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
     }
 
     /// Iterates over both sides' keys in order, as a merge join does.
-    fn emit(&self, ctx: &mut TaskContext, window: Window, lefts: Vec<Group>, rights: Vec<Group>) -> Outcome {
+    fn emit(
+        &self,
+        ctx: &mut TaskContext,
+        window: Window,
+        lefts: Vec<KeyElements>,
+        rights: Vec<KeyElements>,
+    ) -> Outcome {
         let (mut lefts, mut rights) = (lefts.into_iter().peekable(), rights.into_iter().peekable());
         loop {
             let order = match (lefts.peek(), rights.peek()) {
@@ -81,7 +87,13 @@ impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
         }
     }
 
-    fn emit_key(&self, ctx: &mut TaskContext, window: Window, left: Option<Group>, right: Option<Group>) -> Outcome {
+    fn emit_key(
+        &self,
+        ctx: &mut TaskContext,
+        window: Window,
+        left: Option<KeyElements>,
+        right: Option<KeyElements>,
+    ) -> Outcome {
         let both = [&left, &right];
         let timestamp = both.iter().filter_map(|side| Some(side.as_ref()?.timestamp)).max();
         let key = both.iter().find_map(|side| Some(side.as_ref()?.key.clone()));

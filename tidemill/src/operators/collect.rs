@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    Elements, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime, elements::Group,
+    Elements, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime, elements::KeyElements,
     window_time::Due,
 };
 use crate::{
@@ -71,9 +71,9 @@ impl<K: Data, V: Data> Collect<K, V> {
         Ok(found)
     }
 
-    fn emit(&self, ctx: &mut TaskContext, window: Window, group: Group) -> Outcome {
+    fn emit(&self, ctx: &mut TaskContext, window: Window, group: KeyElements) -> Outcome {
         ctx.or_left_out(|ctx| {
-            let Group { key, timestamp, rows } = group;
+            let KeyElements { key, timestamp, rows } = group;
             let (key, elements) = (self.elements.key.decode(key)?, self.elements.decode(rows)?);
             self.next.forward(ctx, Record::new(Windowed { key, window }, elements, timestamp))
         })

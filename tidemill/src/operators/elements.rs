@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{Codec, CodecError, Row, StoreError, WindowStore};
+use tidemill_state::{ByteWindowStore, Codec, CodecError, Row, StoreError};
 
 use super::{DropReason, Failure, TaskContext, WindowClock, WindowTime};
 use crate::record::{Data, Record};
@@ -12,13 +12,13 @@ use crate::record::{Data, Record};
 const PIECE_BYTES: usize = 1 << 20;
 
 /// The stored elements of one key in one window. There is at least one element.
-pub(crate) struct Group {
+pub(crate) struct KeyElements {
     pub(crate) key: Bytes,
     pub(crate) timestamp: i64,
     pub(crate) rows: Vec<Bytes>,
 }
 
-impl Group {
+impl KeyElements {
     fn new(key: Bytes, row: Row) -> Self {
         Self { key, timestamp: row.timestamp, rows: vec![row.value] }
     }
@@ -31,7 +31,7 @@ impl Group {
 
 /// The groups of some keys of a window, and whether they are the last ones.
 pub(crate) struct Piece {
-    pub(crate) groups: Vec<Group>,
+    pub(crate) groups: Vec<KeyElements>,
     pub(crate) is_last: bool,
 }
 
@@ -41,14 +41,14 @@ impl Piece {
     }
 
     /// The groups of keys up to `last`, or all groups if `last` is `None`.
-    pub(crate) fn up_to(self, last: Option<&Bytes>) -> Vec<Group> {
+    pub(crate) fn up_to(self, last: Option<&Bytes>) -> Vec<KeyElements> {
         self.groups.into_iter().take_while(|group| last.is_none_or(|last| group.key <= *last)).collect()
     }
 }
 
 /// The rows of one collected stream.
 pub(crate) struct Elements<K, V> {
-    pub(crate) store: Rc<RefCell<WindowStore>>,
+    pub(crate) store: Rc<RefCell<ByteWindowStore>>,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     /// The encoded key of the last record.
@@ -56,7 +56,7 @@ pub(crate) struct Elements<K, V> {
 }
 
 impl<K: Data, V: Data> Elements<K, V> {
-    pub(crate) fn new(store: Rc<RefCell<WindowStore>>, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
+    pub(crate) fn new(store: Rc<RefCell<ByteWindowStore>>, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
         Self { store, key, value, scratch: Vec::new() }
     }
 
@@ -106,24 +106,24 @@ impl<K: Data, V: Data> Elements<K, V> {
     /// arrival. The result ends after about [`PIECE_BYTES`]. A group is never split, and there is at least one group if
     /// the window has more elements.
     pub(crate) fn groups_after(&self, start: i64, after: Option<&[u8]>) -> Result<Piece, StoreError> {
-        let (mut groups, mut bytes) = (Vec::<Group>::new(), 0);
+        let (mut groups, mut bytes) = (Vec::<KeyElements>::new(), 0);
         for row in self.store.borrow().scan_window_after(start, after)? {
             let (at, row) = row?;
             bytes += row.value.len();
             match groups.last_mut().filter(|group| group.key == at.key) {
                 Some(group) => group.push(row),
                 None if bytes - row.value.len() >= PIECE_BYTES => return Ok(Piece { groups, is_last: false }),
-                None => groups.push(Group::new(at.key, row)),
+                None => groups.push(KeyElements::new(at.key, row)),
             }
         }
         Ok(Piece { groups, is_last: true })
     }
 
     /// A key's elements in a window, if it has any.
-    pub(crate) fn group(&self, start: i64, key: &[u8]) -> Result<Option<Group>, StoreError> {
+    pub(crate) fn group(&self, start: i64, key: &[u8]) -> Result<Option<KeyElements>, StoreError> {
         let mut rows = self.store.borrow().elements(start, key)?.into_iter();
         let Some(first) = rows.next() else { return Ok(None) };
-        let mut group = Group::new(Bytes::copy_from_slice(key), first);
+        let mut group = KeyElements::new(Bytes::copy_from_slice(key), first);
         rows.for_each(|row| group.push(row));
         Ok(Some(group))
     }

@@ -12,7 +12,7 @@ const CACHED_MAX: usize = 100_000;
 const OVERHEAD_BYTES: usize = 96;
 
 /// A key's aggregate. It is `None` if it is null or was taken.
-pub(crate) struct Entry<K, A> {
+pub(crate) struct CachedAggregate<K, A> {
     pub(crate) key: K,
     pub(crate) aggregate: Option<A>,
     pub(crate) timestamp: i64,
@@ -23,7 +23,7 @@ pub(crate) struct Entry<K, A> {
 
 /// Entries by the encoded key.
 pub(crate) struct Entries<K, A> {
-    map: IndexMap<Box<[u8]>, Entry<K, A>, hashbrown::DefaultHashBuilder>,
+    map: IndexMap<Box<[u8]>, CachedAggregate<K, A>, hashbrown::DefaultHashBuilder>,
     dirty: Vec<usize>,
     /// The number of entries that were not taken.
     live: usize,
@@ -62,7 +62,7 @@ impl<K, A: 'static> Entries<K, A> {
         }
         let (value, aggregate, timestamp) = load()?;
         let bytes = key.len() + OVERHEAD_BYTES;
-        let entry = Entry { key: value, aggregate, timestamp, dirty: false, updates: 0, bytes };
+        let entry = CachedAggregate { key: value, aggregate, timestamp, dirty: false, updates: 0, bytes };
         (weight.entries, weight.bytes, self.live) = (weight.entries + 1, weight.bytes + bytes, self.live + 1);
         Ok(match known {
             Some(index) => {
@@ -74,7 +74,7 @@ impl<K, A: 'static> Entries<K, A> {
     }
 
     #[inline]
-    pub(crate) fn entry(&mut self, index: usize) -> &mut Entry<K, A> {
+    pub(crate) fn entry(&mut self, index: usize) -> &mut CachedAggregate<K, A> {
         &mut self.map[index]
     }
 

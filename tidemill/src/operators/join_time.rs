@@ -4,7 +4,7 @@ use crate::windows::JoinWindows;
 use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
-use tidemill_state::{Store, StoreError, WindowStore};
+use tidemill_state::{ByteStore, ByteWindowStore, StoreError};
 
 use super::{
     JoinSide, TaskContext,
@@ -58,8 +58,8 @@ impl JoinTime {
         windows: JoinWindows,
         left: &JoinSide<L>,
         right: &JoinSide<R>,
-        unmatched: Option<&Rc<RefCell<WindowStore>>>,
-        times: Option<(Rc<RefCell<Store>>, bool)>,
+        unmatched: Option<&Rc<RefCell<ByteWindowStore>>>,
+        times: Option<(Rc<RefCell<ByteStore>>, bool)>,
     ) -> Result<Self, StoreError> {
         let (left_rows, right_rows) = (left.store.borrow(), right.store.borrow());
         let Some((times, shared)) = times else {
@@ -84,7 +84,8 @@ impl JoinTime {
         };
         let kept_ms = left_rows.retention_ms().max(right_rows.retention_ms());
         let unmatched = unmatched.map(|unmatched| unmatched.borrow());
-        let mut parts: Vec<(&WindowStore, LiveOf<'_>)> = vec![(&left_rows, &left_bucket), (&right_rows, &right_bucket)];
+        let mut parts: Vec<(&ByteWindowStore, LiveOf<'_>)> =
+            vec![(&left_rows, &left_bucket), (&right_rows, &right_bucket)];
         if let Some(unmatched) = &unmatched {
             parts.push((unmatched, &alone));
         }

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use tidemill_state::{Row, Store, StoreError, WindowStore};
+use tidemill_state::{ByteStore, ByteWindowStore, Row, StoreError};
 
 use super::{Outcome, TaskContext, key_times_sweep::Sweep};
 
@@ -34,7 +34,7 @@ pub(crate) type LiveOf<'a> = &'a dyn Fn(i64, &Bytes) -> (Bytes, Live);
 /// The state of one key.
 #[derive(Debug, Clone, Default)]
 struct KeyTime {
-    clock: Clock,
+    clock: KeyClock,
     /// Ordered by due time.
     live: VecDeque<Live>,
     /// The task's idle clock at which silence would make the first entry due, or an earlier value.
@@ -43,7 +43,7 @@ struct KeyTime {
 
 /// A key's time.
 #[derive(Debug, Clone, Copy, Default)]
-struct Clock {
+struct KeyClock {
     /// The highest timestamp seen, or a later time after idleness; -1 before the first record.
     now: i64,
     /// `now` when the last record came. Idle time counts from here.
@@ -76,7 +76,7 @@ pub(crate) struct KeyTimes {
 }
 
 struct Core {
-    store: Rc<RefCell<Store>>,
+    store: Rc<RefCell<ByteStore>>,
     /// Whether other nodes use the store. The row of a key is then written with its first record, so that a deletion by
     /// another node can be detected.
     shared: bool,
@@ -95,11 +95,11 @@ struct Core {
 impl KeyTimes {
     /// Continues from the stores' contents: `live` maps each window to its live entry.
     pub(crate) fn open<'a>(
-        store: Rc<RefCell<Store>>,
+        store: Rc<RefCell<ByteStore>>,
         shared: bool,
         idle_ms: Option<i64>,
         kept_ms: i64,
-        parts: impl IntoIterator<Item = (&'a WindowStore, LiveOf<'a>)>,
+        parts: impl IntoIterator<Item = (&'a ByteWindowStore, LiveOf<'a>)>,
     ) -> Result<Self, StoreError> {
         let mut core = Core {
             store,
@@ -279,7 +279,10 @@ impl KeyTimes {
 
     /// Saves the changed times, to be committed with the effects that they caused. Also tells the stores which commit
     /// wrote the oldest row that is still needed.
-    pub(crate) fn save<'a>(&self, rows: impl IntoIterator<Item = &'a RefCell<WindowStore>>) -> Result<(), StoreError> {
+    pub(crate) fn save<'a>(
+        &self,
+        rows: impl IntoIterator<Item = &'a RefCell<ByteWindowStore>>,
+    ) -> Result<(), StoreError> {
         let core = &mut *self.core.borrow_mut();
         for key in std::mem::take(&mut core.changed) {
             core.look_for_row(&key)?;
@@ -323,7 +326,7 @@ impl Core {
         let saved = self.store.borrow().get(key)?;
         let read = |at: usize| saved.as_ref().map_or(-1, |row| saved_ms(row, at));
         let (now, wall_ms, done) = (read(0), read(8), read(16));
-        let clock = Clock { now, record_time: now, wall_ms, done, saved: saved.is_some(), ..Clock::default() };
+        let clock = KeyClock { now, record_time: now, wall_ms, done, saved: saved.is_some(), ..KeyClock::default() };
         let key = Bytes::copy_from_slice(key);
         self.keys.insert(key.clone(), KeyTime { clock, ..KeyTime::default() });
         Ok(key)
@@ -378,7 +381,7 @@ impl Core {
         }
     }
 
-    fn put_back(&mut self, key: &Bytes, clock: Clock, step: Step) {
+    fn put_back(&mut self, key: &Bytes, clock: KeyClock, step: Step) {
         match step {
             Step::None => {}
             Step::Removed(live) => self.track(key, live),
@@ -410,8 +413,8 @@ impl Core {
     }
 }
 
-impl Clock {
-    fn write(&mut self, key: &Bytes, store: &mut Store) {
+impl KeyClock {
+    fn write(&mut self, key: &Bytes, store: &mut ByteStore) {
         let value = [self.now, self.wall_ms, self.done].map(i64::to_be_bytes).concat();
         store.put(key.clone(), Row { timestamp: self.now.max(0), value: value.into() });
         self.saved = true;
@@ -430,7 +433,7 @@ impl KeyTime {
     /// The task's idle clock at which silence makes the first entry due. A key without a record since the task was
     /// opened has been silent since then.
     fn idle_due(&self, idle_ms: i64) -> Option<i64> {
-        let Clock { record_time, busy_ms, .. } = self.clock;
+        let KeyClock { record_time, busy_ms, .. } = self.clock;
         let first = self.live.front().filter(|_| record_time >= 0)?;
         Some(busy_ms.saturating_add(idle_ms.max(first.due - record_time)))
     }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use tidemill_state::{Direction, Store, StoreError};
+use tidemill_state::{ByteStore, Direction, StoreError};
 
 use super::key_times::saved_ms;
 
@@ -31,7 +31,7 @@ impl Sweep {
     pub(super) fn tick(
         &mut self,
         wall_ms: i64,
-        store: &mut Store,
+        store: &mut ByteStore,
         used: impl Fn(&[u8]) -> bool,
     ) -> Result<(), StoreError> {
         if self.last_ms.is_some_and(|last| (last..last + EVERY_MS).contains(&wall_ms)) {

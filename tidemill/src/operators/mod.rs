@@ -31,7 +31,7 @@ mod window_time;
 
 pub(crate) use aggregate::KeyedAggregate;
 pub(crate) use assembly::{Assembly, BuildNode, Builders, Parts, StoreHandle};
-pub(crate) use bad_record::{BadRecord, Part, Undecodable};
+pub(crate) use bad_record::{BadRecord, RecordPart, Undecodable};
 pub(crate) use branch::Branch;
 pub(crate) use cogroup::{Cogroup, LeftInput, RightInput};
 pub(crate) use collect::Collect;

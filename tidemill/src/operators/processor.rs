@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, WindowedStore};
+use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, WindowStore};
 
 use super::{Failure, Next, Schedule, StoreHandle, TaskContext, check_event_time};
 use crate::{
@@ -143,7 +143,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     ///
     /// # Errors
     /// If no store of this name is connected, or the store is a key-value store.
-    pub fn window_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<WindowedStore<SK, SV>, BoxError> {
+    pub fn window_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<WindowStore<SK, SV>, BoxError> {
         self.window_store_with(name, SK::Codec::default(), SV::Codec::default())
     }
 
@@ -156,9 +156,9 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         name: &str,
         key: impl Codec<SK>,
         value: impl Codec<SV>,
-    ) -> Result<WindowedStore<SK, SV>, BoxError> {
+    ) -> Result<WindowStore<SK, SV>, BoxError> {
         match self.store(name)? {
-            StoreHandle::Window(store) => Ok(WindowedStore::new(store.clone(), Arc::new(key), Arc::new(value))),
+            StoreHandle::Window(store) => Ok(WindowStore::new(store.clone(), Arc::new(key), Arc::new(value))),
             StoreHandle::KeyValue(_) => Err(format!("store '{name}' is a key-value store").into()),
         }
     }

@@ -12,7 +12,7 @@ use crate::{
     record::{Data, Record},
     transport::TopicPartition,
 };
-use tidemill_state::{BoxError, WindowStore};
+use tidemill_state::{BoxError, ByteWindowStore};
 
 /// How many times the time is noted in a window store during one retention.
 const NOTES: i64 = 8;
@@ -24,7 +24,7 @@ pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
     next: Next<K, V>,
     stores: BTreeMap<StoreName, StoreHandle>,
     /// Window stores whose rows expire by the task's stream time.
-    windows: Vec<Rc<RefCell<WindowStore>>>,
+    windows: Vec<Rc<RefCell<ByteWindowStore>>>,
     partitions: Vec<TopicPartition>,
     input: PhantomData<fn(KIn, VIn)>,
 }
@@ -38,7 +38,7 @@ where
         id: NodeId,
         next: Next<K, V>,
         stores: BTreeMap<StoreName, StoreHandle>,
-        windows: Vec<Rc<RefCell<WindowStore>>>,
+        windows: Vec<Rc<RefCell<ByteWindowStore>>>,
         partitions: Vec<TopicPartition>,
     ) -> Self {
         Self { processor, id, next, stores, windows, partitions, input: PhantomData }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError};
 
-use super::{BadRecord, Next, Outcome, Part, TaskContext, Undecodable, event_time};
+use super::{BadRecord, Next, Outcome, RecordPart, TaskContext, Undecodable, event_time};
 use crate::{
     idle_note::IdleNote,
     record::{Data, Record},
@@ -77,8 +77,8 @@ impl<K: Data, V: Data> Source<K, V> {
     fn decode(&self, raw: &ConsumedRecord, partition_time: i64) -> Result<Record<K, V>, BadRecord> {
         let bytes = |bytes: &Option<Bytes>| bytes.clone();
         let undecodable = |part| move |error| Undecodable { part, error };
-        let key = self.key.decode_opt(bytes(&raw.key)).map_err(undecodable(Part::Key))?;
-        let value = self.value.decode_opt(bytes(&raw.value)).map_err(undecodable(Part::Value))?;
+        let key = self.key.decode_opt(bytes(&raw.key)).map_err(undecodable(RecordPart::Key))?;
+        let value = self.value.decode_opt(bytes(&raw.value)).map_err(undecodable(RecordPart::Value))?;
         let timestamp = match &self.extractor {
             Some(extract) => extract(&key, &value, raw.timestamp, partition_time),
             None => raw.timestamp,

@@ -7,7 +7,7 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{Codec, Row, StoreError, WindowStore};
+use tidemill_state::{ByteWindowStore, Codec, Row, StoreError};
 
 use super::{
     DropReason, Lifecycle, Next, Outcome, Receive, TaskContext,
@@ -26,7 +26,7 @@ pub(crate) type Joiner<K, L, R, V> = Arc<dyn Fn(&K, Option<&L>, Option<&R>) -> O
 
 /// One side's records, in buckets of time and key. A lookup reads at most two buckets.
 pub(crate) struct JoinSide<V> {
-    pub(crate) store: Rc<RefCell<WindowStore>>,
+    pub(crate) store: Rc<RefCell<ByteWindowStore>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     /// How much later than the record its partner may be, in milliseconds.
     pub(crate) reach_ms: i64,
@@ -43,7 +43,7 @@ pub(crate) struct JoinBase<K, V> {
     grace_ms: i64,
     key: Arc<dyn Codec<K>>,
     /// Records that have no partner yet, by the end of their join window, side and key.
-    unmatched: Option<Rc<RefCell<WindowStore>>>,
+    unmatched: Option<Rc<RefCell<ByteWindowStore>>>,
     next: Next<K, V>,
     /// The time of the current record: the partition's time, or the time of its key.
     now: i64,
@@ -56,7 +56,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         time: JoinTime,
         windows: JoinWindows,
         key: Arc<dyn Codec<K>>,
-        unmatched: Option<Rc<RefCell<WindowStore>>>,
+        unmatched: Option<Rc<RefCell<ByteWindowStore>>>,
         next: Next<K, V>,
     ) -> Self {
         let (bucket_ms, grace_ms) = (windows.bucket_ms(), windows.grace_ms);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tidemill_state::{StoreError, WindowStore};
+use tidemill_state::{ByteWindowStore, StoreError};
 
 use super::TaskContext;
 
@@ -16,12 +16,12 @@ const META: &str = "time";
 /// The time, a cursor that follows it, and the start of the idle time.
 #[derive(Debug, Clone)]
 pub(crate) struct StreamTime {
-    state: Rc<Cell<State>>,
+    state: Rc<Cell<TimeState>>,
     idle_after_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct State {
+struct TimeState {
     /// -1 before the first record.
     now: i64,
     /// The operator has finished everything that closed before this time.
@@ -39,7 +39,7 @@ struct State {
 impl StreamTime {
     /// A time with these values; the task's idle clock is 0.
     pub(crate) fn new(now: i64, cursor: i64, idle_after_ms: Option<i64>) -> Self {
-        let state = State { now, cursor, saved: now, changed: false, record_time: now, busy_ms: 0 };
+        let state = TimeState { now, cursor, saved: now, changed: false, record_time: now, busy_ms: 0 };
         Self { state: Rc::new(Cell::new(state)), idle_after_ms }
     }
 
@@ -73,20 +73,20 @@ impl StreamTime {
     /// Notes that this time had an effect. The time is then saved together with the effect.
     pub(crate) fn mark_changed(&self, ctx: &mut TaskContext) {
         if !self.state.get().changed {
-            let state = State { changed: true, ..self.state.get() };
+            let state = TimeState { changed: true, ..self.state.get() };
             self.put(ctx, state);
         }
     }
 
     #[inline]
-    fn change(&self, ctx: &mut TaskContext, change: impl FnOnce(&mut State)) {
+    fn change(&self, ctx: &mut TaskContext, change: impl FnOnce(&mut TimeState)) {
         let mut state = self.state.get();
         change(&mut state);
         self.put(ctx, state);
     }
 
     #[inline]
-    fn put(&self, ctx: &mut TaskContext, state: State) {
+    fn put(&self, ctx: &mut TaskContext, state: TimeState) {
         ctx.on_undo(|_| {
             let (cell, old) = (self.state.clone(), self.state.get());
             move |_: &mut TaskContext| cell.set(old)
@@ -107,7 +107,12 @@ impl StreamTime {
 
     /// Drops windows that start before `start` and notes the change. Without such windows and without another change,
     /// there is nothing to commit.
-    pub(crate) fn expire(&self, ctx: &mut TaskContext, store: &mut WindowStore, start: i64) -> Result<(), StoreError> {
+    pub(crate) fn expire(
+        &self,
+        ctx: &mut TaskContext,
+        store: &mut ByteWindowStore,
+        start: i64,
+    ) -> Result<(), StoreError> {
         if self.state.get().changed || store.scan(0, start)?.next().is_some() {
             self.mark_changed(ctx);
             store.expire(start)?;
@@ -117,16 +122,16 @@ impl StreamTime {
 
     /// Saves the time and a cursor in each store, to be committed with the effects that the time caused. A reader of
     /// one store alone then knows which of its rows have expired.
-    pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = (&'a RefCell<WindowStore>, i64)>) {
+    pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = (&'a RefCell<ByteWindowStore>, i64)>) {
         let state = self.state.get();
         if state.changed {
             stores.into_iter().for_each(|(store, cursor)| write_time(&mut store.borrow_mut(), state.now, cursor, None));
-            self.state.set(State { changed: false, saved: state.now, ..state });
+            self.state.set(TimeState { changed: false, saved: state.now, ..state });
         }
     }
 
     /// As [`save`](Self::save) for one store, with the last emitted key of the window at the cursor.
-    pub(crate) fn save_within(&self, store: &RefCell<WindowStore>, emitted: Option<&[u8]>) {
+    pub(crate) fn save_within(&self, store: &RefCell<ByteWindowStore>, emitted: Option<&[u8]>) {
         let state = self.state.get();
         if state.changed {
             write_time(&mut store.borrow_mut(), state.now, state.cursor, emitted);
@@ -135,7 +140,7 @@ impl StreamTime {
 }
 
 /// Writes a time and a cursor to a store.
-pub(crate) fn write_time(store: &mut WindowStore, now: i64, cursor: i64, emitted: Option<&[u8]>) {
+pub(crate) fn write_time(store: &mut ByteWindowStore, now: i64, cursor: i64, emitted: Option<&[u8]>) {
     let mut raw = Vec::with_capacity(16);
     raw.extend_from_slice(&now.to_be_bytes());
     raw.extend_from_slice(&cursor.to_be_bytes());
@@ -156,7 +161,7 @@ pub(crate) struct SavedTime {
 }
 
 /// The saved stream time and cursor, if the store has them.
-pub(crate) fn saved_time(store: &WindowStore) -> Result<Option<SavedTime>, StoreError> {
+pub(crate) fn saved_time(store: &ByteWindowStore) -> Result<Option<SavedTime>, StoreError> {
     let Some(saved) = store.store().meta(META)? else { return Ok(None) };
     let read = |at: usize| {
         let raw = saved.get(at..at + 8)?;

@@ -2,14 +2,14 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use tidemill_state::{Codec, Row, Store};
+use tidemill_state::{ByteStore, Codec, Row};
 
 use super::{DropReason, Next, Outcome, Receive, TaskContext};
 use crate::record::{Data, Record};
 
 /// Keeps the last value of each key. A null value deletes the key.
 pub(crate) struct TableSource<K, V> {
-    pub(crate) store: Rc<RefCell<Store>>,
+    pub(crate) store: Rc<RefCell<ByteStore>>,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) next: Next<K, V>,
@@ -41,7 +41,7 @@ impl<K: Data, V: Data> Receive<K, Option<V>> for TableSource<K, V> {
 ///
 /// A table has no value for a null key: an inner join drops such a record, a left join passes it on (KIP-962).
 pub(crate) struct StreamTableJoin<K, T, F, V2> {
-    pub(crate) store: Rc<RefCell<Store>>,
+    pub(crate) store: Rc<RefCell<ByteStore>>,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<T>>,
     pub(crate) join: Arc<F>,

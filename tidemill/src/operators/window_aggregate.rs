@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use tidemill_state::{Codec, Row, WindowStore};
+use tidemill_state::{ByteWindowStore, Codec, Row};
 
 use super::{
     DropReason, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
@@ -28,7 +28,7 @@ const PIECE_ROWS: usize = 1_000;
 pub(crate) struct WindowAggregate<K, A> {
     pub(crate) time: WindowTime,
     emit_final: bool,
-    store: Rc<RefCell<WindowStore>>,
+    store: Rc<RefCell<ByteWindowStore>>,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<A>>,
     next: Next<Windowed<K>, A>,
@@ -51,7 +51,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
     pub(crate) fn new(
         time: WindowTime,
         emit_final: bool,
-        store: Rc<RefCell<WindowStore>>,
+        store: Rc<RefCell<ByteWindowStore>>,
         shared: bool,
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<A>>,

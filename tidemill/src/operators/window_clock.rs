@@ -5,7 +5,7 @@ use crate::windows::{EmitStrategy, TimeWindows, Window};
 use std::{cell::RefCell, ops::Range, rc::Rc};
 
 use bytes::Bytes;
-use tidemill_state::{StoreError, WindowStore};
+use tidemill_state::{ByteWindowStore, StoreError};
 
 use super::{
     OpenWindows, TaskContext,
@@ -25,7 +25,7 @@ pub(crate) struct WindowClock {
 
 impl WindowClock {
     /// Continues from the store's contents.
-    pub(crate) fn open(windows: TimeWindows, emit: EmitStrategy, store: &WindowStore) -> Result<Self, StoreError> {
+    pub(crate) fn open(windows: TimeWindows, emit: EmitStrategy, store: &ByteWindowStore) -> Result<Self, StoreError> {
         let saved = saved_time(store)?;
         let (now, cursor) = saved.as_ref().map_or((-1, 0), |saved| (saved.now, saved.cursor));
         let emitted = saved.and_then(|saved| saved.emitted);
@@ -37,7 +37,7 @@ impl WindowClock {
     }
 
     /// Saves the time in each store, to be committed with the effects that it caused.
-    pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = &'a RefCell<WindowStore>>) {
+    pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = &'a RefCell<ByteWindowStore>>) {
         let emitted = self.emitted.borrow();
         stores.into_iter().for_each(|store| self.time.save_within(store, emitted.as_deref()));
         self.time.save([]);
@@ -93,7 +93,12 @@ impl WindowClock {
     }
 
     /// [`StreamTime::expire`].
-    pub(crate) fn expire(&self, ctx: &mut TaskContext, store: &mut WindowStore, start: i64) -> Result<(), StoreError> {
+    pub(crate) fn expire(
+        &self,
+        ctx: &mut TaskContext,
+        store: &mut ByteWindowStore,
+        start: i64,
+    ) -> Result<(), StoreError> {
         self.time.expire(ctx, store, start)
     }
 
@@ -110,7 +115,7 @@ impl WindowClock {
     /// As [`expired_below`](Self::expired_below), from the time that a store keeps. If windows end key by key, the
     /// store keeps no such time, and rows do not expire by their start: the owner deletes each window, and the
     /// changelog contains the deletions.
-    pub(crate) fn expired_below_in(store: &WindowStore) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn expired_below_in(store: &ByteWindowStore) -> Result<Option<i64>, StoreError> {
         let saved = saved_time(store)?;
         Ok(saved.map(|saved| expired_below(saved.now, saved.cursor, store.retention_ms())))
     }

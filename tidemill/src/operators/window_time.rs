@@ -4,7 +4,7 @@ use crate::windows::{EmitStrategy, TimeWindows, Window};
 use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
-use tidemill_state::{Store, StoreError, WindowStore};
+use tidemill_state::{ByteStore, ByteWindowStore, StoreError};
 
 use super::{
     Failure, Outcome, TaskContext, WindowClock,
@@ -71,7 +71,7 @@ impl WindowTime {
     /// Saves the time, to be committed with the effects that it caused.
     pub(crate) fn save<'a>(
         &self,
-        stores: impl IntoIterator<Item = &'a RefCell<WindowStore>>,
+        stores: impl IntoIterator<Item = &'a RefCell<ByteWindowStore>>,
     ) -> Result<(), StoreError> {
         match self {
             Self::Partition(clock) => {
@@ -128,8 +128,8 @@ impl KeyWindows {
     pub(crate) fn open(
         windows: TimeWindows,
         emit: EmitStrategy,
-        (times, shared): (Rc<RefCell<Store>>, bool),
-        sides: &[Rc<RefCell<WindowStore>>],
+        (times, shared): (Rc<RefCell<ByteStore>>, bool),
+        sides: &[Rc<RefCell<ByteWindowStore>>],
     ) -> Result<Self, StoreError> {
         let stores: Vec<_> = sides.iter().map(|side| side.borrow()).collect();
         let retention_ms = stores.iter().map(|store| store.retention_ms()).max().unwrap_or(0);

@@ -17,7 +17,7 @@ pub struct Subtopology {
 
 /// Subtopologies in the order of their first nodes.
 pub(super) fn cut(graph: &Graph) -> Vec<Subtopology> {
-    let mut groups = Groups((0..graph.nodes.len()).collect());
+    let mut groups = DisjointSets((0..graph.nodes.len()).collect());
     let mut owners = BTreeMap::<&StoreName, usize>::new();
     for node in &graph.nodes {
         for edge in &node.parents {
@@ -44,9 +44,9 @@ fn subtopology(graph: &Graph, nodes: Vec<NodeId>) -> Subtopology {
 }
 
 /// Disjoint sets; the smallest member represents each.
-struct Groups(Vec<usize>);
+struct DisjointSets(Vec<usize>);
 
-impl Groups {
+impl DisjointSets {
     fn find(&self, mut member: usize) -> usize {
         while self.0[member] != member {
             member = self.0[member];

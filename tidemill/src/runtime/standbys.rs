@@ -25,11 +25,11 @@ use crate::{
 /// the log.
 #[derive(Default)]
 pub(crate) struct Standbys {
-    shared: Mutex<Shared>,
+    shared: Mutex<InstanceTasks>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct InstanceTasks {
     /// Tasks that a stream thread has or waits for, with the thread's name. Two threads of an instance may claim the
     /// same task, while the first thread does not know yet that it lost the task.
     claims: BTreeSet<(TaskId, Arc<str>)>,
@@ -40,7 +40,7 @@ struct Shared {
 
 /// A standby's position in a changelog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct StandbyPosition {
     /// The standby's number. A standby that is closed and opened again gets a new number, because its position may
     /// differ.
     pub(super) standby: u64,
@@ -65,7 +65,7 @@ impl Warm {
 }
 
 impl Standbys {
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, InstanceTasks> {
         self.shared.lock().unwrap_or_else(|poisoned| {
             // A thread that panicked may have left a store half-used. The stores are opened again from where they are
             // kept.
@@ -183,10 +183,11 @@ impl Standbys {
     }
 
     /// The position of each changelog that a standby follows.
-    pub(super) fn places(&self) -> BTreeMap<TopicPartition, Place> {
+    pub(super) fn positions(&self) -> BTreeMap<TopicPartition, StandbyPosition> {
         self.following(|task, standby| {
-            let place = |(changelog, next): (&TopicPartition, Offset)| (changelog.clone(), Place { standby, next });
-            task.positions().map(place).collect::<Vec<_>>()
+            let position =
+                |(changelog, next): (&TopicPartition, Offset)| (changelog.clone(), StandbyPosition { standby, next });
+            task.positions().map(position).collect::<Vec<_>>()
         })
     }
 

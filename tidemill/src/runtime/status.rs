@@ -129,7 +129,7 @@ pub struct ThreadStatus {
 pub(crate) fn store_statuses(stores: &TaskStores) -> Vec<StoreStatus> {
     let store = |(name, handle): (&StoreName, &StoreHandle)| StoreStatus {
         name: name.to_string(),
-        stats: handle.with_store(tidemill_state::Store::stats),
+        stats: handle.with_store(tidemill_state::ByteStore::stats),
     };
     stores.handles.iter().map(store).collect()
 }

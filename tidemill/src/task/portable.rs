@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use tidemill_state::{Store, WindowStore};
+use tidemill_state::{ByteStore, ByteWindowStore};
 
 use super::TaskStores;
 use crate::{graph::StoreName, operators::StoreHandle, plan::TaskId, transport::TopicPartition};
@@ -15,8 +15,8 @@ pub(crate) struct PortableStores {
 }
 
 enum Portable {
-    KeyValue(Store),
-    Window(WindowStore),
+    KeyValue(ByteStore),
+    Window(ByteWindowStore),
 }
 
 impl PortableStores {

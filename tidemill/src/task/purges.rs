@@ -1,6 +1,6 @@
 //! Finds the dead heads of a task's changelogs. The method depends on how a store's windows end.
 
-use tidemill_state::{SealedWindows, WindowKey, WindowStore};
+use tidemill_state::{ByteWindowStore, SealedWindows, WindowKey};
 
 use super::{purge::Purge, purge_by_key::PurgeByKey};
 use crate::transport::Offset;
@@ -15,12 +15,12 @@ pub(super) enum Head {
 }
 
 impl Head {
-    pub(super) fn new(store: &WindowStore) -> Self {
+    pub(super) fn new(store: &ByteWindowStore) -> Self {
         if store.ends_by_key() { Self::Key(PurgeByKey::default()) } else { Self::Partition(Purge::default()) }
     }
 
     /// The store was restored from a changelog that ends at `end`.
-    pub(super) fn restored(&mut self, store: &WindowStore, end: Offset) {
+    pub(super) fn restored(&mut self, store: &ByteWindowStore, end: Offset) {
         match self {
             Self::Partition(purge) => purge.wrote(end, store.last_start().unwrap_or(-1), false),
             Self::Key(purge) => {
@@ -39,7 +39,7 @@ impl Head {
     }
 
     /// The offset up to which the changelog is dead.
-    pub(super) fn dead(&mut self, store: &WindowStore) -> Option<Offset> {
+    pub(super) fn dead(&mut self, store: &ByteWindowStore) -> Option<Offset> {
         match self {
             Self::Partition(purge) => purge.dead_below(store.committed_expired_before()),
             Self::Key(purge) => purge.dead_below(store.committed_kept_from()?),
@@ -56,16 +56,16 @@ fn last_start(sealed: &SealedWindows) -> i64 {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tidemill_state::{MemoryBackend, Row, Store};
+    use tidemill_state::{ByteStore, MemoryBackend, Row};
 
     use super::*;
 
-    fn store(by_key: bool) -> WindowStore {
-        let store = Store::new("windows", Box::new(MemoryBackend::new()));
-        WindowStore::new(store, 100).expect("opens").with_ends_by_key(by_key)
+    fn store(by_key: bool) -> ByteWindowStore {
+        let store = ByteStore::new("windows", Box::new(MemoryBackend::new()));
+        ByteWindowStore::new(store, 100).expect("opens").with_ends_by_key(by_key)
     }
 
-    fn write(store: &mut WindowStore, head: &mut Head, start: i64, end: Offset) {
+    fn write(store: &mut ByteWindowStore, head: &mut Head, start: i64, end: Offset) {
         store.put(start, b"key", Row { timestamp: start, value: Bytes::from_static(b"1") });
         let sealed = store.seal();
         head.wrote(&sealed, end);

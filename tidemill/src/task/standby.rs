@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_state::{StoreError, WindowStore};
+use tidemill_state::{ByteWindowStore, StoreError};
 
 use super::{PortableStores, TaskStores, restore::Restore, stores::DURABLE_EVERY_MS};
 use crate::{
@@ -174,7 +174,7 @@ impl Followed {
 /// Drops the windows that the task's owner has expired, according to its notes of time in the changelog.
 fn expire(stores: &TaskStores, name: &StoreName) -> Result<(), TaskError> {
     let StoreHandle::Window(store) = &stores.handles[name] else { return Ok(()) };
-    let expire = |store: &mut WindowStore| -> Result<(), StoreError> {
+    let expire = |store: &mut ByteWindowStore| -> Result<(), StoreError> {
         if let Some(before) = WindowClock::expired_below_in(store)? {
             store.expire_before(before);
             store.commit(None)?;

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use bytes::Bytes;
-use tidemill_state::{Row, Store, StoreError, WindowKey, WindowStore};
+use tidemill_state::{ByteStore, ByteWindowStore, Row, StoreError, WindowKey};
 
 use super::{StoreSupplier, purges::Head, written_by::compare_writers};
 use crate::{
@@ -77,7 +77,7 @@ impl TaskStores {
     /// A store's checkpoint in its changelog, and when the store last had all of it.
     pub(super) fn whole_at(&self, name: &StoreName) -> Result<(Option<Offset>, Option<i64>), TaskError> {
         let handle = &self.handles[name];
-        let read = || Ok((handle.with_store(Store::checkpoint)?, handle.with_store(Store::current_at)?));
+        let read = || Ok((handle.with_store(ByteStore::checkpoint)?, handle.with_store(ByteStore::current_at)?));
         read().map_err(|error| self.error(error))
     }
 
@@ -137,7 +137,7 @@ impl TaskStores {
     /// Notes the present end of the changelogs after a restore, so that this part can be purged later.
     pub(crate) fn restored(&self) -> Result<(), TaskError> {
         for (name, handle, _) in self.logged() {
-            let end = handle.with_store(Store::checkpoint).map_err(|error| self.error(error))?;
+            let end = handle.with_store(ByteStore::checkpoint).map_err(|error| self.error(error))?;
             let StoreHandle::Window(store) = handle else { continue };
             store.borrow_mut().restart_epochs();
             if let Some(end) = end {
@@ -150,8 +150,8 @@ impl TaskStores {
     pub(super) fn with_head<R>(
         &self,
         name: &StoreName,
-        store: &RefCell<WindowStore>,
-        work: impl FnOnce(&mut Head, &WindowStore) -> R,
+        store: &RefCell<ByteWindowStore>,
+        work: impl FnOnce(&mut Head, &ByteWindowStore) -> R,
     ) -> R {
         let (mut heads, store) = (self.heads.borrow_mut(), store.borrow());
         work(heads.entry(name.clone()).or_insert_with(|| Head::new(&store)), &store)
@@ -177,7 +177,7 @@ impl TaskStores {
     /// without writes: otherwise an unchanged store would seem to have missed records.
     pub(crate) fn note_all_current(&self, wall_ms: i64) -> Result<(), TaskError> {
         let note = |handle: &StoreHandle| {
-            let noted = handle.with_store(Store::current_at)?;
+            let noted = handle.with_store(ByteStore::current_at)?;
             if noted.is_some_and(|noted| (0..DURABLE_EVERY_MS).contains(&(wall_ms - noted))) {
                 return Ok(());
             }
@@ -188,7 +188,7 @@ impl TaskStores {
     }
 
     pub(super) fn note_current(&self, handle: &StoreHandle, wall_ms: i64) -> Result<(), TaskError> {
-        let noted = handle.with_store(Store::current_at).map_err(|error| self.error(error))?;
+        let noted = handle.with_store(ByteStore::current_at).map_err(|error| self.error(error))?;
         // Also after the wall clock was set back, because a note from the future would be valid for too long.
         if noted.is_none_or(|noted| !(noted..noted.saturating_add(CURRENT_EVERY_MS)).contains(&wall_ms)) {
             handle.set_current_at(wall_ms).map_err(|error| self.error(error))?;
@@ -207,11 +207,11 @@ impl TaskStores {
     }
 
     pub(crate) fn overlay_bytes(&self) -> usize {
-        self.handles.values().map(|handle| handle.with_store(Store::overlay_bytes)).sum()
+        self.handles.values().map(|handle| handle.with_store(ByteStore::overlay_bytes)).sum()
     }
 
     pub(crate) fn is_dirty(&self) -> bool {
-        self.handles.values().any(|handle| handle.with_store(Store::is_dirty))
+        self.handles.values().any(|handle| handle.with_store(ByteStore::is_dirty))
     }
 
     /// Turns a store's error into the task's error.
@@ -221,19 +221,19 @@ impl TaskStores {
 }
 
 fn open_store(spec: &StoreSpec, task: TaskId, supplier: &dyn StoreSupplier) -> Result<StoreHandle, StoreError> {
-    let mut store = Store::new(spec.name.clone(), supplier.open(task, spec)?);
+    let mut store = ByteStore::new(spec.name.clone(), supplier.open(task, spec)?);
     compare_writers(spec, &mut store)?;
     Ok(match spec.kind {
         StoreKind::KeyValue => StoreHandle::KeyValue(Rc::new(RefCell::new(store))),
         StoreKind::Window { retention_ms, by_key } => {
-            let store = WindowStore::new(store, retention_ms)?.with_ends_by_key(by_key);
+            let store = ByteWindowStore::new(store, retention_ms)?.with_ends_by_key(by_key);
             StoreHandle::Window(Rc::new(RefCell::new(store)))
         }
     })
 }
 
 impl StoreHandle {
-    pub(crate) fn with_store<R>(&self, read: impl FnOnce(&Store) -> R) -> R {
+    pub(crate) fn with_store<R>(&self, read: impl FnOnce(&ByteStore) -> R) -> R {
         match self {
             Self::KeyValue(store) => read(&store.borrow()),
             Self::Window(store) => read(store.borrow().store()),

@@ -3,12 +3,12 @@
 
 use std::ops::Bound;
 
-use tidemill_state::{Direction, Store, StoreError};
+use tidemill_state::{ByteStore, Direction, StoreError};
 
 use crate::graph::{StoreFormat, StoreSpec};
 
 /// Compares a store's operator with the store's note, and adds missing parts to the note.
-pub(super) fn compare_writers(spec: &StoreSpec, store: &mut Store) -> Result<(), StoreError> {
+pub(super) fn compare_writers(spec: &StoreSpec, store: &mut ByteStore) -> Result<(), StoreError> {
     let noted = store.written_by()?;
     let is_new = noted.is_none() && is_empty(store)?;
     let noted = noted.map_or_else(StoreFormat::default, |noted| StoreFormat::decode(&noted));
@@ -18,7 +18,7 @@ pub(super) fn compare_writers(spec: &StoreSpec, store: &mut Store) -> Result<(),
     spec.format.added_to(&noted).map_or(Ok(()), |format| store.set_written_by(&format.encode()))
 }
 
-fn is_empty(store: &Store) -> Result<bool, StoreError> {
+fn is_empty(store: &ByteStore) -> Result<bool, StoreError> {
     Ok(store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward)?.next().transpose()?.is_none())
 }
 

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::Bound};
 
 use bytes::Bytes;
-use tidemill_state::{Direction, Row, Store, StoreError, WindowKey};
+use tidemill_state::{ByteStore, Direction, Row, StoreError, WindowKey};
 
 use crate::{
     error::TaskError,
@@ -17,28 +17,23 @@ use crate::{
 /// Rows by key, and notes by name.
 type Contents = (BTreeMap<Bytes, Row>, BTreeMap<String, Option<Bytes>>);
 
-/// Returns the first difference as text. A standby may keep windows longer than the active task, because the active
+/// The first difference, in words; `None` if there is none. A standby may keep windows longer than the active task, because the active
 /// task need not record that idle time has expired them.
-pub(super) fn differences(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores, is_standby: bool) -> Result<(), String> {
-    compare(log, plan, stores, is_standby).map_err(|error| error.chain())?
+pub(super) fn difference(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores, is_standby: bool) -> Option<String> {
+    compare(log, plan, stores, is_standby).unwrap_or_else(|error| Some(error.chain()))
 }
 
-fn compare(
-    log: &EmbeddedLog,
-    plan: &Plan,
-    stores: &TaskStores,
-    is_standby: bool,
-) -> Result<Result<(), String>, TaskError> {
+fn compare(log: &EmbeddedLog, plan: &Plan, stores: &TaskStores, is_standby: bool) -> Result<Option<String>, TaskError> {
     let fresh = TaskStores::open(plan, stores.task, &MemoryStores)?;
     for (name, handle, changelog) in stores.logged() {
         let records = log.read_all(&changelog.topic)?.into_iter();
         let records: Vec<ConsumedRecord> =
             records.filter(|(partition, _)| *partition == changelog.partition).map(|(_, record)| record).collect();
         let end = log.end_offsets(&changelog.topic)?[changelog.partition as usize];
-        let checkpoint = handle.with_store(Store::checkpoint).map_err(|error| stores.error(error))?;
+        let checkpoint = handle.with_store(ByteStore::checkpoint).map_err(|error| stores.error(error))?;
         if !is_standby && !records.is_empty() && checkpoint != Some(end) {
             let task = stores.task;
-            return Ok(Err(format!("store {name} of task {task} has checkpoint {checkpoint:?} instead of {end}")));
+            return Ok(Some(format!("store {name} of task {task} has checkpoint {checkpoint:?} instead of {end}")));
         }
         let notes: Vec<String> = records.iter().filter_map(note).collect();
         fresh.replay(name, records, 0)?;
@@ -57,14 +52,14 @@ fn compare(
                 let notes = one.1.iter().filter(|(name, note)| other.1.get(*name) != Some(note));
                 format!("{:?} {:?}", rows.collect::<Vec<_>>(), notes.collect::<Vec<_>>())
             };
-            return Ok(Err(format!(
+            return Ok(Some(format!(
                 "store {name} of task {task} differs from its changelog: only the store has {}, only the changelog {}",
                 only(&found, &expected),
                 only(&expected, &found)
             )));
         }
     }
-    Ok(Ok(()))
+    Ok(None)
 }
 
 /// The name of the note in a changelog record, or `None` if the record is not a note.

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
-use tidemill_state::{Coded, KeyValueStore, WindowedStore};
+use tidemill_state::{Coded, KeyValueStore, WindowStore};
 
 use super::{TestInputTopic, TestOutputTopic};
 use crate::{
@@ -177,10 +177,10 @@ impl TopologyTestDriver {
         &self,
         name: &str,
         partition: i32,
-    ) -> Result<Option<WindowedStore<K, V>>, TaskError> {
+    ) -> Result<Option<WindowStore<K, V>>, TaskError> {
         Ok(match self.store(name, partition)? {
             Some(StoreHandle::Window(store)) => {
-                Some(WindowedStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
+                Some(WindowStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
             }
             _ => None,
         })

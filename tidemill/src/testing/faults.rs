@@ -159,10 +159,10 @@ impl Default for FaultRates {
 pub(crate) struct Fate {
     pub(crate) clock: ManualClock,
     pub(crate) markers: Markers,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FateState>>,
 }
 
-struct State {
+struct FateState {
     random: SimulationRandom,
     rates: FaultRates,
     events: Vec<String>,
@@ -175,7 +175,7 @@ struct State {
 
 impl Fate {
     pub(crate) fn new(seed: u64, rates: FaultRates, clock: ManualClock) -> Self {
-        let state = State {
+        let state = FateState {
             random: SimulationRandom::new(seed),
             rates,
             events: Vec::new(),
@@ -245,7 +245,7 @@ impl Fate {
         drop((consumers, producers));
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, FateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

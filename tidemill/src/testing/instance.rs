@@ -6,7 +6,7 @@ use tidemill_state::StoreError;
 
 use super::{
     SimulationError,
-    comparison::differences,
+    comparison::difference,
     faults::{Fate, Process},
     faulty_transport::FaultyTransport,
     simulated_disk::SimulatedDisk,
@@ -315,13 +315,13 @@ impl Instance {
     pub(super) fn compare_stores(&mut self) -> Result<(), SimulationError> {
         let Self { log, prepared, threads, standbys, .. } = self;
         let mut found = Vec::new();
-        let mut look = |stores: &TaskStores| found.extend(differences(log, &prepared.plan, stores, false).err());
+        let mut look = |stores: &TaskStores| found.extend(difference(log, &prepared.plan, stores, false));
         for seat in threads {
             seat.thread.commit_now()?;
             seat.thread.stores()?.into_iter().for_each(&mut look);
         }
         let mut standby = Vec::new();
-        standbys.each(|stores| standby.extend(differences(log, &prepared.plan, stores, true).err()));
+        standbys.each(|stores| standby.extend(difference(log, &prepared.plan, stores, true)));
         found.extend(standby.into_iter().map(|difference| format!("standby: {difference}")));
         found.into_iter().next().map_or(Ok(()), |difference| Err(SimulationError::Differs(difference)))
     }

@@ -10,7 +10,7 @@ use tidemill_state::CodecError;
 
 use super::{
     CallExecutor, Caller,
-    job::{Job, NoRequest, Stage},
+    pending_call::{CallStage, NoRequest, PendingCall},
 };
 use crate::{
     async_op::{CallError, CallFailure, FailureKind, Reply, reply::Answer, request},
@@ -29,7 +29,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             let Some(job) = self.jobs.get_mut(&id) else { continue };
             job.attempt += 1;
             let timeout_ms = i64::try_from(self.policy.timeout.as_millis()).unwrap_or(i64::MAX);
-            job.stage = Stage::Calling { deadline_ms: now_ms.saturating_add(timeout_ms) };
+            job.stage = CallStage::Calling { deadline_ms: now_ms.saturating_add(timeout_ms) };
             self.calling += 1;
             let attempt = job.attempt;
             match coded(|| job.request(&self.call)).unwrap_or_else(|panicked| Err(NoRequest::Ever(panicked))) {
@@ -45,7 +45,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
                     tracing::warn!(call = %self.call.name, %reason, "a request cannot be decoded yet; it is retried");
                     // This does not count as an attempt, because no call was made.
                     job.attempt -= 1;
-                    job.stage = Stage::Pausing { until_ms: now_ms.saturating_add(NOT_YET_MS) };
+                    job.stage = CallStage::Pausing { until_ms: now_ms.saturating_add(NOT_YET_MS) };
                     self.calling -= 1;
                 }
                 Err(NoRequest::Ever(message)) => {
@@ -60,7 +60,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let mut taken = 0;
         while let Ok(Answer { job: id, attempt, outcome }) = self.answers.1.try_recv() {
             let current = self.jobs.get(&id).filter(|job| job.attempt == attempt);
-            if !current.is_some_and(|job| matches!(job.stage, Stage::Calling { .. })) {
+            if !current.is_some_and(|job| matches!(job.stage, CallStage::Calling { .. })) {
                 continue;
             }
             taken += 1;
@@ -73,7 +73,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     }
 
     pub(super) fn expire(&mut self, now_ms: i64) -> Result<usize, TransportError> {
-        let late = |job: &Job| matches!(job.stage, Stage::Calling { deadline_ms } if deadline_ms <= now_ms);
+        let late = |job: &PendingCall| matches!(job.stage, CallStage::Calling { deadline_ms } if deadline_ms <= now_ms);
         let late: Vec<_> = self.jobs.iter().filter(|(_, job)| late(job)).map(|(id, _)| *id).collect();
         let error = CallError::transient(format!("no answer within {:?}", self.policy.timeout));
         for id in &late {
@@ -85,8 +85,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     pub(super) fn wake(&mut self, now_ms: i64) -> usize {
         let mut woken = 0;
         for (id, job) in &mut self.jobs {
-            if matches!(job.stage, Stage::Pausing { until_ms } if until_ms <= now_ms) {
-                job.stage = Stage::Waiting;
+            if matches!(job.stage, CallStage::Pausing { until_ms } if until_ms <= now_ms) {
+                job.stage = CallStage::Waiting;
                 self.queue.push_back(*id);
                 woken += 1;
             }
@@ -111,7 +111,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         if let Some(pause) = self.policy.pause(job.attempt, error, &key) {
             tracing::debug!(call = %self.call.name, attempt = job.attempt, ?pause, %error, "attempt failed");
             let until_ms = now_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-            job.stage = Stage::Pausing { until_ms };
+            job.stage = CallStage::Pausing { until_ms };
             self.calling -= 1;
             return Ok(());
         }
@@ -122,8 +122,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     }
 
     fn respond(&mut self, id: u64, value: Option<Bytes>, failure: Option<&CallFailure>) -> Result<(), TransportError> {
-        let Some(Job { partition, record, stage, .. }) = self.jobs.remove(&id) else { return Ok(()) };
-        self.calling -= usize::from(matches!(stage, Stage::Calling { .. }));
+        let Some(PendingCall { partition, record, stage, .. }) = self.jobs.remove(&id) else { return Ok(()) };
+        self.calling -= usize::from(matches!(stage, CallStage::Calling { .. }));
         let headers = match failure {
             Some(failure) => request::with_failure(record.headers, failure),
             None => record.headers,

@@ -3,7 +3,7 @@
 
 mod attempts;
 mod caller;
-mod job;
+mod pending_call;
 mod requests;
 
 use std::{
@@ -15,7 +15,7 @@ use std::{
 use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
 pub use self::caller::{CallRequest, Caller};
-use self::job::Job;
+use self::pending_call::PendingCall;
 use super::{AsyncCall, CallPolicy, handle::Counters, progress::Progress, reply::Answer};
 use crate::{
     clock::Clock,
@@ -50,7 +50,7 @@ pub struct CallExecutor<K, V, R> {
     admin: Option<Box<dyn Admin>>,
     /// Whether responses were sent since the last flush.
     sent: bool,
-    jobs: BTreeMap<u64, Job>,
+    jobs: BTreeMap<u64, PendingCall>,
     queue: VecDeque<u64>,
     next_job: u64,
     calling: usize,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     CallExecutor,
-    job::{Job, Stage},
+    pending_call::{CallStage, PendingCall},
 };
 use crate::{
     record::Data,
@@ -32,7 +32,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             done += batch.records.len();
             for record in batch.records {
                 self.progress.entry(batch.partition.clone()).or_default().taken(record.offset);
-                let job = Job { partition: batch.partition.clone(), record, attempt: 0, stage: Stage::Waiting };
+                let job =
+                    PendingCall { partition: batch.partition.clone(), record, attempt: 0, stage: CallStage::Waiting };
                 self.jobs.insert(self.next_job, job);
                 self.queue.push_back(self.next_job);
                 self.next_job += 1;
@@ -66,6 +67,6 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         self.progress.retain(|partition, _| !partitions.contains(partition));
         self.jobs.retain(|_, job| !partitions.contains(&job.partition));
         self.queue.retain(|job| self.jobs.contains_key(job));
-        self.calling = self.jobs.values().filter(|job| matches!(job.stage, Stage::Calling { .. })).count();
+        self.calling = self.jobs.values().filter(|job| matches!(job.stage, CallStage::Calling { .. })).count();
     }
 }

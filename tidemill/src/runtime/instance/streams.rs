@@ -19,7 +19,7 @@ use crate::{
     plan::{Plan, TaskId},
     runtime::{
         Prepared, ThreadStatus,
-        query::{Asked, KeyValueQuery, QueryError, WindowQuery},
+        query::{KeyValueQuery, QueryError, QueryTarget, WindowQuery},
     },
     topology::Topology,
     transport::Transport,
@@ -179,16 +179,16 @@ impl Streams {
 
     /// A query of a key-value store of this instance.
     pub fn key_value_store<K, V>(&self, store: &str) -> KeyValueQuery<K, V> {
-        KeyValueQuery::new(self.asked(), store)
+        KeyValueQuery::new(self.query_target(), store)
     }
 
     /// A query of a window store of this instance.
     pub fn window_store<K, V>(&self, store: &str) -> WindowQuery<K, V> {
-        WindowQuery::new(self.asked(), store)
+        WindowQuery::new(self.query_target(), store)
     }
 
-    fn asked(&self) -> Asked {
-        Asked::new(self.threads.lines(), self.app.standbys.clone(), self.app.config.query_timeout)
+    fn query_target(&self) -> QueryTarget {
+        QueryTarget::new(self.threads.lines(), self.app.standbys.clone(), self.app.config.query_timeout)
     }
 
     /// Tells the threads to stop, and returns at once.

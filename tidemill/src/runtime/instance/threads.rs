@@ -18,7 +18,7 @@ use crate::{
     names::ThreadName,
     runtime::{
         MemberThread, Prepared, StreamThread, ThreadStatus,
-        query::{Bell, Job, Line},
+        query::{Bell, Line, StoreQuery},
     },
     transport::TransportError,
 };
@@ -30,7 +30,7 @@ const START_PAUSE: Duration = Duration::from_millis(200);
 
 /// The threads. Dropping this value stops them and waits for them.
 pub(super) struct Threads {
-    shared: Arc<Shared>,
+    shared: Arc<ThreadsShared>,
     lines: Vec<Line>,
     stream: Vec<JoinHandle<()>>,
     member: Option<JoinHandle<()>>,
@@ -41,7 +41,7 @@ type Beginning = Result<(), TopologyError>;
 
 /// Queries for a thread, and the waker that makes the thread look at them.
 struct Requests {
-    jobs: Receiver<Job>,
+    jobs: Receiver<StoreQuery>,
     bell: Bell,
 }
 
@@ -58,7 +58,7 @@ impl Requests {
 }
 
 /// State that the threads and the handle share.
-struct Shared {
+struct ThreadsShared {
     stop: AtomicBool,
     statuses: Mutex<Vec<ThreadStatus>>,
     failure: Mutex<Option<TaskError>>,
@@ -70,7 +70,7 @@ impl Threads {
     /// thread ends all threads.
     pub(super) fn start(app: &Prepared) -> Result<Self, TopologyError> {
         let count = app.config.num_stream_threads;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ThreadsShared {
             stop: AtomicBool::new(false),
             statuses: Mutex::new(vec![ThreadStatus::default(); count]),
             failure: Mutex::new(None),
@@ -178,7 +178,7 @@ impl Drop for Threads {
     }
 }
 
-impl Shared {
+impl ThreadsShared {
     fn finish(&self, ended: Result<(), TaskError>) {
         if let Err(error) = ended {
             tracing::error!("a stream thread ended: {}", error.chain());
@@ -192,7 +192,7 @@ impl Shared {
 fn run(
     app: Prepared,
     name: &ThreadName,
-    shared: &Shared,
+    shared: &ThreadsShared,
     asked: &Requests,
     begun: Sender<Beginning>,
 ) -> Result<(), TaskError> {
@@ -222,7 +222,7 @@ fn run(
 fn begin(
     app: &Prepared,
     name: &ThreadName,
-    shared: &Shared,
+    shared: &ThreadsShared,
     asked: &Requests,
     begun: &Sender<Beginning>,
 ) -> Result<Option<StreamThread>, TaskError> {
@@ -251,7 +251,7 @@ fn begin(
 }
 
 /// Runs the member thread until the last stream thread has ended.
-fn run_member(app: Prepared, shared: &Shared) {
+fn run_member(app: Prepared, shared: &ThreadsShared) {
     let (name, pause) = (app.client_id.clone(), app.config.poll_timeout);
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let mut member = MemberThread::new(app);

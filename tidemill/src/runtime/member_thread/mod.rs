@@ -205,11 +205,10 @@ impl MemberThread {
 
     /// Assigns the current standbys' changelogs to the reader.
     fn assign(&mut self, clients: &mut Clients) -> Result<(), TransportError> {
-        let places = self.app.standbys.places();
-        let wanted: BTreeMap<_, _> =
-            places.iter().map(|(changelog, place)| (changelog.clone(), place.standby)).collect();
+        let standbys = self.app.standbys.positions();
+        let wanted: BTreeMap<_, _> = standbys.iter().map(|(changelog, at)| (changelog.clone(), at.standby)).collect();
         if wanted != self.assigned {
-            let positions: Vec<_> = places.into_iter().map(|(changelog, place)| (changelog, place.next)).collect();
+            let positions: Vec<_> = standbys.into_iter().map(|(changelog, at)| (changelog, at.next)).collect();
             clients.changelogs.assign(&positions)?;
             self.assigned = wanted;
         }

@@ -190,7 +190,7 @@ fn a_standby_tells_how_far_it_is_behind() {
     // The standby reads the changelogs in the same turn in which it looks at their ends. Between two looks it counts as
     // current.
     assert_eq!(other.lags().values().sum::<i64>(), 0);
-    let ends: Vec<_> = other.app.standbys.places().into_keys().collect();
+    let ends: Vec<_> = other.app.standbys.positions().into_keys().collect();
     for changelog in ends {
         let end = world.log.end_offsets(&changelog.topic).expect("reads")[changelog.partition as usize];
         other
@@ -337,15 +337,15 @@ fn a_standby_that_is_behind_is_as_whole_as_when_it_was_last_current() {
         let looked = other.app.standbys.look(changelog, Watermarks { low: 0, high: end }, hours * HOUR_MS);
         looked.map_err(|(_, error)| error).expect("looks")
     };
-    let places = other.app.standbys.places();
+    let positions = other.app.standbys.positions();
     for hours in [1, 10, 19] {
-        assert!(places.keys().all(|changelog| !look(changelog, hours)), "it still tells of every deletion");
+        assert!(positions.keys().all(|changelog| !look(changelog, hours)), "it still tells of every deletion");
     }
-    let (changelog, place) = places.iter().next().expect("there are some");
+    let (changelog, position) = positions.iter().next().expect("there are some");
     let task = TaskId { subtopology: 0, partition: changelog.partition };
     let (_stores, followed) = other.app.standbys.claim(task, "a thread").expect("it is kept warm");
-    assert_eq!(followed[0].place(), (Some(place.next), Some(0)), "whoever takes it over is told so");
-    assert!(places.keys().skip(1).all(|changelog| look(changelog, 21)), "they may have missed deletions");
+    assert_eq!(followed[0].place(), (Some(position.next), Some(0)), "whoever takes it over is told so");
+    assert!(positions.keys().skip(1).all(|changelog| look(changelog, 21)), "they may have missed deletions");
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn a_standby_whose_changelog_lost_what_it_needs_begins_anew() {
     world.send(0..40);
     owner.process();
     let mut admin = world.log.admin().expect("opens");
-    for changelog in other.app.standbys.places().into_keys() {
+    for changelog in other.app.standbys.positions().into_keys() {
         let end = world.log.end_offsets(&changelog.topic).expect("reads")[changelog.partition as usize];
         admin.delete_records(&changelog, end).expect("deletes");
     }

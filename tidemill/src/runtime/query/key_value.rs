@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Coded};
 
 use super::{
-    Asked, QueryError,
+    QueryError, QueryTarget,
     piece::{Kind, Rows},
     undecodable,
 };
@@ -17,31 +17,31 @@ use crate::operators::StoreHandle;
 /// A query reads stores in pieces, between the turns of their threads. The result may or may not contain updates that
 /// happen during the query.
 pub struct KeyValueQuery<K, V> {
-    asked: Asked,
+    target: QueryTarget,
     store: Arc<str>,
     types: PhantomData<fn(K, V)>,
 }
 
 impl<K, V> KeyValueQuery<K, V> {
-    pub(crate) fn new(asked: Asked, store: &str) -> Self {
-        Self { asked, store: store.into(), types: PhantomData }
+    pub(crate) fn new(target: QueryTarget, store: &str) -> Self {
+        Self { target, store: store.into(), types: PhantomData }
     }
 
     /// Asks only the tasks of one partition. A missing key is then an answer for this partition only.
     pub fn with_partition(mut self, partition: i32) -> Self {
-        self.asked.partition = Some(partition);
+        self.target.partition = Some(partition);
         self
     }
 
     /// Lets standbys answer, too. Their data is committed, and may be older than the data of the task's owner.
     pub fn enable_stale_stores(mut self) -> Self {
-        self.asked.stale = true;
+        self.target.stale = true;
         self
     }
 
     /// Sets how long to wait for each answer of a thread, instead of the configured `query_timeout`.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.asked.timeout = timeout;
+        self.target.timeout = timeout;
         self
     }
 }
@@ -54,7 +54,7 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     /// read.
     pub fn get(&self, key: &K) -> Result<Option<V>, QueryError> {
         let key = encode(key)?;
-        let found = self.asked.ask(&self.store, move |handle, _| match handle {
+        let found = self.target.ask(&self.store, move |handle, _| match handle {
             StoreHandle::KeyValue(store) => Some(store.borrow().get(&key)),
             StoreHandle::Window(_) => None,
         })?;
@@ -75,7 +75,7 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     /// # Errors
     /// As [`KeyValueQuery::get`].
     pub fn page(&self, after: Option<&K>, limit: usize) -> Result<Vec<(K, V)>, QueryError> {
-        let rows = self.asked.walk(&self.store, rows(after, limit, true)?)?;
+        let rows = self.target.walk(&self.store, rows(after, limit, true)?)?;
         rows.into_iter().map(|(key, value)| Ok((self.key(key)?, self.value(value)?))).collect()
     }
 
@@ -93,7 +93,7 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     /// # Errors
     /// As [`KeyValueQuery::get`].
     pub fn page_of_keys(&self, after: Option<&K>, limit: usize) -> Result<Vec<K>, QueryError> {
-        let rows = self.asked.walk(&self.store, rows(after, limit, false)?)?;
+        let rows = self.target.walk(&self.store, rows(after, limit, false)?)?;
         rows.into_iter().map(|(key, _)| self.key(key)).collect()
     }
 

@@ -11,7 +11,7 @@ use super::QueryError;
 use crate::{task::TaskStores, transport::Waker};
 
 /// A query that runs on the stores of one thread's running tasks.
-pub(crate) type Job = Box<dyn FnOnce(&[&TaskStores]) + Send>;
+pub(crate) type StoreQuery = Box<dyn FnOnce(&[&TaskStores]) + Send>;
 
 /// The waker that ends a thread's poll; `None` until the thread has a consumer.
 pub(crate) type Bell = Arc<Mutex<Option<Waker>>>;
@@ -20,7 +20,7 @@ pub(crate) type Bell = Arc<Mutex<Option<Waker>>>;
 #[derive(Clone)]
 pub(crate) struct Line {
     pub(crate) thread: ThreadId,
-    pub(crate) jobs: Sender<Job>,
+    pub(crate) jobs: Sender<StoreQuery>,
     pub(crate) bell: Bell,
 }
 
@@ -31,7 +31,7 @@ impl Line {
     }
 
     /// Sends a query to the thread.
-    pub(super) fn send(&self, job: Job) -> Result<(), QueryError> {
+    pub(super) fn send(&self, job: StoreQuery) -> Result<(), QueryError> {
         self.jobs.send(job).map_err(|_| QueryError::NotRunning)?;
         self.wake();
         Ok(())

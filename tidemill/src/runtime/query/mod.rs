@@ -3,10 +3,10 @@
 //! The thread returns bytes, one piece at a time. The caller decodes them and asks for the next piece. So a query does
 //! not block the thread for long, and the thread runs no user code that could wait for the thread itself.
 
-mod asked;
 mod key_value;
 mod line;
 mod piece;
+mod target;
 mod window;
 
 use std::time::Duration;
@@ -14,11 +14,11 @@ use std::time::Duration;
 use thiserror::Error;
 use tidemill_state::{CodecError, StoreError};
 
-pub(super) use self::{
-    asked::Asked,
-    line::{Bell, Job, Line},
-};
 pub use self::{key_value::KeyValueQuery, window::WindowQuery};
+pub(super) use self::{
+    line::{Bell, Line, StoreQuery},
+    target::QueryTarget,
+};
 
 /// The reason why a query failed.
 #[derive(Debug, Error)]

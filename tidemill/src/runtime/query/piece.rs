@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use tidemill_state::{Direction, Store, StoreError, WindowStore};
+use tidemill_state::{ByteStore, ByteWindowStore, Direction, StoreError};
 
 use crate::operators::{StoreHandle, WindowClock};
 
@@ -57,7 +57,7 @@ impl Rows {
     }
 
     /// Leaves out windows past their retention. A restored store may still have such windows.
-    fn read_windows(&self, store: &WindowStore, together: usize) -> Result<Piece, StoreError> {
+    fn read_windows(&self, store: &ByteWindowStore, together: usize) -> Result<Piece, StoreError> {
         let kept_from = WindowClock::expired_below_in(store)?.unwrap_or(0).to_be_bytes();
         let from = match &self.from {
             Bound::Included(key) | Bound::Excluded(key) if **key >= kept_from[..] => {
@@ -68,7 +68,7 @@ impl Rows {
         self.read_from(from, store.store(), together)
     }
 
-    fn read_from(&self, from: Bound<&[u8]>, store: &Store, together: usize) -> Result<Piece, StoreError> {
+    fn read_from(&self, from: Bound<&[u8]>, store: &ByteStore, together: usize) -> Result<Piece, StoreError> {
         let share = |whole: usize| whole / together.max(1);
         let (rows_max, bytes_max) = (share(LOOKED_AT).max(LEAST), share(BYTES));
         let (mut piece, mut bytes, mut last) = (Piece::default(), 0, Bytes::new());
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn store(rows: usize, value_bytes: usize) -> StoreHandle {
-        let mut store = Store::new("store", Box::new(MemoryBackend::new()));
+        let mut store = ByteStore::new("store", Box::new(MemoryBackend::new()));
         let value = Bytes::from(vec![0; value_bytes]);
         for number in 0..rows {
             store.put(Bytes::from(format!("{number:06}")), Row { timestamp: 0, value: value.clone() });

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tidemill_state::{Codec, Coded, WindowKey};
 
 use super::{
-    Asked, QueryError,
+    QueryError, QueryTarget,
     key_value::encode,
     piece::{Kind, Rows},
     undecodable,
@@ -17,31 +17,31 @@ use super::{
 /// A query reads stores in pieces, between the turns of their threads. The result may or may not contain updates that
 /// happen during the query.
 pub struct WindowQuery<K, V> {
-    asked: Asked,
+    target: QueryTarget,
     store: Arc<str>,
     types: PhantomData<fn(K, V)>,
 }
 
 impl<K, V> WindowQuery<K, V> {
-    pub(crate) fn new(asked: Asked, store: &str) -> Self {
-        Self { asked, store: store.into(), types: PhantomData }
+    pub(crate) fn new(target: QueryTarget, store: &str) -> Self {
+        Self { target, store: store.into(), types: PhantomData }
     }
 
     /// Asks only the tasks of one partition. A missing key is then an answer for this partition only.
     pub fn with_partition(mut self, partition: i32) -> Self {
-        self.asked.partition = Some(partition);
+        self.target.partition = Some(partition);
         self
     }
 
     /// Lets standbys answer, too. Their data is committed, and may be older than the data of the task's owner.
     pub fn enable_stale_stores(mut self) -> Self {
-        self.asked.stale = true;
+        self.target.stale = true;
         self
     }
 
     /// Sets how long to wait for each answer of a thread, instead of the configured `query_timeout`.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.asked.timeout = timeout;
+        self.target.timeout = timeout;
         self
     }
 }
@@ -58,7 +58,7 @@ impl<K: Coded, V: Coded> WindowQuery<K, V> {
         let (from, to) = (Bound::Included(start(from_ms)), Bound::Excluded(start(to_ms)));
         let key = Some(encode(key)?);
         let rows = Rows { kind: Kind::Window, from, to, limit: usize::MAX, values: true, key };
-        let decoded = self.asked.walk(&self.store, rows)?.into_iter().map(|(row, value)| {
+        let decoded = self.target.walk(&self.store, rows)?.into_iter().map(|(row, value)| {
             let read = |(row, value)| Ok((WindowKey::decode_local(row)?.start, V::Codec::default().decode(value)?));
             read((row, value)).map_err(|error| undecodable(&self.store, error))
         });

@@ -47,7 +47,7 @@ struct Inquiry {
     /// The asking tasks and their positions, by partition.
     askers: BTreeMap<TopicPartition, (TaskId, Option<Offset>)>,
     /// The topics still to read, in reverse order. The first entry is the repartition topic itself, which is read last.
-    stages: Vec<Stage>,
+    stages: Vec<InquiryStage>,
     /// The partitions being read, each with its end.
     tails: BTreeMap<TopicPartition, Offset>,
     /// For each asker's partition: the offset after the last record before the end.
@@ -55,7 +55,7 @@ struct Inquiry {
 }
 
 /// The partitions of a topic that an inquiry reads.
-struct Stage {
+struct InquiryStage {
     partitions: Vec<TopicPartition>,
     /// Whether tasks of this application write the topic.
     is_ours: bool,
@@ -135,14 +135,14 @@ impl StreamThread {
         let Some((askers, writers)) = asked.remove(&topic) else { return };
         self.inquirer.last = Some(topic.clone());
         let mut stages = stages(&self.app.plan, &topic, &writers);
-        stages.insert(0, Stage { partitions: askers.keys().cloned().collect(), is_ours: true });
+        stages.insert(0, InquiryStage { partitions: askers.keys().cloned().collect(), is_ours: true });
         let (tails, up_to) = (BTreeMap::new(), BTreeMap::new());
         self.inquirer.open = Some(Inquiry { topic, wall_ms, began_ms: now_ms, askers, stages, tails, up_to });
     }
 }
 
 /// The topics from which these tasks make a repartition topic's records, the farthest one above last.
-fn stages(plan: &Plan, topic: &Topic, writers: &BTreeSet<i32>) -> Vec<Stage> {
+fn stages(plan: &Plan, topic: &Topic, writers: &BTreeSet<i32>) -> Vec<InquiryStage> {
     let direct = plan.idle_notes_in(topic).map(|notes| &notes.above).into_iter().flatten();
     let farther: BTreeSet<_> = direct.flat_map(|above| plan.sources_of(above)).collect();
     let stage = |above: &Topic| {
@@ -150,7 +150,7 @@ fn stages(plan: &Plan, topic: &Topic, writers: &BTreeSet<i32>) -> Vec<Stage> {
         // Records from farther above may reach any of these tasks.
         let read = all.filter(|partition| farther.contains(above) || writers.contains(partition));
         let partitions = read.map(|partition| TopicPartition { topic: above.clone(), partition }).collect();
-        Stage { partitions, is_ours: plan.idle_notes_in(above).is_some() }
+        InquiryStage { partitions, is_ours: plan.idle_notes_in(above).is_some() }
     };
     plan.sources_of(topic).iter().rev().map(stage).collect()
 }
@@ -184,7 +184,7 @@ impl Inquiry {
     /// Decides what to read of these partitions. Asks for the ends first, then for the committed offsets.
     fn begin(
         &mut self,
-        Stage { partitions, is_ours }: &Stage,
+        InquiryStage { partitions, is_ours }: &InquiryStage,
         consumer: &mut dyn Consumer,
         reader: &mut dyn Reader,
     ) -> Result<(), TransportError> {

@@ -13,7 +13,7 @@ use crate::{
 
 /// The state of the open transaction. With at-least-once, the state of the records that wait to be flushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum TransactionState {
     /// All records sent are committed or flushed, or part of the commit on its way.
     Idle,
     /// Some records belong to no commit yet, or to a commit that the log refused.
@@ -25,7 +25,7 @@ enum State {
 /// The transaction, the commit on its way, and the records that wait for this commit.
 pub(crate) struct Transaction {
     guarantee: ProcessingGuarantee,
-    state: State,
+    state: TransactionState,
     commit: Option<Commit>,
     held: Vec<ProducerRecord>,
     held_bytes: usize,
@@ -33,11 +33,11 @@ pub(crate) struct Transaction {
 
 impl Transaction {
     pub(crate) fn new(guarantee: ProcessingGuarantee) -> Self {
-        Self { guarantee, state: State::Idle, commit: None, held: Vec::new(), held_bytes: 0 }
+        Self { guarantee, state: TransactionState::Idle, commit: None, held: Vec::new(), held_bytes: 0 }
     }
 
     pub(crate) fn send(&mut self, producer: &mut dyn Producer, record: ProducerRecord) -> Result<(), TransportError> {
-        if let (State::Idle, Some(commit)) = (self.state, &mut self.commit) {
+        if let (TransactionState::Idle, Some(commit)) = (self.state, &mut self.commit) {
             let goes_ahead = self.held.is_empty() && !producer.may_end_again() && commit.may_send_ahead();
             if !goes_ahead {
                 self.held_bytes += record.size();
@@ -50,18 +50,18 @@ impl Transaction {
     }
 
     fn begin(&mut self, producer: &mut dyn Producer) -> Result<(), TransportError> {
-        if self.state == State::Idle {
+        if self.state == TransactionState::Idle {
             if self.guarantee == ProcessingGuarantee::ExactlyOnce {
                 producer.begin_transaction()?;
             }
-            self.state = State::Open;
+            self.state = TransactionState::Open;
         }
         Ok(())
     }
 
     /// Whether records wait for a commit after the one on its way.
     pub(crate) fn is_pending(&self) -> bool {
-        self.state == State::Open || !self.held.is_empty()
+        self.state == TransactionState::Open || !self.held.is_empty()
     }
 
     pub(crate) fn is_committing(&self) -> bool {
@@ -73,15 +73,15 @@ impl Transaction {
     /// has a different end and continues.
     pub(crate) fn needs_new_producer(&self, producer: &mut dyn Producer) -> bool {
         match self.state {
-            State::Unknown => true,
-            State::Idle => self.commit.is_none() && producer.may_end_again(),
-            State::Open => false,
+            TransactionState::Unknown => true,
+            TransactionState::Idle => self.commit.is_none() && producer.may_end_again(),
+            TransactionState::Open => false,
         }
     }
 
     /// A new producer has fenced the old one, so no transaction is open.
     pub(crate) fn begin_anew(&mut self) {
-        self.state = State::Idle;
+        self.state = TransactionState::Idle;
     }
 
     /// The bytes of the records that wait for the commit.
@@ -117,7 +117,7 @@ impl Transaction {
             }
         };
         let (pending, offsets) = self.answered(begun)?;
-        self.state = State::Idle;
+        self.state = TransactionState::Idle;
         self.commit = Some(Commit { pending, offsets, tasks: seal() });
         Ok(())
     }
@@ -152,7 +152,7 @@ impl Transaction {
         answer.inspect_err(|error| {
             let refused = matches!(error, TransportError::Abort(_) | TransportError::Fenced(_));
             let settled = refused || self.guarantee == ProcessingGuarantee::AtLeastOnce;
-            self.state = if settled { State::Open } else { State::Unknown };
+            self.state = if settled { TransactionState::Open } else { TransactionState::Unknown };
         })
     }
 
@@ -168,7 +168,7 @@ impl Transaction {
     /// Whether the log does not accept records yet that come after the commit on its way.
     fn must_wait(&mut self) -> bool {
         match &mut self.commit {
-            Some(commit) => self.state == State::Idle && !commit.may_send_ahead(),
+            Some(commit) => self.state == TransactionState::Idle && !commit.may_send_ahead(),
             None => false,
         }
     }
@@ -180,16 +180,16 @@ impl Transaction {
         self.held_bytes = 0;
         let gives_up = self.commit.take().is_some();
         match (self.state, self.guarantee) {
-            (State::Unknown, _) => return Ok(()),
-            (State::Idle, _) if !gives_up => return Ok(()),
+            (TransactionState::Unknown, _) => return Ok(()),
+            (TransactionState::Idle, _) if !gives_up => return Ok(()),
             (_, ProcessingGuarantee::ExactlyOnce) => {
                 // Until the log answers, the abort may still arrive late and end a later transaction.
-                self.state = State::Unknown;
+                self.state = TransactionState::Unknown;
                 producer.abort_transaction()?;
             }
             (_, ProcessingGuarantee::AtLeastOnce) => producer.discard(),
         }
-        self.state = State::Idle;
+        self.state = TransactionState::Idle;
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use rdkafka::{
 };
 
 use super::{
-    GroupProtocol, Shared,
+    GroupProtocol, TransportState,
     client::Client,
     context::{Context, answer},
     error,
@@ -53,7 +53,7 @@ struct Arriving {
 
 /// A member of a consumer group.
 pub(super) struct KafkaConsumer {
-    shared: Arc<Shared>,
+    shared: Arc<TransportState>,
     config: ConsumerConfig,
     name: String,
     topics: Vec<Topic>,
@@ -90,7 +90,7 @@ impl Wake {
 }
 
 impl KafkaConsumer {
-    pub(super) fn open(shared: Arc<Shared>, config: ConsumerConfig) -> Result<Self, TransportError> {
+    pub(super) fn open(shared: Arc<TransportState>, config: ConsumerConfig) -> Result<Self, TransportError> {
         let number = shared.members.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}#{number}", config.client_id);
         let classic = shared.classic.load(Ordering::Relaxed);
@@ -287,7 +287,7 @@ fn ask(client: &Arc<BaseConsumer<Context>>, partitions: Vec<TopicPartition>) -> 
     Arriving { partitions, committed }
 }
 
-fn connect(shared: &Shared, config: &ConsumerConfig, classic: bool) -> Result<Client, TransportError> {
+fn connect(shared: &TransportState, config: &ConsumerConfig, classic: bool) -> Result<Client, TransportError> {
     let mut client = shared.config.client(Role::Consumer);
     let session_ms = config.session_timeout.as_millis().max(1);
     client.set("group.id", &config.group);

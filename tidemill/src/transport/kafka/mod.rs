@@ -52,11 +52,11 @@ use super::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, T
 /// ```
 #[derive(Clone)]
 pub struct KafkaTransport {
-    shared: Arc<Shared>,
+    shared: Arc<TransportState>,
 }
 
 /// State shared by all clients of a transport.
-struct Shared {
+struct TransportState {
     config: KafkaConfig,
     /// The brokers do not support KIP-848's group protocol, or the settings choose the classic one.
     classic: AtomicBool,
@@ -78,7 +78,7 @@ impl KafkaTransport {
         }
         let classic = AtomicBool::new(config.group_protocol == GroupProtocol::Classic);
         let (memberships, members) = (Mutex::default(), AtomicU64::new(0));
-        Ok(Self { shared: Arc::new(Shared { config, classic, memberships, members }) })
+        Ok(Self { shared: Arc::new(TransportState { config, classic, memberships, members }) })
     }
 
     /// Whether groups use the classic protocol, either by setting or because the brokers support no other.

@@ -17,11 +17,11 @@ use crate::transport::{Answered, Consumed, PendingCommit, Producer, ProducerReco
 pub(in crate::transport::embedded) struct TransactionalProducer {
     outbox: Outbox,
     id: String,
-    state: State,
+    state: ProducerState,
 }
 
 /// The state of the producer.
-enum State {
+enum ProducerState {
     /// `init_transactions` was not called yet.
     New,
     /// No transaction is open.
@@ -39,7 +39,7 @@ struct Epoch {
 
 impl TransactionalProducer {
     pub(in crate::transport::embedded) fn new(broker: Arc<Broker>, id: String) -> Self {
-        Self { outbox: Outbox::new(broker), id, state: State::New }
+        Self { outbox: Outbox::new(broker), id, state: ProducerState::New }
     }
 
     fn check_epoch(&self, epoch: &Epoch) -> Result<(), TransportError> {
@@ -57,12 +57,12 @@ impl TransactionalProducer {
     /// The epoch, if a transaction is open and no newer producer uses the transactional id.
     fn open(&self, call: &str) -> Result<Epoch, TransportError> {
         let epoch = match &self.state {
-            State::New => return Err(invalid(call, "call init_transactions first")),
-            State::Ready(epoch) => {
+            ProducerState::New => return Err(invalid(call, "call init_transactions first")),
+            ProducerState::Ready(epoch) => {
                 self.check_epoch(epoch)?;
                 return Err(invalid(call, "no transaction is open: call begin_transaction first"));
             }
-            State::Open(epoch, _) => epoch,
+            ProducerState::Open(epoch, _) => epoch,
         };
         self.check_epoch(epoch)?;
         Ok(epoch.clone())
@@ -70,7 +70,7 @@ impl TransactionalProducer {
 
     fn commit(&mut self, coordinator: &mut Coordinator, now: i64) -> Result<(), TransportError> {
         let epoch = self.open("begin_commit")?;
-        let State::Open(_, offsets) = &self.state else {
+        let ProducerState::Open(_, offsets) = &self.state else {
             return Ok(());
         };
         for offsets in offsets {
@@ -78,7 +78,7 @@ impl TransactionalProducer {
         }
         let changes = offsets.iter().flat_map(GroupOffsets::changes).collect();
         self.outbox.deliver(changes)?;
-        if let State::Open(_, offsets) = std::mem::replace(&mut self.state, State::Ready(epoch)) {
+        if let ProducerState::Open(_, offsets) = std::mem::replace(&mut self.state, ProducerState::Ready(epoch)) {
             for offsets in offsets {
                 offsets.publish(coordinator);
             }
@@ -89,7 +89,7 @@ impl TransactionalProducer {
 
 impl Producer for TransactionalProducer {
     fn init_transactions(&mut self) -> Result<(), TransportError> {
-        if !matches!(self.state, State::New) {
+        if !matches!(self.state, ProducerState::New) {
             return Err(invalid("init_transactions", "it must be called only once"));
         }
         let mut coordinator = self.outbox.broker.lock();
@@ -97,27 +97,29 @@ impl Producer for TransactionalProducer {
         let own = newest.load(Ordering::SeqCst) + 1;
         self.outbox.broker.storage.write(&[Change::Epoch { transactional_id: &self.id, epoch: own }])?;
         newest.store(own, Ordering::SeqCst);
-        self.state = State::Ready(Epoch { own, newest: Arc::clone(newest) });
+        self.state = ProducerState::Ready(Epoch { own, newest: Arc::clone(newest) });
         Ok(())
     }
 
     fn begin_transaction(&mut self) -> Result<(), TransportError> {
         let epoch = match &self.state {
-            State::New => return Err(invalid("begin_transaction", "call init_transactions first")),
-            State::Open(epoch, _) => {
+            ProducerState::New => return Err(invalid("begin_transaction", "call init_transactions first")),
+            ProducerState::Open(epoch, _) => {
                 self.check_epoch(epoch)?;
                 return Err(invalid("begin_transaction", "a transaction is open: commit or abort it first"));
             }
-            State::Ready(epoch) => epoch.clone(),
+            ProducerState::Ready(epoch) => epoch.clone(),
         };
         self.check_epoch(&epoch)?;
-        self.state = State::Open(epoch, Vec::new());
+        self.state = ProducerState::Open(epoch, Vec::new());
         Ok(())
     }
 
     fn send(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
         match &self.state {
-            State::Open(epoch, _) if epoch.newest.load(Ordering::Relaxed) == epoch.own => self.outbox.push(record),
+            ProducerState::Open(epoch, _) if epoch.newest.load(Ordering::Relaxed) == epoch.own => {
+                self.outbox.push(record)
+            }
             _ => self.open("send").map(|_| ()),
         }
     }
@@ -127,7 +129,7 @@ impl Producer for TransactionalProducer {
         let added = GroupOffsets { speaker: member.clone(), offsets: offsets.to_vec() };
         let now = self.outbox.broker.clock.monotonic_ms();
         added.check(&mut self.outbox.broker.lock(), now)?;
-        if let State::Open(_, offsets) = &mut self.state {
+        if let ProducerState::Open(_, offsets) = &mut self.state {
             offsets.push(added);
         }
         Ok(())
@@ -148,12 +150,12 @@ impl Producer for TransactionalProducer {
     fn abort_transaction(&mut self) -> Result<(), TransportError> {
         let epoch = self.open("abort_transaction")?;
         self.outbox.clear();
-        self.state = State::Ready(epoch);
+        self.state = ProducerState::Ready(epoch);
         Ok(())
     }
 
     fn begin_flush(&mut self) -> Result<Box<dyn PendingCommit>, TransportError> {
-        if let State::Ready(epoch) | State::Open(epoch, _) = &self.state {
+        if let ProducerState::Ready(epoch) | ProducerState::Open(epoch, _) = &self.state {
             self.check_epoch(epoch)?;
         }
         Ok(Box::new(Answered::default()))

@@ -40,7 +40,7 @@ impl Work {
 }
 
 /// The work, and the channel that reports its progress.
-struct Job {
+struct CommitJob {
     work: Work,
     told_offsets: Arc<AtomicBool>,
     answer: Sender<Result<(), TransportError>>,
@@ -48,14 +48,14 @@ struct Job {
 
 /// The thread that commits. It makes one commit after the other.
 pub(super) struct Committer {
-    jobs: Sender<Job>,
+    jobs: Sender<CommitJob>,
 }
 
 impl Committer {
     pub(super) fn start() -> Result<Self, TransportError> {
-        let (jobs, waiting) = unbounded::<Job>();
+        let (jobs, waiting) = unbounded::<CommitJob>();
         let run = move || {
-            for Job { work, told_offsets, answer } in waiting {
+            for CommitJob { work, told_offsets, answer } in waiting {
                 let done = work.run(&told_offsets);
                 // The work is dropped before the answer, because the receiver of the answer may close the producer.
                 drop(work);
@@ -70,7 +70,7 @@ impl Committer {
     pub(super) fn begin(&self, work: Work) -> Result<Answer, TransportError> {
         let (answer, answers) = bounded(1);
         let told_offsets = Arc::<AtomicBool>::default();
-        self.jobs.send(Job { work, told_offsets: told_offsets.clone(), answer }).map_err(|_| gone())?;
+        self.jobs.send(CommitJob { work, told_offsets: told_offsets.clone(), answer }).map_err(|_| gone())?;
         Ok(Answer { answers, begun: Instant::now(), told_offsets })
     }
 }

@@ -15,9 +15,9 @@ use rdkafka::{
 };
 
 use super::{
-    super::{Shared, error, offsets::ANSWER, settings::Role},
+    super::{TransportState, error, offsets::ANSWER, settings::Role},
     flush::KafkaFlush,
-    sending::{Delivered, Deliveries, PARTS, Part, Sending},
+    sending::{Delivered, Deliveries, PARTS, PartResults, Sending},
     written::Written,
 };
 use crate::transport::{Headers, ProducerRecord, TopicPartition, TransportError};
@@ -40,7 +40,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn open(shared: &Shared, transactional_id: Option<&str>) -> Result<Self, TransportError> {
+    pub(super) fn open(shared: &TransportState, transactional_id: Option<&str>) -> Result<Self, TransportError> {
         let mut client = shared.config.client(Role::Producer);
         if let Some(id) = transactional_id {
             client.set("transactional.id", id);
@@ -87,7 +87,7 @@ impl Line {
         let ended = self.part;
         self.part = (ended + 1) % PARTS;
         self.sent[self.part] = 0;
-        self.client().context().with(|delivered| delivered.parts[self.part] = Part::default());
+        self.client().context().with(|delivered| delivered.parts[self.part] = PartResults::default());
         self.sending().hurry();
         KafkaFlush::begin(self.written.clone(), ended, self.sent[ended])
     }

@@ -16,7 +16,7 @@ use self::{
     line::Line,
 };
 use super::{
-    Shared,
+    TransportState,
     offsets::{self, ANSWER},
 };
 use crate::transport::{
@@ -27,7 +27,7 @@ use crate::transport::{
 /// transaction, they refuse the partitions to the next transaction with the same id, and librdkafka retries only after
 /// 20 ms. The order of transactions is kept, because each one is committed after the one before.
 pub(super) struct KafkaProducer {
-    shared: Arc<Shared>,
+    shared: Arc<TransportState>,
     lines: Vec<Line>,
     /// The index of the line that sends records. It changes when a commit begins.
     turn: usize,
@@ -36,7 +36,7 @@ pub(super) struct KafkaProducer {
 }
 
 impl KafkaProducer {
-    pub(super) fn open(shared: Arc<Shared>, config: &ProducerConfig) -> Result<Self, TransportError> {
+    pub(super) fn open(shared: Arc<TransportState>, config: &ProducerConfig) -> Result<Self, TransportError> {
         let lines = match &config.transactional_id {
             Some(id) => ["a", "b"].iter().map(|turn| Line::open(&shared, Some(&format!("{id}-{turn}")))).collect(),
             None => Line::open(&shared, None).map(|line| vec![line]),

@@ -56,20 +56,20 @@ pub(super) struct Deliveries {
 
 #[derive(Default)]
 pub(super) struct Delivered {
-    pub(super) parts: [Part; PARTS],
+    pub(super) parts: [PartResults; PARTS],
     pub(super) failed: Option<KafkaError>,
 }
 
 /// The results of one part's records.
 #[derive(Default)]
-pub(super) struct Part {
+pub(super) struct PartResults {
     /// The number of records that were delivered or have failed.
     pub(super) landed: usize,
     /// The offset after the last delivered record of each partition.
     ends: Vec<Option<Offset>>,
 }
 
-impl Part {
+impl PartResults {
     pub(super) fn take_ends(&mut self) -> Vec<Option<Offset>> {
         std::mem::take(&mut self.ends)
     }

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use rdkafka::producer::Producer as _;
 
-use super::sending::{Part, Sending};
+use super::sending::{PartResults, Sending};
 use crate::transport::{Acknowledged, Offset, TopicPartition};
 
-/// A librdkafka producer and all partitions written to, in the order of the indexes in a `Part`. A commit or flush has
+/// A librdkafka producer and all partitions written to, in the order of the indexes in a `PartResults`. A commit or flush has
 /// a copy from the moment when it began.
 #[derive(Clone)]
 pub(super) struct Written {
@@ -24,7 +24,8 @@ impl Written {
     pub(super) fn take_ends(&self) -> Acknowledged {
         // Serves without waiting: after a flush or commit, all results are already there.
         self.sending.serve();
-        let parts = self.sending.client().context().with(|delivered| delivered.parts.each_mut().map(Part::take_ends));
+        let parts =
+            self.sending.client().context().with(|delivered| delivered.parts.each_mut().map(PartResults::take_ends));
         let mut ends = vec![None; self.partitions.len()];
         for part in parts {
             ends.iter_mut().zip(part).for_each(|(end, found)| *end = found.max(*end));

@@ -12,14 +12,14 @@ use tidemill_state::StoreError;
 
 use super::{
     QueryError,
-    line::{Job, Line},
+    line::{Line, StoreQuery},
     piece::{Piece, Rows},
 };
 use crate::{operators::StoreHandle, runtime::Standbys};
 
 /// The target of a query: every thread, or the tasks of one partition only; and standbys, if allowed.
 #[derive(Clone)]
-pub(crate) struct Asked {
+pub(crate) struct QueryTarget {
     lines: Vec<Line>,
     standbys: Arc<Standbys>,
     pub(super) partition: Option<i32>,
@@ -27,7 +27,7 @@ pub(crate) struct Asked {
     pub(super) timeout: Duration,
 }
 
-impl Asked {
+impl QueryTarget {
     pub(crate) fn new(lines: Vec<Line>, standbys: Arc<Standbys>, timeout: Duration) -> Self {
         Self { lines, standbys, partition: None, stale: false, timeout }
     }
@@ -47,7 +47,7 @@ impl Asked {
         for line in &self.lines {
             let (sender, receiver) = bounded(1);
             let (name, read, asks) = (name.clone(), read.clone(), Arc::downgrade(&asking));
-            let work: Job = Box::new(move |tasks| {
+            let work: StoreQuery = Box::new(move |tasks| {
                 // The caller may have timed out. Then no answer is needed.
                 if asks.strong_count() == 0 {
                     return;

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{codec_error, encode_key};
-use crate::{Codec, CodecError, Row, StoreError, WindowStore};
+use crate::{ByteWindowStore, Codec, CodecError, Row, StoreError};
 
 /// Values by key and window. Clones are handles to the same store.
-pub struct WindowedStore<K, V> {
-    store: Rc<RefCell<WindowStore>>,
+pub struct WindowStore<K, V> {
+    store: Rc<RefCell<ByteWindowStore>>,
     keys: Arc<dyn Codec<K>>,
     values: Arc<dyn Codec<V>>,
 }
 
-impl<K: 'static, V: 'static> WindowedStore<K, V> {
+impl<K: 'static, V: 'static> WindowStore<K, V> {
     /// Creates a handle to `store` with two codecs.
-    pub fn new(store: Rc<RefCell<WindowStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
+    pub fn new(store: Rc<RefCell<ByteWindowStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
         Self { store, keys, values }
     }
 
@@ -100,41 +100,41 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
         .collect()
     }
 
-    fn key(&self, store: &WindowStore, key: &K) -> Result<Bytes, StoreError> {
+    fn key(&self, store: &ByteWindowStore, key: &K) -> Result<Bytes, StoreError> {
         encode_key(store.store().name(), &*self.keys, key)
     }
 
-    fn value(&self, store: &WindowStore, bytes: Bytes) -> Result<V, StoreError> {
+    fn value(&self, store: &ByteWindowStore, bytes: Bytes) -> Result<V, StoreError> {
         self.values.decode(bytes).map_err(|source| error(store, source))
     }
 }
 
-impl<K, V> Clone for WindowedStore<K, V> {
+impl<K, V> Clone for WindowStore<K, V> {
     fn clone(&self) -> Self {
         Self { store: Rc::clone(&self.store), keys: Arc::clone(&self.keys), values: Arc::clone(&self.values) }
     }
 }
 
 /// Windows start at 0 or later. A row with a negative start would never be found and would never expire.
-fn check(store: &WindowStore, start: i64) -> Result<(), StoreError> {
+fn check(store: &ByteWindowStore, start: i64) -> Result<(), StoreError> {
     let malformed = || CodecError::Malformed { expected: "a window's start, 0 or later", reason: start.to_string() };
     if start < 0 { Err(error(store, malformed())) } else { Ok(()) }
 }
 
-fn error(store: &WindowStore, source: CodecError) -> StoreError {
+fn error(store: &ByteWindowStore, source: CodecError) -> StoreError {
     codec_error(store.store().name(), source)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BigEndian, MemoryBackend, Store, Utf8};
+    use crate::{BigEndian, ByteStore, MemoryBackend, Utf8};
 
     #[test]
     fn windows_by_key_and_start() {
-        let store = Store::new("counts", Box::new(MemoryBackend::new()));
-        let store = Rc::new(RefCell::new(WindowStore::new(store, 1_000).unwrap()));
-        let counts: WindowedStore<String, i64> = WindowedStore::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+        let store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
+        let store = Rc::new(RefCell::new(ByteWindowStore::new(store, 1_000).unwrap()));
+        let counts: WindowStore<String, i64> = WindowStore::new(store, Arc::new(Utf8), Arc::new(BigEndian));
         let (a, b) = ("a".to_owned(), "b".to_owned());
         counts.put(&a, 0, &1, 5).unwrap();
         counts.put(&b, 0, &2, 6).unwrap();
@@ -151,9 +151,9 @@ mod tests {
 
     #[test]
     fn no_window_starts_before_0() {
-        let store = Store::new("counts", Box::new(MemoryBackend::new()));
-        let store = Rc::new(RefCell::new(WindowStore::new(store, 1_000).unwrap()));
-        let counts: WindowedStore<String, i64> = WindowedStore::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+        let store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
+        let store = Rc::new(RefCell::new(ByteWindowStore::new(store, 1_000).unwrap()));
+        let counts: WindowStore<String, i64> = WindowStore::new(store, Arc::new(Utf8), Arc::new(BigEndian));
         let a = "a".to_owned();
         let refused = counts.append(&a, -60, &1, 0).unwrap_err().to_string();
         assert!(refused.contains("counts"), "{refused}");

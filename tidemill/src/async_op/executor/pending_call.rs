@@ -10,16 +10,16 @@ use crate::{
 };
 
 /// A request that was read and is not answered yet.
-pub(super) struct Job {
+pub(super) struct PendingCall {
     pub(super) partition: TopicPartition,
     pub(super) record: ConsumedRecord,
     /// The number of attempts begun.
     pub(super) attempt: u32,
-    pub(super) stage: Stage,
+    pub(super) stage: CallStage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum CallStage {
     /// The request is in the queue.
     Waiting,
     /// An attempt runs. It times out at this moment.
@@ -36,7 +36,7 @@ pub(super) enum NoRequest {
     Ever(String),
 }
 
-impl Job {
+impl PendingCall {
     pub(super) fn request<K: Data, V: Data, R>(
         &self,
         call: &AsyncCall<K, V, R>,
