@@ -152,8 +152,8 @@ impl StreamsBuilder {
 
 /// Takes the time from values. A record with a null value keeps its own timestamp.
 fn of_values<K: 'static, V: 'static>(extract: TimestampExtractor<K, V>) -> TimestampExtractor<K, Option<V>> {
-    Arc::new(move |key, value, timestamp, partition_time| match value {
-        Some(value) => extract(key, value, timestamp, partition_time),
+    Arc::new(move |key, value, timestamp, partition_time_ms| match value {
+        Some(value) => extract(key, value, timestamp, partition_time_ms),
         None => timestamp,
     })
 }

@@ -105,7 +105,7 @@ pub(crate) struct Schedule {
     pub(crate) id: Punctuation,
     pub(crate) kind: PunctuationType,
     pub(crate) interval_ms: i64,
-    pub(crate) due: i64,
+    pub(crate) due_ms: i64,
 }
 
 /// The part of a task that its operators see.
@@ -120,7 +120,7 @@ pub(crate) struct TaskContext {
     /// The record's offset.
     pub(crate) offset: Offset,
     /// The highest timestamp taken from any queue; -1 before the first record.
-    pub(crate) stream_time: i64,
+    pub(crate) stream_time_ms: i64,
     /// The monotonic clock as the runtime last reported it. Punctuations use it.
     pub(crate) monotonic_ms: i64,
     /// How long, since the task was opened, all inputs of the task were silent. Idle time uses only this clock, which
@@ -161,7 +161,7 @@ impl TaskContext {
             node: NodeId(0),
             queue: None,
             offset: 0,
-            stream_time: -1,
+            stream_time_ms: -1,
             monotonic_ms: now.monotonic_ms,
             wall_ms: now.wall_ms,
             idle_ms: 0,

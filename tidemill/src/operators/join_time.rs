@@ -23,7 +23,7 @@ pub(crate) enum JoinTime {
 /// When rows of a key are due.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Turn {
-    pub(crate) due: i64,
+    pub(crate) due_ms: i64,
     pub(crate) part: u8,
     pub(crate) start: i64,
 }
@@ -34,12 +34,12 @@ const UNMATCHED: u8 = 2;
 impl Turn {
     /// A side's bucket is dropped when none of its records has an open window.
     pub(crate) fn expires(tag: u8, bucket: i64, retention_ms: i64) -> Self {
-        Self { due: bucket.saturating_add(retention_ms), part: tag, start: bucket }
+        Self { due_ms: bucket.saturating_add(retention_ms), part: tag, start: bucket }
     }
 
     /// An unmatched record is emitted when time has passed the end of its window by more than the grace period.
     pub(crate) fn unmatched(tag: u8, end: i64, grace_ms: i64) -> Self {
-        Self { due: end.saturating_add(grace_ms).saturating_add(1), part: tag + UNMATCHED, start: end }
+        Self { due_ms: end.saturating_add(grace_ms).saturating_add(1), part: tag + UNMATCHED, start: end }
     }
 
     /// The side of the unmatched record if this entry is one.
@@ -48,7 +48,7 @@ impl Turn {
     }
 
     fn live(self, epoch: u64) -> Live {
-        Live { due: self.due, part: self.part, start: self.start, epoch }
+        Live { due_ms: self.due_ms, part: self.part, start: self.start, epoch }
     }
 }
 
@@ -63,15 +63,15 @@ impl JoinTime {
     ) -> Result<Self, StoreError> {
         let (left_rows, right_rows) = (left.store.borrow(), right.store.borrow());
         let Some((times, shared)) = times else {
-            let now = saved_time(&left_rows)?.map_or(-1, |saved| saved.now);
-            let mut swept_below = 0;
+            let now_ms = saved_time(&left_rows)?.map_or(-1, |saved| saved.now_ms);
+            let mut swept_below_ms = 0;
             if let Some(unmatched) = unmatched {
                 let mut unmatched = unmatched.borrow_mut();
-                swept_below = saved_time(&unmatched)?.map_or(0, |saved| saved.cursor);
+                swept_below_ms = saved_time(&unmatched)?.map_or(0, |saved| saved.cursor_ms);
                 // A restored store may still contain records that were already emitted.
-                unmatched.expire_before(swept_below);
+                unmatched.expire_before(swept_below_ms);
             }
-            return Ok(Self::Partition(StreamTime::new(now, swept_below, windows.idle_ms)));
+            return Ok(Self::Partition(StreamTime::new(now_ms, swept_below_ms, windows.idle_ms)));
         };
         let bucket = |tag: u8, retention_ms: i64| {
             move |start: i64, key: &Bytes| (key.clone(), Turn::expires(tag, start, retention_ms).live(0))
@@ -97,7 +97,7 @@ impl JoinTime {
         match (self, key) {
             (Self::Partition(time), _) => {
                 time.observe(ctx, timestamp);
-                Ok(time.now())
+                Ok(time.now_ms())
             }
             (Self::Key(times), Some(key)) => times.observe(ctx, key, timestamp),
             (Self::Key(_), None) => Ok(timestamp),
@@ -107,7 +107,7 @@ impl JoinTime {
     /// Registers rows of a key that are written now. Returns true if they are known to be the first rows there.
     pub(crate) fn fill(&self, ctx: &mut TaskContext, key: &[u8], turn: Turn, epoch: u64) -> bool {
         let Self::Key(times) = self else { return false };
-        let is_first = !times.has(key, turn.due, turn.part, turn.start);
+        let is_first = !times.has(key, turn.due_ms, turn.part, turn.start);
         if is_first {
             times.wait_for(ctx, key, turn.live(epoch));
         }

@@ -19,7 +19,7 @@ use super::{Outcome, TaskContext, key_times_sweep::Sweep};
 /// Rows of one key in an operator's stores, and the time of the key at which the rows are due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Live {
-    pub(crate) due: i64,
+    pub(crate) due_ms: i64,
     /// What to do with the rows when they are due, as a number that the operator defines.
     pub(crate) part: u8,
     /// The start of the window that holds the rows.
@@ -38,22 +38,22 @@ struct KeyTime {
     /// Ordered by due time.
     live: VecDeque<Live>,
     /// The task's idle clock at which silence would make the first entry due, or an earlier value.
-    timer: Option<i64>,
+    timer_ms: Option<i64>,
 }
 
 /// A key's time.
 #[derive(Debug, Clone, Copy, Default)]
 struct KeyClock {
     /// The highest timestamp seen, or a later time after idleness; -1 before the first record.
-    now: i64,
-    /// `now` when the last record came. Idle time counts from here.
-    record_time: i64,
+    now_ms: i64,
+    /// `now_ms` when the last record came. Idle time counts from here.
+    record_time_ms: i64,
     /// The task's idle clock when the last record came.
     busy_ms: i64,
     /// Wall time when the last record came.
     wall_ms: i64,
     /// All entries up to this time are done.
-    done: i64,
+    done_ms: i64,
     changed: bool,
     /// Whether the store has a row for this key. It becomes false if another node deletes the row.
     saved: bool,
@@ -137,25 +137,25 @@ impl KeyTimes {
         let Core { keys, changed, store, shared, .. } = core;
         let Some(KeyTime { clock, .. }) = keys.get_mut(&key) else { return Ok(timestamp) };
         if std::mem::take(&mut clock.gone) {
-            (clock.now, clock.done) = (-1, -1);
+            (clock.now_ms, clock.done_ms) = (-1, -1);
         }
-        clock.now = clock.now.max(timestamp);
-        (clock.record_time, clock.busy_ms, clock.wall_ms) = (clock.now, ctx.idle_ms, ctx.wall_ms);
+        clock.now_ms = clock.now_ms.max(timestamp);
+        (clock.record_time_ms, clock.busy_ms, clock.wall_ms) = (clock.now_ms, ctx.idle_ms, ctx.wall_ms);
         if *shared && !clock.saved {
             clock.write(&key, &mut store.borrow_mut());
         }
         if !std::mem::replace(&mut clock.changed, true) {
             changed.push(key);
         }
-        Ok(clock.now)
+        Ok(clock.now_ms)
     }
 
     /// Replaces each entry that is done but still exists: `change` returns its next entry.
     pub(crate) fn map_done(&self, change: impl Fn(Live) -> Live) {
         let core = &mut *self.core.borrow_mut();
         for time in core.keys.values_mut() {
-            let done = time.clock.done;
-            time.live.iter_mut().filter(|live| live.due <= done).for_each(|live| *live = change(*live));
+            let done_ms = time.clock.done_ms;
+            time.live.iter_mut().filter(|live| live.due_ms <= done_ms).for_each(|live| *live = change(*live));
             time.live.make_contiguous().sort_unstable();
         }
         let keys = &core.keys;
@@ -163,9 +163,9 @@ impl KeyTimes {
     }
 
     /// Whether a key has a live entry with this due time, part and start.
-    pub(crate) fn has(&self, key: &[u8], due: i64, part: u8, start: i64) -> bool {
+    pub(crate) fn has(&self, key: &[u8], due_ms: i64, part: u8, start: i64) -> bool {
         let core = self.core.borrow();
-        core.keys.get(key).is_some_and(|time| time.find(due, part, start).is_some())
+        core.keys.get(key).is_some_and(|time| time.find(due_ms, part, start).is_some())
     }
 
     /// Adds a live entry for a key.
@@ -179,9 +179,9 @@ impl KeyTimes {
     }
 
     /// Removes a live entry of a key and returns it, if it exists.
-    pub(crate) fn give_up(&self, ctx: &mut TaskContext, key: &[u8], due: i64, part: u8, start: i64) -> Option<Live> {
+    pub(crate) fn give_up(&self, ctx: &mut TaskContext, key: &[u8], due_ms: i64, part: u8, start: i64) -> Option<Live> {
         let core = &mut *self.core.borrow_mut();
-        let at = core.keys.get(key)?.find(due, part, start)?;
+        let at = core.keys.get(key)?.find(due_ms, part, start)?;
         let key = core.keys.get_key_value(key)?.0.clone();
         let live = *core.keys.get(&key)?.live.get(at)?;
         self.on_undo(ctx, core, &key, Step::Removed(live));
@@ -196,7 +196,7 @@ impl KeyTimes {
         let (key, time) = core.keys.get_key_value(key)?;
         let (key, is_due) = (key.clone(), time.is_due());
         if !is_due {
-            if time.timer.is_none() {
+            if time.timer_ms.is_none() {
                 core.set_timer(&key);
             }
             return None;
@@ -207,7 +207,7 @@ impl KeyTimes {
         self.on_undo(ctx, core, &key, Step::Removed(live));
         let time = core.keys.get_mut(&key)?;
         time.live.pop_front();
-        time.clock.done = time.clock.done.max(live.due);
+        time.clock.done_ms = time.clock.done_ms.max(live.due_ms);
         // The time must be saved together with the effects that it caused.
         if !std::mem::replace(&mut time.clock.changed, true) {
             core.changed.push(key);
@@ -325,8 +325,15 @@ impl Core {
         }
         let saved = self.store.borrow().get(key)?;
         let read = |at: usize| saved.as_ref().map_or(-1, |row| saved_ms(row, at));
-        let (now, wall_ms, done) = (read(0), read(8), read(16));
-        let clock = KeyClock { now, record_time: now, wall_ms, done, saved: saved.is_some(), ..KeyClock::default() };
+        let (now_ms, wall_ms, done_ms) = (read(0), read(8), read(16));
+        let clock = KeyClock {
+            now_ms,
+            record_time_ms: now_ms,
+            wall_ms,
+            done_ms,
+            saved: saved.is_some(),
+            ..KeyClock::default()
+        };
         let key = Bytes::copy_from_slice(key);
         self.keys.insert(key.clone(), KeyTime { clock, ..KeyTime::default() });
         Ok(key)
@@ -353,27 +360,27 @@ impl Core {
 
     /// Sets a timer for the moment when silence would make the key's first entry due. An earlier timer is kept.
     fn set_timer(&mut self, key: &Bytes) {
-        let Some(due) = self.keys.get(key).and_then(|time| time.idle_due(self.idle_ms?)) else { return };
+        let Some(due_ms) = self.keys.get(key).and_then(|time| time.idle_due_ms(self.idle_ms?)) else { return };
         let Some(time) = self.keys.get_mut(key) else { return };
-        if let Some(earlier) = time.timer {
-            if earlier <= due {
+        if let Some(earlier_ms) = time.timer_ms {
+            if earlier_ms <= due_ms {
                 return;
             }
-            self.timers.remove(&(earlier, key.clone()));
+            self.timers.remove(&(earlier_ms, key.clone()));
         }
-        time.timer = Some(due);
-        self.timers.insert((due, key.clone()));
+        time.timer_ms = Some(due_ms);
+        self.timers.insert((due_ms, key.clone()));
     }
 
     fn pass_idle_time(&mut self, idle_clock_ms: i64) {
         let Some(idle_ms) = self.idle_ms else { return };
-        while self.timers.first().is_some_and(|(due, _)| *due <= idle_clock_ms) {
+        while self.timers.first().is_some_and(|(due_ms, _)| *due_ms <= idle_clock_ms) {
             let Some((_, key)) = self.timers.pop_first() else { return };
             let Some(time) = self.keys.get_mut(&key) else { continue };
-            time.timer = None;
-            if time.idle_due(idle_ms).is_some_and(|due| due <= idle_clock_ms) {
+            time.timer_ms = None;
+            if time.idle_due_ms(idle_ms).is_some_and(|due_ms| due_ms <= idle_clock_ms) {
                 let clock = &mut time.clock;
-                clock.now = clock.now.max(clock.record_time + (idle_clock_ms - clock.busy_ms));
+                clock.now_ms = clock.now_ms.max(clock.record_time_ms + (idle_clock_ms - clock.busy_ms));
                 self.unfinished.push_back(key);
             } else {
                 self.set_timer(&key);
@@ -387,7 +394,7 @@ impl Core {
             Step::Removed(live) => self.track(key, live),
             Step::Added(live) => {
                 let Some(time) = self.keys.get_mut(key) else { return };
-                if let Some(at) = time.find(live.due, live.part, live.start) {
+                if let Some(at) = time.find(live.due_ms, live.part, live.start) {
                     time.live.remove(at);
                     self.uncount(live.epoch);
                 }
@@ -415,27 +422,27 @@ impl Core {
 
 impl KeyClock {
     fn write(&mut self, key: &Bytes, store: &mut ByteStore) {
-        let value = [self.now, self.wall_ms, self.done].map(i64::to_be_bytes).concat();
-        store.put(key.clone(), Row { timestamp: self.now.max(0), value: value.into() });
+        let value = [self.now_ms, self.wall_ms, self.done_ms].map(i64::to_be_bytes).concat();
+        store.put(key.clone(), Row { timestamp: self.now_ms.max(0), value: value.into() });
         self.saved = true;
     }
 }
 
 impl KeyTime {
-    fn find(&self, due: i64, part: u8, start: i64) -> Option<usize> {
-        self.live.binary_search_by(|live| (live.due, live.part, live.start).cmp(&(due, part, start))).ok()
+    fn find(&self, due_ms: i64, part: u8, start: i64) -> Option<usize> {
+        self.live.binary_search_by(|live| (live.due_ms, live.part, live.start).cmp(&(due_ms, part, start))).ok()
     }
 
     fn is_due(&self) -> bool {
-        self.live.front().is_some_and(|live| live.due <= self.clock.now)
+        self.live.front().is_some_and(|live| live.due_ms <= self.clock.now_ms)
     }
 
     /// The task's idle clock at which silence makes the first entry due. A key without a record since the task was
     /// opened has been silent since then.
-    fn idle_due(&self, idle_ms: i64) -> Option<i64> {
-        let KeyClock { record_time, busy_ms, .. } = self.clock;
-        let first = self.live.front().filter(|_| record_time >= 0)?;
-        Some(busy_ms.saturating_add(idle_ms.max(first.due - record_time)))
+    fn idle_due_ms(&self, idle_ms: i64) -> Option<i64> {
+        let KeyClock { record_time_ms, busy_ms, .. } = self.clock;
+        let first = self.live.front().filter(|_| record_time_ms >= 0)?;
+        Some(busy_ms.saturating_add(idle_ms.max(first.due_ms - record_time_ms)))
     }
 }
 

@@ -76,7 +76,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     /// The highest timestamp that the task has taken from any input, in milliseconds since the epoch; -1 before the
     /// first record.
     pub fn stream_time_ms(&self) -> i64 {
-        self.task.stream_time
+        self.task.stream_time_ms
     }
 
     /// The wall time that the runtime last reported to the task, in milliseconds since the epoch. It changes only
@@ -96,11 +96,11 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         let id = Punctuation(self.task.next_punctuation);
         self.task.next_punctuation += 1;
         let interval_ms = millis(interval).max(1);
-        let due = match kind {
+        let due_ms = match kind {
             PunctuationType::StreamTime => 0,
             PunctuationType::WallClockTime => self.task.monotonic_ms + interval_ms,
         };
-        let schedule = Schedule { node: self.task.node, id, kind, interval_ms, due };
+        let schedule = Schedule { node: self.task.node, id, kind, interval_ms, due_ms };
         self.task.change_schedules(|schedules| schedules.push(schedule));
         id
     }

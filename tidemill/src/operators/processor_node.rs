@@ -87,13 +87,13 @@ where
     fn flush(&mut self, task: &mut TaskContext) -> Outcome {
         for windows in &self.windows {
             let mut windows = windows.borrow_mut();
-            let kept_from = task.stream_time - windows.retention_ms() + 1;
+            let kept_from = task.stream_time_ms - windows.retention_ms() + 1;
             windows.expire_before(kept_from);
             // The time is noted from time to time: readers of the store alone need it, and the changelog can then be
             // trimmed.
-            let noted = saved_time(&windows)?.map_or(-1, |saved| saved.now);
-            if task.stream_time > noted && task.stream_time - noted >= windows.retention_ms() / NOTES {
-                write_time(&mut windows, task.stream_time, i64::MAX, None);
+            let noted = saved_time(&windows)?.map_or(-1, |saved| saved.now_ms);
+            if task.stream_time_ms > noted && task.stream_time_ms - noted >= windows.retention_ms() / NOTES {
+                write_time(&mut windows, task.stream_time_ms, i64::MAX, None);
             }
         }
         Ok(())

@@ -36,7 +36,7 @@ pub(crate) trait SourceQueue {
     fn push(&mut self, records: Vec<ConsumedRecord>);
     fn len(&self) -> usize;
     /// Decodes the head if it is not decoded yet.
-    fn head(&mut self, partition_time: i64) -> Head;
+    fn head(&mut self, partition_time_ms: i64) -> Head;
     fn head_offset(&self) -> Option<Offset>;
     /// The undecoded head. Its bytes are shared.
     fn head_raw(&self) -> Option<ConsumedRecord>;
@@ -74,13 +74,13 @@ impl<K: Data, V: Data> Source<K, V> {
         Self { key, value, extractor, next, carries_notes, fifo: VecDeque::new(), head: None, waits_for: None }
     }
 
-    fn decode(&self, raw: &ConsumedRecord, partition_time: i64) -> Result<Record<K, V>, BadRecord> {
+    fn decode(&self, raw: &ConsumedRecord, partition_time_ms: i64) -> Result<Record<K, V>, BadRecord> {
         let bytes = |bytes: &Option<Bytes>| bytes.clone();
         let undecodable = |part| move |error| Undecodable { part, error };
         let key = self.key.decode_opt(bytes(&raw.key)).map_err(undecodable(RecordPart::Key))?;
         let value = self.value.decode_opt(bytes(&raw.value)).map_err(undecodable(RecordPart::Value))?;
         let timestamp = match &self.extractor {
-            Some(extract) => extract(&key, &value, raw.timestamp, partition_time),
+            Some(extract) => extract(&key, &value, raw.timestamp, partition_time_ms),
             None => raw.timestamp,
         };
         Ok(Record { key, value, timestamp: event_time(timestamp)?, headers: raw.headers.clone() })
@@ -106,13 +106,13 @@ impl<K: Data, V: Data> SourceQueue for Source<K, V> {
     }
 
     #[inline]
-    fn head(&mut self, partition_time: i64) -> Head {
+    fn head(&mut self, partition_time_ms: i64) -> Head {
         if self.head.is_none() {
             let Some(raw) = self.fifo.front() else { return Head::Empty };
             if self.carries_notes && IdleNote::is(raw) {
                 return Head::Note;
             }
-            let decoded = self.decode(raw, partition_time);
+            let decoded = self.decode(raw, partition_time_ms);
             if let Err(BadRecord::Undecodable(Undecodable { error: CodecError::NotYet { reason }, .. })) = decoded {
                 self.waits_for = Some(reason);
                 return Head::NotYet;

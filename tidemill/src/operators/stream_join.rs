@@ -46,7 +46,7 @@ pub(crate) struct JoinBase<K, V> {
     unmatched: Option<Rc<RefCell<ByteWindowStore>>>,
     next: Next<K, V>,
     /// The time of the current record: the partition's time, or the time of its key.
-    now: i64,
+    now_ms: i64,
     /// The side's tag and the key.
     scratch: Vec<u8>,
 }
@@ -60,11 +60,11 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         next: Next<K, V>,
     ) -> Self {
         let (bucket_ms, grace_ms) = (windows.bucket_ms(), windows.grace_ms);
-        Self { time, bucket_ms, grace_ms, key, unmatched, next, now: -1, scratch: Vec::new() }
+        Self { time, bucket_ms, grace_ms, key, unmatched, next, now_ms: -1, scratch: Vec::new() }
     }
 
     fn is_closed(&self, end: i64) -> bool {
-        self.now > end + self.grace_ms
+        self.now_ms > end + self.grace_ms
     }
 
     /// Handles the start of a record, and returns whether it has no key. Such a record cannot be joined: it is emitted
@@ -82,7 +82,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
         if !keyless {
             self.key.encode_into(&record.key, &mut self.scratch)?;
         }
-        self.now = self.time.observe(ctx, (!keyless).then_some(&self.scratch[1..]), record.timestamp)?;
+        self.now_ms = self.time.observe(ctx, (!keyless).then_some(&self.scratch[1..]), record.timestamp)?;
         if !keyless {
             return Ok(false);
         }
@@ -168,7 +168,7 @@ impl<K: Data, V: Data> JoinBase<K, V> {
             JoinTime::Partition(_) => drop(unmatched.delete_elements(end, &self.scratch)?),
             JoinTime::Key(times) => {
                 let turn = Turn::unmatched(theirs.tag, end, self.grace_ms);
-                if let Some(live) = times.give_up(ctx, &self.scratch[1..], turn.due, turn.part, turn.start) {
+                if let Some(live) = times.give_up(ctx, &self.scratch[1..], turn.due_ms, turn.part, turn.start) {
                     let is_new = unmatched.epoch() == live.epoch;
                     unmatched.remove(end, &self.scratch, is_new)?;
                 }
@@ -217,13 +217,13 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
     }
 
     fn pass_partition_time(&self, ctx: &mut TaskContext, time: &StreamTime) -> Outcome {
-        let closed_below = time.now() - self.base.grace_ms;
-        if closed_below <= time.cursor() {
+        let closed_below = time.now_ms() - self.base.grace_ms;
+        if closed_below <= time.cursor_ms() {
             return Ok(());
         }
         if let Some(unmatched) = &self.base.unmatched {
             while unmatched.borrow().first_start_at_least() < closed_below {
-                let first = unmatched.borrow().scan(time.cursor(), closed_below)?.next().transpose()?;
+                let first = unmatched.borrow().scan(time.cursor_ms(), closed_below)?.next().transpose()?;
                 let Some((first, _)) = first else { break };
                 time.mark_changed(ctx);
                 let end = first.start;
@@ -295,7 +295,7 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
 /// Drops those of a side's buckets in which no record has an open window.
 fn expire<V>(ctx: &mut TaskContext, time: &StreamTime, side: &JoinSide<V>, bucket_ms: i64) -> Result<(), StoreError> {
     let mut store = side.store.borrow_mut();
-    let kept_from = (time.now() - store.retention_ms() + 1).max(0);
+    let kept_from = (time.now_ms() - store.retention_ms() + 1).max(0);
     time.expire(ctx, &mut store, (kept_from + bucket_ms - 1) / bucket_ms * bucket_ms)
 }
 
@@ -306,7 +306,7 @@ impl<K: Data, L: Data, R: Data, V: Data> Lifecycle for StreamJoin<K, L, R, V> {
         match &self.base.time {
             JoinTime::Partition(time) => {
                 let sides = sides.map(|store| (store, i64::MAX)).into_iter();
-                time.save(sides.chain(unmatched.map(|unmatched| (unmatched, time.cursor()))));
+                time.save(sides.chain(unmatched.map(|unmatched| (unmatched, time.cursor_ms()))));
             }
             JoinTime::Key(times) => times.save(sides.into_iter().chain(unmatched))?,
         }

@@ -23,34 +23,35 @@ pub(crate) struct StreamTime {
 #[derive(Debug, Clone, Copy)]
 struct TimeState {
     /// -1 before the first record.
-    now: i64,
+    now_ms: i64,
     /// The operator has finished everything that closed before this time.
-    cursor: i64,
+    cursor_ms: i64,
     /// The time that was saved last.
-    saved: i64,
+    saved_ms: i64,
     /// Whether the time must be saved.
     changed: bool,
     /// Stream time when the last record came. Idle time counts from here.
-    record_time: i64,
+    record_time_ms: i64,
     /// The task's idle clock when the last record came.
     busy_ms: i64,
 }
 
 impl StreamTime {
     /// A time with these values; the task's idle clock is 0.
-    pub(crate) fn new(now: i64, cursor: i64, idle_after_ms: Option<i64>) -> Self {
-        let state = TimeState { now, cursor, saved: now, changed: false, record_time: now, busy_ms: 0 };
+    pub(crate) fn new(now_ms: i64, cursor_ms: i64, idle_after_ms: Option<i64>) -> Self {
+        let state =
+            TimeState { now_ms, cursor_ms, saved_ms: now_ms, changed: false, record_time_ms: now_ms, busy_ms: 0 };
         Self { state: Rc::new(Cell::new(state)), idle_after_ms }
     }
 
     #[inline]
-    pub(crate) fn now(&self) -> i64 {
-        self.state.get().now
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.state.get().now_ms
     }
 
     #[inline]
-    pub(crate) fn cursor(&self) -> i64 {
-        self.state.get().cursor
+    pub(crate) fn cursor_ms(&self) -> i64 {
+        self.state.get().cursor_ms
     }
 
     /// Advances the time by a record.
@@ -58,16 +59,16 @@ impl StreamTime {
     pub(crate) fn observe(&self, ctx: &mut TaskContext, timestamp: i64) {
         let idle_clock_ms = ctx.idle_ms;
         self.change(ctx, |state| {
-            state.now = state.now.max(timestamp);
-            state.changed |= state.now != state.saved;
-            state.record_time = state.now;
+            state.now_ms = state.now_ms.max(timestamp);
+            state.changed |= state.now_ms != state.saved_ms;
+            state.record_time_ms = state.now_ms;
             state.busy_ms = idle_clock_ms;
         });
     }
 
     /// Sets the cursor: the operator has finished everything that closed before it.
-    pub(crate) fn move_cursor(&self, ctx: &mut TaskContext, cursor: i64) {
-        self.change(ctx, |state| state.cursor = cursor);
+    pub(crate) fn move_cursor(&self, ctx: &mut TaskContext, cursor_ms: i64) {
+        self.change(ctx, |state| state.cursor_ms = cursor_ms);
     }
 
     /// Notes that this time had an effect. The time is then saved together with the effect.
@@ -99,8 +100,8 @@ impl StreamTime {
     pub(crate) fn tick(&self, ctx: &TaskContext) {
         let mut state = self.state.get();
         let silent_ms = ctx.idle_ms - state.busy_ms;
-        if state.record_time >= 0 && self.idle_after_ms.is_some_and(|idle_after| silent_ms >= idle_after) {
-            state.now = state.now.max(state.record_time + silent_ms);
+        if state.record_time_ms >= 0 && self.idle_after_ms.is_some_and(|idle_after_ms| silent_ms >= idle_after_ms) {
+            state.now_ms = state.now_ms.max(state.record_time_ms + silent_ms);
             self.state.set(state);
         }
     }
@@ -125,8 +126,10 @@ impl StreamTime {
     pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = (&'a RefCell<ByteWindowStore>, i64)>) {
         let state = self.state.get();
         if state.changed {
-            stores.into_iter().for_each(|(store, cursor)| write_time(&mut store.borrow_mut(), state.now, cursor, None));
-            self.state.set(TimeState { changed: false, saved: state.now, ..state });
+            stores
+                .into_iter()
+                .for_each(|(store, cursor_ms)| write_time(&mut store.borrow_mut(), state.now_ms, cursor_ms, None));
+            self.state.set(TimeState { changed: false, saved_ms: state.now_ms, ..state });
         }
     }
 
@@ -134,16 +137,16 @@ impl StreamTime {
     pub(crate) fn save_within(&self, store: &RefCell<ByteWindowStore>, emitted: Option<&[u8]>) {
         let state = self.state.get();
         if state.changed {
-            write_time(&mut store.borrow_mut(), state.now, state.cursor, emitted);
+            write_time(&mut store.borrow_mut(), state.now_ms, state.cursor_ms, emitted);
         }
     }
 }
 
 /// Writes a time and a cursor to a store.
-pub(crate) fn write_time(store: &mut ByteWindowStore, now: i64, cursor: i64, emitted: Option<&[u8]>) {
+pub(crate) fn write_time(store: &mut ByteWindowStore, now_ms: i64, cursor_ms: i64, emitted: Option<&[u8]>) {
     let mut raw = Vec::with_capacity(16);
-    raw.extend_from_slice(&now.to_be_bytes());
-    raw.extend_from_slice(&cursor.to_be_bytes());
+    raw.extend_from_slice(&now_ms.to_be_bytes());
+    raw.extend_from_slice(&cursor_ms.to_be_bytes());
     if let Some(key) = emitted {
         raw.push(1);
         raw.extend_from_slice(key);
@@ -154,8 +157,8 @@ pub(crate) fn write_time(store: &mut ByteWindowStore, now: i64, cursor: i64, emi
 /// The part of an operator's time that its store keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SavedTime {
-    pub(crate) now: i64,
-    pub(crate) cursor: i64,
+    pub(crate) now_ms: i64,
+    pub(crate) cursor_ms: i64,
     /// The last key that was emitted of the window at the cursor.
     pub(crate) emitted: Option<Bytes>,
 }
@@ -168,5 +171,5 @@ pub(crate) fn saved_time(store: &ByteWindowStore) -> Result<Option<SavedTime>, S
         Some(i64::from_be_bytes(raw.try_into().ok()?))
     };
     let emitted = (saved.len() > 16).then(|| saved.slice(17..));
-    Ok(read(0).map(|now| SavedTime { now, cursor: read(8).unwrap_or(0), emitted }))
+    Ok(read(0).map(|now_ms| SavedTime { now_ms, cursor_ms: read(8).unwrap_or(0), emitted }))
 }

@@ -39,7 +39,7 @@ pub(crate) struct WindowAggregate<K, A> {
     /// update, and nothing is cached.
     shared: bool,
     /// All rows of windows that start here or later are cached.
-    complete_from: i64,
+    complete_from_ms: i64,
     /// The window that is being emitted from the cache, and its remaining entries, last key first.
     emitting: Option<(i64, Vec<usize>)>,
     scratch: Vec<u8>,
@@ -57,8 +57,8 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         value: Arc<dyn Codec<A>>,
         next: Next<Windowed<K>, A>,
     ) -> Self {
-        let complete_from = match &time {
-            WindowTime::Partition(clock) if !shared => clock.stream_time() + 1,
+        let complete_from_ms = match &time {
+            WindowTime::Partition(clock) if !shared => clock.stream_time_ms() + 1,
             WindowTime::Partition(_) | WindowTime::Key(_) => i64::MAX,
         };
         Self {
@@ -71,7 +71,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             open: BTreeMap::new(),
             weight: Weight::default(),
             shared,
-            complete_from,
+            complete_from_ms,
             emitting: None,
             scratch: Vec::new(),
             initializer: None,
@@ -93,7 +93,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
     ) -> Outcome {
         let is_first = {
             let epoch = self.store.borrow().epoch();
-            self.time.fill(ctx, &self.scratch, 0, window.start, epoch) || window.start >= self.complete_from
+            self.time.fill(ctx, &self.scratch, 0, window.start, epoch) || window.start >= self.complete_from_ms
         };
         let Self { open, weight, store, scratch, value, .. } = self;
         let entries = open.entry(window.start).or_default();
@@ -156,8 +156,8 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         while let Some(Range { start: from, end: to }) = clock.closed() {
             if !self.emit_final {
                 clock.close_up_to(ctx, to, None);
-            } else if from < self.complete_from {
-                self.emit_stored(ctx, clock, from, to.min(self.complete_from))?;
+            } else if from < self.complete_from_ms {
+                self.emit_stored(ctx, clock, from, to.min(self.complete_from_ms))?;
             } else {
                 self.emit_cached(ctx, clock, from, to)?;
             }
@@ -310,7 +310,7 @@ impl<K: Data, A: Data> Lifecycle for WindowAggregate<K, A> {
         if self.weight.is_too_much(ctx) {
             self.forget(ctx, ..);
             if let WindowTime::Partition(clock) = &self.time {
-                self.complete_from = self.complete_from.max(clock.stream_time() + 1);
+                self.complete_from_ms = self.complete_from_ms.max(clock.stream_time_ms() + 1);
             }
         }
         Ok(())

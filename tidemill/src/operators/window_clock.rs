@@ -27,11 +27,11 @@ impl WindowClock {
     /// Continues from the store's contents.
     pub(crate) fn open(windows: TimeWindows, emit: EmitStrategy, store: &ByteWindowStore) -> Result<Self, StoreError> {
         let saved = saved_time(store)?;
-        let (now, cursor) = saved.as_ref().map_or((-1, 0), |saved| (saved.now, saved.cursor));
+        let (now_ms, cursor_ms) = saved.as_ref().map_or((-1, 0), |saved| (saved.now_ms, saved.cursor_ms));
         let emitted = saved.and_then(|saved| saved.emitted);
         Ok(Self {
             windows,
-            time: StreamTime::new(now, cursor, emit.idle_ms()),
+            time: StreamTime::new(now_ms, cursor_ms, emit.idle_ms()),
             emitted: Rc::new(RefCell::new(emitted)),
         })
     }
@@ -61,14 +61,14 @@ impl WindowClock {
     /// Windows accept records until stream time reaches their end plus grace.
     #[inline]
     pub(crate) fn open_windows(&self) -> OpenWindows {
-        OpenWindows { ends_after: self.time.now() - self.windows.grace_ms, starts_from: self.time.cursor() }
+        OpenWindows { ends_after_ms: self.time.now_ms() - self.windows.grace_ms, starts_from_ms: self.time.cursor_ms() }
     }
 
     /// The windows that are closed but not finished, as a range of their starts.
     #[inline]
     pub(crate) fn closed(&self) -> Option<Range<i64>> {
         let TimeWindows { size_ms, advance_ms, grace_ms, .. } = self.windows;
-        let (from, last_start) = (self.time.cursor(), self.time.now() - grace_ms - size_ms);
+        let (from, last_start) = (self.time.cursor_ms(), self.time.now_ms() - grace_ms - size_ms);
         (last_start >= from).then(|| from..last_start / advance_ms * advance_ms + advance_ms)
     }
 
@@ -109,7 +109,7 @@ impl WindowClock {
 
     /// Windows that start before this time are past their retention.
     pub(crate) fn expired_below(&self, retention_ms: i64) -> i64 {
-        expired_below(self.time.now(), self.time.cursor(), retention_ms)
+        expired_below(self.time.now_ms(), self.time.cursor_ms(), retention_ms)
     }
 
     /// As [`expired_below`](Self::expired_below), from the time that a store keeps. If windows end key by key, the
@@ -117,19 +117,19 @@ impl WindowClock {
     /// changelog contains the deletions.
     pub(crate) fn expired_below_in(store: &ByteWindowStore) -> Result<Option<i64>, StoreError> {
         let saved = saved_time(store)?;
-        Ok(saved.map(|saved| expired_below(saved.now, saved.cursor, store.retention_ms())))
+        Ok(saved.map(|saved| expired_below(saved.now_ms, saved.cursor_ms, store.retention_ms())))
     }
 
     /// Windows that start before this time are finished.
     pub(crate) fn closed_below(&self) -> i64 {
-        self.time.cursor()
+        self.time.cursor_ms()
     }
 
-    pub(crate) fn stream_time(&self) -> i64 {
-        self.time.now()
+    pub(crate) fn stream_time_ms(&self) -> i64 {
+        self.time.now_ms()
     }
 }
 
-fn expired_below(stream_time: i64, closed_below: i64, retention_ms: i64) -> i64 {
-    (stream_time - retention_ms + 1).min(closed_below).max(0)
+fn expired_below(stream_time_ms: i64, closed_below_ms: i64, retention_ms: i64) -> i64 {
+    (stream_time_ms - retention_ms + 1).min(closed_below_ms).max(0)
 }

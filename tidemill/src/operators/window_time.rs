@@ -22,15 +22,15 @@ pub(crate) enum WindowTime {
 /// The windows that are open for a record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenWindows {
-    /// Open windows end after `ends_after` and start at `starts_from` or later.
-    pub(super) ends_after: i64,
-    pub(super) starts_from: i64,
+    /// Open windows end after `ends_after_ms` and start at `starts_from_ms` or later.
+    pub(super) ends_after_ms: i64,
+    pub(super) starts_from_ms: i64,
 }
 
 impl OpenWindows {
     #[inline]
     pub(crate) fn has(self, window: Window) -> bool {
-        window.end > self.ends_after && window.start >= self.starts_from
+        window.end > self.ends_after_ms && window.start >= self.starts_from_ms
     }
 }
 
@@ -136,7 +136,7 @@ impl KeyWindows {
         let needed_ms = windows.retention_ms();
         let closes = |side: u8| {
             move |start: i64, key: &Bytes| {
-                (key.clone(), Live { due: start.saturating_add(needed_ms), part: side, start, epoch: 0 })
+                (key.clone(), Live { due_ms: start.saturating_add(needed_ms), part: side, start, epoch: 0 })
             }
         };
         let closes: Vec<_> = (0..stores.len() as u8).map(closes).collect();
@@ -151,15 +151,15 @@ impl KeyWindows {
     }
 
     fn observe(&self, ctx: &mut TaskContext, key: &[u8], timestamp: i64) -> Result<OpenWindows, StoreError> {
-        let now = self.times.observe(ctx, key, timestamp)?;
-        Ok(OpenWindows { ends_after: now - self.windows.grace_ms, starts_from: 0 })
+        let now_ms = self.times.observe(ctx, key, timestamp)?;
+        Ok(OpenWindows { ends_after_ms: now_ms - self.windows.grace_ms, starts_from_ms: 0 })
     }
 
     fn fill(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64, epoch: u64) -> bool {
-        let due = start.saturating_add(self.windows.retention_ms());
-        let is_first = !self.times.has(key, due, side, start);
+        let due_ms = start.saturating_add(self.windows.retention_ms());
+        let is_first = !self.times.has(key, due_ms, side, start);
         if is_first {
-            self.times.wait_for(ctx, key, Live { due, part: side, start, epoch });
+            self.times.wait_for(ctx, key, Live { due_ms, part: side, start, epoch });
         }
         is_first
     }
@@ -199,8 +199,8 @@ impl KeyWindows {
 
     /// Takes the other side's rows of a window that closes.
     pub(crate) fn take_side(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64) -> Option<Due> {
-        let due = start.saturating_add(self.windows.retention_ms());
-        let live = self.times.give_up(ctx, key, due, side, start)?;
+        let due_ms = start.saturating_add(self.windows.retention_ms());
+        let live = self.times.give_up(ctx, key, due_ms, side, start)?;
         if self.is_kept() {
             self.times.wait_for(ctx, key, self.kept(live));
         }
@@ -219,6 +219,6 @@ impl KeyWindows {
 
     /// The entry of the same rows after their window has closed.
     fn kept(&self, live: Live) -> Live {
-        Live { due: live.start.saturating_add(self.retention_ms), part: live.part + KEPT, ..live }
+        Live { due_ms: live.start.saturating_add(self.retention_ms), part: live.part + KEPT, ..live }
     }
 }

@@ -12,7 +12,7 @@ use tidemill_state::{BoxError, CodecError};
 use super::{
     TaskStores, Waiting,
     bad_record::dead_letter,
-    commit::{CommitWork, TaskCommit, committed_offset, kept_silence, partition_time},
+    commit::{CommitWork, TaskCommit, committed_offset, kept_silence, partition_time_ms},
     noting::Noting,
     partition_group::{Input, Learnt, PartitionGroup, Pick},
     punctuation::take_due,
@@ -126,7 +126,7 @@ impl ActiveTask {
                 source,
                 timeless: plan.graph().brings_only_erasures(source),
                 queue: assembly.sources[&source].fresh(),
-                partition_time: committed.map_or(-1, partition_time),
+                partition_time_ms: committed.map_or(-1, partition_time_ms),
                 position: None,
                 committed: committed.map(|committed| committed.offset),
                 empty_since_ms: None,
@@ -140,8 +140,8 @@ impl ActiveTask {
         ctx.cache_max_bytes = settings.cache_max_bytes;
         // Work that was unfinished when the task was closed comes first.
         ctx.unfinished = true;
-        let times = inputs.iter().filter(|input| !input.timeless).map(|input| input.partition_time);
-        ctx.stream_time = times.max().unwrap_or(-1);
+        let times = inputs.iter().filter(|input| !input.timeless).map(|input| input.partition_time_ms);
+        ctx.stream_time_ms = times.max().unwrap_or(-1);
         let lifecycles = std::mem::take(&mut assembly.lifecycles);
         let clock = IdleClock::new(&inputs, |_| true);
         let notings = plan.idle_notes_of(id.subtopology).map(|notes| {
@@ -257,10 +257,10 @@ impl ActiveTask {
             RecordHandler::Fail | RecordHandler::Skip => None,
         };
         (self.ctx.queue, self.ctx.offset, self.ctx.node) = (Some(at), offset, input.source);
-        let before = (input.partition_time, self.ctx.stream_time);
-        input.partition_time = input.partition_time.max(timestamp);
+        let before = (input.partition_time_ms, self.ctx.stream_time_ms);
+        input.partition_time_ms = input.partition_time_ms.max(timestamp);
         if !input.timeless {
-            self.ctx.stream_time = self.ctx.stream_time.max(timestamp);
+            self.ctx.stream_time_ms = self.ctx.stream_time_ms.max(timestamp);
         }
         let queue = &mut input.queue;
         let outcome = self.ctx.all_or_nothing(|ctx| queue.process(ctx));
@@ -275,14 +275,14 @@ impl ActiveTask {
         if let Err(failure) = outcome {
             let reason = self.leave_out(failure)?;
             // A refused record does not move time, either.
-            (self.group.inputs[at].partition_time, self.ctx.stream_time) = before;
+            (self.group.inputs[at].partition_time_ms, self.ctx.stream_time_ms) = before;
             if let Some(raw) = raw {
                 let partition = self.group.inputs[at].partition.clone();
                 self.send_dead_letter(&self.settings.processing.clone(), &partition, raw, &reason);
             }
         }
         if !self.ctx.schedules.is_empty() && self.held_back.is_none() {
-            self.punctuate(PunctuationType::StreamTime, self.ctx.stream_time)?;
+            self.punctuate(PunctuationType::StreamTime, self.ctx.stream_time_ms)?;
         }
         Ok(())
     }
@@ -474,7 +474,7 @@ impl ActiveTask {
                         Silence::Told(writers) => writers.kept(),
                         Silence::Heard(_) => None,
                     };
-                    let offset = committed_offset(place, input.partition_time, silence.as_deref());
+                    let offset = committed_offset(place, input.partition_time_ms, silence.as_deref());
                     work.offsets.push((input.partition.clone(), offset));
                 }
             }

@@ -20,8 +20,8 @@ pub(crate) struct TaskCommit {
 /// An input offset with the partition's time beside it, so that time does not fall back after a restart (KIP-549).
 ///
 /// The partition's silence stands after the time, for the same reason.
-pub(super) fn committed_offset(offset: Offset, partition_time: i64, silence: Option<&str>) -> CommittedOffset {
-    let mut metadata = partition_time.to_string();
+pub(super) fn committed_offset(offset: Offset, partition_time_ms: i64, silence: Option<&str>) -> CommittedOffset {
+    let mut metadata = partition_time_ms.to_string();
     if let Some(silence) = silence {
         metadata.push(' ');
         metadata.push_str(silence);
@@ -30,7 +30,7 @@ pub(super) fn committed_offset(offset: Offset, partition_time: i64, silence: Opt
 }
 
 /// The partition's time from the committed metadata; -1 if it is missing.
-pub(crate) fn partition_time(committed: &CommittedOffset) -> i64 {
+pub(crate) fn partition_time_ms(committed: &CommittedOffset) -> i64 {
     let (time, _) = committed.metadata.split_once(' ').unwrap_or((&committed.metadata, ""));
     time.parse().unwrap_or(-1)
 }

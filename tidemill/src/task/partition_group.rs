@@ -14,7 +14,7 @@ pub(crate) struct Input {
     pub(crate) timeless: bool,
     pub(crate) queue: Box<dyn SourceQueue>,
     /// The highest timestamp taken from the input; never falls.
-    pub(crate) partition_time: i64,
+    pub(crate) partition_time_ms: i64,
     /// The offset after the last record taken.
     pub(crate) position: Option<Offset>,
     /// The last committed offset.
@@ -121,7 +121,7 @@ impl PartitionGroup {
             if let Some(offset) = input.queue.head_offset() {
                 ctx.offset = offset;
             }
-            match input.queue.head(input.partition_time) {
+            match input.queue.head(input.partition_time_ms) {
                 Head::Empty if self.skipped[at] => {}
                 Head::Empty | Head::NotYet => return Pick::Nothing,
                 Head::Bad => return Pick::Bad(at),

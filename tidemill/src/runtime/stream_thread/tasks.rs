@@ -79,7 +79,7 @@ fn status(id: TaskId, slot: &Slot, now_ms: i64) -> TaskStatus {
         Slot::Failed(error) => TaskStatus { state: TaskState::Failed { error: error.clone() }, ..empty },
         Slot::Running(task) => TaskStatus {
             state: TaskState::Running,
-            stream_time_ms: task.ctx.stream_time,
+            stream_time_ms: task.ctx.stream_time_ms,
             records_processed: task.processed,
             records_dropped: task.dropped(),
             partitions: task

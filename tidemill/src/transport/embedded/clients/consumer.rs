@@ -39,7 +39,7 @@ pub(in crate::transport::embedded) struct EmbeddedConsumer {
 struct Membership {
     id: MemberId,
     generation: i32,
-    heartbeat: Arc<AtomicI64>,
+    heartbeat_ms: Arc<AtomicI64>,
     signal: Arc<GroupSignal>,
     /// The group's version at the last reconciliation.
     version: u64,
@@ -67,18 +67,18 @@ impl EmbeddedConsumer {
         let Some(membership) = &self.membership else {
             return Err(TransportError::Invalid("the consumer is not subscribed; call subscribe first".into()));
         };
-        let now = self.broker.clock.monotonic_ms();
+        let now_ms = self.broker.clock.monotonic_ms();
         let signal = Arc::clone(&membership.signal);
         let mut rebalances = Vec::new();
         let known = signal.version.load(Ordering::SeqCst) == membership.version;
-        if !known || now >= signal.next_expiry.load(Ordering::SeqCst) {
+        if !known || now_ms >= signal.next_expiry_ms.load(Ordering::SeqCst) {
             let broker = Arc::clone(&self.broker);
-            rebalances = self.reconcile(&mut broker.lock(), now);
+            rebalances = self.reconcile(&mut broker.lock(), now_ms);
             broker.arrivals.tell();
         }
         if let Some(membership) = &self.membership {
-            membership.heartbeat.store(now, Ordering::SeqCst);
-            signal.next_expiry.fetch_min(now.saturating_add(self.session_timeout_ms()), Ordering::SeqCst);
+            membership.heartbeat_ms.store(now_ms, Ordering::SeqCst);
+            signal.next_expiry_ms.fetch_min(now_ms.saturating_add(self.session_timeout_ms()), Ordering::SeqCst);
         }
         match &self.missing {
             // The rebalance that takes the topic's partitions away is returned first.
@@ -87,15 +87,15 @@ impl EmbeddedConsumer {
         }
     }
 
-    fn reconcile(&mut self, coordinator: &mut Coordinator, now: i64) -> Vec<Rebalance> {
-        let (group, topics) = coordinator.group(&self.config.group, now);
+    fn reconcile(&mut self, coordinator: &mut Coordinator, now_ms: i64) -> Vec<Rebalance> {
+        let (group, topics) = coordinator.group(&self.config.group, now_ms);
         self.missing = self.topics.iter().find(|topic| topics.count(topic).is_none()).cloned();
         let mut rebalances = Vec::new();
         let news = self.membership.as_ref().and_then(|membership| group.reconcile(&membership.id));
         let news = news.unwrap_or_else(|| {
             let lost = self.holdings.lose_all();
             rebalances.extend((!lost.is_empty()).then_some(Rebalance::Lost(lost)));
-            let membership = self.join(group, topics, now);
+            let membership = self.join(group, topics, now_ms);
             let news = group.reconcile(&membership.id).unwrap_or_default();
             self.membership = Some(membership);
             news
@@ -111,32 +111,32 @@ impl EmbeddedConsumer {
         rebalances
     }
 
-    fn join(&self, group: &mut Group, topics: &Topics, now: i64) -> Membership {
+    fn join(&self, group: &mut Group, topics: &Topics, now_ms: i64) -> Membership {
         let counts = |topic: &str| topics.count(topic);
         let timeout = self.session_timeout_ms();
-        let (id, heartbeat) = group.join(&self.config.client_id, timeout, &self.topics, now, &counts);
+        let (id, heartbeat_ms) = group.join(&self.config.client_id, timeout, &self.topics, now_ms, &counts);
         let signal = Arc::clone(&group.signal);
         // Version 0 makes the first poll ask for the member's partitions.
-        Membership { id, generation: 0, heartbeat, signal, version: 0 }
+        Membership { id, generation: 0, heartbeat_ms, signal, version: 0 }
     }
 }
 
 impl Consumer for EmbeddedConsumer {
     fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError> {
-        let now = self.broker.clock.monotonic_ms();
+        let now_ms = self.broker.clock.monotonic_ms();
         let mut coordinator = self.broker.lock();
         for topic in topics {
             coordinator.topics.get(topic)?;
         }
         self.topics = topics.to_vec();
-        let (group, topics) = coordinator.group(&self.config.group, now);
+        let (group, topics) = coordinator.group(&self.config.group, now_ms);
         match &self.membership {
             // A removed member rejoins with the new topics at its next poll. That poll also reports its lost
             // partitions.
             Some(membership) => {
                 group.subscribe(&membership.id, &self.topics, &|topic| topics.count(topic));
             }
-            None => self.membership = Some(self.join(group, topics, now)),
+            None => self.membership = Some(self.join(group, topics, now_ms)),
         }
         drop(coordinator);
         self.broker.arrivals.tell();
@@ -160,7 +160,7 @@ impl Consumer for EmbeddedConsumer {
                 return Ok(Polled { rebalances, batches });
             }
             if let Some(membership) = &self.membership {
-                membership.heartbeat.store(i64::MAX, Ordering::SeqCst);
+                membership.heartbeat_ms.store(i64::MAX, Ordering::SeqCst);
             }
             self.broker.arrivals.wait(seen, left.min(WAIT));
         }
@@ -168,10 +168,10 @@ impl Consumer for EmbeddedConsumer {
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
         self.holdings.give_up(partitions);
-        let now = self.broker.clock.monotonic_ms();
+        let now_ms = self.broker.clock.monotonic_ms();
         if let Some(membership) = &mut self.membership {
             let mut coordinator = self.broker.lock();
-            let (group, _) = coordinator.group(&self.config.group, now);
+            let (group, _) = coordinator.group(&self.config.group, now_ms);
             group.release(&membership.id, partitions);
             membership.generation = group.member(&membership.id).map_or(membership.generation, |m| m.generation);
         }
@@ -211,10 +211,10 @@ impl Consumer for EmbeddedConsumer {
     }
 
     fn commit(&mut self, offsets: &[(TopicPartition, CommittedOffset)]) -> Result<(), TransportError> {
-        let now = self.broker.clock.monotonic_ms();
+        let now_ms = self.broker.clock.monotonic_ms();
         let offsets = GroupOffsets { speaker: self.group_metadata(), offsets: offsets.to_vec() };
         let mut coordinator = self.broker.lock();
-        offsets.check(&mut coordinator, now)?;
+        offsets.check(&mut coordinator, now_ms)?;
         self.broker.storage.write(&offsets.changes().collect::<Vec<_>>())?;
         offsets.publish(&mut coordinator);
         Ok(())
@@ -245,9 +245,9 @@ impl Consumer for EmbeddedConsumer {
 impl Drop for EmbeddedConsumer {
     fn drop(&mut self) {
         if let Some(membership) = &self.membership {
-            let now = self.broker.clock.monotonic_ms();
+            let now_ms = self.broker.clock.monotonic_ms();
             let mut coordinator = self.broker.lock();
-            let (group, topics) = coordinator.group(&self.config.group, now);
+            let (group, topics) = coordinator.group(&self.config.group, now_ms);
             group.leave(&membership.id, &|topic| topics.count(topic));
         }
         self.broker.arrivals.tell();

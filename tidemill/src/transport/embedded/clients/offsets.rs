@@ -14,9 +14,9 @@ impl GroupOffsets {
     pub(in crate::transport::embedded) fn check(
         &self,
         coordinator: &mut Coordinator,
-        now: i64,
+        now_ms: i64,
     ) -> Result<(), TransportError> {
-        let (group, topics) = coordinator.group(&self.speaker.group, now);
+        let (group, topics) = coordinator.group(&self.speaker.group, now_ms);
         group.admits(&self.speaker, self.offsets.iter().map(|(name, _)| name))?;
         for (name, committed) in &self.offsets {
             topics.partition(name)?;

@@ -45,7 +45,7 @@ impl Outbox {
         }
         let bytes = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Bytes::len);
         let record = ConsumedRecord { offset: 0, timestamp, key, value, headers };
-        batch.records.push(Stored { record, appended_at: 0 });
+        batch.records.push(Stored { record, appended_at_ms: 0 });
         self.records += 1;
         self.bytes += bytes;
         Ok(())

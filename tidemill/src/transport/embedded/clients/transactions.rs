@@ -68,13 +68,13 @@ impl TransactionalProducer {
         Ok(epoch.clone())
     }
 
-    fn commit(&mut self, coordinator: &mut Coordinator, now: i64) -> Result<(), TransportError> {
+    fn commit(&mut self, coordinator: &mut Coordinator, now_ms: i64) -> Result<(), TransportError> {
         let epoch = self.open("begin_commit")?;
         let ProducerState::Open(_, offsets) = &self.state else {
             return Ok(());
         };
         for offsets in offsets {
-            offsets.check(coordinator, now)?;
+            offsets.check(coordinator, now_ms)?;
         }
         let changes = offsets.iter().flat_map(GroupOffsets::changes).collect();
         self.outbox.deliver(changes)?;
@@ -127,8 +127,8 @@ impl Producer for TransactionalProducer {
     fn send_offsets(&mut self, Consumed { offsets, member }: Consumed<'_>) -> Result<(), TransportError> {
         self.open("send_offsets")?;
         let added = GroupOffsets { speaker: member.clone(), offsets: offsets.to_vec() };
-        let now = self.outbox.broker.clock.monotonic_ms();
-        added.check(&mut self.outbox.broker.lock(), now)?;
+        let now_ms = self.outbox.broker.clock.monotonic_ms();
+        added.check(&mut self.outbox.broker.lock(), now_ms)?;
         if let ProducerState::Open(_, offsets) = &mut self.state {
             offsets.push(added);
         }
@@ -140,9 +140,9 @@ impl Producer for TransactionalProducer {
             self.send_offsets(consumed).map_err(TransportError::before_commit)?;
         }
         let broker = Arc::clone(&self.outbox.broker);
-        let now = broker.clock.monotonic_ms();
+        let now_ms = broker.clock.monotonic_ms();
         // No other producer can take over between the checks and the append, because that needs the coordinator's lock.
-        self.commit(&mut broker.lock(), now)?;
+        self.commit(&mut broker.lock(), now_ms)?;
         broker.maintain_if_due();
         Ok(Box::new(Answered(self.outbox.take_acknowledged())))
     }

@@ -26,7 +26,7 @@ pub(in crate::transport::embedded) struct GroupSignal {
     /// Grows when a member's next poll may change its partitions.
     pub(in crate::transport::embedded) version: AtomicU64,
     /// No session expires before this time, in milliseconds.
-    pub(in crate::transport::embedded) next_expiry: AtomicI64,
+    pub(in crate::transport::embedded) next_expiry_ms: AtomicI64,
 }
 
 /// A group: its members, their owned and target partitions, and the committed offsets.
@@ -45,7 +45,7 @@ pub(in crate::transport::embedded) struct Member {
     pub(in crate::transport::embedded) generation: i32,
     pub(in crate::transport::embedded) owned: BTreeMap<TopicPartition, Ownership>,
     /// The time of the last poll, in milliseconds. `i64::MAX` while the member waits in a poll.
-    heartbeat: Arc<AtomicI64>,
+    heartbeat_ms: Arc<AtomicI64>,
     session_timeout_ms: i64,
     topics: BTreeSet<Topic>,
     target: BTreeSet<TopicPartition>,
@@ -69,17 +69,17 @@ impl Group {
         client_id: &str,
         session_timeout_ms: i64,
         topics: &[Topic],
-        now: i64,
+        now_ms: i64,
         counts: Counts<'_>,
     ) -> (MemberId, Arc<AtomicI64>) {
         self.joins += 1;
         let id: MemberId = format!("{client_id}-{:08}", self.joins).into();
-        let heartbeat = Arc::new(AtomicI64::new(now));
+        let heartbeat_ms = Arc::new(AtomicI64::new(now_ms));
         let member = Member {
             client_id: client_id.to_owned(),
             generation: 0,
             owned: BTreeMap::new(),
-            heartbeat: Arc::clone(&heartbeat),
+            heartbeat_ms: Arc::clone(&heartbeat_ms),
             session_timeout_ms,
             topics: topics.iter().cloned().collect(),
             target: BTreeSet::new(),
@@ -87,7 +87,7 @@ impl Group {
         };
         self.members.insert(Arc::clone(&id), member);
         self.retarget(counts);
-        (id, heartbeat)
+        (id, heartbeat_ms)
     }
 
     /// Changes a member's subscription.
@@ -109,14 +109,14 @@ impl Group {
     }
 
     /// Removes members whose session has expired, and returns their ids.
-    pub(in crate::transport::embedded) fn expire(&mut self, now: i64, counts: Counts<'_>) -> Vec<MemberId> {
-        let ended = |member: &Member| member.session_end() <= now;
+    pub(in crate::transport::embedded) fn expire(&mut self, now_ms: i64, counts: Counts<'_>) -> Vec<MemberId> {
+        let ended = |member: &Member| member.session_end() <= now_ms;
         let gone: Vec<_> = self.members.iter().filter(|(_, member)| ended(member)).map(|(id, _)| id.clone()).collect();
         for id in &gone {
             self.leave(id, counts);
         }
         let next = self.members.values().map(Member::session_end).min().unwrap_or(i64::MAX);
-        self.signal.next_expiry.store(next, Ordering::SeqCst);
+        self.signal.next_expiry_ms.store(next, Ordering::SeqCst);
         gone
     }
 
@@ -255,7 +255,7 @@ impl Group {
 
 impl Member {
     fn session_end(&self) -> i64 {
-        self.heartbeat.load(Ordering::SeqCst).saturating_add(self.session_timeout_ms)
+        self.heartbeat_ms.load(Ordering::SeqCst).saturating_add(self.session_timeout_ms)
     }
 }
 
@@ -374,10 +374,10 @@ mod tests {
     #[test]
     fn a_session_ends_at_its_timeout() {
         let mut group = Group::default();
-        let (_, heartbeat) = group.join("a", 10, &["a".into()], 0, &counts);
-        heartbeat.store(5, Ordering::SeqCst);
+        let (_, heartbeat_ms) = group.join("a", 10, &["a".into()], 0, &counts);
+        heartbeat_ms.store(5, Ordering::SeqCst);
         assert!(group.expire(14, &counts).is_empty());
-        assert_eq!(group.signal.next_expiry.load(Ordering::SeqCst), 15);
+        assert_eq!(group.signal.next_expiry_ms.load(Ordering::SeqCst), 15);
         assert_eq!(group.expire(15, &counts).len(), 1);
         assert!(group.member("a-00000001").is_none());
     }

@@ -96,7 +96,7 @@ impl Broker {
         let mut batches: Vec<_> = batches.iter_mut().filter(|batch| !batch.records.is_empty()).collect();
         batches.sort_unstable_by_key(|batch| batch.partition.id);
         let mut deliveries = Vec::with_capacity(batches.len());
-        let now = self.clock.now_ms();
+        let now_ms = self.clock.now_ms();
         for batch in batches {
             let Batch { partition, records, acknowledged } = batch;
             let tail = partition.lock();
@@ -105,7 +105,7 @@ impl Broker {
             }
             for (stored, offset) in records.iter_mut().zip(partition.high()..) {
                 stored.record.offset = offset;
-                stored.appended_at = now;
+                stored.appended_at_ms = now_ms;
             }
             deliveries.push((&**partition, tail, records, acknowledged));
         }
@@ -129,13 +129,13 @@ impl Broker {
 
 impl Coordinator {
     /// The group, after its expired members were removed. Creates the group if it does not exist.
-    pub(in crate::transport::embedded) fn group(&mut self, name: &str, now: i64) -> (&mut Group, &Topics) {
+    pub(in crate::transport::embedded) fn group(&mut self, name: &str, now_ms: i64) -> (&mut Group, &Topics) {
         if !self.groups.contains_key(name) {
             self.groups.insert(name.to_owned(), Group::default());
         }
         let group = self.groups.get_mut(name).expect("the group was just inserted");
         let topics = &self.topics;
-        for member in group.expire(now, &|topic| topics.count(topic)) {
+        for member in group.expire(now_ms, &|topic| topics.count(topic)) {
             tracing::warn!(group = name, member = &*member, "a member was removed, because it did not poll in time");
         }
         (group, topics)

@@ -32,13 +32,13 @@ const TRIM_MS: i64 = 60_000;
 /// When the log was last maintained.
 pub(in crate::transport::embedded) struct Upkeep {
     appended: AtomicUsize,
-    last: AtomicI64,
+    last_ms: AtomicI64,
     running: Mutex<()>,
 }
 
 impl Upkeep {
-    pub(in crate::transport::embedded) fn new(now: i64) -> Self {
-        Self { appended: AtomicUsize::new(0), last: AtomicI64::new(now), running: Mutex::new(()) }
+    pub(in crate::transport::embedded) fn new(now_ms: i64) -> Self {
+        Self { appended: AtomicUsize::new(0), last_ms: AtomicI64::new(now_ms), running: Mutex::new(()) }
     }
 
     /// Counts appended records.
@@ -50,8 +50,8 @@ impl Upkeep {
 impl Broker {
     /// Maintains the log if that is due. A failure is only logged, because the caller did not cause it.
     pub(in crate::transport::embedded) fn maintain_if_due(&self) {
-        let now = self.clock.monotonic_ms();
-        let idle_ms = now.saturating_sub(self.upkeep.last.load(Ordering::Relaxed));
+        let now_ms = self.clock.monotonic_ms();
+        let idle_ms = now_ms.saturating_sub(self.upkeep.last_ms.load(Ordering::Relaxed));
         let busy = self.upkeep.appended.load(Ordering::Relaxed) >= RECORDS && idle_ms >= SHORTEST_MS;
         if !busy && idle_ms < LONGEST_MS {
             return;
@@ -73,18 +73,18 @@ impl Broker {
 
     fn sweep(&self) -> Result<(), TransportError> {
         // Retention uses wall time, because records outlive the process.
-        let (passed, now) = (self.clock.monotonic_ms(), self.clock.now_ms());
-        self.upkeep.last.store(passed, Ordering::Relaxed);
+        let (passed, now_ms) = (self.clock.monotonic_ms(), self.clock.now_ms());
+        self.upkeep.last_ms.store(passed, Ordering::Relaxed);
         self.upkeep.appended.store(0, Ordering::Relaxed);
         let topics: Vec<Arc<TopicLog>> = self.lock().topics.iter().cloned().collect();
         for topic in topics {
             let retention = topic.spec.retention.filter(|_| topic.spec.cleanup != CleanupPolicy::Compact);
             for partition in &topic.partitions {
                 if let Some(retention) = retention {
-                    self.retain(partition, now.saturating_sub(millis(retention)))?;
+                    self.retain(partition, now_ms.saturating_sub(millis(retention)))?;
                 }
                 if topic.spec.cleanup != CleanupPolicy::Delete {
-                    self.compact(partition, now.saturating_sub(millis(TOMBSTONE)))?;
+                    self.compact(partition, now_ms.saturating_sub(millis(TOMBSTONE)))?;
                 }
                 self.trim(partition, passed)?;
             }
@@ -123,13 +123,13 @@ impl Broker {
         Ok(())
     }
 
-    /// Drops the oldest records that were appended before `cutoff`.
-    fn retain(&self, partition: &Partition, cutoff: i64) -> Result<(), TransportError> {
+    /// Drops the oldest records that were appended before `cutoff_ms`.
+    fn retain(&self, partition: &Partition, cutoff_ms: i64) -> Result<(), TransportError> {
         let (mut low, mut next, mut page) = (partition.low(), partition.low(), 1);
         let mut kept = false;
         while !kept && next < partition.high() {
             next = partition.read(&*self.storage, next, page, &mut |stored| {
-                kept |= stored.appended_at >= cutoff;
+                kept |= stored.appended_at_ms >= cutoff_ms;
                 if !kept {
                     low = stored.record.offset + 1;
                 }
@@ -140,7 +140,7 @@ impl Broker {
     }
 
     /// Keeps the last record of each key. Runs only if there are more new records than the last compaction left.
-    fn compact(&self, partition: &Partition, tombstones_before: i64) -> Result<(), TransportError> {
+    fn compact(&self, partition: &Partition, tombstones_before_ms: i64) -> Result<(), TransportError> {
         let (bounds, high) = {
             let tail = partition.lock();
             (tail.bounds, partition.high())
@@ -159,7 +159,7 @@ impl Broker {
                     return;
                 };
                 seen += 1;
-                let expired = record.value.is_none() && stored.appended_at < tombstones_before;
+                let expired = record.value.is_none() && stored.appended_at_ms < tombstones_before_ms;
                 match last.get_mut(key) {
                     Some(before) => removed.push(std::mem::replace(before, (record.offset, expired)).0),
                     // The key is copied, because it may be a slice that keeps a whole record in memory.

@@ -87,7 +87,7 @@ pub(in crate::transport::embedded) fn record_offset(mut key: &[u8]) -> Result<Of
 
 pub(in crate::transport::embedded) fn put_record(row: &mut Vec<u8>, stored: &Stored) {
     let record = &stored.record;
-    row.put_i64(stored.appended_at);
+    row.put_i64(stored.appended_at_ms);
     row.put_i64(record.timestamp);
     put_bytes(row, record.key.as_deref());
     put_bytes(row, record.value.as_deref());
@@ -101,14 +101,14 @@ pub(in crate::transport::embedded) fn put_record(row: &mut Vec<u8>, stored: &Sto
 /// The key, the value and the headers share one copy of the row.
 pub(in crate::transport::embedded) fn get_record(offset: Offset, row: &[u8]) -> Result<Stored, FormatError> {
     let mut row = Bytes::copy_from_slice(row);
-    let appended_at = row.try_get_i64()?;
+    let appended_at_ms = row.try_get_i64()?;
     let timestamp = row.try_get_i64()?;
     let key = get_bytes(&mut row)?;
     let value = get_bytes(&mut row)?;
     let headers: Headers = (0..row.try_get_u32()?)
         .map(|_| Ok(Header { key: get_text(&mut row)?, value: get_bytes(&mut row)? }))
         .collect::<Result<_, FormatError>>()?;
-    Ok(Stored { record: ConsumedRecord { offset, timestamp, key, value, headers }, appended_at })
+    Ok(Stored { record: ConsumedRecord { offset, timestamp, key, value, headers }, appended_at_ms })
 }
 
 pub(in crate::transport::embedded) fn put_topic(id: u32, spec: &TopicSpec) -> Vec<u8> {
@@ -198,9 +198,9 @@ mod tests {
             let [key, value] = [key, value].map(|text| text.map(Bytes::from));
             let record = ConsumedRecord { offset: 7, timestamp: -1, key, value, headers: headers.clone() };
             let mut row = Vec::new();
-            put_record(&mut row, &Stored { record: record.clone(), appended_at: 9 });
+            put_record(&mut row, &Stored { record: record.clone(), appended_at_ms: 9 });
             let back = get_record(7, &row).expect("it was just written");
-            assert_eq!((back.record, back.appended_at), (record, 9));
+            assert_eq!((back.record, back.appended_at_ms), (record, 9));
             for cut in 0..row.len() {
                 assert!(get_record(7, &row[..cut]).is_err());
             }

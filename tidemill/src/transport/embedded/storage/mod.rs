@@ -11,7 +11,7 @@ use crate::transport::{CommittedOffset, ConsumedRecord, Offset, TopicPartition, 
 #[derive(Debug, Clone)]
 pub(in crate::transport::embedded) struct Stored {
     pub(in crate::transport::embedded) record: ConsumedRecord,
-    pub(in crate::transport::embedded) appended_at: i64,
+    pub(in crate::transport::embedded) appended_at_ms: i64,
 }
 
 impl Stored {
