@@ -64,19 +64,11 @@ impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedA
                 Some(row) => Ok(((), Some(self.value.decode(row.value)?), row.timestamp)),
                 None => Ok(((), None, timestamp)),
             })?;
-        let entry = self.entries.entry(index);
-        if entry.aggregate.is_none() {
-            entry.timestamp = timestamp;
-        }
-        (self.fold)(&key, value, &mut entry.aggregate);
-        entry.timestamp = entry.timestamp.max(timestamp);
-        let (aggregate, timestamp) = (entry.aggregate.clone(), entry.timestamp);
-        self.entries.changed(ctx, index, &*self.value, &mut self.weight);
-        let entry = self.entries.entry(index);
-        // A null aggregate has no row in the store and no cached value: the next record starts a new aggregate.
-        if entry.aggregate.as_ref().is_some_and(|aggregate| self.value.is_null(aggregate)) {
-            entry.aggregate = None;
-        }
+        let fold = |aggregate: &mut Option<A>| {
+            (self.fold)(&key, value, aggregate);
+            aggregate.clone()
+        };
+        let (aggregate, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
         if self.shared {
             let written = self.write(ctx);
             self.entries.clear(ctx, &mut self.weight);

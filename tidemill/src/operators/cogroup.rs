@@ -27,15 +27,10 @@ pub(crate) struct Cogroup<K, L, R> {
 
 impl<K: Data, L: Data, R: Data> Cogroup<K, L, R> {
     fn close(&self, ctx: &mut TaskContext, key: Option<&[u8]>) -> Outcome {
-        match (&self.time, key) {
-            (WindowTime::Partition(clock), _) if clock.closed().is_none() => Ok(()),
-            (WindowTime::Partition(clock), _) => self.close_windows(ctx, clock),
-            (WindowTime::Key(windows), Some(key)) => {
-                windows.close_key(ctx, key, |ctx, due| self.close_one(ctx, windows, key, due))
-            }
-            (WindowTime::Key(windows), None) => {
-                windows.close_unfinished(ctx, |ctx, key, due| self.close_one(ctx, windows, key, due))
-            }
+        match &self.time {
+            WindowTime::Partition(clock) if clock.closed().is_none() => Ok(()),
+            WindowTime::Partition(clock) => self.close_windows(ctx, clock),
+            WindowTime::Key(windows) => windows.close(ctx, key, |ctx, key, due| self.close_one(ctx, windows, key, due)),
         }
     }
 
@@ -170,13 +165,10 @@ pub(crate) struct LeftInput<K, L, R> {
 impl<K: Data, L: Data, R: Data> Receive<K, L> for LeftInput<K, L, R> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, L>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
-        if ctx.drops_null(&*core.left.key, &record.key) {
-            return Ok(());
+        if core.left.receive(ctx, &core.time, LEFT, record, &self.late)? {
+            core.close(ctx, Some(core.left.last_key()))?;
         }
-        if let Some(late) = core.left.append(ctx, &core.time, record, LEFT)? {
-            self.late.forward(ctx, late)?;
-        }
-        core.close(ctx, Some(core.left.last_key()))
+        Ok(())
     }
 }
 
@@ -189,12 +181,9 @@ pub(crate) struct RightInput<K, L, R> {
 impl<K: Data, L: Data, R: Data> Receive<K, R> for RightInput<K, L, R> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, R>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
-        if ctx.drops_null(&*core.right.key, &record.key) {
-            return Ok(());
+        if core.right.receive(ctx, &core.time, RIGHT, record, &self.late)? {
+            core.close(ctx, Some(core.right.last_key()))?;
         }
-        if let Some(late) = core.right.append(ctx, &core.time, record, RIGHT)? {
-            self.late.forward(ctx, late)?;
-        }
-        core.close(ctx, Some(core.right.last_key()))
+        Ok(())
     }
 }

@@ -22,15 +22,10 @@ pub(crate) struct Collect<K, V> {
 
 impl<K: Data, V: Data> Collect<K, V> {
     fn close(&self, ctx: &mut TaskContext, key: Option<&[u8]>) -> Outcome {
-        match (&self.time, key) {
-            (WindowTime::Partition(clock), _) if clock.closed().is_none() => Ok(()),
-            (WindowTime::Partition(clock), _) => self.close_windows(ctx, clock),
-            (WindowTime::Key(windows), Some(key)) => {
-                windows.close_key(ctx, key, |ctx, due| self.close_one(ctx, key, due))
-            }
-            (WindowTime::Key(windows), None) => {
-                windows.close_unfinished(ctx, |ctx, key, due| self.close_one(ctx, key, due))
-            }
+        match &self.time {
+            WindowTime::Partition(clock) if clock.closed().is_none() => Ok(()),
+            WindowTime::Partition(clock) => self.close_windows(ctx, clock),
+            WindowTime::Key(windows) => windows.close(ctx, key, |ctx, key, due| self.close_one(ctx, key, due)),
         }
     }
 
@@ -82,13 +77,10 @@ impl<K: Data, V: Data> Collect<K, V> {
 
 impl<K: Data, V: Data> Receive<K, V> for Collect<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        if ctx.drops_null(&*self.elements.key, &record.key) {
-            return Ok(());
+        if self.elements.receive(ctx, &self.time, 0, record, &self.late)? {
+            self.close(ctx, Some(self.elements.last_key()))?;
         }
-        if let Some(late) = self.elements.append(ctx, &self.time, record, 0)? {
-            self.late.forward(ctx, late)?;
-        }
-        self.close(ctx, Some(self.elements.last_key()))
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use bytes::Bytes;
 use tidemill_state::{ByteWindowStore, Codec, CodecError, Row, StoreError};
 
-use super::{DropReason, Failure, TaskContext, WindowClock, WindowTime};
+use super::{DropReason, Failure, Next, TaskContext, WindowClock, WindowTime};
 use crate::record::{Data, Record};
 
 /// The largest part of a window that is in memory at once while it is emitted, in bytes.
@@ -60,8 +60,27 @@ impl<K: Data, V: Data> Elements<K, V> {
         Self { store, key, value, scratch: Vec::new() }
     }
 
+    /// Takes a record of one side. A record that no window accepts goes to `late`. Returns false for a null key: such a
+    /// record has no window, and closes none.
+    pub(crate) fn receive(
+        &mut self,
+        ctx: &mut TaskContext,
+        time: &WindowTime,
+        side: u8,
+        record: Record<K, V>,
+        late: &Next<K, V>,
+    ) -> Result<bool, Box<Failure>> {
+        if ctx.drops_null(&*self.key, &record.key) {
+            return Ok(false);
+        }
+        if let Some(record) = self.append(ctx, time, record, side)? {
+            late.forward(ctx, record)?;
+        }
+        Ok(true)
+    }
+
     /// Appends a record of one side to each of its open windows. Returns the record if no window accepts it.
-    pub(crate) fn append(
+    fn append(
         &mut self,
         ctx: &mut TaskContext,
         time: &WindowTime,

@@ -78,9 +78,36 @@ impl<K, A: 'static> Entries<K, A> {
         &mut self.map[index]
     }
 
+    /// Changes an aggregate by a record with this timestamp. Returns what `change` returns, and the aggregate's
+    /// timestamp.
+    #[inline]
+    pub(crate) fn update<T>(
+        &mut self,
+        ctx: &mut TaskContext,
+        index: usize,
+        timestamp: i64,
+        codec: &dyn Codec<A>,
+        weight: &mut Weight,
+        change: impl FnOnce(&mut Option<A>) -> T,
+    ) -> (T, i64) {
+        let entry = self.entry(index);
+        if entry.aggregate.is_none() {
+            entry.timestamp = timestamp;
+        }
+        let changed = change(&mut entry.aggregate);
+        entry.timestamp = entry.timestamp.max(timestamp);
+        self.changed(ctx, index, codec, weight);
+        let entry = self.entry(index);
+        // A null aggregate has no row in the store and no cached value: the next record starts a new aggregate.
+        if entry.aggregate.as_ref().is_some_and(|aggregate| codec.is_null(aggregate)) {
+            entry.aggregate = None;
+        }
+        (changed, entry.timestamp)
+    }
+
     /// Notes that an aggregate changed. Its size is estimated again whenever its number of changes has doubled.
     #[inline]
-    pub(crate) fn changed(&mut self, ctx: &mut TaskContext, index: usize, codec: &dyn Codec<A>, weight: &mut Weight) {
+    fn changed(&mut self, ctx: &mut TaskContext, index: usize, codec: &dyn Codec<A>, weight: &mut Weight) {
         let (key, entry) = self.map.get_index_mut(index).expect("the index was found");
         let was_dirty = std::mem::replace(&mut entry.dirty, true);
         if !was_dirty {

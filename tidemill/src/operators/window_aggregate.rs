@@ -95,7 +95,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             let epoch = self.store.borrow().epoch();
             self.time.fill(ctx, &self.scratch, 0, window.start, epoch) || window.start >= self.complete_from_ms
         };
-        let Self { open, weight, store, scratch, value, .. } = self;
+        let Self { open, weight, store, scratch, value, initializer, emit_final, .. } = self;
         let entries = open.entry(window.start).or_default();
         let index = entries.find(scratch, weight, || {
             let row = if is_first { None } else { store.borrow().get(window.start, scratch)? };
@@ -104,20 +104,14 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
                 None => (key.clone(), None, timestamp),
             })
         })?;
-        let entry = entries.entry(index);
-        if entry.aggregate.is_none() {
-            entry.timestamp = timestamp;
-            entry.aggregate = self.initializer.as_ref().map(|initializer| initializer());
-        }
-        fold(&mut entry.aggregate);
-        entry.timestamp = entry.timestamp.max(timestamp);
-        let (updated, timestamp) = (if self.emit_final { None } else { entry.aggregate.clone() }, entry.timestamp);
-        entries.changed(ctx, index, &**value, weight);
-        let entry = entries.entry(index);
-        // A null aggregate has no row in the store and no cached value: the next record starts a new aggregate.
-        if entry.aggregate.as_ref().is_some_and(|aggregate| value.is_null(aggregate)) {
-            entry.aggregate = None;
-        }
+        let change = |aggregate: &mut Option<A>| {
+            if aggregate.is_none() {
+                *aggregate = initializer.as_ref().map(|initializer| initializer());
+            }
+            fold(aggregate);
+            if *emit_final { None } else { aggregate.clone() }
+        };
+        let (updated, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
         if self.shared {
             let written = self.spill(ctx, ..);
             self.forget(ctx, ..);
@@ -144,10 +138,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             }
             WindowTime::Key(windows) => {
                 let windows = windows.clone();
-                if let Some(key) = key {
-                    return windows.close_key(ctx, key, |ctx, due| self.close_one(ctx, key, due));
-                }
-                windows.close_unfinished(ctx, |ctx, key, due| self.close_one(ctx, key, due))
+                windows.close(ctx, key, |ctx, key, due| self.close_one(ctx, key, due))
             }
         }
     }

@@ -82,14 +82,16 @@ impl WindowTime {
         }
     }
 
-    /// A key's rows are being erased: nothing of it waits any more, and its time goes, if it has one of its own.
+    /// Called while the rows of a key are erased: drops the key's waiting windows. If the key has its own time, drops
+    /// it, too.
     pub(crate) fn erase(&self, ctx: &mut TaskContext, key: &[u8]) {
         if let Self::Key(windows) = self {
             windows.times.erase(ctx, key);
         }
     }
 
-    /// A key's window gets rows in one of the operator's stores. Whether they are known to be the first there.
+    /// Notes that a key's window gets rows in one of the operator's stores. Returns true if the rows are known to be
+    /// the window's first.
     #[inline]
     pub(crate) fn fill(&self, ctx: &mut TaskContext, key: &[u8], side: u8, start: i64, epoch: u64) -> bool {
         match self {
@@ -164,17 +166,30 @@ impl KeyWindows {
         is_first
     }
 
-    /// Handles the due windows of a key while there is room. `close` emits a closing window, and removes it unless it
-    /// is kept for queries. `close` returns false if the window had no rows.
-    pub(crate) fn close_key(
+    /// Handles the due windows of a key while there is room; without a key, those of all keys with due windows that are
+    /// not finished. `close` emits a closing window, and removes it unless it is kept for queries. It returns false if
+    /// the window had no rows.
+    pub(crate) fn close(
+        &self,
+        ctx: &mut TaskContext,
+        key: Option<&[u8]>,
+        mut close: impl FnMut(&mut TaskContext, &[u8], Due) -> Result<bool, Box<Failure>>,
+    ) -> Outcome {
+        match key {
+            Some(key) => self.close_key(ctx, key, &mut close),
+            None => self.times.go_on(ctx, |ctx, key| self.close_key(ctx, key, &mut close)),
+        }
+    }
+
+    fn close_key(
         &self,
         ctx: &mut TaskContext,
         key: &[u8],
-        mut close: impl FnMut(&mut TaskContext, Due) -> Result<bool, Box<Failure>>,
+        close: &mut impl FnMut(&mut TaskContext, &[u8], Due) -> Result<bool, Box<Failure>>,
     ) -> Outcome {
         while let Some(live) = self.times.next_due(ctx, key) {
             let due = self.due(live);
-            if !close(ctx, due)? {
+            if !close(ctx, key, due)? {
                 self.times.forget(ctx, key);
             } else if due.is_kept {
                 self.times.wait_for(ctx, key, self.kept(live));
@@ -186,15 +201,6 @@ impl KeyWindows {
             }
         }
         Ok(())
-    }
-
-    /// As [`close_key`](Self::close_key), for all keys with due windows that are not finished.
-    pub(crate) fn close_unfinished(
-        &self,
-        ctx: &mut TaskContext,
-        mut close: impl FnMut(&mut TaskContext, &[u8], Due) -> Result<bool, Box<Failure>>,
-    ) -> Outcome {
-        self.times.go_on(ctx, |ctx, key| self.close_key(ctx, key, |ctx, due| close(ctx, key, due)))
     }
 
     /// Takes the other side's rows of a window that closes.

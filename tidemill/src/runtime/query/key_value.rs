@@ -1,6 +1,6 @@
 //! Queries of key-value stores.
 
-use std::{marker::PhantomData, ops::Bound, sync::Arc, time::Duration};
+use std::{marker::PhantomData, ops::Bound, sync::Arc};
 
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Coded};
@@ -8,6 +8,7 @@ use tidemill_state::{Codec, CodecError, Coded};
 use super::{
     QueryError, QueryTarget,
     piece::{Kind, Rows},
+    target::with_options,
     undecodable,
 };
 use crate::operators::StoreHandle;
@@ -22,29 +23,7 @@ pub struct KeyValueQuery<K, V> {
     types: PhantomData<fn(K, V)>,
 }
 
-impl<K, V> KeyValueQuery<K, V> {
-    pub(crate) fn new(target: QueryTarget, store: &str) -> Self {
-        Self { target, store: store.into(), types: PhantomData }
-    }
-
-    /// Asks only the tasks of one partition. A missing key is then an answer for this partition only.
-    pub fn with_partition(mut self, partition: i32) -> Self {
-        self.target.partition = Some(partition);
-        self
-    }
-
-    /// Lets standbys answer, too. Their data is committed, and may be older than the data of the task's owner.
-    pub fn enable_stale_stores(mut self) -> Self {
-        self.target.stale = true;
-        self
-    }
-
-    /// Sets how long to wait for each answer of a thread, instead of the configured `query_timeout`.
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.target.timeout = timeout;
-        self
-    }
-}
+with_options!(KeyValueQuery);
 
 impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
     /// The value of a key; `None` if the key is missing.

@@ -17,6 +17,37 @@ use super::{
 };
 use crate::{operators::StoreHandle, runtime::Standbys};
 
+/// The constructor and the options of a query, whatever the kind of its store.
+macro_rules! with_options {
+    ($query:ident) => {
+        impl<K, V> $query<K, V> {
+            pub(crate) fn new(target: QueryTarget, store: &str) -> Self {
+                Self { target, store: store.into(), types: std::marker::PhantomData }
+            }
+
+            /// Asks only the tasks of one partition. A missing key is then an answer for this partition only.
+            pub fn with_partition(mut self, partition: i32) -> Self {
+                self.target.partition = Some(partition);
+                self
+            }
+
+            /// Lets standbys answer, too. Their data is committed, and may be older than the data of the task's owner.
+            pub fn enable_stale_stores(mut self) -> Self {
+                self.target.stale = true;
+                self
+            }
+
+            /// Sets how long to wait for each answer of a thread, instead of the configured `query_timeout`.
+            pub fn with_timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.target.timeout = timeout;
+                self
+            }
+        }
+    };
+}
+
+pub(super) use with_options;
+
 /// The target of a query: every thread, or the tasks of one partition only; and standbys, if allowed.
 #[derive(Clone)]
 pub(crate) struct QueryTarget {

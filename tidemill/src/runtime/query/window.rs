@@ -1,6 +1,6 @@
 //! Queries of window stores.
 
-use std::{marker::PhantomData, ops::Bound, sync::Arc, time::Duration};
+use std::{marker::PhantomData, ops::Bound, sync::Arc};
 
 use bytes::Bytes;
 use tidemill_state::{Codec, Coded, WindowKey};
@@ -9,6 +9,7 @@ use super::{
     QueryError, QueryTarget,
     key_value::encode,
     piece::{Kind, Rows},
+    target::with_options,
     undecodable,
 };
 
@@ -22,29 +23,7 @@ pub struct WindowQuery<K, V> {
     types: PhantomData<fn(K, V)>,
 }
 
-impl<K, V> WindowQuery<K, V> {
-    pub(crate) fn new(target: QueryTarget, store: &str) -> Self {
-        Self { target, store: store.into(), types: PhantomData }
-    }
-
-    /// Asks only the tasks of one partition. A missing key is then an answer for this partition only.
-    pub fn with_partition(mut self, partition: i32) -> Self {
-        self.target.partition = Some(partition);
-        self
-    }
-
-    /// Lets standbys answer, too. Their data is committed, and may be older than the data of the task's owner.
-    pub fn enable_stale_stores(mut self) -> Self {
-        self.target.stale = true;
-        self
-    }
-
-    /// Sets how long to wait for each answer of a thread, instead of the configured `query_timeout`.
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.target.timeout = timeout;
-        self
-    }
-}
+with_options!(WindowQuery);
 
 impl<K: Coded, V: Coded> WindowQuery<K, V> {
     /// A key's values with the start of their windows in milliseconds. Includes windows that start from `from_ms`
