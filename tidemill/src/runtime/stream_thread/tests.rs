@@ -17,11 +17,14 @@ use std::{
 
 mod idle;
 
+use tidemill_state::BoxError;
+
 use super::StreamThread;
 use crate::{
-    EmitStrategy, ProcessingGuarantee, StreamsBuilder, StreamsConfig, TimeWindows,
+    EmitStrategy, KStream, ProcessingGuarantee, StreamsBuilder, StreamsConfig, TimeWindows,
     clock::ManualClock,
     names::ThreadName,
+    processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
     runtime::Prepared,
     transport::{
         Acknowledged, Admin, Answered, CommittedOffset, Consumed, Consumer, ConsumerConfig, PendingCommit, Producer,
@@ -57,6 +60,11 @@ impl World {
         StreamThread::start(app, ThreadName::new("a", 0)).expect("starts")
     }
 
+    /// A thread on this log, whose producers only record their calls.
+    fn noted_thread(&self, notes: &Notes, builder: &StreamsBuilder, config: StreamsConfig) -> StreamThread {
+        self.thread_on(Arc::new(Noted { log: self.log.clone(), notes: notes.clone() }), builder, config)
+    }
+
     fn append(&self, partition: i32, count: usize) {
         self.log.append("in", partition, (0..count).map(|_| Entry::new("k", "v", 0))).expect("appends");
     }
@@ -64,75 +72,102 @@ impl World {
     fn outputs(&self) -> usize {
         self.log.read_all("out").expect("reads").len()
     }
+
+    /// A member that takes everything over from members whose sessions have ended.
+    fn successor(&self, session_timeout: Duration) -> Box<dyn Consumer> {
+        let (group, client_id, instance_id) = ("app".to_owned(), "b-0".to_owned(), None);
+        let config = ConsumerConfig { group, client_id, instance_id, session_timeout, max_poll_records: 10 };
+        let mut successor = self.log.consumer(&config).expect("opens");
+        successor.subscribe(&["in".into()]).expect("joins");
+        assert!(!successor.poll(Duration::ZERO).expect("polls").rebalances.is_empty(), "it has taken over");
+        successor
+    }
+}
+
+/// Turns until nothing is left to do.
+fn run(thread: &mut StreamThread) {
+    while thread.step(Duration::ZERO).expect("turns") > 0 {}
+}
+
+/// Counts by second, which close after five seconds of silence, to `out`.
+fn count_by_second(stream: &KStream<String, String>) {
+    let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
+    let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(5));
+    stream.group_by_key().windowed_by(windows).emit(emit).count("counts").to_stream().to("out");
+}
+
+/// A processor that calls a function with each punctuation. The wall clock gives one every second.
+struct EverySecond<F>(F);
+
+impl<F> Processor<String, String, String, String> for EverySecond<F>
+where
+    F: FnMut(&mut ProcessorContext<'_, String, String>, Punctuation, i64),
+{
+    fn init(&mut self, ctx: &mut ProcessorContext<'_, String, String>) -> Result<(), BoxError> {
+        ctx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        _ctx: &mut ProcessorContext<'_, String, String>,
+        _record: Record<String, String>,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn punctuate(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, String, String>,
+        punctuation: Punctuation,
+        time_ms: i64,
+    ) -> Result<(), BoxError> {
+        (self.0)(ctx, punctuation, time_ms);
+        Ok(())
+    }
 }
 
 #[test]
 fn time_alone_does_not_let_a_member_commit_that_was_replaced() {
-    let clock = ManualClock::new(0);
-    let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
-    for topic in ["in", "out"] {
-        log.create(topic, 1).expect("the log is empty");
-    }
-    let builder = StreamsBuilder::new();
-    let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
-    let grouped = builder.stream::<String, String>("in").group_by_key().windowed_by(windows);
-    let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(5));
-    grouped.emit(emit).count("counts").to_stream().to("out");
-    let topology = builder.build().expect("is valid");
+    let (world, builder) = (World::new(1), StreamsBuilder::new());
+    count_by_second(&builder.stream("in"));
     // Only requested commits.
     let config = StreamsConfig { commit_interval: Duration::from_hours(1), ..StreamsConfig::new("app") };
-    let (session, transport) = (config.session_timeout, Arc::new(log.clone()));
-    let app = Prepared::new(&topology, config, transport, Arc::new(clock.clone()), "a".to_owned()).expect("can start");
-    let mut thread = StreamThread::start(app, ThreadName::new("a", 0)).expect("starts");
-
-    log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
-    while thread.step(Duration::ZERO).expect("processes") > 0 {}
+    let session_timeout = config.session_timeout;
+    let mut thread = world.thread(&builder, config);
+    world.append(0, 1);
+    run(&mut thread);
     thread.commit_now().expect("commits");
     assert_eq!(thread.status.commits, 1);
 
     // Only time closes the window. The commit also sends offsets that did not move, because the log refuses a replaced
     // member by its offsets.
-    clock.advance(Duration::from_secs(10));
+    world.clock.advance(Duration::from_secs(10));
     thread.step(Duration::ZERO).expect("ticks");
     let work = thread.tasks.running().next().expect("it runs").prepare_commit().expect("prepares");
     assert_eq!((work.changelog.is_empty(), work.offsets.len()), (false, 1));
 
-    clock.advance(session);
-    let mut successor = log
-        .consumer(&ConsumerConfig {
-            group: "app".to_owned(),
-            client_id: "b-0".to_owned(),
-            instance_id: None,
-            session_timeout: session,
-            max_poll_records: 10,
-        })
-        .expect("joins");
-    successor.subscribe(&["in".into()]).expect("joins");
-    assert!(!successor.poll(Duration::ZERO).expect("polls").rebalances.is_empty(), "it has taken over");
-
+    world.clock.advance(session_timeout);
+    let _successor = world.successor(session_timeout);
     thread.commit_now().expect("is no end");
     assert_eq!((thread.status.commits, thread.status.fenced), (1, 1));
-    let out = log.read_all("out").expect("reads");
-    assert!(out.is_empty(), "the window is its successor's to close: {out:?}");
+    assert_eq!(world.outputs(), 0, "the window is its successor's to close");
 }
 
 #[test]
 fn after_a_restart_time_alone_names_the_offsets_of_inputs_that_bring_nothing() {
     let (world, builder) = (World::new(1), StreamsBuilder::new());
-    let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
-    let grouped = builder.stream::<String, String>("in").group_by_key().windowed_by(windows);
-    let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(5));
-    grouped.emit(emit).count("counts").to_stream().to("out");
+    count_by_second(&builder.stream("in"));
     let hour = Duration::from_hours(1);
     let config = || StreamsConfig { commit_interval: hour, session_timeout: hour, ..StreamsConfig::new("app") };
     let mut before = world.thread(&builder, config());
     world.append(0, 1);
-    while before.step(Duration::ZERO).expect("processes") > 0 {}
+    run(&mut before);
     before.commit_now().expect("commits");
     drop(before);
 
     let mut thread = world.thread(&builder, config());
-    while thread.step(Duration::ZERO).expect("restores") > 0 {}
+    run(&mut thread);
     world.clock.advance(Duration::from_secs(10));
     thread.step(Duration::ZERO).expect("ticks");
     let work = thread.tasks.running().next().expect("it runs").prepare_commit().expect("prepares");
@@ -150,14 +185,10 @@ fn without_transactions_a_member_that_was_replaced_commits_nothing() {
     let session_timeout = config.session_timeout;
     let mut thread = world.thread(&builder, config);
     world.append(0, 3);
-    while thread.step(Duration::ZERO).expect("processes") > 0 {}
+    run(&mut thread);
 
     world.clock.advance(session_timeout);
-    let (group, client_id, instance_id) = ("app".to_owned(), "b-0".to_owned(), None);
-    let config = ConsumerConfig { group, client_id, instance_id, session_timeout, max_poll_records: 10 };
-    let mut successor = world.log.consumer(&config).expect("opens");
-    successor.subscribe(&["in".into()]).expect("joins");
-    assert!(!successor.poll(Duration::ZERO).expect("polls").rebalances.is_empty(), "it has taken over");
+    let _successor = world.successor(session_timeout);
     thread.commit_now().expect("is no end");
     assert_eq!((thread.status.fenced, world.log.group_lag("app")[0].committed), (1, None));
 }
@@ -258,22 +289,14 @@ fn without_transactions_changes_leave_once_the_outputs_are_in_the_log() {
         (ProcessingGuarantee::AtLeastOnce, &["out", "flush", "app-counts-changelog", "flush"][..]),
         (ProcessingGuarantee::ExactlyOnce, &["out", "app-counts-changelog", "commit"]),
     ] {
-        let (log, notes) = (EmbeddedLog::in_memory(), Notes::default());
-        for topic in ["in", "out"] {
-            log.create(topic, 1).expect("the log is empty");
-        }
-        let builder = StreamsBuilder::new();
+        let (world, builder, notes) = (World::new(1), StreamsBuilder::new(), Notes::default());
         builder.stream::<String, String>("in").group_by_key().count("counts").to_stream().to("out");
-        let topology = builder.build().expect("is valid");
         let config = StreamsConfig { processing_guarantee, ..StreamsConfig::new("app") };
-        let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
-        let clock = Arc::new(ManualClock::new(0));
-        let app = Prepared::new(&topology, config, transport, clock, "a".to_owned()).expect("can start");
+        let mut thread = world.noted_thread(&notes, &builder, config);
         // Drops the calls that the start made for the store's note.
         notes.asked.lock().expect("nobody panicked").clear();
-        let mut thread = StreamThread::start(app, ThreadName::new("a", 0)).expect("starts");
-        log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
-        while thread.step(Duration::ZERO).expect("processes") > 0 {}
+        world.append(0, 1);
+        run(&mut thread);
         thread.commit_now().expect("commits");
         assert_eq!(*notes.asked.lock().expect("nobody panicked"), expected, "{processing_guarantee:?}");
     }
@@ -281,72 +304,45 @@ fn without_transactions_changes_leave_once_the_outputs_are_in_the_log() {
 
 #[test]
 fn a_commit_on_its_way_leaves_out_what_was_lost_meanwhile() {
-    let clock = ManualClock::new(0);
-    let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
-    for topic in ["in", "out"] {
-        log.create(topic, 1).expect("the log is empty");
-    }
-    let builder = StreamsBuilder::new();
+    let (world, builder, notes) = (World::new(1), StreamsBuilder::new(), Notes::default());
     builder.stream::<String, String>("in").to("out");
-    let topology = builder.build().expect("is valid");
     let processing_guarantee = ProcessingGuarantee::AtLeastOnce;
     let config = StreamsConfig { processing_guarantee, ..StreamsConfig::new("app") };
-    let (session, notes) = (config.session_timeout, Notes::default());
-    let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
-    let app = Prepared::new(&topology, config, transport, Arc::new(clock.clone()), "a".to_owned()).expect("can start");
-    let mut thread = StreamThread::start(app, ThreadName::new("a", 0)).expect("starts");
-    let committed = || log.group_lag("app")[0].committed;
-
-    log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
-    while thread.step(Duration::ZERO).expect("processes") > 0 {}
+    let session_timeout = config.session_timeout;
+    let mut thread = world.noted_thread(&notes, &builder, config);
+    world.append(0, 1);
+    run(&mut thread);
     // The flush is not done at its begin, and not before the next poll.
     notes.flush_takes.store(2, Ordering::SeqCst);
     thread.begin_commit().expect("begins");
 
-    clock.advance(session);
-    let mut successor = log
-        .consumer(&ConsumerConfig {
-            group: "app".to_owned(),
-            client_id: "b-0".to_owned(),
-            instance_id: None,
-            session_timeout: session,
-            max_poll_records: 10,
-        })
-        .expect("joins");
-    successor.subscribe(&["in".into()]).expect("joins");
-    successor.poll(Duration::ZERO).expect("polls");
+    world.clock.advance(session_timeout);
+    let mut successor = world.successor(session_timeout);
     let partition = TopicPartition::new("in", 0);
     let further = CommittedOffset { offset: 5, metadata: String::new() };
     successor.commit(&[(partition, further)]).expect("commits");
     drop(successor);
 
     thread.step(Duration::ZERO).expect("loses its partition and gets it again");
-    assert_eq!((thread.status.commits, committed()), (1, Some(5)), "what was committed does not go back");
+    let committed = world.log.group_lag("app")[0].committed;
+    assert_eq!((thread.status.commits, committed), (1, Some(5)), "what was committed does not go back");
 }
 
 #[test]
 fn large_outputs_are_sent_before_many_of_them_are_held() {
     const LARGE: usize = 64 << 10;
-    let (log, notes) = (EmbeddedLog::in_memory(), Notes::default());
-    for topic in ["in", "out"] {
-        log.create(topic, 1).expect("the log is empty");
-    }
+    let (world, builder, notes) = (World::new(1), StreamsBuilder::new(), Notes::default());
     let (made, most, sent) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)), notes.clone());
     let most_held = most.clone();
-    let builder = StreamsBuilder::new();
     let stream = builder.stream::<String, String>("in").map_values(move |_| {
         let sent = sent.asked.lock().expect("nobody panicked").len();
         most_held.fetch_max(made.fetch_add(1, Ordering::SeqCst) - sent, Ordering::SeqCst);
         "x".repeat(LARGE)
     });
     stream.to("out");
-    let topology = builder.build().expect("is valid");
-    let transport = Arc::new(Noted { log: log.clone(), notes: notes.clone() });
-    let clock = Arc::new(ManualClock::new(0));
-    let app = Prepared::new(&topology, StreamsConfig::new("app"), transport, clock, "a".to_owned()).expect("can start");
-    let mut thread = StreamThread::start(app, ThreadName::new("a", 0)).expect("starts");
-    log.append("in", 0, (0..1000).map(|_| Entry::new("k", "v", 0))).expect("appends");
-    while thread.step(Duration::ZERO).expect("processes") > 0 {}
+    let mut thread = world.noted_thread(&notes, &builder, StreamsConfig::new("app"));
+    world.append(0, 1000);
+    run(&mut thread);
     assert_eq!(notes.asked.lock().expect("nobody panicked").len(), 1000);
     let held = most.load(Ordering::SeqCst) * LARGE;
     assert!(held <= 2 << 20, "{held} bytes were held before one was sent");

@@ -5,15 +5,12 @@ use std::{
     time::Duration,
 };
 
-use tidemill_state::BoxError;
-
-use super::World;
+use super::{EverySecond, World, count_by_second};
 use crate::{
-    EmitStrategy,
     ProcessingGuarantee::{AtLeastOnce, ExactlyOnce},
-    StreamsBuilder, StreamsConfig, TimeWindows,
+    StreamsBuilder, StreamsConfig,
     clock::{Clock as _, ManualClock},
-    processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
+    processor::{ProcessorContext, Punctuation},
     testing::{
         FaultRates,
         faults::{Fate, Process},
@@ -23,46 +20,21 @@ use crate::{
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// Records the time that each wall-clock punctuation gets.
-struct Told(Arc<Mutex<Vec<i64>>>);
-
-impl Processor<String, String, String, String> for Told {
-    fn init(&mut self, ctx: &mut ProcessorContext<'_, String, String>) -> Result<(), BoxError> {
-        ctx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime);
-        Ok(())
-    }
-
-    fn process(
-        &mut self,
-        _ctx: &mut ProcessorContext<'_, String, String>,
-        _record: Record<String, String>,
-    ) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    fn punctuate(
-        &mut self,
-        ctx: &mut ProcessorContext<'_, String, String>,
-        _punctuation: Punctuation,
-        time_ms: i64,
-    ) -> Result<(), BoxError> {
-        assert_eq!(ctx.wall_time_ms(), time_ms);
-        self.0.lock().expect("nobody panicked").push(time_ms);
-        Ok(())
-    }
-}
-
 #[test]
 fn a_wall_clock_that_is_set_back_stops_neither_commits_nor_idle_windows_nor_punctuations() {
     for processing_guarantee in [ExactlyOnce, AtLeastOnce] {
         let (world, builder) = (World::new(1), StreamsBuilder::new());
         let told = Arc::<Mutex<Vec<_>>>::default();
         let stream = builder.stream::<String, String>("in");
-        let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
-        let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(5));
-        stream.group_by_key().windowed_by(windows).emit(emit).count("counts").to_stream().to("out");
+        count_by_second(&stream);
         let supplied = told.clone();
-        stream.process("told", &[], move || Told(supplied.clone()));
+        stream.process("told", &[], move || {
+            let told = supplied.clone();
+            EverySecond(move |ctx: &mut ProcessorContext<'_, String, String>, _: Punctuation, time_ms: i64| {
+                assert_eq!(ctx.wall_time_ms(), time_ms);
+                told.lock().expect("nobody panicked").push(time_ms);
+            })
+        });
         let config = StreamsConfig { processing_guarantee, ..StreamsConfig::new("app") };
         let interval = config.commit_interval;
         let mut thread = world.thread(&builder, config);

@@ -9,14 +9,11 @@ use std::{
     time::Duration,
 };
 
-use tidemill_state::BoxError;
-
-use super::{Noted, Notes, StreamThread, World};
+use super::{EverySecond, Notes, StreamThread, World};
 use crate::{
     StreamsBuilder, StreamsConfig, TaskFailureAction,
-    clock::ManualClock,
     error::TaskError,
-    processor::{Processor, ProcessorContext, Punctuation, PunctuationType, Record},
+    processor::{ProcessorContext, Punctuation},
     runtime::TaskState,
     transport::embedded::Entry,
 };
@@ -130,47 +127,21 @@ fn a_task_that_stops_at_a_record_longer_than_the_session_stays_stopped() {
     assert!(tasks.iter().any(|task| matches!(task.state, TaskState::Failed { .. })), "{tasks:?}");
 }
 
-/// Takes long at the first second, and counts calls.
-struct Slow {
-    clock: ManualClock,
-    takes: Duration,
-    calls: Arc<AtomicUsize>,
-}
-
-impl Processor<String, String, String, String> for Slow {
-    fn init(&mut self, ctx: &mut ProcessorContext<'_, String, String>) -> Result<(), BoxError> {
-        ctx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime);
-        Ok(())
-    }
-
-    fn process(
-        &mut self,
-        _ctx: &mut ProcessorContext<'_, String, String>,
-        _record: Record<String, String>,
-    ) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    fn punctuate(
-        &mut self,
-        ctx: &mut ProcessorContext<'_, String, String>,
-        punctuation: Punctuation,
-        _time_ms: i64,
-    ) -> Result<(), BoxError> {
-        self.clock.advance(self.takes);
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        ctx.cancel(punctuation);
-        Ok(())
-    }
-}
-
 #[test]
 fn ticks_that_take_longer_than_the_session_together_do_not_end_it() {
     const TASKS: usize = 5;
     let (world, builder) = (World::new(TASKS as i32), StreamsBuilder::new());
     let (clock, calls) = (world.clock.clone(), Arc::new(AtomicUsize::new(0)));
     let supplied = calls.clone();
-    let slow = move || Slow { clock: clock.clone(), takes: SESSION / 3, calls: supplied.clone() };
+    // Takes long at the first second.
+    let slow = move || {
+        let (clock, calls) = (clock.clone(), supplied.clone());
+        EverySecond(move |ctx: &mut ProcessorContext<'_, String, String>, punctuation: Punctuation, _: i64| {
+            clock.advance(SESSION / 3);
+            calls.fetch_add(1, Ordering::SeqCst);
+            ctx.cancel(punctuation);
+        })
+    };
     builder.stream::<String, String>("in").process("slow", &[], slow).to("out");
     let mut thread = world.thread(&builder, config());
     for _ in 0..20 {
@@ -186,7 +157,7 @@ fn no_record_is_blamed_for_a_log_that_takes_its_time() {
     let (builder, calls) = slow(&world, |_| 0);
     world.append(0, 1);
     let notes = Notes { send_takes: Some((world.clock.clone(), 2 * SESSION)), ..Notes::default() };
-    let mut thread = world.thread_on(Arc::new(Noted { log: world.log.clone(), notes }), &builder, config());
+    let mut thread = world.noted_thread(&notes, &builder, config());
     turn(&mut thread, 20);
     assert!(calls.load(Ordering::SeqCst) > 2, "it was repeated, for the session ended each time");
 }
