@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::{driver, wait_until, windowed};
+use common::{driver, in_and_out, wait_until, windowed};
 use tidemill::{
     AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Clock as _, EmitStrategy,
     ManualClock, Record, Reply, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
@@ -127,17 +127,23 @@ fn pipe(driver: &TopologyTestDriver, values: &[&str]) {
     }
 }
 
+/// A driver with these requests, and a hand to answer them.
+fn graded(values: &[&str]) -> (TopologyTestDriver, Hand) {
+    let builder = StreamsBuilder::new();
+    grading(&builder);
+    let driver = driver(&builder);
+    pipe(&driver, values);
+    let hand = Hand::new(&driver);
+    (driver, hand)
+}
+
 fn out(driver: &TopologyTestDriver) -> Vec<String> {
     driver.output::<String, String>("out").read_values().expect("reads")
 }
 
 #[test]
 fn an_answer_comes_back_with_its_request_key_and_time() {
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let driver = driver(&builder);
-    pipe(&driver, &["one", "two"]);
-    let mut hand = Hand::new(&driver);
+    let (driver, mut hand) = graded(&["one", "two"]);
     hand.run();
     assert_eq!(hand.calls()[0].0.key, "k");
     hand.calls().swap(0, 1);
@@ -186,11 +192,7 @@ fn a_request_that_does_not_decode_yet_waits_and_uses_up_no_attempt() {
 
 #[test]
 fn a_second_response_has_no_effect_and_is_counted() {
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let driver = driver(&builder);
-    pipe(&driver, &["one"]);
-    let mut hand = Hand::new(&driver);
+    let (driver, mut hand) = graded(&["one"]);
     hand.run();
     hand.answer("A");
     let response = driver.log().read_all("test-grade-responses").expect("reads").remove(0).1;
@@ -203,11 +205,7 @@ fn a_second_response_has_no_effect_and_is_counted() {
 
 #[test]
 fn a_crash_between_call_and_response_pays_twice_and_counts_once() {
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let driver = driver(&builder);
-    pipe(&driver, &["one", "two"]);
-    let mut first = Hand::new(&driver);
+    let (driver, mut first) = graded(&["one", "two"]);
     first.run();
     // The later request is answered, the earlier one's answer is lost with the process.
     first.calls().swap(0, 1);
@@ -225,11 +223,7 @@ fn a_crash_between_call_and_response_pays_twice_and_counts_once() {
 
 #[test]
 fn a_crash_before_the_task_took_the_response_loses_nothing() {
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let driver = driver(&builder);
-    pipe(&driver, &["one"]);
-    let mut hand = Hand::new(&driver);
+    let (driver, mut hand) = graded(&["one"]);
     hand.run();
     hand.answer("A");
     driver.crash();
@@ -240,11 +234,7 @@ fn a_crash_before_the_task_took_the_response_loses_nothing() {
 
 #[test]
 fn failures_are_retried_with_growing_pauses_and_end_as_data() {
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let driver = driver(&builder);
-    pipe(&driver, &["one"]);
-    let mut hand = Hand::new(&driver);
+    let (driver, mut hand) = graded(&["one"]);
     for attempt in 1..=3 {
         hand.run();
         let (request, reply) = hand.calls().pop_front().expect("a call waits");
@@ -259,11 +249,7 @@ fn failures_are_retried_with_growing_pauses_and_end_as_data() {
 
 #[test]
 fn a_permanent_error_is_not_retried_and_a_dropped_reply_is() {
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let driver = driver(&builder);
-    pipe(&driver, &["one", "two"]);
-    let mut hand = Hand::new(&driver);
+    let (driver, mut hand) = graded(&["one", "two"]);
     hand.run();
     let (_, reply) = hand.calls().pop_front().expect("a call waits");
     reply.send(Err(CallError::permanent("no")));
@@ -277,11 +263,7 @@ fn a_permanent_error_is_not_retried_and_a_dropped_reply_is() {
 
 #[test]
 fn an_attempt_that_takes_too_long_is_given_up_and_its_late_answer_ignored() {
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let driver = driver(&builder);
-    pipe(&driver, &["one"]);
-    let mut hand = Hand::new(&driver);
+    let (driver, mut hand) = graded(&["one"]);
     hand.run();
     let (_, late) = hand.calls().pop_front().expect("a call waits");
     hand.clock.advance(Duration::from_secs(5));
@@ -339,11 +321,7 @@ fn calls_and_memory_are_bounded_and_windows_close_while_calls_hang() {
 
 #[test]
 fn answered_requests_leave_their_topic() {
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let driver = driver(&builder);
-    pipe(&driver, &["one", "two", "three"]);
-    let mut hand = Hand::new(&driver);
+    let (driver, mut hand) = graded(&["one", "two", "three"]);
     hand.run();
     hand.answer("A");
     hand.clock.advance(Duration::from_secs(10));
@@ -404,6 +382,15 @@ fn every_partition_gets_its_own_answers() {
     assert_eq!(graded, ["a: A", "b: A", "c: A", "d: A", "e: A"]);
 }
 
+/// Runs the application on a log with this many partitions.
+fn run(partitions: i32) -> (EmbeddedLog, Streams) {
+    let (log, builder) = (in_and_out(partitions), StreamsBuilder::new());
+    grading(&builder);
+    let topology = builder.build().expect("the topology is valid");
+    let streams = Streams::start(&topology, StreamsConfig::new("app"), log.clone()).expect("starts");
+    (log, streams)
+}
+
 /// Answers in a thread of its own.
 struct Threads;
 
@@ -415,13 +402,7 @@ impl Caller<String, String, String> for Threads {
 
 #[test]
 fn a_running_application_and_its_executor_work_together() {
-    let log = EmbeddedLog::in_memory();
-    log.create("in", 2).expect("creates");
-    log.create("out", 2).expect("creates");
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let topology = builder.build().expect("the topology is valid");
-    let streams = Streams::start(&topology, StreamsConfig::new("app"), log.clone()).expect("starts");
+    let (log, streams) = run(2);
     let executor = CallExecutor::spawn(&call(), "app", log.clone(), CallPolicy::default(), Threads).expect("starts");
     for number in 0..100 {
         log.append("in", number % 2, [Entry::new(format!("k{number}"), format!("v{number}"), 0)]).expect("appends");
@@ -440,13 +421,7 @@ fn a_running_application_and_its_executor_work_together() {
 
 #[test]
 fn an_executor_that_its_own_caller_closes_ends() {
-    let log = EmbeddedLog::in_memory();
-    log.create("in", 1).expect("creates");
-    log.create("out", 1).expect("creates");
-    let builder = StreamsBuilder::new();
-    grading(&builder);
-    let topology = builder.build().expect("the topology is valid");
-    let streams = Streams::start(&topology, StreamsConfig::new("app"), log.clone()).expect("starts");
+    let (log, streams) = run(1);
     let (give, taken) = mpsc::channel::<CallExecutorHandle>();
     let (tell, told) = mpsc::channel();
     let closes = move |_request: CallRequest<String, String>, reply: Reply<String>| {

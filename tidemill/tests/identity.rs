@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use common::{Tested, is_drained, wait_until};
+use common::{Tested, counting, in_and_out, is_drained, running, standing_by, wait_until};
 use tidemill::{
-    Streams, StreamsBuilder, StreamsConfig, TaskState, Topology,
+    Streams, StreamsConfig,
     transport::{
         Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, Transport, TransportError,
         embedded::{EmbeddedLog, Entry},
@@ -18,19 +18,6 @@ use tidemill::{
 };
 
 const PARTITIONS: i32 = 4;
-
-fn topology() -> Topology {
-    let builder = StreamsBuilder::new();
-    builder.stream::<String, String>("in").group_by_key().count("counts").to_stream().to("out");
-    builder.build().expect("the topology is valid")
-}
-
-fn log() -> EmbeddedLog {
-    let log = EmbeddedLog::in_memory();
-    log.create("in", PARTITIONS).expect("the log is empty");
-    log.create("out", PARTITIONS).expect("the log is empty");
-    log
-}
 
 /// Every instance has the same client id.
 fn config(address: &str) -> StreamsConfig {
@@ -44,16 +31,11 @@ fn config(address: &str) -> StreamsConfig {
     }
 }
 
-fn tasks(streams: &Streams, is_it: impl Fn(&TaskState) -> bool) -> usize {
-    streams.status().iter().flat_map(|thread| &thread.tasks).filter(|task| is_it(&task.state)).count()
-}
-
 #[test]
 fn instances_of_one_client_id_share_the_work_and_do_not_fence_each_other() -> Tested {
-    let (log, topology) = (log(), topology());
+    let (log, topology) = (in_and_out(PARTITIONS), counting());
     let start = |address| Streams::start(&topology, config(address), log.clone());
     let twins = [start("one:80")?, start("two:80")?];
-    let running = |one: &Streams| tasks(one, |state| *state == TaskState::Running);
     wait_until("two share", || twins.iter().all(|one| running(one) == 2));
     for number in 0..100 {
         for partition in 0..PARTITIONS {
@@ -68,10 +50,9 @@ fn instances_of_one_client_id_share_the_work_and_do_not_fence_each_other() -> Te
 
 #[test]
 fn instances_of_one_client_id_know_of_each_other() -> Tested {
-    let (log, topology) = (log(), topology());
+    let (log, topology) = (in_and_out(PARTITIONS), counting());
     let start = |address| Streams::start(&topology, config(address), log.clone());
     let twins = [start("one:80")?, start("two:80")?];
-    let standing_by = |one: &Streams| tasks(one, |state| matches!(state, TaskState::Standby { .. }));
     wait_until("each keeps the other's tasks warm", || twins.iter().all(|one| standing_by(one) == 2));
     wait_until("each knows of that", || {
         twins.iter().all(|one| one.metadata().iter().all(|member| member.standby_tasks.len() == 2))
@@ -125,9 +106,9 @@ impl Transport for Noting {
 
 /// The transactional ids that an instance uses, from its start to its end.
 fn ids_of_a_life(config: StreamsConfig) -> Tested<BTreeSet<String>> {
-    let noting = Noting { log: log(), ids: Arc::default() };
+    let noting = Noting { log: in_and_out(PARTITIONS), ids: Arc::default() };
     let config = StreamsConfig { num_stream_threads: 2, ..config };
-    Streams::start(&topology(), config, noting.clone())?.close()?;
+    Streams::start(&counting(), config, noting.clone())?.close()?;
     let ids = noting.ids.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert_eq!(ids.len(), 2, "each thread has its own: {ids:?}");
     assert!(ids.iter().all(|id| id.starts_with("app-")), "rights are given by the application id: {ids:?}");

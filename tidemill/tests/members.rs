@@ -4,27 +4,14 @@ mod common;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use common::{Tested, is_drained, wait_until};
+use common::{Tested, counting, in_and_out, is_drained, running, standing_by, wait_until};
 use tidemill::{
-    QueryError, Streams, StreamsBuilder, StreamsConfig, TaskState, Topology, partition_for,
+    QueryError, Streams, StreamsConfig, partition_for,
     transport::embedded::{EmbeddedLog, Entry},
 };
 
 const PARTITIONS: i32 = 4;
 const KEYS: i32 = 200;
-
-fn topology() -> Topology {
-    let builder = StreamsBuilder::new();
-    builder.stream::<String, String>("in").group_by_key().count("counts").to_stream().to("out");
-    builder.build().expect("the topology is valid")
-}
-
-fn log() -> EmbeddedLog {
-    let log = EmbeddedLog::in_memory();
-    log.create("in", PARTITIONS).expect("the log is empty");
-    log.create("out", PARTITIONS).expect("the log is empty");
-    log
-}
 
 fn config(name: &str, standbys: usize) -> StreamsConfig {
     StreamsConfig {
@@ -51,18 +38,6 @@ fn count(log: &EmbeddedLog) {
     wait_until("all are counted", || is_drained(log, "app"));
 }
 
-fn tasks(streams: &Streams, is_it: impl Fn(&TaskState) -> bool) -> usize {
-    streams.status().iter().flat_map(|thread| &thread.tasks).filter(|task| is_it(&task.state)).count()
-}
-
-fn running(streams: &Streams) -> usize {
-    tasks(streams, |state| *state == TaskState::Running)
-}
-
-fn standing_by(streams: &Streams) -> usize {
-    tasks(streams, |state| matches!(state, TaskState::Standby { .. }))
-}
-
 fn restored(streams: &Streams) -> u64 {
     streams.status().iter().map(|thread| thread.records_restored).sum()
 }
@@ -79,7 +54,7 @@ fn counted(count: i64) -> BTreeMap<String, i64> {
 
 #[test]
 fn the_metadata_of_a_key_names_the_instance_that_has_it() -> Tested {
-    let (log, topology) = (log(), topology());
+    let (log, topology) = (in_and_out(PARTITIONS), counting());
     let start = |name| Streams::start(&topology, config(name, 1), log.clone());
     let instances = [start("a")?, start("b")?];
     wait_until("two share", || instances.iter().all(|one| running(one) == 2 && standing_by(one) == 2));
@@ -114,7 +89,7 @@ fn the_metadata_of_a_key_names_the_instance_that_has_it() -> Tested {
 
 /// One instance goes; the other has everything already.
 fn take_over(here: StreamsConfig, there: StreamsConfig) -> Tested {
-    let (log, topology) = (log(), topology());
+    let (log, topology) = (in_and_out(PARTITIONS), counting());
     let first = Streams::start(&topology, here, log.clone())?;
     wait_until("one runs all", || running(&first) == 4);
     let second = Streams::start(&topology, there, log.clone())?;
@@ -150,7 +125,7 @@ fn stores_on_disk_are_taken_over_without_a_replay() -> Tested {
 
 #[test]
 fn without_standbys_nobody_keeps_anything_warm() -> Tested {
-    let (log, topology) = (log(), topology());
+    let (log, topology) = (in_and_out(PARTITIONS), counting());
     let (first, second) = (
         Streams::start(&topology, config("a", 0), log.clone())?,
         Streams::start(&topology, config("b", 0), log.clone())?,
@@ -167,7 +142,8 @@ fn without_standbys_nobody_keeps_anything_warm() -> Tested {
 fn an_address_that_is_none_is_a_mistake() {
     for address in ["example", "example:0", "http://example:80", "a b:80", ":80"] {
         let config = StreamsConfig { application_server: Some(address.to_owned()), ..config("a", 0) };
-        let error = Streams::start(&topology(), config, log()).err().expect("it must not start").to_string();
+        let error =
+            Streams::start(&counting(), config, in_and_out(PARTITIONS)).err().expect("it must not start").to_string();
         assert!(error.contains("application_server must be host:port"), "{error}");
     }
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tidemill::{
-    StreamsBuilder, Window, Windowed,
+    Streams, StreamsBuilder, TaskState, Topology, Window, Windowed,
     state::{Codec, Coded},
     testing::TopologyTestDriver,
     transport::embedded::EmbeddedLog,
@@ -51,4 +51,33 @@ pub(crate) fn records<K: Coded, V: Coded>(log: &EmbeddedLog, topic: &str) -> Vec
         (partition, key, value)
     });
     decoded.collect()
+}
+
+/// `in` → counts by key, in the store `counts` → `out`.
+pub(crate) fn counting() -> Topology {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, String>("in").group_by_key().count("counts").to_stream().to("out");
+    builder.build().expect("the topology is valid")
+}
+
+/// A log with empty topics `in` and `out`.
+pub(crate) fn in_and_out(partitions: i32) -> EmbeddedLog {
+    let log = EmbeddedLog::in_memory();
+    log.create("in", partitions).expect("the log is empty");
+    log.create("out", partitions).expect("the log is empty");
+    log
+}
+
+fn tasks(streams: &Streams, is_it: impl Fn(&TaskState) -> bool) -> usize {
+    streams.status().iter().flat_map(|thread| &thread.tasks).filter(|task| is_it(&task.state)).count()
+}
+
+/// The number of tasks that an instance runs.
+pub(crate) fn running(streams: &Streams) -> usize {
+    tasks(streams, |state| *state == TaskState::Running)
+}
+
+/// The number of tasks that an instance keeps a standby of.
+pub(crate) fn standing_by(streams: &Streams) -> usize {
+    tasks(streams, |state| matches!(state, TaskState::Standby { .. }))
 }
