@@ -1,42 +1,26 @@
-//! Steps that erase keys: from which stores, and what must hold of them.
+//! Steps that erase keys: the stores that they erase from, and the rules for such steps.
 
-use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use super::{
     NodeKind, StoreName,
-    logical::{Graph, Node},
+    logical::{Erasure, Graph, Node},
     row_keys::Content,
 };
 use crate::names::NodeId;
 
-/// What a step that erases was told.
-#[derive(Debug, Clone)]
-pub(crate) struct Erasure {
-    /// Steps or stores, by name.
-    pub(crate) from: Vec<Arc<str>>,
-    /// What the bytes of its keys are called, if they have a name.
-    pub(crate) key: Option<Cow<'static, str>>,
-}
-
-/// What the step is called in descriptions.
-pub(crate) const ERASE: &str = "erase";
-
-/// Steps that make one record at most of one.
+/// Steps that forward at most one record for each record.
 const SINGLE: &[&str] = &["map", "map-values", "select-key", "filter", "peek", "drop-null-keys"];
 
 impl Node {
-    pub(crate) fn erases(&self) -> bool {
-        self.kind == NodeKind::Operator(ERASE)
-    }
-
-    /// Whether the engine knows what the step keeps: not of a user's own processor.
+    /// Whether the engine knows what the step keeps. It does not know this of a user's processor.
     fn is_known(&self) -> bool {
         !self.erases() && self.kind != NodeKind::Operator("process")
     }
 }
 
 impl Graph {
-    /// The nodes that keep something in a store, or look it up.
+    /// The nodes that write or read a store, without the steps that erase.
     pub(crate) fn users<'a>(&'a self, store: &'a str) -> impl Iterator<Item = &'a Node> {
         self.nodes.iter().filter(move |node| !node.erases() && node.stores.iter().any(|name| **name == *store))
     }
@@ -46,8 +30,8 @@ impl Graph {
         self.users(store).filter(|node| node.is_known()).map(|node| node.id)
     }
 
-    /// Connects the steps that erase with the stores that they erase from: all those of each step that has one, for half
-    /// of what a step knows is of no use.
+    /// Connects the steps that erase with the stores that they erase from. A step loses its rows in all of its stores,
+    /// because it cannot work with a part of them.
     pub(crate) fn resolve_erasures(&mut self) {
         for (id, Erasure { from, key }) in self.erasures.clone() {
             let name = self.node(id).name.clone();
@@ -78,7 +62,8 @@ impl Graph {
         }
     }
 
-    /// The store of that name, or those of the step; with the others of the steps that have them.
+    /// The store with this name, or the stores of the step with this name. Includes all stores of the steps that use
+    /// them.
     fn stores_named(&self, name: &str) -> BTreeSet<StoreName> {
         let mut found: BTreeSet<_> =
             self.stores.get_key_value(name).map(|(name, _)| name.clone()).into_iter().collect();
@@ -108,7 +93,8 @@ impl Graph {
         }
     }
 
-    /// Stores above and below a repartition topic have keys of their own, each partitioned in its own way.
+    /// Checks that a step does not erase both above and below a repartition topic. The stores there have different
+    /// keys, and each key is partitioned in its own way.
     fn check_one_partitioning(&self, node: &Node, problems: &mut Vec<String>) {
         let within = |task: &BTreeSet<NodeId>| {
             node.stores.iter().find(|store| self.users(store).any(|user| task.contains(&user.id)))
@@ -131,7 +117,7 @@ impl Graph {
         }
     }
 
-    /// The nodes that run in one task with this one, if no step erases anything.
+    /// The nodes that run in the same task as this node, if steps that erase are ignored.
     fn task_of(&self, node: NodeId) -> BTreeSet<NodeId> {
         let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
         while let Some(id) = open.pop() {
@@ -147,7 +133,7 @@ impl Graph {
         seen
     }
 
-    /// The nodes with all that feed them within their task.
+    /// The nodes, and all nodes that feed them within their task.
     fn nodes_above(&self, nodes: &[NodeId]) -> BTreeSet<NodeId> {
         let (mut seen, mut open) = (BTreeSet::new(), nodes.to_vec());
         while let Some(id) = open.pop() {
@@ -158,12 +144,13 @@ impl Graph {
         seen
     }
 
-    /// Whether a source brings nothing but keys to be erased: when they are erased is no event of the stream.
+    /// Whether a source feeds only steps that erase. The times of its records are then no event times of the stream.
     pub(crate) fn brings_only_erasures(&self, source: NodeId) -> bool {
         !self.erased_by(source).is_empty()
     }
 
-    /// Whether a record may be taken again in the middle of its erasure: it has no other effect, and asks for one alone.
+    /// Whether a node may erase in several turns, because taking a record again does no harm: the record has no other
+    /// effect, and leads to one erasure.
     pub(crate) fn erases_by_pieces(&self, node: NodeId) -> bool {
         let mut above = self.nodes_above(&[node]).into_iter().filter(|id| *id != node).map(|id| self.node(id));
         above.all(|step| match step.kind {
@@ -172,7 +159,7 @@ impl Graph {
         })
     }
 
-    /// The steps that erase what a source brings; none, if it brings something to others as well.
+    /// The steps that erase the keys of a source; empty if the source also feeds other steps.
     fn erased_by(&self, source: NodeId) -> BTreeSet<NodeId> {
         let (mut open, mut seen, mut found) = (vec![source], BTreeSet::new(), BTreeSet::new());
         while let Some(id) = open.pop() {
@@ -195,7 +182,7 @@ impl Graph {
     }
 }
 
-/// The codec of the inner key.
+/// The name of the inner key's codec.
 fn inner(mut name: &str) -> &str {
     while let Some(inner) = name.strip_prefix("windowed(").and_then(|inner| inner.strip_suffix(')')) {
         name = inner;

@@ -1,8 +1,8 @@
 //! The graph that the DSL writes, as a plain value.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use super::{RowKeys, StoreFormat, erasures::Erasure};
+use super::{RowKeys, StoreFormat};
 use crate::{
     names::{NodeId, NodeName, StoreName},
     transport::Topic,
@@ -112,6 +112,18 @@ pub(crate) struct Idle {
     pub(crate) open_ms: i64,
 }
 
+/// What a step erases.
+#[derive(Debug, Clone)]
+pub(crate) struct Erasure {
+    /// The names of the stores, or of steps that have stores.
+    pub(crate) from: Vec<Arc<str>>,
+    /// The name of the codec of the step's keys, if the codec has one.
+    pub(crate) key: Option<Cow<'static, str>>,
+}
+
+/// The label of steps that erase.
+pub(crate) const ERASE: &str = "erase";
+
 /// The graph while the DSL writes it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
@@ -121,11 +133,11 @@ pub(crate) struct Graph {
     pub(crate) copartitioned: Vec<(NodeName, Vec<NodeId>)>,
     /// Operators with an idle time.
     pub(crate) idles: BTreeMap<NodeId, Idle>,
-    /// Whose the rows of each store are.
+    /// How the rows of each store are named after the keys of records.
     pub(crate) row_keys: BTreeMap<StoreName, RowKeys>,
     /// The steps that erase keys.
     pub(crate) erasures: BTreeMap<NodeId, Erasure>,
-    /// What the DSL noticed on the way; reported together with everything else.
+    /// Problems that the DSL found. They are reported together with all others.
     pub(crate) problems: Vec<String>,
 }
 
@@ -144,7 +156,7 @@ impl Graph {
         id
     }
 
-    /// Remembers an operator's idle time, if it has one.
+    /// Notes an operator's idle time, if it has one.
     pub(crate) fn note_idle(&mut self, node: NodeId, after_ms: Option<i64>, open_ms: i64) {
         if let Some(after_ms) = after_ms {
             self.idles.insert(node, Idle { after_ms, open_ms });
@@ -159,12 +171,12 @@ impl Graph {
         }
     }
 
-    /// Says whose the rows of a store are.
+    /// Sets how the rows of a store are named after the keys of records.
     pub(crate) fn set_row_keys(&mut self, name: &StoreName, rows: RowKeys) {
         self.row_keys.insert(name.clone(), rows);
     }
 
-    /// Says more of what a store's rows depend on.
+    /// Adds fields to the format of a store.
     pub(crate) fn describe_store(&mut self, name: &str, describe: impl FnOnce(&mut StoreFormat)) {
         if let Some(spec) = self.stores.get_mut(name) {
             describe(&mut spec.format);
@@ -192,6 +204,13 @@ impl Graph {
 
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
+    }
+}
+
+impl Node {
+    /// Whether the step erases keys.
+    pub(crate) fn erases(&self) -> bool {
+        self.kind == NodeKind::Operator(ERASE)
     }
 }
 

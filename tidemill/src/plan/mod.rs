@@ -120,11 +120,10 @@ impl Plan {
         self.subtopologies.get(task.subtopology as usize).map_or(&[], |found| &found.stores)
     }
 
-    /// The subtopology that has a store, and the number of its tasks.
-    pub(crate) fn place_of_store(&self, store: &str) -> Option<(u32, i32)> {
+    /// The subtopology that has a store.
+    pub(crate) fn subtopology_of_store(&self, store: &str) -> Option<u32> {
         let has = |subtopology: &Subtopology| subtopology.stores.iter().any(|name| **name == *store);
-        let number = self.subtopologies.iter().position(has)? as u32;
-        Some((number, self.task_count(number)))
+        Some(self.subtopologies.iter().position(has)? as u32)
     }
 
     /// The number of a subtopology's tasks; 0 before the plan is resolved.

@@ -8,11 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    SimulationRandom,
-    markers::Markers,
-    outlet::{self, Outlet},
-};
+use super::{SimulationRandom, markers::Markers};
 use crate::{
     clock::{Clock, ManualClock},
     transport::{Consumer, Producer},
@@ -250,6 +246,18 @@ impl Fate {
     }
 }
 
+/// Work that goes on in a process while its threads do something else.
+pub(crate) trait Background: Send {
+    /// Sends some waiting records, as a client's background thread does.
+    fn trickle(&mut self);
+
+    /// Ends the faults that were already planned.
+    fn spare(&mut self);
+}
+
+/// The unsent records of a producer; gone with the producer.
+type BackgroundWork = Weak<Mutex<dyn Background>>;
+
 /// One life of an instance's process, shared by all its parts.
 #[derive(Clone)]
 pub(crate) struct Process {
@@ -257,7 +265,7 @@ pub(crate) struct Process {
     pub(crate) fate: Fate,
     dead: Arc<AtomicBool>,
     /// The unsent records of the process's producers without transactions.
-    outlets: Arc<Mutex<Vec<Weak<Mutex<Outlet>>>>>,
+    outlets: Arc<Mutex<Vec<BackgroundWork>>>,
     /// Until when this part of the process cannot reach the log. `None` if this part is never cut off.
     cut_off_until_ms: Option<Arc<AtomicI64>>,
 }
@@ -285,25 +293,28 @@ impl Process {
         until_ms.is_some_and(|until_ms| self.fate.clock.monotonic_ms() < until_ms)
     }
 
-    pub(crate) fn open_outlet(&self, outlet: &Arc<Mutex<Outlet>>) {
+    pub(crate) fn open_outlet(&self, outlet: &Arc<Mutex<impl Background + 'static>>) {
         let mut outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
         outlets.retain(|outlet| outlet.strong_count() > 0);
-        outlets.push(Arc::downgrade(outlet));
+        let outlet = Arc::downgrade(outlet);
+        outlets.push(outlet);
     }
 
     /// Sends some waiting records, as a client's background thread does.
     pub(crate) fn trickle(&self) {
-        self.each_outlet(Outlet::trickle);
+        self.each_outlet(|outlet| outlet.trickle());
     }
 
     /// Ends the faults that were already planned for this process.
     pub(crate) fn spare(&self) {
-        self.each_outlet(Outlet::spare);
+        self.each_outlet(|outlet| outlet.spare());
     }
 
-    fn each_outlet(&self, act: impl Fn(&mut Outlet)) {
+    fn each_outlet(&self, act: impl Fn(&mut dyn Background)) {
         let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        outlets.iter().filter_map(Weak::upgrade).for_each(|open| act(&mut outlet::lock(&open)));
+        for open in outlets.iter().filter_map(Weak::upgrade) {
+            act(&mut *open.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// Kills the process. Its later calls have no effect.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::faults::Process;
+use super::faults::{Background, Process};
 use crate::transport::{
     Acknowledged, Consumed, PendingCommit, Producer, ProducerRecord, Progress, TopicPartition, TransportError,
 };
@@ -29,9 +29,8 @@ pub(crate) struct Outlet {
     failed: Option<TransportError>,
 }
 
-impl Outlet {
-    /// Sends some waiting records, as a client's background thread does.
-    pub(crate) fn trickle(&mut self) {
+impl Background for Outlet {
+    fn trickle(&mut self) {
         let fate = self.process.fate.clone();
         if self.waiting.is_empty() || self.process.is_dead() || fate.below(4) > 0 {
             return;
@@ -44,11 +43,12 @@ impl Outlet {
         }
     }
 
-    /// Ends the planned faults.
-    pub(crate) fn spare(&mut self) {
+    fn spare(&mut self) {
         self.dies_after = None;
     }
+}
 
+impl Outlet {
     /// Writes a partition's waiting records. During a flush, writes only the records that belong to the flush.
     fn deliver(&mut self, partition: &TopicPartition) -> Result<(), TransportError> {
         let Some(mut records) = self.waiting.remove(partition) else { return Ok(()) };
@@ -131,7 +131,7 @@ impl PlainFaultyProducer {
     }
 }
 
-pub(crate) fn lock(outlet: &Mutex<Outlet>) -> MutexGuard<'_, Outlet> {
+fn lock(outlet: &Mutex<Outlet>) -> MutexGuard<'_, Outlet> {
     outlet.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -140,7 +140,8 @@ impl Streams {
     /// Fails if the topology has no such store, or if the key cannot be encoded.
     pub fn query_metadata_for_key<K: Coded>(&self, store: &str, key: &K) -> Result<KeyQueryMetadata, QueryError> {
         let unknown = || QueryError::UnknownStore(store.to_owned());
-        let (subtopology, partitions) = self.app.plan.place_of_store(store).ok_or_else(unknown)?;
+        let subtopology = self.app.plan.subtopology_of_store(store).ok_or_else(unknown)?;
+        let partitions = self.app.plan.task_count(subtopology);
         let codec = K::Codec::default();
         let raw = codec.encode(key)?;
         let partition = partition_for(raw.as_deref().map(|raw| codec.partition_bytes(raw)), partitions);

@@ -121,7 +121,7 @@ fn holds_something(
     clock: &dyn Clock,
 ) -> Result<bool, TransportError> {
     let topic = plan.changelog(&store.name);
-    let partitions = plan.place_of_store(&store.name).map_or(0, |(_, tasks)| tasks);
+    let partitions = plan.subtopology_of_store(&store.name).map_or(0, |subtopology| plan.task_count(subtopology));
     for partition in 0..partitions {
         let changelog = TopicPartition { topic: topic.clone(), partition };
         let (low, end) = patiently(clock, || Ok((reader.watermarks(&changelog)?.low, reader.end(&changelog)?)))?;
