@@ -227,7 +227,7 @@ impl KeyTimes {
         }
     }
 
-    /// A key's rows are being erased: nothing of it waits any more, and its time goes.
+    /// Called while the rows of a key are erased: drops the key's waiting rows and its time.
     pub(crate) fn erase(&self, ctx: &mut TaskContext, key: &[u8]) {
         let core = &mut *self.core.borrow_mut();
         let Some((key, time)) = core.keys.get_key_value(key) else { return };
@@ -246,7 +246,7 @@ impl KeyTimes {
         }
     }
 
-    /// A key's turn goes on when there is room again.
+    /// Notes that a key has more due rows. Its turn continues when there is room again.
     pub(crate) fn put_off(&self, key: &[u8]) {
         self.core.borrow_mut().unfinished.push_back(Bytes::copy_from_slice(key));
     }
@@ -274,7 +274,7 @@ impl KeyTimes {
         let core = &mut *self.core.borrow_mut();
         core.pass_idle_time(ctx.idle_ms);
         let Core { sweep, store, keys, .. } = core;
-        sweep.tick(ctx.wall_ms, &mut store.borrow_mut(), |key| keys.contains_key(key))
+        sweep.tick(ctx.wall_ms, &mut store.borrow_mut(), |row| saved_ms(row, 8), |key| keys.contains_key(key))
     }
 
     /// Saves the changed times, to be committed with the effects that they caused. Also tells the stores which commit
@@ -448,7 +448,7 @@ impl KeyTime {
 
 /// Reads one number of a saved time: the time, the wall time of the last record, or the time up to which entries are
 /// done.
-pub(super) fn saved_ms(row: &Row, at: usize) -> i64 {
+fn saved_ms(row: &Row, at: usize) -> i64 {
     let raw = row.value.get(at..at + 8).and_then(|raw| raw.try_into().ok());
     raw.map_or(-1, i64::from_be_bytes)
 }

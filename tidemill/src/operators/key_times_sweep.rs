@@ -3,9 +3,7 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use tidemill_state::{ByteStore, Direction, StoreError};
-
-use super::key_times::saved_ms;
+use tidemill_state::{ByteStore, Direction, Row, StoreError};
 
 /// A key's time is kept for at least one day of silence. A record that comes late within that day still counts as late.
 const KEPT_AT_LEAST_MS: i64 = 24 * 3_600_000;
@@ -27,11 +25,13 @@ impl Sweep {
         Self { kept_ms: kept_ms.max(KEPT_AT_LEAST_MS), last_ms: None, after: None }
     }
 
-    /// Handles the wall clock. Forgets some times of silent keys that are not `used`.
+    /// Handles the wall clock. Forgets some times of silent keys that are not `used`. `heard_ms` reads from a key's row
+    /// the wall time of the key's last record.
     pub(super) fn tick(
         &mut self,
         wall_ms: i64,
         store: &mut ByteStore,
+        heard_ms: impl Fn(&Row) -> i64,
         used: impl Fn(&[u8]) -> bool,
     ) -> Result<(), StoreError> {
         if self.last_ms.is_some_and(|last| (last..last + EVERY_MS).contains(&wall_ms)) {
@@ -43,7 +43,7 @@ impl Sweep {
         let rows = rows.collect::<Result<Vec<_>, _>>()?;
         self.after = if rows.len() == AT_ONCE { rows.last().map(|(key, _)| key.clone()) } else { None };
         for (key, row) in rows {
-            if wall_ms - saved_ms(&row, 8) >= self.kept_ms && !used(&key) {
+            if wall_ms - heard_ms(&row) >= self.kept_ms && !used(&key) {
                 store.delete(key);
             }
         }

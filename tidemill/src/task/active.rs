@@ -13,10 +13,11 @@ use super::{
     TaskStores, Waiting,
     bad_record::dead_letter,
     commit::{CommitWork, TaskCommit, committed_offset, kept_silence, partition_time_ms},
+    idle_clock::{self, IdleClock},
     noting::Noting,
     partition_group::{Input, Learnt, PartitionGroup, Pick},
     punctuation::take_due,
-    silence::{self, Heard, IdleClock, Rest, Silence, Writers},
+    silence::{Heard, Rest, Silence, Writers},
 };
 use crate::{
     clock::Moment,
@@ -73,7 +74,7 @@ pub(crate) struct ActiveTask {
     notings: Vec<Noting>,
     /// Records to send, including notes.
     ready: Vec<ProducerRecord>,
-    /// The input whose last record is not done with, so that its offset still comes next.
+    /// The input whose last record is still in work. Its offset counts as the next one to take.
     held_back: Option<usize>,
     /// Whether something was taken or sent since the last commit was begun.
     acted: bool,
@@ -381,7 +382,7 @@ impl ActiveTask {
         if let Some(note) = IdleNote::read(&raw) {
             let Self { clock, notings, ctx, .. } = self;
             let clocks = std::iter::once(&mut *clock).chain(notings.iter_mut().map(|noting| &mut noting.clock));
-            silence::hear(clocks, input, at, note, raw.timestamp);
+            idle_clock::hear(clocks, input, at, note, raw.timestamp);
             ctx.idle_ms = clock.now_ms;
         }
     }

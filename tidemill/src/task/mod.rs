@@ -3,6 +3,8 @@
 mod active;
 mod bad_record;
 mod commit;
+mod followed;
+mod idle_clock;
 mod noting;
 mod partition_group;
 mod portable;
@@ -20,11 +22,12 @@ mod written_by;
 
 pub(crate) use active::{ActiveTask, TaskSettings};
 pub(crate) use commit::TaskCommit;
+pub(crate) use followed::Followed;
 pub(crate) use partition_group::{Learnt, Waiting};
 pub(crate) use portable::PortableStores;
 pub(crate) use restore::{StoreRestore, changelog_bounds};
 pub(crate) use silence::Rest;
-pub(crate) use standby::{ChangelogBounds, Followed, StandbyTask};
+pub(crate) use standby::{ChangelogBounds, StandbyTask};
 #[cfg(feature = "rocksdb")]
 pub(crate) use storage::DiskStores;
 pub(crate) use storage::{MemoryStores, StoreSupplier};

@@ -1,14 +1,11 @@
 //! Sends idle notes: they tell the tasks below a repartition topic how long this task has been idle.
 
-use super::silence::IdleClock;
+use super::idle_clock::{GROWTH, IdleClock};
 use crate::{
     idle_note::IdleNote,
     plan::IdleNotes,
     transport::{ProducerRecord, TopicPartition},
 };
-
-/// During a long silence notes become rarer: the next note comes when the silence has grown by one part in this many.
-pub(super) const GROWTH: i64 = 16;
 
 /// The notes that this task sends to one topic.
 #[derive(Debug)]

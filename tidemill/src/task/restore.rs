@@ -1,6 +1,6 @@
 //! Replays a changelog into a store until both agree.
 
-use super::{TaskStores, standby::Followed};
+use super::{TaskStores, followed::Followed};
 use crate::{
     clock::Moment,
     error::TaskError,

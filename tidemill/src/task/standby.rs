@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidemill_state::{ByteWindowStore, StoreError};
 
-use super::{PortableStores, TaskStores, restore::Restore, stores::DURABLE_EVERY_MS};
+use super::{PortableStores, TaskStores, followed::Followed, restore::Restore, stores::DURABLE_EVERY_MS};
 use crate::{
     error::TaskError,
     graph::StoreName,
@@ -21,23 +21,6 @@ pub(crate) type ChangelogBounds = BTreeMap<TopicPartition, Watermarks>;
 pub(crate) struct StandbyTask {
     stores: PortableStores,
     followed: Vec<Followed>,
-}
-
-/// A store and its position in its changelog.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Followed {
-    pub(crate) store: StoreName,
-    pub(crate) changelog: TopicPartition,
-    /// The next offset to apply.
-    pub(crate) next: Offset,
-    /// The changelog's end at the last look.
-    end: Offset,
-    /// The wall time of the last look.
-    looked_ms: i64,
-    /// When the store last had all records of its changelog, or began empty. Since then it has missed no deletion.
-    whole_ms: i64,
-    /// The value of `whole_ms` that was last noted in the store.
-    noted_ms: Option<i64>,
 }
 
 impl StandbyTask {
@@ -161,13 +144,6 @@ impl StandbyTask {
     /// Stops following, and returns the stores and positions to run the task.
     pub(crate) fn into_parts(self) -> (PortableStores, Vec<Followed>) {
         (self.stores, self.followed)
-    }
-}
-
-impl Followed {
-    /// The store's position and the time since which it has missed no deletion, for [`StoreRestore::plan`].
-    pub(crate) fn place(&self) -> (Option<Offset>, Option<i64>) {
-        (Some(self.next), Some(if self.next >= self.end { self.looked_ms } else { self.whole_ms }))
     }
 }
 
