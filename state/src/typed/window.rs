@@ -80,7 +80,8 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
         rows.into_iter().map(|(start, row)| Ok((start, self.value(&store, row.value)?))).collect()
     }
 
-    /// Deletes all rows of a key, in all windows, and returns the number of rows. This reads the rows of every key.
+    /// Deletes all rows of a key, in all windows, and returns the number of rows. Use it to forget a key whose windows
+    /// are not known. This reads the rows of every key.
     pub fn delete_key(&self, key: &K) -> Result<usize, StoreError> {
         let mut store = self.store.borrow_mut();
         let key = self.key(&store, key)?;

@@ -93,7 +93,9 @@ impl<K: Data, V: Data, R> AsyncCall<K, V, R> {
     /// Withdraws the pending requests whose keys match: their answers will have no effect. Returns the number of
     /// withdrawn requests.
     ///
-    /// Only processors that are connected to [`AsyncCall::pending_store`] may call this.
+    /// Only processors that are connected to [`AsyncCall::pending_store`] may call this. It reads all pending requests.
+    /// [`KStream::erase`](crate::KStream::erase) also withdraws the requests of a key, together with the key's other
+    /// state.
     ///
     /// # Errors
     /// If the store is not connected or cannot be read, or if a key cannot be decoded.

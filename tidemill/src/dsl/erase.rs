@@ -14,27 +14,27 @@ use crate::{
 impl<K: Data, V: Data> KStream<K, V> {
     /// Erases the key of each record from the state of other steps, and answers when all of it is deleted.
     ///
-    /// `from` names steps with state, or stores. A count, a table, a collected window, a join or an asynchronous step has
-    /// the name that the topology gave it; a store of a processor has its own name. Everything that a step keeps is erased
-    /// together: rows, open windows, both sides of a join with its unmatched records, times of keys
+    /// `from` names steps with state, or stores. A count, a table, a collected window, a join or an asynchronous step
+    /// has the name that the topology gave it; a store of a processor has its own name. Everything that a step keeps is
+    /// erased together: rows, open windows, both sides of a join with its unmatched records, times of keys
     /// ([`TimeWindows::event_time_by_key`](crate::TimeWindows::event_time_by_key)), and requests without an answer.
     ///
-    /// - **No result of the key follows.** Open windows emit nothing for the key, an unmatched record is not emitted alone,
-    ///   and a late answer to a request has no effect. A later record of the key starts as if it were the first.
+    /// - **No result of the key follows.** Open windows emit nothing for the key, an unmatched record is not emitted
+    ///   alone, and a late answer to a request has no effect. A later record of the key starts as if it were the first.
     /// - **It is part of the task's transaction.** The deletions are in the changelogs, and the answer, [`Erased`], is
-    ///   committed with them. A reader with `read_committed` that sees the answer knows that the erasure is done. After a
-    ///   crash, the erasure is repeated unless it was committed. With exactly-once there is one answer; with at-least-once
-    ///   there may be two.
-    /// - **Rows are searched in parts**, over as many turns as needed. Until all rows are deleted, the task takes no other
-    ///   record. In a window store, the key is searched in each window. Deletions wait in memory for a commit, which may
-    ///   come in between; the answer is committed with the last deletions. If the requests' topic also feeds other steps,
-    ///   each request is processed in one turn and one transaction.
+    ///   committed with them. A reader with `read_committed` that sees the answer knows that the erasure is done. After
+    ///   a crash, the erasure is repeated unless it was committed. With exactly-once there is one answer; with
+    ///   at-least-once there may be two.
+    /// - **Rows are searched in parts**, over as many turns as needed. Until all rows are deleted, the task takes no
+    ///   other record. In a window store, the key is searched in each window. Deletions wait in memory for a commit,
+    ///   which may come in between; the answer is committed with the last deletions. If the requests' topic also feeds
+    ///   other steps, each request is processed in one turn and one transaction.
     ///
     /// # Which partitions
     ///
     /// The stream must be partitioned like the steps that it erases from, with the same number of partitions. Rows of
-    /// windowed keys belong to their inner key. Below a [`repartition`](Self::repartition), rows have another key, so the
-    /// requests must reach them through a repartition, too:
+    /// windowed keys belong to their inner key. Below a [`repartition`](Self::repartition), rows have another key, so
+    /// the requests must reach them through a repartition, too:
     ///
     /// ```
     /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
@@ -66,9 +66,9 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// # In which order
     ///
-    /// Tasks take the records of their inputs in the order of event time. Records of the key that bear a later time than
-    /// the request count as later, wherever they stand in their topic. A topic of requests that feeds steps like this one
-    /// alone moves neither the task's stream time nor that of any window.
+    /// Tasks take the records of their inputs in the order of event time. A record of the key with a later time than
+    /// the request comes after the erasure, at any offset of its topic. If a topic of requests feeds only steps that
+    /// erase, its records move neither the task's stream time nor the time of any window.
     ///
     /// # What remains
     ///
@@ -79,9 +79,9 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   The rows themselves go when the log compacts, or when it drops their head because it is dead. Rows that expired
     ///   before the topology had this step have no deletions.
     /// - `RocksDB` keeps the bytes of deleted rows in its files until it merges them.
-    /// - Requests that were sent to executors stay on their topic until they are answered, and the call may still be made.
-    ///   Responses stay until they are taken, a moment later.
-    /// - A processor's own fields are out of reach: what is to be erased belongs in a store.
+    /// - Requests that were sent to executors stay on their topic until they are answered, and the call may still be
+    ///   made. Responses stay until the task takes them, usually a moment later.
+    /// - The fields of a processor are not erased. Keep state that must be erasable in a store.
     pub fn erase(&self, name: &str, from: &[&str]) -> KStream<K, Erased<V>>
     where
         K: Coded,
@@ -89,7 +89,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.erase_with(name, K::Codec::default(), from)
     }
 
-    /// The same where keys have a codec of their own. It must make the bytes that the steps' codecs make.
+    /// As [`erase`](Self::erase), with another codec of keys. It must encode a key to the same bytes as the steps'
+    /// codecs.
     pub fn erase_with(&self, name: &str, key: impl Codec<K>, from: &[&str]) -> KStream<K, Erased<V>> {
         let from = from.iter().map(|name| (*name).into()).collect();
         let erasure = Erasure { from, key: key.name() };

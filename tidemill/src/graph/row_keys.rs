@@ -1,4 +1,4 @@
-//! Whose a store's rows are: where in a row's key the record's key is.
+//! The keys of a store's rows: which part of them is the record's key.
 
 use std::{fmt, sync::Arc};
 
@@ -10,18 +10,18 @@ type PartitionBytes = Arc<dyn for<'a> Fn(&'a [u8]) -> &'a [u8] + Send + Sync>;
 /// How the rows of a store are named after the keys of records.
 #[derive(Clone)]
 pub(crate) struct RowKeys {
-    /// What may stand before the record's key.
+    /// The possible prefixes before the record's key.
     before: &'static [&'static [u8]],
-    /// How many bytes stand behind it.
+    /// The number of bytes after the record's key.
     after: usize,
     part: PartitionBytes,
     pub(crate) content: Content,
 }
 
-/// What the rows of a store are, to whoever counts them.
+/// What the rows of a store are. An erasure counts each kind apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// What a step keeps of records.
+    /// The state of a step.
     Rows,
     /// Requests without an answer.
     Calls,
@@ -30,32 +30,32 @@ pub(crate) enum Content {
 }
 
 impl RowKeys {
-    /// Rows whose key is that of a record.
+    /// Rows whose key is the record's key.
     pub(crate) fn of<K: 'static>(codec: Arc<dyn Codec<K>>) -> Self {
         Self { before: &[&[]], after: 0, part: Arc::new(move |key| codec.partition_bytes(key)), content: Content::Rows }
     }
 
-    /// One of these stands before the record's key.
+    /// Sets the possible prefixes before the record's key.
     pub(crate) fn behind(self, before: &'static [&'static [u8]]) -> Self {
         Self { before, ..self }
     }
 
-    /// So many bytes stand behind the record's key.
+    /// Sets the number of bytes after the record's key.
     pub(crate) fn before(self, after: usize) -> Self {
         Self { after, ..self }
     }
 
-    /// What the rows are.
+    /// Sets what the rows are.
     pub(crate) fn holding(self, content: Content) -> Self {
         Self { content, ..self }
     }
 
-    /// What the rows of a key may begin with. Others may begin like that, too.
+    /// The prefixes of a key's rows. Rows of other keys may have the same prefixes.
     pub(crate) fn prefixes(&self, part: &[u8]) -> Vec<Vec<u8>> {
         self.before.iter().map(|before| [before, part].concat()).collect()
     }
 
-    /// The record's key within a row's key, if it is of this part.
+    /// The record's key within a row's key, if `part` chooses its partition.
     pub(crate) fn find<'a>(&self, row: &'a [u8], part: &[u8]) -> Option<&'a [u8]> {
         let behind = self.before.iter().find_map(|before| row.strip_prefix(*before))?;
         let key = behind.get(..behind.len().checked_sub(self.after)?)?;

@@ -25,12 +25,12 @@ impl StoreFormat {
         self.fields.iter().map(|(field, value)| (field.as_str(), value.as_str()))
     }
 
-    /// What a field is, if that is said.
+    /// The value of a field, if the format has the field.
     pub(crate) fn field(&self, field: &str) -> Option<&str> {
         self.fields.get(field).map(String::as_str)
     }
 
-    /// Says what a field is.
+    /// Sets a field.
     pub(crate) fn set(&mut self, field: &str, value: impl ToString) {
         // Each field takes one line.
         self.fields.insert(field.to_owned(), value.to_string().replace('\n', " "));

@@ -172,7 +172,7 @@ impl<'a> Assembly<'a> {
         names.iter().map(|name| (name.clone(), self.parts.stores[name].clone())).collect()
     }
 
-    /// The stores that a node erases from: with whose their rows are, and the engine's own steps that use them.
+    /// The stores that a node erases from. Each comes with the keys of its rows and the engine's own steps that use it.
     pub(crate) fn erased_stores(&self, id: NodeId) -> Vec<(StoreHandle, RowKeys, Vec<NodeId>)> {
         let Parts { graph, stores, .. } = &self.parts;
         let of =
@@ -180,12 +180,12 @@ impl<'a> Assembly<'a> {
         graph.node(id).stores.iter().map(of).collect()
     }
 
-    /// Whether what a node erases may take several turns.
+    /// Whether a node may erase a key in several turns.
     pub(crate) fn erases_by_pieces(&self, id: NodeId) -> bool {
         self.parts.graph.erases_by_pieces(id)
     }
 
-    /// A topic's name on the log, and how many partitions it has.
+    /// A topic's name on the log, and its number of partitions.
     pub(crate) fn topic(&self, topic: &TopicRef) -> (Topic, i32) {
         (self.parts.topic)(topic)
     }

@@ -146,9 +146,9 @@ pub(crate) struct TaskContext {
     pub(crate) results: usize,
     /// Whether an operator stopped emitting because there was no room. It continues before the next record.
     pub(crate) unfinished: bool,
-    /// The operator that is not done with the record that was taken last: until it is, that counts as not taken.
+    /// The operator that still works on the last record. Until it is done, the record counts as not taken.
     pub(crate) held_by: Option<NodeId>,
-    /// About how many bytes operators cache that the next commit brings into stores.
+    /// The approximate number of cached bytes that the next commit writes to stores.
     pub(crate) cached_bytes: usize,
     /// The approximate number of bytes that an operator may keep cached after a commit.
     pub(crate) cache_max_bytes: usize,

@@ -1,8 +1,8 @@
-//! Takes keys out of stores, and out of what operators keep in memory of them.
+//! Erases keys from stores, and from what operators keep in memory.
 //!
-//! What there is of a key is sought piece by piece, so that no turn lasts long, however large the stores are. Until all of
-//! it is gone the task takes no other record and lets no time pass, and the request counts as not taken: after a crash in
-//! between it comes again. That is right only for requests that had no other effect on the way: others are done at once.
+//! The rows of a key are searched in pieces, so that no turn lasts long, however large the stores are. Until all rows
+//! are deleted, the task takes no other record and lets no time pass. The request counts as not taken: after a crash it
+//! comes again. This is right only if the request has no other effect on its way. Other requests are done in one turn.
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
@@ -15,21 +15,21 @@ use crate::{
     record::{Data, Record},
 };
 
-/// Rows that are looked at in one turn.
+/// The number of rows that one turn reads.
 const PIECE_ROWS: usize = 5_000;
 
-/// What was erased of a key, as one task tells it when all of it is gone.
+/// What a task erased of a key. The task forwards it when all rows of the key are deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erased<V> {
-    /// The value of the record that asked for it.
+    /// The value of the record that requested the erasure.
     pub request: V,
-    /// Rows that were taken out of stores. Times of keys are not counted, nor is what was taken out before a crash.
+    /// The number of deleted rows. Times of keys do not count, and rows deleted before a crash do not count.
     pub rows: u64,
-    /// Requests of asynchronous steps whose answers will have no effect.
+    /// The number of requests of asynchronous steps whose answers will have no effect.
     pub calls: u64,
 }
 
-/// A store, whose its rows are, and who else uses it.
+/// A store, the keys of its rows, and the operators that use it.
 pub(crate) struct ErasedStore {
     handle: StoreHandle,
     rows: RowKeys,
@@ -46,30 +46,31 @@ impl From<(StoreHandle, RowKeys, Vec<NodeId>)> for ErasedStore {
     }
 }
 
-/// An erasure under way.
+/// An erasure that is not done.
 struct Work<K, V> {
     record: Record<K, V>,
-    /// The part of the key by which rows are its own.
+    /// The part of the key that its rows have in common.
     part: Bytes,
-    /// The walks that are not over: a store and what its rows begin with. The present one comes last.
+    /// The searches that are not done: a store's index, and the prefix of the rows. The current search comes last.
     walks: Vec<(usize, Vec<u8>)>,
-    /// Where the present one goes on.
+    /// Where the current search continues.
     from: Option<Bytes>,
-    /// What operators have dropped from memory last.
+    /// The key that operators dropped from memory last.
     dropped: Option<Bytes>,
     rows: u64,
     calls: u64,
 }
 
-/// Erases the keys of the records that it takes.
+/// Erases the key of each record.
 pub(crate) struct Erase<K, V> {
     key: Arc<dyn Codec<K>>,
     stores: Vec<ErasedStore>,
     next: Next<K, Erased<V>>,
-    /// A request may take several turns.
+    /// Whether a request may take several turns.
     by_pieces: bool,
     works: VecDeque<Work<K, V>>,
-    /// What is done, for as long as not all is that came from one record: that may come again.
+    /// The answers of finished erasures. They wait until all erasures of one input record are done, because the record
+    /// may come again until then.
     answers: Vec<Record<K, Erased<V>>>,
 }
 
@@ -83,7 +84,7 @@ impl<K: Data, V: Data> Erase<K, V> {
         Self { key, stores, next, by_pieces, works: VecDeque::new(), answers: Vec::new() }
     }
 
-    /// Takes a piece of what is left out of the stores. When nothing is left, says so.
+    /// Deletes some of the remaining rows. When none is left, forwards the answers.
     fn go_on(&mut self, ctx: &mut TaskContext) -> Outcome {
         if self.works.is_empty() {
             return Ok(());
@@ -105,7 +106,7 @@ impl<K: Data, V: Data> Erase<K, V> {
 }
 
 impl<K, V> Work<K, V> {
-    /// Whether nothing is left.
+    /// Deletes some rows. Returns whether none is left.
     fn go_on(
         &mut self,
         ctx: &mut TaskContext,
@@ -155,7 +156,7 @@ impl<K, V> Work<K, V> {
 }
 
 impl ErasedStore {
-    /// Brings what is cached of the store into it, so that all there is can be found.
+    /// Writes what operators have cached to the store, so that the search finds it.
     fn flush(&self, ctx: &mut TaskContext) -> Outcome {
         let node = ctx.node;
         for (id, operator) in self.users.iter().zip(&self.operators) {
@@ -167,7 +168,7 @@ impl ErasedStore {
     }
 }
 
-/// The key of a row that was found.
+/// The key of a found row.
 enum Found {
     KeyValue(Bytes),
     Window(WindowKey),
@@ -183,7 +184,7 @@ impl Found {
 }
 
 impl StoreHandle {
-    /// Some rows whose key begins like that, and where to go on.
+    /// Some rows whose keys have a prefix, and where to continue.
     fn rows_by_prefix(
         &self,
         prefix: &[u8],

@@ -52,13 +52,14 @@ pub(crate) trait Lifecycle {
         Ok(())
     }
 
-    /// Once, when all operators are there.
+    /// Called once, when all operators are built.
     fn connect(&mut self, _operators: &Lifecycles) {}
 
-    /// Drops what it keeps in memory of a key whose rows are being erased. What is cached has been flushed.
+    /// Called while the rows of a key are erased: drops what the operator keeps of the key in memory. The caller has
+    /// flushed the operator before.
     fn erase(&mut self, _ctx: &mut TaskContext, _key: &[u8]) {}
 
-    /// When a punctuation is due.
+    /// Called when a punctuation is due.
     fn punctuate(&mut self, _ctx: &mut TaskContext, _id: Punctuation, _time_ms: i64) -> Outcome {
         Ok(())
     }
