@@ -52,8 +52,9 @@ impl Groups {
             let committed = onlooker.committed(&partitions)?;
             let mut lags = Vec::with_capacity(partitions.len());
             for (partition, committed) in partitions.into_iter().zip(committed) {
-                let Watermarks { low, high } = onlooker.watermarks(&partition)?;
-                lags.push(PartitionLag::new(partition, committed.map(|committed| committed.offset), low, high));
+                let found = onlooker.watermarks(&partition)?;
+                let committed = committed.map(|committed| committed.offset);
+                lags.push(PartitionLag::new(partition, committed, found.low, found.high));
             }
             Ok(lags)
         })

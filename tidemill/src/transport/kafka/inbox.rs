@@ -16,7 +16,7 @@ use rdkafka::{
 };
 
 use super::{context::Context, error, offsets};
-use crate::transport::{ConsumedRecord, Fetched, Header, Headers, Offset, TopicPartition, TransportError};
+use crate::transport::{ConsumedRecord, Fetched, Header, Headers, Offset, TopicPartition, TransportError, Watermarks};
 
 /// The most records taken from one partition before the next partition's turn.
 const TURN: usize = 1000;
@@ -238,7 +238,7 @@ impl Slot {
     ) -> Result<Option<TransportError>, TransportError> {
         match failed.rdkafka_error_code() {
             Some(Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::NoOffset) => {
-                let (low, high) = offsets::watermarks(consumer, partition)?;
+                let Watermarks { low, high } = offsets::watermarks(consumer, partition)?;
                 let (partition, offset) = (partition.clone(), self.next);
                 Ok(Some(TransportError::OffsetOutOfRange { partition, offset, low, high }))
             }

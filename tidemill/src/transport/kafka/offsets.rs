@@ -11,7 +11,7 @@ use rdkafka::{
 };
 
 use super::{context::Context, error};
-use crate::transport::{CommittedOffset, Offset, TopicPartition, TransportError, Watermarks};
+use crate::transport::{CommittedOffset, TopicPartition, TransportError, Watermarks};
 
 /// How long one request to the brokers may take. After a timeout the caller repeats the request.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
