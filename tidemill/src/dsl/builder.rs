@@ -52,16 +52,35 @@ pub(super) fn meets(graph: &SharedGraph, other: &SharedGraph, step: &str) -> boo
 }
 
 impl StreamsBuilder {
-    /// An empty topology.
+    /// An empty topology. See the example of [`StreamsBuilder`].
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads a topic as a stream.
+    /// Reads a topic as a stream (`StreamsBuilder.stream` in Kafka Streams). The topic must exist when the application
+    /// starts. A topic can be read once; use the stream several times instead.
     ///
-    /// Each record must have a key and a value. Some producers write no keys, for example the console producer. Read
-    /// such a topic with [`StreamsBuilder::stream_values`], or with keys of type `Option<K>` and
-    /// [`KStream::drop_null_keys`].
+    /// Each record must have a key and a value. Otherwise the
+    /// [`deserialization_handler`](crate::StreamsConfig::deserialization_handler) decides; by default the task fails.
+    /// Some producers write no keys, for example the console producer. Read such a topic with
+    /// [`StreamsBuilder::stream_values`], or with keys of type `Option<K>` and [`KStream::drop_null_keys`]. Values of
+    /// type `Option<V>` accept tombstones. In Kafka Streams, keys and values of every stream may be null.
+    ///
+    /// A plain `&str` uses the default codecs of the types. [`Consumed`] sets others.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream::<u64, Option<String>>("profiles").filter(|_, name| name.is_none()).to("deleted-profiles");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let profiles = driver.input::<u64, Option<String>>("profiles");
+    /// profiles.pipe_all([(1, Some("Ann".into()), 0), (1, None, 1)])?;
+    /// assert_eq!(driver.output::<u64, Option<String>>("deleted-profiles").read()?, [(1, None, 1)]);
+    ///
+    /// profiles.pipe_raw(0, None, Some(b"no key"), 2).unwrap_err();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Consumed<K, V>>) -> KStream<K, V> {
         let Consumed { topic, key, value, extractor } = topic.into();
         let kind = NodeKind::Source(topic.as_str().into());
@@ -69,12 +88,12 @@ impl StreamsBuilder {
         KStream::new(self.graph.clone(), id)
     }
 
-    /// Reads the values of a topic as a stream. The keys are ignored and may be null.
+    /// Reads the values of a topic as a stream. The keys are ignored and may be null. In Kafka Streams, this is a
+    /// stream with `Serdes.Void()` as its key serde.
     ///
     /// ```
-    /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    ///
-    /// let builder = StreamsBuilder::new();
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
     /// builder.stream_values::<String>("lines").map_values(|line| line.to_uppercase()).to("shouted");
     ///
     /// let driver = TopologyTestDriver::new(&builder.build()?)?;
@@ -86,8 +105,27 @@ impl StreamsBuilder {
         self.stream(topic)
     }
 
-    /// Reads a topic as a table: the last value of each key. The store that `materialized` names keeps the values. A
-    /// record with a null value deletes its key.
+    /// Reads a topic as a table: the last value of each key (`StreamsBuilder.table` in Kafka Streams). The store that
+    /// `materialized` names keeps the values. A record with a null value deletes its key. A record without a key is
+    /// dropped and counted as `null-key`, if the key's codec accepts nulls.
+    ///
+    /// The last value is the one with the highest offset, whatever its timestamp. The store has a changelog of its own,
+    /// as in Kafka Streams without topology optimization. Every value is emitted, also one that equals the value before
+    /// it.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.table::<u64, String>("users", "names");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let users = driver.input::<u64, Option<String>>("users");
+    /// users.pipe_all([(1, Some("Ann".into()), 0), (2, Some("Bo".into()), 1)])?;
+    /// users.pipe_all([(1, Some("Anna".into()), 2), (2, None, 3)])?;
+    /// let names = driver.key_value_store::<u64, String>("names", 0)?.expect("it runs");
+    /// assert_eq!(names.all()?, [(1, "Anna".to_owned())]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn table<K: Data, V: Data>(
         &self,
         topic: impl Into<String>,
@@ -98,7 +136,24 @@ impl StreamsBuilder {
         self.table_with(Consumed { topic: topic.into(), key, value, extractor: None }, materialized)
     }
 
-    /// Reads a topic as a table, with different codecs for the topic and the store.
+    /// As [`table`](Self::table), with different codecs for the topic and the store, or with another time
+    /// ([`Consumed::timestamp_from`]).
+    ///
+    /// A tombstone has no value, so the extractor is not called for it: it keeps its own timestamp.
+    ///
+    /// ```
+    /// # use tidemill::{Consumed, state::{BigEndian, Utf8, Json}};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let topic = Consumed::with("prices", Utf8, Json::<i64>::default());
+    /// builder.table_with(topic, "price-of-item"); // The store uses the default codec of i64.
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, String>("prices").pipe("tea".into(), "350".into(), 0)?;
+    /// let prices = driver.key_value_store::<String, i64>("price-of-item", 0)?.expect("it runs");
+    /// assert_eq!(prices.get(&"tea".into())?, Some(350));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn table_with<K: Data, V: Data>(
         &self,
         consumed: Consumed<K, V>,
@@ -124,7 +179,41 @@ impl StreamsBuilder {
         KTable::new(self.graph.clone(), id, store.clone(), materialized.key, materialized.value)
     }
 
-    /// Declares a key-value store for custom processors. Name the store in [`KStream::process`].
+    /// Declares a key-value store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the
+    /// store in [`KStream::process`]. Several processors may share it. [`build`](Self::build) returns an error if no
+    /// processor uses it.
+    ///
+    /// ```
+    /// # use tidemill::{processor::{Processor, ProcessorContext, Record}, state::BoxError};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// /// Passes on a price if it is lower than the one before.
+    /// struct PriceDrops;
+    ///
+    /// impl Processor<u64, i64, u64, i64> for PriceDrops {
+    ///     fn process(
+    ///         &mut self,
+    ///         ctx: &mut ProcessorContext<'_, u64, i64>,
+    ///         record: Record<u64, i64>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let last = ctx.key_value_store::<u64, i64>("last-price")?;
+    ///         let before = last.get(&record.key)?;
+    ///         last.put(&record.key, &record.value, record.timestamp)?;
+    ///         if before.is_some_and(|before| record.value < before) {
+    ///             ctx.forward(record);
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// builder.add_key_value_store::<u64, i64>("last-price");
+    /// builder.stream::<u64, i64>("prices").process("price-drops", &["last-price"], || PriceDrops).to("drops");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, i64>("prices").pipe_all([(1, 350, 0), (1, 300, 1), (1, 320, 2)])?;
+    /// assert_eq!(driver.output::<u64, i64>("drops").read_values()?, [300]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_key_value_store<K: 'static, V: 'static>(
         &self,
         materialized: impl Into<Materialized<K, V>>,
@@ -132,7 +221,39 @@ impl StreamsBuilder {
         add_store(&self.graph, &materialized.into(), StoreKind::KeyValue)
     }
 
-    /// Declares a window store for custom processors. `retention` is how long windows are kept, in stream time.
+    /// Declares a window store for custom processors (`StreamsBuilder.addStateStore` with a `WindowStore` in Kafka
+    /// Streams). `retention` is how long windows are kept, in stream time, counted from a window's start. Name the
+    /// store in [`KStream::process`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{processor::{Processor, ProcessorContext, Record}, state::BoxError};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// /// Keeps the readings of each hour.
+    /// struct ByHour;
+    ///
+    /// impl Processor<u64, f64, (), ()> for ByHour {
+    ///     fn process(
+    ///         &mut self,
+    ///         ctx: &mut ProcessorContext<'_, (), ()>,
+    ///         record: Record<u64, f64>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let hour = record.timestamp / 3_600_000 * 3_600_000;
+    ///         ctx.window_store::<u64, f64>("hours")?.append(&record.key, hour, &record.value, record.timestamp)?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// builder.add_window_store::<u64, f64>("hours", Duration::from_hours(24));
+    /// builder.stream::<u64, f64>("readings").process("by-hour", &["hours"], || ByHour);
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, f64>("readings").pipe_all([(7, 19.5, 0), (7, 20.0, 1), (7, 21.0, 3_600_000)])?;
+    /// let hours = driver.window_store::<u64, f64>("hours", 0)?.expect("it runs");
+    /// assert_eq!(hours.elements(&7, 0)?, [19.5, 20.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_window_store<K: 'static, V: 'static>(
         &self,
         materialized: impl Into<Materialized<K, V>>,
@@ -142,9 +263,27 @@ impl StreamsBuilder {
         add_store(&self.graph, &materialized.into(), StoreKind::Window { retention_ms, by_key: false })
     }
 
-    /// Validates the topology and returns it.
+    /// Validates the topology and returns it (`StreamsBuilder.build` in Kafka Streams). The builder stays usable: a
+    /// later call contains the steps that were added since.
     ///
-    /// # Errors If the topology has problems. The error lists all of them.
+    /// # Errors
+    ///
+    /// If the topology has problems. The error lists all of them, each with what to do. Missing topics and wrong
+    /// partition counts are found at the start of the application.
+    ///
+    /// ```
+    /// use tidemill::StreamsBuilder;
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.stream::<u64, String>("orders");
+    /// orders.select_key(|_, item| item.clone()).group_by_key().count("sold");
+    /// builder.add_key_value_store::<u64, i64>("unused");
+    ///
+    /// let error = builder.build().unwrap_err();
+    /// assert_eq!(error.problems().len(), 2);
+    /// assert!(error.problems()[0].contains("put .repartition(\"a-name\") between them"));
+    /// assert!(error.problems()[1].contains("store 'unused' is used by no processor"));
+    /// ```
     pub fn build(&self) -> Result<Topology, TopologyError> {
         self.graph.borrow().finish()
     }

@@ -15,6 +15,29 @@ use crate::{
 };
 
 /// Two streams that will be collected into common windows.
+/// [`TimeWindowedKStream::cogroup`](super::TimeWindowedKStream::cogroup) returns it. Kafka Streams has no such step.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tidemill::{Cogrouped, JoinKind, TimeWindows};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+/// let chat = builder.stream::<u64, String>("chat").group_by_key().windowed_by(minutes);
+/// let gifts = builder.stream::<u64, i64>("gifts").group_by_key().windowed_by(minutes);
+/// chat.cogroup(gifts)
+///     .collect("chat-minutes", "gift-minutes")
+///     .map(|windowed, Cogrouped { left, right }| (windowed.key, format!("{left:?} {right:?}")))
+///     .to("minutes");
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// let (chat, gifts) = (driver.input::<u64, String>("chat"), driver.input::<u64, i64>("gifts"));
+/// gifts.pipe_all([(7, 5, 10), (8, 1, 20)])?;
+/// chat.pipe_all([(7, "wow".into(), 30), (9, "hi".into(), 60_000)])?;
+/// // Room 8 has gifts only, and its minute is emitted all the same. Room 9's minute is still open.
+/// assert_eq!(driver.output::<u64, String>("minutes").read_values()?, ["[\"wow\"] [5]", "[] [1]"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct CogroupedWindows<K, L, R> {
     left: TimeWindowedKStream<K, L>,
     right: TimeWindowedKStream<K, R>,
@@ -35,7 +58,8 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
     /// Collects both sides. When a window closes, it is emitted if at least one side has elements. A silent side does
     /// not hide the other side.
     ///
-    /// `left` and `right` name the stores.
+    /// `left` and `right` name the stores. The result has the highest timestamp of its elements. See the example of
+    /// [`CogroupedWindows`].
     pub fn collect(
         self,
         left: impl Into<Materialized<K, L>>,
@@ -45,6 +69,25 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
     }
 
     /// Collects both sides. When a window closes, `kind` decides whether it is emitted.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{JoinKind, TimeWindows};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// let chat = builder.stream::<u64, String>("chat").group_by_key().windowed_by(minutes);
+    /// let gifts = builder.stream::<u64, i64>("gifts").group_by_key().windowed_by(minutes);
+    /// let both = chat.cogroup(gifts).collect_as(JoinKind::Inner, "chat-minutes", "gift-minutes");
+    /// both.map(|windowed, minute| (windowed.key, minute.right)).to("gifts-with-chat");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let (chat, gifts) = (driver.input::<u64, String>("chat"), driver.input::<u64, i64>("gifts"));
+    /// gifts.pipe_all([(7, 5, 10), (8, 1, 20)])?;
+    /// chat.pipe_all([(7, "wow".into(), 30), (9, "hi".into(), 60_000)])?;
+    /// assert_eq!(driver.output::<u64, Vec<i64>>("gifts-with-chat").read_values()?, [[5]]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn collect_as(
         self,
         kind: JoinKind,
@@ -108,7 +151,31 @@ const SHARED_PORT: u8 = u8::MAX;
 /// Adds an input's node. The arguments are the core's node and a name.
 type AddInput = Box<dyn FnOnce(NodeId, &str) -> NodeId>;
 
-/// Streams of different values that feed one aggregate (KIP-150).
+/// Streams of different values that feed one aggregate (`CogroupedKStream` in Kafka Streams, KIP-150).
+/// [`KGroupedStream::cogroup`] returns it.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tidemill::{TimeWindows, Windowed};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let views = builder.stream::<u64, String>("views").group_by_key();
+/// let orders = builder.stream::<u64, i64>("orders").group_by_key();
+/// views
+///     .cogroup(|_, _page, (views, _spent): &mut (i64, i64)| *views += 1)
+///     .cogroup(&orders, |_, cents, (_views, spent)| *spent += cents)
+///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_secs(60)))
+///     .aggregate("visits", || (0, 0))
+///     .to_stream()
+///     .to("visits");
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// driver.input::<u64, String>("views").pipe_all([(1, "/".into(), 0), (1, "/tea".into(), 1)])?;
+/// driver.input::<u64, i64>("orders").pipe(1, 250, 2)?;
+/// let visits = driver.output::<Windowed<u64>, (i64, i64)>("visits").read_values()?;
+/// assert_eq!(visits, [(1, 0), (2, 0), (2, 250)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct CogroupedKStream<K, A> {
     graph: super::builder::SharedGraph,
     inputs: Vec<AddInput>,
@@ -124,7 +191,9 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
             .cogroup(grouped, aggregator)
     }
 
-    /// Adds a stream and the function that adds its values to the aggregate.
+    /// Adds a stream and the function that adds its values to the aggregate (`CogroupedKStream.cogroup` in Kafka
+    /// Streams). All streams must come from one builder and have the same number of partitions. See the example of
+    /// [`CogroupedKStream`].
     pub fn cogroup<V: Data>(
         mut self,
         grouped: &KGroupedStream<K, V>,
@@ -153,14 +222,18 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         self
     }
 
-    /// Divides the groups into time windows.
+    /// Divides the groups into time windows (`CogroupedKStream.windowedBy` in Kafka Streams). Kafka Streams also
+    /// aggregates without windows; here windows are mandatory. See the example of [`CogroupedKStream`].
     pub fn windowed_by(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream<K, A> {
         self.graph.borrow_mut().graph.problems.extend(windows.problems());
         TimeWindowedCogroupedKStream { cogrouped: self, windows, emit: EmitStrategy::default() }
     }
 }
 
-/// Streams of different values that feed one aggregate for each window.
+/// Streams of different values that feed one aggregate for each window (`TimeWindowedCogroupedKStream` in Kafka
+/// Streams).
+///
+/// Late records are counted as `late` by the input that they came from. See the example of [`CogroupedKStream`].
 pub struct TimeWindowedCogroupedKStream<K, A> {
     cogrouped: CogroupedKStream<K, A>,
     windows: TimeWindows,
@@ -168,12 +241,39 @@ pub struct TimeWindowedCogroupedKStream<K, A> {
 }
 
 impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
-    /// Selects when results are emitted. The default is every update.
+    /// Selects when results are emitted. The default is every update. Kafka Streams has no emit strategy for cogrouped
+    /// streams.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{EmitStrategy, TimeWindows, Windowed};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let (views, orders) = (builder.stream::<u64, String>("views"), builder.stream::<u64, i64>("orders"));
+    /// views
+    ///     .group_by_key()
+    ///     .cogroup(|_, _, (views, _): &mut (i64, i64)| *views += 1)
+    ///     .cogroup(&orders.group_by_key(), |_, cents, (_, spent)| *spent += cents)
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_secs(60)))
+    ///     .emit(EmitStrategy::on_window_close())
+    ///     .aggregate("visits", || (0, 0))
+    ///     .to_stream()
+    ///     .to("visits");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("views").pipe(1, "/tea".into(), 0)?;
+    /// driver.input::<u64, i64>("orders").pipe_all([(1, 250, 1), (1, 50, 60_000)])?;
+    /// // One result for the first minute. The second minute is open.
+    /// assert_eq!(driver.output::<Windowed<u64>, (i64, i64)>("visits").read_values()?, [(1, 250)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn emit(self, emit: EmitStrategy) -> Self {
         Self { emit, ..self }
     }
 
-    /// Folds the streams' values into an aggregate. The aggregate starts as the result of `initializer`.
+    /// Folds the streams' values into an aggregate (`TimeWindowedCogroupedKStream.aggregate` in Kafka Streams). The
+    /// aggregate starts as the result of `initializer`, whichever stream comes first. `materialized` names the store.
+    /// See the example of [`CogroupedKStream`].
     pub fn aggregate(
         self,
         materialized: impl Into<Materialized<K, A>>,

@@ -89,8 +89,26 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.erase_with(name, K::Codec::default(), from)
     }
 
-    /// As [`erase`](Self::erase), with another codec of keys. It must encode a key to the same bytes as the steps'
-    /// codecs.
+    /// As [`erase`](Self::erase), where keys have a codec of their own. It must make the bytes that the steps' codecs
+    /// make. If both codecs have a name and the names differ, [`StreamsBuilder::build`](crate::StreamsBuilder::build)
+    /// returns an error.
+    ///
+    /// ```
+    /// # use tidemill::{Consumed, Materialized, state::{BigEndian, Json, Unit}};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let key = Json::<u64>::default();
+    /// let orders = builder.stream::<u64, i64>(Consumed::with("orders", key, BigEndian));
+    /// orders.group_by_key().reduce(Materialized::with("spent", key, BigEndian), |sum, cents| sum + cents);
+    /// let forget = builder.stream(Consumed::with("forget", key, Unit)).erase_with("forget-user", key, &["spent"]);
+    /// forget.map_values(|erased| erased.rows as i64).to("forgotten");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("orders").pipe("7".into(), 250, 0)?;
+    /// driver.input::<String, ()>("forget").pipe("7".into(), (), 1)?;
+    /// assert_eq!(driver.output::<u64, i64>("forgotten").read_values()?, [1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn erase_with(&self, name: &str, key: impl Codec<K>, from: &[&str]) -> KStream<K, Erased<V>> {
         let from = from.iter().map(|name| (*name).into()).collect();
         let erasure = Erasure { from, key: key.name() };

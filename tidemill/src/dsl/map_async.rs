@@ -18,7 +18,7 @@ use crate::{
 
 impl<K: Data, V: Data> KStream<K, V> {
     /// Sends each record as a request to an external service, for example a model, and returns the answers. The effect
-    /// of each answer happens once, even if a crash makes the call happen twice.
+    /// of each answer happens once, even if a crash makes the call happen twice. Kafka Streams has no such step.
     ///
     /// The request is committed in the transaction of its input record. A [`CallExecutor`](crate::CallExecutor), in
     /// this process or another, makes the call. The response comes back through a topic to the task that sent the
@@ -30,17 +30,25 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// are windowed, choose an idle time that is longer than a call may take.
     ///
     /// ```
-    /// use tidemill::{AsyncCall, StreamsBuilder};
+    /// # use std::{sync::Arc, time::Duration};
+    /// # use tidemill::{AsyncCall, CallExecutor, CallPolicy, CallRequest, Reply, SystemClock};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let call = AsyncCall::<u64, String, i64>::named("grade");
+    /// builder.stream::<u64, String>("essays").map_async(&call).map_values(|it| it.outcome.unwrap_or(-1)).to("grades");
     ///
-    /// let call = AsyncCall::<String, String, i64>::named("grade");
-    /// let builder = StreamsBuilder::new();
-    /// builder
-    ///     .stream::<String, String>("essays")
-    ///     .map_async(&call)
-    ///     .map_values(|answered| answered.outcome.unwrap_or(-1))
-    ///     .to("grades");
-    /// let topology = builder.build()?;
-    /// # Ok::<(), tidemill::TopologyError>(())
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("essays").pipe(1, "To be, or not to be".into(), 0)?;
+    /// assert!(driver.output::<u64, i64>("grades").read()?.is_empty(), "nobody has made the call yet");
+    ///
+    /// let log = Arc::new(driver.log().clone());
+    /// let mut executor = CallExecutor::open(&call, "test", log, CallPolicy::default(), Arc::new(SystemClock))?;
+    /// let mut model = |essay: CallRequest<u64, String>, reply: Reply<i64>| reply.send(Ok(essay.value.len() as i64));
+    /// # for _ in 0..10 {
+    /// executor.step(&mut model, Duration::ZERO)?;
+    /// # }
+    /// assert_eq!(driver.output::<u64, i64>("grades").read()?, [(1, 19, 0)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn map_async<R: Data>(&self, call: &AsyncCall<K, V, R>) -> KStream<K, Answered<V, R>> {
         let name = call.name.clone();

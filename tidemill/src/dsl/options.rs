@@ -6,7 +6,22 @@ use tidemill_state::{Codec, Coded};
 
 use crate::{clock::millis, operators::TimestampExtractor};
 
-/// How to read a topic.
+/// How to read a topic (`Consumed` in Kafka Streams). A plain `&str` is enough if the types have default codecs.
+///
+/// Where to begin a topic that the application has never read is no option here: it begins with the first record.
+///
+/// ```
+/// # use tidemill::{Consumed, state::{BigEndian, Json}};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let orders = Consumed::with("orders", BigEndian, Json::<Vec<String>>::default());
+/// builder.stream::<u64, Vec<String>>(orders).map_values(|items| items.len() as i64).to("sizes");
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// driver.input::<u64, String>("orders").pipe(1, r#"["tea", "jam"]"#.into(), 0)?;
+/// assert_eq!(driver.output::<u64, i64>("sizes").read_values()?, [2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Consumed<K, V> {
     pub(crate) topic: String,
     pub(crate) key: Arc<dyn Codec<K>>,
@@ -15,14 +30,34 @@ pub struct Consumed<K, V> {
 }
 
 impl<K, V> Consumed<K, V> {
-    /// Reads a topic with the given codecs.
+    /// Reads a topic with the given codecs (`Consumed.with` in Kafka Streams). See the example of [`Consumed`].
     pub fn with(topic: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
         Self { topic: topic.into(), key: Arc::new(key), value: Arc::new(value), extractor: None }
     }
 
-    /// Takes event time, in milliseconds since the epoch, from key and value instead of the record's timestamp. If the
-    /// time is negative or more than half of the largest 64-bit integer, the record is dropped and counted as
-    /// `invalid-timestamp`.
+    /// Takes event time, in milliseconds since the epoch, from key and value instead of the record's timestamp
+    /// (`Consumed.withTimestampExtractor` in Kafka Streams).
+    ///
+    /// If the time is negative or more than half of the largest 64-bit integer, the record is dropped and counted as
+    /// `invalid-timestamp`, as in Kafka Streams. If the
+    /// [`deserialization_handler`](crate::StreamsConfig::deserialization_handler) is a dead-letter topic, the record
+    /// also goes there.
+    ///
+    /// ```
+    /// # use tidemill::Consumed;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// /// A value is the time at which a sensor was read.
+    /// let readings = Consumed::<u64, i64>::from("readings").timestamp_from(|_, read_at| *read_at);
+    /// builder.stream(readings).to("copy");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// // The records reached the log at times 5 and 6.
+    /// driver.input::<u64, i64>("readings").pipe_all([(7, 2_000, 5), (7, -1, 6)])?;
+    /// assert_eq!(driver.output::<u64, i64>("copy").read()?, [(7, 2_000, 2_000)]);
+    /// assert_eq!(driver.status()?.tasks[0].records_dropped, [("readings".to_owned(), "invalid-timestamp", 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn timestamp_from(self, extract: impl Fn(&K, &V) -> i64 + Send + Sync + 'static) -> Self {
         Self { extractor: Some(Arc::new(move |key, value, _, _| extract(key, value))), ..self }
     }
@@ -34,7 +69,20 @@ impl<K: Coded, V: Coded> From<&str> for Consumed<K, V> {
     }
 }
 
-/// How to write a topic.
+/// How to write a topic (`Produced` in Kafka Streams). A plain `&str` is enough if the types have default codecs.
+///
+/// ```
+/// # use tidemill::{Produced, state::{BigEndian, Json}};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let prices = Produced::with("prices-as-text", BigEndian, Json::<i64>::default());
+/// builder.stream::<u64, i64>("prices").to(prices);
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// driver.input::<u64, i64>("prices").pipe(1, 350, 0)?;
+/// assert_eq!(driver.output::<u64, String>("prices-as-text").read_values()?, ["350"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Produced<K, V> {
     pub(crate) topic: String,
     pub(crate) key: Arc<dyn Codec<K>>,
@@ -46,13 +94,31 @@ pub struct Produced<K, V> {
 type Partitioner<K, V> = Arc<dyn Fn(&K, &V, i32) -> i32 + Send + Sync>;
 
 impl<K, V> Produced<K, V> {
-    /// Writes a topic with the given codecs.
+    /// Writes a topic with the given codecs (`Produced.with` in Kafka Streams). See the example of [`Produced`].
     pub fn with(topic: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
         Self { topic: topic.into(), key: Arc::new(key), value: Arc::new(value), partitioner: None }
     }
 
-    /// Chooses the partition from key, value and the number of partitions. The default is murmur2 of the key. A result
-    /// below 0, or not below the number of partitions, is an error for the processing handler.
+    /// Chooses the partition from key, value and the number of partitions (`Produced.withStreamPartitioner` in Kafka
+    /// Streams). The default is murmur2 of the key. A result below 0, or not below the number of partitions, is an
+    /// error for the [`processing_handler`](crate::StreamsConfig::processing_handler).
+    ///
+    /// A topic that is partitioned in another way cannot be joined with topics that are partitioned by key.
+    ///
+    /// ```
+    /// # use tidemill::{Produced, testing::DriverOptions};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let large_last = |_: &u64, cents: &i64, partitions| if *cents < 1_000 { 0 } else { partitions - 1 };
+    /// builder.stream("orders").to(Produced::from("orders-by-size").partitioned_by(large_last));
+    ///
+    /// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions::default().partitions(4))?;
+    /// driver.input::<u64, i64>("orders").pipe_all([(1, 250, 0), (2, 9_000, 1), (3, 40, 2)])?;
+    /// let written = driver.output::<u64, i64>("orders-by-size").read_records()?;
+    /// let places: Vec<_> = written.iter().map(|record| (record.partition, record.value)).collect();
+    /// assert_eq!(places, [(0, 250), (0, 40), (3, 9_000)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn partitioned_by(self, choose: impl Fn(&K, &V, i32) -> i32 + Send + Sync + 'static) -> Self {
         Self { partitioner: Some(Arc::new(choose)), ..self }
     }
@@ -64,7 +130,21 @@ impl<K: Coded, V: Coded> From<&str> for Produced<K, V> {
     }
 }
 
-/// How to write a stream to a repartition topic and read it back.
+/// How to write a stream to a repartition topic and read it back (`Repartitioned` in Kafka Streams). The name is
+/// mandatory. A plain `&str` is enough if the types have default codecs.
+///
+/// ```
+/// # use tidemill::{Repartitioned, state::{Json, Utf8}};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let by_item = Repartitioned::with("by-item", Utf8, Json::<u32>::default()).partitions(8);
+/// let orders = builder.stream::<u64, u32>("orders");
+/// orders.map(|item, number| (item.to_string(), number)).repartition(by_item).group_by_key().count("orders-of-item");
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// assert_eq!(driver.plan().partitions("test-by-item-repartition"), Some(8));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Repartitioned<K, V> {
     pub(crate) name: String,
     pub(crate) key: Arc<dyn Codec<K>>,
@@ -73,12 +153,17 @@ pub struct Repartitioned<K, V> {
 }
 
 impl<K, V> Repartitioned<K, V> {
-    /// Names the topic and sets its codecs. The topic's full name is `<application id>-<name>-repartition`.
+    /// Names the topic and sets its codecs (`Repartitioned.with` and `withName` in Kafka Streams). The topic's full
+    /// name is `<application id>-<name>-repartition`. See the example of [`Repartitioned`].
     pub fn with(name: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
         Self { name: name.into(), key: Arc::new(key), value: Arc::new(value), partitions: None }
     }
 
-    /// Sets the number of partitions. The default is the number of partitions of the topics that feed it.
+    /// Sets the number of partitions (`Repartitioned.withNumberOfPartitions` in Kafka Streams), at least 1. The default
+    /// is the number of partitions of the topics that feed it. See the example of [`Repartitioned`].
+    ///
+    /// The number of partitions is also the number of tasks after the topic. It cannot change while the topic exists:
+    /// the start returns an error if the existing topic has another number.
     pub fn partitions(self, partitions: i32) -> Self {
         Self { partitions: Some(partitions), ..self }
     }
@@ -90,7 +175,26 @@ impl<K: Coded, V: Coded> From<&str> for Repartitioned<K, V> {
     }
 }
 
-/// How to keep a store. The name is mandatory: it names the changelog, and state then survives a change of the code.
+/// How to keep a store (`Materialized` in Kafka Streams). The name is mandatory: it names the changelog, and state then
+/// survives a change of the code.
+///
+/// A plain `&str` is enough if the types have default codecs. By default the store is on disk, if the application has a
+/// [`state_dir`](crate::StreamsConfig::state_dir), and has a changelog. There is no cache to configure.
+///
+/// ```
+/// # use tidemill::{Materialized, state::{BigEndian, Json}};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let totals = Materialized::with("totals", BigEndian, Json::<i64>::default()).in_memory();
+/// builder.stream::<u64, i64>("orders").group_by_key().reduce(totals, |sum, cents| sum + cents);
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// driver.input::<u64, i64>("orders").pipe_all([(1, 250, 0), (1, 50, 1)])?;
+/// assert_eq!(driver.key_value_store::<u64, String>("totals", 0)?.expect("it runs").get(&1)?, Some("300".into()));
+/// // The changelog holds the rows that the last commits wrote.
+/// assert!(!driver.log().read_all("test-totals-changelog")?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Materialized<K, V> {
     pub(crate) name: String,
     pub(crate) key: Arc<dyn Codec<K>>,
@@ -101,7 +205,11 @@ pub struct Materialized<K, V> {
 }
 
 impl<K, V> Materialized<K, V> {
-    /// Names the store and sets its codecs. By default the store is on disk and has a changelog.
+    /// Names the store and sets its codecs (`Materialized.as` with serdes in Kafka Streams). By default the store is on
+    /// disk and has a changelog. See the example of [`Materialized`].
+    ///
+    /// Stores note the names of their codecs. If a later version of the topology has other codecs, the start returns an
+    /// error.
     pub fn with(name: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
         Self {
             name: name.into(),
@@ -113,12 +221,30 @@ impl<K, V> Materialized<K, V> {
         }
     }
 
-    /// Keeps the store in memory. It is rebuilt from its changelog at every start.
+    /// Keeps the store in memory (`Materialized.withStoreType` in Kafka Streams). It is rebuilt from its changelog at
+    /// every start. See the example of [`Materialized`].
     pub fn in_memory(self) -> Self {
         Self { persistent: false, ..self }
     }
 
-    /// Writes no changelog: if the machine is lost, the store is lost.
+    /// Writes no changelog (`Materialized.withLoggingDisabled` in Kafka Streams): if the machine is lost, the store is
+    /// lost. A store in memory is then empty after every start.
+    ///
+    /// ```
+    /// # use tidemill::Materialized;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let counts = Materialized::named("views").in_memory().without_logging();
+    /// builder.stream::<u64, String>("page-views").group_by_key().count(counts).to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let views = driver.input::<u64, String>("page-views");
+    /// views.pipe_all([(7, "/".into(), 0), (7, "/".into(), 1)])?;
+    /// driver.crash();
+    /// views.pipe(7, "/".into(), 2)?;
+    /// assert_eq!(driver.output::<u64, i64>("counts").read_values()?, [1, 2, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn without_logging(self) -> Self {
         Self { logged: false, ..self }
     }
@@ -128,14 +254,33 @@ impl<K, V> Materialized<K, V> {
         Self { persistent: other.persistent, logged: other.logged, ..self }
     }
 
-    /// Keeps windows for `retention`, for queries. The default is size plus grace. A shorter retention is an error.
+    /// Keeps windows for `retention`, for queries (`Materialized.withRetention` in Kafka Streams). It is stream time,
+    /// counted from a window's start. The default is size plus grace. A shorter retention is an error of the topology.
+    /// It has no effect on stores without windows.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{Materialized, TimeWindows};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// let kept = Materialized::named("views").retention(Duration::from_hours(1));
+    /// builder.stream::<u64, String>("page-views").group_by_key().windowed_by(minutes).count(kept);
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("page-views").pipe_all([(7, "/".into(), 0), (7, "/".into(), 120_000)])?;
+    /// let counts = driver.window_store::<u64, i64>("views", 0)?.expect("it runs");
+    /// assert_eq!(counts.fetch(&7, 0, i64::MAX)?, [(0, 1), (120_000, 1)]); // The first minute closed long ago.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retention(self, retention: std::time::Duration) -> Self {
         Self { retention_ms: Some(millis(retention)), ..self }
     }
 }
 
 impl<K: Coded, V: Coded> Materialized<K, V> {
-    /// Names the store. The codecs are the default codecs of the types.
+    /// Names the store (`Materialized.as` in Kafka Streams). The codecs are the default codecs of the types. See the
+    /// example of [`Materialized::retention`].
     pub fn named(name: impl Into<String>) -> Self {
         Self::with(name, K::Codec::default(), V::Codec::default())
     }

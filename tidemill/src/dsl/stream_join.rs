@@ -24,27 +24,34 @@ const RIGHT_TAG: u8 = 0;
 const LEFT_TAG: u8 = 1;
 
 impl<K: Data, L: Data> KStream<K, L> {
-    /// Joins records of both streams that have the same key and are close in event time. Each pair is joined once.
+    /// Joins records of both streams that have the same key and are close in event time (`KStream.join` with a
+    /// `KStream` in Kafka Streams). Each pair is joined once, when its second record comes.
     ///
     /// A result has the later timestamp of its pair, and the headers of the record that came last. Records without a
     /// key or value are dropped and counted. Records that come after their join window closed are also dropped and
     /// counted. Kafka Streams joins a late record with the rows that are still stored (KAFKA-16123); here no result
     /// depends on how long rows are kept.
     ///
+    /// Both streams must be partitioned by the same key, with the same number of partitions. The build or the start
+    /// returns an error otherwise.
+    ///
     /// ```
-    /// use std::time::Duration;
-    ///
-    /// use tidemill::{JoinWindows, StreamsBuilder};
-    ///
-    /// let builder = StreamsBuilder::new();
-    /// let views = builder.stream::<String, String>("ad-views");
-    /// let clicks = builder.stream::<String, String>("ad-clicks");
+    /// # use std::time::Duration;
+    /// # use tidemill::JoinWindows;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let (views, clicks) = (builder.stream::<u64, String>("ad-views"), builder.stream::<u64, String>("ad-clicks"));
     /// let windows = JoinWindows::of_time_difference_and_grace(Duration::from_secs(10), Duration::from_secs(2));
-    /// views
-    ///     .join_stream(&clicks, windows, "views-clicks", |_, view, click| format!("{view}: {click}"))
-    ///     .to("clicked");
-    /// let topology = builder.build()?;
-    /// # Ok::<(), tidemill::TopologyError>(())
+    /// views.join_stream(&clicks, windows, "views-clicks", |_, view, click| format!("{view}: {click}")).to("clicked");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("ad-views").pipe_all([(1, "tea".into(), 0), (1, "jam".into(), 9_000)])?;
+    /// // The click is within 10 s of both views, also of the earlier one. The second click is too far from "tea".
+    /// driver.input::<u64, String>("ad-clicks").pipe_all([(1, "a".into(), 10_000), (1, "b".into(), 11_000)])?;
+    /// let clicked = driver.output::<u64, String>("clicked").read()?;
+    /// let at = |text: &str, time| (1, text.to_owned(), time);
+    /// assert_eq!(clicked, [at("tea: a", 10_000), at("jam: a", 10_000), at("jam: b", 11_000)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn join_stream<R: Data, V: Data>(
         &self,
@@ -58,14 +65,37 @@ impl<K: Data, L: Data> KStream<K, L> {
         })
     }
 
-    /// As [`join_stream`](Self::join_stream), and also emits the unmatched records of this stream. An unmatched record
-    /// is emitted when its join window closes, in the order of windows, with its own timestamp and without headers.
+    /// As [`join_stream`](Self::join_stream), and also emits the unmatched records of this stream (`KStream.leftJoin`
+    /// with a `KStream` in Kafka Streams, KIP-633). An unmatched record is emitted when its join window closes, in the
+    /// order of windows, with its own timestamp and without headers.
     ///
     /// Time advances with each further record of either stream, or by [`JoinWindows::idle_after`]. A record is emitted
     /// either unmatched or with partners, never both (Kafka Streams does both for some out-of-order records:
     /// KAFKA-19536). A record without a key is emitted unmatched at once (KIP-962). With at-least-once processing, a
     /// record that is processed again after a crash may also be emitted unmatched, if its partner's window has closed
     /// since.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::JoinWindows;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let (orders, paid) = (builder.stream::<u64, String>("orders"), builder.stream::<u64, i64>("payments"));
+    /// let windows = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(10));
+    /// let paid_or_not = |cents: Option<&i64>| if cents.is_some() { "paid" } else { "unpaid" };
+    /// let status = move |_: &u64, item: &String, cents: Option<&i64>| format!("{item}: {}", paid_or_not(cents));
+    /// orders.left_join_stream(&paid, windows, "order-payment", status).to("statuses");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let (orders, paid) = (driver.input::<u64, String>("orders"), driver.input::<u64, i64>("payments"));
+    /// orders.pipe_all([(1, "tea".into(), 0), (2, "jam".into(), 1_000)])?;
+    /// paid.pipe(2, 250, 2_000)?;
+    /// let statuses = driver.output::<u64, String>("statuses");
+    /// assert_eq!(statuses.read_values()?, ["jam: paid"]);
+    /// orders.pipe(3, "rice".into(), 10_001)?; // Stream time has passed the window of the first order.
+    /// assert_eq!(statuses.read()?, [(1, "tea: unpaid".to_owned(), 0)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn left_join_stream<R: Data, V: Data>(
         &self,
         other: &KStream<K, R>,
@@ -78,8 +108,27 @@ impl<K: Data, L: Data> KStream<K, L> {
         })
     }
 
-    /// As [`left_join_stream`](Self::left_join_stream), but emits unmatched records of both sides. At least one of the
-    /// two values is present.
+    /// As [`left_join_stream`](Self::left_join_stream), but emits unmatched records of both sides (`KStream.outerJoin`
+    /// in Kafka Streams). At least one of the two values is present.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::JoinWindows;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let (left, right) = (builder.stream::<u64, i64>("booked"), builder.stream::<u64, i64>("received"));
+    /// let windows = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(10));
+    /// let difference = |_: &u64, left: Option<&i64>, right: Option<&i64>| right.unwrap_or(&0) - left.unwrap_or(&0);
+    /// left.outer_join_stream(&right, windows, "audit", difference).to("differences");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let (booked, received) = (driver.input::<u64, i64>("booked"), driver.input::<u64, i64>("received"));
+    /// booked.pipe_all([(1, 250, 0), (2, 90, 1)])?;
+    /// received.pipe_all([(1, 240, 2), (3, 70, 3), (9, 0, 20_000)])?;
+    /// // Order 1 is matched. Orders 2 and 3 are alone, and come out when their windows close.
+    /// assert_eq!(driver.output::<u64, i64>("differences").read_values()?, [-10, -90, 70]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn outer_join_stream<R: Data, V: Data>(
         &self,
         other: &KStream<K, R>,
