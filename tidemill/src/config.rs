@@ -4,7 +4,16 @@ use std::{path::PathBuf, time::Duration};
 
 use crate::graph::problem_with_name;
 
-/// The effect that a crash may have on results.
+/// The effect that a crash may have on results (`processing.guarantee` in Kafka Streams).
+///
+/// ```
+/// use tidemill::{ProcessingGuarantee, StreamsConfig};
+///
+/// let config = StreamsConfig::new("orders");
+/// assert_eq!(config.processing_guarantee, ProcessingGuarantee::ExactlyOnce);
+/// let faster = StreamsConfig { processing_guarantee: ProcessingGuarantee::AtLeastOnce, ..config };
+/// # drop(faster);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProcessingGuarantee {
     /// Outputs, state and input offsets are committed together in a transaction. No record is lost, and none counts
@@ -28,6 +37,52 @@ pub enum ProcessingGuarantee {
 ///
 /// This costs time: each change of a store is noted until the record is processed, and aggregates are encoded with each
 /// record instead of once per commit. [`Fail`](Self::Fail) costs nothing.
+///
+/// In Kafka Streams, `Skip` is `LogAndContinueExceptionHandler` and `Fail` is `LogAndFailExceptionHandler`; dead
+/// letters are KIP-1034. There, a skipped record may leave effects in stores.
+///
+/// ```
+/// # use tidemill::{RecordHandler, StreamsConfig, testing::DriverOptions};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// builder.stream::<u64, i64>("orders").map_values(|cents| cents / 100).to("euros");
+///
+/// let handler = RecordHandler::DeadLetter("bad-orders".into());
+/// let config = StreamsConfig { deserialization_handler: handler, ..StreamsConfig::new("test") };
+/// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;
+/// let orders = driver.input::<u64, i64>("orders");
+/// orders.pipe_raw(0, Some(&1_u64.to_be_bytes()), Some(b"250"), 0)?; // Not an 8-byte integer.
+/// orders.pipe(1, 250, 1)?;
+/// assert_eq!(driver.output::<u64, i64>("euros").read_values()?, [2]);
+/// let letter = driver.output::<u64, String>("bad-orders").read_records()?.remove(0);
+/// assert_eq!(letter.value, "250");
+/// assert_eq!(letter.headers.last("__streams.errors.topic").map(|topic| &topic[..]), Some(&b"orders"[..]));
+/// assert_eq!(driver.status()?.tasks[0].records_dropped, [("orders".to_owned(), "undecodable", 1)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// In Kafka Streams, `Skip` is `LogAndContinueExceptionHandler` and `Fail` is `LogAndFailExceptionHandler`; dead
+/// letters are KIP-1034. There, a skipped record may leave effects in stores.
+///
+/// ```
+/// # use tidemill::{RecordHandler, StreamsConfig, testing::DriverOptions};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// builder.stream::<u64, i64>("orders").map_values(|cents| cents / 100).to("euros");
+///
+/// let handler = RecordHandler::DeadLetter("bad-orders".into());
+/// let config = StreamsConfig { deserialization_handler: handler, ..StreamsConfig::new("test") };
+/// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;
+/// let orders = driver.input::<u64, i64>("orders");
+/// orders.pipe_raw(0, Some(&1_u64.to_be_bytes()), Some(b"250"), 0)?; // Not an 8-byte integer.
+/// orders.pipe(1, 250, 1)?;
+/// assert_eq!(driver.output::<u64, i64>("euros").read_values()?, [2]);
+/// let letter = driver.output::<u64, String>("bad-orders").read_records()?.remove(0);
+/// assert_eq!(letter.value, "250");
+/// assert_eq!(letter.headers.last("__streams.errors.topic").map(|topic| &topic[..]), Some(&b"orders"[..]));
+/// assert_eq!(driver.status()?.tasks[0].records_dropped, [("orders".to_owned(), "undecodable", 1)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RecordHandler {
     /// The task fails, as [`StreamsConfig::on_task_failure`] says.
@@ -40,7 +95,22 @@ pub enum RecordHandler {
     DeadLetter(String),
 }
 
-/// The reaction to a task that cannot process a record.
+/// The reaction to a task that cannot process a record. Kafka Streams asks its `StreamsUncaughtExceptionHandler`
+/// (KIP-671), which stops or replaces threads; a single task cannot stop there.
+///
+/// ```
+/// # use tidemill::{StreamsConfig, TaskFailureAction, TaskState, testing::DriverOptions};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// builder.stream::<u64, i64>("orders").map_values(|cents| 1_000 / cents).to("ratios");
+///
+/// let config = StreamsConfig { on_task_failure: TaskFailureAction::StopTask, ..StreamsConfig::new("test") };
+/// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;
+/// driver.input::<u64, i64>("orders").pipe(1, 0, 0)?; // A panic: division by zero.
+/// let TaskState::Failed { error } = &driver.status()?.tasks[0].state else { panic!("it failed") };
+/// assert!(error.contains("topic 'orders', partition 0, offset 0"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TaskFailureAction {
     /// The instance stops, and its tasks move to other instances.
@@ -50,30 +120,49 @@ pub enum TaskFailureAction {
     StopTask,
 }
 
-/// The configuration of an application. Durations are wall time.
+/// The configuration of an application (`StreamsConfig` in Kafka Streams). Durations are wall time.
+///
+/// [`StreamsConfig::new`] gives the defaults; change fields with the syntax of structs. A wrong value is an error at
+/// the start, together with all other problems.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidemill::{RecordHandler, StreamsConfig};
+///
+/// let config = StreamsConfig {
+///     num_stream_threads: 4,
+///     commit_interval: Duration::from_millis(20),
+///     deserialization_handler: RecordHandler::DeadLetter("bad-orders".into()),
+///     ..StreamsConfig::new("orders")
+/// };
+/// assert_eq!(config.session_timeout, Duration::from_secs(45));
+/// ```
 #[derive(Debug, Clone)]
 pub struct StreamsConfig {
-    /// Names the consumer group, internal topics and the state folder. All instances of one application use the same
-    /// id.
+    /// Names the consumer group, internal topics and the state folder (`application.id` in Kafka Streams). All
+    /// instances of one application use the same id.
     pub application_id: String,
-    /// The name of this instance and its threads, for display. Default `None`: a name is generated. The name need not
-    /// be unique: another id tells instances apart. That id is kept in `state_dir`, or generated at each start without
-    /// a `state_dir`.
+    /// The name of this instance and its threads, for display (`client.id` in Kafka Streams). Default `None`: a name is
+    /// generated. The name need not be unique: another id tells instances apart. That id is kept in `state_dir`, or
+    /// generated at each start without a `state_dir`.
     pub client_id: Option<String>,
     /// Makes this instance's threads static members of the group (KIP-345, `group.instance.id`). If the instance
     /// restarts under the same name within the session time-out, it keeps its tasks, and the tasks of other instances
     /// do not move. Each instance needs a different name. Default none.
     pub group_instance_id: Option<String>,
-    /// The number of stream threads of this instance. At least 1. Default 1.
+    /// The number of stream threads of this instance (`num.stream.threads` in Kafka Streams). At least 1. Default 1.
     pub num_stream_threads: usize,
-    /// The processing guarantee. Default exactly once.
+    /// The processing guarantee (`processing.guarantee` in Kafka Streams, where the default is at least once). Default
+    /// exactly once.
     pub processing_guarantee: ProcessingGuarantee,
-    /// The time between two commits. With exactly once, results become visible with the commit. Default 100 ms.
+    /// The time between two commits (`commit.interval.ms` in Kafka Streams). With exactly once, results become visible
+    /// with the commit. Default 100 ms, as in Kafka Streams with exactly once.
     pub commit_interval: Duration,
-    /// A thread commits early if its uncommitted state reaches this many bytes. At least 1. Default 64 MiB.
+    /// A thread commits early if its uncommitted state reaches this many bytes (`statestore.uncommitted.max.bytes` of
+    /// KIP-892). At least 1. Default 64 MiB.
     pub max_uncommitted_bytes: usize,
-    /// The folder of persistent stores. Default `None`: stores are in memory and are rebuilt from changelogs at every
-    /// start. Needs the feature `rocksdb`.
+    /// The folder of persistent stores (`state.dir` in Kafka Streams). Default `None`: stores are in memory and are
+    /// rebuilt from changelogs at every start. Needs the feature `rocksdb`.
     pub state_dir: Option<PathBuf>,
     /// The longest time until committed state begins to be flushed to disk in the background. After a kill, the process
     /// replays newer changes from its changelogs, and also those of the seconds that a flush takes. Default 20 s.
@@ -81,16 +170,18 @@ pub struct StreamsConfig {
     /// The memory for RocksDB's block cache and memtables, for all stores of this instance together. At least 1 MiB.
     /// Default 256 MiB.
     pub store_memory_bytes: usize,
-    /// Fetching from an input partition pauses at this many buffered records. At least 1. Default 1000.
+    /// Fetching from an input partition pauses at this many buffered records (`buffered.records.per.partition` in Kafka
+    /// Streams). At least 1. Default 1000.
     pub max_buffered_records: usize,
     /// How long a task with several inputs waits for records of an empty input after it has fetched all of the input's
-    /// records (KIP-695). Default `Some(ZERO)`: the task waits only while there are more records to fetch. `None`: the
-    /// task never waits.
+    /// records (`max.task.idle.ms` in Kafka Streams, KIP-695). Default `Some(ZERO)`: the task waits only while there
+    /// are more records to fetch. `None`, which is -1 in Kafka Streams: the task never waits.
     pub max_task_idle: Option<Duration>,
-    /// The handler for records whose bytes cannot be decoded. Default fail.
-    pub deserialization_handler: RecordHandler,
-    /// The handler for records and punctuations for which an operator returns an error. A panic always fails the task.
+    /// The handler for records whose bytes cannot be decoded (`deserialization.exception.handler` in Kafka Streams).
     /// Default fail.
+    pub deserialization_handler: RecordHandler,
+    /// The handler for records and punctuations for which an operator returns an error (`processing.exception.handler`
+    /// in Kafka Streams, KIP-1033). A panic always fails the task. Default fail.
     pub processing_handler: RecordHandler,
     /// The reaction to a failed task. Default stop the instance.
     pub on_task_failure: TaskFailureAction,
@@ -101,9 +192,9 @@ pub struct StreamsConfig {
     /// The `host:port` at which this instance answers queries (`application.server` in Kafka Streams). The library only
     /// tells the address to the other instances. Default none.
     pub application_server: Option<String>,
-    /// The number of standbys: other instances that keep copies of each task's stores. If the task's owner stops, one
-    /// of them takes over and replays only the changelog's tail. Each standby costs memory, disk and reading. Default
-    /// 0.
+    /// The number of standbys: other instances that keep copies of each task's stores (`num.standby.replicas` in Kafka
+    /// Streams). If the task's owner stops, one of them takes over and replays only the changelog's tail. Each standby
+    /// costs memory, disk and reading. Default 0.
     pub num_standby_replicas: usize,
     /// The other instances count an instance as gone if it sends no heartbeat for this long: it gets no standbys and no
     /// queries. Each instance sends five heartbeats in this time. At least 10 ms. Default 15 s.
@@ -119,7 +210,19 @@ pub struct StreamsConfig {
 }
 
 impl StreamsConfig {
-    /// The default configuration for an application id.
+    /// The default configuration for an application id (`application.id` in Kafka Streams). The id may hold ASCII
+    /// letters, digits, `.`, `_` and `-`, at most 200 characters; the start of the application checks it.
+    ///
+    /// ```
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::EmbeddedLog};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # log.create("orders", 1)?;
+    /// builder.stream::<u64, i64>("orders");
+    /// let config = StreamsConfig { num_stream_threads: 0, ..StreamsConfig::new("my orders") };
+    /// let error = Streams::start(&builder.build()?, config, log).err().expect("two problems");
+    /// assert_eq!(error.problems().len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(application_id: impl Into<String>) -> Self {
         Self {
             application_id: application_id.into(),

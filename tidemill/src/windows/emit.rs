@@ -4,7 +4,25 @@ use std::time::Duration;
 
 use crate::clock::millis;
 
-/// When a windowed operator emits.
+/// When a windowed operator emits (`EmitStrategy` in Kafka Streams, KIP-825).
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tidemill::{EmitStrategy, TimeWindows, Windowed};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+/// let views = builder.stream::<u64, String>("views").group_by_key();
+/// views.windowed_by(minutes).emit(EmitStrategy::on_window_update()).count("updates").to_stream().to("updates");
+/// views.windowed_by(minutes).emit(EmitStrategy::on_window_close()).count("finals").to_stream().to("finals");
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// let views = [(1, "/".into(), 0), (1, "/a".into(), 1), (1, "/b".into(), 60_000)];
+/// driver.input::<u64, String>("views").pipe_all(views)?;
+/// assert_eq!(driver.output::<Windowed<u64>, i64>("updates").read_values()?, [1, 2, 1]);
+/// assert_eq!(driver.output::<Windowed<u64>, i64>("finals").read_values()?, [2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EmitStrategy {
     /// Every update of a window's result is emitted at once.
@@ -18,25 +36,54 @@ pub enum EmitStrategy {
 }
 
 impl EmitStrategy {
-    /// Every update is emitted at once.
+    /// Every update is emitted at once (`EmitStrategy.onWindowUpdate` in Kafka Streams). This is the default. See the
+    /// example of [`EmitStrategy`].
     pub const fn on_window_update() -> Self {
         Self::OnWindowUpdate
     }
 
-    /// One final result, when stream time reaches the window's end plus grace.
+    /// One final result, when stream time reaches the window's end plus grace (`EmitStrategy.onWindowClose` in Kafka
+    /// Streams). See the example of [`EmitStrategy`].
+    ///
+    /// Windows are emitted by start, then by the bytes of the key. Kafka Streams emits closed windows at most once a
+    /// second by default (`__emit.interval.ms.kstreams.windowed.aggregation__`); here each record that closes windows
+    /// emits them.
     pub const fn on_window_close() -> Self {
         Self::OnWindowClose { idle_ms: None }
     }
 
-    /// Keeps time moving while a partition is silent: its last windows then close without a further record.
+    /// Keeps time moving while a partition is silent: its last windows then close without a further record. Kafka
+    /// Streams has no such setting: there, the last windows stay open until a record comes.
     ///
     /// If the task has read all available records and the operator saw no record for `idle`, stream time advances. It
     /// then equals the stream time after the last record plus the time that has passed since. A window closes no later
     /// than `grace + idle` and one tick after its end. The advance is committed with the results: a replay never takes
     /// it back.
     ///
-    /// Idle time counts while the task's thread waits for records or processes records of other tasks, if the task had
-    /// no records before and after. Each turn of the thread counts for at most
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{EmitStrategy, TimeWindows, Windowed};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// let emit = EmitStrategy::on_window_close().idle_after(Duration::from_secs(10));
+    /// let chat = builder.stream::<u64, String>("chat").group_by_key().windowed_by(minutes).emit(emit);
+    /// chat.count("per-minute").to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("chat").pipe(7, "anybody here?".into(), 55_000)?;
+    /// let counts = driver.output::<Windowed<u64>, i64>("counts");
+    /// driver.advance_wall_clock(Duration::from_secs(4))?;
+    /// assert!(counts.read()?.is_empty(), "silent for less than 10 s");
+    /// driver.advance_wall_clock(Duration::from_secs(6))?;
+    /// assert_eq!(counts.read_values()?, [1]); // Stream time is now 55 s + 10 s.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # How idle time counts
+    ///
+    /// Idle time is wall time. It counts while the task's thread waits for records or processes records of other tasks,
+    /// if the task had no records before and after. Each turn of the thread counts for at most
     /// [`poll_timeout`](crate::StreamsConfig::poll_timeout). Time in which the thread restores or commits does not
     /// count, because unread records may exist then.
     ///

@@ -5,10 +5,26 @@ use std::time::Duration;
 use super::Window;
 use crate::clock::millis;
 
-/// Epoch-aligned windows of a fixed size. They are tumbling, or hopping if they advance by less than their size.
+/// Epoch-aligned windows of a fixed size (`TimeWindows` in Kafka Streams). They are tumbling, or hopping if they
+/// advance by less than their size.
 ///
 /// A window `[start, end)` accepts records until stream time reaches `end + grace`. The grace period has no default,
-/// because a forgotten grace period and a generous default both lose results (see KIP-633).
+/// because a forgotten grace period and a generous default both lose results (see KIP-633). Size, advance and grace are
+/// event time and are cut to milliseconds. [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns an error if
+/// the size is below 1 ms, or if the advance is not from 1 ms to the size.
+///
+/// ```
+/// # use std::time::Duration;
+/// use tidemill::TimeWindows;
+///
+/// let tumbling = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+/// let starts: Vec<_> = tumbling.windows_for(90_000).map(|window| window.start).collect();
+/// assert_eq!(starts, [60_000]);
+///
+/// let hopping = tumbling.advance_by(Duration::from_secs(30));
+/// let starts: Vec<_> = hopping.windows_for(90_000).map(|window| window.start).collect();
+/// assert_eq!(starts, [60_000, 90_000]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeWindows {
     pub(crate) size_ms: i64,
@@ -18,18 +34,61 @@ pub struct TimeWindows {
 }
 
 impl TimeWindows {
-    /// Tumbling windows that accept no late records.
+    /// Tumbling windows that accept no late records (`TimeWindows.ofSizeWithNoGrace` in Kafka Streams).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::TimeWindows;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// builder.stream::<u64, String>("chat").group_by_key().windowed_by(minutes).count("per-minute");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let chat = [(7, "hi".into(), 59_999), (7, "bye".into(), 60_000), (7, "late by 1 ms".into(), 59_999)];
+    /// driver.input::<u64, String>("chat").pipe_all(chat)?;
+    /// assert_eq!(driver.status()?.tasks[0].records_dropped, [("per-minute".to_owned(), "late", 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of_size_with_no_grace(size: Duration) -> Self {
         Self::of_size_and_grace(size, Duration::ZERO)
     }
 
-    /// Tumbling windows that accept late records until stream time is `grace` past their end.
+    /// Tumbling windows that accept late records until stream time is `grace` past their end
+    /// (`TimeWindows.ofSizeAndGrace` in Kafka Streams).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{TimeWindows, Windowed};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_and_grace(Duration::from_secs(60), Duration::from_secs(5));
+    /// let orders = builder.stream::<u64, i64>("orders").group_by_key();
+    /// orders.windowed_by(minutes).count("per-minute").to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let orders = driver.input::<u64, i64>("orders");
+    /// orders.pipe_all([(1, 250, 0), (1, 50, 64_999), (1, 10, 59_000)])?; // The last one is late, but within grace.
+    /// orders.pipe_all([(1, 20, 65_000), (1, 30, 59_000)])?; // Now the first minute is closed.
+    /// assert_eq!(driver.output::<Windowed<u64>, i64>("counts").read_values()?, [1, 1, 2, 2]);
+    /// assert_eq!(driver.status()?.tasks[0].records_dropped, [("per-minute".to_owned(), "late", 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn of_size_and_grace(size: Duration, grace: Duration) -> Self {
         let size_ms = millis(size);
         Self { size_ms, advance_ms: size_ms, grace_ms: millis(grace), by_key: false }
     }
 
-    /// Makes the windows hopping: a window starts every `advance`, and a record can belong to several windows.
+    /// Makes the windows hopping: a window starts every `advance`, and a record can belong to several windows
+    /// (`TimeWindows.advanceBy` in Kafka Streams). `advance` is from 1 ms to the size.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::TimeWindows;
+    /// let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(60)).advance_by(Duration::from_secs(20));
+    /// let windows: Vec<_> = windows.windows_for(65_000).map(|window| (window.start, window.end)).collect();
+    /// assert_eq!(windows, [(20_000, 80_000), (40_000, 100_000), (60_000, 120_000)]);
+    /// ```
     pub fn advance_by(self, advance: Duration) -> Self {
         Self { advance_ms: millis(advance), ..self }
     }
@@ -50,26 +109,37 @@ impl TimeWindows {
     /// memory.
     ///
     /// ```
-    /// use std::time::Duration;
+    /// # use std::time::Duration;
+    /// # use tidemill::{EmitStrategy, TimeWindows, Windowed};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60)).event_time_by_key();
+    /// let readings = builder.stream::<u64, f64>("readings").group_by_key().windowed_by(minutes);
+    /// readings.emit(EmitStrategy::on_window_close()).count("per-minute").to_stream().to("counts");
     ///
-    /// use tidemill::{EmitStrategy, StreamsBuilder, TimeWindows};
-    ///
-    /// let builder = StreamsBuilder::new();
-    /// let minutes = TimeWindows::of_size_and_grace(Duration::from_secs(60), Duration::from_secs(5));
-    /// builder
-    ///     .stream::<String, i64>("readings")
-    ///     .group_by_key()
-    ///     .windowed_by(minutes.event_time_by_key())
-    ///     .emit(EmitStrategy::on_window_close().idle_after(Duration::from_secs(30)))
-    ///     .count("readings-per-minute");
-    /// builder.build()?;
-    /// # Ok::<(), tidemill::TopologyError>(())
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// // The clock of device 2 is a day ahead. Device 1 loses no record, and only its own records close its minute.
+    /// let readings = [(1, 19.5, 0), (2, 20.0, 86_400_000), (1, 19.6, 30_000), (1, 19.7, 60_000)];
+    /// driver.input::<u64, f64>("readings").pipe_all(readings)?;
+    /// assert_eq!(driver.output::<Windowed<u64>, i64>("counts").read_values()?, [2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn event_time_by_key(self) -> Self {
         Self { by_key: true, ..self }
     }
 
-    /// The windows that contain a timestamp, ordered by start, earliest first.
+    /// The windows that contain a timestamp (milliseconds since the epoch), ordered by start, earliest first
+    /// (`TimeWindows.windowsFor` in Kafka Streams). No window starts before 0. Panics if the advance is below 1 ms.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::TimeWindows;
+    /// let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10));
+    /// let windows = windows.advance_by(Duration::from_millis(4));
+    /// let starts = |timestamp| windows.windows_for(timestamp).map(|window| window.start).collect::<Vec<_>>();
+    /// assert_eq!(starts(9), [0, 4, 8]);
+    /// assert_eq!(starts(12), [4, 8, 12]);
+    /// ```
     pub fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
         let Self { size_ms, advance_ms, .. } = *self;
         let first = (timestamp - size_ms + advance_ms).max(0) / advance_ms * advance_ms;
@@ -79,7 +149,15 @@ impl TimeWindows {
             .map(move |start| Window { start, end: start + size_ms })
     }
 
-    /// How long a window's rows are needed, in milliseconds: the size plus the grace period.
+    /// How long a window's rows are needed, in milliseconds of stream time from the window's start: the size plus the
+    /// grace period. A store keeps windows that long by default.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::TimeWindows;
+    /// let windows = TimeWindows::of_size_and_grace(Duration::from_secs(60), Duration::from_secs(5));
+    /// assert_eq!(windows.retention_ms(), 65_000);
+    /// ```
     pub fn retention_ms(&self) -> i64 {
         self.size_ms + self.grace_ms
     }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Coded};
 
-/// The bounds of a window in event time, in milliseconds since the epoch. `start` is inclusive, `end` is exclusive.
+/// The bounds of a window in event time, in milliseconds since the epoch. `start` is inclusive, `end` is exclusive
+/// (`Window` in Kafka Streams). See the example of [`TimeWindows::windows_for`](super::TimeWindows::windows_for).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
     /// First millisecond of the window.
@@ -14,7 +15,22 @@ pub struct Window {
     pub end: i64,
 }
 
-/// A key and the window that its value belongs to.
+/// A key and the window that its value belongs to (`Windowed` in Kafka Streams). Windowed results have such keys.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tidemill::{TimeWindows, Window, Windowed};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+/// builder.stream::<u64, String>("chat").group_by_key().windowed_by(minutes).count("counts").to_stream().to("counts");
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// driver.input::<u64, String>("chat").pipe(7, "hi".into(), 90_000)?;
+/// let (windowed, count, _) = driver.output::<Windowed<u64>, i64>("counts").read()?.remove(0);
+/// assert_eq!(windowed, Windowed { key: 7, window: Window { start: 60_000, end: 120_000 } });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Windowed<K> {
     /// The grouping key.
@@ -25,12 +41,25 @@ pub struct Windowed<K> {
 
 /// The encoding of a windowed key: the inner key's bytes, then start and end as eight bytes each.
 ///
-/// Records are partitioned by the inner key. A windowed record therefore stays in the partition of its inner key.
+/// Records are partitioned by the inner key. A windowed record therefore stays in the partition of its inner key. Kafka
+/// Streams writes only the start (`TimeWindowedSerializer`), and its readers must be told the size.
+///
+/// ```
+/// use tidemill::{Window, Windowed, WindowedCodec, state::{Codec, Utf8}};
+///
+/// let codec = WindowedCodec::new(Utf8);
+/// let key = Windowed { key: "ann".to_owned(), window: Window { start: 60_000, end: 120_000 } };
+/// let bytes = codec.encode(&key)?.expect("a windowed key is never null");
+/// assert_eq!(bytes.len(), 3 + 8 + 8);
+/// assert_eq!(codec.partition_bytes(&bytes), b"ann");
+/// assert_eq!(codec.decode(bytes)?, key);
+/// # Ok::<(), tidemill::state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WindowedCodec<C>(C);
 
 impl<C> WindowedCodec<C> {
-    /// Wraps the inner key's codec.
+    /// Wraps the inner key's codec. See the example of [`WindowedCodec`].
     pub const fn new(inner: C) -> Self {
         Self(inner)
     }
