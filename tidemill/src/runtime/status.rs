@@ -24,6 +24,10 @@ pub struct RestoreProgress {
 }
 
 /// The state of a task.
+///
+/// See the example of [`TaskFailureAction`](crate::TaskFailureAction).
+///
+/// See the example of [`TaskFailureAction`](crate::TaskFailureAction).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TaskState {
     /// The task replays its changelogs.
@@ -71,6 +75,10 @@ pub struct StoreStatus {
 }
 
 /// The status of a task in its thread's last report.
+///
+/// See the example of [`Streams::status`](crate::Streams::status).
+///
+/// See the example of [`Streams::status`](crate::Streams::status).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskStatus {
     /// The task's id.

@@ -5,6 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{graph::StoreName, plan::TaskId};
 
 /// What this instance knows of an instance of the application (`StreamsMetadata` in Kafka Streams).
+///
+/// See the example of [`Streams::metadata`](crate::Streams::metadata).
+///
+/// See the example of [`Streams::metadata`](crate::Streams::metadata).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamsMetadata {
     /// The instance and its address.
@@ -19,7 +23,8 @@ pub struct StreamsMetadata {
     pub standby_stores: BTreeSet<StoreName>,
 }
 
-/// An instance and the address at which it answers queries.
+/// An instance and the address at which it answers queries (`HostInfo` in Kafka Streams). See the example of
+/// [`Streams::metadata`](crate::Streams::metadata).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct HostInfo {
     /// The instance's client id.
@@ -31,6 +36,10 @@ pub struct HostInfo {
 }
 
 /// The instances that have a key of a store (`KeyQueryMetadata` in Kafka Streams).
+///
+/// See the example of [`Streams::query_metadata_for_key`](crate::Streams::query_metadata_for_key).
+///
+/// See the example of [`Streams::query_metadata_for_key`](crate::Streams::query_metadata_for_key).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyQueryMetadata {
     /// The instance that owns the key's task; `None` while no owner is known.

@@ -13,24 +13,150 @@ use super::{
 };
 use crate::operators::StoreHandle;
 
-/// Reads a key-value store of this instance, including uncommitted updates.
+/// Reads a key-value store of this instance, including uncommitted updates (`ReadOnlyKeyValueStore` of interactive
+/// queries in Kafka Streams). [`Streams::key_value_store`](crate::Streams::key_value_store) returns it.
 ///
 /// A query reads stores in pieces, between the turns of their threads. The result may or may not contain updates that
-/// happen during the query.
+/// happen during the query. The query reads all partitions of the store that this instance owns. Keys and values use
+/// the default codecs of their types.
+///
+/// In Kafka Streams the caller's thread reads the store. Here a stream thread reads it, so a query waits for the
+/// thread's turn.
+///
+/// ```
+/// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+/// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+/// # (log.create("chat", 1)?, log.create("counts", 1)?);
+/// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+/// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+/// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+/// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+/// # while log.end_offsets("counts")? != [3] {
+/// #     std::thread::yield_now();
+/// # }
+/// let messages = streams.key_value_store::<String, i64>("messages");
+/// assert_eq!(messages.get(&"ann".into())?, Some(2));
+/// assert_eq!(messages.all()?, [("ann".to_owned(), 2), ("bo".to_owned(), 1)]);
+/// # streams.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct KeyValueQuery<K, V> {
     target: QueryTarget,
     store: Arc<str>,
     types: PhantomData<fn(K, V)>,
 }
 
-with_options!(KeyValueQuery);
+impl<K, V> KeyValueQuery<K, V> {
+    pub(crate) fn new(asked: Asked, store: &str) -> Self {
+        Self { asked, store: store.into(), types: PhantomData }
+    }
+
+    /// Asks only the tasks of one partition. A missing key is then an answer for this partition only
+    /// (`StoreQueryParameters.withPartition` in Kafka Streams).
+    ///
+    /// ```
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+    /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+    /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+    /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+    /// # while log.end_offsets("counts")? != [3] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// let first = streams.key_value_store::<String, i64>("messages").with_partition(0);
+    /// assert_eq!(first.get(&"ann".into())?, Some(2));
+    /// let second = streams.key_value_store::<String, i64>("messages").with_partition(1);
+    /// assert!(second.get(&"ann".into()).is_err(), "no task of this instance has partition 1");
+    /// # streams.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_partition(mut self, partition: i32) -> Self {
+        self.asked.partition = Some(partition);
+        self
+    }
+
+    /// Lets standbys answer, too (`StoreQueryParameters.enableStaleStores` in Kafka Streams). Their data is committed,
+    /// and may be older than the data of the task's owner. The default is owners only. Stores that are restoring never
+    /// answer; in Kafka Streams they do.
+    ///
+    /// ```
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+    /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+    /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+    /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+    /// # while log.end_offsets("counts")? != [3] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// // Also finds keys whose task another instance owns, if this instance keeps a standby of the task.
+    /// let messages = streams.key_value_store::<String, i64>("messages").enable_stale_stores();
+    /// assert_eq!(messages.get(&"ann".into())?, Some(2));
+    /// # streams.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn enable_stale_stores(mut self) -> Self {
+        self.asked.stale = true;
+        self
+    }
+
+    /// Sets how long to wait for each answer of a thread, in wall time, instead of the configured
+    /// [`query_timeout`](crate::StreamsConfig::query_timeout). After that the query fails with
+    /// [`QueryError::TimedOut`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+    /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+    /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+    /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+    /// # while log.end_offsets("counts")? != [3] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// let messages = streams.key_value_store::<String, i64>("messages").with_timeout(Duration::from_secs(60));
+    /// assert_eq!(messages.get(&"bo".into())?, Some(1));
+    /// # streams.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.asked.timeout = timeout;
+        self
+    }
+}
 
 impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
-    /// The value of a key; `None` if the key is missing.
+    /// The value of a key; `None` if the key is missing (`ReadOnlyKeyValueStore.get` in Kafka Streams).
     ///
     /// # Errors
-    /// Fails if no task that can answer has the store, if a thread does not answer in time, or if the store cannot be
-    /// read.
+    ///
+    /// Fails if no task that can answer has the store, if a thread does not answer in time, if the caller is a stream
+    /// thread of the application, or if the store cannot be read. See [`QueryError`].
+    ///
+    /// ```
+    /// # use tidemill::QueryError;
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+    /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+    /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+    /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+    /// # while log.end_offsets("counts")? != [3] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// assert_eq!(streams.key_value_store::<String, i64>("messages").get(&"ann".into())?, Some(2));
+    /// assert_eq!(streams.key_value_store::<String, i64>("messages").get(&"cy".into())?, None);
+    /// let unknown = streams.key_value_store::<String, i64>("no-such-store").get(&"ann".into());
+    /// assert!(matches!(unknown, Err(QueryError::NotHere(_))));
+    /// # streams.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get(&self, key: &K) -> Result<Option<V>, QueryError> {
         let key = encode(key)?;
         let found = self.target.ask(&self.store, move |handle, _| match handle {
@@ -40,37 +166,112 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
         found.into_iter().flatten().next().map(|row| self.value(row.value)).transpose()
     }
 
-    /// All keys and values on this instance, in the order of the keys' bytes.
+    /// All keys and values on this instance, in the order of the keys' bytes (`ReadOnlyKeyValueStore.all` in Kafka
+    /// Streams, which returns an iterator). For large stores, use [`page`](Self::page).
     ///
     /// # Errors
+    ///
     /// As [`KeyValueQuery::get`].
+    ///
+    /// ```
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+    /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+    /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+    /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+    /// # while log.end_offsets("counts")? != [3] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// let all = streams.key_value_store::<String, i64>("messages").all()?;
+    /// assert_eq!(all, [("ann".to_owned(), 2), ("bo".to_owned(), 1)]);
+    /// # streams.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn all(&self) -> Result<Vec<(K, V)>, QueryError> {
         self.page(None, usize::MAX)
     }
 
     /// At most `limit` keys with their values, in the order of the keys' bytes: the keys after `after`, or the first
-    /// keys. A key that several partitions have counts once.
+    /// keys. A key that several partitions have counts once towards `limit`. Kafka Streams has no pages.
     ///
     /// # Errors
+    ///
     /// As [`KeyValueQuery::get`].
+    ///
+    /// ```
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+    /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+    /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+    /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+    /// # while log.end_offsets("counts")? != [3] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// let messages = streams.key_value_store::<String, i64>("messages");
+    /// let first = messages.page(None, 1)?;
+    /// assert_eq!(first, [("ann".to_owned(), 2)]);
+    /// assert_eq!(messages.page(Some(&first[0].0), 1)?, [("bo".to_owned(), 1)]);
+    /// # streams.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn page(&self, after: Option<&K>, limit: usize) -> Result<Vec<(K, V)>, QueryError> {
         let rows = self.target.walk(&self.store, rows(after, limit, true)?)?;
         rows.into_iter().map(|(key, value)| Ok((self.key(key)?, self.value(value)?))).collect()
     }
 
-    /// All keys on this instance, in the order of their bytes. Values are neither transferred nor decoded.
+    /// All keys on this instance, in the order of their bytes. Values are neither transferred nor decoded. Kafka
+    /// Streams has no such query.
     ///
     /// # Errors
+    ///
     /// As [`KeyValueQuery::get`].
+    ///
+    /// ```
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+    /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+    /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+    /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+    /// # while log.end_offsets("counts")? != [3] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// assert_eq!(streams.key_value_store::<String, i64>("messages").all_keys()?, ["ann", "bo"]);
+    /// # streams.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn all_keys(&self) -> Result<Vec<K>, QueryError> {
         self.page_of_keys(None, usize::MAX)
     }
 
     /// At most `limit` keys, in the order of their bytes: the keys after `after`, or the first keys. A key that several
-    /// partitions have counts once.
+    /// partitions have counts once towards `limit`.
     ///
     /// # Errors
+    ///
     /// As [`KeyValueQuery::get`].
+    ///
+    /// ```
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+    /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+    /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+    /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+    /// # while log.end_offsets("counts")? != [3] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// let messages = streams.key_value_store::<String, i64>("messages");
+    /// assert_eq!(messages.page_of_keys(Some(&"ann".into()), 10)?, ["bo"]);
+    /// # streams.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn page_of_keys(&self, after: Option<&K>, limit: usize) -> Result<Vec<K>, QueryError> {
         let rows = self.target.walk(&self.store, rows(after, limit, false)?)?;
         rows.into_iter().map(|(key, _)| self.key(key)).collect()

@@ -20,7 +20,29 @@ pub(super) use self::{
     target::QueryTarget,
 };
 
-/// The reason why a query failed.
+/// The reason why a query failed (`InvalidStateStoreException` and others in Kafka Streams).
+///
+/// ```
+/// # use tidemill::QueryError;
+/// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+/// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+/// # (log.create("chat", 1)?, log.create("counts", 1)?);
+/// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+/// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+/// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+/// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+/// # while log.end_offsets("counts")? != [3] {
+/// #     std::thread::yield_now();
+/// # }
+/// // The store holds values for keys, not for windows.
+/// let error = streams.window_store::<String, i64>("messages").fetch(&"ann".into(), 0, 1).unwrap_err();
+/// assert!(matches!(error, QueryError::NotHere(_)));
+/// // The values are 8-byte integers, not texts.
+/// let error = streams.key_value_store::<String, u32>("messages").get(&"ann".into()).unwrap_err();
+/// assert!(matches!(error, QueryError::Store(_)));
+/// # streams.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum QueryError {
