@@ -13,10 +13,22 @@ use crate::{
     transport::Topic,
 };
 
-/// An asynchronous step: requests have keys of type `K` and values of type `V`, responses have type `R`.
+/// An asynchronous step: requests have keys of type `K` and values of type `V`, responses have type `R`. Kafka Streams
+/// has no such step.
 ///
 /// The same value declares the step ([`KStream::map_async`](crate::KStream::map_async)) and starts the executor that
-/// makes the calls ([`CallExecutor`](crate::CallExecutor)).
+/// makes the calls ([`CallExecutor`](crate::CallExecutor)). See their examples for a call from end to end.
+///
+/// ```
+/// use tidemill::AsyncCall;
+///
+/// let call = AsyncCall::<u64, String, i64>::named("grade");
+/// assert_eq!(call.name(), "grade");
+/// assert_eq!(call.pending_store(), "grade-pending");
+/// assert_eq!(&*call.request_topic("school"), "school-grade-requests");
+/// assert_eq!(&*call.response_topic("school"), "school-grade-responses");
+/// assert_eq!(call.executor_group("school"), "school-grade-executor");
+/// ```
 pub struct AsyncCall<K, V, R> {
     pub(crate) name: Arc<str>,
     pub(crate) key: Arc<dyn Codec<K>>,
@@ -37,7 +49,7 @@ impl<K, V, R> Clone for AsyncCall<K, V, R> {
 
 impl<K: Coded, V: Coded, R: Coded> AsyncCall<K, V, R> {
     /// Names the step, with the types' default codecs. The name is mandatory: it names the store of pending requests
-    /// and the topics `<application id>-<name>-requests` and `-responses`.
+    /// and the topics `<application id>-<name>-requests` and `-responses`. See the example of [`AsyncCall`].
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self::with(name, K::Codec::default(), V::Codec::default(), R::Codec::default())
     }
@@ -45,6 +57,12 @@ impl<K: Coded, V: Coded, R: Coded> AsyncCall<K, V, R> {
 
 impl<K, V, R> AsyncCall<K, V, R> {
     /// Names the step and sets its codecs.
+    ///
+    /// ```
+    /// # use tidemill::{AsyncCall, state::{BigEndian, Json, Utf8}};
+    /// let call = AsyncCall::<u64, String, Vec<String>>::with("tags", BigEndian, Utf8, Json::default());
+    /// assert_eq!(call.name(), "tags");
+    /// ```
     pub fn with(
         name: impl Into<Arc<str>>,
         key: impl Codec<K>,
@@ -58,32 +76,68 @@ impl<K, V, R> AsyncCall<K, V, R> {
 
     /// Sets another codec for requests on the request topic. It may leave out data that the caller does not need.
     /// [`Answered::request`] is still complete, because it comes from the store of pending requests.
+    ///
+    /// ```
+    /// # use std::{sync::Arc, time::Duration};
+    /// # use tidemill::{AsyncCall, CallExecutor, CallPolicy, CallRequest, Reply, SystemClock};
+    /// # use tidemill::state::{Codec, CodecError, Utf8};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// /// Sends the question without the name of the person who asks.
+    /// struct QuestionOnly;
+    /// impl Codec<String> for QuestionOnly {
+    ///     fn encode_into(&self, value: &String, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    ///         Utf8.encode_into(&value.split(": ").last().unwrap_or_default().to_owned(), out)
+    ///     }
+    ///     fn decode(&self, bytes: bytes::Bytes) -> Result<String, CodecError> {
+    ///         Utf8.decode(bytes)
+    ///     }
+    /// }
+    ///
+    /// let call = AsyncCall::<u64, String, i64>::named("ask").requests_as(QuestionOnly);
+    /// let answers = builder.stream::<u64, String>("questions").map_async(&call);
+    /// answers.map_values(|it| format!("{} {}", it.request, it.outcome.unwrap_or(-1))).to("answers");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// # driver.input::<u64, String>("questions").pipe(1, "Ann: six times seven?".into(), 0)?;
+    /// # let log = Arc::new(driver.log().clone());
+    /// # let mut executor = CallExecutor::open(&call, "test", log, CallPolicy::default(), Arc::new(SystemClock))?;
+    /// let mut model = |question: CallRequest<u64, String>, reply: Reply<i64>| {
+    ///     assert_eq!(question.value, "six times seven?");
+    ///     reply.send(Ok(42));
+    /// };
+    /// # for _ in 0..10 {
+    /// #     executor.step(&mut model, Duration::ZERO)?;
+    /// # }
+    /// assert_eq!(driver.output::<u64, String>("answers").read_values()?, ["Ann: six times seven? 42"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn requests_as(self, request: impl Codec<V>) -> Self {
         Self { request: Arc::new(request), ..self }
     }
 
-    /// The step's name.
+    /// The step's name. See the example of [`AsyncCall`].
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The name of the store that holds requests without an answer.
+    /// The name of the store that holds requests without an answer. See the example of [`AsyncCall`].
     pub fn pending_store(&self) -> String {
         pending_store(&self.name)
     }
 
-    /// The topic of the requests.
+    /// The topic of the requests. The application creates it. See the example of [`AsyncCall`].
     pub fn request_topic(&self, application_id: &str) -> Topic {
         request_topic(application_id, &self.name)
     }
 
-    /// The topic of the responses.
+    /// The topic of the responses. The application creates it. See the example of [`AsyncCall`].
     pub fn response_topic(&self, application_id: &str) -> Topic {
         response_topic(application_id, &self.name)
     }
 
-    /// The consumer group of the executors that make the calls.
+    /// The consumer group of the executors that make the calls. See the example of [`AsyncCall`].
     pub fn executor_group(&self, application_id: &str) -> String {
         format!("{application_id}-{}-executor", self.name)
     }
@@ -91,14 +145,46 @@ impl<K, V, R> AsyncCall<K, V, R> {
 
 impl<K: Data, V: Data, R> AsyncCall<K, V, R> {
     /// Withdraws the pending requests whose keys match: their answers will have no effect. Returns the number of
-    /// withdrawn requests.
+    /// withdrawn requests. A call that an executor has read is made all the same; its answer is counted as `duplicate`.
+    /// This reads all pending requests of the task.
     ///
     /// Only processors that are connected to [`AsyncCall::pending_store`] may call this. It reads all pending requests.
     /// [`KStream::erase`](crate::KStream::erase) also withdraws the requests of a key, together with the key's other
     /// state.
     ///
     /// # Errors
+    ///
     /// If the store is not connected or cannot be read, or if a key cannot be decoded.
+    ///
+    /// ```
+    /// # use tidemill::{AsyncCall, processor::{Processor, ProcessorContext, Record}, state::BoxError};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// /// Cancels what a user asked for and nobody has answered yet.
+    /// struct Cancel(AsyncCall<u64, String, i64>);
+    /// impl Processor<u64, (), u64, i64> for Cancel {
+    ///     fn process(
+    ///         &mut self,
+    ///         ctx: &mut ProcessorContext<'_, u64, i64>,
+    ///         record: Record<u64, ()>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let withdrawn = self.0.withdraw(ctx, |user| *user == record.key)?;
+    ///         ctx.forward(record.with_value(withdrawn as i64));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let call = AsyncCall::<u64, String, i64>::named("ask");
+    /// builder.stream::<u64, String>("questions").map_async(&call).map_values(|it| it.request).to("answered");
+    /// let cancels = builder.stream::<u64, ()>("cancels");
+    /// cancels.process("cancel", &[&call.pending_store()], move || Cancel(call.clone())).to("cancelled");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("questions").pipe_all([(1, "why?".into(), 0), (2, "how?".into(), 1)])?;
+    /// driver.input::<u64, ()>("cancels").pipe(1, (), 2)?;
+    /// assert_eq!(driver.output::<u64, i64>("cancelled").read_values()?, [1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn withdraw<KOut: Data, VOut: Data>(
         &self,
         ctx: &ProcessorContext<'_, KOut, VOut>,
@@ -122,7 +208,19 @@ pub(crate) fn pending_store(name: &str) -> String {
     format!("{name}-pending")
 }
 
-/// A request with its outcome.
+/// A request with its outcome. [`KStream::map_async`](crate::KStream::map_async) emits it.
+///
+/// ```
+/// use tidemill::{Answered, CallFailure, FailureKind};
+///
+/// let failure = CallFailure { kind: FailureKind::Timeout, message: "no answer within 30s".into(), attempts: 4 };
+/// let answered: Answered<&str, i64> = Answered { request: "essay", outcome: Err(failure) };
+/// let text = match answered.outcome {
+///     Ok(grade) => format!("grade {grade}"),
+///     Err(failure) => format!("no grade: {failure}"),
+/// };
+/// assert_eq!(text, "no grade: no answer after 4 attempt(s): no answer within 30s");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered<V, R> {
     /// The request.

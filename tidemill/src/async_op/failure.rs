@@ -4,7 +4,25 @@ use std::{fmt, time::Duration};
 
 use thiserror::Error;
 
-/// Why one attempt gave no answer, and whether to retry it.
+/// Why one attempt gave no answer, and whether to retry it. A [`Caller`](crate::Caller) sends it with
+/// [`Reply::send`](crate::Reply::send).
+///
+/// ```
+/// use std::time::Duration;
+/// use tidemill::{CallError, Retry};
+///
+/// /// What to make of the status of an HTTP response.
+/// fn error(status: u16, retry_after: Option<Duration>) -> CallError {
+///     match (status, retry_after) {
+///         (429 | 503, Some(pause)) => CallError::retry_after("the service is busy", pause),
+///         (500.., _) => CallError::transient("the service failed"),
+///         _ => CallError::permanent(format!("the service refused the request with {status}")),
+///     }
+/// }
+/// assert_eq!(error(429, Some(Duration::from_secs(7))).retry, Retry::After(Duration::from_secs(7)));
+/// assert_eq!(error(500, None).retry, Retry::Backoff);
+/// assert_eq!(error(401, None).retry, Retry::Never);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct CallError {
@@ -26,23 +44,26 @@ pub enum Retry {
 }
 
 impl CallError {
-    /// An error that will not go away, such as a refused request or a missing permission.
+    /// An error that will not go away, such as a refused request or a missing permission. The request fails at once,
+    /// whatever [`CallPolicy::max_attempts`](crate::CallPolicy::max_attempts) says. See the example of [`CallError`].
     pub fn permanent(message: impl Into<String>) -> Self {
         Self { message: message.into(), retry: Retry::Never }
     }
 
-    /// An error that may go away, such as an overloaded service or a lost connection.
+    /// An error that may go away, such as an overloaded service or a lost connection. The request is retried after a
+    /// pause, as [`CallPolicy`](crate::CallPolicy) says. See the example of [`CallError`].
     pub fn transient(message: impl Into<String>) -> Self {
         Self { message: message.into(), retry: Retry::Backoff }
     }
 
-    /// An error that the called service expects to last no longer than `pause`.
+    /// An error that the called service expects to last no longer than `pause`. The next attempt comes after `pause`,
+    /// or after the policy's pause if that is longer. See the example of [`CallError`].
     pub fn retry_after(message: impl Into<String>, pause: Duration) -> Self {
         Self { message: message.into(), retry: Retry::After(pause) }
     }
 }
 
-/// Why a request has no answer. It is a result, like any answer.
+/// Why a request has no answer. It is a result, like any answer. See the example of [`Answered`](crate::Answered).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("no answer after {attempts} attempt(s): {message}")]
 pub struct CallFailure {

@@ -17,7 +17,7 @@ use crate::{
     transport::{Reason, Transport, TransportError},
 };
 
-/// Counters of an executor.
+/// Counters of an executor. See the example of [`CallExecutor::spawn`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CallStats {
     /// Attempts started.
@@ -52,11 +52,38 @@ pub struct CallExecutorHandle {
 }
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
-    /// Runs an executor in a thread. The step's topics must exist: start the application first.
+    /// Runs an executor in a thread. The step's topics must exist: start the application first. After an error of the
+    /// log, the thread opens the executor again and continues from its last commit.
     ///
     /// # Errors
+    ///
     /// [`TransportError::Invalid`] if the log does not let the executor into the executors' group, or if no thread can
     /// be started. An unreachable log is not an error: the thread retries until the log is available.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{AsyncCall, CallExecutor, CallPolicy, CallRequest, Reply};
+    /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig};
+    /// # use tidemill::transport::embedded::{EmbeddedLog, Entry};
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("essays", 1)?, log.create("grades", 1)?);
+    /// # log.append("essays", 0, [Entry::new("ann", "To be, or not to be", 0)])?;
+    /// let call = AsyncCall::<String, String, i64>::named("grade");
+    /// let answers = builder.stream::<String, String>("essays").map_async(&call);
+    /// answers.map_values(|it| it.outcome.unwrap_or(-1)).to("grades");
+    /// let streams = Streams::start(&builder.build()?, StreamsConfig::new("school"), log.clone())?;
+    ///
+    /// let model = |essay: CallRequest<String, String>, reply: Reply<i64>| reply.send(Ok(essay.value.len() as i64));
+    /// let executor = CallExecutor::spawn(&call, "school", log.clone(), CallPolicy::default(), model)?;
+    /// # while log.end_offsets("grades")? != [1] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// assert_eq!(executor.group(), "school-grade-executor");
+    /// assert_eq!((executor.stats().attempts, executor.stats().succeeded), (1, 1));
+    /// executor.close(Duration::from_secs(5));
+    /// streams.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn spawn(
         call: &AsyncCall<K, V, R>,
         application_id: &str,
@@ -120,7 +147,8 @@ const IDLE: Duration = Duration::from_millis(100);
 const REOPEN: Duration = Duration::from_secs(1);
 
 impl CallExecutorHandle {
-    /// The executor's counters at this moment.
+    /// The executor's counters at this moment, since [`CallExecutor::spawn`]. See the example of
+    /// [`CallExecutor::spawn`].
     pub fn stats(&self) -> CallStats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         CallStats {
@@ -132,13 +160,14 @@ impl CallExecutorHandle {
         }
     }
 
-    /// The name of the executors' consumer group.
+    /// The name of the executors' consumer group. See the example of [`CallExecutor::spawn`].
     pub fn group(&self) -> &str {
         &self.name
     }
 
-    /// Starts no more calls, waits up to `grace` for running calls to end, commits, and stops the thread. If the
-    /// executor's own [`Caller`] calls this method, it returns without waiting.
+    /// Starts no more calls, waits up to `grace` (wall time) for running calls to end, commits, and stops the thread.
+    /// Calls that are still unanswered are made again by the next executor. If the executor's own [`Caller`] calls this
+    /// method, it returns without waiting. See the example of [`CallExecutor::spawn`].
     pub fn close(mut self, grace: Duration) {
         self.grace_ms.store(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
         self.end();

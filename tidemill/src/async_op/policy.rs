@@ -6,6 +6,24 @@ use super::{CallError, Retry};
 use crate::partitioner::murmur2;
 
 /// How an executor makes calls. Durations are wall time.
+///
+/// The pause before an attempt is between half of the stated value and all of it; the request's id decides. Requests
+/// that failed together are therefore not retried together.
+///
+/// ```
+/// # use std::time::Duration;
+/// use tidemill::CallPolicy;
+///
+/// // At most 4 calls at a time, each for at most 5 s. Attempts 2 and 3 come after up to 1 s and 2 s.
+/// let policy = CallPolicy {
+///     max_in_flight: 4,
+///     timeout: Duration::from_secs(5),
+///     max_attempts: 3,
+///     first_backoff: Duration::from_secs(1),
+///     ..CallPolicy::default()
+/// };
+/// assert_eq!(policy.max_backoff, Duration::from_secs(30));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallPolicy {
     /// The number of calls that may run at the same time. Default 16.

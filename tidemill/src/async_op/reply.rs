@@ -14,7 +14,7 @@ pub(super) struct Answer<R> {
 }
 
 /// Takes the result of an attempt, from any thread. If it is dropped without a result, it reports a transient error. A
-/// call that panicked or was cancelled is therefore retried.
+/// call that panicked or was cancelled is therefore retried. See the example of [`Caller`](crate::Caller).
 pub struct Reply<R> {
     job: u64,
     attempt: u32,
@@ -27,12 +27,13 @@ impl<R> Reply<R> {
         Self { job, attempt, timeout, sender: Some(sender) }
     }
 
-    /// How long the attempt may take. The executor ignores an answer that comes later.
+    /// How long the attempt may take, in wall time ([`CallPolicy::timeout`](crate::CallPolicy::timeout)). The executor
+    /// ignores an answer that comes later. See the example of [`Caller`](crate::Caller).
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Ends the attempt with an answer or an error.
+    /// Ends the attempt with an answer or an error. See the example of [`Caller`](crate::Caller).
     pub fn send(mut self, outcome: Result<R, CallError>) {
         self.finish(outcome);
     }

@@ -38,6 +38,36 @@ const WAIT: Duration = Duration::from_millis(5);
 ///
 /// After an error of `step`, open calls are in an unknown state. Drop the executor and open another one, which begins
 /// at the last commit.
+///
+/// Executors may run in other processes than the application, and several share the requests. They read committed
+/// requests only. If an executor dies, another one makes its unanswered calls again.
+///
+/// ```
+/// # use std::{sync::Arc, time::Duration};
+/// # use tidemill::{AsyncCall, CallError, CallExecutor, CallPolicy, CallRequest, Reply, SystemClock};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let call = AsyncCall::<u64, String, i64>::named("grade");
+/// let answers = builder.stream::<u64, String>("essays").map_async(&call);
+/// answers.map_values(|it| it.outcome.map_or_else(|error| error.to_string(), |grade| grade.to_string())).to("grades");
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// driver.input::<u64, String>("essays").pipe_all([(1, "To be".into(), 0), (2, String::new(), 1)])?;
+///
+/// let log = Arc::new(driver.log().clone());
+/// let mut executor = CallExecutor::open(&call, "test", log, CallPolicy::default(), Arc::new(SystemClock))?;
+/// let mut model = |essay: CallRequest<u64, String>, reply: Reply<i64>| match essay.value.len() {
+///     0 => reply.send(Err(CallError::permanent("the essay is empty"))),
+///     length => reply.send(Ok(length as i64)),
+/// };
+/// # for _ in 0..10 {
+/// executor.step(&mut model, Duration::ZERO)?;
+/// # }
+/// let mut grades = driver.output::<u64, String>("grades").read_values()?;
+/// grades.sort();
+/// assert_eq!(grades, ["5", "no answer after 1 attempt(s): the essay is empty"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct CallExecutor<K, V, R> {
     call: AsyncCall<K, V, R>,
     policy: CallPolicy,
@@ -64,7 +94,12 @@ pub struct CallExecutor<K, V, R> {
 }
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
-    /// Joins the executors of an application's step. The step's topics must exist: start the application first.
+    /// Joins the executors of an application's step. The step's topics must exist: start the application first. See the
+    /// example of [`CallExecutor`].
+    ///
+    /// # Errors
+    ///
+    /// If the log refuses the consumer or the producer.
     pub fn open(
         call: &AsyncCall<K, V, R>,
         application_id: &str,
@@ -122,7 +157,11 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     }
 
     /// One turn: reads requests and answers, starts calls, writes responses and commits. Waits up to `timeout` if there
-    /// is nothing to do. Returns the number of things done.
+    /// is nothing to do. Returns the number of things done. See the example of [`CallExecutor`].
+    ///
+    /// # Errors
+    ///
+    /// If the log fails. The executor cannot be used after that: open another one.
     pub fn step(&mut self, caller: &mut dyn Caller<K, V, R>, timeout: Duration) -> Result<usize, TransportError> {
         // With open requests, wait for answers rather than for requests: answers make room for new requests.
         let mut done = self.poll(if self.jobs.is_empty() { timeout } else { Duration::ZERO })?;
