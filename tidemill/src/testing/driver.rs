@@ -20,6 +20,19 @@ use crate::{
 };
 
 /// The settings of a driver.
+///
+/// ```
+/// # use tidemill::{StreamsBuilder, testing::{DriverOptions, TopologyTestDriver}};
+/// # let builder = StreamsBuilder::new();
+/// builder.stream::<u64, i64>("orders").to("copy");
+///
+/// let mut options = DriverOptions { wall_time_ms: 1_700_000_000_000, ..DriverOptions::default() }.partitions(2);
+/// options.partitions.insert("copy".into(), 4);
+/// let driver = TopologyTestDriver::with(&builder.build()?, options)?;
+/// assert_eq!(driver.plan().tasks().len(), 2, "one task for each partition of the input");
+/// assert_eq!(driver.log().end_offsets("copy")?, [0; 4]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct DriverOptions {
     /// The application's configuration. The driver ignores the commit interval, because it commits after every step. It
@@ -40,14 +53,18 @@ impl Default for DriverOptions {
 }
 
 impl DriverOptions {
-    /// Sets the number of partitions of every topic that is not in `partitions`.
+    /// Sets the number of partitions of every topic that is not in `partitions`. See the example of [`DriverOptions`].
     pub fn partitions(self, default_partitions: i32) -> Self {
         Self { default_partitions, ..self }
     }
 }
 
-/// Writes records to a topology's inputs and reads its outputs. The application runs only when the test calls the
-/// driver.
+/// Writes records to a topology's inputs and reads its outputs (`TopologyTestDriver` in Kafka Streams). The application
+/// runs only when the test calls the driver.
+///
+/// It runs the production threads and tasks on an embedded log, with a wall clock that only the test moves. Each step
+/// processes all waiting records and commits, so results are visible at once. Topics may have several partitions; in
+/// Kafka Streams each topic of a driver has one.
 ///
 /// ```
 /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
@@ -73,17 +90,20 @@ pub(super) struct Core {
 }
 
 impl TopologyTestDriver {
-    /// A driver with one partition for each topic and the default configuration.
+    /// A driver with one partition for each topic and the default configuration, with the application id `test`. It
+    /// creates all topics of the topology. See the example of [`TopologyTestDriver`].
     ///
     /// # Errors
+    ///
     /// As [`Streams::start`](crate::Streams::start).
     pub fn new(topology: &Topology) -> Result<Self, TopologyError> {
         Self::with(topology, DriverOptions::default())
     }
 
-    /// A driver with these options.
+    /// A driver with these options. See the example of [`DriverOptions`].
     ///
     /// # Errors
+    ///
     /// As [`Streams::start`](crate::Streams::start).
     pub fn with(topology: &Topology, options: DriverOptions) -> Result<Self, TopologyError> {
         let clock = ManualClock::new(options.wall_time_ms);
@@ -107,20 +127,70 @@ impl TopologyTestDriver {
         Ok(Self { core })
     }
 
-    /// An input topic of the test.
+    /// An input topic of the test (`createInputTopic` in Kafka Streams). Keys and values use the default codecs of
+    /// their types, which need not be the types of the stream: `Option<V>` writes tombstones, too.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.table::<u64, String>("users", "names");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let users = driver.input::<u64, Option<String>>("users");
+    /// users.pipe_all([(1, Some("Ann".into()), 0), (1, None, 1)])?;
+    /// assert_eq!(driver.key_value_store::<u64, String>("names", 0)?.expect("it runs").get(&1)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn input<K: Coded + Data, V: Coded + Data>(&self, topic: &str) -> TestInputTopic<K, V> {
         TestInputTopic::new(self.core.clone(), topic)
     }
 
-    /// An output topic of the test. It returns each record once.
+    /// An output topic of the test (`createOutputTopic` in Kafka Streams). It returns each record once. Any topic of
+    /// the application can be read, also an internal one.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let by_item = builder.stream::<u64, String>("orders").select_key(|_, item| item.clone()).repartition("by-item");
+    /// by_item.group_by_key().count("sold");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("orders").pipe(1, "tea".into(), 0)?;
+    /// let changelog = driver.output::<String, i64>("test-sold-changelog");
+    /// assert_eq!(changelog.read()?, [("tea".to_owned(), 1, 0)]);
+    /// assert!(changelog.read()?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn output<K: Coded + Data, V: Coded + Data>(&self, topic: &str) -> TestOutputTopic<K, V> {
         TestOutputTopic::new(self.core.clone(), topic)
     }
 
-    /// Moves the wall clock forward and runs the application.
+    /// Moves the wall clock forward and runs the application (`advanceWallClockTime` in Kafka Streams). Punctuations by
+    /// wall time and idle windows become due. Punctuations that were missed in between are combined into one.
     ///
     /// # Errors
+    ///
     /// If a task fails.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{JoinWindows, testing::TopologyTestDriver, StreamsBuilder};
+    /// # let builder = StreamsBuilder::new();
+    /// let (orders, paid) = (builder.stream::<u64, String>("orders"), builder.stream::<u64, i64>("payments"));
+    /// let windows = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(10));
+    /// let windows = windows.idle_after(Duration::from_secs(60));
+    /// let status = |_: &u64, item: &String, cents: Option<&i64>| format!("{item} {cents:?}");
+    /// orders.left_join_stream(&paid, windows, "order-payment", status).to("statuses");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("orders").pipe(1, "tea".into(), 0)?;
+    /// let statuses = driver.output::<u64, String>("statuses");
+    /// driver.advance_wall_clock(Duration::from_secs(59))?;
+    /// assert!(statuses.read()?.is_empty());
+    /// driver.advance_wall_clock(Duration::from_secs(1))?;
+    /// assert_eq!(statuses.read_values()?, ["tea None"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn advance_wall_clock(&self, by: Duration) -> Result<(), TaskError> {
         self.core.run()?;
         self.core.clock.advance(by);
@@ -128,17 +198,56 @@ impl TopologyTestDriver {
     }
 
     /// Drops the application as in a crash: uncommitted work and in-memory state are lost. It restarts and restores its
-    /// state in the next step.
+    /// state in the next step. Kafka Streams' driver cannot do this.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream::<u64, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let chat = driver.input::<u64, String>("chat");
+    /// chat.pipe(1, "hi".into(), 0)?;
+    /// driver.crash();
+    /// chat.pipe(1, "still here".into(), 1)?;
+    /// assert_eq!(driver.output::<u64, i64>("counts").read_values()?, [1, 2]);
+    /// assert_eq!(driver.status()?.records_restored, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn crash(&self) {
         drop(self.core.thread.borrow_mut().take());
     }
 
     /// The plan of the application.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream::<u64, String>("chat").group_by_key().count("messages");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let text = driver.plan().describe();
+    /// assert!(text.contains("store messages (key-value, persistent, changelog: test-messages-changelog)"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn plan(&self) -> &Plan {
         &self.core.app.plan
     }
 
     /// The log, for reading records and offsets of any topic.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream::<u64, String>("chat").to("copy");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("chat").pipe(1, "hi".into(), 5)?;
+    /// let (partition, record) = driver.log().read_all("copy")?.remove(0);
+    /// assert_eq!((partition, record.timestamp, record.value.as_deref()), (0, 5, Some(&b"hi"[..])));
+    /// assert_eq!(driver.log().group_lag("test")[0].lag, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn log(&self) -> &EmbeddedLog {
         &self.core.log
     }
@@ -146,16 +255,45 @@ impl TopologyTestDriver {
     /// A report of the tasks, positions, stores and counters.
     ///
     /// # Errors
+    ///
     /// If a task fails.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream::<Option<u64>, String>("chat").drop_null_keys().to("named");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<Option<u64>, String>("chat").pipe_all([(Some(1), "hi".into(), 7), (None, "who?".into(), 3)])?;
+    /// let task = &driver.status()?.tasks[0];
+    /// assert_eq!((task.records_processed, task.stream_time_ms), (2, 7));
+    /// assert_eq!(task.records_dropped, [("drop-null-keys-1".to_owned(), "null-key", 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn status(&self) -> Result<ThreadStatus, TaskError> {
         self.core.run()?;
         self.core.with_thread(|thread| Ok(thread.report()))
     }
 
-    /// The key-value store of a task, by partition. `None` if no task of that partition has this store.
+    /// The key-value store of a task, by partition (`getKeyValueStore` in Kafka Streams). `None` if no task of that
+    /// partition has this store. It reads and writes.
     ///
     /// # Errors
+    ///
     /// If a task fails.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream::<u64, String>("chat").group_by_key().count("messages");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("chat").pipe(1, "hi".into(), 5)?;
+    /// let messages = driver.key_value_store::<u64, i64>("messages", 0)?.expect("partition 0 has a task");
+    /// assert_eq!(messages.get_with_timestamp(&1)?, Some((1, 5)));
+    /// assert!(driver.key_value_store::<u64, i64>("messages", 1)?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn key_value_store<K: Coded, V: Coded>(
         &self,
         name: &str,
@@ -169,10 +307,27 @@ impl TopologyTestDriver {
         })
     }
 
-    /// The window store of a task, by partition. `None` if no task of that partition has this store.
+    /// The window store of a task, by partition (`getWindowStore` in Kafka Streams). `None` if no task of that
+    /// partition has this store. It reads and writes.
     ///
     /// # Errors
+    ///
     /// If a task fails.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::TimeWindows;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// builder.stream::<u64, String>("chat").group_by_key().windowed_by(minutes).collect("chat-minutes");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("chat").pipe_all([(1, "hi".into(), 0), (1, "you".into(), 1)])?;
+    /// let minutes = driver.window_store::<u64, String>("chat-minutes", 0)?.expect("partition 0 has a task");
+    /// assert_eq!(minutes.elements(&1, 0)?, ["hi", "you"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn window_store<K: Coded, V: Coded>(
         &self,
         name: &str,

@@ -15,6 +15,15 @@ use crate::{
 };
 
 /// The probability of each fault, from 0 to 1.
+///
+/// ```
+/// use tidemill::testing::{FaultRates, SimulatorOptions};
+///
+/// // Crashes only, but many.
+/// let faults = FaultRates { crash: 0.05, crash_in_commit: 0.2, ..FaultRates::NONE };
+/// let options = SimulatorOptions { faults, ..SimulatorOptions::new(42) };
+/// assert_eq!(options.instances, 2);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaultRates {
     /// A call to the log fails temporarily and has no effect.

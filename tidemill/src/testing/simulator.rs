@@ -32,7 +32,7 @@ use crate::{
     },
 };
 
-/// The settings of a simulation.
+/// The settings of a simulation. See the example of [`FaultRates`](super::FaultRates).
 #[derive(Debug, Clone)]
 pub struct SimulatorOptions {
     /// The seed of all random choices: the same seed and the same calls give the same run.
@@ -51,7 +51,7 @@ pub struct SimulatorOptions {
 }
 
 impl SimulatorOptions {
-    /// The default options, with this seed.
+    /// The default options, with this seed. See the example of [`Simulator`].
     pub fn new(seed: u64) -> Self {
         let config = StreamsConfig {
             session_timeout: Duration::from_millis(500),
@@ -90,12 +90,16 @@ pub enum SimulationError {
     Differs(String),
 }
 
-/// Runs several instances of an application, with their machines and their log, in virtual time on one thread.
+/// Runs several instances of an application, with their machines and their log, in virtual time on one thread. Kafka
+/// Streams has no such test; FoundationDB's simulation is the model.
 ///
 /// During [`Simulator::run`], threads take turns in a random order. Instances crash, hang past their session timeout,
 /// leave and return. Commits are refused, or their replies are lost. After a crash, a store returns to its last durable
 /// state. [`Simulator::settle`] ends all faults and waits until all work is done. The output topics must then hold the
 /// same results as without faults.
+///
+/// A test runs many seeds. If one fails, the same seed shows the same failure again, and [`Simulator::trace`] tells
+/// what happened.
 ///
 /// ```
 /// use tidemill::{StreamsBuilder, testing::{Simulator, SimulatorOptions}};
@@ -111,6 +115,7 @@ pub enum SimulationError {
 /// simulator.settle()?;
 /// let counts: Vec<i64> = simulator.read::<String, i64>("out")?.into_iter().map(|(_, _, count)| count).collect();
 /// assert_eq!(counts, (1..=20).collect::<Vec<_>>());
+/// assert!(simulator.peaks().uncommitted_bytes > 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Simulator {
@@ -148,9 +153,10 @@ const ROUNDS_MAX: usize = 2000;
 const QUIET_ROUNDS: usize = 20;
 
 impl Simulator {
-    /// Creates the log and the topics, and starts all instances.
+    /// Creates the log and the topics, and starts all instances. See the example of [`Simulator`].
     ///
     /// # Errors
+    ///
     /// As [`Streams::start`](crate::Streams::start).
     pub fn new(topology: &Topology, options: SimulatorOptions) -> Result<Self, SimulationError> {
         let SimulatorOptions { seed, instances, config, default_partitions, partitions, faults } = options;
@@ -185,9 +191,10 @@ impl Simulator {
     }
 
     /// Appends a record to the partition of its key. `timestamp` is event time in milliseconds since the epoch. Records
-    /// without a key go to all partitions in turn.
+    /// without a key go to all partitions in turn. See the example of [`Simulator`].
     ///
     /// # Errors
+    ///
     /// If the record cannot be encoded, or if the topic does not exist.
     pub fn append<K: Coded, V: Coded>(
         &mut self,
@@ -208,7 +215,27 @@ impl Simulator {
     /// Appends a record to every partition, for example a record so late in event time that it closes all windows.
     ///
     /// # Errors
+    ///
     /// If the record cannot be encoded, or if the topic does not exist.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{EmitStrategy, StreamsBuilder, TimeWindows, Windowed, testing::{Simulator, SimulatorOptions}};
+    /// # let builder = StreamsBuilder::new();
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// let views = builder.stream::<u64, i64>("views").group_by_key().windowed_by(minutes);
+    /// views.emit(EmitStrategy::on_window_close()).count("per-minute").to_stream().to("counts");
+    ///
+    /// let mut simulator = Simulator::new(&builder.build()?, SimulatorOptions::new(42))?;
+    /// for user in 1..=9_u64 {
+    ///     simulator.append("views", &user, &0_i64, 0)?;
+    ///     simulator.run(10)?;
+    /// }
+    /// simulator.append_everywhere("views", &0_u64, &0_i64, 60_000)?;
+    /// simulator.settle()?;
+    /// assert_eq!(simulator.read::<Windowed<u64>, i64>("counts")?.len(), 9);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn append_everywhere<K: Coded, V: Coded>(
         &mut self,
         topic: &str,
@@ -227,6 +254,27 @@ impl Simulator {
     /// Runs `count` executors of a call beside the instances. They also stop and restart, and their calls are answered
     /// at random moments. A turn returns [`SimulationError::Differs`] if an executor makes a call for a partition that
     /// it does not own.
+    ///
+    /// ```
+    /// # use tidemill::{AsyncCall, CallPolicy, StreamsBuilder, testing::{Simulator, SimulatorOptions}};
+    /// # let builder = StreamsBuilder::new();
+    /// let call = AsyncCall::<u64, i64, i64>::named("double");
+    /// builder.stream::<u64, i64>("in").map_async(&call).map_values(|it| it.outcome.unwrap_or(-1)).to("out");
+    ///
+    /// let mut simulator = Simulator::new(&builder.build()?, SimulatorOptions::new(42))?;
+    /// simulator.add_executors(&call, 2, &CallPolicy::default(), |request| Ok(2 * request.value));
+    /// for number in 0..10 {
+    ///     simulator.append("in", &(number as u64), &number, number)?;
+    ///     simulator.run(10)?;
+    /// }
+    /// simulator.settle()?;
+    /// let mut doubled: Vec<i64> = simulator.read::<u64, i64>("out")?.into_iter().map(|(_, _, value)| value).collect();
+    /// doubled.sort();
+    /// assert_eq!(doubled, (0..10).map(|number| 2 * number).collect::<Vec<_>>());
+    /// // A crash may repeat a call. Its answer counts once all the same.
+    /// assert_eq!(simulator.calls().len(), 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn add_executors<K, V, R>(
         &mut self,
         call: &AsyncCall<K, V, R>,
@@ -256,17 +304,17 @@ impl Simulator {
         }
     }
 
-    /// How often each request was called, by request id.
+    /// How often each request was called, by request id. See the example of [`Simulator::add_executors`].
     pub fn calls(&self) -> BTreeMap<Bytes, usize> {
         executors::lock(&self.calls).attempts.clone()
     }
 
-    /// The largest values seen so far.
+    /// The largest values seen so far. See the example of [`Simulator`].
     pub fn peaks(&self) -> SimulationPeaks {
         self.peaks
     }
 
-    /// The number of commits of all running threads since they started.
+    /// The number of commits of all running threads since they started. See the example of [`Simulator::rest`].
     pub fn commits(&self) -> u64 {
         self.instances.iter().map(Instance::commits).sum()
     }
@@ -275,7 +323,21 @@ impl Simulator {
     /// turns. Each thread waits in its polls, as in production.
     ///
     /// # Errors
+    ///
     /// If a thread ends with an error.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::{FaultRates, Simulator, SimulatorOptions}};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream::<u64, i64>("in").to("out");
+    ///
+    /// let options = SimulatorOptions { faults: FaultRates::NONE, ..SimulatorOptions::new(42) };
+    /// let mut simulator = Simulator::new(&builder.build()?, options)?;
+    /// simulator.append("in", &1_u64, &250_i64, 0)?;
+    /// simulator.run_in_order(20)?;
+    /// assert_eq!(simulator.read::<u64, i64>("out")?.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run_in_order(&mut self, turns: usize) -> Result<(), SimulationError> {
         let timeout = self.config.poll_timeout;
         (0..turns).try_for_each(|_| self.step_all(timeout).map(drop))
@@ -284,7 +346,24 @@ impl Simulator {
     /// Lets the application run for the time `by`, without new faults.
     ///
     /// # Errors
+    ///
     /// If a thread ends with an error.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{StreamsBuilder, testing::{Simulator, SimulatorOptions}};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream::<u64, i64>("in").group_by_key().count("counts");
+    ///
+    /// let mut simulator = Simulator::new(&builder.build()?, SimulatorOptions::new(42))?;
+    /// let before_ms = simulator.passed_ms();
+    /// simulator.append("in", &1_u64, &250_i64, 0)?;
+    /// simulator.rest(Duration::from_secs(2))?;
+    /// assert!(simulator.passed_ms() - before_ms >= 2_000);
+    /// assert!(simulator.now_ms() > simulator.passed_ms(), "wall time counts from the epoch");
+    /// assert!(simulator.commits() > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rest(&mut self, by: Duration) -> Result<(), SimulationError> {
         let (rates, until_ms) = (self.fate.set_rates(FaultRates::NONE), self.now_ms() + by.as_millis() as i64);
         while self.now_ms() < until_ms {
@@ -294,33 +373,38 @@ impl Simulator {
         Ok(())
     }
 
-    /// A random number below `bound`, for the test's own choices. The seed determines it.
+    /// A random number below `bound`, for the test's own choices. The seed determines it. Returns 0 if `bound` is 0.
+    /// See the example of [`Simulator::trace`].
     pub fn random(&mut self, bound: u64) -> u64 {
         self.fate.below(bound)
     }
 
-    /// The simulation's wall time, in milliseconds since the epoch.
+    /// The simulation's wall time, in milliseconds since the epoch. Faults may set it, also back. See the example of
+    /// [`Simulator::rest`].
     pub fn now_ms(&self) -> i64 {
         self.fate.clock.now_ms()
     }
 
-    /// The time passed in the simulation, in milliseconds. Faults that set the wall clock do not change it.
+    /// The time passed in the simulation, in milliseconds. Faults that set the wall clock do not change it. See the
+    /// example of [`Simulator::rest`].
     pub fn passed_ms(&self) -> i64 {
         self.fate.clock.monotonic_ms()
     }
 
-    /// Runs a number of random turns, with faults.
+    /// Runs a number of random turns, with faults. See the example of [`Simulator`].
     ///
     /// # Errors
+    ///
     /// If a thread ends with an error.
     pub fn run(&mut self, turns: usize) -> Result<(), SimulationError> {
         (0..turns).try_for_each(|_| self.turn())
     }
 
     /// Ends all faults, starts every instance, runs until all work is done, and compares stores with changelogs. The
-    /// faults return with the next [`Simulator::run`].
+    /// faults return with the next [`Simulator::run`]. See the example of [`Simulator`].
     ///
     /// # Errors
+    ///
     /// If a thread ends with an error, if the work is never finished, or if a store differs from its changelog.
     pub fn settle(&mut self) -> Result<(), SimulationError> {
         let rates = self.fate.set_rates(FaultRates::NONE);
@@ -349,9 +433,11 @@ impl Simulator {
         Err(SimulationError::Unsettled(self.behind()))
     }
 
-    /// Every record of a topic, as partition, key and value, sorted by partition and offset.
+    /// Every record of a topic, as partition, key and value, sorted by partition and offset. Each call returns all
+    /// records again. See the example of [`Simulator`].
     ///
     /// # Errors
+    ///
     /// If the topic does not exist, or if a record cannot be decoded.
     pub fn read<K: Coded, V: Coded>(&self, topic: &str) -> Result<Vec<(i32, K, V)>, SimulationError> {
         let records = self.log.read_all(topic)?.into_iter();
@@ -363,16 +449,41 @@ impl Simulator {
     }
 
     /// All events of the simulation, in order. Print them when a test fails.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::{Simulator, SimulatorOptions, SimulationError}};
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream::<u64, i64>("in").group_by_key().count("counts");
+    /// # let topology = builder.build()?;
+    /// let run = || -> Result<_, SimulationError> {
+    ///     let mut simulator = Simulator::new(&topology, SimulatorOptions::new(42))?;
+    ///     let amount = simulator.random(1_000) as i64;
+    ///     simulator.append("in", &1_u64, &amount, 0)?;
+    ///     simulator.run(100)?;
+    ///     Ok((simulator.trace(), simulator.trace_hash()))
+    /// };
+    /// assert_eq!(run()?, run()?, "one seed, one run");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn trace(&self) -> Vec<String> {
         self.fate.events()
     }
 
-    /// A hash of [`Simulator::trace`]. Equal runs have equal hashes.
+    /// A hash of [`Simulator::trace`]. Equal runs have equal hashes. See the example of [`Simulator::trace`].
     pub fn trace_hash(&self) -> u64 {
         self.fate.hash()
     }
 
-    /// The log that all instances use.
+    /// The log that all instances use, for reading offsets and members.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::{Simulator, SimulatorOptions}};
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream::<u64, i64>("in").to("out");
+    /// let simulator = Simulator::new(&builder.build()?, SimulatorOptions::new(42))?;
+    /// assert_eq!(simulator.log().end_offsets("in")?, [0; 3], "three partitions by default");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn log(&self) -> &EmbeddedLog {
         &self.log
     }
