@@ -21,6 +21,10 @@ pub(crate) fn millis(duration: Duration) -> i64 {
 ///
 /// Users may set the wall clock, also back. So only [`Clock::monotonic_ms`] measures how long an action takes and when
 /// an action is due.
+///
+/// `Time` in Kafka's code has the same purpose. See the example of [`ManualClock`].
+///
+/// `Time` in Kafka's code has the same purpose. See the example of [`ManualClock`].
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// The wall-clock time in milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;
@@ -63,7 +67,7 @@ impl Moment {
     }
 }
 
-/// The machine's clock.
+/// The machine's clock. See the example of [`Streams::start_with_clock`](crate::Streams::start_with_clock).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -80,7 +84,21 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock for tests and simulation. It moves only when a caller moves it. [`Clock::sleep`] also moves it.
+/// A clock for tests and simulation. It moves only when a caller moves it. [`Clock::sleep`] also moves it. Clones are
+/// the same clock.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidemill::{Clock as _, ManualClock};
+///
+/// let clock = ManualClock::new(1_000_000);
+/// clock.advance(Duration::from_secs(5));
+/// assert_eq!((clock.now_ms(), clock.monotonic_ms()), (1_005_000, 5_000));
+/// clock.set_back(Duration::from_secs(60)); // As a user or a time server does.
+/// assert_eq!((clock.now_ms(), clock.monotonic_ms()), (945_000, 5_000));
+/// clock.set_forward(Duration::from_secs(60));
+/// assert_eq!((clock.now_ms(), clock.monotonic_ms()), (1_005_000, 5_000));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ManualClock(Arc<Hands>);
 
@@ -92,22 +110,23 @@ struct Hands {
 }
 
 impl ManualClock {
-    /// A clock that starts at the given wall time, in milliseconds since the Unix epoch.
+    /// A clock that starts at the given wall time, in milliseconds since the Unix epoch. Its monotonic time starts at
+    /// 0. See the example of [`ManualClock`].
     pub fn new(now_ms: i64) -> Self {
         Self(Arc::new(Hands { monotonic_ms: AtomicI64::new(0), wall_ahead_ms: AtomicI64::new(now_ms) }))
     }
 
-    /// Moves both clocks forward.
+    /// Moves both clocks forward. See the example of [`ManualClock`].
     pub fn advance(&self, by: Duration) {
         self.0.monotonic_ms.fetch_add(millis(by), Ordering::SeqCst);
     }
 
-    /// Sets the wall clock forward. Monotonic time does not change.
+    /// Sets the wall clock forward. Monotonic time does not change. See the example of [`ManualClock`].
     pub fn set_forward(&self, by: Duration) {
         self.0.wall_ahead_ms.fetch_add(millis(by), Ordering::SeqCst);
     }
 
-    /// Sets the wall clock back. Monotonic time does not change.
+    /// Sets the wall clock back. Monotonic time does not change. See the example of [`ManualClock`].
     pub fn set_back(&self, by: Duration) {
         self.0.wall_ahead_ms.fetch_sub(millis(by), Ordering::SeqCst);
     }

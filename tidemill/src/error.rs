@@ -10,7 +10,8 @@ use crate::{
     transport::{Offset, TopicPartition, TransportError},
 };
 
-/// All problems of a topology, its configuration and its topics together.
+/// All problems of a topology, its configuration and its topics together (`TopologyException` in Kafka Streams, which
+/// tells the first). See the example of [`StreamsBuilder::build`](crate::StreamsBuilder::build).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopologyError {
     problems: Vec<String>,
@@ -25,7 +26,8 @@ impl TopologyError {
         Self { problems: vec![problem] }
     }
 
-    /// The problems, one sentence each. Each sentence says what to do.
+    /// The problems, one sentence each. Each sentence says what to do. See the example of
+    /// [`StreamsBuilder::build`](crate::StreamsBuilder::build).
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
@@ -158,7 +160,15 @@ impl TaskError {
         }
     }
 
-    /// The error and its causes in one line.
+    /// The error and its causes in one line. A cause is left out if the text already contains it.
+    ///
+    /// ```
+    /// use tidemill::{TaskError, transport::TransportError};
+    ///
+    /// let full = std::io::Error::other("disk full");
+    /// let error = TaskError::Transport(TransportError::Storage(Box::new(full)));
+    /// assert_eq!(error.chain(), "the log cannot be used: the log's storage failed: disk full");
+    /// ```
     pub fn chain(&self) -> String {
         chain(self)
     }

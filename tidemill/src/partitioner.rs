@@ -1,6 +1,11 @@
 //! The partition of a key: Java's murmur2, so that records are co-partitioned with records of Java producers.
 
 /// The 32-bit murmur2 hash of Kafka's Java client (`Utils.murmur2`).
+///
+/// ```
+/// // The value that Kafka's own test of `Utils.murmur2` lists.
+/// assert_eq!(tidemill::murmur2(b"21") as i32, -973_932_308);
+/// ```
 pub fn murmur2(data: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let mut hash = 0x9747_b28c ^ data.len() as u32;
@@ -22,10 +27,19 @@ pub fn murmur2(data: &[u8]) -> u32 {
     hash ^ (hash >> 15)
 }
 
-/// The partition of a key among `partitions`, as Kafka's default partitioner chooses it.
+/// The partition of a key among `partitions`, as Kafka's default partitioner chooses it. The bytes are those of the
+/// encoded key.
 ///
 /// A null key does not choose a partition, and this function returns 0 for it. A producer of records without keys must
 /// spread them itself. Tidemill's sinks do.
+///
+/// ```
+/// use tidemill::partition_for;
+///
+/// let partition = partition_for(Some(b"ann"), 6);
+/// assert_eq!(partition, partition_for(Some(b"ann"), 6), "a key stays in its partition");
+/// assert!((0..6).contains(&partition));
+/// ```
 pub fn partition_for(key: Option<&[u8]>, partitions: i32) -> i32 {
     key.map_or(0, |key| (murmur2(key) & 0x7fff_ffff) as i32 % partitions.max(1))
 }

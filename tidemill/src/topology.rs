@@ -8,7 +8,22 @@ use crate::{
     operators::{BuildNode, Builders},
 };
 
-/// A validated topology: what [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns.
+/// A validated topology: what [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns (`Topology` in Kafka
+/// Streams).
+///
+/// ```
+/// use tidemill::{NodeKind, StreamsBuilder};
+///
+/// let builder = StreamsBuilder::new();
+/// builder.stream::<u64, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+/// let topology = builder.build()?;
+///
+/// let names: Vec<_> = topology.nodes().iter().map(|node| &*node.name).collect();
+/// assert_eq!(names, ["chat", "messages", "sink-2"]);
+/// assert_eq!(topology.nodes()[0].kind, NodeKind::Source("chat".into()));
+/// assert!(topology.stores().all(|store| store.logged));
+/// # Ok::<(), tidemill::TopologyError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Topology {
     pub(crate) graph: Arc<Graph>,
@@ -16,12 +31,12 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// Its nodes, parents before children.
+    /// Its nodes, parents before children. See the example of [`Topology`].
     pub fn nodes(&self) -> &[Node] {
         &self.graph.nodes
     }
 
-    /// Its stores by name.
+    /// Its stores, ordered by name. See the example of [`Topology`].
     pub fn stores(&self) -> impl Iterator<Item = &StoreSpec> {
         self.graph.stores.values()
     }

@@ -4,7 +4,16 @@ use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 
-/// One subtopology for one partition: the unit of work, of state and of assignment.
+/// One subtopology for one partition: the unit of work, of state and of assignment (`TaskId` in Kafka Streams).
+///
+/// ```
+/// use tidemill::TaskId;
+///
+/// let task: TaskId = "1_12".parse()?;
+/// assert_eq!(task, TaskId { subtopology: 1, partition: 12 });
+/// assert_eq!(task.to_string(), "1_12");
+/// # Ok::<(), tidemill::ParseTaskIdError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId {
     /// The number of the subtopology.

@@ -6,8 +6,26 @@ use super::Plan;
 use crate::graph::{Node, StoreKind, StoreSpec};
 
 impl Plan {
-    /// The plan as text: subtopologies with their nodes and edges, stores with their changelogs. Equal plans give equal
-    /// text, so users can compare two versions of a program.
+    /// The plan as text: subtopologies with their nodes and edges, stores with their changelogs (`Topology.describe` in
+    /// Kafka Streams). Equal plans give equal text, so users can compare two versions of a program.
+    ///
+    /// ```
+    /// use tidemill::{Plan, StreamsBuilder};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream::<u64, String>("chat").group_by_key().count("messages");
+    /// let plan = Plan::new("rooms", &builder.build()?).resolve(|_| Some(4))?;
+    /// let expected = "\
+    /// Application: rooms
+    /// Subtopology: 0 (4 tasks)
+    ///   chat (source, topic: chat [4])
+    ///     --> messages
+    ///   messages (count, stores: [messages])
+    ///   store messages (key-value, persistent, changelog: rooms-messages-changelog)
+    /// ";
+    /// assert_eq!(plan.describe(), expected);
+    /// # Ok::<(), tidemill::TopologyError>(())
+    /// ```
     pub fn describe(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.

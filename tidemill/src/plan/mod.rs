@@ -22,7 +22,37 @@ use crate::{
     transport::{Topic, TopicPartition, TransportError},
 };
 
-/// A topology cut into subtopologies, for one application.
+/// A topology cut into subtopologies, for one application (`Topology.describe` in Kafka Streams shows a part of it).
+///
+/// ```
+/// use tidemill::{Plan, StreamsBuilder, transport::TopicPartition};
+///
+/// let builder = StreamsBuilder::new();
+/// let by_item = builder.stream::<u64, String>("orders").select_key(|_, item| item.clone()).repartition("by-item");
+/// by_item.group_by_key().count("sold");
+///
+/// let plan = Plan::new("shop", &builder.build()?);
+/// assert!(plan.tasks().is_empty(), "partition counts are not known yet");
+/// let plan = plan.resolve(|topic| (topic == "orders").then_some(2))?;
+///
+/// assert_eq!(plan.application_id(), "shop");
+/// assert_eq!(plan.subtopologies().len(), 2);
+/// let tasks: Vec<_> = plan.tasks().iter().map(ToString::to_string).collect();
+/// assert_eq!(tasks, ["0_0", "0_1", "1_0", "1_1"]);
+/// assert_eq!(plan.all_source_topics(), ["orders".into(), "shop-by-item-repartition".into()]);
+/// assert_eq!(plan.partitions("shop-by-item-repartition"), Some(2));
+/// assert_eq!((&*plan.stores(1)[0], &*plan.changelog("sold")), ("sold", "shop-sold-changelog"));
+/// let orders_1 = TopicPartition::new("orders", 1);
+/// let task = plan.task_of(&orders_1).expect("subtopology 0 reads orders");
+/// assert_eq!(plan.input_partitions(task), [orders_1]);
+/// let internal = plan.internal_topics().into_iter().map(|topic| topic.spec.name.to_string());
+/// let mut internal: Vec<_> = internal.collect();
+/// internal.sort();
+/// let expected = ["shop-by-item-repartition", "shop-members", "shop-sold-changelog", "shop-stores"];
+/// assert_eq!(internal, expected);
+/// assert_eq!((&*plan.members_topic(), &*plan.stores_topic()), ("shop-members", "shop-stores"));
+/// # Ok::<(), tidemill::TopologyError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Plan {
     application_id: String,
@@ -36,7 +66,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Cuts a topology into subtopologies. Partition counts are unknown until [`Plan::resolve`].
+    /// Cuts a topology into subtopologies. Partition counts are unknown until [`Plan::resolve`]. See the example of
+    /// [`Plan`].
     pub fn new(application_id: &str, topology: &Topology) -> Self {
         let Topology { graph, builders } = topology.clone();
         let subtopologies = subtopology::cut(&graph);
@@ -48,9 +79,24 @@ impl Plan {
     }
 
     /// Takes the partition counts of the user's topics, derives those of internal topics, and checks co-partitioning.
+    /// `partitions_of` returns `None` for a topic that does not exist.
     ///
     /// # Errors
+    ///
     /// Returns all problems together: missing topics, and inputs that must have equal partition counts but do not.
+    ///
+    /// ```
+    /// use tidemill::{Plan, StreamsBuilder};
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let names = builder.table::<u64, String>("users", "names");
+    /// builder.stream::<u64, i64>("orders").join(&names, |_, cents, name| format!("{name} {cents}")).to("bills");
+    /// let plan = Plan::new("shop", &builder.build()?);
+    ///
+    /// let counts = |topic: &str| Some(if topic == "users" { 3 } else { 2 });
+    /// assert!(plan.resolve(counts).is_err(), "a join needs equal partition counts");
+    /// # Ok::<(), tidemill::TopologyError>(())
+    /// ```
     pub fn resolve(self, mut partitions_of: impl FnMut(&str) -> Option<i32>) -> Result<Self, TopologyError> {
         self.try_resolve(|topic| Ok(partitions_of(topic)))
     }
@@ -64,17 +110,17 @@ impl Plan {
         Ok(self)
     }
 
-    /// The application that the plan is for.
+    /// The application that the plan is for. See the example of [`Plan`].
     pub fn application_id(&self) -> &str {
         &self.application_id
     }
 
-    /// The plan's subtopologies. A subtopology's number is its index.
+    /// The plan's subtopologies. A subtopology's number is its index. See the example of [`Plan`].
     pub fn subtopologies(&self) -> &[Subtopology] {
         &self.subtopologies
     }
 
-    /// All tasks of a resolved plan; empty before.
+    /// All tasks of a resolved plan; empty before. See the example of [`Plan`].
     pub fn tasks(&self) -> Vec<TaskId> {
         let tasks = (0..self.subtopologies.len() as u32).flat_map(|subtopology| {
             (0..self.task_count(subtopology)).map(move |partition| TaskId { subtopology, partition })
@@ -82,7 +128,7 @@ impl Plan {
         tasks.collect()
     }
 
-    /// All topics that the subtopologies read, sorted.
+    /// All topics that the subtopologies read, sorted. See the example of [`Plan`].
     pub fn all_source_topics(&self) -> Vec<Topic> {
         let mut topics: Vec<_> = (0..self.subtopologies.len() as u32).flat_map(|i| self.source_topics(i)).collect();
         topics.sort();
@@ -90,22 +136,23 @@ impl Plan {
         topics
     }
 
-    /// A topic's partition count; `None` if the plan does not know the topic.
+    /// A topic's partition count; `None` if the plan does not know the topic. See the example of [`Plan`].
     pub fn partitions(&self, topic: &str) -> Option<i32> {
         self.partitions.get(topic).copied()
     }
 
-    /// The changelog topic of a store.
+    /// The changelog topic of a store: `<application id>-<store>-changelog`, as in Kafka Streams. See the example of
+    /// [`Plan`].
     pub fn changelog(&self, store: &str) -> Topic {
         changelog_topic(&self.application_id, store)
     }
 
-    /// The topic on which instances tell each other what they run.
+    /// The topic on which instances tell each other what they run. See the example of [`Plan`].
     pub fn members_topic(&self) -> Topic {
         members_topic(&self.application_id)
     }
 
-    /// The topic with the notes on which operator wrote each store.
+    /// The topic with the notes on which operator wrote each store. See the example of [`Plan`].
     pub fn stores_topic(&self) -> Topic {
         stores_topic(&self.application_id)
     }
@@ -131,21 +178,22 @@ impl Plan {
         self.source_topics(subtopology).map(|topic| self.partitions(&topic).unwrap_or(0)).max().unwrap_or(0)
     }
 
-    /// The task that reads a partition; `None` if no task reads it.
+    /// The task that reads a partition; `None` if no task reads it. See the example of [`Plan`].
     pub fn task_of(&self, partition: &TopicPartition) -> Option<TaskId> {
         let subtopology = (0..self.subtopologies.len() as u32)
             .find(|number| self.source_topics(*number).any(|topic| topic == partition.topic))?;
         Some(TaskId { subtopology, partition: partition.partition })
     }
 
-    /// The partitions that a task reads, in the order of its queues.
+    /// The partitions that a task reads, in the order of its queues. See the example of [`Plan`].
     pub fn input_partitions(&self, task: TaskId) -> Vec<TopicPartition> {
         let has = |topic: &Topic| self.partitions(topic).is_none_or(|count| task.partition < count);
         let topics = self.source_topics(task.subtopology).filter(has);
         topics.map(|topic| TopicPartition { topic, partition: task.partition }).collect()
     }
 
-    /// The stores of a subtopology. Panics if the plan has no subtopology with this number.
+    /// The stores of a subtopology. Panics if the plan has no subtopology with this number. See the example of
+    /// [`Plan`].
     pub fn stores(&self, subtopology: u32) -> &[StoreName] {
         &self.subtopologies[subtopology as usize].stores
     }

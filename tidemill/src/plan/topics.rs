@@ -20,7 +20,7 @@ pub struct InternalTopic {
 }
 
 impl Plan {
-    /// The topics that must be created, once the plan is resolved.
+    /// The topics that must be created, once the plan is resolved. See the example of [`Plan`].
     pub fn internal_topics(&self) -> Vec<InternalTopic> {
         let members =
             TopicSpec { name: self.members_topic(), partitions: 1, cleanup: CleanupPolicy::Compact, retention: None };
