@@ -42,7 +42,25 @@ pub trait PendingCommit: Send {
 }
 
 impl dyn PendingCommit {
-    /// Waits until the log has answered.
+    /// Waits until the log has answered. There is no time limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`PendingCommit::poll`].
+    ///
+    /// ```
+    /// # use tidemill::transport::embedded::EmbeddedLog;
+    /// # use tidemill::transport::{Headers, ProducerConfig, ProducerRecord, Transport as _};
+    /// # let log = EmbeddedLog::in_memory();
+    /// # log.create("orders", 1)?;
+    /// # let (key, value, headers) = (Some("ann".into()), Some("tea".into()), Headers::new());
+    /// # let record = ProducerRecord { topic: "orders".into(), partition: 0, timestamp: 0, key, value, headers };
+    /// let mut producer = log.producer(&ProducerConfig::default())?;
+    /// producer.send(record)?;
+    /// let acknowledged = producer.begin_flush()?.wait()?;
+    /// assert_eq!(acknowledged.into_values().collect::<Vec<_>>(), [1], "the offset after the record");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(mut self: Box<Self>) -> Result<Acknowledged, TransportError> {
         loop {
             match self.poll(PATIENCE)? {

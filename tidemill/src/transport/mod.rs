@@ -26,7 +26,49 @@ pub use record::{
 };
 pub use waker::Waker;
 
-/// A log of partitioned topics. Cheap to share. Every thread opens its own clients.
+/// A log of partitioned topics. Cheap to share. Every thread opens its own clients. Kafka Streams has
+/// `KafkaClientSupplier` for this purpose.
+///
+/// Tidemill brings two: [`EmbeddedLog`](embedded::EmbeddedLog), and `KafkaTransport` with the feature `kafka`.
+/// Implement it to run applications on another log, or to put faults or counters in front of one:
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+/// use tidemill::transport::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader};
+/// use tidemill::transport::{Transport, TransportError, embedded::EmbeddedLog};
+///
+/// /// Counts the producers that are opened.
+/// struct Counting {
+///     log: EmbeddedLog,
+///     producers: Arc<AtomicU32>,
+/// }
+///
+/// impl Transport for Counting {
+///     fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError> {
+///         self.log.consumer(config)
+///     }
+///     fn reader(&self) -> Result<Box<dyn Reader>, TransportError> {
+///         self.log.reader()
+///     }
+///     fn producer(&self, config: &ProducerConfig) -> Result<Box<dyn Producer>, TransportError> {
+///         self.producers.fetch_add(1, Ordering::Relaxed);
+///         self.log.producer(config)
+///     }
+///     fn admin(&self) -> Result<Box<dyn Admin>, TransportError> {
+///         self.log.admin()
+///     }
+/// }
+///
+/// # use tidemill::{Streams, StreamsBuilder, StreamsConfig};
+/// # let (log, producers) = (EmbeddedLog::in_memory(), Arc::new(AtomicU32::new(0)));
+/// # log.create("lines", 1)?;
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream_values::<String>("lines");
+/// let counting = Counting { log, producers: producers.clone() };
+/// Streams::start(&builder.build()?, StreamsConfig::new("shout"), counting)?.close()?;
+/// assert!(producers.load(Ordering::Relaxed) >= 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Transport: Send + Sync + 'static {
     /// Opens a member of a consumer group. It reads committed records only.
     fn consumer(&self, config: &ConsumerConfig) -> Result<Box<dyn Consumer>, TransportError>;
@@ -111,6 +153,30 @@ pub enum Rebalance {
 }
 
 /// A member of a consumer group. Closing (dropping) it leaves the group.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tidemill::transport::embedded::{EmbeddedLog, Entry};
+/// use tidemill::transport::{CommittedOffset, ConsumerConfig, Rebalance, TopicPartition, Transport as _};
+/// # let log = EmbeddedLog::in_memory();
+/// # log.create("chat", 1)?;
+/// # log.append("chat", 0, [Entry::new("ann", "hi", 0)])?;
+///
+/// let mut consumer = log.consumer(&ConsumerConfig {
+///     group: "readers".into(),
+///     client_id: "reader-1".into(),
+///     instance_id: None,
+///     session_timeout: Duration::from_secs(45),
+///     max_poll_records: 1_000,
+/// })?;
+/// consumer.subscribe(&["chat".into()])?;
+/// let chat = TopicPartition::new("chat", 0);
+/// assert_eq!(consumer.poll(Duration::ZERO)?.rebalances, [Rebalance::Assigned(vec![chat.clone()])]);
+/// assert_eq!(consumer.poll(Duration::ZERO)?.batches[0].records[0].offset, 0);
+/// consumer.commit(&[(chat.clone(), CommittedOffset { offset: 1, metadata: String::new() })])?;
+/// assert_eq!(log.group_lag("readers")[0].lag, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Consumer: Send {
     /// Joins the group with these topics. Partitions arrive through [`Consumer::poll`].
     fn subscribe(&mut self, topics: &[Topic]) -> Result<(), TransportError>;
@@ -149,6 +215,22 @@ pub trait Consumer: Send {
 }
 
 /// Reads chosen partitions from chosen offsets, outside any group: for restoration, tests and dashboards.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tidemill::transport::embedded::{EmbeddedLog, Entry};
+/// use tidemill::transport::{TopicPartition, Transport as _};
+/// # let log = EmbeddedLog::in_memory();
+/// # log.create("chat", 1)?;
+/// # log.append("chat", 0, ["hi", "you", "bye"].map(|text| Entry::new("ann", text, 0)))?;
+///
+/// let (mut reader, chat) = (log.reader()?, TopicPartition::new("chat", 0));
+/// reader.assign(&[(chat.clone(), 1)])?;
+/// let batch = reader.read(Duration::ZERO, 1)?.remove(0);
+/// assert_eq!((batch.records[0].offset, batch.records[0].value.as_deref()), (1, Some(&b"you"[..])));
+/// assert_eq!((reader.position(&chat)?, reader.watermarks(&chat)?), (2, (0, 3)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Reader: Send {
     /// Replaces the assignment: each partition with its start offset. `read` returns
     /// [`TransportError::OffsetOutOfRange`] if a position does not exist.
@@ -198,6 +280,22 @@ pub struct TopicSpec {
 }
 
 /// Creates, describes, alters and deletes topics.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tidemill::transport::embedded::EmbeddedLog;
+/// use tidemill::transport::{CleanupPolicy, TopicSpec, Transport as _};
+///
+/// let mut admin = EmbeddedLog::in_memory().admin()?;
+/// let retention = Some(Duration::from_hours(1));
+/// let chat = TopicSpec { name: "chat".into(), partitions: 3, cleanup: CleanupPolicy::Delete, retention };
+/// admin.create_topic(&chat)?;
+/// assert_eq!(admin.describe_topic("chat")?, Some(chat));
+/// admin.alter_retention("chat", None)?;
+/// admin.delete_topic("chat")?;
+/// assert!(admin.list_topics()?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Admin: Send {
     /// Creates a topic. Returns [`TransportError::TopicExists`] if the topic exists already.
     fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError>;

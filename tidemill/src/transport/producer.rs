@@ -21,6 +21,72 @@ use super::{Acknowledged, Consumed, PendingCommit, ProducerRecord, TransportErro
 /// - A request that ended one transaction does not end a later one. A producer that cannot guarantee this reports it
 ///   with [`Producer::may_end_again`]. If the log gives each transaction its own epoch (KIP-890), it refuses a repeated
 ///   request because the request names an old epoch. Such a producer never has to report this.
+///
+/// ```
+/// # use tidemill::transport::embedded::EmbeddedLog;
+/// use tidemill::transport::{Headers, ProducerConfig, ProducerRecord, Transport as _};
+/// # let log = EmbeddedLog::in_memory();
+/// # log.create("orders", 1)?;
+/// # let order = |value: &str| {
+/// #     let (key, value) = (Some("ann".into()), Some(value.to_owned().into()));
+/// #     ProducerRecord { topic: "orders".into(), partition: 0, timestamp: 0, key, value, headers: Headers::new() }
+/// # };
+///
+/// let mut producer = log.producer(&ProducerConfig { transactional_id: Some("shop-1".into()) })?;
+/// producer.init_transactions()?;
+/// producer.begin_transaction()?;
+/// producer.send(order("tea"))?;
+/// producer.abort_transaction()?;
+/// producer.begin_transaction()?;
+/// producer.send(order("jam"))?;
+/// producer.begin_commit(None)?.wait()?;
+/// assert_eq!(log.read_all("orders")?[0].1.value.as_deref(), Some(&b"jam"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// ```
+/// # use tidemill::transport::embedded::EmbeddedLog;
+/// use tidemill::transport::{Headers, ProducerConfig, ProducerRecord, Transport as _};
+/// # let log = EmbeddedLog::in_memory();
+/// # log.create("orders", 1)?;
+/// # let order = |value: &str| {
+/// #     let (key, value) = (Some("ann".into()), Some(value.to_owned().into()));
+/// #     ProducerRecord { topic: "orders".into(), partition: 0, timestamp: 0, key, value, headers: Headers::new() }
+/// # };
+///
+/// let mut producer = log.producer(&ProducerConfig { transactional_id: Some("shop-1".into()) })?;
+/// producer.init_transactions()?;
+/// producer.begin_transaction()?;
+/// producer.send(order("tea"))?;
+/// producer.abort_transaction()?;
+/// producer.begin_transaction()?;
+/// producer.send(order("jam"))?;
+/// producer.begin_commit(None)?.wait()?;
+/// assert_eq!(log.read_all("orders")?[0].1.value.as_deref(), Some(&b"jam"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// ```
+/// # use tidemill::transport::embedded::EmbeddedLog;
+/// use tidemill::transport::{Headers, ProducerConfig, ProducerRecord, Transport as _};
+/// # let log = EmbeddedLog::in_memory();
+/// # log.create("orders", 1)?;
+/// # let order = |value: &str| {
+/// #     let (key, value) = (Some("ann".into()), Some(value.to_owned().into()));
+/// #     ProducerRecord { topic: "orders".into(), partition: 0, timestamp: 0, key, value, headers: Headers::new() }
+/// # };
+///
+/// let mut producer = log.producer(&ProducerConfig { transactional_id: Some("shop-1".into()) })?;
+/// producer.init_transactions()?;
+/// producer.begin_transaction()?;
+/// producer.send(order("tea"))?;
+/// producer.abort_transaction()?;
+/// producer.begin_transaction()?;
+/// producer.send(order("jam"))?;
+/// producer.begin_commit(None)?.wait()?;
+/// assert_eq!(log.read_all("orders")?[0].1.value.as_deref(), Some(&b"jam"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Producer: Send {
     /// Fences older producers with the same transactional id and aborts their open transactions. If an older producer
     /// began a commit, this method returns only after that commit is complete, including its offsets. Call it once,

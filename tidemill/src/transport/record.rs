@@ -10,16 +10,13 @@ pub type Topic = Arc<str>;
 /// A position in a partition.
 pub type Offset = i64;
 
-/// The bounds of a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watermarks {
-    /// The first existing offset.
-    pub low: Offset,
-    /// The next offset to be written.
-    pub high: Offset,
-}
-
-/// One partition of a topic.
+/// One partition of a topic (`TopicPartition` in Kafka).
+///
+/// ```
+/// use tidemill::transport::TopicPartition;
+///
+/// assert_eq!(TopicPartition::new("chat", 3).to_string(), "chat-3");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {
     /// The topic.
@@ -29,7 +26,7 @@ pub struct TopicPartition {
 }
 
 impl TopicPartition {
-    /// Names a partition.
+    /// Names a partition; partitions count from 0. See the example of [`TopicPartition`].
     pub fn new(topic: impl Into<Topic>, partition: i32) -> Self {
         Self { topic: topic.into(), partition }
     }
@@ -50,33 +47,45 @@ pub struct Header {
     pub value: Option<Bytes>,
 }
 
-/// A record's headers. Empty headers use no memory on the heap. Clones share their headers.
+/// A record's headers (`Headers` in Kafka). Empty headers use no memory on the heap. Clones share their headers.
+///
+/// ```
+/// use tidemill::transport::Headers;
+///
+/// let mut headers = Headers::new();
+/// assert!(headers.is_empty());
+/// headers.push("trace", "one");
+/// headers.push("trace", "two"); // Both stay.
+/// assert_eq!(headers.iter().count(), 2);
+/// assert_eq!(headers.last("trace").map(|value| &value[..]), Some(&b"two"[..]));
+/// assert_eq!(headers.last("other"), None);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(Option<Arc<Vec<Header>>>);
 
 impl Headers {
-    /// No headers.
+    /// No headers. See the example of [`Headers`].
     pub const fn new() -> Self {
         Self(None)
     }
 
-    /// Adds a header at the end.
+    /// Adds a header at the end. See the example of [`Headers`].
     pub fn push(&mut self, key: impl Into<String>, value: impl Into<Bytes>) {
         let header = Header { key: key.into(), value: Some(value.into()) };
         Arc::make_mut(self.0.get_or_insert_default()).push(header);
     }
 
-    /// The value of the last header with this name.
+    /// The value of the last header with this name; `None` also if that value is null. See the example of [`Headers`].
     pub fn last(&self, key: &str) -> Option<&Bytes> {
         self.iter().filter(|header| header.key == key).last().and_then(|header| header.value.as_ref())
     }
 
-    /// The headers in order.
+    /// The headers in order. See the example of [`Headers`].
     pub fn iter(&self) -> impl Iterator<Item = &Header> {
         self.0.iter().flat_map(|headers| headers.iter())
     }
 
-    /// Whether there are no headers.
+    /// Whether there are no headers. See the example of [`Headers`].
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|headers| headers.is_empty())
     }
@@ -90,6 +99,16 @@ impl FromIterator<Header> for Headers {
 }
 
 /// A record as read. [`Fetched`] names its topic and partition.
+///
+/// ```
+/// # use tidemill::transport::embedded::{EmbeddedLog, Entry};
+/// # let log = EmbeddedLog::in_memory();
+/// # log.create("chat", 1)?;
+/// log.append("chat", 0, [Entry::new("ann", "hello", 7)])?;
+/// let (_, record) = log.read_all("chat")?.remove(0);
+/// assert_eq!((record.offset, record.timestamp, record.size()), (0, 7, 3 + 5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumedRecord {
     /// Its offset.
@@ -105,7 +124,7 @@ pub struct ConsumedRecord {
 }
 
 impl ConsumedRecord {
-    /// The size of its key and value, in bytes.
+    /// The size of its key and value, in bytes. Headers do not count. See the example of [`ConsumedRecord`].
     pub fn size(&self) -> usize {
         [&self.key, &self.value].into_iter().flatten().map(Bytes::len).sum()
     }
@@ -121,6 +140,15 @@ pub struct Fetched {
 }
 
 /// A record to send. The engine chooses the partition itself, so co-partitioning never depends on a client.
+///
+/// ```
+/// use tidemill::transport::{Headers, ProducerRecord};
+///
+/// let (key, headers) = (Some("ann".into()), Headers::new());
+/// let tombstone =
+///     ProducerRecord { topic: "users".into(), partition: 0, timestamp: 7, key, value: None, headers };
+/// assert_eq!(tombstone.size(), 3);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerRecord {
     /// The topic.
@@ -138,7 +166,7 @@ pub struct ProducerRecord {
 }
 
 impl ProducerRecord {
-    /// The size of its key and value, in bytes.
+    /// The size of its key and value, in bytes. Headers do not count. See the example of [`ProducerRecord`].
     pub fn size(&self) -> usize {
         [&self.key, &self.value].into_iter().flatten().map(Bytes::len).sum()
     }

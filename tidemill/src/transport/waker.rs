@@ -3,17 +3,28 @@
 use std::{fmt, sync::Arc};
 
 /// Ends the current poll of a consumer, or its next poll if none is waiting. Any thread may use it. Clones wake the
-/// same consumer.
+/// same consumer. In Kafka this is `Consumer.wakeup`, which makes the poll throw.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+/// use tidemill::transport::Waker;
+///
+/// let woken = Arc::new(AtomicBool::new(false));
+/// let seen = woken.clone();
+/// let waker = Waker::new(move || seen.store(true, Ordering::Relaxed));
+/// waker.clone().wake();
+/// assert!(woken.load(Ordering::Relaxed));
+/// ```
 #[derive(Clone)]
 pub struct Waker(Arc<dyn Fn() + Send + Sync>);
 
 impl Waker {
-    /// A waker that calls `wake`.
+    /// A waker that calls `wake`. See the example of [`Waker`].
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(wake))
     }
 
-    /// Ends the current or next poll.
+    /// Ends the current or next poll. See the example of [`Waker`].
     pub fn wake(&self) {
         (self.0)();
     }

@@ -29,29 +29,80 @@ use self::{
 use super::{Admin, Consumer, ConsumerConfig, Producer, ProducerConfig, Reader, Transport, TransportError};
 
 /// The embedded log. Clones share it. A log on disk is closed when its last clone and its last client are dropped.
+///
+/// ```
+/// use tidemill::transport::embedded::{EmbeddedLog, Entry};
+///
+/// let log = EmbeddedLog::in_memory();
+/// log.create("chat", 2)?;
+/// log.append("chat", 0, [Entry::new("ann", "hi", 0), Entry::keyless("anybody here?", 1)])?;
+/// log.append("chat", 1, [Entry::tombstone("bo", 2)])?;
+/// assert_eq!(log.end_offsets("chat")?, [2, 1]);
+/// let records = log.read_all("chat")?.into_iter();
+/// let texts: Vec<_> = records.map(|(partition, record)| (partition, record.value)).collect();
+/// assert_eq!(texts, [(0, Some("hi".into())), (0, Some("anybody here?".into())), (1, None)]);
+/// # Ok::<(), tidemill::transport::TransportError>(())
+/// ```
 #[derive(Clone)]
 pub struct EmbeddedLog {
     broker: Arc<Broker>,
 }
 
 impl EmbeddedLog {
-    /// An empty log in memory, with the system clock.
+    /// An empty log in memory, with the system clock. It exists as long as its clones and clients. See the example of
+    /// [`EmbeddedLog`].
     pub fn in_memory() -> Self {
         Self::builder().in_memory()
     }
 
     /// Opens the log in a folder, which is created if it does not exist. Only one process at a time may open a folder.
+    /// Needs the feature `rocksdb`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Invalid`] if another process or log uses the folder, [`TransportError::Storage`] if the folder
+    /// cannot be read or written.
+    ///
+    /// ```no_run
+    /// # use tidemill::transport::embedded::EmbeddedLog;
+    /// let log = EmbeddedLog::open("data/log")?;
+    /// if log.end_offsets("chat").is_err() {
+    ///     log.create("chat", 1)?; // The first start.
+    /// }
+    /// # Ok::<(), tidemill::transport::TransportError>(())
+    /// ```
     #[cfg(feature = "rocksdb")]
     pub fn open(path: impl AsRef<std::path::Path>) -> Result<Self, TransportError> {
         Self::builder().open(path)
     }
 
-    /// A builder for a log with other options.
+    /// A builder for a log with other options. See the example of [`EmbeddedLogBuilder`].
     pub fn builder() -> EmbeddedLogBuilder {
         EmbeddedLogBuilder::default()
     }
 
     /// Applies retention and compaction now. The log also does this by itself while records are appended.
+    ///
+    /// # Errors
+    ///
+    /// If the log's storage fails.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use tidemill::ManualClock;
+    /// use tidemill::transport::{CleanupPolicy, TopicSpec, Transport as _, embedded::{EmbeddedLog, Entry}};
+    ///
+    /// let clock = ManualClock::new(0);
+    /// let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
+    /// let (cleanup, retention) = (CleanupPolicy::Delete, Some(Duration::from_hours(1)));
+    /// log.admin()?.create_topic(&TopicSpec { name: "chat".into(), partitions: 1, cleanup, retention })?;
+    /// log.append("chat", 0, [Entry::new("ann", "hi", 0)])?;
+    /// clock.advance(Duration::from_hours(2));
+    /// log.append("chat", 0, [Entry::new("ann", "still here", 0)])?;
+    /// log.maintain()?;
+    /// assert_eq!(log.read_all("chat")?.len(), 1, "the first message was two hours old");
+    /// # Ok::<(), tidemill::transport::TransportError>(())
+    /// ```
     pub fn maintain(&self) -> Result<(), TransportError> {
         self.broker.maintain()
     }

@@ -10,6 +10,17 @@ use crate::transport::embedded::{
 };
 
 /// Builds an [`EmbeddedLog`] with options.
+///
+/// ```
+/// use std::time::Duration;
+/// use tidemill::{ManualClock, transport::embedded::EmbeddedLog};
+///
+/// let clock = ManualClock::new(1_700_000_000_000);
+/// let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
+/// log.create("chat", 1)?;
+/// clock.advance(Duration::from_hours(24)); // A day passes for sessions and retention.
+/// # Ok::<(), tidemill::transport::TransportError>(())
+/// ```
 #[derive(Clone)]
 pub struct EmbeddedLogBuilder {
     clock: Arc<dyn Clock>,
@@ -31,14 +42,21 @@ impl Default for EmbeddedLogBuilder {
 }
 
 impl EmbeddedLogBuilder {
-    /// Sets the clock for sessions, retention and maintenance. Default: the system clock.
+    /// Sets the clock for sessions, retention and maintenance. Default: the system clock. See the example of
+    /// [`EmbeddedLogBuilder`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
     /// Sets whether each commit waits until it is on disk. With `true`, committed records survive a power loss. With
-    /// `false`, the default, they survive only the end of the process.
+    /// `false`, the default, they survive only the end of the process. Needs the feature `rocksdb`.
+    ///
+    /// ```no_run
+    /// # use tidemill::transport::embedded::EmbeddedLog;
+    /// let log = EmbeddedLog::builder().sync(true).tail_bytes(16 << 20).open("data/log")?;
+    /// # Ok::<(), tidemill::transport::TransportError>(())
+    /// ```
     #[cfg(feature = "rocksdb")]
     pub fn sync(mut self, sync: bool) -> Self {
         self.durable.sync = sync;
@@ -46,19 +64,25 @@ impl EmbeddedLogBuilder {
     }
 
     /// Sets how much memory the newest records of all partitions may use, in bytes. Consumers that keep up then need
-    /// not read from disk. Each partition gets at least 64 KiB and at most 4 MiB. Default 64 MiB.
+    /// not read from disk. Each partition gets at least 64 KiB and at most 4 MiB. Default 64 MiB. Needs the feature
+    /// `rocksdb`. See the example of [`EmbeddedLogBuilder::sync`].
     #[cfg(feature = "rocksdb")]
     pub fn tail_bytes(mut self, bytes: usize) -> Self {
         self.durable.tail_bytes = bytes;
         self
     }
 
-    /// Opens an empty log in memory. It exists as long as its clones and clients.
+    /// Opens an empty log in memory. It exists as long as its clones and clients. See the example of
+    /// [`EmbeddedLogBuilder`].
     pub fn in_memory(self) -> EmbeddedLog {
         EmbeddedLog::new(Broker::new(self.clock, Box::new(MemoryStorage), Restored::default()))
     }
 
-    /// Opens the log in a folder, which is created if it does not exist. Returns
+    /// Opens the log in a folder, which is created if it does not exist. Needs the feature `rocksdb`. See the example
+    /// of [`EmbeddedLogBuilder::sync`].
+    ///
+    /// # Errors
+    ///
     /// [`Invalid`](crate::transport::TransportError::Invalid) if another process or log uses the folder.
     #[cfg(feature = "rocksdb")]
     pub fn open(self, path: impl AsRef<std::path::Path>) -> Result<EmbeddedLog, crate::transport::TransportError> {
