@@ -32,6 +32,17 @@ pub struct Batch {
 }
 
 /// Sorted rows with named values and a checkpoint. They change only by batches.
+///
+/// ```
+/// use tidemill_state::{Backend, Batch, MemoryBackend, Row};
+///
+/// let mut backend = MemoryBackend::new();
+/// let row = Row { timestamp: 7, value: "1".into() };
+/// let rows = vec![("ann".into(), Some(row.clone())), ("bo".into(), None)];
+/// backend.write(Batch { rows, checkpoint: Some(42), ..Batch::default() })?;
+/// assert_eq!((backend.get(b"ann")?, backend.checkpoint()?), (Some(row), Some(42)));
+/// # Ok::<(), tidemill_state::StoreError>(())
+/// ```
 pub trait Backend: Send {
     /// The row of `key`.
     fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError>;

@@ -13,6 +13,14 @@ pub use json::Json;
 pub use scalar::{BigEndian, Bool, RawBytes, Unit, Utf8};
 
 /// Why bytes do not decode to a value, or a value does not encode.
+///
+/// ```
+/// use tidemill_state::{BigEndian, Codec, CodecError};
+///
+/// let error = Codec::<i64>::decode(&BigEndian, "123".into()).unwrap_err();
+/// assert_eq!(error.to_string(), "not an 8-byte integer: it has 3 bytes");
+/// assert_eq!(Codec::<i64>::decode_opt(&BigEndian, None), Err(CodecError::Null));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// A null where the type has no null.
@@ -34,9 +42,49 @@ pub enum CodecError {
     },
 }
 
-/// Turns values of one type into bytes and back.
+/// Turns values of one type into bytes and back (`Serde` in Kafka).
 ///
-/// Encoding must depend only on the value, because keys are compared, partitioned and looked up by their bytes.
+/// Encoding must depend only on the value, because keys are compared, partitioned and looked up by their bytes. Only
+/// [`encode_into`](Self::encode_into) and [`decode`](Self::decode) are mandatory. A type for which
+/// [`is_null`](Self::is_null) may be true also needs [`decode_null`](Self::decode_null).
+///
+/// ```
+/// use std::borrow::Cow;
+/// use bytes::Bytes;
+/// use tidemill_state::{Codec, CodecError, Coded};
+///
+/// /// The color of a pixel, in three bytes.
+/// #[derive(Debug, Clone, PartialEq)]
+/// struct Color([u8; 3]);
+///
+/// #[derive(Default)]
+/// struct ColorCodec;
+///
+/// impl Codec<Color> for ColorCodec {
+///     fn encode_into(&self, color: &Color, out: &mut Vec<u8>) -> Result<(), CodecError> {
+///         out.extend_from_slice(&color.0);
+///         Ok(())
+///     }
+///     fn decode(&self, bytes: Bytes) -> Result<Color, CodecError> {
+///         let reason = format!("it has {} bytes", bytes.len());
+///         let color = bytes.as_ref().try_into().map(Color);
+///         color.map_err(|_| CodecError::Malformed { expected: "a color", reason })
+///     }
+///     fn name(&self) -> Option<Cow<'static, str>> {
+///         Some("color".into())
+///     }
+/// }
+///
+/// // With this, the type needs no codec at each step.
+/// impl Coded for Color {
+///     type Codec = ColorCodec;
+/// }
+///
+/// let bytes = ColorCodec.encode(&Color([1, 2, 3]))?.expect("a color is never null");
+/// assert_eq!(ColorCodec.decode(bytes)?, Color([1, 2, 3]));
+/// assert_eq!(ColorCodec.decode("?".into()).unwrap_err().to_string(), "not a color: it has 1 bytes");
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 pub trait Codec<T>: Send + Sync + 'static {
     /// Appends the value's bytes to `out`. A null appends nothing.
     fn encode_into(&self, value: &T, out: &mut Vec<u8>) -> Result<(), CodecError>;
@@ -94,7 +142,8 @@ pub trait Codec<T>: Send + Sync + 'static {
     }
 }
 
-/// A type with a default codec, used where no codec is given.
+/// A type with a default codec, used where no codec is given (`default.key.serde` in Kafka Streams, here by type). For
+/// serde types, [`json_coded!`](crate::json_coded) implements it. See the example of [`Codec`].
 pub trait Coded: Sized + Send + 'static {
     /// The default codec of the type.
     type Codec: Codec<Self> + Default;

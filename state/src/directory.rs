@@ -12,6 +12,29 @@ const PROCESS_FILE: &str = ".process-id";
 /// The state of one application on this disk: `<root>/<application>/<task>/<store>/`.
 ///
 /// It holds the folder's lock until it is dropped. If the process is killed, the lock is released, too.
+///
+/// ```
+/// use std::{env, fs, process};
+/// use tidemill_state::{StateDirectory, StoreError};
+///
+/// let root = env::temp_dir().join(format!("tidemill-doc-{}", process::id()));
+/// let directory = StateDirectory::open(&root, "shop")?;
+/// assert!(matches!(StateDirectory::open(&root, "shop"), Err(StoreError::Locked { .. })));
+///
+/// let id = directory.process_id(|| "first".into())?;
+/// assert_eq!(directory.process_id(|| "second".into())?, id, "the folder keeps its id");
+///
+/// let store = directory.store_dir("0_1", "counts")?;
+/// assert_eq!(store, root.join("shop/0_1/counts"));
+/// assert_eq!((directory.task_dir("0_1"), directory.tasks()?), (root.join("shop/0_1"), vec!["0_1".into()]));
+///
+/// fs::create_dir(&store).expect("the folder can be written");
+/// assert_eq!(directory.quarantine("0_1", "counts")?, root.join("shop/0_1/counts.corrupt-1"));
+/// directory.remove_task("0_1")?;
+/// assert!(directory.tasks()?.is_empty());
+/// # fs::remove_dir_all(&root).expect("the folder can be deleted");
+/// # Ok::<(), tidemill_state::StoreError>(())
+/// ```
 #[derive(Debug)]
 pub struct StateDirectory {
     path: PathBuf,
@@ -20,10 +43,12 @@ pub struct StateDirectory {
 }
 
 impl StateDirectory {
-    /// Creates the application's folder if it is missing, and locks it.
+    /// Creates the application's folder if it is missing, and locks it. See the example of [`StateDirectory`].
     ///
-    /// # Errors [`StoreError::Locked`] if another instance uses the folder, [`StoreError::Name`] if the id cannot name
-    /// a folder.
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] if another instance uses the folder, [`StoreError::Name`] if the id cannot name a folder,
+    /// or an error of the disk.
     pub fn open(root: &Path, application_id: &str) -> Result<Self, StoreError> {
         let path = root.join(checked(application_id)?);
         create_dir(&path)?;
@@ -38,7 +63,8 @@ impl StateDirectory {
     }
 
     /// The process id of this folder. Later processes that use the folder get the same id: they can then take over the
-    /// transactions that the last process left open. `fresh` makes the id if the folder has none.
+    /// transactions that the last process left open. `fresh` makes the id if the folder has none. See the example of
+    /// [`StateDirectory`].
     pub fn process_id(&self, fresh: impl FnOnce() -> String) -> Result<String, StoreError> {
         let path = self.path.join(PROCESS_FILE);
         match fs::read_to_string(&path) {
@@ -56,12 +82,12 @@ impl StateDirectory {
         Ok(id)
     }
 
-    /// The folder of a task's stores. It is not created.
+    /// The folder of a task's stores. It is not created. See the example of [`StateDirectory`].
     pub fn task_dir(&self, task: &str) -> PathBuf {
         self.path.join(task)
     }
 
-    /// The folder of a store. The task's folder around it is created.
+    /// The folder of a store. The task's folder around it is created. See the example of [`StateDirectory`].
     pub fn store_dir(&self, task: &str, store: &str) -> Result<PathBuf, StoreError> {
         let task_dir = self.task_dir(checked(task)?);
         let store_dir = task_dir.join(checked(store)?);
@@ -69,7 +95,8 @@ impl StateDirectory {
         Ok(store_dir)
     }
 
-    /// Moves a corrupted store to a new folder name and returns the new path. Deletes nothing.
+    /// Moves a corrupted store to a new folder name and returns the new path. Deletes nothing. See the example of
+    /// [`StateDirectory`].
     pub fn quarantine(&self, task: &str, store: &str) -> Result<PathBuf, StoreError> {
         let store_dir = self.store_dir(task, store)?;
         let aside = |number: u32| store_dir.with_file_name(format!("{store}.corrupt-{number}"));
@@ -83,14 +110,15 @@ impl StateDirectory {
         Ok(aside)
     }
 
-    /// The names of all task folders, sorted.
+    /// The names of all task folders, sorted. See the example of [`StateDirectory`].
     pub fn tasks(&self) -> Result<Vec<String>, StoreError> {
         let mut tasks = self.read_tasks().map_err(|source| StoreError::from_io(&self.path, source))?;
         tasks.sort_unstable();
         Ok(tasks)
     }
 
-    /// Deletes a task's folder. This is only for a reset of the application: the runtime never deletes state.
+    /// Deletes a task's folder, if it exists. This is only for a reset of the application: the runtime never deletes
+    /// state. See the example of [`StateDirectory`].
     pub fn remove_task(&self, task: &str) -> Result<(), StoreError> {
         let task_dir = self.task_dir(checked(task)?);
         match fs::remove_dir_all(&task_dir) {

@@ -81,6 +81,15 @@ pub enum StoreError {
 
 impl StoreError {
     /// Converts an error of the operating system. The variant tells who must act.
+    ///
+    /// ```
+    /// use std::{io, path::Path};
+    /// use tidemill_state::StoreError;
+    ///
+    /// let error = StoreError::from_io(Path::new("data/state"), io::ErrorKind::StorageFull.into());
+    /// assert!(matches!(error, StoreError::DiskFull { .. }));
+    /// assert!(error.to_string().starts_with("the disk that holds data/state is full"));
+    /// ```
     pub fn from_io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {

@@ -21,7 +21,7 @@ pub struct MemoryBackend {
 }
 
 impl MemoryBackend {
-    /// Creates an empty backend.
+    /// Creates an empty backend. See the example of [`Store`](crate::Store).
     pub fn new() -> Self {
         Self::default()
     }

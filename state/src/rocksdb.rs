@@ -36,9 +36,19 @@ pub struct RocksDbBackend {
 }
 
 impl RocksDbBackend {
-    /// Opens the store in `path`, or creates it if the folder has none.
+    /// Opens the store in `path`, or creates it if the folder has none. Needs the feature `rocksdb`.
     ///
     /// Set `wal` for stores without a changelog: their commits then survive the end of the process.
+    ///
+    /// ```no_run
+    /// use tidemill_state::{RocksDbBackend, RocksDbOptions, RocksDbShared, Store};
+    ///
+    /// let shared = RocksDbShared::new(64 << 20); // 64 MiB for all stores together.
+    /// let path = std::path::Path::new("data/state/shop/0_0/counts");
+    /// let backend = RocksDbBackend::open(path, &RocksDbOptions::default(), &shared, false)?;
+    /// let store = Store::new("counts", Box::new(backend));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn open(path: &Path, options: &RocksDbOptions, shared: &RocksDbShared, wal: bool) -> Result<Self, StoreError> {
         let location = StoreLocation::new(path);
         location.check_folder()?;

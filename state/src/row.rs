@@ -3,6 +3,12 @@
 use bytes::Bytes;
 
 /// A value and the event time that it belongs to.
+///
+/// See the example of [`Store`](crate::Store).
+///
+/// See the example of [`Store`](crate::Store).
+///
+/// See the example of [`Store`](crate::Store).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Event time, in milliseconds since the epoch.

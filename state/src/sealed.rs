@@ -7,7 +7,22 @@ use bytes::Bytes;
 use crate::overlay::Overlay;
 
 /// The writes of a store since its last commit. Reads see them until
-/// [`ByteStore::commit_sealed`](crate::ByteStore::commit_sealed) takes them or a rollback discards them.
+/// [`Store::commit_sealed`](crate::Store::commit_sealed) takes them or a rollback discards them.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use tidemill_state::{MemoryBackend, Row, Store};
+/// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+/// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+/// assert!(store.seal().is_empty());
+/// store.put("ann".into(), row("1"));
+/// store.put("bo".into(), row("1"));
+/// let sealed = store.seal();
+/// assert_eq!(sealed.last_key(), Some(&Bytes::from("bo")));
+/// assert!(!sealed.is_empty() && !sealed.sets_meta());
+/// store.commit_sealed(sealed, None)?;
+/// # Ok::<(), tidemill_state::StoreError>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "it is committed, or rolled back"]
 pub struct Sealed {
@@ -15,23 +30,35 @@ pub struct Sealed {
 }
 
 impl Sealed {
-    /// Whether there are no writes.
+    /// Whether there are no writes. See the example of [`Sealed`].
     pub fn is_empty(&self) -> bool {
         self.overlay.is_none()
     }
 
-    /// The last key that is written or deleted.
+    /// The last key that is written or deleted. See the example of [`Sealed`].
     pub fn last_key(&self) -> Option<&Bytes> {
         self.overlay.as_ref()?.rows.last_key_value().map(|(key, _)| key)
     }
 
-    /// Whether named values are set.
+    /// Whether named values are set. See the example of [`Sealed`].
     pub fn sets_meta(&self) -> bool {
         self.overlay.as_ref().is_some_and(|overlay| !overlay.meta.is_empty())
     }
 }
 
 /// The writes of a window store since its last commit, and its knowledge of windows at that time.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+/// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+/// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+/// store.put(0, b"ann", row("1"));
+/// let sealed = store.seal();
+/// assert_eq!((sealed.epoch(), sealed.rows().is_empty()), (1, false));
+/// store.commit_sealed(sealed, None)?;
+/// # Ok::<(), tidemill_state::StoreError>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "it is committed, or rolled back"]
 pub struct SealedWindows {
@@ -43,12 +70,12 @@ pub struct SealedWindows {
 }
 
 impl SealedWindows {
-    /// Its rows.
+    /// Its rows. See the example of [`SealedWindows`].
     pub fn rows(&self) -> &Sealed {
         &self.rows
     }
 
-    /// The number of the commit: 1, 2, 3…
+    /// The number of the commit: 1, 2, 3… See the example of [`SealedWindows`].
     pub fn epoch(&self) -> u64 {
         self.epoch
     }

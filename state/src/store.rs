@@ -25,8 +25,26 @@ const WRITTEN_BY: &str = "rows-written-by";
 ///
 /// If the commit of the log takes time, a store commits in two steps: [`seal`](Self::seal) returns the writes of the
 /// commit, and [`commit_sealed`](Self::commit_sealed) moves them into the backend. Writes between the two steps belong
-/// to the next commit.
-pub struct ByteStore {
+/// to the next commit. This is what KIP-892 proposes for Kafka Streams.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tidemill_state::{MemoryBackend, Row, Store};
+///
+/// let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+/// let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+/// store.put("ann".into(), row("1"));
+/// store.commit(Some(42))?;
+///
+/// store.put("ann".into(), row("2"));
+/// assert_eq!(store.get(b"ann")?, Some(row("2")));
+/// assert_eq!(store.uncommitted().count(), 1);
+/// store.rollback();
+/// assert_eq!(store.get(b"ann")?, Some(row("1")));
+/// assert_eq!(store.checkpoint()?, Some(42));
+/// # Ok::<(), tidemill_state::StoreError>(())
+/// ```
+pub struct Store {
     name: Arc<str>,
     backend: Box<dyn Backend>,
     overlay: Overlay,
@@ -55,19 +73,23 @@ struct Counts {
     rows_committed: Counter,
 }
 
-impl ByteStore {
-    /// Creates a store over the rows that `backend` already has.
+impl Store {
+    /// Creates a store over the rows that `backend` already has. See the example of [`Store`].
     pub fn new(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
         let (overlay, counts, unflushed) = (Overlay::default(), Counts::default(), Unflushed::Nothing);
         Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed }
     }
 
-    /// The store's name.
+    /// The store's name. See the example of [`WindowStore::store`](crate::WindowStore::store).
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The row of `key`.
+    /// The row of `key`. See the example of [`Store`].
+    ///
+    /// # Errors
+    ///
+    /// If the backend cannot be read. All reads fail so.
     pub fn get(&self, key: &[u8]) -> Result<Option<Row>, StoreError> {
         self.counts.gets.add(1);
         for overlay in self.overlays() {
@@ -85,19 +107,47 @@ impl ByteStore {
         std::iter::once(&self.overlay).chain(self.sealed.as_deref())
     }
 
-    /// Writes a row.
+    /// Writes a row. It is uncommitted until the next commit. See the example of [`Store`].
     pub fn put(&mut self, key: Bytes, row: Row) {
         self.counts.puts.add(1);
         self.overlay.set(key, Some(row));
     }
 
-    /// Deletes a row if it exists.
+    /// Deletes a row if it exists. The deletion is uncommitted until the next commit.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// store.put("ann".into(), row("1"));
+    /// store.commit(None)?;
+    /// store.delete("ann".into());
+    /// assert_eq!(store.get(b"ann")?, None);
+    /// assert_eq!(store.uncommitted().next(), Some((&Bytes::from("ann"), None)), "the changelog gets a tombstone");
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn delete(&mut self, key: Bytes) {
         self.counts.deletes.add(1);
         self.overlay.set(key, None);
     }
 
-    /// The rows between two keys, in order. The result is empty if `from` is above `to`.
+    /// The rows between two keys, in order. The result is empty if `from` is above `to`. Rows are read while the
+    /// iterator runs.
+    ///
+    /// ```
+    /// use std::ops::Bound;
+    /// use tidemill_state::Direction;
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// ["ann", "bo", "cy"].into_iter().for_each(|key| store.put(key.into(), row("1")));
+    /// let rows = store.scan(Bound::Excluded(b"ann"), Bound::Unbounded, Direction::Reverse)?;
+    /// let keys = rows.map(|found| Ok(found?.0)).collect::<Result<Vec<_>, tidemill_state::StoreError>>()?;
+    /// assert_eq!(keys, ["cy", "bo"]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn scan(
         &self,
         from: Bound<&[u8]>,
@@ -115,8 +165,21 @@ impl ByteStore {
         Ok(Merge::new(self.overlay.range(from, to), committed, direction))
     }
 
-    /// Keys of rows that begin with `prefix`, in order: some of them, and where to go on. The walk begins at `from`, or at
-    /// the first.
+    /// Keys of rows that begin with `prefix`, in order: at most `max` of them, and where to go on. The walk begins at
+    /// `from`, or at the first.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// ["a-1", "a-2", "a-3", "b-1"].into_iter().for_each(|key| store.put(key.into(), row("1")));
+    /// let (keys, next) = store.keys_by_prefix(b"a-", None, 2)?;
+    /// assert_eq!(keys, ["a-1", "a-2"]);
+    /// let (keys, next) = store.keys_by_prefix(b"a-", next.as_deref(), 2)?;
+    /// assert_eq!((keys, next), (vec![Bytes::from("a-3")], None));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn keys_by_prefix(
         &self,
         prefix: &[u8],
@@ -142,6 +205,19 @@ impl ByteStore {
     ///
     /// Uncommitted rows never reach the backend or the changelog. Committed rows are hidden now and dropped with the
     /// next commit. The changelog does not record the expiry, because it has a retention of its own.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// ["a", "b"].into_iter().for_each(|key| store.put(key.into(), row("1")));
+    /// store.commit(None)?;
+    /// store.delete_below("b".into());
+    /// assert_eq!((store.get(b"a")?, store.get(b"b")?), (None, Some(row("1"))));
+    /// assert_eq!(store.uncommitted().count(), 0);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn delete_below(&mut self, key: Bytes) {
         self.overlay.delete_below(key);
     }
@@ -149,36 +225,78 @@ impl ByteStore {
     /// Removes an uncommitted row as if it had never been written: it reaches neither the backend nor the changelog. If
     /// the row replaced a deletion, the deletion takes effect again. Otherwise reads see the sealed or committed row
     /// again.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// store.put("ann".into(), row("1"));
+    /// store.commit(None)?;
+    /// store.put("ann".into(), row("2"));
+    /// store.forget(b"ann");
+    /// assert_eq!((store.get(b"ann")?, store.is_dirty()), (Some(row("1")), false));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn forget(&mut self, key: &[u8]) {
         self.overlay.forget(key);
     }
 
-    /// Allows undo of later writes until the next commit is sealed. Earlier writes cannot be undone.
+    /// Allows undo of later writes until the next commit is sealed. Earlier writes cannot be undone. See the example of
+    /// [`undo_to`](Self::undo_to).
     pub fn begin_undo(&mut self) {
         self.overlay.begin_undo();
     }
 
-    /// Ends undo: no write can be undone any more.
+    /// Ends undo: no write can be undone any more. See the example of [`undo_to`](Self::undo_to).
     pub fn end_undo(&mut self) {
         self.overlay.end_undo();
     }
 
-    /// The current position, for [`undo_to`](Self::undo_to).
+    /// The current position, for [`undo_to`](Self::undo_to). See the example of [`undo_to`](Self::undo_to).
     pub fn savepoint(&self) -> usize {
         self.overlay.savepoint()
     }
 
     /// Undoes the writes since a savepoint, including expiry and named values.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// store.begin_undo();
+    /// store.put("ann".into(), row("1"));
+    /// let savepoint = store.savepoint();
+    /// store.put("ann".into(), row("2"));
+    /// store.put("bo".into(), row("1"));
+    /// store.undo_to(savepoint);
+    /// store.end_undo();
+    /// assert_eq!((store.get(b"ann")?, store.get(b"bo")?), (Some(row("1")), None));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn undo_to(&mut self, savepoint: usize) {
         self.overlay.undo_to(savepoint);
     }
 
-    /// Sets a named value beside the rows.
+    /// Sets a named value beside the rows. It is uncommitted until the next commit, like rows.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// store.set_meta("stream-time", "7".into());
+    /// assert_eq!(store.uncommitted_meta().next(), Some(("stream-time", &Bytes::from("7"))));
+    /// store.commit(None)?;
+    /// assert_eq!(store.meta("stream-time")?, Some("7".into()));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn set_meta(&mut self, key: &str, value: Bytes) {
         self.overlay.set_meta(key, value);
     }
 
-    /// The named value `key`, committed or not.
+    /// The named value `key`, committed or not. See the example of [`set_meta`](Self::set_meta).
     pub fn meta(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
         match self.overlays().find_map(|overlay| overlay.meta.get(key)) {
             Some(value) => Ok(Some(value.clone())),
@@ -187,33 +305,49 @@ impl ByteStore {
     }
 
     /// The writes that the changelog must get before the next commit, in key order. `None` is a deletion. Sealed writes
-    /// are not included.
+    /// are not included. See the example of [`delete`](Self::delete).
     pub fn uncommitted(&self) -> impl DoubleEndedIterator<Item = (&Bytes, Option<&Row>)> {
         self.overlay.rows.iter().map(|(key, row)| (key, row.as_ref()))
     }
 
-    /// The named values that were set since the last commit or seal.
+    /// The named values that were set since the last commit or seal. See the example of [`set_meta`](Self::set_meta).
     pub fn uncommitted_meta(&self) -> impl Iterator<Item = (&str, &Bytes)> {
         self.overlay.meta.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Whether the store has writes since the last commit or seal.
+    /// Whether the store has writes since the last commit or seal. See the example of [`seal`](Self::seal).
     pub fn is_dirty(&self) -> bool {
         !self.overlay.is_empty()
     }
 
-    /// Whether a commit is in progress.
+    /// Whether a commit is in progress. See the example of [`seal`](Self::seal).
     pub fn is_sealed(&self) -> bool {
         self.sealed.is_some()
     }
 
-    /// The memory that uncommitted writes use, in bytes.
+    /// The memory that uncommitted writes use, in bytes, sealed or not. See the example of [`seal`](Self::seal).
     pub fn overlay_bytes(&self) -> usize {
         self.overlays().map(Overlay::bytes).sum()
     }
 
     /// Returns the writes since the last commit. They stay readable until they are committed or rolled back. Writes
     /// that were sealed earlier and are not committed are included. An earlier result of `seal` then commits nothing.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// store.put("ann".into(), row("1"));
+    /// let sealed = store.seal(); // The log is asked to commit.
+    /// assert!(store.is_sealed() && !store.is_dirty() && store.overlay_bytes() > 0);
+    /// store.put("bo".into(), row("1")); // Belongs to the next commit.
+    /// store.commit_sealed(sealed, Some(42))?; // The log has answered.
+    /// assert_eq!(store.checkpoint()?, Some(42));
+    /// store.rollback();
+    /// assert_eq!((store.get(b"ann")?, store.get(b"bo")?), (Some(row("1")), None));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn seal(&mut self) -> Sealed {
         let mut newer = std::mem::take(&mut self.overlay);
         newer.end_undo();
@@ -225,8 +359,9 @@ impl ByteStore {
         Sealed { overlay: self.sealed.clone() }
     }
 
-    /// Moves the sealed writes and the checkpoint into the backend, all or nothing. After an error, the writes can be
-    /// sealed again.
+    /// Moves the sealed writes and the checkpoint into the backend, all or nothing. `checkpoint` is the changelog
+    /// offset where a restore continues; `None` keeps the last one. After an error, the writes can be sealed again. See
+    /// the example of [`seal`](Self::seal).
     pub fn commit_sealed(&mut self, sealed: Sealed, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let nothing = Overlay::default();
         let overlay = sealed.overlay.as_deref().unwrap_or(&nothing);
@@ -249,20 +384,32 @@ impl ByteStore {
     }
 
     /// Moves uncommitted writes and the checkpoint into the backend, all or nothing. After an error the writes are
-    /// still uncommitted.
+    /// still uncommitted. See the example of [`Store`].
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let sealed = self.seal();
         self.commit_sealed(sealed, checkpoint)
     }
 
-    /// Discards uncommitted writes, sealed or not.
+    /// Discards uncommitted writes, sealed or not. See the example of [`Store`].
     pub fn rollback(&mut self) {
         self.overlay = Overlay::default();
         self.sealed = None;
     }
 
     /// Applies changelog records directly to the backend. `next_offset` is the offset where the restore continues. If
-    /// two records have the same key, the later record counts.
+    /// two records have the same key, the later record counts. `None` deletes a row.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// let rows = [("ann", Some(row("1"))), ("bo", Some(row("1"))), ("bo", None)];
+    /// store.restore(rows.map(|(key, row)| (key.into(), row)).into(), Vec::new(), 3)?;
+    /// assert_eq!((store.get(b"ann")?, store.get(b"bo")?), (Some(row("1")), None));
+    /// assert_eq!((store.checkpoint()?, store.is_dirty()), (Some(3), false));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn restore(
         &mut self,
         rows: Vec<(Bytes, Option<Row>)>,
@@ -273,7 +420,8 @@ impl ByteStore {
         self.backend.write(Batch { delete_below: None, rows, meta, checkpoint: Some(next_offset) })
     }
 
-    /// The changelog offset up to which the committed rows are complete.
+    /// The changelog offset up to which the committed rows are complete; `None` before the first. It is the next offset
+    /// to restore. See the example of [`Store`].
     pub fn checkpoint(&self) -> Result<Option<i64>, StoreError> {
         self.backend.checkpoint()
     }
@@ -281,12 +429,23 @@ impl ByteStore {
     /// Notes that the rows have missed no deletion of the changelog since this wall time (milliseconds since the
     /// epoch): at that time they were equal to the changelog, or empty. The note is kept beside the rows. It is not
     /// logged, and it is durable with the next flush.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// store.set_current_at(1_700_000_000_000)?;
+    /// assert_eq!(store.current_at()?, Some(1_700_000_000_000));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn set_current_at(&mut self, wall_ms: i64) -> Result<(), StoreError> {
         let meta = vec![(CURRENT_AT.to_owned(), Bytes::copy_from_slice(&wall_ms.to_be_bytes()))];
         self.backend.write(Batch { meta, ..Batch::default() })
     }
 
-    /// The wall time of the last [`set_current_at`](Self::set_current_at), in milliseconds since the epoch.
+    /// The wall time of the last [`set_current_at`](Self::set_current_at), in milliseconds since the epoch. See the
+    /// example of [`set_current_at`](Self::set_current_at).
     pub fn current_at(&self) -> Result<Option<i64>, StoreError> {
         let raw = self.backend.meta(CURRENT_AT)?;
         Ok(raw.and_then(|raw| Some(i64::from_be_bytes(raw.as_ref().try_into().ok()?))))
@@ -294,38 +453,66 @@ impl ByteStore {
 
     /// Notes what writes the rows, as text that the caller chooses. The note is kept beside the rows, and
     /// [`clear`](Self::clear) keeps it.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// store.set_written_by("operator=count")?;
+    /// store.clear()?;
+    /// assert_eq!(store.written_by()?.as_deref(), Some("operator=count"));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn set_written_by(&mut self, writer: &str) -> Result<(), StoreError> {
         let meta = vec![(WRITTEN_BY.to_owned(), Bytes::copy_from_slice(writer.as_bytes()))];
         self.backend.write(Batch { meta, ..Batch::default() })
     }
 
-    /// The text of the last [`set_written_by`](Self::set_written_by).
+    /// The text of the last [`set_written_by`](Self::set_written_by). See the example of
+    /// [`set_written_by`](Self::set_written_by).
     pub fn written_by(&self) -> Result<Option<String>, StoreError> {
         let raw = self.backend.meta(WRITTEN_BY)?;
         Ok(raw.map(|raw| String::from_utf8_lossy(&raw).into_owned()))
     }
 
-    /// Makes committed rows durable: they survive a crash.
+    /// Makes committed rows durable: they survive a crash. See the example of [`has_waited`](Self::has_waited).
     pub fn flush(&mut self) -> Result<(), StoreError> {
         self.backend.flush()?;
         self.unflushed = Unflushed::Nothing;
         Ok(())
     }
 
-    /// Begins to make committed rows durable, as [`Backend::begin_flush`] does.
+    /// Begins to make committed rows durable, as [`Backend::begin_flush`] does. See the example of
+    /// [`has_waited`](Self::has_waited).
     pub fn begin_flush(&mut self) -> Result<(), StoreError> {
         self.backend.begin_flush()?;
         self.unflushed = Unflushed::Nothing;
         Ok(())
     }
 
-    /// Whether committed rows have waited for a flush for `wait_ms`. The wait counts from the first call of this method
-    /// that saw the rows.
+    /// Whether committed rows have waited for a flush for `wait_ms`. Both times are milliseconds of one clock. The wait
+    /// counts from the first call of this method that saw the rows.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// store.put("ann".into(), row("1"));
+    /// store.commit(None)?;
+    /// assert!(!store.has_waited(1_000, 20_000));
+    /// assert!(store.has_waited(21_000, 20_000));
+    /// store.begin_flush()?;
+    /// assert!(!store.has_waited(99_000, 20_000));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn has_waited(&mut self, now_ms: i64, wait_ms: i64) -> bool {
         self.unflushed.is_older(now_ms, wait_ms)
     }
 
-    /// Drops all rows, committed or not, before a rebuild.
+    /// Drops all rows, committed or not, before a rebuild. The note of the writer stays. See the example of
+    /// [`set_written_by`](Self::set_written_by).
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.rollback();
         let writer = self.written_by()?;
@@ -334,12 +521,25 @@ impl ByteStore {
         writer.map_or(Ok(()), |writer| self.set_written_by(&writer))
     }
 
-    /// The approximate number of rows. An overwritten row may count twice.
+    /// The approximate number of rows. An overwritten row may count twice. See the example of [`stats`](Self::stats).
     pub fn approximate_len(&self) -> Result<u64, StoreError> {
         Ok(self.backend.approximate_len()? + self.overlays().map(|overlay| overlay.rows.len() as u64).sum::<u64>())
     }
 
-    /// Counters and sizes.
+    /// Counters and sizes, since the store was opened.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// store.put("ann".into(), row("1"));
+    /// store.get(b"ann")?;
+    /// store.commit(None)?;
+    /// let stats = store.stats();
+    /// assert_eq!((stats.gets, stats.puts, stats.rows_committed, store.approximate_len()?), (1, 1, 1, 1));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn stats(&self) -> StoreStats {
         StoreStats {
             gets: self.counts.gets.get(),

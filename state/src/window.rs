@@ -21,7 +21,26 @@ const FEW: u32 = 4;
 /// A store of windows, ordered by start, key and sequence.
 ///
 /// A window either holds one value ([`put`](Self::put)) or collects elements ([`append`](Self::append)). Methods for
-/// elements treat a window without appended elements as empty.
+/// elements treat a window without appended elements as empty. Starts are event time in milliseconds since the epoch, 0
+/// or later.
+///
+/// As in [`Store`], writes are uncommitted until a commit.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+///
+/// let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+/// // Windows are kept for an hour after their start.
+/// let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+/// store.put(0, b"ann", row("1"));
+/// store.put(60_000, b"ann", row("2"));
+/// assert_eq!(store.get(60_000, b"ann")?, Some(row("2")));
+/// assert_eq!(store.fetch(b"ann", 0, 60_000)?, [(0, row("1"))]);
+/// store.expire_before(60_000);
+/// assert_eq!(store.get(0, b"ann")?, None);
+/// # Ok::<(), tidemill_state::StoreError>(())
+/// ```
 #[derive(Debug)]
 pub struct ByteWindowStore {
     store: ByteStore,
@@ -43,9 +62,15 @@ pub struct ByteWindowStore {
     scratch: RefCell<Vec<u8>>,
 }
 
-impl ByteWindowStore {
-    /// Creates a window store over the rows of `store`. Each window is kept for at least `retention_ms`.
-    pub fn new(store: ByteStore, retention_ms: i64) -> Result<Self, StoreError> {
+impl WindowStore {
+    /// Creates a window store over the rows of `store`. Each window is kept for at least `retention_ms` after its
+    /// start. The caller drops older windows with [`expire_before`](Self::expire_before). See the example of
+    /// [`WindowStore`].
+    ///
+    /// # Errors
+    ///
+    /// If the backend cannot be read.
+    pub fn new(store: Store, retention_ms: i64) -> Result<Self, StoreError> {
         let last_start = last_start(&store)?;
         let sequences = Sequences::default();
         Ok(Self {
@@ -63,7 +88,7 @@ impl ByteWindowStore {
         })
     }
 
-    /// The value of a key's window.
+    /// The value of a key's window. See the example of [`WindowStore`].
     pub fn get(&self, start: i64, key: &[u8]) -> Result<Option<Row>, StoreError> {
         let mut local = self.scratch.borrow_mut();
         local.clear();
@@ -72,17 +97,41 @@ impl ByteWindowStore {
         self.store.get(&local)
     }
 
-    /// Writes the value of a key's window.
+    /// Writes the value of a key's window. See the example of [`WindowStore`].
     pub fn put(&mut self, start: i64, key: &[u8], row: Row) {
         self.store.put(encode_local(start, key, 0), row);
     }
 
     /// Deletes the value of a key's window.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// store.put(0, b"ann", row("1"));
+    /// store.delete(0, b"ann");
+    /// assert_eq!(store.get(0, b"ann")?, None);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn delete(&mut self, start: i64, key: &[u8]) {
         self.store.delete(encode_local(start, key, 0));
     }
 
-    /// Adds an element to a key's window and returns its sequence.
+    /// Adds an element to a key's window and returns its sequence, from 0.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// assert_eq!(store.append(0, b"ann", row("hi"))?, 0);
+    /// assert_eq!(store.append(0, b"ann", row("bye"))?, 1);
+    /// assert_eq!(store.elements(0, b"ann")?, [row("hi"), row("bye")]);
+    /// assert!(store.delete_elements(0, b"ann")?, "there were elements");
+    /// assert!(store.elements(0, b"ann")?.is_empty());
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn append(&mut self, start: i64, key: &[u8], row: Row) -> Result<u32, StoreError> {
         let seq = if let Some(next) = self.sequences.get_mut(start, key) {
             let seq = *next;
@@ -98,7 +147,7 @@ impl ByteWindowStore {
         Ok(seq)
     }
 
-    /// The elements of a key's window, in the order they were appended.
+    /// The elements of a key's window, in the order they were appended. See the example of [`append`](Self::append).
     pub fn elements(&self, start: i64, key: &[u8]) -> Result<Vec<Row>, StoreError> {
         match self.known_len(start, key) {
             Some(0) => Ok(Vec::new()),
@@ -111,7 +160,8 @@ impl ByteWindowStore {
         }
     }
 
-    /// Deletes the elements of a key's window, and returns whether there were any elements.
+    /// Deletes the elements of a key's window, and returns whether there were any elements. See the example of
+    /// [`append`](Self::append).
     pub fn delete_elements(&mut self, start: i64, key: &[u8]) -> Result<bool, StoreError> {
         if self.known_len(start, key) == Some(0) {
             return Ok(false);
@@ -126,7 +176,19 @@ impl ByteWindowStore {
         Ok(found)
     }
 
-    /// A lower bound for the start of the first window with elements, known without a read.
+    /// A lower bound for the start of the first window with elements, known without a read. Without elements, the
+    /// largest number.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// assert_eq!(store.first_start_at_least(), i64::MAX);
+    /// store.append(60_000, b"ann", row("hi"))?;
+    /// assert_eq!(store.first_start_at_least(), 60_000);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn first_start_at_least(&self) -> i64 {
         let unseen = self.last_start.filter(|last| *last >= self.expired_before).map(|_| self.expired_before);
         let seen = self.sequences.first_start();
@@ -140,6 +202,18 @@ impl ByteWindowStore {
     }
 
     /// The rows of windows that start in `[from_start, to_start)`, by start, key and sequence.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// store.put(60_000, b"ann", row("2"));
+    /// store.put(0, b"bo", row("1"));
+    /// let rows = store.scan(0, i64::MAX)?.collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(rows.iter().map(|(at, _)| at.start).collect::<Vec<_>>(), [0, 60_000]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn scan(
         &self,
         from_start: i64,
@@ -149,6 +223,17 @@ impl ByteWindowStore {
     }
 
     /// The rows of one window, by key and sequence. If `after` is given, only keys after it are included.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// ["ann", "bo"].into_iter().for_each(|key| store.put(0, key.as_bytes(), row("1")));
+    /// let rows = store.scan_window_after(0, Some(b"ann"))?.collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!((rows.len(), &rows[0].0.key[..]), (1, &b"bo"[..]));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn scan_window_after(
         &self,
         start: i64,
@@ -177,14 +262,16 @@ impl ByteWindowStore {
         }))
     }
 
-    /// The rows of a key with the starts of their windows. This reads the rows of every key; it is made for queries.
+    /// The rows of a key in windows that start in `[from_start, to_start)`, with the starts. This reads the rows of
+    /// every key; it is made for queries. See the example of [`WindowStore`].
     pub fn fetch(&self, key: &[u8], from_start: i64, to_start: i64) -> Result<Vec<(i64, Row)>, StoreError> {
         let of_key = |row: &Result<(WindowKey, Row), _>| row.as_ref().map_or(true, |(window, _)| window.key == key);
         let rows = self.scan(from_start, to_start)?.filter(of_key);
         rows.map(|row| row.map(|(window, row)| (window.start, row))).collect()
     }
 
-    /// Drops windows with a lower start, and leaves no deletions. See also [`expire`](Self::expire).
+    /// Drops windows with a lower start. A lower `start` than before has no effect. The changelog does not record the
+    /// expiry. See the example of [`WindowStore`].
     pub fn expire_before(&mut self, start: i64) {
         if start > self.expired_before {
             self.note_expiry(start);
@@ -192,52 +279,91 @@ impl ByteWindowStore {
         }
     }
 
-    /// How long windows are kept after their start, in milliseconds.
+    /// How long windows are kept after their start, in milliseconds. See the example of
+    /// [`expired_before`](Self::expired_before).
     pub fn retention_ms(&self) -> i64 {
         self.retention_ms
     }
 
     /// The committed value of [`expire_before`](Self::expire_before) since the store was opened. Rows of windows that
-    /// start earlier are never read again.
+    /// start earlier are never read again. See the example of [`expired_before`](Self::expired_before).
     pub fn committed_expired_before(&self) -> i64 {
         self.committed_expired_before
     }
 
-    /// The last value of [`expire_before`](Self::expire_before), committed or not.
+    /// The last value of [`expire_before`](Self::expire_before), committed or not; 0 before the first.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// store.expire_before(60_000);
+    /// assert_eq!((store.expired_before(), store.committed_expired_before()), (60_000, 0));
+    /// store.commit(None)?;
+    /// assert_eq!((store.committed_expired_before(), store.retention_ms()), (60_000, 3_600_000));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn expired_before(&self) -> i64 {
         self.expired_before
     }
 
     /// The start of the last window that existed when the store was opened or last restored.
+    ///
+    /// ```
+    /// # use tidemill_state::WindowKey;
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// assert_eq!(store.last_start(), None);
+    /// let key = WindowKey { start: 60_000, key: "ann".into(), seq: 0 };
+    /// store.restore(vec![(key.encode_local(), Some(row("1")))], Vec::new(), 1)?;
+    /// assert_eq!(store.last_start(), Some(60_000));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn last_start(&self) -> Option<i64> {
         self.last_start
     }
 
     /// The underlying store.
-    pub fn store(&self) -> &ByteStore {
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// store.put(0, b"ann", row("1"));
+    /// assert_eq!((store.store().name(), store.store().stats().puts), ("views", 1));
+    /// store.store_mut().set_meta("stream-time", "7".into());
+    /// store.commit(Some(42))?;
+    /// assert_eq!(store.store().checkpoint()?, Some(42));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
     /// The underlying store, for metadata, flushes and statistics. Call rollback, restore, clear and append on the
-    /// window store, because it keeps sequence numbers.
-    pub fn store_mut(&mut self) -> &mut ByteStore {
+    /// window store, because it keeps sequence numbers. See the example of [`store`](Self::store).
+    pub fn store_mut(&mut self) -> &mut Store {
         &mut self.store
     }
 
-    /// [`ByteStore::commit`].
+    /// As [`Store::commit`]. See the example of [`store`](Self::store).
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let sealed = self.seal();
         self.commit_sealed(sealed, checkpoint)
     }
 
-    /// [`ByteStore::seal`].
+    /// As [`Store::seal`]; see its example.
     pub fn seal(&mut self) -> SealedWindows {
         self.journal = None;
         let (epoch, kept_from) = self.kept.seal();
         SealedWindows { rows: self.store.seal(), expired_before: self.expired_before, epoch, kept_from }
     }
 
-    /// [`ByteStore::commit_sealed`].
+    /// As [`Store::commit_sealed`]. See the example of [`Store::seal`].
     pub fn commit_sealed(&mut self, sealed: SealedWindows, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let SealedWindows { rows, expired_before, kept_from, .. } = sealed;
         if self.store.holds(&rows) {
@@ -248,7 +374,20 @@ impl ByteWindowStore {
         Ok(())
     }
 
-    /// [`ByteStore::rollback`]. Sequence numbers are read again when they are needed.
+    /// As [`Store::rollback`]. Sequence numbers are read again when they are needed.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// store.append(0, b"ann", row("hi"))?;
+    /// store.commit(None)?;
+    /// store.append(0, b"ann", row("rolled back"))?;
+    /// store.rollback();
+    /// assert_eq!(store.append(0, b"ann", row("bye"))?, 1);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn rollback(&mut self) {
         self.store.rollback();
         self.expired_before = self.committed_expired_before;
@@ -259,7 +398,8 @@ impl ByteWindowStore {
         self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
     }
 
-    /// [`ByteStore::restore`] of rows with local keys.
+    /// As [`Store::restore`], for rows with local keys ([`WindowKey::encode_local`]). See the example of
+    /// [`last_start`](Self::last_start).
     pub fn restore(
         &mut self,
         rows: Vec<(Bytes, Option<Row>)>,
@@ -273,7 +413,7 @@ impl ByteWindowStore {
         Ok(())
     }
 
-    /// [`ByteStore::clear`].
+    /// As [`Store::clear`]. See the example of [`Store::set_written_by`].
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.sequences.clear();
         (self.expired_before, self.committed_expired_before) = (0, 0);

@@ -8,7 +8,20 @@ const START_LEN: usize = 8;
 const END_OF_KEY: [u8; 2] = [0, 0];
 const SEQ_LEN: usize = 4;
 
-/// One row of one key's window.
+/// One row of one key's window. Stores and changelogs lay it out differently.
+///
+/// ```
+/// use tidemill_state::WindowKey;
+///
+/// let key = WindowKey { start: 1, key: "ann".into(), seq: 2 };
+/// let local = key.encode_local();
+/// assert_eq!(&local[..], b"\0\0\0\0\0\0\0\x01ann\0\0\0\0\0\x02", "sorted by start first");
+/// assert_eq!(&key.encode_changelog()[..], b"ann\0\0\0\0\0\0\0\x01\0\0\0\x02", "as Kafka Streams writes it");
+/// assert_eq!(WindowKey::local_to_changelog(&local)?, key.encode_changelog());
+/// assert_eq!(WindowKey::decode_local(local)?, key);
+/// assert_eq!(WindowKey::decode_changelog(key.encode_changelog())?, key);
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WindowKey {
     /// When the window starts, in milliseconds since the epoch; never negative.
@@ -23,12 +36,12 @@ impl WindowKey {
     /// The key inside a store: start ‖ escaped key ‖ 00 00 ‖ seq, where 00 in the key becomes 00 FF.
     ///
     /// Bytes therefore sort by start, then key, then seq: expiry drops a prefix of the store, and the rows of one key
-    /// in one window are adjacent.
+    /// in one window are adjacent. See the example of [`WindowKey`].
     pub fn encode_local(&self) -> Bytes {
         encode_local(self.start, &self.key, self.seq)
     }
 
-    /// Reads a store's key. The record key shares the bytes unless it was escaped.
+    /// Reads a store's key. The record key shares the bytes unless it was escaped. See the example of [`WindowKey`].
     pub fn decode_local(mut bytes: Bytes) -> Result<Self, CodecError> {
         let Some((start, escaped, seq)) = split_local(&bytes) else {
             return Err(malformed(&bytes));
@@ -42,7 +55,8 @@ impl WindowKey {
         Ok(Self { start, key: bytes, seq })
     }
 
-    /// The key of a changelog record: key ‖ start ‖ seq, as Kafka Streams lays it out.
+    /// The key of a changelog record: key ‖ start ‖ seq, as Kafka Streams lays it out. See the example of
+    /// [`WindowKey`].
     pub fn encode_changelog(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(self.key.len() + START_LEN + SEQ_LEN);
         out.put_slice(&self.key);
@@ -52,7 +66,7 @@ impl WindowKey {
     }
 
     /// Encodes the changelog key directly from a store's key: [`decode_local`](Self::decode_local) followed by
-    /// [`encode_changelog`](Self::encode_changelog).
+    /// [`encode_changelog`](Self::encode_changelog). See the example of [`WindowKey`].
     pub fn local_to_changelog(local: &Bytes) -> Result<Bytes, CodecError> {
         match split_local(local) {
             Some((start, key, seq)) if !key.contains(&0) => {
@@ -66,7 +80,7 @@ impl WindowKey {
         }
     }
 
-    /// Reads a changelog record's key. The record key shares the bytes.
+    /// Reads a changelog record's key. The record key shares the bytes. See the example of [`WindowKey`].
     pub fn decode_changelog(mut bytes: Bytes) -> Result<Self, CodecError> {
         let Some((key_len, start, seq)) = split_changelog(&bytes) else {
             return Err(malformed(&bytes));

@@ -9,7 +9,18 @@ use crate::{Codec, CodecError, Coded};
 /// The length of a null in a list.
 const NULL_LEN: u32 = u32::MAX;
 
-/// Adds a null to a codec: `None` has no bytes, `Some` has the bytes of `C`.
+/// Adds a null to a codec: `None` has no bytes, `Some` has the bytes of `C`. As a record's value, `None` is a
+/// tombstone. `Option<T>` has this codec by default.
+///
+/// ```
+/// use tidemill_state::{BigEndian, Codec, Nullable};
+///
+/// let codec = Nullable(BigEndian);
+/// assert_eq!(codec.encode(&None::<i64>)?, None);
+/// assert_eq!(codec.encode(&Some(1_i64))?, BigEndian.encode(&1_i64)?);
+/// assert_eq!(Codec::<Option<i64>>::decode_opt(&codec, None)?, None);
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nullable<C>(
     /// The codec of the inner value.
@@ -57,7 +68,16 @@ impl<T, C: Codec<T>> Codec<Option<T>> for Nullable<C> {
     }
 }
 
-/// A list: its count, then each element after its length.
+/// A list: its count, then each element after its length; both have four bytes. `Vec<T>` has this codec by default.
+///
+/// ```
+/// use tidemill_state::{Codec, List, Utf8};
+///
+/// let bytes = List(Utf8).encode(&vec!["a".to_owned(), String::new()])?.expect("a list is never null");
+/// assert_eq!(&bytes[..], b"\0\0\0\x02\0\0\0\x01a\0\0\0\0");
+/// assert_eq!(List(Utf8).decode(bytes)?, ["a", ""]);
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct List<C>(
     /// The codec of the elements.
@@ -109,7 +129,18 @@ const SECOND_IS_NULL: u32 = 1 << 31;
 /// The length in a pair's head for a first value that is null.
 const FIRST_IS_NULL: u32 = SECOND_IS_NULL - 1;
 
-/// Two values: the first after its length, then the second.
+/// Two values: the first after its length in four bytes, then the second. Each may be null. Tuples have this codec by
+/// default.
+///
+/// ```
+/// use tidemill_state::{BigEndian, Codec, Pair, Utf8};
+///
+/// let pair = ("ab".to_owned(), 1_i32);
+/// let bytes = Pair(Utf8, BigEndian).encode(&pair)?.expect("a pair is never null");
+/// assert_eq!(&bytes[..], b"\0\0\0\x02ab\0\0\0\x01");
+/// assert_eq!(Pair(Utf8, BigEndian).decode(bytes)?, pair);
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pair<A, B>(
     /// The codec of the first value.

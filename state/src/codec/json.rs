@@ -13,6 +13,15 @@ use crate::{Codec, CodecError};
 /// JSON text of any serde type.
 ///
 /// Use it for values. Use it for keys only if the type always writes the same text for equal values. Hash maps do not.
+///
+/// ```
+/// use tidemill_state::{Codec, Json};
+///
+/// let json = Json::<Vec<u32>>::default();
+/// assert_eq!(json.encode(&vec![1, 2])?.as_deref(), Some(&b"[1,2]"[..]));
+/// assert!(json.decode("[1,x]".into()).unwrap_err().to_string().contains("column 4"));
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 pub struct Json<T> {
     value: PhantomData<fn() -> T>,
 }

@@ -6,7 +6,15 @@ use bytes::Bytes;
 
 use crate::{Codec, CodecError, Coded};
 
-/// Strings as UTF-8.
+/// Strings as UTF-8, as `StringSerializer` of Kafka writes them.
+///
+/// ```
+/// use tidemill_state::{Codec, Utf8};
+///
+/// assert_eq!(Utf8.encode(&"né".to_owned())?.as_deref(), Some(&b"n\xc3\xa9"[..]));
+/// assert!(Utf8.decode(b"\xff".as_slice().into()).is_err());
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Utf8;
 
@@ -36,7 +44,14 @@ impl Codec<String> for Utf8 {
     }
 }
 
-/// Bytes without a change. Encoding shares them and does not copy.
+/// Bytes without a change. Encoding shares them and does not copy. `ByteArraySerializer` of Kafka writes the same.
+///
+/// ```
+/// use tidemill_state::{Codec, RawBytes};
+///
+/// assert_eq!(RawBytes.encode(&"any".into())?.as_deref(), Some(&b"any"[..]));
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RawBytes;
 
@@ -63,9 +78,19 @@ impl Codec<Bytes> for RawBytes {
     }
 }
 
-/// Numbers with the most significant byte first.
+/// Numbers with the most significant byte first, as `LongSerializer`, `IntegerSerializer`, `DoubleSerializer` and
+/// `FloatSerializer` of Kafka write them.
 ///
 /// Negative numbers sort after positive numbers, as with Kafka's Java serializers.
+///
+/// ```
+/// use tidemill_state::{BigEndian, Codec};
+///
+/// let bytes = |number: i64| BigEndian.encode(&number).map(|bytes| bytes.expect("a number is never null"));
+/// assert_eq!(&bytes(1)?[..], [0, 0, 0, 0, 0, 0, 0, 1]);
+/// assert!(bytes(-1)? > bytes(1)?);
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BigEndian;
 
@@ -115,7 +140,15 @@ big_endian! {
     f64, "an 8-byte float";
 }
 
-/// One byte: 1 is true, 0 is false.
+/// One byte: 1 is true, 0 is false, as `BooleanSerializer` of Kafka writes it. Other bytes do not decode.
+///
+/// ```
+/// use tidemill_state::{Bool, Codec};
+///
+/// assert_eq!(Bool.encode(&true)?.as_deref(), Some(&[1][..]));
+/// assert!(Bool.decode("?".into()).is_err());
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bool;
 
@@ -140,6 +173,14 @@ impl Codec<bool> for Bool {
 
 /// The unit value, encoded as a null as Kafka's `VoidSerializer` does. Records without a key therefore spread over all
 /// partitions. A store treats a null value as a deletion: for a set, store `true`, not `()`.
+///
+/// ```
+/// use tidemill_state::{Codec, Unit};
+///
+/// assert_eq!(Unit.encode(&())?, None);
+/// assert_eq!(Unit.decode_opt(Some("any bytes".into()))?, ());
+/// # Ok::<(), tidemill_state::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unit;
 

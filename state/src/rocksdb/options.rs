@@ -46,6 +46,13 @@ impl RocksDbOptions {
     ///
     /// A flush omits rows that expired in memory, and a late merge drops the rows of whole files instead of rewriting
     /// them.
+    ///
+    /// ```no_run
+    /// use tidemill_state::RocksDbOptions;
+    ///
+    /// let options = RocksDbOptions { background_jobs: 4, ..RocksDbOptions::windows() };
+    /// assert_eq!(options.write_buffer_bytes, 64 << 20);
+    /// ```
     pub fn windows() -> Self {
         Self { write_buffer_bytes: 64 * MIB, unmerged_files: 16, ..Self::default() }
     }
@@ -115,7 +122,7 @@ pub struct RocksDbShared {
 
 impl RocksDbShared {
     /// Creates one budget for cached blocks and unflushed rows, in bytes. Unflushed rows take at most half of it. The
-    /// default budget is 256 MiB.
+    /// default budget is 256 MiB. See the example of [`RocksDbBackend::open`](crate::RocksDbBackend::open).
     pub fn new(memory_budget_bytes: usize) -> Self {
         let cache = Cache::new_lru_cache(memory_budget_bytes);
         let write_buffers =

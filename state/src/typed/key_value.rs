@@ -10,7 +10,21 @@ use bytes::Bytes;
 use super::{codec_error, encode_key};
 use crate::{ByteStore, Codec, Direction, Row, StoreError};
 
-/// Values by key. Clones are handles to the same store.
+/// Values by key (`TimestampedKeyValueStore` in Kafka Streams). Clones are handles to the same store. A processor gets
+/// one from its context; a test gets one from the driver.
+///
+/// Reads see uncommitted writes of the same task. Times are event time in milliseconds since the epoch.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc, sync::Arc};
+/// use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+///
+/// let store = Store::new("points", Box::new(MemoryBackend::new()));
+/// let points = KeyValueStore::<String, i64>::new(Rc::new(RefCell::new(store)), Arc::new(Utf8), Arc::new(BigEndian));
+/// points.put(&"ann".into(), &3, 1_000)?;
+/// assert_eq!(points.clone().get(&"ann".into())?, Some(3));
+/// # Ok::<(), tidemill_state::StoreError>(())
+/// ```
 pub struct KeyValueStore<K, V> {
     store: Rc<RefCell<ByteStore>>,
     keys: Arc<dyn Codec<K>>,
@@ -18,17 +32,42 @@ pub struct KeyValueStore<K, V> {
 }
 
 impl<K: 'static, V: 'static> KeyValueStore<K, V> {
-    /// Creates a handle to `store` with two codecs.
-    pub fn new(store: Rc<RefCell<ByteStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
+    /// Creates a handle to `store` with two codecs. See the example of [`KeyValueStore`].
+    pub fn new(store: Rc<RefCell<Store>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
         Self { store, keys, values }
     }
 
-    /// The value of `key`, if it has one.
+    /// The value of `key`, if it has one (`ReadOnlyKeyValueStore.get` in Kafka Streams).
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read, or if the codec rejects the key or the stored bytes. All methods of this type fail
+    /// so.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// points.put(&"ann".into(), &3, 1_000)?;
+    /// assert_eq!((points.get(&"ann".into())?, points.get(&"bo".into())?), (Some(3), None));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn get(&self, key: &K) -> Result<Option<V>, StoreError> {
         Ok(self.get_with_timestamp(key)?.map(|(value, _)| value))
     }
 
-    /// The value of `key` and its event time in milliseconds since the epoch.
+    /// The value of `key` and its event time in milliseconds since the epoch (`ValueAndTimestamp` in Kafka Streams).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// points.put(&"ann".into(), &3, 1_000)?;
+    /// assert_eq!(points.get_with_timestamp(&"ann".into())?, Some((3, 1_000)));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn get_with_timestamp(&self, key: &K) -> Result<Option<(V, i64)>, StoreError> {
         let store = self.store.borrow();
         let Some(row) = store.get(&self.key(&store, key)?)? else {
@@ -37,7 +76,21 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         Ok(Some((self.value(&store, row.value)?, row.timestamp)))
     }
 
-    /// Writes a value. A null deletes the key.
+    /// Writes a value with its event time in milliseconds since the epoch (`KeyValueStore.put` in Kafka Streams). A
+    /// value that its codec encodes as null deletes the key.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Nullable, Store, Utf8};
+    ///
+    /// let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// let points: KeyValueStore<String, Option<i64>> =
+    ///     KeyValueStore::new(store, Arc::new(Utf8), Arc::new(Nullable(BigEndian)));
+    /// points.put(&"ann".into(), &Some(3), 1_000)?;
+    /// points.put(&"ann".into(), &None, 2_000)?;
+    /// assert!(points.all()?.is_empty());
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn put(&self, key: &K, value: &V, timestamp: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         let key = self.key(&store, key)?;
@@ -48,7 +101,19 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         Ok(())
     }
 
-    /// Deletes the value of `key`.
+    /// Deletes the value of `key`, if it has one (`KeyValueStore.delete` in Kafka Streams, which returns the old
+    /// value).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// points.put(&"ann".into(), &3, 1_000)?;
+    /// points.delete(&"ann".into())?;
+    /// assert_eq!(points.get(&"ann".into())?, None);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn delete(&self, key: &K) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         let key = self.key(&store, key)?;
@@ -56,7 +121,19 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         Ok(())
     }
 
-    /// Writes a value if the key has none. Otherwise returns the existing value.
+    /// Writes a value if the key has none. Otherwise returns the existing value (`KeyValueStore.putIfAbsent` in Kafka
+    /// Streams).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// assert_eq!(points.put_if_absent(&"ann".into(), &3, 1_000)?, None);
+    /// assert_eq!(points.put_if_absent(&"ann".into(), &9, 2_000)?, Some(3));
+    /// assert_eq!(points.get_with_timestamp(&"ann".into())?, Some((3, 1_000)));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn put_if_absent(&self, key: &K, value: &V, timestamp: i64) -> Result<Option<V>, StoreError> {
         let existing = self.get(key)?;
         if existing.is_none() {
@@ -65,7 +142,20 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         Ok(existing)
     }
 
-    /// The values between two keys, both inclusive, in the order of the keys' bytes.
+    /// The values between two keys, both inclusive, in the order of the keys' bytes (`ReadOnlyKeyValueStore.range` in
+    /// Kafka Streams). All of them are read at once.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// for (name, number) in [("ann", 3), ("bo", 5), ("cy", 7)] {
+    ///     points.put(&name.into(), &number, 0)?;
+    /// }
+    /// assert_eq!(points.range(&"b".into()..=&"bo".into())?, [("bo".to_owned(), 5)]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn range(&self, keys: RangeInclusive<&K>) -> Result<Vec<(K, V)>, StoreError> {
         let store = self.store.borrow();
         let (from, to) = keys.into_inner();
@@ -73,7 +163,21 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         self.collect(&store, Bound::Included(&from), Bound::Included(&to))
     }
 
-    /// Values whose keys begin with these bytes.
+    /// Values whose keys begin with these bytes, in the order of the keys' bytes (`prefixScan` in Kafka Streams,
+    /// KIP-614). The prefix is compared with encoded keys.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// for (name, number) in [("room-1/ann", 3), ("room-1/bo", 5), ("room-2/ann", 7)] {
+    ///     points.put(&name.into(), &number, 0)?;
+    /// }
+    /// let in_room_1: Vec<_> = points.prefix(b"room-1/")?.into_iter().map(|(_, points)| points).collect();
+    /// assert_eq!(in_room_1, [3, 5]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn prefix(&self, prefix: &[u8]) -> Result<Vec<(K, V)>, StoreError> {
         // The upper bound is the prefix with its last byte below 255 increased by one.
         let grows = prefix.iter().rposition(|byte| *byte != u8::MAX);
@@ -82,12 +186,35 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         self.collect(&self.store.borrow(), Bound::Included(prefix), to)
     }
 
-    /// All values, in the order of the keys' bytes.
+    /// All values, in the order of the keys' bytes (`ReadOnlyKeyValueStore.all` in Kafka Streams). All of them are read
+    /// at once.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// points.put(&"bo".into(), &5, 0)?;
+    /// points.put(&"ann".into(), &3, 1)?;
+    /// assert_eq!(points.all()?, [("ann".to_owned(), 3), ("bo".to_owned(), 5)]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn all(&self) -> Result<Vec<(K, V)>, StoreError> {
         self.collect(&self.store.borrow(), Bound::Unbounded, Bound::Unbounded)
     }
 
-    /// The approximate number of values. An overwritten value may count twice.
+    /// The approximate number of values (`approximateNumEntries` in Kafka Streams). An overwritten value may count
+    /// twice.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// points.put(&"ann".into(), &3, 0)?;
+    /// assert_eq!(points.approximate_len()?, 1);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn approximate_len(&self) -> Result<u64, StoreError> {
         self.store.borrow().approximate_len()
     }

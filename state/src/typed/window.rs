@@ -9,20 +9,43 @@ use bytes::Bytes;
 use super::{codec_error, encode_key};
 use crate::{ByteWindowStore, Codec, CodecError, Row, StoreError};
 
-/// Values by key and window. Clones are handles to the same store.
-pub struct WindowStore<K, V> {
-    store: Rc<RefCell<ByteWindowStore>>,
+/// Values by key and window (`TimestampedWindowStore` in Kafka Streams). Clones are handles to the same store.
+///
+/// A window either holds one value ([`put`](Self::put)) or collects elements ([`append`](Self::append)); Kafka Streams
+/// has the former only. Starts and times are event time in milliseconds since the epoch. A start below 0 is an error
+/// for writes, and has no value for reads.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc, sync::Arc};
+/// use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
+///
+/// // Windows are kept for an hour of stream time.
+/// let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+/// let views = WindowedStore::<String, i64>::new(Rc::new(RefCell::new(store)), Arc::new(Utf8), Arc::new(BigEndian));
+/// views.put(&"ann".into(), 60_000, &3, 61_500)?;
+/// assert_eq!(views.get(&"ann".into(), 60_000)?, Some(3));
+/// assert_eq!(views.get(&"ann".into(), 0)?, None);
+/// # Ok::<(), tidemill_state::StoreError>(())
+/// ```
+pub struct WindowedStore<K, V> {
+    store: Rc<RefCell<WindowStore>>,
     keys: Arc<dyn Codec<K>>,
     values: Arc<dyn Codec<V>>,
 }
 
-impl<K: 'static, V: 'static> WindowStore<K, V> {
-    /// Creates a handle to `store` with two codecs.
-    pub fn new(store: Rc<RefCell<ByteWindowStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
+impl<K: 'static, V: 'static> WindowedStore<K, V> {
+    /// Creates a handle to `store` with two codecs. See the example of [`WindowedStore`].
+    pub fn new(store: Rc<RefCell<WindowStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
         Self { store, keys, values }
     }
 
-    /// The value of a key's window.
+    /// The value of the key's window that starts at `start` (`ReadOnlyWindowStore.fetch` in Kafka Streams). See the
+    /// example of [`WindowedStore`].
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read, or if the codec rejects the key or the stored bytes. All methods of this type fail
+    /// so.
     pub fn get(&self, key: &K, start: i64) -> Result<Option<V>, StoreError> {
         if start < 0 {
             return Ok(None);
@@ -32,7 +55,8 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
         row.map(|row| self.value(&store, row.value)).transpose()
     }
 
-    /// Writes the value of a key's window. A null deletes the value.
+    /// Writes the value of a key's window (`WindowStore.put` in Kafka Streams). A null deletes the value. See the
+    /// example of [`WindowedStore`].
     pub fn put(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         check(&store, start)?;
@@ -45,6 +69,18 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
     }
 
     /// Deletes the value of a key's window.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
+    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
+    /// views.delete(&"ann".into(), 60_000)?;
+    /// assert_eq!(views.get(&"ann".into(), 60_000)?, None);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn delete(&self, key: &K, start: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         check(&store, start)?;
@@ -53,7 +89,20 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
         Ok(())
     }
 
-    /// Appends an element to a key's window and returns its sequence number. A null is an error.
+    /// Appends an element to a key's window and returns its sequence number, from 0. A null is an error. An element
+    /// costs one row, whatever the number of elements.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
+    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// assert_eq!(views.append(&"ann".into(), 60_000, &7, 61_500)?, 0);
+    /// assert_eq!(views.append(&"ann".into(), 60_000, &8, 61_600)?, 1);
+    /// assert_eq!(views.elements(&"ann".into(), 60_000)?, [7, 8]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn append(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<u32, StoreError> {
         let mut store = self.store.borrow_mut();
         check(&store, start)?;
@@ -63,7 +112,7 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
         store.append(start, &key, Row { timestamp, value })
     }
 
-    /// The elements of a key's window, in the order they were appended.
+    /// The elements of a key's window, in the order they were appended. See the example of [`append`](Self::append).
     pub fn elements(&self, key: &K, start: i64) -> Result<Vec<V>, StoreError> {
         if start < 0 {
             return Ok(Vec::new());
@@ -73,22 +122,62 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
         rows.into_iter().map(|row| self.value(&store, row.value)).collect()
     }
 
-    /// The values of a key in windows that start in `[from_start, to_start)`. This reads the rows of every key.
+    /// The values of a key in windows that start in `[from_start, to_start)`, with the windows' starts
+    /// (`ReadOnlyWindowStore.fetch` in Kafka Streams, where the end is inclusive). This reads the rows of every key.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
+    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// views.put(&"ann".into(), 0, &1, 0)?;
+    /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
+    /// views.put(&"bo".into(), 60_000, &9, 61_500)?;
+    /// assert_eq!(views.fetch(&"ann".into(), 0, 60_001)?, [(0, 1), (60_000, 3)]);
+    /// assert_eq!(views.fetch(&"ann".into(), 0, 60_000)?, [(0, 1)]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn fetch(&self, key: &K, from_start: i64, to_start: i64) -> Result<Vec<(i64, V)>, StoreError> {
         let store = self.store.borrow();
         let rows = store.fetch(&self.key(&store, key)?, from_start, to_start)?;
         rows.into_iter().map(|(start, row)| Ok((start, self.value(&store, row.value)?))).collect()
     }
 
-    /// Deletes all rows of a key, in all windows, and returns the number of rows. Use it to forget a key whose windows
-    /// are not known. This reads the rows of every key.
+    /// Deletes all rows of a key, in all windows, and returns the number of rows. This reads the rows of every key.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
+    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// views.put(&"ann".into(), 0, &1, 0)?;
+    /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
+    /// assert_eq!(views.delete_key(&"ann".into())?, 2);
+    /// assert!(views.all()?.is_empty());
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn delete_key(&self, key: &K) -> Result<usize, StoreError> {
         let mut store = self.store.borrow_mut();
         let key = self.key(&store, key)?;
         store.delete_key(&key)
     }
 
-    /// All values with their keys and windows, by start, then key.
+    /// All values with their keys and windows' starts, by start, then key (`ReadOnlyWindowStore.all` in Kafka Streams,
+    /// which goes by key). All of them are read at once.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
+    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
+    /// views.put(&"bo".into(), 0, &9, 0)?;
+    /// assert_eq!(views.all()?, [(("bo".to_owned(), 0), 9), (("ann".to_owned(), 60_000), 3)]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     #[expect(clippy::type_complexity, reason = "a key, its window's start, and a value")]
     pub fn all(&self) -> Result<Vec<((K, i64), V)>, StoreError> {
         let store = self.store.borrow();

@@ -11,9 +11,25 @@ use crate::{Direction, StoreError, WindowKey};
 /// Rows that are looked for at once.
 const PIECE_ROWS: usize = 1_000;
 
-impl ByteWindowStore {
-    /// Rows whose key begins with `prefix`, by start, key and sequence: some of them, and where to go on. The walk begins
-    /// at `from`, or at the first window. It looks at about `max` rows and windows.
+impl WindowStore {
+    /// Rows whose key begins with `prefix`, by start, key and sequence: some of them, and where to go on. The walk
+    /// begins at `from`, or at the first window. It looks at about `max` rows and windows.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// store.append(0, b"ann", row("hi"))?;
+    /// store.append(0, b"bo", row("hello"))?;
+    /// store.append(60_000, b"ann", row("bye"))?;
+    /// let (rows, next) = store.rows_by_prefix(b"ann", None, 1_000)?;
+    /// assert_eq!((rows.len(), next), (2, None));
+    /// rows.iter().for_each(|row| store.delete_row(row));
+    /// assert!(store.elements(60_000, b"ann")?.is_empty());
+    /// assert_eq!(store.elements(0, b"bo")?, [row("hello")]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn rows_by_prefix(
         &self,
         prefix: &[u8],
@@ -47,39 +63,26 @@ impl ByteWindowStore {
         Ok((found, None))
     }
 
-    /// From now on, each row of a window that [expires](Self::expire) leaves a deletion in the changelog. A store from
-    /// which keys are erased needs this: an erasure cannot find rows of expired windows, and without deletions they
-    /// would stay in the changelog.
-    pub fn leave_deletions(&mut self) {
-        self.leaves_deletions = true;
-    }
-
-    /// Drops windows with a lower start. Leaves a deletion for each of their rows, if the store [leaves
-    /// deletions](Self::leave_deletions).
-    pub fn expire(&mut self, start: i64) -> Result<(), StoreError> {
-        if !self.leaves_deletions || start <= self.expired_before {
-            self.expire_before(start);
-            return Ok(());
-        }
-        let end = start_prefix(start);
-        let expired = self.store.scan(Bound::Unbounded, Bound::Excluded(&end), Direction::Forward)?;
-        let expired: Vec<_> = expired.map(|row| row.map(|(local, _)| local)).collect::<Result<_, _>>()?;
-        self.note_expiry(start);
-        for local in expired {
-            self.store.delete(local);
-        }
-        // Deletions of earlier commits are in the changelog. Scans need not pass over them any more.
-        self.store.delete_below(Bytes::copy_from_slice(&start_prefix(self.committed_expired_before)));
-        Ok(())
-    }
-
-    /// Deletes a row. Elements of its window count from where the others end, as if it had never been.
+    /// Deletes a row. Elements of its window count from where the others end, as if it had never been. See the example
+    /// of [`rows_by_prefix`](Self::rows_by_prefix).
     pub fn delete_row(&mut self, row: &WindowKey) {
         self.stop_counting(row.start, &row.key);
         self.store.delete(row.encode_local());
     }
 
     /// Deletes everything of a key, in all windows, and returns how many rows there were. Looks into every window.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// store.append(0, b"ann", row("hi"))?;
+    /// store.append(60_000, b"ann", row("bye"))?;
+    /// assert_eq!(store.delete_key(b"ann")?, 2);
+    /// assert_eq!(store.delete_key(b"ann")?, 0);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn delete_key(&mut self, key: &[u8]) -> Result<usize, StoreError> {
         let (mut count, mut from) = (0, None::<Bytes>);
         loop {

@@ -26,25 +26,40 @@ pub struct WindowSavepoint {
     journal: usize,
 }
 
-impl ByteWindowStore {
-    /// [`ByteStore::begin_undo`](crate::ByteStore::begin_undo).
+impl WindowStore {
+    /// As [`Store::begin_undo`](crate::Store::begin_undo). See the example of [`undo_to`](Self::undo_to).
     pub fn begin_undo(&mut self) {
         self.store.begin_undo();
         self.journal.get_or_insert_default().clear();
     }
 
-    /// [`ByteStore::end_undo`](crate::ByteStore::end_undo).
+    /// As [`Store::end_undo`](crate::Store::end_undo). See the example of [`undo_to`](Self::undo_to).
     pub fn end_undo(&mut self) {
         self.store.end_undo();
         self.journal = None;
     }
 
-    /// [`ByteStore::savepoint`](crate::ByteStore::savepoint).
+    /// As [`Store::savepoint`](crate::Store::savepoint). See the example of [`undo_to`](Self::undo_to).
     pub fn savepoint(&self) -> WindowSavepoint {
         WindowSavepoint { rows: self.store.savepoint(), journal: self.journal.as_ref().map_or(0, Vec::len) }
     }
 
-    /// [`ByteStore::undo_to`](crate::ByteStore::undo_to).
+    /// As [`Store::undo_to`](crate::Store::undo_to). Sequence numbers return, too.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// store.begin_undo();
+    /// store.append(0, b"ann", row("hi"))?;
+    /// let savepoint = store.savepoint();
+    /// store.append(0, b"ann", row("refused"))?;
+    /// store.undo_to(savepoint);
+    /// store.end_undo();
+    /// assert_eq!(store.append(0, b"ann", row("bye"))?, 1);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn undo_to(&mut self, savepoint: WindowSavepoint) {
         self.store.undo_to(savepoint.rows);
         let Some(journal) = &mut self.journal else { return };
