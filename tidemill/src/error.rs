@@ -43,6 +43,8 @@ impl fmt::Display for TopologyError {
 impl std::error::Error for TopologyError {}
 
 /// The record that a task was processing.
+///
+/// See the example of [`ProcessorContext::position`](crate::processor::ProcessorContext::position).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// The record's topic and partition.

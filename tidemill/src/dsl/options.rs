@@ -8,7 +8,8 @@ use crate::{clock::millis, operators::TimestampExtractor};
 
 /// How to read a topic (`Consumed` in Kafka Streams). A plain `&str` is enough if the types have default codecs.
 ///
-/// Where to begin a topic that the application has never read is no option here: it begins with the first record.
+/// Where to begin a topic that the application has never read is no option here. It begins with the first record,
+/// unless `auto.offset.reset` of the Kafka settings says otherwise.
 ///
 /// ```
 /// # use tidemill::{Consumed, state::{BigEndian, Json}};

@@ -7,6 +7,18 @@ use std::{borrow::Cow, collections::BTreeMap};
 ///
 /// A field that only one of two formats has is not compared. This accepts notes that are older than the field, and
 /// codecs without a name.
+///
+/// ```
+/// # use tidemill::StreamsBuilder;
+/// # let builder = StreamsBuilder::new();
+/// builder.stream::<String, i64>("orders").group_by_key().count("orders-of-user");
+///
+/// let topology = builder.build()?;
+/// let store = topology.stores().next().expect("there is one");
+/// let fields: Vec<_> = store.format.fields().collect();
+/// assert_eq!(fields, [("key", "utf8"), ("operator", "count"), ("value", "i64")]);
+/// # Ok::<(), tidemill::TopologyError>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreFormat {
     fields: BTreeMap<String, String>,
@@ -20,7 +32,7 @@ const EVENT_TIME: &str = "event-time";
 const PARTITION: &str = "partition";
 
 impl StoreFormat {
-    /// Every field with its value.
+    /// Every field with its value, sorted by field. See the example of [`StoreFormat`].
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().map(|(field, value)| (field.as_str(), value.as_str()))
     }

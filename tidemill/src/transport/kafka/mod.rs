@@ -67,10 +67,19 @@ struct TransportState {
 }
 
 impl KafkaTransport {
-    /// Checks the settings. Does not connect to the brokers yet.
+    /// Checks the settings. Does not connect to the brokers yet. See the example of [`KafkaTransport`].
     ///
     /// # Errors
+    ///
     /// [`TransportError::Invalid`], with all problems of the settings in one message.
+    ///
+    /// ```
+    /// use tidemill::transport::kafka::{KafkaConfig, KafkaTransport};
+    ///
+    /// let config = KafkaConfig::new("localhost:9092").set("enable.auto.commit", "true");
+    /// let error = KafkaTransport::new(config).err().expect("Tidemill commits by itself");
+    /// assert!(error.to_string().contains("'enable.auto.commit' cannot be set"));
+    /// ```
     pub fn new(config: KafkaConfig) -> Result<Self, TransportError> {
         let problems = config.problems();
         if !problems.is_empty() {
@@ -81,7 +90,16 @@ impl KafkaTransport {
         Ok(Self { shared: Arc::new(TransportState { config, classic, memberships, members }) })
     }
 
-    /// Whether groups use the classic protocol, either by setting or because the brokers support no other.
+    /// Whether groups use the classic protocol, either by setting or because the brokers support no other. The latter
+    /// is known after the first heartbeat of a member.
+    ///
+    /// ```
+    /// use tidemill::transport::kafka::{GroupProtocol, KafkaConfig, KafkaTransport};
+    ///
+    /// let config = KafkaConfig::new("localhost:9092").group_protocol(GroupProtocol::Classic);
+    /// assert!(KafkaTransport::new(config)?.is_classic());
+    /// # Ok::<(), tidemill::transport::TransportError>(())
+    /// ```
     pub fn is_classic(&self) -> bool {
         self.shared.classic.load(Ordering::Relaxed)
     }

@@ -127,7 +127,8 @@ impl Role {
 }
 
 impl KafkaConfig {
-    /// Settings for brokers at these addresses (`host:port`, separated by commas), with defaults for everything else.
+    /// Settings for brokers at these addresses (`host:port`, separated by commas; `bootstrap.servers` in Kafka), with
+    /// defaults for everything else. See the example of [`KafkaConfig`].
     pub fn new(bootstrap_servers: impl Into<String>) -> Self {
         Self {
             bootstrap_servers: bootstrap_servers.into(),
@@ -138,28 +139,40 @@ impl KafkaConfig {
         }
     }
 
-    /// Sets a property of librdkafka. [`KafkaTransport::new`](super::KafkaTransport::new) checks it.
+    /// Sets a property of librdkafka. [`KafkaTransport::new`](super::KafkaTransport::new) checks it. See the example of
+    /// [`KafkaConfig`].
     #[must_use]
     pub fn set(mut self, property: impl Into<String>, value: impl Into<String>) -> Self {
         self.properties.insert(property.into(), value.into());
         self
     }
 
-    /// Sets the replication factor of created topics.
+    /// Sets the replication factor of created topics (`replication.factor` in Kafka Streams): at least 1, or -1, the
+    /// default, for the broker's own. See the example of [`KafkaConfig`].
     #[must_use]
     pub fn replication_factor(mut self, copies: i32) -> Self {
         self.replication_factor = copies;
         self
     }
 
-    /// Sets the group protocol.
+    /// Sets the group protocol (`group.protocol` in Kafka). See the example of
+    /// [`KafkaTransport::is_classic`](super::KafkaTransport::is_classic).
     #[must_use]
     pub fn group_protocol(mut self, protocol: GroupProtocol) -> Self {
         self.group_protocol = protocol;
         self
     }
 
-    /// Sets how long a transaction may stay open. Values below 1 s count as 1 s.
+    /// Sets how long a transaction may stay open (`transaction.timeout.ms` in Kafka). Values below 1 s count as 1 s.
+    /// Default 10 s, as in Kafka Streams.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use tidemill::transport::kafka::KafkaConfig;
+    ///
+    /// let config = KafkaConfig::new("localhost:9092").transaction_timeout(Duration::from_secs(60));
+    /// assert_eq!(config.transaction_timeout, Duration::from_secs(60));
+    /// ```
     #[must_use]
     pub fn transaction_timeout(mut self, timeout: Duration) -> Self {
         self.transaction_timeout = timeout;
@@ -168,6 +181,13 @@ impl KafkaConfig {
 
     /// All problems of the settings, one sentence each. The sentences contain no values, because a value may be a
     /// secret.
+    ///
+    /// ```
+    /// use tidemill::transport::kafka::KafkaConfig;
+    ///
+    /// assert!(KafkaConfig::new("localhost:9092").problems().is_empty());
+    /// assert_eq!(KafkaConfig::new("").replication_factor(0).problems().len(), 2);
+    /// ```
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.bootstrap_servers.trim().is_empty() {
