@@ -12,12 +12,14 @@ use crate::{
 };
 
 impl<K: Data, V: Data> KStream<K, V> {
-    /// Erases the key of each record from the state of other steps, and answers when all of it is deleted.
+    /// Erases the key of each record from the state of other steps, and answers when all of it is deleted. Kafka
+    /// Streams has no such step.
     ///
-    /// `from` names steps with state, or stores. A count, a table, a collected window, a join or an asynchronous step
-    /// has the name that the topology gave it; a store of a processor has its own name. Everything that a step keeps is
-    /// erased together: rows, open windows, both sides of a join with its unmatched records, times of keys
-    /// ([`TimeWindows::event_time_by_key`](crate::TimeWindows::event_time_by_key)), and requests without an answer.
+    /// `name` names the step. `from` names steps with state, or stores. A count, a table, a collected window, a join or
+    /// an asynchronous step has the name that the topology gave it; a store of a processor has its own name. Everything
+    /// that a step keeps is erased together: rows, open windows, both sides of a join with its unmatched records, times
+    /// of keys ([`TimeWindows::event_time_by_key`](crate::TimeWindows::event_time_by_key)), and requests without an
+    /// answer.
     ///
     /// - **No result of the key follows.** Open windows emit nothing for the key, an unmatched record is not emitted
     ///   alone, and a late answer to a request has no effect. A later record of the key starts as if it were the first.
@@ -30,6 +32,23 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///   which may come in between; the answer is committed with the last deletions. If the requests' topic also feeds
     ///   other steps, each request is processed in one turn and one transaction.
     ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream::<u64, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+    /// let forget = builder.stream::<u64, ()>("forget").erase("forget-user", &["messages"]);
+    /// forget.map_values(|erased| erased.rows as i64).to("forgotten");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let (chat, forget) = (driver.input::<u64, String>("chat"), driver.input::<u64, ()>("forget"));
+    /// chat.pipe_all([(1, "hi".into(), 0), (1, "you".into(), 1), (2, "hello".into(), 2)])?;
+    /// forget.pipe(1, (), 3)?;
+    /// chat.pipe(1, "back again".into(), 4)?;
+    /// assert_eq!(driver.output::<u64, i64>("forgotten").read_values()?, [1]);
+    /// assert_eq!(driver.output::<u64, i64>("counts").read_values()?, [1, 2, 1, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Which partitions
     ///
     /// The stream must be partitioned like the steps that it erases from, with the same number of partitions. Rows of
@@ -37,11 +56,10 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// the requests must reach them through a repartition, too:
     ///
     /// ```
-    /// use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    ///
-    /// let builder = StreamsBuilder::new();
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
     /// let orders = builder.stream::<String, String>("orders");
-    /// orders.group_by_key().count("orders-of-user").to_stream().to("counts");
+    /// orders.group_by_key().count("orders-of-user");
     /// // What a user ordered, by the mailbox that the user's name belongs to.
     /// let mailbox = |user: &String| user.replace(' ', ".");
     /// orders.select_key(move |user, _| mailbox(user)).repartition("by-mailbox").group_by_key().count("mails");
@@ -56,32 +74,39 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///     .to("forgotten");
     ///
     /// let driver = TopologyTestDriver::new(&builder.build()?)?;
-    /// driver.input::<String, String>("orders").pipe_all([("Ann Lee".into(), "tea".into(), 0), ("Bo".into(), "jam".into(), 1)])?;
+    /// let orders = [("Ann Lee".into(), "tea".into(), 0), ("Bo".into(), "jam".into(), 1)];
+    /// driver.input::<String, String>("orders").pipe_all(orders)?;
     /// driver.input::<String, ()>("forget").pipe("Ann Lee".into(), (), 2)?;
     /// assert_eq!(driver.output::<String, i64>("forgotten").read_values()?, [2]);
-    /// let counts = driver.key_value_store::<String, i64>("orders-of-user", 0)?.expect("it is there");
-    /// assert_eq!(counts.all()?, [("Bo".to_owned(), 1)]);
+    /// let mails = driver.key_value_store::<String, i64>("mails", 0)?.expect("it runs");
+    /// assert_eq!(mails.all()?, [("Bo".to_owned(), 1)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # In which order
     ///
-    /// Tasks take the records of their inputs in the order of event time. A record of the key with a later time than
-    /// the request comes after the erasure, at any offset of its topic. If a topic of requests feeds only steps that
-    /// erase, its records move neither the task's stream time nor the time of any window.
+    /// Tasks take the records of their inputs in the order of event time. A record of the key that has a later time
+    /// than the request counts as later, wherever it stands in its topic. If a topic of requests feeds only steps like
+    /// this one, it moves neither the task's stream time nor the time of any window.
     ///
     /// # What remains
     ///
-    /// - Source topics, repartition topics, results and dead letters are not state. Delete their records, or write
-    ///   tombstones, once the answer is there; or wait for their retention.
-    /// - Changelogs have deletions for all rows of the key, also for rows of windows that expired before: a window store
-    ///   from which keys are erased leaves a deletion for each row that expires. That costs one changelog record a row.
-    ///   The rows themselves go when the log compacts, or when it drops their head because it is dead. Rows that expired
-    ///   before the topology had this step have no deletions.
+    /// - Source topics, repartition topics, results and dead letters are not state. When the answer is there, delete
+    ///   their records or write tombstones; or wait for their retention.
+    /// - Changelogs get a deletion for each row that the store had. The row itself goes when the log compacts, or when
+    ///   Tidemill deletes the head of the changelog that no restore needs. Rows of windows that had expired earlier get
+    ///   no deletion, because the store no longer has them. They stay in the changelog until the windows beside them
+    ///   have expired and that head is deleted. This takes about one retention of stream time, and only while stream
+    ///   time advances.
     /// - `RocksDB` keeps the bytes of deleted rows in its files until it merges them.
     /// - Requests that were sent to executors stay on their topic until they are answered, and the call may still be
-    ///   made. Responses stay until the task takes them, usually a moment later.
-    /// - The fields of a processor are not erased. Keep state that must be erasable in a store.
+    ///   made. Responses stay until the task takes them, a moment later.
+    /// - The step does not reach the fields of a processor. Keep data that may have to be erased in a store.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns an error if `from` names no step or store with
+    /// state, or if the keys have other codecs than the steps.
     pub fn erase(&self, name: &str, from: &[&str]) -> KStream<K, Erased<V>>
     where
         K: Coded,

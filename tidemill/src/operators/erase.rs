@@ -18,7 +18,8 @@ use crate::{
 /// The number of rows that one turn reads.
 const PIECE_ROWS: usize = 5_000;
 
-/// What a task erased of a key. The task forwards it when all rows of the key are deleted.
+/// What was erased of a key. A task emits it when all of it is deleted. See the example of
+/// [`KStream::erase`](crate::KStream::erase).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erased<V> {
     /// The value of the record that requested the erasure.

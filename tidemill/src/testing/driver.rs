@@ -276,7 +276,8 @@ impl TopologyTestDriver {
     }
 
     /// The key-value store of a task, by partition (`getKeyValueStore` in Kafka Streams). `None` if no task of that
-    /// partition has this store. It reads and writes.
+    /// partition has this store. Use it to read: an aggregate keeps its values in memory, so it may not see what a test
+    /// writes.
     ///
     /// # Errors
     ///
@@ -308,7 +309,7 @@ impl TopologyTestDriver {
     }
 
     /// The window store of a task, by partition (`getWindowStore` in Kafka Streams). `None` if no task of that
-    /// partition has this store. It reads and writes.
+    /// partition has this store. Use it to read, as [`key_value_store`](Self::key_value_store).
     ///
     /// # Errors
     ///
