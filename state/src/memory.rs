@@ -21,7 +21,7 @@ pub struct MemoryBackend {
 }
 
 impl MemoryBackend {
-    /// Creates an empty backend. See the example of [`Store`](crate::Store).
+    /// Creates an empty backend. See the example of [`ByteStore`](crate::ByteStore).
     pub fn new() -> Self {
         Self::default()
     }

@@ -41,12 +41,12 @@ impl RocksDbBackend {
     /// Set `wal` for stores without a changelog: their commits then survive the end of the process.
     ///
     /// ```no_run
-    /// use tidemill_state::{RocksDbBackend, RocksDbOptions, RocksDbShared, Store};
+    /// use tidemill_state::{RocksDbBackend, RocksDbOptions, RocksDbShared, ByteStore};
     ///
     /// let shared = RocksDbShared::new(64 << 20); // 64 MiB for all stores together.
     /// let path = std::path::Path::new("data/state/shop/0_0/counts");
     /// let backend = RocksDbBackend::open(path, &RocksDbOptions::default(), &shared, false)?;
-    /// let store = Store::new("counts", Box::new(backend));
+    /// let store = ByteStore::new("counts", Box::new(backend));
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn open(path: &Path, options: &RocksDbOptions, shared: &RocksDbShared, wal: bool) -> Result<Self, StoreError> {

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use crate::overlay::Overlay;
 
 /// The writes of a store since its last commit. Reads see them until
-/// [`Store::commit_sealed`](crate::Store::commit_sealed) takes them or a rollback discards them.
+/// [`ByteStore::commit_sealed`](crate::ByteStore::commit_sealed) takes them or a rollback discards them.
 ///
 /// ```
 /// # use bytes::Bytes;
-/// # use tidemill_state::{MemoryBackend, Row, Store};
+/// # use tidemill_state::{MemoryBackend, Row, ByteStore};
 /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-/// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+/// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
 /// assert!(store.seal().is_empty());
 /// store.put("ann".into(), row("1"));
 /// store.put("bo".into(), row("1"));
@@ -50,9 +50,9 @@ impl Sealed {
 ///
 /// ```
 /// # use bytes::Bytes;
-/// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+/// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
 /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-/// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+/// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
 /// store.put(0, b"ann", row("1"));
 /// let sealed = store.seal();
 /// assert_eq!((sealed.epoch(), sealed.rows().is_empty()), (1, false));

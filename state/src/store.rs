@@ -29,10 +29,10 @@ const WRITTEN_BY: &str = "rows-written-by";
 ///
 /// ```
 /// use bytes::Bytes;
-/// use tidemill_state::{MemoryBackend, Row, Store};
+/// use tidemill_state::{MemoryBackend, Row, ByteStore};
 ///
 /// let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-/// let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+/// let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
 /// store.put("ann".into(), row("1"));
 /// store.commit(Some(42))?;
 ///
@@ -44,7 +44,7 @@ const WRITTEN_BY: &str = "rows-written-by";
 /// assert_eq!(store.checkpoint()?, Some(42));
 /// # Ok::<(), tidemill_state::StoreError>(())
 /// ```
-pub struct Store {
+pub struct ByteStore {
     name: Arc<str>,
     backend: Box<dyn Backend>,
     overlay: Overlay,
@@ -73,19 +73,19 @@ struct Counts {
     rows_committed: Counter,
 }
 
-impl Store {
-    /// Creates a store over the rows that `backend` already has. See the example of [`Store`].
+impl ByteStore {
+    /// Creates a store over the rows that `backend` already has. See the example of [`ByteStore`].
     pub fn new(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
         let (overlay, counts, unflushed) = (Overlay::default(), Counts::default(), Unflushed::Nothing);
         Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed }
     }
 
-    /// The store's name. See the example of [`WindowStore::store`](crate::WindowStore::store).
+    /// The store's name. See the example of [`ByteWindowStore::store`](crate::ByteWindowStore::store).
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The row of `key`. See the example of [`Store`].
+    /// The row of `key`. See the example of [`ByteStore`].
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Store {
         std::iter::once(&self.overlay).chain(self.sealed.as_deref())
     }
 
-    /// Writes a row. It is uncommitted until the next commit. See the example of [`Store`].
+    /// Writes a row. It is uncommitted until the next commit. See the example of [`ByteStore`].
     pub fn put(&mut self, key: Bytes, row: Row) {
         self.counts.puts.add(1);
         self.overlay.set(key, Some(row));
@@ -117,9 +117,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// store.put("ann".into(), row("1"));
     /// store.commit(None)?;
     /// store.delete("ann".into());
@@ -139,9 +139,9 @@ impl Store {
     /// use std::ops::Bound;
     /// use tidemill_state::Direction;
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// ["ann", "bo", "cy"].into_iter().for_each(|key| store.put(key.into(), row("1")));
     /// let rows = store.scan(Bound::Excluded(b"ann"), Bound::Unbounded, Direction::Reverse)?;
     /// let keys = rows.map(|found| Ok(found?.0)).collect::<Result<Vec<_>, tidemill_state::StoreError>>()?;
@@ -170,9 +170,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// ["a-1", "a-2", "a-3", "b-1"].into_iter().for_each(|key| store.put(key.into(), row("1")));
     /// let (keys, next) = store.keys_by_prefix(b"a-", None, 2)?;
     /// assert_eq!(keys, ["a-1", "a-2"]);
@@ -208,9 +208,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// ["a", "b"].into_iter().for_each(|key| store.put(key.into(), row("1")));
     /// store.commit(None)?;
     /// store.delete_below("b".into());
@@ -228,9 +228,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// store.put("ann".into(), row("1"));
     /// store.commit(None)?;
     /// store.put("ann".into(), row("2"));
@@ -262,9 +262,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// store.begin_undo();
     /// store.put("ann".into(), row("1"));
     /// let savepoint = store.savepoint();
@@ -283,9 +283,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// store.set_meta("stream-time", "7".into());
     /// assert_eq!(store.uncommitted_meta().next(), Some(("stream-time", &Bytes::from("7"))));
     /// store.commit(None)?;
@@ -335,9 +335,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// store.put("ann".into(), row("1"));
     /// let sealed = store.seal(); // The log is asked to commit.
     /// assert!(store.is_sealed() && !store.is_dirty() && store.overlay_bytes() > 0);
@@ -384,13 +384,13 @@ impl Store {
     }
 
     /// Moves uncommitted writes and the checkpoint into the backend, all or nothing. After an error the writes are
-    /// still uncommitted. See the example of [`Store`].
+    /// still uncommitted. See the example of [`ByteStore`].
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let sealed = self.seal();
         self.commit_sealed(sealed, checkpoint)
     }
 
-    /// Discards uncommitted writes, sealed or not. See the example of [`Store`].
+    /// Discards uncommitted writes, sealed or not. See the example of [`ByteStore`].
     pub fn rollback(&mut self) {
         self.overlay = Overlay::default();
         self.sealed = None;
@@ -401,9 +401,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// let rows = [("ann", Some(row("1"))), ("bo", Some(row("1"))), ("bo", None)];
     /// store.restore(rows.map(|(key, row)| (key.into(), row)).into(), Vec::new(), 3)?;
     /// assert_eq!((store.get(b"ann")?, store.get(b"bo")?), (Some(row("1")), None));
@@ -421,7 +421,7 @@ impl Store {
     }
 
     /// The changelog offset up to which the committed rows are complete; `None` before the first. It is the next offset
-    /// to restore. See the example of [`Store`].
+    /// to restore. See the example of [`ByteStore`].
     pub fn checkpoint(&self) -> Result<Option<i64>, StoreError> {
         self.backend.checkpoint()
     }
@@ -432,9 +432,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// store.set_current_at(1_700_000_000_000)?;
     /// assert_eq!(store.current_at()?, Some(1_700_000_000_000));
     /// # Ok::<(), tidemill_state::StoreError>(())
@@ -456,9 +456,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// store.set_written_by("operator=count")?;
     /// store.clear()?;
     /// assert_eq!(store.written_by()?.as_deref(), Some("operator=count"));
@@ -496,9 +496,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// store.put("ann".into(), row("1"));
     /// store.commit(None)?;
     /// assert!(!store.has_waited(1_000, 20_000));
@@ -530,9 +530,9 @@ impl Store {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = Store::new("counts", Box::new(MemoryBackend::new()));
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
     /// store.put("ann".into(), row("1"));
     /// store.get(b"ann")?;
     /// store.commit(None)?;

@@ -24,15 +24,15 @@ const FEW: u32 = 4;
 /// elements treat a window without appended elements as empty. Starts are event time in milliseconds since the epoch, 0
 /// or later.
 ///
-/// As in [`Store`], writes are uncommitted until a commit.
+/// As in [`ByteStore`], writes are uncommitted until a commit.
 ///
 /// ```
 /// use bytes::Bytes;
-/// use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+/// use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
 ///
 /// let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
 /// // Windows are kept for an hour after their start.
-/// let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+/// let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
 /// store.put(0, b"ann", row("1"));
 /// store.put(60_000, b"ann", row("2"));
 /// assert_eq!(store.get(60_000, b"ann")?, Some(row("2")));
@@ -62,15 +62,15 @@ pub struct ByteWindowStore {
     scratch: RefCell<Vec<u8>>,
 }
 
-impl WindowStore {
+impl ByteWindowStore {
     /// Creates a window store over the rows of `store`. Each window is kept for at least `retention_ms` after its
     /// start. The caller drops older windows with [`expire_before`](Self::expire_before). See the example of
-    /// [`WindowStore`].
+    /// [`ByteWindowStore`].
     ///
     /// # Errors
     ///
     /// If the backend cannot be read.
-    pub fn new(store: Store, retention_ms: i64) -> Result<Self, StoreError> {
+    pub fn new(store: ByteStore, retention_ms: i64) -> Result<Self, StoreError> {
         let last_start = last_start(&store)?;
         let sequences = Sequences::default();
         Ok(Self {
@@ -88,7 +88,7 @@ impl WindowStore {
         })
     }
 
-    /// The value of a key's window. See the example of [`WindowStore`].
+    /// The value of a key's window. See the example of [`ByteWindowStore`].
     pub fn get(&self, start: i64, key: &[u8]) -> Result<Option<Row>, StoreError> {
         let mut local = self.scratch.borrow_mut();
         local.clear();
@@ -97,7 +97,7 @@ impl WindowStore {
         self.store.get(&local)
     }
 
-    /// Writes the value of a key's window. See the example of [`WindowStore`].
+    /// Writes the value of a key's window. See the example of [`ByteWindowStore`].
     pub fn put(&mut self, start: i64, key: &[u8], row: Row) {
         self.store.put(encode_local(start, key, 0), row);
     }
@@ -106,9 +106,9 @@ impl WindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.put(0, b"ann", row("1"));
     /// store.delete(0, b"ann");
     /// assert_eq!(store.get(0, b"ann")?, None);
@@ -122,9 +122,9 @@ impl WindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// assert_eq!(store.append(0, b"ann", row("hi"))?, 0);
     /// assert_eq!(store.append(0, b"ann", row("bye"))?, 1);
     /// assert_eq!(store.elements(0, b"ann")?, [row("hi"), row("bye")]);
@@ -181,9 +181,9 @@ impl WindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// assert_eq!(store.first_start_at_least(), i64::MAX);
     /// store.append(60_000, b"ann", row("hi"))?;
     /// assert_eq!(store.first_start_at_least(), 60_000);
@@ -205,9 +205,9 @@ impl WindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.put(60_000, b"ann", row("2"));
     /// store.put(0, b"bo", row("1"));
     /// let rows = store.scan(0, i64::MAX)?.collect::<Result<Vec<_>, _>>()?;
@@ -226,9 +226,9 @@ impl WindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// ["ann", "bo"].into_iter().for_each(|key| store.put(0, key.as_bytes(), row("1")));
     /// let rows = store.scan_window_after(0, Some(b"ann"))?.collect::<Result<Vec<_>, _>>()?;
     /// assert_eq!((rows.len(), &rows[0].0.key[..]), (1, &b"bo"[..]));
@@ -263,7 +263,7 @@ impl WindowStore {
     }
 
     /// The rows of a key in windows that start in `[from_start, to_start)`, with the starts. This reads the rows of
-    /// every key; it is made for queries. See the example of [`WindowStore`].
+    /// every key; it is made for queries. See the example of [`ByteWindowStore`].
     pub fn fetch(&self, key: &[u8], from_start: i64, to_start: i64) -> Result<Vec<(i64, Row)>, StoreError> {
         let of_key = |row: &Result<(WindowKey, Row), _>| row.as_ref().map_or(true, |(window, _)| window.key == key);
         let rows = self.scan(from_start, to_start)?.filter(of_key);
@@ -271,7 +271,7 @@ impl WindowStore {
     }
 
     /// Drops windows with a lower start. A lower `start` than before has no effect. The changelog does not record the
-    /// expiry. See the example of [`WindowStore`].
+    /// expiry. See the example of [`ByteWindowStore`].
     pub fn expire_before(&mut self, start: i64) {
         if start > self.expired_before {
             self.note_expiry(start);
@@ -295,9 +295,9 @@ impl WindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.expire_before(60_000);
     /// assert_eq!((store.expired_before(), store.committed_expired_before()), (60_000, 0));
     /// store.commit(None)?;
@@ -313,9 +313,9 @@ impl WindowStore {
     /// ```
     /// # use tidemill_state::WindowKey;
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// assert_eq!(store.last_start(), None);
     /// let key = WindowKey { start: 60_000, key: "ann".into(), seq: 0 };
     /// store.restore(vec![(key.encode_local(), Some(row("1")))], Vec::new(), 1)?;
@@ -330,9 +330,9 @@ impl WindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.put(0, b"ann", row("1"));
     /// assert_eq!((store.store().name(), store.store().stats().puts), ("views", 1));
     /// store.store_mut().set_meta("stream-time", "7".into());
@@ -340,30 +340,30 @@ impl WindowStore {
     /// assert_eq!(store.store().checkpoint()?, Some(42));
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn store(&self) -> &Store {
+    pub fn store(&self) -> &ByteStore {
         &self.store
     }
 
     /// The underlying store, for metadata, flushes and statistics. Call rollback, restore, clear and append on the
     /// window store, because it keeps sequence numbers. See the example of [`store`](Self::store).
-    pub fn store_mut(&mut self) -> &mut Store {
+    pub fn store_mut(&mut self) -> &mut ByteStore {
         &mut self.store
     }
 
-    /// As [`Store::commit`]. See the example of [`store`](Self::store).
+    /// As [`ByteStore::commit`]. See the example of [`store`](Self::store).
     pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let sealed = self.seal();
         self.commit_sealed(sealed, checkpoint)
     }
 
-    /// As [`Store::seal`]; see its example.
+    /// As [`ByteStore::seal`]; see its example.
     pub fn seal(&mut self) -> SealedWindows {
         self.journal = None;
         let (epoch, kept_from) = self.kept.seal();
         SealedWindows { rows: self.store.seal(), expired_before: self.expired_before, epoch, kept_from }
     }
 
-    /// As [`Store::commit_sealed`]. See the example of [`Store::seal`].
+    /// As [`ByteStore::commit_sealed`]. See the example of [`ByteStore::seal`].
     pub fn commit_sealed(&mut self, sealed: SealedWindows, checkpoint: Option<i64>) -> Result<(), StoreError> {
         let SealedWindows { rows, expired_before, kept_from, .. } = sealed;
         if self.store.holds(&rows) {
@@ -374,13 +374,13 @@ impl WindowStore {
         Ok(())
     }
 
-    /// As [`Store::rollback`]. Sequence numbers are read again when they are needed.
+    /// As [`ByteStore::rollback`]. Sequence numbers are read again when they are needed.
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.append(0, b"ann", row("hi"))?;
     /// store.commit(None)?;
     /// store.append(0, b"ann", row("rolled back"))?;
@@ -398,7 +398,7 @@ impl WindowStore {
         self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
     }
 
-    /// As [`Store::restore`], for rows with local keys ([`WindowKey::encode_local`]). See the example of
+    /// As [`ByteStore::restore`], for rows with local keys ([`WindowKey::encode_local`]). See the example of
     /// [`last_start`](Self::last_start).
     pub fn restore(
         &mut self,
@@ -413,7 +413,7 @@ impl WindowStore {
         Ok(())
     }
 
-    /// As [`Store::clear`]. See the example of [`Store::set_written_by`].
+    /// As [`ByteStore::clear`]. See the example of [`ByteStore::set_written_by`].
     pub fn clear(&mut self) -> Result<(), StoreError> {
         self.sequences.clear();
         (self.expired_before, self.committed_expired_before) = (0, 0);

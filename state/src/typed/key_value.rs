@@ -17,9 +17,9 @@ use crate::{ByteStore, Codec, Direction, Row, StoreError};
 ///
 /// ```
 /// use std::{cell::RefCell, rc::Rc, sync::Arc};
-/// use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
+/// use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
 ///
-/// let store = Store::new("points", Box::new(MemoryBackend::new()));
+/// let store = ByteStore::new("points", Box::new(MemoryBackend::new()));
 /// let points = KeyValueStore::<String, i64>::new(Rc::new(RefCell::new(store)), Arc::new(Utf8), Arc::new(BigEndian));
 /// points.put(&"ann".into(), &3, 1_000)?;
 /// assert_eq!(points.clone().get(&"ann".into())?, Some(3));
@@ -33,7 +33,7 @@ pub struct KeyValueStore<K, V> {
 
 impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     /// Creates a handle to `store` with two codecs. See the example of [`KeyValueStore`].
-    pub fn new(store: Rc<RefCell<Store>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
+    pub fn new(store: Rc<RefCell<ByteStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
         Self { store, keys, values }
     }
 
@@ -46,8 +46,8 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
-    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
     /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// points.put(&"ann".into(), &3, 1_000)?;
     /// assert_eq!((points.get(&"ann".into())?, points.get(&"bo".into())?), (Some(3), None));
@@ -61,8 +61,8 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
-    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
     /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// points.put(&"ann".into(), &3, 1_000)?;
     /// assert_eq!(points.get_with_timestamp(&"ann".into())?, Some((3, 1_000)));
@@ -81,9 +81,9 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Nullable, Store, Utf8};
+    /// use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Nullable, ByteStore, Utf8};
     ///
-    /// let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
     /// let points: KeyValueStore<String, Option<i64>> =
     ///     KeyValueStore::new(store, Arc::new(Utf8), Arc::new(Nullable(BigEndian)));
     /// points.put(&"ann".into(), &Some(3), 1_000)?;
@@ -106,8 +106,8 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
-    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
     /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// points.put(&"ann".into(), &3, 1_000)?;
     /// points.delete(&"ann".into())?;
@@ -126,8 +126,8 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
-    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
     /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// assert_eq!(points.put_if_absent(&"ann".into(), &3, 1_000)?, None);
     /// assert_eq!(points.put_if_absent(&"ann".into(), &9, 2_000)?, Some(3));
@@ -147,8 +147,8 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
-    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
     /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// for (name, number) in [("ann", 3), ("bo", 5), ("cy", 7)] {
     ///     points.put(&name.into(), &number, 0)?;
@@ -168,8 +168,8 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
-    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
     /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// for (name, number) in [("room-1/ann", 3), ("room-1/bo", 5), ("room-2/ann", 7)] {
     ///     points.put(&name.into(), &number, 0)?;
@@ -191,8 +191,8 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
-    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
     /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// points.put(&"bo".into(), &5, 0)?;
     /// points.put(&"ann".into(), &3, 1)?;
@@ -208,8 +208,8 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, Store, Utf8};
-    /// # let store = Rc::new(RefCell::new(Store::new("points", Box::new(MemoryBackend::new()))));
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
     /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// points.put(&"ann".into(), &3, 0)?;
     /// assert_eq!(points.approximate_len()?, 1);

@@ -17,30 +17,30 @@ use crate::{ByteWindowStore, Codec, CodecError, Row, StoreError};
 ///
 /// ```
 /// use std::{cell::RefCell, rc::Rc, sync::Arc};
-/// use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
+/// use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
 ///
 /// // Windows are kept for an hour of stream time.
-/// let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
-/// let views = WindowedStore::<String, i64>::new(Rc::new(RefCell::new(store)), Arc::new(Utf8), Arc::new(BigEndian));
+/// let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+/// let views = WindowStore::<String, i64>::new(Rc::new(RefCell::new(store)), Arc::new(Utf8), Arc::new(BigEndian));
 /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
 /// assert_eq!(views.get(&"ann".into(), 60_000)?, Some(3));
 /// assert_eq!(views.get(&"ann".into(), 0)?, None);
 /// # Ok::<(), tidemill_state::StoreError>(())
 /// ```
-pub struct WindowedStore<K, V> {
-    store: Rc<RefCell<WindowStore>>,
+pub struct WindowStore<K, V> {
+    store: Rc<RefCell<ByteWindowStore>>,
     keys: Arc<dyn Codec<K>>,
     values: Arc<dyn Codec<V>>,
 }
 
-impl<K: 'static, V: 'static> WindowedStore<K, V> {
-    /// Creates a handle to `store` with two codecs. See the example of [`WindowedStore`].
-    pub fn new(store: Rc<RefCell<WindowStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
+impl<K: 'static, V: 'static> WindowStore<K, V> {
+    /// Creates a handle to `store` with two codecs. See the example of [`WindowStore`].
+    pub fn new(store: Rc<RefCell<ByteWindowStore>>, keys: Arc<dyn Codec<K>>, values: Arc<dyn Codec<V>>) -> Self {
         Self { store, keys, values }
     }
 
     /// The value of the key's window that starts at `start` (`ReadOnlyWindowStore.fetch` in Kafka Streams). See the
-    /// example of [`WindowedStore`].
+    /// example of [`WindowStore`].
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     }
 
     /// Writes the value of a key's window (`WindowStore.put` in Kafka Streams). A null deletes the value. See the
-    /// example of [`WindowedStore`].
+    /// example of [`WindowStore`].
     pub fn put(&self, key: &K, start: i64, value: &V, timestamp: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
         check(&store, start)?;
@@ -72,10 +72,10 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
-    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// # let store = Rc::new(RefCell::new(store));
-    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
     /// views.delete(&"ann".into(), 60_000)?;
     /// assert_eq!(views.get(&"ann".into(), 60_000)?, None);
@@ -94,10 +94,10 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
-    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// # let store = Rc::new(RefCell::new(store));
-    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// assert_eq!(views.append(&"ann".into(), 60_000, &7, 61_500)?, 0);
     /// assert_eq!(views.append(&"ann".into(), 60_000, &8, 61_600)?, 1);
     /// assert_eq!(views.elements(&"ann".into(), 60_000)?, [7, 8]);
@@ -127,10 +127,10 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
-    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// # let store = Rc::new(RefCell::new(store));
-    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// views.put(&"ann".into(), 0, &1, 0)?;
     /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
     /// views.put(&"bo".into(), 60_000, &9, 61_500)?;
@@ -148,10 +148,10 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
-    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// # let store = Rc::new(RefCell::new(store));
-    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// views.put(&"ann".into(), 0, &1, 0)?;
     /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
     /// assert_eq!(views.delete_key(&"ann".into())?, 2);
@@ -169,10 +169,10 @@ impl<K: 'static, V: 'static> WindowedStore<K, V> {
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, MemoryBackend, Store, Utf8, WindowStore, WindowedStore};
-    /// # let store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// # let store = Rc::new(RefCell::new(store));
-    /// # let views = WindowedStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
     /// views.put(&"bo".into(), 0, &9, 0)?;
     /// assert_eq!(views.all()?, [(("bo".to_owned(), 0), 9), (("ann".to_owned(), 60_000), 3)]);

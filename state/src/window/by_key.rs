@@ -42,9 +42,9 @@ impl ByteWindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// let mut store = store.with_ends_by_key(true);
     /// assert!(store.ends_by_key());
     /// store.append_first(0, b"ann", row("hi"));
@@ -81,9 +81,9 @@ impl ByteWindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.put(0, b"ann", row("1"));
     /// store.commit(None)?;
     /// store.restart_epochs();
@@ -135,9 +135,9 @@ impl ByteWindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.put(0, b"ann", row("1"));
     /// store.commit(None)?;
     /// store.remove_value(0, b"ann", false);

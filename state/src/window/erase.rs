@@ -11,15 +11,15 @@ use crate::{Direction, StoreError, WindowKey};
 /// Rows that are looked for at once.
 const PIECE_ROWS: usize = 1_000;
 
-impl WindowStore {
+impl ByteWindowStore {
     /// Rows whose key begins with `prefix`, by start, key and sequence: some of them, and where to go on. The walk
     /// begins at `from`, or at the first window. It looks at about `max` rows and windows.
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.append(0, b"ann", row("hi"))?;
     /// store.append(0, b"bo", row("hello"))?;
     /// store.append(60_000, b"ann", row("bye"))?;
@@ -63,6 +63,32 @@ impl WindowStore {
         Ok((found, None))
     }
 
+    /// From now on, each row of a window that [expires](Self::expire) leaves a deletion in the changelog. A store from
+    /// which keys are erased needs this: an erasure cannot find rows of expired windows, and without deletions they
+    /// would stay in the changelog.
+    pub fn leave_deletions(&mut self) {
+        self.leaves_deletions = true;
+    }
+
+    /// Drops windows with a lower start. Leaves a deletion for each of their rows, if the store [leaves
+    /// deletions](Self::leave_deletions).
+    pub fn expire(&mut self, start: i64) -> Result<(), StoreError> {
+        if !self.leaves_deletions || start <= self.expired_before {
+            self.expire_before(start);
+            return Ok(());
+        }
+        let end = start_prefix(start);
+        let expired = self.store.scan(Bound::Unbounded, Bound::Excluded(&end), Direction::Forward)?;
+        let expired: Vec<_> = expired.map(|row| row.map(|(local, _)| local)).collect::<Result<_, _>>()?;
+        self.note_expiry(start);
+        for local in expired {
+            self.store.delete(local);
+        }
+        // Deletions of earlier commits are in the changelog. Scans need not pass over them any more.
+        self.store.delete_below(Bytes::copy_from_slice(&start_prefix(self.committed_expired_before)));
+        Ok(())
+    }
+
     /// Deletes a row. Elements of its window count from where the others end, as if it had never been. See the example
     /// of [`rows_by_prefix`](Self::rows_by_prefix).
     pub fn delete_row(&mut self, row: &WindowKey) {
@@ -74,9 +100,9 @@ impl WindowStore {
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.append(0, b"ann", row("hi"))?;
     /// store.append(60_000, b"ann", row("bye"))?;
     /// assert_eq!(store.delete_key(b"ann")?, 2);

@@ -26,31 +26,31 @@ pub struct WindowSavepoint {
     journal: usize,
 }
 
-impl WindowStore {
-    /// As [`Store::begin_undo`](crate::Store::begin_undo). See the example of [`undo_to`](Self::undo_to).
+impl ByteWindowStore {
+    /// As [`ByteStore::begin_undo`](crate::ByteStore::begin_undo). See the example of [`undo_to`](Self::undo_to).
     pub fn begin_undo(&mut self) {
         self.store.begin_undo();
         self.journal.get_or_insert_default().clear();
     }
 
-    /// As [`Store::end_undo`](crate::Store::end_undo). See the example of [`undo_to`](Self::undo_to).
+    /// As [`ByteStore::end_undo`](crate::ByteStore::end_undo). See the example of [`undo_to`](Self::undo_to).
     pub fn end_undo(&mut self) {
         self.store.end_undo();
         self.journal = None;
     }
 
-    /// As [`Store::savepoint`](crate::Store::savepoint). See the example of [`undo_to`](Self::undo_to).
+    /// As [`ByteStore::savepoint`](crate::ByteStore::savepoint). See the example of [`undo_to`](Self::undo_to).
     pub fn savepoint(&self) -> WindowSavepoint {
         WindowSavepoint { rows: self.store.savepoint(), journal: self.journal.as_ref().map_or(0, Vec::len) }
     }
 
-    /// As [`Store::undo_to`](crate::Store::undo_to). Sequence numbers return, too.
+    /// As [`ByteStore::undo_to`](crate::ByteStore::undo_to). Sequence numbers return, too.
     ///
     /// ```
     /// # use bytes::Bytes;
-    /// # use tidemill_state::{MemoryBackend, Row, Store, WindowStore};
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore, ByteWindowStore};
     /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = WindowStore::new(Store::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let mut store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
     /// store.begin_undo();
     /// store.append(0, b"ann", row("hi"))?;
     /// let savepoint = store.savepoint();

@@ -10,6 +10,15 @@ pub type Topic = Arc<str>;
 /// A position in a partition.
 pub type Offset = i64;
 
+/// The bounds of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watermarks {
+    /// The first existing offset.
+    pub low: Offset,
+    /// The next offset to be written.
+    pub high: Offset,
+}
+
 /// One partition of a topic (`TopicPartition` in Kafka).
 ///
 /// ```

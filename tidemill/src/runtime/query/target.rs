@@ -25,19 +25,79 @@ macro_rules! with_options {
                 Self { target, store: store.into(), types: std::marker::PhantomData }
             }
 
-            /// Asks only the tasks of one partition. A missing key is then an answer for this partition only.
+            /// Asks only the tasks of one partition. A missing key is then an answer for this partition only
+            /// (`StoreQueryParameters.withPartition` in Kafka Streams).
+            ///
+            /// ```
+            /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+            /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+            /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+            /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+            /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+            /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+            /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+            /// # while log.end_offsets("counts")? != [3] {
+            /// #     std::thread::yield_now();
+            /// # }
+            /// let first = streams.key_value_store::<String, i64>("messages").with_partition(0);
+            /// assert_eq!(first.get(&"ann".into())?, Some(2));
+            /// let second = streams.key_value_store::<String, i64>("messages").with_partition(1);
+            /// assert!(second.get(&"ann".into()).is_err(), "no task of this instance has partition 1");
+            /// # streams.close()?;
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn with_partition(mut self, partition: i32) -> Self {
                 self.target.partition = Some(partition);
                 self
             }
 
-            /// Lets standbys answer, too. Their data is committed, and may be older than the data of the task's owner.
+            /// Lets standbys answer, too (`StoreQueryParameters.enableStaleStores` in Kafka Streams). Their data is committed,
+            /// and may be older than the data of the task's owner. The default is owners only. Stores that are restoring never
+            /// answer; in Kafka Streams they do.
+            ///
+            /// ```
+            /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+            /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+            /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+            /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+            /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+            /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+            /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+            /// # while log.end_offsets("counts")? != [3] {
+            /// #     std::thread::yield_now();
+            /// # }
+            /// // Also finds keys whose task another instance owns, if this instance keeps a standby of the task.
+            /// let messages = streams.key_value_store::<String, i64>("messages").enable_stale_stores();
+            /// assert_eq!(messages.get(&"ann".into())?, Some(2));
+            /// # streams.close()?;
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn enable_stale_stores(mut self) -> Self {
                 self.target.stale = true;
                 self
             }
 
-            /// Sets how long to wait for each answer of a thread, instead of the configured `query_timeout`.
+            /// Sets how long to wait for each answer of a thread, in wall time, instead of the configured
+            /// [`query_timeout`](crate::StreamsConfig::query_timeout). After that the query fails with
+            /// [`QueryError::TimedOut`].
+            ///
+            /// ```
+            /// # use std::time::Duration;
+            /// # use tidemill::{Streams, StreamsBuilder, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+            /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+            /// # (log.create("chat", 1)?, log.create("counts", 1)?);
+            /// # builder.stream::<String, String>("chat").group_by_key().count("messages").to_stream().to("counts");
+            /// # let said = [("ann", "hi"), ("bo", "hello"), ("ann", "bye")];
+            /// # log.append("chat", 0, said.map(|(user, text)| Entry::new(user, text, 0)))?;
+            /// # let streams = Streams::start(&builder.build()?, StreamsConfig::new("chat-counts"), log.clone())?;
+            /// # while log.end_offsets("counts")? != [3] {
+            /// #     std::thread::yield_now();
+            /// # }
+            /// let messages = streams.key_value_store::<String, i64>("messages").with_timeout(Duration::from_secs(60));
+            /// assert_eq!(messages.get(&"bo".into())?, Some(1));
+            /// # streams.close()?;
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             pub fn with_timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.target.timeout = timeout;
                 self

@@ -48,33 +48,7 @@ pub struct WindowQuery<K, V> {
     types: PhantomData<fn(K, V)>,
 }
 
-impl<K, V> WindowQuery<K, V> {
-    pub(crate) fn new(asked: Asked, store: &str) -> Self {
-        Self { asked, store: store.into(), types: PhantomData }
-    }
-
-    /// Asks only the tasks of one partition. A missing key is then an answer for this partition only. See the example
-    /// of [`KeyValueQuery::with_partition`](super::KeyValueQuery::with_partition).
-    pub fn with_partition(mut self, partition: i32) -> Self {
-        self.asked.partition = Some(partition);
-        self
-    }
-
-    /// Lets standbys answer, too. Their data is committed, and may be older than the data of the task's owner. See the
-    /// example of [`KeyValueQuery::enable_stale_stores`](super::KeyValueQuery::enable_stale_stores).
-    pub fn enable_stale_stores(mut self) -> Self {
-        self.asked.stale = true;
-        self
-    }
-
-    /// Sets how long to wait for each answer of a thread, instead of the configured
-    /// [`query_timeout`](crate::StreamsConfig::query_timeout). See the example of
-    /// [`KeyValueQuery::with_timeout`](super::KeyValueQuery::with_timeout).
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.asked.timeout = timeout;
-        self
-    }
-}
+with_options!(WindowQuery);
 
 impl<K: Coded, V: Coded> WindowQuery<K, V> {
     /// A key's values with the start of their windows in milliseconds (`ReadOnlyWindowStore.fetch` in Kafka Streams).
