@@ -84,6 +84,22 @@ fn silence_is_counted_for_each_key() -> Tested {
 }
 
 #[test]
+fn silence_counts_from_a_keys_last_record_however_far_its_time_leapt_within_a_window() -> Tested {
+    let builder = StreamsBuilder::new();
+    let hours = TimeWindows::of_size_with_no_grace(Duration::from_hours(1)).event_time_by_key();
+    let emit = on_close().idle_after(Duration::from_secs(5));
+    let windows = builder.stream::<String, i64>("in").group_by_key().windowed_by(hours).emit(emit);
+    windows.count("counts").to_stream().to("out");
+    let driver = driver(&builder);
+    pipe(&driver, &[("a", 0), ("a", HOUR_MS - 1_000)])?;
+    driver.advance_wall_clock(Duration::from_secs(4))?;
+    assert_eq!(closed(&driver)?, []);
+    driver.advance_wall_clock(Duration::from_secs(1))?;
+    assert_eq!(closed(&driver)?, [of("a", 0, 2)]);
+    Ok(())
+}
+
+#[test]
 fn a_silent_key_closes_after_a_crash_too_and_once() -> Tested {
     let driver = driver(&counts(on_close().idle_after(Duration::from_secs(5))));
     pipe(&driver, &[("a", 100), ("b", 200)])?;
@@ -175,16 +191,19 @@ fn everything(builder: &StreamsBuilder, by_key: bool) {
     let stream = builder.stream::<String, i64>("in");
     let windows = TimeWindows::of_size_and_grace(Duration::from_millis(100), Duration::from_millis(25));
     let windows = windows.advance_by(Duration::from_millis(40));
-    let windows = if by_key { windows.event_time_by_key() } else { windows };
+    let long = TimeWindows::of_size_with_no_grace(Duration::from_millis(300));
+    let [windows, long] = [windows, long].map(|one| if by_key { one.event_time_by_key() } else { one });
     let apart = JoinWindows::of_time_difference_and_grace(Duration::from_millis(40), Duration::from_millis(15));
     let apart = if by_key { apart.event_time_by_key() } else { apart };
-    let windowed = |stream: &KStream<String, i64>| stream.group_by_key().windowed_by(windows).emit(on_close());
+    let (apart, emit) = (apart.idle_after(IDLE), on_close().idle_after(IDLE));
+    let windowed = |stream: &KStream<String, i64>| stream.group_by_key().windowed_by(windows).emit(emit);
     let mut late = windowed(&stream);
     late.late_records().to("late");
     late.count("counts").to_stream().to("counts-out");
     let updates = stream.group_by_key().windowed_by(windows).reduce("sums", |one, other| one + other);
     updates.to_stream().to("sums-out");
     windowed(&stream).collect("lists").to("lists-out");
+    stream.group_by_key().windowed_by(long).emit(emit).collect("long").to("long-out");
     let (even, odd) = (stream.filter(|_, number| number % 2 == 0), stream.filter(|_, number| number % 2 != 0));
     let both = windowed(&even).cogroup(windowed(&odd)).collect("evens", "odds");
     both.map_values(|both| format!("{:?} {:?}", both.left, both.right)).to("both-out");
@@ -192,12 +211,22 @@ fn everything(builder: &StreamsBuilder, by_key: bool) {
     even.outer_join_stream(&odd, apart, "pairs", pair).to("pairs-out");
 }
 
-const OUTPUTS: [&str; 6] = ["counts-out", "late", "sums-out", "lists-out", "both-out", "pairs-out"];
+const OUTPUTS: [&str; 7] = ["counts-out", "late", "sums-out", "lists-out", "long-out", "both-out", "pairs-out"];
 
-type Results = BTreeMap<(String, usize), Vec<(Vec<u8>, Vec<u8>, i64)>>;
+/// Shorter than the time that windows are open.
+const IDLE: Duration = Duration::from_millis(50);
 
-/// Results by topic and key, in order, of records with key, number and time.
-fn results(records: &[(usize, i64, i64)], by_key: bool, crash_each: usize) -> Results {
+/// The time of one silence: an operator ticks in it.
+const SILENCE: Duration = Duration::from_millis(50);
+
+/// A record's key, number and time.
+type Numbered = (usize, i64, i64);
+
+/// Results by topic and key, in order: key, value, time, and the number of silences before them.
+type Results = BTreeMap<(String, usize), Vec<(Vec<u8>, Vec<u8>, i64, usize)>>;
+
+/// The results of records and then of silence.
+fn results(records: &[Numbered], silences: usize, by_key: bool, crash_each: usize) -> Results {
     let builder = StreamsBuilder::new();
     everything(&builder, by_key);
     let topology = builder.build().expect("the topology is valid");
@@ -213,13 +242,17 @@ fn results(records: &[(usize, i64, i64)], by_key: bool, crash_each: usize) -> Re
         }
     }
     driver.status().expect("works");
-    let mut results = Results::new();
-    for topic in OUTPUTS {
-        for (_, record) in driver.log().read_all(topic).expect("the topic exists") {
-            let (Some(key), Some(value)) = (record.key, record.value) else { continue };
-            let all = results.entry((topic.to_owned(), usize::from(key[0] - b'0'))).or_default();
-            all.push((key.to_vec(), value.to_vec(), record.timestamp));
+    let (mut results, mut seen) = (Results::new(), [0; OUTPUTS.len()]);
+    for silence in 0..=silences {
+        for (topic, seen) in OUTPUTS.iter().zip(&mut seen) {
+            for (_, record) in driver.log().read_all(topic).expect("the topic exists").into_iter().skip(*seen) {
+                *seen += 1;
+                let (Some(key), Some(value)) = (record.key, record.value) else { continue };
+                let all = results.entry(((*topic).to_owned(), usize::from(key[0] - b'0'))).or_default();
+                all.push((key.to_vec(), value.to_vec(), record.timestamp, silence));
+            }
         }
+        driver.advance_wall_clock(SILENCE).expect("works");
     }
     results
 }
@@ -231,16 +264,17 @@ proptest! {
     fn keys_of_one_partition_are_as_if_each_had_a_partition_of_its_own(
         records in prop::collection::vec((0_usize..4, 0_i64..200, prop::bool::weighted(0.05)), 1..90),
         skews in prop::collection::vec(0_i64..3_000, 4),
+        silences in 0_usize..6,
         crash_each in 4_usize..90,
     ) {
         let records: Vec<_> = records.into_iter().enumerate().map(|(at, (key, time, leaps))| {
             (key, at as i64, skews[key] + at as i64 * 6 + time + if leaps { 100_000 } else { 0 })
         }).collect();
-        let together = results(&records, true, crash_each);
+        let together = results(&records, silences, true, crash_each);
         let mut apart = Results::new();
         for key in 0..4 {
             let own: Vec<_> = records.iter().copied().filter(|(of, ..)| *of == key).collect();
-            apart.extend(results(&own, false, usize::MAX));
+            apart.extend(results(&own, silences, false, usize::MAX));
         }
         prop_assert_eq!(together, apart);
     }

@@ -196,7 +196,8 @@ impl KeyTimes {
         let (key, time) = core.keys.get_key_value(key)?;
         let (key, is_due) = (key.clone(), time.is_due());
         if !is_due {
-            if time.timer_ms.is_none() {
+            // A record may have moved the key's time so far that silence makes the entry due before its timer.
+            if core.idle_ms.and_then(|idle_ms| time.missing_timer_ms(idle_ms)).is_some() {
                 core.set_timer(&key);
             }
             return None;
@@ -360,15 +361,11 @@ impl Core {
 
     /// Sets a timer for the moment when silence would make the key's first entry due. An earlier timer is kept.
     fn set_timer(&mut self, key: &Bytes) {
-        let Some(due_ms) = self.keys.get(key).and_then(|time| time.idle_due_ms(self.idle_ms?)) else { return };
+        let Some(due_ms) = self.keys.get(key).and_then(|time| time.missing_timer_ms(self.idle_ms?)) else { return };
         let Some(time) = self.keys.get_mut(key) else { return };
-        if let Some(earlier_ms) = time.timer_ms {
-            if earlier_ms <= due_ms {
-                return;
-            }
-            self.timers.remove(&(earlier_ms, key.clone()));
+        if let Some(later_ms) = time.timer_ms.replace(due_ms) {
+            self.timers.remove(&(later_ms, key.clone()));
         }
-        time.timer_ms = Some(due_ms);
         self.timers.insert((due_ms, key.clone()));
     }
 
@@ -437,6 +434,12 @@ impl KeyTime {
         self.live.front().is_some_and(|live| live.due_ms <= self.clock.now_ms)
     }
 
+    /// As [`idle_due_ms`](Self::idle_due_ms), if there is no timer or only a later one.
+    fn missing_timer_ms(&self, idle_ms: i64) -> Option<i64> {
+        let due_ms = self.idle_due_ms(idle_ms)?;
+        self.timer_ms.is_none_or(|timer_ms| timer_ms > due_ms).then_some(due_ms)
+    }
+
     /// The task's idle clock at which silence makes the first entry due. A key without a record since the task was
     /// opened has been silent since then.
     fn idle_due_ms(&self, idle_ms: i64) -> Option<i64> {
@@ -452,3 +455,6 @@ fn saved_ms(row: &Row, at: usize) -> i64 {
     let raw = row.value.get(at..at + 8).and_then(|raw| raw.try_into().ok());
     raw.map_or(-1, i64::from_be_bytes)
 }
+
+#[cfg(test)]
+mod tests;

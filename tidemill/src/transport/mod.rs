@@ -219,7 +219,7 @@ pub trait Consumer: Send {
 /// ```
 /// # use std::time::Duration;
 /// # use tidemill::transport::embedded::{EmbeddedLog, Entry};
-/// use tidemill::transport::{TopicPartition, Transport as _};
+/// use tidemill::transport::{TopicPartition, Transport as _, Watermarks};
 /// # let log = EmbeddedLog::in_memory();
 /// # log.create("chat", 1)?;
 /// # log.append("chat", 0, ["hi", "you", "bye"].map(|text| Entry::new("ann", text, 0)))?;
@@ -228,7 +228,7 @@ pub trait Consumer: Send {
 /// reader.assign(&[(chat.clone(), 1)])?;
 /// let batch = reader.read(Duration::ZERO, 1)?.remove(0);
 /// assert_eq!((batch.records[0].offset, batch.records[0].value.as_deref()), (1, Some(&b"you"[..])));
-/// assert_eq!((reader.position(&chat)?, reader.watermarks(&chat)?), (2, (0, 3)));
+/// assert_eq!((reader.position(&chat)?, reader.watermarks(&chat)?), (2, Watermarks { low: 0, high: 3 }));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Reader: Send {

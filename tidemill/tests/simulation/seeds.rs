@@ -6,6 +6,7 @@ use tidemill::{
 };
 
 use super::{
+    by_key::ByKey,
     cogroup::Cogroup,
     join::Join,
     processor::Batching,
@@ -100,4 +101,9 @@ fn a_lost_partition_is_not_committed_for_by_the_member_that_comes_after() {
     check::<Cogroup>([11366], AtLeastOnce, &faults);
     check::<Windows>([5407], AtLeastOnce, &faults);
     assert_right(8011, standbys::run::<Batching>(8011, AtLeastOnce, &faults));
+}
+
+#[test]
+fn a_restored_row_that_is_far_ahead_of_its_keys_restored_time_closes_with_silence() {
+    check::<ByKey>([267], AtLeastOnce, &FaultRates::default());
 }
