@@ -53,7 +53,6 @@ async fn half_sent_headers_and_idle_connections_are_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_body_is_closed_and_does_not_block_others() {
-    // Only one body of unknown length may be in progress, but the slow one says its length.
     let client = client(Limits { body_timeout: SHORT * 3, ..Limits::default() }).await;
     let head =
         "POST /v1/chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n";

@@ -90,13 +90,13 @@ impl Server {
         };
         let settings = engine.settings();
         let routes = around(routes(parts, settings.known()), &settings.cors_origins, &registry);
-        let work = tokio::spawn(serve(listener, routes, settings.limits.clone(), closing.subscribe()));
         // These block, so they have their own threads: the runtime would wait for a blocking task when it shuts down.
         let (results, of) = (hub.clone(), engine.clone());
         let follow = move || results.follow(&of.settings().apps);
         std::thread::Builder::new().name("results".to_owned()).spawn(follow)?;
         let (lag, of) = (pressure.clone(), engine.clone());
         std::thread::Builder::new().name("lag".to_owned()).spawn(move || lag.watch(&of))?;
+        let work = tokio::spawn(serve(listener, routes, engine.settings().limits.clone(), closing.subscribe()));
         Ok(Arc::new(Self { engine, hub, pressure, intake, closing, address, work: Mutex::new(vec![work]) }))
     }
 

@@ -64,8 +64,7 @@ impl Pages {
 
     fn answer(&self, folder: &str, name: &str, asked: &HeaderMap) -> Result<Response, Problem> {
         let page = self.files.get(&(folder, name));
-        let Page { file, tag } =
-            page.ok_or_else(|| Problem::not_found("such page", "GET / lists streams and athletes"))?;
+        let Page { file, tag } = page.ok_or_else(|| Problem::not_found("such page", "GET / is the first page"))?;
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static(file.kind)),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
