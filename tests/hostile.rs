@@ -2,14 +2,15 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{io::Read as _, sync::Arc, time::Duration};
 
 use common::until;
+use flate2::{Compression, read::GzEncoder};
 use serde_json::{Value, json};
 use tidemill::{Clock as _, SystemClock};
 use tidemill_apps::{
     apps::http_client,
-    server::{Server, Settings},
+    server::{Server, Settings, Tenant},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -59,7 +60,12 @@ struct Attacked {
 
 impl Attacked {
     async fn start() -> Self {
-        let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), partitions: 2, ..Settings::default() };
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings { listen: ([127, 0, 0, 1], 0).into(), partitions: 2, ..Settings::default() };
+        change(&mut settings);
         let server = Server::start(settings).await.expect("starts");
         Self { server, http: http_client(WAIT).expect("a client"), sung: 0 }
     }
@@ -104,7 +110,18 @@ impl Attacked {
     async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.server.address()).await.expect("connects");
         stream.write_all(bytes).await.expect("sends");
+        Self::answer(stream).await
+    }
+
+    /// Sends bytes, and tells that no others follow.
+    async fn raw_and_no_more(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.server.address()).await.expect("connects");
+        stream.write_all(bytes).await.expect("sends");
         stream.shutdown().await.expect("ends its half");
+        Self::answer(stream).await
+    }
+
+    async fn answer(mut stream: TcpStream) -> String {
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
         tokio::time::timeout(WAIT, read).await.expect("is answered in time").expect("reads");
@@ -163,10 +180,18 @@ async fn bodies_of_another_form_get_their_own_repair() {
             post("/v1/chat", LINES, "x".repeat(2 << 20)).is_told(413, &["larger than 1048576 bytes"]),
         ])
         .await;
+    for (encoding, status, part) in [("br", "415", "send gzip"), ("gzip", "400", "encoded as its headers say")] {
+        let request = format!(
+            "POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n\
+             content-encoding: {encoding}\r\ncontent-length: 2\r\n\r\n{{}}"
+        );
+        let answer = attacked.raw(request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(part), "{encoding}: {answer}");
+    }
     let head = "POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n";
     let chunk = attacked.raw(format!("{head}transfer-encoding: chunked\r\n\r\nzz\r\nhello").as_bytes()).await;
     assert!(chunk.starts_with("HTTP/1.1 400"), "{chunk}");
-    let half = attacked.raw(format!("{head}content-length: 100\r\n\r\n{{\"half\":").as_bytes()).await;
+    let half = attacked.raw_and_no_more(format!("{head}content-length: 100\r\n\r\n{{\"half\":").as_bytes()).await;
     assert!(half.starts_with("HTTP/1.1 400") && half.contains("send the whole body"), "{half}");
     attacked.sing().await;
     attacked.ends().await;
@@ -187,4 +212,68 @@ async fn only_names_of_this_machine_open_a_server_without_tokens() {
     assert!(closed.iter().all(|(_, answered)| !answered), "{closed:?}");
     attacked.sing().await;
     attacked.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compressed_body_is_read_within_its_limit() {
+    let mut attacked = Attacked::start().await;
+    let send = async |server: &Attacked, body: Vec<u8>| {
+        let mut packed = Vec::new();
+        GzEncoder::new(&*body, Compression::default()).read_to_end(&mut packed).expect("packs");
+        let request = server.request("POST", "/v1/chat").header("content-type", JSON);
+        let answer = request.header("content-encoding", "gzip").body(packed).send().await.expect("answers");
+        answer.status().as_u16()
+    };
+    let event = json!({ "stream_id": "canary", "user_id": "u", "text": "packed", "timestamp": now() }).to_string();
+    assert_eq!(send(&attacked, event.into_bytes()).await, 202);
+    attacked.sung += 1;
+    // A few kilobytes that would be 64 MiB.
+    assert_eq!(send(&attacked, vec![b' '; 64 << 20]).await, 413);
+    attacked.sing().await;
+    attacked.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_that_lead_nowhere_say_where_to_go() {
+    let mut attacked = Attacked::start().await;
+    let get = |path: &'static str| Attempt { method: "GET", ..post(path, JSON, "") };
+    attacked
+        .attack(vec![
+            get("/nowhere").is_told(404, &["GET / is the first page"]),
+            get("/live").is_told(404, &["open /live/<stream id>"]),
+            get("/coach").is_told(404, &["open /coach/<user id>"]),
+            get("/v1/chat").is_told(405, &["does not take GET", "Allow"]),
+            Attempt { method: "PATCH", ..get("/v1/streams/ada") }.is_told(405, &["does not take PATCH"]),
+            get("/v1/streams/%ff/events").is_told(400, &["write ids in UTF-8"]),
+            get("/v1/streams?limit=many").is_told(400, &["limit", "leave it out"]),
+            get("/v1/streams?limit=-1").is_told(400, &["limit"]),
+            get("/state/stores/trend/%c3%28").is_told(400, &["write ids in UTF-8"]),
+            get("/v1/streams/ada/events?after=yesterday").is_told(400, &["not a place"]),
+        ])
+        .await;
+    attacked.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_cannot_be_tried_fast() {
+    let tenant = Tenant {
+        name: "team".into(),
+        token: "the-token-of-the-team".into(),
+        owners: [("streams", vec!["*".to_owned()])].into(),
+        admin: false,
+        records_per_second: None,
+        body_bytes: None,
+    };
+    let attacked = Attacked::start_with(|settings| settings.tenants = vec![tenant.into()]).await;
+    let ask = async |token: &str| {
+        let request = attacked.request("GET", "/v1/streams").bearer_auth(token);
+        request.send().await.expect("answers").status().as_u16()
+    };
+    assert_eq!(ask("the-token-of-the-team").await, 200);
+    for number in 0..30 {
+        assert_eq!(ask(&format!("guess-number-{number}-of-many")).await, 401);
+    }
+    assert_eq!(ask("one-guess-more-than-allowed").await, 429);
+    assert_eq!(ask("the-token-of-the-team").await, 429, "a right guess would be told from a wrong one");
+    attacked.server.close().await.expect("closes");
 }

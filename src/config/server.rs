@@ -65,6 +65,8 @@ pub(super) fn bounds() -> Vec<Setting> {
             .help("Maximum lag of an application in records; at this lag, senders must wait"),
         Setting::new("limits.event_streams", "2000", number, |s| &mut s.limits.event_streams)
             .help("Maximum number of pages that follow results at the same time"),
+        Setting::new("limits.wrong_tokens", "30", number, |s| &mut s.limits.wrong_tokens)
+            .help("Maximum wrong tokens of one address in a minute; 0 behind a proxy, whose address all clients share"),
         Setting::new("limits.clock_ahead", "2m", duration, |s| &mut s.limits.clock_ahead)
             .help("How far an event's time may be ahead of the server's clock; an event further ahead is refused"),
         Setting::new("limits.connections", "10000", number, |s| &mut s.limits.connections)

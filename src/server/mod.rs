@@ -11,6 +11,7 @@ mod wait;
 
 mod log;
 
+mod address;
 mod engine;
 mod problem;
 

@@ -49,6 +49,8 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// How long the body of a request may take. Default 30 s.
     pub body_timeout: Duration,
+    /// Maximum wrong tokens of one address in a minute; after that, it has to wait. 0 for any number. Default 30.
+    pub wrong_tokens: u32,
     /// How far an event's time may be ahead of the server's clock. Default two minutes.
     pub clock_ahead: Duration,
 }
@@ -63,6 +65,7 @@ impl Default for Limits {
             connections: 10_000,
             idle_timeout: Duration::from_mins(1),
             body_timeout: Duration::from_secs(30),
+            wrong_tokens: 30,
             clock_ahead: Duration::from_mins(2),
         }
     }

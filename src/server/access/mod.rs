@@ -1,9 +1,10 @@
 //! Access rights: who sends a request, what the sender may do, and how much.
 
+mod guesses;
 mod host;
 mod rate;
 mod tokens;
 mod visitor;
 
-pub(super) use tokens::Access;
+pub(super) use tokens::{Access, Peer};
 pub(super) use visitor::Visitor;

@@ -1,22 +1,32 @@
 //! Recognises the sender of a request by its token.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Instant,
+};
 
 use axum::{
-    extract::{FromRef, FromRequestParts, Query},
+    extract::{FromRef, FromRequestParts},
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use serde::Deserialize;
 
-use super::{host::check_host, rate::Rate, visitor::Visitor};
-use crate::server::{problem::Problem, settings::Settings};
+use super::{guesses::Guesses, host::check_host, rate::Rate, visitor::Visitor};
+use crate::server::{address::Query, problem::Problem, settings::Settings};
 
 /// Knows the visitors. Clones share their state.
 #[derive(Clone)]
 pub(in crate::server) struct Access {
     /// One for each tenant; none if every client may use the server.
     visitors: Arc<[Visitor]>,
+    guesses: Arc<Guesses>,
 }
+
+/// The address of a connection's other end.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::server) struct Peer(pub(in crate::server) IpAddr);
 
 impl Access {
     pub(in crate::server) fn new(settings: &Settings) -> Self {
@@ -26,11 +36,12 @@ impl Access {
             let own = |per_second| rates.entry(&tenant.name).or_insert_with(|| Arc::new(Rate::new(per_second))).clone();
             Visitor::of(tenant.clone(), tenant.records_per_second.map(own))
         });
-        Self { visitors: visitors.collect() }
+        let guesses = Arc::new(Guesses::new(settings.limits.wrong_tokens));
+        Self { visitors: visitors.collect(), guesses }
     }
 
     /// Recognises a visitor by `Authorization: Bearer` or, for pages that cannot send headers, by `?token=`.
-    fn visitor(&self, headers: &HeaderMap, token: Option<&str>) -> Result<Visitor, Problem> {
+    fn visitor(&self, headers: &HeaderMap, token: Option<&str>, peer: IpAddr) -> Result<Visitor, Problem> {
         if self.visitors.is_empty() {
             return check_host(headers).map(|()| Visitor::anyone());
         }
@@ -40,6 +51,11 @@ impl Access {
             let fix = "send the header `Authorization: Bearer <token>`, or ?token= from a page";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "there is no token", fix));
         };
+        // Before any token is compared: an address that guesses learns nothing more.
+        let now = Instant::now();
+        if let Some(wait_s) = self.guesses.wait_s(peer, now) {
+            return Err(Problem::busy("too many wrong tokens came from this address", wait_s));
+        }
         // Every token is compared, each in constant time, so that the duration reveals nothing about the tokens.
         let mut found = None;
         for visitor in self.visitors.iter() {
@@ -47,8 +63,11 @@ impl Access {
                 found = Some(visitor.clone());
             }
         }
-        let fix = "ask the operator of this server for a token";
-        found.ok_or_else(|| Problem::new(StatusCode::UNAUTHORIZED, "the token is not known", fix))
+        found.ok_or_else(|| {
+            self.guesses.note(peer, now);
+            let fix = "ask the operator of this server for a token";
+            Problem::new(StatusCode::UNAUTHORIZED, "the token is not known", fix)
+        })
     }
 }
 
@@ -59,14 +78,15 @@ struct Token {
 }
 
 /// A handler with a visitor argument runs only for a visitor that the server knows.
-impl<S: Sync> FromRequestParts<S> for Visitor
+impl<S: Send + Sync> FromRequestParts<S> for Visitor
 where
     Access: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(Token { token }) = Query::try_from_uri(&parts.uri).unwrap_or_default();
-        Access::from_ref(state).visitor(&parts.headers, token.as_deref())
+        let Query(Token { token }) = Query::from_request_parts(parts, state).await?;
+        let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| *address);
+        Access::from_ref(state).visitor(&parts.headers, token.as_deref(), peer)
     }
 }

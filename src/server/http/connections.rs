@@ -1,8 +1,8 @@
 //! Accepts connections and serves requests on them, until the server closes.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use axum::{Router, serve::Listener as _};
+use axum::{Extension, Router, serve::Listener as _};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -13,8 +13,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
+use tower_layer::Layer as _;
 
-use crate::server::settings::Limits;
+use crate::server::{access::Peer, settings::Limits};
 
 /// Serves until `closing` becomes true, then lets running requests finish.
 pub(super) async fn serve(
@@ -30,12 +31,13 @@ pub(super) async fn serve(
     let permits = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
     loop {
-        let (stream, permit) = tokio::select! {
+        let (stream, address, permit) = tokio::select! {
             accepted = accept(&mut listener, &permits) => accepted,
             // The sender lives as long as the server.
             _ = closing.wait_for(|closing| *closing) => break,
         };
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes.clone()));
+        let service = TowerToHyperService::new(Extension(Peer(address)).layer(routes.clone()));
+        let connection = http.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -50,11 +52,11 @@ pub(super) async fn serve(
 
 /// The next connection. While too many connections are open, and while the process has no file descriptor left, new
 /// ones wait.
-async fn accept(listener: &mut TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(listener: &mut TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, IpAddr, OwnedSemaphorePermit) {
     let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
-    let (stream, _) = listener.accept().await;
+    let (stream, address) = listener.accept().await;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "small responses to a client may be late");
     }
-    (stream, permit)
+    (stream, address.ip(), permit)
 }

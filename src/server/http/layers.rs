@@ -19,6 +19,7 @@ use tower_http::{
         predicate::{DefaultPredicate, NotForContentType, Predicate as _},
     },
     cors::{AllowOrigin, CorsLayer},
+    decompression::RequestDecompressionLayer,
     trace::TraceLayer,
 };
 
@@ -30,7 +31,9 @@ pub(super) fn around(routes: Router, origins: &[String], registry: &Registry) ->
     let worthwhile = DefaultPredicate::new()
         .and(NotForContentType::const_new("application/wasm"))
         .and(NotForContentType::const_new("application/octet-stream"));
-    let routes = routes.layer(CompressionLayer::new().compress_when(worthwhile));
+    // Bodies in other encodings pass, and are refused by those who read them.
+    let decompression = RequestDecompressionLayer::new().pass_through_unaccepted(true);
+    let routes = routes.layer(CompressionLayer::new().compress_when(worthwhile)).layer(decompression);
     let routes = if origins.is_empty() { routes } else { routes.layer(cors(origins)) };
     let trace = TraceLayer::new_for_http()
         // A span does not hold the address: addresses hold ids and tokens.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    extract::{FromRef, Path, Query, State},
-    http::HeaderMap,
+    extract::{FromRef, State},
+    http::{HeaderMap, Method, StatusCode},
     routing::{delete, get, post, put},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     apps::App,
     server::{
         access::{Access, Visitor},
+        address::{Path, Query},
         erase::{self, Eraser},
         health::{self, Health},
         intake::{self, Intake, Request as Sent},
@@ -55,6 +56,10 @@ pub(super) fn routes(parts: Parts, apps: Vec<App>) -> Router {
         .fallback(|| async {
             Problem::not_found("such address", "the README lists the addresses; GET / is the first page")
         })
+        .method_not_allowed_fallback(|method: Method| async move {
+            let fix = "the header Allow lists the methods of this address";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("this address does not take {method}"), fix)
+        })
         .with_state(parts)
 }
 
@@ -74,7 +79,15 @@ fn of_app(app: App) -> Router<Parts> {
               visitor: Visitor,
               Query(options): Query<results::Options>,
               headers: HeaderMap| async move { results::of_owner(results, app, id, &visitor, options, &headers) };
+    let without_owner = move || async move {
+        let (word, section) = (app.owner.word, app.section);
+        Problem::not_found(
+            &format!("page without a {word}"),
+            &format!("open /{section}/<{word} id>; GET / lists pages"),
+        )
+    };
     let mut routes = Router::new()
+        .route(&format!("/{}", app.section), get(without_owner))
         .route(&format!("/{}/{{{}}}", app.section, app.owner.field), get(page))
         .route(&owners, get(list))
         .route(&format!("{owners}/{{id}}"), delete(erase))

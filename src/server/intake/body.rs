@@ -1,13 +1,11 @@
 //! Bodies of requests: their types, their records, and the limits within which they are read.
 
-use std::error::Error;
-
 use axum::{
     body::Body,
     http::{HeaderMap, StatusCode, header},
 };
 use bytes::Bytes;
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
@@ -22,11 +20,19 @@ pub(super) enum Format {
     Lines,
 }
 
+/// How much of a body that is too large is read after all.
+const LINGER_MAX_BYTES: usize = 8 << 20;
+
 /// Names of the only charset that JSON has.
 const UTF_8: [&str; 2] = ["utf-8", "utf8"];
 
 /// Accepts only types that a page of another origin cannot send without a preflight request.
 pub(super) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
+    // A body that is compressed by gzip has been decompressed, and lost this header.
+    if let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+        let problem = format!("the content encoding {} is not known", String::from_utf8_lossy(encoding.as_bytes()));
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem, "send gzip, or an uncompressed body"));
+    }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.to_ascii_lowercase();
     let mut parts = kind.split(';').map(str::trim);
@@ -89,7 +95,7 @@ impl Intake {
         &self,
         visitor: &Visitor,
         headers: &HeaderMap,
-        body: Body,
+        mut body: Body,
     ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
         let limits = &self.engine.settings().limits;
         let limit = visitor.body_bytes(limits.body_bytes);
@@ -99,19 +105,38 @@ impl Intake {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"), fix)
         };
         if told.is_some_and(|told| told > limit) {
+            let _ = tokio::time::timeout(limits.body_timeout, drain(&mut body)).await;
             return Err(too_large());
         }
         let permit = self.pressure.reserve(told.unwrap_or(limit))?;
-        let read = tokio::time::timeout(limits.body_timeout, axum::body::to_bytes(body, limit)).await;
-        let bytes = read.map_err(|_| {
+        let read = async {
+            let read = Limited::new(&mut body, limit).collect().await;
+            if read.is_err() {
+                drain(&mut body).await;
+            }
+            read
+        };
+        let read = tokio::time::timeout(limits.body_timeout, read).await.map_err(|_| {
             Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time", "send smaller batches")
         })?;
-        let bytes = bytes.map_err(|error| {
-            if error.source().is_some_and(<dyn Error>::is::<LengthLimitError>) {
+        let collected = read.map_err(|error| {
+            if error.is::<LengthLimitError>() {
                 return too_large();
             }
-            Problem::new(StatusCode::BAD_REQUEST, "the body ended before its end", "send the whole body")
+            let fix = "send the whole body, as long and encoded as its headers say";
+            Problem::new(StatusCode::BAD_REQUEST, "the body cannot be read to its end", fix)
         })?;
-        Ok((bytes, permit))
+        Ok((collected.to_bytes(), permit))
+    }
+}
+
+/// Reads on and forgets, so that a client that still sends gets to read the answer. A client that sends too much more
+/// sees its connection end instead.
+async fn drain(body: &mut Body) {
+    let mut left = LINGER_MAX_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        let Some(rest) = left.checked_sub(bytes) else { return };
+        left = rest;
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidemill::transport::{
-    Consumer, ConsumerConfig, Offset, TopicPartition, Transport, TransportError, Watermarks, embedded::EmbeddedLog,
+    Consumer, ConsumerConfig, Offset, TopicPartition, Transport, TransportError, embedded::EmbeddedLog,
 };
 
 /// A group's lag on one partition.

@@ -9,7 +9,7 @@ use std::{
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     apps::{App, File, SHARED_FILES},
-    server::{problem::Problem, settings::Settings},
+    server::{address::Path, problem::Problem, settings::Settings},
 };
 
 /// Pages load files only from this server. The pose model needs WebAssembly and the camera.

@@ -3,7 +3,7 @@
 use std::{path::Path as FilePath, sync::Arc};
 
 use axum::{
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
 use super::files::Pages;
-use crate::server::problem::Problem;
+use crate::server::{address::Path, problem::Problem};
 
 /// `GET /mediapipe/pose/{file}`
 pub(in crate::server) async fn pose_model(

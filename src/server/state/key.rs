@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::State,
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,12 @@ use super::{
     inspector::Inspector,
     peers::{Asked, FORWARDED},
 };
-use crate::server::{access::Visitor, engine::RunningApp, problem::Problem};
+use crate::server::{
+    access::Visitor,
+    address::{Path, Query},
+    engine::RunningApp,
+    problem::Problem,
+};
 
 /// Seconds until a client may ask again: within some heartbeats, the owner of the key is known.
 const RETRY_S: u64 = 2;
