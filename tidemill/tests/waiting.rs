@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 const OTHERS: [&str; 4] = ["thread::sleep", "Instant::now", "SystemTime::now", "SystemClock.monotonic_ms"];
 
 /// Code that no simulation runs: real threads, and whoever asks them something.
-const ON_THREADS: [&str; 2] = ["runtime/threads.rs", "runtime/query/asked.rs"];
+const ON_THREADS: [&str; 2] = ["runtime/threads.rs", "runtime/query/target.rs"];
 
 fn check(folder: &Path, source: &Path, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).expect("the source is there") {
