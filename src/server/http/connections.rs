@@ -13,7 +13,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
-use tower_layer::Layer as _;
+use tower::Layer as _;
 
 use crate::server::{access::Peer, settings::Limits};
 
