@@ -46,7 +46,7 @@ fn chat(change: impl FnOnce(&mut Value)) -> Attempt {
 }
 
 impl Attempt {
-    fn is_told(self, status: u16, told: &'static [&'static str]) -> Self {
+    fn gets(self, status: u16, told: &'static [&'static str]) -> Self {
         Self { status, told, ..self }
     }
 }
@@ -135,24 +135,24 @@ async fn fields_that_nobody_should_send_are_refused_by_name() {
     let long = |bytes: usize| Value::from("x".repeat(bytes));
     attacked
         .attack(vec![
-            chat(|chat| chat["user_name"] = long(1 << 19)).is_told(422, &["user_name", "has 524288 bytes"]),
-            chat(|chat| chat["stream_id"] = long(5_000)).is_told(422, &["stream_id", "send at most 256"]),
-            chat(|chat| chat["text"] = long(4_097)).is_told(422, &["text", "split longer texts"]),
-            chat(|chat| chat["text"] = "\u{200b}\u{2060}".into()).is_told(422, &["text", "is empty"]),
-            chat(|chat| chat["user_id"] = "\u{feff}".into()).is_told(422, &["user_id", "is empty"]),
+            chat(|chat| chat["user_name"] = long(1 << 19)).gets(422, &["user_name", "has 524288 bytes"]),
+            chat(|chat| chat["stream_id"] = long(5_000)).gets(422, &["stream_id", "send at most 256"]),
+            chat(|chat| chat["text"] = long(4_097)).gets(422, &["text", "split longer texts"]),
+            chat(|chat| chat["text"] = "\u{200b}\u{2060}".into()).gets(422, &["text", "is empty"]),
+            chat(|chat| chat["user_id"] = "\u{feff}".into()).gets(422, &["user_id", "is empty"]),
             chat(|chat| chat["timestamp"] = (now() + 23 * 3_600_000).into())
-                .is_told(422, &["22 hours ahead", "set the sender's clock"]),
+                .gets(422, &["22 hours ahead", "set the sender's clock"]),
             chat(|chat| chat["timestamp"] = 157_766_400_000_i64.into())
-                .is_told(422, &["51 years back", "data.raw_retention"]),
-            chat(|chat| chat["timestamp"] = (now() / 1000).into()).is_told(422, &["multiply by 1000"]),
+                .gets(422, &["51 years back", "data.raw_retention"]),
+            chat(|chat| chat["timestamp"] = (now() / 1000).into()).gets(422, &["multiply by 1000"]),
         ])
         .await;
     let injuries = json!({ "injuries": vec!["knee"; 70_000] }).to_string();
     let put = |body: &str| Attempt { method: "PUT", ..post("/v1/users/ada/profile", JSON, body) };
     attacked
         .attack(vec![
-            put(&injuries).is_told(422, &["has 70000 entries"]),
-            put(r#"{"heigth_cm": 170, "level": "pro"}"#).is_told(422, &["heigth_cm", "level"]),
+            put(&injuries).gets(422, &["has 70000 entries"]),
+            put(r#"{"heigth_cm": 170, "level": "pro"}"#).gets(422, &["heigth_cm", "level"]),
         ])
         .await;
     attacked.ends().await;
@@ -166,18 +166,18 @@ async fn bodies_of_another_form_get_their_own_repair() {
     let deep = "[".repeat(100_000);
     attacked
         .attack(vec![
-            post("/v1/chat", JSON, lines.clone()).is_told(400, &["more than one JSON value", "application/x-ndjson"]),
-            post("/v1/chat", JSON, "").is_told(400, &["not JSON"]),
-            post("/v1/chat", JSON, "{").is_told(400, &["not JSON"]),
-            post("/v1/chat", JSON, deep).is_told(400, &["not JSON"]),
-            post("/v1/chat", JSON, b"\xff\xfe{}".to_vec()).is_told(400, &["UTF-8"]),
-            post("/v1/chat", JSON, "null").is_told(422, &["the event is null"]),
-            post("/v1/chat", JSON, "[[]]").is_told(422, &["the event is an array"]),
-            post("/v1/chat", LINES, format!("{line}\nnonsense")).is_told(422, &["\"index\":1", "not JSON"]),
-            post("/v1/chat", "text/csv", lines.clone()).is_told(415, &["application/x-ndjson"]),
-            post("/v1/chat", "application/json; charset=latin1", line.clone()).is_told(415, &["send UTF-8"]),
-            post("/v1/chat", "application/json; charset=utf-16", line).is_told(415, &["send UTF-8"]),
-            post("/v1/chat", LINES, "x".repeat(2 << 20)).is_told(413, &["larger than 1048576 bytes"]),
+            post("/v1/chat", JSON, lines.clone()).gets(400, &["more than one JSON value", "application/x-ndjson"]),
+            post("/v1/chat", JSON, "").gets(400, &["not JSON"]),
+            post("/v1/chat", JSON, "{").gets(400, &["not JSON"]),
+            post("/v1/chat", JSON, deep).gets(400, &["not JSON"]),
+            post("/v1/chat", JSON, b"\xff\xfe{}".to_vec()).gets(400, &["UTF-8"]),
+            post("/v1/chat", JSON, "null").gets(422, &["the event is null"]),
+            post("/v1/chat", JSON, "[[]]").gets(422, &["the event is an array"]),
+            post("/v1/chat", LINES, format!("{line}\nnonsense")).gets(422, &["\"index\":1", "not JSON"]),
+            post("/v1/chat", "text/csv", lines.clone()).gets(415, &["application/x-ndjson"]),
+            post("/v1/chat", "application/json; charset=latin1", line.clone()).gets(415, &["send UTF-8"]),
+            post("/v1/chat", "application/json; charset=utf-16", line).gets(415, &["send UTF-8"]),
+            post("/v1/chat", LINES, "x".repeat(2 << 20)).gets(413, &["larger than 1048576 bytes"]),
         ])
         .await;
     for (encoding, status, part) in [("br", "415", "send gzip"), ("gzip", "400", "encoded as its headers say")] {
@@ -239,16 +239,16 @@ async fn addresses_that_lead_nowhere_say_where_to_go() {
     let get = |path: &'static str| Attempt { method: "GET", ..post(path, JSON, "") };
     attacked
         .attack(vec![
-            get("/nowhere").is_told(404, &["GET / is the first page"]),
-            get("/live").is_told(404, &["open /live/<stream id>"]),
-            get("/coach").is_told(404, &["open /coach/<user id>"]),
-            get("/v1/chat").is_told(405, &["does not take GET", "Allow"]),
-            Attempt { method: "PATCH", ..get("/v1/streams/ada") }.is_told(405, &["does not take PATCH"]),
-            get("/v1/streams/%ff/events").is_told(400, &["write ids in UTF-8"]),
-            get("/v1/streams?limit=many").is_told(400, &["limit", "leave it out"]),
-            get("/v1/streams?limit=-1").is_told(400, &["limit"]),
-            get("/state/stores/trend/%c3%28").is_told(400, &["write ids in UTF-8"]),
-            get("/v1/streams/ada/events?after=yesterday").is_told(400, &["not a place"]),
+            get("/nowhere").gets(404, &["GET / is the first page"]),
+            get("/live").gets(404, &["open /live/<stream id>"]),
+            get("/coach").gets(404, &["open /coach/<user id>"]),
+            get("/v1/chat").gets(405, &["does not take GET", "Allow"]),
+            Attempt { method: "PATCH", ..get("/v1/streams/ada") }.gets(405, &["does not take PATCH"]),
+            get("/v1/streams/%ff/events").gets(400, &["write ids in UTF-8"]),
+            get("/v1/streams?limit=many").gets(400, &["limit", "leave it out"]),
+            get("/v1/streams?limit=-1").gets(400, &["limit"]),
+            get("/state/stores/trend/%c3%28").gets(400, &["write ids in UTF-8"]),
+            get("/v1/streams/ada/events?after=yesterday").gets(400, &["not a place"]),
         ])
         .await;
     attacked.ends().await;

@@ -49,10 +49,10 @@ pub(crate) fn outcome(errors: Vec<FieldError>) -> Result<(), Vec<FieldError>> {
 }
 
 pub(crate) fn check_id(errors: &mut Vec<FieldError>, field: &str, id: &str) {
-    if !is_visible(id) {
-        errors.push(FieldError::new(field, "is empty", "send the id that all events of this source share"));
-    } else {
+    if is_visible(id) {
         check_length(errors, field, id);
+    } else {
+        errors.push(FieldError::new(field, "is empty", "send the id that all events of this source share"));
     }
 }
 

@@ -241,7 +241,7 @@ pub fn parse_profile(bytes: &[u8]) -> Result<UserProfile, Vec<FieldError>> {
             errors.push(FieldError::new("injuries", "is not an array", "send an array, such as [\"left shoulder\"]"));
         }
     }
-    match object.get("level").map(|level| Level::deserialize(level)) {
+    match object.get("level").map(Level::deserialize) {
         None => {}
         Some(Ok(level)) => profile.level = level,
         Some(Err(_)) => {
