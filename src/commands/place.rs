@@ -8,10 +8,7 @@ use tidemill::{
     Clock as _, SystemClock,
     transport::{Transport as _, embedded::EmbeddedLog},
 };
-use tidemill_apps::server::{
-    Feed,
-    data_folder::{claim, discard},
-};
+use tidemill_apps::server::{DataFolder, Feed};
 
 use super::{play::playing_ms, playlist::Playlist};
 
@@ -41,7 +38,7 @@ impl Place {
 
     /// The place in a folder. A new demo begins there if the folder has no place, a finished demo, or other events.
     pub(super) fn in_folder(folder: &Path, playlist: &Playlist, speed: f64) -> Result<Self> {
-        claim(folder)?;
+        DataFolder::new(folder).claim()?;
         let path = folder.join("log");
         let open = || {
             EmbeddedLog::open(&path)
@@ -68,7 +65,7 @@ impl Place {
         } else if folder.join("state").exists() {
             bail!("{} holds state without its log: choose another --data-dir", folder.display());
         }
-        discard(folder)?;
+        DataFolder::new(folder).discard()?;
         let place = Self::beginning(playlist, speed);
         Feed::begin(&open()?, &place.text()).context("the demo cannot begin in the folder")?;
         Ok(place)

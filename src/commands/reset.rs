@@ -14,7 +14,7 @@ use tidemill::{
 };
 use tidemill_apps::{
     apps::Format,
-    server::{Log, Settings, data_folder},
+    server::{DataFolder, Log, Settings},
 };
 
 use crate::{cli::ResetOptions, usage::usage};
@@ -27,7 +27,7 @@ pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
     let Some(folder) = &settings.data_dir else {
         return Err(usage("no folder and no brokers are given: add --data-dir FOLDER or --brokers HOST:PORT"));
     };
-    data_folder::check(folder)?;
+    DataFolder::new(folder).check()?;
     if !options.yes {
         let folder = folder.display();
         return Err(usage(format!("this deletes log, state and results in {folder}: add --yes to confirm")));
@@ -37,7 +37,7 @@ pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
         // A running server holds the log's lock.
         drop(EmbeddedLog::open(&log).context("the log cannot be opened: a server may be running on it")?);
     }
-    data_folder::discard(folder)?;
+    DataFolder::new(folder).discard()?;
     tracing::info!("deleted log and state in {}", folder.display());
     Ok(())
 }

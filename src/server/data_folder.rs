@@ -34,51 +34,64 @@ pub enum DataFolderError {
     Io(PathBuf, #[source] io::Error),
 }
 
-/// Makes the folder if there is none, and marks it. Does nothing if it is marked.
-///
-/// # Errors
-/// If the folder cannot be written to, or holds a `log` or a `state` that Tidemill did not make.
-pub fn claim(folder: &Path) -> Result<(), DataFolderError> {
-    if is_marked(folder) {
-        return Ok(());
-    }
-    if let Some(part) = PARTS.map(|part| folder.join(part)).into_iter().find(|part| !is_own(part)) {
-        return Err(DataFolderError::Foreign(part));
-    }
-    let written = fs::create_dir_all(folder).and_then(|()| fs::write(folder.join(MARK), TEXT));
-    written.map_err(|error| DataFolderError::Io(folder.to_owned(), error))
+/// The folder of a server's log and state.
+#[derive(Debug, Clone, Copy)]
+pub struct DataFolder<'a> {
+    path: &'a Path,
 }
 
-/// Deletes log and state of a marked folder. Each is first renamed in one step, so that a kill leaves no half of it in
-/// use. Everything else in the folder stays.
-///
-/// # Errors
-/// If the folder is not marked, or something cannot be deleted.
-pub fn discard(folder: &Path) -> Result<(), DataFolderError> {
-    check(folder)?;
-    let failed = |path: PathBuf| move |error| DataFolderError::Io(path, error);
-    let doomed = |part: &str| folder.join(format!("{part}.discarded"));
-    for part in PARTS {
-        let path = folder.join(part);
-        remove(&doomed(part)).map_err(failed(doomed(part)))?;
-        match fs::rename(&path, doomed(part)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            renamed => renamed.map_err(failed(path))?,
+impl<'a> DataFolder<'a> {
+    /// Names a folder, whether it is there or not.
+    pub fn new(path: &'a Path) -> Self {
+        Self { path }
+    }
+
+    /// Makes the folder if there is none, and marks it. Does nothing if it is marked.
+    ///
+    /// # Errors
+    /// If the folder cannot be written to, or holds a `log` or a `state` that Tidemill did not make.
+    pub fn claim(self) -> Result<(), DataFolderError> {
+        if self.is_marked() {
+            return Ok(());
         }
+        if let Some(part) = PARTS.map(|part| self.path.join(part)).into_iter().find(|part| !is_own(part)) {
+            return Err(DataFolderError::Foreign(part));
+        }
+        let written = fs::create_dir_all(self.path).and_then(|()| fs::write(self.path.join(MARK), TEXT));
+        written.map_err(|error| DataFolderError::Io(self.path.to_owned(), error))
     }
-    PARTS.iter().try_for_each(|part| remove(&doomed(part)).map_err(failed(doomed(part))))
-}
 
-/// Checks that a folder is marked.
-///
-/// # Errors
-/// If it is not.
-pub fn check(folder: &Path) -> Result<(), DataFolderError> {
-    if is_marked(folder) { Ok(()) } else { Err(DataFolderError::Unmarked(folder.to_owned())) }
-}
+    /// Deletes log and state of a marked folder. Each is first renamed in one step, so that a kill leaves no half of it
+    /// in use. Everything else in the folder stays.
+    ///
+    /// # Errors
+    /// If the folder is not marked, or something cannot be deleted.
+    pub fn discard(self) -> Result<(), DataFolderError> {
+        self.check()?;
+        let failed = |path: PathBuf| move |error| DataFolderError::Io(path, error);
+        let doomed = |part: &str| self.path.join(format!("{part}.discarded"));
+        for part in PARTS {
+            let path = self.path.join(part);
+            remove(&doomed(part)).map_err(failed(doomed(part)))?;
+            match fs::rename(&path, doomed(part)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                renamed => renamed.map_err(failed(path))?,
+            }
+        }
+        PARTS.iter().try_for_each(|part| remove(&doomed(part)).map_err(failed(doomed(part))))
+    }
 
-fn is_marked(folder: &Path) -> bool {
-    folder.join(MARK).is_file()
+    /// Checks that the folder is marked.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check(self) -> Result<(), DataFolderError> {
+        if self.is_marked() { Ok(()) } else { Err(DataFolderError::Unmarked(self.path.to_owned())) }
+    }
+
+    fn is_marked(self) -> bool {
+        self.path.join(MARK).is_file()
+    }
 }
 
 /// Whether a part is missing, empty, or made by a version that set no mark: a log of `RocksDB`, or state with its locks.
@@ -119,8 +132,8 @@ mod tests {
     #[test]
     fn log_and_state_go_and_nothing_else() {
         let folder = folder(&["log/CURRENT", "state/app/.lock", "log.discarded/half", "mine"]);
-        claim(folder.path()).expect("an older version made it");
-        discard(folder.path()).expect("it is marked");
+        DataFolder::new(folder.path()).claim().expect("an older version made it");
+        DataFolder::new(folder.path()).discard().expect("it is marked");
         assert_eq!(left(folder.path()), ["mine", MARK]);
     }
 
@@ -128,8 +141,8 @@ mod tests {
     fn a_folder_of_something_else_is_neither_used_nor_emptied() {
         for foreign in ["log/syslog", "state/mine"] {
             let folder = folder(&[foreign]);
-            assert!(matches!(claim(folder.path()), Err(DataFolderError::Foreign(_))), "{foreign}");
-            assert!(matches!(discard(folder.path()), Err(DataFolderError::Unmarked(_))), "{foreign}");
+            assert!(matches!(DataFolder::new(folder.path()).claim(), Err(DataFolderError::Foreign(_))), "{foreign}");
+            assert!(matches!(DataFolder::new(folder.path()).discard(), Err(DataFolderError::Unmarked(_))), "{foreign}");
             assert!(folder.path().join(foreign).exists());
         }
     }
@@ -138,8 +151,8 @@ mod tests {
     fn a_folder_is_made_and_marked_once() {
         let folder = folder(&[]);
         let new = folder.path().join("new");
-        claim(&new).expect("nothing is there");
-        claim(&new).expect("it is marked");
-        check(&new).expect("it is marked");
+        DataFolder::new(&new).claim().expect("nothing is there");
+        DataFolder::new(&new).claim().expect("it is marked");
+        DataFolder::new(&new).check().expect("it is marked");
     }
 }

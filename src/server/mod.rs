@@ -3,7 +3,7 @@
 //! Each group of modules uses only the groups above it: settings, the log, the applications on the log, events in and
 //! results out, the rest that clients may ask for, and the HTTP server. A module holds its own handlers.
 
-pub mod data_folder;
+mod data_folder;
 mod error;
 mod metrics;
 mod settings;
@@ -11,9 +11,10 @@ mod wait;
 
 mod log;
 
-mod address;
 mod engine;
 mod problem;
+
+mod address;
 
 mod access;
 mod intake;
@@ -26,6 +27,7 @@ mod state;
 
 mod http;
 
+pub use data_folder::{DataFolder, DataFolderError};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use http::Server;

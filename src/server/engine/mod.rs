@@ -18,7 +18,7 @@ use tidemill::{RecordHandler, Streams, StreamsConfig, StreamsState};
 use tokio::runtime::Handle;
 
 use super::{
-    data_folder,
+    data_folder::DataFolder,
     error::EngineError,
     log::Log,
     settings::{AnalystChoice, Settings},
@@ -48,7 +48,7 @@ impl Engine {
     /// start. Problems of the same kind are returned together.
     pub fn start(settings: Settings, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
         check(&settings)?;
-        settings.data_dir.as_deref().map_or(Ok(()), data_folder::claim)?;
+        settings.data_dir.as_deref().map_or(Ok(()), |folder| DataFolder::new(folder).claim())?;
         let log = Log::open(&settings)?;
         Self::start_on(settings, log, address, runtime)
     }
