@@ -107,3 +107,8 @@ fn a_lost_partition_is_not_committed_for_by_the_member_that_comes_after() {
 fn a_restored_row_that_is_far_ahead_of_its_keys_restored_time_closes_with_silence() {
     check::<ByKey>([267], AtLeastOnce, &FaultRates::default());
 }
+
+#[test]
+fn a_flush_behind_the_next_owners_records_does_not_hide_them_from_the_store() {
+    check::<ByKey>([901], AtLeastOnce, &FaultRates::default());
+}

@@ -1,6 +1,9 @@
 //! A commit on its way: the request to the log, and the changes in tasks after the log's answer.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::tasks::Tasks;
 use crate::{
@@ -48,12 +51,14 @@ impl Commit {
         self.pending.may_send_ahead()
     }
 
-    /// Removes the offsets of these partitions. The partitions belong to another member now, or to a new membership of
+    /// Removes lost partitions and their tasks. The partitions belong to another member now, or to a new membership of
     /// this thread, which began at the committed offsets. For a transaction, the log itself refuses an old generation.
-    /// For a flush, this step is needed, because a flush names its member only at its end.
-    pub(crate) fn lose(&mut self, partitions: &[TopicPartition]) {
+    /// For a flush, this step is needed, because a flush names its member only at its end. The flush may also end
+    /// behind changelog records of the next owner. A store that took it up would never read those records.
+    pub(crate) fn lose(&mut self, partitions: &[TopicPartition], lost: &BTreeSet<TaskId>) {
         if let Some(offsets) = &mut self.offsets {
             offsets.retain(|(partition, _)| !partitions.contains(partition));
+            self.tasks.retain(|task, _| !lost.contains(task));
         }
     }
 }

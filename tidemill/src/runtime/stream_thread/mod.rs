@@ -142,7 +142,8 @@ impl StreamThread {
         // a lost partition again.
         for rebalance in &polled.rebalances {
             if let Rebalance::Lost(partitions) = rebalance {
-                self.transaction.lose(partitions);
+                let tasks = partitions.iter().filter_map(|partition| self.app.plan.task_of(partition)).collect();
+                self.transaction.lose(partitions, &tasks);
             }
         }
         for rebalance in polled.rebalances {

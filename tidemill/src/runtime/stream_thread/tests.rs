@@ -6,6 +6,7 @@ mod erasing;
 mod memory;
 mod odd_log;
 mod pace;
+mod replaced;
 
 use std::{
     sync::{

@@ -1,7 +1,10 @@
 //! One transaction per thread: the first record sent opens it, a commit or an abort closes it. Records sent during a
 //! commit belong to the next transaction, and wait until the log accepts them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::commit::{Commit, Committed, Found};
 use crate::{
@@ -139,10 +142,10 @@ impl Transaction {
         }
     }
 
-    /// Removes the offsets of these partitions from the commit on its way.
-    pub(crate) fn lose(&mut self, partitions: &[TopicPartition]) {
+    /// Removes lost partitions and their tasks from the commit on its way.
+    pub(crate) fn lose(&mut self, partitions: &[TopicPartition], tasks: &BTreeSet<TaskId>) {
         if let Some(commit) = &mut self.commit {
-            commit.lose(partitions);
+            commit.lose(partitions, tasks);
         }
     }
 
