@@ -38,7 +38,9 @@ fn start(case: &Case, data_dir: &Path) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
     command.args([case.command, "--listen", "127.0.0.1:0", "--set", "run.partitions=2"]);
     // Silence must not close windows: then the two runs may be compared, however slow the machine is.
-    for setting in case.settings.iter().chain(&["live.idle_after=1h", "coach.idle_after=1h", "data.raw_retention=1d"]) {
+    for setting in
+        case.settings.iter().chain(&["live.idle_after=1h", "coach.idle_after=1h", "data.raw_retention=3650d"])
+    {
         command.args(["--set", setting]);
     }
     Running::start(command.arg("--data-dir").arg(data_dir))

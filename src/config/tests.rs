@@ -44,12 +44,36 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
+fn a_variable_of_something_else_stops_nothing() {
+    let vars = vars(&[("TIDEMILL_SERVICE_HOST", "10.0.0.1"), ("TIDEMILL_PORT", "tcp://10.0.0.1:8080")]);
+    let config = resolve(&options(None, &[]), vars, vec![APPLICATIONS[0]], true).expect("valid");
+    assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+    assert!(config.warnings[0].starts_with("TIDEMILL_SERVICE_HOST: there is no such setting;"));
+}
+
+#[test]
+fn a_server_listens_on_a_name() {
+    let config = resolve(&options(None, &["server.listen=localhost:8080"]), vars(&[]), vec![APPLICATIONS[0]], true);
+    assert_eq!(config.expect("valid").settings.listen.to_string(), "127.0.0.1:8080");
+}
+
+#[test]
+fn what_no_machine_has_is_refused() {
+    let cases = [("run.threads=99999", "between 1 and 256"), ("run.partitions=100000000", "between 1 and 1000")];
+    for (setting, part) in cases {
+        let problems = resolve(&options(None, &[setting]), vars(&[]), vec![APPLICATIONS[0]], true).err();
+        let problems = problems.expect("refused");
+        assert!(problems.iter().any(|problem| problem.contains(part)), "{problems:?}");
+    }
+}
+
+#[test]
 fn all_mistakes_are_told_together() {
     let file = file(
         "[server]\nlisten = \"0.0.0.0:80\"\n[run]\nthread = 2\n[live]\nwindow = \"soon\"\n\
          [[tenant]]\nname = \"a\"\ntokn = \"x\"\n",
     );
-    let vars = vars(&[("TIDEMILL_RUN_PARTITIONS", "none"), ("TIDEMILL_ELSE", "1")]);
+    let vars = vars(&[("TIDEMILL_RUN_PARTITIONS", "none"), ("TIDEMILL_RUN_THREAD", "1")]);
     let set = options(Some(file.path()), &["analyst.kind=gemini", "analyst.api_key=x", "schema.format=avro", "oops"]);
     let problems = resolve(&set, vars, vec![APPLICATIONS[0]], true).err().expect("invalid");
     for part in [
@@ -58,7 +82,7 @@ fn all_mistakes_are_told_together() {
         "'tokn'",
         "token",
         "'run.partitions'",
-        "TIDEMILL_ELSE",
+        "TIDEMILL_RUN_THREAD: there is no such setting, do you mean 'TIDEMILL_RUN_THREADS'?",
         "api_key",
         "--set oops",
         "--set analyst.api_key",
