@@ -173,7 +173,7 @@ await phase(page, "reconnecting");
 await phase(coach, "reconnecting");
 await context.setOffline(true);
 // Results that come while the pages are away.
-server = await startServer(["serve", ...data], { port });
+server = await startServer(["serve", "--set", "limits.clock_ahead=10m", ...data], { port });
 const frames = recorded(`form_coach/recordings/${ATHLETE}.ndjson`)
   .trim()
   .split("\n")
