@@ -35,6 +35,12 @@ impl Sealed {
         self.overlay.is_none()
     }
 
+    /// The number of writes, deletions and named values. Each is one record of the changelog. See the example of
+    /// [`Sealed`].
+    pub fn changes(&self) -> usize {
+        self.overlay.as_ref().map_or(0, |overlay| overlay.rows.len() + overlay.meta.len())
+    }
+
     /// The last key that is written or deleted. See the example of [`Sealed`].
     pub fn last_key(&self) -> Option<&Bytes> {
         self.overlay.as_ref()?.rows.last_key_value().map(|(key, _)| key)

@@ -22,7 +22,8 @@ pub enum ProcessingGuarantee {
     ExactlyOnce,
     /// No record is lost, but records since the last commit may be processed again. A thread may hang until its session
     /// has expired, and then continue in the middle of a commit. Such a thread may overwrite newer state with older
-    /// state. Only a transaction prevents this.
+    /// state. The task's present owner writes its state again with one of its next commits. If the task moves before
+    /// that, the older state stays. Only a transaction prevents this.
     AtLeastOnce,
 }
 

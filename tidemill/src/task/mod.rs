@@ -18,6 +18,7 @@ mod silence;
 mod standby;
 mod storage;
 mod stores;
+mod strays;
 mod written_by;
 
 pub(crate) use active::{ActiveTask, TaskSettings};
@@ -32,3 +33,4 @@ pub(crate) use standby::{ChangelogBounds, StandbyTask};
 pub(crate) use storage::DiskStores;
 pub(crate) use storage::{MemoryStores, StoreSupplier};
 pub(crate) use stores::TaskStores;
+pub(crate) use strays::Strays;

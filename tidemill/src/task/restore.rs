@@ -92,11 +92,13 @@ impl StoreRestore {
                 None => stores.whole_at(name)?,
             };
             let next = match Restore::decide(checkpoint, whole_ms.map(|at| wall_ms - at), low, high) {
-                Restore::Current if followed.is_some() => {
-                    stores.note_whole(name, wall_ms)?;
+                Restore::Current => {
+                    stores.note_end(name, high);
+                    if followed.is_some() {
+                        stores.note_whole(name, wall_ms)?;
+                    }
                     continue;
                 }
-                Restore::Current => continue,
                 Restore::From(next) => next,
                 Restore::Rebuild => {
                     stores.clear(name, wall_ms)?;
@@ -162,6 +164,7 @@ impl StoreRestore {
         if self.next < self.end {
             return Ok(false);
         }
+        stores.note_end(&self.store, self.next);
         // Only now, because the rest of the changelog may hold deletions as old as the store.
         stores.note_whole(&self.store, wall_ms)?;
         Ok(true)

@@ -2,7 +2,7 @@
 
 use tidemill_state::{Sealed, SealedWindows, StoreError};
 
-use super::TaskStores;
+use super::{TaskStores, strays::Strays};
 use crate::{
     error::TaskError,
     graph::StoreName,
@@ -26,28 +26,46 @@ impl TaskStores {
         SealedStores(sealed.filter(|(_, sealed)| !sealed.is_empty()).collect())
     }
 
-    /// Writes the sealed changes to the backends, each with the changelog offset to which it corresponds.
+    /// Writes the sealed changes to the backends, each with the changelog offset to which it corresponds. Returns the
+    /// strays that a flush found. A store with strays keeps its earlier checkpoint, because it has not read them.
     pub(crate) fn commit(
         &self,
         SealedStores(stores): SealedStores,
         acknowledged: &Acknowledged,
         wall_ms: i64,
-    ) -> Result<(), TaskError> {
+        is_flush: bool,
+    ) -> Result<Vec<Strays>, TaskError> {
+        let mut found = Vec::new();
         for (name, sealed) in stores {
             let handle = &self.handles[&name];
-            let checkpoint = self.changelogs.get(&name).and_then(|changelog| acknowledged.get(changelog)).copied();
-            if let (Some(end), SealedStore::Window(windows), StoreHandle::Window(store)) = (checkpoint, &sealed, handle)
-            {
+            let changelog = self.changelogs.get(&name);
+            let written = changelog.and_then(|changelog| Some((changelog, *acknowledged.get(changelog)?)));
+            let strays = written.filter(|_| is_flush).and_then(|(changelog, end)| {
+                let before = self.note_end(&name, end)?;
+                Strays::between(&name, changelog, before, sealed.changes(), end)
+            });
+            let end = written.map(|(_, end)| end);
+            if let (Some(end), SealedStore::Window(windows), StoreHandle::Window(store)) = (end, &sealed, handle) {
                 self.with_head(&name, store, |head, _| head.wrote(windows, end));
             }
+            let checkpoint = end.filter(|_| strays.is_none());
             handle.commit_sealed(sealed, checkpoint).map_err(|error| self.error(error))?;
             self.note_current(handle, wall_ms)?;
+            found.extend(strays);
         }
-        Ok(())
+        Ok(found)
     }
 }
 
 impl SealedStore {
+    /// The number of its changelog records.
+    fn changes(&self) -> usize {
+        match self {
+            Self::KeyValue(rows) => rows.changes(),
+            Self::Window(windows) => windows.rows().changes(),
+        }
+    }
+
     fn is_empty(&self) -> bool {
         match self {
             Self::KeyValue(rows) => rows.is_empty(),

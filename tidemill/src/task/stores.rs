@@ -31,10 +31,12 @@ pub(crate) struct TaskStores {
     pub(super) changelogs: BTreeMap<StoreName, TopicPartition>,
     /// The changelog heads of window stores.
     heads: RefCell<BTreeMap<StoreName, Head>>,
+    /// Where each changelog ends, as far as its store knows.
+    pub(super) ends: RefCell<BTreeMap<StoreName, Offset>>,
 }
 
 /// Row changes and the store's own notes, as read from a changelog.
-type Changes = (Vec<(Bytes, Option<Row>)>, Vec<(String, Bytes)>);
+pub(super) type Changes = (Vec<(Bytes, Option<Row>)>, Vec<(String, Bytes)>);
 
 impl TaskStores {
     /// Opens every store of a task. A corrupted store is set aside and begins again from empty.
@@ -66,7 +68,7 @@ impl TaskStores {
         handles: BTreeMap<StoreName, StoreHandle>,
         changelogs: BTreeMap<StoreName, TopicPartition>,
     ) -> Self {
-        Self { task, handles, changelogs, heads: RefCell::default() }
+        Self { task, handles, changelogs, heads: RefCell::default(), ends: RefCell::default() }
     }
 
     /// The stores that have a changelog, each with its changelog.
@@ -291,7 +293,7 @@ impl StoreHandle {
         }
     }
 
-    fn to_changelog_key(&self, local: &Bytes) -> Bytes {
+    pub(super) fn to_changelog_key(&self, local: &Bytes) -> Bytes {
         match self {
             Self::KeyValue(_) => local.clone(),
             Self::Window(_) => {
@@ -301,7 +303,7 @@ impl StoreHandle {
     }
 
     /// Sorts a changelog record into rows and notes. Keys that no store of this kind writes are ignored.
-    fn read_change(&self, key: Bytes, value: Option<Bytes>, timestamp: i64, into: &mut Changes) {
+    pub(super) fn read_change(&self, key: Bytes, value: Option<Bytes>, timestamp: i64, into: &mut Changes) {
         let row = |value: Option<Bytes>| value.map(|value| Row { timestamp, value });
         match self {
             Self::KeyValue(_) => into.0.push((key, row(value))),

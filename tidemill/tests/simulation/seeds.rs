@@ -112,3 +112,9 @@ fn a_restored_row_that_is_far_ahead_of_its_keys_restored_time_closes_with_silenc
 fn a_flush_behind_the_next_owners_records_does_not_hide_them_from_the_store() {
     check::<ByKey>([901], AtLeastOnce, &FaultRates::default());
 }
+
+#[test]
+fn what_a_replaced_member_writes_to_a_changelog_is_written_over_by_the_next_owner() {
+    check::<ByKey>([4291], AtLeastOnce, &FaultRates::default());
+    assert_right(593, standbys::run::<ByKey>(593, AtLeastOnce, &FaultRates::default()));
+}

@@ -9,7 +9,7 @@ use super::tasks::Tasks;
 use crate::{
     error::TaskError,
     plan::TaskId,
-    task::TaskCommit,
+    task::{Strays, TaskCommit},
     transport::{Acknowledged, CommittedOffset, Consumer, PendingCommit, Progress, TopicPartition, TransportError},
 };
 
@@ -38,10 +38,11 @@ impl Commit {
         match pending.poll(timeout)? {
             Progress::Pending(pending) => Ok(Found::OnItsWay(Self { pending, offsets, tasks })),
             Progress::Done(acknowledged) => {
+                let is_flush = offsets.is_some();
                 if let Some(offsets) = offsets {
                     consumer.commit(&offsets)?;
                 }
-                Ok(Found::Committed(Committed { acknowledged, tasks }))
+                Ok(Found::Committed(Committed { acknowledged, tasks, is_flush }))
             }
         }
     }
@@ -68,16 +69,21 @@ impl Commit {
 pub(crate) struct Committed {
     acknowledged: Acknowledged,
     tasks: BTreeMap<TaskId, TaskCommit>,
+    /// Whether it was a flush and not a transaction.
+    is_flush: bool,
 }
 
 impl Committed {
-    /// Takes the commit up in each task: its state and the committed offsets of its inputs.
-    pub(crate) fn apply(mut self, tasks: &mut Tasks) -> Result<(), TaskError> {
+    /// Takes the commit up in each task: its state and the committed offsets of its inputs. Returns the strays that it
+    /// found.
+    pub(crate) fn apply(mut self, tasks: &mut Tasks) -> Result<Vec<(TaskId, Strays)>, TaskError> {
+        let mut found = Vec::new();
         for task in tasks.running() {
             if let Some(commit) = self.tasks.remove(&task.id) {
-                task.committed(commit, &self.acknowledged)?;
+                let strays = task.committed(commit, &self.acknowledged, self.is_flush)?;
+                found.extend(strays.into_iter().map(|strays| (task.id, strays)));
             }
         }
-        Ok(())
+        Ok(found)
     }
 }

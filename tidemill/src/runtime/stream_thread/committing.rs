@@ -48,7 +48,13 @@ impl StreamThread {
     pub(super) fn commit(&mut self) -> Result<(), TaskError> {
         self.settle_commit()?;
         self.begin_commit()?;
-        self.settle_commit()
+        self.settle_commit()?;
+        if self.tasks.running().any(|task| task.stores.is_dirty()) {
+            // State was written again behind strays.
+            self.begin_commit()?;
+            self.settle_commit()?;
+        }
+        Ok(())
     }
 
     /// Begins a commit. Records processed from here on belong to the next commit.
@@ -86,8 +92,9 @@ impl StreamThread {
             return Ok(true);
         }
         let Some(committed) = transaction.poll_commit(&mut *clients.consumer, timeout)? else { return Ok(false) };
-        committed.apply(tasks)?;
+        let strays = committed.apply(tasks)?;
         self.status.commits += 1;
+        strays.into_iter().try_for_each(|(task, strays)| self.write_again(task, &strays))?;
         self.replace_producer()?;
         self.transaction.send_held(&mut *self.clients.producer)?;
         Ok(true)

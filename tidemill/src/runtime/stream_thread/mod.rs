@@ -11,6 +11,7 @@ mod recovery;
 mod restore_meter;
 mod restoring;
 mod restoring_task;
+mod strays;
 mod tasks;
 mod transaction;
 
