@@ -13,7 +13,7 @@ use crate::config::{Options, SET, help};
 /// Begin with `tidemill demo`. It runs both applications, plays recorded events into them, and prints the addresses of
 /// their pages. Everything is in memory unless you name a folder.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 110, after_long_help = help())]
+#[command(name = "tidemill", version, max_term_width = 110, after_long_help = help())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

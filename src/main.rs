@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod config;
+mod files;
 mod telemetry;
 mod usage;
 
@@ -17,7 +18,7 @@ static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
-    let config = match config::load(&cli.options, cli.command.apps(), cli.command.serves()) {
+    let mut config = match config::load(&cli.options, cli.command.apps(), cli.command.serves()) {
         Ok(config) => config,
         Err(problems) => {
             eprintln!("the configuration has {} problem(s):", problems.len());
@@ -28,6 +29,9 @@ fn main() -> ExitCode {
         }
     };
     telemetry::start(&config.log_filter);
+    if cli.command.serves() {
+        config.warnings.extend(files::make_room(&mut config.settings.limits));
+    }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }

@@ -227,6 +227,20 @@ async fn a_compressed_body_is_read_within_its_limit() {
     let event = json!({ "stream_id": "canary", "user_id": "u", "text": "packed", "timestamp": now() }).to_string();
     assert_eq!(send(&attacked, event.into_bytes()).await, 202);
     attacked.sung += 1;
+    // Collectors append what they pack: each part is a member of its own.
+    let mut parts = Vec::new();
+    for text in ["first", "second"] {
+        let event = json!({ "stream_id": "canary", "user_id": "u", "text": text, "timestamp": now() }).to_string();
+        GzEncoder::new(format!("{event}\n").as_bytes(), Compression::fast()).read_to_end(&mut parts).expect("packs");
+    }
+    let raw = async |server: &Attacked, body: Vec<u8>| {
+        let request = server.request("POST", "/v1/chat").header("content-type", LINES);
+        let answer = request.header("content-encoding", "GZIP").body(body).send().await.expect("answers");
+        (answer.status().as_u16(), answer.text().await.expect("has a text"))
+    };
+    assert_eq!(raw(&attacked, parts.clone()).await, (202, "{\"accepted\":2}".to_owned()));
+    attacked.sung += 2;
+    assert_eq!(raw(&attacked, [&*parts, b"garbage"].concat()).await.0, 400);
     // A few kilobytes that would be 64 MiB.
     assert_eq!(send(&attacked, vec![b' '; 64 << 20]).await, 413);
     attacked.sing().await;
@@ -270,6 +284,8 @@ async fn tokens_cannot_be_tried_fast() {
         request.send().await.expect("answers").status().as_u16()
     };
     assert_eq!(ask("the-token-of-the-team").await, 200);
+    let lower = attacked.request("GET", "/v1/streams").header("authorization", "bearer  the-token-of-the-team");
+    assert_eq!(lower.send().await.expect("answers").status(), 200);
     for number in 0..30 {
         assert_eq!(ask(&format!("guess-number-{number}-of-many")).await, 401);
     }

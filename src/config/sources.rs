@@ -51,7 +51,9 @@ impl Sources {
     /// variables that begin with the names of services.
     fn take_unknown(&mut self, name: &str) {
         let variables: Vec<_> = self.rows.iter().map(|row| variable(row.name)).collect();
-        let near = suggestion(name, variables.iter().map(String::as_str));
+        let is_service = ["_PORT", "_SERVICE_HOST", "_SERVICE_PORT"].iter().any(|end| name.ends_with(end));
+        let is_service = is_service || name.contains("_PORT_") || name.contains("_SERVICE_PORT_");
+        let near = if is_service { String::new() } else { suggestion(name, variables.iter().map(String::as_str)) };
         let text = format!("{name}: there is no such setting{near}; `tidemill --help` lists all settings");
         if near.is_empty() { self.warnings.push(text) } else { self.problem(text) }
     }

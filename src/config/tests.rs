@@ -45,7 +45,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 
 #[test]
 fn a_variable_of_something_else_stops_nothing() {
-    let vars = vars(&[("TIDEMILL_SERVICE_HOST", "10.0.0.1"), ("TIDEMILL_PORT", "tcp://10.0.0.1:8080")]);
+    let vars = vars(&[("TIDEMILL_SERVICE_HOST", "10.0.0.1"), ("TIDEMILL_SERVER_PORT", "tcp://10.0.0.1:8080")]);
     let config = resolve(&options(None, &[]), vars, vec![APPLICATIONS[0]], true).expect("valid");
     assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
     assert!(config.warnings[0].starts_with("TIDEMILL_SERVICE_HOST: there is no such setting;"));

@@ -6,5 +6,5 @@ mod rate;
 mod tokens;
 mod visitor;
 
-pub(super) use tokens::{Access, Peer};
+pub(super) use tokens::{Access, Peer, bearer};
 pub(super) use visitor::Visitor;

@@ -45,9 +45,7 @@ impl Access {
         if self.visitors.is_empty() {
             return check_host(headers).map(|()| Visitor::anyone());
         }
-        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-        let Some(given) = bearer.or(token) else {
+        let Some(given) = bearer(headers).or(token) else {
             let fix = "send the header `Authorization: Bearer <token>`, or ?token= from a page";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "there is no token", fix));
         };
@@ -69,6 +67,12 @@ impl Access {
             Problem::new(StatusCode::UNAUTHORIZED, "the token is not known", fix)
         })
     }
+}
+
+/// The token of `Authorization: Bearer`. The scheme may be written in any case.
+pub(in crate::server) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// `?token=`, for pages that cannot send headers.

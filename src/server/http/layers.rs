@@ -19,7 +19,6 @@ use tower_http::{
         predicate::{DefaultPredicate, NotForContentType, Predicate as _},
     },
     cors::{AllowOrigin, CorsLayer},
-    decompression::RequestDecompressionLayer,
     trace::TraceLayer,
 };
 
@@ -31,9 +30,7 @@ pub(super) fn around(routes: Router, origins: &[String], registry: &Registry) ->
     let worthwhile = DefaultPredicate::new()
         .and(NotForContentType::const_new("application/wasm"))
         .and(NotForContentType::const_new("application/octet-stream"));
-    // Bodies in other encodings pass, and are refused by those who read them.
-    let decompression = RequestDecompressionLayer::new().pass_through_unaccepted(true);
-    let routes = routes.layer(CompressionLayer::new().compress_when(worthwhile)).layer(decompression);
+    let routes = routes.layer(CompressionLayer::new().compress_when(worthwhile));
     let routes = if origins.is_empty() { routes } else { routes.layer(cors(origins)) };
     let trace = TraceLayer::new_for_http()
         // A span does not hold the address: addresses hold ids and tokens.
@@ -54,7 +51,12 @@ fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(is_allowed))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static("last-event-id")])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_ENCODING,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("last-event-id"),
+        ])
         .max_age(Duration::from_mins(10))
 }
 

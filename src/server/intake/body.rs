@@ -1,10 +1,13 @@
 //! Bodies of requests: their types, their records, and the limits within which they are read.
 
+use std::io::Read as _;
+
 use axum::{
     body::Body,
     http::{HeaderMap, StatusCode, header},
 };
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -28,11 +31,6 @@ const UTF_8: [&str; 2] = ["utf-8", "utf8"];
 
 /// Accepts only types that a page of another origin cannot send without a preflight request.
 pub(super) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
-    // A body that is compressed by gzip has been decompressed, and lost this header.
-    if let Some(encoding) = headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
-        let problem = format!("the content encoding {} is not known", String::from_utf8_lossy(encoding.as_bytes()));
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem, "send gzip, or an uncompressed body"));
-    }
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.to_ascii_lowercase();
     let mut parts = kind.split(';').map(str::trim);
@@ -97,6 +95,7 @@ impl Intake {
         headers: &HeaderMap,
         mut body: Body,
     ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+        let is_packed = is_packed(headers)?;
         let limits = &self.engine.settings().limits;
         let limit = visitor.body_bytes(limits.body_bytes);
         let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -108,7 +107,7 @@ impl Intake {
             let _ = tokio::time::timeout(limits.body_timeout, drain(&mut body)).await;
             return Err(too_large());
         }
-        let permit = self.pressure.reserve(told.unwrap_or(limit))?;
+        let permit = self.pressure.reserve(told.unwrap_or(limit) + if is_packed { limit } else { 0 })?;
         let read = async {
             let read = Limited::new(&mut body, limit).collect().await;
             if read.is_err() {
@@ -123,10 +122,35 @@ impl Intake {
             if error.is::<LengthLimitError>() {
                 return too_large();
             }
-            let fix = "send the whole body, as long and encoded as its headers say";
-            Problem::new(StatusCode::BAD_REQUEST, "the body cannot be read to its end", fix)
+            unreadable()
         })?;
-        Ok((collected.to_bytes(), permit))
+        let bytes = collected.to_bytes();
+        if !is_packed {
+            return Ok((bytes, permit));
+        }
+        // One byte more than the limit shows that there is more.
+        let (mut unpacked, most) = (Vec::new(), limit as u64 + 1);
+        MultiGzDecoder::new(&*bytes).take(most).read_to_end(&mut unpacked).map_err(|_| unreadable())?;
+        if unpacked.len() > limit { Err(too_large()) } else { Ok((unpacked.into(), permit)) }
+    }
+}
+
+fn unreadable() -> Problem {
+    let fix = "send the whole body, as long and encoded as its headers say";
+    Problem::new(StatusCode::BAD_REQUEST, "the body cannot be read to its end", fix)
+}
+
+/// Whether the body is compressed by gzip.
+fn is_packed(headers: &HeaderMap) -> Result<bool, Problem> {
+    let encoding = headers.get(header::CONTENT_ENCODING).map_or(&b"identity"[..], |encoding| encoding.as_bytes());
+    let encoding = String::from_utf8_lossy(encoding).trim().to_ascii_lowercase();
+    match &*encoding {
+        "identity" | "" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true),
+        _ => {
+            let problem = format!("the content encoding {encoding} is not known");
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem, "send gzip, or an uncompressed body"))
+        }
     }
 }
 

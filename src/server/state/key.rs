@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
+    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use super::{
     peers::{Asked, FORWARDED},
 };
 use crate::server::{
-    access::Visitor,
+    access::{Visitor, bearer},
     address::{Path, Query},
     engine::RunningApp,
     problem::Problem,
@@ -43,9 +43,8 @@ pub(in crate::server) async fn key(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     visitor.may_inspect()?;
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).map(ToOwned::to_owned);
-    let asked = Asked { store, key, token: bearer.or(token) };
+    let token = bearer(&headers).map(ToOwned::to_owned).or(token);
+    let asked = Asked { store, key, token };
     inspector.find(asked, standby, headers.contains_key(FORWARDED)).await
 }
 
