@@ -60,13 +60,15 @@ impl TaskStores {
         // Of several records with the same key, the last one counts.
         let (rows, meta): (BTreeMap<_, _>, BTreeMap<_, _>) =
             (told.0.into_iter().collect(), told.1.into_iter().collect());
-        let written =
-            handle.with_store_mut(|store| write_again(store, rows, &meta)).map_err(|error| self.error(error))?;
-        // Strays that change nothing need no answer.
-        if !written {
-            self.replay(&strays.store, Vec::new(), strays.to)?;
-        }
-        Ok(())
+        let written = handle.with_store_mut(|store| {
+            let written = write_again(store, rows, &meta)?;
+            if !written {
+                // Strays that change nothing need no answer. The store is in use, so only its checkpoint is restored.
+                store.restore(Vec::new(), Vec::new(), strays.to)?;
+            }
+            Ok(())
+        });
+        written.map_err(|error| self.error(error))
     }
 }
 

@@ -115,6 +115,6 @@ fn a_flush_behind_the_next_owners_records_does_not_hide_them_from_the_store() {
 
 #[test]
 fn what_a_replaced_member_writes_to_a_changelog_is_written_over_by_the_next_owner() {
-    check::<ByKey>([4291], AtLeastOnce, &FaultRates::default());
+    check::<ByKey>([4291, 6571], AtLeastOnce, &FaultRates::default());
     assert_right(593, standbys::run::<ByKey>(593, AtLeastOnce, &FaultRates::default()));
 }

@@ -90,6 +90,18 @@ fn a_row_that_only_strays_have_is_deleted_though_its_owner_forgets_its_own() {
     assert_eq!(changes(&stores), [(local, None)]);
 }
 
+#[test]
+fn a_window_keeps_its_elements_while_strays_are_looked_at() {
+    let store = ByteStore::new(NAME, Box::new(MemoryBackend::new()));
+    let windows = Rc::new(RefCell::new(ByteWindowStore::new(store, 0).expect("opens")));
+    let stores = stores(StoreHandle::Window(windows.clone()));
+    windows.borrow_mut().append(0, b"key", row("1")).expect("appends");
+    let strays = flush(&stores, 12);
+    stores.write_again(&strays[0], Vec::new()).expect("writes");
+    assert_eq!(windows.borrow().elements(0, b"key").expect("reads"), [row("1")]);
+    assert_eq!(windows.borrow_mut().append(0, b"key", row("2")).expect("appends"), 1);
+}
+
 fn windows_key() -> Bytes {
     tidemill_state::WindowKey { start: 0, key: Bytes::from_static(b"key"), seq: 0 }.encode_local()
 }
