@@ -129,6 +129,8 @@ pub(crate) struct TaskContext {
     pub(crate) idle_ms: i64,
     /// The wall clock as the runtime last reported it, for processors to read. It can be set back.
     pub(crate) wall_ms: i64,
+    /// How far a late record, which is being processed, is behind the time of its windows; otherwise `None`.
+    pub(crate) late_by_ms: Option<i64>,
     /// Records dropped, by operator and reason.
     pub(crate) dropped: BTreeMap<(NodeId, DropReason), u64>,
     /// Punctuations of all operators.
@@ -165,6 +167,7 @@ impl TaskContext {
             monotonic_ms: now.monotonic_ms,
             wall_ms: now.wall_ms,
             idle_ms: 0,
+            late_by_ms: None,
             dropped: BTreeMap::new(),
             schedules: Vec::new(),
             next_punctuation: 0,

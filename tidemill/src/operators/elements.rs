@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use bytes::Bytes;
 use tidemill_state::{ByteWindowStore, Codec, CodecError, Row, StoreError};
 
-use super::{DropReason, Failure, Next, TaskContext, WindowClock, WindowTime};
+use super::{DropReason, Failure, Next, TaskContext, WindowClock, WindowTime, window_time::OpenWindows};
 use crate::record::{Data, Record};
 
 /// The largest part of a window that is in memory at once while it is emitted, in bytes.
@@ -73,20 +73,21 @@ impl<K: Data, V: Data> Elements<K, V> {
         if ctx.drops_null(&*self.key, &record.key) {
             return Ok(false);
         }
-        if let Some(record) = self.append(ctx, time, record, side)? {
-            late.forward(ctx, record)?;
+        if let Some((record, open)) = self.append(ctx, time, record, side)? {
+            time.forward_late(ctx, open, record, late)?;
         }
         Ok(true)
     }
 
-    /// Appends a record of one side to each of its open windows. Returns the record if no window accepts it.
+    /// Appends a record of one side to each of its open windows. If no window accepts the record, returns it with the
+    /// windows that were open.
     fn append(
         &mut self,
         ctx: &mut TaskContext,
         time: &WindowTime,
         record: Record<K, V>,
         side: u8,
-    ) -> Result<Option<Record<K, V>>, Box<Failure>> {
+    ) -> Result<Option<(Record<K, V>, OpenWindows)>, Box<Failure>> {
         self.scratch.clear();
         self.key.encode_into(&record.key, &mut self.scratch)?;
         let open = time.observe(ctx, &self.scratch, record.timestamp)?;
@@ -108,7 +109,7 @@ impl<K: Data, V: Data> Elements<K, V> {
                 store.append(window.start, &self.scratch, row)?;
             }
         }
-        Ok(if value.is_some() { None } else { Some(record) })
+        Ok(if value.is_some() { None } else { Some((record, open)) })
     }
 
     /// The encoded key of the last record.

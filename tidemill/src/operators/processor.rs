@@ -227,6 +227,45 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
         self.task.wall_ms
     }
 
+    /// How far a record of [`late_records`](crate::TimeWindowedKStream::late_records) is behind its windows' time, in
+    /// milliseconds: how many milliseconds earlier it should have come to be the newest. The time is the partition's
+    /// stream time, or the key's own time with
+    /// [`event_time_by_key`](crate::TimeWindows::event_time_by_key). `None` for records that are not late, behind a
+    /// repartition, and in a punctuation. Kafka Streams only logs it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{TimeWindows, processor::{Processor, ProcessorContext, Record}, state::BoxError};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// struct Lag;
+    ///
+    /// impl Processor<u64, i64, u64, i64> for Lag {
+    ///     fn process(
+    ///         &mut self,
+    ///         ctx: &mut ProcessorContext<'_, u64, i64>,
+    ///         late: Record<u64, i64>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let lag_ms = ctx.late_by_ms().unwrap_or(0);
+    ///         ctx.forward(late.with_value(lag_ms));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// let mut orders = builder.stream::<u64, i64>("orders").group_by_key().windowed_by(minutes);
+    /// orders.late_records().process("lag", &[], || Lag).to("lags");
+    /// orders.count("orders-per-minute");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, i64>("orders").pipe_all([(1, 250, 65_000), (1, 50, 59_000)])?;
+    /// assert_eq!(driver.output::<u64, i64>("lags").read_values()?, [6_000]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn late_by_ms(&self) -> Option<i64> {
+        self.task.late_by_ms
+    }
+
     /// The position of the record that is being processed; `None` in a punctuation (`ProcessorContext.recordMetadata`
     /// in Kafka Streams). It is the position of the task's input record, also for records that an earlier step made
     /// from it.

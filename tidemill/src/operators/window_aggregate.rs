@@ -364,7 +364,7 @@ where
             }
         }
         if !taken && let Some(value) = value {
-            self.late.forward(ctx, Record { key, value, timestamp, headers })?;
+            core.time.forward_late(ctx, open, Record { key, value, timestamp, headers }, &self.late)?;
         }
         let scratch = std::mem::take(&mut core.scratch);
         let closed = core.close(ctx, Some(&scratch));

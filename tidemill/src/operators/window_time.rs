@@ -1,13 +1,16 @@
 //! Which time closes the windows of an operator: the partition's time, or each key's own time.
 
-use crate::windows::{EmitStrategy, TimeWindows, Window};
+use crate::{
+    record::{Data, Record},
+    windows::{EmitStrategy, TimeWindows, Window},
+};
 use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
 use tidemill_state::{ByteStore, ByteWindowStore, StoreError};
 
 use super::{
-    Failure, Outcome, TaskContext, WindowClock,
+    Failure, Next, Outcome, TaskContext, WindowClock,
     key_times::{KeyTimes, Live, LiveOf},
 };
 
@@ -50,11 +53,29 @@ impl WindowTime {
     /// The windows that contain a timestamp.
     #[inline]
     pub(crate) fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
-        let windows = match self {
+        self.windows().windows_for(timestamp)
+    }
+
+    /// Passes on a record that came after all its windows had closed.
+    pub(crate) fn forward_late<K: Data, V: Data>(
+        &self,
+        ctx: &mut TaskContext,
+        open: OpenWindows,
+        record: Record<K, V>,
+        late: &Next<K, V>,
+    ) -> Outcome {
+        let now_ms = open.ends_after_ms + self.windows().grace_ms;
+        ctx.late_by_ms = Some(now_ms - record.timestamp);
+        let forwarded = late.forward(ctx, record);
+        ctx.late_by_ms = None;
+        forwarded
+    }
+
+    fn windows(&self) -> TimeWindows {
+        match self {
             Self::Partition(clock) => clock.windows(),
             Self::Key(key) => key.windows,
-        };
-        windows.windows_for(timestamp)
+        }
     }
 
     /// Handles an advance of the task's idle clock.
