@@ -5,6 +5,7 @@ mod application;
 mod erasure;
 mod format;
 pub mod gemini;
+mod late;
 mod request;
 
 pub mod form_coach;
@@ -20,6 +21,7 @@ pub use application::{
 };
 pub use erasure::{Erased, Erasure, erase};
 pub use format::{Format, Wire};
+pub use late::{LateEvents, report_late};
 pub(crate) use request::{answer_now, evenly, to_call_error};
 
 /// The applications that ship with Tidemill, in the order in which help lists them.

@@ -1,9 +1,13 @@
 //! Sends events over HTTP, as fast as the server accepts them.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, StatusCode, Url};
+use serde_json::Value;
 use tidemill_apps::apps::{APPLICATIONS, Input};
 
 use super::{play::Sink, recording::Event};
@@ -14,6 +18,9 @@ const BODY: usize = 512 * 1024;
 const SLICE_MS: i64 = 1_000;
 /// How long a request to a busy server is repeated.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The most owners that are asked for their late events.
+const OWNERS: usize = 100;
 
 /// Sends events to a server.
 pub(super) struct Post {
@@ -33,6 +40,29 @@ impl Post {
         let inputs = APPLICATIONS.iter().flat_map(|app| app.inputs);
         let batches = inputs.map(|input| (input, Vec::new())).collect();
         Self { http, url, token, shift_ms, batches, from_ms: None }
+    }
+
+    /// The late events that the server was told of since it started, of these owners: their number, and for each owner
+    /// and input what happened. Servers that do not tell are taken for servers without late events.
+    pub(super) async fn late(&self, owners: &BTreeSet<(&'static str, &str)>) -> (u64, Vec<String>) {
+        let (mut total, mut details) = (0, Vec::new());
+        for (plural, id) in owners.iter().take(OWNERS) {
+            let Ok(mut url) = Url::parse(&self.url) else { continue };
+            if let Ok(mut path) = url.path_segments_mut() {
+                path.pop_if_empty().extend(["v1", plural, id, "late"]);
+            }
+            let mut request = self.http.get(url);
+            if let Some(token) = &self.token {
+                request = request.bearer_auth(token);
+            }
+            let Ok(response) = request.send().await else { continue };
+            let late: Value = response.json().await.unwrap_or_default();
+            for late in late["late"].as_array().into_iter().flatten() {
+                total += late["total"].as_u64().unwrap_or(0);
+                details.extend(late["detail"].as_str().map(|detail| format!("{id}: {detail}")));
+            }
+        }
+        (total, details)
     }
 
     async fn send(&self, input: &Input, batch: &[String]) -> Result<()> {

@@ -15,6 +15,7 @@ mod engine;
 mod problem;
 
 mod address;
+mod late;
 
 mod access;
 mod intake;

@@ -454,3 +454,34 @@ async fn a_standby_answers_for_an_owner_that_cannot_if_whoever_asks_allows_it() 
         client.server.close().await.expect("closes");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_is_late_is_told_in_the_next_answer() {
+    let client = Client::start(settings()).await;
+    let at = now() / 1000 * 1000 - 10_000;
+    let second = chat("ada", "u", "newest", at + 9_000);
+    assert_eq!(client.post("/v1/chat", &json!([chat("ada", "u", "first", at), second])).await.0, 202);
+    assert_eq!(client.get("/v1/streams/ada/late").await, (200, json!({ "late": [] })));
+    let late = json!([chat("ada", "u", "late", at + 1_000), chat("ada", "u", "later", at + 2_000)]);
+    assert_eq!(client.post("/v1/chat", &late).await.0, 202);
+    until(WAIT, "late events are reported", async || {
+        client.get("/v1/streams/ada/late").await.1["late"][0]["events"] == 2
+    })
+    .await;
+
+    let (status, answer) = client.post("/v1/chat", &chat("ada", "u", "on time", at + 9_100)).await;
+    assert_eq!((status, &answer["accepted"]), (202, &json!(1)));
+    let told = &answer["late"][0];
+    let fields = ["id", "input", "events", "behind_ms", "total"].map(|name| told[name].clone());
+    assert_eq!(fields, [json!("ada"), json!("chat"), json!(2), json!(8_000), json!(2)]);
+    let detail = told["detail"].as_str().expect("a sentence");
+    assert!(detail.starts_with("2 chat events came too late and will be in no result: up to 8.0 s behind"), "{detail}");
+    let said = json!({ "stream_id": "ada", "text": "hello", "timestamp": at + 9_100 });
+    assert_eq!(client.post("/v1/transcript", &said).await.1, json!({ "accepted": 1 }), "another input is not late");
+    assert_eq!(client.post("/v1/chat", &chat("bob", "u", "hi", at + 9_100)).await.1, json!({ "accepted": 1 }));
+    assert_eq!(client.send("DELETE", "/v1/streams/ada", "application/json", "").await.0, 200);
+    until(WAIT, "late events are forgotten", async || {
+        client.get("/v1/streams/ada/late").await.1 == json!({ "late": [] })
+    })
+    .await;
+}

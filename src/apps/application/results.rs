@@ -19,17 +19,25 @@ pub struct Results {
     pub subject: Option<fn(&str) -> Subject>,
     /// Makes a converter to JSON, for a format of the topic and the topic's name.
     pub to_json: fn(&Format, &str) -> ToJson,
+    /// Whether these are reports of late events ([`LateEvents`](crate::apps::LateEvents)), which senders get as well.
+    pub is_late: bool,
 }
 
 impl Results {
     /// Results that are written in the format of the settings.
     pub const fn of<T: AvroEvent>(topic: &'static str, event: &'static str) -> Self {
-        Self { topic, event, subject: Some(Subject::of::<T>), to_json: to_json::<T> }
+        Self { topic, event, subject: Some(Subject::of::<T>), to_json: to_json::<T>, is_late: false }
     }
 
     /// Results that are JSON in every format.
     pub const fn json(topic: &'static str, event: &'static str) -> Self {
-        Self { topic, event, subject: None, to_json: |_, _| Box::new(Ok) }
+        Self { topic, event, subject: None, to_json: |_, _| Box::new(Ok), is_late: false }
+    }
+
+    /// The reports of [`report_late`](crate::apps::report_late). Pages get them as `late`, and senders get them in the
+    /// answers to their requests.
+    pub const fn late(topic: &'static str) -> Self {
+        Self { is_late: true, ..Self::json(topic, "late") }
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     model::GeminiForm,
     progress,
     request::OfflineForm,
-    topics::{ANALYST, DEAD_LETTERS, ERASED, ERASURES, FEEDBACK, ID, POSE, PROFILES},
+    topics::{ANALYST, DEAD_LETTERS, ERASED, ERASURES, FEEDBACK, ID, LATE, POSE, PROFILES},
     topology::{call, topology},
 };
 use crate::apps::{
@@ -45,7 +45,7 @@ pub static APPLICATION: Application = Application {
         subject: Some(Subject::of::<UserProfile>),
         reader: profile,
     }],
-    results: &[Results::of::<FormFeedback>(FEEDBACK, "feedback")],
+    results: &[Results::of::<FormFeedback>(FEEDBACK, "feedback"), Results::late(LATE)],
     erasures: ERASURES,
     erased: ERASED,
     dead_letters: DEAD_LETTERS,

@@ -12,5 +12,5 @@ mod topology;
 pub use application::APPLICATION;
 pub use model::GeminiForm;
 pub use request::{FeedbackRequest, OfflineForm, Verdict};
-pub use topics::{DEAD_LETTERS, ERASED, ERASURES, FEEDBACK, POSE, PROFILES};
+pub use topics::{DEAD_LETTERS, ERASED, ERASURES, FEEDBACK, LATE, POSE, PROFILES};
 pub use topology::{call, topology};

@@ -12,6 +12,8 @@ pub const ERASURES: &str = "coach-erasures";
 pub const ERASED: &str = "coach-erased";
 /// Feedback, keyed by user and window.
 pub const FEEDBACK: &str = "coach-feedback";
+/// Late frames, keyed by user and time.
+pub const LATE: &str = "coach-late";
 /// Records that could not be read.
 pub const DEAD_LETTERS: &str = "coach-dead-letters";
 /// The name of the call to the analyst.

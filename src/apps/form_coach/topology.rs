@@ -12,12 +12,13 @@ use super::{
     frames::Frames,
     progress::{Progress, STORE},
     request::{Asked, FeedbackRequest, Verdict},
-    topics::{ANALYST, ERASED, ERASURES, FEEDBACK, POSE, PROFILES},
+    topics::{ANALYST, ERASED, ERASURES, FEEDBACK, LATE, POSE, PROFILES},
 };
-use crate::apps::{Format, Windows, erase};
+use crate::apps::{Format, Windows, erase, report_late};
 
 const FRAMES: &str = "frames";
 const PROFILE_STORE: &str = "profiles";
+const LATE_STORE: &str = "late-frames";
 
 /// The call to the analyst.
 pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
@@ -38,12 +39,12 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
     let profiles = Consumed::with(PROFILES, Utf8, format.codec::<UserProfile>(PROFILES));
     let profiles = builder.table_with(profiles, Materialized::with(PROFILE_STORE, Utf8, Json::default()));
     let frames = Consumed::with(POSE, Utf8, Frames::raw(format));
+    let frames = builder.stream(frames.timestamp_from(|_: &String, frame| frame.timestamp));
+    let mut frames = frames.group_by_key().windowed_by(windows).emit(emit);
+    report_late(&builder, ["late-of-user", LATE_STORE, LATE], &frames.late_records().map_values(|_| "pose"));
+
     let call = call();
-    builder
-        .stream(frames.timestamp_from(|_: &String, frame| frame.timestamp))
-        .group_by_key()
-        .windowed_by(windows)
-        .emit(emit)
+    frames
         .collect(Materialized::with(FRAMES, Utf8, Frames::Packed))
         .map(collected)
         // The key changes from user and window to user. Both keys belong to the same partition.
@@ -55,7 +56,7 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
         .to(Produced::with(FEEDBACK, WindowedCodec::new(Utf8), format.codec::<FormFeedback>(FEEDBACK)));
     builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<SessionProgress>::default()));
 
-    erase(&builder, "erase-user", &[STORE, PROFILE_STORE, FRAMES, call.name()], [ERASURES, ERASED]);
+    erase(&builder, "erase-user", &[STORE, PROFILE_STORE, FRAMES, LATE_STORE, call.name()], [ERASURES, ERASED]);
     builder.build()
 }
 

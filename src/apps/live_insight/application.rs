@@ -10,7 +10,7 @@ use tidemill_schemas::{
 use super::{
     model::GeminiLive,
     request::OfflineLive,
-    topics::{ALERTS, ANALYST, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, ID, INSIGHTS, TRANSCRIPT},
+    topics::{ALERTS, ANALYST, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, ID, INSIGHTS, LATE, TRANSCRIPT},
     topology::{call, topology},
     trend,
 };
@@ -51,6 +51,7 @@ pub static APPLICATION: Application = Application {
         Results::of::<Insight>(INSIGHTS, "insight"),
         Results::of::<ClipCandidate>(CLIPS, "clip"),
         Results::of::<Alert>(ALERTS, "alert"),
+        Results::late(LATE),
     ],
     erasures: ERASURES,
     erased: ERASED,

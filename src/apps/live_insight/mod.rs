@@ -12,5 +12,5 @@ mod trend;
 pub use application::APPLICATION;
 pub use model::GeminiLive;
 pub use request::{InsightRequest, OfflineLive};
-pub use topics::{ALERTS, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, INSIGHTS, TRANSCRIPT};
+pub use topics::{ALERTS, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, INSIGHTS, LATE, TRANSCRIPT};
 pub use topology::{call, topology};

@@ -16,6 +16,8 @@ pub const INSIGHTS: &str = "live-insights";
 pub const CLIPS: &str = "live-clips";
 /// Alerts, keyed by stream, time and kind.
 pub const ALERTS: &str = "live-alerts";
+/// Late chat and speech, keyed by stream and time.
+pub const LATE: &str = "live-late";
 /// Records that could not be read.
 pub const DEAD_LETTERS: &str = "live-dead-letters";
 /// The name of the call to the analyst.

@@ -11,13 +11,14 @@ use super::{
     analysis::{MoodWatch, StreamTrend, Voices},
     mood::{self, Mood, alert_key},
     request::InsightRequest,
-    topics::{ALERTS, ANALYST, CHAT, CLIPS, ERASED, ERASURES, INSIGHTS, TRANSCRIPT},
+    topics::{ALERTS, ANALYST, CHAT, CLIPS, ERASED, ERASURES, INSIGHTS, LATE, TRANSCRIPT},
     trend::{STORE, Trend},
 };
-use crate::apps::{Format, Windows, erase};
+use crate::apps::{Format, Windows, erase, report_late};
 
 const CHAT_WINDOW: &str = "chat-window";
 const TRANSCRIPT_WINDOW: &str = "transcript-window";
+const LATE_STORE: &str = "late-events";
 
 /// The call to the analyst.
 pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
@@ -46,12 +47,15 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
     let voices = Materialized::with(mood::VOICES, Utf8, Json::<Voices>::default());
     builder.add_window_store(voices, mood::VOICES_KEPT);
 
+    let mut chats = chat.group_by_key().windowed_by(windows).emit(emit);
+    let mut speeches = speech.group_by_key().windowed_by(windows).emit(emit);
+    let late = chats.late_records().map_values(|_| "chat");
+    let late = late.merge(&speeches.late_records().map_values(|_| "transcript"));
+    report_late(&builder, ["late-of-stream", LATE_STORE, LATE], &late);
+
     let call = call();
-    let insights = chat
-        .group_by_key()
-        .windowed_by(windows)
-        .emit(emit)
-        .cogroup(speech.group_by_key().windowed_by(windows).emit(emit))
+    let insights = chats
+        .cogroup(speeches)
         .collect(
             Materialized::with(CHAT_WINDOW, Utf8, Json::default()),
             Materialized::with(TRANSCRIPT_WINDOW, Utf8, Json::default()),
@@ -66,7 +70,7 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
     insights.flat_map(|key, insight| alerts(&key, insight)).to(results(ALERTS, format));
 
     // The windows of chat and speech, and their times, belong to one step, which is erased whole.
-    let erased_from = [STORE, mood::STORE, mood::VOICES, CHAT_WINDOW, call.name()];
+    let erased_from = [STORE, mood::STORE, mood::VOICES, CHAT_WINDOW, LATE_STORE, call.name()];
     erase(&builder, "erase-stream", &erased_from, [ERASURES, ERASED]);
     builder.build()
 }

@@ -3,4 +3,4 @@
 mod gauges;
 mod report;
 
-pub(super) use report::{Health, health, metrics, ready};
+pub(super) use report::{Health, health, metrics, ready, time};

@@ -10,6 +10,7 @@ use axum::{
 };
 use prometheus::{Encoder as _, Registry, TextEncoder};
 use serde_json::json;
+use tidemill::{Clock as _, SystemClock};
 
 use super::gauges::Gauges;
 use crate::server::{access::Visitor, engine::Engine, intake::Pressure, problem::Problem};
@@ -35,6 +36,12 @@ impl Health {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
+}
+
+/// `GET /v1/time`: the clock that event times are checked against. Senders measure their own clocks by it.
+pub(in crate::server) async fn time() -> Response {
+    let now = Json(json!({ "now_ms": SystemClock.now_ms() }));
+    ([(header::CACHE_CONTROL, "no-store")], now).into_response()
 }
 
 /// `GET /healthz`: fails if an application failed, so that the process can be restarted.

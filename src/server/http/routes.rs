@@ -44,6 +44,7 @@ pub(super) fn routes(parts: Parts, apps: Vec<App>) -> Router {
         .route("/applications", get(pages::applications))
         .route("/assets/{folder}/{file}", get(pages::asset))
         .route("/mediapipe/pose/{file}", get(pages::pose_model))
+        .route("/v1/time", get(health::time))
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -79,6 +80,9 @@ fn of_app(app: App) -> Router<Parts> {
               visitor: Visitor,
               Query(options): Query<results::Options>,
               headers: HeaderMap| async move { results::of_owner(results, app, id, &visitor, options, &headers) };
+    let late = move |State(results): State<Arc<Results>>, Path(id): Path<String>, visitor: Visitor| async move {
+        results::late_of_owner(&results, app, &id, &visitor)
+    };
     let without_owner = move || async move {
         let (word, section) = (app.owner.word, app.section);
         Problem::not_found(
@@ -91,7 +95,8 @@ fn of_app(app: App) -> Router<Parts> {
         .route(&format!("/{}/{{{}}}", app.section, app.owner.field), get(page))
         .route(&owners, get(list))
         .route(&format!("{owners}/{{id}}"), delete(erase))
-        .route(&format!("{owners}/{{id}}/events"), get(events));
+        .route(&format!("{owners}/{{id}}/events"), get(events))
+        .route(&format!("{owners}/{{id}}/late"), get(late));
     for input in app.inputs {
         let take = move |State(intake): State<Arc<Intake>>, visitor: Visitor, headers: HeaderMap, body: Body| {
             intake::events(intake, app, input, Sent { visitor, headers, body })

@@ -25,6 +25,7 @@ use crate::{
         error::EngineError,
         health::Health,
         intake::{Feed, Intake, Pressure},
+        late::Late,
         log::Log,
         pages::Pages,
         results::{Hub, Results},
@@ -75,14 +76,15 @@ impl Server {
         let address = listener.local_addr()?;
         let engine = tokio::task::spawn_blocking(move || start(settings, address, runtime)).await??;
         let engine = Arc::new(engine);
-        let (hub, pressure) = (Arc::new(Hub::new(&engine)), Arc::new(Pressure::new(&engine)));
+        let late = Arc::new(Late::default());
+        let (hub, pressure) = (Arc::new(Hub::new(&engine, late.clone())), Arc::new(Pressure::new(&engine)));
         let (registry, closing) = (Registry::new(), watch::Sender::new(false));
-        let intake = Arc::new(Intake::new(engine.clone(), pressure.clone(), &registry));
+        let intake = Arc::new(Intake::new(engine.clone(), pressure.clone(), late.clone(), &registry));
         let http = http_client(state::PATIENCE)?;
         let parts = Parts {
             access: Access::new(engine.settings()),
             intake: intake.clone(),
-            results: Arc::new(Results::new(engine.clone(), hub.clone(), closing.subscribe())),
+            results: Arc::new(Results::new(engine.clone(), hub.clone(), late, closing.subscribe())),
             eraser: Eraser { engine: engine.clone(), hub: hub.clone() },
             inspector: Arc::new(Inspector { engine: engine.clone(), pressure: pressure.clone(), http }),
             health: Arc::new(Health::new(engine.clone(), pressure.clone(), registry.clone())),

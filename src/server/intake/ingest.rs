@@ -1,7 +1,11 @@
 //! Ingests records: one object, an array, or one object per line. All records of a request are valid and written, or
 //! none.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -21,11 +25,12 @@ use crate::{
     apps::{App, Incoming, Input, Property},
     server::{
         access::Visitor,
+        late::Notice,
         problem::{Problem, RecordProblem},
     },
 };
 
-/// The most problems that one response lists.
+/// The most problems, and the most owners with late events, that one response lists.
 const TOLD: usize = 20;
 
 /// A request to ingest.
@@ -54,13 +59,18 @@ pub(in crate::server) async fn events(
         visitor.may(app, &record.key)?;
     }
     let count = records.len();
+    let late = intake.late_of(app, input, &records);
     // The rate comes last: records that are refused for another reason do not use it up.
     let admitted = intake.pressure.admit(app, count)?;
     visitor.take(count)?;
     intake.write(input.topic, records).await?;
     admitted.written();
     intake.accepted.with_label_values(&[input.topic]).inc_by(count as u64);
-    Ok((StatusCode::ACCEPTED, axum::Json(serde_json::json!({ "accepted": count }))).into_response())
+    let mut answer = serde_json::json!({ "accepted": count });
+    if !late.is_empty() {
+        answer["late"] = serde_json::json!(late);
+    }
+    Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
 }
 
 /// `PUT` to the address of an owner's property.
@@ -85,6 +95,17 @@ pub(in crate::server) async fn property(
 }
 
 impl Intake {
+    /// What the sender is told about late events of the last minute, of the owners of these records.
+    fn late_of(&self, app: App, input: &Input, records: &[Incoming]) -> Vec<Notice> {
+        // Almost always nobody is late.
+        if self.late.is_empty() {
+            return Vec::new();
+        }
+        let (owners, now) = (records.iter().map(|record| &*record.key).collect::<BTreeSet<_>>(), Instant::now());
+        let notices = owners.iter().flat_map(|owner| self.late.of(app, owner, Some(input.name), now));
+        notices.take(TOLD).collect()
+    }
+
     /// The clock that events of a request are checked against.
     fn arrival(&self) -> Arrival {
         let settings = self.engine.settings();

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     apps::Incoming,
-    server::{engine::Engine, metrics::counter, problem::Problem},
+    server::{engine::Engine, late::Late, metrics::counter, problem::Problem},
 };
 
 /// Takes in events.
@@ -19,14 +19,20 @@ pub(in crate::server) struct Intake {
     pub(super) engine: Arc<Engine>,
     pub(super) pressure: Arc<Pressure>,
     pub(super) readers: Readers,
+    pub(super) late: Arc<Late>,
     /// Records taken in, by topic.
     pub(super) accepted: IntCounterVec,
 }
 
 impl Intake {
-    pub(in crate::server) fn new(engine: Arc<Engine>, pressure: Arc<Pressure>, registry: &Registry) -> Self {
+    pub(in crate::server) fn new(
+        engine: Arc<Engine>,
+        pressure: Arc<Pressure>,
+        late: Arc<Late>,
+        registry: &Registry,
+    ) -> Self {
         let accepted = counter(registry, "tidemill_ingest_records_total", "Records taken in", &["topic"]);
-        Self { readers: Readers::new(&engine), engine, pressure, accepted }
+        Self { readers: Readers::new(&engine), engine, pressure, late, accepted }
     }
 
     /// Appends records to their topic.

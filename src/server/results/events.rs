@@ -1,6 +1,10 @@
 //! Results as server-sent events: first the results that a page missed, then new results.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     http::{HeaderMap, StatusCode},
@@ -18,7 +22,7 @@ use super::{
 };
 use crate::{
     apps::App,
-    server::{access::Visitor, engine::Engine, problem::Problem},
+    server::{access::Visitor, engine::Engine, late::Late, problem::Problem},
 };
 
 /// The most results that one read of the log returns.
@@ -30,6 +34,7 @@ const HISTORY: usize = 120;
 pub(in crate::server) struct Results {
     engine: Arc<Engine>,
     hub: Arc<Hub>,
+    late: Arc<Late>,
     /// Permits for pages that follow results.
     followers: Arc<Semaphore>,
     closing: watch::Receiver<bool>,
@@ -37,9 +42,14 @@ pub(in crate::server) struct Results {
 
 impl Results {
     /// Pages are sent away when `closing` becomes true.
-    pub(in crate::server) fn new(engine: Arc<Engine>, hub: Arc<Hub>, closing: watch::Receiver<bool>) -> Self {
+    pub(in crate::server) fn new(
+        engine: Arc<Engine>,
+        hub: Arc<Hub>,
+        late: Arc<Late>,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
         let followers = Arc::new(Semaphore::new(engine.settings().limits.event_streams));
-        Self { engine, hub, followers, closing }
+        Self { engine, hub, late, followers, closing }
     }
 }
 
@@ -71,6 +81,18 @@ enum Stage {
     CatchingUp,
     /// The page has all results so far.
     Live,
+}
+
+/// `GET` of an owner's late events in the last minute.
+pub(in crate::server) fn late_of_owner(
+    results: &Results,
+    app: App,
+    key: &str,
+    visitor: &Visitor,
+) -> Result<Response, Problem> {
+    results.engine.app(app)?;
+    visitor.may(app, key)?;
+    Ok(axum::Json(serde_json::json!({ "late": results.late.of(app, key, None, Instant::now()) })).into_response())
 }
 
 /// `GET` of an owner's events.

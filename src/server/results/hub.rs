@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use crate::{
     apps::{App, Format, ToJson},
     server::{
         engine::Engine,
+        late::Late,
         log::{Log, scan},
     },
 };
@@ -39,13 +40,16 @@ pub(in crate::server) struct Hub {
     /// Functions that turn values into JSON for pages, one for each result topic.
     to_json: HashMap<App, Vec<ToJson>>,
     channels: Mutex<Channels>,
+    late: Arc<Late>,
     closing: AtomicBool,
 }
 
 impl Hub {
-    pub(in crate::server) fn new(engine: &Engine) -> Self {
+    /// `late` gets the reports of late events.
+    pub(in crate::server) fn new(engine: &Engine, late: Arc<Late>) -> Self {
         let to_json = engine.settings().apps.iter().map(|app| (*app, to_json(app, engine.format()))).collect();
-        Self { log: engine.log().clone(), to_json, channels: Mutex::default(), closing: AtomicBool::new(false) }
+        let closing = AtomicBool::new(false);
+        Self { log: engine.log().clone(), to_json, channels: Mutex::default(), late, closing }
     }
 
     pub(in crate::server) fn close(&self) {
@@ -107,6 +111,13 @@ impl Hub {
 
     fn hand_out(&self, app: App, topic: usize, record: ConsumedRecord) {
         let Some(key) = record.key.as_ref().and_then(owner) else { return };
+        if app.results[topic].is_late {
+            let report = record.value.as_ref().and_then(|value| serde_json::from_slice(value).ok());
+            match report {
+                Some(report) => self.late.note(app, report, Instant::now()),
+                None => self.late.forget(app, &key),
+            }
+        }
         let Some(sender) = self.channels().get(&(app, key)).cloned() else { return };
         // A result of another version may wait for its schema. The results after it wait, too.
         let event = self.repeat("a result waits for its schema", || self.event(app, topic, &record));

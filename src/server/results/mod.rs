@@ -4,5 +4,5 @@ mod events;
 mod hub;
 mod place;
 
-pub(super) use events::{Options, Results, of_owner};
+pub(super) use events::{Options, Results, late_of_owner, of_owner};
 pub(super) use hub::Hub;

@@ -2,6 +2,7 @@
 import { $, perFrame, setText } from "/assets/shared/dom.js";
 import { analystName, exerciseName, plural, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
+import { lateView } from "/assets/shared/late.js";
 import { connectionView, idFromPath, mountTheme, token } from "/assets/shared/shell.js";
 import { EventStream } from "/assets/shared/stream.js";
 import { adaptFeedback } from "./adapt.js";
@@ -17,6 +18,7 @@ const CATCH_UP_MS = 1500;
 
 const id = idFromPath();
 const voice = new Voice();
+const showLate = lateView($("late"), "athlete");
 /** The newest feedback, the newest feedback with a grade, and every grade of the session by its window's end. */
 let newest = null;
 let judged = null;
@@ -69,6 +71,7 @@ const draw = perFrame(() => {
 });
 
 function onEvent(type, raw) {
+  if (type === "late") return showLate(raw);
   if (type !== "feedback") return;
   const feedback = adaptFeedback(raw);
   const last = Math.max(0, ...grades.keys());

@@ -1,4 +1,5 @@
 // The camera: finds 33 body points in the browser and sends them five times a second; the picture stays here.
+import { ServerClock } from "/assets/shared/clock.js";
 import { headers } from "/assets/shared/shell.js";
 import { PARTS } from "./body.js";
 import { colours, drawBody, prepare } from "./skeleton.js";
@@ -85,6 +86,7 @@ export class Camera {
   #times = [];
   #recent = [];
   #sending = false;
+  #clock = new ServerClock();
 
   /** `onCount({ sent, body, failed })` runs after each picture: frames sent, body seen or not, sending failed or not. */
   constructor({ video, canvas, user, exercise, onCount, onEnd }) {
@@ -106,6 +108,8 @@ export class Camera {
     this.video.srcObject = stream;
     await this.video.play();
     this.#pose.onResults((results) => this.#result(results));
+    await this.#clock.measure();
+    if (run !== this.#run) return;
     void this.#loop(run);
   }
 
@@ -131,10 +135,11 @@ export class Camera {
 
   async #loop(run) {
     while (run === this.#run) {
-      this.capturedAt = Date.now();
+      const begun = performance.now();
+      this.capturedAt = this.#clock.now();
       try {
         if (this.video.videoWidth) await this.#pose.send({ image: this.video });
-        this.#judgePace(Date.now() - this.capturedAt);
+        this.#judgePace(performance.now() - begun);
       } catch (error) {
         console.error("Pose estimation stopped:", error);
         return this.stop();
@@ -195,6 +200,7 @@ export class Camera {
       });
       this.failed = !answer.ok;
       if (answer.ok) this.#keep(frame);
+      void this.#clock.measure();
     } catch {
       // The frame is lost. The window still gets the next frames.
       this.failed = true;

@@ -2,6 +2,7 @@
 import { $, h, perFrame, setText } from "/assets/shared/dom.js";
 import { analystName, clamp, count, duration, percent, timeOfDay, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
+import { lateView } from "/assets/shared/late.js";
 import { connectionView, idFromPath, mountTheme, token } from "/assets/shared/shell.js";
 import { sparkline } from "/assets/shared/chart.js";
 import { EventStream } from "/assets/shared/stream.js";
@@ -14,6 +15,7 @@ import { drawTimeline } from "./timeline.js";
 
 const id = idFromPath();
 const session = new Session();
+const showLate = lateView($("late"), "stream");
 let lastEventAt = null;
 let allAlerts = false;
 /** The start of the recording: the start of the first window, unless the streamer has entered a time. */
@@ -149,6 +151,7 @@ function onEvent(type, raw) {
   if (type === "insight") session.addWindow(adaptInsight(raw));
   else if (type === "clip") session.addClip(adaptClip(raw));
   else if (type === "alert") session.addAlert(adaptAlert(raw));
+  else if (type === "late") return showLate(raw);
   else return;
   draw();
 }

@@ -166,6 +166,16 @@ await until(coach, () => document.getElementById("screen-empty").textContent.inc
 await coach.click("#show-replay");
 done("without the pose model the camera says so, and the replay still works");
 
+const tardy = (ago) => ({ stream_id: "tardy", user_id: "u", text: "hello", timestamp: Date.now() - ago });
+await post(`${url}/v1/chat`, [tardy(300_000), tardy(100_000), tardy(290_000), tardy(280_000)]);
+await page.goto(`${url}/live/tardy`);
+await until(page, () => !document.getElementById("late").hidden);
+assert.match(await page.textContent("#late"), /^2 chat events came too late .* up to (189|190) s behind the newest event of this stream/);
+if (pictures) await page.screenshot({ path: join(pictures, "late-light-desktop.png") });
+await page.goto(`${url}/live/${STREAM}`);
+await until(page, (all) => document.querySelectorAll("button.tl-col").length === all, WINDOWS);
+done("a page tells that events came too late, and how late");
+
 if (pictures) await takePictures(url, pictures);
 
 await server.stop("SIGKILL");
