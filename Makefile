@@ -100,7 +100,7 @@ pictures: prerequisites ## Takes the pictures of the README again.
 	@.ci/pictures
 
 .PHONY: check
-check: format lint doc test ## Everything that CI checks.
+check: format lint doc package test ## Everything that CI checks.
 
 .PHONY: format
 format: ## Checks the formatting.
@@ -114,6 +114,11 @@ lint: prerequisites ## Lints, warnings are errors.
 .PHONY: doc
 doc: prerequisites ## Builds the documentation, warnings are errors.
 	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps
+
+# Their features need no check of their own: the tests build with them.
+.PHONY: package
+package: ## Packages the crates that are published, and builds them from what is in the packages.
+	cargo package --locked --allow-dirty --no-default-features -p tidemill-state -p tidemill
 
 .PHONY: bench
 bench: prerequisites ## Runs the benchmarks.

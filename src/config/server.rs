@@ -71,6 +71,8 @@ pub(super) fn bounds() -> Vec<Setting> {
             .help("How far an event's time may be ahead of the server's clock; an event further ahead is refused"),
         Setting::new("limits.connections", "10000", number, |s| &mut s.limits.connections)
             .help("Maximum number of connections at the same time; further ones wait until others end"),
+        Setting::new("limits.address_connections", "2500", number, |s| &mut s.limits.address_connections)
+            .help("Maximum number of connections of one address; further ones are closed; 0 behind a proxy"),
         Setting::new("limits.idle_timeout", "1m", duration, |s| &mut s.limits.idle_timeout)
             .help("How long a connection may be idle, and how long the headers of a request may take"),
         Setting::new("limits.body_timeout", "30s", duration, |s| &mut s.limits.body_timeout)

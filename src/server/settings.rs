@@ -45,6 +45,9 @@ pub struct Limits {
     pub event_streams: usize,
     /// Maximum connections at the same time; further ones wait until others end. Default 10,000.
     pub connections: usize,
+    /// Maximum connections of one address at the same time; further ones are closed at once. 0 for any number. Default
+    /// 2,500.
+    pub address_connections: usize,
     /// How long a connection may be idle, and how long the headers of a request may take. Default one minute.
     pub idle_timeout: Duration,
     /// How long the body of a request may take. Default 30 s.
@@ -63,6 +66,7 @@ impl Default for Limits {
             lag_records: 200_000,
             event_streams: 2_000,
             connections: 10_000,
+            address_connections: 2_500,
             idle_timeout: Duration::from_mins(1),
             body_timeout: Duration::from_secs(30),
             wrong_tokens: 30,

@@ -93,6 +93,20 @@ async fn connections_above_the_limit_wait_until_others_end() {
     client.server.close().await.expect("closes");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_with_too_many_connections_gets_no_more() {
+    let client = client(Limits { address_connections: 2, ..Limits::default() }).await;
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let held = [connect(&client, "").await, connect(&client, "").await];
+    assert_eq!(rest(&mut connect(&client, request).await).await, "");
+    drop(held);
+    until(WAIT, "it answers when connections have ended", async || {
+        rest(&mut connect(&client, request).await).await.starts_with("HTTP/1.1 200")
+    })
+    .await;
+    client.server.close().await.expect("closes");
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_lives_on_without_file_descriptors() {

@@ -3,6 +3,7 @@
 mod guesses;
 mod host;
 mod rate;
+mod share;
 mod tokens;
 mod visitor;
 

@@ -1,7 +1,7 @@
 //! Recognises the sender of a request by its token.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::Instant,
@@ -13,7 +13,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{guesses::Guesses, host::check_host, rate::Rate, visitor::Visitor};
+use super::{guesses::Guesses, host::check_host, rate::Rate, share::Share, visitor::Visitor};
 use crate::server::{address::Query, problem::Problem, settings::Settings};
 
 /// Knows the visitors. Clones share their state.
@@ -30,11 +30,15 @@ pub(in crate::server) struct Peer(pub(in crate::server) IpAddr);
 
 impl Access {
     pub(in crate::server) fn new(settings: &Settings) -> Self {
-        // Tenants with the same name share one rate.
-        let mut rates = HashMap::new();
+        // Entries with the same name are one tenant.
+        let (mut rates, mut shares) = (HashMap::new(), HashMap::new());
+        let names: BTreeSet<_> = settings.tenants.iter().map(|tenant| &tenant.name).collect();
+        let limits = &settings.limits;
         let visitors = settings.tenants.iter().map(|tenant| {
             let own = |per_second| rates.entry(&tenant.name).or_insert_with(|| Arc::new(Rate::new(per_second))).clone();
-            Visitor::of(tenant.clone(), tenant.records_per_second.map(own))
+            let rate = tenant.records_per_second.map(own);
+            let share = shares.entry(&tenant.name).or_insert_with(|| Arc::new(Share::half_of(limits)));
+            Visitor::of(tenant.clone(), rate, (names.len() > 1).then(|| share.clone()))
         });
         let guesses = Arc::new(Guesses::new(settings.limits.wrong_tokens));
         Self { visitors: visitors.collect(), guesses }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use subtle::ConstantTimeEq as _;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::rate::Rate;
+use super::{rate::Rate, share::Share};
 use crate::{
     apps::App,
     server::{problem::Problem, settings::Tenant},
@@ -17,16 +18,18 @@ pub(in crate::server) struct Visitor {
     /// `None` if no tenants are configured: every client that reaches the address may do everything.
     tenant: Option<Arc<Tenant>>,
     rate: Option<Arc<Rate>>,
+    /// `None` if there is one tenant, who may use everything.
+    share: Option<Arc<Share>>,
 }
 
 impl Visitor {
     /// Every client, of a server without tenants.
     pub(super) fn anyone() -> Self {
-        Self { tenant: None, rate: None }
+        Self { tenant: None, rate: None, share: None }
     }
 
-    pub(super) fn of(tenant: Arc<Tenant>, rate: Option<Arc<Rate>>) -> Self {
-        Self { tenant: Some(tenant), rate }
+    pub(super) fn of(tenant: Arc<Tenant>, rate: Option<Arc<Rate>>, share: Option<Arc<Share>>) -> Self {
+        Self { tenant: Some(tenant), rate, share }
     }
 
     /// Compares a token with the visitor's own, in constant time.
@@ -37,6 +40,16 @@ impl Visitor {
     /// Takes records off the visitor's rate. Refuses them when the rate is used up.
     pub(in crate::server) fn take(&self, records: usize) -> Result<(), Problem> {
         self.rate.as_ref().map_or(Ok(()), |rate| rate.take(records))
+    }
+
+    /// Reserves memory for a body within the visitor's share, until the permit is dropped.
+    pub(in crate::server) fn reserve(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        self.share.as_ref().map(|share| share.body(bytes)).transpose()
+    }
+
+    /// A place for a page within the visitor's share, until the permit is dropped.
+    pub(in crate::server) fn follow(&self) -> Result<Option<OwnedSemaphorePermit>, Problem> {
+        self.share.as_ref().map(|share| share.follower()).transpose()
     }
 
     /// Refuses ids that are not the visitor's.

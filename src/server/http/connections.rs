@@ -15,6 +15,7 @@ use tokio::{
 };
 use tower::Layer as _;
 
+use super::addresses::Addresses;
 use crate::server::{access::Peer, settings::Limits};
 
 /// Serves until `closing` becomes true, then lets running requests finish.
@@ -29,12 +30,17 @@ pub(super) async fn serve(
     // too.
     http.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
     let permits = Arc::new(Semaphore::new(limits.connections));
+    let addresses = Addresses::new(limits.address_connections);
     let graceful = GracefulShutdown::new();
     loop {
         let (stream, address, permit) = tokio::select! {
             accepted = accept(&mut listener, &permits) => accepted,
             // The sender lives as long as the server.
             _ = closing.wait_for(|closing| *closing) => break,
+        };
+        let Some(place) = addresses.enter(address) else {
+            tracing::debug!(%address, "an address has too many connections");
+            continue;
         };
         let service = TowerToHyperService::new(Extension(Peer(address)).layer(routes.clone()));
         let connection = http.serve_connection(TokioIo::new(stream), service);
@@ -43,7 +49,7 @@ pub(super) async fn serve(
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(permit);
+            drop((permit, place));
         });
     }
     drop(listener);

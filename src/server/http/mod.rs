@@ -1,5 +1,6 @@
 //! The HTTP server: connections, what happens around every request, and the addresses.
 
+mod addresses;
 mod connections;
 mod layers;
 mod routes;

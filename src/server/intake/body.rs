@@ -87,14 +87,20 @@ pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem>
     })
 }
 
+/// The reserved memory of a body: of the tenant's share, and of all memory for bodies.
+pub(super) struct Reserved {
+    _share: Option<OwnedSemaphorePermit>,
+    _all: OwnedSemaphorePermit,
+}
+
 impl Intake {
-    /// Reads a body within all limits. The permit holds its memory until the records are written.
+    /// Reads a body within all limits. Its memory is reserved until the records are written.
     pub(super) async fn read_body(
         &self,
         visitor: &Visitor,
         headers: &HeaderMap,
         mut body: Body,
-    ) -> Result<(Bytes, OwnedSemaphorePermit), Problem> {
+    ) -> Result<(Bytes, Reserved), Problem> {
         let is_packed = is_packed(headers)?;
         let limits = &self.engine.settings().limits;
         let limit = visitor.body_bytes(limits.body_bytes);
@@ -107,7 +113,8 @@ impl Intake {
             let _ = tokio::time::timeout(limits.body_timeout, drain(&mut body)).await;
             return Err(too_large());
         }
-        let permit = self.pressure.reserve(told.unwrap_or(limit) + if is_packed { limit } else { 0 })?;
+        let bytes = told.unwrap_or(limit) + if is_packed { limit } else { 0 };
+        let reserved = Reserved { _share: visitor.reserve(bytes)?, _all: self.pressure.reserve(bytes)? };
         let read = async {
             let read = Limited::new(&mut body, limit).collect().await;
             if read.is_err() {
@@ -126,12 +133,12 @@ impl Intake {
         })?;
         let bytes = collected.to_bytes();
         if !is_packed {
-            return Ok((bytes, permit));
+            return Ok((bytes, reserved));
         }
         // One byte more than the limit shows that there is more.
         let (mut unpacked, most) = (Vec::new(), limit as u64 + 1);
         MultiGzDecoder::new(&*bytes).take(most).read_to_end(&mut unpacked).map_err(|_| unreadable())?;
-        if unpacked.len() > limit { Err(too_large()) } else { Ok((unpacked.into(), permit)) }
+        if unpacked.len() > limit { Err(too_large()) } else { Ok((unpacked.into(), reserved)) }
     }
 }
 

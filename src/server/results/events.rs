@@ -71,7 +71,7 @@ struct Follower {
     stage: Stage,
     live: broadcast::Receiver<Arc<Event>>,
     closing: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    _permits: (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit),
 }
 
 enum Stage {
@@ -106,6 +106,7 @@ pub(in crate::server) fn of_owner(
 ) -> Result<Response, Problem> {
     results.engine.app(app)?;
     visitor.may(app, &key)?;
+    let share = visitor.follow()?;
     let permit = results.followers.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::busy("too many pages follow results", 10))?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
@@ -120,7 +121,8 @@ pub(in crate::server) fn of_owner(
     };
     // The page subscribes before the log is read. A result in between is seen twice and sent once.
     let (live, closing) = (results.hub.subscribe(app, &key), results.closing.clone());
-    let follower = Follower { results, app, key, place, caught: Vec::new(), stage, live, closing, _permit: permit };
+    let follower =
+        Follower { results, app, key, place, caught: Vec::new(), stage, live, closing, _permits: (share, permit) };
     let events = futures_util::stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))

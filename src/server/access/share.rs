@@ -1,0 +1,59 @@
+//! A tenant's share of what all tenants use together, so that no tenant takes all of it.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::server::{problem::Problem, settings::Limits};
+
+/// Bytes of one permit. A semaphore cannot count as many permits as there may be bytes.
+const UNIT: usize = 1024;
+
+/// What one tenant may use at most: half of what all tenants may use together.
+#[derive(Debug)]
+pub(super) struct Share {
+    units: usize,
+    bodies: Arc<Semaphore>,
+    followers: Arc<Semaphore>,
+}
+
+impl Share {
+    pub(super) fn half_of(limits: &Limits) -> Self {
+        let units = (limits.bytes_in_flight / 2).div_ceil(UNIT).max(1);
+        let followers = limits.event_streams.div_ceil(2);
+        Self { units, bodies: Arc::new(Semaphore::new(units)), followers: Arc::new(Semaphore::new(followers)) }
+    }
+
+    /// Reserves memory for a body until the permit is dropped.
+    pub(super) fn body(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        // A body that is larger than the share passes alone.
+        let units = bytes.div_ceil(UNIT).clamp(1, self.units) as u32;
+        let permit = self.bodies.clone().try_acquire_many_owned(units);
+        permit.map_err(|_| Problem::busy("too many bytes of this tenant's requests are in progress", 1))
+    }
+
+    /// A place for a page that follows results, until the permit is dropped.
+    pub(super) fn follower(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let permit = self.followers.clone().try_acquire_owned();
+        permit.map_err(|_| Problem::busy("too many pages of this tenant follow results", 10))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_never_has_more_than_half() {
+        let share = Share::half_of(&Limits { bytes_in_flight: 8 * UNIT, event_streams: 3, ..Limits::default() });
+        let held = share.body(3 * UNIT).expect("three of four");
+        assert!(share.body(2 * UNIT).is_err());
+        let rest = share.body(1).expect("the fourth");
+        drop((held, rest));
+        assert!(share.body(100 * UNIT).is_ok(), "a large body passes alone");
+        let pages: Vec<_> = (0..2).map(|_| share.follower().expect("two of three")).collect();
+        assert!(share.follower().is_err());
+        drop(pages);
+        assert!(share.follower().is_ok());
+    }
+}
