@@ -58,9 +58,9 @@ fn chat(random: &mut StdRng, per_second: f64) -> Vec<ChatMessage> {
         chats.push(ChatMessage {
             stream_id: "flat".into(),
             user_id: format!("user-{}", random.random_range(0..300)),
-            user_name: None,
             text: LINES[random.random_range(0..LINES.len())].into(),
             timestamp: at_ms as i64,
+            ..ChatMessage::default()
         });
     }
 }
@@ -173,7 +173,7 @@ fn a_burst_of_flat_chat_is_a_clip() {
         if minute == 4 {
             for (number, at_ms) in (start_ms + 30_000..start_ms + 38_000).step_by(200).enumerate() {
                 let (stream_id, user_id, text) = ("flat".into(), format!("fan-{number}"), "WOW".into());
-                chats.push(ChatMessage { stream_id, user_id, user_name: None, text, timestamp: at_ms });
+                chats.push(ChatMessage { stream_id, user_id, text, timestamp: at_ms, ..ChatMessage::default() });
             }
         }
         let window = window(start_ms, chats, &trend);
@@ -199,9 +199,9 @@ fn a_mood_that_fell_is_never_told_beside_a_good_mood() {
         let message = |at: i64| ChatMessage {
             stream_id: "flat".into(),
             user_id: format!("user-{}", at % 40),
-            user_name: None,
             text: text.into(),
             timestamp: start_ms + at * 1_000 / per_second,
+            ..ChatMessage::default()
         };
         (0..60 * per_second).map(message).collect()
     };

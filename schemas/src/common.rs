@@ -67,7 +67,14 @@ pub(crate) fn check_length(errors: &mut Vec<FieldError>, field: &str, text: &str
 pub(crate) fn check_text(errors: &mut Vec<FieldError>, field: &str, text: &str) {
     if !is_visible(text) {
         errors.push(FieldError::new(field, "is empty", "leave out events without text"));
-    } else if text.len() > MAX_TEXT_BYTES {
+    } else {
+        check_text_length(errors, field, text);
+    }
+}
+
+/// Checks a text that may be empty.
+pub(crate) fn check_text_length(errors: &mut Vec<FieldError>, field: &str, text: &str) {
+    if text.len() > MAX_TEXT_BYTES {
         let problem = format!("has {} bytes", text.len());
         errors.push(FieldError::new(field, problem, format!("send at most {MAX_TEXT_BYTES}, split longer texts")));
     }

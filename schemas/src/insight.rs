@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::count;
+use crate::{Support, count};
 
 /// The insight into one window of one stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,8 +60,20 @@ pub struct Insight {
     pub clips: Vec<ClipCandidate>,
     /// Events that the streamer should hear about now.
     pub alerts: Vec<Alert>,
+    /// Amounts and memberships of the window's messages; absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support: Option<Support>,
+    /// What was withdrawn: messages that were left out when the window closed, and messages and viewers whose words and
+    /// names were removed from this result later. The counts of a closed window stay.
+    #[serde(default, with = "count", skip_serializing_if = "is_zero")]
+    pub withdrawn: u64,
     /// One piece of advice: what to do next.
     pub instruction: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over like this")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The crowd's mood in a word.
@@ -110,6 +122,9 @@ pub struct HotTopic {
 /// A message that represents many others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TopChat {
+    /// The message's id, if the platform gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The id of the first author.
     pub user_id: String,
     /// The author's name.

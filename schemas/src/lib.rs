@@ -18,6 +18,7 @@ mod landmark;
 mod live_insight;
 mod marks;
 mod strict;
+mod support;
 
 pub use arrival::{AHEAD_MAX_MS, Arrival};
 pub use common::{FieldError, MAX_ID_BYTES, MAX_TEXT_BYTES, describe_errors};
@@ -32,3 +33,4 @@ pub use insight::{
 };
 pub use landmark::{LANDMARKS, Part};
 pub use live_insight::{ChatMessage, TranscriptSegment, parse_chat, parse_transcript};
+pub use support::{Amount, CurrencySum, Membership, MembershipKind, Support, Supporter};

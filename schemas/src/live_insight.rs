@@ -1,16 +1,21 @@
 //! Inputs of live insight: chat messages and transcript segments of a stream.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     Arrival,
-    common::{FieldError, check_id, check_length, check_text, is_visible, outcome},
+    common::{FieldError, check_id, check_length, check_text, check_text_length, is_visible, outcome},
     strict,
+    support::{self, Amount, Membership},
 };
 
 /// One message in the chat of a live stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ChatMessage {
+    /// The platform's id of the message. A message that is sent again with the same id and time counts once, and a
+    /// message with an id can be withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The stream of the message; the key of the topic.
     pub stream_id: String,
     /// The author's id, which stays the same when the author changes the name.
@@ -18,25 +23,63 @@ pub struct ChatMessage {
     /// The author's name in the chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_name: Option<String>,
-    /// The text of the message.
+    /// The text of the message. It may be empty only if the message carries an amount or a membership.
+    #[serde(default, deserialize_with = "text_or_nothing")]
     pub text: String,
+    /// The money that the message carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Amount>,
+    /// The membership that the message is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub membership: Option<Membership>,
     /// Event time in epoch milliseconds.
     pub timestamp: i64,
 }
 
+/// In JSON, a text that is null is an absent text.
+fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    if deserializer.is_human_readable() {
+        return Ok(Option::deserialize(deserializer)?.unwrap_or_default());
+    }
+    String::deserialize(deserializer)
+}
+
 impl ChatMessage {
+    /// Whether a reader sees a text.
+    pub fn has_text(&self) -> bool {
+        is_visible(&self.text)
+    }
+
+    /// Whether the message supports the stream with an amount or a membership.
+    pub fn supports(&self) -> bool {
+        self.amount.is_some() || self.membership.is_some()
+    }
+
     /// The name to show: the author's name, or the id if no name is known.
     pub fn author(&self) -> &str {
         self.user_name.as_deref().filter(|name| is_visible(name)).unwrap_or(&self.user_id)
     }
 
-    /// Checks ids, text and time. `arrival` is the receiver's clock.
+    /// Checks ids, text, amount, membership and time. `arrival` is the receiver's clock.
     pub fn validate(&self, arrival: Arrival) -> Result<(), Vec<FieldError>> {
         let mut errors = Vec::new();
+        if let Some(id) = &self.id {
+            check_id(&mut errors, "id", id);
+        }
         check_id(&mut errors, "stream_id", &self.stream_id);
         check_id(&mut errors, "user_id", &self.user_id);
         check_length(&mut errors, "user_name", self.user_name.as_deref().unwrap_or_default());
-        check_text(&mut errors, "text", &self.text);
+        if self.supports() {
+            check_text_length(&mut errors, "text", &self.text);
+        } else {
+            check_text(&mut errors, "text", &self.text);
+        }
+        if let Some(amount) = &self.amount {
+            amount.check(&mut errors);
+        }
+        if let Some(membership) = &self.membership {
+            membership.check(&mut errors);
+        }
         arrival.check(&mut errors, self.timestamp);
         outcome(errors)
     }
@@ -79,10 +122,16 @@ impl TranscriptSegment {
 /// Parses one chat message, or returns an error for each wrong field that says how to fix it.
 pub fn parse_chat(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<ChatMessage, Vec<FieldError>> {
     let message: ChatMessage = strict::parse(bytes, |object, errors| {
+        strict::optional_string(object, "id", errors);
         strict::string(object, "stream_id", errors);
         strict::string(object, "user_id", errors);
         strict::optional_string(object, "user_name", errors);
-        strict::string(object, "text", errors);
+        if support::has(object, "amount") || support::has(object, "membership") {
+            strict::optional_string(object, "text", errors);
+        } else {
+            strict::string(object, "text", errors);
+        }
+        support::diagnose(object, errors);
         strict::timestamp(object, errors);
     })?;
     message.validate(arrival.into())?;

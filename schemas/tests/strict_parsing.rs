@@ -155,6 +155,82 @@ fn a_text_that_nobody_sees_is_empty() {
     }
 }
 
+fn chat_with(fields: &Value) -> Vec<u8> {
+    let mut chat = json!({ "stream_id": "s", "user_id": "u", "timestamp": NOW });
+    chat.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
+    chat.to_string().into_bytes()
+}
+
+#[test]
+fn a_message_needs_no_text_if_it_carries_an_amount_or_a_membership() {
+    for fields in [
+        json!({ "amount": { "micros": 4_990_000, "currency": "EUR" } }),
+        json!({ "amount": { "micros": 1, "currency": "JPY" }, "text": null }),
+        json!({ "membership": { "kind": "new" }, "text": "" }),
+        json!({ "membership": { "kind": "gift", "count": 20 }, "text": "\u{200b}" }),
+        json!({ "membership": { "kind": "milestone", "months": 24 }, "text": "two years!" }),
+    ] {
+        let chat = parse_chat(&chat_with(&fields), NOW).expect("valid");
+        assert!(chat.supports(), "{fields}");
+    }
+    for fields in [json!({}), json!({ "text": null }), json!({ "text": "", "amount": null, "membership": null })] {
+        let refused = parse_chat(&chat_with(&fields), NOW).expect_err("refused");
+        assert_eq!(only(&refused), "text is empty: leave out events without text", "{fields}");
+    }
+}
+
+#[test]
+fn a_wrong_amount_or_membership_is_named_with_its_repair() {
+    let (micros, currency) = (
+        "send millionths of a unit, as a whole number from 1 to 10^15: 4.99 EUR are 4990000",
+        "send the ISO 4217 code of three capital letters, such as EUR",
+    );
+    let amount = |micros: Value, currency: Value| json!({ "amount": { "micros": micros, "currency": currency } });
+    let cases = [
+        (
+            json!({ "amount": 4.99 }),
+            "amount is not an object: send an object, such as {\"micros\": 4990000, \"currency\": \"EUR\"}".to_owned(),
+        ),
+        (amount(json!(4.99), json!("EUR")), format!("amount.micros is 4.99: {micros}")),
+        (amount(json!("4990000"), json!("EUR")), format!("amount.micros is \"4990000\": {micros}")),
+        (amount(json!(0), json!("EUR")), format!("amount.micros is 0: {micros}")),
+        (amount(json!(i64::MAX), json!("EUR")), format!("amount.micros is {}: {micros}", i64::MAX)),
+        (amount(json!(1), json!("euro")), format!("amount.currency is \"euro\": {currency}")),
+        (amount(json!(1), json!(978)), format!("amount.currency is 978: {currency}")),
+        (json!({ "amount": { "micros": 1 } }), format!("amount.currency is missing: {currency}")),
+        (
+            json!({ "membership": "new" }),
+            "membership is not an object: send an object, such as {\"kind\": \"new\"}".to_owned(),
+        ),
+        (
+            json!({ "membership": { "kind": "resub" } }),
+            "membership.kind is unknown: send new, gift or milestone".to_owned(),
+        ),
+        (
+            json!({ "membership": { "kind": "gift", "count": 0 } }),
+            "membership.count is 0: send a number from 1 to 10000".to_owned(),
+        ),
+        (
+            json!({ "membership": { "kind": "milestone", "months": 1.5 } }),
+            "membership.months is 1.5: send a whole number".to_owned(),
+        ),
+    ];
+    for (fields, expected) in cases {
+        let refused = parse_chat(&chat_with(&fields), NOW).expect_err("refused");
+        assert_eq!(only(&refused), expected);
+    }
+}
+
+#[test]
+fn the_id_of_a_message_is_optional_and_as_short_as_other_ids() {
+    let id = |id: Value| parse_chat(&chat_with(&json!({ "id": id, "text": "hi" })), NOW);
+    assert_eq!(id(json!("m1")).expect("valid").id.as_deref(), Some("m1"));
+    assert_eq!(id(Value::Null).expect("valid").id, None);
+    assert_eq!(only(&id(json!(7)).expect_err("refused")), "id is the number 7: quote it: \"7\"");
+    assert_eq!(only(&id(json!("x".repeat(257))).expect_err("refused")), "id has 257 bytes: send at most 256");
+    assert!(only(&id(json!(" ")).expect_err("refused")).starts_with("id is empty"));
+}
+
 #[test]
 fn a_visibility_is_rounded_by_its_model() {
     let seen = |visibility: f64| {

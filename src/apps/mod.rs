@@ -7,6 +7,7 @@ mod format;
 pub mod gemini;
 mod late;
 mod request;
+mod withdrawal;
 
 pub mod form_coach;
 pub mod live_insight;
@@ -16,13 +17,14 @@ pub use gemini::http_client;
 
 pub use analyst::{Analyst, AnalystError, Answer};
 pub use application::{
-    App, Application, Calls, Door, File, Host, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results,
-    ToJson, WindowSetting, Windows, show_json,
+    App, Application, Calls, Door, File, Host, Incoming, Input, Owner, Part, Property, ReadEvent, ReadProperty,
+    Results, ToJson, WindowSetting, Windows, Withdrawals, show_json,
 };
 pub use erasure::{Erased, Erasure, erase};
 pub use format::{Format, Wire};
 pub use late::{LateEvents, report_late};
-pub(crate) use request::{answer_now, evenly, to_call_error};
+pub(crate) use request::{evenly, to_call_error};
+pub use withdrawal::Withdrawal;
 
 /// The applications that ship with Tidemill, in the order in which help lists them.
 pub static APPLICATIONS: [App; 2] = [&live_insight::APPLICATION, &form_coach::APPLICATION];

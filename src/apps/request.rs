@@ -2,18 +2,9 @@
 
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use tidemill::{CallError, state::BoxError};
+use tidemill::CallError;
 
-use super::{AnalystError, Answer};
-
-/// The result of an analyst that answers at once.
-pub(crate) fn answer_now<T>(answer: Answer<'_, T>) -> Result<T, BoxError> {
-    match answer.now_or_never() {
-        Some(answer) => Ok(answer?),
-        None => Err("an analyst inside the topology must answer at once".into()),
-    }
-}
+use super::AnalystError;
 
 /// At most `most` of the elements, spread evenly, so that a request stays bounded even for a busy window.
 pub(crate) fn evenly<T: Clone>(all: &[T], most: usize) -> Vec<T> {

@@ -214,6 +214,72 @@ async fn feedback_knows_the_profile_and_a_user_can_be_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_and_a_viewer_can_be_withdrawn() {
+    let client = Client::start(settings()).await;
+    let start = now() / 1000 * 1000 - 60_000;
+    let with_id = |id: &str, mut chat: Value| {
+        chat["id"] = json!(id);
+        chat
+    };
+    let gift = json!({
+        "stream_id": "ada", "user_id": "giver", "timestamp": start,
+        "amount": { "micros": 4_990_000, "currency": "EUR" }, "membership": { "kind": "gift", "count": 5 },
+    });
+    let secret = with_id("m/1 ä", chat("ada", "doxxer", "awful secret", start));
+    client.post("/v1/chat", &json!([secret, secret, chat("ada", "u", "hello", start), gift])).await;
+    let first = client.events("/v1/streams/ada/events?after=0", 1).await.remove(0);
+    assert_eq!((&first.2["chats"], &first.2["support"]["gifted_members"]), (&json!(3), &json!(5)));
+    assert!(first.2.to_string().contains("awful secret"), "{}", first.2);
+
+    let (status, taken) = client.send("DELETE", "/v1/streams/ada/chat/m%2F1%20%C3%A4", "", "").await;
+    assert_eq!((status, &taken["accepted"]), (202, &json!(1)));
+    assert!(taken["effect"].as_str().is_some_and(|effect| effect.contains("within seconds")), "{taken}");
+    let again = client.events(&format!("/v1/streams/ada/events?after={}", first.0), 1).await.remove(0);
+    assert_eq!((&again.2["window_start_ms"], &again.2["withdrawn"]), (&json!(start), &json!(1)));
+    assert!(!again.2.to_string().contains("awful secret"), "{}", again.2);
+    let anew = client.events("/v1/streams/ada/events?after=0", 1).await.remove(0);
+    assert_eq!(anew.2, again.2, "a page that comes later does not get the earlier version");
+
+    assert_eq!(client.send("DELETE", "/v1/streams/ada/viewers/doxxer", "", "").await.0, 202);
+    let last = client.events(&format!("/v1/streams/ada/events?after={}", again.0), 1).await.remove(0);
+    assert!(!last.2.to_string().contains("doxxer"), "{}", last.2);
+
+    assert_eq!(client.send("DELETE", "/v1/streams/ada/chat/%20", "", "").await.0, 422);
+    assert_eq!(client.send("DELETE", &format!("/v1/streams/ada/chat/{}", "x".repeat(257)), "", "").await.0, 422);
+    assert_eq!(client.get("/v1/streams/ada/chat/m1").await.0, 405);
+    assert_eq!(client.send("DELETE", "/v1/users/ada/chat/m1", "", "").await.0, 404);
+
+    let (status, _) = client.send("DELETE", "/v1/streams/ada", "", "").await;
+    assert_eq!(status, 200);
+    let stores = ["live-insight-withdrawn-changelog", "live-insight-published-changelog"];
+    for topic in ["live-chat", "live-withdrawals", "live-insights"].into_iter().chain(stores) {
+        for (_, record) in client.server.engine().log().read_all(topic).expect("reads") {
+            let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
+            assert!(!key.contains("ada") || record.value.is_none(), "{topic} still has {key:?}");
+        }
+    }
+    client.server.close().await.expect("closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_needs_a_running_application_and_a_token_of_the_stream() {
+    let client = Client::start(Settings { apps: vec![&form_coach::APPLICATION], ..settings() }).await;
+    assert_eq!(client.send("DELETE", "/v1/streams/ada/chat/m1", "", "").await.0, 404);
+    client.server.close().await.expect("closes");
+
+    let tenants = vec![tenant("ada", "token-of-ada-0001", &["ada"])];
+    let mut client = Client::start(Settings { tenants, ..settings() }).await;
+    assert_eq!(client.send("DELETE", "/v1/streams/ada/viewers/u", "", "").await.0, 401);
+    client.token = Some("token-of-ada-0001");
+    assert_eq!(client.send("DELETE", "/v1/streams/bob/viewers/u", "", "").await.0, 403);
+    for _ in 0..5 {
+        assert_eq!(client.send("DELETE", "/v1/streams/ada/viewers/u", "", "").await.0, 202);
+    }
+    assert_eq!(client.send("DELETE", "/v1/streams/ada/viewers/u", "", "").await.0, 429);
+    client.server.close().await.expect("closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_sends_too_much_is_told_when_to_come_again() {
     let limits = Limits { lag_records: 10, body_bytes: 64 << 10, ..Limits::default() };
     let client = Client::start(Settings { limits, ..settings() }).await;

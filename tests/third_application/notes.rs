@@ -32,6 +32,7 @@ const fn application(id: &'static str) -> Application {
         inputs: INPUTS,
         properties: PROPERTIES,
         results: RESULTS,
+        withdrawals: None,
         erasures: "note-erasures",
         erased: "note-erased",
         dead_letters: "note-dead-letters",

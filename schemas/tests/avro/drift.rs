@@ -8,7 +8,8 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use tidemill_schemas::{
-    AlertKind, EngagementTrend, Exercise, FaultKind, LANDMARKS, Level, MoodLabel, Phase, Side, avro::AvroEvent,
+    AlertKind, EngagementTrend, Exercise, FaultKind, LANDMARKS, Level, MembershipKind, MoodLabel, Phase, Side,
+    avro::AvroEvent,
 };
 
 use crate::samples;
@@ -135,6 +136,7 @@ fn text(variant: impl Serialize) -> Value {
 #[test]
 fn schemas_and_types_have_the_same_variants_in_the_same_order() {
     let mut named = Walk::over(&samples::insight(true)).named;
+    named.extend(Walk::over(&samples::chat(true)).named);
     for more in
         [Walk::over(&samples::pose(true)), Walk::over(&samples::feedback(true)), Walk::over(&samples::profile(true))]
     {
@@ -146,6 +148,7 @@ fn schemas_and_types_have_the_same_variants_in_the_same_order() {
         variants!(
             AlertKind: MoodDrop, MoodRise, EngagementDrop, EngagementSpike, SilentMicrophone, SilentChat, Trolls
         ),
+        variants!(MembershipKind: New, Gift, Milestone),
         variants!(Exercise: PullUp, PushUp, Squat, Other),
         variants!(Phase: Working, Resting, OutOfSight),
         variants!(Side: Left, Right),

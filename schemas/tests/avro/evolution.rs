@@ -30,6 +30,26 @@ fn a_record_of_before_an_optional_field_is_read_with_its_default() {
 }
 
 #[test]
+fn messages_and_insights_of_before_ids_support_and_withdrawals_are_read() {
+    const NEW: [&str; 5] = ["id", "amount", "membership", "support", "withdrawn"];
+    let is_old = |field: &Value| !NEW.contains(&field["name"].as_str().unwrap());
+    let before = version::<ChatMessage>(|fields| fields.retain(is_old));
+    let event = json!({ "stream_id": "s", "user_id": "u", "user_name": null, "text": "hi 👋", "timestamp": 1_767_225_600_000_i64 });
+    assert_eq!(resolve::<ChatMessage>(&before, &write(&before, &event)).unwrap(), samples::chat(false));
+    let before = version::<Insight>(|fields| {
+        fields.retain(is_old);
+        let top = fields.iter_mut().find(|field| field["name"] == "top_chats").unwrap();
+        top["type"]["items"]["fields"].as_array_mut().unwrap().retain(is_old);
+    });
+    assert!(SchemaCompatibility::can_read(&before, Insight::schema()).is_ok());
+    assert!(SchemaCompatibility::can_read(Insight::schema(), &before).is_ok(), "and the other way round");
+    let mut event = serde_json::to_value(samples::insight(false)).unwrap();
+    assert!(event.get("support").is_none() && event.get("withdrawn").is_none(), "nothing is told of nothing");
+    event["hot_topics"] = json!([]);
+    assert_eq!(resolve::<Insight>(&before, &write(&before, &event)).unwrap(), samples::insight(false));
+}
+
+#[test]
 fn a_record_with_a_field_of_the_future_is_read_without_it() {
     let future = version::<UserProfile>(|fields| {
         fields.insert(0, json!({ "name": "left_handed", "type": "boolean", "default": false }));

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use proptest::prelude::*;
-use tidemill_schemas::{ChatMessage, LANDMARKS, Landmark, Part, PoseFrame, TranscriptSegment, avro::AvroEvent};
+use tidemill_schemas::{Amount, ChatMessage, LANDMARKS, Landmark, Part, PoseFrame, TranscriptSegment, avro::AvroEvent};
 
 use crate::{decode, encode, resolve, samples};
 
@@ -51,10 +51,11 @@ proptest! {
     #[test]
     fn any_chat_survives(
         ids in ["\\PC{1,20}", "\\PC{1,20}"], user_name in prop::option::of("\\PC{0,20}"), text in ".{0,200}",
-        timestamp in any::<i64>(),
+        timestamp in any::<i64>(), id in prop::option::of("\\PC{0,20}"), micros in prop::option::of(any::<i64>()),
     ) {
         let [stream_id, user_id] = ids;
-        survives(&ChatMessage { stream_id, user_id, user_name, text, timestamp });
+        let amount = micros.map(|micros| Amount { micros, currency: "EUR".to_owned() });
+        survives(&ChatMessage { id, stream_id, user_id, user_name, text, amount, membership: None, timestamp });
     }
 
     #[test]

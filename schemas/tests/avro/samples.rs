@@ -1,10 +1,11 @@
 //! One event of each type in which everything is there, and one in which everything that may be absent is.
 
 use tidemill_schemas::{
-    Alert, AlertKind, ChatMessage, ClipCandidate, EngagementTrend, Exercise, Fault, FaultKind, FormFeedback, HotTopic,
-    Insight, JointRange, LANDMARKS, Landmark, LanguageShare, Level, MoodLabel, Part, Phase, PhraseReaction, PoseFrame,
-    ProgressPoint, Repetition, SeriesPoint, Side, SkeletonPoint, Spike, Symmetry, Tempo, TopChat, TranscriptSegment,
-    TrendPoint, TrendSummary, UserActivity, UserProfile,
+    Alert, AlertKind, Amount, ChatMessage, ClipCandidate, CurrencySum, EngagementTrend, Exercise, Fault, FaultKind,
+    FormFeedback, HotTopic, Insight, JointRange, LANDMARKS, Landmark, LanguageShare, Level, Membership, MembershipKind,
+    MoodLabel, Part, Phase, PhraseReaction, PoseFrame, ProgressPoint, Repetition, SeriesPoint, Side, SkeletonPoint,
+    Spike, Support, Supporter, Symmetry, Tempo, TopChat, TranscriptSegment, TrendPoint, TrendSummary, UserActivity,
+    UserProfile,
 };
 
 const AT: i64 = 1_767_225_600_000;
@@ -15,7 +16,16 @@ fn text(text: &str) -> String {
 
 pub(crate) fn chat(full: bool) -> ChatMessage {
     let user_name = full.then(|| text("Ada ✨"));
-    ChatMessage { stream_id: text("s"), user_id: text("u"), user_name, text: text("hi 👋"), timestamp: AT }
+    ChatMessage {
+        id: full.then(|| text("message-1")),
+        stream_id: text("s"),
+        user_id: text("u"),
+        user_name,
+        text: text("hi 👋"),
+        amount: full.then(|| Amount { micros: 4_990_000, currency: text("EUR") }),
+        membership: full.then_some(Membership { kind: MembershipKind::Milestone, months: Some(12), count: Some(3) }),
+        timestamp: AT,
+    }
 }
 
 pub(crate) fn transcript(full: bool) -> TranscriptSegment {
@@ -36,6 +46,13 @@ fn activity() -> UserActivity {
     UserActivity { user_id: text("u"), user_name: text("Ada"), chats: 12, mood: -0.5 }
 }
 
+fn support() -> Support {
+    let supporter = Supporter { user_id: text("u"), user_name: text("Ada"), micros: 5_000_000 };
+    let (currency, supporters) = (text("EUR"), vec![supporter]);
+    let sum = CurrencySum { currency, micros: 7_000_000, messages: 2, supporters };
+    Support { paid: 2, sums: vec![sum], new_members: 1, gifted_members: 5, milestones: 3 }
+}
+
 pub(crate) fn insight(full: bool) -> Insight {
     let list = usize::from(full);
     let phrase = PhraseReaction {
@@ -50,8 +67,16 @@ pub(crate) fn insight(full: bool) -> Insight {
         carried_over: true,
     };
     let topic = HotTopic { term: text("jump"), chats: 40, users: 30, lift: 3.0, mood: 0.5 };
-    let top =
-        TopChat { user_id: text("u"), user_name: text("Ada"), text: text("wow"), timestamp: AT, echoes: 3, mood: 0.5 };
+    let id = full.then(|| text("message-1"));
+    let top = TopChat {
+        id,
+        user_id: text("u"),
+        user_name: text("Ada"),
+        text: text("wow"),
+        timestamp: AT,
+        echoes: 3,
+        mood: 0.5,
+    };
     Insight {
         stream_id: text("s"),
         window_start_ms: AT,
@@ -82,6 +107,8 @@ pub(crate) fn insight(full: bool) -> Insight {
         spikes: vec![Spike { start_ms: AT, end_ms: AT + 1, chats: 9, ratio: 4.0, mood: 1.0 }; list],
         clips: vec![clip(); list],
         alerts: vec![alert(full); list],
+        support: full.then(support),
+        withdrawn: list as u64,
         instruction: text("start your Q&A"),
     }
 }

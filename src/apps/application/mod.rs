@@ -6,6 +6,7 @@ mod files;
 mod input;
 mod results;
 mod windows;
+mod withdrawals;
 
 use std::{
     collections::BTreeSet,
@@ -31,6 +32,7 @@ pub use files::File;
 pub use input::{Incoming, Input, Property, ReadEvent, ReadProperty};
 pub use results::{Results, ToJson};
 pub use windows::{WindowSetting, Windows};
+pub use withdrawals::{Part, Withdrawals};
 
 /// A reference to an application of this program.
 pub type App = &'static Application;
@@ -53,6 +55,8 @@ pub struct Application {
     pub properties: &'static [Property],
     /// The kinds of results. The first kind has one result for each window with events.
     pub results: &'static [Results],
+    /// Parts of an owner's data that can be withdrawn, if there are any.
+    pub withdrawals: Option<Withdrawals>,
     /// Topic of requests to erase an owner.
     pub erasures: &'static str,
     /// Topic of reports about erased owners.
@@ -95,9 +99,10 @@ impl Application {
         [self.erasures, self.erased]
     }
 
-    /// The topics of raw input and dead letters, which are personal and short-lived.
+    /// The topics of raw input, withdrawals and dead letters, which are personal and short-lived.
     pub(crate) fn raw_topics(&self) -> Vec<&'static str> {
-        self.inputs.iter().map(|input| input.topic).chain([self.dead_letters]).collect()
+        let inputs = self.inputs.iter().map(|input| input.topic);
+        inputs.chain(self.withdrawals.map(|withdrawals| withdrawals.topic)).chain([self.dead_letters]).collect()
     }
 
     /// The topics of requests to the analyst, and of the responses.

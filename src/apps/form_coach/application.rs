@@ -46,6 +46,7 @@ pub static APPLICATION: Application = Application {
         reader: profile,
     }],
     results: &[Results::of::<FormFeedback>(FEEDBACK, "feedback"), Results::late(LATE)],
+    withdrawals: None,
     erasures: ERASURES,
     erased: ERASED,
     dead_letters: DEAD_LETTERS,

@@ -10,13 +10,15 @@ use tidemill_schemas::{
 use super::{
     model::GeminiLive,
     request::OfflineLive,
-    topics::{ALERTS, ANALYST, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, ID, INSIGHTS, LATE, TRANSCRIPT},
+    topics::{
+        ALERTS, ANALYST, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, ID, INSIGHTS, LATE, TRANSCRIPT, WITHDRAWALS,
+    },
     topology::{call, topology},
     trend,
 };
 use crate::apps::{
-    Application, Calls, Door, Format, Host, Incoming, Input, Owner, ReadEvent, Results, WindowSetting, Windows,
-    application::files, show_json,
+    Application, Calls, Door, Format, Host, Incoming, Input, Owner, Part, ReadEvent, Results, WindowSetting, Windows,
+    Withdrawals, application::files, show_json,
 };
 
 /// The description of live insight.
@@ -53,6 +55,23 @@ pub static APPLICATION: Application = Application {
         Results::of::<Alert>(ALERTS, "alert"),
         Results::late(LATE),
     ],
+    withdrawals: Some(Withdrawals {
+        topic: WITHDRAWALS,
+        parts: &[
+            Part {
+                path: "chat",
+                word: "message",
+                effect: "within seconds: the open window leaves the message out when it closes, and insights of the \
+                    last hour that show it are published again without it",
+            },
+            Part {
+                path: "viewers",
+                word: "viewer",
+                effect: "within seconds: the open window leaves out when it closes what the viewer has written, and \
+                    insights of the last hour that show or name the viewer are published again without it",
+            },
+        ],
+    }),
     erasures: ERASURES,
     erased: ERASED,
     dead_letters: DEAD_LETTERS,

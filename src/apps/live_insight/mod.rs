@@ -8,9 +8,10 @@ mod request;
 mod topics;
 mod topology;
 mod trend;
+mod withdrawals;
 
 pub use application::APPLICATION;
 pub use model::GeminiLive;
 pub use request::{InsightRequest, OfflineLive};
-pub use topics::{ALERTS, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, INSIGHTS, LATE, TRANSCRIPT};
+pub use topics::{ALERTS, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, INSIGHTS, LATE, TRANSCRIPT, WITHDRAWALS};
 pub use topology::{call, topology};

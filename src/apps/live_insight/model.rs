@@ -44,8 +44,9 @@ fn schema() -> Value {
 
 /// The data sent to the model. It contains no viewers' names, because the model needs only the texts.
 fn data(request: &InsightRequest) -> Value {
-    let InsightRequest { window, draft } = request;
+    let InsightRequest { window, draft, .. } = request;
     let at = |timestamp: i64| (timestamp - window.start_ms) / 1000;
+    let texts = window.chats.iter().filter(|chat| chat.has_text());
     json!({
         "chats": draft.chats,
         "users": draft.users,
@@ -55,10 +56,17 @@ fn data(request: &InsightRequest) -> Value {
         "usual_chats_per_second": draft.trend.usual_chats_per_second,
         "usual_vibe_score": draft.trend.usual_vibe_score,
         "spikes": draft.spikes.len(),
+        "support": draft.support.as_ref().map(|support| json!({
+            "paid_messages": support.paid,
+            "sums": support.sums.iter().map(|sum| json!([sum.micros as f64 / 1e6, sum.currency])).collect::<Vec<_>>(),
+            "new_members": support.new_members,
+            "gifted_members": support.gifted_members,
+            "milestones": support.milestones,
+        })),
         "phrases": draft.phrases.iter().map(|phrase| json!({
             "said": phrase.text, "reactions": phrase.reactions, "lift": phrase.lift,
         })).collect::<Vec<_>>(),
-        "chat_sample": window.chats.iter().map(|chat| json!([at(chat.timestamp), chat.text])).collect::<Vec<_>>(),
+        "chat_sample": texts.map(|chat| json!([at(chat.timestamp), chat.text])).collect::<Vec<_>>(),
         "said_sample": window.segments.iter().map(|said| json!([at(said.timestamp), said.text])).collect::<Vec<_>>(),
     })
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidemill::state::json_coded;
 use tidemill_schemas::Insight;
 
-use super::analysis::ChatWindow;
+use super::analysis::{ChatWindow, Sources};
 use crate::apps::{Analyst, Answer, evenly};
 
 /// The maximum number of chat messages and segments in a request. A busy minute has tens of thousands of messages. A
@@ -19,14 +19,17 @@ pub struct InsightRequest {
     pub window: ChatWindow,
     /// The result of the offline analysis of the whole window. It is published if no analyst answers.
     pub draft: Insight,
+    /// Who wrote what the draft shows.
+    #[serde(default)]
+    pub sources: Sources,
 }
 
 json_coded!(InsightRequest);
 
 impl InsightRequest {
-    pub(super) fn new(window: ChatWindow, draft: Insight) -> Self {
+    pub(super) fn new(window: ChatWindow, draft: Insight, sources: Sources) -> Self {
         let (chats, segments) = (evenly(&window.chats, CHATS), evenly(&window.segments, SEGMENTS));
-        Self { window: ChatWindow { chats, segments, ..window }, draft }
+        Self { window: ChatWindow { chats, segments, ..window }, draft, sources }
     }
 }
 

@@ -6,6 +6,8 @@ pub(super) const ID: &str = "live-insight";
 pub const CHAT: &str = "live-chat";
 /// Transcript segments, keyed by stream.
 pub const TRANSCRIPT: &str = "live-transcript";
+/// Requests to withdraw messages and viewers, keyed by stream.
+pub const WITHDRAWALS: &str = "live-withdrawals";
 /// Requests to erase a stream's data, keyed by stream.
 pub const ERASURES: &str = "live-erasures";
 /// Confirmations of erased data, keyed by stream.

@@ -1,8 +1,8 @@
 //! The topology: it turns chat and transcripts into insights, clips and alerts.
 
 use tidemill::{
-    Answered, AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
-    TopologyError, Window, Windowed, WindowedCodec,
+    AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology, TopologyError,
+    Window, Windowed, WindowedCodec,
     state::{Coded, Json, Utf8},
 };
 use tidemill_schemas::{Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment, avro::AvroEvent};
@@ -11,10 +11,11 @@ use super::{
     analysis::{MoodWatch, StreamTrend, Voices},
     mood::{self, Mood, alert_key},
     request::InsightRequest,
-    topics::{ALERTS, ANALYST, CHAT, CLIPS, ERASED, ERASURES, INSIGHTS, LATE, TRANSCRIPT},
+    topics::{ALERTS, ANALYST, CHAT, CLIPS, ERASED, ERASURES, INSIGHTS, LATE, TRANSCRIPT, WITHDRAWALS},
     trend::{STORE, Trend},
+    withdrawals::{KEPT, PUBLISHED, Part, Publish, Published, SLOT, WITHDRAWN, Withdraw},
 };
-use crate::apps::{Format, Windows, erase, report_late};
+use crate::apps::{Format, Windows, Withdrawal, erase, report_late};
 
 const CHAT_WINDOW: &str = "chat-window";
 const TRANSCRIPT_WINDOW: &str = "transcript-window";
@@ -60,28 +61,39 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
             Materialized::with(CHAT_WINDOW, Utf8, Json::default()),
             Materialized::with(TRANSCRIPT_WINDOW, Utf8, Json::default()),
         )
-        .process("trend-of-stream", &[STORE, mood::STORE], Trend::default)
+        .process("trend-of-stream", &[STORE, mood::STORE, WITHDRAWN], Trend::default)
         .map_async(&call)
-        .map_values(settle);
+        // The key changed from the stream to the stream's window, which is in the same partition.
+        .mark_as_partitioned()
+        .process("publish-insight", &[WITHDRAWN, PUBLISHED], Publish::default);
     builder.add_key_value_store(Materialized::with(STORE, Utf8, Json::<StreamTrend>::default()));
 
     insights.to(results(INSIGHTS, format));
     insights.flat_map(|key, insight| clips(&key, insight)).to(results(CLIPS, format));
     insights.flat_map(|key, insight| alerts(&key, insight)).to(results(ALERTS, format));
 
+    let withdrawals = Consumed::with(WITHDRAWALS, Utf8, Json::<Withdrawal<Part>>::default());
+    let withdraw = Withdraw { window_ms: settings.window.as_millis() as i64 };
+    let changed =
+        builder.stream(withdrawals).process("withdraw-from-stream", &[WITHDRAWN, PUBLISHED], move || withdraw);
+    changed.map_values(|(insight, _)| insight).to(results(INSIGHTS, format));
+    let alerts_again = |key: &Windowed<String>, alerts: Vec<Alert>| {
+        alerts.into_iter().map(|alert| (alert_key(key.key.clone(), &alert), alert)).collect::<Vec<_>>()
+    };
+    changed.flat_map(move |key, (_, alerts)| alerts_again(&key, alerts)).to(results(ALERTS, format));
+    let withdrawn = Materialized::with(WITHDRAWN, Utf8, Json::<Withdrawal<Part>>::default());
+    builder.add_window_store(withdrawn, KEPT + SLOT);
+    let published = Materialized::with(PUBLISHED, Utf8, Json::<Published>::default());
+    builder.add_window_store(published, KEPT + settings.window);
+
     // The windows of chat and speech, and their times, belong to one step, which is erased whole.
-    let erased_from = [STORE, mood::STORE, mood::VOICES, CHAT_WINDOW, LATE_STORE, call.name()];
+    let erased_from = [STORE, mood::STORE, mood::VOICES, WITHDRAWN, PUBLISHED, CHAT_WINDOW, LATE_STORE, call.name()];
     erase(&builder, "erase-stream", &erased_from, [ERASURES, ERASED]);
     builder.build()
 }
 
 fn results<V: AvroEvent>(topic: &str, format: &Format) -> Produced<Windowed<String>, V> {
     Produced::with(topic, WindowedCodec::new(Utf8), format.codec::<V>(topic))
-}
-
-/// Takes the analyst's answer, or the draft if the call failed. So every window has an insight.
-fn settle(answered: Answered<InsightRequest, Insight>) -> Insight {
-    answered.outcome.unwrap_or(answered.request.draft)
 }
 
 fn clips(key: &Windowed<String>, insight: Insight) -> Vec<(Windowed<String>, ClipCandidate)> {

@@ -8,19 +8,17 @@ use tidemill::{
 use tidemill_schemas::{ChatMessage, TranscriptSegment};
 
 use super::{
-    analysis::{ChatWindow, MoodWatch, OfflineAnalyst, StreamTrend},
+    analysis::{ChatWindow, MoodWatch, OfflineAnalyst, StreamTrend, each_once},
     mood,
     request::InsightRequest,
+    withdrawals::known,
 };
-use crate::apps::{Analyst as _, answer_now};
 
 /// The store with each stream's trend. The key is the stream's id.
 pub(super) const STORE: &str = "trend";
 
-#[derive(Default)]
-pub(super) struct Trend {
-    analyst: OfflineAnalyst,
-}
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Trend;
 
 type Collected = Cogrouped<ChatMessage, TranscriptSegment>;
 
@@ -38,9 +36,11 @@ impl Processor<Windowed<String>, Collected, Windowed<String>, InsightRequest> fo
         let watch = moods.get(&stream_id)?;
         let told = watch.as_ref().map_or_else(Vec::new, |watch| watch.told().to_vec());
         let (start_ms, end_ms) = (window.start, window.end);
+        let (chats, withdrawn) = known(ctx, &stream_id)?.leave_out(each_once(left));
         let collected =
-            ChatWindow { stream_id: stream_id.clone(), start_ms, end_ms, chats: left, segments: right, trend, told };
-        let draft = answer_now(self.analyst.analyze(&collected))?;
+            ChatWindow { stream_id: stream_id.clone(), start_ms, end_ms, chats, segments: right, trend, told };
+        let (mut draft, sources) = OfflineAnalyst::insight_with_sources(&collected);
+        draft.withdrawn = withdrawn;
         let mut trend = collected.trend.clone();
         trend.update(&collected);
         store.put(&stream_id, &trend, timestamp)?;
@@ -50,7 +50,7 @@ impl Processor<Windowed<String>, Collected, Windowed<String>, InsightRequest> fo
             moods.put(&stream_id, &watch, timestamp)?;
         }
         let key = Windowed { key: stream_id, window };
-        ctx.forward(Record { key, value: InsightRequest::new(collected, draft), timestamp, headers });
+        ctx.forward(Record { key, value: InsightRequest::new(collected, draft, sources), timestamp, headers });
         Ok(())
     }
 }

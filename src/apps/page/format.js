@@ -37,6 +37,14 @@ export function signed(number, digits = 0) {
   return `${number > 0 ? "+" : "−"}${text}`;
 }
 
+/** An amount of money, from millionths of a unit. */
+export function money(micros, currency) {
+  const amount = micros / 1e6;
+  return /^[A-Z]{3}$/.test(currency)
+    ? new Intl.NumberFormat(undefined, { style: "currency", currency }).format(amount)
+    : `${whole.format(amount)} ${currency}`;
+}
+
 export const percent = (part) => `${signed(part * 100)} %`;
 export const clamp = (number, low, high) => Math.min(high, Math.max(low, number));
 

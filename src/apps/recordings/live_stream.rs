@@ -147,6 +147,7 @@ fn chat(user_id: String, user_name: String, text: &str, at_ms: i64) -> ChatMessa
         user_name: Some(user_name),
         text: text.into(),
         timestamp: START_MS + at_ms,
+        ..ChatMessage::default()
     }
 }
 

@@ -103,6 +103,15 @@ fn of_app(app: App) -> Router<Parts> {
         };
         routes = routes.route(input.path, post(take));
     }
+    for withdrawals in &app.withdrawals {
+        for part in withdrawals.parts {
+            let withdraw =
+                move |State(intake): State<Arc<Intake>>, Path(named): Path<intake::Named>, visitor: Visitor| {
+                    intake::withdraw(intake, app, withdrawals, part, named, visitor)
+                };
+            routes = routes.route(&format!("{owners}/{{id}}/{}/{{part_id}}", part.path), delete(withdraw));
+        }
+    }
     for property in app.properties {
         let set = move |State(intake): State<Arc<Intake>>,
                         Path(id): Path<String>,

@@ -5,9 +5,11 @@ mod feed;
 mod ingest;
 mod pressure;
 mod readers;
+mod withdraw;
 mod write;
 
 pub use feed::{Feed, FeedError};
 pub(super) use ingest::{Request, events, property};
 pub(super) use pressure::Pressure;
+pub(super) use withdraw::{Named, withdraw};
 pub(super) use write::Intake;

@@ -160,11 +160,17 @@ impl Hub {
             let mut found = VecDeque::new();
             let mut waits = None;
             let mut take = |record: ConsumedRecord| {
-                if record.key.as_ref().and_then(owner).as_deref() != Some(key) {
+                let Some(raw) = record.key.clone().filter(|raw| owner(raw).as_deref() == Some(key)) else {
                     return true;
-                }
+                };
                 match self.event(app, topic, &record) {
-                    Ok(event) => found.extend(event),
+                    Ok(event) => {
+                        // A result that was published again replaces the earlier one, which may show what was withdrawn.
+                        if event.is_some() || record.value.is_none() {
+                            found.retain(|(earlier, _)| *earlier != raw);
+                        }
+                        found.extend(event.map(|event| (raw, event)));
+                    }
                     Err(error) => {
                         waits = Some(error);
                         return false;
@@ -180,7 +186,7 @@ impl Hub {
                 return Err(error);
             }
             more |= !newest && found.len() >= most;
-            events.push(found);
+            events.push(found.into_iter().map(|(_, event)| event).collect::<VecDeque<_>>());
         }
         // Results of one topic keep their order. Results of different topics are merged by time.
         let mut merged = Vec::new();
@@ -217,6 +223,9 @@ impl Hub {
             };
             self.log.read(|reader| scan(reader, &partition, 0, &mut take))?;
         }
+        // A result that was published again has one key.
+        keys.sort_unstable();
+        keys.dedup();
         Ok(keys)
     }
 

@@ -40,7 +40,7 @@ fn activity(reading: &Reading<'_>, crowd: &CrowdMood, user: usize) -> UserActivi
 pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotTopic]) -> Vec<TopChat> {
     let mut groups: HashMap<String, (usize, HashSet<usize>)> = HashMap::new();
     for (i, chat) in reading.chats.iter().enumerate() {
-        if !crowd.outliers.contains(&chat.user) {
+        if !crowd.outliers.contains(&chat.user) && chat.message.has_text() {
             groups.entry(normalised(&chat.message.text)).or_insert_with(|| (i, HashSet::new())).1.insert(chat.user);
         }
     }
@@ -62,6 +62,7 @@ pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotT
         .map(|(_, first, echoes)| {
             let chat = &reading.chats[first];
             TopChat {
+                id: chat.message.id.clone(),
                 user_id: chat.message.user_id.clone(),
                 user_name: chat.message.author().to_owned(),
                 text: chat.message.text.clone(),

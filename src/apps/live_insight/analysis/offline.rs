@@ -14,7 +14,9 @@ use super::phrases::reactions;
 use super::reading::Reading;
 use super::series::series;
 use super::shifts::without_repeats;
+use super::sources::Sources;
 use super::spikes::{Baseline, Buckets, spikes};
+use super::support::support;
 use super::topics::hot_topics;
 use super::window::ChatWindow;
 use crate::apps::{Analyst, Answer};
@@ -29,6 +31,11 @@ impl OfflineAnalyst {
 
     /// Analyses one window.
     pub fn insight(window: &ChatWindow) -> Insight {
+        Self::insight_with_sources(window).0
+    }
+
+    /// Analyses one window. Also returns who wrote what the insight shows.
+    pub fn insight_with_sources(window: &ChatWindow) -> (Insight, Sources) {
         let reading = Reading::of(&window.chats);
         let crowd = CrowdMood::of(reading.chats.iter());
         let hot_topics = hot_topics(&reading, &window.trend);
@@ -47,7 +54,8 @@ impl OfflineAnalyst {
         };
         let alerts = without_repeats(window, alerts(&evidence));
         let instruction = instruction(&evidence, &alerts);
-        Insight {
+        let sources = Sources::of(&reading, &hot_topics, &phrases);
+        let insight = Insight {
             stream_id: window.stream_id.clone(),
             window_start_ms: window.start_ms,
             window_end_ms: window.end_ms,
@@ -72,8 +80,11 @@ impl OfflineAnalyst {
             trend,
             spikes,
             alerts,
+            support: support(&reading),
+            withdrawn: 0,
             instruction,
-        }
+        };
+        (insight, sources)
     }
 }
 

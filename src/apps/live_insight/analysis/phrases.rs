@@ -99,7 +99,7 @@ pub(super) fn reactions(
 
 /// The most expressive reactions, without repeated texts.
 fn samples<'a, 'b: 'a>(followers: impl Iterator<Item = &'a ReadChat<'b>>) -> Vec<String> {
-    let mut ranked: Vec<_> = followers.collect();
+    let mut ranked: Vec<_> = followers.filter(|chat| chat.message.has_text()).collect();
     ranked.sort_by(|a, b| b.mood.valence.abs().total_cmp(&a.mood.valence.abs()));
     let mut samples: Vec<String> = Vec::new();
     for chat in ranked {

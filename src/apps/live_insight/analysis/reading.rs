@@ -6,6 +6,7 @@ use tidemill_schemas::ChatMessage;
 
 use super::language::is_stop_word;
 use super::sentiment::{MessageMood, is_emotive, mood_of};
+use super::support::felt;
 use super::words::{Token, tokens, unstretched};
 
 /// Words that express a feeling and can also be a topic.
@@ -46,7 +47,7 @@ impl<'a> Reading<'a> {
                 });
                 let tokens = tokens(&message.text);
                 let question = message.text.contains(['?', '？', '¿']);
-                ReadChat { message, mood: mood_of(&tokens), user, terms: terms(&tokens), question }
+                ReadChat { message, mood: felt(mood_of(&tokens), message), user, terms: terms(&tokens), question }
             })
             .collect();
         Self { chats, users }

@@ -42,9 +42,9 @@ mod tests {
         let chat = |(at, (ms, text)): (usize, &(i64, &str))| ChatMessage {
             stream_id: "s".into(),
             user_id: format!("u{at}"),
-            user_name: None,
             text: (*text).to_owned(),
             timestamp: start_ms + ms,
+            ..ChatMessage::default()
         };
         let chats = chats.iter().enumerate().map(chat).collect();
         let (segments, trend) = (Vec::new(), super::super::StreamTrend::default());

@@ -58,6 +58,23 @@ function trendOf(raw, perMinute, vibe) {
   return { engagement: usual > 0 ? perMinute / 60 / usual - 1 : 0, moodChange: (vibe - num(usualVibe, vibe)) / 50 };
 }
 
+/** Amounts and memberships of a window; null if there are none. */
+function supportOf(raw) {
+  if (!raw) return null;
+  const sums = list(raw.sums).map((sum) => ({ micros: num(sum?.micros), currency: text(sum?.currency) }));
+  const names = list(raw.sums).flatMap((sum) =>
+    list(sum?.supporters).map((one) => text(first(one, "user_name", "user_id"))),
+  );
+  return {
+    paid: num(raw.paid),
+    sums,
+    members: num(raw.new_members),
+    gifts: num(raw.gifted_members),
+    milestones: num(raw.milestones),
+    names: [...new Set(names)].slice(0, 3),
+  };
+}
+
 /** One window. `series` has chats and mood (−1…1) per bucket. Without `series` the whole window is one bucket. */
 export function adaptInsight(raw) {
   const start = num(raw?.window?.start ?? raw?.window_start_ms);
@@ -102,6 +119,8 @@ export function adaptInsight(raw) {
     silentMic: raw?.silent_microphone === true,
     alerts: list(raw?.alerts).map(adaptAlert),
     clips: list(raw?.clips).map(adaptClip),
+    support: supportOf(raw?.support),
+    withdrawn: num(raw?.withdrawn),
     instruction: text(raw?.instruction),
     analyst: text(raw?.analyst),
     series: series.length ? series : [{ at: start, chats, mood: vibe / 50 - 1 }],

@@ -1,6 +1,6 @@
 // One window in detail: each phrase beside the chat's reaction, then topics, top chats and people.
 import { empty, h } from "/assets/shared/dom.js";
-import { count, plural, signed, timeOfDaySeconds } from "/assets/shared/format.js";
+import { count, money, plural, signed, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 
 const tone = (sentiment) =>
@@ -145,6 +145,30 @@ function people(active) {
   );
 }
 
+/** Support in words, such as `€5.99 in 2 messages · 5 gifted memberships · Ada, Bob`. */
+export function supportLine(support) {
+  if (!support) return "";
+  const sums = support.sums.map((sum) => money(sum.micros, sum.currency)).join(", ");
+  return [
+    support.paid && `${sums} in ${plural(support.paid, "message", "messages")}`,
+    support.members && plural(support.members, "new member", "new members"),
+    support.gifts && plural(support.gifts, "gifted membership", "gifted memberships"),
+    support.milestones && plural(support.milestones, "milestone", "milestones"),
+    support.names.join(", "),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** Small lines about a window: its support, and that something was withdrawn. */
+function notes(window) {
+  const support = supportLine(window.support);
+  return [
+    support && h("p", { class: "small" }, h("b", {}, "Support "), support),
+    window.withdrawn > 0 && h("p", { class: "small muted" }, `${count(window.withdrawn)} withdrawn by moderators`),
+  ].filter(Boolean);
+}
+
 export function drawInspector(box, window) {
   if (!window) {
     const line = (width) => h("i", { class: "ghost", style: { width } });
@@ -202,6 +226,7 @@ export function drawInspector(box, window) {
         "No chat in this minute.",
       ),
       people(window.active.slice(0, 8)),
+      notes(window),
     ),
   );
   if (focused) box.querySelector(".ph-all")?.focus({ preventScroll: true });

@@ -12,7 +12,7 @@ export class Session {
   /** Adds a window. A window that arrives again replaces the earlier version. */
   addWindow(window) {
     this.windows = [...this.windows.filter((known) => known.start !== window.start), window].sort(byStart);
-    for (const alert of window.alerts) this.addAlert(alert);
+    for (const alert of window.alerts) this.addAlert(alert, window.withdrawn > 0);
     for (const clip of window.clips) this.addClip(clip);
   }
 
@@ -20,10 +20,14 @@ export class Session {
     this.clips = [...this.clips.filter((known) => known.start !== clip.start), clip].sort(byStart);
   }
 
-  /** Adds an alert. An alert may arrive alone first, and later again inside its window. */
-  addAlert(alert) {
-    if (this.alerts.some((known) => known.kind === alert.kind && known.at === alert.at)) return;
-    this.alerts = [...this.alerts, alert].sort((a, b) => a.at - b.at);
+  /**
+   * Adds an alert. An alert may arrive alone first, and later again inside its window. The first version stays, unless
+   * `replace` says that something was withdrawn from it.
+   */
+  addAlert(alert, replace = false) {
+    const isSame = (known) => known.kind === alert.kind && known.at === alert.at;
+    if (!replace && this.alerts.some(isSame)) return;
+    this.alerts = [...this.alerts.filter((known) => !isSame(known)), alert].sort((a, b) => a.at - b.at);
   }
 
   get newest() {

@@ -38,11 +38,11 @@ export function drawAlerts(box, session, all, onSelect) {
         go,
       );
     });
-  // Existing rows are kept, identified by their time, so that the live region announces only new rows.
+  // Existing rows are kept, identified by time and message, so that the live region announces only new rows.
   const known = new Map([...box.querySelectorAll("li")].map((row) => [row.dataset.key, row]));
   rows.forEach(
     (row, index) =>
-      (row.dataset.key = `${session.alerts.at(-1 - index).kind}${session.alerts.at(-1 - index).at}${row.querySelector("button") ? "!" : ""}`),
+      (row.dataset.key = `${session.alerts.at(-1 - index).kind}${session.alerts.at(-1 - index).at}${row.querySelector("button") ? "!" : ""}${session.alerts.at(-1 - index).message}`),
   );
   let holder = box.querySelector("ol");
   if (!holder) box.replaceChildren((holder = h("ol", { class: "als" })));

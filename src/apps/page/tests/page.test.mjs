@@ -50,6 +50,31 @@ test("numbers read as people write them", () => {
   assert.equal(label("left_knee"), "Left knee");
 });
 
+test("support is told in a line, and nothing of none", async () => {
+  const { adaptInsight } = await load("../../live_insight/page/adapt.js");
+  const { supportLine } = await load("../../live_insight/page/inspector.js");
+  const supporters = [{ user_id: "a", user_name: "Ada", micros: 5_000_000 }];
+  const sums = [{ currency: "EUR", micros: 5_990_000, messages: 2, supporters }];
+  const support = { paid: 2, sums, new_members: 1, gifted_members: 5, milestones: 0 };
+  const window = adaptInsight({ support, withdrawn: 2 });
+  assert.match(supportLine(window.support), /5[.,]99.* in 2 messages · 1 new member · 5 gifted memberships · Ada$/);
+  assert.equal(window.withdrawn, 2);
+  assert.equal(supportLine(adaptInsight({}).support), "");
+});
+
+test("a withdrawal replaces the words of an alert, a repetition does not", async () => {
+  const { adaptInsight } = await load("../../live_insight/page/adapt.js");
+  const { Session } = await load("../../live_insight/page/session.js");
+  const session = new Session();
+  const insight = (message, withdrawn) =>
+    adaptInsight({ window_start_ms: 0, window_end_ms: 60_000, withdrawn, alerts: [{ kind: "mood_drop", at_ms: 5, message }] });
+  session.addWindow(insight("first", 0));
+  session.addWindow(insight("repeated", 0));
+  assert.deepEqual(session.alerts.map((alert) => alert.message), ["first"]);
+  session.addWindow(insight("without the topic", 1));
+  assert.deepEqual(session.alerts.map((alert) => alert.message), ["without the topic"]);
+});
+
 test("an insight without any field but its window is still a window", async () => {
   const { adaptInsight } = await load("../../live_insight/page/adapt.js");
   const window = adaptInsight({ window: { start: 60_000, end: 120_000 } });

@@ -11,6 +11,7 @@ use super::crowd::vibe_score;
 use super::numbers::round2;
 
 pub(super) use repeats::without_repeats;
+pub(in crate::apps::live_insight) use watch::fingerprint;
 pub use watch::{CHECK_MS, MoodWatch, RECENT_MS, Voices};
 pub(super) use window::of_window;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidemill_schemas::{Alert, ChatMessage};
 
 use super::{Shift, is_shift};
-use crate::apps::live_insight::analysis::sentiment::message_mood;
+use crate::apps::live_insight::analysis::{sentiment::message_mood, support::felt};
 
 /// The mood of the last this many milliseconds is compared with the usual mood.
 pub const RECENT_MS: i64 = 20_000;
@@ -46,7 +46,7 @@ impl Voices {
         if self.0.len() == VOICES || self.0.iter().any(|(known, _)| *known == author) {
             return false;
         }
-        let mood = message_mood(&message.text);
+        let mood = felt(message_mood(&message.text), message);
         if mood.expressive {
             self.0.push((author, mood.valence));
         }
@@ -54,9 +54,9 @@ impl Voices {
     }
 }
 
-/// A hash (FNV-1a) that distinguishes authors without storing their ids.
-fn fingerprint(user_id: &str) -> u64 {
-    user_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+/// A hash (FNV-1a) that distinguishes authors and messages without storing their ids.
+pub(in crate::apps::live_insight) fn fingerprint(id: &str) -> u64 {
+    id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Compares a stream's mood of the last seconds with its usual mood. A pure function of the messages so far.
@@ -189,7 +189,8 @@ mod tests {
         let mut voices = Voices::default();
         for author in 0..40 {
             let (stream_id, user_id, text) = ("s".into(), format!("u{author}"), text.into());
-            voices.hear(&ChatMessage { stream_id, user_id, user_name: None, text, timestamp: second * 1_000 });
+            let timestamp = second * 1_000;
+            voices.hear(&ChatMessage { stream_id, user_id, text, timestamp, ..ChatMessage::default() });
         }
         voices
     }
@@ -209,9 +210,8 @@ mod tests {
         let message = |user: &str| ChatMessage {
             stream_id: "s".into(),
             user_id: user.into(),
-            user_name: None,
             text: "awful".into(),
-            timestamp: 0,
+            ..ChatMessage::default()
         };
         assert!(!heard.hear(&message("u0")) && heard.hear(&message("u1")));
     }
