@@ -5,6 +5,9 @@ use crate::common::FieldError;
 /// How far an event may be ahead of the receiver's clock by default, in milliseconds: two minutes.
 pub const AHEAD_MAX_MS: i64 = 2 * 60 * 1000;
 
+/// The first number that is no time in nanoseconds of this century.
+const NANOSECONDS_END: i64 = 4_102_444_800_000_000_000;
+
 /// When an event arrives, and how far the event's own time may be from that.
 ///
 /// ```
@@ -48,7 +51,12 @@ impl Arrival {
             100_000_000_000_000..100_000_000_000_000_000 => {
                 refuse(format!("looks like microseconds ({timestamp})"), "divide by 1000");
             }
-            100_000_000_000_000_000.. => refuse(format!("looks like nanoseconds ({timestamp})"), "divide by 1000000"),
+            100_000_000_000_000_000..NANOSECONDS_END => {
+                refuse(format!("looks like nanoseconds ({timestamp})"), "divide by 1000000");
+            }
+            NANOSECONDS_END.. => {
+                refuse(format!("is {timestamp}, which is no date"), "send epoch milliseconds, such as Date.now()");
+            }
             _ if timestamp > now_ms.saturating_add(ahead_max_ms) => {
                 let ahead = span(timestamp - now_ms);
                 refuse(format!("lies {ahead} ahead of this server's clock"), "set the sender's clock");
@@ -71,7 +79,8 @@ impl From<i64> for Arrival {
     }
 }
 
-/// A span of time in the largest unit that it has two of.
+/// A span of time in the largest unit that it has two of. Below ten minutes, seconds are told, because limits are that
+/// small: "2 minutes" would say nothing about an event that is a second beyond a limit of two minutes.
 fn span(ms: i64) -> String {
     const UNITS: [(i64, &str); 5] = [
         (31_557_600_000, "years"),
@@ -80,8 +89,16 @@ fn span(ms: i64) -> String {
         (60_000, "minutes"),
         (1_000, "seconds"),
     ];
-    let unit = UNITS.into_iter().find(|(unit_ms, _)| ms >= 2 * unit_ms);
-    unit.map_or_else(|| format!("{ms} ms"), |(unit_ms, name)| format!("{} {name}", ms / unit_ms))
+    let (minute, ten_minutes) = (60_000, 600_000);
+    match UNITS.into_iter().find(|(unit_ms, _)| ms >= 2 * unit_ms) {
+        None => format!("{ms} ms"),
+        Some(_) if ms < ten_minutes && (ms < 2 * minute || ms % minute != 0) => {
+            let part = ms % 1_000;
+            let part = if part == 0 { String::new() } else { format!(".{part:03}").trim_end_matches('0').to_owned() };
+            format!("{}{part} seconds", ms / 1_000)
+        }
+        Some((unit_ms, name)) => format!("{} {name}", ms / unit_ms),
+    }
 }
 
 #[cfg(test)]
@@ -91,6 +108,27 @@ mod tests {
     #[test]
     fn a_span_is_told_in_a_unit_that_it_has_two_of() {
         let spans = [1_999, 2_000, 119_999, 120_000, 7_199_999, 172_800_000, 63_115_200_000].map(span);
-        assert_eq!(spans, ["1999 ms", "2 seconds", "119 seconds", "2 minutes", "119 minutes", "2 days", "2 years"]);
+        assert_eq!(spans, ["1999 ms", "2 seconds", "119.999 seconds", "2 minutes", "119 minutes", "2 days", "2 years"]);
+    }
+
+    #[test]
+    fn a_span_just_beyond_a_limit_is_told_from_the_limit() {
+        let spans = [120_001, 120_500, 121_000, 180_000, 599_000, 601_000].map(span);
+        let told = ["120.001 seconds", "120.5 seconds", "121 seconds", "3 minutes", "599 seconds", "10 minutes"];
+        assert_eq!(spans, told);
+    }
+
+    #[test]
+    fn a_number_beyond_every_date_is_no_time_in_nanoseconds() {
+        let told = |timestamp| {
+            let mut errors = Vec::new();
+            Arrival::at(1_767_225_600_000).check(&mut errors, timestamp);
+            errors.pop().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(told(1_767_225_600_000_000_000).contains("divide by 1000000"));
+        for beyond in [NANOSECONDS_END, i64::MAX - 1, i64::MAX] {
+            assert!(told(beyond).contains("which is no date"), "{}", told(beyond));
+        }
+        assert!(told(i64::MIN).contains("is negative"));
     }
 }

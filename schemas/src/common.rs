@@ -48,11 +48,34 @@ pub(crate) fn outcome(errors: Vec<FieldError>) -> Result<(), Vec<FieldError>> {
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
+/// The rule for ids, for a receiver that gets an id outside of an event.
+///
+/// # Errors
+/// An error for the field if the id is empty, too long, holds control characters, or is a step in a path.
+///
+/// ```
+/// use tidemill_schemas::validate_id;
+///
+/// assert!(validate_id("user_id", "ada").is_ok());
+/// assert!(validate_id("user_id", " ").is_err() && validate_id("user_id", "..").is_err());
+/// ```
+pub fn validate_id(field: &str, id: &str) -> Result<(), Vec<FieldError>> {
+    let mut errors = Vec::new();
+    check_id(&mut errors, field, id);
+    outcome(errors)
+}
+
 pub(crate) fn check_id(errors: &mut Vec<FieldError>, field: &str, id: &str) {
-    if is_visible(id) {
-        check_length(errors, field, id);
+    let mut refuse = |problem: &str, fix: &str| errors.push(FieldError::new(field, problem, fix));
+    if !is_visible(id) {
+        refuse("is empty", "send the id that all events of this source share");
+    } else if let Some(control) = id.chars().find(|c| c.is_control()) {
+        refuse(&format!("holds the control character {control:?}"), "send an id of visible characters");
+    } else if id == "." || id == ".." {
+        // Clients would resolve an address with such an id to another address.
+        refuse(&format!("is '{id}', which cannot stand in an address"), "send an id with a letter or a digit");
     } else {
-        errors.push(FieldError::new(field, "is empty", "send the id that all events of this source share"));
+        check_length(errors, field, id);
     }
 }
 

@@ -179,12 +179,34 @@ pub fn parse_pose(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<PoseFrame
             Some(_) => errors.push(FieldError::new("landmarks", "is not an array", "send an array of 33 landmarks")),
         }
     })?;
+    check_spelling(bytes, &frame)?;
     frame.validate(arrival.into())?;
     for visibility in frame.landmarks.iter_mut().filter_map(|point| point.visibility.as_mut()) {
         *visibility = visibility.clamp(0.0, 1.0);
     }
     frame.landmarks.sort_by_key(|point| point.part);
     Ok(frame)
+}
+
+const ASPECT_RATIO: strict::Optional = strict::Optional {
+    name: "aspect_ratio",
+    aliases: &["aspect", "ratio", "image_ratio", "image_aspect_ratio", "video_ratio"],
+};
+const VISIBILITY: strict::Optional =
+    strict::Optional { name: "visibility", aliases: &["confidence", "score", "presence", "likelihood"] };
+
+/// Refuses other names of optional fields. Landmarks are written by one program, so the first one shows their names.
+fn check_spelling(bytes: &[u8], frame: &PoseFrame) -> Result<(), Vec<FieldError>> {
+    strict::spelling(bytes, if frame.aspect_ratio.is_none() { &[&ASPECT_RATIO] } else { &[] })?;
+    let mut errors = Vec::new();
+    if frame.landmarks.iter().all(|point| point.visibility.is_none()) {
+        let object = strict::object(bytes)?;
+        let first = object.get("landmarks").and_then(|points| points.get(0)?.as_object());
+        for name in first.into_iter().flat_map(|point| point.keys()) {
+            strict::misspelt(name, "landmarks[0].", &[&VISIBILITY], &mut errors);
+        }
+    }
+    outcome(errors)
 }
 
 fn diagnose_landmarks(points: &[Value], errors: &mut Vec<FieldError>) {

@@ -119,6 +119,15 @@ impl TranscriptSegment {
     }
 }
 
+const USER_NAME: strict::Optional = strict::Optional {
+    name: "user_name",
+    aliases: &["name", "nick", "nickname", "display_name", "author", "author_name"],
+};
+const DURATION: strict::Optional = strict::Optional {
+    name: "duration_ms",
+    aliases: &["duration", "duration_s", "duration_seconds", "duration_millis", "length_ms", "end_ms"],
+};
+
 /// Parses one chat message, or returns an error for each wrong field that says how to fix it.
 pub fn parse_chat(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<ChatMessage, Vec<FieldError>> {
     let message: ChatMessage = strict::parse(bytes, |object, errors| {
@@ -134,6 +143,7 @@ pub fn parse_chat(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<ChatMessa
         support::diagnose(object, errors);
         strict::timestamp(object, errors);
     })?;
+    strict::spelling(bytes, if message.user_name.is_none() { &[&USER_NAME] } else { &[] })?;
     message.validate(arrival.into())?;
     Ok(message)
 }
@@ -146,6 +156,7 @@ pub fn parse_transcript(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<Tra
         strict::timestamp(object, errors);
         strict::optional_number(object, "duration_ms", "duration_ms", errors);
     })?;
+    strict::spelling(bytes, if segment.duration_ms.is_none() { &[&DURATION] } else { &[] })?;
     segment.validate(arrival.into())?;
     Ok(segment)
 }

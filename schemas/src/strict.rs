@@ -1,6 +1,8 @@
 //! Strict JSON: first a typed parse; if it fails, a diagnosis field by field.
 
-use serde::de::DeserializeOwned;
+use std::{borrow::Cow, fmt};
+
+use serde::de::{DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::common::FieldError;
@@ -48,14 +50,103 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn missing(field: &str) -> FieldError {
-    FieldError::new(field, "is missing", "every event needs it")
+fn missing(object: &Object, field: &str, path: &str) -> FieldError {
+    match object.keys().find(|key| is_near(key, field)) {
+        Some(key) => FieldError::new(path, format!("is missing, but there is '{key}'"), format!("write it as {field}")),
+        None => FieldError::new(path, "is missing", "every event needs it"),
+    }
+}
+
+/// An optional field, and other names that senders give it.
+pub(crate) struct Optional {
+    pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+}
+
+/// Refuses a field that is meant as an optional field but has another name. Its value would be dropped silently.
+/// Call it only if the optional fields are missing: reading the names costs a second pass over the event.
+pub(crate) fn spelling(bytes: &[u8], missing: &[&Optional]) -> Result<(), Vec<FieldError>> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut errors = Vec::new();
+    // The event was parsed before, so that it has names.
+    let names = serde_json::Deserializer::from_slice(bytes).deserialize_map(Names).unwrap_or_default();
+    for name in &names {
+        misspelt(name, "", missing, &mut errors);
+    }
+    crate::common::outcome(errors)
+}
+
+/// Adds an error if a name stands for one of these optional fields. `within` is the path before the name.
+pub(crate) fn misspelt(name: &str, within: &str, missing: &[&Optional], errors: &mut Vec<FieldError>) {
+    let meant =
+        missing.iter().find(|field| is_near(name, field.name) || field.aliases.iter().any(|a| plain(a) == plain(name)));
+    if let Some(field) = meant.filter(|field| field.name != name) {
+        let fix = format!("write it as {}, or leave it out", field.name);
+        errors.push(FieldError::new(format!("{within}{name}"), "is no field of this event", fix));
+    }
+}
+
+/// Collects the names of an object's fields.
+struct Names;
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Vec<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = map.next_key()? {
+            map.next_value::<IgnoredAny>()?;
+            names.push(name);
+        }
+        Ok(names)
+    }
+}
+
+/// A name without case and punctuation: `userName` and `User-Name` are `username`.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a name is another spelling of a field, or a spelling mistake of a letter or two.
+fn is_near(name: &str, field: &str) -> bool {
+    let (name, field) = (plain(name), plain(field));
+    // Short names are near to many words: `test` and `text`.
+    let mistakes = if field.len() < 6 { 0 } else { 1 + usize::from(field.len() > 9) };
+    name == field || distance(&name, &field) <= mistakes
+}
+
+/// The edit distance: how many characters must be changed, added or removed, or swapped with their neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len().abs_diff(b.len()) > 2 {
+        return usize::MAX;
+    }
+    let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
+    for i in 0..a.len() {
+        let mut row = vec![i + 1];
+        for j in 0..b.len() {
+            let change = rows[i][j] + usize::from(a[i] != b[j]);
+            let mut least = change.min(row[j] + 1).min(rows[i][j + 1] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
 }
 
 /// Checks a field that must hold a string.
 pub(crate) fn string(object: &Object, field: &str, errors: &mut Vec<FieldError>) {
     match object.get(field) {
-        None => errors.push(missing(field)),
+        None => errors.push(missing(object, field, field)),
         Some(Value::String(_)) => {}
         Some(Value::Number(n)) => {
             errors.push(FieldError::new(field, format!("is the number {n}"), format!("quote it: \"{n}\"")));
@@ -74,7 +165,7 @@ pub(crate) fn optional_string(object: &Object, field: &str, errors: &mut Vec<Fie
 /// Checks a field that must hold a number. Errors name the field by `path`.
 pub(crate) fn number(object: &Object, field: &str, path: &str, errors: &mut Vec<FieldError>) {
     match object.get(field) {
-        None => errors.push(missing(path)),
+        None => errors.push(missing(object, field, path)),
         Some(Value::Number(_)) => {}
         // JavaScript writes NaN and infinity as null.
         Some(Value::Null) => errors.push(FieldError::new(path, "is null", "skip frames whose coordinates are NaN")),
@@ -95,6 +186,9 @@ pub(crate) fn timestamp(object: &Object, errors: &mut Vec<FieldError>) {
     match object.get("timestamp") {
         None => refuse("is missing".into(), "send epoch milliseconds, such as Date.now()"),
         Some(Value::Number(n)) if n.is_i64() => {}
+        Some(Value::Number(n)) if n.as_f64().is_some_and(|number| number.abs() >= 4e18) => {
+            refuse(format!("is {n}, which is no date"), "send epoch milliseconds, such as Date.now()");
+        }
         Some(Value::Number(n)) => match n.as_f64() {
             Some(seconds) if (1e8..1e11).contains(&seconds) => {
                 refuse(format!("looks like seconds with a fraction ({n})"), "multiply by 1000 and round");

@@ -263,3 +263,70 @@ fn exercises_are_known_under_their_usual_spellings() {
     assert_eq!(Exercise::from_name("SQUAT"), Exercise::Squat);
     assert_eq!(Exercise::from_name("muscle_up"), Exercise::Other);
 }
+
+#[test]
+fn another_name_of_an_optional_field_is_told_and_other_fields_are_dropped() {
+    let chat = |name: &str| {
+        let event = json!({"stream_id": "s", "user_id": "u", "text": "hi", "timestamp": NOW, name: "Ada"});
+        parse_chat(event.to_string().as_bytes(), NOW).map_err(|errors| only(&errors))
+    };
+    for name in ["username", "userName", "User-Name", "user_nmae", "usr_name", "name", "display-name"] {
+        let told = format!("{name} is no field of this event: write it as user_name, or leave it out");
+        assert_eq!(chat(name).expect_err(name), told);
+    }
+    for name in ["badges", "user_type", "message_id", "room_name", "id", "color"] {
+        assert_eq!(chat(name).expect(name).user_name, None);
+    }
+    assert_eq!(chat("user_name").expect("a field").user_name.as_deref(), Some("Ada"));
+
+    for name in ["duration", "durationMs", "duration_sm", "end_ms"] {
+        let event = json!({"stream_id": "s", "text": "hi", "timestamp": NOW, name: 5});
+        let told = only(&parse_transcript(event.to_string().as_bytes(), NOW).expect_err(name));
+        assert_eq!(told, format!("{name} is no field of this event: write it as duration_ms, or leave it out"));
+    }
+    let mut wide = frame();
+    wide["aspectRatio"] = json!(1.5);
+    assert_eq!(pose_error(&wide), "aspectRatio is no field of this event: write it as aspect_ratio, or leave it out");
+    let mut hidden = frame();
+    for point in hidden["landmarks"].as_array_mut().expect("array") {
+        point["visiblity"] = json!(0.5);
+    }
+    let told = "landmarks[0].visiblity is no field of this event: write it as visibility, or leave it out";
+    assert_eq!(pose_error(&hidden), told);
+}
+
+#[test]
+fn a_missing_field_is_found_under_another_spelling() {
+    let event = json!({"streamId": "s", "user_id": "u", "text": "hi", "timestamp": NOW});
+    let told = only(&parse_chat(event.to_string().as_bytes(), NOW).expect_err("refused"));
+    assert_eq!(told, "stream_id is missing, but there is 'streamId': write it as stream_id");
+}
+
+#[test]
+fn an_id_can_stand_in_an_address_and_in_a_log() {
+    let long = "x".repeat(257);
+    for (id, part) in [
+        ("a\0b", "control character"),
+        ("a\nb", "control character"),
+        ("..", "address"),
+        (".", "address"),
+        ("", "empty"),
+        (&long, "at most 256"),
+    ] {
+        let event = json!({"stream_id": id, "user_id": "u", "text": "hi", "timestamp": NOW});
+        let told = only(&parse_chat(event.to_string().as_bytes(), NOW).expect_err("refused"));
+        assert!(told.starts_with("stream_id ") && told.contains(part), "{told}");
+    }
+    for id in ["...", "a b", "a/b", "\u{1f980}", "-"] {
+        assert!(tidemill_schemas::validate_id("stream_id", id).is_ok(), "{id}");
+    }
+}
+
+#[test]
+fn a_number_beyond_64_bits_is_no_date() {
+    for number in ["9223372036854775807", "9223372036854775808", "18446744073709551616", "1e300"] {
+        let event = format!(r#"{{"stream_id": "s", "user_id": "u", "text": "hi", "timestamp": {number}}}"#);
+        let told = only(&parse_chat(event.as_bytes(), NOW).expect_err("refused"));
+        assert!(told.contains("which is no date"), "{told}");
+    }
+}
