@@ -536,6 +536,80 @@ fn a_folder_that_cannot_be_used_says_so() -> Tested {
     Ok(())
 }
 
+/// Whether any file of a folder holds these bytes.
+#[cfg(feature = "rocksdb")]
+fn holds(folder: &std::path::Path, bytes: &[u8]) -> Result<bool, std::io::Error> {
+    for entry in std::fs::read_dir(folder)? {
+        let file = std::fs::read(entry?.path())?;
+        if file.windows(bytes.len()).any(|part| part == bytes) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(feature = "rocksdb")]
+#[test]
+fn scrubbed_records_are_on_no_disk() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let log = EmbeddedLog::open(folder.path())?;
+    log.create("chat", 2)?;
+    log.admin()?.create_topic(&spec("results", CleanupPolicy::CompactDelete, Some(Duration::from_hours(1))))?;
+    let texts = ["zebra-crossing", "yellow-submarine", "xylophone-player"];
+    log.append("chat", 0, [Entry::new("ann", texts[0], 0)])?;
+    // Compaction is not worth it: one new record among many.
+    log.append("results", 0, (0..200).map(|number| Entry::new(format!("key-{number}"), "other", 0)))?;
+    log.append("results", 0, [Entry::new("ann", texts[1], 0)])?;
+    log.append("chat", 1, [Entry::new("bob", texts[2], 0)])?;
+    log.maintain()?;
+    log.append("results", 0, [Entry::tombstone("ann", 0)])?;
+    log.admin()?.delete_records(&TopicPartition::new("chat", 0), 1)?;
+    log.maintain()?;
+    for text in texts {
+        assert!(holds(folder.path(), text.as_bytes())?, "{text} is in a file");
+    }
+    log.scrub()?;
+    let left = texts.map(|text| holds(folder.path(), text.as_bytes()).expect("files are read"));
+    assert_eq!(left, [false, false, true], "{texts:?}");
+    assert_eq!((log.read_all("chat")?.len(), log.read_all("results")?.len()), (1, 201));
+    drop(log);
+    assert_eq!(values(&EmbeddedLog::open(folder.path())?, "chat")?, [texts[2]]);
+    Ok(())
+}
+
+#[cfg(feature = "rocksdb")]
+#[test]
+fn an_empty_log_takes_little_of_the_disk() -> Tested {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let folder = tempfile::tempdir()?;
+    let log = EmbeddedLog::open(folder.path())?;
+    log.create("chat", 2)?;
+    log.append("chat", 0, [Entry::new("ann", "hi", 0)])?;
+    let files = std::fs::read_dir(folder.path())?.map(|file| Ok(file?.metadata()?.blocks() * 512));
+    let taken = files.sum::<Result<u64, std::io::Error>>()?;
+    assert!(taken < 4 << 20, "{taken} bytes");
+    Ok(())
+}
+
+#[cfg(feature = "rocksdb")]
+#[test]
+fn a_damaged_log_says_so_and_can_be_locked_for_its_deletion() -> Tested {
+    let folder = tempfile::tempdir()?;
+    let log = EmbeddedLog::open(folder.path())?;
+    assert!(matches!(EmbeddedLog::lock(folder.path()), Err(TransportError::Invalid(_))), "it is in use");
+    drop(log);
+    std::fs::write(folder.path().join("CURRENT"), "MANIFEST-nonsense\n")?;
+    let error = EmbeddedLog::open(folder.path()).expect_err("it is damaged").to_string();
+    assert!(error.contains("damaged") && !error.contains("disk not full"), "{error}");
+    let lock = EmbeddedLog::lock(folder.path())?;
+    let error = EmbeddedLog::open(folder.path()).expect_err("it is locked").to_string();
+    assert!(error.contains("another instance uses the log"), "{error}");
+    drop(lock);
+    assert!(EmbeddedLog::lock(folder.path().join("none")).is_err());
+    Ok(())
+}
+
 #[cfg(feature = "rocksdb")]
 #[test]
 fn a_killed_process_loses_nothing_that_it_committed() -> Tested {

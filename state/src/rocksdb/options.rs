@@ -9,6 +9,9 @@ use rocksdb::{
 use super::{DATA, META};
 
 const MIB: usize = 1024 * 1024;
+/// Files older than this are merged, so that deleted rows do not stay in them. The database looks for such files about
+/// twice a day.
+const MERGED_AFTER_S: u64 = 12 * 60 * 60;
 
 /// The resources that one store may use.
 #[derive(Debug, Clone)]
@@ -58,7 +61,9 @@ impl RocksDbOptions {
     }
 
     pub(super) fn database(&self, shared: &RocksDbShared) -> Options {
-        let mut options = Options::default();
+        // Reserving disk space ahead would take megabytes for each empty store.
+        let options = Options::default().get_options_from_string("allow_fallocate=false");
+        let mut options = options.expect("RocksDB knows this option");
         options.create_if_missing(true);
         options.create_missing_column_families(true);
         options.set_atomic_flush(true);
@@ -86,6 +91,7 @@ impl RocksDbOptions {
         options.set_target_file_size_base(self.write_buffer_bytes as u64);
         // Unmerged files count against this limit, too. A smaller limit would cause earlier merges.
         options.set_max_bytes_for_level_base(self.unmerged_files as u64 * self.write_buffer_bytes as u64);
+        options.set_periodic_compaction_seconds(MERGED_AFTER_S);
         ColumnFamilyDescriptor::new(DATA, options)
     }
 

@@ -1,9 +1,10 @@
 //! The graph that the DSL writes, as a plain value.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{RowKeys, StoreFormat};
 use crate::{
+    clock::FOR_EVER_MS,
     names::{NodeId, NodeName, StoreName},
     transport::Topic,
 };
@@ -86,6 +87,27 @@ pub enum StoreKind {
         /// Whether each key has a stream time of its own.
         by_key: bool,
     },
+}
+
+impl StoreKind {
+    /// How long a window store keeps rows; `None` if it keeps them for ever, as every key-value store does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tidemill::StoreKind;
+    ///
+    /// let minute = StoreKind::Window { retention_ms: 60_000, by_key: false };
+    /// assert_eq!(minute.retention(), Some(Duration::from_mins(1)));
+    /// assert_eq!(StoreKind::KeyValue.retention(), None);
+    /// ```
+    pub fn retention(&self) -> Option<Duration> {
+        match self {
+            Self::Window { retention_ms, .. } if *retention_ms < FOR_EVER_MS => {
+                Some(Duration::from_millis(retention_ms.unsigned_abs()))
+            }
+            Self::Window { .. } | Self::KeyValue => None,
+        }
+    }
 }
 
 /// A store as the topology declares it.

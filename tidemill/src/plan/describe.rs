@@ -73,7 +73,10 @@ impl Plan {
     fn write_store(&self, out: &mut String, store: &StoreSpec) -> fmt::Result {
         let kind = match store.kind {
             StoreKind::KeyValue => "key-value".to_owned(),
-            StoreKind::Window { retention_ms, .. } => format!("window, retention {retention_ms} ms"),
+            StoreKind::Window { .. } => match store.kind.retention() {
+                Some(retention) => format!("window, retention {} ms", retention.as_millis()),
+                None => "window, retention for ever".to_owned(),
+            },
         };
         let place = if store.persistent { "persistent" } else { "in memory" };
         let changelog = if store.logged { self.changelog(&store.name).to_string() } else { "none".to_owned() };

@@ -18,6 +18,8 @@ use std::{fmt, sync::Arc};
 
 pub use inspect::{Entry, GroupDescription, MemberDescription, PartitionLag};
 pub use options::EmbeddedLogBuilder;
+#[cfg(feature = "rocksdb")]
+pub use storage::durable::LogLock;
 
 use self::{
     clients::{
@@ -105,6 +107,48 @@ impl EmbeddedLog {
     /// ```
     pub fn maintain(&self) -> Result<(), TransportError> {
         self.broker.maintain()
+    }
+
+    /// Removes deleted records from the disk: those below a partition's beginning, and those that a later record of
+    /// their key replaced. A log on disk otherwise keeps their bytes until it merges their files, at most about a day.
+    /// Blocks while all records are rewritten. Other clients go on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If the log's storage fails.
+    ///
+    /// ```
+    /// use tidemill::transport::{CleanupPolicy, TopicSpec, Transport as _, embedded::{EmbeddedLog, Entry}};
+    ///
+    /// let log = EmbeddedLog::in_memory();
+    /// let spec = TopicSpec { name: "names".into(), partitions: 1, cleanup: CleanupPolicy::Compact, retention: None };
+    /// log.admin()?.create_topic(&spec)?;
+    /// log.append("names", 0, [Entry::new("u1", "Ann", 0), Entry::tombstone("u1", 1)])?;
+    /// log.scrub()?;
+    /// assert_eq!(log.read_all("names")?.len(), 1, "only the tombstone is left");
+    /// # Ok::<(), tidemill::transport::TransportError>(())
+    /// ```
+    pub fn scrub(&self) -> Result<(), TransportError> {
+        self.broker.scrub()
+    }
+
+    /// Locks the folder of a log without opening the log, so that the folder can be deleted, also if its files are
+    /// damaged. Needs the feature `rocksdb`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::Invalid`] if another process or log uses the folder, [`TransportError::Storage`] if there is
+    /// no folder or it cannot be written.
+    ///
+    /// ```no_run
+    /// # use tidemill::transport::embedded::EmbeddedLog;
+    /// let _lock = EmbeddedLog::lock("data/log")?;
+    /// std::fs::remove_dir_all("data/log")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "rocksdb")]
+    pub fn lock(path: impl AsRef<std::path::Path>) -> Result<LogLock, TransportError> {
+        LogLock::take(path.as_ref())
     }
 
     fn new(broker: Broker) -> Self {

@@ -28,17 +28,30 @@ const SHORTEST_MS: i64 = 1000;
 const LONGEST_MS: i64 = 30_000;
 /// How long a small number of dropped records may still use disk space.
 const TRIM_MS: i64 = 60_000;
+/// How long changes may be in the write-ahead log alone. What was deleted cannot leave it before.
+const FLUSH_MS: i64 = 60 * 60 * 1000;
+
+/// How much work a clean-up may cost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effort {
+    /// As much as is worth it.
+    Worth,
+    /// Any: nothing that was deleted may stay.
+    Whole,
+}
 
 /// When the log was last maintained.
 pub(in crate::transport::embedded) struct Upkeep {
     appended: AtomicUsize,
     last_ms: AtomicI64,
+    flushed_ms: AtomicI64,
     running: Mutex<()>,
 }
 
 impl Upkeep {
     pub(in crate::transport::embedded) fn new(now_ms: i64) -> Self {
-        Self { appended: AtomicUsize::new(0), last_ms: AtomicI64::new(now_ms), running: Mutex::new(()) }
+        let (last_ms, flushed_ms) = (AtomicI64::new(now_ms), AtomicI64::new(now_ms));
+        Self { appended: AtomicUsize::new(0), last_ms, flushed_ms, running: Mutex::new(()) }
     }
 
     /// Counts appended records.
@@ -60,7 +73,7 @@ impl Broker {
         let Ok(_running) = self.upkeep.running.try_lock() else {
             return;
         };
-        if let Err(error) = self.sweep() {
+        if let Err(error) = self.sweep(Effort::Worth) {
             tracing::warn!(%error, "retention and compaction failed; the log tries again later");
         }
     }
@@ -68,10 +81,17 @@ impl Broker {
     /// Applies every topic's cleanup policy now.
     pub(in crate::transport::embedded) fn maintain(&self) -> Result<(), TransportError> {
         let _running = self.upkeep.running.lock().unwrap_or_else(PoisonError::into_inner);
-        self.sweep()
+        self.sweep(Effort::Worth)
     }
 
-    fn sweep(&self) -> Result<(), TransportError> {
+    /// Applies every topic's cleanup policy, whatever it costs, and removes deleted records from the disk.
+    pub(in crate::transport::embedded) fn scrub(&self) -> Result<(), TransportError> {
+        let _running = self.upkeep.running.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sweep(Effort::Whole)?;
+        self.storage.scrub()
+    }
+
+    fn sweep(&self, effort: Effort) -> Result<(), TransportError> {
         // Retention uses wall time, because records outlive the process.
         let (passed, now_ms) = (self.clock.monotonic_ms(), self.clock.now_ms());
         self.upkeep.last_ms.store(passed, Ordering::Relaxed);
@@ -84,10 +104,14 @@ impl Broker {
                     self.retain(partition, now_ms.saturating_sub(millis(retention)))?;
                 }
                 if topic.spec.cleanup != CleanupPolicy::Delete {
-                    self.compact(partition, now_ms.saturating_sub(millis(TOMBSTONE)))?;
+                    self.compact(partition, now_ms.saturating_sub(millis(TOMBSTONE)), effort)?;
                 }
-                self.trim(partition, passed)?;
+                self.trim(partition, passed, effort)?;
             }
+        }
+        if passed.saturating_sub(self.upkeep.flushed_ms.load(Ordering::Relaxed)) >= FLUSH_MS {
+            self.upkeep.flushed_ms.store(passed, Ordering::Relaxed);
+            self.storage.flush()?;
         }
         Ok(())
     }
@@ -112,10 +136,10 @@ impl Broker {
 
     /// Frees the disk space of dropped records. Each call leaves a range deletion, which slows reads until the storage
     /// has merged it. Small drops are therefore trimmed together.
-    fn trim(&self, partition: &Partition, now_ms: i64) -> Result<(), TransportError> {
+    fn trim(&self, partition: &Partition, now_ms: i64, effort: Effort) -> Result<(), TransportError> {
         let mut tail = partition.lock();
         let (Trim { to: from, at_ms }, to) = (tail.trimmed, tail.bounds.low);
-        let worth = to - from >= RECORDS as i64 || now_ms.saturating_sub(at_ms) >= TRIM_MS;
+        let worth = to - from >= RECORDS as i64 || now_ms.saturating_sub(at_ms) >= TRIM_MS || effort == Effort::Whole;
         if to > from && worth && !partition.is_deleted() {
             self.storage.write(&[Change::Trim { partition: partition.id, from, to }])?;
             tail.trimmed = Trim { to, at_ms: now_ms };
@@ -139,13 +163,14 @@ impl Broker {
         self.drop_below(partition, low)
     }
 
-    /// Keeps the last record of each key. Runs only if there are more new records than the last compaction left.
-    fn compact(&self, partition: &Partition, tombstones_before_ms: i64) -> Result<(), TransportError> {
+    /// Keeps the last record of each key. Is worth it only if there are more new records than the last compaction left.
+    fn compact(&self, partition: &Partition, tombstones_before_ms: i64, effort: Effort) -> Result<(), TransportError> {
         let (bounds, high) = {
             let tail = partition.lock();
             (tail.bounds, partition.high())
         };
-        if high - bounds.clean_until.max(bounds.low) <= bounds.clean_records || partition.is_deleted() {
+        let unclean = high - bounds.clean_until.max(bounds.low);
+        if (unclean <= bounds.clean_records && effort == Effort::Worth) || partition.is_deleted() {
             return Ok(());
         }
         let mut removed = Vec::new();

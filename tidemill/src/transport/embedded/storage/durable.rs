@@ -7,8 +7,9 @@ use std::{
 };
 
 use rocksdb::{
-    ColumnFamily, DB, DBCompactionStyle, DBCompressionType, DBRawIterator, Env, Options, ReadOptions,
-    UniversalCompactOptions, UniversalCompactionStopStyle, WriteBatch, WriteOptions,
+    BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, DBCompactionStyle, DBCompressionType, DBRawIterator,
+    Env, ErrorKind, FlushOptions, Options, ReadOptions, UniversalCompactOptions, UniversalCompactionStopStyle,
+    WriteBatch, WriteOptions,
 };
 use thiserror::Error;
 
@@ -24,6 +25,9 @@ const LOCK: &str = "tidemill.lock";
 const MIB: u64 = 1024 * 1024;
 /// The number of unmerged record files before a merge begins.
 const UNMERGED: i32 = 32;
+/// Files older than this are merged, so that dropped records do not stay in them. The database looks for such files
+/// about twice a day.
+const MERGED_AFTER_S: u64 = 12 * 60 * 60;
 
 /// Options of a log on disk.
 #[derive(Debug, Clone)]
@@ -37,18 +41,22 @@ pub(in crate::transport::embedded) struct DurableStorage {
     db: DB,
     path: PathBuf,
     options: DurableOptions,
-    /// The lock file. It is released after the database is closed, because fields drop in order.
-    _lock: File,
+    /// Released after the database is closed, because fields drop in order.
+    _lock: LogLock,
 }
 
 /// A failed operation on the storage, with its folder and a hint.
 #[derive(Debug, Error)]
-#[error("cannot {doing} the log in '{}': {source}; check that the folder is writable and the disk not full", path.display())]
+#[error("cannot {doing} the log in '{}': {source}; {hint}", path.display())]
 struct DurableError {
     doing: &'static str,
     path: PathBuf,
     source: Box<dyn std::error::Error + Send + Sync>,
+    hint: &'static str,
 }
+
+const CHECK_DISK: &str = "check that the folder is writable and the disk not full";
+const DAMAGED: &str = "its files are damaged or not those of a log: restore the folder, or begin with an empty one";
 
 /// Data on disk that cannot be decoded.
 #[derive(Debug, Error)]
@@ -60,7 +68,8 @@ struct DamagedError {
 }
 
 fn database() -> Result<Options, rocksdb::Error> {
-    let mut options = Options::default();
+    // Reserving disk space ahead would take about a hundred megabytes for an empty log.
+    let mut options = Options::default().get_options_from_string("allow_fallocate=false")?;
     // Merging may wait until files pile up, so its threads have a low priority for the processor.
     let mut env = Env::new()?;
     env.lower_thread_pool_cpu_priority();
@@ -99,7 +108,30 @@ fn records() -> Options {
     options.set_level_zero_slowdown_writes_trigger(4 * UNMERGED);
     options.set_level_zero_stop_writes_trigger(8 * UNMERGED);
     options.set_compression_type(DBCompressionType::Lz4);
+    options.set_periodic_compaction_seconds(MERGED_AFTER_S);
     options
+}
+
+/// Holds a log's folder. While it lives, nobody can open the log.
+#[derive(Debug)]
+pub struct LogLock {
+    /// The lock ends when the file is closed.
+    _file: File,
+}
+
+impl LogLock {
+    pub(in crate::transport::embedded) fn take(path: &Path) -> Result<Self, TransportError> {
+        let failed = |error: std::io::Error| failed("open", path, error);
+        let file = File::create(path.join(LOCK)).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(TransportError::Invalid(
+                format!("another instance uses the log in '{}': close it, or choose another folder", path.display())
+                    .into(),
+            )),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
 }
 
 impl DurableStorage {
@@ -108,26 +140,11 @@ impl DurableStorage {
         path: &Path,
         options: DurableOptions,
     ) -> Result<(Self, Restored), TransportError> {
-        let failed = |error: std::io::Error| failed("open", path, error);
-        fs::create_dir_all(path).map_err(failed)?;
-        let lock = File::create(path.join(LOCK)).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(TransportError::Invalid(
-                    format!(
-                        "another instance uses the log in '{}': close it, or choose another folder",
-                        path.display()
-                    )
-                    .into(),
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        let db_options = database().map_err(|error| self::failed("open", path, error))?;
+        fs::create_dir_all(path).map_err(|error| failed("open", path, error))?;
+        let lock = LogLock::take(path)?;
+        let db_options = database().map_err(|error| failed("open", path, error))?;
         let families = [("default", rows()), (RECORDS, records())];
-        let db =
-            DB::open_cf_with_opts(&db_options, path, families).map_err(|error| self::failed("open", path, error))?;
+        let db = DB::open_cf_with_opts(&db_options, path, families).map_err(|error| failed("open", path, error))?;
         let storage = Self { db, path: path.to_owned(), options, _lock: lock };
         let restored = storage.restore()?;
         Ok((storage, restored))
@@ -305,6 +322,23 @@ impl LogStorage for DurableStorage {
     fn tail_bytes(&self) -> Option<usize> {
         Some(self.options.tail_bytes)
     }
+
+    fn flush(&self) -> Result<(), TransportError> {
+        let rows = self.db.cf_handle("default").expect("every database has this column family");
+        let flushed = self.db.flush_cfs_opt(&[rows, self.records()], &FlushOptions::default());
+        flushed.map_err(|error| failed("flush", &self.path, error))
+    }
+
+    fn scrub(&self) -> Result<(), TransportError> {
+        // The write-ahead log holds the records, too. It is deleted when everything in it is in files.
+        self.flush()?;
+        let mut options = CompactOptions::default();
+        options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
+        // Other merges go on meanwhile, and so do writes.
+        options.set_exclusive_manual_compaction(false);
+        self.db.compact_range_cf_opt(self.records(), None::<&[u8]>, None::<&[u8]>, &options);
+        Ok(())
+    }
 }
 
 fn failed(
@@ -312,5 +346,9 @@ fn failed(
     path: &Path,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> TransportError {
-    TransportError::Storage(Box::new(DurableError { doing, path: path.to_owned(), source: source.into() }))
+    let source = source.into();
+    let kind = source.downcast_ref::<rocksdb::Error>().map(rocksdb::Error::kind);
+    let is_damaged = matches!(kind, Some(ErrorKind::Corruption | ErrorKind::InvalidArgument));
+    let hint = if is_damaged { DAMAGED } else { CHECK_DISK };
+    TransportError::Storage(Box::new(DurableError { doing, path: path.to_owned(), source, hint }))
 }

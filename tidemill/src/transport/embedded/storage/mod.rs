@@ -86,6 +86,12 @@ pub(in crate::transport::embedded) trait LogStorage: Send + Sync {
 
     /// How many bytes of the newest records should stay in memory. `None` if all records are in memory only.
     fn tail_bytes(&self) -> Option<usize>;
+
+    /// Moves written changes from the write-ahead log to files that are merged.
+    fn flush(&self) -> Result<(), TransportError>;
+
+    /// Removes everything from the disk that was deleted. Blocks while all files are rewritten.
+    fn scrub(&self) -> Result<(), TransportError>;
 }
 
 /// Stores nothing: the in-memory tails of the partitions are the whole log.
@@ -109,6 +115,14 @@ impl LogStorage for MemoryStorage {
 
     fn tail_bytes(&self) -> Option<usize> {
         None
+    }
+
+    fn flush(&self) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    fn scrub(&self) -> Result<(), TransportError> {
+        Ok(())
     }
 }
 
