@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use tidemill_apps::apps::{APPLICATIONS, App};
 
-use crate::config::{Options, SET, help};
+use crate::config::{LOG, Options, SET, help};
 
 /// Stream processing with model calls, in one program: live insight for streamers, form coach for athletes.
 ///
@@ -32,7 +32,10 @@ impl Cli {
     fn try_read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let command = with_applications(Self::command());
         let set = command.get_arguments().find(|argument| argument.get_id() == SET).cloned();
-        let matches = command.mut_subcommands(|command| command.args(&set)).try_get_matches_from(arguments)?;
+        let command = command.mut_subcommands(|command| command.args(&set));
+        let command =
+            command.mut_subcommand(REPLAY, |replay| without_server(replay).mut_arg(SET, |set| set.hide(true)));
+        let matches = command.try_get_matches_from(arguments)?;
         let run = APPLICATIONS.into_iter().find(|app| matches.subcommand_name() == Some(app.id));
         let mut cli = match run {
             Some(app) => Self { command: Command::Run(app), options: Options::from_arg_matches(&matches)? },
@@ -42,6 +45,16 @@ impl Cli {
         cli.options.set.extend(behind.into_iter().flatten().cloned());
         Ok(cli)
     }
+}
+
+const REPLAY: &str = "replay";
+
+/// Hides the server's options from a command that runs without a server.
+fn without_server(command: clap::Command) -> clap::Command {
+    let options = Options::augment_args(clap::Command::new("options"));
+    let hidden = options.get_arguments().filter(|option| !["config", LOG, SET].contains(&option.get_id().as_str()));
+    let hidden: Vec<_> = hidden.map(|option| option.clone().hide(true)).collect();
+    command.args(hidden)
 }
 
 /// Adds a command for each application, before all others.
@@ -94,6 +107,15 @@ impl Command {
         }
     }
 
+    /// What the command cannot do anything with: `replay` sends events to a server and has none of its own.
+    pub(crate) fn useless(&self, options: &Options) -> Vec<String> {
+        if !matches!(self, Self::Replay(_)) {
+            return Vec::new();
+        }
+        let given = options.given().into_iter().filter(|(setting, _)| *setting != LOG);
+        given.map(|(_, text)| format!("{text} is for the server that gets the events: give it there")).collect()
+    }
+
     /// Whether the command runs the server.
     pub(crate) fn serves(&self) -> bool {
         !matches!(self, Self::Replay(_) | Self::Describe(_) | Self::Reset(_))
@@ -121,7 +143,7 @@ pub(crate) struct ReplayOptions {
     #[arg(value_name = "FILE", required = true)]
     pub(crate) recordings: Vec<PathBuf>,
     /// Address of the server
-    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = url)]
     pub(crate) url: String,
     /// Token that the server asks for
     #[arg(long, env = "TIDEMILL_TOKEN", hide_env_values = true)]
@@ -149,9 +171,24 @@ pub(crate) struct ResetOptions {
     pub(crate) yes: bool,
 }
 
+/// The slowest speed but 0. With it, a minute of a recording takes most of a day.
+const SPEED_MIN: f64 = 0.001;
+
 fn speed(text: &str) -> Result<f64, String> {
-    let speed: f64 = text.parse().map_err(|_| "write a number, such as 1, 0.5 or 60".to_owned())?;
-    if speed.is_finite() && speed >= 0.0 { Ok(speed) } else { Err("the number must not be negative".to_owned()) }
+    let speed = text.parse().ok().filter(|speed: &f64| speed.is_finite());
+    let speed = speed.ok_or_else(|| "write a number, such as 1, 0.5 or 60".to_owned())?;
+    if speed < 0.0 {
+        return Err("the number must not be negative".to_owned());
+    }
+    let is_slow = speed > 0.0 && speed < SPEED_MIN;
+    if is_slow { Err(format!("the number must be 0, or at least {SPEED_MIN}")) } else { Ok(speed) }
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let scheme = ["http://", "https://"].iter().find(|scheme| text.starts_with(**scheme));
+    let fix = || format!("write the server's address with http://, such as http://{}", text.trim_start_matches('/'));
+    let scheme = scheme.ok_or_else(fix)?;
+    if text.len() == scheme.len() { Err("the address has no host".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -173,6 +210,51 @@ mod tests {
         assert_eq!(cli.options.set, ["a=1", "b=2", "c=3"]);
         assert_eq!((flags.get("run.threads"), flags.get("server.listen")), (Some("2"), Some("localhost:1")));
         assert_eq!(read("tidemill replay --set a=1 file").options.set, ["a=1"]);
+    }
+
+    fn refused(line: &str) -> String {
+        let read = Cli::try_read(line.split(' ').map(OsString::from));
+        read.map(|cli| cli.command.useless(&cli.options).concat()).unwrap_or_else(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_speed_is_a_number_that_a_recording_can_be_played_at() {
+        for (speed, part) in [
+            ("nan", "write a number"),
+            ("inf", "write a number"),
+            ("fast", "write a number"),
+            ("1e-300", "at least 0.001"),
+        ] {
+            assert!(refused(&format!("tidemill replay --speed {speed} file")).contains(part), "{speed}");
+        }
+        assert!(refused("tidemill replay --speed=-1 file").contains("negative"));
+        assert!(refused("tidemill demo --speed 0").contains("above 0"));
+        assert_eq!(refused("tidemill replay --speed 0 file"), "");
+    }
+
+    #[test]
+    fn an_address_to_replay_to_has_its_scheme() {
+        let told = refused("tidemill replay --url localhost:8080 file");
+        assert!(told.contains("such as http://localhost:8080"), "{told}");
+        assert!(refused("tidemill replay --url http:// file").contains("no host"));
+        assert_eq!(refused("tidemill replay --url https://mill.example file"), "");
+    }
+
+    #[test]
+    fn replay_takes_no_options_of_a_server() {
+        let told = refused("tidemill replay --data-dir data --set live.window=1s file");
+        assert!(
+            told.contains("--data-dir is for the server") && told.contains("--set live.window=1s is for"),
+            "{told}"
+        );
+        assert!(refused("tidemill --threads 2 replay file").contains("--threads is for the server"));
+        assert_eq!(refused("tidemill replay --log debug file"), "");
+        assert_eq!(refused("tidemill serve --data-dir data"), "");
+        let help = refused("tidemill replay --help");
+        assert!(help.contains("--url") && help.contains("--log") && help.contains("--speed"), "{help}");
+        for hidden in ["--data-dir", "--listen", "--brokers", "--set", "--threads"] {
+            assert!(!help.contains(&format!("{hidden} ")), "{hidden} in {help}");
+        }
     }
 
     #[test]

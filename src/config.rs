@@ -24,6 +24,7 @@ use tidemill_apps::{apps::App, server::Settings, setting::PREFIX};
 pub(crate) use help::help;
 pub(crate) use options::{Options, SET};
 use rows::Draft;
+pub(crate) use rows::LOG;
 use sources::Sources;
 
 /// Settings of the server, and settings that only the binary needs.
@@ -79,8 +80,6 @@ fn resolve(
         Ok(chosen) => settings.kafka = chosen,
         Err(wrong) => problems.extend(wrong),
     }
-    if serves {
-        problems.extend(settings.problems());
-    }
+    problems.extend(if serves { settings.problems() } else { settings.window_problems() });
     if problems.is_empty() { Ok(Config { settings, log_filter, warnings }) } else { Err(problems) }
 }

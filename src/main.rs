@@ -18,9 +18,11 @@ static MEMORY: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
+    let useless = cli.command.useless(&cli.options);
     let mut config = match config::load(&cli.options, cli.command.apps(), cli.command.serves()) {
-        Ok(config) => config,
-        Err(problems) => {
+        Ok(config) if useless.is_empty() => config,
+        loaded => {
+            let problems = [useless, loaded.err().unwrap_or_default()].concat();
             eprintln!("the configuration has {} problem(s):", problems.len());
             for problem in &problems {
                 eprintln!("  - {problem}");

@@ -2,7 +2,7 @@
 
 use anyhow::Error;
 use thiserror::Error as ThisError;
-use tidemill_apps::server::EngineError;
+use tidemill_apps::server::{DataFolderError, EngineError};
 
 /// Exit code for wrong arguments or a wrong configuration: trying again without a change is useless.
 pub(crate) const EXIT: u8 = 2;
@@ -20,7 +20,9 @@ pub(crate) fn usage(text: impl Into<String>) -> Error {
 /// Whether an error comes from arguments or configuration.
 pub(crate) fn is_usage(error: &Error) -> bool {
     error.chain().any(|cause| {
-        cause.is::<Usage>() || matches!(cause.downcast_ref(), Some(EngineError::Settings(_) | EngineError::Folder(_)))
+        cause.is::<Usage>()
+            || cause.is::<DataFolderError>()
+            || matches!(cause.downcast_ref(), Some(EngineError::Settings(_) | EngineError::Folder(_)))
     })
 }
 

@@ -145,6 +145,14 @@ async fn fields_that_nobody_should_send_are_refused_by_name() {
             chat(|chat| chat["timestamp"] = 157_766_400_000_i64.into())
                 .gets(422, &["51 years back", "data.raw_retention"]),
             chat(|chat| chat["timestamp"] = (now() / 1000).into()).gets(422, &["multiply by 1000"]),
+            chat(|chat| chat["timestamp"] = (now() + 125_000).into()).gets(422, &["lies 12", "seconds ahead"]),
+            chat(|chat| chat["timestamp"] = i64::MAX.into()).gets(422, &["no date"]),
+            chat(|chat| chat["timestamp"] = (i64::MAX as u64 + 1).into()).gets(422, &["no date"]),
+            chat(|chat| chat["timestamp"] = i64::MIN.into()).gets(422, &["is negative"]),
+            chat(|chat| chat["username"] = "Ada".into()).gets(422, &["username", "write it as user_name"]),
+            chat(|chat| chat["stream_id"] = "..".into()).gets(422, &["stream_id", "cannot stand in an address"]),
+            chat(|chat| chat["stream_id"] = "a\0b".into()).gets(422, &["stream_id", "control character"]),
+            Attempt { path: "/v1/transcript", ..chat(|_| {}) }.gets(422, &["looks like chat", "send it to /v1/chat"]),
         ])
         .await;
     let injuries = json!({ "injuries": vec!["knee"; 70_000] }).to_string();
@@ -153,6 +161,16 @@ async fn fields_that_nobody_should_send_are_refused_by_name() {
         .attack(vec![
             put(&injuries).gets(422, &["has 70000 entries"]),
             put(r#"{"heigth_cm": 170, "level": "pro"}"#).gets(422, &["heigth_cm", "level"]),
+        ])
+        .await;
+    let long: &str = Box::leak(format!("/v1/users/{}/profile", "x".repeat(300)).into_boxed_str());
+    let of = |path: &'static str| Attempt { path, ..put("{}") };
+    attacked
+        .attack(vec![
+            of("/v1/users/%20/profile").gets(422, &["user_id", "is empty"]),
+            of("/v1/users/%20%09/profile").gets(422, &["user_id", "is empty"]),
+            of(long).gets(422, &["user_id", "has 300 bytes"]),
+            of("/v1/users/a%00b/profile").gets(422, &["user_id", "control character"]),
         ])
         .await;
     attacked.ends().await;
@@ -188,6 +206,14 @@ async fn bodies_of_another_form_get_their_own_repair() {
         let answer = attacked.raw(request.as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(part), "{encoding}: {answer}");
     }
+    let line = json!({ "stream_id": "canary", "user_id": "u", "text": "marked", "timestamp": now() }).to_string();
+    for kind in [JSON, LINES] {
+        let marked = post("/v1/chat", kind, format!("\u{feff}{line}"));
+        attacked.attack(vec![marked.gets(202, &["\"accepted\":1"])]).await;
+        attacked.sung += 1;
+    }
+    let profile = Attempt { method: "PUT", ..post("/v1/users/ada/profile", JSON, "\u{feff}{}") };
+    attacked.attack(vec![profile.gets(204, &[])]).await;
     let head = "POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n";
     let chunk = attacked.raw(format!("{head}transfer-encoding: chunked\r\n\r\nzz\r\nhello").as_bytes()).await;
     assert!(chunk.starts_with("HTTP/1.1 400"), "{chunk}");
@@ -207,6 +233,17 @@ async fn only_names_of_this_machine_open_a_server_without_tokens() {
         let request = format!("GET /state HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         asked.push((host, attacked.raw(request.as_bytes()).await.starts_with("HTTP/1.1 200")));
     }
+    for hosts in ["localhost\r\nhost: evil.example", "evil.example\r\nhost: localhost", "localhost\r\nHost: localhost"]
+    {
+        let answer =
+            attacked.raw(format!("GET / HTTP/1.1\r\nhost: {hosts}\r\nconnection: close\r\n\r\n").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("send one Host header"), "{answer}");
+    }
+    // A path that no client would send as it is: it would resolve the dots.
+    let dots = "PUT /v1/users/../profile HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                content-length: 2\r\nconnection: close\r\n\r\n{}";
+    let answer = attacked.raw(dots.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 422") && answer.contains("cannot stand in an address"), "{answer}");
     let (open, closed) = asked.split_at(5);
     assert!(open.iter().all(|(_, answered)| *answered), "{open:?}");
     assert!(closed.iter().all(|(_, answered)| !answered), "{closed:?}");
@@ -259,7 +296,16 @@ async fn addresses_that_lead_nowhere_say_where_to_go() {
             get("/v1/chat").gets(405, &["does not take GET", "Allow"]),
             Attempt { method: "PATCH", ..get("/v1/streams/ada") }.gets(405, &["does not take PATCH"]),
             get("/v1/streams/%ff/events").gets(400, &["write ids in UTF-8"]),
+            get("/live/").gets(404, &["open /live/<stream id>"]),
+            get("/live/%ff").gets(400, &["write ids in UTF-8"]),
+            get("/coach/").gets(404, &["open /coach/<user id>"]),
+            get("/v1/streams/").gets(404, &["stream without an id", "/v1/streams/<stream id>"]),
+            get("/v1/streams//events").gets(404, &["stream without an id", "/v1/streams/<stream id>/events"]),
+            Attempt { method: "PUT", ..get("/v1/users//profile") }.gets(404, &["/v1/users/<user id>/profile"]),
             get("/v1/streams?limit=many").gets(400, &["limit", "leave it out"]),
+            get("/v1/streams?limit=abc").gets(400, &["limit: must be a whole number such as 100, not 'abc'"]),
+            get("/v1/streams?limit=").gets(400, &["limit: must be a whole number"]),
+            get("/v1/streams?limit=3.5").gets(400, &["not '3.5'"]),
             get("/v1/streams?limit=-1").gets(400, &["limit"]),
             get("/state/stores/trend/%c3%28").gets(400, &["write ids in UTF-8"]),
             get("/v1/streams/ada/events?after=yesterday").gets(400, &["not a place"]),

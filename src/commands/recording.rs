@@ -6,6 +6,9 @@ use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
 use tidemill_apps::apps::{APPLICATIONS, App, Input};
 
+/// The first number that is no time in milliseconds, but one in microseconds.
+const TIMES_END: i64 = 100_000_000_000_000;
+
 /// A recorded event.
 #[derive(Debug, Clone)]
 pub(super) struct Event {
@@ -20,7 +23,8 @@ impl Event {
         let value: Value = serde_json::from_str(line)
             .map_err(|error| anyhow!("it is not JSON ({error}): a recording has one JSON object in each line"))?;
         let (app, input) = kind_of(&value).ok_or_else(|| anyhow!("its fields fit no kind of event: {}", kinds()))?;
-        let timestamp = value["timestamp"].as_i64().context("'timestamp' must be epoch milliseconds")?;
+        let timestamp = value["timestamp"].as_i64().filter(|timestamp| (0..TIMES_END).contains(timestamp));
+        let timestamp = timestamp.context("'timestamp' must be epoch milliseconds")?;
         Ok(Self { app, input, timestamp, value })
     }
 
@@ -60,7 +64,8 @@ fn kinds() -> String {
 
 /// Reads one recording.
 pub(super) fn parse(name: &str, text: &str) -> Result<Vec<Event>> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    // Some programs write a mark at the start of UTF-8.
+    let lines = text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(at, line)| Event::read(line).with_context(|| format!("{name}, line {}", at + 1))).collect()
 }
 
@@ -87,6 +92,13 @@ mod tests {
         assert_eq!(kind(r#"{"stream_id":"s","text":"hi","timestamp":1}"#), Some("transcript"));
         assert_eq!(kind(r#"{"user_id":"u","landmarks":[],"timestamp":1}"#), Some("pose"));
         assert_eq!(kind(r#"{"user_id":"u","text":"hi","timestamp":"noon"}"#), None);
+        assert_eq!(kind(r#"{"user_id":"u","text":"hi","timestamp":9223372036854775807}"#), None);
+    }
+
+    #[test]
+    fn a_mark_at_the_start_of_a_file_is_skipped() {
+        let line = "\u{feff}{\"stream_id\":\"s\",\"text\":\"hi\",\"timestamp\":1}";
+        assert_eq!(parse("talk.ndjson", line).expect("an event").len(), 1);
     }
 
     #[test]

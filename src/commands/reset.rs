@@ -24,21 +24,29 @@ pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
     if settings.kafka.is_some() {
         return reset_on_kafka(settings, options);
     }
-    let Some(folder) = &settings.data_dir else {
+    let Some(path) = &settings.data_dir else {
         return Err(usage("no folder and no brokers are given: add --data-dir FOLDER or --brokers HOST:PORT"));
     };
-    DataFolder::new(folder).check()?;
+    let (folder, shown) = (DataFolder::new(path), path.display());
+    folder.check()?;
     if !options.yes {
-        let folder = folder.display();
-        return Err(usage(format!("this deletes log, state and results in {folder}: add --yes to confirm")));
+        return Err(usage(format!("this deletes log, state and results in {shown}: add --yes to confirm")));
     }
-    let log = folder.join("log");
-    if log.exists() {
-        // A running server holds the log's lock.
-        drop(EmbeddedLog::open(&log).context("the log cannot be opened: a server may be running on it")?);
+    let log = folder.log();
+    // A running server holds the log's lock. The log itself is not opened, because it may be damaged.
+    let lock = log.exists().then(|| EmbeddedLog::lock(&log)).transpose();
+    let _held = lock.context("nothing was deleted: a server may be running on the log")?;
+    check_unused(settings, &folder.state())?;
+    folder.discard()?;
+    tracing::info!("deleted log and state in {shown}");
+    Ok(())
+}
+
+/// Checks that no instance runs on the state. A running instance holds the state's lock.
+fn check_unused(settings: &Settings, root: &Path) -> Result<()> {
+    for app in settings.apps.iter().filter(|app| root.join(app.id).exists()) {
+        drop(StateDirectory::open(root, app.id).context("an instance may be running on the state")?);
     }
-    DataFolder::new(folder).discard()?;
-    tracing::info!("deleted log and state in {}", folder.display());
     Ok(())
 }
 
@@ -58,11 +66,8 @@ fn reset_on_kafka(settings: &Settings, options: &ResetOptions) -> Result<()> {
     if !options.yes {
         return Err(usage(format!("{}add --yes to confirm", remembered.told())));
     }
-    let state = settings.data_dir.as_ref().map(|folder| folder.join("state"));
-    for app in &settings.apps {
-        let Some(root) = state.as_ref().filter(|root| root.join(app.id).exists()) else { continue };
-        // A running instance holds the state's lock.
-        drop(StateDirectory::open(root, app.id).context("an instance may be running on the state")?);
+    if let Some(folder) = &settings.data_dir {
+        check_unused(settings, &DataFolder::new(folder).state())?;
     }
     // Groups are deleted first, because Kafka refuses this while an instance runs.
     for group in &remembered.groups {

@@ -1,9 +1,10 @@
 //! Runs applications until a signal or a failure.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use tidemill_apps::server::{Server, Settings};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
+use tidemill::transport::TransportError;
+use tidemill_apps::server::{EngineError, Server, Settings};
 use tokio::runtime::Runtime;
 
 /// Runs the server until Ctrl-C, SIGTERM or a failure.
@@ -16,11 +17,20 @@ pub(crate) fn serve(settings: Settings) -> Result<()> {
     })
 }
 
-/// Closes the server. A second signal ends the program at once.
+/// A signal that comes this soon after another one is the same wish: a terminal and a supervisor both send it, and some
+/// send it twice.
+const SAME_WISH: Duration = Duration::from_secs(1);
+
+/// Closes the server. A later signal ends the program at once. Nothing is lost by that: accepted events are on the log
+/// before they are answered, and the next start repeats the work that was not committed.
 pub(super) async fn close(server: &Server) -> Result<()> {
     tokio::spawn(async {
+        tokio::time::sleep(SAME_WISH).await;
         if stop_signal().await.is_ok() {
-            tracing::warn!("ended before all work was committed; the next start repeats the uncommitted work");
+            tracing::warn!(
+                "ended before all work was committed: no accepted event is lost; the next start repeats the \
+                 uncommitted work"
+            );
             std::process::exit(INTERRUPTED);
         }
     });
@@ -37,7 +47,30 @@ pub(super) fn runtime() -> Result<Runtime> {
 }
 
 pub(super) async fn start(settings: Settings) -> Result<Arc<Server>> {
-    Server::start(settings).await.map_err(|error| anyhow!(error))
+    let folder = settings.data_dir.clone().filter(|_| settings.kafka.is_none());
+    // The kind of the error decides the exit code.
+    let started = Server::start(settings).await.map_err(|error| match error.downcast::<EngineError>() {
+        Ok(error) => Error::from(*error),
+        Err(error) => anyhow!(error),
+    });
+    match folder {
+        Some(folder) => started.map_err(|error| with_remedy(error, &folder)),
+        None => started,
+    }
+}
+
+/// Adds the command that deletes a log, if it is the log's files that cannot be used.
+fn with_remedy(error: Error, folder: &Path) -> Error {
+    let is_storage = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(EngineError::Log(TransportError::Storage(_))))
+    };
+    if !error.chain().any(is_storage) {
+        return error;
+    }
+    // The storage's own error tells its causes.
+    let told: Vec<_> = error.chain().take(2).map(ToString::to_string).collect();
+    let remedy = format!("`tidemill reset --data-dir {} --yes` deletes log and state", folder.display());
+    anyhow!("{}; if the log is damaged, {remedy}", told.join(": "))
 }
 
 pub(super) fn announce(server: &Server) {
@@ -69,7 +102,10 @@ pub(super) async fn until_stopped(server: &Server) -> Result<()> {
     };
     tokio::select! {
         signal = stop_signal() => {
-            tracing::info!("stopping: finished work is being committed; a second signal ends the program at once");
+            tracing::info!(
+                "stopping: finished work is being committed; another signal, after a second or more, ends the program \
+                 at once"
+            );
             signal
         }
         () = failed => bail!("an application ended unexpectedly; the log above says why"),

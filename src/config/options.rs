@@ -20,6 +20,14 @@ pub(crate) struct Options {
     pub(crate) set: Vec<String>,
 }
 
+impl Options {
+    /// The settings that the command line gives, each with the text that gives it.
+    pub(crate) fn given(&self) -> Vec<(&str, String)> {
+        let set = self.set.iter().map(|pair| (pair.split('=').next().unwrap_or_default(), format!("--set {pair}")));
+        set.chain(self.flags.iter().map(|(setting, flag)| (setting, format!("--{}", flag.long)))).collect()
+    }
+}
+
 /// The name of the option `--set`.
 pub(crate) const SET: &str = "set";
 

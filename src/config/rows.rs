@@ -42,8 +42,11 @@ pub(super) fn within<O: 'static, D: 'static>(rows: Vec<Row<D>>, place: fn(&mut O
     rows.into_iter().map(|row| row.within(place)).collect()
 }
 
+/// The setting of the log's filter, which every command has.
+pub(crate) const LOG: &str = "log.filter";
+
 fn log() -> Row<Draft> {
-    Row::new("log.filter", "info", filter, |draft: &mut Draft| &mut draft.log_filter)
+    Row::new(LOG, "info", filter, |draft: &mut Draft| &mut draft.log_filter)
         .flag("log", "FILTER")
         .help("Filter for log lines, such as info or tidemill=debug")
 }

@@ -94,6 +94,33 @@ fn all_mistakes_are_told_together() {
 }
 
 #[test]
+fn settings_that_would_do_nothing_are_told_together_and_before_the_start() {
+    let file = file(
+        "[server]\ncors = [\"*\"]\n[live]\nwindow = \"0s\"\n[limits]\nlag_records = 0\nevent_streams = 0\n\
+         [pages]\nmediapipe_dir = \"/nope\"\n[[tenant]]\nname = \"a\"\ntoken = \"a-token-with-an-\u{e9}\"\n\
+         [[tenant]]\nname = \"b\"\ntoken = \"a-token-of-tenant-b\"\nstreams = [\"a*b\"]\n",
+    );
+    let problems = resolve(&options(Some(file.path()), &[]), vars(&[]), vec![APPLICATIONS[0]], true).err();
+    let problems = problems.expect("invalid");
+    for part in [
+        "server.cors does not take '*'",
+        "'live.window' must be longer than nothing",
+        "'limits.lag_records'",
+        "'limits.event_streams'",
+        "/nope",
+        "tenant 'a': its token opens nothing",
+        "tenant 'a': a header cannot carry its token",
+        "tenant 'b': 'a*b' opens nothing",
+    ] {
+        assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
+    }
+    assert_eq!(problems.len(), 8, "{problems:#?}");
+    // A plan needs windows, too, but no tenants.
+    let problems = resolve(&options(Some(file.path()), &[]), vars(&[]), vec![APPLICATIONS[0]], false).err();
+    assert_eq!(problems.expect("invalid").len(), 1);
+}
+
+#[test]
 fn mistakes_about_kafka_are_told_with_the_others_and_secrets_never() {
     let file = file(
         "[kafka]\nbrokers = [\"a:1\", \"b\"]\ngroup_protocol = \"static\"\n[kafka.properties]\n\

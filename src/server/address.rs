@@ -4,7 +4,10 @@ use axum::{
     extract::{self, FromRequestParts},
     http::{StatusCode, request::Parts},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize as _, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 
 use super::problem::Problem;
 
@@ -32,8 +35,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let found = extract::Query::<T>::try_from_uri(&parts.uri);
         found.map(|extract::Query(found)| Self(found)).map_err(|error| {
-            let problem = format!("a value behind the question mark cannot be read: {}", error.body_text());
+            let text = error.body_text();
+            let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            let problem = format!("a value behind the question mark cannot be read: {text}");
             Problem::new(StatusCode::BAD_REQUEST, problem, "correct the value, or leave it out")
         })
     }
+}
+
+/// Reads a whole number behind the question mark.
+pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let number = text.trim().parse().map(Some);
+    number.map_err(|_| D::Error::custom(format!("must be a whole number such as 100, not '{text}'")))
 }

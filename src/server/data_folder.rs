@@ -8,7 +8,9 @@ use std::{
 use thiserror::Error;
 
 /// The parts of the folder. State is useless without its log, so state is deleted first.
-const PARTS: [&str; 2] = ["state", "log"];
+const PARTS: [&str; 2] = [STATE, LOG];
+const STATE: &str = "state";
+const LOG: &str = "log";
 /// The name of the mark.
 const MARK: &str = "tidemill-data";
 const TEXT: &str =
@@ -23,6 +25,22 @@ pub enum DataFolderError {
         .0.display()
     )]
     Foreign(PathBuf),
+    /// A part is a link. Deleting through it would delete what other programs may use; deleting the link would leave the
+    /// data.
+    #[error(
+        "nothing was deleted: {} is a link: delete the folder that it points to and the link by hand, or put the folder \
+         itself in the link's place",
+        .0.display()
+    )]
+    Link(PathBuf),
+    /// There is state, but not the log that it was made from.
+    #[error(
+        "{} holds state, but no log that the state was made from: bring back the folder '{LOG}', add --brokers if the \
+         log is on Kafka, or delete the state with `tidemill reset --data-dir {} --yes`",
+        .0.display(),
+        .0.display()
+    )]
+    Logless(PathBuf),
     /// The folder has no mark.
     #[error(
         "nothing was deleted: {} is no data folder of Tidemill, because it has no file '{MARK}'; check --data-dir",
@@ -61,11 +79,31 @@ impl<'a> DataFolder<'a> {
         written.map_err(|error| DataFolderError::Io(self.path.to_owned(), error))
     }
 
+    /// Checks that state has its log beside it. The state of another log would be mixed with the new one.
+    ///
+    /// # Errors
+    /// If there is state without a log.
+    pub fn check_log(self) -> Result<(), DataFolderError> {
+        let has_state = fs::read_dir(self.path.join(STATE)).is_ok_and(|mut inside| inside.next().is_some());
+        let has_log = self.log().join(DATABASE).is_file();
+        if has_state && !has_log { Err(DataFolderError::Logless(self.path.to_owned())) } else { Ok(()) }
+    }
+
+    /// The folder of the embedded log.
+    pub fn log(self) -> PathBuf {
+        self.path.join(LOG)
+    }
+
+    /// The folder of state.
+    pub fn state(self) -> PathBuf {
+        self.path.join(STATE)
+    }
+
     /// Deletes log and state of a marked folder. Each is first renamed in one step, so that a kill leaves no half of it
     /// in use. Everything else in the folder stays.
     ///
     /// # Errors
-    /// If the folder is not marked, or something cannot be deleted.
+    /// If the folder is not marked, a part is a link, or something cannot be deleted.
     pub fn discard(self) -> Result<(), DataFolderError> {
         self.check()?;
         let failed = |path: PathBuf| move |error| DataFolderError::Io(path, error);
@@ -81,12 +119,17 @@ impl<'a> DataFolder<'a> {
         PARTS.iter().try_for_each(|part| remove(&doomed(part)).map_err(failed(doomed(part))))
     }
 
-    /// Checks that the folder is marked.
+    /// Checks that the folder's log and state may be deleted: the folder is marked, and both are in it.
     ///
     /// # Errors
-    /// If it is not.
+    /// If it is not marked, or a part is a link.
     pub fn check(self) -> Result<(), DataFolderError> {
-        if self.is_marked() { Ok(()) } else { Err(DataFolderError::Unmarked(self.path.to_owned())) }
+        if !self.is_marked() {
+            return Err(DataFolderError::Unmarked(self.path.to_owned()));
+        }
+        let links = PARTS.map(|part| self.path.join(part)).into_iter();
+        let mut links = links.filter(|part| fs::symlink_metadata(part).is_ok_and(|found| found.is_symlink()));
+        links.next().map_or(Ok(()), |link| Err(DataFolderError::Link(link)))
     }
 
     fn is_marked(self) -> bool {
@@ -94,11 +137,16 @@ impl<'a> DataFolder<'a> {
     }
 }
 
-/// Whether a part is missing, empty, or made by a version that set no mark: a log of `RocksDB`, or state with its locks.
+/// A file of every database.
+const DATABASE: &str = "CURRENT";
+
+/// Whether a part is missing, empty, or made by a version that set no mark: a log with Tidemill's own lock beside the
+/// database, or state with its locks. Other programs have databases of `RocksDB`, too.
 fn is_own(part: &Path) -> bool {
     let Ok(mut inside) = fs::read_dir(part) else { return !part.exists() };
+    let has = |file: &str| part.join(file).is_file();
     let is_state = |folder: &Path| folder.join(".lock").is_file();
-    part.join("CURRENT").is_file() || inside.all(|entry| entry.is_ok_and(|entry| is_state(&entry.path())))
+    (has("tidemill.lock") && has(DATABASE)) || inside.all(|entry| entry.is_ok_and(|entry| is_state(&entry.path())))
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -131,7 +179,8 @@ mod tests {
 
     #[test]
     fn log_and_state_go_and_nothing_else() {
-        let folder = folder(&["log/CURRENT", "state/app/.lock", "log.discarded/half", "mine"]);
+        let inside = ["log/CURRENT", "log/tidemill.lock", "state/app/.lock", "log.discarded/half", "mine"];
+        let folder = folder(&inside);
         DataFolder::new(folder.path()).claim().expect("an older version made it");
         DataFolder::new(folder.path()).discard().expect("it is marked");
         assert_eq!(left(folder.path()), ["mine", MARK]);
@@ -139,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_folder_of_something_else_is_neither_used_nor_emptied() {
-        for foreign in ["log/syslog", "state/mine"] {
+        // The database of another program is not ours.
+        for foreign in ["log/syslog", "log/CURRENT", "state/mine"] {
             let folder = folder(&[foreign]);
             assert!(matches!(DataFolder::new(folder.path()).claim(), Err(DataFolderError::Foreign(_))), "{foreign}");
             assert!(matches!(DataFolder::new(folder.path()).discard(), Err(DataFolderError::Unmarked(_))), "{foreign}");
@@ -154,5 +204,36 @@ mod tests {
         DataFolder::new(&new).claim().expect("nothing is there");
         DataFolder::new(&new).claim().expect("it is marked");
         DataFolder::new(&new).check().expect("it is marked");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_is_neither_followed_nor_deleted() {
+        let (folder, elsewhere) = (folder(&[MARK]), folder(&["log/CURRENT"]));
+        let (link, target) = (folder.path().join("log"), elsewhere.path().join("log"));
+        std::os::unix::fs::symlink(&target, &link).expect("a link can be made");
+        for refused in [DataFolder::new(folder.path()).check(), DataFolder::new(folder.path()).discard()] {
+            let told = refused.expect_err("a link").to_string();
+            assert!(told.contains("is a link") && told.contains("by hand"), "{told}");
+        }
+        assert!(link.is_symlink() && target.join("CURRENT").exists());
+    }
+
+    #[test]
+    fn state_without_its_log_is_told_with_what_to_do() {
+        for (inside, is_whole) in [
+            (&[][..], true),
+            (&["state/app/.lock", "log/CURRENT"], true),
+            (&["log/CURRENT"], true),
+            (&["state/app/.lock"], false),
+            (&["state/app/.lock", "log/000004.log"], false),
+        ] {
+            let folder = folder(inside);
+            let checked = DataFolder::new(folder.path()).check_log();
+            assert_eq!(checked.is_ok(), is_whole, "{inside:?}");
+            if let Err(error) = checked {
+                assert!(error.to_string().contains("tidemill reset --data-dir"), "{error}");
+            }
+        }
     }
 }

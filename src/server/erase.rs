@@ -14,7 +14,7 @@ use tidemill::{
     transport::{Headers, Offset, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError},
 };
 
-use super::{access::Visitor, engine::Engine, problem::Problem, results::Hub};
+use super::{access::Visitor, engine::Engine, problem::Problem, results::Hub, scrub::Scrubber};
 use crate::apps::{App, Erased, Erasure};
 
 /// How long an erasure waits for the topology.
@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Eraser {
     pub(super) engine: Arc<Engine>,
     pub(super) hub: Arc<Hub>,
+    pub(super) scrubber: Arc<Scrubber>,
 }
 
 /// `DELETE` of an owner.
@@ -82,6 +83,7 @@ impl Eraser {
         log.append(results.iter().map(tombstone).collect())?;
         self.drop_processed(app, partition)?;
         log.maintain()?;
+        self.scrubber.ask();
         Ok(Some((done, results.len())))
     }
 

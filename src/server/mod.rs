@@ -9,6 +9,8 @@ mod metrics;
 mod settings;
 mod wait;
 
+mod checks;
+
 mod log;
 
 mod engine;
@@ -20,6 +22,8 @@ mod late;
 mod access;
 mod intake;
 mod results;
+
+mod scrub;
 
 mod erase;
 mod health;

@@ -1,12 +1,6 @@
 //! The server's settings.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tidemill::{CallPolicy, ProcessingGuarantee, transport::kafka::KafkaConfig};
 use tidemill_schemas::avro::RegistrySettings;
@@ -80,9 +74,10 @@ impl Default for Limits {
 pub struct Tenant {
     /// A name for metrics.
     pub name: String,
-    /// The secret token, at least 16 characters.
+    /// The secret token, at least 16 visible ASCII characters.
     pub token: String,
-    /// Ids that the token opens, by kind, such as `streams` or `users`. An id that ends with `*` is a prefix.
+    /// Ids that the token opens, by kind, such as `streams` or `users`. An id that ends with `*` is a prefix. Empty only
+    /// for an administrator.
     pub owners: BTreeMap<&'static str, Vec<String>>,
     /// Whether the tenant may see metrics and state.
     pub admin: bool,
@@ -210,58 +205,6 @@ impl Settings {
     /// that does not run gets an answer that says so.
     pub(super) fn known(&self) -> Vec<App> {
         known(&self.apps)
-    }
-
-    /// All problems of the settings, one sentence each; empty if the settings are valid.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if !self.listen.ip().is_loopback() && self.tenants.is_empty() {
-            problems.push(format!(
-                "listening on {} lets everybody on the network use the server: add a [[tenant]] with a token, \
-                 or listen on 127.0.0.1",
-                self.listen
-            ));
-        }
-        for (at, tenant) in self.tenants.iter().enumerate() {
-            if tenant.token.len() < 16 {
-                problems.push(format!("tenant '{}': a token must have at least 16 characters", tenant.name));
-            }
-            if self.tenants[..at].iter().any(|other| other.token == tenant.token) {
-                problems.push(format!("tenant '{}': another tenant has the same token", tenant.name));
-            }
-        }
-        let mut taken = HashMap::new();
-        for app in self.known() {
-            for name in app.names() {
-                match taken.get(&name) {
-                    Some(other) => problems.push(format!("the applications {other} and {} both use '{name}'", app.id)),
-                    None => drop(taken.insert(name, app.id)),
-                }
-            }
-        }
-        problems.extend(self.kafka.iter().flat_map(KafkaConfig::problems));
-        let names = [("run.instance_id", &self.instance_id), ("run.client_id", &self.client_id)];
-        for (setting, name) in names.into_iter().filter_map(|(setting, name)| Some((setting, name.as_ref()?))) {
-            let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-            if name.len() > 200 || !name.chars().all(legal) {
-                problems.push(format!("{setting} may hold at most 200 ASCII letters, digits, '.', '_' and '-'"));
-            }
-        }
-        let positive = [
-            (!(1..=1000).contains(&self.partitions), "run.partitions must be between 1 and 1000"),
-            (!(1..=256).contains(&self.threads), "run.threads must be between 1 and 256"),
-            (self.limits.body_bytes < 1024, "limits.body must be at least 1 KiB"),
-            (
-                self.limits.bytes_in_flight < self.limits.body_bytes,
-                "limits.in_flight must hold one body (limits.body) at least",
-            ),
-            (self.limits.connections < 1, "limits.connections must be at least 1"),
-            (self.limits.idle_timeout.is_zero(), "limits.idle_timeout must be longer than nothing"),
-            (self.calls.max_attempts < 1, "analyst.attempts must be at least 1"),
-            (self.calls.max_in_flight < 1, "analyst.in_flight must be at least 1"),
-        ];
-        problems.extend(positive.into_iter().filter(|(wrong, _)| *wrong).map(|(_, problem)| problem.to_owned()));
-        problems
     }
 }
 

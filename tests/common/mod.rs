@@ -40,6 +40,15 @@ impl Running {
         assert!(asked.success() && self.child.wait().expect("it ends").success());
     }
 
+    /// Asks twice, one right after the other, as a terminal and a supervisor do. Returns how it ended.
+    pub(crate) fn stop_twice(mut self) -> ExitStatus {
+        for _ in 0..2 {
+            let asked = Command::new("kill").arg(self.child.id().to_string()).status().expect("it can be asked");
+            assert!(asked.success(), "it has not ended yet");
+        }
+        self.child.wait().expect("it ends")
+    }
+
     /// How it ended, if it did.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("it can be asked")

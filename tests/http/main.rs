@@ -146,6 +146,34 @@ async fn one_many_and_lines_are_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_with_a_place_of_another_log_gets_all_results() {
+    let start = now() / 1000 * 1000 - 60_000;
+    let old = Client::start(settings()).await;
+    let chats: Vec<_> = (0..4).map(|at| chat("ada", "u", "old", start + at * 1000)).collect();
+    old.post("/v1/chat", &Value::Array(chats)).await;
+    let seen = old.events("/v1/streams/ada/events?after=0", 4).await;
+    old.server.close().await.expect("closes");
+
+    let new = Client::start(settings()).await;
+    let chats: Vec<_> = (0..3).map(|at| chat("ada", "u", "new", start + 20_000 + at * 1000)).collect();
+    new.post("/v1/chat", &Value::Array(chats)).await;
+    let all = new.events("/v1/streams/ada/events?after=0", 3).await;
+    // The last id is beyond this log's end. The first one is a place in it, but behind another result.
+    for id in [&seen[3].0, &seen[0].0] {
+        let events = new.events(&format!("/v1/streams/ada/events?after={id}"), 3).await;
+        assert_eq!(events[0].2["window_start_ms"], all[0].2["window_start_ms"], "{id}");
+    }
+    let request = new.request("GET", "/v1/streams/ada/events").header("last-event-id", &*seen[3].0);
+    let mut response = request.send().await.expect("answers");
+    let chunk = tokio::time::timeout(WAIT, response.chunk()).await.expect("in time").expect("reads").expect("goes on");
+    assert!(String::from_utf8_lossy(&chunk).contains("window_start_ms"));
+    // Its own ids still lead to what comes after them.
+    let rest = new.events(&format!("/v1/streams/ada/events?after={}", all[1].0), 1).await;
+    assert_eq!(rest[0].2, all[2].2);
+    new.server.close().await.expect("closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_gets_what_it_missed_and_then_what_comes() {
     let client = Client::start(settings()).await;
     let start = now() / 1000 * 1000 - 60_000;

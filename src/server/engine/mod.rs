@@ -48,7 +48,12 @@ impl Engine {
     /// start. Problems of the same kind are returned together.
     pub fn start(settings: Settings, address: SocketAddr, runtime: &Handle) -> Result<Self, EngineError> {
         check(&settings)?;
-        settings.data_dir.as_deref().map_or(Ok(()), |folder| DataFolder::new(folder).claim())?;
+        if let Some(folder) = settings.data_dir.as_deref().map(DataFolder::new) {
+            folder.claim()?;
+            if settings.kafka.is_none() {
+                folder.check_log()?;
+            }
+        }
         let log = Log::open(&settings)?;
         Self::start_on(settings, log, address, runtime)
     }

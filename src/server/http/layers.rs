@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Method, header, request},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request},
     middleware::{self, Next},
     response::Response,
 };
@@ -22,7 +22,10 @@ use tower_http::{
     trace::TraceLayer,
 };
 
-use crate::server::metrics::{counter, histogram};
+use crate::server::{
+    metrics::{counter, histogram},
+    problem::Problem,
+};
 
 /// Puts the layers around routes. `origins` are the origins whose pages may use the server.
 pub(super) fn around(routes: Router, origins: &[String], registry: &Registry) -> Router {
@@ -41,6 +44,7 @@ pub(super) fn around(routes: Router, origins: &[String], registry: &Registry) ->
     routes
         // Each handler that takes a body limits it.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(one_host))
         .layer(trace)
         .layer(middleware::from_fn_with_state(Arc::new(Requests::new(registry)), count))
 }
@@ -58,6 +62,15 @@ fn cors(origins: &[String]) -> CorsLayer {
             HeaderName::from_static("last-event-id"),
         ])
         .max_age(Duration::from_mins(10))
+}
+
+/// Refuses requests with several hosts: a proxy before this server may have checked another one than this server does.
+async fn one_host(request: Request, next: Next) -> Result<Response, Problem> {
+    if request.headers().get_all(header::HOST).iter().count() > 1 {
+        let problem = "the request has more than one Host header";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, problem, "send one Host header"));
+    }
+    Ok(next.run(request).await)
 }
 
 /// Metrics of requests.

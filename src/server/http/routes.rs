@@ -6,8 +6,9 @@ use axum::{
     Router,
     body::Body,
     extract::{FromRef, State},
+    handler::Handler,
     http::{HeaderMap, Method, StatusCode},
-    routing::{delete, get, post, put},
+    routing::{MethodRouter, any, delete, get, post, put},
 };
 
 use crate::{
@@ -39,21 +40,8 @@ pub(super) struct Parts {
 
 /// The routes of the server and of `apps`.
 pub(super) fn routes(parts: Parts, apps: Vec<App>) -> Router {
-    let server = Router::new()
-        .route("/", get(pages::home))
-        .route("/applications", get(pages::applications))
-        .route("/assets/{folder}/{file}", get(pages::asset))
-        .route("/mediapipe/pose/{file}", get(pages::pose_model))
-        .route("/v1/time", get(health::time))
-        .route("/healthz", get(health::health))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .route("/state", get(state::overview))
-        .route("/state/tasks", get(state::tasks))
-        .route("/state/stores", get(state::list_stores))
-        .route("/state/stores/{name}/{key}", get(state::key));
-    apps.into_iter()
-        .fold(server, |routes, app| routes.merge(of_app(app)))
+    table(apps)
+        .routes
         .fallback(|| async {
             Problem::not_found("such address", "the README lists the addresses; GET / is the first page")
         })
@@ -64,10 +52,53 @@ pub(super) fn routes(parts: Parts, apps: Vec<App>) -> Router {
         .with_state(parts)
 }
 
-/// The addresses of an application.
-fn of_app(app: App) -> Router<Parts> {
+/// Routes, and the list of them.
+struct Table {
+    routes: Router<Parts>,
+    /// Methods and addresses. The README lists them, too.
+    listed: Vec<(Method, String)>,
+}
+
+impl Table {
+    fn add(mut self, method: Method, path: &str, handler: MethodRouter<Parts>) -> Self {
+        self.listed.push((method, path.to_owned()));
+        Self { routes: self.routes.route(path, handler), ..self }
+    }
+
+    fn get<T: 'static, H: Handler<T, Parts>>(self, path: &str, handler: H) -> Self {
+        self.add(Method::GET, path, get(handler))
+    }
+
+    /// An address that is only an incomplete other one. It says what is missing.
+    fn incomplete(self, path: &str, what: &str, fix: &str) -> Self {
+        let (what, fix) = (what.to_owned(), fix.to_owned());
+        Self { routes: self.routes.route(path, any(move || async move { Problem::not_found(&what, &fix) })), ..self }
+    }
+}
+
+fn table(apps: Vec<App>) -> Table {
+    let server = Table { routes: Router::new(), listed: Vec::new() }
+        .get("/", pages::home)
+        .get("/applications", pages::applications)
+        .get("/v1/time", health::time)
+        .get("/assets/{folder}/{file}", pages::asset)
+        .get("/mediapipe/pose/{file}", pages::pose_model)
+        .get("/healthz", health::health)
+        .get("/readyz", health::ready)
+        .get("/metrics", health::metrics)
+        .get("/state", state::overview)
+        .get("/state/tasks", state::tasks)
+        .get("/state/stores", state::list_stores)
+        .get("/state/stores/{name}/{key}", state::key);
+    apps.into_iter().fold(server, with_app)
+}
+
+/// Adds the addresses of an application.
+fn with_app(table: Table, app: App) -> Table {
     let owners = format!("/v1/{}", app.owner.plural);
-    let page = move |State(pages): State<Arc<Pages>>, headers: HeaderMap| async move { pages.of_app(app, &headers) };
+    let page = move |State(pages): State<Arc<Pages>>, Path(_): Path<String>, headers: HeaderMap| async move {
+        pages.of_app(app, &headers)
+    };
     let list = move |State(inspector): State<Arc<Inspector>>, Query(page): Query<state::Page>, visitor: Visitor| {
         state::owners(inspector, app, page, visitor)
     };
@@ -83,25 +114,25 @@ fn of_app(app: App) -> Router<Parts> {
     let late = move |State(results): State<Arc<Results>>, Path(id): Path<String>, visitor: Visitor| async move {
         results::late_of_owner(&results, app, &id, &visitor)
     };
-    let without_owner = move || async move {
-        let (word, section) = (app.owner.word, app.section);
-        Problem::not_found(
-            &format!("page without a {word}"),
-            &format!("open /{section}/<{word} id>; GET / lists pages"),
-        )
-    };
-    let mut routes = Router::new()
-        .route(&format!("/{}", app.section), get(without_owner))
-        .route(&format!("/{}/{{{}}}", app.section, app.owner.field), get(page))
-        .route(&owners, get(list))
-        .route(&format!("{owners}/{{id}}"), delete(erase))
-        .route(&format!("{owners}/{{id}}/events"), get(events))
-        .route(&format!("{owners}/{{id}}/late"), get(late));
+    let (word, section) = (app.owner.word, app.section);
+    let (no_page, open) = (format!("page without a {word}"), format!("open /{section}/<{word} id>; GET / lists pages"));
+    let no_owner = format!("{word} without an id");
+    let name = |rest: &str| format!("write the {word}'s id: {owners}/<{word} id>{rest}; GET {owners} lists ids");
+    let mut table = table
+        .get(&format!("/{section}/{{{}}}", app.owner.field), page)
+        .get(&owners, list)
+        .add(Method::DELETE, &format!("{owners}/{{id}}"), delete(erase))
+        .get(&format!("{owners}/{{id}}/events"), events)
+        .get(&format!("{owners}/{{id}}/late"), late)
+        .incomplete(&format!("/{section}"), &no_page, &open)
+        .incomplete(&format!("/{section}/"), &no_page, &open)
+        .incomplete(&format!("{owners}/"), &no_owner, &name(""))
+        .incomplete(&format!("{owners}//events"), &no_owner, &name("/events"));
     for input in app.inputs {
         let take = move |State(intake): State<Arc<Intake>>, visitor: Visitor, headers: HeaderMap, body: Body| {
             intake::events(intake, app, input, Sent { visitor, headers, body })
         };
-        routes = routes.route(input.path, post(take));
+        table = table.add(Method::POST, input.path, post(take));
     }
     for withdrawals in &app.withdrawals {
         for part in withdrawals.parts {
@@ -109,7 +140,8 @@ fn of_app(app: App) -> Router<Parts> {
                 move |State(intake): State<Arc<Intake>>, Path(named): Path<intake::Named>, visitor: Visitor| {
                     intake::withdraw(intake, app, withdrawals, part, named, visitor)
                 };
-            routes = routes.route(&format!("{owners}/{{id}}/{}/{{part_id}}", part.path), delete(withdraw));
+            let path = format!("{owners}/{{id}}/{}/{{part_id}}", part.path);
+            table = table.add(Method::DELETE, &path, delete(withdraw));
         }
     }
     for property in app.properties {
@@ -120,7 +152,41 @@ fn of_app(app: App) -> Router<Parts> {
                         body: Body| {
             intake::property(intake, app, property, id, Sent { visitor, headers, body })
         };
-        routes = routes.route(&format!("{owners}/{{id}}/{}", property.name), put(set));
+        let last = format!("/{}", property.name);
+        table = table.add(Method::PUT, &format!("{owners}/{{id}}{last}"), put(set)).incomplete(
+            &format!("{owners}/{last}"),
+            &no_owner,
+            &name(&last),
+        );
     }
-    routes
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::apps::APPLICATIONS;
+
+    /// An address without the names of its variable parts.
+    fn shape(path: &str) -> String {
+        let parts = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    #[test]
+    fn the_readme_lists_all_addresses_and_no_others() {
+        let readme = include_str!("../../../README.md");
+        let rows = readme.lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split('`');
+            let (method, path) = cells.next()?.split_once(' ')?;
+            let is_method = ["GET", "POST", "PUT", "DELETE"].contains(&method);
+            is_method.then(|| format!("{method} {}", shape(path)))
+        });
+        let told: BTreeSet<_> = rows.collect();
+        let listed = table(APPLICATIONS.to_vec()).listed;
+        let served: BTreeSet<_> = listed.iter().map(|(method, path)| format!("{method} {}", shape(path))).collect();
+        assert_eq!(told, served);
+    }
 }

@@ -29,6 +29,7 @@ use crate::{
         log::Log,
         pages::Pages,
         results::{Hub, Results},
+        scrub::Scrubber,
         settings::Settings,
         state::{self, Inspector},
     },
@@ -39,6 +40,7 @@ pub struct Server {
     engine: Arc<Engine>,
     hub: Arc<Hub>,
     pressure: Arc<Pressure>,
+    scrubber: Arc<Scrubber>,
     intake: Arc<Intake>,
     closing: watch::Sender<bool>,
     address: SocketAddr,
@@ -78,6 +80,7 @@ impl Server {
         let engine = Arc::new(engine);
         let late = Arc::new(Late::default());
         let (hub, pressure) = (Arc::new(Hub::new(&engine, late.clone())), Arc::new(Pressure::new(&engine)));
+        let scrubber = Arc::new(Scrubber::default());
         let (registry, closing) = (Registry::new(), watch::Sender::new(false));
         let intake = Arc::new(Intake::new(engine.clone(), pressure.clone(), late.clone(), &registry));
         let http = http_client(state::PATIENCE)?;
@@ -85,7 +88,7 @@ impl Server {
             access: Access::new(engine.settings()),
             intake: intake.clone(),
             results: Arc::new(Results::new(engine.clone(), hub.clone(), late, closing.subscribe())),
-            eraser: Eraser { engine: engine.clone(), hub: hub.clone() },
+            eraser: Eraser { engine: engine.clone(), hub: hub.clone(), scrubber: scrubber.clone() },
             inspector: Arc::new(Inspector { engine: engine.clone(), pressure: pressure.clone(), http }),
             health: Arc::new(Health::new(engine.clone(), pressure.clone(), registry.clone())),
             pages: Arc::new(Pages::new(engine.settings())),
@@ -98,8 +101,11 @@ impl Server {
         std::thread::Builder::new().name("results".to_owned()).spawn(follow)?;
         let (lag, of) = (pressure.clone(), engine.clone());
         std::thread::Builder::new().name("lag".to_owned()).spawn(move || lag.watch(&of))?;
+        let (after_erasures, of) = (scrubber.clone(), engine.clone());
+        std::thread::Builder::new().name("scrub".to_owned()).spawn(move || after_erasures.run(&of))?;
         let work = tokio::spawn(serve(listener, routes, engine.settings().limits.clone(), closing.subscribe()));
-        Ok(Arc::new(Self { engine, hub, pressure, intake, closing, address, work: Mutex::new(vec![work]) }))
+        let work = Mutex::new(vec![work]);
+        Ok(Arc::new(Self { engine, hub, pressure, scrubber, intake, closing, address, work }))
     }
 
     /// The address that the server listens on.
@@ -129,6 +135,7 @@ impl Server {
         self.closing.send_replace(true);
         self.hub.close();
         self.pressure.close();
+        self.scrubber.close();
         let work = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
         for rest in work {
             let abort = rest.abort_handle();

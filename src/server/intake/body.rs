@@ -61,6 +61,11 @@ pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// A body without the mark that some programs write at the start of UTF-8.
+pub(super) fn unmarked(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
+}
+
 /// The records of a body, undecoded.
 pub(super) fn split(format: Format, body: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     match format {

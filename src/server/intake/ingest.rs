@@ -14,10 +14,10 @@ use axum::{
 };
 use serde::de::IgnoredAny;
 use tidemill::{Clock as _, SystemClock};
-use tidemill_schemas::Arrival;
+use tidemill_schemas::{Arrival, FieldError, validate_id};
 
 use super::{
-    body::{Format, check_json, format, json, split},
+    body::{Format, check_json, format, json, split, unmarked},
     readers::Readers,
     write::Intake,
 };
@@ -50,9 +50,10 @@ pub(in crate::server) async fn events(
     intake.engine.app(app)?;
     let format = format(&headers)?;
     let body = intake.read_body(&visitor, &headers, body).await?;
-    let parsed = parse_all(&split(format, &body.0)?, input, &intake.readers, intake.arrival());
+    let text = unmarked(&body.0);
+    let parsed = parse_all(&split(format, text)?, input, &intake.readers, intake.arrival());
     if parsed.is_err() && format == Format::Json {
-        json::<IgnoredAny>(&body.0)?;
+        json::<IgnoredAny>(text)?;
     }
     let records = parsed?;
     for record in &records {
@@ -84,10 +85,9 @@ pub(in crate::server) async fn property(
     intake.engine.app(app)?;
     visitor.may(app, &owner)?;
     check_json(&headers)?;
+    validate_id(app.owner.field, &owner).map_err(of_one)?;
     let body = intake.read_body(&visitor, &headers, body).await?;
-    let record = intake.readers.property(property, &owner, &body.0, SystemClock.now_ms()).map_err(|errors| {
-        Problem::records(errors.into_iter().map(|error| RecordProblem { index: 0, error }).collect())
-    })?;
+    let record = intake.readers.property(property, &owner, unmarked(&body.0), SystemClock.now_ms()).map_err(of_one)?;
     let admitted = intake.pressure.admit(app, 1)?;
     intake.write(property.topic, vec![record]).await?;
     admitted.written();
@@ -113,6 +113,11 @@ impl Intake {
         let (ahead_max_ms, kept_ms) = (millis(settings.limits.clock_ahead), millis(settings.raw_retention));
         Arrival { now_ms: SystemClock.now_ms(), ahead_max_ms, kept_ms }
     }
+}
+
+/// The problem of a request with one record.
+fn of_one(errors: Vec<FieldError>) -> Problem {
+    Problem::records(errors.into_iter().map(|error| RecordProblem { index: 0, error }).collect())
 }
 
 fn parse_all(records: &[&[u8]], input: &Input, readers: &Readers, arrival: Arrival) -> Result<Vec<Incoming>, Problem> {

@@ -200,6 +200,12 @@ impl Log {
         self.shared.embedded.as_ref().map_or(Ok(()), EmbeddedLog::maintain)
     }
 
+    /// Takes deleted records off the disk if the log is embedded. Blocks while the log is rewritten. Kafka's brokers
+    /// delete and merge by their own settings.
+    pub(super) fn scrub(&self) -> Result<(), TransportError> {
+        self.shared.embedded.as_ref().map_or(Ok(()), EmbeddedLog::scrub)
+    }
+
     fn administrate<T>(
         &self,
         ask: impl FnOnce(&mut dyn Admin) -> Result<T, TransportError>,

@@ -77,6 +77,8 @@ struct Follower {
 enum Stage {
     /// The page sent no place: it gets the newest results first.
     Newest,
+    /// The page sent a place, which may be of another log. Then it gets all results.
+    Resuming,
     /// The log is read from the page's place.
     CatchingUp,
     /// The page has all results so far.
@@ -116,7 +118,7 @@ pub(in crate::server) fn of_owner(
         Some(text) => {
             let fix = "send the id of an event, or 0 for all results";
             let no_place = || Problem::new(StatusCode::BAD_REQUEST, "the id is not a place in the results", fix);
-            (Place::parse(app, &text).ok_or_else(no_place)?, Stage::CatchingUp)
+            (Place::parse(app, &text).ok_or_else(no_place)?, Stage::Resuming)
         }
     };
     // The page subscribes before the log is read. A result in between is seen twice and sent once.
@@ -142,7 +144,7 @@ impl Follower {
             }
             match self.stage {
                 Stage::Newest => self.catch_up(HISTORY, true).await?,
-                Stage::CatchingUp => self.catch_up(PAGE, false).await?,
+                Stage::Resuming | Stage::CatchingUp => self.catch_up(PAGE, false).await?,
                 Stage::Live => {
                     let received = tokio::select! {
                         received = self.live.recv() => received,
@@ -164,7 +166,11 @@ impl Follower {
 
     async fn catch_up(&mut self, most: usize, newest: bool) -> Option<()> {
         let (results, app, key, mut place) = (self.results.clone(), self.app, self.key.clone(), self.place.clone());
+        let resumes = matches!(self.stage, Stage::Resuming);
         let read = tokio::task::spawn_blocking(move || {
+            if resumes && !results.hub.knows(app, &key, &mut place)? {
+                place = Place::start(app);
+            }
             let caught = results.hub.catch_up(app, &key, &mut place, most, newest);
             caught.map(|(events, more)| (events, more, place))
         });

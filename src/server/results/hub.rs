@@ -17,7 +17,7 @@ use tidemill::{
 };
 use tokio::sync::broadcast;
 
-use super::place::{Event, Place};
+use super::place::{Event, Last, Place};
 use crate::{
     apps::{App, Format, ToJson},
     server::{
@@ -139,6 +139,27 @@ impl Hub {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether a page's place belongs to this log: no offset is beyond the log's end, and the last result of the page is
+    /// where it says, unless the log has deleted it. Blocks.
+    pub(super) fn knows(&self, app: App, key: &str, place: &mut Place) -> Result<bool, TransportError> {
+        for (topic, results) in app.results.iter().enumerate() {
+            let partition = self.partition(results.topic, key)?;
+            if *place.of(topic) > self.log.read(|reader| reader.watermarks(&partition))?.high {
+                return Ok(false);
+            }
+        }
+        let Some(Last { topic, timestamp }) = place.last() else { return Ok(true) };
+        let partition = self.partition(app.results[topic].topic, key)?;
+        let offset = *place.of(topic) - 1;
+        let mut is_same = true;
+        let compare = |record: ConsumedRecord| {
+            is_same = record.offset != offset || record.timestamp == timestamp;
+            false
+        };
+        self.log.read(|reader| scan(reader, &partition, offset, compare))?;
+        Ok(is_same)
     }
 
     /// Reads results of a key from a place on, in the order of their times: the first `most` results, or with `newest`

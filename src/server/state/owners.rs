@@ -13,7 +13,7 @@ use serde_json::json;
 use super::inspector::Inspector;
 use crate::{
     apps::App,
-    server::{access::Visitor, problem::Problem},
+    server::{access::Visitor, address::whole, problem::Problem},
 };
 
 /// Query parameters of a list of ids.
@@ -21,6 +21,7 @@ use crate::{
 pub(in crate::server) struct Page {
     /// Only ids after this id.
     after: Option<String>,
+    #[serde(default, deserialize_with = "whole")]
     limit: Option<usize>,
 }
 

@@ -101,7 +101,10 @@ pub(in crate::server) async fn list_stores(
         for (name, kind) in app.stores() {
             let kind = match kind {
                 StoreKind::KeyValue => json!("key-value"),
-                StoreKind::Window { retention_ms, .. } => json!({ "window": { "retention_ms": retention_ms } }),
+                StoreKind::Window { retention_ms, .. } => match kind.retention() {
+                    Some(_) => json!({ "window": { "retention_ms": retention_ms } }),
+                    None => json!({ "window": { "retention": "for ever" } }),
+                },
             };
             shown.push(json!({ "application": app.app.id, "store": name, "kind": kind }));
         }

@@ -26,8 +26,8 @@ export function drawNumbers(box, feedback, newest) {
   box.replaceChildren(
     figure(
       "Repetitions",
-      newest ? count(newest.sessionReps) : "–",
-      "this session",
+      newest?.sessionReps ? count(newest.sessionReps) : "–",
+      newest && !newest.sessionReps ? "none counted in this session yet" : "this session",
       feedback ? `${feedback.reps} in the last movement, ${seconds} s` : "",
     ),
     figure("Tempo", tempo ? tempo.toFixed(1) : "–", "s per repetition", tempo ? pace(tempo) : ""),

@@ -1,0 +1,121 @@
+//! Mistakes of whoever runs the binary: each is told at the start, with what to do, and nothing is lost by it.
+
+mod common;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use common::Running;
+
+fn tidemill(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// The exit code of a command that ends by itself, and what it says.
+fn ended(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.output().expect("the binary runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn serve(folder: &Path) -> Command {
+    let mut command = tidemill(&["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
+    command.arg(folder);
+    command
+}
+
+fn reset(folder: &Path) -> Command {
+    let mut command = tidemill(&["reset", "--yes", "--data-dir"]);
+    command.arg(folder);
+    command
+}
+
+/// A folder on which a server ran.
+fn used() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    Running::start(&mut serve(folder.path())).stop();
+    folder
+}
+
+#[test]
+fn settings_that_would_do_nothing_exit_with_2_and_are_told_together() {
+    let (code, told) = ended(&mut tidemill(&[
+        "serve",
+        "--set=live.window=0s",
+        "--set=server.cors=*",
+        "--set=limits.lag_records=0",
+        "--set=pages.mediapipe_dir=/nope",
+    ]));
+    assert_eq!(code, Some(2), "{told}");
+    for part in ["4 problem(s)", "'live.window'", "server.cors", "'limits.lag_records'", "/nope"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert_eq!(ended(&mut tidemill(&["describe", "--set=live.window=0s"])).0, Some(2));
+}
+
+#[test]
+fn a_damaged_log_is_told_and_can_be_reset() {
+    let folder = used();
+    fs::write(folder.path().join("log/CURRENT"), "MANIFEST-nonsense\n").expect("written");
+    let (code, told) = ended(&mut serve(folder.path()));
+    assert!(code != Some(0) && told.contains("damaged") && told.contains("tidemill reset"), "{told}");
+    let (code, told) = ended(&mut reset(folder.path()));
+    assert_eq!(code, Some(0), "{told}");
+    assert!(!folder.path().join("log").exists() && !folder.path().join("state").exists());
+    Running::start(&mut serve(folder.path())).stop();
+}
+
+#[test]
+fn state_without_its_log_is_refused_and_stays() {
+    let folder = used();
+    fs::remove_dir_all(folder.path().join("log")).expect("deleted");
+    let (code, told) = ended(&mut serve(folder.path()));
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("holds state, but no log") && told.contains("tidemill reset"), "{told}");
+    assert!(folder.path().join("state/live-insight").exists() && !folder.path().join("log").exists());
+    assert_eq!(ended(&mut reset(folder.path())).0, Some(0));
+    Running::start(&mut serve(folder.path())).stop();
+}
+
+#[test]
+fn a_link_in_a_data_folder_is_not_reset() {
+    let (folder, elsewhere) = (used(), tempfile::tempdir().expect("a folder"));
+    let (log, target) = (folder.path().join("log"), elsewhere.path().join("log"));
+    fs::rename(&log, &target).expect("moved");
+    std::os::unix::fs::symlink(&target, &log).expect("linked");
+    let (code, told) = ended(&mut reset(folder.path()));
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("nothing was deleted") && told.contains("is a link"), "{told}");
+    assert!(target.join("CURRENT").exists() && folder.path().join("state").exists());
+}
+
+#[test]
+fn a_folder_in_use_is_not_reset() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(&mut serve(folder.path()));
+    let (code, told) = ended(&mut reset(folder.path()));
+    assert!(code == Some(1) && told.contains("nothing was deleted: a server may be running"), "{told}");
+    running.stop();
+}
+
+#[test]
+fn two_signals_close_together_let_the_work_be_committed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ended = Running::start(&mut serve(folder.path())).stop_twice();
+    assert!(ended.success(), "{ended}");
+}
+
+#[test]
+fn an_empty_data_folder_takes_little_of_the_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(&mut serve(folder.path()));
+    let taken = Command::new("du").arg("-sk").arg(folder.path()).output().expect("du runs");
+    let taken = String::from_utf8_lossy(&taken.stdout).into_owned();
+    let kib: u64 = taken.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a number");
+    assert!(kib < 10 << 10, "{kib} KiB");
+    running.stop();
+}
