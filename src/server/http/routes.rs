@@ -134,7 +134,7 @@ fn with_app(table: Table, app: App) -> Table {
         };
         table = table.add(Method::POST, input.path, post(take));
     }
-    for withdrawals in &app.withdrawals {
+    if let Some(withdrawals) = &app.withdrawals {
         for part in withdrawals.parts {
             let withdraw =
                 move |State(intake): State<Arc<Intake>>, Path(named): Path<intake::Named>, visitor: Visitor| {

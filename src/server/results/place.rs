@@ -93,10 +93,13 @@ mod tests {
         let mut place = Place::start(app);
         assert_eq!(Place::parse(app, &place.text()), Some(place.clone()));
         place.pass(&Event { topic: 1, offset: 6, timestamp: 1_767_225_600_000, name: "clip", data: Bytes::new() });
-        assert_eq!(place.text(), "0-7-0@1.1767225600000");
+        assert_eq!(place.text(), "0-7-0-0@1.1767225600000");
         assert_eq!(Place::parse(app, &place.text()), Some(place));
-        for wrong in ["", "0", "0-7", "0-7-x", "0-7--1", "0-7-0@", "0-7-0@1", "0-7-0@3.5", "0-7-0@0.5", "0-7-0@1.x"] {
+        for wrong in ["", "0", "0-7-0", "0-7-0-x", "0-7-0--1"] {
             assert_eq!(Place::parse(app, wrong), None, "{wrong}");
+        }
+        for wrong in ["", "1", "4.5", "0.5", "1.x"] {
+            assert_eq!(Place::parse(app, &format!("0-7-0-0@{wrong}")), None, "{wrong}");
         }
     }
 }
