@@ -108,8 +108,8 @@ pub(crate) fn is_visible(text: &str) -> bool {
     text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_ignorable(c))
 }
 
-/// The characters that Unicode lets a font leave out (`Default_Ignorable_Code_Point`).
-fn is_ignorable(c: char) -> bool {
+/// Whether a character has no width: Unicode lets a font leave it out (`Default_Ignorable_Code_Point`).
+pub fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'

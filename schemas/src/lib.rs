@@ -21,7 +21,7 @@ mod strict;
 mod support;
 
 pub use arrival::{AHEAD_MAX_MS, Arrival};
-pub use common::{FieldError, MAX_ID_BYTES, MAX_TEXT_BYTES, describe_errors, validate_id};
+pub use common::{FieldError, MAX_ID_BYTES, MAX_TEXT_BYTES, describe_errors, is_ignorable, validate_id};
 pub use form_coach::{Exercise, Landmark, Level, PoseFrame, UserProfile, parse_pose, parse_profile};
 pub use form_feedback::{
     Fault, FaultKind, FormFeedback, FrameMark, JointRange, Phase, ProgressPoint, Repetition, Side, SkeletonPoint,

@@ -66,3 +66,15 @@ export const analystName = (name) => (name === "offline" ? "the built-in analyst
 export const num = (value, fallback = 0) => (typeof value === "number" && Number.isFinite(value) ? value : fallback);
 export const list = (value) => (Array.isArray(value) ? value : []);
 export const text = (value, fallback = "") => (typeof value === "string" ? value : fallback);
+
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * A name or a quotation for a sentence without elements, such as a label. A text from right to left gets a direction of
+ * its own, so that it does not turn the sentence. In elements, use `bdi` or `dir="auto"` instead.
+ */
+export function isolated(words) {
+  const plain = String(words).replaceAll(TURNS, "");
+  return RIGHT_TO_LEFT.test(plain) ? `\u2068${plain}\u2069` : plain;
+}

@@ -30,7 +30,7 @@ async function show({ section, owner, door }, box) {
     const ids = list((await response.json())[owner.plural])
       .map((entry) => idOf(entry, owner.field))
       .filter(Boolean);
-    const links = ids.map((id) => h("a", { href: address(section, id) }, id));
+    const links = ids.map((id) => h("a", { href: address(section, id), dir: "auto" }, id));
     put(box, JSON.stringify(ids), ...(links.length ? links : [empty(...door.nobody)]));
   } catch {
     put(box, "down", empty("The server does not answer", "The list appears here as soon as it does."));

@@ -1,5 +1,6 @@
 // What surrounds each page: the theme button, the connection's state, and the token.
 import { $, h, setText } from "./dom.js";
+import { isolated } from "./format.js";
 import { icon } from "./icons.js";
 
 const TOKEN = "tidemill.token";
@@ -50,7 +51,7 @@ export function connectionView(what, id, stream) {
   const sentence = () => {
     const wait = Math.max(1, Math.ceil((state.retryAt - Date.now()) / 1000));
     if (state.phase === "missing")
-      return `No ${what} named “${id}” yet. This page starts by itself when its first event arrives.`;
+      return `No ${what} named “${isolated(id)}” yet. This page starts by itself when its first event arrives.`;
     if (state.phase === "denied") return `This ${what} is protected. Enter its token to follow it.`;
     if (state.phase === "reconnecting" && state.retryAt) {
       const what = everLive

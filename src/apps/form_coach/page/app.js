@@ -1,6 +1,6 @@
 // Form coach: receives the athlete's feedback and draws the newest, with the session's progress.
 import { $, perFrame, setText } from "/assets/shared/dom.js";
-import { analystName, exerciseName, plural, timeOfDaySeconds } from "/assets/shared/format.js";
+import { analystName, exerciseName, isolated, plural, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { lateView } from "/assets/shared/late.js";
 import { connectionView, idFromPath, mountTheme, token } from "/assets/shared/shell.js";
@@ -38,7 +38,7 @@ function shown() {
 }
 
 setText($("name"), id);
-document.title = `${id} · Form coach`;
+document.title = `${isolated(id)} · Form coach`;
 mountTheme();
 mountProfile(id);
 const stage = new Stage(id);

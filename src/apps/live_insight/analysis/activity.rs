@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use tidemill_schemas::{HotTopic, LanguageShare, TopChat, UserActivity};
 
 use super::crowd::CrowdMood;
+use super::echo::echo;
 use super::numbers::round2;
 use super::reading::{ReadChat, Reading};
+use super::shown::name;
 
 const ACTIVE_USERS: usize = 5;
 const TOP_CHATS: usize = 5;
@@ -30,7 +32,7 @@ fn activity(reading: &Reading<'_>, crowd: &CrowdMood, user: usize) -> UserActivi
     let mood = crowd.users.get(&user).copied().unwrap_or_default();
     UserActivity {
         user_id: reading.users[user].user_id.clone(),
-        user_name: reading.users[user].author().to_owned(),
+        user_name: name(reading.users[user]),
         chats: u64::from(mood.chats),
         mood: round2(mood.mean()),
     }
@@ -41,7 +43,7 @@ pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotT
     let mut groups: HashMap<String, (usize, HashSet<usize>)> = HashMap::new();
     for (i, chat) in reading.chats.iter().enumerate() {
         if !crowd.outliers.contains(&chat.user) && chat.message.has_text() {
-            groups.entry(normalised(&chat.message.text)).or_insert_with(|| (i, HashSet::new())).1.insert(chat.user);
+            groups.entry(echo(&chat.message.text)).or_insert_with(|| (i, HashSet::new())).1.insert(chat.user);
         }
     }
     let worth = |chat: &ReadChat<'_>, echoes: usize| {
@@ -64,7 +66,7 @@ pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotT
             TopChat {
                 id: chat.message.id.clone(),
                 user_id: chat.message.user_id.clone(),
-                user_name: chat.message.author().to_owned(),
+                user_name: name(chat.message),
                 text: chat.message.text.clone(),
                 timestamp: chat.message.timestamp,
                 echoes: echoes as u64,
@@ -72,20 +74,6 @@ pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotT
             }
         })
         .collect()
-}
-
-/// The text in a form that equals its repetitions: lower case, without punctuation and stretched letters.
-fn normalised(text: &str) -> String {
-    let mut normal = String::with_capacity(text.len());
-    for c in text.chars().flat_map(char::to_lowercase).filter(|c| !c.is_ascii_punctuation()) {
-        let blank = c.is_whitespace();
-        let repeats = normal.ends_with(c) && (blank || normal.chars().rev().nth(1) == Some(c));
-        if !(repeats || blank && normal.ends_with(' ')) {
-            normal.push(if blank { ' ' } else { c });
-        }
-    }
-    let normal = normal.trim();
-    if normal.is_empty() { text.trim().to_owned() } else { normal.to_owned() }
 }
 
 /// Languages of the messages whose language is recognisable, most used first.

@@ -7,6 +7,7 @@ use tidemill_schemas::{ClipCandidate, PhraseReaction, Spike};
 use super::lexicon::Feeling;
 use super::phrases::REACTION_MS;
 use super::reading::{Reading, between};
+use super::shown::quoted;
 use super::window::ChatWindow;
 
 /// If no phrase is the cause, the clip begins about this long before the reaction.
@@ -37,7 +38,7 @@ pub(super) fn clips(
             let times = spike.ratio;
             let reason = cause.map_or_else(
                 || format!("Chat ran {times:.1} times as fast as usual, {what}"),
-                |phrase| format!("Chat ran {times:.1} times as fast as usual, {what}, after \"{}\"", phrase.text),
+                |phrase| format!("Chat ran {times:.1} times as fast as usual, {what}, after {}", quoted(&phrase.text)),
             );
             Some(ClipCandidate {
                 stream_id: window.stream_id.clone(),

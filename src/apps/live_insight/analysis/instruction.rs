@@ -3,6 +3,7 @@
 use tidemill_schemas::{Alert, AlertKind, EngagementTrend, MoodLabel, Spike};
 
 use super::evidence::{Evidence, about};
+use super::shown::quoted;
 
 /// A vibe score below this needs a reaction, even if the mood fell long ago.
 const LOW_VIBE: u8 = 45;
@@ -54,7 +55,7 @@ pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert]) -> String {
         };
     }
     if let Some(spike) = strongest(on.spikes).filter(|spike| spike.mood > 0.1) {
-        let topic = on.topics.first().map_or("this moment".to_owned(), |topic| format!("\"{}\"", topic.term));
+        let topic = on.topics.first().map_or("this moment".to_owned(), |topic| quoted(&topic.term));
         return format!("Chat ran {:.1} times as fast as usual: stay on {topic}, and mark the clip.", spike.ratio);
     }
     if on.engagement == EngagementTrend::Rising && vibe >= HIGH_VIBE {
@@ -66,9 +67,11 @@ pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert]) -> String {
     let everybody = on.reading.users.len() as f64;
     match on.topics.iter().find(|topic| topic.users as f64 >= TOPIC_SHARE * everybody && topic.lift >= TOPIC_LIFT) {
         Some(topic) if topic.mood >= 0.0 => {
-            format!("Keep going; {} viewers write about \"{}\".", topic.users, topic.term)
+            format!("Keep going; {} viewers write about {}.", topic.users, quoted(&topic.term))
         }
-        Some(topic) => format!("{} viewers are unhappy about \"{}\": say a word about it.", topic.users, topic.term),
+        Some(topic) => {
+            format!("{} viewers are unhappy about {}: say a word about it.", topic.users, quoted(&topic.term))
+        }
         None => "Keep going.".into(),
     }
 }
@@ -84,7 +87,8 @@ fn lift_the_mood(on: &Evidence<'_>) -> String {
     match (on.crowd.label, technical, topic) {
         (MoodLabel::Frustrated, Some(term), _) => {
             format!(
-                "The mood is at {vibe} because of \"{term}\": check your connection and tell chat that you are on it."
+                "The mood is at {vibe} because of {}: check your connection and tell chat that you are on it.",
+                quoted(term)
             )
         }
         (MoodLabel::Frustrated, None, None) => {
@@ -93,7 +97,9 @@ fn lift_the_mood(on: &Evidence<'_>) -> String {
             )
         }
         (MoodLabel::Bored, _, _) => format!("Viewers are bored, the mood is at {vibe}: change the activity now."),
-        (_, _, Some(term)) => format!("The mood is at {vibe} because of \"{term}\": address it now, then move on."),
+        (_, _, Some(term)) => {
+            format!("The mood is at {vibe} because of {}: address it now, then move on.", quoted(term))
+        }
         _ => format!("The mood is at {vibe}: acknowledge it in a sentence and change the subject."),
     }
 }

@@ -1,6 +1,15 @@
 // Live insight: receives the stream's events, keeps the session, and draws the changes.
 import { $, h, perFrame, setText } from "/assets/shared/dom.js";
-import { analystName, clamp, count, duration, percent, timeOfDay, timeOfDaySeconds } from "/assets/shared/format.js";
+import {
+  analystName,
+  clamp,
+  count,
+  duration,
+  isolated,
+  percent,
+  timeOfDay,
+  timeOfDaySeconds,
+} from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { lateView } from "/assets/shared/late.js";
 import { connectionView, idFromPath, mountTheme, token } from "/assets/shared/shell.js";
@@ -92,7 +101,10 @@ function drawNow() {
   document.querySelector(".now").dataset.tone = alert ? "alert" : "";
   $("now-alert").hidden = !alert;
   if (alert)
-    $("now-alert").replaceChildren(icon("alert"), h("span", {}, `${timeOfDaySeconds(alert.at)}  ${alert.message}`));
+    $("now-alert").replaceChildren(
+      icon("alert"),
+      h("span", {}, `${timeOfDaySeconds(alert.at)}  `, h("bdi", {}, alert.message)),
+    );
 }
 
 function drawInspected() {
@@ -157,7 +169,7 @@ function onEvent(type, raw) {
 }
 
 setText($("name"), id);
-document.title = `${id} · Live insight`;
+document.title = `${isolated(id)} · Live insight`;
 mountTheme();
 const stream = new EventStream({
   url: `/v1/streams/${encodeURIComponent(id)}/events`,

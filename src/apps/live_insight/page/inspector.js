@@ -38,7 +38,7 @@ function phraseRow(phrase, most, chats) {
         h(
           "ul",
           { class: "ph-chats small" },
-          chats.map((chat) => h("li", {}, chat.user && h("b", {}, chat.user), chat.text)),
+          chats.map((chat) => h("li", {}, chat.user && h("b", {}, h("bdi", {}, chat.user)), h("bdi", {}, chat.text))),
         ),
       ]
     : [h("p", { class: "ph-sum small muted" }, "No answer")];
@@ -46,7 +46,7 @@ function phraseRow(phrase, most, chats) {
     "li",
     { class: "ph", data: { mood: phrase.reactions ? tone(phrase.sentiment) : "none" } },
     h("time", { class: "small muted" }, timeOfDaySeconds(phrase.at)),
-    h("blockquote", {}, phrase.text),
+    h("blockquote", { dir: "auto" }, phrase.text),
     h("div", { class: "ph-answers" }, answers),
   );
 }
@@ -113,7 +113,7 @@ const meterRow = (name, value, most, note) =>
   h(
     "li",
     {},
-    h("span", { class: "m-name" }, name),
+    h("span", { class: "m-name" }, h("bdi", {}, name)),
     h("span", { class: "m-note small muted" }, note),
     h("i", { class: "m-bar" }, h("i", { style: { width: `${(value / most) * 100}%` } })),
   );
@@ -132,7 +132,7 @@ function people(active) {
     h(
       "li",
       { class: "chip" },
-      user.name,
+      h("bdi", {}, user.name),
       h("b", { class: "num", title: plural(user.count, "message", "messages") }, count(user.count)),
     );
   return h(
@@ -215,11 +215,12 @@ export function drawInspector(box, window) {
             h(
               "li",
               { class: "chat" },
-              h("q", {}, chat.text),
+              h("q", { dir: "auto" }, chat.text),
               h(
                 "span",
                 { class: "small muted" },
-                chat.count > 1 ? `${chat.user} and others, ×${count(chat.count)}` : chat.user,
+                h("bdi", {}, chat.user),
+                chat.count > 1 && ` and others, ×${count(chat.count)}`,
               ),
             ),
           ),

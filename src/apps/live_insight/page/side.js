@@ -34,7 +34,7 @@ export function drawAlerts(box, session, all, onSelect) {
         "li",
         { class: "al", data: { tone: alert.tone } },
         icon(alert.tone === "good" ? "bolt" : "alert"),
-        h("p", {}, alert.message),
+        h("p", { dir: "auto" }, alert.message),
         go,
       );
     });
@@ -80,7 +80,7 @@ export function drawClips(box, clips, began) {
         h(
           "li",
           { class: "cl" },
-          h("p", {}, clip.reason || "Spike in chat"),
+          h("p", { dir: "auto" }, clip.reason || "Spike in chat"),
           h(
             "span",
             { class: "cl-at num" },

@@ -1,6 +1,6 @@
 // The timeline: one button per window, with its mood, its chat, its marks and its main spoken line.
 import { empty, h, s } from "/assets/shared/dom.js";
-import { duration, plural, timeOfDay } from "/assets/shared/format.js";
+import { duration, isolated, plural, timeOfDay } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { path } from "/assets/shared/chart.js";
 
@@ -65,7 +65,7 @@ const headline = (window) =>
 function said(window) {
   if (window.silentMic) return h("span", { class: "tl-said silent" }, icon("micOff"), "Microphone silent");
   const phrase = headline(window);
-  return h("span", { class: "tl-said" }, phrase ? `“${phrase.text}”` : "");
+  return h("span", { class: "tl-said", dir: "auto" }, phrase ? `“${phrase.text}”` : "");
 }
 
 function describe(window, marks) {
@@ -79,7 +79,7 @@ function describe(window, marks) {
   if (marks.alerts.length) parts.push(plural(marks.alerts.length, "alert", "alerts"));
   if (marks.clips.length) parts.push("clip candidate");
   const said = headline(window);
-  if (said) parts.push(`said: ${said.text}`);
+  if (said) parts.push(`said: ${isolated(said.text)}`);
   return parts.join(", ");
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { sseParser } from "../sse.js";
-import { duration, label, percent, signed, timecode } from "../format.js";
+import { duration, isolated, label, percent, signed, timecode } from "../format.js";
 import { feedback } from "./coach_script.mjs";
 import { minute } from "./live_script.mjs";
 
@@ -37,6 +37,53 @@ test("an event split anywhere, even inside a line ending, is one event", () => {
 
 test("comments and events without data are not delivered, and an id stays in force", () => {
   assert.deepEqual(parsed(": keep-alive\n\nid: 3\n\ndata: x\n\n"), [{ id: "3", type: "message", data: "x" }]);
+});
+
+/** As much of an element as the pages use to build one. */
+class Element {
+  dataset = {};
+  style = { setProperty: () => {} };
+  children = [];
+  attributes = {};
+  constructor(tag) {
+    this.tag = tag;
+  }
+  setAttribute = (name, value) => (this.attributes[name] = value);
+  append = (...children) => this.children.push(...children);
+  replaceChildren = (...children) => (this.children = children);
+  addEventListener = () => {};
+}
+
+/** The texts below an element that share a line with others and have no direction of their own. */
+function mixed(element, own = false) {
+  const isolates = own || element.tag === "bdi" || element.attributes.dir === "auto";
+  const inner = element.children.filter((child) => child instanceof Element);
+  const texts = element.children.filter((child) => typeof child === "string" && !isolates);
+  return [...texts, ...inner.flatMap((child) => mixed(child, isolates))];
+}
+
+test("names and texts of viewers have a direction of their own", async () => {
+  globalThis.document = {
+    createElement: (tag) => new Element(tag),
+    createElementNS: (_, tag) => new Element(tag),
+    activeElement: null,
+  };
+  const { adaptInsight } = await load("../../live_insight/page/adapt.js");
+  const { drawInspector } = await load("../../live_insight/page/inspector.js");
+  const window = adaptInsight({
+    ...{ window_start_ms: 0, window_end_ms: 60_000, chats: 4, users: 2 },
+    hot_topics: [{ term: "معبد", chats: 3, users: 2 }],
+    top_chats: [{ user_name: "שרה", text: "مرحبا", echoes: 2 }],
+    active_users: [{ user_name: "שרה", chats: 3 }],
+    phrases: [{ text: "مرحبا بالجميع", start_ms: 0, reactions: 2, mood: 0, samples: ["سلام"] }],
+  });
+  const box = new Element("div");
+  drawInspector(box, window);
+  delete globalThis.document;
+  const loose = mixed(box).filter((text) => /[\u0590-\u08ff]/.test(text));
+  assert.deepEqual(loose, []);
+  assert.equal(isolated("\u202eشرة\u2069"), "\u2068شرة\u2069");
+  assert.equal(isolated("ada"), "ada");
 });
 
 test("an unfinished event is not delivered", () => assert.deepEqual(parsed("data: half\n"), []));

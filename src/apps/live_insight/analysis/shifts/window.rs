@@ -7,6 +7,7 @@ use crate::apps::live_insight::analysis::{
     crowd::CrowdMood,
     evidence::{Evidence, about},
     reading::{Reading, between},
+    shown::quoted,
 };
 
 /// A smaller change of mood is not an alert.
@@ -33,7 +34,8 @@ pub(in super::super) fn of_window(on: &Evidence<'_>) -> Option<Alert> {
     if change.abs() < LEAST_CHANGE.max(SPREADS * spread.max(LEAST_SPREAD)) {
         return None;
     }
-    let about = about(on.topics, change).map_or(String::new(), |topic| format!(", mostly about \"{}\"", topic.term));
+    let about =
+        about(on.topics, change).map_or(String::new(), |topic| format!(", mostly about {}", quoted(&topic.term)));
     let shift = Shift { at_ms: shift_at(on), usual, mood };
     Some(shift.alert(&on.window.stream_id, if change < 0.0 { 0.8 } else { 0.3 }, &about))
 }
