@@ -8,7 +8,8 @@ const WINDOW_MS: i64 = 60_000;
 
 fn chat(user: &str, text: &str, at_ms: i64) -> ChatMessage {
     let (stream_id, user_name) = ("s".into(), Some(user.to_owned()));
-    ChatMessage { stream_id, user_id: format!("id-{user}"), user_name, text: text.into(), timestamp: START_MS + at_ms }
+    let (user_id, text, timestamp) = (format!("id-{user}"), text.into(), START_MS + at_ms);
+    ChatMessage { stream_id, user_id, user_name, text, timestamp, ..ChatMessage::default() }
 }
 
 /// The window that begins after so many others.

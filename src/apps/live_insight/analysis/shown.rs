@@ -24,9 +24,11 @@ pub(super) fn quoted(text: &str) -> String {
     if text.chars().any(is_right_to_left) { format!("\"{ISOLATE}{text}{END}\"") } else { format!("\"{text}\"") }
 }
 
-/// The text without the controls that embed, override or isolate a direction. Often one of a pair is missing.
+/// The text without the marks of a direction, and without the controls that embed, override or isolate a direction. Often
+/// one of a pair is missing.
 fn undirected(text: &str) -> Cow<'_, str> {
-    let is_control = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_control =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if text.contains(is_control) { text.replace(is_control, "").into() } else { text.into() }
 }
 
@@ -43,13 +45,14 @@ mod tests {
 
     fn shown(name: &str) -> String {
         let (stream_id, user_id, user_name) = ("s".into(), "u\u{202e}1".into(), Some(name.to_owned()));
-        super::name(&ChatMessage { stream_id, user_id, user_name, text: "hi".into(), timestamp: 0 })
+        super::name(&ChatMessage { stream_id, user_id, user_name, text: "hi".into(), ..ChatMessage::default() })
     }
 
     #[test]
     fn a_name_cannot_turn_what_follows_it() {
         assert_eq!(shown("\u{202e}nimda"), "nimda");
         assert_eq!(shown("\u{2067}\u{2066}\u{202a}ada\u{202c}"), "ada");
+        assert_eq!(shown("\u{61c}\u{61c}19"), "19");
         assert_eq!(shown("سارة"), "سارة");
         assert_eq!(shown("\u{202e}\u{2069}"), "u1", "the id, if nothing is left of the name");
     }
