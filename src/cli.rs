@@ -214,7 +214,7 @@ mod tests {
 
     fn refused(line: &str) -> String {
         let read = Cli::try_read(line.split(' ').map(OsString::from));
-        read.map(|cli| cli.command.useless(&cli.options).concat()).unwrap_or_else(|error| error.to_string())
+        read.map_or_else(|error| error.to_string(), |cli| cli.command.useless(&cli.options).concat())
     }
 
     #[test]

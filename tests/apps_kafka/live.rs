@@ -30,16 +30,51 @@ async fn send(http: &reqwest::Client, to: &Running, window: i64) {
 
 /// Waits until a page of each stream has so many insights.
 async fn wait_for(http: &reqwest::Client, running: &Running, windows: usize) {
-    let started = Instant::now();
     for stream in STREAMS {
-        let url = format!("{}/v1/streams/{stream}/events?after=0", running.url);
-        let mut response = http.get(url).send().await.expect("answers");
-        let mut text = String::new();
-        while text.matches("event: insight").count() < windows {
-            assert!(started.elapsed() < WAIT, "{stream} has {} insights", text.matches("event: insight").count());
-            let chunk = tokio::time::timeout(WAIT, response.chunk()).await.expect("in time");
-            text.push_str(&String::from_utf8_lossy(&chunk.expect("reads").expect("goes on")));
+        insights_after(http, running, stream, "0", windows).await;
+    }
+}
+
+/// The first insights of a stream's page that comes with this id: the id and the start of each.
+async fn insights_after(
+    http: &reqwest::Client,
+    running: &Running,
+    stream: &str,
+    after: &str,
+    windows: usize,
+) -> Vec<(String, i64)> {
+    let (started, mut text) = (Instant::now(), String::new());
+    let url = format!("{}/v1/streams/{stream}/events?after={after}", running.url);
+    let mut response = http.get(url).send().await.expect("answers");
+    loop {
+        let whole = text.rfind("\n\n").map_or("", |end| &text[..end]);
+        let of = |event: &str, name: &str| {
+            event.lines().find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned())).unwrap_or_default()
+        };
+        let events = whole.split("\n\n").filter(|event| of(event, "event:") == "insight").map(|event| {
+            let insight: Value = serde_json::from_str(&of(event, "data:")).expect("JSON");
+            (of(event, "id:"), insight["window_start_ms"].as_i64().expect("a number"))
+        });
+        let events: Vec<_> = events.take(windows).collect();
+        if events.len() == windows {
+            return events;
         }
+        assert!(started.elapsed() < WAIT, "{stream} has {} insights after {after}", events.len());
+        let chunk = tokio::time::timeout(WAIT, response.chunk()).await.expect("in time");
+        text.push_str(&String::from_utf8_lossy(&chunk.expect("reads").expect("goes on")));
+    }
+}
+
+/// A page with an id of these topics gets what comes after it. A page with an id of other topics gets all results.
+async fn places_of_other_topics_are_known(http: &reqwest::Client, running: &Running, windows: usize) {
+    let stream = STREAMS[0];
+    let all = insights_after(http, running, stream, "0", windows).await;
+    let starts = |insights: &[(String, i64)]| insights.iter().map(|(_, start)| *start).collect::<Vec<_>>();
+    let (id, _) = &all[3];
+    assert_eq!(starts(&insights_after(http, running, stream, id, windows - 4).await), starts(&all[4..]));
+    let (offsets, _) = id.split_once('@').expect("an id tells the last result");
+    for other in [format!("{offsets}@0.1"), "9000000-0-0@0.1".to_owned(), "0-9000000-0".to_owned()] {
+        assert_eq!(starts(&insights_after(http, running, stream, &other, windows).await), starts(&all), "{other}");
     }
 }
 
@@ -66,6 +101,7 @@ async fn instances_share_the_work_and_what_a_killed_one_left_is_done_once() {
     // The last window stays open; all before it must be there.
     let closed = WINDOWS as usize - 1;
     wait_for(&http, &stays, closed).await;
+    places_of_other_topics_are_known(&http, &stays, closed).await;
 
     let log = log_of(&brokers).await;
     let windows = STREAMS.iter().flat_map(|stream| (0..closed as i64).map(move |at| (stream, START + at * 10_000)));

@@ -86,8 +86,10 @@ impl Broker {
 
     /// Applies every topic's cleanup policy, whatever it costs, and removes deleted records from the disk.
     pub(in crate::transport::embedded) fn scrub(&self) -> Result<(), TransportError> {
-        let _running = self.upkeep.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.upkeep.running.lock().unwrap_or_else(PoisonError::into_inner);
         self.sweep(Effort::Whole)?;
+        // Rewriting the files may take long. Nobody needs to wait for it.
+        drop(running);
         self.storage.scrub()
     }
 
