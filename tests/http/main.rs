@@ -19,6 +19,7 @@ use tidemill_apps::{
 };
 
 const WAIT: Duration = Duration::from_mins(1);
+const JSON: &str = "application/json";
 
 /// Windows that close soon, so that tests need not wait.
 fn settings() -> Settings {
@@ -359,6 +360,36 @@ async fn a_token_opens_its_own_streams_only() {
     assert_eq!((page.status().as_u16(), page.headers().get("access-control-allow-origin").is_some()), (200, true));
     let other = client.request("GET", "/v1/streams?token=token-of-ada-0001").header("origin", "https://evil.example");
     assert!(other.send().await.expect("answers").headers().get("access-control-allow-origin").is_none());
+    client.server.close().await.expect("closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_gets_no_erased_result_that_the_log_still_has() {
+    let (log, topic) = (EmbeddedLog::in_memory(), "live-insights");
+    let own = Settings { partitions: 1, apps: vec![&live_insight::APPLICATION], ..settings() };
+    let server = Server::start_on(own, Log::embedded(log.clone()).expect("a log")).await.expect("starts");
+    let client = Client { server, http: http_client(WAIT).expect("a client"), token: None };
+    let start = now() / 1000 * 1000 - 60_000;
+    let others = (0..8).map(|at| chat("other", "u", "hi", start + at * 1000));
+    client.post("/v1/chat", &others.chain([chat("ada", "u", "secret", start)]).collect()).await;
+    client.events("/v1/streams/other/events?after=0", 8).await;
+    client.events("/v1/streams/ada/events?after=0", 1).await;
+    // After this, one deletion is not enough for the log to compact again.
+    log.maintain().expect("compacts");
+    assert_eq!(client.send("DELETE", "/v1/streams/ada", JSON, "").await.0, 200);
+    let kept = log.read_all(topic).expect("reads").into_iter();
+    let kept =
+        kept.filter(|(_, record)| record.value.is_some() && record.key.as_ref().is_some_and(|k| k.starts_with(b"ada")));
+    assert_eq!(kept.count(), 1, "the log still has it");
+
+    client.post("/v1/chat", &chat("ada", "u", "new", start + 30_000)).await;
+    for path in ["/v1/streams/ada/events?after=0", "/v1/streams/ada/events"] {
+        let first = client.events(path, 1).await;
+        assert_eq!(first[0].2["window_start_ms"], json!(start + 30_000), "{path}");
+    }
+    log.scrub().expect("compacts");
+    let kept = log.read_all(topic).expect("reads").into_iter();
+    assert_eq!(kept.filter(|(_, record)| record.value.is_some()).count(), 9, "eight of the other, and the new one");
     client.server.close().await.expect("closes");
 }
 

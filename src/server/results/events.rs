@@ -14,10 +14,11 @@ use axum::{
     },
 };
 use serde::Deserialize;
+use tidemill::transport::TransportError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
 use super::{
-    hub::Hub,
+    hub::{Deleted, Hub},
     place::{Event, Place},
 };
 use crate::{
@@ -66,6 +67,8 @@ struct Follower {
     app: App,
     key: String,
     place: Place,
+    /// The deleted results that the log still has, from the place on; `None` if they were not looked for.
+    deleted: Option<Arc<Deleted>>,
     /// Events that were read from the log but not sent, in reverse order.
     caught: Vec<(Event, Place)>,
     stage: Stage,
@@ -123,8 +126,8 @@ pub(in crate::server) fn of_owner(
     };
     // The page subscribes before the log is read. A result in between is seen twice and sent once.
     let (live, closing) = (results.hub.subscribe(app, &key), results.closing.clone());
-    let follower =
-        Follower { results, app, key, place, caught: Vec::new(), stage, live, closing, _permits: (share, permit) };
+    let (deleted, caught, permits) = (None, Vec::new(), (share, permit));
+    let follower = Follower { results, app, key, place, deleted, caught, stage, live, closing, _permits: permits };
     let events = futures_util::stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))
@@ -156,7 +159,9 @@ impl Follower {
                             return Some(sse_event(&event, &self.place));
                         }
                         Ok(_) => {}
-                        Err(broadcast::error::RecvError::Lagged(_)) => self.stage = Stage::CatchingUp,
+                        Err(broadcast::error::RecvError::Lagged(_)) => {
+                            (self.stage, self.deleted) = (Stage::CatchingUp, None);
+                        }
                         Err(broadcast::error::RecvError::Closed) => return None,
                     }
                 }
@@ -166,18 +171,23 @@ impl Follower {
 
     async fn catch_up(&mut self, most: usize, newest: bool) -> Option<()> {
         let (results, app, key, mut place) = (self.results.clone(), self.app, self.key.clone(), self.place.clone());
+        let deleted = self.deleted.clone();
         let resumes = matches!(self.stage, Stage::Resuming);
         let read = tokio::task::spawn_blocking(move || {
             if resumes && !results.hub.knows(app, &key, &mut place)? {
                 place = Place::start(app);
             }
-            let caught = results.hub.catch_up(app, &key, &mut place, most, newest);
-            caught.map(|(events, more)| (events, more, place))
+            let deleted = match deleted {
+                Some(deleted) => deleted,
+                None => Arc::new(results.hub.deleted(app, &key, &mut place)?),
+            };
+            let (events, more) = results.hub.catch_up(app, &key, &mut place, &deleted, most, newest)?;
+            Ok::<_, TransportError>((events, more, place, deleted))
         });
         match read.await {
-            Ok(Ok((mut events, more, place))) => {
+            Ok(Ok((mut events, more, place, deleted))) => {
                 events.reverse();
-                (self.caught, self.place) = (events, place);
+                (self.caught, self.place, self.deleted) = (events, place, Some(deleted));
                 self.stage = if more { Stage::CatchingUp } else { Stage::Live };
                 Some(())
             }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tidemill::{
     Windowed, WindowedCodec, partition_for,
     state::{Codec, CodecError, Utf8},
-    transport::{ConsumedRecord, Fetched, TopicPartition, Transport as _, TransportError},
+    transport::{ConsumedRecord, Fetched, Offset, TopicPartition, Transport as _, TransportError},
 };
 use tokio::sync::broadcast;
 
@@ -31,6 +31,10 @@ use crate::{
 const BEHIND: usize = 64;
 /// The most records that one read returns.
 const BATCH: usize = 1000;
+
+/// Deleted results of an owner, by topic and key, with the offset of the deletion. The log keeps what was deleted until
+/// it compacts the topic, and nobody may read it.
+pub(super) type Deleted = HashMap<(usize, Bytes), Offset>;
 
 type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
 
@@ -162,14 +166,32 @@ impl Hub {
         Ok(is_same)
     }
 
-    /// Reads results of a key from a place on, in the order of their times: the first `most` results, or with `newest`
-    /// the last `most` results. Moves the place behind the results that were read. Returns whether there may be more.
+    /// The results of a key that were deleted behind a place. Blocks.
+    pub(super) fn deleted(&self, app: App, key: &str, place: &mut Place) -> Result<Deleted, TransportError> {
+        let mut deleted = Deleted::new();
+        for (topic, results) in app.results.iter().enumerate() {
+            let partition = self.partition(results.topic, key)?;
+            let mut take = |record: ConsumedRecord| {
+                if let Some(raw) = record.key.filter(|raw| record.value.is_none() && owner(raw).as_deref() == Some(key))
+                {
+                    deleted.insert((topic, raw), record.offset);
+                }
+                true
+            };
+            self.log.read(|reader| scan(reader, &partition, *place.of(topic), &mut take))?;
+        }
+        Ok(deleted)
+    }
+
+    /// Reads results of a key from a place on, in the order of their times, without those that are `deleted`: the first
+    /// `most` results, or with `newest` the last `most` results. Moves the place behind the results that were read. Returns whether there may be more.
     /// Blocks.
     pub(super) fn catch_up(
         &self,
         app: App,
         key: &str,
         place: &mut Place,
+        deleted: &Deleted,
         most: usize,
         newest: bool,
     ) -> Result<(Vec<(Event, Place)>, bool), TransportError> {
@@ -182,6 +204,9 @@ impl Hub {
             let mut waits = None;
             let mut take = |record: ConsumedRecord| {
                 let Some(raw) = record.key.clone().filter(|raw| owner(raw).as_deref() == Some(key)) else {
+                    return true;
+                };
+                if deleted.get(&(topic, raw.clone())).is_some_and(|at| record.offset < *at) {
                     return true;
                 };
                 match self.event(app, topic, &record) {
