@@ -43,8 +43,10 @@ fn rest_of_frame(line: &str) -> Result<String> {
         let part = point["part"].as_u64().context("a part is a number")?;
         point["part"] = tidemill_schemas::LANDMARKS[part as usize].into();
     }
-    let (exercise, landmarks) = (&frame["exercise"], &frame["landmarks"]);
-    Ok(format!("\"exercise\":{exercise},\"landmarks\":{landmarks}}}"))
+    let object = frame.as_object_mut().context("a frame is an object")?;
+    object.remove("user_id");
+    object.remove("timestamp");
+    Ok(frame.to_string()[1..].to_owned())
 }
 
 /// Recorded chat or speech, without stream and time.

@@ -18,9 +18,9 @@ const ROUNDED: f32 = 0.001;
 pub struct Landmark {
     /// Name of the landmark.
     pub part: Part,
-    /// Horizontal position in the image.
+    /// Horizontal position in the image, 0 to 1.
     pub x: f32,
-    /// Vertical position in the image.
+    /// Vertical position in the image, 0 to 1.
     pub y: f32,
     /// Distance from the camera, on the scale of `x`.
     pub z: f32,
@@ -38,10 +38,14 @@ pub struct PoseFrame {
     pub timestamp: i64,
     /// Name of the exercise, such as `pull_up`.
     pub exercise: String,
-    /// Width of the image divided by its height. Needed if `x` and `y` are normalised to 0..1: without the ratio,
-    /// angles would be measured in a distorted picture. A missing value means equal scales.
+    /// Width of the image divided by its height, such as 1.778 for 16:9. Without the ratio, angles would be measured in a
+    /// distorted picture. If it is missing, form coach derives it from limbs that turn in the picture; where that is
+    /// not possible, it does not grade.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aspect_ratio: Option<f32>,
+    /// Whether the pose model saw a mirrored image, as in a selfie view. Its left is then the athlete's right.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirrored: bool,
     /// The 33 landmarks. After parsing, they are in the pose model's order.
     pub landmarks: Vec<Landmark>,
 }
@@ -99,7 +103,7 @@ pub enum Exercise {
     PushUp,
     /// Stand, hips to knee height, stand.
     Squat,
-    /// Anything else: angles are shown, repetitions are not judged.
+    /// Anything else: repetitions are counted and measured, form is not judged.
     Other,
 }
 
@@ -173,6 +177,7 @@ pub fn parse_pose(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<PoseFrame
         strict::string(object, "exercise", errors);
         strict::timestamp(object, errors);
         strict::optional_number(object, "aspect_ratio", "aspect_ratio", errors);
+        strict::optional_flag(object, "mirrored", errors);
         match object.get("landmarks") {
             None => errors.push(FieldError::new("landmarks", "is missing", "send all 33 landmarks of the pose model")),
             Some(Value::Array(points)) => diagnose_landmarks(points, errors),

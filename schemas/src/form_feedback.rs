@@ -19,9 +19,17 @@ pub struct FormFeedback {
     pub analyst: String,
     /// The exercise.
     pub exercise: Exercise,
+    /// The exercise's name in the frames, such as `pull_up`; empty without frames.
+    #[serde(default)]
+    pub exercise_name: String,
     /// What the athlete did in the window.
     pub phase: Phase,
-    /// Grade of the form, 0 to 10; absent if the athlete rests, is out of sight, or has only begun.
+    /// What keeps the window from being judged, if anything does. There is no grade then, and the sentence tells what to
+    /// do.
+    #[serde(default)]
+    pub obstacle: Option<Obstacle>,
+    /// Grade of the form, 0 to 10; absent if the athlete rests, is out of sight, or has only begun, if there is an
+    /// obstacle, or if the exercise has no rules.
     pub grade: Option<f32>,
     /// One sentence of advice.
     pub sentence: String,
@@ -35,7 +43,7 @@ pub struct FormFeedback {
     pub symmetry: Option<Symmetry>,
     /// Faults in the window, worst first.
     pub faults: Vec<Fault>,
-    /// The last frame, for drawing.
+    /// The last frame, for drawing. Left and right are the athlete's own, in a mirrored picture, too.
     pub skeleton: Vec<SkeletonPoint>,
     /// Frames of the window, spread evenly, for a replay; see [`FrameMark`].
     #[serde(default, with = "marks")]
@@ -51,6 +59,39 @@ pub struct FormFeedback {
     /// The session's last graded windows, oldest first, including this one.
     #[serde(default)]
     pub progress: Vec<ProgressPoint>,
+    /// Exercises that ended in this window because the athlete went on to another one. All other fields are about the
+    /// exercise that came last.
+    #[serde(default)]
+    pub earlier: Vec<EarlierExercise>,
+}
+
+/// What keeps a window from being judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Obstacle {
+    /// The frames do not tell the picture's width divided by its height, and it cannot be derived.
+    UnknownAspectRatio,
+    /// The frames show two bodies in turn, of two cameras or of two persons.
+    MixedFrames,
+}
+
+/// An exercise that ended in a window, with its part of the window and the end of its session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EarlierExercise {
+    /// The exercise.
+    pub exercise: Exercise,
+    /// The exercise's name in the frames.
+    pub exercise_name: String,
+    /// Grade of the form in this part of the window, 0 to 10, if there was something to grade.
+    pub grade: Option<f32>,
+    /// One sentence of advice.
+    pub sentence: String,
+    /// Repetitions that ended in this window.
+    pub repetitions: Vec<Repetition>,
+    /// Full repetitions of the whole session.
+    pub session_repetitions: u32,
+    /// Half repetitions of the whole session.
+    pub session_half_repetitions: u32,
 }
 
 /// One of the 33 landmarks of a replayed frame, in the pose model's order: `[x, y, visibility]`. Unlike in the

@@ -80,6 +80,20 @@ impl Part {
         usize::from(self.0)
     }
 
+    /// The same landmark on the other side of the body, such as `right_elbow` for `left_elbow`. The nose is its own.
+    #[must_use]
+    pub fn other_side(self) -> Self {
+        Self(match self.0 {
+            0 => 0,
+            // Three points of each eye.
+            eye @ 1..=3 => eye + 3,
+            eye @ 4..=6 => eye - 3,
+            // All other landmarks come in pairs, left before right.
+            left if left % 2 == 1 => left + 1,
+            right => right - 1,
+        })
+    }
+
     /// The landmark's name, such as `left_elbow`.
     pub fn name(self) -> &'static str {
         LANDMARKS[self.index()]
@@ -151,5 +165,23 @@ impl<'de> DeserializeSeed<'de> for PartVisitor {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Part, D::Error> {
         deserializer.deserialize_identifier(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_side_of_a_landmark_has_the_other_word_in_its_name() {
+        for index in 0..LANDMARKS.len() {
+            let part = Part::from_index(index).expect("there are 33");
+            let other = part.other_side();
+            let swapped = match part.name() {
+                name if name.contains("left") => name.replace("left", "right"),
+                name => name.replace("right", "left"),
+            };
+            assert_eq!((other.name(), other.other_side()), (swapped.as_str(), part));
+        }
     }
 }

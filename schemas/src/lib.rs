@@ -24,8 +24,8 @@ pub use arrival::{AHEAD_MAX_MS, Arrival};
 pub use common::{FieldError, MAX_ID_BYTES, MAX_TEXT_BYTES, describe_errors, is_ignorable, validate_id};
 pub use form_coach::{Exercise, Landmark, Level, PoseFrame, UserProfile, parse_pose, parse_profile};
 pub use form_feedback::{
-    Fault, FaultKind, FormFeedback, FrameMark, JointRange, Phase, ProgressPoint, Repetition, Side, SkeletonPoint,
-    Symmetry, Tempo,
+    EarlierExercise, Fault, FaultKind, FormFeedback, FrameMark, JointRange, Obstacle, Phase, ProgressPoint, Repetition,
+    Side, SkeletonPoint, Symmetry, Tempo,
 };
 pub use insight::{
     Alert, AlertKind, ClipCandidate, EngagementTrend, HotTopic, Insight, LanguageShare, MoodLabel, PhraseReaction,

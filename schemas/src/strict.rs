@@ -180,6 +180,14 @@ pub(crate) fn optional_number(object: &Object, field: &str, path: &str, errors: 
     }
 }
 
+/// Checks a field that may be absent, and otherwise must be true or false.
+pub(crate) fn optional_flag(object: &Object, field: &str, errors: &mut Vec<FieldError>) {
+    match object.get(field) {
+        None | Some(Value::Bool(_)) => {}
+        Some(other) => errors.push(FieldError::new(field, format!("is {}", kind(other)), "send true or false")),
+    }
+}
+
 /// Checks the timestamp, which must be whole epoch milliseconds, as a number.
 pub(crate) fn timestamp(object: &Object, errors: &mut Vec<FieldError>) {
     let mut refuse = |problem: String, fix: &str| errors.push(FieldError::new("timestamp", problem, fix));

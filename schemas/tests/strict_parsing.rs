@@ -107,6 +107,18 @@ fn incomplete_bodies_are_refused() {
 }
 
 #[test]
+fn whether_a_picture_is_mirrored_is_a_flag_that_may_be_absent() {
+    let read = |mirrored: Value| {
+        let mut event = frame();
+        event["mirrored"] = mirrored;
+        parse_pose(event.to_string().as_bytes(), NOW).map(|frame| frame.mirrored)
+    };
+    assert!(!parse_pose(frame().to_string().as_bytes(), NOW).expect("valid").mirrored);
+    assert_eq!((read(json!(true)), read(json!(false))), (Ok(true), Ok(false)));
+    assert_eq!(only(&read(json!("yes")).expect_err("refused")), "mirrored is a string: send true or false");
+}
+
+#[test]
 fn profiles_are_checked() {
     let profile = parse_profile(br#"{"height_cm": 178, "injuries": ["left shoulder"], "level": "beginner"}"#);
     assert_eq!(profile.expect("valid").injuries, ["left shoulder"]);

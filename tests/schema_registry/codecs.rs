@@ -63,6 +63,7 @@ fn starting_again_registers_nothing_anew() {
         timestamp: 1,
         exercise: "squat".to_owned(),
         aspect_ratio: None,
+        mirrored: false,
         landmarks: Vec::new(),
     };
     assert_eq!(second.decode(bytes(&first, &frame)), Ok(frame));

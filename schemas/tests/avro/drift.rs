@@ -8,8 +8,8 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use tidemill_schemas::{
-    AlertKind, EngagementTrend, Exercise, FaultKind, LANDMARKS, Level, MembershipKind, MoodLabel, Phase, Side,
-    avro::AvroEvent,
+    AlertKind, EngagementTrend, Exercise, FaultKind, LANDMARKS, Level, MembershipKind, MoodLabel, Obstacle, Phase,
+    Side, avro::AvroEvent,
 };
 
 use crate::samples;
@@ -152,6 +152,7 @@ fn schemas_and_types_have_the_same_variants_in_the_same_order() {
         variants!(Exercise: PullUp, PushUp, Squat, Other),
         variants!(Phase: Working, Resting, OutOfSight),
         variants!(Side: Left, Right),
+        variants!(Obstacle: UnknownAspectRatio, MixedFrames),
         variants!(
             FaultKind: HalfRepetition, IncompleteExtension, Swinging, OneSided, BentBody, LeaningForward, KneesCaving,
             Dropping

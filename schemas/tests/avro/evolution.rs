@@ -2,7 +2,7 @@
 
 use apache_avro::{Schema, schema_compatibility::SchemaCompatibility};
 use serde_json::{Value, json};
-use tidemill_schemas::{ChatMessage, FormFeedback, Insight, UserProfile, avro::AvroEvent};
+use tidemill_schemas::{ChatMessage, FormFeedback, Insight, PoseFrame, UserProfile, avro::AvroEvent};
 
 use crate::{encode, resolve, samples};
 
@@ -67,6 +67,30 @@ fn an_older_reader_reads_a_record_of_today() {
     let value = reader.build().unwrap().read_value(&mut &bytes[..]).unwrap();
     let read: Value = serde_json::to_value(apache_avro::from_value::<FormFeedback>(&value).unwrap()).unwrap();
     assert_eq!((&read["grade"], &read["session_change"]), (&json!(7.5), &Value::Null));
+}
+
+#[test]
+fn frames_and_feedback_of_before_their_newest_fields_are_read_and_so_are_those_of_today() {
+    let fields = ["mirrored", "exercise_name", "obstacle", "earlier"];
+    let without = |all: &mut Vec<Value>| all.retain(|field| !fields.contains(&field["name"].as_str().unwrap()));
+
+    let older = version::<PoseFrame>(without);
+    assert!(SchemaCompatibility::can_read(PoseFrame::schema(), &older).is_ok());
+    let mut event = serde_json::to_value(samples::pose(false)).unwrap();
+    for point in event["landmarks"].as_array_mut().unwrap() {
+        point["visibility"] = Value::Null;
+    }
+    event["aspect_ratio"] = Value::Null;
+    assert_eq!(resolve::<PoseFrame>(&older, &write(&older, &event)).unwrap(), samples::pose(false));
+
+    let older = version::<FormFeedback>(without);
+    assert!(SchemaCompatibility::can_read(FormFeedback::schema(), &older).is_ok());
+    assert!(SchemaCompatibility::can_read(&older, FormFeedback::schema()).is_ok());
+    let mut event = serde_json::to_value(samples::feedback(true)).unwrap();
+    fields.iter().for_each(|field| drop(event.as_object_mut().unwrap().remove(*field)));
+    // A program reads the JSON of before, too.
+    let read: FormFeedback = serde_json::from_value(event).unwrap();
+    assert_eq!((read.exercise_name.as_str(), read.obstacle, read.earlier.len(), read.grade), ("", None, 0, Some(7.5)));
 }
 
 #[test]

@@ -66,9 +66,9 @@ proptest! {
     #[test]
     fn any_frame_survives(
         timestamp in any::<i64>(), aspect_ratio in prop::option::of(0.1_f32..10.0),
-        landmarks in prop::collection::vec(landmark(), 0..40),
+        mirrored in any::<bool>(), landmarks in prop::collection::vec(landmark(), 0..40),
     ) {
         let (user_id, exercise) = ("u".to_owned(), "squat".to_owned());
-        survives(&PoseFrame { user_id, timestamp, exercise, aspect_ratio, landmarks });
+        survives(&PoseFrame { user_id, timestamp, exercise, aspect_ratio, mirrored, landmarks });
     }
 }

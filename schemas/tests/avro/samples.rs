@@ -1,11 +1,11 @@
 //! One event of each type in which everything is there, and one in which everything that may be absent is.
 
 use tidemill_schemas::{
-    Alert, AlertKind, Amount, ChatMessage, ClipCandidate, CurrencySum, EngagementTrend, Exercise, Fault, FaultKind,
-    FormFeedback, HotTopic, Insight, JointRange, LANDMARKS, Landmark, LanguageShare, Level, Membership, MembershipKind,
-    MoodLabel, Part, Phase, PhraseReaction, PoseFrame, ProgressPoint, Repetition, SeriesPoint, Side, SkeletonPoint,
-    Spike, Support, Supporter, Symmetry, Tempo, TopChat, TranscriptSegment, TrendPoint, TrendSummary, UserActivity,
-    UserProfile,
+    Alert, AlertKind, Amount, ChatMessage, ClipCandidate, CurrencySum, EarlierExercise, EngagementTrend, Exercise,
+    Fault, FaultKind, FormFeedback, HotTopic, Insight, JointRange, LANDMARKS, Landmark, LanguageShare, Level,
+    Membership, MembershipKind, MoodLabel, Obstacle, Part, Phase, PhraseReaction, PoseFrame, ProgressPoint, Repetition,
+    SeriesPoint, Side, SkeletonPoint, Spike, Support, Supporter, Symmetry, Tempo, TopChat, TranscriptSegment,
+    TrendPoint, TrendSummary, UserActivity, UserProfile,
 };
 
 const AT: i64 = 1_767_225_600_000;
@@ -126,6 +126,7 @@ pub(crate) fn pose(full: bool) -> PoseFrame {
         timestamp: AT,
         exercise: text("pull_up"),
         aspect_ratio: full.then_some(1.5),
+        mirrored: full,
         landmarks: (0..LANDMARKS.len()).map(point).collect(),
     }
 }
@@ -144,6 +145,8 @@ pub(crate) fn feedback(full: bool) -> FormFeedback {
         window_end_ms: AT + 3_000,
         analyst: text("offline"),
         exercise: Exercise::Squat,
+        exercise_name: text("air squat"),
+        obstacle: full.then_some(Obstacle::MixedFrames),
         phase: Phase::OutOfSight,
         grade: full.then_some(7.5),
         sentence: text("deeper"),
@@ -159,5 +162,17 @@ pub(crate) fn feedback(full: bool) -> FormFeedback {
         session_grade: full.then_some(7.0),
         session_change: full.then_some(-0.5),
         progress: vec![ProgressPoint { at: AT, grade: 7.5 }; list],
+        earlier: vec![
+            EarlierExercise {
+                exercise: Exercise::PullUp,
+                exercise_name: text("pull_up"),
+                grade: full.then_some(9.0),
+                sentence: text("clean"),
+                repetitions: vec![Repetition { start_ms: AT, peak_ms: AT, end_ms: AT, range_deg: 90.0, full }; list],
+                session_repetitions: 12,
+                session_half_repetitions: 1,
+            };
+            list
+        ],
     }
 }

@@ -27,13 +27,26 @@ struct Compact<'a> {
     exercise: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     aspect_ratio: Option<f32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    mirrored: bool,
     landmarks: Vec<Point>,
 }
 
 /// A frame in the binary format. The fields are written in this order and without names. A change of the fields needs a
-/// new value of [`FORMAT`].
+/// new value of [`FORMAT`], and the fields of before stay readable as [`OlderPacked`] does it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Packed<'a> {
+    user_id: &'a str,
+    timestamp: i64,
+    exercise: &'a str,
+    aspect_ratio: Option<f32>,
+    mirrored: bool,
+    landmarks: Vec<Point>,
+}
+
+/// The fields of frames that begin with [`OLDER_FORMAT`].
+#[derive(Debug, Serialize, Deserialize)]
+struct OlderPacked<'a> {
     user_id: &'a str,
     timestamp: i64,
     exercise: &'a str,
@@ -41,8 +54,17 @@ struct Packed<'a> {
     landmarks: Vec<Point>,
 }
 
+impl<'a> From<OlderPacked<'a>> for Packed<'a> {
+    fn from(older: OlderPacked<'a>) -> Self {
+        let OlderPacked { user_id, timestamp, exercise, aspect_ratio, landmarks } = older;
+        Self { user_id, timestamp, exercise, aspect_ratio, mirrored: false, landmarks }
+    }
+}
+
 /// First byte of a packed frame. The first byte of JSON is a brace.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// First byte of a packed frame that does not tell whether the picture is mirrored. Such frames are read, not written.
+const OLDER_FORMAT: u8 = 1;
 
 /// The codec of stored frames. It writes one format and reads both formats.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +78,7 @@ pub(super) enum Frames {
 impl Frames {
     /// Whether a value is a packed frame.
     pub(super) fn is_packed(value: &[u8]) -> bool {
-        value.first() == Some(&FORMAT)
+        matches!(value.first(), Some(&(FORMAT | OLDER_FORMAT)))
     }
 
     /// The codec of the topic with raw frames.
@@ -67,17 +89,17 @@ impl Frames {
 
 impl Codec<PoseFrame> for Frames {
     fn encode_into(&self, frame: &PoseFrame, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let PoseFrame { user_id, timestamp, exercise, aspect_ratio, landmarks } = frame;
-        let (timestamp, aspect_ratio) = (*timestamp, *aspect_ratio);
+        let PoseFrame { user_id, timestamp, exercise, aspect_ratio, mirrored, landmarks } = frame;
+        let (timestamp, aspect_ratio, mirrored) = (*timestamp, *aspect_ratio, *mirrored);
         let landmarks = landmarks.iter().map(|at| (at.part.index(), at.x, at.y, at.z, at.visibility)).collect();
         match self {
             Self::Json => {
-                let frame = Compact { user_id, timestamp, exercise, aspect_ratio, landmarks };
+                let frame = Compact { user_id, timestamp, exercise, aspect_ratio, mirrored, landmarks };
                 serde_json::to_writer(out, &frame).map_err(|error| malformed(&error))
             }
             Self::Packed => {
                 out.push(FORMAT);
-                let frame = Packed { user_id, timestamp, exercise, aspect_ratio, landmarks };
+                let frame = Packed { user_id, timestamp, exercise, aspect_ratio, mirrored, landmarks };
                 postcard::to_io(&frame, out).map(drop).map_err(|error| malformed(&error))
             }
         }
@@ -96,18 +118,21 @@ impl Codec<PoseFrame> for Frames {
     }
 
     fn decode(&self, bytes: Bytes) -> Result<PoseFrame, CodecError> {
-        let [FORMAT, packed @ ..] = &*bytes else {
-            return Json::<PoseFrame>::default().decode(bytes);
+        let frame: Packed<'_> = match &*bytes {
+            [FORMAT, packed @ ..] => postcard::from_bytes(packed).map_err(|error| malformed(&error))?,
+            [OLDER_FORMAT, packed @ ..] => {
+                postcard::from_bytes::<OlderPacked<'_>>(packed).map_err(|error| malformed(&error))?.into()
+            }
+            _ => return Json::<PoseFrame>::default().decode(bytes),
         };
-        let frame: Packed<'_> = postcard::from_bytes(packed).map_err(|error| malformed(&error))?;
         let landmark = |(part, x, y, z, visibility)| {
             let part = Part::from_index(part).ok_or_else(|| malformed(&format!("there is no landmark {part}")))?;
             Ok(Landmark { part, x, y, z, visibility })
         };
-        let Packed { user_id, timestamp, exercise, aspect_ratio, landmarks } = frame;
+        let Packed { user_id, timestamp, exercise, aspect_ratio, mirrored, landmarks } = frame;
         let landmarks = landmarks.into_iter().map(landmark).collect::<Result<_, CodecError>>()?;
         let (user_id, exercise) = (user_id.to_owned(), exercise.to_owned());
-        Ok(PoseFrame { user_id, timestamp, exercise, aspect_ratio, landmarks })
+        Ok(PoseFrame { user_id, timestamp, exercise, aspect_ratio, mirrored, landmarks })
     }
 }
 
@@ -122,7 +147,8 @@ mod tests {
     fn frame(aspect_ratio: Option<f32>) -> PoseFrame {
         let point = |(part, visibility)| Landmark { part, x: 0.1, y: -0.25, z: 1e-7, visibility };
         let landmarks = [(Part::NOSE, Some(0.5)), (Part::LEFT_HIP, None)].map(point).to_vec();
-        PoseFrame { user_id: "ada".into(), timestamp: 1, exercise: "squat".into(), aspect_ratio, landmarks }
+        let (user_id, exercise, mirrored) = ("ada".into(), "squat".into(), aspect_ratio.is_some());
+        PoseFrame { user_id, timestamp: 1, exercise, aspect_ratio, mirrored, landmarks }
     }
 
     fn kept(codec: Frames, frame: &PoseFrame) -> Bytes {
@@ -136,6 +162,17 @@ mod tests {
                 assert_eq!(read.decode(kept(write, frame)), Ok(frame.clone()), "{write:?}, {read:?}");
             }
         }
+    }
+
+    #[test]
+    fn packed_frames_of_the_format_before_are_read() {
+        let landmarks = vec![(0, 0.1, -0.25, 1e-7, Some(0.5)), (23, 0.1, -0.25, 1e-7, None)];
+        let (user_id, exercise, aspect_ratio) = ("ada", "squat", Some(1.5));
+        let older = OlderPacked { user_id, timestamp: 1, exercise, aspect_ratio, landmarks };
+        let bytes = postcard::to_io(&older, vec![OLDER_FORMAT]).expect("encodes");
+        assert!(Frames::is_packed(&bytes) && Frames::is_packed(&kept(Frames::Packed, &frame(None))));
+        let expected = PoseFrame { mirrored: false, ..frame(Some(1.5)) };
+        assert_eq!(Frames::Packed.decode(bytes.into()), Ok(expected));
     }
 
     #[test]
@@ -165,7 +202,8 @@ mod tests {
     #[test]
     fn a_landmark_that_does_not_exist_is_an_error() {
         let landmarks = vec![(33, 0.0, 0.0, 0.0, None)];
-        let packed = Packed { user_id: "ada", timestamp: 1, exercise: "squat", aspect_ratio: None, landmarks };
+        let (user_id, exercise) = ("ada", "squat");
+        let packed = Packed { user_id, timestamp: 1, exercise, aspect_ratio: None, mirrored: false, landmarks };
         let bytes = postcard::to_io(&packed, vec![FORMAT]).expect("encodes");
         assert!(Frames::Packed.decode(bytes.into()).is_err_and(|error| error.to_string().contains("landmark 33")));
     }

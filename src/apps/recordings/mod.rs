@@ -3,6 +3,7 @@
 //! They are generated from fixed seeds with exact arithmetic only (no sine, no logarithm), so that every machine
 //! writes the same bytes.
 
+mod cases;
 mod chat_lines;
 mod live_stream;
 mod pose;
@@ -14,7 +15,7 @@ use std::io;
 use std::path::Path;
 
 pub use live_stream::STREAM_ID;
-pub use truth::{Burst, FormTruth, LiveTruth, MoodDrop, PlantedTopic, SessionTruth};
+pub use truth::{Burst, CaseTruth, Counted, FormTruth, LiveTruth, MoodDrop, PlantedTopic, SessionTruth};
 
 /// Start of all recordings: midnight, 1 January 2026 UTC, a multiple of every window length in use.
 pub const START_MS: i64 = 1_767_225_600_000;

@@ -12,8 +12,33 @@ const SHANK: f64 = 0.43;
 const TRUNK: f64 = 0.50;
 const SHOULDER_HALF: f64 = 0.19;
 const HIP_HALF: f64 = 0.12;
-/// Width and height of the picture, in metres.
+/// Height of the picture, in metres.
 const PICTURE: f64 = 2.6;
+
+/// A camera and the errors of its pose model.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Camera {
+    /// Width of the picture divided by its height.
+    pub(super) ratio: f64,
+    /// Whether the picture is mirrored.
+    pub(super) mirrored: bool,
+    /// The size of everything in the picture; 1 is the usual distance.
+    pub(super) scale: f64,
+    /// How far everything is moved across the picture, in widths.
+    pub(super) shift: f64,
+    /// The landmarks that jitter, from the first to the last one, and how much, in heights of the picture.
+    pub(super) jitter: (usize, usize, f64),
+    /// Whether the model guesses the side that is away from the camera: at rest, and seldom visible.
+    pub(super) guesses: bool,
+}
+
+impl Camera {
+    /// A good camera with a picture of equal sides.
+    pub(super) const SQUARE: Self =
+        Self { ratio: 1.0, mirrored: false, scale: 1.0, shift: 0.0, jitter: (0, 0, 0.0), guesses: false };
+    /// A good camera with a picture of 16:9.
+    pub(super) const WIDE: Self = Self { ratio: 16.0 / 9.0, ..Self::SQUARE };
+}
 
 /// A point, in metres from the middle of the picture's upper edge. `y` grows downwards.
 pub(super) type Spot = [f64; 3];
@@ -82,6 +107,75 @@ impl Posture {
             middle = [shoulder[0], shoulder[1], 0.0];
         }
         body.head(middle, 0.2);
+        body
+    }
+
+    /// Squatting, seen from the front. `down` is 0 standing and 1 with the hips at knee height.
+    pub(super) fn squat_from_the_front(down: f64) -> Self {
+        let mut body = Self { spots: [[0.0; 3]; LANDMARKS.len()], visible: [0.97, 0.97] };
+        let floor = 2.3;
+        let mut middle = [0.0; 3];
+        for (side, sign) in [(0, 1.0), (1, -1.0)] {
+            let ankle = [sign * 0.14, floor, 0.0];
+            let hip = [sign * HIP_HALF, floor - 0.855 + 0.40 * down, 0.02 + 0.28 * down];
+            // The leg bends towards the camera, so its joints are found in the plane of depth and height.
+            let [knee_depth, knee_height, _] =
+                reach([-hip[2], hip[1], 0.0], [-ankle[2], ankle[1], 0.0], THIGH, SHANK, 1.0);
+            body.leg(side, hip, [sign * (0.13 + 0.05 * down), knee_height, -knee_depth], ankle, [0.0, 0.05, -0.20]);
+            let lean = 0.06 + 0.50 * down;
+            let height = hip[1] - TRUNK * (1.0 - lean * lean).sqrt();
+            let shoulder = [sign * SHOULDER_HALF, height, hip[2] - TRUNK * lean];
+            let hand = [sign * 0.17, shoulder[1] + 0.50 - 0.45 * down, shoulder[2] - 0.10 - 0.42 * down];
+            let [elbow_depth, elbow_height, _] =
+                reach([-shoulder[2], shoulder[1], 0.0], [-hand[2], hand[1], 0.0], UPPER_ARM, FOREARM, -1.0);
+            body.arm(side, shoulder, [sign * 0.20, elbow_height, -elbow_depth], hand);
+            middle = [0.0, height, shoulder[2]];
+        }
+        body.head(middle, 1.0);
+        body
+    }
+
+    /// Walking to the right, seen from the athlete's right. `stride` counts the steps of the left leg.
+    pub(super) fn walking(stride: f64) -> Self {
+        let mut body = Self { spots: [[0.0; 3]; LANDMARKS.len()], visible: [0.74, 0.97] };
+        let floor = 2.3;
+        let along = 0.1 * stride - 0.4;
+        let mut middle = [0.0; 3];
+        for (side, depth, phase) in [(0, HIP_HALF, stride), (1, -HIP_HALF, stride + 0.5)] {
+            let part = phase - phase.floor();
+            // Half of the time the foot is on the floor, half of the time it swings forward.
+            let (foot, lift) = if part < 0.5 {
+                (0.2 - 0.8 * part, 0.0)
+            } else {
+                let swing = 2.0 * part - 1.0;
+                (0.4 * swing - 0.2, 0.13 * 4.0 * swing * (1.0 - swing))
+            };
+            // The hips are highest where a foot is below them.
+            let step = (2.0 * part).fract();
+            let hip = [along, floor - 0.83 - 0.10 * step * (1.0 - step), depth];
+            let ankle = [along + foot, floor - lift, depth];
+            body.leg(side, hip, reach(hip, ankle, THIGH, SHANK, 1.0), ankle, [0.20, 0.05, 0.0]);
+            let shoulder = [hip[0] + 0.02, hip[1] - TRUNK, depth * 1.5];
+            let hand = [shoulder[0] - foot, shoulder[1] + 0.53, depth * 1.5];
+            body.arm(side, shoulder, reach(shoulder, hand, UPPER_ARM, FOREARM, -1.0), hand);
+            middle = [shoulder[0], shoulder[1], 0.0];
+        }
+        body.head(middle, 0.2);
+        body
+    }
+
+    /// Standing and bending the elbows, seen from the athlete's left. `bent` is 0 with straight arms.
+    pub(super) fn curl(bent: f64) -> Self {
+        let mut body = Self::squat(0.0);
+        for (side, depth) in [(0, -SHOULDER_HALF), (1, SHOULDER_HALF)] {
+            let shoulder = body.spots[Part::LEFT_SHOULDER.index() + side];
+            let elbow = [shoulder[0], shoulder[1] + UPPER_ARM, depth];
+            // A point on the circle around the elbow: below it at 0, before it at 1, beside the shoulder at 2.
+            let turn = 2.2 * bent;
+            let all = 1.0 + turn * turn;
+            let hand = [elbow[0] + FOREARM * 2.0 * turn / all, elbow[1] + FOREARM * (1.0 - turn * turn) / all, depth];
+            body.arm(side, shoulder, elbow, hand);
+        }
         body
     }
 
@@ -154,20 +248,29 @@ impl Posture {
     }
 
     /// The landmarks as JSON, as a pose model reports them: with noise, and sometimes with a wrong point, which has a
-    /// low visibility.
-    pub(super) fn landmarks(&self, random: &mut Random) -> String {
+    /// low visibility. `rest` is the posture in which the model guesses a side that it does not see.
+    pub(super) fn landmarks(&self, camera: &Camera, rest: &Self, random: &mut Random) -> String {
+        let Camera { ratio, mirrored, scale, shift, jitter: (first, last, jitter), guesses } = *camera;
         let mut points = Vec::with_capacity(LANDMARKS.len());
-        for (i, [x, y, z]) in self.spots.iter().enumerate() {
+        for (i, spot) in self.spots.iter().enumerate() {
             let right = i >= 11 && i % 2 == 0;
+            let guessed = guesses && right;
+            let [x, y, z] = if guessed { rest.spots[i] } else { *spot };
             let slipped = random.chance(0.004);
             let slip = if slipped { 0.05 * random.normal() } else { 0.0 };
-            let x = 0.5 + x / PICTURE + 0.0025 * random.normal() + slip;
-            let y = y / PICTURE + 0.0025 * random.normal() + slip;
-            let z = z / PICTURE + 0.008 * random.normal();
-            let seen = self.visible[usize::from(right)];
-            let visibility = if slipped { 0.3 } else { (seen + 0.02 * random.normal()).min(0.999) };
+            let mut x = 0.5 + shift + scale * x / (PICTURE * ratio) + 0.0025 * random.normal() / ratio + slip;
+            let mut y = scale * y / PICTURE + 0.0025 * random.normal() + slip;
+            let z = scale * z / (PICTURE * ratio) + 0.008 * random.normal() / ratio;
+            let seen = if guessed { 0.4 } else { self.visible[usize::from(right)] };
+            let spread = if guessed { 0.12 } else { 0.02 };
+            let visibility = if slipped { 0.3 } else { (seen + spread * random.normal()).clamp(0.0, 0.999) };
+            if jitter > 0.0 && (first..=last).contains(&i) {
+                x += jitter * random.normal() / ratio;
+                y += jitter * random.normal();
+            }
+            let (part, x) = if mirrored { (other_side(i), 1.0 - x) } else { (i, x) };
             points.push(format!(
-                "{{\"part\":{i},\"x\":{x:.3},\"y\":{y:.3},\"z\":{z:.3},\"visibility\":{visibility:.2}}}"
+                "{{\"part\":{part},\"x\":{x:.3},\"y\":{y:.3},\"z\":{z:.3},\"visibility\":{visibility:.2}}}"
             ));
         }
         points.join(",")
@@ -183,4 +286,9 @@ fn reach(from: Spot, to: Spot, first: f64, second: f64, side: f64) -> Spot {
     let (ux, uy) = (dx / distance, dy / distance);
     // The offset is perpendicular to the line. It points to positive x if the line goes up and `side` is positive.
     [from[0] + along * ux - off * uy, from[1] + along * uy + off * ux, f64::midpoint(from[2], to[2])]
+}
+
+/// The index of the same landmark on the other side of the body.
+fn other_side(index: usize) -> usize {
+    Part::from_index(index).map_or(index, |part| part.other_side().index())
 }

@@ -2,13 +2,13 @@
 
 use tidemill_schemas::FaultKind;
 
-use super::pose::{Posture, PullUpStyle};
+use super::pose::{Camera, Posture, PullUpStyle};
 use super::random::Random;
 use super::truth::{FormTruth, SessionTruth};
-use super::{Recording, START_MS, pretty};
+use super::{Recording, START_MS, cases, pretty};
 
 const WINDOW_MS: i64 = 3_000;
-const FRAME_MS: i64 = 200;
+pub(super) const FRAME_MS: i64 = 200;
 /// Time without movement before the first repetition and after the last.
 const STILL_MS: i64 = 2_400;
 
@@ -56,7 +56,9 @@ pub(super) fn recordings() -> Vec<Recording> {
         })
         .collect();
     let sessions = SESSIONS.iter().map(Session::truth).collect();
-    let truth = FormTruth { window_ms: WINDOW_MS, sessions };
+    let (more, cases) = cases::recordings();
+    files.extend(more.into_iter().map(|(name, content)| Recording { path: path(&format!("{name}.ndjson")), content }));
+    let truth = FormTruth { window_ms: WINDOW_MS, sessions, cases };
     files.push(Recording { path: path("truth.json"), content: pretty(&truth) });
     files
 }
@@ -76,15 +78,17 @@ impl Session {
     /// The session at five frames a second, one JSON object per line.
     fn frames(&self, random: &mut Random) -> String {
         let length_ms = 2 * STILL_MS + i64::from(self.repetitions) * self.period_ms;
+        let rest = self.posture(0);
         let mut lines = Vec::new();
         for frame in 0..length_ms / FRAME_MS {
             // Browsers sometimes lose a frame, and their frames are never exactly on time.
             let lost = random.chance(0.015);
             let at_ms = frame * FRAME_MS + random.below(30) as i64;
-            let landmarks = self.posture(at_ms).landmarks(random);
+            let landmarks = self.posture(at_ms).landmarks(&Camera::SQUARE, &rest, random);
             if !lost {
                 lines.push(format!(
-                    "{{\"user_id\":\"{}\",\"timestamp\":{},\"exercise\":\"{}\",\"landmarks\":[{landmarks}]}}\n",
+                    "{{\"user_id\":\"{}\",\"timestamp\":{},\"exercise\":\"{}\",\"aspect_ratio\":1.0,\
+                     \"landmarks\":[{landmarks}]}}\n",
                     self.name,
                     START_MS + at_ms,
                     self.exercise,
@@ -118,7 +122,7 @@ impl Session {
 }
 
 /// The position in a repetition: 35% of the time out, 7% at the far end, 45% slowly back, and a pause.
-fn way(part: f64) -> f64 {
+pub(super) fn way(part: f64) -> f64 {
     match part {
         ..0.35 => smooth(part / 0.35),
         ..0.42 => 1.0,

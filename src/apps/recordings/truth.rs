@@ -1,7 +1,7 @@
 //! The events that were planted in the recordings.
 
 use serde::{Deserialize, Serialize};
-use tidemill_schemas::FaultKind;
+use tidemill_schemas::{FaultKind, Obstacle};
 
 /// The events planted in the live stream. Windows are minutes, counted from zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub struct FormTruth {
     pub window_ms: i64,
     /// The sessions. Each session is one recording.
     pub sessions: Vec<SessionTruth>,
+    /// Short recordings of what real cameras and people do. Each case is one recording.
+    pub cases: Vec<CaseTruth>,
 }
 
 /// One recorded session.
@@ -85,4 +87,30 @@ pub struct SessionTruth {
     pub half_repetitions: u32,
     /// The planted fault; `None` for clean sessions.
     pub fault: Option<FaultKind>,
+}
+
+/// One recorded case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseTruth {
+    /// File name without extension. It is also the athlete's id.
+    pub name: String,
+    /// What was planted, in words.
+    pub about: String,
+    /// The repetitions of each exercise, in the order of the recording.
+    pub counted: Vec<Counted>,
+    /// Whether there is a grade.
+    pub graded: bool,
+    /// What keeps windows with movement from being judged.
+    pub obstacle: Option<Obstacle>,
+    /// The planted fault; `None` if the form is clean, or not judged.
+    pub fault: Option<FaultKind>,
+}
+
+/// The repetitions of one exercise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Name of the exercise in the frames.
+    pub exercise: String,
+    /// Number of repetitions, all of the full range.
+    pub repetitions: u32,
 }

@@ -184,8 +184,8 @@ impl Hub {
     }
 
     /// Reads results of a key from a place on, in the order of their times, without those that are `deleted`: the first
-    /// `most` results, or with `newest` the last `most` results. Moves the place behind the results that were read. Returns whether there may be more.
-    /// Blocks.
+    /// `most` results, or with `newest` the last `most` results. Moves the place behind the results that were read.
+    /// Returns whether there may be more. Blocks.
     pub(super) fn catch_up(
         &self,
         app: App,
@@ -208,7 +208,7 @@ impl Hub {
                 };
                 if deleted.get(&(topic, raw.clone())).is_some_and(|at| record.offset < *at) {
                     return true;
-                };
+                }
                 match self.event(app, topic, &record) {
                     Ok(event) => {
                         // A result that was published again replaces the earlier one, which may show what was withdrawn.

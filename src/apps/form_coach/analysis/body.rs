@@ -1,11 +1,14 @@
 //! The geometry of one frame: points, angles and lengths.
 
+use serde::{Deserialize, Serialize};
 use tidemill_schemas::{LANDMARKS, Part, PoseFrame, Side};
+
+use super::sight::Sight;
 
 /// Landmarks with a lower visibility are guesses of the pose model.
 pub(super) const VISIBLE: f32 = 0.5;
 /// The pose model guesses depth from one camera; its error is about twice that of the image plane.
-const DEPTH_TRUST: f64 = 0.5;
+pub(super) const DEPTH_TRUST: f64 = 0.5;
 
 /// A point; `y` grows downwards.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,7 +19,8 @@ pub(super) struct Point {
 }
 
 /// A joint whose angle is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Joint {
     Elbow,
     Shoulder,
@@ -35,10 +39,11 @@ pub(super) struct Body {
 }
 
 impl Body {
-    pub(super) fn of(frame: &PoseFrame) -> Self {
+    /// The landmarks of a frame that are seen. The frame tells its picture's ratio.
+    pub(super) fn of(frame: &PoseFrame, sight: &Sight) -> Self {
         let ratio = f64::from(frame.aspect_ratio.unwrap_or(1.0));
         let mut points = [None; LANDMARKS.len()];
-        for mark in frame.landmarks.iter().filter(|mark| mark.visibility.is_none_or(|v| v >= VISIBLE)) {
+        for mark in frame.landmarks.iter().filter(|mark| sight.shows(mark)) {
             let (x, y, z) = (f64::from(mark.x) * ratio, f64::from(mark.y), f64::from(mark.z) * ratio * DEPTH_TRUST);
             points[mark.part.index()] = Some(Point { x, y, z });
         }
@@ -66,9 +71,23 @@ impl Body {
         Some(angle(self.point(from)?, self.point(at)?, self.point(to)?))
     }
 
+    /// The angles of the visible sides.
+    pub(super) fn angles(&self, joint: Joint) -> impl Iterator<Item = f64> {
+        SIDES.into_iter().filter_map(move |side| self.angle(joint, side))
+    }
+
     /// The mean angle of the visible sides.
     pub(super) fn mean_angle(&self, joint: Joint) -> Option<f64> {
         match (self.angle(joint, Side::Left), self.angle(joint, Side::Right)) {
+            (Some(left), Some(right)) => Some(f64::midpoint(left, right)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// The mean distance of two parts on the visible sides. The parts are named by their left landmarks.
+    pub(super) fn span(&self, left_from: Part, left_to: Part) -> Option<f64> {
+        let on = |from, to| Some(distance(self.point(from)?, self.point(to)?));
+        match (on(left_from, left_to), on(left_from.other_side(), left_to.other_side())) {
             (Some(left), Some(right)) => Some(f64::midpoint(left, right)),
             (one, other) => one.or(other),
         }
@@ -104,6 +123,16 @@ impl Body {
 }
 
 impl Joint {
+    /// The word for both joints of the body.
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            Self::Elbow => "elbows",
+            Self::Shoulder => "shoulders",
+            Self::Hip => "hips",
+            Self::Knee => "knees",
+        }
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Elbow => "elbow",
@@ -114,7 +143,7 @@ impl Joint {
     }
 
     /// The three landmarks that form the joint's angle. The joint itself is the second.
-    fn parts(self, side: Side) -> [Part; 3] {
+    pub(super) fn parts(self, side: Side) -> [Part; 3] {
         let left = match self {
             Self::Elbow => [Part::LEFT_SHOULDER, Part::LEFT_ELBOW, Part::LEFT_WRIST],
             Self::Shoulder => [Part::LEFT_HIP, Part::LEFT_SHOULDER, Part::LEFT_ELBOW],
@@ -123,8 +152,7 @@ impl Joint {
         };
         match side {
             Side::Left => left,
-            // In the pose model, the index of a right landmark of the limbs is the index of the left one plus 1.
-            Side::Right => left.map(|part| Part::from_index(part.index() + 1).unwrap_or(part)),
+            Side::Right => left.map(Part::other_side),
         }
     }
 }

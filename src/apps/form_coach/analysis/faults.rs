@@ -101,7 +101,8 @@ fn half(on: &Evidence<'_>) -> Option<Found> {
 }
 
 fn incomplete_extension(on: &Evidence<'_>) -> Option<Found> {
-    let valley = on.turns.iter().map(|(turn, _)| turn.valley).max_by(f64::total_cmp)?;
+    let seen = on.turns.iter().filter(|(turn, _)| !turn.cut);
+    let valley = seen.map(|(turn, _)| turn.valley).max_by(f64::total_cmp)?;
     if valley < EXTENDED {
         return None;
     }

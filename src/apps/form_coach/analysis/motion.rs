@@ -6,7 +6,7 @@ use super::body::{Body, JOINTS, Joint, SIDES, distance};
 use super::repetition::Drive;
 
 /// A joint with a smaller range does no work, so its symmetry is not measured. In degrees.
-const WORK_DEG: f64 = 35.0;
+pub(super) const WORK_DEG: f64 = 35.0;
 /// If the distance of the shoulders is a smaller share of the trunk, the athlete is seen from the side.
 const FRONTAL: f64 = 0.35;
 
@@ -109,7 +109,7 @@ pub(super) fn chin_clearance(body: &Body) -> Option<f64> {
 }
 
 /// The second lowest and the second highest value. The most extreme values may be errors of the pose model.
-fn trimmed(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+pub(super) fn trimmed(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let mut values: Vec<f64> = values.collect();
     values.sort_unstable_by(f64::total_cmp);
     match values.len() {

@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{Exercise, ProgressPoint};
 
-use super::repetition::Detector;
+use super::{
+    free::{Lead, Rest},
+    picture::Proportions,
+    repetition::Detector,
+};
 
 /// The first and the last this many grades are compared to find whether the form gets worse.
 const COMPARED: usize = 3;
@@ -15,6 +19,9 @@ const SHOWN: usize = 64;
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SessionProgress {
     pub(super) exercise: Option<Exercise>,
+    /// The exercise's name in the frames, if it has no rules; otherwise empty. Older versions stored no names.
+    #[serde(default)]
+    name: String,
     pub(super) detector: Detector,
     pub(super) full: u32,
     pub(super) half: u32,
@@ -26,6 +33,15 @@ pub struct SessionProgress {
     /// Older versions stored no points.
     #[serde(default)]
     points: Vec<ProgressPoint>,
+    /// The joint that leads an exercise without rules.
+    #[serde(default)]
+    pub(super) lead: Option<Lead>,
+    /// The angles at rest, before a joint leads.
+    #[serde(default)]
+    pub(super) rest: Option<Rest>,
+    /// What is known of the picture. It stays when the exercise changes.
+    #[serde(default)]
+    pub(super) proportions: Proportions,
 }
 
 impl SessionProgress {
@@ -39,11 +55,22 @@ impl SessionProgress {
         self.half
     }
 
+    /// Whether this is the session of an exercise. Exercises without rules differ by their names.
+    pub(super) fn is_of(&self, exercise: Exercise, name: &str) -> bool {
+        self.exercise == Some(exercise) && (exercise != Exercise::Other || self.name == name)
+    }
+
     /// Starts a new session if the exercise has changed.
-    pub(super) fn enter(&mut self, exercise: Exercise) {
-        if self.exercise != Some(exercise) {
-            *self = Self { exercise: Some(exercise), ..Self::default() };
+    pub(super) fn enter(&mut self, exercise: Exercise, name: &str) {
+        if !self.is_of(exercise, name) {
+            let name = if exercise == Exercise::Other { name.to_owned() } else { String::new() };
+            *self = Self { exercise: Some(exercise), name, proportions: self.proportions, ..Self::default() };
         }
+    }
+
+    /// Forgets a movement in progress, because the frames of its rest cannot be judged.
+    pub(super) fn interrupt(&mut self) {
+        self.detector = Detector::default();
     }
 
     pub(super) fn grade(&mut self, at: i64, grade: f32) {

@@ -8,10 +8,10 @@ use super::body::VISIBLE;
 const FRAMES: usize = 15;
 
 /// At most [`FRAMES`] of the frames, in order of time. The first and the last frame are included.
-pub(super) fn replay(frames: &[&PoseFrame]) -> Vec<Vec<FrameMark>> {
+pub(super) fn replay(frames: &[PoseFrame]) -> Vec<Vec<FrameMark>> {
     let last = frames.len().saturating_sub(1);
     let chosen = frames.len().min(FRAMES);
-    (0..chosen).map(|at| marks(frames[at * last / (chosen - 1).max(1)])).collect()
+    (0..chosen).map(|at| marks(&frames[at * last / (chosen - 1).max(1)])).collect()
 }
 
 /// The frame's landmarks in the pose model's order.
@@ -41,7 +41,8 @@ mod tests {
     use super::*;
 
     fn frame(timestamp: i64, aspect_ratio: Option<f32>, landmarks: Vec<Landmark>) -> PoseFrame {
-        PoseFrame { user_id: "ada".into(), timestamp, exercise: "squat".into(), aspect_ratio, landmarks }
+        let (user_id, exercise) = ("ada".into(), "squat".into());
+        PoseFrame { user_id, timestamp, exercise, aspect_ratio, mirrored: false, landmarks }
     }
 
     fn mark(part: Part, x: f32, visibility: Option<f32>) -> Landmark {
@@ -51,10 +52,8 @@ mod tests {
     #[test]
     fn a_long_window_is_replayed_from_its_first_frame_to_its_last() {
         let frames: Vec<_> = (0..90).map(|at| frame(at, None, vec![mark(Part::NOSE, at as f32, None)])).collect();
-        let replayed = |count: usize| -> Vec<f32> {
-            let frames: Vec<_> = frames[..count].iter().collect();
-            replay(&frames).iter().map(|marks| marks[0][0]).collect()
-        };
+        let replayed =
+            |count: usize| -> Vec<f32> { replay(&frames[..count]).iter().map(|marks| marks[0][0]).collect() };
         let long = replayed(90);
         assert_eq!((long.len(), long[0], long[14]), (FRAMES, 0.0, 89.0));
         assert!(long.windows(2).all(|two| (6.0..=7.0).contains(&(two[1] - two[0]))), "{long:?}");
@@ -69,7 +68,7 @@ mod tests {
             mark(Part::NOSE, 0.333_333, Some(0.987)),
             mark(Part::RIGHT_EAR, f32::MAX, None),
         ];
-        let marks = &replay(&[&frame(0, Some(1.5), landmarks)])[0];
+        let marks = &replay(&[frame(0, Some(1.5), landmarks)])[0];
         assert_eq!((marks.len(), marks[0]), (33, [0.5, 0.123, 0.99]));
         assert_eq!((marks[1], marks[7], marks[8]), ([0.0; 3], [0.6, 0.123, 0.0], [0.0, 0.123, 1.0]));
     }

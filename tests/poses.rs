@@ -1,0 +1,310 @@
+//! Form coach takes frames as real cameras and people make them: what it cannot judge, it tells, and it counts nothing
+//! that is no repetition.
+
+use std::path::Path;
+
+use tidemill_apps::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
+use tidemill_apps::apps::recordings::{CaseTruth, FormTruth, START_MS};
+use tidemill_schemas::{FaultKind, FormFeedback, Landmark, Obstacle, Part, Phase, PoseFrame, Side, parse_pose};
+
+const NOW_MS: i64 = START_MS + 86_400_000;
+const WIDE: f32 = 16.0 / 9.0;
+
+fn recorded(file: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/apps/form_coach/recordings");
+    std::fs::read_to_string(folder.join(file)).expect("recording exists")
+}
+
+fn truth() -> FormTruth {
+    serde_json::from_str(&recorded("truth.json")).expect("truth parses")
+}
+
+fn frames(name: &str) -> Vec<PoseFrame> {
+    let lines = recorded(&format!("{name}.ndjson"));
+    lines.lines().map(|line| parse_pose(line.as_bytes(), NOW_MS).expect("valid")).collect()
+}
+
+/// The feedback on frames, window by window. The state between windows goes through JSON, as in the store.
+fn coached(frames: &[PoseFrame]) -> Vec<FormFeedback> {
+    let window_ms = truth().window_ms;
+    let last_ms = frames.iter().map(|frame| frame.timestamp).max().expect("frames");
+    let mut progress = SessionProgress::default();
+    let starts = (START_MS..=last_ms).step_by(window_ms as usize);
+    let feedback = starts.map(|start_ms| {
+        let end_ms = start_ms + window_ms;
+        let inside = frames.iter().filter(|frame| (start_ms..end_ms).contains(&frame.timestamp));
+        let (user_id, frames) = (frames[0].user_id.clone(), inside.cloned().collect());
+        let window =
+            PoseWindow { user_id, start_ms, end_ms, frames, profile: None, progress: std::mem::take(&mut progress) };
+        let Assessment { feedback, progress: next } = Assessment::of(&window);
+        progress = serde_json::from_slice(&serde_json::to_vec(&next).expect("serialises")).expect("parses");
+        feedback
+    });
+    feedback.collect()
+}
+
+fn case(name: &str) -> (CaseTruth, Vec<FormFeedback>) {
+    let truth = truth().cases.into_iter().find(|case| case.name == name).expect("case");
+    (truth, coached(&frames(name)))
+}
+
+fn mean_grade(feedback: &[FormFeedback]) -> f32 {
+    let grades: Vec<f32> = feedback.iter().filter_map(|one| one.grade).collect();
+    assert!(!grades.is_empty(), "there is a grade");
+    grades.iter().sum::<f32>() / grades.len() as f32
+}
+
+/// The fault of most graded windows.
+fn main_fault(feedback: &[FormFeedback]) -> Option<FaultKind> {
+    let graded: Vec<_> = feedback.iter().filter(|one| one.grade.is_some()).collect();
+    let kinds: Vec<_> = graded.iter().flat_map(|one| &one.faults).map(|fault| fault.kind).collect();
+    let most = |kind: &&FaultKind| 2 * kinds.iter().filter(|other| other == kind).count() > graded.len();
+    kinds.iter().find(most).copied()
+}
+
+/// Full and half repetitions of each exercise, in order.
+fn counted(feedback: &[FormFeedback]) -> Vec<(String, u32, u32)> {
+    let ended = feedback.iter().flat_map(|one| &one.earlier);
+    let ended = ended.map(|one| (&one.exercise_name, one.session_repetitions, one.session_half_repetitions));
+    let last = feedback.last().expect("feedback");
+    let last = (&last.exercise_name, last.session_repetitions, last.session_half_repetitions);
+    ended.chain([last]).map(|(name, full, half)| (name.clone(), full, half)).collect()
+}
+
+/// The frames as a wide camera sends them that does not tell its picture's ratio.
+fn untold_wide(frames: &[PoseFrame]) -> Vec<PoseFrame> {
+    let mut frames = frames.to_vec();
+    for frame in &mut frames {
+        frame.aspect_ratio = None;
+        for point in &mut frame.landmarks {
+            (point.x, point.z) = (0.5 + (point.x - 0.5) / WIDE, point.z / WIDE);
+        }
+    }
+    frames
+}
+
+#[test]
+fn every_case_is_counted_and_judged_as_it_was_planted() {
+    for planted in truth().cases {
+        let (_, feedback) = case(&planted.name);
+        let name = &planted.name;
+        let expected: Vec<_> = planted.counted.iter().map(|one| (one.exercise.clone(), one.repetitions, 0)).collect();
+        assert_eq!(counted(&feedback), expected, "{name}");
+        let listed = feedback
+            .iter()
+            .flat_map(|one| one.repetitions.iter().chain(one.earlier.iter().flat_map(|ended| &ended.repetitions)));
+        let all: u32 = planted.counted.iter().map(|one| one.repetitions).sum();
+        assert_eq!(listed.filter(|repetition| repetition.full).count() as u32, all, "{name}");
+
+        let graded = feedback.iter().filter(|one| one.grade.is_some()).count();
+        assert_eq!(graded > 0, planted.graded, "{name}");
+        let obstacles: Vec<_> = feedback.iter().filter_map(|one| one.obstacle).collect();
+        assert!(obstacles.iter().all(|one| Some(*one) == planted.obstacle), "{name}: {obstacles:?}");
+        assert_eq!(obstacles.is_empty(), planted.obstacle.is_none(), "{name}");
+        if planted.graded {
+            let faults: Vec<_> = feedback.iter().flat_map(|one| &one.faults).map(|fault| fault.kind).collect();
+            assert!(faults.iter().all(|kind| Some(*kind) == planted.fault), "{name}: {faults:?}");
+            assert_eq!(faults.is_empty(), planted.fault.is_none(), "{name}");
+            assert_eq!(mean_grade(&feedback) >= 9.0, planted.fault.is_none(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_result_of_a_case_depends_neither_on_the_order_of_frames_nor_on_repeats() {
+    for planted in truth().cases {
+        let ordered = frames(&planted.name);
+        let mut shuffled: Vec<PoseFrame> = ordered.iter().rev().cloned().collect();
+        shuffled.extend(ordered.iter().step_by(7).cloned());
+        assert_eq!(coached(&shuffled), coached(&ordered), "{}", planted.name);
+    }
+}
+
+#[test]
+fn the_shape_of_a_picture_is_derived_from_the_limbs() {
+    for session in truth().sessions {
+        let told = frames(&session.name);
+        for untold in
+            [untold_wide(&told), told.iter().map(|frame| PoseFrame { aspect_ratio: None, ..frame.clone() }).collect()]
+        {
+            let (derived, measured) = (coached(&untold), coached(&told));
+            let last = derived.last().expect("feedback");
+            // The first repetition may begin before the limbs have turned far enough.
+            let first = |counted: u32, all: u32| counted == all || counted + 1 == all;
+            assert!(first(last.session_repetitions, session.repetitions), "{}: {last:?}", session.name);
+            assert!(first(last.session_half_repetitions, session.half_repetitions), "{}: {last:?}", session.name);
+            assert_eq!(main_fault(&derived), session.fault, "{}", session.name);
+            let (derived, measured) = (mean_grade(&derived), mean_grade(&measured));
+            assert!((derived - measured).abs() < 0.7, "{} got {derived} instead of {measured}", session.name);
+        }
+    }
+}
+
+#[test]
+fn a_picture_of_unknown_shape_is_not_graded_and_the_sentence_asks_for_the_field() {
+    let (_, feedback) = case("squats_wide_front");
+    let working: Vec<_> = feedback.iter().filter(|one| one.phase == Phase::Working).collect();
+    assert!(working.len() >= 3);
+    for one in &working {
+        assert_eq!((one.obstacle, one.grade, one.joints.len()), (Some(Obstacle::UnknownAspectRatio), None, 0));
+        assert!(one.sentence.contains("aspect_ratio"), "{}", one.sentence);
+    }
+    // The same frames with the field are judged.
+    let mut told = frames("squats_wide_front");
+    told.iter_mut().for_each(|frame| frame.aspect_ratio = Some(WIDE));
+    let told = coached(&told);
+    assert!(told.iter().all(|one| one.obstacle.is_none()));
+    assert_eq!(counted(&told), [("squat".to_owned(), 3, 0)]);
+}
+
+#[test]
+fn a_side_view_is_judged_by_the_side_that_is_seen() {
+    let (_, feedback) = case("squats_far_side");
+    for one in &feedback {
+        assert_eq!(one.symmetry, None);
+        let far = one.joints.iter().filter(|joint| joint.joint.starts_with("right_")).count();
+        assert_eq!((far, one.joints.len()), (0, 4), "{:?}", one.joints);
+    }
+    // Both sides of the same movement are compared where both are seen.
+    assert!(coached(&frames("squats_clean")).iter().any(|one| one.symmetry.is_some()));
+}
+
+#[test]
+fn landmarks_outside_of_the_picture_or_of_low_visibility_are_not_judged() {
+    let (_, feedback) = case("squats_without_feet");
+    for one in &feedback {
+        assert_eq!((one.phase, one.grade, one.repetitions.len()), (Phase::OutOfSight, None, 0));
+        assert!(one.sentence.contains("whole body is in the picture"), "{}", one.sentence);
+        assert!(!one.joints.iter().any(|joint| joint.joint.ends_with("knee")), "{:?}", one.joints);
+    }
+    let knees = |change: fn(&mut Landmark)| {
+        let mut frames = frames("squats_clean");
+        for frame in &mut frames {
+            frame
+                .landmarks
+                .iter_mut()
+                .filter(|mark| [Part::LEFT_KNEE, Part::RIGHT_KNEE].contains(&mark.part))
+                .for_each(change);
+        }
+        coached(&frames).iter().flat_map(|one| &one.joints).filter(|joint| joint.joint.ends_with("knee")).count()
+    };
+    assert_eq!(knees(|mark| mark.visibility = Some(0.4)), 0);
+    assert_eq!(knees(|mark| mark.x = 1.1), 0);
+    assert_eq!(knees(|mark| mark.y = -0.1), 0);
+    assert!(knees(|mark| mark.visibility = None) > 0);
+}
+
+#[test]
+fn who_stands_or_walks_does_no_repetition_and_gets_no_grade() {
+    for name in ["standing", "walking"] {
+        let (_, feedback) = case(name);
+        for one in &feedback {
+            assert_eq!((one.phase, one.grade, one.faults.len()), (Phase::Resting, None, 0), "{name}: {one:?}");
+        }
+    }
+}
+
+#[test]
+fn frames_of_two_bodies_are_told_and_not_counted() {
+    let (_, feedback) = case("squats_two_cameras");
+    for one in &feedback {
+        assert_eq!((one.obstacle, one.grade), (Some(Obstacle::MixedFrames), None));
+        assert!(one.sentence.contains("two cameras send frames for this athlete"), "{}", one.sentence);
+    }
+    // One of the two cameras alone is judged.
+    let all = frames("squats_two_cameras");
+    let one: Vec<PoseFrame> = all.iter().step_by(2).cloned().collect();
+    assert_eq!(counted(&coached(&one)), [("squat".to_owned(), 2, 0)]);
+
+    // Two persons before one camera: the pose model finds now the one, now the other.
+    let mut two = frames("squats_clean");
+    for frame in two.iter_mut().filter(|frame| frame.timestamp / 600 % 2 == 0) {
+        frame.landmarks.iter_mut().for_each(|mark| mark.x += 0.45);
+    }
+    let two = coached(&two);
+    // The last window has two frames, too few to tell.
+    let (_, two) = two.split_last().expect("windows");
+    assert!(two.iter().all(|one| one.obstacle == Some(Obstacle::MixedFrames) && one.repetitions.is_empty()));
+}
+
+#[test]
+fn a_single_frame_at_another_place_is_left_out() {
+    let clean = frames("squats_clean");
+    let mut glitches = clean.clone();
+    for frame in glitches.iter_mut().skip(7).step_by(15) {
+        for mark in &mut frame.landmarks {
+            (mark.x, mark.y) = (mark.x * 0.5, 0.5 + mark.y * 0.3);
+        }
+    }
+    let (clean, glitches) = (coached(&clean), coached(&glitches));
+    assert_eq!(counted(&glitches), counted(&clean));
+    assert!(mean_grade(&glitches) >= 9.0);
+}
+
+#[test]
+fn quick_movements_are_of_one_body() {
+    // A set at twice the speed, with ten frames a second, and one with two and a half frames a second.
+    for name in ["squats_clean", "pull_ups_swinging", "push_ups_clean"] {
+        let mut quick = frames(name);
+        quick.iter_mut().for_each(|frame| frame.timestamp = START_MS + (frame.timestamp - START_MS) / 2);
+        assert!(coached(&quick).iter().all(|one| one.obstacle.is_none()), "{name}");
+        let seldom: Vec<PoseFrame> = frames(name).into_iter().step_by(2).collect();
+        assert!(coached(&seldom).iter().all(|one| one.obstacle.is_none()), "{name}");
+    }
+}
+
+#[test]
+fn left_and_right_of_a_mirrored_picture_are_the_athletes_own() {
+    let (_, feedback) = case("pull_ups_mirrored");
+    let judged: Vec<_> = feedback.iter().filter(|one| !one.faults.is_empty()).collect();
+    assert!(judged.len() >= 2);
+    for one in judged {
+        assert_eq!(one.faults[0].kind, FaultKind::OneSided);
+        assert_eq!(one.symmetry.and_then(|symmetry| symmetry.stronger), Some(Side::Left));
+        assert!(one.sentence.starts_with("Pull as hard with your right arm"), "{}", one.sentence);
+    }
+    // An athlete who faces a mirrored camera has the left hand on the left of the picture.
+    let skeleton = &feedback[0].skeleton;
+    let x = |part: Part| skeleton.iter().find(|point| point.part == part).expect("all parts").x;
+    assert!(x(Part::LEFT_WRIST) < x(Part::RIGHT_WRIST));
+}
+
+#[test]
+fn an_exercise_that_changes_within_a_window_keeps_its_repetitions() {
+    let (_, feedback) = case("squats_then_push_ups");
+    let changed: Vec<_> = feedback.iter().filter(|one| !one.earlier.is_empty()).collect();
+    let [changed] = changed[..] else { panic!("it changes once: {changed:?}") };
+    let squats = &changed.earlier[0];
+    assert_eq!((squats.exercise_name.as_str(), squats.session_repetitions), ("squat", 2));
+    assert_eq!(squats.repetitions.len(), 1, "the last squat ends in the window of the change");
+    assert!(squats.grade.is_some_and(|grade| grade >= 9.0), "{squats:?}");
+    assert_eq!((changed.exercise_name.as_str(), changed.session_repetitions), ("push_up", 0));
+    // Who chooses another exercise for a moment goes on where the session was.
+    let mut slip = frames("squats_clean");
+    let name = |frame: &mut PoseFrame| frame.exercise = "push_up".into();
+    slip.iter_mut().filter(|frame| (4_000..4_600).contains(&(frame.timestamp - START_MS))).for_each(name);
+    let slip = coached(&slip);
+    assert_eq!(slip.last().expect("feedback").session_repetitions, 12);
+}
+
+#[test]
+fn an_exercise_without_rules_is_counted_and_measured() {
+    let (_, feedback) = case("curls");
+    let counted: Vec<_> = feedback.iter().filter(|one| !one.repetitions.is_empty()).collect();
+    assert!(counted.len() >= 3);
+    for one in &feedback {
+        assert!(one.grade.is_none() && one.faults.is_empty() && one.sentence.contains("biceps_curl"), "{one:?}");
+    }
+    for one in counted {
+        assert_eq!(one.phase, Phase::Working);
+        assert!(one.tempo.is_some() && one.symmetry.is_some_and(|symmetry| symmetry.score > 0.85), "{one:?}");
+        let range = one.repetitions[0].range_deg;
+        assert!((100.0..150.0).contains(&range), "{range}");
+        let words = one.sentence.contains("of biceps_curl: the elbows go through 1")
+            && one.sentence.contains(" s on the way, both sides alike");
+        assert!(words, "{}", one.sentence);
+    }
+    let mut pull_ups = frames("pull_ups_clean");
+    pull_ups.iter_mut().for_each(|frame| frame.exercise = "muscle_up".into());
+    assert_eq!(coached(&pull_ups).last().expect("feedback").session_repetitions, 12);
+}
