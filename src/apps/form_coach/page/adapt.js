@@ -36,6 +36,16 @@ const fault = (raw) =>
     ? { name: label(raw), detail: "" }
     : { name: label(text(raw?.kind)), detail: text(raw?.detail) };
 
+/** The exercise's own name, where the server has no rules for it; otherwise the name of the rules. */
+const exerciseOf = (raw) => (raw?.exercise === "other" && text(raw?.exercise_name)) || text(raw?.exercise);
+
+/** An exercise that ended in the window, with the repetitions of its whole session. */
+const ended = (raw) => ({
+  exercise: exerciseOf(raw),
+  sessionReps: num(raw?.session_repetitions),
+  grade: typeof raw?.grade === "number" ? clamp(raw.grade, 0, 10) : null,
+});
+
 /** One window's feedback. If `grade` is null, there is nothing to judge, and `phase` gives the reason. */
 export function adaptFeedback(raw) {
   const start = num(raw?.window?.start ?? raw?.window_start_ms);
@@ -45,7 +55,8 @@ export function adaptFeedback(raw) {
   return {
     start,
     end: num(raw?.window?.end ?? raw?.window_end_ms, start + 3000),
-    exercise: text(raw?.exercise),
+    exercise: exerciseOf(raw),
+    obstacle: text(raw?.obstacle),
     phase: text(raw?.phase, "working"),
     grade: typeof raw?.grade === "number" ? clamp(raw.grade, 0, 10) : null,
     sentence: text(raw?.sentence),
@@ -59,6 +70,7 @@ export function adaptFeedback(raw) {
       .filter((one) => one.name),
     frames: frames.length ? frames : named(raw?.skeleton),
     progress: list(raw?.progress).map((point) => ({ at: num(point?.at), grade: clamp(num(point?.grade), 0, 10) })),
+    earlier: list(raw?.earlier).map(ended),
     analyst: text(raw?.analyst),
   };
 }

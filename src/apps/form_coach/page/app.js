@@ -33,7 +33,8 @@ const progress = () =>
 
 /** The feedback to show. While the athlete rests, the last graded movement stays until the next one is graded. */
 function shown() {
-  const holds = newest?.grade === null && newest.phase !== "out_of_sight" && judged?.exercise === newest.exercise;
+  const silent = newest?.grade === null && newest.phase !== "out_of_sight" && !newest.obstacle;
+  const holds = silent && judged?.exercise === newest.exercise;
   return holds ? judged : newest;
 }
 
@@ -82,7 +83,8 @@ function onEvent(type, raw) {
   if (own.length > 1) feedback.frames = own;
   // Speech starts here and not while drawing, because a page in the background draws nothing but must still speak.
   // An analyst may answer in any order. Only the newest feedback is read aloud.
-  const speaks = !(newest?.start > feedback.start) && (feedback.grade !== null || feedback.phase === "out_of_sight");
+  const says = feedback.grade !== null || feedback.phase === "out_of_sight" || feedback.obstacle;
+  const speaks = says && !(newest?.start > feedback.start);
   if (speaks && Date.now() - liveSince > CATCH_UP_MS) voice.hear(feedback.sentence);
   if (!newest || feedback.start >= newest.start) newest = feedback;
   if (feedback.grade !== null && !(judged?.start > feedback.start)) judged = feedback;

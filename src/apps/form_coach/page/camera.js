@@ -3,7 +3,7 @@ import { ServerClock } from "/assets/shared/clock.js";
 import { headers } from "/assets/shared/shell.js";
 import { PARTS } from "./body.js";
 import { colours, drawBody, prepare } from "./skeleton.js";
-import { toWire } from "./wire.js";
+import { toFrame, toPoints } from "./wire.js";
 
 const MODEL = "/mediapipe/pose/";
 const SEND_EVERY_MS = 200;
@@ -130,7 +130,7 @@ export class Camera {
   /** The frames that were sent in an interval, for the replay. */
   framesBetween(start, end) {
     const sent = this.#recent.filter((frame) => frame.timestamp >= start && frame.timestamp < end);
-    return sent.map((frame) => frame.landmarks.map(({ x, y, visibility }) => [x, y, visibility]));
+    return sent.map(toPoints);
   }
 
   async #loop(run) {
@@ -185,12 +185,14 @@ export class Camera {
     this.#sending = true;
     // The next frame is due at a fixed interval, so the delays of single frames do not add up.
     this.#due = Math.max(this.#due + SEND_EVERY_MS, this.capturedAt + SEND_EVERY_MS / 2);
-    const frame = {
-      user_id: this.user,
+    const frame = toFrame({
+      user: this.user,
       timestamp: this.capturedAt,
       exercise: this.exercise(),
-      landmarks: toWire(landmarks, this.video.videoWidth / this.video.videoHeight),
-    };
+      landmarks,
+      width: this.video.videoWidth,
+      height: this.video.videoHeight,
+    });
     try {
       const answer = await fetch("/v1/pose", {
         method: "POST",

@@ -1,6 +1,6 @@
 // The measures of a movement: repetitions, tempo, ranges of joints, symmetry, and progress.
 import { empty, h, s } from "/assets/shared/dom.js";
-import { count, label, timeOfDaySeconds } from "/assets/shared/format.js";
+import { count, exerciseName, label, plural, timeOfDaySeconds } from "/assets/shared/format.js";
 import { linePoints, path } from "/assets/shared/chart.js";
 
 const figure = (name, value, unit, note) =>
@@ -19,7 +19,11 @@ const figure = (name, value, unit, note) =>
 
 const pace = (tempo) => (tempo < 1.5 ? "Quick: move more slowly" : tempo > 5 ? "Slow and controlled" : "Controlled");
 
-/** `feedback` is the shown movement; `newest` has the session's count. */
+/** What is said of an exercise that ended while the window was open. */
+const before = ({ exercise, sessionReps }) =>
+  `${exerciseName(exercise)} before: ${plural(sessionReps, "repetition", "repetitions")}`;
+
+/** `feedback` is the shown movement; `newest` has the session's count, and the exercises that ended before. */
 export function drawNumbers(box, feedback, newest) {
   const seconds = feedback && Math.round((feedback.end - feedback.start) / 1000);
   const tempo = feedback?.tempo;
@@ -28,7 +32,11 @@ export function drawNumbers(box, feedback, newest) {
       "Repetitions",
       newest?.sessionReps ? count(newest.sessionReps) : "–",
       newest && !newest.sessionReps ? "none counted in this session yet" : "this session",
-      feedback ? `${feedback.reps} in the last movement, ${seconds} s` : "",
+      newest?.earlier.length
+        ? newest.earlier.map(before).join(", ")
+        : feedback
+          ? `${feedback.reps} in the last movement, ${seconds} s`
+          : "",
     ),
     figure("Tempo", tempo ? tempo.toFixed(1) : "–", "s per repetition", tempo ? pace(tempo) : ""),
   );

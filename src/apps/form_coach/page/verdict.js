@@ -6,6 +6,12 @@ import { arc } from "/assets/shared/chart.js";
 
 const WORDS = ["Stop and reset", "Needs work", "Getting there", "Good", "Strong"];
 const PHASES = { resting: "Resting", out_of_sight: "Out of sight" };
+/** The word beside the dial for feedback without a grade. */
+const ungraded = (feedback) => {
+  if (feedback?.obstacle) return "Not graded";
+  if (feedback && PHASES[feedback.phase]) return PHASES[feedback.phase];
+  return feedback?.reps > 0 ? "Counted, not graded" : "Ready when you are";
+};
 const band = (grade) => Math.min(4, Math.floor(grade / 2));
 const MOODS = ["negative", "tense", "neutral", "positive", "joyful"];
 
@@ -32,7 +38,7 @@ export function drawVerdict(feedback, before, phase) {
       h(
         "div",
         {},
-        h("strong", { class: "gr-word" }, graded ? WORDS[level] : (PHASES[feedback?.phase] ?? "Ready when you are")),
+        h("strong", { class: "gr-word" }, graded ? WORDS[level] : ungraded(feedback)),
         h(
           "p",
           { class: "small muted" },

@@ -1,17 +1,27 @@
-// The format of a sent picture: 33 named points.
+// The format of a sent picture: its shape and 33 named points.
 import { PARTS } from "./body.js";
 
+const round = (value) => Math.round(value * 10_000) / 10_000;
+
 /**
- * Landmarks in the server's format. MediaPipe gives x in picture widths and y in picture heights. The server needs all
- * three axes in picture heights, so that angles are right for every aspect ratio.
+ * A frame in the server's format. MediaPipe gives x in picture widths and y in picture heights; the ratio of both makes
+ * angles right. The camera's picture is not mirrored: the page mirrors only what it shows.
  */
-export function toWire(landmarks, aspect) {
-  const round = (value) => Math.round(value * 10_000) / 10_000;
-  return landmarks.map(({ x, y, z, visibility }, index) => ({
+export const toFrame = ({ user, timestamp, exercise, landmarks, width, height }) => ({
+  user_id: user,
+  timestamp,
+  exercise,
+  aspect_ratio: round(width / height),
+  mirrored: false,
+  landmarks: landmarks.map(({ x, y, z, visibility }, index) => ({
     part: PARTS[index],
-    x: round(x * aspect),
+    x: round(x),
     y: round(y),
-    z: round((z ?? 0) * aspect),
+    z: round(z ?? 0),
     visibility: round(visibility ?? 0),
-  }));
-}
+  })),
+});
+
+/** The points `[x, y, visibility]` of a frame for the replay, which needs equal scales. */
+export const toPoints = ({ aspect_ratio: ratio, landmarks }) =>
+  landmarks.map(({ x, y, visibility }) => [x * ratio, y, visibility]);

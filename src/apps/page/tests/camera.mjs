@@ -60,7 +60,7 @@ for (const [index, [x, y, visibility]] of points(last).entries()) {
 }
 const point = (part) => skeleton.find((one) => one.part === part);
 // Where the person is in the footage, in picture heights.
-assert.ok(Math.abs(point("nose").x - 0.6) < 0.12 && Math.abs(point("nose").y - 0.23) < 0.12, "the nose is the nose");
+assert.ok(Math.abs(point("nose").x * last.aspect_ratio - 0.6) < 0.12 && Math.abs(point("nose").y - 0.23) < 0.12, "the nose is the nose");
 assert.ok(point("left_shoulder").x > point("right_shoulder").x, "the person's left is on the picture's right");
 assert.ok(point("nose").y < point("left_shoulder").y, "the head is above the shoulders");
 done("the skeleton of the result is the one that was seen");
@@ -69,7 +69,7 @@ assert.ok(frames.length > 0);
 for (const [index, request] of sent.entries()) {
   assert.equal(`${request.method()} ${request.url()}`, `POST ${server.url}/v1/pose`);
   assert.equal(request.headers()["content-type"], "application/json");
-  assert.deepEqual(Object.keys(frames[index]).sort(), ["exercise", "landmarks", "timestamp", "user_id"]);
+  assert.deepEqual(Object.keys(frames[index]).sort(), ["aspect_ratio", "exercise", "landmarks", "mirrored", "timestamp", "user_id"]);
   for (const landmark of frames[index].landmarks) {
     assert.deepEqual(Object.keys(landmark), ["part", "x", "y", "z", "visibility"]);
     assert.ok(Object.values(landmark).slice(1).every(Number.isFinite));

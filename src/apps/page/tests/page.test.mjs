@@ -190,10 +190,31 @@ test("a feedback keeps whole frames only, and faults point at their side's joint
   });
 });
 
-test("landmarks leave in picture heights, so that a wide picture bends no angle", async () => {
-  const { toWire } = await load("../../form_coach/page/wire.js");
-  const [nose] = toWire([{ x: 0.5, y: 0.25, z: -0.3, visibility: 0.98765 }], 4 / 3);
-  assert.deepEqual(nose, { part: "nose", x: 0.6667, y: 0.25, z: -0.4, visibility: 0.9877 });
+test("frames leave with the picture's shape, so that a wide picture bends no angle", async () => {
+  const { toFrame, toPoints } = await load("../../form_coach/page/wire.js");
+  const landmarks = [{ x: 0.5, y: 0.25, z: -0.3, visibility: 0.98765 }];
+  const frame = toFrame({ user: "ines", timestamp: 1, exercise: "squat", landmarks, width: 640, height: 480 });
+  assert.deepEqual(frame, {
+    user_id: "ines",
+    timestamp: 1,
+    exercise: "squat",
+    aspect_ratio: 1.3333,
+    mirrored: false,
+    landmarks: [{ part: "nose", x: 0.5, y: 0.25, z: -0.3, visibility: 0.9877 }],
+  });
+  assert.deepEqual(toPoints({ ...frame, aspect_ratio: 2 }), [[1, 0.25, 0.9877]]);
+});
+
+test("what keeps a movement from being judged is read, and so are exercises without rules and those that ended", async () => {
+  const { adaptFeedback } = await load("../../form_coach/page/adapt.js");
+  const mixed = adaptFeedback({ exercise: "squat", exercise_name: "Squats", obstacle: "mixed_frames", grade: null });
+  assert.deepEqual([mixed.obstacle, mixed.exercise, mixed.grade, mixed.earlier], ["mixed_frames", "squat", null, []]);
+  const changed = adaptFeedback({
+    ...{ exercise: "other", exercise_name: "biceps_curl", obstacle: null },
+    earlier: [{ exercise: "squat", exercise_name: "squat", session_repetitions: 7, grade: 9.5, repetitions: [{}] }],
+  });
+  assert.deepEqual([changed.exercise, changed.obstacle], ["biceps_curl", ""]);
+  assert.deepEqual(changed.earlier, [{ exercise: "squat", sessionReps: 7, grade: 9.5 }]);
 });
 
 test("the engine's own field names are read as well as the page's", async () => {
