@@ -73,12 +73,12 @@ impl Overlay {
     }
 
     /// Removes an uncommitted row as if it had never been written. If the row replaced a deletion, the deletion takes
-    /// effect again.
+    /// effect again. A deletion itself stays.
     pub(crate) fn forget(&mut self, key: &[u8]) {
-        if self.deleted.contains(key) {
-            self.set(Bytes::copy_from_slice(key), None);
-        } else {
-            self.drop_row(key);
+        match self.rows.get(key) {
+            Some(Some(_)) if self.deleted.contains(key) => self.set(Bytes::copy_from_slice(key), None),
+            Some(Some(_)) => self.drop_row(key),
+            Some(None) | None => {}
         }
     }
 
@@ -255,6 +255,14 @@ mod tests {
         overlay.set("b".into(), row());
         overlay.forget(b"a");
         overlay.forget(b"b");
+        assert_eq!(overlay.rows.into_iter().collect::<Vec<_>>(), [("a".into(), None)]);
+    }
+
+    #[test]
+    fn a_deletion_is_not_forgotten() {
+        let mut overlay = Overlay::default();
+        overlay.set("a".into(), None);
+        overlay.forget(b"a");
         assert_eq!(overlay.rows.into_iter().collect::<Vec<_>>(), [("a".into(), None)]);
     }
 

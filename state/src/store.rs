@@ -224,7 +224,7 @@ impl ByteStore {
 
     /// Removes an uncommitted row as if it had never been written: it reaches neither the backend nor the changelog. If
     /// the row replaced a deletion, the deletion takes effect again. Otherwise reads see the sealed or committed row
-    /// again.
+    /// again. Without an uncommitted row, nothing changes.
     ///
     /// ```
     /// # use bytes::Bytes;
