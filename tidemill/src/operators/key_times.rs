@@ -297,7 +297,7 @@ impl KeyTimes {
                 core.store.borrow_mut().delete(key.clone());
             }
             if time.live.is_empty() {
-                core.keys.remove(&key);
+                core.unload(&key);
             }
         }
         let oldest = core.epochs.first_key_value().map(|(epoch, _)| *epoch);
@@ -338,6 +338,14 @@ impl Core {
         let key = Bytes::copy_from_slice(key);
         self.keys.insert(key.clone(), KeyTime { clock, ..KeyTime::default() });
         Ok(key)
+    }
+
+    /// Drops a key that waits for nothing, with its timer. Its next record may need another timer, and in a busy task
+    /// the old one would stay for ever.
+    fn unload(&mut self, key: &Bytes) {
+        if let Some(timer_ms) = self.keys.remove(key).and_then(|time| time.timer_ms) {
+            self.timers.remove(&(timer_ms, key.clone()));
+        }
     }
 
     /// Checks whether another node has deleted a key's row from the store.
@@ -401,7 +409,7 @@ impl Core {
         time.clock = clock;
         // If a key has no live rows and no change, the store has its time, and the next record loads it again.
         if !clock.changed && time.live.is_empty() {
-            self.keys.remove(key);
+            self.unload(key);
         } else {
             self.set_timer(key);
         }

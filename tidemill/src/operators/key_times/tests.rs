@@ -36,3 +36,21 @@ fn a_restored_row_that_is_a_day_ahead_of_its_keys_time_is_due_after_a_silence_be
     }
     assert_eq!(due, [(IDLE_MS, DAY_MS)]);
 }
+
+/// A task that is always busy has an idle clock that stands still, so no timer ever goes off there.
+#[test]
+fn timers_of_keys_without_rows_do_not_pile_up_in_a_busy_task() {
+    let (key, saved) = (Bytes::from_static(b"key"), Rc::new(RefCell::new(store("times"))));
+    let times = KeyTimes::open(saved, false, Some(IDLE_MS), 0, []).expect("opens");
+    let mut ctx = TaskContext::new(Moment { wall_ms: 0, monotonic_ms: 0 });
+    for round in 0..10 {
+        let at_ms = round * DAY_MS;
+        times.observe(&mut ctx, &key, at_ms).expect("reads");
+        times.wait_for(&mut ctx, &key, Live { due_ms: at_ms + 2 * IDLE_MS + round, part: 0, start: at_ms, epoch: 0 });
+        times.observe(&mut ctx, &key, at_ms + 3 * IDLE_MS).expect("reads");
+        assert!(times.next_due(&mut ctx, &key).is_some());
+        times.save([]).expect("saves");
+    }
+    let core = times.core.borrow();
+    assert_eq!((core.keys.len(), core.timers.len()), (0, 0));
+}
