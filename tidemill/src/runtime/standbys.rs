@@ -224,12 +224,13 @@ impl Standbys {
         work(task).map(Some).map_err(|error| (id, error))
     }
 
+    /// Applies records of a changelog to the standby that follows it. `true` if its store had to begin again from empty.
     pub(super) fn apply(
         &self,
         changelog: &TopicPartition,
         records: Vec<ConsumedRecord>,
-    ) -> Result<(), (TaskId, TaskError)> {
-        self.with_follower(changelog, |task| task.apply(changelog, records)).map(drop)
+    ) -> Result<bool, (TaskId, TaskError)> {
+        Ok(self.with_follower(changelog, |task| task.apply(changelog, records))?.unwrap_or(false))
     }
 
     pub(super) fn reach(&self, changelog: &TopicPartition, position: Offset) -> Result<(), (TaskId, TaskError)> {

@@ -18,6 +18,8 @@ pub(crate) struct Followed {
     pub(super) looked_ms: i64,
     /// When the store last had all records of its changelog, or began empty. Since then it has missed no deletion.
     pub(super) whole_ms: i64,
+    /// The store has dropped the windows that start before this time.
+    pub(super) expired_before: i64,
     /// The value of `whole_ms` that was last noted in the store.
     pub(super) noted_ms: Option<i64>,
 }

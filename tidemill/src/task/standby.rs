@@ -40,7 +40,8 @@ impl StandbyTask {
                     }
                 };
                 let (store, changelog) = (name.clone(), changelog.clone());
-                Ok(Followed { store, changelog, next, end: high, looked_ms: wall_ms, whole_ms, noted_ms: None })
+                let (looked_ms, expired_before) = (wall_ms, expired_by_notes(stores, name)?.unwrap_or(0));
+                Ok(Followed { store, changelog, next, end: high, looked_ms, whole_ms, expired_before, noted_ms: None })
             };
             let followed = stores
                 .logged()
@@ -69,14 +70,29 @@ impl StandbyTask {
         self.followed.iter().map(|followed| (followed.end - followed.next).max(0)).sum()
     }
 
-    /// Applies records of a changelog, and drops windows that have expired by them.
-    pub(crate) fn apply(&mut self, changelog: &TopicPartition, records: Vec<ConsumedRecord>) -> Result<(), TaskError> {
+    /// Applies records of a changelog, and drops windows that have expired by them. `true` if the store has to begin
+    /// again from empty, because it dropped windows that its owner still needs.
+    pub(crate) fn apply(
+        &mut self,
+        changelog: &TopicPartition,
+        records: Vec<ConsumedRecord>,
+    ) -> Result<bool, TaskError> {
         let Some(followed) = self.followed.iter_mut().find(|followed| followed.changelog == *changelog) else {
-            return Ok(());
+            return Ok(false);
         };
         self.stores.with(|stores| {
             followed.next = stores.replay(&followed.store, records, followed.next)?;
-            expire(stores, &followed.store)
+            let Some(before) = expired_by_notes(stores, &followed.store)? else { return Ok(false) };
+            // An owner's time never falls. So the later time was a stray: it came from a replaced member.
+            let anew = before < followed.expired_before;
+            if anew {
+                stores.clear(&followed.store, followed.looked_ms)?;
+                (followed.next, followed.whole_ms, followed.noted_ms) = (0, followed.looked_ms, None);
+            } else {
+                expire(stores, &followed.store, before)?;
+            }
+            followed.expired_before = if anew { 0 } else { before };
+            Ok(anew)
         })
     }
 
@@ -105,6 +121,7 @@ impl StandbyTask {
             Restore::Rebuild => {
                 self.stores.with(|stores| stores.clear(&followed.store, wall_ms))?;
                 (followed.next, followed.whole_ms, followed.noted_ms) = (low, wall_ms, None);
+                followed.expired_before = 0;
                 true
             }
             Restore::Current => {
@@ -147,15 +164,82 @@ impl StandbyTask {
     }
 }
 
-/// Drops the windows that the task's owner has expired, according to its notes of time in the changelog.
-fn expire(stores: &TaskStores, name: &StoreName) -> Result<(), TaskError> {
+/// The windows that the task's owner has expired start before this time, according to its notes in the changelog.
+fn expired_by_notes(stores: &TaskStores, name: &StoreName) -> Result<Option<i64>, TaskError> {
+    let StoreHandle::Window(store) = &stores.handles[name] else { return Ok(None) };
+    WindowClock::expired_below_in(&store.borrow()).map_err(|error| stores.error(error))
+}
+
+/// Drops windows that start before a time.
+fn expire(stores: &TaskStores, name: &StoreName, before: i64) -> Result<(), TaskError> {
     let StoreHandle::Window(store) = &stores.handles[name] else { return Ok(()) };
     let expire = |store: &mut ByteWindowStore| -> Result<(), StoreError> {
-        if let Some(before) = WindowClock::expired_below_in(store)? {
-            store.expire_before(before);
-            store.commit(None)?;
-        }
-        Ok(())
+        store.expire_before(before);
+        store.commit(None)
     };
     expire(&mut store.borrow_mut()).map_err(|error| stores.error(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, ops::Bound, rc::Rc};
+
+    use bytes::Bytes;
+    use tidemill_state::{ByteStore, Direction, MemoryBackend, WindowKey};
+
+    use super::*;
+    use crate::transport::Headers;
+
+    const NAME: &str = "windows";
+
+    fn changelog() -> TopicPartition {
+        TopicPartition::new("app-windows-changelog", 0)
+    }
+
+    fn standby() -> StandbyTask {
+        let id = TaskId { subtopology: 0, partition: 0 };
+        let store = ByteStore::new(NAME, Box::new(MemoryBackend::new()));
+        let store = ByteWindowStore::new(store, 100).expect("opens");
+        let handle = StoreHandle::Window(Rc::new(RefCell::new(store)));
+        let stores = TaskStores::of(id, [(NAME.into(), handle)].into(), [(NAME.into(), changelog())].into());
+        let stores = PortableStores::pack(stores).expect("nobody uses them");
+        StandbyTask::begin(stores, &[(changelog(), Watermarks { low: 0, high: 0 })].into(), 0).expect("begins")
+    }
+
+    fn record(offset: Offset, key: Bytes, value: Bytes) -> ConsumedRecord {
+        ConsumedRecord { offset, timestamp: 0, key: Some(key), value: Some(value), headers: Headers::new() }
+    }
+
+    /// The note of an owner that has seen `now_ms`.
+    fn time(offset: Offset, now_ms: i64) -> ConsumedRecord {
+        record(offset, Bytes::from_static(b"time"), [now_ms, now_ms].map(i64::to_be_bytes).concat().into())
+    }
+
+    fn row(offset: Offset, start: i64) -> ConsumedRecord {
+        let key = WindowKey { start, key: Bytes::from_static(b"key"), seq: 0 };
+        let key = WindowKey::local_to_changelog(&key.encode_local()).expect("is a row's");
+        record(offset, key, Bytes::from_static(b"1"))
+    }
+
+    fn rows(standby: &mut StandbyTask) -> usize {
+        standby.stores().with(|stores| {
+            stores.handles[NAME].with_store(|store| {
+                store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward).expect("scans").count()
+            })
+        })
+    }
+
+    /// At least once, a replaced member may have seen more than the owner, and written its time behind the owner's.
+    #[test]
+    fn windows_that_expired_by_a_replaced_members_time_come_back_when_the_owner_tells_an_earlier_time() {
+        let mut standby = standby();
+        standby.apply(&changelog(), vec![row(0, 0), time(1, 50)]).expect("applies");
+        standby.apply(&changelog(), vec![time(2, 1_000)]).expect("applies");
+        assert_eq!(rows(&mut standby), 0);
+        standby.apply(&changelog(), vec![time(3, 60)]).expect("applies");
+        let next: Vec<_> = standby.positions().map(|(_, next)| next).collect();
+        assert_eq!(next, [0], "it reads the changelog again");
+        standby.apply(&changelog(), vec![row(0, 0), time(1, 50), time(2, 1_000), time(3, 60)]).expect("applies");
+        assert_eq!(rows(&mut standby), 1);
+    }
 }

@@ -254,8 +254,15 @@ impl MemberThread {
         let mut applied = 0;
         for Fetched { partition, records } in read {
             applied += records.len();
-            if let Err((task, error)) = self.app.standbys.apply(&partition, records) {
-                self.fail(task, &error, now_ms);
+            match self.app.standbys.apply(&partition, records) {
+                Ok(false) => {}
+                Ok(true) => {
+                    // The records that follow here are read again, too.
+                    self.assigned.clear();
+                    self.assign(clients)?;
+                    return Ok(applied);
+                }
+                Err((task, error)) => self.fail(task, &error, now_ms),
             }
         }
         let behind = self.app.standbys.behind();
