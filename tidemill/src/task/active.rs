@@ -10,7 +10,7 @@ use std::{
 use tidemill_state::{BoxError, CodecError};
 
 use super::{
-    Strays, TaskStores, Waiting,
+    TaskStores, Waiting,
     bad_record::dead_letter,
     commit::{CommitWork, TaskCommit, committed_offset, kept_silence, partition_time_ms},
     idle_clock::{self, IdleClock},
@@ -491,14 +491,13 @@ impl ActiveTask {
         TaskCommit { positions, stores: self.stores.seal() }
     }
 
-    /// The log has committed. Takes up the sealed state and the committed positions. Returns the strays that a flush
-    /// found.
+    /// The log has committed. Takes up the sealed state and the committed positions.
     pub(crate) fn committed(
         &mut self,
         commit: TaskCommit,
         acknowledged: &Acknowledged,
         is_flush: bool,
-    ) -> Result<Vec<Strays>, TaskError> {
+    ) -> Result<(), TaskError> {
         for (input, position) in self.group.inputs.iter_mut().zip(commit.positions) {
             input.committed = position.or(input.committed);
         }

@@ -33,4 +33,4 @@ pub(crate) use standby::{ChangelogBounds, StandbyTask};
 pub(crate) use storage::DiskStores;
 pub(crate) use storage::{MemoryStores, StoreSupplier};
 pub(crate) use stores::TaskStores;
-pub(crate) use strays::Strays;
+pub(crate) use strays::Unanswered;

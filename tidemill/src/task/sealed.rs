@@ -2,7 +2,7 @@
 
 use tidemill_state::{Sealed, SealedWindows, StoreError};
 
-use super::{TaskStores, strays::Strays};
+use super::TaskStores;
 use crate::{
     error::TaskError,
     graph::StoreName,
@@ -26,34 +26,32 @@ impl TaskStores {
         SealedStores(sealed.filter(|(_, sealed)| !sealed.is_empty()).collect())
     }
 
-    /// Writes the sealed changes to the backends, each with the changelog offset to which it corresponds. Returns the
-    /// strays that a flush found. A store with strays keeps its earlier checkpoint, because it has not read them.
+    /// Writes the sealed changes to the backends, each with the changelog offset to which it corresponds. A store whose
+    /// changelog has strays keeps its earlier checkpoint.
     pub(crate) fn commit(
         &self,
         SealedStores(stores): SealedStores,
         acknowledged: &Acknowledged,
         wall_ms: i64,
         is_flush: bool,
-    ) -> Result<Vec<Strays>, TaskError> {
-        let mut found = Vec::new();
+    ) -> Result<(), TaskError> {
         for (name, sealed) in stores {
             let handle = &self.handles[&name];
-            let changelog = self.changelogs.get(&name);
-            let written = changelog.and_then(|changelog| Some((changelog, *acknowledged.get(changelog)?)));
-            let strays = written.filter(|_| is_flush).and_then(|(changelog, end)| {
-                let before = self.note_end(&name, end)?;
-                Strays::between(&name, changelog, before, sealed.changes(), end)
-            });
-            let end = written.map(|(_, end)| end);
+            // A store that sent nothing may find the end of an earlier flush that was given up.
+            let sent = sealed.changes();
+            let changelog = self.changelogs.get(&name).filter(|_| sent > 0);
+            let end = changelog.and_then(|changelog| acknowledged.get(changelog).copied());
             if let (Some(end), SealedStore::Window(windows), StoreHandle::Window(store)) = (end, &sealed, handle) {
                 self.with_head(&name, store, |head, _| head.wrote(windows, end));
             }
-            let checkpoint = end.filter(|_| strays.is_none());
+            let checkpoint = end.filter(|end| !is_flush || self.flushed(&name, sent, *end));
             handle.commit_sealed(sealed, checkpoint).map_err(|error| self.error(error))?;
             self.note_current(handle, wall_ms)?;
-            found.extend(strays);
+            if sent == 0 {
+                self.agree(&name)?;
+            }
         }
-        Ok(found)
+        Ok(())
     }
 }
 

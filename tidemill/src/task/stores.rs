@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use bytes::Bytes;
 use tidemill_state::{ByteStore, ByteWindowStore, Row, StoreError, WindowKey};
 
-use super::{StoreSupplier, purges::Head, written_by::compare_writers};
+use super::{StoreSupplier, purges::Head, strays::Strays, written_by::compare_writers};
 use crate::{
     error::TaskError,
     graph::{StoreKind, StoreName, StoreSpec},
@@ -33,6 +33,8 @@ pub(crate) struct TaskStores {
     heads: RefCell<BTreeMap<StoreName, Head>>,
     /// Where each changelog ends, as far as its store knows.
     pub(super) ends: RefCell<BTreeMap<StoreName, Offset>>,
+    /// The strays of each store whose answer is not committed.
+    pub(super) strays: RefCell<BTreeMap<StoreName, Strays>>,
 }
 
 /// Row changes and the store's own notes, as read from a changelog.
@@ -68,7 +70,8 @@ impl TaskStores {
         handles: BTreeMap<StoreName, StoreHandle>,
         changelogs: BTreeMap<StoreName, TopicPartition>,
     ) -> Self {
-        Self { task, handles, changelogs, heads: RefCell::default(), ends: RefCell::default() }
+        let (heads, ends, strays) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Self { task, handles, changelogs, heads, ends, strays }
     }
 
     /// The stores that have a changelog, each with its changelog.
@@ -76,11 +79,15 @@ impl TaskStores {
         self.changelogs.iter().map(|(name, changelog)| (name, &self.handles[name], changelog))
     }
 
-    /// A store's checkpoint in its changelog, and when the store last had all of it.
+    /// Where a store continues in its changelog, and when the store last had all of it.
     pub(super) fn whole_at(&self, name: &StoreName) -> Result<(Option<Offset>, Option<i64>), TaskError> {
-        let handle = &self.handles[name];
-        let read = || Ok((handle.with_store(ByteStore::checkpoint)?, handle.with_store(ByteStore::current_at)?));
-        read().map_err(|error| self.error(error))
+        let (checkpoint, handle) = (self.checkpoint(name)?, &self.handles[name]);
+        let current_at = handle.with_store(ByteStore::current_at).map_err(|error| self.error(error))?;
+        Ok((self.behind_strays(name).or(checkpoint), current_at))
+    }
+
+    fn checkpoint(&self, name: &StoreName) -> Result<Option<Offset>, TaskError> {
+        self.handles[name].with_store(ByteStore::checkpoint).map_err(|error| self.error(error))
     }
 
     /// Notes since when a store has missed no deletion of its changelog.
@@ -92,6 +99,7 @@ impl TaskStores {
     /// interrupts continues from its last flush.
     pub(super) fn clear(&self, name: &StoreName, wall_ms: i64) -> Result<(), TaskError> {
         let handle = &self.handles[name];
+        self.take_up_strays(name);
         handle.clear().and_then(|()| handle.set_current_at(wall_ms)).map_err(|error| self.error(error))
     }
 
@@ -112,7 +120,12 @@ impl TaskStores {
                 handle.read_change(key, record.value, record.timestamp, &mut changes);
             }
         }
-        handle.restore(changes, next).map_err(|error| self.error(error))?;
+        let checkpoint = match self.behind_strays(name) {
+            // The store does not agree with its changelog before the strays are answered.
+            Some(_) => self.checkpoint(name)?.unwrap_or(0),
+            None => next,
+        };
+        handle.restore(changes, checkpoint).map_err(|error| self.error(error))?;
         Ok(next)
     }
 
@@ -139,7 +152,7 @@ impl TaskStores {
     /// Notes the present end of the changelogs after a restore, so that this part can be purged later.
     pub(crate) fn restored(&self) -> Result<(), TaskError> {
         for (name, handle, _) in self.logged() {
-            let end = handle.with_store(ByteStore::checkpoint).map_err(|error| self.error(error))?;
+            let end = self.checkpoint(name)?;
             let StoreHandle::Window(store) = handle else { continue };
             store.borrow_mut().restart_epochs();
             if let Some(end) = end {
@@ -200,6 +213,7 @@ impl TaskStores {
 
     /// Drops everything uncommitted.
     pub(crate) fn roll_back(&self) {
+        self.forget_answers();
         self.handles.values().for_each(StoreHandle::roll_back);
     }
 

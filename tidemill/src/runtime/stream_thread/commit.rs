@@ -9,7 +9,7 @@ use super::tasks::Tasks;
 use crate::{
     error::TaskError,
     plan::TaskId,
-    task::{Strays, TaskCommit},
+    task::TaskCommit,
     transport::{Acknowledged, CommittedOffset, Consumer, PendingCommit, Progress, TopicPartition, TransportError},
 };
 
@@ -74,16 +74,13 @@ pub(crate) struct Committed {
 }
 
 impl Committed {
-    /// Takes the commit up in each task: its state and the committed offsets of its inputs. Returns the strays that it
-    /// found.
-    pub(crate) fn apply(mut self, tasks: &mut Tasks) -> Result<Vec<(TaskId, Strays)>, TaskError> {
-        let mut found = Vec::new();
+    /// Takes the commit up in each task: its state and the committed offsets of its inputs.
+    pub(crate) fn apply(mut self, tasks: &mut Tasks) -> Result<(), TaskError> {
         for task in tasks.running() {
             if let Some(commit) = self.tasks.remove(&task.id) {
-                let strays = task.committed(commit, &self.acknowledged, self.is_flush)?;
-                found.extend(strays.into_iter().map(|strays| (task.id, strays)));
+                task.committed(commit, &self.acknowledged, self.is_flush)?;
             }
         }
-        Ok(found)
+        Ok(())
     }
 }

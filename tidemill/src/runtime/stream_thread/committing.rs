@@ -39,7 +39,7 @@ impl StreamThread {
         self.tasks.running().any(|task| task.ctx.commit_requested) || self.holds_too_much()
     }
 
-    fn holds_too_much(&mut self) -> bool {
+    pub(super) fn holds_too_much(&mut self) -> bool {
         let held = self.tasks.running().map(|task| task.held_bytes());
         held.sum::<usize>() >= self.app.config.max_uncommitted_bytes
     }
@@ -47,14 +47,14 @@ impl StreamThread {
     /// Commits all tasks' outputs, changelog records and offsets together. Then the tasks' stores take up the commit.
     pub(super) fn commit(&mut self) -> Result<(), TaskError> {
         self.settle_commit()?;
-        self.begin_commit()?;
-        self.settle_commit()?;
-        if self.tasks.running().any(|task| task.stores.is_dirty()) {
-            // State was written again behind strays.
+        loop {
             self.begin_commit()?;
             self.settle_commit()?;
+            // The commit may have found strays. Then another one brings the answer to the changelogs.
+            if !self.answer_all_strays()? {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Begins a commit. Records processed from here on belong to the next commit.
@@ -92,9 +92,8 @@ impl StreamThread {
             return Ok(true);
         }
         let Some(committed) = transaction.poll_commit(&mut *clients.consumer, timeout)? else { return Ok(false) };
-        let strays = committed.apply(tasks)?;
+        committed.apply(tasks)?;
         self.status.commits += 1;
-        strays.into_iter().try_for_each(|(task, strays)| self.write_again(task, &strays))?;
         self.replace_producer()?;
         self.transaction.send_held(&mut *self.clients.producer)?;
         Ok(true)

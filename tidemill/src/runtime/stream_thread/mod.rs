@@ -127,7 +127,8 @@ impl StreamThread {
         let began_ms = self.app.clock.monotonic_ms();
         self.attend_commit()?;
         let attended_ms = self.app.clock.monotonic_ms();
-        let works_on = self.tasks.is_restoring() || self.has_buffered() || self.last_ticked.is_some();
+        let works_on =
+            self.tasks.is_restoring() || self.has_buffered() || self.last_ticked.is_some() || self.has_strays();
         let wait = if works_on { Duration::ZERO } else { timeout };
         let wait = wait.min(self.time_to_commit());
         let polled = match self.clients.consumer.poll(wait) {
@@ -161,7 +162,7 @@ impl StreamThread {
         if self.repair.is_some() {
             return Ok(done);
         }
-        done += match self.restore(timeout) {
+        done += match self.read_state(timeout) {
             Err(TaskError::Transport(TransportError::Retriable(reason))) => {
                 // The reader may have passed records that were not applied. They are read again.
                 self.read_changelogs()?;
@@ -272,6 +273,7 @@ impl StreamThread {
         self.repair.is_none()
             && !self.waits_for_stores
             && !self.tasks.is_restoring()
+            && !self.has_strays()
             // A task that waits for another input has no work until time passes.
             && self.tasks.running().all(|task| !task.ctx.unfinished && (task.waits || task.group.buffered() == 0))
     }

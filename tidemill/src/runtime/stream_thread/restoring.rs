@@ -25,7 +25,12 @@ impl StreamThread {
         Ok(self.clients.reader.assign(&restores)?)
     }
 
-    pub(super) fn restore(&mut self, timeout: Duration) -> Result<usize, TaskError> {
+    /// Reads changelogs: for tasks that restore, and for tasks that find strays.
+    pub(super) fn read_state(&mut self, timeout: Duration) -> Result<usize, TaskError> {
+        Ok(self.restore(timeout)? + self.answer_strays()?)
+    }
+
+    fn restore(&mut self, timeout: Duration) -> Result<usize, TaskError> {
         if !self.tasks.is_restoring() {
             return Ok(0);
         }

@@ -7,13 +7,17 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{StreamThread, World};
+use super::{
+    StreamThread, World,
+    odd_log::{OddLog, Oddities},
+};
 use crate::{
     ProcessingGuarantee, StreamsBuilder, StreamsConfig,
+    error::TaskError,
     operators::StoreHandle,
     transport::{
-        Acknowledged, Admin, Consumed, Consumer, ConsumerConfig, PendingCommit, Producer, ProducerConfig,
-        ProducerRecord, Progress, Reader, Transport, TransportError,
+        Acknowledged, Admin, Consumed, Consumer, ConsumerConfig, Offset, PendingCommit, Producer, ProducerConfig,
+        ProducerRecord, Progress, Reader, TopicPartition, Transport, TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -125,6 +129,10 @@ fn counts(thread: &mut StreamThread, key: &str) -> bool {
     })
 }
 
+fn checkpoint(thread: &mut StreamThread) -> Option<Offset> {
+    thread.stores().expect("has its stores")[0].handles["counts"].with_store(|store| store.checkpoint().expect("reads"))
+}
+
 fn append(world: &World, key: &'static str) {
     world.log.append("in", 0, [Entry::new(key, "v", 0)]).expect("appends");
 }
@@ -141,6 +149,8 @@ struct Replaced {
     member: StreamThread,
     producer: LazyProducer,
     heir: StreamThread,
+    /// How the heir's log behaves.
+    oddities: Oddities,
 }
 
 impl Replaced {
@@ -150,17 +160,39 @@ impl Replaced {
         builder.stream::<String, String>("in").group_by_key().count("counts").to_stream().to("out");
         let processing_guarantee = ProcessingGuarantee::AtLeastOnce;
         let config = StreamsConfig { processing_guarantee, session_timeout: SESSION, ..StreamsConfig::new("app") };
-        // A member with standbys keeps the stores of a lost task.
-        let config = StreamsConfig { num_standby_replicas: 1, ..config };
+        // A member with standbys keeps the stores of a lost task. Commits come only when a test asks for them.
+        let config = StreamsConfig { num_standby_replicas: 1, commit_interval: Duration::from_hours(1), ..config };
         append(&world, "first");
         let log = LazyLog(world.log.clone(), Arc::default());
         let mut member = world.thread_on(Arc::new(log.clone()), &builder, config.clone());
         turn(&mut member);
         member.begin_commit().expect("begins");
         world.clock.advance(SESSION * 2);
-        let heir = world.thread(&builder, config);
+        let oddities = Oddities::default();
+        let heirs_log = OddLog { log: world.log.clone(), oddities: oddities.clone() };
+        let heir = world.thread_on(Arc::new(heirs_log), &builder, config);
         let producer = log.1.lock().expect("nobody panicked").clone().expect("it has one");
-        Self { world, member, producer, heir }
+        Self { world, member, producer, heir, oddities }
+    }
+
+    /// The heir commits a newer count of the same key, and the member's older count comes behind it. Returns the newer
+    /// change.
+    fn write_behind(&mut self) -> (Bytes, Bytes) {
+        append(&self.world, "first");
+        turn(&mut self.heir);
+        self.heir.commit_now().expect("commits");
+        self.producer.send_all().expect("leave");
+        let [.., newer, older] = &changes(&self.world)[..] else { panic!("two changes") };
+        assert_eq!((&newer.0, &older.0), (&"first".into(), &"first".into()));
+        assert_ne!(newer.1, older.1, "the older count came last");
+        newer.clone()
+    }
+
+    /// The heir's next flush, which finds the change of the member.
+    fn find(&mut self) {
+        append(&self.world, "second");
+        turn(&mut self.heir);
+        self.heir.begin_commit().expect("begins");
     }
 }
 
@@ -180,16 +212,61 @@ fn a_flush_behind_the_next_owners_records_does_not_hide_them_from_the_store() {
 
 #[test]
 fn what_a_replaced_member_wrote_behind_its_heir_is_written_over() {
-    let Replaced { world, producer, mut heir, .. } = Replaced::new();
-    append(&world, "first");
-    turn(&mut heir);
-    heir.commit_now().expect("commits");
-    producer.send_all().expect("leave");
-    let [.., newer, older] = &changes(&world)[..] else { panic!("two changes") };
-    assert_eq!((&newer.0, &older.0), (&"first".into(), &"first".into()));
-    assert_ne!(newer.1, older.1, "the older count came last");
+    let mut replaced = Replaced::new();
+    let newer = replaced.write_behind();
+    let Replaced { world, mut heir, .. } = replaced;
     append(&world, "second");
     turn(&mut heir);
     heir.commit_now().expect("commits");
-    assert_eq!(changes(&world).last(), Some(newer));
+    assert_eq!(changes(&world).last(), Some(&newer));
+}
+
+#[test]
+fn strays_are_answered_at_once_however_rare_commits_are() {
+    let mut replaced = Replaced::new();
+    let newer = replaced.write_behind();
+    replaced.find();
+    turn(&mut replaced.heir);
+    assert_eq!(changes(&replaced.world).last(), Some(&newer));
+}
+
+#[test]
+fn strays_that_cannot_be_read_for_a_moment_do_not_roll_their_task_back() {
+    let mut replaced = Replaced::new();
+    let newer = replaced.write_behind();
+    replaced.oddities.set(|odd| odd.loses_read = true);
+    replaced.find();
+    turn(&mut replaced.heir);
+    replaced.heir.commit_now().expect("commits");
+    assert_eq!(changes(&replaced.world).last(), Some(&newer));
+    assert_eq!(replaced.heir.status.aborts, 0);
+}
+
+#[test]
+fn a_rollback_before_the_answer_does_not_take_up_strays() {
+    let mut replaced = Replaced::new();
+    let newer = replaced.write_behind();
+    replaced.find();
+    replaced.heir.recover(TaskError::Transport(TransportError::Retriable("away".into()))).expect("recovers");
+    turn(&mut replaced.heir);
+    replaced.heir.commit_now().expect("commits");
+    append(&replaced.world, "second");
+    turn(&mut replaced.heir);
+    replaced.heir.commit_now().expect("commits");
+    let changes = changes(&replaced.world);
+    let last = changes.iter().rfind(|(key, _)| *key == newer.0);
+    assert_eq!(last, Some(&newer));
+}
+
+#[test]
+fn strays_that_the_changelog_has_lost_need_no_answer() {
+    let mut replaced = Replaced::new();
+    replaced.write_behind();
+    replaced.find();
+    let changelog = TopicPartition::new("app-counts-changelog", 0);
+    let end = replaced.world.log.end_offsets(&changelog.topic).expect("reads")[0];
+    replaced.world.log.admin().and_then(|mut admin| admin.delete_records(&changelog, end - 1)).expect("deletes");
+    turn(&mut replaced.heir);
+    assert_eq!(checkpoint(&mut replaced.heir), Some(end));
+    assert_eq!((changes(&replaced.world).len(), replaced.heir.status.aborts), (1, 0));
 }
