@@ -1,6 +1,6 @@
 //! Replays a changelog into a store until both agree.
 
-use super::{TaskStores, followed::Followed};
+use super::{TaskStores, followed::Followed, standby::lacks_windows};
 use crate::{
     clock::Moment,
     error::TaskError,
@@ -61,6 +61,8 @@ pub(crate) struct StoreRestore {
     pub(crate) changelog: TopicPartition,
     pub(crate) next: Offset,
     pub(crate) end: Offset,
+    /// The store has dropped the windows that start before this time, as a standby.
+    expired_before: i64,
     pub(crate) moved: Moved,
 }
 
@@ -91,7 +93,7 @@ impl StoreRestore {
                 Some(followed) => followed.place(),
                 None => stores.whole_at(name)?,
             };
-            let next = match Restore::decide(checkpoint, whole_ms.map(|at| wall_ms - at), low, high) {
+            let (next, expired_before) = match Restore::decide(checkpoint, whole_ms.map(|at| wall_ms - at), low, high) {
                 Restore::Current => {
                     stores.note_end(name, high);
                     if followed.is_some() {
@@ -99,14 +101,15 @@ impl StoreRestore {
                     }
                     continue;
                 }
-                Restore::From(next) => next,
+                Restore::From(next) => (next, followed.map_or(0, |followed| followed.expired_before)),
                 Restore::Rebuild => {
                     stores.clear(name, wall_ms)?;
-                    low
+                    (low, 0)
                 }
             };
             let moved = Moved { to: next, since_ms: monotonic_ms };
-            plans.push(Self { store: name.clone(), changelog: changelog.clone(), next, end: high, moved });
+            let (store, changelog) = (name.clone(), changelog.clone());
+            plans.push(Self { store, changelog, next, end: high, expired_before, moved });
         }
         Ok(plans)
     }
@@ -119,7 +122,7 @@ impl StoreRestore {
         wall_ms: i64,
     ) -> Result<(), TaskError> {
         stores.clear(&self.store, wall_ms)?;
-        (self.next, self.end) = (bounds.low, bounds.high);
+        (self.next, self.end, self.expired_before) = (bounds.low, bounds.high, 0);
         Ok(())
     }
 
@@ -147,6 +150,11 @@ impl StoreRestore {
         }
         self.end = end;
         Ok(false)
+    }
+
+    /// Whether the store, as a standby, dropped windows by the record of a replaced member, and the task needs them.
+    pub(crate) fn lacks_windows(&self, stores: &TaskStores) -> Result<bool, TaskError> {
+        lacks_windows(stores, &self.store, self.expired_before)
     }
 
     /// Applies records.
@@ -193,8 +201,8 @@ mod tests {
     #[test]
     fn a_restore_that_gets_nothing_looks_again_now_and_then() {
         let changelog = TopicPartition::new("changelog", 0);
-        let mut restore =
-            StoreRestore { store: "store".into(), changelog, next: 0, end: 9, moved: Moved { to: 0, since_ms: 0 } };
+        let (store, moved) = ("store".into(), Moved { to: 0, since_ms: 0 });
+        let mut restore = StoreRestore { store, changelog, next: 0, end: 9, expired_before: 0, moved };
         let mut stalls = |position, now_ms| restore.stalls(position, now_ms);
         assert!(!stalls(0, STALLED_MS - 1));
         assert!(stalls(0, STALLED_MS));

@@ -82,17 +82,15 @@ impl StandbyTask {
         };
         self.stores.with(|stores| {
             followed.next = stores.replay(&followed.store, records, followed.next)?;
-            let Some(before) = expired_by_notes(stores, &followed.store)? else { return Ok(false) };
-            // An owner's time never falls. So the later time was a stray: it came from a replaced member.
-            let anew = before < followed.expired_before;
-            if anew {
-                stores.clear(&followed.store, followed.looked_ms)?;
-                (followed.next, followed.whole_ms, followed.noted_ms) = (0, followed.looked_ms, None);
-            } else {
-                expire(stores, &followed.store, before)?;
+            if !lacks_windows(stores, &followed.store, followed.expired_before)? {
+                return expire(stores, followed).map(|()| false);
             }
-            followed.expired_before = if anew { 0 } else { before };
-            Ok(anew)
+            stores.clear(&followed.store, followed.looked_ms)?;
+            // Until it has read this far again, it must not expire windows by the same record.
+            followed.end = followed.end.max(followed.next);
+            (followed.next, followed.whole_ms, followed.noted_ms) = (0, followed.looked_ms, None);
+            followed.expired_before = 0;
+            Ok(true)
         })
     }
 
@@ -100,8 +98,10 @@ impl StandbyTask {
     pub(crate) fn reach(&mut self, changelog: &TopicPartition, position: Offset) -> Result<(), TaskError> {
         let found = self.followed.iter_mut().find(|followed| followed.changelog == *changelog);
         let Some(followed) = found.filter(|followed| followed.next < position) else { return Ok(()) };
-        followed.next = self.stores.with(|stores| stores.replay(&followed.store, Vec::new(), position))?;
-        Ok(())
+        self.stores.with(|stores| {
+            followed.next = stores.replay(&followed.store, Vec::new(), position)?;
+            expire(stores, followed)
+        })
     }
 
     /// Takes up a changelog's current bounds. `true` if the store had to begin again from empty.
@@ -170,76 +170,27 @@ fn expired_by_notes(stores: &TaskStores, name: &StoreName) -> Result<Option<i64>
     WindowClock::expired_below_in(&store.borrow()).map_err(|error| stores.error(error))
 }
 
-/// Drops windows that start before a time.
-fn expire(stores: &TaskStores, name: &StoreName, before: i64) -> Result<(), TaskError> {
-    let StoreHandle::Window(store) = &stores.handles[name] else { return Ok(()) };
+/// Whether a store that dropped the windows before a time lacks windows that the task's owner still needs. An owner's
+/// time never falls. If the time in a changelog falls, the later time was a stray: it came from a replaced member.
+pub(super) fn lacks_windows(stores: &TaskStores, name: &StoreName, dropped_before: i64) -> Result<bool, TaskError> {
+    Ok(expired_by_notes(stores, name)?.is_some_and(|before| before < dropped_before))
+}
+
+/// Drops the windows that the task's owner has expired. A store that is behind does not: the rest of its changelog may
+/// tell an earlier time.
+fn expire(stores: &TaskStores, followed: &mut Followed) -> Result<(), TaskError> {
+    let StoreHandle::Window(store) = &stores.handles[&followed.store] else { return Ok(()) };
+    let Some(before) = expired_by_notes(stores, &followed.store)?.filter(|_| followed.next >= followed.end) else {
+        return Ok(());
+    };
     let expire = |store: &mut ByteWindowStore| -> Result<(), StoreError> {
         store.expire_before(before);
         store.commit(None)
     };
-    expire(&mut store.borrow_mut()).map_err(|error| stores.error(error))
+    expire(&mut store.borrow_mut()).map_err(|error| stores.error(error))?;
+    followed.expired_before = before;
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{cell::RefCell, ops::Bound, rc::Rc};
-
-    use bytes::Bytes;
-    use tidemill_state::{ByteStore, Direction, MemoryBackend, WindowKey};
-
-    use super::*;
-    use crate::transport::Headers;
-
-    const NAME: &str = "windows";
-
-    fn changelog() -> TopicPartition {
-        TopicPartition::new("app-windows-changelog", 0)
-    }
-
-    fn standby() -> StandbyTask {
-        let id = TaskId { subtopology: 0, partition: 0 };
-        let store = ByteStore::new(NAME, Box::new(MemoryBackend::new()));
-        let store = ByteWindowStore::new(store, 100).expect("opens");
-        let handle = StoreHandle::Window(Rc::new(RefCell::new(store)));
-        let stores = TaskStores::of(id, [(NAME.into(), handle)].into(), [(NAME.into(), changelog())].into());
-        let stores = PortableStores::pack(stores).expect("nobody uses them");
-        StandbyTask::begin(stores, &[(changelog(), Watermarks { low: 0, high: 0 })].into(), 0).expect("begins")
-    }
-
-    fn record(offset: Offset, key: Bytes, value: Bytes) -> ConsumedRecord {
-        ConsumedRecord { offset, timestamp: 0, key: Some(key), value: Some(value), headers: Headers::new() }
-    }
-
-    /// The note of an owner that has seen `now_ms`.
-    fn time(offset: Offset, now_ms: i64) -> ConsumedRecord {
-        record(offset, Bytes::from_static(b"time"), [now_ms, now_ms].map(i64::to_be_bytes).concat().into())
-    }
-
-    fn row(offset: Offset, start: i64) -> ConsumedRecord {
-        let key = WindowKey { start, key: Bytes::from_static(b"key"), seq: 0 };
-        let key = WindowKey::local_to_changelog(&key.encode_local()).expect("is a row's");
-        record(offset, key, Bytes::from_static(b"1"))
-    }
-
-    fn rows(standby: &mut StandbyTask) -> usize {
-        standby.stores().with(|stores| {
-            stores.handles[NAME].with_store(|store| {
-                store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward).expect("scans").count()
-            })
-        })
-    }
-
-    /// At least once, a replaced member may have seen more than the owner, and written its time behind the owner's.
-    #[test]
-    fn windows_that_expired_by_a_replaced_members_time_come_back_when_the_owner_tells_an_earlier_time() {
-        let mut standby = standby();
-        standby.apply(&changelog(), vec![row(0, 0), time(1, 50)]).expect("applies");
-        standby.apply(&changelog(), vec![time(2, 1_000)]).expect("applies");
-        assert_eq!(rows(&mut standby), 0);
-        standby.apply(&changelog(), vec![time(3, 60)]).expect("applies");
-        let next: Vec<_> = standby.positions().map(|(_, next)| next).collect();
-        assert_eq!(next, [0], "it reads the changelog again");
-        standby.apply(&changelog(), vec![row(0, 0), time(1, 50), time(2, 1_000), time(3, 60)]).expect("applies");
-        assert_eq!(rows(&mut standby), 1);
-    }
-}
+mod tests;

@@ -91,10 +91,14 @@ impl StreamThread {
                 let restore = &mut restores[at];
                 let position = clients.reader.position(&restore.changelog)?;
                 if restore.reach(stores, position, wall_ms)? {
-                    restores.remove(at);
-                    continue;
-                }
-                if restore.stalls(position, monotonic_ms) {
+                    if !restore.lacks_windows(stores)? {
+                        restores.remove(at);
+                        continue;
+                    }
+                    let bounds = changelog_bounds(&mut *clients.reader, &restore.changelog)?;
+                    restore.start_over(stores, bounds, wall_ms)?;
+                    elsewhere = true;
+                } else if restore.stalls(position, monotonic_ms) {
                     let bounds = changelog_bounds(&mut *clients.reader, &restore.changelog)?;
                     elsewhere |= restore.cut(stores, bounds, wall_ms)?;
                 }
