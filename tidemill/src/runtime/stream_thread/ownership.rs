@@ -148,7 +148,7 @@ impl StreamThread {
         task.total = task.remaining();
         let warm = !followed.is_empty();
         tracing::info!(task = %id, left = task.total, warm, "restoring");
-        self.tasks.slots.insert(id, Slot::Restoring(task));
+        self.tasks.slots.insert(id, Slot::Restoring(Box::new(task)));
         self.pause(inputs)?;
         self.read_changelogs()
     }

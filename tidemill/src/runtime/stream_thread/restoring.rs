@@ -119,7 +119,7 @@ impl StreamThread {
         for id in ready {
             if let Some(Slot::Restoring(task)) = self.tasks.slots.remove(&id) {
                 task.tell_end(self.app.clock.monotonic_ms());
-                let RestoringTask { stores, committed, .. } = task;
+                let RestoringTask { stores, committed, .. } = *task;
                 stores.restored()?;
                 self.run_task(id, stores, &committed)?;
                 let inputs = self.app.plan.input_partitions(id);

@@ -32,8 +32,10 @@ impl StreamThread {
         let found = self.tasks.running().find_map(|task| Some((task.id, task.stores.unanswered()?)));
         let Some((id, strays)) = found else { return Ok(0) };
         let piece = self.read_piece(&strays);
-        // The tasks that restore go on where they were.
-        self.read_changelogs()?;
+        if self.tasks.is_restoring() {
+            // These tasks go on where they were. Otherwise the reader stays where the next piece begins.
+            self.read_changelogs()?;
+        }
         let (records, position) = match piece {
             Err(error @ (TransportError::Retriable(_) | TransportError::OffsetOutOfRange { .. })) => {
                 tracing::warn!(task = %id, changelog = %strays.changelog, %error, "cannot be read, trying again");
@@ -45,6 +47,9 @@ impl StreamThread {
         task.stores.answer(&strays, records, position)?;
         // Until the commit, nobody else could restore the right state.
         task.ctx.commit_requested |= !task.stores.has_unanswered() && task.stores.is_dirty();
+        if !self.has_strays() {
+            self.read_changelogs()?;
+        }
         Ok(usize::try_from(position - strays.from).unwrap_or(0))
     }
 

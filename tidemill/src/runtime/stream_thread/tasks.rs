@@ -17,7 +17,7 @@ use crate::{
 ///     ↑__________|  (rolled back with a store to rebuild)
 /// ```
 pub(crate) enum Slot {
-    Restoring(RestoringTask),
+    Restoring(Box<RestoringTask>),
     Running(Box<ActiveTask>),
     /// The task could not process a record. It stays stopped until its partitions move.
     Failed(String),
@@ -43,7 +43,7 @@ impl Tasks {
 
     pub(crate) fn restoring(&mut self) -> impl Iterator<Item = (TaskId, &mut RestoringTask)> {
         self.slots.iter_mut().filter_map(|(id, slot)| match slot {
-            Slot::Restoring(task) => Some((*id, task)),
+            Slot::Restoring(task) => Some((*id, &mut **task)),
             Slot::Running(_) | Slot::Failed(_) => None,
         })
     }
