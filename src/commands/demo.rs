@@ -18,6 +18,7 @@ use super::{
     playlist::Playlist,
     recording::Event,
     serve::{announce, close, runtime, start, until_stopped},
+    signals::Signals,
 };
 use crate::{cli::DemoOptions, config::Config};
 
@@ -47,6 +48,7 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
     let begins = folder.is_none();
     runtime()?.block_on(async {
         let server = start(settings).await?;
+        let mut signals = Signals::listen()?;
         print_banner(&server, &playlist, options.speed);
         announce(&server);
         if begins {
@@ -63,18 +65,18 @@ pub(crate) fn demo(config: Config, options: &DemoOptions) -> Result<()> {
         };
         let played = tokio::select! {
             played = played => played,
-            ended = until_stopped(&server) => return ended.and(close(&server).await),
+            ended = until_stopped(&server, &mut signals) => return ended.and(close(&server, signals).await),
         };
         let ended = match played {
             Ok(false) if options.once => bail_late(),
             Ok(_) if options.once => Ok(()),
             Ok(_) => {
                 tracing::info!("the recordings are played; the pages stay open until Ctrl-C");
-                until_stopped(&server).await
+                until_stopped(&server, &mut signals).await
             }
             Err(error) => Err(error),
         };
-        ended.and(close(&server).await)
+        ended.and(close(&server, signals).await)
     })
 }
 

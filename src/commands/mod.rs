@@ -10,6 +10,7 @@ mod recording;
 mod replay;
 mod reset;
 mod serve;
+mod signals;
 
 pub(crate) use demo::demo;
 pub(crate) use describe::describe;

@@ -7,13 +7,17 @@ use tidemill::transport::TransportError;
 use tidemill_apps::server::{EngineError, Server, Settings};
 use tokio::runtime::Runtime;
 
+use super::signals::Signals;
+
 /// Runs the server until Ctrl-C, SIGTERM or a failure.
 pub(crate) fn serve(settings: Settings) -> Result<()> {
     runtime()?.block_on(async {
         let server = start(settings).await?;
+        // Whoever reads that it listens may stop it.
+        let mut signals = Signals::listen()?;
         announce(&server);
-        let ended = until_stopped(&server).await;
-        ended.and(close(&server).await)
+        let ended = until_stopped(&server, &mut signals).await;
+        ended.and(close(&server, signals).await)
     })
 }
 
@@ -23,10 +27,10 @@ const SAME_WISH: Duration = Duration::from_secs(1);
 
 /// Closes the server. A later signal ends the program at once. Nothing is lost by that: accepted events are on the log
 /// before they are answered, and the next start repeats the work that was not committed.
-pub(super) async fn close(server: &Server) -> Result<()> {
-    tokio::spawn(async {
-        tokio::time::sleep(SAME_WISH).await;
-        if stop_signal().await.is_ok() {
+pub(super) async fn close(server: &Server, mut signals: Signals) -> Result<()> {
+    tokio::spawn(async move {
+        let _ = tokio::time::timeout(SAME_WISH, async { while signals.received().await.is_ok() {} }).await;
+        if signals.received().await.is_ok() {
             tracing::warn!(
                 "ended before all work was committed: no accepted event is lost; the next start repeats the \
                  uncommitted work"
@@ -91,7 +95,7 @@ pub(super) fn announce(server: &Server) {
 /// How often the program checks whether the applications still run.
 const WATCH: Duration = Duration::from_millis(500);
 
-pub(super) async fn until_stopped(server: &Server) -> Result<()> {
+pub(super) async fn until_stopped(server: &Server, signals: &mut Signals) -> Result<()> {
     let failed = async {
         loop {
             tokio::time::sleep(WATCH).await;
@@ -101,7 +105,7 @@ pub(super) async fn until_stopped(server: &Server) -> Result<()> {
         }
     };
     tokio::select! {
-        signal = stop_signal() => {
+        signal = signals.received() => {
             tracing::info!(
                 "stopping: finished work is being committed; another signal, after a second or more, ends the program \
                  at once"
@@ -110,21 +114,4 @@ pub(super) async fn until_stopped(server: &Server) -> Result<()> {
         }
         () = failed => bail!("an application ended unexpectedly; the log above says why"),
     }
-}
-
-#[cfg(unix)]
-async fn stop_signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.context("cannot listen for Ctrl-C")?,
-        _ = terminate.recv() => {}
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn stop_signal() -> Result<()> {
-    tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")?;
-    Ok(())
 }
