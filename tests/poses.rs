@@ -308,3 +308,31 @@ fn an_exercise_without_rules_is_counted_and_measured() {
     pull_ups.iter_mut().for_each(|frame| frame.exercise = "muscle_up".into());
     assert_eq!(coached(&pull_ups).last().expect("feedback").session_repetitions, 12);
 }
+
+#[test]
+fn a_hold_that_trembles_around_the_turning_point_is_one_repetition() {
+    let frames = frames("squats_clean");
+    let depth = |frame: &PoseFrame| frame.landmarks[Part::LEFT_HIP.index()].y;
+    // The first repetition begins at 2.4 s and lasts 3.4 s.
+    let inside = |from: i64, to: i64| {
+        let span = START_MS + from..START_MS + to;
+        frames.iter().filter(move |frame| span.contains(&frame.timestamp))
+    };
+    let lowest = inside(2_400, 5_800).max_by(|a, b| depth(a).total_cmp(&depth(b))).expect("frames");
+    let (high, low) = (depth(&frames[0]), depth(lowest));
+    // For eight seconds, each frame is on the other side of half, three quarters or nine tenths of the way down.
+    for part in [0.5, 0.75, 0.9] {
+        let mut session: Vec<PoseFrame> = inside(0, lowest.timestamp - START_MS).cloned().collect();
+        let at = high + part * (low - high);
+        let mut near: Vec<_> = inside(2_400, 5_800).collect();
+        near.sort_by(|a, b| (depth(a) - at).abs().total_cmp(&(depth(b) - at).abs()));
+        for frame in 0..40 {
+            let timestamp = lowest.timestamp + frame * 200;
+            session.push(PoseFrame { timestamp, ..near[frame as usize % 2].clone() });
+        }
+        let rest = inside(lowest.timestamp - START_MS, 8_000);
+        session.extend(rest.map(|frame| PoseFrame { timestamp: frame.timestamp + 8_000, ..frame.clone() }));
+        let repetitions: Vec<_> = coached(&session).into_iter().flat_map(|one| one.repetitions).collect();
+        assert_eq!(repetitions.len(), 1, "{part}: {repetitions:?}");
+    }
+}
