@@ -89,6 +89,8 @@ mod tests {
     fn events_are_told_apart_by_their_fields() {
         let kind = |line: &str| Event::read(line).map(|event| event.input.name).ok();
         assert_eq!(kind(r#"{"stream_id":"s","user_id":"u","text":"hi","timestamp":1}"#), Some("chat"));
+        let gift = r#"{"stream_id":"s","user_id":"u","membership":{"kind":"gift"},"timestamp":1}"#;
+        assert_eq!(kind(gift), Some("chat"));
         assert_eq!(kind(r#"{"stream_id":"s","text":"hi","timestamp":1}"#), Some("transcript"));
         assert_eq!(kind(r#"{"user_id":"u","landmarks":[],"timestamp":1}"#), Some("pose"));
         assert_eq!(kind(r#"{"user_id":"u","text":"hi","timestamp":"noon"}"#), None);
