@@ -88,10 +88,10 @@ pub(crate) fn check_length(errors: &mut Vec<FieldError>, field: &str, text: &str
 }
 
 pub(crate) fn check_text(errors: &mut Vec<FieldError>, field: &str, text: &str) {
-    if !is_visible(text) {
-        errors.push(FieldError::new(field, "is empty", "leave out events without text"));
-    } else {
+    if is_visible(text) {
         check_text_length(errors, field, text);
+    } else {
+        errors.push(FieldError::new(field, "is empty", "leave out events without text"));
     }
 }
 

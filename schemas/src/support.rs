@@ -105,7 +105,7 @@ pub(crate) fn diagnose(message: &Map<String, Value>, errors: &mut Vec<FieldError
                 refuse("membership.kind", "is unknown".into(), "send new, gift or milestone");
             }
             for field in ["months", "count"].into_iter().filter(|field| has(membership, field)) {
-                if !membership[field].as_u64().is_some_and(|number| u32::try_from(number).is_ok()) {
+                if membership[field].as_u64().is_none_or(|number| u32::try_from(number).is_err()) {
                     let problem = format!("is {}", membership[field]);
                     refuse(&format!("membership.{field}"), problem, "send a whole number");
                 }

@@ -34,7 +34,9 @@ fn messages_and_insights_of_before_ids_support_and_withdrawals_are_read() {
     const NEW: [&str; 5] = ["id", "amount", "membership", "support", "withdrawn"];
     let is_old = |field: &Value| !NEW.contains(&field["name"].as_str().unwrap());
     let before = version::<ChatMessage>(|fields| fields.retain(is_old));
-    let event = json!({ "stream_id": "s", "user_id": "u", "user_name": null, "text": "hi 👋", "timestamp": 1_767_225_600_000_i64 });
+    let (user_name, timestamp) = (Value::Null, 1_767_225_600_000_i64);
+    let event =
+        json!({ "stream_id": "s", "user_id": "u", "user_name": user_name, "text": "hi 👋", "timestamp": timestamp });
     assert_eq!(resolve::<ChatMessage>(&before, &write(&before, &event)).unwrap(), samples::chat(false));
     let before = version::<Insight>(|fields| {
         fields.retain(is_old);

@@ -1,5 +1,5 @@
-//! Withdrawals: messages that a moderator deleted, and viewers who were banned. Windows that are open leave them out when
-//! they close. Results of closed windows lose what they show of them, and are published again.
+//! Withdrawals: messages that a moderator deleted, and viewers who were banned. Windows that are open leave them out
+//! when they close. Results of closed windows lose what they show of them, and are published again.
 
 mod known;
 mod process;
