@@ -81,7 +81,6 @@ impl Part {
     }
 
     /// The same landmark on the other side of the body, such as `right_elbow` for `left_elbow`. The nose is its own.
-    #[must_use]
     pub fn other_side(self) -> Self {
         Self(match self.0 {
             0 => 0,

@@ -40,7 +40,7 @@ pub(super) struct Body {
 
 impl Body {
     /// The landmarks of a frame that are seen. The frame tells its picture's ratio.
-    pub(super) fn of(frame: &PoseFrame, sight: &Sight) -> Self {
+    pub(super) fn of(frame: &PoseFrame, sight: Sight) -> Self {
         let ratio = f64::from(frame.aspect_ratio.unwrap_or(1.0));
         let mut points = [None; LANDMARKS.len()];
         for mark in frame.landmarks.iter().filter(|mark| sight.shows(mark)) {

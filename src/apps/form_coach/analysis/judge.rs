@@ -57,9 +57,9 @@ impl Section<'_> {
         progress.enter(self.exercise, self.name);
         let ruled = Drive::of(self.exercise);
         let sight = Sight::of(self.frames, ruled.map(|drive| drive.joint), self.normalised);
-        let bodies: Vec<Body> = self.frames.iter().map(|frame| Body::of(frame, &sight)).collect();
+        let bodies: Vec<Body> = self.frames.iter().map(|frame| Body::of(frame, sight)).collect();
         if !self.measured {
-            return self.unmeasured(progress, ruled, &bodies);
+            return unmeasured(progress, ruled, &bodies);
         }
         match ruled {
             Some(drive) => self.by_rules(progress, drive, &bodies),
@@ -131,30 +131,6 @@ impl Section<'_> {
         judged
     }
 
-    /// Tells whether the athlete moves, and nothing more, because angles in a distorted picture are wrong.
-    fn unmeasured(&self, progress: &mut SessionProgress, ruled: Option<Drive>, bodies: &[Body]) -> Judged {
-        progress.interrupt();
-        let drive = ruled.or_else(|| Lead::of(bodies, None, None).map(Lead::drive));
-        let readings = drive.map_or_else(Vec::new, |drive| readings(drive, bodies));
-        let movement = Movement { readings, turns: Vec::new() };
-        let phase = match drive {
-            Some(drive) => movement.phase(drive, bodies.len()),
-            None if joint_ranges(bodies).is_empty() => Phase::OutOfSight,
-            None => Phase::Resting,
-        };
-        let mut judged = Judged::of(phase, Vec::new());
-        judged.sentence = match phase {
-            Phase::Working => {
-                "Not graded: the shape of the picture is unknown. Send aspect_ratio with each frame, the \
-                               picture's width divided by its height."
-                    .into()
-            }
-            Phase::Resting => "Ready when you are.".into(),
-            Phase::OutOfSight => "Step back until your whole body is in the picture.".into(),
-        };
-        judged
-    }
-
     /// Feeds the frames to the repetition detector.
     fn follow(&self, progress: &mut SessionProgress, drive: Drive, bodies: &[Body]) -> Movement {
         let level = self.profile.map(|profile| profile.level).unwrap_or_default();
@@ -202,6 +178,28 @@ impl Judged {
             session_half_repetitions: session.half,
         }
     }
+}
+
+/// Tells whether the athlete moves, and nothing more, because angles in a distorted picture are wrong.
+fn unmeasured(progress: &mut SessionProgress, ruled: Option<Drive>, bodies: &[Body]) -> Judged {
+    progress.interrupt();
+    let drive = ruled.or_else(|| Lead::of(bodies, None, None).map(Lead::drive));
+    let readings = drive.map_or_else(Vec::new, |drive| readings(drive, bodies));
+    let movement = Movement { readings, turns: Vec::new() };
+    let phase = match drive {
+        Some(drive) => movement.phase(drive, bodies.len()),
+        None if joint_ranges(bodies).is_empty() => Phase::OutOfSight,
+        None => Phase::Resting,
+    };
+    let mut judged = Judged::of(phase, Vec::new());
+    judged.sentence = match phase {
+        Phase::Working => "Not graded: the shape of the picture is unknown. Send aspect_ratio with each frame, the \
+                           picture's width divided by its height."
+            .into(),
+        Phase::Resting => "Ready when you are.".into(),
+        Phase::OutOfSight => "Step back until your whole body is in the picture.".into(),
+    };
+    judged
 }
 
 /// The leading joint's signal in each frame that shows it, and where the body is.

@@ -48,14 +48,14 @@ impl Sight {
     }
 
     /// Whether a landmark is judged.
-    pub(super) fn shows(&self, mark: &Landmark) -> bool {
+    pub(super) fn shows(self, mark: &Landmark) -> bool {
         let index = mark.part.index();
-        let side = index < FIRST_OF_BODY || self.sides[usize::from(index % 2 == 0)];
+        let side = index < FIRST_OF_BODY || self.sides[usize::from(index.is_multiple_of(2))];
         side && self.visibility(mark) >= VISIBLE
     }
 
     /// The visibility of a landmark; 0 outside the picture.
-    fn visibility(&self, mark: &Landmark) -> f32 {
+    fn visibility(self, mark: &Landmark) -> f32 {
         let inside = |value: f32| (-MARGIN..=1.0 + MARGIN).contains(&value);
         let across = if self.normalised { inside(mark.x) } else { mark.x >= -MARGIN };
         if across && inside(mark.y) { mark.visibility.unwrap_or(1.0) } else { 0.0 }

@@ -157,6 +157,24 @@ const told = [sentence(11), sentence(11), sentence(12), "Ready when you are."];
 assert.deepEqual(await spoken(), told, "what comes after its time is not read aloud");
 done("who rests still sees the last movement, who is out of sight is told so");
 
+athlete.add("feedback", {
+  ...resting,
+  ...{ window: { start: began + 45_000, end: began + 48_000 }, exercise: "squat", phase: "working" },
+  ...{ obstacle: "mixed_frames", sentence: "Not graded: two cameras send frames for this athlete." },
+});
+await until(() => document.querySelector(".gr-word").textContent === "Not graded");
+assert.match(await text("#sentence"), /two cameras/);
+athlete.add("feedback", {
+  ...resting,
+  ...{ window: { start: began + 48_000, end: began + 51_000 }, exercise: "other", exercise_name: "biceps_curl" },
+  ...{ phase: "working", repetitions: [{}], sentence: "1 repetition of biceps_curl: the elbows go through 120°." },
+  earlier: [{ exercise: "squat", exercise_name: "squat", session_repetitions: 7, repetitions: [], grade: 9 }],
+});
+await until(() => document.querySelector(".gr-word").textContent === "Counted, not graded");
+assert.match(await text("#grade"), /Biceps curl/);
+assert.match(await text("#numbers"), /Squat before: 7 repetitions/);
+done("what is not graded is told, and what ended is not forgotten");
+
 await page.fill("#height", "182");
 await page.fill("#injuries", "Left shoulder\nKnee");
 await page.selectOption("#level", "advanced");
