@@ -72,4 +72,19 @@ mod tests {
         }
         assert_eq!(murmur2(b"abc") as i32, 479_470_107);
     }
+
+    #[test]
+    fn keys_with_negative_hashes_go_to_the_partitions_that_the_java_client_chooses() {
+        // Values of org.apache.kafka.common.utils.Utils.toPositive(murmur2(key)) % partitions.
+        for (key, hash, partitions) in [
+            ("H", -798_908_673, [2, 6, 75]),
+            ("i3", -771_056_497, [1, 1, 51]),
+            ("BzgB", -1_672_491_273, [2, 4, 75]),
+            ("stream-2", -2_133_572_436, [2, 0, 12]),
+        ] {
+            assert_eq!(murmur2(key.as_bytes()) as i32, hash, "{key}");
+            let chosen = [3, 7, 100].map(|count| partition_for(Some(key.as_bytes()), count));
+            assert_eq!(chosen, partitions, "{key}");
+        }
+    }
 }
