@@ -54,3 +54,65 @@ fn timers_of_keys_without_rows_do_not_pile_up_in_a_busy_task() {
     let core = times.core.borrow();
     assert_eq!((core.keys.len(), core.timers.len()), (0, 0));
 }
+
+/// A store of times that another node uses, too.
+struct Shared {
+    times: KeyTimes,
+    store: Rc<RefCell<ByteStore>>,
+    ctx: TaskContext,
+}
+
+impl Shared {
+    fn open() -> Self {
+        let store = Rc::new(RefCell::new(store("times")));
+        let times = KeyTimes::open(store.clone(), true, None, 0, []).expect("opens");
+        Self { times, store, ctx: TaskContext::new(Moment { wall_ms: 0, monotonic_ms: 0 }) }
+    }
+
+    fn observe(&mut self, timestamp: i64) -> i64 {
+        self.times.observe(&mut self.ctx, KEY, timestamp).expect("reads")
+    }
+
+    fn commit(&self) {
+        self.times.save([]).expect("saves");
+        self.store.borrow_mut().commit(None).expect("commits");
+    }
+
+    /// What the other node does.
+    fn erase(&self) {
+        self.store.borrow_mut().delete(Bytes::from_static(KEY));
+    }
+
+    fn has_row(&self) -> bool {
+        self.store.borrow().get(KEY).expect("reads").is_some()
+    }
+}
+
+const KEY: &[u8] = b"key";
+
+#[test]
+fn a_time_that_another_node_erases_between_two_commits_is_not_written_again() {
+    let mut shared = Shared::open();
+    shared.observe(50_000);
+    shared.commit();
+    assert!(shared.has_row());
+    shared.observe(50_100);
+    shared.erase();
+    shared.commit();
+    assert!(!shared.has_row(), "it had a record in the same commit");
+    assert_eq!(shared.observe(100), 100, "the next record begins anew");
+}
+
+#[test]
+fn a_key_that_waits_begins_anew_after_another_node_erases_its_time() {
+    let mut shared = Shared::open();
+    shared.observe(50_000);
+    let live = Live { due_ms: 51_000, part: 0, start: 50_000, epoch: 0 };
+    shared.times.wait_for(&mut shared.ctx, KEY, live);
+    shared.commit();
+    shared.erase();
+    shared.commit();
+    assert_eq!(shared.observe(100), 100);
+    shared.commit();
+    assert!(shared.has_row());
+}
