@@ -97,11 +97,12 @@ fn of_window(row: &Bytes) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, rc::Rc};
+    use std::{cell::RefCell, rc::Rc, time::Duration};
 
-    use tidemill_state::{MemoryBackend, Row};
+    use tidemill_state::{MemoryBackend, Row, WindowKey};
 
     use super::*;
+    use crate::{EmitStrategy, TimeWindows, clock::Moment, operators::TaskContext};
 
     fn store(rows: usize, value_bytes: usize) -> StoreHandle {
         let mut store = ByteStore::new("store", Box::new(MemoryBackend::new()));
@@ -128,5 +129,30 @@ mod tests {
         assert_eq!(read(&store(100, 1 << 17), usize::MAX, 1).0, 8, "bytes count, too");
         assert_eq!(read(&store(3, 1 << 21), usize::MAX, 1).0, 1, "but one row always goes");
         assert_eq!(read(&store(3, 5), usize::MAX, 1), (3, None));
+    }
+
+    #[test]
+    fn windows_that_time_has_passed_are_left_out_before_the_store_drops_them() {
+        let windows = TimeWindows::of_size_with_no_grace(Duration::from_secs(1));
+        let store = ByteStore::new("store", Box::new(MemoryBackend::new()));
+        let store = RefCell::new(ByteWindowStore::new(store, 2_200).expect("opens"));
+        let row = || Row { timestamp: 0, value: Bytes::from_static(b"1") };
+        (0..6).for_each(|second| store.borrow_mut().put(second * 1_000, b"key", row()));
+        let clock = WindowClock::open(windows, EmitStrategy::on_window_update(), &store.borrow()).expect("opens");
+        let mut ctx = TaskContext::new(Moment { wall_ms: 0, monotonic_ms: 0 });
+        clock.observe(&mut ctx, 5_500);
+        clock.close_up_to(&mut ctx, 5_000, None);
+        clock.save([&store]);
+
+        let shown = |from: i64| {
+            let (from, to) = (Bound::Included(Bytes::copy_from_slice(&from.to_be_bytes())), Bound::Unbounded);
+            let rows = Rows { kind: Kind::Window, from, to, limit: usize::MAX, values: true, key: Some("key".into()) };
+            let piece = rows.read_windows(&store.borrow(), 1).expect("reads");
+            let start = |(row, _): (Bytes, Bytes)| WindowKey::decode_local(row).expect("is a window").start;
+            piece.rows.into_iter().map(start).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(0), [4_000, 5_000], "the window from 3,000 is older than 2,200");
+        assert_eq!(shown(4_500), [5_000]);
+        assert_eq!(store.borrow().windows().expect("reads").len(), 6, "the store has all of them");
     }
 }
