@@ -121,10 +121,10 @@ fn turn(thread: &mut StreamThread) {
     }
 }
 
-/// Whether a thread's store of counts has a key.
-fn counts(thread: &mut StreamThread, key: &str) -> bool {
+/// Whether a thread's store has a key.
+fn has(thread: &mut StreamThread, store: &str, key: &str) -> bool {
     thread.stores().expect("has its stores").iter().any(|stores| {
-        let StoreHandle::KeyValue(store) = &stores.handles["counts"] else { return false };
+        let StoreHandle::KeyValue(store) = &stores.handles[store] else { return false };
         store.borrow().get(key.as_bytes()).expect("reads").is_some()
     })
 }
@@ -154,23 +154,32 @@ struct Replaced {
 }
 
 impl Replaced {
+    /// The tasks count.
     fn new() -> Self {
-        let world = World::new(1);
         let builder = StreamsBuilder::new();
         builder.stream::<String, String>("in").group_by_key().count("counts").to_stream().to("out");
+        Self::behind(&builder, &[])
+    }
+
+    /// The member has committed these keys before.
+    fn behind(builder: &StreamsBuilder, committed: &[&'static str]) -> Self {
+        let world = World::new(1);
         let processing_guarantee = ProcessingGuarantee::AtLeastOnce;
         let config = StreamsConfig { processing_guarantee, session_timeout: SESSION, ..StreamsConfig::new("app") };
         // A member with standbys keeps the stores of a lost task. Commits come only when a test asks for them.
         let config = StreamsConfig { num_standby_replicas: 1, commit_interval: Duration::from_hours(1), ..config };
-        append(&world, "first");
         let log = LazyLog(world.log.clone(), Arc::default());
-        let mut member = world.thread_on(Arc::new(log.clone()), &builder, config.clone());
+        let mut member = world.thread_on(Arc::new(log.clone()), builder, config.clone());
+        committed.iter().for_each(|key| append(&world, key));
+        turn(&mut member);
+        member.commit_now().expect("commits");
+        append(&world, "first");
         turn(&mut member);
         member.begin_commit().expect("begins");
         world.clock.advance(SESSION * 2);
         let oddities = Oddities::default();
         let heirs_log = OddLog { log: world.log.clone(), oddities: oddities.clone() };
-        let heir = world.thread_on(Arc::new(heirs_log), &builder, config);
+        let heir = world.thread_on(Arc::new(heirs_log), builder, config);
         let producer = log.1.lock().expect("nobody panicked").clone().expect("it has one");
         Self { world, member, producer, heir, oddities }
     }
@@ -203,11 +212,30 @@ fn a_flush_behind_the_next_owners_records_does_not_hide_them_from_the_store() {
     turn(&mut heir);
     heir.close().expect("closes");
     turn(&mut member);
-    assert!(counts(&mut member, "first"), "it has the partition again");
-    assert!(counts(&mut member, "second"), "it read what the heir wrote");
+    assert!(has(&mut member, "counts", "first"), "it has the partition again");
+    assert!(has(&mut member, "counts", "second"), "it read what the heir wrote");
     let changes = changes(&world);
     let keys: Vec<_> = changes.iter().map(|(key, _)| &key[..]).collect();
     assert_eq!(keys, [&b"first"[..], b"second", b"first"], "its own flush came last");
+}
+
+/// The records that the changelog has left are all known to the store, but it never saw the deletion.
+#[test]
+fn deletions_that_the_log_forgot_before_a_replaced_members_flush_ended_are_not_missed() {
+    let builder = StreamsBuilder::new();
+    builder.table::<String, String>("in", "rows");
+    let Replaced { world, mut member, mut heir, .. } = Replaced::behind(&builder, &["kept", "deleted"]);
+    world.log.append("in", 0, [Entry::tombstone("deleted", 0), Entry::new("kept", "v", 0)]).expect("appends");
+    turn(&mut heir);
+    heir.close().expect("closes");
+    world.clock.advance(Duration::from_hours(25));
+    world.log.maintain().expect("compacts");
+    let changes = world.log.read_all("app-rows-changelog").expect("reads").into_iter();
+    let keys: Vec<_> = changes.filter_map(|(_, change)| change.key).collect();
+    assert_eq!(keys, ["first", "kept"], "the deletion is gone, too");
+    turn(&mut member);
+    assert!(has(&mut member, "rows", "first"), "it has the partition again");
+    assert!(!has(&mut member, "rows", "deleted"));
 }
 
 #[test]
