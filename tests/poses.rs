@@ -151,7 +151,9 @@ fn a_picture_of_unknown_shape_is_not_graded_and_the_sentence_asks_for_the_field(
     }
     // The same frames with the field are judged.
     let mut told = frames("squats_wide_front");
-    told.iter_mut().for_each(|frame| frame.aspect_ratio = Some(WIDE));
+    for frame in &mut told {
+        frame.aspect_ratio = Some(WIDE);
+    }
     let told = coached(&told);
     assert!(told.iter().all(|one| one.obstacle.is_none()));
     assert_eq!(counted(&told), [("squat".to_owned(), 3, 0)]);
@@ -243,10 +245,12 @@ fn a_single_frame_at_another_place_is_left_out() {
 
 #[test]
 fn quick_movements_are_of_one_body() {
-    // A set at twice the speed, with ten frames a second, and one with two and a half frames a second.
+    // At twice the speed with ten frames a second, and with half of the frames.
     for name in ["squats_clean", "pull_ups_swinging", "push_ups_clean"] {
         let mut quick = frames(name);
-        quick.iter_mut().for_each(|frame| frame.timestamp = START_MS + (frame.timestamp - START_MS) / 2);
+        for frame in &mut quick {
+            frame.timestamp = START_MS + (frame.timestamp - START_MS) / 2;
+        }
         assert!(coached(&quick).iter().all(|one| one.obstacle.is_none()), "{name}");
         let seldom: Vec<PoseFrame> = frames(name).into_iter().step_by(2).collect();
         assert!(coached(&seldom).iter().all(|one| one.obstacle.is_none()), "{name}");
@@ -305,7 +309,9 @@ fn an_exercise_without_rules_is_counted_and_measured() {
         assert!(words, "{}", one.sentence);
     }
     let mut pull_ups = frames("pull_ups_clean");
-    pull_ups.iter_mut().for_each(|frame| frame.exercise = "muscle_up".into());
+    for frame in &mut pull_ups {
+        frame.exercise = "muscle_up".into();
+    }
     assert_eq!(coached(&pull_ups).last().expect("feedback").session_repetitions, 12);
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Camera {
     pub(super) shift: f64,
     /// The landmarks that jitter, from the first to the last one, and how much, in heights of the picture.
     pub(super) jitter: (usize, usize, f64),
-    /// Whether the model guesses the side that is away from the camera: at rest, and seldom visible.
+    /// Whether the model guesses the side that is away from the camera: at rest, and visible now and then.
     pub(super) guesses: bool,
 }
 
@@ -261,7 +261,7 @@ impl Posture {
             let mut x = 0.5 + shift + scale * x / (PICTURE * ratio) + 0.0025 * random.normal() / ratio + slip;
             let mut y = scale * y / PICTURE + 0.0025 * random.normal() + slip;
             let z = scale * z / (PICTURE * ratio) + 0.008 * random.normal() / ratio;
-            let seen = if guessed { 0.4 } else { self.visible[usize::from(right)] };
+            let seen = if guessed { 0.58 } else { self.visible[usize::from(right)] };
             let spread = if guessed { 0.12 } else { 0.02 };
             let visibility = if slipped { 0.3 } else { (seen + spread * random.normal()).clamp(0.0, 0.999) };
             if jitter > 0.0 && (first..=last).contains(&i) {
