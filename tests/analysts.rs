@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use serde::de::DeserializeOwned;
 use tidemill_apps::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
 use tidemill_apps::apps::live_insight::analysis::{self as live, ChatWindow, StreamTrend};
-use tidemill_apps::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth};
+use tidemill_apps::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth, WorldTruth};
 use tidemill_apps::apps::{Analyst, Answer};
 use tidemill_schemas::{
     Alert, AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, SeriesPoint, UserProfile,
@@ -243,6 +243,69 @@ fn the_languages_of_the_chat_are_recognised() {
     let spoken: Vec<&str> = insights[0].languages.iter().take(3).map(|share| share.language.as_str()).collect();
     assert_eq!(spoken[0], truth.languages[0]);
     assert_eq!(BTreeSet::from_iter(spoken), truth.languages.iter().map(String::as_str).collect());
+}
+
+/// The insights into the chat of many languages.
+fn world() -> (WorldTruth, Vec<Insight>) {
+    let truth: WorldTruth = serde_json::from_str(&read("live_insight/recordings/world/truth.json")).expect("parses");
+    let chats = read("live_insight/recordings/world/chat.ndjson");
+    let chats: Vec<_> = chats.lines().map(|line| parse_chat(line.as_bytes(), NOW_MS).expect("valid")).collect();
+    let mut trend = StreamTrend::default();
+    let insight = |window: usize| {
+        let start_ms = truth.start_ms + window as i64 * truth.window_ms;
+        let end_ms = start_ms + truth.window_ms;
+        let window = ChatWindow {
+            stream_id: truth.stream_id.clone(),
+            start_ms,
+            end_ms,
+            chats: chats.iter().filter(|chat| (start_ms..end_ms).contains(&chat.timestamp)).cloned().collect(),
+            segments: Vec::new(),
+            trend: trend.clone(),
+            told: Vec::new(),
+        };
+        trend.update(&window);
+        live::OfflineAnalyst::insight(&window)
+    };
+    let insights = (0..truth.chats.len()).map(insight).collect();
+    (truth, insights)
+}
+
+#[test]
+fn programs_are_left_out_of_the_chat_of_many_languages() {
+    let (truth, insights) = world();
+    for (window, insight) in insights.iter().enumerate() {
+        // A line is known as one of a program when it came with three equal pauses.
+        let known = (insight.window_start_ms - truth.start_ms) / truth.window_ms >= 2;
+        assert!(!known || insight.chats == truth.chats[window], "window {window}: {}", insight.chats);
+        let named: Vec<_> = insight.active_users.iter().map(|user| &user.user_id).collect();
+        assert!(!named.iter().any(|user| truth.bots.contains(user)), "{named:?}");
+        assert!(!known || !named.contains(&&truth.announcer), "{named:?}");
+        let texts: Vec<_> = insight.top_chats.iter().map(|chat| chat.text.as_str()).collect();
+        assert!(!texts.iter().any(|text| text.starts_with('!') || text.contains("shop.example")), "{texts:?}");
+        assert!(!insight.hot_topics.iter().any(|topic| ["shop", "merch", "uptime"].contains(&topic.term.as_str())));
+    }
+}
+
+#[test]
+fn moods_and_languages_of_the_chat_of_many_languages_are_recognised() {
+    let (truth, insights) = world();
+    let heard: BTreeSet<String> =
+        insights.iter().flat_map(|insight| &insight.languages).map(|share| share.language.clone()).collect();
+    assert!(truth.languages.is_subset(&heard), "{heard:?}");
+    let unhappy = windows_where(&insights, |insight| insight.vibe_score < 45);
+    let glad = windows_where(&insights, |insight| insight.vibe_score > 60);
+    assert_eq!((unhappy, glad), (truth.unhappy.clone(), vec![0, 1, 2, 4]));
+    assert_eq!(alerted(&insights, AlertKind::MoodDrop), truth.unhappy);
+}
+
+#[test]
+fn an_echo_is_one_line_whatever_ends_it() {
+    let (truth, insights) = world();
+    let top = &insights[truth.echo.window].top_chats[0];
+    assert_eq!((top.text.as_str(), top.echoes), (truth.echo.text.as_str(), truth.echo.echoes));
+    let names = insights.iter().flat_map(|insight| &insight.active_users).map(|user| &user.user_name);
+    let names: Vec<_> = names.filter(|name| name.contains('\u{202e}')).collect();
+    assert!(names.is_empty(), "{names:?}");
 }
 
 #[test]

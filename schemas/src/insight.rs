@@ -15,10 +15,11 @@ pub struct Insight {
     pub window_end_ms: i64,
     /// The analyst of the window, such as `offline` or a model's name.
     pub analyst: String,
-    /// Chat messages in the window.
+    /// Chat messages of people in the window. Messages of bots are left out, here and everywhere. Commands that people
+    /// send to bots, such as `!uptime`, count as messages, but they have no mood, topic or question.
     #[serde(with = "count")]
     pub chats: u64,
-    /// Distinct authors.
+    /// Distinct authors: people, without bots.
     #[serde(with = "count")]
     pub users: u64,
     /// Transcript segments in the window.
@@ -31,7 +32,7 @@ pub struct Insight {
     pub questions: u64,
     /// Whether the window has no speech.
     pub silent_microphone: bool,
-    /// Whether the window has no chat messages.
+    /// Whether the window has no chat messages of people.
     pub silent_chat: bool,
     /// The crowd's mood from 0 (hostile) over 50 (neutral) to 100 (euphoric).
     pub vibe_score: u8,

@@ -38,7 +38,7 @@ impl Processor<String, ChatMessage, Windowed<String>, Alert> for Mood {
         }
         let step = Voices::step_of(now_ms);
         let mut heard = voices.get(&stream_id, step)?.unwrap_or_default();
-        if heard.hear(&message) {
+        if !watch.leaves_out(&message) && heard.hear(&message) {
             voices.put(&stream_id, step, &heard, now_ms)?;
         }
         if !watch.is_due(now_ms) {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidemill::state::json_coded;
 use tidemill_schemas::Insight;
 
-use super::analysis::{ChatWindow, Sources};
+use super::analysis::{ChatWindow, Sources, people};
 use crate::apps::{Analyst, Answer, evenly};
 
 /// The maximum number of chat messages and segments in a request. A busy minute has tens of thousands of messages. A
@@ -15,7 +15,7 @@ const SEGMENTS: usize = 100;
 /// A closed window on its way to an analyst.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InsightRequest {
-    /// The window, with a sample of its chats and segments.
+    /// The window, with a sample of its segments and of people's chats.
     pub window: ChatWindow,
     /// The result of the offline analysis of the whole window. It is published if no analyst answers.
     pub draft: Insight,
@@ -28,7 +28,8 @@ json_coded!(InsightRequest);
 
 impl InsightRequest {
     pub(super) fn new(window: ChatWindow, draft: Insight, sources: Sources) -> Self {
-        let (chats, segments) = (evenly(&window.chats, CHATS), evenly(&window.segments, SEGMENTS));
+        let chats = evenly(&people(&window).0, CHATS).into_iter().cloned().collect();
+        let segments = evenly(&window.segments, SEGMENTS);
         Self { window: ChatWindow { chats, segments, ..window }, draft, sources }
     }
 }

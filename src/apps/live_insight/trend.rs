@@ -44,10 +44,11 @@ impl Processor<Windowed<String>, Collected, Windowed<String>, InsightRequest> fo
         let mut trend = collected.trend.clone();
         trend.update(&collected);
         store.put(&stream_id, &trend, timestamp)?;
-        if let Some(mut watch) = watch
-            && watch.closed(start_ms, end_ms, &draft.alerts)
-        {
-            moods.put(&stream_id, &watch, timestamp)?;
+        if let Some(mut watch) = watch {
+            let changed = watch.closed(start_ms, end_ms, &draft.alerts) | watch.leave_out(&trend);
+            if changed {
+                moods.put(&stream_id, &watch, timestamp)?;
+            }
         }
         let key = Windowed { key: stream_id, window };
         ctx.forward(Record { key, value: InsightRequest::new(collected, draft, sources), timestamp, headers });

@@ -10,12 +10,16 @@ mod pose;
 mod random;
 mod sessions;
 mod truth;
+mod world_lines;
+mod world_stream;
 
 use std::io;
 use std::path::Path;
 
 pub use live_stream::STREAM_ID;
-pub use truth::{Burst, CaseTruth, Counted, FormTruth, LiveTruth, MoodDrop, PlantedTopic, SessionTruth};
+pub use truth::{
+    Burst, CaseTruth, Counted, Echo, FormTruth, LiveTruth, MoodDrop, PlantedTopic, SessionTruth, WorldTruth,
+};
 
 /// Start of all recordings: midnight, 1 January 2026 UTC, a multiple of every window length in use.
 pub const START_MS: i64 = 1_767_225_600_000;
@@ -32,6 +36,7 @@ pub struct Recording {
 /// Generates all recordings.
 pub fn generate() -> Vec<Recording> {
     let mut files = live_stream::recordings();
+    files.extend(world_stream::recordings());
     files.extend(sessions::recordings());
     files
 }

@@ -1,5 +1,7 @@
 //! The events that were planted in the recordings.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{FaultKind, Obstacle};
 
@@ -61,6 +63,42 @@ pub struct Burst {
     pub end_ms: i64,
     /// The streamer's phrase just before the burst.
     pub phrase: String,
+}
+
+/// What was planted in the chat of many languages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorldTruth {
+    /// Id of the stream.
+    pub stream_id: String,
+    /// First millisecond of the recording.
+    pub start_ms: i64,
+    /// Length of a window, in milliseconds.
+    pub window_ms: i64,
+    /// Messages of people in each window, without those of programs.
+    pub chats: Vec<u64>,
+    /// Accounts of known bots.
+    pub bots: Vec<String>,
+    /// An account that repeats a line at regular times.
+    pub announcer: String,
+    /// The repeated line.
+    pub announcement: String,
+    /// A line that many people write, with invisible suffixes.
+    pub echo: Echo,
+    /// Windows with a bad mood. All others have a good one.
+    pub unhappy: Vec<usize>,
+    /// Languages of the chat, ISO 639-1.
+    pub languages: BTreeSet<String>,
+}
+
+/// A line that many people write.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Echo {
+    /// The window.
+    pub window: usize,
+    /// The line without its suffixes.
+    pub text: String,
+    /// The number of its authors.
+    pub echoes: u64,
 }
 
 /// The faults planted in the pose recordings.

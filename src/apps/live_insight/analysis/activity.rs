@@ -42,7 +42,7 @@ fn activity(reading: &Reading<'_>, crowd: &CrowdMood, user: usize) -> UserActivi
 pub(super) fn top_chats(reading: &Reading<'_>, crowd: &CrowdMood, topics: &[HotTopic]) -> Vec<TopChat> {
     let mut groups: HashMap<String, (usize, HashSet<usize>)> = HashMap::new();
     for (i, chat) in reading.chats.iter().enumerate() {
-        if !crowd.outliers.contains(&chat.user) && chat.message.has_text() {
+        if !chat.command && !crowd.outliers.contains(&chat.user) && chat.message.has_text() {
             groups.entry(echo(&chat.message.text)).or_insert_with(|| (i, HashSet::new())).1.insert(chat.user);
         }
     }

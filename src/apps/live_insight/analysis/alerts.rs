@@ -24,17 +24,17 @@ pub(super) fn alerts(evidence: &Evidence<'_>) -> Vec<Alert> {
 }
 
 fn silent_microphone(on: &Evidence<'_>) -> Option<Alert> {
-    let silent = on.window.trend.has_spoken() && on.window.segments.is_empty() && !on.window.chats.is_empty();
+    let silent = on.window.trend.has_spoken() && on.window.segments.is_empty() && !on.reading.chats.is_empty();
     let windows = on.window.trend.silent_microphone() + 1;
     let since = on.window.end_ms - i64::from(windows) * (on.window.end_ms - on.window.start_ms);
-    let chats = on.window.chats.len();
+    let chats = on.reading.chats.len();
     let message = format!("No speech for {}, while {chats} chat messages arrived", minutes(on, windows));
     silent.then(|| on.alert(AlertKind::SilentMicrophone, since, 0.6 + 0.1 * f64::from(windows), message))
 }
 
 fn silent_chat(on: &Evidence<'_>) -> Option<Alert> {
     let usual = on.window.trend.usual_rate().is_some_and(|usual| usual > 0.05);
-    let silent = on.window.chats.is_empty() && usual && on.window.trend.silent_chat() < SILENT_MAX;
+    let silent = on.reading.chats.is_empty() && usual && on.window.trend.silent_chat() < SILENT_MAX;
     let windows = on.window.trend.silent_chat() + 1;
     let since = on.window.end_ms - i64::from(windows) * (on.window.end_ms - on.window.start_ms);
     let message = format!("No chat message for {}: people left, or chat is disconnected", minutes(on, windows));
@@ -52,8 +52,8 @@ fn minutes(on: &Evidence<'_>, windows: u32) -> String {
 
 fn engagement_drop(on: &Evidence<'_>) -> Option<Alert> {
     let usual = on.window.trend.usual_rate()?;
-    let rate = on.window.chats.len() as f64 / on.window.seconds();
-    if on.engagement != EngagementTrend::Dropping || on.window.chats.is_empty() {
+    let rate = on.reading.chats.len() as f64 / on.window.seconds();
+    if on.engagement != EngagementTrend::Dropping || on.reading.chats.is_empty() {
         return None;
     }
     let percent = 100.0 * (1.0 - rate / usual);

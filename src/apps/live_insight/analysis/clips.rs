@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tidemill_schemas::{ClipCandidate, PhraseReaction, Spike};
 
-use super::lexicon::Feeling;
+use super::feeling::Feeling;
 use super::phrases::REACTION_MS;
 use super::reading::{Reading, between};
 use super::shown::quoted;

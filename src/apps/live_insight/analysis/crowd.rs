@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidemill_schemas::MoodLabel;
 
-use super::lexicon::Feeling;
+use super::feeling::Feeling;
 use super::reading::ReadChat;
 
 /// The messages of one author, summed up.
@@ -64,6 +64,7 @@ const PRIOR_USERS: f64 = 2.0;
 
 impl CrowdMood {
     pub(super) fn of<'a, 'b: 'a>(chats: impl Iterator<Item = &'a ReadChat<'b>> + Clone) -> Self {
+        let chats = chats.filter(|chat| !chat.command);
         let mut users: BTreeMap<usize, UserMood> = BTreeMap::new();
         for chat in chats.clone() {
             let user = users.entry(chat.user).or_default();

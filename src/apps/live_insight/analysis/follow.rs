@@ -17,7 +17,7 @@ const MOOD_USERS: usize = 3;
 impl StreamTrend {
     /// Adds a closed window to the trend. The caller calls this once per window, in the order of the windows.
     pub fn update(&mut self, window: &ChatWindow) {
-        let reading = Reading::of(&window.chats);
+        let reading = Reading::of(window);
         let crowd = CrowdMood::of(reading.chats.iter());
         let tail_from = window.end_ms - REACTION_MS;
         self.observe(Seen {
@@ -28,7 +28,8 @@ impl StreamTrend {
             point: point(window, &reading, &crowd),
             tail: window.segments.iter().filter(|segment| segment.end_ms() > tail_from).cloned().collect(),
             spoke: !window.segments.is_empty(),
-            wrote: !window.chats.is_empty(),
+            wrote: !reading.chats.is_empty(),
+            timers: reading.timers.clone(),
             trolls: crowd.outliers.iter().map(|user| reading.users[*user].user_id.clone()).collect(),
         });
     }
@@ -44,14 +45,10 @@ pub(super) fn summary(
     window.trend.against(buckets.heard(), point(window, reading, crowd))
 }
 
-fn rate(window: &ChatWindow) -> f64 {
-    window.chats.len() as f64 / window.seconds()
-}
-
 fn point(window: &ChatWindow, reading: &Reading<'_>, crowd: &CrowdMood) -> TrendPoint {
     TrendPoint {
         start_ms: window.start_ms,
-        chats_per_second: round2(rate(window)),
+        chats_per_second: round2(reading.chats.len() as f64 / window.seconds()),
         users: reading.users.len() as u64,
         vibe_score: crowd.vibe_score(),
     }

@@ -41,7 +41,7 @@ pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert]) -> String {
     // The last shift counts: a mood that fell and rose again needs nothing.
     let shifts = alerts.iter().filter(|alert| matches!(alert.kind, AlertKind::MoodDrop | AlertKind::MoodRise));
     let fell = shifts.max_by_key(|shift| shift.at_ms).is_some_and(|last| last.kind == AlertKind::MoodDrop);
-    if fell || (vibe < LOW_VIBE && !on.window.chats.is_empty()) {
+    if fell || (vibe < LOW_VIBE && !on.reading.chats.is_empty()) {
         return lift_the_mood(on);
     }
     if let Some(alert) = has(AlertKind::SilentChat) {

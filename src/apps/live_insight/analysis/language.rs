@@ -1,9 +1,6 @@
-//! Guesses the language of a message from its script and from common words.
+//! The languages of the word lists.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
-/// The languages of the word lists.
+/// A language that the analysis knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Language {
     English,
@@ -13,9 +10,15 @@ pub(super) enum Language {
     Portuguese,
     Hindi,
     Japanese,
+    Turkish,
+    Indonesian,
+    Russian,
+    Korean,
+    Arabic,
+    Hebrew,
 }
 
-const ALL: [Language; 7] = [
+pub(super) const LANGUAGES: [Language; 13] = [
     Language::English,
     Language::Spanish,
     Language::German,
@@ -23,6 +26,12 @@ const ALL: [Language; 7] = [
     Language::Portuguese,
     Language::Hindi,
     Language::Japanese,
+    Language::Turkish,
+    Language::Indonesian,
+    Language::Russian,
+    Language::Korean,
+    Language::Arabic,
+    Language::Hebrew,
 ];
 
 impl Language {
@@ -36,52 +45,48 @@ impl Language {
             Self::Portuguese => "pt",
             Self::Hindi => "hi",
             Self::Japanese => "ja",
+            Self::Turkish => "tr",
+            Self::Indonesian => "id",
+            Self::Russian => "ru",
+            Self::Korean => "ko",
+            Self::Arabic => "ar",
+            Self::Hebrew => "he",
         }
     }
-}
 
-/// Common words, each with one bit per language in which the word occurs.
-static COMMON: LazyLock<HashMap<&'static str, u8>> = LazyLock::new(|| {
-    let mut common = HashMap::new();
-    for line in include_str!("lexicon/stop.txt").lines().filter(|line| !line.starts_with('#')) {
-        let (code, words) = line.split_once(": ").expect("stop word lines have a colon");
-        let language = ALL.iter().position(|language| language.code() == code).expect("stop words are of a language");
-        for word in words.split_whitespace() {
-            *common.entry(word).or_default() |= 1 << language;
+    /// The language with this code.
+    pub(super) fn of_code(code: &str) -> Option<Self> {
+        LANGUAGES.into_iter().find(|language| language.code() == code)
+    }
+
+    /// One bit per language.
+    pub(super) fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    /// The language that a word's script belongs to.
+    pub(super) fn by_script(word: &str) -> Option<Self> {
+        if word.is_ascii() {
+            return None;
         }
+        let found = word.chars().find_map(|c| {
+            Some(match c {
+                '\u{3040}'..='\u{30ff}' => Self::Japanese,
+                '\u{0900}'..='\u{097f}' => Self::Hindi,
+                '\u{0400}'..='\u{04ff}' => Self::Russian,
+                '\u{ac00}'..='\u{d7a3}' | '\u{3131}'..='\u{318e}' => Self::Korean,
+                '\u{0600}'..='\u{06ff}' => Self::Arabic,
+                '\u{0590}'..='\u{05ff}' => Self::Hebrew,
+                _ => return None,
+            })
+        });
+        // A single katakana is often part of a face, such as ¯\_(ツ)_/¯.
+        found.filter(|language| *language != Self::Japanese || word.chars().nth(1).is_some())
     }
-    common
-});
 
-/// Whether a word is too common to be a topic, in any language.
-pub(super) fn is_stop_word(word: &str) -> bool {
-    COMMON.contains_key(word)
-}
-
-/// The language with the most common words in the message. `None` if two languages are equal or no common word occurs.
-pub(super) fn guess<'a>(words: impl Iterator<Item = &'a str>) -> Option<Language> {
-    let mut votes = [0_u32; ALL.len()];
-    for word in words {
-        if let Some(script) = by_script(word) {
-            return Some(script);
-        }
-        let Some(mask) = COMMON.get(word) else { continue };
-        // A word of one language weighs more than a word that occurs in three languages.
-        let weight = 6 / mask.count_ones();
-        (0..ALL.len()).filter(|i| mask & (1 << i) != 0).for_each(|i| votes[i] += weight);
+    /// Whether a word has letters that only a neighbour with the same script has, such as Persian and Ukrainian.
+    pub(super) fn is_of_neighbour(word: &str) -> bool {
+        let only_there = ['پ', 'چ', 'ژ', 'ک', 'گ', 'ی', 'і', 'ї', 'є', 'ґ'];
+        !word.is_ascii() && word.contains(only_there)
     }
-    let best = (0..ALL.len()).max_by_key(|i| votes[*i])?;
-    let unique = votes.iter().filter(|vote| **vote == votes[best]).count() == 1;
-    (votes[best] > 0 && unique).then_some(ALL[best])
-}
-
-fn by_script(word: &str) -> Option<Language> {
-    if word.is_ascii() {
-        return None;
-    }
-    word.chars().find_map(|c| match c {
-        '\u{3040}'..='\u{30ff}' => Some(Language::Japanese),
-        '\u{0900}'..='\u{097f}' => Some(Language::Hindi),
-        _ => None,
-    })
 }

@@ -36,7 +36,7 @@ impl OfflineAnalyst {
 
     /// Analyses one window. Also returns who wrote what the insight shows.
     pub fn insight_with_sources(window: &ChatWindow) -> (Insight, Sources) {
-        let reading = Reading::of(&window.chats);
+        let reading = Reading::of(window);
         let crowd = CrowdMood::of(reading.chats.iter());
         let hot_topics = hot_topics(&reading, &window.trend);
         let buckets = Buckets::of(window, &reading);
@@ -60,15 +60,15 @@ impl OfflineAnalyst {
             window_start_ms: window.start_ms,
             window_end_ms: window.end_ms,
             analyst: Self::NAME.to_owned(),
-            chats: window.chats.len() as u64,
+            chats: reading.chats.len() as u64,
             users: reading.users.len() as u64,
             segments: window.segments.len() as u64,
-            chats_per_second: round2(window.chats.len() as f64 / window.seconds()),
+            chats_per_second: round2(reading.chats.len() as f64 / window.seconds()),
             questions: reading.chats.iter().filter(|chat| chat.question).count() as u64,
             silent_microphone: window.segments.is_empty() && window.trend.has_spoken(),
-            silent_chat: window.chats.is_empty(),
+            silent_chat: reading.chats.is_empty(),
             vibe_score: crowd.vibe_score(),
-            mood: if window.chats.is_empty() { tidemill_schemas::MoodLabel::Silent } else { crowd.label },
+            mood: if reading.chats.is_empty() { tidemill_schemas::MoodLabel::Silent } else { crowd.label },
             top_chats: top_chats(&reading, &crowd, &hot_topics),
             active_users: active_users(&reading, &crowd),
             outliers: outliers(&reading, &crowd),

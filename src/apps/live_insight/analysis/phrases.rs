@@ -51,7 +51,7 @@ pub(super) fn reactions(
                 reactions: followers.len() as u64,
                 lift: round2(followers.len() as f64 / expected),
                 mood: round2(Reading::mean_mood(followers.iter().filter(|chat| !is_troll(chat)))),
-                samples: samples(first.iter().filter(|chat| !is_troll(chat))),
+                samples: samples(first.iter().filter(|chat| !chat.command && !is_troll(chat))),
                 users: eager_users(first, reading),
                 carried_over,
             }

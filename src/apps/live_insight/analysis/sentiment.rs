@@ -1,8 +1,10 @@
 //! The mood of a single chat message.
 
-use super::language::{self, Language};
-use super::lexicon::{Entry, Feeling, lexicon};
-use super::words::{Token, is_laughter, tokens, unstretched};
+use super::feeling::{Entry, Feeling};
+use super::guess;
+use super::language::Language;
+use super::lexicon::lexicon;
+use super::words::{Token, tokens};
 
 /// The mood of one message.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,6 +19,8 @@ pub struct MessageMood {
 
 /// How far a negation reaches, in words.
 const NEGATION_REACH: usize = 3;
+/// How far before a negation the negated word stands, in the languages in which the negation follows.
+const NEGATION_BEFORE: usize = 2;
 /// The factor of a negated word: "not good" is less bad than "bad".
 const NEGATED: f64 = -0.6;
 const STRETCHED: f64 = 1.3;
@@ -25,116 +29,111 @@ const INTENSIFIED: f64 = 1.25;
 /// Controls how the sum of valences is mapped into -1..1.
 const BEND: f64 = 8.0;
 
-const INTENSIFIERS: [&str; 14] = [
-    "so",
-    "very",
-    "really",
-    "super",
-    "too",
-    "absolutely",
-    "literally",
-    "fucking",
-    "sehr",
-    "echt",
-    "muy",
-    "tan",
-    "très",
-    "muito",
-];
-const SARCASM: [&str; 3] = ["kappa", "kappapride", "keepo"];
-const LAUGHTER: Entry = Entry { valence: 2.2, feeling: Feeling::Laugh, only_in: None };
-
 /// Scores one message: word lists, emoji, stretched and shouted words, negation, sarcasm marks.
 pub fn message_mood(text: &str) -> MessageMood {
     mood_of(&tokens(text))
 }
 
 pub(super) fn mood_of(tokens: &[Token]) -> MessageMood {
-    let words = tokens.iter().filter_map(|token| match token {
-        Token::Word { text, .. } => Some(text.as_str()),
-        _ => None,
-    });
-    let language = language::guess(words);
-    let mut sum = 0.0;
-    let mut strongest: Option<(f64, Feeling)> = None;
-    let mut sarcastic = false;
-    let mut add = |valence: f64, feeling: Feeling| {
-        sum += valence;
-        if strongest.is_none_or(|(best, _)| valence.abs() > best) {
-            strongest = Some((valence.abs(), feeling));
-        }
-    };
+    let language = guess::language(tokens);
+    let mut score = Score::default();
     let mut negated_until = 0;
     let mut intensified = false;
     for (i, token) in tokens.iter().enumerate() {
         match token {
-            Token::Pause => negated_until = 0,
-            Token::Symbol { entry, count } => {
-                add(entry.valence * (1.0 + 0.25 * f64::from(count.saturating_sub(1).min(3))), entry.feeling);
+            Token::Pause => {
+                negated_until = 0;
+                score.last = None;
             }
-            Token::Word { text, shouted } => {
-                sarcastic |= SARCASM.contains(&text.as_str());
+            Token::Symbol { entry, count } => {
+                score.add(entry.valence * (1.0 + 0.25 * f64::from(count.saturating_sub(1).min(3))), entry.feeling);
+            }
+            Token::Word { text, shouted, stretched, known } => {
                 let negated = i < negated_until;
                 let mut strength = if *shouted { SHOUTED } else { 1.0 };
                 let paired = pair(tokens, i);
                 if let Some(entry) = paired {
-                    add(entry.valence * strength, entry.feeling);
+                    score.add(entry.valence * strength, entry.feeling);
                 } else if i > 0 && pair(tokens, i - 1).is_some() {
                     // The word was already counted together with the previous word.
-                } else if let Some((entry, stretched)) = lookup(text, language) {
-                    strength *= if stretched { STRETCHED } else { 1.0 } * if intensified { INTENSIFIED } else { 1.0 };
-                    strength *= if negated { NEGATED } else { 1.0 };
-                    // A negated positive word expresses no joy, and "not funny" is not laughter.
-                    let feeling = match (negated, entry.valence > 0.0) {
-                        (true, true) => Feeling::Frustrated,
-                        (true, false) => Feeling::Joy,
-                        _ => entry.feeling,
-                    };
-                    add(entry.valence * strength, feeling);
+                } else if let Some(entry) = known.and_then(|known| known.entry_in(language)) {
+                    strength *= if *stretched { STRETCHED } else { 1.0 } * if intensified { INTENSIFIED } else { 1.0 };
+                    score.add_word(i, entry, strength, negated);
                 } else if !text.is_ascii() {
-                    for (part, entry) in &lexicon().inside {
-                        if text.contains(part) {
-                            add(entry.valence, entry.feeling);
-                        }
+                    for part in lexicon().inside.of_word(text) {
+                        score.add_word(
+                            i,
+                            part.entry,
+                            if intensified { INTENSIFIED } else { 1.0 },
+                            part.is_negated != negated,
+                        );
                     }
                 }
-                intensified = INTENSIFIERS.contains(&text.as_str())
-                    || unstretched(text, |word| INTENSIFIERS.contains(&word)).is_some();
-                if paired.is_none() && lexicon().negators.contains(text.as_str()) {
+                let Some(known) = known else {
+                    intensified = false;
+                    continue;
+                };
+                score.sarcastic |= known.is_sarcasm;
+                intensified = known.intensifies;
+                if known.negates_before {
+                    score.negate_before(i);
+                } else if known.negates && paired.is_none() {
                     negated_until = i + 1 + NEGATION_REACH;
                 }
             }
         }
     }
-    if sarcastic && sum > 0.0 {
-        sum *= -0.4;
+    score.mood(language)
+}
+
+/// The sum of what the parts of a message express.
+#[derive(Default)]
+struct Score {
+    sum: f64,
+    strongest: Option<(f64, Feeling)>,
+    sarcastic: bool,
+    /// The last word that expressed a feeling, and its part of the sum.
+    last: Option<(usize, f64)>,
+}
+
+impl Score {
+    fn add(&mut self, valence: f64, feeling: Feeling) {
+        self.sum += valence;
+        if self.strongest.is_none_or(|(best, _)| valence.abs() > best) {
+            self.strongest = Some((valence.abs(), feeling));
+        }
     }
-    let expressive = strongest.is_some();
-    MessageMood { valence: sum / (sum * sum + BEND).sqrt(), expressive, feeling: strongest.map(|(_, f)| f), language }
+
+    fn add_word(&mut self, at: usize, entry: Entry, strength: f64, negated: bool) {
+        let valence = entry.valence * strength * if negated { NEGATED } else { 1.0 };
+        self.add(valence, if negated { negated_feeling(entry.valence) } else { entry.feeling });
+        self.last = Some((at, valence));
+    }
+
+    /// Negates the word that stands just before the negation at `at`, as in Turkish, Korean and Hindi.
+    fn negate_before(&mut self, at: usize) {
+        if let Some((_, valence)) = self.last.take().filter(|(word, _)| at - word <= NEGATION_BEFORE) {
+            self.sum += valence * (NEGATED - 1.0);
+            self.strongest = Some(((valence * NEGATED).abs(), negated_feeling(valence)));
+        }
+    }
+
+    fn mood(self, language: Option<Language>) -> MessageMood {
+        let sum = if self.sarcastic && self.sum > 0.0 { -0.4 * self.sum } else { self.sum };
+        let feeling = self.strongest.map(|(_, feeling)| feeling);
+        MessageMood { valence: sum / (sum * sum + BEND).sqrt(), expressive: feeling.is_some(), feeling, language }
+    }
+}
+
+/// A negated positive word expresses no joy, and "not funny" is not laughter.
+fn negated_feeling(valence: f64) -> Feeling {
+    if valence > 0.0 { Feeling::Frustrated } else { Feeling::Joy }
 }
 
 /// The entry of the known pair of words that starts at `at`.
 fn pair(tokens: &[Token], at: usize) -> Option<Entry> {
-    let [Token::Word { text: first, .. }, Token::Word { text: second, .. }, ..] = &tokens[at..] else { return None };
-    let seconds = lexicon().pairs.get(first.as_str())?;
-    seconds.iter().find(|(known, _)| known == second).map(|(_, entry)| *entry)
-}
-
-/// The word's entry, and whether the word was written with stretched letters.
-fn lookup(word: &str, language: Option<Language>) -> Option<(Entry, bool)> {
-    let words = &lexicon().words;
-    let applies = |entry: &&Entry| entry.only_in.is_none() || entry.only_in == language;
-    if let Some(entry) = words.get(word) {
-        return applies(&entry).then_some((*entry, false));
-    }
-    if is_laughter(word) {
-        return Some((LAUGHTER, false));
-    }
-    let plain = unstretched(word, |word| words.contains_key(word))?;
-    words.get(plain.as_str()).filter(applies).map(|entry| (*entry, true))
-}
-
-/// Whether a word expresses a feeling. Such a word is not a topic.
-pub(super) fn is_emotive(word: &str) -> bool {
-    lookup(word, None).is_some() || lexicon().words.contains_key(word) || SARCASM.contains(&word)
+    let [Token::Word { known: Some(first), .. }, Token::Word { text: second, .. }, ..] = &tokens[at..] else {
+        return None;
+    };
+    first.seconds.iter().find(|(known, _)| known == second).map(|(_, entry)| *entry)
 }

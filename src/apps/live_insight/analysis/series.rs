@@ -49,7 +49,7 @@ mod tests {
         let chats = chats.iter().enumerate().map(chat).collect();
         let (segments, trend) = (Vec::new(), super::super::StreamTrend::default());
         let window = ChatWindow { stream_id: "s".into(), start_ms, end_ms, chats, segments, trend, told: Vec::new() };
-        let reading = Reading::of(&window.chats);
+        let reading = Reading::of(&window);
         series(&window, &reading, &CrowdMood::of(reading.chats.iter()))
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use tidemill_schemas::{ChatMessage, CurrencySum, MembershipKind, Support, Supporter};
 
-use super::lexicon::Feeling;
+use super::feeling::Feeling;
 use super::reading::Reading;
 use super::sentiment::MessageMood;
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidemill_schemas::{EngagementTrend, TranscriptSegment, TrendPoint, TrendSummary};
 
 use super::{
+    bots::Timers,
     chance::{Count, NO_CHANCE},
     crowd::vibe_score,
     numbers::round2,
@@ -43,6 +44,8 @@ pub struct StreamTrend {
     silent_microphone: u32,
     silent_chat: u32,
     trolls: Vec<String>,
+    #[serde(default)]
+    timers: Timers,
     end_ms: i64,
 }
 
@@ -64,6 +67,8 @@ pub(super) struct Seen {
     pub(super) wrote: bool,
     /// Hostile accounts.
     pub(super) trolls: Vec<String>,
+    /// Lines that may be those of a program.
+    pub(super) timers: Timers,
 }
 
 impl StreamTrend {
@@ -90,6 +95,7 @@ impl StreamTrend {
                 self.trolls.push(troll);
             }
         }
+        self.timers = seen.timers;
         self.end_ms = seen.end_ms;
     }
 
@@ -161,6 +167,11 @@ impl StreamTrend {
     /// Number of consecutive windows without chat, up to the last window.
     pub(super) fn silent_chat(&self) -> u32 {
         self.silent_chat
+    }
+
+    /// Lines that accounts repeat, perhaps at regular times.
+    pub(super) fn timers(&self) -> &Timers {
+        &self.timers
     }
 
     /// Whether the account was reported before.

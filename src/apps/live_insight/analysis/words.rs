@@ -1,6 +1,9 @@
 //! Cuts a chat message into words, symbols and pauses.
 
-use super::lexicon::{Entry, lexicon};
+use super::echo::without_invisible;
+use super::feeling::{Entry, Known};
+use super::lexicon::{Lexicon, lexicon};
+use super::{shortcodes, spelling};
 
 /// A piece of a message.
 #[derive(Debug)]
@@ -10,69 +13,124 @@ pub(super) enum Token {
         text: String,
         /// Three or more letters, all of them capitals.
         shouted: bool,
+        /// Whether the word was written with stretched letters.
+        stretched: bool,
+        /// What the lists say about the word.
+        known: Option<&'static Known>,
     },
     /// An emoji, emoticon or emote, and how often it is repeated in a row.
     Symbol { entry: Entry, count: u32 },
-    /// Punctuation that ends a thought.
+    /// Punctuation that ends a thought, or a picture that expresses nothing.
     Pause,
+}
+
+/// Whether a message is a command to a bot, such as `!uptime`.
+pub(super) fn is_command(text: &str) -> bool {
+    text.trim_start().strip_prefix('!').is_some_and(|name| name.starts_with(char::is_alphanumeric))
+}
+
+/// Whether a message asks a question. The question marks of links do not count.
+pub(super) fn is_question(text: &str) -> bool {
+    let has_mark = |text: &str| text.contains(['?', '？', '¿', '؟', '⁇', '⁈']);
+    has_mark(text) && text.split_whitespace().any(|piece| has_mark(piece) && !piece.starts_with("http"))
 }
 
 /// Cuts a message into tokens. Mentions, commands and links have neither mood nor topic and are left out.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(8);
+    if is_command(text) {
+        return tokens;
+    }
+    let (text, lexicon) = (without_invisible(text), lexicon());
     for piece in text.split_whitespace() {
         if piece.starts_with(['@', '!']) && piece.len() > 1 && piece[1..].starts_with(char::is_alphanumeric)
             || piece.starts_with("http")
         {
             continue;
         }
-        match lexicon().symbols.get(piece) {
-            Some(entry) => push_symbol(&mut tokens, *entry),
-            None => cut_piece(&mut tokens, piece),
+        if let Some(entry) = lexicon.symbols.get(piece) {
+            push_symbol(&mut tokens, *entry);
+            continue;
         }
+        let mut rest = piece;
+        while let Some((before, name, after)) = shortcodes::next(rest) {
+            cut_piece(&mut tokens, before, lexicon);
+            push_shortcode(&mut tokens, name, lexicon);
+            rest = after;
+        }
+        cut_piece(&mut tokens, rest, lexicon);
     }
     tokens
 }
 
-fn cut_piece(tokens: &mut Vec<Token>, piece: &str) {
+fn push_shortcode(tokens: &mut Vec<Token>, name: &str, lexicon: &'static Lexicon) {
+    let word = name.trim_matches('_').to_ascii_lowercase();
+    match (lexicon.find(&word).filter(|known| known.is_sarcasm), shortcodes::feeling(name)) {
+        (known @ Some(_), _) => tokens.push(Token::Word { text: word, shouted: false, stretched: false, known }),
+        (None, Some(entry)) => push_symbol(tokens, entry),
+        (None, None) => tokens.push(Token::Pause),
+    }
+}
+
+fn cut_piece(tokens: &mut Vec<Token>, piece: &str, lexicon: &'static Lexicon) {
     let mut word_start = None;
     for (at, c) in piece.char_indices() {
         if is_word_char(c) {
             word_start.get_or_insert(at);
             continue;
         }
-        push_word(tokens, word_start.take().map_or("", |start| &piece[start..at]));
-        if matches!(c, ',' | '.' | '!' | '?' | ';' | ':' | '…') {
+        push_word(tokens, word_start.take().map_or("", |start| &piece[start..at]), lexicon);
+        if matches!(c, ',' | '.' | '!' | '?' | ';' | ':' | '…' | '،' | '؛' | '؟') {
             if !matches!(tokens.last(), Some(Token::Pause)) {
                 tokens.push(Token::Pause);
             }
         } else if !c.is_ascii()
-            && let Some(entry) = lexicon().symbols.get(&piece[at..at + c.len_utf8()])
+            && let Some(entry) = lexicon.symbols.get(&piece[at..at + c.len_utf8()])
         {
             push_symbol(tokens, *entry);
         }
     }
-    push_word(tokens, word_start.map_or("", |start| &piece[start..]));
+    push_word(tokens, word_start.map_or("", |start| &piece[start..]), lexicon);
 }
 
-/// Whether a character can be part of a word: letters, digits, apostrophes, and the marks of Devanagari.
+/// Whether a character can be part of a word: letters, digits, apostrophes, and the marks of some scripts.
 fn is_word_char(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '\'' | '’' | '_' | '\u{094d}' | '\u{093c}' | '\u{200d}')
+    c.is_alphanumeric() || matches!(c, '\'' | '’' | '_') || !c.is_ascii() && spelling::is_mark(c)
 }
 
-fn push_word(tokens: &mut Vec<Token>, word: &str) {
-    let word = word.trim_matches(['\'', '’', '_', '\u{200d}']);
+fn push_word(tokens: &mut Vec<Token>, word: &str, lexicon: &'static Lexicon) {
+    let word = word.trim_matches(['\'', '’', '_']);
     if word.is_empty() {
         return;
     }
     let mut letters = 0;
-    let shouted = word.chars().all(|c| {
+    let mut capitals = 0;
+    let all_capitals = word.chars().all(|c| {
         letters += 1;
-        c.is_uppercase() || !c.is_alphabetic()
-    }) && letters >= 3
-        && word.chars().any(char::is_uppercase);
-    let text = if word.is_ascii() { word.to_ascii_lowercase() } else { word.to_lowercase().replace('’', "'") };
-    tokens.push(Token::Word { text, shouted });
+        let capital = c.is_uppercase();
+        capitals += usize::from(capital);
+        capital || !c.is_alphabetic()
+    });
+    let shouted = all_capitals && letters >= 3 && capitals > 0;
+    // A name in mixed case may be an emote that punctuation touches, or a streamer's own emote.
+    if word.is_ascii() && word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let emote = lexicon.symbols.get(word).copied();
+        if let Some(entry) = emote.or_else(|| if all_capitals { None } else { shortcodes::of_word(word) }) {
+            return push_symbol(tokens, entry);
+        }
+    }
+    let text = if word.is_ascii() {
+        word.to_ascii_lowercase()
+    } else {
+        word.chars().flat_map(char::to_lowercase).filter_map(spelling::letter).collect()
+    };
+    let mut stretched = false;
+    let known = lexicon.read(&text).or_else(|| {
+        let plain = unstretched(&text, |word| lexicon.find(word).is_some())?;
+        stretched = true;
+        lexicon.find(&plain)
+    });
+    tokens.push(Token::Word { text, shouted, stretched, known });
 }
 
 fn push_symbol(tokens: &mut Vec<Token>, entry: Entry) {
@@ -87,7 +145,7 @@ fn push_symbol(tokens: &mut Vec<Token>, entry: Entry) {
 
 /// The word without stretched letters, if it is known: `goood` gives `good`, `sooo` gives `so`. `None` if the word has
 /// no stretched letters.
-pub(super) fn unstretched(word: &str, known: impl Fn(&str) -> bool) -> Option<String> {
+fn unstretched(word: &str, known: impl Fn(&str) -> bool) -> Option<String> {
     if !word.as_bytes().windows(3).any(|three| three[0] == three[1] && three[1] == three[2]) && word.is_ascii() {
         return None;
     }
@@ -114,12 +172,4 @@ pub(super) fn unstretched(word: &str, known: impl Fn(&str) -> bool) -> Option<St
             .collect();
         known(&candidate).then_some(candidate)
     })
-}
-
-/// Whether a word is laughter of any length: `hahaha`, `jajaja`, `kkkk`, `lololol`, `www`.
-pub(super) fn is_laughter(word: &str) -> bool {
-    let only = |letters: &str, at_least: usize| {
-        word.len() >= at_least && word.chars().all(|c| letters.contains(c)) && letters.chars().all(|c| word.contains(c))
-    };
-    only("ha", 4) || only("ja", 4) || only("je", 4) || only("lo", 3) || only("k", 3) || only("w", 3) || only("rs", 4)
 }

@@ -6,7 +6,12 @@ use serde::{Deserialize, Serialize};
 use tidemill_schemas::{Alert, ChatMessage};
 
 use super::{Shift, is_shift};
-use crate::apps::live_insight::analysis::{sentiment::message_mood, support::felt};
+use crate::apps::live_insight::analysis::{
+    StreamTrend,
+    bots::{self, is_bot},
+    sentiment::message_mood,
+    support::felt,
+};
 
 /// The mood of the last this many milliseconds is compared with the usual mood.
 pub const RECENT_MS: i64 = 20_000;
@@ -40,8 +45,11 @@ impl Voices {
         at_ms - at_ms.rem_euclid(CHECK_MS)
     }
 
-    /// Takes a message. Returns whether this changed the voices.
+    /// Takes a message. Returns whether this changed the voices. Bots have no voice.
     pub fn hear(&mut self, message: &ChatMessage) -> bool {
+        if is_bot(message) {
+            return false;
+        }
         let author = fingerprint(&message.user_id);
         if self.0.len() == VOICES || self.0.iter().any(|(known, _)| *known == author) {
             return false;
@@ -69,6 +77,9 @@ pub struct MoodWatch {
     checks: u32,
     checked_ms: i64,
     alerted_ms: i64,
+    /// Hashes of lines that accounts repeat at regular times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    regular: Vec<u64>,
     /// The reported shifts, from the watch or from a closed window, in the order of time.
     told: Vec<Alert>,
 }
@@ -129,6 +140,21 @@ impl MoodWatch {
         if self.told.len() > TOLD {
             self.told.remove(0);
         }
+    }
+
+    /// Leaves out the lines that accounts repeat at regular times, as a stream's trend knows them. Returns whether this
+    /// changed the watch.
+    pub fn leave_out(&mut self, trend: &StreamTrend) -> bool {
+        let mut regular: Vec<u64> = trend.timers().regular().collect();
+        regular.sort_unstable();
+        let changed = regular != self.regular;
+        self.regular = regular;
+        changed
+    }
+
+    /// Whether a message is such a line.
+    pub fn leaves_out(&self, message: &ChatMessage) -> bool {
+        !self.regular.is_empty() && self.regular.binary_search(&bots::fingerprint(message)).is_ok()
     }
 
     /// The shifts that were reported in the open window or in the window before it.
