@@ -83,7 +83,7 @@ struct Line {
 
 /// The lines that may be those of a program, because they come at regular times.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Timers(Vec<Line>);
+pub(in super::super) struct Timers(Vec<Line>);
 
 impl Timers {
     /// The lines that come at regular times.

@@ -37,14 +37,21 @@ pub(super) struct Known {
     pub(super) languages: u16,
     /// Whether the word is too common to be a topic.
     pub(super) is_stop: bool,
-    /// Whether the word negates the words after it.
-    pub(super) negates: bool,
-    /// Whether the word negates the word before it.
-    pub(super) negates_before: bool,
-    /// Whether the word makes the word after it stronger.
-    pub(super) intensifies: bool,
-    /// Whether the word marks sarcasm.
-    pub(super) is_sarcasm: bool,
+    /// What the word does to other words.
+    pub(super) role: Option<Role>,
+}
+
+/// What a word does to other words of its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It negates the words after it.
+    Negates,
+    /// It negates the word before it.
+    NegatesBefore,
+    /// It makes the word after it stronger.
+    Intensifies,
+    /// It turns the praise of the whole message.
+    Sarcasm,
 }
 
 impl Known {
@@ -56,6 +63,6 @@ impl Known {
 
     /// Whether the word expresses a feeling in some language. Such a word is not a topic.
     pub(super) fn is_emotive(&self) -> bool {
-        self.entry.is_some() || !self.own.is_empty() || self.is_sarcasm
+        self.entry.is_some() || !self.own.is_empty() || self.role == Some(Role::Sarcasm)
     }
 }

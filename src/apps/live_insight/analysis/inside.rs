@@ -22,7 +22,9 @@ impl Inside {
         for (part, entry) in parts {
             by_first.entry(part.chars().next().expect("parts have letters")).or_default().push((part, entry));
         }
-        by_first.values_mut().for_each(|parts| parts.sort_by_key(|(part, _)| std::cmp::Reverse(part.len())));
+        for parts in by_first.values_mut() {
+            parts.sort_by_key(|(part, _)| std::cmp::Reverse(part.len()));
+        }
         Self(by_first)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::feeling::{Entry, Feeling, Known};
+use super::feeling::{Entry, Feeling, Known, Role};
 use super::inside::Inside;
 use super::language::Language;
 use super::laughter::laughter;
@@ -129,16 +129,16 @@ fn load() -> Lexicon {
 fn common(words: &mut HashMap<String, Known>) {
     let listed = |list: &'static str| list.split_whitespace().flat_map(every_form);
     for word in listed(include_str!("lexicon/negators.txt")) {
-        words.entry(word).or_default().negates = true;
+        words.entry(word).or_default().role = Some(Role::Negates);
     }
     for word in listed(include_str!("lexicon/negators_after.txt")) {
-        words.entry(word).or_default().negates_before = true;
+        words.entry(word).or_default().role = Some(Role::NegatesBefore);
     }
     for word in listed(include_str!("lexicon/intensifiers.txt")) {
-        words.entry(word).or_default().intensifies = true;
+        words.entry(word).or_default().role = Some(Role::Intensifies);
     }
     for word in SARCASM {
-        words.entry(word.to_owned()).or_default().is_sarcasm = true;
+        words.entry(word.to_owned()).or_default().role = Some(Role::Sarcasm);
     }
     for line in include_str!("lexicon/stop.txt").lines().filter(|line| !line.starts_with('#')) {
         let (code, list) = line.split_once(": ").expect("stop word lines have a colon");

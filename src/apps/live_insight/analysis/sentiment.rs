@@ -1,6 +1,6 @@
 //! The mood of a single chat message.
 
-use super::feeling::{Entry, Feeling};
+use super::feeling::{Entry, Feeling, Role};
 use super::guess;
 use super::language::Language;
 use super::lexicon::lexicon;
@@ -73,11 +73,11 @@ pub(super) fn mood_of(tokens: &[Token]) -> MessageMood {
                     intensified = false;
                     continue;
                 };
-                score.sarcastic |= known.is_sarcasm;
-                intensified = known.intensifies;
-                if known.negates_before {
+                score.sarcastic |= known.role == Some(Role::Sarcasm);
+                intensified = known.role == Some(Role::Intensifies);
+                if known.role == Some(Role::NegatesBefore) {
                     score.negate_before(i);
-                } else if known.negates && paired.is_none() {
+                } else if known.role == Some(Role::Negates) && paired.is_none() {
                     negated_until = i + 1 + NEGATION_REACH;
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::feeling::Entry;
+use super::feeling::{Entry, Role};
 use super::lexicon::lexicon;
 
 /// The longest name of an emote.
@@ -78,7 +78,8 @@ fn standard(name: &str) -> String {
 fn by_words(name: &str) -> Option<Entry> {
     let name = name.trim_matches('_');
     let parts = parts(name);
-    let negates = |part: &str| lexicon().find(&part.to_ascii_lowercase()).is_some_and(|known| known.negates);
+    let negates =
+        |part: &str| lexicon().find(&part.to_ascii_lowercase()).is_some_and(|known| known.role == Some(Role::Negates));
     for (number, (at, part)) in parts.iter().enumerate() {
         if let Some(entry) = lexicon().emote(&name[*at..]) {
             return Some(entry);

@@ -1,7 +1,7 @@
 //! Cuts a chat message into words, symbols and pauses.
 
 use super::echo::without_invisible;
-use super::feeling::{Entry, Known};
+use super::feeling::{Entry, Known, Role};
 use super::lexicon::{Lexicon, lexicon};
 use super::{shortcodes, spelling};
 
@@ -65,7 +65,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
 
 fn push_shortcode(tokens: &mut Vec<Token>, name: &str, lexicon: &'static Lexicon) {
     let word = name.trim_matches('_').to_ascii_lowercase();
-    match (lexicon.find(&word).filter(|known| known.is_sarcasm), shortcodes::feeling(name)) {
+    match (lexicon.find(&word).filter(|known| known.role == Some(Role::Sarcasm)), shortcodes::feeling(name)) {
         (known @ Some(_), _) => tokens.push(Token::Word { text: word, shouted: false, stretched: false, known }),
         (None, Some(entry)) => push_symbol(tokens, entry),
         (None, None) => tokens.push(Token::Pause),
