@@ -143,7 +143,7 @@ fn changes(world: &World) -> Vec<(Bytes, Bytes)> {
     changes.map(|(_, change)| (change.key.unwrap_or_default(), change.value.unwrap_or_default())).collect()
 }
 
-/// A member that hangs in its first flush, and the heir of its task.
+/// A member that hangs in a flush, and the heir of its task.
 struct Replaced {
     world: World,
     member: StreamThread,
@@ -170,7 +170,9 @@ impl Replaced {
         let config = StreamsConfig { num_standby_replicas: 1, commit_interval: Duration::from_hours(1), ..config };
         let log = LazyLog(world.log.clone(), Arc::default());
         let mut member = world.thread_on(Arc::new(log.clone()), builder, config.clone());
-        committed.iter().for_each(|key| append(&world, key));
+        for key in committed {
+            append(&world, key);
+        }
         turn(&mut member);
         member.commit_now().expect("commits");
         append(&world, "first");
