@@ -20,8 +20,8 @@ pub struct Input {
     pub path: &'static str,
     /// The topic of these events.
     pub topic: &'static str,
-    /// Fields that all recorded events of this kind have. If an event has the fields of several kinds, the kind with
-    /// the most fields counts.
+    /// Fields that all events of this kind have, the most telling one first. If an event has the fields of several kinds,
+    /// the kind with the most fields counts.
     pub marks: &'static [&'static str],
     /// The topic's schema; `None` if the topic is JSON in every format.
     pub subject: Option<fn(&str) -> Subject>,

@@ -35,7 +35,7 @@ pub static APPLICATION: Application = Application {
             name: "chat",
             path: "/v1/chat",
             topic: CHAT,
-            marks: &["stream_id", "user_id"],
+            marks: &["user_id", "stream_id"],
             subject: Some(Subject::of::<ChatMessage>),
             reader: chat,
         },

@@ -17,7 +17,7 @@ use crate::{
 /// Readers of the input of applications that run here, by topic.
 pub(super) struct Readers {
     events: HashMap<&'static str, ReadEvent>,
-    /// For each topic, the inputs of its application whose events have all fields of its own events, and more.
+    /// For each topic, the inputs of its application that have more marks: an event with all of their marks is theirs.
     richer: HashMap<&'static str, Vec<&'static Input>>,
     properties: HashMap<&'static str, ReadProperty>,
 }
@@ -29,9 +29,7 @@ impl Readers {
         let properties = apps.iter().flat_map(|app| app.properties);
         let properties = properties.map(|property| (property.topic, (property.reader)(format)));
         let richer = apps.iter().flat_map(|app| {
-            let is_richer = |other: &Input, input: &Input| {
-                other != input && input.marks.iter().all(|mark| other.marks.contains(mark))
-            };
+            let is_richer = |other: &Input, input: &Input| other.marks.len() > input.marks.len();
             let of = move |input: &Input| app.inputs.iter().filter(|other| is_richer(other, input)).collect();
             app.inputs.iter().map(move |input| (input.topic, of(input)))
         });
