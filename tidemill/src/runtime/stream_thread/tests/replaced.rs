@@ -15,9 +15,10 @@ use crate::{
     ProcessingGuarantee, StreamsBuilder, StreamsConfig,
     error::TaskError,
     operators::StoreHandle,
+    runtime::stream_thread::commit::Commit,
     transport::{
-        Acknowledged, Admin, Consumed, Consumer, ConsumerConfig, Offset, PendingCommit, Producer, ProducerConfig,
-        ProducerRecord, Progress, Reader, TopicPartition, Transport, TransportError,
+        Acknowledged, Admin, Answered, CommittedOffset, Consumed, Consumer, ConsumerConfig, Offset, PendingCommit,
+        Producer, ProducerConfig, ProducerRecord, Progress, Reader, TopicPartition, Transport, TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -299,4 +300,16 @@ fn strays_that_the_changelog_has_lost_need_no_answer() {
     turn(&mut replaced.heir);
     assert_eq!(checkpoint(&mut replaced.heir), Some(end));
     assert_eq!((changes(&replaced.world).len(), replaced.heir.status.aborts), (1, 0));
+}
+
+#[test]
+fn a_flush_does_not_take_up_what_was_lost() {
+    let Replaced { mut member, .. } = Replaced::new();
+    let task = member.tasks.running().next().expect("it runs");
+    let (id, task, partition) = (task.id, task.seal(), TopicPartition::new("in", 0));
+    let offset = CommittedOffset { offset: 1, metadata: String::new() };
+    let offsets = Some(vec![(partition.clone(), offset)]);
+    let mut commit = Commit { pending: Box::new(Answered::default()), offsets, tasks: [(id, task)].into() };
+    commit.lose(&[partition], &[id].into());
+    assert_eq!((commit.offsets, commit.tasks.len()), (Some(Vec::new()), 0));
 }
