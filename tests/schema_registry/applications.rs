@@ -123,7 +123,7 @@ async fn hold_avro_and_give_json(client: Client) {
     let frame = json!({ "user_id": "bo", "timestamp": now(), "exercise": "squat", "landmarks": landmarks });
     client.send("POST", "/v1/pose", &frame).await;
 
-    let insight = client.first("/v1/streams/ada/events?after=0-0-0", "insight").await;
+    let insight = client.first("/v1/streams/ada/events?after=0", "insight").await;
     assert_eq!((&insight["stream_id"], &insight["analyst"]), (&json!("ada"), &json!("offline")));
     let feedback = client.first("/v1/users/bo/events?after=0", "feedback").await;
     assert_eq!((&feedback["user_id"], &feedback["exercise"]), (&json!("bo"), &json!("squat")));
@@ -207,7 +207,7 @@ async fn records_wait_while_the_registry_is_away_and_none_is_lost_or_given_up() 
     assert!(client.values("live-insights").await.is_empty() && client.values("live-dead-letters").await.is_empty());
 
     switch.mend();
-    let insight = client.first("/v1/streams/ada/events?after=0-0-0", "insight").await;
+    let insight = client.first("/v1/streams/ada/events?after=0", "insight").await;
     assert_eq!(insight["chats"], 2, "both, in one window: {insight}");
     assert!(client.values("live-dead-letters").await.is_empty());
     client.server.close().await.expect("closes");
