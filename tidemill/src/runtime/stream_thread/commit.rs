@@ -55,7 +55,7 @@ impl Commit {
     /// Removes lost partitions and their tasks. The partitions belong to another member now, or to a new membership of
     /// this thread, which began at the committed offsets. For a transaction, the log itself refuses an old generation.
     /// For a flush, this step is needed, because a flush names its member only at its end. The flush may also end
-    /// behind changelog records of the next owner. A store that took it up would never read those records.
+    /// behind changelog records of the next owner. A store that took it up could lack those that were compacted since.
     pub(crate) fn lose(&mut self, partitions: &[TopicPartition], lost: &BTreeSet<TaskId>) {
         if let Some(offsets) = &mut self.offsets {
             offsets.retain(|(partition, _)| !partitions.contains(partition));
