@@ -331,6 +331,35 @@ fn a_topic_that_only_withdrawn_viewers_wrote_about_is_unsaid() {
 }
 
 #[test]
+fn a_withdrawn_topic_from_right_to_left_is_unsaid_as_well() {
+    let mut live = Live::start();
+    live.send(
+        (0..12).map(|user| with_id(&format!("m{user}"), said(1_000 + user, &format!("u{user}"), "המפלצת המפלצת"))),
+    );
+    let before = live.insights().remove(0);
+    assert!(before.instruction.contains("המפלצת"), "{}", before.instruction);
+    for user in 0..12 {
+        live.withdraw(90_000, "chat", &format!("m{user}"));
+    }
+    let after = live.published().pop().expect("published again");
+    assert!(!shows(&after, "המפלצת"), "{after:?}");
+}
+
+#[test]
+fn a_banned_viewers_name_goes_though_it_had_marks_of_a_direction() {
+    let mut live = Live::start();
+    live.speak(5_000, "Look at that.");
+    live.send(answers());
+    let named = |user: &str, name: &str| with(said(7_000, user, "wow nice"), json!({ "user_name": name }));
+    live.send([named("evil", "\u{202e}evilname\u{200f}"), named("good", "Good")]);
+    let before = live.insights().remove(0);
+    assert!(shows(&before, "evilname"), "{before:?}");
+    live.withdraw(90_000, "viewers", "evil");
+    let after = live.published().pop().expect("published again");
+    assert!(!shows(&after, "evilname"), "{after:?}");
+}
+
+#[test]
 fn an_answer_that_comes_after_the_withdrawal_does_not_bring_the_text_back() {
     let quote = |request: &InsightRequest, insight: &mut Insight| {
         insight.analyst = "model".to_owned();

@@ -18,7 +18,7 @@ use tidemill::transport::TransportError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
 use super::{
-    hub::{Deleted, Hub},
+    hub::{Hub, Outdated},
     place::{Event, Place},
 };
 use crate::{
@@ -67,8 +67,8 @@ struct Follower {
     app: App,
     key: String,
     place: Place,
-    /// The deleted results that the log still has, from the place on; `None` if they were not looked for.
-    deleted: Option<Arc<Deleted>>,
+    /// The results that are no longer valid, from the place on; `None` if they were not looked for.
+    outdated: Option<Arc<Outdated>>,
     /// Events that were read from the log but not sent, in reverse order.
     caught: Vec<(Event, Place)>,
     stage: Stage,
@@ -126,8 +126,8 @@ pub(in crate::server) fn of_owner(
     };
     // The page subscribes before the log is read. A result in between is seen twice and sent once.
     let (live, closing) = (results.hub.subscribe(app, &key), results.closing.clone());
-    let (deleted, caught, permits) = (None, Vec::new(), (share, permit));
-    let follower = Follower { results, app, key, place, deleted, caught, stage, live, closing, _permits: permits };
+    let (outdated, caught, permits) = (None, Vec::new(), (share, permit));
+    let follower = Follower { results, app, key, place, outdated, caught, stage, live, closing, _permits: permits };
     let events = futures_util::stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))
@@ -160,7 +160,7 @@ impl Follower {
                         }
                         Ok(_) => {}
                         Err(broadcast::error::RecvError::Lagged(_)) => {
-                            (self.stage, self.deleted) = (Stage::CatchingUp, None);
+                            (self.stage, self.outdated) = (Stage::CatchingUp, None);
                         }
                         Err(broadcast::error::RecvError::Closed) => return None,
                     }
@@ -171,23 +171,23 @@ impl Follower {
 
     async fn catch_up(&mut self, most: usize, newest: bool) -> Option<()> {
         let (results, app, key, mut place) = (self.results.clone(), self.app, self.key.clone(), self.place.clone());
-        let deleted = self.deleted.clone();
+        let outdated = self.outdated.clone();
         let resumes = matches!(self.stage, Stage::Resuming);
         let read = tokio::task::spawn_blocking(move || {
             if resumes && !results.hub.knows(app, &key, &mut place)? {
                 place = Place::start(app);
             }
-            let deleted = match deleted {
-                Some(deleted) => deleted,
-                None => Arc::new(results.hub.deleted(app, &key, &mut place)?),
+            let outdated = match outdated {
+                Some(outdated) => outdated,
+                None => Arc::new(results.hub.outdated(app, &key, &mut place)?),
             };
-            let (events, more) = results.hub.catch_up(app, &key, &mut place, &deleted, most, newest)?;
-            Ok::<_, TransportError>((events, more, place, deleted))
+            let (events, more) = results.hub.catch_up(app, &key, &mut place, &outdated, most, newest)?;
+            Ok::<_, TransportError>((events, more, place, outdated))
         });
         match read.await {
-            Ok(Ok((mut events, more, place, deleted))) => {
+            Ok(Ok((mut events, more, place, outdated))) => {
                 events.reverse();
-                (self.caught, self.place, self.deleted) = (events, place, Some(deleted));
+                (self.caught, self.place, self.outdated) = (events, place, Some(outdated));
                 self.stage = if more { Stage::CatchingUp } else { Stage::Live };
                 Some(())
             }

@@ -1,7 +1,7 @@
 //! Follows the result topics and passes each result to the pages that follow its key.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -32,9 +32,9 @@ const BEHIND: usize = 64;
 /// The most records that one read returns.
 const BATCH: usize = 1000;
 
-/// Deleted results of an owner, by topic and key, with the offset of the deletion. The log keeps what was deleted until
-/// it compacts the topic, and nobody may read it.
-pub(super) type Deleted = HashMap<(usize, Bytes), Offset>;
+/// Results of an owner that are no longer valid, by topic and key: those before the offset were deleted, or published
+/// again. The log keeps them until it is compacted.
+pub(super) type Outdated = HashMap<(usize, Bytes), Offset>;
 
 type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
 
@@ -166,24 +166,26 @@ impl Hub {
         Ok(is_same)
     }
 
-    /// The results of a key that were deleted behind a place. Blocks.
-    pub(super) fn deleted(&self, app: App, key: &str, place: &mut Place) -> Result<Deleted, TransportError> {
-        let mut deleted = Deleted::new();
+    /// The results of an owner behind a place that were deleted or published again. Blocks.
+    pub(super) fn outdated(&self, app: App, key: &str, place: &mut Place) -> Result<Outdated, TransportError> {
+        let mut outdated = Outdated::new();
         for (topic, results) in app.results.iter().enumerate() {
             let partition = self.partition(results.topic, key)?;
+            let mut once = HashSet::new();
             let mut take = |record: ConsumedRecord| {
-                if let Some(raw) = record.key.filter(|raw| record.value.is_none() && owner(raw).as_deref() == Some(key))
+                if let Some(raw) = record.key.filter(|raw| owner(raw).as_deref() == Some(key))
+                    && (record.value.is_none() || !once.insert(raw.clone()))
                 {
-                    deleted.insert((topic, raw), record.offset);
+                    outdated.insert((topic, raw), record.offset);
                 }
                 true
             };
             self.log.read(|reader| scan(reader, &partition, *place.of(topic), &mut take))?;
         }
-        Ok(deleted)
+        Ok(outdated)
     }
 
-    /// Reads results of a key from a place on, in the order of their times, without those that are `deleted`: the first
+    /// Reads results of a key from a place on, in the order of their times, without those that are `outdated`: the first
     /// `most` results, or with `newest` the last `most` results. Moves the place behind the results that were read.
     /// Returns whether there may be more. Blocks.
     pub(super) fn catch_up(
@@ -191,7 +193,7 @@ impl Hub {
         app: App,
         key: &str,
         place: &mut Place,
-        deleted: &Deleted,
+        outdated: &Outdated,
         most: usize,
         newest: bool,
     ) -> Result<(Vec<(Event, Place)>, bool), TransportError> {
@@ -206,12 +208,12 @@ impl Hub {
                 let Some(raw) = record.key.clone().filter(|raw| owner(raw).as_deref() == Some(key)) else {
                     return true;
                 };
-                if deleted.get(&(topic, raw.clone())).is_some_and(|at| record.offset < *at) {
+                if outdated.get(&(topic, raw.clone())).is_some_and(|at| record.offset < *at) {
                     return true;
                 }
                 match self.event(app, topic, &record) {
                     Ok(event) => {
-                        // A result that was published again replaces the earlier one, which may show what was withdrawn.
+                        // A result that was published again meanwhile replaces the earlier one.
                         if event.is_some() || record.value.is_none() {
                             found.retain(|(earlier, _)| *earlier != raw);
                         }

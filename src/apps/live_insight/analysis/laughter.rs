@@ -20,8 +20,8 @@ pub(super) fn laughter(word: &str) -> Option<&'static Known> {
 
 fn is_laughter(word: &str) -> bool {
     if word.is_ascii() {
-        return match word.as_bytes()[0] {
-            b'h' | b'a' | b'j' | b'e' | b'l' | b'o' | b'k' | b'w' | b'r' | b's' | b'd' | b'f' | b'g' => {
+        return match word.as_bytes().first() {
+            Some(b'h' | b'a' | b'j' | b'e' | b'l' | b'o' | b'k' | b'w' | b'r' | b's' | b'd' | b'f' | b'g') => {
                 ["ha", "ja", "je", "he"].iter().any(|syllable| only(word, syllable, 4))
                     || only(word, "lo", 3)
                     || only(word, "k", 3)

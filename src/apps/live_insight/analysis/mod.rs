@@ -41,6 +41,7 @@ pub use offline::OfflineAnalyst;
 pub use sentiment::{MessageMood, message_mood};
 pub(super) use shifts::fingerprint;
 pub use shifts::{CHECK_MS, MoodWatch, RECENT_MS, Voices};
+pub(super) use shown::quoted;
 pub use sources::{Gone, Source, Sources};
 pub use trend::StreamTrend;
 pub use window::{ChatWindow, each_once};

@@ -19,7 +19,7 @@ pub(super) fn name(message: &ChatMessage) -> String {
 }
 
 /// A text in quotation marks, for a sentence. If it is written from right to left, it is isolated.
-pub(super) fn quoted(text: &str) -> String {
+pub(in crate::apps::live_insight) fn quoted(text: &str) -> String {
     let text = undirected(text);
     if text.chars().any(is_right_to_left) { format!("\"{ISOLATE}{text}{END}\"") } else { format!("\"{text}\"") }
 }

@@ -7,6 +7,7 @@ use tidemill_schemas::{ChatMessage, HotTopic, PhraseReaction};
 
 use super::reading::Reading;
 use super::shifts::fingerprint;
+use super::shown::name;
 
 /// Only this many messages with a text or term are known. If all of them are withdrawn, the text or term is removed.
 const KNOWN: usize = 100;
@@ -79,7 +80,7 @@ impl Sources {
             chat.terms.iter().for_each(|term| note(&mut sources.terms, term, chat.message));
         }
         for author in &reading.users {
-            note(&mut sources.names, author.author(), author);
+            note(&mut sources.names, &name(author), author);
         }
         sources
     }

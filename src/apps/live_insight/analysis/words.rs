@@ -124,6 +124,10 @@ fn push_word(tokens: &mut Vec<Token>, word: &str, lexicon: &'static Lexicon) {
     } else {
         word.chars().flat_map(char::to_lowercase).filter_map(spelling::letter).collect()
     };
+    // Marks alone are no word.
+    if text.is_empty() {
+        return;
+    }
     let mut stretched = false;
     let known = lexicon.read(&text).or_else(|| {
         let plain = unstretched(&text, |word| lexicon.find(word).is_some())?;

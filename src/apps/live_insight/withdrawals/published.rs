@@ -8,7 +8,7 @@ use crate::apps::{
     Withdrawal,
     live_insight::{
         InsightRequest,
-        analysis::{Source, Sources},
+        analysis::{Source, Sources, quoted},
     },
 };
 
@@ -44,7 +44,8 @@ impl Published {
         Self { insight, sources, model }
     }
 
-    /// Removes the words and names of what was withdrawn. A text or topic that others wrote, too, stays.
+    /// Removes the words and names of what was withdrawn. A sample or topic that others wrote, too, stays. A top chat
+    /// goes with its author, whose name it shows.
     pub(in crate::apps::live_insight) fn withdraw(&mut self, withdrawal: &Withdrawal<Part>) {
         if withdrawal.part == Part::Viewers && self.insight.window_start_ms > withdrawal.until_ms() {
             return;
@@ -67,7 +68,7 @@ impl Published {
         let sentences = alerts.iter_mut().map(|alert| &mut alert.message).chain([instruction]);
         for sentence in sentences.chain(self.model.as_mut().map(|model| &mut model.instruction)) {
             for term in &gone.terms {
-                *sentence = sentence.replace(&format!("\"{term}\""), UNSAID);
+                *sentence = sentence.replace(&quoted(term), UNSAID);
             }
         }
         if let Some(model) = self.model.take_if(|model| model.read.iter().any(|source| withdrawal.covers(*source))) {
