@@ -193,16 +193,19 @@ pub fn parse_pose(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<PoseFrame
     Ok(frame)
 }
 
-const ASPECT_RATIO: strict::Optional = strict::Optional {
+const ASPECT_RATIO: strict::Field = strict::Field {
     name: "aspect_ratio",
     aliases: &["aspect", "ratio", "image_ratio", "image_aspect_ratio", "video_ratio"],
 };
-const VISIBILITY: strict::Optional =
-    strict::Optional { name: "visibility", aliases: &["confidence", "score", "presence", "likelihood"] };
+const MIRRORED: strict::Field =
+    strict::Field { name: "mirrored", aliases: &["mirror", "is_mirrored", "mirror_image", "flipped", "is_flipped"] };
+const VISIBILITY: strict::Field =
+    strict::Field { name: "visibility", aliases: &["confidence", "score", "presence", "likelihood"] };
 
 /// Refuses other names of optional fields. Landmarks are written by one program, so the first one shows their names.
 fn check_spelling(bytes: &[u8], frame: &PoseFrame) -> Result<(), Vec<FieldError>> {
-    strict::spelling(bytes, if frame.aspect_ratio.is_none() { &[&ASPECT_RATIO] } else { &[] })?;
+    let missing = [(&ASPECT_RATIO, frame.aspect_ratio.is_none()), (&MIRRORED, !frame.mirrored)];
+    strict::spelling(bytes, &strict::those(missing))?;
     let mut errors = Vec::new();
     if frame.landmarks.iter().all(|point| point.visibility.is_none()) {
         let object = strict::object(bytes)?;

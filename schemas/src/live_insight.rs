@@ -1,6 +1,7 @@
 //! Inputs of live insight: chat messages and transcript segments of a stream.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{
     Arrival,
@@ -119,11 +120,14 @@ impl TranscriptSegment {
     }
 }
 
-const USER_NAME: strict::Optional = strict::Optional {
+const ID: strict::Field = strict::Field { name: "id", aliases: &["message_id", "msg_id"] };
+const TEXT: strict::Field =
+    strict::Field { name: "text", aliases: &["message", "msg", "message_text", "body", "content", "comment"] };
+const USER_NAME: strict::Field = strict::Field {
     name: "user_name",
     aliases: &["name", "nick", "nickname", "display_name", "author", "author_name"],
 };
-const DURATION: strict::Optional = strict::Optional {
+const DURATION: strict::Field = strict::Field {
     name: "duration_ms",
     aliases: &["duration", "duration_s", "duration_seconds", "duration_millis", "length_ms", "end_ms"],
 };
@@ -135,17 +139,38 @@ pub fn parse_chat(bytes: &[u8], arrival: impl Into<Arrival>) -> Result<ChatMessa
         strict::string(object, "stream_id", errors);
         strict::string(object, "user_id", errors);
         strict::optional_string(object, "user_name", errors);
-        if support::has(object, "amount") || support::has(object, "membership") {
-            strict::optional_string(object, "text", errors);
+        if lacks_text(object) {
+            errors.push(missing_text(object));
         } else {
-            strict::string(object, "text", errors);
+            strict::optional_string(object, "text", errors);
         }
         support::diagnose(object, errors);
         strict::timestamp(object, errors);
     })?;
-    strict::spelling(bytes, if message.user_name.is_none() { &[&USER_NAME] } else { &[] })?;
-    message.validate(arrival.into())?;
+    let missing = [(&USER_NAME, message.user_name.is_none()), (&ID, message.id.is_none())];
+    strict::spelling(bytes, &strict::those(missing))?;
+    message.validate(arrival.into()).map_err(|errors| tell_missing_text(bytes, errors))?;
     Ok(message)
+}
+
+/// Whether a message has neither a text nor something that makes up for it.
+fn lacks_text(message: &Map<String, Value>) -> bool {
+    !["text", "amount", "membership"].iter().any(|field| support::has(message, field))
+}
+
+fn missing_text(message: &Map<String, Value>) -> FieldError {
+    strict::missing_named(message, &TEXT, "send a text, or an amount or a membership")
+}
+
+/// In a parsed message a missing text is an empty one. Its sender is told that it is missing.
+fn tell_missing_text(bytes: &[u8], mut errors: Vec<FieldError>) -> Vec<FieldError> {
+    if let Some(told) = errors.iter_mut().find(|error| error.field == "text")
+        && let Ok(message) = strict::object(bytes)
+        && lacks_text(&message)
+    {
+        *told = missing_text(&message);
+    }
+    errors
 }
 
 /// Parses one transcript segment, or returns an error for each wrong field that says how to fix it.

@@ -51,21 +51,46 @@ fn kind(value: &Value) -> &'static str {
 }
 
 fn missing(object: &Object, field: &str, path: &str) -> FieldError {
-    match object.keys().find(|key| is_near(key, field)) {
-        Some(key) => FieldError::new(path, format!("is missing, but there is '{key}'"), format!("write it as {field}")),
-        None => FieldError::new(path, "is missing", "every event needs it"),
-    }
+    misnamed(path, field, object.keys().find(|key| is_near(key, field)))
+        .unwrap_or_else(|| FieldError::new(path, "is missing", "every event needs it"))
 }
 
-/// An optional field, and other names that senders give it.
-pub(crate) struct Optional {
+/// The error for a missing field. If another name stands for the field, the error tells the name instead of `fix`.
+pub(crate) fn missing_named(object: &Object, field: &Field, fix: &str) -> FieldError {
+    let name = object.keys().find(|name| *name != field.name && field.is_meant_by(name));
+    misnamed(field.name, field.name, name).unwrap_or_else(|| FieldError::new(field.name, "is missing", fix))
+}
+
+fn misnamed(path: &str, field: &str, name: Option<&String>) -> Option<FieldError> {
+    let name = name?;
+    Some(FieldError::new(path, format!("is missing, but there is '{name}'"), format!("write it as {field}")))
+}
+
+/// A field, and other names that senders give it.
+pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) aliases: &'static [&'static str],
 }
 
+impl Field {
+    fn is_meant_by(&self, name: &str) -> bool {
+        is_near(name, self.name) || self.aliases.iter().any(|alias| plain(alias) == plain(name))
+    }
+}
+
+const TIMESTAMP: Field = Field {
+    name: "timestamp",
+    aliases: &["ts", "time", "time_ms", "timestamp_ms", "date", "datetime", "created_at", "sent_at"],
+};
+
+/// The fields whose condition holds.
+pub(crate) fn those<const N: usize>(fields: [(&'static Field, bool); N]) -> Vec<&'static Field> {
+    fields.into_iter().filter_map(|(field, holds)| holds.then_some(field)).collect()
+}
+
 /// Refuses a field that is meant as an optional field but has another name. Its value would be dropped silently.
 /// Call it only if the optional fields are missing: reading the names costs a second pass over the event.
-pub(crate) fn spelling(bytes: &[u8], missing: &[&Optional]) -> Result<(), Vec<FieldError>> {
+pub(crate) fn spelling(bytes: &[u8], missing: &[&Field]) -> Result<(), Vec<FieldError>> {
     if missing.is_empty() {
         return Ok(());
     }
@@ -79,9 +104,8 @@ pub(crate) fn spelling(bytes: &[u8], missing: &[&Optional]) -> Result<(), Vec<Fi
 }
 
 /// Adds an error if a name stands for one of these optional fields. `within` is the path before the name.
-pub(crate) fn misspelt(name: &str, within: &str, missing: &[&Optional], errors: &mut Vec<FieldError>) {
-    let meant =
-        missing.iter().find(|field| is_near(name, field.name) || field.aliases.iter().any(|a| plain(a) == plain(name)));
+pub(crate) fn misspelt(name: &str, within: &str, missing: &[&Field], errors: &mut Vec<FieldError>) {
+    let meant = missing.iter().find(|field| field.is_meant_by(name));
     if let Some(field) = meant.filter(|field| field.name != name) {
         let fix = format!("write it as {}, or leave it out", field.name);
         errors.push(FieldError::new(format!("{within}{name}"), "is no field of this event", fix));
@@ -190,27 +214,30 @@ pub(crate) fn optional_flag(object: &Object, field: &str, errors: &mut Vec<Field
 
 /// Checks the timestamp, which must be whole epoch milliseconds, as a number.
 pub(crate) fn timestamp(object: &Object, errors: &mut Vec<FieldError>) {
+    let Some(timestamp) = object.get("timestamp") else {
+        errors.push(missing_named(object, &TIMESTAMP, "send epoch milliseconds, such as Date.now()"));
+        return;
+    };
     let mut refuse = |problem: String, fix: &str| errors.push(FieldError::new("timestamp", problem, fix));
-    match object.get("timestamp") {
-        None => refuse("is missing".into(), "send epoch milliseconds, such as Date.now()"),
-        Some(Value::Number(n)) if n.is_i64() => {}
-        Some(Value::Number(n)) if n.as_f64().is_some_and(|number| number.abs() >= 4e18) => {
+    match timestamp {
+        Value::Number(n) if n.is_i64() => {}
+        Value::Number(n) if n.as_f64().is_some_and(|number| number.abs() >= 4e18) => {
             refuse(format!("is {n}, which is no date"), "send epoch milliseconds, such as Date.now()");
         }
-        Some(Value::Number(n)) => match n.as_f64() {
+        Value::Number(n) => match n.as_f64() {
             Some(seconds) if (1e8..1e11).contains(&seconds) => {
                 refuse(format!("looks like seconds with a fraction ({n})"), "multiply by 1000 and round");
             }
             _ => refuse(format!("is not a whole number ({n})"), "send whole epoch milliseconds"),
         },
-        Some(Value::String(text)) if text.trim().parse::<f64>().is_ok() => {
+        Value::String(text) if text.trim().parse::<f64>().is_ok() => {
             refuse(format!("is a number in quotes (\"{text}\")"), "send it without quotes");
         }
-        Some(Value::String(text)) if looks_like_iso(text) => {
+        Value::String(text) if looks_like_iso(text) => {
             refuse(format!("is an ISO-8601 string (\"{text}\")"), "send epoch milliseconds, such as Date.parse(text)");
         }
-        Some(Value::String(text)) => refuse(format!("is a string (\"{text}\")"), "send epoch milliseconds"),
-        Some(other) => refuse(format!("is {}", kind(other)), "send epoch milliseconds, such as Date.now()"),
+        Value::String(text) => refuse(format!("is a string (\"{text}\")"), "send epoch milliseconds"),
+        other => refuse(format!("is {}", kind(other)), "send epoch milliseconds, such as Date.now()"),
     }
 }
 

@@ -23,13 +23,21 @@ pub struct Amount {
 impl Amount {
     pub(crate) fn check(&self, errors: &mut Vec<FieldError>) {
         let Self { micros, currency } = self;
-        if !(1..=MICROS_MAX).contains(micros) {
+        if !fits_micros(*micros) {
             errors.push(FieldError::new("amount.micros", format!("is {micros}"), MICROS));
         }
-        if currency.len() != 3 || !currency.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        if !is_currency(currency) {
             errors.push(FieldError::new("amount.currency", format!("is {currency:?}"), CURRENCY));
         }
     }
+}
+
+fn fits_micros(micros: i64) -> bool {
+    (1..=MICROS_MAX).contains(&micros)
+}
+
+fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase())
 }
 
 /// A membership or subscription that a message is about.
@@ -47,14 +55,19 @@ pub struct Membership {
 
 impl Membership {
     pub(crate) fn check(&self, errors: &mut Vec<FieldError>) {
-        let mut check = |field: &str, number: Option<u32>, max: u32| {
-            if let Some(number) = number.filter(|number| !(1..=max).contains(number)) {
-                errors.push(FieldError::new(field, format!("is {number}"), format!("send a number from 1 to {max}")));
-            }
-        };
-        check("membership.months", self.months, MONTHS_MAX);
-        check("membership.count", self.count, GIFTS_MAX);
+        for ((field, max), number) in NUMBERS.into_iter().zip([self.months, self.count]) {
+            errors.extend(number.and_then(|number| out_of_range(field, number, max)));
+        }
     }
+}
+
+/// The numbers of a membership, each with its largest value.
+const NUMBERS: [(&str, u32); 2] = [("months", MONTHS_MAX), ("count", GIFTS_MAX)];
+
+fn out_of_range(field: &str, number: u32, max: u32) -> Option<FieldError> {
+    let fix = || format!("send a number from 1 to {max}");
+    let error = || FieldError::new(format!("membership.{field}"), format!("is {number}"), fix());
+    (!(1..=max).contains(&number)).then(error)
 }
 
 /// Kinds of memberships.
@@ -72,6 +85,7 @@ pub enum MembershipKind {
 const AMOUNT: &str = "send an object, such as {\"micros\": 4990000, \"currency\": \"EUR\"}";
 const MICROS: &str = "send millionths of a unit, as a whole number from 1 to 10^15: 4.99 EUR are 4990000";
 const CURRENCY: &str = "send the ISO 4217 code of three capital letters, such as EUR";
+const KIND: &str = "send new, gift or milestone";
 const MEMBERSHIP: &str = "send an object, such as {\"kind\": \"new\"}";
 
 /// Whether a field is there. Null is an absent field.
@@ -81,37 +95,49 @@ pub(crate) fn has(object: &Map<String, Value>, field: &str) -> bool {
 
 /// Adds an error for each wrong field of a message's amount and membership.
 pub(crate) fn diagnose(message: &Map<String, Value>, errors: &mut Vec<FieldError>) {
-    let mut refuse = |field: &str, problem: String, fix: &str| errors.push(FieldError::new(field, problem, fix));
     match message.get("amount") {
         None | Some(Value::Null) => {}
-        Some(Value::Object(amount)) => {
-            match amount.get("micros") {
-                None => refuse("amount.micros", "is missing".into(), MICROS),
-                Some(Value::Number(number)) if number.is_i64() => {}
-                Some(other) => refuse("amount.micros", format!("is {other}"), MICROS),
-            }
-            match amount.get("currency") {
-                None => refuse("amount.currency", "is missing".into(), CURRENCY),
-                Some(Value::String(_)) => {}
-                Some(other) => refuse("amount.currency", format!("is {other}"), CURRENCY),
-            }
-        }
-        Some(_) => refuse("amount", "is not an object".into(), AMOUNT),
+        Some(Value::Object(amount)) => diagnose_amount(amount, errors),
+        Some(_) => errors.push(FieldError::new("amount", "is not an object", AMOUNT)),
     }
     match message.get("membership") {
         None | Some(Value::Null) => {}
-        Some(Value::Object(membership)) => {
-            if membership.get("kind").is_none_or(|kind| MembershipKind::deserialize(kind).is_err()) {
-                refuse("membership.kind", "is unknown".into(), "send new, gift or milestone");
-            }
-            for field in ["months", "count"].into_iter().filter(|field| has(membership, field)) {
-                if membership[field].as_u64().is_none_or(|number| u32::try_from(number).is_err()) {
-                    let problem = format!("is {}", membership[field]);
-                    refuse(&format!("membership.{field}"), problem, "send a whole number");
-                }
+        Some(Value::Object(membership)) => diagnose_membership(membership, errors),
+        Some(_) => errors.push(FieldError::new("membership", "is not an object", MEMBERSHIP)),
+    }
+}
+
+/// Looks at types and values, so that all wrong fields are told together.
+fn diagnose_amount(amount: &Map<String, Value>, errors: &mut Vec<FieldError>) {
+    let is_micros = |value: &Value| value.as_i64().is_some_and(fits_micros);
+    let is_code = |value: &Value| value.as_str().is_some_and(is_currency);
+    for (field, is_right, fix) in
+        [("micros", &is_micros as &dyn Fn(&Value) -> bool, MICROS), ("currency", &is_code, CURRENCY)]
+    {
+        let problem = match amount.get(field) {
+            Some(value) if is_right(value) => continue,
+            Some(value) => format!("is {value}"),
+            None => "is missing".to_owned(),
+        };
+        errors.push(FieldError::new(format!("amount.{field}"), problem, fix));
+    }
+}
+
+fn diagnose_membership(membership: &Map<String, Value>, errors: &mut Vec<FieldError>) {
+    if !has(membership, "kind") {
+        errors.push(FieldError::new("membership.kind", "is missing", KIND));
+    } else if MembershipKind::deserialize(&membership["kind"]).is_err() {
+        errors.push(FieldError::new("membership.kind", "is unknown", KIND));
+    }
+    for (field, max) in NUMBERS.into_iter().filter(|(field, _)| has(membership, field)) {
+        let value = &membership[field];
+        match value.as_u64().and_then(|number| u32::try_from(number).ok()) {
+            Some(number) => errors.extend(out_of_range(field, number, max)),
+            None => {
+                let field = format!("membership.{field}");
+                errors.push(FieldError::new(field, format!("is {value}"), "send a whole number"));
             }
         }
-        Some(_) => refuse("membership", "is not an object".into(), MEMBERSHIP),
     }
 }
 

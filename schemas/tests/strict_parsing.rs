@@ -185,10 +185,17 @@ fn a_message_needs_no_text_if_it_carries_an_amount_or_a_membership() {
         let chat = parse_chat(&chat_with(&fields), NOW).expect("valid");
         assert!(chat.supports(), "{fields}");
     }
-    for fields in [json!({}), json!({ "text": null }), json!({ "text": "", "amount": null, "membership": null })] {
-        let refused = parse_chat(&chat_with(&fields), NOW).expect_err("refused");
-        assert_eq!(only(&refused), "text is empty: leave out events without text", "{fields}");
+    let empty = json!({ "text": "", "amount": null, "membership": null });
+    let refused = |fields: &Value| parse_chat(&chat_with(fields), NOW).expect_err("refused");
+    assert_eq!(only(&refused(&empty)), "text is empty: leave out events without text");
+    for missing in [json!({}), json!({ "text": null }), json!({ "amount": null })] {
+        let told = "text is missing: send a text, or an amount or a membership";
+        assert_eq!(only(&refused(&missing)), told, "{missing}");
     }
+    let told = "text is missing, but there is 'message': write it as text";
+    assert_eq!(only(&refused(&json!({ "message": "hi" }))), told);
+    let fields: Vec<_> = refused(&json!({ "id": " " })).into_iter().map(|error| error.to_string()).collect();
+    assert!(fields.len() == 2 && fields[1].starts_with("text is missing"), "{fields:?}");
 }
 
 #[test]
@@ -219,6 +226,10 @@ fn a_wrong_amount_or_membership_is_named_with_its_repair() {
             "membership.kind is unknown: send new, gift or milestone".to_owned(),
         ),
         (
+            json!({ "membership": { "type": "gift" } }),
+            "membership.kind is missing: send new, gift or milestone".to_owned(),
+        ),
+        (
             json!({ "membership": { "kind": "gift", "count": 0 } }),
             "membership.count is 0: send a number from 1 to 10000".to_owned(),
         ),
@@ -230,6 +241,20 @@ fn a_wrong_amount_or_membership_is_named_with_its_repair() {
     for (fields, expected) in cases {
         let refused = parse_chat(&chat_with(&fields), NOW).expect_err("refused");
         assert_eq!(only(&refused), expected);
+    }
+}
+
+#[test]
+fn all_wrong_fields_of_an_amount_and_a_membership_are_told_together() {
+    for (fields, expected) in [
+        (json!({ "amount": { "micros": 4.99, "currency": "euro" } }), ["amount.micros", "amount.currency"]),
+        (json!({ "amount": { "micros": 0, "currency": 978 } }), ["amount.micros", "amount.currency"]),
+        (json!({ "amount": { "micros": 0, "currency": "euro" } }), ["amount.micros", "amount.currency"]),
+        (json!({ "membership": { "kind": "resub", "count": 0 } }), ["membership.kind", "membership.count"]),
+    ] {
+        let refused = parse_chat(&chat_with(&fields), NOW).expect_err("refused");
+        let named: Vec<_> = refused.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(named, expected, "{refused:?}");
     }
 }
 
@@ -286,8 +311,12 @@ fn another_name_of_an_optional_field_is_told_and_other_fields_are_dropped() {
         let told = format!("{name} is no field of this event: write it as user_name, or leave it out");
         assert_eq!(chat(name).expect_err(name), told);
     }
-    for name in ["badges", "user_type", "message_id", "room_name", "id", "color"] {
+    for name in ["badges", "user_type", "room_name", "id", "color", "bits", "donation"] {
         assert_eq!(chat(name).expect(name).user_name, None);
+    }
+    for name in ["message_id", "messageId", "msg-id", "ID"] {
+        let told = format!("{name} is no field of this event: write it as id, or leave it out");
+        assert_eq!(chat(name).expect_err(name), told);
     }
     assert_eq!(chat("user_name").expect("a field").user_name.as_deref(), Some("Ada"));
 
@@ -299,6 +328,12 @@ fn another_name_of_an_optional_field_is_told_and_other_fields_are_dropped() {
     let mut wide = frame();
     wide["aspectRatio"] = json!(1.5);
     assert_eq!(pose_error(&wide), "aspectRatio is no field of this event: write it as aspect_ratio, or leave it out");
+    for name in ["mirror", "is_mirrored", "Mirrored", "mirored"] {
+        let mut seen = frame();
+        seen[name] = json!(true);
+        let told = format!("{name} is no field of this event: write it as mirrored, or leave it out");
+        assert_eq!(pose_error(&seen), told);
+    }
     let mut hidden = frame();
     for point in hidden["landmarks"].as_array_mut().expect("array") {
         point["visiblity"] = json!(0.5);
@@ -312,6 +347,15 @@ fn a_missing_field_is_found_under_another_spelling() {
     let event = json!({"streamId": "s", "user_id": "u", "text": "hi", "timestamp": NOW});
     let told = only(&parse_chat(event.to_string().as_bytes(), NOW).expect_err("refused"));
     assert_eq!(told, "stream_id is missing, but there is 'streamId': write it as stream_id");
+
+    for name in ["timestmp", "ts", "time", "timestampMs"] {
+        let event = json!({"stream_id": "s", "user_id": "u", "text": "hi", name: NOW});
+        let told = only(&parse_chat(event.to_string().as_bytes(), NOW).expect_err("refused"));
+        assert_eq!(told, format!("timestamp is missing, but there is '{name}': write it as timestamp"));
+    }
+    let event = json!({"stream_id": "s", "user_id": "u", "text": "hi"});
+    let told = only(&parse_chat(event.to_string().as_bytes(), NOW).expect_err("refused"));
+    assert_eq!(told, "timestamp is missing: send epoch milliseconds, such as Date.now()");
 }
 
 #[test]
