@@ -190,6 +190,12 @@ test("a feedback keeps whole frames only, and faults point at their side's joint
   });
 });
 
+test("the profile's form stands at the level of a profile without a level", async () => {
+  const form = await readFile(local("../../form_coach/page/index.html"), "utf8");
+  const selected = [...form.matchAll(/<option value="(\w+)" selected>/g)].map(([, level]) => level);
+  assert.deepEqual(selected, ["intermediate"]);
+});
+
 test("frames leave with the picture's shape, so that a wide picture bends no angle", async () => {
   const { toFrame, toPoints } = await load("../../form_coach/page/wire.js");
   const landmarks = [{ x: 0.5, y: 0.25, z: -0.3, visibility: 0.98765 }];
