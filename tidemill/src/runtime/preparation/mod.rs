@@ -154,7 +154,7 @@ fn create_internal_topics(admin: &mut dyn Admin, plan: &Plan) -> Vec<String> {
     for topic in plan.internal_topics() {
         let spec = topic.spec;
         match admin.create_topic(&spec) {
-            Ok(()) => tracing::info!(topic = %spec.name, partitions = spec.partitions, "internal topic created"),
+            Ok(()) => tracing::debug!(topic = %spec.name, partitions = spec.partitions, "internal topic created"),
             // The topic exists already, or this instance has no right to create it. Then it uses the existing topic.
             Err(refused) => match admin.describe_topic(&spec.name) {
                 Ok(Some(found)) if found.partitions != spec.partitions => problems.push(format!(
