@@ -212,8 +212,15 @@ async fn bodies_of_another_form_get_their_own_repair() {
         attacked.attack(vec![marked.gets(202, &["\"accepted\":1"])]).await;
         attacked.sung += 1;
     }
-    let profile = Attempt { method: "PUT", ..post("/v1/users/ada/profile", JSON, "\u{feff}{}") };
-    attacked.attack(vec![profile.gets(204, &[])]).await;
+    let profile = |kind, body: &str| Attempt { method: "PUT", ..post("/v1/users/ada/profile", kind, body.to_owned()) };
+    attacked
+        .attack(vec![
+            profile(JSON, "\u{feff}{}").gets(204, &[]),
+            profile(JSON, r#"{"level":"pro"}"#).gets(422, &["the profile is not valid", "send it again", "level"]),
+            profile("text/csv", "{}").gets(415, &["send Content-Type: application/json\""]),
+            profile(LINES, "{}").gets(415, &["send Content-Type: application/json\""]),
+        ])
+        .await;
     let head = "POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n";
     let chunk = attacked.raw(format!("{head}transfer-encoding: chunked\r\n\r\nzz\r\nhello").as_bytes()).await;
     assert!(chunk.starts_with("HTTP/1.1 400"), "{chunk}");
@@ -307,6 +314,7 @@ async fn addresses_that_lead_nowhere_say_where_to_go() {
             get("/v1/streams?limit=").gets(400, &["limit: must be a whole number"]),
             get("/v1/streams?limit=3.5").gets(400, &["not '3.5'"]),
             get("/v1/streams?limit=-1").gets(400, &["limit"]),
+            get("/v1/streams?limit=0").gets(400, &["limit must be from 1 to 10000", "leave it out"]),
             get("/state/stores/trend/%c3%28").gets(400, &["write ids in UTF-8"]),
             get("/v1/streams/ada/events?after=yesterday").gets(400, &["not a place"]),
         ])

@@ -40,13 +40,14 @@ impl LateEvents {
         self.behind_ms = self.behind_ms.max(more.behind_ms);
     }
 
-    /// What happened and what to do, for people. `owner` is the word for the owner, such as `stream`.
-    pub fn sentence(&self, owner: &str) -> String {
+    /// What happened and what to do, for people. `owner` is the word for the owner, such as `stream`; `section` is the
+    /// application's section, which its settings begin with, such as `live`.
+    pub fn sentence(&self, owner: &str, section: &str) -> String {
         let Self { events, input, behind_ms, .. } = self;
         let came = if *events == 1 { "event came" } else { "events came" };
         format!(
             "{events} {input} {came} too late and will be in no result: up to {} behind the newest event of this {owner}. \
-             Set the clock of the sender, or of the sender that is ahead; if a connector is slow, allow a longer grace",
+             Set the clock of the sender, or of the sender that is ahead; if a connector is slow, raise {section}.grace",
             seconds(*behind_ms)
         )
     }
@@ -143,9 +144,13 @@ mod tests {
             behind_ms,
         };
         let mut all = late(5_000, 3_200);
-        assert!(all.sentence("stream").starts_with("1 chat event came too late and will be in no result: up to 3.2 s"));
+        let sentence = all.sentence("stream", "live");
+        assert!(sentence.starts_with("1 chat event came too late and will be in no result: up to 3.2 s"), "{sentence}");
+        assert!(sentence.ends_with("if a connector is slow, raise live.grace"), "{sentence}");
         all.add(&late(2_000, 40_900));
         assert_eq!((all.events, all.oldest_ms, all.newest_ms, all.behind_ms), (2, 2_000, 5_000, 40_900));
-        assert!(all.sentence("stream").starts_with("2 chat events came too late and will be in no result: up to 40 s"));
+        let sentence = all.sentence("athlete", "coach");
+        assert!(sentence.starts_with("2 chat events came too late and will be in no result: up to 40 s"), "{sentence}");
+        assert!(sentence.ends_with("raise coach.grace"), "{sentence}");
     }
 }

@@ -83,7 +83,7 @@ impl Late {
             events: recent.events,
             behind_ms: recent.behind_ms,
             total: *total,
-            detail: recent.sentence(app.owner.word),
+            detail: recent.sentence(app.owner.word, app.section),
         };
         asked.map(notice).collect()
     }

@@ -22,7 +22,7 @@ pub(super) struct Problem {
     error: String,
     /// What to do.
     fix: String,
-    /// The records that are not valid, and what is wrong with each.
+    /// The records that are not valid, and what is wrong with each. What came alone is the record 0.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     records: Vec<RecordProblem>,
     #[serde(skip)]
@@ -46,6 +46,13 @@ impl Problem {
     pub(super) fn records(records: Vec<RecordProblem>) -> Self {
         let fix = "correct the named fields and send the batch again: no record of it was written";
         Self { records, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "records are not valid", fix) }
+    }
+
+    /// One thing that is not a record of a batch, such as a profile.
+    pub(super) fn not_valid(what: &str, errors: Vec<FieldError>) -> Self {
+        let records = errors.into_iter().map(|error| RecordProblem { index: 0, error }).collect();
+        let fix = "correct the named fields and send it again: nothing was written";
+        Self { records, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the {what} is not valid"), fix) }
     }
 
     pub(super) fn busy(error: impl Into<String>, retry_after_s: u64) -> Self {

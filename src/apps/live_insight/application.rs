@@ -67,8 +67,8 @@ pub static APPLICATION: Application = Application {
             Part {
                 path: "viewers",
                 word: "viewer",
-                effect: "within seconds: the open window leaves out when it closes what the viewer has written, and \
-                    insights of the last hour that show or name the viewer are published again without it",
+                effect: "within seconds: the open window leaves out what the viewer wrote, and insights of the last \
+                    hour that show or name the viewer are published again without it",
             },
         ],
     }),

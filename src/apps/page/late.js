@@ -11,9 +11,10 @@ const behind = (ms) => (ms < 10_000 ? (ms / 1000).toFixed(1) : count(Math.floor(
 
 /**
  * A function that takes reports of late events and shows them in `element`. `now()` is the server's clock.
- * `owner` is the word for what the page follows: "stream" or "athlete".
+ * `owner` is the word for what the page follows: "stream" or "athlete". `section` is what the names of the
+ * application's settings begin with: "live" or "coach".
  */
-export function lateView(element, owner, now = Date.now) {
+export function lateView(element, owner, section, now = Date.now) {
   const inputs = new Map();
   let timer = 0;
 
@@ -24,7 +25,8 @@ export function lateView(element, owner, now = Date.now) {
         {},
         `${plural(events, `${input} event`, `${input} events`)} came too late and will be in no result: ` +
           `up to ${behind(ms)} s behind the newest event of this ${owner}. Check the clock of the sender, and of any ` +
-          "sender that is ahead. If a connector is slow, allow a longer grace.",
+          "sender that is ahead. If a connector is slow, raise " +
+          `${section}.grace.`,
       ),
     );
     element.replaceChildren(...sentences);

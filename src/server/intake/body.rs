@@ -29,8 +29,17 @@ const LINGER_MAX_BYTES: usize = 8 << 20;
 /// Names of the only charset that JSON has.
 const UTF_8: [&str; 2] = ["utf-8", "utf8"];
 
-/// Accepts only types that a page of another origin cannot send without a preflight request.
+const RECORDS: &str = "send Content-Type: application/json (one object or an array) or application/x-ndjson";
+const OBJECT: &str = "send Content-Type: application/json";
+
+/// The form of a body of records.
 pub(super) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
+    known_format(headers, RECORDS)
+}
+
+/// Accepts only types that a page of another origin cannot send without a preflight request. `fix` names the types that
+/// the address takes.
+fn known_format(headers: &HeaderMap, fix: &str) -> Result<Format, Problem> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.to_ascii_lowercase();
     let mut parts = kind.split(';').map(str::trim);
@@ -43,21 +52,16 @@ pub(super) fn format(headers: &HeaderMap) -> Result<Format, Problem> {
     match kind {
         "application/json" => Ok(Format::Json),
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Format::Lines),
-        _ => {
-            let fix = "send Content-Type: application/json (one object or an array) or application/x-ndjson";
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type is not known", fix))
-        }
+        _ => Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type is not known", fix)),
     }
 }
 
 pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
-    match format(headers)? {
+    match known_format(headers, OBJECT)? {
         Format::Json => Ok(()),
-        Format::Lines => Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "this address takes one JSON object",
-            "send Content-Type: application/json",
-        )),
+        Format::Lines => {
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "this address takes one JSON object", OBJECT))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use axum::{
 };
 use serde::de::IgnoredAny;
 use tidemill::{Clock as _, SystemClock};
-use tidemill_schemas::{Arrival, FieldError, validate_id};
+use tidemill_schemas::{Arrival, validate_id};
 
 use super::{
     body::{Format, check_json, format, json, split, unmarked},
@@ -85,9 +85,10 @@ pub(in crate::server) async fn property(
     intake.engine.app(app)?;
     visitor.may(app, &owner)?;
     check_json(&headers)?;
-    validate_id(app.owner.field, &owner).map_err(of_one)?;
+    validate_id(app.owner.field, &owner).map_err(|errors| Problem::not_valid("id", errors))?;
     let body = intake.read_body(&visitor, &headers, body).await?;
-    let record = intake.readers.property(property, &owner, unmarked(&body.0), SystemClock.now_ms()).map_err(of_one)?;
+    let read = intake.readers.property(property, &owner, unmarked(&body.0), SystemClock.now_ms());
+    let record = read.map_err(|errors| Problem::not_valid(property.name, errors))?;
     let admitted = intake.pressure.admit(app, 1)?;
     intake.write(property.topic, vec![record]).await?;
     admitted.written();
@@ -113,11 +114,6 @@ impl Intake {
         let (ahead_max_ms, kept_ms) = (millis(settings.limits.clock_ahead), millis(settings.raw_retention));
         Arrival { now_ms: SystemClock.now_ms(), ahead_max_ms, kept_ms }
     }
-}
-
-/// The problem of a request with one record.
-fn of_one(errors: Vec<FieldError>) -> Problem {
-    Problem::records(errors.into_iter().map(|error| RecordProblem { index: 0, error }).collect())
 }
 
 fn parse_all(records: &[&[u8]], input: &Input, readers: &Readers, arrival: Arrival) -> Result<Vec<Incoming>, Problem> {

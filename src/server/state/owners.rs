@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -32,7 +33,7 @@ const LISTED_MAX: usize = 10_000;
 impl Inspector {
     /// Ids that the visitor may see, in order, and whether there are more. Reads only keys, not values.
     fn owners(&self, app: App, Page { after, limit }: Page, visitor: &Visitor) -> (Vec<String>, bool) {
-        let limit = limit.unwrap_or(LISTED).clamp(1, LISTED_MAX);
+        let limit = limit.unwrap_or(LISTED).min(LISTED_MAX);
         let Ok(running) = self.engine.app(app) else { return (Vec::new(), false) };
         let query = running.streams.key_value_store::<String, Bytes>(app.owners);
         let (mut keys, mut after) = (Vec::new(), after);
@@ -58,6 +59,10 @@ pub(in crate::server) async fn owners(
     visitor: Visitor,
 ) -> Result<Response, Problem> {
     inspector.engine.app(app)?;
+    if page.limit == Some(0) {
+        let problem = format!("limit must be from 1 to {LISTED_MAX}");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, problem, "correct the value, or leave it out"));
+    }
     let listed = tokio::task::spawn_blocking(move || inspector.owners(app, page, &visitor)).await;
     let (ids, more) = listed.map_err(|error| Problem::internal(&error))?;
     let ids: Vec<_> = ids.into_iter().map(|id| json!({ app.owner.field: id })).collect();

@@ -18,7 +18,7 @@ const CATCH_UP_MS = 1500;
 
 const id = idFromPath();
 const voice = new Voice();
-const showLate = lateView($("late"), "athlete");
+const showLate = lateView($("late"), "athlete", "coach");
 /** The newest feedback, the newest feedback with a grade, and every grade of the session by its window's end. */
 let newest = null;
 let judged = null;

@@ -28,7 +28,8 @@ fn silent_microphone(on: &Evidence<'_>) -> Option<Alert> {
     let windows = on.window.trend.silent_microphone() + 1;
     let since = on.window.end_ms - i64::from(windows) * (on.window.end_ms - on.window.start_ms);
     let chats = on.reading.chats.len();
-    let message = format!("No speech for {}, while {chats} chat messages arrived", minutes(on, windows));
+    let messages = if chats == 1 { "message" } else { "messages" };
+    let message = format!("No speech for {}, while {chats} chat {messages} arrived", minutes(on, windows));
     silent.then(|| on.alert(AlertKind::SilentMicrophone, since, 0.6 + 0.1 * f64::from(windows), message))
 }
 

@@ -24,7 +24,7 @@ import { drawTimeline } from "./timeline.js";
 
 const id = idFromPath();
 const session = new Session();
-const showLate = lateView($("late"), "stream");
+const showLate = lateView($("late"), "stream", "live");
 let lastEventAt = null;
 let allAlerts = false;
 /** The start of the recording: the start of the first window, unless the streamer has entered a time. */
