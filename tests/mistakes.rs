@@ -4,8 +4,11 @@ mod common;
 
 use std::{
     fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
     path::Path,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use common::Running;
@@ -75,6 +78,52 @@ fn a_damaged_log_is_told_and_can_be_reset() {
     assert_eq!(code, Some(0), "{told}");
     assert!(!folder.path().join("log").exists() && !folder.path().join("state").exists());
     Running::start(&mut serve(folder.path())).stop();
+}
+
+#[test]
+fn a_changed_window_is_told_with_both_ways_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let running = Running::start(&mut serve(folder.path()));
+    let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_millis();
+    let chat = |timestamp: u128| format!(r#"{{"stream_id":"ada","user_id":"u","text":"hi","timestamp":{timestamp}}}"#);
+    let body = format!("[{},{}]", chat(now - 600_000), chat(now));
+    let sent = ask(&running.url, &format!("POST /v1/chat HTTP/1.1\r\ncontent-length: {}", body.len()), &body);
+    assert!(sent.starts_with("HTTP/1.1 202"), "{sent}");
+    // A stream with an insight has rows in its stores.
+    while !ask(&running.url, "GET /v1/streams HTTP/1.1", "").contains("ada") {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running.stop();
+    let (code, told) = ended(serve(folder.path()).arg("--set=live.window=30s"));
+    let reset = format!("`tidemill reset --data-dir {} --yes`", folder.path().display());
+    assert!(code == Some(1) && told.trim_end().ends_with(&reset), "{told}");
+    assert!(told.contains("if live.window or coach.window was changed, set it back"), "{told}");
+    Running::start(&mut serve(folder.path())).stop();
+}
+
+/// The answer to a request of JSON.
+fn ask(url: &str, head: &str, body: &str) -> String {
+    let mut server = TcpStream::connect(url.trim_start_matches("http://")).expect("it listens");
+    let headers = "host: localhost\r\ncontent-type: application/json\r\nconnection: close";
+    server.write_all(format!("{head}\r\n{headers}\r\n\r\n{body}").as_bytes()).expect("sent");
+    let mut answer = String::new();
+    server.read_to_string(&mut answer).expect("answered");
+    answer
+}
+
+#[test]
+fn a_file_is_no_data_folder_and_nothing_is_deleted_where_nothing_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "mine").expect("written");
+    let (code, told) = ended(&mut serve(&file));
+    assert!(code == Some(2) && told.contains("is a file: name a folder"), "{told}");
+    let (code, told) = ended(&mut reset(&folder.path().join("nowhere")));
+    assert!(code == Some(2) && told.contains("nowhere holds nothing"), "{told}");
+    let used = used();
+    assert_eq!(ended(&mut reset(used.path())).0, Some(0));
+    let (code, told) = ended(&mut reset(used.path()));
+    assert!(code == Some(0) && told.contains("there is nothing to delete"), "{told}");
 }
 
 #[test]

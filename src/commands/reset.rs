@@ -29,6 +29,10 @@ pub(crate) fn reset(settings: &Settings, options: &ResetOptions) -> Result<()> {
     };
     let (folder, shown) = (DataFolder::new(path), path.display());
     folder.check()?;
+    if !folder.holds_data() {
+        tracing::info!("there is nothing to delete: {shown} holds neither log nor state");
+        return Ok(());
+    }
     if !options.yes {
         return Err(usage(format!("this deletes log, state and results in {shown}: add --yes to confirm")));
     }

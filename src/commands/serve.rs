@@ -52,11 +52,13 @@ pub(super) fn runtime() -> Result<Runtime> {
 
 pub(super) async fn start(settings: Settings) -> Result<Arc<Server>> {
     let folder = settings.data_dir.clone().filter(|_| settings.kafka.is_none());
+    let advice = windows_advice(&settings);
     // The kind of the error decides the exit code.
     let started = Server::start(settings).await.map_err(|error| match error.downcast::<EngineError>() {
         Ok(error) => Error::from(*error),
         Err(error) => anyhow!(error),
     });
+    let started = started.map_err(|error| with_windows(error, &advice));
     match folder {
         Some(folder) => started.map_err(|error| with_remedy(error, &folder)),
         None => started,
@@ -75,6 +77,31 @@ fn with_remedy(error: Error, folder: &Path) -> Error {
     let told: Vec<_> = error.chain().take(2).map(ToString::to_string).collect();
     let remedy = format!("`tidemill reset --data-dir {} --yes` deletes log and state", folder.display());
     anyhow!("{}; if the log is damaged, {remedy}", told.join(": "))
+}
+
+/// What to do if the stores were written with other windows.
+fn windows_advice(settings: &Settings) -> String {
+    let names = settings.apps.iter().flat_map(|app| app.window_settings).map(|setting| setting.name);
+    let windows: Vec<_> = names.filter(|name| name.ends_with(".window")).collect();
+    let brokers = settings.kafka.as_ref().map(|kafka| format!(" --brokers {}", kafka.bootstrap_servers));
+    let folder = settings.data_dir.as_ref().map(|folder| format!(" --data-dir {}", folder.display()));
+    let deleted = if brokers.is_some() { "internal topics and state" } else { "log and state" };
+    let places = [brokers, folder].map(Option::unwrap_or_default).concat();
+    let windows = windows.join(" or ");
+    format!(
+        "if {windows} was changed, set it back; to keep the change, delete {deleted} with `tidemill reset{places} --yes`"
+    )
+}
+
+/// Adds what to do if the stores were written with other windows. The engine's own advice is for programmers.
+fn with_windows(error: Error, advice: &str) -> Error {
+    let is_of_store = |problem: &String| problem.contains("was written by another topology");
+    match error.downcast_ref() {
+        Some(EngineError::Topology(topology)) if topology.problems().iter().any(is_of_store) => {
+            anyhow!("{error}\n{advice}")
+        }
+        _ => error,
+    }
 }
 
 pub(super) fn announce(server: &Server) {

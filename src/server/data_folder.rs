@@ -19,6 +19,9 @@ const TEXT: &str =
 /// Why a folder cannot hold log and state, or cannot be emptied.
 #[derive(Debug, Error)]
 pub enum DataFolderError {
+    /// The path is a file.
+    #[error("{} is a file: name a folder", .0.display())]
+    File(PathBuf),
     /// The folder has a part that something else made.
     #[error(
         "{} was not made by Tidemill, which would keep its data there: choose another --data-dir, or move it away",
@@ -41,6 +44,9 @@ pub enum DataFolderError {
         .0.display()
     )]
     Logless(PathBuf),
+    /// The folder is empty, or there is none.
+    #[error("nothing was deleted: {} holds nothing; check --data-dir", .0.display())]
+    Empty(PathBuf),
     /// The folder has no mark.
     #[error(
         "nothing was deleted: {} is no data folder of Tidemill, because it has no file '{MARK}'; check --data-dir",
@@ -67,8 +73,9 @@ impl<'a> DataFolder<'a> {
     /// Makes the folder if there is none, and marks it. Does nothing if it is marked.
     ///
     /// # Errors
-    /// If the folder cannot be written to, or holds a `log` or a `state` that Tidemill did not make.
+    /// If the path is a file, the folder cannot be written to, or holds a `log` or a `state` that Tidemill did not make.
     pub fn claim(self) -> Result<(), DataFolderError> {
+        self.check_kind()?;
         if self.is_marked() {
             return Ok(());
         }
@@ -107,7 +114,7 @@ impl<'a> DataFolder<'a> {
     pub fn discard(self) -> Result<(), DataFolderError> {
         self.check()?;
         let failed = |path: PathBuf| move |error| DataFolderError::Io(path, error);
-        let doomed = |part: &str| self.path.join(format!("{part}.discarded"));
+        let doomed = |part: &str| self.doomed(part);
         for part in PARTS {
             let path = self.path.join(part);
             remove(&doomed(part)).map_err(failed(doomed(part)))?;
@@ -122,14 +129,31 @@ impl<'a> DataFolder<'a> {
     /// Checks that the folder's log and state may be deleted: the folder is marked, and both are in it.
     ///
     /// # Errors
-    /// If it is not marked, or a part is a link.
+    /// If the path is a file, the folder is empty or not marked, or a part is a link.
     pub fn check(self) -> Result<(), DataFolderError> {
+        self.check_kind()?;
         if !self.is_marked() {
+            if fs::read_dir(self.path).map_or(!self.path.exists(), |mut inside| inside.next().is_none()) {
+                return Err(DataFolderError::Empty(self.path.to_owned()));
+            }
             return Err(DataFolderError::Unmarked(self.path.to_owned()));
         }
         let links = PARTS.map(|part| self.path.join(part)).into_iter();
         let mut links = links.filter(|part| fs::symlink_metadata(part).is_ok_and(|found| found.is_symlink()));
         links.next().map_or(Ok(()), |link| Err(DataFolderError::Link(link)))
+    }
+
+    /// Whether there is a log or state, or what a killed deletion has left of them.
+    pub fn holds_data(self) -> bool {
+        PARTS.iter().any(|part| self.path.join(part).exists() || self.doomed(part).exists())
+    }
+
+    fn doomed(self, part: &str) -> PathBuf {
+        self.path.join(format!("{part}.discarded"))
+    }
+
+    fn check_kind(self) -> Result<(), DataFolderError> {
+        if self.path.is_file() { Err(DataFolderError::File(self.path.to_owned())) } else { Ok(()) }
     }
 
     fn is_marked(self) -> bool {
@@ -195,6 +219,21 @@ mod tests {
             assert!(matches!(DataFolder::new(folder.path()).discard(), Err(DataFolderError::Unmarked(_))), "{foreign}");
             assert!(folder.path().join(foreign).exists());
         }
+    }
+
+    #[test]
+    fn a_file_and_an_empty_folder_are_told() {
+        let folder = folder(&["file"]);
+        let file = folder.path().join("file");
+        for refused in [DataFolder::new(&file).claim(), DataFolder::new(&file).check()] {
+            assert!(refused.expect_err("a file").to_string().ends_with("is a file: name a folder"));
+        }
+        let (missing, empty) = (folder.path().join("missing"), tempfile::tempdir().expect("a folder can be made"));
+        for path in [&*missing, empty.path()] {
+            assert!(matches!(DataFolder::new(path).discard(), Err(DataFolderError::Empty(_))), "{path:?}");
+        }
+        DataFolder::new(&missing).claim().expect("nothing is there");
+        assert!(!DataFolder::new(&missing).holds_data());
     }
 
     #[test]
