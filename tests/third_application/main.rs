@@ -93,6 +93,20 @@ async fn it_takes_input_shows_results_lists_its_owners_and_forgets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_its_analysis_cannot_take_goes_to_the_dead_letters_and_the_others_go_on() {
+    let client = Client::start(Vec::new()).await;
+    let now = SystemClock.now_ms();
+    let notes = json!([written("ada", "to be", now), written("ada", "boom", now), written("ada", "or not to be", now)]);
+    assert_eq!(client.json("POST", "/v1/notes", Some(notes)).await.0, 202);
+    client.events_up_to("ada", 6).await;
+    let log = client.server.engine().log().clone();
+    let letters = tokio::task::spawn_blocking(move || log.read_all(NOTES.dead_letters)).await.expect("ends");
+    let letters: Vec<_> = letters.expect("it exists").into_iter().filter_map(|(_, letter)| letter.value).collect();
+    assert!(letters.len() == 1 && String::from_utf8_lossy(&letters[0]).contains("boom"), "{letters:?}");
+    client.server.close().await.expect("closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_is_described_and_has_a_page_and_others_are_said_not_to_run() {
     let client = Client::start(Vec::new()).await;
     let (_, state) = client.get("/state").await;

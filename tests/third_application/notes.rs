@@ -12,7 +12,7 @@ use tidemill::{
 };
 use tidemill_apps::apps::{
     Application, Door, File, Format, Incoming, Input, Owner, Property, ReadEvent, ReadProperty, Results, WindowSetting,
-    Windows, erase, show_json,
+    Windows, erase, refuse_panics, show_json,
 };
 use tidemill_schemas::FieldError;
 
@@ -114,6 +114,12 @@ fn topology(windows: &Windows, _: &Format) -> Result<Topology, TopologyError> {
     builder.build()
 }
 
+/// The number of words. It has a mistake, as code that counts may have.
+fn words(text: &str) -> u64 {
+    assert_ne!(text, "boom", "nobody thought of this");
+    text.split_whitespace().count() as u64
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Count {
     window_ms: i64,
@@ -127,7 +133,7 @@ impl Processor<String, Note, Windowed<String>, Counted> for Count {
     ) -> Result<(), BoxError> {
         let Record { key: author, value: note, timestamp, headers } = record;
         let store = ctx.key_value_store_with::<String, u64>(WORDS, Utf8, Json::default())?;
-        let words = store.get(&author)?.unwrap_or_default() + note.text.split_whitespace().count() as u64;
+        let words = refuse_panics(|| words(&note.text))? + store.get(&author)?.unwrap_or_default();
         store.put(&author, &words, timestamp)?;
         let start = timestamp - timestamp.rem_euclid(self.window_ms);
         let key = Windowed { key: author.clone(), window: Window { start, end: start + self.window_ms } };

@@ -10,6 +10,7 @@ use super::{
     analysis::{Assessment, PoseWindow, SessionProgress},
     request::FeedbackRequest,
 };
+use crate::apps::refuse_panics;
 
 /// The store with each athlete's progress. The key is the user's id.
 pub(super) const STORE: &str = "progress";
@@ -26,7 +27,7 @@ impl Processor<String, PoseWindow, Windowed<String>, FeedbackRequest> for Progre
         let Record { key: user_id, value: mut collected, timestamp, headers } = record;
         let store = ctx.key_value_store_with::<String, SessionProgress>(STORE, Utf8, Json::default())?;
         collected.progress = store.get(&user_id)?.unwrap_or_default();
-        let Assessment { feedback: draft, progress } = Assessment::of(&collected);
+        let Assessment { feedback: draft, progress } = refuse_panics(|| Assessment::of(&collected))?;
         store.put(&user_id, &progress, timestamp)?;
         let window = Window { start: collected.start_ms, end: collected.end_ms };
         let value = FeedbackRequest { profile: collected.profile, draft };

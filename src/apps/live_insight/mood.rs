@@ -10,6 +10,7 @@ use tidemill::{
 use tidemill_schemas::{Alert, ChatMessage};
 
 use super::analysis::{CHECK_MS, MoodWatch, RECENT_MS, Voices};
+use crate::apps::refuse_panics;
 
 /// The store with each stream's usual mood and its recent alerts. The key is the stream's id.
 pub(super) const STORE: &str = "mood";
@@ -38,7 +39,7 @@ impl Processor<String, ChatMessage, Windowed<String>, Alert> for Mood {
         }
         let step = Voices::step_of(now_ms);
         let mut heard = voices.get(&stream_id, step)?.unwrap_or_default();
-        if !watch.leaves_out(&message) && heard.hear(&message) {
+        if refuse_panics(|| !watch.leaves_out(&message) && heard.hear(&message))? {
             voices.put(&stream_id, step, &heard, now_ms)?;
         }
         if !watch.is_due(now_ms) {
@@ -53,7 +54,7 @@ impl Processor<String, ChatMessage, Windowed<String>, Alert> for Mood {
                 voices.delete(&stream_id, past)?;
             }
         }
-        let alert = watch.check(&stream_id, now_ms, &recent);
+        let alert = refuse_panics(|| watch.check(&stream_id, now_ms, &recent))?;
         store.put(&stream_id, &watch, now_ms)?;
         if let Some(alert) = alert {
             ctx.forward(Record { key: alert_key(stream_id, &alert), value: alert, timestamp: now_ms, headers });

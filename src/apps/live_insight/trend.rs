@@ -13,6 +13,7 @@ use super::{
     request::InsightRequest,
     withdrawals::known,
 };
+use crate::apps::refuse_panics;
 
 /// The store with each stream's trend. The key is the stream's id.
 pub(super) const STORE: &str = "trend";
@@ -39,10 +40,12 @@ impl Processor<Windowed<String>, Collected, Windowed<String>, InsightRequest> fo
         let (chats, withdrawn) = known(ctx, &stream_id)?.leave_out(each_once(left));
         let collected =
             ChatWindow { stream_id: stream_id.clone(), start_ms, end_ms, chats, segments: right, trend, told };
-        let (mut draft, sources) = OfflineAnalyst::insight_with_sources(&collected);
+        let ((mut draft, sources), trend) = refuse_panics(|| {
+            let mut trend = collected.trend.clone();
+            trend.update(&collected);
+            (OfflineAnalyst::insight_with_sources(&collected), trend)
+        })?;
         draft.withdrawn = withdrawn;
-        let mut trend = collected.trend.clone();
-        trend.update(&collected);
         store.put(&stream_id, &trend, timestamp)?;
         if let Some(mut watch) = watch {
             let changed = watch.closed(start_ms, end_ms, &draft.alerts) | watch.leave_out(&trend);

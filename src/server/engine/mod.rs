@@ -98,7 +98,9 @@ impl Engine {
         config.application_server = address;
         config.num_standby_replicas = self.settings.standby_replicas;
         config.state_dir = self.settings.data_dir.as_deref().map(state_dir);
-        config.deserialization_handler = RecordHandler::DeadLetter(app.dead_letters.to_owned());
+        let dead_letters = RecordHandler::DeadLetter(app.dead_letters.to_owned());
+        config.deserialization_handler = dead_letters.clone();
+        config.processing_handler = dead_letters;
         let topology = (app.topology)(&self.settings.windows(app), &self.format)?;
         let streams = Streams::start(&topology, config, self.log.transport())?;
         let model = match &self.settings.analyst {
