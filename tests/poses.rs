@@ -1,6 +1,7 @@
 //! Form coach takes frames as real cameras and people make them: what it cannot judge, it tells, and it counts nothing
 //! that is no repetition.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tidemill_apps::apps::form_coach::analysis::{Assessment, PoseWindow, SessionProgress};
@@ -341,4 +342,80 @@ fn a_hold_that_trembles_around_the_turning_point_is_one_repetition() {
         let repetitions: Vec<_> = coached(&session).into_iter().flat_map(|one| one.repetitions).collect();
         assert_eq!(repetitions.len(), 1, "{part}: {repetitions:?}");
     }
+}
+
+/// The frames of an exercise in all recordings, each with its recording's name.
+fn all_frames(exercise: &str) -> Vec<(String, PoseFrame)> {
+    let FormTruth { sessions, cases, .. } = truth();
+    let names = sessions.into_iter().map(|one| one.name).chain(cases.into_iter().map(|one| one.name));
+    let all = names.flat_map(|name| frames(&name).into_iter().map(move |frame| (name.clone(), frame)));
+    all.filter(|(_, frame)| frame.exercise == exercise).collect()
+}
+
+/// The places of a side's parts, which are named by their left landmarks. `None` if the pose model slipped at one.
+fn places<const N: usize>(frame: &PoseFrame, side: Side, parts: [Part; N]) -> Option<[[f32; 3]; N]> {
+    let part = |left: Part| if side == Side::Left { left } else { left.other_side() };
+    let marks = parts.map(|left| &frame.landmarks[part(left).index()]);
+    let seen = marks.iter().all(|mark| mark.visibility.is_none_or(|visibility| visibility >= 0.5));
+    seen.then(|| marks.map(|mark| [mark.x * frame.aspect_ratio.unwrap_or(1.0), mark.y, mark.z]))
+}
+
+/// How far a joint is from the line between two ends at its height: across the picture, and away from the camera.
+/// `None` if the limb is almost straight.
+fn bend([from, joint, to]: [[f32; 3]; 3]) -> Option<[f32; 2]> {
+    let part = (joint[1] - from[1]) / (to[1] - from[1]);
+    let [across, away] = [0, 2].map(|axis| joint[axis] - from[axis] - part * (to[axis] - from[axis]));
+    (across.hypot(away) > 0.06).then_some([across, away])
+}
+
+#[test]
+fn recorded_knees_bend_the_way_that_the_toes_point() {
+    let (heel, toes) = (Part::from_index(29).expect("a heel"), Part::from_index(31).expect("toes"));
+    let mut bent = BTreeSet::new();
+    // The knees and toes of the person who stands jitter.
+    for (name, frame) in all_frames("squat").into_iter().filter(|(name, _)| name != "standing") {
+        for side in [Side::Left, Side::Right] {
+            let leg = places(&frame, side, [Part::LEFT_HIP, Part::LEFT_KNEE, Part::LEFT_ANKLE, heel, toes]);
+            let Some([hip, knee, ankle, heel, toes]) = leg else { continue };
+            let Some([across, away]) = bend([hip, knee, ankle]) else { continue };
+            let forward = across * (toes[0] - heel[0]) + away * (toes[2] - heel[2]);
+            assert!(forward > 0.0, "{name} at {}: {side:?} {hip:?} {knee:?} {ankle:?} {toes:?}", frame.timestamp);
+            bent.insert(name.clone());
+        }
+    }
+    let squats = [
+        "squats_clean",
+        "squats_far_side",
+        "squats_then_push_ups",
+        "squats_two_cameras",
+        "squats_wide_front",
+        "squats_without_feet",
+        "walking",
+    ];
+    assert!(bent.iter().eq(squats), "{bent:?}");
+}
+
+#[test]
+fn recorded_elbows_of_push_ups_point_to_the_feet() {
+    let mut bent = 0;
+    for (name, frame) in all_frames("push_up") {
+        for side in [Side::Left, Side::Right] {
+            let arm = [Part::LEFT_SHOULDER, Part::LEFT_ELBOW, Part::LEFT_WRIST, Part::LEFT_HIP];
+            let Some([shoulder, elbow, wrist, hip]) = places(&frame, side, arm) else { continue };
+            let Some([across, _]) = bend([shoulder, elbow, wrist]) else { continue };
+            assert!(across * (hip[0] - shoulder[0]) > 0.0, "{name} at {}: {side:?} {elbow:?}", frame.timestamp);
+            bent += 1;
+        }
+    }
+    assert!(bent > 100, "{bent}");
+}
+
+#[test]
+fn recorded_squats_go_down_between_thighs_and_a_leaning_trunk() {
+    let least =
+        |one: &FormFeedback, name: &str| one.joints.iter().find(|joint| joint.joint == name).map(|one| one.min_deg);
+    let feedback = coached(&frames("squats_clean"));
+    let down = feedback.iter().filter(|one| least(one, "left_knee").is_some_and(|deg| deg < 90.0));
+    let hips: Vec<f32> = down.filter_map(|one| least(one, "left_hip")).collect();
+    assert!(hips.len() >= 10 && hips.iter().all(|deg| (60.0..100.0).contains(deg)), "{hips:?}");
 }

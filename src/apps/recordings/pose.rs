@@ -12,6 +12,10 @@ const SHANK: f64 = 0.43;
 const TRUNK: f64 = 0.50;
 const SHOULDER_HALF: f64 = 0.19;
 const HIP_HALF: f64 = 0.12;
+/// The side of [`reach`] on which a knee bends whose foot is below the hip and whose toes point to positive `x`.
+const FORWARD: f64 = -1.0;
+/// The side of [`reach`] on which an elbow bends whose hand is below or before the shoulder of such a body.
+const BACK: f64 = 1.0;
 /// Height of the picture, in metres.
 const PICTURE: f64 = 2.6;
 
@@ -87,7 +91,7 @@ impl Posture {
         body
     }
 
-    /// Squatting, seen from the athlete's left. `down` is 0 standing and 1 with the hips at knee height.
+    /// Squatting, seen from the athlete's left. `down` is 0 standing and 1 with the hips almost at knee height.
     pub(super) fn squat(down: f64) -> Self {
         let mut body = Self { spots: [[0.0; 3]; LANDMARKS.len()], visible: [0.97, 0.72] };
         let floor = 2.3;
@@ -95,14 +99,14 @@ impl Posture {
         for (side, depth) in [(0, -HIP_HALF), (1, HIP_HALF)] {
             let ankle = [0.0, floor, depth];
             // The hips go back and down. The knee's place follows from the lengths of thigh and shank.
-            let hip = [-0.02 - 0.28 * down, floor - 0.855 + 0.40 * down, depth];
-            let knee = reach(hip, ankle, THIGH, SHANK, 1.0);
+            let hip = [-0.02 - 0.24 * down, floor - 0.855 + 0.40 * down, depth];
+            let knee = reach(hip, ankle, THIGH, SHANK, FORWARD);
             body.leg(side, hip, knee, ankle, [0.20, 0.05, 0.0]);
-            let lean = 0.06 + 0.50 * down;
+            let lean = 0.06 + 0.44 * down;
             let shoulder = [hip[0] + TRUNK * lean, hip[1] - TRUNK * (1.0 - lean * lean).sqrt(), depth * 1.5];
             // The arms come forward as a counterweight.
             let hand = [shoulder[0] + 0.10 + 0.42 * down, shoulder[1] + 0.50 - 0.45 * down, depth * 1.5];
-            let elbow = reach(shoulder, hand, UPPER_ARM, FOREARM, -1.0);
+            let elbow = reach(shoulder, hand, UPPER_ARM, FOREARM, BACK);
             body.arm(side, shoulder, elbow, hand);
             middle = [shoulder[0], shoulder[1], 0.0];
         }
@@ -110,24 +114,24 @@ impl Posture {
         body
     }
 
-    /// Squatting, seen from the front. `down` is 0 standing and 1 with the hips at knee height.
+    /// Squatting, seen from the front. `down` is 0 standing and 1 with the hips almost at knee height.
     pub(super) fn squat_from_the_front(down: f64) -> Self {
         let mut body = Self { spots: [[0.0; 3]; LANDMARKS.len()], visible: [0.97, 0.97] };
         let floor = 2.3;
         let mut middle = [0.0; 3];
         for (side, sign) in [(0, 1.0), (1, -1.0)] {
             let ankle = [sign * 0.14, floor, 0.0];
-            let hip = [sign * HIP_HALF, floor - 0.855 + 0.40 * down, 0.02 + 0.28 * down];
+            let hip = [sign * HIP_HALF, floor - 0.855 + 0.40 * down, 0.02 + 0.24 * down];
             // The leg bends towards the camera, so its joints are found in the plane of depth and height.
             let [knee_depth, knee_height, _] =
-                reach([-hip[2], hip[1], 0.0], [-ankle[2], ankle[1], 0.0], THIGH, SHANK, 1.0);
+                reach([-hip[2], hip[1], 0.0], [-ankle[2], ankle[1], 0.0], THIGH, SHANK, FORWARD);
             body.leg(side, hip, [sign * (0.13 + 0.05 * down), knee_height, -knee_depth], ankle, [0.0, 0.05, -0.20]);
-            let lean = 0.06 + 0.50 * down;
+            let lean = 0.06 + 0.44 * down;
             let height = hip[1] - TRUNK * (1.0 - lean * lean).sqrt();
             let shoulder = [sign * SHOULDER_HALF, height, hip[2] - TRUNK * lean];
             let hand = [sign * 0.17, shoulder[1] + 0.50 - 0.45 * down, shoulder[2] - 0.10 - 0.42 * down];
             let [elbow_depth, elbow_height, _] =
-                reach([-shoulder[2], shoulder[1], 0.0], [-hand[2], hand[1], 0.0], UPPER_ARM, FOREARM, -1.0);
+                reach([-shoulder[2], shoulder[1], 0.0], [-hand[2], hand[1], 0.0], UPPER_ARM, FOREARM, BACK);
             body.arm(side, shoulder, [sign * 0.20, elbow_height, -elbow_depth], hand);
             middle = [0.0, height, shoulder[2]];
         }
@@ -154,10 +158,10 @@ impl Posture {
             let step = (2.0 * part).fract();
             let hip = [along, floor - 0.83 - 0.10 * step * (1.0 - step), depth];
             let ankle = [along + foot, floor - lift, depth];
-            body.leg(side, hip, reach(hip, ankle, THIGH, SHANK, 1.0), ankle, [0.20, 0.05, 0.0]);
+            body.leg(side, hip, reach(hip, ankle, THIGH, SHANK, FORWARD), ankle, [0.20, 0.05, 0.0]);
             let shoulder = [hip[0] + 0.02, hip[1] - TRUNK, depth * 1.5];
             let hand = [shoulder[0] - foot, shoulder[1] + 0.53, depth * 1.5];
-            body.arm(side, shoulder, reach(shoulder, hand, UPPER_ARM, FOREARM, -1.0), hand);
+            body.arm(side, shoulder, reach(shoulder, hand, UPPER_ARM, FOREARM, BACK), hand);
             middle = [shoulder[0], shoulder[1], 0.0];
         }
         body.head(middle, 0.2);
@@ -196,7 +200,7 @@ impl Posture {
             knee[1] += 0.5 * sag;
             body.leg(side, hip, knee, ankle, [0.02, 0.10, 0.0]);
             let hand = [0.60, floor, depth];
-            let elbow = reach(shoulder, hand, UPPER_ARM, FOREARM, -1.0);
+            let elbow = reach(shoulder, hand, UPPER_ARM, FOREARM, BACK);
             body.arm(side, shoulder, elbow, hand);
             middle = [shoulder[0] + 0.12, shoulder[1] + 0.02, 0.0];
         }
@@ -284,7 +288,8 @@ fn reach(from: Spot, to: Spot, first: f64, second: f64, side: f64) -> Spot {
     let along = (first * first - second * second + distance * distance) / (2.0 * distance);
     let off = side * (first * first - along * along).max(0.0).sqrt();
     let (ux, uy) = (dx / distance, dy / distance);
-    // The offset is perpendicular to the line. It points to positive x if the line goes up and `side` is positive.
+    // The offset is perpendicular to the line. If `side` is positive, it points to positive x where the line goes up, to
+    // negative x where the line goes down, and down where the line goes to positive x.
     [from[0] + along * ux - off * uy, from[1] + along * uy + off * ux, f64::midpoint(from[2], to[2])]
 }
 
