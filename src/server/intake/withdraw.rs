@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::json;
 use tidemill::{Clock as _, SystemClock, state::Json};
-use tidemill_schemas::{MAX_ID_BYTES, describe_errors};
+use tidemill_schemas::{describe_errors, validate_id};
 
 use super::write::Intake;
 use crate::{
@@ -36,15 +36,8 @@ pub(in crate::server) async fn withdraw(
 ) -> Result<Response, Problem> {
     intake.engine.app(app)?;
     visitor.may(app, &owner)?;
-    if id.trim().is_empty() || id.len() > MAX_ID_BYTES {
-        let (word, bytes) = (part.word, id.len());
-        let fix = format!("send the id as the events have it: at most {MAX_ID_BYTES} bytes");
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            format!("the {word} id is empty or too long: {bytes} bytes"),
-            fix,
-        ));
-    }
+    validate_id(app.owner.field, &owner).map_err(|errors| Problem::not_valid("id", errors))?;
+    validate_id(part.word, &id).map_err(|errors| Problem::not_valid("id", errors))?;
     let requested_ms = SystemClock.now_ms();
     let withdrawal = Withdrawal { part: part.path.to_owned(), id, requested_ms };
     let record = Incoming::new(&Json::<Withdrawal>::default(), &owner, &withdrawal, requested_ms)
