@@ -18,9 +18,11 @@ fn driver(app: App) -> Result<TopologyTestDriver, Box<dyn Error>> {
 }
 
 type Reports = TestOutputTopic<Windowed<String>, LateEvents>;
+/// Owner, input, number, and how far behind in milliseconds.
+type Told = (String, String, u64, i64);
 
-/// The reports since the last call: owner, input, number, and how far behind in milliseconds.
-fn reports(driver: &TopologyTestDriver, late: &Reports) -> Result<Vec<(String, String, u64, i64)>, Box<dyn Error>> {
+/// The reports since the last call.
+fn reports(driver: &TopologyTestDriver, late: &Reports) -> Result<Vec<Told>, Box<dyn Error>> {
     driver.advance_wall_clock(Duration::from_secs(1))?;
     let told = |late: LateEvents| (late.id, late.input, late.events, late.behind_ms);
     Ok(late.read_values()?.into_iter().map(told).collect())

@@ -89,7 +89,9 @@ fn frames_and_feedback_of_before_their_newest_fields_are_read_and_so_are_those_o
     assert!(SchemaCompatibility::can_read(FormFeedback::schema(), &older).is_ok());
     assert!(SchemaCompatibility::can_read(&older, FormFeedback::schema()).is_ok());
     let mut event = serde_json::to_value(samples::feedback(true)).unwrap();
-    fields.iter().for_each(|field| drop(event.as_object_mut().unwrap().remove(*field)));
+    for field in fields {
+        drop(event.as_object_mut().unwrap().remove(field));
+    }
     // A program reads the JSON of before, too.
     let read: FormFeedback = serde_json::from_value(event).unwrap();
     assert_eq!((read.exercise_name.as_str(), read.obstacle, read.earlier.len(), read.grade), ("", None, 0, Some(7.5)));

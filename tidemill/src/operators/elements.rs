@@ -11,6 +11,9 @@ use crate::record::{Data, Record};
 /// The largest part of a window that is in memory at once while it is emitted, in bytes.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// A record that no window accepts, with the windows that were open.
+type Late<K, V> = (Record<K, V>, OpenWindows);
+
 /// The stored elements of one key in one window. There is at least one element.
 pub(crate) struct KeyElements {
     pub(crate) key: Bytes,
@@ -87,7 +90,7 @@ impl<K: Data, V: Data> Elements<K, V> {
         time: &WindowTime,
         record: Record<K, V>,
         side: u8,
-    ) -> Result<Option<(Record<K, V>, OpenWindows)>, Box<Failure>> {
+    ) -> Result<Option<Late<K, V>>, Box<Failure>> {
         self.scratch.clear();
         self.key.encode_into(&record.key, &mut self.scratch)?;
         let open = time.observe(ctx, &self.scratch, record.timestamp)?;
