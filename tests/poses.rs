@@ -419,3 +419,79 @@ fn recorded_squats_go_down_between_thighs_and_a_leaning_trunk() {
     let hips: Vec<f32> = down.filter_map(|one| least(one, "left_hip")).collect();
     assert!(hips.len() >= 10 && hips.iter().all(|deg| (60.0..100.0).contains(deg)), "{hips:?}");
 }
+
+/// Clean squats with each frame changed; `at` counts the frames.
+fn changed(change: impl Fn(usize, &mut PoseFrame)) -> Vec<FormFeedback> {
+    let mut frames = frames("squats_clean");
+    frames.iter_mut().enumerate().for_each(|(at, frame)| change(at, frame));
+    coached(&frames)
+}
+
+#[test]
+fn the_name_of_an_exercise_neither_turns_nor_fills_the_sentence() {
+    for one in changed(|_, frame| frame.exercise = "\u{202e}قرفصاء".into()) {
+        assert!(!one.sentence.contains('\u{202e}'), "{}", one.sentence);
+        assert!(one.sentence.contains("\u{2068}قرفصاء\u{2069}"), "{}", one.sentence);
+    }
+    for one in changed(|_, frame| frame.exercise = "x".repeat(250)) {
+        assert!(one.sentence.contains(&format!("{}…", "x".repeat(59))), "{}", one.sentence);
+        assert!(!one.sentence.contains(&"x".repeat(60)), "{}", one.sentence);
+    }
+}
+
+#[test]
+fn names_that_change_with_each_frame_are_told_and_slips_take_no_part() {
+    let each = changed(|at, frame| frame.exercise = format!("ex{at}"));
+    // The last window may have a single frame, whose name does not change.
+    let (_, each) = each.split_last().expect("windows");
+    for one in each {
+        assert!(one.earlier.is_empty() && one.grade.is_none(), "{one:?}");
+        assert!(one.sentence.contains("the exercise changed with each frame"), "{}", one.sentence);
+    }
+    let slips = changed(|at, frame| {
+        if at % 13 == 5 {
+            frame.exercise = format!("ex{at}");
+        }
+    });
+    assert_eq!(counted(&slips), [("squat".to_owned(), 12, 0)]);
+}
+
+#[test]
+fn frames_that_are_too_far_apart_are_told_and_have_no_tempo() {
+    for apart in [1_000, 5_000] {
+        let feedback = changed(|at, frame| frame.timestamp = START_MS + at as i64 * apart);
+        let seen = feedback.iter().filter(|one| !one.frames.is_empty()).skip(1);
+        for one in seen {
+            assert_eq!((one.grade, one.tempo, one.repetitions.len()), (None, None, 0), "{apart}: {one:?}");
+            assert_eq!(one.sentence, "Too few frames to judge: send five a second.", "{apart}");
+        }
+    }
+    // A pause of three seconds in the middle of the way down.
+    let paused = changed(|_, frame| {
+        if frame.timestamp >= START_MS + 3_200 {
+            frame.timestamp += 3_000;
+        }
+    });
+    let first = paused.iter().find(|one| !one.repetitions.is_empty()).expect("a repetition");
+    assert!(first.tempo.is_none() && !first.sentence.contains("tempo"), "{first:?}");
+}
+
+#[test]
+fn points_without_order_are_no_body() {
+    let mut seed = 1_u64;
+    let mut random = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 40) as f32 / (1_u64 << 24) as f32
+    };
+    for exercise in ["squat", "push_up", "pull_up", "curl"] {
+        let mut frames = frames("squats_clean");
+        for frame in &mut frames {
+            frame.exercise = exercise.into();
+            frame.landmarks.iter_mut().for_each(|mark| (mark.x, mark.y, mark.z) = (random(), random(), random()));
+        }
+        let feedback = coached(&frames);
+        assert!(feedback.iter().all(|one| one.grade.is_none() && one.repetitions.is_empty()), "{exercise}");
+        let (_, whole) = feedback.split_last().expect("windows");
+        assert!(whole.iter().all(|one| one.obstacle == Some(Obstacle::MixedFrames)), "{exercise}");
+    }
+}

@@ -8,6 +8,7 @@ pub mod gemini;
 mod late;
 mod refusal;
 mod request;
+mod shown;
 mod withdrawal;
 
 pub mod form_coach;

@@ -15,6 +15,14 @@ const ANALYST: &str = "offline";
 /// A derived ratio this close to 1 may be of a picture whose `x` is in heights.
 const SQUARE: std::ops::RangeInclusive<f32> = 0.87..=1.15;
 
+/// An exercise with fewer frames in a window, or with frames of a shorter time, is a slip of the sender.
+const LEAST_FRAMES: usize = 3;
+const LEAST_MS: i64 = 500;
+/// With more time from frame to frame, nothing can be judged.
+const SELDOM_MS: i64 = 500;
+/// After a longer time without a frame, the athlete was away.
+const AWAY_MS: i64 = 30_000;
+
 /// The outcome of a window.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
@@ -30,12 +38,19 @@ impl Assessment {
         let frames = in_order(&window.frames);
         let mut progress = window.progress.clone();
         let mut feedback = empty(window, &progress, frames.last());
+        let before_ms = progress.seen_ms;
+        progress.seen_ms = frames.last().map(|frame| frame.timestamp).or(before_ms);
         match of_one_body(frames) {
             Some(frames) if frames.is_empty() => {
                 if progress.exercise.is_none() {
                     progress.enter(Exercise::Other, "");
                 }
                 feedback.sentence = "Step back until your whole body is in the picture.".into();
+            }
+            Some(frames) if are_seldom(&frames, before_ms) => {
+                progress.interrupt();
+                feedback.phase = Phase::Resting;
+                feedback.sentence = "Too few frames to judge: send five a second.".into();
             }
             Some(frames) => of_frames(window, frames, &mut progress, &mut feedback),
             None => {
@@ -54,6 +69,19 @@ impl Assessment {
         feedback.progress = progress.points();
         Self { feedback, progress }
     }
+}
+
+/// Whether the frames are too far apart in time to follow a movement. A single frame is compared with the one before.
+fn are_seldom(frames: &[PoseFrame], before_ms: Option<i64>) -> bool {
+    let gap = match frames {
+        [one] => before_ms.map(|before| one.timestamp - before).filter(|gap| *gap <= AWAY_MS),
+        more => {
+            let mut gaps: Vec<i64> = more.windows(2).map(|two| two[1].timestamp - two[0].timestamp).collect();
+            gaps.sort_unstable();
+            gaps.get(gaps.len() / 2).copied()
+        }
+    };
+    gap.is_some_and(|gap| gap > SELDOM_MS)
 }
 
 /// Feedback that says nothing yet. The exercise is the session's, if there is a session.
@@ -112,7 +140,17 @@ fn of_frames(
     feedback.skeleton = frames.last().map_or_else(Vec::new, skeleton);
 
     let before = progress.clone();
-    let sections = by_exercise(frames);
+    let mut sections = by_exercise(frames);
+    if sections.len() > 1 && !changes_at_the_end(&sections) {
+        sections.retain(|(exercise, name, frames)| before.is_of(*exercise, name) || !is_slip(frames));
+    }
+    if sections.is_empty() {
+        progress.interrupt();
+        feedback.phase = Phase::Resting;
+        feedback.sentence =
+            "Not judged: the exercise changed with each frame. Send one name for all frames of an exercise.".into();
+        return;
+    }
     let last = sections.len().saturating_sub(1);
     for (at, (exercise, name, frames)) in sections.into_iter().enumerate() {
         let section = Section {
@@ -147,15 +185,30 @@ fn of_frames(
     }
 }
 
+/// An exercise, its name in the frames, and its frames.
+type Stretch = (Exercise, String, Vec<PoseFrame>);
+
+/// Whether the window has one exercise, and then the first frames of another one. A single frame tells no change.
+fn changes_at_the_end(parts: &[Stretch]) -> bool {
+    let [(.., before), (.., after)] = parts else { return false };
+    let (Some(last), Some(first)) = (before.last(), after.first()) else { return false };
+    !is_slip(before) && after.len() > 1 && first.timestamp > last.timestamp
+}
+
+/// Whether an exercise has too few frames in a window to be meant.
+fn is_slip(frames: &[PoseFrame]) -> bool {
+    let (Some(first), Some(last)) = (frames.first(), frames.last()) else { return true };
+    frames.len() < LEAST_FRAMES || last.timestamp - first.timestamp < LEAST_MS
+}
+
 /// The frames of each exercise with its name in the frames, in the order in which they end. Spellings of an exercise
 /// with rules are the same exercise.
-fn by_exercise(frames: Vec<PoseFrame>) -> Vec<(Exercise, String, Vec<PoseFrame>)> {
-    let mut parts: Vec<(Exercise, String, Vec<PoseFrame>)> = Vec::new();
+fn by_exercise(frames: Vec<PoseFrame>) -> Vec<Stretch> {
+    let mut parts: Vec<Stretch> = Vec::new();
     for frame in frames {
         let exercise = Exercise::from_name(&frame.exercise);
-        let is_same = |(known, name, _): &(Exercise, String, _)| {
-            *known == exercise && (exercise != Exercise::Other || *name == frame.exercise)
-        };
+        let is_same =
+            |(known, name, _): &Stretch| *known == exercise && (exercise != Exercise::Other || *name == frame.exercise);
         let mut part = match parts.iter().position(is_same) {
             Some(at) => parts.remove(at),
             None => (exercise, String::new(), Vec::new()),

@@ -3,6 +3,7 @@
 use tidemill_schemas::{Exercise, Fault, FaultKind, Level, Repetition, Side, Symmetry, Tempo, UserProfile};
 
 use super::faults::{Direction, Found};
+use crate::apps::shown::in_sentence;
 
 /// The points that a fault of full severity costs.
 fn cost(kind: FaultKind) -> f32 {
@@ -90,11 +91,15 @@ pub(super) fn sentence(
     };
     let fault = &worst.fault;
     if let Some(injury) = injury(profile, range_needs(exercise)).filter(|_| excused(fault, exercise, profile)) {
+        let injury = in_sentence(injury).unwrap_or_default();
         return format!("Stay in the range without pain for your {injury}: {}, and that is fine.", fault.detail);
     }
     let advice = advice(worst, exercise);
     match injury(profile, loads(fault.kind, exercise)) {
-        Some(injury) => format!("{advice}: {}, which loads your {injury}.", fault.detail),
+        Some(injury) => {
+            let injury = in_sentence(injury).unwrap_or_default();
+            format!("{advice}: {}, which loads your {injury}.", fault.detail)
+        }
         None => format!("{advice}: {}.", fault.detail),
     }
 }
@@ -134,7 +139,8 @@ fn praise(exercise: Exercise, repetitions: &[Repetition], tempo: Option<Tempo>) 
         Exercise::Other => "steady",
     };
     match (repetitions.len(), tempo) {
-        (0, _) | (_, None) => "Keep going: this repetition counts on the way back.".into(),
+        (0, _) => "Keep going: this repetition counts on the way back.".into(),
+        (_, None) => format!("Clean, {range}: keep going."),
         (_, Some(tempo)) => format!("Clean, {range}, {:.1} s on the way: keep that tempo.", tempo.work_s),
     }
 }

@@ -6,6 +6,7 @@ use tidemill_schemas::{Phase, Repetition, Side, Symmetry, Tempo};
 use super::body::{Body, JOINTS, Joint};
 use super::motion::{WORK_DEG, median, trimmed};
 use super::repetition::Drive;
+use crate::apps::shown::in_sentence;
 
 /// The range of a joint for which its signal is 1, in degrees.
 const SPAN_DEG: f64 = 100.0;
@@ -70,7 +71,7 @@ pub(super) struct Shown<'a> {
 
 /// One sentence with the measures, because there are no rules by which to advise.
 pub(super) fn sentence(shown: &Shown<'_>) -> String {
-    let name = shown.name;
+    let name = in_sentence(shown.name).unwrap_or_else(|| "this exercise".to_owned());
     match shown.phase {
         Phase::OutOfSight => format!("Step back until your whole body is in the picture: {name} needs it, too."),
         Phase::Resting => format!("Ready when you are: repetitions of {name} are counted, not graded."),

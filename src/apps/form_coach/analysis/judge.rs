@@ -228,7 +228,7 @@ impl Movement {
 
 /// The duration of the way to the far end, and the number of repetitions per minute.
 fn tempo(turns: &[(Turn, Repetition)], last_peak_ms: Option<i64>) -> Option<Tempo> {
-    let (last, _) = turns.last()?;
+    let (last, _) = turns.last().filter(|(last, _)| !last.unseen)?;
     let work_s = ((last.peak_ms - last.start_ms).max(100) as f32) / 1000.0;
     let before = turns.len().checked_sub(2).map(|i| turns[i].0.peak_ms).or(last_peak_ms);
     let period_s = before.map_or(2.0 * work_s, |before| ((last.peak_ms - before).max(100) as f32) / 1000.0);

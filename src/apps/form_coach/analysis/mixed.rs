@@ -10,6 +10,19 @@ use super::motion::median;
 
 /// The parts of the torso, left and right in turn.
 const TORSO: [Part; 4] = [Part::LEFT_SHOULDER, Part::RIGHT_SHOULDER, Part::LEFT_HIP, Part::RIGHT_HIP];
+/// The bones whose lengths tell a body from points without order: the sides of the trunk, and the thighs.
+const BONES: [[Part; 2]; 4] = [
+    [Part::LEFT_SHOULDER, Part::LEFT_HIP],
+    [Part::RIGHT_SHOULDER, Part::RIGHT_HIP],
+    [Part::LEFT_HIP, Part::LEFT_KNEE],
+    [Part::RIGHT_HIP, Part::RIGHT_KNEE],
+];
+/// A bone whose length in the picture changes by this share of it between two frames is wrong in one of them.
+const BONE_CHANGE: f64 = 0.5;
+/// Frames that are farther apart in time say nothing about bones: limbs turn to the camera and away.
+const BONE_MS: i64 = 600;
+/// The least number of compared bones that tells whether the points are a body.
+const LEAST_BONES: usize = 4;
 /// The length of a trunk in widths of the shoulders. It stands for the trunk if the trunk points at the camera.
 const TRUNK_OF_SHOULDERS: f64 = 1.3;
 /// The most that a torso accelerates, in trunks per second squared: about three times gravity.
@@ -47,7 +60,7 @@ pub(super) fn of_one_body(mut frames: Vec<PoseFrame>) -> Option<Vec<PoseFrame>> 
     let steps = torsos.windows(2).filter(|two| jumps(&two[0], &two[1], unit)).count();
     let camera = |frame: &PoseFrame| (frame.aspect_ratio, frame.mirrored);
     let cameras = frames.windows(2).filter(|two| camera(&two[0]) != camera(&two[1])).count();
-    if strays.len() + at_once >= JUMPS || steps >= JUMPS || cameras >= JUMPS {
+    if strays.len() + at_once >= JUMPS || steps >= JUMPS || cameras >= JUMPS || is_no_body(&frames, unit) {
         return None;
     }
     let mut at = 0..;
@@ -55,13 +68,32 @@ pub(super) fn of_one_body(mut frames: Vec<PoseFrame>) -> Option<Vec<PoseFrame>> 
     Some(frames)
 }
 
+/// Whether the lengths of bones change from frame to frame as those of no body: a quarter of all changes or more is wild.
+fn is_no_body(frames: &[PoseFrame], unit: f64) -> bool {
+    let (mut compared, mut wild) = (0, 0);
+    for [from, to] in BONES {
+        let length = |frame: &PoseFrame| Some(distance(spot(frame, from)?, spot(frame, to)?));
+        let lengths: Vec<(i64, f64)> =
+            frames.iter().filter_map(|frame| Some((frame.timestamp, length(frame)?))).collect();
+        let usual = median(lengths.iter().map(|(_, length)| *length)).unwrap_or(0.0).max(0.5 * unit);
+        for two in lengths.windows(2).filter(|two| two[1].0 - two[0].0 <= BONE_MS) {
+            compared += 1;
+            wild += usize::from((two[1].1 - two[0].1).abs() > BONE_CHANGE * usual);
+        }
+    }
+    compared >= LEAST_BONES && 4 * wild >= compared
+}
+
 /// The visible points of a frame's torso.
 fn torso(frame: &PoseFrame) -> Spots {
+    TORSO.map(|part| spot(frame, part))
+}
+
+/// Where a part is in the picture, if it is visible.
+fn spot(frame: &PoseFrame, part: Part) -> Option<[f64; 2]> {
     let ratio = f64::from(frame.aspect_ratio.unwrap_or(1.0));
-    TORSO.map(|part| {
-        let mark = frame.landmarks.iter().find(|mark| mark.part == part)?;
-        (mark.visibility.is_none_or(|v| v >= VISIBLE)).then(|| [f64::from(mark.x) * ratio, f64::from(mark.y)])
-    })
+    let mark = frame.landmarks.iter().find(|mark| mark.part == part)?;
+    (mark.visibility.is_none_or(|v| v >= VISIBLE)).then(|| [f64::from(mark.x) * ratio, f64::from(mark.y)])
 }
 
 /// The size of a torso in the picture: the length of its trunk, or what the shoulders tell about it.

@@ -42,6 +42,9 @@ pub struct SessionProgress {
     /// What is known of the picture. It stays when the exercise changes.
     #[serde(default)]
     pub(super) proportions: Proportions,
+    /// The time of the last frame, also of one that was not judged.
+    #[serde(default)]
+    pub(super) seen_ms: Option<i64>,
 }
 
 impl SessionProgress {
@@ -64,7 +67,8 @@ impl SessionProgress {
     pub(super) fn enter(&mut self, exercise: Exercise, name: &str) {
         if !self.is_of(exercise, name) {
             let name = if exercise == Exercise::Other { name.to_owned() } else { String::new() };
-            *self = Self { exercise: Some(exercise), name, proportions: self.proportions, ..Self::default() };
+            let (proportions, seen_ms) = (self.proportions, self.seen_ms);
+            *self = Self { exercise: Some(exercise), name, proportions, seen_ms, ..Self::default() };
         }
     }
 

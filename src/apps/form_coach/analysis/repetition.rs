@@ -16,6 +16,8 @@ const LEAST_MS: i64 = 300;
 const SLACK: f64 = 0.1;
 /// After this time without a frame, the movement in progress is discarded.
 const GAP_MS: i64 = 5_000;
+/// A movement with a longer time between two frames has no tempo: its turning points are not seen.
+const UNSEEN_MS: i64 = 2_000;
 
 /// The leading joint of an exercise, with its angles in the start position and at the far end.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +102,8 @@ pub(super) struct Turn {
     high: Option<Stance>,
     /// Whether the valley is only the first frame: the way there was not seen.
     pub(super) cut: bool,
+    /// Whether a part of the movement is not seen, because no frame came for some time.
+    pub(super) unseen: bool,
 }
 
 /// The state of the detector. It is kept between frames and between windows.
@@ -121,6 +125,9 @@ pub(super) struct Detector {
     /// Whether no lower signal came after the first frame.
     #[serde(default)]
     cut: bool,
+    /// Whether no frame came for some time since the movement began.
+    #[serde(default)]
+    unseen: bool,
 }
 
 impl Detector {
@@ -137,6 +144,7 @@ impl Detector {
         if at_ms - self.last_ms > GAP_MS {
             *self = Self::default();
         }
+        self.unseen |= self.extreme.is_some() && at_ms - self.last_ms > UNSEEN_MS;
         self.last_ms = at_ms;
         let Some(extreme) = self.extreme else {
             self.begin(at_ms, signal, stance);
@@ -151,7 +159,7 @@ impl Detector {
                 }
                 let lowest = extreme.min(signal);
                 if signal <= lowest + SLACK {
-                    self.start_ms = at_ms;
+                    (self.start_ms, self.unseen) = (at_ms, false);
                 } else if signal >= lowest + TURN {
                     self.way = Way::Out;
                     (self.valley, self.low, self.cleared) = (lowest, self.there, cleared);
@@ -182,10 +190,11 @@ impl Detector {
                     low: self.low,
                     high: self.there,
                     cut: self.cut,
+                    unseen: self.unseen,
                 };
                 self.way = Way::Back;
                 self.begin(at_ms, signal, stance);
-                self.cut = false;
+                (self.cut, self.unseen) = (false, false);
                 (range >= LEAST_RANGE).then_some(turn)
             }
         }
