@@ -75,9 +75,7 @@ fn trolls(on: &Evidence<'_>) -> Option<Alert> {
     if trolls.iter().all(known) {
         return None;
     }
-    let hostile = on.reading.chats.iter().filter(|chat| chat.mood.valence < -0.2);
-    let all = hostile.clone().count();
-    let theirs = hostile.filter(|chat| trolls.contains(&chat.user)).count();
+    let (theirs, all) = on.crowd.hostile();
     let accounts = if trolls.len() == 1 { "account writes" } else { "accounts write" };
     let message = format!(
         "{} {accounts} {theirs} of the {all} hostile messages; the mood of all others is {}",

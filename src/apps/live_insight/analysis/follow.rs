@@ -8,7 +8,7 @@ use super::phrases::REACTION_MS;
 use super::reading::Reading;
 use super::spikes::Buckets;
 use super::topics::term_shares;
-use super::trend::{Seen, StreamTrend};
+use super::trend::{Seen, SeenMood, StreamTrend};
 use super::window::ChatWindow;
 
 /// With fewer expressive authors, the mood of the crowd is unknown.
@@ -19,11 +19,12 @@ impl StreamTrend {
     pub fn update(&mut self, window: &ChatWindow) {
         let reading = Reading::of(window);
         let crowd = CrowdMood::of(reading.chats.iter());
+        let mood = SeenMood { mood: crowd.mood, variance: crowd.variance, by_chance: crowd.by_chance(crowd.variance) };
         let tail_from = window.end_ms - REACTION_MS;
         self.observe(Seen {
             end_ms: window.end_ms,
             heard: Buckets::of(window, &reading).heard(),
-            mood: (crowd.expressive_users >= MOOD_USERS).then_some(crowd.mood),
+            mood: (crowd.expressive_users >= MOOD_USERS).then_some(mood),
             terms: term_shares(&reading),
             point: point(window, &reading, &crowd),
             tail: window.segments.iter().filter(|segment| segment.end_ms() > tail_from).cloned().collect(),

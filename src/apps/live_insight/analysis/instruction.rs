@@ -3,6 +3,7 @@
 use tidemill_schemas::{Alert, AlertKind, EngagementTrend, MoodLabel, Spike};
 
 use super::evidence::{Evidence, about};
+use super::shifts::score_after;
 use super::shown::quoted;
 
 /// A vibe score below this needs a reaction, even if the mood fell long ago.
@@ -31,18 +32,18 @@ const TECHNICAL: [&str; 16] = [
     "bild",
 ];
 
-/// The instruction. It is never empty.
-pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert]) -> String {
+/// The instruction. It is never empty. `found` are the alerts of the window with those that were told before.
+pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert], found: &[Alert]) -> String {
     let has = |kind: AlertKind| alerts.iter().find(|alert| alert.kind == kind);
     if let Some(alert) = has(AlertKind::SilentMicrophone) {
         return format!("{}: check your microphone.", alert.message);
     }
     let vibe = on.crowd.vibe_score();
-    // The last shift counts: a mood that fell and rose again needs nothing.
-    let shifts = alerts.iter().filter(|alert| matches!(alert.kind, AlertKind::MoodDrop | AlertKind::MoodRise));
-    let fell = shifts.max_by_key(|shift| shift.at_ms).is_some_and(|last| last.kind == AlertKind::MoodDrop);
-    if fell || (vibe < LOW_VIBE && !on.reading.chats.is_empty()) {
-        return lift_the_mood(on);
+    let fell = drop_at_last(alerts);
+    if fell.is_some() || (vibe < LOW_VIBE && !on.reading.chats.is_empty()) {
+        // A mood that fell late in the window is lower than the mood of the whole window.
+        let after = fell.or_else(|| drop_at_last(found)).and_then(score_after);
+        return lift_the_mood(on, after.unwrap_or(vibe));
     }
     if let Some(alert) = has(AlertKind::SilentChat) {
         return format!("{}. Ask your viewers something they can answer in a word.", alert.message);
@@ -76,8 +77,13 @@ pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert]) -> String {
     }
 }
 
-fn lift_the_mood(on: &Evidence<'_>) -> String {
-    let vibe = on.crowd.vibe_score();
+/// The last shift, if the mood fell by it: a mood that fell and rose again needs nothing.
+fn drop_at_last(alerts: &[Alert]) -> Option<&Alert> {
+    let shifts = alerts.iter().filter(|alert| matches!(alert.kind, AlertKind::MoodDrop | AlertKind::MoodRise));
+    shifts.max_by_key(|shift| shift.at_ms).filter(|last| last.kind == AlertKind::MoodDrop)
+}
+
+fn lift_the_mood(on: &Evidence<'_>, vibe: u8) -> String {
     let topic = about(on.topics, -1.0).map(|topic| topic.term.as_str());
     let technical = on
         .topics

@@ -52,8 +52,9 @@ impl OfflineAnalyst {
             spikes: &spikes,
             engagement: trend.engagement,
         };
-        let alerts = without_repeats(window, alerts(&evidence));
-        let instruction = instruction(&evidence, &alerts);
+        let found = alerts(&evidence);
+        let alerts = without_repeats(window, found.clone());
+        let instruction = instruction(&evidence, &alerts, &found);
         let sources = Sources::of(&reading, &hot_topics, &phrases);
         let insight = Insight {
             stream_id: window.stream_id.clone(),

@@ -38,6 +38,12 @@ pub struct StreamTrend {
     mood_windows: u32,
     mood: f64,
     mood_variance: f64,
+    /// How much authors usually differ from each other.
+    #[serde(default)]
+    authors_variance: f64,
+    /// The variance that chance gives the usual mood.
+    #[serde(default)]
+    mood_by_chance: f64,
     terms: BTreeMap<String, f64>,
     history: Vec<TrendPoint>,
     tail: Vec<TranscriptSegment>,
@@ -55,7 +61,7 @@ pub(super) struct Seen {
     /// The chat that was heard, without gaps.
     pub(super) heard: Count,
     /// The crowd's mood, if there was a crowd.
-    pub(super) mood: Option<f64>,
+    pub(super) mood: Option<SeenMood>,
     /// The share of authors who used each term.
     pub(super) terms: BTreeMap<String, f64>,
     pub(super) point: TrendPoint,
@@ -69,6 +75,28 @@ pub(super) struct Seen {
     pub(super) trolls: Vec<String>,
     /// Lines that may be those of a program.
     pub(super) timers: Timers,
+}
+
+/// The mood of a window's crowd.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SeenMood {
+    pub(super) mood: f64,
+    /// How much the authors differ from each other.
+    pub(super) variance: f64,
+    /// The variance that chance gives the mood.
+    pub(super) by_chance: f64,
+}
+
+/// What is known of a stream's mood from its windows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UsualMood {
+    pub(super) mood: f64,
+    /// How much the moods of the windows differ.
+    pub(super) spread: f64,
+    /// How much authors differ from each other.
+    pub(super) variance: f64,
+    /// The variance that chance gives the usual mood.
+    pub(super) by_chance: f64,
 }
 
 impl StreamTrend {
@@ -106,10 +134,12 @@ impl StreamTrend {
         self.heard_seconds += weight * (heard.seconds - self.heard_seconds);
     }
 
-    fn observe_mood(&mut self, mood: f64) {
+    fn observe_mood(&mut self, seen: SeenMood) {
         self.mood_windows += 1;
         let weight = newest(self.mood_windows);
-        let change = mood - self.mood;
+        let change = seen.mood - self.mood;
+        self.authors_variance += weight * (seen.variance - self.authors_variance);
+        self.mood_by_chance = (1.0 - weight).powi(2) * self.mood_by_chance + weight.powi(2) * seen.by_chance;
         self.mood += weight * change;
         self.mood_variance = (1.0 - weight) * (self.mood_variance + weight * change * change);
     }
@@ -144,9 +174,14 @@ impl StreamTrend {
         self.spoken
     }
 
-    /// Usual mood and its spread; `None` until enough windows were observed.
-    pub(super) fn usual_mood(&self) -> Option<(f64, f64)> {
-        (self.mood_windows >= 2).then(|| (self.mood, self.mood_variance.sqrt()))
+    /// The usual mood; `None` until enough windows were observed.
+    pub(super) fn usual_mood(&self) -> Option<UsualMood> {
+        (self.mood_windows >= 2).then(|| UsualMood {
+            mood: self.mood,
+            spread: self.mood_variance.sqrt(),
+            variance: self.authors_variance,
+            by_chance: self.mood_by_chance,
+        })
     }
 
     /// Usual share of authors who use a term.

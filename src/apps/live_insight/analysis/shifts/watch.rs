@@ -29,7 +29,7 @@ const LEAST_USERS: usize = 8;
 const LEAST_CHANGE: f64 = 0.4;
 /// A change within this many standard errors of the mean of so many authors may be chance. Moods are skewed, and are
 /// compared ten thousand times in three hours.
-const ERRORS: f64 = 6.0;
+pub(super) const ERRORS: f64 = 6.0;
 /// The shortest time between two alerts.
 const PAUSE_MS: i64 = 60_000;
 /// The maximum number of remembered alerts.

@@ -2,7 +2,7 @@
 
 use tidemill_schemas::Alert;
 
-use super::Shift;
+use super::{Shift, watch::ERRORS};
 use crate::apps::live_insight::analysis::{
     crowd::CrowdMood,
     evidence::{Evidence, about},
@@ -21,22 +21,23 @@ const STEP_MS: i64 = 5_000;
 
 /// Compares the whole window and its last third with the usual mood, so that a shift late in the window is found, too.
 pub(in super::super) fn of_window(on: &Evidence<'_>) -> Option<Alert> {
-    let (usual, spread) = on.window.trend.usual_mood()?;
+    let usual = on.window.trend.usual_mood()?;
     let late_from = on.window.end_ms - (on.window.end_ms - on.window.start_ms) / 3;
     let late_chats = between(&on.reading.chats, late_from, i64::MAX);
     let late = CrowdMood::of(late_chats.iter().filter(|chat| !on.crowd.outliers.contains(&chat.user)));
-    let moods = [(on.crowd.mood, on.crowd.expressive_users), (late.mood, late.expressive_users)];
-    let (mood, _) = moods
-        .into_iter()
-        .filter(|(_, users)| *users >= LEAST_USERS)
-        .max_by(|a, b| (a.0 - usual).abs().total_cmp(&(b.0 - usual).abs()))?;
-    let change = mood - usual;
-    if change.abs() < LEAST_CHANGE.max(SPREADS * spread.max(LEAST_SPREAD)) {
-        return None;
-    }
+    let is_shift = |crowd: &&CrowdMood| {
+        // The usual mood is an observation, too, and has its own chance.
+        let error = (crowd.by_chance(usual.variance) + usual.by_chance).sqrt();
+        let least = LEAST_CHANGE.max(SPREADS * usual.spread.max(LEAST_SPREAD)).max(ERRORS * error);
+        crowd.expressive_users >= LEAST_USERS && (crowd.mood - usual.mood).abs() >= least
+    };
+    let change = |crowd: &CrowdMood| crowd.mood - usual.mood;
+    let crowds = [on.crowd, &late].into_iter().filter(is_shift);
+    let crowd = crowds.max_by(|a, b| change(a).abs().total_cmp(&change(b).abs()))?;
+    let (mood, change) = (crowd.mood, change(crowd));
     let about =
         about(on.topics, change).map_or(String::new(), |topic| format!(", mostly about {}", quoted(&topic.term)));
-    let shift = Shift { at_ms: shift_at(on), usual, mood };
+    let shift = Shift { at_ms: shift_at(on), usual: usual.mood, mood };
     Some(shift.alert(&on.window.stream_id, if change < 0.0 { 0.8 } else { 0.3 }, &about))
 }
 
