@@ -130,6 +130,76 @@ impl Attacked {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn support_is_checked_field_by_field() {
+    let mut attacked = Attacked::start().await;
+    let amount = |amount: Value, told| chat(|chat| chat["amount"] = amount).gets(422, told);
+    let membership = |membership: Value, told| chat(|chat| chat["membership"] = membership).gets(422, told);
+    attacked
+        .attack(vec![
+            amount(json!({ "micros": 0, "currency": "EUR" }), &["amount.micros", "is 0"]),
+            amount(json!({ "micros": -1, "currency": "EUR" }), &["amount.micros"]),
+            amount(json!({ "micros": 4.99, "currency": "EUR" }), &["amount.micros", "whole number"]),
+            amount(json!({ "micros": "4990000", "currency": "EUR" }), &["amount.micros"]),
+            amount(json!({ "micros": i64::MAX, "currency": "EUR" }), &["amount.micros"]),
+            amount(json!({ "micros": 1, "currency": "eur" }), &["amount.currency", "three capital letters"]),
+            amount(json!({ "micros": 1, "currency": "EURO" }), &["amount.currency"]),
+            amount(json!({ "micros": 1, "currency": "€" }), &["amount.currency"]),
+            amount(json!({ "micros": 1 }), &["amount.currency", "is missing"]),
+            amount(json!({ "currency": "EUR" }), &["amount.micros", "is missing"]),
+            amount(json!({ "micros": "x", "currency": 1 }), &["amount.micros", "amount.currency"]),
+            amount(json!("4.99 EUR"), &["amount", "is not an object"]),
+            membership(json!({ "kind": "vip" }), &["membership.kind", "new, gift or milestone"]),
+            membership(json!({}), &["membership.kind", "is missing"]),
+            membership(json!({ "kind": "gift", "count": 0 }), &["membership.count"]),
+            membership(json!({ "kind": "gift", "count": 1_000_000 }), &["membership.count"]),
+            membership(json!({ "kind": "milestone", "months": -1 }), &["membership.months"]),
+            membership(json!(true), &["membership", "is not an object"]),
+            chat(|chat| chat["id"] = 7.into()).gets(422, &["id"]),
+            chat(|chat| chat["id"] = "x".repeat(300).into()).gets(422, &["id", "has 300 bytes"]),
+            chat(|chat| chat["message_id"] = "m".into()).gets(422, &["message_id", "write it as id"]),
+            chat(|chat| chat["text"] = Value::Null).gets(422, &["text"]),
+        ])
+        .await;
+    attacked.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn withdrawals_and_late_events_are_asked_for_with_ids_that_can_be() {
+    let mut attacked = Attacked::start().await;
+    let delete = |path: &'static str| Attempt { method: "DELETE", ..post(path, JSON, "") };
+    let get = |path: &'static str| Attempt { method: "GET", ..post(path, JSON, "") };
+    let long: &str = Box::leak(format!("/v1/streams/s/chat/{}", "x".repeat(257)).into_boxed_str());
+    attacked
+        .attack(vec![
+            delete("/v1/streams/s/chat/%20").gets(422, &["is empty"]),
+            delete("/v1/streams/s/chat/%E2%80%8B").gets(422, &["is empty"]),
+            delete("/v1/streams/s/chat/a%00b").gets(422, &["control character"]),
+            delete("/v1/streams/%20/chat/m").gets(422, &["stream_id", "is empty"]),
+            delete("/v1/streams/%00/viewers/u").gets(422, &["stream_id"]),
+            delete(long).gets(422, &["has 257 bytes"]),
+            delete("/v1/streams/s/chat/%ff").gets(400, &["UTF-8"]),
+            delete("/v1/streams/s/chat").gets(404, &[]),
+            delete("/v1/streams/s/messages/m").gets(404, &[]),
+            delete("/v1/users/u/chat/m").gets(404, &[]),
+            post("/v1/streams/s/chat/m", JSON, "").gets(405, &["POST"]),
+            delete("/v1/streams/s/chat/unknown").gets(202, &["effect"]),
+            delete("/v1/streams/s/viewers/%D9%80").gets(202, &["effect"]),
+            get("/v1/streams/s/late").gets(200, &["[]"]),
+            delete("/v1/streams/s/late").gets(405, &["DELETE"]),
+            get("/v1/time").gets(200, &["now_ms"]),
+            post("/v1/time", JSON, "{}").gets(405, &["POST"]),
+        ])
+        .await;
+    // Marks alone are a text that people see, and no word that the analysis may stumble over.
+    for text in ["\u{640}", "hello \u{640}\u{640} friends", "😀\u{301}", "ok\u{651}", "\u{5b0}"] {
+        let marks = json!({ "stream_id": "canary", "user_id": "bird", "text": text, "timestamp": now() });
+        attacked.attack(vec![post("/v1/chat", JSON, marks.to_string()).gets(202, &[])]).await;
+        attacked.sung += 1;
+    }
+    attacked.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fields_that_nobody_should_send_are_refused_by_name() {
     let mut attacked = Attacked::start().await;
     let long = |bytes: usize| Value::from("x".repeat(bytes));

@@ -3,7 +3,6 @@
 use tidemill_schemas::{Alert, AlertKind, EngagementTrend, MoodLabel, Spike};
 
 use super::evidence::{Evidence, about};
-use super::shifts::score_after;
 use super::shown::quoted;
 
 /// A vibe score below this needs a reaction, even if the mood fell long ago.
@@ -41,9 +40,9 @@ pub(super) fn instruction(on: &Evidence<'_>, alerts: &[Alert], found: &[Alert]) 
     let vibe = on.crowd.vibe_score();
     let fell = drop_at_last(alerts);
     if fell.is_some() || (vibe < LOW_VIBE && !on.reading.chats.is_empty()) {
-        // A mood that fell late in the window is lower than the mood of the whole window.
-        let after = fell.or_else(|| drop_at_last(found)).and_then(score_after);
-        return lift_the_mood(on, after.unwrap_or(vibe));
+        // A mood that fell late in the window is lower than the whole window's, so that the window's score would mislead.
+        let fell = fell.or_else(|| drop_at_last(found)).is_some();
+        return lift_the_mood(on, &if fell { "The mood fell".to_owned() } else { format!("The mood is at {vibe}") });
     }
     if let Some(alert) = has(AlertKind::SilentChat) {
         return format!("{}. Ask your viewers something they can answer in a word.", alert.message);
@@ -83,7 +82,8 @@ fn drop_at_last(alerts: &[Alert]) -> Option<&Alert> {
     shifts.max_by_key(|shift| shift.at_ms).filter(|last| last.kind == AlertKind::MoodDrop)
 }
 
-fn lift_the_mood(on: &Evidence<'_>, vibe: u8) -> String {
+/// `mood` tells how the mood is, as the begin of a sentence.
+fn lift_the_mood(on: &Evidence<'_>, mood: &str) -> String {
     let topic = about(on.topics, -1.0).map(|topic| topic.term.as_str());
     let technical = on
         .topics
@@ -92,21 +92,16 @@ fn lift_the_mood(on: &Evidence<'_>, vibe: u8) -> String {
         .find(|term| term.split(' ').any(|word| TECHNICAL.contains(&word)));
     match (on.crowd.label, technical, topic) {
         (MoodLabel::Frustrated, Some(term), _) => {
-            format!(
-                "The mood is at {vibe} because of {}: check your connection and tell chat that you are on it.",
-                quoted(term)
-            )
+            format!("{mood} because of {}: check your connection and tell chat that you are on it.", quoted(term))
         }
         (MoodLabel::Frustrated, None, None) => {
-            format!(
-                "The mood is at {vibe}, viewers report a problem: check your stream and tell chat that you are on it."
-            )
+            format!("{mood}, viewers report a problem: check your stream and tell chat that you are on it.")
         }
-        (MoodLabel::Bored, _, _) => format!("Viewers are bored, the mood is at {vibe}: change the activity now."),
+        (MoodLabel::Bored, _, _) => "Viewers are bored: change the activity now.".to_owned(),
         (_, _, Some(term)) => {
-            format!("The mood is at {vibe} because of {}: address it now, then move on.", quoted(term))
+            format!("{mood} because of {}: address it now, then move on.", quoted(term))
         }
-        _ => format!("The mood is at {vibe}: acknowledge it in a sentence and change the subject."),
+        _ => format!("{mood}: acknowledge it in a sentence and change the subject."),
     }
 }
 

@@ -45,28 +45,7 @@ impl Shift {
     }
 }
 
-/// The vibe score after the shift that an alert tells.
-pub(super) fn score_after(alert: &Alert) -> Option<u8> {
-    let (_, after) = alert.message.split_once(" to ").filter(|_| is_shift(alert))?;
-    let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-    after[..end].parse().ok()
-}
-
 /// Whether an alert is about a shift of the mood.
 fn is_shift(alert: &Alert) -> bool {
     matches!(alert.kind, AlertKind::MoodDrop | AlertKind::MoodRise)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_alert_tells_the_score_after_its_shift() {
-        let shift = Shift { at_ms: 0, usual: 0.4, mood: -0.1 };
-        for addition in ["", " within seconds", ", mostly about \"9 to 5\""] {
-            let alert = shift.alert("s", 1.0, addition);
-            assert_eq!(score_after(&alert), Some(vibe_score(shift.mood)), "{}", alert.message);
-        }
-    }
 }
