@@ -14,6 +14,8 @@ use crate::apps::{
 
 /// The words for a topic that is no longer shown, in a sentence that named it.
 const UNSAID: &str = "a withdrawn topic";
+/// The instruction of a window whose instruction was about a withdrawn topic.
+const UNADVISED: &str = "Carry on: what this minute's advice was about is withdrawn.";
 
 /// A published insight, and who wrote what it shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,10 +67,16 @@ impl Published {
         if let Some(model) = &mut self.model {
             model.hot_topics.retain(|topic| !gone.terms.contains(&topic.term));
         }
-        let sentences = alerts.iter_mut().map(|alert| &mut alert.message).chain([instruction]);
-        for sentence in sentences.chain(self.model.as_mut().map(|model| &mut model.instruction)) {
-            for term in &gone.terms {
-                *sentence = sentence.replace(&quoted(term), UNSAID);
+        for term in &gone.terms {
+            let named = quoted(term);
+            for alert in alerts.iter_mut() {
+                alert.message = alert.message.replace(&named, UNSAID);
+            }
+            for advice in [&mut *instruction].into_iter().chain(self.model.as_mut().map(|model| &mut model.instruction))
+            {
+                if advice.contains(&named) {
+                    UNADVISED.clone_into(advice);
+                }
             }
         }
         if let Some(model) = self.model.take_if(|model| model.read.iter().any(|source| withdrawal.covers(*source))) {
