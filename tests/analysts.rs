@@ -254,11 +254,12 @@ fn world() -> (WorldTruth, Vec<Insight>) {
     let insight = |window: usize| {
         let start_ms = truth.start_ms + window as i64 * truth.window_ms;
         let end_ms = start_ms + truth.window_ms;
+        let inside = chats.iter().filter(|chat| (start_ms..end_ms).contains(&chat.timestamp));
         let window = ChatWindow {
             stream_id: truth.stream_id.clone(),
             start_ms,
             end_ms,
-            chats: chats.iter().filter(|chat| (start_ms..end_ms).contains(&chat.timestamp)).cloned().collect(),
+            chats: live::each_once(inside.cloned().collect()),
             segments: Vec::new(),
             trend: trend.clone(),
             told: Vec::new(),
@@ -268,6 +269,24 @@ fn world() -> (WorldTruth, Vec<Insight>) {
     };
     let insights = (0..truth.chats.len()).map(insight).collect();
     (truth, insights)
+}
+
+#[test]
+fn what_a_connector_sends_again_counts_once_and_support_is_told() {
+    let (truth, insights) = world();
+    assert!(truth.again > 5, "something is sent again");
+    // The announcer's line counts until its pauses show that a program writes it.
+    let few = |(insight, people): (&Insight, &u64)| (*people..=people + 2).contains(&insight.chats);
+    assert!(insights.iter().zip(&truth.chats).all(few), "{:?}", truth.chats);
+    assert!(insights.iter().all(|insight| insight.clips.is_empty()), "a batch that comes again is no burst");
+    for (window, insight) in insights.iter().enumerate() {
+        let support = insight.support.as_ref();
+        assert_eq!(support.is_some(), window == truth.support.window);
+        let Some(support) = support else { continue };
+        let sum = &support.sums[0];
+        assert_eq!((support.paid, sum.messages, support.gifted_members), (1, 1, truth.support.gifted_members));
+        assert_eq!((&sum.currency, sum.micros), (&truth.support.currency, truth.support.micros));
+    }
 }
 
 #[test]

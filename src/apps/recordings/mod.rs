@@ -18,7 +18,8 @@ use std::path::Path;
 
 pub use live_stream::STREAM_ID;
 pub use truth::{
-    Burst, CaseTruth, Counted, Echo, FormTruth, LiveTruth, MoodDrop, PlantedTopic, SessionTruth, WorldTruth,
+    Burst, CaseTruth, Counted, Echo, FormTruth, LiveTruth, MoodDrop, PlantedSupport, PlantedTopic, SessionTruth,
+    WorldTruth,
 };
 
 /// Start of all recordings: midnight, 1 January 2026 UTC, a multiple of every window length in use.

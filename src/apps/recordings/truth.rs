@@ -86,8 +86,25 @@ pub struct WorldTruth {
     pub echo: Echo,
     /// Windows with a bad mood. All others have a good one.
     pub unhappy: Vec<usize>,
+    /// The number of messages that are sent again.
+    pub again: u64,
+    /// What viewers pay and give.
+    pub support: PlantedSupport,
     /// Languages of the chat, ISO 639-1.
     pub languages: BTreeSet<String>,
+}
+
+/// Support by viewers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlantedSupport {
+    /// The window.
+    pub window: usize,
+    /// ISO 4217 code of the one amount.
+    pub currency: String,
+    /// The amount, in millionths of a unit.
+    pub micros: i64,
+    /// Memberships that a viewer gives to others.
+    pub gifted_members: u64,
 }
 
 /// A line that many people write.

@@ -1,12 +1,12 @@
 //! Generates five minutes of chat in the scripts and forms of many platforms: bots, commands, emotes, echoes with invisible
-//! suffixes, names from right to left.
+//! suffixes, names from right to left, messages that are sent again, support.
 
 use std::collections::BTreeSet;
 
-use tidemill_schemas::ChatMessage;
+use tidemill_schemas::{Amount, ChatMessage, Membership, MembershipKind};
 
 use super::random::Random;
-use super::truth::{Echo, WorldTruth};
+use super::truth::{Echo, PlantedSupport, WorldTruth};
 use super::world_lines::{BOT, GLAD, PLAIN, SUFFIXES, UNHAPPY};
 use super::{Recording, START_MS, ndjson, pretty};
 
@@ -24,11 +24,19 @@ const UNHAPPY_MINUTE: i64 = 3;
 const ECHO_MINUTE: i64 = 2;
 const ECHO: &str = "water temple now";
 const ECHOES: usize = 18;
+/// The minute in which viewers pay and give memberships.
+const SUPPORT_MINUTE: i64 = 4;
+const MICROS: i64 = 4_990_000;
+const GIFTS: u32 = 5;
+/// The connector breaks at this time, and sends the seconds before it again.
+const BREAK_MS: i64 = MINUTE_MS + 30_000;
+const AGAIN_MS: i64 = 10_000;
 
 pub(super) fn recordings() -> Vec<Recording> {
     let file = |name: &str, content| Recording { path: format!("live_insight/recordings/world/{name}"), content };
     let chats = chats();
-    vec![file("truth.json", pretty(&truth(&chats))), file("chat.ndjson", ndjson(&chats))]
+    let truth = truth(&chats);
+    vec![file("truth.json", pretty(&truth)), file("chat.ndjson", ndjson(&sent(chats)))]
 }
 
 fn truth(chats: &[ChatMessage]) -> WorldTruth {
@@ -46,6 +54,13 @@ fn truth(chats: &[ChatMessage]) -> WorldTruth {
         announcement: ANNOUNCEMENT.into(),
         echo: Echo { window: ECHO_MINUTE as usize, text: ECHO.into(), echoes: ECHOES as u64 },
         unhappy: vec![UNHAPPY_MINUTE as usize],
+        again: chats.iter().filter(|chat| is_sent_again(chat)).count() as u64,
+        support: PlantedSupport {
+            window: SUPPORT_MINUTE as usize,
+            currency: "EUR".into(),
+            micros: MICROS,
+            gifted_members: u64::from(GIFTS),
+        },
         languages: BTreeSet::from(["ar", "he", "id", "ko", "ru", "tr"].map(Into::into)),
     }
 }
@@ -81,8 +96,27 @@ fn chats() -> Vec<ChatMessage> {
         let at_ms = ECHO_MINUTE * MINUTE_MS + 5_000 + 2_500 * user as i64;
         chats.push(chat(&format!("v{user:02}"), &name(user), &text, at_ms));
     }
+    let at_ms = SUPPORT_MINUTE * MINUTE_MS + 12_000;
+    let amount = Some(Amount { micros: MICROS, currency: "EUR".into() });
+    chats.push(ChatMessage { amount, ..chat("v01", &name(1), "", at_ms) });
+    let membership = Some(Membership { kind: MembershipKind::Gift, months: None, count: Some(GIFTS) });
+    chats.push(ChatMessage { membership, ..chat("v02", &name(2), "", at_ms + 8_000) });
     chats.sort_by(|a, b| (a.timestamp, &a.user_id, &a.text).cmp(&(b.timestamp, &b.user_id, &b.text)));
+    for (number, chat) in chats.iter_mut().enumerate() {
+        chat.id = Some(format!("m{number}"));
+    }
     chats
+}
+
+fn is_sent_again(chat: &ChatMessage) -> bool {
+    (START_MS + BREAK_MS - AGAIN_MS..START_MS + BREAK_MS).contains(&chat.timestamp)
+}
+
+/// The messages in the order in which the connector sends them: after the break, some come again.
+fn sent(chats: Vec<ChatMessage>) -> Vec<ChatMessage> {
+    let (before, after): (Vec<_>, Vec<_>) = chats.into_iter().partition(|chat| chat.timestamp < START_MS + BREAK_MS);
+    let again: Vec<_> = before.iter().filter(|chat| is_sent_again(chat)).cloned().collect();
+    before.into_iter().chain(again).chain(after).collect()
 }
 
 /// Every fourth name is written from right to left, and every seventh would turn the text after it.
