@@ -17,6 +17,7 @@ mod engine;
 mod problem;
 
 mod address;
+mod budget;
 mod late;
 
 mod access;

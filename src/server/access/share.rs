@@ -4,32 +4,25 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::server::{problem::Problem, settings::Limits};
-
-/// Bytes of one permit. A semaphore cannot count as many permits as there may be bytes.
-const UNIT: usize = 1024;
+use crate::server::{budget::Budget, problem::Problem, settings::Limits};
 
 /// What one tenant may use at most: half of what all tenants may use together.
 #[derive(Debug)]
 pub(super) struct Share {
-    units: usize,
-    bodies: Arc<Semaphore>,
+    bodies: Budget,
     followers: Arc<Semaphore>,
 }
 
 impl Share {
     pub(super) fn half_of(limits: &Limits) -> Self {
-        let units = (limits.bytes_in_flight / 2).div_ceil(UNIT).max(1);
-        let followers = limits.event_streams.div_ceil(2);
-        Self { units, bodies: Arc::new(Semaphore::new(units)), followers: Arc::new(Semaphore::new(followers)) }
+        let followers = Arc::new(Semaphore::new(limits.event_streams.div_ceil(2)));
+        Self { bodies: Budget::new(limits.bytes_in_flight / 2), followers }
     }
 
     /// Reserves memory for a body until the permit is dropped.
     pub(super) fn body(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        // A body that is larger than the share passes alone.
-        let units = bytes.div_ceil(UNIT).clamp(1, self.units) as u32;
-        let permit = self.bodies.clone().try_acquire_many_owned(units);
-        permit.map_err(|_| Problem::busy("too many bytes of this tenant's requests are in progress", 1))
+        let busy = || Problem::busy("too many bytes of this tenant's requests are in progress", 1);
+        self.bodies.reserve(bytes).ok_or_else(busy)
     }
 
     /// A place for a page that follows results, until the permit is dropped.
@@ -42,6 +35,8 @@ impl Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const UNIT: usize = 1024;
 
     #[test]
     fn a_tenant_never_has_more_than_half() {

@@ -3,18 +3,19 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use tidemill::transport::TransportError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     apps::App,
     server::{
+        budget::Budget,
         engine::{Engine, RunningApp},
         log::PartitionLag,
         problem::Problem,
@@ -25,14 +26,11 @@ use crate::{
 const SAMPLE: Duration = Duration::from_millis(100);
 /// How often lag is measured if measuring sends requests to brokers.
 const SAMPLE_FAR: Duration = Duration::from_secs(1);
-/// Bytes of one permit. A semaphore cannot count as many permits as there may be bytes.
-const UNIT: usize = 1024;
 
 /// Counts records that wait to be processed, and bytes of requests in progress.
 pub(in crate::server) struct Pressure {
     lag_records: u64,
-    bytes: Arc<Semaphore>,
-    units: usize,
+    bytes: Budget,
     /// Waiting records of each application that runs here.
     waiting: HashMap<App, Waiting>,
     closing: AtomicBool,
@@ -73,11 +71,9 @@ impl Drop for Admitted<'_> {
 impl Pressure {
     pub(in crate::server) fn new(engine: &Engine) -> Self {
         let limits = &engine.settings().limits;
-        let units = limits.bytes_in_flight.div_ceil(UNIT);
         Self {
             lag_records: limits.lag_records,
-            bytes: Arc::new(Semaphore::new(units)),
-            units,
+            bytes: Budget::new(limits.bytes_in_flight),
             waiting: engine.settings().apps.iter().map(|app| (*app, Waiting::default())).collect(),
             closing: AtomicBool::new(false),
         }
@@ -145,10 +141,6 @@ impl Pressure {
 
     /// Reserves memory for a body until the permit is dropped.
     pub(in crate::server) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let units = bytes.div_ceil(UNIT).clamp(1, self.units) as u32;
-        self.bytes
-            .clone()
-            .try_acquire_many_owned(units)
-            .map_err(|_| Problem::busy("too many bytes of requests are in progress", 1))
+        self.bytes.reserve(bytes).ok_or_else(|| Problem::busy("too many bytes of requests are in progress", 1))
     }
 }
