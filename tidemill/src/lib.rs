@@ -30,8 +30,9 @@ mod runtime;
 pub mod testing;
 
 pub use async_op::{
-    Answered, AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallFailure, CallPolicy, CallRequest, CallStats,
-    Caller, FailureKind, Reply, Retry,
+    AnswerCache, AnswerSource, Answered, AsyncCall, Batch, CallError, CallExecutor, CallExecutorHandle, CallFailure,
+    CallOrder, CallPolicy, CallReport, CallRequest, CallStats, Caller, FailureKind, InputOffset, Reply, Retry, Route,
+    Usage, WhenExhausted,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};

@@ -1,13 +1,13 @@
 //! Defines an asynchronous step: its name and the codecs of its requests and responses.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tidemill_state::{BoxError, Codec, Coded, RawBytes};
 
-use super::{CallFailure, request::RequestId};
+use super::{CallFailure, CallOrder, CallReport, request::RequestId};
 use crate::{
-    names::{request_topic, response_topic},
+    names::{call_topic, request_topic, response_topic},
     operators::processor::ProcessorContext,
     record::Data,
     transport::Topic,
@@ -37,13 +37,26 @@ pub struct AsyncCall<K, V, R> {
     /// The codec of requests on the request topic.
     pub(crate) request: Arc<dyn Codec<V>>,
     pub(crate) response: Arc<dyn Codec<R>>,
+    pub(crate) order: CallOrder,
+    /// How long after its request an answer is still worth its price.
+    pub(crate) deadline: Option<Duration>,
+    /// Whether requests without an answer are kept on a topic of their own.
+    pub(crate) dead_letters: bool,
 }
 
 impl<K, V, R> Clone for AsyncCall<K, V, R> {
     fn clone(&self) -> Self {
-        let Self { name, key, pending, request, response } = self;
-        let (name, key, response) = (name.clone(), key.clone(), response.clone());
-        Self { name, key, pending: pending.clone(), request: request.clone(), response }
+        let Self { name, key, pending, request, response, order, deadline, dead_letters } = self;
+        Self {
+            name: name.clone(),
+            key: key.clone(),
+            pending: pending.clone(),
+            request: request.clone(),
+            response: response.clone(),
+            order: *order,
+            deadline: *deadline,
+            dead_letters: *dead_letters,
+        }
     }
 }
 
@@ -71,7 +84,9 @@ impl<K, V, R> AsyncCall<K, V, R> {
     ) -> Self {
         let request: Arc<dyn Codec<V>> = Arc::new(request);
         let (name, pending) = (name.into(), request.clone());
-        Self { name, key: Arc::new(key), pending, request, response: Arc::new(response) }
+        let (key, response) = (Arc::new(key), Arc::new(response));
+        let (order, deadline, dead_letters) = (CallOrder::default(), None, false);
+        Self { name, key, pending, request, response, order, deadline, dead_letters }
     }
 
     /// Sets another codec for requests on the request topic. It may leave out data that the caller does not need.
@@ -117,6 +132,44 @@ impl<K, V, R> AsyncCall<K, V, R> {
         Self { request: Arc::new(request), ..self }
     }
 
+    /// Sets the order of the answers. The default is [`CallOrder::PerKey`].
+    ///
+    /// ```
+    /// # use tidemill::{AsyncCall, CallOrder};
+    /// let call = AsyncCall::<u64, String, i64>::named("grade").ordered(CallOrder::LatestWins);
+    /// ```
+    #[must_use]
+    pub fn ordered(self, order: CallOrder) -> Self {
+        Self { order, ..self }
+    }
+
+    /// Sets how long after its request, in wall time, an answer is still useful. An attempt that would probably end
+    /// later is not made. When the time is over, the step emits
+    /// [`FailureKind::Expired`](crate::FailureKind::Expired), even if no executor runs. The default is no deadline.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::AsyncCall;
+    /// let call = AsyncCall::<u64, String, i64>::named("grade").deadline(Duration::from_secs(3));
+    /// ```
+    #[must_use]
+    pub fn deadline(self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    /// Keeps requests that failed for good, whole and with the reason, on the topic
+    /// [`AsyncCall::dead_letter_topic`]. They can be asked again later. The application creates the topic.
+    ///
+    /// ```
+    /// # use tidemill::AsyncCall;
+    /// let call = AsyncCall::<u64, String, i64>::named("grade").dead_letters();
+    /// assert_eq!(&*call.dead_letter_topic("school"), "school-grade-dead-letters");
+    /// ```
+    #[must_use]
+    pub fn dead_letters(self) -> Self {
+        Self { dead_letters: true, ..self }
+    }
+
     /// The step's name. See the example of [`AsyncCall`].
     pub fn name(&self) -> &str {
         &self.name
@@ -135,6 +188,38 @@ impl<K, V, R> AsyncCall<K, V, R> {
     /// The topic of the responses. The application creates it. See the example of [`AsyncCall`].
     pub fn response_topic(&self, application_id: &str) -> Topic {
         response_topic(application_id, &self.name)
+    }
+
+    /// The topic of the requests that failed for good, with as many partitions as the requests' topic. See the example
+    /// of [`AsyncCall::dead_letters`].
+    pub fn dead_letter_topic(&self, application_id: &str) -> Topic {
+        call_topic(application_id, &self.name, "dead-letters")
+    }
+
+    /// The topic on which executors share what they spend: compacted, with one partition. An executor with limits
+    /// creates it.
+    ///
+    /// ```
+    /// # use tidemill::AsyncCall;
+    /// let call = AsyncCall::<u64, String, i64>::named("grade");
+    /// assert_eq!(&*call.ledger_topic("school"), "school-grade-ledger");
+    /// assert_eq!(&*call.cache_topic("school"), "school-grade-cache");
+    /// assert_eq!(&*call.step_topic("school"), "school-grade-steps");
+    /// ```
+    pub fn ledger_topic(&self, application_id: &str) -> Topic {
+        call_topic(application_id, &self.name, "ledger")
+    }
+
+    /// The topic on which executors share answers by content. An executor with a cache creates it. See the example of
+    /// [`AsyncCall::ledger_topic`].
+    pub fn cache_topic(&self, application_id: &str) -> Topic {
+        call_topic(application_id, &self.name, "cache")
+    }
+
+    /// The topic of finished steps of calls that are not answered yet: compacted, with as many partitions as the
+    /// requests' topic. An executor creates it. See the example of [`AsyncCall::ledger_topic`].
+    pub fn step_topic(&self, application_id: &str) -> Topic {
+        call_topic(application_id, &self.name, "steps")
     }
 
     /// The consumer group of the executors that make the calls. See the example of [`AsyncCall`].
@@ -211,10 +296,11 @@ pub(crate) fn pending_store(name: &str) -> String {
 /// A request with its outcome. [`KStream::map_async`](crate::KStream::map_async) emits it.
 ///
 /// ```
-/// use tidemill::{Answered, CallFailure, FailureKind};
+/// use tidemill::{Answered, CallFailure, CallReport, FailureKind};
 ///
 /// let failure = CallFailure { kind: FailureKind::Timeout, message: "no answer within 30s".into(), attempts: 4 };
-/// let answered: Answered<&str, i64> = Answered { request: "essay", outcome: Err(failure) };
+/// let report = CallReport { route: "gemini".into(), attempts: 4, ..CallReport::default() };
+/// let answered: Answered<&str, i64> = Answered { request: "essay", outcome: Err(failure), report };
 /// let text = match answered.outcome {
 ///     Ok(grade) => format!("grade {grade}"),
 ///     Err(failure) => format!("no grade: {failure}"),
@@ -227,4 +313,6 @@ pub struct Answered<V, R> {
     pub request: V,
     /// The answer, or the reason why there is no answer.
     pub outcome: Result<R, CallFailure>,
+    /// How the answer came about: route, attempts, what it consumed.
+    pub report: CallReport,
 }

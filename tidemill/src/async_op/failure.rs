@@ -84,6 +84,14 @@ pub enum FailureKind {
     Error,
     /// The request or its answer could not be decoded.
     Undecodable,
+    /// A newer request took the request's place ([`CallOrder::LatestWins`](crate::CallOrder::LatestWins)).
+    Superseded,
+    /// The answer would have come after the deadline ([`AsyncCall::deadline`](crate::AsyncCall::deadline)).
+    Expired,
+    /// A limit or a budget was exhausted ([`WhenExhausted::Fallback`](crate::WhenExhausted::Fallback)).
+    Exhausted,
+    /// No route takes calls at the moment: their breakers are open.
+    Unavailable,
 }
 
 impl FailureKind {
@@ -92,6 +100,10 @@ impl FailureKind {
             Self::Timeout => "timeout",
             Self::Error => "error",
             Self::Undecodable => "undecodable",
+            Self::Superseded => "superseded",
+            Self::Expired => "expired",
+            Self::Exhausted => "exhausted",
+            Self::Unavailable => "unavailable",
         }
     }
 
@@ -99,6 +111,10 @@ impl FailureKind {
         match label {
             b"timeout" => Self::Timeout,
             b"undecodable" => Self::Undecodable,
+            b"superseded" => Self::Superseded,
+            b"expired" => Self::Expired,
+            b"exhausted" => Self::Exhausted,
+            b"unavailable" => Self::Unavailable,
             _ => Self::Error,
         }
     }

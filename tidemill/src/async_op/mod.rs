@@ -14,8 +14,11 @@
 
 mod call;
 mod failure;
+mod order;
 mod policy;
+mod report;
 mod request;
+mod usage;
 
 mod operator;
 
@@ -29,6 +32,9 @@ pub use executor::{CallExecutor, CallRequest, Caller};
 pub use failure::{CallError, CallFailure, FailureKind, Retry};
 pub use handle::{CallExecutorHandle, CallStats};
 pub(crate) use operator::{RequestNode, ResponseNode};
-pub use policy::CallPolicy;
+pub use order::CallOrder;
+pub use policy::{AnswerCache, Batch, CallPolicy, Route, WhenExhausted};
 pub use reply::Reply;
+pub use report::{AnswerSource, CallReport, InputOffset};
 pub(crate) use request::pending_rows;
+pub use usage::Usage;

@@ -54,7 +54,7 @@ impl<K: Data, V: Data, R> Receive<K, V> for RequestNode<K, V, R> {
             timestamp,
             key: Some(id.bytes()),
             value: Some(value),
-            headers,
+            headers: request::with_asked(headers, ctx.wall_ms, &[]),
         });
         Ok(())
     }
@@ -88,7 +88,8 @@ impl<K: Data, V: Data, R: Data> Receive<Bytes, Option<Bytes>> for ResponseNode<K
                 attempts: 1,
             }),
         };
-        let answered = Answered { request: self.call.pending.decode(request)?, outcome };
+        let report = request::report(&record.headers);
+        let answered = Answered { request: self.call.pending.decode(request)?, outcome, report };
         let headers = request::without_call(&record.headers);
         self.next.forward(ctx, Record { key: self.call.key.decode(id.key())?, value: answered, timestamp, headers })
     }

@@ -1,6 +1,6 @@
 //! Limits for calls: concurrency, timeouts and retries.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{CallError, Retry};
 use crate::partitioner::murmur2;
@@ -24,13 +24,16 @@ use crate::partitioner::murmur2;
 /// };
 /// assert_eq!(policy.max_backoff, Duration::from_secs(30));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CallPolicy {
-    /// The number of calls that may run at the same time. Default 16.
+    /// The number of attempts that may run at the same time in this executor. Default 16. For all executors together,
+    /// see [`CallPolicy::limits`].
     pub max_in_flight: usize,
+    /// The number of attempts that may run at the same time for one key. Default: no limit.
+    pub max_in_flight_per_key: usize,
     /// An attempt that takes longer than this has failed. Default 30 s.
     pub timeout: Duration,
-    /// The number of attempts for each request, at least one. Default 4.
+    /// The number of attempts for each request on each route, at least one. Default 4.
     pub max_attempts: u32,
     /// The pause after the first failed attempt. It doubles after each further attempt. Default 500 ms.
     pub first_backoff: Duration,
@@ -39,6 +42,82 @@ pub struct CallPolicy {
     /// Whether answered requests are deleted from the request topic, so the topic does not keep their data. Default
     /// true.
     pub purge_requests: bool,
+    /// The targets of calls, in the order in which they are tried (the fallback chain). Default: one route, named
+    /// `default`.
+    pub routes: Vec<Route>,
+    /// What happens to a request for which the limits leave no room. Default: it waits.
+    pub when_exhausted: WhenExhausted,
+    /// A second attempt starts beside one that has run for this long, on the same route; the first answer counts. Both
+    /// are paid. Default: none.
+    pub hedge_after: Option<Duration>,
+    /// Keeps answers by content. It needs [`Caller::content`](crate::Caller::content). Default: none.
+    pub cache: Option<AnswerCache>,
+    /// Whether requests with the same content ([`Caller::content`](crate::Caller::content)) that wait or run at the
+    /// same time share one call. Default true.
+    pub join_identical: bool,
+    /// Hands several requests to the caller at once ([`Caller::call_batch`](crate::Caller::call_batch)). Default: none.
+    pub batch: Option<Batch>,
+    /// The number of requests that an executor holds in memory, so that a burst of one tenant does not hide the others
+    /// behind it. Default 10,000.
+    pub max_read_ahead: usize,
+}
+
+/// A target of calls, such as a model of a provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Its name. The caller reads it in [`CallRequest::route`](crate::CallRequest::route).
+    pub name: Arc<str>,
+    /// Attempts on this route, if not [`CallPolicy::max_attempts`].
+    pub max_attempts: Option<u32>,
+    /// Time for an attempt on this route, if not [`CallPolicy::timeout`].
+    pub timeout: Option<Duration>,
+}
+
+impl Route {
+    /// A route that follows the policy's own attempts and timeout.
+    ///
+    /// ```
+    /// use tidemill::{CallPolicy, Route};
+    ///
+    /// let routes = ["large-model", "small-model", "offline"].map(Route::named).into();
+    /// let policy = CallPolicy { routes, ..CallPolicy::default() };
+    /// ```
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), max_attempts: None, timeout: None }
+    }
+}
+
+/// What happens to a request for which the limits leave no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenExhausted {
+    /// The request waits until there is room, for example in the next hour.
+    #[default]
+    Wait,
+    /// The next route is tried. After the last one, the request fails with
+    /// [`FailureKind::Exhausted`](crate::FailureKind::Exhausted). Limits on calls at the same time and per minute pass
+    /// soon, so the request waits for them.
+    Fallback,
+    /// The request is dropped: nothing is emitted for it. It is counted. Limits on calls at the same time and per
+    /// minute pass soon, so the request waits for them.
+    Drop,
+}
+
+/// How answers are kept by content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerCache {
+    /// How long an answer is good.
+    pub time_to_live: Duration,
+    /// The number of answers that an executor holds in memory.
+    pub max_entries: u64,
+}
+
+/// How requests are put together into one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// The largest number of requests in a call.
+    pub max: usize,
+    /// How long a request may wait for others.
+    pub linger: Duration,
 }
 
 impl Default for CallPolicy {
@@ -49,7 +128,15 @@ impl Default for CallPolicy {
             max_attempts: 4,
             first_backoff: Duration::from_millis(500),
             max_backoff: Duration::from_secs(30),
+            max_in_flight_per_key: usize::MAX,
             purge_requests: true,
+            routes: vec![Route::named("default")],
+            when_exhausted: WhenExhausted::default(),
+            hedge_after: None,
+            cache: None,
+            join_identical: true,
+            batch: None,
+            max_read_ahead: 10_000,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use tidemill_state::Codec;
 
-use super::{CallFailure, FailureKind};
+use super::{CallFailure, CallReport, FailureKind, InputOffset};
 use crate::{
     graph::{Content, RowKeys},
     transport::{Header, Headers},
@@ -76,6 +76,39 @@ const PREFIX: &str = "tidemill.call.";
 const FAILURE: &str = "tidemill.call.failure";
 const MESSAGE: &str = "tidemill.call.message";
 const ATTEMPTS: &str = "tidemill.call.attempts";
+const ASKED: &str = "tidemill.call.asked";
+const INPUTS: &str = "tidemill.call.inputs";
+const REPORT: &str = "tidemill.call.report";
+
+/// Adds to a request's headers when it was asked, in wall time, and what its task had taken by then.
+pub(super) fn with_asked(mut headers: Headers, asked_ms: i64, inputs: &[InputOffset]) -> Headers {
+    headers.push(ASKED, asked_ms.to_string());
+    if !inputs.is_empty() {
+        headers.push(INPUTS, serde_json::to_vec(inputs).unwrap_or_default());
+    }
+    headers
+}
+
+/// When the request was asked, in wall time; `None` for a request without that header.
+pub(super) fn asked_ms(headers: &Headers) -> Option<i64> {
+    std::str::from_utf8(headers.last(ASKED)?).ok()?.parse().ok()
+}
+
+/// What the request's task had taken when it asked.
+pub(super) fn inputs(headers: &Headers) -> Vec<InputOffset> {
+    headers.last(INPUTS).and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default()
+}
+
+/// Adds the report to a request's headers, for the response.
+pub(super) fn with_report(mut headers: Headers, report: &CallReport) -> Headers {
+    headers.push(REPORT, serde_json::to_vec(report).unwrap_or_default());
+    headers
+}
+
+/// The report in a response's headers. A response of an older executor has none.
+pub(super) fn report(headers: &Headers) -> CallReport {
+    headers.last(REPORT).and_then(|text| serde_json::from_slice(text).ok()).unwrap_or_default()
+}
 
 /// Adds the failure to a request's headers, for the response.
 pub(super) fn with_failure(mut headers: Headers, failure: &CallFailure) -> Headers {

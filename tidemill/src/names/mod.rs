@@ -11,5 +11,5 @@ pub use node::{NodeId, NodeName, StoreName};
 pub use task_id::{ParseTaskIdError, TaskId};
 pub(crate) use thread::ThreadName;
 pub(crate) use topics::{
-    changelog_topic, members_topic, repartition_topic, request_topic, response_topic, stores_topic,
+    call_topic, changelog_topic, members_topic, repartition_topic, request_topic, response_topic, stores_topic,
 };

@@ -29,3 +29,8 @@ pub(crate) fn members_topic(application_id: &str) -> Topic {
 pub(crate) fn stores_topic(application_id: &str) -> Topic {
     format!("{application_id}-stores").into()
 }
+
+/// A topic that belongs to the executors of an asynchronous step, or to its failed requests.
+pub(crate) fn call_topic(application_id: &str, name: &str, what: &str) -> Topic {
+    format!("{application_id}-{name}-{what}").into()
+}

@@ -13,7 +13,11 @@ use super::{
     pending_call::{CallStage, NoRequest, PendingCall},
 };
 use crate::{
-    async_op::{CallError, CallFailure, FailureKind, Reply, reply::Answer, request},
+    async_op::{
+        CallError, CallFailure, FailureKind, Reply,
+        reply::{Answer, Message},
+        request,
+    },
     error::panic_text,
     record::Data,
     transport::{ProducerRecord, TransportError},
@@ -58,7 +62,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
 
     pub(super) fn take_answers(&mut self, now_ms: i64) -> Result<usize, TransportError> {
         let mut taken = 0;
-        while let Ok(Answer { job: id, attempt, outcome }) = self.answers.1.try_recv() {
+        while let Ok(message) = self.answers.1.try_recv() {
+            let Message::Answer(Answer { job: id, attempt, outcome, .. }) = message else { continue };
             let current = self.jobs.get(&id).filter(|job| job.attempt == attempt);
             if !current.is_some_and(|job| matches!(job.stage, CallStage::Calling { .. })) {
                 continue;

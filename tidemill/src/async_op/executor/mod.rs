@@ -16,7 +16,7 @@ use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
 pub use self::caller::{CallRequest, Caller};
 use self::pending_call::PendingCall;
-use super::{AsyncCall, CallPolicy, handle::Counters, progress::Progress, reply::Answer};
+use super::{AsyncCall, CallPolicy, handle::Counters, progress::Progress, reply::Message};
 use crate::{
     clock::Clock,
     record::Data,
@@ -89,7 +89,7 @@ pub struct CallExecutor<K, V, R> {
     paused: bool,
     committed_ms: i64,
     purged_ms: i64,
-    answers: (Sender<Answer<R>>, Receiver<Answer<R>>),
+    answers: (Sender<Message<R>>, Receiver<Message<R>>),
     pub(super) counters: Arc<Counters>,
 }
 

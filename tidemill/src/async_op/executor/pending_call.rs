@@ -46,7 +46,8 @@ impl PendingCall {
         let key = call.key.decode(id.key()).map_err(|error| NoRequest::of("the request's key", error))?;
         let value = call.request.decode_opt(self.record.value.clone());
         let value = value.map_err(|error| NoRequest::of("the request", error))?;
-        Ok(CallRequest { key, value, timestamp: self.record.timestamp, attempt: self.attempt, id: id.bytes() })
+        let (timestamp, attempt, id) = (self.record.timestamp, self.attempt, id.bytes());
+        Ok(CallRequest { key, value, timestamp, attempt, id, route: "default".into(), steps: Vec::new() })
     }
 }
 
