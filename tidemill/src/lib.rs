@@ -30,8 +30,8 @@ mod runtime;
 pub mod testing;
 
 pub use async_op::{
-    AnswerCache, AnswerSource, Answered, AsyncCall, Batch, CallError, CallExecutor, CallExecutorHandle, CallFailure,
-    CallOrder, CallPolicy, CallReport, CallRequest, CallStats, Caller, FailureKind, InputOffset, Reply, Retry, Route,
+    AnswerCache, AnswerSource, Answered, AsyncCall, Batch, BreakerPolicy, BreakerState, CallError, CallExecutor, CallExecutorHandle, CallFailure,
+    CallOrder, CallPolicy, CallReport, CallRequest, CallSnapshot, CallStats, Caller, FailureKind, InputOffset, Limit, Reply, Retry, Route, RouteSnapshot, Spending, Spent,
     Usage, WhenExhausted,
 };
 pub use clock::{Clock, ManualClock, SystemClock};

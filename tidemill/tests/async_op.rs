@@ -204,7 +204,7 @@ fn a_second_response_has_no_effect_and_is_counted() {
 }
 
 #[test]
-fn a_crash_between_call_and_response_pays_twice_and_counts_once() {
+fn a_crash_pays_again_only_for_the_call_whose_answer_was_not_in_the_log() {
     let (driver, mut first) = graded(&["one", "two"]);
     first.run();
     // The later request is answered, the earlier one's answer is lost with the process.
@@ -215,9 +215,8 @@ fn a_crash_between_call_and_response_pays_twice_and_counts_once() {
     let mut second = Hand::new(&driver);
     second.run();
     let asked: Vec<_> = second.calls().iter().map(|(request, _)| request.value.clone()).collect();
-    assert_eq!(asked, ["one", "two"]);
+    assert_eq!(asked, ["one"]);
     second.answer("A");
-    second.answer("C");
     assert_eq!(out(&driver), ["two: B", "one: A"]);
 }
 
@@ -303,14 +302,15 @@ fn calls_and_memory_are_bounded_and_windows_close_while_calls_hang() {
 
     let clock = ManualClock::new(0);
     let log = Arc::new(driver.log().clone());
+    let policy = CallPolicy { max_read_ahead: 4, ..policy() };
     let mut executor =
-        CallExecutor::open(&judge, "test", log, policy(), Arc::new(clock.clone())).expect("the topics exist");
+        CallExecutor::open(&judge, "test", log, policy, Arc::new(clock.clone())).expect("the topics exist");
     let (sender, receiver) = mpsc::channel();
     let mut caller = move |request: CallRequest<Windowed<String>, Vec<String>>, reply: Reply<i64>| {
         sender.send((request.key, reply)).expect("the test holds the other end");
     };
     let read = (0..10).map(|_| executor.step(&mut caller, Duration::ZERO).expect("steps")).sum::<usize>();
-    // Two run, and at most two polls' worth is held besides; the rest waits on the topic.
+    // Two run, and some are held besides; the rest waits on the topic.
     let received: Vec<_> = receiver.try_iter().collect();
     assert_eq!(
         received.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(),

@@ -2,44 +2,20 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use super::{AsyncCall, CallExecutor, CallPolicy, Caller};
+use super::{AsyncCall, CallExecutor, CallPolicy, CallSnapshot, CallStats, Caller};
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, Moment, SystemClock},
     names::made_up_id,
     record::Data,
     transport::{Reason, Transport, TransportError},
 };
-
-/// Counters of an executor. See the example of [`CallExecutor::spawn`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CallStats {
-    /// Attempts started.
-    pub attempts: u64,
-    /// Requests with a successful answer.
-    pub succeeded: u64,
-    /// Requests that failed for good.
-    pub failed: u64,
-    /// Attempts that run now.
-    pub in_flight: u64,
-    /// Requests that were read and wait for an attempt.
-    pub waiting: u64,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) attempts: AtomicU64,
-    pub(super) succeeded: AtomicU64,
-    pub(super) failed: AtomicU64,
-    pub(super) in_flight: AtomicU64,
-    pub(super) waiting: AtomicU64,
-}
 
 /// A running executor. Dropping the handle stops the executor without waiting for calls. [`CallExecutorHandle::close`]
 /// waits for running calls first.
@@ -47,7 +23,7 @@ pub struct CallExecutorHandle {
     name: String,
     stop: Arc<AtomicBool>,
     grace_ms: Arc<AtomicU64>,
-    counters: Arc<Counters>,
+    snapshot: Arc<Mutex<CallSnapshot>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -93,20 +69,21 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     ) -> Result<CallExecutorHandle, TransportError> {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         let (stop, grace_ms) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let counters = Arc::<Counters>::default();
+        let snapshot = Arc::<Mutex<CallSnapshot>>::default();
         let (call, application_id) = (call.clone(), application_id.to_owned());
         let name = call.executor_group(&application_id);
         let checked = transport.admin().and_then(|mut admin| admin.check_group(&name));
         if let Err(refused @ TransportError::Invalid(_)) = checked {
             return Err(refused);
         }
-        let (stopping, grace, shared) = (stop.clone(), grace_ms.clone(), counters.clone());
-        let client_id = format!("{name}-{}", made_up_id());
+        let (stopping, grace, shown) = (stop.clone(), grace_ms.clone(), snapshot.clone());
+        let group = name.clone();
         let open = move || -> Result<Self, TransportError> {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
             let (transport, policy) = (transport.clone(), policy.clone());
-            let mut executor = Self::open_as(client_id.clone(), &call, &application_id, transport, policy, clock)?;
-            executor.counters = shared.clone();
+            let client_id = format!("{group}-{}", made_up_id());
+            let mut executor = Self::open_as(client_id, &call, &application_id, transport, policy, clock)?;
+            executor.take_stats(shown.clone());
             Ok(executor)
         };
         let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
@@ -121,7 +98,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let thread = spawned.map_err(|error| {
             TransportError::Invalid(Reason::new(format!("cannot start the thread: {error}"), error))
         })?;
-        Ok(CallExecutorHandle { name, stop, grace_ms, counters, thread: Some(thread) })
+        Ok(CallExecutorHandle { name, stop, grace_ms, snapshot, thread: Some(thread) })
     }
 
     fn run(
@@ -137,7 +114,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         while self.drain(caller)? > 0 && stopped.elapsed() < grace {
             std::thread::park_timeout(Duration::from_millis(5));
         }
-        self.commit(self.clock.monotonic_ms())
+        self.commit(Moment::of(&*self.clock))
     }
 }
 
@@ -150,14 +127,27 @@ impl CallExecutorHandle {
     /// The executor's counters at this moment, since [`CallExecutor::spawn`]. See the example of
     /// [`CallExecutor::spawn`].
     pub fn stats(&self) -> CallStats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        CallStats {
-            attempts: read(&self.counters.attempts),
-            succeeded: read(&self.counters.succeeded),
-            failed: read(&self.counters.failed),
-            in_flight: read(&self.counters.in_flight),
-            waiting: read(&self.counters.waiting),
-        }
+        self.lock().stats
+    }
+
+    /// The executor at about this moment: its routes, what waits, what was spent.
+    ///
+    /// ```
+    /// # use tidemill::CallExecutorHandle;
+    /// fn print(executor: &CallExecutorHandle) {
+    ///     let snapshot = executor.snapshot();
+    ///     for route in &snapshot.routes {
+    ///         println!("{}: {} attempts run", route.name, route.in_flight);
+    ///     }
+    ///     println!("{} micros spent", snapshot.stats.usage.cost_micros);
+    /// }
+    /// ```
+    pub fn snapshot(&self) -> CallSnapshot {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CallSnapshot> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The name of the executors' consumer group. See the example of [`CallExecutor::spawn`].

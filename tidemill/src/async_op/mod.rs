@@ -12,8 +12,12 @@
 //! from the pending store. A second response to the same request finds no pending request and has no effect. Records
 //! never wait for a call: while a call runs or fails, the task continues to process its inputs.
 
+mod breaker;
 mod call;
+mod calls;
 mod failure;
+mod fair_queue;
+mod ledger;
 mod order;
 mod policy;
 mod report;
@@ -24,13 +28,16 @@ mod operator;
 
 mod executor;
 mod handle;
-mod progress;
 mod reply;
+mod stats;
 
 pub use call::{Answered, AsyncCall};
-pub use executor::{CallExecutor, CallRequest, Caller};
+pub use breaker::{BreakerPolicy, BreakerState};
+pub use executor::{CallExecutor, CallRequest, CallSnapshot, Caller, RouteSnapshot};
 pub use failure::{CallError, CallFailure, FailureKind, Retry};
-pub use handle::{CallExecutorHandle, CallStats};
+pub use handle::CallExecutorHandle;
+pub use ledger::{Limit, Spending, Spent};
+pub use stats::CallStats;
 pub(crate) use operator::{RequestNode, ResponseNode};
 pub use order::CallOrder;
 pub use policy::{AnswerCache, Batch, CallPolicy, Route, WhenExhausted};

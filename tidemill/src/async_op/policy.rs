@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{CallError, Retry};
+use super::{BreakerPolicy, Limit, Retry};
 use crate::partitioner::murmur2;
 
 /// How an executor makes calls. Durations are wall time.
@@ -45,6 +45,12 @@ pub struct CallPolicy {
     /// The targets of calls, in the order in which they are tried (the fallback chain). Default: one route, named
     /// `default`.
     pub routes: Vec<Route>,
+    /// Limits that all executors of the step share: attempts at the same time, calls and tokens per minute, budgets in
+    /// tokens and money per hour and day; for all tenants, for each, for one. They and what was spent are kept in the
+    /// log. All executors must have the same limits. Default: none.
+    pub limits: Vec<Limit>,
+    /// Whether what was spent is kept in the log even without limits. Default false.
+    pub keep_ledger: bool,
     /// What happens to a request for which the limits leave no room. Default: it waits.
     pub when_exhausted: WhenExhausted,
     /// A second attempt starts beside one that has run for this long, on the same route; the first answer counts. Both
@@ -71,6 +77,8 @@ pub struct Route {
     pub max_attempts: Option<u32>,
     /// Time for an attempt on this route, if not [`CallPolicy::timeout`].
     pub timeout: Option<Duration>,
+    /// Stops attempts on the route while it fails. Default: none.
+    pub breaker: Option<BreakerPolicy>,
 }
 
 impl Route {
@@ -83,7 +91,7 @@ impl Route {
     /// let policy = CallPolicy { routes, ..CallPolicy::default() };
     /// ```
     pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), max_attempts: None, timeout: None }
+        Self { name: name.into(), max_attempts: None, timeout: None, breaker: None }
     }
 }
 
@@ -131,6 +139,8 @@ impl Default for CallPolicy {
             max_in_flight_per_key: usize::MAX,
             purge_requests: true,
             routes: vec![Route::named("default")],
+            limits: Vec::new(),
+            keep_ledger: false,
             when_exhausted: WhenExhausted::default(),
             hedge_after: None,
             cache: None,
@@ -142,21 +152,36 @@ impl Default for CallPolicy {
 }
 
 impl CallPolicy {
-    /// How long to wait after attempt number `attempt` (from 1) failed. `None` means that no attempt follows.
+    /// How long to wait after attempt number `attempt` (from 1) on a route failed.
     ///
     /// Half of the pause depends on the request. Requests that failed together are therefore not retried together.
-    pub(crate) fn pause(&self, attempt: u32, error: &CallError, id: &[u8]) -> Option<Duration> {
-        if attempt >= self.max_attempts || error.retry == Retry::Never {
-            return None;
-        }
+    pub(super) fn pause(&self, attempt: u32, retry: Retry, id: &[u8]) -> Duration {
         let doubled = self.first_backoff.saturating_mul(1 << attempt.saturating_sub(1).min(20));
         let longest = doubled.min(self.max_backoff);
         let spread = f64::from(murmur2(id) ^ attempt.wrapping_mul(0x9e37_79b9)) / f64::from(u32::MAX);
         let pause = longest.mul_f64(0.5 + spread / 2.0);
-        Some(match error.retry {
+        match retry {
             Retry::After(asked) => pause.max(asked),
             Retry::Backoff | Retry::Never => pause,
-        })
+        }
+    }
+
+    /// Whether executors write a ledger.
+    pub(super) const fn has_ledger(&self) -> bool {
+        self.keep_ledger || !self.limits.is_empty()
+    }
+
+    /// Says what is wrong with the policy, if anything.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.routes.is_empty() {
+            return Err("the call's policy has no route: name at least one in `routes`".to_owned());
+        }
+        for (at, route) in self.routes.iter().enumerate() {
+            if self.routes[..at].iter().any(|other| other.name == route.name) {
+                return Err(format!("the call's policy has two routes named {:?}: name each differently", route.name));
+            }
+        }
+        Ok(())
     }
 }
 

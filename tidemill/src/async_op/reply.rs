@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossbeam_channel::Sender;
 
-use super::{CallError, Usage};
+use super::{CallError, Usage, calls::CallId};
 
 /// What an attempt tells its executor.
 pub(super) enum Message<R> {
@@ -15,16 +15,16 @@ pub(super) enum Message<R> {
 
 /// The result of one attempt.
 pub(super) struct Answer<R> {
-    pub(super) job: u64,
+    pub(super) call: CallId,
     pub(super) attempt: u32,
     pub(super) outcome: Result<R, CallError>,
-    pub(super) usage: Usage,
+    pub(super) usage: Option<Usage>,
     pub(super) details: String,
 }
 
 /// A finished part of an attempt.
 pub(super) struct Step {
-    pub(super) job: u64,
+    pub(super) call: CallId,
     pub(super) attempt: u32,
     pub(super) content: Bytes,
     pub(super) done: Box<dyn FnOnce(bool) + Send>,
@@ -33,18 +33,18 @@ pub(super) struct Step {
 /// Takes the result of an attempt, from any thread. If it is dropped without a result, it reports a transient error. A
 /// call that panicked or was cancelled is therefore retried. See the example of [`Caller`](crate::Caller).
 pub struct Reply<R> {
-    job: u64,
+    call: CallId,
     attempt: u32,
     timeout: Duration,
-    usage: Usage,
+    usage: Option<Usage>,
     details: String,
     sender: Option<Sender<Message<R>>>,
 }
 
 impl<R> Reply<R> {
-    pub(super) fn new(job: u64, attempt: u32, timeout: Duration, sender: Sender<Message<R>>) -> Self {
-        let (usage, details) = (Usage::default(), String::new());
-        Self { job, attempt, timeout, usage, details, sender: Some(sender) }
+    pub(super) fn new(call: CallId, attempt: u32, timeout: Duration, sender: Sender<Message<R>>) -> Self {
+        let (usage, details) = (None, String::new());
+        Self { call, attempt, timeout, usage, details, sender: Some(sender) }
     }
 
     /// How long the attempt may take, in wall time ([`CallPolicy::timeout`](crate::CallPolicy::timeout)). The executor
@@ -54,6 +54,8 @@ impl<R> Reply<R> {
     }
 
     /// Adds what the attempt has consumed so far. It counts whatever the outcome is, also if the answer comes too late.
+    /// If an attempt does not tell, the most that it may have consumed counts ([`Caller::most`](crate::Caller::most)):
+    /// nobody knows whether a call was paid whose connection broke. So tell zero if it certainly consumed nothing.
     ///
     /// ```
     /// # use tidemill::{CallRequest, Reply, Usage};
@@ -65,7 +67,7 @@ impl<R> Reply<R> {
     /// ```
     #[must_use]
     pub fn with_usage(mut self, usage: Usage) -> Self {
-        self.usage += usage;
+        self.usage = Some(self.usage.unwrap_or_default() + usage);
         self
     }
 
@@ -81,7 +83,7 @@ impl<R> Reply<R> {
     /// [`CallRequest::steps`](crate::CallRequest::steps). `done` is called when the step is in the log, with `false` if
     /// this attempt is given up. Continue only after `true`. Steps are deleted when the request has its answer.
     pub fn keep_step(&self, content: Bytes, done: impl FnOnce(bool) + Send + 'static) {
-        let step = Step { job: self.job, attempt: self.attempt, content, done: Box::new(done) };
+        let step = Step { call: self.call, attempt: self.attempt, content, done: Box::new(done) };
         if let Some(sender) = &self.sender
             && let Err(unsent) = sender.send(Message::Step(step))
             && let Message::Step(step) = unsent.into_inner()
@@ -99,7 +101,7 @@ impl<R> Reply<R> {
         if let Some(sender) = self.sender.take() {
             // If the executor has ended, the next executor makes the call again.
             let (usage, details) = (self.usage, std::mem::take(&mut self.details));
-            let answer = Answer { job: self.job, attempt: self.attempt, outcome, usage, details };
+            let answer = Answer { call: self.call, attempt: self.attempt, outcome, usage, details };
             let _ = sender.send(Message::Answer(answer));
         }
     }

@@ -1,37 +1,56 @@
-//! Reads committed requests, passes them to a [`Caller`], and writes the responses. It has no async runtime of its own:
-//! a [`Caller`] may run the call anywhere and may reply from any thread.
+//! The executor: reads committed requests, makes calls, retries them, and writes responses.
 
-mod attempts;
 mod caller;
-mod pending_call;
-mod requests;
+mod commit;
+mod effects;
+mod intake;
+mod progress;
+mod request;
+mod shared;
+mod snapshot;
+mod takeover;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::{Arc, atomic::Ordering},
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
 pub use self::caller::{CallRequest, Caller};
-use self::pending_call::PendingCall;
-use super::{AsyncCall, CallPolicy, handle::Counters, progress::Progress, reply::Message};
+use self::{
+    effects::{Decoded, Gathered},
+    progress::Progress,
+    shared::{Shared, ensure_topic},
+    takeover::Takeover,
+};
+pub use self::snapshot::{CallSnapshot, RouteSnapshot};
+use super::{
+    AsyncCall, CallPolicy,
+    calls::Calls,
+    ledger::Ledger,
+    reply::{Message, Step},
+};
 use crate::{
-    clock::Clock,
+    clock::{Clock, Moment},
+    names::made_up_id,
     record::Data,
     transport::{
-        Admin, CommittedOffset, Consumer, ConsumerConfig, Producer, ProducerConfig, Topic, TopicPartition, Transport,
-        TransportError,
+        Admin, CleanupPolicy, Consumer, ConsumerConfig, Headers, Producer, ProducerConfig, Reader, Topic,
+        TopicPartition, Transport, TransportError,
     },
 };
 
 /// How often the offsets of answered requests are committed.
 const COMMIT_MS: i64 = 100;
-/// How often answered requests are deleted.
-const PURGE_MS: i64 = 10_000;
 /// The longest wait for an answer while requests are open.
 const WAIT: Duration = Duration::from_millis(5);
+/// The longest wait for the ledger's decision.
+const DECISION: Duration = Duration::from_millis(1);
+/// How many requests one poll returns.
+const POLL_RECORDS: usize = 500;
 
 /// A member of the executors' consumer group. `step` is one turn of its loop. Tests call `step` themselves;
 /// [`CallExecutor::spawn`] calls it in a thread.
@@ -73,24 +92,43 @@ pub struct CallExecutor<K, V, R> {
     policy: CallPolicy,
     pub(super) clock: Arc<dyn Clock>,
     transport: Arc<dyn Transport>,
-    responses: Topic,
+    topics: Topics,
     consumer: Box<dyn Consumer>,
     producer: Box<dyn Producer>,
-    /// Opened at the first purge.
+    /// Opened when it is first needed.
     admin: Option<Box<dyn Admin>>,
-    /// Whether responses were sent since the last flush.
+    /// Tells where response partitions end. Opened when it is first needed.
+    ends: Option<Box<dyn Reader>>,
+    shared: Option<Shared>,
+    /// Whether records were sent since the last flush.
     sent: bool,
-    jobs: BTreeMap<u64, PendingCall>,
-    queue: VecDeque<u64>,
-    next_job: u64,
-    calling: usize,
+    calls: Calls,
+    decoded: Decoded<K, V>,
+    gathered: BTreeMap<Arc<str>, Gathered<K, V, R>>,
     progress: BTreeMap<TopicPartition, Progress>,
+    takeovers: BTreeMap<TopicPartition, Takeover>,
     owned: Vec<TopicPartition>,
     paused: bool,
+    /// Steps that were sent and are not flushed.
+    steps: Vec<Step>,
+    /// Steps of requests whose answers were sent.
+    done_steps: Vec<(i32, Bytes)>,
+    has_steps_topic: bool,
     committed_ms: i64,
     purged_ms: i64,
-    answers: (Sender<Message<R>>, Receiver<Message<R>>),
-    pub(super) counters: Arc<Counters>,
+    marked_ms: i64,
+    messages: (Sender<Message<R>>, Receiver<Message<R>>),
+    pub(super) snapshot: Arc<Mutex<CallSnapshot>>,
+    seen_ms: i64,
+}
+
+/// The topics of a step that its executors use.
+struct Topics {
+    requests: Topic,
+    responses: Topic,
+    steps: Topic,
+    ledger: Topic,
+    cache: Topic,
 }
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
@@ -99,7 +137,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     ///
     /// # Errors
     ///
-    /// If the log refuses the consumer or the producer.
+    /// If the log refuses the consumer or the producer, or the policy has no route.
     pub fn open(
         call: &AsyncCall<K, V, R>,
         application_id: &str,
@@ -107,12 +145,12 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         policy: CallPolicy,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TransportError> {
-        let client_id = call.executor_group(application_id);
+        let client_id = format!("{}-{}", call.executor_group(application_id), made_up_id());
         Self::open_as(client_id, call, application_id, transport, policy, clock)
     }
 
     /// Like [`CallExecutor::open`], but with its own client id. It tells executors of several processes apart in the
-    /// group's member list.
+    /// group's member list and in the ledger, so each start needs another one.
     pub(crate) fn open_as(
         client_id: String,
         call: &AsyncCall<K, V, R>,
@@ -121,38 +159,57 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         policy: CallPolicy,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TransportError> {
+        policy.check().map_err(|problem| TransportError::Invalid(problem.into()))?;
+        let topics = Topics {
+            requests: call.request_topic(application_id),
+            responses: call.response_topic(application_id),
+            steps: call.step_topic(application_id),
+            ledger: call.ledger_topic(application_id),
+            cache: call.cache_topic(application_id),
+        };
+        let mut admin = None;
+        let shared = open_shared(&*transport, &policy, &topics, &mut admin)?;
+        let member: Arc<str> = client_id.as_str().into();
+        let ledger = policy.has_ledger().then(|| Ledger::new(member, policy.limits.clone()));
         let mut consumer = transport.consumer(&ConsumerConfig {
             client_id,
             group: call.executor_group(application_id),
             // A static member would keep its requests while it is away. The other executors must take them over.
             instance_id: None,
             session_timeout: Duration::from_secs(45),
-            max_poll_records: policy.max_in_flight.max(1),
+            max_poll_records: POLL_RECORDS.min(policy.max_read_ahead.max(1)),
         })?;
-        consumer.subscribe(&[call.request_topic(application_id)])?;
+        consumer.subscribe(std::slice::from_ref(&topics.requests))?;
         let producer = transport.producer(&ProducerConfig { transactional_id: None })?;
         let now = clock.monotonic_ms();
         Ok(Self {
-            responses: call.response_topic(application_id),
+            calls: Calls::new(policy.clone(), call.order, ledger),
             call: call.clone(),
             policy,
             clock,
             transport,
+            topics,
             consumer,
             producer,
-            admin: None,
+            admin,
+            ends: None,
+            shared,
             sent: false,
-            jobs: BTreeMap::new(),
-            queue: VecDeque::new(),
-            next_job: 0,
-            calling: 0,
+            decoded: Decoded::new(),
+            gathered: BTreeMap::new(),
             progress: BTreeMap::new(),
+            takeovers: BTreeMap::new(),
             owned: Vec::new(),
             paused: false,
+            steps: Vec::new(),
+            done_steps: Vec::new(),
+            has_steps_topic: false,
             committed_ms: now,
             purged_ms: now,
-            answers: unbounded(),
-            counters: Arc::default(),
+            marked_ms: i64::MIN / 2,
+            messages: unbounded(),
+            snapshot: Arc::default(),
+            seen_ms: i64::MIN / 2,
         })
     }
 
@@ -164,87 +221,129 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     /// If the log fails. The executor cannot be used after that: open another one.
     pub fn step(&mut self, caller: &mut dyn Caller<K, V, R>, timeout: Duration) -> Result<usize, TransportError> {
         // With open requests, wait for answers rather than for requests: answers make room for new requests.
-        let mut done = self.poll(if self.jobs.is_empty() { timeout } else { Duration::ZERO })?;
-        if done == 0 && !self.jobs.is_empty() && !timeout.is_zero() {
+        let idle = self.calls.len() == 0 && self.calls.busy() == 0;
+        let mut done = self.poll(caller, if idle { timeout } else { Duration::ZERO })?;
+        if done == 0 && !idle && !timeout.is_zero() {
             self.await_answer(timeout.min(WAIT));
         }
         done += self.turn(caller)?;
         Ok(done)
     }
 
+    /// Waits for an answer, or until something is due.
     fn await_answer(&self, timeout: Duration) {
+        if self.calls.awaits_decision() {
+            return;
+        }
+        let due_ms = self.calls.next_ms().map_or(i64::MAX, |due_ms| due_ms - self.clock.monotonic_ms());
+        let timeout = timeout.min(Duration::from_millis(due_ms.clamp(0, 1_000) as u64));
         let mut select = Select::new();
-        select.recv(&self.answers.1);
-        // `take_answers` finds out whether an answer came.
+        select.recv(&self.messages.1);
+        // `take_messages` finds out whether an answer came.
         let _ = select.ready_timeout(timeout);
     }
 
     /// A turn that reads and starts nothing and only ends running calls. Returns how many attempts still run.
     pub(super) fn drain(&mut self, caller: &mut dyn Caller<K, V, R>) -> Result<usize, TransportError> {
-        self.queue.clear();
+        self.calls.forget_waiting();
         self.turn(caller)?;
-        Ok(self.calling)
+        Ok(self.calls.busy())
     }
 
     fn turn(&mut self, caller: &mut dyn Caller<K, V, R>) -> Result<usize, TransportError> {
-        let now = self.clock.monotonic_ms();
-        let done = self.take_answers(now)? + self.expire(now)? + self.wake(now);
-        self.start(caller, now)?;
+        let now = Moment::of(&*self.clock);
+        let may_start = self.read_shared(now)?;
+        self.delete_steps(now)?;
+        let done = self.take_messages(caller, now)?;
+        if may_start {
+            self.advance(caller, now)?;
+        }
+        self.hand_over(caller, now);
+        self.write_ledger(now)?;
         // The receivers of responses must not have to wait until the next commit.
         if std::mem::take(&mut self.sent) {
             self.producer.flush()?;
         }
-        if now - self.committed_ms >= COMMIT_MS {
+        self.steps_are_kept();
+        if now.monotonic_ms - self.committed_ms >= COMMIT_MS {
             self.commit(now)?;
         }
-        self.counters.in_flight.store(self.calling as u64, Ordering::Relaxed);
-        self.counters.waiting.store((self.jobs.len() - self.calling) as u64, Ordering::Relaxed);
+        self.show(now);
         Ok(done)
     }
 
-    /// Flushes the responses first and then commits the offsets: a crash between the two repeats calls but loses none.
-    pub(super) fn commit(&mut self, now_ms: i64) -> Result<(), TransportError> {
-        self.committed_ms = now_ms;
-        self.producer.flush()?;
-        let moved = self.progress.iter().filter_map(|(partition, progress)| {
-            let offset = progress.to_commit()?;
-            Some((partition.clone(), CommittedOffset { offset, metadata: String::new() }))
-        });
-        let moved: Vec<_> = moved.collect();
-        if !moved.is_empty() {
-            self.consumer.commit(&moved)?;
-            for (partition, CommittedOffset { offset, .. }) in &moved {
-                if let Some(progress) = self.progress.get_mut(partition) {
-                    progress.committed(*offset);
-                }
-            }
+    /// Reads what the other executors have written. Returns whether attempts may start.
+    fn read_shared(&mut self, now: Moment) -> Result<bool, TransportError> {
+        let Some(shared) = &mut self.shared else { return Ok(true) };
+        let mut timeout = if self.calls.awaits_decision() { DECISION } else { Duration::ZERO };
+        while shared.read(&mut self.calls, timeout, now)? > 0 {
+            timeout = Duration::ZERO;
         }
-        if self.policy.purge_requests && now_ms - self.purged_ms >= PURGE_MS {
-            match self.purge(now_ms) {
-                Err(fenced @ TransportError::Fenced(_)) => return Err(fenced),
-                // No call depends on the purge, and the next purge tries again.
-                Err(error) => {
-                    tracing::warn!(call = %self.call.name, %error, "answered requests were not deleted");
-                    self.admin = None;
-                }
-                Ok(()) => {}
-            }
+        shared.caught_up()
+    }
+
+    fn write_ledger(&mut self, now: Moment) -> Result<(), TransportError> {
+        let changes = self.calls.ledger().map(|ledger| ledger.changes(now.wall_ms)).unwrap_or_default();
+        for (key, value) in changes {
+            self.send(self.topics.ledger.clone(), 0, now.wall_ms, key, value, Headers::new())?;
         }
         Ok(())
     }
 
-    /// Deletes the requests below the committed offsets.
-    pub(super) fn purge(&mut self, now_ms: i64) -> Result<(), TransportError> {
-        self.purged_ms = now_ms;
+    fn admin(&mut self) -> Result<&mut dyn Admin, TransportError> {
         let admin = match &mut self.admin {
             Some(admin) => admin,
             none => none.insert(self.transport.admin()?),
         };
-        for (partition, committed) in self.owned.iter().zip(self.consumer.committed(&self.owned)?) {
-            if let Some(committed) = committed {
-                admin.delete_records(partition, committed.offset)?;
-            }
+        Ok(&mut **admin)
+    }
+
+    /// Whether some executor has ever kept a step.
+    fn steps_exist(&mut self) -> Result<bool, TransportError> {
+        if !self.has_steps_topic {
+            let topic = self.topics.steps.clone();
+            self.has_steps_topic = self.admin()?.describe_topic(&topic)?.is_some();
+        }
+        Ok(self.has_steps_topic)
+    }
+
+    fn ensure_steps(&mut self) -> Result<(), TransportError> {
+        if !self.has_steps_topic {
+            let (topic, requests) = (self.topics.steps.clone(), self.topics.requests.clone());
+            let admin = self.admin()?;
+            let partitions = admin.describe_topic(&requests)?.map_or(1, |spec| spec.partitions);
+            ensure_topic(admin, &topic, partitions, CleanupPolicy::Compact, None)?;
+            self.has_steps_topic = true;
         }
         Ok(())
     }
+}
+
+/// Opens the topics that executors share, as far as the policy needs them.
+fn open_shared(
+    transport: &dyn Transport,
+    policy: &CallPolicy,
+    topics: &Topics,
+    admin: &mut Option<Box<dyn Admin>>,
+) -> Result<Option<Shared>, TransportError> {
+    let mut shared = Vec::new();
+    let mut wanted = Vec::new();
+    if policy.has_ledger() {
+        wanted.push((topics.ledger.clone(), CleanupPolicy::Compact, None));
+    }
+    if let Some(cache) = policy.cache {
+        wanted.push((topics.cache.clone(), CleanupPolicy::CompactDelete, Some(cache.time_to_live)));
+    }
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    let opened = match admin {
+        Some(admin) => admin,
+        none => none.insert(transport.admin()?),
+    };
+    for (topic, cleanup, retention) in wanted {
+        ensure_topic(&mut **opened, &topic, 1, cleanup, retention)?;
+        shared.push(topic);
+    }
+    Shared::open(transport, &topics.ledger, &shared).map(Some)
 }

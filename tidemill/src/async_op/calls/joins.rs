@@ -1,0 +1,39 @@
+//! Requests with the same content share a call, or an answer that is kept.
+
+use super::{CallId, Calls, Effect, Ended, Stage};
+use crate::{
+    async_op::{AnswerSource, CallReport},
+    clock::Moment,
+};
+
+impl Calls {
+    /// Gives a call a kept answer, or lets it wait for a call with the same content. Returns whether it did.
+    pub(super) fn shares(&mut self, id: CallId, now: Moment, effects: &mut Vec<Effect>) -> bool {
+        let Some(content) = self.calls.get(&id).and_then(|call| call.content.clone()) else { return false };
+        if let Some(answer) = self.cache.as_ref().and_then(|cache| cache.get(&content, now.wall_ms)) {
+            self.stats.cached += 1;
+            self.stats.succeeded += 1;
+            let report = CallReport { source: AnswerSource::Cached, ..CallReport::default() };
+            self.end_as(id, Ended::Answer(Some(answer)), report, now, effects);
+            return true;
+        }
+        if !self.policy.join_identical {
+            return false;
+        }
+        match self.leaders.get(&content).copied() {
+            Some(leader) if leader != id => {
+                let Some(call) = self.calls.get_mut(&id) else { return false };
+                call.stage = Stage::Joined(leader);
+                if let Some(leader) = self.calls.get_mut(&leader) {
+                    leader.followers.push(id);
+                }
+                self.stats.joined += 1;
+                true
+            }
+            _ => {
+                self.leaders.insert(content, id);
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What an executor decides: which call starts when, on which route, and how it ends. A pure state machine.
+//!
+//! ```text
+//!  take ──▶ Waiting ──▶ Reserving ──▶ Calling ──▶ ended: answer, failure, nothing
+//!              ▲  ▲          │ refused    │ failed
+//!              │  └──────────┘            ▼
+//!              └────────────────────── Pausing
+//!           Joined: gets the answer of a call with the same content
+//! ```
+//!
+//! Times come in as numbers, decisions go out as [`Effect`]s. [`CallExecutor`](super::CallExecutor) does what they say:
+//! it reads and writes the log and hands attempts to the caller. So a test can check every order of events.
+
+mod answer_cache;
+mod attempts;
+mod call;
+mod joins;
+mod limits;
+mod outcomes;
+mod route;
+mod start;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+pub(super) use self::call::{Arrival, Call, CallId};
+use self::{
+    answer_cache::CachedAnswers,
+    attempts::Attempt,
+    call::Stage,
+    limits::Blocked,
+    route::RouteState,
+    timers::{Timer, Timers},
+};
+use super::{CallFailure, CallOrder, CallPolicy, CallReport, CallSnapshot, CallStats, Usage, fair_queue::FairQueue,
+    ledger::{Ledger, Ticket}};
+use crate::{clock::Moment, transport::TopicPartition};
+
+/// What the executor does next.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// Hand this attempt to the caller.
+    Begin { call: CallId, attempt: u32, route: Arc<str>, timeout_ms: i64 },
+    /// Write the response of this call, which has ended.
+    Respond { id: CallId, call: Box<Call>, outcome: Ended, report: CallReport },
+    /// Write this answer to the cache's topic.
+    Keep { content: Bytes, answer: Bytes },
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ended {
+    Answer(Option<Bytes>),
+    Failure(CallFailure),
+    /// Nothing is emitted for the request.
+    Dropped,
+}
+
+/// What the caller knows of a request before it is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) content: Option<Bytes>,
+}
+
+/// Why a request cannot be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoRequest {
+    /// It cannot be decoded yet, because the codec lacks something that is still to come.
+    Yet(String),
+    /// It can never be decoded.
+    Ever(String),
+}
+
+/// Questions about a request, which only its caller can answer.
+pub(super) trait Ask {
+    /// Asked once for each request, before its first attempt.
+    fn known(&mut self, id: CallId, call: &Call) -> Result<Known, NoRequest>;
+    /// The most that an attempt on a route may consume.
+    fn most(&mut self, id: CallId, call: &Call, route: &Arc<str>) -> Usage;
+}
+
+/// The calls of an executor.
+#[derive(Debug)]
+pub(super) struct Calls {
+    policy: CallPolicy,
+    order: CallOrder,
+    calls: BTreeMap<CallId, Call>,
+    next: CallId,
+    queue: FairQueue,
+    /// All calls of a lane.
+    lanes: BTreeMap<Bytes, BTreeSet<CallId>>,
+    /// The attempts that run in each lane.
+    lane_running: BTreeMap<Bytes, usize>,
+    timers: Timers,
+    routes: Vec<RouteState>,
+    /// Attempts that have not told their outcome, also those of calls that have ended.
+    attempts: BTreeMap<(CallId, u32), Attempt>,
+    /// Attempts and reservations that count for [`CallPolicy::max_in_flight`].
+    busy: usize,
+    ledger: Option<Ledger>,
+    /// The calls that wait for the ledger's decision.
+    tickets: BTreeMap<Ticket, CallId>,
+    blocked: Blocked,
+    cache: Option<CachedAnswers>,
+    /// The call for each content, which calls with the same content join.
+    leaders: BTreeMap<Bytes, CallId>,
+    bytes: usize,
+    stats: CallStats,
+}
+
+impl Calls {
+    pub(super) fn new(policy: CallPolicy, order: CallOrder, ledger: Option<Ledger>) -> Self {
+        Self {
+            routes: policy.routes.iter().map(|route| RouteState::new(route, &policy)).collect(),
+            cache: policy.cache.map(CachedAnswers::new),
+            policy,
+            order,
+            calls: BTreeMap::new(),
+            next: 0,
+            queue: FairQueue::default(),
+            lanes: BTreeMap::new(),
+            lane_running: BTreeMap::new(),
+            timers: Timers::default(),
+            attempts: BTreeMap::new(),
+            busy: 0,
+            ledger,
+            tickets: BTreeMap::new(),
+            blocked: Blocked::default(),
+            leaders: BTreeMap::new(),
+            bytes: 0,
+            stats: CallStats::default(),
+        }
+    }
+
+    /// Takes a request that was read. With [`CallOrder::LatestWins`], older requests of its lane end here.
+    pub(super) fn take(&mut self, arrival: Arrival, now: Moment) -> Vec<Effect> {
+        let id = self.next;
+        self.next += 1;
+        let (tenant, lane) = (arrival.tenant.clone(), arrival.lane.clone());
+        if let Some(due_ms) = arrival.due_ms {
+            self.timers.set(due_ms, Timer::Deadline(id));
+        }
+        let elsewhere = self.ledger.as_ref().is_some_and(|ledger| ledger.begun_elsewhere(arrival.fingerprint));
+        let repeated = elsewhere || !arrival.steps.is_empty();
+        self.stats.repeated += u64::from(repeated);
+        let repeated = repeated || arrival.again;
+        self.bytes += arrival.record.size();
+        self.calls.insert(id, Call::new(arrival, self.routes.len(), repeated));
+        self.queue.push(id, tenant, lane.clone());
+        self.lanes.entry(lane.clone()).or_default().insert(id);
+        if self.order == CallOrder::LatestWins { self.supersede(&lane, id, now) } else { Vec::new() }
+    }
+
+    /// Lets time pass: does what is due, and starts what may start.
+    pub(super) fn advance(&mut self, now: Moment, ask: &mut dyn Ask) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while let Some(timer) = self.timers.next(now.monotonic_ms) {
+            self.fire(timer, now, ask, &mut effects);
+        }
+        self.take_decisions(now, ask, &mut effects);
+        self.start(now, ask, &mut effects);
+        effects
+    }
+
+    fn fire(&mut self, timer: Timer, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
+        match timer {
+            Timer::Resume(id) => self.resume(id),
+            Timer::Timeout(id, attempt) => self.time_out(id, attempt, now, effects),
+            Timer::Hedge(id, attempt) => self.hedge(id, attempt, now, ask, effects),
+            Timer::Deadline(id) => self.expire(id, now, effects),
+            Timer::GivenUp(id, attempt) => self.give_up(id, attempt, now),
+        }
+    }
+
+    /// Drops the calls of partitions that now belong to another executor. Attempts that run still count, until they
+    /// tell what they consumed.
+    pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
+        let gone = |call: &Call| partitions.contains(&call.arrival.partition);
+        let gone: Vec<_> = self.calls.iter().filter(|(_, call)| gone(call)).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.remove(id);
+        }
+    }
+
+    /// Drops the calls that do not run, before the executor stops.
+    pub(super) fn forget_waiting(&mut self) {
+        let idle: Vec<_> = self.calls.iter().filter(|(_, call)| call.stage != Stage::Calling).map(|(id, _)| *id).collect();
+        for id in idle {
+            self.remove(id);
+        }
+    }
+
+    /// Removes a call from everywhere. Calls that joined it wait again.
+    fn remove(&mut self, id: CallId) -> Option<Call> {
+        let call = self.calls.remove(&id)?;
+        self.queue.remove(id);
+        self.bytes -= call.arrival.record.size();
+        let lane = &call.arrival.lane;
+        if let Some(ids) = self.lanes.get_mut(lane) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.lanes.remove(lane);
+            }
+        }
+        self.withdraw(id, lane);
+        for attempt in &call.running {
+            self.abandon(id, *attempt, lane);
+        }
+        if let Some(content) = &call.content
+            && self.leaders.get(content) == Some(&id)
+        {
+            self.leaders.remove(content);
+        }
+        if let Stage::Joined(leader) = call.stage
+            && let Some(leader) = self.calls.get_mut(&leader)
+        {
+            leader.followers.retain(|follower| *follower != id);
+        }
+        for follower in &call.followers {
+            self.resume(*follower);
+        }
+        Some(call)
+    }
+
+    /// Puts a call that pauses or has joined back into the queue.
+    fn resume(&mut self, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id)
+            && matches!(call.stage, Stage::Pausing | Stage::Joined(_))
+        {
+            call.stage = Stage::Waiting;
+            self.queue.push(id, call.arrival.tenant.clone(), call.arrival.lane.clone());
+        }
+    }
+
+    pub(super) fn get(&self, id: CallId) -> Option<&Call> {
+        self.calls.get(&id)
+    }
+
+    /// Adds a step that is in the log now. Returns whether its attempt still counts.
+    pub(super) fn keep_step(&mut self, id: CallId, attempt: u32, content: Bytes) -> bool {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.running.contains(&attempt)) else { return false };
+        call.arrival.steps.push(content);
+        true
+    }
+
+    /// The number of requests without an answer.
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// The bytes of their records.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether the ledger has not decided about some reservation.
+    pub(super) fn awaits_decision(&self) -> bool {
+        !self.tickets.is_empty()
+    }
+
+    /// Whether attempts run, or reservations wait for their grant.
+    pub(super) const fn busy(&self) -> usize {
+        self.busy
+    }
+
+    pub(super) fn ledger(&mut self) -> Option<&mut Ledger> {
+        self.ledger.as_mut()
+    }
+
+    pub(super) fn cached(&mut self) -> Option<&mut CachedAnswers> {
+        self.cache.as_mut()
+    }
+
+    /// When something is due next, on the monotonic clock.
+    pub(super) fn next_ms(&self) -> Option<i64> {
+        self.timers.next_ms().into_iter().chain(self.blocked.until_ms()).min()
+    }
+
+    /// Goes on with the counters of an earlier executor.
+    pub(super) fn set_stats(&mut self, stats: CallStats) {
+        self.stats = stats;
+    }
+
+    pub(super) fn snapshot(&self, now: Moment) -> CallSnapshot {
+        let routes = self.routes.iter().map(|route| route.snapshot(now.monotonic_ms)).collect();
+        let oldest = self.calls.values().find(|call| call.waits()).and_then(|call| call.arrival.asked_ms);
+        CallSnapshot {
+            stats: self.stats(),
+            routes,
+            waiting: self.queue.tenants().map(|(tenant, waiting)| (tenant.to_owned(), waiting)).collect(),
+            oldest_waiting_ms: oldest.map(|asked_ms| u64::try_from(now.wall_ms - asked_ms).unwrap_or(0)),
+            spending: self.ledger.as_ref().map(|ledger| ledger.spending(now.wall_ms)).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn stats(&self) -> CallStats {
+        let in_flight = self.calls.values().map(|call| call.running.len() as u64).sum();
+        let calling = self.calls.values().filter(|call| call.stage == Stage::Calling).count();
+        CallStats { in_flight, waiting: (self.calls.len() - calling) as u64, ..self.stats }
+    }
+}

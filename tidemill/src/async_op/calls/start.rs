@@ -1,0 +1,242 @@
+//! Which call starts next, and on which route.
+
+use super::{
+    Ask, CallId, Calls, Effect, Ended, NoRequest, Stage,
+    attempts::Attempt,
+    timers::Timer,
+};
+use crate::{
+    async_op::{
+        CallError, CallFailure, FailureKind, Usage, WhenExhausted,
+        breaker,
+        fair_queue::Candidate,
+        ledger::{Claim, Ledger, Refusal},
+    },
+    clock::{Moment, millis},
+};
+
+/// How long to wait before a request that cannot be decoded yet is tried again.
+const NOT_YET_MS: i64 = 1_000;
+
+/// What the routes say to a call.
+enum Choice {
+    Route(usize, Option<breaker::Ticket>),
+    /// All usable routes are closed until then.
+    Later(i64),
+    /// No route's answer would come before the deadline.
+    TooLate,
+    /// No route is left.
+    None,
+}
+
+impl Calls {
+    /// Starts what may start.
+    pub(super) fn start(&mut self, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
+        self.blocked.pass(now.monotonic_ms);
+        while self.busy < self.policy.max_in_flight.max(1) && !self.blocked.all() {
+            let Self { queue, blocked, .. } = self;
+            let Some(id) = queue.pop(|Candidate { tenant, .. }| blocked.turn(tenant)) else { break };
+            if self.prepare(id, now, ask, effects) && !self.shares(id, now, effects) {
+                self.begin_somewhere(id, now, ask, effects);
+            }
+        }
+    }
+
+    /// Asks once what is known of the request. Returns whether it can be called.
+    fn prepare(&mut self, id: CallId, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) -> bool {
+        let Some(call) = self.calls.get_mut(&id) else { return false };
+        if call.prepared {
+            return true;
+        }
+        match ask.known(id, call) {
+            Ok(known) => {
+                (call.content, call.prepared) = (known.content, true);
+                true
+            }
+            Err(NoRequest::Yet(reason)) => {
+                tracing::warn!(%reason, "a request cannot be decoded yet; it is retried");
+                self.pause(id, now.monotonic_ms + NOT_YET_MS);
+                false
+            }
+            Err(NoRequest::Ever(message)) => {
+                self.fail_for_good(id, FailureKind::Undecodable, message, now, effects);
+                false
+            }
+        }
+    }
+
+    /// Starts an attempt on the first route that takes it, or ends the call, or lets it wait.
+    pub(super) fn begin_somewhere(&mut self, id: CallId, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
+        loop {
+            match self.choose(id, now) {
+                Choice::Route(route, admission) => {
+                    let Err(refusal) = self.reserve(id, route, admission, now, ask, effects) else { return };
+                    if !self.goes_on(id, route, &refusal, now, effects) {
+                        return;
+                    }
+                }
+                Choice::Later(until_ms) if self.policy.when_exhausted == WhenExhausted::Wait => {
+                    return self.pause(id, until_ms);
+                }
+                Choice::Later(_) => {
+                    let message = "no route takes calls at the moment: too many attempts failed".to_owned();
+                    return self.fail_for_good(id, FailureKind::Unavailable, message, now, effects);
+                }
+                Choice::TooLate => return self.expired(id, "the answer would come after the deadline", now, effects),
+                Choice::None => return self.fail_as_last(id, now, effects),
+            }
+        }
+    }
+
+    fn choose(&mut self, id: CallId, now: Moment) -> Choice {
+        let Some(call) = self.calls.get(&id) else { return Choice::None };
+        let (mut later, mut too_late) = (None::<i64>, false);
+        for (at, (tried, route)) in call.routes.iter().zip(&mut self.routes).enumerate() {
+            if tried.ruled_out || tried.attempts >= route.max_attempts {
+                continue;
+            }
+            if call.arrival.due_ms.is_some_and(|due_ms| now.monotonic_ms + route.expected_ms() >= due_ms) {
+                too_late = true;
+                continue;
+            }
+            match route.admit(now.monotonic_ms) {
+                Ok(admitted) => return Choice::Route(at, admitted),
+                Err(until_ms) => later = Some(later.map_or(until_ms, |known| known.min(until_ms))),
+            }
+        }
+        match (later, too_late) {
+            (Some(until_ms), _) => Choice::Later(until_ms.max(now.monotonic_ms + 1)),
+            (None, true) => Choice::TooLate,
+            (None, false) => Choice::None,
+        }
+    }
+
+    /// Reserves an attempt in the ledger, or begins it at once if there is no ledger.
+    pub(super) fn reserve(
+        &mut self,
+        id: CallId,
+        route: usize,
+        admission: Option<breaker::Ticket>,
+        now: Moment,
+        ask: &mut dyn Ask,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        let Some(call) = self.calls.get_mut(&id) else { return Ok(()) };
+        let name = self.routes[route].name.clone();
+        let most = if self.ledger.is_some() { ask.most(id, call, &name) } else { Usage::default() };
+        let mut attempt = Attempt { route, admission, most, ticket: None, began_ms: now.monotonic_ms, given_up: false };
+        let Some(ledger) = &mut self.ledger else {
+            self.occupy(id);
+            self.begin(id, attempt, now, effects);
+            return Ok(());
+        };
+        let claim = Claim { id: call.arrival.fingerprint, tenant: &call.arrival.tenant, route: &name, most };
+        match ledger.reserve(claim, now.wall_ms) {
+            Ok(ticket) => {
+                if call.stage != Stage::Calling {
+                    call.stage = Stage::Reserving;
+                }
+                attempt.ticket = Some(ticket);
+                self.tickets.insert(ticket, id);
+                self.attempts.insert((id, 0), attempt);
+                self.occupy(id);
+                Ok(())
+            }
+            Err(refusal) => {
+                self.routes[route].abandon(admission);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Begins the attempts that the ledger has granted.
+    pub(super) fn take_decisions(&mut self, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
+        let decided = self.ledger.as_mut().map(Ledger::decided).unwrap_or_default();
+        for (ticket, decision) in decided {
+            let Some(id) = self.tickets.remove(&ticket) else { continue };
+            let Some(attempt) = self.attempts.remove(&(id, 0)) else { continue };
+            let Err(refusal) = decision else {
+                self.begin(id, attempt, now, effects);
+                continue;
+            };
+            self.vacate(id);
+            let route = attempt.route;
+            self.routes[route].abandon(attempt.admission);
+            let runs = self.calls.get(&id).is_some_and(|call| call.stage == Stage::Calling);
+            if !runs && self.goes_on(id, route, &refusal, now, effects) {
+                self.begin_somewhere(id, now, ask, effects);
+            }
+        }
+    }
+
+    /// Begins an attempt, for which there is room.
+    fn begin(&mut self, id: CallId, attempt: Attempt, now: Moment, effects: &mut Vec<Effect>) {
+        let route = attempt.route;
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.attempts += 1;
+        call.route = route;
+        call.routes[route].attempts += 1;
+        call.running.push(call.attempts);
+        call.stage = Stage::Calling;
+        let (number, state) = (call.attempts, &mut self.routes[route]);
+        state.in_flight += 1;
+        let left_ms = call.arrival.due_ms.map_or(i64::MAX, |due_ms| due_ms - now.monotonic_ms);
+        let timeout_ms = state.timeout_ms.min(left_ms).max(1);
+        self.timers.set(now.monotonic_ms.saturating_add(timeout_ms), Timer::Timeout(id, number));
+        if let Some(after) = self.policy.hedge_after
+            && call.running.len() == 1
+        {
+            self.timers.set(now.monotonic_ms + millis(after), Timer::Hedge(id, number));
+        }
+        self.stats.attempts += 1;
+        self.stats.retries += u64::from(number > 1);
+        let route = state.name.clone();
+        self.attempts.insert((id, number), Attempt { began_ms: now.monotonic_ms, ..attempt });
+        effects.push(Effect::Begin { call: id, attempt: number, route, timeout_ms });
+    }
+
+    /// Counts an attempt or a reservation. A lane that is at its limit waits.
+    pub(super) fn occupy(&mut self, id: CallId) {
+        self.busy += 1;
+        if let Some(call) = self.calls.get(&id) {
+            let lane = call.arrival.lane.clone();
+            let running = self.lane_running.entry(lane.clone()).or_default();
+            *running += 1;
+            if *running >= self.policy.max_in_flight_per_key {
+                self.queue.hold(&lane);
+            }
+        }
+    }
+
+    pub(super) fn vacate(&mut self, id: CallId) {
+        self.busy -= 1;
+        if let Some(lane) = self.calls.get(&id).map(|call| call.arrival.lane.clone()) {
+            self.leave_lane(&lane);
+        }
+    }
+
+    pub(super) fn leave_lane(&mut self, lane: &bytes::Bytes) {
+        if let Some(running) = self.lane_running.get_mut(lane) {
+            *running -= 1;
+            if *running == 0 {
+                self.lane_running.remove(lane);
+            }
+            self.queue.release(lane);
+        }
+    }
+
+    pub(super) fn expired(&mut self, id: CallId, message: &str, now: Moment, effects: &mut Vec<Effect>) {
+        self.stats.expired += 1;
+        let attempts = self.calls.get(&id).map_or(0, |call| call.attempts);
+        let failure = CallFailure { kind: FailureKind::Expired, message: message.to_owned(), attempts };
+        self.end(id, Ended::Failure(failure), now, effects);
+    }
+
+    /// Ends a call for which no route is left, with the last failure.
+    pub(super) fn fail_as_last(&mut self, id: CallId, now: Moment, effects: &mut Vec<Effect>) {
+        let failed = self.calls.get_mut(&id).and_then(|call| call.failed.take());
+        let none = || (FailureKind::Error, CallError::permanent("the policy has no route"));
+        let (kind, error) = failed.unwrap_or_else(none);
+        self.fail_for_good(id, kind, error.message, now, effects);
+    }
+}

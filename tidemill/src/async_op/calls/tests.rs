@@ -1,0 +1,1 @@
+//! Behaviours of single calls, event by event.

@@ -1,0 +1,155 @@
+//! Takes requests in, and drops them when their partitions are taken away.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{CallExecutor, Caller, request::guarded, takeover::Takeover};
+use crate::{
+    async_op::{
+        calls::Arrival,
+        request::{self, RequestId},
+    },
+    clock::{Moment, millis},
+    record::Data,
+    transport::{ConsumedRecord, Offset, Rebalance, TopicPartition, TransportError},
+};
+
+/// The bytes of requests that an executor holds in memory, at most and approximately.
+const MAX_BYTES: usize = 64 << 20;
+/// How far an executor reads beyond a request without an answer. More would not fit into a commit's metadata.
+const MAX_SPAN: Offset = 16_384;
+
+impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
+    pub(super) fn poll(&mut self, caller: &mut dyn Caller<K, V, R>, timeout: Duration) -> Result<usize, TransportError> {
+        self.pause_if_full()?;
+        let polled = self.consumer.poll(timeout)?;
+        let mut done = polled.rebalances.len();
+        for rebalance in polled.rebalances {
+            self.rebalance(rebalance)?;
+        }
+        let now = Moment::of(&*self.clock);
+        for batch in polled.batches {
+            done += batch.records.len();
+            for record in batch.records {
+                self.take(caller, &batch.partition, record, now)?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// The other requests wait on the topic.
+    fn pause_if_full(&mut self) -> Result<(), TransportError> {
+        let span = self.progress.values().map(|progress| progress.span()).max().unwrap_or_default();
+        let full = self.calls.len() >= self.policy.max_read_ahead.max(1) || self.calls.bytes() >= MAX_BYTES || span >= MAX_SPAN;
+        if full != self.paused && !self.owned.is_empty() {
+            if full {
+                self.consumer.pause(&self.owned)?;
+            } else {
+                self.consumer.resume(&self.owned)?;
+            }
+            self.paused = full;
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        caller: &mut dyn Caller<K, V, R>,
+        partition: &TopicPartition,
+        record: ConsumedRecord,
+        now: Moment,
+    ) -> Result<(), TransportError> {
+        let noted = self.progress.entry(partition.clone()).or_default().taken(record.offset);
+        let id = record.key.clone().unwrap_or_default();
+        let takeover = self.takeovers.entry(partition.clone()).or_default();
+        let answered = noted || takeover.answered.remove(&id);
+        let steps = takeover.steps.remove(&id).unwrap_or_default();
+        if answered {
+            if let Some(progress) = self.progress.get_mut(partition) {
+                progress.answered(record.offset);
+            }
+            return Ok(());
+        }
+        let arrival = self.arrival(caller, partition, record, steps, now);
+        let effects = self.calls.take(arrival, now);
+        self.carry_out(caller, effects, now)
+    }
+
+    fn arrival(
+        &self,
+        caller: &dyn Caller<K, V, R>,
+        partition: &TopicPartition,
+        record: ConsumedRecord,
+        steps: Vec<Bytes>,
+        now: Moment,
+    ) -> Arrival {
+        let id = record.key.clone().unwrap_or_default();
+        let key = RequestId::from_bytes(id.clone()).map(|id| id.key()).unwrap_or_default();
+        let lane = Bytes::copy_from_slice(self.call.key.partition_bytes(&key));
+        let tenant = guarded("the caller", || self.call.key.decode(key).ok().map(|key| caller.tenant(&key)));
+        let tenant = tenant.ok().flatten().unwrap_or_else(|| Arc::from(""));
+        let asked_ms = request::asked_ms(&record.headers);
+        let due_ms = self.call.deadline.map(|deadline| {
+            let passed_ms = asked_ms.map_or(0, |asked_ms| (now.wall_ms - asked_ms).max(0));
+            now.monotonic_ms.saturating_add(millis(deadline) - passed_ms)
+        });
+        let again = request::is_again(&record.headers);
+        let fingerprint = fingerprint(partition.partition, &id);
+        Arrival { partition: partition.clone(), record, fingerprint, lane, tenant, asked_ms, due_ms, steps, again }
+    }
+
+    fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), TransportError> {
+        match rebalance {
+            Rebalance::Assigned(partitions) => {
+                if self.paused {
+                    self.consumer.pause(&partitions)?;
+                }
+                self.take_over(&partitions)?;
+                self.owned.extend(partitions);
+            }
+            Rebalance::Revoked(partitions) => {
+                self.commit(Moment::of(&*self.clock))?;
+                self.forget(&partitions);
+                self.consumer.release(&partitions)?;
+            }
+            Rebalance::Lost(partitions) => self.forget(&partitions),
+        }
+        Ok(())
+    }
+
+    /// Reads what earlier owners have answered and kept.
+    fn take_over(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
+        let committed = self.consumer.committed(partitions)?;
+        let steps_exist = self.steps_exist()?;
+        for (partition, committed) in partitions.iter().zip(committed) {
+            let (progress, responses_from) = super::Progress::after(committed.as_ref());
+            let responses = TopicPartition { topic: self.topics.responses.clone(), partition: partition.partition };
+            let steps = TopicPartition { topic: self.topics.steps.clone(), partition: partition.partition };
+            let takeover = Takeover::read(
+                &*self.transport,
+                responses_from.map(|from| (responses, from)),
+                steps_exist.then_some(steps),
+            )?;
+            self.progress.insert(partition.clone(), progress);
+            self.takeovers.insert(partition.clone(), takeover);
+        }
+        Ok(())
+    }
+
+    /// The next owner of the partitions repeats the unanswered requests. This executor ignores answers that still
+    /// arrive.
+    fn forget(&mut self, partitions: &[TopicPartition]) {
+        self.owned.retain(|partition| !partitions.contains(partition));
+        self.progress.retain(|partition, _| !partitions.contains(partition));
+        self.takeovers.retain(|partition, _| !partitions.contains(partition));
+        self.calls.forget(partitions);
+    }
+}
+
+/// Tells requests apart in the ledger (FNV-1a).
+fn fingerprint(partition: i32, id: &[u8]) -> u64 {
+    let bytes = partition.to_be_bytes();
+    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().chain(id).fold(0xcbf2_9ce4_8422_2325, mix)
+}

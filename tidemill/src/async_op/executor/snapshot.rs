@@ -1,0 +1,69 @@
+//! What an executor shows of itself.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::CallExecutor;
+use crate::{
+    async_op::{BreakerState, CallStats, Spending},
+    clock::Moment,
+    record::Data,
+};
+
+/// How often the slower parts of a snapshot are made anew.
+const SHOW_MS: i64 = 250;
+
+/// An executor at a moment. See the example of
+/// [`CallExecutorHandle::snapshot`](crate::CallExecutorHandle::snapshot).
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CallSnapshot {
+    /// Its counters.
+    pub stats: CallStats,
+    /// Its routes, in the order of the policy.
+    pub routes: Vec<RouteSnapshot>,
+    /// Tenants with requests that wait in this executor, and how many.
+    pub waiting: Vec<(String, usize)>,
+    /// How long the oldest waiting request has been waiting since it was asked, in milliseconds.
+    pub oldest_waiting_ms: Option<u64>,
+    /// What all executors together have spent in this hour and this day, by tenant and route. Empty without a ledger.
+    pub spending: Vec<Spending>,
+}
+
+/// A route at a moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct RouteSnapshot {
+    /// The route's name.
+    pub name: String,
+    /// The state of its breaker; `None` without a breaker.
+    pub breaker: Option<BreakerState>,
+    /// The attempts that run in this executor.
+    pub in_flight: usize,
+    /// The moving average of the time to an answer, in milliseconds.
+    pub expected_ms: u64,
+}
+
+impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
+    /// The executor at this moment.
+    pub fn snapshot(&mut self) -> CallSnapshot {
+        self.calls.snapshot(Moment::of(&*self.clock))
+    }
+
+    /// Goes on with the counters of an earlier executor, and shows itself there.
+    pub(in crate::async_op) fn take_stats(&mut self, shown: Arc<Mutex<CallSnapshot>>) {
+        self.calls.set_stats(shown.lock().unwrap_or_else(PoisonError::into_inner).stats);
+        self.snapshot = shown;
+    }
+
+    /// Shows the executor to its handle.
+    pub(super) fn show(&mut self, now: Moment) {
+        let anew = now.monotonic_ms - self.seen_ms >= SHOW_MS;
+        let mut shown = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        if anew {
+            self.seen_ms = now.monotonic_ms;
+            *shown = self.calls.snapshot(now);
+        } else {
+            shown.stats = self.calls.stats();
+        }
+    }
+}
