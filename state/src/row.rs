@@ -5,10 +5,6 @@ use bytes::Bytes;
 /// A value and the event time that it belongs to.
 ///
 /// See the example of [`ByteStore`](crate::ByteStore).
-///
-/// See the example of [`ByteStore`](crate::ByteStore).
-///
-/// See the example of [`ByteStore`](crate::ByteStore).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Event time, in milliseconds since the epoch.

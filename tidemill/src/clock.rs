@@ -23,8 +23,6 @@ pub(crate) fn millis(duration: Duration) -> i64 {
 /// an action is due.
 ///
 /// `Time` in Kafka's code has the same purpose. See the example of [`ManualClock`].
-///
-/// `Time` in Kafka's code has the same purpose. See the example of [`ManualClock`].
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// The wall-clock time in milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;

@@ -61,29 +61,6 @@ pub enum ProcessingGuarantee {
 /// assert_eq!(driver.status()?.tasks[0].records_dropped, [("orders".to_owned(), "undecodable", 1)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// In Kafka Streams, `Skip` is `LogAndContinueExceptionHandler` and `Fail` is `LogAndFailExceptionHandler`; dead
-/// letters are KIP-1034. There, a skipped record may leave effects in stores.
-///
-/// ```
-/// # use tidemill::{RecordHandler, StreamsConfig, testing::DriverOptions};
-/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-/// # let builder = StreamsBuilder::new();
-/// builder.stream::<u64, i64>("orders").map_values(|cents| cents / 100).to("euros");
-///
-/// let handler = RecordHandler::DeadLetter("bad-orders".into());
-/// let config = StreamsConfig { deserialization_handler: handler, ..StreamsConfig::new("test") };
-/// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;
-/// let orders = driver.input::<u64, i64>("orders");
-/// orders.pipe_raw(0, Some(&1_u64.to_be_bytes()), Some(b"250"), 0)?; // Not an 8-byte integer.
-/// orders.pipe(1, 250, 1)?;
-/// assert_eq!(driver.output::<u64, i64>("euros").read_values()?, [2]);
-/// let letter = driver.output::<u64, String>("bad-orders").read_records()?.remove(0);
-/// assert_eq!(letter.value, "250");
-/// assert_eq!(letter.headers.last("__streams.errors.topic").map(|topic| &topic[..]), Some(&b"orders"[..]));
-/// assert_eq!(driver.status()?.tasks[0].records_dropped, [("orders".to_owned(), "undecodable", 1)]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RecordHandler {
     /// The task fails, as [`StreamsConfig::on_task_failure`] says.

@@ -26,8 +26,6 @@ pub struct RestoreProgress {
 /// The state of a task.
 ///
 /// See the example of [`TaskFailureAction`](crate::TaskFailureAction).
-///
-/// See the example of [`TaskFailureAction`](crate::TaskFailureAction).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum TaskState {
     /// The task replays its changelogs.
@@ -75,8 +73,6 @@ pub struct StoreStatus {
 }
 
 /// The status of a task in its thread's last report.
-///
-/// See the example of [`Streams::status`](crate::Streams::status).
 ///
 /// See the example of [`Streams::status`](crate::Streams::status).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,50 +43,6 @@ use super::{Acknowledged, Consumed, PendingCommit, ProducerRecord, TransportErro
 /// assert_eq!(log.read_all("orders")?[0].1.value.as_deref(), Some(&b"jam"[..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// ```
-/// # use tidemill::transport::embedded::EmbeddedLog;
-/// use tidemill::transport::{Headers, ProducerConfig, ProducerRecord, Transport as _};
-/// # let log = EmbeddedLog::in_memory();
-/// # log.create("orders", 1)?;
-/// # let order = |value: &str| {
-/// #     let (key, value) = (Some("ann".into()), Some(value.to_owned().into()));
-/// #     ProducerRecord { topic: "orders".into(), partition: 0, timestamp: 0, key, value, headers: Headers::new() }
-/// # };
-///
-/// let mut producer = log.producer(&ProducerConfig { transactional_id: Some("shop-1".into()) })?;
-/// producer.init_transactions()?;
-/// producer.begin_transaction()?;
-/// producer.send(order("tea"))?;
-/// producer.abort_transaction()?;
-/// producer.begin_transaction()?;
-/// producer.send(order("jam"))?;
-/// producer.begin_commit(None)?.wait()?;
-/// assert_eq!(log.read_all("orders")?[0].1.value.as_deref(), Some(&b"jam"[..]));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// ```
-/// # use tidemill::transport::embedded::EmbeddedLog;
-/// use tidemill::transport::{Headers, ProducerConfig, ProducerRecord, Transport as _};
-/// # let log = EmbeddedLog::in_memory();
-/// # log.create("orders", 1)?;
-/// # let order = |value: &str| {
-/// #     let (key, value) = (Some("ann".into()), Some(value.to_owned().into()));
-/// #     ProducerRecord { topic: "orders".into(), partition: 0, timestamp: 0, key, value, headers: Headers::new() }
-/// # };
-///
-/// let mut producer = log.producer(&ProducerConfig { transactional_id: Some("shop-1".into()) })?;
-/// producer.init_transactions()?;
-/// producer.begin_transaction()?;
-/// producer.send(order("tea"))?;
-/// producer.abort_transaction()?;
-/// producer.begin_transaction()?;
-/// producer.send(order("jam"))?;
-/// producer.begin_commit(None)?.wait()?;
-/// assert_eq!(log.read_all("orders")?[0].1.value.as_deref(), Some(&b"jam"[..]));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 pub trait Producer: Send {
     /// Fences older producers with the same transactional id and aborts their open transactions. If an older producer
     /// began a commit, this method returns only after that commit is complete, including its offsets. Call it once,

@@ -7,8 +7,6 @@ use crate::{graph::StoreName, plan::TaskId};
 /// What this instance knows of an instance of the application (`StreamsMetadata` in Kafka Streams).
 ///
 /// See the example of [`Streams::metadata`](crate::Streams::metadata).
-///
-/// See the example of [`Streams::metadata`](crate::Streams::metadata).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamsMetadata {
     /// The instance and its address.
@@ -36,8 +34,6 @@ pub struct HostInfo {
 }
 
 /// The instances that have a key of a store (`KeyQueryMetadata` in Kafka Streams).
-///
-/// See the example of [`Streams::query_metadata_for_key`](crate::Streams::query_metadata_for_key).
 ///
 /// See the example of [`Streams::query_metadata_for_key`](crate::Streams::query_metadata_for_key).
 #[derive(Debug, Clone, PartialEq, Eq)]
