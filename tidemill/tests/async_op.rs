@@ -150,7 +150,7 @@ fn an_answer_comes_back_with_its_request_key_and_time() {
     hand.answer("B");
     hand.answer("A");
     let output = driver.output::<String, String>("out").read().expect("reads");
-    assert_eq!(output, [("k".into(), "two: B".into(), 2), ("k".into(), "one: A".into(), 1)]);
+    assert_eq!(output, [("k".into(), "one: A".into(), 1), ("k".into(), "two: B".into(), 2)]);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_crash_pays_again_only_for_the_call_whose_answer_was_not_in_the_log() {
     let asked: Vec<_> = second.calls().iter().map(|(request, _)| request.value.clone()).collect();
     assert_eq!(asked, ["one"]);
     second.answer("A");
-    assert_eq!(out(&driver), ["two: B", "one: A"]);
+    assert_eq!(out(&driver), ["one: A", "two: B"]);
 }
 
 #[test]

@@ -2,14 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use tidemill_state::{BoxError, Codec, Coded, RawBytes};
+use tidemill_state::{Codec, Coded};
 
-use super::{CallFailure, CallOrder, CallReport, request::RequestId};
+use super::{CallFailure, CallOrder, CallReport};
 use crate::{
-    names::{call_topic, request_topic, response_topic},
-    operators::processor::ProcessorContext,
-    record::Data,
+    names::{call_topic, dead_letter_topic, request_topic, response_topic},
     transport::Topic,
 };
 
@@ -132,7 +129,8 @@ impl<K, V, R> AsyncCall<K, V, R> {
         Self { request: Arc::new(request), ..self }
     }
 
-    /// Sets the order of the answers. The default is [`CallOrder::PerKey`].
+    /// Sets the order of the answers. The default is [`CallOrder::PerKey`]. It may be changed at any time: answers that
+    /// already wait for older ones come with the next answer of their lane.
     ///
     /// ```
     /// # use tidemill::{AsyncCall, CallOrder};
@@ -145,7 +143,11 @@ impl<K, V, R> AsyncCall<K, V, R> {
 
     /// Sets how long after its request, in wall time, an answer is still useful. An attempt that would probably end
     /// later is not made. When the time is over, the step emits
-    /// [`FailureKind::Expired`](crate::FailureKind::Expired), even if no executor runs. The default is no deadline.
+    /// [`FailureKind::Expired`](crate::FailureKind::Expired), even if no executor runs, and ignores a later answer. An
+    /// answer in time may wait longer for older ones of its lane. The default is no deadline.
+    ///
+    /// While the application runs, time is measured with a clock that cannot be set. The time in which it does not run
+    /// counts by the wall clock.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -158,7 +160,15 @@ impl<K, V, R> AsyncCall<K, V, R> {
     }
 
     /// Keeps requests that failed for good, whole and with the reason, on the topic
-    /// [`AsyncCall::dead_letter_topic`]. They can be asked again later. The application creates the topic.
+    /// [`AsyncCall::dead_letter_topic`], in the transaction that emits the failure. They can be asked again later
+    /// ([`AsyncCall::ask_again`]). The application creates the topic. Expired and superseded requests are not kept: an
+    /// answer would come too late.
+    ///
+    /// A dead letter has the request's key, timestamp and headers, and the complete request, encoded as in the store of
+    /// pending requests. The headers `tidemill.dead-letter.kind`, `.message`, `.attempts` and `.report` (JSON) tell why
+    /// there is no answer. `__streams.errors.message` tells it in a sentence, as on the dead letters of
+    /// [`RecordHandler::DeadLetter`](crate::RecordHandler::DeadLetter). [`KStream::erase`](crate::KStream::erase) does not
+    /// reach dead letters.
     ///
     /// ```
     /// # use tidemill::AsyncCall;
@@ -193,7 +203,7 @@ impl<K, V, R> AsyncCall<K, V, R> {
     /// The topic of the requests that failed for good, with as many partitions as the requests' topic. See the example
     /// of [`AsyncCall::dead_letters`].
     pub fn dead_letter_topic(&self, application_id: &str) -> Topic {
-        call_topic(application_id, &self.name, "dead-letters")
+        dead_letter_topic(application_id, &self.name)
     }
 
     /// The topic on which executors share what they spend: compacted, with one partition. An executor with limits
@@ -225,67 +235,6 @@ impl<K, V, R> AsyncCall<K, V, R> {
     /// The consumer group of the executors that make the calls. See the example of [`AsyncCall`].
     pub fn executor_group(&self, application_id: &str) -> String {
         format!("{application_id}-{}-executor", self.name)
-    }
-}
-
-impl<K: Data, V: Data, R> AsyncCall<K, V, R> {
-    /// Withdraws the pending requests whose keys match: their answers will have no effect. Returns the number of
-    /// withdrawn requests. A call that an executor has read is made all the same; its answer is counted as `duplicate`.
-    /// This reads all pending requests of the task.
-    ///
-    /// Only processors that are connected to [`AsyncCall::pending_store`] may call this. It reads all pending requests.
-    /// [`KStream::erase`](crate::KStream::erase) also withdraws the requests of a key, together with the key's other
-    /// state.
-    ///
-    /// # Errors
-    ///
-    /// If the store is not connected or cannot be read, or if a key cannot be decoded.
-    ///
-    /// ```
-    /// # use tidemill::{AsyncCall, processor::{Processor, ProcessorContext, Record}, state::BoxError};
-    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    /// # let builder = StreamsBuilder::new();
-    /// /// Cancels what a user asked for and nobody has answered yet.
-    /// struct Cancel(AsyncCall<u64, String, i64>);
-    /// impl Processor<u64, (), u64, i64> for Cancel {
-    ///     fn process(
-    ///         &mut self,
-    ///         ctx: &mut ProcessorContext<'_, u64, i64>,
-    ///         record: Record<u64, ()>,
-    ///     ) -> Result<(), BoxError> {
-    ///         let withdrawn = self.0.withdraw(ctx, |user| *user == record.key)?;
-    ///         ctx.forward(record.with_value(withdrawn as i64));
-    ///         Ok(())
-    ///     }
-    /// }
-    ///
-    /// let call = AsyncCall::<u64, String, i64>::named("ask");
-    /// builder.stream::<u64, String>("questions").map_async(&call).map_values(|it| it.request).to("answered");
-    /// let cancels = builder.stream::<u64, ()>("cancels");
-    /// cancels.process("cancel", &[&call.pending_store()], move || Cancel(call.clone())).to("cancelled");
-    ///
-    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
-    /// driver.input::<u64, String>("questions").pipe_all([(1, "why?".into(), 0), (2, "how?".into(), 1)])?;
-    /// driver.input::<u64, ()>("cancels").pipe(1, (), 2)?;
-    /// assert_eq!(driver.output::<u64, i64>("cancelled").read_values()?, [1]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn withdraw<KOut: Data, VOut: Data>(
-        &self,
-        ctx: &ProcessorContext<'_, KOut, VOut>,
-        matches: impl Fn(&K) -> bool,
-    ) -> Result<usize, BoxError> {
-        let store = ctx.key_value_store_with::<Bytes, Bytes>(&self.pending_store(), RawBytes, RawBytes)?;
-        let mut withdrawn = 0;
-        for (row, _) in store.prefix(&RequestId::row_prefix())? {
-            if let Some(id) = RequestId::from_row(&row)
-                && matches(&self.key.decode(id.key())?)
-            {
-                store.delete(&row)?;
-                withdrawn += 1;
-            }
-        }
-        Ok(withdrawn)
     }
 }
 

@@ -10,7 +10,8 @@
 //! The request is committed together with its input record, so no request is lost and no request is invented. The
 //! executor reads committed requests. After a crash it may make a call twice. The first response removes its request
 //! from the pending store. A second response to the same request finds no pending request and has no effect. Records
-//! never wait for a call: while a call runs or fails, the task continues to process its inputs.
+//! never wait for a call: while a call runs or fails, the task continues to process its inputs. Only answers wait: those
+//! of a lane come in the order of its requests ([`CallOrder`]), so an early answer stays with its pending request.
 
 mod breaker;
 mod call;
@@ -37,11 +38,10 @@ pub use executor::{CallExecutor, CallRequest, CallSnapshot, Caller, RouteSnapsho
 pub use failure::{CallError, CallFailure, FailureKind, Retry};
 pub use handle::CallExecutorHandle;
 pub use ledger::{Limit, Spending, Spent};
-pub use stats::CallStats;
-pub(crate) use operator::{RequestNode, ResponseNode};
+pub(crate) use operator::{Asking, DeadLetterNode, Memory, RequestNode, ResponseNode, pending_rows};
 pub use order::CallOrder;
 pub use policy::{AnswerCache, Batch, CallPolicy, Route, WhenExhausted};
 pub use reply::Reply;
 pub use report::{AnswerSource, CallReport, InputOffset};
-pub(crate) use request::pending_rows;
+pub use stats::CallStats;
 pub use usage::Usage;

@@ -1,15 +1,9 @@
-//! How requests and responses are encoded: ids, rows of the pending store, headers.
-
-use std::sync::Arc;
+//! How requests and responses are encoded: ids and headers.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tidemill_state::Codec;
 
 use super::{CallFailure, CallReport, FailureKind, InputOffset};
-use crate::{
-    graph::{Content, RowKeys},
-    transport::{Header, Headers},
-};
+use crate::transport::Headers;
 
 /// Identifies a request within its task: the bytes of its key, then a number that each task counts up. If a record is
 /// processed again after a rollback, its request gets the same id, because the counter rolled back too.
@@ -18,15 +12,7 @@ pub(crate) struct RequestId {
     bytes: Bytes,
 }
 
-/// Each row of the pending store begins with one of these bytes. They tell the counter from the requests.
-const COUNTER: u8 = 0;
-const PENDING: u8 = 1;
 const NUMBER: usize = 8;
-
-/// Whose the rows of a pending store are, where keys are encoded like that.
-pub(crate) fn pending_rows<K: 'static>(key: Arc<dyn Codec<K>>) -> RowKeys {
-    RowKeys::of(key).behind(&[&[PENDING]]).before(NUMBER).holding(Content::Calls)
-}
 
 impl RequestId {
     pub(crate) fn new(key: &[u8], number: u64) -> Self {
@@ -41,27 +27,6 @@ impl RequestId {
         (bytes.len() >= NUMBER).then_some(Self { bytes })
     }
 
-    pub(crate) fn from_row(row: &Bytes) -> Option<Self> {
-        (row.first() == Some(&PENDING)).then(|| Self::from_bytes(row.slice(1..))).flatten()
-    }
-
-    pub(crate) const fn row_prefix() -> [u8; 1] {
-        [PENDING]
-    }
-
-    /// The row that counts requests.
-    pub(crate) const fn counter_row() -> [u8; 1] {
-        [COUNTER]
-    }
-
-    /// The row that keeps the request while it is pending.
-    pub(crate) fn row(&self) -> Bytes {
-        let mut row = BytesMut::with_capacity(self.bytes.len() + 1);
-        row.put_u8(PENDING);
-        row.put_slice(&self.bytes);
-        row.freeze()
-    }
-
     pub(crate) fn bytes(&self) -> Bytes {
         self.bytes.clone()
     }
@@ -70,6 +35,13 @@ impl RequestId {
     pub(crate) fn key(&self) -> Bytes {
         self.bytes.slice(..self.bytes.len() - NUMBER)
     }
+
+    /// The request's number.
+    pub(crate) fn number(&self) -> u64 {
+        let mut number = [0; NUMBER];
+        number.copy_from_slice(&self.bytes[self.bytes.len() - NUMBER..]);
+        u64::from_be_bytes(number)
+    }
 }
 
 const PREFIX: &str = "tidemill.call.";
@@ -77,6 +49,9 @@ const FAILURE: &str = "tidemill.call.failure";
 const MESSAGE: &str = "tidemill.call.message";
 const ATTEMPTS: &str = "tidemill.call.attempts";
 const ASKED: &str = "tidemill.call.asked";
+const DEADLINE: &str = "tidemill.call.deadline";
+const AGAIN: &str = "tidemill.call.again";
+const REPEAT: &str = "tidemill.call.repeat";
 const INPUTS: &str = "tidemill.call.inputs";
 const REPORT: &str = "tidemill.call.report";
 
@@ -106,6 +81,55 @@ pub(super) fn with_dropped(mut headers: Headers) -> Headers {
 /// When the request was asked, in wall time; `None` for a request without that header.
 pub(super) fn asked_ms(headers: &Headers) -> Option<i64> {
     std::str::from_utf8(headers.last(ASKED)?).ok()?.parse().ok()
+}
+
+/// Adds to a request's headers how long after its request an answer is still useful, in milliseconds.
+pub(super) fn with_deadline(mut headers: Headers, deadline_ms: i64) -> Headers {
+    headers.push(DEADLINE, deadline_ms.to_string());
+    headers
+}
+
+/// How long after its request an answer is still useful, in milliseconds; `None` if there is no deadline. It counts
+/// from [`asked_ms`].
+pub(super) fn deadline_ms(headers: &Headers) -> Option<i64> {
+    std::str::from_utf8(headers.last(DEADLINE)?).ok()?.parse().ok()
+}
+
+/// Marks a record for the response topic: it is no response but a request that is asked again.
+pub(super) fn with_again(mut headers: Headers) -> Headers {
+    headers.push(AGAIN, "1");
+    headers
+}
+
+/// Whether a record of the response topic is a request that is asked again.
+pub(super) fn is_again(headers: &Headers) -> bool {
+    headers.last(AGAIN).is_some()
+}
+
+/// Marks a request that was asked before and failed.
+pub(super) fn with_repeat(mut headers: Headers) -> Headers {
+    headers.push(REPEAT, "1");
+    headers
+}
+
+/// Whether the request was asked before and failed.
+pub(super) fn is_repeat(headers: &Headers) -> bool {
+    headers.last(REPEAT).is_some()
+}
+
+/// The failure of a request that nobody wants to be answered any more.
+const DROPPED: &str = "dropped";
+
+/// Marks the response to a request that is dropped: the task forgets the request and emits nothing.
+#[cfg_attr(not(test), expect(dead_code, reason = "executors that drop requests send it"))]
+pub(super) fn with_dropped(mut headers: Headers) -> Headers {
+    headers.push(FAILURE, DROPPED);
+    headers
+}
+
+/// Whether a response says that its request is dropped.
+pub(super) fn is_dropped(headers: &Headers) -> bool {
+    headers.last(FAILURE).is_some_and(|label| label == DROPPED)
 }
 
 /// What the request's task had taken when it asked.
@@ -141,11 +165,43 @@ pub(super) fn failure(headers: &Headers) -> Option<CallFailure> {
 
 /// The headers of the request, without the headers that this module added.
 pub(super) fn without_call(headers: &Headers) -> Headers {
-    headers
-        .iter()
-        .filter(|header| !header.key.starts_with(PREFIX))
-        .cloned()
-        .collect::<Vec<Header>>()
-        .into_iter()
-        .collect()
+    without(headers, PREFIX)
+}
+
+/// Only the headers that this module added.
+pub(super) fn only_call(headers: &Headers) -> Headers {
+    headers.iter().filter(|header| header.key.starts_with(PREFIX)).cloned().collect()
+}
+
+/// The headers whose names do not begin with a prefix.
+pub(super) fn without(headers: &Headers, prefix: &str) -> Headers {
+    if headers.iter().all(|header| !header.key.starts_with(prefix)) {
+        return headers.clone();
+    }
+    headers.iter().filter(|header| !header.key.starts_with(prefix)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_the_key_and_a_number() {
+        let id = RequestId::new(b"ann", 7);
+        assert_eq!((id.key(), id.number()), (Bytes::from("ann"), 7));
+        assert_eq!(RequestId::from_bytes(id.bytes()), Some(id));
+        assert_eq!(RequestId::from_bytes(Bytes::from("short")), None);
+    }
+
+    #[test]
+    fn headers_of_a_call_are_told_from_those_of_the_record() {
+        let mut own = Headers::new();
+        own.push("trace", "one");
+        let asked = with_deadline(with_asked(own.clone(), 5, &[]), 300);
+        assert_eq!((asked_ms(&asked), deadline_ms(&asked)), (Some(5), Some(300)));
+        assert_eq!(without_call(&asked), own);
+        assert_eq!(only_call(&asked).iter().count(), 2);
+        assert!(is_dropped(&with_dropped(asked.clone())) && !is_dropped(&asked));
+        assert!(is_again(&with_again(asked.clone())) && is_repeat(&with_repeat(asked)));
+    }
 }

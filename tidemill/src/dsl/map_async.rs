@@ -10,9 +10,9 @@ use super::{
     builder::{add_operator, add_source, add_store},
 };
 use crate::{
-    async_op::{Answered, AsyncCall, RequestNode, ResponseNode, pending_rows},
-    graph::{Edge, MAIN_PORT, NodeKind, StoreKind, TopicRef},
-    operators::BuildNode,
+    async_op::{Answered, Asking, AsyncCall, DeadLetterNode, Memory, RequestNode, ResponseNode, pending_rows},
+    graph::{DEAD_LETTER_PORT, Edge, MAIN_PORT, NodeId, NodeKind, StoreKind, TopicRef},
+    operators::{Assembly, BuildNode},
     record::Data,
 };
 
@@ -23,7 +23,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// The request is committed in the transaction of its input record. A [`CallExecutor`](crate::CallExecutor), in
     /// this process or another, makes the call. The response comes back through a topic to the task that sent the
     /// request. Failures are data: see [`Answered::outcome`]. Records never wait for a call. Answers keep the key,
-    /// timestamp and headers of their request, and come in any order.
+    /// timestamp and headers of their request. Those of a key come in the order of its requests
+    /// ([`CallOrder`](crate::CallOrder)): an early answer waits for the ones before it. If a request may never be
+    /// answered, set a [deadline](AsyncCall::deadline).
+    ///
+    /// If a later operator rejects an answer and the processing handler lets errors pass, that answer is left out. Its
+    /// request counts as answered.
     ///
     /// A pending answer is not a record yet. It does not keep windows open that close by idle time
     /// ([`EmitStrategy::idle_after`](crate::EmitStrategy::idle_after)), because the answer may never come. If answers
@@ -60,11 +65,19 @@ impl<K: Data, V: Data> KStream<K, V> {
             format.set_codec("value", call.pending.name());
         });
 
-        let (request, target, requests_store) = (call.clone(), TopicRef::Request(name.clone()), store.clone());
+        let topic = TopicRef::Request(name.clone());
+        let (asked, asked_store) = (call.clone(), store.clone());
+        let asking = move |assembly: &mut Assembly<'_>| Asking {
+            call: asked.clone(),
+            pending: assembly.key_value_store(&asked_store),
+            memory: assembly.beside::<Memory>(&asked_store),
+            topic: assembly.topic(&topic).0,
+            partition: assembly.task.partition,
+            inputs: assembly.partitions(),
+        };
+        let asks = asking.clone();
         let build: BuildNode = Arc::new(move |assembly, id| {
-            let (topic, _) = assembly.topic(&target);
-            let (call, pending) = (request.clone(), assembly.key_value_store(&requests_store));
-            let node = RequestNode { call, pending, topic, partition: assembly.task.partition };
+            let node = RequestNode(asks(assembly));
             assembly.input::<K, V>(id, Rc::new(RefCell::new(node)));
             Ok(())
         });
@@ -77,14 +90,30 @@ impl<K: Data, V: Data> KStream<K, V> {
         let kind = NodeKind::ResponseSource(name.clone());
         let source = add_source(&self.graph, Some(&format!("{name}-responses")), kind, key, value, None);
 
-        let (answer, answers_store) = (call.clone(), store.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {
-            let (pending, next) = (assembly.key_value_store(&answers_store), assembly.next(id, MAIN_PORT)?);
-            let node = ResponseNode { call: answer.clone(), pending, next };
-            assembly.input::<Bytes, Option<Bytes>>(id, Rc::new(RefCell::new(node)));
+            let (next, dead_letters) = (assembly.next(id, MAIN_PORT)?, assembly.next(id, DEAD_LETTER_PORT)?);
+            let node = Rc::new(RefCell::new(ResponseNode::new(asking(assembly), next, dead_letters)));
+            assembly.lifecycle(id, node.clone());
+            assembly.input::<Bytes, Option<Bytes>>(id, node);
             Ok(())
         });
         let node = add_operator(&self.graph, Some(&name), "async", &[source], vec![store], build);
+        if call.dead_letters {
+            self.keep_dead_letters(&name, node);
+        }
         KStream { rekeyed_by: self.rekeyed_by.clone(), ..KStream::new(self.graph.clone(), node) }
+    }
+
+    /// Adds the topic of failed requests.
+    fn keep_dead_letters(&self, name: &Arc<str>, from: NodeId) {
+        let target = TopicRef::DeadLetter(name.clone());
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let (topic, partition) = (assembly.topic(&target).0, assembly.task.partition);
+            assembly.input::<Bytes, Bytes>(id, Rc::new(RefCell::new(DeadLetterNode { topic, partition })));
+            Ok(())
+        });
+        let parents = vec![Edge { from, port: DEAD_LETTER_PORT }];
+        let kind = NodeKind::DeadLetterSink(name.clone());
+        self.graph.borrow_mut().add(Some(&format!("{name}-dead-letters")), kind, parents, Vec::new(), build);
     }
 }

@@ -18,6 +18,9 @@ pub(crate) const MAIN_PORT: Port = 0;
 /// Records that came after their windows had closed.
 pub(crate) const LATE_PORT: Port = 1;
 
+/// Requests of an asynchronous step that failed.
+pub(crate) const DEAD_LETTER_PORT: Port = 2;
+
 /// A topic as the DSL refers to it: a topic of the user, or a topic that the plan names after the application.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TopicRef {
@@ -25,6 +28,7 @@ pub(crate) enum TopicRef {
     Repartition(Arc<str>),
     Request(Arc<str>),
     Response(Arc<str>),
+    DeadLetter(Arc<str>),
 }
 
 /// What a node does.
@@ -47,6 +51,8 @@ pub enum NodeKind {
     RequestSink(Arc<str>),
     /// Reads the responses of the asynchronous step of that name.
     ResponseSource(Arc<str>),
+    /// Writes the failed requests of the asynchronous step of that name.
+    DeadLetterSink(Arc<str>),
     /// Any other node. The label appears in descriptions and in the formats that are kept beside stores. A store that
     /// was written under another label refuses to open.
     Operator(&'static str),
@@ -245,6 +251,7 @@ impl NodeKind {
             Self::RepartitionSource(_) => "repartition-source",
             Self::RequestSink(_) => "request-sink",
             Self::ResponseSource(_) => "response-source",
+            Self::DeadLetterSink(_) => "dead-letter-sink",
             Self::Operator(label) => label,
         }
     }
@@ -263,6 +270,7 @@ impl NodeKind {
             Self::Sink(topic) => Some(TopicRef::External(topic.clone())),
             Self::RepartitionSink { name, .. } => Some(TopicRef::Repartition(name.clone())),
             Self::RequestSink(name) => Some(TopicRef::Request(name.clone())),
+            Self::DeadLetterSink(name) => Some(TopicRef::DeadLetter(name.clone())),
             _ => None,
         }
     }

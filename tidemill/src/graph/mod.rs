@@ -9,7 +9,7 @@ mod validate;
 pub(crate) use validate::problem_with_name;
 
 pub(crate) use crate::names::{NodeId, NodeName, StoreName};
-pub(crate) use logical::{ERASE, Erasure, Graph, LATE_PORT, MAIN_PORT, Port, TopicRef};
+pub(crate) use logical::{DEAD_LETTER_PORT, ERASE, Erasure, Graph, LATE_PORT, MAIN_PORT, Port, TopicRef};
 pub use logical::{Edge, Node, NodeKind, StoreKind, StoreSpec};
 pub(crate) use row_keys::{Content, RowKeys};
 pub use store_format::StoreFormat;

@@ -32,7 +32,7 @@ impl Graph {
                         format!("topic '{topic}' is read twice: read it once and use the stream twice")
                     }
                     TopicRef::Repartition(name) => format!("two repartition topics are named '{name}'"),
-                    TopicRef::Request(name) | TopicRef::Response(name) => {
+                    TopicRef::Request(name) | TopicRef::Response(name) | TopicRef::DeadLetter(name) => {
                         format!("two asynchronous steps are named '{name}'")
                     }
                 });

@@ -20,6 +20,11 @@ pub(crate) fn response_topic(application_id: &str, name: &str) -> Topic {
     format!("{application_id}-{name}-responses").into()
 }
 
+/// The topic for the failed requests of an asynchronous step.
+pub(crate) fn dead_letter_topic(application_id: &str, name: &str) -> Topic {
+    call_topic(application_id, name, "dead-letters")
+}
+
 /// The topic on which instances tell each other what they run.
 pub(crate) fn members_topic(application_id: &str) -> Topic {
     format!("{application_id}-members").into()
@@ -30,7 +35,7 @@ pub(crate) fn stores_topic(application_id: &str) -> Topic {
     format!("{application_id}-stores").into()
 }
 
-/// A topic that belongs to the executors of an asynchronous step, or to its failed requests.
+/// Another topic of an asynchronous step, such as those of its executors.
 pub(crate) fn call_topic(application_id: &str, name: &str, what: &str) -> Topic {
     format!("{application_id}-{name}-{what}").into()
 }

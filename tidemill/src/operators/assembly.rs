@@ -65,6 +65,8 @@ pub(crate) struct Assembly<'a> {
     pub(crate) building: NodeId,
     /// `Rc<dyn Target<K, V>>` of each node built, boxed as `Any`.
     inputs: BTreeMap<NodeId, Box<dyn Any>>,
+    /// What the operators of a store share in memory.
+    beside: BTreeMap<StoreName, Box<dyn Any>>,
     pub(crate) sources: BTreeMap<NodeId, Box<dyn SourceQueue>>,
     pub(crate) lifecycles: Lifecycles,
 }
@@ -77,6 +79,7 @@ impl<'a> Assembly<'a> {
             leaves_out,
             building: NodeId(0),
             inputs: BTreeMap::new(),
+            beside: BTreeMap::new(),
             sources: BTreeMap::new(),
             lifecycles: BTreeMap::new(),
         }
@@ -129,6 +132,12 @@ impl<'a> Assembly<'a> {
     /// Registers the operator that several input nodes feed, under the node that emits.
     pub(crate) fn share<T: 'static>(&mut self, owner: NodeId, part: Rc<RefCell<T>>) {
         self.inputs.insert(owner, Box::new(part));
+    }
+
+    /// What the operators of a store share in memory. The first of them creates it.
+    pub(crate) fn beside<T: Clone + Default + 'static>(&mut self, store: &StoreName) -> T {
+        let shared = self.beside.entry(store.clone()).or_insert_with(|| Box::new(T::default()));
+        shared.downcast_ref::<T>().expect("the operators of a store share one type").clone()
     }
 
     pub(crate) fn key_value_store(&self, name: &str) -> Rc<RefCell<ByteStore>> {

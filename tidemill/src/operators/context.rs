@@ -82,6 +82,8 @@ pub(crate) enum DropReason {
     Processing,
     /// It answers a request that was already answered or withdrawn.
     Duplicate,
+    /// It says that nobody wants its request to be answered any more.
+    Dropped,
 }
 
 impl DropReason {
@@ -94,6 +96,7 @@ impl DropReason {
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",
             Self::Duplicate => "duplicate",
+            Self::Dropped => "dropped",
         }
     }
 }
@@ -119,6 +122,8 @@ pub(crate) struct TaskContext {
     pub(crate) queue: Option<usize>,
     /// The record's offset.
     pub(crate) offset: Offset,
+    /// For each queue, the offset of the last record taken; -1 before the first. Empty unless an operator reads it.
+    pub(crate) taken: Vec<Offset>,
     /// The highest timestamp taken from any queue; -1 before the first record.
     pub(crate) stream_time_ms: i64,
     /// The monotonic clock as the runtime last reported it. Punctuations use it.
@@ -163,6 +168,7 @@ impl TaskContext {
             node: NodeId(0),
             queue: None,
             offset: 0,
+            taken: Vec::new(),
             stream_time_ms: -1,
             monotonic_ms: now.monotonic_ms,
             wall_ms: now.wall_ms,
@@ -202,6 +208,14 @@ impl TaskContext {
                 }
             }
         });
+    }
+
+    /// Notes that the record at this offset of a queue is taken.
+    #[inline]
+    pub(crate) fn note_taken(&mut self, queue: usize, offset: Offset) {
+        if let Some(taken) = self.taken.get_mut(queue) {
+            *taken = offset;
+        }
     }
 
     /// Sends a record with the task's outputs.

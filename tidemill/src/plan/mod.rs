@@ -15,8 +15,11 @@ pub(crate) use topics::lookup_failed;
 
 use crate::{
     error::TopologyError,
-    graph::{Graph, StoreName, TopicRef},
-    names::{changelog_topic, members_topic, repartition_topic, request_topic, response_topic, stores_topic},
+    graph::{Graph, NodeKind, StoreName, TopicRef},
+    names::{
+        changelog_topic, dead_letter_topic, members_topic, repartition_topic, request_topic, response_topic,
+        stores_topic,
+    },
     operators::Builders,
     topology::Topology,
     transport::{Topic, TopicPartition, TransportError},
@@ -203,6 +206,12 @@ impl Plan {
         sources.iter().filter_map(|id| self.graph.node(*id).kind.reads()).map(|topic| self.topic_name(&topic))
     }
 
+    /// Whether operators of a subtopology tell which records of its inputs were taken.
+    pub(crate) fn tells_inputs(&self, subtopology: u32) -> bool {
+        let nodes = &self.subtopologies[subtopology as usize].nodes;
+        nodes.iter().any(|id| matches!(self.graph.node(*id).kind, NodeKind::RequestSink(_)))
+    }
+
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -225,6 +234,7 @@ impl Plan {
             TopicRef::Repartition(name) => repartition_topic(&self.application_id, name),
             TopicRef::Request(name) => request_topic(&self.application_id, name),
             TopicRef::Response(name) => response_topic(&self.application_id, name),
+            TopicRef::DeadLetter(name) => dead_letter_topic(&self.application_id, name),
         }
     }
 }

@@ -61,15 +61,18 @@ impl Plan {
         })
     }
 
-    /// The specification of a topic that carries records between tasks, or between a task and an executor; `None` for
-    /// other topics.
+    /// The specification of a topic that carries records between tasks, or between a task and an executor, or that keeps
+    /// failed requests; `None` for other topics.
     ///
-    /// Records stay until their reader deletes the processed ones, however long the reader was away. Retention by age
+    /// Records stay until their reader deletes the processed ones, however long the reader was away. Failed requests
+    /// stay until somebody deletes them. Retention by age
     /// would be wrong, because Kafka measures age by event time.
     fn transit_topic(&self, topic: &Topic, partitions: i32) -> Option<TopicSpec> {
         let is_it = |found: TopicRef| self.topic_name(&found) == *topic;
         let is_transit = self.graph.nodes.iter().any(|node| match &node.kind {
-            NodeKind::RepartitionSink { .. } | NodeKind::RequestSink(_) => node.kind.writes().is_some_and(is_it),
+            NodeKind::RepartitionSink { .. } | NodeKind::RequestSink(_) | NodeKind::DeadLetterSink(_) => {
+                node.kind.writes().is_some_and(is_it)
+            }
             NodeKind::ResponseSource(_) => node.kind.reads().is_some_and(is_it),
             _ => false,
         });
@@ -139,7 +142,8 @@ fn resolve_repartition_topics(plan: &Plan, known: &mut BTreeMap<Topic, i32>) {
             let above = || plan.topics_above(&[node.id]).iter().map(|topic| known.get(topic).copied()).max().flatten();
             if let NodeKind::RequestSink(name) = &node.kind {
                 if let Some(count) = above() {
-                    for topic in [TopicRef::Request(name.clone()), TopicRef::Response(name.clone())] {
+                    let topics = [TopicRef::Request, TopicRef::Response, TopicRef::DeadLetter];
+                    for topic in topics.map(|topic| topic(name.clone())) {
                         known.entry(plan.topic_name(&topic)).or_insert(count);
                     }
                 }

@@ -139,6 +139,9 @@ impl ActiveTask {
         ctx.leaves_out = leaves_out;
         ctx.undo = Undo::new(stores.handles.values().cloned().collect());
         ctx.cache_max_bytes = settings.cache_max_bytes;
+        if plan.tells_inputs(id.subtopology) {
+            ctx.taken = inputs.iter().map(|input| input.committed.unwrap_or(0) - 1).collect();
+        }
         // Work that was unfinished when the task was closed comes first.
         ctx.unfinished = true;
         let times = inputs.iter().filter(|input| !input.timeless).map(|input| input.partition_time_ms);
@@ -258,6 +261,7 @@ impl ActiveTask {
             RecordHandler::Fail | RecordHandler::Skip => None,
         };
         (self.ctx.queue, self.ctx.offset, self.ctx.node) = (Some(at), offset, input.source);
+        self.ctx.note_taken(at, offset);
         let before = (input.partition_time_ms, self.ctx.stream_time_ms);
         input.partition_time_ms = input.partition_time_ms.max(timestamp);
         if !input.timeless {
@@ -303,6 +307,7 @@ impl ActiveTask {
         let input = &mut self.group.inputs[at];
         let Some((raw, bad)) = input.queue.take_bad() else { return Ok(()) };
         input.position = Some(raw.offset + 1);
+        self.ctx.note_taken(at, raw.offset);
         self.acted = true;
         let (partition, node) = (input.partition.clone(), input.source);
         let reason = bad.to_string();
@@ -378,6 +383,7 @@ impl ActiveTask {
         let input = &mut self.group.inputs[at];
         let Some(raw) = input.queue.take_note() else { return };
         input.position = Some(raw.offset + 1);
+        self.ctx.note_taken(at, raw.offset);
         self.acted = true;
         if let Some(note) = IdleNote::read(&raw) {
             let Self { clock, notings, ctx, .. } = self;

@@ -1,6 +1,8 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod calls;
+
 use std::time::{Duration, Instant};
 
 use tidemill::{
