@@ -64,20 +64,6 @@ pub(super) fn with_asked(mut headers: Headers, asked_ms: i64, inputs: &[InputOff
     headers
 }
 
-const AGAIN: &str = "tidemill.call.again";
-const DROPPED: &str = "dropped";
-
-/// Whether the request was answered before, and is asked again.
-pub(super) fn is_again(headers: &Headers) -> bool {
-    headers.last(AGAIN).is_some()
-}
-
-/// Marks a response for whose request nothing is emitted.
-pub(super) fn with_dropped(mut headers: Headers) -> Headers {
-    headers.push(FAILURE, DROPPED);
-    headers
-}
-
 /// When the request was asked, in wall time; `None` for a request without that header.
 pub(super) fn asked_ms(headers: &Headers) -> Option<i64> {
     std::str::from_utf8(headers.last(ASKED)?).ok()?.parse().ok()
@@ -121,7 +107,6 @@ pub(super) fn is_repeat(headers: &Headers) -> bool {
 const DROPPED: &str = "dropped";
 
 /// Marks the response to a request that is dropped: the task forgets the request and emits nothing.
-#[cfg_attr(not(test), expect(dead_code, reason = "executors that drop requests send it"))]
 pub(super) fn with_dropped(mut headers: Headers) -> Headers {
     headers.push(FAILURE, DROPPED);
     headers

@@ -10,7 +10,7 @@ use crate::{
         calls::Arrival,
         request::{self, RequestId},
     },
-    clock::{Moment, millis},
+    clock::Moment,
     record::Data,
     transport::{ConsumedRecord, Offset, Rebalance, TopicPartition, TransportError},
 };
@@ -90,11 +90,11 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let tenant = guarded("the caller", || self.call.key.decode(key).ok().map(|key| caller.tenant(&key)));
         let tenant = tenant.ok().flatten().unwrap_or_else(|| Arc::from(""));
         let asked_ms = request::asked_ms(&record.headers);
-        let due_ms = self.call.deadline.map(|deadline| {
+        let due_ms = request::deadline_ms(&record.headers).map(|deadline_ms| {
             let passed_ms = asked_ms.map_or(0, |asked_ms| (now.wall_ms - asked_ms).max(0));
-            now.monotonic_ms.saturating_add(millis(deadline) - passed_ms)
+            now.monotonic_ms.saturating_add(deadline_ms.saturating_sub(passed_ms))
         });
-        let again = request::is_again(&record.headers);
+        let again = request::is_repeat(&record.headers);
         let fingerprint = fingerprint(partition.partition, &id);
         Arrival { partition: partition.clone(), record, fingerprint, lane, tenant, asked_ms, due_ms, steps, again }
     }
