@@ -11,8 +11,8 @@ use tidemill_apps::apps::live_insight::analysis::{self as live, ChatWindow, Stre
 use tidemill_apps::apps::recordings::{self, FormTruth, LiveTruth, SessionTruth, WorldTruth};
 use tidemill_apps::apps::{Analyst, Answer};
 use tidemill_schemas::{
-    Alert, AlertKind, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, SeriesPoint, UserProfile,
-    parse_chat, parse_pose, parse_transcript,
+    Alert, AlertKind, ChatMessage, FaultKind, FormFeedback, Insight, MoodLabel, Phase, PoseFrame, SeriesPoint,
+    Statement, StatementKind, UserProfile, parse_chat, parse_pose, parse_transcript,
 };
 
 /// Recordings are of 1 January 2026; the receiver's clock stands a day later.
@@ -235,6 +235,53 @@ fn thinning_chat_asks_for_a_q_and_a() {
         let instruction = &insights[window].instruction;
         assert!(instruction.starts_with("Engagement is dropping: start your Q&A now"), "{instruction}");
     }
+}
+
+/// The texts of the messages behind a statement.
+fn behind(insight: &Insight, kind: StatementKind, name: &str, at_ms: Option<i64>) -> Vec<String> {
+    let is_it = |one: &Statement| one.kind == kind && one.name == name && one.at_ms == at_ms;
+    let lines = insight.evidence.iter().filter(|line| line.behind.iter().any(is_it));
+    lines.map(|line| line.text.to_lowercase()).collect()
+}
+
+#[test]
+fn every_topic_alert_and_quoted_instruction_leads_to_messages_that_were_written() {
+    let (truth, insights) = insights();
+    let windows = chat_windows(&truth);
+    for (window, insight) in windows.iter().zip(&insights) {
+        assert!(insight.evidence.len() <= 60 && insight.evidence.is_sorted_by_key(|line| line.timestamp));
+        for line in &insight.evidence {
+            let is_it = |chat: &&ChatMessage| chat.user_id == line.user_id && chat.timestamp == line.timestamp;
+            assert!(window.chats.iter().any(|chat| is_it(&chat) && chat.text == line.text), "{line:?}");
+        }
+        for topic in &insight.hot_topics {
+            let lines = behind(insight, StatementKind::HotTopic, &topic.term, None);
+            assert!((1..=5).contains(&lines.len()), "{} messages about {}", lines.len(), topic.term);
+            let named = |line: &String| topic.term.split(' ').all(|word| line.contains(word));
+            assert!(lines.iter().any(named), "{}: {lines:?}", topic.term);
+        }
+        for alert in insight.alerts.iter().filter(|alert| alert.kind != AlertKind::SilentChat) {
+            let kind = serde_json::to_value(alert.kind).expect("serialises");
+            let lines = behind(insight, StatementKind::Alert, kind.as_str().expect("a word"), Some(alert.at_ms));
+            assert_eq!(lines.is_empty(), alert.kind == AlertKind::EngagementDrop, "{alert:?}: {lines:?}");
+        }
+        for phrase in &insight.phrases {
+            let lines = behind(insight, StatementKind::Phrase, "", Some(phrase.start_ms));
+            assert!(lines.len() <= 3, "{lines:?}");
+        }
+        let advice = behind(insight, StatementKind::Instruction, "", None);
+        let quotes = insight.instruction.contains('"');
+        assert!(!quotes || !advice.is_empty(), "{}", insight.instruction);
+    }
+    let answered = insights.iter().flat_map(|insight| insight.phrases.iter().map(move |phrase| (insight, phrase)));
+    let mut answered = answered.filter(|(_, phrase)| !phrase.samples.is_empty());
+    assert!(answered.any(|(insight, phrase)| {
+        behind(insight, StatementKind::Phrase, "", Some(phrase.start_ms)).len() == phrase.samples.len()
+    }));
+    let fell = &insights[truth.mood_drop.window];
+    let drop = fell.alerts.iter().find(|alert| alert.kind == AlertKind::MoodDrop).expect("told");
+    let lines = behind(fell, StatementKind::Alert, "mood_drop", Some(drop.at_ms));
+    assert!(lines.iter().all(|line| live::message_mood(line).valence < 0.0), "{lines:?}");
 }
 
 #[test]

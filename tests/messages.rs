@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tidemill::{
-    CallExecutor, CallPolicy, CallRequest, ManualClock, Reply, StreamsConfig, Windowed,
+    CallError, CallExecutor, CallPolicy, CallRequest, ManualClock, Reply, StreamsConfig, Windowed,
     testing::{DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver},
 };
 use tidemill_apps::apps::{
     Format,
     live_insight::{self, InsightRequest},
 };
-use tidemill_schemas::{Alert, ClipCandidate, Insight, MoodLabel};
+use tidemill_schemas::{Alert, CallOutcome, ClipCandidate, Insight, MoodLabel, StatementKind};
 
 /// Midnight, 1 January 2026 UTC.
 const START_MS: i64 = 1_767_225_600_000;
@@ -73,6 +73,18 @@ impl Live {
         for _ in 0..4 {
             self.clock.advance(Duration::from_millis(100));
             self.executor.step(&mut answer, Duration::ZERO).expect("steps");
+            self.driver.advance_wall_clock(Duration::ZERO).expect("steps");
+        }
+    }
+
+    /// Lets the analyst refuse every request.
+    fn refuse(&mut self) {
+        let mut refuse = |_: CallRequest<Windowed<String>, InsightRequest>, reply: Reply<Insight>| {
+            reply.send(Err(CallError::permanent("HTTP 400")));
+        };
+        for _ in 0..4 {
+            self.clock.advance(Duration::from_millis(100));
+            self.executor.step(&mut refuse, Duration::ZERO).expect("steps");
             self.driver.advance_wall_clock(Duration::ZERO).expect("steps");
         }
     }
@@ -387,6 +399,89 @@ fn an_answer_that_comes_after_the_withdrawal_does_not_bring_the_text_back() {
     live.withdraw(70_000, "chat", "m3");
     let [insight] = &live.published()[..] else { panic!("once") };
     assert!(insight.instruction != "Say something about SECRET.", "a model may quote all that it read: {insight:?}");
+}
+
+/// The texts of the messages behind the statements of a kind.
+fn behind(insight: &Insight, kind: StatementKind) -> Vec<&str> {
+    let is_behind = |line: &&tidemill_schemas::EvidenceLine| line.behind.iter().any(|statement| statement.kind == kind);
+    insight.evidence.iter().filter(is_behind).map(|line| &*line.text).collect()
+}
+
+#[test]
+fn withdrawn_messages_and_viewers_leave_the_evidence() {
+    let mut live = Live::start();
+    live.speak(5_000, "Look at that.");
+    live.send(answers());
+    let before = live.insights().remove(0);
+    assert!(behind(&before, StatementKind::Phrase).contains(&"SECRET ADDRESS is awful awful"), "{before:?}");
+    assert!(behind(&before, StatementKind::Phrase).contains(&"love it"), "{before:?}");
+    live.withdraw(90_000, "chat", "secret");
+    let [after] = &live.published()[..] else { panic!("once") };
+    let lines = behind(after, StatementKind::Phrase);
+    assert!(!lines.iter().any(|text| text.contains("SECRET")) && lines.contains(&"love it"), "{after:?}");
+    live.withdraw(91_000, "viewers", "doxxer");
+    let [after] = &live.published()[..] else { panic!("once") };
+    assert!(after.evidence.iter().all(|line| line.user_id != "doxxer") && !after.evidence.is_empty(), "{after:?}");
+}
+
+#[test]
+fn a_withdrawn_topic_leaves_the_evidence_and_so_does_what_the_instruction_was_about() {
+    let mut live = Live::start();
+    live.send((0..5).map(|user| said(1_000 + user, &format!("u{user}"), "hm")));
+    live.send((0..2).map(|bot| said(2_000 + bot, &format!("bot{bot}"), &format!("badword raid {bot}"))));
+    live.send([said(3_000, "fan", "badword raid is no nice word")]);
+    let before = live.insights().remove(0);
+    assert!(!behind(&before, StatementKind::HotTopic).is_empty(), "{before:?}");
+    assert!(behind(&before, StatementKind::Instruction).contains(&"badword raid is no nice word"), "{before:?}");
+    for bot in 0..2 {
+        live.withdraw(90_000, "viewers", &format!("bot{bot}"));
+    }
+    let after = live.published().pop().expect("published again");
+    assert!(after.instruction.starts_with("Carry on: "), "{}", after.instruction);
+    assert!(behind(&after, StatementKind::Instruction).is_empty(), "{after:?}");
+    assert!(after.evidence.is_empty(), "one author is no topic, and its message explains nothing any more: {after:?}");
+}
+
+#[test]
+fn a_models_words_lead_to_the_messages_it_read_until_one_is_withdrawn() {
+    let speak = |_: &InsightRequest, insight: &mut Insight| {
+        insight.analyst = "model".to_owned();
+        insight.instruction = "Thank them for the love.".to_owned();
+        insight.hot_topics.truncate(1);
+        insight.hot_topics[0].term = "Secret Address".to_owned();
+    };
+    let mut live = Live::start();
+    live.speak(5_000, "Look at that.");
+    live.send(answers());
+    live.close();
+    live.answer(speak);
+    let [before] = &live.published()[..] else { panic!("once") };
+    assert_eq!(behind(before, StatementKind::HotTopic), ["SECRET ADDRESS is awful awful"]);
+    assert!(before.evidence.len() <= 60 && !behind(before, StatementKind::Phrase).is_empty(), "{before:?}");
+    live.withdraw(70_000, "chat", "secret");
+    let [after] = &live.published()[..] else { panic!("once") };
+    assert!(!shows(after, "SECRET") && !shows(after, "Secret Address"), "{after:?}");
+    assert!(behind(after, StatementKind::HotTopic).contains(&"hello jump"), "the draft's evidence: {after:?}");
+}
+
+#[test]
+fn an_insight_tells_whether_a_model_answered_and_why_not() {
+    let mut live = Live::start();
+    live.send(answers());
+    let told = live.insights().remove(0).provenance.expect("told");
+    assert_eq!((told.outcome, told.model.as_str()), (CallOutcome::Offline, ""));
+    live.send(answers().into_iter().map(|chat| with(chat, json!({ "timestamp": 130_000 }))));
+    live.close();
+    live.answer(|_, insight| insight.analyst = "gemini-2.5-flash".to_owned());
+    let told = live.published().remove(0).provenance.expect("told");
+    assert_eq!((told.outcome, told.model.as_str()), (CallOutcome::Answered, "gemini-2.5-flash"));
+    live.send(answers().into_iter().map(|chat| with(chat, json!({ "timestamp": 260_000 }))));
+    live.close();
+    live.refuse();
+    let draft = live.published().remove(0);
+    let told = draft.provenance.expect("told");
+    assert_eq!((told.outcome, told.attempts, draft.analyst.as_str()), (CallOutcome::Failed, 1, "offline"));
+    assert_eq!(told.reason, "The model did not answer after 1 attempt: HTTP 400");
 }
 
 #[test]

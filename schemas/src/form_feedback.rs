@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form_coach::Exercise;
 use crate::landmark::Part;
-use crate::marks;
+use crate::{Provenance, marks};
 
 /// The feedback on one window of one athlete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct FormFeedback {
     /// exercise that came last.
     #[serde(default)]
     pub earlier: Vec<EarlierExercise>,
+    /// How the grade and the sentence came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 /// What keeps a window from being judged.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Support, count};
+use crate::{Provenance, Support, count};
 
 /// The insight into one window of one stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,12 @@ pub struct Insight {
     pub withdrawn: u64,
     /// One piece of advice: what to do next.
     pub instruction: String,
+    /// Chat messages behind what the insight says, in order of time. They are examples: each statement has a few.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceLine>,
+    /// How the insight came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over like this")]
@@ -118,6 +124,51 @@ pub struct HotTopic {
     pub lift: f64,
     /// Mood of the messages with the term, -1 to 1.
     pub mood: f64,
+}
+
+/// A chat message behind what an insight says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceLine {
+    /// The message's id, if the platform gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The author's id.
+    pub user_id: String,
+    /// The author's name.
+    pub user_name: String,
+    /// The message; the beginning of a long one.
+    pub text: String,
+    /// When the message was written, in epoch milliseconds.
+    pub timestamp: i64,
+    /// The statements of the insight that the message is behind.
+    pub behind: Vec<Statement>,
+}
+
+/// A statement of an insight.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// The kind of the statement.
+    pub kind: StatementKind,
+    /// The term of a hot topic, or the kind of an alert, such as `mood_drop`; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// When a phrase or an alert began, in epoch milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<i64>,
+}
+
+/// The kinds of statements that have evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatementKind {
+    /// The instruction.
+    Instruction,
+    /// A hot topic.
+    HotTopic,
+    /// An alert.
+    Alert,
+    /// A spoken phrase and the reaction to it.
+    Phrase,
 }
 
 /// A message that represents many others.

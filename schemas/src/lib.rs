@@ -17,6 +17,7 @@ mod insight;
 mod landmark;
 mod live_insight;
 mod marks;
+mod provenance;
 mod strict;
 mod support;
 
@@ -28,9 +29,10 @@ pub use form_feedback::{
     Side, SkeletonPoint, Symmetry, Tempo,
 };
 pub use insight::{
-    Alert, AlertKind, ClipCandidate, EngagementTrend, HotTopic, Insight, LanguageShare, MoodLabel, PhraseReaction,
-    SeriesPoint, Spike, TopChat, TrendPoint, TrendSummary, UserActivity,
+    Alert, AlertKind, ClipCandidate, EngagementTrend, EvidenceLine, HotTopic, Insight, LanguageShare, MoodLabel,
+    PhraseReaction, SeriesPoint, Spike, Statement, StatementKind, TopChat, TrendPoint, TrendSummary, UserActivity,
 };
 pub use landmark::{LANDMARKS, Part};
 pub use live_insight::{ChatMessage, TranscriptSegment, parse_chat, parse_transcript};
+pub use provenance::{CallOutcome, InputRead, Provenance};
 pub use support::{Amount, CurrencySum, Membership, MembershipKind, Support, Supporter};

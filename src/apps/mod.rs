@@ -6,6 +6,7 @@ mod erasure;
 mod format;
 pub mod gemini;
 mod late;
+mod provenance;
 mod refusal;
 mod request;
 mod shown;
@@ -25,6 +26,7 @@ pub use application::{
 pub use erasure::{Erased, Erasure, erase};
 pub use format::{Format, Wire};
 pub use late::{LateEvents, report_late};
+pub(crate) use provenance::provenance;
 pub use refusal::refuse_panics;
 pub(crate) use request::{evenly, to_call_error};
 pub use withdrawal::Withdrawal;

@@ -8,8 +8,8 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use tidemill_schemas::{
-    AlertKind, EngagementTrend, Exercise, FaultKind, LANDMARKS, Level, MembershipKind, MoodLabel, Obstacle, Phase,
-    Side, avro::AvroEvent,
+    AlertKind, CallOutcome, EngagementTrend, Exercise, FaultKind, LANDMARKS, Level, MembershipKind, MoodLabel,
+    Obstacle, Phase, Side, StatementKind, avro::AvroEvent,
 };
 
 use crate::samples;
@@ -120,6 +120,14 @@ fn what_an_insight_holds_has_the_schema_of_its_own_topic() {
     }
 }
 
+#[test]
+fn provenance_has_one_schema_in_both_applications() {
+    let (insight, feedback) = (Walk::over(&samples::insight(true)).named, Walk::over(&samples::feedback(true)).named);
+    for name in ["Provenance", "CallOutcome", "InputRead"] {
+        assert_eq!(insight[name], feedback[name], "{name}");
+    }
+}
+
 /// Every variant, with a match that does not compile when there is one more.
 macro_rules! variants {
     ($kind:ident: $($variant:ident),*) => {{
@@ -149,6 +157,10 @@ fn schemas_and_types_have_the_same_variants_in_the_same_order() {
             AlertKind: MoodDrop, MoodRise, EngagementDrop, EngagementSpike, SilentMicrophone, SilentChat, Trolls
         ),
         variants!(MembershipKind: New, Gift, Milestone),
+        variants!(
+            CallOutcome: Answered, Cached, Joined, Fallback, Superseded, Expired, Exhausted, Failed, Offline
+        ),
+        variants!(StatementKind: Instruction, HotTopic, Alert, Phrase),
         variants!(Exercise: PullUp, PushUp, Squat, Other),
         variants!(Phase: Working, Resting, OutOfSight),
         variants!(Side: Left, Right),

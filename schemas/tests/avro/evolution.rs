@@ -2,7 +2,9 @@
 
 use apache_avro::{Schema, schema_compatibility::SchemaCompatibility};
 use serde_json::{Value, json};
-use tidemill_schemas::{ChatMessage, FormFeedback, Insight, PoseFrame, UserProfile, avro::AvroEvent};
+use tidemill_schemas::{
+    CallOutcome, ChatMessage, FormFeedback, Insight, PoseFrame, Provenance, UserProfile, avro::AvroEvent,
+};
 
 use crate::{encode, resolve, samples};
 
@@ -95,6 +97,51 @@ fn frames_and_feedback_of_before_their_newest_fields_are_read_and_so_are_those_o
     // A program reads the JSON of before, too.
     let read: FormFeedback = serde_json::from_value(event).unwrap();
     assert_eq!((read.exercise_name.as_str(), read.obstacle, read.earlier.len(), read.grade), ("", None, 0, Some(7.5)));
+}
+
+#[test]
+fn results_of_before_provenance_and_evidence_are_read_and_so_are_those_of_today() {
+    let without = |all: &mut Vec<Value>| {
+        all.retain(|field| !["provenance", "evidence"].contains(&field["name"].as_str().unwrap()));
+    };
+    let older = version::<Insight>(without);
+    assert!(SchemaCompatibility::can_read(&older, Insight::schema()).is_ok());
+    assert!(SchemaCompatibility::can_read(Insight::schema(), &older).is_ok(), "and the other way round");
+    let event = serde_json::to_value(samples::insight(false)).unwrap();
+    assert!(event.get("provenance").is_none() && event.get("evidence").is_none(), "nothing is told of nothing");
+    assert_eq!(serde_json::from_value::<Insight>(event.clone()).unwrap(), samples::insight(false), "JSON of before");
+    let mut record = event;
+    record["support"] = Value::Null;
+    record["withdrawn"] = json!(0);
+    assert_eq!(resolve::<Insight>(&older, &write(&older, &record)).unwrap(), samples::insight(false));
+
+    let older = version::<FormFeedback>(without);
+    assert!(SchemaCompatibility::can_read(&older, FormFeedback::schema()).is_ok());
+    assert!(SchemaCompatibility::can_read(FormFeedback::schema(), &older).is_ok(), "and the other way round");
+    let event = serde_json::to_value(samples::feedback(false)).unwrap();
+    assert!(event.get("provenance").is_none(), "nothing is told of nothing");
+    assert_eq!(serde_json::from_value::<FormFeedback>(event.clone()).unwrap(), samples::feedback(false));
+    assert_eq!(resolve::<FormFeedback>(&older, &write(&older, &event)).unwrap(), samples::feedback(false));
+}
+
+#[test]
+fn an_outcome_of_the_future_is_read_as_a_failed_call() {
+    let text = FormFeedback::SCHEMA.replace("\"offline\"\n", "\"offline\", \"debated\"\n");
+    let future = Schema::parse_str(&text).unwrap();
+    let mut event = serde_json::to_value(samples::feedback(true)).unwrap();
+    event["provenance"]["outcome"] = json!("debated");
+    event["frames"] = json!([]);
+    let read = resolve::<FormFeedback>(&future, &write(&future, &event)).unwrap().provenance.unwrap();
+    assert_eq!((read.outcome, read.cost_micros), (CallOutcome::Failed, 900));
+}
+
+#[test]
+fn provenance_with_few_fields_is_read() {
+    let mut event = serde_json::to_value(samples::insight(false)).unwrap();
+    event["provenance"] = json!({ "outcome": "expired", "reason": "too late", "a_field_of_the_future": 1 });
+    let read = serde_json::from_value::<Insight>(event).unwrap().provenance.unwrap();
+    let (outcome, reason) = (CallOutcome::Expired, "too late".to_owned());
+    assert_eq!(read, Provenance { outcome, reason, ..Provenance::default() });
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! One event of each type in which everything is there, and one in which everything that may be absent is.
 
 use tidemill_schemas::{
-    Alert, AlertKind, Amount, ChatMessage, ClipCandidate, CurrencySum, EarlierExercise, EngagementTrend, Exercise,
-    Fault, FaultKind, FormFeedback, HotTopic, Insight, JointRange, LANDMARKS, Landmark, LanguageShare, Level,
-    Membership, MembershipKind, MoodLabel, Obstacle, Part, Phase, PhraseReaction, PoseFrame, ProgressPoint, Repetition,
-    SeriesPoint, Side, SkeletonPoint, Spike, Support, Supporter, Symmetry, Tempo, TopChat, TranscriptSegment,
-    TrendPoint, TrendSummary, UserActivity, UserProfile,
+    Alert, AlertKind, Amount, CallOutcome, ChatMessage, ClipCandidate, CurrencySum, EarlierExercise, EngagementTrend,
+    EvidenceLine, Exercise, Fault, FaultKind, FormFeedback, HotTopic, InputRead, Insight, JointRange, LANDMARKS,
+    Landmark, LanguageShare, Level, Membership, MembershipKind, MoodLabel, Obstacle, Part, Phase, PhraseReaction,
+    PoseFrame, ProgressPoint, Provenance, Repetition, SeriesPoint, Side, SkeletonPoint, Spike, Statement,
+    StatementKind, Support, Supporter, Symmetry, Tempo, TopChat, TranscriptSegment, TrendPoint, TrendSummary,
+    UserActivity, UserProfile,
 };
 
 const AT: i64 = 1_767_225_600_000;
@@ -51,6 +52,36 @@ fn support() -> Support {
     let (currency, supporters) = (text("EUR"), vec![supporter]);
     let sum = CurrencySum { currency, micros: 7_000_000, messages: 2, supporters };
     Support { paid: 2, sums: vec![sum], new_members: 1, gifted_members: 5, milestones: 3 }
+}
+
+fn provenance() -> Provenance {
+    Provenance {
+        outcome: CallOutcome::Fallback,
+        reason: text("The first route did not answer."),
+        model: text("small-model"),
+        prompt: text("live-insight@3 a1b2c3"),
+        route: text("smaller"),
+        input_tokens: 1_420,
+        output_tokens: 88,
+        cost_micros: 900,
+        currency: text("EUR"),
+        attempts: 2,
+        latency_ms: 800,
+        repeated: true,
+        inputs: vec![InputRead { topic: text("live-chat"), partition: 3, offset: 1 << 40 }],
+    }
+}
+
+fn evidence() -> EvidenceLine {
+    let topic = Statement { kind: StatementKind::HotTopic, name: text("jump"), at_ms: Some(AT) };
+    EvidenceLine {
+        id: Some(text("message-1")),
+        user_id: text("u"),
+        user_name: text("Ada"),
+        text: text("what a jump"),
+        timestamp: AT,
+        behind: vec![topic],
+    }
 }
 
 pub(crate) fn insight(full: bool) -> Insight {
@@ -110,6 +141,8 @@ pub(crate) fn insight(full: bool) -> Insight {
         support: full.then(support),
         withdrawn: list as u64,
         instruction: text("start your Q&A"),
+        evidence: vec![evidence(); list],
+        provenance: full.then(provenance),
     }
 }
 
@@ -174,5 +207,6 @@ pub(crate) fn feedback(full: bool) -> FormFeedback {
             };
             list
         ],
+        provenance: full.then(provenance),
     }
 }

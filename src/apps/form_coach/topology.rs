@@ -14,7 +14,7 @@ use super::{
     request::{Asked, FeedbackRequest, Verdict},
     topics::{ANALYST, ERASED, ERASURES, FEEDBACK, LATE, POSE, PROFILES},
 };
-use crate::apps::{Format, Windows, erase, report_late};
+use crate::apps::{Format, Windows, erase, provenance, report_late};
 
 const FRAMES: &str = "frames";
 const PROFILE_STORE: &str = "profiles";
@@ -68,9 +68,10 @@ fn collected(key: Windowed<String>, frames: Vec<PoseFrame>) -> (String, PoseWind
 
 /// Puts the analyst's verdict into the feedback, or takes the draft if the call failed. So every window has feedback.
 fn settle(answered: Answered<FeedbackRequest, Verdict>) -> FormFeedback {
-    let Answered { request: FeedbackRequest { draft, .. }, outcome } = answered;
+    let Answered { request: FeedbackRequest { draft, .. }, outcome, report } = answered;
+    let provenance = Some(provenance(report, outcome.as_ref().map(|verdict| verdict.analyst.as_str())));
     match outcome {
-        Ok(Verdict { analyst, grade, sentence }) => FormFeedback { analyst, grade, sentence, ..draft },
-        Err(_) => draft,
+        Ok(Verdict { analyst, grade, sentence }) => FormFeedback { analyst, grade, sentence, provenance, ..draft },
+        Err(_) => FormFeedback { provenance, ..draft },
     }
 }

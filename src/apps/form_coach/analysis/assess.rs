@@ -113,6 +113,7 @@ fn empty(window: &PoseWindow, progress: &SessionProgress, last: Option<&PoseFram
         session_change: None,
         progress: Vec::new(),
         earlier: Vec::new(),
+        provenance: None,
     }
 }
 

@@ -1,5 +1,6 @@
 // The only place that knows the server's field names for the form coach.
 import { clamp, label, list, num, text } from "/assets/shared/format.js";
+import { adaptProvenance } from "/assets/shared/why.js";
 import { PARTS } from "./body.js";
 
 /** The value of the first of these fields that exists. */
@@ -72,6 +73,7 @@ export function adaptFeedback(raw) {
     progress: list(raw?.progress).map((point) => ({ at: num(point?.at), grade: clamp(num(point?.grade), 0, 10) })),
     earlier: list(raw?.earlier).map(ended),
     analyst: text(raw?.analyst),
+    provenance: adaptProvenance(raw?.provenance),
   };
 }
 

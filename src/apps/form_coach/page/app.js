@@ -5,7 +5,9 @@ import { icon } from "/assets/shared/icons.js";
 import { lateView } from "/assets/shared/late.js";
 import { connectionView, idFromPath, mountTheme, token } from "/assets/shared/shell.js";
 import { EventStream } from "/assets/shared/stream.js";
+import { Costs, drawCost, keepingFocus } from "/assets/shared/why.js";
 import { adaptFeedback } from "./adapt.js";
+import { whyVerdict } from "./evidence.js";
 import { drawNumbers, drawProgress, drawRom, drawSymmetry } from "./numbers.js";
 import { mountProfile } from "./profile.js";
 import { Stage } from "./stage.js";
@@ -18,12 +20,14 @@ const CATCH_UP_MS = 1500;
 
 const id = idFromPath();
 const voice = new Voice();
+const costs = new Costs();
 const showLate = lateView($("late"), "athlete", "coach");
 /** The newest feedback, the newest feedback with a grade, and every grade of the session by its window's end. */
 let newest = null;
 let judged = null;
 let grades = new Map();
 let drawn = null;
+let explained = null;
 let liveSince = Infinity;
 
 const progress = () =>
@@ -48,6 +52,12 @@ const draw = perFrame(() => {
   const line = progress();
   const feedback = shown();
   drawVerdict(feedback, line.length > 1 ? line.at(-2).grade : null, newest?.phase);
+  drawCost($("cost"), costs);
+  if (feedback !== explained) {
+    explained = feedback;
+    const control = feedback ? [whyVerdict(feedback, (position) => stage.seek(position))] : [];
+    keepingFocus($("why"), () => $("why").replaceChildren(...control));
+  }
   drawNumbers($("numbers"), feedback, newest);
   drawRom($("rom"), feedback?.rom ?? []);
   const symmetry = feedback?.symmetry ?? null;
@@ -75,6 +85,7 @@ function onEvent(type, raw) {
   if (type === "late") return showLate(raw);
   if (type !== "feedback") return;
   const feedback = adaptFeedback(raw);
+  costs.add(feedback.start, feedback.provenance);
   const last = Math.max(0, ...grades.keys());
   if (feedback.start - last > SESSION_GAP_MS) [grades, judged] = [new Map(), null];
   if (feedback.grade !== null) grades.set(feedback.end, feedback.grade);

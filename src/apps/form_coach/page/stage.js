@@ -37,6 +37,14 @@ export class Stage {
     this.draw();
   }
 
+  /** Stops the replay at a position from 0 to 1. The camera's picture is not replaced. */
+  seek(position) {
+    if (this.#mode !== "replay") return;
+    this.replay.playing = false;
+    this.replay.seek(position);
+    this.draw();
+  }
+
   #listen() {
     $("full").append(icon("expand"));
     $("lock").append(icon("lock"));
@@ -46,11 +54,7 @@ export class Stage {
       this.replay.playing = !this.replay.playing;
       this.draw();
     });
-    $("scrub").addEventListener("input", (event) => {
-      this.replay.playing = false;
-      this.replay.seek(event.target.valueAsNumber / 1000);
-      this.draw();
-    });
+    $("scrub").addEventListener("input", (event) => this.seek(event.target.valueAsNumber / 1000));
     $("camera").addEventListener("click", () => (this.camera.running ? this.camera.stop() : this.#start()));
     $("full").hidden = !document.fullscreenEnabled;
     $("full").addEventListener("click", () =>

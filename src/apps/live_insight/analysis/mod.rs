@@ -2,6 +2,7 @@
 
 mod activity;
 mod alerts;
+mod behind;
 mod bots;
 mod chance;
 mod clips;
@@ -36,6 +37,7 @@ mod trend;
 mod window;
 mod words;
 
+pub(super) use behind::behind_model;
 pub(super) use bots::people;
 pub use offline::OfflineAnalyst;
 pub use sentiment::{MessageMood, message_mood};

@@ -4,6 +4,7 @@ use tidemill_schemas::Insight;
 
 use super::activity::{active_users, languages, outliers, top_chats};
 use super::alerts::alerts;
+use super::behind::behind;
 use super::clips::clips;
 use super::crowd::CrowdMood;
 use super::evidence::Evidence;
@@ -54,7 +55,8 @@ impl OfflineAnalyst {
         };
         let found = alerts(&evidence);
         let alerts = without_repeats(window, found.clone());
-        let instruction = instruction(&evidence, &alerts, &found);
+        let (instruction, about) = instruction(&evidence, &alerts, &found);
+        let behind = behind(&evidence, &about, &alerts, &phrases);
         let sources = Sources::of(&reading, &hot_topics, &phrases);
         let insight = Insight {
             stream_id: window.stream_id.clone(),
@@ -84,6 +86,8 @@ impl OfflineAnalyst {
             support: support(&reading),
             withdrawn: 0,
             instruction,
+            evidence: behind,
+            provenance: None,
         };
         (insight, sources)
     }

@@ -38,8 +38,7 @@ pub(super) fn reactions(
     carried
         .chain(spoken.into_iter().map(|phrase| (phrase, false)))
         .map(|(phrase, carried_over)| {
-            let from = phrase.start_ms + REFLEX_MS;
-            let to = phrase.end_ms + REACTION_MS;
+            let (from, to) = followers(phrase.start_ms, phrase.end_ms);
             let followers = between(&reading.chats, from, to);
             let first = &followers[..followers.len().min(FIRST)];
             let observed_ms = to.min(window.end_ms) - from.max(window.start_ms);
@@ -58,6 +57,11 @@ pub(super) fn reactions(
         })
         .filter(|phrase| !phrase.carried_over || phrase.reactions > 0)
         .collect()
+}
+
+/// From when to when a message follows a phrase.
+pub(super) fn followers(start_ms: i64, end_ms: i64) -> (i64, i64) {
+    (start_ms + REFLEX_MS, end_ms + REACTION_MS)
 }
 
 /// The most expressive reactions, without repeated texts.

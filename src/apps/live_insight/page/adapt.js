@@ -1,5 +1,6 @@
 // The only place that knows the server's field names: one function per event type, tolerant of missing fields.
 import { clamp, label, list, num, text } from "/assets/shared/format.js";
+import { adaptProvenance } from "/assets/shared/why.js";
 
 const MOODS = ["negative", "tense", "neutral", "positive", "joyful"];
 const BANDS = {
@@ -75,6 +76,23 @@ function supportOf(raw) {
   };
 }
 
+/** The name of a statement, by which its messages are found. */
+const statement = (raw) => `${text(raw?.kind)} ${text(raw?.name)} ${raw?.at_ms ?? ""}`;
+
+/** A message behind some statements. */
+const evidenceLine = (raw) => ({
+  user: text(first(raw, "user_name", "user_id")),
+  text: text(raw?.text),
+  at: num(raw?.timestamp),
+  behind: list(raw?.behind).map(statement),
+});
+
+const behind = (window, name) => window.evidence.filter((line) => line.behind.includes(name));
+export const behindInstruction = (window) => behind(window, "instruction  ");
+export const behindTopic = (window, topic) => behind(window, `hot_topic ${topic.name} `);
+export const behindAlert = (window, alert) => behind(window, `alert ${alert.kind} ${alert.at}`);
+export const behindPhrase = (window, phrase) => behind(window, `phrase  ${phrase.at}`);
+
 /** One window. `series` has chats and mood (−1…1) per bucket. Without `series` the whole window is one bucket. */
 export function adaptInsight(raw) {
   const start = num(raw?.window?.start ?? raw?.window_start_ms);
@@ -123,6 +141,8 @@ export function adaptInsight(raw) {
     withdrawn: num(raw?.withdrawn),
     instruction: text(raw?.instruction),
     analyst: text(raw?.analyst),
+    evidence: list(raw?.evidence).map(evidenceLine),
+    provenance: adaptProvenance(raw?.provenance),
     series: series.length ? series : [{ at: start, chats, mood: vibe / 50 - 1 }],
   };
 }

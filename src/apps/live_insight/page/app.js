@@ -15,8 +15,10 @@ import { lateView } from "/assets/shared/late.js";
 import { connectionView, idFromPath, mountTheme, token } from "/assets/shared/shell.js";
 import { sparkline } from "/assets/shared/chart.js";
 import { EventStream } from "/assets/shared/stream.js";
+import { Costs, drawCost, keepingFocus } from "/assets/shared/why.js";
 import { adaptAlert, adaptClip, adaptInsight } from "./adapt.js";
 import { drawGauge } from "./gauge.js";
+import { explains, whyInstruction } from "./evidence.js";
 import { drawInspector } from "./inspector.js";
 import { Session } from "./session.js";
 import { copyAll, drawAlerts, drawClips, FEW } from "./side.js";
@@ -24,6 +26,7 @@ import { drawTimeline } from "./timeline.js";
 
 const id = idFromPath();
 const session = new Session();
+const costs = new Costs();
 const showLate = lateView($("late"), "stream", "live");
 let lastEventAt = null;
 let allAlerts = false;
@@ -96,6 +99,9 @@ function drawNow() {
     ...flags.filter(Boolean),
   );
   setText($("analyst"), now.analyst ? `Read by ${analystName(now.analyst)}` : "");
+  keepingFocus($("now-why"), () =>
+    $("now-why").replaceChildren(...(explains(now) ? [whyInstruction(now, "now")] : [])),
+  );
   // An alert may arrive before its window closes. It is shown until a window without an alert follows.
   const alert = session.alerts.findLast((one) => one.tone !== "good" && one.at >= now.start);
   document.querySelector(".now").dataset.tone = alert ? "alert" : "";
@@ -138,6 +144,7 @@ function drawClipsCard() {
 
 const draw = perFrame(() => {
   drawNow();
+  drawCost($("cost"), costs);
   drawGauge($("gauge"), session);
   drawStats();
   drawTimeline($("timeline"), session, select);
@@ -160,8 +167,11 @@ function select(window, byKey = false) {
 
 function onEvent(type, raw) {
   lastEventAt = Date.now();
-  if (type === "insight") session.addWindow(adaptInsight(raw));
-  else if (type === "clip") session.addClip(adaptClip(raw));
+  if (type === "insight") {
+    const window = adaptInsight(raw);
+    session.addWindow(window);
+    costs.add(window.start, window.provenance);
+  } else if (type === "clip") session.addClip(adaptClip(raw));
   else if (type === "alert") session.addAlert(adaptAlert(raw));
   else if (type === "late") return showLate(raw);
   else return;

@@ -2,6 +2,8 @@
 import { empty, h } from "/assets/shared/dom.js";
 import { count, money, plural, signed, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
+import { keepingFocus, provenanceView } from "/assets/shared/why.js";
+import { explains, whyInstruction, whyPhrase, whyTopic } from "./evidence.js";
 
 const tone = (sentiment) =>
   sentiment > 0.6
@@ -25,7 +27,7 @@ function freshChats(phrase, known) {
   return fresh;
 }
 
-function phraseRow(phrase, most, chats) {
+function phraseRow(window, phrase, most, chats) {
   const answers = phrase.reactions
     ? [
         h("div", { class: "ph-bar" }, h("i", { style: { width: `${(phrase.reactions / most) * 100}%` } })),
@@ -40,6 +42,7 @@ function phraseRow(phrase, most, chats) {
           { class: "ph-chats small" },
           chats.map((chat) => h("li", {}, chat.user && h("b", {}, h("bdi", {}, chat.user)), h("bdi", {}, chat.text))),
         ),
+        explains(window) && whyPhrase(window, phrase),
       ]
     : [h("p", { class: "ph-sum small muted" }, "No answer")];
   return h(
@@ -80,7 +83,7 @@ function phrases(window) {
     { class: "phs" },
     window.phrases
       .filter((phrase) => chosen.has(phrase))
-      .map((phrase) => phraseRow(phrase, most, freshChats(phrase, known))),
+      .map((phrase) => phraseRow(window, phrase, most, freshChats(phrase, known))),
   );
   if (!window.silentChat)
     return window.phrases.length
@@ -109,13 +112,14 @@ function toggle(box, window) {
   return h("button", { class: "btn tiny ph-all", type: "button", onClick: turn }, words);
 }
 
-const meterRow = (name, value, most, note) =>
+const meterRow = (name, value, most, note, reason) =>
   h(
     "li",
     {},
     h("span", { class: "m-name" }, h("bdi", {}, name)),
     h("span", { class: "m-note small muted" }, note),
     h("i", { class: "m-bar" }, h("i", { style: { width: `${(value / most) * 100}%` } })),
+    reason,
   );
 
 function block(title, rows, nothing) {
@@ -160,6 +164,19 @@ export function supportLine(support) {
     .join(" · ");
 }
 
+/** What the minute's advice was, and how the minute was read. */
+function source(window) {
+  if (!explains(window)) return null;
+  return h(
+    "section",
+    { class: "block source" },
+    h("h3", {}, "How this minute was read"),
+    window.instruction && h("p", { dir: "auto" }, window.instruction),
+    window.instruction && whyInstruction(window, "inspector"),
+    provenanceView(window.provenance),
+  );
+}
+
 /** Small lines about a window: its support, and that something was withdrawn. */
 function notes(window) {
   const support = supportLine(window.support);
@@ -169,7 +186,9 @@ function notes(window) {
   ].filter(Boolean);
 }
 
-export function drawInspector(box, window) {
+export const drawInspector = (box, window) => keepingFocus(box, () => fillInspector(box, window));
+
+function fillInspector(box, window) {
   if (!window) {
     const line = (width) => h("i", { class: "ghost", style: { width } });
     box.replaceChildren(
@@ -203,6 +222,7 @@ export function drawInspector(box, window) {
             topic.count,
             most,
             `${count(topic.count)} by ${plural(topic.users, "person", "people")}`,
+            explains(window) && whyTopic(window, topic),
           ),
         ),
         "No topic in this minute.",
@@ -228,6 +248,7 @@ export function drawInspector(box, window) {
       ),
       people(window.active.slice(0, 8)),
       notes(window),
+      source(window),
     ),
   );
   if (focused) box.querySelector(".ph-all")?.focus({ preventScroll: true });

@@ -2,12 +2,18 @@
 import { empty, h, toast } from "/assets/shared/dom.js";
 import { timecode, timeOfDaySeconds } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
+import { keepingFocus } from "/assets/shared/why.js";
+import { explains, whyAlert } from "./evidence.js";
 
 /** The number of alerts that are shown until the user asks for all alerts. */
 export const FEW = 5;
 
+const windowOf = (session, alert) => session.windows.find((one) => alert.at >= one.start && alert.at < one.end);
+
 /** Draws all alerts or the newest ones, newest first. Each alert links to its time on the timeline. */
-export function drawAlerts(box, session, all, onSelect) {
+export const drawAlerts = (box, ...rest) => keepingFocus(box, () => fillAlerts(box, ...rest));
+
+function fillAlerts(box, session, all, onSelect) {
   if (session.alerts.length === 0) {
     box.replaceChildren(empty("No alert", "An alert appears here as soon as the mood shifts or chat falls silent."));
     return;
@@ -16,7 +22,7 @@ export function drawAlerts(box, session, all, onSelect) {
     .slice(all ? 0 : -FEW)
     .reverse()
     .map((alert) => {
-      const window = session.windows.find((one) => alert.at >= one.start && alert.at < one.end);
+      const window = windowOf(session, alert);
       const at = h("time", { class: "small" }, timeOfDaySeconds(alert.at));
       const go = window
         ? h(
@@ -36,14 +42,17 @@ export function drawAlerts(box, session, all, onSelect) {
         icon(alert.tone === "good" ? "bolt" : "alert"),
         h("p", { dir: "auto" }, alert.message),
         go,
+        window && explains(window) && whyAlert(window, alert),
       );
     });
-  // Existing rows are kept, identified by time and message, so that the live region announces only new rows.
-  const known = new Map([...box.querySelectorAll("li")].map((row) => [row.dataset.key, row]));
-  rows.forEach(
-    (row, index) =>
-      (row.dataset.key = `${session.alerts.at(-1 - index).kind}${session.alerts.at(-1 - index).at}${row.querySelector("button") ? "!" : ""}${session.alerts.at(-1 - index).message}`),
-  );
+  // Existing rows are kept, identified by time, message and evidence, so that the live region announces only new rows.
+  const known = new Map([...box.querySelectorAll(".al")].map((row) => [row.dataset.key, row]));
+  rows.forEach((row, index) => {
+    const alert = session.alerts.at(-1 - index);
+    const window = windowOf(session, alert);
+    const shown = window ? `!${window.withdrawn}/${window.evidence.length}/${explains(window)}` : "";
+    row.dataset.key = `${alert.kind}${alert.at}${shown}${alert.message}`;
+  });
   let holder = box.querySelector("ol");
   if (!holder) box.replaceChildren((holder = h("ol", { class: "als" })));
   holder.replaceChildren(...rows.map((row) => known.get(row.dataset.key) ?? row));

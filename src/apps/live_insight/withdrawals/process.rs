@@ -11,7 +11,7 @@ use super::{
     KEPT_MS, PUBLISHED, Part, Published, WITHDRAWN,
     known::{known, slot_of},
 };
-use crate::apps::{Withdrawal, live_insight::InsightRequest};
+use crate::apps::{Withdrawal, live_insight::InsightRequest, provenance};
 
 /// The most windows whose results a withdrawal looks at. With windows of a second, they are an hour.
 const WINDOWS: i64 = 3_600;
@@ -27,8 +27,10 @@ impl Processor<Windowed<String>, Answered<InsightRequest, Insight>, Windowed<Str
         ctx: &mut ProcessorContext<'_, Windowed<String>, Insight>,
         record: Record<Windowed<String>, Answered<InsightRequest, Insight>>,
     ) -> Result<(), BoxError> {
-        let Record { key, value: Answered { request, outcome }, timestamp, headers } = record;
+        let Record { key, value: Answered { request, outcome, report }, timestamp, headers } = record;
+        let told = provenance(report, outcome.as_ref().map(|insight| insight.analyst.as_str()));
         let insight = outcome.unwrap_or_else(|_| request.draft.clone());
+        let insight = Insight { provenance: Some(told), ..insight };
         let mut published = Published::new(request, insight);
         for withdrawal in &known(ctx, &key.key)?.0 {
             published.withdraw(withdrawal);

@@ -1,14 +1,14 @@
 //! A published insight with everything that is needed to remove what was withdrawn.
 
 use serde::{Deserialize, Serialize};
-use tidemill_schemas::{HotTopic, Insight};
+use tidemill_schemas::{EvidenceLine, HotTopic, Insight, Statement, StatementKind};
 
 use super::Part;
 use crate::apps::{
     Withdrawal,
     live_insight::{
         InsightRequest,
-        analysis::{Source, Sources, quoted},
+        analysis::{Gone, Source, Sources, behind_model, quoted},
     },
 };
 
@@ -33,32 +33,35 @@ struct Model {
     read: Vec<Source>,
     hot_topics: Vec<HotTopic>,
     instruction: String,
+    #[serde(default)]
+    evidence: Vec<EvidenceLine>,
 }
 
 impl Published {
-    pub(in crate::apps::live_insight) fn new(request: InsightRequest, insight: Insight) -> Self {
+    pub(in crate::apps::live_insight) fn new(request: InsightRequest, mut insight: Insight) -> Self {
         let InsightRequest { window, draft, sources } = request;
-        let model = (insight.analyst != draft.analyst).then(|| Model {
-            read: window.chats.iter().map(Source::of).collect(),
-            hot_topics: draft.hot_topics,
-            instruction: draft.instruction,
+        let Insight { hot_topics, instruction, evidence, analyst, .. } = draft;
+        let model = (insight.analyst != analyst).then(|| {
+            insight.evidence = behind_model(&evidence, &window.chats, &insight.hot_topics, &insight.instruction);
+            Model { read: window.chats.iter().map(Source::of).collect(), hot_topics, instruction, evidence }
         });
         Self { insight, sources, model }
     }
 
     /// Removes the words and names of what was withdrawn. A sample or topic that others wrote, too, stays. A top chat
-    /// goes with its author, whose name it shows.
+    /// and a line of the evidence go with their author, whose name they show.
     pub(in crate::apps::live_insight) fn withdraw(&mut self, withdrawal: &Withdrawal<Part>) {
         if withdrawal.part == Part::Viewers && self.insight.window_start_ms > withdrawal.until_ms() {
             return;
         }
         let before = self.insight.clone();
         let gone = self.sources.withdraw(|source| withdrawal.covers(source));
-        let Insight { top_chats, phrases, hot_topics, instruction, alerts, .. } = &mut self.insight;
+        let Insight { top_chats, phrases, hot_topics, instruction, alerts, evidence, .. } = &mut self.insight;
         top_chats.retain(|chat| match withdrawal.part {
             Part::Chat => chat.id.as_ref() != Some(&withdrawal.id),
             Part::Viewers => chat.user_id != withdrawal.id,
         });
+        remove_lines(evidence, withdrawal, &gone);
         for phrase in phrases {
             phrase.samples.retain(|text| !gone.texts.contains(text));
             phrase.users.retain(|name| !gone.names.contains(name));
@@ -66,21 +69,24 @@ impl Published {
         hot_topics.retain(|topic| !gone.terms.contains(&topic.term));
         if let Some(model) = &mut self.model {
             model.hot_topics.retain(|topic| !gone.terms.contains(&topic.term));
+            remove_lines(&mut model.evidence, withdrawal, &gone);
         }
         for term in &gone.terms {
             let named = quoted(term);
             for alert in alerts.iter_mut() {
                 alert.message = alert.message.replace(&named, UNSAID);
             }
-            for advice in [&mut *instruction].into_iter().chain(self.model.as_mut().map(|model| &mut model.instruction))
-            {
+            let own = self.model.as_mut().map(|model| (&mut model.instruction, &mut model.evidence));
+            for (advice, evidence) in [(&mut *instruction, &mut *evidence)].into_iter().chain(own) {
                 if advice.contains(&named) {
                     UNADVISED.clone_into(advice);
+                    retain(evidence, |statement| statement.kind != StatementKind::Instruction);
                 }
             }
         }
         if let Some(model) = self.model.take_if(|model| model.read.iter().any(|source| withdrawal.covers(*source))) {
             (self.insight.hot_topics, self.insight.instruction) = (model.hot_topics, model.instruction);
+            self.insight.evidence = model.evidence;
         }
         if withdrawal.part == Part::Viewers {
             self.forget(&withdrawal.id);
@@ -97,4 +103,21 @@ impl Published {
             sum.supporters.retain(|one| one.user_id != user_id);
         }
     }
+}
+
+/// Removes withdrawn messages from the evidence, and the topics that are withdrawn with them.
+fn remove_lines(evidence: &mut Vec<EvidenceLine>, withdrawal: &Withdrawal<Part>, gone: &Gone) {
+    evidence.retain(|line| match withdrawal.part {
+        Part::Chat => line.id.as_ref() != Some(&withdrawal.id),
+        Part::Viewers => line.user_id != withdrawal.id,
+    });
+    retain(evidence, |statement| statement.kind != StatementKind::HotTopic || !gone.terms.contains(&statement.name));
+}
+
+/// Keeps some statements, and the lines that are behind one of them.
+fn retain(evidence: &mut Vec<EvidenceLine>, keeps: impl Fn(&Statement) -> bool) {
+    for line in &mut *evidence {
+        line.behind.retain(&keeps);
+    }
+    evidence.retain(|line| !line.behind.is_empty());
 }

@@ -70,6 +70,21 @@ await page.click("#copy-all");
 assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^00:06:44\t00:07:17\tBoss beaten/);
 done("clip timestamps are copied, counted from the recording's start");
 
+const opened = (summary) => until((name) => [...document.querySelectorAll(".why[open] summary")].some((one) => one.textContent === name), summary);
+await page.click("#now-why summary");
+await opened("Why: the advice");
+assert.match(await text("#now-why"), /gemini-2\.5-flash, prompt live-insight@3, 1,420 \+ 88 tokens, 0\.0009 EUR, 1 attempt, 0\.8 s/);
+assert.equal(await page.locator("#now-why li").count(), 2);
+await page.focus("#inspector .block .why summary");
+await page.keyboard.press("Enter");
+await opened("Why: the topic chat is back");
+assert.match(await text("#inspector .block .why[open]"), /\d\d:\d\d:\d\d/);
+assert.match(await text("#cost"), /^0\.0108 EUR8 % fallback/);
+assert.match(await page.getAttribute("#cost", "title"), /12 results of this page.*1 result was answered by a fallback/);
+await page.locator("#alerts .al", { hasText: "mood fell" }).locator("summary").click();
+assert.ok((await page.locator("#alerts .why[open] li").count()) > 0);
+done("each statement says why, by pointer and by key, and the head tells what models cost");
+
 mock.lastIds.length = 0;
 mock.drop();
 await until(
@@ -90,6 +105,21 @@ assert.equal(mock.lastIds[0], String(log.events.length - 1), "reconnects behind 
 assert.equal(await page.locator("button.tl-col").count(), 12, "nothing came twice");
 assert.equal(await text("#status"), "Live");
 done("a broken connection resumes where it broke");
+
+// A result that comes again replaces itself: what is open stays open, what is withdrawn is gone, nothing is paid twice.
+const last = JSON.parse(log.events.findLast((event) => event.type === "insight").data);
+await page.focus("#inspector .block .why summary");
+log.add("insight", {
+  ...last,
+  withdrawn: 1,
+  evidence: [{ ...last.evidence[0], text: "<img src=x onerror=alert(1)> only this" }],
+});
+await until(() => document.getElementById("now-why").textContent.includes("only this"));
+assert.equal(await page.locator("#now-why li").count(), 1);
+assert.equal(await page.locator("#main img").count(), 0);
+assert.match(await text("#cost"), /^0\.0108 EUR/);
+assert.equal(await page.evaluate(() => document.activeElement.textContent), "Why: the topic chat is back");
+done("evidence that is withdrawn leaves the page, and what is open stays open");
 
 log.add("alert", {
   stream_id: "aurora",
@@ -125,6 +155,17 @@ await page.waitForFunction((was) => document.getElementById("canvas").toDataURL(
 await page.click("#play");
 assert.equal(await page.getAttribute("#play", "aria-label"), "Play the replay");
 done("feedback is shown, and the last movement plays");
+
+await page.click("#why summary");
+await until(() => document.querySelectorAll("#why .fr").length === 5);
+assert.match(await text("#why"), /Knee: left \d+–\d+°, right \d+–\d+°.*gemini-2\.5-flash, prompt form-coach@3/s);
+assert.match(await text("#cost"), /^0\.0108 EUR8 % fallback/);
+await page.locator("#why .fr").last().click();
+assert.equal(await page.inputValue("#scrub"), "1000");
+await page.locator("#why .fr").first().focus();
+await page.keyboard.press("Enter");
+assert.equal(await page.inputValue("#scrub"), "0");
+done("a verdict says why: its frames, its angles and its model");
 
 const sentence = (index) => feedback("ines", 0, index, []).sentence;
 const spoken = () => page.evaluate(() => globalThis.spoken);

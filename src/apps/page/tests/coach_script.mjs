@@ -1,5 +1,5 @@
 // A training session as it might go: squats by a jointed figure, window by window.
-import { seeded } from "./live_script.mjs";
+import { provenance, seeded } from "./live_script.mjs";
 
 const WINDOW = 3000;
 const PARTS = 33;
@@ -98,6 +98,7 @@ export function feedback(id, base, index, progress) {
     faults,
     frames,
     progress: progress.slice(-200),
-    analyst: "the built-in geometry analyst",
+    analyst: "gemini-2.5-flash",
+    provenance: provenance(index, "form-coach"),
   };
 }

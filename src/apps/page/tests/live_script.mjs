@@ -157,6 +157,39 @@ const SCENES = [
   },
 ];
 
+/** The messages behind a minute's statements. */
+const evidence = (scene, index, start, phrases, alerts) =>
+  scene.chats.map((text, at) => ({
+    id: `m${index}-${at}`,
+    user_id: `u${at}`,
+    user_name: NAMES[(index + at * 3) % NAMES.length],
+    text,
+    timestamp: start + 7000 + at * 9000,
+    behind: [
+      ...(at < 2 ? [{ kind: "instruction" }] : []),
+      ...scene.topics.filter((_, topic) => (topic + at) % 2 === 0).map((name) => ({ kind: "hot_topic", name })),
+      ...phrases.filter((_, phrase) => phrase === at).map((phrase) => ({ kind: "phrase", at_ms: phrase.timestamp })),
+      ...alerts.map((alert) => ({ kind: "alert", name: alert.kind, at_ms: alert.at })),
+    ],
+  }));
+
+/** A model answers, except in the fifth minute, whose answer comes too late. */
+export const provenance = (index, name) => ({
+  outcome: index % 12 === 4 ? "expired" : "answered",
+  reason: index % 12 === 4 ? "The model's answer came too late." : "",
+  model: "gemini-2.5-flash",
+  prompt: `${name}@3 a1b2c3`,
+  route: "gemini",
+  input_tokens: 1420,
+  output_tokens: 88,
+  cost_micros: 900,
+  currency: "EUR",
+  attempts: 1,
+  latency_ms: 800,
+  repeated: false,
+  inputs: [{ topic: "live-chat", partition: 0, offset: 100 + index * 90 }],
+});
+
 /** Events of minute `index`, in the order in which a server sends them: alert, insight, clip. */
 export function minute(id, base, index) {
   const random = seeded(index * 7919 + 17);
@@ -230,7 +263,9 @@ export function minute(id, base, index) {
       mood: scene.mood - previous.mood,
     },
     instruction: scene.do ?? "Carry on: the pace suits your audience.",
-    analyst: "the built-in lexicon analyst",
+    analyst: "gemini-2.5-flash",
+    evidence: evidence(scene, index, start, phrases, alerts),
+    provenance: provenance(index, "live-insight"),
   };
   const clips = scene.clip
     ? [

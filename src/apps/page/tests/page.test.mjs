@@ -4,18 +4,20 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { sseParser } from "../sse.js";
 import { duration, isolated, label, percent, signed, timecode } from "../format.js";
+import { adaptProvenance, Costs, costWords, inputsLine, provenanceLine } from "../why.js";
 import { feedback } from "./coach_script.mjs";
 import { minute } from "./live_script.mjs";
 
 // The pages import each other by the address at which the server has them.
 const local = (file) => new URL(file, import.meta.url);
-async function load(file) {
-  const source = await readFile(local(file), "utf8");
-  const found = source
-    .replaceAll(/from "\/assets\/shared\/([^"]+)"/g, (_, name) => `from "${local(`../${name}`).href}"`)
-    .replaceAll(/from "\.\/([^"]+)"/g, (_, name) => `from "${new URL(name, local(file)).href}"`);
-  return import(`data:text/javascript,${encodeURIComponent(found)}`);
+async function address(file) {
+  let source = await readFile(file, "utf8");
+  source = source.replaceAll(/from "\/assets\/shared\/([^"]+)"/g, (_, name) => `from "${local(`../${name}`).href}"`);
+  for (const [all, name] of source.matchAll(/from "\.\/([^"]+)"/g))
+    source = source.replaceAll(all, `from "${await address(new URL(name, file))}"`);
+  return `data:text/javascript,${encodeURIComponent(source)}`;
 }
+const load = async (file) => import(await address(local(file)));
 
 const parsed = (...chunks) => {
   const events = [];
@@ -49,9 +51,42 @@ class Element {
     this.tag = tag;
   }
   setAttribute = (name, value) => (this.attributes[name] = value);
+  get firstChild() {
+    return this.children[0];
+  }
   append = (...children) => this.children.push(...children);
   replaceChildren = (...children) => (this.children = children);
-  addEventListener = () => {};
+  listeners = {};
+  addEventListener = (type, listener) => (this.listeners[type] = listener);
+}
+
+/** Runs `test` with as much of a document as the pages need to build elements. */
+async function withDocument(test) {
+  globalThis.document = {
+    createElement: (tag) => new Element(tag),
+    createElementNS: (_, tag) => new Element(tag),
+    activeElement: null,
+  };
+  try {
+    return await test();
+  } finally {
+    delete globalThis.document;
+  }
+}
+
+/** All elements below an element that fit, itself included. */
+const all = (element, fits) => [
+  ...(fits(element) ? [element] : []),
+  ...element.children.filter((child) => child instanceof Element).flatMap((child) => all(child, fits)),
+];
+const textOf = (element) =>
+  element.children.map((child) => (child instanceof Element ? textOf(child) : String(child))).join("");
+
+/** Opens a control as a click on its word does. */
+function opened(control) {
+  control.open = true;
+  control.listeners.toggle();
+  return textOf(control.children[1]);
 }
 
 /** The texts below an element that share a line with others and have no direction of their own. */
@@ -62,29 +97,140 @@ function mixed(element, own = false) {
   return [...texts, ...inner.flatMap((child) => mixed(child, isolates))];
 }
 
-test("names and texts of viewers have a direction of their own", async () => {
-  globalThis.document = {
-    createElement: (tag) => new Element(tag),
-    createElementNS: (_, tag) => new Element(tag),
-    activeElement: null,
-  };
+test("names and texts of viewers have a direction of their own", () => withDocument(async () => {
   const { adaptInsight } = await load("../../live_insight/page/adapt.js");
   const { drawInspector } = await load("../../live_insight/page/inspector.js");
+  const behind = [{ kind: "hot_topic", name: "معبد" }];
   const window = adaptInsight({
     ...{ window_start_ms: 0, window_end_ms: 60_000, chats: 4, users: 2 },
     hot_topics: [{ term: "معبد", chats: 3, users: 2 }],
     top_chats: [{ user_name: "שרה", text: "مرحبا", echoes: 2 }],
     active_users: [{ user_name: "שרה", chats: 3 }],
     phrases: [{ text: "مرحبا بالجميع", start_ms: 0, reactions: 2, mood: 0, samples: ["سلام"] }],
+    evidence: [{ user_id: "u", user_name: "שרה", text: "معبد الماء", timestamp: 5, behind }],
   });
   const box = new Element("div");
   drawInspector(box, window);
-  delete globalThis.document;
+  // The word that only people hear who do not see the page stands alone in its label.
+  const controls = all(box, (element) => element.tag === "details");
+  controls.forEach((control) => {
+    opened(control);
+    control.children = [control.children[1]];
+  });
   const loose = mixed(box).filter((text) => /[\u0590-\u08ff]/.test(text));
   assert.deepEqual(loose, []);
   assert.equal(isolated("\u202eشرة\u2069"), "\u2068شرة\u2069");
   assert.equal(isolated("ada"), "ada");
+}));
+
+const ANSWERED = {
+  ...{ outcome: "answered", model: "gemini-2.5-flash", prompt: "live-insight@3 a1b2c3", route: "gemini" },
+  ...{ input_tokens: 1420, output_tokens: 88, cost_micros: 900, currency: "EUR", attempts: 1, latency_ms: 800 },
+  inputs: [{ topic: "live-chat", partition: 2, offset: 4100 }],
+};
+
+test("provenance is told in a line: whose answer, of which prompt, at which cost", () => {
+  const line = (more) => provenanceLine(adaptProvenance({ ...ANSWERED, ...more }));
+  const count = (number) => new Intl.NumberFormat().format(number);
+  const used = `${count(1420)} + 88 tokens, 0.0009 EUR, 1 attempt, 0.8 s`;
+  assert.equal(line({}), `gemini-2.5-flash, prompt live-insight@3, ${used}`);
+  assert.equal(line({ currency: "", repeated: true, attempts: 2 }).split(" tokens, ")[1], "0.0009, 2 attempts, 0.8 s, may have been paid twice");
+  assert.match(line({ outcome: "cached", input_tokens: 0, output_tokens: 0, cost_micros: 0 }), /an earlier answer to the same content, 1 attempt/);
+  assert.match(
+    line({ outcome: "fallback", model: "flash-lite", reason: "Answered by flash-lite: the route before it did not answer." }),
+    /^flash-lite, .*\. Fallback: Answered by flash-lite/,
+  );
+  assert.equal(
+    provenanceLine(adaptProvenance({ outcome: "expired", reason: "The model's answer came too late." })),
+    "Draft: the model's answer came too late.",
+  );
+  assert.match(line({ outcome: "expired", reason: "Too late." }), /^Draft: too late\. \(.*0\.0009 EUR/, "a late answer is paid, too");
+  assert.match(provenanceLine(adaptProvenance({ outcome: "debated" })), /^A model$/, "an outcome of the future");
+  assert.match(provenanceLine(adaptProvenance({ outcome: "offline" })), /no model was asked/);
+  assert.equal(adaptProvenance(undefined), null);
+  assert.match(provenanceLine(null), /older than its provenance/);
+  assert.equal(inputsLine(adaptProvenance(ANSWERED)), `live-chat 2 up to ${count(4100)}`);
 });
+
+test("the session's cost counts each result once, and tells the share of fallbacks", () => {
+  const costs = new Costs();
+  const add = (key, more) => costs.add(key, adaptProvenance({ ...ANSWERED, ...more }));
+  assert.equal(costWords(costs.total).short, "");
+  add(1, { outcome: "offline", cost_micros: 0 });
+  assert.equal(costWords(costs.total).short, "", "nothing is shown while no model is asked");
+  add(2, {});
+  add(2, {});
+  add(3, { cost_micros: 2_100 });
+  add(4, { outcome: "fallback", cost_micros: 0 });
+  add(5, { outcome: "superseded", cost_micros: 500 });
+  costs.add(6, null);
+  const { asked, others, share, sums } = costs.total;
+  assert.deepEqual([asked, others, share, sums], [4, 2, 0.5, [["EUR", 3_500]]]);
+  assert.deepEqual([costWords(costs.total).short, costWords(costs.total).more], ["0.0035 EUR", "50 % fallback"]);
+  add(7, { currency: "USD", cost_micros: 12_000_000 });
+  assert.match(costWords(costs.total).short, /^0\.0035 EUR \+ .*12/, "currencies are not added");
+});
+
+test("each statement of a minute leads to its messages, as text", () => withDocument(async () => {
+  const { adaptInsight } = await load("../../live_insight/page/adapt.js");
+  const { drawInspector } = await load("../../live_insight/page/inspector.js");
+  const { drawAlerts } = await load("../../live_insight/page/side.js");
+  const { Session } = await load("../../live_insight/page/session.js");
+  const said = (text, ...behind) => ({ user_id: "u", user_name: "Ada", text, timestamp: 5_000, behind });
+  const raw = {
+    ...{ window_start_ms: 0, window_end_ms: 60_000, chats: 4, users: 2, instruction: "Talk about the boss." },
+    hot_topics: [{ term: "boss", chats: 3, users: 2 }],
+    phrases: [{ text: "Look.", start_ms: 1_000, reactions: 2, mood: 0, samples: ["wow"] }],
+    alerts: [{ kind: "mood_drop", at_ms: 4_000, message: "The mood fell", severity: 0.9 }],
+    evidence: [
+      said("<img src=x onerror=alert(1)> the boss", { kind: "hot_topic", name: "boss" }, { kind: "instruction" }),
+      said("wow", { kind: "phrase", at_ms: 1_000 }),
+      said("awful", { kind: "alert", name: "mood_drop", at_ms: 4_000 }),
+    ],
+    provenance: ANSWERED,
+  };
+  const box = new Element("div");
+  drawInspector(box, adaptInsight(raw));
+  const controls = all(box, (element) => element.tag === "details");
+  const why = Object.fromEntries(controls.map((control) => [textOf(control.children[0]), opened(control)]));
+  assert.deepEqual(Object.keys(why), ["Why: the answers to Look.", "Why: the topic boss", "Why: the advice"]);
+  assert.match(why["Why: the answers to Look."], /\d\d:\d\d:\d\dAdawow$/);
+  assert.match(why["Why: the topic boss"], /Ada<img src=x onerror=alert\(1\)> the boss$/);
+  assert.match(why["Why: the advice"], /the boss.*gemini-2\.5-flash, prompt live-insight@3/);
+  assert.deepEqual(all(box, (element) => element.tag === "img" || element.innerHTML !== undefined), []);
+
+  const session = new Session();
+  session.addWindow(adaptInsight(raw));
+  Element.prototype.querySelectorAll = () => [];
+  Element.prototype.querySelector = () => null;
+  const side = new Element("div");
+  drawAlerts(side, session, true, () => {});
+  const [control] = all(side, (element) => element.tag === "details");
+  assert.match(opened(control), /Adaawful/);
+
+  // A result of before provenance has nothing to show.
+  drawInspector(box, adaptInsight({ ...raw, evidence: undefined, provenance: undefined }));
+  assert.deepEqual(all(box, (element) => element.tag === "details"), []);
+}));
+
+test("a verdict leads to its frames, its angles and the model", () => withDocument(async () => {
+  const { adaptFeedback } = await load("../../form_coach/page/adapt.js");
+  const { measured, spread, whyVerdict } = await load("../../form_coach/page/evidence.js");
+  assert.deepEqual([spread(0), spread(3), spread(15)], [[], [0, 1, 2], [0, 4, 7, 11, 14]]);
+  const raw = { ...feedback("ines", 0, 1, []), faults: [{ kind: "half_repetition", detail: "<b>the knee stops at 120°</b>" }] };
+  const told = adaptFeedback({ ...raw, provenance: { outcome: "expired", reason: "The model's answer came too late." } });
+  assert.ok(measured(told).includes("Half repetition: <b>the knee stops at 120°</b>"));
+  assert.ok(measured(told).some((fact) => /^Knee: left \d+–\d+°, right \d+–\d+°$/.test(fact)), measured(told).join());
+  const seen = [];
+  const control = whyVerdict(told, (position) => seen.push(position));
+  assert.match(opened(control), /Draft: the model's answer came too late\.$/);
+  const frames = all(control, (element) => element.tag === "button");
+  frames.forEach((frame) => frame.listeners.click());
+  assert.deepEqual([seen.length, seen[0], seen.at(-1)], [5, 0, 1]);
+  assert.ok(all(control, (element) => element.tag === "path").length > 5);
+  const nothing = adaptFeedback({ window_start_ms: 0, window_end_ms: 3_000 });
+  assert.match(opened(whyVerdict(nothing, () => {})), /No frame is kept.*Nothing was measured.*older than its provenance/s);
+}));
 
 test("an unfinished event is not delivered", () => assert.deepEqual(parsed("data: half\n"), []));
 

@@ -98,6 +98,17 @@ for (const { window, term } of truth.topics) {
 }
 done("a minute shows its planted topic, top chats, most active people, and what was said with its answers");
 
+const [first] = truth.topics;
+await inspect(first.window);
+const aboutTopic = page.locator("#inspector .block li", { hasText: first.term }).first();
+await aboutTopic.locator("summary").click();
+const lines = insights[first.window].evidence.filter((line) => line.behind.some((one) => one.name === first.term));
+assert.ok(lines.length > 0 && lines.length <= 5);
+for (const line of lines) assert.ok((await aboutTopic.innerText()).includes(line.text), line.text);
+assert.match(await page.innerText("#inspector .source"), /The built-in analyst; no model was asked/);
+assert.ok(await page.isHidden("#cost"), "no model, no cost");
+done("a topic leads to the messages about it, and the minute tells who read it");
+
 const fell = told.find((event) => event.type === "alert" && event.data.kind === "mood_drop").data;
 assert.match(fell.message, /mood fell/i);
 // It was told while its minute was open; the minute, once it is over, knows what it was about.
@@ -145,6 +156,9 @@ const drawn = () =>
 await coach.bringToFront();
 await until(coach, () => !document.getElementById("replay-tools").hidden);
 assert.ok(await drawn());
+await coach.click("#why summary");
+assert.ok((await coach.locator("#why .fr").count()) > 0);
+assert.match(await coach.innerText("#why"), /Knee: /);
 done("the coach shows grade, sentence, skeleton, repetitions, joints and progress");
 
 await coach.fill("#height", "182");
