@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{
     super::Usage,
     tally::{Sign, Totals},
-    time::{KEEP_HOURS, KEEP_MINUTES, REWRITE_MS, hour_of, minute, minute_of_hour},
+    time::{KEEP_HOURS, KEEP_MINUTES, REWRITE_MS, hour_of, minute, minute_of, minute_of_hour},
     wire::{Body, EntryKey, Open, Rate},
 };
 
@@ -233,7 +233,7 @@ impl Book {
         let entry = self.entries.get_mut(key)?;
         self.records += 1;
         (entry.written, entry.written_ms) = (self.records, now_ms);
-        let oldest = minute(hour_of(now_ms), minute_of_hour(now_ms)) - KEEP_MINUTES;
+        let oldest = minute_of(now_ms) - KEEP_MINUTES;
         entry.minutes.retain(|of_hour, (calls, tokens)| {
             let keep = minute(key.hour, *of_hour) >= oldest;
             if !keep {

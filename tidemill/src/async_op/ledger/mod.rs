@@ -53,8 +53,8 @@ pub(crate) use refusal::{Again, Refusal};
 use spending::Sums;
 pub use spending::{Spending, Spent};
 use tally::Totals;
-use time::{ALIVE_MS, FRESH_MS, MINUTE_MS, hour_of, minute_of_hour};
-use wire::{Alive, Body, EntryKey, Key, Open};
+use time::{ALIVE_MS, FRESH_MS, MINUTE_MS, hour_of, minute, minute_of, minute_of_hour};
+use wire::{Alive, Body, EntryKey, Open, Record};
 
 use super::Usage;
 
@@ -115,7 +115,7 @@ impl Ledger {
             self.written_ms = Some(now_ms);
         } else if self.own.has_open() && is_due(self.written_ms, ALIVE_MS, now_ms) {
             self.written_ms = Some(now_ms);
-            changes.push((Key::alive(self.own.member()), Some(Alive { at_ms: now_ms }.encode())));
+            changes.push((Alive::key(self.own.member()), Some(Alive { at_ms: now_ms }.encode())));
         }
         changes.extend(entries);
         changes
@@ -123,21 +123,16 @@ impl Ledger {
 
     /// Takes in a record of the topic, in its order: others' records and this member's own.
     pub(crate) fn read(&mut self, key: &[u8], value: Option<&[u8]>, now_ms: i64) {
-        let understood = match (Key::parse(key), value) {
-            (None, _) => None,
-            (Some(Key::Alive(member)), None) => Some(self.others.forget(&member, now_ms)),
-            (Some(Key::Alive(member)), Some(value)) => {
-                Alive::parse(value).map(|alive| self.others.hear(&member, alive.at_ms, now_ms))
+        match Record::parse(key, value) {
+            Some(Record::Alive(member, Some(alive))) => self.others.hear(&member, alive.at_ms, now_ms),
+            Some(Record::Alive(member, None)) => self.others.forget(&member, now_ms),
+            Some(Record::Entry(key, Some(body))) if key.member == *self.own.member() => {
+                self.read_back(&key, &body, now_ms);
             }
-            (Some(Key::Entry(key)), None) => Some(self.others.remove(&key, &mut self.known)),
-            (Some(Key::Entry(key)), Some(value)) => {
-                Body::parse(value).map(|body| match key.member == *self.own.member() {
-                    true => self.read_back(&key, &body, now_ms),
-                    false => self.others.fold(key, body, now_ms, &mut self.known),
-                })
-            }
-        };
-        self.malformed += u64::from(understood.is_none());
+            Some(Record::Entry(key, Some(body))) => self.others.fold(key, body, now_ms, &mut self.known),
+            Some(Record::Entry(key, None)) => self.others.remove(&key, &mut self.known),
+            None => self.malformed += 1,
+        }
     }
 
     /// The decisions since the last call.
@@ -181,11 +176,13 @@ impl Ledger {
     /// Decides the reservations that a record of this member placed in the topic's order.
     fn read_back(&mut self, key: &EntryKey, body: &Body, now_ms: i64) {
         for ticket in self.own.read_back(key, body.seq) {
-            if now_ms.saturating_sub(body.at_ms) > FRESH_MS {
+            let Some(Held { key, open, .. }) = self.own.held(ticket) else { continue };
+            // Others count a minute's attempts exactly for that minute and the next.
+            let minutes = minute_of(body.at_ms) - minute(key.hour, open.minute);
+            if now_ms.saturating_sub(body.at_ms) > FRESH_MS || minutes > 1 {
                 self.own.note_again(ticket);
                 continue;
             }
-            let Some(Held { key, open, .. }) = self.own.held(ticket) else { continue };
             let decision = self.check(key, open, &[&self.known], body.at_ms);
             match &decision {
                 Ok(()) => self.own.grant(ticket, &mut self.known, &mut self.asked),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{
     tally::{Sign, Totals},
     time::{DEAD_MS, HOUR_MS, KEEP_HOURS, hour_of},
-    wire::{Body, EntryKey, Key},
+    wire::{Alive, Body, EntryKey},
 };
 
 /// So many requests of attempts that ended elsewhere are remembered.
@@ -81,12 +81,16 @@ impl Others {
         let oldest = hour_of(now_ms) - KEEP_HOURS;
         let old = |key: &&EntryKey| key.hour < oldest && !self.is_alive(&key.member, now_ms);
         let old: BTreeSet<EntryKey> = self.entries.keys().filter(old).cloned().collect();
-        old.iter().for_each(|key| self.remove(key, totals));
+        for key in &old {
+            self.remove(key, totals);
+        }
         let used: HashSet<&str> = self.entries.keys().map(|key| &*key.member).collect();
         let gone = |(member, heard_ms): &(&Arc<str>, &i64)| is_past(**heard_ms, now_ms) && !used.contains(&***member);
         let gone: BTreeSet<Arc<str>> = self.heard_ms.iter().filter(gone).map(|(member, _)| member.clone()).collect();
-        gone.iter().for_each(|member| self.forget(member, now_ms));
-        let keys = old.iter().map(EntryKey::encode).chain(gone.iter().map(|member| Key::alive(member)));
+        for member in &gone {
+            self.forget(member, now_ms);
+        }
+        let keys = old.iter().map(EntryKey::encode).chain(gone.iter().map(|member| Alive::key(member)));
         keys.map(|key| (key, None)).collect()
     }
 

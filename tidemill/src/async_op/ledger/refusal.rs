@@ -120,8 +120,9 @@ fn sliding(at_ms: i64, start_ms: i64, last: i128, current: i128, room: i128) -> 
     }
     // The part of a minute that may be left when `amount` of it fits into `room`.
     let fits = |amount: i128, room: i128| (room * WHOLE / amount.max(1)).clamp(0, WHOLE) as i64;
-    Err(Again::At(match current <= room {
-        true => start_ms + MINUTE_MS - fits(last, room - current),
-        false => start_ms + 2 * MINUTE_MS - fits(current, room),
+    Err(Again::At(if current <= room {
+        start_ms + MINUTE_MS - fits(last, room - current)
+    } else {
+        start_ms + 2 * MINUTE_MS - fits(current, room)
     }))
 }

@@ -72,10 +72,8 @@ impl Spent {
     fn add(&mut self, calls: u64, used: Usage, open: &[Open], alive: bool) {
         self.calls = self.calls.saturating_add(calls);
         self.usage += used;
-        let (count, sum) = match alive {
-            true => (&mut self.open_calls, &mut self.open),
-            false => (&mut self.unknown_calls, &mut self.unknown),
-        };
+        let (count, sum) =
+            if alive { (&mut self.open_calls, &mut self.open) } else { (&mut self.unknown_calls, &mut self.unknown) };
         *count = count.saturating_add(open.len() as u64);
         *sum += open.iter().map(|open| open.most).sum();
     }

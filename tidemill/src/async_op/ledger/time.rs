@@ -26,6 +26,10 @@ pub(super) const fn minute_of_hour(at_ms: i64) -> u8 {
     (at_ms.rem_euclid(HOUR_MS) / MINUTE_MS) as u8
 }
 
+pub(super) const fn minute_of(at_ms: i64) -> i64 {
+    at_ms.div_euclid(MINUTE_MS)
+}
+
 /// The minute since 1970.
 pub(super) const fn minute(hour: i64, minute_of_hour: u8) -> i64 {
     hour * 60 + minute_of_hour as i64

@@ -11,11 +11,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{super::Usage, time::is_hour};
 
-/// The key of a record.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Key {
-    Alive(Arc<str>),
-    Entry(EntryKey),
+/// A record. Without a value it deletes what its key holds.
+#[derive(Debug)]
+pub(super) enum Record {
+    /// A member was alive.
+    Alive(Arc<str>, Option<Alive>),
+    Entry(EntryKey, Option<Body>),
+}
+
+impl Record {
+    /// `None` if the record cannot be understood.
+    pub(super) fn parse(key: &[u8], value: Option<&[u8]>) -> Option<Self> {
+        if let Ok((member,)) = serde_json::from_slice::<(String,)>(key) {
+            let alive = value.map(serde_json::from_slice).transpose().ok()?;
+            return Some(Self::Alive(member.into(), alive));
+        }
+        let key = EntryKey::parse(key)?;
+        let body: Option<Body> = value.map(serde_json::from_slice).transpose().ok()?;
+        body.as_ref().is_none_or(Body::is_valid).then_some(Self::Entry(key, body))
+    }
 }
 
 /// Whose entry it is, and of which hour. A member opens more blocks of an hour when many attempts run, so that each
@@ -29,23 +43,13 @@ pub(super) struct EntryKey {
     pub(super) block: u32,
 }
 
-impl Key {
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        if let Ok((member,)) = serde_json::from_slice::<(String,)>(bytes) {
-            return Some(Self::Alive(member.into()));
-        }
-        let (member, tenant, route, hour, block) =
-            serde_json::from_slice::<(String, String, String, i64, u32)>(bytes).ok().filter(|key| is_hour(key.3))?;
-        let (member, tenant, route) = (member.into(), tenant.into(), route.into());
-        Some(Self::Entry(EntryKey { member, tenant, route, hour, block }))
-    }
-
-    pub(super) fn alive(member: &str) -> Bytes {
-        bytes_of(&(member,))
-    }
-}
-
 impl EntryKey {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let key = serde_json::from_slice::<(String, String, String, i64, u32)>(bytes).ok();
+        let (member, tenant, route, hour, block) = key.filter(|key| is_hour(key.3))?;
+        Some(Self { member: member.into(), tenant: tenant.into(), route: route.into(), hour, block })
+    }
+
     pub(super) fn encode(&self) -> Bytes {
         bytes_of(&(&*self.member, &*self.tenant, &*self.route, self.hour, self.block))
     }
@@ -75,10 +79,9 @@ pub(super) struct Body {
 }
 
 impl Body {
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        let body: Self = serde_json::from_slice(bytes).ok()?;
-        let minutes = body.minutes.iter().map(|rate| rate.0).chain(body.open.iter().map(|open| open.minute));
-        minutes.into_iter().all(|minute| minute < 60).then_some(body)
+    fn is_valid(&self) -> bool {
+        let mut minutes = self.minutes.iter().map(|rate| rate.0).chain(self.open.iter().map(|open| open.minute));
+        minutes.all(|minute| minute < 60)
     }
 
     pub(super) fn encode(&self) -> Bytes {
@@ -119,8 +122,8 @@ pub(super) struct Alive {
 }
 
 impl Alive {
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice(bytes).ok()
+    pub(super) fn key(member: &str) -> Bytes {
+        bytes_of(&(member,))
     }
 
     pub(super) fn encode(&self) -> Bytes {

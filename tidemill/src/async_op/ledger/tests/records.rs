@@ -26,7 +26,9 @@ fn a_record_stays_short_when_many_attempts_run() {
     let longest = changes.iter().map(|(_, value)| value.as_ref().map_or(0, Bytes::len)).max();
     assert_eq!(changes.len(), 32);
     assert!(longest.is_some_and(|longest| longest < 1_500), "{longest:?} bytes");
-    changes.iter().for_each(|(key, value)| ledger.read(key, value.as_deref(), START));
+    for (key, value) in &changes {
+        ledger.read(key, value.as_deref(), START);
+    }
     let decided = ledger.decided();
     assert_eq!(decided.iter().filter(|(_, decision)| decision.is_ok()).count(), 1_000);
     // One attempt ends and another starts: one record.
@@ -128,6 +130,23 @@ fn a_lost_record_is_written_again() {
     assert_eq!(room.read(0), [(ticket, Ok(()))]);
     room.now_ms += SECOND;
     assert_eq!(room.write(0), 0);
+}
+
+#[test]
+fn a_lost_reservation_counts_in_the_minute_in_which_it_arrives() {
+    let mut room = Room::new(&["a"], &[Limit::calls_per_minute(1)]);
+    let ticket = room.reserve(0, "t", 1).expect("room");
+    room.write(0);
+    room.log.clear();
+    room.now_ms += 150 * SECOND;
+    room.write(0);
+    assert!(room.read(0).is_empty());
+    room.write(0);
+    assert_eq!(room.read(0), [(ticket, Ok(()))]);
+    let (_, value) = room.log.last().expect("it was written");
+    let text = String::from_utf8_lossy(value.as_deref().unwrap_or_default()).into_owned();
+    assert!(text.contains(r#""o":[[0,2,"#), "minute 2: {text}");
+    assert!(room.reserve(0, "t", 1).is_err());
 }
 
 #[test]

@@ -101,6 +101,16 @@ fn a_minute_slides() {
 }
 
 #[test]
+fn a_minute_counts_those_whose_clock_is_ahead() {
+    let mut room = Room::new(&["a", "b"], &[Limit::calls_per_minute(1)]);
+    room.now_ms += MINUTE + 2 * SECOND;
+    room.start(0, "t", 1);
+    room.now_ms -= 5 * SECOND;
+    room.read(1);
+    assert!(room.reserve(1, "t", 1).is_err());
+}
+
+#[test]
 fn tokens_per_minute_are_those_used_once_an_attempt_ended() {
     let limit = Limit::tokens_per_minute(100);
     let mut room = Room::new(&["a"], std::slice::from_ref(&limit));
