@@ -2,6 +2,7 @@
 
 mod analyst;
 mod apps;
+mod budget;
 mod file;
 mod help;
 mod kafka;
@@ -63,7 +64,11 @@ fn resolve(
     let (Draft { mut settings, log_filter, analyst, kafka, schema }, mut problems) = sources.draft();
 
     settings.apps = apps;
-    settings.calls = analyst.calls.clone();
+    let of_tenants = std::mem::take(&mut settings.calls.limits);
+    settings.calls = analyst.policy();
+    if settings.calls.keep_ledger {
+        settings.calls.limits.extend(of_tenants);
+    }
     match schema.choose() {
         Ok(chosen) => settings.format = chosen,
         // Commands without a server need no registry.
@@ -74,7 +79,7 @@ fn resolve(
         Ok(chosen) => settings.analyst = chosen,
         // Commands without a server need no API key.
         Err(_) if !serves => {}
-        Err(problem) => problems.push(problem),
+        Err(wrong) => problems.extend(wrong),
     }
     match kafka.choose() {
         Ok(chosen) => settings.kafka = chosen,

@@ -38,7 +38,7 @@ impl Live {
         driver.advance_wall_clock(Duration::ZERO).expect("steps");
         let (log, clock) = (Arc::new(driver.log().clone()), ManualClock::new(0));
         let executor = CallExecutor::open(
-            &live_insight::call(),
+            &live_insight::call(live_insight::APPLICATION.windows.answer_within),
             live_insight::APPLICATION.id,
             log,
             CallPolicy::default(),

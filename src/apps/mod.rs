@@ -4,8 +4,9 @@ mod analyst;
 mod application;
 mod erasure;
 mod format;
-pub mod gemini;
+mod http;
 mod late;
+mod models;
 mod provenance;
 mod refusal;
 mod request;
@@ -16,16 +17,16 @@ pub mod form_coach;
 pub mod live_insight;
 pub mod recordings;
 
-pub use gemini::http_client;
-
 pub use analyst::{Analyst, AnalystError, Answer};
 pub use application::{
     App, Application, Calls, Door, File, Host, Incoming, Input, Owner, Part, Property, ReadEvent, ReadProperty,
-    Results, ToJson, WindowSetting, Windows, Withdrawals, show_json,
+    Results, TenantOf, ToJson, WindowSetting, Windows, Withdrawals, show_json,
 };
 pub use erasure::{Erased, Erasure, erase};
 pub use format::{Format, Wire};
+pub use http::http_client;
 pub use late::{LateEvents, report_late};
+pub use models::{ENDPOINT, MODEL, ModelChoice, ModelSettings, ProviderSettings, TokenSettings};
 pub(crate) use provenance::provenance;
 pub use refusal::refuse_panics;
 pub(crate) use request::{evenly, to_call_error};

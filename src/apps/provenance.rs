@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tidemill::{AnswerSource, CallFailure, CallReport, FailureKind};
 use tidemill_schemas::{CallOutcome, InputRead, Provenance};
 
-use super::gemini::line;
+use super::shown::line;
 
 /// A reason shows at most this many characters of an error's message.
 const MESSAGE: usize = 200;

@@ -25,6 +25,17 @@ pub(super) fn in_sentence(name: &str) -> Option<String> {
     Some(if shown.chars().any(is_right_to_left) { format!("{ISOLATE}{shown}{END}") } else { shown })
 }
 
+/// Makes a model's text fit for a page: one line of at most `most` characters.
+pub(super) fn line(text: &str, most: usize) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(most).collect()
+}
+
+/// Whether a text has a link. No prompt asks for one, so a model that writes one may repeat what a viewer wrote.
+pub(super) fn has_link(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["http:", "https:", "www."].iter().any(|begin| text.contains(begin))
+}
+
 /// Whether a character marks, embeds, overrides or isolates a direction.
 fn is_control(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

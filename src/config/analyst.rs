@@ -1,80 +1,270 @@
 //! Settings of the analyst. They are checked together.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
-use tidemill::CallPolicy;
-
+use tidemill::{
+    AnswerCache, Batch, CallPolicy,
+    llm::{Price, Secret, StructuredOutput},
+};
 use tidemill_apps::{
-    apps::gemini::{ENDPOINT, GeminiSettings, MODEL},
+    apps::{ENDPOINT, MODEL, ModelChoice, ModelSettings, ProviderSettings, TokenSettings},
     server::AnalystChoice,
-    setting::{Row, duration, number, path, text, variable},
+    setting::{Row, amount, duration, number, path, text, variable},
 };
 
-use super::secrets::travel_safely;
+use super::{
+    budget::{self, Budget},
+    secrets::travel_safely,
+};
+
+/// How long a request waits for others of its batch.
+const LINGER: Duration = Duration::from_millis(50);
+/// The number of answers that are kept in memory.
+const CACHE_ENTRIES: u64 = 10_000;
 
 /// The settings of the analyst, as given.
 #[derive(Debug, Default)]
 pub(super) struct Analyst {
-    gemini: bool,
-    model: String,
-    endpoint: String,
+    kind: Kind,
+    model: Option<String>,
+    fallback_model: Option<String>,
+    endpoint: Option<String>,
     key: Option<String>,
     key_file: Option<PathBuf>,
-    pub(super) calls: CallPolicy,
+    price: Price,
+    fallback_price: Price,
+    currency: String,
+    structured_output: StructuredOutput,
+    project: Option<String>,
+    location: String,
+    token_file: Option<PathBuf>,
+    token_command: Option<String>,
+    timeout: Duration,
+    attempts: u32,
+    hedge_after: Duration,
+    cache: Duration,
+    batch: usize,
+    budget: Budget,
+}
+
+/// The kinds of analysts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Kind {
+    #[default]
+    Offline,
+    Gemini,
+    Vertex,
+    OpenAi,
 }
 
 type Setting = Row<Analyst>;
 
+const KINDS: &[(&str, Kind)] =
+    &[("offline", Kind::Offline), ("gemini", Kind::Gemini), ("vertex", Kind::Vertex), ("openai", Kind::OpenAi)];
+const STRUCTURED: &[(&str, StructuredOutput)] = &[
+    ("json_schema", StructuredOutput::JsonSchema),
+    ("strict_json_schema", StructuredOutput::StrictJsonSchema),
+    ("json_object", StructuredOutput::JsonObject),
+    ("none", StructuredOutput::None),
+];
+
 pub(super) fn rows() -> Vec<Setting> {
-    vec![
-        Setting::choice("analyst.kind", "offline", &[("offline", false), ("gemini", true)], |a| &mut a.gemini)
+    let mut rows = vec![
+        Setting::choice("analyst.kind", "offline", KINDS, |a| &mut a.kind)
             .flag("analyst", "KIND")
-            .help("Analyst that turns windows into results"),
-        Setting::new("analyst.model", MODEL, model, |a| &mut a.model).help("Gemini's model"),
-        Setting::new("analyst.endpoint", ENDPOINT, endpoint, |a| &mut a.endpoint).help("Gemini's address"),
-        Setting::new("analyst.api_key", "", text, |a| &mut a.key).secret().help("Gemini's API key"),
-        Setting::new("analyst.api_key_file", "", path, |a| &mut a.key_file).help("File that holds Gemini's API key"),
-        Setting::new("analyst.timeout", "30s", duration, |a| &mut a.calls.timeout).help("Time limit for one answer"),
-        Setting::new("analyst.attempts", "4", number, |a| &mut a.calls.max_attempts)
-            .help("Maximum number of attempts for one call"),
-        Setting::new("analyst.in_flight", "16", number, |a| &mut a.calls.max_in_flight)
-            .help("Maximum number of calls at the same time, for each application"),
-    ]
+            .help("Analyst that turns windows into results; openai is any server that speaks its chat completions"),
+        Setting::new("analyst.model", "", model, |a| &mut a.model)
+            .help("The model; without it, gemini-2.5-flash of Gemini and Vertex"),
+        Setting::new("analyst.fallback_model", "", model, |a| &mut a.fallback_model)
+            .help("A model that is asked when the first one does not answer"),
+        Setting::new("analyst.endpoint", "", endpoint, |a| &mut a.endpoint)
+            .help("The service's address; for openai up to /v1, such as http://127.0.0.1:11434/v1"),
+        Setting::new("analyst.api_key", "", text, |a| &mut a.key)
+            .secret()
+            .help("The service's API key, or several with commas, which take turns"),
+        Setting::new("analyst.api_key_file", "", path, |a| &mut a.key_file)
+            .help("File that holds API keys, one on each line"),
+        Setting::new("analyst.price", "0/0", price, |a| &mut a.price)
+            .help("Price of a million tokens, of input and output, such as 0.30/2.50"),
+        Setting::new("analyst.fallback_price", "0/0", price, |a| &mut a.fallback_price)
+            .help("Price of the fallback model's tokens"),
+        Setting::new("analyst.currency", "USD", currency, |a| &mut a.currency).help("Currency of prices and budgets"),
+        Setting::choice("analyst.structured_output", "json_schema", STRUCTURED, |a| &mut a.structured_output)
+            .help("How an openai server is asked for an answer that fits a schema"),
+        Setting::new("analyst.vertex_project", "", text, |a| &mut a.project).help("Project of Vertex AI"),
+        Setting::new("analyst.vertex_location", "global", name, |a| &mut a.location)
+            .help("Location of Vertex AI, such as europe-west4"),
+        Setting::new("analyst.vertex_token_file", "", path, |a| &mut a.token_file)
+            .help("File with Vertex AI's access token, which another program keeps up to date"),
+        Setting::new("analyst.vertex_token_command", "", text, |a| &mut a.token_command)
+            .help("Command that prints Vertex AI's access token, such as 'gcloud auth print-access-token'"),
+        Setting::new("analyst.timeout", "30s", duration, |a| &mut a.timeout).help("Time limit for one answer"),
+        Setting::new("analyst.attempts", "4", number, |a| &mut a.attempts)
+            .help("Maximum number of attempts for one call at one model"),
+        Setting::new("analyst.hedge_after", "0s", duration, |a| &mut a.hedge_after)
+            .help("Start a second attempt beside one that takes longer; both are paid; 0s for never"),
+        Setting::new("analyst.cache", "0s", duration, |a| &mut a.cache)
+            .help("How long answers are kept for windows with the same content; 0s for not at all"),
+        Setting::new("analyst.batch", "1", number, |a| &mut a.batch)
+            .help("Maximum number of windows in one call"),
+    ];
+    rows.extend(budget::rows().into_iter().map(|row| row.within(|a: &mut Analyst| &mut a.budget)));
+    rows
 }
 
 impl Analyst {
-    pub(super) fn choose(self) -> Result<AnalystChoice, String> {
-        if !self.gemini {
-            return Ok(AnalystChoice::Offline);
+    /// How calls are made. Calls to the offline analyst cost nothing, so they have no limits.
+    pub(super) fn policy(&self) -> CallPolicy {
+        let in_flight = usize::try_from(self.budget.in_flight).unwrap_or(usize::MAX);
+        let policy = CallPolicy {
+            max_in_flight: in_flight,
+            timeout: self.timeout,
+            max_attempts: self.attempts,
+            ..CallPolicy::default()
+        };
+        if self.kind == Kind::Offline {
+            return policy;
         }
-        let api_key = match (self.key, self.key_file) {
-            (Some(key), _) => key,
-            (None, Some(file)) => {
-                let read = fs::read_to_string(&file);
-                read.map_err(|error| format!("'analyst.api_key_file' {}: {error}", file.display()))?
+        let some = |duration: Duration| Some(duration).filter(|duration| !duration.is_zero());
+        CallPolicy {
+            limits: self.budget.limits(),
+            keep_ledger: true,
+            when_exhausted: self.budget.when_exhausted,
+            hedge_after: some(self.hedge_after),
+            cache: some(self.cache).map(|time_to_live| AnswerCache { time_to_live, max_entries: CACHE_ENTRIES }),
+            batch: (self.batch > 1).then_some(Batch { max: self.batch, linger: LINGER }),
+            ..policy
+        }
+    }
+
+    pub(super) fn choose(self) -> Result<AnalystChoice, Vec<String>> {
+        let mut problems = Vec::new();
+        let provider = match self.kind {
+            Kind::Offline => return Ok(AnalystChoice::Offline),
+            Kind::Gemini => self.gemini(&mut problems),
+            Kind::Vertex => self.vertex(&mut problems),
+            Kind::OpenAi => self.open_ai(&mut problems),
+        };
+        let default = (self.kind != Kind::OpenAi).then(|| MODEL.to_owned());
+        let Some(first) = self.model.clone().or(default) else {
+            problems.push("the analyst openai needs a model: set 'analyst.model'".to_owned());
+            return Err(problems);
+        };
+        let mut models = vec![ModelChoice { name: first, price: self.price }];
+        if let Some(name) = self.fallback_model.clone() {
+            if name == models[0].name {
+                problems.push(format!("'analyst.fallback_model' is the first model, {name}: name another one"));
             }
-            (None, None) => {
-                let variable = variable("analyst.api_key");
-                return Err(format!("the analyst gemini needs an API key: set {variable} or 'analyst.api_key_file'"));
+            models.push(ModelChoice { name, price: self.fallback_price });
+        }
+        if self.budget.needs_prices() {
+            let free = models.iter().filter(|model| model.price == Price::default());
+            problems.extend(free.map(|model| {
+                let setting = if model.price == self.price { "analyst.price" } else { "analyst.fallback_price" };
+                format!("a budget in money needs the price of {}: set '{setting}', such as 0.30/2.50", model.name)
+            }));
+        }
+        match provider {
+            Some(provider) if problems.is_empty() => {
+                Ok(AnalystChoice::Model(ModelSettings { provider, models, currency: self.currency }))
+            }
+            _ => Err(problems),
+        }
+    }
+
+    fn gemini(&self, problems: &mut Vec<String>) -> Option<ProviderSettings> {
+        let keys = self.keys("Gemini's", problems);
+        if keys.as_ref().is_some_and(Vec::is_empty) {
+            let variable = variable("analyst.api_key");
+            problems.push(format!("the analyst gemini needs an API key: set {variable} or 'analyst.api_key_file'"));
+        }
+        let endpoint = self.endpoint.clone().unwrap_or_else(|| ENDPOINT.to_owned());
+        Some(ProviderSettings::Gemini { endpoint, keys: keys? })
+    }
+
+    fn open_ai(&self, problems: &mut Vec<String>) -> Option<ProviderSettings> {
+        let keys = self.keys("the service's", problems);
+        let Some(endpoint) = self.endpoint.clone() else {
+            let example = "such as https://api.openai.com/v1 or http://127.0.0.1:11434/v1";
+            problems.push(format!("the analyst openai needs an address: set 'analyst.endpoint', {example}"));
+            return None;
+        };
+        Some(ProviderSettings::OpenAi { endpoint, keys: keys?, structured_output: self.structured_output })
+    }
+
+    fn vertex(&self, problems: &mut Vec<String>) -> Option<ProviderSettings> {
+        let token = match (&self.token_file, &self.token_command) {
+            (Some(file), None) => Some(TokenSettings::File(file.clone())),
+            (None, Some(command)) => {
+                Some(TokenSettings::Command(command.split_whitespace().map(ToOwned::to_owned).collect()))
+            }
+            _ => {
+                problems.push(
+                    "the analyst vertex needs access tokens: set one of 'analyst.vertex_token_file' and \
+                     'analyst.vertex_token_command'"
+                        .to_owned(),
+                );
+                None
             }
         };
-        let api_key = api_key.trim().to_owned();
-        let is_fit = !api_key.is_empty() && api_key.bytes().all(|byte| byte.is_ascii_graphic());
-        if !is_fit {
-            return Err("Gemini's API key is empty, or has a space or a character that is not ASCII".to_owned());
+        let project = self.project.clone().filter(|project| name(project).is_ok());
+        if project.is_none() {
+            problems.push("the analyst vertex needs a project: set 'analyst.vertex_project' to its id".to_owned());
         }
-        let Self { model, endpoint, calls, .. } = self;
-        Ok(AnalystChoice::Gemini(GeminiSettings { endpoint, model, api_key, timeout: calls.timeout }))
+        let (endpoint, location) = (self.endpoint.clone(), self.location.clone());
+        Some(ProviderSettings::Vertex { endpoint, project: project?, location, token: token? })
+    }
+
+    fn keys(&self, whose: &str, problems: &mut Vec<String>) -> Option<Vec<Secret>> {
+        let text = match (&self.key, &self.key_file) {
+            (Some(keys), _) => keys.clone(),
+            (None, None) => return Some(Vec::new()),
+            (None, Some(file)) => match fs::read_to_string(file) {
+                Ok(text) => text,
+                Err(error) => {
+                    problems.push(format!("'analyst.api_key_file' {}: {error}", file.display()));
+                    return None;
+                }
+            },
+        };
+        let keys: Vec<_> = text.split([',', '\n']).map(str::trim).collect();
+        let keys: Vec<_> = if self.key.is_some() { keys } else { keys.into_iter().filter(|key| !key.is_empty()).collect() };
+        let is_fit = |key: &&str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+        if keys.is_empty() || !keys.iter().all(is_fit) {
+            problems.push(format!("{whose} API key is empty, or has a space or a character that is not ASCII"));
+            return None;
+        }
+        Some(keys.into_iter().map(Secret::new).collect())
     }
 }
 
-fn model(text: &str) -> Result<String, String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let is_name = !text.is_empty() && text.chars().all(legal);
-    is_name.then(|| text.to_owned()).ok_or_else(|| format!("must be the name of a model, not '{text}'"))
+fn model(text: &str) -> Result<Option<String>, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '@');
+    let is_name = text.chars().all(legal);
+    is_name.then(|| Some(text.to_owned()).filter(|text| !text.is_empty())).ok_or_else(|| {
+        format!("must be the name of a model, not '{text}'")
+    })
 }
 
-fn endpoint(text: &str) -> Result<String, String> {
-    let safe = travel_safely(text).then(|| text.to_owned());
-    safe.ok_or_else(|| "must begin with https://, or the key is sent unencrypted".to_owned())
+fn name(text: &str) -> Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    let is_name = !text.is_empty() && text.chars().all(legal);
+    is_name.then(|| text.to_owned()).ok_or_else(|| format!("must be a name of letters, digits and hyphens, not '{text}'"))
+}
+
+fn currency(text: &str) -> Result<String, String> {
+    let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    is_code.then(|| text.to_owned()).ok_or_else(|| format!("must be the code of a currency, such as USD, not '{text}'"))
+}
+
+fn price(text: &str) -> Result<Price, String> {
+    let (input, output) =
+        text.split_once('/').ok_or_else(|| format!("must be two amounts such as 0.30/2.50, not '{text}'"))?;
+    Ok(Price::per_million(amount(input)?, amount(output)?))
+}
+
+fn endpoint(text: &str) -> Result<Option<String>, String> {
+    let safe = text.is_empty() || travel_safely(text);
+    let text = Some(text.to_owned()).filter(|text| !text.is_empty());
+    safe.then_some(text).ok_or_else(|| "must begin with https://, or the key is sent unencrypted".to_owned())
 }

@@ -2,18 +2,28 @@
 
 use std::{env, fs, sync::Arc};
 
+use tidemill::Limit;
 use tidemill_apps::{
     apps::APPLICATIONS,
     server::{Settings, Tenant},
-    setting::bytes,
+    setting::{amount, bytes},
 };
 use toml::{Table, Value};
+
+/// Budgets of one tenant for calls to models, in tokens, or in money as text.
+const BUDGETS: [(&str, fn(u64) -> Limit); 5] = [
+    ("calls_in_flight", Limit::in_flight),
+    ("tokens_per_hour", Limit::tokens_per_hour),
+    ("tokens_per_day", Limit::tokens_per_day),
+    ("money_per_hour", Limit::micros_per_hour),
+    ("money_per_day", Limit::micros_per_day),
+];
 
 /// The fields of a tenant. Each application adds a field with the ids that the tenant may use.
 fn known_fields() -> Vec<&'static str> {
     let ids = APPLICATIONS.iter().map(|app| app.owner.plural);
     let (before, after) = (["name", "token", "token_file", "token_env"], ["admin", "records_per_second", "body"]);
-    before.into_iter().chain(ids).chain(after).collect()
+    before.into_iter().chain(ids).chain(after).chain(BUDGETS.map(|(field, _)| field)).collect()
 }
 
 pub(super) fn read(file: &str, tenants: Value, settings: &mut Settings, problems: &mut Vec<String>) {
@@ -23,7 +33,13 @@ pub(super) fn read(file: &str, tenants: Value, settings: &mut Settings, problems
     for (at, tenant) in tenants.into_iter().enumerate() {
         let mut problem = |text: String| problems.push(format!("{file}: tenant {}: {text}", at + 1));
         match tenant {
-            Value::Table(fields) => settings.tenants.extend(tenant_of(&fields, &mut problem).map(Arc::new)),
+            Value::Table(fields) => {
+                let limits = limits_of(&fields, &mut problem);
+                let tenant = tenant_of(&fields, &mut problem).map(Arc::new);
+                let named = |limit: Limit| tenant.iter().map(move |tenant| limit.clone().of_tenant(&*tenant.name)).next();
+                settings.calls.limits.extend(limits.into_iter().filter_map(named));
+                settings.tenants.extend(tenant);
+            }
             _ => problem("write it as [[tenant]]".to_owned()),
         }
     }
@@ -71,6 +87,25 @@ fn tenant_of(fields: &Table, problem: &mut impl FnMut(String)) -> Option<Tenant>
         },
     };
     Some(Tenant { name: name?, token: token?, owners, admin: admin?, records_per_second, body_bytes })
+}
+
+fn limits_of(fields: &Table, problem: &mut impl FnMut(String)) -> Vec<Limit> {
+    let mut limits = Vec::new();
+    for (field, limit) in BUDGETS {
+        let money = field.starts_with("money");
+        let most = match fields.get(field) {
+            None => continue,
+            Some(Value::String(text)) if money => amount(text).ok(),
+            Some(Value::Integer(most)) if !money => u64::try_from(*most).ok(),
+            Some(_) => None,
+        };
+        match most.filter(|most| *most > 0) {
+            Some(most) => limits.push(limit(most)),
+            None if money => problem(format!("'{field}' must be an amount above 0 as text, such as \"2.50\"")),
+            None => problem(format!("'{field}' must be a whole number above 0")),
+        }
+    }
+    limits
 }
 
 fn token(fields: &Table) -> Result<String, String> {

@@ -112,7 +112,8 @@ impl Settings {
 /// The setting of an application's window length, and its default.
 fn window_setting(app: App) -> (&'static str, &'static str) {
     let sets_window = |place: fn(&mut Windows) -> &mut Duration| {
-        let mut windows = Windows { window: Duration::ZERO, grace: Duration::ZERO, idle_after: Duration::ZERO };
+        let none = Duration::ZERO;
+        let mut windows = Windows { window: none, grace: none, idle_after: none, answer_within: none };
         *place(&mut windows) = Duration::MAX;
         windows.window == Duration::MAX
     };

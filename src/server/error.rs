@@ -33,9 +33,6 @@ pub enum EngineError {
     /// Applications ended without committing all their work, or have not ended yet.
     #[error("{0} did not commit all finished work; the next start repeats the uncommitted work")]
     Unclosed(String),
-    /// The analyst's client cannot be made.
-    #[error("the client of the analyst cannot be made")]
-    Analyst(#[from] reqwest::Error),
 }
 
 fn list(problems: &[RegistryProblem]) -> String {

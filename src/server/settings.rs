@@ -5,15 +5,15 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 use tidemill::{CallPolicy, ProcessingGuarantee, transport::kafka::KafkaConfig};
 use tidemill_schemas::avro::RegistrySettings;
 
-use crate::apps::{APPLICATIONS, App, Windows, gemini::GeminiSettings};
+use crate::apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows};
 
 /// The analyst that turns windows into results.
 #[derive(Debug, Clone)]
 pub enum AnalystChoice {
     /// An analyst in this process that uses counts and rules.
     Offline,
-    /// A Gemini model.
-    Gemini(GeminiSettings),
+    /// Models of a provider.
+    Model(ModelSettings),
 }
 
 /// How values are written on topics.
@@ -85,6 +85,21 @@ pub struct Tenant {
     pub records_per_second: Option<u32>,
     /// Maximum bytes of one request's body; the smaller of this and [`Limits::body_bytes`] counts.
     pub body_bytes: Option<usize>,
+}
+
+impl Tenant {
+    /// Whether its token opens an owner's id.
+    pub(super) fn opens(&self, app: App, id: &str) -> bool {
+        let patterns = self.owners.get(app.owner.plural);
+        patterns.is_some_and(|patterns| patterns.iter().any(|pattern| matches(pattern, id)))
+    }
+}
+
+fn matches(pattern: &str, id: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => id.starts_with(prefix),
+        None => pattern == id,
+    }
 }
 
 impl std::fmt::Debug for Tenant {
@@ -201,6 +216,16 @@ impl Settings {
         self.windows.entry(app.id).or_insert(app.windows)
     }
 
+    /// The tenant that an application's owner belongs to: the first one whose token opens the id without being an
+    /// administrator's, or an empty name.
+    pub(super) fn tenant_of(&self, app: App) -> TenantOf {
+        let tenants: Vec<_> = self.tenants.iter().filter(|tenant| !tenant.admin).cloned().collect();
+        Arc::new(move |id| {
+            let owner = tenants.iter().find(|tenant| tenant.opens(app, id));
+            owner.map_or_else(|| Arc::from(""), |tenant| Arc::from(&*tenant.name))
+        })
+    }
+
     /// All known applications: those that ship with Tidemill, and others that run here. An address of an application
     /// that does not run gets an answer that says so.
     pub(super) fn known(&self) -> Vec<App> {
@@ -212,4 +237,16 @@ impl Settings {
 fn known(apps: &[App]) -> Vec<App> {
     let others = apps.iter().filter(|app| !APPLICATIONS.contains(app));
     APPLICATIONS.iter().chain(others).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_ids_or_prefixes() {
+        assert!(matches("ada", "ada") && !matches("ada", "adam"));
+        assert!(matches("team-*", "team-1") && !matches("team-*", "tea"));
+        assert!(matches("*", "anything"));
+    }
 }

@@ -4,4 +4,4 @@ mod row;
 mod value;
 
 pub use row::{CommandLine, PREFIX, Row, variable};
-pub use value::{bytes, duration, list, number, path, switch, text};
+pub use value::{amount, bytes, duration, list, number, path, switch, text};

@@ -12,6 +12,19 @@ pub fn switch(text: &str) -> Result<bool, String> {
     text.trim().parse().map_err(|_| format!("must be true or false, not '{text}'"))
 }
 
+/// An amount of money with at most six digits after the point, such as `2.50`, in millionths of its unit.
+pub fn amount(text: &str) -> Result<u64, String> {
+    let wrong = || format!("must be an amount such as 2.50, not '{text}'");
+    let (units, parts) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if units.is_empty() || !digits(units) || !digits(parts) || parts.len() > 6 {
+        return Err(wrong());
+    }
+    let micros = format!("{parts:0<6}").parse::<u64>().map_err(|_| wrong())?;
+    let units = units.parse::<u64>().ok().and_then(|units| units.checked_mul(1_000_000));
+    units.and_then(|units| units.checked_add(micros)).ok_or_else(wrong)
+}
+
 /// Any text; `None` if it is empty.
 pub fn text(text: &str) -> Result<Option<String>, String> {
     Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
@@ -66,6 +79,14 @@ pub fn bytes(text: &str) -> Result<usize, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_are_exact_millionths() {
+        assert_eq!((amount("2.50"), amount("0"), amount("0.000001")), (Ok(2_500_000), Ok(0), Ok(1)));
+        for wrong in ["", ".5", "1,5", "-1", "0.0000001", "99999999999999999999", "1.2.3", "two"] {
+            assert!(amount(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn durations_and_sizes_need_their_unit() {

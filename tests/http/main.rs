@@ -26,7 +26,8 @@ fn settings() -> Settings {
     let mut settings = Settings { listen: ([127, 0, 0, 1], 0).into(), partitions: 2, ..Settings::default() };
     let short = Duration::from_millis(200);
     for app in settings.apps.clone() {
-        *settings.windows_mut(app) = Windows { window: Duration::from_secs(1), grace: short, idle_after: short };
+        let windows = settings.windows_mut(app);
+        *windows = Windows { window: Duration::from_secs(1), grace: short, idle_after: short, ..*windows };
     }
     settings
 }

@@ -36,7 +36,7 @@ const fn application(id: &'static str) -> Application {
         erasures: "note-erasures",
         erased: "note-erased",
         dead_letters: "note-dead-letters",
-        windows: Windows { window: SECOND, grace: SECOND, idle_after: SECOND },
+        windows: Windows { window: SECOND, grace: SECOND, idle_after: SECOND, answer_within: SECOND },
         window_settings: SETTINGS,
         topology,
         calls: None,

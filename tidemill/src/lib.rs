@@ -30,9 +30,9 @@ mod runtime;
 pub mod testing;
 
 pub use async_op::{
-    AnswerCache, AnswerSource, Answered, AsyncCall, Batch, BreakerPolicy, BreakerState, CallError, CallExecutor, CallExecutorHandle, CallFailure,
-    CallOrder, CallPolicy, CallReport, CallRequest, CallSnapshot, CallStats, Caller, FailureKind, InputOffset, Limit, Reply, Retry, Route, RouteSnapshot, Spending, Spent,
-    Usage, WhenExhausted,
+    AnswerCache, AnswerSource, Answered, AsyncCall, Batch, BreakerPolicy, BreakerState, CallError, CallExecutor,
+    CallExecutorHandle, CallFailure, CallOrder, CallPolicy, CallReport, CallRequest, CallSnapshot, CallStats, Caller,
+    FailureKind, InputOffset, Limit, Reply, Retry, Route, RouteSnapshot, Spending, Spent, Usage, WhenExhausted,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};

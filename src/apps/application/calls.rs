@@ -5,11 +5,13 @@ use std::{sync::Arc, time::Instant};
 use prometheus::HistogramVec;
 use tidemill::{
     AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Data, Reply,
+    llm::ModelTask,
     transport::{Transport, TransportError},
 };
 use tokio::runtime::Handle;
 
-use crate::apps::{Analyst, gemini::Gemini, to_call_error};
+use super::Windows;
+use crate::apps::{Analyst, ModelSettings, to_call_error};
 
 /// The step of a topology that calls an analyst.
 pub struct Calls {
@@ -19,34 +21,52 @@ pub struct Calls {
     pub start: fn(Host) -> Result<CallExecutorHandle, TransportError>,
 }
 
+/// The tenant of an owner's id.
+pub type TenantOf = Arc<dyn Fn(&str) -> Arc<str> + Send + Sync>;
+
 /// Everything that an application's calls need to run.
 pub struct Host {
     pub(crate) application: &'static str,
-    pub(crate) model: Option<Gemini>,
+    pub(crate) models: Option<ModelSettings>,
+    pub(crate) windows: Windows,
     pub(crate) log: Arc<dyn Transport>,
     pub(crate) policy: CallPolicy,
     pub(crate) runtime: Handle,
     /// Duration of attempts in seconds, by analyst and outcome.
     pub(crate) seconds: HistogramVec,
+    pub(crate) tenant_of: TenantOf,
 }
 
 impl Host {
-    /// The Gemini model; `None` if the settings choose the offline analyst.
-    pub fn model(&self) -> Option<Gemini> {
-        self.model.clone()
+    /// The application's windows.
+    pub fn windows(&self) -> Windows {
+        self.windows
     }
 
-    /// Starts an executor whose calls go to an analyst.
+    /// The tenant of each owner, for the tasks of models.
+    pub fn tenant_of(&self) -> TenantOf {
+        self.tenant_of.clone()
+    }
+
+    /// Starts an executor whose calls go to the models of the settings, or else to an analyst that needs none.
     ///
     /// # Errors
-    /// As [`CallExecutor::spawn`].
-    pub fn run<K: Data + Send, W: Data + Send + Sync, O: Send + 'static>(
+    /// As [`CallExecutor::spawn`]; also if the models' client cannot be made.
+    pub fn run<K: Data + Send + Sync, W: Data + Send + Sync, O: Send + 'static>(
         self,
         call: &AsyncCall<K, W, O>,
-        analyst: Arc<dyn Analyst<W, O>>,
+        task: impl ModelTask<K, W, O>,
+        offline: Arc<dyn Analyst<W, O>>,
     ) -> Result<CallExecutorHandle, TransportError> {
-        let Self { application, log, policy, runtime, seconds, .. } = self;
-        CallExecutor::spawn(call, application, log, policy, AnalystCaller { analyst, runtime, seconds })
+        let Self { application, models, log, policy, runtime, seconds, .. } = self;
+        let Some(models) = models else {
+            let caller = AnalystCaller { analyst: offline, runtime, seconds };
+            return CallExecutor::spawn(call, application, log, policy, caller);
+        };
+        let caller = models.caller(task, runtime);
+        let caller = caller.map_err(|error| TransportError::Invalid(error.to_string().into()))?;
+        let policy = CallPolicy { routes: models.routes(), ..policy };
+        CallExecutor::spawn(call, application, log, policy, caller)
     }
 }
 

@@ -26,7 +26,7 @@ use super::Format;
 
 pub(crate) use files::files;
 
-pub use calls::{Calls, Host};
+pub use calls::{Calls, Host, TenantOf};
 pub use door::Door;
 pub use files::File;
 pub use input::{Incoming, Input, Property, ReadEvent, ReadProperty};

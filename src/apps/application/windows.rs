@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Length and closing times of windows.
+/// Length and closing times of windows, and the time for their answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
     /// Length of a window; the windows do not overlap.
@@ -11,6 +11,8 @@ pub struct Windows {
     pub grace: Duration,
     /// How long the last window of a silent owner stays open.
     pub idle_after: Duration,
+    /// How long after its window's end a model's answer is still useful. Then the offline analyst's result is published.
+    pub answer_within: Duration,
 }
 
 /// A setting of an application's windows.

@@ -13,7 +13,7 @@ use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile, avro::Subject, pars
 
 use super::{
     frames::Frames,
-    model::GeminiForm,
+    model::FormTask,
     progress,
     request::OfflineForm,
     topics::{ANALYST, DEAD_LETTERS, ERASED, ERASURES, FEEDBACK, ID, LATE, POSE, PROFILES},
@@ -54,6 +54,7 @@ pub static APPLICATION: Application = Application {
         window: Duration::from_secs(3),
         grace: Duration::from_millis(500),
         idle_after: Duration::from_millis(500),
+        answer_within: Duration::from_secs(5),
     },
     window_settings: &[
         WindowSetting {
@@ -73,6 +74,12 @@ pub static APPLICATION: Application = Application {
             default: "500ms",
             help: "How long an athlete must be silent before the clock closes the athlete's windows",
             place: |windows| &mut windows.idle_after,
+        },
+        WindowSetting {
+            name: "coach.answer_within",
+            default: "5s",
+            help: "How long after a window a model may take; then the offline result is published",
+            place: |windows| &mut windows.answer_within,
         },
     ],
     topology,
@@ -102,10 +109,8 @@ fn profile(format: &Format) -> ReadProperty {
 }
 
 fn calls(host: Host) -> Result<CallExecutorHandle, TransportError> {
-    match host.model() {
-        Some(gemini) => host.run(&call(), Arc::new(GeminiForm(gemini))),
-        None => host.run(&call(), Arc::new(OfflineForm)),
-    }
+    let (call, task) = (call(host.windows().answer_within), FormTask::new(host.tenant_of()));
+    host.run(&call, task, Arc::new(OfflineForm))
 }
 
 /// Shows a stored value as JSON. Frames in windows are packed; all other values are JSON already.

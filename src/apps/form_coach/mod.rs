@@ -10,7 +10,7 @@ mod topics;
 mod topology;
 
 pub use application::APPLICATION;
-pub use model::GeminiForm;
+pub use model::{FormTask, PROMPT};
 pub use request::{FeedbackRequest, OfflineForm, Verdict};
 pub use topics::{DEAD_LETTERS, ERASED, ERASURES, FEEDBACK, LATE, POSE, PROFILES};
 pub use topology::{call, topology};

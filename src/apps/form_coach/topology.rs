@@ -1,7 +1,9 @@
 //! The topology: it turns pose frames into feedback.
 
+use std::time::Duration;
+
 use tidemill::{
-    Answered, AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
+    Answered, AsyncCall, CallOrder, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
     TopologyError, Windowed, WindowedCodec,
     state::{Coded, Json, Utf8},
 };
@@ -20,10 +22,12 @@ const FRAMES: &str = "frames";
 const PROFILE_STORE: &str = "profiles";
 const LATE_STORE: &str = "late-frames";
 
-/// The call to the analyst.
-pub fn call() -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
+/// The call to the analyst. A newer window takes the place of one that still waits, because its advice is about what the
+/// athlete does now. After `answer_within`, the draft is published.
+pub fn call(answer_within: Duration) -> AsyncCall<Windowed<String>, FeedbackRequest, Verdict> {
     let key = <Windowed<String> as Coded>::Codec::default();
-    AsyncCall::with(ANALYST, key, Json::default(), Json::default()).requests_as(Asked)
+    let call = AsyncCall::with(ANALYST, key, Json::default(), Json::default()).requests_as(Asked);
+    call.ordered(CallOrder::LatestWins).deadline(answer_within).dead_letters()
 }
 
 /// The application's topology.
@@ -43,7 +47,7 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
     let mut frames = frames.group_by_key().windowed_by(windows).emit(emit);
     report_late(&builder, ["late-of-user", LATE_STORE, LATE], &frames.late_records().map_values(|_| "pose"));
 
-    let call = call();
+    let call = call(settings.answer_within);
     frames
         .collect(Materialized::with(FRAMES, Utf8, Frames::Packed))
         .map(collected)

@@ -8,7 +8,7 @@ use tidemill_schemas::{
 };
 
 use super::{
-    model::GeminiLive,
+    model::LiveTask,
     request::OfflineLive,
     topics::{
         ALERTS, ANALYST, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, ID, INSIGHTS, LATE, TRANSCRIPT, WITHDRAWALS,
@@ -79,6 +79,7 @@ pub static APPLICATION: Application = Application {
         window: Duration::from_secs(60),
         grace: Duration::from_secs(2),
         idle_after: Duration::from_secs(5),
+        answer_within: Duration::from_secs(30),
     },
     window_settings: &[
         WindowSetting {
@@ -98,6 +99,12 @@ pub static APPLICATION: Application = Application {
             default: "5s",
             help: "How long a stream must be silent before the clock closes its windows",
             place: |windows| &mut windows.idle_after,
+        },
+        WindowSetting {
+            name: "live.answer_within",
+            default: "30s",
+            help: "How long after a window a model may take; then the offline result is published",
+            place: |windows| &mut windows.answer_within,
         },
     ],
     topology,
@@ -130,8 +137,6 @@ fn transcript(format: &Format) -> ReadEvent {
 }
 
 fn calls(host: Host) -> Result<CallExecutorHandle, TransportError> {
-    match host.model() {
-        Some(gemini) => host.run(&call(), Arc::new(GeminiLive(gemini))),
-        None => host.run(&call(), Arc::new(OfflineLive)),
-    }
+    let (call, task) = (call(host.windows().answer_within), LiveTask::new(host.tenant_of()));
+    host.run(&call, task, Arc::new(OfflineLive))
 }

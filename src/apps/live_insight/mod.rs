@@ -11,7 +11,7 @@ mod trend;
 mod withdrawals;
 
 pub use application::APPLICATION;
-pub use model::GeminiLive;
+pub use model::{LiveTask, PROMPT};
 pub use request::{InsightRequest, OfflineLive};
 pub use topics::{ALERTS, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, INSIGHTS, LATE, TRANSCRIPT, WITHDRAWALS};
 pub use topology::{call, topology};

@@ -1,5 +1,7 @@
 //! The topology: it turns chat and transcripts into insights, clips and alerts.
 
+use std::time::Duration;
+
 use tidemill::{
     AsyncCall, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology, TopologyError,
     Window, Windowed, WindowedCodec,
@@ -21,10 +23,10 @@ const CHAT_WINDOW: &str = "chat-window";
 const TRANSCRIPT_WINDOW: &str = "transcript-window";
 const LATE_STORE: &str = "late-events";
 
-/// The call to the analyst.
-pub fn call() -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
+/// The call to the analyst. Answers come in the order of windows. After `answer_within`, the draft is published.
+pub fn call(answer_within: Duration) -> AsyncCall<Windowed<String>, InsightRequest, Insight> {
     let key = <Windowed<String> as Coded>::Codec::default();
-    AsyncCall::with(ANALYST, key, Json::default(), Json::default())
+    AsyncCall::with(ANALYST, key, Json::default(), Json::default()).deadline(answer_within).dead_letters()
 }
 
 /// The application's topology.
@@ -54,7 +56,7 @@ pub fn topology(settings: &Windows, format: &Format) -> Result<Topology, Topolog
     let late = late.merge(&speeches.late_records().map_values(|_| "transcript"));
     report_late(&builder, ["late-of-stream", LATE_STORE, LATE], &late);
 
-    let call = call();
+    let call = call(settings.answer_within);
     let insights = chats
         .cogroup(speeches)
         .collect(

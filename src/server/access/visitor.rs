@@ -63,10 +63,7 @@ impl Visitor {
     }
 
     pub(in crate::server) fn sees(&self, app: App, id: &str) -> bool {
-        self.tenant.as_ref().is_none_or(|tenant| {
-            let patterns = tenant.owners.get(app.owner.plural);
-            patterns.is_some_and(|patterns| patterns.iter().any(|pattern| matches(pattern, id)))
-        })
+        self.tenant.as_ref().is_none_or(|tenant| tenant.opens(app, id))
     }
 
     /// Refuses visitors that may not see metrics and state.
@@ -80,24 +77,5 @@ impl Visitor {
 
     pub(in crate::server) fn body_bytes(&self, limit: usize) -> usize {
         self.tenant.as_ref().and_then(|tenant| tenant.body_bytes).map_or(limit, |own| own.min(limit))
-    }
-}
-
-fn matches(pattern: &str, id: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => id.starts_with(prefix),
-        None => pattern == id,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_are_ids_or_prefixes() {
-        assert!(matches("ada", "ada") && !matches("ada", "adam"));
-        assert!(matches("team-*", "team-1") && !matches("team-*", "tea"));
-        assert!(matches("*", "anything"));
     }
 }

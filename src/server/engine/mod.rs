@@ -24,7 +24,7 @@ use super::{
     settings::{AnalystChoice, Settings},
     wait::wait_for,
 };
-use crate::apps::{App, Format, Host, gemini::Gemini};
+use crate::apps::{App, Format, Host};
 
 /// Running applications and their log.
 pub struct Engine {
@@ -103,13 +103,15 @@ impl Engine {
         config.processing_handler = dead_letters;
         let topology = (app.topology)(&self.settings.windows(app), &self.format)?;
         let streams = Streams::start(&topology, config, self.log.transport())?;
-        let model = match &self.settings.analyst {
+        let models = match &self.settings.analyst {
             AnalystChoice::Offline => None,
-            AnalystChoice::Gemini(settings) => Some(Gemini::new(settings.clone())?),
+            AnalystChoice::Model(settings) => Some(settings.clone()),
         };
         let host = Host {
             application: app.id,
-            model,
+            models,
+            windows: self.settings.windows(app),
+            tenant_of: self.settings.tenant_of(app),
             log: self.log.transport(),
             policy: self.settings.calls.clone(),
             runtime: runtime.clone(),

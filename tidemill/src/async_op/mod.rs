@@ -32,8 +32,8 @@ mod handle;
 mod reply;
 mod stats;
 
-pub use call::{Answered, AsyncCall};
 pub use breaker::{BreakerPolicy, BreakerState};
+pub use call::{Answered, AsyncCall};
 pub use executor::{CallExecutor, CallRequest, CallSnapshot, Caller, RouteSnapshot};
 pub use failure::{CallError, CallFailure, FailureKind, Retry};
 pub use handle::CallExecutorHandle;

@@ -190,23 +190,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_end_with_the_last_attempt() {
+    fn pauses_double_up_to_the_longest() {
         let policy = CallPolicy { max_backoff: Duration::from_secs(1), ..CallPolicy::default() };
-        let error = CallError::transient("busy");
-        let pauses: Vec<_> = (1..=4).map(|attempt| policy.pause(attempt, &error, b"id")).collect();
         let bounds = [(250, 500), (500, 1000), (500, 1000)];
-        for (pause, (low, high)) in pauses.iter().zip(bounds) {
-            let millis = pause.map(|pause| pause.as_millis());
-            assert!(millis.is_some_and(|millis| (low..=high).contains(&millis)), "{millis:?} in {low}..={high}");
+        for (attempt, (low, high)) in (1..).zip(bounds) {
+            let millis = policy.pause(attempt, Retry::Backoff, b"id").as_millis();
+            assert!((low..=high).contains(&millis), "{millis} in {low}..={high}");
         }
-        assert_eq!(pauses[3], None);
     }
 
     #[test]
-    fn a_permanent_error_is_not_repeated_and_a_longer_wish_is_granted() {
+    fn a_service_may_ask_for_a_longer_pause_but_not_for_a_shorter_one() {
         let policy = CallPolicy::default();
-        assert_eq!(policy.pause(1, &CallError::permanent("no"), b"id"), None);
-        let asked = CallError::retry_after("later", Duration::from_secs(7));
-        assert_eq!(policy.pause(1, &asked, b"id"), Some(Duration::from_secs(7)));
+        let asked = |seconds| policy.pause(1, Retry::After(Duration::from_secs(seconds)), b"id");
+        assert_eq!(asked(7), Duration::from_secs(7));
+        assert_eq!(asked(0), policy.pause(1, Retry::Backoff, b"id"));
+    }
+
+    #[test]
+    fn a_policy_without_routes_or_with_two_of_a_name_is_refused() {
+        let routes = |names: &[&str]| names.iter().map(|name| Route::named(*name)).collect();
+        let check = |names| CallPolicy { routes: routes(names), ..CallPolicy::default() }.check();
+        assert!(check(&[]).is_err() && check(&["a", "b", "a"]).is_err() && check(&["a", "b"]).is_ok());
     }
 }

@@ -82,14 +82,7 @@ impl Calls {
     }
 
     /// Starts a second attempt beside a slow one, if there is room for it.
-    pub(super) fn hedge(
-        &mut self,
-        id: CallId,
-        number: u32,
-        now: Moment,
-        ask: &mut dyn Ask,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn hedge(&mut self, id: CallId, number: u32, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
         let Some(call) = self.calls.get(&id) else { return };
         let alone = call.stage == Stage::Calling && call.running == [number];
         let (Some(slow), true) = (self.attempts.get(&(id, number)), alone) else { return };

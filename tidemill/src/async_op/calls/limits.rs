@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Calls, Effect, Ended, Stage, Timer, call::CallId};
 use crate::{
-    async_op::{CallError, FailureKind, WhenExhausted, fair_queue::Turn, ledger::{Again, Refusal}},
+    async_op::{
+        CallError, FailureKind, WhenExhausted,
+        fair_queue::Turn,
+        ledger::{Again, Refusal},
+    },
     clock::Moment,
 };
 

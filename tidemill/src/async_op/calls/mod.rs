@@ -40,8 +40,11 @@ use self::{
     route::RouteState,
     timers::{Timer, Timers},
 };
-use super::{CallFailure, CallOrder, CallPolicy, CallReport, CallSnapshot, CallStats, Usage, fair_queue::FairQueue,
-    ledger::{Ledger, Ticket}};
+use super::{
+    CallFailure, CallOrder, CallPolicy, CallReport, CallSnapshot, CallStats, Usage,
+    fair_queue::FairQueue,
+    ledger::{Ledger, Ticket},
+};
 use crate::{clock::Moment, transport::TopicPartition};
 
 /// What the executor does next.
@@ -192,7 +195,8 @@ impl Calls {
 
     /// Drops the calls that do not run, before the executor stops.
     pub(super) fn forget_waiting(&mut self) {
-        let idle: Vec<_> = self.calls.iter().filter(|(_, call)| call.stage != Stage::Calling).map(|(id, _)| *id).collect();
+        let idle: Vec<_> =
+            self.calls.iter().filter(|(_, call)| call.stage != Stage::Calling).map(|(id, _)| *id).collect();
         for id in idle {
             self.remove(id);
         }

@@ -1,14 +1,9 @@
 //! Which call starts next, and on which route.
 
-use super::{
-    Ask, CallId, Calls, Effect, Ended, NoRequest, Stage,
-    attempts::Attempt,
-    timers::Timer,
-};
+use super::{Ask, CallId, Calls, Effect, Ended, NoRequest, Stage, attempts::Attempt, timers::Timer};
 use crate::{
     async_op::{
-        CallError, CallFailure, FailureKind, Usage, WhenExhausted,
-        breaker,
+        CallError, CallFailure, FailureKind, Usage, WhenExhausted, breaker,
         fair_queue::Candidate,
         ledger::{Claim, Ledger, Refusal},
     },

@@ -70,9 +70,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     ) -> Result<(), TransportError> {
         let Some(call) = self.calls.get(id) else { return Ok(()) };
         let request = match self.decoded.remove(&id) {
-            Some(decoded) => {
-                Ok(CallRequest { route: route.clone(), attempt, steps: call.steps().to_vec(), ..decoded })
-            }
+            Some(decoded) => Ok(CallRequest { route: route.clone(), attempt, steps: call.steps().to_vec(), ..decoded }),
             None => read(&self.call, call, route),
         };
         let request = match request {

@@ -21,7 +21,11 @@ const MAX_BYTES: usize = 64 << 20;
 const MAX_SPAN: Offset = 16_384;
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
-    pub(super) fn poll(&mut self, caller: &mut dyn Caller<K, V, R>, timeout: Duration) -> Result<usize, TransportError> {
+    pub(super) fn poll(
+        &mut self,
+        caller: &mut dyn Caller<K, V, R>,
+        timeout: Duration,
+    ) -> Result<usize, TransportError> {
         self.pause_if_full()?;
         let polled = self.consumer.poll(timeout)?;
         let mut done = polled.rebalances.len();
@@ -41,7 +45,9 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     /// The other requests wait on the topic.
     fn pause_if_full(&mut self) -> Result<(), TransportError> {
         let span = self.progress.values().map(|progress| progress.span()).max().unwrap_or_default();
-        let full = self.calls.len() >= self.policy.max_read_ahead.max(1) || self.calls.bytes() >= MAX_BYTES || span >= MAX_SPAN;
+        let full = self.calls.len() >= self.policy.max_read_ahead.max(1)
+            || self.calls.bytes() >= MAX_BYTES
+            || span >= MAX_SPAN;
         if full != self.paused && !self.owned.is_empty() {
             if full {
                 self.consumer.pause(&self.owned)?;

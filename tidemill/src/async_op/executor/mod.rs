@@ -20,13 +20,13 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
 pub use self::caller::{CallRequest, Caller};
+pub use self::snapshot::{CallSnapshot, RouteSnapshot};
 use self::{
     effects::{Decoded, Gathered},
     progress::Progress,
     shared::{Shared, ensure_topic},
     takeover::Takeover,
 };
-pub use self::snapshot::{CallSnapshot, RouteSnapshot};
 use super::{
     AsyncCall, CallPolicy,
     calls::Calls,

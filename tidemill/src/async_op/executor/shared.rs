@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use crate::{
     async_op::calls::Calls,
     clock::Moment,
@@ -79,4 +78,3 @@ pub(super) fn ensure_topic(
         Err(error) => Err(error),
     }
 }
-
