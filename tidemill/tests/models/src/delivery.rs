@@ -20,6 +20,8 @@ const BEFORE_CUT: Duration = Duration::from_millis(5);
 /// The size of the pieces of an answer that is no stream, if it is slow.
 const SLOW_PIECE: usize = 64;
 
+const JSON: &str = "application/json; charset=UTF-8";
+
 /// A body that is on its way.
 struct Parcel {
     pieces: VecDeque<Bytes>,
@@ -70,16 +72,17 @@ pub(crate) fn answer(
     }
     let pause = if course == Course::Slow { visit.pause() } else { Duration::ZERO };
     let parcel = Parcel { pieces, pause, cut: course == Course::Cut, visit };
-    let kind = if stream { dialect.stream_type() } else { "application/json; charset=UTF-8" };
+    let kind = if stream { dialect.stream_type() } else { JSON };
     let length = if course == Course::Unfinished { None } else { length };
     respond(kind, length, Body::from_stream(sent(parcel)))
 }
 
 /// A small answer that is sent at once.
 pub(crate) fn object(dialect: Dialect, stream: bool, object: &serde_json::Value) -> Response {
-    let (kind, body) = match stream {
-        true => (dialect.stream_type(), dialect.framed(std::slice::from_ref(object), true).concat()),
-        false => ("application/json; charset=UTF-8", object.to_string()),
+    let (kind, body) = if stream {
+        (dialect.stream_type(), dialect.framed(std::slice::from_ref(object), true).concat())
+    } else {
+        (JSON, object.to_string())
     };
     respond(kind, Some(body.len()), Body::from(body))
 }

@@ -17,7 +17,7 @@ use crate::ledger::{Book, Call, Outcome};
 use crate::model::{self, Asking};
 use crate::refusal::Refusal;
 use crate::reply::{Reply, Usage};
-use crate::schedule::{Buckets, Room, Schedule};
+use crate::schedule::{Buckets, Fault, Room, Schedule};
 
 /// What all requests share.
 #[derive(Debug)]
@@ -135,8 +135,12 @@ impl Desk {
         };
         match reply {
             Reply::Answer(answer) => {
-                let outcome = match fault {
-                    None if !answer.calls.is_empty() => Outcome::AskedForTools,
+                let outcome = match (fault, answer.calls.is_empty()) {
+                    (None, false) => Outcome::AskedForTools,
+                    // There was no call that it could strike.
+                    (Some(Fault::MalformedCall | Fault::UnknownTool | Fault::StopDespiteCall), true) => {
+                        Outcome::Answered
+                    }
                     _ => outcome,
                 };
                 visit.note(outcome, StatusCode::OK);

@@ -144,8 +144,8 @@ impl Dialect {
 pub(crate) fn in_pieces(text: &str) -> Vec<String> {
     const PIECE: usize = 24;
     let characters: Vec<char> = text.chars().collect();
-    match characters.is_empty() {
-        true => vec![String::new()],
-        false => characters.chunks(PIECE).map(|piece| piece.iter().collect()).collect(),
+    if characters.is_empty() {
+        return vec![String::new()];
     }
+    characters.chunks(PIECE).map(|piece| piece.iter().collect()).collect()
 }

@@ -7,9 +7,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use tidemill_model_server::{Fault, Latency, ModelServer, Outage, Price, Quota, Schedule};
 
-/// A local stand-in for model providers: Gemini, Vertex AI, and servers of OpenAI's protocol.
+/// What the user typed.
 #[derive(Debug, Parser)]
-#[command(name = "tidemill-model-server")]
+#[command(
+    name = "tidemill-model-server",
+    about = "A local stand-in for model providers: Gemini, Vertex AI, and servers of OpenAI's protocol"
+)]
 struct Flags {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8090")]

@@ -12,6 +12,10 @@ use crate::schedule::{Fault, Schedule};
 use crate::schema::{self, Maker};
 use crate::tokens::{self, tokens};
 
+/// What a model says that does not find an end, and where it ends if the request does not say.
+const LOOP: &str = " and so on,";
+const LOOP_TOKENS: u64 = 4_096;
+
 /// Which asking of which id this is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asking<'a> {
@@ -92,10 +96,20 @@ fn answer(asked: &Asked, schedule: &Schedule, fault: Option<Fault>, asking: Aski
             answer.thought = Some(thought);
         }
         Some(Fault::UnknownTool) => answer.calls.iter_mut().for_each(|call| call.name.push_str("_all")),
+        Some(Fault::StopDespiteCall) if !answer.calls.is_empty() => answer.finish = Finish::StopDespiteCalls,
+        Some(Fault::Repeats) => {
+            let half = answer.text.chars().count() / 2;
+            answer.text = answer.text.chars().take(half).collect();
+            let room = asked.most_tokens.unwrap_or(LOOP_TOKENS).saturating_sub(answer.usage.thoughts);
+            while tokens(&answer.text) <= room {
+                answer.text.push_str(&LOOP.repeat(64));
+            }
+        }
         Some(Fault::MalformedCall) if !answer.calls.is_empty() => answer.finish = Finish::MalformedCall,
         _ => {}
     }
-    settle(&mut answer, asked.most_tokens, fault == Some(Fault::ThoughtOnly));
+    let most = asked.most_tokens.or((fault == Some(Fault::Repeats)).then_some(LOOP_TOKENS));
+    settle(&mut answer, most, fault == Some(Fault::ThoughtOnly));
     answer
 }
 
@@ -125,13 +139,15 @@ fn output_tokens(answer: &Answer) -> u64 {
 
 fn asks_for_tools(asked: &Asked, schedule: &Schedule, fault: Option<Fault>, asking: Asking<'_>) -> bool {
     let may = !asked.tools.is_empty() && asked.choice != ToolChoice::Never && asked.tool_rounds < schedule.tool_rounds;
-    let must = asked.choice == ToolChoice::Must || matches!(fault, Some(Fault::MalformedCall | Fault::UnknownTool));
+    let must = asked.choice == ToolChoice::Must
+        || matches!(fault, Some(Fault::MalformedCall | Fault::UnknownTool | Fault::StopDespiteCall));
     // Faults of a text need a text.
     let needs_text = matches!(
         fault,
         Some(
             Fault::Truncated
                 | Fault::ThoughtOnly
+                | Fault::Repeats
                 | Fault::Malformed
                 | Fault::WrongSchema
                 | Fault::Fenced

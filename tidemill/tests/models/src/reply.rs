@@ -26,6 +26,8 @@ impl Usage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finish {
     Stop,
+    /// It asks for a tool, and says that it stops.
+    StopDespiteCalls,
     Length,
     Withheld,
     /// It asks for a tool in a way that cannot be parsed.

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -17,6 +17,9 @@ use crate::schedule::Schedule;
 
 /// So many files may be open, where the system allows it: two thousand connections of both sides fit.
 const FILES: u64 = 16_384;
+
+/// So many connections may wait to be accepted.
+const BACKLOG: u32 = 4_096;
 
 /// A running stand-in for model providers, on a thread and a runtime of its own. Dropping it stops it and closes all its
 /// connections.
@@ -49,21 +52,26 @@ impl ModelServer {
         // Fewer files are no reason not to start.
         let _ = rlimit::increase_nofile_limit(FILES);
         let desk = Arc::new(Desk::new(schedule));
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(TcpListener::bind(address))?;
-        let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
+        let (tell, told) = mpsc::channel();
         let shared = desk.clone();
+        // All of it on the thread, so that a caller within a runtime may start it, too.
         let thread = std::thread::Builder::new().name("model-server".into()).spawn(move || {
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(tell.send(Err(error))),
+            };
             runtime.block_on(async {
-                let app = routes(shared.clone());
-                let serve = axum::serve(Counting::new(listener, shared), app);
-                tokio::select! {
-                    _ = serve.into_future() => {}
-                    _ = stopped => {}
+                match bound(address) {
+                    Ok((listener, address)) => {
+                        let _ = tell.send(Ok(address));
+                        serve(listener, shared, stopped).await;
+                    }
+                    Err(error) => drop(tell.send(Err(error))),
                 }
             });
         })?;
+        let address = told.recv().map_err(io::Error::other)??;
         Ok(Self { desk, address, stop: Some(stop), thread: Some(thread) })
     }
 
@@ -144,6 +152,23 @@ impl ModelServer {
             // A thread that panicked has said why.
             let _ = thread.join();
         }
+    }
+}
+
+fn bound(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    let listener = socket.listen(BACKLOG)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+async fn serve(listener: TcpListener, desk: Arc<Desk>, stopped: oneshot::Receiver<()>) {
+    let app = routes(desk.clone());
+    tokio::select! {
+        _ = axum::serve(Counting::new(listener, desk), app).into_future() => {}
+        _ = stopped => {}
     }
 }
 

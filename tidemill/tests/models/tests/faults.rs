@@ -4,21 +4,12 @@ mod http;
 
 use std::time::{Duration, Instant};
 
-use http::{CHAT, ask_chat, begin, chat, gemini_stream, request};
+use http::{CHAT, ask_chat, begin, chat, gemini_stream, request, soon};
 use serde_json::{Value, json};
 use tidemill_model_server::{Fault, Latency, ModelServer, Outage, Outcome, Price, Quota, Rates, Schedule};
 
 fn always(fault: Fault) -> ModelServer {
     ModelServer::start(Schedule { rates: Rates::always(fault), ..Schedule::default() })
-}
-
-/// Waits for what the stand-in learns on its own time.
-fn soon(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < end, "not within ten seconds: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 #[test]

@@ -52,7 +52,6 @@ fn an_answer_is_complete_and_billed_as_it_says() {
 fn an_answer_fits_the_schema() {
     let server = ModelServer::start(Schedule::default());
     let answer = gemini(&server, "a", &ask_gemini(mood())).json();
-    assert!(text(&answer).starts_with("{\"scores\":") || text(&answer).starts_with("{\"mood\":"));
     let value: Value = serde_json::from_str(text(&answer)).expect("JSON");
     assert!(["calm", "tense"].contains(&value["mood"].as_str().expect("a mood")));
     assert_eq!(value["scores"].as_array().map(Vec::len), Some(2));
@@ -68,7 +67,7 @@ fn an_answer_fits_the_schema() {
 fn a_stream_says_the_same_as_the_whole_answer() {
     let server = ModelServer::start(Schedule::default());
     let whole = gemini(&server, "a", &ask_gemini(mood())).json();
-    let joined = |pieces: &[Value]| -> String { pieces.iter().map(|piece| text(piece)).collect() };
+    let joined = |pieces: &[Value]| -> String { pieces.iter().map(text).collect() };
     let pieces = gemini_stream(&server, "b", &ask_gemini(mood())).pieces();
     assert_eq!(joined(&pieces), text(&whole));
     let last = pieces.last().expect("pieces");

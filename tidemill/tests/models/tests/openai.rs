@@ -163,7 +163,7 @@ fn the_most_tokens_cut_an_answer() {
 fn faults_of_the_answer() {
     let server = always(Fault::Truncated);
     let asked = ask_chat(mood_format());
-    let mut faulty = |fault| {
+    let faulty = |fault| {
         server.change(|schedule| schedule.rates = Rates::always(fault));
         chat(&server, "a", &asked).json()
     };
@@ -185,6 +185,12 @@ fn faults_of_the_answer() {
     let answer = faulty(Fault::ThoughtOnly);
     assert_eq!((content(&answer), &answer["choices"][0]["finish_reason"]), ("", &json!("length")));
     assert_eq!(answer["usage"]["completion_tokens"], 1024);
+    let answer = faulty(Fault::Repeats);
+    assert_eq!(
+        (&answer["choices"][0]["finish_reason"], &answer["usage"]["completion_tokens"]),
+        (&json!("length"), &json!(4_096))
+    );
+    assert!(content(&answer).contains("and so on, and so on,"));
     let answer = faulty(Fault::BlockedAnswer);
     assert_eq!((content(&answer), &answer["choices"][0]["finish_reason"]), ("", &json!("content_filter")));
     let answer = faulty(Fault::EmptyText);
@@ -207,7 +213,14 @@ fn faults_of_tool_calls() {
     assert!(serde_json::from_str::<Value>(malformed["arguments"].as_str().expect("a text")).is_err());
     server.change(|schedule| schedule.rates = Rates::always(Fault::UnknownTool));
     assert_eq!(call(&chat(&server, "a", &body).json())["name"], "weather_all");
-    assert_eq!(chat(&server, "a", &ask_chat(json!({}))).json()["choices"][0]["finish_reason"], "stop");
+    server.change(|schedule| schedule.rates = Rates::always(Fault::StopDespiteCall));
+    let answer = chat(&server, "a", &body).json();
+    assert_eq!(
+        (&answer["choices"][0]["finish_reason"], call(&answer)["name"].as_str()),
+        (&json!("stop"), Some("weather"))
+    );
+    assert_eq!(chat(&server, "b", &ask_chat(json!({}))).json()["choices"][0]["finish_reason"], "stop");
+    assert_eq!(server.calls().pop().map(|call| call.outcome), Some(Outcome::Answered), "no tools, no fault of them");
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn calls(answer: &Answer) -> Vec<Value> {
 
 fn candidate(answer: &Answer, parts: Vec<Value>) -> Value {
     let reason = match answer.finish {
-        Finish::Stop => "STOP",
+        Finish::Stop | Finish::StopDespiteCalls => "STOP",
         Finish::Length => "MAX_TOKENS",
         Finish::Withheld => "SAFETY",
         Finish::MalformedCall => "MALFORMED_FUNCTION_CALL",
@@ -90,10 +90,10 @@ fn candidate(answer: &Answer, parts: Vec<Value>) -> Value {
     let mut candidate = Map::new();
     if !ends_without_content(answer.finish) {
         // Without parts, the content is there, and says only who speaks.
-        let content = match parts.is_empty() {
-            true => json!({"role": "model"}),
-            false => json!({"parts": parts, "role": "model"}),
-        };
+        let mut content = json!({"role": "model"});
+        if !parts.is_empty() {
+            content["parts"] = Value::Array(parts);
+        }
         candidate.insert("content".into(), content);
     }
     candidate.insert("finishReason".into(), json!(reason));

@@ -90,6 +90,7 @@ fn reason(answer: &Answer) -> Value {
     json!(match answer.finish {
         Finish::Length => "length",
         Finish::Withheld => "content_filter",
+        Finish::StopDespiteCalls => "stop",
         _ if !answer.calls.is_empty() => "tool_calls",
         _ => "stop",
     })

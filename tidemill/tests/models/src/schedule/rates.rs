@@ -59,6 +59,8 @@ faults! {
     Truncated truncated,
     /// All tokens went into thoughts: `MAX_TOKENS`, `length`, and no text.
     ThoughtOnly thought_only,
+    /// The same words again and again until no tokens are left, or 4,096 are used: `MAX_TOKENS`, `length`. It is costly.
+    Repeats repeats,
     /// JSON that cannot be parsed, although the answer ended as it should.
     Malformed malformed,
     /// Valid JSON that does not fit the schema.
@@ -80,6 +82,9 @@ faults! {
     MalformedCall malformed_call,
     /// A call of a tool that was not declared. Strikes only where tools are declared.
     UnknownTool unknown_tool,
+    /// A call of a tool that ends with `stop` in the place of `tool_calls`. Gemini always does so. Strikes only where tools
+    /// are declared.
+    StopDespiteCall stop_despite_call,
     /// The answer does not say what it used. It is billed.
     NoUsage no_usage,
     /// Never answers, until the client leaves. Not billed.

@@ -27,7 +27,7 @@ impl<'a> Maker<'a> {
     }
 
     /// A value that fits the whole schema. It heeds types (also in capitals, as Gemini writes them), `enum`, `const`,
-    /// `properties`, `required`, `propertyOrdering`, `items`, `prefixItems`, `minItems`, `maxItems`, `uniqueItems`,
+    /// `properties`, `required`, `items`, `prefixItems`, `minItems`, `maxItems`, `uniqueItems`,
     /// bounds and multiples of numbers, lengths and common formats of strings, `nullable`, `anyOf`, `oneOf`, `allOf` and
     /// `$ref` within the schema. It does not heed `pattern`, `not`, `if` and `dependentRequired`.
     pub(crate) fn value(&mut self) -> Value {
@@ -42,7 +42,7 @@ impl<'a> Maker<'a> {
         if let Some(values) = list(schema, "enum") {
             return self.draw.one_of(values).clone();
         }
-        for choices in ["anyOf", "oneOf"].iter().filter_map(|word| list(schema, word)) {
+        if let Some(choices) = list(schema, "anyOf").or_else(|| list(schema, "oneOf")) {
             let deep = depth > DEPTH;
             let simple = |choice: &&Value| !deep || kind(&reference::resolved(self.root, choice)) != "object";
             let fitting: Vec<&Value> = choices.iter().filter(simple).collect();
@@ -68,11 +68,12 @@ impl<'a> Maker<'a> {
         let empty = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         let required: Vec<&str> = strings(schema, "required");
-        let ordered = strings(schema, "propertyOrdering");
-        let rest = properties.keys().map(String::as_str).filter(|name| !ordered.contains(name));
+        // By name: the order of a map depends on how serde_json is built, and the values must not.
+        let mut properties: Vec<(&str, &Value)> =
+            properties.iter().map(|(name, property)| (name.as_str(), property)).collect();
+        properties.sort_unstable_by_key(|(name, _)| *name);
         let mut object = Map::new();
-        for name in ordered.iter().copied().chain(rest) {
-            let Some(property) = properties.get(name) else { continue };
+        for (name, property) in properties {
             let wanted = required.contains(&name) || (depth < DEPTH && !self.draw.strikes(0.25));
             if wanted {
                 object.insert(name.to_owned(), self.make(property, depth + 1));

@@ -8,9 +8,12 @@ pub(crate) fn unfitting(schema: &Value, value: &Value) -> Value {
     let required = super::strings(schema, "required");
     match value {
         Value::Object(fields) if !required.is_empty() => {
-            let renamed = |(name, value): (&String, &Value)| match required.contains(&name.as_str()) {
-                true => (format!("{name}_value"), json!(value.to_string())),
-                false => (name.clone(), value.clone()),
+            let renamed = |(name, value): (&String, &Value)| {
+                if required.contains(&name.as_str()) {
+                    (format!("{name}_value"), json!(value.to_string()))
+                } else {
+                    (name.clone(), value.clone())
+                }
             };
             Value::Object(fields.iter().map(renamed).collect())
         }
