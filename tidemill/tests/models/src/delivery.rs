@@ -11,9 +11,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use futures_util::stream;
 
-use crate::desk::Visit;
 use crate::dialect::{Dialect, Envelope};
 use crate::reply::{Answer, Course};
+use crate::visit::Visit;
 
 /// The time that what was sent before a cut has to arrive.
 const BEFORE_CUT: Duration = Duration::from_millis(5);

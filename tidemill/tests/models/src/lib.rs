@@ -49,6 +49,7 @@ mod schedule;
 mod schema;
 mod server;
 mod tokens;
+mod visit;
 
 pub use ledger::{Bill, Call, Outcome, Sum};
 pub use schedule::{Fault, Hint, Latency, Outage, Price, Quota, Rates, Schedule};

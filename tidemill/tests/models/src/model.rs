@@ -8,7 +8,7 @@ use crate::asked::{Asked, Form, ToolChoice};
 use crate::draw::Draw;
 use crate::refusal::Refusal;
 use crate::reply::{Answer, Course, Finish, Reply, ToolCall, Usage};
-use crate::schedule::{Fault, Schedule};
+use crate::schedule::{Fault, Hint, Schedule};
 use crate::schema::{self, Maker};
 use crate::tokens::{self, tokens};
 
@@ -57,9 +57,9 @@ fn rate_limited(schedule: &Schedule, asking: Asking<'_>) -> Refusal {
 }
 
 /// How a refusal tells when to come back.
-pub(crate) fn hint(schedule: &Schedule, draw: &mut Draw) -> crate::schedule::Hint {
+pub(crate) fn hint(schedule: &Schedule, draw: &mut Draw) -> Hint {
     match schedule.retry_hints.as_slice() {
-        [] => crate::schedule::Hint::None,
+        [] => Hint::None,
         hints => *draw.one_of(hints),
     }
 }

@@ -26,7 +26,7 @@ fn the_schedule_changes_while_it_runs() {
     assert_eq!(steer("PATCH", json!({"rates": {"unavailable": 1.0}})).status, 200);
     assert_eq!(server.schedule().seed, 5, "a change leaves the rest");
     assert_eq!(chat(&server, "a", &ask_chat(json!({}))).status, 503);
-    let now = steer("PUT", json!({"seed": 6, "outages": [{"from_ms": 0, "to_ms": 1}]}));
+    let now = steer("PUT", json!({"seed": 6, "outages": [{"from_ms": 600_000, "to_ms": 600_001}]}));
     assert_eq!((&now.json()["seed"], &now.json()["rates"]["unavailable"]), (&json!(6), &json!(0.0)));
     assert_eq!(chat(&server, "a", &ask_chat(json!({}))).status, 200);
     for wrong in [

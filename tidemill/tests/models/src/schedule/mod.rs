@@ -138,3 +138,30 @@ impl Schedule {
         self.prices.get(model).map_or(0, |price| price.cost_micros(input, output))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, Latency, Rates, Schedule};
+
+    #[test]
+    fn a_fault_strikes_about_as_often_as_its_rate_says() {
+        let rates = Rates { cut: 0.1, hang: 0.3, ..Rates::default() };
+        let schedule = Schedule { seed: 3, rates, ..Schedule::default() };
+        let count = |fault| (0..10_000).filter(|id| schedule.fault(&id.to_string(), 1) == Some(fault)).count();
+        assert!((850..1_150).contains(&count(Fault::Cut)), "{}", count(Fault::Cut));
+        assert!((2_800..3_200).contains(&count(Fault::Hang)), "{}", count(Fault::Hang));
+    }
+
+    #[test]
+    fn times_spread_around_their_median() {
+        let latency = Latency { median_ms: 300, spread: 0.5 };
+        let schedule = Schedule { latency, ..Schedule::default() };
+        let time = |id: u64| latency.time(&mut schedule.draw("latency", &id.to_string(), 1)).as_millis();
+        assert_eq!(time(1), time(1));
+        let mut times: Vec<_> = (0..1_001).map(time).collect();
+        times.sort_unstable();
+        assert!((280..320).contains(&times[500]), "{}", times[500]);
+        assert!(times[0] >= 66 && times[1_000] <= 1_345, "{} to {}", times[0], times[1_000]);
+        assert!(times[100] < 200 && times[900] > 450, "{} and {}", times[100], times[900]);
+    }
+}
