@@ -39,7 +39,8 @@ impl Live {
         // The call's topics come with the first step.
         driver.advance_wall_clock(Duration::ZERO).expect("steps");
         let (log, clock) = (Arc::new(driver.log().clone()), ManualClock::new(0));
-        let (call, policy) = (live_insight::call(live_insight::APPLICATION.windows.answer_within), CallPolicy::default());
+        let (call, policy) =
+            (live_insight::call(live_insight::APPLICATION.windows.answer_within), CallPolicy::default());
         let executor = CallExecutor::open(&call, live_insight::APPLICATION.id, log, policy, Arc::new(clock.clone()));
         Self {
             executor: executor.expect("the topics exist"),

@@ -105,8 +105,7 @@ pub(super) fn rows() -> Vec<Setting> {
             .help("Start a second attempt beside one that takes longer; both are paid; 0s for never"),
         Setting::new("analyst.cache", "0s", duration, |a| &mut a.cache)
             .help("How long answers are kept for windows with the same content; 0s for not at all"),
-        Setting::new("analyst.batch", "1", number, |a| &mut a.batch)
-            .help("Maximum number of windows in one call"),
+        Setting::new("analyst.batch", "1", number, |a| &mut a.batch).help("Maximum number of windows in one call"),
     ];
     rows.extend(budget::rows().into_iter().map(|row| row.within(|a: &mut Analyst| &mut a.budget)));
     rows
@@ -228,7 +227,8 @@ impl Analyst {
             },
         };
         let keys: Vec<_> = text.split([',', '\n']).map(str::trim).collect();
-        let keys: Vec<_> = if self.key.is_some() { keys } else { keys.into_iter().filter(|key| !key.is_empty()).collect() };
+        let keys: Vec<_> =
+            if self.key.is_some() { keys } else { keys.into_iter().filter(|key| !key.is_empty()).collect() };
         let is_fit = |key: &&str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
         if keys.is_empty() || !keys.iter().all(is_fit) {
             problems.push(format!("{whose} API key is empty, or has a space or a character that is not ASCII"));
@@ -241,15 +241,17 @@ impl Analyst {
 fn model(text: &str) -> Result<Option<String>, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '@');
     let is_name = text.chars().all(legal);
-    is_name.then(|| Some(text.to_owned()).filter(|text| !text.is_empty())).ok_or_else(|| {
-        format!("must be the name of a model, not '{text}'")
-    })
+    is_name
+        .then(|| Some(text.to_owned()).filter(|text| !text.is_empty()))
+        .ok_or_else(|| format!("must be the name of a model, not '{text}'"))
 }
 
 fn name(text: &str) -> Result<String, String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
     let is_name = !text.is_empty() && text.chars().all(legal);
-    is_name.then(|| text.to_owned()).ok_or_else(|| format!("must be a name of letters, digits and hyphens, not '{text}'"))
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("must be a name of letters, digits and hyphens, not '{text}'"))
 }
 
 fn currency(text: &str) -> Result<String, String> {

@@ -36,7 +36,8 @@ pub(super) fn read(file: &str, tenants: Value, settings: &mut Settings, problems
             Value::Table(fields) => {
                 let limits = limits_of(&fields, &mut problem);
                 let tenant = tenant_of(&fields, &mut problem).map(Arc::new);
-                let named = |limit: Limit| tenant.iter().map(move |tenant| limit.clone().of_tenant(&*tenant.name)).next();
+                let named =
+                    |limit: Limit| tenant.iter().map(move |tenant| limit.clone().of_tenant(&*tenant.name)).next();
                 settings.calls.limits.extend(limits.into_iter().filter_map(named));
                 settings.tenants.extend(tenant);
             }

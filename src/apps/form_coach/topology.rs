@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tidemill::{
-    Answered, AsyncCall, CallOrder, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows, Topology,
-    TopologyError, Windowed, WindowedCodec,
+    Answered, AsyncCall, CallOrder, Consumed, EmitStrategy, Materialized, Produced, StreamsBuilder, TimeWindows,
+    Topology, TopologyError, Windowed, WindowedCodec,
     state::{Coded, Json, Utf8},
 };
 use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile};

@@ -11,16 +11,21 @@ use tidemill::{
 use tidemill_schemas::{HotTopic, Insight, MoodLabel};
 
 use super::request::InsightRequest;
-use crate::apps::{TenantOf, shown::{has_link, line}};
+use crate::apps::{
+    TenantOf,
+    shown::{has_link, line},
+};
 
 /// What a model is told.
-pub static PROMPT: LazyLock<Prompt> = LazyLock::new(|| {
-    Prompt::parse(include_str!("prompts/live-insight.v1.toml")).expect("a test reads the prompts of this program")
+pub static PROMPT: LazyLock<Arc<Prompt>> = LazyLock::new(|| {
+    Arc::new(
+        Prompt::parse(include_str!("prompts/live-insight.v1.toml")).expect("a test reads the prompts of this program"),
+    )
 });
 
 /// The task of a model: a window's mood, topics and instruction.
 pub struct LiveTask {
-    prompt: Prompt,
+    prompt: Arc<Prompt>,
     tenant_of: TenantOf,
 }
 
@@ -41,7 +46,7 @@ impl LiveTask {
 
     /// The task with another prompt.
     #[must_use]
-    pub fn with_prompt(self, prompt: Prompt) -> Self {
+    pub fn with_prompt(self, prompt: Arc<Prompt>) -> Self {
         Self { prompt, ..self }
     }
 }
