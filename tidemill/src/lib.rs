@@ -22,6 +22,9 @@ mod plan;
 mod async_op;
 mod dsl;
 
+#[cfg(feature = "llm")]
+pub mod llm;
+
 mod members;
 mod task;
 

@@ -1,0 +1,229 @@
+//! One attempt's talk with a model: tools, a second try for a wrong answer, and an account of what it consumed.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tracing::Instrument as _;
+
+use super::{
+    details::AnswerDetails,
+    error::{ModelError, ModelErrorKind},
+    fingerprint::{hex, sha256},
+    http::Deadline,
+    output::Flaws,
+    reply::{Finish, ModelReply, TokenUsage},
+    request::{ModelRequest, ModelTurn, ToolCall, ToolChoice, Turn},
+    route::ModelRoute,
+    span,
+    step::{Chain, Keep},
+    tool::ToolContext,
+    toolbox::{Toolbox, failed},
+};
+use crate::async_op::CallError;
+
+/// A provider that does not keep its time is left after this much more of it.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Everything that a conversation begins with.
+pub(super) struct Conversation<'a> {
+    pub(super) route: &'a ModelRoute,
+    pub(super) prompt_hash: &'a str,
+    pub(super) system: String,
+    pub(super) user: String,
+    pub(super) schema: Option<Value>,
+    pub(super) temperature: Option<f64>,
+    pub(super) max_output_tokens: Option<u32>,
+    pub(super) toolbox: &'a Toolbox,
+    pub(super) context: ToolContext,
+    pub(super) steps: &'a [Bytes],
+    pub(super) keep: &'a dyn Keep,
+    pub(super) attempt: u32,
+    pub(super) deadline: Deadline,
+}
+
+/// What the conversation consumed and how it went, also if it failed.
+#[derive(Default)]
+pub(super) struct Account {
+    pub(super) usage: TokenUsage,
+    pub(super) details: AnswerDetails,
+}
+
+/// What was said so far.
+struct State {
+    turns: Vec<Turn>,
+    chain: Chain,
+    /// Whether the model was told once that it used a tool wrongly.
+    warned: bool,
+    /// Whether the second try has begun.
+    second: bool,
+    /// The wrong answer and the request for a better one. They are no steps.
+    repair: Vec<Turn>,
+    max_output_tokens: Option<u32>,
+}
+
+impl Conversation<'_> {
+    /// Talks until `accept` takes an answer's text. A wrong answer or a cut one gets one second try.
+    pub(super) async fn run<R>(
+        &self,
+        account: &mut Account,
+        accept: &mut (dyn FnMut(&str) -> Result<R, Flaws> + Send),
+    ) -> Result<R, CallError> {
+        let mut state = self.begin();
+        account.details.tool_calls =
+            state.turns.iter().filter(|turn| matches!(turn, Turn::ToolResult(_))).count() as u32;
+        loop {
+            self.use_tools(&mut state, account).await?;
+            let request = self.request(&state, account.details.tool_calls);
+            let reply = self.ask(&request, account).await.map_err(|error| error.to_call_error())?;
+            match &reply.finish {
+                Finish::Blocked(reason) => {
+                    return Err(CallError::permanent(format!("the answer was blocked: {reason}")));
+                }
+                Finish::Other(reason) => {
+                    return Err(CallError::transient(format!(
+                        "the answer cannot be used: the model ended with {reason}"
+                    )));
+                }
+                Finish::Length => {
+                    // An answer that is complete all the same is not paid twice.
+                    if self.schema.is_some()
+                        && let Ok(answer) = accept(&reply.text)
+                    {
+                        return Ok(answer);
+                    }
+                    self.try_longer(&mut state, account)?;
+                }
+                Finish::Stop | Finish::ToolCalls if !reply.calls.is_empty() => {
+                    if account.details.tool_calls >= self.toolbox.most {
+                        let text = format!("the model asked for more than {} uses of tools", self.toolbox.most);
+                        return Err(CallError::permanent(text));
+                    }
+                    let turn = Turn::Model(reply.turn());
+                    self.keep(&mut state, turn).await?;
+                }
+                Finish::Stop | Finish::ToolCalls if reply.text.trim().is_empty() => {
+                    return Err(CallError::transient("the answer is empty"));
+                }
+                Finish::Stop | Finish::ToolCalls => match accept(&reply.text) {
+                    Ok(answer) => return Ok(answer),
+                    Err(flaws) => try_again(&mut state, account, &reply, &flaws)?,
+                },
+            }
+        }
+    }
+
+    /// Begins with what earlier attempts have kept.
+    fn begin(&self) -> State {
+        let mut chain = Chain::new(self.prompt_hash, &self.user);
+        let mut turns = vec![Turn::user(&*self.user)];
+        while let Some(turn) = chain.next(self.steps) {
+            turns.push(turn);
+        }
+        let (repair, max_output_tokens) = (Vec::new(), self.max_output_tokens);
+        State { turns, chain, warned: false, second: false, repair, max_output_tokens }
+    }
+
+    fn request(&self, state: &State, tool_calls: u32) -> ModelRequest {
+        let id = [&self.context.request[..], state.chain.state().as_bytes(), &[u8::from(state.second)]];
+        ModelRequest {
+            model: self.route.model.clone(),
+            system: self.system.clone(),
+            turns: state.turns.iter().chain(&state.repair).cloned().collect(),
+            schema: self.schema.clone(),
+            tools: self.toolbox.specs(),
+            tool_choice: if tool_calls < self.toolbox.most { ToolChoice::Auto } else { ToolChoice::None },
+            temperature: self.temperature,
+            max_output_tokens: state.max_output_tokens,
+            stream: self.route.stream,
+            // The request's own id contains its key, which is nobody else's business.
+            id: hex(&sha256(&id)[..16]),
+            timeout: self.deadline.left(),
+        }
+    }
+
+    async fn ask(&self, request: &ModelRequest, account: &mut Account) -> Result<ModelReply, ModelError> {
+        let provider = &*self.route.provider;
+        let span = span::request(provider, request, self.attempt);
+        let work = provider.ask(request).instrument(span.clone());
+        let outcome = tokio::time::timeout(request.timeout + GRACE, work).await.unwrap_or_else(|_| {
+            Err(ModelError::from(ModelErrorKind::Timeout).with_usage(TokenUsage::estimate(request.bytes(), 0)))
+        });
+        span::end(&span, &outcome);
+        let details = &mut account.details;
+        let usage = match &outcome {
+            Ok(reply) => {
+                let told = Some(reply.model_version.as_str()).filter(|version| !version.is_empty());
+                told.unwrap_or(&self.route.model).clone_into(&mut details.model);
+                details.response_id.clone_from(&reply.response_id);
+                details.finish = reply.finish.label();
+                reply.usage
+            }
+            Err(error) => error.usage,
+        };
+        details.estimated_usage |= usage.estimated;
+        account.usage += usage;
+        outcome
+    }
+
+    /// Uses the tools that the last turn asks for and that have no result yet.
+    async fn use_tools(&self, state: &mut State, account: &mut Account) -> Result<(), CallError> {
+        let Some(asked) = state.turns.iter().rposition(|turn| matches!(turn, Turn::Model(_))) else { return Ok(()) };
+        let Turn::Model(ModelTurn { calls, .. }) = &state.turns[asked] else { return Ok(()) };
+        let open: Vec<ToolCall> = calls.iter().skip(state.turns.len() - asked - 1).cloned().collect();
+        let wrong = open.iter().any(|call| self.toolbox.mistake(call).is_some());
+        if wrong && state.warned {
+            return Err(CallError::permanent("the model used tools wrongly, also after it was told"));
+        }
+        state.warned |= wrong;
+        for call in open {
+            let result = if account.details.tool_calls >= self.toolbox.most {
+                failed(&call, "no more tools can be used. Answer now")
+            } else if let Some(mistake) = self.toolbox.mistake(&call) {
+                failed(&call, mistake)
+            } else {
+                // The state of the conversation is the same after a crash, and so is this id.
+                let context = ToolContext { id: state.chain.state().to_owned(), ..self.context.clone() };
+                self.toolbox.run(&call, &context, self.deadline.left()).await
+            };
+            account.details.tool_calls += 1;
+            self.keep(state, Turn::ToolResult(result)).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds a turn, and goes on when it is safe.
+    async fn keep(&self, state: &mut State, turn: Turn) -> Result<(), CallError> {
+        let step = state.chain.step(&turn);
+        state.turns.push(turn);
+        match tokio::time::timeout(self.deadline.left(), self.keep.keep(step)).await {
+            Ok(Ok(true)) => Ok(()),
+            _ => Err(CallError::transient("the attempt was given up before its step was safe")),
+        }
+    }
+
+    /// A cut answer is asked for again with twice the room. The cut text is not repeated.
+    fn try_longer(&self, state: &mut State, account: &mut Account) -> Result<(), CallError> {
+        let longer = state.max_output_tokens.and_then(|most| most.checked_mul(2)).filter(|_| !state.second);
+        let Some(longer) = longer else {
+            let most = state.max_output_tokens.map_or("the model's limit".into(), |most| format!("{most} tokens"));
+            return Err(CallError::permanent(format!("the answer was cut at {most}")));
+        };
+        (state.max_output_tokens, state.second, account.details.repaired) = (Some(longer), true, true);
+        Ok(())
+    }
+}
+
+/// A wrong answer is asked for again, with the mistakes told.
+fn try_again(state: &mut State, account: &mut Account, reply: &ModelReply, flaws: &Flaws) -> Result<(), CallError> {
+    if state.second {
+        return Err(CallError::permanent(format!("the answer does not fit: {flaws}")));
+    }
+    (state.second, account.details.repaired) = (true, true);
+    let text = format!(
+        "Your answer does not fit:\n{}\nAnswer again. Send the whole corrected answer, and nothing else.",
+        flaws.for_model()
+    );
+    state.repair = vec![Turn::Model(reply.turn()), Turn::User { text }];
+    Ok(())
+}
