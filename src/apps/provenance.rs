@@ -12,18 +12,39 @@ const MESSAGE: usize = 200;
 /// The name of the analyst that needs no model.
 pub(crate) const OFFLINE: &str = "offline";
 
+/// Digits of a prompt's hash that are shown.
+const HASH: usize = 6;
+
 /// What a caller tells about its answer, as JSON. Other callers may tell something else, or nothing.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Details {
     model: String,
+    /// The prompt's name.
     prompt: String,
+    version: u32,
+    hash: String,
     currency: String,
+}
+
+impl Details {
+    /// The prompt with its version and the begin of its hash, such as `live-insight@3 a1b2c3`.
+    fn prompt(&self) -> String {
+        let Self { prompt, version, hash, .. } = self;
+        let version = if *version > 0 { format!("@{version}") } else { String::new() };
+        let hash: String = hash.chars().take(HASH).collect();
+        format!("{prompt}{version} {hash}").trim().to_owned()
+    }
 }
 
 /// The provenance of a result. `answer` is the name of the analyst that answered, or the reason why none did.
 pub(crate) fn provenance(report: CallReport, answer: Result<&str, &CallFailure>) -> Provenance {
-    let details: Details = serde_json::from_str(&report.details).unwrap_or_default();
+    let mut details: Details = serde_json::from_str(&report.details).unwrap_or_default();
+    if details.model == OFFLINE {
+        // The caller was asked, but no model was.
+        details = Details { currency: details.currency, ..Details::default() };
+    }
+    let prompt = details.prompt();
     let (outcome, reason) = match answer {
         Ok(analyst) => answered(&report, analyst),
         Err(failure) => unanswered(failure),
@@ -40,7 +61,7 @@ pub(crate) fn provenance(report: CallReport, answer: Result<&str, &CallFailure>)
         outcome,
         reason,
         model,
-        prompt: details.prompt,
+        prompt,
         route,
         input_tokens: usage.input_tokens,
         output_tokens: usage.output_tokens,
@@ -138,7 +159,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_a_caller_without_details_names_its_analyst() {
-        for details in ["", "rubric-3", "[1]", r#"{"model":7}"#] {
+        for details in ["", "rubric-3", "[1]", "{}", r#"{"model":7}"#] {
             let told = provenance(CallReport { details: details.into(), ..report() }, Ok("gemini-2.5-flash"));
             assert_eq!((told.model.as_str(), told.prompt.as_str()), ("gemini-2.5-flash", ""), "{details}");
         }
@@ -168,7 +189,8 @@ mod tests {
 
     #[test]
     fn the_offline_analysis_has_no_model_and_no_prompt() {
-        let told = provenance(CallReport { attempts: 1, ..CallReport::default() }, Ok(OFFLINE));
+        let details = r#"{"prompt":"live-insight","version":3,"hash":"a1b2c3","model":"offline"}"#.into();
+        let told = provenance(CallReport { attempts: 1, details, ..CallReport::default() }, Ok(OFFLINE));
         assert_eq!(told, Provenance { attempts: 1, ..Provenance::default() });
         assert_eq!(told.outcome, CallOutcome::Offline);
     }

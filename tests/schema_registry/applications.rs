@@ -125,7 +125,9 @@ async fn hold_avro_and_give_json(client: Client) {
 
     let insight = client.first("/v1/streams/ada/events?after=0", "insight").await;
     assert_eq!((&insight["stream_id"], &insight["analyst"]), (&json!("ada"), &json!("offline")));
+    assert_eq!(insight["provenance"]["outcome"], "offline", "{insight}");
     let feedback = client.first("/v1/users/bo/events?after=0", "feedback").await;
+    assert_eq!(feedback["provenance"]["outcome"], "offline", "{feedback}");
     assert_eq!((&feedback["user_id"], &feedback["exercise"]), (&json!("bo"), &json!("squat")));
     let profile = client.get("/state/stores/profiles/bo").await;
     assert_eq!(profile["value"]["level"], "advanced", "state stays readable: {profile}");

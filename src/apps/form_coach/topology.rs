@@ -79,3 +79,55 @@ fn settle(answered: Answered<FeedbackRequest, Verdict>) -> FormFeedback {
         Err(_) => FormFeedback { provenance, ..draft },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tidemill::{CallFailure, CallReport, FailureKind, Usage};
+    use tidemill_schemas::{CallOutcome, Provenance};
+
+    use super::*;
+    use crate::apps::form_coach::analysis::Assessment;
+
+    fn settled(outcome: Result<Verdict, FailureKind>) -> (FormFeedback, Provenance) {
+        let (user_id, progress) = ("u".to_owned(), SessionProgress::default());
+        let window = PoseWindow { user_id, start_ms: 0, end_ms: 3_000, frames: Vec::new(), profile: None, progress };
+        let draft = Assessment::of(&window).feedback;
+        let usage = Usage { input_tokens: 600, output_tokens: 40, cost_micros: 280 };
+        let details = r#"{"prompt":"form-coach","version":1,"hash":"a1b2c3d4e5f6","model":"flash"}"#.to_owned();
+        let report = CallReport { usage, details, attempts: 1, ..CallReport::default() };
+        let outcome = outcome.map_err(|kind| CallFailure { kind, message: String::new(), attempts: 1 });
+        let request = FeedbackRequest { profile: None, draft };
+        let feedback = settle(Answered { request, outcome, report });
+        let told = feedback.provenance.clone().expect("told");
+        (feedback, told)
+    }
+
+    #[test]
+    fn a_models_verdict_tells_its_prompt_and_its_cost() {
+        let verdict = Verdict { analyst: "flash".into(), grade: Some(7.5), sentence: "Deeper.".into() };
+        let (feedback, told) = settled(Ok(verdict));
+        assert_eq!(
+            (feedback.analyst.as_str(), feedback.grade, feedback.sentence.as_str()),
+            ("flash", Some(7.5), "Deeper.")
+        );
+        assert_eq!(
+            (told.outcome, told.cost_micros, told.prompt.as_str()),
+            (CallOutcome::Answered, 280, "form-coach@1 a1b2c3")
+        );
+    }
+
+    #[test]
+    fn a_draft_tells_why_no_verdict_came() {
+        let outcomes = [
+            (FailureKind::Expired, CallOutcome::Expired),
+            (FailureKind::Superseded, CallOutcome::Superseded),
+            (FailureKind::Exhausted, CallOutcome::Exhausted),
+            (FailureKind::Timeout, CallOutcome::Failed),
+        ];
+        for (kind, outcome) in outcomes {
+            let (feedback, told) = settled(Err(kind));
+            assert_eq!((feedback.analyst.as_str(), told.outcome), ("offline", outcome));
+            assert!(!told.reason.is_empty() && told.cost_micros == 280, "{told:?}");
+        }
+    }
+}

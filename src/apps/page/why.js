@@ -45,7 +45,7 @@ function used(from) {
   const tokens = from.inputTokens || from.outputTokens;
   return [
     tokens && `${count(from.inputTokens)} + ${count(from.outputTokens)} tokens`,
-    (tokens || from.micros) && cost(from.micros, from.currency),
+    (tokens || from.micros > 0) && `${from.currency ? "" : "cost "}${cost(from.micros, from.currency)}`,
     from.attempts && plural(from.attempts, "attempt", "attempts"),
     from.latency && seconds(from.latency),
     from.repeated && "may have been paid twice",

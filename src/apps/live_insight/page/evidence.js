@@ -21,10 +21,11 @@ const lines = (found, nothing) =>
 
 const COUNTED = "No single message is behind this: it follows from counts of the whole minute.";
 
+/** `place` tells the two controls of a minute's advice apart. */
 export const whyInstruction = (window, place) =>
   why(`${place} instruction ${window.start}`, "the advice", () => [
     lines(behindInstruction(window), COUNTED),
-    provenanceView(window.provenance),
+    place === "now" && provenanceView(window.provenance),
   ]);
 
 export const whyTopic = (window, topic) =>
@@ -40,7 +41,7 @@ export const whyPhrase = (window, phrase) =>
 export const whyAlert = (window, alert) =>
   why(`alert ${alert.kind} ${alert.at}`, `the alert ${alert.message}`, () => [
     lines(behindAlert(window, alert), COUNTED),
-    provenanceView(window.provenance),
+    h("p", { class: "small muted" }, "Alerts come from the built-in analyst, never from a model."),
   ]);
 
 /** Whether something can be shown of an alert: its minute is over, and tells where it comes from. */

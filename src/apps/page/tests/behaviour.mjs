@@ -70,7 +70,14 @@ await page.click("#copy-all");
 assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^00:06:44\t00:07:17\tBoss beaten/);
 done("clip timestamps are copied, counted from the recording's start");
 
-const opened = (summary) => until((name) => [...document.querySelectorAll(".why[open] summary")].some((one) => one.textContent === name), summary);
+const opened = (name) =>
+  until(
+    (wanted) =>
+      [...document.querySelectorAll(".why[open]")].some(
+        (one) => one.firstChild.textContent === wanted && one.lastChild.hasChildNodes(),
+      ),
+    name,
+  );
 await page.click("#now-why summary");
 await opened("Why: the advice");
 assert.match(await text("#now-why"), /gemini-2\.5-flash, prompt live-insight@3, 1,420 \+ 88 tokens, 0\.0009 EUR, 1 attempt, 0\.8 s/);
@@ -82,7 +89,7 @@ assert.match(await text("#inspector .block .why[open]"), /\d\d:\d\d:\d\d/);
 assert.match(await text("#cost"), /^0\.0108 EUR8 % fallback/);
 assert.match(await page.getAttribute("#cost", "title"), /12 results of this page.*1 result was answered by a fallback/);
 await page.locator("#alerts .al", { hasText: "mood fell" }).locator("summary").click();
-assert.ok((await page.locator("#alerts .why[open] li").count()) > 0);
+await until(() => document.querySelectorAll("#alerts .why[open] li").length === 5);
 done("each statement says why, by pointer and by key, and the head tells what models cost");
 
 mock.lastIds.length = 0;

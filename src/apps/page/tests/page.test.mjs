@@ -134,7 +134,7 @@ test("provenance is told in a line: whose answer, of which prompt, at which cost
   const count = (number) => new Intl.NumberFormat().format(number);
   const used = `${count(1420)} + 88 tokens, 0.0009 EUR, 1 attempt, 0.8 s`;
   assert.equal(line({}), `gemini-2.5-flash, prompt live-insight@3, ${used}`);
-  assert.equal(line({ currency: "", repeated: true, attempts: 2 }).split(" tokens, ")[1], "0.0009, 2 attempts, 0.8 s, may have been paid twice");
+  assert.equal(line({ currency: "", repeated: true, attempts: 2 }).split(" tokens, ")[1], "cost 0.0009, 2 attempts, 0.8 s, may have been paid twice");
   assert.match(line({ outcome: "cached", input_tokens: 0, output_tokens: 0, cost_micros: 0 }), /an earlier answer to the same content, 1 attempt/);
   assert.match(
     line({ outcome: "fallback", model: "flash-lite", reason: "Answered by flash-lite: the route before it did not answer." }),
@@ -196,7 +196,8 @@ test("each statement of a minute leads to its messages, as text", () => withDocu
   assert.deepEqual(Object.keys(why), ["Why: the answers to Look.", "Why: the topic boss", "Why: the advice"]);
   assert.match(why["Why: the answers to Look."], /\d\d:\d\d:\d\dAdawow$/);
   assert.match(why["Why: the topic boss"], /Ada<img src=x onerror=alert\(1\)> the boss$/);
-  assert.match(why["Why: the advice"], /the boss.*gemini-2\.5-flash, prompt live-insight@3/);
+  assert.match(why["Why: the advice"], /the boss$/);
+  assert.match(textOf(box), /How this minute was read.*gemini-2\.5-flash, prompt live-insight@3/);
   assert.deepEqual(all(box, (element) => element.tag === "img" || element.innerHTML !== undefined), []);
 
   const session = new Session();
@@ -206,7 +207,7 @@ test("each statement of a minute leads to its messages, as text", () => withDocu
   const side = new Element("div");
   drawAlerts(side, session, true, () => {});
   const [control] = all(side, (element) => element.tag === "details");
-  assert.match(opened(control), /Adaawful/);
+  assert.match(opened(control), /AdaawfulAlerts come from the built-in analyst/);
 
   // A result of before provenance has nothing to show.
   drawInspector(box, adaptInsight({ ...raw, evidence: undefined, provenance: undefined }));

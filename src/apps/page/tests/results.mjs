@@ -104,7 +104,8 @@ const aboutTopic = page.locator("#inspector .block li", { hasText: first.term })
 await aboutTopic.locator("summary").click();
 const lines = insights[first.window].evidence.filter((line) => line.behind.some((one) => one.name === first.term));
 assert.ok(lines.length > 0 && lines.length <= 5);
-for (const line of lines) assert.ok((await aboutTopic.innerText()).includes(line.text), line.text);
+await aboutTopic.locator(".why-lines li").first().waitFor();
+for (const line of lines) assert.ok((await aboutTopic.textContent()).includes(line.text), line.text);
 assert.match(await page.innerText("#inspector .source"), /The built-in analyst; no model was asked/);
 assert.ok(await page.isHidden("#cost"), "no model, no cost");
 done("a topic leads to the messages about it, and the minute tells who read it");
@@ -157,7 +158,7 @@ await coach.bringToFront();
 await until(coach, () => !document.getElementById("replay-tools").hidden);
 assert.ok(await drawn());
 await coach.click("#why summary");
-assert.ok((await coach.locator("#why .fr").count()) > 0);
+await coach.locator("#why .fr").first().waitFor();
 assert.match(await coach.innerText("#why"), /Knee: /);
 done("the coach shows grade, sentence, skeleton, repetitions, joints and progress");
 
