@@ -167,7 +167,9 @@ fn a_batch_that_is_sent_again_counts_once() {
             live.send(batch.clone());
         }
         live.send(quiet(4, 6));
-        (live.insights(), live.alerts(), live.clips())
+        // The provenance tells how far the input was read, which is further.
+        let insights = live.insights().into_iter().map(|insight| Insight { provenance: None, ..insight });
+        (insights.collect::<Vec<_>>(), live.alerts(), live.clips())
     };
     let (once, again) = (play(1), play(4));
     assert_eq!(once.0.iter().map(|insight| insight.chats).collect::<Vec<_>>(), [60, 60, 60, 60, 60, 60]);

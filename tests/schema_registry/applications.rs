@@ -46,8 +46,8 @@ impl Client {
         let mut settings =
             Settings { listen: ([127, 0, 0, 1], 0).into(), partitions: 2, format, ..Settings::default() };
         let short = Duration::from_millis(200);
-        *settings.windows_mut(&live_insight::APPLICATION) =
-            Windows { window: Duration::from_secs(1), grace: short, idle_after: short, ..app.windows };
+        let live = settings.windows_mut(&live_insight::APPLICATION);
+        *live = Windows { window: Duration::from_secs(1), grace: short, idle_after: short, ..*live };
         let coach = settings.windows_mut(&form_coach::APPLICATION);
         (coach.window, coach.idle_after) = (Duration::from_secs(1), short);
         settings

@@ -31,7 +31,7 @@ fn a_request_expires_though_no_executor_runs() {
     pipe(&driver, "k", &["one"]);
     pass(&driver, 2 * SECOND);
     pipe(&driver, "l", &["two"]);
-    pass(&driver, SECOND - Duration::from_millis(1));
+    pass(&driver, Duration::from_millis(999));
     assert!(out(&driver).is_empty());
     pass(&driver, Duration::from_millis(1));
     assert_eq!(out(&driver), ["one: expired"]);
@@ -80,7 +80,7 @@ fn a_crash_neither_forgets_a_deadline_nor_begins_it_anew() {
     answer(&driver, "two", "B");
     pass(&driver, 2 * SECOND);
     driver.crash();
-    pass(&driver, SECOND - Duration::from_millis(1));
+    pass(&driver, Duration::from_millis(999));
     assert!(out(&driver).is_empty());
     pass(&driver, Duration::from_millis(1));
     assert_eq!(out(&driver), ["one: expired", "two: B"]);
@@ -142,7 +142,11 @@ impl Processor<String, String, String, String> for NotBad {
         ctx: &mut ProcessorContext<'_, String, String>,
         record: Record<String, String>,
     ) -> Result<(), BoxError> {
-        if record.value.starts_with("bad") { Err("it is bad".into()) } else { Ok(ctx.forward(record)) }
+        if record.value.starts_with("bad") {
+            return Err("it is bad".into());
+        }
+        ctx.forward(record);
+        Ok(())
     }
 }
 

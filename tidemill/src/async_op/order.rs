@@ -6,8 +6,10 @@
 /// the key without its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CallOrder {
-    /// The answers of a lane come in the order of its requests. Calls still run at the same time: an answer waits for
-    /// those before it. Different lanes do not wait for each other.
+    /// The answers of a lane come in the order of its requests, also if their keys have different windows. Calls still
+    /// run at the same time: an answer waits for those before it, in the task's store. Different lanes do not wait for
+    /// each other. A request that is never answered holds back its lane, unless it has a
+    /// [deadline](crate::AsyncCall::deadline) or is withdrawn.
     #[default]
     PerKey,
     /// An answer comes as soon as it is there.

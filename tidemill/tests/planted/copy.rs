@@ -11,9 +11,12 @@ use std::{
 const CRATES: [&str; 2] = ["tidemill", "state"];
 
 /// The tests that are built, beside those of units: each costs time, and these find what others would.
-const TESTS: [&str; 9] = [
+const TESTS: [&str; 12] = [
     "simulation",
     "async_op",
+    "call_order",
+    "call_deadline",
+    "call_dead_letters",
     "errors",
     "left_out",
     "processors",

@@ -95,7 +95,7 @@ impl Breaker {
                 let deadlines = running.values().copied().filter(|deadline_ms| *deadline_ms > now_ms);
                 match deadlines.clone().min() {
                     // No more probes than are needed to close: they may all wait for a service that hangs.
-                    Some(first_ms) if deadlines.count() + *succeeded >= self.policy.probes() => {
+                    Some(first_ms) if deadlines.count() + *succeeded >= self.policy.places() => {
                         Admission::Not { until_ms: first_ms }
                     }
                     _ => {
@@ -118,7 +118,7 @@ impl Breaker {
             Phase::Open { .. } => {}
             Phase::HalfOpen { succeeded, running } => {
                 *succeeded += usize::from(running.remove(&ticket.number).is_some());
-                if *succeeded >= self.policy.probes() {
+                if *succeeded >= self.policy.places() {
                     self.phase = Phase::Closed(Recent::default());
                     self.term += 1;
                     self.openings = 0;

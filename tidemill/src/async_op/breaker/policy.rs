@@ -79,7 +79,8 @@ impl BreakerPolicy {
         i64::try_from(doubled.min(self.longest).as_millis()).unwrap_or(i64::MAX)
     }
 
-    pub(super) fn probes(&self) -> usize {
+    /// How many probes may run at the same time.
+    pub(super) fn places(&self) -> usize {
         self.probes.max(1) as usize
     }
 }

@@ -94,6 +94,20 @@ fn it_opens_when_half_of_the_window_failed() {
 }
 
 #[test]
+fn failures_leave_the_window_again() {
+    let mut breaker = Breaker::new(BreakerPolicy { failures: 0, window: 8, minimum: 8, ..BreakerPolicy::default() });
+    for _ in 0..10 {
+        for _ in 0..3 {
+            fails(&mut breaker, 0);
+        }
+        for _ in 0..5 {
+            succeeds(&mut breaker, 0);
+        }
+    }
+    assert_eq!(breaker.state(0), BreakerState::Closed);
+}
+
+#[test]
 fn the_default_policy_opens_after_five_in_a_row_or_half_of_the_last_twenty() {
     let mut in_a_row = Breaker::new(BreakerPolicy::default());
     for _ in 0..5 {
@@ -127,6 +141,30 @@ fn pauses_double_up_to_the_longest_until_it_closes() {
 }
 
 #[test]
+fn a_long_outage_keeps_the_longest_pause() {
+    let mut breaker = open();
+    let mut now_ms = 10_000;
+    for _ in 0..100 {
+        fails(&mut breaker, now_ms);
+        now_ms += 40_000;
+        assert_eq!(breaker.state(now_ms), BreakerState::HalfOpen);
+    }
+    fails(&mut breaker, now_ms);
+    assert_eq!(breaker.state(now_ms), BreakerState::Open { until_ms: now_ms + 40_000 });
+}
+
+#[test]
+fn whoever_must_wait_for_probes_waits_for_the_first_that_can_be_lost() {
+    let mut breaker = opened(BreakerPolicy { probes: 3, ..policy() });
+    for deadline_ms in [25_000, 12_000, 18_000] {
+        assert!(matches!(breaker.admit(10_000, deadline_ms), Admission::Probe(_)));
+    }
+    assert_eq!(refused_until(&mut breaker, 10_000), Some(12_000));
+    assert_eq!(refused_until(&mut breaker, 12_000), None);
+    assert_eq!(refused_until(&mut breaker, 12_000), Some(18_000));
+}
+
+#[test]
 fn an_abandoned_probe_makes_room_for_another() {
     let mut breaker = open();
     let probe = ticket(&mut breaker, 10_000);
@@ -134,6 +172,7 @@ fn an_abandoned_probe_makes_room_for_another() {
     breaker.abandoned(probe);
     // It has no outcome any more.
     breaker.succeeded(probe);
+    breaker.failed(10_000, probe);
     assert_eq!(breaker.state(10_000), BreakerState::HalfOpen);
     succeeds(&mut breaker, 10_000);
     assert_eq!(breaker.state(10_000), BreakerState::Closed);

@@ -86,9 +86,8 @@ impl FairQueue {
     pub(super) fn pop(&mut self, mut may_start: impl FnMut(Candidate<'_>) -> Turn) -> Option<u64> {
         let (id, number) = self.find(&mut may_start)?;
         let tenant = self.take_out(id, true)?;
-        // A tenant whose only lane came back into line stands at the end already.
+        // A tenant whose only lane left the line or came back to its end no longer has the number.
         if let Some(served) = self.tenants.get_mut(&tenant)
-            && served.number == number
             && self.line.remove(&number).is_some()
         {
             self.last_number += 1;

@@ -14,7 +14,7 @@ use tidemill_state::{ByteStore, CodecError, Direction, Row, StoreError};
 use super::{
     asking::{Asking, NewRequest},
     dead_letter::{dead_letter, is_kept, without_reason},
-    row::{LOOSE_ROW, PendingRequest, REQUEST_ROWS, Response, lane_of, lane_rows, row_alone, row_in_lane},
+    row::{LOOSE_ROW, PendingRequest, REQUEST_ROWS, Response, lane_of, row_alone, row_in_lane},
 };
 use crate::{
     async_op::{
@@ -70,10 +70,9 @@ impl<K: Data, V: Data, R: Data> ResponseNode<K, V, R> {
 
     /// The first pending request of a lane.
     fn first(&self, ctx: &mut TaskContext, lane: &Bytes) -> Result<Option<(Bytes, Row)>, StoreError> {
-        let from = row_in_lane(lane, self.asking.memory.head(lane));
-        let first =
-            self.store().scan(Bound::Included(&from), Bound::Unbounded, Direction::Forward)?.next().transpose()?;
-        let first = first.filter(|(row, _)| row.starts_with(&lane_rows(lane)));
+        let (from, to) = (row_in_lane(lane, self.asking.memory.head(lane)), row_in_lane(lane, u64::MAX));
+        let (from, to) = (Bound::Included(&*from), Bound::Included(&*to));
+        let first = self.store().scan(from, to, Direction::Forward)?.next().transpose()?;
         if let Some((_, number)) = first.as_ref().and_then(|(row, _)| lane_of(row)) {
             self.asking.memory.note_head(ctx, lane, number);
         }

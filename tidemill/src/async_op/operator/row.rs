@@ -36,14 +36,9 @@ pub(crate) fn pending_rows<K: 'static>(key: Arc<dyn Codec<K>>) -> RowKeys {
     RowKeys::of(key).behind(&[&[ALONE]]).before(NUMBER).by_length(IN_LANE).holding(Content::Calls)
 }
 
-/// What the keys of a lane's rows begin with.
-pub(super) fn lane_rows(lane: &[u8]) -> Vec<u8> {
-    RowKeys::length_prefix(IN_LANE, lane)
-}
-
 /// The key of a request's row.
 pub(super) fn row_in_lane(lane: &[u8], number: u64) -> Bytes {
-    let mut row = lane_rows(lane);
+    let mut row = RowKeys::length_prefix(IN_LANE, lane);
     row.extend_from_slice(&number.to_be_bytes());
     row.into()
 }
@@ -105,18 +100,16 @@ impl PendingRequest {
             let id = RequestId::from_bytes(row_key.slice(1..)).ok_or_else(malformed)?;
             return Ok(Self { key: id.key(), request: value, timestamp, headers: None, answer: None });
         }
-        Self::read(value, timestamp).ok_or_else(malformed)
-    }
-
-    fn read(mut rest: Bytes, timestamp: i64) -> Option<Self> {
-        let (key, request) = (take_bytes(&mut rest)??, take_bytes(&mut rest)??);
+        let mut rest = value;
+        let key = take_bytes(&mut rest)?.ok_or_else(malformed)?;
+        let request = take_bytes(&mut rest)?.ok_or_else(malformed)?;
         let headers = Some(take_headers(&mut rest)?);
         let answer = if rest.is_empty() {
             None
         } else {
             Some(Response { value: take_bytes(&mut rest)?, headers: take_headers(&mut rest)? })
         };
-        Some(Self { key, request, timestamp, headers, answer })
+        Ok(Self { key, request, timestamp, headers, answer })
     }
 }
 
@@ -142,26 +135,27 @@ fn put_headers(out: &mut BytesMut, headers: &Headers) {
     }
 }
 
-fn take_bytes(rest: &mut Bytes) -> Option<Option<Bytes>> {
+fn take_bytes(rest: &mut Bytes) -> Result<Option<Bytes>, CodecError> {
     let length = take_length(rest)?;
     if length == NULL {
-        return Some(None);
+        return Ok(None);
     }
     let length = length as usize;
-    (rest.len() >= length).then(|| Some(rest.split_to(length)))
+    if rest.len() < length { Err(malformed()) } else { Ok(Some(rest.split_to(length))) }
 }
 
-fn take_headers(rest: &mut Bytes) -> Option<Headers> {
+fn take_headers(rest: &mut Bytes) -> Result<Headers, CodecError> {
     let count = take_length(rest)?;
     let header = |_| {
-        let key = String::from_utf8(take_bytes(rest)??.to_vec()).ok()?;
-        Some(Header { key, value: take_bytes(rest)? })
+        let name = take_bytes(rest)?.ok_or_else(malformed)?;
+        let key = String::from_utf8(name.to_vec()).map_err(|_| malformed())?;
+        Ok(Header { key, value: take_bytes(rest)? })
     };
     (0..count).map(header).collect()
 }
 
-fn take_length(rest: &mut Bytes) -> Option<u32> {
-    (rest.len() >= size_of::<u32>()).then(|| rest.get_u32())
+fn take_length(rest: &mut Bytes) -> Result<u32, CodecError> {
+    if rest.len() < size_of::<u32>() { Err(malformed()) } else { Ok(rest.get_u32()) }
 }
 
 #[cfg(test)]
@@ -206,6 +200,9 @@ mod tests {
         let lanes: Vec<_> = rows.iter().filter_map(lane_of).collect();
         let expected: [(&[u8], u64); 4] = [(b"", 3), (b"a", 2), (b"a", 256), (zeros, 1)];
         assert_eq!(lanes, expected.map(|(lane, number)| (Bytes::copy_from_slice(lane), number)));
-        assert!(!rows[3].starts_with(&lane_rows(b"a")), "no row of another lane begins like this lane's");
+        assert!(
+            !rows[3].starts_with(&RowKeys::length_prefix(IN_LANE, b"a")),
+            "no row of another lane begins like this lane's"
+        );
     }
 }

@@ -62,7 +62,7 @@ proptest! {
 
     #[test]
     fn probes_are_few_open_admits_nothing_and_only_a_probe_closes(policy in policies(), events in events()) {
-        let probes = policy.probes();
+        let probes = policy.places();
         let mut breaker = Breaker::new(policy);
         let (mut now_ms, mut until_ms) = (0_i64, 0_i64);
         let mut running: Vec<Running> = Vec::new();

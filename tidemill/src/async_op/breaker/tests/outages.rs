@@ -98,6 +98,32 @@ fn a_probe_that_never_ends_does_not_keep_the_route_closed_to_all() {
 }
 
 #[test]
+fn lost_probes_that_fail_at_last_do_not_open_it_again() {
+    let mut breaker = open();
+    let lost = [10_000, 40_000, 70_000].map(|now_ms| ticket(&mut breaker, now_ms));
+    succeeds(&mut breaker, 100_000);
+    for probe in lost {
+        breaker.failed(100_000, probe);
+    }
+    assert_eq!(breaker.state(100_000), BreakerState::Closed);
+}
+
+#[test]
+fn an_answer_from_before_the_outage_does_not_break_a_row_after_it() {
+    let mut breaker = Breaker::new(policy());
+    let late = ticket(&mut breaker, 0);
+    for _ in 0..3 {
+        fails(&mut breaker, 0);
+    }
+    succeeds(&mut breaker, 10_000);
+    fails(&mut breaker, 10_000);
+    fails(&mut breaker, 10_000);
+    breaker.succeeded(late);
+    fails(&mut breaker, 10_000);
+    assert_eq!(breaker.state(10_000), BreakerState::Open { until_ms: 20_000 });
+}
+
+#[test]
 fn a_probe_whose_request_was_refused_says_nothing_and_is_replaced() {
     // A blocked text neither proves that the service fails nor that it works again.
     let mut breaker = open();
