@@ -47,6 +47,16 @@ impl<R> Reply<R> {
         Self { call, attempt, timeout, usage, details, sender: Some(sender) }
     }
 
+    /// The attempt that this is for.
+    pub(super) const fn attempt(&self) -> (CallId, u32) {
+        (self.call, self.attempt)
+    }
+
+    /// Ends an attempt that was not handed to the caller.
+    pub(super) fn not_made(self) {
+        self.with_usage(Usage::default()).send(Err(CallError::transient("the attempt was given up before it began")));
+    }
+
     /// How long the attempt may take, in wall time ([`CallPolicy::timeout`](crate::CallPolicy::timeout)). The executor
     /// ignores an answer that comes later. See the example of [`Caller`](crate::Caller).
     pub fn timeout(&self) -> Duration {

@@ -18,8 +18,20 @@ pub(super) struct Attempt {
     pub(super) most: Usage,
     pub(super) ticket: Option<Ticket>,
     pub(super) began_ms: i64,
+    /// When it has run for too long.
+    pub(super) until_ms: i64,
+    /// Whether it runs beside a slow one.
+    pub(super) hedge: bool,
     /// Whether its outcome no longer matters: it took too long, or its call has ended.
     pub(super) given_up: bool,
+}
+
+/// A route that lets an attempt through.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admitted {
+    pub(super) route: usize,
+    pub(super) admission: Option<breaker::Ticket>,
+    pub(super) hedge: bool,
 }
 
 impl Calls {
@@ -51,16 +63,18 @@ impl Calls {
 
     /// Ends an attempt that has run for too long.
     pub(super) fn time_out(&mut self, id: CallId, number: u32, now: Moment, effects: &mut Vec<Effect>) {
-        let Some(attempt) = self.attempts.get_mut(&(id, number)).filter(|attempt| !attempt.given_up) else { return };
-        attempt.given_up = true;
+        let Some(attempt) = self.attempts.get_mut(&(id, number)) else { return };
         let route = attempt.route;
-        let took_ms = now.monotonic_ms - attempt.began_ms;
         let state = &mut self.routes[route];
-        state.in_flight -= 1;
-        state.failed(attempt.admission, None, now.monotonic_ms);
         // Its caller still has some time to tell what it consumed.
         let until_ms = now.monotonic_ms.saturating_add(state.timeout_ms);
         self.timers.set(until_ms, Timer::GivenUp(id, number));
+        if std::mem::replace(&mut attempt.given_up, true) {
+            return;
+        }
+        let took_ms = now.monotonic_ms - attempt.began_ms;
+        state.in_flight -= 1;
+        state.failed(attempt.admission, None, now.monotonic_ms);
         self.stats.timeouts += 1;
         self.vacate(id);
         let error = CallError::transient(format!("no answer within {took_ms} ms"));
@@ -90,16 +104,11 @@ impl Calls {
         let spent = call.routes[route].attempts >= self.routes[route].max_attempts;
         let lane_is_full =
             self.lane_running.get(&call.arrival.lane).is_some_and(|count| *count >= self.policy.max_in_flight_per_key);
-        if spent || lane_is_full || self.busy >= self.policy.max_in_flight {
+        if spent || lane_is_full || self.closing || self.busy >= self.policy.max_in_flight.max(1) {
             return;
         }
         let Ok(admission) = self.routes[route].admit(now.monotonic_ms) else { return };
         // A refused limit is no reason to end the call: its first attempt still runs.
-        if self.reserve(id, route, admission, now, ask, effects).is_ok() {
-            self.stats.hedged += 1;
-            if let Some(call) = self.calls.get_mut(&id) {
-                call.hedged = true;
-            }
-        }
+        let _ = self.reserve(id, Admitted { route, admission, hedge: true }, now, ask, effects);
     }
 }

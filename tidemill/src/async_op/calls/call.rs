@@ -1,6 +1,6 @@
 //! One call: an executor's work on a request, from its reading to its answer.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 
@@ -49,9 +49,12 @@ pub(in crate::async_op) struct Call {
     pub(super) content: Option<Bytes>,
     pub(super) prepared: bool,
     /// Calls with the same content that wait for this one's answer.
-    pub(super) followers: Vec<CallId>,
+    pub(super) followers: BTreeSet<CallId>,
     pub(super) repeated: bool,
+    /// Whether a hedge gave the answer.
     pub(super) hedged: bool,
+    /// When the last pause ends.
+    pub(super) pauses_until_ms: i64,
     pub(super) failed: Option<(FailureKind, CallError)>,
     /// What the caller told about its last attempt.
     pub(super) details: String,
@@ -79,8 +82,9 @@ pub(super) enum Stage {
 }
 
 impl Call {
-    pub(super) fn new(arrival: Arrival, routes: usize, repeated: bool) -> Self {
+    pub(super) fn new(arrival: Arrival, routes: usize) -> Self {
         Self {
+            repeated: arrival.again,
             arrival,
             stage: Stage::Waiting,
             routes: vec![Tried::default(); routes],
@@ -90,9 +94,9 @@ impl Call {
             usage: Usage::default(),
             content: None,
             prepared: false,
-            followers: Vec::new(),
-            repeated,
+            followers: BTreeSet::new(),
             hedged: false,
+            pauses_until_ms: 0,
             failed: None,
             details: String::new(),
         }

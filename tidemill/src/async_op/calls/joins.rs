@@ -25,9 +25,8 @@ impl Calls {
                 let Some(call) = self.calls.get_mut(&id) else { return false };
                 call.stage = Stage::Joined(leader);
                 if let Some(leader) = self.calls.get_mut(&leader) {
-                    leader.followers.push(id);
+                    leader.followers.insert(id);
                 }
-                self.stats.joined += 1;
                 true
             }
             _ => {

@@ -17,25 +17,28 @@ const AGAIN_MS: i64 = 1_000;
 /// How soon a limit is tried again that some attempt's end makes room for.
 const SOON_MS: i64 = 10;
 
-/// Tenants that wait for a limit, until a monotonic time.
+/// Who waits for a limit or a route, until a monotonic time.
 #[derive(Debug, Default)]
 pub(super) struct Blocked {
     all_ms: Option<i64>,
+    /// All routes are closed until then.
+    pub(super) routes_ms: Option<i64>,
     tenants: BTreeMap<Arc<str>, i64>,
 }
 
 impl Blocked {
     pub(super) fn until_ms(&self) -> Option<i64> {
-        self.all_ms.into_iter().chain(self.tenants.values().copied()).min()
+        self.all_ms.into_iter().chain(self.routes_ms).chain(self.tenants.values().copied()).min()
     }
 
     pub(super) fn pass(&mut self, now_ms: i64) {
         self.all_ms = self.all_ms.filter(|until_ms| *until_ms > now_ms);
+        self.routes_ms = self.routes_ms.filter(|until_ms| *until_ms > now_ms);
         self.tenants.retain(|_, until_ms| *until_ms > now_ms);
     }
 
     pub(super) const fn all(&self) -> bool {
-        self.all_ms.is_some()
+        self.all_ms.is_some() || self.routes_ms.is_some()
     }
 
     pub(super) fn turn(&self, tenant: &str) -> Turn {
@@ -81,8 +84,7 @@ impl Calls {
                 } else {
                     self.blocked.all_ms = Some(until_ms);
                 }
-                call.stage = Stage::Waiting;
-                self.queue.push(id, call.arrival.tenant.clone(), call.arrival.lane.clone());
+                self.wait(id);
                 false
             }
         }
@@ -92,6 +94,7 @@ impl Calls {
     pub(super) fn pause(&mut self, id: CallId, until_ms: i64) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.stage = Stage::Pausing;
+            call.pauses_until_ms = until_ms;
             self.timers.set(until_ms, Timer::Resume(id));
         }
     }

@@ -115,7 +115,13 @@ pub(super) struct Calls {
     cache: Option<CachedAnswers>,
     /// The call for each content, which calls with the same content join.
     leaders: BTreeMap<Bytes, CallId>,
+    /// The number of calls with a running attempt.
+    calling: usize,
+    /// Calls that pause because the routes that are left for them are closed.
+    shut: BTreeSet<CallId>,
     bytes: usize,
+    /// Whether the executor stops.
+    closing: bool,
     stats: CallStats,
 }
 
@@ -138,7 +144,10 @@ impl Calls {
             tickets: BTreeMap::new(),
             blocked: Blocked::default(),
             leaders: BTreeMap::new(),
+            calling: 0,
+            shut: BTreeSet::new(),
             bytes: 0,
+            closing: false,
             stats: CallStats::default(),
         }
     }
@@ -151,12 +160,8 @@ impl Calls {
         if let Some(due_ms) = arrival.due_ms {
             self.timers.set(due_ms, Timer::Deadline(id));
         }
-        let elsewhere = self.ledger.as_ref().is_some_and(|ledger| ledger.begun_elsewhere(arrival.fingerprint));
-        let repeated = elsewhere || !arrival.steps.is_empty();
-        self.stats.repeated += u64::from(repeated);
-        let repeated = repeated || arrival.again;
         self.bytes += arrival.record.size();
-        self.calls.insert(id, Call::new(arrival, self.routes.len(), repeated));
+        self.calls.insert(id, Call::new(arrival, self.routes.len()));
         self.queue.push(id, tenant, lane.clone());
         self.lanes.entry(lane.clone()).or_default().insert(id);
         if self.order == CallOrder::LatestWins { self.supersede(&lane, id, now) } else { Vec::new() }
@@ -175,6 +180,8 @@ impl Calls {
 
     fn fire(&mut self, timer: Timer, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
         match timer {
+            // The timer of an earlier pause, which ended sooner, means nothing.
+            Timer::Resume(id) if self.calls.get(&id).is_none_or(|call| call.pauses_until_ms > now.monotonic_ms) => {}
             Timer::Resume(id) => self.resume(id),
             Timer::Timeout(id, attempt) => self.time_out(id, attempt, now, effects),
             Timer::Hedge(id, attempt) => self.hedge(id, attempt, now, ask, effects),
@@ -193,12 +200,23 @@ impl Calls {
         }
     }
 
-    /// Drops the calls that do not run, before the executor stops.
-    pub(super) fn forget_waiting(&mut self) {
-        let idle: Vec<_> =
-            self.calls.iter().filter(|(_, call)| call.stage != Stage::Calling).map(|(id, _)| *id).collect();
+    /// Starts nothing from now on, and drops the calls that neither run nor get the answer of one that runs. The
+    /// executor stops.
+    pub(super) fn close(&mut self) {
+        self.closing = true;
+        let runs = |call: &Call| match call.stage {
+            Stage::Joined(leader) => self.calls.get(&leader).is_some_and(|leader| leader.stage == Stage::Calling),
+            stage => stage == Stage::Calling,
+        };
+        let idle: Vec<_> = self.calls.iter().filter(|(_, call)| !runs(call)).map(|(id, _)| *id).collect();
         for id in idle {
             self.remove(id);
+        }
+        let hedges: Vec<_> = self.tickets.values().copied().collect();
+        for id in hedges {
+            if let Some(lane) = self.calls.get(&id).map(|call| call.arrival.lane.clone()) {
+                self.withdraw(id, &lane);
+            }
         }
     }
 
@@ -206,6 +224,11 @@ impl Calls {
     fn remove(&mut self, id: CallId) -> Option<Call> {
         let call = self.calls.remove(&id)?;
         self.queue.remove(id);
+        self.shut.remove(&id);
+        if let Some(due_ms) = call.arrival.due_ms {
+            self.timers.clear(due_ms, Timer::Deadline(id));
+        }
+        self.calling -= usize::from(call.stage == Stage::Calling);
         self.bytes -= call.arrival.record.size();
         let lane = &call.arrival.lane;
         if let Some(ids) = self.lanes.get_mut(lane) {
@@ -226,7 +249,7 @@ impl Calls {
         if let Stage::Joined(leader) = call.stage
             && let Some(leader) = self.calls.get_mut(&leader)
         {
-            leader.followers.retain(|follower| *follower != id);
+            leader.followers.remove(&id);
         }
         for follower in &call.followers {
             self.resume(*follower);
@@ -236,11 +259,24 @@ impl Calls {
 
     /// Puts a call that pauses or has joined back into the queue.
     fn resume(&mut self, id: CallId) {
-        if let Some(call) = self.calls.get_mut(&id)
-            && matches!(call.stage, Stage::Pausing | Stage::Joined(_))
+        if self.calls.get(&id).is_some_and(|call| matches!(call.stage, Stage::Pausing | Stage::Joined(_))) {
+            self.wait(id);
+        }
+    }
+
+    /// Puts a call into the queue. Those that joined it go there too: it may have to wait for a limit of its tenant,
+    /// which is not theirs.
+    fn wait(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.stage = Stage::Waiting;
+        self.queue.push(id, call.arrival.tenant.clone(), call.arrival.lane.clone());
+        if let Some(content) = &call.content
+            && self.leaders.get(content) == Some(&id)
         {
-            call.stage = Stage::Waiting;
-            self.queue.push(id, call.arrival.tenant.clone(), call.arrival.lane.clone());
+            self.leaders.remove(content);
+        }
+        for follower in std::mem::take(&mut call.followers) {
+            self.resume(follower);
         }
     }
 
@@ -248,10 +284,17 @@ impl Calls {
         self.calls.get(&id)
     }
 
-    /// Adds a step that is in the log now. Returns whether its attempt still counts.
+    /// Adds a step that is in the log now. Returns whether its attempt still counts. Other attempts that run for the
+    /// call are given up: they do not know the step, so theirs would not fit to it.
     pub(super) fn keep_step(&mut self, id: CallId, attempt: u32, content: Bytes) -> bool {
         let Some(call) = self.calls.get_mut(&id).filter(|call| call.running.contains(&attempt)) else { return false };
         call.arrival.steps.push(content);
+        let lane = call.arrival.lane.clone();
+        let others = std::mem::replace(&mut call.running, vec![attempt]);
+        for other in others.into_iter().filter(|other| *other != attempt) {
+            self.abandon(id, other, &lane);
+        }
+        self.withdraw(id, &lane);
         true
     }
 
@@ -306,8 +349,7 @@ impl Calls {
     }
 
     pub(super) fn stats(&self) -> CallStats {
-        let in_flight = self.calls.values().map(|call| call.running.len() as u64).sum();
-        let calling = self.calls.values().filter(|call| call.stage == Stage::Calling).count();
-        CallStats { in_flight, waiting: (self.calls.len() - calling) as u64, ..self.stats }
+        let in_flight = self.routes.iter().map(|route| route.in_flight as u64).sum();
+        CallStats { in_flight, waiting: (self.calls.len() - self.calling) as u64, ..self.stats }
     }
 }

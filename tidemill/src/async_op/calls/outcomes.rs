@@ -1,8 +1,10 @@
 //! How attempts and calls end.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 
-use super::{Call, CallId, Calls, Effect, Ended, Stage};
+use super::{Call, CallId, Calls, Effect, Ended, Stage, timers::Timer};
 use crate::{
     async_op::{AnswerSource, CallError, CallFailure, CallReport, FailureKind, Retry, Usage},
     clock::{Moment, millis},
@@ -25,6 +27,7 @@ impl Calls {
     ) -> Vec<Effect> {
         let mut effects = Vec::new();
         let Some(attempt) = self.attempts.remove(&(id, number)) else { return effects };
+        self.timers.clear(attempt.until_ms, Timer::Timeout(id, number));
         let usage = usage.unwrap_or(attempt.most);
         self.settle(&attempt, usage, now);
         if attempt.given_up {
@@ -34,7 +37,7 @@ impl Calls {
         state.in_flight -= 1;
         match &told {
             Ok(_) => {
-                state.answered(now.monotonic_ms - attempt.began_ms);
+                state.answered(now.monotonic_ms - attempt.began_ms, now.monotonic_ms);
                 state.succeeded(attempt.admission);
             }
             Err((_, error)) => match error.retry {
@@ -48,6 +51,7 @@ impl Calls {
             call.usage += usage;
             call.details = details;
             call.route = attempt.route;
+            call.hedged = attempt.hedge && told.is_ok();
         }
         match told {
             Ok(answer) => self.succeed(id, number, answer, now, &mut effects),
@@ -93,6 +97,12 @@ impl Calls {
         if !call.running.is_empty() {
             return;
         }
+        call.stage = Stage::Pausing;
+        self.calling -= 1;
+        let lane = call.arrival.lane.clone();
+        // A hedge that waits for the ledger has nothing to run beside any more.
+        self.withdraw(id, &lane);
+        let Some(call) = self.calls.get_mut(&id) else { return };
         let is_left = |(tried, state): &(&super::call::Tried, &super::RouteState)| {
             !tried.ruled_out && tried.attempts < state.max_attempts
         };
@@ -109,7 +119,6 @@ impl Calls {
             if left.contains(&route) {
                 call.routes[route].ruled_out = true;
             }
-            call.stage = Stage::Pausing;
             self.resume(id);
         } else {
             self.pause(id, now.monotonic_ms.saturating_add(millis(pause)));
@@ -172,14 +181,17 @@ impl Calls {
         effects: &mut Vec<Effect>,
     ) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        // These ends say nothing about the content. Others with it are called for themselves.
-        let own = |failure: &CallFailure| matches!(failure.kind, FailureKind::Superseded | FailureKind::Expired);
+        // These ends say nothing about the content: they come from the call's deadline, lane or tenant. Others with it
+        // are called for themselves.
+        let own = |failure: &CallFailure| {
+            matches!(failure.kind, FailureKind::Superseded | FailureKind::Expired | FailureKind::Exhausted)
+        };
         let shared = match &outcome {
             Ended::Answer(_) => true,
             Ended::Failure(failure) => !own(failure),
             Ended::Dropped => false,
         };
-        let followers = if shared { std::mem::take(&mut call.followers) } else { Vec::new() };
+        let followers = if shared { std::mem::take(&mut call.followers) } else { BTreeSet::new() };
         let Some(call) = self.remove(id) else { return };
         let waited_ms = call.arrival.asked_ms.map_or(0, |asked_ms| now.wall_ms - asked_ms);
         let own = CallReport {
@@ -201,6 +213,7 @@ impl Calls {
                 Ended::Answer(_) => self.stats.succeeded += 1,
                 _ => self.stats.failed += 1,
             }
+            self.stats.joined += 1;
             self.end_as(follower, outcome.clone(), report.clone(), now, effects);
         }
     }

@@ -4,12 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     async_op::{
-        CallPolicy, Route, RouteSnapshot,
+        BreakerState, CallPolicy, Route, RouteSnapshot,
         breaker::{Admission, Breaker, Ticket},
     },
     clock::millis,
 };
 
+/// An expectation becomes half as long in this time without an answer. A route that was slow once is tried again.
+const HALVED_MS: i64 = 30_000;
 /// The weight of the newest answer in the expected time of an answer.
 const NEWEST: f64 = 0.2;
 
@@ -23,6 +25,9 @@ pub(super) struct RouteState {
     pub(super) in_flight: usize,
     /// A moving average of the time to an answer; `None` before the first answer.
     latency_ms: Option<f64>,
+    answered_ms: i64,
+    /// Whether a probe has ended. Calls that wait for the route may ask again.
+    probe_ended: bool,
 }
 
 impl RouteState {
@@ -34,6 +39,8 @@ impl RouteState {
             breaker: route.breaker.clone().map(Breaker::new),
             in_flight: 0,
             latency_ms: None,
+            answered_ms: 0,
+            probe_ended: false,
         }
     }
 
@@ -48,41 +55,51 @@ impl RouteState {
     }
 
     /// How long an answer will probably take.
-    pub(super) fn expected_ms(&self) -> i64 {
-        self.latency_ms.unwrap_or(0.0) as i64
+    pub(super) fn expected_ms(&self, now_ms: i64) -> i64 {
+        let halvings = (now_ms - self.answered_ms).max(0) as f64 / HALVED_MS as f64;
+        (self.latency_ms.unwrap_or(0.0) * (-halvings).exp2()) as i64
     }
 
     pub(super) fn succeeded(&mut self, ticket: Option<Ticket>) {
-        if let (Some(breaker), Some(ticket)) = (&mut self.breaker, ticket) {
-            breaker.succeeded(ticket);
-        }
+        self.report(ticket, Breaker::succeeded);
     }
 
     /// Notes a failure. The route's service may have asked for a pause.
     pub(super) fn failed(&mut self, ticket: Option<Ticket>, pause: Option<Duration>, now_ms: i64) {
-        if let (Some(breaker), Some(ticket)) = (&mut self.breaker, ticket) {
-            match pause {
-                Some(pause) => breaker.failed_until(now_ms, now_ms.saturating_add(millis(pause)), ticket),
-                None => breaker.failed(now_ms, ticket),
-            }
-        }
+        self.report(ticket, |breaker, ticket| match pause {
+            Some(pause) => breaker.failed_until(now_ms, now_ms.saturating_add(millis(pause)), ticket),
+            None => breaker.failed(now_ms, ticket),
+        });
     }
 
     /// Takes back an admission: its attempt says nothing about the route.
     pub(super) fn abandon(&mut self, ticket: Option<Ticket>) {
+        self.report(ticket, Breaker::abandoned);
+    }
+
+    fn report(&mut self, ticket: Option<Ticket>, outcome: impl FnOnce(&mut Breaker, Ticket)) {
         if let (Some(breaker), Some(ticket)) = (&mut self.breaker, ticket) {
-            breaker.abandoned(ticket);
+            // At the beginning of time, only a breaker whose probes have begun is half-open.
+            self.probe_ended |= breaker.state(i64::MIN) == BreakerState::HalfOpen;
+            outcome(breaker, ticket);
         }
+    }
+
+    /// Whether a probe has ended since the last question.
+    pub(super) const fn take_probe_ended(&mut self) -> bool {
+        std::mem::replace(&mut self.probe_ended, false)
     }
 
     pub(super) fn snapshot(&self, now_ms: i64) -> RouteSnapshot {
         let breaker = self.breaker.as_ref().map(|breaker| breaker.state(now_ms));
-        let expected_ms = self.expected_ms().max(0) as u64;
+        let expected_ms = self.expected_ms(now_ms).max(0) as u64;
         RouteSnapshot { name: self.name.to_string(), breaker, in_flight: self.in_flight, expected_ms }
     }
 
-    pub(super) fn answered(&mut self, after_ms: i64) {
+    /// Notes an answer, after so many milliseconds.
+    pub(super) fn answered(&mut self, after_ms: i64, now_ms: i64) {
         let after_ms = after_ms.max(0) as f64;
         self.latency_ms = Some(self.latency_ms.map_or(after_ms, |known| known + NEWEST * (after_ms - known)));
+        self.answered_ms = now_ms;
     }
 }

@@ -1,6 +1,10 @@
 //! Which call starts next, and on which route.
 
-use super::{Ask, CallId, Calls, Effect, Ended, NoRequest, Stage, attempts::Attempt, timers::Timer};
+use super::{
+    Ask, CallId, Calls, Effect, Ended, NoRequest, Stage,
+    attempts::{Admitted, Attempt},
+    timers::Timer,
+};
 use crate::{
     async_op::{
         CallError, CallFailure, FailureKind, Usage, WhenExhausted, breaker,
@@ -16,8 +20,11 @@ const NOT_YET_MS: i64 = 1_000;
 /// What the routes say to a call.
 enum Choice {
     Route(usize, Option<breaker::Ticket>),
-    /// All usable routes are closed until then.
-    Later(i64),
+    /// All routes that are left are closed until then. `all` means that no other call has one left that is open.
+    Later {
+        until_ms: i64,
+        all: bool,
+    },
     /// No route's answer would come before the deadline.
     TooLate,
     /// No route is left.
@@ -28,6 +35,15 @@ impl Calls {
     /// Starts what may start.
     pub(super) fn start(&mut self, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
         self.blocked.pass(now.monotonic_ms);
+        if self.routes.iter_mut().fold(false, |ended, route| route.take_probe_ended() || ended) {
+            self.blocked.routes_ms = None;
+            for id in std::mem::take(&mut self.shut) {
+                self.resume(id);
+            }
+        }
+        if self.closing {
+            return;
+        }
         while self.busy < self.policy.max_in_flight.max(1) && !self.blocked.all() {
             let Self { queue, blocked, .. } = self;
             let Some(id) = queue.pop(|Candidate { tenant, .. }| blocked.turn(tenant)) else { break };
@@ -65,15 +81,23 @@ impl Calls {
         loop {
             match self.choose(id, now) {
                 Choice::Route(route, admission) => {
-                    let Err(refusal) = self.reserve(id, route, admission, now, ask, effects) else { return };
+                    let admitted = Admitted { route, admission, hedge: false };
+                    let Err(refusal) = self.reserve(id, admitted, now, ask, effects) else { return };
                     if !self.goes_on(id, route, &refusal, now, effects) {
                         return;
                     }
                 }
-                Choice::Later(until_ms) if self.policy.when_exhausted == WhenExhausted::Wait => {
-                    return self.pause(id, until_ms);
+                Choice::Later { until_ms, all } if self.policy.when_exhausted == WhenExhausted::Wait => {
+                    if all {
+                        self.blocked.routes_ms = Some(until_ms);
+                        self.wait(id);
+                    } else {
+                        self.shut.insert(id);
+                        self.pause(id, until_ms);
+                    }
+                    return;
                 }
-                Choice::Later(_) => {
+                Choice::Later { .. } => {
                     let message = "no route takes calls at the moment: too many attempts failed".to_owned();
                     return self.fail_for_good(id, FailureKind::Unavailable, message, now, effects);
                 }
@@ -85,22 +109,31 @@ impl Calls {
 
     fn choose(&mut self, id: CallId, now: Moment) -> Choice {
         let Some(call) = self.calls.get(&id) else { return Choice::None };
-        let (mut later, mut too_late) = (None::<i64>, false);
+        let (mut later, mut too_late, mut closed) = (None::<i64>, false, 0);
         for (at, (tried, route)) in call.routes.iter().zip(&mut self.routes).enumerate() {
             if tried.ruled_out || tried.attempts >= route.max_attempts {
                 continue;
             }
-            if call.arrival.due_ms.is_some_and(|due_ms| now.monotonic_ms + route.expected_ms() >= due_ms) {
+            if call
+                .arrival
+                .due_ms
+                .is_some_and(|due_ms| now.monotonic_ms + route.expected_ms(now.monotonic_ms) >= due_ms)
+            {
                 too_late = true;
                 continue;
             }
             match route.admit(now.monotonic_ms) {
                 Ok(admitted) => return Choice::Route(at, admitted),
-                Err(until_ms) => later = Some(later.map_or(until_ms, |known| known.min(until_ms))),
+                Err(until_ms) => {
+                    later = Some(later.map_or(until_ms, |known| known.min(until_ms)));
+                    closed += 1;
+                }
             }
         }
         match (later, too_late) {
-            (Some(until_ms), _) => Choice::Later(until_ms.max(now.monotonic_ms + 1)),
+            (Some(until_ms), _) => {
+                Choice::Later { until_ms: until_ms.max(now.monotonic_ms + 1), all: closed == self.routes.len() }
+            }
             (None, true) => Choice::TooLate,
             (None, false) => Choice::None,
         }
@@ -110,16 +143,18 @@ impl Calls {
     pub(super) fn reserve(
         &mut self,
         id: CallId,
-        route: usize,
-        admission: Option<breaker::Ticket>,
+        admitted: Admitted,
         now: Moment,
         ask: &mut dyn Ask,
         effects: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
+        let Admitted { route, admission, hedge } = admitted;
         let Some(call) = self.calls.get_mut(&id) else { return Ok(()) };
         let name = self.routes[route].name.clone();
         let most = if self.ledger.is_some() { ask.most(id, call, &name) } else { Usage::default() };
-        let mut attempt = Attempt { route, admission, most, ticket: None, began_ms: now.monotonic_ms, given_up: false };
+        let began_ms = now.monotonic_ms;
+        let mut attempt =
+            Attempt { route, admission, most, ticket: None, began_ms, until_ms: i64::MAX, hedge, given_up: false };
         let Some(ledger) = &mut self.ledger else {
             self.occupy(id);
             self.begin(id, attempt, now, effects);
@@ -150,15 +185,25 @@ impl Calls {
         for (ticket, decision) in decided {
             let Some(id) = self.tickets.remove(&ticket) else { continue };
             let Some(attempt) = self.attempts.remove(&(id, 0)) else { continue };
-            let Err(refusal) = decision else {
-                self.begin(id, attempt, now, effects);
-                continue;
-            };
-            self.vacate(id);
             let route = attempt.route;
             self.routes[route].abandon(attempt.admission);
+            // The route may have failed while the reservation waited, so it is asked again.
+            if decision.is_ok()
+                && let Ok(admission) = self.routes[route].admit(now.monotonic_ms)
+            {
+                self.begin(id, Attempt { admission, ..attempt }, now, effects);
+                continue;
+            }
+            self.vacate(id);
+            if let (Some(ledger), Ok(())) = (&mut self.ledger, &decision) {
+                ledger.withdraw(ticket);
+            }
             let runs = self.calls.get(&id).is_some_and(|call| call.stage == Stage::Calling);
-            if !runs && self.goes_on(id, route, &refusal, now, effects) {
+            let goes_on = |calls: &mut Self, effects: &mut Vec<Effect>| match &decision {
+                Ok(()) => true,
+                Err(refusal) => calls.goes_on(id, route, refusal, now, effects),
+            };
+            if !runs && goes_on(self, effects) {
                 self.begin_somewhere(id, now, ask, effects);
             }
         }
@@ -168,16 +213,24 @@ impl Calls {
     fn begin(&mut self, id: CallId, attempt: Attempt, now: Moment, effects: &mut Vec<Effect>) {
         let route = attempt.route;
         let Some(call) = self.calls.get_mut(&id) else { return };
+        if call.attempts == 0 {
+            let elsewhere = self.ledger.as_ref().is_some_and(|it| it.begun_elsewhere(call.arrival.fingerprint));
+            let begun = elsewhere || !call.arrival.steps.is_empty();
+            self.stats.repeated += u64::from(begun);
+            call.repeated |= begun;
+        }
         call.attempts += 1;
         call.route = route;
         call.routes[route].attempts += 1;
         call.running.push(call.attempts);
+        self.calling += usize::from(call.stage != Stage::Calling);
         call.stage = Stage::Calling;
         let (number, state) = (call.attempts, &mut self.routes[route]);
         state.in_flight += 1;
         let left_ms = call.arrival.due_ms.map_or(i64::MAX, |due_ms| due_ms - now.monotonic_ms);
         let timeout_ms = state.timeout_ms.min(left_ms).max(1);
-        self.timers.set(now.monotonic_ms.saturating_add(timeout_ms), Timer::Timeout(id, number));
+        let until_ms = now.monotonic_ms.saturating_add(timeout_ms);
+        self.timers.set(until_ms, Timer::Timeout(id, number));
         if let Some(after) = self.policy.hedge_after
             && call.running.len() == 1
         {
@@ -185,8 +238,9 @@ impl Calls {
         }
         self.stats.attempts += 1;
         self.stats.retries += u64::from(number > 1);
+        self.stats.hedged += u64::from(attempt.hedge);
         let route = state.name.clone();
-        self.attempts.insert((id, number), Attempt { began_ms: now.monotonic_ms, ..attempt });
+        self.attempts.insert((id, number), Attempt { began_ms: now.monotonic_ms, until_ms, ..attempt });
         effects.push(Effect::Begin { call: id, attempt: number, route, timeout_ms });
     }
 
@@ -221,8 +275,9 @@ impl Calls {
     }
 
     pub(super) fn expired(&mut self, id: CallId, message: &str, now: Moment, effects: &mut Vec<Effect>) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let attempts = call.attempts;
         self.stats.expired += 1;
-        let attempts = self.calls.get(&id).map_or(0, |call| call.attempts);
         let failure = CallFailure { kind: FailureKind::Expired, message: message.to_owned(), attempts };
         self.end(id, Ended::Failure(failure), now, effects);
     }

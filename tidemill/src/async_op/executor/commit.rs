@@ -17,6 +17,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     pub(in crate::async_op) fn commit(&mut self, now: Moment) -> Result<(), TransportError> {
         self.committed_ms = now.monotonic_ms;
         self.producer.flush()?;
+        self.delete_steps(now)?;
         let mut moved = Vec::new();
         for (partition, progress) in &mut self.progress {
             moved.extend(progress.to_commit().map(|commit| (partition.clone(), commit)));
@@ -55,7 +56,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             // An older mark only means that the next owner reads more.
             let Ok(end) = self.end_of(&responses) else { continue };
             if let Some(progress) = self.progress.get_mut(partition) {
-                progress.set_responses_from(end);
+                progress.answers_end_at(end);
                 *commit = progress.to_commit().unwrap_or_else(|| commit.clone());
             }
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     async_op::{
-        CallError, CallReport, FailureKind, Reply,
+        CallError, CallReport, FailureKind, Reply, Usage,
         calls::{Call, CallId, Effect, Ended, NoRequest},
         reply::{Answer, Message, Step},
         request,
@@ -68,7 +68,12 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         timeout_ms: i64,
         now: Moment,
     ) -> Result<(), TransportError> {
-        let Some(call) = self.calls.get(id) else { return Ok(()) };
+        let Some(call) = self.calls.get(id).filter(|call| call.runs(attempt)) else {
+            // Its deadline came in the same turn.
+            let told = Err((FailureKind::Error, CallError::transient("the attempt was given up before it began")));
+            let effects = self.calls.ended(id, attempt, told, Some(Usage::default()), String::new(), now);
+            return self.carry_out(caller, effects, now);
+        };
         let request = match self.decoded.remove(&id) {
             Some(decoded) => Ok(CallRequest { route: route.clone(), attempt, steps: call.steps().to_vec(), ..decoded }),
             None => read(&self.call, call, route),
@@ -77,7 +82,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             Ok(request) => request,
             Err(NoRequest::Yet(message) | NoRequest::Ever(message)) => {
                 let told = Err((FailureKind::Undecodable, CallError::permanent(message)));
-                let effects = self.calls.ended(id, attempt, told, Some(Default::default()), String::new(), now);
+                let effects = self.calls.ended(id, attempt, told, Some(Usage::default()), String::new(), now);
                 return self.carry_out(caller, effects, now);
             }
         };
@@ -101,7 +106,14 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             gathered.attempts.len() >= batch.max.max(1) || now.monotonic_ms - gathered.since_ms >= linger_ms
         };
         for (_, gathered) in self.gathered.extract_if(.., |_, gathered| is_due(gathered)) {
-            let mut attempts = gathered.attempts.into_iter().peekable();
+            let calls = &self.calls;
+            let runs = |reply: &Reply<R>| {
+                let (call, attempt) = reply.attempt();
+                calls.get(call).is_some_and(|call| call.runs(attempt))
+            };
+            let (live, given_up): (Vec<_>, Vec<_>) = gathered.attempts.into_iter().partition(|(_, reply)| runs(reply));
+            given_up.into_iter().for_each(|(_, reply)| reply.not_made());
+            let mut attempts = live.into_iter().peekable();
             while attempts.peek().is_some() {
                 let part: Vec<_> = attempts.by_ref().take(batch.max.max(1)).collect();
                 if let Err(panicked) = guarded("the caller", || caller.call_batch(part)) {
@@ -153,20 +165,31 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             (step.done)(false);
             return Ok(());
         };
-        let written = self.steps.iter().filter(|other| other.call == step.call).count();
+        // The first attempt that keeps a step goes on alone.
+        if self.steps.iter().any(|(other, _)| other.call == step.call && other.attempt != step.attempt) {
+            (step.done)(false);
+            return Ok(());
+        }
+        let written = self.steps.iter().filter(|(other, _)| other.call == step.call).count();
         let number = (call.steps().len() + written) as u32;
         let (partition, id) = (call.arrival.partition.partition, call.arrival.record.key.clone().unwrap_or_default());
         self.ensure_steps()?;
-        let value = Some(step.content.clone());
-        self.send(self.topics.steps.clone(), partition, now.wall_ms, step_key(&id, number), value, Headers::new())?;
-        self.steps.push(step);
+        let (key, value) = (step_key(&id, number), Some(step.content.clone()));
+        self.send(self.topics.steps.clone(), partition, now.wall_ms, key.clone(), value, Headers::new())?;
+        self.steps.push((step, (partition, key)));
         Ok(())
     }
 
-    /// Tells attempts that their steps are in the log.
+    /// Tells attempts that their steps are in the log. A step whose attempt was given up meanwhile is deleted.
     pub(super) fn steps_are_kept(&mut self) {
-        for Step { call, attempt, content, done } in std::mem::take(&mut self.steps) {
-            done(self.calls.keep_step(call, attempt, content));
+        for (Step { call, attempt, content, done }, place) in std::mem::take(&mut self.steps) {
+            let kept = self.calls.keep_step(call, attempt, content);
+            if !kept {
+                self.done_steps.push(place);
+            }
+            if guarded("the caller", || done(kept)).is_err() {
+                tracing::error!(call = %self.call.name, "the caller panicked when it was told of a step");
+            }
         }
     }
 

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::{CallExecutor, Caller, request::guarded, takeover::Takeover};
+use super::{
+    CallExecutor, Caller,
+    request::guarded,
+    takeover::{Takeover, step_key},
+};
 use crate::{
     async_op::{
         calls::Arrival,
@@ -72,6 +76,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let answered = noted || takeover.answered.remove(&id);
         let steps = takeover.steps.remove(&id).unwrap_or_default();
         if answered {
+            // Their owner died before it deleted them.
+            self.done_steps.extend((0..steps.len() as u32).map(|number| (partition.partition, step_key(&id, number))));
             if let Some(progress) = self.progress.get_mut(partition) {
                 progress.answered(record.offset);
             }
@@ -150,6 +156,13 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         self.progress.retain(|partition, _| !partitions.contains(partition));
         self.takeovers.retain(|partition, _| !partitions.contains(partition));
         self.calls.forget(partitions);
+        self.forget_decoded();
+    }
+
+    /// Forgets the decoded requests of calls that are gone.
+    pub(super) fn forget_decoded(&mut self) {
+        let Self { decoded, calls, .. } = self;
+        decoded.retain(|id, _| calls.get(*id).is_some());
     }
 }
 

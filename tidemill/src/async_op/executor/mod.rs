@@ -109,9 +109,9 @@ pub struct CallExecutor<K, V, R> {
     takeovers: BTreeMap<TopicPartition, Takeover>,
     owned: Vec<TopicPartition>,
     paused: bool,
-    /// Steps that were sent and are not flushed.
-    steps: Vec<Step>,
-    /// Steps of requests whose answers were sent.
+    /// Steps that were sent and are not flushed, and where they are kept.
+    steps: Vec<(Step, (i32, Bytes))>,
+    /// Steps to delete: of requests whose answers were sent, and of attempts that were given up.
     done_steps: Vec<(i32, Bytes)>,
     has_steps_topic: bool,
     committed_ms: i64,
@@ -245,8 +245,11 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
 
     /// A turn that reads and starts nothing and only ends running calls. Returns how many attempts still run.
     pub(super) fn drain(&mut self, caller: &mut dyn Caller<K, V, R>) -> Result<usize, TransportError> {
-        self.calls.forget_waiting();
+        self.calls.close();
+        self.forget_decoded();
         self.turn(caller)?;
+        // Nobody comes any more with whom they could be handed over.
+        self.hand_over(caller, Moment { monotonic_ms: i64::MAX / 2, ..Moment::of(&*self.clock) });
         Ok(self.calls.busy())
     }
 

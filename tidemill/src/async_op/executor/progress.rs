@@ -7,8 +7,10 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use crate::transport::{CommittedOffset, Offset};
 
-/// Kafka takes 4,096 bytes of metadata by default. Answered requests that do not fit are called again after a crash.
+/// Kafka takes 4,096 bytes of metadata by default. The next owner finds requests that do not fit among the responses.
 const MAX_BYTES: usize = 3_900;
+/// So many answered requests are taken from metadata.
+const MOST_NOTED: Offset = 1 << 20;
 const FORMAT: &str = "calls1";
 
 /// The progress in one partition.
@@ -25,13 +27,17 @@ pub(super) struct Progress {
     /// Responses to requests that are not noted as answered lie at this offset of the response partition, or after it.
     responses_from: Offset,
     committed: Option<CommittedOffset>,
+    /// Whether there may be something to commit.
+    changed: bool,
+    /// Whether the last metadata had room for all answered requests.
+    fits: bool,
 }
 
 impl Progress {
     /// Goes on after an earlier owner. Returns where the responses begin that it may not have noted.
     pub(super) fn after(committed: Option<&CommittedOffset>) -> (Self, Option<Offset>) {
         let Some(committed) = committed else { return (Self::default(), Some(0)) };
-        let mut progress = Self { next: committed.offset, ..Self::default() };
+        let mut progress = Self { next: committed.offset, changed: true, ..Self::default() };
         let mut parts = committed.metadata.split(' ');
         if parts.next() != Some(FORMAT) {
             return (progress, None);
@@ -43,7 +49,11 @@ impl Progress {
             let numbers = part.split_once('+').and_then(|(skip, run)| Some((skip.parse().ok()?, run.parse().ok()?)));
             let Some((skip, run)): Option<(Offset, Offset)> = numbers else { break };
             at = at.saturating_add(skip);
-            progress.noted.extend(at..at.saturating_add(run.min(1 << 20)));
+            // No owner writes more, but anybody may write metadata.
+            if run < 0 || progress.noted.len() as Offset + run > MOST_NOTED {
+                break;
+            }
+            progress.noted.extend(at..at.saturating_add(run));
             at = at.saturating_add(run);
         }
         (progress, responses_from)
@@ -51,6 +61,7 @@ impl Progress {
 
     /// Takes a request that was read. Returns whether an earlier owner has answered it.
     pub(super) fn taken(&mut self, offset: Offset) -> bool {
+        self.changed = true;
         self.next = offset + 1;
         if self.noted.remove(&offset) {
             self.answered.insert(offset);
@@ -63,6 +74,7 @@ impl Progress {
     pub(super) fn answered(&mut self, offset: Offset) {
         if self.open.remove(&offset) {
             self.answered.insert(offset);
+            self.changed = true;
         }
     }
 
@@ -71,15 +83,25 @@ impl Progress {
         self.open.first().map_or(0, |first| self.next - first)
     }
 
-    pub(super) fn set_responses_from(&mut self, offset: Offset) {
-        self.responses_from = offset;
+    /// Notes where the responses end, unless some answered request has no room in the metadata: the next owner must
+    /// find its response.
+    pub(super) fn answers_end_at(&mut self, offset: Offset) {
+        if self.fits {
+            self.responses_from = offset;
+            self.changed = true;
+        }
     }
 
     /// What to commit, if it has changed since the last commit.
     pub(super) fn to_commit(&mut self) -> Option<CommittedOffset> {
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
         let offset = self.open.first().copied().unwrap_or(self.next);
         self.answered = self.answered.split_off(&offset);
-        let beyond: BTreeSet<_> = self.answered.union(&self.noted).copied().filter(|noted| *noted >= offset).collect();
+        self.noted = self.noted.split_off(&offset);
+        let beyond: BTreeSet<_> = self.answered.union(&self.noted).copied().collect();
+        self.fits = true;
         let mut metadata = format!("{FORMAT} {}", self.responses_from);
         let (mut at, mut offsets) = (offset, beyond.iter().copied().peekable());
         while let Some(first) = offsets.next() {
@@ -88,6 +110,7 @@ impl Progress {
                 end += 1;
             }
             if metadata.len() > MAX_BYTES {
+                self.fits = false;
                 break;
             }
             let _ = write!(metadata, " {}+{}", first - at, end - first);
@@ -132,7 +155,8 @@ mod tests {
         let mut progress = Progress::default();
         (10..30).for_each(|offset| assert!(!progress.taken(offset)));
         (12..15).chain([20, 29]).for_each(|offset| progress.answered(offset));
-        progress.set_responses_from(77);
+        assert!(progress.to_commit().is_some());
+        progress.answers_end_at(77);
         let commit = progress.to_commit().expect("progress");
         assert_eq!((commit.offset, &*commit.metadata), (10, "calls1 77 2+3 5+1 8+1"));
         let (mut next, responses_from) = Progress::after(Some(&commit));

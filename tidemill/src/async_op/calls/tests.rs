@@ -1,1 +1,0 @@
-//! Behaviours of single calls, event by event.
