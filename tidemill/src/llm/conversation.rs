@@ -125,7 +125,6 @@ impl Conversation<'_> {
     }
 
     fn request(&self, state: &State, tool_calls: u32) -> ModelRequest {
-        let id = [&self.context.request[..], state.chain.state().as_bytes(), &[u8::from(state.second)]];
         ModelRequest {
             model: self.route.model.clone(),
             system: self.system.clone(),
@@ -137,7 +136,7 @@ impl Conversation<'_> {
             max_output_tokens: state.max_output_tokens,
             stream: self.route.stream,
             // The request's own id contains its key, which is nobody else's business.
-            id: hex(&sha256(&id)[..16]),
+            id: hex(&sha256(&[&self.context.request])[..16]),
             timeout: self.deadline.left(),
         }
     }

@@ -38,7 +38,8 @@ pub struct ModelRequest {
     pub max_output_tokens: Option<u32>,
     /// Whether the answer is sent in parts. A broken connection then shows sooner, and what came until then is known.
     pub stream: bool,
-    /// Identifies the request for the provider. It is the same if the same request is sent again.
+    /// Identifies what the request belongs to: it is the same for all turns and attempts. It is sent as `x-request-id`,
+    /// and together with a hash of the whole request as `idempotency-key`.
     pub id: String,
     /// How long the request may take, in wall time.
     pub timeout: Duration,

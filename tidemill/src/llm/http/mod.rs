@@ -16,6 +16,7 @@ pub(super) use self::pause::{in_seconds, retry_after};
 use self::sse::Events;
 use super::{
     error::{ModelError, ModelErrorKind},
+    fingerprint::{canonical, hex, sha256},
     reply::TokenUsage,
     request::ModelRequest,
 };
@@ -43,7 +44,7 @@ pub(super) fn host(url: &str) -> String {
 }
 
 /// The time that a request has, over all its tries.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Deadline(Instant);
 
 impl Deadline {
@@ -65,7 +66,9 @@ pub(super) async fn send(
 ) -> Result<Response, ModelError> {
     let mut builder = builder.json(body);
     if !request.id.is_empty() {
-        builder = builder.header("x-request-id", &request.id).header("idempotency-key", &request.id);
+        // A service that knows this key answers the same question once. The second try of a turn is another question.
+        let key = sha256(&[request.id.as_bytes(), canonical(body).as_bytes()]);
+        builder = builder.header("x-request-id", &request.id).header("idempotency-key", hex(&key[..16]));
     }
     builder.send().await.map_err(|error| {
         if error.is_timeout() {
