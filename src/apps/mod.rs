@@ -2,6 +2,7 @@
 
 mod analyst;
 mod application;
+mod earlier;
 mod erasure;
 mod format;
 mod http;
@@ -22,6 +23,7 @@ pub use application::{
     App, Application, Calls, Door, File, Host, Incoming, Input, Owner, Part, Property, ReadEvent, ReadProperty,
     Results, TenantOf, ToJson, WindowSetting, Windows, Withdrawals, show_json,
 };
+pub(crate) use earlier::EarlierResults;
 pub use erasure::{Erased, Erasure, erase};
 pub use format::{Format, Wire};
 pub use http::http_client;

@@ -20,6 +20,8 @@ pub struct ModelSettings {
     pub models: Vec<ModelChoice>,
     /// The currency of the prices, such as `USD`.
     pub currency: String,
+    /// Whether models may look into the earlier results of the same owner.
+    pub tools: bool,
 }
 
 /// A model and the price of its tokens.

@@ -9,7 +9,7 @@ use tidemill::{
 use tidemill_apps::{
     apps::{ENDPOINT, MODEL, ModelChoice, ModelSettings, ProviderSettings, TokenSettings},
     server::AnalystChoice,
-    setting::{Row, amount, duration, number, path, text, variable},
+    setting::{Row, amount, duration, number, path, switch, text, variable},
 };
 
 use super::{
@@ -44,6 +44,7 @@ pub(super) struct Analyst {
     hedge_after: Duration,
     cache: Duration,
     batch: usize,
+    tools: bool,
     budget: Budget,
 }
 
@@ -106,6 +107,8 @@ pub(super) fn rows() -> Vec<Setting> {
         Setting::new("analyst.cache", "0s", duration, |a| &mut a.cache)
             .help("How long answers are kept for windows with the same content; 0s for not at all"),
         Setting::new("analyst.batch", "1", number, |a| &mut a.batch).help("Maximum number of windows in one call"),
+        Setting::new("analyst.tools", "false", switch, |a| &mut a.tools)
+            .help("Let models look into the earlier windows of the same stream or athlete; each look is another turn"),
     ];
     rows.extend(budget::rows().into_iter().map(|row| row.within(|a: &mut Analyst| &mut a.budget)));
     rows
@@ -165,7 +168,7 @@ impl Analyst {
         }
         match provider {
             Some(provider) if problems.is_empty() => {
-                Ok(AnalystChoice::Model(ModelSettings { provider, models, currency: self.currency }))
+                Ok(AnalystChoice::Model(ModelSettings { provider, models, currency: self.currency, tools: self.tools }))
             }
             _ => Err(problems),
         }

@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Instant};
 use prometheus::HistogramVec;
 use tidemill::{
     AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Data, Reply,
-    llm::ModelTask,
+    llm::{ModelTask, Tool},
     transport::{Transport, TransportError},
 };
 use tokio::runtime::Handle;
 
-use super::Windows;
-use crate::apps::{Analyst, ModelSettings, to_call_error};
+use super::{App, Windows};
+use crate::apps::{Analyst, EarlierResults, Format, ModelSettings, to_call_error};
 
 /// The step of a topology that calls an analyst.
 pub struct Calls {
@@ -26,7 +26,8 @@ pub type TenantOf = Arc<dyn Fn(&str) -> Arc<str> + Send + Sync>;
 
 /// Everything that an application's calls need to run.
 pub struct Host {
-    pub(crate) application: &'static str,
+    pub(crate) app: App,
+    pub(crate) format: Format,
     pub(crate) models: Option<ModelSettings>,
     pub(crate) windows: Windows,
     pub(crate) log: Arc<dyn Transport>,
@@ -41,6 +42,15 @@ impl Host {
     /// The application's windows.
     pub fn windows(&self) -> Windows {
         self.windows
+    }
+
+    /// The tools that a model may use: with `analyst.tools`, a look into earlier results, of which it sees these fields.
+    pub fn tools(&self, fields: &'static [&'static str]) -> Vec<Arc<dyn Tool>> {
+        if !self.models.as_ref().is_some_and(|models| models.tools) {
+            return Vec::new();
+        }
+        let earlier = EarlierResults::new(self.log.clone(), self.app, &self.format, fields);
+        vec![Arc::new(earlier)]
     }
 
     /// The tenant of each owner, for the tasks of models.
@@ -58,15 +68,15 @@ impl Host {
         task: impl ModelTask<K, W, O>,
         offline: Arc<dyn Analyst<W, O>>,
     ) -> Result<CallExecutorHandle, TransportError> {
-        let Self { application, models, log, policy, runtime, seconds, .. } = self;
+        let Self { app, models, log, policy, runtime, seconds, .. } = self;
         let Some(models) = models else {
             let caller = AnalystCaller { analyst: offline, runtime, seconds };
-            return CallExecutor::spawn(call, application, log, policy, caller);
+            return CallExecutor::spawn(call, app.id, log, policy, caller);
         };
         let caller = models.caller(task, runtime);
         let caller = caller.map_err(|error| TransportError::Invalid(error.to_string().into()))?;
         let policy = CallPolicy { routes: models.routes(), ..policy };
-        CallExecutor::spawn(call, application, log, policy, caller)
+        CallExecutor::spawn(call, app.id, log, policy, caller)
     }
 }
 

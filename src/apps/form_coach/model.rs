@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tidemill::{
     Windowed,
-    llm::{ModelTask, Prompt},
+    llm::{ModelTask, Prompt, Tool},
 };
 use tidemill_schemas::Phase;
 
@@ -27,6 +27,7 @@ pub static PROMPT: LazyLock<Arc<Prompt>> = LazyLock::new(|| {
 pub struct FormTask {
     prompt: Arc<Prompt>,
     tenant_of: TenantOf,
+    tools: Vec<Arc<dyn Tool>>,
 }
 
 #[derive(Deserialize)]
@@ -36,9 +37,9 @@ struct Judged {
 }
 
 impl FormTask {
-    /// The task with this program's prompt.
-    pub fn new(tenant_of: TenantOf) -> Self {
-        Self { prompt: PROMPT.clone(), tenant_of }
+    /// The task with this program's prompt, and the tools that the model may use.
+    pub fn new(tenant_of: TenantOf, tools: Vec<Arc<dyn Tool>>) -> Self {
+        Self { prompt: PROMPT.clone(), tenant_of, tools }
     }
 
     /// The task with another prompt.
@@ -89,6 +90,10 @@ impl ModelTask<Windowed<String>, FeedbackRequest, Verdict> for FormTask {
 
     fn offline(&self, request: &FeedbackRequest) -> Option<Verdict> {
         Some(Verdict::of(&request.draft))
+    }
+
+    fn tools(&self) -> Vec<Arc<dyn Tool>> {
+        self.tools.clone()
     }
 
     fn tenant(&self, key: &Windowed<String>) -> Arc<str> {

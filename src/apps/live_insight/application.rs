@@ -136,7 +136,10 @@ fn transcript(format: &Format) -> ReadEvent {
     })
 }
 
+/// The fields of earlier results that a model may see: no names of viewers.
+const EARLIER: [&str; 6] = ["window_start_ms", "chats", "users", "vibe_score", "mood", "instruction"];
+
 fn calls(host: Host) -> Result<CallExecutorHandle, TransportError> {
-    let (call, task) = (call(host.windows().answer_within), LiveTask::new(host.tenant_of()));
+    let (call, task) = (call(host.windows().answer_within), LiveTask::new(host.tenant_of(), host.tools(&EARLIER)));
     host.run(&call, task, Arc::new(OfflineLive))
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tidemill::{
     Windowed,
-    llm::{ModelTask, Prompt},
+    llm::{ModelTask, Prompt, Tool},
 };
 use tidemill_schemas::{HotTopic, Insight, MoodLabel};
 
@@ -27,6 +27,7 @@ pub static PROMPT: LazyLock<Arc<Prompt>> = LazyLock::new(|| {
 pub struct LiveTask {
     prompt: Arc<Prompt>,
     tenant_of: TenantOf,
+    tools: Vec<Arc<dyn Tool>>,
 }
 
 /// The model's answer. The offline analysis counts all other fields of an insight.
@@ -39,9 +40,9 @@ struct Verdict {
 }
 
 impl LiveTask {
-    /// The task with this program's prompt.
-    pub fn new(tenant_of: TenantOf) -> Self {
-        Self { prompt: PROMPT.clone(), tenant_of }
+    /// The task with this program's prompt, and the tools that the model may use.
+    pub fn new(tenant_of: TenantOf, tools: Vec<Arc<dyn Tool>>) -> Self {
+        Self { prompt: PROMPT.clone(), tenant_of, tools }
     }
 
     /// The task with another prompt.
@@ -117,6 +118,10 @@ impl ModelTask<Windowed<String>, InsightRequest, Insight> for LiveTask {
 
     fn offline(&self, request: &InsightRequest) -> Option<Insight> {
         Some(request.draft.clone())
+    }
+
+    fn tools(&self) -> Vec<Arc<dyn Tool>> {
+        self.tools.clone()
     }
 
     fn tenant(&self, key: &Windowed<String>) -> Arc<str> {

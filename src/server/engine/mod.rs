@@ -108,7 +108,8 @@ impl Engine {
             AnalystChoice::Model(settings) => Some(settings.clone()),
         };
         let host = Host {
-            application: app.id,
+            app,
+            format: self.format.clone(),
             models,
             windows: self.settings.windows(app),
             tenant_of: self.settings.tenant_of(app),

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 
 use super::row::lane_of;
-use crate::operators::TaskContext;
+use crate::{async_op::request::RequestId, operators::TaskContext};
 
 /// The number of lanes whose beginning is remembered.
 const HEADS: usize = 10_000;
@@ -80,7 +80,7 @@ impl Memory {
     pub(super) fn forget(&self, ctx: &mut TaskContext, key: &[u8]) {
         let is_of_key = |row: &Bytes| match lane_of(row) {
             Some((lane, _)) => lane == key,
-            None => row.get(1..).is_some_and(|id| id.starts_with(key)),
+            None => RequestId::from_bytes(row.slice(1..)).is_some_and(|id| id.key() == key),
         };
         let mut memory = self.0.borrow_mut();
         let forgotten: Vec<_> = memory.due.extract_if(.., |(_, row)| is_of_key(row)).collect();

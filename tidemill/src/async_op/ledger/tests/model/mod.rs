@@ -48,8 +48,11 @@ enum Step {
     Crash(usize),
     /// Nobody does anything for a while.
     Wait(i64),
-    /// All members work as they should for a while, but no attempt ends.
-    Work(i64),
+    /// Members work as they should for a while, but no attempt ends. One of them may be paused.
+    Work {
+        work_ms: i64,
+        paused: Option<usize>,
+    },
     Compact,
 }
 
@@ -72,20 +75,21 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let reserve = reserve.prop_map(|(member, tenant, route, most)| Step::Reserve { member, tenant, route, most });
     let deliver = (member(), 1..6usize, select(vec![Again::Nothing, Again::Last, Again::All]));
     let settle = (member(), 0..8usize, 0..150u64, 1..4usize);
-    let short = select(vec![50, 900, 7 * SECOND, 21 * SECOND, 35 * SECOND]);
+    let short = select(vec![50, 900, 7 * SECOND, 21 * SECOND]);
     let long = select(vec![70 * SECOND, 20 * MINUTE, 50 * MINUTE, 7 * HOUR, 26 * HOUR]);
+    let work = (select(vec![SECOND, 10 * SECOND, 80 * SECOND]), proptest::option::of(member()));
     let step = prop_oneof![
         12 => reserve,
         8 => member().prop_map(Step::Write),
         10 => deliver.prop_map(|(member, count, again)| Step::Deliver { member, count, again }),
         1 => member().prop_map(Step::Lose),
         12 => (member(), 1..9usize).prop_map(|(member, count)| Step::Read { member, count }),
-        7 => settle.prop_map(|(member, which, percent, times)| Step::Settle { member, which, percent, times }),
+        9 => settle.prop_map(|(member, which, percent, times)| Step::Settle { member, which, percent, times }),
         2 => (member(), 0..8usize).prop_map(|(member, which)| Step::Withdraw { member, which }),
         1 => member().prop_map(Step::Crash),
-        5 => short.prop_map(Step::Wait),
+        4 => short.prop_map(Step::Wait),
         1 => long.prop_map(Step::Wait),
-        4 => select(vec![SECOND, 10 * SECOND, 100 * SECOND]).prop_map(Step::Work),
+        6 => work.prop_map(|(work_ms, paused)| Step::Work { work_ms, paused }),
         2 => Just(Step::Compact),
     ];
     vec(step, 10..120)
