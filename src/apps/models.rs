@@ -124,7 +124,7 @@ impl ModelSettings {
         let provider = self.provider()?;
         let caller = ModelCaller::new(task, runtime);
         Ok(self.models.iter().fold(caller, |caller, ModelChoice { name, price }| {
-            let route = ModelRoute::new(provider.clone(), name).price(*price);
+            let route = ModelRoute::new(provider.clone(), name).price(*price).currency(&self.currency);
             caller.route(&**name, route)
         }))
     }

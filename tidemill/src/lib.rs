@@ -32,6 +32,8 @@ mod runtime;
 
 pub mod testing;
 
+pub mod guide;
+
 pub use async_op::{
     AnswerCache, AnswerSource, Answered, AsyncCall, Batch, BreakerPolicy, BreakerState, CallError, CallExecutor,
     CallExecutorHandle, CallFailure, CallOrder, CallPolicy, CallReport, CallRequest, CallSnapshot, CallStats, Caller,

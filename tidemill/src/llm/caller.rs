@@ -260,6 +260,7 @@ where
                 (answer.ok_or_else(|| CallError::permanent("there is no answer offline")), Usage::default())
             }
             Some(Target::Model(route)) => {
+                account.details.currency.clone_from(&route.currency);
                 let outcome = self.ask(route, (&request, &reply), deadline, &mut account).await;
                 (outcome, route.price.usage(&account.usage))
             }
@@ -334,6 +335,7 @@ where
         let requests = fit.len();
         let mut account = Account { details: self.details(), ..Account::default() };
         account.details.batch = requests as u32;
+        account.details.currency.clone_from(&route.currency);
         let conversation = Conversation {
             user: batch::user_turn(prompt, &items),
             schema: Some(batch::schema(prompt)),

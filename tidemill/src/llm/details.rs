@@ -24,6 +24,9 @@ pub struct AnswerDetails {
     pub hash: String,
     /// The exact model that answered, or its name if the provider does not tell. `offline` if none was asked.
     pub model: String,
+    /// The currency of the cost, if the route tells one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub currency: String,
     /// The provider's id of the answer.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub response_id: String,

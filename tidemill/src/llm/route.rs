@@ -10,6 +10,7 @@ pub struct ModelRoute {
     pub(super) provider: Arc<dyn Provider>,
     pub(super) model: String,
     pub(super) price: Price,
+    pub(super) currency: String,
     pub(super) stream: bool,
 }
 
@@ -17,13 +18,19 @@ impl ModelRoute {
     /// A model by the name that its provider knows, free of charge. See the example of
     /// [`ModelCaller`](super::ModelCaller).
     pub fn new(provider: Arc<dyn Provider>, model: impl Into<String>) -> Self {
-        Self { provider, model: model.into(), price: Price::default(), stream: false }
+        Self { provider, model: model.into(), price: Price::default(), currency: String::new(), stream: false }
     }
 
     /// Sets the price of its tokens. See the example of [`ModelCaller`](super::ModelCaller).
     #[must_use]
     pub fn price(self, price: Price) -> Self {
         Self { price, ..self }
+    }
+
+    /// Names the currency of its price, for reports ([`AnswerDetails::currency`](super::AnswerDetails::currency)).
+    #[must_use]
+    pub fn currency(self, currency: impl Into<String>) -> Self {
+        Self { currency: currency.into(), ..self }
     }
 
     /// Takes the answer in parts. What came before a connection broke off is then known, and counted.

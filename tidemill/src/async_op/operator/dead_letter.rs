@@ -85,7 +85,7 @@ impl<K, V, R> AsyncCall<K, V, R> {
     /// # let log = Arc::new(driver.log().clone());
     /// # let mut executor = CallExecutor::open(&call, "test", log, CallPolicy::default(), Arc::new(SystemClock))?;
     /// # let mut attempts = 0;
-    /// # let mut model = |_: CallRequest<u64, String>, reply: Reply<i64>| {
+    /// # let mut model = move |_: CallRequest<u64, String>, reply: Reply<i64>| {
     /// #     attempts += 1;
     /// #     reply.send(if attempts == 1 { Err(CallError::permanent("no")) } else { Ok(5) });
     /// # };

@@ -295,7 +295,7 @@ impl Simulation {
 
     fn wait(&mut self, wait_ms: i64) {
         self.now_ms += wait_ms;
-        for attempt in &mut self.attempts {
+        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.fate == Fate::Running) {
             // Ten seconds less than a minute, because clocks differ.
             attempt.silent |= self.now_ms - self.heard_ms[attempt.process].0 > 50 * SECOND;
         }
