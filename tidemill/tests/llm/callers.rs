@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tidemill::{
-    AsyncCall, CallExecutor, CallPolicy, CallRequest, Caller, Reply, Route, StreamsBuilder, SystemClock, Usage,
+    AsyncCall, CallExecutor, CallPolicy, CallRequest, Caller, Reply, StreamsBuilder, SystemClock, Usage,
     llm::{
         Finish, Gemini, ModelCaller, ModelError, ModelFuture, ModelReply, ModelRequest, ModelRoute, ModelTask, Price,
         Prompt, Provider, Turn,
@@ -113,19 +113,28 @@ impl<C: Caller<u64, String, String>> Caller<u64, String, String> for Together<C>
     }
 }
 
+/// Sends every request to one route.
+struct On<C> {
+    inner: C,
+    route: Arc<str>,
+}
+
+impl<C: Caller<u64, String, String>> Caller<u64, String, String> for On<C> {
+    fn call(&mut self, request: CallRequest<u64, String>, reply: Reply<String>) {
+        self.inner.call(CallRequest { route: self.route.clone(), ..request }, reply);
+    }
+}
+
 /// Runs requests through an executor; returns the answers, or why there are none.
-fn run(
-    mut caller: impl Caller<u64, String, String>,
-    route: &str,
-    lines: &[(u64, &str)],
-) -> Result<Vec<String>, Failure> {
+fn run(caller: impl Caller<u64, String, String>, route: &str, lines: &[(u64, &str)]) -> Result<Vec<String>, Failure> {
     let builder = StreamsBuilder::new();
     let call = AsyncCall::<u64, String, String>::named("mood");
     let answers = builder.stream::<u64, String>("lines").map_async(&call);
     answers.map_values(|it| it.outcome.unwrap_or_else(|failure| failure.message)).to("moods");
     let driver = TopologyTestDriver::new(&builder.build()?)?;
     driver.input::<u64, String>("lines").pipe_all(lines.iter().map(|(key, line)| (*key, (*line).to_owned(), 0)))?;
-    let policy = CallPolicy { routes: vec![Route::named(route)], max_attempts: 1, ..CallPolicy::default() };
+    let policy = CallPolicy { max_attempts: 1, join_identical: false, ..CallPolicy::default() };
+    let mut caller = On { inner: caller, route: Arc::from(route) };
     let log = Arc::new(driver.log().clone());
     let mut executor = CallExecutor::open(&call, "test", log, policy, Arc::new(SystemClock))?;
     let until = Instant::now() + Duration::from_secs(20);
