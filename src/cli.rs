@@ -35,6 +35,9 @@ impl Cli {
         let command = command.mut_subcommands(|command| command.args(&set));
         let command =
             command.mut_subcommand(REPLAY, |replay| without_server(replay).mut_arg(SET, |set| set.hide(true)));
+        let command = command.mut_subcommand(DLQ, |dlq| {
+            without_server(dlq).mut_arg(SET, |set| set.hide(true)).mut_subcommands(without_server)
+        });
         let matches = command.try_get_matches_from(arguments)?;
         let run = APPLICATIONS.into_iter().find(|app| matches.subcommand_name() == Some(app.id));
         let mut cli = match run {
@@ -48,6 +51,7 @@ impl Cli {
 }
 
 const REPLAY: &str = "replay";
+const DLQ: &str = "dlq";
 
 /// Hides the server's options from a command that runs without a server.
 fn without_server(command: clap::Command) -> clap::Command {
@@ -92,6 +96,11 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Play recordings into a running server
     Replay(ReplayOptions),
+    /// List calls without an answer of a running server, or ask them again
+    ///
+    /// A call whose model never answered is kept as a dead letter (dead letter queue, DLQ), as long as raw events are
+    /// (`data.raw_retention`). Each can be asked again, once.
+    Dlq(DlqOptions),
     /// Print an application's plan: subtopologies, stores, topics
     Describe(DescribeOptions),
     /// Delete the applications' data: log and state in the data folder; on Kafka, internal topics, offsets and state
@@ -107,18 +116,20 @@ impl Command {
         }
     }
 
-    /// What the command cannot do anything with: `replay` sends events to a server and has none of its own.
+    /// What the command cannot do anything with: `replay` and `dlq` talk to a server and have none of their own.
     pub(crate) fn useless(&self, options: &Options) -> Vec<String> {
-        if !matches!(self, Self::Replay(_)) {
-            return Vec::new();
-        }
+        let server = match self {
+            Self::Replay(_) => "the server that gets the events",
+            Self::Dlq(_) => "the server that has the calls",
+            _ => return Vec::new(),
+        };
         let given = options.given().into_iter().filter(|(setting, _)| *setting != LOG);
-        given.map(|(_, text)| format!("{text} is for the server that gets the events: give it there")).collect()
+        given.map(|(_, text)| format!("{text} is for {server}: give it there")).collect()
     }
 
     /// Whether the command runs the server.
     pub(crate) fn serves(&self) -> bool {
-        !matches!(self, Self::Replay(_) | Self::Describe(_) | Self::Reset(_))
+        !matches!(self, Self::Replay(_) | Self::Dlq(_) | Self::Describe(_) | Self::Reset(_))
     }
 }
 
@@ -154,6 +165,48 @@ pub(crate) struct ReplayOptions {
     /// Keep the recorded times; without this, the times are shifted to now
     #[arg(long)]
     pub(crate) keep_times: bool,
+}
+
+/// Options of `dlq`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DlqOptions {
+    #[command(subcommand)]
+    pub(crate) action: DlqAction,
+}
+
+/// What `dlq` does.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum DlqAction {
+    /// List the calls without an answer that were not asked again
+    List {
+        #[command(flatten)]
+        server: DlqServer,
+    },
+    /// Ask calls again, each once
+    Replay {
+        #[command(flatten)]
+        server: DlqServer,
+        /// Ask all that were not asked again
+        #[arg(long)]
+        all: bool,
+        /// Ids, as `dlq list` shows them, such as 0-17
+        #[arg(value_name = "ID")]
+        ids: Vec<String>,
+    },
+}
+
+/// The server that has the calls.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DlqServer {
+    /// The application's id; without it, all applications of the server
+    #[arg(long, value_name = "ID")]
+    pub(crate) application: Option<String>,
+    /// Address of the server
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = url)]
+    pub(crate) url: String,
+    /// Token of a tenant with `admin = true`
+    #[arg(long, env = "TIDEMILL_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
 }
 
 /// Options of `describe`.
@@ -253,6 +306,19 @@ mod tests {
         let help = refused("tidemill replay --help");
         assert!(help.contains("--url") && help.contains("--log") && help.contains("--speed"), "{help}");
         for hidden in ["--data-dir", "--listen", "--brokers", "--set", "--threads"] {
+            assert!(!help.contains(&format!("{hidden} ")), "{hidden} in {help}");
+        }
+    }
+
+    #[test]
+    fn dlq_takes_no_options_of_a_server() {
+        let told = refused("tidemill dlq list --data-dir data");
+        assert!(told.contains("--data-dir is for the server that has the calls"), "{told}");
+        assert!(refused("tidemill dlq replay --url localhost 0-1").contains("such as http://localhost"));
+        assert_eq!(refused("tidemill dlq replay --application live-insight 0-1 1-20"), "");
+        let help = refused("tidemill dlq replay --help");
+        assert!(help.contains("--url") && help.contains("--all"), "{help}");
+        for hidden in ["--data-dir", "--listen", "--brokers", "--threads"] {
             assert!(!help.contains(&format!("{hidden} ")), "{hidden} in {help}");
         }
     }

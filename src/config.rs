@@ -69,6 +69,7 @@ fn resolve(
     if settings.calls.keep_ledger {
         settings.calls.limits.extend(of_tenants);
     }
+    settings.keep_calls = analyst.keep_calls;
     match schema.choose() {
         Ok(chosen) => settings.format = chosen,
         // Commands without a server need no registry.

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Run(_) | Command::Serve => commands::serve(config.settings),
         Command::Demo(options) => commands::demo(config, &options),
         Command::Replay(options) => commands::replay(&options),
+        Command::Dlq(options) => commands::dlq(&options),
         Command::Describe(options) => commands::describe(&config.settings, &options),
         Command::Reset(options) => commands::reset(&config.settings, &options),
     };

@@ -23,6 +23,7 @@ pub use application::{
     App, Application, Calls, Door, File, Host, Incoming, Input, Owner, Part, Property, ReadEvent, ReadProperty,
     Results, TenantOf, ToJson, WindowSetting, Windows, Withdrawals, show_json,
 };
+pub(crate) use application::{shown_content, shown_key};
 pub(crate) use earlier::EarlierResults;
 pub use erasure::{Erased, Erasure, erase};
 pub use format::{Format, Wire};

@@ -2,6 +2,7 @@
 
 mod demo;
 mod describe;
+mod dlq;
 mod place;
 mod play;
 mod playlist;
@@ -14,6 +15,7 @@ mod signals;
 
 pub(crate) use demo::demo;
 pub(crate) use describe::describe;
+pub(crate) use dlq::dlq;
 pub(crate) use replay::replay;
 pub(crate) use reset::reset;
 pub(crate) use serve::serve;

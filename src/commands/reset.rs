@@ -93,6 +93,7 @@ impl Remembered {
             let plan =
                 Plan::new(app.id, &(app.topology)(&settings.windows(app), &Format::Json)?).resolve(partitions)?;
             topics.extend(plan.internal_topics().into_iter().map(|topic| topic.spec.name));
+            topics.extend(app.own_call_topics().into_iter().map(Topic::from));
             groups.extend(app.groups());
             state.extend(settings.data_dir.as_ref().map(|folder| folder.join("state").join(app.id)));
         }

@@ -45,6 +45,7 @@ pub(super) struct Analyst {
     cache: Duration,
     batch: usize,
     tools: bool,
+    pub(super) keep_calls: Duration,
     budget: Budget,
 }
 
@@ -109,6 +110,8 @@ pub(super) fn rows() -> Vec<Setting> {
         Setting::new("analyst.batch", "1", number, |a| &mut a.batch).help("Maximum number of windows in one call"),
         Setting::new("analyst.tools", "false", switch, |a| &mut a.tools)
             .help("Let models look into the earlier windows of the same stream or athlete; each look is another turn"),
+        Setting::new("analyst.keep_calls", "0s", duration, |a| &mut a.keep_calls)
+            .help("How long requests and answers are kept for the journal of calls; 0s for no journal"),
     ];
     rows.extend(budget::rows().into_iter().map(|row| row.within(|a: &mut Analyst| &mut a.budget)));
     rows

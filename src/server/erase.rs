@@ -14,7 +14,9 @@ use tidemill::{
     transport::{Headers, Offset, ProducerRecord, Topic, TopicPartition, Transport as _, TransportError},
 };
 
-use super::{access::Visitor, engine::Engine, problem::Problem, results::Hub, scrub::Scrubber};
+use super::{
+    access::Visitor, dead_letters::DeadLetters, engine::Engine, problem::Problem, results::Hub, scrub::Scrubber,
+};
 use crate::apps::{App, Erased, Erasure};
 
 /// How long an erasure waits for the topology.
@@ -26,6 +28,7 @@ pub(super) struct Eraser {
     pub(super) engine: Arc<Engine>,
     pub(super) hub: Arc<Hub>,
     pub(super) scrubber: Arc<Scrubber>,
+    pub(super) dead_letters: Arc<DeadLetters>,
 }
 
 /// `DELETE` of an owner.
@@ -65,6 +68,8 @@ impl Eraser {
         let [erasures, erased] = app.erasure_topics().map(place);
         let (erasures, erased) = (erasures?, erased?);
         let partition = erasures.partition;
+        // What is asked again must be on its way before the erasure, which then withdraws it.
+        self.dead_letters.discard(app, partition)?;
         let from = log.read(|reader| reader.watermarks(&erased))?.high;
         for property in app.properties {
             log.append(vec![record(place(property.topic)?, key.to_owned(), None, requested_ms)])?;
@@ -123,12 +128,15 @@ impl Eraser {
             lags.extend(log.group_lag(&group, &[Topic::from(&**requests)])?);
         }
         let raw = app.raw_topics().into_iter().map(ToOwned::to_owned);
-        for topic in raw.chain(calls.into_iter().flatten()) {
+        let call_dead_letters = app.call_dead_letters();
+        for topic in raw.chain(calls.into_iter().flatten()).chain(call_dead_letters.clone()) {
             let here = TopicPartition::new(topic.as_str(), partition);
             let processed = lags.iter().find(|lag| lag.partition == here);
             // Dead letters have no consumer group, so all of them are deleted.
             let before = match processed.and_then(|lag| lag.committed) {
-                None if topic == app.dead_letters => Some(log.read(|reader| reader.watermarks(&here))?.high),
+                None if topic == app.dead_letters || Some(&topic) == call_dead_letters.as_ref() => {
+                    Some(log.read(|reader| reader.watermarks(&here))?.high)
+                }
                 processed => processed,
             };
             if let Some(before) = before {

@@ -26,6 +26,9 @@ mod results;
 
 mod scrub;
 
+mod dead_letters;
+mod journal;
+
 mod erase;
 mod health;
 mod pages;

@@ -158,6 +158,8 @@ pub struct Settings {
     pub analyst: AnalystChoice,
     /// The policy of calls to the analyst: time limit, attempts, concurrency.
     pub calls: CallPolicy,
+    /// How long calls are kept for the journal; zero for no journal.
+    pub keep_calls: Duration,
     /// Limits for clients.
     pub limits: Limits,
     /// The clients that may use the server; if empty, every client that reaches the address.
@@ -199,6 +201,7 @@ impl Settings {
             windows,
             analyst: AnalystChoice::Offline,
             calls: CallPolicy::default(),
+            keep_calls: Duration::ZERO,
             limits: Limits::default(),
             tenants: Vec::new(),
             cors_origins: Vec::new(),

@@ -185,6 +185,9 @@ pub struct StreamsConfig {
     /// How often records that are no longer needed are deleted: processed records of repartition topics, and changelog
     /// records of expired windows (`repartition.purge.interval.ms` in Kafka Streams). Default 30 s.
     pub repartition_purge_interval: Duration,
+    /// Whether processed responses of asynchronous steps stay on their topics, for a journal of calls. Whoever sets this
+    /// deletes them: no retention does. Default false. Kafka Streams has no such setting.
+    pub keep_responses: bool,
 }
 
 impl StreamsConfig {
@@ -225,6 +228,7 @@ impl StreamsConfig {
             query_timeout: Duration::from_secs(10),
             poll_timeout: Duration::from_millis(50),
             repartition_purge_interval: Duration::from_secs(30),
+            keep_responses: false,
         }
     }
 

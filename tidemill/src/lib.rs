@@ -36,8 +36,9 @@ pub mod guide;
 
 pub use async_op::{
     AnswerCache, AnswerSource, Answered, AsyncCall, Batch, BreakerPolicy, BreakerState, CallError, CallExecutor,
-    CallExecutorHandle, CallFailure, CallOrder, CallPolicy, CallReport, CallRequest, CallSnapshot, CallStats, Caller,
-    FailureKind, InputOffset, Limit, Reply, Retry, Route, RouteSnapshot, Spending, Spent, Usage, WhenExhausted,
+    CallExecutorHandle, CallFailure, CallOrder, CallPolicy, CallRecord, CallReport, CallRequest, CallResponse,
+    CallSnapshot, CallStats, Caller, FailedCall, FailureKind, InputOffset, Limit, LimitUse, Reply, Retry, Route,
+    RouteSnapshot, Spending, Spent, Usage, WhenExhausted,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};

@@ -2,11 +2,15 @@
 
 use std::{sync::Arc, time::Instant};
 
+use bytes::Bytes;
 use prometheus::HistogramVec;
+use serde_json::{Value, json};
 use tidemill::{
-    AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Data, Reply,
+    AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Data, Reply, Windowed,
+    WindowedCodec,
     llm::{ModelTask, Tool},
-    transport::{Transport, TransportError},
+    state::{Codec as _, Utf8},
+    transport::{ConsumedRecord, ProducerRecord, Transport, TransportError},
 };
 use tokio::runtime::Handle;
 
@@ -19,6 +23,24 @@ pub struct Calls {
     pub name: &'static str,
     /// Starts the executor of the call, with [`Host::run`].
     pub start: fn(Host) -> Result<CallExecutorHandle, TransportError>,
+    /// The record that asks a dead letter's request again ([`AsyncCall::ask_again`]), from the dead letter and its
+    /// partition; `None` if the record is no dead letter.
+    pub ask_again: fn(i32, &ConsumedRecord) -> Option<ProducerRecord>,
+}
+
+/// A call's key, for people: the owner and the start of the window.
+pub(crate) fn shown_key(key: &Bytes) -> Value {
+    let windowed: Result<Windowed<String>, _> = WindowedCodec::new(Utf8).decode(key.clone());
+    match windowed {
+        Ok(Windowed { key, window }) => json!({ "id": key, "window_start_ms": window.start }),
+        Err(_) => json!({ "id": String::from_utf8_lossy(key) }),
+    }
+}
+
+/// The content of a request or an answer, for people: JSON if it is JSON, else text.
+pub(crate) fn shown_content(content: &Bytes) -> Value {
+    let text = || Value::String(String::from_utf8_lossy(content).into_owned());
+    serde_json::from_slice(content).unwrap_or_else(|_| text())
 }
 
 /// The tenant of an owner's id.

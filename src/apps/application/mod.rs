@@ -27,6 +27,7 @@ use super::Format;
 pub(crate) use files::files;
 
 pub use calls::{Calls, Host, TenantOf};
+pub(crate) use calls::{shown_content, shown_key};
 pub use door::Door;
 pub use files::File;
 pub use input::{Incoming, Input, Property, ReadEvent, ReadProperty};
@@ -111,9 +112,28 @@ impl Application {
         Some([format!("{}-{name}-requests", self.id), format!("{}-{name}-responses", self.id)])
     }
 
+    /// The topic of calls without an answer, which can be asked again.
+    pub(crate) fn call_dead_letters(&self) -> Option<String> {
+        self.calls.as_ref().map(|calls| format!("{}-{}-dead-letters", self.id, calls.name))
+    }
+
+    /// The topic that notes which calls without an answer were asked again.
+    pub(crate) fn asked_again(&self) -> Option<String> {
+        self.calls.as_ref().map(|calls| format!("{}-{}-asked-again", self.id, calls.name))
+    }
+
     /// The consumer group of the call executors.
     pub(crate) fn executor_group(&self) -> Option<String> {
         self.calls.as_ref().map(|calls| format!("{}-{}-executor", self.id, calls.name))
+    }
+
+    /// The topics of its calls that no topology creates: dead letters and what executors share.
+    pub fn own_call_topics(&self) -> Vec<String> {
+        let of_call = |call: &Calls| {
+            let kinds = ["dead-letters", "asked-again", "ledger", "cache", "steps"];
+            kinds.map(|kind| format!("{}-{}-{kind}", self.id, call.name))
+        };
+        self.calls.iter().flat_map(of_call).collect()
     }
 
     /// The consumer groups of the application and of its call executors.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tidemill::{
     CallExecutorHandle,
     state::{Codec as _, CodecError},
-    transport::TransportError,
+    transport::{ConsumedRecord, ProducerRecord, TransportError},
 };
 use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile, avro::Subject, parse_pose, parse_profile};
 
@@ -83,7 +83,7 @@ pub static APPLICATION: Application = Application {
         },
     ],
     topology,
-    calls: Some(Calls { name: ANALYST, start: calls }),
+    calls: Some(Calls { name: ANALYST, start: calls, ask_again }),
     owners: progress::STORE,
     show,
     door: Door {
@@ -123,4 +123,9 @@ fn show(bytes: Bytes) -> Result<Value, CodecError> {
     }
     let shown = serde_json::to_value(Frames::Packed.decode(bytes)?);
     shown.map_err(|error| CodecError::Malformed { expected: "JSON", reason: error.to_string() })
+}
+
+fn ask_again(partition: i32, dead_letter: &ConsumedRecord) -> Option<ProducerRecord> {
+    // The task that gets it sets the deadline.
+    call(APPLICATION.windows.answer_within).ask_again(ID, partition, dead_letter)
 }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tidemill::{CallExecutorHandle, transport::TransportError};
+use tidemill::{
+    CallExecutorHandle,
+    transport::{ConsumedRecord, ProducerRecord, TransportError},
+};
 use tidemill_schemas::{
     Alert, ChatMessage, ClipCandidate, Insight, TranscriptSegment, avro::Subject, parse_chat, parse_transcript,
 };
@@ -108,7 +111,7 @@ pub static APPLICATION: Application = Application {
         },
     ],
     topology,
-    calls: Some(Calls { name: ANALYST, start: calls }),
+    calls: Some(Calls { name: ANALYST, start: calls, ask_again }),
     owners: trend::STORE,
     show: show_json,
     door: Door {
@@ -142,4 +145,9 @@ const EARLIER: [&str; 6] = ["window_start_ms", "chats", "users", "vibe_score", "
 fn calls(host: Host) -> Result<CallExecutorHandle, TransportError> {
     let (call, task) = (call(host.windows().answer_within), LiveTask::new(host.tenant_of(), host.tools(&EARLIER)));
     host.run(&call, task, Arc::new(OfflineLive))
+}
+
+fn ask_again(partition: i32, dead_letter: &ConsumedRecord) -> Option<ProducerRecord> {
+    // The task that gets it sets the deadline.
+    call(APPLICATION.windows.answer_within).ask_again(ID, partition, dead_letter)
 }

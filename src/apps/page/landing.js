@@ -71,6 +71,14 @@ function doorOf(application) {
   );
 }
 
+/** Leads to the page of model calls whoever may see it. */
+async function leadOperators(link) {
+  const response = await fetch("/state/calls", { headers: headers() }).catch(() => null);
+  if (!response?.ok) return;
+  link.href = `/operator${location.hash}`;
+  link.hidden = false;
+}
+
 /** Asks the server for its applications until it answers. */
 async function open(doors) {
   try {
@@ -83,4 +91,5 @@ async function open(doors) {
   }
 }
 
+void leadOperators($("operator"));
 void open($("doors"));

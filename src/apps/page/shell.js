@@ -18,6 +18,25 @@ export function token() {
 /** Request headers with the token, if there is one. */
 export const headers = (more = {}) => (token() ? { ...more, Authorization: `Bearer ${token()}` } : more);
 
+/** A form for a token. The tab remembers it; `use(token)` goes on with it. */
+export function tokenForm(use) {
+  const input = h("input", {
+    class: "input",
+    type: "password",
+    autocomplete: "off",
+    "aria-label": "Token",
+    placeholder: "Token",
+    required: true,
+  });
+  const submit = (event) => {
+    event.preventDefault();
+    sessionStorage.setItem(TOKEN, input.value);
+    history.replaceState(null, "", `#token=${encodeURIComponent(input.value)}`);
+    use(input.value);
+  };
+  return h("form", { onSubmit: submit }, input, h("button", { class: "btn primary" }, "Unlock"));
+}
+
 export function mountTheme() {
   const button = $("theme");
   const draw = () => {
@@ -62,24 +81,6 @@ export function connectionView(what, id, stream) {
     return "";
   };
 
-  const askToken = () => {
-    const input = h("input", {
-      class: "input",
-      type: "password",
-      autocomplete: "off",
-      "aria-label": "Token",
-      placeholder: "Token",
-      required: true,
-    });
-    const submit = (event) => {
-      event.preventDefault();
-      sessionStorage.setItem(TOKEN, input.value);
-      history.replaceState(null, "", `#token=${encodeURIComponent(input.value)}`);
-      stream().retry(input.value);
-    };
-    return h("form", { onSubmit: submit }, input, h("button", { class: "btn primary" }, "Unlock"));
-  };
-
   const draw = (rebuild) => {
     const pill = $("status");
     pill.dataset.phase = state.phase;
@@ -90,7 +91,7 @@ export function connectionView(what, id, stream) {
     if (rebuild && words) {
       const action =
         state.phase === "denied"
-          ? askToken()
+          ? tokenForm((given) => stream().retry(given))
           : h("button", { class: "btn", onClick: () => stream().retry() }, "Try now");
       notice.replaceChildren(h("p", {}, words), action);
     } else if (words) setText(notice.firstChild, words);

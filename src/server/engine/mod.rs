@@ -14,7 +14,7 @@ use std::{
 };
 
 use prometheus::{HistogramOpts, HistogramVec};
-use tidemill::{RecordHandler, Streams, StreamsConfig, StreamsState};
+use tidemill::{CallPolicy, RecordHandler, Streams, StreamsConfig, StreamsState};
 use tokio::runtime::Handle;
 
 use super::{
@@ -101,6 +101,8 @@ impl Engine {
         let dead_letters = RecordHandler::DeadLetter(app.dead_letters.to_owned());
         config.deserialization_handler = dead_letters.clone();
         config.processing_handler = dead_letters;
+        let keeps_calls = !self.settings.keep_calls.is_zero();
+        config.keep_responses = keeps_calls;
         let topology = (app.topology)(&self.settings.windows(app), &self.format)?;
         let streams = Streams::start(&topology, config, self.log.transport())?;
         let models = match &self.settings.analyst {
@@ -114,7 +116,7 @@ impl Engine {
             windows: self.settings.windows(app),
             tenant_of: self.settings.tenant_of(app),
             log: self.log.transport(),
-            policy: self.settings.calls.clone(),
+            policy: CallPolicy { purge_requests: !keeps_calls, ..self.settings.calls.clone() },
             runtime: runtime.clone(),
             seconds: self.call_seconds.clone(),
         };

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use tidemill::{CallExecutorHandle, CallStats, StoreKind, Streams, TaskId, TaskState, Topology};
+use tidemill::{CallExecutorHandle, CallSnapshot, StoreKind, Streams, TaskId, TaskState, Topology};
 
 use crate::apps::App;
 
@@ -22,9 +22,10 @@ pub(in crate::server) struct RunningApp {
 }
 
 impl RunningApp {
-    pub(in crate::server) fn calls(&self) -> CallStats {
+    /// The application's executor at about this moment. Without an executor, all of it is empty.
+    pub(in crate::server) fn calls(&self) -> CallSnapshot {
         let executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
-        executor.as_ref().map_or_else(CallStats::default, CallExecutorHandle::stats)
+        executor.as_ref().map_or_else(CallSnapshot::default, CallExecutorHandle::snapshot)
     }
 
     /// Stores whose keys are ids, by name: all but the internal stores of calls and times.

@@ -25,8 +25,14 @@ fn specs(app: App, settings: &Settings) -> Vec<TopicSpec> {
     let results =
         results.map(|results| spec(results.topic, CleanupPolicy::CompactDelete, Some(settings.result_retention)));
     let erasures = app.erasure_topics().map(|topic| spec(topic, CleanupPolicy::Delete, Some(ERASURES)));
+    // A call's dead letter stays in its task's partition. The notes are about all of them together.
+    let dead_letters = app.call_dead_letters();
+    let dead_letters = dead_letters.map(|topic| spec(&topic, CleanupPolicy::Delete, Some(settings.raw_retention)));
+    let asked_again = app
+        .asked_again()
+        .map(|topic| TopicSpec { partitions: 1, ..spec(&topic, CleanupPolicy::Delete, Some(settings.raw_retention)) });
     let properties = app.properties.iter().map(|property| spec(property.topic, CleanupPolicy::Compact, None));
-    raw.chain(results).chain(erasures).chain(properties).collect()
+    raw.chain(dead_letters).chain(asked_again).chain(results).chain(erasures).chain(properties).collect()
 }
 
 /// Creates the missing topics. On an embedded log, the retention of existing topics is set to the configured one; on

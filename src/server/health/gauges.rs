@@ -1,4 +1,4 @@
-//! Gauges of applications, tasks, stores and calls.
+//! Gauges of applications, tasks and stores.
 
 use prometheus::IntGaugeVec;
 
@@ -18,7 +18,6 @@ pub(super) struct Gauges {
     tasks: IntGaugeVec,
     threads: IntGaugeVec,
     store_rows: IntGaugeVec,
-    calls: IntGaugeVec,
 }
 
 impl Gauges {
@@ -52,7 +51,6 @@ impl Gauges {
                 "Counters of stores",
                 &["application", "task", "store", "what"],
             ),
-            calls: gauge(registry, "tidemill_calls", "Calls to the analyst", &["application", "what"]),
         }
     }
 
@@ -68,16 +66,6 @@ impl Gauges {
             let app = running.app.id;
             for lag in pressure.lags(running.app) {
                 self.lag.with_label_values(&[app, &lag.partition.topic]).add(lag.records as i64);
-            }
-            let calls = running.calls();
-            for (what, count) in [
-                ("attempts", calls.attempts),
-                ("succeeded", calls.succeeded),
-                ("failed", calls.failed),
-                ("in_flight", calls.in_flight),
-                ("waiting", calls.waiting),
-            ] {
-                self.calls.with_label_values(&[app, what]).set(count as i64);
             }
             for thread in running.streams.status() {
                 for (what, count) in [

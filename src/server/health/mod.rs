@@ -1,5 +1,6 @@
 //! Whether the applications run and are ready, and their metrics.
 
+mod calls;
 mod gauges;
 mod report;
 

@@ -12,7 +12,7 @@ use prometheus::{Encoder as _, Registry, TextEncoder};
 use serde_json::json;
 use tidemill::{Clock as _, SystemClock};
 
-use super::gauges::Gauges;
+use super::{calls::CallMetrics, gauges::Gauges};
 use crate::server::{access::Visitor, engine::Engine, intake::Pressure, problem::Problem};
 
 /// What the server reports about itself.
@@ -27,6 +27,7 @@ impl Health {
     /// Reports everything in the registry, too.
     pub(in crate::server) fn new(engine: Arc<Engine>, pressure: Arc<Pressure>, registry: Registry) -> Self {
         registry.register(Box::new(engine.call_seconds.clone())).expect("each name is registered once");
+        registry.register(Box::new(CallMetrics::new(engine.clone()))).expect("each name is registered once");
         Self { applications: Gauges::new(&registry), engine, pressure, registry }
     }
 

@@ -16,9 +16,11 @@ use crate::{
     server::{
         access::{Access, Visitor},
         address::{Path, Query},
+        dead_letters::{self, DeadLetters},
         erase::{self, Eraser},
         health::{self, Health},
         intake::{self, Intake, Request as Sent},
+        journal::{self, Journal},
         pages::{self, Pages},
         problem::Problem,
         results::{self, Results},
@@ -33,6 +35,8 @@ pub(super) struct Parts {
     pub(super) intake: Arc<Intake>,
     pub(super) results: Arc<Results>,
     pub(super) eraser: Eraser,
+    pub(super) dead_letters: Arc<DeadLetters>,
+    pub(super) journal: Arc<Journal>,
     pub(super) inspector: Arc<Inspector>,
     pub(super) health: Arc<Health>,
     pub(super) pages: Arc<Pages>,
@@ -80,6 +84,7 @@ fn table(apps: Vec<App>) -> Table {
     let server = Table { routes: Router::new(), listed: Vec::new() }
         .get("/", pages::home)
         .get("/applications", pages::applications)
+        .get("/operator", pages::operator)
         .get("/v1/time", health::time)
         .get("/assets/{folder}/{file}", pages::asset)
         .get("/mediapipe/pose/{file}", pages::pose_model)
@@ -89,7 +94,11 @@ fn table(apps: Vec<App>) -> Table {
         .get("/state", state::overview)
         .get("/state/tasks", state::tasks)
         .get("/state/stores", state::list_stores)
-        .get("/state/stores/{name}/{key}", state::key);
+        .get("/state/stores/{name}/{key}", state::key)
+        .get("/state/calls", state::calls)
+        .get("/state/calls/{application}/journal", journal::lines)
+        .get("/state/dead-letters/{application}", dead_letters::list)
+        .add(Method::POST, "/state/dead-letters/{application}/replay", post(dead_letters::replay));
     apps.into_iter().fold(server, with_app)
 }
 

@@ -20,11 +20,13 @@ use crate::{
     apps::http_client,
     server::{
         access::Access,
+        dead_letters::DeadLetters,
         engine::Engine,
         erase::Eraser,
         error::EngineError,
         health::Health,
         intake::{Feed, Intake, Pressure},
+        journal::Journal,
         late::Late,
         log::Log,
         pages::Pages,
@@ -41,6 +43,7 @@ pub struct Server {
     hub: Arc<Hub>,
     pressure: Arc<Pressure>,
     scrubber: Arc<Scrubber>,
+    journal: Arc<Journal>,
     intake: Arc<Intake>,
     closing: watch::Sender<bool>,
     address: SocketAddr,
@@ -81,6 +84,8 @@ impl Server {
         let late = Arc::new(Late::default());
         let (hub, pressure) = (Arc::new(Hub::new(&engine, late.clone())), Arc::new(Pressure::new(&engine)));
         let scrubber = Arc::new(Scrubber::default());
+        let dead_letters = Arc::new(DeadLetters::new(engine.clone()));
+        let journal = Arc::new(Journal::new(engine.clone()));
         let (registry, closing) = (Registry::new(), watch::Sender::new(false));
         let intake = Arc::new(Intake::new(engine.clone(), pressure.clone(), late.clone(), &registry));
         let http = http_client(state::PATIENCE)?;
@@ -88,7 +93,14 @@ impl Server {
             access: Access::new(engine.settings()),
             intake: intake.clone(),
             results: Arc::new(Results::new(engine.clone(), hub.clone(), late, closing.subscribe())),
-            eraser: Eraser { engine: engine.clone(), hub: hub.clone(), scrubber: scrubber.clone() },
+            eraser: Eraser {
+                engine: engine.clone(),
+                hub: hub.clone(),
+                scrubber: scrubber.clone(),
+                dead_letters: dead_letters.clone(),
+            },
+            dead_letters,
+            journal: journal.clone(),
             inspector: Arc::new(Inspector { engine: engine.clone(), pressure: pressure.clone(), http }),
             health: Arc::new(Health::new(engine.clone(), pressure.clone(), registry.clone())),
             pages: Arc::new(Pages::new(engine.settings())),
@@ -103,9 +115,11 @@ impl Server {
         std::thread::Builder::new().name("lag".to_owned()).spawn(move || lag.watch(&of))?;
         let (after_erasures, of) = (scrubber.clone(), engine.clone());
         std::thread::Builder::new().name("scrub".to_owned()).spawn(move || after_erasures.run(&of))?;
+        let of_calls = journal.clone();
+        std::thread::Builder::new().name("journal".to_owned()).spawn(move || of_calls.run())?;
         let work = tokio::spawn(serve(listener, routes, engine.settings().limits.clone(), closing.subscribe()));
         let work = Mutex::new(vec![work]);
-        Ok(Arc::new(Self { engine, hub, pressure, scrubber, intake, closing, address, work }))
+        Ok(Arc::new(Self { engine, hub, pressure, scrubber, journal, intake, closing, address, work }))
     }
 
     /// The address that the server listens on.
@@ -136,6 +150,7 @@ impl Server {
         self.hub.close();
         self.pressure.close();
         self.scrubber.close();
+        self.journal.close();
         let work = std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner));
         for rest in work {
             let abort = rest.abort_handle();

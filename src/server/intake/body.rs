@@ -56,7 +56,7 @@ fn known_format(headers: &HeaderMap, fix: &str) -> Result<Format, Problem> {
     }
 }
 
-pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
+pub(in crate::server) fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
     match known_format(headers, OBJECT)? {
         Format::Json => Ok(()),
         Format::Lines => {

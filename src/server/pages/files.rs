@@ -103,6 +103,14 @@ pub(in crate::server) async fn home(State(pages): State<Arc<Pages>>, asked: Head
     pages.answer(SHARED, "index.html", &asked)
 }
 
+/// `GET /operator`
+pub(in crate::server) async fn operator(
+    State(pages): State<Arc<Pages>>,
+    asked: HeaderMap,
+) -> Result<Response, Problem> {
+    pages.answer(SHARED, "operator.html", &asked)
+}
+
 /// `GET /applications`: all applications, whether they run here or not.
 pub(in crate::server) async fn applications(State(pages): State<Arc<Pages>>) -> Response {
     Json(&pages.applications).into_response()

@@ -20,7 +20,7 @@ pub(in crate::server) async fn overview(
 ) -> Result<Response, Problem> {
     visitor.may_inspect()?;
     let apps = inspector.engine.apps().iter().map(|app| {
-        let calls = app.calls();
+        let calls = app.calls().stats;
         let (running, tasks) = app.progress();
         json!({
             "application": app.app.id,

@@ -29,15 +29,17 @@ mod operator;
 
 mod executor;
 mod handle;
+mod journal;
 mod reply;
 mod stats;
 
 pub use breaker::{BreakerPolicy, BreakerState};
 pub use call::{Answered, AsyncCall};
-pub use executor::{CallExecutor, CallRequest, CallSnapshot, Caller, RouteSnapshot};
+pub use executor::{CallExecutor, CallRequest, CallSnapshot, Caller, FailedCall, RouteSnapshot};
 pub use failure::{CallError, CallFailure, FailureKind, Retry};
 pub use handle::CallExecutorHandle;
-pub use ledger::{Limit, Spending, Spent};
+pub use journal::{CallRecord, CallResponse};
+pub use ledger::{Limit, LimitUse, Spending, Spent};
 pub(crate) use operator::{Asking, DeadLetterNode, Memory, RequestNode, ResponseNode, pending_rows};
 pub use order::CallOrder;
 pub use policy::{AnswerCache, Batch, CallPolicy, Route, WhenExhausted};

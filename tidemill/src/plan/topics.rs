@@ -61,6 +61,14 @@ impl Plan {
         })
     }
 
+    /// Whether the topic has responses to asynchronous steps.
+    pub(crate) fn is_response_topic(&self, topic: &str) -> bool {
+        self.graph.nodes.iter().any(|node| match &node.kind {
+            NodeKind::ResponseSource(_) => node.kind.reads().is_some_and(|read| *self.topic_name(&read) == *topic),
+            _ => false,
+        })
+    }
+
     /// The specification of a topic that carries records between tasks, or between a task and an executor, or that keeps
     /// failed requests; `None` for other topics.
     ///

@@ -258,6 +258,54 @@ assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 
 assert.equal(await page.getAttribute("#users a", "href"), "/coach/ines");
 done("the chosen theme lasts, and the first page lists what there is");
 
+await page.click("#operator");
+await until(() => document.querySelectorAll(".op").length === 2);
+const tile = (key) => text(`[id="app-live-insight-${key}"]`);
+assert.equal(await tile("in_flight"), "6");
+assert.equal(await tile("oldest"), "2 min");
+assert.equal(await tile("p50"), "750 ms");
+assert.equal(await tile("fallbacks"), "25 %");
+await until(() => document.querySelectorAll(".op")[0].querySelectorAll(".letters li").length === 3);
+const card = await page.innerText(".op");
+assert.match(card, /gemini-2.5-pro\s+fails; tried again in 12 s/);
+assert.match(card, /gemini-2.5-flash\s+works/);
+assert.match(card, /Today: 1.8 · 2,100,000 tokens · 1,000 calls/);
+assert.match(card, /1.85 of 2 today/);
+assert.match(card, /6 of 16 calls in flight/);
+assert.match(card, /At most 60 calls per minute/);
+assert.equal(await page.getAttribute(".op meter", "value"), "1850000");
+assert.match(card, /<img src=x/);
+assert.equal(await page.locator("#main img").count(), 0);
+done("the first page leads operators to the model calls: routes in words, budgets as bars, failures as text");
+
+mock.operator.calls[0].stats.succeeded += 3;
+mock.operator.calls[0].now_ms += 5_000;
+await until(() => document.getElementById("app-live-insight-answers").textContent === "3");
+page.once("dialog", (dialog) => dialog.dismiss());
+await page.click(".letters li button");
+page.once("dialog", (dialog) => dialog.accept());
+await page.click(".letters li button");
+await until(() => document.querySelector(".op").querySelectorAll(".letters li").length === 2);
+assert.deepEqual(mock.operator.asked, [{ ids: ["0-17"] }], "what is not confirmed is not asked");
+page.once("dialog", (dialog) => dialog.accept());
+await page.click(".letters .head button");
+await until(() => document.querySelector(".op .letters").innerText.includes("None"));
+assert.deepEqual(mock.operator.asked[1], { all: true });
+done("numbers follow the server, and dead letters are asked again after a question");
+
+mock.operator.token = "for-operators";
+await until(() => document.getElementById("status").dataset.phase === "denied");
+await page.fill("#notice input", "for-operators");
+await page.click("#notice button");
+await until(() => document.getElementById("status").dataset.phase === "live");
+assert.match(page.url(), /#token=for-operators$/);
+await page.evaluate(() => sessionStorage.clear());
+await page.goto(`${mock.url}/`);
+await page.waitForSelector("#streams a");
+assert.equal(await page.isVisible("#operator"), false);
+mock.operator.token = null;
+done("a protected server asks for an operator's token, and others are not led there");
+
 await page.emulateMedia({ reducedMotion: "reduce" });
 await page.goto(`${mock.url}/coach/ines`);
 await until(() => document.querySelector(".ring-number"));
@@ -267,7 +315,7 @@ assert.equal(await page.evaluate(() => document.activeElement.className), "skip"
 done("who asked for less motion starts the replay by hand, and the first key leads past the bar");
 
 const nameless = [];
-for (const path of ["/", "/live/aurora", "/coach/ines"]) {
+for (const path of ["/", "/operator", "/live/aurora", "/coach/ines"]) {
   await page.goto(mock.url + path);
   await page.waitForTimeout(300);
   nameless.push(
@@ -286,7 +334,7 @@ assert.deepEqual(nameless, []);
 done("every control has a name");
 
 const serious = found.filter(
-  (line) => !/40[14]/.test(line) && !/ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION|ERR_EMPTY/.test(line),
+  (line) => !/40[134]/.test(line) && !/ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION|ERR_EMPTY/.test(line),
 );
 assert.deepEqual(serious, []);
 done("no error on the console, no request to anywhere else");

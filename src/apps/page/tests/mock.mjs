@@ -10,6 +10,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { feedback } from "./coach_script.mjs";
 import { minute } from "./live_script.mjs";
+import { calls, deadLetters } from "./calls_script.mjs";
 
 const APPS = fileURLToPath(new URL("../../", import.meta.url));
 const MEDIAPIPE =
@@ -65,6 +66,7 @@ export function startMock({
   const poses = [];
   const profiles = new Map();
   const lastIds = [];
+  const operator = { calls: calls(base), letters: deadLetters(base), asked: [], token: null };
   const sockets = new Set();
   const timers = new Set();
 
@@ -129,6 +131,21 @@ export function startMock({
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://mock").pathname);
     const json = (value) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
+    const given = request.headers.authorization?.replace("Bearer ", "");
+    if (path.startsWith("/state/") && operator.token && given !== operator.token)
+      return response.writeHead(given ? 403 : 401).end();
+    if (path === "/state/calls") return json(operator.calls);
+    if (path === "/state/dead-letters/live-insight") return json({ dead_letters: operator.letters });
+    if (path === "/state/dead-letters/form-coach") return json({ dead_letters: [] });
+    if (path === "/state/dead-letters/live-insight/replay" && request.method === "POST") {
+      const wanted = await body(request);
+      operator.asked.push(wanted);
+      const left = operator.letters.filter(({ id }) => !wanted.all && !wanted.ids.includes(id));
+      const asked = operator.letters.length - left.length;
+      operator.letters = left;
+      return json({ asked_again: asked, asked_before: 0 });
+    }
+    if (path === "/operator") return file(response, join(APPS, "page/operator.html"));
     const events = path.match(/^\/v1\/(streams|users)\/([^/]+)\/events$/);
     const profile = path.match(/^\/v1\/users\/([^/]+)\/profile$/);
     if (events) return follow(request, response, events[1], events[2]);
@@ -160,6 +177,7 @@ export function startMock({
         url: `http://127.0.0.1:${server.address().port}`,
         poses,
         profiles,
+        operator,
         lastIds,
         logOf,
         stop,

@@ -26,6 +26,53 @@ const parsed = (...chunks) => {
   return events;
 };
 
+test("a histogram tells within which time a share of the answers came", async () => {
+  const { latencyWords, quantile } = await load("../calls.js");
+  const bounds = [100, 500, 1000];
+  assert.equal(quantile([0, 0, 0, 0], bounds, 0.5), null);
+  assert.deepEqual(quantile([0, 10, 0, 0], bounds, 0.5), { ms: 300, above: false });
+  assert.deepEqual(quantile([5, 5, 0, 0], bounds, 0.5), { ms: 100, above: false });
+  assert.deepEqual(quantile([5, 4, 0, 1], bounds, 0.99), { ms: 1000, above: true });
+  assert.deepEqual(
+    [null, { ms: 40 }, { ms: 1234 }, { ms: 30_000, above: true }].map(latencyWords),
+    ["–", "40 ms", "1.2 s", "over 30.0 s"],
+  );
+});
+
+test("answers are counted over the last minute, and anew after a restart", async () => {
+  const { answersPerMinute } = await load("../calls.js");
+  const perMinute = answersPerMinute();
+  const told = [
+    [10, 0],
+    [15, 30_000],
+    [20, 61_000],
+    [20, 100_000],
+    [2, 101_000],
+    [4, 102_000],
+  ].map(([answered, at]) => perMinute(answered, at));
+  assert.deepEqual(told, [0, 5, 5, 0, 0, 2]);
+});
+
+test("what routes spent is added up by tenant, and an unknown use is not called nothing", async () => {
+  const { breakerWords, byTenant, limitWords } = await load("../calls.js");
+  const spent = (cost_micros) => ({ calls: 1, usage: { input_tokens: 2, output_tokens: 1, cost_micros } });
+  const rows = ["bob", "ada", "bob"].map((tenant, index) => ({ tenant, hour: spent(index), day: spent(10 * index) }));
+  const sums = byTenant(rows);
+  assert.deepEqual(
+    sums.map(({ tenant, hour, day }) => [tenant, hour.calls, hour.usage.cost_micros, day.usage.cost_micros]),
+    [
+      ["ada", 1, 1, 10],
+      ["bob", 2, 2, 20],
+    ],
+  );
+  const limit = { quantity: "calls", period: "minute", most: 60, used: null };
+  assert.deepEqual(limitWords(limit), { words: "At most 60 calls per minute", used: null, most: 60 });
+  const budget = { quantity: "micros", period: "day", route: "large", most: 2_000_000, used: 1_850_000 };
+  assert.equal(limitWords(budget).words, "1.85 of 2 today on large");
+  assert.equal(breakerWords({ breaker: "open", tried_again_in_ms: 12_000 })[0], "fails; tried again in 12 s");
+  assert.equal(breakerWords({})[0], "has no breaker");
+});
+
 test("an event split anywhere, even inside a line ending, is one event", () => {
   const whole = 'id: 7\r\nevent: clip\r\ndata: {"a":\r\ndata: 1}\r\n\r\n';
   for (let at = 0; at <= whole.length; at += 1) {

@@ -42,6 +42,7 @@ const live = (enough, options) => results(`${url}/v1/streams/${STREAM}/events`, 
 const feedback = (user, enough, options) => results(`${url}/v1/users/${user}/events`, enough, options);
 
 await page.goto(url);
+await page.waitForSelector('#operator[href="/operator"]', { timeout: LIMIT });
 await page.click(`#streams a[href="/live/${STREAM}"]`, { timeout: LIMIT });
 await coach.goto(`${url}/coach/${ATHLETE}`);
 await until(page, (all) => document.querySelectorAll("button.tl-col").length === all, WINDOWS);
@@ -243,7 +244,10 @@ await until(coach, (wanted) => document.querySelector("#numbers b")?.textContent
 await coach.goto(`${url}/#token=${TOKEN}`);
 await until(coach, () => document.querySelector("#users a"));
 assert.deepEqual(await coach.$$eval("#users a", (all) => all.map((one) => one.textContent)), [ATHLETE]);
-done("with tenants a page asks for its token, and lists what the token opens");
+assert.equal(await coach.isVisible("#operator"), false);
+await coach.goto(`${url}/operator#token=${TOKEN}`);
+await phase(coach, "denied");
+done("with tenants a page asks for its token, and lists what the token opens; calls are for the operator");
 
 // What a dead or protected server answers is not a complaint about a page.
 const serious = found.flat().filter((line) => !/40[134]|net::ERR_/.test(line));

@@ -7,10 +7,11 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { complaints, openBrowser, TOOLS } from "./browser.mjs";
 
-const PAGES = { landing: "/", live: "/live/thursday-speedrun", coach: "/coach/pull_ups_swinging" };
+const PAGES = { landing: "/", operator: "/operator", live: "/live/thursday-speedrun", coach: "/coach/pull_ups_swinging" };
 const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1440, height: 960 } };
 const READY = {
   landing: () => document.querySelector("#streams a") && document.querySelector("#users a"),
+  operator: () => document.querySelectorAll(".op .letters li").length === 2,
   live: () => document.querySelector("button.tl-col"),
   coach: () => document.getElementById("sentence").dataset.waiting === "false",
 };

@@ -15,6 +15,7 @@ mod answer_cache;
 mod attempts;
 mod call;
 mod joins;
+mod last_failures;
 mod limits;
 mod outcomes;
 mod route;
@@ -36,6 +37,7 @@ use self::{
     answer_cache::CachedAnswers,
     attempts::Attempt,
     call::Stage,
+    last_failures::LastFailures,
     limits::Blocked,
     route::RouteState,
     timers::{Timer, Timers},
@@ -123,6 +125,7 @@ pub(super) struct Calls {
     /// Whether the executor stops.
     closing: bool,
     stats: CallStats,
+    failures: LastFailures,
 }
 
 impl Calls {
@@ -149,6 +152,7 @@ impl Calls {
             bytes: 0,
             closing: false,
             stats: CallStats::default(),
+            failures: LastFailures::default(),
         }
     }
 
@@ -339,12 +343,15 @@ impl Calls {
     pub(super) fn snapshot(&self, now: Moment) -> CallSnapshot {
         let routes = self.routes.iter().map(|route| route.snapshot(now.monotonic_ms)).collect();
         let oldest = self.calls.values().find(|call| call.waits()).and_then(|call| call.arrival.asked_ms);
+        let spending = self.ledger.as_ref().map(|ledger| ledger.spending(now.wall_ms)).unwrap_or_default();
         CallSnapshot {
             stats: self.stats(),
             routes,
             waiting: self.queue.tenants().map(|(tenant, waiting)| (tenant.to_owned(), waiting)).collect(),
             oldest_waiting_ms: oldest.map(|asked_ms| u64::try_from(now.wall_ms - asked_ms).unwrap_or(0)),
-            spending: self.ledger.as_ref().map(|ledger| ledger.spending(now.wall_ms)).unwrap_or_default(),
+            limits: self.ledger.as_ref().map(|ledger| ledger.limit_uses(&spending)).unwrap_or_default(),
+            spending,
+            failures: self.failures.all(),
         }
     }
 

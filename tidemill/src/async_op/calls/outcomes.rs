@@ -193,6 +193,9 @@ impl Calls {
         };
         let followers = if shared { std::mem::take(&mut call.followers) } else { BTreeSet::new() };
         let Some(call) = self.remove(id) else { return };
+        if let Ended::Failure(failure) = &outcome {
+            self.failures.note(now.wall_ms, &report.route, failure);
+        }
         let waited_ms = call.arrival.asked_ms.map_or(0, |asked_ms| now.wall_ms - asked_ms);
         let own = CallReport {
             attempts: call.attempts,

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
 pub use self::caller::{CallRequest, Caller};
-pub use self::snapshot::{CallSnapshot, RouteSnapshot};
+pub use self::snapshot::{CallSnapshot, FailedCall, RouteSnapshot};
 use self::{
     effects::{Decoded, Gathered},
     progress::Progress,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::CallExecutor;
 use crate::{
-    async_op::{BreakerState, CallStats, Spending},
+    async_op::{BreakerState, CallStats, LimitUse, Spending},
     clock::Moment,
     record::Data,
 };
@@ -28,6 +28,25 @@ pub struct CallSnapshot {
     pub oldest_waiting_ms: Option<u64>,
     /// What all executors together have spent in this hour and this day, by tenant and route. Empty without a ledger.
     pub spending: Vec<Spending>,
+    /// The policy's limits, and how much of them is used.
+    pub limits: Vec<LimitUse>,
+    /// The last requests that ended without an answer, the newest one first.
+    pub failures: Vec<FailedCall>,
+}
+
+/// A request that ended without an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedCall {
+    /// When it ended, in wall time.
+    pub at_ms: i64,
+    /// The kind of its failure, such as `timeout`.
+    pub kind: String,
+    /// What the last attempt said.
+    pub message: String,
+    /// The number of attempts made.
+    pub attempts: u32,
+    /// The last route that was tried; empty if none was.
+    pub route: String,
 }
 
 /// A route at a moment.

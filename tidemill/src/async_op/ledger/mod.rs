@@ -38,6 +38,8 @@ mod book;
 mod others;
 mod refusal;
 mod spending;
+
+mod limit_use;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +49,7 @@ pub(crate) use book::Ticket;
 use book::{Book, Held};
 use bytes::Bytes;
 pub use limit::Limit;
+pub use limit_use::LimitUse;
 use others::Others;
 use refusal::Asking;
 pub(crate) use refusal::{Again, Refusal};
@@ -166,6 +169,11 @@ impl Ledger {
             sums.add(key, body.calls, body.used, &body.open, self.others.is_alive(&key.member, now_ms));
         }
         sums.finish()
+    }
+
+    /// How much of each limit is used, given what was spent.
+    pub(crate) fn limit_uses(&self, spending: &[Spending]) -> Vec<LimitUse> {
+        self.limits.iter().flat_map(|limit| LimitUse::of(limit, spending)).collect()
     }
 
     /// The number of records that could not be understood.

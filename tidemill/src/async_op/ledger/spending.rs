@@ -64,7 +64,13 @@ impl Sums {
 
     pub(super) fn finish(self) -> Vec<Spending> {
         let rows = self.rows.into_iter();
-        rows.map(|((tenant, route), (hour, day))| Spending { tenant: tenant.to_string(), route: route.to_string(), hour, day }).collect()
+        rows.map(|((tenant, route), (hour, day))| Spending {
+            tenant: tenant.to_string(),
+            route: route.to_string(),
+            hour,
+            day,
+        })
+        .collect()
     }
 }
 

@@ -139,7 +139,10 @@ impl StreamThread {
                 tracing::warn!(task = %task.id, %error, "the current state of the stores could not be noted");
             }
             dead.extend(task.stores.take_dead());
-            let in_transit = task.group.inputs.iter().filter(|input| app.plan.is_transit_topic(&input.partition.topic));
+            let in_transit = task.group.inputs.iter().filter(|input| {
+                let topic = &input.partition.topic;
+                app.plan.is_transit_topic(topic) && !(app.config.keep_responses && app.plan.is_response_topic(topic))
+            });
             dead.extend(in_transit.filter_map(|input| Some((input.partition.clone(), input.committed?))));
         }
         dead.retain(|(partition, offset)| purged.get(partition) != Some(offset));

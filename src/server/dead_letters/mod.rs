@@ -1,0 +1,8 @@
+//! Calls without an answer: listed, and asked again.
+
+mod again;
+mod handlers;
+mod letters;
+
+pub(super) use again::DeadLetters;
+pub(super) use handlers::{list, replay};

@@ -1,0 +1,99 @@
+//! The address of the journal.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures_util::stream;
+use serde::Deserialize;
+use tidemill::transport::TransportError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::{keeper::Journal, lines::of_partition};
+use crate::{
+    apps::App,
+    server::{
+        access::Visitor,
+        address::{Path, Query, whole},
+        problem::Problem,
+    },
+};
+
+/// The default and the maximum number of calls.
+const LINES: usize = 1_000;
+const LINES_MAX: usize = 10_000;
+
+/// Values behind the question mark.
+#[derive(Debug, Default, Deserialize)]
+pub(in crate::server) struct Page {
+    #[serde(default, deserialize_with = "whole")]
+    limit: Option<usize>,
+}
+
+type Line = Result<Bytes, TransportError>;
+
+/// `GET /state/calls/{application}/journal`
+pub(in crate::server) async fn lines(
+    State(journal): State<Arc<Journal>>,
+    Path(application): Path<String>,
+    Query(page): Query<Page>,
+    visitor: Visitor,
+) -> Result<Response, Problem> {
+    visitor.may_inspect()?;
+    let known = journal.engine.settings().known();
+    let app = known.into_iter().find(|app| app.id == application);
+    let app = app.ok_or_else(|| Problem::not_found("such application", "GET /state lists those that run here"))?;
+    journal.engine.app(app)?;
+    let topics = app.call_topics().filter(|_| !journal.engine.settings().keep_calls.is_zero());
+    let Some(topics) = topics else {
+        let fix = "set analyst.keep_calls, such as 24h: calls are kept from then on";
+        return Err(Problem::not_found(&format!("journal of calls of {}", app.id), fix));
+    };
+    let limit = page.limit.unwrap_or(LINES);
+    if !(1..=LINES_MAX).contains(&limit) {
+        let problem = format!("limit must be from 1 to {LINES_MAX}");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, problem, "correct the value, or leave it out"));
+    }
+    let (found, told) = channel(64);
+    tokio::task::spawn_blocking(move || send(&journal, app, &topics, limit, &found));
+    let next = |mut told: Receiver<Line>| async move { told.recv().await.map(|line| (line, told)) };
+    let body = Body::from_stream(stream::unfold(told, next));
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
+}
+
+/// Sends the lines of each partition, until the client goes away. An error breaks the answer off.
+fn send(journal: &Journal, app: App, topics: &[String; 2], limit: usize, found: &Sender<Line>) {
+    let send = |line| found.blocking_send(line).is_ok();
+    let partitions = match journal.engine.log().partitions(&topics[0]) {
+        Ok(partitions) => partitions,
+        Err(error) => {
+            send(Err(error));
+            return;
+        }
+    };
+    let each = limit.div_ceil(partitions.unsigned_abs().max(1) as usize);
+    let mut left = limit;
+    for partition in 0..partitions {
+        match of_partition(&journal.engine, app, topics, partition, each) {
+            Ok(lines) => {
+                let lines = lines.into_iter().take(left);
+                for line in lines {
+                    left -= 1;
+                    if !send(Ok(line)) {
+                        return;
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the journal of calls cannot be read");
+                send(Err(error));
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Brings requests and answers together.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tidemill::{
+    CallFailure, CallResponse,
+    transport::{ConsumedRecord, TopicPartition, TransportError},
+};
+
+use super::keeper::{asked_from, asked_ms};
+use crate::{
+    apps::{App, shown_content, shown_key},
+    server::{engine::Engine, log::scan},
+};
+
+/// The newest answered calls of a partition, at most `most`, in the order of their requests: one JSON line each.
+pub(super) fn of_partition(
+    engine: &Engine,
+    app: App,
+    [requests, responses]: &[String; 2],
+    partition: i32,
+    most: usize,
+) -> Result<Vec<Bytes>, TransportError> {
+    let log = engine.log();
+    let from_ms = asked_from(log, app, partition, engine.settings().keep_calls)?;
+    let place = |topic: &String| TopicPartition::new(topic.as_str(), partition);
+    let mut answers = HashMap::new();
+    log.read(|reader| {
+        scan(reader, &place(responses), 0, |record| {
+            if asked_ms(&record) >= from_ms
+                && let Some(answer) = CallResponse::of_response(&record)
+            {
+                // The first answer counts.
+                answers.entry(answer.request.id.clone()).or_insert(answer);
+            }
+            true
+        })
+    })?;
+    let mut lines = Vec::new();
+    log.read(|reader| {
+        let high = reader.watermarks(&place(requests))?.high;
+        // Not every request has an answer, and not every offset has a request. So this may find fewer than there are.
+        let from = high.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX));
+        scan(reader, &place(requests), from, |record| {
+            let answer = record.key.as_ref().and_then(|id| answers.remove(id));
+            lines.extend(answer.map(|answer| line(partition, &record, &answer)));
+            true
+        })
+    })?;
+    Ok(lines)
+}
+
+fn line(partition: i32, request: &ConsumedRecord, answer: &CallResponse) -> Bytes {
+    let mut line = json!({
+        "id": format!("{partition}-{}", request.offset),
+        "key": shown_key(&answer.request.key),
+        "asked_ms": answer.request.asked_ms,
+        "request": request.value.as_ref().map(shown_content),
+        "report": answer.report,
+    });
+    match &answer.outcome {
+        Ok(response) => line["response"] = response.as_ref().map_or(Value::Null, shown_content),
+        Err(CallFailure { kind, message, attempts }) => {
+            line["failure"] = json!({ "kind": kind.to_string(), "message": message, "attempts": attempts });
+        }
+    }
+    Bytes::from(format!("{line}\n"))
+}
