@@ -100,6 +100,10 @@ impl Calls {
         let Some(call) = self.calls.get(&id) else { return };
         let alone = call.stage == Stage::Calling && call.running == [number];
         let (Some(slow), true) = (self.attempts.get(&(id, number)), alone) else { return };
+        if slow.until_ms <= now.monotonic_ms {
+            // Time has passed for long. The attempt times out, or its call's deadline comes, in this turn.
+            return;
+        }
         let route = slow.route;
         let spent = call.routes[route].attempts >= self.routes[route].max_attempts;
         let lane_is_full =

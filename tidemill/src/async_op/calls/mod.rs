@@ -273,6 +273,7 @@ impl Calls {
     fn wait(&mut self, id: CallId) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.stage = Stage::Waiting;
+        self.shut.remove(&id);
         self.queue.push(id, call.arrival.tenant.clone(), call.arrival.lane.clone());
         if let Some(content) = &call.content
             && self.leaders.get(content) == Some(&id)

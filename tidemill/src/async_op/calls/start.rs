@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     async_op::{
-        CallError, CallFailure, FailureKind, Usage, WhenExhausted, breaker,
+        CallError, CallFailure, FailureKind, WhenExhausted, breaker,
         fair_queue::Candidate,
         ledger::{Claim, Ledger, Refusal},
     },
@@ -151,7 +151,7 @@ impl Calls {
         let Admitted { route, admission, hedge } = admitted;
         let Some(call) = self.calls.get_mut(&id) else { return Ok(()) };
         let name = self.routes[route].name.clone();
-        let most = if self.ledger.is_some() { ask.most(id, call, &name) } else { Usage::default() };
+        let most = ask.most(id, call, &name);
         let began_ms = now.monotonic_ms;
         let mut attempt =
             Attempt { route, admission, most, ticket: None, began_ms, until_ms: i64::MAX, hedge, given_up: false };
