@@ -87,7 +87,7 @@ impl Calls {
                         return;
                     }
                 }
-                Choice::Later { until_ms, all } if self.policy.when_exhausted == WhenExhausted::Wait => {
+                Choice::Later { until_ms, all } if self.waits_until(until_ms, now) => {
                     if all {
                         self.blocked.routes_ms = Some(until_ms);
                         self.wait(id);
@@ -97,6 +97,8 @@ impl Calls {
                     }
                     return;
                 }
+                // A route without a budget would not take the call either if it were open.
+                Choice::Later { .. } if self.is_exhausted(id) => return self.fail_as_last(id, now, effects),
                 Choice::Later { .. } => {
                     let message = "no route takes calls at the moment: too many attempts failed".to_owned();
                     return self.fail_for_good(id, FailureKind::Unavailable, message, now, effects);
@@ -137,6 +139,17 @@ impl Calls {
             (None, true) => Choice::TooLate,
             (None, false) => Choice::None,
         }
+    }
+
+    /// Whether a call waits until its routes open. A pause that is as short as one between attempts is no outage.
+    fn waits_until(&self, until_ms: i64, now: Moment) -> bool {
+        self.policy.when_exhausted == WhenExhausted::Wait
+            || until_ms - now.monotonic_ms <= millis(self.policy.first_backoff)
+    }
+
+    fn is_exhausted(&self, id: CallId) -> bool {
+        let failed = self.calls.get(&id).and_then(|call| call.failed.as_ref());
+        failed.is_some_and(|(kind, _)| *kind == FailureKind::Exhausted)
     }
 
     /// Reserves an attempt in the ledger, or begins it at once if there is no ledger.
