@@ -351,6 +351,7 @@ impl Calls {
             waiting: self.queue.tenants().map(|(tenant, waiting)| (tenant.to_owned(), waiting)).collect(),
             oldest_waiting_ms: oldest.map(|asked_ms| u64::try_from(now.wall_ms - asked_ms).unwrap_or(0)),
             limits: self.ledger.as_ref().map(|ledger| ledger.limit_uses(&spending)).unwrap_or_default(),
+            malformed: self.ledger.as_ref().map_or(0, Ledger::malformed),
             spending,
             failures: self.failures.all(),
         }

@@ -92,8 +92,9 @@ impl RouteState {
 
     pub(super) fn snapshot(&self, now_ms: i64) -> RouteSnapshot {
         let breaker = self.breaker.as_ref().map(|breaker| breaker.state(now_ms));
+        let opened = self.breaker.as_ref().map_or(0, |breaker| breaker.changes().opened);
         let expected_ms = self.expected_ms(now_ms).max(0) as u64;
-        RouteSnapshot { name: self.name.to_string(), breaker, in_flight: self.in_flight, expected_ms }
+        RouteSnapshot { name: self.name.to_string(), breaker, opened, in_flight: self.in_flight, expected_ms }
     }
 
     /// Notes an answer, after so many milliseconds.

@@ -26,6 +26,8 @@ pub struct CallSnapshot {
     pub waiting: Vec<(String, usize)>,
     /// How long the oldest waiting request has been waiting since it was asked, in milliseconds.
     pub oldest_waiting_ms: Option<u64>,
+    /// The number of records on the ledger's topic that could not be understood. They do not count.
+    pub malformed: u64,
     /// What all executors together have spent in this hour and this day, by tenant and route. Empty without a ledger.
     pub spending: Vec<Spending>,
     /// The policy's limits, and how much of them is used.
@@ -56,6 +58,8 @@ pub struct RouteSnapshot {
     pub name: String,
     /// The state of its breaker; `None` without a breaker.
     pub breaker: Option<BreakerState>,
+    /// How often the breaker has opened since the executor began.
+    pub opened: u64,
     /// The attempts that run in this executor.
     pub in_flight: usize,
     /// The moving average of the time to an answer, in milliseconds.

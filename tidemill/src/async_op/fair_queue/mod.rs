@@ -46,6 +46,10 @@ struct Tenant {
 
 /// The oldest waiting call of a lane, whose turn it is.
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "lanes at their limit are held, so the executor asks by tenant alone")
+)]
 pub(super) struct Candidate<'a> {
     pub(super) id: u64,
     pub(super) tenant: &'a str,
@@ -54,6 +58,7 @@ pub(super) struct Candidate<'a> {
 
 /// Whether a candidate may start now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "lanes at their limit are held, so the executor skips tenants alone"))]
 pub(super) enum Turn {
     Start,
     /// The lane keeps its place, and the tenant's next lane is asked.
@@ -126,54 +131,6 @@ impl FairQueue {
         }
     }
 
-    /// The waiting calls of the same lane that are older than a waiting call, the oldest first.
-    pub(super) fn older_in_lane(&self, id: u64) -> impl Iterator<Item = u64> + '_ {
-        let lane = self.calls.get(&id).and_then(|lane| self.lanes.get(lane));
-        lane.into_iter().flat_map(move |lane| lane.calls.range(..id).map(|(older, _)| *older))
-    }
-
-    /// The newest waiting call of a lane.
-    pub(super) fn newest_in_lane(&self, lane: &[u8]) -> Option<u64> {
-        self.lanes.get(lane)?.calls.last_key_value().map(|(id, _)| *id)
-    }
-
-    /// Takes out the waiting calls of a lane that are older than `newest`, which need not wait itself. Returns them, the
-    /// oldest first. The lane keeps its place: a stream that is superseded all the time still gets its turn.
-    pub(super) fn supersede(&mut self, lane: &Bytes, newest: u64) -> Vec<u64> {
-        let older = self.lanes.get(lane).into_iter().flat_map(|lane| lane.calls.range(..newest));
-        let older: Vec<u64> = older.map(|(id, _)| *id).collect();
-        let mut tenants = Vec::with_capacity(older.len());
-        for id in &older {
-            self.calls.remove(id);
-            tenants.push(self.detach(lane, *id));
-        }
-        // Once, so that the lane does not wander through the lines of the tenants in between.
-        self.settle(lane, false);
-        for tenant in &tenants {
-            self.count_out(tenant);
-        }
-        older
-    }
-
-    /// The number of waiting calls.
-    pub(super) fn len(&self) -> usize {
-        self.calls.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
-    }
-
-    /// The number of a tenant's waiting calls.
-    pub(super) fn len_of(&self, tenant: &str) -> usize {
-        self.tenants.get(tenant).map_or(0, |tenant| tenant.waiting)
-    }
-
-    /// The number of lanes with a waiting call, and of held ones.
-    pub(super) fn lanes(&self) -> usize {
-        self.lanes.len()
-    }
-
     /// The tenants with waiting calls, by name, and how many wait.
     pub(super) fn tenants(&self) -> impl Iterator<Item = (&str, usize)> + '_ {
         self.tenants.iter().map(|(name, tenant)| (name.as_ref(), tenant.waiting))
@@ -230,6 +187,28 @@ impl FairQueue {
         if settled.calls.is_empty() && !settled.held {
             self.lanes.remove(lane);
         }
+    }
+}
+
+#[cfg(test)]
+impl FairQueue {
+    /// The number of waiting calls.
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// The number of a tenant's waiting calls.
+    pub(super) fn len_of(&self, tenant: &str) -> usize {
+        self.tenants.get(tenant).map_or(0, |tenant| tenant.waiting)
+    }
+
+    /// The number of lanes with a waiting call, and of held ones.
+    pub(super) fn lanes(&self) -> usize {
+        self.lanes.len()
     }
 }
 

@@ -106,19 +106,6 @@ fn a_held_lane_waits_until_it_is_released() {
 }
 
 #[test]
-fn the_latest_supersedes_the_older_ones_of_its_lane_only() {
-    let mut queue = queue([("a", "x"), ("a", "y"), ("b", "x"), ("a", "x"), ("a", "x")]);
-    assert_eq!(queue.older_in_lane(3).collect::<Vec<_>>(), [0, 2]);
-    assert_eq!(queue.newest_in_lane(b"x"), Some(4));
-    assert_eq!(queue.supersede(&lane("x"), 4), [0, 2, 3]);
-    assert_eq!(queue.supersede(&lane("x"), 4), [0; 0]);
-    assert_eq!(queue.supersede(&lane("unknown"), 4), [0; 0]);
-    assert_eq!(queue.tenants().collect::<Vec<_>>(), [("a", 2)]);
-    assert_eq!(drained(&mut queue), [4, 1]);
-    assert_eq!((queue.older_in_lane(4).count(), queue.newest_in_lane(b"x")), (0, None));
-}
-
-#[test]
 fn what_leaves_is_forgotten() {
     let mut queue = queue([("a", "x"), ("b", "y"), ("b", "y")]);
     assert!(queue.remove(0));
@@ -187,5 +174,4 @@ fn many_calls_of_one_lane_cost_one_question() {
     assert_eq!((queue.pop(refuse), asked), (None, 1));
     queue.hold(&lane("running"));
     assert_eq!(queue.pop(|_| unreachable!("a held lane is not asked")), None);
-    assert_eq!(queue.supersede(&lane("running"), 99_999).len(), 99_999);
 }

@@ -74,7 +74,6 @@ enum Step {
     Push { id: u64, tenant: u8, lane: u8 },
     Pop { no_tenants: u8, no_lanes: u8 },
     Remove(u64),
-    Supersede { lane: u8, newest: u64 },
     Hold(u8),
     Release(u8),
 }
@@ -86,7 +85,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => Just(Step::Pop { no_tenants: 0, no_lanes: 0 }),
         4 => (0..16_u8, 0..64_u8).prop_map(|(no_tenants, no_lanes)| Step::Pop { no_tenants, no_lanes }),
         2 => ids.clone().prop_map(Step::Remove),
-        1 => (lanes.clone(), ids).prop_map(|(lane, newest)| Step::Supersede { lane, newest }),
         1 => lanes.clone().prop_map(Step::Hold),
         2 => lanes.prop_map(Step::Release),
     ];
@@ -131,12 +129,6 @@ proptest! {
                 Step::Remove(id) => {
                     prop_assert_eq!(queue.remove(id), naive.calls.remove(&id).is_some());
                 }
-                Step::Supersede { lane, newest } => {
-                    let older = naive.calls.iter().filter(|(id, call)| **id < newest && call.1 == lane);
-                    let older: Vec<_> = older.map(|(id, _)| *id).collect();
-                    naive.calls.retain(|id, _| !older.contains(id));
-                    prop_assert_eq!(queue.supersede(&Bytes::copy_from_slice(&[lane]), newest), older);
-                }
                 Step::Hold(lane) => {
                     queue.hold(&Bytes::copy_from_slice(&[lane]));
                     naive.held.insert(lane);
@@ -156,10 +148,6 @@ proptest! {
             prop_assert_eq!(counted, waiting);
             let lanes: BTreeSet<_> = naive.calls.values().map(|call| call.1).chain(naive.held.iter().copied()).collect();
             prop_assert_eq!(queue.lanes(), lanes.len());
-            for (id, (_, lane)) in &naive.calls {
-                let older = naive.calls.range(..id).filter(|(_, call)| call.1 == *lane).map(|(id, _)| *id);
-                prop_assert_eq!(queue.older_in_lane(*id).collect::<Vec<_>>(), older.collect::<Vec<_>>());
-            }
         }
     }
 

@@ -20,7 +20,7 @@ fn a_tenant_that_was_drained_and_comes_back_does_not_overtake() {
 fn a_tenant_that_leaves_does_not_change_the_order_of_the_others() {
     let mut queue = queue([("a", "a"), ("b", "b"), ("c", "c"), ("d", "d"), ("e", "e")]);
     assert!(queue.remove(1));
-    assert_eq!(queue.supersede(&lane("d"), 9), [3]);
+    assert!(queue.remove(3));
     assert_eq!(drained(&mut queue), [0, 2, 4]);
 }
 
@@ -85,29 +85,6 @@ fn a_pause_keeps_the_newer_calls_of_its_lane_back_and_no_others() {
     queue.push(0, "a".into(), lane("x"));
     queue.release(&lane("x"));
     assert_eq!(drained(&mut queue), [0, 1, 3]);
-}
-
-#[test]
-fn superseding_takes_waiting_calls_and_never_the_running_one() {
-    let mut queue = queue([("a", "x"), ("a", "x"), ("a", "x")]);
-    assert_eq!(queue.pop(anyone), Some(0));
-    assert_eq!(queue.supersede(&lane("x"), 2), [1]);
-    assert!(!queue.remove(0));
-    // The running one fails and comes back after a newer call: it is superseded then.
-    queue.push(0, "a".into(), lane("x"));
-    assert_eq!(queue.newest_in_lane(b"x"), Some(2));
-    assert_eq!(queue.supersede(&lane("x"), 2), [0]);
-    assert_eq!(drained(&mut queue), [2]);
-}
-
-#[test]
-fn a_stream_that_is_superseded_all_the_time_still_gets_its_turn() {
-    let mut queue = queue([("a", "fast"), ("a", "slow"), ("a", "slow"), ("a", "slow")]);
-    for id in 10..100 {
-        queue.push(id, "a".into(), lane("fast"));
-        assert_eq!(queue.supersede(&lane("fast"), id).len(), 1);
-    }
-    assert_eq!((queue.pop(anyone), queue.pop(anyone)), (Some(99), Some(1)));
 }
 
 #[test]

@@ -1,0 +1,120 @@
+//! The ledger, the journals and the server's bill tell the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidemill::Usage;
+
+use super::{Figures, none_of};
+use crate::{
+    Tested,
+    journal::Attempt,
+    run::Evidence,
+    spent::{Spent, fingerprint},
+    work::{ROUTES, partition_of},
+};
+
+pub(super) fn check(evidence: &Evidence, spent: &Spent, figures: &mut Figures) -> Tested {
+    let mut problems = Vec::new();
+    for past in &evidence.run.past {
+        let attempts: Vec<_> = evidence.attempts.iter().filter(|attempt| attempt.life == past.number).collect();
+        if let Err(problem) = life(past.number, past.killed, &attempts, spent, figures) {
+            problems.push(problem);
+        }
+    }
+    let owners: BTreeSet<_> = spent.entries.keys().map(|owner| owner.life).collect();
+    let lives: BTreeSet<_> = evidence.run.past.iter().map(|past| past.number).collect();
+    problems.extend(owners.difference(&lives).map(|life| format!("an entry of life {life}, which never was")));
+    budget(evidence, spent, figures, &mut problems);
+    none_of("the money is wrong", &problems)
+}
+
+/// What a life settled is exactly what it told, and that is what was billed. The rest is open, and unknown.
+fn life(number: u32, killed: bool, attempts: &[&Attempt], spent: &Spent, figures: &mut Figures) -> Result<(), String> {
+    let ledger = spent.sum(|owner| owner.life == number);
+    let mut open: BTreeMap<u64, usize> = BTreeMap::new();
+    for (request, _) in &ledger.open {
+        *open.entry(*request).or_default() += 1;
+    }
+    if let Some((request, _)) = open.iter().find(|(_, count)| **count > 1) {
+        return Err(format!("life {number} has two reservations for the request {request}"));
+    }
+    if !killed && !open.is_empty() {
+        return Err(format!("life {number} was closed and left {} reservations", open.len()));
+    }
+    // The last attempt of a request with a reservation is open, unless the reservation is for one that never began.
+    let mut last: BTreeMap<u64, usize> = BTreeMap::new();
+    for (at, attempt) in attempts.iter().enumerate() {
+        last.insert(fingerprint(partition_of(&attempt.name), &attempt.id), at);
+    }
+    let candidates: Vec<usize> = open.keys().filter_map(|request| last.get(request).copied()).collect();
+    let sure: Vec<usize> = candidates.iter().copied().filter(|at| attempts[*at].told().is_none()).collect();
+    let unsure: Vec<usize> = candidates.iter().copied().filter(|at| attempts[*at].told().is_some()).collect();
+    let fits = |open: &BTreeSet<usize>| {
+        let settled = attempts.iter().enumerate().filter(|(at, _)| !open.contains(at));
+        let told: Option<Vec<Usage>> = settled.map(|(_, attempt)| attempt.told()).collect();
+        told.is_some_and(|told| told.len() as u64 == ledger.calls && told.into_iter().sum::<Usage>() == ledger.used)
+    };
+    let choices = (0..1_u32 << unsure.len().min(16)).map(|choice| {
+        let chosen = unsure.iter().enumerate().filter(|(bit, _)| choice >> bit & 1 == 1).map(|(_, at)| *at);
+        sure.iter().copied().chain(chosen).collect::<BTreeSet<_>>()
+    });
+    let Some(open) = choices.into_iter().find(fits) else {
+        let told: Usage = attempts.iter().filter_map(|attempt| attempt.told()).sum();
+        return Err(format!(
+            "life {number}: the ledger has {} calls with {:?} and {} open; {} attempts told {told:?}, {} did not tell",
+            ledger.calls,
+            ledger.used,
+            ledger.open.len(),
+            attempts.len(),
+            attempts.iter().filter(|attempt| attempt.told().is_none()).count(),
+        ));
+    };
+    figures.settled += ledger.calls;
+    figures.settled_usage += ledger.used;
+    figures.unknown += ledger.open.len();
+    figures.unknown_most += ledger.open.iter().map(|(_, most)| *most).sum();
+    for (at, attempt) in attempts.iter().enumerate() {
+        let billed = attempt.billed();
+        if billed.tokens() > attempt.most.tokens() {
+            return Err(format!("{}: {billed:?} was billed, and {:?} was the most", attempt.name, attempt.most));
+        }
+        if open.contains(&at) {
+            figures.unknown_billed += usize::from(attempt.is_billed());
+            figures.unknown_billed_usage += billed;
+            continue;
+        }
+        for ask in &attempt.asks {
+            let (Some(told), billed) = (&ask.told, ask.billed.unwrap_or_default()) else { continue };
+            if told.estimated {
+                figures.estimated += 1;
+                figures.estimated_usage += told.used;
+                figures.estimated_billed += billed;
+            } else if told.used != billed {
+                return Err(format!("{}: told {:?}, billed {billed:?}", attempt.name, told.used));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No hour's sum exceeds the budget, and the bill does not exceed what the ledger has.
+fn budget(evidence: &Evidence, spent: &Spent, figures: &mut Figures, problems: &mut Vec<String>) {
+    let route = ROUTES[0];
+    let hours: BTreeSet<i64> = spent.entries.keys().map(|owner| owner.hour).collect();
+    for hour in &hours {
+        let sum = spent.sum(|owner| owner.hour == *hour && owner.route == route);
+        figures.hour_tokens = figures.hour_tokens.max(sum.most().tokens());
+    }
+    figures.hours = hours.len();
+    let budget = evidence.run.plan.tokens_per_hour;
+    if figures.hour_tokens > budget {
+        problems.push(format!("{} tokens in an hour, and {budget} are allowed", figures.hour_tokens));
+    }
+    for route in ROUTES {
+        let most = spent.sum(|owner| owner.route == route).most();
+        let billed = evidence.run.models.bill().by_model.get(route).copied().unwrap_or_default();
+        if billed.input_tokens + billed.output_tokens > most.tokens() {
+            problems.push(format!("{route}: {billed:?} was billed, and the ledger has at most {most:?}"));
+        }
+    }
+}
