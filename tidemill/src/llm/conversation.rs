@@ -92,7 +92,7 @@ impl Conversation<'_> {
                     {
                         return Ok(answer);
                     }
-                    self.try_longer(&mut state, account)?;
+                    try_longer(&mut state, account)?;
                 }
                 Finish::Stop | Finish::ToolCalls if !reply.calls.is_empty() => {
                     if account.details.tool_calls >= self.toolbox.most {
@@ -200,17 +200,17 @@ impl Conversation<'_> {
             _ => Err(CallError::transient("the attempt was given up before its step was safe")),
         }
     }
+}
 
-    /// A cut answer is asked for again with twice the room. The cut text is not repeated.
-    fn try_longer(&self, state: &mut State, account: &mut Account) -> Result<(), CallError> {
-        let longer = state.max_output_tokens.and_then(|most| most.checked_mul(2)).filter(|_| !state.second);
-        let Some(longer) = longer else {
-            let most = state.max_output_tokens.map_or("the model's limit".into(), |most| format!("{most} tokens"));
-            return Err(CallError::permanent(format!("the answer was cut at {most}")));
-        };
-        (state.max_output_tokens, state.second, account.details.repaired) = (Some(longer), true, true);
-        Ok(())
-    }
+/// A cut answer is asked for again with twice the room. The cut text is not repeated.
+fn try_longer(state: &mut State, account: &mut Account) -> Result<(), CallError> {
+    let longer = state.max_output_tokens.and_then(|most| most.checked_mul(2)).filter(|_| !state.second);
+    let Some(longer) = longer else {
+        let most = state.max_output_tokens.map_or("the model's limit".into(), |most| format!("{most} tokens"));
+        return Err(CallError::permanent(format!("the answer was cut at {most}")));
+    };
+    (state.max_output_tokens, state.second, account.details.repaired) = (Some(longer), true, true);
+    Ok(())
 }
 
 /// A wrong answer is asked for again, with the mistakes told.

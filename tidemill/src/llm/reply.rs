@@ -105,6 +105,6 @@ impl AddAssign for TokenUsage {
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.thinking_tokens = self.thinking_tokens.saturating_add(other.thinking_tokens);
         self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
-        self.estimated |= other.estimated;
+        self.estimated = self.estimated || other.estimated;
     }
 }

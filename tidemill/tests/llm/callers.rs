@@ -84,7 +84,7 @@ impl Canned {
 }
 
 impl Provider for Canned {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "canned"
     }
     fn ask<'a>(&'a self, request: &'a ModelRequest) -> ModelFuture<'a> {
@@ -291,7 +291,7 @@ fn a_batch_that_is_blocked_is_asked_one_by_one() -> Result<(), Failure> {
 }
 
 #[test]
-fn the_most_is_known_before_the_call_and_content_is_without_the_key() -> Result<(), Failure> {
+fn the_most_is_known_before_the_call_and_content_is_without_the_key() {
     let (_runtime, caller) = caller(Canned::saying(&[GOOD]));
     let request = |key: u64, line: &str, route: &str| CallRequest {
         key,
@@ -312,7 +312,6 @@ fn the_most_is_known_before_the_call_and_content_is_without_the_key() -> Result<
     assert_ne!(content(1, "hi"), content(1, "ho"));
     assert_eq!(content(1, ""), None);
     assert_eq!(&*caller.tenant(&100), "b");
-    Ok(())
 }
 
 /// Tools see the key's bytes. They are the request's id without its last eight.

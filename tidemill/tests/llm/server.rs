@@ -34,11 +34,8 @@ impl Said {
 
     /// A stream of events.
     pub(crate) fn events(events: &[&str]) -> Self {
-        Self::text(
-            200,
-            "text/event-stream",
-            events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>(),
-        )
+        let events: Vec<_> = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        Self::text(200, "text/event-stream", events.concat())
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
@@ -122,7 +119,7 @@ fn write(mut stream: TcpStream, said: &Said) -> std::io::Result<()> {
     thread::sleep(said.pause);
     let mut head = format!("HTTP/1.1 {} said\r\nconnection: close\r\n", said.status);
     for (name, value) in &said.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([*name, ": ", value.as_str(), "\r\n"]);
     }
     let length = said.body.len() + if said.cut { 100 } else { 0 };
     write!(stream, "{head}content-length: {length}\r\n\r\n{}", said.body)?;

@@ -35,7 +35,9 @@ impl Calls {
     /// Starts what may start.
     pub(super) fn start(&mut self, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
         self.blocked.pass(now.monotonic_ms);
-        if self.routes.iter_mut().fold(false, |ended, route| route.take_probe_ended() || ended) {
+        // Each route is asked, because asking takes the note away.
+        let ended = self.routes.iter_mut().filter_map(|route| route.take_probe_ended().then_some(())).count();
+        if ended > 0 {
             self.blocked.routes_ms = None;
             for id in std::mem::take(&mut self.shut) {
                 self.resume(id);

@@ -20,7 +20,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         self.delete_steps(now)?;
         let mut moved = Vec::new();
         for (partition, progress) in &mut self.progress {
-            moved.extend(progress.to_commit().map(|commit| (partition.clone(), commit)));
+            moved.extend(progress.next_commit().map(|commit| (partition.clone(), commit)));
         }
         if !moved.is_empty() {
             self.mark(&mut moved, now);
@@ -57,7 +57,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             let Ok(end) = self.end_of(&responses) else { continue };
             if let Some(progress) = self.progress.get_mut(partition) {
                 progress.answers_end_at(end);
-                *commit = progress.to_commit().unwrap_or_else(|| commit.clone());
+                *commit = progress.next_commit().unwrap_or_else(|| commit.clone());
             }
         }
     }

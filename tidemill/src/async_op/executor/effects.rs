@@ -112,7 +112,9 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
                 calls.get(call).is_some_and(|call| call.runs(attempt))
             };
             let (live, given_up): (Vec<_>, Vec<_>) = gathered.attempts.into_iter().partition(|(_, reply)| runs(reply));
-            given_up.into_iter().for_each(|(_, reply)| reply.not_made());
+            for (_, reply) in given_up {
+                reply.not_made();
+            }
             let mut attempts = live.into_iter().peekable();
             while attempts.peek().is_some() {
                 let part: Vec<_> = attempts.by_ref().take(batch.max.max(1)).collect();

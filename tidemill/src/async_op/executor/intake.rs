@@ -48,7 +48,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
 
     /// The other requests wait on the topic.
     fn pause_if_full(&mut self) -> Result<(), TransportError> {
-        let span = self.progress.values().map(|progress| progress.span()).max().unwrap_or_default();
+        let span = self.progress.values().map(super::Progress::span).max().unwrap_or_default();
         let full = self.calls.len() >= self.policy.max_read_ahead.max(1)
             || self.calls.bytes() >= MAX_BYTES
             || span >= MAX_SPAN;

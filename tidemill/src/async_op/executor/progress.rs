@@ -93,7 +93,7 @@ impl Progress {
     }
 
     /// What to commit, if it has changed since the last commit.
-    pub(super) fn to_commit(&mut self) -> Option<CommittedOffset> {
+    pub(super) fn next_commit(&mut self) -> Option<CommittedOffset> {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     fn offset(progress: &mut Progress) -> Option<Offset> {
-        let commit = progress.to_commit()?;
+        let commit = progress.next_commit()?;
         let offset = commit.offset;
         progress.committed(commit);
         Some(offset)
@@ -155,9 +155,9 @@ mod tests {
         let mut progress = Progress::default();
         (10..30).for_each(|offset| assert!(!progress.taken(offset)));
         (12..15).chain([20, 29]).for_each(|offset| progress.answered(offset));
-        assert!(progress.to_commit().is_some());
+        assert!(progress.next_commit().is_some());
         progress.answers_end_at(77);
-        let commit = progress.to_commit().expect("progress");
+        let commit = progress.next_commit().expect("progress");
         assert_eq!((commit.offset, &*commit.metadata), (10, "calls1 77 2+3 5+1 8+1"));
         let (mut next, responses_from) = Progress::after(Some(&commit));
         assert_eq!(responses_from, Some(77));
@@ -165,7 +165,7 @@ mod tests {
         let expected: Vec<_> = (10..30).filter(|offset| ![12, 13, 14, 20, 29].contains(offset)).collect();
         assert_eq!(open, expected);
         open.iter().for_each(|offset| next.answered(*offset));
-        assert_eq!(next.to_commit().map(|commit| commit.offset), Some(30));
+        assert_eq!(next.next_commit().map(|commit| commit.offset), Some(30));
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
         let commit = CommittedOffset { offset: 5, metadata: "calls1 0 3+2".to_owned() };
         let (mut progress, _) = Progress::after(Some(&commit));
         assert!(!progress.taken(5));
-        assert_eq!(progress.to_commit(), Some(commit));
+        assert_eq!(progress.next_commit(), Some(commit));
     }
 
     #[test]
@@ -184,6 +184,6 @@ mod tests {
         let mut progress = Progress::default();
         (0..40_000).for_each(|offset| assert!(!progress.taken(offset)));
         (1..40_000).step_by(2).for_each(|offset| progress.answered(offset));
-        assert!(progress.to_commit().is_some_and(|commit| commit.metadata.len() < 4_000));
+        assert!(progress.next_commit().is_some_and(|commit| commit.metadata.len() < 4_000));
     }
 }

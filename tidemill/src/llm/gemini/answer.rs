@@ -107,9 +107,10 @@ impl Answer {
         }
         let Some(finish) = self.finish else {
             // A stream that ends without a reason broke off. A whole answer without a candidate is an empty one.
-            return Err(match self.parts.is_empty() {
-                true => ModelError::malformed("it has no answer"),
-                false => ModelError::unavailable("the answer broke off"),
+            return Err(if self.parts.is_empty() {
+                ModelError::malformed("it has no answer")
+            } else {
+                ModelError::unavailable("the answer broke off")
             });
         };
         let text = self.parts.iter().filter(|part| part["thought"] != true).filter_map(|part| part["text"].as_str());

@@ -17,10 +17,11 @@ pub(super) fn body(request: &ModelRequest, provider: &str, settings: &Settings) 
     if let Some(wanted) = &request.schema {
         if request.tools.is_empty() || settings.schema_with_tools {
             config.insert("responseMimeType".into(), json!("application/json"));
-            match settings.json_schema {
-                true => config.insert("responseJsonSchema".into(), wanted.clone()),
-                false => config.insert("responseSchema".into(), schema::reduced(wanted)),
-            };
+            if settings.json_schema {
+                config.insert("responseJsonSchema".into(), wanted.clone());
+            } else {
+                config.insert("responseSchema".into(), schema::reduced(wanted));
+            }
         } else {
             system.push_str(&crate::llm::prompt::schema_text(wanted));
         }

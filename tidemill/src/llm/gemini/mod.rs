@@ -188,10 +188,8 @@ impl Gemini {
 
     fn headers(&self, secret: &Secret) -> Result<HeaderMap, ModelError> {
         let bearer = format!("Bearer {}", secret.expose());
-        let (name, value) = match self.vertex {
-            true => (AUTHORIZATION.as_str(), bearer.as_str()),
-            false => ("x-goog-api-key", secret.expose()),
-        };
+        let (name, value) =
+            if self.vertex { (AUTHORIZATION.as_str(), bearer.as_str()) } else { ("x-goog-api-key", secret.expose()) };
         http::secret_header(name, value)
     }
 

@@ -57,10 +57,7 @@ fn message(turn: &Turn, provider: &str, settings: &Settings) -> Value {
         Turn::User { text } => json!({ "role": "user", "content": text }),
         Turn::Model(turn) => model(turn, provider, settings),
         Turn::ToolResult(result) => {
-            let content = match result.error {
-                true => json!({ "error": result.content }),
-                false => result.content.clone(),
-            };
+            let content = if result.error { json!({ "error": result.content }) } else { result.content.clone() };
             json!({ "role": "tool", "tool_call_id": result.call, "content": content.to_string() })
         }
     }

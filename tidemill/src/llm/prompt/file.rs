@@ -103,14 +103,14 @@ mod tests {
     fn all_mistakes_are_told_at_once() {
         let text = "name = 'Live Insight'\nversion = 0\ntask = 'Judge {{chat}}'\ntemperature = 7\nmodel = 'x'\n\
                     output = '{'\n[input]\ntype = 'number of chats'\n";
-        let problems = parse(text).map(|_| ()).unwrap_err();
+        let problems = parse(text).map(|_| ()).expect_err("mistakes");
         let fields: Vec<_> = problems.iter().filter_map(|problem| Some(problem.split_once(':')?.0)).collect();
         assert_eq!(fields, ["name", "version", "system", "task", "temperature", "input", "output", "model"]);
     }
 
     #[test]
     fn a_text_that_is_no_toml_is_told_with_its_line() {
-        let problems = parse("name = ").map(|_| ()).unwrap_err();
+        let problems = parse("name = ").map(|_| ()).expect_err("mistakes");
         assert!(problems.len() == 1 && problems[0].contains("line 1"), "{problems:?}");
     }
 

@@ -31,7 +31,7 @@ struct Canned {
 }
 
 impl Provider for Canned {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "canned"
     }
     fn address(&self) -> Option<&str> {
@@ -50,10 +50,10 @@ impl Provider for Canned {
 struct Letters(Mutex<Vec<ToolContext>>);
 
 impl Tool for Letters {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "letters"
     }
-    fn description(&self) -> &str {
+    fn description(&self) -> &'static str {
         "The number of letters of a name."
     }
     fn parameters(&self) -> Value {
