@@ -24,7 +24,7 @@ pub(crate) fn dlq(options: &DlqOptions) -> Result<()> {
         match &options.action {
             DlqAction::List { server } => list(&Server::new(server)?).await,
             DlqAction::Replay { server, all, ids } => {
-                if *all == !ids.is_empty() {
+                if *all != ids.is_empty() {
                     let told = if *all { "either ids or --all, not both" } else { "which dead letters: ids or --all" };
                     return Err(usage(format!("name {told}; `tidemill dlq list` lists them")));
                 }

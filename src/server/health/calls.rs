@@ -103,6 +103,9 @@ impl Collector for CallMetrics {
     }
 }
 
+/// Names and values of a row's labels.
+type Labels = Vec<(&'static str, String)>;
+
 /// The rows of metrics, by name.
 #[derive(Default)]
 struct Rows<'a> {
@@ -110,7 +113,7 @@ struct Rows<'a> {
     tenants: Vec<&'a str>,
     found: BTreeMap<&'static str, Vec<Metric>>,
     /// Rows of several payers that are told as one.
-    sums: BTreeMap<(&'static str, Vec<(&'static str, String)>), f64>,
+    sums: BTreeMap<(&'static str, Labels), f64>,
 }
 
 impl Rows<'_> {
@@ -284,6 +287,7 @@ mod tests {
         let route = RouteSnapshot {
             name: "large".to_owned(),
             breaker: Some(BreakerState::Open { until_ms: 5 }),
+            opened: 1,
             in_flight: 2,
             expected_ms: 1_500,
         };
@@ -310,6 +314,7 @@ mod tests {
                 }],
                 limits: vec![limit],
                 failures: Vec::new(),
+                malformed: 0,
             },
             &["ann"],
         );

@@ -25,7 +25,7 @@ pub(in crate::server) async fn calls(
 }
 
 fn of_app(app: &str, snapshot: &CallSnapshot) -> Value {
-    let CallSnapshot { stats, routes, waiting, oldest_waiting_ms, spending, limits, failures } = snapshot;
+    let CallSnapshot { stats, routes, waiting, oldest_waiting_ms, spending, limits, failures, malformed } = snapshot;
     let waiting: Vec<_> =
         waiting.iter().map(|(tenant, requests)| json!({ "tenant": tenant, "requests": requests })).collect();
     json!({
@@ -39,6 +39,7 @@ fn of_app(app: &str, snapshot: &CallSnapshot) -> Value {
         "spending": spending,
         "limits": limits.iter().map(limit).collect::<Vec<_>>(),
         "failures": failures,
+        "malformed_ledger_records": malformed,
     })
 }
 
@@ -51,6 +52,7 @@ fn route(route: &RouteSnapshot) -> Value {
         "name": route.name,
         "breaker": route.breaker.map(BreakerState::label),
         "tried_again_in_ms": tried_again_ms,
+        "opened": route.opened,
         "in_flight": route.in_flight,
         "expected_ms": route.expected_ms,
     })
