@@ -80,6 +80,10 @@ test-rust: prerequisites kafka-broker-if-possible schema-registry
 	  echo "example $$example" && cargo run --release --locked --quiet -p tidemill --example $$example >/dev/null || exit 1; \
 	done
 
+.PHONY: test-otel
+test-otel: prerequisites ## Passes the tests of the export to a collector of OpenTelemetry (feature otel).
+	cargo test --release --locked -p tidemill-apps --features otel --test otel
+
 # The binary is the one that the tests above have built.
 .PHONY: test-pages
 test-pages: prerequisites ## Drives both pages in a browser before the binary; says what is missing for that.
@@ -100,7 +104,7 @@ pictures: prerequisites ## Takes the pictures of the README again.
 	@.ci/pictures
 
 .PHONY: check
-check: format lint doc package test ## Everything that CI checks.
+check: format lint doc package test test-otel ## Everything that CI checks.
 
 .PHONY: format
 format: ## Checks the formatting.
@@ -110,6 +114,7 @@ format: ## Checks the formatting.
 lint: prerequisites ## Lints, warnings are errors.
 	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
 	cargo clippy --release --locked -p tidemill --no-default-features -- -D warnings
+	cargo clippy --release --locked -p tidemill-apps --features otel --all-targets -- -D warnings
 
 .PHONY: doc
 doc: prerequisites ## Builds the documentation, warnings are errors.

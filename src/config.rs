@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) log_filter: String,
     /// What is odd, but no mistake.
     pub(crate) warnings: Vec<String>,
+    /// What is wrong with the settings of the analyst, for commands without a server. Few of them need it.
+    pub(crate) analyst_problems: Vec<String>,
 }
 
 /// Variables that have the settings' prefix but are not settings.
@@ -76,10 +78,11 @@ fn resolve(
         Err(_) if !serves => {}
         Err(wrong) => problems.extend(wrong),
     }
+    let mut analyst_problems = Vec::new();
     match analyst.choose() {
         Ok(chosen) => settings.analyst = chosen,
-        // Commands without a server need no API key.
-        Err(_) if !serves => {}
+        // Most commands without a server need no API key.
+        Err(wrong) if !serves => analyst_problems = wrong,
         Err(wrong) => problems.extend(wrong),
     }
     match kafka.choose() {
@@ -87,5 +90,5 @@ fn resolve(
         Err(wrong) => problems.extend(wrong),
     }
     problems.extend(if serves { settings.problems() } else { settings.window_problems() });
-    if problems.is_empty() { Ok(Config { settings, log_filter, warnings }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Config { settings, log_filter, warnings, analyst_problems }) } else { Err(problems) }
 }

@@ -30,7 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::from(usage::EXIT);
         }
     };
-    telemetry::start(&config.log_filter);
+    let telemetry = telemetry::start(&config.log_filter);
     if cli.command.serves() {
         config.warnings.extend(files::make_room(&mut config.settings.limits));
     }
@@ -40,11 +40,13 @@ fn main() -> ExitCode {
     let ended = match cli.command {
         Command::Run(_) | Command::Serve => commands::serve(config.settings),
         Command::Demo(options) => commands::demo(config, &options),
+        Command::Prompts(options) => commands::prompts(config, &options),
         Command::Replay(options) => commands::replay(&options),
         Command::Dlq(options) => commands::dlq(&options),
         Command::Describe(options) => commands::describe(&config.settings, &options),
         Command::Reset(options) => commands::reset(&config.settings, &options),
     };
+    telemetry.end();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -20,8 +20,9 @@ pub mod recordings;
 
 pub use analyst::{Analyst, AnalystError, Answer};
 pub use application::{
-    App, Application, Calls, Door, File, Host, Incoming, Input, Owner, Part, Property, ReadEvent, ReadProperty,
-    Results, TenantOf, ToJson, WindowSetting, Windows, Withdrawals, show_json,
+    App, Application, Asked, Calls, Door, File, Host, Incoming, Input, Owner, Part, Property, Question, Questions,
+    ReadEvent, ReadProperty, RecordedCall, RecordedFailure, Results, Setup, TenantOf, ToJson, TrialFuture,
+    WindowSetting, Windows, Withdrawals, show_json, windowed_key,
 };
 pub(crate) use application::{shown_content, shown_key};
 pub(crate) use earlier::EarlierResults;

@@ -163,9 +163,9 @@ impl Analyst {
             models.push(ModelChoice { name, price: self.fallback_price });
         }
         if self.budget.needs_prices() {
-            let free = models.iter().filter(|model| model.price == Price::default());
-            problems.extend(free.map(|model| {
-                let setting = if model.price == self.price { "analyst.price" } else { "analyst.fallback_price" };
+            let settings = ["analyst.price", "analyst.fallback_price"];
+            let free = models.iter().zip(settings).filter(|(model, _)| model.price == Price::default());
+            problems.extend(free.map(|(model, setting)| {
                 format!("a budget in money needs the price of {}: set '{setting}', such as 0.30/2.50", model.name)
             }));
         }

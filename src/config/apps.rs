@@ -1,5 +1,8 @@
 //! Settings of the applications. Each application lists its own.
 
+use std::sync::Arc;
+
+use tidemill::llm::Prompt;
 use tidemill_apps::{
     apps::APPLICATIONS,
     server::Settings,
@@ -8,7 +11,7 @@ use tidemill_apps::{
 
 /// The rows of every application.
 pub(super) fn rows() -> Vec<Row<Settings>> {
-    let rows = APPLICATIONS.into_iter().flat_map(|app| {
+    let windows = APPLICATIONS.into_iter().flat_map(|app| {
         app.window_settings.iter().map(move |setting| {
             Row::new(setting.name, setting.default, duration, move |settings: &mut Settings| {
                 (setting.place)(settings.windows_mut(app))
@@ -16,5 +19,19 @@ pub(super) fn rows() -> Vec<Row<Settings>> {
             .help(setting.help)
         })
     });
-    rows.collect()
+    let prompts = APPLICATIONS.into_iter().filter_map(|app| {
+        let name = app.calls.as_ref()?.prompt_setting;
+        let row =
+            Row::new(name, "", prompt, move |settings: &mut Settings| settings.prompts.entry(app.id).or_default());
+        Some(row.help("File of another prompt; see tidemill prompts"))
+    });
+    windows.chain(prompts).collect()
+}
+
+/// The prompt in a file; `None` if the text is empty.
+fn prompt(path: &str) -> Result<Option<Arc<Prompt>>, String> {
+    if path.is_empty() {
+        return Ok(None);
+    }
+    Prompt::load(path).map(|prompt| Some(Arc::new(prompt))).map_err(|error| format!("cannot be used: {error}"))
 }

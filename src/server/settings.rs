@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use tidemill::{CallPolicy, ProcessingGuarantee, transport::kafka::KafkaConfig};
+use tidemill::{CallPolicy, ProcessingGuarantee, llm::Prompt, transport::kafka::KafkaConfig};
 use tidemill_schemas::avro::RegistrySettings;
 
 use crate::apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows};
@@ -154,6 +154,8 @@ pub struct Settings {
     /// The windows of every known application, by the application's id. [`Settings::of`] fills them with each
     /// application's default.
     pub windows: BTreeMap<&'static str, Windows>,
+    /// The prompts of applications that do not use their own, by the application's id.
+    pub prompts: BTreeMap<&'static str, Option<Arc<Prompt>>>,
     /// The analyst.
     pub analyst: AnalystChoice,
     /// The policy of calls to the analyst: time limit, attempts, concurrency.
@@ -181,6 +183,7 @@ impl Settings {
     pub fn of(apps: Vec<App>) -> Self {
         let hour = Duration::from_hours(1);
         let windows = known(&apps).into_iter().map(|app| (app.id, app.windows)).collect();
+        let prompts = known(&apps).into_iter().filter(|app| app.calls.is_some()).map(|app| (app.id, None)).collect();
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             advertised: None,
@@ -199,6 +202,7 @@ impl Settings {
             result_retention: hour * 24 * 7,
             format: FormatChoice::default(),
             windows,
+            prompts,
             analyst: AnalystChoice::Offline,
             calls: CallPolicy::default(),
             keep_calls: Duration::ZERO,

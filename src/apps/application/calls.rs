@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use tidemill::{
     AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Data, Reply, Windowed,
     WindowedCodec,
-    llm::{ModelTask, Tool},
+    llm::{ModelTask, Prompt, Tool},
     state::{Codec as _, Utf8},
     transport::{ConsumedRecord, ProducerRecord, Transport, TransportError},
 };
 use tokio::runtime::Handle;
 
-use super::{App, Windows};
+use super::{App, Asked, Windows};
 use crate::apps::{Analyst, EarlierResults, Format, ModelSettings, to_call_error};
 
 /// The step of a topology that calls an analyst.
@@ -26,6 +26,10 @@ pub struct Calls {
     /// The record that asks a dead letter's request again ([`AsyncCall::ask_again`]), from the dead letter and its
     /// partition; `None` if the record is no dead letter.
     pub ask_again: fn(i32, &ConsumedRecord) -> Option<ProducerRecord>,
+    /// What its models are asked.
+    pub asked: Asked,
+    /// The setting that names the file of another prompt, such as `live.prompt`.
+    pub prompt_setting: &'static str,
 }
 
 /// A call's key, for people: the owner and the start of the window.
@@ -51,6 +55,8 @@ pub struct Host {
     pub(crate) app: App,
     pub(crate) format: Format,
     pub(crate) models: Option<ModelSettings>,
+    /// The prompt, if the settings name another one.
+    pub(crate) prompt: Option<Arc<Prompt>>,
     pub(crate) windows: Windows,
     pub(crate) log: Arc<dyn Transport>,
     pub(crate) policy: CallPolicy,
@@ -61,6 +67,11 @@ pub struct Host {
 }
 
 impl Host {
+    /// The prompt, if the settings name another one than the application's.
+    pub fn prompt(&self) -> Option<Arc<Prompt>> {
+        self.prompt.clone()
+    }
+
     /// The application's windows.
     pub fn windows(&self) -> Windows {
         self.windows

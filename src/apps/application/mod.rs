@@ -2,6 +2,7 @@
 
 mod calls;
 mod door;
+mod evaluate;
 mod files;
 mod input;
 mod results;
@@ -29,6 +30,7 @@ pub(crate) use files::files;
 pub use calls::{Calls, Host, TenantOf};
 pub(crate) use calls::{shown_content, shown_key};
 pub use door::Door;
+pub use evaluate::{Asked, Question, Questions, RecordedCall, RecordedFailure, Setup, TrialFuture, windowed_key};
 pub use files::File;
 pub use input::{Incoming, Input, Property, ReadEvent, ReadProperty};
 pub use results::{Results, ToJson};

@@ -13,7 +13,7 @@ use tidemill_schemas::{FormFeedback, PoseFrame, UserProfile, avro::Subject, pars
 
 use super::{
     frames::Frames,
-    model::FormTask,
+    model::{ASKED, FormTask},
     progress,
     request::OfflineForm,
     topics::{ANALYST, DEAD_LETTERS, ERASED, ERASURES, FEEDBACK, ID, LATE, POSE, PROFILES},
@@ -83,7 +83,7 @@ pub static APPLICATION: Application = Application {
         },
     ],
     topology,
-    calls: Some(Calls { name: ANALYST, start: calls, ask_again }),
+    calls: Some(Calls { name: ANALYST, start: calls, ask_again, asked: ASKED, prompt_setting: "coach.prompt" }),
     owners: progress::STORE,
     show,
     door: Door {
@@ -112,7 +112,12 @@ fn profile(format: &Format) -> ReadProperty {
 const EARLIER: [&str; 5] = ["window_start_ms", "exercise", "repetitions", "grade", "sentence"];
 
 fn calls(host: Host) -> Result<CallExecutorHandle, TransportError> {
-    let (call, task) = (call(host.windows().answer_within), FormTask::new(host.tenant_of(), host.tools(&EARLIER)));
+    let call = call(host.windows().answer_within);
+    let task = FormTask::new(host.tenant_of(), host.tools(&EARLIER));
+    let task = match host.prompt() {
+        Some(prompt) => task.with_prompt(prompt),
+        None => task,
+    };
     host.run(&call, task, Arc::new(OfflineForm))
 }
 

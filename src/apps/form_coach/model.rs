@@ -12,16 +12,17 @@ use tidemill_schemas::Phase;
 
 use super::request::{FeedbackRequest, Verdict};
 use crate::apps::{
-    TenantOf,
+    Asked, TenantOf,
     shown::{has_link, line},
+    windowed_key,
 };
 
+/// The file of the prompt.
+const FILE: &str = include_str!("prompts/form-coach.v1.toml");
+
 /// What a model is told.
-pub static PROMPT: LazyLock<Arc<Prompt>> = LazyLock::new(|| {
-    Arc::new(
-        Prompt::parse(include_str!("prompts/form-coach.v1.toml")).expect("a test reads the prompts of this program"),
-    )
-});
+pub static PROMPT: LazyLock<Arc<Prompt>> =
+    LazyLock::new(|| Arc::new(Prompt::parse(FILE).expect("a test reads the prompts of this program")));
 
 /// The task of a model: a grade and one sentence.
 pub struct FormTask {
@@ -34,6 +35,21 @@ pub struct FormTask {
 struct Judged {
     grade: f32,
     sentence: String,
+}
+
+/// The questions for those who change the prompt.
+pub(super) const ASKED: Asked = Asked {
+    prompt: FILE,
+    questions: |setup| {
+        let nobody: fn(Arc<Prompt>) -> FormTask =
+            |prompt| FormTask::new(Arc::new(|_: &str| Arc::from("")), Vec::new()).with_prompt(prompt);
+        setup.questions(nobody, windowed_key, decided)
+    },
+};
+
+/// What a model decides.
+fn decided(verdict: &Verdict) -> Value {
+    json!({ "grade": verdict.grade, "sentence": verdict.sentence })
 }
 
 impl FormTask {

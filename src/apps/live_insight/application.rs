@@ -11,7 +11,7 @@ use tidemill_schemas::{
 };
 
 use super::{
-    model::LiveTask,
+    model::{ASKED, LiveTask},
     request::OfflineLive,
     topics::{
         ALERTS, ANALYST, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, ID, INSIGHTS, LATE, TRANSCRIPT, WITHDRAWALS,
@@ -111,7 +111,7 @@ pub static APPLICATION: Application = Application {
         },
     ],
     topology,
-    calls: Some(Calls { name: ANALYST, start: calls, ask_again }),
+    calls: Some(Calls { name: ANALYST, start: calls, ask_again, asked: ASKED, prompt_setting: "live.prompt" }),
     owners: trend::STORE,
     show: show_json,
     door: Door {
@@ -143,7 +143,12 @@ fn transcript(format: &Format) -> ReadEvent {
 const EARLIER: [&str; 6] = ["window_start_ms", "chats", "users", "vibe_score", "mood", "instruction"];
 
 fn calls(host: Host) -> Result<CallExecutorHandle, TransportError> {
-    let (call, task) = (call(host.windows().answer_within), LiveTask::new(host.tenant_of(), host.tools(&EARLIER)));
+    let call = call(host.windows().answer_within);
+    let task = LiveTask::new(host.tenant_of(), host.tools(&EARLIER));
+    let task = match host.prompt() {
+        Some(prompt) => task.with_prompt(prompt),
+        None => task,
+    };
     host.run(&call, task, Arc::new(OfflineLive))
 }
 

@@ -12,16 +12,17 @@ use tidemill_schemas::{HotTopic, Insight, MoodLabel};
 
 use super::request::InsightRequest;
 use crate::apps::{
-    TenantOf,
+    Asked, TenantOf,
     shown::{has_link, line},
+    windowed_key,
 };
 
+/// The file of the prompt.
+const FILE: &str = include_str!("prompts/live-insight.v1.toml");
+
 /// What a model is told.
-pub static PROMPT: LazyLock<Arc<Prompt>> = LazyLock::new(|| {
-    Arc::new(
-        Prompt::parse(include_str!("prompts/live-insight.v1.toml")).expect("a test reads the prompts of this program"),
-    )
-});
+pub static PROMPT: LazyLock<Arc<Prompt>> =
+    LazyLock::new(|| Arc::new(Prompt::parse(FILE).expect("a test reads the prompts of this program")));
 
 /// The task of a model: a window's mood, topics and instruction.
 pub struct LiveTask {
@@ -37,6 +38,26 @@ struct Verdict {
     mood: MoodLabel,
     hot_topics: Vec<String>,
     instruction: String,
+}
+
+/// The questions for those who change the prompt.
+pub(super) const ASKED: Asked = Asked {
+    prompt: FILE,
+    questions: |setup| {
+        let nobody: fn(Arc<Prompt>) -> LiveTask =
+            |prompt| LiveTask::new(Arc::new(|_: &str| Arc::from("")), Vec::new()).with_prompt(prompt);
+        setup.questions(nobody, windowed_key, decided)
+    },
+};
+
+/// What a model decides.
+fn decided(insight: &Insight) -> Value {
+    json!({
+        "mood": insight.mood,
+        "vibe_score": insight.vibe_score,
+        "hot_topics": insight.hot_topics.iter().map(|topic| &topic.term).collect::<Vec<_>>(),
+        "instruction": insight.instruction,
+    })
 }
 
 impl LiveTask {

@@ -113,6 +113,7 @@ impl Engine {
             app,
             format: self.format.clone(),
             models,
+            prompt: self.settings.prompts.get(app.id).cloned().flatten(),
             windows: self.settings.windows(app),
             tenant_of: self.settings.tenant_of(app),
             log: self.log.transport(),

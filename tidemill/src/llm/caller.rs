@@ -1,6 +1,6 @@
 //! Answers the requests of an asynchronous step with language models.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -13,9 +13,11 @@ use super::{
     http::Deadline,
     output::Flaws,
     route::ModelRoute,
+    step::Keep,
     task::ModelTask,
     tool::ToolContext,
     toolbox::{Toolbox, key_bytes},
+    trial::{Trial, Unkept},
 };
 use crate::async_op::{CallError, CallRequest, Caller, Reply, Retry, Usage};
 
@@ -144,9 +146,29 @@ impl<K, V, R> ModelCaller<K, V, R> {
         self
     }
 
+    /// What the caller does for an application.
+    pub fn task(&self) -> &dyn ModelTask<K, V, R> {
+        &*self.work.task
+    }
+
     fn with(mut self, name: Arc<str>, target: Target) -> Self {
         Arc::make_mut(&mut self.work.routes).insert(name, target);
         self
+    }
+}
+
+impl<K, V, R> ModelCaller<K, V, R>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+    R: Send + 'static,
+{
+    /// Makes one attempt without an executor, for programs that try prompts and models. Its steps are not kept. See the
+    /// example of [`Trial`].
+    pub async fn attempt(&self, request: &CallRequest<K, V>, timeout: Duration) -> Trial<R> {
+        let (outcome, usage, account) = self.work.outcome((request, &Unkept), Deadline::after(timeout)).await;
+        let failure = account.failure.filter(|_| outcome.is_err());
+        Trial { outcome, failure, usage, details: account.details }
     }
 }
 
@@ -247,6 +269,15 @@ where
     }
 
     async fn answer(self, request: CallRequest<K, V>, reply: Reply<R>, deadline: Deadline) {
+        let (outcome, usage, account) = self.outcome((&request, &reply), deadline).await;
+        reply.with_usage(usage).with_details(account.details.to_json()).send(outcome);
+    }
+
+    async fn outcome(
+        &self,
+        (request, keep): (&CallRequest<K, V>, &dyn Keep),
+        deadline: Deadline,
+    ) -> (Result<R, CallError>, Usage, Account) {
         let mut account = Account { details: self.details(), ..Account::default() };
         let (outcome, usage) = match self.routes.get(&request.route) {
             _ if let Some(answer) = self.task.without_model(&request.value) => (Ok(answer), Usage::default()),
@@ -261,28 +292,28 @@ where
             }
             Some(Target::Model(route)) => {
                 account.details.currency.clone_from(&route.currency);
-                let outcome = self.ask(route, (&request, &reply), deadline, &mut account).await;
+                let outcome = self.ask(route, (request, keep), deadline, &mut account).await;
                 (outcome, route.price.usage(&account.usage))
             }
         };
-        reply.with_usage(usage).with_details(account.details.to_json()).send(outcome);
+        (outcome, usage, account)
     }
 
     async fn ask(
         &self,
         route: &ModelRoute,
-        (request, reply): (&CallRequest<K, V>, &Reply<R>),
+        (request, keep): (&CallRequest<K, V>, &dyn Keep),
         deadline: Deadline,
         account: &mut Account,
     ) -> Result<R, CallError> {
         let prompt = self.task.prompt();
         let data = self.task.data(&request.key, &request.value);
-        prompt.check_input(&data).map_err(|flaws| unfit(&flaws))?;
+        prompt.check_input(&data).map_err(|flaws| account.fail("unfit_data", unfit(&flaws)))?;
         let conversation = Conversation {
             user: prompt.user_turn(&data),
             schema: prompt.schema().cloned(),
             max_output_tokens: prompt.max_output_tokens,
-            ..self.conversation(route, (request, reply), deadline)
+            ..self.conversation(route, (request, keep), deadline)
         };
         let mut accept = |text: &str| {
             let output = prompt.check_output(text)?;
@@ -294,7 +325,7 @@ where
     fn conversation<'a>(
         &'a self,
         route: &'a ModelRoute,
-        (request, reply): (&'a CallRequest<K, V>, &'a Reply<R>),
+        (request, keep): (&'a CallRequest<K, V>, &'a dyn Keep),
         deadline: Deadline,
     ) -> Conversation<'a> {
         let prompt = self.task.prompt();
@@ -310,7 +341,7 @@ where
             toolbox: &self.toolbox,
             context: ToolContext { key, request: request.id.clone(), timestamp: request.timestamp, id },
             steps: &request.steps,
-            keep: reply,
+            keep,
             attempt: request.attempt,
             deadline,
         }

@@ -47,6 +47,16 @@ pub(super) struct Conversation<'a> {
 pub(super) struct Account {
     pub(super) usage: TokenUsage,
     pub(super) details: AnswerDetails,
+    /// The short name of the last failure, if there was one.
+    pub(super) failure: Option<&'static str>,
+}
+
+impl Account {
+    /// Notes why there is no answer.
+    pub(super) fn fail(&mut self, name: &'static str, error: CallError) -> CallError {
+        self.failure = Some(name);
+        error
+    }
 }
 
 /// What was said so far.
@@ -78,12 +88,12 @@ impl Conversation<'_> {
             let reply = self.ask(&request, account).await.map_err(|error| error.to_call_error())?;
             match &reply.finish {
                 Finish::Blocked(reason) => {
-                    return Err(CallError::permanent(format!("the answer was blocked: {reason}")));
+                    let error = CallError::permanent(format!("the answer was blocked: {reason}"));
+                    return Err(account.fail("blocked", error));
                 }
                 Finish::Other(reason) => {
-                    return Err(CallError::transient(format!(
-                        "the answer cannot be used: the model ended with {reason}"
-                    )));
+                    let text = format!("the answer cannot be used: the model ended with {reason}");
+                    return Err(account.fail("unusable", CallError::transient(text)));
                 }
                 Finish::Length => {
                     // An answer that is complete all the same is not paid twice.
@@ -97,13 +107,13 @@ impl Conversation<'_> {
                 Finish::Stop | Finish::ToolCalls if !reply.calls.is_empty() => {
                     if account.details.tool_calls >= self.toolbox.most {
                         let text = format!("the model asked for more than {} uses of tools", self.toolbox.most);
-                        return Err(CallError::permanent(text));
+                        return Err(account.fail("tools", CallError::permanent(text)));
                     }
                     let turn = Turn::Model(reply.turn());
                     self.keep(&mut state, turn).await?;
                 }
                 Finish::Stop | Finish::ToolCalls if reply.text.trim().is_empty() => {
-                    return Err(CallError::transient("the answer is empty"));
+                    return Err(account.fail("empty", CallError::transient("the answer is empty")));
                 }
                 Finish::Stop | Finish::ToolCalls => match accept(&reply.text) {
                     Ok(answer) => return Ok(answer),
@@ -149,17 +159,21 @@ impl Conversation<'_> {
             Err(ModelError::from(ModelErrorKind::Timeout).with_usage(TokenUsage::estimate(request.bytes(), 0)))
         });
         span::end(&span, &outcome);
-        let details = &mut account.details;
         let usage = match &outcome {
             Ok(reply) => {
+                let details = &mut account.details;
                 let told = Some(reply.model_version.as_str()).filter(|version| !version.is_empty());
                 told.unwrap_or(&self.route.model).clone_into(&mut details.model);
                 details.response_id.clone_from(&reply.response_id);
                 details.finish = reply.finish.label();
                 reply.usage
             }
-            Err(error) => error.usage,
+            Err(error) => {
+                account.failure = Some(error.kind.label());
+                error.usage
+            }
         };
+        let details = &mut account.details;
         details.estimated_usage |= usage.estimated;
         account.usage += usage;
         outcome
@@ -172,7 +186,8 @@ impl Conversation<'_> {
         let open: Vec<ToolCall> = calls.iter().skip(state.turns.len() - asked - 1).cloned().collect();
         let wrong = open.iter().any(|call| self.toolbox.mistake(call).is_some());
         if wrong && state.warned {
-            return Err(CallError::permanent("the model used tools wrongly, also after it was told"));
+            let error = CallError::permanent("the model used tools wrongly, also after it was told");
+            return Err(account.fail("tools", error));
         }
         state.warned |= wrong;
         for call in open {
@@ -207,7 +222,7 @@ fn try_longer(state: &mut State, account: &mut Account) -> Result<(), CallError>
     let longer = state.max_output_tokens.and_then(|most| most.checked_mul(2)).filter(|_| !state.second);
     let Some(longer) = longer else {
         let most = state.max_output_tokens.map_or("the model's limit".into(), |most| format!("{most} tokens"));
-        return Err(CallError::permanent(format!("the answer was cut at {most}")));
+        return Err(account.fail("cut", CallError::permanent(format!("the answer was cut at {most}"))));
     };
     (state.max_output_tokens, state.second, account.details.repaired) = (Some(longer), true, true);
     Ok(())
@@ -216,7 +231,8 @@ fn try_longer(state: &mut State, account: &mut Account) -> Result<(), CallError>
 /// A wrong answer is asked for again, with the mistakes told.
 fn try_again(state: &mut State, account: &mut Account, reply: &ModelReply, flaws: &Flaws) -> Result<(), CallError> {
     if state.second {
-        return Err(CallError::permanent(format!("the answer does not fit: {flaws}")));
+        let error = CallError::permanent(format!("the answer does not fit: {flaws}"));
+        return Err(account.fail("unfit", error));
     }
     (state.second, account.details.repaired) = (true, true);
     let text = format!(

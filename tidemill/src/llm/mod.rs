@@ -94,6 +94,7 @@ mod toolbox;
 
 mod conversation;
 mod task;
+mod trial;
 
 mod batch;
 mod caller;
@@ -115,6 +116,7 @@ pub use route::ModelRoute;
 pub use secret::Secret;
 pub use task::ModelTask;
 pub use tool::{Tool, ToolContext, ToolFuture};
+pub use trial::Trial;
 
 #[cfg(test)]
 mod tests;

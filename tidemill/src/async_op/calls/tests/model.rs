@@ -215,20 +215,35 @@ fn ledger_is_right(world: &World) {
     if !world.policy.has_ledger() {
         return;
     }
-    let used = || world.members.iter().flat_map(|member| member.used.values());
-    let expected: (u64, u64) = used().fold((0, 0), |sum, used| (sum.0 + used.0, sum.1 + used.1));
-    let spent = world.spent();
+    let used = world.members.iter().map(|member| &member.used).chain([&world.dead]);
+    let used: Vec<_> =
+        used.flat_map(|used| used.iter().map(|((tenant, route), sums)| (&**tenant, *route, *sums))).collect();
+    let sum = |counts: &dyn Fn(&str, usize) -> bool| {
+        let counted = used.iter().filter(|(tenant, route, _)| counts(tenant, *route));
+        counted.fold((0, 0), |sum, (_, _, used)| (sum.0 + used.0, sum.1 + used.1))
+    };
+    let (spent, expected) = (world.spent(), sum(&|_, _| true));
     if world.starts == world.members.len() {
         assert_eq!(spent, expected, "what the ledger says was spent: calls, micros");
     } else {
-        assert!(spent.1 >= expected.1 + world.dead.0, "{spent:?} is less than {expected:?} and {:?}", world.dead);
+        // What was settled but not written counts with its most, and what was reserved and never began counts too.
+        assert!(spent.0 >= expected.0 && spent.1 >= expected.1, "{spent:?} is less than {expected:?}");
     }
     for limit in world.policy.limits.iter().map(Limit::to_string) {
-        if let Some((most, _)) = limit.strip_prefix("at most ").and_then(|rest| rest.split_once(" micros per day"))
-            && !limit.contains("tenant")
-            && !limit.contains("route")
-        {
-            assert!(spent.1 <= most.parse().expect("a number"), "{limit}, but {} were spent", spent.1);
+        let (most, rest) = limit.trim_start_matches("at most ").split_once(' ').expect("a number, then words");
+        let tenants: Vec<&str> = match rest {
+            _ if rest.contains("each tenant") => TENANTS.to_vec(),
+            _ if rest.contains("tenant ann") => vec!["ann"],
+            _ => vec![""],
+        };
+        let is_budget = rest.contains("per hour") || rest.contains("per day");
+        for name in tenants.into_iter().filter(|_| is_budget) {
+            let counts = |tenant: &str, route| {
+                (name.is_empty() || tenant == name) && (route == 0 || !rest.contains("on the route a"))
+            };
+            let (calls, micros) = sum(&counts);
+            let used = if rest.starts_with("calls") { calls } else { micros };
+            assert!(used <= most.parse().expect("a number"), "{limit}, but {used} were used");
         }
     }
 }

@@ -48,6 +48,9 @@ pub(super) struct Running {
     probe_of: Option<u64>,
 }
 
+/// Calls and micros by tenant and route.
+pub(super) type Used = BTreeMap<(String, usize), (u64, u64)>;
+
 /// An executor.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -58,8 +61,8 @@ pub(super) struct Member {
     requests: BTreeMap<CallId, usize>,
     /// What attempts of the callers have not told, also those that were given up.
     pub(super) running: Vec<Running>,
-    /// What this member's attempts used, by tenant and route.
-    pub(super) used: BTreeMap<(String, usize), (u64, u64)>,
+    /// What this member's attempts used.
+    pub(super) used: Used,
 }
 
 pub(super) struct World {
@@ -72,8 +75,8 @@ pub(super) struct World {
     pub(super) members: Vec<Member>,
     topic: Vec<(Bytes, Option<Bytes>)>,
     pub(super) starts: usize,
-    /// What attempts of dead members may have used: the least and the most.
-    pub(super) dead: (u64, u64),
+    /// What attempts of dead members used, those that ran with their most.
+    pub(super) dead: Used,
     /// Requests that cannot be decoded before this time.
     pub(super) undecodable_until_ms: i64,
 }
@@ -120,7 +123,7 @@ impl World {
             members: Vec::new(),
             topic: Vec::new(),
             starts: 0,
-            dead: (0, 0),
+            dead: Used::new(),
             undecodable_until_ms: 0,
         };
         for _ in 0..members {
@@ -337,10 +340,14 @@ impl World {
     pub(super) fn crash(&mut self, at: usize) {
         let new = self.start();
         let dead = std::mem::replace(&mut self.members[at], new);
-        let settled: u64 = dead.used.values().map(|(_, micros)| micros).sum();
-        let open: u64 = dead.running.iter().map(|it| self.requests[it.request].most).sum();
-        // What was settled but not written counts with its most. What was reserved and never began counts too.
-        self.dead = (self.dead.0 + settled + open, u64::MAX);
+        let open = dead.running.iter().map(|it| {
+            let request = &self.requests[it.request];
+            ((request.tenant.to_owned(), it.route), (1, request.most))
+        });
+        for (scope, (calls, micros)) in dead.used.into_iter().chain(open) {
+            let sum = self.dead.entry(scope).or_default();
+            *sum = (sum.0 + calls, sum.1 + micros);
+        }
         for partition in &mut self.partitions {
             if partition.0 == at {
                 partition.1 = 0;
