@@ -184,9 +184,13 @@ impl Calls {
 
     fn fire(&mut self, timer: Timer, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
         match timer {
-            // The timer of an earlier pause, which ended sooner, means nothing.
-            Timer::Resume(id) if self.calls.get(&id).is_none_or(|call| call.pauses_until_ms > now.monotonic_ms) => {}
-            Timer::Resume(id) => self.resume(id),
+            Timer::Resume(id) => {
+                // The timer of an earlier pause, which ended sooner, means nothing.
+                let ends = |call: &Call| call.stage == Stage::Pausing && call.pauses_until_ms <= now.monotonic_ms;
+                if self.calls.get(&id).is_some_and(ends) {
+                    self.wait(id);
+                }
+            }
             Timer::Timeout(id, attempt) => self.time_out(id, attempt, now, effects),
             Timer::Hedge(id, attempt) => self.hedge(id, attempt, now, ask, effects),
             Timer::Deadline(id) => self.expire(id, now, effects),

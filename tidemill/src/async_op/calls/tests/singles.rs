@@ -259,3 +259,23 @@ fn the_timer_of_a_pause_that_ended_sooner_does_not_end_the_next_one() {
     world.go();
     assert_eq!(world.runs(), [], "the longer pause counts");
 }
+
+#[test]
+fn the_timer_of_a_pause_that_ended_sooner_does_not_part_a_call_from_the_one_that_it_joined() {
+    let mut world = world(policy());
+    world.ask(Request { content: Some(1), ..request("ann", "a") });
+    world.go();
+    world.ask(Request { content: Some(1), ..request("ann", "b") });
+    world.read_requests(0);
+    // It pauses, is woken before its time, and joins the first.
+    let calls = &mut world.members[0].calls;
+    assert!(calls.queue.remove(1));
+    calls.pause(1, 500);
+    calls.wait(1);
+    world.go();
+    world.after(600);
+    world.tell(0, 0, Ok(()), None);
+    world.go();
+    assert!(world.is_answered(0) && world.is_answered(1));
+    assert_eq!(world.members[0].calls.stats().attempts, 1);
+}
