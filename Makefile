@@ -64,6 +64,11 @@ load: ARGS =
 load: prerequisites ## Five minutes of 1,000 athletes and 50 busy streams on a server of its own; ARGS="--seconds 30" for less.
 	cargo bench --locked --workspace --bench load -- $(ARGS)
 
+.PHONY: calls-load
+calls-load: ARGS =
+calls-load: prerequisites ## Load with a stand-in for a model; PART=burst, outage or noisy for one, ARGS="--in-flight 256" for options.
+	cargo bench --locked --workspace --bench load -- calls $(PART) $(ARGS)
+
 # Beside the builds, so that it is fetched once.
 .PHONY: schema-registry
 schema-registry: ## Fetches the schema registry that tests start, by Maven; without Java and Maven they skip it.

@@ -59,9 +59,14 @@ impl Lines {
     }
 
     pub(crate) fn write(&self, stream: usize, at: usize, timestamp: i64, into: &mut String) {
-        let rest = &self.0[(stream * 97 + at) % self.0.len()];
+        self.write_as(&stream_id(stream), stream * 97 + at, timestamp, into);
+    }
+
+    /// Writes line number `at` as an event of this stream.
+    pub(crate) fn write_as(&self, stream_id: &str, at: usize, timestamp: i64, into: &mut String) {
+        let rest = &self.0[at % self.0.len()];
         // Writing to a string cannot fail.
-        let _ = writeln!(into, "{{\"stream_id\":\"{}\",\"timestamp\":{timestamp},{rest}", stream_id(stream));
+        let _ = writeln!(into, "{{\"stream_id\":\"{stream_id}\",\"timestamp\":{timestamp},{rest}");
     }
 }
 

@@ -24,7 +24,12 @@ pub(crate) fn all(options: &Options, address: SocketAddr, tally: &Arc<Tally>) ->
         let url = format!("http://{address}/v1/{kind}/{id}/events?after=0");
         let (http, tally) = (http.clone(), tally.clone());
         tokio::spawn(async move {
-            if let Err(error) = follow(&http, &url, |start_ms| tally.arrived(app, who, start_ms)).await {
+            let arrived = |event: &str| {
+                if let Some(start_ms) = result(event) {
+                    tally.arrived(app, who, start_ms);
+                }
+            };
+            if let Err(error) = follow(&http, &url, None, arrived).await {
                 eprintln!("{url}: {error}");
             }
         })
@@ -32,16 +37,22 @@ pub(crate) fn all(options: &Options, address: SocketAddr, tally: &Arc<Tally>) ->
     Ok(users.chain(streams).map(page).collect())
 }
 
-async fn follow(http: &reqwest::Client, url: &str, mut arrived: impl FnMut(i64)) -> Result<()> {
-    let mut response = http.get(url).send().await?.error_for_status()?;
+/// Hands each event of a page to `arrived`, until the connection ends.
+pub(crate) async fn follow(
+    http: &reqwest::Client,
+    url: &str,
+    token: Option<&str>,
+    mut arrived: impl FnMut(&str),
+) -> Result<()> {
+    let request = http.get(url);
+    let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
+    let mut response = request.send().await?.error_for_status()?;
     let mut text = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         text.extend_from_slice(&chunk);
         let mut taken = 0;
         while let Some(end) = text[taken..].windows(2).position(|two| two == b"\n\n") {
-            if let Some(start_ms) = result(&String::from_utf8_lossy(&text[taken..taken + end])) {
-                arrived(start_ms);
-            }
+            arrived(&String::from_utf8_lossy(&text[taken..taken + end]));
             taken += end + 2;
         }
         text.drain(..taken);

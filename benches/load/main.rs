@@ -1,9 +1,11 @@
 //! A load test of the applications' server: athletes' pages and streams' chat and speech send events over HTTP, and
 //! pages receive results as server-sent events.
 //!
-//! `make load` runs it for five minutes. `cargo test` runs a small load and checks that every window has a result.
+//! `make load` runs it for five minutes. `make calls-load` runs loads whose windows go to a stand-in for a model.
+//! `cargo test` runs a small load of each and checks that every window has a result.
 
 mod athletes;
+mod calls;
 mod events;
 mod follow;
 mod options;
@@ -16,23 +18,32 @@ mod wire;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
+use clap::Parser as _;
 use tidemill::{Clock as _, SystemClock};
 
 use options::Options;
-use process::Process;
+use process::{Launch, Process};
 use tally::{Kind, Tally};
 
 /// The time before the first event is due. Pages and connections open in this time.
 const LEAD_MS: i64 = 2_000;
 
 fn main() -> Result<()> {
-    let options = Options::read();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(run(options))
+    let (bench, args): (Vec<_>, Vec<_>) = std::env::args().partition(|arg| arg == "--bench");
+    if bench.is_empty() {
+        runtime.block_on(run(Options::small()))?;
+        return runtime.block_on(calls::small());
+    }
+    match args.get(1).map(String::as_str) {
+        Some("calls") => runtime.block_on(calls::run(args.into_iter().skip(1))),
+        _ => runtime.block_on(run(Options::parse_from(args))),
+    }
 }
 
 async fn run(options: Options) -> Result<()> {
-    let mut process = Process::start(&options).await?;
+    let launch = Launch { settings: options.settings(), ..Launch::default() };
+    let mut process = Process::start(options.url.as_deref(), &launch).await?;
     let tally = Arc::new(Tally::new(&options));
     let pages = follow::all(&options, process.address, &tally)?;
     let start_ms = SystemClock.now_ms() + LEAD_MS;

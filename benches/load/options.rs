@@ -52,17 +52,25 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The options from the command line. Without `--bench`, the options of a small test.
-    pub(crate) fn read() -> Self {
-        let (bench, args): (Vec<_>, Vec<_>) = std::env::args().partition(|arg| arg == "--bench");
-        if !bench.is_empty() {
-            return Self::parse_from(args);
-        }
+    /// The options of a small test.
+    pub(crate) fn small() -> Self {
         let small = ["load", "--seconds=4", "--users=40", "--followed=40", "--streams=6", "--chats=120"];
         let small = small.into_iter().chain(["--segments=120", "--live-window=1s", "--coach-window=1s"]);
         // The grace is long enough that no event is late, even on a slow machine.
         let small = small.chain(["--coach-grace-ms=3000", "--live-grace-ms=3000"]);
         Self::parse_from(small)
+    }
+
+    /// The server's settings.
+    pub(crate) fn settings(&self) -> Vec<String> {
+        let (live, coach) = (self.live_window().as_millis(), self.coach_window().as_millis());
+        let own = [
+            format!("live.window={live}ms"),
+            format!("live.grace={}ms", self.live_grace_ms),
+            format!("coach.window={coach}ms"),
+            format!("coach.grace={}ms", self.coach_grace_ms),
+        ];
+        own.into_iter().chain(self.set.iter().cloned()).collect()
     }
 
     pub(crate) fn live_window(&self) -> Duration {

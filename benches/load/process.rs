@@ -14,8 +14,6 @@ use tempfile::TempDir;
 use tidemill_apps::apps::http_client;
 use tokio::task::JoinHandle;
 
-use crate::options::Options;
-
 /// The server's time limit until all its tasks run.
 const READY: Duration = Duration::from_mins(1);
 /// The interval at which memory and disk are measured.
@@ -37,6 +35,17 @@ struct Usage {
     own_s: f64,
 }
 
+/// How a server is started.
+#[derive(Debug, Default)]
+pub(crate) struct Launch {
+    /// Settings, such as `live.window=10s`.
+    pub(crate) settings: Vec<String>,
+    /// Environment variables.
+    pub(crate) variables: Vec<(&'static str, &'static str)>,
+    /// The text of the configuration file.
+    pub(crate) file: String,
+}
+
 /// The resources that the run used.
 pub(crate) struct Used {
     pub(crate) wall_s: f64,
@@ -56,14 +65,15 @@ pub(crate) struct Sample {
 }
 
 impl Process {
-    pub(crate) async fn start(options: &Options) -> Result<Self> {
-        let (address, child) = match &options.url {
+    /// Uses the running server at `url`, or starts one.
+    pub(crate) async fn start(url: Option<&str>, launch: &Launch) -> Result<Self> {
+        let (address, child) = match url {
             Some(url) => {
                 let address = url.trim_start_matches("http://").trim_end_matches('/');
                 (address.parse().with_context(|| format!("{url}: write it as http://127.0.0.1:8080"))?, None)
             }
             None => {
-                let (address, child, folder) = spawn(options)?;
+                let (address, child, folder) = spawn(launch)?;
                 (address, Some((child, folder)))
             }
         };
@@ -135,19 +145,14 @@ impl Drop for Process {
     }
 }
 
-fn spawn(options: &Options) -> Result<(SocketAddr, Child, TempDir)> {
+fn spawn(launch: &Launch) -> Result<(SocketAddr, Child, TempDir)> {
     let folder = tempfile::tempdir()?;
-    let ms = |duration: Duration| format!("{}ms", duration.as_millis());
-    let (live, coach) = (ms(options.live_window()), ms(options.coach_window()));
-    let sets = [
-        format!("live.window={live}"),
-        format!("live.grace={}ms", options.live_grace_ms),
-        format!("coach.window={coach}"),
-        format!("coach.grace={}ms", options.coach_grace_ms),
-    ];
+    let file = folder.path().join("load.toml");
+    fs::write(&file, &launch.file)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
-    for set in sets.iter().chain(&options.set) {
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path().join("data"));
+    command.arg("--config").arg(file).envs(launch.variables.iter().copied());
+    for set in &launch.settings {
         command.args(["--set", set]);
     }
     let mut child = command.stderr(Stdio::piped()).spawn().context("the server cannot be started")?;

@@ -69,11 +69,12 @@ pub(crate) fn print(options: &Options, tally: &Tally, samples: &[Sample], used: 
     );
 }
 
-fn mib(bytes: u64) -> u64 {
+pub(crate) fn mib(bytes: u64) -> u64 {
     bytes >> 20
 }
 
-fn percentiles(values: &mut [i64]) -> String {
+/// The median, the 99th percentile and the largest value.
+pub(crate) fn percentiles(values: &mut [i64]) -> String {
     values.sort_unstable();
     let at = |part: f64| values.get(((values.len() as f64 * part) as usize).min(values.len().saturating_sub(1)));
     match (at(0.5), at(0.99), at(1.0)) {

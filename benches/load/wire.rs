@@ -21,7 +21,14 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(address: SocketAddr, path: &str, kind: &str) -> Self {
-        let head = format!("POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {kind}\r\ncontent-length: ");
+        Self::with_token(address, path, kind, None)
+    }
+
+    /// A client of a server that asks for a token.
+    pub(crate) fn with_token(address: SocketAddr, path: &str, kind: &str, token: Option<&str>) -> Self {
+        let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: {kind}\r\n{token}content-length: ");
         Self { address, head, stream: None, buffer: Vec::new() }
     }
 
