@@ -34,7 +34,7 @@ const REPAIR_BYTES: u64 = 1_500;
 /// ```
 /// # use std::{sync::Arc, time::Duration};
 /// # use serde_json::{Value, json};
-/// # use tidemill::{AsyncCall, CallExecutor, CallPolicy, Route, StreamsBuilder, SystemClock, testing::TopologyTestDriver};
+/// # use tidemill::{AsyncCall, CallExecutor, CallPolicy, StreamsBuilder, SystemClock, testing::TopologyTestDriver};
 /// # use tidemill::llm::{ModelFuture, ModelReply, ModelRequest, Provider};
 /// # #[derive(Debug)]
 /// # struct Model;
@@ -71,7 +71,7 @@ const REPAIR_BYTES: u64 = 1_500;
 /// # let provider = Arc::new(Model);
 /// # let runtime = tokio::runtime::Runtime::new()?;
 /// let flash = ModelRoute::new(provider, "gemini-2.5-flash").price(Price::per_million(300_000, 2_500_000));
-/// let mut caller = ModelCaller::new(Grading(prompt), runtime.handle().clone()).route("flash", flash);
+/// let mut caller = ModelCaller::new(Grading(prompt), runtime.handle().clone()).route("default", flash);
 ///
 /// # let builder = StreamsBuilder::new();
 /// let call = AsyncCall::<u64, String, i64>::named("grade");
@@ -82,9 +82,8 @@ const REPAIR_BYTES: u64 = 1_500;
 /// }).to("grades");
 /// # let driver = TopologyTestDriver::new(&builder.build()?)?;
 /// # driver.input::<u64, String>("essays").pipe(1, "To be".into(), 0)?;
-/// # let policy = CallPolicy { routes: vec![Route::named("flash")], ..CallPolicy::default() };
 /// # let log = Arc::new(driver.log().clone());
-/// # let mut executor = CallExecutor::open(&call, "test", log, policy, Arc::new(SystemClock))?;
+/// # let mut executor = CallExecutor::open(&call, "test", log, CallPolicy::default(), Arc::new(SystemClock))?;
 /// # let mut grades = Vec::new();
 /// # while grades.is_empty() {
 /// #     executor.step(&mut caller, Duration::from_millis(10))?;

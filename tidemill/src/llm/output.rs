@@ -32,7 +32,7 @@ const MOST_PLACES: usize = 16;
 /// assert_eq!(check.check(answer)?["mood"], "calm");
 ///
 /// let wrong = check.check(r#"{"mood": "angry", "advice": "Go to https://x.example"}"#).unwrap_err();
-/// assert_eq!(wrong.to_string(), "/mood does not fit enum; /advice does not fit not; /advice does not fit maxLength");
+/// assert_eq!(wrong.to_string(), "/advice does not fit maxLength; /advice does not fit not; /mood does not fit enum");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct OutputCheck {

@@ -9,6 +9,7 @@ mod stand_in;
 use std::time::Duration;
 
 use tidemill::llm::{ModelError, ModelReply, ModelRequest, Provider, ToolSpec, Turn};
+use tokio::runtime::Runtime;
 
 /// A question with data, a schema and little time.
 fn question() -> ModelRequest {
@@ -34,8 +35,11 @@ fn history() -> ToolSpec {
     ToolSpec { name: "history".into(), description: "A viewer's messages.".into(), parameters }
 }
 
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
 /// Asks, on a runtime of its own.
 fn ask(provider: &dyn Provider, request: &ModelRequest) -> Result<ModelReply, ModelError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(provider.ask(request))
+    runtime().block_on(provider.ask(request))
 }

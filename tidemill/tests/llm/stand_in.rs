@@ -1,13 +1,12 @@
 //! The stand-in for model providers checks requests strictly, and keeps the bill. What it bills must be what we count.
 
-use serde_json::json;
 use tidemill::llm::{
     Finish, Gemini, ModelErrorKind, ModelRequest, OpenAi, OutputCheck, Provider, StaticToken, StructuredOutput,
     TokenUsage,
 };
 use tidemill_model_server::{Fault, ModelServer, Rates, Schedule};
 
-use crate::{ask, history, question};
+use crate::{ask, history, question, runtime};
 
 fn providers(models: &ModelServer) -> Vec<Box<dyn Provider>> {
     let openai = || OpenAi::new(&format!("{}/v1", models.url())).expect("a client").keys(["sk-1"]);
@@ -54,47 +53,55 @@ fn tools_are_asked_for_by_every_provider() {
     }
 }
 
-/// What was consumed, over many requests with this fault.
-fn consumed(models: &ModelServer, stream: bool) -> (TokenUsage, Vec<String>) {
-    let (mut sum, mut ends) = (TokenUsage::default(), Vec::new());
-    for (at, provider) in providers(models).iter().enumerate() {
-        let request = ModelRequest { stream, id: format!("{at}-{stream}"), ..question() };
-        match ask(&**provider, &request) {
-            Ok(reply) => {
-                sum += reply.usage;
-                ends.push(reply.finish.label());
-            }
-            Err(error) => {
-                sum += error.usage;
-                ends.push(error.to_string());
-            }
-        }
-    }
-    (sum, ends)
+/// All faults of answers that end. A key that is exhausted rests, so those faults have a test of their own.
+fn faults() -> impl Iterator<Item = Fault> {
+    let others = [Fault::Hang, Fault::SlowStream, Fault::RateLimited, Fault::OutOfCredit];
+    Fault::ALL.iter().copied().filter(move |fault| !others.contains(fault))
 }
 
 #[test]
 fn what_is_billed_is_what_is_counted_whatever_goes_wrong() {
-    for &fault in Fault::ALL {
-        if matches!(fault, Fault::Hang | Fault::SlowStream) {
-            continue;
-        }
-        for stream in [false, true] {
-            let models = ModelServer::start(Schedule { rates: Rates::always(fault), ..Schedule::default() });
-            let (sum, ends) = consumed(&models, stream);
-            let bill = models.bill().all;
-            let (counted, billed) = ((sum.input_tokens, sum.output_tokens), (bill.input_tokens, bill.output_tokens));
-            if sum.estimated {
-                // An estimate is no worse than a half, as far as the input goes. The output that never came is unknown.
-                assert!(
-                    billed.0 == 0 || counted.0 * 2 >= billed.0,
-                    "{fault:?} {stream}: {counted:?} {billed:?} {ends:?}"
-                );
-            } else {
-                assert_eq!(counted, billed, "{fault:?}, stream {stream}: {ends:?}");
+    let models = ModelServer::start(Schedule::default());
+    let (runtime, mut billed) = (runtime(), models.bill().all);
+    for stream in [false, true] {
+        let providers = providers(&models);
+        for fault in faults() {
+            models.change(|schedule| schedule.rates = Rates::always(fault));
+            for (at, provider) in providers.iter().enumerate() {
+                let request = ModelRequest { stream, id: format!("{at}-{stream}-{fault:?}"), ..question() };
+                let outcome = runtime.block_on(provider.ask(&request));
+                let usage = outcome.as_ref().map_or_else(|error| error.usage, |reply| reply.usage);
+                let bill = models.bill().all;
+                let (input, output) =
+                    (bill.input_tokens - billed.input_tokens, bill.output_tokens - billed.output_tokens);
+                billed = bill;
+                if usage.estimated {
+                    // An estimate is no worse than a half, as far as the input goes. What never came is unknown.
+                    assert!(usage.input_tokens * 2 >= input, "{fault:?} {stream}: {usage:?}, {input} {outcome:?}");
+                } else {
+                    assert_eq!((usage.input_tokens, usage.output_tokens), (input, output), "{fault:?}: {outcome:?}");
+                }
+                if let Err(error) = outcome {
+                    assert!(!format!("{error} {error:?}").contains("mood"), "{fault:?} quotes the data: {error:?}");
+                }
             }
         }
     }
+}
+
+#[test]
+fn an_exhausted_key_is_told_by_every_provider_and_costs_nothing() {
+    let models = ModelServer::start(Schedule::default());
+    for (fault, of_a_day) in [(Fault::RateLimited, false), (Fault::OutOfCredit, true)] {
+        models.change(|schedule| schedule.rates = Rates::always(fault));
+        for provider in providers(&models) {
+            let error = ask(&*provider, &question()).expect_err("exhausted");
+            let ModelErrorKind::RateLimited { daily, retry_after, .. } = &error.kind else { panic!("{error:?}") };
+            assert_eq!((*daily, error.usage), (of_a_day, TokenUsage::default()), "{provider:?}");
+            assert!(*daily || retry_after.is_some(), "{error:?}");
+        }
+    }
+    assert_eq!(models.bill().all.billed_calls, 0);
 }
 
 #[test]
@@ -103,22 +110,5 @@ fn a_server_that_hangs_is_left_in_time() {
     for provider in providers(&models) {
         let request = ModelRequest { timeout: std::time::Duration::from_millis(100), ..question() };
         assert_eq!(ask(&*provider, &request).expect_err("no answer").kind, ModelErrorKind::Timeout);
-    }
-}
-
-#[test]
-fn no_error_quotes_the_data() {
-    for &fault in Fault::ALL {
-        if matches!(fault, Fault::Hang | Fault::SlowStream) {
-            continue;
-        }
-        let models = ModelServer::start(Schedule { rates: Rates::always(fault), ..Schedule::default() });
-        for provider in providers(&models) {
-            if let Err(error) =
-                ask(&*provider, &ModelRequest { schema: Some(json!({ "type": "object" })), ..question() })
-            {
-                assert!(!format!("{error} {error:?}").contains("mood"), "{fault:?}: {error:?}");
-            }
-        }
     }
 }

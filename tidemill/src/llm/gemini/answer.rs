@@ -81,8 +81,20 @@ impl Answer {
         Ok(())
     }
 
+    /// What is paid, also of an answer that broke off: its output is told only at its end.
+    pub(super) fn paid(&self, request: &ModelRequest) -> TokenUsage {
+        let estimate = TokenUsage::estimate(request.bytes(), self.bytes());
+        match self.told_usage() {
+            None => estimate,
+            Some(told) if self.finish.is_none() && told.output_tokens < estimate.output_tokens => {
+                TokenUsage { output_tokens: estimate.output_tokens, estimated: true, ..told }
+            }
+            Some(told) => told,
+        }
+    }
+
     /// What the provider has told so far about the usage.
-    pub(super) fn told_usage(&self) -> Option<TokenUsage> {
+    fn told_usage(&self) -> Option<TokenUsage> {
         self.usage.map(|usage| {
             let thinking_tokens = usage.thoughts_token_count.unwrap_or(0);
             TokenUsage {
@@ -96,12 +108,12 @@ impl Answer {
     }
 
     /// Roughly how much came, in bytes.
-    pub(super) fn bytes(&self) -> u64 {
+    fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.to_string().len() as u64).sum()
     }
 
     pub(super) fn reply(self, request: &ModelRequest, provider: &str) -> Result<ModelReply, ModelError> {
-        let usage = self.told_usage().unwrap_or(TokenUsage::estimate(request.bytes(), self.bytes()));
+        let usage = self.paid(request);
         if let Some(reason) = self.blocked.filter(|reason| reason != "BLOCK_REASON_UNSPECIFIED") {
             return Err(ModelErrorKind::Blocked { reason: harmless(&reason) }.into());
         }

@@ -16,7 +16,7 @@ use super::{
     error::{ModelError, ModelErrorKind},
     http::{self, Deadline, SetupError},
     provider::{ModelFuture, Provider},
-    reply::{ModelReply, TokenUsage},
+    reply::ModelReply,
     request::ModelRequest,
     secret::Secret,
 };
@@ -178,10 +178,7 @@ impl Gemini {
             whole.and_then(|whole| answer.add(whole))
         };
         // What came until the connection broke off is paid.
-        let paid = |error: ModelError| {
-            let told = answer.told_usage().unwrap_or(TokenUsage::estimate(request.bytes(), answer.bytes()));
-            error.with_usage(told)
-        };
+        let paid = |error: ModelError| error.with_usage(answer.paid(request));
         read.map_err(paid)?;
         answer.clone().reply(request, self.name()).map_err(paid)
     }
