@@ -208,6 +208,21 @@ impl Calls {
         }
     }
 
+    /// Drops the calls of partitions that will belong to another executor, except those that run.
+    pub(super) fn forget_idle(&mut self, partitions: &[TopicPartition]) {
+        let idle = |call: &Call| call.stage != Stage::Calling && partitions.contains(&call.arrival.partition);
+        let idle: Vec<_> = self.calls.iter().filter(|(_, call)| idle(call)).map(|(id, _)| *id).collect();
+        for id in idle {
+            self.remove(id);
+        }
+    }
+
+    /// Whether calls of these partitions run.
+    pub(super) fn run_in(&self, partitions: &[TopicPartition]) -> bool {
+        let runs = |call: &Call| call.stage == Stage::Calling && partitions.contains(&call.arrival.partition);
+        self.calls.values().any(runs)
+    }
+
     /// Starts nothing from now on, and drops the calls that neither run nor get the answer of one that runs. The
     /// executor stops.
     pub(super) fn close(&mut self) {

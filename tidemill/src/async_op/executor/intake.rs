@@ -23,6 +23,8 @@ use crate::{
 const MAX_BYTES: usize = 64 << 20;
 /// How far an executor reads beyond a request without an answer. More would not fit into a commit's metadata.
 const MAX_SPAN: Offset = 16_384;
+/// How long a revoked partition waits for its running calls. Its next owner waits, too.
+const HAND_OVER_MS: i64 = 10_000;
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     pub(super) fn poll(
@@ -38,6 +40,10 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         }
         let now = Moment::of(&*self.clock);
         for batch in polled.batches {
+            if self.is_leaving(&batch.partition) {
+                // The next owner reads these.
+                continue;
+            }
             done += batch.records.len();
             for record in batch.records {
                 self.take(caller, &batch.partition, record, now)?;
@@ -121,13 +127,36 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
                 self.owned.extend(partitions);
             }
             Rebalance::Revoked(partitions) => {
-                self.commit(Moment::of(&*self.clock))?;
-                self.forget(&partitions);
-                self.consumer.release(&partitions)?;
+                let now = Moment::of(&*self.clock);
+                self.calls.forget_idle(&partitions);
+                self.leaving.push((partitions, now.monotonic_ms.saturating_add(HAND_OVER_MS)));
+                self.hand_back(now)?;
             }
-            Rebalance::Lost(partitions) => self.forget(&partitions),
+            Rebalance::Lost(partitions) => {
+                self.forget(&partitions);
+                self.leaving.retain(|(leaving, _)| !leaving.iter().any(|partition| partitions.contains(partition)));
+            }
         }
         Ok(())
+    }
+
+    /// Gives revoked partitions back when their running calls have ended: the next owner would pay them again.
+    pub(super) fn hand_back(&mut self, now: Moment) -> Result<(), TransportError> {
+        let Self { leaving, calls, .. } = self;
+        let ready = |(partitions, until_ms): &mut (Vec<TopicPartition>, i64)| {
+            now.monotonic_ms >= *until_ms || !calls.run_in(partitions)
+        };
+        let ready: Vec<_> = leaving.extract_if(.., ready).collect();
+        for (partitions, _) in ready {
+            self.commit(now)?;
+            self.forget(&partitions);
+            self.consumer.release(&partitions)?;
+        }
+        Ok(())
+    }
+
+    fn is_leaving(&self, partition: &TopicPartition) -> bool {
+        self.leaving.iter().any(|(partitions, _)| partitions.contains(partition))
     }
 
     /// Reads what earlier owners have answered and kept.
@@ -149,7 +178,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         Ok(())
     }
 
-    /// The next owner of the partitions repeats the unanswered requests. This executor ignores answers that still
+    /// The next owner of the partitions repeats the requests without an answer. This executor ignores answers that still
     /// arrive.
     fn forget(&mut self, partitions: &[TopicPartition]) {
         self.owned.retain(|partition| !partitions.contains(partition));

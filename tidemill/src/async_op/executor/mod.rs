@@ -108,6 +108,8 @@ pub struct CallExecutor<K, V, R> {
     progress: BTreeMap<TopicPartition, Progress>,
     takeovers: BTreeMap<TopicPartition, Takeover>,
     owned: Vec<TopicPartition>,
+    /// Revoked partitions whose calls still run, and until when they may.
+    leaving: Vec<(Vec<TopicPartition>, i64)>,
     paused: bool,
     /// Steps that were sent and are not flushed, and where they are kept.
     steps: Vec<(Step, (i32, Bytes))>,
@@ -200,6 +202,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             progress: BTreeMap::new(),
             takeovers: BTreeMap::new(),
             owned: Vec::new(),
+            leaving: Vec::new(),
             paused: false,
             steps: Vec::new(),
             done_steps: Vec::new(),
@@ -268,6 +271,9 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             self.producer.flush()?;
         }
         self.steps_are_kept();
+        if !self.leaving.is_empty() {
+            self.hand_back(now)?;
+        }
         if now.monotonic_ms - self.committed_ms >= COMMIT_MS {
             self.commit(now)?;
         }
