@@ -74,7 +74,7 @@ impl School {
         }
     }
 
-    /// Everything that came out since the last question.
+    /// Everything that came out.
     pub(crate) fn answers(&self) -> Vec<String> {
         self.driver.output::<String, String>("out").read_values().expect("reads")
     }

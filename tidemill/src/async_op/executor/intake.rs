@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     async_op::{
+        CallOrder,
         calls::Arrival,
         request::{self, RequestId},
     },
@@ -27,11 +28,23 @@ const MAX_SPAN: Offset = 16_384;
 const HAND_OVER_MS: i64 = 10_000;
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
+    /// Reads requests. If only the newest of a lane counts, reads all that are there, so that no call is made for one
+    /// that has been replaced already.
     pub(super) fn poll(
         &mut self,
         caller: &mut dyn Caller<K, V, R>,
         timeout: Duration,
     ) -> Result<usize, TransportError> {
+        let mut done = self.poll_once(caller, timeout)?;
+        let mut more = done;
+        while more > 0 && self.call.order == CallOrder::LatestWins && done < self.policy.max_read_ahead {
+            more = self.poll_once(caller, Duration::ZERO)?;
+            done += more;
+        }
+        Ok(done)
+    }
+
+    fn poll_once(&mut self, caller: &mut dyn Caller<K, V, R>, timeout: Duration) -> Result<usize, TransportError> {
         self.pause_if_full()?;
         let polled = self.consumer.poll(timeout)?;
         let mut done = polled.rebalances.len();
