@@ -69,6 +69,11 @@ calls-load: ARGS =
 calls-load: prerequisites ## Load with a stand-in for a model; PART=burst, outage or noisy for one, ARGS="--in-flight 256" for options.
 	cargo bench --locked --workspace --bench load -- calls $(PART) $(ARGS)
 
+.PHONY: calls-kill
+calls-kill: KILLS = 200
+calls-kill: prerequisites kafka-broker-if-possible ## Kills executors of paid calls 200 times on each log, and prints what was paid twice; KILLS=50 for less.
+	TIDEMILL_KILLS=$(KILLS) cargo test $(CARGO_FLAGS) --test call_kill -- --nocapture --test-threads 1
+
 # Beside the builds, so that it is fetched once.
 .PHONY: schema-registry
 schema-registry: ## Fetches the schema registry that tests start, by Maven; without Java and Maven they skip it.

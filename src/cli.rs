@@ -36,6 +36,7 @@ impl Cli {
         let command = with_applications(Self::command());
         let set = command.get_arguments().find(|argument| argument.get_id() == SET).cloned();
         let command = command.mut_subcommands(|command| command.args(&set));
+        let command = command.mut_subcommand(PROMPTS, |prompts| prompts.mut_subcommands(|command| command.args(&set)));
         let command =
             command.mut_subcommand(REPLAY, |replay| without_server(replay).mut_arg(SET, |set| set.hide(true)));
         let command = command.mut_subcommand(DLQ, |dlq| {
@@ -47,13 +48,17 @@ impl Cli {
             Some(app) => Self { command: Command::Run(app), options: Options::from_arg_matches(&matches)? },
             None => Self::from_arg_matches(&matches)?,
         };
-        let behind = matches.subcommand().and_then(|(_, matches)| matches.get_many::<String>(SET));
-        cli.options.set.extend(behind.into_iter().flatten().cloned());
+        let mut behind = matches.subcommand();
+        while let Some((_, matches)) = behind {
+            cli.options.set.extend(matches.try_get_many::<String>(SET).ok().flatten().into_iter().flatten().cloned());
+            behind = matches.subcommand();
+        }
         Ok(cli)
     }
 }
 
 const REPLAY: &str = "replay";
+const PROMPTS: &str = "prompts";
 const DLQ: &str = "dlq";
 
 /// Hides the server's options from a command that runs without a server.
@@ -236,7 +241,7 @@ pub(crate) enum PromptsAction {
     /// Settings of the analyst (provider, key, address, price, time limit, attempts) are those of `serve`. Their limits
     /// and budgets do not count here: before it starts, the command says the most that its requests may cost, and asks for
     /// --yes above --ask-above. Ctrl-C prints what is there so far.
-    Eval(EvalOptions),
+    Eval(Box<EvalOptions>),
 }
 
 /// Options of `prompts eval`.

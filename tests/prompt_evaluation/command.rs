@@ -112,7 +112,7 @@ fn another_prompt_another_model_and_the_offline_analysis_can_be_compared() {
     let (server, files) = (server(), Files::new());
     let (calls, prompt) = (files.journal(3), files.prompt(|text| text.replace("version = 1", "version = 2")));
     let own = files.write("own.toml", &ended(&mut tidemill(&["prompts", "show", "live-insight"])).1);
-    let run = |more: &[&str]| ended(&mut eval(&server, &[&["--requests", calls.as_str()], more].concat()));
+    let run = |more: &[&str]| ended(&mut eval(&server, &[&["--requests", calls.as_str()][..], more].concat()));
     let (code, result, said) = run(&["--prompt", &prompt, "--against", &own]);
     assert!(code == Some(0) && said.contains("6 requests to flash"), "{said}");
     assert!(result.contains("candidate  live-insight@2") && result.contains("against    live-insight@1"), "{result}");
@@ -127,7 +127,7 @@ fn another_prompt_another_model_and_the_offline_analysis_can_be_compared() {
 fn what_may_be_expensive_or_has_no_price_is_asked_for_first() {
     let (server, files) = (server(), Files::new());
     let calls = files.journal(2);
-    let run = |more: &[&str]| ended(&mut eval(&server, &[&["--requests", calls.as_str()], more].concat()));
+    let run = |more: &[&str]| ended(&mut eval(&server, &[&["--requests", calls.as_str()][..], more].concat()));
     let (code, _, told) = run(&["--ask-above", "0.000001"]);
     assert!(code == Some(2) && told.contains("more than 0.000001 USD") && told.contains("--yes"), "{told}");
     let (code, _, told) = run(&["--model", "larger"]);
@@ -179,7 +179,7 @@ fn mistakes_are_told_before_anything_is_asked() {
 
 /// A server that keeps one journal, for those with its token.
 async fn journal_server(text: String) -> String {
-    let lines = async move |Path(app): Path<String>, Query(page): Query<Value>, headers: HeaderMap| {
+    let lines = move |Path(app): Path<String>, Query(page): Query<Value>, headers: HeaderMap| async move {
         let problem = json!({ "error": "the token is missing", "fix": "send one" }).to_string();
         match headers.get("authorization") {
             Some(token) if token == "Bearer the-token-of-an-admin" => {

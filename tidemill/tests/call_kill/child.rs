@@ -170,8 +170,9 @@ pub(crate) fn run() -> Tested {
         });
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let caller = Watched::new(&life, runtime.handle().clone())?;
+    let mut caller = Watched::new(&life, runtime.handle().clone())?;
     if life.plan.speed == 1 {
+        caller.opened();
         with_handle(&life, log, caller, &stop)?;
     } else {
         with_fast_clock(&life, log, caller, &stop)?;
@@ -199,6 +200,7 @@ fn with_fast_clock(life: &Life, log: Arc<dyn Transport>, mut caller: Watched, st
     let clock: Arc<dyn Clock> = Arc::new(Fast::new(life.began_real_ms, life.plan.speed));
     say("child-started")?;
     while !stop.load(Ordering::SeqCst) {
+        caller.opened();
         let mut run = || -> Result<(), tidemill::transport::TransportError> {
             let mut executor = CallExecutor::open(&work::call(), APP, log.clone(), life.plan.policy(), clock.clone())?;
             while !stop.load(Ordering::SeqCst) {

@@ -29,6 +29,12 @@ pub(crate) fn print(log: &str, evidence: &Evidence, figures: &Figures) {
         share(twice.killed_usage.tokens() as f64, figures.billed.tokens() as f64),
     );
     println!("paid twice because the partition moved: {} calls, {} tokens", twice.moved, twice.moved_usage.tokens());
+    println!(
+        "paid twice because an executor reopened: {} calls, {} tokens; executors reopened: {}",
+        twice.reopened,
+        twice.reopened_usage.tokens(),
+        figures.reopened
+    );
     println!("paid again after a failed attempt: {}; a second question: {}", twice.retried, twice.repaired);
     println!(
         "ledger: {} attempts settled with {} tokens; of these {} told an estimate of {} tokens for {} billed",

@@ -18,12 +18,14 @@ use crate::Tested;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Note {
+    /// An executor was opened.
+    Opened { at_ms: i64 },
     /// The executor has handed this attempt to the caller.
-    Attempt { name: String, id: Vec<u8>, route: String, most: Usage, at_ms: i64 },
+    Attempt { name: String, id: Vec<u8>, most: Usage, at_ms: i64 },
     /// The caller asks the server under this id.
     Ask { number: u64, name: String, id: String, at_ms: i64 },
     /// The caller knows what came of it.
-    Told { number: u64, used: Usage, estimated: bool, good: bool, at_ms: i64 },
+    Told { number: u64, used: Usage, estimated: bool, at_ms: i64 },
 }
 
 #[derive(Debug)]
@@ -54,14 +56,16 @@ impl Journal {
     }
 }
 
+/// A life's number, and the number of its executor: a life opens another one after an error of the log.
+pub(crate) type Executor = (u32, u32);
+
 /// An attempt, as its process noted it.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
-    pub(crate) life: u32,
+    pub(crate) executor: Executor,
     pub(crate) name: String,
     /// The request's id.
     pub(crate) id: Vec<u8>,
-    pub(crate) route: String,
     pub(crate) most: Usage,
     pub(crate) at_ms: i64,
     pub(crate) asks: Vec<Ask>,
@@ -83,7 +87,6 @@ pub(crate) struct Ask {
 pub(crate) struct Told {
     pub(crate) used: Usage,
     pub(crate) estimated: bool,
-    pub(crate) good: bool,
     pub(crate) at_ms: i64,
 }
 
@@ -100,38 +103,44 @@ impl Attempt {
     pub(crate) fn is_billed(&self) -> bool {
         self.asks.iter().any(|ask| ask.billed.is_some())
     }
-
-    /// Whether the model's answer was taken.
-    pub(crate) fn is_good(&self) -> bool {
-        self.asks.last().and_then(|ask| ask.told.as_ref()).is_some_and(|told| told.good)
-    }
 }
 
-/// The attempts of a life, in order. The last line may be cut.
-pub(crate) fn read(place: &Path, life: u32) -> Tested<Vec<Attempt>> {
+/// What a life noted.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    /// In order.
+    pub(crate) attempts: Vec<Attempt>,
+    /// When its executors were opened.
+    pub(crate) opened_ms: Vec<i64>,
+}
+
+/// What a life noted. The last line may be cut.
+pub(crate) fn read(place: &Path, life: u32) -> Tested<Noted> {
     let text = match std::fs::read(path(place, life)) {
-        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(Noted::default()),
         text => text?,
     };
-    let mut attempts: Vec<Attempt> = Vec::new();
+    let Noted { mut attempts, mut opened_ms } = Noted::default();
     // The attempts by the asks that they made.
     let mut asked: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
     for line in text.split(|byte| *byte == b'\n') {
         let Ok(note) = serde_json::from_slice::<Note>(line) else { continue };
         match note {
-            Note::Attempt { name, id, route, most, at_ms } => {
-                attempts.push(Attempt { life, name, id, route, most, at_ms, asks: Vec::new() });
+            Note::Opened { at_ms } => opened_ms.push(at_ms),
+            Note::Attempt { name, id, most, at_ms } => {
+                let executor = (life, opened_ms.len() as u32);
+                attempts.push(Attempt { executor, name, id, most, at_ms, asks: Vec::new() });
             }
             Note::Ask { number, name, id, at_ms } => {
                 let at = attempts.iter().rposition(|attempt| attempt.name == name).ok_or("an ask without attempt")?;
                 asked.insert(number, (at, attempts[at].asks.len()));
                 attempts[at].asks.push(Ask { id, at_ms, told: None, billed: None });
             }
-            Note::Told { number, used, estimated, good, at_ms } => {
+            Note::Told { number, used, estimated, at_ms } => {
                 let (attempt, ask) = asked[&number];
-                attempts[attempt].asks[ask].told = Some(Told { used, estimated, good, at_ms });
+                attempts[attempt].asks[ask].told = Some(Told { used, estimated, at_ms });
             }
         }
     }
-    Ok(attempts)
+    Ok(Noted { attempts, opened_ms })
 }

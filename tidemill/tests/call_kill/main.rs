@@ -24,9 +24,18 @@ mod time;
 mod watch;
 mod work;
 
-use std::error::Error;
+use std::{
+    error::Error,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 type Tested<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// One run at a time: several would only take the machine from each other.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// How often processes are killed, unless the environment says otherwise.
 fn kills(default: u32) -> Tested<u32> {

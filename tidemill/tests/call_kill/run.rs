@@ -12,7 +12,7 @@ use tidemill_model_server::{Call, Latency, ModelServer, Outcome, Price, Rates, S
 use crate::{
     Tested,
     child::{Life, Past, Process},
-    journal::{self, Attempt},
+    journal::{self, Attempt, Executor},
     site::{self, Site},
     time::real_ms,
     work::{self, APP, MICROS, OUTPUT, Plan, ROUTES},
@@ -157,13 +157,28 @@ impl Run {
         let effects = site::read_all(&*log, OUTPUT)?;
         let answers = site::read_all(&*log, &call.response_topic(APP))?;
         let ledger = site::read_all(&*log, &call.ledger_topic(APP))?;
-        let mut attempts = Vec::new();
-        for life in 1..=self.lives {
-            attempts.extend(journal::read(&self.place(), life)?);
+        let (mut attempts, mut executors) = (Vec::new(), BTreeMap::new());
+        for past in &self.past {
+            let noted = journal::read(&self.place(), past.number)?;
+            attempts.extend(noted.attempts);
+            let ends = noted.opened_ms.iter().skip(1).map(|next_ms| (*next_ms, Ending::Reopened));
+            let last = if past.killed { Ending::Killed } else { Ending::Closed };
+            for (number, end) in (1..).zip(ends.chain([(past.ended_ms, last)])) {
+                executors.insert((past.number, number), end);
+            }
         }
         let unknown = bill(&mut attempts, &self.models.calls(), self.server_began_ms);
-        Ok(Evidence { run: self, effects, answers, ledger, attempts, unknown })
+        Ok(Evidence { run: self, effects, answers, ledger, attempts, executors, unknown })
     }
+}
+
+/// How an executor ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Killed,
+    /// The log failed it, or its group gave it up. Its process went on with another one.
+    Reopened,
+    Closed,
 }
 
 /// What a run left behind.
@@ -173,6 +188,8 @@ pub(crate) struct Evidence {
     pub(crate) answers: Vec<(i32, ConsumedRecord)>,
     pub(crate) ledger: Vec<(i32, ConsumedRecord)>,
     pub(crate) attempts: Vec<Attempt>,
+    /// When and how each executor ended.
+    pub(crate) executors: BTreeMap<Executor, (i64, Ending)>,
     /// Calls that reached the server and that no journal has.
     pub(crate) unknown: Vec<Call>,
 }
@@ -187,7 +204,7 @@ fn bill(attempts: &mut [Attempt], calls: &[Call], server_began_ms: i64) -> Vec<C
     }
     for attempt in attempts {
         for ask in &mut attempt.asks {
-            let Some(left) = by_ask.get_mut(&(attempt.life, ask.id.clone())) else { continue };
+            let Some(left) = by_ask.get_mut(&(attempt.executor.0, ask.id.clone())) else { continue };
             let until_ms = ask.told.as_ref().map_or(i64::MAX, |told| told.at_ms + SLACK_MS);
             let is_its = |call: &&Call| {
                 let at_ms = server_began_ms + call.at_ms as i64;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidemill::{Usage, transport::ConsumedRecord};
 
-use crate::Tested;
+use crate::{Tested, journal::Executor};
 
 /// A reservation: the request's fingerprint, and the most that its attempt may use.
 pub(crate) type Open = (u64, Usage);
@@ -21,7 +21,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Owner {
     pub(crate) member: String,
-    pub(crate) life: u32,
+    pub(crate) executor: Executor,
     pub(crate) route: String,
     pub(crate) hour: i64,
     block: u32,
@@ -30,8 +30,8 @@ pub(crate) struct Owner {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Spent {
     pub(crate) entries: BTreeMap<Owner, Entry>,
-    /// Every reservation that ever was in the topic, by the request's fingerprint: the lives that had it.
-    pub(crate) reserved: BTreeMap<u64, Vec<u32>>,
+    /// Every reservation that ever was in the topic, by the request's fingerprint: the executors that had it.
+    pub(crate) reserved: BTreeMap<u64, Vec<Executor>>,
 }
 
 impl Spent {
@@ -44,7 +44,9 @@ impl Spent {
             else {
                 continue;
             };
-            let owner = Owner { member, life: tenant.parse()?, route, hour, block };
+            let (life, number) = tenant.split_once('.').ok_or("a tenant that is no executor")?;
+            let executor = (life.parse()?, number.parse()?);
+            let owner = Owner { member, executor, route, hour, block };
             let Some(value) = &record.value else {
                 spent.entries.remove(&owner);
                 continue;
@@ -59,9 +61,9 @@ impl Spent {
             let open: Vec<Vec<u64>> = serde_json::from_value(value["o"].clone())?;
             let open: Vec<Open> = open.iter().map(|numbers| (numbers[0], usage(&numbers[2..]))).collect();
             for (fingerprint, _) in &open {
-                let lives = spent.reserved.entry(*fingerprint).or_default();
-                if !lives.contains(&owner.life) {
-                    lives.push(owner.life);
+                let executors = spent.reserved.entry(*fingerprint).or_default();
+                if !executors.contains(&owner.executor) {
+                    executors.push(owner.executor);
                 }
             }
             let calls = value["n"].as_u64().ok_or("an entry without its number of calls")?;

@@ -17,11 +17,12 @@ use crate::{
     work::{self, Mood, TIMEOUT},
 };
 
-/// Its tenant is the life of the process, so that the ledger tells what each life has spent.
+/// Its tenant is the executor, so that the ledger tells what each has spent.
 pub(crate) struct Watched {
     caller: ModelCaller<Windowed<String>, Vec<String>, String>,
     journal: Arc<Journal>,
-    tenant: Arc<str>,
+    life: u32,
+    executors: u32,
 }
 
 impl Watched {
@@ -35,7 +36,13 @@ impl Watched {
         for name in work::ROUTES {
             caller = caller.route(name, ModelRoute::new(wire.clone(), name).price(work::price()));
         }
-        Ok(Self { caller, journal, tenant: life.number.to_string().into() })
+        Ok(Self { caller, journal, life: life.number, executors: 0 })
+    }
+
+    /// Another executor uses it from now on.
+    pub(crate) fn opened(&mut self) {
+        self.executors += 1;
+        self.journal.note(&Note::Opened { at_ms: real_ms() });
     }
 }
 
@@ -44,7 +51,6 @@ impl Caller<Windowed<String>, Vec<String>, String> for Watched {
         self.journal.note(&Note::Attempt {
             name: work::name_of(&request.value),
             id: request.id.to_vec(),
-            route: request.route.to_string(),
             most: self.caller.most(&request),
             at_ms: real_ms(),
         });
@@ -60,7 +66,7 @@ impl Caller<Windowed<String>, Vec<String>, String> for Watched {
     }
 
     fn tenant(&self, _key: &Windowed<String>) -> Arc<str> {
-        self.tenant.clone()
+        format!("{}.{}", self.life, self.executors).into()
     }
 }
 
@@ -93,7 +99,6 @@ impl Provider for Wire {
                 number,
                 used: work::price().usage(&usage),
                 estimated: usage.estimated,
-                good: outcome.is_ok(),
                 at_ms: real_ms(),
             });
             outcome

@@ -15,6 +15,8 @@ use crate::{Tested, run::Evidence, spent::Spent, work::APP};
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) kills: usize,
+    /// Executors that went on as another member after an error of the log.
+    pub(crate) reopened: usize,
     pub(crate) effects: usize,
     pub(crate) failures: usize,
     pub(crate) fallbacks: usize,

@@ -7,39 +7,45 @@ use tidemill::Usage;
 use super::{Figures, none_of};
 use crate::{
     Tested,
-    journal::Attempt,
-    run::Evidence,
+    journal::{Attempt, Executor},
+    run::{Ending, Evidence},
     spent::{Spent, fingerprint},
     work::{ROUTES, partition_of},
 };
 
 pub(super) fn check(evidence: &Evidence, spent: &Spent, figures: &mut Figures) -> Tested {
     let mut problems = Vec::new();
-    for past in &evidence.run.past {
-        let attempts: Vec<_> = evidence.attempts.iter().filter(|attempt| attempt.life == past.number).collect();
-        if let Err(problem) = life(past.number, past.killed, &attempts, spent, figures) {
+    for (name, (_, ending)) in &evidence.executors {
+        let attempts: Vec<_> = evidence.attempts.iter().filter(|attempt| attempt.executor == *name).collect();
+        figures.reopened += usize::from(*ending == Ending::Reopened);
+        if let Err(problem) = executor(*name, *ending, &attempts, spent, figures) {
             problems.push(problem);
         }
     }
-    let owners: BTreeSet<_> = spent.entries.keys().map(|owner| owner.life).collect();
-    let lives: BTreeSet<_> = evidence.run.past.iter().map(|past| past.number).collect();
-    problems.extend(owners.difference(&lives).map(|life| format!("an entry of life {life}, which never was")));
+    let strange = spent.entries.keys().filter(|owner| !evidence.executors.contains_key(&owner.executor));
+    problems.extend(strange.map(|owner| format!("{owner:?} never was")));
     budget(evidence, spent, figures, &mut problems);
     none_of("the money is wrong", &problems)
 }
 
-/// What a life settled is exactly what it told, and that is what was billed. The rest is open, and unknown.
-fn life(number: u32, killed: bool, attempts: &[&Attempt], spent: &Spent, figures: &mut Figures) -> Result<(), String> {
-    let ledger = spent.sum(|owner| owner.life == number);
+/// What an executor settled is exactly what it told, and that is what was billed. The rest is open, and unknown.
+fn executor(
+    number: Executor,
+    ending: Ending,
+    attempts: &[&Attempt],
+    spent: &Spent,
+    figures: &mut Figures,
+) -> Result<(), String> {
+    let ledger = spent.sum(|owner| owner.executor == number);
     let mut open: BTreeMap<u64, usize> = BTreeMap::new();
     for (request, _) in &ledger.open {
         *open.entry(*request).or_default() += 1;
     }
     if let Some((request, _)) = open.iter().find(|(_, count)| **count > 1) {
-        return Err(format!("life {number} has two reservations for the request {request}"));
+        return Err(format!("executor {number:?} has two reservations for the request {request}"));
     }
-    if !killed && !open.is_empty() {
-        return Err(format!("life {number} was closed and left {} reservations", open.len()));
+    if ending == Ending::Closed && !open.is_empty() {
+        return Err(format!("executor {number:?} was closed and left {} reservations", open.len()));
     }
     // The last attempt of a request with a reservation is open, unless the reservation is for one that never began.
     let mut last: BTreeMap<u64, usize> = BTreeMap::new();
@@ -61,7 +67,7 @@ fn life(number: u32, killed: bool, attempts: &[&Attempt], spent: &Spent, figures
     let Some(open) = choices.into_iter().find(fits) else {
         let told: Usage = attempts.iter().filter_map(|attempt| attempt.told()).sum();
         return Err(format!(
-            "life {number}: the ledger has {} calls with {:?} and {} open; {} attempts told {told:?}, {} did not tell",
+            "executor {number:?}: the ledger has {} calls with {:?} and {} open; {} attempts told {told:?}, {} did not tell",
             ledger.calls,
             ledger.used,
             ledger.open.len(),

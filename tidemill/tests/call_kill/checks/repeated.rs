@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Figures, none_of};
 use crate::{
     Tested,
+    journal::Executor,
     run::Evidence,
     spent::{Spent, fingerprint},
     work::{Effect, partition_of},
@@ -16,23 +17,23 @@ pub(super) fn check(
     effects: &BTreeMap<String, Effect>,
     figures: &mut Figures,
 ) -> Tested {
-    let mut begun: BTreeMap<&str, (u64, BTreeSet<u32>)> = BTreeMap::new();
+    let mut begun: BTreeMap<&str, (u64, BTreeSet<Executor>)> = BTreeMap::new();
     for attempt in &evidence.attempts {
         let request = fingerprint(partition_of(&attempt.name), &attempt.id);
-        begun.entry(&attempt.name).or_insert_with(|| (request, BTreeSet::new())).1.insert(attempt.life);
+        begun.entry(&attempt.name).or_insert_with(|| (request, BTreeSet::new())).1.insert(attempt.executor);
     }
     let mut problems = Vec::new();
     for (name, effect) in effects {
         let report = &effect.report;
-        let Some((request, lives)) = begun.get(&**name) else { continue };
+        let Some((request, executors)) = begun.get(&**name) else { continue };
         // The ledger tells reservations. It cannot know whether an attempt began before its process was killed.
         let reserved = spent.reserved.get(request).map_or(0, Vec::len);
         figures.repeated += usize::from(report.repeated);
         match report.repeated {
-            true if lives.len() > 1 => {}
+            true if executors.len() > 1 => {}
             true if reserved > 1 => figures.repeated_unbegun += 1,
-            false if lives.len() < 2 || report.attempts == 0 => {}
-            told => problems.push(format!("{name}: repeated is {told}; the lives that began it are {lives:?}")),
+            false if executors.len() < 2 || report.attempts == 0 => {}
+            told => problems.push(format!("{name}: repeated is {told}; the executors that began it are {executors:?}")),
         }
     }
     none_of("`repeated` is wrong", &problems)

@@ -5,7 +5,15 @@ use std::collections::BTreeMap;
 use tidemill::Usage;
 
 use super::{Figures, none_of};
-use crate::{Tested, journal::Attempt, run::Evidence, work::partition_of};
+use crate::{
+    Tested,
+    journal::Attempt,
+    run::{Ending, Evidence},
+    work::partition_of,
+};
+
+/// The clock is read in several processes.
+const SLACK_MS: i64 = 5;
 
 /// Billed attempts of requests that were billed again later, by the reason.
 #[derive(Debug, Default)]
@@ -16,6 +24,9 @@ pub(crate) struct Twice {
     /// The request's partition went to another executor while the attempt ran.
     pub(crate) moved: usize,
     pub(crate) moved_usage: Usage,
+    /// The log failed the executor, or its group gave it up, while the attempt ran.
+    pub(crate) reopened: usize,
+    pub(crate) reopened_usage: Usage,
     /// The attempt had failed, or had taken too long.
     pub(crate) retried: usize,
     /// A second question within an attempt, because the first answer did not fit.
@@ -27,7 +38,6 @@ pub(super) fn check(evidence: &Evidence, figures: &mut Figures) -> Tested {
     for attempt in &evidence.attempts {
         requests.entry((partition_of(&attempt.name), &attempt.id)).or_default().push(attempt);
     }
-    let past: BTreeMap<u32, _> = evidence.run.past.iter().map(|past| (past.number, past)).collect();
     let mut problems = Vec::new();
     let twice = &mut figures.twice;
     for ((partition, id), mut attempts) in requests {
@@ -38,28 +48,34 @@ pub(super) fn check(evidence: &Evidence, figures: &mut Figures) -> Tested {
             twice.repaired += billed.saturating_sub(1);
             if let Some(ask) = attempt.asks.iter().find(|ask| answered_ms.is_some_and(|seen_ms| ask.at_ms > seen_ms)) {
                 problems.push(format!(
-                    "{} was asked by life {} {} ms after its answer was seen in the log",
+                    "{} was asked by executor {:?} {} ms after its answer was seen in the log",
                     attempt.name,
-                    attempt.life,
+                    attempt.executor,
                     ask.at_ms - answered_ms.unwrap_or_default()
                 ));
             }
         }
         let billed: Vec<_> = attempts.iter().filter(|attempt| attempt.is_billed()).collect();
         for (attempt, next) in billed.iter().zip(billed.iter().skip(1)) {
-            // The same life goes on after a failure only.
-            let own = attempts.iter().any(|it| it.life == attempt.life && it.at_ms > attempt.at_ms);
-            let owner = &past[&attempt.life];
-            if own {
-                twice.retried += 1;
-            } else if owner.killed && next.at_ms >= owner.ended_ms - 5 {
-                twice.killed += 1;
-                twice.killed_usage += attempt.billed();
-            } else if next.life != attempt.life {
-                twice.moved += 1;
-                twice.moved_usage += attempt.billed();
-            } else {
-                problems.push(format!("{} was paid twice by life {}", attempt.name, attempt.life));
+            // The same executor goes on after a failure only.
+            let own = attempts.iter().any(|it| it.executor == attempt.executor && it.at_ms > attempt.at_ms);
+            let (ended_ms, ending) = evidence.executors[&attempt.executor];
+            let after = next.at_ms >= ended_ms - SLACK_MS;
+            match ending {
+                _ if own => twice.retried += 1,
+                Ending::Killed if after => {
+                    twice.killed += 1;
+                    twice.killed_usage += attempt.billed();
+                }
+                Ending::Reopened if after || next.executor.0 == attempt.executor.0 => {
+                    twice.reopened += 1;
+                    twice.reopened_usage += attempt.billed();
+                }
+                _ if next.executor != attempt.executor => {
+                    twice.moved += 1;
+                    twice.moved_usage += attempt.billed();
+                }
+                _ => problems.push(format!("{} was paid twice by {:?}", attempt.name, attempt.executor)),
             }
         }
     }
