@@ -20,6 +20,7 @@ mod text;
 
 use std::env;
 
+use tidemill::Limit;
 use tidemill_apps::{apps::App, server::Settings, setting::PREFIX};
 
 pub(crate) use help::help;
@@ -67,6 +68,7 @@ fn resolve(
 
     settings.apps = apps;
     let of_tenants = std::mem::take(&mut settings.calls.limits);
+    let tenants_have_money = of_tenants.iter().any(Limit::is_of_money);
     settings.calls = analyst.policy();
     if settings.calls.keep_ledger {
         settings.calls.limits.extend(of_tenants);
@@ -79,7 +81,7 @@ fn resolve(
         Err(wrong) => problems.extend(wrong),
     }
     let mut analyst_problems = Vec::new();
-    match analyst.choose() {
+    match analyst.choose(tenants_have_money) {
         Ok(chosen) => settings.analyst = chosen,
         // Most commands without a server need no API key.
         Err(wrong) if !serves => analyst_problems = wrong,

@@ -1,6 +1,6 @@
 //! The models that may turn windows into results: which provider, which models, what they cost.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tidemill::{
     BreakerPolicy, Route,
@@ -79,11 +79,19 @@ pub const ENDPOINT: &str = "https://generativelanguage.googleapis.com";
 /// The default model: it answers within seconds.
 pub const MODEL: &str = "gemini-2.5-flash";
 
+/// How much of the time for an answer the models may take together. In the rest, what the last one did is noted.
+const SHARE: f64 = 0.9;
+
 impl ModelSettings {
-    /// The routes of calls: one for each model, with a breaker.
-    pub fn routes(&self) -> Vec<Route> {
+    /// The routes of calls: one for each model, with a breaker. `timeout` limits an attempt, and so does the model's
+    /// share of the time until the offline result is published. Without it, a model that never answers would use up all
+    /// of that time: its breaker would not open, and the next model would not be asked.
+    pub fn routes(&self, timeout: Duration, answer_within: Duration) -> Vec<Route> {
         let breaker = Some(BreakerPolicy::default());
-        self.models.iter().map(|model| Route { breaker: breaker.clone(), ..Route::named(&*model.name) }).collect()
+        let share = answer_within.mul_f64(SHARE / self.models.len().max(1) as f64);
+        let timeout = Some(timeout.min(share).max(Duration::from_millis(1)));
+        let route = |model: &ModelChoice| Route { breaker: breaker.clone(), timeout, ..Route::named(&*model.name) };
+        self.models.iter().map(route).collect()
     }
 
     /// A client of the provider.
@@ -127,5 +135,29 @@ impl ModelSettings {
             let route = ModelRoute::new(provider.clone(), name).price(*price).currency(&self.currency);
             caller.route(&**name, route)
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_hangs_leaves_time_for_the_next_one() {
+        let named = |name: &str| ModelChoice { name: name.to_owned(), price: Price::default() };
+        let settings = |models: &[&str]| ModelSettings {
+            provider: ProviderSettings::Gemini { endpoint: ENDPOINT.to_owned(), keys: Vec::new() },
+            models: models.iter().copied().map(named).collect(),
+            currency: "USD".to_owned(),
+            tools: false,
+        };
+        let timeouts = |models: &[&str], timeout, within| -> Vec<_> {
+            let routes = settings(models).routes(Duration::from_millis(timeout), Duration::from_millis(within));
+            routes.iter().filter_map(|route| Some(route.timeout?.as_millis())).collect()
+        };
+        assert_eq!(timeouts(&["a"], 30_000, 30_000), [27_000]);
+        assert_eq!(timeouts(&["a", "b"], 30_000, 5_000), [2_250, 2_250]);
+        assert_eq!(timeouts(&["a"], 1_000, 5_000), [1_000]);
+        assert_eq!(timeouts(&["a"], 1_000, 0), [1]);
     }
 }

@@ -12,6 +12,9 @@ const MESSAGE: usize = 200;
 /// The name of the analyst that needs no model.
 pub(crate) const OFFLINE: &str = "offline";
 
+/// The largest count that a result can hold. A result with a larger one could not be written.
+const COUNT: u64 = i64::MAX as u64;
+
 /// Digits of a prompt's hash that are shown.
 const HASH: usize = 6;
 
@@ -63,9 +66,9 @@ pub(crate) fn provenance(report: CallReport, answer: Result<&str, &CallFailure>)
         model,
         prompt,
         route,
-        input_tokens: usage.input_tokens,
-        output_tokens: usage.output_tokens,
-        cost_micros: usage.cost_micros,
+        input_tokens: usage.input_tokens.min(COUNT),
+        output_tokens: usage.output_tokens.min(COUNT),
+        cost_micros: usage.cost_micros.min(COUNT),
         currency: details.currency,
         attempts,
         latency_ms,
@@ -212,6 +215,14 @@ mod tests {
             assert_eq!(told.outcome, CallOutcome::Failed);
             assert!(told.reason.len() < 300, "{} bytes", told.reason.len());
         }
+    }
+
+    #[test]
+    fn an_absurd_usage_does_not_keep_a_result_from_being_written() {
+        let usage = Usage { input_tokens: u64::MAX, output_tokens: u64::MAX, cost_micros: u64::MAX };
+        let told = provenance(CallReport { usage, ..report() }, Ok("gemini-2.5-flash"));
+        assert!(serde_json::to_string(&told).is_ok());
+        assert_eq!(told.cost_micros, i64::MAX as u64);
     }
 
     #[test]

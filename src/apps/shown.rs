@@ -25,15 +25,17 @@ pub(super) fn in_sentence(name: &str) -> Option<String> {
     Some(if shown.chars().any(is_right_to_left) { format!("{ISOLATE}{shown}{END}") } else { shown })
 }
 
-/// Makes a model's text fit for a page: one line of at most `most` characters.
+/// Makes a model's text fit for a page: one line of at most `most` characters, without controls.
 pub(super) fn line(text: &str, most: usize) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(most).collect()
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.chars().filter(|c| !c.is_control() && !is_control(*c)).take(most).collect()
 }
 
 /// Whether a text has a link. No prompt asks for one, so a model that writes one may repeat what a viewer wrote.
 pub(super) fn has_link(text: &str) -> bool {
-    let text = text.to_lowercase();
-    ["http:", "https:", "www."].iter().any(|begin| text.contains(begin))
+    let seen = text.chars().filter(|c| !c.is_control() && !is_control(*c) && !is_ignorable(*c));
+    let text = seen.collect::<String>().to_lowercase();
+    ["http:", "https:", "www.", "://", "javascript:", "mailto:"].iter().any(|begin| text.contains(begin))
 }
 
 /// Whether a character marks, embeds, overrides or isolates a direction.
@@ -51,6 +53,20 @@ fn is_right_to_left(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_models_text_is_a_line_without_controls() {
+        assert_eq!(line("a\u{0}b\u{1b}[31m\u{202e}c\n\t d", 9), "ab[31mc d");
+    }
+
+    #[test]
+    fn a_link_is_seen_behind_letters_that_nobody_sees() {
+        for link in ["HTTP://x.example", "htt\u{200b}ps://x.example", "ht\u{202e}tp:x", "ftp://x", "[x](javascript:y)"]
+        {
+            assert!(has_link(link), "{link:?}");
+        }
+        assert!(!has_link("Say: hi / hello! 3:2, and/or wait."));
+    }
 
     #[test]
     fn a_name_cannot_turn_or_fill_its_sentence() {

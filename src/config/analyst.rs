@@ -142,7 +142,8 @@ impl Analyst {
         }
     }
 
-    pub(super) fn choose(self) -> Result<AnalystChoice, Vec<String>> {
+    /// The analyst. `tenants_have_money` says whether a tenant has a budget in money.
+    pub(super) fn choose(self, tenants_have_money: bool) -> Result<AnalystChoice, Vec<String>> {
         let mut problems = Vec::new();
         let provider = match self.kind {
             Kind::Offline => return Ok(AnalystChoice::Offline),
@@ -162,12 +163,20 @@ impl Analyst {
             }
             models.push(ModelChoice { name, price: self.fallback_price });
         }
-        if self.budget.needs_prices() {
-            let settings = ["analyst.price", "analyst.fallback_price"];
-            let free = models.iter().zip(settings).filter(|(model, _)| model.price == Price::default());
+        for (model, setting) in models.iter().zip(["analyst.model", "analyst.fallback_model"]) {
+            if self.kind != Kind::OpenAi && model.name.contains([':', '/']) {
+                problems.push(format!("'{setting}' must be a name such as {MODEL}, not '{}'", model.name));
+            }
+        }
+        if self.budget.needs_prices() || tenants_have_money {
+            let priced = models.iter().zip(["analyst.price", "analyst.fallback_price"]);
+            let free = priced.filter(|(model, _)| model.price == Price::default());
             problems.extend(free.map(|(model, setting)| {
                 format!("a budget in money needs the price of {}: set '{setting}', such as 0.30/2.50", model.name)
             }));
+        }
+        if self.batch < 1 {
+            problems.push("analyst.batch must be at least 1".to_owned());
         }
         match provider {
             Some(provider) if problems.is_empty() => {
@@ -272,7 +281,69 @@ fn price(text: &str) -> Result<Price, String> {
 }
 
 fn endpoint(text: &str) -> Result<Option<String>, String> {
-    let safe = text.is_empty() || travel_safely(text);
-    let text = Some(text.to_owned()).filter(|text| !text.is_empty());
-    safe.then_some(text).ok_or_else(|| "must begin with https://, or the key is sent unencrypted".to_owned())
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if !travel_safely(text) {
+        return Err("must begin with https://, or the key is sent unencrypted".to_owned());
+    }
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let place = rest.split('/').next().unwrap_or_default();
+    let port = place.rsplit_once(':').filter(|_| !place.ends_with(']')).map_or("1", |(_, port)| port);
+    let is_place = !place.is_empty() && !place.starts_with(':') && port.parse::<u16>().is_ok();
+    if !is_place || text.contains(['@', '?', '#']) || text.contains(char::is_whitespace) {
+        return Err(format!(
+            "must be an address such as https://api.openai.com/v1, without user, '?' and '#', not '{}'",
+            shown(text)
+        ));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+/// An address without what may be a password or a key.
+fn shown(text: &str) -> &str {
+    if text.contains('@') { "one with a user" } else { text.split(['?', '#']).next().unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_an_address_that_paths_can_follow() {
+        for good in ["", "https://x.example", "https://x.example:8443/v1/", "http://[::1]:80/v1", "http://127.0.0.1:1"]
+        {
+            assert!(endpoint(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["https://", "https://:80", "http://127.0.0.1:99999", "https://x.example/v1?key=sesame", "https://x/#a"]
+        {
+            let problem = endpoint(bad).expect_err(bad);
+            assert!(!problem.contains("sesame"), "{problem}");
+        }
+        assert!(!endpoint("https://ada:sesame@x.example").expect_err("a user").contains("sesame"));
+    }
+
+    fn problems(analyst: Analyst, tenants_have_money: bool) -> Vec<String> {
+        let analyst = Analyst { kind: Kind::Gemini, key: Some("key".to_owned()), ..analyst };
+        analyst.choose(tenants_have_money).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_budget_in_money_names_the_setting_of_each_price_that_is_missing() {
+        let other = || Analyst { fallback_model: Some("other".to_owned()), batch: 1, ..Analyst::default() };
+        assert_eq!(problems(other(), false), Vec::<String>::new());
+        let found = problems(other(), true);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].contains("'analyst.price'") && found[1].contains("'analyst.fallback_price'"), "{found:?}");
+        let priced = Analyst { price: Price::per_million(1, 1), ..other() };
+        assert!(problems(priced, true)[0].contains("'analyst.fallback_price'"));
+    }
+
+    #[test]
+    fn names_that_gemini_does_not_know_and_a_batch_of_nothing_are_refused() {
+        let found =
+            problems(Analyst { model: Some("models/gemini-2.5-flash".to_owned()), ..Analyst::default() }, false);
+        assert!(found[0].contains("'analyst.model'") && found[1].contains("analyst.batch"), "{found:?}");
+    }
 }

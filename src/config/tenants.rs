@@ -36,6 +36,10 @@ pub(super) fn read(file: &str, tenants: Value, settings: &mut Settings, problems
             Value::Table(fields) => {
                 let limits = limits_of(&fields, &mut problem);
                 let tenant = tenant_of(&fields, &mut problem).map(Arc::new);
+                if !limits.is_empty() && tenant.as_ref().is_some_and(|tenant| tenant.admin) {
+                    let whose = "give the budgets to the tenants whose ids it opens";
+                    problem(format!("an administrator pays for no call, so its budgets never count: {whose}"));
+                }
                 let named =
                     |limit: Limit| tenant.iter().map(move |tenant| limit.clone().of_tenant(&*tenant.name)).next();
                 settings.calls.limits.extend(limits.into_iter().filter_map(named));

@@ -101,14 +101,14 @@ impl Host {
         task: impl ModelTask<K, W, O>,
         offline: Arc<dyn Analyst<W, O>>,
     ) -> Result<CallExecutorHandle, TransportError> {
-        let Self { app, models, log, policy, runtime, seconds, .. } = self;
+        let Self { app, models, windows, log, policy, runtime, seconds, .. } = self;
         let Some(models) = models else {
             let caller = AnalystCaller { analyst: offline, runtime, seconds };
             return CallExecutor::spawn(call, app.id, log, policy, caller);
         };
         let caller = models.caller(task, runtime);
         let caller = caller.map_err(|error| TransportError::Invalid(error.to_string().into()))?;
-        let policy = CallPolicy { routes: models.routes(), ..policy };
+        let policy = CallPolicy { routes: models.routes(policy.timeout, windows.answer_within), ..policy };
         CallExecutor::spawn(call, app.id, log, policy, caller)
     }
 }

@@ -1,6 +1,7 @@
 //! Runs an executor in its own thread and reopens it after errors.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -88,11 +89,18 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         };
         let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
             while !stopping.load(Ordering::SeqCst) {
-                let ended = open().and_then(|executor| executor.run(&mut caller, &stopping, &grace));
-                if let Err(error) = ended {
-                    tracing::warn!(%error, "the executor failed; it reopens and continues from its last commit");
-                    std::thread::park_timeout(REOPEN);
+                let turns = || open().and_then(|executor| executor.run(&mut caller, &stopping, &grace));
+                match catch_unwind(AssertUnwindSafe(turns)) {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(error)) => {
+                        tracing::warn!(%error, "the executor failed; it reopens and continues from its last commit");
+                    }
+                    // Without an executor, every request would wait for its deadline, and nobody would know why.
+                    Err(_) => {
+                        tracing::error!("the executor panicked; it reopens and continues from its last commit");
+                    }
                 }
+                std::thread::park_timeout(REOPEN);
             }
         });
         let thread = spawned.map_err(|error| {

@@ -25,6 +25,13 @@ use crate::async_op::CallError;
 /// A provider that does not keep its time is left after this much more of it.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// A turn that is longer is not kept. Brokers refuse such records, and then the call would be made again and again.
+const LONGEST_STEP: usize = 512 << 10;
+/// A turn that asks for more tools than this is not answered one by one.
+const MOST_CALLS: usize = 32;
+/// The most letters of a provider's name of a model or an answer.
+const LONGEST_NAME: usize = 120;
+
 /// Everything that a conversation begins with.
 pub(super) struct Conversation<'a> {
     pub(super) route: &'a ModelRoute,
@@ -105,7 +112,7 @@ impl Conversation<'_> {
                     try_longer(&mut state, account)?;
                 }
                 Finish::Stop | Finish::ToolCalls if !reply.calls.is_empty() => {
-                    if account.details.tool_calls >= self.toolbox.most {
+                    if account.details.tool_calls >= self.toolbox.most || reply.calls.len() > MOST_CALLS {
                         let text = format!("the model asked for more than {} uses of tools", self.toolbox.most);
                         return Err(account.fail("tools", CallError::permanent(text)));
                     }
@@ -159,20 +166,21 @@ impl Conversation<'_> {
             Err(ModelError::from(ModelErrorKind::Timeout).with_usage(TokenUsage::estimate(request.bytes(), 0)))
         });
         span::end(&span, &outcome);
-        let usage = match &outcome {
+        let (told, bytes) = match &outcome {
             Ok(reply) => {
                 let details = &mut account.details;
                 let told = Some(reply.model_version.as_str()).filter(|version| !version.is_empty());
-                told.unwrap_or(&self.route.model).clone_into(&mut details.model);
-                details.response_id.clone_from(&reply.response_id);
+                details.model = told.map_or_else(|| self.route.model.clone(), name);
+                details.response_id = name(&reply.response_id);
                 details.finish = reply.finish.label();
-                reply.usage
+                (reply.usage, reply.text.len() as u64)
             }
             Err(error) => {
                 account.failure = Some(error.kind.label());
-                error.usage
+                (error.usage, 0)
             }
         };
+        let usage = if told.is_credible() { told } else { TokenUsage::estimate(request.bytes(), bytes) };
         let details = &mut account.details;
         details.estimated_usage |= usage.estimated;
         account.usage += usage;
@@ -209,6 +217,9 @@ impl Conversation<'_> {
     /// Adds a turn, and goes on when it is safe.
     async fn keep(&self, state: &mut State, turn: Turn) -> Result<(), CallError> {
         let step = state.chain.step(&turn);
+        if step.len() > LONGEST_STEP {
+            return Err(CallError::permanent("a turn of the conversation is too long to be kept"));
+        }
         state.turns.push(turn);
         match tokio::time::timeout(self.deadline.left(), self.keep.keep(step)).await {
             Ok(Ok(true)) => Ok(()),
@@ -226,6 +237,12 @@ fn try_longer(state: &mut State, account: &mut Account) -> Result<(), CallError>
     };
     (state.max_output_tokens, state.second, account.details.repaired) = (Some(longer), true, true);
     Ok(())
+}
+
+/// A name that a provider tells. It goes into each report, so it is short, and no page or terminal obeys it.
+fn name(told: &str) -> String {
+    let visible = |letter: &char| letter.is_ascii_graphic() || *letter == ' ';
+    told.chars().filter(visible).take(LONGEST_NAME).collect()
 }
 
 /// A wrong answer is asked for again, with the mistakes told.

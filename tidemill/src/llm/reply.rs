@@ -88,6 +88,13 @@ pub struct TokenUsage {
 }
 
 impl TokenUsage {
+    /// No request uses as many tokens. A server that tells more tells nonsense, which no budget should believe.
+    const MOST: u64 = 1 << 32;
+
+    pub(super) const fn is_credible(&self) -> bool {
+        self.input_tokens <= Self::MOST && self.output_tokens <= Self::MOST
+    }
+
     /// About four bytes make a token.
     pub(super) fn estimate(input_bytes: u64, output_bytes: u64) -> Self {
         Self {

@@ -100,6 +100,25 @@ fn a_stream_that_breaks_off_is_no_answer_and_is_paid() -> Result<(), SetupError>
 }
 
 #[test]
+fn an_error_in_the_place_of_an_answer_is_not_paid() -> Result<(), SetupError> {
+    let server = Server::saying([refused(200, json!({ "code": 503, "status": "UNAVAILABLE" }))]);
+    let error = ask(&gemini(&server)?, &question()).expect_err("no answer");
+    assert!(matches!(error.kind, ModelErrorKind::Unavailable { .. }), "{error}");
+    assert_eq!(error.usage, TokenUsage::default());
+    Ok(())
+}
+
+#[test]
+fn an_absurd_usage_is_no_reason_to_panic() -> Result<(), SetupError> {
+    let mut absurd = answer(&json!([{ "text": "{\"mood\":\"calm\"}" }]), "STOP");
+    absurd["usageMetadata"]["candidatesTokenCount"] = json!(u64::MAX);
+    let server = Server::saying([Said::json(200, &absurd)]);
+    let reply = ask(&gemini(&server)?, &question()).expect("an answer");
+    assert_eq!(reply.usage.output_tokens, u64::MAX, "whoever asks decides what to believe");
+    Ok(())
+}
+
+#[test]
 fn every_reason_to_end_is_told_as_what_it_is() -> Result<(), SetupError> {
     for (reason, finish) in [
         ("MAX_TOKENS", Finish::Length),

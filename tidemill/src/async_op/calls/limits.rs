@@ -59,7 +59,8 @@ impl Calls {
     ) -> bool {
         let Some(call) = self.calls.get_mut(&id) else { return false };
         let never_fits = refusal.again == Again::Never;
-        let passes_soon = !never_fits && refusal.limit.passes_soon();
+        // An attempt reserves far more than it uses. A budget that has only reservations in its way is not exhausted.
+        let passes_soon = !never_fits && (refusal.again == Again::WhenOneEnds || refusal.limit.passes_soon());
         match self.policy.when_exhausted {
             WhenExhausted::Drop if !passes_soon => {
                 self.stats.dropped += 1;

@@ -113,15 +113,25 @@ impl Calls {
             return self.fail_as_last(id, now, effects);
         }
         let pause = self.policy.pause(attempts, retry, &key);
-        // Another route answers sooner than one that asks for a long pause.
-        let elsewhere = left.iter().any(|other| *other != route);
-        if !left.contains(&route) || (elsewhere && pause > self.policy.max_backoff) {
+        let until_ms = now.monotonic_ms.saturating_add(millis(pause));
+        let due_ms = call.arrival.due_ms.unwrap_or(i64::MAX);
+        // Another route answers sooner than one that asks for a long pause, and than one whose next attempt may take
+        // all the time that is left.
+        let others = left.iter().filter(|other| **other != route).map(|other| self.routes[*other].timeout_ms);
+        let elsewhere = others.min().is_some_and(|other_ms| {
+            let end_ms = until_ms.saturating_add(self.routes[route].timeout_ms).saturating_add(other_ms);
+            pause > self.policy.max_backoff || end_ms > due_ms
+        });
+        if !left.contains(&route) || elsewhere {
             if left.contains(&route) {
                 call.routes[route].ruled_out = true;
             }
             self.resume(id);
+        } else if until_ms >= due_ms {
+            // Nobody waits for an attempt that cannot begin before the deadline, and the last failure tells more.
+            self.fail_as_last(id, now, effects);
         } else {
-            self.pause(id, now.monotonic_ms.saturating_add(millis(pause)));
+            self.pause(id, until_ms);
         }
     }
 

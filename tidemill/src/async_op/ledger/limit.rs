@@ -132,7 +132,16 @@ impl Limit {
         Self { route: Some(name.into()), ..self }
     }
 
-    /// Whether an attempt counts for this limit.
+    /// Whether it is a budget in money, which means nothing without prices.
+    ///
+    /// ```
+    /// assert!(tidemill::Limit::micros_per_day(5_000_000).is_of_money());
+    /// assert!(!tidemill::Limit::tokens_per_day(5_000_000).is_of_money());
+    /// ```
+    pub const fn is_of_money(&self) -> bool {
+        matches!(self.quantity, Quantity::Micros)
+    }
+
     /// Whether the limit leaves room again within a minute.
     pub(in crate::async_op) const fn passes_soon(&self) -> bool {
         matches!(self.period, Period::Now | Period::Minute)
@@ -143,6 +152,7 @@ impl Limit {
         !matches!(self.tenants, Tenants::Together)
     }
 
+    /// Whether an attempt counts for this limit.
     pub(super) fn covers(&self, tenant: &str, route: &str) -> bool {
         let tenant = match &self.tenants {
             Tenants::Together | Tenants::Each => true,

@@ -52,9 +52,9 @@ impl LimitUse {
             let rows = || spending.iter().filter(is_counted);
             let used = match limit.period {
                 Period::Minute => None,
-                Period::Now => Some(rows().map(|row| row.day.open_calls).sum()),
-                Period::Hour => Some(rows().map(|row| amount(limit.quantity, &row.hour)).sum()),
-                Period::Day => Some(rows().map(|row| amount(limit.quantity, &row.day)).sum()),
+                Period::Now => Some(sum(rows().map(|row| row.day.open_calls))),
+                Period::Hour => Some(sum(rows().map(|row| amount(limit.quantity, &row.hour)))),
+                Period::Day => Some(sum(rows().map(|row| amount(limit.quantity, &row.day)))),
             };
             let (quantity, period) = (limit.quantity.label(), limit.period.label());
             let route = limit.route.as_ref().map(ToString::to_string);
@@ -64,10 +64,15 @@ impl LimitUse {
     }
 }
 
+/// A sum that stops at the largest number: a provider may tell any usage, and the executor must survive it.
+fn sum(amounts: impl Iterator<Item = u64>) -> u64 {
+    amounts.fold(0, u64::saturating_add)
+}
+
 /// What counts against a limit: open attempts with the most that they may use.
 fn amount(quantity: Quantity, spent: &Spent) -> u64 {
     match quantity {
-        Quantity::Calls => spent.calls + spent.open_calls + spent.unknown_calls,
+        Quantity::Calls => sum([spent.calls, spent.open_calls, spent.unknown_calls].into_iter()),
         Quantity::Tokens | Quantity::Micros => quantity.of(&(spent.usage + spent.open + spent.unknown)),
     }
 }
@@ -119,5 +124,17 @@ mod tests {
         assert_eq!(left(Limit::calls_per_day(10).of_tenant("ann")), [(ann, Some(2))]);
         assert_eq!(left(Limit::in_flight(8)), [(None, Some(5))]);
         assert_eq!(left(Limit::calls_per_minute(8)), [(None, None)]);
+    }
+
+    #[test]
+    fn sums_of_absurd_usages_stop_at_the_largest_number() {
+        let spending = [spent("ann", "large", u64::MAX), spent("bob", "large", u64::MAX)];
+        for limit in [Limit::micros_per_hour(2_000), Limit::micros_per_day(2_000)] {
+            let used = LimitUse::of(&limit, &spending);
+            assert_eq!(
+                used.iter().map(|used| (used.used, used.left())).collect::<Vec<_>>(),
+                [(Some(u64::MAX), Some(0))]
+            );
+        }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Answer {
     usage: Option<Usage>,
     model_version: String,
     response_id: String,
+    /// Whether an error came in the place of an answer or of a part.
+    refused: bool,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +68,7 @@ impl Answer {
     /// Adds a part, or the whole.
     pub(super) fn add(&mut self, part: Value) -> Result<(), ModelError> {
         if part.get(0).unwrap_or(&part).get("error").is_some_and(|error| !error.is_null()) {
+            self.refused = true;
             return Err(refusal::error(StatusCode::INTERNAL_SERVER_ERROR, None, &part));
         }
         let chunk: Chunk = serde_json::from_value(part).map_err(|_| ModelError::malformed("its form is unknown"))?;
@@ -98,13 +101,24 @@ impl Answer {
         self.usage.map(|usage| {
             let thinking_tokens = usage.thoughts_token_count.unwrap_or(0);
             TokenUsage {
-                input_tokens: usage.prompt_token_count.unwrap_or(0) + usage.tool_use_prompt_token_count.unwrap_or(0),
-                output_tokens: usage.candidates_token_count.unwrap_or(0) + thinking_tokens,
+                input_tokens: usage
+                    .prompt_token_count
+                    .unwrap_or(0)
+                    .saturating_add(usage.tool_use_prompt_token_count.unwrap_or(0)),
+                output_tokens: usage.candidates_token_count.unwrap_or(0).saturating_add(thinking_tokens),
                 thinking_tokens,
                 cached_tokens: usage.cached_content_token_count.unwrap_or(0),
                 estimated: false,
             }
         })
+    }
+
+    pub(super) const fn tells_usage(&self) -> bool {
+        self.usage.is_some()
+    }
+
+    pub(super) const fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Roughly how much came, in bytes.

@@ -164,7 +164,8 @@ impl Gemini {
             return Err(refusal::error(status, pause, &serde_json::from_slice(&body).unwrap_or_default()));
         }
         let mut answer = Answer::default();
-        let read = if http::is_stream(&headers) {
+        let streams = http::is_stream(&headers);
+        let read = if streams {
             http::events(response, |event| {
                 let part = serde_json::from_str(event).map_err(|_| ModelError::malformed("an event is no JSON"))?;
                 answer.add(part).map(|()| false)
@@ -177,8 +178,13 @@ impl Gemini {
                 .and_then(|body| serde_json::from_slice(&body).map_err(|_| ModelError::malformed("it is no JSON")));
             whole.and_then(|whole| answer.add(whole))
         };
-        // What came until the connection broke off is paid.
-        let paid = |error: ModelError| error.with_usage(answer.paid(request));
+        // What came until the connection broke off is paid. An error in the place of the whole answer is not.
+        let paid = |error: ModelError| {
+            if !streams && answer.is_refused() && !answer.tells_usage() {
+                return error;
+            }
+            error.with_usage(answer.paid(request))
+        };
         read.map_err(paid)?;
         answer.clone().reply(request, self.name()).map_err(paid)
     }

@@ -14,6 +14,7 @@ use super::{
     Finish, ModelError, ModelErrorKind, ModelFuture, ModelReply, ModelRequest, ModelRoute, Provider, TokenUsage, Tool,
     ToolCall, ToolChoice, ToolContext, ToolFuture, Turn,
     conversation::{Account, Conversation},
+    details::AnswerDetails,
     http::Deadline,
     output::Flaws,
     step::Keep,
@@ -264,6 +265,31 @@ fn what_failed_is_counted_too() {
     assert_eq!(outcome, Err(CallError::transient("the model did not answer in time")));
     assert_eq!((account.usage.input_tokens, account.usage.output_tokens), (190, 15));
     assert!(account.details.repaired && account.details.estimated_usage);
+}
+
+#[test]
+fn what_a_server_tells_of_itself_is_short_and_credible() {
+    let mut odd = says("done");
+    if let Ok(reply) = &mut odd {
+        reply.model_version = format!("m\u{202e}\n<b>{}", "x".repeat(9_000));
+        reply.response_id = "r".repeat(9_000);
+        reply.usage = usage(u64::MAX, u64::MAX);
+    }
+    let (outcome, account) = Scene::new(vec![odd], 4).talk(&[], &Log::with_room(9));
+    assert_eq!(outcome, Ok("done".into()));
+    let AnswerDetails { model, response_id, estimated_usage, .. } = account.details;
+    assert!(model.starts_with("m<b>xxx") && model.len() == 120 && response_id.len() == 120, "{model}");
+    assert!(estimated_usage && account.usage.input_tokens < 1_000 && account.usage.output_tokens == 1);
+}
+
+#[test]
+fn a_turn_that_no_log_would_take_ends_the_conversation() {
+    let long = || call("letters", json!({ "name": "x".repeat(600 << 10) }));
+    for turn in [vec![long()], vec![call("letters", name("Ann")); 40]] {
+        let (scene, log) = (Scene::new(vec![asks(turn), says("done")], 4), Log::with_room(99));
+        let error = scene.talk(&[], &log).0.expect_err("it is too much");
+        assert_eq!((error.retry, log.steps().len(), scene.asked().len()), (Retry::Never, 0, 1));
+    }
 }
 
 /// Where spans are written to.

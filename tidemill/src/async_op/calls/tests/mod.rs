@@ -1,6 +1,7 @@
 //! Behaviours of single calls, event by event, and what holds for every sequence of events.
 
 mod bookkeeping;
+mod deadlines;
 mod model;
 mod singles;
 mod speed;
