@@ -28,6 +28,23 @@ pub(super) struct RouteState {
     answered_ms: i64,
     /// Whether a probe has ended. Calls that wait for the route may ask again.
     probe_ended: bool,
+    /// When the last probe was admitted.
+    probe_ms: i64,
+    /// The end of the longest pause that the service asked for.
+    asked_until_ms: i64,
+    /// How long a probe's outcome is waited for at least.
+    patience_ms: i64,
+}
+
+/// Why a route takes no attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// It fails. It is tried again at this time.
+    Failing(i64),
+    /// Its service asked for a pause until this time.
+    Pausing(i64),
+    /// A probe runs. If the route works, the probe has told so by this time.
+    Probing(i64),
 }
 
 impl RouteState {
@@ -41,16 +58,29 @@ impl RouteState {
             latency_ms: None,
             answered_ms: 0,
             probe_ended: false,
+            probe_ms: 0,
+            asked_until_ms: i64::MIN,
+            patience_ms: millis(policy.first_backoff),
         }
     }
 
-    /// Asks for an attempt. Returns its ticket, which is `None` without a breaker, or when to ask again.
-    pub(super) fn admit(&mut self, now_ms: i64) -> Result<Option<Ticket>, i64> {
+    /// Asks for an attempt. Returns its ticket, which is `None` without a breaker.
+    pub(super) fn admit(&mut self, now_ms: i64) -> Result<Option<Ticket>, Closed> {
+        let expected_ms = self.expected_ms(now_ms);
         let Some(breaker) = &mut self.breaker else { return Ok(None) };
         // The attempt may wait for the ledger first.
         match breaker.admit(now_ms, now_ms.saturating_add(self.timeout_ms.saturating_mul(2))) {
-            Admission::Yes(ticket) | Admission::Probe(ticket) => Ok(Some(ticket)),
-            Admission::Not { until_ms } => Err(until_ms),
+            Admission::Yes(ticket) => Ok(Some(ticket)),
+            Admission::Probe(ticket) => {
+                self.probe_ms = now_ms;
+                Ok(Some(ticket))
+            }
+            Admission::Not { until_ms } if breaker.state(now_ms) == BreakerState::HalfOpen => {
+                let tells_ms = self.probe_ms.saturating_add(self.patience_ms.max(2 * expected_ms));
+                Err(if tells_ms > now_ms { Closed::Probing(tells_ms.min(until_ms)) } else { Closed::Failing(until_ms) })
+            }
+            Admission::Not { until_ms } if until_ms <= self.asked_until_ms => Err(Closed::Pausing(until_ms)),
+            Admission::Not { until_ms } => Err(Closed::Failing(until_ms)),
         }
     }
 
@@ -66,6 +96,8 @@ impl RouteState {
 
     /// Notes a failure. The route's service may have asked for a pause.
     pub(super) fn failed(&mut self, ticket: Option<Ticket>, pause: Option<Duration>, now_ms: i64) {
+        let asked_until_ms = pause.map_or(i64::MIN, |pause| now_ms.saturating_add(millis(pause)));
+        self.asked_until_ms = self.asked_until_ms.max(asked_until_ms);
         self.report(ticket, |breaker, ticket| match pause {
             Some(pause) => breaker.failed_until(now_ms, now_ms.saturating_add(millis(pause)), ticket),
             None => breaker.failed(now_ms, ticket),

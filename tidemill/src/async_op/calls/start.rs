@@ -3,6 +3,7 @@
 use super::{
     Ask, CallId, Calls, Effect, Ended, NoRequest, Stage,
     attempts::{Admitted, Attempt},
+    route::Closed,
     timers::Timer,
 };
 use crate::{
@@ -20,10 +21,12 @@ const NOT_YET_MS: i64 = 1_000;
 /// What the routes say to a call.
 enum Choice {
     Route(usize, Option<breaker::Ticket>),
-    /// All routes that are left are closed until then. `all` means that no other call has one left that is open.
+    /// All routes that are left are closed until then. `all` means that no other call has one left that is open;
+    /// `soon`, that an answer after this time is worth waiting for.
     Later {
         until_ms: i64,
         all: bool,
+        soon: bool,
     },
     /// No route's answer would come before the deadline.
     TooLate,
@@ -89,7 +92,7 @@ impl Calls {
                         return;
                     }
                 }
-                Choice::Later { until_ms, all } if self.waits_until(until_ms, now) => {
+                Choice::Later { until_ms, all, soon } if soon || self.policy.when_exhausted == WhenExhausted::Wait => {
                     if all {
                         self.blocked.routes_ms = Some(until_ms);
                         self.wait(id);
@@ -113,40 +116,48 @@ impl Calls {
 
     fn choose(&mut self, id: CallId, now: Moment) -> Choice {
         let Some(call) = self.calls.get(&id) else { return Choice::None };
-        let (mut later, mut too_late, mut closed) = (None::<i64>, false, 0);
+        let (mut later, mut soon, mut too_late, mut closed) = (None::<i64>, None::<i64>, false, 0);
+        let (short_ms, long_ms) = (millis(self.policy.first_backoff), millis(self.policy.max_backoff));
+        let due_ms = call.arrival.due_ms.unwrap_or(i64::MAX);
         for (at, (tried, route)) in call.routes.iter().zip(&mut self.routes).enumerate() {
             if tried.ruled_out || tried.attempts >= route.max_attempts {
                 continue;
             }
-            if call
-                .arrival
-                .due_ms
-                .is_some_and(|due_ms| now.monotonic_ms + route.expected_ms(now.monotonic_ms) >= due_ms)
-            {
+            let expected_ms = route.expected_ms(now.monotonic_ms);
+            if now.monotonic_ms + expected_ms >= due_ms {
                 too_late = true;
                 continue;
             }
             match route.admit(now.monotonic_ms) {
                 Ok(admitted) => return Choice::Route(at, admitted),
-                Err(until_ms) => {
-                    later = Some(later.map_or(until_ms, |known| known.min(until_ms)));
+                Err(why) => {
+                    let (Closed::Failing(until_ms) | Closed::Pausing(until_ms) | Closed::Probing(until_ms)) = why;
+                    let wait_ms = until_ms - now.monotonic_ms;
+                    // A pause that is as short as one between attempts is no outage. A service that asks for a pause
+                    // works after it.
+                    let is_soon = wait_ms <= short_ms
+                        || match why {
+                            Closed::Failing(_) => false,
+                            Closed::Pausing(_) => wait_ms <= long_ms && until_ms.saturating_add(expected_ms) < due_ms,
+                            Closed::Probing(_) => true,
+                        };
+                    let first = |known: Option<i64>| Some(known.map_or(until_ms, |known| known.min(until_ms)));
+                    later = first(later);
+                    soon = if is_soon { first(soon) } else { soon };
                     closed += 1;
                 }
             }
         }
-        match (later, too_late) {
+        match (soon.or(later), too_late) {
             (Some(until_ms), _) => {
-                Choice::Later { until_ms: until_ms.max(now.monotonic_ms + 1), all: closed == self.routes.len() }
+                let (until_ms, soon) = (until_ms.max(now.monotonic_ms + 1), soon.is_some());
+                // Others may not have the time to wait for a long pause.
+                let all = closed == self.routes.len() && !(soon && until_ms - now.monotonic_ms > short_ms);
+                Choice::Later { until_ms, all, soon }
             }
             (None, true) => Choice::TooLate,
             (None, false) => Choice::None,
         }
-    }
-
-    /// Whether a call waits until its routes open. A pause that is as short as one between attempts is no outage.
-    fn waits_until(&self, until_ms: i64, now: Moment) -> bool {
-        self.policy.when_exhausted == WhenExhausted::Wait
-            || until_ms - now.monotonic_ms <= millis(self.policy.first_backoff)
     }
 
     fn is_exhausted(&self, id: CallId) -> bool {

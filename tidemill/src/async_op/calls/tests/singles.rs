@@ -167,6 +167,53 @@ fn calls_that_wait_for_a_failing_route_start_as_soon_as_a_probe_succeeds() {
     assert_eq!(world.runs().len(), 4);
 }
 
+fn fallback() -> CallPolicy {
+    let routes = vec![Route { breaker: breaker(), ..Route::named("a") }];
+    CallPolicy { routes, when_exhausted: WhenExhausted::Fallback, ..policy() }
+}
+
+#[test]
+fn a_pause_that_the_service_asks_for_is_waited_for_if_there_is_time() {
+    let mut world = world(fallback());
+    world.ask(request("ann", "a"));
+    world.go();
+    let overloaded = CallError::retry_after("too many requests", Duration::from_secs(7));
+    world.tell(0, 0, Err(overloaded), None);
+    world.ask(request("ann", "b"));
+    world.ask(Request { due_ms: Some(world.now.monotonic_ms + 6_000), ..request("ann", "c") });
+    world.go();
+    assert_eq!(world.runs(), []);
+    assert_eq!(world.kind(2), Some(FailureKind::Unavailable), "its answer would come after its deadline");
+    world.after(7_000);
+    assert_eq!(world.runs().len(), 1, "one probe");
+    world.tell(0, 0, Ok(()), None);
+    world.go();
+    world.tell(0, 0, Ok(()), None);
+    assert!(world.is_answered(0) && world.is_answered(1));
+}
+
+#[test]
+fn the_outcome_of_a_probe_is_waited_for_but_not_for_long() {
+    let mut world = world(fallback());
+    world.ask(request("ann", "a"));
+    world.go();
+    world.tell(0, 0, Err(CallError::transient("down")), None);
+    world.after(100);
+    assert_eq!(world.kind(0), Some(FailureKind::Unavailable), "a route that fails is not waited for");
+    world.after(4_900);
+    (0..3).for_each(|lane| world.ask(request("ann", &lane.to_string())));
+    world.go();
+    assert_eq!((world.runs().len(), world.kind(2)), (1, None), "one is the probe, and the others wait");
+    world.after(99);
+    assert_eq!((world.kind(2), world.kind(3)), (None, None));
+    world.after(1);
+    assert_eq!((world.kind(2), world.kind(3)), (Some(FailureKind::Unavailable), Some(FailureKind::Unavailable)));
+    world.tell(0, 0, Ok(()), None);
+    world.ask(request("ann", "d"));
+    world.go();
+    assert_eq!(world.runs().len(), 1, "the probe has closed the breaker");
+}
+
 #[test]
 fn a_request_does_not_wait_for_the_exhausted_tenant_of_one_with_the_same_content() {
     let limits = vec![Limit::micros_per_day(5).of_tenant("ann"), Limit::micros_per_day(15).of_tenant("eve")];
