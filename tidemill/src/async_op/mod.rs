@@ -18,7 +18,7 @@ mod call;
 mod calls;
 mod failure;
 mod fair_queue;
-mod ledger;
+pub(crate) mod ledger;
 mod order;
 mod policy;
 mod report;

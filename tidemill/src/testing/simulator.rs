@@ -18,7 +18,7 @@ use super::{
     topics::partition_of,
 };
 use crate::{
-    async_op::{AsyncCall, CallError, CallPolicy, CallRequest},
+    async_op::{AsyncCall, CallError, CallPolicy, CallRequest, Spending, ledger::Ledger},
     clock::{Clock, ManualClock},
     config::StreamsConfig,
     error::{TaskError, TopologyError},
@@ -290,6 +290,7 @@ impl Simulator {
         for number in 0..count {
             self.executors.push(Box::new(Seat {
                 name: format!("executor-{number}"),
+                starts: 0,
                 group: call.executor_group(&application_id),
                 application_id: application_id.clone(),
                 call: call.clone(),
@@ -307,6 +308,44 @@ impl Simulator {
     /// How often each request was called, by request id. See the example of [`Simulator::add_executors`].
     pub fn calls(&self) -> BTreeMap<Bytes, usize> {
         executors::lock(&self.calls).attempts.clone()
+    }
+
+    /// The most attempts that ran at the same time in all executors together, and the micros that all answered attempts
+    /// consumed. Each consumes up to 100 micros. See the example of [`Simulator::spending`].
+    pub fn attempts(&self) -> (usize, u64) {
+        let calls = executors::lock(&self.calls);
+        (calls.running_max, calls.consumed_micros)
+    }
+
+    /// What the ledger of a call says was spent.
+    ///
+    /// # Errors
+    ///
+    /// If the call has no ledger.
+    ///
+    /// ```
+    /// # use tidemill::{AsyncCall, CallPolicy, StreamsBuilder};
+    /// # use tidemill::testing::{FaultRates, Simulator, SimulatorOptions};
+    /// # let builder = StreamsBuilder::new();
+    /// # let call = AsyncCall::<u64, i64, i64>::named("double");
+    /// # builder.stream::<u64, i64>("in").map_async(&call).map_values(|it| it.outcome.unwrap_or(-1)).to("out");
+    /// # let options = SimulatorOptions { faults: FaultRates::NONE, ..SimulatorOptions::new(42) };
+    /// let mut simulator = Simulator::new(&builder.build()?, options)?;
+    /// let policy = CallPolicy { keep_ledger: true, ..CallPolicy::default() };
+    /// simulator.add_executors(&call, 1, &policy, |request| Ok(2 * request.value));
+    /// simulator.append("in", &7_u64, &21_i64, 0)?;
+    /// simulator.settle()?;
+    /// let spent: u64 = simulator.spending(&call)?.iter().map(|it| it.day.usage.cost_micros).sum();
+    /// assert_eq!(simulator.attempts(), (1, spent));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spending<K, V, R>(&self, call: &AsyncCall<K, V, R>) -> Result<Vec<Spending>, SimulationError> {
+        let mut ledger = Ledger::new("observer", Vec::new());
+        let now_ms = self.fate.clock.now_ms();
+        for (_, record) in self.log.read_all(&call.ledger_topic(&self.config.application_id))? {
+            ledger.read(&record.key.unwrap_or_default(), record.value.as_deref(), now_ms);
+        }
+        Ok(ledger.spending(now_ms))
     }
 
     /// The largest values seen so far. See the example of [`Simulator`].

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use bytes::Bytes;
 use tidemill::{
-    AsyncCall, CallError, CallPolicy, StreamsBuilder, Window, Windowed,
+    AsyncCall, BreakerPolicy, CallError, CallPolicy, Limit, Route, Spending, StreamsBuilder, Window, Windowed,
     processor::{Processor, ProcessorContext, Record},
     state::BoxError,
     testing::{FaultRates, Simulator, SimulatorOptions},
@@ -187,4 +188,63 @@ fn some_requests_of_a_simulation_are_answered_and_some_expire() {
 #[test]
 fn a_withdrawn_request_holds_back_no_answer() {
     report("a_withdrawn_request_holds_back_no_answer", 120, run_withdrawing);
+}
+
+/// Two routes with a breaker, of which the first fails at times; a limit; steps.
+fn guarded(seed: u64, faults: FaultRates) -> Run {
+    let call = AsyncCall::<String, i64, i64>::named("square");
+    let builder = StreamsBuilder::new();
+    let answered = builder.stream::<String, i64>("in").map_async(&call);
+    answered.map_values(|answered| (answered.request, answered.outcome.unwrap_or(-1))).to("out");
+    let topology = builder.build().expect("it is valid");
+    let options = SimulatorOptions { instances: 1 + (seed % 2) as usize, faults, ..SimulatorOptions::new(seed) };
+    let mut simulator = Simulator::new(&topology, options).expect("it starts");
+    let breaker = BreakerPolicy { failures: 2, open_for: Duration::from_millis(200), ..BreakerPolicy::default() };
+    let policy = CallPolicy {
+        max_in_flight: 2,
+        first_backoff: Duration::from_millis(50),
+        max_attempts: 20,
+        routes: vec![Route { breaker: Some(breaker), ..Route::named("large") }, Route::named("small")],
+        limits: vec![Limit::in_flight(3)],
+        ..CallPolicy::default()
+    };
+    simulator.add_executors(&call, 3, &policy, |request| {
+        let fails = &*request.route == "large" && (request.value + i64::from(request.attempt)) % 3 > 0;
+        if fails { Err(CallError::transient("busy")) } else { Ok(request.value * request.value) }
+    });
+    let outcome = drive(&mut simulator).and_then(|()| {
+        // Executors delete steps and write what attempts used after the answers.
+        simulator.rest(Duration::from_secs(12))?;
+        books_are_right(&simulator, &call)
+    });
+    Run { outcome, trace: simulator.trace(), hash: simulator.trace_hash() }
+}
+
+fn books_are_right(simulator: &Simulator, call: &AsyncCall<String, i64, i64>) -> Result<(), Problem> {
+    let (running_max, consumed) = simulator.attempts();
+    if running_max > 3 {
+        return Err(format!("{running_max} attempts ran at the same time, and 3 are allowed").into());
+    }
+    let add = |sum: (u64, u64), Spending { day, .. }: Spending| {
+        let all = day.usage + day.open + day.unknown;
+        (sum.0 + day.calls, sum.1 + all.cost_micros)
+    };
+    let (settled, spent) = simulator.spending(call)?.into_iter().fold((0, 0), add);
+    let attempts: usize = simulator.calls().values().sum();
+    if spent < consumed || settled > attempts as u64 {
+        return Err(format!("{settled} of {attempts} attempts settled, {spent} of {consumed} micros").into());
+    }
+    let mut steps = BTreeMap::<Bytes, bool>::new();
+    for (_, record) in simulator.log().read_all("sim-square-steps").unwrap_or_default() {
+        steps.insert(record.key.unwrap_or_default(), record.value.is_some());
+    }
+    let left = steps.values().filter(|is_there| **is_there).count();
+    if left == 0 { Ok(()) } else { Err(format!("{left} steps of answered requests are left").into()) }
+}
+
+#[test]
+fn limits_hold_over_all_executors_and_the_ledger_misses_nothing() {
+    // Executors whose clocks differ by an hour do not know whether the others are alive.
+    let faults = FaultRates { clock_set: 0.0, idle_day: 0.0, ..FaultRates::default() };
+    report("limits_hold_over_all_executors_and_the_ledger_misses_nothing", 300, |seed| guarded(seed, faults.clone()));
 }

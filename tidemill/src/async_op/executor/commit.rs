@@ -17,6 +17,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     pub(in crate::async_op) fn commit(&mut self, now: Moment) -> Result<(), TransportError> {
         self.committed_ms = now.monotonic_ms;
         self.producer.flush()?;
+        self.delete_steps_of_nothing();
         self.delete_steps(now)?;
         let mut moved = Vec::new();
         for (partition, progress) in &mut self.progress {

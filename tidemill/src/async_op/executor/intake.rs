@@ -130,6 +130,21 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         Arrival { partition: partition.clone(), record, fingerprint, lane, tenant, asked_ms, due_ms, steps, again }
     }
 
+    /// Deletes the steps of requests that are answered and that no executor reads again: an owner died between the
+    /// answer and the deletion. Everything that was there when the partition was taken over has been read then.
+    pub(super) fn delete_steps_of_nothing(&mut self) {
+        for (partition, takeover) in &mut self.takeovers {
+            if takeover.is_empty() || !self.consumer.is_caught_up(partition) {
+                continue;
+            }
+            let Takeover { steps, .. } = std::mem::take(takeover);
+            for (id, steps) in steps {
+                let keys = (0..steps.len() as u32).map(|number| (partition.partition, step_key(&id, number)));
+                self.done_steps.extend(keys);
+            }
+        }
+    }
+
     fn rebalance(&mut self, rebalance: Rebalance) -> Result<(), TransportError> {
         match rebalance {
             Rebalance::Assigned(partitions) => {

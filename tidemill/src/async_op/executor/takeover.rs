@@ -25,6 +25,10 @@ pub(super) struct Takeover {
 }
 
 impl Takeover {
+    pub(super) fn is_empty(&self) -> bool {
+        self.answered.is_empty() && self.steps.is_empty()
+    }
+
     pub(super) fn read(
         transport: &dyn Transport,
         responses: Option<(TopicPartition, Offset)>,
