@@ -83,11 +83,11 @@ fn a_request_that_joined_one_whose_deadline_is_over_is_called_for_itself() {
     school.pass(0, &mut [&mut seat]);
     assert_eq!(seat.texts().len(), 1);
     school.pass(5_000, &mut [&mut seat]);
-    assert_eq!(school.answers(), ["essay: expired (default Called 1)"]);
+    assert_eq!(school.answers(), ["essay: expired ( Called 0)"]);
     assert_eq!(seat.texts().len(), 2);
     seat.open().remove(0);
     seat.answer("essay", "A");
-    assert_eq!(school.answers(), ["essay: expired (default Called 1)", "essay: A (default Called 1)"]);
+    assert_eq!(school.answers(), ["essay: expired ( Called 0)", "essay: A (default Called 1)"]);
 }
 
 #[test]
@@ -161,6 +161,6 @@ fn a_request_whose_deadline_passes_in_a_batch_is_not_handed_over_and_costs_nothi
     school.pass(500, &mut [&mut seat]);
     work(&mut [&mut seat]);
     assert_eq!(seat.texts(), Vec::<String>::new());
-    assert_eq!(school.answers(), ["late: expired (default Called 1)"]);
+    assert_eq!(school.answers(), ["late: expired ( Called 0)"]);
     assert_eq!(seat.spent(), (1, 0, 0));
 }
