@@ -11,12 +11,16 @@ use std::{
 const CRATES: [&str; 2] = ["tidemill", "state"];
 
 /// The tests that are built, beside those of units: each costs time, and these find what others would.
-const TESTS: [&str; 12] = [
+const TESTS: [&str; 16] = [
     "simulation",
     "async_op",
     "call_order",
     "call_deadline",
     "call_dead_letters",
+    "call_limits",
+    "call_sharing",
+    "call_steps",
+    "call_handover",
     "errors",
     "left_out",
     "processors",
