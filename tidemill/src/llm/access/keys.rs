@@ -38,6 +38,10 @@ impl ApiKeys {
         Self { keys, clock, rests: Mutex::default() }
     }
 
+    pub(super) const fn is_single(&self) -> bool {
+        self.keys.len() == 1
+    }
+
     /// The key to use now, or until when all of them rest.
     pub(super) fn choose(&self, model: &str) -> Result<(usize, Secret), ModelError> {
         let now = self.clock.monotonic_ms();

@@ -80,6 +80,10 @@ impl Tries<'_> {
             (Access::Keys(keys), ModelErrorKind::Unauthorized { .. }) => {
                 keys.refused(self.key.take().unwrap_or_default());
             }
+            // Without another key, resting would refuse requests that the service may take: its pause goes to the caller.
+            (Access::Keys(keys), ModelErrorKind::RateLimited { daily: false, .. }) if keys.is_single() => {
+                return Err(error);
+            }
             (Access::Keys(keys), ModelErrorKind::RateLimited { retry_after, daily, .. }) => {
                 keys.spent(self.key.take().unwrap_or_default(), self.model, *retry_after, *daily);
             }
