@@ -51,7 +51,6 @@ pub(crate) struct Life {
 /// A process that lives, as its parent sees it. Dropped, it is killed.
 pub(crate) struct Process {
     pub(crate) number: u32,
-    pub(crate) began_ms: i64,
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
@@ -60,7 +59,6 @@ pub(crate) struct Process {
 #[derive(Debug, Clone)]
 pub(crate) struct Past {
     pub(crate) number: u32,
-    pub(crate) began_ms: i64,
     pub(crate) ended_ms: i64,
     pub(crate) killed: bool,
 }
@@ -74,7 +72,7 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()?;
         let lines = BufReader::new(child.stdout.take().ok_or("no pipe")?).lines();
-        Ok(Self { number: life.number, began_ms: real_ms(), child, lines })
+        Ok(Self { number: life.number, child, lines })
     }
 
     /// The number of its life.
@@ -125,7 +123,7 @@ impl Process {
     }
 
     fn past(&self, killed: bool) -> Past {
-        Past { number: self.number, began_ms: self.began_ms, ended_ms: real_ms(), killed }
+        Past { number: self.number, ended_ms: real_ms(), killed }
     }
 }
 

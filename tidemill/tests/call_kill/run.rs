@@ -210,7 +210,7 @@ fn bill(attempts: &mut [Attempt], calls: &[Call], server_began_ms: i64) -> Vec<C
                 let at_ms = server_began_ms + call.at_ms as i64;
                 at_ms + SLACK_MS >= ask.at_ms && at_ms <= until_ms
             };
-            if left.last().is_some_and(|call| is_its(call))
+            if left.last().is_some_and(is_its)
                 && let Some(call) = left.pop()
                 && call.billed
             {

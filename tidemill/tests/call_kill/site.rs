@@ -69,12 +69,28 @@ pub(crate) fn append(log: &dyn Transport, records: Vec<ProducerRecord>) -> Teste
     for record in records {
         producer.send(record)?;
     }
-    producer.flush()?;
+    // The records are on their way also if a busy broker lets them wait.
+    patiently(|| Ok(producer.flush()?))?;
     Ok(())
+}
+
+/// Tries again for a while: on a busy machine, brokers answer late.
+pub(crate) fn patiently<T>(mut attempt: impl FnMut() -> Tested<T>) -> Tested<T> {
+    let began = Instant::now();
+    loop {
+        match attempt() {
+            Err(_) if began.elapsed() < Duration::from_secs(120) => std::thread::sleep(Duration::from_millis(100)),
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Everything that a committed read sees of a topic now, by partition, in order. A topic that does not exist is empty.
 pub(crate) fn read_all(log: &dyn Transport, topic: &str) -> Tested<Vec<(i32, ConsumedRecord)>> {
+    patiently(|| try_read_all(log, topic))
+}
+
+fn try_read_all(log: &dyn Transport, topic: &str) -> Tested<Vec<(i32, ConsumedRecord)>> {
     let mut records = Vec::new();
     let Some(spec) = log.admin()?.describe_topic(topic)? else { return Ok(records) };
     let mut reader = log.reader()?;

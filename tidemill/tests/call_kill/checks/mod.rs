@@ -4,12 +4,13 @@ mod effects;
 mod fresh;
 mod money;
 mod repeated;
+mod settle;
 mod twice;
 
 use tidemill::Usage;
 
 pub(crate) use self::twice::Twice;
-use crate::{Tested, run::Evidence, spent::Spent, work::APP};
+use crate::{Tested, run::Evidence, spent::Spent};
 
 /// What a run showed.
 #[derive(Debug, Default)]
@@ -70,7 +71,7 @@ pub(crate) fn all(evidence: &Evidence) -> Tested<Figures> {
     fresh::check(evidence, &spent)?;
     let limit = run.plan.in_flight as usize;
     if figures.most_at_once > limit {
-        return Err(format!("{} calls at once, and {limit} are allowed in {APP}", figures.most_at_once).into());
+        return Err(format!("{} calls ran at once, and {limit} are allowed", figures.most_at_once).into());
     }
     Ok(figures)
 }

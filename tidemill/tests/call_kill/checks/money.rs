@@ -1,16 +1,16 @@
 //! The ledger, the journals and the server's bill tell the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use tidemill::Usage;
 
-use super::{Figures, none_of};
+use super::{Figures, none_of, settle};
 use crate::{
     Tested,
     journal::{Attempt, Executor},
     run::{Ending, Evidence},
-    spent::{Spent, fingerprint},
-    work::{ROUTES, partition_of},
+    spent::Spent,
+    work::ROUTES,
 };
 
 pub(super) fn check(evidence: &Evidence, spent: &Spent, figures: &mut Figures) -> Tested {
@@ -37,34 +37,10 @@ fn executor(
     figures: &mut Figures,
 ) -> Result<(), String> {
     let ledger = spent.sum(|owner| owner.executor == number);
-    let mut open: BTreeMap<u64, usize> = BTreeMap::new();
-    for (request, _) in &ledger.open {
-        *open.entry(*request).or_default() += 1;
+    if ending == Ending::Closed && !ledger.open.is_empty() {
+        return Err(format!("executor {number:?} was closed and left {} reservations", ledger.open.len()));
     }
-    if let Some((request, _)) = open.iter().find(|(_, count)| **count > 1) {
-        return Err(format!("executor {number:?} has two reservations for the request {request}"));
-    }
-    if ending == Ending::Closed && !open.is_empty() {
-        return Err(format!("executor {number:?} was closed and left {} reservations", open.len()));
-    }
-    // The last attempt of a request with a reservation is open, unless the reservation is for one that never began.
-    let mut last: BTreeMap<u64, usize> = BTreeMap::new();
-    for (at, attempt) in attempts.iter().enumerate() {
-        last.insert(fingerprint(partition_of(&attempt.name), &attempt.id), at);
-    }
-    let candidates: Vec<usize> = open.keys().filter_map(|request| last.get(request).copied()).collect();
-    let sure: Vec<usize> = candidates.iter().copied().filter(|at| attempts[*at].told().is_none()).collect();
-    let unsure: Vec<usize> = candidates.iter().copied().filter(|at| attempts[*at].told().is_some()).collect();
-    let fits = |open: &BTreeSet<usize>| {
-        let settled = attempts.iter().enumerate().filter(|(at, _)| !open.contains(at));
-        let told: Option<Vec<Usage>> = settled.map(|(_, attempt)| attempt.told()).collect();
-        told.is_some_and(|told| told.len() as u64 == ledger.calls && told.into_iter().sum::<Usage>() == ledger.used)
-    };
-    let choices = (0..1_u32 << unsure.len().min(16)).map(|choice| {
-        let chosen = unsure.iter().enumerate().filter(|(bit, _)| choice >> bit & 1 == 1).map(|(_, at)| *at);
-        sure.iter().copied().chain(chosen).collect::<BTreeSet<_>>()
-    });
-    let Some(open) = choices.into_iter().find(fits) else {
+    let Some(open) = settle::open(attempts, &ledger) else {
         let told: Usage = attempts.iter().filter_map(|attempt| attempt.told()).sum();
         return Err(format!(
             "executor {number:?}: the ledger has {} calls with {:?} and {} open; {} attempts told {told:?}, {} did not tell",
