@@ -141,7 +141,8 @@ fn run(caller: impl Caller<u64, String, String>, route: &str, lines: &[(u64, &st
     let mut moods = Vec::new();
     while moods.len() < lines.len() && Instant::now() < until {
         executor.step(&mut caller, Duration::from_millis(5))?;
-        moods.extend(driver.output::<u64, String>("moods").read_values()?);
+        // Each output reads from the beginning.
+        moods = driver.output::<u64, String>("moods").read_values()?;
     }
     moods.sort();
     Ok(moods)
