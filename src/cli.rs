@@ -253,7 +253,7 @@ pub(crate) struct EvalOptions {
     /// Recorded requests: JSON lines as GET /state/calls/ID/journal of a server gives them
     #[arg(long, value_name = "FILE", conflicts_with = "url", required_unless_present = "url")]
     pub(crate) requests: Option<PathBuf>,
-    /// Address of a server that keeps calls (analyst.keep_calls)
+    /// Address of a server that keeps calls (`analyst.keep_calls`)
     #[arg(long, value_name = "URL", value_parser = url)]
     pub(crate) url: Option<String>,
     /// Token of a tenant with `admin = true`

@@ -10,8 +10,10 @@ use tidemill_apps::{
 };
 use toml::{Table, Value};
 
+type MakeLimit = fn(u64) -> Limit;
+
 /// Budgets of one tenant for calls to models, in tokens, or in money as text.
-const BUDGETS: [(&str, fn(u64) -> Limit); 5] = [
+const BUDGETS: [(&str, MakeLimit); 5] = [
     ("calls_in_flight", Limit::in_flight),
     ("tokens_per_hour", Limit::tokens_per_hour),
     ("tokens_per_day", Limit::tokens_per_day),

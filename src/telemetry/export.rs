@@ -104,7 +104,7 @@ fn decoded(text: &str) -> String {
 impl Export {
     /// Takes the spans of model calls, and no events: those are for the log.
     pub(super) fn layer(&self) -> impl Layer<Registry> + use<> {
-        let layer = tracing_opentelemetry::layer().with_tracer(self.0.tracer("tidemill"));
+        let layer = tracing_opentelemetry::layer::<Registry>().with_tracer(self.0.tracer("tidemill"));
         let layer = layer.with_location(false).with_threads(false).with_tracked_inactivity(false);
         layer.with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with(CALLS)))
     }

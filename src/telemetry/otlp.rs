@@ -53,7 +53,7 @@ fn any(value: &Attribute) -> Value {
         Attribute::Array(Array::I64(values)) => list(values.iter().map(|value| any(&(*value).into())).collect()),
         Attribute::Array(Array::F64(values)) => list(values.iter().map(|value| any(&(*value).into())).collect()),
         Attribute::Array(Array::String(values)) => {
-            list(values.iter().map(|value| any(&value.clone().into())).collect())
+            list(values.iter().map(|value| any(&Attribute::String(value.clone()))).collect())
         }
         // The crate may get kinds of values that this program does not use.
         other => json!({ "stringValue": other.to_string() }),

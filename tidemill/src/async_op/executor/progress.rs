@@ -164,7 +164,9 @@ mod tests {
         let open: Vec<_> = (10..30).filter(|offset| !next.taken(*offset)).collect();
         let expected: Vec<_> = (10..30).filter(|offset| ![12, 13, 14, 20, 29].contains(offset)).collect();
         assert_eq!(open, expected);
-        open.iter().for_each(|offset| next.answered(*offset));
+        for offset in &open {
+            next.answered(*offset);
+        }
         assert_eq!(next.next_commit().map(|commit| commit.offset), Some(30));
     }
 

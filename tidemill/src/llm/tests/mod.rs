@@ -102,11 +102,13 @@ fn call(name: &str, arguments: Value) -> ToolCall {
     ToolCall { id: "c".into(), name: name.into(), arguments, broken: false }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside outcomes that are errors")]
 fn asks(calls: Vec<ToolCall>) -> Outcome {
     let calls = calls.into_iter().enumerate().map(|(at, call)| ToolCall { id: format!("c{at}"), ..call }).collect();
     Ok(ModelReply { calls, finish: Finish::ToolCalls, usage: usage(100, 10), ..ModelReply::default() })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside outcomes that are errors")]
 fn says(text: &str) -> Outcome {
     let (model_version, response_id) = ("m-1".into(), "r-1".into());
     Ok(ModelReply { text: text.into(), usage: usage(100, 10), model_version, response_id, ..ModelReply::default() })

@@ -16,8 +16,8 @@ fn policy() -> CallPolicy {
     CallPolicy { timeout, first_backoff, max_attempts: 2, ..CallPolicy::default() }
 }
 
-fn breaker() -> Option<BreakerPolicy> {
-    Some(BreakerPolicy { failures: 1, open_for: Duration::from_secs(5), ..BreakerPolicy::default() })
+fn breaker() -> BreakerPolicy {
+    BreakerPolicy { failures: 1, open_for: Duration::from_secs(5), ..BreakerPolicy::default() }
 }
 
 fn world(policy: CallPolicy) -> World {
@@ -133,7 +133,7 @@ fn a_hedge_does_not_begin_when_the_deadline_has_come_in_the_meantime() {
 
 #[test]
 fn a_reserved_attempt_does_not_begin_at_a_route_that_has_failed_meanwhile() {
-    let routes = vec![Route { breaker: breaker(), ..Route::named("a") }, Route::named("b")];
+    let routes = vec![Route { breaker: Some(breaker()), ..Route::named("a") }, Route::named("b")];
     let mut world = world(CallPolicy { keep_ledger: true, routes, ..policy() });
     world.ask(request("ann", "a"));
     world.go();
@@ -150,7 +150,8 @@ fn a_reserved_attempt_does_not_begin_at_a_route_that_has_failed_meanwhile() {
 
 #[test]
 fn calls_that_wait_for_a_failing_route_start_as_soon_as_a_probe_succeeds() {
-    let mut world = world(CallPolicy { routes: vec![Route { breaker: breaker(), ..Route::named("a") }], ..policy() });
+    let mut world =
+        world(CallPolicy { routes: vec![Route { breaker: Some(breaker()), ..Route::named("a") }], ..policy() });
     (0..5).for_each(|lane| world.ask(request("ann", &lane.to_string())));
     world.read_requests(0);
     world.policy.max_in_flight = 1;
@@ -168,7 +169,7 @@ fn calls_that_wait_for_a_failing_route_start_as_soon_as_a_probe_succeeds() {
 }
 
 fn fallback() -> CallPolicy {
-    let routes = vec![Route { breaker: breaker(), ..Route::named("a") }];
+    let routes = vec![Route { breaker: Some(breaker()), ..Route::named("a") }];
     CallPolicy { routes, when_exhausted: WhenExhausted::Fallback, ..policy() }
 }
 
@@ -279,7 +280,7 @@ fn a_route_that_was_slow_once_is_tried_again_by_calls_with_a_short_deadline() {
 
 #[test]
 fn a_deadline_that_ends_an_attempt_says_nothing_about_its_route() {
-    let routes = vec![Route { breaker: breaker(), ..Route::named("a") }];
+    let routes = vec![Route { breaker: Some(breaker()), ..Route::named("a") }];
     let mut world = world(CallPolicy { routes, ..policy() });
     world.ask(Request { due_ms: Some(500), ..request("ann", "a") });
     world.go();
@@ -291,7 +292,7 @@ fn a_deadline_that_ends_an_attempt_says_nothing_about_its_route() {
 
 #[test]
 fn the_timer_of_a_pause_that_ended_sooner_does_not_end_the_next_one() {
-    let shut = Route { breaker: breaker(), max_attempts: Some(3), ..Route::named("a") };
+    let shut = Route { breaker: Some(breaker()), max_attempts: Some(3), ..Route::named("a") };
     let routes = vec![shut, Route { max_attempts: Some(1), ..Route::named("b") }];
     let mut world = world(CallPolicy { routes, first_backoff: Duration::from_secs(8), ..policy() });
     world.ask(request("ann", "a"));

@@ -65,6 +65,6 @@ fn nanoseconds_for_each_request() {
             now.monotonic_ms += 1;
         }
         let each = began.elapsed().as_nanos() / REQUESTS as u128;
-        println!("{held} requests held: {each} ns for each request");
+        eprintln!("{held} requests held: {each} ns for each request");
     }
 }
