@@ -97,6 +97,8 @@ fn words(text: &Value) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "these shares are exact")]
+
     use serde_json::json;
 
     use super::*;

@@ -79,7 +79,7 @@ async fn the_prompt_that_was_recorded_agrees_with_itself() {
     let calls = read(&journal(&requests, |at| Some(answers[at].clone())), "live-insight", &*questions);
     let summary = compared(&calls, &*questions).await;
     assert_eq!((summary.compared, summary.agreement, summary.valid), (6, Some(1.0), 1.0));
-    assert!(summary.fields.iter().all(|of| of.agreement == 1.0) && summary.fields.len() == 4, "{summary}");
+    assert!(summary.fields.iter().all(|of| of.agreement > 0.999) && summary.fields.len() == 4, "{summary}");
     assert_eq!(summary.differences, []);
 }
 
@@ -291,7 +291,7 @@ async fn lines_that_are_no_calls_are_told_with_their_numbers() {
     let good = journal(&live(1), |_| None);
     let other = json!({ "id": "0-9", "key": { "id": "a", "window_start_ms": 0 }, "request": { "draft": 1 } });
     let text = format!("{good}{{\"id\": 7\n\n{other}\n{{\"request\": {{}}}}\n");
-    let problems = Calls::read(&text, "old.jsonl", "live-insight", 50, &*questions).map(|_| ()).unwrap_err();
+    let problems = Calls::read(&text, "old.jsonl", "live-insight", 50, &*questions).map(|_| ()).expect_err("refused");
     let told = problems.to_string();
     assert!(told.starts_with("old.jsonl has lines that are no calls of live-insight"), "{told}");
     for part in ["line 2: it is no recorded call", "line 4: the request cannot be read", "line 5:", "`id`"] {

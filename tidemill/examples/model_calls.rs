@@ -1,5 +1,7 @@
 //! Grades essays with a model that is limited, sometimes busy and sometimes wrong, and says how each grade came about.
 
+#![allow(clippy::print_stdout, reason = "printing is what an example is for")]
+
 use std::time::Duration;
 
 use tidemill::{

@@ -18,6 +18,7 @@ fn policy() -> CallPolicy {
 }
 
 /// Opens after two failures, for 5 s.
+#[expect(clippy::unnecessary_wraps, reason = "a route takes it so")]
 fn breaker() -> Option<BreakerPolicy> {
     Some(BreakerPolicy { failures: 2, open_for: Duration::from_secs(5), ..BreakerPolicy::default() })
 }

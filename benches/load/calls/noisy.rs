@@ -1,6 +1,7 @@
 //! A noisy tenant: its many windows close at once. The windows of the others must not wait for them.
 
 use anyhow::Result;
+use std::fmt::Write as _;
 
 use super::{
     connectors::Connector,
@@ -46,7 +47,7 @@ fn plan(options: &Options, noisy: usize) -> Plan {
     let mut tenant = |name: &str, streams: Vec<(usize, String)>, phase_ms: i64| {
         if !streams.is_empty() {
             let (token, ids) = (token(name), format!("{name}-*"));
-            file += &format!("[[tenant]]\nname = \"{name}\"\ntoken = \"{token}\"\nstreams = [\"{ids}\"]\n\n");
+            let _ = write!(file, "[[tenant]]\nname = \"{name}\"\ntoken = \"{token}\"\nstreams = [\"{ids}\"]\n\n");
             connectors.push(Connector { token: Some(token), streams, phase_ms });
         }
     };
@@ -66,7 +67,7 @@ fn plan(options: &Options, noisy: usize) -> Plan {
 
 fn times(run: &Run, noisy: bool) -> Vec<i64> {
     let wanted = run.windows.iter().filter(|window| (window.stream >= QUIET) == noisy && window.results > 0);
-    wanted.map(|window| window.after_ms()).collect()
+    wanted.map(super::results::Window::after_ms).collect()
 }
 
 fn rows(run: &Run, noisy: bool) -> Vec<(&'static str, String)> {

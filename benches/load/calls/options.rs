@@ -31,7 +31,7 @@ pub(crate) struct Options {
     /// Number of streams; without it, 1000 of a burst, 200 of an outage, 400 of the noisy tenant
     #[arg(long)]
     pub(crate) streams: Option<usize>,
-    /// Values of analyst.in_flight that the burst tries
+    /// Values of `analyst.in_flight` that the burst tries
     #[arg(long, value_delimiter = ',', default_values_t = [256, 512, 1000])]
     pub(crate) in_flight: Vec<usize>,
     /// Half of the model's answers take at least so many milliseconds

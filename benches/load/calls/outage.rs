@@ -56,7 +56,7 @@ pub(super) async fn run(options: &Options) -> Result<()> {
     let first_ms = site.times.first_ms;
     let run = site.run().await?;
     watch.abort();
-    print(&run, &*states.lock().await, first_ms, begins_ms, ends_ms);
+    print(&run, &states.lock().await, first_ms, begins_ms, ends_ms);
     run.check()
 }
 
@@ -132,7 +132,7 @@ fn print(run: &Run, states: &[(i64, String)], first_ms: i64, begins_ms: i64, end
         from_ms += ROW_MS;
     }
     let during = run.windows.iter().filter(|window| (begins_ms..ends_ms).contains(&window.closes_ms));
-    let during: Vec<_> = during.map(|window| window.after_ms()).collect();
+    let during: Vec<_> = during.map(super::results::Window::after_ms).collect();
     let first = run.windows.iter().filter(|window| window.is_by_model() && window.arrived_ms >= ends_ms);
     let first = first.map(|window| window.arrived_ms).min();
     let p99 = table::percentile(during, 0.99);

@@ -5,12 +5,12 @@ use crate::report::percentiles;
 /// Prints columns beside each other. All columns have the same rows.
 pub(super) fn columns(title: &str, columns: &[(String, Vec<(&'static str, String)>)]) {
     eprintln!("\n{title}");
-    let head: String = columns.iter().map(|(name, _)| format!("{name:>22}")).collect();
+    let head = columns.iter().map(|(name, _)| format!("{name:>22}")).collect::<Vec<_>>().concat();
     eprintln!("{:<44}{head}", "");
     let rows = columns.first().map_or(0, |(_, rows)| rows.len());
     for row in 0..rows {
         let name = columns[0].1[row].0;
-        let values: String = columns.iter().map(|(_, rows)| format!("{:>22}", rows[row].1)).collect();
+        let values = columns.iter().map(|(_, rows)| format!("{:>22}", rows[row].1)).collect::<Vec<_>>().concat();
         eprintln!("{name:<44}{values}");
     }
 }

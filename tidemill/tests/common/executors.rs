@@ -104,7 +104,9 @@ impl School {
 /// Executors take turns until nothing more happens.
 pub(crate) fn work(seats: &mut [&mut Seat]) {
     for _ in 0..8 {
-        seats.iter_mut().for_each(|seat| seat.step());
+        for seat in seats.iter_mut() {
+            seat.step();
+        }
     }
 }
 

@@ -232,8 +232,9 @@ fn the_next_key_is_used_when_one_is_refused_or_exhausted() -> Result<(), SetupEr
 }
 
 #[test]
-fn exhausted_keys_rest_and_are_not_asked() -> Result<(), SetupError> {
-    let server = Server::saying([exhausted("GenerateRequestsPerMinutePerProjectPerModel-FreeTier")]);
+fn a_single_exhausted_key_hands_on_the_pause_that_the_service_asks_for() -> Result<(), SetupError> {
+    let spent = || exhausted("GenerateRequestsPerMinutePerProjectPerModel-FreeTier");
+    let server = Server::saying([spent(), spent(), spent()]);
     let gemini = gemini(&server)?;
     for _ in 0..3 {
         let error = ask(&gemini, &question()).expect_err("exhausted");
@@ -242,7 +243,7 @@ fn exhausted_keys_rest_and_are_not_asked() -> Result<(), SetupError> {
         };
         assert!((30..=36).contains(&pause.as_secs()), "{pause:?}");
     }
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.asked().len(), 3);
     Ok(())
 }
 
