@@ -57,7 +57,8 @@ fn check_unused(settings: &Settings, root: &Path) -> Result<()> {
 /// The applications' data on Kafka and in the data folder.
 struct Remembered {
     groups: Vec<String>,
-    topics: Vec<Topic>,
+    /// An internal topic can also be an application's own: a call's dead letters are both.
+    topics: BTreeSet<Topic>,
     state: Vec<PathBuf>,
 }
 
@@ -87,7 +88,7 @@ fn reset_on_kafka(settings: &Settings, options: &ResetOptions) -> Result<()> {
 
 impl Remembered {
     fn find(settings: &Settings, log: &Log, existing: &BTreeSet<Topic>) -> Result<Self> {
-        let (mut groups, mut topics, mut state) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut groups, mut topics, mut state) = (Vec::new(), BTreeSet::new(), Vec::new());
         for app in &settings.apps {
             let partitions = |topic: &str| log.partitions(topic).ok().or(Some(settings.partitions));
             let plan =
