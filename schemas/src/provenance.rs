@@ -36,6 +36,9 @@ pub struct Provenance {
     pub latency_ms: u64,
     /// Whether a program that is gone had begun the call, so that it may have been paid twice.
     pub repeated: bool,
+    /// Attempts that had not told what they consumed when the result was written. The budgets count them; the tokens and
+    /// the cost here do not.
+    pub untold: u32,
     /// Up to which record of each input the task had read.
     pub inputs: Vec<InputRead>,
 }

@@ -56,7 +56,7 @@ pub(crate) fn provenance(report: CallReport, answer: Result<&str, &CallFailure>)
         Ok(analyst) if details.model.is_empty() && analyst != OFFLINE => analyst.to_owned(),
         _ => details.model,
     };
-    let CallReport { route, usage, latency_ms, repeated, inputs, .. } = report;
+    let CallReport { route, usage, untold, latency_ms, repeated, inputs, .. } = report;
     let attempts = answer.err().map_or(report.attempts, |failure| report.attempts.max(failure.attempts));
     let input =
         |read: tidemill::InputOffset| InputRead { topic: read.topic, partition: read.partition, offset: read.offset };
@@ -73,6 +73,7 @@ pub(crate) fn provenance(report: CallReport, answer: Result<&str, &CallFailure>)
         attempts,
         latency_ms,
         repeated,
+        untold,
         inputs: inputs.into_iter().map(input).collect(),
     }
 }
@@ -89,6 +90,7 @@ fn answered(report: &CallReport, analyst: &str) -> (CallOutcome, String) {
     }
     let outcome = match report.source {
         _ if analyst == OFFLINE => CallOutcome::Offline,
+        AnswerSource::Known => CallOutcome::Offline,
         AnswerSource::Called => CallOutcome::Answered,
         AnswerSource::Cached => CallOutcome::Cached,
         AnswerSource::Joined => CallOutcome::Joined,
@@ -155,6 +157,7 @@ mod tests {
             attempts: 1,
             latency_ms: 800,
             repeated: false,
+            untold: 0,
             inputs: vec![InputRead { topic: "live-chat".into(), partition: 2, offset: 41 }],
         };
         assert_eq!(told, expected);

@@ -105,8 +105,9 @@ pub(super) fn rows() -> Vec<Setting> {
             .help("Maximum number of attempts for one call at one model"),
         Setting::new("analyst.hedge_after", "0s", duration, |a| &mut a.hedge_after)
             .help("Start a second attempt beside one that takes longer; both are paid; 0s for never"),
-        Setting::new("analyst.cache", "0s", duration, |a| &mut a.cache)
-            .help("How long answers are kept for windows with the same content; 0s for not at all"),
+        Setting::new("analyst.cache", "0s", duration, |a| &mut a.cache).help(
+            "How long answers are kept for windows with the same content, which form coach has; 0s for not at all",
+        ),
         Setting::new("analyst.batch", "1", number, |a| &mut a.batch).help("Maximum number of windows in one call"),
         Setting::new("analyst.tools", "false", switch, |a| &mut a.tools)
             .help("Let models look into the earlier windows of the same stream or athlete; each look is another turn"),

@@ -151,7 +151,7 @@ impl Patience {
     fn pause(&self, attempt: u32, retry: Retry) -> Option<Duration> {
         let doubled = self.first.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(self.longest);
         match retry {
-            Retry::Never => None,
+            Retry::Never | Retry::OtherRoute => None,
             Retry::Backoff => Some(doubled),
             Retry::After(asked) => (asked <= self.most).then(|| doubled.max(asked)),
         }

@@ -261,6 +261,8 @@ fn an_erased_key_has_no_answers_and_begins_anew() {
     }
     driver.input::<String, ()>("forget").pipe("k".into(), (), 0).expect("processes");
     assert_eq!(driver.output::<String, i64>("forgotten").read_values().expect("reads"), [3]);
+    let last = requests(&driver).pop().expect("a record");
+    assert_eq!((last.key.as_deref(), last.value), (Some(&b"k"[..]), None), "executors are told to forget the key");
     answer(&driver, "one", "A");
     assert!(out(&driver).is_empty());
     answer(&driver, "four", "A");

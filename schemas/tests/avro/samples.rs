@@ -68,6 +68,7 @@ fn provenance() -> Provenance {
         attempts: 2,
         latency_ms: 800,
         repeated: true,
+        untold: 1,
         inputs: vec![InputRead { topic: text("live-chat"), partition: 3, offset: 1 << 40 }],
     }
 }

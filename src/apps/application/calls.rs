@@ -1,9 +1,8 @@
 //! Calls to an application's analyst: the call in the topology, and the host that runs its executor.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use prometheus::HistogramVec;
 use serde_json::{Value, json};
 use tidemill::{
     AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Data, Reply, Windowed,
@@ -61,8 +60,6 @@ pub struct Host {
     pub(crate) log: Arc<dyn Transport>,
     pub(crate) policy: CallPolicy,
     pub(crate) runtime: Handle,
-    /// Duration of attempts in seconds, by analyst and outcome.
-    pub(crate) seconds: HistogramVec,
     pub(crate) tenant_of: TenantOf,
 }
 
@@ -101,9 +98,9 @@ impl Host {
         task: impl ModelTask<K, W, O>,
         offline: Arc<dyn Analyst<W, O>>,
     ) -> Result<CallExecutorHandle, TransportError> {
-        let Self { app, models, windows, log, policy, runtime, seconds, .. } = self;
+        let Self { app, models, windows, log, policy, runtime, .. } = self;
         let Some(models) = models else {
-            let caller = AnalystCaller { analyst: offline, runtime, seconds };
+            let caller = AnalystCaller { analyst: offline, runtime };
             return CallExecutor::spawn(call, app.id, log, policy, caller);
         };
         let caller = models.caller(task, runtime);
@@ -117,8 +114,8 @@ impl Host {
 struct AnalystCaller<W, O> {
     analyst: Arc<dyn Analyst<W, O>>,
     runtime: Handle,
-    seconds: HistogramVec,
 }
+
 impl<K, W, O> Caller<K, W, O> for AnalystCaller<W, O>
 where
     K: Send + 'static,
@@ -126,17 +123,13 @@ where
     O: Send + 'static,
 {
     fn call(&mut self, request: CallRequest<K, W>, reply: Reply<O>) {
-        let (analyst, seconds) = (self.analyst.clone(), self.seconds.clone());
+        let analyst = self.analyst.clone();
         self.runtime.spawn(async move {
-            let started = Instant::now();
             let answer = tokio::time::timeout(reply.timeout(), analyst.analyze(&request.value)).await;
-            let (outcome, label) = match answer {
-                Ok(Ok(outcome)) => (Ok(outcome), "ok"),
-                Ok(Err(error)) => (Err(to_call_error(&error)), "error"),
-                Err(_) => (Err(CallError::transient("the analyst took too long")), "timeout"),
-            };
-            seconds.with_label_values(&[analyst.name(), label]).observe(started.elapsed().as_secs_f64());
-            reply.send(outcome);
+            reply.send(match answer {
+                Ok(outcome) => outcome.map_err(|error| to_call_error(&error)),
+                Err(_) => Err(CallError::transient("the analyst took too long")),
+            });
         });
     }
 }

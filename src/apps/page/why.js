@@ -22,6 +22,7 @@ export function adaptProvenance(raw) {
     attempts: num(raw.attempts),
     latency: num(raw.latency_ms),
     repeated: raw.repeated === true,
+    untold: num(raw.untold),
     inputs: list(raw.inputs).map((one) => ({
       topic: text(one?.topic),
       partition: num(one?.partition),
@@ -49,6 +50,7 @@ function used(from) {
     from.attempts && plural(from.attempts, "attempt", "attempts"),
     from.latency && seconds(from.latency),
     from.repeated && "may have been paid twice",
+    from.untold && `${plural(from.untold, "attempt", "attempts")} whose cost came later`,
   ].filter(Boolean);
 }
 

@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use prometheus::{HistogramOpts, HistogramVec};
 use tidemill::{CallPolicy, RecordHandler, Streams, StreamsConfig, StreamsState};
 use tokio::runtime::Handle;
 
@@ -32,8 +31,6 @@ pub struct Engine {
     apps: Vec<RunningApp>,
     settings: Settings,
     format: Format,
-    /// Duration of calls to analysts in seconds, by analyst and outcome.
-    pub(in crate::server) call_seconds: HistogramVec,
 }
 
 /// How long running calls may take to finish when the server closes.
@@ -70,8 +67,7 @@ impl Engine {
         // An unspecified address, such as 0.0.0.0, is of no use to other instances.
         let listening = (!address.ip().is_unspecified()).then(|| address.to_string());
         let address = settings.advertised.clone().or(listening);
-        let call_seconds = call_seconds();
-        let mut engine = Self { log, apps: Vec::new(), settings, format, call_seconds };
+        let mut engine = Self { log, apps: Vec::new(), settings, format };
         let apps = engine.settings.apps.clone();
         let mut refused = Vec::new();
         for app in apps.iter().copied() {
@@ -119,7 +115,6 @@ impl Engine {
             log: self.log.transport(),
             policy: CallPolicy { purge_requests: !keeps_calls, ..self.settings.calls.clone() },
             runtime: runtime.clone(),
-            seconds: self.call_seconds.clone(),
         };
         let executor = app.calls.as_ref().map(|calls| (calls.start)(host)).transpose()?;
         Ok(RunningApp { app, streams, topology, executor: Mutex::new(executor) })
@@ -175,13 +170,6 @@ impl Engine {
             some => Err(EngineError::Unclosed(some.join(" and "))),
         }
     }
-}
-
-/// The metric of the duration of analysts' attempts.
-fn call_seconds() -> HistogramVec {
-    let options = HistogramOpts::new("tidemill_call_seconds", "Duration of analysts' attempts")
-        .buckets(vec![0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
-    HistogramVec::new(options, &["analyst", "outcome"]).expect("names and labels are valid")
 }
 
 fn state_dir(data_dir: &Path) -> std::path::PathBuf {

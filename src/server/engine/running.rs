@@ -28,12 +28,19 @@ impl RunningApp {
         executor.as_ref().map_or_else(CallSnapshot::default, CallExecutorHandle::snapshot)
     }
 
+    /// Whether the executor of the application's calls waits to be opened again.
+    pub(in crate::server) fn calls_have_failed(&self) -> bool {
+        let executor = self.executor.lock().unwrap_or_else(PoisonError::into_inner);
+        executor.as_ref().is_some_and(CallExecutorHandle::has_failed)
+    }
+
     /// Stores whose keys are ids, by name: all but the internal stores of calls and times.
     pub(in crate::server) fn stores(&self) -> BTreeMap<String, StoreKind> {
         let is_own = |name: &str| ["-pending", "-times"].iter().any(|kind| name.ends_with(kind));
         let specs = self.topology.stores().filter(|store| !is_own(&store.name));
         specs.map(|store| (store.name.to_string(), store.kind)).collect()
     }
+
     /// The number of running tasks here, and of tasks that should run here: those that no other instance has.
     pub(in crate::server) fn progress(&self) -> (usize, usize) {
         let status = self.streams.status();

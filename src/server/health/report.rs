@@ -26,7 +26,6 @@ pub(in crate::server) struct Health {
 impl Health {
     /// Reports everything in the registry, too.
     pub(in crate::server) fn new(engine: Arc<Engine>, pressure: Arc<Pressure>, registry: Registry) -> Self {
-        registry.register(Box::new(engine.call_seconds.clone())).expect("each name is registered once");
         registry.register(Box::new(CallMetrics::new(engine.clone()))).expect("each name is registered once");
         Self { applications: Gauges::new(&registry), engine, pressure, registry }
     }
@@ -54,14 +53,17 @@ pub(in crate::server) async fn health(State(health): State<Arc<Health>>) -> Resp
     }
 }
 
-/// `GET /readyz`: whether every task runs that no other instance has.
+/// `GET /readyz`: whether every task runs that no other instance has, and whether calls are made.
 pub(in crate::server) async fn ready(State(health): State<Arc<Health>>) -> Response {
-    let apps: BTreeMap<_, _> = health.engine.apps().iter().map(|app| (app.app.id, app.progress())).collect();
-    let ready = !health.engine.has_failed() && apps.values().all(|(running, tasks)| running == tasks);
+    let apps = health.engine.apps().iter();
+    let calls_failed: Vec<_> = apps.clone().filter(|app| app.calls_have_failed()).map(|app| app.app.id).collect();
+    let apps: BTreeMap<_, _> = apps.map(|app| (app.app.id, app.progress())).collect();
+    let all_run = apps.values().all(|(running, tasks)| running == tasks);
+    let ready = !health.engine.has_failed() && all_run && calls_failed.is_empty();
     let told = |(running, tasks): &(usize, usize)| json!({ "running": running, "tasks": tasks });
     let apps: BTreeMap<_, _> = apps.iter().map(|(id, counts)| (*id, told(counts))).collect();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "apps": apps }))).into_response()
+    (status, Json(json!({ "ready": ready, "apps": apps, "calls_failed": calls_failed }))).into_response()
 }
 
 /// `GET /metrics`

@@ -16,12 +16,14 @@ use thiserror::Error;
 ///     match (status, retry_after) {
 ///         (429 | 503, Some(pause)) => CallError::retry_after("the service is busy", pause),
 ///         (500.., _) => CallError::transient("the service failed"),
+///         (401 | 403, _) => CallError::of_route("the service refused the key"),
 ///         _ => CallError::permanent(format!("the service refused the request with {status}")),
 ///     }
 /// }
 /// assert_eq!(error(429, Some(Duration::from_secs(7))).retry, Retry::After(Duration::from_secs(7)));
 /// assert_eq!(error(500, None).retry, Retry::Backoff);
-/// assert_eq!(error(401, None).retry, Retry::Never);
+/// assert_eq!(error(401, None).retry, Retry::OtherRoute);
+/// assert_eq!(error(400, None).retry, Retry::Never);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
@@ -35,8 +37,12 @@ pub struct CallError {
 /// Whether an attempt is worth repeating.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// Do not retry: the next attempt would fail too.
+    /// Do not retry on this route: the next attempt would fail too. The request itself is the reason, so the failure
+    /// says nothing about other requests.
     Never,
+    /// Do not retry on this route, which fails for other requests too: a wrong key, an unknown model, a quota of the
+    /// day. The failure counts for the route's breaker.
+    OtherRoute,
     /// Retry after the policy's pause.
     Backoff,
     /// Retry after the pause that the called service asked for, or after the policy's pause if that is longer.
@@ -48,6 +54,14 @@ impl CallError {
     /// whatever [`CallPolicy::max_attempts`](crate::CallPolicy::max_attempts) says. See the example of [`CallError`].
     pub fn permanent(message: impl Into<String>) -> Self {
         Self { message: message.into(), retry: Retry::Never }
+    }
+
+    /// An error of the route that will not go away soon, whatever the request: a refused key, an unknown model. The
+    /// request goes to the next route. After some of these errors the route's breaker
+    /// ([`BreakerPolicy`](crate::BreakerPolicy)) opens, so that later requests do not pay for an attempt. See the example
+    /// of [`CallError`].
+    pub fn of_route(message: impl Into<String>) -> Self {
+        Self { message: message.into(), retry: Retry::OtherRoute }
     }
 
     /// An error that may go away, such as an overloaded service or a lost connection. The request is retried after a

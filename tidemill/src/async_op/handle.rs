@@ -25,6 +25,7 @@ pub struct CallExecutorHandle {
     stop: Arc<AtomicBool>,
     grace_ms: Arc<AtomicU64>,
     snapshot: Arc<Mutex<CallSnapshot>>,
+    failed: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -71,13 +72,14 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         let (stop, grace_ms) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let snapshot = Arc::<Mutex<CallSnapshot>>::default();
+        let failed = Arc::new(AtomicBool::new(false));
         let (call, application_id) = (call.clone(), application_id.to_owned());
         let name = call.executor_group(&application_id);
         let checked = transport.admin().and_then(|mut admin| admin.check_group(&name));
         if let Err(refused @ TransportError::Invalid(_)) = checked {
             return Err(refused);
         }
-        let (stopping, grace, shown) = (stop.clone(), grace_ms.clone(), snapshot.clone());
+        let (stopping, grace, shown, fails) = (stop.clone(), grace_ms.clone(), snapshot.clone(), failed.clone());
         let group = name.clone();
         let open = move || -> Result<Self, TransportError> {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -89,7 +91,11 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         };
         let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
             while !stopping.load(Ordering::SeqCst) {
-                let turns = || open().and_then(|executor| executor.run(&mut caller, &stopping, &grace));
+                let turns = || {
+                    let executor = open()?;
+                    fails.store(false, Ordering::SeqCst);
+                    executor.run(&mut caller, &stopping, &grace)
+                };
                 match catch_unwind(AssertUnwindSafe(turns)) {
                     Ok(Ok(())) => continue,
                     Ok(Err(error)) => {
@@ -100,13 +106,14 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
                         tracing::error!("the executor panicked; it reopens and continues from its last commit");
                     }
                 }
+                fails.store(true, Ordering::SeqCst);
                 std::thread::park_timeout(REOPEN);
             }
         });
         let thread = spawned.map_err(|error| {
             TransportError::Invalid(Reason::new(format!("cannot start the thread: {error}"), error))
         })?;
-        Ok(CallExecutorHandle { name, stop, grace_ms, snapshot, thread: Some(thread) })
+        Ok(CallExecutorHandle { name, stop, grace_ms, snapshot, failed, thread: Some(thread) })
     }
 
     fn run(
@@ -156,6 +163,18 @@ impl CallExecutorHandle {
 
     fn lock(&self) -> MutexGuard<'_, CallSnapshot> {
         self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the executor has failed and was not opened again since. Requests wait meanwhile.
+    ///
+    /// ```
+    /// # use tidemill::CallExecutorHandle;
+    /// fn is_ready(executor: &CallExecutorHandle) -> bool {
+    ///     !executor.has_failed()
+    /// }
+    /// ```
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
     }
 
     /// The name of the executors' consumer group. See the example of [`CallExecutor::spawn`].

@@ -52,8 +52,11 @@ pub struct CallResponse {
 }
 
 impl CallRecord {
-    /// Reads a record of the request topic. `None` if it is no request. See the example of [`CallRecord`].
+    /// Reads a record of the request topic. `None` if it is no request: some records withdraw requests. See the example of [`CallRecord`].
     pub fn of_request(record: &ConsumedRecord) -> Option<Self> {
+        if request::is_withdrawal(&record.headers) {
+            return None;
+        }
         let id = RequestId::from_bytes(record.key.clone()?)?;
         let asked_ms = request::asked_ms(&record.headers);
         Some(Self { id: id.bytes(), key: id.key(), number: id.number(), asked_ms })
@@ -86,6 +89,7 @@ mod tests {
     #[test]
     fn answers_and_failures_are_read_and_nothing_else() {
         let asked = request::with_asked(Headers::new(), 42, &[]);
+        assert_eq!(CallRecord::of_request(&record(request::with_withdrawn(Headers::new()))), None);
         let request = CallRecord::of_request(&record(asked.clone())).expect("a request");
         assert_eq!((&*request.key, request.number, request.asked_ms), (&b"ann"[..], 7, Some(42)));
         let report = CallReport { attempts: 2, ..CallReport::default() };

@@ -162,7 +162,7 @@ impl CallPolicy {
         let pause = longest.mul_f64(0.5 + spread / 2.0);
         match retry {
             Retry::After(asked) => pause.max(asked),
-            Retry::Backoff | Retry::Never => pause,
+            Retry::Backoff | Retry::Never | Retry::OtherRoute => pause,
         }
     }
 

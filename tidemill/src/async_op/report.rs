@@ -14,8 +14,11 @@ pub struct CallReport {
     pub fallback: u32,
     /// The number of attempts made, on all routes together. It starts anew after a crash.
     pub attempts: u32,
-    /// What all attempts together consumed. Zero for an answer that was cached or joined.
+    /// What all attempts together consumed, as far as they had told. Zero for an answer that was cached or joined.
     pub usage: Usage,
+    /// Attempts that had not told what they consumed when the call ended: a slow one beside its hedge, or one that took
+    /// too long. What they consume is in the budgets, but not in `usage`.
+    pub untold: u32,
     /// Wall time from the request to its answer, in milliseconds.
     pub latency_ms: u64,
     /// Where the answer came from.
@@ -41,6 +44,8 @@ pub enum AnswerSource {
     Cached,
     /// From a call for another request with the same content, which ran at that time.
     Joined,
+    /// From the caller, which needed no call for it.
+    Known,
 }
 
 /// The last record that a task had taken from an input.

@@ -52,6 +52,7 @@ const ASKED: &str = "tidemill.call.asked";
 const DEADLINE: &str = "tidemill.call.deadline";
 const AGAIN: &str = "tidemill.call.again";
 const REPEAT: &str = "tidemill.call.repeat";
+const WITHDRAWN: &str = "tidemill.call.withdrawn";
 const INPUTS: &str = "tidemill.call.inputs";
 const REPORT: &str = "tidemill.call.report";
 
@@ -101,6 +102,17 @@ pub(super) fn with_repeat(mut headers: Headers) -> Headers {
 /// Whether the request was asked before and failed.
 pub(super) fn is_repeat(headers: &Headers) -> bool {
     headers.last(REPEAT).is_some()
+}
+
+/// Marks a record of the request topic: it is no request but withdraws those of the lane in its key.
+pub(super) fn with_withdrawn(mut headers: Headers) -> Headers {
+    headers.push(WITHDRAWN, "1");
+    headers
+}
+
+/// Whether a record of the request topic withdraws the requests before it.
+pub(super) fn is_withdrawal(headers: &Headers) -> bool {
+    headers.last(WITHDRAWN).is_some()
 }
 
 /// The failure of a request that nobody wants to be answered any more.

@@ -215,9 +215,6 @@ where
     fn most(&self, request: &CallRequest<K, V>) -> Usage {
         let Work { task, toolbox, .. } = &self.work;
         let Some(Target::Model(route)) = self.work.routes.get(&request.route) else { return Usage::default() };
-        if task.without_model(&request.value).is_some() {
-            return Usage::default();
-        }
         let prompt = task.prompt();
         let schema = prompt.schema().map_or(0, |schema| schema.to_string().len());
         let user = prompt.user_turn(&task.data(&request.key, &request.value)).len();
@@ -234,12 +231,17 @@ where
     /// than the data.
     fn content(&self, request: &CallRequest<K, V>) -> Option<Bytes> {
         let task = &self.work.task;
-        if !self.work.toolbox.is_empty() || task.without_model(&request.value).is_some() {
+        if !self.work.toolbox.is_empty() {
             return None;
         }
         let content = task.content(&request.value, task.data(&request.key, &request.value))?;
         let hash = sha256(&[task.prompt().hash().as_bytes(), canonical(&content).as_bytes()]);
         Some(Bytes::copy_from_slice(&hash))
+    }
+
+    /// What the task answers without a model.
+    fn known(&self, request: &CallRequest<K, V>) -> Option<R> {
+        self.work.task.without_model(&request.value)
     }
 
     fn tenant(&self, key: &K) -> Arc<str> {
@@ -258,7 +260,6 @@ where
         matches!(self.routes.get(&request.route), Some(Target::Model(_)))
             && self.toolbox.is_empty()
             && request.steps.is_empty()
-            && self.task.without_model(&request.value).is_none()
     }
 
     fn details(&self) -> AnswerDetails {
@@ -379,7 +380,7 @@ where
         let (mut answers, error) = match outcome {
             Ok(answers) => (answers, None),
             // One bad item may have spoilt the prompt for all.
-            Err(error) if error.retry == Retry::Never => (BTreeMap::new(), None),
+            Err(error) if matches!(error.retry, Retry::Never | Retry::OtherRoute) => (BTreeMap::new(), None),
             Err(error) => (BTreeMap::new(), Some(error)),
         };
         for (index, (request, reply)) in fit.into_iter().enumerate() {

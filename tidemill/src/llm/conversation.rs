@@ -233,7 +233,7 @@ fn try_longer(state: &mut State, account: &mut Account) -> Result<(), CallError>
     let longer = state.max_output_tokens.and_then(|most| most.checked_mul(2)).filter(|_| !state.second);
     let Some(longer) = longer else {
         let most = state.max_output_tokens.map_or("the model's limit".into(), |most| format!("{most} tokens"));
-        return Err(account.fail("cut", CallError::permanent(format!("the answer was cut at {most}"))));
+        return Err(account.fail("cut", CallError::of_route(format!("the answer was cut at {most}"))));
     };
     (state.max_output_tokens, state.second, account.details.repaired) = (Some(longer), true, true);
     Ok(())
@@ -248,7 +248,7 @@ fn name(told: &str) -> String {
 /// A wrong answer is asked for again, with the mistakes told.
 fn try_again(state: &mut State, account: &mut Account, reply: &ModelReply, flaws: &Flaws) -> Result<(), CallError> {
     if state.second {
-        let error = CallError::permanent(format!("the answer does not fit: {flaws}"));
+        let error = CallError::of_route(format!("the answer does not fit: {flaws}"));
         return Err(account.fail("unfit", error));
     }
     (state.second, account.details.repaired) = (true, true);

@@ -118,22 +118,24 @@ impl ModelError {
         ModelErrorKind::Unavailable { retry_after: None, code: code.into() }.into()
     }
 
-    /// What the executor should do: errors that pass are transient, all others leave the request to the next route. See
-    /// the example of [`ModelError`].
+    /// What the executor should do: errors that pass are transient, all others leave the request to the next route. A
+    /// refused key, an unknown model and a day's quota count for the route's breaker. See the example of [`ModelError`].
     pub fn to_call_error(&self) -> CallError {
         let text = self.to_string();
         match &self.kind {
-            ModelErrorKind::RateLimited { daily: true, .. } => CallError::permanent(text),
+            ModelErrorKind::RateLimited { daily: true, .. } | ModelErrorKind::Unauthorized { .. } => {
+                CallError::of_route(text)
+            }
+            ModelErrorKind::Refused { code } if is_of_route(code) => CallError::of_route(text),
             ModelErrorKind::RateLimited { retry_after: Some(pause), .. }
             | ModelErrorKind::Unavailable { retry_after: Some(pause), .. } => CallError::retry_after(text, *pause),
             ModelErrorKind::RateLimited { .. }
             | ModelErrorKind::Unavailable { .. }
             | ModelErrorKind::Timeout
             | ModelErrorKind::Malformed { .. } => CallError::transient(text),
-            ModelErrorKind::Unauthorized { .. }
-            | ModelErrorKind::Refused { .. }
-            | ModelErrorKind::Blocked { .. }
-            | ModelErrorKind::TooLarge { .. } => CallError::permanent(text),
+            ModelErrorKind::Refused { .. } | ModelErrorKind::Blocked { .. } | ModelErrorKind::TooLarge { .. } => {
+                CallError::permanent(text)
+            }
         }
     }
 }
@@ -142,4 +144,9 @@ impl From<ModelErrorKind> for ModelError {
     fn from(kind: ModelErrorKind) -> Self {
         Self { kind, usage: TokenUsage::default() }
     }
+}
+
+/// Whether a service refuses every request, because it does not know the model.
+fn is_of_route(code: &str) -> bool {
+    code.starts_with("HTTP 404") || code.contains("model_not_found")
 }

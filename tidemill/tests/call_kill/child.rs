@@ -21,7 +21,7 @@ use tidemill::{
 
 use crate::{
     Tested,
-    site::Site,
+    site::{self, Site},
     time::{Fast, real_ms},
     watch::Watched,
     work::{self, APP, OUTPUT, PARTITIONS, Plan},
@@ -152,7 +152,8 @@ pub(crate) fn run() -> Tested {
         state_dir: Some(life.place.join(format!("state-{}", life.instance))),
         ..StreamsConfig::new(APP)
     };
-    let streams = Streams::start(&work::topology()?, config, log.clone())?;
+    // A busy broker may not answer at once.
+    let streams = site::patiently(|| Ok(Streams::start(&work::topology()?, config.clone(), log.clone())?))?;
     let stop = Arc::new(AtomicBool::new(false));
     let stopping = stop.clone();
     thread::spawn(move || {

@@ -54,6 +54,11 @@ impl School {
                 }
             })
             .to("out");
+        builder
+            .stream::<String, ()>("forget")
+            .erase("forgets", &["grade"])
+            .map_values(|it| it.calls as i64)
+            .to("forgotten");
         let topology = builder.build().expect("the topology is valid");
         let options = DriverOptions::default().partitions(partitions);
         let driver = TopologyTestDriver::with(&topology, options).expect("the driver starts");

@@ -109,6 +109,16 @@ fn an_error_in_the_place_of_an_answer_is_not_paid() -> Result<(), SetupError> {
 }
 
 #[test]
+fn a_negative_usage_is_estimated() -> Result<(), SetupError> {
+    let mut absurd = answer(&json!([{ "text": "{\"mood\":\"calm\"}" }]), "STOP");
+    absurd["usageMetadata"]["promptTokenCount"] = json!(-5);
+    let server = Server::saying([Said::json(200, &absurd)]);
+    let reply = ask(&gemini(&server)?, &question()).expect("an answer");
+    assert!(reply.usage.estimated && reply.usage.input_tokens > 0, "{:?}", reply.usage);
+    Ok(())
+}
+
+#[test]
 fn an_absurd_usage_is_no_reason_to_panic() -> Result<(), SetupError> {
     let mut absurd = answer(&json!([{ "text": "{\"mood\":\"calm\"}" }]), "STOP");
     absurd["usageMetadata"]["candidatesTokenCount"] = json!(u64::MAX);

@@ -20,8 +20,9 @@ use std::{fmt, time::Duration};
 /// and the failing service gets no further load. After the pause, [`probes`](Self::probes) attempts may find out whether
 /// the service works again. Each time that a probe fails, the next pause is twice as long.
 ///
-/// Only failures that say something about the service count: timeouts, lost connections, overload. A request that the
-/// service refused, or whose content it blocked, counts neither as a failure nor as a success. An attempt that began
+/// Only failures that say something about the route count: timeouts, lost connections, overload, a refused key, a model
+/// that does not exist or whose answers cannot be used. A request that the service refused for its content counts
+/// neither as a failure nor as a success. An attempt that began
 /// before the breaker opened does not close it.
 ///
 /// A service that asks for a pause (`Retry-After`) opens the breaker for at least that pause, but at most for a day.

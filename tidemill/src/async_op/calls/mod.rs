@@ -72,6 +72,8 @@ pub(super) enum Ended {
 /// What the caller knows of a request before it is called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Known {
+    /// How the call ends, if its answer takes no attempt.
+    pub(super) end: Option<Ended>,
     pub(super) content: Option<Bytes>,
 }
 
@@ -100,6 +102,8 @@ pub(super) struct Calls {
     calls: BTreeMap<CallId, Call>,
     next: CallId,
     queue: FairQueue,
+    /// Calls whose caller was not asked yet what it knows of them.
+    unasked: Vec<CallId>,
     /// All calls of a lane.
     lanes: BTreeMap<Bytes, BTreeSet<CallId>>,
     /// The attempts that run in each lane.
@@ -138,6 +142,7 @@ impl Calls {
             calls: BTreeMap::new(),
             next: 0,
             queue: FairQueue::default(),
+            unasked: Vec::new(),
             lanes: BTreeMap::new(),
             lane_running: BTreeMap::new(),
             timers: Timers::default(),
@@ -167,6 +172,7 @@ impl Calls {
         self.bytes += arrival.record.size();
         self.calls.insert(id, Call::new(arrival, self.routes.len()));
         self.queue.push(id, tenant, lane.clone());
+        self.unasked.push(id);
         self.lanes.entry(lane.clone()).or_default().insert(id);
         if self.order == CallOrder::LatestWins { self.supersede(&lane, id, now) } else { Vec::new() }
     }
@@ -177,6 +183,7 @@ impl Calls {
         while let Some(timer) = self.timers.next(now.monotonic_ms) {
             self.fire(timer, now, ask, &mut effects);
         }
+        self.answer_known(now, ask, &mut effects);
         self.take_decisions(now, ask, &mut effects);
         self.start(now, ask, &mut effects);
         effects

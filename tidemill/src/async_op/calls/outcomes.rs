@@ -8,6 +8,7 @@ use super::{Call, CallId, Calls, Effect, Ended, Stage, timers::Timer};
 use crate::{
     async_op::{AnswerSource, CallError, CallFailure, CallReport, FailureKind, Retry, Usage},
     clock::{Moment, millis},
+    transport::TopicPartition,
 };
 
 /// What an attempt told: its encoded answer, or why there is none.
@@ -42,7 +43,7 @@ impl Calls {
             }
             Err((_, error)) => match error.retry {
                 Retry::Never => state.abandon(attempt.admission),
-                Retry::Backoff => state.failed(attempt.admission, None, now.monotonic_ms),
+                Retry::Backoff | Retry::OtherRoute => state.failed(attempt.admission, None, now.monotonic_ms),
                 Retry::After(pause) => state.failed(attempt.admission, Some(pause), now.monotonic_ms),
             },
         }
@@ -91,7 +92,7 @@ impl Calls {
         call.running.retain(|running| *running != number);
         let (retry, key) = (error.retry, call.arrival.record.key.clone().unwrap_or_default());
         call.failed = Some((kind, error));
-        if retry == Retry::Never {
+        if matches!(retry, Retry::Never | Retry::OtherRoute) {
             call.routes[route].ruled_out = true;
         }
         if !call.running.is_empty() {
@@ -155,6 +156,23 @@ impl Calls {
         effects
     }
 
+    /// Drops the calls of a lane that are not being called: nobody wants their answers.
+    pub(in crate::async_op) fn withdraw_lane(
+        &mut self,
+        partition: &TopicPartition,
+        lane: &Bytes,
+        now: Moment,
+    ) -> Vec<Effect> {
+        let unwanted =
+            |id: &CallId| self.calls.get(id).is_some_and(|call| call.waits() && call.arrival.partition == *partition);
+        let unwanted: Vec<_> = self.lanes.get(lane).into_iter().flatten().copied().filter(unwanted).collect();
+        let mut effects = Vec::new();
+        for id in unwanted {
+            self.end(id, Ended::Dropped, now, &mut effects);
+        }
+        effects
+    }
+
     pub(super) fn fail_for_good(
         &mut self,
         id: CallId,
@@ -202,6 +220,7 @@ impl Calls {
             Ended::Dropped => false,
         };
         let followers = if shared { std::mem::take(&mut call.followers) } else { BTreeSet::new() };
+        let untold = self.attempts.range((id, 1)..=(id, u32::MAX)).count() as u32;
         let Some(call) = self.remove(id) else { return };
         if let Ended::Failure(failure) = &outcome {
             self.failures.note(now.wall_ms, &report.route, failure);
@@ -210,6 +229,7 @@ impl Calls {
         let own = CallReport {
             attempts: call.attempts,
             usage: call.usage,
+            untold,
             latency_ms: u64::try_from(waited_ms).unwrap_or(0),
             repeated: call.repeated,
             hedged: call.hedged,

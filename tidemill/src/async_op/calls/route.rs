@@ -34,6 +34,10 @@ pub(super) struct RouteState {
     asked_until_ms: i64,
     /// How long a probe's outcome is waited for at least.
     patience_ms: i64,
+    /// The number of failures since the last answer.
+    failed_in_a_row: usize,
+    /// Whether an answer came since the last time that no attempt ran.
+    has_answered: bool,
 }
 
 /// Why a route takes no attempt.
@@ -61,12 +65,15 @@ impl RouteState {
             probe_ms: 0,
             asked_until_ms: i64::MIN,
             patience_ms: millis(policy.first_backoff),
+            failed_in_a_row: 0,
+            has_answered: false,
         }
     }
 
     /// Asks for an attempt. Returns its ticket, which is `None` without a breaker.
     pub(super) fn admit(&mut self, now_ms: i64) -> Result<Option<Ticket>, Closed> {
         let expected_ms = self.expected_ms(now_ms);
+        self.has_answered &= self.in_flight > 0;
         let Some(breaker) = &mut self.breaker else { return Ok(None) };
         // The attempt may wait for the ledger first.
         match breaker.admit(now_ms, now_ms.saturating_add(self.timeout_ms.saturating_mul(2))) {
@@ -91,11 +98,23 @@ impl RouteState {
     }
 
     pub(super) fn succeeded(&mut self, ticket: Option<Ticket>) {
+        (self.failed_in_a_row, self.has_answered) = (0, true);
         self.report(ticket, Breaker::succeeded);
     }
 
     /// Notes a failure. The route's service may have asked for a pause.
+    ///
+    /// A service that is well refuses a request faster than it answers one. So of many attempts that began together,
+    /// those that fail are told first, and a few of them say nothing about the route as long as more attempts run. For
+    /// the same reason, the pause that is asked of a few attempts among many is their own.
     pub(super) fn failed(&mut self, ticket: Option<Ticket>, pause: Option<Duration>, now_ms: i64) {
+        self.failed_in_a_row += 1;
+        let closed = self.breaker.as_ref().is_some_and(|breaker| breaker.state(now_ms) == BreakerState::Closed);
+        let few = closed && self.failed_in_a_row < self.in_flight;
+        if few && !self.has_answered {
+            return self.abandon(ticket);
+        }
+        let pause = pause.filter(|_| !few);
         let asked_until_ms = pause.map_or(i64::MIN, |pause| now_ms.saturating_add(millis(pause)));
         self.asked_until_ms = self.asked_until_ms.max(asked_until_ms);
         self.report(ticket, |breaker, ticket| match pause {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     async_op::{
-        CallError, CallFailure, FailureKind, WhenExhausted, breaker,
+        AnswerSource, CallError, CallFailure, CallReport, FailureKind, WhenExhausted, breaker,
         fair_queue::Candidate,
         ledger::{Claim, Ledger, Refusal},
     },
@@ -58,6 +58,25 @@ impl Calls {
         }
     }
 
+    /// Answers the new requests that take no call. They wait for no route and no limit.
+    pub(super) fn answer_known(&mut self, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) {
+        for id in std::mem::take(&mut self.unasked) {
+            let Some(call) = self.calls.get_mut(&id).filter(|call| !self.closing && !call.prepared) else { continue };
+            // A request that cannot be decoded has its turn later.
+            let Ok(known) = ask.known(id, call) else { continue };
+            (call.content, call.prepared) = (known.content, true);
+            if let Some(end) = known.end {
+                self.end_known(id, end, now, effects);
+            }
+        }
+    }
+
+    fn end_known(&mut self, id: CallId, end: Ended, now: Moment, effects: &mut Vec<Effect>) {
+        self.stats.succeeded += 1;
+        let report = CallReport { source: AnswerSource::Known, ..CallReport::default() };
+        self.end_as(id, end, report, now, effects);
+    }
+
     /// Asks once what is known of the request. Returns whether it can be called.
     fn prepare(&mut self, id: CallId, now: Moment, ask: &mut dyn Ask, effects: &mut Vec<Effect>) -> bool {
         let Some(call) = self.calls.get_mut(&id) else { return false };
@@ -67,7 +86,9 @@ impl Calls {
         match ask.known(id, call) {
             Ok(known) => {
                 (call.content, call.prepared) = (known.content, true);
-                true
+                let Some(end) = known.end else { return true };
+                self.end_known(id, end, now, effects);
+                false
             }
             Err(NoRequest::Yet(reason)) => {
                 tracing::warn!(%reason, "a request cannot be decoded yet; it is retried");
@@ -186,6 +207,7 @@ impl Calls {
             self.begin(id, attempt, now, effects);
             return Ok(());
         };
+        ledger.taken_over(call.arrival.fingerprint);
         let claim = Claim { id: call.arrival.fingerprint, tenant: &call.arrival.tenant, route: &name, most };
         match ledger.reserve(claim, now.wall_ms) {
             Ok(ticket) => {

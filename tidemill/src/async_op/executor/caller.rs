@@ -76,6 +76,11 @@ pub trait Caller<K, V, R>: Send + 'static {
         None
     }
 
+    /// The answer, if it takes no call. Such a request goes through no route, limit or budget. The default is `None`.
+    fn known(&self, _request: &CallRequest<K, V>) -> Option<R> {
+        None
+    }
+
     /// The tenant of a key, for limits and fairness. The default is one tenant, with an empty name.
     fn tenant(&self, _key: &K) -> Arc<str> {
         Arc::from("")

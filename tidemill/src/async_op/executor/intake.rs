@@ -91,6 +91,13 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     ) -> Result<(), TransportError> {
         let noted = self.progress.entry(partition.clone()).or_default().taken(record.offset);
         let id = record.key.clone().unwrap_or_default();
+        if request::is_withdrawal(&record.headers) {
+            if let Some(progress) = self.progress.get_mut(partition) {
+                progress.answered(record.offset);
+            }
+            let effects = self.calls.withdraw_lane(partition, &id, now);
+            return self.carry_out(caller, effects, now);
+        }
         let takeover = self.takeovers.entry(partition.clone()).or_default();
         let answered = noted || takeover.answered.remove(&id);
         let steps = takeover.steps.remove(&id).unwrap_or_default();
@@ -99,6 +106,9 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             self.done_steps.extend((0..steps.len() as u32).map(|number| (partition.partition, step_key(&id, number))));
             if let Some(progress) = self.progress.get_mut(partition) {
                 progress.answered(record.offset);
+            }
+            if let Some(ledger) = self.calls.ledger() {
+                ledger.taken_over(fingerprint(partition.partition, &id));
             }
             return Ok(());
         }
@@ -117,7 +127,8 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
     ) -> Arrival {
         let id = record.key.clone().unwrap_or_default();
         let key = RequestId::from_bytes(id.clone()).map(|id| id.key()).unwrap_or_default();
-        let lane = Bytes::copy_from_slice(self.call.key.partition_bytes(&key));
+        let lane = guarded("the codec", || Bytes::copy_from_slice(self.call.key.partition_bytes(&key)));
+        let lane = lane.unwrap_or_default();
         let tenant = guarded("the caller", || self.call.key.decode(key).ok().map(|key| caller.tenant(&key)));
         let tenant = tenant.ok().flatten().unwrap_or_else(|| Arc::from(""));
         let asked_ms = request::asked_ms(&record.headers);

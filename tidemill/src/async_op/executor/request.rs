@@ -12,7 +12,7 @@ use super::{CallRequest, Caller};
 use crate::{
     async_op::{
         AsyncCall, Usage,
-        calls::{Ask, Call, CallId, Known, NoRequest},
+        calls::{Ask, Call, CallId, Ended, Known, NoRequest},
         request::RequestId,
     },
     error::panic_text,
@@ -27,12 +27,18 @@ pub(super) struct Asking<'a, K, V, R> {
     pub(super) decoded: &'a mut HashMap<CallId, CallRequest<K, V>>,
 }
 
-impl<K: Data, V: Data, R: 'static> Ask for Asking<'_, K, V, R> {
+impl<K: Data, V: Data, R: Send + 'static> Ask for Asking<'_, K, V, R> {
     fn known(&mut self, id: CallId, call: &Call) -> Result<Known, NoRequest> {
         let request = read(self.call, call, &"".into())?;
-        let known = guarded("the caller", || Known { content: self.caller.content(&request) });
+        let answer = guarded("the caller", || self.caller.known(&request)).map_err(NoRequest::Ever)?;
+        if let Some(answer) = answer {
+            let encoded = guarded("the codec", || self.call.response.encode(&answer)).map_err(NoRequest::Ever)?;
+            let answer = encoded.map_err(|error| NoRequest::Ever(error.to_string()))?;
+            return Ok(Known { end: Some(Ended::Answer(answer)), content: None });
+        }
+        let content = guarded("the caller", || self.caller.content(&request));
         self.decoded.insert(id, request);
-        known.map_err(NoRequest::Ever)
+        Ok(Known { end: None, content: content.map_err(NoRequest::Ever)? })
     }
 
     fn most(&mut self, id: CallId, call: &Call, route: &Arc<str>) -> Usage {

@@ -25,7 +25,8 @@
 //! - Records are written in the order of `changes`. A record may come twice, but not behind a later record of the same
 //!   key. A record that was lost is written again after some seconds.
 //! - `changes` is called every few seconds, also if nothing happens. A member without a word for a minute counts as
-//!   dead while it is silent: its open reservations stay spent, but they are no longer in flight.
+//!   dead while it is silent: its open reservations stay spent, but they are no longer in flight. If
+//!   another member has read one of its requests, 20 s of silence are enough.
 //! - Clocks of members differ by seconds at most.
 
 mod limit;
@@ -151,6 +152,12 @@ impl Ledger {
     /// Takes back a reservation whose attempt never started, decided or not.
     pub(crate) fn withdraw(&mut self, ticket: Ticket) {
         self.own.withdraw(ticket, &mut self.known, &mut self.asked);
+    }
+
+    /// This member has read a request. If another member had begun it, that one has lost its partition, and counts as dead
+    /// after 20 s of silence.
+    pub(crate) fn taken_over(&mut self, id: u64) {
+        self.others.taken_over(id);
     }
 
     /// Whether another member has or had an open reservation for a request, so its call may be paid twice. What ended

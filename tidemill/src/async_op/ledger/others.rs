@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{
     tally::{Sign, Totals},
-    time::{DEAD_MS, HOUR_MS, KEEP_HOURS, hour_of},
+    time::{DEAD_MS, HOUR_MS, KEEP_HOURS, LOST_MS, hour_of},
     wire::{Alive, Body, EntryKey},
 };
 
@@ -21,6 +21,8 @@ pub(super) struct Others {
     entries: HashMap<EntryKey, Body>,
     /// When each member was last heard of, by its own clock.
     heard_ms: HashMap<Arc<str>, i64>,
+    /// Members that lost a request to this one.
+    lost: HashSet<Arc<str>>,
     /// How many open reservations each request has.
     open: HashMap<u64, usize>,
     ended: HashSet<u64>,
@@ -34,9 +36,21 @@ impl Others {
         *heard_ms = (*heard_ms).max(at_ms.min(now_ms));
     }
 
+    /// This member has read a request. A member with an open reservation for it has lost the request's partition, so it
+    /// counts as dead after a shorter silence.
+    pub(super) fn taken_over(&mut self, id: u64) {
+        if !self.open.contains_key(&id) {
+            return;
+        }
+        let holds = |body: &Body| body.open.iter().any(|open| open.id == id);
+        let losers = self.entries.iter().filter(|(_, body)| holds(body)).map(|(key, _)| key.member.clone());
+        self.lost.extend(losers);
+    }
+
     /// Whether a member counts as alive for someone who writes at this time.
     pub(super) fn is_alive(&self, member: &str, at_ms: i64) -> bool {
-        self.heard_ms.get(member).is_some_and(|heard_ms| at_ms.saturating_sub(*heard_ms) <= DEAD_MS)
+        let silence_ms = if self.lost.contains(member) { LOST_MS } else { DEAD_MS };
+        self.heard_ms.get(member).is_some_and(|heard_ms| at_ms.saturating_sub(*heard_ms) <= silence_ms)
     }
 
     /// Replaces an entry, unless a later record of it was read before.
@@ -73,6 +87,7 @@ impl Others {
     pub(super) fn forget(&mut self, member: &str, now_ms: i64) {
         if self.heard_ms.get(member).is_some_and(|heard_ms| is_past(*heard_ms, now_ms)) {
             self.heard_ms.remove(member);
+            self.lost.remove(member);
         }
     }
 

@@ -8,6 +8,9 @@ pub(super) const DAY_HOURS: i64 = 24;
 pub(super) const ALIVE_MS: i64 = 5_000;
 /// A member that was silent for longer is dead.
 pub(super) const DEAD_MS: i64 = 60_000;
+/// A member that was silent for longer and has lost a request's partition is dead. Signs of life may be on their way for
+/// some seconds.
+pub(super) const LOST_MS: i64 = 20_000;
 /// A member decides only on records that it wrote less than this ago. Others then still count it as alive, and the
 /// broker's compaction has not yet removed what stood before the record.
 pub(super) const FRESH_MS: i64 = 30_000;

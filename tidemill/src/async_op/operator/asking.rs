@@ -64,6 +64,13 @@ impl<K: 'static, V: 'static, R> Asking<K, V, R> {
         Ok(())
     }
 
+    /// Tells the executors that nobody wants the answers of a lane's requests.
+    pub(super) fn withdraw(&self, ctx: &mut TaskContext, lane: &[u8]) {
+        let (topic, partition, timestamp) = (self.topic.clone(), self.partition, ctx.stream_time_ms.max(0));
+        let (key, headers) = (Some(Bytes::copy_from_slice(lane)), request::with_withdrawn(Headers::new()));
+        ctx.send(ProducerRecord { topic, partition, timestamp, key, value: None, headers });
+    }
+
     /// The next request number. The counter is in the store, so it commits and rolls back with the requests.
     fn next_number(&self, timestamp: i64) -> Result<u64, StoreError> {
         let mut store = self.pending.borrow_mut();

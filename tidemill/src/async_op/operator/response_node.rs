@@ -290,5 +290,7 @@ impl<K: Data, V: Data, R: Data> Lifecycle for ResponseNode<K, V, R> {
 
     fn erase(&mut self, ctx: &mut TaskContext, key: &[u8]) {
         self.asking.memory.forget(ctx, key);
+        // What waits in an executor must not go to the service any more.
+        self.asking.withdraw(ctx, key);
     }
 }

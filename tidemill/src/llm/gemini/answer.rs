@@ -1,7 +1,7 @@
 //! Reads an answer of Gemini, whole or in parts.
 
 use reqwest::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{body::OWN_ID, refusal};
@@ -57,11 +57,28 @@ struct Feedback {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Usage {
-    prompt_token_count: Option<u64>,
-    tool_use_prompt_token_count: Option<u64>,
-    cached_content_token_count: Option<u64>,
-    candidates_token_count: Option<u64>,
-    thoughts_token_count: Option<u64>,
+    prompt_token_count: Count,
+    tool_use_prompt_token_count: Count,
+    cached_content_token_count: Count,
+    candidates_token_count: Count,
+    thoughts_token_count: Count,
+}
+
+/// A count of tokens; `None` if what was told is no count, such as a negative number.
+#[derive(Debug, Clone, Copy)]
+struct Count(Option<u64>);
+
+impl Default for Count {
+    fn default() -> Self {
+        Self(Some(0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let told = Value::deserialize(deserializer)?;
+        Ok(if told.is_null() { Self::default() } else { Self(told.as_u64()) })
+    }
 }
 
 impl Answer {
@@ -96,20 +113,16 @@ impl Answer {
         }
     }
 
-    /// What the provider has told so far about the usage.
+    /// What the provider has told so far about the usage; `None` if a count makes no sense.
     fn told_usage(&self) -> Option<TokenUsage> {
-        self.usage.map(|usage| {
-            let thinking_tokens = usage.thoughts_token_count.unwrap_or(0);
-            TokenUsage {
-                input_tokens: usage
-                    .prompt_token_count
-                    .unwrap_or(0)
-                    .saturating_add(usage.tool_use_prompt_token_count.unwrap_or(0)),
-                output_tokens: usage.candidates_token_count.unwrap_or(0).saturating_add(thinking_tokens),
-                thinking_tokens,
-                cached_tokens: usage.cached_content_token_count.unwrap_or(0),
-                estimated: false,
-            }
+        let usage = self.usage?;
+        let thinking_tokens = usage.thoughts_token_count.0?;
+        Some(TokenUsage {
+            input_tokens: usage.prompt_token_count.0?.saturating_add(usage.tool_use_prompt_token_count.0?),
+            output_tokens: usage.candidates_token_count.0?.saturating_add(thinking_tokens),
+            thinking_tokens,
+            cached_tokens: usage.cached_content_token_count.0?,
+            estimated: false,
         })
     }
 

@@ -27,13 +27,16 @@ pub(super) fn check(
         let report = &effect.report;
         let Some((request, executors)) = begun.get(&**name) else { continue };
         // The ledger tells reservations. It cannot know whether an attempt began before its process was killed.
-        let reserved = spent.reserved.get(request).map_or(0, Vec::len);
+        let reserved = spent.reserved.get(request).is_some_and(|by| by.iter().any(|it| !executors.contains(it)));
         figures.repeated += usize::from(report.repeated);
         match report.repeated {
             true if executors.len() > 1 => {}
-            true if reserved > 1 => figures.repeated_unbegun += 1,
+            true if reserved => figures.repeated_unbegun += 1,
             false if executors.len() < 2 || report.attempts == 0 => {}
-            told => problems.push(format!("{name}: repeated is {told}; the executors that began it are {executors:?}")),
+            told => problems.push(format!(
+                "{name}: repeated is {told} after {} attempts; the executors that began it are {executors:?}",
+                report.attempts
+            )),
         }
     }
     none_of("`repeated` is wrong", &problems)

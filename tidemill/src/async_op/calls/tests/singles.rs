@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{
     super::super::{
         BreakerPolicy, BreakerState, CallError, CallFailure, CallOrder, CallPolicy, FailureKind, Limit, Route,
         WhenExhausted,
     },
     super::Ended,
-    world::{Request, World},
+    world::{KNOWN, Request, World},
 };
+use crate::transport::TopicPartition;
 
 fn policy() -> CallPolicy {
     let (timeout, first_backoff) = (Duration::from_secs(1), Duration::from_millis(100));
@@ -215,6 +218,38 @@ fn the_outcome_of_a_probe_is_waited_for_but_not_for_long() {
     assert_eq!(world.runs().len(), 1, "the probe has closed the breaker");
 }
 
+/// Ten attempts that run, of a policy whose breaker opens after a failure.
+fn ten_run() -> World {
+    let mut world = world(CallPolicy { max_attempts: 9, ..fallback() });
+    (0..10).for_each(|lane| world.ask(request("ann", &lane.to_string())));
+    world.go();
+    assert_eq!(world.runs().len(), 10);
+    world
+}
+
+#[test]
+fn failures_that_come_before_the_first_answers_say_nothing_about_the_route() {
+    let mut world = ten_run();
+    (0..4).for_each(|_| world.tell(0, 0, Err(CallError::transient("overloaded")), None));
+    world.after(100);
+    assert_eq!(world.runs().len(), 10, "those that failed run again");
+    (0..10).for_each(|_| world.tell(0, 0, Err(CallError::transient("overloaded")), None));
+    world.after(200);
+    assert_eq!(world.runs(), [], "none has an answer, and most have failed");
+    assert_eq!(world.kind(0), Some(FailureKind::Unavailable));
+}
+
+#[test]
+fn the_pause_that_is_asked_of_one_of_many_attempts_is_its_own() {
+    let mut world = ten_run();
+    world.tell(0, 0, Err(CallError::retry_after("too many requests", Duration::from_secs(7))), None);
+    world.ask(request("ann", "another"));
+    world.go();
+    assert_eq!(world.runs().len(), 10, "another call takes its place");
+    world.after(900);
+    assert!(!world.runs().iter().any(|(request, _)| *request == 0), "it comes back after its pause");
+}
+
 #[test]
 fn a_request_does_not_wait_for_the_exhausted_tenant_of_one_with_the_same_content() {
     let limits = vec![Limit::micros_per_day(5).of_tenant("ann"), Limit::micros_per_day(15).of_tenant("eve")];
@@ -326,4 +361,47 @@ fn the_timer_of_a_pause_that_ended_sooner_does_not_part_a_call_from_the_one_that
     world.go();
     assert!(world.is_answered(0) && world.is_answered(1));
     assert_eq!(world.members[0].calls.stats().attempts, 1);
+}
+
+#[test]
+fn an_answer_that_takes_no_call_waits_for_no_limit_and_no_route() {
+    let mut world = world(CallPolicy { limits: vec![Limit::in_flight(1)], ..policy() });
+    (0..3).for_each(|lane| world.ask(request("ann", &lane.to_string())));
+    world.ask(Request { most: KNOWN, ..request("ann", "known") });
+    world.go();
+    assert_eq!(world.runs().len(), 1, "the limit holds");
+    assert!(world.is_answered(3));
+    assert_eq!(world.members[0].calls.stats().attempts, 1);
+}
+
+#[test]
+fn failures_of_a_route_that_do_not_pass_open_its_breaker() {
+    let routes = vec![Route { breaker: Some(breaker()), ..Route::named("a") }, Route::named("b")];
+    let mut world = world(CallPolicy { routes, ..policy() });
+    world.ask(request("ann", "a"));
+    world.go();
+    world.tell(0, 0, Err(CallError::of_route("no such model")), None);
+    world.go();
+    assert_eq!(world.runs(), [(0, 1)], "the next route is asked at once");
+    world.ask(request("ann", "b"));
+    world.go();
+    assert_eq!(world.runs(), [(0, 1), (1, 1)], "nobody pays for another attempt at the first route");
+}
+
+#[test]
+fn waiting_calls_of_a_withdrawn_lane_end_and_those_that_run_go_on() {
+    let mut world = world(CallPolicy { max_in_flight_per_key: 1, ..policy() });
+    for lane in ["ann", "ann", "eve"] {
+        world.ask(request("t", lane));
+    }
+    world.go();
+    assert_eq!(world.runs(), [(0, 0), (2, 0)]);
+    let (now, partition) = (world.now, TopicPartition::new("requests", 0));
+    let effects = world.members[0].calls.withdraw_lane(&partition, &Bytes::from_static(b"ann"), now);
+    assert_eq!(effects.len(), 1, "only the second one of the lane waits");
+    world.carry_out(0, effects);
+    assert_eq!(world.requests[1].answer, Some(Ended::Dropped));
+    world.tell(0, 0, Ok(()), None);
+    world.go();
+    assert!(world.is_answered(0));
 }

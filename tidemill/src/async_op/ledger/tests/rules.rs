@@ -183,3 +183,22 @@ fn a_request_that_ran_elsewhere_is_known() {
     room.settle(0, first, 1);
     assert_eq!(begun(&mut room), [true, false, false]);
 }
+
+#[test]
+fn a_member_that_lost_a_request_is_dead_after_a_shorter_silence() {
+    let places = Limit::in_flight(1);
+    let mut room = Room::new(&["a", "b"], std::slice::from_ref(&places));
+    let now_ms = room.now_ms;
+    room.member(0).reserve(Claim { id: 7, tenant: "t", route: "r", most: micros(1) }, now_ms).expect("room");
+    room.write(0);
+    room.read(0);
+    room.read(1);
+    room.now_ms += 20 * SECOND;
+    room.member(1).taken_over(8);
+    room.member(1).taken_over(7);
+    assert_eq!(room.reserve(1, "t", 1), Err(refused(&places, Again::WhenOneEnds)), "it may only be slow");
+    room.now_ms += SECOND;
+    room.start(1, "t", 1);
+    let spent = room.members_day(1);
+    assert_eq!((spent.unknown_calls, spent.open_calls), (1, 1), "what it may have paid is not forgotten");
+}
