@@ -16,7 +16,7 @@ use bytes::Bytes;
 use common::{driver, in_and_out, wait_until, windowed};
 use tidemill::{
     AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Clock as _, EmitStrategy,
-    ManualClock, Record, Reply, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
+    Limit, ManualClock, Record, Reply, Streams, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext},
     state::{BoxError, Codec, CodecError, Utf8},
     testing::{DriverOptions, TopologyTestDriver},
@@ -417,6 +417,41 @@ fn a_running_application_and_its_executor_work_together() {
     executor.close(Duration::from_secs(5));
     streams.close().expect("closes");
     assert_eq!(ends(), 100);
+}
+
+#[test]
+fn an_executor_that_closes_settles_the_attempts_that_took_too_long() {
+    let (log, streams) = run(1);
+    let policy = CallPolicy {
+        timeout: Duration::from_millis(300),
+        max_attempts: 1,
+        limits: vec![Limit::in_flight(10)],
+        ..CallPolicy::default()
+    };
+    let (hold, held) = mpsc::channel();
+    let holds = move |_: CallRequest<String, String>, reply: Reply<String>| {
+        hold.send(reply).expect("the test listens");
+    };
+    let executor = CallExecutor::spawn(&call(), "app", log.clone(), policy, holds).expect("starts");
+    log.append("in", 0, [Entry::new("k", "v", 0)]).expect("appends");
+    wait_until("it takes too long", || executor.stats().timeouts == 1);
+    executor.close(Duration::from_mins(1));
+    let entries = ledger_entries(&log);
+    let open = |entry: &serde_json::Value| entry["o"].as_array().map(Vec::len);
+    assert_eq!(entries.first().and_then(open), Some(1), "it was reserved");
+    assert_eq!(entries.last().and_then(open), Some(0), "it is settled");
+    drop(held);
+    streams.close().expect("closes");
+}
+
+/// The entries that executors wrote into the ledger, in order.
+fn ledger_entries(log: &EmbeddedLog) -> Vec<serde_json::Value> {
+    let records = log.read_all(&call().ledger_topic("app")).expect("reads");
+    let entries = records.into_iter().map(|(_, record)| record).filter(|record| {
+        // Other records have one name only.
+        record.key.as_deref().is_some_and(|key| key.contains(&b','))
+    });
+    entries.filter_map(|record| record.value).map(|value| serde_json::from_slice(&value).expect("it is JSON")).collect()
 }
 
 #[test]

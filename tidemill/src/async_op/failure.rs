@@ -90,7 +90,7 @@ pub struct CallFailure {
 }
 
 /// The kinds of failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureKind {
     /// The attempt took longer than the policy allows.
     Timeout,

@@ -182,8 +182,8 @@ impl CallExecutorHandle {
         &self.name
     }
 
-    /// Starts no more calls, waits up to `grace` (wall time) for running calls to end, commits, and stops the thread.
-    /// Calls that are still unanswered are made again by the next executor. If the executor's own [`Caller`] calls this
+    /// Starts no more calls, waits up to `grace` (wall time) for running calls to end, commits, and stops the thread. With
+    /// limits that executors share, it also waits for what attempts that took too long tell of their use. Calls that are still unanswered are made again by the next executor. If the executor's own [`Caller`] calls this
     /// method, it returns without waiting. See the example of [`CallExecutor::spawn`].
     pub fn close(mut self, grace: Duration) {
         self.grace_ms.store(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);

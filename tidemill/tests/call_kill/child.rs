@@ -169,9 +169,9 @@ pub(crate) fn run() -> Tested {
         });
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let mut caller = Watched::new(&life, runtime.handle().clone())?;
+    let caller = Watched::new(&life, runtime.handle().clone())?;
     if life.plan.speed == 1 {
-        caller.opened();
+        caller.openings().note();
         with_handle(&life, log, caller, &stop)?;
     } else {
         with_fast_clock(&life, log, caller, &stop)?;
@@ -185,10 +185,17 @@ pub(crate) fn run() -> Tested {
 
 /// As applications do.
 fn with_handle(life: &Life, log: Arc<dyn Transport>, caller: Watched, stop: &AtomicBool) -> Tested {
+    let openings = caller.openings();
     let executor = CallExecutor::spawn(&work::call(), APP, log, life.plan.policy(), caller)?;
     say("child-started")?;
+    let mut failed = false;
     while !stop.load(Ordering::SeqCst) {
         thread::sleep(Duration::from_millis(10));
+        // A busy broker may fail it. It reopens a second later.
+        if executor.has_failed() && !failed {
+            openings.note();
+        }
+        failed = executor.has_failed();
     }
     executor.close(GRACE);
     Ok(())
@@ -199,7 +206,7 @@ fn with_fast_clock(life: &Life, log: Arc<dyn Transport>, mut caller: Watched, st
     let clock: Arc<dyn Clock> = Arc::new(Fast::new(life.began_real_ms, life.plan.speed));
     say("child-started")?;
     while !stop.load(Ordering::SeqCst) {
-        caller.opened();
+        caller.openings().note();
         let mut run = || -> Result<(), tidemill::transport::TransportError> {
             let mut executor = CallExecutor::open(&work::call(), APP, log.clone(), life.plan.policy(), clock.clone())?;
             while !stop.load(Ordering::SeqCst) {

@@ -86,8 +86,8 @@ fn a_rolling_restart_keeps_the_budget() -> Tested {
     if figures.fallbacks == 0 {
         return Err("the budget was not reached".into());
     }
-    // Whoever is closed settles all that it began.
-    if figures.unknown > 0 {
+    // An executor that is closed settles all that it began. One that the log fails cannot.
+    if figures.unknown > 0 && figures.reopened == 0 {
         return Err(format!("{} attempts of closed members are unknown", figures.unknown).into());
     }
     Ok(())

@@ -1,6 +1,12 @@
 //! The library's own model caller, with a journal around it: what it is handed, what it asks, what it is told.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tidemill::{
@@ -22,7 +28,22 @@ pub(crate) struct Watched {
     caller: ModelCaller<Windowed<String>, Vec<String>, String>,
     journal: Arc<Journal>,
     life: u32,
-    executors: u32,
+    openings: Openings,
+}
+
+/// Counts the executors that use a caller, one after the other.
+#[derive(Clone)]
+pub(crate) struct Openings {
+    journal: Arc<Journal>,
+    count: Arc<AtomicU32>,
+}
+
+impl Openings {
+    /// Another executor uses it from now on.
+    pub(crate) fn note(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        self.journal.note(&Note::Opened { at_ms: real_ms() });
+    }
 }
 
 impl Watched {
@@ -36,13 +57,12 @@ impl Watched {
         for name in work::ROUTES {
             caller = caller.route(name, ModelRoute::new(wire.clone(), name).price(work::price()));
         }
-        Ok(Self { caller, journal, life: life.number, executors: 0 })
+        let openings = Openings { journal: journal.clone(), count: Arc::default() };
+        Ok(Self { caller, journal, life: life.number, openings })
     }
 
-    /// Another executor uses it from now on.
-    pub(crate) fn opened(&mut self) {
-        self.executors += 1;
-        self.journal.note(&Note::Opened { at_ms: real_ms() });
+    pub(crate) fn openings(&self) -> Openings {
+        self.openings.clone()
     }
 }
 
@@ -66,7 +86,7 @@ impl Caller<Windowed<String>, Vec<String>, String> for Watched {
     }
 
     fn tenant(&self, _key: &Windowed<String>) -> Arc<str> {
-        format!("{}.{}", self.life, self.executors).into()
+        format!("{}.{}", self.life, self.openings.count.load(Ordering::SeqCst)).into()
     }
 }
 

@@ -349,6 +349,12 @@ impl Calls {
         self.busy
     }
 
+    /// Attempts that run. With a ledger also those that were given up and have not told what they consumed: until then,
+    /// their reservations stand.
+    pub(super) fn unsettled(&self) -> usize {
+        if self.ledger.is_some() { self.attempts.len() } else { self.busy }
+    }
+
     pub(super) fn ledger(&mut self) -> Option<&mut Ledger> {
         self.ledger.as_mut()
     }

@@ -182,7 +182,9 @@ impl Calls {
         effects: &mut Vec<Effect>,
     ) {
         let attempts = self.calls.get(&id).map_or(0, |call| call.attempts);
-        tracing::warn!(attempts, %kind, %message, "a call failed");
+        if let Some(left_out) = self.failures.is_logged(now.monotonic_ms, kind) {
+            tracing::warn!(attempts, %kind, %message, left_out, "a call failed; others like it in the next 10 s are not logged");
+        }
         self.stats.failed += 1;
         self.end(id, Ended::Failure(CallFailure { kind, message, attempts }), now, effects);
     }

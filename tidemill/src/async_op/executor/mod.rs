@@ -246,14 +246,15 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let _ = select.ready_timeout(timeout);
     }
 
-    /// A turn that reads and starts nothing and only ends running calls. Returns how many attempts still run.
+    /// A turn that reads and starts nothing and only ends running calls. Returns how many attempts still run, or have
+    /// not told what they consumed.
     pub(super) fn drain(&mut self, caller: &mut dyn Caller<K, V, R>) -> Result<usize, TransportError> {
         self.calls.close();
         self.forget_decoded();
         self.turn(caller)?;
         // Nobody comes any more with whom they could be handed over.
         self.hand_over(caller, Moment { monotonic_ms: i64::MAX / 2, ..Moment::of(&*self.clock) });
-        Ok(self.calls.busy())
+        Ok(self.calls.unsettled())
     }
 
     fn turn(&mut self, caller: &mut dyn Caller<K, V, R>) -> Result<usize, TransportError> {

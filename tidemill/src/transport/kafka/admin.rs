@@ -29,6 +29,9 @@ use crate::transport::{Admin, CleanupPolicy, Offset, Topic, TopicPartition, Topi
 
 /// The segment size of internal topics. Kafka compacts or deletes only closed segments.
 const SEGMENT_BYTES: &str = "52428800";
+/// Records younger than this are not compacted: executors of calls decide on what stands before a record of the last
+/// minute.
+const COMPACTION_LAG_MS: &str = "60000";
 
 /// How long the first contact with the brokers may take.
 const REACH: Duration = Duration::from_secs(10);
@@ -132,6 +135,9 @@ impl Admin for KafkaAdmin {
             .set("message.timestamp.type", "CreateTime");
         if spec.cleanup != CleanupPolicy::Delete || spec.retention.is_none() {
             topic = topic.set("segment.bytes", SEGMENT_BYTES);
+        }
+        if spec.cleanup != CleanupPolicy::Delete {
+            topic = topic.set("min.compaction.lag.ms", COMPACTION_LAG_MS);
         }
         let created = block_on(self.client.create_topics([&topic], &options())).map_err(error::of)?;
         let created = outcome(created, &spec.name);
