@@ -43,6 +43,19 @@ fn an_answer_is_kept_for_other_executors_and_across_a_restart_until_its_time_is_
 }
 
 #[test]
+fn a_kept_answer_waits_for_no_limit() {
+    let school = School::new(CallPolicy { max_in_flight: 1, ..caching() });
+    let mut seat = seat(&school);
+    school.ask(&[("a", "essay")]);
+    school.pass(100, &mut [&mut seat]);
+    seat.answer("essay", "A");
+    school.ask(&[("a", "poem"), ("b", "essay")]);
+    school.pass(100, &mut [&mut seat]);
+    assert_eq!(seat.texts(), ["poem"], "it takes the only place");
+    assert_eq!(school.answers(), ["essay: A (default Called 1)", "essay: A ( Cached 0)"]);
+}
+
+#[test]
 fn requests_with_the_same_content_share_one_call() {
     let school = School::new(CallPolicy::default());
     let mut seat = seat(&school);

@@ -9,14 +9,10 @@ use crate::{
 impl Calls {
     /// Gives a call a kept answer, or lets it wait for a call with the same content. Returns whether it did.
     pub(super) fn shares(&mut self, id: CallId, now: Moment, effects: &mut Vec<Effect>) -> bool {
-        let Some(content) = self.calls.get(&id).and_then(|call| call.content.clone()) else { return false };
-        if let Some(answer) = self.cache.as_ref().and_then(|cache| cache.get(&content, now.wall_ms)) {
-            self.stats.cached += 1;
-            self.stats.succeeded += 1;
-            let report = CallReport { source: AnswerSource::Cached, ..CallReport::default() };
-            self.end_as(id, Ended::Answer(Some(answer)), report, now, effects);
+        if self.answered_by_cache(id, now, effects) {
             return true;
         }
+        let Some(content) = self.calls.get(&id).and_then(|call| call.content.clone()) else { return false };
         if !self.policy.join_identical {
             return false;
         }
@@ -34,5 +30,17 @@ impl Calls {
                 false
             }
         }
+    }
+
+    /// Gives a call a kept answer, if there is one. It takes no route and no limit.
+    pub(super) fn answered_by_cache(&mut self, id: CallId, now: Moment, effects: &mut Vec<Effect>) -> bool {
+        let content = self.calls.get(&id).and_then(|call| call.content.as_ref());
+        let kept = content.zip(self.cache.as_ref()).and_then(|(content, cache)| cache.get(content, now.wall_ms));
+        let Some(answer) = kept else { return false };
+        self.stats.cached += 1;
+        self.stats.succeeded += 1;
+        let report = CallReport { source: AnswerSource::Cached, ..CallReport::default() };
+        self.end_as(id, Ended::Answer(Some(answer)), report, now, effects);
+        true
     }
 }

@@ -102,23 +102,26 @@ impl RouteState {
         self.report(ticket, Breaker::succeeded);
     }
 
-    /// Notes a failure. The route's service may have asked for a pause.
+    /// Notes a failure after so many milliseconds. The route's service may have asked for a pause.
     ///
     /// A service that is well refuses a request faster than it answers one. So of many attempts that began together,
-    /// those that fail are told first, and a few of them say nothing about the route as long as more attempts run. For
-    /// the same reason, the pause that is asked of a few attempts among many is their own.
-    pub(super) fn failed(&mut self, ticket: Option<Ticket>, pause: Option<Duration>, now_ms: i64) {
+    /// those that fail are told first. As long as more attempts run, a few of them say nothing about the route before
+    /// its first answer, and later they make no row of failures. For the same reason, the pause that is asked of a few
+    /// attempts among many is their own.
+    pub(super) fn failed(&mut self, ticket: Option<Ticket>, pause: Option<Duration>, after_ms: i64, now_ms: i64) {
         self.failed_in_a_row += 1;
         let closed = self.breaker.as_ref().is_some_and(|breaker| breaker.state(now_ms) == BreakerState::Closed);
         let few = closed && self.failed_in_a_row < self.in_flight;
         if few && !self.has_answered {
             return self.abandon(ticket);
         }
+        let early = few && after_ms < self.expected_ms(now_ms);
         let pause = pause.filter(|_| !few);
         let asked_until_ms = pause.map_or(i64::MIN, |pause| now_ms.saturating_add(millis(pause)));
         self.asked_until_ms = self.asked_until_ms.max(asked_until_ms);
         self.report(ticket, |breaker, ticket| match pause {
             Some(pause) => breaker.failed_until(now_ms, now_ms.saturating_add(millis(pause)), ticket),
+            None if early => breaker.failed_early(now_ms, ticket),
             None => breaker.failed(now_ms, ticket),
         });
     }

@@ -65,8 +65,9 @@ impl Calls {
             // A request that cannot be decoded has its turn later.
             let Ok(known) = ask.known(id, call) else { continue };
             (call.content, call.prepared) = (known.content, true);
-            if let Some(end) = known.end {
-                self.end_known(id, end, now, effects);
+            match known.end {
+                Some(end) => self.end_known(id, end, now, effects),
+                None => drop(self.answered_by_cache(id, now, effects)),
             }
         }
     }

@@ -240,6 +240,28 @@ fn failures_that_come_before_the_first_answers_say_nothing_about_the_route() {
 }
 
 #[test]
+fn a_request_that_is_refused_sooner_than_answers_come_makes_no_row_of_failures() {
+    let mut world = ten_run();
+    world.after(300);
+    world.tell(0, 0, Ok(()), None);
+    let refused = |world: &mut World, lane: &str| {
+        world.ask(request("ann", lane));
+        world.go();
+        let newest = world.runs().len().saturating_sub(1);
+        world.tell(0, newest, Err(CallError::transient("overloaded")), None);
+    };
+    (0..4).for_each(|at| refused(&mut world, &format!("late {at}")));
+    world.ask(request("ann", "later"));
+    world.go();
+    assert_eq!(world.runs().len(), 10, "nine others and this one run");
+    world.after(300);
+    world.tell(0, 0, Err(CallError::transient("overloaded")), None);
+    world.ask(request("ann", "last"));
+    world.go();
+    assert_eq!(world.kind(15), Some(FailureKind::Unavailable), "this one took as long as an answer");
+}
+
+#[test]
 fn the_pause_that_is_asked_of_one_of_many_attempts_is_its_own() {
     let mut world = ten_run();
     world.tell(0, 0, Err(CallError::retry_after("too many requests", Duration::from_secs(7))), None);
