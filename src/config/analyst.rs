@@ -17,6 +17,8 @@ use super::{
     secrets::travel_safely,
 };
 
+/// The longest pause before the second attempt. Somebody waits for the result.
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 /// How long a request waits for others of its batch.
 const LINGER: Duration = Duration::from_millis(50);
 /// The number of answers that are kept in memory.
@@ -126,6 +128,7 @@ impl Analyst {
             max_in_flight: in_flight,
             timeout: self.timeout,
             max_attempts: self.attempts,
+            first_backoff: FIRST_BACKOFF,
             ..CallPolicy::default()
         };
         if self.kind == Kind::Offline {

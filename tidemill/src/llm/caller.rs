@@ -178,6 +178,10 @@ where
     R: Send + 'static,
 {
     fn call(&mut self, request: CallRequest<K, V>, reply: Reply<R>) {
+        // A caller around this one may not ask what is known.
+        if let Some(answer) = self.known(&request) {
+            return reply.with_usage(Usage::default()).send(Ok(answer));
+        }
         let deadline = Deadline::after(reply.timeout());
         self.runtime.spawn(self.work.clone().answer(request, reply, deadline));
     }
@@ -186,7 +190,7 @@ where
     fn call_batch(&mut self, batch: Vec<(CallRequest<K, V>, Reply<R>)>) {
         let mut groups: BTreeMap<(Arc<str>, Arc<str>), Vec<_>> = BTreeMap::new();
         for (request, reply) in batch {
-            if self.work.shares(&request) {
+            if self.work.shares(&request) && self.known(&request).is_none() {
                 let group = (request.route.clone(), self.work.task.tenant(&request.key));
                 groups.entry(group).or_default().push((request, reply));
             } else {
@@ -215,6 +219,9 @@ where
     fn most(&self, request: &CallRequest<K, V>) -> Usage {
         let Work { task, toolbox, .. } = &self.work;
         let Some(Target::Model(route)) = self.work.routes.get(&request.route) else { return Usage::default() };
+        if self.known(request).is_some() {
+            return Usage::default();
+        }
         let prompt = task.prompt();
         let schema = prompt.schema().map_or(0, |schema| schema.to_string().len());
         let user = prompt.user_turn(&task.data(&request.key, &request.value)).len();

@@ -308,6 +308,7 @@ fn the_most_is_known_before_the_call_and_content_is_without_the_key() {
     assert!(most.input_tokens > 2 * 400 / 3 && most.cost_micros == most.input_tokens + 300, "{most:?}");
     assert_eq!(caller.most(&request(1, "hi", "offline")), Usage::default());
     assert_eq!(caller.most(&request(1, "", "model")), Usage::default());
+    assert_eq!(caller.known(&request(1, "", "model")).as_deref(), Some("silent"));
     let content = |key, line| caller.content(&request(key, line, "model"));
     assert_eq!(content(1, "hi"), content(2, "hi"));
     assert_ne!(content(1, "hi"), content(1, "ho"));
