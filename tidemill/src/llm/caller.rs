@@ -238,7 +238,7 @@ where
     /// than the data.
     fn content(&self, request: &CallRequest<K, V>) -> Option<Bytes> {
         let task = &self.work.task;
-        if !self.work.toolbox.is_empty() {
+        if !self.work.toolbox.is_empty() || self.known(request).is_some() {
             return None;
         }
         let content = task.content(&request.value, task.data(&request.key, &request.value))?;
