@@ -18,7 +18,7 @@ pub mod process;
 pub mod resolve;
 mod shown;
 
-pub use audio::{Audio, AudioOptions, AudioState, Pcm};
+pub use audio::{Audio, AudioOptions, AudioState, Listener, Pcm};
 pub use clips::{Clip, ClipEvent, ClipId, ClipRequest, ClipState, Clips, ClipsOptions};
 pub use error::MediaError;
 pub use resolve::{Resolved, Resolver, ResolverOptions};

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tidemill_hls_server::{Faults, HlsServer, Pace, Schedule};
 use tidemill_media::process::Program;
 use tidemill_media::resolve::direct;
-use tidemill_media::{Audio, AudioOptions, MediaError, Resolved};
+use tidemill_media::{Audio, AudioOptions, AudioState, Listener, MediaError, Resolved, Resolver, ResolverOptions};
 
 /// Samples of a millisecond.
 const MS: i64 = 16;
@@ -91,10 +91,6 @@ async fn a_stream_that_goes_on_is_read_as_it_grows() {
             Ok(pcm) => {
                 assert_eq!(pcm.start_ms, next_ms);
                 next_ms = pcm.end_ms();
-                // The stream makes the next segment when this one has been heard nearly to its end.
-                if next_ms + 1500 > server.start_ms(server.made().min(8)) {
-                    server.advance(1);
-                }
             }
             Err(error) => break assert_eq!(error, MediaError::Ended),
         }
@@ -205,4 +201,38 @@ async fn a_file_is_read_from_the_time_it_is_told_and_resumed_within() {
     assert_eq!(rest[0].0, 58_000);
     assert!((length_ms(&rest) - 8000).abs() < 150, "{}", length_ms(&rest));
     assert!(loudness(&rest, 59_100, 59_500) > 300.0);
+}
+
+#[tokio::test]
+async fn a_listener_resolves_again_what_expired_and_goes_on_where_it_was() {
+    let Some(content) = content() else { return };
+    let faults = Faults { expires_at: Some(5), ..Faults::default() };
+    let pace = Pace::Scaled(10.0);
+    let schedule = Schedule { pace, ready: 3, ends_after: Some(8), window: 8, faults, ..Schedule::default() };
+    let server = HlsServer::start(content, schedule).await.expect("a server");
+    let folder = TempDir::new().expect("a folder");
+    let watch = url(&server.url("/watch"));
+    // It looks at the page, which makes the address work again.
+    let text = format!(
+        "exec 3<>/dev/tcp/127.0.0.1/{}; printf 'GET /watch HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3 >/dev/null\n\
+         echo '{{\"title\":\"The final\",\"url\":\"{}\",\"protocol\":\"m3u8_native\",\"is_live\":true}}'",
+        watch.port().expect("a port"),
+        server.url("/live/master.m3u8"),
+    );
+    let yt_dlp = Some(Program::at("yt-dlp", script(folder.path(), "yt-dlp", &text)));
+    let resolver = Resolver::new(ResolverOptions { yt_dlp, ..ResolverOptions::default() });
+    let mut listener = Listener::new(resolver, watch, quick());
+    let mut next_ms = server.start_ms(0);
+    let error = loop {
+        match listener.next().await {
+            Ok(pcm) => {
+                assert_eq!(pcm.start_ms, next_ms, "no gap, and nothing twice");
+                next_ms = pcm.end_ms();
+            }
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((error, listener.title()), (MediaError::Ended, Some("The final")));
+    assert!((next_ms - server.start_ms(8)).abs() < 150);
+    assert_eq!(listener.state(), AudioState::Ended);
 }

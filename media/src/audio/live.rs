@@ -41,6 +41,9 @@ pub(super) async fn read(
         init: None,
         useless: 0,
         denied: 0,
+        broken: false,
+        silence: None,
+        heard: false,
     };
     let mut address = resolved.media.clone();
     let mut timeline = Timeline::new(begin, options.start_ms);
@@ -68,7 +71,10 @@ pub(super) async fn read(
                 }
                 if playlist.ended {
                     reader.finish(&mut timeline).await?;
-                    return Ok(());
+                    return match reader.silence {
+                        Some(error) if !reader.heard => Err(error),
+                        _ => Ok(()),
+                    };
                 }
                 if new {
                     last_new = Instant::now();
@@ -121,6 +127,11 @@ struct Reader<'a> {
     init: Option<Part>,
     useless: u32,
     denied: u32,
+    /// Whether a segment was lost after what the decoder has: it cannot go on.
+    broken: bool,
+    /// Why there was no audio, until there is some.
+    silence: Option<MediaError>,
+    heard: bool,
 }
 
 impl Reader<'_> {
@@ -131,7 +142,7 @@ impl Reader<'_> {
             Err(trouble) => return self.lost(trouble, timeline),
         };
         self.denied = 0;
-        let begins = piece.fresh || self.decoder.is_none() || self.init != piece.segment.init;
+        let begins = piece.fresh || self.broken || self.decoder.is_none() || self.init != piece.segment.init;
         if begins {
             let sink = self.finish(timeline).await?;
             self.init.clone_from(&piece.segment.init);
@@ -144,6 +155,7 @@ impl Reader<'_> {
                     }
                 }
             }
+            self.broken = false;
             self.decoder = Some(Decoder::of_pipe(self.ffmpeg, piece.start_ms, sink)?);
         }
         self.told.send_replace(AudioState::Reading);
@@ -168,6 +180,7 @@ impl Reader<'_> {
         let decoded = decoder.finish().await?;
         if decoded.samples > 0 {
             self.useless = 0;
+            self.heard = true;
         } else {
             self.useless += 1;
             timeline.broke();
@@ -176,12 +189,14 @@ impl Reader<'_> {
             if self.useless >= USELESS {
                 return Err(error);
             }
+            self.silence = Some(error);
         }
         Ok(decoded.sink)
     }
 
     /// A segment that cannot be had is a gap; where all are denied, the address is no longer good.
     fn lost(&mut self, trouble: Trouble, timeline: &mut Timeline) -> Result<(), MediaError> {
+        self.broken = true;
         timeline.broke();
         let reason = match trouble {
             Trouble::Denied { status } => {

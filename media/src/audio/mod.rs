@@ -6,6 +6,7 @@
 
 mod decoder;
 mod direct;
+mod listener;
 mod live;
 mod options;
 
@@ -14,6 +15,7 @@ use std::fmt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+pub use listener::Listener;
 pub use options::AudioOptions;
 
 use crate::error::MediaError;

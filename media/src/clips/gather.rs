@@ -81,11 +81,12 @@ impl Gathering<'_> {
                     }
                     for piece in pieces {
                         if piece.start_ms >= self.span.end_ms {
+                            if runs.runs.is_empty() {
+                                return Err(gone("The stream no longer has this part."));
+                            }
                             return runs.finish().await;
                         }
-                        if !runs.take(&piece).await? {
-                            timeline.broke();
-                        }
+                        runs.take(&piece).await?;
                         if piece.start_ms + piece.segment.duration_ms as i64 >= self.span.end_ms {
                             return runs.finish().await;
                         }
@@ -141,8 +142,8 @@ struct Runs<'a> {
 }
 
 impl Runs<'_> {
-    /// Fetches a segment. False where it is lost.
-    async fn take(&mut self, piece: &Piece) -> Result<bool, MediaError> {
+    /// Fetches a segment. One that is lost ends a run.
+    async fn take(&mut self, piece: &Piece) -> Result<(), MediaError> {
         if piece.segment.encrypted {
             return Err(gone("The segments of the stream are encrypted."));
         }
@@ -156,7 +157,7 @@ impl Runs<'_> {
             Err(Trouble::Denied { status }) if status != 404 => {
                 return Err(Trouble::Denied { status }.of_stream(&piece.segment.part.address));
             }
-            Err(_) => return Ok(false),
+            Err(_) => return self.close().await,
         };
         let end_ms = piece.start_ms + piece.segment.duration_ms.round() as i64;
         if piece.fresh || self.file.is_none() || self.init != piece.segment.init {
@@ -181,7 +182,7 @@ impl Runs<'_> {
             file.write_all(&bytes).await.map_err(|error| disk(&error))?;
             *end = end_ms;
         }
-        Ok(true)
+        Ok(())
     }
 
     fn path(&self) -> PathBuf {
