@@ -22,7 +22,7 @@ async fn hear(resolved: &Resolved, options: AudioOptions) -> (Vec<(i64, Vec<i16>
         match audio.next().await {
             Ok(pcm) => match heard.last_mut() {
                 Some((start, samples)) if *start + samples.len() as i64 / MS == pcm.start_ms => {
-                    samples.extend(pcm.samples)
+                    samples.extend(pcm.samples);
                 }
                 last => {
                     let end = last.map_or(i64::MIN, |(start, samples)| *start + samples.len() as i64 / MS);
@@ -80,9 +80,9 @@ async fn busy_servers_and_cuts_cost_no_sample_and_double_none() {
 #[tokio::test]
 async fn a_stream_that_goes_on_is_read_as_it_grows() {
     let Some(content) = content() else { return };
-    let faults = Faults { stalls: vec![4..6], ..Faults::default() };
+    let faults = Faults { stalls: std::iter::once(4..6).collect(), ..Faults::default() };
     let schedule =
-        Schedule { pace: Pace::ByHand, ready: 2, ends_after: Some(8), window: 3, faults, ..Schedule::default() };
+        Schedule { pace: Pace::Scaled(20.0), ready: 2, ends_after: Some(8), window: 8, faults, ..Schedule::default() };
     let server = HlsServer::start(content, schedule).await.expect("a server");
     let mut audio = Audio::open(&stream(&server), quick()).expect("FFmpeg");
     let mut next_ms = server.start_ms(0);
@@ -92,7 +92,15 @@ async fn a_stream_that_goes_on_is_read_as_it_grows() {
                 assert_eq!(pcm.start_ms, next_ms);
                 next_ms = pcm.end_ms();
             }
-            Err(error) => break assert_eq!(error, MediaError::Ended),
+            Err(error) => {
+                break assert_eq!(
+                    error,
+                    MediaError::Ended,
+                    "after {} ms of {} segments",
+                    next_ms - server.start_ms(0),
+                    server.made()
+                );
+            }
         }
     }
     assert!((next_ms - server.start_ms(8)).abs() < 150);

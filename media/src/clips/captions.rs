@@ -1,4 +1,6 @@
-//! Captions as FFmpeg burns them in: a script of Advanced SubStation Alpha.
+//! Captions as FFmpeg burns them in: a script of Advanced Substation Alpha (ASS).
+
+use std::fmt::Write;
 
 use crate::clips::{Caption, Shape};
 
@@ -95,7 +97,7 @@ pub(super) fn script(cues: &[Cue], shape: Shape, (width, height): (u32, u32)) ->
         side = width / 20,
     );
     for cue in cues {
-        text += &format!("Dialogue: 0,{},{},Default,{}\n", time(cue.start_ms), time(cue.end_ms), plain(&cue.text));
+        let _ = writeln!(text, "Dialogue: 0,{},{},Default,{}", time(cue.start_ms), time(cue.end_ms), plain(&cue.text));
     }
     text
 }

@@ -1,5 +1,6 @@
 //! The media of a stream: segments, recording, and what is said when.
 
+use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -82,7 +83,7 @@ impl Content {
         let mut text = format!("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{},LOCAL:00:00:00.000\n\n", CLOCK_FROM * 90_000);
         for line in self.spoken.iter().filter(|line| (from..from + SEGMENT_MS).contains(&line.start_ms)) {
             let escaped = line.text.replace('&', "&amp;").replace('<', "&lt;");
-            text += &format!("{} --> {}\n{escaped}\n\n", time(line.start_ms), time(line.end_ms));
+            let _ = write!(text, "{} --> {}\n{escaped}\n\n", time(line.start_ms), time(line.end_ms));
         }
         text
     }

@@ -1,5 +1,7 @@
 //! Playlists of the stream as it is now.
 
+use std::fmt::Write;
+
 use crate::content::{Content, SEGMENT_MS};
 use crate::schedule::Schedule;
 
@@ -34,9 +36,9 @@ pub(crate) fn media(schedule: &Schedule, content: &Content, made: u64, folder: &
             text += "#EXT-X-DISCONTINUITY\n";
         }
         if schedule.dated {
-            text += &format!("#EXT-X-PROGRAM-DATE-TIME:{}\n", date(start_ms(schedule, number)));
+            let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(start_ms(schedule, number)));
         }
-        text += &format!("#EXTINF:{:.3},\n{folder}/{number}.{ending}\n", SEGMENT_MS as f64 / 1000.0);
+        let _ = write!(text, "#EXTINF:{:.3},\n{folder}/{number}.{ending}\n", SEGMENT_MS as f64 / 1000.0);
     }
     if ended {
         text += "#EXT-X-ENDLIST\n";
