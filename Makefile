@@ -79,11 +79,17 @@ calls-kill: prerequisites kafka-broker-if-possible ## Kills executors of paid ca
 schema-registry: ## Fetches the schema registry that tests start, by Maven; without Java and Maven they skip it.
 	@.ci/schema-registry $(TARGET)/schema-registry
 
+.PHONY: media-programs
+media-programs: ## Installs FFmpeg, espeak-ng and yt-dlp where that is possible; tests that miss them say so and pass.
+	-@.ci/prerequisites media
+	-@.ci/fetch yt-dlp $(TARGET)/yt-dlp
+
 .PHONY: test
 test: prerequisites test-rust test-pages ## Passes all tests: units, behaviours, documentation, examples, benches once, pages.
 
 .PHONY: test-rust
-test-rust: prerequisites kafka-broker-if-possible schema-registry
+test-rust: export TIDEMILL_YT_DLP ?= $(TARGET)/yt-dlp/yt-dlp
+test-rust: prerequisites kafka-broker-if-possible schema-registry media-programs
 	cargo test $(CARGO_FLAGS) --all-targets
 	cargo test $(CARGO_FLAGS) --doc
 	@for example in $$(ls tidemill/examples | sed -n 's/\.rs$$//p'); do \

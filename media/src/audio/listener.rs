@@ -1,0 +1,171 @@
+//! Listens to what a streamer's address leads to, for as long as the stream lasts.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use url::Url;
+
+use crate::audio::{Audio, AudioOptions, AudioState, Pcm};
+use crate::error::MediaError;
+use crate::process::{Next, Restarts};
+use crate::resolve::{Resolved, Resolver, Want};
+
+/// How often in a row resolving and opening may fail without any audio.
+const ATTEMPTS: u32 = 8;
+
+/// The audio behind the address that a streamer gave. It resolves the address, and again when the address of the media
+/// has expired, and goes on where it was. Dropping it stops all that it started.
+#[derive(Debug)]
+pub struct Listener {
+    resolver: Resolver,
+    address: Url,
+    options: AudioOptions,
+    started: Instant,
+    stage: Stage,
+    restarts: Restarts,
+    title: Option<String>,
+    position_ms: Option<i64>,
+    over: Option<MediaError>,
+}
+
+/// What it waits for.
+#[derive(Debug)]
+enum Stage {
+    Resolving(JoinHandle<Result<Resolved, MediaError>>),
+    Reading(Audio),
+    Waiting { until: Instant, reason: String },
+}
+
+impl Stage {
+    fn resolve(resolver: &Resolver, address: &Url) -> Self {
+        let (resolver, address) = (resolver.clone(), address.clone());
+        // A task of its own: a caller that stops waiting does not make it begin again.
+        Self::Resolving(tokio::spawn(async move { resolver.resolve(&address, Want::Audio).await }))
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Self::Resolving(task) = self {
+            task.abort();
+        }
+    }
+}
+
+impl Listener {
+    /// Begins to resolve. `options.start_ms` is the event time of now, for live streams that do not tell times. Must be
+    /// called within a tokio runtime.
+    pub fn new(resolver: Resolver, address: Url, options: AudioOptions) -> Self {
+        let wait_most = options.wait_most.max(Duration::from_millis(1));
+        let backoff = crate::process::Backoff::new(options.wait_first, wait_most, options.seed.wrapping_add(3));
+        Self {
+            stage: Stage::resolve(&resolver, &address),
+            restarts: Restarts::new(backoff, ATTEMPTS),
+            position_ms: options.resume_after_ms,
+            started: Instant::now(),
+            title: None,
+            over: None,
+            resolver,
+            address,
+            options,
+        }
+    }
+
+    /// Waits for the next block. Cancel safe.
+    ///
+    /// # Errors
+    /// [`MediaError::Ended`] when the stream is over; any other error is one that waiting does not cure, or that stayed
+    /// after many attempts. An error is returned on every further call.
+    pub async fn next(&mut self) -> Result<Pcm, MediaError> {
+        if let Some(error) = &self.over {
+            return Err(error.clone());
+        }
+        loop {
+            let failed = match &mut self.stage {
+                Stage::Waiting { until, .. } => {
+                    tokio::time::sleep_until(*until).await;
+                    self.stage = Stage::resolve(&self.resolver, &self.address);
+                    continue;
+                }
+                Stage::Resolving(task) => {
+                    let resolved =
+                        task.await.unwrap_or_else(|_| Err(MediaError::transient("Resolving the address stopped.")));
+                    match resolved.and_then(|resolved| self.open(resolved)) {
+                        Ok(audio) => {
+                            self.stage = Stage::Reading(audio);
+                            continue;
+                        }
+                        Err(error) => error,
+                    }
+                }
+                Stage::Reading(audio) => match audio.next().await {
+                    Ok(pcm) => {
+                        self.restarts.worked();
+                        self.position_ms = Some(pcm.end_ms());
+                        return Ok(pcm);
+                    }
+                    Err(error) => error,
+                },
+            };
+            self.fail(failed)?;
+        }
+    }
+
+    fn open(&mut self, resolved: Resolved) -> Result<Audio, MediaError> {
+        let mut options = self.options.clone();
+        options.resume_after_ms = self.position_ms;
+        options.start_ms = match resolved.started_ms {
+            Some(started_ms) if !resolved.is_live => started_ms,
+            // What does not tell times has the time at which it is read.
+            _ if resolved.is_live => options.start_ms + self.started.elapsed().as_millis() as i64,
+            _ => options.start_ms,
+        };
+        let audio = Audio::open(&resolved, options)?;
+        self.title = resolved.title.or(self.title.take());
+        Ok(audio)
+    }
+
+    /// Waits after trouble that may pass; else it is over.
+    fn fail(&mut self, error: MediaError) -> Result<(), MediaError> {
+        let error = match error {
+            MediaError::Expired { .. } => MediaError::transient(error.to_string()),
+            // A stream that was heard and is live no more has ended.
+            MediaError::NotLive { .. } if self.position_ms > self.options.resume_after_ms => MediaError::Ended,
+            error => error,
+        };
+        let reason = error.to_string();
+        match self.restarts.failed(error) {
+            Next::Again { after } => {
+                tracing::info!(reason, "the audio of a stream is opened again");
+                self.stage = Stage::Waiting { until: Instant::now() + after, reason };
+                Ok(())
+            }
+            Next::GiveUp(error) => {
+                self.over = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// What the platform calls the stream, once it is known.
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
+    /// Where the last block ended: event time of the stream. To go on here after a restart, give it as
+    /// [`AudioOptions::resume_after_ms`].
+    pub fn position_ms(&self) -> Option<i64> {
+        self.position_ms
+    }
+
+    /// What it does right now.
+    pub fn state(&self) -> AudioState {
+        match (&self.over, &self.stage) {
+            (Some(_), _) => AudioState::Ended,
+            (None, Stage::Resolving(_)) => AudioState::Connecting,
+            (None, Stage::Reading(audio)) => audio.state(),
+            (None, Stage::Waiting { reason, .. }) => AudioState::Waiting { reason: reason.clone() },
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What makes clips: a task for each that waits, fetches, cuts and settles.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, broadcast};
+use tokio::task::AbortHandle;
+
+use crate::clips::cutter::{Workplace, cut, gather};
+use crate::clips::gather::disk;
+use crate::clips::journal::Journal;
+use crate::clips::{Clip, ClipEvent, ClipId, ClipRequest, ClipState, ClipsOptions, Finished, retention};
+use crate::error::MediaError;
+use crate::process::{Next, Program, Restarts};
+
+/// How many events a slow receiver may be behind.
+const EVENTS: usize = 1024;
+
+/// What all copies of the queue share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    options: ClipsOptions,
+    ffmpeg: Program,
+    fetching: Semaphore,
+    cutting: Semaphore,
+    events: broadcast::Sender<ClipEvent>,
+    held: Mutex<Held>,
+}
+
+/// What changes.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) clips: BTreeMap<ClipId, Clip>,
+    pub(super) journal: Journal,
+    /// The task of each clip that is not settled, with its ticket: a task whose ticket is no longer here has no say.
+    pub(super) tasks: HashMap<ClipId, (u64, AbortHandle)>,
+    next_ticket: u64,
+}
+
+impl Shared {
+    pub(super) fn new(options: ClipsOptions, ffmpeg: Program, journal: Journal, clips: BTreeMap<ClipId, Clip>) -> Self {
+        Self {
+            ffmpeg,
+            fetching: Semaphore::new(options.fetching.max(1)),
+            cutting: Semaphore::new(options.parallel.max(1)),
+            events: broadcast::Sender::new(EVENTS),
+            held: Mutex::new(Held { clips, journal, tasks: HashMap::new(), next_ticket: 0 }),
+            options,
+        }
+    }
+
+    pub(super) fn options(&self) -> &ClipsOptions {
+        &self.options
+    }
+
+    pub(super) fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn file(&self, id: &ClipId) -> PathBuf {
+        self.options.folder.join("files").join(format!("{id}.mp4"))
+    }
+
+    pub(super) fn events(&self) -> broadcast::Receiver<ClipEvent> {
+        self.events.subscribe()
+    }
+
+    pub(super) fn tell(&self, id: &ClipId, state: Option<ClipState>) {
+        // Nobody may listen.
+        let _ = self.events.send(ClipEvent { id: id.clone(), state });
+    }
+
+    /// Starts the tasks of all clips that wait.
+    pub(super) fn resume(self: &Arc<Self>) {
+        let mut held = self.held();
+        for id in held.waiting() {
+            self.start(&mut held, &id);
+        }
+    }
+
+    pub(super) fn start(self: &Arc<Self>, held: &mut Held, id: &ClipId) {
+        held.next_ticket += 1;
+        let ticket = held.next_ticket;
+        let task = tokio::spawn(make(Arc::clone(self), id.clone(), ticket));
+        held.tasks.insert(id.clone(), (ticket, task.abort_handle()));
+    }
+
+    /// A change that lasts: it is noted in the journal.
+    pub(super) fn settle(&self, held: &mut Held, id: &ClipId, state: ClipState) {
+        let Some(clip) = held.clips.get_mut(id) else { return };
+        clip.state = state.clone();
+        if let Err(error) = held.journal.note(clip) {
+            tracing::warn!(clip = %id, %error, "the journal of clips cannot be written: after a restart the clip is made again");
+        }
+        self.tell(id, Some(state));
+    }
+
+    pub(super) fn remove(&self, held: &mut Held, id: &ClipId) -> io::Result<()> {
+        if let Some((_, task)) = held.tasks.remove(id) {
+            task.abort();
+        }
+        held.journal.note_removed(id)?;
+        held.clips.remove(id);
+        self.tell(id, None);
+        match fs::remove_file(self.file(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn tidy(&self, held: &mut Held) -> Vec<ClipId> {
+        let keep_ms = self.options.keep.map(|keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+        let gone = retention::expired(held.clips.values(), (self.options.now_ms)(), keep_ms, self.options.quota_bytes);
+        for id in &gone {
+            if let Err(error) = self.remove(held, id) {
+                tracing::warn!(clip = %id, %error, "an old clip cannot be removed");
+            }
+        }
+        gone
+    }
+
+    /// A change that a restart forgets. False where the task has no say any more.
+    fn show(&self, id: &ClipId, ticket: u64, state: ClipState) -> bool {
+        let mut held = self.held();
+        if held.tasks.get(id).is_none_or(|(current, _)| *current != ticket) {
+            return false;
+        }
+        let Some(clip) = held.clips.get_mut(id) else { return false };
+        if clip.state != state {
+            clip.state = state.clone();
+            self.tell(id, Some(state));
+        }
+        true
+    }
+
+    async fn attempt(&self, id: &ClipId, ticket: u64, request: &ClipRequest) -> Result<(), MediaError> {
+        let closed = |_| MediaError::transient("The queue of clips is closed.");
+        let place = Workplace::new(self.options.folder.join("work").join(format!("{id}-{ticket}")))?;
+        let material = {
+            let _turn = self.fetching.acquire().await.map_err(closed)?;
+            self.show(id, ticket, ClipState::Fetching);
+            gather(request, &self.options, place.path()).await?
+        };
+        self.show(id, ticket, ClipState::Queued);
+        let _turn = self.cutting.acquire().await.map_err(closed)?;
+        self.show(id, ticket, ClipState::Cutting { share: 0.0 });
+        let told = |share| {
+            self.show(id, ticket, ClipState::Cutting { share });
+        };
+        let cut = cut(&self.ffmpeg, request, &material, &self.options, place.path(), &told).await?;
+        let path = cut.path.clone();
+        // What is renamed must be on the disk: else a power cut leaves a name without content.
+        let written = tokio::task::spawn_blocking(move || {
+            let file = fs::File::open(path)?;
+            file.sync_all()?;
+            Ok(file.metadata()?.len())
+        });
+        let bytes = written.await.map_err(|_| MediaError::transient("The clip could not be written."))?;
+        let bytes = bytes.map_err(|error: io::Error| disk(&error))?;
+        let mut held = self.held();
+        if held.tasks.get(id).is_none_or(|(current, _)| *current != ticket) {
+            return Ok(());
+        }
+        fs::rename(&cut.path, self.file(id)).map_err(|error| disk(&error))?;
+        held.tasks.remove(id);
+        let finished = Finished {
+            bytes,
+            start_ms: material.start_ms(),
+            duration_ms: cut.duration_ms,
+            finished_ms: (self.options.now_ms)(),
+        };
+        self.settle(&mut held, id, ClipState::Done(finished));
+        self.tidy(&mut held);
+        Ok(())
+    }
+}
+
+/// Makes one clip: tries again after trouble that may pass.
+async fn make(shared: Arc<Shared>, id: ClipId, ticket: u64) {
+    let Some(request) = shared.held().clips.get(&id).map(|clip| clip.request.clone()) else { return };
+    let mut restarts = Restarts::new(shared.options.backoff(ticket), shared.options.attempts);
+    loop {
+        let error = match shared.attempt(&id, ticket, &request).await {
+            Ok(()) => return,
+            // Each attempt resolves the addresses anew.
+            Err(error @ MediaError::Expired { .. }) => MediaError::transient(error.to_string()),
+            Err(error) => error,
+        };
+        let reason = error.to_string();
+        match restarts.failed(error) {
+            Next::GiveUp(error) => {
+                let mut held = shared.held();
+                if held.tasks.get(&id).is_some_and(|(current, _)| *current == ticket) {
+                    held.tasks.remove(&id);
+                    tracing::warn!(clip = %id, %error, "a clip could not be made");
+                    shared.settle(&mut held, &id, ClipState::Failed { reason: error.to_string() });
+                }
+                return;
+            }
+            Next::Again { after } => {
+                shared.show(&id, ticket, ClipState::Waiting { reason });
+                tokio::time::sleep(after).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Playlists of HTTP Live Streaming: what they list, at which event times, and what to read next.
+
+mod fetch;
+mod playlist;
+mod timeline;
+mod undated;
+
+pub use fetch::{Fetch, Trouble};
+pub use playlist::{Master, MediaPlaylist, Part, Playlist, Rendition, Segment, Variant, parse};
+pub use timeline::{Begin, Piece, Timeline};
+pub use undated::Undated;

@@ -1,0 +1,200 @@
+//! What to read next of a playlist that moves, and at which event time: each segment once, in order, and a segment that
+//! was lost leaves a gap in the times.
+
+use crate::hls::{MediaPlaylist, Segment};
+
+/// By how much a date may differ from what the lengths of the segments say, before the date counts. Encoders round.
+const DRIFT_MS: f64 = 250.0;
+/// How many segments before the end of a live playlist reading begins, as players do it.
+pub(super) const LIVE_SEGMENTS: usize = 3;
+
+/// Where reading begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// Near the end of a stream that is live, at the first segment of one that has ended.
+    Live,
+    /// At the first segment that can still be had.
+    Oldest,
+    /// With the segment in which this event time lies, or the first one after it.
+    At(i64),
+}
+
+/// A segment to read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Piece {
+    /// Which one.
+    pub segment: Segment,
+    /// When it begins: event time of the stream.
+    pub start_ms: i64,
+    /// Whether it does not continue the one before: the decoder begins anew.
+    pub fresh: bool,
+}
+
+/// Remembers what was read.
+#[derive(Debug, Clone)]
+pub struct Timeline {
+    begin: Begin,
+    /// The time of the first segment where the playlist has no dates.
+    undated_start_ms: i64,
+    /// The number of the next segment, and when it should begin. `None` before the first one.
+    next: Option<(u64, f64)>,
+    broken: bool,
+}
+
+impl Timeline {
+    /// A timeline from `begin` on. Without dates in the playlist the first segment begins at `undated_start_ms`.
+    pub fn new(begin: Begin, undated_start_ms: i64) -> Self {
+        Self { begin, undated_start_ms, next: None, broken: true }
+    }
+
+    /// The segment that was read last could not be used: the next one does not continue it.
+    pub fn broke(&mut self) {
+        self.broken = true;
+    }
+
+    /// What of this playlist was not read yet.
+    pub fn read(&mut self, playlist: &MediaPlaylist) -> Vec<Piece> {
+        let segments = &playlist.segments;
+        let Some(last) = segments.last() else { return Vec::new() };
+        let from = match self.next {
+            None => self.first(playlist),
+            // The server began to count anew: what begins after the last one that we read is new.
+            Some((next, end_ms)) if last.sequence + 1 < next => {
+                self.broken = true;
+                let new = |segment: &Segment| segment.start_ms.is_some_and(|ms| ms as f64 + DRIFT_MS >= end_ms);
+                segments.iter().position(new).unwrap_or_else(|| {
+                    if last.start_ms.is_some() { segments.len() } else { segments.len().saturating_sub(LIVE_SEGMENTS) }
+                })
+            }
+            Some((next, _)) => segments.partition_point(|segment| segment.sequence < next),
+        };
+        segments[from..].iter().map(|segment| self.place(segment, playlist.target_ms)).collect()
+    }
+
+    fn first(&self, playlist: &MediaPlaylist) -> usize {
+        let segments = &playlist.segments;
+        let live_edge = if playlist.ended { 0 } else { segments.len().saturating_sub(LIVE_SEGMENTS) };
+        match self.begin {
+            Begin::Live => live_edge,
+            Begin::Oldest => 0,
+            Begin::At(ms) => {
+                if segments.iter().all(|segment| segment.start_ms.is_none()) {
+                    return live_edge;
+                }
+                let ends_after = |segment: &Segment| {
+                    segment.start_ms.is_some_and(|start| start as f64 + segment.duration_ms > ms as f64)
+                };
+                segments.iter().position(ends_after).unwrap_or(segments.len())
+            }
+        }
+    }
+
+    fn place(&mut self, segment: &Segment, target_ms: i64) -> Piece {
+        let mut fresh = self.broken || segment.discontinuity;
+        let dated = segment.start_ms.map(|ms| ms as f64);
+        let start = match self.next {
+            None => dated.unwrap_or(self.undated_start_ms as f64),
+            Some((next, expected)) => {
+                let lost = segment.sequence.saturating_sub(next);
+                fresh |= lost > 0;
+                let expected_after_lost = expected + (lost as i64).saturating_mul(target_ms) as f64;
+                match dated {
+                    // Times never fall: a clock that was set back does not make anything happen twice.
+                    Some(dated) if (dated - expected).abs() > DRIFT_MS => {
+                        fresh |= dated > expected;
+                        dated.max(expected)
+                    }
+                    Some(_) => expected,
+                    None => expected_after_lost,
+                }
+            }
+        };
+        self.broken = false;
+        self.next = Some((segment.sequence + 1, start + segment.duration_ms));
+        Piece { segment: segment.clone(), start_ms: start.round() as i64, fresh }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::{Begin, Timeline};
+    use crate::hls::{MediaPlaylist, Part, Segment};
+
+    /// Segments of two seconds with these numbers and starts.
+    fn playlist(segments: &[(u64, Option<i64>)]) -> MediaPlaylist {
+        let segment = |&(sequence, start_ms): &(u64, Option<i64>)| Segment {
+            sequence,
+            part: Part { address: Url::parse("http://h/s").expect("an address"), range: None },
+            duration_ms: 2000.0,
+            start_ms,
+            discontinuity: false,
+            init: None,
+            encrypted: false,
+        };
+        MediaPlaylist { segments: segments.iter().map(segment).collect(), target_ms: 2000, ended: false }
+    }
+
+    fn read(timeline: &mut Timeline, segments: &[(u64, Option<i64>)]) -> Vec<(u64, i64, bool)> {
+        timeline
+            .read(&playlist(segments))
+            .into_iter()
+            .map(|piece| (piece.segment.sequence, piece.start_ms, piece.fresh))
+            .collect()
+    }
+
+    fn at(numbers: std::ops::Range<u64>) -> Vec<(u64, Option<i64>)> {
+        numbers.map(|number| (number, Some(number as i64 * 2000))).collect()
+    }
+
+    #[test]
+    fn each_segment_is_read_once_and_reading_begins_near_the_end() {
+        let mut timeline = Timeline::new(Begin::Live, 0);
+        assert_eq!(read(&mut timeline, &at(0..6)), [(3, 6000, true), (4, 8000, false), (5, 10_000, false)]);
+        assert_eq!(read(&mut timeline, &at(0..6)), []);
+        assert_eq!(read(&mut timeline, &at(2..7)), [(6, 12_000, false)]);
+    }
+
+    #[test]
+    fn lost_segments_are_a_gap_in_the_times() {
+        let mut timeline = Timeline::new(Begin::Oldest, 0);
+        read(&mut timeline, &at(0..2));
+        assert_eq!(read(&mut timeline, &at(5..6)), [(5, 10_000, true)]);
+        let mut undated = Timeline::new(Begin::Oldest, 500);
+        assert_eq!(read(&mut undated, &[(0, None), (1, None)]), [(0, 500, true), (1, 2500, false)]);
+        assert_eq!(read(&mut undated, &[(4, None)]), [(4, 8500, true)]);
+    }
+
+    #[test]
+    fn a_resumed_reading_begins_with_the_segment_of_its_time() {
+        let mut timeline = Timeline::new(Begin::At(7000), 0);
+        assert_eq!(read(&mut timeline, &at(0..5)), [(3, 6000, true), (4, 8000, false)]);
+        let mut ahead = Timeline::new(Begin::At(60_000), 0);
+        assert_eq!(read(&mut ahead, &at(0..5)), []);
+    }
+
+    #[test]
+    fn rounded_dates_do_not_break_the_audio_but_a_drift_that_adds_up_does() {
+        let mut timeline = Timeline::new(Begin::Oldest, 0);
+        let drifting: Vec<_> = (0..8).map(|number| (number, Some(number as i64 * 2040))).collect();
+        let read = read(&mut timeline, &drifting);
+        assert_eq!(read[6], (6, 12_000, false));
+        assert_eq!(read[7], (7, 14_280, true));
+    }
+
+    #[test]
+    fn times_never_fall() {
+        let mut timeline = Timeline::new(Begin::Oldest, 0);
+        read(&mut timeline, &at(0..5));
+        assert_eq!(read(&mut timeline, &[(5, Some(3000)), (6, Some(5000))]), [(5, 10_000, false), (6, 12_000, false)]);
+    }
+
+    #[test]
+    fn a_server_that_counts_anew_goes_on_after_the_last_time() {
+        let mut timeline = Timeline::new(Begin::Oldest, 0);
+        read(&mut timeline, &at(100..103));
+        let again = [(0, Some(204_000)), (1, Some(206_000)), (2, Some(208_000))];
+        assert_eq!(read(&mut timeline, &again), [(1, 206_000, true), (2, 208_000, false)]);
+    }
+}

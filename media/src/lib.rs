@@ -1,0 +1,25 @@
+//! Programs around audio and video, for streams that are live.
+//!
+//! - [`process`]: runs FFmpeg and yt-dlp, kills them with all that they started, explains why they ended.
+//! - [`resolve`]: turns the address that a streamer gives into the address of the media.
+//! - [`hls`]: playlists with the event times of their segments.
+//! - [`audio`]: 16 kHz mono PCM with event times. Raw audio stays in pipes and memory: it never reaches a disk or a log.
+//! - [`clips`]: parts of the stream as files: a queue that survives a killed process, captions, shapes, archives.
+//! - [`candidates`]: which moments of a stream may become clips.
+//!
+//! All times named `start_ms` and `end_ms` are event times of the stream: milliseconds since 1970.
+
+pub mod audio;
+pub mod candidates;
+pub mod clips;
+pub mod error;
+pub mod hls;
+pub mod process;
+pub mod resolve;
+mod shown;
+
+pub use audio::{Audio, AudioOptions, AudioState, Listener, Pcm};
+pub use clips::{Clip, ClipEvent, ClipId, ClipRequest, ClipState, Clips, ClipsOptions};
+pub use error::MediaError;
+pub use resolve::{Resolved, Resolver, ResolverOptions};
+pub use shown::without_addresses;

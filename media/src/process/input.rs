@@ -1,0 +1,38 @@
+//! How FFmpeg opens an address.
+
+use url::Url;
+
+use crate::error::MediaError;
+
+/// FFmpeg's options for an input. What comes from the network may not open files of this machine.
+pub(crate) fn input_options(media: &Url, skip_ms: i64) -> Result<Vec<String>, MediaError> {
+    let mut input: Vec<String> = Vec::new();
+    let mut add = |options: &[&str]| input.extend(options.iter().map(|&option| option.to_owned()));
+    if skip_ms > 0 {
+        add(&["-ss", &format!("{}.{:03}", skip_ms / 1000, skip_ms % 1000)]);
+    }
+    let address = match media.scheme() {
+        "file" => {
+            add(&["-protocol_whitelist", "file,crypto,data"]);
+            let path = media
+                .to_file_path()
+                .map_err(|()| MediaError::refused("The file's address has no path.", "Write file:///FOLDER/NAME."))?;
+            format!("file:{}", path.display())
+        }
+        "http" | "https" => {
+            add(&["-protocol_whitelist", "http,https,tcp,tls,crypto,data,httpproxy", "-rw_timeout", "20000000"]);
+            media.as_str().to_owned()
+        }
+        _ => {
+            add(&[
+                "-protocol_whitelist",
+                "rtmp,rtmps,rtmpt,rtsp,rtp,udp,srt,tcp,tls,http,https",
+                "-rw_timeout",
+                "20000000",
+            ]);
+            media.as_str().to_owned()
+        }
+    };
+    add(&["-i", &address]);
+    Ok(input)
+}

@@ -1,0 +1,143 @@
+//! What tests of clips share: waiting for clips, and looking into their files.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tidemill_hls_server::HlsServer;
+use tidemill_media::clips::{Finished, Footage, Shape};
+use tidemill_media::{ClipId, ClipRequest, ClipState, Clips, ClipsOptions, Resolver, ResolverOptions};
+
+use crate::common::url;
+
+/// Small pictures, and waiting times that a test can wait for.
+pub(crate) fn options(folder: &TempDir) -> ClipsOptions {
+    ClipsOptions {
+        lines: 180,
+        parallel: 2,
+        wait_first: Duration::from_millis(4),
+        wait_most: Duration::from_millis(20),
+        reload: Some(Duration::from_millis(10)),
+        resolver: Resolver::new(ResolverOptions { files: true, ..ResolverOptions::default() }),
+        ..ClipsOptions::new(folder.path())
+    }
+}
+
+pub(crate) fn request(server: &HlsServer, start_ms: i64, end_ms: i64) -> ClipRequest {
+    ClipRequest {
+        title: "What a goal".into(),
+        footage: vec![Footage { address: url(&server.url("/live/master.m3u8")), start_ms: None }],
+        start_ms,
+        end_ms,
+        lead_in_ms: 0,
+        shape: Shape::Landscape,
+        captions: Vec::new(),
+    }
+}
+
+/// What became of a clip when nothing more happens.
+pub(crate) async fn settled(clips: &Clips, name: &str) -> ClipState {
+    let id = ClipId::new(name).expect("a name");
+    for _ in 0..12_000 {
+        let state = clips.get(&id).expect("the clip").state;
+        if state.is_final() {
+            return state;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the clip '{name}' stays {:?}", clips.get(&id));
+}
+
+pub(crate) async fn done(clips: &Clips, name: &str) -> PathBuf {
+    let state = settled(clips, name).await;
+    assert!(matches!(state, ClipState::Done(_)), "{state:?}");
+    clips.file(&ClipId::new(name).expect("a name")).expect("a file")
+}
+
+pub(crate) fn finished(clips: &Clips, name: &str) -> Finished {
+    match clips.get(&ClipId::new(name).expect("a name")).expect("the clip").state {
+        ClipState::Done(finished) => finished,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// All files below `files/` and `work/`.
+pub(crate) fn files(folder: &TempDir) -> Vec<PathBuf> {
+    fn below(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() { below(&path, found) } else { found.push(path) }
+        }
+    }
+    let mut found = Vec::new();
+    below(&folder.path().join("files"), &mut found);
+    below(&folder.path().join("work"), &mut found);
+    found
+}
+
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) seconds: f64,
+    pub(crate) width: u64,
+    pub(crate) height: u64,
+    pub(crate) has_sound: bool,
+}
+
+/// What ffprobe sees in a file.
+pub(crate) fn probe(file: &Path) -> Seen {
+    let mut command = Command::new("ffprobe");
+    command.args(["-v", "error", "-show_entries", "stream=codec_type,width,height:format=duration", "-of", "json"]);
+    let output = command.arg(file).output().expect("ffprobe");
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let streams = value["streams"].as_array().expect("streams");
+    let of = |kind: &str| streams.iter().find(|stream| stream["codec_type"] == kind);
+    let picture = of("video").expect("a picture");
+    Seen {
+        seconds: value["format"]["duration"].as_str().and_then(|text| text.parse().ok()).expect("a duration"),
+        width: picture["width"].as_u64().expect("a width"),
+        height: picture["height"].as_u64().expect("a height"),
+        has_sound: of("audio").is_some(),
+    }
+}
+
+/// By how much two files differ at a time: mean steps of brightness, of 255.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    /// In the upper two thirds.
+    pub(crate) upper: f64,
+    /// In the lower third.
+    pub(crate) lower: f64,
+}
+
+pub(crate) fn difference(a: &Path, b: &Path, second: f64) -> Difference {
+    let (a, b) = (frame(a, second), frame(b, second));
+    assert_eq!(a.len(), b.len());
+    let mean = |range: std::ops::Range<usize>| {
+        let steps: u64 = range.clone().map(|index| u64::from(a[index].abs_diff(b[index]))).sum();
+        steps as f64 / range.len() as f64
+    };
+    let two_thirds = a.len() * 2 / 3;
+    Difference { upper: mean(0..two_thirds), lower: mean(two_thirds..a.len()) }
+}
+
+fn frame(file: &Path, second: f64) -> Vec<u8> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-ss", &second.to_string(), "-i"]).arg(file);
+    let output = command.args(["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]).output().expect("ffmpeg");
+    assert!(!output.stdout.is_empty(), "no picture at {second}");
+    output.stdout
+}
+
+/// Integrated loudness in LUFS.
+pub(crate) fn loudness(file: &Path) -> f64 {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-hide_banner", "-nostats", "-i"]).arg(file);
+    let output = command.args(["-af", "ebur128", "-f", "null", "-"]).output().expect("ffmpeg");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let line = text.lines().rev().find_map(|line| line.trim().strip_prefix("I:")).expect("loudness");
+    line.trim().trim_end_matches("LUFS").trim().parse().expect("a number")
+}

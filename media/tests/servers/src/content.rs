@@ -1,0 +1,108 @@
+//! The media of a stream: segments, recording, and what is said when.
+
+use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use bytes::Bytes;
+
+use crate::script::{Line, Spoken};
+use crate::speech;
+
+/// The length of a segment.
+pub const SEGMENT_MS: i64 = 2000;
+/// Where the media's clock begins, in seconds: streams hardly ever begin at zero.
+pub(crate) const CLOCK_FROM: i64 = 10;
+
+/// The media of a stream.
+#[derive(Debug, Clone)]
+pub struct Content {
+    segments: Vec<Bytes>,
+    spoken: Vec<Spoken>,
+    recording: PathBuf,
+}
+
+impl Content {
+    /// Makes `seconds` (rounded up to whole segments) of test picture and speech. Files are left in `folder`: the caller
+    /// removes them when the server has stopped. This blocks for some seconds.
+    ///
+    /// # Errors
+    /// Where FFmpeg is missing or fails.
+    pub fn make(folder: &Path, lines: &[Line], seconds: u32) -> io::Result<Self> {
+        let seconds = seconds.max(2).next_multiple_of(2);
+        let (track, spoken) = speech::track(lines, seconds);
+        let wav = folder.join("speech.wav");
+        std::fs::write(&wav, speech::wav(&track))?;
+        let picture = format!("testsrc2=size=640x360:rate=15:duration={seconds}");
+        let mut media = ffmpeg();
+        media.args(["-f", "lavfi", "-i", &picture, "-i"]).arg(&wav);
+        media.args(["-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-keyint_min", "30", "-sc_threshold", "0"]);
+        media.args(["-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "64k", "-ar", "44100"]);
+        media.args(["-muxdelay", "0", "-muxpreload", "0", "-output_ts_offset", &CLOCK_FROM.to_string()]);
+        media.args(["-f", "hls", "-hls_time", "2", "-hls_list_size", "0", "-hls_segment_filename"]);
+        media.arg(folder.join("%05d.ts")).arg(folder.join("media.m3u8"));
+        run(media)?;
+        let recording = folder.join("recording.mp4");
+        let mut file = ffmpeg();
+        file.arg("-i").arg(folder.join("media.m3u8")).args(["-c", "copy", "-movflags", "+faststart"]).arg(&recording);
+        run(file)?;
+        let count = u64::from(seconds) * 1000 / SEGMENT_MS as u64;
+        let segments = (0..count).map(|index| std::fs::read(folder.join(format!("{index:05}.ts"))).map(Bytes::from));
+        Ok(Self { segments: segments.collect::<io::Result<_>>()?, spoken, recording })
+    }
+
+    /// What is said when.
+    pub fn spoken(&self) -> &[Spoken] {
+        &self.spoken
+    }
+
+    /// The media as a file.
+    pub fn recording(&self) -> &Path {
+        &self.recording
+    }
+
+    /// How long it is.
+    pub fn duration_ms(&self) -> i64 {
+        self.segments.len() as i64 * SEGMENT_MS
+    }
+
+    /// The bytes of the stream's segment `number`: a stream that is longer than its media plays it again.
+    pub(crate) fn segment(&self, number: u64) -> Bytes {
+        self.segments[(number % self.segments.len() as u64) as usize].clone()
+    }
+
+    /// Whether the media begins again with this segment.
+    pub(crate) fn begins_again(&self, number: u64) -> bool {
+        number > 0 && number.is_multiple_of(self.segments.len() as u64)
+    }
+
+    /// The captions of a segment: lines that begin in it, timed by the media's clock.
+    pub(crate) fn captions(&self, number: u64) -> String {
+        let from = (number % self.segments.len() as u64) as i64 * SEGMENT_MS;
+        let mut text = format!("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{},LOCAL:00:00:00.000\n\n", CLOCK_FROM * 90_000);
+        for line in self.spoken.iter().filter(|line| (from..from + SEGMENT_MS).contains(&line.start_ms)) {
+            let escaped = line.text.replace('&', "&amp;").replace('<', "&lt;");
+            let _ = write!(text, "{} --> {}\n{escaped}\n\n", time(line.start_ms), time(line.end_ms));
+        }
+        text
+    }
+}
+
+fn time(ms: i64) -> String {
+    format!("{:02}:{:02}:{:02}.{:03}", ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000)
+}
+
+fn ffmpeg() -> Command {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]).stdin(Stdio::null());
+    command
+}
+
+fn run(mut command: Command) -> io::Result<()> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("ffmpeg failed: {}", String::from_utf8_lossy(&output.stderr).trim())))
+}
