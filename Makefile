@@ -84,6 +84,7 @@ test: prerequisites test-rust test-pages ## Passes all tests: units, behaviours,
 
 .PHONY: test-rust
 test-rust: prerequisites kafka-broker-if-possible schema-registry
+	@.ci/prerequisites speech || echo "not everything is there that tests of speech need"
 	cargo test $(CARGO_FLAGS) --all-targets
 	cargo test $(CARGO_FLAGS) --doc
 	@for example in $$(ls tidemill/examples | sed -n 's/\.rs$$//p'); do \
