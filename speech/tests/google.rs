@@ -51,6 +51,20 @@ async fn streams_are_renewed_before_they_are_ended_and_no_word_is_lost_or_double
 }
 
 #[tokio::test]
+async fn the_defaults_renew_streams_before_five_minutes() {
+    let script = Script::random(6, 640_000, Talk::Breathless);
+    let settings = tidemill_speech_server::GoogleSettings::new(Arc::new(script.clone()));
+    let server = GoogleServer::start(settings).await.expect("a server");
+    let mut settings = GoogleSettings::new("shop-1", Secret::value("token"));
+    settings.address = Some(server.address());
+    settings.fastest = 1e9;
+    let outcome = run(&script, settings).await;
+    assert_equals_script(&outcome, &script, 10);
+    assert_eq!((server.ended(), server.sessions()), (0, 3));
+    assert_eq!(outcome.counts.seams, 2);
+}
+
+#[tokio::test]
 async fn streams_that_google_ends_cost_no_word() {
     let script = Script::random(3, 120_000, Talk::Breathless);
     let server = GoogleServer::start(server(&script)).await.expect("a server");

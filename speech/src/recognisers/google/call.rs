@@ -185,3 +185,30 @@ impl Pace {
         tokio::time::sleep_until(due).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn audio_that_was_kept_is_sent_no_faster_than_set() {
+        let mut pace = Pace::new(3.0);
+        let begun = Instant::now();
+        for _ in 0..630 {
+            pace.wait(100).await;
+        }
+        let seconds = begun.elapsed().as_secs_f64();
+        assert!((19.0..21.0).contains(&seconds), "a minute took {seconds} s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn audio_as_fast_as_speech_does_not_wait() {
+        let mut pace = Pace::new(3.0);
+        let begun = Instant::now();
+        for _ in 0..600 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            pace.wait(100).await;
+        }
+        assert_eq!(begun.elapsed().as_secs(), 60);
+    }
+}
