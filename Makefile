@@ -90,6 +90,7 @@ test: prerequisites test-rust test-pages ## Passes all tests: units, behaviours,
 .PHONY: test-rust
 test-rust: export TIDEMILL_YT_DLP ?= $(TARGET)/yt-dlp/yt-dlp
 test-rust: prerequisites kafka-broker-if-possible schema-registry media-programs
+	@.ci/prerequisites speech || echo "not everything is there that tests of speech need"
 	cargo test $(CARGO_FLAGS) --all-targets
 	cargo test $(CARGO_FLAGS) --doc
 	@for example in $$(ls tidemill/examples | sed -n 's/\.rs$$//p'); do \
