@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_position_carries_the_latest_ids() {
         let mut seen = Seen::new(10);
-        ["a", "b", "c"].map(|id| seen.insert(id));
+        assert!(["a", "b", "c"].into_iter().all(|id| seen.insert(id)));
         let mut later = Seen::new(10);
         later.remember(&seen.latest(2));
         assert!(!later.insert("c") && !later.insert("b") && later.insert("a"));
