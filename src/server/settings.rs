@@ -6,7 +6,7 @@ use tidemill::{CallPolicy, ProcessingGuarantee, llm::Prompt, transport::kafka::K
 use tidemill_schemas::avro::RegistrySettings;
 
 use crate::{
-    apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows, live_insight},
+    apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows},
     sources::{Guard, Platforms},
 };
 
@@ -260,7 +260,7 @@ impl Settings {
 
     /// Whether this server reads live streams: it runs the application that takes their chat.
     pub(super) fn runs_sources(&self) -> bool {
-        self.sources.enabled && self.apps.contains(&&live_insight::APPLICATION)
+        self.sources.enabled && self.apps.iter().any(|app| app.reads_streams)
     }
 
     /// The tenant that an application's owner belongs to: the first one whose token opens the id without being an

@@ -17,6 +17,8 @@ use tokio::{
     task::AbortHandle,
 };
 
+use crate::apps::live_insight::CHAT;
+
 use super::{
     ChatState, Guard, LiveSource, Platforms, Progress, View, Wished,
     connection::{self, Update, supervision},
@@ -34,8 +36,8 @@ const TOGETHER: usize = 2_000;
 pub trait Gate: Send + Sync {
     /// Whether live insight can take so many records now.
     fn admits(&self, records: usize) -> bool;
-    /// Counts written chat messages.
-    fn written(&self, messages: u64);
+    /// Counts messages that were written on a topic.
+    fn written(&self, topic: &'static str, messages: u64);
     /// The clock that events are checked against.
     fn arrival(&self) -> Arrival;
 }
@@ -258,7 +260,7 @@ impl Partition {
             self.connected.remove(id);
         }
         self.write(records, changed.into_iter().map(|(id, progress)| (id, Some(progress))).collect()).await?;
-        self.shared.gate.written(messages);
+        self.shared.gate.written(CHAT, messages);
         for taken in waiting {
             // A connection may have been stopped in the meantime.
             let _ = taken.send(());

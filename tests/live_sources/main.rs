@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod double;
+mod kafka;
 mod pressure;
 mod server;
 

@@ -35,7 +35,7 @@ impl Gate for Door {
         self.is_open.load(Ordering::SeqCst)
     }
 
-    fn written(&self, _messages: u64) {}
+    fn written(&self, _topic: &'static str, _messages: u64) {}
 
     fn arrival(&self) -> Arrival {
         Arrival::at(SystemClock.now_ms())

@@ -80,6 +80,7 @@ pub static APPLICATION: Application = Application {
             },
         ],
     }),
+    reads_streams: true,
     erasures: ERASURES,
     erased: ERASED,
     dead_letters: DEAD_LETTERS,

@@ -102,7 +102,12 @@ fn table(apps: Vec<App>) -> Table {
         .get("/state/calls/{application}/journal", journal::lines)
         .get("/state/dead-letters/{application}", dead_letters::list)
         .add(Method::POST, "/state/dead-letters/{application}/replay", post(dead_letters::replay));
-    with_sources(apps.into_iter().fold(server, with_app))
+    let streams = apps.iter().find(|app| app.reads_streams).map(|app| format!("/v1/{}", app.owner.plural));
+    let table = apps.into_iter().fold(server, with_app);
+    match streams {
+        Some(streams) => with_sources(table, &streams),
+        None => table,
+    }
 }
 
 /// Adds the addresses of an application.
@@ -175,20 +180,20 @@ fn with_app(table: Table, app: App) -> Table {
 }
 
 /// Adds the addresses of live sources.
-fn with_sources(table: Table) -> Table {
+fn with_sources(table: Table, streams: &str) -> Table {
     let start = |State(sources): State<Arc<Sources>>, visitor: Visitor, headers: HeaderMap, body: Body| {
         sources::start(sources, Sent { visitor, headers, body })
     };
     let one = |State(sources): State<Arc<Sources>>, Path(id): Path<String>, visitor: Visitor| async move {
         sources::one(&sources, &id, &visitor)
     };
-    let table = table.add(Method::POST, "/v1/streams", post(start)).get("/v1/streams/{id}", one);
+    let table = table.add(Method::POST, streams, post(start)).get(&format!("{streams}/{{id}}"), one);
     let changes = [("pause", Wished::Paused), ("resume", Wished::Running), ("stop", Wished::Stopped)];
     changes.into_iter().fold(table, |table, (name, wished)| {
         let change = move |State(sources): State<Arc<Sources>>, Path(id): Path<String>, visitor: Visitor| {
             sources::change(sources, id, wished, visitor)
         };
-        table.add(Method::POST, &format!("/v1/streams/{{id}}/{name}"), post(change))
+        table.add(Method::POST, &format!("{streams}/{{id}}/{name}"), post(change))
     })
 }
 

@@ -16,7 +16,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    apps::{App, File, SHARED_FILES, live_insight},
+    apps::{App, File, SHARED_FILES},
     server::{address::Path, problem::Problem, settings::Settings},
 };
 
@@ -53,7 +53,7 @@ impl Pages {
         });
         let applications = apps.iter().map(|app| {
             let owner = json!({ "word": app.owner.word, "plural": app.owner.plural, "field": app.owner.field });
-            let reads = settings.runs_sources() && *app == &live_insight::APPLICATION;
+            let reads = settings.runs_sources() && app.reads_streams;
             json!({ "id": app.id, "section": app.section, "owner": owner, "door": app.door, "sources": reads })
         });
         Self {

@@ -15,7 +15,7 @@ use tidemill_schemas::{FieldError, validate_id};
 
 use super::{Sources, next_run, shown};
 use crate::{
-    apps::live_insight::APPLICATION,
+    apps::App,
     server::{
         access::Visitor,
         intake::{Request, check_json, json, unmarked},
@@ -60,7 +60,7 @@ pub(in crate::server) async fn start(
     visitor.take(1)?;
 
     let _changing = sources.changing.lock().await;
-    let (id, is_new) = place(running, &visitor, &asked, &platform, &url)?;
+    let (id, is_new) = place(sources.app, running, &visitor, &asked, &platform, &url)?;
     let seen = running.view().get(&id);
     let source = LiveSource {
         url,
@@ -82,7 +82,7 @@ pub(in crate::server) async fn start(
     let answer = json!({ "stream_id": id, "source": seen.as_ref().map(shown::source) });
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = (status, Json(answer)).into_response();
-    if let Some(place) = location(&id) {
+    if let Some(place) = location(sources.app, &id) {
         response.headers_mut().insert(header::LOCATION, place);
     }
     Ok(response)
@@ -103,6 +103,7 @@ impl Sources {
 
 /// The id of a new stream, or of the stream that has this address already, and whether it is new.
 fn place(
+    app: App,
     running: &Running,
     visitor: &Visitor,
     asked: &Asked,
@@ -112,7 +113,7 @@ fn place(
     let all = running.view().all();
     if let Some(id) = &asked.stream_id {
         validate_id("stream_id", id).map_err(|errors| Problem::not_valid("stream", errors))?;
-        visitor.may(&APPLICATION, id)?;
+        visitor.may(app, id)?;
         match all.get(id) {
             Some(seen) if seen.source.url == *url => return Ok((id.clone(), false)),
             Some(seen) if seen.source.wished != Wished::Stopped && !shown::is_over(seen) => {
@@ -122,7 +123,7 @@ fn place(
             _ => {}
         }
     } else {
-        let mine = |id: &str| visitor.sees(&APPLICATION, id);
+        let mine = |id: &str| visitor.sees(app, id);
         if let Some((id, _)) = all.iter().find(|(id, seen)| seen.source.url == *url && mine(id)) {
             return Ok((id.clone(), false));
         }
@@ -133,7 +134,7 @@ fn place(
     if let Some(id) = &asked.stream_id {
         return Ok((id.clone(), !all.contains_key(id)));
     }
-    let free = names(platform, url).filter_map(|name| visitor.own(&APPLICATION, &name));
+    let free = names(platform, url).filter_map(|name| visitor.own(app, &name));
     let free = free.take(RUNNING).find(|id| !all.contains_key(id));
     free.map(|id| (id, true)).ok_or_else(|| {
         let fix = "send stream_id with an id that your token opens, or erase a stream that is over";
@@ -188,15 +189,16 @@ fn check_sizes(Asked { title, options, .. }: &Asked) -> Result<(), FieldError> {
 }
 
 /// The address of a stream.
-fn location(id: &str) -> Option<HeaderValue> {
-    let mut url = Url::parse("http://localhost/v1/streams").ok()?;
-    url.path_segments_mut().ok()?.push(id);
+fn location(app: App, id: &str) -> Option<HeaderValue> {
+    let mut url = Url::parse("http://localhost/v1/").ok()?;
+    url.path_segments_mut().ok()?.pop_if_empty().extend([app.owner.plural, id]);
     HeaderValue::from_str(url.path()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apps::APPLICATIONS;
 
     #[test]
     fn addresses_are_read_as_people_write_them() {
@@ -210,6 +212,7 @@ mod tests {
 
     #[test]
     fn the_address_of_a_stream_is_one() {
-        assert_eq!(location("a/b ü").expect("an address"), "/v1/streams/a%2Fb%20%C3%BC");
+        let app = APPLICATIONS.into_iter().find(|app| app.reads_streams).expect("one does");
+        assert_eq!(location(app, "a/b ü").expect("an address"), "/v1/streams/a%2Fb%20%C3%BC");
     }
 }

@@ -11,7 +11,6 @@ use serde_json::json;
 
 use super::{Sources, next_run, shown};
 use crate::{
-    apps::live_insight::APPLICATION,
     server::{access::Visitor, problem::Problem},
     sources::{LiveSource, Wished},
 };
@@ -19,7 +18,7 @@ use crate::{
 /// `GET /v1/streams/{id}`: a stream's source with its state.
 pub(in crate::server) fn one(sources: &Sources, id: &str, visitor: &Visitor) -> Result<Response, Problem> {
     let running = sources.running()?;
-    visitor.may(&APPLICATION, id)?;
+    visitor.may(sources.app, id)?;
     let seen = running.view().get(id).ok_or_else(unknown)?;
     Ok(Json(json!({ "stream_id": id, "source": shown::source(&seen) })).into_response())
 }
@@ -36,7 +35,7 @@ pub(in crate::server) async fn change(
     visitor: Visitor,
 ) -> Result<Response, Problem> {
     let running = sources.running()?;
-    visitor.may(&APPLICATION, &id)?;
+    visitor.may(sources.app, &id)?;
     let _changing = sources.changing.lock().await;
     let seen = running.view().get(&id).ok_or_else(unknown)?;
     // Resuming a stream that runs makes another attempt at once, also after a refusal or its end.

@@ -17,9 +17,11 @@ use tokio::{runtime::Handle, sync::Mutex};
 
 use super::{access::Visitor, engine::Engine, intake::Intake, problem::Problem};
 use crate::{
-    apps::{App, live_insight},
+    apps::App,
     sources::{LiveSource, Running, SOURCES, Seen, Setup},
 };
+
+use gate::Limit;
 
 pub(super) use ask::start;
 pub(super) use change::{change, one};
@@ -33,6 +35,8 @@ const OWNER: Duration = Duration::from_secs(3);
 pub(super) struct Sources {
     engine: Arc<Engine>,
     intake: Arc<Intake>,
+    /// The application whose owners are the streams.
+    app: App,
     /// `None` if this server runs no sources.
     running: Option<Running>,
     /// One request changes a source at a time.
@@ -43,19 +47,21 @@ impl Sources {
     /// Starts the sources, if the settings want them.
     pub(super) fn start(engine: Arc<Engine>, intake: Arc<Intake>, runtime: Handle) -> Result<Self, TransportError> {
         let settings = engine.settings();
+        let app = settings.known().into_iter().find(|app| app.reads_streams);
+        let app = app.ok_or_else(|| TransportError::Invalid("no application reads streams".into()))?;
         let running = settings.runs_sources().then(|| {
             let setup = Setup {
                 transport: engine.log().transport(),
                 format: engine.format().clone(),
                 platforms: settings.sources.platforms.clone(),
                 guard: settings.sources.guard,
-                gate: intake.clone(),
+                gate: Arc::new(Limit { intake: intake.clone(), app }),
                 client_id: settings.client_id.clone(),
                 runtime,
             };
             Running::start(setup, |topic| engine.log().partitions(topic))
         });
-        Ok(Self { running: running.transpose()?, engine, intake, changing: Mutex::default() })
+        Ok(Self { running: running.transpose()?, app, engine, intake, changing: Mutex::default() })
     }
 
     /// Stops the connections and leaves the group. Blocks.
@@ -67,7 +73,7 @@ impl Sources {
 
     /// The running sources.
     fn running(&self) -> Result<&Running, Problem> {
-        self.engine.app(&live_insight::APPLICATION)?;
+        self.engine.app(self.app)?;
         let running = self.running.as_ref().ok_or_else(|| {
             Problem::not_found("way to read streams on this server", "set sources.enabled to true and start it again")
         })?;
@@ -79,7 +85,7 @@ impl Sources {
 
     /// The sources of an application that a visitor may see, as JSON, by the ids of their owners.
     pub(super) fn shown(&self, app: App, visitor: &Visitor) -> Vec<(String, serde_json::Value)> {
-        let Some(running) = self.running.as_ref().filter(|_| *app == live_insight::APPLICATION) else {
+        let Some(running) = self.running.as_ref().filter(|_| app == self.app) else {
             return Vec::new();
         };
         let all = running.view().all().into_iter().filter(|(id, _)| visitor.sees(app, id));
@@ -111,7 +117,7 @@ impl Sources {
 
     /// Erases the source of an owner, and waits until its connection has stopped. Without a source, nothing happens.
     pub(super) async fn forget(&self, app: App, id: &str) -> Result<(), Problem> {
-        let Some(running) = self.running.as_ref().filter(|_| *app == live_insight::APPLICATION) else {
+        let Some(running) = self.running.as_ref().filter(|_| app == self.app) else {
             return Ok(());
         };
         let view = running.view();
