@@ -179,7 +179,7 @@ impl Partition {
     /// Whether a source that should run is not over.
     fn should_run(&self, id: &str, source: &LiveSource) -> bool {
         let is_over = self.progress.get(id).is_some_and(|progress| {
-            progress.run == source.run && progress.url == source.url && progress.chat == ChatState::Ended
+            progress.run == source.run && progress.place == source.place() && progress.chat == ChatState::Ended
         });
         !is_over && !self.refused.contains(&(id.to_owned(), source.run))
     }
@@ -192,7 +192,7 @@ impl Partition {
                 remedy: format!("send the address again, with one of: {names}"),
             });
         };
-        let position = self.progress.get(id).filter(|progress| progress.url == source.url);
+        let position = self.progress.get(id).filter(|progress| progress.place == source.place());
         let position = position.and_then(|progress| progress.position.clone());
         let guarded = Arc::new(Guarded { platform, guard: self.shared.guard });
         let chat = Supervised::new(guarded, source.source(), position, supervision(id));
@@ -202,12 +202,12 @@ impl Partition {
 
     /// The progress of a source in another state.
     fn moved(&self, id: &str, source: &LiveSource, chat: ChatState) -> Progress {
-        let before = self.progress.get(id);
-        let same = before.filter(|before| before.url == source.url);
+        let (before, place) = (self.progress.get(id), source.place());
+        let same = before.filter(|before| before.place == place);
         Progress {
             run: source.run,
             turn: before.map_or(0, |before| before.turn) + 1,
-            url: source.url.clone(),
+            place,
             position: same.and_then(|before| before.position.clone()),
             chat,
             since_ms: SystemClock.now_ms(),

@@ -1,7 +1,7 @@
 //! What the owner of a source did with it: the position, and the state of the chat.
 
 use serde::{Deserialize, Serialize};
-use tidemill_chat::{Position, State, Url};
+use tidemill_chat::{Position, State};
 
 /// The progress of a source, as its topic stores it. It is written in one transaction with the chat that it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,8 +10,8 @@ pub struct Progress {
     pub run: i64,
     /// Counts the writes, so that a writer can find out whether a write without an answer arrived.
     pub turn: u64,
-    /// The address that the position belongs to.
-    pub url: Url,
+    /// The [`place`](super::LiveSource::place) that the position belongs to.
+    pub place: String,
     /// Where the connection goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,

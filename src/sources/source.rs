@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tidemill::transport::{CleanupPolicy, TopicSpec};
+use tidemill::{
+    murmur2,
+    transport::{CleanupPolicy, TopicSpec},
+};
 use tidemill_chat::{Source, Url};
 
 /// The compacted topic of sources, keyed by stream.
@@ -44,6 +47,12 @@ pub enum Wished {
 }
 
 impl LiveSource {
+    /// What a position belongs to: the address and the options. Another chat has other positions.
+    pub fn place(&self) -> String {
+        let options = serde_json::to_vec(&self.options).unwrap_or_default();
+        format!("{} {:08x}", self.url, murmur2(&options))
+    }
+
     /// The source, as platforms take it.
     pub fn source(&self) -> Source {
         Source { url: self.url.clone(), options: self.options.clone() }

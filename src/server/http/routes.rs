@@ -190,9 +190,10 @@ fn with_sources(table: Table, streams: &str) -> Table {
     let table = table.add(Method::POST, streams, post(start)).get(&format!("{streams}/{{id}}"), one);
     let changes = [("pause", Wished::Paused), ("resume", Wished::Running), ("stop", Wished::Stopped)];
     changes.into_iter().fold(table, |table, (name, wished)| {
-        let change = move |State(sources): State<Arc<Sources>>, Path(id): Path<String>, visitor: Visitor| {
-            sources::change(sources, id, wished, visitor)
-        };
+        let change =
+            move |State(sources): State<Arc<Sources>>, Path(id): Path<String>, visitor: Visitor, headers: HeaderMap| {
+                sources::change(sources, id, wished, visitor, headers)
+            };
         table.add(Method::POST, &format!("{streams}/{{id}}/{name}"), post(change))
     })
 }

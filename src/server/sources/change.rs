@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
 use super::{Sources, next_run, shown};
 use crate::{
-    server::{access::Visitor, problem::Problem},
+    server::{access::Visitor, intake::check_json, problem::Problem},
     sources::{LiveSource, Wished},
 };
 
@@ -33,8 +33,11 @@ pub(in crate::server) async fn change(
     id: String,
     wished: Wished,
     visitor: Visitor,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let running = sources.running()?;
+    // A page of another origin cannot send this type without asking first.
+    check_json(&headers)?;
     visitor.may(sources.app, &id)?;
     let _changing = sources.changing.lock().await;
     let seen = running.view().get(&id).ok_or_else(unknown)?;

@@ -26,7 +26,7 @@ pub(super) fn source(Seen { source, progress }: &Seen) -> Value {
     if let Ok(Value::Object(state)) = serde_json::to_value(chat) {
         shown.extend(state);
     }
-    if let Some(progress) = progress.as_ref().filter(|progress| progress.url == source.url) {
+    if let Some(progress) = progress.as_ref().filter(|progress| progress.place == source.place()) {
         shown.insert("since_ms".to_owned(), json!(progress.since_ms));
         shown.insert("messages".to_owned(), json!(progress.messages));
         shown.insert("left_out".to_owned(), json!(progress.left_out));

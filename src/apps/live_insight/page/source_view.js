@@ -31,7 +31,7 @@ export function followSource(box, id) {
 
   const ask = async (action) => {
     try {
-      const response = await fetch(`${address}/${action}`, { method: "POST", headers: headers() });
+      const response = await fetch(`${address}/${action}`, { method: "POST", headers: headers({ "content-type": "application/json" }) });
       const answer = await response.json().catch(() => null);
       if (response.ok) draw(answer.source);
       else toast(problemOf(answer, response.status));
