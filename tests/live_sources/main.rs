@@ -7,8 +7,6 @@ mod kafka;
 mod pressure;
 mod server;
 
-use std::time::Duration;
-
 use serde_json::json;
 use tidemill::transport::embedded::EmbeddedLog;
 
@@ -61,12 +59,10 @@ async fn a_paused_stream_goes_on_where_it_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_loses_nothing_and_brings_nothing_twice() {
     let chat = Chat::default();
-    let folder = tempfile::tempdir().expect("a folder");
+    let log = EmbeddedLog::in_memory();
     let mut expected = Vec::new();
     for round in 0..3 {
-        let mut settings = settings(&chat);
-        settings.data_dir = Some(folder.path().to_owned());
-        let client = Client::start(settings).await;
+        let client = Client::start_on(settings(&chat), &log).await;
         if round == 0 {
             client.post("/v1/streams", &json!({ "url": "https://chat.test/ada" })).await;
         }
@@ -77,9 +73,7 @@ async fn a_restart_loses_nothing_and_brings_nothing_twice() {
         // The rest may be on its way.
         client.close().await;
     }
-    let mut settings = settings(&chat);
-    settings.data_dir = Some(folder.path().to_owned());
-    let client = Client::start(settings).await;
+    let client = Client::start_on(settings(&chat), &log).await;
     until(WAIT, "all messages", async || texts(&client, "double-ada").len() >= expected.len()).await;
     assert_eq!(texts(&client, "double-ada"), expected);
     client.close().await;
@@ -164,11 +158,11 @@ async fn an_erased_stream_is_gone_and_its_connection_closed() {
     until(WAIT, "the messages", async || texts(&client, "double-ada").len() == 3).await;
     let (status, answer) = client.send("DELETE", "/v1/streams/double-ada", &json!({})).await;
     assert_eq!(status, 200, "{answer}");
-    assert_eq!(chat.connections(), 0);
+    until(WAIT, "the connection closes", async || chat.connections() == 0).await;
     assert_eq!(client.get("/v1/streams/double-ada").await.0, 404);
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    chat.says("ada", 3);
-    assert!(texts(&client, "double-ada").is_empty());
+    let (_, listed) = client.get("/v1/streams").await;
+    assert_eq!(listed["streams"], json!([]));
+    until(WAIT, "the messages are deleted", async || texts(&client, "double-ada").is_empty()).await;
     client.close().await;
 }
 
@@ -222,6 +216,7 @@ async fn a_token_starts_streams_that_it_opens_and_no_others() {
     let asked = json!({ "url": "https://chat.test/ada" });
     assert_eq!(client.post("/v1/streams", &asked).await.0, 401);
     client.token = Some("a-token-of-the-team");
+    let client = client.ready().await;
     let (status, answer) = client.post("/v1/streams", &asked).await;
     assert_eq!((status, &answer["stream_id"]), (201, &json!("team-double-ada")));
     let other = json!({ "url": "https://chat.test/bob", "stream_id": "bob" });

@@ -61,7 +61,7 @@ impl Client {
     }
 
     /// Waits until the sources are read.
-    async fn ready(self) -> Self {
+    pub(crate) async fn ready(self) -> Self {
         until(WAIT, "the sources are read", async || self.get("/v1/streams/nobody").await.0 != 503).await;
         self
     }
