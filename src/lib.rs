@@ -4,3 +4,4 @@ pub mod apps;
 pub mod evaluation;
 pub mod server;
 pub mod setting;
+pub mod sources;

@@ -31,6 +31,7 @@ pub(super) fn rows() -> Vec<Row<Draft>> {
         within(schema::rows(), |draft: &mut Draft| &mut draft.schema),
         within(apps::rows(), settings),
         within(analyst::rows(), |draft: &mut Draft| &mut draft.analyst),
+        within(server::sources(), settings),
         within(server::bounds(), settings),
         vec![log()],
     ];

@@ -55,6 +55,16 @@ pub(super) fn work() -> Vec<Setting> {
     ]
 }
 
+/// Live streams that are read by their addresses.
+pub(super) fn sources() -> Vec<Setting> {
+    vec![
+        Setting::new("sources.enabled", "true", switch, |s| &mut s.sources.enabled)
+            .help("Whether the server reads live streams by their addresses"),
+        Setting::new("sources.allow_private", "false", switch, |s| &mut s.sources.guard.allows_private)
+            .help("Whether streams may have addresses inside this network, and files of this machine"),
+    ]
+}
+
 /// Limits for clients.
 pub(super) fn bounds() -> Vec<Setting> {
     vec![

@@ -16,6 +16,7 @@ use tidemill::{
 
 use super::{
     access::Visitor, dead_letters::DeadLetters, engine::Engine, problem::Problem, results::Hub, scrub::Scrubber,
+    sources::Sources,
 };
 use crate::apps::{App, Erased, Erasure};
 
@@ -29,12 +30,15 @@ pub(super) struct Eraser {
     pub(super) hub: Arc<Hub>,
     pub(super) scrubber: Arc<Scrubber>,
     pub(super) dead_letters: Arc<DeadLetters>,
+    pub(super) sources: Arc<Sources>,
 }
 
 /// `DELETE` of an owner.
 pub(super) async fn owner(eraser: Eraser, app: App, id: String, visitor: Visitor) -> Result<Response, Problem> {
     eraser.engine.app(app)?;
     visitor.may(app, &id)?;
+    // A connection that went on would bring the chat back.
+    eraser.sources.forget(app, &id).await?;
     // The erasure continues when the client disconnects: a partial erasure is not enough.
     let erased = tokio::task::spawn_blocking(move || eraser.forget(app, &id)).await;
     match erased {

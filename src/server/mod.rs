@@ -26,6 +26,8 @@ mod results;
 
 mod scrub;
 
+mod sources;
+
 mod dead_letters;
 mod journal;
 
@@ -42,4 +44,4 @@ pub use error::EngineError;
 pub use http::Server;
 pub use intake::{Feed, FeedError};
 pub use log::Log;
-pub use settings::{AnalystChoice, FormatChoice, Limits, Settings, Tenant};
+pub use settings::{AnalystChoice, FormatChoice, Limits, Settings, SourceSettings, Tenant};

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 use tidemill::{CallPolicy, ProcessingGuarantee, llm::Prompt, transport::kafka::KafkaConfig};
 use tidemill_schemas::avro::RegistrySettings;
 
-use crate::apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows};
+use crate::{
+    apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows},
+    sources::{Guard, Platforms},
+};
 
 /// The analyst that turns windows into results.
 #[derive(Debug, Clone)]
@@ -95,6 +98,18 @@ impl Tenant {
     }
 }
 
+impl Tenant {
+    /// An id that its token opens, made of a name: the name itself, the name behind a prefix, or the only id.
+    pub(super) fn own(&self, app: App, name: &str) -> Option<String> {
+        if self.opens(app, name) {
+            return Some(name.to_owned());
+        }
+        let patterns = self.owners.get(app.owner.plural)?;
+        let prefixed = patterns.iter().find_map(|pattern| Some(format!("{}{name}", pattern.strip_suffix('*')?)));
+        prefixed.or_else(|| patterns.first().cloned())
+    }
+}
+
 fn matches(pattern: &str, id: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => id.starts_with(prefix),
@@ -112,6 +127,23 @@ impl std::fmt::Debug for Tenant {
             .field("records_per_second", records_per_second)
             .field("body_bytes", body_bytes)
             .finish_non_exhaustive()
+    }
+}
+
+/// How the server reads live streams by their addresses.
+#[derive(Debug, Clone)]
+pub struct SourceSettings {
+    /// Whether it reads streams. Default true.
+    pub enabled: bool,
+    /// The addresses that its connectors may open.
+    pub guard: Guard,
+    /// The platforms.
+    pub platforms: Platforms,
+}
+
+impl Default for SourceSettings {
+    fn default() -> Self {
+        Self { enabled: true, guard: Guard::default(), platforms: Platforms::known() }
     }
 }
 
@@ -162,6 +194,8 @@ pub struct Settings {
     pub calls: CallPolicy,
     /// How long calls are kept for the journal; zero for no journal.
     pub keep_calls: Duration,
+    /// Live streams that are read by their addresses.
+    pub sources: SourceSettings,
     /// Limits for clients.
     pub limits: Limits,
     /// The clients that may use the server; if empty, every client that reaches the address.
@@ -206,6 +240,7 @@ impl Settings {
             analyst: AnalystChoice::Offline,
             calls: CallPolicy::default(),
             keep_calls: Duration::ZERO,
+            sources: SourceSettings::default(),
             limits: Limits::default(),
             tenants: Vec::new(),
             cors_origins: Vec::new(),
@@ -221,6 +256,11 @@ impl Settings {
     /// An application's windows, to be changed.
     pub fn windows_mut(&mut self, app: App) -> &mut Windows {
         self.windows.entry(app.id).or_insert(app.windows)
+    }
+
+    /// Whether this server reads live streams: it runs the application that takes their chat.
+    pub(super) fn runs_sources(&self) -> bool {
+        self.sources.enabled && self.apps.iter().any(|app| app.reads_streams)
     }
 
     /// The tenant that an application's owner belongs to: the first one whose token opens the id without being an

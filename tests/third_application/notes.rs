@@ -33,6 +33,7 @@ const fn application(id: &'static str) -> Application {
         properties: PROPERTIES,
         results: RESULTS,
         withdrawals: None,
+        reads_streams: false,
         erasures: "note-erasures",
         erased: "note-erased",
         dead_letters: "note-dead-letters",

@@ -60,6 +60,8 @@ pub struct Application {
     pub results: &'static [Results],
     /// Parts of an owner's data that can be withdrawn, if there are any.
     pub withdrawals: Option<Withdrawals>,
+    /// Whether its owners are live streams whose chat connectors can read; see [`sources`](crate::sources).
+    pub reads_streams: bool,
     /// Topic of requests to erase an owner.
     pub erasures: &'static str,
     /// Topic of reports about erased owners.

@@ -47,6 +47,7 @@ pub static APPLICATION: Application = Application {
     }],
     results: &[Results::of::<FormFeedback>(FEEDBACK, "feedback"), Results::late(LATE)],
     withdrawals: None,
+    reads_streams: false,
     erasures: ERASURES,
     erased: ERASED,
     dead_letters: DEAD_LETTERS,

@@ -24,6 +24,11 @@ use crate::apps::{
     Withdrawals, application::files, show_json,
 };
 
+/// The part of a stream that a deleted message is.
+pub(crate) const MESSAGE: &str = "chat";
+/// The part of a stream that everything is that a viewer wrote so far.
+pub(crate) const VIEWER: &str = "viewers";
+
 /// The description of live insight.
 pub static APPLICATION: Application = Application {
     id: ID,
@@ -62,19 +67,20 @@ pub static APPLICATION: Application = Application {
         topic: WITHDRAWALS,
         parts: &[
             Part {
-                path: "chat",
+                path: MESSAGE,
                 word: "message",
                 effect: "within seconds: the open window leaves the message out when it closes, and insights of the \
                     last hour that show it are published again without it",
             },
             Part {
-                path: "viewers",
+                path: VIEWER,
                 word: "viewer",
                 effect: "within seconds: the open window leaves out what the viewer wrote, and insights of the last \
                     hour that show or name the viewer are published again without it",
             },
         ],
     }),
+    reads_streams: true,
     erasures: ERASURES,
     erased: ERASED,
     dead_letters: DEAD_LETTERS,

@@ -11,6 +11,7 @@ mod trend;
 mod withdrawals;
 
 pub use application::APPLICATION;
+pub(crate) use application::{MESSAGE, VIEWER};
 pub use model::{LiveTask, PROMPT};
 pub use request::{InsightRequest, OfflineLive};
 pub use topics::{ALERTS, CHAT, CLIPS, DEAD_LETTERS, ERASED, ERASURES, INSIGHTS, LATE, TRANSCRIPT, WITHDRAWALS};

@@ -1,7 +1,8 @@
-// The first page: for each application, lists the owners that have sent something, and opens any by its id.
+// The first page: for each application, lists its owners, opens any by its id, and reads a live stream by its address.
 import { $, empty, h } from "./dom.js";
 import { headers, mountTheme } from "./shell.js";
-import { list } from "./format.js";
+import { list, text } from "./format.js";
+import { problemOf, stateOf } from "./source.js";
 
 const AGAIN_MS = 3000;
 
@@ -18,6 +19,19 @@ function put(box, key, ...children) {
   box.replaceChildren(...children);
 }
 
+/** A link to an owner; with the title and the state of what is read, if something is. */
+function linkOf(href, id, source) {
+  if (!source) return h("a", { href, dir: "auto" }, id);
+  const { word, tone } = stateOf(source);
+  const title = text(source.title);
+  return h(
+    "a",
+    { href },
+    h("span", { dir: "auto" }, title || id, title && h("small", { class: "muted" }, ` ${id}`)),
+    h("span", { class: "chip", data: { tone } }, word),
+  );
+}
+
 async function show({ section, owner, door }, box) {
   try {
     const response = await fetch(`/v1/${owner.plural}`, { headers: headers() });
@@ -27,11 +41,12 @@ async function show({ section, owner, door }, box) {
     }
     if (response.status === 404) return put(box, "absent", empty("Not here", "Another server runs this application."));
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
-    const ids = list((await response.json())[owner.plural])
-      .map((entry) => idOf(entry, owner.field))
-      .filter(Boolean);
-    const links = ids.map((id) => h("a", { href: address(section, id), dir: "auto" }, id));
-    put(box, JSON.stringify(ids), ...(links.length ? links : [empty(...door.nobody)]));
+    const entries = list((await response.json())[owner.plural])
+      .map((entry) => ({ id: idOf(entry, owner.field), source: entry?.source }))
+      .filter(({ id }) => Boolean(id));
+    const key = JSON.stringify(entries.map(({ id, source }) => [id, source?.state, source?.title]));
+    const links = entries.map(({ id, source }) => linkOf(address(section, id), id, source));
+    put(box, key, ...(links.length ? links : [empty(...door.nobody)]));
   } catch {
     put(box, "down", empty("The server does not answer", "The list appears here as soon as it does."));
   }
@@ -41,6 +56,55 @@ async function show({ section, owner, door }, box) {
 function keep(application, box) {
   void show(application, box);
   setInterval(() => document.visibilityState === "visible" && void show(application, box), AGAIN_MS);
+}
+
+/** A form for the address of a live stream. It leads to the stream's page, which shows what is being connected. */
+function watchForm({ section }) {
+  const attributes = { inputmode: "url", autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: "" };
+  const input = h("input", {
+    class: "input",
+    id: `${section}-url`,
+    placeholder: "https://www.twitch.tv/ada",
+    "aria-describedby": `${section}-problem`,
+    ...attributes,
+  });
+  const button = h("button", { class: "btn primary" }, "Watch");
+  const problem = h("p", { id: `${section}-problem`, class: "problem", role: "alert" });
+  const form = h(
+    "form",
+    { id: `watch-${section}`, class: "open" },
+    h("label", { class: "field", for: input.id }, "Address of a live stream"),
+    h("div", {}, input, button),
+    problem,
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const url = input.value.trim();
+    if (!url || button.disabled) return;
+    button.disabled = true;
+    problem.textContent = "";
+    void watch(section, url)
+      .then((words) => (problem.textContent = words))
+      .finally(() => (button.disabled = false));
+  });
+  return form;
+}
+
+/** Asks the server to read a stream and opens its page, or returns what is wrong. */
+async function watch(section, url) {
+  try {
+    const response = await fetch("/v1/streams", {
+      method: "POST",
+      headers: headers({ "content-type": "application/json" }),
+      body: JSON.stringify({ url }),
+    });
+    const answer = await response.json().catch(() => null);
+    if (!response.ok) return problemOf(answer, response.status);
+    location.href = address(section, answer.stream_id);
+    return "";
+  } catch {
+    return "The server does not answer. Try it again in a moment.";
+  }
 }
 
 /** What the page shows of an application: its name, its owners, and a field for another id. */
@@ -67,6 +131,7 @@ function doorOf(application) {
     h("header", {}, h("h2", { id: title }, door.title)),
     h("p", {}, door.promise),
     box,
+    application.sources && watchForm(application),
     form,
   );
 }

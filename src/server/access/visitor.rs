@@ -62,6 +62,14 @@ impl Visitor {
         Err(Problem::new(StatusCode::FORBIDDEN, format!("the token does not open this {what}"), fix))
     }
 
+    /// An id that the visitor's token opens, made of a name: the name itself if possible.
+    pub(in crate::server) fn own(&self, app: App, name: &str) -> Option<String> {
+        match &self.tenant {
+            None => Some(name.to_owned()),
+            Some(tenant) => tenant.own(app, name),
+        }
+    }
+
     pub(in crate::server) fn sees(&self, app: App, id: &str) -> bool {
         self.tenant.as_ref().is_none_or(|tenant| tenant.opens(app, id))
     }

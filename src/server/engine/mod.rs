@@ -23,7 +23,10 @@ use super::{
     settings::{AnalystChoice, Settings},
     wait::wait_for,
 };
-use crate::apps::{App, Format, Host};
+use crate::{
+    apps::{App, Format, Host},
+    sources,
+};
 
 /// Running applications and their log.
 pub struct Engine {
@@ -73,6 +76,10 @@ impl Engine {
         for app in apps.iter().copied() {
             refused.extend(topics::create(&engine.log, app, &engine.settings)?);
             refused.extend(engine.log.check_groups(&app.groups())?);
+        }
+        if engine.settings.runs_sources() {
+            refused.extend(topics::create_all(&engine.log, sources::topics(engine.settings.partitions))?);
+            refused.extend(engine.log.check_groups(&[sources::GROUP.to_owned()])?);
         }
         if !refused.is_empty() {
             return Err(EngineError::Refused(refused));

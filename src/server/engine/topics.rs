@@ -39,9 +39,14 @@ fn specs(app: App, settings: &Settings) -> Vec<TopicSpec> {
 /// Kafka, the operator of the brokers decides the retention. Other properties of existing topics stay as they are; a
 /// different number of partitions is logged. Returns all lasting refusals, whatever topic they concern.
 pub(super) fn create(log: &Log, app: App, settings: &Settings) -> Result<Vec<String>, TransportError> {
+    create_all(log, specs(app, settings))
+}
+
+/// Creates those of these topics that are missing; see [`create`].
+pub(super) fn create_all(log: &Log, specs: impl IntoIterator<Item = TopicSpec>) -> Result<Vec<String>, TransportError> {
     let mut admin = log.transport().admin()?;
     let mut problems = Vec::new();
-    for spec in specs(app, settings) {
+    for spec in specs {
         match create_one(log, &mut *admin, &spec) {
             Err(TransportError::Invalid(reason)) => problems.push(reason.to_string()),
             created => created?,

@@ -24,8 +24,10 @@ use crate::{
         pages::{self, Pages},
         problem::Problem,
         results::{self, Results},
+        sources::{self, Sources},
         state::{self, Inspector},
     },
+    sources::Wished,
 };
 
 /// The parts of the server that answer requests. Each handler takes its own.
@@ -40,6 +42,7 @@ pub(super) struct Parts {
     pub(super) inspector: Arc<Inspector>,
     pub(super) health: Arc<Health>,
     pub(super) pages: Arc<Pages>,
+    pub(super) sources: Arc<Sources>,
 }
 
 /// The routes of the server and of `apps`.
@@ -99,7 +102,12 @@ fn table(apps: Vec<App>) -> Table {
         .get("/state/calls/{application}/journal", journal::lines)
         .get("/state/dead-letters/{application}", dead_letters::list)
         .add(Method::POST, "/state/dead-letters/{application}/replay", post(dead_letters::replay));
-    apps.into_iter().fold(server, with_app)
+    let streams = apps.iter().find(|app| app.reads_streams).map(|app| format!("/v1/{}", app.owner.plural));
+    let table = apps.into_iter().fold(server, with_app);
+    match streams {
+        Some(streams) => with_sources(table, &streams),
+        None => table,
+    }
 }
 
 /// Adds the addresses of an application.
@@ -169,6 +177,25 @@ fn with_app(table: Table, app: App) -> Table {
         );
     }
     table
+}
+
+/// Adds the addresses of live sources.
+fn with_sources(table: Table, streams: &str) -> Table {
+    let start = |State(sources): State<Arc<Sources>>, visitor: Visitor, headers: HeaderMap, body: Body| {
+        sources::start(sources, Sent { visitor, headers, body })
+    };
+    let one = |State(sources): State<Arc<Sources>>, Path(id): Path<String>, visitor: Visitor| async move {
+        sources::one(&sources, &id, &visitor)
+    };
+    let table = table.add(Method::POST, streams, post(start)).get(&format!("{streams}/{{id}}"), one);
+    let changes = [("pause", Wished::Paused), ("resume", Wished::Running), ("stop", Wished::Stopped)];
+    changes.into_iter().fold(table, |table, (name, wished)| {
+        let change =
+            move |State(sources): State<Arc<Sources>>, Path(id): Path<String>, visitor: Visitor, headers: HeaderMap| {
+                sources::change(sources, id, wished, visitor, headers)
+            };
+        table.add(Method::POST, &format!("{streams}/{{id}}/{name}"), post(change))
+    })
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ use crate::{
         results::{Hub, Results},
         scrub::Scrubber,
         settings::Settings,
+        sources::Sources,
         state::{self, Inspector},
     },
 };
@@ -45,6 +46,7 @@ pub struct Server {
     scrubber: Arc<Scrubber>,
     journal: Arc<Journal>,
     intake: Arc<Intake>,
+    sources: Arc<Sources>,
     closing: watch::Sender<bool>,
     address: SocketAddr,
     work: Mutex<Vec<JoinHandle<()>>>,
@@ -89,6 +91,7 @@ impl Server {
         let (registry, closing) = (Registry::new(), watch::Sender::new(false));
         let intake = Arc::new(Intake::new(engine.clone(), pressure.clone(), late.clone(), &registry));
         let http = http_client(state::PATIENCE)?;
+        let sources = start_sources(engine.clone(), intake.clone()).await?;
         let parts = Parts {
             access: Access::new(engine.settings()),
             intake: intake.clone(),
@@ -98,10 +101,17 @@ impl Server {
                 hub: hub.clone(),
                 scrubber: scrubber.clone(),
                 dead_letters: dead_letters.clone(),
+                sources: sources.clone(),
             },
+            sources: sources.clone(),
             dead_letters,
             journal: journal.clone(),
-            inspector: Arc::new(Inspector { engine: engine.clone(), pressure: pressure.clone(), http }),
+            inspector: Arc::new(Inspector {
+                engine: engine.clone(),
+                pressure: pressure.clone(),
+                http,
+                sources: sources.clone(),
+            }),
             health: Arc::new(Health::new(engine.clone(), pressure.clone(), registry.clone())),
             pages: Arc::new(Pages::new(engine.settings())),
         };
@@ -119,7 +129,7 @@ impl Server {
         std::thread::Builder::new().name("journal".to_owned()).spawn(move || of_calls.run())?;
         let work = tokio::spawn(serve(listener, routes, engine.settings().limits.clone(), closing.subscribe()));
         let work = Mutex::new(vec![work]);
-        Ok(Arc::new(Self { engine, hub, pressure, scrubber, journal, intake, closing, address, work }))
+        Ok(Arc::new(Self { engine, hub, pressure, scrubber, journal, intake, sources, closing, address, work }))
     }
 
     /// The address that the server listens on.
@@ -158,10 +168,24 @@ impl Server {
                 abort.abort();
             }
         }
-        let engine = self.engine.clone();
+        let (engine, sources) = (self.engine.clone(), self.sources.clone());
         // A panic while closing has already printed its message. Nothing more can be closed.
-        tokio::task::spawn_blocking(move || engine.close()).await.unwrap_or(Ok(()))
+        let closed = move || {
+            sources.close();
+            engine.close()
+        };
+        tokio::task::spawn_blocking(closed).await.unwrap_or(Ok(()))
     }
+}
+
+/// Starts the sources on a thread that may block.
+async fn start_sources(
+    engine: Arc<Engine>,
+    intake: Arc<Intake>,
+) -> Result<Arc<Sources>, Box<dyn std::error::Error + Send + Sync>> {
+    let runtime = Handle::current();
+    let started = tokio::task::spawn_blocking(move || Sources::start(engine, intake, runtime)).await?;
+    Ok(Arc::new(started?))
 }
 
 /// Why the server does not listen, and what to do.

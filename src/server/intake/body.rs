@@ -66,7 +66,7 @@ pub(in crate::server) fn check_json(headers: &HeaderMap) -> Result<(), Problem> 
 }
 
 /// A body without the mark that some programs write at the start of UTF-8.
-pub(super) fn unmarked(body: &[u8]) -> &[u8] {
+pub(in crate::server) fn unmarked(body: &[u8]) -> &[u8] {
     body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
@@ -85,7 +85,7 @@ pub(super) fn split(format: Format, body: &[u8]) -> Result<Vec<&[u8]>, Problem> 
     }
 }
 
-pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
+pub(in crate::server) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
         let mut values = serde_json::Deserializer::from_slice(body).into_iter::<IgnoredAny>();
         if matches!((values.next(), values.next()), (Some(Ok(_)), Some(Ok(_)))) {
@@ -97,14 +97,14 @@ pub(super) fn json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Problem>
 }
 
 /// The reserved memory of a body: of the tenant's share, and of all memory for bodies.
-pub(super) struct Reserved {
+pub(in crate::server) struct Reserved {
     _share: Option<OwnedSemaphorePermit>,
     _all: OwnedSemaphorePermit,
 }
 
 impl Intake {
     /// Reads a body within all limits. Its memory is reserved until the records are written.
-    pub(super) async fn read_body(
+    pub(in crate::server) async fn read_body(
         &self,
         visitor: &Visitor,
         headers: &HeaderMap,

@@ -108,7 +108,7 @@ impl Intake {
     }
 
     /// The clock that events of a request are checked against.
-    fn arrival(&self) -> Arrival {
+    pub(in crate::server) fn arrival(&self) -> Arrival {
         let settings = self.engine.settings();
         let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         let (ahead_max_ms, kept_ms) = (millis(settings.limits.clock_ahead), millis(settings.raw_retention));

@@ -8,7 +8,7 @@ mod readers;
 mod withdraw;
 mod write;
 
-pub(super) use body::check_json;
+pub(super) use body::{check_json, json, unmarked};
 pub use feed::{Feed, FeedError};
 pub(super) use ingest::{Request, events, property};
 pub(super) use pressure::Pressure;

@@ -139,6 +139,13 @@ impl Pressure {
         Ok(admitted)
     }
 
+    /// Admits records that will be on the log in a moment, and says whether it did. More records than may ever wait are
+    /// admitted when nothing else waits.
+    pub(in crate::server) fn admit_most(&self, app: App, records: usize) -> bool {
+        let most = usize::try_from(self.lag_records).unwrap_or(usize::MAX);
+        self.admit(app, records.min(most)).map(Admitted::written).is_ok()
+    }
+
     /// Reserves memory for a body until the permit is dropped.
     pub(in crate::server) fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
         self.bytes.reserve(bytes).ok_or_else(|| Problem::busy("too many bytes of requests are in progress", 1))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use prometheus::{IntCounterVec, Registry};
+use prometheus::{IntCounter, IntCounterVec, Registry};
 use tidemill::transport::Topic;
 
 use super::{
@@ -33,6 +33,16 @@ impl Intake {
     ) -> Self {
         let accepted = counter(registry, "tidemill_ingest_records_total", "Records taken in", &["topic"]);
         Self { readers: Readers::new(&engine), engine, pressure, late, accepted }
+    }
+
+    /// The limit of what waits to be processed.
+    pub(in crate::server) fn pressure(&self) -> &Pressure {
+        &self.pressure
+    }
+
+    /// Counts records that were taken in.
+    pub(in crate::server) fn accepted(&self, topic: &str) -> IntCounter {
+        self.accepted.with_label_values(&[topic])
     }
 
     /// Appends records to their topic.

@@ -53,7 +53,8 @@ impl Pages {
         });
         let applications = apps.iter().map(|app| {
             let owner = json!({ "word": app.owner.word, "plural": app.owner.plural, "field": app.owner.field });
-            json!({ "id": app.id, "section": app.section, "owner": owner, "door": app.door })
+            let reads = settings.runs_sources() && app.reads_streams;
+            json!({ "id": app.id, "section": app.section, "owner": owner, "door": app.door, "sources": reads })
         });
         Self {
             files: files.collect(),

@@ -1,6 +1,6 @@
 //! The list of an application's owners.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
@@ -9,7 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::inspector::Inspector;
 use crate::{
@@ -51,6 +51,22 @@ impl Inspector {
     }
 }
 
+/// Puts the sources among the owners: an owner may have no source, and a new source no result.
+fn merged(
+    (ids, more): (Vec<String>, bool),
+    sources: Vec<(String, Value)>,
+    after: Option<&String>,
+    limit: usize,
+) -> (Vec<(String, Option<Value>)>, bool) {
+    // Behind the last id of a page, other owners may follow.
+    let last = ids.last().filter(|_| more).cloned();
+    let mut all: BTreeMap<_, _> = ids.into_iter().map(|id| (id, None)).collect();
+    let is_here = |id: &String| after.is_none_or(|after| id > after) && last.as_ref().is_none_or(|last| id <= last);
+    all.extend(sources.into_iter().filter(|(id, _)| is_here(id)).map(|(id, source)| (id, Some(source))));
+    let is_cut = all.len() > limit;
+    (all.into_iter().take(limit).collect(), more || is_cut)
+}
+
 /// `GET /v1/<owners>?after=ID&limit=N`: ids that the visitor may see, in order.
 pub(in crate::server) async fn owners(
     inspector: Arc<Inspector>,
@@ -63,9 +79,20 @@ pub(in crate::server) async fn owners(
         let problem = format!("limit must be from 1 to {LISTED_MAX}");
         return Err(Problem::new(StatusCode::BAD_REQUEST, problem, "correct the value, or leave it out"));
     }
-    let listed = tokio::task::spawn_blocking(move || inspector.owners(app, page, &visitor)).await;
-    let (ids, more) = listed.map_err(|error| Problem::internal(&error))?;
-    let ids: Vec<_> = ids.into_iter().map(|id| json!({ app.owner.field: id })).collect();
+    let (after, limit) = (page.after.clone(), page.limit.unwrap_or(LISTED).min(LISTED_MAX));
+    let listed = tokio::task::spawn_blocking(move || {
+        let sources = inspector.sources.shown(app, &visitor);
+        merged(inspector.owners(app, page, &visitor), sources, after.as_ref(), limit)
+    });
+    let listed = listed.await;
+    let (owners, more) = listed.map_err(|error| Problem::internal(&error))?;
+    let ids: Vec<_> = owners
+        .into_iter()
+        .map(|(id, source)| match source {
+            Some(source) => json!({ app.owner.field: id, "source": source }),
+            None => json!({ app.owner.field: id }),
+        })
+        .collect();
     let what = app.owner.plural;
     Ok(Json(if more { json!({ what: ids, "more": true }) } else { json!({ what: ids }) }).into_response())
 }

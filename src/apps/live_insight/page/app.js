@@ -21,6 +21,7 @@ import { drawGauge } from "./gauge.js";
 import { explains, whyInstruction } from "./evidence.js";
 import { drawInspector } from "./inspector.js";
 import { Session } from "./session.js";
+import { followSource } from "./source_view.js";
 import { copyAll, drawAlerts, drawClips, FEW } from "./side.js";
 import { drawTimeline } from "./timeline.js";
 
@@ -188,6 +189,7 @@ const stream = new EventStream({
   onState: connectionView("stream", id, () => stream),
 });
 stream.start();
+followSource($("source"), id);
 draw();
 
 $("to-live").addEventListener("click", () => {

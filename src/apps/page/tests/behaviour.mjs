@@ -21,6 +21,23 @@ const until = (condition, argument) => page.waitForFunction(condition, argument,
 const columns = (count) => until((wanted) => document.querySelectorAll("button.tl-col").length === wanted, count);
 const done = (name) => process.stdout.write(`ok  ${name}\n`);
 
+await page.goto(mock.url);
+await page.fill("#live-url", "nonsense");
+await page.click("#watch-live button");
+await until(() => document.querySelector("#live-problem").textContent.includes("is no address"));
+await page.fill("#live-url", "https://refused.test/bo");
+await page.click("#watch-live button");
+await page.waitForURL(`${mock.url}/live/bo`);
+await until(() => document.querySelector("#source .chip")?.textContent === "Not possible");
+assert.match(await text("#source"), /The chat is closed\. To do: open the chat/);
+await page.click('#source [data-action="resume"]');
+await until(() => document.querySelector("#source .chip").textContent === "Chat connected");
+await page.click('#source [data-action="pause"]');
+await until(() => document.querySelector("#source .chip").textContent === "Paused");
+await page.goto(mock.url);
+await until(() => document.querySelector('#streams a[href="/live/bo"] .chip')?.textContent === "Paused");
+done("an address leads to the stream's page, which says what is connected, what failed and what to do");
+
 await page.goto(`${mock.url}/live/aurora`);
 await columns(12);
 assert.match(await text("#instruction"), /second season/);

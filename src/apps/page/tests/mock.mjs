@@ -3,7 +3,7 @@
 //   node src/apps/page/tests/mock.mjs [port]
 //
 // Ids with a meaning: `quiet` has no event, `missing` does not exist, `locked` needs the token `let-me-in`,
-// `flaky` breaks every few seconds. Every other id plays the script. POST /mock/drop breaks all connections.
+// `flaky` breaks every few seconds. The address https://refused.test/ is refused by its platform. Every other id plays the script. POST /mock/drop breaks all connections.
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
@@ -34,6 +34,7 @@ const APPLICATIONS = [
   {
     section: "live",
     owner: { word: "stream", plural: "streams", field: "stream_id" },
+    sources: true,
     door: { title: "Live insight", promise: "The mood of your chat.", label: "Stream id", nobody: ["No stream yet", ""] },
   },
   {
@@ -67,6 +68,7 @@ export function startMock({
   const profiles = new Map();
   const lastIds = [];
   const operator = { calls: calls(base), letters: deadLetters(base), asked: [], token: null };
+  const sources = new Map();
   const sockets = new Set();
   const timers = new Set();
 
@@ -113,6 +115,11 @@ export function startMock({
     return JSON.parse(whole);
   };
 
+  const refuse = (response, status, field, problem, fix) =>
+    response.writeHead(status, { "content-type": "application/json" }).end(
+      JSON.stringify({ error: "the stream is not valid", fix: "correct it", records: [{ index: 0, field, problem, fix }] }),
+    );
+
   const file = async (response, path) => {
     try {
       const content = await readFile(path);
@@ -154,7 +161,27 @@ export function startMock({
     if (path === "/v1/pose" && request.method === "POST")
       return poses.push(await body(request)) && response.writeHead(202).end();
     if (path === "/applications") return json(APPLICATIONS);
-    if (path === "/v1/streams") return json({ streams: ["aurora", "harbour-nights", "flaky"] });
+    if (path === "/v1/streams" && request.method === "POST") {
+      const { url } = await body(request);
+      if (!url.includes(".")) return refuse(response, 422, "url", "is no address", "send the address that the browser shows");
+      const id = url.split("/").at(-1) || "refused";
+      const refused = { state: "refused", reason: "the chat is closed", remedy: "open the chat" };
+      sources.set(id, { url, platform: "twitch", ...(url.includes("refused") ? refused : { state: "connected", messages: 3 }) });
+      return json({ stream_id: id, source: sources.get(id) });
+    }
+    const change = path.match(/^\/v1\/streams\/([^/]+)\/(pause|resume|stop)$/);
+    if (change && sources.has(change[1])) {
+      const state = { pause: "paused", resume: "connected", stop: "stopped" }[change[2]];
+      const { url, platform } = sources.get(change[1]);
+      sources.set(change[1], { url, platform, state });
+      return json({ stream_id: change[1], source: sources.get(change[1]) });
+    }
+    const one = path.match(/^\/v1\/streams\/([^/]+)$/);
+    if (one) return sources.has(one[1]) ? json({ stream_id: one[1], source: sources.get(one[1]) }) : response.writeHead(404).end();
+    if (path === "/v1/streams") {
+      const read = [...sources].map(([stream_id, source]) => ({ stream_id, source }));
+      return json({ streams: ["aurora", "harbour-nights", "flaky", ...read] });
+    }
     if (path === "/v1/users") return json({ users: ["ines", "athlete_1"] });
     if (path === "/mock/drop") return sockets.forEach((socket) => socket.destroy()) ?? response.writeHead(204).end();
     if (path === "/mock/poses") return json(poses);

@@ -464,3 +464,17 @@ test("the engine's own field names are read as well as the page's", async () => 
   );
   assert.deepEqual(seen.faults, [{ name: "Knees caving", detail: "12° inwards" }]);
 });
+
+test("a source says what happens, what follows and what helps", async () => {
+  const { actionsOf, problemOf, sentenceOf, stateOf } = await load("../source.js");
+  assert.deepEqual(stateOf({ state: "connected" }), { word: "Chat connected", tone: "good" });
+  assert.equal(stateOf({ state: "of another version" }).word, "Unknown");
+  const refused = { state: "refused", reason: "the key is wrong", remedy: "set another key" };
+  assert.equal(sentenceOf(refused), "The key is wrong. To do: set another key");
+  assert.match(sentenceOf({ state: "waiting", until_ms: 0, reason: "not live" }), /^Not live\. The next attempt is at /);
+  assert.deepEqual(actionsOf({ state: "paused" })[0], ["resume", "Resume"]);
+  const records = [{ index: 0, field: "url", problem: "is no address", fix: "send one" }];
+  assert.equal(problemOf({ error: "not valid", fix: "x", records }, 422), "url is no address: send one.");
+  assert.equal(problemOf({ error: "too fast", fix: "wait" }, 429), "too fast: wait.");
+  assert.match(problemOf(null, 502), /502/);
+});

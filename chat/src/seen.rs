@@ -1,0 +1,81 @@
+//! The ids that were told already.
+
+use std::collections::{HashSet, VecDeque};
+
+use serde_json::Value;
+
+/// The latest ids, as hashes, oldest forgotten first.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    order: VecDeque<u64>,
+    known: HashSet<u64>,
+    capacity: usize,
+}
+
+impl Seen {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { order: VecDeque::new(), known: HashSet::new(), capacity: capacity.max(1) }
+    }
+
+    /// Remembers an id. Returns false if it was there.
+    pub(crate) fn insert(&mut self, id: &str) -> bool {
+        self.insert_hash(hash(id))
+    }
+
+    fn insert_hash(&mut self, hash: u64) -> bool {
+        if !self.known.insert(hash) {
+            return false;
+        }
+        self.order.push_back(hash);
+        if self.order.len() > self.capacity
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+
+    /// The latest ids for a position, the newest last.
+    pub(crate) fn latest(&self, count: usize) -> Value {
+        let skipped = self.order.len().saturating_sub(count);
+        self.order.iter().skip(skipped).copied().map(Value::from).collect()
+    }
+
+    /// Remembers the ids of a position.
+    pub(crate) fn remember(&mut self, latest: &Value) {
+        for hash in latest.as_array().into_iter().flatten().filter_map(Value::as_u64) {
+            self.insert_hash(hash);
+        }
+    }
+}
+
+/// FNV-1a with a final mix: stable across versions, because positions hold it.
+fn hash(text: &str) -> u64 {
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let mixed = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 27)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_id_is_forgotten_first() {
+        let mut seen = Seen::new(2);
+        assert!(seen.insert("a") && seen.insert("b") && !seen.insert("a"));
+        assert!(seen.insert("c"));
+        assert!(seen.insert("a") && !seen.insert("c"));
+    }
+
+    #[test]
+    fn a_position_carries_the_latest_ids() {
+        let mut seen = Seen::new(10);
+        assert!(["a", "b", "c"].into_iter().all(|id| seen.insert(id)));
+        let mut later = Seen::new(10);
+        later.remember(&seen.latest(2));
+        assert!(!later.insert("c") && !later.insert("b") && later.insert("a"));
+    }
+}

@@ -1,0 +1,71 @@
+// What is read of a live stream, in words: the state of its chat, why it waits, and what to do.
+import { text, timeOfDaySeconds } from "./format.js";
+
+const STATES = {
+  resolving: ["Connecting", "warn"],
+  connected: ["Chat connected", "good"],
+  listening: ["Listening", "good"],
+  waiting: ["Waiting", "warn"],
+  refused: ["Not possible", "bad"],
+  ended: ["Ended", ""],
+  paused: ["Paused", ""],
+  stopped: ["Stopped", ""],
+};
+
+/** A word and a tone for the state of a source. */
+export function stateOf(source) {
+  const [word, tone] = STATES[source?.state] ?? ["Unknown", ""];
+  return { word, tone };
+}
+
+/** The sentence below the state: what happened, and what follows or helps. */
+export function sentenceOf(source) {
+  const reason = text(source?.reason);
+  const whole = reason && `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`;
+  switch (source?.state) {
+    case "waiting":
+      return `${whole || "The chat cannot be read now"}. The next attempt is at ${timeOfDaySeconds(source.until_ms)}.`;
+    case "refused":
+      return [whole, text(source.remedy)].filter(Boolean).join(". To do: ");
+    case "resolving":
+      return "The platform is asked for the chat.";
+    case "ended":
+      return "The stream is over.";
+    default:
+      return "";
+  }
+}
+
+/** What a person may ask for in a state, in the order of the buttons: words of the address, and labels. */
+export function actionsOf(source) {
+  switch (source?.state) {
+    case "paused":
+      return [
+        ["resume", "Resume"],
+        ["stop", "Stop"],
+      ];
+    case "stopped":
+    case "ended":
+      return [["resume", "Start again"]];
+    case "refused":
+    case "waiting":
+      return [
+        ["resume", "Try now"],
+        ["stop", "Stop"],
+      ];
+    default:
+      return [
+        ["pause", "Pause"],
+        ["stop", "Stop"],
+      ];
+  }
+}
+
+/** What a refusal says: what is wrong and what to do, field by field if there are fields. */
+export function problemOf(answer, status) {
+  const fields = Array.isArray(answer?.records) ? answer.records : [];
+  const lines = fields.map(({ field, problem, fix }) => `${[field, problem].filter(Boolean).join(" ")}: ${fix}`);
+  if (lines.length > 0) return `${lines.join(". ")}.`;
+  if (answer?.error) return `${answer.error}: ${answer.fix}.`;
+  return `The server answers with status ${status}.`;
+}

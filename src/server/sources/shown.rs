@@ -1,0 +1,42 @@
+//! A source as clients see it.
+
+use serde_json::{Map, Value, json};
+
+use crate::sources::{ChatState, Seen, Wished};
+
+/// A source with its state. `state` is one of resolving, connected, waiting (with `until_ms` and `reason`), refused
+/// (with `reason` and `remedy`), ended, paused, stopped.
+pub(super) fn source(Seen { source, progress }: &Seen) -> Value {
+    let mut shown = Map::new();
+    shown.insert("url".to_owned(), json!(source.url));
+    shown.insert("platform".to_owned(), json!(source.platform));
+    if let Some(title) = &source.title {
+        shown.insert("title".to_owned(), json!(title));
+    }
+    let current = progress.as_ref().filter(|progress| progress.run == source.run);
+    let chat = match (source.wished, current) {
+        // The wish is shown at once, even if the owner has not answered yet.
+        (Wished::Paused, _) => ChatState::Paused,
+        (Wished::Stopped, _) => ChatState::Stopped,
+        (Wished::Running, Some(progress)) if !matches!(progress.chat, ChatState::Paused | ChatState::Stopped) => {
+            progress.chat.clone()
+        }
+        (Wished::Running, _) => ChatState::Resolving,
+    };
+    if let Ok(Value::Object(state)) = serde_json::to_value(chat) {
+        shown.extend(state);
+    }
+    if let Some(progress) = progress.as_ref().filter(|progress| progress.place == source.place()) {
+        shown.insert("since_ms".to_owned(), json!(progress.since_ms));
+        shown.insert("messages".to_owned(), json!(progress.messages));
+        shown.insert("left_out".to_owned(), json!(progress.left_out));
+    }
+    Value::Object(shown)
+}
+
+/// Whether nothing more comes of a source unless a person acts.
+pub(super) fn is_over(Seen { source, progress }: &Seen) -> bool {
+    let current = progress.as_ref().filter(|progress| progress.run == source.run);
+    source.wished != Wished::Running
+        || current.is_some_and(|progress| matches!(progress.chat, ChatState::Ended | ChatState::Refused { .. }))
+}
