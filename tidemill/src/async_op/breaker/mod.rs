@@ -130,27 +130,17 @@ impl Breaker {
 
     /// The attempt failed in a way that says something about the route.
     pub(super) fn failed(&mut self, now_ms: i64, ticket: Ticket) {
-        self.fail(now_ms, now_ms, ticket, false);
-    }
-
-    /// As [`Breaker::failed`], but sooner than an answer comes. Attempts that began with it may succeed, so it is part of
-    /// the share of failures, but of no row.
-    pub(super) fn failed_early(&mut self, now_ms: i64, ticket: Ticket) {
-        self.fail(now_ms, now_ms, ticket, true);
+        self.failed_until(now_ms, now_ms, ticket);
     }
 
     /// As [`Breaker::failed`], and the service asks for a pause. Its word counts at once and whenever the attempt began:
     /// it is about the future. It makes the breaker's own pause longer but never shorter.
     pub(super) fn failed_until(&mut self, now_ms: i64, asked_until_ms: i64, ticket: Ticket) {
-        self.fail(now_ms, asked_until_ms, ticket, false);
-    }
-
-    fn fail(&mut self, now_ms: i64, asked_until_ms: i64, ticket: Ticket, early: bool) {
         let mut until_ms = asked_until_ms.min(now_ms.saturating_add(LONGEST_ASKED_MS));
         let counts = ticket.term == self.term;
         let opens = counts
             && match &mut self.phase {
-                Phase::Closed(recent) => recent.failed(&self.policy, early),
+                Phase::Closed(recent) => recent.failed(&self.policy),
                 Phase::Open { .. } => false,
                 Phase::HalfOpen { running, .. } => running.remove(&ticket.number).is_some(),
             };

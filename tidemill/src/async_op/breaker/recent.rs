@@ -18,9 +18,9 @@ impl Recent {
         self.note(policy, false);
     }
 
-    /// Returns whether this failure is one too many. An early one is part of the share, but of no row.
-    pub(super) fn failed(&mut self, policy: &BreakerPolicy, early: bool) -> bool {
-        self.failed_in_a_row = self.failed_in_a_row.saturating_add(u32::from(!early));
+    /// Returns whether this failure is one too many.
+    pub(super) fn failed(&mut self, policy: &BreakerPolicy) -> bool {
+        self.failed_in_a_row = self.failed_in_a_row.saturating_add(1);
         self.note(policy, true);
         let in_a_row = policy.failures > 0 && self.failed_in_a_row >= policy.failures;
         // A minimum that is larger than the window would never be reached.

@@ -240,25 +240,24 @@ fn failures_that_come_before_the_first_answers_say_nothing_about_the_route() {
 }
 
 #[test]
-fn a_request_that_is_refused_sooner_than_answers_come_makes_no_row_of_failures() {
+fn refusals_that_come_sooner_than_answers_count_when_an_answer_would_have_come() {
     let mut world = ten_run();
     world.after(300);
     world.tell(0, 0, Ok(()), None);
-    let refused = |world: &mut World, lane: &str| {
-        world.ask(request("ann", lane));
+    for at in 0..4 {
+        world.ask(request("ann", &format!("refused {at}")));
         world.go();
-        let newest = world.runs().len().saturating_sub(1);
-        world.tell(0, newest, Err(CallError::transient("overloaded")), None);
-    };
-    (0..4).for_each(|at| refused(&mut world, &format!("late {at}")));
+        let newest = world.runs().len() - 1;
+        world.tell(0, newest, Err(CallError::of_route("no model of this name")), None);
+    }
+    world.after(299);
     world.ask(request("ann", "later"));
     world.go();
     assert_eq!(world.runs().len(), 10, "nine others and this one run");
-    world.after(300);
-    world.tell(0, 0, Err(CallError::transient("overloaded")), None);
+    world.after(1);
     world.ask(request("ann", "last"));
     world.go();
-    assert_eq!(world.kind(15), Some(FailureKind::Unavailable), "this one took as long as an answer");
+    assert_eq!(world.kind(15), Some(FailureKind::Unavailable), "none of those that began with them has an answer");
 }
 
 #[test]
