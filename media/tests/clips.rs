@@ -3,7 +3,7 @@
 mod clips_common;
 mod common;
 
-use clips_common::{Difference, difference, done, finished, loudness, options, probe, request, settled};
+use clips_common::{Difference, difference, done, finished, loudness, options, probe, request, settled, sound};
 use common::{content, script, until, url, whole};
 use tempfile::TempDir;
 use tidemill_hls_server::{Faults, HlsServer, Pace, Schedule};
@@ -34,6 +34,8 @@ async fn a_clip_has_its_length_size_loudness_and_captions() {
     assert_eq!((seen.width, seen.height, seen.has_sound), (320, 180, true));
     assert_eq!(finished(&clips, "plain").start_ms, start + 500);
     assert!((-20.0..-12.0).contains(&loudness(&file)), "{} LUFS", loudness(&file));
+    // 'Welcome back everyone' begins half a second after the clip.
+    assert!(sound(&file, 0.7, 1.4) > 300.0 && sound(&file, 0.0, 0.4) < 30.0 && sound(&file, 4.0, 7.0) < 30.0);
     // Captions are in the lower third while they are said, and nowhere else.
     let captioned = done(&clips, "captioned").await;
     let Difference { upper, lower } = difference(&file, &captioned, 2.5);
@@ -93,10 +95,14 @@ async fn what_the_live_stream_no_longer_has_is_cut_from_the_recording() {
     both.footage.push(recording);
     clips.submit(id("gone"), live_only).expect("a clip");
     clips.submit(id("recorded"), both.clone()).expect("a clip");
+    let at_the_end = ClipRequest { start_ms: start + 14_000, end_ms: start + 19_000, ..both.clone() };
+    clips.submit(id("end"), ClipRequest { footage: both.footage[1..].to_vec(), ..at_the_end }).expect("a clip");
     let beyond =
         ClipRequest { start_ms: start + 60_000, end_ms: start + 63_000, footage: both.footage.split_off(1), ..both };
     clips.submit(id("beyond"), beyond).expect("a clip");
     assert!((probe(&done(&clips, "recorded").await).seconds - 3.0).abs() < 0.15);
+    assert!((probe(&done(&clips, "end").await).seconds - 2.0).abs() < 0.15, "it ends with the recording");
+    assert!((finished(&clips, "end").duration_ms - 2000).abs() < 150);
     let ClipState::Failed { reason } = settled(&clips, "gone").await else { panic!("it cannot be made") };
     assert_eq!(reason, "The stream no longer has this part. Cut the clip from a recording that has this part.");
     let ClipState::Failed { reason } = settled(&clips, "beyond").await else { panic!("it cannot be made") };

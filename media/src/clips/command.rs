@@ -12,7 +12,7 @@ pub(super) const CAPTIONS: &str = "captions.ass";
 pub(super) const OUTPUT: &str = "clip.mp4";
 
 /// Pictures per second.
-const RATE: u32 = 30;
+pub(super) const RATE: i64 = 30;
 /// How much more than its part is read of an address: the first pictures may be before it.
 const SPARE_MS: i64 = 2000;
 
@@ -69,13 +69,17 @@ fn graph(shape: Shape, material: &Material, lines: u32, captions: bool) -> Strin
     let first = if material.sound.is_some() { count } else { 0 };
     for (index, run) in sounds.iter().enumerate() {
         let (from, to) = part(run);
-        // Holes become silence, so that sound and picture stay together. Each run has the length of its picture.
+        // Holes become silence, so that sound and picture stay together. What we fetched has the length of its picture; a
+        // recording may end before the clip.
+        let fill = match run.input {
+            Input::Fetched(_) => format!(",apad=whole_dur={take},atrim=end={take}", take = seconds(run.take_ms)),
+            Input::Address(_) => String::new(),
+        };
         let _ = write!(
             graph,
             "[{}:a:0]atrim=start={from}:end={to},asetpts=PTS-({from})/TB,aresample=48000:async=1:first_pts=0,\
-             aformat=sample_fmts=fltp:channel_layouts=stereo,apad=whole_dur={take},atrim=end={take}[a{index}];",
+             aformat=sample_fmts=fltp:channel_layouts=stereo{fill}[a{index}];",
             first + index,
-            take = seconds(run.take_ms),
         );
     }
     join(&mut graph, 'v', count, "v=1:a=0");

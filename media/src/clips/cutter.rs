@@ -122,15 +122,14 @@ pub(super) async fn cut(
     command.args(command::arguments(request, material, options.lines, !cues.is_empty())?);
     command.current_dir(folder).stdout(Stdio::piped());
     let mut running = Running::start(ffmpeg, command)?;
-    let mut done_ms = 0;
+    let mut pictures = 0;
     let stdout = running.stdout();
     let work = async {
         if let Some(stdout) = stdout {
-            read_lines(stdout, |line| {
-                if let Some(ms) = progress_ms(&line) {
-                    done_ms = ms;
-                    told((ms as f64 / length_ms.max(1) as f64).clamp(0.0, 1.0));
-                }
+            read_lines(stdout, |line| match Progress::read(&line) {
+                Some(Progress::Pictures(count)) => pictures = count,
+                Some(Progress::Time(ms)) => told((ms as f64 / length_ms.max(1) as f64).clamp(0.0, 1.0)),
+                None => {}
             })
             .await;
         }
@@ -139,31 +138,49 @@ pub(super) async fn cut(
     let exit = tokio::time::timeout(options.longest_work, work).await.map_err(|_| {
         MediaError::transient(format!("Cutting the clip took longer than {} seconds.", options.longest_work.as_secs()))
     })??;
+    // FFmpeg is content with a part that does not exist: versions differ in how they end then.
+    let is_empty = exit.success() || exit.last_lines.iter().any(|line| line.contains("Nothing was written"));
+    if pictures == 0 && is_empty {
+        return Err(gone("The footage has nothing at the time of the clip."));
+    }
     if !exit.success() {
         return Err(exit.explain("the footage"));
     }
-    // FFmpeg is content with a part that does not exist.
-    if done_ms < 100 {
-        return Err(gone("The footage has nothing at the time of the clip."));
-    }
-    Ok(Cut { path: folder.join(command::OUTPUT), duration_ms: done_ms.min(length_ms) })
+    let duration_ms = (pictures * 1000 / command::RATE).min(length_ms);
+    Ok(Cut { path: folder.join(command::OUTPUT), duration_ms })
 }
 
-/// The time that a line of FFmpeg's `-progress` tells.
-fn progress_ms(line: &str) -> Option<i64> {
-    let microseconds: i64 = line.strip_prefix("out_time_us=")?.trim().parse().ok()?;
-    Some(microseconds.max(0) / 1000)
+/// A line of FFmpeg's `-progress`.
+#[derive(Debug, PartialEq, Eq)]
+enum Progress {
+    /// How many pictures were written.
+    Pictures(i64),
+    /// Up to which time of the clip, in milliseconds.
+    Time(i64),
+}
+
+impl Progress {
+    fn read(line: &str) -> Option<Self> {
+        let (name, value) = line.split_once('=')?;
+        let value: i64 = value.trim().parse().ok()?;
+        match name {
+            "frame" => Some(Self::Pictures(value)),
+            "out_time_us" => Some(Self::Time(value.max(0) / 1000)),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::progress_ms;
+    use super::Progress;
 
     #[test]
     fn progress_is_read_and_what_is_not_known_yet_is_none() {
-        assert_eq!(progress_ms("out_time_us=1500000"), Some(1500));
-        assert_eq!(progress_ms("out_time_us=N/A"), None);
-        assert_eq!(progress_ms("out_time_us=-23000"), Some(0));
-        assert_eq!(progress_ms("speed=1.0x"), None);
+        assert_eq!(Progress::read("out_time_us=1500000"), Some(Progress::Time(1500)));
+        assert_eq!(Progress::read("out_time_us=N/A"), None);
+        assert_eq!(Progress::read("out_time_us=-23000"), Some(Progress::Time(0)));
+        assert_eq!(Progress::read("frame=  45"), Some(Progress::Pictures(45)));
+        assert_eq!(Progress::read("speed=1.0x"), None);
     }
 }
