@@ -2,9 +2,12 @@
 
 use std::{sync::Once, time::Duration};
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::{Response, StatusCode, header, redirect::Policy};
 
 use crate::ChatError;
+
+/// The most redirects of a request.
+const REDIRECTS: usize = 5;
 
 /// A client that verifies certificates as the operating system does.
 #[derive(Debug, Clone)]
@@ -17,6 +20,12 @@ impl Http {
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(30))
             .user_agent("tidemill")
+            // A host that was checked must not lead to another one, such as one inside the network.
+            .redirect(Policy::custom(|attempt| {
+                let stays =
+                    attempt.previous().first().is_some_and(|first| first.host_str() == attempt.url().host_str());
+                if stays && attempt.previous().len() < REDIRECTS { attempt.follow() } else { attempt.stop() }
+            }))
             .build();
         Self(client.unwrap_or_default())
     }
