@@ -10,9 +10,9 @@ const YOUTUBE_KEY: &str = "TIDEMILL_SOURCES_YOUTUBE_KEY";
 /// What the platforms of this program need.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
-    /// The key of YouTube's API.
+    /// The key of `YouTube`'s API.
     pub youtube_key: Option<Secret>,
-    /// The file that holds the key of YouTube's API.
+    /// The file that holds the key of `YouTube`'s API.
     pub youtube_key_file: Option<PathBuf>,
     /// The file that holds the token of a Twitch account; without it, chats are read without an account.
     pub twitch_token_file: Option<PathBuf>,
@@ -32,7 +32,7 @@ impl Platforms {
         let youtube = youtube.unwrap_or_else(|| Secret::environment(YOUTUBE_KEY));
         let twitch = keys.twitch_token_file.clone().map(Secret::file);
         let twitch = twitch.map_or_else(Twitch::anonymous, Twitch::with_token);
-        let generic = keys.chat_folder.iter().fold(Generic::new(), |generic, folder| generic.files(folder));
+        let generic = keys.chat_folder.iter().fold(Generic::new(), Generic::files);
         Self::none().with(Youtube::with_api_key(youtube)).with(twitch).with(generic)
     }
 
