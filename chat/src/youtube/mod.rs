@@ -32,7 +32,7 @@ use trouble::Trouble;
 use video::Found;
 
 /// The generated client of `proto/youtube_live_chat.proto`.
-#[allow(dead_code, missing_docs, unreachable_pub, clippy::pedantic)]
+#[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 mod proto {
     include!(concat!(env!("OUT_DIR"), "/youtube.api.v3.rs"));
 }
