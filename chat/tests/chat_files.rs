@@ -25,7 +25,8 @@ fn message(event: &ChatEvent) -> &Message {
 }
 
 fn lines(values: &[Value]) -> String {
-    values.iter().map(|value| format!("{value}\n")).collect()
+    let lines: Vec<String> = values.iter().map(Value::to_string).collect();
+    lines.join("\n")
 }
 
 fn action(kind: &str, mut item: Value) -> Value {

@@ -1,4 +1,4 @@
-//! Twitch's chat loses nothing that Twitch sent, and brings nothing twice, whatever goes wrong, by `EventSub` and by IRC.
+//! Twitch's chat loses nothing that Twitch sent, and brings nothing twice, whatever goes wrong, by EventSub and by IRC.
 
 #![allow(clippy::unwrap_used)]
 
@@ -52,7 +52,7 @@ fn assert_same(events: &[ChatEvent], lines: &[Line], told: impl Fn(&Line) -> Cha
     assert_eq!(came.len(), expected.len(), "nothing comes twice");
 }
 
-/// `EventSub` does not tell how long a viewer is banned.
+/// EventSub does not tell how long a viewer is banned.
 fn told(line: &Line) -> ChatEvent {
     let mut event = expected(line);
     if let ChatEvent::Banned { until_ms, .. } = &mut event {

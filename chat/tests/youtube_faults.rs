@@ -107,13 +107,18 @@ async fn a_stream_that_ends_in_order_is_opened_again_without_a_word() {
 
 #[tokio::test]
 async fn a_position_that_the_server_has_forgotten_begins_anew_and_brings_nothing_twice() {
-    let rates = Rates { forgotten: 0.25, cut: 0.1, ..Rates::default() };
-    let server = YoutubeServer::start(Schedule { seed: 2, rates, most: 10, ..Schedule::default() });
-    post(&server, 200);
-    let clock = clock();
-    let read = read(youtube(&server, &clock), &source(WATCH), clock, None).await;
-    assert_all_as(&read.events, &server.log().posted, told);
-    assert!(server.log().struck(Fault::Forgotten) > 0 && server.log().repeated() > 0);
+    let mut faults = Faults::default();
+    for (seed, transport) in [(1, "stream"), (2, "poll"), (3, "stream"), (4, "poll")] {
+        let rates = Rates { forgotten: 0.05, moved: 0.2, cut: 0.05, ..Rates::default() };
+        let server = YoutubeServer::start(Schedule { seed, rates, most: 40, ..Schedule::default() });
+        post(&server, 1_000);
+        let clock = clock();
+        let source = source(WATCH).option("transport", transport);
+        let read = read(youtube(&server, &clock), &source, clock, Some(6)).await;
+        assert_all_as(&read.events, &server.log().posted, told);
+        faults.add(&server.log());
+    }
+    faults.assert_struck(&[Fault::Forgotten]);
 }
 
 #[tokio::test]

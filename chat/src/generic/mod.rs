@@ -15,7 +15,7 @@
 //! | `follow` | Whether a chat file grows, so that its end is no end. | false |
 //! | `bots` | Names of programs that write into the chat. | none |
 //!
-//! Files can be exports of yt-dlp (`live_chat.json`, Twitch's `rechat.json`), of `TwitchDownloader` and of
+//! Files can be exports of yt-dlp (`live_chat.json`, Twitch's `rechat.json`), of TwitchDownloader and of
 //! `chat-downloader`, or lines of JSON.
 
 mod export;

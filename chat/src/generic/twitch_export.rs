@@ -1,4 +1,4 @@
-//! Messages of Twitch chats that were downloaded: by `TwitchDownloader`, and by yt-dlp (`rechat.json`).
+//! Messages of Twitch chats that were downloaded: by TwitchDownloader, and by yt-dlp (`rechat.json`).
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `WebSockets`.
+//! WebSockets.
 
 use std::{fmt, time::Duration};
 

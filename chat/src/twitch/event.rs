@@ -1,4 +1,4 @@
-//! What notifications of `EventSub` say.
+//! What notifications of EventSub say.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The chat by `EventSub` over a WebSocket.
+//! The chat by EventSub over a WebSocket.
 
 use std::time::Duration;
 

@@ -70,7 +70,7 @@ impl Helix {
         Ok(answer.pointer("/data/0").is_some())
     }
 
-    /// Subscribes a session of `EventSub` to events of a channel.
+    /// Subscribes a session of EventSub to events of a channel.
     pub(super) async fn subscribe(
         &self,
         kind: &str,

@@ -1,7 +1,7 @@
-//! Twitch: the chat by `EventSub` over a WebSocket, or by IRC.
+//! Twitch: the chat by EventSub over a WebSocket, or by IRC.
 //!
 //! A source's URL names a channel: `twitch.tv/name`. With a token that has the scope `user:read:chat`, the chat comes by
-//! `EventSub`, and the source ends with the stream. Without a token it comes by IRC, which tells neither whether the stream
+//! EventSub, and the source ends with the stream. Without a token it comes by IRC, which tells neither whether the stream
 //! has begun nor when it ends.
 //!
 //! Twitch keeps no history: what is written while nobody is connected cannot be read later. When Twitch asks to go to
@@ -41,7 +41,7 @@ pub struct TwitchServers {
     pub api: String,
     /// The server of tokens. Default: `https://id.twitch.tv`.
     pub id: String,
-    /// `EventSub`'s WebSocket. Default: `wss://eventsub.wss.twitch.tv/ws`.
+    /// EventSub's WebSocket. Default: `wss://eventsub.wss.twitch.tv/ws`.
     pub eventsub: String,
     /// IRC's WebSocket. Default: `wss://irc-ws.chat.twitch.tv:443`.
     pub irc: String,

@@ -119,10 +119,15 @@ impl Item {
         }
     }
 
+    /// When the message was written, by YouTube's clock.
+    pub(super) fn written_ms(&self) -> Option<i64> {
+        parse_moment(&Value::String(self.published_at.clone()))
+    }
+
     /// Adds what the message says to a batch.
     pub(super) fn tell(self, tidy: &mut Tidy, batch: &mut Batch) {
-        let Self { id, author_id, author_name, published_at, content } = self;
-        let timestamp_ms = parse_moment(&Value::String(published_at)).unwrap_or_else(|| tidy.now_ms());
+        let timestamp_ms = self.written_ms().unwrap_or_else(|| tidy.now_ms());
+        let Self { id, author_id, author_name, content, .. } = self;
         let mut message =
             Message { id, user_id: author_id, user_name: author_name, timestamp_ms, ..Message::default() };
         match content {

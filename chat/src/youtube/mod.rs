@@ -32,11 +32,13 @@ use trouble::Trouble;
 use video::Found;
 
 /// The generated client of `proto/youtube_live_chat.proto`.
-#[allow(dead_code, missing_docs, unreachable_pub, clippy::pedantic)]
+#[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 mod proto {
     include!(concat!(env!("OUT_DIR"), "/youtube.api.v3.rs"));
 }
 
+/// So far apart messages may come in the wrong order.
+const DISORDER_MS: i64 = 5_000;
 const REST: &str = "https://www.googleapis.com";
 const GRPC: &str = "https://youtube.googleapis.com";
 
@@ -94,17 +96,38 @@ struct At {
     chat: String,
     /// The token of the next page.
     page: Option<String>,
+    /// When the newest message was written that came until now, in epoch milliseconds.
+    newest_ms: i64,
+    /// What was written earlier came before the server forgot where the chat went on.
+    after_ms: i64,
 }
 
 impl At {
     fn of(position: &Position) -> Option<Self> {
         let text = |name: &str| position.0.get(name)?.as_str().map(str::to_owned);
-        Some(Self { video: text("video")?, chat: text("chat")?, page: text("page") })
+        let moment = |name: &str| position.0.get(name).and_then(serde_json::Value::as_i64).unwrap_or(0);
+        let (newest_ms, after_ms) = (moment("newest_ms"), moment("after_ms"));
+        Some(Self { video: text("video")?, chat: text("chat")?, page: text("page"), newest_ms, after_ms })
     }
 
     fn position(&self) -> Position {
-        let Self { video, chat, page } = self;
-        Position(serde_json::json!({ "video": video, "chat": chat, "page": page }))
+        let Self { video, chat, page, newest_ms, after_ms } = self;
+        Position(serde_json::json!({
+            "video": video, "chat": chat, "page": page, "newest_ms": newest_ms, "after_ms": after_ms,
+        }))
+    }
+
+    /// Begins anew, because the server has forgotten the page. The history comes again: what is older than the newest
+    /// messages is left out by its time, and the others by their ids.
+    fn begin_anew(&mut self) {
+        self.page = None;
+        self.after_ms = self.newest_ms.saturating_sub(DISORDER_MS);
+    }
+
+    /// Whether something that was written then did not come before, as far as its time tells.
+    fn admits(&mut self, written_ms: Option<i64>) -> bool {
+        self.newest_ms = self.newest_ms.max(written_ms.unwrap_or(0));
+        written_ms.is_none_or(|written_ms| written_ms >= self.after_ms)
     }
 }
 
@@ -129,8 +152,8 @@ impl Platform for Youtube {
                 Found::Over => return Ok(over()),
             };
             // A token leads on in its own chat only.
-            let page = from.filter(|at| at.chat == chat).and_then(|at| at.page);
-            let mut at = At { video, chat, page };
+            let from = from.filter(|at| at.chat == chat).unwrap_or_default();
+            let mut at = At { video, chat, ..from };
             let tidy = Tidy::new(source, Arc::clone(&self.clock));
             let opened = match source.text("transport") {
                 None | Some("stream") => {

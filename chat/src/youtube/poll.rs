@@ -48,14 +48,14 @@ async fn ask(rest: &Rest, at: &mut At, tidy: &mut Tidy) -> Result<(Batch, Durati
             vec![("liveChatId", chat.as_str()), ("part", "id,snippet,authorDetails"), ("maxResults", "2000")];
         parameters.extend(at.page.as_deref().map(|page| ("pageToken", page)));
         match rest.get("liveChat/messages", &parameters).await {
-            // The history comes again; what was told before is left out by its ids.
-            Err(Trouble::Forgotten) if at.page.is_some() => at.page = None,
+            Err(Trouble::Forgotten) if at.page.is_some() => at.begin_anew(),
             answer => break answer?,
         }
     };
     let mut batch = Batch::default();
     let items = answer.get("items").and_then(Value::as_array).into_iter().flatten();
-    items.map(Item::of_json).for_each(|item| item.tell(tidy, &mut batch));
+    let items = items.map(Item::of_json).filter(|item| at.admits(item.written_ms()));
+    items.for_each(|item| item.tell(tidy, &mut batch));
     // The last answers of a stream that is offline may still bring messages.
     let is_empty = answer.get("items").and_then(Value::as_array).is_none_or(Vec::is_empty);
     batch.ended |= is_empty && answer.get("offlineAt").is_some_and(Value::is_string);

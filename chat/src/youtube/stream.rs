@@ -90,7 +90,8 @@ impl Open {
                 Ok(Some(answer)) => {
                     let mut batch = Batch::default();
                     let is_empty = answer.items.is_empty();
-                    answer.items.into_iter().map(Item::of_proto).for_each(|item| item.tell(&mut tidy, &mut batch));
+                    let items = answer.items.into_iter().map(Item::of_proto);
+                    items.filter(|item| at.admits(item.written_ms())).for_each(|item| item.tell(&mut tidy, &mut batch));
                     offline = answer.offline_at.is_some_and(|moment| !moment.is_empty());
                     batch.ended |= offline && is_empty;
                     at.page = answer.next_page_token.filter(|page| !page.is_empty()).or(at.page);
@@ -146,8 +147,7 @@ async fn ask(
         match client.stream_list(request).await {
             Ok(response) => return Ok(response.into_inner()),
             Err(status) => match Trouble::of_status(&status, credential.name(), credential.renews()) {
-                // The history comes again; what was told before is left out by its ids.
-                Trouble::Forgotten if at.page.is_some() => at.page = None,
+                Trouble::Forgotten if at.page.is_some() => at.begin_anew(),
                 trouble => return Err(trouble),
             },
         }

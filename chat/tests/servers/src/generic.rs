@@ -100,7 +100,9 @@ async fn answer(
     if !whole {
         fuse.burn_after(100 + body.len() / 2);
     }
-    messages.iter().for_each(|line| hall.sent(request, &line.id, whole));
+    for line in &messages {
+        hall.sent(request, &line.id, whole);
+    }
     ([(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response()
 }
 

@@ -1,6 +1,6 @@
 //! Times as platforms write them.
 
-/// A date and time of ISO 8601 with microseconds, as `YouTube` writes it.
+/// A date and time of ISO 8601 with microseconds, as YouTube writes it.
 pub(crate) fn iso(epoch_ms: i64) -> String {
     let (days, of_day) = (epoch_ms.div_euclid(86_400_000), epoch_ms.rem_euclid(86_400_000));
     // The year begins in March, so that a leap day is its last.

@@ -1,4 +1,4 @@
-//! `EventSub` over a WebSocket.
+//! EventSub over a WebSocket.
 
 use std::{
     sync::{

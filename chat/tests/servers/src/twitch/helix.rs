@@ -73,6 +73,8 @@ pub(super) async fn subscribe(State(studio): Shared, headers: HeaderMap, Json(as
     }
 }
 
+// The refusal is the answer.
+#[allow(clippy::result_large_err)]
 fn admit(hall: &Hall, headers: &HeaderMap) -> Result<u64, Response> {
     hall.admit(bearer(headers)).map_err(|refusal| match refusal {
         Refusal::Unavailable => refused(StatusCode::SERVICE_UNAVAILABLE),

@@ -20,7 +20,7 @@ use axum::{
 use super::{Studio, TwitchServer, podium::Turn};
 use crate::{Fault, Kind, Line, fuse::Fuse, hall::Hall};
 
-/// Connections of IRC have numbers beyond those of `EventSub`.
+/// Connections of IRC have numbers beyond those of EventSub.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(1 << 32);
 
 pub(super) async fn open(
@@ -122,7 +122,7 @@ fn written(hall: &Hall, line: &Line) -> String {
             command = "PRIVMSG";
             tags = format!(";bits={}", micros / 10_000);
         }
-        Kind::Joined => tags = ";msg-id=sub;msg-param-cumulative-months=1".to_owned(),
+        Kind::Joined => tags.push_str(";msg-id=sub;msg-param-cumulative-months=1"),
         Kind::Months(months) => tags = format!(";msg-id=resub;msg-param-cumulative-months={months}"),
         Kind::Gifts(count) => tags = format!(";msg-id=submysterygift;msg-param-mass-gift-count={count}"),
         Kind::Deleted { target } => {

@@ -1,4 +1,4 @@
-//! Twitch: the API, `EventSub` and IRC.
+//! Twitch: the API, EventSub and IRC.
 
 mod eventsub;
 mod helix;
@@ -67,7 +67,7 @@ impl TwitchServer {
         format!("http://{}", self.house.address())
     }
 
-    /// The address of `EventSub`'s WebSocket.
+    /// The address of EventSub's WebSocket.
     pub fn eventsub(&self) -> String {
         format!("ws://{}/eventsub", self.house.address())
     }

@@ -11,7 +11,7 @@ use axum::{Router, routing::get};
 use crate::{Line, Log, Schedule, hall::Hall, house::House};
 
 /// The generated server of `youtube_live_chat.proto`.
-#[allow(dead_code, missing_docs, unreachable_pub, clippy::pedantic)]
+#[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 mod proto {
     include!(concat!(env!("OUT_DIR"), "/youtube.api.v3.rs"));
 }

@@ -110,7 +110,9 @@ pub(super) async fn messages(
     if !whole {
         fuse.burn_after(100 + body.len() / 2);
     }
-    lines.iter().for_each(|line| hall.sent(request, &line.id, whole));
+    for line in &lines {
+        hall.sent(request, &line.id, whole);
+    }
     ([(header::CONTENT_TYPE, "application/json")], Body::from(body)).into_response()
 }
 
@@ -119,6 +121,8 @@ pub(super) fn credential(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-goog-api-key").and_then(|key| key.to_str().ok()).or_else(|| bearer(headers))
 }
 
+// The refusal is the answer.
+#[allow(clippy::result_large_err)]
 fn admit(hall: &Hall, headers: &HeaderMap) -> Result<u64, Response> {
     hall.admit(credential(headers)).map_err(|refusal| match refusal {
         Refusal::Unavailable => refused(StatusCode::SERVICE_UNAVAILABLE, "backendError"),

@@ -63,7 +63,7 @@ impl V3DataLiveChatMessageService for Service {
         let next = page(&studio.hall, asked.page_token.as_deref())
             .map_err(|()| Status::invalid_argument("the page token is invalid"))?;
         let place = Place { studio: Arc::clone(studio), fuse, request: number, next, answers: 0, over: false };
-        Ok(Response::new(Box::pin(stream::unfold(place, |place| place.answer()))))
+        Ok(Response::new(Box::pin(stream::unfold(place, Place::answer))))
     }
 }
 
@@ -93,7 +93,7 @@ impl Place {
         self.next = next;
         let mut items: Vec<_> = lines.iter().map(|line| item::proto(hall, line)).collect();
         // Streams end in both ways.
-        let offline_at = (last && hall.schedule.seed % 2 == 0).then(|| iso(hall.schedule.skew_ms));
+        let offline_at = (last && hall.schedule.seed.is_multiple_of(2)).then(|| iso(hall.schedule.skew_ms));
         if last && offline_at.is_none() {
             items.push(item::ended());
         }
@@ -104,7 +104,9 @@ impl Place {
         if let (false, Some(fuse)) = (whole, &self.fuse) {
             fuse.burn_after(answer.encoded_len() / 2);
         }
-        lines.iter().for_each(|line| hall.sent(self.request, &line.id, whole));
+        for line in &lines {
+            hall.sent(self.request, &line.id, whole);
+        }
         Some((Ok(answer), self))
     }
 }
