@@ -8,18 +8,29 @@ mod backoff;
 mod clock;
 mod error;
 mod event;
+pub mod field;
+pub mod generic;
+pub mod guide;
+mod net;
 mod platform;
+mod pump;
 mod secret;
 mod seen;
 mod supervised;
+pub mod twitch;
+pub mod youtube;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock};
 pub use error::ChatError;
 pub use event::{Batch, ChatEvent, Message, Position};
+pub use generic::Generic;
 pub use platform::{Connection, Platform, Source};
+pub use pump::{Outlet, Pump};
 pub use secret::{Secret, SecretError};
 pub use supervised::{State, Supervised, Supervision, Told};
+pub use twitch::{Twitch, TwitchServers};
+pub use youtube::Youtube;
 
 /// Parts of the trait's signatures, so that a platform needs no other crate.
 pub use futures_util::future::BoxFuture;

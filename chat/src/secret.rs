@@ -4,6 +4,8 @@ use std::{env, fmt, fs, path::PathBuf};
 
 use thiserror::Error;
 
+use crate::ChatError;
+
 /// Where an API key or a token comes from. The value is read at each use, so that a new token counts without a restart.
 ///
 /// ```
@@ -27,6 +29,12 @@ enum Origin {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct SecretError(String);
+
+impl From<SecretError> for ChatError {
+    fn from(SecretError(reason): SecretError) -> Self {
+        Self::refused(reason, "give the secret, then start the source again")
+    }
+}
 
 impl Secret {
     /// A secret that is known already.
@@ -72,6 +80,11 @@ impl Secret {
             return Err(SecretError(format!("the secret holds several lines: look at its {}", self.origin())));
         }
         Ok(text.to_owned())
+    }
+
+    /// Whether a later reading can bring another secret: a file may be written anew, and a program may print a new token.
+    pub fn renews(&self) -> bool {
+        matches!(self.0, Origin::File(_) | Origin::Command(_))
     }
 
     fn origin(&self) -> String {

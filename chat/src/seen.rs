@@ -50,7 +50,7 @@ impl Seen {
 }
 
 /// FNV-1a with a final mix: stable across versions, because positions hold it.
-fn hash(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     let hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));

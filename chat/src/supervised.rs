@@ -164,9 +164,9 @@ impl Supervised {
         if ended {
             self.phase = Phase::Ending;
         }
-        let position = self.position.as_ref().map(|Position(at)| {
-            Position(json!({ "at": at, "ids": self.seen.latest(self.supervision.ids_in_position) }))
-        });
+        // A platform without positions tells its history again after a move, too: the ids are carried in any case.
+        let at = self.position.as_ref().map(|Position(at)| at);
+        let position = Some(Position(json!({ "at": at, "ids": self.seen.latest(self.supervision.ids_in_position) })));
         (ended || moved || !events.is_empty()).then_some(Batch { events, position, ended })
     }
 
@@ -204,5 +204,5 @@ fn key(event: &ChatEvent) -> String {
 /// Takes the platform's position out of a supervised one, and remembers the ids that it carries.
 fn unwrap(mut value: Value, seen: &mut Seen) -> Option<Position> {
     seen.remember(value.get("ids")?);
-    value.get_mut("at").map(|at| Position(at.take()))
+    value.get_mut("at").filter(|at| !at.is_null()).map(|at| Position(at.take()))
 }

@@ -7,7 +7,7 @@ use tidemill_schemas::avro::RegistrySettings;
 
 use crate::{
     apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows},
-    sources::{Guard, Platforms},
+    sources::{Guard, Keys, Platforms},
 };
 
 /// The analyst that turns windows into results.
@@ -137,13 +137,15 @@ pub struct SourceSettings {
     pub enabled: bool,
     /// The addresses that its connectors may open.
     pub guard: Guard,
-    /// The platforms.
-    pub platforms: Platforms,
+    /// What the platforms need.
+    pub keys: Keys,
+    /// The platforms; `None` for all that this program knows.
+    pub platforms: Option<Platforms>,
 }
 
 impl Default for SourceSettings {
     fn default() -> Self {
-        Self { enabled: true, guard: Guard::default(), platforms: Platforms::known() }
+        Self { enabled: true, guard: Guard::default(), keys: Keys::default(), platforms: None }
     }
 }
 

@@ -172,6 +172,8 @@ fn is_private_v6(address: Ipv6Addr, segments: [u16; 8]) -> bool {
         || segments[0] & 0xffc0 == 0xfe80
         || segments[0] & 0xffc0 == 0xfec0
         || (segments[0], segments[1]) == (0x2001, 0x0db8)
+        // Teredo carries an IPv4 address.
+        || (segments[0], segments[1]) == (0x2001, 0)
 }
 
 #[cfg(test)]
@@ -201,6 +203,7 @@ mod tests {
             "http://[::1]/",
             "http://[::ffff:10.0.0.1]/",
             "http://[64:ff9b::7f00:1]/",
+            "http://[2001:0:7f00:1::1]/",
             "http://[fe80::1]/",
             "http://[fd00::1]/",
         ] {

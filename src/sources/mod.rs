@@ -35,7 +35,7 @@ mod running;
 pub use guard::Guard;
 pub use name::names;
 pub use partition::Gate;
-pub use platforms::Platforms;
+pub use platforms::{Keys, Platforms};
 pub use progress::{ChatState, Progress};
 pub use running::{Running, Setup};
 pub use source::{GROUP, LiveSource, POSITIONS, SOURCES, Wished, topics};

@@ -1,17 +1,39 @@
 //! The platforms that this program knows.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
-use tidemill_chat::{Platform, Url};
+use tidemill_chat::{Generic, Platform, Secret, Twitch, Url, Youtube};
+
+/// The variable of the setting `sources.youtube_key`.
+const YOUTUBE_KEY: &str = "TIDEMILL_SOURCES_YOUTUBE_KEY";
+
+/// What the platforms of this program need.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// The key of `YouTube`'s API.
+    pub youtube_key: Option<Secret>,
+    /// The file that holds the key of `YouTube`'s API.
+    pub youtube_key_file: Option<PathBuf>,
+    /// The file that holds the token of a Twitch account; without it, chats are read without an account.
+    pub twitch_token_file: Option<PathBuf>,
+    /// The folder of chat files; without it, no source can name a file.
+    pub chat_folder: Option<PathBuf>,
+}
 
 /// Platforms in the order in which they are asked whether they recognise an address.
 #[derive(Clone, Default)]
 pub struct Platforms(Vec<Arc<dyn Platform>>);
 
 impl Platforms {
-    /// All platforms of this program.
-    pub fn known() -> Self {
-        Self::none()
+    /// All platforms of this program. The generic one comes last: it recognises every address.
+    pub fn known(keys: &Keys) -> Self {
+        let youtube = keys.youtube_key.clone().or_else(|| keys.youtube_key_file.clone().map(Secret::file));
+        // Without a key, the refusal of a stream names this variable.
+        let youtube = youtube.unwrap_or_else(|| Secret::environment(YOUTUBE_KEY));
+        let twitch = keys.twitch_token_file.clone().map(Secret::file);
+        let twitch = twitch.map_or_else(Twitch::anonymous, Twitch::with_token);
+        let generic = keys.chat_folder.iter().fold(Generic::new(), Generic::files);
+        Self::none().with(Youtube::with_api_key(youtube)).with(twitch).with(generic)
     }
 
     /// No platform.

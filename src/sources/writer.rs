@@ -123,7 +123,7 @@ impl Work {
                 Ok(false) => return Err(Replaced),
                 Err(TransportError::Fenced(_)) => return Err(Replaced),
                 Err(error) => {
-                    tracing::warn!(partition = self.partition, %error, "sources cannot be opened, trying again")
+                    tracing::warn!(partition = self.partition, %error, "sources cannot be opened, trying again");
                 }
             }
             thread::park_timeout(PAUSE);

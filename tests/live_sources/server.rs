@@ -7,7 +7,7 @@ use tidemill::transport::embedded::EmbeddedLog;
 use tidemill_apps::{
     apps::{Windows, http_client, live_insight},
     server::{Log, Server, Settings, SourceSettings, Tenant},
-    sources::{Guard, Platforms},
+    sources::{Guard, Keys, Platforms},
 };
 
 use crate::{common::until, double::Chat};
@@ -24,7 +24,8 @@ pub(crate) fn settings(chat: &Chat) -> Settings {
     settings.sources = SourceSettings {
         enabled: true,
         guard: Guard { allows_private: true },
-        platforms: Platforms::none().with(chat.clone()),
+        keys: Keys::default(),
+        platforms: Some(Platforms::none().with(chat.clone())),
     };
     settings
 }

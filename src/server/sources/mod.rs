@@ -18,7 +18,7 @@ use tokio::{runtime::Handle, sync::Mutex};
 use super::{access::Visitor, engine::Engine, intake::Intake, problem::Problem};
 use crate::{
     apps::App,
-    sources::{LiveSource, Running, SOURCES, Seen, Setup},
+    sources::{LiveSource, Platforms, Running, SOURCES, Seen, Setup},
 };
 
 use gate::Limit;
@@ -50,10 +50,11 @@ impl Sources {
         let app = settings.known().into_iter().find(|app| app.reads_streams);
         let app = app.ok_or_else(|| TransportError::Invalid("no application reads streams".into()))?;
         let running = settings.runs_sources().then(|| {
+            let wanted = &settings.sources;
             let setup = Setup {
                 transport: engine.log().transport(),
                 format: engine.format().clone(),
-                platforms: settings.sources.platforms.clone(),
+                platforms: wanted.platforms.clone().unwrap_or_else(|| Platforms::known(&wanted.keys)),
                 guard: settings.sources.guard,
                 gate: Arc::new(Limit { intake: intake.clone(), app }),
                 client_id: settings.client_id.clone(),

@@ -1,0 +1,87 @@
+//! Requests over HTTP. No error holds an address, because addresses may hold what nobody should read.
+
+use std::{sync::Once, time::Duration};
+
+use reqwest::{Response, StatusCode, header, redirect::Policy};
+
+use crate::ChatError;
+
+/// The most redirects of a request.
+const REDIRECTS: usize = 5;
+
+/// A client that verifies certificates as the operating system does.
+#[derive(Debug, Clone)]
+pub(crate) struct Http(reqwest::Client);
+
+impl Http {
+    pub(crate) fn new() -> Self {
+        install_cryptography();
+        let client = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(30))
+            .user_agent("tidemill")
+            // A host that was checked must not lead to another one, such as one inside the network.
+            .redirect(Policy::custom(|attempt| {
+                let stays =
+                    attempt.previous().first().is_some_and(|first| first.host_str() == attempt.url().host_str());
+                if stays && attempt.previous().len() < REDIRECTS { attempt.follow() } else { attempt.stop() }
+            }))
+            .build();
+        Self(client.unwrap_or_default())
+    }
+
+    pub(crate) fn get(&self, url: url::Url) -> reqwest::RequestBuilder {
+        self.0.get(url)
+    }
+
+    pub(crate) fn post(&self, url: url::Url) -> reqwest::RequestBuilder {
+        self.0.post(url)
+    }
+}
+
+/// All of TLS uses ring.
+pub(crate) fn install_cryptography() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
+/// A request that got no answer.
+pub(crate) fn unreadable(what: &str, error: reqwest::Error) -> ChatError {
+    let error = error.without_url();
+    let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+    ChatError::transient(format!("{what} does not answer: {cause}"))
+}
+
+/// A refused token. One that renews itself is waited for; any other needs a person.
+pub(crate) fn unauthorised(what: &str, credential: &str, renews: bool) -> ChatError {
+    if renews {
+        return ChatError::transient(format!("{what} refuses {credential}; a new one is waited for"));
+    }
+    ChatError::refused(format!("{what} refuses {credential}"), format!("check {credential}"))
+}
+
+/// How long a server asks to wait.
+pub(crate) fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// What a refused request means if the platform says nothing more about it. `credential` names what the server wants to
+/// see of those that ask, and `renews` says whether a later one may be another.
+pub(crate) fn failed(what: &str, response: &Response, credential: &str, renews: bool) -> ChatError {
+    let status = response.status();
+    let retry_after = retry_after(response.headers());
+    let reason = format!("{what} answered {status}");
+    match status {
+        StatusCode::UNAUTHORIZED => unauthorised(what, credential, renews),
+        StatusCode::FORBIDDEN => ChatError::refused(reason, format!("check {credential}")),
+        StatusCode::NOT_FOUND | StatusCode::GONE => ChatError::refused(reason, "check the address"),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::TOO_EARLY => {
+            ChatError::Transient { reason, retry_after }
+        }
+        status if status.is_client_error() => ChatError::refused(reason, "check the address and the options"),
+        _ => ChatError::Transient { reason, retry_after },
+    }
+}

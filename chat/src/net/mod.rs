@@ -1,0 +1,9 @@
+//! Connections to servers, and what their refusals mean.
+
+mod http;
+mod relay;
+mod socket;
+
+pub(crate) use http::{Http, failed, install_cryptography, retry_after, unauthorised, unreadable};
+pub(crate) use relay::{Heard, Joined, Joining, Relay};
+pub(crate) use socket::{Frames, Token, connect, text};
