@@ -143,8 +143,8 @@ mod tests {
         answer_within_ms: 1_000,
     };
 
-    /// Pieces as (start, end, hold from) for speech in these ranges of ten seconds.
-    fn pieces(speech: &[std::ops::Range<i64>]) -> Vec<(i64, i64, Option<i64>)> {
+    /// Pieces as (start, end, hold from) for speech at these times of ten seconds.
+    fn pieces(speech: impl Fn(i64) -> bool) -> Vec<(i64, i64, Option<i64>)> {
         let mut cutter = Cutter::new(GateSettings { lead_in_ms: 320, hang_over_ms: 800, threshold: 0.5 }, LIMITS);
         let mut pieces = Vec::new();
         let mut begun = None;
@@ -166,7 +166,7 @@ mod tests {
             }
         };
         for start_ms in (0..10_000).step_by(FRAME_MS as usize) {
-            take(cutter.push(start_ms, start_ms, speech.iter().any(|range| range.contains(&start_ms))));
+            take(cutter.push(start_ms, start_ms, speech(start_ms)));
         }
         take(cutter.interrupt());
         pieces
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn silence_is_kept_back_and_words_keep_their_edges() {
-        let found = pieces(&[2_000..3_000]);
+        let found = pieces(|ms| (2_000..3_000).contains(&ms));
         assert_eq!(found.len(), 1);
         assert!((1_670..=1_700).contains(&found[0].0), "{found:?}");
         assert!((3_790..=3_820).contains(&found[0].1), "{found:?}");
@@ -182,12 +182,13 @@ mod tests {
 
     #[test]
     fn a_click_does_not_open_the_gate() {
-        assert_eq!(pieces(&[2_000..2_010, 5_000..5_010]), []);
+        assert_eq!(pieces(|ms| (2_000..2_010).contains(&ms) || (5_000..5_010).contains(&ms)), []);
     }
 
     #[test]
     fn a_long_piece_ends_at_a_short_pause_and_a_young_one_does_not() {
-        let found = pieces(&[1_000..2_000, 2_300..4_500, 4_750..6_000]);
+        let found =
+            pieces(|ms| (1_000..6_000).contains(&ms) && !(2_000..2_300).contains(&ms) && !(4_500..4_750).contains(&ms));
         assert_eq!(found.len(), 2, "{found:?}");
         assert!((4_640..4_700).contains(&found[0].1), "{found:?}");
         assert_eq!(found[0].2, None);
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn speech_without_a_pause_is_cut_with_an_overlap() {
-        let found = pieces(&[0..10_000]);
+        let found = pieces(|_| true);
         assert_eq!(found.len(), 3, "{found:?}");
         for pair in found.windows(2) {
             assert_eq!(pair[0].2, Some(pair[0].1 - 800));

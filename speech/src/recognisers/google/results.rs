@@ -26,9 +26,9 @@ impl Results {
                 open.until_ms = open.until_ms.max(result.result_end_offset.as_ref().map_or(0, milliseconds));
             }
         }
-        open.text = open.text.trim().to_owned();
-        if !open.text.is_empty() {
-            read.push(open);
+        let text = open.text.trim().to_owned();
+        if !text.is_empty() {
+            read.push(Recognised { text, ..open });
         }
         read
     }
@@ -76,21 +76,26 @@ mod tests {
     use super::super::proto::SpeechRecognitionAlternative;
     use super::*;
 
-    fn at(ms: i64) -> Option<Duration> {
-        Some(Duration { seconds: ms / 1_000, nanos: (ms % 1_000) as i32 * 1_000_000 })
+    fn at(ms: i64) -> Duration {
+        Duration { seconds: ms / 1_000, nanos: (ms % 1_000) as i32 * 1_000_000 }
     }
 
     fn result(text: &str, words: Vec<WordInfo>, is_final: bool, end_ms: i64) -> StreamingRecognitionResult {
         StreamingRecognitionResult {
             alternatives: vec![SpeechRecognitionAlternative { transcript: text.to_owned(), confidence: 0.0, words }],
             is_final,
-            result_end_offset: at(end_ms),
+            result_end_offset: Some(at(end_ms)),
             ..StreamingRecognitionResult::default()
         }
     }
 
     fn info(word: &str, start_ms: i64, end_ms: i64) -> WordInfo {
-        WordInfo { word: word.to_owned(), start_offset: at(start_ms), end_offset: at(end_ms), confidence: 0.0 }
+        WordInfo {
+            word: word.to_owned(),
+            start_offset: Some(at(start_ms)),
+            end_offset: Some(at(end_ms)),
+            confidence: 0.0,
+        }
     }
 
     fn read(results: &mut Results, result: Vec<StreamingRecognitionResult>) -> Vec<Recognised> {
