@@ -147,6 +147,25 @@ fn a_result_that_was_published_again_counts_once() {
 }
 
 #[test]
+fn windows_whose_lists_are_whole_give_exact_numbers() {
+    // The lists of these windows have no authors in common, and none is cut off.
+    let chat = |user: usize, minute: i64| ChatMessage {
+        stream_id: "small".into(),
+        user_id: format!("u{user}"),
+        text: format!("hello {user}"),
+        timestamp: START_MS + minute * MINUTE_MS,
+        ..ChatMessage::default()
+    };
+    let chats: Vec<_> = (0..40).flat_map(|user| vec![chat(user, user as i64 / 10); user % 10 + 1]).collect();
+    let FrameView { insight, note } =
+        frame(&insights(&chats, &[], START_MS, MINUTE_MS), Range::Whole).expect("windows");
+    assert_eq!((note.others_at_most, note.users), (0, Bounds { least: 40, most: 40 }));
+    for (user, most) in insight.active_users.iter().zip(&note.active_users) {
+        assert_eq!((user.chats, most.at_most), (if user.user_id.ends_with('9') { 10 } else { 9 }, user.chats));
+    }
+}
+
+#[test]
 fn a_large_crowd_gives_an_estimate_with_its_range() {
     let crowd = |from: usize, to: usize, at_ms: i64| -> Vec<ChatMessage> {
         let chat = |user: usize| ChatMessage {

@@ -98,7 +98,7 @@ fn csv(insights: &[&Insight], out: &mut impl Write) -> io::Result<()> {
 /// Spreadsheets calculate a cell that begins like a formula, and viewers choose the text of chat. An apostrophe before it
 /// makes it text.
 fn no_formula(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         format!("'{text}")
     } else {
         text

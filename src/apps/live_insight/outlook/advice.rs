@@ -101,7 +101,8 @@ pub(super) fn advice(on: &Situation<'_>) -> Advice {
         let instruction = "Do your promotion or a poll now.".to_owned();
         return on.advice(Action::Promote, Side::Above, on.usual, instruction, reason);
     }
-    if let Some(churn) = on.churn.filter(|churn| is_much(churn)) {
+    // Those who stopped matter only if the chat misses them.
+    if let Some(churn) = on.churn.filter(|churn| is_much(churn) && on.belief.below(on.usual) >= 0.5) {
         let names: Vec<String> = churn.users.iter().take(3).map(|user| quoted(&user.user_name)).collect();
         let who = if names.is_empty() { "those who stopped chatting".to_owned() } else { names.join(", ") };
         let reason = format!(

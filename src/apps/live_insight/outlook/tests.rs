@@ -109,7 +109,7 @@ fn a_happy_chat_above_the_usual_is_the_time_for_a_promotion() {
 fn those_who_stopped_are_named_and_a_usual_share_is_no_news() {
     let stays = |minute| window(minute, 60, 0..40);
     let mut stream: Vec<Insight> = (0..20).map(stays).collect();
-    stream.extend((20..25).map(|minute| window(minute, 60, 12..40)));
+    stream.extend((20..25).map(|minute| window(minute, 52, 12..40)));
     let prediction = newest(&stream);
     let churn = prediction.churn.clone().expect("enough windows");
     assert_eq!((churn.share, churn.usual_share, churn.stopped), (0.3, 0.0, 12), "{prediction:?}");
