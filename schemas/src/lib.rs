@@ -18,6 +18,7 @@ mod landmark;
 mod live_insight;
 mod marks;
 mod provenance;
+mod remainder;
 mod strict;
 mod support;
 
@@ -35,4 +36,5 @@ pub use insight::{
 pub use landmark::{LANDMARKS, Part};
 pub use live_insight::{ChatMessage, TranscriptSegment, parse_chat, parse_transcript};
 pub use provenance::{CallOutcome, InputRead, Provenance};
+pub use remainder::{Chatters, Remainder};
 pub use support::{Amount, CurrencySum, Membership, MembershipKind, Support, Supporter};

@@ -1,12 +1,12 @@
 //! One event of each type in which everything is there, and one in which everything that may be absent is.
 
 use tidemill_schemas::{
-    Alert, AlertKind, Amount, CallOutcome, ChatMessage, ClipCandidate, CurrencySum, EarlierExercise, EngagementTrend,
-    EvidenceLine, Exercise, Fault, FaultKind, FormFeedback, HotTopic, InputRead, Insight, JointRange, LANDMARKS,
-    Landmark, LanguageShare, Level, Membership, MembershipKind, MoodLabel, Obstacle, Part, Phase, PhraseReaction,
-    PoseFrame, ProgressPoint, Provenance, Repetition, SeriesPoint, Side, SkeletonPoint, Spike, Statement,
-    StatementKind, Support, Supporter, Symmetry, Tempo, TopChat, TranscriptSegment, TrendPoint, TrendSummary,
-    UserActivity, UserProfile,
+    Alert, AlertKind, Amount, CallOutcome, ChatMessage, Chatters, ClipCandidate, CurrencySum, EarlierExercise,
+    EngagementTrend, EvidenceLine, Exercise, Fault, FaultKind, FormFeedback, HotTopic, InputRead, Insight, JointRange,
+    LANDMARKS, Landmark, LanguageShare, Level, Membership, MembershipKind, MoodLabel, Obstacle, Part, Phase,
+    PhraseReaction, PoseFrame, ProgressPoint, Provenance, Remainder, Repetition, SeriesPoint, Side, SkeletonPoint,
+    Spike, Statement, StatementKind, Support, Supporter, Symmetry, Tempo, TopChat, TranscriptSegment, TrendPoint,
+    TrendSummary, UserActivity, UserProfile,
 };
 
 const AT: i64 = 1_767_225_600_000;
@@ -85,6 +85,12 @@ fn evidence() -> EvidenceLine {
     }
 }
 
+fn remainder() -> Remainder {
+    let topic = HotTopic { term: text("boss"), chats: 4, users: 3, lift: 1.5, mood: 0.0 };
+    let chatters = Chatters { below: Chatters::ALL, hashes: vec![7, u32::MAX] };
+    Remainder { chatters, active_users: vec![activity()], others_at_most: 2, hot_topics: vec![topic] }
+}
+
 pub(crate) fn insight(full: bool) -> Insight {
     let list = usize::from(full);
     let phrase = PhraseReaction {
@@ -144,6 +150,7 @@ pub(crate) fn insight(full: bool) -> Insight {
         instruction: text("start your Q&A"),
         evidence: vec![evidence(); list],
         provenance: full.then(provenance),
+        remainder: full.then(remainder),
     }
 }
 

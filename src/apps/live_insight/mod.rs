@@ -2,8 +2,11 @@
 
 pub mod analysis;
 mod application;
+pub mod frames;
+pub mod history;
 mod model;
 mod mood;
+pub mod outlook;
 mod request;
 mod topics;
 mod topology;

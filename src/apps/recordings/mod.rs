@@ -5,6 +5,8 @@
 
 mod cases;
 mod chat_lines;
+mod evenings;
+mod insights;
 mod live_stream;
 mod pose;
 mod random;
@@ -16,6 +18,8 @@ mod world_stream;
 use std::io;
 use std::path::Path;
 
+pub use evenings::{Evening, evening};
+pub use insights::insights;
 pub use live_stream::STREAM_ID;
 pub use truth::{
     Burst, CaseTruth, Counted, Echo, FormTruth, LiveTruth, MoodDrop, PlantedSupport, PlantedTopic, SessionTruth,

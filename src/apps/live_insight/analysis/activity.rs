@@ -10,17 +10,23 @@ use super::numbers::round2;
 use super::reading::{ReadChat, Reading};
 use super::shown::name;
 
+/// The number of authors that an insight shows.
 const ACTIVE_USERS: usize = 5;
+/// The number of further authors for longer time frames.
+pub(super) const MORE_USERS: usize = 15;
 const TOP_CHATS: usize = 5;
 /// A hot topic in a message counts as this many echoes.
 const TOPIC_WORTH: f64 = 0.7;
 
-/// The authors with the most messages, the most active first.
-pub(super) fn active_users(reading: &Reading<'_>, crowd: &CrowdMood) -> Vec<UserActivity> {
-    let mut users: Vec<UserActivity> = crowd.users.keys().map(|user| activity(reading, crowd, *user)).collect();
-    users.sort_by(|a, b| b.chats.cmp(&a.chats).then_with(|| a.user_id.cmp(&b.user_id)));
-    users.truncate(ACTIVE_USERS);
-    users
+/// The authors with the most messages, the most active first, and the next active authors with one more than are kept.
+pub(super) fn active_users(reading: &Reading<'_>, crowd: &CrowdMood) -> (Vec<UserActivity>, Vec<UserActivity>) {
+    let mut users: Vec<usize> = crowd.users.keys().copied().collect();
+    let id = |user: &usize| &reading.users[*user].user_id;
+    users.sort_by(|a, b| crowd.users[b].chats.cmp(&crowd.users[a].chats).then_with(|| id(a).cmp(id(b))));
+    users.truncate(ACTIVE_USERS + MORE_USERS + 1);
+    let mut shown: Vec<UserActivity> = users.into_iter().map(|user| activity(reading, crowd, user)).collect();
+    let more = shown.split_off(shown.len().min(ACTIVE_USERS));
+    (shown, more)
 }
 
 /// The hostile authors who have little weight in the vibe score.

@@ -16,7 +16,7 @@ pub(super) fn without_invisible(text: &str) -> Cow<'_, str> {
 }
 
 /// The text as all its echoes have it: lower case, without punctuation, stretched letters and invisible characters.
-pub(super) fn echo(text: &str) -> String {
+pub(in crate::apps::live_insight) fn echo(text: &str) -> String {
     let text = without_invisible(text);
     let mut normal = String::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase).filter(|c| !is_punctuation(*c)) {

@@ -2,7 +2,7 @@
 
 use tidemill_schemas::Insight;
 
-use super::activity::{active_users, languages, outliers, top_chats};
+use super::activity::{MORE_USERS, active_users, languages, outliers, top_chats};
 use super::alerts::alerts;
 use super::behind::behind;
 use super::clips::clips;
@@ -13,6 +13,7 @@ use super::instruction::instruction;
 use super::numbers::round2;
 use super::phrases::reactions;
 use super::reading::Reading;
+use super::remainder::remainder;
 use super::series::series;
 use super::shifts::without_repeats;
 use super::sources::Sources;
@@ -39,7 +40,8 @@ impl OfflineAnalyst {
     pub fn insight_with_sources(window: &ChatWindow) -> (Insight, Sources) {
         let reading = Reading::of(window);
         let crowd = CrowdMood::of(reading.chats.iter());
-        let hot_topics = hot_topics(&reading, &window.trend);
+        let (hot_topics, more_topics) = hot_topics(&reading, &window.trend);
+        let (active_users, more_users) = active_users(&reading, &crowd);
         let buckets = Buckets::of(window, &reading);
         let baseline = Baseline::of(window, &buckets);
         let spikes = spikes(window, &reading, &buckets);
@@ -57,7 +59,7 @@ impl OfflineAnalyst {
         let alerts = without_repeats(window, found.clone());
         let (instruction, about) = instruction(&evidence, &alerts, &found);
         let behind = behind(&evidence, &about, &alerts, &phrases);
-        let sources = Sources::of(&reading, &hot_topics, &phrases);
+        let sources = Sources::of(&reading, hot_topics.iter().chain(&more_topics), &phrases);
         let insight = Insight {
             stream_id: window.stream_id.clone(),
             window_start_ms: window.start_ms,
@@ -73,7 +75,7 @@ impl OfflineAnalyst {
             vibe_score: crowd.vibe_score(),
             mood: if reading.chats.is_empty() { tidemill_schemas::MoodLabel::Silent } else { crowd.label },
             top_chats: top_chats(&reading, &crowd, &hot_topics),
-            active_users: active_users(&reading, &crowd),
+            active_users,
             outliers: outliers(&reading, &crowd),
             languages: languages(&reading),
             clips: clips(window, &reading, &spikes, &phrases),
@@ -88,6 +90,7 @@ impl OfflineAnalyst {
             instruction,
             evidence: behind,
             provenance: None,
+            remainder: Some(remainder(&reading, more_users, MORE_USERS, more_topics)),
         };
         (insight, sources)
     }

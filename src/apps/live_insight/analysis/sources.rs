@@ -68,11 +68,15 @@ pub struct Gone {
 }
 
 impl Sources {
-    pub(super) fn of(reading: &Reading<'_>, topics: &[HotTopic], phrases: &[PhraseReaction]) -> Self {
+    pub(super) fn of<'a>(
+        reading: &Reading<'_>,
+        topics: impl Iterator<Item = &'a HotTopic>,
+        phrases: &[PhraseReaction],
+    ) -> Self {
         let nobody = |shown: &String| (shown.clone(), Vec::new());
         let mut sources = Self {
             texts: phrases.iter().flat_map(|phrase| &phrase.samples).map(nobody).collect(),
-            terms: topics.iter().map(|topic| nobody(&topic.term)).collect(),
+            terms: topics.map(|topic| nobody(&topic.term)).collect(),
             names: phrases.iter().flat_map(|phrase| &phrase.users).map(nobody).collect(),
         };
         for chat in &reading.chats {

@@ -1,7 +1,9 @@
 //! Finds the words of a message that can be topics.
 
+use std::collections::HashSet;
+
 use super::lexicon::lexicon;
-use super::words::Token;
+use super::words::{Token, tokens};
 
 /// Words that express a feeling and can also be a topic.
 const EMOTIVE_TOPICS: [&str; 10] =
@@ -66,6 +68,11 @@ pub(super) fn terms(tokens: &[Token]) -> Vec<String> {
     terms.sort_unstable();
     terms.dedup();
     terms
+}
+
+/// The terms of a message.
+pub(in crate::apps::live_insight) fn term_set(text: &str) -> HashSet<String> {
+    terms(&tokens(text)).into_iter().collect()
 }
 
 fn names_something(word: &str) -> bool {

@@ -8,7 +8,10 @@ use super::numbers::round2;
 use super::reading::Reading;
 use super::trend::StreamTrend;
 
+/// The number of topics that an insight shows.
 const TOPICS: usize = 5;
+/// The number of further topics for longer time frames.
+const MORE: usize = 7;
 /// A pair of words replaces its two words if this share of their authors use the pair.
 const PAIR_SHARE: f64 = 0.6;
 
@@ -29,8 +32,8 @@ pub(super) fn term_shares(reading: &Reading<'_>) -> BTreeMap<String, f64> {
     all.map(|(term, uses)| (term.to_owned(), uses.users.len() as f64 / users)).collect()
 }
 
-/// The hottest topics, hottest first.
-pub(super) fn hot_topics(reading: &Reading<'_>, trend: &StreamTrend) -> Vec<HotTopic> {
+/// The hottest topics, hottest first, and the next hot topics.
+pub(super) fn hot_topics(reading: &Reading<'_>, trend: &StreamTrend) -> (Vec<HotTopic>, Vec<HotTopic>) {
     let everybody = reading.users.len() as f64;
     let least = if everybody >= 15.0 { 3.0_f64.max(0.02 * everybody) } else { 2.0 };
     // Rare terms are uncertain, so every term is treated as if some authors had always used it.
@@ -55,7 +58,9 @@ pub(super) fn hot_topics(reading: &Reading<'_>, trend: &StreamTrend) -> Vec<HotT
         })
         .collect();
     topics.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.term.cmp(&b.1.term)));
-    distinct(topics.into_iter().map(|(_, topic)| topic).collect())
+    let mut shown = distinct(topics.into_iter().map(|(_, topic)| topic).collect());
+    let more = shown.split_off(shown.len().min(TOPICS));
+    (shown, more)
 }
 
 fn uses<'a>(reading: &'a Reading<'_>) -> HashMap<&'a str, Uses> {
@@ -73,7 +78,7 @@ fn uses<'a>(reading: &'a Reading<'_>) -> HashMap<&'a str, Uses> {
 }
 
 /// Keeps one of several topics with the same meaning: a pair and its words, a plural and its singular.
-fn distinct(ranked: Vec<HotTopic>) -> Vec<HotTopic> {
+pub(in crate::apps::live_insight) fn distinct(ranked: Vec<HotTopic>) -> Vec<HotTopic> {
     let pairs: Vec<HotTopic> = ranked.iter().filter(|topic| topic.term.contains(' ')).cloned().collect();
     let mut kept: Vec<HotTopic> = Vec::new();
     for topic in ranked {
@@ -94,7 +99,7 @@ fn distinct(ranked: Vec<HotTopic>) -> Vec<HotTopic> {
         if !covered && !pair_is_weak && !overlaps && !plural {
             kept.push(topic);
         }
-        if kept.len() == TOPICS {
+        if kept.len() == TOPICS + MORE {
             break;
         }
     }

@@ -8,7 +8,7 @@ use crate::apps::{
     Withdrawal,
     live_insight::{
         InsightRequest,
-        analysis::{Gone, Source, Sources, behind_model, quoted},
+        analysis::{Gone, Source, Sources, author_hash, behind_model, quoted},
     },
 };
 
@@ -56,7 +56,8 @@ impl Published {
         }
         let before = self.insight.clone();
         let gone = self.sources.withdraw(|source| withdrawal.covers(source));
-        let Insight { top_chats, phrases, hot_topics, instruction, alerts, evidence, .. } = &mut self.insight;
+        let Insight { top_chats, phrases, hot_topics, instruction, alerts, evidence, remainder, .. } =
+            &mut self.insight;
         top_chats.retain(|chat| match withdrawal.part {
             Part::Chat => chat.id.as_ref() != Some(&withdrawal.id),
             Part::Viewers => chat.user_id != withdrawal.id,
@@ -67,6 +68,9 @@ impl Published {
             phrase.users.retain(|name| !gone.names.contains(name));
         }
         hot_topics.retain(|topic| !gone.terms.contains(&topic.term));
+        if let Some(remainder) = remainder {
+            remainder.hot_topics.retain(|topic| !gone.terms.contains(&topic.term));
+        }
         if let Some(model) = &mut self.model {
             model.hot_topics.retain(|topic| !gone.terms.contains(&topic.term));
             remove_lines(&mut model.evidence, withdrawal, &gone);
@@ -96,7 +100,11 @@ impl Published {
 
     /// Removes a viewer from all lists of people.
     fn forget(&mut self, user_id: &str) {
-        let Insight { active_users, outliers, support, .. } = &mut self.insight;
+        let Insight { active_users, outliers, support, remainder, .. } = &mut self.insight;
+        if let Some(remainder) = remainder {
+            remainder.active_users.retain(|user| user.user_id != user_id);
+            remainder.chatters.hashes.retain(|hash| *hash != author_hash(user_id));
+        }
         active_users.retain(|user| user.user_id != user_id);
         outliers.retain(|user| user.user_id != user_id);
         for sum in support.iter_mut().flat_map(|support| &mut support.sums) {
