@@ -49,9 +49,16 @@ fn main() -> ExitCode {
     telemetry.end();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
+        // The reader of the output has seen enough, such as `head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tidemill: {error:#}");
             if usage::is_usage(&error) { ExitCode::from(usage::EXIT) } else { ExitCode::FAILURE }
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
+    causes.into_iter().any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }

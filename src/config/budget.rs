@@ -41,13 +41,14 @@ pub(super) fn rows() -> Vec<Setting> {
         Setting::new("analyst.tokens_per_minute", "0", number, |b| &mut b.tokens_per_minute)
             .help("Maximum number of tokens per minute, of requests and answers; 0 for any number"),
         Setting::new("analyst.tokens_per_hour", "0", number, |b| &mut b.tokens_per_hour)
-            .help("Budget in tokens per hour (UTC); 0 for no budget"),
+            .help("Budget of each application in tokens per hour (UTC); 0 for no budget"),
         Setting::new("analyst.tokens_per_day", "0", number, |b| &mut b.tokens_per_day)
-            .help("Budget in tokens per day (UTC); 0 for no budget"),
-        Setting::new("analyst.money_per_hour", "0", amount, |b| &mut b.money_per_hour)
-            .help("Budget in money per hour, such as 2.50; it needs 'analyst.price'; 0 for no budget"),
+            .help("Budget of each application in tokens per day (UTC); 0 for no budget"),
+        Setting::new("analyst.money_per_hour", "0", amount, |b| &mut b.money_per_hour).help(
+            "Budget of each application in money per hour, such as 2.50; it needs 'analyst.price'; 0 for no budget",
+        ),
         Setting::new("analyst.money_per_day", "0", amount, |b| &mut b.money_per_day)
-            .help("Budget in money per day, likewise"),
+            .help("Budget of each application in money per day, likewise"),
         Setting::new("analyst.tenant_in_flight", "0", number, |b| &mut b.each.in_flight)
             .help("Maximum number of calls at the same time for each tenant; 0 for any number"),
         Setting::new("analyst.tenant_tokens_per_hour", "0", number, |b| &mut b.each.tokens_per_hour)

@@ -289,6 +289,7 @@ async fn a_journal_has_requests_with_their_answers_until_they_are_erased() {
     assert!(answered.iter().all(|line| line["response"]["analyst"] == "gemini-test"));
     assert!(failed.iter().all(|line| line["failure"]["kind"] == "error"));
     assert_eq!(journal(&client, "?limit=1").await.len(), 1);
+    assert_eq!(journal(&client, "?limit=3").await.len(), 3, "most are in one partition");
     for query in ["?limit=0", "?limit=10001", "?limit=many"] {
         assert_eq!(client.get(&format!("{JOURNAL}{query}")).await.0, 400, "{query}");
     }

@@ -36,8 +36,10 @@ pub struct Engine {
     format: Format,
 }
 
-/// How long running calls may take to finish when the server closes.
-const CALL_GRACE: Duration = Duration::from_secs(3);
+/// How long running calls may take to finish when the server closes. A call that is cut off is paid again.
+const CALL_GRACE: Duration = Duration::from_secs(10);
+/// How long the last commits may take.
+const COMMIT_GRACE: Duration = Duration::from_secs(9);
 
 impl Engine {
     /// Opens the log and starts the applications of a server that listens on `address`. Analysts' calls run on
@@ -155,22 +157,26 @@ impl Engine {
         self.apps.iter().any(|app| matches!(app.streams.state(), StreamsState::Error | StreamsState::NotRunning))
     }
 
-    /// Waits for running calls, commits finished work, and closes the stores. Waits up to three seconds for each
-    /// application's calls and nine for the commits; longer only if the log does not accept the last responses.
+    /// Waits for running calls, commits finished work, and closes the stores. Waits up to ten seconds for the calls and
+    /// nine for the commits; longer only if the log does not accept the last responses.
     ///
     /// # Errors
     /// [`EngineError::Unclosed`] if an application did not commit all its work. The next start repeats that work.
     pub fn close(&self) -> Result<(), EngineError> {
-        for app in &self.apps {
-            let executor = app.executor.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(executor) = executor {
-                executor.close(CALL_GRACE);
+        std::thread::scope(|scope| {
+            for app in &self.apps {
+                scope.spawn(|| {
+                    let executor = app.executor.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(executor) = executor {
+                        executor.close(CALL_GRACE);
+                    }
+                    app.streams.stop();
+                });
             }
-            app.streams.stop();
-        }
+        });
         let closing = |app: &RunningApp| matches!(app.streams.state(), StreamsState::PendingShutdown);
         let closed = || (!self.apps.iter().any(closing)).then_some(());
-        wait_for(CALL_GRACE * 3, Duration::from_millis(10), closed);
+        wait_for(COMMIT_GRACE, Duration::from_millis(10), closed);
         let unclosed = self.apps.iter().filter(|app| app.streams.state() != StreamsState::NotRunning);
         match unclosed.map(|app| app.app.id).collect::<Vec<_>>() {
             none if none.is_empty() => Ok(()),

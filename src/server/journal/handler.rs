@@ -76,24 +76,46 @@ fn send(journal: &Journal, app: App, topics: &[String; 2], limit: usize, found: 
             return;
         }
     };
-    let each = limit.div_ceil(partitions.unsigned_abs().max(1) as usize);
-    let mut left = limit;
-    for partition in 0..partitions {
-        match of_partition(&journal.engine, app, topics, partition, each) {
-            Ok(lines) => {
-                let lines = lines.into_iter().take(left);
-                for line in lines {
-                    left -= 1;
-                    if !send(Ok(line)) {
-                        return;
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the journal of calls cannot be read");
-                send(Err(error));
-                return;
-            }
+    let read = |partition| of_partition(&journal.engine, app, topics, partition, limit);
+    let lines = match (0..partitions).map(read).collect::<Result<Vec<_>, _>>() {
+        Ok(lines) => lines,
+        Err(error) => {
+            tracing::warn!(%error, "the journal of calls cannot be read");
+            send(Err(error));
+            return;
         }
+    };
+    let shares = shares(&lines.iter().map(Vec::len).collect::<Vec<_>>(), limit);
+    for (lines, share) in lines.into_iter().zip(shares) {
+        let older = lines.len() - share;
+        if !lines.into_iter().skip(older).all(|line| send(Ok(line))) {
+            return;
+        }
+    }
+}
+
+/// How many lines each partition gives, so that there are `limit` of them if possible, in shares as equal as possible.
+fn shares(lengths: &[usize], limit: usize) -> Vec<usize> {
+    let mut order: Vec<_> = (0..lengths.len()).collect();
+    order.sort_by_key(|partition| lengths[*partition]);
+    let (mut shares, mut left) = (vec![0; lengths.len()], limit);
+    for (done, partition) in order.into_iter().enumerate() {
+        shares[partition] = lengths[partition].min(left.div_ceil(lengths.len() - done));
+        left -= shares[partition];
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shares;
+
+    #[test]
+    fn what_small_partitions_do_not_need_goes_to_the_larger_ones() {
+        assert_eq!(shares(&[0, 19, 0, 0], 10), [0, 10, 0, 0]);
+        assert_eq!(shares(&[2, 50, 50, 1], 13), [2, 5, 5, 1]);
+        assert_eq!(shares(&[9, 9, 9], 5), [2, 2, 1]);
+        assert_eq!(shares(&[1, 2], 100), [1, 2]);
+        assert_eq!(shares(&[], 5), Vec::<usize>::new());
     }
 }

@@ -1,6 +1,6 @@
 //! Brings requests and answers together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -40,15 +40,27 @@ pub(super) fn of_partition(
     })?;
     let mut lines = Vec::new();
     log.read(|reader| {
-        let high = reader.watermarks(&place(requests))?.high;
-        // Not every request has an answer, and not every offset has a request. So this may find fewer than there are.
-        let from = high.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX));
-        scan(reader, &place(requests), from, |record| {
-            let answer = record.key.as_ref().and_then(|id| answers.remove(id));
-            lines.extend(answer.map(|answer| line(partition, &record, &answer)));
-            true
-        })
+        let marks = reader.watermarks(&place(requests))?;
+        // Not every request has an answer, and not every offset has a request. So the look back becomes longer until it
+        // finds enough.
+        let mut span = i64::try_from(most).unwrap_or(i64::MAX);
+        loop {
+            lines.clear();
+            let mut told = HashSet::new();
+            let from = marks.high.saturating_sub(span).max(marks.low);
+            scan(reader, &place(requests), from, |record| {
+                let answer = record.key.as_ref().and_then(|id| answers.get(id));
+                let answer = answer.filter(|answer| told.insert(answer.request.id.clone()));
+                lines.extend(answer.map(|answer| line(partition, &record, answer)));
+                true
+            })?;
+            if lines.len() >= most || from <= marks.low {
+                return Ok(());
+            }
+            span = span.saturating_mul(4);
+        }
     })?;
+    lines.drain(..lines.len().saturating_sub(most));
     Ok(lines)
 }
 

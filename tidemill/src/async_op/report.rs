@@ -23,7 +23,8 @@ pub struct CallReport {
     pub latency_ms: u64,
     /// Where the answer came from.
     pub source: AnswerSource,
-    /// Whether an executor that is gone had begun this call, so that it may have been paid twice.
+    /// Whether an executor that is gone had begun this call, so that it may have been paid twice. Also set when a dead
+    /// letter was asked again: its first try may have been paid.
     pub repeated: bool,
     /// Whether the answer came from a second attempt that ran beside a slow one.
     pub hedged: bool,
