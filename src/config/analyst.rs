@@ -128,7 +128,6 @@ impl Analyst {
             max_in_flight: in_flight,
             timeout: self.timeout,
             max_attempts: self.attempts,
-            first_backoff: FIRST_BACKOFF,
             ..CallPolicy::default()
         };
         if self.kind == Kind::Offline {
@@ -136,6 +135,7 @@ impl Analyst {
         }
         let some = |duration: Duration| Some(duration).filter(|duration| !duration.is_zero());
         CallPolicy {
+            first_backoff: FIRST_BACKOFF,
             limits: self.budget.limits(),
             keep_ledger: true,
             when_exhausted: self.budget.when_exhausted,

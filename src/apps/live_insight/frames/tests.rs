@@ -127,7 +127,9 @@ fn windows_that_are_missing_are_told() {
 #[test]
 fn results_of_earlier_versions_give_a_range_and_not_a_wrong_number() {
     let mut old = STREAM.clone();
-    old.iter_mut().for_each(|window| window.remainder = None);
+    for window in &mut old {
+        window.remainder = None;
+    }
     let FrameView { insight, note } = frame(&old, Range::Whole).expect("windows");
     let users = said(0, 20).map(|chat| &chat.user_id).collect::<BTreeSet<_>>().len() as u64;
     assert!(note.users.least <= users && users <= note.users.most && note.users.least < note.users.most, "{note:?}");

@@ -16,15 +16,15 @@ mod churn;
 mod claim;
 mod course;
 mod forecast;
-mod outlook;
 mod prediction;
 mod score;
+mod told;
 
 #[cfg(test)]
 mod tests;
 
 pub use churn::{Churn, Stopped};
 pub use claim::{Claim, Outcome, Side};
-pub use outlook::{HORIZON_MS, Outlook, Told, outlook, told};
 pub use prediction::{Action, Advice, Engagement, Momentum, Prediction, Promotion};
 pub use score::{Advised, Compared, Scores};
+pub use told::{HORIZON_MS, Outlook, Told, outlook, told};

@@ -9,8 +9,8 @@ use super::{
     claim::{Claim, Outcome, Side},
     course::steps,
     forecast::{beliefs, seen},
-    outlook::{horizon, told},
     prediction::Action,
+    told::{horizon, told},
 };
 
 /// Predictions of the first windows are not scored: nothing is known yet, by any method.

@@ -101,7 +101,9 @@ fn a_happy_chat_above_the_usual_is_the_time_for_a_promotion() {
     assert!(prediction.promotion.now, "{prediction:?}");
     assert_eq!(prediction.advice.action, Action::Promote);
     let mut angry = stream([60; 20].into_iter().chain([75, 90, 100, 105, 110, 110]));
-    angry.iter_mut().for_each(|window| window.vibe_score = 30);
+    for window in &mut angry {
+        window.vibe_score = 30;
+    }
     assert!(!newest(&angry).promotion.now, "an angry chat buys nothing");
 }
 
@@ -122,7 +124,9 @@ fn those_who_stopped_are_named_and_a_usual_share_is_no_news() {
 #[test]
 fn results_of_earlier_versions_tell_no_churn_and_all_else() {
     let mut old = stream([60; 20]);
-    old.iter_mut().for_each(|window| window.remainder = None);
+    for window in &mut old {
+        window.remainder = None;
+    }
     let prediction = newest(&old);
     assert_eq!((prediction.churn, prediction.advice.action), (None, Action::KeepGoing));
 }
@@ -224,7 +228,7 @@ static SCORES: LazyLock<Scores> = LazyLock::new(|| {
 fn predictions_are_better_than_naive_ones_on_streams_that_nobody_tuned_for() {
     for (what, compared) in [("chat", SCORES.chat), ("probability", SCORES.probability), ("churn", SCORES.churn)] {
         let (ours, last, mean) = (compared.ours(), compared.like_last(), compared.like_mean());
-        println!("{what}: {ours:.3}, naive {last:.3} and {mean:.3}");
+        eprintln!("{what}: {ours:.3}, naive {last:.3} and {mean:.3}");
         assert!(ours < last && ours < mean, "{what}: {ours} {last} {mean}");
     }
 }
@@ -232,7 +236,7 @@ fn predictions_are_better_than_naive_ones_on_streams_that_nobody_tuned_for() {
 #[test]
 fn advice_comes_true_more_often_than_the_same_claims_at_random() {
     let all = SCORES.all_advice();
-    println!("{:#?}", SCORES.advice);
+    eprintln!("{:#?}", SCORES.advice);
     assert!(all.came_true as f64 > 1.05 * all.at_random, "{all:?}");
     assert!((all.confidence / all.came_true as f64 - 1.0).abs() < 0.15, "confidence is honest: {all:?}");
 }
