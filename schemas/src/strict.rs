@@ -190,7 +190,11 @@ pub(crate) fn optional_string(object: &Object, field: &str, errors: &mut Vec<Fie
 pub(crate) fn number(object: &Object, field: &str, path: &str, errors: &mut Vec<FieldError>) {
     match object.get(field) {
         None => errors.push(missing(object, field, path)),
-        Some(Value::Number(_)) => {}
+        // What is too large for the event's type was no number at its sender.
+        Some(Value::Number(number)) if number.as_f64().is_some_and(|value| (value as f32).is_finite()) => {}
+        Some(Value::Number(_)) => {
+            errors.push(FieldError::new(path, "is not finite", "skip frames whose coordinates are NaN"));
+        }
         // JavaScript writes NaN and infinity as null.
         Some(Value::Null) => errors.push(FieldError::new(path, "is null", "skip frames whose coordinates are NaN")),
         Some(other) => errors.push(FieldError::new(path, format!("is {}", kind(other)), "send a number")),
