@@ -74,7 +74,7 @@ impl Calls {
         }
         let took_ms = now.monotonic_ms - attempt.began_ms;
         state.in_flight -= 1;
-        state.failed(attempt.admission, None, took_ms, now.monotonic_ms);
+        state.failed(attempt.admission, None, now.monotonic_ms);
         self.stats.timeouts += 1;
         self.vacate(id);
         let error = CallError::transient(format!("no answer within {took_ms} ms"));

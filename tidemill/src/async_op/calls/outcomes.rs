@@ -36,16 +36,15 @@ impl Calls {
         }
         let state = &mut self.routes[attempt.route];
         state.in_flight -= 1;
-        let (after_ms, now_ms) = (now.monotonic_ms - attempt.began_ms, now.monotonic_ms);
         match &told {
             Ok(_) => {
-                state.answered(after_ms, now_ms);
+                state.answered(now.monotonic_ms - attempt.began_ms, now.monotonic_ms);
                 state.succeeded(attempt.admission);
             }
             Err((_, error)) => match error.retry {
                 Retry::Never => state.abandon(attempt.admission),
-                Retry::Backoff | Retry::OtherRoute => state.failed(attempt.admission, None, after_ms, now_ms),
-                Retry::After(pause) => state.failed(attempt.admission, Some(pause), after_ms, now_ms),
+                Retry::Backoff | Retry::OtherRoute => state.failed(attempt.admission, None, now.monotonic_ms),
+                Retry::After(pause) => state.failed(attempt.admission, Some(pause), now.monotonic_ms),
             },
         }
         self.vacate(id);

@@ -38,8 +38,6 @@ pub(super) struct RouteState {
     failed_in_a_row: usize,
     /// Whether an answer came since the last time that no attempt ran.
     has_answered: bool,
-    /// Attempts that failed sooner than answers come, and when an answer would have come.
-    early: Vec<(i64, Option<Ticket>)>,
 }
 
 /// Why a route takes no attempt.
@@ -69,7 +67,6 @@ impl RouteState {
             patience_ms: millis(policy.first_backoff),
             failed_in_a_row: 0,
             has_answered: false,
-            early: Vec::new(),
         }
     }
 
@@ -77,7 +74,6 @@ impl RouteState {
     pub(super) fn admit(&mut self, now_ms: i64) -> Result<Option<Ticket>, Closed> {
         let expected_ms = self.expected_ms(now_ms);
         self.has_answered &= self.in_flight > 0;
-        self.count_early(now_ms, now_ms);
         let Some(breaker) = &mut self.breaker else { return Ok(None) };
         // The attempt may wait for the ledger first.
         match breaker.admit(now_ms, now_ms.saturating_add(self.timeout_ms.saturating_mul(2))) {
@@ -106,24 +102,18 @@ impl RouteState {
         self.report(ticket, Breaker::succeeded);
     }
 
-    /// Notes a failure after so many milliseconds. The route's service may have asked for a pause.
+    /// Notes a failure. The route's service may have asked for a pause.
     ///
     /// A service that is well refuses a request faster than it answers one. So of many attempts that began together,
-    /// those that fail are told first. As long as more attempts run, a few of them say nothing about the route before
-    /// its first answer, and later they count when an answer would have come. For the same reason, the pause that is
-    /// asked of a few attempts among many is their own.
-    pub(super) fn failed(&mut self, ticket: Option<Ticket>, pause: Option<Duration>, after_ms: i64, now_ms: i64) {
+    /// those that fail are told first, and a few of them say nothing about the route as long as more attempts run. For
+    /// the same reason, the pause that is asked of a few attempts among many is their own.
+    pub(super) fn failed(&mut self, ticket: Option<Ticket>, pause: Option<Duration>, now_ms: i64) {
         self.failed_in_a_row += 1;
         let closed = self.breaker.as_ref().is_some_and(|breaker| breaker.state(now_ms) == BreakerState::Closed);
         let few = closed && self.failed_in_a_row < self.in_flight;
         if few && !self.has_answered {
             return self.abandon(ticket);
         }
-        let early_ms = self.expected_ms(now_ms) - after_ms;
-        if few && early_ms > 0 {
-            return self.early.push((now_ms + early_ms, ticket));
-        }
-        self.count_early(if few { now_ms } else { i64::MAX }, now_ms);
         let pause = pause.filter(|_| !few);
         let asked_until_ms = pause.map_or(i64::MIN, |pause| now_ms.saturating_add(millis(pause)));
         self.asked_until_ms = self.asked_until_ms.max(asked_until_ms);
@@ -131,14 +121,6 @@ impl RouteState {
             Some(pause) => breaker.failed_until(now_ms, now_ms.saturating_add(millis(pause)), ticket),
             None => breaker.failed(now_ms, ticket),
         });
-    }
-
-    /// Counts the early failures of attempts that would have an answer by then.
-    fn count_early(&mut self, until_ms: i64, now_ms: i64) {
-        let due: Vec<_> = self.early.extract_if(.., |(due_ms, _)| *due_ms <= until_ms).collect();
-        for (_, ticket) in due {
-            self.report(ticket, |breaker, ticket| breaker.failed(now_ms, ticket));
-        }
     }
 
     /// Takes back an admission: its attempt says nothing about the route.

@@ -240,27 +240,6 @@ fn failures_that_come_before_the_first_answers_say_nothing_about_the_route() {
 }
 
 #[test]
-fn refusals_that_come_sooner_than_answers_count_when_an_answer_would_have_come() {
-    let mut world = ten_run();
-    world.after(300);
-    world.tell(0, 0, Ok(()), None);
-    for at in 0..4 {
-        world.ask(request("ann", &format!("refused {at}")));
-        world.go();
-        let newest = world.runs().len() - 1;
-        world.tell(0, newest, Err(CallError::of_route("no model of this name")), None);
-    }
-    world.after(299);
-    world.ask(request("ann", "later"));
-    world.go();
-    assert_eq!(world.runs().len(), 10, "nine others and this one run");
-    world.after(1);
-    world.ask(request("ann", "last"));
-    world.go();
-    assert_eq!(world.kind(15), Some(FailureKind::Unavailable), "none of those that began with them has an answer");
-}
-
-#[test]
 fn the_pause_that_is_asked_of_one_of_many_attempts_is_its_own() {
     let mut world = ten_run();
     world.tell(0, 0, Err(CallError::retry_after("too many requests", Duration::from_secs(7))), None);
