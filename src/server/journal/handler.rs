@@ -14,7 +14,10 @@ use serde::Deserialize;
 use tidemill::transport::TransportError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use super::{keeper::Journal, lines::of_partition};
+use super::{
+    keeper::Journal,
+    lines::{line, of_partition},
+};
 use crate::{
     apps::App,
     server::{
@@ -77,18 +80,18 @@ fn send(journal: &Journal, app: App, topics: &[String; 2], limit: usize, found: 
         }
     };
     let read = |partition| of_partition(&journal.engine, app, topics, partition, limit);
-    let lines = match (0..partitions).map(read).collect::<Result<Vec<_>, _>>() {
-        Ok(lines) => lines,
+    let calls = match (0..partitions).map(read).collect::<Result<Vec<_>, _>>() {
+        Ok(calls) => calls,
         Err(error) => {
             tracing::warn!(%error, "the journal of calls cannot be read");
             send(Err(error));
             return;
         }
     };
-    let shares = shares(&lines.iter().map(Vec::len).collect::<Vec<_>>(), limit);
-    for (lines, share) in lines.into_iter().zip(shares) {
-        let older = lines.len() - share;
-        if !lines.into_iter().skip(older).all(|line| send(Ok(line))) {
+    let shares = shares(&calls.iter().map(Vec::len).collect::<Vec<_>>(), limit);
+    for ((partition, calls), share) in (0..).zip(calls).zip(shares) {
+        let older = calls.len() - share;
+        if !calls[older..].iter().all(|(request, answer)| send(Ok(line(partition, request, answer)))) {
             return;
         }
     }

@@ -15,14 +15,17 @@ use crate::{
     server::{engine::Engine, log::scan},
 };
 
-/// The newest answered calls of a partition, at most `most`, in the order of their requests: one JSON line each.
+/// A request, and its answer.
+pub(super) type Answered = (ConsumedRecord, CallResponse);
+
+/// The newest answered calls of a partition, at most `most`, in the order of their requests.
 pub(super) fn of_partition(
     engine: &Engine,
     app: App,
     [requests, responses]: &[String; 2],
     partition: i32,
     most: usize,
-) -> Result<Vec<Bytes>, TransportError> {
+) -> Result<Vec<Answered>, TransportError> {
     let log = engine.log();
     let from_ms = asked_from(log, app, partition, engine.settings().keep_calls)?;
     let place = |topic: &String| TopicPartition::new(topic.as_str(), partition);
@@ -38,33 +41,38 @@ pub(super) fn of_partition(
             true
         })
     })?;
-    let mut lines = Vec::new();
+    let mut found = Vec::new();
     log.read(|reader| {
         let marks = reader.watermarks(&place(requests))?;
         // Not every request has an answer, and not every offset has a request. So the look back becomes longer until it
         // finds enough.
         let mut span = i64::try_from(most).unwrap_or(i64::MAX);
         loop {
-            lines.clear();
+            found.clear();
             let mut told = HashSet::new();
             let from = marks.high.saturating_sub(span).max(marks.low);
             scan(reader, &place(requests), from, |record| {
-                let answer = record.key.as_ref().and_then(|id| answers.get(id));
-                let answer = answer.filter(|answer| told.insert(answer.request.id.clone()));
-                lines.extend(answer.map(|answer| line(partition, &record, answer)));
+                let id = record.key.clone().filter(|id| answers.contains_key(id));
+                if id.is_some_and(|id| told.insert(id)) {
+                    found.push(record);
+                }
                 true
             })?;
-            if lines.len() >= most || from <= marks.low {
+            if found.len() >= most || from <= marks.low {
                 return Ok(());
             }
             span = span.saturating_mul(4);
         }
     })?;
-    lines.drain(..lines.len().saturating_sub(most));
-    Ok(lines)
+    let newest = found.into_iter().rev().take(most);
+    let mut calls: Vec<_> =
+        newest.filter_map(|request| answers.remove(request.key.as_ref()?).map(|answer| (request, answer))).collect();
+    calls.reverse();
+    Ok(calls)
 }
 
-fn line(partition: i32, request: &ConsumedRecord, answer: &CallResponse) -> Bytes {
+/// A call as one JSON line.
+pub(super) fn line(partition: i32, request: &ConsumedRecord, answer: &CallResponse) -> Bytes {
     let mut line = json!({
         "id": format!("{partition}-{}", request.offset),
         "key": shown_key(&answer.request.key),
