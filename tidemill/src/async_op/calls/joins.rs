@@ -1,10 +1,7 @@
 //! Requests with the same content share a call, or an answer that is kept.
 
 use super::{CallId, Calls, Effect, Ended, Stage};
-use crate::{
-    async_op::{AnswerSource, CallReport},
-    clock::Moment,
-};
+use crate::{async_op::AnswerSource, clock::Moment};
 
 impl Calls {
     /// Gives a call a kept answer, or lets it wait for a call with the same content. Returns whether it did.
@@ -38,9 +35,7 @@ impl Calls {
         let kept = content.zip(self.cache.as_ref()).and_then(|(content, cache)| cache.get(content, now.wall_ms));
         let Some(answer) = kept else { return false };
         self.stats.cached += 1;
-        self.stats.succeeded += 1;
-        let report = CallReport { source: AnswerSource::Cached, ..CallReport::default() };
-        self.end_as(id, Ended::Answer(Some(answer)), report, now, effects);
+        self.end_without_a_call(id, Ended::Answer(Some(answer)), AnswerSource::Cached, now, effects);
         true
     }
 }

@@ -66,15 +66,22 @@ impl Calls {
             let Ok(known) = ask.known(id, call) else { continue };
             (call.content, call.prepared) = (known.content, true);
             match known.end {
-                Some(end) => self.end_known(id, end, now, effects),
+                Some(end) => self.end_without_a_call(id, end, AnswerSource::Known, now, effects),
                 None => drop(self.answered_by_cache(id, now, effects)),
             }
         }
     }
 
-    fn end_known(&mut self, id: CallId, end: Ended, now: Moment, effects: &mut Vec<Effect>) {
+    pub(super) fn end_without_a_call(
+        &mut self,
+        id: CallId,
+        end: Ended,
+        source: AnswerSource,
+        now: Moment,
+        effects: &mut Vec<Effect>,
+    ) {
         self.stats.succeeded += 1;
-        let report = CallReport { source: AnswerSource::Known, ..CallReport::default() };
+        let report = CallReport { source, ..CallReport::default() };
         self.end_as(id, end, report, now, effects);
     }
 
@@ -88,7 +95,7 @@ impl Calls {
             Ok(known) => {
                 (call.content, call.prepared) = (known.content, true);
                 let Some(end) = known.end else { return true };
-                self.end_known(id, end, now, effects);
+                self.end_without_a_call(id, end, AnswerSource::Known, now, effects);
                 false
             }
             Err(NoRequest::Yet(reason)) => {
