@@ -165,7 +165,7 @@ impl Speech {
 /// A warning, if words arrive after their windows have closed.
 pub(super) fn too_late(settings: &Settings) -> Option<String> {
     let app = settings.apps.iter().find(|app| app.reads_streams)?;
-    let grace = settings.windows(*app).grace;
+    let grace = settings.windows(app).grace;
     let listens = settings.sources.enabled && !matches!(settings.sources.speech.recogniser, RecogniserChoice::Off);
     (listens && grace < DELAY).then(|| {
         format!(

@@ -73,7 +73,7 @@ impl Evening {
     }
 
     pub(crate) fn open(&self) -> Running {
-        self.start(Guard { allows_private: true }, self.studio.speech())
+        self.start(Guard { allows_private: true }, Some(self.studio.speech()))
     }
 
     /// Writes the source of a stream; `None` erases it.

@@ -191,7 +191,7 @@ async fn media_inside_the_network_is_not_opened() {
     let evening = Evening::new();
     evening.wish("ada", "running", 1, &json!({ "media": "http://127.0.0.1/ada" }));
     evening.studio.says("ada", 3);
-    let running = evening.start(Guard::default(), evening.studio.speech());
+    let running = evening.start(Guard::default(), Some(evening.studio.speech()));
     let speech = until_speech(&running, "ada", |state| matches!(state, SpeechState::Refused { .. })).await;
     assert!(format!("{:?}", speech.state).contains("inside this network"), "{speech:?}");
     assert!(evening.studio.opened().is_empty());

@@ -47,7 +47,7 @@ impl Studio {
     }
 
     /// What listens to this studio.
-    pub(crate) fn speech(&self) -> Option<Arc<Speech>> {
+    pub(crate) fn speech(&self) -> Arc<Speech> {
         let transcriber = TranscriberSettings {
             gate: None,
             buffer_ms: 1_000,
@@ -55,7 +55,7 @@ impl Studio {
             pause_ms: 5,
             ..TranscriberSettings::default()
         };
-        Some(Arc::new(Speech { hearing: Arc::new(self.clone()), recogniser: Arc::new(self.clone()), transcriber }))
+        Arc::new(Speech { hearing: Arc::new(self.clone()), recogniser: Arc::new(self.clone()), transcriber })
     }
 
     fn with<T>(&self, stream: &str, change: impl FnOnce(&mut Tape) -> T) -> T {
