@@ -13,6 +13,7 @@ mod schema;
 mod secrets;
 mod server;
 mod sources;
+mod speech;
 mod tenants;
 #[cfg(test)]
 mod tests;
@@ -63,8 +64,8 @@ fn resolve(
     }
     sources.read_variables(vars);
     sources.read_options(options);
-    let warnings = std::mem::take(&mut sources.warnings);
-    let (Draft { mut settings, log_filter, analyst, kafka, schema }, mut problems) = sources.draft();
+    let mut warnings = std::mem::take(&mut sources.warnings);
+    let (Draft { mut settings, log_filter, analyst, kafka, schema, speech }, mut problems) = sources.draft();
 
     settings.apps = apps;
     let of_tenants = std::mem::take(&mut settings.calls.limits);
@@ -85,6 +86,15 @@ fn resolve(
         Ok(chosen) => settings.analyst = chosen,
         // Most commands without a server need no API key.
         Err(wrong) if !serves => analyst_problems = wrong,
+        Err(wrong) => problems.extend(wrong),
+    }
+    match speech.choose() {
+        Ok(chosen) => {
+            settings.sources.speech = chosen;
+            warnings.extend(speech::too_late(&settings));
+        }
+        // Commands without a server hear nothing.
+        Err(_) if !serves => {}
         Err(wrong) => problems.extend(wrong),
     }
     match kafka.choose() {

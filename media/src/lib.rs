@@ -1,5 +1,6 @@
 //! Programs around audio and video, for streams that are live.
 //!
+//! - [`net`]: which addresses of the network may be read.
 //! - [`process`]: runs FFmpeg and yt-dlp, kills them with all that they started, explains why they ended.
 //! - [`resolve`]: turns the address that a streamer gives into the address of the media.
 //! - [`hls`]: playlists with the event times of their segments.
@@ -14,6 +15,7 @@ pub mod candidates;
 pub mod clips;
 pub mod error;
 pub mod hls;
+pub mod net;
 pub mod process;
 pub mod resolve;
 mod shown;
@@ -21,5 +23,6 @@ mod shown;
 pub use audio::{Audio, AudioOptions, AudioState, Listener, Pcm};
 pub use clips::{Clip, ClipEvent, ClipId, ClipRequest, ClipState, Clips, ClipsOptions};
 pub use error::MediaError;
+pub use net::Reach;
 pub use resolve::{Resolved, Resolver, ResolverOptions};
 pub use shown::without_addresses;

@@ -284,7 +284,8 @@ fn price(text: &str) -> Result<Price, String> {
     Ok(Price::per_million(amount(input)?, amount(output)?))
 }
 
-fn endpoint(text: &str) -> Result<Option<String>, String> {
+/// The address of a service that gets a secret.
+pub(super) fn endpoint(text: &str) -> Result<Option<String>, String> {
     if text.is_empty() {
         return Ok(None);
     }

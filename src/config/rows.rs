@@ -9,6 +9,7 @@ use super::{
     kafka::{self, Kafka},
     schema::{self, Schema},
     server,
+    speech::{self, Speech},
 };
 
 /// The values that the rows set. Every default comes from a row.
@@ -19,6 +20,7 @@ pub(super) struct Draft {
     pub(super) analyst: Analyst,
     pub(super) kafka: Kafka,
     pub(super) schema: Schema,
+    pub(super) speech: Speech,
 }
 
 /// All settings, in the order of `--help`.
@@ -32,6 +34,7 @@ pub(super) fn rows() -> Vec<Row<Draft>> {
         within(apps::rows(), settings),
         within(analyst::rows(), |draft: &mut Draft| &mut draft.analyst),
         within(server::sources(), settings),
+        within(speech::rows(), |draft: &mut Draft| &mut draft.speech),
         within(server::bounds(), settings),
         vec![log()],
     ];

@@ -366,3 +366,14 @@ fn limits_of_all_and_of_tenants_are_limits_of_calls() {
     let problems = problems.expect("refused").concat();
     assert!(problems.contains("'money_per_day' must be an amount") && problems.contains("'tokens_per_day' must be"));
 }
+
+#[test]
+fn speech_needs_windows_that_wait_for_it() {
+    let resolved = |set: &[&str]| resolve(&options(None, set), vars(&[]), vec![APPLICATIONS[0]], true);
+    let config = resolved(&["sources.speech=pocketsphinx"]).expect("valid");
+    assert!(config.warnings.iter().any(|warning| warning.contains("'live.grace'")), "{:?}", config.warnings);
+    let config = resolved(&["sources.speech=pocketsphinx", "live.grace=1m"]).expect("valid");
+    assert_eq!(config.warnings, Vec::<String>::new());
+    let problems = resolved(&["sources.speech=openai"]).err().expect("it has no address");
+    assert!(problems[0].contains("'sources.speech_endpoint'"), "{problems:?}");
+}

@@ -7,7 +7,7 @@ use tidemill_schemas::avro::RegistrySettings;
 
 use crate::{
     apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows},
-    sources::{Guard, Keys, Platforms},
+    sources::{Guard, Keys, Platforms, SpeechSettings},
 };
 
 /// The analyst that turns windows into results.
@@ -139,13 +139,16 @@ pub struct SourceSettings {
     pub guard: Guard,
     /// What the platforms need.
     pub keys: Keys,
+    /// How it listens to streams. Default: not at all.
+    pub speech: SpeechSettings,
     /// The platforms; `None` for all that this program knows.
     pub platforms: Option<Platforms>,
 }
 
 impl Default for SourceSettings {
     fn default() -> Self {
-        Self { enabled: true, guard: Guard::default(), keys: Keys::default(), platforms: None }
+        let (guard, keys, speech) = (Guard::default(), Keys::default(), SpeechSettings::default());
+        Self { enabled: true, guard, keys, speech, platforms: None }
     }
 }
 

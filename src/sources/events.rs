@@ -9,21 +9,23 @@ use tidemill::{
     transport::{Headers, ProducerRecord, Topic},
 };
 use tidemill_chat::{ChatEvent, Message};
-use tidemill_schemas::{Arrival, ChatMessage, FieldError, describe_errors, validate_id};
+use tidemill_schemas::{Arrival, ChatMessage, FieldError, TranscriptSegment, describe_errors, validate_id};
+use tidemill_speech::Segment;
 
 use crate::apps::{
     Format, Incoming, Wire, Withdrawal,
-    live_insight::{CHAT, MESSAGE, VIEWER, WITHDRAWALS},
+    live_insight::{CHAT, MESSAGE, TRANSCRIPT, VIEWER, WITHDRAWALS},
 };
 
 use super::{POSITIONS, Progress, SOURCES};
 
 /// The topics that connectors write.
-const WRITTEN: [&str; 4] = [CHAT, WITHDRAWALS, POSITIONS, SOURCES];
+const WRITTEN: [&str; 5] = [CHAT, TRANSCRIPT, WITHDRAWALS, POSITIONS, SOURCES];
 
 /// Makes records.
 pub(super) struct Records {
     chat: Wire<ChatMessage>,
+    speech: Wire<TranscriptSegment>,
     topics: HashMap<&'static str, (Topic, i32)>,
 }
 
@@ -41,7 +43,8 @@ impl Records {
     /// Makes records for topics whose numbers of partitions `partitions` tells.
     pub(super) fn new<E>(format: &Format, partitions: impl Fn(&str) -> Result<i32, E>) -> Result<Self, E> {
         let topics = WRITTEN.map(|topic| Ok((topic, (Topic::from(topic), partitions(topic)?))));
-        Ok(Self { chat: format.codec(CHAT), topics: topics.into_iter().collect::<Result<_, E>>()? })
+        let topics = topics.into_iter().collect::<Result<_, E>>()?;
+        Ok(Self { chat: format.codec(CHAT), speech: format.codec(TRANSCRIPT), topics })
     }
 
     /// The number of partitions of a topic that connectors write.
@@ -67,6 +70,23 @@ impl Records {
             }
         }
         made
+    }
+
+    /// The record of a piece of speech; `None` if live insight cannot take it. The same speech has the same time again, by
+    /// which live insight knows it.
+    pub(super) fn said(&self, stream_id: &str, segment: Segment, arrival: Arrival) -> Option<ProducerRecord> {
+        let Segment { text, start_ms, end_ms, .. } = segment;
+        let duration_ms = Some(end_ms.saturating_sub(start_ms).max(0));
+        let said = TranscriptSegment { stream_id: stream_id.to_owned(), text, timestamp: start_ms, duration_ms };
+        let incoming = said.validate(arrival);
+        let incoming = incoming.and_then(|()| Incoming::new(&self.speech, stream_id, &said, start_ms));
+        match incoming {
+            Ok(incoming) => Some(self.record(TRANSCRIPT, incoming)),
+            Err(errors) => {
+                tracing::debug!(stream = %stream_id, errors = %describe_errors(&errors), "speech is left out");
+                None
+            }
+        }
     }
 
     fn one(&self, stream_id: &str, event: ChatEvent, arrival: Arrival) -> Result<ProducerRecord, Vec<FieldError>> {

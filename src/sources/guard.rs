@@ -45,7 +45,7 @@ impl Platform for Guarded {
             match self.guard.check(&source.url, &source.options).await {
                 Ok(()) => self.platform.open(source, from).await,
                 // A name that cannot be resolved now may be there later.
-                Err((reason, _)) if reason.starts_with(UNKNOWN) => Err(ChatError::transient(reason)),
+                Err((reason, _)) if Guard::is_unknown(&reason) => Err(ChatError::transient(reason)),
                 Err((reason, remedy)) => Err(ChatError::refused(reason, remedy)),
             }
         })
@@ -59,6 +59,11 @@ const UNKNOWN: &str = "there is no host ";
 type Refusal = (String, &'static str);
 
 impl Guard {
+    /// Whether a refusal says that a name cannot be resolved now: it may be there later.
+    pub(super) fn is_unknown(reason: &str) -> bool {
+        reason.starts_with(UNKNOWN)
+    }
+
     /// Checks an address and all addresses in the options. Names are resolved.
     ///
     /// # Errors
@@ -85,7 +90,8 @@ impl Guard {
         }
     }
 
-    async fn check_url(self, url: &Url) -> Result<(), Refusal> {
+    /// Checks one address.
+    pub(super) async fn check_url(self, url: &Url) -> Result<(), Refusal> {
         if !url.username().is_empty() || url.password().is_some() {
             let fix = "leave user and password out of the address: addresses are shown on pages";
             return Err(("the address holds a user or a password".to_owned(), fix));
@@ -130,6 +136,11 @@ fn texts(value: &Value) -> Vec<&str> {
         Value::Object(fields) => fields.values().flat_map(texts).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Whether an address is one of the public internet.
+pub(super) fn is_public(address: IpAddr) -> bool {
+    !is_private(address)
 }
 
 /// Whether an address is not one of the public internet.

@@ -5,11 +5,7 @@ use std::{collections::HashMap, sync::Arc, thread, time::Duration};
 use tidemill::transport::{ConsumerConfig, Rebalance, TopicPartition, TransportError};
 use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
 
-use super::{
-    GROUP, SOURCES,
-    partition::{self, Shared},
-    writer::Replaced,
-};
+use super::{GROUP, SOURCES, partition, shared::Shared, writer::Replaced};
 
 /// How long one poll waits.
 const POLL: Duration = Duration::from_millis(100);

@@ -6,24 +6,18 @@ use std::{
     time::Duration,
 };
 
-use tidemill::{
-    Clock as _, SystemClock,
-    transport::{ProducerRecord, Transport},
-};
-use tidemill_chat::{Batch, Supervised, Told};
-use tidemill_schemas::Arrival;
-use tokio::{
-    sync::{mpsc, watch},
-    task::AbortHandle,
-};
+use tidemill::{Clock as _, SystemClock, transport::ProducerRecord};
+use tidemill_chat::Told;
+use tokio::sync::{mpsc, watch};
 
-use crate::apps::live_insight::CHAT;
+use crate::apps::live_insight::{CHAT, TRANSCRIPT};
 
 use super::{
-    ChatState, Guard, LiveSource, Platforms, Progress, View, Wished,
-    connection::{self, Update, supervision},
-    events::Records,
-    guard::Guarded,
+    ChatState, LiveSource, Progress, SpeechProgress, SpeechState, Wished,
+    fold::{Folded, Part},
+    inbox::{Update, What},
+    shared::Shared,
+    started::{Started, Starting},
     writer::{Replaced, Transaction, Writer},
 };
 
@@ -32,38 +26,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The most events that are written together, unless one batch has more.
 const TOGETHER: usize = 2_000;
 
-/// Says whether the log can take more, and counts what was written.
-pub trait Gate: Send + Sync {
-    /// Whether live insight can take so many records now.
-    fn admits(&self, records: usize) -> bool;
-    /// Counts messages that were written on a topic.
-    fn written(&self, topic: &'static str, messages: u64);
-    /// The clock that events are checked against.
-    fn arrival(&self) -> Arrival;
-}
-
-/// What the partitions of an instance share.
-pub(super) struct Shared {
-    pub(super) transport: Arc<dyn Transport>,
-    pub(super) platforms: Platforms,
-    pub(super) guard: Guard,
-    pub(super) gate: Arc<dyn Gate>,
-    pub(super) view: Arc<View>,
-    pub(super) records: Arc<Records>,
-}
-
-/// A running connection.
-struct Connected {
-    run: i64,
-    task: AbortHandle,
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 /// The sources of a partition.
 pub(super) struct Partition {
     shared: Arc<Shared>,
@@ -71,10 +33,12 @@ pub(super) struct Partition {
     writer: Writer,
     /// The sources that this partition follows.
     sources: BTreeMap<String, LiveSource>,
-    connected: HashMap<String, Connected>,
+    started: HashMap<String, Started>,
     progress: BTreeMap<String, Progress>,
-    /// Runs that a platform refused here. A new owner tries them again: its settings may be other ones.
+    /// Runs whose chat was refused here. A new owner tries them again: its settings may be other ones.
     refused: HashSet<(String, i64)>,
+    /// Runs whose speech was refused here.
+    unheard: HashSet<(String, i64)>,
     inbox: mpsc::Sender<Update>,
 }
 
@@ -108,8 +72,8 @@ async fn work(shared: Arc<Shared>, number: i32) -> Result<(), Replaced> {
     })?;
     let progress = writer.open().await?;
     let (inbox, mut updates) = mpsc::channel(64);
-    let (sources, connected, refused) = (BTreeMap::new(), HashMap::new(), HashSet::new());
-    let mut partition = Partition { shared, number, writer, sources, connected, progress, refused, inbox };
+    let (sources, started, refused, unheard) = (BTreeMap::new(), HashMap::new(), HashSet::new(), HashSet::new());
+    let mut partition = Partition { shared, number, writer, sources, started, progress, refused, unheard, inbox };
     partition.follow().await?;
     loop {
         tokio::select! {
@@ -131,14 +95,14 @@ async fn work(shared: Arc<Shared>, number: i32) -> Result<(), Replaced> {
 }
 
 fn size(update: &Update) -> usize {
-    match &update.told {
-        Told::Events(batch) => batch.events.len(),
-        Told::State(_) => 1,
+    match &update.what {
+        What::Chat(Told::Events(batch)) => batch.events.len(),
+        What::Chat(Told::State(_)) | What::Speech(_) => 1,
     }
 }
 
 impl Partition {
-    /// Starts and stops connections, so that they are as the sources wish.
+    /// Starts and stops chats and listening, so that they are as the sources wish.
     async fn follow(&mut self) -> Result<(), Replaced> {
         self.sources = self.shared.view.sources_of(self.number);
         let sources = self.sources.clone();
@@ -150,83 +114,96 @@ impl Partition {
                 Wished::Stopped => Some(ChatState::Stopped),
             };
             if let Some(state) = halted {
-                self.connected.remove(id);
+                self.started.remove(id);
                 if self.progress.get(id).is_none_or(|progress| progress.chat != state || progress.run != source.run) {
                     changed.push((id.clone(), Some(self.moved(id, source, state))));
                 }
-            } else if self.connected.get(id).is_none_or(|connected| connected.run != source.run)
-                && self.should_run(id, source)
-            {
-                self.connected.remove(id);
-                match self.connect(id, source) {
-                    Ok(connected) => drop(self.connected.insert(id.clone(), connected)),
-                    Err(state) => {
-                        self.refused.insert((id.clone(), source.run));
-                        changed.push((id.clone(), Some(self.moved(id, source, state))));
-                    }
-                }
+            } else if self.started.get(id).is_none_or(|started| started.run != source.run) {
+                self.started.remove(id);
+                changed.extend(self.start(id, source).map(|progress| (id.clone(), Some(progress))));
             }
         }
         // The end of an erased source is written, so that the eraser knows that nothing more comes.
-        let known: HashSet<_> = self.connected.keys().chain(self.progress.keys()).cloned().collect();
+        let known: HashSet<_> = self.started.keys().chain(self.progress.keys()).cloned().collect();
         for id in known.into_iter().filter(|id| !sources.contains_key(id)) {
-            self.connected.remove(&id);
+            self.started.remove(&id);
             changed.push((id, None));
         }
         self.write(Vec::new(), changed).await
     }
 
-    /// Whether a source that should run is not over.
-    fn should_run(&self, id: &str, source: &LiveSource) -> bool {
-        let is_over = self.progress.get(id).is_some_and(|progress| {
-            progress.run == source.run && progress.place == source.place() && progress.chat == ChatState::Ended
-        });
-        !is_over && !self.refused.contains(&(id.to_owned(), source.run))
-    }
-
-    fn connect(&self, id: &str, source: &LiveSource) -> Result<Connected, ChatState> {
-        let Some(platform) = self.shared.platforms.named(&source.platform) else {
-            let names = self.shared.platforms.names().collect::<Vec<_>>().join(", ");
-            return Err(ChatState::Refused {
-                reason: format!("this server does not know the platform {}", source.platform),
-                remedy: format!("send the address again, with one of: {names}"),
-            });
-        };
-        let position = self.progress.get(id).filter(|progress| progress.place == source.place());
-        let position = position.and_then(|progress| progress.position.clone());
-        let guarded = Arc::new(Guarded { platform, guard: self.shared.guard });
-        let chat = Supervised::new(guarded, source.source(), position, supervision(id));
-        let work = connection::run(chat, id.to_owned(), source.run, self.inbox.clone());
-        Ok(Connected { run: source.run, task: tokio::spawn(work).abort_handle() })
+    /// Starts the chat and the speech of a source, unless they are over. Returns the progress, if something is refused at
+    /// once. A refused speech leaves the chat alone.
+    fn start(&mut self, id: &str, source: &LiveSource) -> Option<Progress> {
+        let place = source.place();
+        let here = self.progress.get(id).filter(|progress| progress.place == place);
+        let same_run = here.filter(|progress| progress.run == source.run);
+        let run = (id.to_owned(), source.run);
+        let mut started = Started::nothing(source.run);
+        let starting = Starting { shared: &self.shared, id, source, progress: here, updates: &self.inbox };
+        let (mut no_chat, mut no_speech) = (None, None);
+        if same_run.is_some_and(|progress| progress.chat == ChatState::Ended) {
+            started.end_chat();
+        } else if !self.refused.contains(&run) {
+            no_chat = started.start_chat(&starting).err();
+        }
+        let is_heard = same_run.and_then(|progress| progress.speech.as_ref());
+        if is_heard.is_none_or(|speech| speech.state != SpeechState::Ended) && !self.unheard.contains(&run) {
+            no_speech = started.start_speech(&starting).err();
+        }
+        if no_chat.is_some() {
+            self.refused.insert(run.clone());
+        }
+        if no_speech.is_some() {
+            self.unheard.insert(run);
+        }
+        if !started.is_idle() {
+            self.started.insert(id.to_owned(), started);
+        }
+        if no_chat.is_none() && no_speech.is_none() {
+            return None;
+        }
+        let mut progress = self.moved(id, source, no_chat.unwrap_or(ChatState::Resolving));
+        if let Some(state) = no_speech {
+            let now_ms = progress.since_ms;
+            progress.speech.get_or_insert_with(|| SpeechProgress::new(now_ms)).turn(state, now_ms);
+        }
+        Some(progress)
     }
 
     /// The progress of a source in another state.
     fn moved(&self, id: &str, source: &LiveSource, chat: ChatState) -> Progress {
         let (before, place) = (self.progress.get(id), source.place());
         let same = before.filter(|before| before.place == place);
+        let now_ms = SystemClock.now_ms();
+        let mut speech = same.and_then(|before| before.speech.clone());
+        if let Some(speech) = speech.as_mut().filter(|_| self.shared.speech.is_none()) {
+            speech.turn(SpeechState::Off, now_ms);
+        }
         Progress {
             run: source.run,
             turn: before.map_or(0, |before| before.turn) + 1,
             place,
             position: same.and_then(|before| before.position.clone()),
             chat,
-            since_ms: SystemClock.now_ms(),
+            since_ms: now_ms,
             messages: same.map_or(0, |before| before.messages),
             left_out: same.map_or(0, |before| before.left_out),
+            speech,
         }
     }
 
-    /// Writes what connections told, then lets them go on. What a connection told that does not run any more is
-    /// dropped: its position did not move, so it comes again.
+    /// Writes what sources told, then lets them go on. What a source told that does not run any more is dropped: its
+    /// position did not move, so it comes again.
     async fn take(&mut self, updates: Vec<Update>) -> Result<(), Replaced> {
-        let (mut records, mut changed, mut waiting, mut messages) = (Vec::new(), BTreeMap::new(), Vec::new(), 0);
+        let (mut folded, mut waiting) = (Folded::default(), Vec::new());
         let arrival = self.shared.gate.arrival();
-        for Update { stream_id, run, told, taken } in updates {
-            let runs = self.connected.get(&stream_id).is_some_and(|connected| connected.run == run);
+        for Update { stream_id, run, what, taken } in updates {
+            let runs = self.started.get(&stream_id).is_some_and(|started| started.run == run);
             let Some(source) = self.sources.get(&stream_id).filter(|source| runs && source.run == run) else {
                 continue;
             };
-            let mut progress: Progress = changed.remove(&stream_id).unwrap_or_else(|| {
+            let progress = folded.changed.remove(&stream_id).unwrap_or_else(|| {
                 match self.progress.get(&stream_id).filter(|before| before.run == run) {
                     Some(before) => {
                         Progress { since_ms: before.since_ms, ..self.moved(&stream_id, source, before.chat.clone()) }
@@ -234,38 +211,41 @@ impl Partition {
                     None => self.moved(&stream_id, source, ChatState::Resolving),
                 }
             });
-            match told {
-                Told::State(state) => (progress.chat, progress.since_ms) = (state.into(), arrival.now_ms),
-                Told::Events(Batch { events, position, ended }) => {
-                    let made = self.shared.records.of(&stream_id, events, arrival);
-                    records.extend(made.records);
-                    messages += made.messages;
-                    progress.messages += made.messages;
-                    progress.left_out += made.left_out;
-                    progress.position = position.or(progress.position.take());
-                    if ended {
-                        (progress.chat, progress.since_ms) = (ChatState::Ended, arrival.now_ms);
-                    }
-                }
-            }
-            changed.insert(stream_id, progress);
+            folded.add(&self.shared.records, arrival, stream_id, progress, what);
             waiting.push(taken);
         }
-        for (id, progress) in &changed {
-            match progress.chat {
-                ChatState::Refused { .. } => drop(self.refused.insert((id.clone(), progress.run))),
-                ChatState::Ended => {}
-                _ => continue,
-            }
-            self.connected.remove(id);
+        let Folded { records, changed, over, messages, segments } = folded;
+        for (id, part, is_refused) in over {
+            self.end(id, part, is_refused);
         }
         self.write(records, changed.into_iter().map(|(id, progress)| (id, Some(progress))).collect()).await?;
-        self.shared.gate.written(CHAT, messages);
+        for (topic, events) in [(CHAT, messages), (TRANSCRIPT, segments)].into_iter().filter(|(_, events)| *events > 0)
+        {
+            self.shared.gate.written(topic, events);
+        }
         for taken in waiting {
             // A connection may have been stopped in the meantime.
             let _ = taken.send(());
         }
         Ok(())
+    }
+
+    /// Stops a part of a source that is over.
+    fn end(&mut self, id: String, part: Part, is_refused: bool) {
+        let Some(started) = self.started.get_mut(&id) else { return };
+        let run = started.run;
+        match part {
+            Part::Chat => started.end_chat(),
+            Part::Speech => started.end_speech(),
+        }
+        if started.is_idle() {
+            self.started.remove(&id);
+        }
+        match part {
+            Part::Chat if is_refused => drop(self.refused.insert((id, run))),
+            Part::Speech if is_refused => drop(self.unheard.insert((id, run))),
+            Part::Chat | Part::Speech => {}
+        }
     }
 
     /// Writes records and progress together, when the log can take them.

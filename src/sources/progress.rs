@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tidemill_chat::{Position, State};
 
+use super::heard::SpeechProgress;
+
 /// The progress of a source, as its topic stores it. It is written in one transaction with the chat that it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -25,6 +27,9 @@ pub struct Progress {
     /// Messages that live insight cannot take, such as messages without a text.
     #[serde(default)]
     pub left_out: u64,
+    /// How far the speech is written, if it was ever listened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speech: Option<SpeechProgress>,
 }
 
 /// The state of a source's chat.

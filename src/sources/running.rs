@@ -10,7 +10,7 @@ use std::{
 use tidemill::transport::{Transport, TransportError};
 use tokio::runtime::Handle;
 
-use super::{GROUP, Gate, Guard, POSITIONS, Platforms, SOURCES, View, events::Records, owner, partition::Shared};
+use super::{GROUP, Gate, Guard, POSITIONS, Platforms, SOURCES, Speech, View, events::Records, owner, shared::Shared};
 use crate::apps::Format;
 
 /// How long the writers may take to finish.
@@ -26,6 +26,8 @@ pub struct Setup {
     pub platforms: Platforms,
     /// The addresses that connectors may open.
     pub guard: Guard,
+    /// What listens to the streams; `None` if nothing does.
+    pub speech: Option<Arc<Speech>>,
     /// The limit of what waits on the log.
     pub gate: Arc<dyn Gate>,
     /// The instance's name in member lists; generated if `None`.
@@ -50,10 +52,10 @@ impl Running {
         setup: Setup,
         partitions: impl Fn(&str) -> Result<i32, TransportError>,
     ) -> Result<Self, TransportError> {
-        let Setup { transport, format, platforms, guard, gate, client_id, runtime } = setup;
+        let Setup { transport, format, platforms, guard, speech, gate, client_id, runtime } = setup;
         let view = Arc::new(View::new([partitions(SOURCES)?, partitions(POSITIONS)?]));
         let records = Arc::new(Records::new(&format, partitions)?);
-        let shared = Arc::new(Shared { transport, platforms, guard, gate, view, records });
+        let shared = Arc::new(Shared { transport, platforms, guard, speech, gate, view, records });
         let client_id = client_id.unwrap_or_else(|| format!("{:08x}", RandomState::new().hash_one(GROUP) >> 32));
         let client_id = format!("{GROUP}-{client_id}");
         let (reading, joining) = (shared.clone(), shared.clone());

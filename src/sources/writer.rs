@@ -16,7 +16,7 @@ use std::{
 use tidemill::transport::{Producer, ProducerConfig, ProducerRecord, TransportError};
 use tokio::sync::oneshot;
 
-use super::{GROUP, POSITIONS, Progress, SOURCES, partition::Shared};
+use super::{GROUP, POSITIONS, Progress, SOURCES, shared::Shared};
 
 /// How long to wait before another attempt.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -3,9 +3,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod double;
+mod evening;
+mod hls;
 mod kafka;
 mod pressure;
 mod server;
+mod speech;
+mod studio;
 
 use serde_json::json;
 use tidemill::transport::embedded::EmbeddedLog;

@@ -56,6 +56,7 @@ async fn a_chat_is_not_read_while_the_log_cannot_take_more() {
         format: Format::Json,
         platforms: Platforms::none().with(chat.clone()),
         guard: Guard { allows_private: true },
+        speech: None,
         gate: door.clone(),
         client_id: None,
         runtime: Handle::current(),

@@ -7,7 +7,7 @@ use tidemill::transport::embedded::EmbeddedLog;
 use tidemill_apps::{
     apps::{Windows, http_client, live_insight},
     server::{Log, Server, Settings, SourceSettings, Tenant},
-    sources::{Guard, Keys, Platforms},
+    sources::{Guard, Keys, Platforms, SpeechSettings},
 };
 
 use crate::{common::until, double::Chat};
@@ -25,6 +25,7 @@ pub(crate) fn settings(chat: &Chat) -> Settings {
         enabled: true,
         guard: Guard { allows_private: true },
         keys: Keys::default(),
+        speech: SpeechSettings::default(),
         platforms: Some(Platforms::none().with(chat.clone())),
     };
     settings

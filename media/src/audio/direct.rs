@@ -20,6 +20,8 @@ pub(super) async fn read(
     mut sink: Sink,
     told: &watch::Sender<AudioState>,
 ) -> Result<(), MediaError> {
+    // FFmpeg follows redirects and playlists without asking.
+    options.reach.check_program(media)?;
     let opened = Instant::now();
     let mut restarts = Restarts::new(options.backoff(2), 8);
     let mut first = true;

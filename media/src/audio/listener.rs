@@ -119,7 +119,7 @@ impl Listener {
             Some(started_ms) if !resolved.is_live => started_ms,
             // What does not tell times has the time at which it is read.
             _ if resolved.is_live => options.start_ms + self.started.elapsed().as_millis() as i64,
-            _ => options.start_ms,
+            _ => options.origin_ms.unwrap_or(options.start_ms),
         };
         let audio = Audio::open(&resolved, options)?;
         self.title = resolved.title.or(self.title.take());

@@ -25,7 +25,7 @@ pub(super) async fn read(
     sink: Sink,
     told: &watch::Sender<AudioState>,
 ) -> Result<(), MediaError> {
-    let fetch = Fetch::new(options.attempts, options.backoff(0))?;
+    let fetch = Fetch::new(options.attempts, options.backoff(0), options.reach)?;
     let begin = match options.resume_after_ms {
         Some(ms) => Begin::At(ms),
         None if options.from_oldest => Begin::Oldest,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::net::Reach;
 use crate::process::{Backoff, Program};
 
 /// How audio is read.
@@ -9,6 +10,9 @@ use crate::process::{Backoff, Program};
 pub struct AudioOptions {
     /// The event time of the first sample, where the stream does not tell. Of a live stream: now.
     pub start_ms: i64,
+    /// The event time of the first sample of what is not live and does not tell. `None`: `start_ms`. To go on in it later,
+    /// give the same time again.
+    pub origin_ms: Option<i64>,
     /// Audio up to this event time was taken already: reading goes on after it, as far as it can still be had.
     pub resume_after_ms: Option<i64>,
     /// Begin at the oldest segment that can be had, and not near the end. False.
@@ -29,6 +33,8 @@ pub struct AudioOptions {
     pub wait_most: Duration,
     /// What waiting times are drawn from.
     pub seed: u64,
+    /// Which addresses of the network may be read. All.
+    pub reach: Reach,
     /// FFmpeg. `None`: the one that is installed.
     pub ffmpeg: Option<Program>,
 }
@@ -38,6 +44,7 @@ impl AudioOptions {
     pub fn new(start_ms: i64) -> Self {
         Self {
             start_ms,
+            origin_ms: None,
             resume_after_ms: None,
             from_oldest: false,
             block_ms: 100,
@@ -48,6 +55,7 @@ impl AudioOptions {
             wait_first: Duration::from_secs(1),
             wait_most: Duration::from_secs(30),
             seed: 0,
+            reach: Reach::default(),
             ffmpeg: None,
         }
     }

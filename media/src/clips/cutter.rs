@@ -9,6 +9,7 @@ use crate::clips::gather::{Gathering, Span, disk, gone};
 use crate::clips::{ClipRequest, ClipsOptions, Footage, captions, command};
 use crate::error::MediaError;
 use crate::hls::Fetch;
+use crate::net::Reach;
 use crate::process::{Program, Running, read_lines};
 use crate::resolve::{Kind, Want};
 
@@ -72,7 +73,7 @@ async fn from(
     let span = Span { from_ms: request.from_ms(), start_ms: request.start_ms, end_ms: request.end_ms };
     if resolved.kind == Kind::Hls {
         let gathering = Gathering {
-            fetch: &Fetch::new(options.attempts, options.backoff(1))?,
+            fetch: &Fetch::new(options.attempts, options.backoff(1), Reach::default())?,
             span,
             begins_ms,
             now_ms: (options.now_ms)(),

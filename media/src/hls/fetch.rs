@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::error::MediaError;
 use crate::hls::{Part, Playlist, parse};
+use crate::net::Reach;
 use crate::process::Backoff;
 use crate::shown::host;
 
@@ -24,6 +25,7 @@ pub struct Fetch {
     client: Client,
     attempts: u32,
     backoff: Arc<Mutex<Backoff>>,
+    reach: Reach,
 }
 
 /// Why something could not be read.
@@ -57,14 +59,16 @@ impl Trouble {
 }
 
 impl Fetch {
-    /// Reads with at most `attempts` attempts for a segment; `backoff` tells how long to wait between them.
+    /// Reads with at most `attempts` attempts for a segment; `backoff` tells how long to wait between them. Addresses out of
+    /// `reach` are refused, also where a name or a redirect leads to them.
     ///
     /// # Errors
     /// [`MediaError::Refused`] where TLS cannot be set up.
-    pub fn new(attempts: u32, backoff: Backoff) -> Result<Self, MediaError> {
+    pub fn new(attempts: u32, backoff: Backoff, reach: Reach) -> Result<Self, MediaError> {
         // A second installation finds the first one, which is what is wanted.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        let client = reach
+            .client()
             .connect_timeout(Duration::from_secs(10))
             .read_timeout(Duration::from_secs(20))
             .user_agent(concat!("tidemill-media/", env!("CARGO_PKG_VERSION")))
@@ -75,7 +79,7 @@ impl Fetch {
                     "Install the certificates of this system: on Debian, 'apt-get install ca-certificates'.",
                 )
             })?;
-        Ok(Self { client, attempts: attempts.max(1), backoff: Arc::new(Mutex::new(backoff)) })
+        Ok(Self { client, attempts: attempts.max(1), backoff: Arc::new(Mutex::new(backoff)), reach })
     }
 
     /// Reads a playlist, once: it changes anyway, so the next reading is the next attempt.
@@ -127,6 +131,7 @@ impl Fetch {
     }
 
     async fn ask(&self, address: &Url, range: Option<(u64, u64)>) -> Result<Response, Trouble> {
+        self.reach.check(address).map_err(Trouble::Useless)?;
         let mut request = self.client.get(address.clone());
         if let Some((from, length)) = range {
             request = request.header(RANGE, format!("bytes={from}-{}", from.saturating_add(length).saturating_sub(1)));
@@ -163,6 +168,9 @@ async fn all(mut response: Response, most: usize) -> Result<Bytes, Trouble> {
 }
 
 fn broken(address: &Url, error: &reqwest::Error) -> Trouble {
+    if let Some(refusal) = Reach::refusal(address, error) {
+        return Trouble::Useless(refusal);
+    }
     let what = if error.is_timeout() {
         "does not answer in time"
     } else if error.is_connect() {

@@ -68,6 +68,12 @@ const MEANINGS: &[(&str, Act, &str, &str)] = &[
         "yt-dlp does not know this page.",
         "Give the address of the stream itself, or of its playlist (.m3u8).",
     ),
+    (
+        "No suitable extractor",
+        Act::Somebody,
+        "The page belongs to no platform that yt-dlp knows.",
+        "Give the address of the stream's playlist (.m3u8), or of a page of a platform.",
+    ),
     ("Video unavailable", Act::Somebody, "The platform has no such stream.", "Check the address."),
     ("HTTP Error 404", Act::Somebody, "The platform has no such page.", "Check the address."),
     ("HTTP Error 429", Act::Wait, "The platform gets too many requests from this server.", ""),

@@ -28,6 +28,9 @@ pub struct ResolverOptions {
     pub js_runtime: Option<String>,
     /// Whether addresses of files on this machine (`file:`) are taken. False: a streamer gives the addresses.
     pub files: bool,
+    /// Whether yt-dlp may look into any page for media that is embedded there, and not only into those of platforms that
+    /// it knows. True. A page may lead it to any address, so a server that strangers send addresses to says false.
+    pub any_page: bool,
     /// After how long yt-dlp is killed. One minute.
     pub timeout: Duration,
     /// How often yt-dlp is asked before trouble that may pass is told. 3.
@@ -46,6 +49,7 @@ impl Default for ResolverOptions {
             cookies: None,
             js_runtime: None,
             files: false,
+            any_page: true,
             timeout: Duration::from_secs(60),
             attempts: 3,
             wait_first: Duration::from_secs(2),
@@ -123,6 +127,9 @@ impl Resolver {
         command.args(["--socket-timeout", "20", "--format", format]);
         if let Some(runtime) = &self.options.js_runtime {
             command.args(["--js-runtimes", runtime]);
+        }
+        if !self.options.any_page {
+            command.args(["--use-extractors", "default,-generic"]);
         }
         if let Some(cookies) = &cookies {
             command.arg("--cookies").arg(cookies.path());

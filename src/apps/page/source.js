@@ -1,4 +1,4 @@
-// What is read of a live stream, in words: the state of its chat, why it waits, and what to do.
+// What is read of a live stream, in words: the state of its chat and of its speech, why they wait, and what to do.
 import { text, timeOfDaySeconds } from "./format.js";
 
 const STATES = {
@@ -34,6 +34,32 @@ export function sentenceOf(source) {
     default:
       return "";
   }
+}
+
+const SPEECH = {
+  connecting: ["Connecting to the audio", "warn"],
+  listening: ["Listening", "good"],
+  waiting: ["Audio waits", "warn"],
+  refused: ["Audio not possible", "bad"],
+  ended: ["Audio ended", ""],
+};
+
+/** The words, the tone and the sentence for the speech of a source; null while it is not listened to. */
+export function speechOf(source) {
+  const speech = source?.speech;
+  const known = SPEECH[speech?.state];
+  if (!known) return null;
+  const [word, tone] = known;
+  const reason = text(speech.reason);
+  const whole = reason && `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`;
+  let sentence = "";
+  if (speech.state === "waiting") {
+    const next = Number.isFinite(speech.until_ms) ? ` The next attempt is at ${timeOfDaySeconds(speech.until_ms)}.` : "";
+    sentence = `${whole || "Nothing is heard now"}.${next}`;
+  } else if (speech.state === "refused") {
+    sentence = [whole, text(speech.remedy)].filter(Boolean).join(". To do: ");
+  }
+  return { word, tone, sentence };
 }
 
 /** What a person may ask for in a state, in the order of the buttons: words of the address, and labels. */

@@ -18,7 +18,7 @@ use tokio::{runtime::Handle, sync::Mutex};
 use super::{access::Visitor, engine::Engine, intake::Intake, problem::Problem};
 use crate::{
     apps::App,
-    sources::{LiveSource, Platforms, Running, SOURCES, Seen, Setup},
+    sources::{LiveSource, Platforms, Running, SOURCES, Seen, Setup, Speech},
 };
 
 use gate::Limit;
@@ -51,11 +51,17 @@ impl Sources {
         let app = app.ok_or_else(|| TransportError::Invalid("no application reads streams".into()))?;
         let running = settings.runs_sources().then(|| {
             let wanted = &settings.sources;
+            let speech = {
+                let _here = runtime.enter();
+                Speech::open(&wanted.speech, wanted.guard)
+            };
+            let speech = speech.map_err(|error| TransportError::Invalid(format!("sources.speech: {error}").into()))?;
             let setup = Setup {
                 transport: engine.log().transport(),
                 format: engine.format().clone(),
                 platforms: wanted.platforms.clone().unwrap_or_else(|| Platforms::known(&wanted.keys)),
-                guard: settings.sources.guard,
+                guard: wanted.guard,
+                speech: speech.map(Arc::new),
                 gate: Arc::new(Limit { intake: intake.clone(), app }),
                 client_id: settings.client_id.clone(),
                 runtime,

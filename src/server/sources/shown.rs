@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sources::{ChatState, Seen, Wished};
+use crate::sources::{ChatState, Progress, Seen, SpeechState, Wished};
 
 /// A source with its state. `state` is one of resolving, connected, waiting (with `until_ms` and `reason`), refused
-/// (with `reason` and `remedy`), ended, paused, stopped.
+/// (with `reason` and `remedy`), ended, paused, stopped. `speech` is there if the stream was ever listened to; its state
+/// is one of connecting, listening, waiting, refused, ended, paused, stopped.
 pub(super) fn source(Seen { source, progress }: &Seen) -> Value {
     let mut shown = Map::new();
     shown.insert("url".to_owned(), json!(source.url));
@@ -30,8 +31,26 @@ pub(super) fn source(Seen { source, progress }: &Seen) -> Value {
         shown.insert("since_ms".to_owned(), json!(progress.since_ms));
         shown.insert("messages".to_owned(), json!(progress.messages));
         shown.insert("left_out".to_owned(), json!(progress.left_out));
+        shown.extend(speech(source.wished, source.run, progress).map(|speech| ("speech".to_owned(), speech)));
     }
     Value::Object(shown)
+}
+
+/// The speech of a source: as with the chat, the wish is shown at once.
+fn speech(wished: Wished, run: i64, progress: &Progress) -> Option<Value> {
+    let speech = progress.speech.as_ref().filter(|speech| speech.state != SpeechState::Off)?;
+    let state = match wished {
+        Wished::Running if progress.run == run => serde_json::to_value(&speech.state).ok()?,
+        Wished::Running => json!({ "state": "connecting" }),
+        Wished::Paused => json!({ "state": "paused" }),
+        Wished::Stopped => json!({ "state": "stopped" }),
+    };
+    let mut shown = Map::new();
+    shown.extend(state.as_object().cloned().unwrap_or_default());
+    shown.insert("since_ms".to_owned(), json!(speech.since_ms));
+    shown.insert("segments".to_owned(), json!(speech.segments));
+    shown.insert("left_out".to_owned(), json!(speech.left_out));
+    Some(Value::Object(shown))
 }
 
 /// Whether nothing more comes of a source unless a person acts.

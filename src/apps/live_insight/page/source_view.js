@@ -2,7 +2,7 @@
 import { h, toast } from "/assets/shared/dom.js";
 import { count, plural, text } from "/assets/shared/format.js";
 import { headers } from "/assets/shared/shell.js";
-import { actionsOf, problemOf, sentenceOf, stateOf } from "/assets/shared/source.js";
+import { actionsOf, problemOf, sentenceOf, speechOf, stateOf } from "/assets/shared/source.js";
 
 const AGAIN_MS = 2000;
 
@@ -56,12 +56,16 @@ function fill(box, source, ask) {
   );
   const words = box.querySelector(".source-words") ?? h("p", { class: "source-words", role: "status" });
   const sentence = sentenceOf(source);
-  const said = [word, sentence].filter(Boolean).join(": ");
+  const speech = speechOf(source);
+  const said = [word, sentence, speech?.word, speech?.sentence].filter(Boolean).join(": ");
   if (words.dataset.said !== said) {
     words.dataset.said = said;
-    words.replaceChildren(h("span", { class: "chip", data: { tone } }, word), h("bdi", {}, sentence));
+    const parts = [h("span", { class: "chip", data: { tone } }, word), h("bdi", {}, sentence)];
+    if (speech) parts.push(h("span", { class: "chip", data: { tone: speech.tone } }, speech.word), h("bdi", {}, speech.sentence));
+    words.replaceChildren(...parts);
   }
-  const facts = [text(source.platform), counted, leftOut].filter(Boolean).join(" · ");
+  const heard = source.speech?.segments > 0 ? plural(source.speech.segments, "phrase", "phrases") : "";
+  const facts = [text(source.platform), counted, heard, leftOut].filter(Boolean).join(" · ");
   box.dataset.state = source.state;
   box.replaceChildren(
     h("p", { class: "source-name" }, h("strong", { dir: "auto" }, title), h("span", { class: "muted" }, facts)),

@@ -478,3 +478,15 @@ test("a source says what happens, what follows and what helps", async () => {
   assert.equal(problemOf({ error: "too fast", fix: "wait" }, 429), "too fast: wait.");
   assert.match(problemOf(null, 502), /502/);
 });
+
+test("the speech of a source has words of its own beside the chat", async () => {
+  const { speechOf } = await load("../source.js");
+  const of = (speech) => speechOf({ state: "connected", speech });
+  assert.equal(of(undefined), null);
+  assert.equal(of({ state: "paused" }), null);
+  assert.deepEqual(of({ state: "listening" }), { word: "Listening", tone: "good", sentence: "" });
+  const missing = of({ state: "refused", reason: "the program ffmpeg is not installed", remedy: "install it" });
+  assert.equal(missing.sentence, "The program ffmpeg is not installed. To do: install it");
+  assert.match(of({ state: "waiting", reason: "not live", until_ms: 0 }).sentence, /^Not live\. The next attempt is at /);
+  assert.equal(of({ state: "waiting", reason: "not live" }).sentence, "Not live.");
+});

@@ -1,0 +1,18 @@
+//! What the partitions of an instance share.
+
+use std::sync::Arc;
+
+use tidemill::transport::Transport;
+
+use super::{Gate, Guard, Platforms, Speech, View, events::Records};
+
+pub(super) struct Shared {
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) platforms: Platforms,
+    pub(super) guard: Guard,
+    /// What listens to the streams; `None` if nothing does.
+    pub(super) speech: Option<Arc<Speech>>,
+    pub(super) gate: Arc<dyn Gate>,
+    pub(super) view: Arc<View>,
+    pub(super) records: Arc<Records>,
+}

@@ -1,0 +1,81 @@
+//! What turns the speech of streams into words, as the settings choose it.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use tidemill_media::{Reach, Resolver, ResolverOptions};
+use tidemill_speech::{
+    Google, GoogleSettings, OpenAi, OpenAiSettings, Pocketsphinx, PocketsphinxSettings, Recogniser, SpeechError,
+    TranscriberSettings,
+};
+
+use super::{Hearing, hearing::Live};
+use crate::sources::{Guard, guard::is_public};
+
+/// How the server listens to streams.
+#[derive(Debug, Clone, Default)]
+pub struct SpeechSettings {
+    /// What turns speech into words.
+    pub recogniser: RecogniserChoice,
+    /// The language that is spoken, as BCP 47; empty for American English.
+    pub language: String,
+    /// A browser's cookies in Netscape's format, for platforms that ask yt-dlp for a login.
+    pub cookies_file: Option<PathBuf>,
+}
+
+/// The recognisers to choose from.
+#[derive(Debug, Clone, Default)]
+pub enum RecogniserChoice {
+    /// The server does not listen.
+    #[default]
+    Off,
+    /// The program on this machine.
+    Pocketsphinx,
+    /// A server that speaks `OpenAI`'s transcriptions.
+    OpenAi(OpenAiSettings),
+    /// Google Speech-to-Text.
+    Google(GoogleSettings),
+}
+
+/// What listens to the streams of an instance.
+pub struct Speech {
+    /// Opens the audio of streams.
+    pub hearing: Arc<dyn Hearing>,
+    /// Turns speech into words.
+    pub recogniser: Arc<dyn Recogniser>,
+    /// How it is asked.
+    pub transcriber: TranscriberSettings,
+}
+
+impl Speech {
+    /// What listens as the settings choose; `None` if nothing does. Must be called within a tokio runtime. The media that
+    /// streams lead to is bound by the guard, as their addresses are.
+    ///
+    /// # Errors
+    /// If the settings of the recogniser cannot be used.
+    pub fn open(settings: &SpeechSettings, guard: Guard) -> Result<Option<Self>, SpeechError> {
+        let mut transcriber = TranscriberSettings::default();
+        if !settings.language.is_empty() {
+            transcriber.language.clone_from(&settings.language);
+        }
+        let recogniser: Arc<dyn Recogniser> = match &settings.recogniser {
+            RecogniserChoice::Off => return Ok(None),
+            RecogniserChoice::Pocketsphinx => Arc::new(Pocketsphinx::new(PocketsphinxSettings::default())),
+            RecogniserChoice::OpenAi(settings) => Arc::new(OpenAi::new(settings.clone())?),
+            RecogniserChoice::Google(settings) => Arc::new(Google::new(settings.clone())?),
+        };
+        let resolver = Resolver::new(ResolverOptions {
+            cookies: settings.cookies_file.clone(),
+            files: guard.allows_private,
+            any_page: guard.allows_private,
+            ..ResolverOptions::default()
+        });
+        let reach = if guard.allows_private { Reach::default() } else { Reach::only(is_public) };
+        Ok(Some(Self { hearing: Arc::new(Live { resolver, reach }), recogniser, transcriber }))
+    }
+}
+
+impl fmt::Debug for Speech {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Speech").field("recogniser", &self.recogniser.name()).finish_non_exhaustive()
+    }
+}
