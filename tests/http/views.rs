@@ -138,7 +138,8 @@ async fn past_streams_are_listed_until_they_are_erased() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_needs_a_token_of_its_stream_and_a_running_application() {
     let tenants = vec![tenant("ada", "token-of-ada-0001", &["ada"]), tenant("bob", "token-of-bob-0001", &["bob"])];
-    let mut client = Client::start(Settings { tenants, ..settings() }).await;
+    let cors_origins = vec!["https://ada.example".to_owned()];
+    let mut client = Client::start(Settings { tenants, cors_origins, ..settings() }).await;
     for (token, status) in [(None, 401), (Some("token-of-bob-0001"), 403), (Some("token-of-ada-0001"), 404)] {
         client.token = token;
         for view in ["frame", "prediction", "export"] {
@@ -147,6 +148,12 @@ async fn a_view_needs_a_token_of_its_stream_and_a_running_application() {
         let past = client.get("/v1/streams/ada/past").await.0;
         assert_eq!(past, if status == 404 { 200 } else { status });
     }
+    let other = client.request("GET", "/v1/streams/ada/past").header("origin", "https://ada.example");
+    let exposed = other.send().await.expect("answers").headers()["access-control-expose-headers"].clone();
+    let exposed = exposed.to_str().expect("text");
+    assert!(
+        ["content-disposition", "retry-after", "tidemill-windows-left-out"].iter().all(|name| exposed.contains(name))
+    );
     client.server.close().await.expect("closes");
 
     let client = Client::start(Settings { apps: vec![&form_coach::APPLICATION], ..settings() }).await;

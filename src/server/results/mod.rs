@@ -8,4 +8,4 @@ mod views;
 
 pub(super) use events::{Options, Results, late_of_owner, of_owner};
 pub(super) use hub::Hub;
-pub(super) use views::{Views, view_of_owner};
+pub(super) use views::{LEFT_OUT, Views, view_of_owner};

@@ -20,7 +20,7 @@ const AT_ONCE: usize = 2;
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Tells how many older windows are left out of an answer.
-const LEFT_OUT: &str = "tidemill-windows-left-out";
+pub(in crate::server) const LEFT_OUT: &str = "tidemill-windows-left-out";
 
 /// Makes the views of the applications.
 pub(in crate::server) struct Views {

@@ -597,3 +597,42 @@ test("many wishes become one, and one that comes meanwhile is done afterwards", 
   t.mock.timers.tick(300);
   assert.equal(done, 2);
 });
+
+test("a frame that comes after another one was chosen is not shown, and a late one keeps what is there", () => withDocument(async () => {
+  const { FrameChooser, FRAMES } = await load("../../live_insight/page/frames.js");
+  const asked = [];
+  const settle = async () => {
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  };
+  const answer = async (at, status, value) => {
+    asked[at].resolve({ ok: status === 200, status, headers: new Map(), json: async () => value });
+    await settle();
+  };
+  const before = { fetch: globalThis.fetch, location: globalThis.location, sessionStorage: globalThis.sessionStorage };
+  const fetch = (address) => new Promise((resolve) => asked.push({ address, resolve }));
+  Object.assign(globalThis, { fetch, location: { hash: "" }, sessionStorage: { getItem: () => null } });
+  try {
+    let changes = 0;
+    const [box, files, line] = ["div", "span", "p"].map((tag) => new Element(tag));
+    const chooser = new FrameChooser({ box, files, line, id: "ada", onChange: () => (changes += 1) });
+    assert.deepEqual([chooser.frame, chooser.name, textOf(box)], [null, "The last minute", "Live5 min15 min60 minWhole stream"]);
+    box.children[1].listeners.click();
+    box.children[2].listeners.click();
+    assert.deepEqual(asked.map(({ address }) => address), ["5m", "15m"].map((last) => `/v1/streams/ada/frame?last=${last}`));
+    await answer(1, 200, FRAME);
+    await answer(0, 200, { insight: { chats: 1 } });
+    assert.deepEqual([chooser.frame.window.chats, chooser.name], [900, "The last 15 minutes"]);
+    assert.deepEqual(box.children.map((button) => button.attributes["aria-pressed"]), ["false", "false", "true", "false", "false"]);
+    assert.match(files.children[2].attributes.href, /\?format=parquet&last=15m$/);
+
+    chooser.choose(FRAMES[4]);
+    await answer(2, 429, { error: "too many views", fix: "ask again" });
+    assert.deepEqual([chooser.frame, line.textContent], [null, "too many views: ask again."], "another frame is not in its place");
+    const seen = changes;
+    chooser.choose();
+    assert.deepEqual([chooser.frame, line.textContent, changes], [null, "", seen + 1]);
+    assert.equal(asked.length, 3, "the last minute is there already");
+  } finally {
+    Object.assign(globalThis, before);
+  }
+}));
