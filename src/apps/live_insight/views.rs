@@ -6,12 +6,15 @@ use tidemill_schemas::Insight;
 use super::{
     frames::{Range, frame},
     history::{Format, StreamSummary, export, past_streams},
-    outlook::outlook,
+    outlook::{HORIZON_MS, outlook},
 };
 use crate::apps::{Parameters, Shown, Span, Stored, Unshown, View, Wanted, Wrong};
 
 /// The most earlier predictions beside the newest one.
 const EARLIER: usize = 12;
+/// The time of a prediction grows with the number of windows, multiplied by those of its horizon. Windows of a minute stay
+/// far below this.
+const WORK: usize = 60_000;
 
 const RANGE_FIX: &str = "write last=5m, 15m, 60m, 2h or all, or from=MS and to=MS in epoch milliseconds";
 
@@ -40,7 +43,7 @@ fn of_prediction(_stream: &str, asked: &Parameters) -> Result<Wanted, Wrong> {
         what: "prediction yet: it needs three windows since the stream's last pause of half an hour".to_owned(),
         fix: "ask again after the third window with chat or speech".to_owned(),
     };
-    of_whole(asked, move |stored| json(&outlook(&insights(stored), EARLIER).ok_or_else(too_few)?))
+    of_whole(asked, move |stored| json(&outlook(recent(&insights(stored)), EARLIER).ok_or_else(too_few)?))
 }
 
 /// `?format=csv`, `jsonl` or `parquet`; with a range as in a frame, only that part.
@@ -130,6 +133,14 @@ fn insights(stored: Stored) -> Vec<Insight> {
     stored.results.into_iter().filter_map(read).collect()
 }
 
+/// The last windows, as many as a prediction can be made of in a moment: all of them, unless windows are short.
+fn recent(insights: &[Insight]) -> &[Insight] {
+    let length_ms = insights.last().map_or(0, |newest| newest.window_end_ms - newest.window_start_ms);
+    let horizon = (HORIZON_MS / length_ms.max(1)).max(1) as usize;
+    let most = (WORK / horizon).max(3 * horizon);
+    &insights[insights.len().saturating_sub(most)..]
+}
+
 fn no_insight() -> Unshown {
     Unshown::Missing {
         what: "insight of this stream in this time".to_owned(),
@@ -145,6 +156,7 @@ fn json(value: &impl Serialize) -> Result<Shown, Unshown> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apps::recordings::{START_MS, insights as insights_of};
 
     fn asked(query: &str) -> Parameters {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -194,5 +206,26 @@ mod tests {
         assert!(matches!(answer(of_prediction, 0), Err(Unshown::Missing { .. })));
         assert!(matches!(answer(of_export, 7), Err(Unshown::TooMuch { .. })), "a file is never cut off");
         assert_eq!(answer(of_past, 0).map(|shown| shown.body), Ok(br#"{"streams":[]}"#.to_vec()));
+    }
+
+    #[test]
+    fn a_prediction_reads_all_minutes_and_the_last_of_many_short_windows() {
+        let said = include_str!("recordings/transcript.ndjson").lines().next().expect("a line");
+        let said = tidemill_schemas::parse_transcript(said.as_bytes(), START_MS + 86_400_000).expect("valid");
+        let one = insights_of(&[], &[said], START_MS, 60_000).remove(0);
+        let windows = |count: i64, length_ms: i64| -> Vec<Insight> {
+            let window = |at: i64| Insight {
+                window_start_ms: at * length_ms,
+                window_end_ms: (at + 1) * length_ms,
+                ..one.clone()
+            };
+            (0..count).map(window).collect()
+        };
+        assert_eq!(recent(&windows(3_000, 60_000)).len(), 3_000);
+        let short = windows(3_000, 10_000);
+        assert_eq!((recent(&short).len(), recent(&short).last()), (2_000, short.last()));
+        assert_eq!(recent(&windows(3_000, 1_000)).len(), 900);
+        assert_eq!(recent(&windows(1, 0)).len(), 1);
+        assert!(recent(&[]).is_empty());
     }
 }
