@@ -20,9 +20,10 @@ pub mod recordings;
 
 pub use analyst::{Analyst, AnalystError, Answer};
 pub use application::{
-    App, Application, Asked, Calls, Door, File, Host, Incoming, Input, Owner, Part, Property, Question, Questions,
-    ReadEvent, ReadProperty, RecordedCall, RecordedFailure, Results, Setup, TenantOf, ToJson, TrialFuture,
-    WindowSetting, Windows, Withdrawals, show_json, windowed_key,
+    App, Application, Asked, Calls, Door, File, Host, Incoming, Input, Owner, Parameters, Part, Property, Question,
+    Questions, ReadEvent, ReadProperty, RecordedCall, RecordedFailure, Results, Setup, Show, Shown, Span, Stored,
+    TenantOf, ToJson, TrialFuture, Unshown, View, Wanted, WindowSetting, Windows, Withdrawals, Wrong, show_json,
+    windowed_key,
 };
 pub(crate) use application::{shown_content, shown_key};
 pub(crate) use earlier::EarlierResults;

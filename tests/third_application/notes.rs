@@ -32,6 +32,7 @@ const fn application(id: &'static str) -> Application {
         inputs: INPUTS,
         properties: PROPERTIES,
         results: RESULTS,
+        views: &[],
         withdrawals: None,
         reads_streams: false,
         erasures: "note-erasures",

@@ -6,6 +6,7 @@ mod evaluate;
 mod files;
 mod input;
 mod results;
+mod views;
 mod windows;
 mod withdrawals;
 
@@ -34,6 +35,7 @@ pub use evaluate::{Asked, Question, Questions, RecordedCall, RecordedFailure, Se
 pub use files::File;
 pub use input::{Incoming, Input, Property, ReadEvent, ReadProperty};
 pub use results::{Results, ToJson};
+pub use views::{Parameters, Show, Shown, Span, Stored, Unshown, View, Wanted, Wrong};
 pub use windows::{WindowSetting, Windows};
 pub use withdrawals::{Part, Withdrawals};
 
@@ -58,6 +60,8 @@ pub struct Application {
     pub properties: &'static [Property],
     /// The kinds of results. The first kind has one result for each window with events.
     pub results: &'static [Results],
+    /// Answers that are made of the first kind of results when somebody asks.
+    pub views: &'static [View],
     /// Parts of an owner's data that can be withdrawn, if there are any.
     pub withdrawals: Option<Withdrawals>,
     /// Whether its owners are live streams whose chat connectors can read; see [`sources`](crate::sources).

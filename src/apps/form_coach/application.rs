@@ -46,6 +46,7 @@ pub static APPLICATION: Application = Application {
         reader: profile,
     }],
     results: &[Results::of::<FormFeedback>(FEEDBACK, "feedback"), Results::late(LATE)],
+    views: &[],
     withdrawals: None,
     reads_streams: false,
     erasures: ERASURES,

@@ -18,6 +18,7 @@ use super::{
     },
     topology::{call, topology},
     trend,
+    views::VIEWS,
 };
 use crate::apps::{
     Application, Calls, Door, Format, Host, Incoming, Input, Owner, Part, ReadEvent, Results, WindowSetting, Windows,
@@ -63,6 +64,7 @@ pub static APPLICATION: Application = Application {
         Results::of::<Alert>(ALERTS, "alert"),
         Results::late(LATE),
     ],
+    views: VIEWS,
     withdrawals: Some(Withdrawals {
         topic: WITHDRAWALS,
         parts: &[

@@ -11,6 +11,7 @@ mod request;
 mod topics;
 mod topology;
 mod trend;
+mod views;
 mod withdrawals;
 
 pub use application::APPLICATION;

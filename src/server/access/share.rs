@@ -11,12 +11,13 @@ use crate::server::{budget::Budget, problem::Problem, settings::Limits};
 pub(super) struct Share {
     bodies: Budget,
     followers: Arc<Semaphore>,
+    views: Arc<Semaphore>,
 }
 
 impl Share {
     pub(super) fn half_of(limits: &Limits) -> Self {
         let followers = Arc::new(Semaphore::new(limits.event_streams.div_ceil(2)));
-        Self { bodies: Budget::new(limits.bytes_in_flight / 2), followers }
+        Self { bodies: Budget::new(limits.bytes_in_flight / 2), followers, views: Arc::new(Semaphore::new(1)) }
     }
 
     /// Reserves memory for a body until the permit is dropped.
@@ -29,6 +30,11 @@ impl Share {
     pub(super) fn follower(&self) -> Result<OwnedSemaphorePermit, Problem> {
         let permit = self.followers.clone().try_acquire_owned();
         permit.map_err(|_| Problem::busy("too many pages of this tenant follow results", 10))
+    }
+
+    /// A turn to have a view made, until the permit is dropped. Waits for the tenant's earlier ones.
+    pub(super) async fn turn(&self) -> OwnedSemaphorePermit {
+        self.views.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 }
 

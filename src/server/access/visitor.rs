@@ -52,6 +52,14 @@ impl Visitor {
         self.share.as_ref().map(|share| share.follower()).transpose()
     }
 
+    /// The visitor's turn to have a view made, until the permit is dropped. Waits for the visitor's earlier ones.
+    pub(in crate::server) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        match &self.share {
+            Some(share) => Some(share.turn().await),
+            None => None,
+        }
+    }
+
     /// Refuses ids that are not the visitor's.
     pub(in crate::server) fn may(&self, app: App, id: &str) -> Result<(), Problem> {
         if self.sees(app, id) {

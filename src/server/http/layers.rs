@@ -25,6 +25,7 @@ use tower_http::{
 use crate::server::{
     metrics::{counter, histogram},
     problem::Problem,
+    results,
 };
 
 /// Puts the layers around routes. `origins` are the origins whose pages may use the server.
@@ -61,6 +62,8 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::CONTENT_TYPE,
             HeaderName::from_static("last-event-id"),
         ])
+        // What pages of other origins need of an answer: the name of a file, what it leaves out, when to ask again.
+        .expose_headers([header::CONTENT_DISPOSITION, header::RETRY_AFTER, HeaderName::from_static(results::LEFT_OUT)])
         .max_age(Duration::from_mins(10))
 }
 

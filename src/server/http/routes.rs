@@ -12,7 +12,7 @@ use axum::{
 };
 
 use crate::{
-    apps::App,
+    apps::{App, Parameters},
     server::{
         access::{Access, Visitor},
         address::{Path, Query},
@@ -23,7 +23,7 @@ use crate::{
         journal::{self, Journal},
         pages::{self, Pages},
         problem::Problem,
-        results::{self, Results},
+        results::{self, Results, Views},
         sources::{self, Sources},
         state::{self, Inspector},
     },
@@ -36,6 +36,7 @@ pub(super) struct Parts {
     pub(super) access: Access,
     pub(super) intake: Arc<Intake>,
     pub(super) results: Arc<Results>,
+    pub(super) views: Arc<Views>,
     pub(super) eraser: Eraser,
     pub(super) dead_letters: Arc<DeadLetters>,
     pub(super) journal: Arc<Journal>,
@@ -145,6 +146,15 @@ fn with_app(table: Table, app: App) -> Table {
         .incomplete(&format!("/{section}/"), &no_page, &open)
         .incomplete(&format!("{owners}/"), &no_owner, &name(""))
         .incomplete(&format!("{owners}//events"), &no_owner, &name("/events"));
+    for view in app.views {
+        let show = move |State(views): State<Arc<Views>>,
+                         Path(id): Path<String>,
+                         visitor: Visitor,
+                         Query(asked): Query<Parameters>| {
+            results::view_of_owner(views, app, view, id, visitor, asked)
+        };
+        table = table.get(&format!("{owners}/{{id}}/{}", view.name), show);
+    }
     for input in app.inputs {
         let take = move |State(intake): State<Arc<Intake>>, visitor: Visitor, headers: HeaderMap, body: Body| {
             intake::events(intake, app, input, Sent { visitor, headers, body })

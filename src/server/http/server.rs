@@ -30,7 +30,7 @@ use crate::{
         late::Late,
         log::Log,
         pages::Pages,
-        results::{Hub, Results},
+        results::{Hub, Results, Views},
         scrub::Scrubber,
         settings::Settings,
         sources::Sources,
@@ -96,6 +96,7 @@ impl Server {
             access: Access::new(engine.settings()),
             intake: intake.clone(),
             results: Arc::new(Results::new(engine.clone(), hub.clone(), late, closing.subscribe())),
+            views: Arc::new(Views::new(engine.clone(), hub.clone())),
             eraser: Eraser {
                 engine: engine.clone(),
                 hub: hub.clone(),

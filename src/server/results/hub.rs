@@ -40,9 +40,9 @@ type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
 
 /// The pages that follow results, by application and key.
 pub(in crate::server) struct Hub {
-    log: Log,
+    pub(super) log: Log,
     /// Functions that turn values into JSON for pages, one for each result topic.
-    to_json: HashMap<App, Vec<ToJson>>,
+    pub(super) to_json: HashMap<App, Vec<ToJson>>,
     channels: Mutex<Channels>,
     late: Arc<Late>,
     closing: AtomicBool,
@@ -278,7 +278,7 @@ impl Hub {
     }
 
     /// The partition of a topic that holds a key's records.
-    fn partition(&self, topic: &str, key: &str) -> Result<TopicPartition, TransportError> {
+    pub(super) fn partition(&self, topic: &str, key: &str) -> Result<TopicPartition, TransportError> {
         let partition = partition_for(Some(key.as_bytes()), self.log.partitions(topic)?);
         Ok(TopicPartition::new(topic, partition))
     }

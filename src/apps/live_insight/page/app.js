@@ -19,7 +19,9 @@ import { Costs, drawCost, keepingFocus } from "/assets/shared/why.js";
 import { adaptAlert, adaptClip, adaptInsight } from "./adapt.js";
 import { drawGauge } from "./gauge.js";
 import { explains, whyInstruction } from "./evidence.js";
+import { FrameChooser, peopleRange } from "./frames.js";
 import { drawInspector } from "./inspector.js";
+import { followOutlook } from "./outlook.js";
 import { Session } from "./session.js";
 import { followSource } from "./source_view.js";
 import { copyAll, drawAlerts, drawClips, FEW } from "./side.js";
@@ -51,9 +53,18 @@ function stat(name, value, note, values, tone) {
 
 const direction = (change, level = 0.05) => (change >= level ? "good" : change <= -level ? "bad" : "");
 
-function drawStats() {
-  const now = session.newest;
-  const recent = session.windows.slice(-20);
+/** What the page shows in the place of the last minute: a time frame, or the session itself. */
+function scene() {
+  const { frame } = frames;
+  if (!frame) return session;
+  const { window } = frame;
+  const windows = session.windows.filter((one) => one.start < window.end && one.end > window.start);
+  return { ...{ windows, newest: window, alerts: window.alerts, clips: window.clips }, before: () => null };
+}
+
+function drawStats(shown) {
+  const now = shown.newest;
+  const recent = shown.windows.slice(frames.frame ? -60 : -20);
   const line = (pick) => recent.map(pick);
   $("stats").replaceChildren(
     stat(
@@ -65,7 +76,7 @@ function drawStats() {
     stat(
       "People chatting",
       now ? count(now.users) : "–",
-      "",
+      frames.frame ? peopleRange(frames.frame) : "",
       line((one) => one.users),
     ),
     stat(
@@ -115,47 +126,57 @@ function drawNow() {
 }
 
 function drawInspected() {
-  const window = session.inspected;
+  const window = frames.frame?.window ?? session.inspected;
   if (window) setText($("in-title"), `${timeOfDay(window.start)} – ${timeOfDay(window.end)}`);
   const tag = $("in-tag");
-  setText(tag, session.following ? "Following live" : "Pinned");
+  const live = !frames.frame && session.following;
+  setText(tag, frames.frame ? frames.name : live ? "Following live" : "Pinned");
   tag.hidden = !window;
-  tag.dataset.tone = session.following ? "good" : "";
-  $("to-live").hidden = session.following;
+  tag.dataset.tone = live ? "good" : "";
+  $("to-live").hidden = live;
   drawInspector($("inspector"), window);
 }
 
 function drawAlertsCard() {
+  const { alerts } = scene();
   const button = $("all-alerts");
-  button.hidden = session.alerts.length <= FEW;
-  setText(button, allAlerts ? "Show fewer" : `Show all ${count(session.alerts.length)}`);
-  drawAlerts($("alerts"), session, allAlerts, select);
+  button.hidden = alerts.length <= FEW;
+  setText(button, allAlerts ? "Show fewer" : `Show all ${count(alerts.length)}`);
+  drawAlerts($("alerts"), { alerts, windows: session.windows }, allAlerts, select);
 }
 
 function drawClipsCard() {
-  $("copy-all").hidden = $("began").hidden = session.clips.length === 0;
-  if (session.clips.length && document.activeElement !== $("began-at")) {
+  const { clips } = scene();
+  $("copy-all").hidden = $("began").hidden = clips.length === 0;
+  if (clips.length && document.activeElement !== $("began-at")) {
     const at = new Date(beganAt());
     $("began-at").value = [at.getHours(), at.getMinutes(), at.getSeconds()]
       .map((part) => String(part).padStart(2, "0"))
       .join(":");
   }
-  drawClips($("clips"), session.clips, beganAt());
+  drawClips($("clips"), clips, beganAt());
 }
 
 const draw = perFrame(() => {
   drawNow();
   drawCost($("cost"), costs);
-  drawGauge($("gauge"), session);
-  drawStats();
+  const shown = scene();
+  $("frame-bar").hidden = session.newest === null;
+  $("stats-card").setAttribute("aria-label", `${frames.name} in numbers`);
+  drawGauge($("gauge"), shown, frames.frame ? frames.name : "");
+  drawStats(shown);
   drawTimeline($("timeline"), session, select);
   drawInspected();
   drawAlertsCard();
   drawClipsCard();
 });
 
-/** Pins a window. If it is the newest window, the page follows the stream again. */
+const frames = new FrameChooser({ box: $("frames"), line: $("frame-line"), files: $("files"), id, onChange: draw });
+const lookAhead = followOutlook($("next"), id, session);
+
+/** Pins a window. If it is the newest window, the page follows the stream again. A time frame gives way to it. */
 function select(window, byKey = false) {
+  frames.choose();
   session.selected = window === session.newest ? null : window.start;
   draw();
   if (!byKey) return;
@@ -172,6 +193,8 @@ function onEvent(type, raw) {
     const window = adaptInsight(raw);
     session.addWindow(window);
     costs.add(window.start, window.provenance);
+    frames.refresh();
+    lookAhead();
   } else if (type === "clip") session.addClip(adaptClip(raw));
   else if (type === "alert") session.addAlert(adaptAlert(raw));
   else if (type === "late") return showLate(raw);
@@ -193,6 +216,7 @@ followSource($("source"), id);
 draw();
 
 $("to-live").addEventListener("click", () => {
+  frames.choose();
   session.selected = null;
   draw();
 });
@@ -200,7 +224,7 @@ $("all-alerts").addEventListener("click", () => {
   allAlerts = !allAlerts;
   draw();
 });
-$("copy-all").addEventListener("click", () => copyAll(session.clips, beganAt()));
+$("copy-all").addEventListener("click", () => copyAll(scene().clips, beganAt()));
 $("began-at").addEventListener("change", (event) => {
   const [hours, minutes, seconds = 0] = event.target.value.split(":").map(Number);
   if (!Number.isFinite(hours)) return;

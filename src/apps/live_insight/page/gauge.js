@@ -23,8 +23,8 @@ function trend(window, before) {
   return h("span", { class: "chip", data: { tone } }, icon(name), `${signed(change)} since last minute`);
 }
 
-/** Draws the dial for the newest window, or an empty one. */
-export function drawGauge(box, session) {
+/** Draws the dial for the newest window, or an empty one. `name` names what is shown instead of the last minute. */
+export function drawGauge(box, session, name = "") {
   const window = session.newest;
   const vibe = window?.vibe ?? 0;
   const before = window && session.before(window);
@@ -57,6 +57,6 @@ export function drawGauge(box, session) {
   );
   box.replaceChildren(
     meter,
-    window ? h("div", { class: "g-foot" }, trend(window, before), line) : h("div", { class: "g-foot" }),
+    window ? h("div", { class: "g-foot" }, name ? h("span", { class: "chip" }, name) : trend(window, before), line) : h("div", { class: "g-foot" }),
   );
 }

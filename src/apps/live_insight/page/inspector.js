@@ -54,6 +54,9 @@ function phraseRow(window, phrase, most, chats) {
   );
 }
 
+/** The time that the sentences speak of: a time frame is longer than a minute. */
+const when = (window) => (window.frame ? "in this time" : "in this minute");
+
 function phrases(window) {
   if (window.silentMic) {
     return h(
@@ -88,7 +91,7 @@ function phrases(window) {
   if (!window.silentChat)
     return window.phrases.length
       ? rows
-      : empty("No phrase stood out", `${plural(window.transcripts, "line was", "lines were")} heard in this minute.`);
+      : empty("No phrase stood out", `${plural(window.transcripts, "line was", "lines were")} heard ${when(window)}.`);
   return [
     h(
       "div",
@@ -131,7 +134,7 @@ function block(title, rows, nothing) {
   );
 }
 
-function people(active) {
+function people(active, window) {
   const chip = (user) =>
     h(
       "li",
@@ -145,7 +148,7 @@ function people(active) {
     h("h3", {}, "Most active"),
     active.length
       ? h("ul", { class: "people" }, active.map(chip))
-      : h("p", { class: "small muted" }, "Nobody wrote in this minute."),
+      : h("p", { class: "small muted" }, `Nobody wrote ${when(window)}.`),
   );
 }
 
@@ -164,9 +167,9 @@ export function supportLine(support) {
     .join(" · ");
 }
 
-/** What the minute's advice was, and how the minute was read. */
+/** What the minute's advice was, and how the minute was read. A time frame was not read at once. */
 function source(window) {
-  if (!explains(window)) return null;
+  if (window.frame || !explains(window)) return null;
   return h(
     "section",
     { class: "block source" },
@@ -225,7 +228,7 @@ function fillInspector(box, window) {
             explains(window) && whyTopic(window, topic),
           ),
         ),
-        "No topic in this minute.",
+        `No topic ${when(window)}.`,
       ),
       block(
         "Top chats",
@@ -244,9 +247,9 @@ function fillInspector(box, window) {
               ),
             ),
           ),
-        "No chat in this minute.",
+        `No chat ${when(window)}.`,
       ),
-      people(window.active.slice(0, 8)),
+      people(window.active.slice(0, 8), window),
       notes(window),
       source(window),
     ),

@@ -81,6 +81,29 @@ await page.keyboard.press("End");
 await until(() => document.getElementById("in-tag").textContent === "Following live");
 done("windows are inspected by pointer and by arrow keys; the last one follows again");
 
+await until(() => document.querySelector("#next .next-do")?.textContent === "Keep going.");
+assert.match(await text("#next"), /83 % sure.*Came true“Do your promotion or a poll now\.”.*7 of 9 predictions came true/);
+await page.click("#frames button:nth-child(3)");
+await until(() => document.getElementById("in-tag").textContent === "The last 15 minutes");
+assert.equal(await text("#in-title"), "18:30 – 18:42");
+assert.match(await text("#frame-line"), /^18:30–18:42 · 12 min with chat or speech$/);
+assert.match(await text("#gauge"), /The last 15 minutes$/);
+assert.match(await text("#stats"), /People chatting.*–/);
+assert.equal(await page.getAttribute('#files [data-format="parquet"]', "href"), "/v1/streams/aurora/export?format=parquet&last=15m");
+assert.match(await text("#instruction"), /second season/, "what to do now stays");
+const [file] = await Promise.all([page.waitForEvent("download"), page.click('#files [data-format="csv"]')]);
+assert.equal(file.suggestedFilename(), "aurora.csv");
+mock.logOf("streams", "aurora").add("insight", JSON.parse(mock.logOf("streams", "aurora").events.findLast(({ type }) => type === "insight").data));
+const frames = () => mock.asked.filter((one) => one === "frame?last=15m").length;
+for (let tries = 0; frames() < 2 && tries < 100; tries += 1) await new Promise((later) => setTimeout(later, 50));
+assert.equal(frames(), 2, "a new result brings the frame again");
+await page.click(".tl-col[data-spike=true]");
+await until(() => document.getElementById("in-title").textContent.startsWith("18:36"));
+assert.equal(await page.getAttribute("#frames button", "aria-pressed"), "true");
+await page.click("#to-live");
+await until(() => document.getElementById("in-tag").textContent === "Following live");
+done("a time frame takes the place of the last minute until a window is chosen, and what comes next is told");
+
 await page.click(".cl button");
 assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "00:06:14 – 00:06:47");
 await page.fill("#began-at", "18:29:30");
@@ -353,7 +376,7 @@ assert.deepEqual(nameless, []);
 done("every control has a name");
 
 const serious = found.filter(
-  (line) => !/40[134]/.test(line) && !/ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION|ERR_EMPTY/.test(line),
+  (line) => !/40[134]|422/.test(line) && !/ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION|ERR_EMPTY/.test(line),
 );
 assert.deepEqual(serious, []);
 done("no error on the console, no request to anywhere else");

@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { feedback } from "./coach_script.mjs";
 import { minute } from "./live_script.mjs";
 import { calls, deadLetters } from "./calls_script.mjs";
+import { frame, outlook } from "./views_script.mjs";
 
 const APPS = fileURLToPath(new URL("../../", import.meta.url));
 const MEDIAPIPE =
@@ -67,6 +68,7 @@ export function startMock({
   const poses = [];
   const profiles = new Map();
   const lastIds = [];
+  const asked = [];
   const operator = { calls: calls(base), letters: deadLetters(base), asked: [], token: null };
   const sources = new Map();
   const sockets = new Set();
@@ -176,6 +178,17 @@ export function startMock({
       sources.set(change[1], { url, platform, state });
       return json({ stream_id: change[1], source: sources.get(change[1]) });
     }
+    const view = path.match(/^\/v1\/streams\/([^/]+)\/(frame|prediction|export)$/);
+    if (view) {
+      const query = new URL(request.url, "http://mock").searchParams;
+      asked.push(`${view[2]}?${query}`);
+      const insights = logOf("streams", view[1]).events.filter(({ type }) => type === "insight").map(({ data }) => JSON.parse(data));
+      if (view[2] === "frame") return json(frame(insights, query.get("last")));
+      if (view[2] === "prediction") return json(outlook(view[1], insights));
+      return response
+        .writeHead(200, { "content-type": "text/csv", "content-disposition": `attachment; filename="${view[1]}.csv"` })
+        .end("stream_id,chats\r\n");
+    }
     const one = path.match(/^\/v1\/streams\/([^/]+)$/);
     if (one) return sources.has(one[1]) ? json({ stream_id: one[1], source: sources.get(one[1]) }) : response.writeHead(404).end();
     if (path === "/v1/streams") {
@@ -206,6 +219,7 @@ export function startMock({
         profiles,
         operator,
         lastIds,
+        asked,
         logOf,
         stop,
         drop: () => sockets.forEach((socket) => socket.destroy()),

@@ -490,3 +490,161 @@ test("the speech of a source has words of its own beside the chat", async () => 
   assert.match(of({ state: "waiting", reason: "not live", until_ms: 0 }).sentence, /^Not live\. The next attempt is at /);
   assert.equal(of({ state: "waiting", reason: "not live" }).sentence, "Not live.");
 });
+
+const FRAME = {
+  insight: {
+    ...{ window_start_ms: 0, window_end_ms: 900_000, chats: 900, chats_per_second: 1.25, users: 130, segments: 4 },
+    ...{ vibe_score: 61, mood: "happy", series: [], phrases: [], clips: [] },
+    alerts: [{ kind: "mood_drop", at_ms: 5_000, message: "<b>fell</b>", severity: 0.9 }],
+  },
+  note: {
+    ...{ windows: 12, covered_ms: 720_000, users: { least: 120, most: 141 }, alerts: 3, clips: 0, phrases: 0 },
+    gaps: [{ from_ms: 300_000, to_ms: 480_000 }],
+  },
+};
+
+test("a time frame stands in the place of a minute, and says what it is made of", async () => {
+  const { adaptFrame, frameWords, peopleRange } = await load("../../live_insight/page/frames.js");
+  const frame = adaptFrame(FRAME, 2);
+  assert.deepEqual([frame.window.chats, frame.window.users, frame.window.perMinute, frame.window.vibe], [900, 130, 75, 61]);
+  assert.deepEqual([frame.windows, peopleRange(frame)], [12, "120–141"]);
+  assert.match(
+    frameWords(frame),
+    /^\d\d:\d\d–\d\d:\d\d · 12 min with chat or speech · 3 min without · 1 of 3 alerts · 2 older minutes are left out$/,
+  );
+  const exact = adaptFrame({ ...FRAME, note: { ...FRAME.note, users: { least: 130, most: 130 }, gaps: [], alerts: 1 } });
+  assert.equal(peopleRange(exact), "");
+  assert.match(frameWords(exact), /^\d\d:\d\d–\d\d:\d\d · 12 min with chat or speech$/);
+  const empty = adaptFrame({});
+  assert.deepEqual([empty.window.chats, empty.people, empty.gapMs], [0, { least: 0, most: 0 }, 0], "an answer without fields");
+});
+
+test("a frame in detail speaks of its time and not of a minute", () => withDocument(async () => {
+  const { adaptFrame } = await load("../../live_insight/page/frames.js");
+  const { drawInspector } = await load("../../live_insight/page/inspector.js");
+  const evidence = [{ user_id: "u", text: "<i>boss</i>", timestamp: 5, behind: [{ kind: "hot_topic", name: "boss" }] }];
+  const insight = { ...FRAME.insight, hot_topics: [{ term: "boss", chats: 3, users: 2 }], evidence, instruction: "Go on." };
+  const box = new Element("div");
+  drawInspector(box, adaptFrame({ ...FRAME, insight }).window);
+  assert.match(textOf(box), /heard in this time.*No chat in this time.*Nobody wrote in this time/);
+  assert.doesNotMatch(textOf(box), /this minute/);
+  const [control] = all(box, (element) => element.tag === "details");
+  assert.match(opened(control), /<i>boss<\/i>$/, "a topic leads to its messages, as text");
+}));
+
+test("files have the address of what is chosen, whatever the stream's id holds", async () => {
+  const { FRAMES, fileAddress } = await load("../../live_insight/page/frames.js");
+  assert.equal(fileAddress("ada", "csv", null), "/v1/streams/ada/export?format=csv");
+  assert.equal(fileAddress("a/b?c d", "jsonl", "15m"), "/v1/streams/a%2Fb%3Fc%20d/export?format=jsonl&last=15m");
+  assert.deepEqual(FRAMES.map(({ last }) => last), [null, "5m", "15m", "60m", "all"]);
+});
+
+const TOLD = (instruction, side = "above") => ({
+  at_ms: 600_000,
+  until_ms: 900_000,
+  engagement: { momentum: "falling" },
+  advice: { instruction, reason: "Because.", confidence: 0.826, claim: { side, chats_per_second: 0.75 } },
+});
+
+test("what comes next is told with its certainty, and whether the last prediction came true", async () => {
+  const { adaptOutlook, lastWords, sureWords } = await load("../../live_insight/page/outlook.js");
+  const outlook = adaptOutlook({
+    ...{ prediction: TOLD("Keep going."), judged: 9, came_true: 7 },
+    earlier: [
+      { prediction: TOLD("Open."), outcome: "open" },
+      { prediction: TOLD("Ask.", "below"), outcome: "did_not", chats_per_second: 0.9 },
+      { prediction: TOLD("Older."), outcome: "came_true", chats_per_second: 1 },
+    ],
+  });
+  assert.deepEqual([outlook.instruction, outlook.reason, outlook.momentum], ["Keep going.", "Because.", "Chat is falling"]);
+  assert.deepEqual([sureWords(outlook), outlook.judged, outlook.cameTrue], ["83 % sure", 9, 7]);
+  assert.deepEqual([outlook.last.instruction, outlook.last.isTrue], ["Ask.", false], "the last one whose time is over");
+  assert.match(lastWords(outlook.last), /^until \d\d:\d\d: fewer than 45 messages a minute expected, 54 came\.$/);
+  const none = adaptOutlook({ prediction: TOLD("Go on.") });
+  assert.deepEqual([none.last, lastWords(none.last)], [null, ""]);
+  assert.equal(adaptOutlook({}).instruction, "", "an answer without fields");
+});
+
+test("the panel of what comes next shows words of viewers as text", () => withDocument(async () => {
+  const { adaptOutlook, drawOutlook } = await load("../../live_insight/page/outlook.js");
+  const box = new Element("div");
+  drawOutlook(box, null);
+  assert.match(textOf(box), /After three minutes/);
+  drawOutlook(box, null, "too many views: wait.");
+  assert.equal(textOf(box), "too many views: wait.");
+  const prediction = TOLD("Win viewers back: ask “<img src=x>” something.");
+  const earlier = [{ prediction: TOLD("שלום"), outcome: "came_true", chats_per_second: 0.8 }];
+  drawOutlook(box, adaptOutlook({ prediction, judged: 1, came_true: 1, earlier }));
+  assert.match(textOf(box), /<img src=x>.*Because\.83 % sure.*Came true“שלום” until .*48 came\.1 of 1 prediction came true/);
+  assert.deepEqual(all(box, (element) => element.tag === "img" || element.innerHTML !== undefined), []);
+  assert.deepEqual(mixed(box).filter((text) => /[\u0590-\u08ff]/.test(text)), []);
+  assert.ok(box.children.every((child) => child instanceof Element), "nothing empty is drawn");
+}));
+
+test("a prediction is asked for after three minutes without a long pause between them", async () => {
+  const { isEnough } = await load("../../live_insight/page/outlook.js");
+  const at = (...minutes) => minutes.map((minute) => ({ start: minute * 60_000, end: (minute + 1) * 60_000 }));
+  assert.deepEqual(
+    [at(), at(0, 1), at(0, 1, 2), at(0, 20, 40), at(0, 1, 31), at(0, 1, 32, 33)].map(isEnough),
+    [false, false, true, true, true, false],
+  );
+});
+
+test("many wishes become one, and one that comes meanwhile is done afterwards", async (t) => {
+  const { calmly } = await load("../../live_insight/page/views.js");
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let finish = () => {};
+  let done = 0;
+  const wish = calmly(() => new Promise((resolve) => ((done += 1), (finish = resolve))), 300);
+  for (let times = 0; times < 5; times += 1) wish();
+  t.mock.timers.tick(299);
+  assert.equal(done, 0);
+  t.mock.timers.tick(1);
+  assert.equal(done, 1);
+  wish();
+  t.mock.timers.tick(300);
+  assert.equal(done, 1, "never two at the same time");
+  finish();
+  for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+  t.mock.timers.tick(300);
+  assert.equal(done, 2);
+});
+
+test("a frame that comes after another one was chosen is not shown, and a late one keeps what is there", () => withDocument(async () => {
+  const { FrameChooser, FRAMES } = await load("../../live_insight/page/frames.js");
+  const asked = [];
+  const settle = async () => {
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+  };
+  const answer = async (at, status, value) => {
+    asked[at].resolve({ ok: status === 200, status, headers: new Map(), json: async () => value });
+    await settle();
+  };
+  const before = { fetch: globalThis.fetch, location: globalThis.location, sessionStorage: globalThis.sessionStorage };
+  const fetch = (address) => new Promise((resolve) => asked.push({ address, resolve }));
+  Object.assign(globalThis, { fetch, location: { hash: "" }, sessionStorage: { getItem: () => null } });
+  try {
+    let changes = 0;
+    const [box, files, line] = ["div", "span", "p"].map((tag) => new Element(tag));
+    const chooser = new FrameChooser({ box, files, line, id: "ada", onChange: () => (changes += 1) });
+    assert.deepEqual([chooser.frame, chooser.name, textOf(box)], [null, "The last minute", "Live5 min15 min60 minWhole stream"]);
+    box.children[1].listeners.click();
+    box.children[2].listeners.click();
+    assert.deepEqual(asked.map(({ address }) => address), ["5m", "15m"].map((last) => `/v1/streams/ada/frame?last=${last}`));
+    await answer(1, 200, FRAME);
+    await answer(0, 200, { insight: { chats: 1 } });
+    assert.deepEqual([chooser.frame.window.chats, chooser.name], [900, "The last 15 minutes"]);
+    assert.deepEqual(box.children.map((button) => button.attributes["aria-pressed"]), ["false", "false", "true", "false", "false"]);
+    assert.match(files.children[2].attributes.href, /\?format=parquet&last=15m$/);
+
+    chooser.choose(FRAMES[4]);
+    await answer(2, 429, { error: "too many views", fix: "ask again" });
+    assert.deepEqual([chooser.frame, line.textContent], [null, "too many views: ask again."], "another frame is not in its place");
+    const seen = changes;
+    chooser.choose();
+    assert.deepEqual([chooser.frame, line.textContent, changes], [null, "", seen + 1]);
+    assert.equal(asked.length, 3, "the last minute is there already");
+  } finally {
+    Object.assign(globalThis, before);
+  }
+}));

@@ -1,0 +1,140 @@
+// Time frames: the last minutes or the whole stream in the place of the last minute, and files of them.
+import { h, setText, toast } from "/assets/shared/dom.js";
+import { count, duration, list, num, plural, timeOfDay } from "/assets/shared/format.js";
+import { headers, token } from "/assets/shared/shell.js";
+import { problemOf } from "/assets/shared/source.js";
+import { adaptInsight } from "./adapt.js";
+import { addressOf, ask, calmly } from "./views.js";
+
+/** What can be chosen: the word on the button, and the name of what is then shown. */
+export const FRAMES = [
+  { last: null, word: "Live", name: "The last minute" },
+  { last: "5m", word: "5 min", name: "The last 5 minutes" },
+  { last: "15m", word: "15 min", name: "The last 15 minutes" },
+  { last: "60m", word: "60 min", name: "The last 60 minutes" },
+  { last: "all", word: "Whole stream", name: "The whole stream" },
+];
+
+const FILES = [
+  ["csv", "CSV"],
+  ["jsonl", "JSON lines"],
+  ["parquet", "Parquet"],
+];
+
+/** Several minutes as one, and how exact that is. */
+export function adaptFrame(raw, leftOut = 0) {
+  const window = { ...adaptInsight(raw?.insight), frame: true };
+  const note = raw?.note ?? {};
+  const least = num(note.users?.least, window.users);
+  return {
+    window,
+    leftOut,
+    windows: num(note.windows, 1),
+    coveredMs: num(note.covered_ms, window.end - window.start),
+    gapMs: list(note.gaps).reduce((sum, gap) => sum + Math.max(0, num(gap?.to_ms) - num(gap?.from_ms)), 0),
+    people: { least, most: Math.max(least, num(note.users?.most, least)) },
+    totals: { clips: num(note.clips), alerts: num(note.alerts), phrases: num(note.phrases) },
+  };
+}
+
+/** The range of distinct people, or nothing if their number is exact. */
+export const peopleRange = ({ people: { least, most } }) => (least < most ? `${count(least)}–${count(most)}` : "");
+
+/** A frame in a line: its time, what it is made of, and what it leaves out. */
+export function frameWords(frame) {
+  const { window, totals } = frame;
+  const some = (shown, total, word) => total > shown && `${count(shown)} of ${count(total)} ${word}`;
+  return [
+    `${timeOfDay(window.start)}–${timeOfDay(window.end)}`,
+    `${duration(frame.coveredMs)} with chat or speech`,
+    frame.gapMs > 0 && `${duration(frame.gapMs)} without`,
+    some(window.phrases.length, totals.phrases, "lines"),
+    some(window.alerts.length, totals.alerts, "alerts"),
+    some(window.clips.length, totals.clips, "clips"),
+    frame.leftOut > 0 && `${plural(frame.leftOut, "older minute is", "older minutes are")} left out`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+/** The address of a file of what is chosen. */
+export const fileAddress = (id, format, last) => addressOf(id, "export", last ? { format, last } : { format });
+
+/** Fetches a file with the token in a header, where no address and no log keeps it. */
+async function download(address) {
+  try {
+    const response = await fetch(address, { headers: headers(), cache: "no-store" });
+    if (!response.ok) return toast(problemOf(await response.json().catch(() => null), response.status));
+    const [, name = "stream"] = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "") ?? [];
+    const href = URL.createObjectURL(await response.blob());
+    h("a", { href, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  } catch {
+    toast("The server does not answer. Try it again in a moment.");
+  }
+}
+
+/**
+ * The chooser, the line below it and the links to files. `onChange` is called when something else is shown; `frame` is
+ * null while the page shows the last minute.
+ */
+export class FrameChooser {
+  frame = null;
+  #chosen = FRAMES[0];
+
+  constructor({ box, line, files, id, onChange }) {
+    Object.assign(this, { box, line, files, id, onChange });
+    this.refresh = calmly(() => this.#fetch(), 300, 700);
+    box.replaceChildren(
+      ...FRAMES.map((frame) => h("button", { type: "button", onClick: () => this.choose(frame) }, frame.word)),
+    );
+    files.replaceChildren(
+      ...FILES.map(([format, word]) =>
+        h("a", { download: "", data: { format }, onClick: (event) => this.#open(event) }, word),
+      ),
+    );
+    this.#draw();
+  }
+
+  /** The name of what is shown, which may still be something else than what was chosen last. */
+  get name() {
+    return this.frame?.name ?? FRAMES[0].name;
+  }
+
+  choose(chosen = FRAMES[0]) {
+    if (chosen === this.#chosen) return;
+    this.#chosen = chosen;
+    if (chosen.last === null) this.frame = null;
+    this.#draw();
+    setText(this.line, chosen.last === null ? "" : "Adding up …");
+    this.onChange();
+    void this.#fetch();
+  }
+
+  async #fetch() {
+    const chosen = this.#chosen;
+    if (chosen.last === null) return;
+    const { value, leftOut, problem } = await ask(addressOf(this.id, "frame", { last: chosen.last }));
+    // Something else may have been chosen meanwhile.
+    if (chosen !== this.#chosen) return;
+    if (!problem) this.frame = { ...adaptFrame(value, leftOut), name: chosen.name };
+    // The frame that was there stays if a newer one of it is late.
+    else if (this.frame?.name !== chosen.name) this.frame = null;
+    setText(this.line, problem ?? frameWords(this.frame));
+    this.onChange();
+  }
+
+  #open(event) {
+    if (!token()) return;
+    event.preventDefault();
+    void download(event.currentTarget.href);
+  }
+
+  #draw() {
+    [...this.box.children].forEach((button, at) =>
+      button.setAttribute("aria-pressed", String(FRAMES[at] === this.#chosen)),
+    );
+    for (const link of this.files.children)
+      link.setAttribute("href", fileAddress(this.id, link.dataset.format, this.#chosen.last));
+  }
+}
