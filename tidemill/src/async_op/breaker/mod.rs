@@ -108,13 +108,13 @@ impl Breaker {
         }
     }
 
-    /// The attempt got an answer.
-    pub(super) fn succeeded(&mut self, ticket: Ticket) {
+    /// The attempt got an answer, while `running` other attempts at the route have no outcome yet.
+    pub(super) fn succeeded(&mut self, ticket: Ticket, running: usize) {
         if ticket.term != self.term {
             return;
         }
         match &mut self.phase {
-            Phase::Closed(recent) => recent.succeeded(&self.policy),
+            Phase::Closed(recent) => recent.succeeded(&self.policy, running),
             Phase::Open { .. } => {}
             Phase::HalfOpen { succeeded, running } => {
                 *succeeded += usize::from(running.remove(&ticket.number).is_some());
@@ -128,19 +128,20 @@ impl Breaker {
         }
     }
 
-    /// The attempt failed in a way that says something about the route.
-    pub(super) fn failed(&mut self, now_ms: i64, ticket: Ticket) {
-        self.failed_until(now_ms, now_ms, ticket);
+    /// The attempt failed in a way that says something about the route, while `running` other attempts at the route
+    /// have no outcome yet.
+    pub(super) fn failed(&mut self, now_ms: i64, ticket: Ticket, running: usize) {
+        self.failed_until(now_ms, now_ms, ticket, running);
     }
 
     /// As [`Breaker::failed`], and the service asks for a pause. Its word counts at once and whenever the attempt began:
     /// it is about the future. It makes the breaker's own pause longer but never shorter.
-    pub(super) fn failed_until(&mut self, now_ms: i64, asked_until_ms: i64, ticket: Ticket) {
+    pub(super) fn failed_until(&mut self, now_ms: i64, asked_until_ms: i64, ticket: Ticket, running: usize) {
         let mut until_ms = asked_until_ms.min(now_ms.saturating_add(LONGEST_ASKED_MS));
         let counts = ticket.term == self.term;
         let opens = counts
             && match &mut self.phase {
-                Phase::Closed(recent) => recent.failed(&self.policy),
+                Phase::Closed(recent) => recent.failed(&self.policy, running),
                 Phase::Open { .. } => false,
                 Phase::HalfOpen { running, .. } => running.remove(&ticket.number).is_some(),
             };

@@ -20,6 +20,9 @@ use std::{fmt, time::Duration};
 /// and the failing service gets no further load. After the pause, [`probes`](Self::probes) attempts may find out whether
 /// the service works again. Each time that a probe fails, the next pause is twice as long.
 ///
+/// Failures come sooner than answers. So both numbers grow with the attempts that still run: while 300 attempts have no
+/// outcome, the breaker opens after 300 failures in a row, or by the share of the last 300 outcomes.
+///
 /// Only failures that say something about the route count: timeouts, lost connections, overload, a refused key, a model
 /// that does not exist or whose answers cannot be used. A request that the service refused for its content counts
 /// neither as a failure nor as a success. An attempt that began

@@ -31,12 +31,12 @@ fn refused_until(breaker: &mut Breaker, now_ms: i64) -> Option<i64> {
 
 fn fails(breaker: &mut Breaker, now_ms: i64) {
     let ticket = ticket(breaker, now_ms);
-    breaker.failed(now_ms, ticket);
+    breaker.failed(now_ms, ticket, 0);
 }
 
 fn succeeds(breaker: &mut Breaker, now_ms: i64) {
     let ticket = ticket(breaker, now_ms);
-    breaker.succeeded(ticket);
+    breaker.succeeded(ticket, 0);
 }
 
 /// A breaker that opened at 0, until 10 s.
@@ -171,8 +171,8 @@ fn an_abandoned_probe_makes_room_for_another() {
     assert!(refused_until(&mut breaker, 10_000).is_some());
     breaker.abandoned(probe);
     // It has no outcome any more.
-    breaker.succeeded(probe);
-    breaker.failed(10_000, probe);
+    breaker.succeeded(probe, 0);
+    breaker.failed(10_000, probe, 0);
     assert_eq!(breaker.state(10_000), BreakerState::HalfOpen);
     succeeds(&mut breaker, 10_000);
     assert_eq!(breaker.state(10_000), BreakerState::Closed);
@@ -184,19 +184,19 @@ fn with_more_probes_all_must_succeed_and_one_failure_opens() {
     let mut breaker = opened(three.clone());
     let probes = [(); 3].map(|()| ticket(&mut breaker, 10_000));
     assert!(refused_until(&mut breaker, 10_000).is_some());
-    breaker.succeeded(probes[0]);
+    breaker.succeeded(probes[0], 0);
     // Two successes are missing and two probes run.
     assert!(refused_until(&mut breaker, 10_000).is_some());
-    breaker.succeeded(probes[1]);
+    breaker.succeeded(probes[1], 0);
     assert_eq!(breaker.state(10_000), BreakerState::HalfOpen);
-    breaker.succeeded(probes[2]);
+    breaker.succeeded(probes[2], 0);
     assert_eq!(breaker.state(10_000), BreakerState::Closed);
 
     let mut breaker = opened(three);
     let probes = [(); 3].map(|()| ticket(&mut breaker, 10_000));
-    breaker.succeeded(probes[0]);
-    breaker.failed(11_000, probes[1]);
-    breaker.succeeded(probes[2]);
+    breaker.succeeded(probes[0], 0);
+    breaker.failed(11_000, probes[1], 0);
+    breaker.succeeded(probes[2], 0);
     assert_eq!(breaker.state(11_000), BreakerState::Open { until_ms: 31_000 });
 }
 
@@ -204,14 +204,14 @@ fn with_more_probes_all_must_succeed_and_one_failure_opens() {
 fn an_asked_pause_opens_at_once_and_for_that_pause() {
     let mut breaker = Breaker::new(policy());
     let attempt = ticket(&mut breaker, 0);
-    breaker.failed_until(0, 2_000, attempt);
+    breaker.failed_until(0, 2_000, attempt, 0);
     // Not 10 s: one limited attempt does not show that the service fails.
     assert_eq!(breaker.state(0), BreakerState::Open { until_ms: 2_000 });
     let probe = ticket(&mut breaker, 2_000);
-    breaker.failed_until(2_000, 3_000, probe);
+    breaker.failed_until(2_000, 3_000, probe, 0);
     assert_eq!(breaker.state(2_000), BreakerState::Open { until_ms: 12_000 });
     let probe = ticket(&mut breaker, 12_000);
-    breaker.failed_until(12_000, 60_000, probe);
+    breaker.failed_until(12_000, 60_000, probe, 0);
     assert_eq!(breaker.state(12_000), BreakerState::Open { until_ms: 60_000 });
 }
 
@@ -232,7 +232,7 @@ fn a_policy_of_zeros_still_has_a_way_back() {
     }
     assert_eq!(breaker.state(0), BreakerState::Closed);
     let attempt = ticket(&mut breaker, 0);
-    breaker.failed_until(0, 1_000, attempt);
+    breaker.failed_until(0, 1_000, attempt, 0);
     fails(&mut breaker, 1_000);
     assert_eq!(breaker.state(1_000), BreakerState::HalfOpen);
     succeeds(&mut breaker, 1_000);

@@ -36,8 +36,6 @@ pub(super) struct RouteState {
     patience_ms: i64,
     /// The number of failures since the last answer.
     failed_in_a_row: usize,
-    /// Whether an answer came since the last time that no attempt ran.
-    has_answered: bool,
 }
 
 /// Why a route takes no attempt.
@@ -66,14 +64,12 @@ impl RouteState {
             asked_until_ms: i64::MIN,
             patience_ms: millis(policy.first_backoff),
             failed_in_a_row: 0,
-            has_answered: false,
         }
     }
 
     /// Asks for an attempt. Returns its ticket, which is `None` without a breaker.
     pub(super) fn admit(&mut self, now_ms: i64) -> Result<Option<Ticket>, Closed> {
         let expected_ms = self.expected_ms(now_ms);
-        self.has_answered &= self.in_flight > 0;
         let Some(breaker) = &mut self.breaker else { return Ok(None) };
         // The attempt may wait for the ledger first.
         match breaker.admit(now_ms, now_ms.saturating_add(self.timeout_ms.saturating_mul(2))) {
@@ -98,28 +94,24 @@ impl RouteState {
     }
 
     pub(super) fn succeeded(&mut self, ticket: Option<Ticket>) {
-        (self.failed_in_a_row, self.has_answered) = (0, true);
-        self.report(ticket, Breaker::succeeded);
+        self.failed_in_a_row = 0;
+        let running = self.in_flight;
+        self.report(ticket, |breaker, ticket| breaker.succeeded(ticket, running));
     }
 
-    /// Notes a failure. The route's service may have asked for a pause.
-    ///
-    /// A service that is well refuses a request faster than it answers one. So of many attempts that began together,
-    /// those that fail are told first, and a few of them say nothing about the route as long as more attempts run. For
-    /// the same reason, the pause that is asked of a few attempts among many is their own.
+    /// Notes a failure. The route's service may have asked for a pause. The pause that is asked of a few attempts among
+    /// many that run is their own: it does not close the route to all.
     pub(super) fn failed(&mut self, ticket: Option<Ticket>, pause: Option<Duration>, now_ms: i64) {
         self.failed_in_a_row += 1;
         let closed = self.breaker.as_ref().is_some_and(|breaker| breaker.state(now_ms) == BreakerState::Closed);
         let few = closed && self.failed_in_a_row < self.in_flight;
-        if few && !self.has_answered {
-            return self.abandon(ticket);
-        }
         let pause = pause.filter(|_| !few);
         let asked_until_ms = pause.map_or(i64::MIN, |pause| now_ms.saturating_add(millis(pause)));
         self.asked_until_ms = self.asked_until_ms.max(asked_until_ms);
+        let running = self.in_flight;
         self.report(ticket, |breaker, ticket| match pause {
-            Some(pause) => breaker.failed_until(now_ms, now_ms.saturating_add(millis(pause)), ticket),
-            None => breaker.failed(now_ms, ticket),
+            Some(pause) => breaker.failed_until(now_ms, now_ms.saturating_add(millis(pause)), ticket, running),
+            None => breaker.failed(now_ms, ticket, running),
         });
     }
 

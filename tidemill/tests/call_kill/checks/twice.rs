@@ -48,10 +48,12 @@ pub(super) fn check(evidence: &Evidence, figures: &mut Figures) -> Tested {
             twice.repaired += billed.saturating_sub(1);
             if let Some(ask) = attempt.asks.iter().find(|ask| answered_ms.is_some_and(|seen_ms| ask.at_ms > seen_ms)) {
                 problems.push(format!(
-                    "{} was asked by executor {:?} {} ms after its answer was seen in the log",
+                    "{} was asked by executor {:?} at {} ms, and its answer was seen in the log at {} ms; its calls: {}",
                     attempt.name,
                     attempt.executor,
-                    ask.at_ms - answered_ms.unwrap_or_default()
+                    ask.at_ms,
+                    answered_ms.unwrap_or_default(),
+                    attempts.iter().map(|attempt| story(attempt, evidence)).collect::<Vec<_>>().join("; ")
                 ));
             }
         }
@@ -80,4 +82,11 @@ pub(super) fn check(evidence: &Evidence, figures: &mut Figures) -> Tested {
         }
     }
     none_of("calls were made that nobody needed", &problems)
+}
+
+/// What an attempt's executor did, and how it ended.
+fn story(attempt: &Attempt, evidence: &Evidence) -> String {
+    let told: Vec<_> = attempt.asks.iter().map(|ask| (ask.at_ms, ask.told.as_ref().map(|told| told.at_ms))).collect();
+    let (ended_ms, ending) = evidence.executors[&attempt.executor];
+    format!("{:?} asked and was told at {told:?} and ended at {ended_ms} ms ({ending:?})", attempt.executor)
 }

@@ -100,19 +100,19 @@ proptest! {
                 Event::Succeeded(which) => {
                     if let Some(attempt) = picked(which) {
                         succeeded_probe_of = attempt.probe_of;
-                        breaker.succeeded(attempt.ticket);
+                        breaker.succeeded(attempt.ticket, running.len());
                         probing.remove(&attempt.ticket.number);
                     }
                 }
                 Event::Failed(which) => {
                     if let Some(attempt) = picked(which) {
-                        breaker.failed(now_ms, attempt.ticket);
+                        breaker.failed(now_ms, attempt.ticket, running.len());
                         probing.remove(&attempt.ticket.number);
                     }
                 }
                 Event::FailedUntil(which, pause_ms) => {
                     if let Some(attempt) = picked(which) {
-                        breaker.failed_until(now_ms, now_ms + pause_ms, attempt.ticket);
+                        breaker.failed_until(now_ms, now_ms + pause_ms, attempt.ticket, running.len());
                         probing.remove(&attempt.ticket.number);
                         if let (true, BreakerState::Open { until_ms }) = (pause_ms > 0, breaker.state(now_ms)) {
                             prop_assert!(until_ms >= now_ms + pause_ms, "at least the pause that was asked for");
@@ -152,7 +152,7 @@ proptest! {
             asked += 1;
             prop_assert!(asked <= 2 * (probes + 1), "there is a way back");
             match breaker.admit(now_ms, now_ms + 1) {
-                Admission::Yes(ticket) | Admission::Probe(ticket) => breaker.succeeded(ticket),
+                Admission::Yes(ticket) | Admission::Probe(ticket) => breaker.succeeded(ticket, running.len()),
                 Admission::Not { until_ms } => now_ms = until_ms,
             }
         }
