@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
+use tidemill_remote::SecretError;
 
 /// An error of a platform. No text of an error holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -47,5 +48,11 @@ impl ChatError {
     /// A stream that has not begun.
     pub fn not_live(reason: impl Into<String>) -> Self {
         Self::NotLive { reason: reason.into(), starts_at_ms: None }
+    }
+}
+
+impl From<SecretError> for ChatError {
+    fn from(error: SecretError) -> Self {
+        if error.passes { Self::transient(error.to_string()) } else { Self::refused(error.reason, error.remedy) }
     }
 }

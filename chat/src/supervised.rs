@@ -4,10 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future;
 use serde_json::{Value, json};
+use tidemill_remote::Backoff;
 
-use crate::{
-    Backoff, Batch, ChatError, ChatEvent, Clock, Connection, Platform, Position, Source, SystemClock, seen::Seen,
-};
+use crate::{Batch, ChatError, ChatEvent, Clock, Connection, Platform, Position, Source, SystemClock, seen::Seen};
 
 /// How a connection is supervised.
 #[derive(Debug, Clone)]

@@ -37,22 +37,22 @@
 //! ```
 
 mod counters;
+mod credential;
 mod error;
 mod framer;
 mod gate;
 mod recogniser;
 mod recognisers;
 pub mod seam;
-mod secret;
 mod segment;
 mod transcriber;
 
 pub use counters::Counts;
+pub use credential::Credential;
 pub use error::SpeechError;
 pub use gate::GateSettings;
 pub use recogniser::{BoxFuture, Limits, Recognised, Recogniser, Session};
 pub use recognisers::{Google, GoogleSettings, OpenAi, OpenAiSettings, Pocketsphinx, PocketsphinxSettings};
-pub use secret::Secret;
 pub use segment::{Segment, Word};
 pub use transcriber::{Ear, State, Told, Transcriber, TranscriberSettings, Transcript};
 
@@ -60,3 +60,6 @@ pub use transcriber::{Ear, State, Told, Transcriber, TranscriberSettings, Transc
 pub const SAMPLE_RATE: u32 = 16_000;
 /// Samples in a millisecond.
 pub const SAMPLES_PER_MS: usize = SAMPLE_RATE as usize / 1_000;
+
+/// Keys and tokens of services.
+pub use tidemill_remote::Secret;

@@ -109,7 +109,7 @@ async fn a_key_that_expires_is_read_again_and_costs_no_word() {
     let mut settings = server(&script);
     settings.door = Door::Expiring { file: file.clone(), times: 3 };
     let server = OpenAiServer::start(settings).await.expect("a server");
-    let mut settings = OpenAiSettings { key: Some(Secret::file(&file)), ..client(&server) };
+    let mut settings = OpenAiSettings { key: Some(Secret::file(&file).into()), ..client(&server) };
     // The first request shows that the key works.
     settings.limits.sessions = 1;
     let outcome = run(&script, settings).await;
@@ -123,7 +123,7 @@ async fn a_wrong_key_ends_it_and_is_never_shown() {
     let mut settings = server(&script);
     settings.door = Door::Key("right".to_owned());
     let server = OpenAiServer::start(settings).await.expect("a server");
-    let settings = OpenAiSettings { key: Some(Secret::value("hunter2")), ..client(&server) };
+    let settings = OpenAiSettings { key: Some(Secret::value("hunter2").into()), ..client(&server) };
     assert!(!format!("{settings:?}").contains("hunter2"));
     let outcome = run(&script, settings).await;
     let Some(State::Refused { remedy, .. }) = outcome.states.last() else { panic!("{:?}", outcome.states) };

@@ -108,7 +108,7 @@ impl Speech {
             return None;
         };
         let model = self.model.as_deref().unwrap_or("whisper-1");
-        let settings = OpenAiSettings { key: key?, ..OpenAiSettings::new(base, model) };
+        let settings = OpenAiSettings { key: key?.map(Into::into), ..OpenAiSettings::new(base, model) };
         if let Err(error) = OpenAi::new(settings.clone()) {
             problems.push(format!("speech by openai: {error}"));
         }

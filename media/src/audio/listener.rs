@@ -58,7 +58,7 @@ impl Listener {
     /// called within a tokio runtime.
     pub fn new(resolver: Resolver, address: Url, options: AudioOptions) -> Self {
         let wait_most = options.wait_most.max(Duration::from_millis(1));
-        let backoff = crate::process::Backoff::new(options.wait_first, wait_most, options.seed.wrapping_add(3));
+        let backoff = tidemill_remote::Backoff::new(options.wait_first, wait_most, options.seed.wrapping_add(3));
         Self {
             stage: Stage::resolve(&resolver, &address),
             restarts: Restarts::new(backoff, ATTEMPTS),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidemill_remote::Backoff;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use url::Url;
@@ -10,7 +11,7 @@ use crate::audio::decoder::{Decoder, Sink};
 use crate::audio::{AudioOptions, AudioState, direct};
 use crate::error::MediaError;
 use crate::hls::{Begin, Fetch, Master, MediaPlaylist, Part, Piece, Playlist, Timeline, Trouble};
-use crate::process::{Backoff, Program};
+use crate::process::Program;
 use crate::resolve::Resolved;
 use crate::shown::host;
 
@@ -57,7 +58,7 @@ pub(super) async fn read(
                 continue;
             }
             Ok(Playlist::Media(playlist)) => {
-                backoff.reset();
+                backoff.succeeded();
                 let pieces = timeline.read(&playlist);
                 let new = !pieces.is_empty();
                 for piece in pieces {
@@ -83,7 +84,7 @@ pub(super) async fn read(
             }
             Err(Trouble::Passing { reason, retry_after }) => {
                 told.send_replace(AudioState::Waiting { reason });
-                backoff.next().max(retry_after.unwrap_or_default())
+                backoff.failed(retry_after)
             }
             Err(trouble) => return Err(trouble.of_stream(&address)),
         };

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tidemill_remote::Backoff;
+
 use crate::net::Reach;
-use crate::process::{Backoff, Program};
+use crate::process::Program;
 
 /// How audio is read.
 #[derive(Debug, Clone)]

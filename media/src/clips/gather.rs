@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tidemill_remote::Backoff;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
@@ -11,7 +12,6 @@ use url::Url;
 use crate::clips::footage::{Input, Material, Run};
 use crate::error::MediaError;
 use crate::hls::{Begin, Fetch, Master, MediaPlaylist, Part, Piece, Playlist, Timeline, Trouble, Undated};
-use crate::process::Backoff;
 
 /// How late the first picture may be before the moment counts as gone.
 const LATE_MS: i64 = 1000;
@@ -73,7 +73,7 @@ impl Gathering<'_> {
         loop {
             let wait = match self.fetch.playlist(address).await {
                 Ok(Playlist::Media(mut playlist)) => {
-                    backoff.reset();
+                    backoff.succeeded();
                     undated.date(&mut playlist);
                     let pieces = timeline.read(&playlist);
                     if !pieces.is_empty() {
@@ -102,7 +102,7 @@ impl Gathering<'_> {
                         "Check the address.",
                     ));
                 }
-                Err(Trouble::Passing { retry_after, .. }) => backoff.next().max(retry_after.unwrap_or_default()),
+                Err(Trouble::Passing { retry_after, .. }) => backoff.failed(retry_after),
                 Err(trouble) => return Err(trouble.of_stream(address)),
             };
             if last_new.elapsed() > self.give_up_after {

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::process::{Backoff, Program};
+use tidemill_remote::Backoff;
+
+use crate::process::Program;
 use crate::resolve::Resolver;
 
 /// How clips are made and kept.

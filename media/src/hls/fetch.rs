@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{RANGE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
+use tidemill_remote::Backoff;
 use tokio::sync::Mutex;
 use url::Url;
 
 use crate::error::MediaError;
 use crate::hls::{Part, Playlist, parse};
 use crate::net::Reach;
-use crate::process::Backoff;
 use crate::shown::host;
 
 /// The longest playlist and segment that are read: more is not a live stream's.
@@ -109,7 +109,7 @@ impl Fetch {
                 return Err(trouble);
             }
             attempt += 1;
-            let wait = self.backoff.lock().await.next();
+            let wait = self.backoff.lock().await.failed(None);
             tokio::time::sleep(wait.max(told)).await;
         }
     }
@@ -118,7 +118,7 @@ impl Fetch {
         let response = self.ask(&part.address, part.range).await?;
         let whole = part.range.is_some() && response.status() == StatusCode::OK;
         let bytes = all(response, SEGMENT_BYTES).await?;
-        self.backoff.lock().await.reset();
+        self.backoff.lock().await.succeeded();
         match part.range {
             // A server that does not know ranges sends everything.
             Some((from, length)) if whole => {

@@ -1,13 +1,11 @@
 //! Programs that we start: found, watched, killed with all that they started, and explained when they end.
 
-mod backoff;
 mod exit;
 mod input;
 mod program;
 mod restarts;
 mod running;
 
-pub use backoff::Backoff;
 pub use exit::Exit;
 pub use program::Program;
 pub use restarts::{Next, Restarts};

@@ -6,11 +6,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
+use tidemill_remote::Backoff;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
 
 use crate::error::MediaError;
-use crate::process::{Backoff, Next, Program, Restarts, Running};
+use crate::process::{Next, Program, Restarts, Running};
 use crate::resolve::{Resolved, Want, direct, info, refusals};
 use crate::shown::host;
 

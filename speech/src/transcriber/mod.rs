@@ -1,7 +1,6 @@
 //! PCM in, segments out, for as long as the stream runs.
 
 mod assembler;
-mod backoff;
 mod driver;
 mod piece;
 mod runner;

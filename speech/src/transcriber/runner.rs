@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidemill_remote::Backoff;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
 use super::piece::{Audio, End, Event, Frame};
 use super::settings::TranscriberSettings;
 use super::told::State;
@@ -56,7 +56,11 @@ impl Runner {
             audio,
             say,
             counters,
-            backoff: Backoff::new(settings.pause_ms, settings.longest_pause_ms, settings.seed.wrapping_add(number)),
+            backoff: Backoff::new(
+                Duration::from_millis(settings.pause_ms),
+                Duration::from_millis(settings.longest_pause_ms),
+                settings.seed.wrapping_add(number),
+            ),
             kept: VecDeque::new(),
             end: None,
             final_ms: start_ms,
@@ -164,7 +168,7 @@ impl Runner {
         let until_ms = start_ms.saturating_add(result.until_ms);
         let words: Vec<_> = result.words.into_iter().map(|word| word.shifted(start_ms)).collect();
         let event = if result.is_final {
-            self.backoff.reset();
+            self.backoff.succeeded();
             self.final_ms = self.final_ms.max(until_ms);
             Event::Words { words, until_ms, hold_from_ms: self.end.and_then(|end| end.hold_from_ms) }
         } else {
@@ -178,8 +182,8 @@ impl Runner {
     async fn recover(&mut self, error: SpeechError, progressed: bool) -> Result<(), mpsc::error::SendError<Event>> {
         let wait = match error {
             SpeechError::SessionOver { .. } if progressed => return Ok(()),
-            SpeechError::SessionOver { reason } => Some((self.backoff.next(None), reason)),
-            SpeechError::Transient { reason, retry_after } => Some((self.backoff.next(retry_after), reason)),
+            SpeechError::SessionOver { reason } => Some((self.backoff.failed(None), reason)),
+            SpeechError::Transient { reason, retry_after } => Some((self.backoff.failed(retry_after), reason)),
             SpeechError::Unusable { reason } => {
                 let from_ms = self.final_ms;
                 self.final_ms = self.kept.back().map_or(from_ms, |frame| frame.end_ms());

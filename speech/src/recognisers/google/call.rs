@@ -22,7 +22,7 @@ use super::proto::{
 };
 use super::refusal::error_of;
 use super::results::Results;
-use crate::{Recognised, SAMPLE_RATE, SAMPLES_PER_MS, Secret, Session, SpeechError};
+use crate::{Credential, Recognised, SAMPLE_RATE, SAMPLES_PER_MS, Session, SpeechError};
 
 /// Messages of audio that wait to be sent.
 const AUDIO: usize = 8;
@@ -61,7 +61,7 @@ pub(super) async fn start(settings: &GoogleSettings, channel: Channel, language:
     });
     let mut request = Request::new(feed);
     let mut bearer: MetadataValue<Ascii> = format!("Bearer {used}").parse().map_err(|_| {
-        SpeechError::refused(format!("{} holds no usable token", settings.token.place()), "put an access token there")
+        SpeechError::refused(format!("{} holds no usable token", settings.token), "put an access token there")
     })?;
     bearer.set_sensitive(true);
     request.metadata_mut().insert("authorization", bearer);
@@ -93,7 +93,7 @@ async fn run(
     client: &mut SpeechClient<Channel>,
     request: Request<impl stream::Stream<Item = StreamingRecognizeRequest> + Send + 'static>,
     say: &Say,
-    token: &Secret,
+    token: &Credential,
 ) -> Result<(), Status> {
     let mut responses = client.streaming_recognize(request).await?.into_inner();
     token.proven();

@@ -3,10 +3,10 @@
 use tonic::{Code, Status};
 
 use crate::error::shorten;
-use crate::{Secret, SpeechError};
+use crate::{Credential, SpeechError};
 
 /// The error for the transcriber.
-pub(super) fn error_of(status: &Status, token: &Secret, used: &str) -> SpeechError {
+pub(super) fn error_of(status: &Status, token: &Credential, used: &str) -> SpeechError {
     let code = status.code();
     let said = shorten(status.message());
     let reason = if said.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn error_of(status: &Status, token: &Secret, used: &str) -> SpeechErr
         }
         Code::Unauthenticated => SpeechError::refused(
             "Google Speech-to-Text does not take the token",
-            format!("put a new access token into {}", token.place()),
+            format!("put a new access token into {}", token),
         ),
         Code::PermissionDenied => SpeechError::refused(
             reason,
@@ -37,11 +37,13 @@ pub(super) fn error_of(status: &Status, token: &Secret, used: &str) -> SpeechErr
 
 #[cfg(test)]
 mod tests {
+    use tidemill_remote::Secret;
+
     use super::*;
 
     #[test]
     fn a_status_says_whether_a_new_stream_helps() {
-        let token = Secret::value("hunter2");
+        let token = Credential::from(Secret::value("hunter2"));
         let error = |code, message: &str| error_of(&Status::new(code, message), &token, "hunter2");
         let over = [
             error(Code::Aborted, "Max duration of 5 minutes reached for stream."),

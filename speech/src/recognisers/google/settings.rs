@@ -1,6 +1,6 @@
 //! Which Google is asked, and how.
 
-use crate::{Limits, Secret, SpeechError};
+use crate::{Credential, Limits, SpeechError};
 
 /// Which project's Speech-to-Text is asked, and how.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub struct GoogleSettings {
     pub model: String,
     /// An access token of OAuth, without `Bearer`. It ends after an hour, so let it come from a command
     /// (`gcloud auth print-access-token`) or from a file that is renewed.
-    pub token: Secret,
+    pub token: Credential,
     /// Another address than Google's: `http://127.0.0.1:9000`.
     pub address: Option<String>,
     /// How streams are cut. Google ends a stream after five minutes.
@@ -36,12 +36,12 @@ impl GoogleSettings {
     };
 
     /// This project's model `long`, anywhere.
-    pub fn new(project: impl Into<String>, token: Secret) -> Self {
+    pub fn new(project: impl Into<String>, token: impl Into<Credential>) -> Self {
         Self {
             project: project.into(),
             location: "global".to_owned(),
             model: "long".to_owned(),
-            token,
+            token: token.into(),
             address: None,
             limits: Self::LIMITS,
             fastest: 3.0,
@@ -85,6 +85,8 @@ impl GoogleSettings {
 
 #[cfg(test)]
 mod tests {
+    use tidemill_remote::Secret;
+
     use super::*;
 
     #[test]

@@ -13,7 +13,7 @@ use reqwest::{Client, StatusCode, Url};
 use tokio::sync::mpsc;
 
 use crate::error::shorten;
-use crate::{BoxFuture, Limits, Recognised, Recogniser, Secret, Session, SpeechError};
+use crate::{BoxFuture, Credential, Limits, Recognised, Recogniser, Session, SpeechError};
 use refusal::Refusal;
 
 /// Where transcriptions come from.
@@ -24,7 +24,7 @@ pub struct OpenAiSettings {
     /// The model: `whisper-1`.
     pub model: String,
     /// The key. Servers on own machines often need none.
-    pub key: Option<Secret>,
+    pub key: Option<Credential>,
     /// How requests are cut. Each piece of speech is one request.
     pub limits: Limits,
 }
@@ -163,7 +163,7 @@ impl Inner {
             if refusal.is_about_key() && key.as_ref().is_some_and(|(key, used)| key.refused(used)) {
                 return Err(SpeechError::transient("the key has expired, and is read again"));
             }
-            let place = key.map(|(key, _)| key.place());
+            let place = key.map(|(key, _)| key.to_string());
             return Err(refusal.into_error(&self.settings.model, place.as_deref()));
         }
     }
