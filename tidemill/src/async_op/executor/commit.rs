@@ -4,7 +4,7 @@ use super::CallExecutor;
 use crate::{
     clock::Moment,
     record::Data,
-    transport::{CommittedOffset, TopicPartition, TransportError},
+    transport::{CommittedOffset, Offset, TopicPartition, TransportError},
 };
 
 /// How often answered requests are deleted.
@@ -53,17 +53,31 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         }
         self.marked_ms = now.monotonic_ms;
         for (partition, commit) in moved {
-            let responses = TopicPartition::new(self.topics.responses.clone(), partition.partition);
             // An older mark only means that the next owner reads more.
-            let Ok(end) = self.end_of(&responses) else { continue };
-            if let Some(progress) = self.progress.get_mut(partition) {
+            if let Ok(Some(end)) = self.known_end(partition)
+                && let Some(progress) = self.progress.get_mut(partition)
+            {
                 progress.answers_end_at(end);
                 *commit = progress.next_commit().unwrap_or_else(|| commit.clone());
             }
         }
     }
 
-    fn end_of(&mut self, partition: &TopicPartition) -> Result<i64, TransportError> {
+    /// Where the responses end, if the commit tells of every request that was answered before: what earlier owners
+    /// answered has been read, and nobody else has written. An executor may write although it has lost the partition, as
+    /// long as it does not know that.
+    fn known_end(&mut self, partition: &TopicPartition) -> Result<Option<Offset>, TransportError> {
+        if self.takeovers.get(partition).is_some_and(|takeover| !takeover.answered.is_empty()) {
+            return Ok(None);
+        }
+        let end = self.end_of(&TopicPartition::new(self.topics.responses.clone(), partition.partition))?;
+        let Some(mut progress) = self.progress.remove(partition) else { return Ok(None) };
+        let knows = progress.knows_responses(end, || self.end_of(partition));
+        self.progress.insert(partition.clone(), progress);
+        Ok(knows?.then_some(end))
+    }
+
+    pub(super) fn end_of(&mut self, partition: &TopicPartition) -> Result<Offset, TransportError> {
         let reader = match &mut self.ends {
             Some(reader) => reader,
             none => none.insert(self.transport.reader()?),

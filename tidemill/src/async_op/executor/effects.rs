@@ -219,6 +219,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         self.send(topic, partition.partition, record.timestamp, id, value, headers)?;
         if let Some(progress) = self.progress.get_mut(&partition) {
             progress.answered(record.offset);
+            progress.responded();
         }
         Ok(())
     }

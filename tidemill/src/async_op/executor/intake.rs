@@ -203,8 +203,9 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
         let committed = self.consumer.committed(partitions)?;
         let steps_exist = self.steps_exist()?;
         for (partition, committed) in partitions.iter().zip(committed) {
-            let (progress, responses_from) = super::Progress::after(committed.as_ref());
+            let (mut progress, responses_from) = super::Progress::after(committed.as_ref());
             let responses = TopicPartition { topic: self.topics.responses.clone(), partition: partition.partition };
+            progress.responses_end_at(self.end_of(&responses)?);
             let steps = TopicPartition { topic: self.topics.steps.clone(), partition: partition.partition };
             let takeover = Takeover::read(
                 &*self.transport,

@@ -26,6 +26,10 @@ pub(super) struct Progress {
     next: Offset,
     /// Responses to requests that are not noted as answered lie at this offset of the response partition, or after it.
     responses_from: Offset,
+    /// Where the responses end if nobody else has written since the last look.
+    responses_end: Offset,
+    /// An executor that had lost the partition, without knowing it, has answered requests before this offset.
+    answered_elsewhere: Offset,
     committed: Option<CommittedOffset>,
     /// Whether there may be something to commit.
     changed: bool,
@@ -78,6 +82,34 @@ impl Progress {
         }
     }
 
+    /// Notes that this executor has written a response.
+    pub(super) fn responded(&mut self) {
+        self.responses_end += 1;
+    }
+
+    /// Notes where the responses end when the partition is taken over, before they are read.
+    pub(super) fn responses_end_at(&mut self, end: Offset) {
+        self.responses_end = end;
+    }
+
+    /// Whether all responses up to this end were written by this executor, or read by it. If not, `requests_end` tells
+    /// where the requests end: those before it may have been answered elsewhere.
+    pub(super) fn knows_responses<E>(
+        &mut self,
+        end: Offset,
+        requests_end: impl FnOnce() -> Result<Offset, E>,
+    ) -> Result<bool, E> {
+        if end != self.responses_end {
+            self.answered_elsewhere = requests_end()?;
+            self.responses_end = end;
+        }
+        Ok(self.first_open() >= self.answered_elsewhere)
+    }
+
+    fn first_open(&self) -> Offset {
+        self.open.first().copied().unwrap_or(self.next)
+    }
+
     /// How far the last request read is ahead of the first open one.
     pub(super) fn span(&self) -> Offset {
         self.open.first().map_or(0, |first| self.next - first)
@@ -97,7 +129,7 @@ impl Progress {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
-        let offset = self.open.first().copied().unwrap_or(self.next);
+        let offset = self.first_open();
         self.answered = self.answered.split_off(&offset);
         self.noted = self.noted.split_off(&offset);
         let beyond: BTreeSet<_> = self.answered.union(&self.noted).copied().collect();
