@@ -220,4 +220,22 @@ mod tests {
         (1..40_000).step_by(2).for_each(|offset| progress.answered(offset));
         assert!(progress.next_commit().is_some_and(|commit| commit.metadata.len() < 4_000));
     }
+
+    #[test]
+    fn while_answered_requests_have_no_room_in_the_commit_their_responses_are_still_looked_for() {
+        let mut progress = Progress::default();
+        (0..40_000).for_each(|offset| assert!(!progress.taken(offset)));
+        (1..40_000).step_by(2).for_each(|offset| progress.answered(offset));
+        let responses_from = |progress: &mut Progress| {
+            progress.changed = true;
+            Progress::after(progress.next_commit().as_ref()).1
+        };
+        assert!(progress.next_commit().is_some());
+        progress.answers_end_at(20_000);
+        assert_eq!(responses_from(&mut progress), Some(0), "they do not fit");
+        (0..40_000).step_by(2).for_each(|offset| progress.answered(offset));
+        assert_eq!(responses_from(&mut progress), Some(0));
+        progress.answers_end_at(40_000);
+        assert_eq!(responses_from(&mut progress), Some(40_000), "they fit again");
+    }
 }
