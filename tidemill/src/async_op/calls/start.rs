@@ -81,6 +81,7 @@ impl Calls {
         effects: &mut Vec<Effect>,
     ) {
         self.stats.succeeded += 1;
+        self.stats.known += u64::from(source == AnswerSource::Known);
         let report = CallReport { source, ..CallReport::default() };
         self.end_as(id, end, report, now, effects);
     }

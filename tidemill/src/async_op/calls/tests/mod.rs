@@ -3,6 +3,7 @@
 mod bookkeeping;
 mod deadlines;
 mod model;
+mod shown;
 mod singles;
 mod speed;
 mod world;
