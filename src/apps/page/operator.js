@@ -83,7 +83,10 @@ function viewOf(application) {
       body: JSON.stringify(body),
     }).catch(() => null);
     const told = (await answer?.json().catch(() => null)) ?? {};
-    if (!answer?.ok) return toast(`Not asked: ${text(told.error, "the server does not answer")}`);
+    if (!answer?.ok) {
+      const why = [text(told.error, "the server does not answer"), text(told.fix)].filter(Boolean);
+      return toast(`Not asked: ${why.join(". ")}`);
+    }
     toast(`${plural(num(told.asked_again), "call is", "calls are")} asked again`);
     await look();
   };

@@ -211,10 +211,11 @@ impl Calls {
         effects: &mut Vec<Effect>,
     ) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        // These ends say nothing about the content: they come from the call's deadline, lane or tenant. Others with it
-        // are called for themselves.
+        // These ends say nothing about the content: they come from the call's deadline, lane or tenant, or from how long
+        // it waits for a route. Others with it are called for themselves.
         let own = |failure: &CallFailure| {
-            matches!(failure.kind, FailureKind::Superseded | FailureKind::Expired | FailureKind::Exhausted)
+            use FailureKind::{Exhausted, Expired, Superseded, Unavailable};
+            matches!(failure.kind, Superseded | Expired | Exhausted | Unavailable)
         };
         let shared = match &outcome {
             Ended::Answer(_) => true,

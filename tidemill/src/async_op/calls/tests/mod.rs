@@ -1,5 +1,6 @@
 //! Behaviours of single calls, event by event, and what holds for every sequence of events.
 
+mod again;
 mod bookkeeping;
 mod deadlines;
 mod model;

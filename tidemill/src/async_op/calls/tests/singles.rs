@@ -29,7 +29,7 @@ pub(super) fn world(policy: CallPolicy) -> World {
 
 pub(super) fn request(tenant: &'static str, lane: &str) -> Request {
     let lane = lane.to_owned();
-    Request { partition: 0, tenant, lane, content: None, due_ms: None, most: 10, answer: None }
+    Request { partition: 0, tenant, lane, content: None, due_ms: None, most: 10, again: false, answer: None }
 }
 
 impl World {
