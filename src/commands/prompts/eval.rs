@@ -72,8 +72,9 @@ struct Route {
 fn route(models: &ModelSettings, name: Option<&str>) -> Result<Route> {
     let chosen = models.models.iter().find(|model| name.is_none_or(|name| model.name == name));
     let price = chosen.map_or(Price::default(), |model| model.price);
+    let setting = if name.is_some() { "--model" } else { "'analyst.model'" };
     let name = name.or(chosen.map(|model| model.name.as_str())).unwrap_or_default().to_owned();
-    let model = ModelRoute::new(models.provider()?, &name).price(price);
+    let model = ModelRoute::new(models.provider()?, &name).price(price).settings(models.setting_names(setting));
     Ok(Route { name, price, model })
 }
 

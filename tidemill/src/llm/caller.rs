@@ -186,7 +186,8 @@ where
         self.runtime.spawn(self.work.clone().answer(request, reply, deadline));
     }
 
-    /// Requests of one tenant and one route share a prompt. Requests with tools or with kept steps are asked alone.
+    /// Requests of one tenant and one route share a prompt. Requests with tools or with kept steps are asked alone: a
+    /// tool sees what its request's key may see, and each turn is a step of one request.
     fn call_batch(&mut self, batch: Vec<(CallRequest<K, V>, Reply<R>)>) {
         let mut groups: BTreeMap<(Arc<str>, Arc<str>), Vec<_>> = BTreeMap::new();
         for (request, reply) in batch {

@@ -112,7 +112,7 @@ pub use prompt::{Prompt, PromptError};
 pub use provider::{ModelFuture, Provider};
 pub use reply::{Finish, ModelReply, TokenUsage};
 pub use request::{ModelRequest, ModelTurn, Opaque, ToolCall, ToolChoice, ToolResult, ToolSpec, Turn};
-pub use route::ModelRoute;
+pub use route::{ModelRoute, SettingNames};
 pub use secret::Secret;
 pub use task::ModelTask;
 pub use tool::{Tool, ToolContext, ToolFuture};
