@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use tidemill::llm::{ModelRoute, Price, Prompt};
 use tidemill_apps::{
-    apps::{App, ModelSettings, Question, Questions, Setup},
+    apps::{App, Asked, ModelSettings, Question, Questions, Setup},
     evaluation::{Answer, Asking, Calls, Compared, Ended, Summary, ask, money, most},
     server::AnalystChoice,
 };
@@ -39,6 +39,7 @@ pub(super) fn eval(config: Config, options: &EvalOptions) -> Result<()> {
         Against::Prompt(file) => Some(prompt(Some(file))?),
         Against::Recorded | Against::Offline => None,
     };
+    check_versions(asked, &candidate, against.as_ref()).map_err(usage)?;
     let runtime = runtime()?;
     let handle = runtime.handle().clone();
     let route = route(&models, options.model.as_deref())?;
@@ -60,6 +61,20 @@ pub(super) fn eval(config: Config, options: &EvalOptions) -> Result<()> {
     // Attempts that were interrupted are given up.
     runtime.shutdown_background();
     tell(&summary, options)
+}
+
+/// Results and reports name a prompt by its version. So two texts never have the same one.
+fn check_versions(asked: &Asked, candidate: &Prompt, against: Option<&Prompt>) -> Result<(), String> {
+    for prompt in [Some(candidate), against].into_iter().flatten() {
+        asked.check_version(prompt)?;
+    }
+    match against.filter(|against| against.clashes_with(candidate)) {
+        Some(other) => Err(format!(
+            "both prompts say that they are {} version {}, but they differ: raise the version of the newer one",
+            other.name, other.version
+        )),
+        None => Ok(()),
+    }
 }
 
 /// A model, and what is said about it.
