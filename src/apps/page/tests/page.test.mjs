@@ -222,7 +222,7 @@ test("provenance is told in a line: whose answer, of which prompt, at which cost
   assert.equal(inputsLine(adaptProvenance(ANSWERED)), `live-chat 2 up to ${count(4100)}`);
 });
 
-test("the session's cost counts each result once, and tells the share of fallbacks", () => {
+test("the session's cost counts each result once, and tells drafts and fallbacks apart", () => {
   const costs = new Costs();
   const add = (key, more) => costs.add(key, adaptProvenance({ ...ANSWERED, ...more }));
   assert.equal(costWords(costs.total).short, "");
@@ -234,9 +234,10 @@ test("the session's cost counts each result once, and tells the share of fallbac
   add(4, { outcome: "fallback", cost_micros: 0 });
   add(5, { outcome: "superseded", cost_micros: 500 });
   costs.add(6, null);
-  const { asked, others, share, sums } = costs.total;
-  assert.deepEqual([asked, others, share, sums], [4, 2, 0.5, [["EUR", 3_500]]]);
-  assert.deepEqual([costWords(costs.total).short, costWords(costs.total).more], ["0.0035 EUR", "50 % fallback"]);
+  const { asked, drafts, fallbacks, share, sums } = costs.total;
+  assert.deepEqual([asked, drafts, fallbacks, share, sums], [4, 1, 1, 0.25, [["EUR", 3_500]]]);
+  assert.deepEqual([costWords(costs.total).short, costWords(costs.total).more], ["0.0035 EUR", "25 % drafts"]);
+  assert.match(costWords(costs.total).sentence, /1 result shows the draft \(25 %\).*1 was answered by a fallback/);
   add(7, { currency: "USD", cost_micros: 12_000_000 });
   assert.match(costWords(costs.total).short, /^0\.0035 EUR \+ .*12/, "currencies are not added");
 });
