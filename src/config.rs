@@ -8,6 +8,7 @@ mod help;
 mod kafka;
 mod near;
 mod options;
+mod reservation;
 mod rows;
 mod schema;
 mod secrets;
@@ -22,8 +23,13 @@ mod text;
 use std::env;
 
 use tidemill::Limit;
-use tidemill_apps::{apps::App, server::Settings, setting::PREFIX};
+use tidemill_apps::{
+    apps::App,
+    server::{AnalystChoice, Settings},
+    setting::PREFIX,
+};
 
+use analyst::Idle;
 pub(crate) use help::help;
 pub(crate) use options::{Options, SET};
 use rows::Draft;
@@ -65,6 +71,7 @@ fn resolve(
     sources.read_variables(vars);
     sources.read_options(options);
     let mut warnings = std::mem::take(&mut sources.warnings);
+    let given = sources.given();
     let (Draft { mut settings, log_filter, analyst, kafka, schema, speech }, mut problems) = sources.draft();
 
     settings.apps = apps;
@@ -75,6 +82,15 @@ fn resolve(
         settings.calls.limits.extend(of_tenants);
     }
     settings.keep_calls = analyst.keep_calls;
+    let named = analyst.limits().into_iter().map(|(setting, limit)| (format!("'{setting}'"), limit));
+    let of_tenants = settings.calls.limits.iter().skip(named.len()).cloned();
+    let named: Vec<_> =
+        named.chain(of_tenants.map(|limit| (format!("a [[tenant]]'s limit, {limit},"), limit))).collect();
+    // Commands without a server make no calls of windows.
+    let Idle { warning, problem } = if serves { analyst.without_model(&given) } else { Idle::default() };
+    warnings.extend(warning);
+    problems.extend(problem);
+    warnings.extend(analyst.odd());
     match schema.choose() {
         Ok(chosen) => settings.format = chosen,
         // Commands without a server need no registry.
@@ -87,6 +103,14 @@ fn resolve(
         // Most commands without a server need no API key.
         Err(wrong) if !serves => analyst_problems = wrong,
         Err(wrong) => problems.extend(wrong),
+    }
+    if let AnalystChoice::Model(models) = &settings.analyst
+        && serves
+    {
+        problems.extend(reservation::too_small(&settings, models, &named));
+    }
+    if serves {
+        problems.extend(apps::prompt_problems(&settings));
     }
     match speech.choose() {
         Ok(chosen) => {

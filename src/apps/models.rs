@@ -6,10 +6,12 @@ use tidemill::{
     BreakerPolicy, Route,
     llm::{
         CommandToken, FileToken, Gemini, ModelCaller, ModelRoute, ModelTask, OpenAi, Price, Provider, Secret,
-        SetupError, StructuredOutput,
+        SettingNames, SetupError, StructuredOutput,
     },
 };
 use tokio::runtime::Handle;
+
+use crate::setting::variable;
 
 /// Models of one provider.
 #[derive(Debug, Clone)]
@@ -131,12 +133,35 @@ impl ModelSettings {
     ) -> Result<ModelCaller<K, V, R>, SetupError> {
         let provider = self.provider()?;
         let caller = ModelCaller::new(task, runtime);
-        Ok(self.models.iter().fold(caller, |caller, ModelChoice { name, price }| {
+        Ok(self.models.iter().zip(MODEL_SETTINGS).fold(caller, |caller, (ModelChoice { name, price }, setting)| {
             let route = ModelRoute::new(provider.clone(), name).price(*price).currency(&self.currency);
-            caller.route(&**name, route)
+            caller.route(&**name, route.settings(self.setting_names(setting)))
         }))
     }
+
+    /// The settings to change when the service refuses the key, or does not know the model that `model` names.
+    pub fn setting_names(&self, model: &str) -> SettingNames {
+        let key = match &self.provider {
+            ProviderSettings::Vertex { token: TokenSettings::File(_), .. } => {
+                "'analyst.vertex_token_file' or 'analyst.vertex_project'".to_owned()
+            }
+            ProviderSettings::Vertex { token: TokenSettings::Command(_), .. } => {
+                "'analyst.vertex_token_command' or 'analyst.vertex_project'".to_owned()
+            }
+            ProviderSettings::Gemini { .. } | ProviderSettings::OpenAi { .. } => {
+                format!("{} or 'analyst.api_key_file'", variable("analyst.api_key"))
+            }
+        };
+        let address = match &self.provider {
+            ProviderSettings::Vertex { .. } => "'analyst.vertex_location'",
+            ProviderSettings::Gemini { .. } | ProviderSettings::OpenAi { .. } => "'analyst.endpoint'",
+        };
+        SettingNames { key, model: model.to_owned(), address: address.to_owned() }
+    }
 }
+
+/// The settings of the models' names, in the order in which models are asked.
+const MODEL_SETTINGS: [&str; 2] = ["'analyst.model'", "'analyst.fallback_model'"];
 
 #[cfg(test)]
 mod tests {

@@ -78,13 +78,24 @@ async fn replay(server: &Server, ids: &[String]) -> Result<()> {
         let known = applications.join(" or ");
         return Err(usage(format!("the server runs several applications: name one with --application {known}")));
     }
-    let (mut now, mut before) = (0, 0);
+    let (mut now, mut before, mut refused) = (0, 0, None);
     for application in &applications {
         let url = server.url(&["state", "dead-letters", application, "replay"])?;
         let body = if ids.is_empty() { json!({ "all": true }) } else { json!({ "ids": ids }) };
-        let asked = server.ask(Method::POST, url, Some(&body)).await?;
-        now += asked["asked_again"].as_u64().unwrap_or(0);
-        before += asked["asked_before"].as_u64().unwrap_or(0);
+        match server.ask(Method::POST, url, Some(&body)).await {
+            Ok(asked) => {
+                now += asked["asked_again"].as_u64().unwrap_or(0);
+                before += asked["asked_before"].as_u64().unwrap_or(0);
+            }
+            // The models of another application may take calls.
+            Err(error) => refused = refused.or(Some(error.context(application.clone()))),
+        }
+    }
+    if let Some(refused) = refused {
+        if now > 0 {
+            tracing::info!("{now} dead letter(s) of other applications are asked again");
+        }
+        return Err(refused);
     }
     match (now, before) {
         (0, 0) => tracing::info!("there is no dead letter to ask again"),

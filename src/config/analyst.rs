@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use tidemill::{
-    AnswerCache, Batch, CallPolicy,
+    AnswerCache, Batch, CallPolicy, Limit,
     llm::{Price, Secret, StructuredOutput},
 };
 use tidemill_apps::{
@@ -51,6 +51,31 @@ pub(super) struct Analyst {
     budget: Budget,
 }
 
+/// A setting that some source gives.
+pub(super) struct Given {
+    pub(super) name: &'static str,
+    /// The source.
+    pub(super) by: String,
+    /// Whether the source is a variable of the environment.
+    pub(super) is_variable: bool,
+}
+
+/// What is said about settings that have no effect.
+#[derive(Debug, Default)]
+pub(super) struct Idle {
+    pub(super) warning: Option<String>,
+    pub(super) problem: Option<String>,
+}
+
+/// The setting that chooses the analyst.
+pub(super) const KIND: &str = "analyst.kind";
+/// The settings that count for the offline analyst, too.
+const OF_ANY: [&str; 5] = [KIND, "analyst.timeout", "analyst.attempts", "analyst.in_flight", "analyst.keep_calls"];
+
+fn is_of_models(given: &Given) -> bool {
+    given.name.starts_with("analyst.") && !OF_ANY.contains(&given.name)
+}
+
 /// The kinds of analysts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Kind {
@@ -74,7 +99,7 @@ const STRUCTURED: &[(&str, StructuredOutput)] = &[
 
 pub(super) fn rows() -> Vec<Setting> {
     let mut rows = vec![
-        Setting::choice("analyst.kind", "offline", KINDS, |a| &mut a.kind)
+        Setting::choice(KIND, "offline", KINDS, |a| &mut a.kind)
             .flag("analyst", "KIND")
             .help("Analyst that turns windows into results; openai is any server that speaks its chat completions"),
         Setting::new("analyst.model", "", model, |a| &mut a.model)
@@ -136,7 +161,7 @@ impl Analyst {
         let some = |duration: Duration| Some(duration).filter(|duration| !duration.is_zero());
         CallPolicy {
             first_backoff: FIRST_BACKOFF,
-            limits: self.budget.limits(),
+            limits: self.limits().into_iter().map(|(_, limit)| limit).collect(),
             keep_ledger: true,
             when_exhausted: self.budget.when_exhausted,
             hedge_after: some(self.hedge_after),
@@ -144,6 +169,40 @@ impl Analyst {
             batch: (self.batch > 1).then_some(Batch { max: self.batch, linger: LINGER }),
             ..policy
         }
+    }
+
+    /// The limits of calls, each with its setting.
+    pub(super) fn limits(&self) -> Vec<(&'static str, Limit)> {
+        self.budget.limits()
+    }
+
+    /// Says which settings of models were given, if no model is chosen: they have no effect. Whoever names the offline
+    /// analyst may keep the settings of a model for later. A variable of the environment is only odd, because it may be
+    /// there for another start.
+    pub(super) fn without_model(&self, given: &[Given]) -> Idle {
+        let chosen = self.kind != Kind::Offline || given.iter().any(|given| given.name == KIND);
+        let idle: Vec<_> = if chosen { Vec::new() } else { given.iter().filter(|given| is_of_models(given)).collect() };
+        if idle.is_empty() {
+            return Idle::default();
+        }
+        let named = |given: &&Given| if given.is_variable { given.by.clone() } else { format!("'{}'", given.name) };
+        let names = idle.iter().map(named).collect::<Vec<_>>().join(", ");
+        let (has, them) = if idle.len() == 1 { ("has", "it") } else { ("have", "them") };
+        let text = format!(
+            "{names} {has} no effect, because no model is chosen: set 'analyst.kind', for example with --analyst gemini, \
+             or leave {them} out"
+        );
+        let is_odd = idle.iter().all(|given| given.is_variable);
+        if is_odd { Idle { warning: Some(text), problem: None } } else { Idle { problem: Some(text), warning: None } }
+    }
+
+    /// Says which settings of models contradict each other without being wrong.
+    pub(super) fn odd(&self) -> Option<String> {
+        (self.kind != Kind::Offline && self.tools && self.batch > 1).then(|| {
+            "'analyst.batch' has no effect with 'analyst.tools': a call with tools is made for each window alone, because \
+             each look into earlier windows is a step of that window's own. Leave one of them out"
+                .to_owned()
+        })
     }
 
     /// The analyst. `tenants_have_money` says whether a tenant has a budget in money.

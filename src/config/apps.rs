@@ -28,6 +28,20 @@ pub(super) fn rows() -> Vec<Row<Settings>> {
     windows.chain(prompts).collect()
 }
 
+/// Prompts that claim the name and the version of the program's own, but say something else.
+pub(super) fn prompt_problems(settings: &Settings) -> Vec<String> {
+    let given = settings.apps.iter().filter_map(|app| {
+        let calls = app.calls.as_ref()?;
+        let prompt = settings.prompts.get(app.id)?.as_ref()?;
+        Some((calls, prompt))
+    });
+    let wrong = given.filter_map(|(calls, prompt)| {
+        let problem = calls.asked.check_version(prompt).err()?;
+        Some(format!("'{}' cannot be used: {problem}", calls.prompt_setting))
+    });
+    wrong.collect()
+}
+
 /// The prompt in a file; `None` if the text is empty.
 fn prompt(path: &str) -> Result<Option<Arc<Prompt>>, String> {
     if path.is_empty() {

@@ -30,7 +30,7 @@ struct Shares {
 type Setting = Row<Budget>;
 
 const WHEN: &[(&str, WhenExhausted)] =
-    &[("fallback", WhenExhausted::Fallback), ("wait", WhenExhausted::Wait), ("drop", WhenExhausted::Drop)];
+    &[("offline", WhenExhausted::Fallback), ("wait", WhenExhausted::Wait), ("drop", WhenExhausted::Drop)];
 
 pub(super) fn rows() -> Vec<Setting> {
     vec![
@@ -59,33 +59,35 @@ pub(super) fn rows() -> Vec<Setting> {
             .help("Budget of each tenant in money per hour; 0 for no budget"),
         Setting::new("analyst.tenant_money_per_day", "0", amount, |b| &mut b.each.money_per_day)
             .help("Budget of each tenant in money per day; 0 for no budget"),
-        Setting::choice("analyst.when_exhausted", "fallback", WHEN, |b| &mut b.when_exhausted)
+        Setting::choice("analyst.when_exhausted", "offline", WHEN, |b| &mut b.when_exhausted)
             .help("What happens to a window when a budget is exhausted: offline result, wait, or no result"),
     ]
 }
 
 impl Budget {
-    pub(super) fn limits(&self) -> Vec<Limit> {
+    /// The limits, each with the setting that gives it.
+    pub(super) fn limits(&self) -> Vec<(&'static str, Limit)> {
         let each = self.each;
         let all = [
-            (Limit::in_flight as fn(u64) -> Limit, self.in_flight),
-            (Limit::calls_per_minute, self.calls_per_minute),
-            (Limit::tokens_per_minute, self.tokens_per_minute),
-            (Limit::tokens_per_hour, self.tokens_per_hour),
-            (Limit::tokens_per_day, self.tokens_per_day),
-            (Limit::micros_per_hour, self.money_per_hour),
-            (Limit::micros_per_day, self.money_per_day),
+            ("analyst.in_flight", Limit::in_flight as fn(u64) -> Limit, self.in_flight),
+            ("analyst.calls_per_minute", Limit::calls_per_minute, self.calls_per_minute),
+            ("analyst.tokens_per_minute", Limit::tokens_per_minute, self.tokens_per_minute),
+            ("analyst.tokens_per_hour", Limit::tokens_per_hour, self.tokens_per_hour),
+            ("analyst.tokens_per_day", Limit::tokens_per_day, self.tokens_per_day),
+            ("analyst.money_per_hour", Limit::micros_per_hour, self.money_per_hour),
+            ("analyst.money_per_day", Limit::micros_per_day, self.money_per_day),
         ];
         let tenants = [
-            (Limit::in_flight as fn(u64) -> Limit, each.in_flight),
-            (Limit::tokens_per_hour, each.tokens_per_hour),
-            (Limit::tokens_per_day, each.tokens_per_day),
-            (Limit::micros_per_hour, each.money_per_hour),
-            (Limit::micros_per_day, each.money_per_day),
+            ("analyst.tenant_in_flight", Limit::in_flight as fn(u64) -> Limit, each.in_flight),
+            ("analyst.tenant_tokens_per_hour", Limit::tokens_per_hour, each.tokens_per_hour),
+            ("analyst.tenant_tokens_per_day", Limit::tokens_per_day, each.tokens_per_day),
+            ("analyst.tenant_money_per_hour", Limit::micros_per_hour, each.money_per_hour),
+            ("analyst.tenant_money_per_day", Limit::micros_per_day, each.money_per_day),
         ];
-        let set = |(_, most): &(fn(u64) -> Limit, u64)| *most > 0;
-        let all = all.into_iter().filter(set).map(|(limit, most)| limit(most));
-        all.chain(tenants.into_iter().filter(set).map(|(limit, most)| limit(most).for_each_tenant())).collect()
+        let set = |(_, _, most): &(&'static str, fn(u64) -> Limit, u64)| *most > 0;
+        let all = all.into_iter().filter(set).map(|(setting, limit, most)| (setting, limit(most)));
+        let tenants = tenants.into_iter().filter(set);
+        all.chain(tenants.map(|(setting, limit, most)| (setting, limit(most).for_each_tenant()))).collect()
     }
 
     /// Whether some budget is in money.

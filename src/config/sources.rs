@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tidemill_apps::setting::{CommandLine, Row, variable};
 
 use super::{
+    analyst::{self, Given},
     kafka,
     near::suggestion,
     options::Options,
@@ -102,6 +103,20 @@ impl Sources {
             }
         }
         (draft, problems)
+    }
+
+    /// The settings that some source gives another value than the default, and the kind of analyst in any case.
+    pub(super) fn given(&self) -> Vec<Given> {
+        let given = self.said.iter().filter(|(name, said)| {
+            let is_default = said.text.trim().is_empty() || self.row(name).is_some_and(|row| row.default == said.text);
+            **name == analyst::KIND || !is_default
+        });
+        let of = |(name, said): (&&'static str, &Said)| Given {
+            name,
+            by: said.by.clone(),
+            is_variable: said.by == variable(name),
+        };
+        given.map(of).collect()
     }
 
     /// The names of all settings.

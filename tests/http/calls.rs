@@ -232,7 +232,7 @@ async fn calls_are_told_in_state_and_metrics() {
     for line in [
         "tidemill_calls_attempts_total{application=\"live-insight\"} 8",
         "tidemill_calls_failed_total{application=\"live-insight\"} 4",
-        "tidemill_calls_succeeded_total{application=\"live-insight\"} 4",
+        "tidemill_calls_succeeded_total{application=\"live-insight\",route=\"gemini-test\"} 4",
         "tidemill_calls_in_flight{application=\"live-insight\"} 0",
         "tidemill_calls_waiting{application=\"live-insight\"} 0",
         "tidemill_calls_latency_seconds_count{application=\"live-insight\"} 4",

@@ -5,6 +5,7 @@ mod calls;
 mod common;
 mod connections;
 mod pages;
+mod replays;
 mod views;
 
 use std::{sync::Arc, time::Duration};
@@ -425,7 +426,7 @@ async fn state_and_metrics_tell_what_runs_without_names_of_people() {
     let metrics = client.request("GET", "/metrics").send().await.expect("answers").text().await.expect("text");
     for part in [
         "tidemill_ingest_records_total{topic=\"live-chat\"} 2",
-        "tidemill_calls_succeeded_total{application=\"live-insight\"} 2",
+        "tidemill_calls_succeeded_total{application=\"live-insight\",route=\"offline\"} 2",
         "tidemill_tasks{application=\"live-insight\",state=\"running\"} 2",
         "route=\"/v1/streams/{id}/events\"",
     ] {

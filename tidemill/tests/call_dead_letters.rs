@@ -86,6 +86,25 @@ fn what_would_come_too_late_and_what_is_dropped_is_not_kept() {
     assert_eq!(values, ["exhausted"]);
 }
 
+/// Its first dead letter is noted as asked. Without another one it would be lost.
+#[test]
+fn a_request_that_was_asked_again_is_kept_however_it_ends() {
+    let call = kept().deadline(Duration::from_secs(3));
+    let driver = graded(&call);
+    pipe(&driver, "k", &["one"]);
+    fail(&driver, "one", "error");
+    assert_eq!(out(&driver).len(), 1);
+    for (round, kind) in (2..).zip(["superseded", "expired"]) {
+        let last = letters(&driver).pop().expect("a dead letter");
+        ask_again(&driver, &call, &last);
+        assert_eq!(out(&driver).len(), round - 1);
+        fail(&driver, "one", kind);
+        assert_eq!(out(&driver).len(), round);
+        let kinds = header(&letters(&driver)[round - 1].headers, "tidemill.dead-letter.kind");
+        assert_eq!(kinds.as_deref(), Some(kind));
+    }
+}
+
 #[test]
 fn steps_that_keep_nothing_have_no_such_topic() {
     let driver = graded(&call());

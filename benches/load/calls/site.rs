@@ -141,7 +141,7 @@ impl Run {
         Ok(())
     }
 
-    /// The number of results by outcome, the reasons of fallbacks without their numbers.
+    /// The number of results by outcome, the reasons of drafts and fallbacks without their numbers.
     pub(super) fn reasons(&self) -> Vec<(String, usize)> {
         let mut counts = HashMap::<String, usize>::new();
         for window in &self.windows {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tidemill::{
-    AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Data, Reply, Windowed,
-    WindowedCodec,
+    AsyncCall, CallError, CallExecutor, CallExecutorHandle, CallPolicy, CallRequest, Caller, Data, Reply, Route,
+    Windowed, WindowedCodec,
     llm::{ModelTask, Prompt, Tool},
     state::{Codec as _, Utf8},
     transport::{ConsumedRecord, ProducerRecord, Transport, TransportError},
@@ -14,7 +14,7 @@ use tidemill::{
 use tokio::runtime::Handle;
 
 use super::{App, Asked, Windows};
-use crate::apps::{Analyst, EarlierResults, Format, ModelSettings, to_call_error};
+use crate::apps::{Analyst, EarlierResults, Format, ModelSettings, provenance::OFFLINE, to_call_error};
 
 /// The step of a topology that calls an analyst.
 pub struct Calls {
@@ -101,6 +101,8 @@ impl Host {
         let Self { app, models, windows, log, policy, runtime, .. } = self;
         let Some(models) = models else {
             let caller = AnalystCaller { analyst: offline, runtime };
+            // Its answers are no model's.
+            let policy = CallPolicy { routes: vec![Route::named(OFFLINE)], ..policy };
             return CallExecutor::spawn(call, app.id, log, policy, caller);
         };
         let caller = models.caller(task, runtime);

@@ -19,6 +19,24 @@ pub struct Asked {
     pub questions: fn(Setup) -> Arc<dyn Questions>,
 }
 
+impl Asked {
+    /// Checks that another prompt does not claim the name and the version of the program's own.
+    ///
+    /// # Errors
+    /// If it does, and says something else.
+    pub fn check_version(&self, other: &Prompt) -> Result<(), String> {
+        match Prompt::parse(self.prompt) {
+            Ok(own) if own.clashes_with(other) => Err(format!(
+                "the prompt says that it is {} version {}, which is this program's own prompt, but it differs from it: \
+                 raise its version",
+                own.name, own.version
+            )),
+            // A test reads the program's own prompts.
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Who is asked, and with which prompt.
 pub struct Setup {
     prompt: Arc<Prompt>,

@@ -82,14 +82,58 @@ export function spentWords(spent) {
   return `${cost(usage.cost_micros)} · ${whole.format(tokens)} tokens · ${plural(num(spent?.calls), "call", "calls")}`;
 }
 
+/** The use of calls whose outcome nobody knows, in words; empty without any. */
+export function unknownWords(spent) {
+  const calls = num(spent?.unknown_calls);
+  if (calls === 0) return "";
+  const most = spent?.unknown ?? {};
+  const tokens = num(most.input_tokens) + num(most.output_tokens);
+  return `Unknown: up to ${cost(most.cost_micros)} · ${whole.format(tokens)} tokens · ${plural(calls, "call", "calls")}`;
+}
+
+/** Why some spending is unknown, for those who wonder. */
+export const UNKNOWN =
+  "A server ended while these calls ran. Nobody knows whether the provider finished and billed them, so budgets count the most that they may have used until the day is over.";
+
+/** What attempts that never told their use count for, in words; empty without any. */
+export function untoldWords(stats) {
+  const attempts = num(stats?.untold);
+  if (attempts === 0) return "";
+  const most = stats?.untold_usage ?? {};
+  return `${plural(attempts, "attempt", "attempts")} never told what ${attempts === 1 ? "it" : "they"} used and ${attempts === 1 ? "counts" : "count"} at the most: ${cost(most.cost_micros)}, included above.`;
+}
+
+/** How a route is doing, in words: what runs, what it answered, how long answers took and how old that measure is. */
+export function routeWords(route) {
+  const parts = [
+    plural(num(route?.in_flight), "attempt runs", "attempts run"),
+    `${plural(num(route?.succeeded), "request", "requests")} answered`,
+  ];
+  if (typeof route?.latency_ms === "number") {
+    const ago = num(route.last_answer_ago_ms);
+    const age = ago < 1000 ? "just now" : `${duration(ago)} ago`;
+    parts.push(`the last answers took ${latencyWords({ ms: route.latency_ms })} on average, the last one came ${age}`);
+  }
+  return parts.join(" · ");
+}
+
+/** Why a limit lets no call through, in words; empty if it does. */
+export function tooSmallWords(limit) {
+  const calls = num(limit?.never_fit);
+  if (calls === 0) return "";
+  return `Too small: one call may use more than this limit, so ${plural(calls, "call was", "calls were")} never made. Raise the limit.`;
+}
+
 /** Adds up what routes spent, by tenant. */
 export function byTenant(spending) {
   const tenants = new Map();
+  const usage = () => ({ input_tokens: 0, output_tokens: 0, cost_micros: 0 });
   const add = (sum, spent) => {
-    sum.calls += num(spent?.calls);
-    for (const field of Object.keys(sum.usage)) sum.usage[field] += num(spent?.usage?.[field]);
+    for (const count of ["calls", "unknown_calls"]) sum[count] += num(spent?.[count]);
+    for (const part of ["usage", "unknown"])
+      for (const field of Object.keys(sum[part])) sum[part][field] += num(spent?.[part]?.[field]);
   };
-  const nothing = () => ({ calls: 0, usage: { input_tokens: 0, output_tokens: 0, cost_micros: 0 } });
+  const nothing = () => ({ calls: 0, usage: usage(), unknown_calls: 0, unknown: usage() });
   for (const { tenant, hour, day } of list(spending)) {
     if (!tenants.has(tenant)) tenants.set(tenant, { tenant, hour: nothing(), day: nothing() });
     add(tenants.get(tenant).hour, hour);

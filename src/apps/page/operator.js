@@ -3,14 +3,19 @@ import { $, empty, h, setText, toast } from "./dom.js";
 import { count, duration, list, num, plural, text, timeOfDaySeconds } from "./format.js";
 import { headers, mountTheme, tokenForm } from "./shell.js";
 import {
+  UNKNOWN,
   answersPerMinute,
   breakerWords,
   byTenant,
   latencyWords,
   limitWords,
   quantile,
+  routeWords,
   shareWords,
   spentWords,
+  tooSmallWords,
+  unknownWords,
+  untoldWords,
 } from "./calls.js";
 
 const LOOK_MS = 1000;
@@ -78,7 +83,10 @@ function viewOf(application) {
       body: JSON.stringify(body),
     }).catch(() => null);
     const told = (await answer?.json().catch(() => null)) ?? {};
-    if (!answer?.ok) return toast(`Not asked: ${text(told.error, "the server does not answer")}`);
+    if (!answer?.ok) {
+      const why = [text(told.error, "the server does not answer"), text(told.fix)].filter(Boolean);
+      return toast(`Not asked: ${why.join(". ")}`);
+    }
     toast(`${plural(num(told.asked_again), "call is", "calls are")} asked again`);
     await look();
   };
@@ -116,9 +124,7 @@ function viewOf(application) {
     return row(
       h("strong", {}, route.name),
       h("span", { class: "chip", data: { tone } }, words),
-      detail(
-        num(route.expected_ms) > 0 ? `${plural(num(route.in_flight), "attempt runs", "attempts run")}; an answer usually takes ${latencyWords({ ms: route.expected_ms })}` : `${plural(num(route.in_flight), "attempt runs", "attempts run")}`,
-      ),
+      detail(routeWords(route)),
     );
   };
   const budget = (limit) => {
@@ -129,6 +135,7 @@ function viewOf(application) {
       { class: "budget" },
       h("span", {}, words),
       used === null ? null : h("meter", { ...bar, "aria-label": words }),
+      tooSmallWords(limit) ? h("span", { class: "chip", data: { tone: "bad" } }, tooSmallWords(limit)) : null,
     );
   };
   const tenantRow = ({ tenant, hour, day }, limits) =>
@@ -136,6 +143,7 @@ function viewOf(application) {
       h("strong", { dir: "auto" }, tenant || "Everybody"),
       detail(`This hour: ${spentWords(hour)}`),
       detail(`Today: ${spentWords(day)}`),
+      unknownWords(day) ? detail(`${unknownWords(day)} today. ${UNKNOWN}`) : null,
       ...limits.filter((limit) => limit.tenant === tenant).map(budget),
     );
   const failureRow = (failure) =>
@@ -166,9 +174,13 @@ function viewOf(application) {
     tell("failed", count(num(stats.failed)), num(stats.failed) ? "bad" : "");
     tell("superseded", count(num(stats.superseded)));
     tell("expired", count(num(stats.expired)), num(stats.expired) ? "warn" : "");
-    put(routes, told.routes, () => list(told.routes).map(routeRow));
+    put(routes, [told.routes, stats.known, stats.cached], () => {
+      const known = num(stats.known) + num(stats.cached);
+      const others = `${plural(known, "request", "requests")} answered without a call: the answer was known or kept`;
+      return [...list(told.routes).map(routeRow), ...(known ? [row(detail(others))] : [])];
+    });
     const limits = list(told.limits);
-    put(spending, [told.spending, limits], () => {
+    put(spending, [told.spending, limits, stats.untold], () => {
       const tenants = byTenant(told.spending);
       const known = new Set(tenants.map(({ tenant }) => tenant));
       const others = limits.filter((limit) => !known.has(limit.tenant));
@@ -176,6 +188,7 @@ function viewOf(application) {
       return [
         ...tenants.map((tenant) => tenantRow(tenant, limits)),
         ...others.map((limit) => row(h("strong", { dir: "auto" }, limit.tenant ?? "All together"), budget(limit))),
+        ...(untoldWords(stats) ? [row(detail(untoldWords(stats)))] : []),
         ...(nothing ? [row(detail("Nothing is written down: no limit is set."))] : []),
       ];
     });

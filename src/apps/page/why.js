@@ -139,28 +139,33 @@ export class Costs {
     this.#results.set(key, { outcome, micros, currency });
   }
 
-  /** The sums by currency, the number of results for which a model was asked, and how many of those it did not answer. */
+  /**
+   * The sums by currency, the number of results for which a model was asked, how many of those show the draft because
+   * no model answered, and how many another model than the first one answered (a fallback).
+   */
   get total() {
     const asked = [...this.#results.values()].filter((one) => one.outcome !== "offline");
     const sums = new Map();
     for (const { micros, currency } of asked)
       if (micros > 0) sums.set(currency, (sums.get(currency) ?? 0) + micros);
-    const others = asked.filter((one) => one.outcome === "fallback" || DRAFTS.has(one.outcome)).length;
-    return { asked: asked.length, others, share: asked.length ? others / asked.length : 0, sums: [...sums] };
+    const drafts = asked.filter((one) => DRAFTS.has(one.outcome)).length;
+    const fallbacks = asked.filter((one) => one.outcome === "fallback").length;
+    return { asked: asked.length, drafts, fallbacks, share: asked.length ? drafts / asked.length : 0, sums: [...sums] };
   }
 }
 
 /** The cost of the session for the head of a page: short words, and a sentence for those who want to know more. */
-export function costWords({ asked, others, share, sums }) {
+export function costWords({ asked, drafts, fallbacks, share, sums }) {
   if (asked === 0) return { short: "", more: "", sentence: "" };
   const spent = sums.length ? sums.map(([currency, micros]) => cost(micros, currency)).join(" + ") : cost(0, "");
   const part = `${Math.round(share * 100)} %`;
   return {
     short: spent,
-    more: `${part} fallback`,
+    more: `${part} drafts`,
     sentence:
       `Models cost ${spent} for ${plural(asked, "result", "results")} of this page. ` +
-      `${plural(others, "result was", "results were")} answered by a fallback or the draft (${part}).`,
+      `${plural(drafts, "result shows", "results show")} the draft (${part}), because no model answered; ` +
+      `${plural(fallbacks, "was", "were")} answered by a fallback, another model than the first one.`,
   };
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use tidemill::llm::{ModelRoute, Price, Prompt};
 use tidemill_apps::{
-    apps::{App, ModelSettings, Question, Questions, Setup},
+    apps::{App, Asked, ModelSettings, Question, Questions, Setup},
     evaluation::{Answer, Asking, Calls, Compared, Ended, Summary, ask, money, most},
     server::AnalystChoice,
 };
@@ -39,6 +39,7 @@ pub(super) fn eval(config: Config, options: &EvalOptions) -> Result<()> {
         Against::Prompt(file) => Some(prompt(Some(file))?),
         Against::Recorded | Against::Offline => None,
     };
+    check_versions(asked, &candidate, against.as_ref()).map_err(usage)?;
     let runtime = runtime()?;
     let handle = runtime.handle().clone();
     let route = route(&models, options.model.as_deref())?;
@@ -62,6 +63,20 @@ pub(super) fn eval(config: Config, options: &EvalOptions) -> Result<()> {
     tell(&summary, options)
 }
 
+/// Results and reports name a prompt by its version. So two texts never have the same one.
+fn check_versions(asked: &Asked, candidate: &Prompt, against: Option<&Prompt>) -> Result<(), String> {
+    for prompt in [Some(candidate), against].into_iter().flatten() {
+        asked.check_version(prompt)?;
+    }
+    match against.filter(|against| against.clashes_with(candidate)) {
+        Some(other) => Err(format!(
+            "both prompts say that they are {} version {}, but they differ: raise the version of the newer one",
+            other.name, other.version
+        )),
+        None => Ok(()),
+    }
+}
+
 /// A model, and what is said about it.
 struct Route {
     name: String,
@@ -72,8 +87,9 @@ struct Route {
 fn route(models: &ModelSettings, name: Option<&str>) -> Result<Route> {
     let chosen = models.models.iter().find(|model| name.is_none_or(|name| model.name == name));
     let price = chosen.map_or(Price::default(), |model| model.price);
+    let setting = if name.is_some() { "--model" } else { "'analyst.model'" };
     let name = name.or(chosen.map(|model| model.name.as_str())).unwrap_or_default().to_owned();
-    let model = ModelRoute::new(models.provider()?, &name).price(price);
+    let model = ModelRoute::new(models.provider()?, &name).price(price).settings(models.setting_names(setting));
     Ok(Route { name, price, model })
 }
 

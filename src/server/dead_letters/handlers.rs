@@ -15,6 +15,7 @@ use tidemill::transport::{ConsumedRecord, TransportError};
 
 use super::{
     again::{Asked, DeadLetters, Which},
+    closed,
     letters::{LetterId, Letters},
 };
 use crate::{
@@ -140,6 +141,7 @@ pub(in crate::server) async fn replay(
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {BODY_BYTES} bytes"), fix)
     })?;
     let which = wanted(&body)?;
+    closed::check(&dead.engine.app(app)?.calls())?;
     let asked = tokio::task::spawn_blocking(move || {
         let letters = Letters::of(dead.engine.log(), app).ok_or(None)?;
         dead.ask(&letters, which).map_err(Some)

@@ -1,6 +1,7 @@
 //! Calls without an answer: listed, and asked again.
 
 mod again;
+mod closed;
 mod handlers;
 mod letters;
 

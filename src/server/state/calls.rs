@@ -54,7 +54,9 @@ fn route(route: &RouteSnapshot) -> Value {
         "tried_again_in_ms": tried_again_ms,
         "opened": route.opened,
         "in_flight": route.in_flight,
-        "expected_ms": route.expected_ms,
+        "latency_ms": route.latency_ms,
+        "last_answer_ago_ms": route.last_answer_ago_ms,
+        "succeeded": route.succeeded,
     })
 }
 

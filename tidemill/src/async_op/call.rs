@@ -161,8 +161,8 @@ impl<K, V, R> AsyncCall<K, V, R> {
 
     /// Keeps requests that failed for good, whole and with the reason, on the topic
     /// [`AsyncCall::dead_letter_topic`], in the transaction that emits the failure. They can be asked again later
-    /// ([`AsyncCall::ask_again`]). The application creates the topic. Expired and superseded requests are not kept: an
-    /// answer would come too late.
+    /// ([`AsyncCall::ask_again`]). The application creates the topic. Expired and superseded requests are not kept, because an
+    /// answer would come too late, unless they were dead letters before.
     ///
     /// A dead letter has the request's key, timestamp and headers, and the complete request, encoded as in the store of
     /// pending requests. The headers `tidemill.dead-letter.kind`, `.message`, `.attempts` and `.report` (JSON) tell why

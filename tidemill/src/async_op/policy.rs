@@ -61,7 +61,8 @@ pub struct CallPolicy {
     /// Whether requests with the same content ([`Caller::content`](crate::Caller::content)) that wait or run at the
     /// same time share one call. Default true.
     pub join_identical: bool,
-    /// Hands several requests to the caller at once ([`Caller::call_batch`](crate::Caller::call_batch)). Default: none.
+    /// Hands several requests to the caller at once ([`Caller::call_batch`](crate::Caller::call_batch)). Language models
+    /// with tools are asked for each request alone, as [the guide](crate::guide::paid_twice) says. Default: none.
     pub batch: Option<Batch>,
     /// The number of requests that an executor holds in memory, so that a burst of one tenant does not hide the others
     /// behind it. Default 10,000.

@@ -15,8 +15,11 @@ pub struct CallStats {
     pub timeouts: u64,
     /// Attempts that started beside a slow one.
     pub hedged: u64,
-    /// Requests with a successful answer.
+    /// Requests with a successful answer, of whatever origin. [`RouteSnapshot::succeeded`](crate::RouteSnapshot) tells
+    /// how many of them each route answered.
     pub succeeded: u64,
+    /// Of these, answered by the caller without a call ([`Caller::known`](crate::Caller::known)).
+    pub known: u64,
     /// Of these, answered by another route than the first.
     pub fallbacks: u64,
     /// Of these, answered from the cache.
@@ -37,6 +40,10 @@ pub struct CallStats {
     pub repeated: u64,
     /// What all attempts consumed, also those whose answer came too late.
     pub usage: Usage,
+    /// Attempts that never told what they consumed. The most that they may have consumed counts.
+    pub untold: u64,
+    /// That most, of all of them. It is a part of `usage`.
+    pub untold_usage: Usage,
     /// The time from requests to their answers, in wall time: how many took up to the milliseconds of
     /// [`CallStats::LATENCY_MS`]; the last number counts those that took longer.
     pub latency: [u64; 12],

@@ -12,6 +12,7 @@ use super::{
     fingerprint::{canonical, sha256},
     http::Deadline,
     output::Flaws,
+    reservation::{self, Tools},
     route::ModelRoute,
     step::Keep,
     task::ModelTask,
@@ -23,8 +24,6 @@ use crate::async_op::{CallError, CallRequest, Caller, Reply, Retry, Usage};
 
 /// Uses of tools for a request, if the caller is not told otherwise.
 const MAX_TOOL_CALLS: u32 = 4;
-/// What a second try says besides the answer that it repeats.
-const REPAIR_BYTES: u64 = 1_500;
 
 /// Answers requests with language models. It is a [`Caller`]: a [`CallExecutor`](crate::CallExecutor) runs it.
 ///
@@ -186,7 +185,8 @@ where
         self.runtime.spawn(self.work.clone().answer(request, reply, deadline));
     }
 
-    /// Requests of one tenant and one route share a prompt. Requests with tools or with kept steps are asked alone.
+    /// Requests of one tenant and one route share a prompt. Requests with tools or with kept steps are asked alone: a
+    /// tool sees what its request's key may see, and each turn is a step of one request.
     fn call_batch(&mut self, batch: Vec<(CallRequest<K, V>, Reply<R>)>) {
         let mut groups: BTreeMap<(Arc<str>, Arc<str>), Vec<_>> = BTreeMap::new();
         for (request, reply) in batch {
@@ -222,16 +222,11 @@ where
         if self.known(request).is_some() {
             return Usage::default();
         }
-        let prompt = task.prompt();
-        let schema = prompt.schema().map_or(0, |schema| schema.to_string().len());
-        let user = prompt.user_turn(&task.data(&request.key, &request.value)).len();
-        let tools: usize = toolbox.specs().iter().map(|tool| format!("{tool:?}").len()).sum();
-        let sent = (prompt.system.len() + user + schema + tools) as u64;
-        let output = u64::from(prompt.max_output_tokens.unwrap_or_default());
-        let turns = 2 + if toolbox.is_empty() { 0 } else { u64::from(toolbox.most) };
-        // Each turn sends what was said before it.
-        let repeated = (turns * (turns - 1) / 2).saturating_mul(output * 3) + REPAIR_BYTES;
-        route.price.most(turns.saturating_mul(sent).saturating_add(repeated), (turns + 1).saturating_mul(output))
+        let tools = Tools {
+            bytes: toolbox.specs().iter().map(|tool| format!("{tool:?}").len()).sum(),
+            uses: if toolbox.is_empty() { 0 } else { toolbox.most },
+        };
+        reservation::most(&route.price, task.prompt(), &task.data(&request.key, &request.value), tools)
     }
 
     /// A hash of the prompt and of [`ModelTask::content`]. Answers with tools are not shared, because tools see more

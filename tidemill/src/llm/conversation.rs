@@ -92,7 +92,7 @@ impl Conversation<'_> {
         loop {
             self.use_tools(&mut state, account).await?;
             let request = self.request(&state, account.details.tool_calls);
-            let reply = self.ask(&request, account).await.map_err(|error| error.to_call_error())?;
+            let reply = self.ask(&request, account).await.map_err(|error| self.route.explained(&error))?;
             match &reply.finish {
                 Finish::Blocked(reason) => {
                     let error = CallError::permanent(format!("the answer was blocked: {reason}"));

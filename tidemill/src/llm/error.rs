@@ -118,6 +118,12 @@ impl ModelError {
         ModelErrorKind::Unavailable { retry_after: None, code: code.into() }.into()
     }
 
+    /// Whether a service refuses every request, because it does not know the model.
+    pub(super) fn is_unknown_model(&self) -> bool {
+        matches!(&self.kind, ModelErrorKind::Refused { code }
+            if code.starts_with("HTTP 404") || code.contains("model_not_found"))
+    }
+
     /// What the executor should do: errors that pass are transient, all others leave the request to the next route. A
     /// refused key, an unknown model and a day's quota count for the route's breaker. See the example of [`ModelError`].
     pub fn to_call_error(&self) -> CallError {
@@ -126,7 +132,7 @@ impl ModelError {
             ModelErrorKind::RateLimited { daily: true, .. } | ModelErrorKind::Unauthorized { .. } => {
                 CallError::of_route(text)
             }
-            ModelErrorKind::Refused { code } if is_of_route(code) => CallError::of_route(text),
+            ModelErrorKind::Refused { .. } if self.is_unknown_model() => CallError::of_route(text),
             ModelErrorKind::RateLimited { retry_after: Some(pause), .. }
             | ModelErrorKind::Unavailable { retry_after: Some(pause), .. } => CallError::retry_after(text, *pause),
             ModelErrorKind::RateLimited { .. }
@@ -144,9 +150,4 @@ impl From<ModelErrorKind> for ModelError {
     fn from(kind: ModelErrorKind) -> Self {
         Self { kind, usage: TokenUsage::default() }
     }
-}
-
-/// Whether a service refuses every request, because it does not know the model.
-fn is_of_route(code: &str) -> bool {
-    code.starts_with("HTTP 404") || code.contains("model_not_found")
 }

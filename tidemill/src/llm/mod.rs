@@ -86,6 +86,7 @@ mod prompt;
 mod tool;
 
 mod details;
+mod reservation;
 mod span;
 mod step;
 
@@ -112,7 +113,8 @@ pub use prompt::{Prompt, PromptError};
 pub use provider::{ModelFuture, Provider};
 pub use reply::{Finish, ModelReply, TokenUsage};
 pub use request::{ModelRequest, ModelTurn, Opaque, ToolCall, ToolChoice, ToolResult, ToolSpec, Turn};
-pub use route::ModelRoute;
+pub use reservation::least_reservation;
+pub use route::{ModelRoute, SettingNames};
 pub use secret::Secret;
 pub use task::ModelTask;
 pub use tool::{Tool, ToolContext, ToolFuture};

@@ -1,4 +1,4 @@
-//! Callers in executors: prompts, repairs, routes and batches.
+//! Callers in executors: prompts, repairs and routes.
 
 use std::{
     sync::{Arc, Mutex},
@@ -10,14 +10,14 @@ use tidemill::{
     AsyncCall, CallExecutor, CallPolicy, CallRequest, Caller, Reply, StreamsBuilder, SystemClock, Usage,
     llm::{
         Finish, Gemini, ModelCaller, ModelError, ModelFuture, ModelReply, ModelRequest, ModelRoute, ModelTask, Price,
-        Prompt, Provider, Turn,
+        Prompt, Provider, Tool, Turn,
     },
     testing::TopologyTestDriver,
 };
 
 use crate::server::{Said, Server};
 
-type Failure = Box<dyn std::error::Error>;
+pub(crate) type Failure = Box<dyn std::error::Error>;
 
 const PROMPT: &str = r#"
 name = "mood"
@@ -33,17 +33,27 @@ properties.advice = { type = "string", maxLength = 40, not = { pattern = "https?
 "#;
 
 /// The mood of a chat. A chat without a line needs no model.
-struct Mood(Prompt);
+pub(crate) struct Mood {
+    prompt: Prompt,
+    tools: Vec<Arc<dyn Tool>>,
+}
 
 impl Mood {
     fn new() -> Self {
-        Self(Prompt::parse(PROMPT).expect("a prompt"))
+        Self::with_tools(Vec::new())
+    }
+
+    pub(crate) fn with_tools(tools: Vec<Arc<dyn Tool>>) -> Self {
+        Self { prompt: Prompt::parse(PROMPT).expect("a prompt"), tools }
     }
 }
 
 impl ModelTask<u64, String, String> for Mood {
     fn prompt(&self) -> &Prompt {
-        &self.0
+        &self.prompt
+    }
+    fn tools(&self) -> Vec<Arc<dyn Tool>> {
+        self.tools.clone()
     }
     fn data(&self, _: &u64, line: &String) -> Value {
         json!({ "lines": [line] })
@@ -67,18 +77,18 @@ impl ModelTask<u64, String, String> for Mood {
 
 /// Says these things one after the other, and the last one again and again.
 #[derive(Debug, Default)]
-struct Canned {
-    says: Vec<Result<ModelReply, ModelError>>,
-    asked: Mutex<Vec<ModelRequest>>,
+pub(crate) struct Canned {
+    pub(crate) says: Vec<Result<ModelReply, ModelError>>,
+    pub(crate) asked: Mutex<Vec<ModelRequest>>,
 }
 
 impl Canned {
-    fn saying(texts: &[&str]) -> Arc<Self> {
+    pub(crate) fn saying(texts: &[&str]) -> Arc<Self> {
         let says = texts.iter().map(|text| Ok(ModelReply { text: (*text).into(), ..ModelReply::default() })).collect();
         Arc::new(Self { says, asked: Mutex::default() })
     }
 
-    fn asked(&self) -> Vec<ModelRequest> {
+    pub(crate) fn asked(&self) -> Vec<ModelRequest> {
         self.asked.lock().expect("the list").clone()
     }
 }
@@ -95,23 +105,7 @@ impl Provider for Canned {
     }
 }
 
-const GOOD: &str = r#"{"mood": "calm", "advice": "Ask a question."}"#;
-
-/// Collects a batch before it hands it on, as an executor with a batch does.
-struct Together<C> {
-    inner: C,
-    size: usize,
-    waiting: Vec<(CallRequest<u64, String>, Reply<String>)>,
-}
-
-impl<C: Caller<u64, String, String>> Caller<u64, String, String> for Together<C> {
-    fn call(&mut self, request: CallRequest<u64, String>, reply: Reply<String>) {
-        self.waiting.push((request, reply));
-        if self.waiting.len() == self.size {
-            self.inner.call_batch(std::mem::take(&mut self.waiting));
-        }
-    }
-}
+pub(crate) const GOOD: &str = r#"{"mood": "calm", "advice": "Ask a question."}"#;
 
 /// Sends every request to one route.
 struct On<C> {
@@ -126,7 +120,11 @@ impl<C: Caller<u64, String, String>> Caller<u64, String, String> for On<C> {
 }
 
 /// Runs requests through an executor; returns the answers, or why there are none.
-fn run(caller: impl Caller<u64, String, String>, route: &str, lines: &[(u64, &str)]) -> Result<Vec<String>, Failure> {
+pub(crate) fn run(
+    caller: impl Caller<u64, String, String>,
+    route: &str,
+    lines: &[(u64, &str)],
+) -> Result<Vec<String>, Failure> {
     let builder = StreamsBuilder::new();
     let call = AsyncCall::<u64, String, String>::named("mood");
     let answers = builder.stream::<u64, String>("lines").map_async(&call);
@@ -148,9 +146,8 @@ fn run(caller: impl Caller<u64, String, String>, route: &str, lines: &[(u64, &st
     Ok(moods)
 }
 
-fn caller(provider: Arc<dyn Provider>) -> (tokio::runtime::Runtime, ModelCaller<u64, String, String>) {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+pub(crate) fn caller(provider: Arc<dyn Provider>) -> (tokio::runtime::Runtime, ModelCaller<u64, String, String>) {
+    let runtime = crate::runtime_of_threads();
     let route = ModelRoute::new(provider, "small").price(Price::per_million(1_000_000, 2_000_000));
     let caller = ModelCaller::new(Mood::new(), runtime.handle().clone()).route("model", route).offline("offline");
     (runtime, caller)
@@ -254,40 +251,6 @@ fn offline_routes_and_requests_without_a_question_ask_no_model() -> Result<(), F
     let (_runtime, caller) = self::caller(model.clone());
     assert_eq!(run(caller, "modell", &[(1, "hi")])?, ["the caller has no route named modell"]);
     assert!(model.asked().is_empty());
-    Ok(())
-}
-
-#[test]
-fn a_batch_shares_a_prompt_and_asks_again_only_for_what_is_missing_or_wrong() -> Result<(), Failure> {
-    let answer = |mood: &str| json!({ "mood": mood, "advice": "x" });
-    let all = json!({ "answers": [
-        { "index": 2, "answer": answer("happy") }, { "index": 0, "answer": answer("calm") }, { "index": 1, "answer": answer("odd") },
-    ] });
-    let model = Canned::saying(&[&all.to_string(), GOOD]);
-    let (_runtime, inner) = caller(model.clone());
-    let together = Together { inner, size: 5, waiting: Vec::new() };
-    // The fourth line is silent, the fifth has another tenant.
-    let moods = run(together, "model", &[(1, "a"), (2, "b"), (3, "c"), (4, ""), (100, "e")])?;
-    let asked = model.asked();
-    assert_eq!(asked.len(), 3, "the batch, the wrong one, and the other tenant's");
-    let shared = asked.iter().find(|request| request.max_output_tokens == Some(150)).ok_or("a batch of three")?;
-    assert!(matches!(&shared.turns[0], Turn::User { text } if text.contains(r#"{"data":{"lines":["c"]},"index":2}"#)));
-    assert_eq!(moods.len(), 5);
-    if std::ptr::eq(shared, &raw const asked[0]) {
-        assert_eq!(moods, ["a: calm by small", "b: calm by small", "c: happy by small", "e: calm by small", "silent"]);
-    }
-    Ok(())
-}
-
-#[test]
-fn a_batch_that_is_blocked_is_asked_one_by_one() -> Result<(), Failure> {
-    let blocked = ModelReply { finish: Finish::Blocked("SAFETY".into()), ..ModelReply::default() };
-    let good = ModelReply { text: GOOD.into(), ..ModelReply::default() };
-    let model = Arc::new(Canned { says: vec![Ok(blocked), Ok(good)], asked: Mutex::default() });
-    let (_runtime, inner) = caller(model.clone());
-    let together = Together { inner, size: 2, waiting: Vec::new() };
-    assert_eq!(run(together, "model", &[(1, "a"), (2, "b")])?, ["a: calm by small", "b: calm by small"]);
-    assert_eq!(model.asked().len(), 3);
     Ok(())
 }
 

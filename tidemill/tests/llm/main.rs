@@ -1,9 +1,11 @@
 //! Language models, on the wire: providers against small servers and against the stand-in, and callers in executors.
 
+mod batches;
 mod callers;
 mod gemini;
 mod openai;
 mod server;
+mod settings;
 mod stand_in;
 
 use std::time::Duration;
@@ -37,6 +39,11 @@ fn history() -> ToolSpec {
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// A runtime whose tasks run while nobody waits for them.
+fn runtime_of_threads() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 
 /// Asks, on a runtime of its own.

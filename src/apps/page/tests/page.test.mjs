@@ -73,6 +73,29 @@ test("what routes spent is added up by tenant, and an unknown use is not called 
   assert.equal(breakerWords({})[0], "has no breaker");
 });
 
+test("spending that nobody knows is told with its most, and a limit that lets nothing through says so", async () => {
+  const { byTenant, tooSmallWords, unknownWords, untoldWords } = await load("../calls.js");
+  const unknown = { input_tokens: 900, output_tokens: 100, cost_micros: 250_000 };
+  const spent = { calls: 1, usage: {}, unknown_calls: 1, unknown };
+  const [{ hour, day }] = byTenant([{ tenant: "ada", route: "a", hour: {}, day: spent }, { tenant: "ada", route: "b", hour: {}, day: spent }]);
+  assert.equal(unknownWords(hour), "");
+  assert.equal(unknownWords(day), `Unknown: up to ${(0.5).toLocaleString()} · ${(2000).toLocaleString()} tokens · 2 calls`);
+  assert.equal(untoldWords({ untold: 0 }), "");
+  assert.match(untoldWords({ untold: 1, untold_usage: unknown }), /^1 attempt never told what it used and counts at the most: 0.25/);
+  assert.equal(tooSmallWords({ never_fit: 0 }), "");
+  assert.match(tooSmallWords({ never_fit: 2 }), /^Too small: .* 2 calls were never made/);
+});
+
+test("a route tells its answers, and how old the measured time of an answer is", async () => {
+  const { routeWords } = await load("../calls.js");
+  assert.equal(routeWords({ in_flight: 0, succeeded: 0, latency_ms: null }), "0 attempts run · 0 requests answered");
+  assert.equal(
+    routeWords({ in_flight: 1, succeeded: 1, latency_ms: 840, last_answer_ago_ms: 600_000 }),
+    "1 attempt runs · 1 request answered · the last answers took 840 ms on average, the last one came 10 min ago",
+  );
+  assert.match(routeWords({ latency_ms: 840, last_answer_ago_ms: 20 }), /the last one came just now$/);
+});
+
 test("an event split anywhere, even inside a line ending, is one event", () => {
   const whole = 'id: 7\r\nevent: clip\r\ndata: {"a":\r\ndata: 1}\r\n\r\n';
   for (let at = 0; at <= whole.length; at += 1) {
@@ -199,7 +222,7 @@ test("provenance is told in a line: whose answer, of which prompt, at which cost
   assert.equal(inputsLine(adaptProvenance(ANSWERED)), `live-chat 2 up to ${count(4100)}`);
 });
 
-test("the session's cost counts each result once, and tells the share of fallbacks", () => {
+test("the session's cost counts each result once, and tells drafts and fallbacks apart", () => {
   const costs = new Costs();
   const add = (key, more) => costs.add(key, adaptProvenance({ ...ANSWERED, ...more }));
   assert.equal(costWords(costs.total).short, "");
@@ -211,9 +234,10 @@ test("the session's cost counts each result once, and tells the share of fallbac
   add(4, { outcome: "fallback", cost_micros: 0 });
   add(5, { outcome: "superseded", cost_micros: 500 });
   costs.add(6, null);
-  const { asked, others, share, sums } = costs.total;
-  assert.deepEqual([asked, others, share, sums], [4, 2, 0.5, [["EUR", 3_500]]]);
-  assert.deepEqual([costWords(costs.total).short, costWords(costs.total).more], ["0.0035 EUR", "50 % fallback"]);
+  const { asked, drafts, fallbacks, share, sums } = costs.total;
+  assert.deepEqual([asked, drafts, fallbacks, share, sums], [4, 1, 1, 0.25, [["EUR", 3_500]]]);
+  assert.deepEqual([costWords(costs.total).short, costWords(costs.total).more], ["0.0035 EUR", "25 % drafts"]);
+  assert.match(costWords(costs.total).sentence, /1 result shows the draft \(25 %\).*1 was answered by a fallback/);
   add(7, { currency: "USD", cost_micros: 12_000_000 });
   assert.match(costWords(costs.total).short, /^0\.0035 EUR \+ .*12/, "currencies are not added");
 });

@@ -84,15 +84,22 @@ impl Calls {
     /// Counts the most for an attempt that never told what it consumed.
     pub(super) fn give_up(&mut self, id: CallId, number: u32, now: Moment) {
         if let Some(attempt) = self.attempts.remove(&(id, number)) {
-            self.settle(&attempt, attempt.most, now);
+            self.settle(&attempt, None, now);
         }
     }
 
-    pub(super) fn settle(&mut self, attempt: &Attempt, usage: Usage, now: Moment) {
+    /// Counts what an attempt consumed: what it told, or the most that it may have consumed.
+    pub(super) fn settle(&mut self, attempt: &Attempt, told: Option<Usage>, now: Moment) -> Usage {
+        let usage = told.unwrap_or(attempt.most);
+        if told.is_none() {
+            self.stats.untold += 1;
+            self.stats.untold_usage += usage;
+        }
         self.stats.usage += usage;
         if let (Some(ledger), Some(ticket)) = (&mut self.ledger, attempt.ticket) {
             ledger.settle(ticket, usage, now.wall_ms);
         }
+        usage
     }
 
     /// Starts a second attempt beside a slow one, if there is room for it.

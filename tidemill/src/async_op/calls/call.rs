@@ -55,6 +55,8 @@ pub(in crate::async_op) struct Call {
     pub(super) hedged: bool,
     /// When the last pause ends.
     pub(super) pauses_until_ms: i64,
+    /// Until when it waits for routes that fail; `None` before it first did.
+    pub(super) patient_until_ms: Option<i64>,
     pub(super) failed: Option<(FailureKind, CallError)>,
     /// What the caller told about its last attempt.
     pub(super) details: String,
@@ -97,6 +99,7 @@ impl Call {
             followers: BTreeSet::new(),
             hedged: false,
             pauses_until_ms: 0,
+            patient_until_ms: None,
             failed: None,
             details: String::new(),
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Calls, Effect, Ended, Stage, Timer, call::CallId};
 use crate::{
     async_op::{
-        CallError, FailureKind, WhenExhausted,
+        CallError, FailureKind, Limit, LimitUse, WhenExhausted,
         fair_queue::Turn,
         ledger::{Again, Refusal},
     },
@@ -46,6 +46,33 @@ impl Blocked {
     }
 }
 
+/// The limits that refused attempts which alone may use more than the limit, and how many they refused.
+#[derive(Debug, Default)]
+pub(super) struct TooSmall(Vec<(Limit, u64)>);
+
+impl TooSmall {
+    /// Says it once for each limit. Every further attempt like that is refused, too.
+    fn note(&mut self, limit: &Limit) {
+        if let Some((_, refused)) = self.0.iter_mut().find(|(known, _)| known == limit) {
+            *refused += 1;
+            return;
+        }
+        tracing::warn!(%limit, "a limit is smaller than what one call may use, so such calls are never made: raise it");
+        self.0.push((limit.clone(), 1));
+    }
+
+    /// Adds to the limits' uses how many attempts could never fit.
+    pub(super) fn mark(&self, mut uses: Vec<LimitUse>) -> Vec<LimitUse> {
+        for (limit, refused) in &self.0 {
+            let limit = limit.to_string();
+            for used in uses.iter_mut().filter(|used| used.limit == limit) {
+                used.never_fit = *refused;
+            }
+        }
+        uses
+    }
+}
+
 impl Calls {
     /// Decides what a refused limit means for a call that is out of the queue. Returns whether another route may take
     /// it.
@@ -59,6 +86,9 @@ impl Calls {
     ) -> bool {
         let Some(call) = self.calls.get_mut(&id) else { return false };
         let never_fits = refusal.again == Again::Never;
+        if never_fits {
+            self.too_small.note(&refusal.limit);
+        }
         // An attempt reserves far more than it uses. A budget that has only reservations in its way is not exhausted.
         let passes_soon = !never_fits && (refusal.again == Again::WhenOneEnds || refusal.limit.passes_soon());
         match self.policy.when_exhausted {

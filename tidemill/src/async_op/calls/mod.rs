@@ -38,12 +38,12 @@ use self::{
     attempts::Attempt,
     call::Stage,
     last_failures::LastFailures,
-    limits::Blocked,
+    limits::{Blocked, TooSmall},
     route::RouteState,
     timers::{Timer, Timers},
 };
 use super::{
-    CallFailure, CallOrder, CallPolicy, CallReport, CallSnapshot, CallStats, Usage,
+    CallFailure, CallOrder, CallPolicy, CallReport, CallSnapshot, CallStats, RouteSnapshot, Usage,
     fair_queue::FairQueue,
     ledger::{Ledger, Ticket},
 };
@@ -110,6 +110,8 @@ pub(super) struct Calls {
     lane_running: BTreeMap<Bytes, usize>,
     timers: Timers,
     routes: Vec<RouteState>,
+    /// The requests that each route answered.
+    succeeded: Vec<u64>,
     /// Attempts that have not told their outcome, also those of calls that have ended.
     attempts: BTreeMap<(CallId, u32), Attempt>,
     /// Attempts and reservations that count for [`CallPolicy::max_in_flight`].
@@ -118,6 +120,7 @@ pub(super) struct Calls {
     /// The calls that wait for the ledger's decision.
     tickets: BTreeMap<Ticket, CallId>,
     blocked: Blocked,
+    too_small: TooSmall,
     cache: Option<CachedAnswers>,
     /// The call for each content, which calls with the same content join.
     leaders: BTreeMap<Bytes, CallId>,
@@ -136,6 +139,7 @@ impl Calls {
     pub(super) fn new(policy: CallPolicy, order: CallOrder, ledger: Option<Ledger>) -> Self {
         Self {
             routes: policy.routes.iter().map(|route| RouteState::new(route, &policy)).collect(),
+            succeeded: vec![0; policy.routes.len()],
             cache: policy.cache.map(CachedAnswers::new),
             policy,
             order,
@@ -151,6 +155,7 @@ impl Calls {
             ledger,
             tickets: BTreeMap::new(),
             blocked: Blocked::default(),
+            too_small: TooSmall::default(),
             leaders: BTreeMap::new(),
             calling: 0,
             shut: BTreeSet::new(),
@@ -369,24 +374,37 @@ impl Calls {
     }
 
     /// Goes on with the counters of an earlier executor.
-    pub(super) fn set_stats(&mut self, stats: CallStats) {
-        self.stats = stats;
+    pub(super) fn go_on_from(&mut self, earlier: &CallSnapshot) {
+        self.stats = earlier.stats;
+        for (state, succeeded) in self.routes.iter().zip(&mut self.succeeded) {
+            let known = earlier.routes.iter().find(|route| *route.name == *state.name);
+            *succeeded = known.map_or(0, |route| route.succeeded);
+        }
     }
 
     pub(super) fn snapshot(&self, now: Moment) -> CallSnapshot {
-        let routes = self.routes.iter().map(|route| route.snapshot(now.monotonic_ms)).collect();
+        let routes = self.routes.iter().zip(&self.succeeded);
+        let routes = routes
+            .map(|(route, succeeded)| RouteSnapshot { succeeded: *succeeded, ..route.snapshot(now.monotonic_ms) });
+        let routes = routes.collect();
         let oldest = self.calls.values().find(|call| call.waits()).and_then(|call| call.arrival.asked_ms);
         let spending = self.ledger.as_ref().map(|ledger| ledger.spending(now.wall_ms)).unwrap_or_default();
+        let limits = self.ledger.as_ref().map(|ledger| ledger.limit_uses(&spending)).unwrap_or_default();
         CallSnapshot {
             stats: self.stats(),
             routes,
             waiting: self.queue.tenants().map(|(tenant, waiting)| (tenant.to_owned(), waiting)).collect(),
             oldest_waiting_ms: oldest.map(|asked_ms| u64::try_from(now.wall_ms - asked_ms).unwrap_or(0)),
-            limits: self.ledger.as_ref().map(|ledger| ledger.limit_uses(&spending)).unwrap_or_default(),
+            limits: self.too_small.mark(limits),
             malformed: self.ledger.as_ref().map_or(0, Ledger::malformed),
             spending,
             failures: self.failures.all(),
         }
+    }
+
+    /// The requests that each route answered.
+    pub(super) fn succeeded(&self) -> &[u64] {
+        &self.succeeded
     }
 
     pub(super) fn stats(&self) -> CallStats {

@@ -29,8 +29,7 @@ impl Calls {
         let mut effects = Vec::new();
         let Some(attempt) = self.attempts.remove(&(id, number)) else { return effects };
         self.timers.clear(attempt.until_ms, Timer::Timeout(id, number));
-        let usage = usage.unwrap_or(attempt.most);
-        self.settle(&attempt, usage, now);
+        let usage = self.settle(&attempt, usage, now);
         if attempt.given_up {
             return effects;
         }
@@ -65,6 +64,7 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.running.retain(|running| *running != number);
         self.stats.succeeded += 1;
+        self.succeeded[call.route] += 1;
         self.stats.fallbacks += u64::from(call.route > 0);
         if let (Some(cache), Some(content), Some(answer)) = (&mut self.cache, call.content.clone(), &answer)
             // A fallback's answer is not what the first choice would say.
@@ -211,10 +211,11 @@ impl Calls {
         effects: &mut Vec<Effect>,
     ) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        // These ends say nothing about the content: they come from the call's deadline, lane or tenant. Others with it
-        // are called for themselves.
+        // These ends say nothing about the content: they come from the call's deadline, lane or tenant, or from how long
+        // it waits for a route. Others with it are called for themselves.
         let own = |failure: &CallFailure| {
-            matches!(failure.kind, FailureKind::Superseded | FailureKind::Expired | FailureKind::Exhausted)
+            use FailureKind::{Exhausted, Expired, Superseded, Unavailable};
+            matches!(failure.kind, Superseded | Expired | Exhausted | Unavailable)
         };
         let shared = match &outcome {
             Ended::Answer(_) => true,
@@ -243,9 +244,15 @@ impl Calls {
         let call = Box::new(call);
         effects.push(Effect::Respond { id, call, outcome: outcome.clone(), report: own });
         let report = CallReport { source: AnswerSource::Joined, ..report };
+        let route = self.routes.iter().position(|route| *route.name == *report.route);
         for follower in followers {
             match &outcome {
-                Ended::Answer(_) => self.stats.succeeded += 1,
+                Ended::Answer(_) => {
+                    self.stats.succeeded += 1;
+                    if let Some(route) = route {
+                        self.succeeded[route] += 1;
+                    }
+                }
                 _ => self.stats.failed += 1,
             }
             self.stats.joined += 1;

@@ -136,8 +136,13 @@ impl RouteState {
     pub(super) fn snapshot(&self, now_ms: i64) -> RouteSnapshot {
         let breaker = self.breaker.as_ref().map(|breaker| breaker.state(now_ms));
         let opened = self.breaker.as_ref().map_or(0, |breaker| breaker.changes().opened);
-        let expected_ms = self.expected_ms(now_ms).max(0) as u64;
-        RouteSnapshot { name: self.name.to_string(), breaker, opened, in_flight: self.in_flight, expected_ms }
+        let (latency_ms, last_answer_ago_ms) = match self.latency_ms {
+            // A sum of milliseconds that are not negative is not negative.
+            Some(latency_ms) => (Some(latency_ms as u64), Some((now_ms - self.answered_ms).max(0).unsigned_abs())),
+            None => (None, None),
+        };
+        let (name, in_flight) = (self.name.to_string(), self.in_flight);
+        RouteSnapshot { name, breaker, opened, in_flight, latency_ms, last_answer_ago_ms, succeeded: 0 }
     }
 
     /// Notes an answer, after so many milliseconds.

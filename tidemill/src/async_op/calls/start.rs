@@ -18,6 +18,10 @@ use crate::{
 /// How long to wait before a request that cannot be decoded yet is tried again.
 const NOT_YET_MS: i64 = 1_000;
 
+/// How long a request that is asked again waits for a route, if its deadline does not come first. It is longer than the
+/// pause of a breaker, so that a probe decides.
+const PATIENCE_MS: i64 = 5 * 60 * 1_000;
+
 /// What the routes say to a call.
 enum Choice {
     Route(usize, Option<breaker::Ticket>),
@@ -81,6 +85,7 @@ impl Calls {
         effects: &mut Vec<Effect>,
     ) {
         self.stats.succeeded += 1;
+        self.stats.known += u64::from(source == AnswerSource::Known);
         let report = CallReport { source, ..CallReport::default() };
         self.end_as(id, end, report, now, effects);
     }
@@ -133,8 +138,16 @@ impl Calls {
                 }
                 // A route without a budget would not take the call either if it were open.
                 Choice::Later { .. } if self.is_exhausted(id) => return self.fail_as_last(id, now, effects),
-                Choice::Later { .. } => {
-                    let message = "no route takes calls at the moment: too many attempts failed".to_owned();
+                Choice::Later { until_ms, .. } if self.is_patient(id, until_ms, now) => {
+                    self.shut.insert(id);
+                    return self.pause(id, until_ms);
+                }
+                Choice::Later { until_ms, .. } => {
+                    let left = (until_ms - now.monotonic_ms).max(0) as u64;
+                    let message = format!(
+                        "no route takes calls at the moment: too many attempts failed, and the next one may start in {} s",
+                        left.div_ceil(1_000)
+                    );
                     return self.fail_for_good(id, FailureKind::Unavailable, message, now, effects);
                 }
                 Choice::TooLate => return self.expired(id, "the answer would come after the deadline", now, effects),
@@ -187,6 +200,14 @@ impl Calls {
             (None, true) => Choice::TooLate,
             (None, false) => Choice::None,
         }
+    }
+
+    /// Whether a call waits for a route until then, although routes fail. Somebody asks its request again: nobody has
+    /// waited for a plainer result meanwhile, and an answer at once that there is no route would only use up the try.
+    fn is_patient(&mut self, id: CallId, until_ms: i64, now: Moment) -> bool {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.arrival.again) else { return false };
+        let longest_ms = *call.patient_until_ms.get_or_insert(now.monotonic_ms.saturating_add(PATIENCE_MS));
+        until_ms < longest_ms.min(call.arrival.due_ms.unwrap_or(i64::MAX))
     }
 
     fn is_exhausted(&self, id: CallId) -> bool {

@@ -62,8 +62,14 @@ pub struct RouteSnapshot {
     pub opened: u64,
     /// The attempts that run in this executor.
     pub in_flight: usize,
-    /// The moving average of the time to an answer, in milliseconds.
-    pub expected_ms: u64,
+    /// The average time of the last attempts that were answered, in milliseconds; `None` before the first answer. It
+    /// does not fall while no answer comes: see [`RouteSnapshot::last_answer_ago_ms`].
+    pub latency_ms: Option<u64>,
+    /// How long ago the last answer came, in milliseconds; `None` before the first answer.
+    pub last_answer_ago_ms: Option<u64>,
+    /// The requests that this route answered, also those that joined such a call. The rest of
+    /// [`CallStats::succeeded`](crate::CallStats::succeeded) took no attempt: its answers were known or cached.
+    pub succeeded: u64,
 }
 
 impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
@@ -74,7 +80,7 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
 
     /// Goes on with the counters of an earlier executor, and shows itself there.
     pub(in crate::async_op) fn take_stats(&mut self, shown: Arc<Mutex<CallSnapshot>>) {
-        self.calls.set_stats(shown.lock().unwrap_or_else(PoisonError::into_inner).stats);
+        self.calls.go_on_from(&shown.lock().unwrap_or_else(PoisonError::into_inner));
         self.snapshot = shown;
     }
 
@@ -87,6 +93,9 @@ impl<K: Data, V: Data, R: Send + 'static> CallExecutor<K, V, R> {
             *shown = self.calls.snapshot(now);
         } else {
             shown.stats = self.calls.stats();
+            for (route, succeeded) in shown.routes.iter_mut().zip(self.calls.succeeded()) {
+                route.succeeded = *succeeded;
+            }
         }
     }
 }

@@ -142,6 +142,17 @@ impl Limit {
         matches!(self.quantity, Quantity::Micros)
     }
 
+    /// Whether one attempt fits into the limit that may use so much, if nothing else is used. See the example of
+    /// [`llm::least_reservation`](crate::llm::least_reservation).
+    pub fn fits(&self, most: &Usage) -> bool {
+        self.quantity.of(most) <= self.most
+    }
+
+    /// What an attempt that may use so much counts for this limit: calls, tokens or micros.
+    pub fn counts(&self, most: &Usage) -> u64 {
+        self.quantity.of(most)
+    }
+
     /// Whether the limit leaves room again within a minute.
     pub(in crate::async_op) const fn passes_soon(&self) -> bool {
         matches!(self.period, Period::Now | Period::Minute)

@@ -25,6 +25,9 @@ pub struct LimitUse {
     /// What counts now: what was used, and the most that open attempts may use. `None` for limits per minute, which
     /// are not summed up here.
     pub used: Option<u64>,
+    /// How often this executor could not start an attempt, because the attempt alone may use more than the limit. Such
+    /// calls are never made.
+    pub never_fit: u64,
 }
 
 impl LimitUse {
@@ -58,7 +61,7 @@ impl LimitUse {
             };
             let (quantity, period) = (limit.quantity.label(), limit.period.label());
             let route = limit.route.as_ref().map(ToString::to_string);
-            Self { limit: limit.to_string(), tenant, route, quantity, period, most: limit.most, used }
+            Self { limit: limit.to_string(), tenant, route, quantity, period, most: limit.most, used, never_fit: 0 }
         };
         tenants.into_iter().map(of_tenant).collect()
     }

@@ -20,9 +20,9 @@ const ERRORS_PREFIX: &str = "__streams.errors.";
 const ERRORS_MESSAGE: &str = "__streams.errors.message";
 
 /// Whether a request that failed so is worth asking again. The answer to an expired or superseded one would come too
-/// late anyway.
-pub(super) fn is_kept(kind: FailureKind) -> bool {
-    !matches!(kind, FailureKind::Expired | FailureKind::Superseded)
+/// late anyway. One that was asked again is always kept: it was a dead letter, and would be lost.
+pub(super) fn is_kept(kind: FailureKind, is_repeat: bool) -> bool {
+    is_repeat || !matches!(kind, FailureKind::Expired | FailureKind::Superseded)
 }
 
 /// The dead letter of a request: key, request, time and headers as they were, and why there is no answer.

@@ -136,7 +136,7 @@ impl<K: Data, V: Data, R: Data> ResponseNode<K, V, R> {
             report.inputs = request::inputs(asked);
         }
         if let Err(failure) = &outcome
-            && is_kept(failure.kind)
+            && is_kept(failure.kind, request::is_repeat(asked))
         {
             self.dead_letters.forward(ctx, dead_letter(&pending, &own, failure, &report))?;
         }

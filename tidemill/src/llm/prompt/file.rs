@@ -65,8 +65,14 @@ impl Reader {
         let value = fields.get(name);
         let number = value.and_then(Value::as_u64).and_then(|number| u32::try_from(number).ok());
         let number = number.filter(|number| *number > 0);
-        if number.is_none() && (needed || value.is_some()) {
-            self.problem(format!("{name}: write a whole number from 1"));
+        match value {
+            Some(_) if number.is_none() => self.problem(format!("{name}: write a whole number from 1")),
+            None if needed => {
+                self.problem(format!(
+                    "{name}: it is missing. Write a whole number from 1, and raise it with each change"
+                ));
+            }
+            _ => {}
         }
         number
     }

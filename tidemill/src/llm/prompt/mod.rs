@@ -117,6 +117,24 @@ impl Prompt {
         &self.hash
     }
 
+    /// Whether another prompt claims the same name and version but says something else. Results name only the version,
+    /// so nobody could tell which of the two they come from.
+    ///
+    /// ```
+    /// # use tidemill::llm::Prompt;
+    /// let prompt = |version: u32, task: &str| {
+    ///     Prompt::parse(&format!("name = 'grading'\nversion = {version}\nsystem = 'You teach.'\ntask = '{task}'"))
+    /// };
+    /// let first = prompt(1, "Grade the essay.")?;
+    /// assert!(first.clashes_with(&prompt(1, "Grade the essay strictly.")?));
+    /// assert!(!first.clashes_with(&prompt(2, "Grade the essay strictly.")?));
+    /// assert!(!first.clashes_with(&prompt(1, "Grade the essay.")?));
+    /// # Ok::<(), tidemill::llm::PromptError>(())
+    /// ```
+    pub fn clashes_with(&self, other: &Self) -> bool {
+        self.name == other.name && self.version == other.version && self.hash != other.hash
+    }
+
     /// The JSON schema of the answer.
     pub fn schema(&self) -> Option<&Value> {
         self.output.as_ref().map(|(schema, _)| schema)

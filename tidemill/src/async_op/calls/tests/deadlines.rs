@@ -14,7 +14,16 @@ const ONE_ATTEMPT: u64 = 10;
 
 fn ask(world: &mut World, due_ms: Option<i64>) {
     let (lane, content, answer) = (world.requests.len().to_string(), None, None);
-    world.requests.push(Request { partition: 0, tenant: "ann", lane, content, due_ms, most: ONE_ATTEMPT, answer });
+    world.requests.push(Request {
+        partition: 0,
+        tenant: "ann",
+        lane,
+        content,
+        due_ms,
+        most: ONE_ATTEMPT,
+        again: false,
+        answer,
+    });
     world.read_requests(0);
     turn(world);
 }

@@ -136,7 +136,8 @@ fn happens(world: &mut World, event: &Event) {
             let lane = format!("{partition}-{lane}");
             let tenant = TENANTS[*tenant];
             let (content, most, answer) = (*content, *most, None);
-            world.requests.push(Request { partition: *partition, tenant, lane, content, due_ms, most, answer });
+            let again = most % 7 == 3;
+            world.requests.push(Request { partition: *partition, tenant, lane, content, due_ms, most, again, answer });
         }
         Event::Turn(at) => {
             world.read_requests(at % members);

@@ -14,31 +14,31 @@ use super::{
 };
 use crate::transport::TopicPartition;
 
-fn policy() -> CallPolicy {
+pub(super) fn policy() -> CallPolicy {
     let (timeout, first_backoff) = (Duration::from_secs(1), Duration::from_millis(100));
     CallPolicy { timeout, first_backoff, max_attempts: 2, ..CallPolicy::default() }
 }
 
-fn breaker() -> BreakerPolicy {
+pub(super) fn breaker() -> BreakerPolicy {
     BreakerPolicy { failures: 1, open_for: Duration::from_secs(5), ..BreakerPolicy::default() }
 }
 
-fn world(policy: CallPolicy) -> World {
+pub(super) fn world(policy: CallPolicy) -> World {
     World::new(policy, CallOrder::Unordered, 1)
 }
 
-fn request(tenant: &'static str, lane: &str) -> Request {
+pub(super) fn request(tenant: &'static str, lane: &str) -> Request {
     let lane = lane.to_owned();
-    Request { partition: 0, tenant, lane, content: None, due_ms: None, most: 10, answer: None }
+    Request { partition: 0, tenant, lane, content: None, due_ms: None, most: 10, again: false, answer: None }
 }
 
 impl World {
-    fn ask(&mut self, request: Request) {
+    pub(super) fn ask(&mut self, request: Request) {
         self.requests.push(request);
     }
 
     /// Reads, starts and writes, until nothing more happens without time.
-    fn go(&mut self) {
+    pub(super) fn go(&mut self) {
         for _ in 0..3 {
             self.read_requests(0);
             self.turn(0);
@@ -46,24 +46,24 @@ impl World {
         }
     }
 
-    fn after(&mut self, ms: i64) {
+    pub(super) fn after(&mut self, ms: i64) {
         self.pass(ms);
         self.go();
     }
 
     /// The requests that are being called, with their routes.
-    fn runs(&self) -> Vec<(usize, usize)> {
+    pub(super) fn runs(&self) -> Vec<(usize, usize)> {
         self.members[0].running.iter().map(|it| (it.request, it.route)).collect()
     }
 
-    fn kind(&self, request: usize) -> Option<FailureKind> {
+    pub(super) fn kind(&self, request: usize) -> Option<FailureKind> {
         match &self.requests[request].answer {
             Some(Ended::Failure(CallFailure { kind, .. })) => Some(*kind),
             _ => None,
         }
     }
 
-    fn is_answered(&self, request: usize) -> bool {
+    pub(super) fn is_answered(&self, request: usize) -> bool {
         matches!(self.requests[request].answer, Some(Ended::Answer(_)))
     }
 }
@@ -171,7 +171,7 @@ fn calls_that_wait_for_a_failing_route_start_as_soon_as_a_probe_succeeds() {
     assert_eq!(world.runs().len(), 4);
 }
 
-fn fallback() -> CallPolicy {
+pub(super) fn fallback() -> CallPolicy {
     let routes = vec![Route { breaker: Some(breaker()), ..Route::named("a") }];
     CallPolicy { routes, when_exhausted: WhenExhausted::Fallback, ..policy() }
 }

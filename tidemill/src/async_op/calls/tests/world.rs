@@ -37,6 +37,8 @@ pub(super) struct Request {
     pub(super) due_ms: Option<i64>,
     /// The most that an attempt uses.
     pub(super) most: u64,
+    /// Whether it failed before and is asked again.
+    pub(super) again: bool,
     pub(super) answer: Option<Ended>,
 }
 
@@ -176,7 +178,7 @@ impl World {
     }
 
     fn take(&mut self, at: usize, number: usize) {
-        let Request { partition, tenant, lane, content: _, due_ms, most, .. } = self.requests[number].clone();
+        let Request { partition, tenant, lane, content: _, due_ms, most, again, .. } = self.requests[number].clone();
         let value = Some(Bytes::from(vec![0; most as usize]));
         let key = Some(Bytes::from(number.to_string()));
         let (timestamp, headers) = (0, Headers::default());
@@ -189,7 +191,7 @@ impl World {
             asked_ms: Some(self.now.wall_ms),
             due_ms,
             steps: Vec::new(),
-            again: false,
+            again,
         };
         let id = self.members[at].calls.next;
         self.members[at].requests.insert(id, number);

@@ -1,5 +1,7 @@
 //! Settings from all sources together.
 
+mod models;
+
 use std::{fs, path::Path};
 
 use clap::Parser as _;
@@ -302,7 +304,7 @@ fn the_readme_names_no_setting_that_does_not_exist() {
     let rows = rows();
     let sections: Vec<&str> = rows.iter().filter_map(|row| row.name.split('.').next()).collect();
     // Names in Rust code have dots, too.
-    let prose = include_str!("../../README.md").split("```").filter(|block| !block.starts_with("rust"));
+    let prose = include_str!("../../../README.md").split("```").filter(|block| !block.starts_with("rust"));
     let is_part = |c: char| c.is_ascii_lowercase() || matches!(c, '.' | '_');
     let mut named = 0;
     for word in prose.flat_map(|block| block.split(|c| !is_part(c))).map(|word| word.trim_matches('.')) {
@@ -313,58 +315,6 @@ fn the_readme_names_no_setting_that_does_not_exist() {
         }
     }
     assert!(named > 10, "only {named} settings were found in it");
-}
-
-/// What is wrong with these settings of the analyst.
-fn wrong_models(set: &[&str], keys: &str) -> Vec<String> {
-    let keys: Vec<_> =
-        Some(("TIDEMILL_ANALYST_API_KEY", keys)).into_iter().filter(|(_, keys)| !keys.is_empty()).collect();
-    let keys = vars(&keys);
-    resolve(&options(None, set), keys, APPLICATIONS.to_vec(), true).err().unwrap_or_default()
-}
-
-#[test]
-fn mistakes_of_models_are_told_together_with_what_to_do() {
-    assert_eq!(wrong_models(&["analyst.kind=gemini"], "one,two"), [""; 0]);
-    let local = ["analyst.kind=openai", "analyst.endpoint=http://127.0.0.1:1/v1", "analyst.model=qwen3:8b"];
-    assert_eq!(wrong_models(&local, ""), [""; 0], "a local server wants no key");
-
-    let problems = wrong_models(&["analyst.kind=openai", "analyst.money_per_day=1", "analyst.price=cheap"], "");
-    for part in ["'analyst.price' must be two amounts", "set 'analyst.endpoint'", "set 'analyst.model'"] {
-        assert!(problems.iter().any(|problem| problem.contains(part)), "{part} in {problems:#?}");
-    }
-    let problems = wrong_models(&["analyst.kind=vertex"], "");
-    assert!(problems.len() == 2 && problems.concat().contains("analyst.vertex_token_command"), "{problems:#?}");
-    let twice = ["analyst.kind=gemini", "analyst.fallback_model=gemini-2.5-flash", "analyst.tenant_money_per_day=2"];
-    let problems = wrong_models(&twice, "key");
-    assert!(problems.len() == 3 && problems.concat().contains("set 'analyst.fallback_price'"), "{problems:#?}");
-    for keys in ["one,,two", "on e", " "] {
-        assert!(wrong_models(&["analyst.kind=gemini"], keys).concat().contains("key is empty"), "{keys:?}");
-    }
-}
-
-#[test]
-fn limits_of_all_and_of_tenants_are_limits_of_calls() {
-    let file = file(
-        "[analyst]\nkind = \"gemini\"\nprice = \"0.30/2.50\"\nmoney_per_day = \"5\"\ntenant_tokens_per_hour = 1000\n\
-         [[tenant]]\nname = \"ann\"\ntoken = \"0123456789abcdef\"\nstreams = [\"ann\"]\nmoney_per_day = \"0.50\"\n",
-    );
-    let keys = vars(&[("TIDEMILL_ANALYST_API_KEY", "key")]);
-    let config = resolve(&options(Some(file.path()), &[]), keys, APPLICATIONS.to_vec(), true);
-    let settings = config.unwrap_or_else(|problems| panic!("{problems:#?}")).settings;
-    let limits: Vec<_> = settings.calls.limits.iter().map(ToString::to_string).collect();
-    let expected = [
-        "at most 16 calls in flight",
-        "at most 5000000 micros per day",
-        "at most 1000 tokens per hour for each tenant",
-        "at most 500000 micros per day for the tenant ann",
-    ];
-    assert_eq!(limits, expected);
-    let wrong = "[[tenant]]\nname = \"a\"\ntoken = \"0123456789abcdef\"\nstreams = [\"a\"]\nmoney_per_day = 2\ntokens_per_day = 0\n";
-    let wrong = self::file(wrong);
-    let problems = resolve(&options(Some(wrong.path()), &[]), vars(&[]), APPLICATIONS.to_vec(), true).err();
-    let problems = problems.expect("refused").concat();
-    assert!(problems.contains("'money_per_day' must be an amount") && problems.contains("'tokens_per_day' must be"));
 }
 
 #[test]

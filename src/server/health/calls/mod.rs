@@ -1,5 +1,9 @@
 //! Metrics of model calls, read from the executors at each request for metrics.
 
+mod described;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -7,66 +11,12 @@ use std::{
 
 use prometheus::{
     core::{Collector, Desc},
-    proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType},
+    proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily},
 };
 use tidemill::{BreakerState, CallSnapshot, CallStats, Spent};
 
+use self::described::METRICS;
 use crate::server::engine::Engine;
-
-use MetricType::{COUNTER, GAUGE, HISTOGRAM};
-
-/// Each metric: its name, its kind, what it tells, and its labels beside `application`.
-const METRICS: &[(&str, MetricType, &str, &[&str])] = &[
-    ("tidemill_calls_in_flight", GAUGE, "Attempts that run", &[]),
-    ("tidemill_calls_waiting", GAUGE, "Requests that wait for an attempt", &[]),
-    ("tidemill_calls_tenant_waiting", GAUGE, "Requests that wait for an attempt, by who pays", &["tenant"]),
-    ("tidemill_calls_oldest_waiting_seconds", GAUGE, "Age of the oldest waiting request; 0 if none waits", &[]),
-    ("tidemill_calls_attempts_total", COUNTER, "Attempts", &[]),
-    ("tidemill_calls_retries_total", COUNTER, "Attempts after the first one of their request", &[]),
-    ("tidemill_calls_timeouts_total", COUNTER, "Attempts that took too long", &[]),
-    ("tidemill_calls_hedged_total", COUNTER, "Attempts beside a slow one", &[]),
-    ("tidemill_calls_succeeded_total", COUNTER, "Requests with an answer", &[]),
-    ("tidemill_calls_fallbacks_total", COUNTER, "Requests answered by another route than the first", &[]),
-    ("tidemill_calls_cached_total", COUNTER, "Requests answered from the cache", &[]),
-    ("tidemill_calls_joined_total", COUNTER, "Requests that joined a call for the same content", &[]),
-    ("tidemill_calls_failed_total", COUNTER, "Requests that failed for good", &[]),
-    ("tidemill_calls_superseded_total", COUNTER, "Requests whose place a newer one took", &[]),
-    ("tidemill_calls_expired_total", COUNTER, "Requests whose deadline was over", &[]),
-    ("tidemill_calls_exhausted_total", COUNTER, "How often a request left a route because of a limit", &[]),
-    ("tidemill_calls_dropped_total", COUNTER, "Requests dropped because of a limit", &[]),
-    ("tidemill_calls_repeated_total", COUNTER, "Requests that a dead executor had begun", &[]),
-    ("tidemill_calls_latency_seconds", HISTOGRAM, "Time from requests to their answers", &[]),
-    ("tidemill_calls_tokens_total", COUNTER, "Tokens of all attempts", &["direction"]),
-    ("tidemill_calls_cost_total", COUNTER, "Money of all attempts, in the currency of the prices", &[]),
-    (
-        "tidemill_calls_spent_calls",
-        GAUGE,
-        "Attempts of all instances in this hour or day, UTC",
-        &["tenant", "route", "period"],
-    ),
-    (
-        "tidemill_calls_spent_tokens",
-        GAUGE,
-        "Tokens of all instances in this hour or day, UTC",
-        &["tenant", "route", "period", "direction"],
-    ),
-    (
-        "tidemill_calls_spent_cost",
-        GAUGE,
-        "Money of all instances in this hour or day, UTC, in the currency of the prices",
-        &["tenant", "route", "period"],
-    ),
-    (
-        "tidemill_calls_limit",
-        GAUGE,
-        "What a limit allows: calls, tokens, or millionths of the currency",
-        &["limit", "tenant"],
-    ),
-    ("tidemill_calls_limit_left", GAUGE, "What is left of a limit", &["limit", "tenant"]),
-    ("tidemill_calls_route_in_flight", GAUGE, "Attempts that run on a route", &["route"]),
-    ("tidemill_calls_route_expected_seconds", GAUGE, "Moving average of the time to an answer", &["route"]),
-    ("tidemill_calls_breaker_state", GAUGE, "A route's breaker: 0 closed, 1 half-open, 2 open", &["route"]),
-];
 
 /// The tenant of requests whose payer is no tenant of the configuration. No metric holds the id of a stream or user.
 const OTHER: &str = "other";
@@ -126,6 +76,12 @@ impl Rows<'_> {
         for (name, count) in counters(stats) {
             add(name, count as f64);
         }
+        let without = ("", stats.known + stats.cached);
+        let by_route = snapshot.routes.iter().map(|route| (&*route.name, route.succeeded)).chain([without]);
+        for (route, succeeded) in by_route {
+            self.add("tidemill_calls_succeeded_total", app, &[("route", route)], succeeded as f64);
+        }
+        let mut add = |name, value| self.add(name, app, &[], value);
         add("tidemill_calls_cost_total", money(stats.usage.cost_micros));
         for (direction, tokens) in [("input", stats.usage.input_tokens), ("output", stats.usage.output_tokens)] {
             self.add("tidemill_calls_tokens_total", app, &[("direction", direction)], tokens as f64);
@@ -144,15 +100,22 @@ impl Rows<'_> {
         for limit in &snapshot.limits {
             // What is left to somebody who may not be named is not told: the sum of several would be wrong.
             let tenant = limit.tenant.as_deref().unwrap_or_default();
-            let Some(left) = limit.left().filter(|_| self.named(tenant) == tenant) else { continue };
+            if self.named(tenant) != tenant {
+                continue;
+            }
             let labels = [("limit", limit.limit.as_str()), ("tenant", tenant)];
+            self.add("tidemill_calls_limit_too_small_total", app, &labels, limit.never_fit as f64);
+            let Some(left) = limit.left() else { continue };
             self.add("tidemill_calls_limit", app, &labels, limit.most as f64);
             self.add("tidemill_calls_limit_left", app, &labels, left as f64);
         }
         for route in &snapshot.routes {
             let labels = [("route", route.name.as_str())];
             self.add("tidemill_calls_route_in_flight", app, &labels, route.in_flight as f64);
-            self.add("tidemill_calls_route_expected_seconds", app, &labels, seconds(route.expected_ms));
+            if let (Some(latency_ms), Some(ago_ms)) = (route.latency_ms, route.last_answer_ago_ms) {
+                self.add("tidemill_calls_route_latency_seconds", app, &labels, seconds(latency_ms));
+                self.add("tidemill_calls_route_last_answer_age_seconds", app, &labels, seconds(ago_ms));
+            }
             if let Some(state) = route.breaker {
                 let number = match state {
                     BreakerState::Closed => 0.0,
@@ -167,6 +130,8 @@ impl Rows<'_> {
     fn spent(&mut self, app: &str, labels: &[(&'static str, &str)], spent: &Spent) {
         self.add("tidemill_calls_spent_calls", app, labels, spent.calls as f64);
         self.add("tidemill_calls_spent_cost", app, labels, money(spent.usage.cost_micros));
+        self.add("tidemill_calls_unknown_calls", app, labels, spent.unknown_calls as f64);
+        self.add("tidemill_calls_unknown_cost", app, labels, money(spent.unknown.cost_micros));
         for (direction, tokens) in [("input", spent.usage.input_tokens), ("output", spent.usage.output_tokens)] {
             let labels = [labels, &[("direction", direction)]].concat();
             self.add("tidemill_calls_spent_tokens", app, &labels, tokens as f64);
@@ -226,13 +191,13 @@ impl Rows<'_> {
     }
 }
 
-fn counters(stats: &CallStats) -> [(&'static str, u64); 14] {
+fn counters(stats: &CallStats) -> [(&'static str, u64); 15] {
     [
         ("tidemill_calls_attempts_total", stats.attempts),
         ("tidemill_calls_retries_total", stats.retries),
         ("tidemill_calls_timeouts_total", stats.timeouts),
         ("tidemill_calls_hedged_total", stats.hedged),
-        ("tidemill_calls_succeeded_total", stats.succeeded),
+        ("tidemill_calls_known_total", stats.known),
         ("tidemill_calls_fallbacks_total", stats.fallbacks),
         ("tidemill_calls_cached_total", stats.cached),
         ("tidemill_calls_joined_total", stats.joined),
@@ -242,6 +207,7 @@ fn counters(stats: &CallStats) -> [(&'static str, u64); 14] {
         ("tidemill_calls_exhausted_total", stats.exhausted),
         ("tidemill_calls_dropped_total", stats.dropped),
         ("tidemill_calls_repeated_total", stats.repeated),
+        ("tidemill_calls_untold_total", stats.untold),
     ]
 }
 
@@ -261,90 +227,4 @@ fn seconds(ms: u64) -> f64 {
 
 fn money(micros: u64) -> f64 {
     micros as f64 / 1_000_000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use prometheus::{Encoder as _, TextEncoder};
-    use tidemill::{LimitUse, RouteSnapshot, Spending, Usage};
-
-    use super::*;
-
-    fn text(snapshot: &CallSnapshot, tenants: &[&str]) -> String {
-        let mut rows = Rows { tenants: tenants.to_vec(), ..Rows::default() };
-        rows.read("app", snapshot);
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&rows.families(), &mut text).expect("encodes");
-        String::from_utf8(text).expect("text")
-    }
-
-    #[test]
-    fn a_snapshot_is_told_in_full() {
-        let usage = Usage { input_tokens: 100, output_tokens: 20, cost_micros: 2_500_000 };
-        let mut stats = CallStats { attempts: 5, fallbacks: 1, usage, latency_sum_ms: 1_560, ..CallStats::default() };
-        (stats.latency[0], stats.latency[2], stats.latency[11]) = (1, 2, 1);
-        let spent = Spent { calls: 3, usage, ..Spent::default() };
-        let route = RouteSnapshot {
-            name: "large".to_owned(),
-            breaker: Some(BreakerState::Open { until_ms: 5 }),
-            opened: 1,
-            in_flight: 2,
-            expected_ms: 1_500,
-        };
-        let limit = LimitUse {
-            limit: "at most 9 calls per hour".to_owned(),
-            tenant: None,
-            route: None,
-            quantity: "calls",
-            period: "hour",
-            most: 9,
-            used: Some(3),
-        };
-        let told = text(
-            &CallSnapshot {
-                stats,
-                routes: vec![route],
-                waiting: vec![("ann".to_owned(), 2)],
-                oldest_waiting_ms: Some(2_500),
-                spending: vec![Spending {
-                    tenant: "ann".to_owned(),
-                    route: "large".to_owned(),
-                    hour: spent,
-                    day: spent,
-                }],
-                limits: vec![limit],
-                failures: Vec::new(),
-                malformed: 0,
-            },
-            &["ann"],
-        );
-        for line in [
-            "# TYPE tidemill_calls_attempts_total counter",
-            "tidemill_calls_attempts_total{application=\"app\"} 5",
-            "tidemill_calls_oldest_waiting_seconds{application=\"app\"} 2.5",
-            "tidemill_calls_tenant_waiting{application=\"app\",tenant=\"ann\"} 2",
-            "tidemill_calls_latency_seconds_bucket{application=\"app\",le=\"0.01\"} 1",
-            "tidemill_calls_latency_seconds_bucket{application=\"app\",le=\"30\"} 3",
-            "tidemill_calls_latency_seconds_bucket{application=\"app\",le=\"+Inf\"} 4",
-            "tidemill_calls_latency_seconds_sum{application=\"app\"} 1.56",
-            "tidemill_calls_latency_seconds_count{application=\"app\"} 4",
-            "tidemill_calls_tokens_total{application=\"app\",direction=\"output\"} 20",
-            "tidemill_calls_cost_total{application=\"app\"} 2.5",
-            "tidemill_calls_spent_cost{application=\"app\",tenant=\"ann\",route=\"large\",period=\"day\"} 2.5",
-            "tidemill_calls_limit_left{application=\"app\",limit=\"at most 9 calls per hour\",tenant=\"\"} 6",
-            "tidemill_calls_breaker_state{application=\"app\",route=\"large\"} 2",
-            "tidemill_calls_route_expected_seconds{application=\"app\",route=\"large\"} 1.5",
-        ] {
-            assert!(told.lines().any(|told| told == line), "{line} in {told}");
-        }
-    }
-
-    #[test]
-    fn payers_that_are_no_tenants_are_told_as_one() {
-        let waiting = vec![("ada".to_owned(), 2), ("bob".to_owned(), 3), (String::new(), 1)];
-        let told = text(&CallSnapshot { waiting, ..CallSnapshot::default() }, &["somebody"]);
-        assert!(told.contains("tidemill_calls_tenant_waiting{application=\"app\",tenant=\"other\"} 5\n"), "{told}");
-        assert!(told.contains("tidemill_calls_tenant_waiting{application=\"app\",tenant=\"\"} 1\n"), "{told}");
-        assert!(!told.contains("ada"), "{told}");
-    }
 }
