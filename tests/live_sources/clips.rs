@@ -206,9 +206,9 @@ async fn what_cannot_be_cut_is_refused_with_what_to_do() {
         settings.tenants = vec![tenant("team", "a-token-of-the-team", &["double-*"])];
     })
     .await;
-    let Evening { client, hls, chat, folder, _media } = evening;
-    let client = Client { token: Some("a-token-of-the-team"), ..client }.ready().await;
-    let evening = Evening { client, hls, chat, folder, _media };
+    let mut evening = evening;
+    evening.client.token = Some("a-token-of-the-team");
+    until(WAIT, "the sources are read", async || evening.client.get("/v1/streams/double-x").await.0 == 404).await;
     let (status, answer) = evening.ask(0, 5_000, &json!({})).await;
     assert_eq!(status, 404, "{answer}");
     assert!(answer.to_string().contains("no source of this stream"), "{answer}");
@@ -261,16 +261,14 @@ async fn an_erased_stream_takes_its_clips_with_it_and_a_stopped_one_does_not() {
     evening.read("eve").await;
     evening.clip(0, 3_000, &json!({})).await;
     let begin = evening.hls.start_ms(0);
-    // Its end is still to come, so it is being made when the stream is erased.
-    let waits = json!({ "start_ms": begin + 12_000, "end_ms": SystemClock.now_ms() + 60_000 });
-    let (status, answer) = evening.client.post(CLIPS, &waits).await;
-    assert_eq!(status, 202, "{answer}");
+    evening.clip(4_000, 6_000, &json!({})).await;
     let other = json!({ "start_ms": begin, "end_ms": begin + 2_000 });
     assert_eq!(evening.client.post("/v1/streams/double-eve/clips", &other).await.0, 202);
-    until(WAIT, "two files", async || evening.files() >= 2).await;
+    until(WAIT, "three files", async || evening.files() == 3).await;
     assert_eq!(evening.client.post("/v1/streams/double-ada/stop", &json!({})).await.0, 200);
+    // Longer than a round of those who look after clips.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert!(evening.files() >= 2, "a stopped stream keeps its clips");
+    assert_eq!(evening.files(), 3, "a stopped stream keeps its clips");
     let (status, answer) = evening.client.send("DELETE", "/v1/streams/double-ada", &json!({})).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(evening.files(), 1);

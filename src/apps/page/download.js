@@ -8,7 +8,10 @@ export async function download(address) {
   try {
     const response = await fetch(address, { headers: headers(), cache: "no-store" });
     if (!response.ok) return toast(problemOf(await response.json().catch(() => null), response.status));
-    const [, name = "stream"] = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "") ?? [];
+    const told = response.headers.get("content-disposition") ?? "";
+    const [, plain = "stream"] = /filename="([^"]+)"/.exec(told) ?? [];
+    const [, other] = /filename\*=UTF-8''([^;]+)/.exec(told) ?? [];
+    const name = other ? decodeURIComponent(other) : plain;
     const href = URL.createObjectURL(await response.blob());
     h("a", { href, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(href), 60_000);

@@ -56,7 +56,7 @@ pub(in crate::server) async fn file(
         _ => served.map(Body::new),
     };
     let kind = HeaderValue::from_static("video/mp4");
-    dress(response.headers_mut(), kind, &name(&id, &clip))?;
+    dress(response.headers_mut(), kind, &name(&id, &clip), &format!("{}.mp4", title(&id, &clip.reason)))?;
     Ok(response)
 }
 
@@ -92,7 +92,8 @@ pub(in crate::server) async fn archive(
     let pieces = unfold(Some(archive.file), |file| async { piece(file?).await });
     let mut response = Body::from_stream(pieces).into_response();
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(archive.bytes));
-    dress(response.headers_mut(), HeaderValue::from_static("application/zip"), &format!("{}-clips.zip", slug(&id)))?;
+    let (name, title) = (format!("{}-clips.zip", slug(&id)), format!("{}.zip", title(&id, "clips")));
+    dress(response.headers_mut(), HeaderValue::from_static("application/zip"), &name, &title)?;
     Ok(response)
 }
 
@@ -114,8 +115,10 @@ async fn piece(mut file: File) -> Option<(std::io::Result<Bytes>, Option<File>)>
     }
 }
 
-fn dress(headers: &mut HeaderMap, kind: HeaderValue, name: &str) -> Result<(), Problem> {
-    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
+/// `name` is ASCII without quotation marks; `title` is the name for programs that take other letters, too (RFC 6266).
+fn dress(headers: &mut HeaderMap, kind: HeaderValue, name: &str, title: &str) -> Result<(), Problem> {
+    let encoded = encoded(title);
+    let disposition = HeaderValue::try_from(format!("attachment; filename=\"{name}\"; filename*=UTF-8''{encoded}"));
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CONTENT_DISPOSITION, disposition.map_err(|error| Problem::internal(&error))?);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -130,10 +133,28 @@ fn name(id: &str, clip: &ClipView) -> String {
     format!("{}-{what}.mp4", slug(id))
 }
 
+/// The name of a file in the letters of its title.
+fn title(id: &str, reason: &str) -> String {
+    let parts = [id, reason].map(|part| slug_of(part, char::is_alphanumeric));
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+/// All bytes but the letters and digits of ASCII, `.` and `-` as RFC 8187 writes them.
+fn encoded(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
 fn slug(text: &str) -> String {
+    slug_of(text, |letter| letter.is_ascii_alphanumeric())
+}
+
+fn slug_of(text: &str, is_letter: impl Fn(char) -> bool) -> String {
     let mut slug = String::new();
     for letter in text.chars().take(60) {
-        if letter.is_ascii_alphanumeric() {
+        if is_letter(letter) {
             slug.push(letter);
         } else if !slug.is_empty() && !slug.ends_with('-') {
             slug.push('-');
@@ -150,5 +171,10 @@ mod tests {
     fn names_of_files_hold_nothing_that_a_header_or_a_folder_could_take_for_something_else() {
         assert_eq!(slug("Chat ran 3.1 times, after \"go\"\r\n/.."), "Chat-ran-3-1-times-after-go");
         assert_eq!(slug("…"), "");
+        assert_eq!(
+            encoded(&title("ada", "何という ゴール!")),
+            "ada-%E4%BD%95%E3%81%A8%E3%81%84%E3%81%86-%E3%82%B4%E3%83%BC%E3%83%AB"
+        );
+        assert_eq!(title("ada", "\"\r\n/"), "ada");
     }
 }
