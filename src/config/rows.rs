@@ -35,6 +35,7 @@ pub(super) fn rows() -> Vec<Row<Draft>> {
         within(analyst::rows(), |draft: &mut Draft| &mut draft.analyst),
         within(server::sources(), settings),
         within(speech::rows(), |draft: &mut Draft| &mut draft.speech),
+        within(server::clips(), settings),
         within(server::bounds(), settings),
         vec![log()],
     ];

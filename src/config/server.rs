@@ -80,6 +80,28 @@ pub(super) fn sources() -> Vec<Setting> {
     ]
 }
 
+/// Clips of live streams.
+pub(super) fn clips() -> Vec<Setting> {
+    vec![
+        Setting::new("clips.enabled", "true", switch, |s| &mut s.clips.enabled)
+            .help("Whether clips of live streams can be asked for; they need FFmpeg"),
+        Setting::new("clips.folder", "", path, |s| &mut s.clips.folder)
+            .help("Folder of clips, of one instance; without it, 'clips' in data.dir"),
+        Setting::new("clips.parallel", "1", number, |s| &mut s.clips.parallel)
+            .help("Number of clips that are cut at the same time; FFmpeg uses all cores for one"),
+        Setting::new("clips.waiting", "200", number, |s| &mut s.clips.waiting_most)
+            .help("Maximum number of clips that wait; further ones are refused"),
+        Setting::new("clips.longest", "5m", duration, |s| &mut s.clips.longest)
+            .help("Maximum length of a clip, with its lead-in"),
+        Setting::new("clips.lead_in", "0s", duration, |s| &mut s.clips.lead_in)
+            .help("How much is shown before what is asked for, as far as the stream still has it"),
+        Setting::new("clips.lines", "720", number, |s| &mut s.clips.lines).help("Short side of the picture in pixels"),
+        Setting::new("clips.keep", "7d", duration, |s| &mut s.clips.keep).help("How long finished clips are kept"),
+        Setting::new("clips.quota", "10GiB", bytes, |s| &mut s.clips.quota_bytes)
+            .help("Maximum size of all finished clips together; beyond it, the oldest are deleted"),
+    ]
+}
+
 /// Limits for clients.
 pub(super) fn bounds() -> Vec<Setting> {
     vec![

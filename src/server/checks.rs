@@ -52,6 +52,7 @@ impl Settings {
                 folder.display()
             ));
         }
+        problems.extend(self.clips.problems());
         problems.extend(self.out_of_range());
         problems
     }

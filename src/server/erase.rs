@@ -15,8 +15,8 @@ use tidemill::{
 };
 
 use super::{
-    access::Visitor, dead_letters::DeadLetters, engine::Engine, problem::Problem, results::Hub, scrub::Scrubber,
-    sources::Sources,
+    access::Visitor, clips::Clipping, dead_letters::DeadLetters, engine::Engine, problem::Problem, results::Hub,
+    scrub::Scrubber, sources::Sources,
 };
 use crate::apps::{App, Erased, Erasure};
 
@@ -31,6 +31,7 @@ pub(super) struct Eraser {
     pub(super) scrubber: Arc<Scrubber>,
     pub(super) dead_letters: Arc<DeadLetters>,
     pub(super) sources: Arc<Sources>,
+    pub(super) clips: Arc<Clipping>,
 }
 
 /// `DELETE` of an owner.
@@ -39,6 +40,7 @@ pub(super) async fn owner(eraser: Eraser, app: App, id: String, visitor: Visitor
     visitor.may(app, &id)?;
     // A connection that went on would bring the chat back.
     eraser.sources.forget(app, &id).await?;
+    eraser.clips.forget(app, &id)?;
     // The erasure continues when the client disconnects: a partial erasure is not enough.
     let erased = tokio::task::spawn_blocking(move || eraser.forget(app, &id)).await;
     match erased {

@@ -28,6 +28,8 @@ mod scrub;
 
 mod sources;
 
+mod clips;
+
 mod dead_letters;
 mod journal;
 

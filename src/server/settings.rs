@@ -7,6 +7,7 @@ use tidemill_schemas::avro::RegistrySettings;
 
 use crate::{
     apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows},
+    clips::ClipSettings,
     sources::{Guard, Keys, Platforms, SpeechSettings},
 };
 
@@ -201,6 +202,8 @@ pub struct Settings {
     pub keep_calls: Duration,
     /// Live streams that are read by their addresses.
     pub sources: SourceSettings,
+    /// Clips of live streams.
+    pub clips: ClipSettings,
     /// Limits for clients.
     pub limits: Limits,
     /// The clients that may use the server; if empty, every client that reaches the address.
@@ -246,6 +249,7 @@ impl Settings {
             calls: CallPolicy::default(),
             keep_calls: Duration::ZERO,
             sources: SourceSettings::default(),
+            clips: ClipSettings::default(),
             limits: Limits::default(),
             tenants: Vec::new(),
             cors_origins: Vec::new(),

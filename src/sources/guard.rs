@@ -90,8 +90,11 @@ impl Guard {
         }
     }
 
-    /// Checks one address.
-    pub(super) async fn check_url(self, url: &Url) -> Result<(), Refusal> {
+    /// Checks one address. Its name is resolved.
+    ///
+    /// # Errors
+    /// The reason and what to do.
+    pub async fn check_url(self, url: &Url) -> Result<(), Refusal> {
         if !url.username().is_empty() || url.password().is_some() {
             let fix = "leave user and password out of the address: addresses are shown on pages";
             return Err(("the address holds a user or a password".to_owned(), fix));

@@ -72,7 +72,7 @@ pub enum SpeechState {
 
 impl SpeechState {
     /// Whether nothing more comes unless a person acts.
-    pub(super) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         matches!(self, Self::Ended | Self::Refused { .. })
     }
 

@@ -19,6 +19,7 @@ mod progress;
 
 mod gate;
 mod guard;
+mod media;
 mod name;
 mod platforms;
 
@@ -45,6 +46,7 @@ mod running;
 pub use gate::Gate;
 pub use guard::Guard;
 pub use heard::{SpeechProgress, SpeechState};
+pub use media::Media;
 pub use name::names;
 pub use platforms::{Keys, Platforms};
 pub use progress::{ChatState, Progress};

@@ -37,6 +37,8 @@ pub struct View {
 struct Table {
     sources: BTreeMap<String, LiveSource>,
     progress: BTreeMap<String, Progress>,
+    /// Sources that were erased, with the times of it, until somebody takes them.
+    erased: BTreeMap<String, i64>,
     /// The next offsets to read.
     read: HashMap<TopicPartition, Offset>,
     /// Whether everything that was there at the start is read.
@@ -69,6 +71,12 @@ impl View {
         let table = self.table();
         let source = table.sources.get(id)?.clone();
         Some(Seen { source, progress: table.progress.get(id).cloned() })
+    }
+
+    /// The streams whose sources were erased, each with the time of it in epoch milliseconds, also before this view
+    /// began as far as the log still tells. Each is returned once.
+    pub fn take_erased(&self) -> BTreeMap<String, i64> {
+        std::mem::take(&mut self.table().erased)
     }
 
     /// All sources, by their streams' ids.
@@ -226,6 +234,9 @@ impl Table {
     fn take(&mut self, topic: &str, record: ConsumedRecord) -> bool {
         let Some(id) = record.key.and_then(|key| String::from_utf8(key.to_vec()).ok()) else { return false };
         if topic == SOURCES {
+            if record.value.is_none() {
+                self.erased.insert(id.clone(), record.timestamp);
+            }
             keep(&mut self.sources, id, record.value)
         } else {
             keep(&mut self.progress, id, record.value)

@@ -1,5 +1,6 @@
 //! Live sources: an address comes in, its chat is read once, whatever stops and starts in between.
 
+mod clips;
 #[path = "../common/mod.rs"]
 mod common;
 mod double;

@@ -95,6 +95,13 @@ impl Client {
         source().await
     }
 
+    /// A response as it comes.
+    pub(crate) async fn fetch(&self, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+        let request = self.http.get(format!("http://{}{path}", self.server.address()));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.send().await.expect("answers")
+    }
+
     pub(crate) async fn close(&self) {
         self.server.close().await.expect("closes");
     }

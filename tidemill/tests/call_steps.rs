@@ -139,3 +139,24 @@ fn steps_that_a_dead_executor_did_not_delete_are_deleted_by_the_next_one() {
     school.pass(100, &mut [&mut second]);
     assert_eq!((second.open().len(), left(&school)), (0, Vec::new()));
 }
+
+#[test]
+fn steps_of_a_request_that_nobody_reads_again_are_deleted_by_the_next_owner() {
+    let school = School::new(policy());
+    let mut first = school.seat();
+    school.ask(&[("k", "one")]);
+    school.pass(0, &mut [&mut first]);
+    first.keep("one", "turn 1");
+    work(&mut [&mut first]);
+    let (partition, step) = school.log().read_all("test-grade-steps").expect("the topic exists").remove(0);
+    first.answer("one", "A");
+    school.pass(2_000, &mut [&mut first]);
+    assert_eq!(left(&school), [Bytes::new(); 0]);
+    drop(first);
+    // The first one died before the deletion was in the log.
+    let step = Entry::new(step.key.expect("a step has a key"), step.value.expect("a step has a value"), 0);
+    school.log().append("test-grade-steps", partition, [step]).expect("appends");
+    let mut second = school.seat();
+    school.pass(2_000, &mut [&mut second]);
+    assert_eq!((second.open().len(), left(&school)), (0, Vec::new()));
+}

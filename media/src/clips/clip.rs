@@ -71,6 +71,8 @@ impl ClipState {
 pub struct ClipEvent {
     /// Which clip.
     pub id: ClipId,
+    /// The [`owner`](ClipRequest::owner) of the clip.
+    pub owner: String,
     /// What became of it; `None` where it was removed.
     pub state: Option<ClipState>,
 }

@@ -9,7 +9,6 @@ use crate::clips::gather::{Gathering, Span, disk, gone};
 use crate::clips::{ClipRequest, ClipsOptions, Footage, captions, command};
 use crate::error::MediaError;
 use crate::hls::Fetch;
-use crate::net::Reach;
 use crate::process::{Program, Running, read_lines};
 use crate::resolve::{Kind, Want};
 
@@ -69,11 +68,11 @@ async fn from(
     folder: &Path,
 ) -> Result<Material, MediaError> {
     let resolved = options.resolver.resolve(&footage.address, Want::Video).await?;
-    let begins_ms = footage.start_ms.or(resolved.started_ms);
+    let begins_ms = resolved.started_ms.or(footage.start_ms);
     let span = Span { from_ms: request.from_ms(), start_ms: request.start_ms, end_ms: request.end_ms };
     if resolved.kind == Kind::Hls {
         let gathering = Gathering {
-            fetch: &Fetch::new(options.attempts, options.backoff(1), Reach::default())?,
+            fetch: &Fetch::new(options.attempts, options.backoff(1), options.reach)?,
             span,
             begins_ms,
             now_ms: (options.now_ms)(),
@@ -88,6 +87,8 @@ async fn from(
     if resolved.is_live {
         return Err(gone("This kind of live stream cannot be rewound."));
     }
+    // FFmpeg follows redirects without asking.
+    options.reach.check_program(&resolved.media)?;
     let begins_ms = begins_ms.ok_or_else(|| {
         MediaError::refused("It is not known when the recording begins.", "Tell the event time of its first picture.")
     })?;

@@ -20,6 +20,6 @@ mod work;
 
 pub use archive::Archive;
 pub use clip::{Clip, ClipEvent, ClipState, Finished};
-pub use options::ClipsOptions;
+pub use options::{AskCaptions, ClipsOptions};
 pub use queue::Clips;
 pub use request::{Caption, ClipId, ClipRequest, Footage, Shape};

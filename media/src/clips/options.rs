@@ -1,14 +1,22 @@
 //! How clips are made and kept.
 
 use std::fmt;
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tidemill_remote::Backoff;
 
+use crate::clips::{Caption, ClipRequest};
+use crate::net::Reach;
 use crate::process::Program;
 use crate::resolve::Resolver;
+
+/// Tells what was said in a clip, when its footage is there: what is said at its end may be known only then. It is asked
+/// for clips that are [`captioned`](ClipRequest::captioned), at each attempt.
+pub type AskCaptions = Arc<dyn Fn(&ClipRequest) -> Pin<Box<dyn Future<Output = Vec<Caption>> + Send>> + Send + Sync>;
 
 /// How clips are made and kept.
 #[derive(Clone)]
@@ -45,6 +53,10 @@ pub struct ClipsOptions {
     pub longest_work: Duration,
     /// Resolves the addresses of footage.
     pub resolver: Resolver,
+    /// Which addresses of the network footage may be read from. All.
+    pub reach: Reach,
+    /// Tells what was said in clips that are captioned. `None`: only captions of the request are burnt in.
+    pub captions: Option<AskCaptions>,
     /// FFmpeg. `None`: the one that is installed.
     pub ffmpeg: Option<Program>,
     /// The time, in milliseconds since 1970.
@@ -71,6 +83,8 @@ impl ClipsOptions {
             reload: None,
             longest_work: Duration::from_secs(1200),
             resolver: Resolver::default(),
+            reach: Reach::default(),
+            captions: None,
             ffmpeg: None,
             now_ms: Arc::new(|| {
                 SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)

@@ -102,7 +102,7 @@ impl Clips {
         let clip = Clip { id, request, created_ms: (options.now_ms)(), state: ClipState::Queued };
         held.journal.note(&clip).map_err(|error| disk(&error))?;
         held.clips.insert(clip.id.clone(), clip.clone());
-        self.shared.tell(&clip.id, Some(ClipState::Queued));
+        self.shared.tell(&clip, Some(ClipState::Queued));
         self.shared.start(&mut held, &clip.id);
         Ok(clip)
     }

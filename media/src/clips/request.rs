@@ -126,6 +126,12 @@ pub struct ClipRequest {
     /// What is burnt in. Parts outside the clip do not matter.
     #[serde(default)]
     pub captions: Vec<Caption>,
+    /// Whether what was said is asked for with [`ClipsOptions::captions`](crate::ClipsOptions::captions) and burnt in, too.
+    #[serde(default)]
+    pub captioned: bool,
+    /// Whose clip it is, for the caller to find it again.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
 }
 
 impl ClipRequest {

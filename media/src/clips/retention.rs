@@ -42,6 +42,8 @@ mod tests {
                 lead_in_ms: 0,
                 shape: Shape::Landscape,
                 captions: Vec::new(),
+                captioned: false,
+                owner: String::new(),
             },
             created_ms: 0,
             state: ClipState::Done(Finished { bytes, start_ms: 0, duration_ms: 1, finished_ms }),

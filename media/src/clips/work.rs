@@ -68,9 +68,9 @@ impl Shared {
         self.events.subscribe()
     }
 
-    pub(super) fn tell(&self, id: &ClipId, state: Option<ClipState>) {
+    pub(super) fn tell(&self, clip: &Clip, state: Option<ClipState>) {
         // Nobody may listen.
-        let _ = self.events.send(ClipEvent { id: id.clone(), state });
+        let _ = self.events.send(ClipEvent { id: clip.id.clone(), owner: clip.request.owner.clone(), state });
     }
 
     /// Starts the tasks of all clips that wait.
@@ -95,7 +95,7 @@ impl Shared {
         if let Err(error) = held.journal.note(clip) {
             tracing::warn!(clip = %id, %error, "the journal of clips cannot be written: after a restart the clip is made again");
         }
-        self.tell(id, Some(state));
+        self.tell(clip, Some(state));
     }
 
     pub(super) fn remove(&self, held: &mut Held, id: &ClipId) -> io::Result<()> {
@@ -103,8 +103,9 @@ impl Shared {
             task.abort();
         }
         held.journal.note_removed(id)?;
-        held.clips.remove(id);
-        self.tell(id, None);
+        if let Some(clip) = held.clips.remove(id) {
+            self.tell(&clip, None);
+        }
         match fs::remove_file(self.file(id)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -131,9 +132,17 @@ impl Shared {
         let Some(clip) = held.clips.get_mut(id) else { return false };
         if clip.state != state {
             clip.state = state.clone();
-            self.tell(id, Some(state));
+            self.tell(clip, Some(state));
         }
         true
+    }
+
+    /// The request with what was said, where that is asked for.
+    async fn captioned(&self, request: &ClipRequest) -> Option<ClipRequest> {
+        let ask = self.options.captions.as_ref().filter(|_| request.captioned)?;
+        let mut captions = request.captions.clone();
+        captions.extend(ask(request).await);
+        Some(ClipRequest { captions, ..request.clone() })
     }
 
     async fn attempt(&self, id: &ClipId, ticket: u64, request: &ClipRequest) -> Result<(), MediaError> {
@@ -144,6 +153,8 @@ impl Shared {
             self.show(id, ticket, ClipState::Fetching);
             gather(request, &self.options, place.path()).await?
         };
+        let captioned = self.captioned(request).await;
+        let request = captioned.as_ref().unwrap_or(request);
         self.show(id, ticket, ClipState::Queued);
         let _turn = self.cutting.acquire().await.map_err(closed)?;
         self.show(id, ticket, ClipState::Cutting { share: 0.0 });

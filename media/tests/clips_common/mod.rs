@@ -36,6 +36,8 @@ pub(crate) fn request(server: &HlsServer, start_ms: i64, end_ms: i64) -> ClipReq
         lead_in_ms: 0,
         shape: Shape::Landscape,
         captions: Vec::new(),
+        captioned: false,
+        owner: String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod analysis;
 mod application;
 pub mod frames;
+mod highlights;
 pub mod history;
 mod model;
 mod mood;

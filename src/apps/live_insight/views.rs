@@ -1,10 +1,11 @@
-//! Views of a stream: time frames, what comes next, files to keep, and past streams.
+//! Views of a stream: time frames, what comes next, files to keep, past streams, and what is worth a clip.
 
 use serde::Serialize;
 use tidemill_schemas::Insight;
 
 use super::{
     frames::{Range, frame},
+    highlights::{MOST, USUAL, highlights},
     history::{Format, StreamSummary, export, past_streams},
     outlook::{HORIZON_MS, outlook},
 };
@@ -24,6 +25,7 @@ pub(super) const VIEWS: &[View] = &[
     View { name: "prediction", ask: of_prediction },
     View { name: "export", ask: of_export },
     View { name: "past", ask: of_past },
+    View { name: "clips/candidates", ask: of_candidates },
 ];
 
 #[derive(Serialize)]
@@ -76,6 +78,18 @@ fn of_export(stream: &str, asked: &Parameters) -> Result<Wanted, Wrong> {
 
 fn of_past(_stream: &str, asked: &Parameters) -> Result<Wanted, Wrong> {
     of_whole(asked, |stored| json(&Past { streams: past_streams(&insights(stored)) }))
+}
+
+/// `?most=N`: the moments of the whole stream that are worth a clip.
+fn of_candidates(_stream: &str, asked: &Parameters) -> Result<Wanted, Wrong> {
+    let most = match asked.get("most") {
+        None => USUAL,
+        Some(text) => text.trim().parse().ok().filter(|most| (1..=MOST).contains(most)).ok_or_else(|| Wrong {
+            error: format!("most is not a number of candidates: '{}'", start_of(text)),
+            fix: format!("write most=1 to most={MOST}, or leave it out"),
+        })?,
+    };
+    of_whole(asked, move |stored| json(&highlights(&insights(stored), most)))
 }
 
 /// A view that needs all windows, so that a part of them would say something else.

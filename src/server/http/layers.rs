@@ -33,7 +33,10 @@ pub(super) fn around(routes: Router, origins: &[String], registry: &Registry) ->
     // Wasm and the pose model change rarely and would cost much time to compress.
     let worthwhile = DefaultPredicate::new()
         .and(NotForContentType::const_new("application/wasm"))
-        .and(NotForContentType::const_new("application/octet-stream"));
+        .and(NotForContentType::const_new("application/octet-stream"))
+        // Video does not get smaller, and a part of it must stay the part that was asked for.
+        .and(NotForContentType::const_new("video/"))
+        .and(NotForContentType::const_new("application/zip"));
     let routes = routes.layer(CompressionLayer::new().compress_when(worthwhile));
     let routes = if origins.is_empty() { routes } else { routes.layer(cors(origins)) };
     let trace = TraceLayer::new_for_http()

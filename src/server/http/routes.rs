@@ -16,6 +16,7 @@ use crate::{
     server::{
         access::{Access, Visitor},
         address::{Path, Query},
+        clips::{self, Change, Clipping},
         dead_letters::{self, DeadLetters},
         erase::{self, Eraser},
         health::{self, Health},
@@ -44,6 +45,7 @@ pub(super) struct Parts {
     pub(super) health: Arc<Health>,
     pub(super) pages: Arc<Pages>,
     pub(super) sources: Arc<Sources>,
+    pub(super) clips: Arc<Clipping>,
 }
 
 /// The routes of the server and of `apps`.
@@ -106,7 +108,7 @@ fn table(apps: Vec<App>) -> Table {
     let streams = apps.iter().find(|app| app.reads_streams).map(|app| format!("/v1/{}", app.owner.plural));
     let table = apps.into_iter().fold(server, with_app);
     match streams {
-        Some(streams) => with_sources(table, &streams),
+        Some(streams) => with_clips(with_sources(table, &streams), &streams),
         None => table,
     }
 }
@@ -205,6 +207,51 @@ fn with_sources(table: Table, streams: &str) -> Table {
                 sources::change(sources, id, wished, visitor, headers)
             };
         table.add(Method::POST, &format!("{streams}/{{id}}/{name}"), post(change))
+    })
+}
+
+/// Adds the addresses of clips.
+fn with_clips(table: Table, streams: &str) -> Table {
+    type Clips = State<Arc<Clipping>>;
+    let ask = |State(clips): Clips, Path(id): Path<String>, visitor: Visitor, headers: HeaderMap, body: Body| {
+        clips::ask(clips, id, Sent { visitor, headers, body })
+    };
+    let all = |State(clips): Clips, Path(id): Path<String>, visitor: Visitor, headers: HeaderMap, body: Body| {
+        clips::all(clips, id, Sent { visitor, headers, body })
+    };
+    let list = |State(clips): Clips, Path(id): Path<String>, visitor: Visitor| async move {
+        clips::list(&clips, &id, &visitor)
+    };
+    let archive =
+        |State(clips): Clips, Path(id): Path<String>, visitor: Visitor, Query(packed): Query<clips::Packed>| {
+            clips::archive(clips, id, packed, visitor)
+        };
+    let one = |State(clips): Clips, Path((id, clip)): Path<(String, String)>, visitor: Visitor| async move {
+        clips::one(&clips, &id, &clip, &visitor)
+    };
+    let remove = |State(clips): Clips, Path((id, clip)): Path<(String, String)>, visitor: Visitor| async move {
+        clips::remove(&clips, &id, &clip, &visitor)
+    };
+    let file = |State(clips): Clips, Path((id, clip)): Path<(String, String)>, visitor: Visitor, headers: HeaderMap| {
+        clips::file(clips, id, clip, visitor, headers)
+    };
+    let own = format!("{streams}/{{id}}/clips");
+    let table = table
+        .add(Method::POST, &own, post(ask))
+        .get(&own, list)
+        .add(Method::POST, &format!("{own}/all"), post(all))
+        .get(&format!("{own}/archive"), archive)
+        .get(&format!("{own}/{{clip}}"), one)
+        .add(Method::DELETE, &format!("{own}/{{clip}}"), delete(remove))
+        .get(&format!("{own}/{{clip}}/file"), file);
+    [("cancel", Change::Cancel), ("retry", Change::Retry)].into_iter().fold(table, |table, (name, change)| {
+        let change = move |State(clips): Clips,
+                           Path((id, clip)): Path<(String, String)>,
+                           visitor: Visitor,
+                           headers: HeaderMap| async move {
+            clips::change(&clips, [&id, &clip], change, &visitor, &headers)
+        };
+        table.add(Method::POST, &format!("{own}/{{clip}}/{name}"), post(change))
     })
 }
 

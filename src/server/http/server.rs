@@ -20,6 +20,7 @@ use crate::{
     apps::http_client,
     server::{
         access::Access,
+        clips::{Clipping, Needs},
         dead_letters::DeadLetters,
         engine::Engine,
         erase::Eraser,
@@ -47,6 +48,7 @@ pub struct Server {
     journal: Arc<Journal>,
     intake: Arc<Intake>,
     sources: Arc<Sources>,
+    clips: Arc<Clipping>,
     closing: watch::Sender<bool>,
     address: SocketAddr,
     work: Mutex<Vec<JoinHandle<()>>>,
@@ -92,19 +94,30 @@ impl Server {
         let intake = Arc::new(Intake::new(engine.clone(), pressure.clone(), late.clone(), &registry));
         let http = http_client(state::PATIENCE)?;
         let sources = start_sources(engine.clone(), intake.clone()).await?;
+        let views = Arc::new(Views::new(engine.clone(), hub.clone()));
+        let clips = start_clips(Needs {
+            engine: engine.clone(),
+            intake: intake.clone(),
+            hub: hub.clone(),
+            views: views.clone(),
+            sources: sources.clone(),
+        });
+        let clips = clips.await?;
         let parts = Parts {
             access: Access::new(engine.settings()),
             intake: intake.clone(),
             results: Arc::new(Results::new(engine.clone(), hub.clone(), late, closing.subscribe())),
-            views: Arc::new(Views::new(engine.clone(), hub.clone())),
+            views,
             eraser: Eraser {
                 engine: engine.clone(),
                 hub: hub.clone(),
                 scrubber: scrubber.clone(),
                 dead_letters: dead_letters.clone(),
                 sources: sources.clone(),
+                clips: clips.clone(),
             },
             sources: sources.clone(),
+            clips: clips.clone(),
             dead_letters,
             journal: journal.clone(),
             inspector: Arc::new(Inspector {
@@ -130,7 +143,7 @@ impl Server {
         std::thread::Builder::new().name("journal".to_owned()).spawn(move || of_calls.run())?;
         let work = tokio::spawn(serve(listener, routes, engine.settings().limits.clone(), closing.subscribe()));
         let work = Mutex::new(vec![work]);
-        Ok(Arc::new(Self { engine, hub, pressure, scrubber, journal, intake, sources, closing, address, work }))
+        Ok(Arc::new(Self { engine, hub, pressure, scrubber, journal, intake, sources, clips, closing, address, work }))
     }
 
     /// The address that the server listens on.
@@ -169,6 +182,7 @@ impl Server {
                 abort.abort();
             }
         }
+        self.clips.close();
         let (engine, sources) = (self.engine.clone(), self.sources.clone());
         // A panic while closing has already printed its message. Nothing more can be closed.
         let closed = move || {
@@ -187,6 +201,12 @@ async fn start_sources(
     let runtime = Handle::current();
     let started = tokio::task::spawn_blocking(move || Sources::start(engine, intake, runtime)).await?;
     Ok(Arc::new(started?))
+}
+
+/// Opens the folder of clips on a thread that may block.
+async fn start_clips(needs: Needs) -> Result<Arc<Clipping>, tokio::task::JoinError> {
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || Clipping::start(needs, &runtime)).await
 }
 
 /// Why the server does not listen, and what to do.

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
 
 use super::{
     hub::{Hub, Outdated},
-    place::{Event, Place},
+    place::{Event, Passed, Place},
 };
 use crate::{
     apps::App,
@@ -72,7 +72,7 @@ struct Follower {
     /// Events that were read from the log but not sent, in reverse order.
     caught: Vec<(Event, Place)>,
     stage: Stage,
-    live: broadcast::Receiver<Arc<Event>>,
+    live: broadcast::Receiver<Passed>,
     closing: watch::Receiver<bool>,
     _permits: (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit),
 }
@@ -154,10 +154,12 @@ impl Follower {
                         _ = self.closing.changed() => return None,
                     };
                     match received {
-                        Ok(event) if self.place.is_before(&event) => {
+                        Ok(Passed::Result(event)) if self.place.is_before(&event) => {
                             self.place.pass(&event);
                             return Some(sse_event(&event, &self.place));
                         }
+                        // Without an id: the page's place in the results stays.
+                        Ok(Passed::News { name, data }) => return Some(sse::Event::default().event(name).data(data)),
                         Ok(_) => {}
                         Err(broadcast::error::RecvError::Lagged(_)) => {
                             (self.stage, self.outdated) = (Stage::CatchingUp, None);

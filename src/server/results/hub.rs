@@ -17,7 +17,7 @@ use tidemill::{
 };
 use tokio::sync::broadcast;
 
-use super::place::{Event, Last, Place};
+use super::place::{Event, Last, Passed, Place};
 use crate::{
     apps::{App, Format, ToJson},
     server::{
@@ -36,7 +36,7 @@ const BATCH: usize = 1000;
 /// again. The log keeps them until it is compacted.
 pub(super) type Outdated = HashMap<(usize, Bytes), Offset>;
 
-type Channels = HashMap<(App, String), broadcast::Sender<Arc<Event>>>;
+type Channels = HashMap<(App, String), broadcast::Sender<Passed>>;
 
 /// The pages that follow results, by application and key.
 pub(in crate::server) struct Hub {
@@ -66,10 +66,18 @@ impl Hub {
     }
 
     /// Subscribes to the results of a key from now on.
-    pub(super) fn subscribe(&self, app: App, key: &str) -> broadcast::Receiver<Arc<Event>> {
+    pub(super) fn subscribe(&self, app: App, key: &str) -> broadcast::Receiver<Passed> {
         let mut channels = self.channels();
         channels.retain(|_, sender| sender.receiver_count() > 0);
         channels.entry((app, key.to_owned())).or_insert_with(|| broadcast::channel(BEHIND).0).subscribe()
+    }
+
+    /// Passes news of this instance to the pages that follow an owner here. `data` is JSON in one line.
+    pub(in crate::server) fn tell(&self, app: App, key: &str, name: &'static str, data: &str) {
+        if let Some(sender) = self.channels().get(&(app, key.to_owned())) {
+            // If no receiver is left, the news are not needed.
+            let _ = sender.send(Passed::News { name, data: data.into() });
+        }
     }
 
     /// Passes results to pages until the server closes. Blocks.
@@ -127,7 +135,7 @@ impl Hub {
         let event = self.repeat("a result waits for its schema", || self.event(app, topic, &record));
         if let Some(event) = event.flatten() {
             // If no receiver is left, the event is not needed.
-            let _ = sender.send(Arc::new(event));
+            let _ = sender.send(Passed::Result(Arc::new(event)));
         }
     }
 
@@ -278,7 +286,7 @@ impl Hub {
     }
 
     /// The partition of a topic that holds a key's records.
-    pub(super) fn partition(&self, topic: &str, key: &str) -> Result<TopicPartition, TransportError> {
+    pub(in crate::server) fn partition(&self, topic: &str, key: &str) -> Result<TopicPartition, TransportError> {
         let partition = partition_for(Some(key.as_bytes()), self.log.partitions(topic)?);
         Ok(TopicPartition::new(topic, partition))
     }

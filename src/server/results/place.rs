@@ -1,5 +1,7 @@
 //! A result as pages get it, and how far a page has read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tidemill::transport::Offset;
 
@@ -15,6 +17,19 @@ pub(super) struct Event {
     pub(super) name: &'static str,
     /// JSON in one line.
     pub(super) data: Bytes,
+}
+
+/// What pages that follow an owner get.
+#[derive(Debug, Clone)]
+pub(super) enum Passed {
+    /// A result.
+    Result(Arc<Event>),
+    /// News of this instance, which no log keeps: a page that is away misses them.
+    News {
+        name: &'static str,
+        /// JSON in one line.
+        data: Arc<str>,
+    },
 }
 
 /// A page's place: the next offset of each of the application's result topics, in the partition of its key, and the

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Hub {
     /// The results of an owner's windows in a part of them. Blocks.
-    pub(super) fn stored(&self, app: App, key: &str, span: Span) -> Result<Stored, TransportError> {
+    pub(in crate::server) fn stored(&self, app: App, key: &str, span: Span) -> Result<Stored, TransportError> {
         let partition = self.partition(app.results[0].topic, key)?;
         let (mut found, started) = (Found::new(span), Instant::now());
         let mut is_late = false;

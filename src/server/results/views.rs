@@ -44,27 +44,46 @@ pub(in crate::server) async fn view_of_owner(
     visitor: Visitor,
     asked: Parameters,
 ) -> Result<Response, Problem> {
-    views.engine.app(app)?;
     visitor.may(app, &key)?;
-    let wanted = (view.ask)(&key, &asked);
-    let wanted = wanted.map_err(|Wrong { error, fix }| Problem::new(StatusCode::BAD_REQUEST, error, fix))?;
-    let turns = async {
-        // A tenant's own views wait for each other first, so that no tenant takes all turns.
-        let own = visitor.turn().await;
-        (own, views.turns.clone().acquire_owned().await.expect("the semaphore is never closed"))
-    };
-    let turns = tokio::time::timeout(PATIENCE, turns).await;
-    let turns = turns.map_err(|_| Problem::busy("too many views are asked for at the moment", 2))?;
-    let hub = views.hub.clone();
-    let made = tokio::task::spawn_blocking(move || {
-        // The turn lasts as long as the work, also if the client has gone.
-        let _turns = turns;
-        let stored = hub.stored(app, &key, wanted.span)?;
-        let left_out = stored.left_out;
-        Ok::<_, TransportError>(((wanted.show)(stored), left_out))
-    });
-    let (shown, left_out) = made.await.map_err(|error| Problem::internal(&error))?.map_err(not_read)?;
-    answer(shown.map_err(not_shown)?, left_out)
+    let (shown, left_out) = views.make(app, view, key, Some(&visitor), &asked).await?;
+    answer(shown, left_out)
+}
+
+impl Views {
+    /// Makes a view of an owner, and tells how many older windows are left out. A visitor must be allowed to see it;
+    /// without one, the server asks for itself.
+    pub(in crate::server) async fn make(
+        &self,
+        app: App,
+        view: &'static View,
+        key: String,
+        visitor: Option<&Visitor>,
+        asked: &Parameters,
+    ) -> Result<(Shown, usize), Problem> {
+        self.engine.app(app)?;
+        let wanted = (view.ask)(&key, asked);
+        let wanted = wanted.map_err(|Wrong { error, fix }| Problem::new(StatusCode::BAD_REQUEST, error, fix))?;
+        let turns = async {
+            // A tenant's own views wait for each other first, so that no tenant takes all turns.
+            let own = match visitor {
+                Some(visitor) => visitor.turn().await,
+                None => None,
+            };
+            (own, self.turns.clone().acquire_owned().await.expect("the semaphore is never closed"))
+        };
+        let turns = tokio::time::timeout(PATIENCE, turns).await;
+        let turns = turns.map_err(|_| Problem::busy("too many views are asked for at the moment", 2))?;
+        let hub = self.hub.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            // The turn lasts as long as the work, also if the client has gone.
+            let _turns = turns;
+            let stored = hub.stored(app, &key, wanted.span)?;
+            let left_out = stored.left_out;
+            Ok::<_, TransportError>(((wanted.show)(stored), left_out))
+        });
+        let (shown, left_out) = made.await.map_err(|error| Problem::internal(&error))?.map_err(not_read)?;
+        Ok((shown.map_err(not_shown)?, left_out))
+    }
 }
 
 fn answer(Shown { media_type, file_name, body }: Shown, left_out: usize) -> Result<Response, Problem> {

@@ -23,7 +23,7 @@ pub(in crate::server) fn one(sources: &Sources, id: &str, visitor: &Visitor) -> 
     Ok(Json(json!({ "stream_id": id, "source": shown::source(&seen) })).into_response())
 }
 
-fn unknown() -> Problem {
+pub(super) fn unknown() -> Problem {
     Problem::not_found("source of this stream", "POST /v1/streams with the stream's url; GET /v1/streams lists sources")
 }
 

@@ -5,7 +5,7 @@ mod change;
 mod gate;
 mod shown;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use tokio::{runtime::Handle, sync::Mutex};
 use super::{access::Visitor, engine::Engine, intake::Intake, problem::Problem};
 use crate::{
     apps::App,
-    sources::{LiveSource, Platforms, Running, SOURCES, Seen, Setup, Speech},
+    sources::{Guard, LiveSource, Platforms, Running, SOURCES, Seen, Setup, Speech, SpeechState, View},
 };
 
 use gate::Limit;
@@ -97,6 +97,44 @@ impl Sources {
         };
         let all = running.view().all().into_iter().filter(|(id, _)| visitor.sees(app, id));
         all.map(|(id, seen)| (id, shown::source(&seen))).collect()
+    }
+
+    /// The application whose owners are the streams.
+    pub(super) fn app(&self) -> App {
+        self.app
+    }
+
+    /// The source of a stream. Without one, there is nothing to read and nothing to cut.
+    pub(super) fn seen(&self, id: &str) -> Result<Seen, Problem> {
+        self.running()?.view().get(id).ok_or_else(change::unknown)
+    }
+
+    /// Whether a stream has ended or was stopped; `None` if it has no source, or nobody knows yet.
+    pub(super) fn has_ended(&self, id: &str) -> Option<bool> {
+        let view = self.running.as_ref()?.view();
+        view.get(id).filter(|_| view.is_ready()).as_ref().map(shown::has_ended)
+    }
+
+    /// The addresses that connectors may open.
+    pub(super) fn guard(&self) -> Guard {
+        self.engine.settings().sources.guard
+    }
+
+    /// The streams whose sources were erased since the last call, on any instance, each with the time of it.
+    pub(super) fn take_erased(&self) -> BTreeMap<String, i64> {
+        self.running.as_ref().map(|running| running.view().take_erased()).unwrap_or_default()
+    }
+
+    /// Waits until what was said up to an event time is written, for so long at most. A stream that is not heard is not
+    /// waited for.
+    pub(super) async fn until_heard(&self, id: &str, end_ms: i64, patience: Duration) {
+        let Some(running) = &self.running else { return };
+        let is_heard = |view: &View| {
+            let speech = view.get(id).and_then(|seen| seen.progress).and_then(|progress| progress.speech);
+            let listens = speech.as_ref().is_some_and(|speech| speech.state == SpeechState::Listening);
+            !listens || speech.is_some_and(|speech| speech.position_ms.is_some_and(|position| position >= end_ms))
+        };
+        running.view().until(patience, is_heard).await;
     }
 
     /// Writes a source, or erases it, and waits until this instance has read it.

@@ -59,3 +59,11 @@ pub(super) fn is_over(Seen { source, progress }: &Seen) -> bool {
     source.wished != Wished::Running
         || current.is_some_and(|progress| matches!(progress.chat, ChatState::Ended | ChatState::Refused { .. }))
 }
+
+/// Whether the stream has ended or was stopped: nothing of it is read or heard any more.
+pub(super) fn has_ended(Seen { source, progress }: &Seen) -> bool {
+    let current = progress.as_ref().filter(|progress| progress.run == source.run);
+    let is_quiet = |progress: &Progress| progress.speech.as_ref().is_none_or(|speech| speech.state.is_over());
+    source.wished == Wished::Stopped
+        || current.is_some_and(|progress| progress.chat == ChatState::Ended && is_quiet(progress))
+}

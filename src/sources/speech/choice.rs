@@ -2,14 +2,13 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use tidemill_media::{Reach, Resolver, ResolverOptions};
 use tidemill_speech::{
     Google, GoogleSettings, OpenAi, OpenAiSettings, Pocketsphinx, PocketsphinxSettings, Recogniser, SpeechError,
     TranscriberSettings,
 };
 
 use super::{Hearing, hearing::Live};
-use crate::sources::{Guard, guard::is_public};
+use crate::sources::{Guard, Media};
 
 /// How the server listens to streams.
 #[derive(Debug, Clone, Default)]
@@ -63,14 +62,8 @@ impl Speech {
             RecogniserChoice::OpenAi(settings) => Arc::new(OpenAi::new(settings.clone())?),
             RecogniserChoice::Google(settings) => Arc::new(Google::new(settings.clone())?),
         };
-        let resolver = Resolver::new(ResolverOptions {
-            cookies: settings.cookies_file.clone(),
-            files: guard.allows_private,
-            any_page: guard.allows_private,
-            ..ResolverOptions::default()
-        });
-        let reach = if guard.allows_private { Reach::default() } else { Reach::only(is_public) };
-        Ok(Some(Self { hearing: Arc::new(Live { resolver, reach }), recogniser, transcriber }))
+        let media = Media::new(settings.cookies_file.as_deref(), guard);
+        Ok(Some(Self { hearing: Arc::new(Live { media }), recogniser, transcriber }))
     }
 }
 

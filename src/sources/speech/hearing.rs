@@ -1,7 +1,9 @@
 //! Opens the audio of streams.
 
 use tidemill_chat::{BoxFuture, Url};
-use tidemill_media::{AudioOptions, AudioState, Listener, MediaError, Pcm, Reach, Resolver};
+use tidemill_media::{AudioOptions, AudioState, Listener, MediaError, Pcm};
+
+use crate::sources::Media;
 
 /// Opens the audio behind addresses.
 pub trait Hearing: Send + Sync {
@@ -43,8 +45,7 @@ impl Sound for Listener {
 
 /// The audio of real streams, by yt-dlp and FFmpeg.
 pub(super) struct Live {
-    pub(super) resolver: Resolver,
-    pub(super) reach: Reach,
+    pub(super) media: Media,
 }
 
 impl Hearing for Live {
@@ -54,9 +55,9 @@ impl Hearing for Live {
             origin_ms: Some(origin_ms),
             resume_after_ms: after_ms,
             seed,
-            reach: self.reach,
+            reach: self.media.reach,
             ..AudioOptions::new(now_ms)
         };
-        Box::new(Listener::new(self.resolver.clone(), url.clone(), options))
+        Box::new(Listener::new(self.media.resolver.clone(), url.clone(), options))
     }
 }

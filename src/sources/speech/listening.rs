@@ -10,7 +10,7 @@ use tidemill_speech::{Transcriber, TranscriberSettings};
 use tokio::sync::{Mutex, watch};
 
 use super::{Speech, hears::Hears, tells};
-use crate::sources::{Gate, Guard, LiveSource, SpeechState, heard::Heard, inbox::Inbox};
+use crate::sources::{Gate, Guard, LiveSource, Media, SpeechState, heard::Heard, inbox::Inbox};
 
 /// The address of a source's audio: its option `media`, or its own address. `None` if its option `speech` is false.
 ///
@@ -20,13 +20,7 @@ pub(in crate::sources) fn media_of(source: &LiveSource) -> Result<Option<Url>, S
     if source.options.get("speech").and_then(serde_json::Value::as_bool) == Some(false) {
         return Ok(None);
     }
-    match source.options.get("media") {
-        None => Ok(Some(source.url.clone())),
-        Some(media) => {
-            let wrong = || SpeechState::refused("the option media is no address", "send it with https://");
-            media.as_str().and_then(|text| Url::parse(text).ok()).map(Some).ok_or_else(wrong)
-        }
-    }
+    Media::address_of(source).map(Some).map_err(|(reason, remedy)| SpeechState::refused(reason, remedy))
 }
 
 /// What is needed to listen to a source.

@@ -17,6 +17,7 @@ import { sparkline } from "/assets/shared/chart.js";
 import { EventStream } from "/assets/shared/stream.js";
 import { Costs, drawCost, keepingFocus } from "/assets/shared/why.js";
 import { adaptAlert, adaptClip, adaptInsight } from "./adapt.js";
+import { ClipPanel } from "./clip_panel.js";
 import { drawGauge } from "./gauge.js";
 import { explains, whyInstruction } from "./evidence.js";
 import { FrameChooser, peopleRange } from "./frames.js";
@@ -133,6 +134,7 @@ function drawInspected() {
   setText(tag, frames.frame ? frames.name : live ? "Following live" : "Pinned");
   tag.hidden = !window;
   tag.dataset.tone = live ? "good" : "";
+  if (window) $("clip-this").setAttribute("aria-label", `Clip this: ${timeOfDay(window.start)} to ${timeOfDay(window.end)}`);
   $("to-live").hidden = live;
   drawInspector($("inspector"), window);
 }
@@ -173,6 +175,7 @@ const draw = perFrame(() => {
 
 const frames = new FrameChooser({ box: $("frames"), line: $("frame-line"), files: $("files"), id, onChange: draw });
 const lookAhead = followOutlook($("next"), id, session);
+const panel = new ClipPanel({ box: $("clip-panel"), button: $("clip-this"), id, onShown: draw });
 
 /** Pins a window. If it is the newest window, the page follows the stream again. A time frame gives way to it. */
 function select(window, byKey = false) {
@@ -195,8 +198,10 @@ function onEvent(type, raw) {
     costs.add(window.start, window.provenance);
     frames.refresh();
     lookAhead();
+    panel.rank();
   } else if (type === "clip") session.addClip(adaptClip(raw));
   else if (type === "alert") session.addAlert(adaptAlert(raw));
+  else if (type === "clip_progress") return panel.news(raw);
   else if (type === "late") return showLate(raw);
   else return;
   draw();
@@ -205,11 +210,16 @@ function onEvent(type, raw) {
 setText($("name"), id);
 document.title = `${isolated(id)} · Live insight`;
 mountTheme();
+const showConnection = connectionView("stream", id, () => stream);
 const stream = new EventStream({
   url: `/v1/streams/${encodeURIComponent(id)}/events`,
   token: token(),
   onEvent,
-  onState: connectionView("stream", id, () => stream),
+  onState: (state) => {
+    // News that came meanwhile are missed.
+    if (state.phase === "live") panel.look();
+    showConnection(state);
+  },
 });
 stream.start();
 followSource($("source"), id);
@@ -219,6 +229,10 @@ $("to-live").addEventListener("click", () => {
   frames.choose();
   session.selected = null;
   draw();
+});
+$("clip-this").addEventListener("click", () => {
+  const window = frames.frame?.window ?? session.inspected;
+  if (window) void panel.clip(window, session.clips);
 });
 $("all-alerts").addEventListener("click", () => {
   allAlerts = !allAlerts;

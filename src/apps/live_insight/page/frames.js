@@ -1,8 +1,7 @@
 // Time frames: the last minutes or the whole stream in the place of the last minute, and files of them.
-import { h, setText, toast } from "/assets/shared/dom.js";
+import { h, setText } from "/assets/shared/dom.js";
+import { openFile } from "/assets/shared/download.js";
 import { count, duration, list, num, plural, timeOfDay } from "/assets/shared/format.js";
-import { headers, token } from "/assets/shared/shell.js";
-import { problemOf } from "/assets/shared/source.js";
 import { adaptInsight } from "./adapt.js";
 import { addressOf, ask, calmly } from "./views.js";
 
@@ -60,20 +59,6 @@ export function frameWords(frame) {
 /** The address of a file of what is chosen. */
 export const fileAddress = (id, format, last) => addressOf(id, "export", last ? { format, last } : { format });
 
-/** Fetches a file with the token in a header, where no address and no log keeps it. */
-async function download(address) {
-  try {
-    const response = await fetch(address, { headers: headers(), cache: "no-store" });
-    if (!response.ok) return toast(problemOf(await response.json().catch(() => null), response.status));
-    const [, name = "stream"] = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "") ?? [];
-    const href = URL.createObjectURL(await response.blob());
-    h("a", { href, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(href), 60_000);
-  } catch {
-    toast("The server does not answer. Try it again in a moment.");
-  }
-}
-
 /**
  * The chooser, the line below it and the links to files. `onChange` is called when something else is shown; `frame` is
  * null while the page shows the last minute.
@@ -90,7 +75,7 @@ export class FrameChooser {
     );
     files.replaceChildren(
       ...FILES.map(([format, word]) =>
-        h("a", { download: "", data: { format }, onClick: (event) => this.#open(event) }, word),
+        h("a", { download: "", data: { format }, onClick: openFile }, word),
       ),
     );
     this.#draw();
@@ -122,12 +107,6 @@ export class FrameChooser {
     else if (this.frame?.name !== chosen.name) this.frame = null;
     setText(this.line, problem ?? frameWords(this.frame));
     this.onChange();
-  }
-
-  #open(event) {
-    if (!token()) return;
-    event.preventDefault();
-    void download(event.currentTarget.href);
   }
 
   #draw() {

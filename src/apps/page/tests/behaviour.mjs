@@ -104,6 +104,58 @@ await page.click("#to-live");
 await until(() => document.getElementById("in-tag").textContent === "Following live");
 done("a time frame takes the place of the last minute until a window is chosen, and what comes next is told");
 
+assert.equal(await page.isVisible("#clip-desk"), false, "without a source there is nothing to cut");
+assert.equal(await page.isVisible("#clip-this"), false);
+await page.goto(mock.url);
+await page.fill("#live-url", "https://tv.test/nova");
+await page.click("#watch-live button");
+await page.waitForURL(`${mock.url}/live/nova`);
+await columns(12);
+const rowsOf = (state, count) =>
+  until(([wanted, rows]) => document.querySelectorAll(`#clip-panel .cd-row[data-state="${wanted}"]`).length === rows, [state, count]);
+await page.waitForSelector('#clip-panel [data-action="ask"]');
+assert.match(await text("#clip-panel"), /Boss beaten without healing.*Kept for 7 days · 0 bytes of 10 GiB used/);
+await page.click('#clip-panel [aria-label="9 to 16, portrait, for phones"]');
+await page.focus('#clip-panel [data-action="ask"]');
+await page.keyboard.press("Enter");
+await rowsOf("cutting", 1);
+await until(() => document.querySelector("#clip-panel progress")?.value === 0.75);
+await rowsOf("done", 1);
+await until(() => document.querySelector('#clip-panel [role="status"]').textContent.startsWith("Ready: Boss beaten"));
+assert.deepEqual(mock.clipsOf("nova").asked[0].shape, "portrait");
+await page.click(".tl-col[data-spike=true] + .tl-col + .tl-col");
+await until(() => document.getElementById("clip-this").getAttribute("aria-label") === "Clip this: 18:38 to 18:39");
+await page.click("#clip-this");
+await rowsOf("done", 2);
+assert.deepEqual(mock.clipsOf("nova").asked[1].end_ms - mock.clipsOf("nova").asked[1].start_ms, 60_000);
+const [clip] = await Promise.all([page.waitForEvent("download"), page.click('#clip-panel [data-action="file"]')]);
+assert.match(clip.suggestedFilename(), /^nova-.*\.mp4$/);
+for (const box of await page.$$('#clip-panel [data-action="choose"]')) await box.check();
+assert.equal(await text("#clip-panel .cd-head a"), "Download 2 clips as zip");
+const [zip] = await Promise.all([page.waitForEvent("download"), page.click("#clip-panel .cd-head a")]);
+assert.equal(zip.suggestedFilename(), "nova-clips.zip");
+assert.equal(mock.asked.at(-1).split("%2C").length, 2, "both are in the archive");
+mock.clipsOf("nova").ask({ start_ms: 0, end_ms: 9_000, shape: "landscape", captions: true, reason: "fail <img src=x>" });
+await rowsOf("failed", 1);
+assert.match(await text("#clip-panel"), /fail <img src=x>.*The stream no longer has this part\./);
+await page.focus('#clip-panel [data-action="retry"]');
+await page.keyboard.press("Enter");
+await rowsOf("done", 3);
+assert.notEqual(await page.evaluate(() => document.activeElement.tagName), "BODY", "the focus stays in the row");
+mock.clipsOf("nova").ask({ start_ms: 1, end_ms: 9_000, shape: "landscape", captions: true });
+await page.click('#clip-panel [data-action="cancel"]');
+await rowsOf("cancelled", 1);
+await page.click('#clip-panel .cd-row[data-state="cancelled"] [data-action="delete"]');
+await rowsOf("cancelled", 0);
+await page.click("#clip-panel button:has-text('All when it ends')");
+await until(() => document.querySelector("#clip-panel .cd-tools [aria-pressed]:last-child").getAttribute("aria-pressed") === "true");
+await page.setViewportSize({ width: 360, height: 740 });
+assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than a phone");
+await page.setViewportSize({ width: 1440, height: 960 });
+await page.goto(`${mock.url}/live/aurora`);
+await columns(12);
+done("clips are asked for, followed, downloaded, packed, repeated, cancelled and deleted, by pointer and by key");
+
 await page.click(".cl button");
 assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "00:06:14 – 00:06:47");
 await page.fill("#began-at", "18:29:30");
@@ -361,7 +413,7 @@ assert.equal(await page.evaluate(() => document.activeElement.className), "skip"
 done("who asked for less motion starts the replay by hand, and the first key leads past the bar");
 
 const nameless = [];
-for (const path of ["/", "/operator", "/live/aurora", "/coach/ines"]) {
+for (const path of ["/", "/operator", "/live/aurora", "/live/nova", "/coach/ines"]) {
   await page.goto(mock.url + path);
   await page.waitForTimeout(300);
   nameless.push(

@@ -11,6 +11,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { feedback } from "./coach_script.mjs";
 import { minute } from "./live_script.mjs";
 import { calls, deadLetters } from "./calls_script.mjs";
+import { Clips } from "./clips_script.mjs";
 import { frame, outlook } from "./views_script.mjs";
 
 const APPS = fileURLToPath(new URL("../../", import.meta.url));
@@ -53,13 +54,18 @@ class Log {
     this.events.push({ id: String(this.events.length + 1), type, data: JSON.stringify(data) });
     for (const send of this.readers) send(this.events.at(-1));
   }
+  /** News have no id and are not kept. */
+  news(type, data) {
+    for (const send of this.readers) send({ type, data: JSON.stringify(data) });
+  }
 }
 
 /** Starts the stand-in; `interval` is the time between live windows, `history` how many there are at
- * first, and `first` the place in the script where they begin. */
+ * first, and `first` the place in the script where they begin. `clipStep` is the time between two steps of a clip. */
 export function startMock({
   port = 0,
   interval = 4000,
+  clipStep = 400,
   history = 12,
   first = 0,
   base = Date.UTC(2026, 2, 14, 18, 30),
@@ -71,6 +77,7 @@ export function startMock({
   const asked = [];
   const operator = { calls: calls(base), letters: deadLetters(base), asked: [], token: null };
   const sources = new Map();
+  const clips = new Map();
   const sockets = new Set();
   const timers = new Set();
 
@@ -92,6 +99,12 @@ export function startMock({
     return log;
   };
 
+  const clipsOf = (id) => {
+    const tell = (data) => logOf("streams", id).news("clip_progress", data);
+    if (!clips.has(id)) clips.set(id, new Clips(id, tell, clipStep));
+    return clips.get(id);
+  };
+
   const follow = (request, response, kind, id) => {
     const given =
       request.headers.authorization?.replace("Bearer ", "") ??
@@ -103,7 +116,7 @@ export function startMock({
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
     response.write(": hello\n\n");
     const log = logOf(kind, id);
-    const send = (event) => response.write(`id: ${event.id}\nevent: ${event.type}\ndata: ${event.data}\n\n`);
+    const send = (event) => response.write(`${event.id ? `id: ${event.id}\n` : ""}event: ${event.type}\ndata: ${event.data}\n\n`);
     log.events.filter((event) => Number(event.id) > Number(last ?? 0)).forEach(send);
     log.readers.add(send);
     sockets.add(response);
@@ -189,6 +202,36 @@ export function startMock({
         .writeHead(200, { "content-type": "text/csv", "content-disposition": `attachment; filename="${view[1]}.csv"` })
         .end("stream_id,chats\r\n");
     }
+    const part = path.match(/^\/v1\/streams\/([^/]+)\/clips(?:\/([^/]+))?(?:\/([^/]+))?$/);
+    if (part) {
+      const [, id, name, action] = part;
+      const own = clipsOf(id);
+      if (!name && request.method === "GET") return json(own.list(sources.has(id)));
+      if (!name) return json(own.ask(await body(request)));
+      if (name === "candidates") {
+        const found = logOf("streams", id).events.filter(({ type }) => type === "clip").map(({ data }) => JSON.parse(data));
+        return json({
+          candidates: found.map(({ start, end, score, reason }) => ({ start_ms: start, end_ms: end, score, reasons: [reason] })),
+        });
+      }
+      if (name === "all") {
+        const { when } = await body(request);
+        if (when !== "now") own.wish = when === "end" ? { when, most: 10, shape: "landscape" } : null;
+        return json({ clips: [], refused: [], all: own.wish });
+      }
+      if (name === "archive" || action === "file") {
+        const file = name === "archive" ? `${id}-clips.zip` : `${id}-${name}.mp4`;
+        asked.push(`${name}?${new URL(request.url, "http://mock").searchParams}`);
+        return response.writeHead(200, { "content-disposition": `attachment; filename="${file}"` }).end("a file");
+      }
+      if (request.method === "DELETE") return own.remove(name) ?? response.writeHead(204).end();
+      if (action === "cancel") return json(own.put(name, { state: "cancelled" }));
+      if (action === "retry") {
+        own.put(name, { state: "queued", trouble: undefined, reason: "again" });
+        own.work(name);
+        return json(own.all.get(name));
+      }
+    }
     const one = path.match(/^\/v1\/streams\/([^/]+)$/);
     if (one) return sources.has(one[1]) ? json({ stream_id: one[1], source: sources.get(one[1]) }) : response.writeHead(404).end();
     if (path === "/v1/streams") {
@@ -210,6 +253,7 @@ export function startMock({
     server.listen(port, "127.0.0.1", () => {
       const stop = () => {
         timers.forEach(clearInterval);
+        clips.forEach((own) => own.stop());
         server.closeAllConnections();
         return new Promise((done) => server.close(done));
       };
@@ -220,6 +264,7 @@ export function startMock({
         operator,
         lastIds,
         asked,
+        clipsOf,
         logOf,
         stop,
         drop: () => sockets.forEach((socket) => socket.destroy()),

@@ -672,3 +672,54 @@ test("a frame that comes after another one was chosen is not shown, and a late o
     Object.assign(globalThis, before);
   }
 }));
+
+const CLIP = {
+  ...{ id: "1-2-l", stream_id: "ada", start_ms: 60_000, end_ms: 90_000, reason: "<b>goal</b>", shape: "portrait" },
+  ...{ captions: true, created_ms: 5, state: "cutting", progress: 0.254 },
+};
+
+test("a clip's state, facts and sizes are told in words, and a clip without fields is none", async () => {
+  const { adaptClipView, bytes, clipFacts, isFinal, keptWords, stateOfClip } = await load("../../live_insight/page/clips.js");
+  const clip = adaptClipView(CLIP);
+  assert.deepEqual([stateOfClip(clip).word, isFinal(clip)], ["Cutting 25 %", false]);
+  assert.match(clipFacts(clip), /^\d\d:\d\d:\d\d · 30 s · 9:16 · captions$/);
+  const file = { bytes: 3_565_158, start_ms: 58_000, duration_ms: 32_000, finished_ms: 1, expires_ms: 2 };
+  const done = adaptClipView({ ...CLIP, state: "done", progress: 1, file });
+  assert.match(clipFacts(done), / · 32 s · 9:16 · captions · 3\.4 MiB$/);
+  const failed = adaptClipView({ ...CLIP, state: "failed", trouble: "No footage. Wait." });
+  assert.deepEqual(stateOfClip(failed), { word: "Failed", tone: "bad", sentence: "No footage. Wait." });
+  assert.deepEqual([undefined, {}, { id: 7 }].map(adaptClipView), [null, null, null]);
+  assert.equal(adaptClipView({ id: "x", state: "new in a later version" }).state, "queued");
+  assert.deepEqual([0, 1023, 1024, 12 << 20, 10 * 2 ** 30].map(bytes), ["0 bytes", "1,023 bytes", "1.0 KiB", "12 MiB", "10 GiB"]);
+  assert.equal(keptWords({ keep_ms: 7 * 86_400_000, used_bytes: 0, quota_bytes: 2 ** 30 }), "Kept for 7 days · 0 bytes of 1.0 GiB used on this server");
+});
+
+test("a choice on the timeline asks for its best moment, or for the whole minute as far as a clip may last", async () => {
+  const { clipBody, partOf } = await load("../../live_insight/page/clips.js");
+  const window = { start: 60_000, end: 120_000 };
+  const clips = [
+    { start: 0, end: 50_000, reason: "before", score: 0.99 },
+    { start: 55_000, end: 80_000, reason: "a goal", score: 0.5 },
+    { start: 90_000, end: 130_000, reason: "a save", score: 0.7 },
+  ];
+  assert.deepEqual(partOf(window, clips, 300_000), { start: 90_000, end: 130_000, reason: "a save" });
+  assert.deepEqual(partOf(window, [], 45_000), { start: 60_000, end: 105_000, reason: "" });
+  assert.deepEqual(clipBody(partOf(window, [], 300_000), { portrait: true, captions: false }), {
+    ...{ start_ms: 60_000, end_ms: 120_000, shape: "portrait", captions: false },
+  });
+  assert.equal(clipBody({ start: 0, end: 9, reason: "é".repeat(400) }, {}).reason.length, 120);
+});
+
+test("news of clips put one in, change it and take it away, and only what is final is spoken", async () => {
+  const { adaptClipView, inOrder, newsWords, withNews } = await load("../../live_insight/page/clips.js");
+  const one = withNews(new Map(), { id: CLIP.id, clip: CLIP });
+  const two = withNews(one, { id: "later", clip: { ...CLIP, id: "later", created_ms: 9 } });
+  assert.deepEqual(inOrder(two).map(({ id }) => id), ["later", CLIP.id]);
+  assert.equal(one.size, 1, "what is shown does not change under the hand");
+  assert.equal(withNews(two, { id: "later", clip: null }).size, 1);
+  assert.equal(withNews(two, {}).size, 2);
+  const done = adaptClipView({ ...CLIP, state: "done" });
+  assert.equal(newsWords(adaptClipView(CLIP), done), "Ready: <b>goal</b>");
+  assert.equal(newsWords(undefined, done), "");
+  assert.equal(newsWords(done, adaptClipView(CLIP)), "");
+});
