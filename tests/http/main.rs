@@ -17,7 +17,7 @@ use tidemill::{
     transport::embedded::{EmbeddedLog, Entry},
 };
 use tidemill_apps::{
-    apps::{ModelChoice, ModelSettings, ProviderSettings, Windows, form_coach, http_client, live_insight},
+    apps::{ModelChoice, ModelSettings, ProviderSettings, Retention, Windows, form_coach, http_client, live_insight},
     server::{AnalystChoice, Limits, Log, Server, Settings, Tenant},
 };
 
