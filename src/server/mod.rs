@@ -28,6 +28,8 @@ mod scrub;
 
 mod sources;
 
+mod socket;
+
 mod dead_letters;
 mod journal;
 

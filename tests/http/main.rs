@@ -5,6 +5,7 @@ mod calls;
 mod common;
 mod connections;
 mod pages;
+mod socket;
 mod views;
 
 use std::{sync::Arc, time::Duration};

@@ -7,6 +7,7 @@ mod evening;
 mod hls;
 mod kafka;
 mod pressure;
+mod pushed;
 mod server;
 mod speech;
 mod studio;

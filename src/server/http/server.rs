@@ -33,6 +33,7 @@ use crate::{
         results::{Hub, Results, Views},
         scrub::Scrubber,
         settings::Settings,
+        socket::Sockets,
         sources::Sources,
         state::{self, Inspector},
     },
@@ -92,11 +93,22 @@ impl Server {
         let intake = Arc::new(Intake::new(engine.clone(), pressure.clone(), late.clone(), &registry));
         let http = http_client(state::PATIENCE)?;
         let sources = start_sources(engine.clone(), intake.clone()).await?;
+        let results = Arc::new(Results::new(engine.clone(), hub.clone(), late, closing.subscribe()));
+        let views = Arc::new(Views::new(engine.clone(), hub.clone()));
+        let sockets = Arc::new(Sockets {
+            results: results.clone(),
+            views: views.clone(),
+            sources: sources.clone(),
+            origins: engine.settings().cors_origins.clone(),
+            idle_timeout: engine.settings().limits.idle_timeout,
+            closing: closing.subscribe(),
+        });
         let parts = Parts {
             access: Access::new(engine.settings()),
             intake: intake.clone(),
-            results: Arc::new(Results::new(engine.clone(), hub.clone(), late, closing.subscribe())),
-            views: Arc::new(Views::new(engine.clone(), hub.clone())),
+            results,
+            views,
+            sockets,
             eraser: Eraser {
                 engine: engine.clone(),
                 hub: hub.clone(),

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::hub::Hub;
 use crate::{
-    apps::{App, Parameters, Shown, Unshown, View, Wrong},
+    apps::{App, Parameters, Shown, Unshown, View, Wanted, Wrong},
     server::{access::Visitor, engine::Engine, problem::Problem},
 };
 
@@ -44,10 +44,27 @@ pub(in crate::server) async fn view_of_owner(
     visitor: Visitor,
     asked: Parameters,
 ) -> Result<Response, Problem> {
+    let (shown, left_out) = self::view(views, app, view, key, visitor, asked).await?;
+    answer(shown, left_out)
+}
+
+/// Reads what is asked of an owner.
+pub(in crate::server) fn question(view: &View, key: &str, asked: &Parameters) -> Result<Wanted, Problem> {
+    (view.ask)(key, asked).map_err(|Wrong { error, fix }| Problem::wrong(error, fix))
+}
+
+/// Makes a view of an owner, and tells how many older windows are left out of it.
+pub(in crate::server) async fn view(
+    views: Arc<Views>,
+    app: App,
+    view: &'static View,
+    key: String,
+    visitor: Visitor,
+    asked: Parameters,
+) -> Result<(Shown, usize), Problem> {
     views.engine.app(app)?;
     visitor.may(app, &key)?;
-    let wanted = (view.ask)(&key, &asked);
-    let wanted = wanted.map_err(|Wrong { error, fix }| Problem::new(StatusCode::BAD_REQUEST, error, fix))?;
+    let wanted = question(view, &key, &asked)?;
     let turns = async {
         // A tenant's own views wait for each other first, so that no tenant takes all turns.
         let own = visitor.turn().await;
@@ -64,7 +81,7 @@ pub(in crate::server) async fn view_of_owner(
         Ok::<_, TransportError>(((wanted.show)(stored), left_out))
     });
     let (shown, left_out) = made.await.map_err(|error| Problem::internal(&error))?.map_err(not_read)?;
-    answer(shown.map_err(not_shown)?, left_out)
+    Ok((shown.map_err(not_shown)?, left_out))
 }
 
 fn answer(Shown { media_type, file_name, body }: Shown, left_out: usize) -> Result<Response, Problem> {
