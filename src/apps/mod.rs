@@ -11,6 +11,7 @@ mod models;
 mod provenance;
 mod refusal;
 mod request;
+mod retention;
 mod shown;
 mod withdrawal;
 
@@ -35,6 +36,7 @@ pub use models::{ENDPOINT, MODEL, ModelChoice, ModelSettings, ProviderSettings, 
 pub(crate) use provenance::provenance;
 pub use refusal::refuse_panics;
 pub(crate) use request::{evenly, to_call_error};
+pub use retention::Retention;
 pub use withdrawal::Withdrawal;
 
 /// The applications that ship with Tidemill, in the order in which help lists them.

@@ -35,8 +35,8 @@ pub(super) fn work() -> Vec<Setting> {
             .help("Whether each commit waits for the disk, so that a power loss loses no committed data"),
         Setting::new("data.raw_retention", "1h", duration, |s| &mut s.raw_retention)
             .help("How long chat, speech and frames are kept"),
-        Setting::new("data.result_retention", "7d", duration, |s| &mut s.result_retention)
-            .help("How long insights, clips, alerts and feedback are kept"),
+        Setting::new("data.result_retention", "7d", str::parse, |s| &mut s.result_retention)
+            .help("How long insights, clips, alerts and feedback are kept: a time such as 90d, or forever"),
         Setting::new("run.threads", "1", number, |s| &mut s.threads)
             .flag("threads", "N")
             .help("Stream threads of each application"),

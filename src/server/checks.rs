@@ -99,7 +99,7 @@ impl Settings {
                 format!("{} 1h", never("data.raw_retention", "every event would be older than what is kept")),
             ),
             (
-                self.result_retention.is_zero(),
+                self.result_retention.of_topic().is_some_and(|kept| kept.is_zero()),
                 format!("{} 7d", never("data.result_retention", "no page could read a result")),
             ),
             (self.calls.max_attempts < 1, "analyst.attempts must be at least 1".to_owned()),
@@ -175,6 +175,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::apps::Retention;
 
     fn problems(change: impl FnOnce(&mut Settings)) -> Vec<String> {
         let mut settings = Settings::default();
@@ -207,7 +208,7 @@ mod tests {
             settings.limits.event_streams = 0;
             settings.limits.body_timeout = Duration::ZERO;
             settings.raw_retention = Duration::ZERO;
-            settings.result_retention = Duration::ZERO;
+            settings.result_retention = Retention::For(Duration::ZERO);
             settings.calls.timeout = Duration::ZERO;
             settings.mediapipe_dir = Some("/nope".into());
             settings.cors_origins = vec!["*".to_owned(), "https://ada.example/".to_owned(), "ada.example".to_owned()];

@@ -30,6 +30,8 @@ mod sources;
 
 mod clips;
 
+mod socket;
+
 mod dead_letters;
 mod journal;
 

@@ -43,6 +43,11 @@ impl Problem {
         Self { status, error: error.into(), fix: fix.into(), records: Vec::new(), retry_after_s: None }
     }
 
+    /// A question that cannot be read.
+    pub(super) fn wrong(error: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error, fix)
+    }
+
     pub(super) fn records(records: Vec<RecordProblem>) -> Self {
         let fix = "correct the named fields and send the batch again: no record of it was written";
         Self { records, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "records are not valid", fix) }
@@ -91,6 +96,11 @@ impl Problem {
     pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed", "try again; the server's log says more")
+    }
+
+    /// What is wrong, what to do, and after how many seconds it may go well.
+    pub(super) fn told(&self) -> (&str, &str, Option<u64>) {
+        (&self.error, &self.fix, self.retry_after_s)
     }
 
     pub(super) fn not_found(what: &str, fix: &str) -> Self {

@@ -6,7 +6,7 @@ use tidemill::{CallPolicy, ProcessingGuarantee, llm::Prompt, transport::kafka::K
 use tidemill_schemas::avro::RegistrySettings;
 
 use crate::{
-    apps::{APPLICATIONS, App, ModelSettings, TenantOf, Windows},
+    apps::{APPLICATIONS, App, ModelSettings, Retention, TenantOf, Windows},
     clips::ClipSettings,
     sources::{Guard, Keys, Platforms, SpeechSettings},
 };
@@ -186,7 +186,7 @@ pub struct Settings {
     /// How long raw input is kept. Default one hour.
     pub raw_retention: Duration,
     /// How long results are kept. Default seven days.
-    pub result_retention: Duration,
+    pub result_retention: Retention,
     /// How values are written on topics.
     pub format: FormatChoice,
     /// The windows of every known application, by the application's id. [`Settings::of`] fills them with each
@@ -241,7 +241,7 @@ impl Settings {
             client_id: None,
             standby_replicas: 0,
             raw_retention: hour,
-            result_retention: hour * 24 * 7,
+            result_retention: Retention::default(),
             format: FormatChoice::default(),
             windows,
             prompts,

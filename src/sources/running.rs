@@ -10,7 +10,10 @@ use std::{
 use tidemill::transport::{Transport, TransportError};
 use tokio::runtime::Handle;
 
-use super::{GROUP, Gate, Guard, POSITIONS, Platforms, SOURCES, Speech, View, events::Records, owner, shared::Shared};
+use super::{
+    GROUP, Gate, Guard, LiveSource, POSITIONS, Platforms, SOURCES, Speech, View, events::Records, owner,
+    shared::Shared, speech::media_of,
+};
 use crate::apps::Format;
 
 /// How long the writers may take to finish.
@@ -74,6 +77,11 @@ impl Running {
     /// The platforms.
     pub fn platforms(&self) -> &Platforms {
         &self.shared.platforms
+    }
+
+    /// Whether this server listens to a source, or tells why it cannot.
+    pub fn listens(&self, source: &LiveSource) -> bool {
+        self.shared.speech.is_some() && !matches!(media_of(source), Ok(None))
     }
 
     /// The addresses that connectors may open.

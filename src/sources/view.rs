@@ -106,6 +106,11 @@ impl View {
         self.table().progress.contains_key(id)
     }
 
+    /// Tells of changes of sources and of progress.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
     /// Tells of changes of sources.
     pub(super) fn changes_of_sources(&self) -> watch::Receiver<u64> {
         self.of_sources.subscribe()

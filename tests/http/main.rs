@@ -6,6 +6,7 @@ mod common;
 mod connections;
 mod pages;
 mod replays;
+mod socket;
 mod views;
 
 use std::{sync::Arc, time::Duration};
@@ -18,7 +19,7 @@ use tidemill::{
     transport::embedded::{EmbeddedLog, Entry},
 };
 use tidemill_apps::{
-    apps::{ModelChoice, ModelSettings, ProviderSettings, Windows, form_coach, http_client, live_insight},
+    apps::{ModelChoice, ModelSettings, ProviderSettings, Retention, Windows, form_coach, http_client, live_insight},
     server::{AnalystChoice, Limits, Log, Server, Settings, Tenant},
 };
 

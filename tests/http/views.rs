@@ -117,7 +117,8 @@ async fn a_stream_is_exported_in_three_formats() {
 async fn past_streams_are_listed_until_they_are_erased() {
     let (client, start) = stream(3).await;
     let at = start - 2_400_000;
-    assert_eq!(client.get("/v1/streams/nobody/past").await, (200, json!({ "streams": [] })));
+    let none = json!({ "streams": [], "kept_ms": 604_800_000 });
+    assert_eq!(client.get("/v1/streams/nobody/past").await, (200, none.clone()));
     let earlier =
         json!([chat("bob", "u", "hi", at), chat("bob", "u", "hi", start), chat("bob", "u", "hi", start + 1000)]);
     assert_eq!(client.post("/v1/chat", &earlier).await.0, 202);
@@ -131,7 +132,32 @@ async fn past_streams_are_listed_until_they_are_erased() {
     for view in ["frame", "prediction", "export"] {
         assert_eq!(client.get(&format!("/v1/streams/ada/{view}")).await.0, 404, "{view}");
     }
-    assert_eq!(client.get("/v1/streams/ada/past").await, (200, json!({ "streams": [] })));
+    assert_eq!(client.get("/v1/streams/ada/past").await, (200, none));
+    client.server.close().await.expect("closes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn results_whose_time_is_over_are_in_no_view_although_the_log_still_has_them() {
+    let log = EmbeddedLog::in_memory();
+    let start = async |result_retention| {
+        let own = Settings { result_retention, apps: vec![&live_insight::APPLICATION], ..settings() };
+        let server = Server::start_on(own, Log::embedded(log.clone()).expect("a log")).await.expect("starts");
+        Client { server, http: http_client(WAIT).expect("a client"), token: None }
+    };
+    let client = start(Retention::Forever).await;
+    let (at, minute) = (now() / 1000 * 1000 - 3_000_000, 60_000);
+    let chats = json!([chat("ada", "u", "old", at), chat("ada", "u", "new", at + 25 * minute)]);
+    assert_eq!(client.post("/v1/chat", &chats).await.0, 202);
+    client.events("/v1/streams/ada/events?after=0", 2).await;
+    let (_, past) = client.get("/v1/streams/ada/past").await;
+    assert_eq!((&past["streams"][0]["chats"], &past["kept_ms"]), (&json!(2), &Value::Null));
+    client.server.close().await.expect("closes");
+
+    // The first window is older than this, and the second one is not.
+    let client = start(Retention::For(Duration::from_mins(40))).await;
+    let (_, frame) = client.get("/v1/streams/ada/frame").await;
+    assert_eq!(frame["insight"]["chats"], 1, "{frame}");
+    assert_eq!(client.get(&format!("/v1/streams/ada/frame?to={}", at + 5_000)).await.0, 404);
     client.server.close().await.expect("closes");
 }
 

@@ -8,6 +8,7 @@ mod evening;
 mod hls;
 mod kafka;
 mod pressure;
+mod pushed;
 mod server;
 mod speech;
 mod studio;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use common::executors::{School, work};
-use tidemill::{CallError, CallPolicy};
+use tidemill::{CallError, CallPolicy, transport::embedded::Entry};
 
 fn policy() -> CallPolicy {
     let first_backoff = Duration::from_millis(100);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::apps::Retention;
+
 /// The values behind the question mark of a view's address.
 pub type Parameters = BTreeMap<String, String>;
 
@@ -44,6 +46,8 @@ pub struct Stored {
     pub results: Vec<Bytes>,
     /// The number of windows that are left out because there are too many. They are older than all others.
     pub left_out: usize,
+    /// How long results stay. Those whose time is over are not among these, even if the log still has them.
+    pub kept: Retention,
 }
 
 /// An answer.

@@ -31,6 +31,9 @@ pub(super) const VIEWS: &[View] = &[
 #[derive(Serialize)]
 struct Past {
     streams: Vec<StreamSummary>,
+    /// How long each window stays after its end; absent if for ever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_ms: Option<u64>,
 }
 
 /// `?last=15m` or `?from=MS&to=MS`: several windows as one.
@@ -77,7 +80,10 @@ fn of_export(stream: &str, asked: &Parameters) -> Result<Wanted, Wrong> {
 }
 
 fn of_past(_stream: &str, asked: &Parameters) -> Result<Wanted, Wrong> {
-    of_whole(asked, |stored| json(&Past { streams: past_streams(&insights(stored)) }))
+    of_whole(asked, |stored| {
+        let kept_ms = stored.kept.of_topic().map(|kept| u64::try_from(kept.as_millis()).unwrap_or(u64::MAX));
+        json(&Past { streams: past_streams(&insights(stored)), kept_ms })
+    })
 }
 
 /// `?most=N`: the moments of the whole stream that are worth a clip.
@@ -170,6 +176,7 @@ fn json(value: &impl Serialize) -> Result<Shown, Unshown> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apps::Retention;
     use crate::apps::recordings::{START_MS, insights as insights_of};
 
     fn asked(query: &str) -> Parameters {
@@ -212,14 +219,14 @@ mod tests {
     fn without_windows_there_is_no_view_but_an_empty_list_of_past_streams() {
         let answer = |view: fn(&str, &Parameters) -> Result<Wanted, Wrong>, left_out| {
             let wanted = view("ada", &Parameters::new()).expect("asked well");
-            (wanted.show)(Stored { results: Vec::new(), left_out })
+            (wanted.show)(Stored { results: Vec::new(), left_out, kept: Retention::default() })
         };
         for view in [of_frame, of_export] {
             assert_eq!(answer(view, 0), Err(no_insight()));
         }
         assert!(matches!(answer(of_prediction, 0), Err(Unshown::Missing { .. })));
         assert!(matches!(answer(of_export, 7), Err(Unshown::TooMuch { .. })), "a file is never cut off");
-        assert_eq!(answer(of_past, 0).map(|shown| shown.body), Ok(br#"{"streams":[]}"#.to_vec()));
+        assert_eq!(answer(of_past, 0).map(|shown| shown.body), Ok(br#"{"streams":[],"kept_ms":604800000}"#.to_vec()));
     }
 
     #[test]

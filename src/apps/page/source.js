@@ -62,6 +62,45 @@ export function speechOf(source) {
   return { word, tone, sentence };
 }
 
+/**
+ * The steps from the address to the first words: `{ name, state, sentence }`, where the state is "done", "now", "later",
+ * "waiting", "failed" or "off". Empty when there is nothing to wait for any more.
+ */
+export function stepsOf(source) {
+  const { state, speech } = source ?? {};
+  if (!["resolving", "connected", "waiting", "refused"].includes(state)) return [];
+  const step = (name, at, sentence = "") => ({ name, state: at, sentence });
+  const trouble = { waiting: "waiting", refused: "failed" }[state];
+  const why = trouble ? sentenceOf(source) : "";
+  // A wait or a refusal is about the first thing that did not succeed. The chat was there if it has brought something.
+  const steps =
+    state === "connected" || source.messages > 0
+      ? [step("Finding the stream", "done"), step("Chat", trouble ?? (state === "connected" ? "done" : "now"), why)]
+      : [step("Finding the stream", trouble ?? "now", why), step("Chat", "later")];
+  if (source.listens === false) {
+    steps.push(step("Audio", "off", "This server does not listen to this stream."));
+  } else {
+    const told = speechOf(source);
+    const ear = { connecting: "now", listening: "done", waiting: "waiting", refused: "failed", ended: "done" }[speech?.state] ?? "later";
+    const heard = speech?.segments > 0;
+    const words = { listening: "now", refused: "off", ended: "off" }[speech?.state] ?? "later";
+    steps.push(step("Audio", ear, told?.sentence));
+    steps.push(heard ? step("First words", "done") : step("First words", words, words === "now" ? "Waiting for somebody to speak." : ""));
+  }
+  const hasAll = steps.every((step) => step.state === "done" || step.state === "off");
+  return hasAll ? [] : steps;
+}
+
+/** A state of a step in a word. */
+export const STEP_WORDS = {
+  done: "done",
+  now: "in progress",
+  later: "not yet",
+  waiting: "waits",
+  failed: "failed",
+  off: "left out",
+};
+
 /** What a person may ask for in a state, in the order of the buttons: words of the address, and labels. */
 export function actionsOf(source) {
   switch (source?.state) {

@@ -15,7 +15,7 @@ const phaseOf = (status) => {
  * `fetch` instead of EventSource: it can send the token in a header, where no log keeps it, and it tells a
  * refusal (401) from a stream that does not exist (404) from a server that is down.
  *
- * `onState({ phase, retryAt })`: connecting, live, reconnecting, missing (asked again), denied (waits for a token).
+ * `onEvent(type, value, id)` gets each event. `onState({ phase, retryAt })`: connecting, live, reconnecting, missing (asked again), denied (waits for a token).
  */
 export class EventStream {
   #lastId = null;
@@ -23,8 +23,9 @@ export class EventStream {
   #attempt = null;
   #timer = 0;
 
-  constructor({ url, token = null, onEvent, onState }) {
+  constructor({ url, token = null, lastId = null, onEvent, onState }) {
     Object.assign(this, { url, token, onEvent, onState });
+    this.#lastId = lastId;
     addEventListener("online", () => this.#timer && this.retry());
   }
 
@@ -41,6 +42,15 @@ export class EventStream {
     this.#timer = 0;
     this.#attempt?.abort();
     this.start();
+  }
+
+  /** Ends it without a word. */
+  stop() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    const attempt = this.#attempt;
+    this.#attempt = null;
+    attempt?.abort();
   }
 
   async #follow() {
@@ -99,6 +109,6 @@ export class EventStream {
       console.warn("Event is not JSON, skipped:", type, id);
       return;
     }
-    this.onEvent(type, value);
+    this.onEvent(type, value, this.#lastId);
   }
 }

@@ -7,5 +7,5 @@ mod share;
 mod tokens;
 mod visitor;
 
-pub(super) use tokens::{Access, Peer, bearer};
+pub(super) use tokens::{Access, PROTOCOL, Peer, bearer};
 pub(super) use visitor::Visitor;

@@ -79,6 +79,23 @@ pub(in crate::server) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// The protocol that a page offers for its WebSocket.
+pub(in crate::server) const PROTOCOL: &str = "tidemill.v1";
+/// What begins the protocol that carries a token.
+const TOKEN: &str = "tidemill.token.";
+
+/// The token among the protocols that a page offers for its WebSocket, in hexadecimal digits: the only header that a page
+/// can set there. An address would put the token into the logs of proxies.
+fn offered(headers: &HeaderMap) -> Option<String> {
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|value| value.to_str().ok());
+    let digits = offered.flat_map(|all| all.split(',')).find_map(|one| one.trim().strip_prefix(TOKEN))?;
+    let byte = |pair: &[u8]| {
+        let [high, low] = <[u8; 2]>::try_from(pair).ok()?.map(|digit| char::from(digit).to_digit(16));
+        Some((high? * 16 + low?) as u8)
+    };
+    String::from_utf8(digits.as_bytes().chunks(2).map(byte).collect::<Option<_>>()?).ok()
+}
+
 /// `?token=`, for pages that cannot send headers.
 #[derive(Debug, Default, Deserialize)]
 struct Token {
@@ -94,7 +111,27 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(Token { token }) = Query::from_request_parts(parts, state).await?;
+        let token = token.or_else(|| offered(&parts.headers));
         let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| *address);
         Access::from_ref(state).visitor(&parts.headers, token.as_deref(), peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_offers_its_token_as_a_protocol() {
+        let token = |protocols: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocols.parse().expect("a header"));
+            offered(&headers)
+        };
+        assert_eq!(token("tidemill.v1, tidemill.token.612f623d"), Some("a/b=".to_owned()));
+        for none in ["tidemill.v1", "tidemill.token.6", "tidemill.token.zz", "tidemill.token.ff", "x.tidemill.token.61"]
+        {
+            assert_eq!(token(none), None, "{none}");
+        }
     }
 }

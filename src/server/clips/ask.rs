@@ -29,8 +29,7 @@ pub(in crate::server) async fn ask(
 ) -> Result<Response, Problem> {
     visitor.may(clipping.app, &id)?;
     check_json(&headers)?;
-    let fix = "send start_ms and end_ms, and if you like reason, shape and captions";
-    let asked = read(&clipping.intake.read_body(&visitor, &headers, body).await?.0, fix)?;
+    let asked = wish(json(unmarked(&clipping.intake.read_body(&visitor, &headers, body).await?.0))?)?;
     let clip = clipping.ask(&visitor, &id, asked).await?;
     let place = super::list::location(clipping.app, &id, &clip.id);
     let mut response = (StatusCode::ACCEPTED, Json(clip)).into_response();
@@ -38,9 +37,17 @@ pub(in crate::server) async fn ask(
     Ok(response)
 }
 
+/// Reads which clip is asked for.
+pub(in crate::server) fn wish(value: Value) -> Result<Asked, Problem> {
+    typed(value, "send start_ms and end_ms, and if you like reason, shape and captions")
+}
+
 /// Reads what is asked for. `fix` says what the body holds.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8], fix: &str) -> Result<T, Problem> {
-    let value: Value = json(unmarked(body))?;
+    typed(json(unmarked(body))?, fix)
+}
+
+fn typed<T: DeserializeOwned>(value: Value, fix: &str) -> Result<T, Problem> {
     serde_json::from_value(value)
         .map_err(|error| Problem::not_valid("clip", vec![FieldError::new("", error.to_string(), fix)]))
 }

@@ -29,7 +29,7 @@ use crate::{
 use words::Reading;
 
 pub(super) use all::all;
-pub(super) use ask::ask;
+pub(super) use ask::{ask, wish};
 pub(super) use change::{Change, change, remove};
 pub(super) use file::{Packed, archive, file};
 pub(super) use list::{list, one};
@@ -37,7 +37,7 @@ pub(super) use list::{list, one};
 /// The view of an application that ranks moments of a stream, and the name of its address.
 const CANDIDATES: &str = "clips/candidates";
 /// The name of the news about clips, among the events of a stream.
-const NEWS: &str = "clip_progress";
+pub(super) const NEWS: &str = "clip_progress";
 
 /// The clips as clients see them.
 pub(super) struct Clipping {

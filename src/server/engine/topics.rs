@@ -23,7 +23,7 @@ fn specs(app: App, settings: &Settings) -> Vec<TopicSpec> {
     let raw = raw.map(|topic| spec(topic, CleanupPolicy::Delete, Some(settings.raw_retention)));
     let results = app.results.iter();
     let results =
-        results.map(|results| spec(results.topic, CleanupPolicy::CompactDelete, Some(settings.result_retention)));
+        results.map(|results| spec(results.topic, CleanupPolicy::CompactDelete, settings.result_retention.of_topic()));
     let erasures = app.erasure_topics().map(|topic| spec(topic, CleanupPolicy::Delete, Some(ERASURES)));
     // A call's dead letter stays in its task's partition. The notes are about all of them together.
     let dead_letters = app.call_dead_letters();
@@ -88,7 +88,7 @@ fn found(admin: &mut dyn Admin, topic: &str, refused: TransportError) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apps::APPLICATIONS;
+    use crate::apps::{APPLICATIONS, Retention};
 
     #[test]
     fn a_changed_retention_reaches_topics_that_exist() -> Result<(), Box<dyn std::error::Error>> {
@@ -101,9 +101,12 @@ mod tests {
         create(&log, app, &settings)?;
         assert_eq!(kept(raw_topic)?, Some(settings.raw_retention));
         let (raw, results) = (Duration::from_mins(5), Duration::from_hours(48));
-        (settings.raw_retention, settings.result_retention) = (raw, results);
+        (settings.raw_retention, settings.result_retention) = (raw, Retention::For(results));
         create(&log, app, &settings)?;
         assert_eq!((kept(raw_topic)?, kept(result_topic)?), (Some(raw), Some(results)));
+        settings.result_retention = Retention::Forever;
+        create(&log, app, &settings)?;
+        assert_eq!(kept(result_topic)?, None, "for ever");
         assert_eq!(kept(app.erasures)?, Some(ERASURES));
         Ok(())
     }

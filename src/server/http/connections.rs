@@ -1,12 +1,11 @@
 //! Accepts connections and serves requests on them, until the server closes.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, pin::pin, sync::Arc};
 
 use axum::{Extension, Router, serve::Listener as _};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
 use tokio::{
@@ -16,9 +15,9 @@ use tokio::{
 use tower::Layer as _;
 
 use super::addresses::Addresses;
-use crate::server::{access::Peer, settings::Limits};
+use crate::server::{access::Peer, settings::Limits, socket::Connection};
 
-/// Serves until `closing` becomes true, then lets running requests finish.
+/// Serves until `closing` becomes true, then lets running requests and sockets finish.
 pub(super) async fn serve(
     mut listener: TcpListener,
     routes: Router,
@@ -29,9 +28,9 @@ pub(super) async fn serve(
     // The time for headers begins when a connection opens, and again after each response. So it ends idle connections,
     // too.
     http.timer(TokioTimer::new()).header_read_timeout(limits.idle_timeout);
-    let permits = Arc::new(Semaphore::new(limits.connections));
+    let most = u32::try_from(limits.connections.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+    let permits = Arc::new(Semaphore::new(most as usize));
     let addresses = Addresses::new(limits.address_connections);
-    let graceful = GracefulShutdown::new();
     loop {
         let (stream, address, permit) = tokio::select! {
             accepted = accept(&mut listener, &permits) => accepted,
@@ -42,18 +41,32 @@ pub(super) async fn serve(
             tracing::debug!(%address, "an address has too many connections");
             continue;
         };
-        let service = TowerToHyperService::new(Extension(Peer(address)).layer(routes.clone()));
-        let connection = http.serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
+        // A WebSocket takes its connection over from HTTP, so HTTP's end is not the connection's. Who still holds this
+        // value still counts.
+        let held = Connection::held_by((permit, place));
+        let layers = (Extension(Peer(address)), Extension(held.clone()));
+        let service = TowerToHyperService::new(layers.layer(routes.clone()));
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut closing = closing.clone();
+        let closed = async move { drop(closing.wait_for(|closing| *closing).await) };
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = closed => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop((permit, place));
+            drop(held);
         });
     }
     drop(listener);
-    graceful.shutdown().await;
+    // All permits are back when the last connection has ended.
+    drop(permits.acquire_many(most).await);
 }
 
 /// The next connection. While too many connections are open, and while the process has no file descriptor left, new

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
-    extract::{FromRef, State},
+    extract::{
+        FromRef, State,
+        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
     handler::Handler,
     http::{HeaderMap, Method, StatusCode},
     routing::{MethodRouter, any, delete, get, post, put},
@@ -25,6 +28,7 @@ use crate::{
         pages::{self, Pages},
         problem::Problem,
         results::{self, Results, Views},
+        socket::{self, Connection, Handshake, Sockets},
         sources::{self, Sources},
         state::{self, Inspector},
     },
@@ -46,6 +50,7 @@ pub(super) struct Parts {
     pub(super) pages: Arc<Pages>,
     pub(super) sources: Arc<Sources>,
     pub(super) clips: Arc<Clipping>,
+    pub(super) sockets: Arc<Sockets>,
 }
 
 /// The routes of the server and of `apps`.
@@ -105,10 +110,10 @@ fn table(apps: Vec<App>) -> Table {
         .get("/state/calls/{application}/journal", journal::lines)
         .get("/state/dead-letters/{application}", dead_letters::list)
         .add(Method::POST, "/state/dead-letters/{application}/replay", post(dead_letters::replay));
-    let streams = apps.iter().find(|app| app.reads_streams).map(|app| format!("/v1/{}", app.owner.plural));
+    let streams = apps.iter().find(|app| app.reads_streams).copied();
     let table = apps.into_iter().fold(server, with_app);
     match streams {
-        Some(streams) => with_clips(with_sources(table, &streams), &streams),
+        Some(app) => with_clips(with_sources(table, app), app),
         None => table,
     }
 }
@@ -191,15 +196,28 @@ fn with_app(table: Table, app: App) -> Table {
     table
 }
 
-/// Adds the addresses of live sources.
-fn with_sources(table: Table, streams: &str) -> Table {
+/// Adds the addresses of live sources, and of the WebSocket that tells of them.
+fn with_sources(table: Table, app: App) -> Table {
+    let streams = &format!("/v1/{}", app.owner.plural);
     let start = |State(sources): State<Arc<Sources>>, visitor: Visitor, headers: HeaderMap, body: Body| {
         sources::start(sources, Sent { visitor, headers, body })
     };
     let one = |State(sources): State<Arc<Sources>>, Path(id): Path<String>, visitor: Visitor| async move {
         sources::one(&sources, &id, &visitor)
     };
-    let table = table.add(Method::POST, streams, post(start)).get(&format!("{streams}/{{id}}"), one);
+    let socket = move |State(sockets): State<Arc<Sockets>>,
+                       Path(id): Path<String>,
+                       visitor: Visitor,
+                       Query(options): Query<results::Options>,
+                       Extension(connection): Extension<Connection>,
+                       headers: HeaderMap,
+                       upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| async move {
+        socket::open(sockets, app, id, visitor, options, Handshake { headers, upgrade, connection })
+    };
+    let table = table
+        .add(Method::POST, streams, post(start))
+        .get(&format!("{streams}/{{id}}"), one)
+        .get(&format!("{streams}/{{id}}/socket"), socket);
     let changes = [("pause", Wished::Paused), ("resume", Wished::Running), ("stop", Wished::Stopped)];
     changes.into_iter().fold(table, |table, (name, wished)| {
         let change =
@@ -211,8 +229,9 @@ fn with_sources(table: Table, streams: &str) -> Table {
 }
 
 /// Adds the addresses of clips.
-fn with_clips(table: Table, streams: &str) -> Table {
+fn with_clips(table: Table, app: App) -> Table {
     type Clips = State<Arc<Clipping>>;
+    let streams = format!("/v1/{}", app.owner.plural);
     let ask = |State(clips): Clips, Path(id): Path<String>, visitor: Visitor, headers: HeaderMap, body: Body| {
         clips::ask(clips, id, Sent { visitor, headers, body })
     };

@@ -34,6 +34,7 @@ use crate::{
         results::{Hub, Results, Views},
         scrub::Scrubber,
         settings::Settings,
+        socket::Sockets,
         sources::Sources,
         state::{self, Inspector},
     },
@@ -94,6 +95,7 @@ impl Server {
         let intake = Arc::new(Intake::new(engine.clone(), pressure.clone(), late.clone(), &registry));
         let http = http_client(state::PATIENCE)?;
         let sources = start_sources(engine.clone(), intake.clone()).await?;
+        let results = Arc::new(Results::new(engine.clone(), hub.clone(), late, closing.subscribe()));
         let views = Arc::new(Views::new(engine.clone(), hub.clone()));
         let clips = start_clips(Needs {
             engine: engine.clone(),
@@ -103,11 +105,21 @@ impl Server {
             sources: sources.clone(),
         });
         let clips = clips.await?;
+        let sockets = Arc::new(Sockets {
+            results: results.clone(),
+            views: views.clone(),
+            sources: sources.clone(),
+            clips: clips.clone(),
+            origins: engine.settings().cors_origins.clone(),
+            idle_timeout: engine.settings().limits.idle_timeout,
+            closing: closing.subscribe(),
+        });
         let parts = Parts {
             access: Access::new(engine.settings()),
             intake: intake.clone(),
-            results: Arc::new(Results::new(engine.clone(), hub.clone(), late, closing.subscribe())),
+            results,
             views,
+            sockets,
             eraser: Eraser {
                 engine: engine.clone(),
                 hub: hub.clone(),

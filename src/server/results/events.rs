@@ -1,4 +1,4 @@
-//! Results as server-sent events: first the results that a page missed, then new results.
+//! Results as server-sent events.
 
 use std::{
     convert::Infallible,
@@ -7,86 +7,19 @@ use std::{
 };
 
 use axum::{
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::{
         IntoResponse, Response,
         sse::{self, KeepAlive, Sse},
     },
 };
-use serde::Deserialize;
-use tidemill::transport::TransportError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, watch};
+use futures_util::StreamExt as _;
 
-use super::{
-    hub::{Hub, Outdated},
-    place::{Event, Passed, Place},
-};
+use super::follower::{Followed, Follower, Options, Results};
 use crate::{
     apps::App,
-    server::{access::Visitor, engine::Engine, late::Late, problem::Problem},
+    server::{access::Visitor, problem::Problem},
 };
-
-/// The most results that one read of the log returns.
-const PAGE: usize = 100;
-/// The most results for a page that sends no place.
-const HISTORY: usize = 120;
-
-/// The results of the applications, and the pages that follow them.
-pub(in crate::server) struct Results {
-    engine: Arc<Engine>,
-    hub: Arc<Hub>,
-    late: Arc<Late>,
-    /// Permits for pages that follow results.
-    followers: Arc<Semaphore>,
-    closing: watch::Receiver<bool>,
-}
-
-impl Results {
-    /// Pages are sent away when `closing` becomes true.
-    pub(in crate::server) fn new(
-        engine: Arc<Engine>,
-        hub: Arc<Hub>,
-        late: Arc<Late>,
-        closing: watch::Receiver<bool>,
-    ) -> Self {
-        let followers = Arc::new(Semaphore::new(engine.settings().limits.event_streams));
-        Self { engine, hub, late, followers, closing }
-    }
-}
-
-/// Query parameters of the address.
-#[derive(Debug, Deserialize)]
-pub(in crate::server) struct Options {
-    /// The id of the last event seen.
-    after: Option<String>,
-}
-
-/// A page that follows results.
-struct Follower {
-    results: Arc<Results>,
-    app: App,
-    key: String,
-    place: Place,
-    /// The results that are no longer valid, from the place on; `None` if they were not looked for.
-    outdated: Option<Arc<Outdated>>,
-    /// Events that were read from the log but not sent, in reverse order.
-    caught: Vec<(Event, Place)>,
-    stage: Stage,
-    live: broadcast::Receiver<Passed>,
-    closing: watch::Receiver<bool>,
-    _permits: (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit),
-}
-
-enum Stage {
-    /// The page sent no place: it gets the newest results first.
-    Newest,
-    /// The page sent a place, which may be of another log. Then it gets all results.
-    Resuming,
-    /// The log is read from the page's place.
-    CatchingUp,
-    /// The page has all results so far.
-    Live,
-}
 
 /// `GET` of an owner's late events in the last minute.
 pub(in crate::server) fn late_of_owner(
@@ -109,29 +42,8 @@ pub(in crate::server) fn of_owner(
     options: Options,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    results.engine.app(app)?;
-    visitor.may(app, &key)?;
-    let share = visitor.follow()?;
-    let permit = results.followers.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::busy("too many pages follow results", 10))?;
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
-    let (place, stage) = match last.or(options.after) {
-        None => (Place::start(app), Stage::Newest),
-        Some(text) if text == "0" => (Place::start(app), Stage::CatchingUp),
-        Some(text) => {
-            let fix = "send the id of an event, or 0 for all results";
-            let no_place = || Problem::new(StatusCode::BAD_REQUEST, "the id is not a place in the results", fix);
-            (Place::parse(app, &text).ok_or_else(no_place)?, Stage::Resuming)
-        }
-    };
-    // The page subscribes before the log is read. A result in between is seen twice and sent once.
-    let (live, closing) = (results.hub.subscribe(app, &key), results.closing.clone());
-    let (outdated, caught, permits) = (None, Vec::new(), (share, permit));
-    let follower = Follower { results, app, key, place, outdated, caught, stage, live, closing, _permits: permits };
-    let events = futures_util::stream::unfold(follower, |mut follower| async move {
-        let event = follower.next().await?;
-        Some((Ok::<_, Infallible>(event), follower))
-    });
+    let follower = Follower::open(results, app, key, visitor, options, headers)?;
+    let events = follower.stream().map(|followed| Ok::<_, Infallible>(sse_event(&followed)));
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
     // A proxy that buffers responses would delay results.
@@ -139,70 +51,11 @@ pub(in crate::server) fn of_owner(
     Ok(response)
 }
 
-impl Follower {
-    async fn next(&mut self) -> Option<sse::Event> {
-        loop {
-            if let Some((event, place)) = self.caught.pop() {
-                return Some(sse_event(&event, &place));
-            }
-            match self.stage {
-                Stage::Newest => self.catch_up(HISTORY, true).await?,
-                Stage::Resuming | Stage::CatchingUp => self.catch_up(PAGE, false).await?,
-                Stage::Live => {
-                    let received = tokio::select! {
-                        received = self.live.recv() => received,
-                        _ = self.closing.changed() => return None,
-                    };
-                    match received {
-                        Ok(Passed::Result(event)) if self.place.is_before(&event) => {
-                            self.place.pass(&event);
-                            return Some(sse_event(&event, &self.place));
-                        }
-                        // Without an id: the page's place in the results stays.
-                        Ok(Passed::News { name, data }) => return Some(sse::Event::default().event(name).data(data)),
-                        Ok(_) => {}
-                        Err(broadcast::error::RecvError::Lagged(_)) => {
-                            (self.stage, self.outdated) = (Stage::CatchingUp, None);
-                        }
-                        Err(broadcast::error::RecvError::Closed) => return None,
-                    }
-                }
-            }
-        }
+fn sse_event(Followed { id, name, data }: &Followed) -> sse::Event {
+    let event = sse::Event::default().event(name).data(String::from_utf8_lossy(data));
+    // Without an id, the page's place in the results stays.
+    match id {
+        Some(id) => event.id(id),
+        None => event,
     }
-
-    async fn catch_up(&mut self, most: usize, newest: bool) -> Option<()> {
-        let (results, app, key, mut place) = (self.results.clone(), self.app, self.key.clone(), self.place.clone());
-        let outdated = self.outdated.clone();
-        let resumes = matches!(self.stage, Stage::Resuming);
-        let read = tokio::task::spawn_blocking(move || {
-            if resumes && !results.hub.knows(app, &key, &mut place)? {
-                place = Place::start(app);
-            }
-            let outdated = match outdated {
-                Some(outdated) => outdated,
-                None => Arc::new(results.hub.outdated(app, &key, &mut place)?),
-            };
-            let (events, more) = results.hub.catch_up(app, &key, &mut place, &outdated, most, newest)?;
-            Ok::<_, TransportError>((events, more, place, outdated))
-        });
-        match read.await {
-            Ok(Ok((mut events, more, place, outdated))) => {
-                events.reverse();
-                (self.caught, self.place, self.outdated) = (events, place, Some(outdated));
-                self.stage = if more { Stage::CatchingUp } else { Stage::Live };
-                Some(())
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "results cannot be read");
-                None
-            }
-            Err(_) => None,
-        }
-    }
-}
-
-fn sse_event(event: &Event, place: &Place) -> sse::Event {
-    let data = String::from_utf8_lossy(&event.data);
-    sse::Event::default().id(place.text()).event(event.name).data(data)
 }

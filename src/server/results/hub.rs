@@ -19,7 +19,7 @@ use tokio::sync::broadcast;
 
 use super::place::{Event, Last, Passed, Place};
 use crate::{
-    apps::{App, Format, ToJson},
+    apps::{App, Format, Retention, ToJson},
     server::{
         engine::Engine,
         late::Late,
@@ -45,6 +45,8 @@ pub(in crate::server) struct Hub {
     pub(super) to_json: HashMap<App, Vec<ToJson>>,
     channels: Mutex<Channels>,
     late: Arc<Late>,
+    /// How long results stay.
+    pub(super) kept: Retention,
     closing: AtomicBool,
 }
 
@@ -53,7 +55,8 @@ impl Hub {
     pub(in crate::server) fn new(engine: &Engine, late: Arc<Late>) -> Self {
         let to_json = engine.settings().apps.iter().map(|app| (*app, to_json(app, engine.format()))).collect();
         let closing = AtomicBool::new(false);
-        Self { log: engine.log().clone(), to_json, channels: Mutex::default(), late, closing }
+        let kept = engine.settings().result_retention;
+        Self { log: engine.log().clone(), to_json, channels: Mutex::default(), late, kept, closing }
     }
 
     pub(in crate::server) fn close(&self) {

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use tidemill::{
-    Window, Windowed, WindowedCodec,
+    Clock as _, SystemClock, Window, Windowed, WindowedCodec,
     state::{Codec, CodecError, Utf8},
     transport::TransportError,
 };
@@ -30,10 +30,14 @@ impl Hub {
     pub(in crate::server) fn stored(&self, app: App, key: &str, span: Span) -> Result<Stored, TransportError> {
         let partition = self.partition(app.results[0].topic, key)?;
         let (mut found, started) = (Found::new(span), Instant::now());
+        // A log deletes later than it may: whole files, and on Kafka as the brokers are told.
+        let (kept, now_ms) = (self.kept, SystemClock.now_ms());
         let mut is_late = false;
         self.log.read(|reader| {
             scan(reader, &partition, 0, |record| {
-                if let Some(window) = record.key.as_ref().and_then(|raw| window(raw, key)) {
+                if let Some(window) = record.key.as_ref().and_then(|raw| window(raw, key))
+                    && kept.keeps(window.end, now_ms)
+                {
                     found.take(window, record.value.as_ref());
                 }
                 is_late = started.elapsed() > PATIENCE;
@@ -53,7 +57,7 @@ impl Hub {
                 Err(error) => tracing::warn!(topic = app.results[0].topic, %error, "a result cannot be read"),
             }
         }
-        Ok(Stored { results, left_out })
+        Ok(Stored { results, left_out, kept })
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::hub::Hub;
 use crate::{
-    apps::{App, Parameters, Shown, Unshown, View, Wrong},
+    apps::{App, Parameters, Shown, Unshown, View, Wanted, Wrong},
     server::{access::Visitor, engine::Engine, problem::Problem},
 };
 
@@ -49,6 +49,11 @@ pub(in crate::server) async fn view_of_owner(
     answer(shown, left_out)
 }
 
+/// Reads what is asked of an owner.
+pub(in crate::server) fn question(view: &View, key: &str, asked: &Parameters) -> Result<Wanted, Problem> {
+    (view.ask)(key, asked).map_err(|Wrong { error, fix }| Problem::wrong(error, fix))
+}
+
 impl Views {
     /// Makes a view of an owner, and tells how many older windows are left out. A visitor must be allowed to see it;
     /// without one, the server asks for itself.
@@ -61,8 +66,7 @@ impl Views {
         asked: &Parameters,
     ) -> Result<(Shown, usize), Problem> {
         self.engine.app(app)?;
-        let wanted = (view.ask)(&key, asked);
-        let wanted = wanted.map_err(|Wrong { error, fix }| Problem::new(StatusCode::BAD_REQUEST, error, fix))?;
+        let wanted = question(view, &key, asked)?;
         let turns = async {
             // A tenant's own views wait for each other first, so that no tenant takes all turns.
             let own = match visitor {

@@ -79,7 +79,7 @@ pub(in crate::server) async fn start(
         sources.put(running, &id, Some(&source)).await?;
     }
     let seen = running.view().get(&id);
-    let answer = json!({ "stream_id": id, "source": seen.as_ref().map(shown::source) });
+    let answer = json!({ "stream_id": id, "source": seen.as_ref().map(|seen| shown::source(running, seen)) });
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = (status, Json(answer)).into_response();
     if let Some(place) = location(sources.app, &id) {

@@ -15,12 +15,12 @@ use crate::{
     sources::{LiveSource, Wished},
 };
 
-/// `GET /v1/streams/{id}`: a stream's source with its state.
+/// `GET /v1/streams/{id}`: a stream's source with its state. A stream that nobody started by its address has none, and
+/// its page asks all the same.
 pub(in crate::server) fn one(sources: &Sources, id: &str, visitor: &Visitor) -> Result<Response, Problem> {
-    let running = sources.running()?;
     visitor.may(sources.app, id)?;
-    let seen = running.view().get(id).ok_or_else(unknown)?;
-    Ok(Json(json!({ "stream_id": id, "source": shown::source(&seen) })).into_response())
+    sources.is_known()?;
+    Ok(Json(json!({ "stream_id": id, "source": sources.of(sources.app, id) })).into_response())
 }
 
 pub(super) fn unknown() -> Problem {
@@ -49,5 +49,5 @@ pub(in crate::server) async fn change(
         sources.put(running, &id, Some(&source)).await?;
     }
     let seen = running.view().get(&id).ok_or_else(unknown)?;
-    Ok((StatusCode::OK, Json(json!({ "stream_id": id, "source": shown::source(&seen) }))).into_response())
+    Ok((StatusCode::OK, Json(json!({ "stream_id": id, "source": shown::source(running, &seen) }))).into_response())
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod change;
+mod follow;
 mod gate;
 mod shown;
 
@@ -84,8 +85,15 @@ impl Sources {
         let running = self.running.as_ref().ok_or_else(|| {
             Problem::not_found("way to read streams on this server", "set sources.enabled to true and start it again")
         })?;
-        if running.view().is_ready() {
-            return Ok(running);
+        self.is_known()?;
+        Ok(running)
+    }
+
+    /// Whether it is known what is read here. Without sources, nothing is read.
+    fn is_known(&self) -> Result<(), Problem> {
+        self.engine.app(self.app)?;
+        if self.running.as_ref().is_none_or(|running| running.view().is_ready()) {
+            return Ok(());
         }
         Err(Problem::unavailable("the sources are still being read", "send it again after Retry-After", 1))
     }
@@ -96,7 +104,7 @@ impl Sources {
             return Vec::new();
         };
         let all = running.view().all().into_iter().filter(|(id, _)| visitor.sees(app, id));
-        all.map(|(id, seen)| (id, shown::source(&seen))).collect()
+        all.map(|(id, seen)| (id, shown::source(running, &seen))).collect()
     }
 
     /// The application whose owners are the streams.

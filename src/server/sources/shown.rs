@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::sources::{ChatState, Progress, Seen, SpeechState, Wished};
+use crate::sources::{ChatState, Progress, Running, Seen, SpeechState, Wished};
 
-/// A source with its state. `state` is one of resolving, connected, waiting (with `until_ms` and `reason`), refused
+/// A source with its state. `listens` tells whether its audio is wanted here. `state` is one of resolving, connected, waiting (with `until_ms` and `reason`), refused
 /// (with `reason` and `remedy`), ended, paused, stopped. `speech` is there if the stream was ever listened to; its state
 /// is one of connecting, listening, waiting, refused, ended, paused, stopped.
-pub(super) fn source(Seen { source, progress }: &Seen) -> Value {
+pub(super) fn source(running: &Running, Seen { source, progress }: &Seen) -> Value {
     let mut shown = Map::new();
+    shown.insert("listens".to_owned(), json!(running.listens(source)));
     shown.insert("url".to_owned(), json!(source.url));
     shown.insert("platform".to_owned(), json!(source.platform));
     if let Some(title) = &source.title {

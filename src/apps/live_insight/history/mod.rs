@@ -16,14 +16,13 @@
 mod columns;
 mod export;
 mod parquet_file;
-mod retention;
 mod sessions;
 mod summary;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::apps::Retention;
 pub use export::{Format, export};
-pub use retention::Retention;
 pub use sessions::{PAUSE_MS, sessions};
 pub use summary::{Moment, Peak, StreamSummary, past_streams, summary};

@@ -140,19 +140,3 @@ fn formats_are_read_and_file_names_are_safe() {
     assert_eq!(Format::Csv.file_name("../a\"b\r\nc é"), "___a_b__c__.csv");
     assert_eq!(Format::JsonLines.file_name(""), "stream.jsonl");
 }
-
-#[test]
-fn results_stay_until_their_time() {
-    let week: Retention = "7d".parse().expect("valid");
-    assert_eq!(week, Retention::default());
-    let end_ms = STREAM[0].window_end_ms;
-    assert!(week.keeps(end_ms, end_ms + 7 * DAY_MS - 1) && !week.keeps(end_ms, end_ms + 7 * DAY_MS));
-    assert_eq!(week.kept(STREAM.iter(), STREAM[4].window_end_ms + 7 * DAY_MS).count(), 15);
-    assert!(Retention::Forever.keeps(i64::MIN, i64::MAX));
-    for text in ["forever", "90d", "12h", "1500ms"] {
-        assert_eq!(text.parse::<Retention>().expect(text).to_string(), text);
-    }
-    for wrong in ["0s", "", "soon", "-1d"] {
-        assert!(wrong.parse::<Retention>().expect_err(wrong).starts_with("must be"), "{wrong}");
-    }
-}

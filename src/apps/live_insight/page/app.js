@@ -14,21 +14,25 @@ import { icon } from "/assets/shared/icons.js";
 import { lateView } from "/assets/shared/late.js";
 import { connectionView, idFromPath, mountTheme, token } from "/assets/shared/shell.js";
 import { sparkline } from "/assets/shared/chart.js";
-import { EventStream } from "/assets/shared/stream.js";
 import { Costs, drawCost, keepingFocus } from "/assets/shared/why.js";
 import { adaptAlert, adaptClip, adaptInsight } from "./adapt.js";
 import { ClipPanel } from "./clip_panel.js";
 import { drawGauge } from "./gauge.js";
 import { explains, whyInstruction } from "./evidence.js";
-import { FrameChooser, peopleRange } from "./frames.js";
+import { FrameChooser, FRAMES, peopleRange } from "./frames.js";
 import { drawInspector } from "./inspector.js";
+import { Line, WAYS } from "./line.js";
 import { followOutlook } from "./outlook.js";
+import { drawPastBar, listPast, showPast, spanOf } from "./past.js";
 import { Session } from "./session.js";
 import { followSource } from "./source_view.js";
 import { copyAll, drawAlerts, drawClips, FEW } from "./side.js";
 import { drawTimeline } from "./timeline.js";
+import { asking } from "./views.js";
 
 const id = idFromPath();
+/** The time of the past stream that the page shows; null for the stream that runs. */
+const past = spanOf(location.search);
 const session = new Session();
 const costs = new Costs();
 const showLate = lateView($("late"), "stream", "live");
@@ -130,12 +134,12 @@ function drawInspected() {
   const window = frames.frame?.window ?? session.inspected;
   if (window) setText($("in-title"), `${timeOfDay(window.start)} – ${timeOfDay(window.end)}`);
   const tag = $("in-tag");
-  const live = !frames.frame && session.following;
-  setText(tag, frames.frame ? frames.name : live ? "Following live" : "Pinned");
+  const live = !past && !frames.frame && session.following;
+  setText(tag, frames.frame ? frames.name : live ? "Following live" : past ? "Chosen" : "Pinned");
   tag.hidden = !window;
   tag.dataset.tone = live ? "good" : "";
   if (window) $("clip-this").setAttribute("aria-label", `Clip this: ${timeOfDay(window.start)} to ${timeOfDay(window.end)}`);
-  $("to-live").hidden = live;
+  $("to-live").hidden = live || past !== null;
   drawInspector($("inspector"), window);
 }
 
@@ -173,9 +177,23 @@ const draw = perFrame(() => {
   drawClipsCard();
 });
 
-const frames = new FrameChooser({ box: $("frames"), line: $("frame-line"), files: $("files"), id, onChange: draw });
-const lookAhead = followOutlook($("next"), id, session);
-const panel = new ClipPanel({ box: $("clip-panel"), button: $("clip-this"), id, onShown: draw });
+const line = new Line({
+  address: `/v1/streams/${encodeURIComponent(id)}`,
+  token: token(),
+  onEvent,
+  onPush,
+  onState: connectionView("stream", id, () => line),
+  onWay,
+});
+const asked = asking(line, id);
+const frames = new FrameChooser({
+  ...{ box: $("frames"), line: $("frame-line"), files: $("files"), id, onChange: draw, asked },
+  onLive: () => void line.ask("live"),
+  span: past,
+});
+const panel = new ClipPanel({ box: $("clip-panel"), button: $("clip-this"), id, line, onShown: draw });
+const lookAhead = followOutlook($("next"), asked, session);
+const showSource = followSource($("source"), id, () => past !== null || line.way === "socket");
 
 /** Pins a window. If it is the newest window, the page follows the stream again. A time frame gives way to it. */
 function select(window, byKey = false) {
@@ -196,9 +214,10 @@ function onEvent(type, raw) {
     const window = adaptInsight(raw);
     session.addWindow(window);
     costs.add(window.start, window.provenance);
-    frames.refresh();
-    lookAhead();
-    panel.rank();
+    // A socket brings the frame by itself.
+    if (line.way !== "socket" && !past) frames.refresh();
+    if (!past) lookAhead();
+    if (!past) panel.rank();
   } else if (type === "clip") session.addClip(adaptClip(raw));
   else if (type === "alert") session.addAlert(adaptAlert(raw));
   else if (type === "clip_progress") return panel.news(raw);
@@ -207,22 +226,35 @@ function onEvent(type, raw) {
   draw();
 }
 
+function onPush(kind, told) {
+  if (kind === "frame") frames.take(told);
+  else if (kind === "source" && !told.problem) showSource(told.value);
+  else if (kind === "clip_progress") panel.news(told.value);
+}
+
+function onWay(way) {
+  const [sign, words] = WAYS[way] ?? ["", ""];
+  setText($("way-sign"), sign);
+  setText($("way"), words);
+  $("way-sign").title = words;
+  // The server pushes only what this connection has asked for.
+  if (way === "socket") frames.refresh();
+  // News that came meanwhile are missed.
+  if (way) panel.look();
+}
+
 setText($("name"), id);
 document.title = `${isolated(id)} · Live insight`;
 mountTheme();
-const showConnection = connectionView("stream", id, () => stream);
-const stream = new EventStream({
-  url: `/v1/streams/${encodeURIComponent(id)}/events`,
-  token: token(),
-  onEvent,
-  onState: (state) => {
-    // News that came meanwhile are missed.
-    if (state.phase === "live") panel.look();
-    showConnection(state);
-  },
-});
-stream.start();
-followSource($("source"), id);
+listPast($("past-list"), $("past"), asked, id);
+if (past) {
+  document.body.dataset.past = "";
+  drawPastBar($("past-bar"), past);
+  const onInsight = (raw) => onEvent("insight", raw);
+  void showPast({ id, span: past, status: $("status"), notice: $("notice"), onInsight }).then(() =>
+    frames.choose(FRAMES.at(-1)),
+  );
+} else line.start();
 draw();
 
 $("to-live").addEventListener("click", () => {
@@ -249,5 +281,5 @@ $("began-at").addEventListener("change", (event) => {
   drawClipsCard();
 });
 setInterval(() => {
-  if (lastEventAt) setText($("seen"), `Last update ${duration(clamp(Date.now() - lastEventAt, 0, Infinity))} ago`);
+  if (lastEventAt && !past) setText($("seen"), `Last update ${duration(clamp(Date.now() - lastEventAt, 0, Infinity))} ago`);
 }, 1000);

@@ -31,8 +31,8 @@ export class ClipPanel {
   #portrait = false;
   #captions = true;
 
-  constructor({ box, button, id, onShown }) {
-    Object.assign(this, { box, button, id, onShown });
+  constructor({ box, button, id, line, onShown }) {
+    Object.assign(this, { box, button, id, line, onShown });
     this.address = addressOf(id, "clips");
     this.#build();
     this.draw = perFrame(() => this.#draw());
@@ -102,7 +102,11 @@ export class ClipPanel {
   }
 
   async #ask(part) {
-    const clip = await this.#send("", "POST", clipBody(part, { portrait: this.#portrait, captions: this.#captions }));
+    const body = clipBody(part, { portrait: this.#portrait, captions: this.#captions });
+    // Without a socket, the question goes another way.
+    const told = (await this.line?.ask("clip", body)) ?? { value: await this.#send("", "POST", body) };
+    if (told.problem) return toast(told.problem);
+    const clip = told.value;
     if (!clip) return;
     this.news({ id: clip.id, clip });
     setText(this.said, `Asked for the clip from ${timeOfDaySeconds(part.start)}`);

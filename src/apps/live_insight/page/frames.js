@@ -3,7 +3,8 @@ import { h, setText } from "/assets/shared/dom.js";
 import { openFile } from "/assets/shared/download.js";
 import { count, duration, list, num, plural, timeOfDay } from "/assets/shared/format.js";
 import { adaptInsight } from "./adapt.js";
-import { addressOf, ask, calmly } from "./views.js";
+import { FILES } from "./files.js";
+import { addressOf, calmly } from "./views.js";
 
 /** What can be chosen: the word on the button, and the name of what is then shown. */
 export const FRAMES = [
@@ -12,12 +13,6 @@ export const FRAMES = [
   { last: "15m", word: "15 min", name: "The last 15 minutes" },
   { last: "60m", word: "60 min", name: "The last 60 minutes" },
   { last: "all", word: "Whole stream", name: "The whole stream" },
-];
-
-const FILES = [
-  ["csv", "CSV"],
-  ["jsonl", "JSON lines"],
-  ["parquet", "Parquet"],
 ];
 
 /** Several minutes as one, and how exact that is. */
@@ -56,22 +51,33 @@ export function frameWords(frame) {
     .join(" · ");
 }
 
+const LENGTHS = { "5m": 300_000, "15m": 900_000, "60m": 3_600_000, all: Infinity };
+
+/** What is asked of the server for a choice: of the stream that runs, or of the past one that took the time `span`. */
+export function queryOf(last, span = null) {
+  if (!span) return last ? { last } : {};
+  return { from: Math.max(span.from, span.to - (LENGTHS[last] ?? Infinity)), to: span.to };
+}
+
 /** The address of a file of what is chosen. */
-export const fileAddress = (id, format, last) => addressOf(id, "export", last ? { format, last } : { format });
+export const fileAddress = (id, format, last, span = null) => addressOf(id, "export", { format, ...queryOf(last, span) });
 
 /**
  * The chooser, the line below it and the links to files. `onChange` is called when something else is shown; `frame` is
- * null while the page shows the last minute.
+ * null while the page shows the last minute. `asked(view, query)` asks the server, and `onLive` is called when no frame
+ * is wanted any more. With `span` it chooses among the minutes of a past stream.
  */
 export class FrameChooser {
   frame = null;
   #chosen = FRAMES[0];
 
-  constructor({ box, line, files, id, onChange }) {
-    Object.assign(this, { box, line, files, id, onChange });
+  constructor({ box, line, files, id, onChange, asked, onLive = () => {}, span = null }) {
+    Object.assign(this, { box, line, files, id, onChange, asked, onLive, span });
     this.refresh = calmly(() => this.#fetch(), 300, 700);
     box.replaceChildren(
-      ...FRAMES.map((frame) => h("button", { type: "button", onClick: () => this.choose(frame) }, frame.word)),
+      ...FRAMES.map((frame) =>
+        h("button", { type: "button", onClick: () => this.choose(frame) }, span && !frame.last ? "Minutes" : frame.word),
+      ),
     );
     files.replaceChildren(
       ...FILES.map(([format, word]) =>
@@ -89,7 +95,10 @@ export class FrameChooser {
   choose(chosen = FRAMES[0]) {
     if (chosen === this.#chosen) return;
     this.#chosen = chosen;
-    if (chosen.last === null) this.frame = null;
+    if (chosen.last === null) {
+      this.frame = null;
+      this.onLive();
+    }
     this.#draw();
     setText(this.line, chosen.last === null ? "" : "Adding up …");
     this.onChange();
@@ -99,9 +108,15 @@ export class FrameChooser {
   async #fetch() {
     const chosen = this.#chosen;
     if (chosen.last === null) return;
-    const { value, leftOut, problem } = await ask(addressOf(this.id, "frame", { last: chosen.last }));
+    const answer = await this.asked("frame", queryOf(chosen.last, this.span));
     // Something else may have been chosen meanwhile.
-    if (chosen !== this.#chosen) return;
+    if (chosen === this.#chosen) this.take(answer);
+  }
+
+  /** Takes a frame of what is chosen, such as the server sends when a minute has closed. */
+  take({ value, leftOut, problem }) {
+    const chosen = this.#chosen;
+    if (chosen.last === null) return;
     if (!problem) this.frame = { ...adaptFrame(value, leftOut), name: chosen.name };
     // The frame that was there stays if a newer one of it is late.
     else if (this.frame?.name !== chosen.name) this.frame = null;
@@ -114,6 +129,6 @@ export class FrameChooser {
       button.setAttribute("aria-pressed", String(FRAMES[at] === this.#chosen)),
     );
     for (const link of this.files.children)
-      link.setAttribute("href", fileAddress(this.id, link.dataset.format, this.#chosen.last));
+      link.setAttribute("href", fileAddress(this.id, link.dataset.format, this.#chosen.last, this.span));
   }
 }

@@ -1,7 +1,7 @@
 // What comes next: the one thing to do, why, how sure that is, and whether the last prediction came true.
 import { empty, h } from "/assets/shared/dom.js";
 import { clamp, count, list, num, plural, text, timeOfDay } from "/assets/shared/format.js";
-import { addressOf, ask, calmly } from "./views.js";
+import { calmly } from "./views.js";
 
 /** A prediction needs so many minutes, and a longer pause than this begins another stream. */
 const LEAST = 3;
@@ -86,12 +86,12 @@ export function drawOutlook(box, outlook, problem = "") {
   box.replaceChildren(...parts.filter(Boolean));
 }
 
-/** Keeps the panel up to date. Call the result after each minute. */
-export function followOutlook(box, id, session) {
+/** Keeps the panel up to date; `asked(view)` asks the server. Call the result after each minute. */
+export function followOutlook(box, asked, session) {
   let outlook = null;
   const look = async () => {
     if (document.visibilityState !== "visible" || !isEnough(session.windows)) return;
-    const { value, problem } = await ask(addressOf(id, "prediction"));
+    const { value, problem } = await asked("prediction");
     // The last prediction stays if the next one is late.
     if (value) outlook = adaptOutlook(value);
     drawOutlook(box, outlook, problem);

@@ -2,12 +2,15 @@
 import { h, toast } from "/assets/shared/dom.js";
 import { count, plural, text } from "/assets/shared/format.js";
 import { headers } from "/assets/shared/shell.js";
-import { actionsOf, problemOf, sentenceOf, speechOf, stateOf } from "/assets/shared/source.js";
+import { actionsOf, problemOf, sentenceOf, speechOf, stateOf, stepsOf, STEP_WORDS } from "/assets/shared/source.js";
 
 const AGAIN_MS = 2000;
 
-/** Shows a stream's source, and again while the page is looked at. A stream without a source shows nothing. */
-export function followSource(box, id) {
+/**
+ * Shows a stream's source, and looks again while the page is looked at and `isPushed()` is false. A stream without a
+ * source shows nothing. Returns a function that takes a source that the server has sent.
+ */
+export function followSource(box, id, isPushed = () => false) {
   const address = `/v1/streams/${encodeURIComponent(id)}`;
   let shown = "";
 
@@ -20,10 +23,10 @@ export function followSource(box, id) {
   };
 
   const look = async () => {
+    if (isPushed()) return;
     try {
       const response = await fetch(address, { headers: headers(), cache: "no-store" });
       if (response.ok) draw((await response.json()).source);
-      else if (response.status === 404) draw(null);
     } catch {
       // The bar above tells that the server is away.
     }
@@ -40,8 +43,8 @@ export function followSource(box, id) {
     }
   };
 
-  void look();
   setInterval(() => document.visibilityState === "visible" && void look(), AGAIN_MS);
+  return draw;
 }
 
 /** The parts that stay between two states, so that the live region speaks only when words change. */
@@ -57,11 +60,14 @@ function fill(box, source, ask) {
   const words = box.querySelector(".source-words") ?? h("p", { class: "source-words", role: "status" });
   const sentence = sentenceOf(source);
   const speech = speechOf(source);
-  const said = [word, sentence, speech?.word, speech?.sentence].filter(Boolean).join(": ");
+  const steps = stepsOf(source);
+  const said = [word, sentence, speech?.word, speech?.sentence, steps.length > 0].filter(Boolean).join(": ");
   if (words.dataset.said !== said) {
     words.dataset.said = said;
-    const parts = [h("span", { class: "chip", data: { tone } }, word), h("bdi", {}, sentence)];
-    if (speech) parts.push(h("span", { class: "chip", data: { tone: speech.tone } }, speech.word), h("bdi", {}, speech.sentence));
+    // Where steps are shown, they have the sentences; here they are only spoken.
+    const tell = (told) => h("bdi", { class: steps.length > 0 ? "sr" : "" }, told);
+    const parts = [h("span", { class: "chip", data: { tone } }, word), tell(sentence)];
+    if (speech) parts.push(h("span", { class: "chip", data: { tone: speech.tone } }, speech.word), tell(speech.sentence));
     words.replaceChildren(...parts);
   }
   const heard = source.speech?.segments > 0 ? plural(source.speech.segments, "phrase", "phrases") : "";
@@ -71,6 +77,23 @@ function fill(box, source, ask) {
     h("p", { class: "source-name" }, h("strong", { dir: "auto" }, title), h("span", { class: "muted" }, facts)),
     words,
     h("div", { class: "source-actions" }, ...buttons),
+    ...(steps.length > 0 ? [stepList(steps)] : []),
   );
   if (focused) (box.querySelector(`[data-action="${focused}"]`) ?? box.querySelector("button"))?.focus();
 }
+
+/** The steps of the connection: what is done, what is in progress, and what failed with what helps. */
+const stepList = (steps) =>
+  h(
+    "ol",
+    { class: "steps", "aria-label": "Steps of the connection" },
+    steps.map(({ name, state, sentence }) =>
+      h(
+        "li",
+        { data: { step: state } },
+        h("span", { class: "step-name" }, name),
+        h("span", { class: "small muted" }, STEP_WORDS[state]),
+        sentence && h("bdi", { class: "step-why small" }, sentence),
+      ),
+    ),
+  );

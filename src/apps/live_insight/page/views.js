@@ -21,6 +21,15 @@ export async function ask(address) {
   }
 }
 
+/** What the words of addresses are called on a socket. */
+const ASKS = { prediction: "outlook" };
+
+/** A function that asks for views of a stream: over the line's socket, or by their addresses while there is none. */
+export const asking =
+  (line, id) =>
+  async (view, query = {}) =>
+    (await line.ask(ASKS[view] ?? view, query)) ?? ask(addressOf(id, view, query));
+
 /**
  * Runs `work` once some time after the last of several calls, and never twice at the same time. `spread` is a longest
  * additional wait: the minutes of all streams end together, and their pages should not all ask at once.

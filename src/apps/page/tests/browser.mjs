@@ -39,13 +39,10 @@ export async function openBrowser({ flags = [], ...options } = {}) {
   return { context, page: context.pages()[0] ?? (await context.newPage()), close };
 }
 
-/** A stream that is not read by its address has no source. The browser notes the server's answer as an error. */
-const hasNoSource = (message) => /404/.test(message.text()) && /\/v1\/streams\/[^/?]+$/.test(message.location().url);
-
 /** Collects what a page complains about: console errors, exceptions, and requests to anywhere else. */
 export function complaints(page, origin) {
   const found = [];
-  page.on("console", (message) => message.type() === "error" && !hasNoSource(message) && found.push(message.text()));
+  page.on("console", (message) => message.type() === "error" && found.push(message.text()));
   page.on("pageerror", (error) => found.push(String(error)));
   page.on(
     "request",

@@ -12,7 +12,8 @@ import { feedback } from "./coach_script.mjs";
 import { minute } from "./live_script.mjs";
 import { calls, deadLetters } from "./calls_script.mjs";
 import { Clips } from "./clips_script.mjs";
-import { frame, outlook } from "./views_script.mjs";
+import { accept, offered } from "./mock_socket.mjs";
+import { frame, outlook, past } from "./views_script.mjs";
 
 const APPS = fileURLToPath(new URL("../../", import.meta.url));
 const MEDIAPIPE =
@@ -78,6 +79,9 @@ export function startMock({
   const operator = { calls: calls(base), letters: deadLetters(base), asked: [], token: null };
   const sources = new Map();
   const clips = new Map();
+  const changed = new Set();
+  /** Whether WebSockets are let through. */
+  const ways = { socket: true };
   const sockets = new Set();
   const timers = new Set();
 
@@ -122,6 +126,54 @@ export function startMock({
     sockets.add(response);
     response.on("close", () => log.readers.delete(send) && sockets.delete(response));
     if (id === "flaky") setTimeout(() => response.destroy(), 5000);
+  };
+
+  /** The same over a WebSocket, with answers to what is asked. */
+  const talk = (request, socket) => {
+    const url = new URL(request.url, "http://mock");
+    const id = decodeURIComponent(url.pathname).match(/^\/v1\/streams\/([^/]+)\/socket$/)?.[1];
+    const digits = offered(request).find((one) => one.startsWith("tidemill.token."))?.slice("tidemill.token.".length) ?? "";
+    const refuse = (status) => socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    if (!ways.socket || !id) return refuse("404 Not Found");
+    if (id === "locked" && Buffer.from(digits, "hex").toString() !== "let-me-in") return refuse("401 Unauthorized");
+    if (id === "missing") return refuse("404 Not Found");
+    const after = url.searchParams.get("after");
+    lastIds.push(after === "0" ? null : after);
+    const log = logOf("streams", id);
+    const insights = () => log.events.filter(({ type }) => type === "insight").map(({ data }) => JSON.parse(data));
+    let last = null;
+    const answers = {
+      frame: (ask) => {
+        last = ask.last;
+        return frame(insights(), last);
+      },
+      live: () => {
+        last = null;
+        return {};
+      },
+      outlook: () => outlook(id, insights()),
+      past: () => past(id, insights()),
+      clip: ({ id: _id, ask: _ask, ...wish }) => clipsOf(id).ask(wish),
+      ping: () => ({ time_ms: 0 }),
+    };
+    const page = accept(request, socket, (ask) => {
+      asked.push(`socket ${ask.ask}${ask.last ? ` ${ask.last}` : ""}`);
+      const answer = answers[ask.ask]?.(ask);
+      page.send(answer ? { id: ask.id, answer } : { id: ask.id, error: { message: "there is no such ask", remedy: "ask another" } });
+    });
+    const send = (event) => {
+      page.send({ push: event.type, id: event.id, data: JSON.parse(event.data) });
+      if (event.type === "insight" && last) page.send({ push: "frame", data: frame(insights(), last) });
+    };
+    const tellSource = () => page.send({ push: "source", data: sources.get(id) ?? null });
+    tellSource();
+    log.events.filter((event) => Number(event.id) > Number(after ?? 0)).forEach(send);
+    log.readers.add(send);
+    changed.add(tellSource);
+    const drop = { destroy: () => socket.destroy() };
+    sockets.add(drop);
+    socket.on("close", () => log.readers.delete(send) && sockets.delete(drop) && changed.delete(tellSource));
+    if (id === "flaky") setTimeout(() => socket.destroy(), 5000);
   };
 
   const body = async (request) => {
@@ -189,15 +241,22 @@ export function startMock({
       const state = { pause: "paused", resume: "connected", stop: "stopped" }[change[2]];
       const { url, platform } = sources.get(change[1]);
       sources.set(change[1], { url, platform, state });
+      changed.forEach((tell) => tell());
       return json({ stream_id: change[1], source: sources.get(change[1]) });
     }
-    const view = path.match(/^\/v1\/streams\/([^/]+)\/(frame|prediction|export)$/);
+    const view = path.match(/^\/v1\/streams\/([^/]+)\/(frame|prediction|export|past)$/);
     if (view) {
       const query = new URL(request.url, "http://mock").searchParams;
       asked.push(`${view[2]}?${query}`);
       const insights = logOf("streams", view[1]).events.filter(({ type }) => type === "insight").map(({ data }) => JSON.parse(data));
       if (view[2] === "frame") return json(frame(insights, query.get("last")));
       if (view[2] === "prediction") return json(outlook(view[1], insights));
+      if (view[2] === "past") return json(past(view[1], insights));
+      if (query.get("format") === "jsonl" && query.has("from")) {
+        const [from, to] = [Number(query.get("from")), Number(query.get("to"))];
+        const part = insights.filter(({ window }) => window.start < to && window.end > from);
+        return response.writeHead(200).end(part.map((insight) => `${JSON.stringify(insight)}\n`).join(""));
+      }
       return response
         .writeHead(200, { "content-type": "text/csv", "content-disposition": `attachment; filename="${view[1]}.csv"` })
         .end("stream_id,chats\r\n");
@@ -233,7 +292,7 @@ export function startMock({
       }
     }
     const one = path.match(/^\/v1\/streams\/([^/]+)$/);
-    if (one) return sources.has(one[1]) ? json({ stream_id: one[1], source: sources.get(one[1]) }) : response.writeHead(404).end();
+    if (one) return json({ stream_id: one[1], source: sources.get(one[1]) ?? null });
     if (path === "/v1/streams") {
       const read = [...sources].map(([stream_id, source]) => ({ stream_id, source }));
       return json({ streams: ["aurora", "harbour-nights", "flaky", ...read] });
@@ -249,11 +308,14 @@ export function startMock({
     return response.writeHead(404).end();
   });
 
+  server.on("upgrade", talk);
+
   return new Promise((resolve) => {
     server.listen(port, "127.0.0.1", () => {
       const stop = () => {
         timers.forEach(clearInterval);
         clips.forEach((own) => own.stop());
+        sockets.forEach((socket) => socket.destroy());
         server.closeAllConnections();
         return new Promise((done) => server.close(done));
       };
@@ -265,6 +327,7 @@ export function startMock({
         lastIds,
         asked,
         clipsOf,
+        ways,
         logOf,
         stop,
         drop: () => sockets.forEach((socket) => socket.destroy()),

@@ -636,25 +636,29 @@ test("many wishes become one, and one that comes meanwhile is done afterwards", 
 
 test("a frame that comes after another one was chosen is not shown, and a late one keeps what is there", () => withDocument(async () => {
   const { FrameChooser, FRAMES } = await load("../../live_insight/page/frames.js");
-  const asked = [];
+  const { asking } = await load("../../live_insight/page/views.js");
+  const requests = [];
   const settle = async () => {
     for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
   };
   const answer = async (at, status, value) => {
-    asked[at].resolve({ ok: status === 200, status, headers: new Map(), json: async () => value });
+    requests[at].resolve({ ok: status === 200, status, headers: new Map(), json: async () => value });
     await settle();
   };
   const before = { fetch: globalThis.fetch, location: globalThis.location, sessionStorage: globalThis.sessionStorage };
-  const fetch = (address) => new Promise((resolve) => asked.push({ address, resolve }));
+  const fetch = (address) => new Promise((resolve) => requests.push({ address, resolve }));
   Object.assign(globalThis, { fetch, location: { hash: "" }, sessionStorage: { getItem: () => null } });
   try {
     let changes = 0;
     const [box, files, line] = ["div", "span", "p"].map((tag) => new Element(tag));
-    const chooser = new FrameChooser({ box, files, line, id: "ada", onChange: () => (changes += 1) });
+    // Without a socket, questions go over HTTP.
+    const asked = asking({ ask: () => Promise.resolve(null) }, "ada");
+    const chooser = new FrameChooser({ box, files, line, id: "ada", onChange: () => (changes += 1), asked });
     assert.deepEqual([chooser.frame, chooser.name, textOf(box)], [null, "The last minute", "Live5 min15 min60 minWhole stream"]);
     box.children[1].listeners.click();
     box.children[2].listeners.click();
-    assert.deepEqual(asked.map(({ address }) => address), ["5m", "15m"].map((last) => `/v1/streams/ada/frame?last=${last}`));
+    await settle();
+    assert.deepEqual(requests.map(({ address }) => address), ["5m", "15m"].map((last) => `/v1/streams/ada/frame?last=${last}`));
     await answer(1, 200, FRAME);
     await answer(0, 200, { insight: { chats: 1 } });
     assert.deepEqual([chooser.frame.window.chats, chooser.name], [900, "The last 15 minutes"]);
@@ -662,12 +666,13 @@ test("a frame that comes after another one was chosen is not shown, and a late o
     assert.match(files.children[2].attributes.href, /\?format=parquet&last=15m$/);
 
     chooser.choose(FRAMES[4]);
+    await settle();
     await answer(2, 429, { error: "too many views", fix: "ask again" });
     assert.deepEqual([chooser.frame, line.textContent], [null, "too many views: ask again."], "another frame is not in its place");
     const seen = changes;
     chooser.choose();
     assert.deepEqual([chooser.frame, line.textContent, changes], [null, "", seen + 1]);
-    assert.equal(asked.length, 3, "the last minute is there already");
+    assert.equal(requests.length, 3, "the last minute is there already");
   } finally {
     Object.assign(globalThis, before);
   }
@@ -722,4 +727,72 @@ test("news of clips put one in, change it and take it away, and only what is fin
   assert.equal(newsWords(adaptClipView(CLIP), done), "Ready: <b>goal</b>");
   assert.equal(newsWords(undefined, done), "");
   assert.equal(newsWords(done, adaptClipView(CLIP)), "");
+});
+
+test("the steps to the first words say what is done, what is in progress and what failed", async () => {
+  const { stepsOf } = await load("../source.js");
+  const short = (source) => stepsOf(source).map(({ name, state }) => `${name.split(" ")[0]} ${state}`).join(", ");
+  const refused = { state: "refused", reason: "the chat is closed", remedy: "open the chat" };
+  for (const [source, steps] of [
+    [{ state: "resolving" }, "Finding now, Chat later, Audio later, First later"],
+    [{ state: "waiting", reason: "away", until_ms: 0 }, "Finding waiting, Chat later, Audio later, First later"],
+    [{ state: "waiting", reason: "away", until_ms: 0, messages: 3 }, "Finding done, Chat waiting, Audio later, First later"],
+    [refused, "Finding failed, Chat later, Audio later, First later"],
+    [{ state: "resolving", listens: false }, "Finding now, Chat later, Audio off"],
+    [{ state: "connected", speech: { state: "connecting" } }, "Finding done, Chat done, Audio now, First later"],
+    [{ state: "connected", speech: { state: "listening", segments: 0 } }, "Finding done, Chat done, Audio done, First now"],
+    [{ state: "connected", speech: { ...refused, segments: 0 } }, "Finding done, Chat done, Audio failed, First off"],
+    [{ state: "connected", speech: { state: "listening", segments: 2 } }, ""],
+    [{ state: "connected", listens: false }, ""],
+    [{ state: "paused" }, ""],
+    [{ state: "ended" }, ""],
+    [null, ""],
+  ])
+    assert.equal(short(source), steps, JSON.stringify(source));
+  assert.equal(stepsOf(refused)[0].sentence, "The chat is closed. To do: open the chat");
+  assert.equal(stepsOf({ state: "connected", speech: refused })[2].sentence, "The chat is closed. To do: open the chat");
+});
+
+test("past streams are listed with their files, as text, and how long they stay is told", () => withDocument(async () => {
+  const before = globalThis.location;
+  globalThis.location = { hash: "#token=t", search: "", pathname: "/live/ada" };
+  try {
+    const { drawPast, drawPastBar, keptWords, spanOf } = await load("../../live_insight/page/past.js");
+    assert.deepEqual(spanOf("?from=5&to=9"), { from: 5, to: 9 });
+    for (const none of ["", "?from=5", "?from=9&to=5", "?from=a&to=b", "?from=1.5&to=9"]) assert.equal(spanOf(none), null, none);
+    assert.match(keptWords(7 * 86_400_000), /stays here for 7 days; then it is deleted/);
+    assert.match(keptWords(12 * 3_600_000), /for 12 hours;/);
+    assert.match(keptWords(1_500_000), /for 25 min;/);
+    assert.match(keptWords(null), /until somebody erases them/);
+    const box = new Element("div");
+    const stream = {
+      ...{ started_ms: 60_000, ended_ms: 3_660_000, chats: 5_704, users: 40, users_range: { least: 38, most: 44 }, mood: "happy" },
+      ...{ vibe_score: 63, hot_topics: ["<i>boss</i>", "معبد"], moments: [{ start_ms: 90_000, reason: "<b>spike</b>" }] },
+    };
+    drawPast(box, { streams: [stream, {}], kept_ms: 86_400_000 }, "a/b");
+    assert.match(textOf(box), /1 h 0 min · 5[,.]704 messages · 38–44 people · vibe 63, happyAbout <i>boss<\/i>, معبد/);
+    assert.match(textOf(box), /for 1 day;/);
+    assert.deepEqual(mixed(box).filter((text) => /[\u0590-\u08ff]/.test(text)), []);
+    const links = all(box, (element) => element.tag === "a").map((link) => link.attributes.href);
+    assert.equal(links[0], "?from=60000&to=3660000#token=t");
+    assert.equal(links[3], "/v1/streams/a%2Fb/export?format=parquet&from=60000&to=3660000");
+    drawPast(box, { streams: [] }, "ada");
+    assert.match(textOf(box), /None yet.*until somebody erases/);
+    drawPast(box, null, "ada", "too many views: wait.");
+    assert.equal(textOf(box), "too many views: wait.");
+    const bar = new Element("div");
+    drawPastBar(bar, { from: 60_000, to: 3_660_000 });
+    assert.equal(all(bar, (element) => element.tag === "a")[0].attributes.href, "/live/ada#token=t");
+  } finally {
+    globalThis.location = before;
+  }
+}));
+
+test("time frames of a past stream end where it ended", async () => {
+  const { fileAddress, queryOf } = await load("../../live_insight/page/frames.js");
+  const span = { from: 1_000, to: 1_000_000 };
+  assert.deepEqual([queryOf("5m"), queryOf(null)], [{ last: "5m" }, {}]);
+  assert.deepEqual([queryOf("5m", span), queryOf("60m", span)], [{ from: 700_000, to: 1_000_000 }, span]);
+  assert.deepEqual([queryOf("all", span), queryOf(null, span)], [span, span]);
+  assert.equal(fileAddress("ada", "csv", "5m", span), "/v1/streams/ada/export?format=csv&from=700000&to=1000000");
 });

@@ -56,3 +56,19 @@ export function outlook(id, insights) {
     ],
   };
 }
+
+/** The streams of an id: the one that runs, and an earlier one. */
+export function past(id, insights) {
+  const [first, newest] = [insights[0], insights.at(-1)];
+  if (!first) return { streams: [] };
+  const summary = (before) => ({
+    ...{ stream_id: id, started_ms: first.window.start - before, ended_ms: newest.window.end - before },
+    ...{ windows: insights.length, chats: sum(insights, "chats"), users: 40, users_range: { least: 38, most: 44 } },
+    ...{ questions: 3, segments: 20, chats_per_second: 2, vibe_score: 63, mood: "happy", languages: ["en"] },
+    liveliest: { at_ms: first.window.start - before + 60_000, chats_per_second: 4, vibe_score: 70 },
+    hot_topics: ["<i>boss</i>", "lantern"],
+    moments: [{ start_ms: first.window.start - before, end_ms: first.window.end - before, reason: "Chat spike" }],
+    ...{ clips: 1, alerts: 2 },
+  });
+  return { streams: [summary(0), summary(86_400_000)], kept_ms: 7 * 86_400_000 };
+}

@@ -2,11 +2,9 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use tidemill_schemas::Insight;
-
 use crate::setting::duration;
 
-/// How long the results of a stream stay after their window ended.
+/// How long the results of an owner stay after their window ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retention {
     /// As long as the topic keeps them.
@@ -34,15 +32,6 @@ impl Retention {
     /// Whether a result is still there at a time.
     pub fn keeps(self, window_end_ms: i64, now_ms: i64) -> bool {
         self.until_ms(window_end_ms).is_none_or(|until| now_ms < until)
-    }
-
-    /// Those insights that are still there at a time.
-    pub fn kept<'a>(
-        self,
-        insights: impl IntoIterator<Item = &'a Insight>,
-        now_ms: i64,
-    ) -> impl Iterator<Item = &'a Insight> {
-        insights.into_iter().filter(move |insight| self.keeps(insight.window_end_ms, now_ms))
     }
 
     /// What a topic has to keep, so that no result is gone before its time; `None` if for ever.
@@ -78,6 +67,28 @@ impl fmt::Display for Retention {
         match units.into_iter().find(|(_, unit)| millis.is_multiple_of(*unit)) {
             Some((name, unit)) => write!(f, "{}{name}", millis / unit),
             None => write!(f, "{millis}ms"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    #[test]
+    fn results_stay_until_their_time() {
+        let week: Retention = "7d".parse().expect("valid");
+        assert_eq!((week, week.of_topic()), (Retention::default(), Some(Duration::from_hours(7 * 24))));
+        assert!(week.keeps(5, 5 + 7 * DAY_MS - 1) && !week.keeps(5, 5 + 7 * DAY_MS));
+        assert!(Retention::Forever.keeps(i64::MIN, i64::MAX));
+        assert_eq!(Retention::Forever.of_topic(), None);
+        for text in ["forever", "90d", "12h", "1500ms"] {
+            assert_eq!(text.parse::<Retention>().expect(text).to_string(), text);
+        }
+        for wrong in ["0s", "", "soon", "-1d"] {
+            assert!(wrong.parse::<Retention>().expect_err(wrong).starts_with("must be"), "{wrong}");
         }
     }
 }
