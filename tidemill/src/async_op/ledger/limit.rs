@@ -142,13 +142,22 @@ impl Limit {
         matches!(self.quantity, Quantity::Micros)
     }
 
-    /// Whether one attempt fits into the limit that may use so much, if nothing else is used. See the example of
-    /// [`llm::least_reservation`](crate::llm::least_reservation).
+    /// Whether one attempt fits into the limit that may use so much, if nothing else is used.
+    ///
+    /// ```
+    /// use tidemill::{Limit, Usage};
+    ///
+    /// let most = Usage { input_tokens: 900, output_tokens: 200, cost_micros: 770 };
+    /// assert!(Limit::micros_per_day(770).fits(&most));
+    /// assert!(!Limit::tokens_per_hour(1_000).fits(&most), "no attempt like this would ever start");
+    /// assert_eq!(Limit::tokens_per_hour(1_000).counts(&most), 1_100);
+    /// ```
     pub fn fits(&self, most: &Usage) -> bool {
         self.quantity.of(most) <= self.most
     }
 
-    /// What an attempt that may use so much counts for this limit: calls, tokens or micros.
+    /// What an attempt that may use so much counts for this limit: calls, tokens or micros. See the example of
+    /// [`Limit::fits`].
     pub fn counts(&self, most: &Usage) -> u64 {
         self.quantity.of(most)
     }
