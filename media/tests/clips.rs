@@ -3,13 +3,15 @@
 mod clips_common;
 mod common;
 
+use std::sync::Arc;
+
 use clips_common::{Difference, difference, done, finished, loudness, options, probe, request, settled, sound};
 use common::{content, script, until, url, whole};
 use tempfile::TempDir;
 use tidemill_hls_server::{Faults, HlsServer, Pace, Schedule};
-use tidemill_media::clips::{Caption, Footage, Shape};
+use tidemill_media::clips::{AskCaptions, Caption, Footage, Shape};
 use tidemill_media::process::Program;
-use tidemill_media::{ClipId, ClipRequest, ClipState, Clips, ClipsOptions};
+use tidemill_media::{ClipId, ClipRequest, ClipState, Clips, ClipsOptions, Reach};
 
 fn id(name: &str) -> ClipId {
     ClipId::new(name).expect("a name")
@@ -170,4 +172,44 @@ async fn ffmpeg_that_is_killed_is_started_again_and_one_that_cannot_work_is_not(
     let ClipState::Failed { reason } = settled(&clips, "a").await else { panic!("it cannot be made") };
     assert_eq!(reason, "The disk is full. Delete clips, or give them more space.");
     assert!(clips_common::files(&folder).is_empty());
+}
+
+#[tokio::test]
+async fn what_was_said_is_asked_for_when_the_footage_is_there_and_burnt_in() {
+    let Some(content) = content() else { return };
+    let server = HlsServer::start(content, whole()).await.expect("a server");
+    let folder = TempDir::new().expect("a folder");
+    let start = server.start_ms(0);
+    let said: AskCaptions = Arc::new(move |request| {
+        assert_eq!(request.owner, "ada");
+        let caption = Caption { text: "Welcome back".into(), start_ms: start + 1000, end_ms: start + 3000 };
+        Box::pin(async move { vec![caption] })
+    });
+    let clips = Clips::open(ClipsOptions { captions: Some(said), ..options(&folder) }).expect("clips");
+    let mut events = clips.events();
+    let plain = ClipRequest { owner: "ada".into(), ..request(&server, start, start + 6000) };
+    clips.submit(id("plain"), plain.clone()).expect("a clip");
+    clips.submit(id("captioned"), ClipRequest { captioned: true, ..plain }).expect("a clip");
+    let (plain, captioned) = (done(&clips, "plain").await, done(&clips, "captioned").await);
+    assert!(difference(&plain, &captioned, 2.0).lower > 4.0);
+    assert!(difference(&plain, &captioned, 4.5).lower < 1.0);
+    assert_eq!(events.recv().await.expect("an event").owner, "ada");
+}
+
+#[tokio::test]
+async fn footage_out_of_reach_is_refused() {
+    let Some(content) = content() else { return };
+    let server = HlsServer::start(content, whole()).await.expect("a server");
+    let folder = TempDir::new().expect("a folder");
+    let reach = Reach::only(|address| !address.is_loopback());
+    let clips = Clips::open(ClipsOptions { reach, ..options(&folder) }).expect("clips");
+    let live = request(&server, server.start_ms(0), server.start_ms(2));
+    let recording = Footage { address: url(&server.url("/recording.mp4")), start_ms: Some(server.start_ms(0)) };
+    clips.submit(id("file"), ClipRequest { footage: vec![recording], ..live.clone() }).expect("a clip");
+    clips.submit(id("live"), live).expect("a clip");
+    for (name, told) in [("live", "that this server does not read"), ("file", "is no HLS, or it is encrypted")] {
+        let ClipState::Failed { reason } = settled(&clips, name).await else { panic!("it cannot be made") };
+        assert!(reason.contains(told), "{reason}");
+    }
+    assert_eq!(server.asked(0), 0, "nothing was read");
 }

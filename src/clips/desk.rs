@@ -33,10 +33,11 @@ impl Desk {
     /// FFmpeg may be installed meanwhile. Must be called within a tokio runtime.
     pub fn open(opening: Opening) -> Self {
         let desk = Self { opening, open: Mutex::default(), told: broadcast::Sender::new(BEHIND) };
-        if desk.opening.settings.enabled && desk.opening.folder.is_some() {
-            if let Some(error) = desk.trouble() {
-                tracing::warn!(%error, "clips cannot be made");
-            }
+        if desk.opening.settings.enabled
+            && desk.opening.folder.is_some()
+            && let Some(error) = desk.trouble()
+        {
+            tracing::warn!(%error, "clips cannot be made");
         }
         desk
     }

@@ -46,8 +46,8 @@ impl Words {
         // A phrase whose reaction fell into the next window is in that window, too.
         for phrase in insight.phrases {
             let start_ms = phrase.start_ms;
-            let end_ms = phrase.end_ms.max(start_ms + 1);
-            let end_ms = if phrase.end_ms > start_ms { end_ms } else { start_ms + spoken_ms(&phrase.text) };
+            let is_long = phrase.end_ms > start_ms;
+            let end_ms = if is_long { phrase.end_ms } else { start_ms.saturating_add(spoken_ms(&phrase.text)) };
             let caption = Caption { text: phrase.text, start_ms, end_ms };
             if self.has(&caption) && !self.phrases.contains(&caption) {
                 self.phrases.push(caption);

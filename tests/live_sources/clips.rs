@@ -4,7 +4,7 @@ use std::{path::Path, process::Command, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tidemill::{Clock as _, SystemClock};
+use tidemill::{Clock as _, SystemClock, transport::embedded::EmbeddedLog};
 use tidemill_apps::server::Settings;
 use tidemill_hls_server::{Content, HlsServer, Line, Schedule};
 
@@ -31,6 +31,7 @@ struct Evening {
     client: Client,
     hls: HlsServer,
     chat: Chat,
+    log: EmbeddedLog,
     folder: TempDir,
     _media: TempDir,
 }
@@ -48,8 +49,9 @@ impl Evening {
         settings.clips.folder = Some(folder.path().to_owned());
         settings.clips.lines = 180;
         change(&mut settings);
-        let client = Client::start(settings).await;
-        Self { client, hls, chat, folder, _media: media }
+        let log = EmbeddedLog::in_memory();
+        let client = Client::start_on(settings, &log).await;
+        Self { client, hls, chat, log, folder, _media: media }
     }
 
     /// Reads a stream whose footage is the server's.
@@ -280,6 +282,24 @@ async fn an_erased_stream_takes_its_clips_with_it_and_a_stopped_one_does_not() {
         std::fs::read_dir(evening.folder.path().join("work")).map_or(0, Iterator::count) == 0
     })
     .await;
+    evening.client.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_reaches_the_clips_of_another_instance() {
+    if !is_there() {
+        return;
+    }
+    let evening = Evening::start(|_| {}).await;
+    evening.read("ada").await;
+    evening.clip(0, 3_000, &json!({})).await;
+    let other = Client::start_on(settings(&evening.chat), &evening.log).await;
+    // Each instance lists its own.
+    assert_eq!(other.get(CLIPS).await.1["clips"], json!([]));
+    assert_eq!(other.send("DELETE", "/v1/streams/double-ada", &json!({})).await.0, 200);
+    until(WAIT, "the clip is deleted", async || evening.files() == 0).await;
+    assert_eq!(evening.client.get(CLIPS).await.1["clips"], json!([]));
+    other.close().await;
     evening.client.close().await;
 }
 

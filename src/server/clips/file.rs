@@ -1,6 +1,6 @@
 //! Clips as files: one with ranges, or several as an archive.
 
-use std::{fs::File, io::Read as _, sync::Arc};
+use std::{fmt::Write as _, fs::File, io::Read as _, sync::Arc};
 
 use axum::{
     body::Body,
@@ -141,10 +141,15 @@ fn title(id: &str, reason: &str) -> String {
 
 /// All bytes but the letters and digits of ASCII, `.` and `-` as RFC 8187 writes them.
 fn encoded(text: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    text.bytes()
-        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("strings take everything");
+        }
+    }
+    encoded
 }
 
 fn slug(text: &str) -> String {
