@@ -44,7 +44,7 @@ async fn each_change_of_a_source_is_pushed() {
     chat.end("ada");
     until("ended", 3).await;
     client.send("DELETE", "/v1/streams/double-ada", &json!({})).await;
-    let gone = async || while !source().await.is_null() {};
+    let mut gone = async || while !source().await.is_null() {};
     timeout(WAIT, gone()).await.expect("the erasure is pushed");
     // A page that is open does not delay the end.
     timeout(Duration::from_secs(30), client.close()).await.expect("closes in time");

@@ -8,7 +8,7 @@ use tidemill::{Clock as _, SystemClock};
 
 use super::{
     messages::{Answer, Asked},
-    open::Sockets,
+    sockets::Sockets,
 };
 use crate::{
     apps::{App, Parameters},

@@ -3,7 +3,7 @@
 use axum::extract::ws::{CloseFrame, close_code};
 use tokio_tungstenite::tungstenite;
 
-use super::open::MESSAGE_BYTES;
+use super::sockets::MESSAGE_BYTES;
 
 /// Why a WebSocket ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

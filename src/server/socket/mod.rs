@@ -7,13 +7,19 @@
 //!  Sources::follow ────┴──────────────────────▶ Page ──{"push":"insight","id":…,"data":…}──▶ page
 //! ```
 
-mod asks;
+mod sockets;
+
 mod connection;
-mod ended;
 mod messages;
-mod open;
 mod origin;
+
+mod asks;
+mod ended;
+
 mod page;
 
+mod open;
+
 pub(super) use connection::Connection;
-pub(super) use open::{Handshake, Sockets, open};
+pub(super) use open::{Handshake, open};
+pub(super) use sockets::Sockets;

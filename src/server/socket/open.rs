@@ -1,6 +1,6 @@
 //! Opens WebSockets for those that may.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
@@ -8,42 +8,22 @@ use axum::{
     response::Response,
 };
 use futures_util::StreamExt as _;
-use tokio::sync::watch;
 
 use super::{
     asks::Asker,
     connection::Connection,
     origin,
     page::{Page, run},
+    sockets::{MESSAGE_BYTES, Sockets},
 };
 use crate::{
     apps::App,
     server::{
         access::{PROTOCOL, Visitor},
-        clips::Clipping,
         problem::Problem,
-        results::{Follower, Options, Results, Views},
-        sources::Sources,
+        results::{Follower, Options},
     },
 };
-
-/// The longest message of a page.
-pub(super) const MESSAGE_BYTES: usize = 16 << 10;
-
-/// What WebSockets need.
-pub(in crate::server) struct Sockets {
-    pub(in crate::server) results: Arc<Results>,
-    pub(in crate::server) views: Arc<Views>,
-    pub(in crate::server) sources: Arc<Sources>,
-    pub(in crate::server) clips: Arc<Clipping>,
-    /// Other origins whose pages may open a WebSocket.
-    pub(in crate::server) origins: Vec<String>,
-    /// How long a page may be silent, although it is pinged four times in this time. It has half of this time to take a
-    /// message.
-    pub(in crate::server) idle_timeout: Duration,
-    /// WebSockets are closed when it becomes true.
-    pub(in crate::server) closing: watch::Receiver<bool>,
-}
 
 /// A request for a WebSocket.
 pub(in crate::server) struct Handshake {
