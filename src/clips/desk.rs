@@ -243,12 +243,12 @@ impl Desk {
 
     /// The wish of a stream.
     pub fn wished(&self, stream_id: &str) -> Option<All> {
-        self.held().as_ref()?.wishes.of(stream_id).cloned()
+        self.with(|open| Ok(open.wishes.of(stream_id).cloned())).ok().flatten()
     }
 
     /// The streams that have a wish.
     pub fn wishing(&self) -> Vec<String> {
-        self.held().as_ref().map(|open| open.wishes.streams()).unwrap_or_default()
+        self.with(|open| Ok(open.wishes.streams())).unwrap_or_default()
     }
 
     /// A clip, if it is the stream's.
