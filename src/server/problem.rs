@@ -98,9 +98,20 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed", "try again; the server's log says more")
     }
 
-    /// What is wrong, what to do, and after how many seconds it may go well.
-    pub(super) fn told(&self) -> (&str, &str, Option<u64>) {
-        (&self.error, &self.fix, self.retry_after_s)
+    /// What is wrong with which fields, what to do, and after how many seconds it may go well.
+    pub(super) fn told(&self) -> (String, String, Option<u64>) {
+        if self.records.is_empty() {
+            return (self.error.clone(), self.fix.clone(), self.retry_after_s);
+        }
+        let fields = |part: fn(&FieldError) -> &str| {
+            let parts = self.records.iter().map(|record| match record.error.field.as_str() {
+                "" => part(&record.error).to_owned(),
+                field => format!("{field}: {}", part(&record.error)),
+            });
+            parts.collect::<Vec<_>>().join("; ")
+        };
+        let error = format!("{}: {}", self.error, fields(|error| &error.problem));
+        (error, fields(|error| &error.fix), self.retry_after_s)
     }
 
     pub(super) fn not_found(what: &str, fix: &str) -> Self {

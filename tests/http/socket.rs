@@ -138,6 +138,7 @@ async fn what_cannot_be_answered_gets_an_error_and_the_socket_stays_open() {
         (r#"{"id":4,"ask":"frame","last":["15m"]}"#, json!(4), "'last' is neither"),
         (r#"{"id":5,"ask":"outlook"}"#, json!(5), "there is no prediction yet"),
         (r#"{"id":6,"ask":"filter","push":["everything"]}"#, json!(6), "never pushed"),
+        (r#"{"id":7,"ask":"clip","start_ms":"soon"}"#, json!(7), "the clip is not valid: invalid type: string"),
     ] {
         page.send(text).await;
         let answer = loop {

@@ -2,11 +2,14 @@
 
 use std::{path::Path, process::Command, sync::Arc, time::Duration};
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidemill::{Clock as _, SystemClock, transport::embedded::EmbeddedLog};
 use tidemill_apps::server::Settings;
 use tidemill_hls_server::{Content, HlsServer, Line, Schedule};
+use tokio::time::timeout;
+use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::{
     common::until,
@@ -197,6 +200,42 @@ async fn a_clip_has_its_length_shape_and_captions_and_is_downloaded_in_parts() {
     assert_eq!(status, 204);
     assert_eq!((client.get(&format!("{CLIPS}/{}", ids[0])).await.0, evening.files()), (404, 1));
     client.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_asks_for_a_clip_over_its_socket_and_its_progress_is_pushed_there() {
+    if !is_there() {
+        return;
+    }
+    let evening = Evening::start(|_| {}).await;
+    evening.read("ada").await;
+    let url = format!("ws://{}/v1/streams/double-ada/socket", evening.client.server.address());
+    let (mut page, _) = connect_async(url).await.expect("opens");
+    let begin = evening.hls.start_ms(0);
+    let wish = json!({ "id": 1, "ask": "clip", "start_ms": begin + 2_000, "end_ms": begin + 4_000 });
+    let wrong = json!({ "id": 2, "ask": "clip", "start_ms": begin + 2_000, "end_ms": begin + 1_000 });
+    let (mut clip, mut states, mut refused) = (Value::Null, Vec::new(), Value::Null);
+    for ask in [wrong, wish] {
+        page.send(Message::text(ask.to_string())).await.expect("sent");
+    }
+    while states.last() != Some(&json!("done")) || clip.is_null() {
+        let message = timeout(WAIT, page.next()).await.expect("in time").expect("goes on").expect("reads");
+        let Message::Text(text) = message else { continue };
+        let mut message: Value = serde_json::from_str(&text).expect("JSON");
+        if message["id"] == 1 {
+            clip = message["answer"].take();
+            assert!(clip["id"].is_string(), "{message}");
+        } else if message["id"] == 2 {
+            refused = message["error"].take();
+        } else if message["push"] == "clip_progress" {
+            assert!(message.get("id").is_none(), "news move no place");
+            states.push(message["data"]["clip"]["state"].take());
+        }
+    }
+    assert!(refused["message"].as_str().is_some_and(|told| told.contains("end_ms")), "{refused}");
+    assert_eq!(evening.client.get(CLIPS).await.1["clips"][0]["id"], clip["id"]);
+    drop(page);
+    evening.client.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -101,7 +101,7 @@ struct Told<'a> {
     #[serde(skip_serializing_if = "is_nothing")]
     left_out: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Refusal<'a>>,
+    error: Option<Refusal>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -112,15 +112,15 @@ fn is_nothing(count: &usize) -> bool {
 const NOTHING: Told<'static> = Told { id: None, push: None, answer: None, data: None, left_out: 0, error: None };
 
 #[derive(Serialize)]
-struct Refusal<'a> {
-    message: &'a str,
-    remedy: &'a str,
+struct Refusal {
+    message: String,
+    remedy: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_s: Option<u64>,
 }
 
-impl<'a> From<&'a Problem> for Refusal<'a> {
-    fn from(problem: &'a Problem) -> Self {
+impl From<&Problem> for Refusal {
+    fn from(problem: &Problem) -> Self {
         let (message, remedy, retry_after_s) = problem.told();
         Self { message, remedy, retry_after_s }
     }
