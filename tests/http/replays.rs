@@ -9,7 +9,8 @@ use super::*;
 
 const LETTERS: &str = "/state/dead-letters/live-insight";
 const REPLAY: &str = "/state/dead-letters/live-insight/replay";
-const WINDOWS: i64 = 12;
+/// So many failures in a row open a breaker. All calls fail before it opens, so none waits for the route.
+const WINDOWS: i64 = 5;
 
 /// A model that refuses every key.
 async fn refusing(asked: Arc<AtomicUsize>) -> String {

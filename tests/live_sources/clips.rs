@@ -249,7 +249,7 @@ async fn what_cannot_be_cut_is_refused_with_what_to_do() {
     .await;
     let mut evening = evening;
     evening.client.token = Some("a-token-of-the-team");
-    until(WAIT, "the sources are read", async || evening.client.get("/v1/streams/double-x").await.0 == 404).await;
+    until(WAIT, "the sources are read", async || evening.client.get("/v1/streams/double-x").await.0 != 503).await;
     let (status, answer) = evening.ask(0, 5_000, &json!({})).await;
     assert_eq!(status, 404, "{answer}");
     assert!(answer.to_string().contains("no source of this stream"), "{answer}");
