@@ -35,6 +35,13 @@ demo: prerequisites ## Runs both applications on recorded input; prints the addr
 	cargo run --release --locked --bin tidemill -- demo --data-dir $(DEMO_DIR) $(ARGS)
 demo: export TIDEMILL_PAGES_MEDIAPIPE_DIR ?= $(TARGET)/mediapipe/pose
 
+# Programs that cannot be installed are named by the demo itself.
+.PHONY: demo-live
+demo-live: ARGS =
+demo-live: prerequisites ## Shows a live stream of this machine from its address to the page; no key, no Kafka, no JVM.
+	-@.ci/prerequisites media speech
+	cargo run --release --locked -p tidemill-apps --example demo_live -- $(ARGS)
+
 .PHONY: pose-model
 pose-model: ## Fetches the model that finds bodies in the camera's picture. Needs npm.
 	@command -v npm >/dev/null || { echo "npm is missing"; exit 1; }
