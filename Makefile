@@ -76,6 +76,18 @@ calls-load: ARGS =
 calls-load: prerequisites ## Load with a stand-in for a model; PART=burst, outage or noisy for one, ARGS="--in-flight 256" for options.
 	cargo bench --locked --workspace --bench load -- calls $(PART) $(ARGS)
 
+.PHONY: soak-live
+soak-live: ARGS =
+soak-live: MINUTES = 10
+soak-live: prerequisites media-programs ## Ten minutes of live sources with faults by seed; fails if something is lost or comes twice. MINUTES=2 for less.
+	cargo bench --locked --workspace --bench sources -- soak --minutes $(MINUTES) $(ARGS)
+
+.PHONY: sources-load
+sources-load: ARGS =
+sources-load: prerequisites media-programs ## A minute of 200 sources with chat alone, a minute of 8 with speech; ARGS="--recogniser scripted" for options.
+	@.ci/prerequisites speech || echo "without pocketsphinx, use ARGS=\"--recogniser scripted\""
+	cargo bench --locked --workspace --bench sources -- load $(ARGS)
+
 .PHONY: calls-kill
 calls-kill: KILLS = 200
 calls-kill: prerequisites kafka-broker-if-possible ## Kills executors of paid calls 200 times on each log, and prints what was paid twice; KILLS=50 for less.
