@@ -35,6 +35,13 @@ demo: prerequisites ## Runs both applications on recorded input; prints the addr
 	cargo run --release --locked --bin tidemill -- demo --data-dir $(DEMO_DIR) $(ARGS)
 demo: export TIDEMILL_PAGES_MEDIAPIPE_DIR ?= $(TARGET)/mediapipe/pose
 
+# Programs that cannot be installed are named by the demo itself.
+.PHONY: demo-live
+demo-live: ARGS =
+demo-live: prerequisites ## Shows a live stream of this machine from its address to the page; no key, no Kafka, no JVM.
+	-@.ci/prerequisites media speech
+	cargo run --release --locked -p tidemill-apps --example demo_live -- $(ARGS)
+
 .PHONY: pose-model
 pose-model: ## Fetches the model that finds bodies in the camera's picture. Needs npm.
 	@command -v npm >/dev/null || { echo "npm is missing"; exit 1; }
@@ -68,6 +75,18 @@ load: prerequisites ## Five minutes of 1,000 athletes and 50 busy streams on a s
 calls-load: ARGS =
 calls-load: prerequisites ## Load with a stand-in for a model; PART=burst, outage or noisy for one, ARGS="--in-flight 256" for options.
 	cargo bench --locked --workspace --bench load -- calls $(PART) $(ARGS)
+
+.PHONY: soak-live
+soak-live: ARGS =
+soak-live: MINUTES = 10
+soak-live: prerequisites media-programs ## Ten minutes of live sources with faults by seed; fails if something is lost or comes twice. MINUTES=2 for less.
+	cargo bench --locked --workspace --bench sources -- soak --minutes $(MINUTES) $(ARGS)
+
+.PHONY: sources-load
+sources-load: ARGS =
+sources-load: prerequisites media-programs ## A minute of 200 sources with chat alone, a minute of 8 with speech; ARGS="--recogniser scripted" for options.
+	@.ci/prerequisites speech || echo "without pocketsphinx, use ARGS=\"--recogniser scripted\""
+	cargo bench --locked --workspace --bench sources -- load $(ARGS)
 
 .PHONY: calls-kill
 calls-kill: KILLS = 200

@@ -166,15 +166,29 @@ fn spawn(launch: &Launch) -> Result<(SocketAddr, Child, TempDir)> {
 
 /// CPU time of a process in seconds: user time and system time.
 fn cpu_s(pid: &str) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the server has ended")?;
+    Ok(cpu(pid).context("the server has ended")?.own_s)
+}
+
+/// CPU time of a process.
+pub(crate) struct Cpu {
+    /// Its own, in seconds.
+    pub(crate) own_s: f64,
+    /// That of programs that it started and that have ended, in seconds.
+    pub(crate) waited_s: f64,
+}
+
+/// CPU time of a process; `None` if it has ended.
+pub(crate) fn cpu(pid: &str) -> Option<Cpu> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The process name may contain spaces, so parsing starts after its closing parenthesis.
-    let (_, fields) = stat.rsplit_once(')').context("a name")?;
-    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<f64>);
-    Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: Vec<f64> = fields.split_whitespace().skip(11).take(4).map_while(|field| field.parse().ok()).collect();
+    let [user, system, waited_user, waited_system] = ticks[..] else { return None };
+    Some(Cpu { own_s: (user + system) / TICKS, waited_s: (waited_user + waited_system) / TICKS })
 }
 
 /// The value of a line of `/proc/PID/status`, in bytes.
-fn status(pid: u32, name: &str) -> Option<u64> {
+pub(crate) fn status(pid: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)

@@ -6,7 +6,7 @@ use std::fs;
 
 use common::{content, quick, runs, script, stream, until, url, whole};
 use tempfile::TempDir;
-use tidemill_hls_server::{Faults, HlsServer, Pace, Schedule};
+use tidemill_hls_server::{Content, Faults, HlsServer, Pace, Schedule};
 use tidemill_media::process::Program;
 use tidemill_media::resolve::direct;
 use tidemill_media::{Audio, AudioOptions, AudioState, Listener, MediaError, Resolved, Resolver, ResolverOptions};
@@ -60,6 +60,21 @@ async fn speech_is_heard_when_the_stream_says_it() {
         let before = loudness(&heard, line.start_ms - 500, line.start_ms - 100);
         assert!(said > 300.0 && before < said / 10.0, "'{}': {said} after {before}", line.text);
     }
+}
+
+#[tokio::test]
+async fn exact_audio_comes_out_as_it_went_in_through_faults() {
+    if content().is_none() {
+        return;
+    }
+    let samples: Vec<i16> = (0..20 * 16_000).map(|at| (at * 31 % 20_011 - 10_000) as i16).collect();
+    let faults = Faults { seed: 3, busy: 0.3, cut: 0.3, ..Faults::default() };
+    let schedule = Schedule { ready: 10, ends_after: Some(10), faults, ..Schedule::default() };
+    let server = HlsServer::start(Content::of_samples(&samples).into(), schedule).await.expect("a server");
+    let resolved = direct(&url(&server.url("/live/video.m3u8"))).expect("HLS");
+    let (heard, end) = hear(&resolved, quick()).await;
+    assert_eq!(end, MediaError::Ended);
+    assert!(heard == [(server.start_ms(0), samples)]);
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ pub(crate) const CLOCK_FROM: i64 = 10;
 /// The media of a stream.
 #[derive(Debug, Clone)]
 pub struct Content {
+    /// What comes before the first segment that a reader takes.
+    init: Option<Bytes>,
     segments: Vec<Bytes>,
     spoken: Vec<Spoken>,
     recording: PathBuf,
@@ -49,7 +51,30 @@ impl Content {
         run(file)?;
         let count = u64::from(seconds) * 1000 / SEGMENT_MS as u64;
         let segments = (0..count).map(|index| std::fs::read(folder.join(format!("{index:05}.ts"))).map(Bytes::from));
-        Ok(Self { segments: segments.collect::<io::Result<_>>()?, spoken, recording })
+        Ok(Self { init: None, segments: segments.collect::<io::Result<_>>()?, spoken, recording })
+    }
+
+    /// The same samples come out of the stream that went into it: 16,000 a second, of one channel. There is no picture, no
+    /// recording and no caption, and no program is needed. The last segment is filled up with silence.
+    pub fn of_samples(samples: &[i16]) -> Self {
+        let each = (SEGMENT_MS * i64::from(speech::EXACT_RATE) / 1000) as usize;
+        let bytes = |samples: &[i16]| -> Bytes {
+            let silence = std::iter::repeat_n(0, each - samples.len());
+            samples.iter().copied().chain(silence).flat_map(i16::to_le_bytes).collect()
+        };
+        // A header that tells no length; what follows are samples, in whatever pieces they come.
+        let init = Some(Bytes::from(speech::header(speech::EXACT_RATE, u32::MAX)));
+        Self {
+            init,
+            segments: samples.chunks(each).map(bytes).collect(),
+            spoken: Vec::new(),
+            recording: PathBuf::new(),
+        }
+    }
+
+    /// What comes before the first segment that a reader takes.
+    pub(crate) fn init(&self) -> Option<Bytes> {
+        self.init.clone()
     }
 
     /// What is said when.

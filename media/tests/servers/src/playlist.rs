@@ -31,6 +31,9 @@ pub(crate) fn media(schedule: &Schedule, content: &Content, made: u64, folder: &
         "#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{first}\n#EXT-X-DISCONTINUITY-SEQUENCE:{gone}\n",
         SEGMENT_MS / 1000
     );
+    if content.init().is_some() {
+        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{folder}/init.wav\"");
+    }
     for number in first..shown {
         if breaks(number) {
             text += "#EXT-X-DISCONTINUITY\n";

@@ -69,6 +69,9 @@ fn number(stream: &Stream, name: &str) -> Result<u64, StatusCode> {
 }
 
 async fn segment(State(stream): State<Arc<Stream>>, Path(name): Path<String>) -> Result<Response, StatusCode> {
+    if let Some(init) = stream.content.init().filter(|_| name == "init.wav") {
+        return Ok(([(header::CONTENT_TYPE, "audio/wav")], init).into_response());
+    }
     let number = number(&stream, &name)?;
     let asked = stream.ask(number);
     if stream.schedule.faults.lost.contains(&number) {

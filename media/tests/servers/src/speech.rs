@@ -56,20 +56,28 @@ fn tone(text: &str) -> Vec<i16> {
     samples
 }
 
+/// Samples per second of content whose samples are kept as they are.
+pub(crate) const EXACT_RATE: u32 = 16_000;
+
 /// A track as a WAV file.
 pub(crate) fn wav(track: &[i16]) -> Vec<u8> {
-    let bytes = track.len() as u32 * 2;
-    let mut file = Vec::with_capacity(44 + bytes as usize);
+    let mut file = header(RATE as u32, track.len() as u32 * 2);
+    file.extend(track.iter().flat_map(|sample| sample.to_le_bytes()));
+    file
+}
+
+/// The header of a WAV file with so many bytes of samples; `u32::MAX` if that is not known.
+pub(crate) fn header(rate: u32, bytes: u32) -> Vec<u8> {
+    let mut file = Vec::with_capacity(44);
     file.extend(b"RIFF");
-    file.extend((36 + bytes).to_le_bytes());
+    file.extend(bytes.saturating_add(36).to_le_bytes());
     file.extend(b"WAVEfmt ");
     file.extend(16_u32.to_le_bytes());
     file.extend([1_u16, 1].into_iter().flat_map(u16::to_le_bytes));
-    file.extend((RATE as u32).to_le_bytes());
-    file.extend((RATE as u32 * 2).to_le_bytes());
+    file.extend(rate.to_le_bytes());
+    file.extend((rate * 2).to_le_bytes());
     file.extend([2_u16, 16].into_iter().flat_map(u16::to_le_bytes));
     file.extend(b"data");
     file.extend(bytes.to_le_bytes());
-    file.extend(track.iter().flat_map(|sample| sample.to_le_bytes()));
     file
 }
