@@ -40,7 +40,8 @@ demo: export TIDEMILL_PAGES_MEDIAPIPE_DIR ?= $(TARGET)/mediapipe/pose
 demo-live: ARGS =
 demo-live: prerequisites ## Shows a live stream of this machine from its address to the page; no key, no Kafka, no JVM.
 	-@.ci/prerequisites media speech
-	cargo run --release --locked -p tidemill-apps --example demo_live -- $(ARGS)
+	cargo build $(CARGO_FLAGS) --example demo_live
+	$(TARGET)/release/examples/demo_live $(ARGS)
 
 .PHONY: pose-model
 pose-model: ## Fetches the model that finds bodies in the camera's picture. Needs npm.

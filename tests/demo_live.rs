@@ -3,6 +3,8 @@
 
 #[path = "../examples/demo_live/chatter.rs"]
 mod chatter;
+#[path = "../examples/demo_live/clip.rs"]
+mod clip;
 #[path = "../examples/demo_live/stage.rs"]
 mod stage;
 
@@ -21,7 +23,7 @@ fn children() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_stream_of_the_demo_is_read_and_heard_and_its_programs_end_with_it() {
+async fn the_stream_of_the_demo_is_read_heard_and_cut_and_its_programs_end_with_it() {
     if let Err(missing) = stage::check_programs() {
         eprintln!("skipped: {missing}");
         return;
@@ -34,6 +36,7 @@ async fn the_stream_of_the_demo_is_read_and_heard_and_its_programs_end_with_it()
     stage.until_chat(5, WAIT).await.expect("chat arrives");
     stage.until_words(3, WAIT).await.expect("words of the script arrive");
     stage.until_insight(WAIT).await.expect("an insight comes");
+    stage.clip(WAIT).await.expect("a clip is downloaded").check().expect("it plays, with sound and captions");
     stage.close().await.expect("closes");
     tokio::time::timeout(WAIT, async {
         while !children().is_empty() {

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "the program talks to the person who runs it")]
 
 mod chatter;
+mod clip;
 mod stage;
 
 use std::{net::SocketAddr, time::Duration};
@@ -77,6 +78,7 @@ async fn show(stage: &Stage) -> Result<()> {
          - \"Live source\" says that the chat is connected and that the stream is listened to.\n\
          - The script: {}\n\
          - After about a minute the first insight shows chat, mood, and what the chat said to which words.\n\
+         - \"Clips\" has candidates, the queue and downloads; \"Clip this\" cuts the chosen window.\n\
          - Pause and resume the stream with the buttons beside its state.\n\
          - The stream itself: {}\n",
         stage.page(),
@@ -92,6 +94,13 @@ async fn show(stage: &Stage) -> Result<()> {
     let insight = stage.until_insight(PATIENCE).await?;
     let instruction = insight["instruction"].as_str().context("an insight says what to do")?;
     println!("The first insight: {} messages, mood {}. {instruction}", insight["chats"], insight["mood"]);
+    let clip = stage.clip(PATIENCE).await?;
+    clip.check()?;
+    let clip::Clip { seconds, width, height, words, .. } = &clip;
+    println!(
+        "A clip was asked for and downloaded: {}\n  {seconds:.1} s, {width}×{height}, sound, and these words burnt in: {words}",
+        clip.file.display()
+    );
     println!("\nThe stream goes on. Ctrl-C ends it all.");
     Ok(())
 }

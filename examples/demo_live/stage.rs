@@ -1,6 +1,6 @@
 //! The stand-ins and the server of the demo, and its steps.
 
-use std::{net::SocketAddr, process::Command, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, process::Command, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
@@ -44,14 +44,18 @@ pub(crate) struct Stage {
     hls: HlsServer,
     chat: Arc<GenericServer>,
     chatter: JoinHandle<()>,
-    http: reqwest::Client,
-    /// The media; deleted at the end.
-    _folder: TempDir,
+    pub(crate) http: reqwest::Client,
+    /// The media and the clips; deleted at the end.
+    folder: TempDir,
 }
 
 /// The programs that the demo needs, each with an argument that ends it at once.
-const PROGRAMS: [(&str, &str); 3] =
-    [("ffmpeg", "-version"), ("espeak-ng", "--version"), ("pocketsphinx_continuous", "-version")];
+const PROGRAMS: [(&str, &str); 4] = [
+    ("ffmpeg", "-version"),
+    ("ffprobe", "-version"),
+    ("espeak-ng", "--version"),
+    ("pocketsphinx_continuous", "-version"),
+];
 
 /// Step: looks whether all programs are there.
 ///
@@ -79,12 +83,12 @@ impl Stage {
         let schedule = Schedule { start_ms: SystemClock.now_ms() - 6_000, ..Schedule::default() };
         let hls = HlsServer::start(content, schedule).await?;
         let chat = Arc::new(GenericServer::start(ChatSchedule::default()));
-        let server = Server::start(settings(&plan)).await.map_err(|error| anyhow!(error));
+        let server = Server::start(settings(&plan, folder.path())).await.map_err(|error| anyhow!(error));
         let remedy = || format!("the server cannot listen on {}; --listen 127.0.0.1:0 takes a free port", plan.listen);
         let server = server.with_context(remedy)?;
         let chatter = tokio::spawn(chatter::write(chat.clone()));
         let http = http_client(Duration::from_secs(30))?;
-        Ok(Self { server, hls, chat, chatter, http, _folder: folder })
+        Ok(Self { server, hls, chat, chatter, http, folder })
     }
 
     /// The address of the stream's page.
@@ -181,7 +185,12 @@ impl Stage {
         Ok(source.clone())
     }
 
-    fn values(&self, topic: &str) -> Result<Vec<Value>> {
+    /// Where files of the demo lie.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn values(&self, topic: &str) -> Result<Vec<Value>> {
         let records = self.server.engine().log().read_all(topic)?.into_iter();
         Ok(records.filter_map(|(_, record)| serde_json::from_slice(&record.value?).ok()).collect())
     }
@@ -193,7 +202,7 @@ impl Stage {
     }
 }
 
-fn settings(plan: &Plan) -> Settings {
+fn settings(plan: &Plan, folder: &Path) -> Settings {
     let mut settings = Settings { listen: plan.listen, ..Settings::of(vec![&live_insight::APPLICATION]) };
     let windows = settings.windows_mut(&live_insight::APPLICATION);
     *windows = Windows { window: plan.window, grace: plan.grace, ..*windows };
@@ -201,11 +210,12 @@ fn settings(plan: &Plan) -> Settings {
     // The stream is on this machine.
     let guard = Guard { allows_private: true };
     settings.sources = SourceSettings { enabled: true, guard, keys: Keys::default(), speech, platforms: None };
+    settings.clips.folder = Some(folder.join("clips"));
     settings
 }
 
 /// Asks until there is an answer.
-async fn until<T>(patience: Duration, what: &str, ask: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
+pub(crate) async fn until<T>(patience: Duration, what: &str, ask: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
     let answer = async {
         loop {
             if let Some(answer) = ask().await? {

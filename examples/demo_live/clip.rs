@@ -1,0 +1,113 @@
+//! The demo's last step: a clip, as a streamer would download it.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use tidemill_apps::apps::live_insight;
+
+use crate::stage::{STREAM, Stage, until};
+
+/// What the clip has before and after the words.
+const AROUND_MS: i64 = 1_500;
+
+/// A downloaded clip, as ffprobe sees it.
+pub(crate) struct Clip {
+    pub(crate) file: PathBuf,
+    pub(crate) seconds: f64,
+    pub(crate) width: u64,
+    pub(crate) height: u64,
+    pub(crate) has_sound: bool,
+    /// What is burnt in.
+    pub(crate) words: String,
+    /// By how much the lower half of the picture differs from the same clip without captions while the words are shown:
+    /// mean steps of brightness, of 255.
+    pub(crate) difference: f64,
+}
+
+impl Clip {
+    /// What is wrong with it, if anything.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Self { seconds, width, height, .. } = self;
+        ensure!((2.0..60.0).contains(seconds), "the clip lasts {seconds} s");
+        ensure!(width * 16 == height * 9, "the clip is {width}×{height}, and not 9:16");
+        ensure!(self.has_sound, "the clip has no sound");
+        ensure!(self.difference > 1.0, "the clip shows no captions: {:.2}", self.difference);
+        Ok(())
+    }
+}
+
+impl Stage {
+    /// Step: asks for a clip of the last words that were heard, in 9:16 with captions, downloads it, and looks at it.
+    pub(crate) async fn clip(&self, patience: Duration) -> Result<Clip> {
+        let said = self.values(live_insight::TRANSCRIPT)?;
+        let said = said.iter().rfind(|said| said["text"].as_str().is_some_and(|text| text.len() > 12));
+        let said = said.context("nothing was heard")?;
+        let start_ms = said["timestamp"].as_i64().context("a segment has a time")?;
+        let lasts_ms = said["duration_ms"].as_i64().unwrap_or_default().clamp(1_000, 20_000);
+        let captioned = self.download(start_ms, lasts_ms, true, patience).await?;
+        let plain = self.download(start_ms, lasts_ms, false, patience).await?;
+        let at_s = (AROUND_MS + lasts_ms / 2) as f64 / 1_000.0;
+        let seen = probe(&captioned)?;
+        let video = &seen["streams"].as_array().and_then(|all| all.iter().find(|one| one["codec_type"] == "video"));
+        let video = video.context("the clip has no picture")?;
+        let size = |name: &str| video[name].as_u64().with_context(|| format!("ffprobe tells no {name}"));
+        let seconds = seen["format"]["duration"].as_str().and_then(|text| text.parse().ok());
+        Ok(Clip {
+            seconds: seconds.context("ffprobe tells no duration")?,
+            width: size("width")?,
+            height: size("height")?,
+            has_sound: seen["streams"].as_array().is_some_and(|all| all.iter().any(|one| one["codec_type"] == "audio")),
+            words: said["text"].as_str().unwrap_or_default().to_owned(),
+            difference: difference(&captioned, &plain, at_s)?,
+            file: captioned,
+        })
+    }
+
+    async fn download(&self, start_ms: i64, lasts_ms: i64, captions: bool, patience: Duration) -> Result<PathBuf> {
+        let clips = format!("http://{}/v1/streams/{STREAM}/clips", self.server.address());
+        let end_ms = start_ms + lasts_ms + AROUND_MS;
+        let asked = json!({
+            "start_ms": start_ms - AROUND_MS, "end_ms": end_ms, "shape": "portrait", "captions": captions,
+            "reason": "What was just said",
+        });
+        let made = async || {
+            // Asking for the same part again gives the same clip, and makes it again if it failed.
+            let answer: Value = self.http.post(&clips).json(&asked).send().await?.json().await?;
+            Ok((answer["state"] == "done").then_some(answer))
+        };
+        let made = until(patience, "the clip is not made", made).await?;
+        let id = made["id"].as_str().context("a clip has an id")?;
+        let answer = self.http.get(format!("{clips}/{id}/file")).send().await?.error_for_status()?;
+        let file = self.folder().join(format!("clip-{}.mp4", if captions { "captioned" } else { "plain" }));
+        tokio::fs::write(&file, answer.bytes().await?).await?;
+        Ok(file)
+    }
+}
+
+fn probe(file: &Path) -> Result<Value> {
+    let mut command = Command::new("ffprobe");
+    command.args(["-v", "error", "-show_entries", "stream=codec_type,width,height:format=duration", "-of", "json"]);
+    let output = command.arg(file).output().context("ffprobe cannot be run")?;
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The brightness of a picture, byte by byte.
+fn picture(file: &Path, at_s: f64) -> Result<Vec<u8>> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-ss", &format!("{at_s:.2}"), "-i"]).arg(file);
+    let output = command.args(["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]).output()?;
+    Ok(output.stdout)
+}
+
+fn difference(a: &Path, b: &Path, at_s: f64) -> Result<f64> {
+    let (a, b) = (picture(a, at_s)?, picture(b, at_s)?);
+    ensure!(!a.is_empty() && a.len() == b.len(), "the clip has no picture at {at_s:.2} s");
+    let half = a.len() / 2..a.len();
+    let steps: u64 = half.clone().map(|at| u64::from(a[at].abs_diff(b[at]))).sum();
+    Ok(steps as f64 / half.len() as f64)
+}
