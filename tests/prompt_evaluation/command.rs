@@ -132,7 +132,8 @@ fn what_may_be_expensive_or_has_no_price_is_asked_for_first() {
     assert!(code == Some(2) && told.contains("more than 0.000001 USD") && told.contains("--yes"), "{told}");
     let (code, _, told) = run(&["--model", "larger"]);
     assert!(code == Some(2) && told.contains("the price of larger is not known"), "{told}");
-    let endless = files.prompt(|text| text.replace("max_output_tokens = 4096", ""));
+    let endless =
+        files.prompt(|text| text.replace("max_output_tokens = 4096", "").replace("version = 1", "version = 2"));
     let (code, _, told) = run(&["--prompt", &endless]);
     assert!(code == Some(2) && told.contains("no max_output_tokens"), "{told}");
     assert!(server.calls().is_empty(), "nothing was asked");
@@ -168,6 +169,15 @@ fn mistakes_are_told_before_anything_is_asked() {
     let prompt = files.prompt(|text| format!("model = 'x'\ntop_p = 1\n{text}"));
     let told = refused(&mut eval(&server, &["--requests", &calls, "--prompt", &prompt]));
     assert!(told.contains("- model: there is no such field") && told.contains("- top_p: there is"), "{told}");
+    let same = files.prompt(|text| text.replace("You are", "You were"));
+    let told = refused(&mut eval(&server, &["--requests", &calls, "--prompt", &same]));
+    assert!(told.contains("live-insight version 1, which is this program's own prompt"), "{told}");
+    let second =
+        |be: &str| fs::read_to_string(&same).map(|text| text.replace("version = 1", "version = 2").replace("were", be));
+    let [one, other] = [("one.toml", "are"), ("other.toml", "will be")]
+        .map(|(name, be)| files.write(name, &second(be).expect("it exists")));
+    let told = refused(&mut eval(&server, &["--requests", &calls, "--prompt", &one, "--against", &other]));
+    assert!(told.contains("both prompts say that they are live-insight version 2"), "{told}");
     let told = refused(&mut tidemill(&["prompts", "eval", "--application", "chess", "--requests", &calls]));
     assert!(told.contains("no application 'chess'; the applications with prompts are live-insight and"), "{told}");
     let own = ["prompts", "eval", "--application", "live-insight", "--requests", &calls];

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use tidemill::llm::{ModelRoute, Price, Prompt};
 use tidemill_apps::{
-    apps::{App, Asked, ModelSettings, Question, Questions, Setup},
+    apps::{App, ModelSettings, Question, Questions, Setup},
     evaluation::{Answer, Asking, Calls, Compared, Ended, Summary, ask, money, most},
     server::AnalystChoice,
 };
@@ -31,7 +31,11 @@ pub(super) fn eval(config: Config, options: &EvalOptions) -> Result<()> {
         }
     };
     let prompt = |file: Option<&PathBuf>| match file {
-        Some(file) => Prompt::load(file).map_err(|error| usage(error.to_string())),
+        Some(file) => {
+            let prompt = Prompt::load(file).map_err(|error| usage(error.to_string()))?;
+            asked.check_version(&prompt).map_err(|problem| usage(format!("{}: {problem}", file.display())))?;
+            Ok(prompt)
+        }
         None => Prompt::parse(asked.prompt).context("a prompt of this program"),
     };
     let candidate = prompt(options.prompt.as_ref())?;
@@ -39,7 +43,13 @@ pub(super) fn eval(config: Config, options: &EvalOptions) -> Result<()> {
         Against::Prompt(file) => Some(prompt(Some(file))?),
         Against::Recorded | Against::Offline => None,
     };
-    check_versions(asked, &candidate, against.as_ref()).map_err(usage)?;
+    // Results and reports name a prompt by its version.
+    if let Some(other) = against.as_ref().filter(|against| against.clashes_with(&candidate)) {
+        return Err(usage(format!(
+            "both prompts say that they are {} version {}, but they differ: raise the version of the newer one",
+            other.name, other.version
+        )));
+    }
     let runtime = runtime()?;
     let handle = runtime.handle().clone();
     let route = route(&models, options.model.as_deref())?;
@@ -61,20 +71,6 @@ pub(super) fn eval(config: Config, options: &EvalOptions) -> Result<()> {
     // Attempts that were interrupted are given up.
     runtime.shutdown_background();
     tell(&summary, options)
-}
-
-/// Results and reports name a prompt by its version. So two texts never have the same one.
-fn check_versions(asked: &Asked, candidate: &Prompt, against: Option<&Prompt>) -> Result<(), String> {
-    for prompt in [Some(candidate), against].into_iter().flatten() {
-        asked.check_version(prompt)?;
-    }
-    match against.filter(|against| against.clashes_with(candidate)) {
-        Some(other) => Err(format!(
-            "both prompts say that they are {} version {}, but they differ: raise the version of the newer one",
-            other.name, other.version
-        )),
-        None => Ok(()),
-    }
 }
 
 /// A model, and what is said about it.

@@ -1,7 +1,8 @@
 //! Spans of requests to models and of uses of tools, in the words of OpenTelemetry.
 //!
 //! The names are those of the semantic conventions for generative AI, version 1.37.0 (`gen_ai.*`). The status of these
-//! conventions is "development". Content never becomes a part of a span.
+//! conventions is "development". Content never becomes a part of a span. Numbers are signed: the bridge to OpenTelemetry
+//! turns unsigned ones into texts.
 
 use tracing::{Span, field::Empty, info_span};
 
@@ -23,7 +24,7 @@ pub(super) fn request(provider: &dyn Provider, request: &ModelRequest, attempt: 
         gen_ai.operation.name = operation,
         gen_ai.provider.name = provider.name(),
         gen_ai.request.model = request.model,
-        gen_ai.request.max_tokens = request.max_output_tokens,
+        gen_ai.request.max_tokens = request.max_output_tokens.map(i64::from),
         gen_ai.request.temperature = request.temperature,
         gen_ai.output.type = if request.schema.is_some() { "json" } else { "text" },
         gen_ai.response.model = Empty,
@@ -33,7 +34,7 @@ pub(super) fn request(provider: &dyn Provider, request: &ModelRequest, attempt: 
         gen_ai.usage.output_tokens = Empty,
         error.type = Empty,
         server.address = provider.address(),
-        tidemill.call.attempt = attempt,
+        tidemill.call.attempt = i64::from(attempt),
     );
     span
 }
@@ -56,8 +57,9 @@ pub(super) fn end(span: &Span, outcome: &Result<ModelReply, ModelError>) {
 }
 
 fn usage(span: &Span, usage: &TokenUsage) {
-    span.record("gen_ai.usage.input_tokens", usage.input_tokens);
-    span.record("gen_ai.usage.output_tokens", usage.output_tokens);
+    let signed = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+    span.record("gen_ai.usage.input_tokens", signed(usage.input_tokens));
+    span.record("gen_ai.usage.output_tokens", signed(usage.output_tokens));
 }
 
 /// The span of one use of a tool. `name` is the tool's own name, not what a model called it.
