@@ -205,9 +205,9 @@ async fn pages_of_other_origins_and_without_a_token_are_refused() {
     let cors_origins = vec!["https://ada.example".to_owned()];
     let client = Client::start(Settings { tenants, cors_origins, ..settings() }).await;
     let path = "/v1/streams/ada/socket";
-    let hex: String = "token-of-ada-0001".bytes().map(|byte| format!("{byte:02x}")).collect();
-    let protocols = format!("tidemill.v1, tidemill.token.{hex}");
-    let token = ("sec-websocket-protocol", protocols.as_str());
+    // `token-of-ada-0001` in hexadecimal digits.
+    let protocols = "tidemill.v1, tidemill.token.746f6b656e2d6f662d6164612d30303031";
+    let token = ("sec-websocket-protocol", protocols);
     let own = format!("http://{}", client.server.address());
     let status = async |path: &str, headers: &[(&'static str, &str)]| {
         Page::open(&client, path, headers).await.map_or_else(|(status, _)| status, |_| 101)

@@ -41,7 +41,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) struct Page {
     asker: Arc<Asker>,
     results: BoxStream<'static, Followed>,
-    sources: BoxStream<'static, Option<Value>>,
+    sources: BoxStream<'static, Value>,
     closing: watch::Receiver<bool>,
     idle: Duration,
     chosen: Chosen,
@@ -63,7 +63,7 @@ impl Page {
     pub(super) fn new(
         asker: Arc<Asker>,
         results: BoxStream<'static, Followed>,
-        sources: BoxStream<'static, Option<Value>>,
+        sources: BoxStream<'static, Value>,
         closing: watch::Receiver<bool>,
         idle: Duration,
     ) -> Self {

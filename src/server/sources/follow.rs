@@ -20,7 +20,8 @@ struct Following {
     sources: Arc<Sources>,
     id: String,
     changes: watch::Receiver<u64>,
-    told: Option<Option<Value>>,
+    /// `None` before the first time.
+    told: Option<Value>,
 }
 
 impl Sources {
@@ -30,9 +31,9 @@ impl Sources {
         running.view().get(id).map(|seen| shown::source(running, &seen))
     }
 
-    /// The source of an owner as it is now, and then each time when it has changed. Without sources on this server,
-    /// nothing comes.
-    pub(in crate::server) fn follow(self: &Arc<Self>, app: App, id: &str) -> BoxStream<'static, Option<Value>> {
+    /// The source of an owner as it is now, and then each time when it has changed; null if nothing is read. Without
+    /// sources on this server, nothing comes.
+    pub(in crate::server) fn follow(self: &Arc<Self>, app: App, id: &str) -> BoxStream<'static, Value> {
         let Some(running) = self.running.as_ref().filter(|_| app == self.app) else { return stream::empty().boxed() };
         let changes = running.view().changes();
         let following = Following { sources: self.clone(), id: id.to_owned(), changes, told: None };
@@ -45,7 +46,7 @@ impl Sources {
 }
 
 impl Following {
-    async fn next(&mut self) -> Option<Option<Value>> {
+    async fn next(&mut self) -> Option<Value> {
         if self.told.is_some() {
             sleep(CALM).await;
         }
@@ -53,7 +54,7 @@ impl Following {
             self.changes.mark_unchanged();
             let running = self.sources.running.as_ref()?;
             if running.view().is_ready() {
-                let source = running.view().get(&self.id).map(|seen| shown::source(running, &seen));
+                let source = running.view().get(&self.id).map_or(Value::Null, |seen| shown::source(running, &seen));
                 if self.told.as_ref() != Some(&source) {
                     self.told = Some(source.clone());
                     return Some(source);
