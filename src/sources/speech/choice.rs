@@ -11,14 +11,21 @@ use super::{Hearing, hearing::Live};
 use crate::sources::{Guard, Media};
 
 /// How the server listens to streams.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SpeechSettings {
     /// What turns speech into words.
     pub recogniser: RecogniserChoice,
-    /// The language that is spoken, as BCP 47; empty for American English.
+    /// The language that is spoken, as BCP 47. Default `en-US`.
     pub language: String,
     /// A browser's cookies in Netscape's format, for platforms that ask yt-dlp for a login.
     pub cookies_file: Option<PathBuf>,
+}
+
+impl Default for SpeechSettings {
+    fn default() -> Self {
+        let language = TranscriberSettings::default().language;
+        Self { recogniser: RecogniserChoice::default(), language, cookies_file: None }
+    }
 }
 
 /// The recognisers to choose from.
@@ -52,10 +59,7 @@ impl Speech {
     /// # Errors
     /// If the settings of the recogniser cannot be used.
     pub fn open(settings: &SpeechSettings, guard: Guard) -> Result<Option<Self>, SpeechError> {
-        let mut transcriber = TranscriberSettings::default();
-        if !settings.language.is_empty() {
-            transcriber.language.clone_from(&settings.language);
-        }
+        let transcriber = TranscriberSettings { language: settings.language.clone(), ..TranscriberSettings::default() };
         let recogniser: Arc<dyn Recogniser> = match &settings.recogniser {
             RecogniserChoice::Off => return Ok(None),
             RecogniserChoice::Pocketsphinx => Arc::new(Pocketsphinx::new(PocketsphinxSettings::default())),
