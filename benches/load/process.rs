@@ -174,6 +174,7 @@ pub(crate) struct Cpu {
     /// Its own, in seconds.
     pub(crate) own_s: f64,
     /// That of programs that it started and that have ended, in seconds.
+    #[allow(dead_code, reason = "the benchmark of sources counts FFmpeg, and this one starts no programs")]
     pub(crate) waited_s: f64,
 }
 
