@@ -7,6 +7,7 @@ mod double;
 mod evening;
 mod hls;
 mod kafka;
+mod killed;
 mod pressure;
 mod pushed;
 mod server;
