@@ -18,11 +18,13 @@ impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let mut said = Vec::new();
         let url = lines
             .by_ref()
             .map_while(Result::ok)
+            .inspect(|line| said.push(line.clone()))
             .find_map(|line| Some(format!("http://{}", line.split("http://").nth(1)?.split(',').next()?)))
-            .expect("it says where it listens");
+            .unwrap_or_else(|| panic!("it does not say where it listens, but: {said:?}"));
         // Nobody reads further, but the pipe must not fill.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, url }

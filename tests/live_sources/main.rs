@@ -6,6 +6,7 @@ mod double;
 mod evening;
 mod hls;
 mod kafka;
+mod killed;
 mod pressure;
 mod server;
 mod speech;
