@@ -148,11 +148,9 @@ async fn a_source_that_stalls_in_the_middle_of_words_doubles_and_loses_none() {
         }
     }
     push.await.expect("all is pushed");
-    assert_eq!(words.len(), script.words.len());
-    // A word that the stall cut is told as what was heard of it.
-    let whole = words.iter().zip(&script.words).filter(|(heard, said)| heard.text == said.text).count();
-    assert!(whole + 8 >= words.len(), "{whole} of {}", words.len());
-    assert!(words.iter().zip(&script.words).all(|(heard, said)| said.text.contains(&heard.text)));
+    // A word that the stall cut is heard again, whole.
+    let texts = |words: &[tidemill_speech::Word]| words.iter().map(|word| word.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&words), script.words.iter().map(|word| word.text.clone()).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,8 @@ use super::GateSettings;
 use crate::Limits;
 use crate::framer::FRAME_MS;
 
+/// When no more audio comes, so much of the end is heard again with the audio that follows: a word may have been cut.
+const HOLD_MS: i64 = 1_000;
 /// Frames of speech that open the gate. One alone may be a click.
 const ONSET: usize = 2;
 
@@ -40,8 +42,9 @@ pub(crate) enum Cut<F> {
     Begin { start_ms: i64 },
     /// The frame belongs to the piece. `repeated` frames were in the piece before, too.
     Frame { frame: F, repeated: bool },
-    /// The piece ends. Words after `hold_from_ms` are heard again by the next piece.
-    End { end_ms: i64, hold_from_ms: Option<i64> },
+    /// The piece ends. Words after `hold_from_ms` are heard again by the next piece. `renews`: the next piece follows at
+    /// once.
+    End { end_ms: i64, hold_from_ms: Option<i64>, renews: bool },
 }
 
 impl<F: Clone> Cutter<F> {
@@ -76,10 +79,10 @@ impl<F: Clone> Cutter<F> {
             self.gate.hang_over_ms
         };
         if silent_ms >= enough_ms {
-            cuts.extend(self.end());
+            cuts.extend(self.end(None));
         } else if length_ms + FRAME_MS > self.limits.longest_ms {
             let again_ms = end_ms - self.limits.overlap_ms;
-            cuts.push(Cut::End { end_ms, hold_from_ms: Some(again_ms) });
+            cuts.push(Cut::End { end_ms, hold_from_ms: Some(again_ms), renews: true });
             self.ended_ms = end_ms;
             self.begin(again_ms, &mut cuts);
         }
@@ -89,7 +92,7 @@ impl<F: Clone> Cutter<F> {
     /// Ends the piece here, because nobody knows when more audio comes.
     pub(crate) fn pause(&mut self) -> Vec<Cut<F>> {
         self.paused |= self.open.is_some();
-        self.end()
+        self.end(Some(HOLD_MS.min(self.limits.overlap_ms)))
     }
 
     /// Ends the piece here: no audio follows, or audio of another time.
@@ -97,15 +100,15 @@ impl<F: Clone> Cutter<F> {
         self.recent.clear();
         self.voiced = 0;
         self.paused = false;
-        let cuts = self.end();
+        let cuts = self.end(None);
         self.ended_ms = i64::MIN;
         cuts
     }
 
-    fn end(&mut self) -> Vec<Cut<F>> {
-        let Some(open) = self.open.take() else { return Vec::new() };
-        self.ended_ms = open.end_ms;
-        vec![Cut::End { end_ms: open.end_ms, hold_from_ms: None }]
+    fn end(&mut self, hold_ms: Option<i64>) -> Vec<Cut<F>> {
+        let Some(Open { end_ms, .. }) = self.open.take() else { return Vec::new() };
+        self.ended_ms = end_ms;
+        vec![Cut::End { end_ms, hold_from_ms: hold_ms.map(|hold_ms| end_ms - hold_ms), renews: false }]
     }
 
     fn remember(&mut self, start_ms: i64, frame: F) {
@@ -157,7 +160,7 @@ mod tests {
                         assert_eq!(frame, begun.expect("a piece") + frames * FRAME_MS, "no frame is missing");
                         frames += 1;
                     }
-                    Cut::End { end_ms, hold_from_ms } => {
+                    Cut::End { end_ms, hold_from_ms, .. } => {
                         let start_ms = begun.take().expect("a piece");
                         assert_eq!(end_ms, start_ms + frames * FRAME_MS);
                         pieces.push((start_ms, end_ms, hold_from_ms));
@@ -200,7 +203,7 @@ mod tests {
         for start_ms in (0..3_200).step_by(FRAME_MS as usize) {
             cutter.push(start_ms, start_ms, true);
         }
-        assert_eq!(cutter.pause(), [Cut::End { end_ms: 3_200, hold_from_ms: None }]);
+        assert_eq!(cutter.pause(), [Cut::End { end_ms: 3_200, hold_from_ms: Some(2_400), renews: false }]);
         assert_eq!(cutter.pause(), []);
         let cuts = cutter.push(3_200, 3_200, true);
         assert_eq!(cuts[..2], [Cut::Begin { start_ms: 2_400 }, Cut::Frame { frame: 2_400, repeated: true }]);

@@ -87,6 +87,12 @@ impl Joiner {
         Vec::new()
     }
 
+    /// Nobody knows when a session follows: its words are joined to those that were given out.
+    pub(crate) fn release(&mut self) -> Vec<Word> {
+        let held = std::mem::take(&mut self.held);
+        self.give(held)
+    }
+
     /// No session follows, or one of another time.
     pub(crate) fn finish(&mut self) -> Vec<Word> {
         let mut words = match self.seam.take() {

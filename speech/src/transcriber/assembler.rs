@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 
-use super::piece::{Event, Place};
+use super::piece::{Event, Follows, Place};
 use super::told::{State, Told};
 use crate::counters::Counters;
 use crate::seam::Joiner;
@@ -40,10 +40,12 @@ impl Assembler {
                 () = self.tell.closed() => return Err(Over),
             };
             let Some(mut piece) = next else { break };
-            if piece.jumped {
-                let words = self.joiner.finish();
-                self.give(words).await?;
-            }
+            let words = match piece.follows {
+                Follows::On => Vec::new(),
+                Follows::Elsewhere => self.joiner.finish(),
+                Follows::NotYet => self.joiner.release(),
+            };
+            self.give(words).await?;
             loop {
                 let event = tokio::select! {
                     event = piece.events.recv() => event,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::piece::{Audio, End, Frame, Place};
+use super::piece::{Audio, End, Follows, Frame, Place};
 use super::runner::Runner;
 use super::settings::TranscriberSettings;
 use crate::counters::Counters;
@@ -16,6 +16,9 @@ use crate::{GateSettings, Recogniser};
 
 /// Events of a piece that wait for the pieces before it.
 const EVENTS: usize = 256;
+
+/// The last words before a stall wait so long for the audio that follows: it may hold the rest of a word.
+const HELD: Duration = Duration::from_secs(15);
 
 /// PCM that came in.
 #[derive(Debug)]
@@ -38,7 +41,9 @@ pub(super) struct Driver {
     sessions: Arc<Semaphore>,
     /// The audio of the open piece.
     open: Option<mpsc::UnboundedSender<Audio>>,
-    jumped: bool,
+    follows: Follows,
+    /// Words wait for the next piece.
+    holds: bool,
     pieces: u64,
 }
 
@@ -61,7 +66,8 @@ impl Driver {
             line_up,
             framer: Framer::default(),
             open: None,
-            jumped: true,
+            follows: Follows::Elsewhere,
+            holds: false,
             pieces: 0,
         }
     }
@@ -83,6 +89,14 @@ impl Driver {
                         continue;
                     }
                 }
+            } else if self.holds {
+                match tokio::time::timeout(HELD, pushed.recv()).await {
+                    Ok(next) => next,
+                    Err(_) => {
+                        self.release();
+                        continue;
+                    }
+                }
             } else {
                 pushed.recv().await
             };
@@ -101,7 +115,7 @@ impl Driver {
         if framed.jumped {
             let cuts = self.cutter.interrupt();
             self.follow(cuts);
-            self.jumped = true;
+            self.follows = Follows::Elsewhere;
             if let Some(voice) = &mut self.voice {
                 voice.reset();
             }
@@ -137,10 +151,11 @@ impl Driver {
                     }
                     self.give(Audio::Frame(frame));
                 }
-                Cut::End { end_ms, hold_from_ms } => {
-                    if hold_from_ms.is_some() {
+                Cut::End { end_ms, hold_from_ms, renews } => {
+                    if renews {
                         self.counters.renewals.add(1_u64);
                     }
+                    self.holds = hold_from_ms.is_some();
                     self.give(Audio::End(End { end_ms, hold_from_ms }));
                     self.open = None;
                 }
@@ -151,7 +166,8 @@ impl Driver {
     fn begin(&mut self, start_ms: i64) {
         let (audio, frames) = mpsc::unbounded_channel();
         let (say, events) = mpsc::channel(EVENTS);
-        let place = Place { jumped: std::mem::take(&mut self.jumped), events };
+        let place = Place { follows: std::mem::replace(&mut self.follows, Follows::On), events };
+        self.holds = false;
         // A transcript that nobody reads any more is noticed with the next audio.
         let _ = self.line_up.send(place);
         self.pieces += 1;
@@ -165,6 +181,13 @@ impl Driver {
         );
         tokio::spawn(runner.run(Arc::clone(&self.sessions)));
         self.open = Some(audio);
+    }
+
+    /// Lets go of the words that wait for the next piece.
+    fn release(&mut self) {
+        self.holds = false;
+        let (_, events) = mpsc::channel(1);
+        let _ = self.line_up.send(Place { follows: Follows::NotYet, events });
     }
 
     fn give(&self, audio: Audio) {

@@ -75,7 +75,17 @@ pub(super) enum Event {
 /// A piece's place in the order of the transcript.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The piece does not follow the time line of the one before.
-    pub(super) jumped: bool,
+    pub(super) follows: Follows,
     pub(super) events: mpsc::Receiver<Event>,
+}
+
+/// How a piece follows the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Follows {
+    /// On its time line.
+    On,
+    /// On another time line.
+    Elsewhere,
+    /// No piece follows yet: words that wait for it wait no longer.
+    NotYet,
 }
