@@ -60,8 +60,18 @@ fn files(folder: &Path, module: &str) -> io::Result<Vec<PathBuf>> {
     if file.is_file() {
         return Ok(vec![file]);
     }
-    let entries = fs::read_dir(folder.join(module))?.collect::<io::Result<Vec<_>>>()?;
-    Ok(entries.into_iter().map(|entry| entry.path()).collect())
+    let (mut found, mut folders) = (Vec::new(), vec![folder.join(module)]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()? {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path)
+            } else if !path.ends_with("tests.rs") {
+                found.push(path)
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The modules beside it that each module of a folder uses, by `super::` in its own file, or by `path`.
@@ -70,7 +80,7 @@ fn uses(folder: &Path, modules: &[String], path: &str) -> io::Result<Uses> {
     for module in modules {
         for file in files(folder, module)? {
             let code = code(&file)?;
-            let is_beside = file.parent() == Some(folder) || file.ends_with("mod.rs");
+            let is_beside = file.parent() == Some(folder) || file == folder.join(module).join("mod.rs");
             let mut names = names_behind(path, &code);
             // A brace behind `server::` in a longer list, as in `use crate::{apps::App, server::…}`.
             names.extend(path.strip_prefix("crate::").map(|path| names_behind(path, &code)).unwrap_or_default());
