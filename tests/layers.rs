@@ -65,9 +65,9 @@ fn files(folder: &Path, module: &str) -> io::Result<Vec<PathBuf>> {
         for entry in fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()? {
             let path = entry.path();
             if path.is_dir() {
-                folders.push(path)
+                folders.push(path);
             } else if !path.ends_with("tests.rs") {
-                found.push(path)
+                found.push(path);
             }
         }
     }

@@ -82,7 +82,7 @@ async fn show(stage: &Stage) -> Result<()> {
          - Pause and resume the stream with the buttons beside its state.\n\
          - The stream itself: {}\n",
         stage.page(),
-        stage.script().join(" "),
+        Stage::script().join(" "),
         stage.media(),
     );
     stage.until_connected(PATIENCE).await?;

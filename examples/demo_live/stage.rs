@@ -102,7 +102,7 @@ impl Stage {
     }
 
     /// The sentences of the script.
-    pub(crate) fn script(&self) -> Vec<&'static str> {
+    pub(crate) fn script() -> Vec<&'static str> {
         SCRIPT.iter().map(|(_, text)| *text).collect()
     }
 
@@ -166,7 +166,7 @@ impl Stage {
             let words = text.split(|c: char| !c.is_ascii_alphabetic()).map(str::to_ascii_lowercase);
             words.filter(|word| word.len() >= 4).collect()
         };
-        let mut expected: Vec<_> = self.script().into_iter().flat_map(words).collect();
+        let mut expected: Vec<_> = Self::script().into_iter().flat_map(words).collect();
         expected.sort();
         expected.dedup();
         let said = self.values(live_insight::TRANSCRIPT)?;

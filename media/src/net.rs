@@ -88,7 +88,7 @@ impl Reach {
             }
             // An error of input and output hides what it was made of.
             let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            if inside.is_some_and(|inside| inside.is::<OutOfReach>()) {
+            if inside.is_some_and(<dyn Error + Send + Sync>::is::<OutOfReach>) {
                 return Some(refused(url));
             }
             cause = error.source();

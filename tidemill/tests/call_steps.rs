@@ -151,7 +151,7 @@ fn steps_of_a_request_that_nobody_reads_again_are_deleted_by_the_next_owner() {
     let (partition, step) = school.log().read_all("test-grade-steps").expect("the topic exists").remove(0);
     first.answer("one", "A");
     school.pass(2_000, &mut [&mut first]);
-    assert_eq!(left(&school), [Bytes::new(); 0]);
+    assert!(left(&school).is_empty());
     drop(first);
     // The first one died before the deletion was in the log.
     let step = Entry::new(step.key.expect("a step has a key"), step.value.expect("a step has a value"), 0);

@@ -41,7 +41,7 @@ pub(super) fn chats(figures: &mut Figures, stands: &Stands, data_dir: &Path) -> 
     let insights = values(data_dir, live_insight::INSIGHTS)?;
     let late = values(data_dir, live_insight::LATE)?;
     let mut faults = BTreeMap::<String, u64>::new();
-    for id in stands.ids() {
+    for id in Stands::ids() {
         let log = stands.log(id);
         if *id != "youtube-poll" {
             log.faults.iter().for_each(|(fault, count)| *faults.entry(format!("{fault:?}")).or_default() += count);
@@ -80,8 +80,9 @@ pub(super) fn words(figures: &mut Figures, stands: &Stands, data_dir: &Path) -> 
         let first = (0..segments as u64).find(|segment| server.asked(*segment) > 0).unwrap_or(0);
         let lost: &[u64] = if number == 1 { &stands.lost } else { &[] };
         // Audio that is missing: what was before the reader came, and lost segments.
-        let mut missing = vec![i64::MIN..first as i64 * SEGMENT_MS];
-        missing.extend(lost.iter().map(|lost| *lost as i64 * SEGMENT_MS..(*lost as i64 + 1) * SEGMENT_MS));
+        let before = std::iter::once(i64::MIN..first as i64 * SEGMENT_MS);
+        let lost = lost.iter().map(|lost| *lost as i64 * SEGMENT_MS..(*lost as i64 + 1) * SEGMENT_MS);
+        let missing: Vec<_> = before.chain(lost).collect();
         let expected = stands.script.words.iter().map(|word| {
             let edge = |range: &std::ops::Range<i64>| {
                 let from_ms = range.start.saturating_sub(EDGE_MS);

@@ -61,15 +61,15 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         let due = (started.elapsed().as_secs_f64() * options.per_second as f64) as usize;
         (posted..due).for_each(|number| stands.post(number));
         posted = posted.max(due);
-        watch.look(&instance, stands.ids()).await?;
+        watch.look(&instance, Stands::ids()).await?;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     stands.end();
     let ended = Instant::now();
-    let mut open = watch.look(&instance, stands.ids()).await?;
+    let mut open = watch.look(&instance, Stands::ids()).await?;
     while !open.is_empty() && ended.elapsed() < DRAIN {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        open = watch.look(&instance, stands.ids()).await?;
+        open = watch.look(&instance, Stands::ids()).await?;
     }
     instance.close().await?;
 

@@ -149,7 +149,7 @@ impl Stands {
         ]
     }
 
-    pub(super) fn ids(&self) -> &'static [&'static str] {
+    pub(super) fn ids() -> &'static [&'static str] {
         &IDS
     }
 

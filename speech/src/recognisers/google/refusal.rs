@@ -22,7 +22,7 @@ pub(super) fn error_of(status: &Status, token: &Credential, used: &str) -> Speec
         }
         Code::Unauthenticated => SpeechError::refused(
             "Google Speech-to-Text does not take the token",
-            format!("put a new access token into {}", token),
+            format!("put a new access token into {token}"),
         ),
         Code::PermissionDenied => SpeechError::refused(
             reason,
