@@ -250,7 +250,7 @@ await phase(coach, "denied");
 done("with tenants a page asks for its token, and lists what the token opens; calls are for the operator");
 
 // What a dead or protected server answers is not a complaint about a page.
-const serious = found.flat().filter((line) => !/40[134]|net::ERR_/.test(line));
+const serious = found.flat().filter((line) => !/40[134]|net::ERR_|HTTP Authentication failed/.test(line));
 assert.deepEqual(serious, []);
 done("no error on the console, no request to anywhere else");
 await close();
