@@ -52,7 +52,7 @@ impl Instance {
         std::thread::spawn(move || lines.filter(|line| line.contains("ERROR")).for_each(|line| eprintln!("{line}")));
         let instance = Self { child, address, http: http_client(Duration::from_secs(30))? };
         let (started, url) = (Instant::now(), instance.url("/v1/streams/nobody"));
-        while instance.http.get(&url).send().await?.status() != 404 {
+        while instance.http.get(&url).send().await?.status() == 503 {
             ensure!(started.elapsed() < PATIENCE, "the server does not take streams");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
