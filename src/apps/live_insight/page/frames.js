@@ -70,10 +70,12 @@ export const fileAddress = (id, format, last, span = null) => addressOf(id, "exp
 export class FrameChooser {
   frame = null;
   #chosen = FRAMES[0];
+  /** What is shown is out of date. */
+  #isOld = false;
+  #later = calmly(() => this.#isOld && this.#fetch(), 300, 700);
 
   constructor({ box, line, files, id, onChange, asked, onLive = () => {}, span = null }) {
     Object.assign(this, { box, line, files, id, onChange, asked, onLive, span });
-    this.refresh = calmly(() => this.#fetch(), 300, 700);
     box.replaceChildren(
       ...FRAMES.map((frame) =>
         h("button", { type: "button", onClick: () => this.choose(frame) }, span && !frame.last ? "Minutes" : frame.word),
@@ -105,8 +107,15 @@ export class FrameChooser {
     void this.#fetch();
   }
 
+  /** Asks again for what is chosen, soon. The last minute needs no asking, and a new choice asks by itself. */
+  refresh() {
+    this.#isOld = true;
+    this.#later();
+  }
+
   async #fetch() {
     const chosen = this.#chosen;
+    this.#isOld = false;
     if (chosen.last === null) return;
     const answer = await this.asked("frame", queryOf(chosen.last, this.span));
     // Something else may have been chosen meanwhile.

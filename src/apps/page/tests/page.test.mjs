@@ -678,6 +678,27 @@ test("a frame that comes after another one was chosen is not shown, and a late o
   }
 }));
 
+test("a frame that is chosen while the page is about to ask again is asked for once", (t) => withDocument(async () => {
+  const { FrameChooser, FRAMES } = await load("../../live_insight/page/frames.js");
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const [box, files, line] = ["div", "span", "p"].map((tag) => new Element(tag));
+  const queries = [];
+  const asked = async (view, query) => queries.push(query.last) && { value: FRAME };
+  const chooser = new FrameChooser({ box, files, line, id: "ada", onChange: () => {}, asked });
+  const wait = async () => {
+    t.mock.timers.tick(1_000);
+    for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+  };
+  // The connection has just opened.
+  chooser.refresh();
+  chooser.choose(FRAMES[2]);
+  await wait();
+  assert.deepEqual(queries, ["15m"]);
+  chooser.refresh();
+  await wait();
+  assert.deepEqual(queries, ["15m", "15m"], "the connection has opened anew");
+}));
+
 const CLIP = {
   ...{ id: "1-2-l", stream_id: "ada", start_ms: 60_000, end_ms: 90_000, reason: "<b>goal</b>", shape: "portrait" },
   ...{ captions: true, created_ms: 5, state: "cutting", progress: 0.254 },
