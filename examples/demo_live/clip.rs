@@ -1,30 +1,24 @@
 //! The demo's last step: a clip, as a streamer would download it.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use tidemill_apps::apps::live_insight;
+use tidemill_hls_server::{Difference, Video};
 
 use crate::stage::{STREAM, Stage, until};
 
 /// What the clip has before and after the words.
 const AROUND_MS: i64 = 1_500;
 
-/// A downloaded clip, as ffprobe sees it.
+/// A downloaded clip.
 pub(crate) struct Clip {
     pub(crate) file: PathBuf,
-    pub(crate) seconds: f64,
-    pub(crate) width: u64,
-    pub(crate) height: u64,
-    pub(crate) has_sound: bool,
+    pub(crate) video: Video,
     /// What is burnt in.
     pub(crate) words: String,
-    /// By how much the lower half of the picture differs from the same clip without captions while the words are shown:
+    /// By how much the lower third of the picture differs from the same clip without captions while the words are shown:
     /// mean steps of brightness, of 255.
     pub(crate) difference: f64,
 }
@@ -32,10 +26,10 @@ pub(crate) struct Clip {
 impl Clip {
     /// What is wrong with it, if anything.
     pub(crate) fn check(&self) -> Result<()> {
-        let Self { seconds, width, height, .. } = self;
+        let Video { seconds, width, height, has_sound } = &self.video;
         ensure!((2.0..60.0).contains(seconds), "the clip lasts {seconds} s");
         ensure!(width * 16 == height * 9, "the clip is {width}×{height}, and not 9:16");
-        ensure!(self.has_sound, "the clip has no sound");
+        ensure!(*has_sound, "the clip has no sound");
         ensure!(self.difference > 1.0, "the clip shows no captions: {:.2}", self.difference);
         Ok(())
     }
@@ -52,18 +46,10 @@ impl Stage {
         let captioned = self.download(start_ms, lasts_ms, true, patience).await?;
         let plain = self.download(start_ms, lasts_ms, false, patience).await?;
         let at_s = (AROUND_MS + lasts_ms / 2) as f64 / 1_000.0;
-        let seen = probe(&captioned)?;
-        let video = &seen["streams"].as_array().and_then(|all| all.iter().find(|one| one["codec_type"] == "video"));
-        let video = video.context("the clip has no picture")?;
-        let size = |name: &str| video[name].as_u64().with_context(|| format!("ffprobe tells no {name}"));
-        let seconds = seen["format"]["duration"].as_str().and_then(|text| text.parse().ok());
         Ok(Clip {
-            seconds: seconds.context("ffprobe tells no duration")?,
-            width: size("width")?,
-            height: size("height")?,
-            has_sound: seen["streams"].as_array().is_some_and(|all| all.iter().any(|one| one["codec_type"] == "audio")),
+            video: Video::of(&captioned)?,
             words: said["text"].as_str().unwrap_or_default().to_owned(),
-            difference: difference(&captioned, &plain, at_s)?,
+            difference: Difference::at(at_s, &captioned, &plain)?.lower,
             file: captioned,
         })
     }
@@ -87,27 +73,4 @@ impl Stage {
         tokio::fs::write(&file, answer.bytes().await?).await?;
         Ok(file)
     }
-}
-
-fn probe(file: &Path) -> Result<Value> {
-    let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-show_entries", "stream=codec_type,width,height:format=duration", "-of", "json"]);
-    let output = command.arg(file).output().context("ffprobe cannot be run")?;
-    Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-/// The brightness of a picture, byte by byte.
-fn picture(file: &Path, at_s: f64) -> Result<Vec<u8>> {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-ss", &format!("{at_s:.2}"), "-i"]).arg(file);
-    let output = command.args(["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]).output()?;
-    Ok(output.stdout)
-}
-
-fn difference(a: &Path, b: &Path, at_s: f64) -> Result<f64> {
-    let (a, b) = (picture(a, at_s)?, picture(b, at_s)?);
-    ensure!(!a.is_empty() && a.len() == b.len(), "the clip has no picture at {at_s:.2} s");
-    let half = a.len() / 2..a.len();
-    let steps: u64 = half.clone().map(|at| u64::from(a[at].abs_diff(b[at]))).sum();
-    Ok(steps as f64 / half.len() as f64)
 }

@@ -13,6 +13,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use tidemill_hls_server::Video;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use stage::{Plan, Stage};
@@ -96,7 +97,7 @@ async fn show(stage: &Stage) -> Result<()> {
     println!("The first insight: {} messages, mood {}. {instruction}", insight["chats"], insight["mood"]);
     let clip = stage.clip(PATIENCE).await?;
     clip.check()?;
-    let clip::Clip { seconds, width, height, words, .. } = &clip;
+    let (Video { seconds, width, height, .. }, words) = (&clip.video, &clip.words);
     println!(
         "A clip was asked for and downloaded: {}\n  {seconds:.1} s, {width}×{height}, sound, and these words burnt in: {words}",
         clip.file.display()

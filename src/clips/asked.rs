@@ -103,7 +103,7 @@ impl Asked {
             let fix = format!("let the clip last at least {SHORTEST_MS} ms");
             return Err(ClipError::field("end_ms", format!("is only {length_ms} ms after start_ms"), fix));
         }
-        let longest_ms = settings.longest.saturating_sub(settings.lead_in).as_millis() as i64;
+        let longest_ms = settings.longest_asked().as_millis() as i64;
         if length_ms > longest_ms {
             let fix = format!("let the clip last at most {} seconds; clips.longest allows more", longest_ms / 1_000);
             return Err(ClipError::field("end_ms", format!("is {} seconds after start_ms", length_ms / 1_000), fix));

@@ -50,6 +50,11 @@ impl ClipSettings {
         self.folder.clone().or_else(|| data.map(|data| data.join("clips")))
     }
 
+    /// The longest part of a stream that may be asked for: with the lead-in before it, the clip is the longest one.
+    pub fn longest_asked(&self) -> Duration {
+        self.longest.saturating_sub(self.lead_in)
+    }
+
     /// All problems of the settings, one sentence each, with what to write.
     pub fn problems(&self) -> Vec<String> {
         let is_file = self.folder.as_ref().filter(|folder| folder.is_file());

@@ -1,13 +1,13 @@
 //! A part of a live stream is asked for, cut and downloaded, and goes with the stream.
 
-use std::{path::Path, process::Command, sync::Arc, time::Duration};
+use std::{process::Command, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tidemill::{Clock as _, SystemClock, transport::embedded::EmbeddedLog};
 use tidemill_apps::server::Settings;
-use tidemill_hls_server::{Content, HlsServer, Line, Schedule};
+use tidemill_hls_server::{Content, Difference, HlsServer, Line, Schedule, Video};
 use tokio::time::timeout;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
@@ -88,49 +88,20 @@ impl Evening {
         self.client.get(&path).await.1
     }
 
-    async fn file(&self, clip: &Value) -> TempFile {
+    async fn file(&self, clip: &Value) -> NamedTempFile {
         let path = format!("{CLIPS}/{}/file", clip["id"].as_str().expect("an id"));
         let answer = self.client.fetch(&path, &[]).await;
         assert_eq!(answer.status(), 200);
         let name = answer.headers()["content-disposition"].to_str().expect("ASCII").to_owned();
         assert!(name.starts_with("attachment; filename=\"double-ada-"), "{name}");
-        let file = tempfile::NamedTempFile::with_suffix(".mp4").expect("a file");
+        let file = NamedTempFile::with_suffix(".mp4").expect("a file");
         std::fs::write(file.path(), answer.bytes().await.expect("a body")).expect("written");
-        TempFile(file)
+        file
     }
 
     fn files(&self) -> usize {
         std::fs::read_dir(self.folder.path().join("files")).map_or(0, Iterator::count)
     }
-}
-
-struct TempFile(tempfile::NamedTempFile);
-
-/// Seconds, width and height.
-fn probe(file: &TempFile) -> (f64, u64, u64) {
-    let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-select_streams", "v", "-show_entries", "stream=width,height:format=duration"]);
-    let output = command.args(["-of", "json"]).arg(file.0.path()).output().expect("ffprobe");
-    let seen: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let number = |name: &str| seen["streams"][0][name].as_u64().expect("a number");
-    let seconds = seen["format"]["duration"].as_str().and_then(|text| text.parse().ok()).expect("a duration");
-    (seconds, number("width"), number("height"))
-}
-
-/// The brightness of a picture, byte by byte.
-fn picture(file: &Path, second: &str) -> Vec<u8> {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-ss", second, "-i"]).arg(file);
-    command.args(["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]).output().expect("ffmpeg").stdout
-}
-
-/// By how much the lower halves of two clips differ at a time: mean steps of brightness, of 255.
-fn difference(a: &TempFile, b: &TempFile, second: &str) -> f64 {
-    let (a, b) = (picture(a.0.path(), second), picture(b.0.path(), second));
-    assert!(!a.is_empty() && a.len() == b.len());
-    let half = a.len() / 2..a.len();
-    let steps: u64 = half.clone().map(|at| u64::from(a[at].abs_diff(b[at]))).sum();
-    steps as f64 / half.len() as f64
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,14 +123,15 @@ async fn a_clip_has_its_length_shape_and_captions_and_is_downloaded_in_parts() {
     let clip = evening.clip(2_000, 10_000, &portrait).await;
     assert_eq!((&clip["progress"], &clip["reason"]), (&json!(1.0), &json!("What a \"welcome\"!")));
     let captioned = evening.file(&clip).await;
-    let (seconds, width, height) = probe(&captioned);
-    assert!((seconds - 8.0).abs() < 0.3, "{seconds} seconds");
-    assert_eq!((width, height), (180, 320));
+    let seen = Video::of(captioned.path()).expect("a video");
+    assert!((seen.seconds - 8.0).abs() < 0.3, "{} seconds", seen.seconds);
+    assert_eq!((seen.width, seen.height), (180, 320));
     let plain = json!({ "shape": "portrait", "captions": false });
     let plain = evening.file(&evening.clip(2_000, 10_000, &plain).await).await;
     // The words stand from one second to four seconds of the clip.
-    assert!(difference(&captioned, &plain, "2.5") > 3.0, "{}", difference(&captioned, &plain, "2.5"));
-    assert!(difference(&captioned, &plain, "6.0") < 1.0, "{}", difference(&captioned, &plain, "6.0"));
+    let at = |second| Difference::at(second, captioned.path(), plain.path()).expect("two pictures").lower;
+    assert!(at(2.5) > 3.0, "{}", at(2.5));
+    assert!(at(6.0) < 1.0, "{}", at(6.0));
 
     // A page heard of the work while it was going on.
     let mut told = String::new();
@@ -170,7 +142,7 @@ async fn a_clip_has_its_length_shape_and_captions_and_is_downloaded_in_parts() {
     assert!(told.contains("event: clip_progress") && told.contains("\"state\":\"fetching\""), "{told}");
 
     let file = format!("{CLIPS}/{}/file", clip["id"].as_str().expect("an id"));
-    let all = std::fs::read(captioned.0.path()).expect("bytes");
+    let all = std::fs::read(captioned.path()).expect("bytes");
     let part = client.fetch(&file, &[("range", "bytes=4-11"), ("accept-encoding", "gzip")]).await;
     assert_eq!(
         (part.status().as_u16(), &part.headers()["content-type"]),

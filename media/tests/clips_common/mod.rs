@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tidemill_hls_server::HlsServer;
+use tidemill_hls_server::{Difference, HlsServer, Video};
 use tidemill_media::clips::{Finished, Footage, Shape};
 use tidemill_media::{ClipId, ClipRequest, ClipState, Clips, ClipsOptions, Resolver, ResolverOptions};
 
@@ -81,57 +81,12 @@ pub(crate) fn files(folder: &TempDir) -> Vec<PathBuf> {
     found
 }
 
-#[derive(Debug)]
-pub(crate) struct Seen {
-    pub(crate) seconds: f64,
-    pub(crate) width: u64,
-    pub(crate) height: u64,
-    pub(crate) has_sound: bool,
-}
-
-/// What ffprobe sees in a file.
-pub(crate) fn probe(file: &Path) -> Seen {
-    let mut command = Command::new("ffprobe");
-    command.args(["-v", "error", "-show_entries", "stream=codec_type,width,height:format=duration", "-of", "json"]);
-    let output = command.arg(file).output().expect("ffprobe");
-    let value: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let streams = value["streams"].as_array().expect("streams");
-    let of = |kind: &str| streams.iter().find(|stream| stream["codec_type"] == kind);
-    let picture = of("video").expect("a picture");
-    Seen {
-        seconds: value["format"]["duration"].as_str().and_then(|text| text.parse().ok()).expect("a duration"),
-        width: picture["width"].as_u64().expect("a width"),
-        height: picture["height"].as_u64().expect("a height"),
-        has_sound: of("audio").is_some(),
-    }
-}
-
-/// By how much two files differ at a time: mean steps of brightness, of 255.
-#[derive(Debug)]
-pub(crate) struct Difference {
-    /// In the upper two thirds.
-    pub(crate) upper: f64,
-    /// In the lower third.
-    pub(crate) lower: f64,
+pub(crate) fn probe(file: &Path) -> Video {
+    Video::of(file).expect("a video")
 }
 
 pub(crate) fn difference(a: &Path, b: &Path, second: f64) -> Difference {
-    let (a, b) = (frame(a, second), frame(b, second));
-    assert_eq!(a.len(), b.len());
-    let mean = |range: std::ops::Range<usize>| {
-        let steps: u64 = range.clone().map(|index| u64::from(a[index].abs_diff(b[index]))).sum();
-        steps as f64 / range.len() as f64
-    };
-    let two_thirds = a.len() * 2 / 3;
-    Difference { upper: mean(0..two_thirds), lower: mean(two_thirds..a.len()) }
-}
-
-fn frame(file: &Path, second: f64) -> Vec<u8> {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-ss", &second.to_string(), "-i"]).arg(file);
-    let output = command.args(["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-"]).output().expect("ffmpeg");
-    assert!(!output.stdout.is_empty(), "no picture at {second}");
-    output.stdout
+    Difference::at(second, a, b).expect("two pictures")
 }
 
 /// Integrated loudness in LUFS.

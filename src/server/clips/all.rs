@@ -14,11 +14,7 @@ use super::{CANDIDATES, Clipping};
 use crate::{
     apps::Parameters,
     clips::{All, Asked, ClipView, When},
-    server::{
-        access::Visitor,
-        intake::{Request, check_json},
-        problem::Problem,
-    },
+    server::{access::Visitor, intake::Request, problem::Problem},
 };
 
 /// What a view of candidates answers.
@@ -42,16 +38,9 @@ pub(super) struct Made {
 }
 
 /// `POST /v1/streams/{id}/clips/all`: asks for clips of the best candidates, at once or when the stream has ended.
-pub(in crate::server) async fn all(
-    clipping: Arc<Clipping>,
-    id: String,
-    Request { visitor, headers, body }: Request,
-) -> Result<Response, Problem> {
-    visitor.may(clipping.app, &id)?;
-    check_json(&headers)?;
+pub(in crate::server) async fn all(clipping: Arc<Clipping>, id: String, request: Request) -> Result<Response, Problem> {
     let fix = "send {} or any of most, shape, captions and when (now, end, never)";
-    let body = clipping.intake.read_body(&visitor, &headers, body).await?;
-    let all: All = super::ask::read(&body.0, fix)?;
+    let (visitor, all): (Visitor, All) = clipping.read(&id, request, fix).await?;
     all.check()?;
     visitor.take(1)?;
     clipping.sources.seen(&id)?;
@@ -76,7 +65,7 @@ impl Clipping {
     /// Asks for clips of the best candidates of a stream.
     pub(super) async fn make_all(&self, id: &str, all: &All, visitor: Option<&Visitor>) -> Result<Made, Problem> {
         let found = self.candidates(id, all.most, visitor).await?;
-        let longest = self.desk.settings().longest.saturating_sub(self.desk.settings().lead_in).as_millis() as i64;
+        let longest = self.desk.settings().longest_asked().as_millis() as i64;
         let (mut clips, mut refused) = (Vec::new(), Vec::new());
         for Candidate { start_ms, end_ms, reasons } in found.candidates {
             let asked = Asked {

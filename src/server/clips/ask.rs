@@ -21,15 +21,11 @@ use crate::{
     },
 };
 
+const WISH: &str = "send start_ms and end_ms, and if you like reason, shape and captions";
+
 /// `POST /v1/streams/{id}/clips`: asks for a clip.
-pub(in crate::server) async fn ask(
-    clipping: Arc<Clipping>,
-    id: String,
-    Request { visitor, headers, body }: Request,
-) -> Result<Response, Problem> {
-    visitor.may(clipping.app, &id)?;
-    check_json(&headers)?;
-    let asked = wish(json(unmarked(&clipping.intake.read_body(&visitor, &headers, body).await?.0))?)?;
+pub(in crate::server) async fn ask(clipping: Arc<Clipping>, id: String, request: Request) -> Result<Response, Problem> {
+    let (visitor, asked) = clipping.read(&id, request, WISH).await?;
     let clip = clipping.ask(&visitor, &id, asked).await?;
     let place = super::list::location(clipping.app, &id, &clip.id);
     let mut response = (StatusCode::ACCEPTED, Json(clip)).into_response();
@@ -39,12 +35,7 @@ pub(in crate::server) async fn ask(
 
 /// Reads which clip is asked for.
 pub(in crate::server) fn wish(value: Value) -> Result<Asked, Problem> {
-    typed(value, "send start_ms and end_ms, and if you like reason, shape and captions")
-}
-
-/// Reads what is asked for. `fix` says what the body holds.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8], fix: &str) -> Result<T, Problem> {
-    typed(json(unmarked(body))?, fix)
+    typed(value, WISH)
 }
 
 fn typed<T: DeserializeOwned>(value: Value, fix: &str) -> Result<T, Problem> {
@@ -53,6 +44,19 @@ fn typed<T: DeserializeOwned>(value: Value, fix: &str) -> Result<T, Problem> {
 }
 
 impl Clipping {
+    /// Reads what a visitor asks about clips of a stream that the visitor may open. `fix` says what the body holds.
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        id: &str,
+        Request { visitor, headers, body }: Request,
+        fix: &str,
+    ) -> Result<(Visitor, T), Problem> {
+        visitor.may(self.app, id)?;
+        check_json(&headers)?;
+        let asked = typed(json(unmarked(&self.intake.read_body(&visitor, &headers, body).await?.0))?, fix)?;
+        Ok((visitor, asked))
+    }
+
     /// Asks for a clip of a stream. Whatever brings the wish calls this: HTTP, or a connection that a page keeps open. The
     /// answer comes at once; what becomes of the clip is among the events of the stream.
     ///

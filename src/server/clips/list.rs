@@ -33,7 +33,7 @@ pub(in crate::server) fn list(clipping: &Clipping, id: &str, visitor: &Visitor) 
         "keep_ms": settings.keep.as_millis() as i64,
         "quota_bytes": settings.quota_bytes,
         "used_bytes": desk.used_bytes(),
-        "longest_ms": settings.longest.saturating_sub(settings.lead_in).as_millis() as i64,
+        "longest_ms": settings.longest_asked().as_millis() as i64,
         "lead_in_ms": settings.lead_in.as_millis() as i64,
     });
     Ok(Json(shown).into_response())

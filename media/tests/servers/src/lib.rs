@@ -19,8 +19,10 @@ mod schedule;
 mod script;
 mod server;
 mod speech;
+mod video;
 
 pub use content::{Content, SEGMENT_MS};
 pub use schedule::{Faults, Pace, Schedule};
 pub use script::{Line, SCRIPT, Spoken, script};
 pub use server::HlsServer;
+pub use video::{Difference, Video};
