@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::future;
+use futures_util::{FutureExt as _, future};
 use serde_json::{Value, json};
 use tidemill_remote::Backoff;
 
 use crate::{Batch, ChatError, ChatEvent, Clock, Connection, Platform, Position, Source, SystemClock, seen::Seen};
+
+/// The most events that are gathered, unless one batch has more.
+const TOGETHER: usize = 500;
 
 /// How a connection is supervised.
 #[derive(Debug, Clone)]
@@ -78,8 +81,15 @@ pub enum State {
 enum Phase {
     Begin,
     Opening,
-    Open { connection: Box<dyn Connection>, since_ms: i64 },
-    Waiting { until_ms: i64 },
+    Open {
+        connection: Box<dyn Connection>,
+        since_ms: i64,
+    },
+    /// The connection has failed behind events that are told first.
+    Failing(ChatError),
+    Waiting {
+        until_ms: i64,
+    },
     Ending,
     Over,
 }
@@ -123,14 +133,21 @@ impl Supervised {
                     Err(error) => return self.failed(error),
                 },
                 Phase::Open { connection, since_ms } => match connection.next().await {
-                    Ok(batch) => {
+                    Ok(mut batch) => {
                         let since_ms = *since_ms;
+                        if let Err(error) = gather(&mut **connection, &mut batch) {
+                            self.phase = Phase::Failing(error);
+                        }
                         if let Some(batch) = self.take(batch, since_ms) {
                             return Told::Events(batch);
                         }
                     }
                     Err(error) => return self.failed(error),
                 },
+                Phase::Failing(error) => {
+                    let error = error.clone();
+                    return self.failed(error);
+                }
                 Phase::Waiting { until_ms } => {
                     let left = until_ms.saturating_sub(self.supervision.clock.now_ms());
                     match u64::try_from(left) {
@@ -189,6 +206,20 @@ impl Supervised {
         let left_ms = starts_at_ms.map_or(0, |starts_at_ms| starts_at_ms - self.supervision.clock.now_ms());
         Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).clamp(every, every * 10)
     }
+}
+
+/// Adds what has arrived meanwhile. A platform that tells each message alone would otherwise cost a write for each.
+fn gather(connection: &mut dyn Connection, batch: &mut Batch) -> Result<(), ChatError> {
+    while !batch.ended
+        && batch.events.len() < TOGETHER
+        && let Some(next) = connection.next().now_or_never()
+    {
+        let Batch { events, position, ended } = next?;
+        batch.events.extend(events);
+        batch.position = position.or_else(|| batch.position.take());
+        batch.ended = ended;
+    }
+    Ok(())
 }
 
 /// What makes an event one that was told before.

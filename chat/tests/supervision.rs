@@ -50,6 +50,29 @@ async fn replayed_history_is_told_once() {
 }
 
 #[tokio::test]
+async fn messages_that_have_arrived_are_told_together_and_before_the_failure_behind_them() {
+    let steps = [Step::Open(Ok(())), batch(&["a"]), batch(&["a", "b"]), batch(&["c"]), cut("cut")];
+    let platform = FakePlatform::following(steps);
+    let told = told(&mut supervised(&platform, None), 4).await;
+    assert!(matches!(&told[2], Told::Events(batch) if ids(batch) == ["a", "b", "c"]), "{told:?}");
+    let Told::Events(Batch { position: Some(Position(position)), .. }) = &told[2] else { panic!("{told:?}") };
+    assert_eq!(position["at"], "c");
+    assert!(matches!(&told[3], Told::State(State::Waiting { reason, .. }) if reason == "cut"), "{told:?}");
+}
+
+#[tokio::test]
+async fn messages_that_wait_are_told_in_parts_of_bounded_size() {
+    let names: Vec<String> = (0..1_200).map(|number| number.to_string()).collect();
+    let steps = names.iter().map(|name| batch(&[name]));
+    let platform = FakePlatform::following([Step::Open(Ok(()))].into_iter().chain(steps));
+    let told = told(&mut supervised(&platform, None), 5).await;
+    assert_eq!(messages(&told), names);
+    let sizes =
+        told.iter().filter_map(|told| if let Told::Events(batch) = told { Some(ids(batch).len()) } else { None });
+    assert_eq!(sizes.collect::<Vec<_>>(), [500, 500, 200]);
+}
+
+#[tokio::test]
 async fn a_restart_goes_on_at_the_position_and_knows_the_ids() {
     let platform = FakePlatform::following([Step::Open(Ok(())), batch(&["a", "b"])]);
     let first = told(&mut supervised(&platform, None), 3).await;
