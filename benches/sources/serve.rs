@@ -73,6 +73,8 @@ fn settings(stage: Stage) -> Settings {
     let listen = ([127, 0, 0, 1], 0).into();
     let mut settings = Settings { listen, ..Settings::of(vec![&live_insight::APPLICATION]) };
     settings.data_dir = Some(stage.data_dir);
+    // Caches fill in the first minutes, and not all the time: what grows afterwards would be a leak.
+    settings.memory_bytes = 64 << 20;
     let windows = settings.windows_mut(&live_insight::APPLICATION);
     let (window, grace, idle_after) = (Duration::from_secs(5), Duration::from_secs(5), Duration::from_secs(5));
     *windows = Windows { window, grace, idle_after, ..*windows };

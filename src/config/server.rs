@@ -31,6 +31,10 @@ pub(super) fn work() -> Vec<Setting> {
         Setting::new("data.dir", "", path, |s| &mut s.data_dir)
             .flag("data-dir", "FOLDER")
             .help("Folder for state and, without brokers, for the log; without a folder, both are in memory"),
+        Setting::new("data.memory", "640MiB", bytes, |s| &mut s.memory_bytes).help(
+            "Memory for rows and records of data.dir, cached or not yet in files: a fifth for the log without brokers, \
+             the rest for the applications",
+        ),
         Setting::new("data.sync", "false", switch, |s| &mut s.sync)
             .help("Whether each commit waits for the disk, so that a power loss loses no committed data"),
         Setting::new("data.raw_retention", "1h", duration, |s| &mut s.raw_retention)

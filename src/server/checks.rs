@@ -78,6 +78,7 @@ impl Settings {
         let wrong = [
             (!(1..=1000).contains(&self.partitions), "run.partitions must be between 1 and 1000".to_owned()),
             (!(1..=256).contains(&self.threads), "run.threads must be between 1 and 256".to_owned()),
+            (self.memory_bytes < 32 << 20, "data.memory must be at least 32MiB".to_owned()),
             (limits.body_bytes < 1024, "limits.body must be at least 1 KiB".to_owned()),
             (
                 limits.bytes_in_flight < limits.body_bytes,
@@ -210,6 +211,7 @@ mod tests {
             settings.raw_retention = Duration::ZERO;
             settings.result_retention = Retention::For(Duration::ZERO);
             settings.calls.timeout = Duration::ZERO;
+            settings.memory_bytes = 1 << 20;
             settings.mediapipe_dir = Some("/nope".into());
             settings.cors_origins = vec!["*".to_owned(), "https://ada.example/".to_owned(), "ada.example".to_owned()];
         });
@@ -221,6 +223,7 @@ mod tests {
             "'data.raw_retention' is nothing",
             "'data.result_retention' is nothing",
             "'analyst.timeout' is nothing",
+            "data.memory must be at least 32MiB",
             "there is no folder /nope",
             "server.cors does not take '*'",
             "the origin 'https://ada.example/'",
@@ -228,7 +231,7 @@ mod tests {
         ] {
             assert!(found.iter().any(|problem| problem.contains(part)), "{part} in {found:#?}");
         }
-        assert_eq!(found.len(), 11, "{found:#?}");
+        assert_eq!(found.len(), 12, "{found:#?}");
     }
 
     #[test]

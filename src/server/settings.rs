@@ -167,6 +167,9 @@ pub struct Settings {
     pub kafka: Option<KafkaConfig>,
     /// The folder of the state and the embedded log; `None` keeps both in memory.
     pub data_dir: Option<PathBuf>,
+    /// The memory for rows and records that are in [`data_dir`](Self::data_dir), cached or not yet written to files, in
+    /// bytes. The embedded log gets a fifth of it, the applications share the rest. Default 640 MiB.
+    pub memory_bytes: usize,
     /// Whether each commit waits for the disk, so that a power loss loses no committed data. Default false.
     pub sync: bool,
     /// Partitions of every topic: the most threads that can share an application's work. Default 4.
@@ -232,6 +235,7 @@ impl Settings {
             apps,
             kafka: None,
             data_dir: None,
+            memory_bytes: 640 << 20,
             sync: false,
             partitions: 4,
             threads: 1,
@@ -270,6 +274,17 @@ impl Settings {
     /// Whether this server reads live streams: it runs the application that takes their chat.
     pub(super) fn runs_sources(&self) -> bool {
         self.sources.enabled && self.apps.iter().any(|app| app.reads_streams)
+    }
+
+    /// The embedded log's share of the memory, in bytes.
+    pub(super) fn log_memory_bytes(&self) -> usize {
+        self.memory_bytes / 5
+    }
+
+    /// The share of the stores of each application, in bytes.
+    pub(super) fn store_memory_bytes(&self) -> usize {
+        let log = if self.kafka.is_none() { self.log_memory_bytes() } else { 0 };
+        (self.memory_bytes - log) / self.apps.len().max(1)
     }
 
     /// The tenant that an application's owner belongs to: the first one whose token opens the id without being an

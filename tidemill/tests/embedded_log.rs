@@ -33,7 +33,7 @@ impl Place {
         let builder = EmbeddedLog::builder().clock(self.clock.clone());
         match &self.folder {
             #[cfg(feature = "rocksdb")]
-            Some(folder) => builder.tail_bytes(0).open(folder.path()),
+            Some(folder) => builder.memory_bytes(0).open(folder.path()),
             _ => Ok(builder.in_memory()),
         }
     }

@@ -103,6 +103,7 @@ impl Engine {
         config.application_server = address;
         config.num_standby_replicas = self.settings.standby_replicas;
         config.state_dir = self.settings.data_dir.as_deref().map(state_dir);
+        config.store_memory_bytes = self.settings.store_memory_bytes();
         let dead_letters = RecordHandler::DeadLetter(app.dead_letters.to_owned());
         config.deserialization_handler = dead_letters.clone();
         config.processing_handler = dead_letters;

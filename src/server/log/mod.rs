@@ -53,7 +53,10 @@ impl Log {
             return Self::kafka(kafka);
         }
         let embedded = match &settings.data_dir {
-            Some(data_dir) => EmbeddedLog::builder().sync(settings.sync).open(data_dir.join("log"))?,
+            Some(data_dir) => {
+                let builder = EmbeddedLog::builder().sync(settings.sync).memory_bytes(settings.log_memory_bytes());
+                builder.open(data_dir.join("log"))?
+            }
             None => EmbeddedLog::in_memory(),
         };
         Self::embedded(embedded)

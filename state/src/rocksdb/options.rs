@@ -115,6 +115,9 @@ impl RocksDbOptions {
         table.set_pin_l0_filter_and_index_blocks_in_cache(true);
         let mut options = Options::default();
         options.set_block_based_table_factory(&table);
+        // Memory for rows is taken in pieces of this size and counts as used at once. Large pieces of many small stores
+        // would use up the budget with nothing in them.
+        options.set_arena_block_size(64 << 10);
         options
     }
 }

@@ -35,7 +35,7 @@ impl Default for EmbeddedLogBuilder {
             #[cfg(feature = "rocksdb")]
             durable: crate::transport::embedded::storage::durable::DurableOptions {
                 sync: false,
-                tail_bytes: 64 * 1024 * 1024,
+                memory_bytes: 128 * 1024 * 1024,
             },
         }
     }
@@ -54,7 +54,7 @@ impl EmbeddedLogBuilder {
     ///
     /// ```no_run
     /// # use tidemill::transport::embedded::EmbeddedLog;
-    /// let log = EmbeddedLog::builder().sync(true).tail_bytes(16 << 20).open("data/log")?;
+    /// let log = EmbeddedLog::builder().sync(true).memory_bytes(32 << 20).open("data/log")?;
     /// # Ok::<(), tidemill::transport::TransportError>(())
     /// ```
     #[cfg(feature = "rocksdb")]
@@ -63,12 +63,13 @@ impl EmbeddedLogBuilder {
         self
     }
 
-    /// Sets how much memory the newest records of all partitions may use, in bytes. Consumers that keep up then need
-    /// not read from disk. Each partition gets at least 64 KiB and at most 4 MiB. Default 64 MiB. Needs the feature
-    /// `rocksdb`. See the example of [`EmbeddedLogBuilder::sync`].
+    /// Sets how much memory the log may use for records, in bytes. One half keeps the newest records of all partitions,
+    /// at least 64 KiB and at most 4 MiB of each, so that consumers that keep up need not read from disk. The other
+    /// half, at least 1 MiB, keeps records that are not in files yet. Default 128 MiB. Needs the feature `rocksdb`. See
+    /// the example of [`EmbeddedLogBuilder::sync`].
     #[cfg(feature = "rocksdb")]
-    pub fn tail_bytes(mut self, bytes: usize) -> Self {
-        self.durable.tail_bytes = bytes;
+    pub fn memory_bytes(mut self, bytes: usize) -> Self {
+        self.durable.memory_bytes = bytes;
         self
     }
 

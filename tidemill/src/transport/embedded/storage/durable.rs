@@ -33,7 +33,7 @@ const MERGED_AFTER_S: u64 = 12 * 60 * 60;
 #[derive(Debug, Clone)]
 pub(in crate::transport::embedded) struct DurableOptions {
     pub(in crate::transport::embedded) sync: bool,
-    pub(in crate::transport::embedded) tail_bytes: usize,
+    pub(in crate::transport::embedded) memory_bytes: usize,
 }
 
 /// A folder with a log.
@@ -94,13 +94,13 @@ fn rows() -> Options {
 /// front. Sorting them into levels would write each record five times more. Many files therefore stay unmerged, and
 /// later files of similar size are merged. Dropped records of large files are deleted as whole files, so the share of
 /// dropped records does not start a merge.
-fn records() -> Options {
+fn records(unflushed_bytes: usize) -> Options {
     let mut merging = UniversalCompactOptions::default();
     merging.set_stop_style(UniversalCompactionStopStyle::Similar);
     merging.set_size_ratio(100);
     merging.set_max_size_amplification_percent(i32::MAX);
     let mut options = Options::default();
-    options.set_write_buffer_size(64 * MIB as usize);
+    options.set_write_buffer_size(unflushed_bytes.max(MIB as usize));
     options.set_target_file_size_base(64 * MIB);
     options.set_compaction_style(DBCompactionStyle::Universal);
     options.set_universal_compaction_options(&merging);
@@ -143,7 +143,7 @@ impl DurableStorage {
         fs::create_dir_all(path).map_err(|error| failed("open", path, error))?;
         let lock = LogLock::take(path)?;
         let db_options = database().map_err(|error| failed("open", path, error))?;
-        let families = [("default", rows()), (RECORDS, records())];
+        let families = [("default", rows()), (RECORDS, records(options.memory_bytes / 2))];
         let db = DB::open_cf_with_opts(&db_options, path, families).map_err(|error| failed("open", path, error))?;
         let storage = Self { db, path: path.to_owned(), options, _lock: lock };
         let restored = storage.restore()?;
@@ -320,7 +320,7 @@ impl LogStorage for DurableStorage {
     }
 
     fn tail_bytes(&self) -> Option<usize> {
-        Some(self.options.tail_bytes)
+        Some(self.options.memory_bytes / 2)
     }
 
     fn flush(&self) -> Result<(), TransportError> {
