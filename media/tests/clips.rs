@@ -5,10 +5,10 @@ mod common;
 
 use std::sync::Arc;
 
-use clips_common::{Difference, difference, done, finished, loudness, options, probe, request, settled, sound};
+use clips_common::{difference, done, finished, loudness, options, probe, request, settled, sound};
 use common::{content, script, until, url, whole};
 use tempfile::TempDir;
-use tidemill_hls_server::{Faults, HlsServer, Pace, Schedule};
+use tidemill_hls_server::{Difference, Faults, HlsServer, Pace, Schedule};
 use tidemill_media::clips::{AskCaptions, Caption, Footage, Shape};
 use tidemill_media::process::Program;
 use tidemill_media::{ClipId, ClipRequest, ClipState, Clips, ClipsOptions, Reach};
