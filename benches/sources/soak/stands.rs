@@ -62,7 +62,8 @@ impl Stands {
         // A connection to Twitch takes many requests, and each may be refused.
         let many = Rates { unavailable: 0.02, rate_limited: 0.02, ..single };
         let twitch = Schedule { seed: seed + 2, rates: many, skew_ms: -30_000, ..token("twitch", 25) };
-        let youtube = Schedule { seed: seed + 3, rates, pause_ms: 200, ..token("youtube", 40) };
+        // YouTube is asked every five seconds at most: with short answers, a chat would fall behind for ever.
+        let youtube = Schedule { seed: seed + 3, rates, pause_ms: 200, most: 200, ..token("youtube", 40) };
 
         let length_ms = options.length().as_millis() as i64 / SEGMENT_MS * SEGMENT_MS;
         let script = Arc::new(Script::random(seed, length_ms, Talk::Breathless));
