@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD as BASE64};
 use serde_json::Value;
 
 /// The latest ids, as hashes, oldest forgotten first.
@@ -35,16 +36,19 @@ impl Seen {
         true
     }
 
-    /// The latest ids for a position, the newest last.
+    /// The latest ids for a position, the newest last. Each write of a chat carries them, so they are packed: base64 of
+    /// their hashes, eight bytes each, the lowest byte first.
     pub(crate) fn latest(&self, count: usize) -> Value {
         let skipped = self.order.len().saturating_sub(count);
-        self.order.iter().skip(skipped).copied().map(Value::from).collect()
+        let bytes: Vec<u8> = self.order.iter().skip(skipped).flat_map(|hash| hash.to_le_bytes()).collect();
+        BASE64.encode(bytes).into()
     }
 
     /// Remembers the ids of a position.
     pub(crate) fn remember(&mut self, latest: &Value) {
-        for hash in latest.as_array().into_iter().flatten().filter_map(Value::as_u64) {
-            self.insert_hash(hash);
+        let bytes = latest.as_str().and_then(|latest| BASE64.decode(latest).ok()).unwrap_or_default();
+        for hash in bytes.as_chunks().0 {
+            self.insert_hash(u64::from_le_bytes(*hash));
         }
     }
 }
@@ -75,6 +79,8 @@ mod tests {
         let mut seen = Seen::new(10);
         assert!(["a", "b", "c"].into_iter().all(|id| seen.insert(id)));
         let mut later = Seen::new(10);
+        later.remember(&Value::Null);
+        later.remember(&"no base64".into());
         later.remember(&seen.latest(2));
         assert!(!later.insert("c") && !later.insert("b") && later.insert("a"));
     }

@@ -22,7 +22,7 @@ pub struct Supervision {
     pub look_every: Duration,
     /// How many ids are remembered, so that no message comes twice. Default: 20 000.
     pub ids_remembered: usize,
-    /// Of these, how many a position carries across a restart. Default: 128, which are about two kilobytes.
+    /// Of these, how many a position carries across a restart. Default: 128, which are 1.4 kilobytes.
     pub ids_in_position: usize,
     /// Seed of the jitter. Give each source its own, such as a hash of its id. Default: 0.
     pub seed: u64,
