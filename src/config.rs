@@ -1,5 +1,6 @@
 //! The configuration: defaults, then the file, then the environment, then flags. All mistakes are reported together.
 
+mod accounts;
 mod analyst;
 mod apps;
 mod budget;
@@ -72,7 +73,7 @@ fn resolve(
     sources.read_options(options);
     let mut warnings = std::mem::take(&mut sources.warnings);
     let given = sources.given();
-    let (Draft { mut settings, log_filter, analyst, kafka, schema, speech }, mut problems) = sources.draft();
+    let (Draft { mut settings, log_filter, analyst, kafka, schema, accounts, speech }, mut problems) = sources.draft();
 
     settings.apps = apps;
     let of_tenants = std::mem::take(&mut settings.calls.limits);
@@ -111,6 +112,12 @@ fn resolve(
     }
     if serves {
         problems.extend(apps::prompt_problems(&settings));
+    }
+    match accounts.choose() {
+        Ok(chosen) => settings.sources.keys = chosen,
+        // Commands without a server read no stream.
+        Err(_) if !serves => {}
+        Err(wrong) => problems.extend(wrong),
     }
     match speech.choose() {
         Ok(chosen) => {

@@ -4,6 +4,7 @@ use tidemill_apps::{server::Settings, setting::Row};
 use tracing_subscriber::EnvFilter;
 
 use super::{
+    accounts::{self, Accounts},
     analyst::{self, Analyst},
     apps,
     kafka::{self, Kafka},
@@ -20,6 +21,7 @@ pub(super) struct Draft {
     pub(super) analyst: Analyst,
     pub(super) kafka: Kafka,
     pub(super) schema: Schema,
+    pub(super) accounts: Accounts,
     pub(super) speech: Speech,
 }
 
@@ -34,6 +36,7 @@ pub(super) fn rows() -> Vec<Row<Draft>> {
         within(apps::rows(), settings),
         within(analyst::rows(), |draft: &mut Draft| &mut draft.analyst),
         within(server::sources(), settings),
+        within(accounts::rows(), |draft: &mut Draft| &mut draft.accounts),
         within(speech::rows(), |draft: &mut Draft| &mut draft.speech),
         within(server::clips(), settings),
         within(server::bounds(), settings),

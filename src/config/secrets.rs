@@ -1,4 +1,33 @@
-//! Decides which addresses may receive a secret.
+//! Where a secret comes from, and which addresses may receive it.
+
+use std::path::PathBuf;
+
+use tidemill_chat::Secret;
+
+/// The settings of one secret, of which one may be given.
+#[derive(Default)]
+pub(super) struct Origins {
+    pub(super) value: Option<String>,
+    pub(super) file: Option<PathBuf>,
+    pub(super) command: Option<String>,
+}
+
+/// More than one setting of a secret is given.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Several;
+
+impl Origins {
+    /// The secret, if there is one.
+    pub(super) fn only(&self) -> Result<Option<Secret>, Several> {
+        match (&self.value, &self.file, &self.command) {
+            (None, None, None) => Ok(None),
+            (Some(value), None, None) => Ok(Some(Secret::value(value))),
+            (None, Some(file), None) => Ok(Some(Secret::file(file))),
+            (None, None, Some(command)) => Ok(Some(Secret::command(command.split_whitespace()))),
+            _ => Err(Several),
+        }
+    }
+}
 
 /// Whether a secret can be sent to an address safely: encrypted, or without leaving this machine.
 pub(super) fn travel_safely(url: &str) -> bool {

@@ -3,7 +3,6 @@
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
 use tidemill::ProcessingGuarantee;
-use tidemill_chat::Secret;
 
 use tidemill_apps::{
     server::Settings,
@@ -67,20 +66,6 @@ pub(super) fn sources() -> Vec<Setting> {
             .help("Whether the server reads live streams by their addresses"),
         Setting::new("sources.allow_private", "false", switch, |s| &mut s.sources.guard.allows_private)
             .help("Whether streams may have addresses inside this network, and files of this machine"),
-        Setting::new(
-            "sources.youtube_key",
-            "",
-            |text| Ok((!text.is_empty()).then(|| Secret::value(text))),
-            |s| &mut s.sources.keys.youtube_key,
-        )
-        .secret()
-        .help("Key of YouTube's API"),
-        Setting::new("sources.youtube_key_file", "", path, |s| &mut s.sources.keys.youtube_key_file)
-            .help("File that holds the key of YouTube's API"),
-        Setting::new("sources.twitch_token_file", "", path, |s| &mut s.sources.keys.twitch_token_file)
-            .help("File that holds the token of a Twitch account; without it, chats are read without an account"),
-        Setting::new("sources.chat_folder", "", path, |s| &mut s.sources.keys.chat_folder)
-            .help("Folder of chat files that streams may name"),
     ]
 }
 

@@ -48,7 +48,7 @@ pub use guard::Guard;
 pub use heard::{SpeechProgress, SpeechState};
 pub use media::Media;
 pub use name::names;
-pub use platforms::{Keys, Platforms};
+pub use platforms::{Keys, Platforms, YoutubeAccess};
 pub use progress::{ChatState, Progress};
 pub use running::{Running, Setup};
 pub use source::{GROUP, LiveSource, POSITIONS, SOURCES, Wished, topics};

@@ -10,14 +10,21 @@ const YOUTUBE_KEY: &str = "TIDEMILL_SOURCES_YOUTUBE_KEY";
 /// What the platforms of this program need.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
-    /// The key of `YouTube`'s API.
-    pub youtube_key: Option<Secret>,
-    /// The file that holds the key of `YouTube`'s API.
-    pub youtube_key_file: Option<PathBuf>,
-    /// The file that holds the token of a Twitch account; without it, chats are read without an account.
-    pub twitch_token_file: Option<PathBuf>,
+    /// How `YouTube`'s API is asked; without it, no chat of `YouTube` can be read.
+    pub youtube: Option<YoutubeAccess>,
+    /// The token of a Twitch account; without it, chats are read without an account.
+    pub twitch_token: Option<Secret>,
     /// The folder of chat files; without it, no source can name a file.
     pub chat_folder: Option<PathBuf>,
+}
+
+/// How `YouTube`'s API is asked.
+#[derive(Debug, Clone)]
+pub enum YoutubeAccess {
+    /// With a key of the API.
+    Key(Secret),
+    /// With an OAuth token, in place of a person.
+    Token(Secret),
 }
 
 /// Platforms in the order in which they are asked whether they recognise an address.
@@ -27,13 +34,15 @@ pub struct Platforms(Vec<Arc<dyn Platform>>);
 impl Platforms {
     /// All platforms of this program. The generic one comes last: it recognises every address.
     pub fn known(keys: &Keys) -> Self {
-        let youtube = keys.youtube_key.clone().or_else(|| keys.youtube_key_file.clone().map(Secret::file));
-        // Without a key, the refusal of a stream names this variable.
-        let youtube = youtube.unwrap_or_else(|| Secret::environment(YOUTUBE_KEY));
-        let twitch = keys.twitch_token_file.clone().map(Secret::file);
-        let twitch = twitch.map_or_else(Twitch::anonymous, Twitch::with_token);
+        let youtube = match keys.youtube.clone() {
+            Some(YoutubeAccess::Key(key)) => Youtube::with_api_key(key),
+            Some(YoutubeAccess::Token(token)) => Youtube::with_oauth(token),
+            // The refusal of a stream names this variable.
+            None => Youtube::with_api_key(Secret::environment(YOUTUBE_KEY)),
+        };
+        let twitch = keys.twitch_token.clone().map_or_else(Twitch::anonymous, Twitch::with_token);
         let generic = keys.chat_folder.iter().fold(Generic::new(), Generic::files);
-        Self::none().with(Youtube::with_api_key(youtube)).with(twitch).with(generic)
+        Self::none().with(youtube).with(twitch).with(generic)
     }
 
     /// No platform.

@@ -290,7 +290,10 @@ fn no_secret_is_taken_from_a_command_line() {
     let rows = rows();
     let secrets = rows.iter().filter(|row| row.command_line == CommandLine::Never);
     let secrets: Vec<&str> = secrets.map(|row| row.name).collect();
-    assert_eq!(secrets, ["schema.password", "analyst.api_key", "sources.youtube_key", "sources.speech_key"]);
+    assert_eq!(
+        secrets,
+        ["schema.password", "analyst.api_key", "sources.youtube_key", "sources.twitch_token", "sources.speech_key"]
+    );
     for name in secrets {
         let set = format!("{name}=hunter2");
         let problems = resolve(&options(None, &[&set]), vars(&[]), vec![APPLICATIONS[0]], true).err().expect("refused");
