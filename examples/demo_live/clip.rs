@@ -43,8 +43,10 @@ impl Stage {
         let said = said.context("nothing was heard")?;
         let start_ms = said["timestamp"].as_i64().context("a segment has a time")?;
         let lasts_ms = said["duration_ms"].as_i64().unwrap_or_default().clamp(1_000, 20_000);
-        let captioned = self.download(start_ms, lasts_ms, true, patience).await?;
-        let plain = self.download(start_ms, lasts_ms, false, patience).await?;
+        let (captioned, plain) = tokio::try_join!(
+            self.download(start_ms, lasts_ms, true, patience),
+            self.download(start_ms, lasts_ms, false, patience)
+        )?;
         let at_s = (AROUND_MS + lasts_ms / 2) as f64 / 1_000.0;
         Ok(Clip {
             video: Video::of(&captioned)?,
@@ -61,13 +63,15 @@ impl Stage {
             "start_ms": start_ms - AROUND_MS, "end_ms": end_ms, "shape": "portrait", "captions": captions,
             "reason": "What was just said",
         });
+        let answer = self.http.post(&clips).json(&asked).send().await?.error_for_status()?;
+        let clip: Value = answer.json().await?;
+        let id = clip["id"].as_str().context("a clip has an id")?;
         let made = async || {
-            // Asking for the same part again gives the same clip, and makes it again if it failed.
-            let answer: Value = self.http.post(&clips).json(&asked).send().await?.json().await?;
-            Ok((answer["state"] == "done").then_some(answer))
+            let clip: Value = self.http.get(format!("{clips}/{id}")).send().await?.json().await?;
+            ensure!(clip["state"] != "failed", "the clip could not be made: {}", clip["trouble"]);
+            Ok((clip["state"] == "done").then_some(clip))
         };
-        let made = until(patience, "the clip is not made", made).await?;
-        let id = made["id"].as_str().context("a clip has an id")?;
+        until(patience, "the clip is not made", made).await?;
         let answer = self.http.get(format!("{clips}/{id}/file")).send().await?.error_for_status()?;
         let file = self.folder().join(format!("clip-{}.mp4", if captions { "captioned" } else { "plain" }));
         tokio::fs::write(&file, answer.bytes().await?).await?;

@@ -21,6 +21,8 @@ use crate::chatter;
 pub(crate) const STREAM: &str = "final-match";
 /// How long the media is; the stream plays it again and again.
 const MEDIA_S: u32 = 60;
+/// So many segments of two seconds stay in the playlist: a window that is over can still become a clip.
+const REWIND: u64 = 90;
 
 /// How the demo runs.
 #[derive(Debug, Clone)]
@@ -80,7 +82,7 @@ impl Stage {
         let path = folder.path().to_owned();
         let content = tokio::task::spawn_blocking(move || Content::make(&path, &script(), MEDIA_S)).await?;
         let content = Arc::new(content.context("the media of the stream cannot be made")?);
-        let schedule = Schedule { start_ms: SystemClock.now_ms() - 6_000, ..Schedule::default() };
+        let schedule = Schedule { start_ms: SystemClock.now_ms() - 6_000, window: REWIND, ..Schedule::default() };
         let hls = HlsServer::start(content, schedule).await?;
         let chat = Arc::new(GenericServer::start(ChatSchedule::default()));
         let server = Server::start(settings(&plan, folder.path())).await.map_err(|error| anyhow!(error));

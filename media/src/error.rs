@@ -34,7 +34,9 @@ pub enum MediaError {
         remedy: String,
     },
     /// The address of the media works no longer: resolve the streamer's address again and go on from the last position.
-    #[error("{host} no longer knows this address of the stream (status {status}). Resolve it again.")]
+    #[error(
+        "{host} has nothing at the address of the stream (status {status}): it has expired, or it is wrong. Check it."
+    )]
     Expired {
         /// The host that refused.
         host: String,

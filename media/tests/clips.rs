@@ -106,7 +106,10 @@ async fn what_the_live_stream_no_longer_has_is_cut_from_the_recording() {
     assert!((probe(&done(&clips, "end").await).seconds - 2.0).abs() < 0.15, "it ends with the recording");
     assert!((finished(&clips, "end").duration_ms - 2000).abs() < 150);
     let ClipState::Failed { reason } = settled(&clips, "gone").await else { panic!("it cannot be made") };
-    assert_eq!(reason, "The stream no longer has this part. Cut the clip from a recording that has this part.");
+    assert_eq!(
+        reason,
+        "The stream no longer has this part. A live stream keeps only its last part: ask sooner, or for a clip of its recording."
+    );
     let ClipState::Failed { reason } = settled(&clips, "beyond").await else { panic!("it cannot be made") };
     assert!(reason.starts_with("The footage has nothing at the time of the clip."), "{reason}");
 }

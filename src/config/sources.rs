@@ -12,6 +12,9 @@ use super::{
     rows::{Draft, rows},
 };
 
+/// Variables that name programs. They are no settings: a program is looked for before there are any.
+const PROGRAMS: [&str; 2] = ["TIDEMILL_FFMPEG", "TIDEMILL_YT_DLP"];
+
 /// A value, and the source that gave it.
 struct Said {
     text: String,
@@ -51,6 +54,9 @@ impl Sources {
     /// A name near a setting's is a mistake. Others may be meant for something else: Kubernetes gives every program
     /// variables that begin with the names of services.
     fn take_unknown(&mut self, name: &str) {
+        if PROGRAMS.contains(&name) {
+            return;
+        }
         let variables: Vec<_> = self.rows.iter().map(|row| variable(row.name)).collect();
         let is_service = ["_PORT", "_SERVICE_HOST", "_SERVICE_PORT"].iter().any(|end| name.ends_with(end));
         let is_service = is_service || name.contains("_PORT_") || name.contains("_SERVICE_PORT_");

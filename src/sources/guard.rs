@@ -53,7 +53,7 @@ impl Platform for Guarded {
 }
 
 /// Begins the reason if a name cannot be resolved.
-const UNKNOWN: &str = "there is no host ";
+const UNKNOWN: &str = "this server does not find the host ";
 
 /// Why an address is refused, and what to do.
 type Refusal = (String, &'static str);
@@ -118,7 +118,7 @@ impl Guard {
         }
         let port = url.port_or_known_default().unwrap_or(443);
         let unknown = || {
-            let fix = "look at the address: is it written as the browser shows it?";
+            let fix = "check the address, and this server's network and name service";
             (format!("{UNKNOWN}{host}"), fix)
         };
         let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host((host, port))).await;

@@ -58,7 +58,7 @@ pub(super) async fn open(
 /// A source may only name files in the folder of chat files: a streamer must not read the machine's files.
 fn allowed(folder: Option<&Path>, path: &Path) -> Result<PathBuf, ChatError> {
     let Some(folder) = folder else {
-        let remedy = "give the chat's address, or set a folder for chat files";
+        let remedy = "give the chat's address; the server reads files only of the folder that its operator names";
         return Err(ChatError::refused("chat files are switched off", remedy));
     };
     let folder = folder.canonicalize().map_err(unreadable)?;

@@ -50,7 +50,9 @@ pub(crate) fn install_cryptography() {
 /// A request that got no answer.
 pub(crate) fn unreadable(what: &str, error: reqwest::Error) -> ChatError {
     let error = error.without_url();
-    let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+    // The innermost cause says most: a refused connection, an unknown host.
+    let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
+    let cause = cause.map_or_else(String::new, ToString::to_string);
     ChatError::transient(format!("{what} does not answer: {cause}"))
 }
 

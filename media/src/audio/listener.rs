@@ -137,7 +137,8 @@ impl Listener {
         let reason = error.to_string();
         match self.restarts.failed(error) {
             Next::Again { after } => {
-                tracing::info!(reason, "the audio of a stream is opened again");
+                let host = self.address.host_str().unwrap_or_default();
+                tracing::info!(host, reason, "the audio of a stream is opened again");
                 self.stage = Stage::Waiting { until: Instant::now() + after, reason };
                 Ok(())
             }

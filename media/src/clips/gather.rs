@@ -43,7 +43,7 @@ pub(super) struct Gathering<'a> {
 
 /// The part of the stream is not in this footage.
 pub(super) fn gone(what: &str) -> MediaError {
-    MediaError::refused(what, "Cut the clip from a recording that has this part.")
+    MediaError::refused(what, "A live stream keeps only its last part: ask sooner, or for a clip of its recording.")
 }
 
 impl Gathering<'_> {

@@ -54,6 +54,13 @@ fn a_variable_of_something_else_stops_nothing() {
 }
 
 #[test]
+fn a_variable_that_names_a_program_is_no_setting_and_no_mistake() {
+    let vars = vars(&[("TIDEMILL_YT_DLP", "/opt/yt-dlp"), ("TIDEMILL_FFMPEG", "/opt/ffmpeg")]);
+    let config = resolve(&options(None, &[]), vars, vec![APPLICATIONS[0]], true).expect("valid");
+    assert_eq!(config.warnings, Vec::<String>::new());
+}
+
+#[test]
 fn a_server_listens_on_a_name() {
     let config = resolve(&options(None, &["server.listen=localhost:8080"]), vars(&[]), vec![APPLICATIONS[0]], true);
     assert_eq!(config.expect("valid").settings.listen.to_string(), "127.0.0.1:8080");

@@ -131,7 +131,7 @@ impl Frame {
             segments: self.head.segments,
             chats_per_second: (self.head.chats as f64 / seconds * 100.0).round() / 100.0,
             questions: self.head.questions,
-            silent_microphone: self.head.segments == 0,
+            silent_microphone: self.head.silent_microphone(),
             silent_chat: self.head.chats == 0,
             vibe_score,
             mood: self.head.mood(),

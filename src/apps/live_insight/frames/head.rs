@@ -11,6 +11,8 @@ pub(super) struct Head {
     pub(super) segments: u64,
     pub(super) questions: u64,
     pub(super) withdrawn: u64,
+    /// Whether some window missed the voice of somebody who had spoken before.
+    missed_speech: bool,
     /// Vibe scores times authors.
     vibe: u64,
     /// The authors of windows with chat, each window for itself.
@@ -21,11 +23,16 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn of(insight: &Insight) -> Self {
-        let Insight { chats, segments, questions, withdrawn, .. } = *insight;
+        let Insight { chats, segments, questions, withdrawn, silent_microphone: missed_speech, .. } = *insight;
         let weight = if chats > 0 { insight.users.max(1) } else { 0 };
         let mood = (weight > 0).then_some((insight.mood, (weight, insight.window_start_ms)));
         let (vibe, moods) = (u64::from(insight.vibe_score) * weight, mood.into_iter().collect());
-        Self { chats, segments, questions, withdrawn, vibe, weight, moods }
+        Self { chats, segments, questions, withdrawn, missed_speech, vibe, weight, moods }
+    }
+
+    /// Whether a microphone that had a voice brought none. Without speech at all, nothing is missed.
+    pub(super) fn silent_microphone(&self) -> bool {
+        self.segments == 0 && self.missed_speech
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -33,6 +40,7 @@ impl Head {
         self.segments += other.segments;
         self.questions += other.questions;
         self.withdrawn += other.withdrawn;
+        self.missed_speech |= other.missed_speech;
         self.vibe += other.vibe;
         self.weight += other.weight;
         for (mood, (weight, newest)) in &other.moods {

@@ -94,6 +94,18 @@ fn the_view_of_one_window_is_its_insight() {
 }
 
 #[test]
+fn only_a_voice_that_was_there_before_is_missed_in_a_frame() {
+    let chats = &CHATS[..CHATS.len() / 2];
+    let silent = insights(chats, &[], START_MS, MINUTE_MS);
+    assert!(silent.len() > 1);
+    let of = |insights: &[Insight]| frame(insights.iter(), "all".parse().expect("a range")).expect("windows").insight;
+    assert!(!of(&silent).silent_microphone, "nobody ever spoke");
+    let mut missed = silent;
+    missed[1].silent_microphone = true;
+    assert!(of(&missed).silent_microphone);
+}
+
+#[test]
 fn a_topic_of_two_windows_is_one_topic_of_their_frame() {
     let between = format!("{}..{}", START_MS + 5 * MINUTE_MS, START_MS + 7 * MINUTE_MS);
     let FrameView { insight, note } = view(&between);
