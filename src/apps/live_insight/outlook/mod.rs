@@ -18,7 +18,9 @@ mod course;
 mod forecast;
 mod prediction;
 mod score;
+mod sureness;
 mod told;
+mod trust;
 
 #[cfg(test)]
 mod tests;
