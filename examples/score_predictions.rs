@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use tidemill_apps::apps::live_insight::outlook::{Advised, Compared, Scores};
-use tidemill_apps::apps::recordings::{START_MS, evening, generate, insights};
+use tidemill_apps::apps::recordings::{Pattern, START_MS, evening, generate, insights, pattern};
 use tidemill_schemas::{Insight, describe_errors, parse_chat, parse_transcript};
 
 const MINUTE_MS: i64 = 60_000;
@@ -28,7 +28,17 @@ fn main() -> io::Result<()> {
         let insights = insights(&evening.chats, &evening.segments, START_MS, MINUTE_MS);
         evenings.add(&insights.iter().collect::<Vec<_>>());
     }
-    print(&mut out, &format!("The generated evenings {} to {}", seeds.start, seeds.end - 1), &evenings)
+    print(&mut out, &format!("The generated evenings {} to {}", seeds.start, seeds.end - 1), &evenings)?;
+    for kind in Pattern::ALL {
+        let mut scores = Scores::default();
+        for seed in seeds.clone() {
+            let streams = pattern(kind, seed);
+            let insights = insights(&streams.chats, &streams.segments, START_MS, MINUTE_MS);
+            scores.add(&insights.iter().collect::<Vec<_>>());
+        }
+        print(&mut out, &format!("Generated streams with the pattern {kind:?}"), &scores)?;
+    }
+    Ok(())
 }
 
 fn recording() -> io::Result<Vec<Insight>> {
