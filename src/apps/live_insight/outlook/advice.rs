@@ -42,7 +42,7 @@ pub(super) struct Situation<'a> {
 }
 
 /// Advice before it is known how sure it is.
-pub(super) struct Draft {
+struct Draft {
     action: Action,
     side: Side,
     chats_per_second: f64,
@@ -134,7 +134,7 @@ fn questions(on: &Situation<'_>) -> Option<Draft> {
 
 fn promote(on: &Situation<'_>) -> Option<Draft> {
     let now = on.belief.level.exp();
-    (now >= LIVELY * on.usual && on.vibe() >= GOOD_VIBE).then(|| Draft {
+    (on.usual > 0.0 && now >= LIVELY * on.usual && on.vibe() >= GOOD_VIBE).then(|| Draft {
         action: Action::Promote,
         side: Side::Above,
         chats_per_second: on.usual,

@@ -51,6 +51,11 @@ pub(super) fn log_rate(chats: f64, seconds: f64) -> f64 {
     ((chats + 0.5) / seconds.max(f64::MIN_POSITIVE)).ln()
 }
 
+/// The rate of a logarithm. Silence is silence again.
+pub(super) fn per_second(log_rate: f64, seconds: f64) -> f64 {
+    (log_rate.exp() - 0.5 / seconds.max(f64::MIN_POSITIVE)).max(0.0)
+}
+
 fn calm(insight: &Insight, seconds: f64) -> f64 {
     let spiked: u64 = insight.spikes.iter().map(|spike| spike.chats).sum();
     let spiked_ms: i64 = insight.spikes.iter().map(|spike| spike.end_ms - spike.start_ms).sum();

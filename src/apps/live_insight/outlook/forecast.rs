@@ -3,14 +3,14 @@
 //! The logarithm makes a half and a double equally far from now. The trend is damped, because a change of some minutes
 //! does not go on for ever. How far a forecast is off is learnt from the stream itself: from its earlier forecasts.
 //!
-//! The smoothing is trusted as far as it was better than a plain mean of the last windows ([`Trust`]). So a forecast is
-//! hardly worse than the mean where nothing can be foreseen.
+//! A forecast starts from the mean of the last windows. It moves towards the last window, and then towards the smoothing,
+//! as far as each was better so far ([`Pool`]). So it is hardly worse than the mean where nothing can be foreseen.
 
 use statrs::distribution::{ContinuousCDF as _, Normal};
 
 use super::{
-    course::{Step, log_rate},
-    trust::Trust,
+    course::{Step, log_rate, per_second},
+    pool::{LATELY, Pool, Said},
 };
 
 /// Weight of the newest window in the level.
@@ -27,14 +27,6 @@ const SPREAD: f64 = 0.35;
 const SPREAD_WEIGHT: f64 = 6.0;
 /// Weight that remains of an earlier error for each window since.
 const FORGET: f64 = 0.97;
-/// The plain forecast is the mean of so many windows.
-const PLAIN: usize = 5;
-/// After so many windows, the smoothing is trusted as much as the plain mean, unless the stream tells otherwise.
-const HALF_TRUST: f64 = 15.0;
-/// Evidence about the smoothing weighs as much as the first trust once the two forecasts differed by so much in all
-/// (the sum of squared differences of the logarithms).
-const TRUST_WEIGHT: f64 = 1.0;
-
 /// The chat rate that is expected, as a normal distribution of its logarithm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Belief {
@@ -79,7 +71,7 @@ pub(super) fn beliefs(steps: &[Step], horizon: usize) -> Vec<Belief> {
     let mut state: Option<(f64, f64)> = None;
     let (mut squares, mut weight) = (SPREAD * SPREAD * SPREAD_WEIGHT, SPREAD_WEIGHT);
     let mut beliefs: Vec<Belief> = Vec::with_capacity(steps.len());
-    let (mut trust, mut pairs) = (Trust::new(TRUST_WEIGHT), Vec::with_capacity(steps.len()));
+    let mut pool = Pool::default();
     for at in 0..steps.len() {
         state = match (state, steps[at].calm) {
             (None, calm) => calm.map(|calm| (calm, 0.0)),
@@ -99,13 +91,13 @@ pub(super) fn beliefs(steps: &[Step], horizon: usize) -> Vec<Belief> {
             let off = beliefs[at - horizon].mean - seen;
             squares = FORGET * squares + off * off;
             weight = FORGET * weight + 1.0;
-            let (smooth, plain): (f64, f64) = pairs[at - horizon];
-            trust.learn(smooth, plain, seen);
+            pool.learn(at - horizon, seen);
         }
-        let (smooth, plain) = (level + reach * trend, plain(&steps[(at + 1).saturating_sub(PLAIN)..=at]));
-        pairs.push((smooth, plain));
-        let windows = (at + 1) as f64;
-        let mean = trust.pool(smooth, plain, windows / (windows + HALF_TRUST));
+        // Of a first silent window, it is not known yet whether the chat stopped.
+        let last = steps[at].calm.unwrap_or(level);
+        let lately = &steps[(at + 1).saturating_sub(LATELY)..=at];
+        let said = Said { lately: plain(lately), last, smooth: level + reach * trend };
+        let mean = pool.forecast(said, squares / weight);
         // Messages come by chance, so even a steady chat is not known better than its number allows.
         let chats = mean.exp() * steps[at].seconds * horizon as f64;
         let spread = (squares / weight).max(1.0 / (chats + 1.0)).sqrt();
@@ -117,8 +109,9 @@ pub(super) fn beliefs(steps: &[Step], horizon: usize) -> Vec<Belief> {
 /// The logarithm of the mean chat rate outside of spikes. A silent window counts as silent.
 fn plain(lately: &[Step]) -> f64 {
     let seconds: f64 = lately.iter().map(|step| step.seconds).sum();
-    let chats: f64 = lately.iter().filter_map(|step| step.calm.map(|calm| calm.exp() * step.seconds - 0.5)).sum();
-    log_rate(chats.max(0.0), seconds)
+    let chats: f64 =
+        lately.iter().filter_map(|step| step.calm.map(|calm| per_second(calm, step.seconds) * step.seconds)).sum();
+    log_rate(chats, seconds)
 }
 
 /// The logarithm of the chat rate over some windows.

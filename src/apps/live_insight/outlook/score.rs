@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tidemill_schemas::Insight;
 
 use super::{
-    churn::Shares,
+    churn::{Shares, lately},
     claim::{Claim, Outcome, Side},
     course::{rate, steps},
     forecast::beliefs,
@@ -151,8 +151,7 @@ impl Scores {
         let shares = Shares::of(insights, horizon);
         for at in 0..insights.len().saturating_sub(horizon) {
             let (Some(came), Some(last)) = (shares.seen[at + horizon], shares.seen[at]) else { continue };
-            let lately: Vec<f64> = shares.seen[(at + 1).saturating_sub(5)..=at].iter().flatten().copied().collect();
-            let mean = lately.iter().sum::<f64>() / lately.len() as f64;
+            let mean = lately(&shares.seen, at).unwrap_or(last);
             self.churn.add([shares.expected[at], last, mean].map(|guess| (guess - came).abs()), 1.0);
         }
     }

@@ -16,7 +16,7 @@ use super::{
     claim::{Claim, Side},
     forecast::Belief,
     prediction::Action,
-    trust::Trust,
+    trust::{First, Trust},
 };
 
 /// The bounds of what is told. Hundreds of predictions that all came true would be needed to tell more.
@@ -24,17 +24,16 @@ pub(super) const BOUNDS: (f64, f64) = (0.02, 0.98);
 /// What is asked after each window, so that there is evidence about the forecast whatever the advice was: whether the
 /// chat will be below these shares of the usual rate.
 pub(super) const ASKED: [f64; 3] = [0.8, 1.0, 1.25];
-/// The trust in the forecast without evidence.
-const FIRST_TRUST: f64 = 0.5;
-/// The evidence that this trust stands for: so many times, the forecast said yes, and the plain answer no.
-const TRUST_WEIGHT: f64 = 10.0;
+/// The trust in the forecast without evidence. It stands for so many times that the forecast said yes, and the plain
+/// answer no.
+const FIRST: First = First { trust: 0.5, evidence: 10.0 };
 /// A kind of advice is believed as if so many of its predictions had come true exactly as often as it was sure.
 const RECORD_WEIGHT: f64 = 10.0;
 /// What remains of a streamer's evidence from one stream to the next. Channels change.
 const REMAINS: f64 = 0.5;
 
 /// What the earlier predictions for a streamer taught.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Lessons {
     trust: Trust,
     records: BTreeMap<Action, Record>,
@@ -80,12 +79,6 @@ struct Question {
     rate: f64,
     model: f64,
     plain: f64,
-}
-
-impl Default for Lessons {
-    fn default() -> Self {
-        Self { trust: Trust::new(TRUST_WEIGHT), records: BTreeMap::new() }
-    }
 }
 
 impl Lessons {
@@ -159,7 +152,7 @@ impl Sureness {
     }
 
     fn pooled(&self, model: f64, plain: f64) -> f64 {
-        self.lessons.trust.pool(model, plain, FIRST_TRUST)
+        self.lessons.trust.pool(model, plain, FIRST)
     }
 
     /// How often a claim would have come true so far, by Laplace's rule of succession.

@@ -7,7 +7,7 @@ use super::{
     advice::{SURE, Situation, advice},
     churn::Shares,
     claim::Outcome,
-    course::{Step, in_order, rate, steps},
+    course::{Step, in_order, per_second, rate, steps},
     forecast::{Belief, beliefs, seen},
     prediction::{Engagement, Momentum, Prediction, Promotion},
     sureness::{ASKED, Lessons, Sureness, Weighed},
@@ -105,7 +105,7 @@ pub(super) fn after(lessons: Lessons, insights: &[&Insight]) -> (Vec<Made>, Less
             }
             judged += 1;
         }
-        let usual = sorted.get(sorted.len() / 2).map_or(0.0, |calm| calm.exp());
+        let usual = sorted.get(sorted.len() / 2).map_or(0.0, |calm| per_second(*calm, steps[at].seconds));
         let asked = sureness.ask(belief, usual);
         let churn = shares.churn(insights, at, horizon);
         let until_ms = at_ms + horizon as i64 * length_ms(insights[at]);
