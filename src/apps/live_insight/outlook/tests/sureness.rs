@@ -10,7 +10,10 @@ use super::super::{
     *,
 };
 use super::{MINUTE_MS, newest, stream, window};
-use crate::apps::recordings::{Pattern, START_MS, insights, pattern};
+use crate::apps::{
+    live_insight::analysis::author_hash,
+    recordings::{Pattern, START_MS, insights, pattern},
+};
 
 const NONE: First = First { trust: 0.5, evidence: 1.0 };
 
@@ -22,10 +25,14 @@ fn belief(per_second: f64) -> Belief {
     Belief { mean: per_second.ln(), spread: 0.3, level: per_second.ln(), trend: 0.0 }
 }
 
-/// Streams of all patterns and some invented ones that hardly change.
+/// Streams of all patterns, and invented ones that hardly change or that jump.
 fn streams() -> Vec<Vec<Insight>> {
     let mut streams =
         vec![stream([0; 90]), stream([1; 90]), stream([600; 200]), stream([60; 40].into_iter().chain([2; 60]))];
+    for seed in 0..8 {
+        // Any number of messages after any other.
+        streams.push(stream((0..120).map(|at| u64::from(author_hash(&format!("{seed}, {at}")) % 200))));
+    }
     for kind in Pattern::ALL {
         for seed in 0..3 {
             let evening = pattern(kind, seed);
