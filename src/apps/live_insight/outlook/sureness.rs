@@ -30,7 +30,7 @@ const FIRST: First = First { trust: 0.5, evidence: 10.0 };
 /// A kind of advice is believed as if so many of its predictions had come true exactly as often as it was sure.
 const RECORD_WEIGHT: f64 = 10.0;
 /// What remains of a streamer's evidence from one stream to the next. Channels change.
-const REMAINS: f64 = 0.5;
+const REMAINS: f64 = 0.8;
 
 /// What the earlier predictions for a streamer taught.
 #[derive(Debug, Clone, PartialEq, Default)]
