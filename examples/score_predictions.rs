@@ -3,8 +3,8 @@
 
 use std::io::{self, Write};
 
-use tidemill_apps::apps::live_insight::outlook::{Compared, Scores};
-use tidemill_apps::apps::recordings::{START_MS, evening, generate, insights};
+use tidemill_apps::apps::live_insight::outlook::{Advised, Compared, Scores};
+use tidemill_apps::apps::recordings::{Pattern, START_MS, evening, generate, insights, pattern};
 use tidemill_schemas::{Insight, describe_errors, parse_chat, parse_transcript};
 
 const MINUTE_MS: i64 = 60_000;
@@ -28,7 +28,17 @@ fn main() -> io::Result<()> {
         let insights = insights(&evening.chats, &evening.segments, START_MS, MINUTE_MS);
         evenings.add(&insights.iter().collect::<Vec<_>>());
     }
-    print(&mut out, &format!("The generated evenings {} to {}", seeds.start, seeds.end - 1), &evenings)
+    print(&mut out, &format!("The generated evenings {} to {}", seeds.start, seeds.end - 1), &evenings)?;
+    for kind in Pattern::ALL {
+        let mut scores = Scores::default();
+        for seed in seeds.clone() {
+            let streams = pattern(kind, seed);
+            let insights = insights(&streams.chats, &streams.segments, START_MS, MINUTE_MS);
+            scores.add(&insights.iter().collect::<Vec<_>>());
+        }
+        print(&mut out, &format!("Generated streams with the pattern {kind:?}"), &scores)?;
+    }
+    Ok(())
 }
 
 fn recording() -> io::Result<Vec<Insight>> {
@@ -57,17 +67,18 @@ fn print(out: &mut impl Write, what: &str, scores: &Scores) -> io::Result<()> {
     row("error of the share of authors who stop", &scores.churn, "as in the last five")?;
     for (action, advised) in &scores.advice {
         let name = format!("{action:?}");
-        let share = |number: f64| number / advised.given as f64;
-        let (truth, sure, random) =
-            (share(advised.came_true as f64), share(advised.confidence), share(advised.at_random));
-        let given = advised.given;
-        writeln!(
-            out,
-            "  {name:12} given {given:4} times: came true {truth:.2}, confidence {sure:.2}, at random {random:.2}"
-        )?;
+        advice(out, &name, advised)?;
     }
-    let all = scores.all_advice();
-    let share = |number: f64| number / all.given as f64;
-    let (truth, random) = (share(all.came_true as f64), share(all.at_random));
-    writeln!(out, "  all advice: came true {truth:.3}; the same claims at random moments {random:.3}")
+    advice(out, "all advice", &scores.all_advice())
+}
+
+fn advice(out: &mut impl Write, name: &str, advised: &Advised) -> io::Result<()> {
+    let share = |number: f64| number / advised.given as f64;
+    let (truth, sure, random) = (share(advised.came_true as f64), share(advised.confidence), share(advised.at_random));
+    let (given, error, naive) = (advised.given, share(advised.error), share(advised.naive_error));
+    writeln!(
+        out,
+        "  {name:12} given {given:4} times: came true {truth:.2}, confidence {sure:.2}, at random {random:.2}; \
+         Brier score {error:.3}, as sure as so far {naive:.3}"
+    )
 }

@@ -8,6 +8,7 @@ mod chat_lines;
 mod evenings;
 mod insights;
 mod live_stream;
+mod patterns;
 mod pose;
 mod random;
 mod sessions;
@@ -21,6 +22,7 @@ use std::path::Path;
 pub use evenings::{Evening, evening};
 pub use insights::insights;
 pub use live_stream::STREAM_ID;
+pub use patterns::{Pattern, pattern};
 pub use truth::{
     Burst, CaseTruth, Counted, Echo, FormTruth, LiveTruth, MoodDrop, PlantedSupport, PlantedTopic, SessionTruth,
     WorldTruth,

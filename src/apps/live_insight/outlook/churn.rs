@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 use tidemill_schemas::{Chatters, Insight};
 
+use super::pool::{LATELY, Pool, Said};
 use crate::apps::live_insight::{analysis::author_hash, frames::union};
 
 /// The most authors that are named.
 const NAMED: usize = 5;
 /// With fewer authors, a share says nothing.
 const LEAST_AUTHORS: usize = 5;
-/// Weight of the newest share in what is expected.
+/// Weight of the newest share in the smoothing.
 const NEWEST: f64 = 0.2;
+/// How far off a share is before the stream has shown it, and how many forecasts that stands for.
+const SPREAD: f64 = 0.1;
+const SPREAD_WEIGHT: f64 = 6.0;
 
 /// The authors who wrote a while ago and not since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,16 +61,27 @@ impl Shares {
         let at =
             |at: usize| share(before(insights, at, horizon)?, since(insights, at, horizon)?).map(|(share, _)| share);
         let seen: Vec<Option<f64>> = (0..insights.len()).map(at).collect();
-        let (mut usual, mut expected) = (Vec::new(), Vec::new());
+        let (mut usual, mut expected): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
         let (mut sum, mut count, mut smooth) = (0.0, 0.0, None);
-        for share in &seen {
+        let (mut pool, mut squares, mut errors) = (Pool::default(), SPREAD * SPREAD * SPREAD_WEIGHT, SPREAD_WEIGHT);
+        for (at, share) in seen.iter().enumerate() {
             usual.push(if count > 0.0 { sum / count } else { share.unwrap_or(0.5) });
-            if let Some(share) = share {
-                sum += share;
-                count += 1.0;
-                smooth = Some(smooth.map_or(*share, |smooth| smooth + NEWEST.max(1.0 / count) * (share - smooth)));
+            let Some(share) = *share else {
+                pool.skip();
+                expected.push(expected.last().copied().unwrap_or(0.5));
+                continue;
+            };
+            sum += share;
+            count += 1.0;
+            let smoothed = smooth.map_or(share, |smooth| smooth + NEWEST.max(1.0 / count) * (share - smooth));
+            smooth = Some(smoothed);
+            if let Some(before) = at.checked_sub(horizon).filter(|before| seen[*before].is_some()) {
+                pool.learn(before, share);
+                squares += (expected[before] - share).powi(2);
+                errors += 1.0;
             }
-            expected.push(smooth.unwrap_or(0.5));
+            let said = Said { lately: lately(&seen, at).unwrap_or(share), last: share, smooth: smoothed };
+            expected.push(pool.forecast(said, squares / errors));
         }
         Self { seen, usual, expected }
     }
@@ -84,6 +99,12 @@ impl Shares {
             users: who(before, since),
         })
     }
+}
+
+/// The mean of the last shares.
+pub(super) fn lately(seen: &[Option<f64>], at: usize) -> Option<f64> {
+    let shares: Vec<f64> = seen[(at + 1).saturating_sub(LATELY)..=at].iter().flatten().copied().collect();
+    (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
 }
 
 /// The last `horizon` windows.

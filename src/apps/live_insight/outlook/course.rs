@@ -12,6 +12,8 @@ pub(super) struct Step {
     pub(super) chats: u64,
     pub(super) questions: u64,
     pub(super) vibe: u8,
+    /// Whether something was said.
+    pub(super) spoken: bool,
     /// The logarithm of the chat rate outside of spikes; `None` in the first window without chat, because its collector
     /// may have been away.
     pub(super) calm: Option<f64>,
@@ -31,14 +33,27 @@ pub(super) fn steps(insights: &[&Insight]) -> Vec<Step> {
         let first_silent = insight.chats == 0 && steps.last().is_none_or(|before| before.chats > 0);
         let Insight { chats, questions, vibe_score: vibe, window_end_ms: end_ms, .. } = **insight;
         let calm = (!first_silent).then(|| calm(insight, seconds));
-        steps.push(Step { end_ms, seconds, chats, questions, vibe, calm });
+        let spoken = insight.segments > 0;
+        steps.push(Step { end_ms, seconds, chats, questions, vibe, spoken, calm });
     }
     steps
+}
+
+/// The chat rate over some windows, in messages per second.
+pub(super) fn rate(steps: &[Step]) -> f64 {
+    let chats: u64 = steps.iter().map(|step| step.chats).sum();
+    let seconds: f64 = steps.iter().map(|step| step.seconds).sum();
+    chats as f64 / seconds.max(f64::MIN_POSITIVE)
 }
 
 /// Half a message more than there are, so that silence has a logarithm, too.
 pub(super) fn log_rate(chats: f64, seconds: f64) -> f64 {
     ((chats + 0.5) / seconds.max(f64::MIN_POSITIVE)).ln()
+}
+
+/// The rate of a logarithm. Silence is silence again.
+pub(super) fn per_second(log_rate: f64, seconds: f64) -> f64 {
+    (log_rate.exp() - 0.5 / seconds.max(f64::MIN_POSITIVE)).max(0.0)
 }
 
 fn calm(insight: &Insight, seconds: f64) -> f64 {

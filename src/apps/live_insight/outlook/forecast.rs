@@ -2,10 +2,16 @@
 //!
 //! The logarithm makes a half and a double equally far from now. The trend is damped, because a change of some minutes
 //! does not go on for ever. How far a forecast is off is learnt from the stream itself: from its earlier forecasts.
+//!
+//! A forecast starts from the mean of the last windows. It moves towards the last window, and then towards the smoothing,
+//! as far as each was better so far ([`Pool`]). So it is hardly worse than the mean where nothing can be foreseen.
 
 use statrs::distribution::{ContinuousCDF as _, Normal};
 
-use super::course::{Step, log_rate};
+use super::{
+    course::{Step, log_rate, per_second},
+    pool::{LATELY, Pool, Said},
+};
 
 /// Weight of the newest window in the level.
 const LEVEL: f64 = 0.35;
@@ -21,7 +27,6 @@ const SPREAD: f64 = 0.35;
 const SPREAD_WEIGHT: f64 = 6.0;
 /// Weight that remains of an earlier error for each window since.
 const FORGET: f64 = 0.97;
-
 /// The chat rate that is expected, as a normal distribution of its logarithm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Belief {
@@ -66,6 +71,7 @@ pub(super) fn beliefs(steps: &[Step], horizon: usize) -> Vec<Belief> {
     let mut state: Option<(f64, f64)> = None;
     let (mut squares, mut weight) = (SPREAD * SPREAD * SPREAD_WEIGHT, SPREAD_WEIGHT);
     let mut beliefs: Vec<Belief> = Vec::with_capacity(steps.len());
+    let mut pool = Pool::default();
     for at in 0..steps.len() {
         state = match (state, steps[at].calm) {
             (None, calm) => calm.map(|calm| (calm, 0.0)),
@@ -85,10 +91,27 @@ pub(super) fn beliefs(steps: &[Step], horizon: usize) -> Vec<Belief> {
             let off = beliefs[at - horizon].mean - seen;
             squares = FORGET * squares + off * off;
             weight = FORGET * weight + 1.0;
+            pool.learn(at - horizon, seen);
         }
-        beliefs.push(Belief { mean: level + reach * trend, spread: (squares / weight).sqrt().max(0.05), level, trend });
+        // Of a first silent window, it is not known yet whether the chat stopped.
+        let last = steps[at].calm.unwrap_or(level);
+        let lately = &steps[(at + 1).saturating_sub(LATELY)..=at];
+        let said = Said { lately: plain(lately), last, smooth: level + reach * trend };
+        let mean = pool.forecast(said, squares / weight);
+        // Messages come by chance, so even a steady chat is not known better than its number allows.
+        let chats = mean.exp() * steps[at].seconds * horizon as f64;
+        let spread = (squares / weight).max(1.0 / (chats + 1.0)).sqrt();
+        beliefs.push(Belief { mean, spread, level, trend });
     }
     beliefs
+}
+
+/// The logarithm of the mean chat rate outside of spikes. A silent window counts as silent.
+fn plain(lately: &[Step]) -> f64 {
+    let seconds: f64 = lately.iter().map(|step| step.seconds).sum();
+    let chats: f64 =
+        lately.iter().filter_map(|step| step.calm.map(|calm| per_second(calm, step.seconds) * step.seconds)).sum();
+    log_rate(chats, seconds)
 }
 
 /// The logarithm of the chat rate over some windows.

@@ -9,6 +9,8 @@
 //! - **Advice**: promote, answer questions, win viewers back, end, or keep going. Each makes a claim about the chat that
 //!   can be checked, and its confidence is the probability of that claim.
 //!
+//! A prediction is no surer than its evidence: the module `sureness` says how. No sentence is read to decide anything.
+//!
 //! [`Scores`] compares predictions with naive ones; `cargo run --example score_predictions` prints both.
 
 mod advice;
@@ -16,9 +18,12 @@ mod churn;
 mod claim;
 mod course;
 mod forecast;
+mod pool;
 mod prediction;
 mod score;
+mod sureness;
 mod told;
+mod trust;
 
 #[cfg(test)]
 mod tests;

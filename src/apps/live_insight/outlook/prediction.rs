@@ -60,7 +60,7 @@ pub enum Momentum {
 pub struct Promotion {
     /// Whether the time is now.
     pub now: bool,
-    /// How probable it is that the chat stays above the usual until the prediction's end, 0 to 1.
+    /// How probable it is that the chat stays above the usual until the prediction's end, 0.02 to 0.98.
     pub probability: f64,
     /// The end of the window in which it would have been best so far, in epoch milliseconds.
     pub best_ms: i64,
@@ -75,7 +75,7 @@ pub struct Advice {
     pub instruction: String,
     /// Why, in a sentence.
     pub reason: String,
-    /// How probable it is that the claim comes true, 0 to 1.
+    /// How probable it is that the claim comes true, 0.02 to 0.98.
     pub confidence: f64,
     /// What is claimed to happen. It can be checked afterwards. A streamer who heeds a warning may prove it wrong.
     pub claim: Claim,

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use tidemill_schemas::Insight;
 
 use super::{
-    churn::Shares,
+    churn::{Shares, lately},
     claim::{Claim, Outcome, Side},
-    course::steps,
-    forecast::{beliefs, seen},
+    course::{rate, steps},
+    forecast::beliefs,
     prediction::Action,
-    told::{horizon, told},
+    sureness::{ASKED, Lessons},
+    told::{Made, after, horizon},
 };
+use crate::apps::live_insight::history::sessions;
 
 /// Predictions of the first windows are not scored: nothing is known yet, by any method.
 const WARM_UP: usize = 5;
-/// What is asked after each window: whether the chat will be below these shares of the usual rate.
-const ASKED: [f64; 3] = [0.8, 1.0, 1.25];
 
 /// The scores of some streams. Less is better, except for `came_true`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,16 +41,21 @@ pub struct Compared {
     by: f64,
 }
 
-/// Advice that was given.
+/// Advice that was given. All numbers are sums over this advice.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Advised {
     /// How often it was given, with its time over.
     pub given: u64,
     /// How often its claim came true.
     pub came_true: u64,
-    /// The sum of confidences: about as large as `came_true` if they are honest.
+    /// The confidences: about as large as `came_true` if they are honest.
     pub confidence: f64,
-    /// How often the same claim comes true for a naive adviser, who makes it as often at moments without any reason.
+    /// The squared differences of confidence and what came, 0 or 1. Divided by `given`, this is the Brier score.
+    pub error: f64,
+    /// The same of a naive adviser, who is as sure of the claim as it would have come true so far in the stream.
+    pub naive_error: f64,
+    /// How often the same claim comes true for a naive adviser who makes it as often, at moments of the stream that are
+    /// chosen without any reason.
     pub at_random: f64,
 }
 
@@ -79,6 +84,18 @@ impl Compared {
     }
 }
 
+impl Advised {
+    fn add(&mut self, made: &Made, came_true: bool, at_random: f64) {
+        let (came, sure) = (f64::from(u8::from(came_true)), made.told.prediction.advice.confidence);
+        self.given += 1;
+        self.came_true += u64::from(came_true);
+        self.confidence += sure;
+        self.error += (sure - came).powi(2);
+        self.naive_error += (made.weighed.plain - came).powi(2);
+        self.at_random += at_random;
+    }
+}
+
 impl Scores {
     /// All advice together.
     pub fn all_advice(&self) -> Advised {
@@ -86,74 +103,71 @@ impl Scores {
             given: all.given + one.given,
             came_true: all.came_true + one.came_true,
             confidence: all.confidence + one.confidence,
+            error: all.error + one.error,
+            naive_error: all.naive_error + one.naive_error,
             at_random: all.at_random + one.at_random,
         })
     }
 
-    /// Adds the score of a stream that is over. Its insights are in order.
+    /// Adds the scores of a streamer's streams that are over. Their insights are in order. A pause of half an hour begins
+    /// another stream, as in [`outlook`](super::outlook()).
     pub fn add(&mut self, insights: &[&Insight]) {
+        let mut lessons = Lessons::default();
+        for stream in sessions(insights.iter().copied()) {
+            let made;
+            (made, lessons) = after(lessons, &stream);
+            self.add_stream(&stream, &made);
+        }
+    }
+
+    fn add_stream(&mut self, insights: &[&Insight], made: &[Made]) {
         let Some(horizon) = horizon(insights) else { return };
+        self.add_chat(insights, horizon, made);
+        self.add_churn(insights, horizon);
+        self.add_advice(made);
+    }
+
+    fn add_chat(&mut self, insights: &[&Insight], horizon: usize, made: &[Made]) {
         let steps = steps(insights);
         let beliefs = beliefs(&steps, horizon);
-        let rate = |from: usize, to: usize| {
-            let (chats, seconds) = steps[from..to]
-                .iter()
-                .fold((0, 0.0), |(chats, seconds), step| (chats + step.chats, seconds + step.seconds));
-            chats as f64 / seconds
-        };
         let mut often = [(0.0, 0.0); ASKED.len()];
-        let mut sorted: Vec<f64> = Vec::new();
-        for at in 0..steps.len() {
-            let calm = steps[at].calm.unwrap_or(f64::NAN);
-            if !calm.is_nan() {
-                sorted.insert(sorted.partition_point(|other| *other < calm), calm);
-            }
-            if at + 1 < WARM_UP || at + horizon >= steps.len() || sorted.is_empty() {
-                continue;
-            }
-            let came = rate(at + 1, at + 1 + horizon);
-            let (last, mean) = (rate(at, at + 1), rate((at + 1).saturating_sub(5), at + 1));
-            let expected = beliefs[at].per_second();
+        let scored = made.iter().filter(|made| made.windows >= WARM_UP && made.windows + horizon <= steps.len());
+        for Made { windows, usual, asked, .. } in scored {
+            let came = rate(&steps[*windows..windows + horizon]);
+            let (last, mean) = (rate(&steps[windows - 1..*windows]), rate(&steps[windows - WARM_UP..*windows]));
+            let expected = beliefs[windows - 1].per_second();
             self.chat.add([expected, last, mean].map(|guess| (guess - came).abs()), came);
-            let usual = sorted[sorted.len() / 2].exp();
-            for (share, (below, all)) in ASKED.into_iter().zip(&mut often) {
-                let truth = f64::from(u8::from(came < share * usual));
-                let by_last = f64::from(u8::from(last < share * usual));
-                let so_far = (*below + 0.5) / (*all + 1.0);
-                let guesses = [beliefs[at].below(share * usual), by_last, so_far];
-                self.probability.add(guesses.map(|guess| (guess - truth).powi(2)), 1.0);
+            for ((share, ours), (below, all)) in ASKED.into_iter().zip(asked).zip(&mut often) {
+                let is_below = |rate: f64| f64::from(u8::from(rate < share * usual));
+                let guesses = [*ours, is_below(last), (*below + 0.5) / (*all + 1.0)];
+                self.probability.add(guesses.map(|guess| (guess - is_below(came)).powi(2)), 1.0);
                 // What is known now of the question: how often the windows so far were below.
-                (*below, *all) = (*below + by_last, *all + 1.0);
+                (*below, *all) = (*below + is_below(last), *all + 1.0);
             }
         }
-        self.add_churn(insights, horizon);
-        self.add_advice(insights, horizon, |at| seen(&steps[at..at + horizon]).map_or(0.0, f64::exp));
     }
 
     fn add_churn(&mut self, insights: &[&Insight], horizon: usize) {
         let shares = Shares::of(insights, horizon);
         for at in 0..insights.len().saturating_sub(horizon) {
             let (Some(came), Some(last)) = (shares.seen[at + horizon], shares.seen[at]) else { continue };
-            let lately: Vec<f64> = shares.seen[(at + 1).saturating_sub(5)..=at].iter().flatten().copied().collect();
-            let mean = lately.iter().sum::<f64>() / lately.len() as f64;
+            let mean = lately(&shares.seen, at).unwrap_or(last);
             self.churn.add([shares.expected[at], last, mean].map(|guess| (guess - came).abs()), 1.0);
         }
     }
 
-    fn add_advice(&mut self, insights: &[&Insight], horizon: usize, rate_from: impl Fn(usize) -> f64) {
-        let rates: Vec<f64> = (0..(insights.len() + 1).saturating_sub(horizon)).map(rate_from).collect();
-        for told in told(insights) {
-            let advice = &told.prediction.advice;
-            let came_true = match told.outcome {
-                Outcome::CameTrue { .. } => 1,
-                Outcome::DidNot { .. } => 0,
-                Outcome::Open => continue,
-            };
-            let advised = self.advice.entry(advice.action).or_default();
-            advised.given += 1;
-            advised.came_true += came_true;
-            advised.confidence += advice.confidence;
-            advised.at_random += share_of(&rates, &advice.claim);
+    fn add_advice(&mut self, made: &[Made]) {
+        let outcome = |made: &Made| match made.told.outcome {
+            Outcome::CameTrue { chats_per_second } => Some((true, chats_per_second)),
+            Outcome::DidNot { chats_per_second } => Some((false, chats_per_second)),
+            Outcome::Open => None,
+        };
+        let rates: Vec<f64> = made.iter().filter_map(outcome).map(|(_, rate)| rate).collect();
+        for one in made {
+            if let Some((came_true, _)) = outcome(one) {
+                let advice = &one.told.prediction.advice;
+                self.advice.entry(advice.action).or_default().add(one, came_true, share_of(&rates, &advice.claim));
+            }
         }
     }
 }

@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 use tidemill_schemas::Insight;
 
 use super::{
-    advice::{Situation, advice},
+    advice::{SURE, Situation, advice},
     churn::Shares,
     claim::Outcome,
-    course::{Step, in_order, steps},
+    course::{Step, in_order, per_second, rate, steps},
     forecast::{Belief, beliefs, seen},
     prediction::{Engagement, Momentum, Prediction, Promotion},
+    sureness::{ASKED, Lessons, Sureness, Weighed},
 };
 use crate::apps::live_insight::history::sessions;
 
@@ -44,26 +45,47 @@ pub struct Outlook {
 }
 
 /// The outlook of a stream, by its insights in any order; `None` before it has three windows. After a pause of half an
-/// hour, a stream with the same id is another stream. The last `earlier` predictions are listed.
+/// hour, a stream with the same id is another stream: how its predictions turned out teaches how sure later ones are. The
+/// last `earlier` predictions of the newest stream are listed.
 pub fn outlook<'a>(insights: impl IntoIterator<Item = &'a Insight>, earlier: usize) -> Option<Outlook> {
-    let ordered = in_order(insights);
-    let newest = sessions(ordered).pop()?;
-    let mut told = told(&newest);
+    let mut streams = sessions(in_order(insights));
+    let newest = streams.pop()?;
+    let lessons = streams.iter().fold(Lessons::default(), |lessons, stream| after(lessons, stream).1);
+    let mut told: Vec<Told> = after(lessons, &newest).0.into_iter().map(|made| made.told).collect();
     let prediction = told.pop()?.prediction;
     let judged = told.iter().filter(|told| told.outcome != Outcome::Open).count() as u64;
     let came_true = told.iter().filter(|told| matches!(told.outcome, Outcome::CameTrue { .. })).count() as u64;
     Some(Outlook { prediction, judged, came_true, earlier: told.into_iter().rev().take(earlier).collect() })
 }
 
-/// The predictions after each window of one stream, oldest first. Each knows only the windows before it.
+/// The predictions after each window of one stream, oldest first, if nothing is known of earlier streams. Each knows only
+/// the windows before it.
 pub fn told(insights: &[&Insight]) -> Vec<Told> {
-    let Some(horizon) = horizon(insights) else { return Vec::new() };
+    after(Lessons::default(), insights).0.into_iter().map(|made| made.told).collect()
+}
+
+/// A prediction with what its score needs.
+pub(super) struct Made {
+    /// How many windows it knows.
+    pub(super) windows: usize,
+    pub(super) told: Told,
+    pub(super) weighed: Weighed,
+    /// The median rate so far.
+    pub(super) usual: f64,
+    /// How probable it is that the chat will be below the shares of the usual rate that are [`ASKED`].
+    pub(super) asked: [f64; ASKED.len()],
+}
+
+/// The predictions of one stream after earlier ones of the same streamer, and the lessons for the next.
+pub(super) fn after(lessons: Lessons, insights: &[&Insight]) -> (Vec<Made>, Lessons) {
+    let Some(horizon) = horizon(insights) else { return (Vec::new(), lessons) };
     let steps = steps(insights);
     let beliefs = beliefs(&steps, horizon);
     let shares = Shares::of(insights, horizon);
+    let mut sureness = Sureness::new(lessons, horizon);
     let mut sorted: Vec<f64> = Vec::new();
     let (mut best, mut best_now) = (0.0_f64, (f64::MIN, 0));
-    let mut all = Vec::new();
+    let (mut all, mut judged): (Vec<Made>, usize) = (Vec::new(), 0);
     for at in 0..steps.len() {
         if let Some(calm) = steps[at].calm {
             sorted.insert(sorted.partition_point(|other| *other < calm), calm);
@@ -71,13 +93,24 @@ pub fn told(insights: &[&Insight]) -> Vec<Told> {
         let recent = &steps[(at + 1).saturating_sub(horizon)..=at];
         if recent.len() == horizon {
             best = best.max(seen(recent).map_or(0.0, f64::exp));
+            sureness.saw(rate(recent));
         }
-        let usual = sorted.get(sorted.len() / 2).map_or(0.0, |calm| calm.exp());
         let (belief, at_ms) = (&beliefs[at], steps[at].end_ms);
+        while let Some(Made { told, weighed, .. }) =
+            all.get(judged).filter(|made| made.told.prediction.until_ms <= at_ms)
+        {
+            let is_true = matches!(told.outcome, Outcome::CameTrue { .. });
+            if told.outcome != Outcome::Open {
+                sureness.judge(told.prediction.advice.action, weighed.pooled, is_true);
+            }
+            judged += 1;
+        }
+        let usual = sorted.get(sorted.len() / 2).map_or(0.0, |calm| per_second(*calm, steps[at].seconds));
+        let asked = sureness.ask(belief, usual);
         let churn = shares.churn(insights, at, horizon);
         let until_ms = at_ms + horizon as i64 * length_ms(insights[at]);
         let (began_ms, churn) = (insights[0].window_start_ms, churn.as_ref());
-        let on = Situation { belief, usual, best, recent, churn, began_ms, at_ms, until_ms };
+        let on = Situation { belief, sureness: &sureness, usual, best, recent, churn, began_ms, at_ms, until_ms };
         // Liveliness and mood both make a good time.
         let goodness = belief.level + on.vibe() / 50.0;
         if goodness > best_now.0 {
@@ -86,8 +119,12 @@ pub fn told(insights: &[&Insight]) -> Vec<Told> {
         if at + 1 < LEAST_WINDOWS {
             continue;
         }
-        let promotion =
-            Promotion { now: on.is_promotion(), probability: two(1.0 - belief.below(usual)), best_ms: best_now.1 };
+        let (advice, weighed) = advice(&on);
+        let promotion = Promotion {
+            now: on.promotion().is_some_and(|weighed| weighed.sure >= SURE),
+            probability: two(on.above_usual().sure),
+            best_ms: best_now.1,
+        };
         let prediction = Prediction {
             stream_id: insights[at].stream_id.clone(),
             at_ms,
@@ -95,14 +132,14 @@ pub fn told(insights: &[&Insight]) -> Vec<Told> {
             engagement: engagement(belief, usual, &steps[at]),
             churn: on.churn.cloned(),
             promotion,
-            advice: advice(&on),
+            advice,
         };
         // Windows after the horizon add nothing to the outcome but that its time is over.
         let later = insights[at + 1..].iter().take(horizon + 1).copied();
         let outcome = prediction.advice.claim.outcome(later);
-        all.push(Told { prediction, outcome });
+        all.push(Made { windows: at + 1, told: Told { prediction, outcome }, weighed, usual, asked });
     }
-    all
+    (all, sureness.lessons().for_next_stream())
 }
 
 /// How many windows a prediction reaches.
