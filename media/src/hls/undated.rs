@@ -19,6 +19,11 @@ impl Undated {
         Self { begins_ms, now_ms, anchor: None }
     }
 
+    /// A segment whose time is known from elsewhere.
+    pub fn with(self, known: Option<(u64, i64)>) -> Self {
+        Self { anchor: known.map(|(sequence, start_ms)| (sequence, start_ms as f64)).or(self.anchor), ..self }
+    }
+
     /// Dates a playlist, unless it has dates.
     pub fn date(&mut self, playlist: &mut MediaPlaylist) {
         let ended = playlist.ended;

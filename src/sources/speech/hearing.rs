@@ -1,7 +1,7 @@
 //! Opens the audio of streams.
 
 use tidemill_chat::{BoxFuture, Url};
-use tidemill_media::{AudioOptions, AudioState, Listener, MediaError, Pcm};
+use tidemill_media::{AudioOptions, AudioState, Given, Listener, MediaError, Pcm};
 
 use crate::sources::Media;
 
@@ -35,7 +35,13 @@ pub trait Sound: Send {
 
 impl Sound for Listener {
     fn next(&mut self) -> BoxFuture<'_, Result<Pcm, MediaError>> {
-        Box::pin(self.next())
+        Box::pin(async move {
+            loop {
+                if let Given::Pcm(pcm) = Self::next(self).await? {
+                    return Ok(pcm);
+                }
+            }
+        })
     }
 
     fn state(&self) -> AudioState {

@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use crate::content::{Content, SEGMENT_MS};
-use crate::schedule::Schedule;
+use crate::schedule::{Captions, Schedule};
 
 /// The playlist of variants.
 pub(crate) fn master(schedule: &Schedule) -> String {
     let mut text = "#EXTM3U\n#EXT-X-VERSION:4\n".to_owned();
     let mut captions = "";
-    if schedule.captions {
+    if schedule.captions != Captions::Off {
         text += "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"English\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,URI=\"captions.m3u8\"\n";
         captions = ",SUBTITLES=\"text\"";
     }
