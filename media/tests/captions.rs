@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use common::{content, quick, stream, url, whole};
 use tidemill_hls_server::{Captions as Kind, Content, Faults, HlsServer, Line, Pace, Schedule};
@@ -203,4 +204,19 @@ async fn an_address_that_expires_is_told_and_reading_goes_on_where_it_was() {
     assert_eq!(end, MediaError::Ended);
     all.extend(rest);
     assert_said(&all, &server, 9);
+}
+
+#[tokio::test]
+async fn captions_that_say_nothing_give_way_to_the_audio() {
+    if content().is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let content = Arc::new(Content::make(folder.path(), &[], 8).expect("media"));
+    let schedule = Schedule { pace: Pace::ByHand, ready: 4, ..Schedule::default() };
+    let server = HlsServer::start(content, schedule).await.expect("a server");
+    let prefer =
+        AudioOptions { captions: CaptionsWanted::Prefer, captions_patience: Duration::from_millis(20), ..quick() };
+    let mut listener = listener(&server, "/live/master.m3u8", prefer);
+    assert!(matches!(listener.next().await, Ok(Given::Pcm(_))));
 }

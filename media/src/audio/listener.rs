@@ -55,8 +55,10 @@ pub struct Listener {
     stage: Stage,
     restarts: Restarts,
     title: Option<String>,
-    /// Whether there are captions that cannot be read.
+    /// Whether there are captions that cannot be read, or say nothing.
     has_useless_captions: bool,
+    /// Until when the first caption must come; `None` once one came, or where there is no other way.
+    first_caption_by: Option<Instant>,
     position_ms: Option<i64>,
     over: Option<MediaError>,
 }
@@ -103,6 +105,7 @@ impl Listener {
             started: Instant::now(),
             title: None,
             has_useless_captions: false,
+            first_caption_by: None,
             over: None,
             resolver,
             address,
@@ -141,8 +144,11 @@ impl Listener {
                     Ok(pcm) => return Ok(self.give(Given::Pcm(pcm))),
                     Err(error) => error,
                 },
-                Stage::ReadingCaptions(captions) => match captions.next().await {
-                    Ok(caption) => return Ok(self.give(Given::Caption(caption))),
+                Stage::ReadingCaptions(captions) => match within(self.first_caption_by, captions.next()).await {
+                    Ok(caption) => {
+                        self.first_caption_by = None;
+                        return Ok(self.give(Given::Caption(caption)));
+                    }
                     Err(error) if self.reads_audio_after(&error) => {
                         tracing::warn!(%error, "the captions of a stream cannot be read: its audio is");
                         self.has_useless_captions = true;
@@ -178,7 +184,13 @@ impl Listener {
             _ => options.origin_ms.unwrap_or(options.start_ms),
         };
         let stage = match carried.filter(|_| !self.has_useless_captions) {
-            Some(carried) => Stage::ReadingCaptions(Captions::read(carried, options)),
+            Some(carried) => {
+                let is_new = self.position_ms == self.options.resume_after_ms && self.first_caption_by.is_none();
+                if is_new && options.captions == CaptionsWanted::Prefer {
+                    self.first_caption_by = Some(Instant::now() + options.captions_patience);
+                }
+                Stage::ReadingCaptions(Captions::read(carried, options))
+            }
             None => Stage::Reading(Audio::open(&resolved, options)?),
         };
         self.title = resolved.title.or(self.title.take());
@@ -228,4 +240,15 @@ impl Listener {
             (None, Stage::Waiting { reason, .. }) => AudioState::Waiting { reason: reason.clone() },
         }
     }
+}
+
+/// What comes until then, if there is such a time.
+async fn within(
+    until: Option<Instant>,
+    next: impl Future<Output = Result<Caption, MediaError>>,
+) -> Result<Caption, MediaError> {
+    let Some(until) = until else { return next.await };
+    tokio::time::timeout_at(until, next).await.unwrap_or_else(|_| {
+        Err(MediaError::refused("The captions of the stream say nothing.", "Let its audio be read."))
+    })
 }

@@ -41,6 +41,9 @@ pub struct AudioOptions {
     pub reach: Reach,
     /// Whether a [`Listener`](crate::Listener) reads captions in the place of audio. Off.
     pub captions: CaptionsWanted,
+    /// After how long without any caption the audio is read where captions are only preferred: some streams list captions
+    /// that nobody writes. Three minutes.
+    pub captions_patience: Duration,
     /// The language of the captions that are read, as BCP 47. `None`: the stream's default.
     pub language: Option<String>,
     /// FFmpeg. `None`: the one that is installed.
@@ -65,6 +68,7 @@ impl AudioOptions {
             seed: 0,
             reach: Reach::default(),
             captions: CaptionsWanted::Off,
+            captions_patience: Duration::from_mins(3),
             language: None,
             ffmpeg: None,
         }

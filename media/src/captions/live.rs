@@ -45,6 +45,7 @@ pub(super) async fn read(
         host,
         places: Places::default(),
         clock_until_ms: i64::MIN,
+        is_anew: true,
         fresh: Fresh::default(),
         pending: Pending::new(options.resume_after_ms),
         useless: 0,
@@ -93,6 +94,8 @@ struct Reader<'a> {
     places: Places,
     /// Until which event time the clock counts, or is not looked for again.
     clock_until_ms: i64,
+    /// Whether the media began anew since the clock was read.
+    is_anew: bool,
     fresh: Fresh,
     pending: Pending,
     useless: u32,
@@ -110,6 +113,7 @@ impl Reader<'_> {
         if piece.segment.encrypted {
             return Err(unreadable("are encrypted"));
         }
+        self.is_anew |= piece.fresh;
         let bytes = match self.fetch.part(&piece.segment.part).await {
             Ok(bytes) => bytes,
             Err(trouble) => {
@@ -146,8 +150,9 @@ impl Reader<'_> {
     /// By how much the cues of a segment move. The clock of the media is read when the media begins anew, from time to time,
     /// and when the cues are not where it says.
     async fn place(&mut self, vtt: &Vtt, piece: &Piece, at: Stretch) -> i64 {
-        if piece.fresh || at.from_ms >= self.clock_until_ms {
-            self.read_clock(piece, at, piece.fresh).await;
+        let is_anew = std::mem::take(&mut self.is_anew);
+        if is_anew || at.from_ms >= self.clock_until_ms {
+            self.read_clock(piece, at, is_anew).await;
         }
         if let Some(shift_ms) = self.places.by_clock(vtt, at) {
             return shift_ms;

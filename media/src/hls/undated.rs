@@ -78,6 +78,13 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_whose_time_is_known_dates_the_others() {
+        let mut undated = Undated::new(None, 0).with(Some((11, 100_000)));
+        assert_eq!(dated(&mut undated, 10..13, false), [98_000, 100_000, 102_000]);
+        assert_eq!(dated(&mut undated, 12..14, false), [102_000, 104_000]);
+    }
+
+    #[test]
     fn a_recording_counts_from_its_beginning() {
         assert_eq!(dated(&mut Undated::new(Some(5000), 0), 0..2, true), [5000, 7000]);
     }
