@@ -139,6 +139,15 @@ async fn captions_without_dates_have_times_from_now_on() {
 }
 
 #[tokio::test]
+async fn captions_without_dates_have_those_of_the_media() {
+    let Some(content) = talking() else { return };
+    let schedule = Schedule { ready: 9, ends_after: Some(9), captions_dated: false, ..Schedule::default() };
+    let server = HlsServer::start(content, schedule).await.expect("a server");
+    let (read, _) = read(&stream(&server), AudioOptions { start_ms: 50_000, ..wanted() }).await;
+    assert_said(&read, &server, 9);
+}
+
+#[tokio::test]
 async fn what_is_lost_costs_no_more_than_its_words() {
     let Some(content) = talking() else { return };
     let faults = Faults { lost: vec![3], ..Faults::default() };

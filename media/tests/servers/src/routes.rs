@@ -46,7 +46,7 @@ async fn master(State(stream): State<Arc<Stream>>) -> impl IntoResponse {
 }
 
 async fn video(State(stream): State<Arc<Stream>>) -> impl IntoResponse {
-    let text = playlist::media(&stream.schedule, &stream.content, stream.made(), "video", "ts");
+    let text = playlist::media(&stream.schedule, &stream.content, stream.made(), ("video", "ts"));
     ([(header::CONTENT_TYPE, PLAYLIST)], text)
 }
 
@@ -54,7 +54,7 @@ async fn captions(State(stream): State<Arc<Stream>>) -> Response {
     if stream.schedule.captions == Captions::Off {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let text = playlist::media(&stream.schedule, &stream.content, stream.made(), "captions", "vtt");
+    let text = playlist::media(&stream.schedule, &stream.content, stream.made(), (playlist::CAPTIONS, "vtt"));
     ([(header::CONTENT_TYPE, PLAYLIST)], text).into_response()
 }
 

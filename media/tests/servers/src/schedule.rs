@@ -39,6 +39,8 @@ pub struct Schedule {
     pub ends_after: Option<u64>,
     /// Whether the playlist tells event times.
     pub dated: bool,
+    /// Whether the playlist of the captions tells them, too.
+    pub captions_dated: bool,
     /// The captions beside the media.
     pub captions: Captions,
     /// What the page about the stream calls it.
@@ -79,6 +81,7 @@ impl Default for Schedule {
             window: 6,
             ends_after: None,
             dated: true,
+            captions_dated: true,
             captions: Captions::Cues,
             title: "The final match".to_owned(),
             faults: Faults::default(),
