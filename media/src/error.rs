@@ -33,6 +33,12 @@ pub enum MediaError {
         /// What to do.
         remedy: String,
     },
+    /// The stream carries no captions that hold what is said.
+    #[error("{reason} Let its audio be read, or choose a stream with captions.")]
+    NoCaptions {
+        /// What it carries.
+        reason: String,
+    },
     /// The address of the media works no longer: resolve the streamer's address again and go on from the last position.
     #[error(
         "{host} has nothing at the address of the stream (status {status}): it has expired, or it is wrong. Check it."

@@ -5,6 +5,7 @@
 //! - [`resolve`]: turns the address that a streamer gives into the address of the media.
 //! - [`hls`]: playlists with the event times of their segments.
 //! - [`audio`]: 16 kHz mono PCM with event times. Raw audio stays in pipes and memory: it never reaches a disk or a log.
+//! - [`captions`]: the captions that a stream carries, with event times.
 //! - [`clips`]: parts of the stream as files: a queue that survives a killed process, captions, shapes, archives.
 //! - [`candidates`]: which moments of a stream may become clips.
 //!
@@ -12,16 +13,19 @@
 
 pub mod audio;
 pub mod candidates;
+pub mod captions;
 pub mod clips;
 pub mod error;
+mod feed;
 pub mod hls;
 pub mod net;
 pub mod process;
 pub mod resolve;
 mod shown;
 
-pub use audio::{Audio, AudioOptions, AudioState, Listener, Pcm};
-pub use clips::{Clip, ClipEvent, ClipId, ClipRequest, ClipState, Clips, ClipsOptions};
+pub use audio::{Audio, AudioOptions, AudioState, Given, Listener, Pcm};
+pub use captions::{Captions, CaptionsWanted};
+pub use clips::{Caption, Clip, ClipEvent, ClipId, ClipRequest, ClipState, Clips, ClipsOptions};
 pub use error::MediaError;
 pub use net::Reach;
 pub use resolve::{Resolved, Resolver, ResolverOptions};

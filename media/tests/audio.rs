@@ -248,9 +248,9 @@ async fn a_listener_resolves_again_what_expired_and_goes_on_where_it_was() {
     let mut next_ms = server.start_ms(0);
     let error = loop {
         match listener.next().await {
-            Ok(pcm) => {
-                assert_eq!(pcm.start_ms, next_ms, "no gap, and nothing twice");
-                next_ms = pcm.end_ms();
+            Ok(given) => {
+                assert_eq!(given.start_ms(), next_ms, "no gap, and nothing twice");
+                next_ms = given.end_ms();
             }
             Err(error) => break error,
         }

@@ -72,6 +72,6 @@ async fn a_recording_that_is_opened_again_keeps_its_times() {
         let options = AudioOptions { origin_ms: Some(50_000), resume_after_ms: after_ms, ..AudioOptions::new(now_ms) };
         Listener::new(resolver, file.clone(), options)
     };
-    assert_eq!(open(70_000, None).next().await.expect("audio").start_ms, 50_000);
-    assert_eq!(open(90_000, Some(58_000)).next().await.expect("audio").start_ms, 58_000);
+    assert_eq!(open(70_000, None).next().await.expect("audio").start_ms(), 50_000);
+    assert_eq!(open(90_000, Some(58_000)).next().await.expect("audio").start_ms(), 58_000);
 }

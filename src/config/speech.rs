@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use tidemill_apps::{
     server::Settings,
     setting::{Row, path, text},
-    sources::{RecogniserChoice, SpeechSettings},
+    sources::{CaptionsWanted, RecogniserChoice, SpeechSettings},
 };
 use tidemill_chat::Url;
 use tidemill_speech::{GoogleSettings, OpenAi, OpenAiSettings, Secret};
@@ -27,6 +27,7 @@ pub(super) struct Speech {
     project: Option<String>,
     location: Option<String>,
     language: String,
+    captions: CaptionsWanted,
     cookies_file: Option<PathBuf>,
 }
 
@@ -44,6 +45,9 @@ type Setting = Row<Speech>;
 
 const KINDS: &[(&str, Kind)] =
     &[("off", Kind::Off), ("pocketsphinx", Kind::Pocketsphinx), ("openai", Kind::OpenAi), ("google", Kind::Google)];
+
+const CAPTIONS: &[(&str, CaptionsWanted)] =
+    &[("off", CaptionsWanted::Off), ("prefer", CaptionsWanted::Prefer), ("only", CaptionsWanted::Only)];
 
 pub(super) fn rows() -> Vec<Setting> {
     vec![
@@ -66,6 +70,9 @@ pub(super) fn rows() -> Vec<Setting> {
             .help("Location of google, such as europe-west4; without it, global"),
         Setting::new("sources.speech_language", "en-US", language, |s| &mut s.language)
             .help("Language that is spoken, such as en-US or de-DE"),
+        Setting::choice("sources.captions", "off", CAPTIONS, |s| &mut s.captions).help(
+            "Whether words come from captions that a stream carries; prefer: from its speech where there are none",
+        ),
         Setting::new("sources.cookies_file", "", path, |s| &mut s.cookies_file)
             .help("File of a browser's cookies, for platforms that ask yt-dlp for a login"),
     ]
@@ -81,9 +88,11 @@ impl Speech {
             Kind::OpenAi => self.open_ai(&mut problems),
             Kind::Google => self.google(&mut problems),
         };
-        let Self { language, cookies_file, .. } = self;
+        let Self { language, captions, cookies_file, .. } = self;
         match recogniser {
-            Some(recogniser) if problems.is_empty() => Ok(SpeechSettings { recogniser, language, cookies_file }),
+            Some(recogniser) if problems.is_empty() => {
+                Ok(SpeechSettings { recogniser, language, captions, cookies_file })
+            }
             _ => Err(problems),
         }
     }
@@ -166,8 +175,9 @@ impl Speech {
 pub(super) fn too_late(settings: &Settings) -> Option<String> {
     let app = settings.apps.iter().find(|app| app.reads_streams)?;
     let grace = settings.windows(app).grace;
-    let listens = settings.sources.enabled && !matches!(settings.sources.speech.recogniser, RecogniserChoice::Off);
-    (listens && grace < DELAY).then(|| {
+    let speech = &settings.sources.speech;
+    let has_words = speech.captions != CaptionsWanted::Off || !matches!(speech.recogniser, RecogniserChoice::Off);
+    (settings.sources.enabled && has_words && grace < DELAY).then(|| {
         format!(
             "words arrive up to {} seconds after they were spoken, and '{}.grace' is {} seconds: set it to 1m, or late \
              words are in no insight",

@@ -48,7 +48,11 @@ pub enum SpeechState {
     /// The audio of the stream is looked for.
     Connecting,
     /// The audio is heard.
-    Listening,
+    Listening {
+        /// Whether captions that the stream carries are read in its place.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        captions: bool,
+    },
     /// Nothing is heard now; another attempt follows.
     Waiting {
         /// When the next attempt is made, in epoch milliseconds, if that is known.
@@ -129,10 +133,21 @@ mod tests {
     }
 
     #[test]
+    fn audio_is_stored_as_before_there_were_captions() {
+        for (captions, stored) in
+            [(false, json!({ "state": "listening" })), (true, json!({ "state": "listening", "captions": true }))]
+        {
+            let state = SpeechState::Listening { captions };
+            assert_eq!(serde_json::to_value(&state).expect("JSON"), stored);
+            assert_eq!(serde_json::from_value::<SpeechState>(stored).expect("a state"), state);
+        }
+    }
+
+    #[test]
     fn a_state_that_comes_again_began_when_it_came_first() {
         let mut progress = SpeechProgress::new(5);
-        progress.turn(SpeechState::Listening, 7);
-        progress.turn(SpeechState::Listening, 9);
+        progress.turn(SpeechState::Listening { captions: false }, 7);
+        progress.turn(SpeechState::Listening { captions: false }, 9);
         assert_eq!(progress.since_ms, 7);
     }
 }

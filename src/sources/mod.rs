@@ -52,5 +52,5 @@ pub use platforms::{Keys, Platforms, YoutubeAccess};
 pub use progress::{ChatState, Progress};
 pub use running::{Running, Setup};
 pub use source::{GROUP, LiveSource, POSITIONS, SOURCES, Wished, topics};
-pub use speech::{Hearing, Opening, RecogniserChoice, Sound, Speech, SpeechSettings};
+pub use speech::{CaptionsWanted, Hearing, Opening, RecogniserChoice, Sound, Speech, SpeechSettings};
 pub use view::{Seen, View};

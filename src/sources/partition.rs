@@ -177,7 +177,7 @@ impl Partition {
         let same = before.filter(|before| before.place == place);
         let now_ms = SystemClock.now_ms();
         let mut speech = same.and_then(|before| before.speech.clone());
-        if let Some(speech) = speech.as_mut().filter(|_| self.shared.speech.is_none()) {
+        if let Some(speech) = speech.as_mut().filter(|_| !self.shared.listens(source)) {
             speech.turn(SpeechState::Off, now_ms);
         }
         Progress {

@@ -11,8 +11,7 @@ use tidemill::transport::{Transport, TransportError};
 use tokio::runtime::Handle;
 
 use super::{
-    GROUP, Gate, Guard, LiveSource, POSITIONS, Platforms, SOURCES, Speech, View, events::Records, owner,
-    shared::Shared, speech::media_of,
+    GROUP, Gate, Guard, LiveSource, POSITIONS, Platforms, SOURCES, Speech, View, events::Records, owner, shared::Shared,
 };
 use crate::apps::Format;
 
@@ -81,7 +80,7 @@ impl Running {
 
     /// Whether this server listens to a source, or tells why it cannot.
     pub fn listens(&self, source: &LiveSource) -> bool {
-        self.shared.speech.is_some() && !matches!(media_of(source), Ok(None))
+        self.shared.listens(source)
     }
 
     /// The addresses that connectors may open.

@@ -14,7 +14,7 @@ use super::{
     guard::Guarded,
     inbox::{Inbox, Update},
     shared::Shared,
-    speech::{Listening, media_of},
+    speech::{Listening, Wish},
 };
 
 /// What runs of a source. Dropping it stops everything.
@@ -99,7 +99,7 @@ impl Started {
     pub(super) fn start_speech(&mut self, starting: &Starting<'_>) -> Result<(), SpeechState> {
         let Starting { shared, id, source, progress, .. } = starting;
         let Some(speech) = shared.speech.clone() else { return Ok(()) };
-        let Some(media) = media_of(source)? else { return Ok(()) };
+        let Some(wish) = Wish::of(source, &speech)? else { return Ok(()) };
         let before = progress.and_then(|progress| progress.speech.as_ref());
         let (origin_ms, position_ms) = match before {
             Some(SpeechProgress { origin_ms, position_ms, .. }) => (*origin_ms, *position_ms),
@@ -109,7 +109,7 @@ impl Started {
             speech,
             guard: shared.guard,
             gate: shared.gate.clone(),
-            media,
+            wish,
             origin_ms,
             position_ms,
             is_over: self.chat_is_over.clone(),

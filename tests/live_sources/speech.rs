@@ -24,7 +24,7 @@ async fn what_is_said_is_written_with_its_times_until_the_stream_ends() {
     let running = evening.open();
     evening.until_said("ada", 5).await;
     until(WAIT, "the chat", async || evening.written(live_insight::CHAT, "ada").len() == 3).await;
-    until_speech(&running, "ada", |state| *state == SpeechState::Listening).await;
+    until_speech(&running, "ada", |state| *state == SpeechState::Listening { captions: false }).await;
     evening.studio.fails("ada", MediaError::Ended);
     let speech = until_speech(&running, "ada", |state| *state == SpeechState::Ended).await;
     assert_eq!((speech.segments, speech.position_ms), (5, Some(evening.studio.at(4) + 500)));
@@ -35,6 +35,25 @@ async fn what_is_said_is_written_with_its_times_until_the_stream_ends() {
     };
     assert_eq!(said, (0..5).map(of).collect::<Vec<_>>());
     assert_eq!(evening.studio.running(), 0, "what is over runs no more");
+    close(running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn captions_are_written_in_the_place_of_speech_where_a_stream_carries_them() {
+    let evening = Evening::new();
+    for (id, options) in [("ada", json!({})), ("eve", json!({ "captions": "off" })), ("ida", json!({}))] {
+        evening.wish(id, "running", 1, &options);
+        evening.studio.says(id, 5);
+    }
+    evening.studio.captions("ada");
+    evening.studio.captions("eve");
+    let running = evening.open();
+    for (id, captions) in [("ada", true), ("eve", false), ("ida", false)] {
+        evening.until_said(id, 5).await;
+        until_speech(&running, id, |state| *state == SpeechState::Listening { captions }).await;
+        assert_eq!(evening.words(id), (0..5).collect::<Vec<_>>(), "{id}");
+    }
+    assert_eq!(evening.studio.sessions(), 2, "captions need no recogniser");
     close(running).await;
 }
 

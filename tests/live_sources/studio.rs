@@ -1,4 +1,4 @@
-//! Audio and a recogniser that tests control. Each second of audio holds one word: the number of the second.
+//! Audio, captions and a recogniser that tests control. Each second of audio holds one word: the number of the second.
 
 use std::{
     collections::HashMap,
@@ -10,9 +10,9 @@ use std::{
 };
 
 use tidemill::{Clock as _, SystemClock};
-use tidemill_apps::sources::{Hearing, Opening, Sound, Speech};
+use tidemill_apps::sources::{CaptionsWanted, Hearing, Opening, Sound, Speech};
 use tidemill_chat::{BoxFuture, Url};
-use tidemill_media::{AudioState, MediaError, Pcm};
+use tidemill_media::{AudioState, Caption, Given, MediaError, Pcm};
 use tidemill_speech::{Limits, Recognised, Recogniser, Session, SpeechError, TranscriberSettings, Word};
 use tokio::sync::mpsc;
 
@@ -23,6 +23,7 @@ const WORD_MS: i64 = 500;
 struct Tape {
     seconds: i64,
     error: Option<MediaError>,
+    has_captions: bool,
 }
 
 /// Streams with their audio.
@@ -36,14 +37,15 @@ struct Inner {
     running: AtomicUsize,
     given: AtomicUsize,
     is_refused: AtomicBool,
+    sessions: AtomicUsize,
 }
 
 impl Studio {
     pub(crate) fn new() -> Self {
         let begin_ms = SystemClock.now_ms() - 1_200_000;
-        let (running, given) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let [running, given, sessions] = [0; 3].map(AtomicUsize::new);
         let (tapes, opened, is_refused) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
-        Self(Arc::new(Inner { begin_ms, tapes, opened, running, given, is_refused }))
+        Self(Arc::new(Inner { begin_ms, tapes, opened, running, given, is_refused, sessions }))
     }
 
     /// What listens to this studio.
@@ -55,7 +57,9 @@ impl Studio {
             pause_ms: 5,
             ..TranscriberSettings::default()
         };
-        Arc::new(Speech { hearing: Arc::new(self.clone()), recogniser: Arc::new(self.clone()), transcriber })
+        let recogniser: Arc<dyn Recogniser> = Arc::new(self.clone());
+        let captions = CaptionsWanted::Prefer;
+        Arc::new(Speech { hearing: Arc::new(self.clone()), recogniser: Some(recogniser), transcriber, captions })
     }
 
     fn with<T>(&self, stream: &str, change: impl FnOnce(&mut Tape) -> T) -> T {
@@ -65,6 +69,11 @@ impl Studio {
     /// The streamer speaks so many seconds more.
     pub(crate) fn says(&self, stream: &str, seconds: i64) {
         self.with(stream, |tape| tape.seconds += seconds);
+    }
+
+    /// The stream carries its words as captions.
+    pub(crate) fn captions(&self, stream: &str) {
+        self.with(stream, |tape| tape.has_captions = true);
     }
 
     /// The audio ends so after what was said.
@@ -91,6 +100,11 @@ impl Studio {
         self.0.running.load(Ordering::SeqCst)
     }
 
+    /// How often the recogniser was asked.
+    pub(crate) fn sessions(&self) -> usize {
+        self.0.sessions.load(Ordering::SeqCst)
+    }
+
     /// Seconds that were taken.
     pub(crate) fn given(&self) -> usize {
         self.0.given.load(Ordering::SeqCst)
@@ -102,8 +116,9 @@ impl Hearing for Studio {
         self.0.opened.lock().expect("nobody panicked").push(opening);
         self.0.running.fetch_add(1, Ordering::SeqCst);
         let stream = url.path_segments().and_then(Iterator::last).unwrap_or_default().to_owned();
+        let has_captions = opening.captions != CaptionsWanted::Off && self.with(&stream, |tape| tape.has_captions);
         let done_ms = opening.after_ms.map_or(0, |after_ms| after_ms - self.0.begin_ms);
-        Box::new(Playing { studio: self.clone(), stream, next: (done_ms + 999).div_euclid(1_000) })
+        Box::new(Playing { studio: self.clone(), stream, next: (done_ms + 999).div_euclid(1_000), has_captions })
     }
 }
 
@@ -111,6 +126,7 @@ struct Playing {
     studio: Studio,
     stream: String,
     next: i64,
+    has_captions: bool,
 }
 
 impl Drop for Playing {
@@ -120,7 +136,7 @@ impl Drop for Playing {
 }
 
 impl Sound for Playing {
-    fn next(&mut self) -> BoxFuture<'_, Result<Pcm, MediaError>> {
+    fn next(&mut self) -> BoxFuture<'_, Result<Given, MediaError>> {
         Box::pin(async move {
             loop {
                 let second = self.next;
@@ -129,9 +145,14 @@ impl Sound for Playing {
                 if is_there {
                     self.next += 1;
                     self.studio.0.given.fetch_add(1, Ordering::SeqCst);
+                    let start_ms = self.studio.at(second);
+                    if self.has_captions {
+                        let (text, end_ms) = (second.to_string(), start_ms + WORD_MS);
+                        return Ok(Given::Caption(Caption { text, start_ms, end_ms }));
+                    }
                     let mut samples = vec![0; 16_000];
                     samples[0] = i16::try_from(second + 1).expect("a short tape");
-                    return Ok(Pcm { samples, start_ms: self.studio.at(second) });
+                    return Ok(Given::Pcm(Pcm { samples, start_ms }));
                 }
                 if let Some(error) = error {
                     return Err(error);
@@ -142,7 +163,7 @@ impl Sound for Playing {
     }
 
     fn state(&self) -> AudioState {
-        AudioState::Reading
+        if self.has_captions { AudioState::Captions } else { AudioState::Reading }
     }
 }
 
@@ -165,6 +186,7 @@ impl Recogniser for Studio {
     }
 
     fn start<'a>(&'a self, _: i64, _: &'a str) -> BoxFuture<'a, Result<Session, SpeechError>> {
+        self.0.sessions.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
             if self.0.is_refused.load(Ordering::SeqCst) {
                 let (reason, remedy) = ("the key is wrong".to_owned(), "set another key".to_owned());

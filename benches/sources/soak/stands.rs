@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 use tidemill::{Clock as _, SystemClock};
 use tidemill_chat_servers::{GenericServer, Kind, Line, Log, Rates, Schedule, TwitchServer, YoutubeServer, crowd};
-use tidemill_hls_server::{Content, Faults as HlsFaults, HlsServer, Schedule as HlsSchedule};
+use tidemill_hls_server::{Captions as HlsCaptions, Content, Faults as HlsFaults, HlsServer, Schedule as HlsSchedule};
 use tidemill_speech_server::{Door, Faults as SpeechFaults, GoogleServer, GoogleSettings, Script, Talk, Voice};
 
 use super::Options;
@@ -85,7 +85,7 @@ impl Stands {
             start_ms: SystemClock.now_ms() - 3 * SEGMENT_MS,
             window: 30,
             ends_after: Some(segments),
-            captions: false,
+            captions: HlsCaptions::Off,
             ..HlsSchedule::default()
         };
         let first = HlsSchedule { faults: faults(0), ..schedule.clone() };

@@ -7,6 +7,8 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::audio::{Audio, AudioOptions, AudioState, Pcm};
+use crate::captions::{Captions, CaptionsWanted, Carried, look};
+use crate::clips::Caption;
 use crate::error::MediaError;
 use crate::process::{Next, Restarts};
 use crate::resolve::{Resolved, Resolver, Want};
@@ -14,8 +16,36 @@ use crate::resolve::{Resolved, Resolver, Want};
 /// How often in a row resolving and opening may fail without any audio.
 const ATTEMPTS: u32 = 8;
 
-/// The audio behind the address that a streamer gave. It resolves the address, and again when the address of the media
-/// has expired, and goes on where it was. Dropping it stops all that it started.
+/// What is heard of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// A block of audio.
+    Pcm(Pcm),
+    /// A caption that the stream carries.
+    Caption(Caption),
+}
+
+impl Given {
+    /// When it begins: event time of the stream.
+    pub fn start_ms(&self) -> i64 {
+        match self {
+            Self::Pcm(pcm) => pcm.start_ms,
+            Self::Caption(caption) => caption.start_ms,
+        }
+    }
+
+    /// When it ends.
+    pub fn end_ms(&self) -> i64 {
+        match self {
+            Self::Pcm(pcm) => pcm.end_ms(),
+            Self::Caption(caption) => caption.end_ms,
+        }
+    }
+}
+
+/// The audio behind the address that a streamer gave, or the captions that the stream carries, if they are wanted
+/// ([`AudioOptions::captions`]). It resolves the address, and again when the address of the media has expired, and goes on
+/// where it was. Dropping it stops all that it started.
 #[derive(Debug)]
 pub struct Listener {
     resolver: Resolver,
@@ -25,6 +55,10 @@ pub struct Listener {
     stage: Stage,
     restarts: Restarts,
     title: Option<String>,
+    /// Whether there are captions that cannot be read, or say nothing.
+    has_useless_captions: bool,
+    /// Until when the first caption must come; `None` once one came, or where there is no other way.
+    first_caption_by: Option<Instant>,
     position_ms: Option<i64>,
     over: Option<MediaError>,
 }
@@ -32,16 +66,21 @@ pub struct Listener {
 /// What it waits for.
 #[derive(Debug)]
 enum Stage {
-    Resolving(JoinHandle<Result<Resolved, MediaError>>),
+    Resolving(JoinHandle<Result<(Resolved, Option<Carried>), MediaError>>),
     Reading(Audio),
+    ReadingCaptions(Captions),
     Waiting { until: Instant, reason: String },
 }
 
 impl Stage {
-    fn resolve(resolver: &Resolver, address: &Url) -> Self {
-        let (resolver, address) = (resolver.clone(), address.clone());
+    fn resolve(resolver: &Resolver, address: &Url, options: &AudioOptions) -> Self {
+        let (resolver, address, options) = (resolver.clone(), address.clone(), options.clone());
         // A task of its own: a caller that stops waiting does not make it begin again.
-        Self::Resolving(tokio::spawn(async move { resolver.resolve(&address, Want::Audio).await }))
+        Self::Resolving(tokio::spawn(async move {
+            let resolved = resolver.resolve(&address, Want::Audio).await?;
+            let carried = look(&resolved, &options).await?;
+            Ok((resolved, carried))
+        }))
     }
 }
 
@@ -60,11 +99,13 @@ impl Listener {
         let wait_most = options.wait_most.max(Duration::from_millis(1));
         let backoff = tidemill_remote::Backoff::new(options.wait_first, wait_most, options.seed.wrapping_add(3));
         Self {
-            stage: Stage::resolve(&resolver, &address),
+            stage: Stage::resolve(&resolver, &address, &options),
             restarts: Restarts::new(backoff, ATTEMPTS),
             position_ms: options.resume_after_ms,
             started: Instant::now(),
             title: None,
+            has_useless_captions: false,
+            first_caption_by: None,
             over: None,
             resolver,
             address,
@@ -72,12 +113,12 @@ impl Listener {
         }
     }
 
-    /// Waits for the next block. Cancel safe.
+    /// Waits for the next block or caption. Cancel safe.
     ///
     /// # Errors
     /// [`MediaError::Ended`] when the stream is over; any other error is one that waiting does not cure, or that stayed
     /// after many attempts. An error is returned on every further call.
-    pub async fn next(&mut self) -> Result<Pcm, MediaError> {
+    pub async fn next(&mut self) -> Result<Given, MediaError> {
         if let Some(error) = &self.over {
             return Err(error.clone());
         }
@@ -85,25 +126,34 @@ impl Listener {
             let failed = match &mut self.stage {
                 Stage::Waiting { until, .. } => {
                     tokio::time::sleep_until(*until).await;
-                    self.stage = Stage::resolve(&self.resolver, &self.address);
+                    self.stage = Stage::resolve(&self.resolver, &self.address, &self.options);
                     continue;
                 }
                 Stage::Resolving(task) => {
                     let resolved =
                         task.await.unwrap_or_else(|_| Err(MediaError::transient("Resolving the address stopped.")));
-                    match resolved.and_then(|resolved| self.open(resolved)) {
-                        Ok(audio) => {
-                            self.stage = Stage::Reading(audio);
+                    match resolved.and_then(|(resolved, carried)| self.open(resolved, carried)) {
+                        Ok(stage) => {
+                            self.stage = stage;
                             continue;
                         }
                         Err(error) => error,
                     }
                 }
                 Stage::Reading(audio) => match audio.next().await {
-                    Ok(pcm) => {
-                        self.restarts.worked();
-                        self.position_ms = Some(pcm.end_ms());
-                        return Ok(pcm);
+                    Ok(pcm) => return Ok(self.give(Given::Pcm(pcm))),
+                    Err(error) => error,
+                },
+                Stage::ReadingCaptions(captions) => match within(self.first_caption_by, captions.next()).await {
+                    Ok(caption) => {
+                        self.first_caption_by = None;
+                        return Ok(self.give(Given::Caption(caption)));
+                    }
+                    Err(error) if self.reads_audio_after(&error) => {
+                        tracing::warn!(%error, "the captions of a stream cannot be read: its audio is");
+                        self.has_useless_captions = true;
+                        self.stage = Stage::resolve(&self.resolver, &self.address, &self.options);
+                        continue;
                     }
                     Err(error) => error,
                 },
@@ -112,7 +162,19 @@ impl Listener {
         }
     }
 
-    fn open(&mut self, resolved: Resolved) -> Result<Audio, MediaError> {
+    fn give(&mut self, given: Given) -> Given {
+        self.restarts.worked();
+        self.position_ms = self.position_ms.max(Some(given.end_ms()));
+        given
+    }
+
+    /// Whether captions with this trouble are as good as none.
+    fn reads_audio_after(&self, error: &MediaError) -> bool {
+        let is_useless = matches!(error, MediaError::Refused { .. } | MediaError::Expired { status: 404 | 410, .. });
+        is_useless && self.options.captions == CaptionsWanted::Prefer
+    }
+
+    fn open(&mut self, resolved: Resolved, carried: Option<Carried>) -> Result<Stage, MediaError> {
         let mut options = self.options.clone();
         options.resume_after_ms = self.position_ms;
         options.start_ms = match resolved.started_ms {
@@ -121,9 +183,18 @@ impl Listener {
             _ if resolved.is_live => options.start_ms + self.started.elapsed().as_millis() as i64,
             _ => options.origin_ms.unwrap_or(options.start_ms),
         };
-        let audio = Audio::open(&resolved, options)?;
+        let stage = match carried.filter(|_| !self.has_useless_captions) {
+            Some(carried) => {
+                let is_new = self.position_ms == self.options.resume_after_ms && self.first_caption_by.is_none();
+                if is_new && options.captions == CaptionsWanted::Prefer {
+                    self.first_caption_by = Some(Instant::now() + options.captions_patience);
+                }
+                Stage::ReadingCaptions(Captions::read(carried, options))
+            }
+            None => Stage::Reading(Audio::open(&resolved, options)?),
+        };
         self.title = resolved.title.or(self.title.take());
-        Ok(audio)
+        Ok(stage)
     }
 
     /// Waits after trouble that may pass; else it is over.
@@ -154,7 +225,7 @@ impl Listener {
         self.title.as_deref()
     }
 
-    /// Where the last block ended: event time of the stream. To go on here after a restart, give it as
+    /// Where the last block or caption ended: event time of the stream. To go on here after a restart, give it as
     /// [`AudioOptions::resume_after_ms`].
     pub fn position_ms(&self) -> Option<i64> {
         self.position_ms
@@ -166,7 +237,19 @@ impl Listener {
             (Some(_), _) => AudioState::Ended,
             (None, Stage::Resolving(_)) => AudioState::Connecting,
             (None, Stage::Reading(audio)) => audio.state(),
+            (None, Stage::ReadingCaptions(captions)) => captions.state(),
             (None, Stage::Waiting { reason, .. }) => AudioState::Waiting { reason: reason.clone() },
         }
     }
+}
+
+/// What comes until then, if there is such a time.
+async fn within(
+    until: Option<Instant>,
+    next: impl Future<Output = Result<Caption, MediaError>>,
+) -> Result<Caption, MediaError> {
+    let Some(until) = until else { return next.await };
+    tokio::time::timeout_at(until, next).await.unwrap_or_else(|_| {
+        Err(MediaError::refused("The captions of the stream say nothing.", "Let its audio be read."))
+    })
 }

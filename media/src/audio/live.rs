@@ -1,21 +1,17 @@
 //! Audio of an HLS stream: playlist and segments read here, decoded by FFmpeg.
 
-use std::time::Duration;
-
-use tidemill_remote::Backoff;
 use tokio::sync::watch;
-use tokio::time::Instant;
 use url::Url;
 
 use crate::audio::decoder::{Decoder, Sink};
 use crate::audio::{AudioOptions, AudioState, direct};
 use crate::error::MediaError;
-use crate::hls::{Begin, Fetch, Master, MediaPlaylist, Part, Piece, Playlist, Timeline, Trouble};
+use crate::hls::{Fetch, Follow, Losses, Master, Part, Piece, Playlist, Timeline, Trouble};
 use crate::process::Program;
 use crate::resolve::Resolved;
 use crate::shown::host;
 
-/// How many decoders in a row may give nothing, and how many segments in a row may be denied.
+/// How many decoders in a row may give nothing.
 const USELESS: u32 = 3;
 
 /// Reads until the stream ends.
@@ -27,82 +23,49 @@ pub(super) async fn read(
     told: &watch::Sender<AudioState>,
 ) -> Result<(), MediaError> {
     let fetch = Fetch::new(options.attempts, options.backoff(0), options.reach)?;
-    let begin = match options.resume_after_ms {
-        Some(ms) => Begin::At(ms),
-        None if options.from_oldest => Begin::Oldest,
-        None => Begin::Live,
-    };
+    let timeline = Timeline::new(options.begin(0), options.start_ms);
+    let mut follow = Follow::new(fetch.clone(), resolved.media.clone(), timeline, options.patience());
+    let waits = |reason| drop(told.send_replace(AudioState::Waiting { reason }));
+    let host = host(&resolved.media);
     let mut reader = Reader {
         ffmpeg,
         fetch,
         told,
-        host: host(&resolved.media),
+        losses: Losses::new(host.clone()),
+        host,
         decoder: None,
         sink: Some(sink),
         init: None,
         useless: 0,
-        denied: 0,
         broken: false,
         silence: None,
         heard: false,
     };
-    let mut address = resolved.media.clone();
-    let mut timeline = Timeline::new(begin, options.start_ms);
-    let mut backoff: Backoff = options.backoff(1);
-    let mut last_new = Instant::now();
     loop {
-        let started = Instant::now();
-        let wait = match reader.fetch.playlist(&address).await {
-            Ok(Playlist::Master(master)) => {
-                address = audio_of(&master)?;
+        let playlist = match follow.next(waits).await? {
+            Playlist::Master(master) => {
+                follow.turn_to(audio_of(&master)?);
                 continue;
             }
-            Ok(Playlist::Media(playlist)) => {
-                backoff.succeeded();
-                let pieces = timeline.read(&playlist);
-                let new = !pieces.is_empty();
-                for piece in pieces {
-                    if piece.segment.encrypted {
-                        // FFmpeg has the means to decrypt it.
-                        let sink = reader.finish(&mut timeline).await?;
-                        return direct::read(ffmpeg, &address, !playlist.ended, piece.start_ms, options, sink, told)
-                            .await;
-                    }
-                    reader.take(piece, &mut timeline).await?;
-                }
-                if playlist.ended {
-                    reader.finish(&mut timeline).await?;
-                    return match reader.silence {
-                        Some(error) if !reader.heard => Err(error),
-                        _ => Ok(()),
-                    };
-                }
-                if new {
-                    last_new = Instant::now();
-                }
-                options.reload.unwrap_or_else(|| until_reload(&playlist, new)).saturating_sub(started.elapsed())
-            }
-            Err(Trouble::Passing { reason, retry_after }) => {
-                told.send_replace(AudioState::Waiting { reason });
-                backoff.failed(retry_after)
-            }
-            Err(trouble) => return Err(trouble.of_stream(&address)),
+            Playlist::Media(playlist) => playlist,
         };
-        if last_new.elapsed() > options.give_up_after {
-            return Err(MediaError::transient(format!(
-                "The stream on {} has brought nothing new for {} seconds.",
-                host(&address),
-                options.give_up_after.as_secs()
-            )));
+        for piece in follow.new_of(&playlist)? {
+            if piece.segment.encrypted {
+                // FFmpeg has the means to decrypt it.
+                let sink = reader.finish(&mut follow.timeline).await?;
+                let is_live = !playlist.ended;
+                return direct::read(ffmpeg, follow.address(), is_live, piece.start_ms, options, sink, told).await;
+            }
+            reader.take(piece, &mut follow.timeline).await?;
         }
-        tokio::time::sleep(wait).await;
+        if playlist.ended {
+            reader.finish(&mut follow.timeline).await?;
+            return match reader.silence {
+                Some(error) if !reader.heard => Err(error),
+                _ => Ok(()),
+            };
+        }
     }
-}
-
-/// As the standard says: the longest segment after something new, half of it after nothing new.
-fn until_reload(playlist: &MediaPlaylist, new: bool) -> Duration {
-    let target = Duration::from_millis(playlist.target_ms.clamp(500, 30_000) as u64);
-    if new { target } else { target / 2 }
 }
 
 /// The playlist with the audio that costs least: audio alone, else the smallest variant.
@@ -127,7 +90,7 @@ struct Reader<'a> {
     /// What the decoder read before its segments.
     init: Option<Part>,
     useless: u32,
-    denied: u32,
+    losses: Losses,
     /// Whether a segment was lost after what the decoder has: it cannot go on.
     broken: bool,
     /// Why there was no audio, until there is some.
@@ -142,7 +105,7 @@ impl Reader<'_> {
             Ok(bytes) => bytes,
             Err(trouble) => return self.lost(trouble, timeline),
         };
-        self.denied = 0;
+        self.losses.had();
         let begins = piece.fresh || self.broken || self.decoder.is_none() || self.init != piece.segment.init;
         if begins {
             let sink = self.finish(timeline).await?;
@@ -195,22 +158,11 @@ impl Reader<'_> {
         Ok(decoded.sink)
     }
 
-    /// A segment that cannot be had is a gap; where all are denied, the address is no longer good.
+    /// A segment that cannot be had is a gap.
     fn lost(&mut self, trouble: Trouble, timeline: &mut Timeline) -> Result<(), MediaError> {
         self.broken = true;
         timeline.broke();
-        let reason = match trouble {
-            Trouble::Denied { status } => {
-                self.denied += 1;
-                if self.denied >= USELESS && status != 404 {
-                    return Err(MediaError::Expired { host: self.host.clone(), status });
-                }
-                format!("{} does not give a part of the stream (status {status}).", self.host)
-            }
-            Trouble::Passing { reason, .. } => reason,
-            Trouble::Useless(error) => error.to_string(),
-        };
-        tracing::warn!(host = self.host, reason, "a part of the stream is lost");
+        let reason = self.losses.lost(trouble)?;
         self.told.send_replace(AudioState::Waiting { reason });
         Ok(())
     }

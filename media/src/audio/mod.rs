@@ -12,13 +12,13 @@ mod options;
 
 use std::fmt;
 
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 
-pub use listener::Listener;
+pub use listener::{Given, Listener};
 pub use options::AudioOptions;
 
 use crate::error::MediaError;
+use crate::feed::Feed;
 use crate::process::Program;
 use crate::resolve::{Kind, Resolved};
 use decoder::Sink;
@@ -49,13 +49,15 @@ impl fmt::Debug for Pcm {
     }
 }
 
-/// What the audio does right now.
+/// What the audio does right now, or the captions in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AudioState {
     /// It looks for the stream.
     Connecting,
     /// It reads.
     Reading,
+    /// It reads the captions of the stream, and no audio.
+    Captions,
     /// It waits after trouble.
     Waiting {
         /// What happened.
@@ -69,11 +71,8 @@ pub enum AudioState {
 /// nothing, nothing is read. Dropping it stops all that it started.
 #[derive(Debug)]
 pub struct Audio {
-    blocks: mpsc::Receiver<Result<Pcm, MediaError>>,
-    state: watch::Receiver<AudioState>,
-    task: JoinHandle<()>,
+    blocks: Feed<Pcm>,
     position_ms: Option<i64>,
-    over: Option<MediaError>,
 }
 
 impl Audio {
@@ -86,25 +85,19 @@ impl Audio {
             Some(program) => program.clone(),
             None => Program::find("ffmpeg")?,
         };
-        let (sender, blocks) = mpsc::channel(options.blocks_ahead.max(1));
-        let (told, state) = watch::channel(AudioState::Connecting);
-        let sink = Sink::new(sender.clone(), &options);
         let resolved = resolved.clone();
         let position_ms = options.resume_after_ms;
-        let task = tokio::spawn(async move {
-            let result = match resolved.kind {
+        let blocks = Feed::spawn(options.blocks_ahead, async move |sender, told| {
+            let sink = Sink::new(sender, &options);
+            match resolved.kind {
                 Kind::Hls => live::read(&ffmpeg, &resolved, &options, sink, &told).await,
                 Kind::Direct => {
                     direct::read(&ffmpeg, &resolved.media, resolved.is_live, options.start_ms, &options, sink, &told)
                         .await
                 }
-            };
-            let error = result.err().unwrap_or(MediaError::Ended);
-            told.send_replace(AudioState::Ended);
-            // The caller may be gone.
-            let _ = sender.send(Err(error)).await;
+            }
         });
-        Ok(Self { blocks, state, task, position_ms, over: None })
+        Ok(Self { blocks, position_ms })
     }
 
     /// Waits for the next block. Cancel safe. Trouble that passes is handled here; [`Audio::state`] tells of it.
@@ -114,20 +107,9 @@ impl Audio {
     /// audio anew with [`AudioOptions::resume_after_ms`] from [`Audio::position_ms`]. An error is returned on every
     /// further call.
     pub async fn next(&mut self) -> Result<Pcm, MediaError> {
-        if let Some(error) = &self.over {
-            return Err(error.clone());
-        }
-        let next = self.blocks.recv().await;
-        match next.unwrap_or_else(|| Err(MediaError::transient("The reader of the audio stopped."))) {
-            Ok(pcm) => {
-                self.position_ms = Some(pcm.end_ms());
-                Ok(pcm)
-            }
-            Err(error) => {
-                self.over = Some(error.clone());
-                Err(error)
-            }
-        }
+        let pcm = self.blocks.next().await?;
+        self.position_ms = Some(pcm.end_ms());
+        Ok(pcm)
     }
 
     /// Where the last block ended: event time of the stream. Audio up to here was given.
@@ -137,17 +119,11 @@ impl Audio {
 
     /// What it does right now.
     pub fn state(&self) -> AudioState {
-        self.state.borrow().clone()
+        self.blocks.state()
     }
 
     /// Tells each change of its state.
     pub fn states(&self) -> watch::Receiver<AudioState> {
-        self.state.clone()
-    }
-}
-
-impl Drop for Audio {
-    fn drop(&mut self) {
-        self.task.abort();
+        self.blocks.states()
     }
 }

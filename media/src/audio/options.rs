@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use tidemill_remote::Backoff;
 
+use crate::captions::CaptionsWanted;
+use crate::hls::{Begin, Patience};
 use crate::net::Reach;
 use crate::process::Program;
 
-/// How audio is read.
+/// How audio is read, or captions in its place.
 #[derive(Debug, Clone)]
 pub struct AudioOptions {
     /// The event time of the first sample, where the stream does not tell. Of a live stream: now.
@@ -37,6 +39,13 @@ pub struct AudioOptions {
     pub seed: u64,
     /// Which addresses of the network may be read. All.
     pub reach: Reach,
+    /// Whether a [`Listener`](crate::Listener) reads captions in the place of audio. Off.
+    pub captions: CaptionsWanted,
+    /// After how long without any caption the audio is read where captions are only preferred: some streams list captions
+    /// that nobody writes. Three minutes.
+    pub captions_patience: Duration,
+    /// The language of the captions that are read, as BCP 47. `None`: the stream's default.
+    pub language: Option<String>,
     /// FFmpeg. `None`: the one that is installed.
     pub ffmpeg: Option<Program>,
 }
@@ -58,8 +67,24 @@ impl AudioOptions {
             wait_most: Duration::from_secs(30),
             seed: 0,
             reach: Reach::default(),
+            captions: CaptionsWanted::Off,
+            captions_patience: Duration::from_mins(3),
+            language: None,
             ffmpeg: None,
         }
+    }
+
+    /// Where reading begins, where nothing was taken yet or what was taken ends `margin_ms` later.
+    pub(crate) fn begin(&self, margin_ms: i64) -> Begin {
+        match self.resume_after_ms {
+            Some(ms) => Begin::At(ms.saturating_sub(margin_ms)),
+            None if self.from_oldest => Begin::Oldest,
+            None => Begin::Live,
+        }
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        Patience { backoff: self.backoff(1), reload: self.reload, give_up_after: self.give_up_after }
     }
 
     pub(crate) fn backoff(&self, part: u64) -> Backoff {

@@ -51,6 +51,8 @@ pub struct Rendition {
     pub language: Option<String>,
     /// Whether players take it unless told otherwise.
     pub default: bool,
+    /// Whether it holds only what viewers cannot do without, such as words in another language.
+    pub forced: bool,
 }
 
 /// The segments that can be had now.
@@ -176,6 +178,7 @@ fn master(list: m3u8_rs::MasterPlaylist, base: &Url) -> Result<Master, MediaErro
             group: media.group_id,
             language: media.language,
             default: media.default,
+            forced: media.forced,
         });
     }
     Ok(master)

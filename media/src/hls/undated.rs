@@ -19,6 +19,11 @@ impl Undated {
         Self { begins_ms, now_ms, anchor: None }
     }
 
+    /// A segment whose time is known from elsewhere.
+    pub fn with(self, known: Option<(u64, i64)>) -> Self {
+        Self { anchor: known.map(|(sequence, start_ms)| (sequence, start_ms as f64)).or(self.anchor), ..self }
+    }
+
     /// Dates a playlist, unless it has dates.
     pub fn date(&mut self, playlist: &mut MediaPlaylist) {
         let ended = playlist.ended;
@@ -70,6 +75,13 @@ mod tests {
         let mut undated = Undated::new(None, 100_000);
         assert_eq!(dated(&mut undated, 10..15, false), [96_000, 98_000, 100_000, 102_000, 104_000]);
         assert_eq!(dated(&mut undated, 14..17, false), [104_000, 106_000, 108_000]);
+    }
+
+    #[test]
+    fn a_segment_whose_time_is_known_dates_the_others() {
+        let mut undated = Undated::new(None, 0).with(Some((11, 100_000)));
+        assert_eq!(dated(&mut undated, 10..13, false), [98_000, 100_000, 102_000]);
+        assert_eq!(dated(&mut undated, 12..14, false), [102_000, 104_000]);
     }
 
     #[test]

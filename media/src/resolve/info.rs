@@ -70,7 +70,10 @@ pub(super) fn read(answer: &[u8]) -> Result<Resolved, MediaError> {
     }
     let began = info.release_timestamp.or(info.timestamp).map(|seconds| (seconds * 1000.0).round() as i64);
     let is_live = info.is_live.unwrap_or(false) || info.live_status.as_deref() == Some("is_live");
-    Ok(Resolved { title: info.title, kind: format.kind(), media, sound, is_live, started_ms: began })
+    let kind = format.kind();
+    let is_http = |url: &Url| matches!(url.scheme(), "http" | "https");
+    let listed_in = format.manifest_url.clone().filter(|url| kind == Kind::Hls && is_http(url));
+    Ok(Resolved { title: info.title, kind, media, sound, listed_in, is_live, started_ms: began })
 }
 
 pub(super) fn not_live() -> MediaError {
@@ -88,10 +91,12 @@ mod tests {
     #[test]
     fn a_live_stream_is_a_playlist_with_a_title_and_a_beginning() {
         let answer = br#"{"id":"a","title":"The final","url":"https://cdn.example/i.m3u8?sig=1","protocol":"m3u8_native",
+            "manifest_url":"https://cdn.example/all.m3u8?sig=2",
             "is_live":true,"live_status":"is_live","release_timestamp":1700000000,"timestamp":5,"formats":[{"url":"https://x/y"}]}"#;
         let resolved = read(answer).expect("a stream");
         assert_eq!((resolved.kind, resolved.is_live, resolved.started_ms), (Kind::Hls, true, Some(1_700_000_000_000)));
         assert_eq!(resolved.title.as_deref(), Some("The final"));
+        assert_eq!(resolved.listed_in.as_ref().map(url::Url::path), Some("/all.m3u8"));
         assert!(!format!("{resolved:?}").contains("sig="), "{resolved:?}");
     }
 

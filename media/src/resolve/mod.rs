@@ -41,6 +41,8 @@ pub struct Resolved {
     pub media: Url,
     /// Where its sound is, when `media` has only the picture.
     pub sound: Option<Url>,
+    /// The playlist that lists `media` among all variants and captions, where the platform tells.
+    pub listed_in: Option<Url>,
     /// How it is read.
     pub kind: Kind,
     /// Whether the stream is live.
@@ -52,7 +54,7 @@ pub struct Resolved {
 impl Resolved {
     /// Media at this address, of which nothing else is known.
     pub fn new(media: Url, kind: Kind, is_live: bool) -> Self {
-        Self { title: None, media, sound: None, kind, is_live, started_ms: None }
+        Self { title: None, media, sound: None, listed_in: None, kind, is_live, started_ms: None }
     }
 }
 
@@ -63,6 +65,7 @@ impl fmt::Debug for Resolved {
             .field("title", &self.title)
             .field("media", &host(&self.media))
             .field("sound", &self.sound.as_ref().map(host))
+            .field("listed_in", &self.listed_in.as_ref().map(host))
             .field("kind", &self.kind)
             .field("is_live", &self.is_live)
             .field("started_ms", &self.started_ms)

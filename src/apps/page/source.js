@@ -44,11 +44,15 @@ const SPEECH = {
   ended: ["Audio ended", ""],
 };
 
+/** Whether captions that the stream carries are read in the place of its audio. */
+const readsCaptions = (speech) => speech?.state === "listening" && speech.captions === true;
+
 /** The words, the tone and the sentence for the speech of a source; null while it is not listened to. */
 export function speechOf(source) {
   const speech = source?.speech;
   const known = SPEECH[speech?.state];
   if (!known) return null;
+  if (readsCaptions(speech)) return { word: "Reading captions", tone: "good", sentence: "The words come from the stream's captions." };
   const [word, tone] = known;
   const reason = text(speech.reason);
   const whole = reason && `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`;
@@ -84,8 +88,10 @@ export function stepsOf(source) {
     const ear = { connecting: "now", listening: "done", waiting: "waiting", refused: "failed", ended: "done" }[speech?.state] ?? "later";
     const heard = speech?.segments > 0;
     const words = { listening: "now", refused: "off", ended: "off" }[speech?.state] ?? "later";
-    steps.push(step("Audio", ear, told?.sentence));
-    steps.push(heard ? step("First words", "done") : step("First words", words, words === "now" ? "Waiting for somebody to speak." : ""));
+    const captions = readsCaptions(speech);
+    steps.push(step(captions ? "Captions" : "Audio", ear, told?.sentence));
+    const awaited = captions ? "Waiting for the next caption." : "Waiting for somebody to speak.";
+    steps.push(heard ? step("First words", "done") : step("First words", words, words === "now" ? awaited : ""));
   }
   const hasAll = steps.every((step) => step.state === "done" || step.state === "off");
   return hasAll ? [] : steps;

@@ -334,6 +334,8 @@ fn speech_needs_windows_that_wait_for_it() {
     assert!(config.warnings.iter().any(|warning| warning.contains("'live.grace'")), "{:?}", config.warnings);
     let config = resolved(&["sources.speech=pocketsphinx", "live.grace=1m"]).expect("valid");
     assert_eq!(config.warnings, Vec::<String>::new());
+    let config = resolved(&["sources.captions=only"]).expect("valid");
+    assert!(config.warnings.iter().any(|warning| warning.contains("'live.grace'")), "{:?}", config.warnings);
     let problems = resolved(&["sources.speech=openai"]).err().expect("it has no address");
     assert!(problems[0].contains("'sources.speech_endpoint'"), "{problems:?}");
 }

@@ -62,7 +62,7 @@ impl Sources {
                 format: engine.format().clone(),
                 platforms: wanted.platforms.clone().unwrap_or_else(|| Platforms::known(&wanted.keys)),
                 guard: wanted.guard,
-                speech: speech.map(Arc::new),
+                speech: Some(Arc::new(speech)),
                 gate: Arc::new(Limit { intake: intake.clone(), app }),
                 client_id: settings.client_id.clone(),
                 runtime,
@@ -139,7 +139,7 @@ impl Sources {
         let Some(running) = &self.running else { return };
         let is_heard = |view: &View| {
             let speech = view.get(id).and_then(|seen| seen.progress).and_then(|progress| progress.speech);
-            let listens = speech.as_ref().is_some_and(|speech| speech.state == SpeechState::Listening);
+            let listens = speech.as_ref().is_some_and(|speech| matches!(speech.state, SpeechState::Listening { .. }));
             !listens || speech.is_some_and(|speech| speech.position_ms.is_some_and(|position| position >= end_ms))
         };
         running.view().until(patience, is_heard).await;

@@ -6,7 +6,8 @@ use crate::sources::{ChatState, Progress, Running, Seen, SpeechState, Wished};
 
 /// A source with its state. `listens` tells whether its audio is wanted here. `state` is one of resolving, connected, waiting (with `until_ms` and `reason`), refused
 /// (with `reason` and `remedy`), ended, paused, stopped. `speech` is there if the stream was ever listened to; its state
-/// is one of connecting, listening, waiting, refused, ended, paused, stopped.
+/// is one of connecting, listening (with `captions` if those of the stream are read), waiting, refused, ended, paused,
+/// stopped.
 pub(super) fn source(running: &Running, Seen { source, progress }: &Seen) -> Value {
     let mut shown = Map::new();
     shown.insert("listens".to_owned(), json!(running.listens(source)));

@@ -5,31 +5,18 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use tidemill_chat::Url;
 use tidemill_speech::{Transcriber, TranscriberSettings};
 use tokio::sync::{Mutex, watch};
 
-use super::{Speech, hears::Hears, tells};
-use crate::sources::{Gate, Guard, LiveSource, Media, SpeechState, heard::Heard, inbox::Inbox};
-
-/// The address of a source's audio: its option `media`, or its own address. `None` if its option `speech` is false.
-///
-/// # Errors
-/// The state that says why the address cannot be used.
-pub(in crate::sources) fn media_of(source: &LiveSource) -> Result<Option<Url>, SpeechState> {
-    if source.options.get("speech").and_then(serde_json::Value::as_bool) == Some(false) {
-        return Ok(None);
-    }
-    Media::address_of(source).map(Some).map_err(|(reason, remedy)| SpeechState::refused(reason, remedy))
-}
+use super::{Speech, Wish, hears::Hears, tells};
+use crate::sources::{Gate, Guard, SpeechState, heard::Heard, inbox::Inbox};
 
 /// What is needed to listen to a source.
 pub(in crate::sources) struct Listening {
     pub(in crate::sources) speech: Arc<Speech>,
     pub(in crate::sources) guard: Guard,
     pub(in crate::sources) gate: Arc<dyn Gate>,
-    /// The address of the audio.
-    pub(in crate::sources) media: Url,
+    pub(in crate::sources) wish: Wish,
     /// The event time of the first sample of a recording that does not tell its times.
     pub(in crate::sources) origin_ms: i64,
     /// Speech up to this event time is in the transcript.
@@ -44,9 +31,10 @@ impl Listening {
     /// Listens until the stream ends, a person must act, or nobody takes what is heard any more. Audio is taken only while
     /// what was said before is on the log: that is the backpressure.
     pub(in crate::sources) async fn run(self) {
-        let Self { speech, guard, gate, media, origin_ms, position_ms, is_over, seed, inbox } = self;
+        let Self { speech, guard, gate, wish, origin_ms, position_ms, is_over, seed, inbox } = self;
         let settings = TranscriberSettings { seed, ..speech.transcriber.clone() };
-        let (ear, transcript) = Transcriber::start(speech.recogniser.clone(), settings);
+        let transcriber = speech.recogniser.clone().map(|recogniser| Transcriber::start(recogniser, settings));
+        let (ear, transcript) = transcriber.unzip();
         let (state, states) = watch::channel(SpeechState::Connecting);
         let writing = Mutex::new(());
         let is_over = || is_over.load(Ordering::SeqCst);
@@ -54,12 +42,13 @@ impl Listening {
             hearing: &*speech.hearing,
             guard,
             gate: &*gate,
-            media: &media,
+            wish: &wish,
             origin_ms,
             position_ms,
             is_over: &is_over,
             seed,
             ear,
+            inbox: &inbox,
             state,
             writing: &writing,
         };

@@ -1,4 +1,4 @@
-//! Tells what a transcriber makes of the audio.
+//! Tells what a transcriber makes of the audio, and the state of what is heard.
 
 use tidemill_speech::{State, Told, Transcript};
 use tokio::sync::{Mutex, watch};
@@ -9,11 +9,11 @@ use crate::sources::{
     inbox::{Gone, Inbox},
 };
 
-/// Tells segments, and the states of audio and recogniser as one state, until the transcript ends. Returns an error if
-/// nothing more is to be told: nobody takes it, or the recogniser refuses to work. `writing` is held while something that was
-/// said is being written.
+/// Tells segments, and the states of audio and recogniser as one state, until the transcript ends, or without one until
+/// nothing is heard any more. Returns an error if nothing more is to be told: nobody takes it, or the recogniser refuses to
+/// work. `writing` is held while something that was said is being written.
 pub(super) async fn run(
-    mut transcript: Transcript,
+    mut transcript: Option<Transcript>,
     mut audio: watch::Receiver<SpeechState>,
     gate: &dyn Gate,
     inbox: &Inbox,
@@ -21,9 +21,10 @@ pub(super) async fn run(
 ) -> Result<(), Gone> {
     let mut trouble = None;
     let mut last = SpeechState::Connecting;
+    let mut is_over = false;
     loop {
         tokio::select! {
-            told = transcript.next() => match told {
+            told = next(transcript.as_mut()) => match told {
                 None => return Ok(()),
                 Some(Told::Segment(segment)) if segment.is_final => {
                     let _writing = writing.lock().await;
@@ -45,12 +46,25 @@ pub(super) async fn run(
                     return Err(Gone);
                 }
             },
-            Ok(()) = audio.changed() => {}
+            changed = audio.changed(), if !is_over => {
+                is_over = changed.is_err();
+                if is_over && transcript.is_none() {
+                    return Ok(());
+                }
+            }
         }
         let state = trouble.clone().unwrap_or_else(|| audio.borrow_and_update().clone());
         if state != last {
             last = state.clone();
             inbox.put(Heard::State(state)).await?;
         }
+    }
+}
+
+/// What a transcript tells next; nothing without one.
+async fn next(transcript: Option<&mut Transcript>) -> Option<Told> {
+    match transcript {
+        Some(transcript) => transcript.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use bytes::Bytes;
 
+use crate::schedule::Captions;
 use crate::script::{Line, Spoken};
 use crate::speech;
 
@@ -102,13 +103,28 @@ impl Content {
         number > 0 && number.is_multiple_of(self.segments.len() as u64)
     }
 
-    /// The captions of a segment: lines that begin in it, timed by the media's clock.
-    pub(crate) fn captions(&self, number: u64) -> String {
+    /// The captions of a segment: the cues that overlap it, timed by the media's clock.
+    pub(crate) fn captions(&self, number: u64, captions: Captions) -> String {
         let from = (number % self.segments.len() as u64) as i64 * SEGMENT_MS;
+        let to = from + SEGMENT_MS;
         let mut text = format!("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{},LOCAL:00:00:00.000\n\n", CLOCK_FROM * 90_000);
-        for line in self.spoken.iter().filter(|line| (from..from + SEGMENT_MS).contains(&line.start_ms)) {
+        let mut before = String::new();
+        for (index, line) in self.spoken.iter().enumerate() {
             let escaped = line.text.replace('&', "&amp;").replace('<', "&lt;");
-            let _ = write!(text, "{} --> {}\n{escaped}\n\n", time(line.start_ms), time(line.end_ms));
+            let next = self.spoken.get(index + 1);
+            let (start, end, shown) = match captions {
+                Captions::Off => continue,
+                Captions::Cues => (line.start_ms, line.end_ms, escaped.clone()),
+                Captions::Cut => (line.start_ms.max(from), line.end_ms.min(to), escaped.clone()),
+                Captions::RollUp => {
+                    let end = next.map_or(line.end_ms, |next| next.start_ms);
+                    (line.start_ms, end, format!("{before}{escaped}"))
+                }
+            };
+            before = format!("{escaped}\n");
+            if start < to && end > from && start < end {
+                let _ = write!(text, "{index}\n{} --> {} line:85%\n{shown}\n\n", time(start), time(end));
+            }
         }
         text
     }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `/live/master.m3u8` | one variant, and captions where the schedule has them |
 //! | `/live/video.m3u8`, `/live/video/N.ts` | two seconds a segment |
-//! | `/live/captions.m3u8`, `/live/captions/N.vtt` | WebVTT |
+//! | `/live/captions.m3u8`, `/live/captions/N.vtt` | WebVTT, by the same faults |
 //! | `/recording.mp4` | the media as a file |
 //! | `/watch` | a page with a title that embeds the stream |
 
@@ -22,7 +22,7 @@ mod speech;
 mod video;
 
 pub use content::{Content, SEGMENT_MS};
-pub use schedule::{Faults, Pace, Schedule};
+pub use schedule::{Captions, Faults, Pace, Schedule};
 pub use script::{Line, SCRIPT, Spoken, script};
 pub use server::HlsServer;
 pub use video::{Difference, Video};

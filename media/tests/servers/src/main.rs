@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use tidemill_hls_server::{Content, Faults, HlsServer, Line, Pace, Schedule, script};
+use tidemill_hls_server::{Captions, Content, Faults, HlsServer, Line, Pace, Schedule, script};
 
 /// What the user typed.
 #[derive(Debug, Parser)]
@@ -34,6 +34,9 @@ struct Flags {
     /// After how many segments of two seconds the stream ends.
     #[arg(long, value_name = "SEGMENTS")]
     ends_after: Option<u64>,
+    /// The captions beside the media: off, cues, cut where segments end, or roll-up.
+    #[arg(long, value_name = "KIND", default_value = "cues", value_parser = captions)]
+    captions: Captions,
     /// Decides which segments are struck by faults.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -46,6 +49,16 @@ struct Flags {
     /// The share of segments whose first request takes five seconds.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     slow: f64,
+}
+
+fn captions(text: &str) -> Result<Captions, String> {
+    match text {
+        "off" => Ok(Captions::Off),
+        "cues" => Ok(Captions::Cues),
+        "cut" => Ok(Captions::Cut),
+        "roll-up" => Ok(Captions::RollUp),
+        _ => Err("write off, cues, cut or roll-up".to_owned()),
+    }
 }
 
 fn lines(text: &str) -> Result<Vec<Line>, String> {
@@ -76,6 +89,7 @@ async fn run(flags: Flags) -> Result<(), String> {
         pace: Pace::Scaled(flags.speed),
         window: flags.window,
         ends_after: flags.ends_after,
+        captions: flags.captions,
         faults: Faults {
             seed: flags.seed,
             busy: flags.busy,

@@ -3,13 +3,16 @@
 use std::fmt::Write;
 
 use crate::content::{Content, SEGMENT_MS};
-use crate::schedule::Schedule;
+use crate::schedule::{Captions, Schedule};
+
+/// The folder of captions.
+pub(crate) const CAPTIONS: &str = "captions";
 
 /// The playlist of variants.
 pub(crate) fn master(schedule: &Schedule) -> String {
     let mut text = "#EXTM3U\n#EXT-X-VERSION:4\n".to_owned();
     let mut captions = "";
-    if schedule.captions {
+    if schedule.captions != Captions::Off {
         text += "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"English\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,URI=\"captions.m3u8\"\n";
         captions = ",SUBTITLES=\"text\"";
     }
@@ -19,7 +22,7 @@ pub(crate) fn master(schedule: &Schedule) -> String {
 }
 
 /// The playlist of segments `folder/N.ending` while `made` segments exist.
-pub(crate) fn media(schedule: &Schedule, content: &Content, made: u64, folder: &str, ending: &str) -> String {
+pub(crate) fn media(schedule: &Schedule, content: &Content, made: u64, (folder, ending): (&str, &str)) -> String {
     let made = schedule.ends_after.map_or(made, |end| made.min(end));
     let ended = schedule.ends_after == Some(made);
     let shown = if ended { made } else { schedule.faults.shown(made) };
@@ -38,7 +41,7 @@ pub(crate) fn media(schedule: &Schedule, content: &Content, made: u64, folder: &
         if breaks(number) {
             text += "#EXT-X-DISCONTINUITY\n";
         }
-        if schedule.dated {
+        if schedule.dated && (folder != CAPTIONS || schedule.captions_dated) {
             let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", date(start_ms(schedule, number)));
         }
         let _ = write!(text, "#EXTINF:{:.3},\n{folder}/{number}.{ending}\n", SEGMENT_MS as f64 / 1000.0);

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
 use crate::playlist;
-use crate::schedule::Strike;
-use crate::server::Stream;
+use crate::schedule::{Captions, Strike};
+use crate::server::{Kind, Stream};
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 
@@ -46,15 +46,15 @@ async fn master(State(stream): State<Arc<Stream>>) -> impl IntoResponse {
 }
 
 async fn video(State(stream): State<Arc<Stream>>) -> impl IntoResponse {
-    let text = playlist::media(&stream.schedule, &stream.content, stream.made(), "video", "ts");
+    let text = playlist::media(&stream.schedule, &stream.content, stream.made(), ("video", "ts"));
     ([(header::CONTENT_TYPE, PLAYLIST)], text)
 }
 
 async fn captions(State(stream): State<Arc<Stream>>) -> Response {
-    if !stream.schedule.captions {
+    if stream.schedule.captions == Captions::Off {
         return StatusCode::NOT_FOUND.into_response();
     }
-    let text = playlist::media(&stream.schedule, &stream.content, stream.made(), "captions", "vtt");
+    let text = playlist::media(&stream.schedule, &stream.content, stream.made(), (playlist::CAPTIONS, "vtt"));
     ([(header::CONTENT_TYPE, PLAYLIST)], text).into_response()
 }
 
@@ -73,12 +73,19 @@ async fn segment(State(stream): State<Arc<Stream>>, Path(name): Path<String>) ->
         return Ok(([(header::CONTENT_TYPE, "audio/wav")], init).into_response());
     }
     let number = number(&stream, &name)?;
-    let asked = stream.ask(number);
+    answer(&stream, Kind::Media, number, stream.content.segment(number))
+}
+
+/// Answers with a segment, as the faults want it.
+fn answer(stream: &Arc<Stream>, kind: Kind, number: u64, bytes: Bytes) -> Result<Response, StatusCode> {
+    let asked = stream.ask(kind, number);
     if stream.schedule.faults.lost.contains(&number) {
         return Err(StatusCode::INTERNAL_SERVER_ERROR);
     }
-    let bytes = stream.content.segment(number);
-    let kind = (header::CONTENT_TYPE, "video/mp2t");
+    let kind = match kind {
+        Kind::Media => (header::CONTENT_TYPE, "video/mp2t"),
+        Kind::Captions => (header::CONTENT_TYPE, "text/vtt"),
+    };
     match stream.schedule.faults.strike(number).filter(|_| asked == 1) {
         None => Ok(([kind], bytes).into_response()),
         Some(Strike::Busy) => Err(StatusCode::SERVICE_UNAVAILABLE),
@@ -103,7 +110,8 @@ async fn segment(State(stream): State<Arc<Stream>>, Path(name): Path<String>) ->
 
 async fn caption(State(stream): State<Arc<Stream>>, Path(name): Path<String>) -> Result<Response, StatusCode> {
     let number = number(&stream, &name)?;
-    Ok(([(header::CONTENT_TYPE, "text/vtt")], stream.content.captions(number)).into_response())
+    let text = stream.content.captions(number, stream.schedule.captions);
+    answer(&stream, Kind::Captions, number, text.into())
 }
 
 /// The recording, whole or from a byte on: FFmpeg seeks by that.

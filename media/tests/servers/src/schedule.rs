@@ -11,6 +11,19 @@ pub enum Pace {
     ByHand,
 }
 
+/// The captions of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Captions {
+    /// There are none.
+    Off,
+    /// A cue for each line; each segment repeats the cues that overlap it.
+    Cues,
+    /// The same, but what is longer than a segment is cut where the segment ends.
+    Cut,
+    /// Two lines stand on the screen: each cue repeats the line before.
+    RollUp,
+}
+
 /// How a stream goes on.
 #[derive(Debug, Clone)]
 pub struct Schedule {
@@ -26,8 +39,10 @@ pub struct Schedule {
     pub ends_after: Option<u64>,
     /// Whether the playlist tells event times.
     pub dated: bool,
-    /// Whether there are captions.
-    pub captions: bool,
+    /// Whether the playlist of the captions tells them, too.
+    pub captions_dated: bool,
+    /// The captions beside the media.
+    pub captions: Captions,
     /// What the page about the stream calls it.
     pub title: String,
     /// What goes wrong.
@@ -66,7 +81,8 @@ impl Default for Schedule {
             window: 6,
             ends_after: None,
             dated: true,
-            captions: true,
+            captions_dated: true,
+            captions: Captions::Cues,
             title: "The final match".to_owned(),
             faults: Faults::default(),
         }

@@ -15,6 +15,13 @@ use crate::playlist;
 use crate::routes::routes;
 use crate::schedule::{Pace, Schedule};
 
+/// The kinds of segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Media,
+    Captions,
+}
+
 /// A stream, and what was asked of it.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -22,7 +29,7 @@ pub(crate) struct Stream {
     pub(crate) content: Arc<Content>,
     started: Instant,
     by_hand: AtomicU64,
-    asked: Mutex<HashMap<u64, u32>>,
+    asked: Mutex<HashMap<(Kind, u64), u32>>,
     renewed: AtomicBool,
 }
 
@@ -37,9 +44,9 @@ impl Stream {
     }
 
     /// Counts a request of a segment.
-    pub(crate) fn ask(&self, segment: u64) -> u32 {
+    pub(crate) fn ask(&self, kind: Kind, segment: u64) -> u32 {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = asked.entry(segment).or_default();
+        let count = asked.entry((kind, segment)).or_default();
         *count += 1;
         *count
     }
@@ -111,7 +118,16 @@ impl HlsServer {
 
     /// How often a segment was asked for.
     pub fn asked(&self, segment: u64) -> u32 {
-        self.stream.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&segment).copied().unwrap_or(0)
+        self.count(Kind::Media, segment)
+    }
+
+    /// How often the captions of a segment were asked for.
+    pub fn captions_asked(&self, segment: u64) -> u32 {
+        self.count(Kind::Captions, segment)
+    }
+
+    fn count(&self, kind: Kind, segment: u64) -> u32 {
+        self.stream.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&(kind, segment)).copied().unwrap_or(0)
     }
 
     /// The event time at which a segment begins.

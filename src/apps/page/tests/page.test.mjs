@@ -762,6 +762,7 @@ test("the steps to the first words say what is done, what is in progress and wha
     [{ state: "resolving", listens: false }, "Finding now, Chat later, Audio off"],
     [{ state: "connected", speech: { state: "connecting" } }, "Finding done, Chat done, Audio now, First later"],
     [{ state: "connected", speech: { state: "listening", segments: 0 } }, "Finding done, Chat done, Audio done, First now"],
+    [{ state: "connected", speech: { state: "listening", captions: true, segments: 0 } }, "Finding done, Chat done, Captions done, First now"],
     [{ state: "connected", speech: { ...refused, segments: 0 } }, "Finding done, Chat done, Audio failed, First off"],
     [{ state: "connected", speech: { state: "listening", segments: 2 } }, ""],
     [{ state: "connected", listens: false }, ""],
@@ -771,6 +772,8 @@ test("the steps to the first words say what is done, what is in progress and wha
   ])
     assert.equal(short(source), steps, JSON.stringify(source));
   assert.equal(stepsOf(refused)[0].sentence, "The chat is closed. To do: open the chat");
+  const reading = stepsOf({ state: "connected", speech: { state: "listening", captions: true, segments: 0 } });
+  assert.deepEqual(reading.slice(2).map(({ sentence }) => sentence), ["The words come from the stream's captions.", "Waiting for the next caption."]);
   assert.equal(stepsOf({ state: "connected", speech: refused })[2].sentence, "The chat is closed. To do: open the chat");
 });
 
