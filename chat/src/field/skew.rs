@@ -69,6 +69,14 @@ mod tests {
     }
 
     #[test]
+    fn a_single_time_from_tomorrow_moves_no_other_message() {
+        let mut skew = Skew::default();
+        assert_eq!(skew.correct(1_000_000, 1_000_000), 1_000_000);
+        assert_eq!(skew.correct(90_000_000, 1_000_100), 1_000_100);
+        assert_eq!(skew.correct(1_000_200, 1_000_200), 1_000_200);
+    }
+
+    #[test]
     fn a_clock_that_was_set_right_is_trusted_again() {
         let mut skew = Skew::default();
         skew.correct(100_000, 90_000);

@@ -191,6 +191,28 @@ mod tests {
     }
 
     #[test]
+    fn the_last_number_that_there_is_does_not_stop_the_reader() {
+        let mut timeline = Timeline::new(Begin::Oldest, 0);
+        assert_eq!(read(&mut timeline, &[(u64::MAX, Some(0))]), [(u64::MAX, 0, true)]);
+        assert_eq!(read(&mut timeline, &[(u64::MAX, Some(0))]), []);
+    }
+
+    #[test]
+    fn numbers_that_jump_far_ahead_are_no_gap_of_years() {
+        let mut timeline = Timeline::new(Begin::Oldest, 0);
+        read(&mut timeline, &[(0, None), (1, None)]);
+        let jumped = read(&mut timeline, &[(1_700_000_000, None)]);
+        assert!(jumped.iter().all(|(_, start_ms, _)| *start_ms < 600_000), "{jumped:?}");
+    }
+
+    #[test]
+    fn a_single_date_far_ahead_does_not_hold_for_the_segments_after_it() {
+        let mut timeline = Timeline::new(Begin::Oldest, 0);
+        read(&mut timeline, &[(0, Some(0)), (1, Some(2_000)), (2, Some(31_536_000_000))]);
+        assert_eq!(read(&mut timeline, &[(3, Some(6_000))]), [(3, 6_000, true)]);
+    }
+
+    #[test]
     fn a_server_that_counts_anew_goes_on_after_the_last_time() {
         let mut timeline = Timeline::new(Begin::Oldest, 0);
         read(&mut timeline, &at(100..103));
