@@ -13,6 +13,13 @@ const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 
 export const timeOfDay = (ms) => clock.format(ms);
 export const timeOfDaySeconds = (ms) => clockSeconds.format(ms);
+const MINUTE_MS = 60_000;
+const isShort = ({ start, end }) => end - start < MINUTE_MS;
+/** A time of a window, which is its start if none is given: with seconds where windows are shorter than a minute. */
+export const windowTime = (window, ms = window.start) => (isShort(window) ? timeOfDaySeconds : timeOfDay)(ms);
+export const windowTimes = (window, between = "–") => [windowTime(window), windowTime(window, window.end)].join(between);
+/** What a window is called: a minute, unless it is shorter. */
+export const windowWord = (window) => (window && isShort(window) ? "window" : "minute");
 export const count = (number) => whole.format(number);
 export const plural = (number, one, many) => `${count(number)} ${number === 1 ? one : many}`;
 

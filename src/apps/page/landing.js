@@ -32,7 +32,7 @@ function linkOf(href, id, source) {
   );
 }
 
-async function show({ section, owner, door }, box) {
+async function show({ section, owner, door, sources }, box) {
   try {
     const response = await fetch(`/v1/${owner.plural}`, { headers: headers() });
     if (response.status === 401 || response.status === 403) {
@@ -46,7 +46,9 @@ async function show({ section, owner, door }, box) {
       .filter(({ id }) => Boolean(id));
     const key = JSON.stringify(entries.map(({ id, source }) => [id, source?.state, source?.title]));
     const links = entries.map(({ id, source }) => linkOf(address(section, id), id, source));
-    put(box, key, ...(links.length ? links : [empty(...door.nobody)]));
+    const [nobody, hint] = door.nobody;
+    const start = sources ? "Paste the address of a live stream below." : hint;
+    put(box, key, ...(links.length ? links : [empty(nobody, start)]));
   } catch {
     put(box, "down", empty("The server does not answer", "The list appears here as soon as it does."));
   }
@@ -60,12 +62,20 @@ function keep(application, box) {
 
 /** A form for the address of a live stream. It leads to the stream's page, which shows what is being connected. */
 function watchForm({ section }) {
-  const attributes = { inputmode: "url", autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: "" };
+  const attributes = { class: "input", inputmode: "url", autocomplete: "off", autocapitalize: "none", spellcheck: "false" };
   const input = h("input", {
-    class: "input",
     id: `${section}-url`,
+    required: "",
     placeholder: "https://www.twitch.tv/ada",
     "aria-describedby": `${section}-problem`,
+    ...attributes,
+  });
+  // Some addresses, such as that of a video, have no chat in them.
+  const words = h("summary", { id: `${section}-chat-words` }, "Address of the chat, if it is somewhere else");
+  const chat = h("input", {
+    id: `${section}-chat`,
+    placeholder: "https://chat.example/ada/messages",
+    "aria-labelledby": words.id,
     ...attributes,
   });
   const button = h("button", { class: "btn primary" }, "Watch");
@@ -75,6 +85,7 @@ function watchForm({ section }) {
     { id: `watch-${section}`, class: "open" },
     h("label", { class: "field", for: input.id }, "Address of a live stream"),
     h("div", {}, input, button),
+    h("details", { class: "more" }, words, chat),
     problem,
   );
   form.addEventListener("submit", (event) => {
@@ -83,20 +94,23 @@ function watchForm({ section }) {
     if (!url || button.disabled) return;
     button.disabled = true;
     problem.textContent = "";
-    void watch(section, url)
+    void watch(section, url, chat.value.trim())
       .then((words) => (problem.textContent = words))
       .finally(() => (button.disabled = false));
   });
   return form;
 }
 
-/** Asks the server to read a stream and opens its page, or returns what is wrong. */
-async function watch(section, url) {
+/**
+ * Asks the server to read a stream, with its chat from another address if one is given. Opens the stream's page, or
+ * returns what is wrong.
+ */
+async function watch(section, url, chat) {
   try {
     const response = await fetch("/v1/streams", {
       method: "POST",
       headers: headers({ "content-type": "application/json" }),
-      body: JSON.stringify({ url }),
+      body: JSON.stringify({ url, ...(chat && { options: { chat } }) }),
     });
     const answer = await response.json().catch(() => null);
     if (!response.ok) return problemOf(answer, response.status);

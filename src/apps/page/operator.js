@@ -1,7 +1,8 @@
 // The page of model calls: looks each second what the executors do, and asks dead letters again.
 import { $, empty, h, setText, toast } from "./dom.js";
 import { count, duration, list, num, plural, text, timeOfDaySeconds } from "./format.js";
-import { headers, mountTheme, tokenForm } from "./shell.js";
+import { withRemedy } from "./sentences.js";
+import { ABOUT_STATUS, CONNECTED, headers, mountTheme, tokenForm } from "./shell.js";
 import {
   UNKNOWN,
   answersPerMinute,
@@ -30,6 +31,7 @@ function say(phase, word, notice, action) {
   const pill = $("status");
   pill.dataset.phase = phase;
   setText(pill, word);
+  pill.title = ABOUT_STATUS;
   const box = $("notice");
   box.hidden = !notice;
   box.dataset.tone = phase === "denied" ? "bad" : "warn";
@@ -84,8 +86,7 @@ function viewOf(application) {
     }).catch(() => null);
     const told = (await answer?.json().catch(() => null)) ?? {};
     if (!answer?.ok) {
-      const why = [text(told.error, "the server does not answer"), text(told.fix)].filter(Boolean);
-      return toast(`Not asked: ${why.join(". ")}`);
+      return toast(`Not asked. ${withRemedy(text(told.error, "the server does not answer"), text(told.fix))}`);
     }
     toast(`${plural(num(told.asked_again), "call is", "calls are")} asked again`);
     await look();
@@ -231,7 +232,7 @@ async function look() {
     }
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     const told = list(await response.json());
-    say("live", "Live", "");
+    say("live", CONNECTED, "");
     if (told.length === 0) $("main").replaceChildren(empty("No calls here", "No application of this server calls a model."));
     for (const app of told) {
       if (!views.has(app.application)) {

@@ -50,9 +50,13 @@ export function mountTheme() {
   document.querySelector(".brand").prepend(icon("wheel"));
 }
 
+/** The pill in the bar is about the page, not about what the page shows: a stream may be over while it says this. */
+export const CONNECTED = "Connected";
+export const ABOUT_STATUS = "The connection of this page to the server";
+
 const WORDS = {
   connecting: "Connecting",
-  live: "Live",
+  live: CONNECTED,
   reconnecting: "Reconnecting",
   missing: "Waiting",
   denied: "Locked",
@@ -85,6 +89,7 @@ export function connectionView(what, id, stream) {
     const pill = $("status");
     pill.dataset.phase = state.phase;
     setText(pill, WORDS[state.phase]);
+    pill.title = ABOUT_STATUS;
     const words = sentence();
     notice.hidden = words === "";
     notice.dataset.tone = state.phase === "denied" ? "bad" : "warn";

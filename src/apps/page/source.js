@@ -1,5 +1,6 @@
 // What is read of a live stream, in words: the state of its chat and of its speech, why they wait, and what to do.
 import { text, timeOfDaySeconds } from "./format.js";
+import { ofField, sentence as asSentence, withRemedy } from "./sentences.js";
 
 const STATES = {
   resolving: ["Connecting", "warn"],
@@ -21,12 +22,11 @@ export function stateOf(source) {
 /** The sentence below the state: what happened, and what follows or helps. */
 export function sentenceOf(source) {
   const reason = text(source?.reason);
-  const whole = reason && `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`;
   switch (source?.state) {
     case "waiting":
-      return `${whole || "The chat cannot be read now"}. The next attempt is at ${timeOfDaySeconds(source.until_ms)}.`;
+      return `${asSentence(reason || "The chat cannot be read now")} The next attempt is at ${timeOfDaySeconds(source.until_ms)}.`;
     case "refused":
-      return [whole, text(source.remedy)].filter(Boolean).join(". To do: ");
+      return withRemedy(reason, text(source.remedy));
     case "resolving":
       return "The platform is asked for the chat.";
     case "ended":
@@ -55,20 +55,19 @@ export function speechOf(source) {
   if (readsCaptions(speech)) return { word: "Reading captions", tone: "good", sentence: "The words come from the stream's captions." };
   const [word, tone] = known;
   const reason = text(speech.reason);
-  const whole = reason && `${reason.charAt(0).toUpperCase()}${reason.slice(1)}`;
   let sentence = "";
   if (speech.state === "waiting") {
     const next = Number.isFinite(speech.until_ms) ? ` The next attempt is at ${timeOfDaySeconds(speech.until_ms)}.` : "";
-    sentence = `${whole || "Nothing is heard now"}.${next}`;
+    sentence = `${asSentence(reason || "Nothing is heard now")}${next}`;
   } else if (speech.state === "refused") {
-    sentence = [whole, text(speech.remedy)].filter(Boolean).join(". To do: ");
+    sentence = withRemedy(reason, text(speech.remedy));
   }
   return { word, tone, sentence };
 }
 
 /**
  * The steps from the address to the first words: `{ name, state, sentence }`, where the state is "done", "now", "later",
- * "waiting", "failed" or "off". Empty when there is nothing to wait for any more.
+ * "waiting", "failed", "off" or "unset". Empty when there is nothing to wait for any more.
  */
 export function stepsOf(source) {
   const { state, speech } = source ?? {};
@@ -76,13 +75,14 @@ export function stepsOf(source) {
   const step = (name, at, sentence = "") => ({ name, state: at, sentence });
   const trouble = { waiting: "waiting", refused: "failed" }[state];
   const why = trouble ? sentenceOf(source) : "";
-  // A wait or a refusal is about the first thing that did not succeed. The chat was there if it has brought something.
+  // A wait or a refusal is about the first thing that did not succeed. What has brought something was there.
+  const isHeard = speech?.state === "listening" || speech?.segments > 0;
   const steps =
-    state === "connected" || source.messages > 0
+    state === "connected" || source.messages > 0 || isHeard
       ? [step("Finding the stream", "done"), step("Chat", trouble ?? (state === "connected" ? "done" : "now"), why)]
       : [step("Finding the stream", trouble ?? "now", why), step("Chat", "later")];
   if (source.listens === false) {
-    steps.push(step("Audio", "off", "This server does not listen to this stream."));
+    steps.push(step("Speech", "unset", "The setting sources.speech turns it on."));
   } else {
     const told = speechOf(source);
     const ear = { connecting: "now", listening: "done", waiting: "waiting", refused: "failed", ended: "done" }[speech?.state] ?? "later";
@@ -94,7 +94,9 @@ export function stepsOf(source) {
     steps.push(heard ? step("First words", "done") : step("First words", words, words === "now" ? awaited : ""));
   }
   const hasAll = steps.every((step) => step.state === "done" || step.state === "off");
-  return hasAll ? [] : steps;
+  if (hasAll) return [];
+  // What stays as it is stays alone.
+  return steps.every((step) => step.state === "done" || step.state === "unset") ? steps.slice(-1) : steps;
 }
 
 /** A state of a step in a word. */
@@ -105,6 +107,7 @@ export const STEP_WORDS = {
   waiting: "waits",
   failed: "failed",
   off: "left out",
+  unset: "is off",
 };
 
 /** What a person may ask for in a state, in the order of the buttons: words of the address, and labels. */
@@ -135,8 +138,8 @@ export function actionsOf(source) {
 /** What a refusal says: what is wrong and what to do, field by field if there are fields. */
 export function problemOf(answer, status) {
   const fields = Array.isArray(answer?.records) ? answer.records : [];
-  const lines = fields.map(({ field, problem, fix }) => `${[field, problem].filter(Boolean).join(" ")}: ${fix}`);
-  if (lines.length > 0) return `${lines.join(". ")}.`;
-  if (answer?.error) return `${answer.error}: ${answer.fix}.`;
+  const lines = fields.map(({ field, problem, fix }) => withRemedy(ofField(field, problem), fix));
+  if (lines.length > 0) return lines.join(" ");
+  if (answer?.error) return withRemedy(answer.error, answer.fix);
   return `The server answers with status ${status}.`;
 }

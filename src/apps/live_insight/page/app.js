@@ -7,8 +7,9 @@ import {
   duration,
   isolated,
   percent,
-  timeOfDay,
   timeOfDaySeconds,
+  windowTimes,
+  windowWord,
 } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { lateView } from "/assets/shared/late.js";
@@ -29,6 +30,7 @@ import { followSource } from "./source_view.js";
 import { copyAll, drawAlerts, drawClips, FEW } from "./side.js";
 import { drawTimeline } from "./timeline.js";
 import { asking } from "./views.js";
+import { standsStill, waitsOf } from "./waits.js";
 
 const id = idFromPath();
 /** The time of the past stream that the page shows; null for the stream that runs. */
@@ -36,6 +38,8 @@ const past = spanOf(location.search);
 const session = new Session();
 const costs = new Costs();
 const showLate = lateView($("late"), "stream", "live");
+/** What is read of the stream: null if nothing, undefined until the server has told. */
+let source;
 let lastEventAt = null;
 let allAlerts = false;
 /** The start of the recording: the start of the first window, unless the streamer has entered a time. */
@@ -103,16 +107,18 @@ function drawStats(shown) {
 
 function drawNow() {
   const now = session.newest;
-  if (!now) return;
+  if (!now) return setText($("instruction"), waitsOf(source).instruction);
   $("instruction").dataset.waiting = "false";
   setText($("instruction"), now.instruction || "Carry on: nothing needs changing.");
+  const still = standsStill(source);
   const flags = [
+    still && h("span", { class: "chip", data: { tone: still.tone } }, still.word),
     now.silentMic && h("span", { class: "chip", data: { tone: "warn" } }, icon("micOff"), "Microphone silent"),
     now.silentChat && h("span", { class: "chip", data: { tone: "warn" } }, icon("chatOff"), "Chat silent"),
     now.spike && h("span", { class: "chip", data: { tone: "good" } }, icon("bolt"), "Chat spike"),
   ];
   $("now-meta").replaceChildren(
-    h("span", {}, `From ${timeOfDay(now.start)}–${timeOfDay(now.end)}`),
+    h("span", {}, `From ${windowTimes(now)}`),
     ...flags.filter(Boolean),
   );
   setText($("analyst"), now.analyst ? `Read by ${analystName(now.analyst)}` : "");
@@ -132,13 +138,13 @@ function drawNow() {
 
 function drawInspected() {
   const window = frames.frame?.window ?? session.inspected;
-  if (window) setText($("in-title"), `${timeOfDay(window.start)} – ${timeOfDay(window.end)}`);
+  if (window) setText($("in-title"), windowTimes(window, " – "));
   const tag = $("in-tag");
   const live = !past && !frames.frame && session.following;
-  setText(tag, frames.frame ? frames.name : live ? "Following live" : past ? "Chosen" : "Pinned");
+  setText(tag, frames.frame ? frames.name : live ? (standsStill(source) ? "The newest" : "Following live") : past ? "Chosen" : "Pinned");
   tag.hidden = !window;
-  tag.dataset.tone = live ? "good" : "";
-  if (window) $("clip-this").setAttribute("aria-label", `Clip this: ${timeOfDay(window.start)} to ${timeOfDay(window.end)}`);
+  tag.dataset.tone = live && !standsStill(source) ? "good" : "";
+  if (window) $("clip-this").setAttribute("aria-label", `Clip this: ${windowTimes(window, " to ")}`);
   $("to-live").hidden = live || past !== null;
   drawInspector($("inspector"), window);
 }
@@ -168,10 +174,12 @@ const draw = perFrame(() => {
   drawCost($("cost"), costs);
   const shown = scene();
   $("frame-bar").hidden = session.newest === null;
-  $("stats-card").setAttribute("aria-label", `${frames.name} in numbers`);
-  drawGauge($("gauge"), shown, frames.frame ? frames.name : "");
+  const name = frames.frame ? frames.name : `The last ${windowWord(session.newest)}`;
+  $("stats-card").setAttribute("aria-label", `${name} in numbers`);
+  const waits = waitsOf(source);
+  drawGauge($("gauge"), shown, frames.frame ? frames.name : "", waits.mood);
   drawStats(shown);
-  drawTimeline($("timeline"), session, select);
+  drawTimeline($("timeline"), session, select, waits);
   drawInspected();
   drawAlertsCard();
   drawClipsCard();
@@ -193,7 +201,12 @@ const frames = new FrameChooser({
 });
 const panel = new ClipPanel({ box: $("clip-panel"), button: $("clip-this"), id, line, onShown: draw });
 const lookAhead = followOutlook($("next"), asked, session);
-const showSource = followSource($("source"), id, () => past !== null || line.way === "socket");
+const showSource = followSource($("source"), id, () => past !== null || line.way === "socket", (told) => {
+  const before = source?.state;
+  source = told;
+  draw();
+  if (before !== source?.state) void fillPast();
+});
 
 /** Pins a window. If it is the newest window, the page follows the stream again. A time frame gives way to it. */
 function select(window, byKey = false) {
@@ -246,7 +259,7 @@ function onWay(way) {
 setText($("name"), id);
 document.title = `${isolated(id)} · Live insight`;
 mountTheme();
-listPast($("past-list"), $("past"), asked, id);
+const fillPast = listPast($("past-list"), $("past"), asked, id, () => source);
 if (past) {
   document.body.dataset.past = "";
   drawPastBar($("past-bar"), past);

@@ -1,7 +1,7 @@
 // The panel of clips: candidates with their reasons, the queue with its progress, downloads, and all clips of the stream.
 import { empty, h, perFrame, setText, toast } from "/assets/shared/dom.js";
 import { openFile } from "/assets/shared/download.js";
-import { duration, plural, timeOfDay, timeOfDaySeconds } from "/assets/shared/format.js";
+import { duration, plural, timeOfDaySeconds } from "/assets/shared/format.js";
 import { headers } from "/assets/shared/shell.js";
 import { problemOf } from "/assets/shared/source.js";
 import {
@@ -165,7 +165,7 @@ export class ClipPanel {
     this.zip = h("a", { class: "btn tiny", download: "", onClick: openFile });
     this.nothing = [
       empty("No candidate yet", "Moments appear here in which chat or mood rise."),
-      empty("No clip yet", "Choose a candidate, or a minute of the timeline and “Clip this”."),
+      empty("No clip yet", "Choose a candidate, or a part of the timeline and “Clip this”."),
     ];
     this.tools = h(
       "div",
@@ -181,7 +181,7 @@ export class ClipPanel {
       h(
         "div",
         { class: "cd-parts" },
-        h("section", {}, h("h3", {}, "Candidates"), this.best, this.nothing[0]),
+        h("section", {}, h("header", { class: "cd-head" }, h("h3", {}, "Candidates")), this.best, this.nothing[0]),
         h("section", {}, h("header", { class: "cd-head" }, h("h3", {}, "Clips"), this.zip), this.queue, this.nothing[1]),
       ),
       this.kept,
@@ -247,7 +247,7 @@ export class ClipPanel {
     if (row.dataset.drawn !== drawn) {
       row.dataset.drawn = drawn;
       row.dataset.state = clip.state;
-      const name = clip.reason || `From ${timeOfDay(clip.start)}`;
+      const name = clip.reason || `From ${timeOfDaySeconds(clip.start)}`;
       const file = `${this.address}/${encodeURIComponent(clip.id)}/file`;
       const act = (action, words) =>
         h(

@@ -1,5 +1,5 @@
 // Clips in words: their states, how they are kept, and what a choice on the page asks for.
-import { clamp, count, duration, list, num, plural, text, timeOfDay, timeOfDaySeconds } from "/assets/shared/format.js";
+import { clamp, count, duration, list, num, plural, text, timeOfDaySeconds } from "/assets/shared/format.js";
 
 const STATES = {
   queued: ["Waits for its turn", ""],
@@ -124,6 +124,6 @@ export const inOrder = (clips) => [...clips.values()].sort((a, b) => b.created -
 /** What is said to a screen reader when something has changed for good; nothing for steps on the way. */
 export function newsWords(before, after) {
   if (!after || before?.state === after.state || !isFinal(after) || !before) return "";
-  const name = after.reason || `the clip from ${timeOfDay(after.start)}`;
+  const name = after.reason || `the clip from ${timeOfDaySeconds(after.start)}`;
   return `${stateOfClip(after).word}: ${name}${after.state === "failed" ? `. ${after.trouble}` : ""}`;
 }

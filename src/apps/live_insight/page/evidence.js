@@ -19,7 +19,7 @@ const lines = (found, nothing) =>
     ? h("ol", { class: "why-lines small" }, found.map(row))
     : h("p", { class: "small muted" }, nothing);
 
-const COUNTED = "No single message is behind this: it follows from counts of the whole minute.";
+const COUNTED = "No single message is behind this: it follows from counts of the whole window.";
 
 /** `place` tells the two controls of a minute's advice apart. */
 export const whyInstruction = (window, place) =>

@@ -1,7 +1,7 @@
 // Time frames: the last minutes or the whole stream in the place of the last minute, and files of them.
 import { h, setText } from "/assets/shared/dom.js";
 import { openFile } from "/assets/shared/download.js";
-import { count, duration, list, num, plural, timeOfDay } from "/assets/shared/format.js";
+import { count, duration, list, num, plural, windowTimes } from "/assets/shared/format.js";
 import { adaptInsight } from "./adapt.js";
 import { FILES } from "./files.js";
 import { addressOf, calmly } from "./views.js";
@@ -39,7 +39,7 @@ export function frameWords(frame) {
   const { window, totals } = frame;
   const some = (shown, total, word) => total > shown && `${count(shown)} of ${count(total)} ${word}`;
   return [
-    `${timeOfDay(window.start)}–${timeOfDay(window.end)}`,
+    windowTimes(window),
     `${duration(frame.coveredMs)} with chat or speech`,
     frame.gapMs > 0 && `${duration(frame.gapMs)} without`,
     some(window.phrases.length, totals.phrases, "lines"),

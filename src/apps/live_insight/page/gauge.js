@@ -1,6 +1,6 @@
 // The vibe score: a dial with a mark for the last minute, the mood as a word, and the direction of the change.
 import { h, s } from "/assets/shared/dom.js";
-import { signed } from "/assets/shared/format.js";
+import { signed, windowWord } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { arc, sparkline } from "/assets/shared/chart.js";
 
@@ -16,15 +16,17 @@ function tick(vibe) {
 }
 
 function trend(window, before) {
-  if (!before) return h("span", { class: "chip" }, "first minute");
+  if (!before) return h("span", { class: "chip" }, `first ${windowWord(window)}`);
   const change = Math.round(window.vibe) - Math.round(before.vibe);
   const tone = change >= 3 ? "good" : change <= -3 ? "bad" : "";
   const name = change > 0 ? "up" : change < 0 ? "down" : "flat";
-  return h("span", { class: "chip", data: { tone } }, icon(name), `${signed(change)} since last minute`);
+  return h("span", { class: "chip", data: { tone } }, icon(name), `${signed(change)} since last ${windowWord(window)}`);
 }
 
-/** Draws the dial for the newest window, or an empty one. `name` names what is shown instead of the last minute. */
-export function drawGauge(box, session, name = "") {
+/**
+ * Draws the dial for the newest window, or an empty one. `name` names what is shown instead of the last minute, and
+ * `waits` says why there is nothing. */
+export function drawGauge(box, session, name = "", waits = "Waiting") {
   const window = session.newest;
   const vibe = window?.vibe ?? 0;
   const before = window && session.before(window);
@@ -49,7 +51,7 @@ export function drawGauge(box, session, name = "") {
       data: window ? { mood: window.mood } : { mood: "neutral", none: "" },
     },
     dial,
-    h("strong", { class: "g-mood" }, window ? window.moodWord : "Listening"),
+    h("strong", { class: "g-mood" }, window ? window.moodWord : waits),
   );
   const line = sparkline(
     session.windows.slice(-20).map((one) => one.vibe),

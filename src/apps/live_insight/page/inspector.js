@@ -1,6 +1,6 @@
 // One window in detail: each phrase beside the chat's reaction, then topics, top chats and people.
 import { empty, h } from "/assets/shared/dom.js";
-import { count, money, plural, signed, timeOfDaySeconds } from "/assets/shared/format.js";
+import { count, money, plural, signed, timeOfDaySeconds, windowWord } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { keepingFocus, provenanceView } from "/assets/shared/why.js";
 import { explains, whyInstruction, whyPhrase, whyTopic } from "./evidence.js";
@@ -55,7 +55,7 @@ function phraseRow(window, phrase, most, chats) {
 }
 
 /** The time that the sentences speak of: a time frame is longer than a minute. */
-const when = (window) => (window.frame ? "in this time" : "in this minute");
+const when = (window) => (window.frame ? "in this time" : `in this ${windowWord(window)}`);
 
 function phrases(window) {
   if (window.silentMic) {
@@ -173,7 +173,7 @@ function source(window) {
   return h(
     "section",
     { class: "block source" },
-    h("h3", {}, "How this minute was read"),
+    h("h3", {}, `How this ${windowWord(window)} was read`),
     window.instruction && h("p", { dir: "auto" }, window.instruction),
     window.instruction && whyInstruction(window, "inspector"),
     provenanceView(window.provenance),
@@ -197,7 +197,7 @@ function fillInspector(box, window) {
     box.replaceChildren(
       empty(
         "Nothing to inspect yet",
-        "When the first minute is complete, what you said and how chat answered stand here side by side.",
+        "When the first result is there, what you said and how chat answered stand here side by side.",
       ),
       h("div", { class: "ghosts", "aria-hidden": "true" }, line("92%"), line("74%"), line("83%")),
     );

@@ -1,6 +1,7 @@
 // The page's one connection to the server: a WebSocket, and server-sent events where something between here and there
 // does not let a WebSocket through.
 import { num, text } from "/assets/shared/format.js";
+import { withRemedy } from "/assets/shared/sentences.js";
 import { EventStream } from "/assets/shared/stream.js";
 
 /** A socket that is not open after so long is not let through. */
@@ -158,7 +159,7 @@ export class Line {
       return;
     }
     const { message: error, remedy } = message.error ?? {};
-    const problem = message.error && `${text(error, "The server failed")}: ${text(remedy, "try it again")}.`;
+    const problem = message.error && withRemedy(text(error, "the server failed"), text(remedy, "try it again"));
     const leftOut = num(message.left_out);
     if (typeof message.push !== "string")
       return this.#answer(message.id, problem ? { problem } : { value: message.answer, leftOut });

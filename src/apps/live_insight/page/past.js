@@ -38,6 +38,17 @@ export function adaptStream(raw) {
   };
 }
 
+/** A longer pause than this begins another stream. */
+const PAUSE_MS = 30 * 60_000;
+
+/** The streams that are over: all, except the newest one while its source is read or something may still follow. */
+export function overOf(streams, source, now = Date.now()) {
+  const newest = Math.max(...streams.map(({ to }) => to));
+  const isRead = ["resolving", "connected", "waiting"].includes(source?.state);
+  const isOver = ["ended", "stopped"].includes(source?.state);
+  return streams.filter(({ to }) => to < newest || isOver || (!isRead && now - to >= PAUSE_MS));
+}
+
 /** How long results stay, in words. */
 export function keptWords(ms) {
   if (ms === null) return "Streams stay here until somebody erases them.";
@@ -87,24 +98,29 @@ function item(stream, id) {
   );
 }
 
-/** Draws the list. `problem` says why there is none. */
-export function drawPast(box, raw, id, problem = "") {
+/** Draws the list of the streams that are over. `problem` says why there is none, `source` what is read now. */
+export function drawPast(box, raw, id, problem = "", source = null) {
   if (problem) return box.replaceChildren(h("p", { class: "small muted" }, problem));
-  const streams = list(raw?.streams).map(adaptStream);
+  const streams = overOf(list(raw?.streams).map(adaptStream), source);
   const kept = h("p", { class: "small muted" }, keptWords(typeof raw?.kept_ms === "number" ? raw.kept_ms : null));
   if (streams.length === 0)
-    return box.replaceChildren(empty("None yet", "A stream appears here after its first minute with chat or speech."), kept);
+    return box.replaceChildren(empty("None yet", "A stream appears here when it is over."), kept);
   box.replaceChildren(h("ol", { class: "past" }, streams.map((stream) => item(stream, id))), kept);
 }
 
-/** Fills the list each time when it is opened: it reads all that is kept. `asked(view)` asks the server. */
-export function listPast(details, box, asked, id) {
-  details.addEventListener("toggle", async () => {
+/**
+ * Fills the list each time when it is opened: it reads all that is kept. `asked(view)` asks the server, `sourceOf()` tells
+ * what is read now. Returns a function that fills an open list anew, for when a stream has ended.
+ */
+export function listPast(details, box, asked, id, sourceOf = () => null) {
+  const fill = async () => {
     if (!details.open) return;
     if (!box.firstChild) box.replaceChildren(h("p", { class: "small muted" }, "Reading …"));
     const { value, problem } = await asked("past");
-    drawPast(box, value, id, problem);
-  });
+    drawPast(box, value, id, problem, sourceOf());
+  };
+  details.addEventListener("toggle", fill);
+  return fill;
 }
 
 /** Says which stream the page shows, and leads back to the one that runs. */

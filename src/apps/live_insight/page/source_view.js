@@ -8,9 +8,10 @@ const AGAIN_MS = 2000;
 
 /**
  * Shows a stream's source, and looks again while the page is looked at and `isPushed()` is false. A stream without a
- * source shows nothing. Returns a function that takes a source that the server has sent.
+ * source shows nothing. `onSource` gets each change, and null for no source. Returns a function that takes a source that
+ * the server has sent.
  */
-export function followSource(box, id, isPushed = () => false) {
+export function followSource(box, id, isPushed = () => false, onSource = () => {}) {
   const address = `/v1/streams/${encodeURIComponent(id)}`;
   let shown = "";
 
@@ -19,6 +20,7 @@ export function followSource(box, id, isPushed = () => false) {
     const key = JSON.stringify(source ?? null);
     if (key === shown) return;
     shown = key;
+    onSource(source ?? null);
     if (source) fill(box, source, ask);
   };
 

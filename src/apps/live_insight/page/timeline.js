@@ -1,6 +1,6 @@
 // The timeline: one button per window, with its mood, its chat, its marks and its main spoken line.
 import { empty, h, s } from "/assets/shared/dom.js";
-import { duration, isolated, plural, timeOfDay } from "/assets/shared/format.js";
+import { duration, isolated, plural, windowTime, windowTimes } from "/assets/shared/format.js";
 import { icon } from "/assets/shared/icons.js";
 import { path } from "/assets/shared/chart.js";
 
@@ -70,7 +70,7 @@ function said(window) {
 
 function describe(window, marks) {
   const parts = [
-    `${timeOfDay(window.start)} to ${timeOfDay(window.end)}`,
+    windowTimes(window, " to "),
     window.silentChat ? "chat silent" : plural(window.chats, "chat", "chats"),
     `vibe ${Math.round(window.vibe)}, ${window.moodWord}`,
   ];
@@ -112,15 +112,15 @@ function column(session, window, index, busiest, onSelect) {
       : chatChart(window, busiest),
     clipLane(window, marks.clips),
     said(window),
-    h("span", { class: "tl-time" }, timeOfDay(window.start)),
+    h("span", { class: "tl-time" }, windowTime(window)),
   );
   return gap
     ? [h("span", { class: "tl-gap", role: "note" }, `${duration(gap)} without speech or chat`), button]
     : [button];
 }
 
-/** Draws the timeline into `box`. Keeps the focus, and keeps the newest window in view while the page follows it. */
-export function drawTimeline(box, session, onSelect) {
+/** Draws the timeline into `box`; `waits` has the words for why it is empty. Keeps the focus, and keeps the newest window in view while the page follows it. */
+export function drawTimeline(box, session, onSelect, waits) {
   const old = box.querySelector(".tl-scroll");
   const focused = old?.contains(document.activeElement) ? document.activeElement.dataset.start : null;
   const scroller = h("div", {
@@ -165,7 +165,7 @@ export function drawTimeline(box, session, onSelect) {
           h(
             "div",
             { class: "tl-empty" },
-            empty("Your first minute is on its way", "Mood, chat and your words line up here, minute by minute."),
+            empty(waits.title, waits.detail),
           ),
         ]),
   );

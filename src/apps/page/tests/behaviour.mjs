@@ -25,20 +25,51 @@ await page.goto(mock.url);
 await page.fill("#live-url", "nonsense");
 await page.click("#watch-live button");
 await until(() => document.querySelector("#live-problem").textContent.includes("is no address"));
+assert.equal(await text("#live-problem"), "What you entered is no address. To do: send the address that the browser shows.");
 // The browser notes the refusal as an error. It is the only one that is wanted.
 assert.deepEqual(found.splice(0).map((line) => /422/.test(line)), [true]);
 await page.fill("#live-url", "https://refused.test/bo");
 await page.click("#watch-live button");
 await page.waitForURL(`${mock.url}/live/bo`);
 await until(() => document.querySelector("#source .chip")?.textContent === "Not possible");
-assert.match(await text("#source"), /The chat is closed\. To do: open the chat/);
-assert.match(await text("#source .steps"), /Finding the streamfailedThe chat is closed\. To do: open the chatChatnot yet/);
+assert.match(await text("#source"), /The chat is closed\. To do: open the chat\./);
+assert.match(await text("#source .steps"), /Finding the streamfailedThe chat is closed\. To do: open the chat\.Chatnot yet/);
 await page.click('#source [data-action="resume"]');
 await until(() => document.querySelector("#source .chip").textContent === "Chat connected");
 await page.click('#source [data-action="pause"]');
 await until(() => document.querySelector("#source .chip").textContent === "Paused");
 await page.goto(mock.url);
 await until(() => document.querySelector('#streams a[href="/live/bo"] .chip')?.textContent === "Paused");
+
+await page.fill("#live-url", "https://video.test/quiet");
+await page.click("#watch-live button");
+await page.waitForURL(`${mock.url}/live/quiet`);
+await until(() => document.querySelector("#source .chip")?.textContent === "Not possible");
+assert.match(await text("#source .steps"), /^Finding the streamdoneChatfailedThe chat's server did not send JSON\. To do: open the chat\.Audiodone/);
+assert.match(await text("#instruction"), /^Listening/, "speech alone is enough");
+await page.goto(mock.url);
+assert.equal(await page.isVisible("#live-chat"), false);
+await page.setViewportSize({ width: 360, height: 740 });
+await page.fill("#live-url", "https://video.test/quiet");
+await page.click("#watch-live summary");
+await page.fill("#live-chat", "https://chat.test/quiet");
+assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than a phone");
+await page.keyboard.press("Enter");
+await page.waitForURL(`${mock.url}/live/quiet`);
+await until(() => document.querySelector("#source .chip")?.textContent === "Chat connected");
+await page.setViewportSize({ width: 1440, height: 960 });
+assert.ok(mock.asked.includes('options {"chat":"https://chat.test/quiet"}'));
+assert.equal(await text("#source .steps"), "Speechis offThe setting sources.speech turns it on.");
+await page.click('#source [data-action="pause"]');
+await until(() => document.getElementById("instruction").textContent.startsWith("Paused"));
+assert.deepEqual([await text("#status"), await text(".g-mood")], ["Connected", "Paused"]);
+assert.doesNotMatch(await text("main"), /[Ll]istening|on its way/);
+await page.goto(`${mock.url}/live/empty`);
+await until(() => document.getElementById("instruction").textContent.startsWith("There is no result"));
+await page.route("**/v1/streams", (route) => route.fulfill({ json: { streams: [] } }));
+await page.goto(mock.url);
+await until(() => document.querySelector("#streams")?.textContent === "No stream yetPaste the address of a live stream below.");
+await page.unroute("**/v1/streams");
 done("an address leads to the stream's page, which says what is connected, what failed and what to do");
 
 await page.goto(`${mock.url}/live/aurora`);
@@ -252,7 +283,7 @@ log.add("clip", {
 await until(() => document.getElementById("clips").textContent.includes("Missed while away"));
 assert.equal(mock.lastIds[0], String(log.events.length - 1), "reconnects behind the last event seen");
 assert.equal(await page.locator("button.tl-col").count(), 12, "nothing came twice");
-assert.equal(await text("#status"), "Live");
+assert.equal(await text("#status"), "Connected");
 done("a broken connection resumes where it broke");
 
 // A result that comes again replaces itself: what is open stays open, what is withdrawn is gone, nothing is paid twice.

@@ -87,7 +87,7 @@ test("a socket brings results and answers, and its token is in no address", asyn
   assert.deepEqual(socket().sent, [{ last: "15m", id: 1, ask: "frame" }, { id: 2, ask: "past" }]);
   socket().say({ id: 2, error: { message: "too many", remedy: "wait" } });
   socket().say({ id: 1, answer: { a: 1 }, left_out: 4 });
-  assert.deepEqual([await first, await second], [{ value: { a: 1 }, leftOut: 4 }, { problem: "too many: wait." }]);
+  assert.deepEqual([await first, await second], [{ value: { a: 1 }, leftOut: 4 }, { problem: "Too many. To do: wait." }]);
   socket().onmessage({ data: "no JSON" });
   assert.equal(line.way, "socket", "one unreadable message ends nothing");
 });

@@ -3,7 +3,8 @@
 //   node src/apps/page/tests/mock.mjs [port]
 //
 // Ids with a meaning: `quiet` has no event, `missing` does not exist, `locked` needs the token `let-me-in`,
-// `flaky` breaks every few seconds. The address https://refused.test/ is refused by its platform. Every other id plays the script. POST /mock/drop breaks all connections.
+// `flaky` breaks every few seconds. The address https://refused.test/ is refused by its platform, and
+// https://video.test/ has no chat: it is read only with the option `chat`. Every other id plays the script. POST /mock/drop breaks all connections.
 import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
@@ -229,11 +230,15 @@ export function startMock({
       return poses.push(await body(request)) && response.writeHead(202).end();
     if (path === "/applications") return json(APPLICATIONS);
     if (path === "/v1/streams" && request.method === "POST") {
-      const { url } = await body(request);
+      const { url, options } = await body(request);
       if (!url.includes(".")) return refuse(response, 422, "url", "is no address", "send the address that the browser shows");
       const id = url.split("/").at(-1) || "refused";
       const refused = { state: "refused", reason: "the chat is closed", remedy: "open the chat" };
-      sources.set(id, { url, platform: "twitch", ...(url.includes("refused") ? refused : { state: "connected", messages: 3 }) });
+      const heard = { ...refused, reason: "the chat's server did not send JSON", speech: { state: "listening", segments: 0 } };
+      const video = options?.chat ? { state: "connected", listens: false } : heard;
+      const read = url.includes("video") ? video : url.includes("refused") ? refused : { state: "connected", messages: 3 };
+      sources.set(id, { url, platform: "twitch", ...read });
+      if (options) asked.push(`options ${JSON.stringify(options)}`);
       return json({ stream_id: id, source: sources.get(id) });
     }
     const change = path.match(/^\/v1\/streams\/([^/]+)\/(pause|resume|stop)$/);

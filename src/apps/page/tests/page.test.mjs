@@ -494,12 +494,12 @@ test("a source says what happens, what follows and what helps", async () => {
   assert.deepEqual(stateOf({ state: "connected" }), { word: "Chat connected", tone: "good" });
   assert.equal(stateOf({ state: "of another version" }).word, "Unknown");
   const refused = { state: "refused", reason: "the key is wrong", remedy: "set another key" };
-  assert.equal(sentenceOf(refused), "The key is wrong. To do: set another key");
+  assert.equal(sentenceOf(refused), "The key is wrong. To do: set another key.");
   assert.match(sentenceOf({ state: "waiting", until_ms: 0, reason: "not live" }), /^Not live\. The next attempt is at /);
   assert.deepEqual(actionsOf({ state: "paused" })[0], ["resume", "Resume"]);
   const records = [{ index: 0, field: "url", problem: "is no address", fix: "send one" }];
-  assert.equal(problemOf({ error: "not valid", fix: "x", records }, 422), "url is no address: send one.");
-  assert.equal(problemOf({ error: "too fast", fix: "wait" }, 429), "too fast: wait.");
+  assert.equal(problemOf({ error: "not valid", fix: "x", records }, 422), "What you entered is no address. To do: send one.");
+  assert.equal(problemOf({ error: "too fast", fix: "wait" }, 429), "Too fast. To do: wait.");
   assert.match(problemOf(null, 502), /502/);
 });
 
@@ -510,7 +510,7 @@ test("the speech of a source has words of its own beside the chat", async () => 
   assert.equal(of({ state: "paused" }), null);
   assert.deepEqual(of({ state: "listening" }), { word: "Listening", tone: "good", sentence: "" });
   const missing = of({ state: "refused", reason: "the program ffmpeg is not installed", remedy: "install it" });
-  assert.equal(missing.sentence, "The program ffmpeg is not installed. To do: install it");
+  assert.equal(missing.sentence, "The program ffmpeg is not installed. To do: install it.");
   assert.match(of({ state: "waiting", reason: "not live", until_ms: 0 }).sentence, /^Not live\. The next attempt is at /);
   assert.equal(of({ state: "waiting", reason: "not live" }).sentence, "Not live.");
 });
@@ -668,7 +668,7 @@ test("a frame that comes after another one was chosen is not shown, and a late o
     chooser.choose(FRAMES[4]);
     await settle();
     await answer(2, 429, { error: "too many views", fix: "ask again" });
-    assert.deepEqual([chooser.frame, line.textContent], [null, "too many views: ask again."], "another frame is not in its place");
+    assert.deepEqual([chooser.frame, line.textContent], [null, "Too many views. To do: ask again."], "another frame is not in its place");
     const seen = changes;
     chooser.choose();
     assert.deepEqual([chooser.frame, line.textContent, changes], [null, "", seen + 1]);
@@ -759,22 +759,25 @@ test("the steps to the first words say what is done, what is in progress and wha
     [{ state: "waiting", reason: "away", until_ms: 0 }, "Finding waiting, Chat later, Audio later, First later"],
     [{ state: "waiting", reason: "away", until_ms: 0, messages: 3 }, "Finding done, Chat waiting, Audio later, First later"],
     [refused, "Finding failed, Chat later, Audio later, First later"],
-    [{ state: "resolving", listens: false }, "Finding now, Chat later, Audio off"],
+    [{ state: "resolving", listens: false }, "Finding now, Chat later, Speech unset"],
     [{ state: "connected", speech: { state: "connecting" } }, "Finding done, Chat done, Audio now, First later"],
     [{ state: "connected", speech: { state: "listening", segments: 0 } }, "Finding done, Chat done, Audio done, First now"],
     [{ state: "connected", speech: { state: "listening", captions: true, segments: 0 } }, "Finding done, Chat done, Captions done, First now"],
     [{ state: "connected", speech: { ...refused, segments: 0 } }, "Finding done, Chat done, Audio failed, First off"],
     [{ state: "connected", speech: { state: "listening", segments: 2 } }, ""],
-    [{ state: "connected", listens: false }, ""],
+    [{ state: "connected", listens: false }, "Speech unset"],
+    [{ ...refused, speech: { state: "listening", segments: 0 } }, "Finding done, Chat failed, Audio done, First now"],
+    [{ ...refused, speech: { state: "ended", segments: 2 } }, "Finding done, Chat failed, Audio done, First done"],
+    [{ state: "resolving", speech: { state: "listening", segments: 2 } }, "Finding done, Chat now, Audio done, First done"],
     [{ state: "paused" }, ""],
     [{ state: "ended" }, ""],
     [null, ""],
   ])
     assert.equal(short(source), steps, JSON.stringify(source));
-  assert.equal(stepsOf(refused)[0].sentence, "The chat is closed. To do: open the chat");
+  assert.equal(stepsOf(refused)[0].sentence, "The chat is closed. To do: open the chat.");
   const reading = stepsOf({ state: "connected", speech: { state: "listening", captions: true, segments: 0 } });
   assert.deepEqual(reading.slice(2).map(({ sentence }) => sentence), ["The words come from the stream's captions.", "Waiting for the next caption."]);
-  assert.equal(stepsOf({ state: "connected", speech: refused })[2].sentence, "The chat is closed. To do: open the chat");
+  assert.equal(stepsOf({ state: "connected", speech: refused })[2].sentence, "The chat is closed. To do: open the chat.");
 });
 
 test("past streams are listed with their files, as text, and how long they stay is told", () => withDocument(async () => {
@@ -819,4 +822,74 @@ test("time frames of a past stream end where it ended", async () => {
   assert.deepEqual([queryOf("5m", span), queryOf("60m", span)], [{ from: 700_000, to: 1_000_000 }, span]);
   assert.deepEqual([queryOf("all", span), queryOf(null, span)], [span, span]);
   assert.equal(fileAddress("ada", "csv", "5m", span), "/v1/streams/ada/export?format=csv&from=700000&to=1000000");
+});
+
+test("what is wrong and what to do are sentences, whoever wrote them", async () => {
+  const { sentence, withRemedy } = await load("../sentences.js");
+  assert.deepEqual(
+    ["the chat is closed", "is it live?", "Wait.", "", undefined, "sources.speech is off", "yt-dlp is missing", "no such id:"].map(sentence),
+    ["The chat is closed.", "Is it live?", "Wait.", "", "", "sources.speech is off.", "yt-dlp is missing.", "No such id."],
+  );
+  assert.equal(withRemedy("the chat is closed", "open the chat"), "The chat is closed. To do: open the chat.");
+  assert.equal(withRemedy("no address", "look: is it whole?"), "No address. Look: is it whole?");
+  assert.equal(withRemedy("away", ""), "Away.");
+  assert.equal(withRemedy("", "wait"), "To do: wait.");
+});
+
+test("windows shorter than a minute have seconds, and are not called minutes", () => withDocument(async () => {
+  const { windowTime, windowTimes, windowWord } = await load("../format.js");
+  const short = { start: 0, end: 10_000 };
+  assert.match(windowTimes(short), /^\d\d:\d\d:00–\d\d:\d\d:10$/);
+  assert.match(windowTimes({ start: 0, end: 60_000 }, " to "), /^\d\d:00 to \d\d:01$/);
+  assert.match(windowTime(short), /^\d\d:\d\d:\d\d$/);
+  assert.deepEqual([short, { start: 0, end: 60_000 }, null].map(windowWord), ["window", "minute", "minute"]);
+  const { drawGauge } = await load("../../live_insight/page/gauge.js");
+  const { adaptInsight } = await load("../../live_insight/page/adapt.js");
+  const { Session } = await load("../../live_insight/page/session.js");
+  const session = new Session();
+  const box = new Element("div");
+  for (const start of [0, 10_000]) {
+    session.addWindow(adaptInsight({ window: { start, end: start + 10_000 } }));
+    drawGauge(box, session);
+    assert.match(textOf(box), start ? /0 since last window$/ : /first window$/);
+  }
+}));
+
+test("without a result the page says what is true of the source", async () => {
+  const { standsStill, waitsOf } = await load("../../live_insight/page/waits.js");
+  const refused = { state: "refused", reason: "the chat is closed" };
+  for (const [source, mood, words] of [
+    [undefined, "Waiting", /^Waiting for the first result/],
+    [null, "No result", /^There is no result of this stream yet/],
+    [{ state: "connected" }, "Reading", /your chat/],
+    [{ state: "connected", speech: { state: "listening" } }, "Listening", /^Listening/],
+    [{ ...refused, speech: { state: "listening", captions: true } }, "Reading", /captions/],
+    [refused, "Not possible", /cannot be read/],
+    [{ ...refused, speech: { state: "listening" } }, "Listening", /^Listening/],
+    [{ state: "paused" }, "Paused", /until you resume/],
+    [{ state: "stopped", speech: { state: "stopped" } }, "Stopped", /until you start again/],
+    [{ state: "ended" }, "Ended", /ended before its first result/],
+    [{ state: "ended", messages: 3 }, "Ended", /is on its way/],
+  ]) {
+    const waits = waitsOf(source);
+    assert.equal(waits.mood, mood, JSON.stringify(source));
+    assert.match(waits.instruction, words);
+    if (!["Listening", "Waiting"].includes(mood)) assert.doesNotMatch(Object.values(waits).join(" "), /[Ll]istening/);
+  }
+  assert.deepEqual(standsStill({ state: "ended" }), { word: "Ended", tone: "" });
+  assert.equal(standsStill({ ...refused, speech: { state: "listening" } }), null);
+  assert.equal(standsStill({ state: "connected" }), null);
+});
+
+test("past streams are those that are over", async () => {
+  const { overOf } = await load("../../live_insight/page/past.js");
+  const [older, newest] = [{ from: 0, to: 60_000 }, { from: 4_000_000, to: 4_060_000 }];
+  const listed = (source, now) => overOf([newest, older], source, now).length;
+  const soon = newest.to + 20_000;
+  const later = newest.to + 31 * 60_000;
+  assert.deepEqual(["connected", "waiting", "resolving"].map((state) => listed({ state }, later)), [1, 1, 1]);
+  assert.deepEqual(["ended", "stopped"].map((state) => listed({ state }, soon)), [2, 2]);
+  assert.deepEqual([listed({ state: "paused" }, soon), listed({ state: "paused" }, later)], [1, 2]);
+  assert.deepEqual([listed(null, soon), listed(undefined, later)], [1, 2], "without a source the time tells");
+  assert.deepEqual(overOf([], null), []);
 });
