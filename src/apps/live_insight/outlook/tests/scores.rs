@@ -27,6 +27,10 @@ fn scores(evenings: impl IntoIterator<Item = Evening>) -> Scores {
 /// Evenings by which no setting was chosen.
 static EVENINGS: LazyLock<Scores> = LazyLock::new(|| scores((100..108).map(evening)));
 
+/// Streams of each pattern.
+static PATTERNS: LazyLock<Vec<(Pattern, Scores)>> =
+    LazyLock::new(|| Pattern::ALL.map(|kind| (kind, scores((100..103).map(|seed| pattern(kind, seed))))).to_vec());
+
 fn recorded() -> Vec<Insight> {
     let (chats, said) =
         (include_str!("../../recordings/chat.ndjson"), include_str!("../../recordings/transcript.ndjson"));
@@ -84,11 +88,10 @@ fn predictions_of_the_short_recording_are_hardly_worse_than_naive_ones() {
 
 #[test]
 fn predictions_are_hardly_worse_than_naive_ones_on_any_pattern_and_better_where_there_is_one() {
-    for kind in Pattern::ALL {
-        let scores = scores((100..104).map(|seed| pattern(kind, seed)));
-        assert_hardly_worse(&format!("{kind:?}"), &scores);
+    for (kind, scores) in PATTERNS.iter() {
+        assert_hardly_worse(&format!("{kind:?}"), scores);
         let all = scores.all_advice();
-        let better = if kind == Pattern::Steady { 1.0 } else { 0.85 };
+        let better = if *kind == Pattern::Steady { 1.0 } else { 0.85 };
         assert!(all.error < better * all.naive_error, "{kind:?}: {all:?}");
         assert!(scores.probability.ours() < scores.probability.like_mean(), "{kind:?}: {:?}", scores.probability);
     }
@@ -96,7 +99,8 @@ fn predictions_are_hardly_worse_than_naive_ones_on_any_pattern_and_better_where_
 
 #[test]
 fn the_end_of_streams_of_about_the_same_length_is_foreseen() {
-    let scores = scores((100..104).map(|seed| pattern(Pattern::SameLength, seed)));
+    let scores = PATTERNS.iter().find(|(kind, _)| *kind == Pattern::SameLength).map(|(_, scores)| scores);
+    let scores = scores.expect("all patterns are scored");
     let slow = [Action::Questions, Action::End].map(|action| scores.advice.get(&action).copied().unwrap_or_default());
     let (given, came_true) = (slow[0].given + slow[1].given, slow[0].came_true + slow[1].came_true);
     let at_random = slow[0].at_random + slow[1].at_random;
