@@ -14,6 +14,7 @@ use tokio::sync::broadcast;
 use super::{
     All, Asked, ClipError, ClipSettings, ClipView, Told,
     open::{Open, Opening},
+    wishes::Wish,
 };
 
 /// How many changes a slow listener may be behind.
@@ -207,7 +208,7 @@ impl Desk {
             Err(error) if self.opening.has_clips() => return Err(error),
             Err(_) => return Ok(0),
         };
-        self.wish(stream_id, None)?;
+        self.take_back(stream_id, before_ms)?;
         let is_meant = |clip: &Clip| {
             clip.request.owner == stream_id && before_ms.is_none_or(|before_ms| clip.created_ms <= before_ms)
         };
@@ -233,17 +234,23 @@ impl Desk {
     /// # Errors
     /// Where no clips are made, or the folder cannot be written.
     pub fn wish(&self, stream_id: &str, wish: Option<All>) -> Result<(), ClipError> {
+        let asked_ms = (self.opening.now_ms)();
+        let wish = wish.map(|all| Wish { all, asked_ms });
+        self.with(|open| open.wishes.set(stream_id, wish).map_err(unwritten))
+    }
+
+    /// Takes a wish back, if it was told before a time.
+    fn take_back(&self, stream_id: &str, before_ms: Option<i64>) -> Result<(), ClipError> {
         self.with(|open| {
-            open.wishes.set(stream_id, wish).map_err(|error| ClipError::Unavailable {
-                error: format!("the folder of clips cannot be written: {error}"),
-                fix: "check its permissions and its space".to_owned(),
-            })
+            let asked_ms = open.wishes.of(stream_id).map(|wish| wish.asked_ms);
+            let is_newer = asked_ms.zip(before_ms).is_some_and(|(asked_ms, before_ms)| asked_ms > before_ms);
+            if is_newer { Ok(()) } else { open.wishes.set(stream_id, None).map_err(unwritten) }
         })
     }
 
     /// The wish of a stream.
     pub fn wished(&self, stream_id: &str) -> Option<All> {
-        self.with(|open| Ok(open.wishes.of(stream_id).cloned())).ok().flatten()
+        self.with(|open| Ok(open.wishes.of(stream_id).map(|wish| wish.all.clone()))).ok().flatten()
     }
 
     /// The streams that have a wish.
@@ -261,5 +268,12 @@ impl Desk {
 
     fn view(&self, clip: Clip) -> ClipView {
         ClipView::of(clip, self.opening.settings.keep)
+    }
+}
+
+fn unwritten(error: std::io::Error) -> ClipError {
+    ClipError::Unavailable {
+        error: format!("the folder of clips cannot be written: {error}"),
+        fix: "check its permissions and its space".to_owned(),
     }
 }

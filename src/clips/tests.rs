@@ -93,7 +93,7 @@ async fn an_erasure_takes_the_clips_of_one_stream_and_spares_newer_ones() {
     let wish: All = serde_json::from_value(json!({ "when": "end" })).expect("a wish");
     desk.wish("ada", Some(wish.clone())).expect("kept");
     assert_eq!(desk.erase("ada", Some(NOW_MS - 1)), Ok(0), "they were asked for later");
-    desk.wish("ada", Some(wish)).expect("kept");
+    assert_eq!(desk.wished("ada"), Some(wish), "so was the wish");
     assert_eq!(desk.erase("ada", None), Ok(1));
     assert_eq!((desk.list("ada").len(), desk.list("eve").len()), (0, 1));
     assert!(desk.wishing().is_empty());

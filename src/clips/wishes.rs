@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::All;
 
 const FILE: &str = "wishes.json";
@@ -14,7 +16,14 @@ const FILE: &str = "wishes.json";
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     path: PathBuf,
-    all: BTreeMap<String, All>,
+    all: BTreeMap<String, Wish>,
+}
+
+/// A wish, and when it was told. A stream that was erased and began again may have a newer wish than the erasure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Wish {
+    pub(super) all: All,
+    pub(super) asked_ms: i64,
 }
 
 impl Wishes {
@@ -31,7 +40,7 @@ impl Wishes {
         Self { path, all }
     }
 
-    pub(super) fn of(&self, stream_id: &str) -> Option<&All> {
+    pub(super) fn of(&self, stream_id: &str) -> Option<&Wish> {
         self.all.get(stream_id)
     }
 
@@ -41,7 +50,7 @@ impl Wishes {
     }
 
     /// Keeps a wish; `None` takes it back. When this returns, a killed process knows it.
-    pub(super) fn set(&mut self, stream_id: &str, wish: Option<All>) -> io::Result<()> {
+    pub(super) fn set(&mut self, stream_id: &str, wish: Option<Wish>) -> io::Result<()> {
         let mut all = self.all.clone();
         match wish {
             Some(wish) => all.insert(stream_id.to_owned(), wish),

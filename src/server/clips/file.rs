@@ -1,6 +1,6 @@
 //! Clips as files: one with ranges, or several as an archive.
 
-use std::{fmt::Write as _, fs::File, io::Read as _, sync::Arc};
+use std::{fmt::Write as _, fs::File, io, io::Read as _, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -10,6 +10,10 @@ use axum::{
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use serde::Deserialize;
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    time::timeout,
+};
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
 
@@ -23,6 +27,10 @@ use crate::{
 const PACKED: usize = 100;
 /// How much of an archive is read at once.
 const PIECE: usize = 256 << 10;
+/// How many archives are made and read at the same time. Each is a file until it is read.
+pub(super) const ARCHIVES: usize = 4;
+/// An archive of which nothing is taken for so long is given up.
+const UNREAD: Duration = Duration::from_mins(1);
 /// What a client may ask of a file.
 const ASKED: [header::HeaderName; 3] = [header::RANGE, header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE];
 
@@ -39,6 +47,10 @@ pub(in crate::server) async fn file(
     let mut request = Request::new(Body::empty());
     let asked = ASKED.into_iter().filter_map(|name| Some((name.clone(), headers.get(&name)?.clone())));
     request.headers_mut().extend(asked);
+    // Whether the file is still the one that the client has a part of is not known, so it gets the whole file.
+    if headers.contains_key(header::IF_RANGE) {
+        request.headers_mut().remove(header::RANGE);
+    }
     let Ok(served) = ServeFile::new(path).oneshot(request).await;
     let mut response = match served.status() {
         StatusCode::RANGE_NOT_SATISFIABLE => {
@@ -86,10 +98,17 @@ pub(in crate::server) async fn archive(
         let fix = format!("write ids=A,B with the ids of 1 to {PACKED} finished clips");
         return Err(Problem::new(StatusCode::BAD_REQUEST, problem, fix));
     }
+    let place = clipping.archives.clone().try_acquire_owned().map_err(|_| {
+        let problem = format!("{ARCHIVES} archives are made or read at this moment");
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, problem, "ask again when one of them has been read")
+    })?;
     // Archives take time and space, so a tenant's own wait for each other.
-    let _turn = visitor.turn().await;
+    let turn = visitor.turn().await;
     let archive = clipping.desk.archive(&id, &wanted).await?;
-    let pieces = unfold(Some(archive.file), |file| async { piece(file?).await });
+    drop(turn);
+    let (pieces, read) = mpsc::channel(1);
+    tokio::spawn(send(archive.file, pieces, place));
+    let pieces = unfold(read, |mut read| async { read.recv().await.map(|piece| (piece, read)) });
     let mut response = Body::from_stream(pieces).into_response();
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(archive.bytes));
     let (name, title) = (format!("{}-clips.zip", slug(&id)), format!("{}.zip", title(&id, "clips")));
@@ -97,21 +116,27 @@ pub(in crate::server) async fn archive(
     Ok(response)
 }
 
-/// The next piece of a file, and the file if there may be more.
-async fn piece(mut file: File) -> Option<(std::io::Result<Bytes>, Option<File>)> {
-    let read = tokio::task::spawn_blocking(move || {
-        let mut piece = vec![0; PIECE];
-        let read = file.read(&mut piece);
-        read.map(|length| {
+/// Sends a file in pieces, as they are taken. It ends when nobody takes more.
+async fn send(file: File, pieces: mpsc::Sender<io::Result<Bytes>>, _place: OwnedSemaphorePermit) {
+    let mut rest = Some(file);
+    while let Some(mut file) = rest.take() {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut piece = vec![0; PIECE];
+            let length = file.read(&mut piece)?;
             piece.truncate(length);
-            (Bytes::from(piece), file)
-        })
-    });
-    match read.await {
-        Ok(Ok((piece, _))) if piece.is_empty() => None,
-        Ok(Ok((piece, file))) => Some((Ok(piece), Some(file))),
-        Ok(Err(error)) => Some((Err(error), None)),
-        Err(error) => Some((Err(std::io::Error::other(error)), None)),
+            Ok((Bytes::from(piece), file))
+        });
+        let piece = match read.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok((piece, _)) if piece.is_empty() => return,
+            Ok((piece, file)) => {
+                rest = Some(file);
+                Ok(piece)
+            }
+            Err(error) => Err(error),
+        };
+        if !timeout(UNREAD, pieces.send(piece)).await.is_ok_and(|sent| sent.is_ok()) {
+            return;
+        }
     }
 }
 

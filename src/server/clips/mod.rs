@@ -12,7 +12,7 @@ mod words;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tidemill::{Clock as _, SystemClock};
-use tokio::{runtime::Handle, task::AbortHandle};
+use tokio::{runtime::Handle, sync::Semaphore, task::AbortHandle};
 
 use super::{
     engine::Engine,
@@ -49,6 +49,7 @@ pub(super) struct Clipping {
     /// The application whose owners are the streams.
     app: App,
     desk: Desk,
+    archives: Arc<Semaphore>,
     work: Mutex<Vec<AbortHandle>>,
 }
 
@@ -78,7 +79,8 @@ impl Clipping {
             captions: Arc::new(reading).ask(),
             now_ms: Arc::new(|| SystemClock.now_ms()),
         });
-        let clipping = Self { engine, intake, hub, views, sources, app, desk, work: Mutex::default() };
+        let archives = Arc::new(Semaphore::new(file::ARCHIVES));
+        let clipping = Self { engine, intake, hub, views, sources, app, desk, archives, work: Mutex::default() };
         let clipping = Arc::new(clipping);
         let work = [tokio::spawn(tend::tell(clipping.clone())), tokio::spawn(tend::tend(clipping.clone()))];
         clipping.held().extend(work.map(|work| work.abort_handle()));

@@ -29,6 +29,7 @@ impl Ended {
     pub(super) fn of(error: axum::Error) -> Self {
         match error.into_inner().downcast_ref::<tungstenite::Error>() {
             Some(tungstenite::Error::Capacity(_)) => Self::TooLong,
+            Some(tungstenite::Error::WriteBufferFull(_)) => Self::Slow,
             Some(tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
                 Self::Gone
             }

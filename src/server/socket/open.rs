@@ -14,7 +14,7 @@ use super::{
     connection::Connection,
     origin,
     page::{Page, run},
-    sockets::{MESSAGE_BYTES, Sockets},
+    sockets::{MESSAGE_BYTES, Sockets, UNSENT_BYTES},
 };
 use crate::{
     apps::App,
@@ -52,7 +52,8 @@ pub(in crate::server) fn open(
     let (closing, idle) = (sockets.closing.clone(), sockets.idle_timeout);
     let asker = Arc::new(Asker { sockets, app, key, visitor });
     let page = Page::new(asker, follower.stream().boxed(), changes, closing, idle);
-    let upgrade = upgrade.max_message_size(MESSAGE_BYTES).max_frame_size(MESSAGE_BYTES).protocols([PROTOCOL]);
+    let upgrade = upgrade.max_message_size(MESSAGE_BYTES).max_frame_size(MESSAGE_BYTES);
+    let upgrade = upgrade.max_write_buffer_size(UNSENT_BYTES).protocols([PROTOCOL]);
     Ok(upgrade.on_upgrade(async move |socket| {
         run(socket, page).await;
         drop(connection);

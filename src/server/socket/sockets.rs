@@ -12,6 +12,8 @@ use crate::server::{
 
 /// The longest message of a page.
 pub(super) const MESSAGE_BYTES: usize = 16 << 10;
+/// The most bytes that wait for a page that does not read. The largest answer fits.
+pub(super) const UNSENT_BYTES: usize = 16 << 20;
 
 /// What WebSockets need.
 pub(in crate::server) struct Sockets {

@@ -178,6 +178,10 @@ impl Sources {
             return Ok(());
         }
         let _changing = self.changing.lock().await;
+        if view.get(id).is_none() && !view.has_progress(id) {
+            // Another request has erased it meanwhile.
+            return Ok(());
+        }
         // An owner that just takes the source is waited for: what it writes would come after the erasure.
         view.until(OWNER, |view| view.has_progress(id)).await;
         self.put(running, id, None).await?;
