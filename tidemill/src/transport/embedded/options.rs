@@ -65,7 +65,8 @@ impl EmbeddedLogBuilder {
 
     /// Sets how much memory the log may use for records, in bytes. One half keeps the newest records of all partitions,
     /// at least 64 KiB and at most 4 MiB of each, so that consumers that keep up need not read from disk. The other
-    /// half, at least 1 MiB, keeps records that are not in files yet. Default 128 MiB. Needs the feature `rocksdb`. See
+    /// half, at least 1 MiB, keeps records that are not in files yet, and parts of files that were read. Default
+    /// 128 MiB. Needs the feature `rocksdb`. See
     /// the example of [`EmbeddedLogBuilder::sync`].
     #[cfg(feature = "rocksdb")]
     pub fn memory_bytes(mut self, bytes: usize) -> Self {

@@ -4,12 +4,14 @@ use std::{
     collections::BTreeMap,
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use rocksdb::{
-    BottommostLevelCompaction, ColumnFamily, CompactOptions, DB, DBCompactionStyle, DBCompressionType, DBRawIterator,
-    Env, ErrorKind, FlushOptions, Options, ReadOptions, UniversalCompactOptions, UniversalCompactionStopStyle,
-    WriteBatch, WriteOptions,
+    BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, CompactOptions, DB, DBCompactionStyle,
+    DBCompressionType, DBRawIterator, Env, ErrorKind, FlushOptions, Options, ReadOptions, UniversalCompactOptions,
+    UniversalCompactionStopStyle, WriteBatch, WriteOptions,
 };
 use thiserror::Error;
 
@@ -21,6 +23,9 @@ use crate::transport::{Offset, TransportError};
 
 const RECORDS: &str = "records";
 const LOCK: &str = "tidemill.lock";
+
+/// How often a lock is tried again, ten milliseconds apart.
+const STARTING: usize = 20;
 
 const MIB: u64 = 1024 * 1024;
 /// The number of unmerged record files before a merge begins.
@@ -83,9 +88,17 @@ fn database() -> Result<Options, rocksdb::Error> {
     Ok(options)
 }
 
+/// Blocks of files are cached within the log's memory: without a cache of its own, the database takes one beside it.
+fn table(cache: &Cache) -> BlockBasedOptions {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table
+}
+
 /// Options of the column family for everything except records.
-fn rows() -> Options {
+fn rows(cache: &Cache) -> Options {
     let mut options = Options::default();
+    options.set_block_based_table_factory(&table(cache));
     options.set_write_buffer_size(4 * MIB as usize);
     options
 }
@@ -94,12 +107,13 @@ fn rows() -> Options {
 /// front. Sorting them into levels would write each record five times more. Many files therefore stay unmerged, and
 /// later files of similar size are merged. Dropped records of large files are deleted as whole files, so the share of
 /// dropped records does not start a merge.
-fn records(unflushed_bytes: usize) -> Options {
+fn records(cache: &Cache, unflushed_bytes: usize) -> Options {
     let mut merging = UniversalCompactOptions::default();
     merging.set_stop_style(UniversalCompactionStopStyle::Similar);
     merging.set_size_ratio(100);
     merging.set_max_size_amplification_percent(i32::MAX);
     let mut options = Options::default();
+    options.set_block_based_table_factory(&table(cache));
     options.set_write_buffer_size(unflushed_bytes.max(MIB as usize));
     options.set_target_file_size_base(64 * MIB);
     options.set_compaction_style(DBCompactionStyle::Universal);
@@ -123,6 +137,13 @@ impl LogLock {
     pub(in crate::transport::embedded) fn take(path: &Path) -> Result<Self, TransportError> {
         let failed = |error: std::io::Error| failed("open", path, error);
         let file = File::create(path.join(LOCK)).map_err(failed)?;
+        // A program that this process is just starting holds its files until it runs, also those of a log that is closed.
+        for _ in 0..STARTING {
+            if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(TransportError::Invalid(
@@ -143,7 +164,10 @@ impl DurableStorage {
         fs::create_dir_all(path).map_err(|error| failed("open", path, error))?;
         let lock = LogLock::take(path)?;
         let db_options = database().map_err(|error| failed("open", path, error))?;
-        let families = [("default", rows()), (RECORDS, records(options.memory_bytes / 2))];
+        // The newest records have the other half.
+        let half = options.memory_bytes / 2;
+        let cache = Cache::new_lru_cache(half / 4);
+        let families = [("default", rows(&cache)), (RECORDS, records(&cache, half / 4 * 3))];
         let db = DB::open_cf_with_opts(&db_options, path, families).map_err(|error| failed("open", path, error))?;
         let storage = Self { db, path: path.to_owned(), options, _lock: lock };
         let restored = storage.restore()?;
