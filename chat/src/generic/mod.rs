@@ -9,9 +9,9 @@
 //! | `cursor` | Where an answer, or a message of a WebSocket, says where to go on. | `cursor`, `next_cursor`, `nextPageToken`, `next` |
 //! | `cursor_parameter` | The parameter of the address that takes the cursor. | `cursor` over HTTP, none for a WebSocket |
 //! | `interval` | Where an answer says how many milliseconds to wait. | `pollingIntervalMillis`, `poll_interval_ms` |
-//! | `interval_ms` | How long to wait if the answer does not say it. | 2000 |
+//! | `interval_ms` | How long to wait if the answer does not say it, 500 to 60000. The answer is held to the same bounds. | 2000 |
 //! | `hello` | What to send when a WebSocket has opened: a text, or JSON. | nothing |
-//! | `silent_ms` | How long a WebSocket may be silent before it is asked whether it lives. | 60000 |
+//! | `silent_ms` | How long a WebSocket may be silent before it is asked whether it lives, 1000 or more. | 60000 |
 //! | `follow` | Whether a chat file grows, so that its end is no end. | false |
 //! | `bots` | Names of programs that write into the chat. | none |
 //!

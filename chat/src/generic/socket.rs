@@ -32,7 +32,7 @@ pub(super) async fn open(
         url.query_pairs_mut().append_pair(parameter, cursor);
     }
     let silent_ms = source.options.get("silent_ms").and_then(Value::as_u64).unwrap_or(60_000);
-    let silent = Duration::from_millis(silent_ms.max(10));
+    let silent = Duration::from_millis(silent_ms.max(1_000));
     let mut frames = connect(WHAT, &url, token.as_ref()).await?;
     let hello = match source.options.get("hello") {
         None | Some(Value::Null) => None,
