@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use harness::{START, clock, read, source};
 use odd::{OddServer, json};
-use tidemill_chat::{Clock as _, Generic};
+use tidemill_chat::{Clock as _, Generic, Platform, Secret, Source, State, Youtube};
 
 #[tokio::test]
 async fn no_server_is_asked_more_often_than_twice_a_second() {
@@ -33,4 +33,27 @@ async fn every_server_is_asked_at_least_once_a_minute() {
     let platform = Arc::new(Generic::new().clock(clock.clone()));
     read(platform, &source(&server.url("http")), clock.clone(), None).await;
     assert_eq!(clock.now_ms() - START, 3_600_000 + 60_000);
+}
+
+/// The reason and the remedy with which a chat is refused.
+async fn refused(platform: impl Platform + 'static, source: &Source) -> (String, String) {
+    let read = read(Arc::new(platform), source, clock(), None).await;
+    match read.states.last() {
+        Some(State::Refused { reason, remedy }) if read.events.is_empty() => (reason.clone(), remedy.clone()),
+        _ => panic!("{read:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_is_refused() {
+    let long = json(&format!("[\"{}\"]", "a".repeat(17 << 20)));
+    let server = OddServer::start([long, json(r#"{"ended":true}"#)]).await;
+    let (reason, _) = refused(Generic::new().clock(clock()), &source(&server.url("http"))).await;
+    assert_eq!(reason, "the chat's server answered with more than 16 MiB");
+    let long = json(&format!("{{\"items\":\"{}\"}}", "a".repeat(17 << 20)));
+    let server = OddServer::start([long]).await;
+    let youtube = Youtube::with_api_key(Secret::value("key")).servers(&server.url("http"), &server.url("http"));
+    let video = source("https://www.youtube.com/watch?v=dQw4w9WgXcQ");
+    let (reason, _) = refused(youtube.clock(clock()), &video).await;
+    assert_eq!(reason, "YouTube answered with more than 16 MiB");
 }

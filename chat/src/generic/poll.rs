@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Batch, ChatError, Connection, Position, Pump, Source,
-    net::{Http, Token, failed, unreadable},
+    net::{Http, Token, body, failed, unreadable},
 };
 
 const CURSORS: [&str; 4] = ["cursor", "next_cursor", "nextPageToken", "next"];
@@ -80,7 +80,7 @@ impl Poll {
                 self.token.as_ref().is_some_and(|token| token.renews),
             ));
         }
-        let text = response.text().await.map_err(|error| unreadable(WHAT, error))?;
+        let text = body(WHAT, response).await?;
         let mut batch = Batch::default();
         match serde_json::from_str::<Value>(&text) {
             Ok(answer) => {

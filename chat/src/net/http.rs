@@ -6,6 +6,9 @@ use reqwest::{Response, StatusCode, header, redirect::Policy};
 
 use crate::ChatError;
 
+/// The longest answer that is read, in bytes.
+const LONGEST: usize = 16 << 20;
+
 /// The most redirects of a request.
 const REDIRECTS: usize = 5;
 
@@ -54,6 +57,19 @@ pub(crate) fn unreadable(what: &str, error: reqwest::Error) -> ChatError {
     let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
     let cause = cause.map_or_else(String::new, ToString::to_string);
     ChatError::transient(format!("{what} does not answer: {cause}"))
+}
+
+/// The text of an answer. One that is too long is refused before it is all read.
+pub(crate) async fn body(what: &str, mut response: Response) -> Result<String, ChatError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreadable(what, error))? {
+        if bytes.len() + chunk.len() > LONGEST {
+            let reason = format!("{what} answered with more than {} MiB", LONGEST >> 20);
+            return Err(ChatError::refused(reason, "give an address with shorter answers"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// A refused token. One that renews itself is waited for; any other needs a person.

@@ -4,6 +4,6 @@ mod http;
 mod relay;
 mod socket;
 
-pub(crate) use http::{Http, failed, install_cryptography, retry_after, unauthorised, unreadable};
+pub(crate) use http::{Http, body, failed, install_cryptography, retry_after, unauthorised, unreadable};
 pub(crate) use relay::{Heard, Joined, Joining, Relay};
 pub(crate) use socket::{Frames, Token, connect, text};
