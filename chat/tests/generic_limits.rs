@@ -7,9 +7,10 @@ mod odd;
 
 use std::sync::Arc;
 
-use harness::{START, clock, read, source};
+use harness::{START, assert_all, clock, read, source};
 use odd::{OddServer, json};
-use tidemill_chat::{Clock as _, Generic, Platform, Secret, Source, State, Youtube};
+use tidemill_chat::{Clock as _, Generic, Platform, Reach, Secret, Source, State, Youtube};
+use tidemill_chat_servers::{GenericServer, Schedule, crowd};
 
 #[tokio::test]
 async fn no_server_is_asked_more_often_than_twice_a_second() {
@@ -42,6 +43,32 @@ async fn refused(platform: impl Platform + 'static, source: &Source) -> (String,
         Some(State::Refused { reason, remedy }) if read.events.is_empty() => (reason.clone(), remedy.clone()),
         _ => panic!("{read:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_out_of_reach_is_refused_when_it_is_asked() {
+    let server = OddServer::start([json(r#"{"ended":true}"#)]).await;
+    for scheme in ["http", "ws"] {
+        let by_name = server.url(scheme);
+        for url in [by_name.replace("localhost", "127.0.0.1"), by_name] {
+            let platform = Generic::new().clock(clock()).reach(Reach::only(|address| !address.is_loopback()));
+            let (reason, _) = refused(platform, &source(&url)).await;
+            assert!(reason.contains("is not read"), "{url}: {reason}");
+        }
+    }
+    let asked = Arc::new(Generic::new().clock(clock()).reach(Reach::only(|address| address.is_loopback())));
+    let read = read(asked, &source(&server.url("http")), clock(), None).await;
+    assert_eq!(read.states.last(), Some(&State::Ended));
+}
+
+#[tokio::test]
+async fn a_websocket_in_reach_is_read_by_its_name() {
+    let server = GenericServer::start(Schedule::default());
+    server.post(crowd(3, 20, START));
+    server.end();
+    let platform = Arc::new(Generic::new().clock(clock()).reach(Reach::only(|address| address.is_loopback())));
+    let url = server.socket().replace("127.0.0.1", "localhost");
+    assert_all(&read(platform, &source(&url), clock(), None).await.events, &server.log().posted);
 }
 
 #[tokio::test]

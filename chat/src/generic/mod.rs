@@ -35,13 +35,14 @@ use url::Url;
 
 use crate::{
     ChatError, Clock, Connection, Platform, Position, Secret, Source, SystemClock,
-    net::{Http, Token},
+    net::{Http, Reach, Token},
 };
 
 /// The platform for every URL that no other platform recognises.
 #[derive(Debug, Clone)]
 pub struct Generic {
     http: Http,
+    reach: Reach,
     clock: Arc<dyn Clock>,
     tokens: Vec<(String, Secret)>,
     files: Option<PathBuf>,
@@ -50,7 +51,8 @@ pub struct Generic {
 impl Generic {
     /// A platform that reads servers without tokens, and no files.
     pub fn new() -> Self {
-        Self { http: Http::new(), clock: Arc::new(SystemClock), tokens: Vec::new(), files: None }
+        let reach = Reach::default();
+        Self { http: Http::new(reach), reach, clock: Arc::new(SystemClock), tokens: Vec::new(), files: None }
     }
 
     /// Uses another clock.
@@ -63,6 +65,12 @@ impl Generic {
     /// other.
     pub fn token(mut self, host: impl Into<String>, token: Secret) -> Self {
         self.tokens.push((host.into(), token));
+        self
+    }
+
+    /// Asks only servers in reach. Give one where strangers name the addresses.
+    pub fn reach(mut self, reach: Reach) -> Self {
+        (self.http, self.reach) = (Http::new(reach), reach);
         self
     }
 
@@ -109,12 +117,14 @@ impl Platform for Generic {
             let address = source.text("chat").unwrap_or(source.url.as_str());
             match Url::parse(address) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") => {
+                    self.reach.check(poll::WHAT, &url)?;
                     let token = self.token_for(&url).await?;
                     poll::open(poll::Poll::new(self.http.clone(), url, token, source, reader, from)).await
                 }
                 Ok(url) if matches!(url.scheme(), "ws" | "wss") => {
+                    self.reach.check(socket::WHAT, &url)?;
                     let token = self.token_for(&url).await?;
-                    socket::open(url, token, source, reader, from).await
+                    socket::open(url, token, self.reach, source, reader, from).await
                 }
                 Ok(url) if url.scheme() == "file" => {
                     let path = url.to_file_path().map_err(|()| not_an_address(address))?;

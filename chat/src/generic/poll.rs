@@ -16,7 +16,7 @@ use crate::{
 
 const CURSORS: [&str; 4] = ["cursor", "next_cursor", "nextPageToken", "next"];
 const INTERVALS: [&str; 2] = ["pollingIntervalMillis", "poll_interval_ms"];
-const WHAT: &str = "the chat's server";
+pub(super) const WHAT: &str = "the chat's server";
 /// How long to wait between two requests, if neither the source nor the answer says it, at least, and at most.
 const USUAL_MS: u64 = 2_000;
 const SHORTEST_MS: u64 = 500;

@@ -1,13 +1,17 @@
 //! Requests over HTTP. No error holds an address, because addresses may hold what nobody should read.
 
-use std::{sync::Once, time::Duration};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use reqwest::{Response, StatusCode, header, redirect::Policy};
 
+use super::reach::{self, Reach};
 use crate::ChatError;
 
 /// The longest answer that is read, in bytes.
-const LONGEST: usize = 16 << 20;
+pub(super) const LONGEST: usize = 16 << 20;
 
 /// The most redirects of a request.
 const REDIRECTS: usize = 5;
@@ -17,7 +21,8 @@ const REDIRECTS: usize = 5;
 pub(crate) struct Http(reqwest::Client);
 
 impl Http {
-    pub(crate) fn new() -> Self {
+    /// A client that stays in reach. Addresses that are no names must be checked before.
+    pub(crate) fn new(reach: Reach) -> Self {
         install_cryptography();
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
@@ -29,6 +34,7 @@ impl Http {
                     attempt.previous().first().is_some_and(|first| first.host_str() == attempt.url().host_str());
                 if stays && attempt.previous().len() < REDIRECTS { attempt.follow() } else { attempt.stop() }
             }))
+            .dns_resolver(Arc::new(reach))
             .build();
         Self(client.unwrap_or_default())
     }
@@ -53,6 +59,9 @@ pub(crate) fn install_cryptography() {
 /// A request that got no answer.
 pub(crate) fn unreadable(what: &str, error: reqwest::Error) -> ChatError {
     let error = error.without_url();
+    if let Some(refusal) = reach::refusal(what, &error) {
+        return refusal;
+    }
     // The innermost cause says most: a refused connection, an unknown host.
     let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
     let cause = cause.map_or_else(String::new, ToString::to_string);
