@@ -22,6 +22,7 @@ pub use clock::{Clock, SystemClock};
 pub use error::ChatError;
 pub use event::{Batch, ChatEvent, Message, Position};
 pub use generic::Generic;
+pub use net::Reach;
 pub use platform::{Connection, Platform, Source};
 pub use pump::{Outlet, Pump};
 pub use supervised::{State, Supervised, Supervision, Told};

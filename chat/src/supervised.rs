@@ -6,17 +6,22 @@ use futures_util::{FutureExt as _, future};
 use serde_json::{Value, json};
 use tidemill_remote::Backoff;
 
-use crate::{Batch, ChatError, ChatEvent, Clock, Connection, Platform, Position, Source, SystemClock, seen::Seen};
+use crate::{
+    Batch, ChatError, ChatEvent, Clock, Connection, Platform, Position, Source, SystemClock, clock::millis, seen::Seen,
+};
 
 /// The most events that are gathered, unless one batch has more.
 const TOGETHER: usize = 500;
+
+/// The longest wait that a platform can ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
 
 /// How a connection is supervised.
 #[derive(Debug, Clone)]
 pub struct Supervision {
     /// The first wait after a failure. Default: one second.
     pub first_wait: Duration,
-    /// The longest wait between attempts. Default: two minutes.
+    /// The longest wait between attempts, unless the platform asks for more: up to an hour. Default: two minutes.
     pub longest_wait: Duration,
     /// How often a stream that has not begun is looked at. Default: thirty seconds.
     pub look_every: Duration,
@@ -170,7 +175,7 @@ impl Supervised {
         events.retain(|event| self.seen.insert(&key(event)));
         // An open chat proves little: a broken one opens, too, and would be opened again every second.
         let lasted_ms = self.supervision.clock.now_ms().saturating_sub(since_ms);
-        if !events.is_empty() || lasted_ms >= self.supervision.longest_wait.as_millis() as i64 {
+        if !events.is_empty() || lasted_ms >= millis(self.supervision.longest_wait) {
             self.backoff.succeeded();
         }
         let moved = position.is_some() && position != self.position;
@@ -192,10 +197,13 @@ impl Supervised {
                 self.phase = Phase::Over;
                 return Told::State(State::Refused { reason, remedy });
             }
-            ChatError::Transient { reason, retry_after } => (self.backoff.failed(retry_after), reason),
+            ChatError::Transient { reason, retry_after } => {
+                let asked = retry_after.map(|asked| asked.min(LONGEST_ASKED));
+                (self.backoff.failed(asked), reason)
+            }
             ChatError::NotLive { reason, starts_at_ms } => (self.until_live(starts_at_ms), reason),
         };
-        let until_ms = self.supervision.clock.now_ms().saturating_add(wait.as_millis() as i64);
+        let until_ms = self.supervision.clock.now_ms().saturating_add(millis(wait));
         self.phase = Phase::Waiting { until_ms };
         Told::State(State::Waiting { until_ms, reason })
     }
@@ -203,8 +211,9 @@ impl Supervised {
     /// A stream may begin before its time, so it is looked at now and then, if only rarely.
     fn until_live(&self, starts_at_ms: Option<i64>) -> Duration {
         let every = self.supervision.look_every;
-        let left_ms = starts_at_ms.map_or(0, |starts_at_ms| starts_at_ms - self.supervision.clock.now_ms());
-        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).clamp(every, every * 10)
+        let left_ms =
+            starts_at_ms.map_or(0, |starts_at_ms| starts_at_ms.saturating_sub(self.supervision.clock.now_ms()));
+        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).clamp(every, every.saturating_mul(10))
     }
 }
 

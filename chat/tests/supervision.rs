@@ -125,6 +125,17 @@ async fn waits_grow_until_something_new_comes() {
 }
 
 #[tokio::test]
+async fn a_platform_can_ask_for_an_hour_and_no_more() {
+    for seconds in [7_200, u64::MAX / 1_000, u64::MAX] {
+        let retry_after = Some(Duration::from_secs(seconds));
+        let steps = [Step::Open(Err(ChatError::Transient { reason: "503".into(), retry_after }))];
+        let told = told(&mut supervised(&FakePlatform::following(steps), None), 2).await;
+        let Told::State(State::Waiting { until_ms, .. }) = &told[1] else { panic!("{told:?}") };
+        assert!((3_600_000..3_602_000).contains(&(until_ms - NOW)), "{until_ms} after {seconds} s");
+    }
+}
+
+#[tokio::test]
 async fn a_chat_that_opens_and_breaks_at_once_is_opened_ever_more_rarely() {
     let steps = (0..6).flat_map(|_| [Step::Open(Ok(())), cut("cut")]);
     let told = told(&mut supervised(&FakePlatform::following(steps), None), 18).await;

@@ -2,7 +2,9 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use tidemill_chat::{Generic, Platform, Secret, Twitch, Url, Youtube};
+use tidemill_chat::{Generic, Platform, Reach, Secret, Twitch, Url, Youtube};
+
+use super::{Guard, guard::is_public};
 
 /// The variable of the setting `sources.youtube_key`.
 const YOUTUBE_KEY: &str = "TIDEMILL_SOURCES_YOUTUBE_KEY";
@@ -32,8 +34,9 @@ pub enum YoutubeAccess {
 pub struct Platforms(Vec<Arc<dyn Platform>>);
 
 impl Platforms {
-    /// All platforms of this program. The generic one comes last: it recognises every address.
-    pub fn known(keys: &Keys) -> Self {
+    /// All platforms of this program. The generic one comes last: it recognises every address, and asks only those that
+    /// the guard allows.
+    pub fn known(keys: &Keys, guard: Guard) -> Self {
         let youtube = match keys.youtube.clone() {
             Some(YoutubeAccess::Key(key)) => Youtube::with_api_key(key),
             Some(YoutubeAccess::Token(token)) => Youtube::with_oauth(token),
@@ -41,7 +44,8 @@ impl Platforms {
             None => Youtube::with_api_key(Secret::environment(YOUTUBE_KEY)),
         };
         let twitch = keys.twitch_token.clone().map_or_else(Twitch::anonymous, Twitch::with_token);
-        let generic = keys.chat_folder.iter().fold(Generic::new(), Generic::files);
+        let reach = if guard.allows_private { Reach::default() } else { Reach::only(is_public) };
+        let generic = keys.chat_folder.iter().fold(Generic::new().reach(reach), Generic::files);
         Self::none().with(youtube).with(twitch).with(generic)
     }
 

@@ -9,9 +9,9 @@
 //! | `cursor` | Where an answer, or a message of a WebSocket, says where to go on. | `cursor`, `next_cursor`, `nextPageToken`, `next` |
 //! | `cursor_parameter` | The parameter of the address that takes the cursor. | `cursor` over HTTP, none for a WebSocket |
 //! | `interval` | Where an answer says how many milliseconds to wait. | `pollingIntervalMillis`, `poll_interval_ms` |
-//! | `interval_ms` | How long to wait if the answer does not say it. | 2000 |
+//! | `interval_ms` | How long to wait if the answer does not say it, 500 to 60000. The answer is held to the same bounds. | 2000 |
 //! | `hello` | What to send when a WebSocket has opened: a text, or JSON. | nothing |
-//! | `silent_ms` | How long a WebSocket may be silent before it is asked whether it lives. | 60000 |
+//! | `silent_ms` | How long a WebSocket may be silent before it is asked whether it lives, 1000 or more. | 60000 |
 //! | `follow` | Whether a chat file grows, so that its end is no end. | false |
 //! | `bots` | Names of programs that write into the chat. | none |
 //!
@@ -35,13 +35,14 @@ use url::Url;
 
 use crate::{
     ChatError, Clock, Connection, Platform, Position, Secret, Source, SystemClock,
-    net::{Http, Token},
+    net::{Http, Reach, Token},
 };
 
 /// The platform for every URL that no other platform recognises.
 #[derive(Debug, Clone)]
 pub struct Generic {
     http: Http,
+    reach: Reach,
     clock: Arc<dyn Clock>,
     tokens: Vec<(String, Secret)>,
     files: Option<PathBuf>,
@@ -50,7 +51,8 @@ pub struct Generic {
 impl Generic {
     /// A platform that reads servers without tokens, and no files.
     pub fn new() -> Self {
-        Self { http: Http::new(), clock: Arc::new(SystemClock), tokens: Vec::new(), files: None }
+        let reach = Reach::default();
+        Self { http: Http::new(reach), reach, clock: Arc::new(SystemClock), tokens: Vec::new(), files: None }
     }
 
     /// Uses another clock.
@@ -63,6 +65,12 @@ impl Generic {
     /// other.
     pub fn token(mut self, host: impl Into<String>, token: Secret) -> Self {
         self.tokens.push((host.into(), token));
+        self
+    }
+
+    /// Asks only servers in reach. Give one where strangers name the addresses.
+    pub fn reach(mut self, reach: Reach) -> Self {
+        (self.http, self.reach) = (Http::new(reach), reach);
         self
     }
 
@@ -109,12 +117,14 @@ impl Platform for Generic {
             let address = source.text("chat").unwrap_or(source.url.as_str());
             match Url::parse(address) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") => {
+                    self.reach.check(poll::WHAT, &url)?;
                     let token = self.token_for(&url).await?;
                     poll::open(poll::Poll::new(self.http.clone(), url, token, source, reader, from)).await
                 }
                 Ok(url) if matches!(url.scheme(), "ws" | "wss") => {
+                    self.reach.check(socket::WHAT, &url)?;
                     let token = self.token_for(&url).await?;
-                    socket::open(url, token, source, reader, from).await
+                    socket::open(url, token, self.reach, source, reader, from).await
                 }
                 Ok(url) if url.scheme() == "file" => {
                     let path = url.to_file_path().map_err(|()| not_an_address(address))?;

@@ -11,12 +11,16 @@ use super::{
 };
 use crate::{
     Batch, ChatError, Connection, Position, Pump, Source,
-    net::{Http, Token, failed, unreadable},
+    net::{Http, Token, body, failed, unreadable},
 };
 
 const CURSORS: [&str; 4] = ["cursor", "next_cursor", "nextPageToken", "next"];
 const INTERVALS: [&str; 2] = ["pollingIntervalMillis", "poll_interval_ms"];
-const WHAT: &str = "the chat's server";
+pub(super) const WHAT: &str = "the chat's server";
+/// How long to wait between two requests, if neither the source nor the answer says it, at least, and at most.
+const USUAL_MS: u64 = 2_000;
+const SHORTEST_MS: u64 = 500;
+const LONGEST_MS: u64 = 60_000;
 
 /// A chat over HTTP.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl Poll {
     ) -> Self {
         let cursor = from.and_then(|Position(at)| at.get("cursor")?.as_str().map(str::to_owned));
         let option = |name: &str| source.text(name).map(str::to_owned);
-        let interval_ms = source.options.get("interval_ms").and_then(Value::as_u64).unwrap_or(2_000);
+        let interval_ms = source.options.get("interval_ms").and_then(Value::as_u64).unwrap_or(USUAL_MS);
         Self {
             http,
             url,
@@ -53,7 +57,7 @@ impl Poll {
             cursor_path: option("cursor"),
             cursor_parameter: option("cursor_parameter").unwrap_or_else(|| "cursor".to_owned()),
             interval_path: option("interval"),
-            interval: Duration::from_millis(interval_ms),
+            interval: pause(interval_ms),
         }
     }
 
@@ -76,7 +80,7 @@ impl Poll {
                 self.token.as_ref().is_some_and(|token| token.renews),
             ));
         }
-        let text = response.text().await.map_err(|error| unreadable(WHAT, error))?;
+        let text = body(WHAT, response).await?;
         let mut batch = Batch::default();
         match serde_json::from_str::<Value>(&text) {
             Ok(answer) => {
@@ -89,7 +93,7 @@ impl Poll {
                 };
                 self.cursor = at(&self.cursor_path, &CURSORS).or(self.cursor.take());
                 if let Some(ms) = at(&self.interval_path, &INTERVALS).and_then(|ms| ms.parse().ok()) {
-                    self.interval = Duration::from_millis(ms).clamp(Duration::from_millis(10), Duration::from_secs(60));
+                    self.interval = pause(ms);
                 }
                 batch.ended |= answer.get("ended") == Some(&Value::Bool(true));
             }
@@ -109,6 +113,11 @@ impl Poll {
         batch.position = Some(Position(json!({ "cursor": self.cursor })));
         Ok(batch)
     }
+}
+
+/// A server is not flooded, whoever says how often it is asked.
+fn pause(ms: u64) -> Duration {
+    Duration::from_millis(ms.clamp(SHORTEST_MS, LONGEST_MS))
 }
 
 /// Asks for the first time, and goes on in a task.

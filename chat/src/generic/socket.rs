@@ -14,14 +14,15 @@ use super::{
 };
 use crate::{
     Batch, ChatError, Connection, Position, Pump, Source,
-    net::{Token, connect, text},
+    net::{Reach, Token, connect, text},
 };
 
-const WHAT: &str = "the chat's WebSocket";
+pub(super) const WHAT: &str = "the chat's WebSocket";
 
 pub(super) async fn open(
     mut url: Url,
     token: Option<Token>,
+    reach: Reach,
     source: &Source,
     mut reader: Reader,
     from: Option<&Position>,
@@ -32,8 +33,8 @@ pub(super) async fn open(
         url.query_pairs_mut().append_pair(parameter, cursor);
     }
     let silent_ms = source.options.get("silent_ms").and_then(Value::as_u64).unwrap_or(60_000);
-    let silent = Duration::from_millis(silent_ms.max(10));
-    let mut frames = connect(WHAT, &url, token.as_ref()).await?;
+    let silent = Duration::from_millis(silent_ms.max(1_000));
+    let mut frames = connect(WHAT, &url, token.as_ref(), reach).await?;
     let hello = match source.options.get("hello") {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.clone()),

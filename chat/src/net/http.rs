@@ -1,10 +1,17 @@
 //! Requests over HTTP. No error holds an address, because addresses may hold what nobody should read.
 
-use std::{sync::Once, time::Duration};
+use std::{
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use reqwest::{Response, StatusCode, header, redirect::Policy};
 
+use super::reach::{self, Reach};
 use crate::ChatError;
+
+/// The longest answer that is read, in bytes.
+pub(super) const LONGEST: usize = 16 << 20;
 
 /// The most redirects of a request.
 const REDIRECTS: usize = 5;
@@ -14,7 +21,8 @@ const REDIRECTS: usize = 5;
 pub(crate) struct Http(reqwest::Client);
 
 impl Http {
-    pub(crate) fn new() -> Self {
+    /// A client that stays in reach. Addresses that are no names must be checked before.
+    pub(crate) fn new(reach: Reach) -> Self {
         install_cryptography();
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
@@ -26,6 +34,7 @@ impl Http {
                     attempt.previous().first().is_some_and(|first| first.host_str() == attempt.url().host_str());
                 if stays && attempt.previous().len() < REDIRECTS { attempt.follow() } else { attempt.stop() }
             }))
+            .dns_resolver(Arc::new(reach))
             .build();
         Self(client.unwrap_or_default())
     }
@@ -50,10 +59,26 @@ pub(crate) fn install_cryptography() {
 /// A request that got no answer.
 pub(crate) fn unreadable(what: &str, error: reqwest::Error) -> ChatError {
     let error = error.without_url();
+    if let Some(refusal) = reach::refusal(what, &error) {
+        return refusal;
+    }
     // The innermost cause says most: a refused connection, an unknown host.
     let cause = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source()).last();
     let cause = cause.map_or_else(String::new, ToString::to_string);
     ChatError::transient(format!("{what} does not answer: {cause}"))
+}
+
+/// The text of an answer. One that is too long is refused before it is all read.
+pub(crate) async fn body(what: &str, mut response: Response) -> Result<String, ChatError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreadable(what, error))? {
+        if bytes.len() + chunk.len() > LONGEST {
+            let reason = format!("{what} answered with more than {} MiB", LONGEST >> 20);
+            return Err(ChatError::refused(reason, "give an address with shorter answers"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// A refused token. One that renews itself is waited for; any other needs a person.

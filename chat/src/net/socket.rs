@@ -6,11 +6,17 @@ use futures_util::{Stream, StreamExt};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
-    tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue},
+    tungstenite::{
+        self, Message, client::IntoClientRequest, handshake::client::Request, http::HeaderValue,
+        protocol::WebSocketConfig,
+    },
 };
 use url::Url;
 
-use super::http::{install_cryptography, retry_after, unauthorised};
+use super::{
+    http::{LONGEST, install_cryptography, retry_after, unauthorised},
+    reach::{self, Reach},
+};
 use crate::{ChatError, Secret};
 
 pub(crate) type Frames = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -37,8 +43,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Opens a WebSocket, with a token in the header if there is one.
-pub(crate) async fn connect(what: &str, url: &Url, token: Option<&Token>) -> Result<Frames, ChatError> {
+/// Opens a WebSocket in reach, with a token in the header if there is one.
+pub(crate) async fn connect(what: &str, url: &Url, token: Option<&Token>, reach: Reach) -> Result<Frames, ChatError> {
     install_cryptography();
     let odd =
         |_| ChatError::refused(format!("{what} has no address of a WebSocket"), "give an address with ws: or wss:");
@@ -49,8 +55,8 @@ pub(crate) async fn connect(what: &str, url: &Url, token: Option<&Token>) -> Res
         value.set_sensitive(true);
         request.headers_mut().insert("authorization", value);
     }
-    match timeout(CONNECT, tokio_tungstenite::connect_async(request)).await {
-        Ok(Ok((frames, _))) => Ok(frames),
+    match timeout(CONNECT, shake_hands(url, request, reach)).await {
+        Ok(Ok(frames)) => Ok(frames),
         Ok(Err(tungstenite::Error::Http(response))) => {
             let status = response.status();
             let reason = format!("{what} answered {status}");
@@ -64,9 +70,22 @@ pub(crate) async fn connect(what: &str, url: &Url, token: Option<&Token>) -> Res
         Ok(Err(tungstenite::Error::Url(_))) => {
             Err(ChatError::refused(format!("{what} has a wrong address"), "check the address"))
         }
-        Ok(Err(error)) => Err(ChatError::transient(format!("{what} cannot be reached: {error}"))),
+        Ok(Err(error)) => {
+            let passes = || ChatError::transient(format!("{what} cannot be reached: {error}"));
+            Err(reach::refusal(what, &error).unwrap_or_else(passes))
+        }
         Err(_) => Err(ChatError::transient(format!("{what} does not answer"))),
     }
+}
+
+/// Connects to an address that was checked. The request keeps the name of the host for TLS and for the server.
+async fn shake_hands(url: &Url, request: Request, reach: Reach) -> Result<Frames, tungstenite::Error> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let addresses = reach.look_up(host, url.port_or_known_default().unwrap_or(443)).await?;
+    let stream = TcpStream::connect(&addresses[..]).await?;
+    let config = WebSocketConfig::default().max_message_size(Some(LONGEST));
+    let (frames, _) = tokio_tungstenite::client_async_tls_with_config(request, stream, Some(config), None).await?;
+    Ok(frames)
 }
 
 /// The next text of a WebSocket. Pings are answered by the library, when the next frame is awaited.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Batch, ChatError, Connection, Outlet, Pump,
-    net::{Frames, Heard, Joining, Relay, connect, text},
+    net::{Frames, Heard, Joining, Reach, Relay, connect, text},
 };
 
 const WHAT: &str = "Twitch's EventSub";
@@ -56,7 +56,7 @@ struct Session {
 async fn join(address: String) -> Result<(Frames, Session), ChatError> {
     let url = Url::parse(&address)
         .map_err(|_| ChatError::refused("the address of EventSub is wrong", "give an address with wss:"))?;
-    let mut frames = connect(WHAT, &url, None).await?;
+    let mut frames = connect(WHAT, &url, None, Reach::default()).await?;
     let said = timeout(WELCOME, text(WHAT, &mut frames)).await;
     let said = said.map_err(|_| ChatError::transient(format!("{WHAT} does not welcome the connection")))??;
     let welcome: Value = serde_json::from_str(&said).unwrap_or_default();

@@ -7,7 +7,7 @@ use url::Url;
 use super::TwitchServers;
 use crate::{
     ChatError,
-    net::{Http, Token, failed, retry_after, unauthorised, unreadable},
+    net::{Http, Token, body, failed, retry_after, unauthorised, unreadable},
 };
 
 const WHAT: &str = "Twitch";
@@ -133,6 +133,6 @@ async fn read(response: Response, token: &Token) -> Result<Value, ChatError> {
     if !response.status().is_success() {
         return Err(failed(WHAT, &response, TOKEN, token.renews));
     }
-    let text = response.text().await.map_err(|error| unreadable(WHAT, error))?;
+    let text = body(WHAT, response).await?;
     serde_json::from_str(&text).map_err(|_| ChatError::transient("Twitch sent JSON that breaks off"))
 }

@@ -30,7 +30,7 @@ use url::Url;
 use crate::{
     ChatError, Clock, Connection, Platform, Position, Secret, Source, SystemClock,
     field::Tidy,
-    net::{Http, Token},
+    net::{Http, Reach, Token},
 };
 use helix::Helix;
 
@@ -80,7 +80,12 @@ impl Twitch {
     }
 
     fn new(token: Option<Secret>) -> Self {
-        Self { http: Http::new(), servers: TwitchServers::default(), token, clock: Arc::new(SystemClock) }
+        Self {
+            http: Http::new(Reach::default()),
+            servers: TwitchServers::default(),
+            token,
+            clock: Arc::new(SystemClock),
+        }
     }
 
     /// Uses another clock.

@@ -25,7 +25,10 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 use crate::{
-    ChatError, Clock, Connection, Platform, Position, Secret, Source, SystemClock, field::Tidy, net::Http, pump::over,
+    ChatError, Clock, Connection, Platform, Position, Secret, Source, SystemClock,
+    field::Tidy,
+    net::{Http, Reach},
+    pump::over,
 };
 use rest::{Credential, Rest};
 use trouble::Trouble;
@@ -63,7 +66,7 @@ impl Youtube {
     }
 
     fn with(credential: Credential) -> Self {
-        let rest = Rest::new(Http::new(), REST, credential);
+        let rest = Rest::new(Http::new(Reach::default()), REST, credential);
         Self { rest, grpc: GRPC.to_owned(), clock: Arc::new(SystemClock) }
     }
 

@@ -7,7 +7,7 @@ use url::Url;
 use super::Trouble;
 use crate::{
     ChatError, Secret,
-    net::{Http, retry_after, unreadable},
+    net::{Http, body, retry_after, unreadable},
 };
 
 /// What the server wants to see of those that ask.
@@ -68,12 +68,12 @@ impl Rest {
         let response = self.http.get(url).header(name, value).send().await;
         let response = response.map_err(|error| unreadable("YouTube", error))?;
         let (status, wait) = (response.status(), retry_after(response.headers()));
-        let text = response.text().await.map_err(|error| unreadable("YouTube", error))?;
-        let body = serde_json::from_str(&text);
+        let text = body("YouTube", response).await?;
+        let answer = serde_json::from_str(&text);
         if status.is_success() {
-            return Ok(body.map_err(|_| ChatError::transient("YouTube sent JSON that breaks off"))?);
+            return Ok(answer.map_err(|_| ChatError::transient("YouTube sent JSON that breaks off"))?);
         }
-        let body = body.unwrap_or(Value::Null);
-        Err(Trouble::of_answer(status.as_u16(), &body, wait, self.credential.name(), self.credential.renews()))
+        let answer = answer.unwrap_or(Value::Null);
+        Err(Trouble::of_answer(status.as_u16(), &answer, wait, self.credential.name(), self.credential.renews()))
     }
 }

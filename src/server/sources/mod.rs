@@ -60,7 +60,7 @@ impl Sources {
             let setup = Setup {
                 transport: engine.log().transport(),
                 format: engine.format().clone(),
-                platforms: wanted.platforms.clone().unwrap_or_else(|| Platforms::known(&wanted.keys)),
+                platforms: wanted.platforms.clone().unwrap_or_else(|| Platforms::known(&wanted.keys, wanted.guard)),
                 guard: wanted.guard,
                 speech: Some(Arc::new(speech)),
                 gate: Arc::new(Limit { intake: intake.clone(), app }),

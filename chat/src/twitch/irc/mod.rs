@@ -13,7 +13,7 @@ use url::Url;
 use super::{event::Reader, helix::Account};
 use crate::{
     Batch, ChatError, Connection, Outlet, Pump,
-    net::{Frames, Heard, Joined, Joining, Relay, Token, connect, text, unauthorised},
+    net::{Frames, Heard, Joined, Joining, Reach, Relay, Token, connect, text, unauthorised},
 };
 use line::Line;
 
@@ -54,7 +54,7 @@ pub(super) async fn open(
 /// Connects and joins the channel.
 async fn join(visit: Visit) -> Result<Joined, ChatError> {
     let Visit { url, channel, login, token } = visit;
-    let mut frames = connect(WHAT, &url, None).await?;
+    let mut frames = connect(WHAT, &url, None, Reach::default()).await?;
     say(&mut frames, "CAP REQ :twitch.tv/tags twitch.tv/commands").await?;
     if let Some(token) = &token {
         say(&mut frames, &format!("PASS oauth:{}", token.text)).await?;
