@@ -2,8 +2,11 @@
 
 mod common;
 
-use common::url;
+use common::answers::Answers;
+use common::{content, quick, url};
 use tidemill_media::hls::{Begin, MediaPlaylist, Playlist, Timeline, parse};
+use tidemill_media::resolve::direct;
+use tidemill_media::{Audio, MediaError};
 
 fn playlist(text: &str) -> MediaPlaylist {
     match parse(format!("#EXTM3U\n{text}").as_bytes(), &url("http://h/live.m3u8")).expect("a playlist") {
@@ -41,4 +44,14 @@ fn a_date_of_any_text_costs_no_segment() {
         let list = playlist(&format!("#EXT-X-TARGETDURATION:2\n#EXT-X-PROGRAM-DATE-TIME:{date}\n#EXTINF:2,\na.ts\n"));
         assert_eq!(list.segments.len(), 1, "{date}");
     }
+}
+
+#[tokio::test]
+async fn a_playlist_that_lists_itself_is_refused_and_not_asked_again_and_again() {
+    let Some(_) = content() else { return };
+    let server = Answers::of(|_| Some(b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1000\nlive.m3u8\n".to_vec()));
+    let resolved = direct(&url(&server.url("/live.m3u8"))).expect("HLS");
+    let error = Audio::open(&resolved, quick()).expect("FFmpeg").next().await.expect_err("no audio");
+    assert!(matches!(error, MediaError::Refused { .. }), "{error}");
+    assert_eq!(server.asked(), 2);
 }

@@ -11,7 +11,9 @@ use url::Url;
 
 use crate::clips::footage::{Input, Material, Run};
 use crate::error::MediaError;
-use crate::hls::{Begin, Fetch, Master, MediaPlaylist, Part, Piece, Playlist, Timeline, Trouble, Undated};
+use crate::hls::{
+    Begin, Fetch, Master, MediaPlaylist, Part, Piece, Playlist, Timeline, Trouble, Undated, only_playlists,
+};
 
 /// How late the first picture may be before the moment counts as gone.
 const LATE_MS: i64 = 1000;
@@ -96,12 +98,7 @@ impl Gathering<'_> {
                     }
                     self.reload.unwrap_or_else(|| half_of_longest(&playlist))
                 }
-                Ok(Playlist::Master(_)) => {
-                    return Err(MediaError::refused(
-                        "The playlist of the stream lists only playlists.",
-                        "Check the address.",
-                    ));
-                }
+                Ok(Playlist::Master(_)) => return Err(only_playlists()),
                 Err(Trouble::Passing { retry_after, .. }) => backoff.failed(retry_after),
                 Err(trouble) => return Err(trouble.of_stream(address)),
             };
