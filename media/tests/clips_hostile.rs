@@ -3,9 +3,9 @@
 mod clips_common;
 mod common;
 
-use clips_common::{options, settled};
+use clips_common::{files, options, settled};
 use common::answers::Answers;
-use common::{content, url};
+use common::{content, until, url};
 use tempfile::TempDir;
 use tidemill_media::clips::{Footage, Shape};
 use tidemill_media::{ClipId, ClipRequest, ClipState, Clips, ClipsOptions};
@@ -59,4 +59,39 @@ async fn a_segment_that_names_files_of_this_machine_is_no_footage() {
     std::fs::copy(content.recording(), folder.path().join("private.mp4")).expect("a file");
     let reason = reason(options(&folder), clip(&server, "/live.m3u8", 6)).await;
     assert!(reason.starts_with("The stream holds a kind of media that is not read."), "{reason}");
+}
+
+/// A stream of this many segments of so many milliseconds, with a line before each.
+fn listed(count: usize, ms: usize, before: &str) -> Vec<u8> {
+    let mut list = format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PROGRAM-DATE-TIME:{START}\n");
+    for number in 0..count {
+        list += &format!("{before}#EXTINF:{}.{:03},\n{number}.ts\n", ms / 1000, ms % 1000);
+    }
+    (list + "#EXT-X-ENDLIST\n").into_bytes()
+}
+
+#[tokio::test]
+async fn footage_that_takes_more_space_than_a_video_fails_the_clip_and_leaves_nothing() {
+    let Some(_) = content() else { return };
+    let server = Answers::of(|path| match path {
+        "/live.m3u8" => Some(listed(10, 200, "")),
+        _ => Some(vec![0; 2 << 20]),
+    });
+    let folder = TempDir::new().expect("a folder");
+    let options = ClipsOptions { spare_bytes: 1 << 20, ..options(&folder) };
+    let reason = reason(options, clip(&server, "/live.m3u8", 2)).await;
+    assert!(reason.starts_with("The footage of the clip takes more space than"), "{reason}");
+    until("an empty folder", || files(&folder).is_empty()).await;
+}
+
+#[tokio::test]
+async fn one_segment_that_is_too_large_fails_the_clip_and_says_so() {
+    let Some(_) = content() else { return };
+    let server = Answers::of(|path| match path {
+        "/live.m3u8" => Some(listed(2, 1000, "")),
+        _ => Some(vec![0; 129 << 20]),
+    });
+    let folder = TempDir::new().expect("a folder");
+    let reason = reason(options(&folder), clip(&server, "/live.m3u8", 2)).await;
+    assert!(reason.starts_with("127.0.0.1 sends more than 128 MB at once."), "{reason}");
 }
