@@ -14,6 +14,7 @@ use clips_common::{done, files, options, probe, request, settled};
 use common::{content, script, until, whole};
 use tempfile::TempDir;
 use tidemill_hls_server::HlsServer;
+use tidemill_media::clips::AskCaptions;
 use tidemill_media::process::Program;
 use tidemill_media::{ClipId, ClipRequest, ClipState, Clips, ClipsOptions, MediaError};
 
@@ -188,4 +189,18 @@ async fn several_clips_become_one_archive() {
     clips.submit(id("lost"), lost).expect("a clip");
     assert!(matches!(settled(&clips, "lost").await, ClipState::Failed { .. }));
     assert!(clips.archive(&[id("lost")]).await.is_err());
+}
+
+#[tokio::test]
+async fn a_fault_of_the_program_fails_the_clip_and_says_so() {
+    let Some(content) = content() else { return };
+    let server = HlsServer::start(content, whole()).await.expect("a server");
+    let folder = TempDir::new().expect("a folder");
+    let fault: AskCaptions = Arc::new(|_| panic!("a fault"));
+    let clips = Clips::open(ClipsOptions { captions: Some(fault), ..options(&folder) }).expect("clips");
+    let wanted = request(&server, server.start_ms(0), server.start_ms(1));
+    clips.submit(id("a"), ClipRequest { captioned: true, ..wanted }).expect("a clip");
+    let ClipState::Failed { reason } = settled(&clips, "a").await else { panic!("it cannot be made") };
+    assert!(reason.starts_with("Tidemill has a fault"), "{reason}");
+    until("an empty folder", || files(&folder).is_empty()).await;
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::audio::{AudioOptions, Pcm, SAMPLE_RATE};
 use crate::error::MediaError;
-use crate::process::{Exit, Program, Running};
+use crate::process::{Exit, MEDIA, Program, Running};
 
 const SAMPLES_PER_MS: i64 = SAMPLE_RATE as i64 / 1000;
 
@@ -77,9 +77,10 @@ impl Decoder {
     /// A decoder of what [`Decoder::write`] gives it. Its first sample has the time `start_ms`.
     pub(super) fn of_pipe(ffmpeg: &Program, start_ms: i64, sink: Sink) -> Result<Self, MediaError> {
         // Segments are short: FFmpeg should not wait for more than one until it begins.
-        let input =
-            ["-probesize", "2000000", "-analyzeduration", "2000000", "-protocol_whitelist", "pipe", "-i", "pipe:0"];
-        Self::start(ffmpeg, &input.map(str::to_owned), true, start_ms, sink)
+        let probe = ["-probesize", "2000000", "-analyzeduration", "2000000"];
+        let input = ["-format_whitelist", MEDIA, "-protocol_whitelist", "pipe", "-i", "pipe:0"];
+        let input = [probe.as_slice(), &input].concat();
+        Self::start(ffmpeg, &input.iter().map(|&option| option.to_owned()).collect::<Vec<_>>(), true, start_ms, sink)
     }
 
     /// A decoder of what FFmpeg reads by itself: `input` are its options, with the address.

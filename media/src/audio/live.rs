@@ -6,7 +6,7 @@ use url::Url;
 use crate::audio::decoder::{Decoder, Sink};
 use crate::audio::{AudioOptions, AudioState, direct};
 use crate::error::MediaError;
-use crate::hls::{Fetch, Follow, Losses, Master, Part, Piece, Playlist, Timeline, Trouble};
+use crate::hls::{Fetch, Follow, Losses, Master, Part, Piece, Playlist, Timeline, Trouble, only_playlists};
 use crate::process::Program;
 use crate::resolve::Resolved;
 use crate::shown::host;
@@ -41,10 +41,14 @@ pub(super) async fn read(
         silence: None,
         heard: false,
     };
+    let mut turned = false;
     loop {
         let playlist = match follow.next(waits).await? {
+            // One list of others leads to segments; more of them may lead in a circle.
+            Playlist::Master(_) if turned => return Err(only_playlists()),
             Playlist::Master(master) => {
                 follow.turn_to(audio_of(&master)?);
+                turned = true;
                 continue;
             }
             Playlist::Media(playlist) => playlist,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::clips::footage::{Input, Material, Run};
 use crate::clips::{ClipRequest, Shape};
 use crate::error::MediaError;
-use crate::process::input_options;
+use crate::process::{SEGMENTS, input_options};
 
 /// The names of files in the folder where FFmpeg works: filters need no escaping then.
 pub(super) const CAPTIONS: &str = "captions.ass";
@@ -31,7 +31,7 @@ pub(super) fn arguments(
         match &run.input {
             Input::Fetched(path) => {
                 let path = format!("file:{}", path.display());
-                add(&["-protocol_whitelist", "file", "-i", &path]);
+                add(&["-format_whitelist", SEGMENTS, "-protocol_whitelist", "file", "-i", &path]);
             }
             Input::Address(url) => {
                 add(&["-t", &seconds(run.take_ms + SPARE_MS)]);

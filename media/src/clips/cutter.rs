@@ -50,6 +50,8 @@ pub(super) async fn gather(
             Ok(material) => return Ok(material),
             Err(error) => {
                 tracing::info!(%error, "footage does not have the part of a clip");
+                // The next one may take the same space. What stays goes with the workplace.
+                let _ = fs::remove_dir_all(&folder);
                 // Trouble that passes counts, even where another footage is of no use at all.
                 match &first_error {
                     Some(first) if !error.is_transient() || MediaError::is_transient(first) => {}
@@ -77,6 +79,7 @@ async fn from(
             begins_ms,
             now_ms: (options.now_ms)(),
             folder,
+            bytes_left: span.bytes().saturating_add(options.spare_bytes).into(),
             lines: options.lines,
             reload: options.reload,
             give_up_after: options.give_up_after,

@@ -1,6 +1,7 @@
 //! Fetches the segments of a part of an HLS stream; waits for those that are still to come.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidemill_remote::Backoff;
@@ -11,8 +12,12 @@ use url::Url;
 
 use crate::clips::footage::{Input, Material, Run};
 use crate::error::MediaError;
-use crate::hls::{Begin, Fetch, Master, MediaPlaylist, Part, Piece, Playlist, Timeline, Trouble, Undated};
+use crate::hls::{
+    Begin, Fetch, Master, MediaPlaylist, Part, Piece, Playlist, Timeline, Trouble, Undated, only_playlists,
+};
 
+/// How many bytes of footage a second of a clip may take: more than the best picture of any platform.
+const BYTES_PER_SECOND: u64 = 8 << 20;
 /// How late the first picture may be before the moment counts as gone.
 const LATE_MS: i64 = 1000;
 
@@ -26,6 +31,14 @@ pub(super) struct Span {
     pub(super) end_ms: i64,
 }
 
+impl Span {
+    /// How many bytes its footage may take.
+    pub(super) fn bytes(self) -> u64 {
+        let ms = u64::try_from(self.end_ms.saturating_sub(self.from_ms)).unwrap_or_default();
+        ms.saturating_mul(BYTES_PER_SECOND) / 1000
+    }
+}
+
 /// How a stream is read.
 pub(super) struct Gathering<'a> {
     pub(super) fetch: &'a Fetch,
@@ -35,6 +48,8 @@ pub(super) struct Gathering<'a> {
     pub(super) now_ms: i64,
     /// Where segments are kept.
     pub(super) folder: &'a Path,
+    /// How many bytes may still be kept there, of picture and sound together.
+    pub(super) bytes_left: AtomicU64,
     pub(super) lines: u32,
     pub(super) reload: Option<Duration>,
     pub(super) give_up_after: Duration,
@@ -61,6 +76,18 @@ impl Gathering<'_> {
                 Material { runs: both.0, sound: Some(both.1) }
             }
         })
+    }
+
+    /// Counts bytes that are kept.
+    fn takes(&self, bytes: usize) -> Result<(), MediaError> {
+        let rest = |left: u64| left.checked_sub(bytes as u64);
+        match self.bytes_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(MediaError::refused(
+                "The footage of the clip takes more space than a video of its length.",
+                "Send the stream with fewer bits per second.",
+            )),
+        }
     }
 
     /// Reads one playlist until the end of the span is there.
@@ -96,12 +123,7 @@ impl Gathering<'_> {
                     }
                     self.reload.unwrap_or_else(|| half_of_longest(&playlist))
                 }
-                Ok(Playlist::Master(_)) => {
-                    return Err(MediaError::refused(
-                        "The playlist of the stream lists only playlists.",
-                        "Check the address.",
-                    ));
-                }
+                Ok(Playlist::Master(_)) => return Err(only_playlists()),
                 Err(Trouble::Passing { retry_after, .. }) => backoff.failed(retry_after),
                 Err(trouble) => return Err(trouble.of_stream(address)),
             };
@@ -157,13 +179,20 @@ impl Runs<'_> {
             Err(Trouble::Denied { status }) if status != 404 => {
                 return Err(Trouble::Denied { status }.of_stream(&piece.segment.part.address));
             }
+            // Also a segment that is too large alone.
+            Err(Trouble::Useless(error)) => return Err(error),
             Err(_) => return self.close().await,
         };
+        self.gathering.takes(bytes.len())?;
         let end_ms = piece.start_ms + piece.segment.duration_ms.round() as i64;
         if piece.fresh || self.file.is_none() || self.init != piece.segment.init {
             self.close().await?;
             let init = match &piece.segment.init {
-                Some(init) => Some(fetch.part(init).await.map_err(|trouble| trouble.of_stream(&init.address))?),
+                Some(init) => {
+                    let bytes = fetch.part(init).await.map_err(|trouble| trouble.of_stream(&init.address))?;
+                    self.gathering.takes(bytes.len())?;
+                    Some(bytes)
+                }
                 None => None,
             };
             self.init.clone_from(&piece.segment.init);

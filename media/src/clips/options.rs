@@ -31,6 +31,8 @@ pub struct ClipsOptions {
     pub queued_most: usize,
     /// The longest clip with its lead-in, in milliseconds. Five minutes.
     pub longest_ms: i64,
+    /// How many bytes the footage of a clip may take beside 8 MB for each of its seconds. 256 MB.
+    pub spare_bytes: u64,
     /// The short side of the picture. 720.
     pub lines: u32,
     /// For how long finished clips are kept. `None`: for ever.
@@ -72,6 +74,7 @@ impl ClipsOptions {
             fetching: 8,
             queued_most: 200,
             longest_ms: 300_000,
+            spare_bytes: 256 << 20,
             lines: 720,
             keep: None,
             quota_bytes: None,

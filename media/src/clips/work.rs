@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt as _;
 use tokio::sync::{Semaphore, broadcast};
 use tokio::task::AbortHandle;
 
@@ -189,12 +191,18 @@ impl Shared {
     }
 }
 
+fn broke() -> MediaError {
+    MediaError::refused("Tidemill has a fault that this clip met.", "Report it with the lines of the log about it.")
+}
+
 /// Makes one clip: tries again after trouble that may pass.
 async fn make(shared: Arc<Shared>, id: ClipId, ticket: u64) {
     let Some(request) = shared.held().clips.get(&id).map(|clip| clip.request.clone()) else { return };
     let mut restarts = Restarts::new(shared.options.backoff(ticket), shared.options.attempts);
     loop {
-        let error = match shared.attempt(&id, ticket, &request).await {
+        // What breaks for one clip must be told, and not leave it on its way for ever.
+        let attempt = AssertUnwindSafe(shared.attempt(&id, ticket, &request)).catch_unwind();
+        let error = match attempt.await.unwrap_or_else(|_| Err(broke())) {
             Ok(()) => return,
             // Each attempt resolves the addresses anew.
             Err(error @ MediaError::Expired { .. }) => MediaError::transient(error.to_string()),

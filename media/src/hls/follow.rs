@@ -106,6 +106,11 @@ impl Follow {
     }
 }
 
+/// The refusal of a playlist of playlists where segments must be.
+pub(crate) fn only_playlists() -> MediaError {
+    MediaError::refused("The playlist of the stream lists only playlists.", "Check the address.")
+}
+
 /// As the standard says: the longest segment after something new, half of it after nothing new.
 fn until_reload(playlist: &MediaPlaylist, new: bool) -> Duration {
     let target = Duration::from_millis(playlist.target_ms.clamp(500, 30_000) as u64);

@@ -8,7 +8,7 @@ mod timeline;
 mod undated;
 
 pub use fetch::{Fetch, Trouble};
-pub(crate) use follow::{Follow, Patience};
+pub(crate) use follow::{Follow, Patience, only_playlists};
 pub(crate) use losses::Losses;
 pub use playlist::{Master, MediaPlaylist, Part, Playlist, Rendition, Segment, Variant, parse};
 pub use timeline::{Begin, Piece, Timeline};

@@ -7,6 +7,9 @@ use url::Url;
 
 use crate::error::MediaError;
 
+/// The longest segment that counts, in seconds.
+const LONGEST_S: u64 = 3600;
+
 /// What an address listed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Playlist {
@@ -133,7 +136,9 @@ fn readable(text: &str) -> Cow<'_, str> {
                 format!("{TAG}{time}{}:{}", &zone[..3], &zone[3..])
             }
             // A date without a zone is in UTC: encoders that leave it out mean that.
-            _ if date.len() > 10 && !date.ends_with('Z') && !date[10..].contains(['+', '-']) => format!("{TAG}{date}Z"),
+            _ if date.get(10..).is_some_and(|time| !time.is_empty() && !time.contains(['+', '-', 'Z'])) => {
+                format!("{TAG}{date}Z")
+            }
             _ => format!("{TAG}{date}"),
         }
     };
@@ -185,7 +190,7 @@ fn master(list: m3u8_rs::MasterPlaylist, base: &Url) -> Result<Master, MediaErro
 }
 
 fn media(list: m3u8_rs::MediaPlaylist, base: &Url) -> Result<MediaPlaylist, MediaError> {
-    let target_ms = (list.target_duration as i64).saturating_mul(1000).max(1);
+    let target_ms = i64::try_from(list.target_duration.min(LONGEST_S)).unwrap_or(1).saturating_mul(1000).max(1);
     let mut playlist = MediaPlaylist { segments: Vec::new(), target_ms, ended: list.end_list };
     let mut init: Option<Part> = None;
     let mut encrypted = false;
@@ -204,7 +209,8 @@ fn media(list: m3u8_rs::MediaPlaylist, base: &Url) -> Result<MediaPlaylist, Medi
         playlist.segments.push(Segment {
             sequence: list.media_sequence.saturating_add(index as u64),
             part: Part { address: address(base, &segment.uri)?, range },
-            duration_ms: f64::from(segment.duration.clamp(0.0, 3600.0)) * 1000.0,
+            // What is no number is 0, too.
+            duration_ms: f64::from(segment.duration.max(0.0).min(LONGEST_S as f32)) * 1000.0,
             start_ms: segment.program_date_time.map(|date| date.timestamp_millis()),
             discontinuity: segment.discontinuity,
             init: init.clone(),

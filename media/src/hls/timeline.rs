@@ -1,10 +1,14 @@
 //! What to read next of a playlist that moves, and at which event time: each segment once, in order, and a segment that
 //! was lost leaves a gap in the times.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::hls::{MediaPlaylist, Segment};
 
 /// By how much a date may differ from what the lengths of the segments say, before the date counts. Encoders round.
 const DRIFT_MS: f64 = 250.0;
+/// The longest gap that the numbers of segments tell, and how far ahead a date may be without more reason.
+const GAP_MS: i64 = 600_000;
 /// How many segments before the end of a live playlist reading begins, as players do it.
 pub(super) const LIVE_SEGMENTS: usize = 3;
 
@@ -36,15 +40,18 @@ pub struct Timeline {
     begin: Begin,
     /// The time of the first segment where the playlist has no dates.
     undated_start_ms: i64,
-    /// The number of the next segment, and when it should begin. `None` before the first one.
-    next: Option<(u64, f64)>,
+    /// The number of the last segment, and when it ended. `None` before the first one.
+    last: Option<(u64, f64)>,
+    /// When the next segment begins, if the date of the last one is to be believed after all.
+    doubted: Option<f64>,
     broken: bool,
+    now_ms: fn() -> i64,
 }
 
 impl Timeline {
     /// A timeline from `begin` on. Without dates in the playlist the first segment begins at `undated_start_ms`.
     pub fn new(begin: Begin, undated_start_ms: i64) -> Self {
-        Self { begin, undated_start_ms, next: None, broken: true }
+        Self { begin, undated_start_ms, last: None, doubted: None, broken: true, now_ms }
     }
 
     /// The segment that was read last could not be used: the next one does not continue it.
@@ -56,17 +63,27 @@ impl Timeline {
     pub fn read(&mut self, playlist: &MediaPlaylist) -> Vec<Piece> {
         let segments = &playlist.segments;
         let Some(last) = segments.last() else { return Vec::new() };
-        let from = match self.next {
+        let from = match self.last {
             None => self.first(playlist),
             // The server began to count anew: what begins after the last one that we read is new.
-            Some((next, end_ms)) if last.sequence + 1 < next => {
+            Some((read, end_ms)) if last.sequence < read => {
                 self.broken = true;
                 let new = |segment: &Segment| segment.start_ms.is_some_and(|ms| ms as f64 + DRIFT_MS >= end_ms);
                 segments.iter().position(new).unwrap_or_else(|| {
                     if last.start_ms.is_some() { segments.len() } else { segments.len().saturating_sub(LIVE_SEGMENTS) }
                 })
             }
-            Some((next, _)) => segments.partition_point(|segment| segment.sequence < next),
+            Some((read, _)) => {
+                let new = segments.partition_point(|segment| segment.sequence <= read);
+                let is_far = |next: &Segment| gap_ms(read, next.sequence, playlist.target_ms) > GAP_MS;
+                match segments.get(new) {
+                    // Numbers that say nothing: reading begins anew.
+                    Some(next) if next.start_ms.is_none() && is_far(next) => {
+                        new.max(segments.len().saturating_sub(LIVE_SEGMENTS))
+                    }
+                    _ => new,
+                }
+            }
         };
         segments[from..].iter().map(|segment| self.place(segment, playlist.target_ms)).collect()
     }
@@ -92,27 +109,52 @@ impl Timeline {
     fn place(&mut self, segment: &Segment, target_ms: i64) -> Piece {
         let mut fresh = self.broken || segment.discontinuity;
         let dated = segment.start_ms.map(|ms| ms as f64);
-        let start = match self.next {
+        let doubted = self.doubted.take();
+        let start = match self.last {
             None => dated.unwrap_or(self.undated_start_ms as f64),
-            Some((next, expected)) => {
-                let lost = segment.sequence.saturating_sub(next);
-                fresh |= lost > 0;
-                let expected_after_lost = expected + (lost as i64).saturating_mul(target_ms) as f64;
+            Some((last, expected)) => {
+                let gap_ms = gap_ms(last, segment.sequence, target_ms);
+                fresh |= gap_ms > 0;
+                let continued = expected + if gap_ms <= GAP_MS { gap_ms as f64 } else { 0.0 };
                 match dated {
+                    None => continued,
+                    Some(dated) if (dated - expected).abs() <= DRIFT_MS => expected,
+                    Some(dated) if self.doubts(dated, expected, gap_ms as f64, segment.discontinuity, doubted) => {
+                        self.doubted = Some(dated + segment.duration_ms);
+                        continued
+                    }
                     // Times never fall: a clock that was set back does not make anything happen twice.
-                    Some(dated) if (dated - expected).abs() > DRIFT_MS => {
+                    Some(dated) => {
                         fresh |= dated > expected;
                         dated.max(expected)
                     }
-                    Some(_) => expected,
-                    None => expected_after_lost,
                 }
             }
         };
+        fresh |= doubted.is_some() != self.doubted.is_some();
         self.broken = false;
-        self.next = Some((segment.sequence + 1, start + segment.duration_ms));
+        self.last = Some((segment.sequence, start + segment.duration_ms));
         Piece { segment: segment.clone(), start_ms: start.round() as i64, fresh }
     }
+
+    /// Whether a date is not believed, because times could not come back from it: one that leads into the future, and one
+    /// far ahead that neither lost segments nor a break explain, until the segment after it agrees (`doubted`).
+    fn doubts(&self, dated: f64, expected: f64, gap_ms: f64, is_break: bool, doubted: Option<f64>) -> bool {
+        let latest = (self.now_ms)().saturating_add(GAP_MS) as f64;
+        let agrees = doubted.is_some_and(|doubted| (dated - doubted).abs() <= DRIFT_MS);
+        let is_far = dated - expected - gap_ms > GAP_MS as f64;
+        (dated > latest && expected <= latest) || (is_far && !is_break && !agrees)
+    }
+}
+
+/// How long the segments between two numbers are.
+fn gap_ms(last: u64, sequence: u64, target_ms: i64) -> i64 {
+    let lost = sequence.saturating_sub(last).saturating_sub(1);
+    i64::try_from(lost).unwrap_or(i64::MAX).saturating_mul(target_ms)
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 #[cfg(test)]
@@ -210,6 +252,24 @@ mod tests {
         let mut timeline = Timeline::new(Begin::Oldest, 0);
         read(&mut timeline, &[(0, Some(0)), (1, Some(2_000)), (2, Some(31_536_000_000))]);
         assert_eq!(read(&mut timeline, &[(3, Some(6_000))]), [(3, 6_000, true)]);
+    }
+
+    #[test]
+    fn dates_in_the_future_do_not_hold_however_many_there_are() {
+        let mut timeline = Timeline { now_ms: || 100_000, ..Timeline::new(Begin::Oldest, 0) };
+        read(&mut timeline, &at(0..2));
+        let ahead: Vec<_> = (2..5).map(|number| (number, Some(31_536_000_000 + number as i64 * 2000))).collect();
+        assert_eq!(read(&mut timeline, &ahead), [(2, 4000, true), (3, 6000, false), (4, 8000, false)]);
+        assert_eq!(read(&mut timeline, &at(5..7)), [(5, 10_000, true), (6, 12_000, false)]);
+    }
+
+    #[test]
+    fn a_long_break_is_believed_when_a_second_date_or_the_numbers_agree() {
+        let mut timeline = Timeline::new(Begin::Oldest, 0);
+        read(&mut timeline, &at(0..2));
+        let after = [(2, Some(3_600_000)), (3, Some(3_602_000)), (4, Some(3_604_000))];
+        assert_eq!(read(&mut timeline, &after), [(2, 4000, true), (3, 3_602_000, true), (4, 3_604_000, false)]);
+        assert_eq!(read(&mut timeline, &[(2004, Some(7_604_000))]), [(2004, 7_604_000, true)]);
     }
 
     #[test]

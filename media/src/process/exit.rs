@@ -47,6 +47,12 @@ const MEANINGS: &[(&str, Act, &str, &str)] = &[
         "Give an address that begins with http, https, rtmp or rtmps.",
     ),
     (
+        "Format not on whitelist",
+        Act::Somebody,
+        "The stream holds a kind of media that is not read.",
+        "Send MPEG-TS, fragmented MP4, AAC or MP3: a list of other media is no media.",
+    ),
+    (
         "not on whitelist",
         Act::Somebody,
         "The stream points to a kind of address that it may not open.",

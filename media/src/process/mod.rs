@@ -11,5 +11,5 @@ pub use program::Program;
 pub use restarts::{Next, Restarts};
 pub use running::Running;
 
-pub(crate) use input::input_options;
+pub(crate) use input::{MEDIA, SEGMENTS, input_options};
 pub(crate) use running::read_lines;
