@@ -29,6 +29,9 @@ pub struct Supervision {
     pub ids_remembered: usize,
     /// Of these, how many a position carries across a restart. Default: 128, which are 1.4 kilobytes.
     pub ids_in_position: usize,
+    /// How many it carries where the platform tells no position: its history comes again after each restart. Default:
+    /// 1000, which are 11 kilobytes.
+    pub ids_without_position: usize,
     /// Seed of the jitter. Give each source its own, such as a hash of its id. Default: 0.
     pub seed: u64,
     /// The clock. Default: the clock of this machine.
@@ -43,6 +46,7 @@ impl Default for Supervision {
             look_every: Duration::from_secs(30),
             ids_remembered: 20_000,
             ids_in_position: 128,
+            ids_without_position: 1_000,
             seed: 0,
             clock: Arc::new(SystemClock),
         }
@@ -187,7 +191,9 @@ impl Supervised {
         }
         // A platform without positions tells its history again after a move, too: the ids are carried in any case.
         let at = self.position.as_ref().map(|Position(at)| at);
-        let position = Some(Position(json!({ "at": at, "ids": self.seen.latest(self.supervision.ids_in_position) })));
+        let Supervision { ids_in_position, ids_without_position, .. } = self.supervision;
+        let count = if at.is_some() { ids_in_position } else { ids_without_position };
+        let position = Some(Position(json!({ "at": at, "ids": self.seen.latest(count) })));
         (ended || moved || !events.is_empty()).then_some(Batch { events, position, ended })
     }
 

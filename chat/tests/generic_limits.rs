@@ -8,7 +8,7 @@ mod odd;
 use std::sync::Arc;
 
 use harness::{START, assert_all, clock, read, source};
-use odd::{OddServer, json};
+use odd::{OddServer, answer, json};
 use tidemill_chat::{Clock as _, Generic, Platform, Reach, Secret, Source, State, Youtube};
 use tidemill_chat_servers::{GenericServer, Schedule, crowd};
 
@@ -69,6 +69,23 @@ async fn a_websocket_in_reach_is_read_by_its_name() {
     let platform = Arc::new(Generic::new().clock(clock()).reach(Reach::only(|address| address.is_loopback())));
     let url = server.socket().replace("127.0.0.1", "localhost");
     assert_all(&read(platform, &source(&url), clock(), None).await.events, &server.log().posted);
+}
+
+#[tokio::test]
+async fn a_redirect_that_is_not_followed_is_refused_and_says_where_it_points() {
+    for (location, told) in [
+        ("/again?key=s3cret", "http://localhost,"),
+        ("file:///etc/passwd", "file://,"),
+        ("http://ada:s3cret@elsewhere.example/s3cret", "http://elsewhere.example,"),
+    ] {
+        let server = OddServer::start([answer(&format!("302 Found\r\nlocation: {location}"), "")]).await;
+        for scheme in ["http", "ws"] {
+            let (reason, _) = refused(Generic::new().clock(clock()), &source(&server.url(scheme))).await;
+            let told =
+                if scheme == "ws" { told.replace("http://localhost", "ws://localhost") } else { told.to_owned() };
+            assert!(reason.contains("302") && reason.contains(&told) && !reason.contains("s3cret"), "{reason}");
+        }
+    }
 }
 
 #[tokio::test]

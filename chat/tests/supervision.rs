@@ -85,6 +85,23 @@ async fn a_restart_goes_on_at_the_position_and_knows_the_ids() {
 }
 
 #[tokio::test]
+async fn a_platform_without_positions_tells_its_history_again_in_vain_after_a_restart() {
+    let history = |last| Step::Next(Ok(Batch { events: (0..last).map(numbered).collect(), ..Batch::default() }));
+    let platform = FakePlatform::following([Step::Open(Ok(())), history(900)]);
+    let first = told(&mut supervised(&platform, None), 3).await;
+    let Told::Events(Batch { position: Some(position), .. }) = &first[2] else { panic!("{first:?}") };
+    assert!(position.0.to_string().len() < 11_000);
+
+    let platform = FakePlatform::following([Step::Open(Ok(())), history(901)]);
+    let then = told(&mut supervised(&platform, Some(position.clone())), 3).await;
+    assert_eq!(messages(&then), ["900"]);
+}
+
+fn numbered(number: u32) -> ChatEvent {
+    message(&number.to_string())
+}
+
+#[tokio::test]
 async fn a_refusal_is_told_with_its_remedy_and_nothing_follows() {
     let platform = FakePlatform::following([Step::Open(Err(ChatError::refused("the key is wrong", "set another")))]);
     let mut supervised = supervised(&platform, None);

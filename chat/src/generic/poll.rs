@@ -110,7 +110,7 @@ impl Poll {
                 return Err(ChatError::refused(format!("{WHAT} did not send JSON"), remedy));
             }
         }
-        batch.position = Some(Position(json!({ "cursor": self.cursor })));
+        batch.position = self.cursor.as_ref().map(|cursor| Position(json!({ "cursor": cursor })));
         Ok(batch)
     }
 }

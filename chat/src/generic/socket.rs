@@ -29,7 +29,10 @@ pub(super) async fn open(
 ) -> Result<Box<dyn Connection>, ChatError> {
     let cursor_path = source.text("cursor").unwrap_or("cursor").to_owned();
     let mut cursor = from.and_then(|Position(at)| at.get("cursor")?.as_str().map(str::to_owned));
-    if let (Some(parameter), Some(cursor)) = (source.text("cursor_parameter"), &cursor) {
+    let cursor_parameter = source.text("cursor_parameter");
+    // A server that takes no cursor begins anew, whatever cursor it tells.
+    let goes_on = cursor_parameter.is_some();
+    if let (Some(parameter), Some(cursor)) = (cursor_parameter, &cursor) {
         url.query_pairs_mut().append_pair(parameter, cursor);
     }
     let silent_ms = source.options.get("silent_ms").and_then(Value::as_u64).unwrap_or(60_000);
@@ -62,7 +65,7 @@ pub(super) async fn open(
             reader.read_lines(&frame, &mut batch);
             let last = frame.lines().next_back().and_then(|line| serde_json::from_str::<Value>(line).ok());
             cursor = last.and_then(|value| find(&value, &cursor_path).and_then(as_text)).or(cursor);
-            batch.position = cursor.as_ref().map(|cursor| Position(json!({ "cursor": cursor })));
+            batch.position = cursor.as_ref().filter(|_| goes_on).map(|cursor| Position(json!({ "cursor": cursor })));
             let ended = batch.ended;
             outlet.put(batch).await?;
             if ended {

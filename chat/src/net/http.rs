@@ -6,6 +6,7 @@ use std::{
 };
 
 use reqwest::{Response, StatusCode, header, redirect::Policy};
+use url::Url;
 
 use super::reach::{self, Reach};
 use crate::ChatError;
@@ -39,11 +40,11 @@ impl Http {
         Self(client.unwrap_or_default())
     }
 
-    pub(crate) fn get(&self, url: url::Url) -> reqwest::RequestBuilder {
+    pub(crate) fn get(&self, url: Url) -> reqwest::RequestBuilder {
         self.0.get(url)
     }
 
-    pub(crate) fn post(&self, url: url::Url) -> reqwest::RequestBuilder {
+    pub(crate) fn post(&self, url: Url) -> reqwest::RequestBuilder {
         self.0.post(url)
     }
 }
@@ -95,6 +96,18 @@ pub(crate) fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// A redirect that is not followed. Of where it points, only the server is told: the rest may hold what nobody should
+/// read.
+pub(super) fn redirected(what: &str, status: u16, from: &Url, headers: &header::HeaderMap) -> ChatError {
+    let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+    let to = match location.and_then(|location| from.join(location).ok()) {
+        Some(to) => format!(" and points to {}://{}", to.scheme(), to.host_str().unwrap_or_default()),
+        None => String::new(),
+    };
+    let reason = format!("{what} answered {status}{to}, which is not followed");
+    ChatError::refused(reason, "give the address at which the chat itself is")
+}
+
 /// What a refused request means if the platform says nothing more about it. `credential` names what the server wants to
 /// see of those that ask, and `renews` says whether a later one may be another.
 pub(crate) fn failed(what: &str, response: &Response, credential: &str, renews: bool) -> ChatError {
@@ -108,6 +121,7 @@ pub(crate) fn failed(what: &str, response: &Response, credential: &str, renews: 
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS | StatusCode::TOO_EARLY => {
             ChatError::Transient { reason, retry_after }
         }
+        status if status.is_redirection() => redirected(what, status.as_u16(), response.url(), response.headers()),
         status if status.is_client_error() => ChatError::refused(reason, "check the address and the options"),
         _ => ChatError::Transient { reason, retry_after },
     }

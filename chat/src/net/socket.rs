@@ -14,7 +14,7 @@ use tokio_tungstenite::{
 use url::Url;
 
 use super::{
-    http::{LONGEST, install_cryptography, retry_after, unauthorised},
+    http::{LONGEST, install_cryptography, redirected, retry_after, unauthorised},
     reach::{self, Reach},
 };
 use crate::{ChatError, Secret};
@@ -63,6 +63,7 @@ pub(crate) async fn connect(what: &str, url: &Url, token: Option<&Token>, reach:
             match status.as_u16() {
                 401 => Err(unauthorised(what, "the token", token.is_some_and(|token| token.renews))),
                 403 => Err(ChatError::refused(reason, "check the token")),
+                300..=399 => Err(redirected(what, status.as_u16(), url, response.headers())),
                 404 | 410 => Err(ChatError::refused(reason, "check the address")),
                 _ => Err(ChatError::Transient { reason, retry_after: retry_after(response.headers()) }),
             }

@@ -112,6 +112,7 @@ async fn read(
                     reader.read_notification(&said, &broadcaster, &mut batch);
                 }
             }
+            batch.position = Some(super::now());
             outlet.put(batch).await?;
             if ended {
                 return Ok(());

@@ -158,3 +158,8 @@ impl Platform for Twitch {
         })
     }
 }
+
+/// Where each chat goes on. Twitch tells nothing of the past, so few ids need to cross a restart.
+fn now() -> Position {
+    Position("now".into())
+}

@@ -122,6 +122,7 @@ async fn read(mut relay: Relay, visit: Visit, mut reader: Reader, outlet: Outlet
             }
         }
         if !batch.events.is_empty() {
+            batch.position = Some(super::now());
             outlet.put(batch).await?;
         }
     }
