@@ -95,3 +95,16 @@ async fn one_segment_that_is_too_large_fails_the_clip_and_says_so() {
     let reason = reason(options(&folder), clip(&server, "/live.m3u8", 2)).await;
     assert!(reason.starts_with("127.0.0.1 sends more than 128 MB at once."), "{reason}");
 }
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_again_and_again_is_not_cut() {
+    let Some(_) = content() else { return };
+    let server = Answers::of(|path| match path {
+        "/live.m3u8" => Some(listed(60, 100, "#EXT-X-DISCONTINUITY\n")),
+        _ => Some(vec![0; 188]),
+    });
+    let folder = TempDir::new().expect("a folder");
+    let reason = reason(options(&folder), clip(&server, "/live.m3u8", 6)).await;
+    assert!(reason.starts_with("The stream breaks off more than 19 times within the clip."), "{reason}");
+    assert_eq!(server.asked(), 2 + 21, "two playlists, and no segment after the one too many");
+}

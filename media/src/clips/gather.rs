@@ -18,6 +18,8 @@ use crate::hls::{
 
 /// How many bytes of footage a second of a clip may take: more than the best picture of any platform.
 const BYTES_PER_SECOND: u64 = 8 << 20;
+/// How often the stream may break off within a clip: FFmpeg opens each run by itself.
+const RUNS: usize = 20;
 /// How late the first picture may be before the moment counts as gone.
 const LATE_MS: i64 = 1000;
 
@@ -187,6 +189,12 @@ impl Runs<'_> {
         let end_ms = piece.start_ms + piece.segment.duration_ms.round() as i64;
         if piece.fresh || self.file.is_none() || self.init != piece.segment.init {
             self.close().await?;
+            if self.runs.len() == RUNS {
+                return Err(MediaError::refused(
+                    format!("The stream breaks off more than {} times within the clip.", RUNS - 1),
+                    "Ask for a shorter clip.",
+                ));
+            }
             let init = match &piece.segment.init {
                 Some(init) => {
                     let bytes = fetch.part(init).await.map_err(|trouble| trouble.of_stream(&init.address))?;

@@ -23,6 +23,8 @@ enum Entry {
 #[derive(Debug)]
 pub(super) struct Journal {
     file: File,
+    /// Removals that found a full disk: they are noted before anything else.
+    owed: Vec<ClipId>,
     _lock: File,
 }
 
@@ -45,7 +47,7 @@ impl Journal {
         file.sync_all()?;
         fs::rename(&new, &path)?;
         File::open(folder)?.sync_all()?;
-        Ok((Self { file, _lock: lock }, clips))
+        Ok((Self { file, owed: Vec::new(), _lock: lock }, clips))
     }
 
     /// Notes the clip as it is now. When this returns, a killed process knows it.
@@ -53,11 +55,29 @@ impl Journal {
         self.append(&Entry::Clip(Box::new(clip.clone())))
     }
 
+    /// Notes a removal. On a full disk, where removals must help, it is noted as soon as there is space.
     pub(super) fn note_removed(&mut self, id: &ClipId) -> io::Result<()> {
-        self.append(&Entry::Removed(id.clone()))
+        match self.append(&Entry::Removed(id.clone())) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                tracing::warn!(clip = %id, %error, "the removal of a clip is not in the journal yet: a restart before there is space forgets it");
+                self.owed.push(id.clone());
+                Ok(())
+            }
+            noted => noted,
+        }
+    }
+
+    /// Writes elsewhere from now on.
+    #[cfg(test)]
+    pub(super) fn spoil(&mut self, file: File) {
+        self.file = file;
     }
 
     fn append(&mut self, entry: &Entry) -> io::Result<()> {
+        while let Some(id) = self.owed.last() {
+            write(&mut self.file, &Entry::Removed(id.clone()))?;
+            self.owed.pop();
+        }
         write(&mut self.file, entry)?;
         self.file.sync_data()
     }
@@ -94,4 +114,39 @@ fn replay(lines: impl BufRead) -> io::Result<BTreeMap<ClipId, Clip>> {
         }
     }
     Ok(clips)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, OpenOptions};
+
+    use tempfile::TempDir;
+
+    use super::Journal;
+    use crate::clips::retention::tests::clips;
+
+    #[test]
+    fn a_removal_on_a_full_disk_holds_and_is_noted_when_there_is_space() {
+        let folder = TempDir::new().expect("a folder");
+        let (mut journal, _) = Journal::open(folder.path()).expect("a journal");
+        let clips = clips(&[("a", 1, 1), ("b", 1, 1)]);
+        journal.note(&clips[0]).expect("space");
+        let full = OpenOptions::new().write(true).open("/dev/full").expect("a full disk");
+        let file = std::mem::replace(&mut journal.file, full);
+        journal.note_removed(&clips[0].id).expect("a removal");
+        journal.note(&clips[1]).expect_err("no space");
+        journal.file = file;
+        journal.note(&clips[1]).expect("space");
+        drop(journal);
+        let (_, known) = Journal::open(folder.path()).expect("a journal");
+        assert_eq!(known.into_keys().collect::<Vec<_>>(), [clips[1].id.clone()]);
+    }
+
+    #[test]
+    fn a_removal_that_cannot_be_noted_says_so() {
+        let folder = TempDir::new().expect("a folder");
+        let (mut journal, _) = Journal::open(folder.path()).expect("a journal");
+        journal.file = File::open("/dev/null").expect("a file that is only read");
+        assert!(journal.note_removed(&clips(&[("a", 1, 1)])[0].id).is_err());
+    }
 }

@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 
 use crate::clips::gather::disk;
 use crate::clips::journal::Journal;
-use crate::clips::work::{Held, Shared};
+use crate::clips::work::{FILE_GONE, Held, Shared};
 use crate::clips::{Archive, Clip, ClipEvent, ClipId, ClipRequest, ClipState, ClipsOptions, archive};
 use crate::error::MediaError;
 use crate::process::Program;
@@ -65,8 +65,7 @@ impl Clips {
             let is_file = options.folder.join("files").join(format!("{}.mp4", clip.id)).is_file();
             match &clip.state {
                 ClipState::Done(_) if !is_file => {
-                    clip.state =
-                        ClipState::Failed { reason: "The file of the clip is gone. Make the clip again.".into() };
+                    clip.state = ClipState::Failed { reason: FILE_GONE.into() };
                 }
                 state if !state.is_final() => clip.state = ClipState::Queued,
                 _ => {}

@@ -27,11 +27,12 @@ pub(super) fn expired<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::expired;
     use crate::clips::{Clip, ClipId, ClipRequest, ClipState, Finished, Shape};
 
-    fn clips(files: &[(&str, i64, u64)]) -> Vec<Clip> {
+    /// Finished clips: a name, when each was finished, and its bytes.
+    pub(in crate::clips) fn clips(files: &[(&str, i64, u64)]) -> Vec<Clip> {
         let clip = |&(name, finished_ms, bytes): &(&str, i64, u64)| Clip {
             id: ClipId::new(name).expect("a name"),
             request: ClipRequest {

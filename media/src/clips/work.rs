@@ -21,6 +21,9 @@ use crate::process::{Next, Program, Restarts};
 /// How many events a slow receiver may be behind.
 const EVENTS: usize = 1024;
 
+/// What became of a clip without its file.
+pub(super) const FILE_GONE: &str = "The file of the clip is gone. Make the clip again.";
+
 /// What all copies of the queue share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -101,17 +104,26 @@ impl Shared {
     }
 
     pub(super) fn remove(&self, held: &mut Held, id: &ClipId) -> io::Result<()> {
+        // Its file goes first: the space that it gave back is what the journal may need.
+        match fs::remove_file(self.file(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        if let Err(error) = held.journal.note_removed(id) {
+            // Its task works on: a clip that stays has somebody who settles it.
+            if let Some(clip) = held.clips.get_mut(id).filter(|clip| matches!(clip.state, ClipState::Done(_))) {
+                clip.state = ClipState::Failed { reason: FILE_GONE.into() };
+                self.tell(clip, Some(clip.state.clone()));
+            }
+            return Err(error);
+        }
         if let Some((_, task)) = held.tasks.remove(id) {
             task.abort();
         }
-        held.journal.note_removed(id)?;
         if let Some(clip) = held.clips.remove(id) {
             self.tell(&clip, None);
         }
-        match fs::remove_file(self.file(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     pub(super) fn tidy(&self, held: &mut Held) -> Vec<ClipId> {
@@ -224,5 +236,36 @@ async fn make(shared: Arc<Shared>, id: ClipId, ticket: u64) {
                 tokio::time::sleep(after).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use tempfile::TempDir;
+
+    use super::Shared;
+    use crate::clips::journal::Journal;
+    use crate::clips::retention::tests::clips;
+    use crate::clips::{ClipState, ClipsOptions};
+    use crate::process::Program;
+
+    #[tokio::test]
+    async fn a_removal_that_fails_leaves_a_clip_that_somebody_makes() {
+        let folder = TempDir::new().expect("a folder");
+        let (mut journal, mut known) = Journal::open(folder.path()).expect("a journal");
+        journal.spoil(File::open("/dev/null").expect("a file that is only read"));
+        for mut clip in clips(&[("a", 1, 1)]) {
+            clip.state = ClipState::Fetching;
+            known.insert(clip.id.clone(), clip);
+        }
+        let shared = Shared::new(ClipsOptions::new(folder.path()), Program::at("ffmpeg", "/bin/true"), journal, known);
+        let mut held = shared.held();
+        let id = held.waiting()[0].clone();
+        let task = tokio::spawn(std::future::pending::<()>());
+        held.tasks.insert(id.clone(), (1, task.abort_handle()));
+        assert!(shared.remove(&mut held, &id).is_err());
+        assert!(held.tasks.contains_key(&id) && held.clips.contains_key(&id));
     }
 }

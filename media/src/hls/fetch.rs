@@ -8,6 +8,7 @@ use reqwest::header::{RANGE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use tidemill_remote::Backoff;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::error::MediaError;
@@ -19,6 +20,10 @@ use crate::shown::host;
 const PLAYLIST_BYTES: usize = 8 << 20;
 const SEGMENT_BYTES: usize = 128 << 20;
 
+/// How long a whole playlist and a whole segment may take: a server that sends a byte now and then must not hold a reader.
+const PLAYLIST_TIME: Duration = Duration::from_secs(20);
+const SEGMENT_TIME: Duration = Duration::from_secs(60);
+
 /// Reads over HTTP, and tries again where that may help.
 #[derive(Debug, Clone)]
 pub struct Fetch {
@@ -26,6 +31,8 @@ pub struct Fetch {
     attempts: u32,
     backoff: Arc<Mutex<Backoff>>,
     reach: Reach,
+    playlist_time: Duration,
+    segment_time: Duration,
 }
 
 /// Why something could not be read.
@@ -79,23 +86,38 @@ impl Fetch {
                     "Install the certificates of this system: on Debian, 'apt-get install ca-certificates'.",
                 )
             })?;
-        Ok(Self { client, attempts: attempts.max(1), backoff: Arc::new(Mutex::new(backoff)), reach })
+        Ok(Self {
+            client,
+            attempts: attempts.max(1),
+            backoff: Arc::new(Mutex::new(backoff)),
+            reach,
+            playlist_time: PLAYLIST_TIME,
+            segment_time: SEGMENT_TIME,
+        })
     }
 
     /// Reads a playlist, once: it changes anyway, so the next reading is the next attempt.
     pub async fn playlist(&self, address: &Url) -> Result<Playlist, Trouble> {
-        let response = self.ask(address, None).await?;
-        // Addresses in it are relative to where redirects led.
-        let base = response.url().clone();
-        let bytes = all(response, PLAYLIST_BYTES).await?;
+        let read = async {
+            let response = self.ask(address, None).await?;
+            // Addresses in it are relative to where redirects led.
+            let base = response.url().clone();
+            Ok((all(response, PLAYLIST_BYTES).await?, base))
+        };
+        let (bytes, base) = within(self.playlist_time, address, read).await?;
         parse(&bytes, &base).map_err(Trouble::Useless)
     }
 
     /// Reads a segment whole: a transfer that breaks off is tried again.
     pub async fn part(&self, part: &Part) -> Result<Bytes, Trouble> {
         let mut attempt = 1;
+        let mut read = Duration::ZERO;
         loop {
-            let trouble = match self.part_once(part).await {
+            let began = Instant::now();
+            let left = self.segment_time.saturating_sub(read);
+            let once = within(left, &part.address, self.part_once(part)).await;
+            read += began.elapsed();
+            let trouble = match once {
                 Ok(bytes) => return Ok(bytes),
                 Err(trouble) => trouble,
             };
@@ -105,7 +127,7 @@ impl Fetch {
                 Trouble::Denied { status: 404 } => Duration::ZERO,
                 _ => return Err(trouble),
             };
-            if attempt == self.attempts {
+            if attempt == self.attempts || read >= self.segment_time {
                 return Err(trouble);
             }
             attempt += 1;
@@ -153,6 +175,17 @@ impl Fetch {
     }
 }
 
+/// An answer that must be there in this time.
+async fn within<T>(
+    time: Duration,
+    address: &Url,
+    answer: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let late =
+        |_| Trouble::Passing { reason: format!("{} does not answer in time.", host(address)), retry_after: None };
+    tokio::time::timeout(time, answer).await.map_err(late)?
+}
+
 async fn all(mut response: Response, most: usize) -> Result<Bytes, Trouble> {
     let address = response.url().clone();
     let mut bytes = BytesMut::new();
@@ -179,4 +212,48 @@ fn broken(address: &Url, error: &reqwest::Error) -> Trouble {
         "broke off"
     };
     Trouble::Passing { reason: format!("{} {what}.", host(address)), retry_after: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+
+    use tidemill_remote::Backoff;
+    use url::Url;
+
+    use super::{Fetch, Trouble};
+    use crate::hls::Part;
+    use crate::net::Reach;
+
+    #[tokio::test]
+    async fn an_answer_that_comes_byte_by_byte_for_ever_holds_nobody() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                thread::spawn(move || {
+                    let _ = stream.read(&mut [0; 1024]);
+                    let mut text = &b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n#"[..];
+                    while stream.write_all(text).is_ok() {
+                        text = b"#";
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                });
+            }
+        });
+        let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1), 0);
+        let time = Duration::from_millis(100);
+        let fetch = Fetch {
+            playlist_time: time,
+            segment_time: time,
+            ..Fetch::new(9, backoff, Reach::default()).expect("a client")
+        };
+        let address: Url = format!("http://{address}/a").parse().expect("an address");
+        let late = Trouble::Passing { reason: "127.0.0.1 does not answer in time.".into(), retry_after: None };
+        assert_eq!(fetch.playlist(&address).await, Err(late.clone()));
+        assert_eq!(fetch.part(&Part { address, range: None }).await, Err(late));
+    }
 }
