@@ -35,7 +35,8 @@ pub struct ClipsOptions {
     pub spare_bytes: u64,
     /// The short side of the picture. 720.
     pub lines: u32,
-    /// For how long finished clips are kept. `None`: for ever.
+    /// For how long clips are kept that are finished, and those that failed or were cancelled. `None`: for ever; of the
+    /// latter an owner keeps the newest 200.
     pub keep: Option<Duration>,
     /// How many bytes finished clips may take; the oldest go first, the newest always stays. `None`: any number.
     pub quota_bytes: Option<u64>,

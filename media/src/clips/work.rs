@@ -228,6 +228,7 @@ async fn make(shared: Arc<Shared>, id: ClipId, ticket: u64) {
                     held.tasks.remove(&id);
                     tracing::warn!(clip = %id, %error, "a clip could not be made");
                     shared.settle(&mut held, &id, ClipState::Failed { reason: error.to_string() });
+                    shared.tidy(&mut held);
                 }
                 return;
             }
