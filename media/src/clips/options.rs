@@ -25,7 +25,8 @@ pub struct ClipsOptions {
     pub folder: PathBuf,
     /// How many clips are cut at once. 1: FFmpeg uses all cores for one.
     pub parallel: usize,
-    /// For how many clips footage is fetched at once. 8.
+    /// For how many clips footage is fetched at once, for those of one owner half as many. A clip that waits for what is
+    /// still to come does not count. 8.
     pub fetching: usize,
     /// How many clips may wait; more are refused. 200.
     pub queued_most: usize,
