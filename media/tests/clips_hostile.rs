@@ -3,6 +3,8 @@
 mod clips_common;
 mod common;
 
+use std::fmt::Write as _;
+
 use clips_common::{files, options, settled};
 use common::answers::Answers;
 use common::{content, until, url};
@@ -65,7 +67,7 @@ async fn a_segment_that_names_files_of_this_machine_is_no_footage() {
 fn listed(count: usize, ms: usize, before: &str) -> Vec<u8> {
     let mut list = format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PROGRAM-DATE-TIME:{START}\n");
     for number in 0..count {
-        list += &format!("{before}#EXTINF:{}.{:03},\n{number}.ts\n", ms / 1000, ms % 1000);
+        let _ = write!(list, "{before}#EXTINF:{}.{:03},\n{number}.ts\n", ms / 1000, ms % 1000);
     }
     (list + "#EXT-X-ENDLIST\n").into_bytes()
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clips_common::{done, files, options, probe, request, settled};
 use common::{content, script, until, whole};
 use tempfile::TempDir;
-use tidemill_hls_server::HlsServer;
+use tidemill_hls_server::{HlsServer, Pace, Schedule};
 use tidemill_media::clips::AskCaptions;
 use tidemill_media::process::Program;
 use tidemill_media::{ClipId, ClipRequest, ClipState, Clips, ClipsOptions, MediaError};
@@ -203,4 +203,19 @@ async fn a_fault_of_the_program_fails_the_clip_and_says_so() {
     let ClipState::Failed { reason } = settled(&clips, "a").await else { panic!("it cannot be made") };
     assert!(reason.starts_with("Tidemill has a fault"), "{reason}");
     until("an empty folder", || files(&folder).is_empty()).await;
+}
+
+#[tokio::test]
+async fn clips_whose_end_is_still_to_come_keep_no_other_clip_waiting() {
+    let Some(content) = content() else { return };
+    let schedule = Schedule { pace: Pace::ByHand, ready: 3, window: 3, ..Schedule::default() };
+    let live = HlsServer::start(content.clone(), schedule).await.expect("a server");
+    let ended = HlsServer::start(content, whole()).await.expect("a server");
+    let folder = TempDir::new().expect("a folder");
+    let clips = Clips::open(ClipsOptions { fetching: 1, ..options(&folder) }).expect("clips");
+    clips.submit(id("later"), request(&live, live.start_ms(0), live.start_ms(6))).expect("a clip");
+    until("reading the newest segment", || live.asked(2) > 0).await;
+    clips.submit(id("now"), request(&ended, ended.start_ms(0), ended.start_ms(1))).expect("a clip");
+    done(&clips, "now").await;
+    assert_eq!(clips.get(&id("later")).expect("the clip").state, ClipState::Fetching);
 }

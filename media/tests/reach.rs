@@ -75,3 +75,27 @@ async fn a_recording_that_is_opened_again_keeps_its_times() {
     assert_eq!(open(70_000, None).next().await.expect("audio").start_ms(), 50_000);
     assert_eq!(open(90_000, Some(58_000)).next().await.expect("audio").start_ms(), 58_000);
 }
+
+#[tokio::test]
+async fn copies_of_a_resolver_start_only_a_few_programs_at_once() {
+    let folder = TempDir::new().expect("a folder");
+    let runs = folder.path().join("runs");
+    fs::create_dir(&runs).expect("a folder");
+    let answer = r#"{"title":"x","url":"https://cdn.example/a.m3u8","protocol":"m3u8_native","is_live":true}"#;
+    let text = format!(
+        "cat > /dev/null; touch {0}/$$; ls {0} | wc -l >> {1}/counts; sleep 0.2; rm {0}/$$; echo '{answer}'",
+        runs.display(),
+        folder.path().display()
+    );
+    let yt_dlp = Some(Program::at("yt-dlp", script(folder.path(), "yt-dlp", &text)));
+    let resolver = Resolver::new(ResolverOptions { yt_dlp, ..ResolverOptions::default() });
+    let asked = (0..12).map(|_| {
+        let resolver = resolver.clone();
+        tokio::spawn(async move { resolver.resolve(&url("https://tube.example/live"), Want::Audio).await })
+    });
+    for task in asked.collect::<Vec<_>>() {
+        task.await.expect("a task").expect("a stream");
+    }
+    let counts = fs::read_to_string(folder.path().join("counts")).expect("counts");
+    assert!(counts.lines().all(|count| count.trim().parse::<u32>().is_ok_and(|count| count <= 4)), "{counts}");
+}

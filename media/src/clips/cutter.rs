@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use crate::clips::footage::{Input, Material, Run};
 use crate::clips::gather::{Gathering, Span, disk, gone};
+use crate::clips::turns::Turns;
 use crate::clips::{ClipRequest, ClipsOptions, Footage, captions, command};
 use crate::error::MediaError;
 use crate::hls::Fetch;
@@ -40,13 +41,14 @@ impl Drop for Workplace {
 pub(super) async fn gather(
     request: &ClipRequest,
     options: &ClipsOptions,
+    turns: &Turns,
     folder: &Path,
 ) -> Result<Material, MediaError> {
     let mut first_error = None;
     for (index, footage) in request.footage.iter().enumerate() {
         let folder = folder.join(index.to_string());
         fs::create_dir_all(&folder).map_err(|error| disk(&error))?;
-        match from(request, footage, options, &folder).await {
+        match from(request, footage, options, turns, &folder).await {
             Ok(material) => return Ok(material),
             Err(error) => {
                 tracing::info!(%error, "footage does not have the part of a clip");
@@ -67,6 +69,7 @@ async fn from(
     request: &ClipRequest,
     footage: &Footage,
     options: &ClipsOptions,
+    turns: &Turns,
     folder: &Path,
 ) -> Result<Material, MediaError> {
     let resolved = options.resolver.resolve(&footage.address, Want::Video).await?;
@@ -75,6 +78,8 @@ async fn from(
     if resolved.kind == Kind::Hls {
         let gathering = Gathering {
             fetch: &Fetch::new(options.attempts, options.backoff(1), options.reach)?,
+            turns,
+            owner: &request.owner,
             span,
             begins_ms,
             now_ms: (options.now_ms)(),

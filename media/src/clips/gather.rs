@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::clips::footage::{Input, Material, Run};
+use crate::clips::turns::Turns;
 use crate::error::MediaError;
 use crate::hls::{
     Begin, Fetch, Master, MediaPlaylist, Part, Piece, Playlist, Timeline, Trouble, Undated, only_playlists,
@@ -44,6 +45,9 @@ impl Span {
 /// How a stream is read.
 pub(super) struct Gathering<'a> {
     pub(super) fetch: &'a Fetch,
+    /// Whose turn it is to fetch; a clip that waits for what is still to come has none.
+    pub(super) turns: &'a Turns,
+    pub(super) owner: &'a str,
     pub(super) span: Span,
     /// The event time of the first segment, where the playlist has no dates and lists all segments.
     pub(super) begins_ms: Option<i64>,
@@ -65,11 +69,16 @@ pub(super) fn gone(what: &str) -> MediaError {
 
 impl Gathering<'_> {
     pub(super) async fn material(&self, address: &Url) -> Result<Material, MediaError> {
+        let turn = self.turns.take(self.owner).await?;
         let master = match self.fetch.playlist(address).await {
             Ok(Playlist::Master(master)) => master,
-            Ok(Playlist::Media(_)) => return Ok(Material { runs: self.runs(address, "picture").await?, sound: None }),
+            Ok(Playlist::Media(_)) => {
+                drop(turn);
+                return Ok(Material { runs: self.runs(address, "picture").await?, sound: None });
+            }
             Err(trouble) => return Err(trouble.of_stream(address)),
         };
+        drop(turn);
         let (picture, sound) = choose(&master, self.lines)?;
         Ok(match sound {
             None => Material { runs: self.runs(&picture, "picture").await?, sound: None },
@@ -100,6 +109,7 @@ impl Gathering<'_> {
         let mut backoff = self.backoff.clone();
         let mut last_new = Instant::now();
         loop {
+            let turn = self.turns.take(self.owner).await?;
             let wait = match self.fetch.playlist(address).await {
                 Ok(Playlist::Media(mut playlist)) => {
                     backoff.succeeded();
@@ -132,6 +142,7 @@ impl Gathering<'_> {
             if last_new.elapsed() > self.give_up_after {
                 return Err(gone("The end of the clip did not come."));
             }
+            drop(turn);
             tokio::time::sleep(wait).await;
         }
     }

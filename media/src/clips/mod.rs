@@ -16,6 +16,7 @@ mod options;
 mod queue;
 mod request;
 mod retention;
+mod turns;
 mod work;
 
 pub use archive::Archive;

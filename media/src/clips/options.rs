@@ -25,7 +25,8 @@ pub struct ClipsOptions {
     pub folder: PathBuf,
     /// How many clips are cut at once. 1: FFmpeg uses all cores for one.
     pub parallel: usize,
-    /// For how many clips footage is fetched at once. 8.
+    /// For how many clips footage is fetched at once, for those of one owner half as many. A clip that waits for what is
+    /// still to come does not count. 8.
     pub fetching: usize,
     /// How many clips may wait; more are refused. 200.
     pub queued_most: usize,
@@ -35,7 +36,8 @@ pub struct ClipsOptions {
     pub spare_bytes: u64,
     /// The short side of the picture. 720.
     pub lines: u32,
-    /// For how long finished clips are kept. `None`: for ever.
+    /// For how long clips are kept that are finished, and those that failed or were cancelled. `None`: for ever; of the
+    /// latter an owner keeps the newest 200.
     pub keep: Option<Duration>,
     /// How many bytes finished clips may take; the oldest go first, the newest always stays. `None`: any number.
     pub quota_bytes: Option<u64>,

@@ -143,7 +143,9 @@ impl Clips {
             task.abort();
         }
         self.shared.settle(&mut held, id, ClipState::Cancelled);
-        held.clips.get(id).cloned().ok_or_else(no_such_clip)
+        let clip = held.clips.get(id).cloned().ok_or_else(no_such_clip);
+        self.shared.tidy(&mut held);
+        clip
     }
 
     /// Makes a clip again that failed or was cancelled.
@@ -173,7 +175,7 @@ impl Clips {
         self.shared.remove(&mut held, id).map_err(|error| disk(&error))
     }
 
-    /// Removes what is too old or too much. This also happens after each finished clip. Returns what went.
+    /// Removes what is too old or too much. This also happens after each clip that is finished, failed or cancelled. Returns what went.
     pub fn tidy(&self) -> Vec<ClipId> {
         self.shared.tidy(&mut self.shared.held())
     }

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use crate::clips::cutter::{Workplace, cut, gather};
 use crate::clips::gather::disk;
 use crate::clips::journal::Journal;
+use crate::clips::turns::Turns;
 use crate::clips::{Clip, ClipEvent, ClipId, ClipRequest, ClipState, ClipsOptions, Finished, retention};
 use crate::error::MediaError;
 use crate::process::{Next, Program, Restarts};
@@ -29,7 +30,7 @@ pub(super) const FILE_GONE: &str = "The file of the clip is gone. Make the clip 
 pub(super) struct Shared {
     options: ClipsOptions,
     ffmpeg: Program,
-    fetching: Semaphore,
+    fetching: Turns,
     cutting: Semaphore,
     events: broadcast::Sender<ClipEvent>,
     held: Mutex<Held>,
@@ -49,7 +50,7 @@ impl Shared {
     pub(super) fn new(options: ClipsOptions, ffmpeg: Program, journal: Journal, clips: BTreeMap<ClipId, Clip>) -> Self {
         Self {
             ffmpeg,
-            fetching: Semaphore::new(options.fetching.max(1)),
+            fetching: Turns::new(options.fetching),
             cutting: Semaphore::new(options.parallel.max(1)),
             events: broadcast::Sender::new(EVENTS),
             held: Mutex::new(Held { clips, journal, tasks: HashMap::new(), next_ticket: 0 }),
@@ -162,11 +163,9 @@ impl Shared {
     async fn attempt(&self, id: &ClipId, ticket: u64, request: &ClipRequest) -> Result<(), MediaError> {
         let closed = |_| MediaError::transient("The queue of clips is closed.");
         let place = Workplace::new(self.options.folder.join("work").join(format!("{id}-{ticket}")))?;
-        let material = {
-            let _turn = self.fetching.acquire().await.map_err(closed)?;
-            self.show(id, ticket, ClipState::Fetching);
-            gather(request, &self.options, place.path()).await?
-        };
+        drop(self.fetching.take(&request.owner).await?);
+        self.show(id, ticket, ClipState::Fetching);
+        let material = gather(request, &self.options, &self.fetching, place.path()).await?;
         let captioned = self.captioned(request).await;
         let request = captioned.as_ref().unwrap_or(request);
         self.show(id, ticket, ClipState::Queued);
@@ -228,6 +227,7 @@ async fn make(shared: Arc<Shared>, id: ClipId, ticket: u64) {
                     held.tasks.remove(&id);
                     tracing::warn!(clip = %id, %error, "a clip could not be made");
                     shared.settle(&mut held, &id, ClipState::Failed { reason: error.to_string() });
+                    shared.tidy(&mut held);
                 }
                 return;
             }

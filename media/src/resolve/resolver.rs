@@ -3,11 +3,13 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use tidemill_remote::Backoff;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::error::MediaError;
@@ -17,6 +19,9 @@ use crate::shown::host;
 
 /// The longest answer of yt-dlp that is read. A stream with all its formats takes about 1 MB.
 const ANSWER_BYTES: u64 = 64 << 20;
+
+/// How many programs run at once: each takes a tenth of a gigabyte.
+const PROGRAMS: usize = 4;
 
 /// How addresses are resolved.
 #[derive(Debug, Clone)]
@@ -60,16 +65,23 @@ impl Default for ResolverOptions {
     }
 }
 
-/// Resolves addresses.
-#[derive(Debug, Clone, Default)]
+/// Resolves addresses. Copies share how many programs run at once.
+#[derive(Debug, Clone)]
 pub struct Resolver {
     options: ResolverOptions,
+    turns: Arc<Semaphore>,
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self::new(ResolverOptions::default())
+    }
 }
 
 impl Resolver {
     /// A resolver with these options.
     pub fn new(options: ResolverOptions) -> Self {
-        Self { options }
+        Self { options, turns: Arc::new(Semaphore::new(PROGRAMS)) }
     }
 
     /// Where the media of this address is. Addresses of media are taken as they are; of all other pages yt-dlp is asked.
@@ -99,7 +111,12 @@ impl Resolver {
         let backoff = Backoff::new(self.options.wait_first, Duration::from_secs(60), self.options.seed);
         let mut restarts = Restarts::new(backoff, self.options.attempts);
         loop {
-            let error = match self.ask(&program, address, want).await {
+            let asked = async {
+                let closed = |_| MediaError::transient("Resolving has stopped.");
+                let _turn = self.turns.acquire().await.map_err(closed)?;
+                self.ask(&program, address, want).await
+            };
+            let error = match asked.await {
                 Ok(resolved) => return Ok(resolved),
                 Err(error) => error,
             };
