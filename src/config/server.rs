@@ -85,7 +85,8 @@ pub(super) fn clips() -> Vec<Setting> {
         Setting::new("clips.lead_in", "0s", duration, |s| &mut s.clips.lead_in)
             .help("How much is shown before what is asked for, as far as the stream still has it"),
         Setting::new("clips.lines", "720", number, |s| &mut s.clips.lines).help("Short side of the picture in pixels"),
-        Setting::new("clips.keep", "7d", duration, |s| &mut s.clips.keep).help("How long finished clips are kept"),
+        Setting::new("clips.keep", "7d", duration, |s| &mut s.clips.keep)
+            .help("How long clips are kept, finished or failed"),
         Setting::new("clips.quota", "10GiB", bytes, |s| &mut s.clips.quota_bytes)
             .help("Maximum size of all finished clips together; beyond it, the oldest are deleted"),
     ]
