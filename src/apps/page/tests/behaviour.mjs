@@ -165,7 +165,8 @@ assert.deepEqual(mock.clipsOf("nova").asked[1].end_ms - mock.clipsOf("nova").ask
 const [clip] = await Promise.all([page.waitForEvent("download"), page.click('#clip-panel [data-action="file"]')]);
 assert.match(clip.suggestedFilename(), /^nova-.*\.mp4$/);
 for (const box of await page.$$('#clip-panel [data-action="choose"]')) await box.check();
-assert.equal(await text("#clip-panel .cd-head a"), "Download 2 clips as zip");
+// The page draws with the next frame.
+await until(() => document.querySelector("#clip-panel .cd-head a:not([hidden])")?.textContent === "Download 2 clips as zip");
 const [zip] = await Promise.all([page.waitForEvent("download"), page.click("#clip-panel .cd-head a")]);
 assert.equal(zip.suggestedFilename(), "nova-clips.zip");
 assert.equal(mock.asked.at(-1).split("%2C").length, 2, "both are in the archive");
