@@ -78,6 +78,14 @@ impl Instance {
         Ok(answer["source"].clone())
     }
 
+    /// How many messages of a stream the insights count so far.
+    pub(crate) async fn counted(&self, id: &str) -> Result<u64> {
+        let answer: Value =
+            self.http.get(self.url(&format!("/v1/streams/{id}/frame?last=all"))).send().await?.json().await?;
+        // Before the first insight, the answer is a refusal.
+        Ok(answer["insight"]["chats"].as_u64().unwrap_or(0))
+    }
+
     /// What the server and its programs used so far.
     pub(crate) fn usage(&self) -> Result<Usage> {
         let pid = self.child.id();

@@ -18,6 +18,9 @@ use watch::Watch;
 /// How long everything may take to arrive after the last message. Back-off takes two minutes at most.
 const DRAIN: Duration = Duration::from_secs(150);
 
+/// How long the last windows may take to close, and insights to come. What was late is in none.
+const LAST_WINDOWS: Duration = Duration::from_mins(1);
+
 /// How a soak runs.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Options {
@@ -70,6 +73,11 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     while !open.is_empty() && ended.elapsed() < DRAIN {
         tokio::time::sleep(Duration::from_millis(100)).await;
         open = watch.look(&instance, Stands::ids()).await?;
+    }
+    // The last windows close when their streams have been silent for a while.
+    let ended_at = Instant::now();
+    while ended_at.elapsed() < LAST_WINDOWS && !stands.are_counted(&instance).await? {
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
     instance.close().await?;
 

@@ -10,7 +10,7 @@ use tidemill_hls_server::{Captions as HlsCaptions, Content, Faults as HlsFaults,
 use tidemill_speech_server::{Door, Faults as SpeechFaults, GoogleServer, GoogleSettings, Script, Talk, Voice};
 
 use super::Options;
-use crate::serve::Stage;
+use crate::{instance::Instance, serve::Stage};
 
 /// The streams.
 const IDS: [&str; 5] = ["polled", "socket", "twitch", "youtube-stream", "youtube-poll"];
@@ -162,6 +162,16 @@ impl Stands {
             "twitch" => self.twitch.log(),
             _ => self.youtube.log(),
         }
+    }
+
+    /// Whether insights count all messages of the streams without speech.
+    pub(super) async fn are_counted(&self, instance: &Instance) -> Result<bool> {
+        for id in IDS.iter().filter(|id| SPOKEN.iter().all(|(spoken, _)| spoken != *id)) {
+            if instance.counted(id).await? < self.log(id).posted.len() as u64 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A viewer of each chat writes.
