@@ -10,20 +10,21 @@ use tidemill_apps::{
 use tidemill_chat::Url;
 use tidemill_speech::{GoogleSettings, OpenAi, OpenAiSettings, Secret};
 
-use super::analyst::endpoint;
+use super::{
+    analyst::endpoint,
+    secrets::{Origins, Several},
+};
 
 /// Words arrive so long after they were spoken, or sooner: a stream's delay, and a recogniser's.
 const DELAY: Duration = Duration::from_secs(30);
 
 /// The settings of speech, as given.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Speech {
     kind: Kind,
     endpoint: Option<String>,
     model: Option<String>,
-    key: Option<String>,
-    key_file: Option<PathBuf>,
-    token_command: Option<String>,
+    key: Origins,
     project: Option<String>,
     location: Option<String>,
     language: String,
@@ -58,12 +59,12 @@ pub(super) fn rows() -> Vec<Setting> {
             .help("The recogniser's address; for openai up to /v1, such as http://127.0.0.1:8000/v1"),
         Setting::new("sources.speech_model", "", text, |s| &mut s.model)
             .help("The recogniser's model; without it, whisper-1 of openai and long of google"),
-        Setting::new("sources.speech_key", "", text, |s| &mut s.key)
+        Setting::new("sources.speech_key", "", text, |s| &mut s.key.value)
             .secret()
             .help("Key of openai, or access token of google"),
-        Setting::new("sources.speech_key_file", "", path, |s| &mut s.key_file)
+        Setting::new("sources.speech_key_file", "", path, |s| &mut s.key.file)
             .help("File that holds the key or token; another program may renew it"),
-        Setting::new("sources.speech_token_command", "", text, |s| &mut s.token_command)
+        Setting::new("sources.speech_token_command", "", text, |s| &mut s.key.command)
             .help("Command that prints the key or token, such as 'gcloud auth print-access-token'"),
         Setting::new("sources.speech_project", "", text, |s| &mut s.project).help("Project of google that pays"),
         Setting::new("sources.speech_location", "", text, |s| &mut s.location)
@@ -157,17 +158,11 @@ impl Speech {
 
     /// The key or token, if there is one.
     fn secret(&self) -> Result<Option<Secret>, String> {
-        match (&self.key, &self.key_file, &self.token_command) {
-            (None, None, None) => Ok(None),
-            (Some(key), None, None) => Ok(Some(Secret::value(key))),
-            (None, Some(file), None) => Ok(Some(Secret::file(file))),
-            (None, None, Some(command)) => Ok(Some(Secret::command(command.split_whitespace()))),
-            _ => {
-                Err("the recogniser has several keys: set one of 'sources.speech_key', 'sources.speech_key_file' and \
-                      'sources.speech_token_command'"
-                    .to_owned())
-            }
-        }
+        self.key.only().map_err(|Several| {
+            "the recogniser has several keys: set one of 'sources.speech_key', 'sources.speech_key_file' and \
+             'sources.speech_token_command'"
+                .to_owned()
+        })
     }
 }
 
@@ -229,10 +224,9 @@ mod tests {
     #[test]
     fn a_key_comes_from_one_place_and_never_shows_itself() {
         let endpoint = Some("http://127.0.0.1:8000/v1".to_owned());
-        let with = |key_file| Speech {
+        let with = |file| Speech {
             endpoint: endpoint.clone(),
-            key: Some("sesame".to_owned()),
-            key_file,
+            key: Origins { value: Some("sesame".to_owned()), file, command: None },
             ..speech(Kind::OpenAi)
         };
         let chosen = with(None).choose().expect("valid");
