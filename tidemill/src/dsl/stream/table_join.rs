@@ -1,0 +1,112 @@
+//! Joins of a stream with a table.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use super::{
+    super::{
+        KTable,
+        builder::{add_operator, meets},
+    },
+    KStream,
+};
+use crate::{
+    graph::{MAIN_PORT, StoreKind},
+    operators::{BuildNode, StreamTableJoin},
+    record::Data,
+};
+
+impl<K: Data, V: Data> KStream<K, V> {
+    /// Joins each record with the table's current value of its key. Records without a match are dropped (`KStream.join`
+    /// with a `KTable` in Kafka Streams).
+    ///
+    /// Only records of the stream produce results; an update of the table does not. The record sees the table as it is
+    /// when the task takes the record. The task takes records of both inputs in the order of their timestamps, as far
+    /// as it has them ([`max_task_idle`](crate::StreamsConfig::max_task_idle)). The result has timestamp and headers of
+    /// the stream's record. A record without a key is dropped and counted as `null-key`.
+    ///
+    /// Stream and table must be partitioned by the same key, with the same number of partitions. The table must not be
+    /// windowed. [`StreamsBuilder::build`](crate::StreamsBuilder::build) or the start returns an error otherwise.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let names = builder.table::<u64, String>("users", "names");
+    /// let orders = builder.stream::<u64, i64>("orders");
+    /// orders.join(&names, |_, cents, name| format!("{name} pays {cents}")).to("bills");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let (users, orders) = (driver.input::<u64, String>("users"), driver.input::<u64, i64>("orders"));
+    /// orders.pipe(1, 100, 0)?; // Nobody knows user 1 yet.
+    /// users.pipe(1, "Ann".into(), 1)?;
+    /// orders.pipe(1, 250, 2)?;
+    /// assert_eq!(driver.output::<u64, String>("bills").read()?, [(1, "Ann pays 250".to_owned(), 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join<T: Data, V2: Data>(
+        &self,
+        table: &KTable<K, T>,
+        join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        self.join_table(table, "join", move |key, value, found| found.map(|found| join(key, value, found)))
+    }
+
+    /// As [`join`](Self::join), but a record without a match is joined with `None` instead of being dropped
+    /// (`KStream.leftJoin` with a `KTable` in Kafka Streams). This includes records without a key (KIP-962).
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let names = builder.table::<u64, String>("users", "names");
+    /// let name = |_: &u64, cents, name: Option<String>| format!("{} pays {cents}", name.unwrap_or("guest".into()));
+    /// builder.stream::<u64, i64>("orders").left_join(&names, name).to("bills");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let (users, orders) = (driver.input::<u64, Option<String>>("users"), driver.input::<u64, i64>("orders"));
+    /// users.pipe(1, Some("Ann".into()), 0)?;
+    /// orders.pipe(1, 250, 1)?;
+    /// users.pipe(1, None, 2)?; // The tombstone deletes user 1.
+    /// orders.pipe(1, 50, 3)?;
+    /// assert_eq!(driver.output::<u64, String>("bills").read_values()?, ["Ann pays 250", "guest pays 50"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn left_join<T: Data, V2: Data>(
+        &self,
+        table: &KTable<K, T>,
+        join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        self.join_table(table, "left-join", move |key, value, found| Some(join(key, value, found)))
+    }
+
+    fn join_table<T: Data, V2: Data>(
+        &self,
+        table: &KTable<K, T>,
+        label: &'static str,
+        join: impl Fn(&K, V, Option<T>) -> Option<V2> + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        if !meets(&self.graph, table.graph(), label) {
+            return self.then(self.node, false);
+        }
+        let join = Arc::new(join);
+        let (store, key, value) = (table.store.clone(), table.key.clone(), table.value.clone());
+        let name = store.clone();
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let (key, value, join) = (key.clone(), value.clone(), join.clone());
+            let (store, next) = (assembly.key_value_store(&name), assembly.next(id, MAIN_PORT)?);
+            let operator = StreamTableJoin { store, key, value, join, next, scratch: Vec::new() };
+            assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+            Ok(())
+        });
+        let node = add_operator(&self.graph, None, label, &[self.node], vec![store], build);
+        self.require_partitioned_by_key(node);
+        let mut draft = self.graph.borrow_mut();
+        let graph = &mut draft.graph;
+        let name = graph.node(node).name.clone();
+        if graph.stores.get(&table.store).is_none_or(|store| store.kind != StoreKind::KeyValue) {
+            let problem = format!("'{name}' joins with '{}', which is windowed: join with a plain table", table.store);
+            graph.problems.push(problem);
+        }
+        graph.copartitioned.push((name, vec![self.node, table.node]));
+        drop(draft);
+        self.then(node, false)
+    }
+}
