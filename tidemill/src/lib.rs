@@ -7,6 +7,7 @@ pub mod transport;
 mod names;
 mod partitioner;
 mod record;
+mod table;
 
 mod error;
 mod idle_note;
@@ -43,8 +44,9 @@ pub use async_op::{
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
 pub use dsl::{
-    CogroupedKStream, CogroupedWindows, Consumed, KGroupedStream, KStream, KTable, Materialized, Produced,
-    Repartitioned, SplitStream, StreamJoined, StreamsBuilder, TimeWindowedCogroupedKStream, TimeWindowedKStream,
+    CogroupedKStream, CogroupedWindows, Consumed, KGroupedStream, KGroupedTable, KStream, KTable, Materialized,
+    Produced, Repartitioned, SplitStream, StreamJoined, StreamsBuilder, TimeWindowedCogroupedKStream,
+    TimeWindowedKStream,
 };
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};

@@ -219,7 +219,7 @@ impl Processor<String, i64, String, i64> for NoTwo {
 #[test]
 fn a_record_that_is_refused_behind_an_aggregation_does_not_count() -> Tested {
     let builder = StreamsBuilder::new();
-    let counts = builder.stream::<String, String>("in").group_by_key().count("counts").to_stream();
+    let counts = builder.stream::<String, String>("in").group_by_key().count("counts").to_stream().drop_null_values();
     counts.process("no-two", &[], || NoTwo).to("out");
     let config = StreamsConfig { processing_handler: RecordHandler::Skip, ..StreamsConfig::new("test") };
     let options = DriverOptions { config, ..DriverOptions::default() };

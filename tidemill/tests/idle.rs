@@ -17,7 +17,7 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 fn count(stream: &KStream<String, String>, name: &str) -> KStream<Windowed<String>, i64> {
     let windows = TimeWindows::of_size_with_no_grace(MS(1_000));
     let emit = EmitStrategy::on_window_close().idle_after(MS(300));
-    stream.group_by_key().windowed_by(windows).emit(emit).count(name).to_stream()
+    stream.group_by_key().windowed_by(windows).emit(emit).count(name).to_stream().drop_null_values()
 }
 
 fn start(builder: &StreamsBuilder, options: DriverOptions) -> Tested<TopologyTestDriver> {

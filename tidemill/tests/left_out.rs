@@ -171,7 +171,11 @@ fn of_hopping_windows_none_holds_a_refused_record() -> Tested {
     let builder = StreamsBuilder::new();
     let windows = TimeWindows::of_size_and_grace(Duration::from_millis(20), Duration::from_secs(1));
     let counts = builder.stream::<String, String>("in").group_by_key();
-    let counts = counts.windowed_by(windows.advance_by(Duration::from_millis(10))).count("counts").to_stream();
+    let counts = counts
+        .windowed_by(windows.advance_by(Duration::from_millis(10)))
+        .count("counts")
+        .to_stream()
+        .drop_null_values();
     counts.process("refuses", &[], || Refuses).to("out");
     let driver = skipping(&builder);
     pipe(&driver, &[("a", "1", 15), ("a", "2", 15), ("a", "3", 25)])?;
@@ -227,10 +231,20 @@ fn an_aggregate_that_cannot_be_encoded_is_blamed_on_its_record() -> Tested {
     let builder = StreamsBuilder::new();
     let grouped = builder.stream::<String, String>("in").group_by_key();
     let store = || Materialized::with("joined", Utf8, Fussy);
-    grouped.reduce(store(), |one, other| one + &other).to_stream().map_values(|text| text.len() as i64).to("out");
+    grouped
+        .reduce(store(), |one, other| one + &other)
+        .to_stream()
+        .drop_null_values()
+        .map_values(|text| text.len() as i64)
+        .to("out");
     let windowed = || Materialized::with("windowed", Utf8, Fussy);
     let windows = grouped.windowed_by(seconds()).emit(EmitStrategy::on_window_close());
-    windows.reduce(windowed(), |one, other| one + &other).to_stream().map_values(|text| text.len() as i64).to("final");
+    windows
+        .reduce(windowed(), |one, other| one + &other)
+        .to_stream()
+        .drop_null_values()
+        .map_values(|text| text.len() as i64)
+        .to("final");
     let driver = driver(&builder, RecordHandler::DeadLetter("dead".into()));
     pipe(
         &driver,

@@ -322,7 +322,7 @@ fn a_processor_reads_the_last_update_of_an_aggregates_store() -> Tested {
         }
     }
     let builder = StreamsBuilder::new();
-    let counts = builder.stream::<String, String>("in").group_by_key().count("counts").to_stream();
+    let counts = builder.stream::<String, String>("in").group_by_key().count("counts").to_stream().drop_null_values();
     counts.process("reads", &["counts"], || Reads(None)).to("out");
     let driver = driver(&builder);
     for timestamp in 0..3 {

@@ -170,13 +170,14 @@ impl StreamsBuilder {
         let (key, value) = (materialized.key.clone(), materialized.value.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {
             let store = assembly.key_value_store(&name);
-            let next = assembly.next(id, MAIN_PORT)?;
+            let (next, sends_old) = (assembly.next(id, MAIN_PORT)?, assembly.sends_old(id));
             let (key, value) = (key.clone(), value.clone());
-            assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(TableSource { store, key, value, next })));
+            let operator = TableSource { store, key, value, sends_old, next };
+            assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(operator)));
             Ok(())
         });
         let id = add_operator(&self.graph, Some(&store), "table", &[source], vec![store.clone()], build);
-        KTable::new(self.graph.clone(), id, store.clone(), materialized.key, materialized.value)
+        KTable::stored(self.graph.clone(), id, store.clone(), materialized.key, materialized.value)
     }
 
     /// Declares a key-value store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the

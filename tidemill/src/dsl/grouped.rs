@@ -153,7 +153,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         CogroupedKStream::new(self, aggregator)
     }
 
-    fn fold<A: Data>(
+    pub(super) fn fold<A: Data>(
         &self,
         label: &'static str,
         materialized: impl Into<Materialized<K, A>>,
@@ -167,15 +167,15 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (store, next) = (assembly.key_value_store(&name), assembly.next(id, MAIN_PORT)?);
             let (key, value, fold) = (key.clone(), value.clone(), fold.clone());
-            let shared = assembly.is_shared(&name);
-            let operator = Rc::new(RefCell::new(KeyedAggregate::new(store, shared, key, value, fold, next)));
+            let (shared, old) = (assembly.is_shared(&name), assembly.sends_old(id));
+            let operator = Rc::new(RefCell::new(KeyedAggregate::new(store, shared, key, value, fold, old, next)));
             assembly.input::<K, V>(id, operator.clone());
             assembly.lifecycle(id, operator);
             Ok(())
         });
         let node = add_operator(graph, Some(&store), label, &[self.stream.node], vec![store.clone()], build);
         self.stream.require_partitioned_by_key(node);
-        KTable::new(graph.clone(), node, store, materialized.key, materialized.value)
+        KTable::stored(graph.clone(), node, store, materialized.key, materialized.value)
     }
 }
 

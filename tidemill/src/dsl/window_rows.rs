@@ -5,13 +5,13 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use tidemill_state::{Codec, RawBytes};
 
 use super::{
-    KTable, Materialized,
+    KTable, Materialized, TableView,
     builder::{SharedCodec, SharedGraph, add_store},
 };
 use crate::{
     error::TaskError,
     graph::{Content, MAIN_PORT, NodeId, RowKeys, StoreKind, StoreName},
-    operators::{Assembly, Elements, KeyWindows, WindowAggregate, WindowClock, WindowTime},
+    operators::{Assembly, Elements, KeyWindows, View, WindowAggregate, WindowClock, WindowTime, WindowView},
     record::Data,
     windows::{EmitStrategy, TimeWindows, Windowed, WindowedCodec},
 };
@@ -114,14 +114,20 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         let time = self.time(assembly, windows, emit, &[])?;
         let (store, next) = (assembly.window_store(&self.store), assembly.next(node, MAIN_PORT)?);
         let (key, value) = (self.key.clone(), self.value.clone());
-        let shared = assembly.is_shared(&self.store);
-        let core = WindowAggregate::new(time, emit.is_final(), store, shared, key, value, next);
+        let (shared, old) = (assembly.is_shared(&self.store), assembly.sends_old(node));
+        let core = WindowAggregate::new(time, emit.is_final(), store, shared, key, value, old, next);
         let core = Rc::new(RefCell::new(core));
         assembly.lifecycle(node, core.clone());
         Ok(core)
     }
 
     pub(super) fn table(self, graph: SharedGraph, node: NodeId) -> KTable<Windowed<K>, V> {
-        KTable::new(graph, node, self.store, Arc::new(WindowedCodec::new(SharedCodec(self.key))), self.value)
+        let codec = Arc::new(WindowedCodec::new(SharedCodec(self.key.clone())));
+        let (store, key, value) = (self.store.clone(), self.key, self.value);
+        let open = move |assembly: &Assembly<'_>| -> Box<dyn View<Windowed<K>, V>> {
+            let store = assembly.window_store(&store);
+            Box::new(WindowView { store, key: key.clone(), value: value.clone(), scratch: Vec::new() })
+        };
+        KTable::new(graph, node, Some(self.store.clone()), TableView::new(vec![self.store], codec, open))
     }
 }

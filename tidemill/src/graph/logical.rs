@@ -1,6 +1,11 @@
 //! The graph that the DSL writes, as a plain value.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{RowKeys, StoreFormat};
 use crate::{
@@ -165,6 +170,10 @@ pub(crate) struct Graph {
     pub(crate) row_keys: BTreeMap<StoreName, RowKeys>,
     /// The steps that erase keys.
     pub(crate) erasures: BTreeMap<NodeId, Erasure>,
+    /// The tables whose changes carry the value before the change, because a later step needs it.
+    pub(crate) old_values: BTreeSet<NodeId>,
+    /// The tables that take their old values from other tables: those without a store of their own.
+    pub(crate) takes_old_from: BTreeMap<NodeId, Vec<NodeId>>,
     /// Problems that the DSL found. They are reported together with all others.
     pub(crate) problems: Vec<String>,
 }
@@ -188,6 +197,15 @@ impl Graph {
     pub(crate) fn note_idle(&mut self, node: NodeId, after_ms: Option<i64>, open_ms: i64) {
         if let Some(after_ms) = after_ms {
             self.idles.insert(node, Idle { after_ms, open_ms });
+        }
+    }
+
+    /// Lets a table's changes carry the value before the change.
+    pub(crate) fn send_old_values(&mut self, table: NodeId) {
+        if self.old_values.insert(table) {
+            for above in self.takes_old_from.get(&table).cloned().unwrap_or_default() {
+                self.send_old_values(above);
+            }
         }
     }
 

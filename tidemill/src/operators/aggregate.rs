@@ -9,7 +9,10 @@ use super::{
     Lifecycle, Next, Outcome, Receive, TaskContext,
     entries::{Entries, Weight},
 };
-use crate::record::{Data, Record};
+use crate::{
+    record::{Data, Record},
+    table::Change,
+};
 
 /// An aggregate for each key, emitted at every update.
 pub(crate) struct KeyedAggregate<K, V, A, F> {
@@ -20,7 +23,9 @@ pub(crate) struct KeyedAggregate<K, V, A, F> {
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<A>>,
     fold: Arc<F>,
-    next: Next<K, A>,
+    /// Whether a later step needs the aggregate before each update.
+    sends_old: bool,
+    next: Next<K, Change<A>>,
     entries: Entries<(), A>,
     weight: Weight,
     scratch: Vec<u8>,
@@ -34,7 +39,8 @@ impl<K, V, A, F> KeyedAggregate<K, V, A, F> {
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<A>>,
         fold: Arc<F>,
-        next: Next<K, A>,
+        sends_old: bool,
+        next: Next<K, Change<A>>,
     ) -> Self {
         Self {
             store,
@@ -42,6 +48,7 @@ impl<K, V, A, F> KeyedAggregate<K, V, A, F> {
             key,
             value,
             fold,
+            sends_old,
             next,
             entries: Entries::default(),
             weight: Weight::default(),
@@ -65,19 +72,17 @@ impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedA
                 None => Ok(((), None, timestamp)),
             })?;
         let fold = |aggregate: &mut Option<A>| {
+            let old = if self.sends_old { aggregate.clone() } else { None };
             (self.fold)(&key, value, aggregate);
-            aggregate.clone()
+            Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old }
         };
-        let (aggregate, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
+        let (value, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
         if self.shared {
             let written = self.write(ctx);
             self.entries.clear(ctx, &mut self.weight);
             written?;
         }
-        match aggregate {
-            Some(value) => self.next.forward(ctx, Record { key, value, timestamp, headers }),
-            None => Ok(()),
-        }
+        self.next.forward(ctx, Record { key, value, timestamp, headers })
     }
 }
 

@@ -175,6 +175,11 @@ impl<'a> Assembly<'a> {
         windows.collect()
     }
 
+    /// Whether the changes of a table carry the value before the change.
+    pub(crate) fn sends_old(&self, table: NodeId) -> bool {
+        self.parts.graph.old_values.contains(&table)
+    }
+
     /// The stores that a node is connected to.
     pub(crate) fn stores_of(&self, id: NodeId) -> BTreeMap<StoreName, StoreHandle> {
         let names = &self.parts.graph.node(id).stores;

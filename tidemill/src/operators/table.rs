@@ -4,36 +4,37 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{ByteStore, Codec, Row};
 
-use super::{DropReason, Next, Outcome, Receive, TaskContext};
-use crate::record::{Data, Record};
+use super::{DropReason, Next, Outcome, Receive, TaskContext, View};
+use crate::{
+    record::{Data, Record},
+    table::Change,
+};
 
 /// Keeps the last value of each key. A null value deletes the key.
 pub(crate) struct TableSource<K, V> {
     pub(crate) store: Rc<RefCell<ByteStore>>,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
-    pub(crate) next: Next<K, V>,
+    pub(crate) sends_old: bool,
+    pub(crate) next: Next<K, Change<V>>,
 }
 
 impl<K: Data, V: Data> Receive<K, Option<V>> for TableSource<K, V> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Option<V>>) -> Outcome {
-        let Record { key, value, timestamp, headers } = record;
+        let Record { key, value: new, timestamp, headers } = record;
         if ctx.drops_null(&*self.key, &key) {
             return Ok(());
         }
         let bytes = self.key.encode(&key)?.unwrap_or_default();
-        match value {
-            Some(value) => {
-                if let Some(row) = self.value.encode(&value)? {
-                    self.store.borrow_mut().put(bytes, Row { timestamp, value: row });
-                }
-                self.next.forward(ctx, Record { key, value, timestamp, headers })
-            }
-            None => {
-                self.store.borrow_mut().delete(bytes);
-                Ok(())
-            }
+        let old = if self.sends_old { self.store.borrow().get(&bytes)? } else { None };
+        let old = old.map(|row| self.value.decode(row.value)).transpose()?;
+        let row = new.as_ref().map(|new| self.value.encode(new)).transpose()?.flatten();
+        let new = new.filter(|_| row.is_some());
+        match row {
+            Some(value) => self.store.borrow_mut().put(bytes, Row { timestamp, value }),
+            None => self.store.borrow_mut().delete(bytes),
         }
+        self.next.forward(ctx, Record { key, value: Change { new, old }, timestamp, headers })
     }
 }
 
@@ -41,12 +42,10 @@ impl<K: Data, V: Data> Receive<K, Option<V>> for TableSource<K, V> {
 ///
 /// A table has no value for a null key: an inner join drops such a record, a left join passes it on (KIP-962).
 pub(crate) struct StreamTableJoin<K, T, F, V2> {
-    pub(crate) store: Rc<RefCell<ByteStore>>,
+    pub(crate) table: Box<dyn View<K, T>>,
     pub(crate) key: Arc<dyn Codec<K>>,
-    pub(crate) value: Arc<dyn Codec<T>>,
     pub(crate) join: Arc<F>,
     pub(crate) next: Next<K, V2>,
-    pub(crate) scratch: Vec<u8>,
 }
 
 impl<K: Data, V, T: Data, V2: Data, F> Receive<K, V> for StreamTableJoin<K, T, F, V2>
@@ -55,16 +54,9 @@ where
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let keyless = self.key.is_null(&record.key);
-        let row = if keyless {
-            None
-        } else {
-            self.scratch.clear();
-            self.key.encode_into(&record.key, &mut self.scratch)?;
-            self.store.borrow().get(&self.scratch)?
-        };
-        let value = row.map(|row| self.value.decode(row.value)).transpose()?;
+        let found = if keyless { None } else { self.table.get(&record.key)? };
         let Record { key, value: left, timestamp, headers } = record;
-        match (self.join)(&key, left, value) {
+        match (self.join)(&key, left, found.map(|(value, _)| value)) {
             Some(value) => self.next.forward(ctx, Record { key, value, timestamp, headers }),
             None => {
                 if keyless {

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     record::{Data, Record},
+    table::Change,
     transport::Headers,
     windows::{Window, Windowed},
 };
@@ -31,7 +32,9 @@ pub(crate) struct WindowAggregate<K, A> {
     store: Rc<RefCell<ByteWindowStore>>,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<A>>,
-    next: Next<Windowed<K>, A>,
+    /// Whether a later step needs the aggregate before each update.
+    sends_old: bool,
+    next: Next<Windowed<K>, Change<A>>,
     /// The cached aggregates of each window, by the window's start.
     open: BTreeMap<i64, Entries<K, A>>,
     weight: Weight,
@@ -55,7 +58,8 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         shared: bool,
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<A>>,
-        next: Next<Windowed<K>, A>,
+        sends_old: bool,
+        next: Next<Windowed<K>, Change<A>>,
     ) -> Self {
         let complete_from_ms = match &time {
             WindowTime::Partition(clock) if !shared => clock.stream_time_ms() + 1,
@@ -67,6 +71,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             store,
             key,
             value,
+            sends_old,
             next,
             open: BTreeMap::new(),
             weight: Weight::default(),
@@ -95,7 +100,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             let epoch = self.store.borrow().epoch();
             self.time.fill(ctx, &self.scratch, 0, window.start, epoch) || window.start >= self.complete_from_ms
         };
-        let Self { open, weight, store, scratch, value, initializer, emit_final, .. } = self;
+        let Self { open, weight, store, scratch, value, initializer, emit_final, sends_old, .. } = self;
         let entries = open.entry(window.start).or_default();
         let index = entries.find(scratch, weight, || {
             let row = if is_first { None } else { store.borrow().get(window.start, scratch)? };
@@ -105,11 +110,12 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             })
         })?;
         let change = |aggregate: &mut Option<A>| {
+            let old = if *sends_old && !*emit_final { aggregate.clone() } else { None };
             if aggregate.is_none() {
                 *aggregate = initializer.as_ref().map(|initializer| initializer());
             }
             fold(aggregate);
-            if *emit_final { None } else { aggregate.clone() }
+            (!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old })
         };
         let (updated, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
         if self.shared {
@@ -181,6 +187,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         while let Some(index) = order.pop() {
             let entry = entries.entry(index);
             if let Some(value) = entry.aggregate.clone() {
+                let value = Change { new: Some(value), old: None };
                 let record = Record::new(Windowed { key: entry.key.clone(), window }, value, entry.timestamp);
                 ctx.or_left_out(|ctx| self.next.forward(ctx, record))?;
             }
@@ -216,7 +223,8 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             emitted = Some(at.key.clone());
             ctx.or_left_out(|ctx| {
                 let key = Windowed { key: self.key.decode(at.key)?, window };
-                self.next.forward(ctx, Record::new(key, self.value.decode(row.value)?, row.timestamp))
+                let value = Change { new: Some(self.value.decode(row.value)?), old: None };
+                self.next.forward(ctx, Record::new(key, value, row.timestamp))
             })?;
         }
         let (next, emitted) = if is_last { (start + 1, None) } else { (start, emitted) };
@@ -251,7 +259,8 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         if let Some((aggregate, timestamp)) = found.filter(|_| self.emit_final) {
             ctx.or_left_out(|ctx| {
                 let key = Windowed { key: self.key.decode(key.to_vec().into())?, window };
-                self.next.forward(ctx, Record::new(key, aggregate?, timestamp))
+                let value = Change { new: Some(aggregate?), old: None };
+                self.next.forward(ctx, Record::new(key, value, timestamp))
             })?;
         }
         // A null aggregate has no row. A missing row therefore does not mean that the key was erased.

@@ -160,7 +160,7 @@ mod tests {
         let windows = TimeWindows::of_size_and_grace(MS(1_000), MS(100));
         let emit = EmitStrategy::on_window_close();
         let emit = idle.map_or(emit, |idle| emit.idle_after(MS(idle)));
-        let counts = stream.group_by_key().windowed_by(windows).emit(emit).count(name).to_stream();
+        let counts = stream.group_by_key().windowed_by(windows).emit(emit).count(name).to_stream().drop_null_values();
         counts.map(|key, count| (key.key, count))
     }
 

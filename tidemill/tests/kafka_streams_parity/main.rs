@@ -10,7 +10,6 @@
 //! - **What a null means is up to the type.** An `Option` takes nulls, and operators process them as Kafka Streams'
 //!   windowed ones do. Any other type drops them at the source as undecodable, as Kafka Streams' other aggregates and
 //!   joins do; a record dropped there is counted once, not once for each operator below.
-//! - **A table's stream has no deletions.**
 //! - **A windowed key's bytes hold both bounds of its window**; those of Java's `TimeWindowedSerializer` the start
 //!   alone, so that readers must be told the size. The recordings flatten windowed keys to text on both sides.
 //! - **What found no partner comes out as soon as its join window has closed.** Kafka Streams has a guard that keeps it

@@ -21,7 +21,13 @@ pub(crate) fn build(name: &str, builder: &StreamsBuilder) -> &'static [&'static 
             let lists = plain().group_by_key().windowed_by(windows(kind)).collect("store");
             lists.map(|key, list| (flat(&key), format!(",{}", list.join(",")))).to("out");
         }
-        ["count"] => plain().group_by_key().count("store").to_stream().map_values(|count| count.to_string()).to("out"),
+        ["count"] => plain()
+            .group_by_key()
+            .count("store")
+            .to_stream()
+            .drop_null_values()
+            .map_values(|count| count.to_string())
+            .to("out"),
         ["reduce"] => {
             let reduced = plain().group_by_key().reduce("store", |old, value| mix(&old, &value));
             reduced.to_stream().to("out");
@@ -65,14 +71,25 @@ pub(crate) fn build(name: &str, builder: &StreamsBuilder) -> &'static [&'static 
             let left = plain().group_by_key().cogroup(|_, value, list: &mut String| list.extend([",", value.as_str()]));
             let both = left.cogroup(&right, |_, value, list| list.extend([";", value.as_str()]));
             let table = both.windowed_by(windows(kind)).aggregate("store", String::new);
-            table.to_stream().map(|key, list| (flat(&key), list)).to("out");
+            table.to_stream().drop_null_values().map(|key, list| (flat(&key), list)).to("out");
         }
         ["rekeyed"] => {
             let rekeyed = plain().select_key(|_, value| format!("k{}", number(value) % 5)).repartition("by-remainder");
-            rekeyed.group_by_key().count("store").to_stream().map_values(|count| count.to_string()).to("out");
+            rekeyed
+                .group_by_key()
+                .count("store")
+                .to_stream()
+                .drop_null_values()
+                .map_values(|count| count.to_string())
+                .to("out");
         }
         ["stages"] => {
-            let first = grouped().windowed_by(windows("tumbling")).emit(emit("close")).count("first").to_stream();
+            let first = grouped()
+                .windowed_by(windows("tumbling"))
+                .emit(emit("close"))
+                .count("first")
+                .to_stream()
+                .drop_null_values();
             let by_count = first.map(|key, count| (Some(format!("n{count}")), key.key)).repartition("by-count");
             windowed("aggregate", by_count.group_by_key().windowed_by(windows("hopping")));
         }
@@ -146,7 +163,7 @@ fn windowed(operation: &str, windows: TimeWindowedKStream<Text, Text>) {
 }
 
 fn out<V: Clone + 'static>(table: &KTable<Windowed<Text>, V>, text: impl Fn(V) -> Text + Send + Sync + 'static) {
-    table.to_stream().map(move |key, value| (flat(&key), text(value))).to("out");
+    table.to_stream().map(move |key, value| (flat(&key), value.and_then(&text))).to("out");
 }
 
 fn flat(Windowed { key, window }: &Windowed<Text>) -> String {

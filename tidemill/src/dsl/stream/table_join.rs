@@ -10,7 +10,7 @@ use super::{
     KStream,
 };
 use crate::{
-    graph::{MAIN_PORT, StoreKind},
+    graph::MAIN_PORT,
     operators::{BuildNode, StreamTableJoin},
     record::Data,
 };
@@ -86,25 +86,19 @@ impl<K: Data, V: Data> KStream<K, V> {
         if !meets(&self.graph, table.graph(), label) {
             return self.then(self.node, false);
         }
-        let join = Arc::new(join);
-        let (store, key, value) = (table.store.clone(), table.key.clone(), table.value.clone());
-        let name = store.clone();
+        let (join, view) = (Arc::new(join), table.view.clone());
+        let stores = view.stores.clone();
         let build: BuildNode = Arc::new(move |assembly, id| {
-            let (key, value, join) = (key.clone(), value.clone(), join.clone());
-            let (store, next) = (assembly.key_value_store(&name), assembly.next(id, MAIN_PORT)?);
-            let operator = StreamTableJoin { store, key, value, join, next, scratch: Vec::new() };
+            let (table, key, join) = (view.open(assembly), view.key.clone(), join.clone());
+            let operator = StreamTableJoin { table, key, join, next: assembly.next(id, MAIN_PORT)? };
             assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
             Ok(())
         });
-        let node = add_operator(&self.graph, None, label, &[self.node], vec![store], build);
+        let node = add_operator(&self.graph, None, label, &[self.node], stores, build);
         self.require_partitioned_by_key(node);
         let mut draft = self.graph.borrow_mut();
         let graph = &mut draft.graph;
         let name = graph.node(node).name.clone();
-        if graph.stores.get(&table.store).is_none_or(|store| store.kind != StoreKind::KeyValue) {
-            let problem = format!("'{name}' joins with '{}', which is windowed: join with a plain table", table.store);
-            graph.problems.push(problem);
-        }
         graph.copartitioned.push((name, vec![self.node, table.node]));
         drop(draft);
         self.then(node, false)

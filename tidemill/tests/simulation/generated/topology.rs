@@ -46,7 +46,7 @@ pub(super) fn build(builder: &StreamsBuilder, random: &mut SimulationRandom) -> 
     maker.outputs.push(Output { topic: "merged".into(), answer: Answer::Stateless, what: "merge".into() });
     let table = maker.random.happens(0.5).then(|| builder.table::<String, String>("table", "table"));
     if let Some(table) = &table {
-        maker.write(&table.to_stream(), Answer::InOrder, "table");
+        maker.write(&table.to_stream().drop_null_values(), Answer::InOrder, "table");
     } else {
         maker.write(&builder.stream("table"), Answer::Stateless, "pass");
     }
@@ -146,15 +146,15 @@ impl Maker<'_> {
         let name = self.name("keyed");
         let grouped = stream.group_by_key();
         let out = match self.random.below(3) {
-            0 => grouped.count(name.as_str()).to_stream().map_values(|count| count.to_string()),
-            1 => grouped.reduce(name.as_str(), |all, value| all + "," + &value).to_stream(),
+            0 => grouped.count(name.as_str()).to_stream().drop_null_values().map_values(|count| count.to_string()),
+            1 => grouped.reduce(name.as_str(), |all, value| all + "," + &value).to_stream().drop_null_values(),
             _ => {
                 let longest = |_: &String, value: String, longest: &mut String| {
                     if value.len() >= longest.len() {
                         *longest = value;
                     }
                 };
-                grouped.aggregate(name.as_str(), String::new, longest).to_stream()
+                grouped.aggregate(name.as_str(), String::new, longest).to_stream().drop_null_values()
             }
         };
         self.write(&out, Answer::InOrder, "aggregate");
@@ -165,9 +165,9 @@ impl Maker<'_> {
         let mut windowed = stream.group_by_key().windowed_by(windows).emit(emit);
         let late = windowed.late_records();
         let out = if self.random.happens(0.5) {
-            windowed.count(name.as_str()).to_stream().map_values(|count| count.to_string())
+            windowed.count(name.as_str()).to_stream().drop_null_values().map_values(|count| count.to_string())
         } else {
-            windowed.reduce(name.as_str(), |all, value| all + "," + &value).to_stream()
+            windowed.reduce(name.as_str(), |all, value| all + "," + &value).to_stream().drop_null_values()
         };
         self.write_windows(&out, Answer::InOrder, &format!("windows {windows:?} {emit:?}"));
         self.write(&late, Answer::InOrder, "late");
@@ -196,7 +196,8 @@ impl Maker<'_> {
             }
         };
         let folded = left.group_by_key().cogroup(add("<")).cogroup(&right.group_by_key(), add(">"));
-        let out = folded.windowed_by(windows).emit(emit).aggregate(name.as_str(), String::new).to_stream();
+        let out =
+            folded.windowed_by(windows).emit(emit).aggregate(name.as_str(), String::new).to_stream().drop_null_values();
         self.write_windows(&out, Answer::InOrder, "fold both");
     }
 
@@ -240,14 +241,19 @@ impl Maker<'_> {
         let store = format!("{name}-store");
         match self.random.below(3) {
             0 => {
-                let out = grouped.count(store.as_str()).to_stream().map_values(|count| count.to_string());
+                let out =
+                    grouped.count(store.as_str()).to_stream().drop_null_values().map_values(|count| count.to_string());
                 self.write(&out, Answer::Last, "rekeyed count");
             }
-            1 => self.write(&grouped.reduce(store.as_str(), union).to_stream(), Answer::Last, "rekeyed union"),
+            1 => self.write(
+                &grouped.reduce(store.as_str(), union).to_stream().drop_null_values(),
+                Answer::Last,
+                "rekeyed union",
+            ),
             _ => {
                 // Longer open than any record is late.
                 let windows = TimeWindows::of_size_and_grace(ms(100), ms(2_000_000));
-                let out = grouped.windowed_by(windows).reduce(store.as_str(), union).to_stream();
+                let out = grouped.windowed_by(windows).reduce(store.as_str(), union).to_stream().drop_null_values();
                 self.write_windows(&out, Answer::Last, "rekeyed windows");
             }
         }

@@ -44,7 +44,7 @@ final class Topologies {
                 KTable<String, String> table = builder.table("table", Consumed.with(TEXT, TEXT));
                 in.join(table, (left, right) -> left + "+" + right).to("out-inner");
                 in.leftJoin(table, (left, right) -> left + "+" + right).to("out-left");
-                table.toStream().filter((key, value) -> value != null).to("out-table");
+                table.toStream().to("out-table");
             }
             case "steps" -> {
                 in.filter((key, value) -> number(value) % 3 != 0)

@@ -1,0 +1,121 @@
+//! Count, reduce and aggregate over a grouped table.
+
+use super::{KGroupedStream, KStream, KTable, Materialized};
+use crate::{record::Data, table::Change};
+
+/// A table whose values are grouped by another key (`KGroupedTable` in Kafka Streams). [`KTable::group_by`] returns it.
+///
+/// Each update of the table takes the value before away from its group and adds the new value. So every aggregate needs
+/// two functions: one that adds, one that takes away. A group that was emptied keeps its row, for example a count of 0;
+/// with an aggregate of type `Option<A>`, a function that sets `None` deletes the row and emits a tombstone.
+///
+/// ```
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let sold = builder.table::<u64, (String, i64)>("orders", "orders");
+/// let by_item = sold.group_by("by-item", |_, (item, cents)| (item, cents));
+/// by_item.reduce("turnover", |all, cents| all + cents, |all, cents| all - cents).to_stream().to("turnovers");
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// let tea = |cents| Some(("tea".to_owned(), cents));
+/// let orders = driver.input::<u64, Option<(String, i64)>>("orders");
+/// orders.pipe_all([(1, tea(300), 0), (2, tea(200), 1), (2, tea(250), 2), (1, None, 3)])?;
+/// assert_eq!(driver.output::<String, i64>("turnovers").read_values()?, [300, 500, 550, 250]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct KGroupedTable<K, V> {
+    changes: KStream<K, Change<V>>,
+}
+
+impl<K: Data, V: Data> KGroupedTable<K, V> {
+    pub(super) fn new(changes: KStream<K, Change<V>>) -> Self {
+        Self { changes }
+    }
+
+    /// The number of keys in each group (`KGroupedTable.count` in Kafka Streams). See the example of
+    /// [`KTable::group_by`].
+    pub fn count(&self, materialized: impl Into<Materialized<K, i64>>) -> KTable<K, i64> {
+        self.fold("table-count", materialized, |_, change, count| {
+            if let (Some(_), Some(count)) = (&change.old, count.as_mut()) {
+                *count -= 1;
+            }
+            if change.new.is_some() {
+                *count.get_or_insert(0) += 1;
+            }
+        })
+    }
+
+    /// Combines the values of each group (`KGroupedTable.reduce` in Kafka Streams). `adder` gets the result so far and a
+    /// new value, `subtractor` the result so far and a value that left the group. The first value of a group is its
+    /// first result. See the example of [`KGroupedTable`].
+    pub fn reduce(
+        &self,
+        materialized: impl Into<Materialized<K, V>>,
+        adder: impl Fn(V, V) -> V + Send + Sync + 'static,
+        subtractor: impl Fn(V, V) -> V + Send + Sync + 'static,
+    ) -> KTable<K, V> {
+        self.fold("table-reduce", materialized, move |_, change, slot| {
+            if let Some(old) = change.old {
+                *slot = slot.take().map(|all| subtractor(all, old));
+            }
+            if let Some(new) = change.new {
+                *slot = Some(match slot.take() {
+                    Some(all) => adder(all, new),
+                    None => new,
+                });
+            }
+        })
+    }
+
+    /// Folds the values of each group into an aggregate (`KGroupedTable.aggregate` in Kafka Streams). `adder` adds a new
+    /// value, `subtractor` takes away a value that left the group.
+    ///
+    /// ```
+    /// # use std::collections::BTreeSet;
+    /// # use tidemill::{Materialized, StreamsBuilder, state::{Json, Utf8}, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let homes = builder.table::<String, String>("homes", "city-of-user");
+    /// let store = Materialized::with("people", Utf8, Json::<BTreeSet<String>>::default());
+    /// homes
+    ///     .group_by("by-city", |user, city| (city, user.clone()))
+    ///     .aggregate(
+    ///         store,
+    ///         BTreeSet::new,
+    ///         |_, user, people| drop(people.insert(user)),
+    ///         |_, user, people| drop(people.remove(&user)),
+    ///     );
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let homes = driver.input::<String, String>("homes");
+    /// let home = |user: &str, city: &str, at| (user.to_owned(), city.to_owned(), at);
+    /// homes.pipe_all([home("ann", "Kyiv", 0), home("bo", "Kyiv", 1), home("ann", "Lviv", 2)])?;
+    /// let people = driver.key_value_store_with("people", 0, Utf8, Json::<BTreeSet<String>>::default())?.expect("it runs");
+    /// assert_eq!(people.get(&"Kyiv".into())?, Some(BTreeSet::from(["bo".to_owned()])));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn aggregate<A: Data>(
+        &self,
+        materialized: impl Into<Materialized<K, A>>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+        adder: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
+        subtractor: impl Fn(&K, V, &mut A) + Send + Sync + 'static,
+    ) -> KTable<K, A> {
+        self.fold("table-aggregate", materialized, move |key, change, slot| {
+            if let (Some(old), Some(aggregate)) = (change.old, slot.as_mut()) {
+                subtractor(key, old, aggregate);
+            }
+            if let Some(new) = change.new {
+                adder(key, new, slot.get_or_insert_with(&initializer));
+            }
+        })
+    }
+
+    fn fold<A: Data>(
+        &self,
+        label: &'static str,
+        materialized: impl Into<Materialized<K, A>>,
+        fold: impl Fn(&K, Change<V>, &mut Option<A>) + Send + Sync + 'static,
+    ) -> KTable<K, A> {
+        KGroupedStream::new(self.changes.clone()).fold(label, materialized, fold)
+    }
+}

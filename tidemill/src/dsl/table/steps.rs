@@ -1,0 +1,223 @@
+//! Steps of one table.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use super::{
+    super::{
+        KGroupedTable, KStream, Materialized, Repartitioned,
+        builder::{SharedCodec, add_store},
+    },
+    KTable, TableView,
+};
+use crate::{
+    graph::{MAIN_PORT, StoreKind},
+    operators::{Assembly, BuildNode, GroupTable, KeepTable, MappedView, TableMap, ToStream, View},
+    record::Data,
+    table::{Change, ChangeCodec},
+};
+
+impl<K: Data, V: Data> KTable<K, V> {
+    /// The table's updates as a stream (`KTable.toStream` in Kafka Streams). A tombstone is `None`: it says that the key
+    /// has no value any more. [`KStream::drop_null_values`] leaves tombstones out.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let names = builder.table::<u64, String>("users", "names").to_stream();
+    /// names.to("changes");
+    /// names.drop_null_values().to("renamed");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let users = driver.input::<u64, Option<String>>("users");
+    /// users.pipe_all([(1, Some("Ann".into()), 0), (1, Some("Anna".into()), 1), (1, None, 2)])?;
+    /// let changes = driver.output::<u64, Option<String>>("changes").read_values()?;
+    /// assert_eq!(changes, [Some("Ann".into()), Some("Anna".into()), None]);
+    /// assert_eq!(driver.output::<u64, String>("renamed").read_values()?, ["Ann", "Anna"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_stream(&self) -> KStream<K, Option<V>> {
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let operator = ToStream { next: assembly.next(id, MAIN_PORT)? };
+            assembly.input::<K, Change<V>>(id, Rc::new(operator));
+            Ok(())
+        });
+        KStream::new(self.graph.clone(), self.add(None, "to-stream", Vec::new(), build))
+    }
+
+    /// Keeps the keys whose value makes `predicate` true (`KTable.filter` in Kafka Streams). A key whose value makes it
+    /// false no longer has a value: the table emits a tombstone, also if the key had none before.
+    ///
+    /// The result has no store of its own: a join computes its values from this table. [`materialized`](Self::materialized)
+    /// adds a store.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let stock = builder.table::<String, i64>("stock", "stock");
+    /// stock.filter(|_, number| *number > 0).to_stream().to("available");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("stock").pipe_all([("tea".into(), 2, 0), ("tea".into(), 0, 1)])?;
+    /// assert_eq!(driver.output::<String, Option<i64>>("available").read_values()?, [Some(2), None]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KTable<K, V> {
+        self.derived("table-filter", true, move |key, value| predicate(key, &value).then_some(value))
+    }
+
+    /// Keeps the keys whose value makes `predicate` false (`KTable.filterNot` in Kafka Streams). See
+    /// [`filter`](Self::filter).
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let stock = builder.table::<String, i64>("stock", "stock");
+    /// stock.filter_not(|_, number| *number > 0).to_stream().to("missing");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("stock").pipe_all([("tea".into(), 0, 0), ("tea".into(), 5, 1)])?;
+    /// assert_eq!(driver.output::<String, Option<i64>>("missing").read_values()?, [Some(0), None]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn filter_not(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> KTable<K, V> {
+        self.filter(move |key, value| !predicate(key, value))
+    }
+
+    /// Turns each value into another (`KTable.mapValues` in Kafka Streams). Tombstones stay tombstones. The result has
+    /// no store of its own, as after [`filter`](Self::filter).
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let euros = builder.table::<String, i64>("cents", "cents").map_values(|cents| cents / 100);
+    /// builder.stream::<String, i64>("ordered").join(&euros, |_, number, euros| number * euros).to("costs");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("cents").pipe("tea".into(), 300, 0)?;
+    /// driver.input::<String, i64>("ordered").pipe("tea".into(), 2, 1)?;
+    /// assert_eq!(driver.output::<String, i64>("costs").read_values()?, [6]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn map_values<V2: Data>(&self, map: impl Fn(V) -> V2 + Send + Sync + 'static) -> KTable<K, V2> {
+        self.derived("table-map-values", false, move |_, value| Some(map(value)))
+    }
+
+    /// As [`map_values`](Self::map_values); the function also sees the key (`KTable.mapValues` with a
+    /// `ValueMapperWithKey` in Kafka Streams).
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let users = builder.table::<u64, String>("users", "names");
+    /// users.map_values_with_key(|id, name| format!("{name} ({id})")).to_stream().to("labels");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("users").pipe(7, "Ann".into(), 0)?;
+    /// assert_eq!(driver.output::<u64, String>("labels").read_values()?, ["Ann (7)"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn map_values_with_key<V2: Data>(&self, map: impl Fn(&K, V) -> V2 + Send + Sync + 'static) -> KTable<K, V2> {
+        self.derived("table-map-values", false, move |key, value| Some(map(key, value)))
+    }
+
+    fn derived<V2: Data>(
+        &self,
+        label: &'static str,
+        filters: bool,
+        map: impl Fn(&K, V) -> Option<V2> + Send + Sync + 'static,
+    ) -> KTable<K, V2> {
+        let (map, above) = (Arc::new(map), self.view.clone());
+        let build: BuildNode = Arc::new({
+            let map = map.clone();
+            move |assembly, id| {
+                let skips_nothing = filters && assembly.sends_old(id);
+                let operator = TableMap { map: map.clone(), skips_nothing, next: assembly.next(id, MAIN_PORT)? };
+                assembly.input::<K, Change<V>>(id, Rc::new(operator));
+                Ok(())
+            }
+        });
+        let node = self.add(None, label, Vec::new(), build);
+        self.graph.borrow_mut().graph.takes_old_from.insert(node, vec![self.node]);
+        let open = move |assembly: &Assembly<'_>| -> Box<dyn View<K, V2>> {
+            Box::new(MappedView { of: above.open(assembly), map: map.clone() })
+        };
+        let view = TableView::new(self.view.stores.clone(), self.view.key.clone(), open);
+        KTable::new(self.graph.clone(), node, None, view)
+    }
+
+    /// Keeps the table's values in a store of its own, so that they can be queried and need not be computed again
+    /// (`Materialized.as` of a step in Kafka Streams).
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let stock = builder.table::<String, i64>("stock", "stock");
+    /// stock.filter(|_, number| *number > 0).materialized("available");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("stock").pipe_all([("tea".into(), 2, 0), ("rum".into(), 0, 1)])?;
+    /// let available = driver.key_value_store::<String, i64>("available", 0)?.expect("it runs");
+    /// assert_eq!((available.get(&"tea".into())?, available.get(&"rum".into())?), (Some(2), None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn materialized(&self, materialized: impl Into<Materialized<K, V>>) -> KTable<K, V> {
+        let materialized = materialized.into();
+        let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
+        let Materialized { key, value, .. } = materialized;
+        let build: BuildNode = Arc::new({
+            let (name, key, value) = (store.clone(), key.clone(), value.clone());
+            move |assembly, id| {
+                let (store, sends_old) = (assembly.key_value_store(&name), assembly.sends_old(id));
+                let (key, value, next) = (key.clone(), value.clone(), assembly.next(id, MAIN_PORT)?);
+                let operator = KeepTable { store, key, value, sends_old, next };
+                assembly.input::<K, Change<V>>(id, Rc::new(RefCell::new(operator)));
+                Ok(())
+            }
+        });
+        let node = self.add(Some(&store), "materialized", vec![store.clone()], build);
+        KTable::stored(self.graph.clone(), node, store, key, value)
+    }
+
+    /// Groups the table's values by another key, for a count, reduce or aggregate (`KTable.groupBy` in Kafka Streams).
+    /// When a key's value changes, the value before is taken away from its group and the new value is added to its own.
+    ///
+    /// The groups pass through a repartition topic; `repartitioned` names it and may set codecs. A null key or value that
+    /// `map` returns belongs to no group.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let homes = builder.table::<u64, String>("homes", "city-of-user");
+    /// homes.group_by("by-city", |user, city| (city, user)).count("inhabitants").to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let homes = driver.input::<u64, String>("homes");
+    /// homes.pipe_all([(1, "Kyiv".into(), 0), (2, "Kyiv".into(), 1), (1, "Lviv".into(), 2)])?;
+    /// let counts = driver.output::<String, i64>("counts").read_key_values()?;
+    /// let kyiv = |count| ("Kyiv".to_owned(), count);
+    /// assert_eq!(counts, [kyiv(1), kyiv(2), kyiv(1), ("Lviv".to_owned(), 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn group_by<K2: Data, V2: Data>(
+        &self,
+        repartitioned: impl Into<Repartitioned<K2, V2>>,
+        map: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static,
+    ) -> KGroupedTable<K2, V2> {
+        let Repartitioned { name, key, value, partitions } = repartitioned.into();
+        let map = Arc::new(map);
+        let build: BuildNode = Arc::new({
+            let (key, value) = (key.clone(), value.clone());
+            move |assembly, id| {
+                let (map, key, value) = (map.clone(), key.clone(), value.clone());
+                let operator = GroupTable { map, key, value, next: assembly.next(id, MAIN_PORT)? };
+                assembly.input::<K, Change<V>>(id, Rc::new(operator));
+                Ok(())
+            }
+        });
+        let node = self.add(None, "table-group-by", Vec::new(), build);
+        self.graph.borrow_mut().graph.send_old_values(self.node);
+        let value = Arc::new(ChangeCodec(SharedCodec(value)));
+        let regrouped = Repartitioned { name, key, value, partitions };
+        KGroupedTable::new(KStream::new(self.graph.clone(), node).repartition(regrouped))
+    }
+}

@@ -1,0 +1,41 @@
+//! How a later step reads a table's present values.
+
+use std::sync::Arc;
+
+use tidemill_state::Codec;
+
+use crate::{
+    graph::StoreName,
+    operators::{Assembly, View},
+    record::Data,
+};
+
+type Open<K, V> = Arc<dyn Fn(&Assembly<'_>) -> Box<dyn View<K, V>> + Send + Sync>;
+
+/// The stores that a table's values are in, and how a task opens them.
+pub(crate) struct TableView<K, V> {
+    pub(crate) stores: Vec<StoreName>,
+    pub(crate) key: Arc<dyn Codec<K>>,
+    open: Open<K, V>,
+}
+
+impl<K, V> Clone for TableView<K, V> {
+    fn clone(&self) -> Self {
+        Self { stores: self.stores.clone(), key: self.key.clone(), open: self.open.clone() }
+    }
+}
+
+impl<K: Data, V: Data> TableView<K, V> {
+    pub(crate) fn new(
+        stores: Vec<StoreName>,
+        key: Arc<dyn Codec<K>>,
+        open: impl Fn(&Assembly<'_>) -> Box<dyn View<K, V>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { stores, key, open: Arc::new(open) }
+    }
+
+    /// Opens the values for one step of a task. The step's node must name [`stores`](Self::stores).
+    pub(crate) fn open(&self, assembly: &Assembly<'_>) -> Box<dyn View<K, V>> {
+        (self.open)(assembly)
+    }
+}

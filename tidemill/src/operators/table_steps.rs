@@ -1,0 +1,126 @@
+//! Steps of tables: each takes changes and emits changes.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use tidemill_state::{ByteStore, Codec, Row};
+
+use super::{Next, Outcome, Receive, Target, TaskContext};
+use crate::{
+    record::{Data, Record},
+    table::Change,
+    transport::Headers,
+};
+
+/// Emits what each key has now, as a stream.
+pub(crate) struct ToStream<K, V> {
+    pub(crate) next: Next<K, Option<V>>,
+}
+
+impl<K: Data, V: Data> Target<K, Change<V>> for ToStream<K, V> {
+    #[inline]
+    fn take(&self, ctx: &mut TaskContext, key: K, value: Change<V>, timestamp: i64, headers: Headers) -> Outcome {
+        self.next.hand_over(ctx, Record { key, value: value.new, timestamp, headers })
+    }
+}
+
+/// Passes records on that have a value.
+pub(crate) struct DropNullValues<K, V> {
+    pub(crate) next: Next<K, V>,
+}
+
+impl<K: Data, V: Data> Target<K, Option<V>> for DropNullValues<K, V> {
+    #[inline]
+    fn take(&self, ctx: &mut TaskContext, key: K, value: Option<V>, timestamp: i64, headers: Headers) -> Outcome {
+        match value {
+            Some(value) => self.next.hand_over(ctx, Record { key, value, timestamp, headers }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Makes other values of a table's values.
+pub(crate) struct TableMap<F, K, V> {
+    pub(crate) map: Arc<F>,
+    /// Whether a change from nothing to nothing is left out. Only a filter makes such changes, and only if old values
+    /// are known.
+    pub(crate) skips_nothing: bool,
+    pub(crate) next: Next<K, Change<V>>,
+}
+
+impl<K: Data, T: Data, V: Data, F: Fn(&K, T) -> Option<V>> Target<K, Change<T>> for TableMap<F, K, V> {
+    #[inline]
+    fn take(&self, ctx: &mut TaskContext, key: K, value: Change<T>, timestamp: i64, headers: Headers) -> Outcome {
+        let value = value.map(|value| (self.map)(&key, value));
+        if self.skips_nothing && value.new.is_none() && value.old.is_none() {
+            return Ok(());
+        }
+        self.next.hand_over(ctx, Record { key, value, timestamp, headers })
+    }
+}
+
+/// Keeps a table's values in a store.
+pub(crate) struct KeepTable<K, V> {
+    pub(crate) store: Rc<RefCell<ByteStore>>,
+    pub(crate) key: Arc<dyn Codec<K>>,
+    pub(crate) value: Arc<dyn Codec<V>>,
+    pub(crate) sends_old: bool,
+    pub(crate) next: Next<K, Change<V>>,
+}
+
+impl<K: Data, V: Data> Receive<K, Change<V>> for KeepTable<K, V> {
+    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Change<V>>) -> Outcome {
+        let Record { key, value: Change { new, .. }, timestamp, headers } = record;
+        let bytes = self.key.encode(&key)?.unwrap_or_default();
+        let old = if self.sends_old { self.store.borrow().get(&bytes)? } else { None };
+        let old = old.map(|row| self.value.decode(row.value)).transpose()?;
+        let row = new.as_ref().map(|new| self.value.encode(new)).transpose()?.flatten();
+        let new = new.filter(|_| row.is_some());
+        match row {
+            Some(value) => self.store.borrow_mut().put(bytes, Row { timestamp, value }),
+            None => self.store.borrow_mut().delete(bytes),
+        }
+        self.next.forward(ctx, Record { key, value: Change { new, old }, timestamp, headers })
+    }
+}
+
+/// Gives a table's values another key, so that they can be aggregated by it. What a key had before is taken away there;
+/// what it has now is added.
+pub(crate) struct GroupTable<F, K2, V2> {
+    pub(crate) map: Arc<F>,
+    pub(crate) key: Arc<dyn Codec<K2>>,
+    pub(crate) value: Arc<dyn Codec<V2>>,
+    pub(crate) next: Next<K2, Change<V2>>,
+}
+
+impl<F, K2: Data, V2: Data> GroupTable<F, K2, V2> {
+    fn pair<K, V>(&self, key: &K, value: Option<V>) -> Option<(K2, V2)>
+    where
+        F: Fn(&K, V) -> (K2, V2),
+    {
+        let pair = (self.map)(key, value?);
+        (!self.key.is_null(&pair.0) && !self.value.is_null(&pair.1)).then_some(pair)
+    }
+}
+
+impl<K: Data, V: Data, K2: Data, V2: Data, F: Fn(&K, V) -> (K2, V2)> Target<K, Change<V>> for GroupTable<F, K2, V2> {
+    fn take(&self, ctx: &mut TaskContext, key: K, value: Change<V>, timestamp: i64, headers: Headers) -> Outcome {
+        let (old, new) = (self.pair(&key, value.old), self.pair(&key, value.new));
+        let forward = |ctx: &mut TaskContext, key, new, old, headers| {
+            self.next.forward(ctx, Record { key, value: Change { new, old }, timestamp, headers })
+        };
+        match (old, new) {
+            (Some((from, old)), Some((to, new))) if self.key.encode(&from)? == self.key.encode(&to)? => {
+                forward(ctx, to, Some(new), Some(old), headers)
+            }
+            (old, new) => {
+                if let Some((from, old)) = old {
+                    forward(ctx, from, None, Some(old), headers.clone())?;
+                }
+                match new {
+                    Some((to, new)) => forward(ctx, to, Some(new), None, headers),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Reads the present value of a table's key, for joins. A table without a store of its own computes the value from the
+//! stores of the tables above it.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use tidemill_state::{ByteStore, ByteWindowStore, Codec};
+
+use super::Failure;
+use crate::{record::Data, windows::Windowed};
+
+/// A value with its timestamp, if the key has one.
+pub(crate) type Found<V> = Result<Option<(V, i64)>, Box<Failure>>;
+
+/// The present values of a table.
+pub(crate) trait View<K, V> {
+    /// The value of a key, with its timestamp in milliseconds since the epoch.
+    fn get(&mut self, key: &K) -> Found<V>;
+}
+
+/// The rows of a key-value store.
+pub(crate) struct StoreView<K, V> {
+    pub(crate) store: Rc<RefCell<ByteStore>>,
+    pub(crate) key: Arc<dyn Codec<K>>,
+    pub(crate) value: Arc<dyn Codec<V>>,
+    pub(crate) scratch: Vec<u8>,
+}
+
+impl<K: Data, V: Data> View<K, V> for StoreView<K, V> {
+    fn get(&mut self, key: &K) -> Found<V> {
+        self.scratch.clear();
+        self.key.encode_into(key, &mut self.scratch)?;
+        let row = self.store.borrow().get(&self.scratch)?;
+        Ok(match row {
+            Some(row) => Some((self.value.decode(row.value)?, row.timestamp)),
+            None => None,
+        })
+    }
+}
+
+/// The rows of a window store.
+pub(crate) struct WindowView<K, V> {
+    pub(crate) store: Rc<RefCell<ByteWindowStore>>,
+    pub(crate) key: Arc<dyn Codec<K>>,
+    pub(crate) value: Arc<dyn Codec<V>>,
+    pub(crate) scratch: Vec<u8>,
+}
+
+impl<K: Data, V: Data> View<Windowed<K>, V> for WindowView<K, V> {
+    fn get(&mut self, key: &Windowed<K>) -> Found<V> {
+        self.scratch.clear();
+        self.key.encode_into(&key.key, &mut self.scratch)?;
+        let row = self.store.borrow().get(key.window.start, &self.scratch)?;
+        Ok(match row {
+            Some(row) => Some((self.value.decode(row.value)?, row.timestamp)),
+            None => None,
+        })
+    }
+}
+
+/// Values that a function makes of another table's values.
+pub(crate) struct MappedView<K, T, F> {
+    pub(crate) of: Box<dyn View<K, T>>,
+    pub(crate) map: Arc<F>,
+}
+
+impl<K: Data, T: Data, V: Data, F: Fn(&K, T) -> Option<V>> View<K, V> for MappedView<K, T, F> {
+    fn get(&mut self, key: &K) -> Found<V> {
+        let found = self.of.get(key)?;
+        Ok(found.and_then(|(value, timestamp)| Some(((self.map)(key, value)?, timestamp))))
+    }
+}
+
+/// Values that a function makes of two tables' values.
+pub(crate) struct JoinedView<K, L, R, F> {
+    pub(crate) left: Box<dyn View<K, L>>,
+    pub(crate) right: Box<dyn View<K, R>>,
+    pub(crate) join: Arc<F>,
+}
+
+impl<K: Data, L: Data, R: Data, V: Data, F> View<K, V> for JoinedView<K, L, R, F>
+where
+    F: Fn(&K, Option<L>, Option<R>) -> Option<V>,
+{
+    fn get(&mut self, key: &K) -> Found<V> {
+        let (left, right) = (self.left.get(key)?, self.right.get(key)?);
+        let time = |timestamp: Option<i64>| timestamp.unwrap_or(-1);
+        let timestamp = time(left.as_ref().map(|(_, at)| *at)).max(time(right.as_ref().map(|(_, at)| *at)));
+        let joined = (self.join)(key, left.map(|(value, _)| value), right.map(|(value, _)| value));
+        Ok(joined.map(|value| (value, timestamp)))
+    }
+}
