@@ -45,6 +45,7 @@ pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureA
 pub use dsl::{
     CogroupedKStream, CogroupedWindows, Consumed, KGroupedStream, KStream, KTable, Materialized, Produced,
     Repartitioned, SplitStream, StreamJoined, StreamsBuilder, TimeWindowedCogroupedKStream, TimeWindowedKStream,
+    Windows,
 };
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};

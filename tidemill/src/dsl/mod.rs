@@ -13,6 +13,7 @@ mod stream_joined;
 mod table;
 mod window_rows;
 mod windowed;
+mod windowed_by;
 
 pub use builder::StreamsBuilder;
 pub use cogroup::{CogroupedKStream, CogroupedWindows, TimeWindowedCogroupedKStream};
@@ -23,3 +24,4 @@ pub use stream::KStream;
 pub use stream_joined::StreamJoined;
 pub use table::KTable;
 pub use windowed::TimeWindowedKStream;
+pub use windowed_by::Windows;
