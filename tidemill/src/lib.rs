@@ -46,7 +46,7 @@ pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureA
 pub use dsl::{
     CogroupedKStream, CogroupedWindows, Consumed, KGroupedStream, KGroupedTable, KStream, KTable, Materialized,
     Produced, Repartitioned, SplitStream, StreamJoined, StreamsBuilder, TimeWindowedCogroupedKStream,
-    TimeWindowedKStream,
+    TimeWindowedKStream, Windows,
 };
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
-    CogroupedKStream, KStream, KTable, Materialized, TimeWindowedKStream,
+    CogroupedKStream, KStream, KTable, Materialized, Windows,
     builder::{add_operator, add_store},
 };
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
     operators::BuildNode,
     operators::KeyedAggregate,
     record::Data,
-    windows::TimeWindows,
 };
 
 /// A stream whose records are grouped by their key (`KGroupedStream` in Kafka Streams). [`KStream::group_by_key`]
@@ -119,8 +118,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         self.fold("aggregate", materialized, aggregate(initializer, aggregator))
     }
 
-    /// Divides each group into time windows (`KGroupedStream.windowedBy` in Kafka Streams). The windows of a record
-    /// follow from its timestamp. A record that comes after its windows have closed is late.
+    /// Divides each group into windows (`KGroupedStream.windowedBy` in Kafka Streams). The windows of a record follow
+    /// from its timestamp. A record that comes after its windows have closed is late.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -138,8 +137,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     /// assert_eq!(starts, [(0, 1), (60_000, 1)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn windowed_by(&self, windows: TimeWindows) -> TimeWindowedKStream<K, V> {
-        TimeWindowedKStream::new(self.stream.clone(), windows)
+    pub fn windowed_by<W: Windows<K, V>>(&self, windows: W) -> W::Stream {
+        windows.divide(self.stream.clone())
     }
 
     /// Aggregates this stream together with other streams (`KGroupedStream.cogroup` in Kafka Streams, KIP-150).

@@ -14,6 +14,7 @@ mod stream_joined;
 mod table;
 mod window_rows;
 mod windowed;
+mod windowed_by;
 
 pub use builder::StreamsBuilder;
 pub use cogroup::{CogroupedKStream, CogroupedWindows, TimeWindowedCogroupedKStream};
@@ -26,3 +27,4 @@ pub use stream_joined::StreamJoined;
 pub use table::KTable;
 pub(crate) use table::TableView;
 pub use windowed::TimeWindowedKStream;
+pub use windowed_by::Windows;

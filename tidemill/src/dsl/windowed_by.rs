@@ -1,0 +1,42 @@
+//! The kinds of windows that a grouped stream can be divided into.
+
+use super::{KStream, TimeWindowedKStream};
+use crate::{record::Data, windows::TimeWindows};
+
+/// Windows that [`KGroupedStream::windowed_by`](crate::KGroupedStream::windowed_by) accepts. Other crates cannot add
+/// kinds of windows.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tidemill::{KGroupedStream, StreamsBuilder, TimeWindows, TimeWindowedKStream};
+/// # let builder = StreamsBuilder::new();
+/// let views: KGroupedStream<u64, String> = builder.stream("views").group_by_key();
+/// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+/// let per_minute: TimeWindowedKStream<u64, String> = views.windowed_by(minutes);
+/// per_minute.count("per-minute");
+/// builder.build()?;
+/// # Ok::<(), tidemill::TopologyError>(())
+/// ```
+pub trait Windows<K, V>: sealed::Sealed {
+    /// The stream that is divided into these windows.
+    type Stream;
+
+    /// Divides a grouped stream.
+    #[doc(hidden)]
+    fn divide(self, stream: KStream<K, V>) -> Self::Stream;
+}
+
+mod sealed {
+    /// Implemented by the windows of this crate only.
+    pub trait Sealed {}
+
+    impl Sealed for crate::windows::TimeWindows {}
+}
+
+impl<K: Data, V: Data> Windows<K, V> for TimeWindows {
+    type Stream = TimeWindowedKStream<K, V>;
+
+    fn divide(self, stream: KStream<K, V>) -> TimeWindowedKStream<K, V> {
+        TimeWindowedKStream::new(stream, self)
+    }
+}
