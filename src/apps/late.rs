@@ -117,7 +117,8 @@ impl Processor<String, &'static str, Windowed<String>, LateEvents> for Report {
             return Ok(());
         }
         let store = ctx.key_value_store_with::<String, Vec<LateEvents>>(self.store, Utf8, Json::default())?;
-        for (id, waiting) in store.all()? {
+        for entry in store.all() {
+            let (id, waiting) = entry?;
             store.delete(&id)?;
             for late in waiting {
                 let window = Window { start: late.oldest_ms, end: late.newest_ms + 1 };

@@ -37,6 +37,7 @@ mod overlay;
 mod sealed;
 mod stats;
 mod store;
+mod walk;
 
 mod sequences;
 mod window;
@@ -57,6 +58,6 @@ pub use row::Row;
 pub use sealed::{Sealed, SealedWindows};
 pub use stats::StoreStats;
 pub use store::ByteStore;
-pub use typed::{KeyValueStore, WindowStore};
-pub use window::{ByteWindowStore, WindowSavepoint};
+pub use typed::{KeyValueIterator, KeyValueStore, WindowStore};
+pub use window::{ByteWindowStore, WindowSavepoint, WindowWalk};
 pub use window_key::WindowKey;

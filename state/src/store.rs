@@ -52,6 +52,8 @@ pub struct ByteStore {
     sealed: Option<Arc<Overlay>>,
     counts: Counts,
     unflushed: Unflushed,
+    /// The number of changes so far.
+    version: u64,
 }
 
 /// Whether the backend has unflushed rows, and since when.
@@ -77,7 +79,7 @@ impl ByteStore {
     /// Creates a store over the rows that `backend` already has. See the example of [`ByteStore`].
     pub fn new(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
         let (overlay, counts, unflushed) = (Overlay::default(), Counts::default(), Unflushed::Nothing);
-        Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed }
+        Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed, version: 0 }
     }
 
     /// The store's name. See the example of [`ByteWindowStore::store`](crate::ByteWindowStore::store).
@@ -109,6 +111,7 @@ impl ByteStore {
 
     /// Writes a row. It is uncommitted until the next commit. See the example of [`ByteStore`].
     pub fn put(&mut self, key: Bytes, row: Row) {
+        self.version += 1;
         self.counts.puts.add(1);
         self.overlay.set(key, Some(row));
     }
@@ -128,6 +131,7 @@ impl ByteStore {
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn delete(&mut self, key: Bytes) {
+        self.version += 1;
         self.counts.deletes.add(1);
         self.overlay.set(key, None);
     }
@@ -163,6 +167,11 @@ impl ByteStore {
             None => committed,
         };
         Ok(Merge::new(self.overlay.range(from, to), committed, direction))
+    }
+
+    /// A number that differs after each change of the rows.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// Keys of rows that begin with `prefix`, in order: at most `max` of them, and where to go on. The walk begins at
@@ -219,6 +228,7 @@ impl ByteStore {
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn delete_below(&mut self, key: Bytes) {
+        self.version += 1;
         self.overlay.delete_below(key);
     }
 
@@ -239,6 +249,7 @@ impl ByteStore {
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn forget(&mut self, key: &[u8]) {
+        self.version += 1;
         self.overlay.forget(key);
     }
 
@@ -276,6 +287,7 @@ impl ByteStore {
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn undo_to(&mut self, savepoint: usize) {
+        self.version += 1;
         self.overlay.undo_to(savepoint);
     }
 
@@ -392,6 +404,7 @@ impl ByteStore {
 
     /// Discards uncommitted writes, sealed or not. See the example of [`ByteStore`].
     pub fn rollback(&mut self) {
+        self.version += 1;
         self.overlay = Overlay::default();
         self.sealed = None;
     }
@@ -416,6 +429,7 @@ impl ByteStore {
         meta: Vec<(String, Bytes)>,
         next_offset: i64,
     ) -> Result<(), StoreError> {
+        self.version += 1;
         self.unflushed.add();
         self.backend.write(Batch { delete_below: None, rows, meta, checkpoint: Some(next_offset) })
     }
@@ -514,6 +528,7 @@ impl ByteStore {
     /// Drops all rows, committed or not, before a rebuild. The note of the writer stays. See the example of
     /// [`set_written_by`](Self::set_written_by).
     pub fn clear(&mut self) -> Result<(), StoreError> {
+        self.version += 1;
         self.rollback();
         let writer = self.written_by()?;
         self.backend.clear()?;

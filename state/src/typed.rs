@@ -1,10 +1,12 @@
 //! Typed handles for processors.
 
+mod iterator;
 mod key_value;
 mod window;
 
 use bytes::Bytes;
 
+pub use iterator::KeyValueIterator;
 pub use key_value::KeyValueStore;
 pub use window::WindowStore;
 

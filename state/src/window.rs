@@ -2,8 +2,10 @@
 
 mod by_key;
 mod erase;
+mod fetch;
 mod undo;
 
+pub use fetch::WindowWalk;
 pub use undo::WindowSavepoint;
 
 use std::cell::RefCell;
@@ -260,14 +262,6 @@ impl ByteWindowStore {
             let (local, row) = row?;
             Ok((WindowKey::decode_local(local).map_err(|source| self.codec_error(source))?, row))
         }))
-    }
-
-    /// The rows of a key in windows that start in `[from_start, to_start)`, with the starts. This reads the rows of
-    /// every key; it is made for queries. See the example of [`ByteWindowStore`].
-    pub fn fetch(&self, key: &[u8], from_start: i64, to_start: i64) -> Result<Vec<(i64, Row)>, StoreError> {
-        let of_key = |row: &Result<(WindowKey, Row), _>| row.as_ref().map_or(true, |(window, _)| window.key == key);
-        let rows = self.scan(from_start, to_start)?.filter(of_key);
-        rows.map(|row| row.map(|(window, row)| (window.start, row))).collect()
     }
 
     /// Drops windows with a lower start. A lower `start` than before has no effect. The changelog does not record the

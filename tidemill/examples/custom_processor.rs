@@ -59,7 +59,8 @@ impl Processor<String, i64, String, String> for MoodAlert {
         now: i64,
     ) -> Result<(), BoxError> {
         let (_, held_back) = self.stores.as_ref().ok_or("init comes first")?;
-        for (stream, count) in held_back.all()? {
+        for entry in held_back.all() {
+            let (stream, count) = entry?;
             held_back.delete(&stream)?;
             ctx.forward(Record::new(stream, format!("{count} alerts held back"), now));
         }

@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, driver, strings, windowed};
 use tidemill::{
-    EmitStrategy, JoinKind, StreamsBuilder, TimeWindows, Windowed,
+    EmitStrategy, JoinKind, RecordHandler, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
+    processor::{Processor, ProcessorContext, Record},
+    state::BoxError,
     testing::{DriverOptions, TestOutputTopic, TopologyTestDriver},
 };
 
@@ -177,6 +179,111 @@ fn a_cogrouped_aggregate_may_emit_each_update() -> Tested {
     let out = driver.output::<Windowed<String>, String>("out").read()?;
     assert_eq!(out, [(windowed("a", 0, MINUTE), "=7".into(), 1_000), (windowed("a", 0, MINUTE), "=7x".into(), 1_000)]);
     Ok(())
+}
+
+/// Three streams of different values in one text for each key, without windows.
+fn three_streams_by_key() -> StreamsBuilder {
+    let builder = StreamsBuilder::new();
+    let texts = builder.stream::<String, String>("texts").group_by_key();
+    let numbers = builder.stream::<String, i64>("numbers").group_by_key();
+    let flags = builder.stream::<String, Option<bool>>("flags").group_by_key();
+    texts
+        .cogroup(|_, text, all: &mut String| all.push_str(&text))
+        .cogroup(&numbers, |_, number, all| all.push_str(&number.to_string()))
+        .cogroup(&flags, |key, flag, all| all.push_str(if flag == Some(true) { key } else { "-" }))
+        .aggregate("all", || "=".to_owned())
+        .to_stream()
+        .to("out");
+    builder
+}
+
+#[test]
+fn a_cogroup_without_windows_has_one_aggregate_for_each_key() -> Tested {
+    let driver = driver(&three_streams_by_key());
+    let out = driver.output::<String, String>("out");
+    driver.input::<String, i64>("numbers").pipe("a".into(), 7, 1_000)?;
+    driver.input::<String, String>("texts").pipe("a".into(), "text".into(), 500)?;
+    driver.input::<String, Option<bool>>("flags").pipe_all([("b".into(), Some(true), 1), ("a".into(), None, 2_000)])?;
+    let updates = [("a", "=7", 1_000), ("a", "=7text", 1_000), ("b", "=b", 1), ("a", "=7text-", 2_000)];
+    let updates = updates.map(|(key, text, time)| (key.to_owned(), text.to_owned(), time));
+    assert_eq!(out.read()?, updates, "the time is the highest of the records");
+    Ok(())
+}
+
+#[test]
+fn a_restart_goes_on_with_the_aggregates_of_a_cogroup() -> Tested {
+    let driver = driver(&three_streams_by_key());
+    for number in 0..3 {
+        driver.input::<String, i64>("numbers").pipe("a".into(), number, 0)?;
+        driver.crash();
+        driver.input::<String, String>("texts").pipe("a".into(), "x".into(), 0)?;
+        driver.crash();
+    }
+    let out = driver.output::<String, String>("out").read_values()?;
+    assert_eq!(out.last().map(String::as_str), Some("=0x1x2x"));
+    let store = driver.key_value_store::<String, String>("all", 0)?.ok_or("it is there")?;
+    assert_eq!(store.get(&"a".into())?, Some("=0x1x2x".into()));
+    Ok(())
+}
+
+#[test]
+fn a_cogroup_without_windows_drops_records_without_a_key() -> Tested {
+    let builder = StreamsBuilder::new();
+    let left = builder.stream::<Option<String>, i64>("left").group_by_key();
+    let right = builder.stream::<Option<String>, i64>("right").group_by_key();
+    left.cogroup(|_, number, sum: &mut i64| *sum += number)
+        .cogroup(&right, |_, number, sum| *sum -= number)
+        .aggregate("sums", || 100)
+        .to_stream()
+        .to("out");
+    let driver = driver(&builder);
+    driver.input::<Option<String>, i64>("left").pipe_all([(None, 1, 0), (Some("a".into()), 2, 0)])?;
+    driver.input::<Option<String>, i64>("right").pipe_all([(None, 4, 0), (Some("a".into()), 8, 0)])?;
+    assert_eq!(driver.output::<Option<String>, i64>("out").read_values()?, [102, 94]);
+    let dropped = driver.status()?.tasks[0].records_dropped.clone();
+    let dropped: BTreeMap<_, _> = dropped.into_iter().map(|(node, why, count)| (node, (why, count))).collect();
+    let expect = [("sums-input-1", ("null-key", 1)), ("sums-input-2", ("null-key", 1))];
+    assert_eq!(dropped, expect.map(|(node, dropped)| (node.to_owned(), dropped)).into());
+    Ok(())
+}
+
+#[test]
+fn a_record_that_is_refused_below_a_cogroup_leaves_the_aggregate_as_it_was() -> Tested {
+    let builder = StreamsBuilder::new();
+    let left = builder.stream::<String, i64>("left").group_by_key();
+    let right = builder.stream::<String, i64>("right").group_by_key();
+    left.cogroup(|_, number, sum: &mut i64| *sum += number)
+        .cogroup(&right, |_, number, sum| *sum -= number)
+        .aggregate("sums", || 0)
+        .to_stream()
+        .process::<String, i64, _>("refuses", &[], || Refuses)
+        .to("out");
+    let config = StreamsConfig { processing_handler: RecordHandler::Skip, ..StreamsConfig::new("test") };
+    let options = DriverOptions { config, ..DriverOptions::default() };
+    let driver = TopologyTestDriver::with(&builder.build()?, options)?;
+    let (left, right) = (driver.input::<String, i64>("left"), driver.input::<String, i64>("right"));
+    left.pipe("a".into(), 5, 0)?;
+    right.pipe("a".into(), 9, 0)?;
+    left.pipe("a".into(), 1, 0)?;
+    assert_eq!(driver.output::<String, i64>("out").read_values()?, [5, 6], "the sum of -4 was refused");
+    Ok(())
+}
+
+/// Refuses values below 0.
+struct Refuses;
+
+impl Processor<String, i64, String, i64> for Refuses {
+    fn process(
+        &mut self,
+        ctx: &mut ProcessorContext<'_, String, i64>,
+        record: Record<String, i64>,
+    ) -> Result<(), BoxError> {
+        if record.value < 0 {
+            return Err("below 0".into());
+        }
+        ctx.forward(record);
+        Ok(())
+    }
 }
 
 #[test]

@@ -188,14 +188,14 @@ fn an_erased_key_is_in_no_store() -> Tested {
             driver.crash();
         }
         for name in ["counts", "profiles", "lists-times", "evens-times", "twins-times", "notes"] {
-            let keys = driver.key_value_store::<String, Bytes>(name, 0)?.ok_or("it is there")?.all()?;
+            let keys = driver.key_value_store::<String, Bytes>(name, 0)?.ok_or("it is there")?.all().read_all()?;
             let keys: Vec<_> = keys.into_iter().map(|(key, _)| key).collect();
             assert_eq!(keys, ["anna", "bo"], "{name}");
         }
         for name in
             ["totals", "lists", "evens", "odds", "pairs-left", "pairs-right", "twins-left", "twins-right", "visits"]
         {
-            let rows = driver.window_store::<String, Bytes>(name, 0)?.ok_or("it is there")?.all()?;
+            let rows = driver.window_store::<String, Bytes>(name, 0)?.ok_or("it is there")?.all().read_all()?;
             assert!(rows.iter().all(|((key, _), _)| key != "ann"), "{name} {rows:?}");
         }
     }

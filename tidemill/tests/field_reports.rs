@@ -109,7 +109,7 @@ fn rows_of_windows_expire_after_a_restore_as_they_would_have_before() -> Tested 
         one.input::<String, String>("in").pipe("k".into(), "x".into(), 200 * MINUTE)?;
     }
     let rows = |driver: &TopologyTestDriver| -> Tested<Vec<_>> {
-        Ok(driver.window_store::<String, i64>("counts", 0)?.ok_or("the store is there")?.all()?)
+        Ok(driver.window_store::<String, i64>("counts", 0)?.ok_or("the store is there")?.all().read_all()?)
     };
     assert_eq!(rows(&disturbed)?, rows(&calm)?);
     assert!(rows(&disturbed)?.len() <= 3, "only what may still change is kept");

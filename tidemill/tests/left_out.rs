@@ -184,7 +184,7 @@ fn of_hopping_windows_none_holds_a_refused_record() -> Tested {
     // Both later records are refused in [10, 30), and so they are in no other window either.
     assert_eq!(found, [(0, 1), (10, 1)]);
     let store = driver.window_store::<String, i64>("counts", 0)?.ok_or("it is there")?;
-    let starts: Vec<_> = store.all()?.into_iter().map(|((_, start), count)| (start, count)).collect();
+    let starts: Vec<_> = store.all().read_all()?.into_iter().map(|((_, start), count)| (start, count)).collect();
     assert_eq!(starts, [(0, 1), (10, 1)]);
     Ok(())
 }

@@ -80,7 +80,11 @@ fn a_processors_window_store_forgets_what_its_retention_does_not_keep() -> Teste
     input.pipe("a".into(), "4".into(), hour)?;
     let starts = || -> Result<Vec<i64>, TaskError> {
         let windows = driver.window_store::<String, String>("by-minute", 0)?;
-        let rows = windows.map(|windows| windows.all()).transpose().expect("the store is readable").unwrap_or_default();
+        let rows = windows
+            .map(|windows| windows.all().read_all())
+            .transpose()
+            .expect("the store is readable")
+            .unwrap_or_default();
         Ok(rows.into_iter().map(|((_, start), _)| start).collect())
     };
     assert_eq!(starts()?, [60_000, hour - 60_000, hour]);

@@ -124,7 +124,7 @@ fn what_has_closed_leaves_neither_rows_nor_changelog() -> Tested {
     let input = driver.input::<String, i64>("in");
     (0..10).try_for_each(|at| input.enqueue("a".into(), at, at * 500))?;
     driver.status()?;
-    let rows = || driver.window_store::<String, i64>("lists", 0).map(|store| store.map(|store| store.all()));
+    let rows = || driver.window_store::<String, i64>("lists", 0).map(|store| store.map(|store| store.all().read_all()));
     assert_eq!(rows()?.ok_or("it is there")??.len(), 2, "the last window is open");
     assert_eq!(driver.log().read_all("test-lists-changelog")?.len(), 2);
     assert_eq!(driver.log().read_all("test-lists-times-changelog")?.len(), 1, "a small row for each key and commit");
@@ -146,7 +146,7 @@ fn windows_that_are_kept_for_queries_are_emitted_once_and_expire_by_their_keys_t
     driver.crash();
     let starts = || -> Tested<Vec<(String, i64)>> {
         let store = driver.window_store::<String, i64>("counts", 0)?.ok_or("it is there")?;
-        Ok(store.all()?.into_iter().map(|(at, _)| at).collect())
+        Ok(store.all().read_all()?.into_iter().map(|(at, _)| at).collect())
     };
     let at = |key: &str, start: i64| (key.to_owned(), start);
     assert_eq!(starts()?, [at("a", 0), at("b", 0), at("a", 5_000)]);

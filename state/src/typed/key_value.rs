@@ -1,13 +1,14 @@
 //! A typed handle to a store.
 
 use std::cell::RefCell;
-use std::ops::{Bound, RangeInclusive};
+use std::ops::{Bound, RangeBounds};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{codec_error, encode_key};
+use super::{KeyValueIterator, codec_error, encode_key};
+use crate::walk::Walk;
 use crate::{ByteStore, Codec, Direction, Row, StoreError};
 
 /// Values by key (`TimestampedKeyValueStore` in Kafka Streams). Clones are handles to the same store. A processor gets
@@ -88,7 +89,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     ///     KeyValueStore::new(store, Arc::new(Utf8), Arc::new(Nullable(BigEndian)));
     /// points.put(&"ann".into(), &Some(3), 1_000)?;
     /// points.put(&"ann".into(), &None, 2_000)?;
-    /// assert!(points.all()?.is_empty());
+    /// assert_eq!(points.all().count(), 0);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn put(&self, key: &K, value: &V, timestamp: i64) -> Result<(), StoreError> {
@@ -142,8 +143,8 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         Ok(existing)
     }
 
-    /// The values between two keys, both inclusive, in the order of the keys' bytes (`ReadOnlyKeyValueStore.range` in
-    /// Kafka Streams). All of them are read at once.
+    /// The entries between two keys, in the order of the keys' bytes (`ReadOnlyKeyValueStore.range` in Kafka Streams).
+    /// `..=` includes the upper key, as Kafka Streams does. An end that is left open stands for its null.
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -153,17 +154,33 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     /// for (name, number) in [("ann", 3), ("bo", 5), ("cy", 7)] {
     ///     points.put(&name.into(), &number, 0)?;
     /// }
-    /// assert_eq!(points.range(&"b".into()..=&"bo".into())?, [("bo".to_owned(), 5)]);
+    /// assert_eq!(points.range("b".to_owned()..="bo".to_owned()).read_all()?, [("bo".to_owned(), 5)]);
+    /// assert_eq!(points.range("bo".to_owned()..).count(), 2);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn range(&self, keys: RangeInclusive<&K>) -> Result<Vec<(K, V)>, StoreError> {
-        let store = self.store.borrow();
-        let (from, to) = keys.into_inner();
-        let (from, to) = (self.key(&store, from)?, self.key(&store, to)?);
-        self.collect(&store, Bound::Included(&from), Bound::Included(&to))
+    pub fn range(&self, keys: impl RangeBounds<K>) -> KeyValueIterator<K, V> {
+        self.between(&keys, Direction::Forward)
     }
 
-    /// Values whose keys begin with these bytes, in the order of the keys' bytes (`prefixScan` in Kafka Streams,
+    /// As [`range`](Self::range), last key first (`ReadOnlyKeyValueStore.reverseRange` in Kafka Streams).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// for (name, number) in [("ann", 3), ("bo", 5), ("cy", 7)] {
+    ///     points.put(&name.into(), &number, 0)?;
+    /// }
+    /// let last_below_cy = points.reverse_range(.."cy".to_owned()).next().transpose()?;
+    /// assert_eq!(last_below_cy, Some(("bo".to_owned(), 5)));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn reverse_range(&self, keys: impl RangeBounds<K>) -> KeyValueIterator<K, V> {
+        self.between(&keys, Direction::Reverse)
+    }
+
+    /// Entries whose keys begin with these bytes, in the order of the keys' bytes (`prefixScan` in Kafka Streams,
     /// KIP-614). The prefix is compared with encoded keys.
     ///
     /// ```
@@ -174,20 +191,19 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     /// for (name, number) in [("room-1/ann", 3), ("room-1/bo", 5), ("room-2/ann", 7)] {
     ///     points.put(&name.into(), &number, 0)?;
     /// }
-    /// let in_room_1: Vec<_> = points.prefix(b"room-1/")?.into_iter().map(|(_, points)| points).collect();
+    /// let in_room_1: Vec<_> = points.prefix_scan(b"room-1/").read_all()?.into_iter().map(|(_, points)| points).collect();
     /// assert_eq!(in_room_1, [3, 5]);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn prefix(&self, prefix: &[u8]) -> Result<Vec<(K, V)>, StoreError> {
+    pub fn prefix_scan(&self, prefix: &[u8]) -> KeyValueIterator<K, V> {
         // The upper bound is the prefix with its last byte below 255 increased by one.
         let grows = prefix.iter().rposition(|byte| *byte != u8::MAX);
         let after = grows.map(|last| [&prefix[..last], &[prefix[last] + 1]].concat());
-        let to = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        self.collect(&self.store.borrow(), Bound::Included(prefix), to)
+        let to = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.into()));
+        self.walk(Walk::new(Bound::Included(Bytes::copy_from_slice(prefix)), to, Direction::Forward))
     }
 
-    /// All values, in the order of the keys' bytes (`ReadOnlyKeyValueStore.all` in Kafka Streams). All of them are read
-    /// at once.
+    /// All entries, in the order of the keys' bytes (`ReadOnlyKeyValueStore.all` in Kafka Streams).
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -196,11 +212,27 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// points.put(&"bo".into(), &5, 0)?;
     /// points.put(&"ann".into(), &3, 1)?;
-    /// assert_eq!(points.all()?, [("ann".to_owned(), 3), ("bo".to_owned(), 5)]);
+    /// assert_eq!(points.all().read_all()?, [("ann".to_owned(), 3), ("bo".to_owned(), 5)]);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn all(&self) -> Result<Vec<(K, V)>, StoreError> {
-        self.collect(&self.store.borrow(), Bound::Unbounded, Bound::Unbounded)
+    pub fn all(&self) -> KeyValueIterator<K, V> {
+        self.walk(Walk::new(Bound::Unbounded, Bound::Unbounded, Direction::Forward))
+    }
+
+    /// As [`all`](Self::all), last key first (`ReadOnlyKeyValueStore.reverseAll` in Kafka Streams).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, KeyValueStore, MemoryBackend, ByteStore, Utf8};
+    /// # let store = Rc::new(RefCell::new(ByteStore::new("points", Box::new(MemoryBackend::new()))));
+    /// # let points = KeyValueStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// points.put(&"bo".into(), &5, 0)?;
+    /// points.put(&"ann".into(), &3, 1)?;
+    /// assert_eq!(points.reverse_all().read_all()?, [("bo".to_owned(), 5), ("ann".to_owned(), 3)]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn reverse_all(&self) -> KeyValueIterator<K, V> {
+        self.walk(Walk::new(Bound::Unbounded, Bound::Unbounded, Direction::Reverse))
     }
 
     /// The approximate number of values (`approximateNumEntries` in Kafka Streams). An overwritten value may count
@@ -219,14 +251,29 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
         self.store.borrow().approximate_len()
     }
 
-    fn collect(&self, store: &ByteStore, from: Bound<&[u8]>, to: Bound<&[u8]>) -> Result<Vec<(K, V)>, StoreError> {
-        let rows = store.scan(from, to, Direction::Forward)?;
-        rows.map(|row| {
-            let (key, row) = row?;
-            let key = self.keys.decode(key).map_err(|source| codec_error(store.name(), source))?;
-            Ok((key, self.value(store, row.value)?))
+    fn between(&self, keys: &impl RangeBounds<K>, direction: Direction) -> KeyValueIterator<K, V> {
+        let bound = |bound: Bound<&K>| {
+            let store = self.store.borrow();
+            Ok(match bound {
+                Bound::Included(key) => Bound::Included(self.key(&store, key)?),
+                Bound::Excluded(key) => Bound::Excluded(self.key(&store, key)?),
+                Bound::Unbounded => Bound::Unbounded,
+            })
+        };
+        let walk = || Ok(Walk::new(bound(keys.start_bound())?, bound(keys.end_bound())?, direction));
+        KeyValueIterator::or_error(walk().map(|walk| self.walk(walk)))
+    }
+
+    fn walk(&self, mut walk: Walk) -> KeyValueIterator<K, V> {
+        let handle = self.clone();
+        KeyValueIterator::new(move || {
+            let store = handle.store.borrow();
+            let row = walk.next(&store)?;
+            Some(row.and_then(|(key, row)| {
+                let key = handle.keys.decode(key).map_err(|source| codec_error(store.name(), source))?;
+                Ok((key, handle.value(&store, row.value)?))
+            }))
         })
-        .collect()
     }
 
     fn key(&self, store: &ByteStore, key: &K) -> Result<Bytes, StoreError> {
@@ -282,12 +329,18 @@ mod tests {
         for (index, name) in ["a", "ab", "b", "c"].into_iter().enumerate() {
             counts.put(&key(name), &Some(index as i64), 0).unwrap();
         }
-        let names = |found: Vec<(String, Option<i64>)>| found.into_iter().map(|(key, _)| key).collect::<Vec<_>>();
-        assert_eq!(names(counts.range(&key("ab")..=&key("b")).unwrap()), ["ab", "b"]);
-        assert_eq!(names(counts.prefix(b"a").unwrap()), ["a", "ab"]);
-        assert_eq!(names(counts.prefix(b"").unwrap()), ["a", "ab", "b", "c"]);
-        assert!(counts.prefix(b"\xff").unwrap().is_empty());
-        assert_eq!(names(counts.all().unwrap()), ["a", "ab", "b", "c"]);
+        let names = |found: KeyValueIterator<String, Option<i64>>| {
+            found.map(|entry| entry.map(|(key, _)| key)).collect::<Result<Vec<_>, _>>().unwrap()
+        };
+        assert_eq!(names(counts.range(key("ab")..=key("b"))), ["ab", "b"]);
+        assert_eq!(names(counts.range(key("ab")..key("b"))), ["ab"]);
+        assert_eq!(names(counts.reverse_range(..key("b"))), ["ab", "a"]);
+        assert_eq!(names(counts.range(key("c")..=key("a"))), [""; 0]);
+        assert_eq!(names(counts.prefix_scan(b"a")), ["a", "ab"]);
+        assert_eq!(names(counts.prefix_scan(b"")), ["a", "ab", "b", "c"]);
+        assert_eq!(counts.prefix_scan(b"\xff").count(), 0);
+        assert_eq!(names(counts.all()), ["a", "ab", "b", "c"]);
+        assert_eq!(names(counts.reverse_all()), ["c", "b", "ab", "a"]);
         assert_eq!(counts.approximate_len().unwrap(), 4);
     }
 }

@@ -1,13 +1,14 @@
 //! A typed handle to a window store.
 
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{codec_error, encode_key};
-use crate::{ByteWindowStore, Codec, CodecError, Row, StoreError};
+use super::{KeyValueIterator, codec_error, encode_key};
+use crate::{ByteWindowStore, Codec, CodecError, Direction, Row, StoreError, WindowKey, WindowWalk};
 
 /// Values by key and window (`TimestampedWindowStore` in Kafka Streams). Clones are handles to the same store.
 ///
@@ -122,8 +123,8 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
         rows.into_iter().map(|row| self.value(&store, row.value)).collect()
     }
 
-    /// The values of a key in windows that start in `[from_start, to_start)`, with the windows' starts
-    /// (`ReadOnlyWindowStore.fetch` in Kafka Streams, where the end is inclusive). This reads the rows of every key.
+    /// The values of a key in windows that start in `[from_start, to_start)`, with the windows' starts, earliest first
+    /// (`ReadOnlyWindowStore.fetch` in Kafka Streams, where the end is inclusive). Values of other keys are not read.
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -134,14 +135,116 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
     /// views.put(&"ann".into(), 0, &1, 0)?;
     /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
     /// views.put(&"bo".into(), 60_000, &9, 61_500)?;
-    /// assert_eq!(views.fetch(&"ann".into(), 0, 60_001)?, [(0, 1), (60_000, 3)]);
-    /// assert_eq!(views.fetch(&"ann".into(), 0, 60_000)?, [(0, 1)]);
+    /// assert_eq!(views.fetch(&"ann".into(), 0, 60_001).read_all()?, [(0, 1), (60_000, 3)]);
+    /// assert_eq!(views.fetch(&"ann".into(), 0, 60_000).read_all()?, [(0, 1)]);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn fetch(&self, key: &K, from_start: i64, to_start: i64) -> Result<Vec<(i64, V)>, StoreError> {
-        let store = self.store.borrow();
-        let rows = store.fetch(&self.key(&store, key)?, from_start, to_start)?;
-        rows.into_iter().map(|(start, row)| Ok((start, self.value(&store, row.value)?))).collect()
+    pub fn fetch(&self, key: &K, from_start: i64, to_start: i64) -> KeyValueIterator<i64, V> {
+        self.of_key(key, from_start, to_start, Direction::Forward)
+    }
+
+    /// As [`fetch`](Self::fetch), last window first (`ReadOnlyWindowStore.backwardFetch` in Kafka Streams).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// views.put(&"ann".into(), 0, &1, 0)?;
+    /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
+    /// let last = views.backward_fetch(&"ann".into(), 0, i64::MAX).next().transpose()?;
+    /// assert_eq!(last, Some((60_000, 3)));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn backward_fetch(&self, key: &K, from_start: i64, to_start: i64) -> KeyValueIterator<i64, V> {
+        self.of_key(key, from_start, to_start, Direction::Reverse)
+    }
+
+    /// The values of keys between two keys, both inclusive, in windows that start in `[from_start, to_start)`, by start,
+    /// then key (`ReadOnlyWindowStore.fetch` with two keys in Kafka Streams). Values of other keys are not read.
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// for name in ["ann", "bo", "cy"] {
+    ///     views.put(&name.into(), 0, &1, 0)?;
+    /// }
+    /// let found = views.fetch_keys(&"b".into()..=&"c".into(), 0, 1).read_all()?;
+    /// assert_eq!(found, [(("bo".to_owned(), 0), 1)]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn fetch_keys(
+        &self,
+        keys: RangeInclusive<&K>,
+        from_start: i64,
+        to_start: i64,
+    ) -> KeyValueIterator<(K, i64), V> {
+        self.of_keys(keys, from_start, to_start, Direction::Forward)
+    }
+
+    /// As [`fetch_keys`](Self::fetch_keys), last window and key first (`ReadOnlyWindowStore.backwardFetch` with two keys
+    /// in Kafka Streams).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// for name in ["ann", "bo", "cy"] {
+    ///     views.put(&name.into(), 0, &1, 0)?;
+    /// }
+    /// let last = views.backward_fetch_keys(&"a".into()..=&"c".into(), 0, 1).next().transpose()?;
+    /// assert_eq!(last, Some((("bo".to_owned(), 0), 1)));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn backward_fetch_keys(
+        &self,
+        keys: RangeInclusive<&K>,
+        from_start: i64,
+        to_start: i64,
+    ) -> KeyValueIterator<(K, i64), V> {
+        self.of_keys(keys, from_start, to_start, Direction::Reverse)
+    }
+
+    /// The values of all keys in windows that start in `[from_start, to_start)`, by start, then key
+    /// (`ReadOnlyWindowStore.fetchAll` in Kafka Streams, where the end is inclusive).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
+    /// views.put(&"bo".into(), 0, &9, 0)?;
+    /// assert_eq!(views.fetch_all(0, 60_000).read_all()?, [(("bo".to_owned(), 0), 9)]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn fetch_all(&self, from_start: i64, to_start: i64) -> KeyValueIterator<(K, i64), V> {
+        self.walk(WindowWalk::of_all(from_start, to_start, Direction::Forward))
+    }
+
+    /// As [`fetch_all`](Self::fetch_all), last window and key first (`ReadOnlyWindowStore.backwardFetchAll` in Kafka
+    /// Streams).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// views.put(&"ann".into(), 0, &3, 0)?;
+    /// views.put(&"bo".into(), 0, &9, 0)?;
+    /// assert_eq!(views.backward_fetch_all(0, 1).next().transpose()?, Some((("bo".to_owned(), 0), 9)));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn backward_fetch_all(&self, from_start: i64, to_start: i64) -> KeyValueIterator<(K, i64), V> {
+        self.walk(WindowWalk::of_all(from_start, to_start, Direction::Reverse))
     }
 
     /// Deletes all rows of a key, in all windows, and returns the number of rows. This reads the rows of every key.
@@ -155,7 +258,7 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
     /// views.put(&"ann".into(), 0, &1, 0)?;
     /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
     /// assert_eq!(views.delete_key(&"ann".into())?, 2);
-    /// assert!(views.all()?.is_empty());
+    /// assert_eq!(views.all().count(), 0);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn delete_key(&self, key: &K) -> Result<usize, StoreError> {
@@ -165,7 +268,7 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
     }
 
     /// All values with their keys and windows' starts, by start, then key (`ReadOnlyWindowStore.all` in Kafka Streams,
-    /// which goes by key). All of them are read at once.
+    /// which goes by key).
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -175,19 +278,70 @@ impl<K: 'static, V: 'static> WindowStore<K, V> {
     /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
     /// views.put(&"bo".into(), 0, &9, 0)?;
-    /// assert_eq!(views.all()?, [(("bo".to_owned(), 0), 9), (("ann".to_owned(), 60_000), 3)]);
+    /// assert_eq!(views.all().read_all()?, [(("bo".to_owned(), 0), 9), (("ann".to_owned(), 60_000), 3)]);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    #[expect(clippy::type_complexity, reason = "a key, its window's start, and a value")]
-    pub fn all(&self) -> Result<Vec<((K, i64), V)>, StoreError> {
-        let store = self.store.borrow();
-        let rows = store.scan(0, i64::MAX)?;
-        rows.map(|row| {
-            let (window, row) = row?;
-            let key = self.keys.decode(window.key).map_err(|source| error(&store, source))?;
-            Ok(((key, window.start), self.value(&store, row.value)?))
+    pub fn all(&self) -> KeyValueIterator<(K, i64), V> {
+        self.fetch_all(0, i64::MAX)
+    }
+
+    /// As [`all`](Self::all), last window and key first (`ReadOnlyWindowStore.backwardAll` in Kafka Streams).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, MemoryBackend, ByteStore, Utf8, ByteWindowStore, WindowStore};
+    /// # let store = ByteWindowStore::new(ByteStore::new("views", Box::new(MemoryBackend::new())), 3_600_000)?;
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let views = WindowStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// views.put(&"ann".into(), 60_000, &3, 61_500)?;
+    /// views.put(&"bo".into(), 0, &9, 0)?;
+    /// assert_eq!(views.backward_all().next().transpose()?, Some((("ann".to_owned(), 60_000), 3)));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn backward_all(&self) -> KeyValueIterator<(K, i64), V> {
+        self.backward_fetch_all(0, i64::MAX)
+    }
+
+    fn of_key(&self, key: &K, from_start: i64, to_start: i64, direction: Direction) -> KeyValueIterator<i64, V> {
+        let key = self.key(&self.store.borrow(), key);
+        let walk = key.map(|key| WindowWalk::of_keys(&key..=&key, from_start, to_start, direction));
+        KeyValueIterator::or_error(walk.map(|walk| self.decoded(walk, |_, at| Ok(at.start))))
+    }
+
+    fn of_keys(
+        &self,
+        keys: RangeInclusive<&K>,
+        from_start: i64,
+        to_start: i64,
+        direction: Direction,
+    ) -> KeyValueIterator<(K, i64), V> {
+        let walk = || {
+            let store = self.store.borrow();
+            let (first, last) = (self.key(&store, keys.start())?, self.key(&store, keys.end())?);
+            Ok(WindowWalk::of_keys(first..=last, from_start, to_start, direction))
+        };
+        KeyValueIterator::or_error(walk().map(|walk| self.walk(walk)))
+    }
+
+    fn walk(&self, walk: WindowWalk) -> KeyValueIterator<(K, i64), V> {
+        self.decoded(walk, |handle, at| Ok((handle.keys.decode(at.key)?, at.start)))
+    }
+
+    /// The rows of a walk, with what is wanted of their keys.
+    fn decoded<T: 'static>(
+        &self,
+        mut walk: WindowWalk,
+        of_key: impl Fn(&Self, WindowKey) -> Result<T, CodecError> + 'static,
+    ) -> KeyValueIterator<T, V> {
+        let handle = self.clone();
+        KeyValueIterator::new(move || {
+            let store = handle.store.borrow();
+            let row = walk.next(&store)?;
+            Some(row.and_then(|(at, row)| {
+                let key = of_key(&handle, at).map_err(|source| error(&store, source))?;
+                Ok((key, handle.value(&store, row.value)?))
+            }))
         })
-        .collect()
     }
 
     fn key(&self, store: &ByteWindowStore, key: &K) -> Result<Bytes, StoreError> {
@@ -230,10 +384,10 @@ mod tests {
         counts.put(&b, 0, &2, 6).unwrap();
         counts.put(&a, 60, &3, 61).unwrap();
         assert_eq!(counts.get(&a, 60).unwrap(), Some(3));
-        assert_eq!(counts.fetch(&a, 0, 61).unwrap(), [(0, 1), (60, 3)]);
-        assert_eq!(counts.fetch(&a, 0, 60).unwrap(), [(0, 1)]);
+        assert_eq!(counts.fetch(&a, 0, 61).read_all().unwrap(), [(0, 1), (60, 3)]);
+        assert_eq!(counts.fetch(&a, 0, 60).read_all().unwrap(), [(0, 1)]);
         counts.delete(&a, 0).unwrap();
-        assert_eq!(counts.all().unwrap(), [((b.clone(), 0), 2), ((a.clone(), 60), 3)]);
+        assert_eq!(counts.all().read_all().unwrap(), [((b.clone(), 0), 2), ((a.clone(), 60), 3)]);
         assert_eq!(counts.append(&a, 120, &7, 0).unwrap(), 0);
         assert_eq!(counts.append(&a, 120, &8, 0).unwrap(), 1);
         assert_eq!(counts.elements(&a, 120).unwrap(), [7, 8]);

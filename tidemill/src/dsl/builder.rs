@@ -123,7 +123,7 @@ impl StreamsBuilder {
     /// users.pipe_all([(1, Some("Ann".into()), 0), (2, Some("Bo".into()), 1)])?;
     /// users.pipe_all([(1, Some("Anna".into()), 2), (2, None, 3)])?;
     /// let names = driver.key_value_store::<u64, String>("names", 0)?.expect("it runs");
-    /// assert_eq!(names.all()?, [(1, "Anna".to_owned())]);
+    /// assert_eq!(names.all().read_all()?, [(1, "Anna".to_owned())]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn table<K: Data, V: Data>(

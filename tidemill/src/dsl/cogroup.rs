@@ -4,12 +4,13 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
     KGroupedStream, KStream, KTable, Materialized, TimeWindowedKStream,
-    builder::{add_operator, meets},
+    builder::{SharedGraph, add_operator, add_store, meets},
+    grouped::{aggregate, keyed_aggregate},
     window_rows::WindowRows,
 };
 use crate::{
-    graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind},
-    operators::{BuildNode, Cogroup, LeftInput, RightInput, WindowAggregate, WindowInput},
+    graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind, StoreKind},
+    operators::{BuildNode, Cogroup, KeyedAggregate, KeyedInput, LeftInput, RightInput, WindowAggregate, WindowInput},
     record::Data,
     windows::{Cogrouped, EmitStrategy, JoinKind, TimeWindows, Windowed},
 };
@@ -137,7 +138,7 @@ impl<K: Data, L: Data, R: Data> CogroupedWindows<K, L, R> {
 }
 
 /// Adds the edges from the inputs to the node that emits, and requires equal partition counts.
-pub(super) fn join_inputs(graph: &super::builder::SharedGraph, core: NodeId, inputs: &[NodeId]) {
+pub(super) fn join_inputs(graph: &SharedGraph, core: NodeId, inputs: &[NodeId]) {
     let graph = &mut graph.borrow_mut().graph;
     let edges = inputs.iter().map(|from| Edge { from: *from, port: SHARED_PORT });
     graph.nodes[core.index()].parents.extend(edges);
@@ -148,11 +149,22 @@ pub(super) fn join_inputs(graph: &super::builder::SharedGraph, core: NodeId, inp
 /// Edges that carry no records. They connect nodes that share an operator.
 const SHARED_PORT: u8 = u8::MAX;
 
-/// Adds an input's node. The arguments are the core's node and a name.
-type AddInput = Box<dyn FnOnce(NodeId, &str) -> NodeId>;
+/// Adds an input's node with a name. The input feeds the aggregate of a node, which begins as the initializer says.
+type AddInput<A> = Box<dyn FnOnce(&str, Aggregates, NodeId, Initializer<A>) -> NodeId>;
+
+/// Makes an empty aggregate.
+type Initializer<A> = Arc<dyn Fn() -> A + Send + Sync>;
+
+/// The kind of a cogroup's aggregate.
+#[derive(Debug, Clone, Copy)]
+enum Aggregates {
+    OfKeys,
+    OfTimeWindows,
+}
 
 /// Streams of different values that feed one aggregate (`CogroupedKStream` in Kafka Streams, KIP-150).
-/// [`KGroupedStream::cogroup`] returns it.
+/// [`KGroupedStream::cogroup`] returns it. Each key has [one aggregate](Self::aggregate), or one for
+/// [each window](Self::windowed_by).
 ///
 /// ```
 /// # use std::time::Duration;
@@ -177,8 +189,8 @@ type AddInput = Box<dyn FnOnce(NodeId, &str) -> NodeId>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CogroupedKStream<K, A> {
-    graph: super::builder::SharedGraph,
-    inputs: Vec<AddInput>,
+    graph: SharedGraph,
+    inputs: Vec<AddInput<A>>,
     types: std::marker::PhantomData<fn(K, A)>,
 }
 
@@ -203,16 +215,22 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         if !meets(&self.graph, &stream.graph, "cogroup") {
             return self;
         }
-        self.inputs.push(Box::new(move |core, name| {
+        self.inputs.push(Box::new(move |name, aggregates, core, initializer| {
+            let add = move |key: &K, value: V, aggregate: &mut A| aggregator(key, value, aggregate);
+            let fold = Arc::new(aggregate(move || initializer(), add));
             let build: BuildNode = Arc::new(move |assembly, id| {
-                let core = assembly.shared::<WindowAggregate<K, A>>(core)?;
-                let (late, aggregator) = (assembly.next(id, LATE_PORT)?, aggregator.clone());
-                let fold = Arc::new(move |key: &K, value: V, slot: &mut Option<A>| {
-                    if let Some(aggregate) = slot {
-                        aggregator(key, value, aggregate);
+                let fold = fold.clone();
+                match aggregates {
+                    Aggregates::OfKeys => {
+                        let core = assembly.shared::<KeyedAggregate<K, A>>(core)?;
+                        assembly.input::<K, V>(id, Rc::new(RefCell::new(KeyedInput::new(core, fold))));
                     }
-                });
-                assembly.input::<K, V>(id, Rc::new(RefCell::new(WindowInput { core, fold, late })));
+                    Aggregates::OfTimeWindows => {
+                        let core = assembly.shared::<WindowAggregate<K, A>>(core)?;
+                        let late = assembly.next(id, LATE_PORT)?;
+                        assembly.input::<K, V>(id, Rc::new(RefCell::new(WindowInput { core, fold, late })));
+                    }
+                }
                 Ok(())
             });
             let node = add_operator(&stream.graph, Some(name), "cogroup-input", &[stream.node], Vec::new(), build);
@@ -222,8 +240,69 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         self
     }
 
-    /// Divides the groups into time windows (`CogroupedKStream.windowedBy` in Kafka Streams). Kafka Streams also
-    /// aggregates without windows; here windows are mandatory. See the example of [`CogroupedKStream`].
+    /// Folds the streams' values into one aggregate for each key (`CogroupedKStream.aggregate` in Kafka Streams). The
+    /// aggregate starts as the result of `initializer`, whichever stream comes first. `materialized` names the store.
+    ///
+    /// Every record with a key updates the aggregate and emits it, with the highest timestamp of its records. Records
+    /// with a null key are dropped and counted as `null-key`. A stream whose values have no null never brings one here.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let deposits = builder.stream::<String, i64>("deposits").group_by_key();
+    /// let bookings = builder.stream::<String, String>("bookings").group_by_key();
+    /// deposits
+    ///     .cogroup(|_, cents, (balance, _): &mut (i64, Vec<String>)| *balance += cents)
+    ///     .cogroup(&bookings, |_, room, (_, rooms)| rooms.push(room))
+    ///     .aggregate("guests", || (0, Vec::new()))
+    ///     .to_stream()
+    ///     .to("guests-changed");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, String>("bookings").pipe("ann".into(), "room 7".into(), 10)?;
+    /// driver.input::<String, i64>("deposits").pipe("ann".into(), 5_000, 5)?;
+    /// let guests = driver.output::<String, (i64, Vec<String>)>("guests-changed").read()?;
+    /// assert_eq!(guests[1], ("ann".into(), (5_000, vec!["room 7".into()]), 10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn aggregate(
+        self,
+        materialized: impl Into<Materialized<K, A>>,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+    ) -> KTable<K, A> {
+        let materialized = materialized.into();
+        let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
+        let (name, key, value) = (store.clone(), materialized.key.clone(), materialized.value.clone());
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let core = keyed_aggregate(assembly, id, &name, &key, &value)?;
+            assembly.share(id, core);
+            Ok(())
+        });
+        let kind = NodeKind::Operator("cogroup-aggregate");
+        let core = self.graph.borrow_mut().add(Some(&store), kind, Vec::new(), vec![store.clone()], build);
+        let graph = self.add_inputs(&store, Aggregates::OfKeys, core, initializer);
+        KTable::stored(graph, core, store, materialized.key, materialized.value)
+    }
+
+    /// Adds the inputs' nodes and connects them with the node of their aggregate.
+    fn add_inputs(
+        self,
+        store: &str,
+        aggregates: Aggregates,
+        core: NodeId,
+        initializer: impl Fn() -> A + Send + Sync + 'static,
+    ) -> SharedGraph {
+        let initializer: Initializer<A> = Arc::new(initializer);
+        let inputs = self.inputs.into_iter().zip(1..);
+        let nodes: Vec<_> = inputs
+            .map(|(add, number)| add(&format!("{store}-input-{number}"), aggregates, core, initializer.clone()))
+            .collect();
+        join_inputs(&self.graph, core, &nodes);
+        self.graph
+    }
+
+    /// Divides the groups into time windows (`CogroupedKStream.windowedBy` in Kafka Streams). See the example of
+    /// [`CogroupedKStream`].
     pub fn windowed_by(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream<K, A> {
         self.graph.borrow_mut().graph.problems.extend(windows.problems());
         TimeWindowedCogroupedKStream { cogrouped: self, windows, emit: EmitStrategy::default() }
@@ -279,22 +358,19 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
         materialized: impl Into<Materialized<K, A>>,
         initializer: impl Fn() -> A + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
-        let Self { cogrouped: CogroupedKStream { graph, inputs, .. }, windows, emit } = self;
+        let Self { cogrouped, windows, emit } = self;
+        let graph = cogrouped.graph.clone();
         let rows = WindowRows::new(&graph, windows, materialized.into());
-        let (node_rows, initializer) = (rows.clone(), Arc::new(initializer));
+        let node_rows = rows.clone();
         let build: BuildNode = Arc::new(move |assembly, id| {
             let core = node_rows.aggregate(assembly, id, windows, emit)?;
-            core.borrow_mut().start_with(initializer.clone());
             assembly.share(id, core);
             Ok(())
         });
-        let store = rows.store.clone();
         let kind = NodeKind::Operator("windowed-cogroup");
-        let core = graph.borrow_mut().add(Some(&store), kind, Vec::new(), rows.stores(), build);
+        let core = graph.borrow_mut().add(Some(&rows.store), kind, Vec::new(), rows.stores(), build);
         graph.borrow_mut().graph.note_idle(core, emit.idle_ms(), windows.retention_ms());
-        let nodes: Vec<_> =
-            inputs.into_iter().zip(1..).map(|(add, number)| add(core, &format!("{store}-input-{number}"))).collect();
-        join_inputs(&graph, core, &nodes);
+        cogrouped.add_inputs(&rows.store, Aggregates::OfTimeWindows, core, initializer);
         rows.table(graph, core)
     }
 }

@@ -79,7 +79,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// driver.input::<String, ()>("forget").pipe("Ann Lee".into(), (), 2)?;
     /// assert_eq!(driver.output::<String, i64>("forgotten").read_values()?, [2]);
     /// let mails = driver.key_value_store::<String, i64>("mails", 0)?.expect("it runs");
-    /// assert_eq!(mails.all()?, [("Bo".to_owned(), 1)]);
+    /// assert_eq!(mails.all().read_all()?, [("Bo".to_owned(), 1)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

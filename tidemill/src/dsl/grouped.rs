@@ -2,14 +2,16 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
+use tidemill_state::Codec;
+
 use super::{
     CogroupedKStream, KStream, KTable, Materialized, Windows,
     builder::{add_operator, add_store},
 };
 use crate::{
-    graph::{MAIN_PORT, StoreKind},
-    operators::BuildNode,
-    operators::KeyedAggregate,
+    error::TaskError,
+    graph::{MAIN_PORT, NodeId, StoreKind, StoreName},
+    operators::{Assembly, BuildNode, KeyedAggregate, KeyedInput},
     record::Data,
 };
 
@@ -164,18 +166,29 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         let (name, key, value) = (store.clone(), materialized.key.clone(), materialized.value.clone());
         let fold = Arc::new(fold);
         let build: BuildNode = Arc::new(move |assembly, id| {
-            let (store, next) = (assembly.key_value_store(&name), assembly.next(id, MAIN_PORT)?);
-            let (key, value, fold) = (key.clone(), value.clone(), fold.clone());
-            let (shared, old) = (assembly.is_shared(&name), assembly.sends_old(id));
-            let operator = Rc::new(RefCell::new(KeyedAggregate::new(store, shared, key, value, fold, old, next)));
-            assembly.input::<K, V>(id, operator.clone());
-            assembly.lifecycle(id, operator);
+            let core = keyed_aggregate(assembly, id, &name, &key, &value)?;
+            assembly.input::<K, V>(id, Rc::new(RefCell::new(KeyedInput::new(core, fold.clone()))));
             Ok(())
         });
         let node = add_operator(graph, Some(&store), label, &[self.stream.node], vec![store.clone()], build);
         self.stream.require_partitioned_by_key(node);
         KTable::stored(graph.clone(), node, store, materialized.key, materialized.value)
     }
+}
+
+/// Opens the aggregate of a node.
+pub(super) fn keyed_aggregate<K: Data, A: Data>(
+    assembly: &mut Assembly<'_>,
+    node: NodeId,
+    store: &StoreName,
+    key: &Arc<dyn Codec<K>>,
+    value: &Arc<dyn Codec<A>>,
+) -> Result<Rc<RefCell<KeyedAggregate<K, A>>>, TaskError> {
+    let (rows, next) = (assembly.key_value_store(store), assembly.next(node, MAIN_PORT)?);
+    let (shared, old) = (assembly.is_shared(store), assembly.sends_old(node));
+    let core = Rc::new(RefCell::new(KeyedAggregate::new(rows, shared, key.clone(), value.clone(), old, next)));
+    assembly.lifecycle(node, core.clone());
+    Ok(core)
 }
 
 /// Turns a reducer into a fold over an aggregate that may not exist yet.

@@ -271,7 +271,7 @@ impl<K, V> Materialized<K, V> {
     /// let driver = TopologyTestDriver::new(&builder.build()?)?;
     /// driver.input::<u64, String>("page-views").pipe_all([(7, "/".into(), 0), (7, "/".into(), 120_000)])?;
     /// let counts = driver.window_store::<u64, i64>("views", 0)?.expect("it runs");
-    /// assert_eq!(counts.fetch(&7, 0, i64::MAX)?, [(0, 1), (120_000, 1)]); // The first minute closed long ago.
+    /// assert_eq!(counts.fetch(&7, 0, i64::MAX).read_all()?, [(0, 1), (120_000, 1)]); // The first minute closed long ago.
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn retention(self, retention: std::time::Duration) -> Self {

@@ -137,7 +137,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
     /// driver.input::<u64, String>("chat").pipe_all([(7, "hi".into(), 40_000), (7, "bye".into(), 70_000)])?;
     /// let counts = driver.window_store::<u64, i64>("counts", 0)?.expect("it runs");
     /// // Each record counts in the two windows that contain it. The first window has closed and is gone.
-    /// assert_eq!(counts.fetch(&7, 0, 90_000)?, [(30_000, 2), (60_000, 1)]);
+    /// assert_eq!(counts.fetch(&7, 0, 90_000).read_all()?, [(30_000, 2), (60_000, 1)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn count(self, materialized: impl Into<Materialized<K, i64>>) -> KTable<Windowed<K>, i64> {

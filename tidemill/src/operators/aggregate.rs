@@ -14,52 +14,43 @@ use crate::{
     table::Change,
 };
 
-/// An aggregate for each key, emitted at every update.
-pub(crate) struct KeyedAggregate<K, V, A, F> {
+/// An aggregate for each key, emitted at every update. Its inputs share it; a cogroup has several.
+pub(crate) struct KeyedAggregate<K, A> {
     store: Rc<RefCell<ByteStore>>,
     /// Whether other nodes use the store, or a rejected record must leave no effect. The store is then written at each
     /// update, and nothing is cached.
     shared: bool,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<A>>,
-    fold: Arc<F>,
     /// Whether a later step needs the aggregate before each update.
     sends_old: bool,
     next: Next<K, Change<A>>,
     entries: Entries<(), A>,
     weight: Weight,
     scratch: Vec<u8>,
-    input: std::marker::PhantomData<fn(V)>,
 }
 
-impl<K, V, A, F> KeyedAggregate<K, V, A, F> {
+impl<K: Data, A: Data> KeyedAggregate<K, A> {
     pub(crate) fn new(
         store: Rc<RefCell<ByteStore>>,
         shared: bool,
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<A>>,
-        fold: Arc<F>,
         sends_old: bool,
         next: Next<K, Change<A>>,
     ) -> Self {
-        Self {
-            store,
-            shared,
-            key,
-            value,
-            fold,
-            sends_old,
-            next,
-            entries: Entries::default(),
-            weight: Weight::default(),
-            scratch: Vec::new(),
-            input: std::marker::PhantomData,
-        }
+        let (entries, weight, scratch) = (Entries::default(), Weight::default(), Vec::new());
+        Self { store, shared, key, value, sends_old, next, entries, weight, scratch }
     }
-}
 
-impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedAggregate<K, V, A, F> {
-    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+    /// Adds a record to the aggregate of its key, and emits the result.
+    #[inline]
+    fn update<V>(
+        &mut self,
+        ctx: &mut TaskContext,
+        record: Record<K, V>,
+        fold: impl FnOnce(&K, V, &mut Option<A>),
+    ) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
         if ctx.drops_null(&*self.key, &key) {
             return Ok(());
@@ -73,7 +64,7 @@ impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedA
             })?;
         let fold = |aggregate: &mut Option<A>| {
             let old = if self.sends_old { aggregate.clone() } else { None };
-            (self.fold)(&key, value, aggregate);
+            fold(&key, value, aggregate);
             Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old }
         };
         let (value, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
@@ -86,7 +77,26 @@ impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedA
     }
 }
 
-impl<K, V, A: Data, F> KeyedAggregate<K, V, A, F> {
+/// One input of an aggregate.
+pub(crate) struct KeyedInput<K, V, A, F> {
+    core: Rc<RefCell<KeyedAggregate<K, A>>>,
+    fold: Arc<F>,
+    input: std::marker::PhantomData<fn(V)>,
+}
+
+impl<K, V, A, F> KeyedInput<K, V, A, F> {
+    pub(crate) fn new(core: Rc<RefCell<KeyedAggregate<K, A>>>, fold: Arc<F>) -> Self {
+        Self { core, fold, input: std::marker::PhantomData }
+    }
+}
+
+impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedInput<K, V, A, F> {
+    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        self.core.borrow_mut().update(ctx, record, &*self.fold)
+    }
+}
+
+impl<K, A: Data> KeyedAggregate<K, A> {
     /// Writes changed aggregates to the store.
     fn write(&mut self, ctx: &mut TaskContext) -> Outcome {
         let mut store = self.store.borrow_mut();
@@ -100,7 +110,7 @@ impl<K, V, A: Data, F> KeyedAggregate<K, V, A, F> {
     }
 }
 
-impl<K: Data, V, A: Data, F> Lifecycle for KeyedAggregate<K, V, A, F> {
+impl<K: Data, A: Data> Lifecycle for KeyedAggregate<K, A> {
     fn flush(&mut self, ctx: &mut TaskContext) -> Outcome {
         self.write(ctx)?;
         if self.weight.is_too_much(ctx) {

@@ -32,7 +32,7 @@ mod window_aggregate;
 mod window_clock;
 mod window_time;
 
-pub(crate) use aggregate::KeyedAggregate;
+pub(crate) use aggregate::{KeyedAggregate, KeyedInput};
 pub(crate) use assembly::{Assembly, BuildNode, Builders, Parts, StoreHandle};
 pub(crate) use bad_record::{BadRecord, RecordPart, Undecodable};
 pub(crate) use branch::Branch;

@@ -46,8 +46,6 @@ pub(crate) struct WindowAggregate<K, A> {
     /// The window that is being emitted from the cache, and its remaining entries, last key first.
     emitting: Option<(i64, Vec<usize>)>,
     scratch: Vec<u8>,
-    /// The initial aggregate, if all inputs share one. Otherwise the fold creates it.
-    initializer: Option<Arc<dyn Fn() -> A + Send + Sync>>,
 }
 
 impl<K: Data, A: Data> WindowAggregate<K, A> {
@@ -79,13 +77,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             complete_from_ms,
             emitting: None,
             scratch: Vec::new(),
-            initializer: None,
         }
-    }
-
-    /// Starts every aggregate with the same value, independent of the input that comes first.
-    pub(crate) fn start_with(&mut self, initializer: Arc<dyn Fn() -> A + Send + Sync>) {
-        self.initializer = Some(initializer);
     }
 
     fn update(
@@ -100,7 +92,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             let epoch = self.store.borrow().epoch();
             self.time.fill(ctx, &self.scratch, 0, window.start, epoch) || window.start >= self.complete_from_ms
         };
-        let Self { open, weight, store, scratch, value, initializer, emit_final, sends_old, .. } = self;
+        let Self { open, weight, store, scratch, value, emit_final, sends_old, .. } = self;
         let entries = open.entry(window.start).or_default();
         let index = entries.find(scratch, weight, || {
             let row = if is_first { None } else { store.borrow().get(window.start, scratch)? };
@@ -111,9 +103,6 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         })?;
         let change = |aggregate: &mut Option<A>| {
             let old = if *sends_old && !*emit_final { aggregate.clone() } else { None };
-            if aggregate.is_none() {
-                *aggregate = initializer.as_ref().map(|initializer| initializer());
-            }
             fold(aggregate);
             (!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old })
         };

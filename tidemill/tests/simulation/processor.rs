@@ -48,7 +48,8 @@ impl Processor<String, i64, String, Vec<i64>> for Batcher {
         _punctuation: Punctuation,
         time_ms: i64,
     ) -> Result<(), BoxError> {
-        for (key, ids) in self.pending()?.all()? {
+        for entry in self.pending()?.all() {
+            let (key, ids) = entry?;
             self.pending()?.delete(&key)?;
             ctx.forward(Record::new(key, ids, time_ms));
         }

@@ -55,9 +55,8 @@ impl<K: Data, V: Data, R> AsyncCall<K, V, R> {
     ) -> Result<usize, BoxError> {
         let store = ctx.key_value_store_with::<Bytes, Bytes>(&self.pending_store(), RawBytes, RawBytes)?;
         let (mut withdrawn, mut answered) = (0, false);
-        for (row, value) in
-            REQUEST_ROWS.iter().map(|prefix| store.prefix(prefix)).collect::<Result<Vec<_>, _>>()?.concat()
-        {
+        for row in REQUEST_ROWS.iter().flat_map(|prefix| store.prefix_scan(prefix)) {
+            let (row, value) = row?;
             let pending = PendingRequest::decode(&row, Row { timestamp: 0, value })?;
             if matches(&self.key.decode(pending.key)?) {
                 store.delete(&row)?;

@@ -124,7 +124,12 @@ impl Machine {
             StoreHandle::KeyValue(store) => {
                 let codecs =
                     (Arc::new(<String as Coded>::Codec::default()), Arc::new(<i64 as Coded>::Codec::default()));
-                Some(KeyValueStore::<String, i64>::new(store.clone(), codecs.0, codecs.1).all().expect("reads"))
+                Some(
+                    KeyValueStore::<String, i64>::new(store.clone(), codecs.0, codecs.1)
+                        .all()
+                        .read_all()
+                        .expect("reads"),
+                )
             }
             StoreHandle::Window(_) => None,
         });

@@ -309,7 +309,8 @@ impl Processor<String, String, String, String> for Keeper {
         _punctuation: Punctuation,
         time_ms: i64,
     ) -> Result<(), BoxError> {
-        for (key, kept) in self.store()?.all()? {
+        for entry in self.store()?.all() {
+            let (key, kept) = entry?;
             self.store()?.delete(&key)?;
             for value in kept.split(',') {
                 ctx.forward(Record::new(key.clone(), value.to_owned(), time_ms));
