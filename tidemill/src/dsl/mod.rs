@@ -2,6 +2,7 @@
 
 mod builder;
 mod cogroup;
+mod consumed;
 mod erase;
 mod grouped;
 mod grouped_table;
@@ -18,9 +19,10 @@ mod windowed_by;
 
 pub use builder::StreamsBuilder;
 pub use cogroup::{CogroupedKStream, CogroupedWindows, TimeWindowedCogroupedKStream};
+pub use consumed::Consumed;
 pub use grouped::KGroupedStream;
 pub use grouped_table::KGroupedTable;
-pub use options::{Consumed, Materialized, Produced, Repartitioned};
+pub use options::{Materialized, Produced, Repartitioned};
 pub use split::SplitStream;
 pub use stream::KStream;
 pub use stream_joined::StreamJoined;

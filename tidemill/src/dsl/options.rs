@@ -4,71 +4,7 @@ use std::sync::Arc;
 
 use tidemill_state::{Codec, Coded};
 
-use crate::{clock::millis, operators::TimestampExtractor};
-
-/// How to read a topic (`Consumed` in Kafka Streams). A plain `&str` is enough if the types have default codecs.
-///
-/// Where to begin a topic that the application has never read is no option here. It begins with the first record,
-/// unless `auto.offset.reset` of the Kafka settings says otherwise.
-///
-/// ```
-/// # use tidemill::{Consumed, state::{BigEndian, Json}};
-/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-/// # let builder = StreamsBuilder::new();
-/// let orders = Consumed::with("orders", BigEndian, Json::<Vec<String>>::default());
-/// builder.stream::<u64, Vec<String>>(orders).map_values(|items| items.len() as i64).to("sizes");
-///
-/// let driver = TopologyTestDriver::new(&builder.build()?)?;
-/// driver.input::<u64, String>("orders").pipe(1, r#"["tea", "jam"]"#.into(), 0)?;
-/// assert_eq!(driver.output::<u64, i64>("sizes").read_values()?, [2]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct Consumed<K, V> {
-    pub(crate) topic: String,
-    pub(crate) key: Arc<dyn Codec<K>>,
-    pub(crate) value: Arc<dyn Codec<V>>,
-    pub(crate) extractor: Option<TimestampExtractor<K, V>>,
-}
-
-impl<K, V> Consumed<K, V> {
-    /// Reads a topic with the given codecs (`Consumed.with` in Kafka Streams). See the example of [`Consumed`].
-    pub fn with(topic: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
-        Self { topic: topic.into(), key: Arc::new(key), value: Arc::new(value), extractor: None }
-    }
-
-    /// Takes event time, in milliseconds since the epoch, from key and value instead of the record's timestamp
-    /// (`Consumed.withTimestampExtractor` in Kafka Streams).
-    ///
-    /// If the time is negative or more than half of the largest 64-bit integer, the record is dropped and counted as
-    /// `invalid-timestamp`, as in Kafka Streams. If the
-    /// [`deserialization_handler`](crate::StreamsConfig::deserialization_handler) is a dead-letter topic, the record
-    /// also goes there.
-    ///
-    /// ```
-    /// # use tidemill::Consumed;
-    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    /// # let builder = StreamsBuilder::new();
-    /// /// A value is the time at which a sensor was read.
-    /// let readings = Consumed::<u64, i64>::from("readings").timestamp_from(|_, read_at| *read_at);
-    /// builder.stream(readings).to("copy");
-    ///
-    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
-    /// // The records reached the log at times 5 and 6.
-    /// driver.input::<u64, i64>("readings").pipe_all([(7, 2_000, 5), (7, -1, 6)])?;
-    /// assert_eq!(driver.output::<u64, i64>("copy").read()?, [(7, 2_000, 2_000)]);
-    /// assert_eq!(driver.status()?.tasks[0].records_dropped, [("readings".to_owned(), "invalid-timestamp", 1)]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn timestamp_from(self, extract: impl Fn(&K, &V) -> i64 + Send + Sync + 'static) -> Self {
-        Self { extractor: Some(Arc::new(move |key, value, _, _| extract(key, value))), ..self }
-    }
-}
-
-impl<K: Coded, V: Coded> From<&str> for Consumed<K, V> {
-    fn from(topic: &str) -> Self {
-        Self::with(topic, K::Codec::default(), V::Codec::default())
-    }
-}
+use crate::clock::millis;
 
 /// How to write a topic (`Produced` in Kafka Streams). A plain `&str` is enough if the types have default codecs.
 ///

@@ -76,6 +76,8 @@ pub(crate) enum DropReason {
     NullValue,
     /// Its timestamp is negative or too large for windows.
     InvalidTimestamp,
+    /// Its timestamp is not plausible, and the handler skipped it.
+    ImplausibleTimestamp,
     /// Its bytes could not be decoded, and the handler skipped it.
     Undecodable,
     /// An operator returned an error for it, and the handler skipped it.
@@ -93,6 +95,7 @@ impl DropReason {
             Self::NullKey => "null-key",
             Self::NullValue => "null-value",
             Self::InvalidTimestamp => "invalid-timestamp",
+            Self::ImplausibleTimestamp => "implausible-timestamp",
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",
             Self::Duplicate => "duplicate",

@@ -47,7 +47,7 @@ pub(crate) use join_time::JoinTime;
 pub(crate) use link::{Lifecycle, Lifecycles, Next, Receive, Target};
 pub(crate) use processor_node::ProcessorNode;
 pub(crate) use sink::{Keyless, Sink};
-pub(crate) use source::{Head, Source, SourceQueue, TimestampExtractor};
+pub(crate) use source::{Head, Source, SourceQueue};
 pub(crate) use stateless::{DropNullKeys, Filter, FlatMap, Map, Merge, Peek};
 pub(crate) use stream_join::{JoinBase, JoinLeft, JoinRight, JoinSide, Joiner, StreamJoin};
 pub(crate) use table::{StreamTableJoin, TableSource};

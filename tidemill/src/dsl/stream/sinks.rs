@@ -10,6 +10,7 @@ use crate::{
     graph::{Edge, MAIN_PORT, NodeKind, TopicRef},
     operators::{BuildNode, Keyless, Sink},
     record::Data,
+    times::Times,
 };
 
 impl<K: Data, V: Data> KStream<K, V> {
@@ -87,7 +88,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let kind = NodeKind::RepartitionSink { name: name.clone(), partitions };
         self.graph.borrow_mut().add(Some(&format!("{name}-sink")), kind, parents, Vec::new(), build);
         let kind = NodeKind::RepartitionSource(name.clone());
-        let source = add_source(&self.graph, Some(&format!("{name}-source")), kind, key, value, None);
+        let source = add_source(&self.graph, Some(&format!("{name}-source")), kind, key, value, Times::default());
         Self::new(self.graph.clone(), source)
     }
 }
