@@ -8,6 +8,7 @@ mod grouped;
 mod grouped_table;
 mod map_async;
 mod options;
+mod produced;
 mod split;
 mod stream;
 mod stream_join;
@@ -22,7 +23,8 @@ pub use cogroup::{CogroupedKStream, CogroupedWindows, TimeWindowedCogroupedKStre
 pub use consumed::Consumed;
 pub use grouped::KGroupedStream;
 pub use grouped_table::KGroupedTable;
-pub use options::{Materialized, Produced, Repartitioned};
+pub use options::{Materialized, Repartitioned};
+pub use produced::Produced;
 pub use split::SplitStream;
 pub use stream::KStream;
 pub use stream_joined::StreamJoined;

@@ -84,6 +84,8 @@ pub(crate) enum DropReason {
     Processing,
     /// It answers a request that was already answered or withdrawn.
     Duplicate,
+    /// Its partitioner chose no partition.
+    NoPartition,
     /// It says that nobody wants its request to be answered any more.
     Dropped,
 }
@@ -99,6 +101,7 @@ impl DropReason {
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",
             Self::Duplicate => "duplicate",
+            Self::NoPartition => "no-partition",
             Self::Dropped => "dropped",
         }
     }

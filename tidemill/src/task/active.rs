@@ -96,6 +96,7 @@ impl ActiveTask {
             builders: plan.builders(),
             stores: &stores.handles,
             topic: &|topic| plan.topic_and_partitions(topic),
+            undeclared: plan.undeclared_topics(),
             partitions: plan.input_partitions(id),
         };
         let mut assembly = Assembly::new(parts, id, leaves_out);
