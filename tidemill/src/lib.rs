@@ -8,6 +8,7 @@ mod names;
 mod partitioner;
 mod record;
 mod table;
+mod times;
 
 mod error;
 mod idle_note;
@@ -60,6 +61,7 @@ pub use runtime::{
     StreamsMetadata, StreamsState, TaskState, TaskStatus, ThreadStatus, WindowQuery,
 };
 pub use tidemill_state as state;
+pub use times::{TimeBand, TimeSource, TimeUnit};
 pub use topology::Topology;
 pub use windows::{Cogrouped, EmitStrategy, JoinKind, JoinWindows, TimeWindows, Window, Windowed, WindowedCodec};
 

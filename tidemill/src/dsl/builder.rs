@@ -9,8 +9,9 @@ use crate::{
     clock::millis,
     error::TopologyError,
     graph::{Edge, MAIN_PORT, NodeId, NodeKind, RowKeys, StoreFormat, StoreKind, StoreName, StoreSpec},
-    operators::{BuildNode, Source, TableSource, TimestampExtractor},
+    operators::{BuildNode, Source, TableSource},
     record::Data,
+    times::Times,
     topology::{Draft, Topology},
 };
 
@@ -82,9 +83,12 @@ impl StreamsBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Consumed<K, V>>) -> KStream<K, V> {
-        let Consumed { topic, key, value, extractor } = topic.into();
+        let consumed = topic.into();
+        consumed.check(&self.graph);
+        let times = consumed.times();
+        let Consumed { topic, key, value, .. } = consumed;
         let kind = NodeKind::Source(topic.as_str().into());
-        let id = add_source(&self.graph, Some(&topic), kind, key, value, extractor);
+        let id = add_source(&self.graph, Some(&topic), kind, key, value, times);
         KStream::new(self.graph.clone(), id)
     }
 
@@ -133,7 +137,7 @@ impl StreamsBuilder {
     ) -> KTable<K, V> {
         let materialized = materialized.into();
         let (key, value) = (materialized.key.clone(), materialized.value.clone());
-        self.table_with(Consumed { topic: topic.into(), key, value, extractor: None }, materialized)
+        self.table_with(Consumed::of(topic.into(), key, value), materialized)
     }
 
     /// As [`table`](Self::table), with different codecs for the topic and the store, or with another time
@@ -159,12 +163,13 @@ impl StreamsBuilder {
         consumed: Consumed<K, V>,
         materialized: impl Into<Materialized<K, V>>,
     ) -> KTable<K, V> {
-        let Consumed { topic, key, value, extractor } = consumed;
+        consumed.check(&self.graph);
+        let times = consumed.times().of_values(consumed.unit, consumed.extracts());
+        let Consumed { topic, key, value, .. } = consumed;
         let materialized = materialized.into();
-        let extractor = extractor.map(of_values);
         let kind = NodeKind::Source(topic.as_str().into());
         let nullable: Arc<dyn Codec<Option<V>>> = Arc::new(Nullable(SharedCodec(value)));
-        let source = add_source(&self.graph, Some(&topic), kind, key, nullable, extractor);
+        let source = add_source(&self.graph, Some(&topic), kind, key, nullable, times);
         let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
         let name = store.clone();
         let (key, value) = (materialized.key.clone(), materialized.value.clone());
@@ -290,14 +295,6 @@ impl StreamsBuilder {
     }
 }
 
-/// Takes the time from values. A record with a null value keeps its own timestamp.
-fn of_values<K: 'static, V: 'static>(extract: TimestampExtractor<K, V>) -> TimestampExtractor<K, Option<V>> {
-    Arc::new(move |key, value, timestamp, partition_time_ms| match value {
-        Some(value) => extract(key, value, timestamp, partition_time_ms),
-        None => timestamp,
-    })
-}
-
 /// Implements [`Codec`] for a shared codec.
 pub(super) struct SharedCodec<T>(pub(super) Arc<dyn Codec<T>>);
 
@@ -341,12 +338,12 @@ pub(super) fn add_source<K: Data, V: Data>(
     kind: NodeKind,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<V>>,
-    extractor: Option<TimestampExtractor<K, V>>,
+    times: Times<K, V>,
 ) -> NodeId {
     let carries_notes = matches!(kind, NodeKind::RepartitionSource(_));
     let build: BuildNode = Arc::new(move |assembly, id| {
         let next = Rc::new(assembly.next::<K, V>(id, MAIN_PORT)?);
-        let source = Source::new(key.clone(), value.clone(), extractor.clone(), next, carries_notes);
+        let source = Source::new(key.clone(), value.clone(), times.clone(), next, carries_notes);
         assembly.sources.insert(id, Box::new(source));
         Ok(())
     });

@@ -14,6 +14,7 @@ use crate::{
     graph::{DEAD_LETTER_PORT, Edge, MAIN_PORT, NodeId, NodeKind, StoreKind, TopicRef},
     operators::{Assembly, BuildNode},
     record::Data,
+    times::Times,
 };
 
 impl<K: Data, V: Data> KStream<K, V> {
@@ -88,7 +89,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let key: Arc<dyn Codec<Bytes>> = Arc::new(RawBytes);
         let value: Arc<dyn Codec<Option<Bytes>>> = Arc::new(Nullable(RawBytes));
         let kind = NodeKind::ResponseSource(name.clone());
-        let source = add_source(&self.graph, Some(&format!("{name}-responses")), kind, key, value, None);
+        let source = add_source(&self.graph, Some(&format!("{name}-responses")), kind, key, value, Times::default());
 
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (next, dead_letters) = (assembly.next(id, MAIN_PORT)?, assembly.next(id, DEAD_LETTER_PORT)?);

@@ -2,11 +2,13 @@
 
 mod builder;
 mod cogroup;
+mod consumed;
 mod erase;
 mod grouped;
 mod grouped_table;
 mod map_async;
 mod options;
+mod produced;
 mod split;
 mod stream;
 mod stream_join;
@@ -18,9 +20,11 @@ mod windowed_by;
 
 pub use builder::StreamsBuilder;
 pub use cogroup::{CogroupedKStream, CogroupedWindows, TimeWindowedCogroupedKStream};
+pub use consumed::Consumed;
 pub use grouped::KGroupedStream;
 pub use grouped_table::KGroupedTable;
-pub use options::{Consumed, Materialized, Produced, Repartitioned};
+pub use options::{Materialized, Repartitioned};
+pub use produced::Produced;
 pub use split::SplitStream;
 pub use stream::KStream;
 pub use stream_joined::StreamJoined;

@@ -4,132 +4,7 @@ use std::sync::Arc;
 
 use tidemill_state::{Codec, Coded};
 
-use crate::{clock::millis, operators::TimestampExtractor};
-
-/// How to read a topic (`Consumed` in Kafka Streams). A plain `&str` is enough if the types have default codecs.
-///
-/// Where to begin a topic that the application has never read is no option here. It begins with the first record,
-/// unless `auto.offset.reset` of the Kafka settings says otherwise.
-///
-/// ```
-/// # use tidemill::{Consumed, state::{BigEndian, Json}};
-/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-/// # let builder = StreamsBuilder::new();
-/// let orders = Consumed::with("orders", BigEndian, Json::<Vec<String>>::default());
-/// builder.stream::<u64, Vec<String>>(orders).map_values(|items| items.len() as i64).to("sizes");
-///
-/// let driver = TopologyTestDriver::new(&builder.build()?)?;
-/// driver.input::<u64, String>("orders").pipe(1, r#"["tea", "jam"]"#.into(), 0)?;
-/// assert_eq!(driver.output::<u64, i64>("sizes").read_values()?, [2]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct Consumed<K, V> {
-    pub(crate) topic: String,
-    pub(crate) key: Arc<dyn Codec<K>>,
-    pub(crate) value: Arc<dyn Codec<V>>,
-    pub(crate) extractor: Option<TimestampExtractor<K, V>>,
-}
-
-impl<K, V> Consumed<K, V> {
-    /// Reads a topic with the given codecs (`Consumed.with` in Kafka Streams). See the example of [`Consumed`].
-    pub fn with(topic: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
-        Self { topic: topic.into(), key: Arc::new(key), value: Arc::new(value), extractor: None }
-    }
-
-    /// Takes event time, in milliseconds since the epoch, from key and value instead of the record's timestamp
-    /// (`Consumed.withTimestampExtractor` in Kafka Streams).
-    ///
-    /// If the time is negative or more than half of the largest 64-bit integer, the record is dropped and counted as
-    /// `invalid-timestamp`, as in Kafka Streams. If the
-    /// [`deserialization_handler`](crate::StreamsConfig::deserialization_handler) is a dead-letter topic, the record
-    /// also goes there.
-    ///
-    /// ```
-    /// # use tidemill::Consumed;
-    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    /// # let builder = StreamsBuilder::new();
-    /// /// A value is the time at which a sensor was read.
-    /// let readings = Consumed::<u64, i64>::from("readings").timestamp_from(|_, read_at| *read_at);
-    /// builder.stream(readings).to("copy");
-    ///
-    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
-    /// // The records reached the log at times 5 and 6.
-    /// driver.input::<u64, i64>("readings").pipe_all([(7, 2_000, 5), (7, -1, 6)])?;
-    /// assert_eq!(driver.output::<u64, i64>("copy").read()?, [(7, 2_000, 2_000)]);
-    /// assert_eq!(driver.status()?.tasks[0].records_dropped, [("readings".to_owned(), "invalid-timestamp", 1)]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn timestamp_from(self, extract: impl Fn(&K, &V) -> i64 + Send + Sync + 'static) -> Self {
-        Self { extractor: Some(Arc::new(move |key, value, _, _| extract(key, value))), ..self }
-    }
-}
-
-impl<K: Coded, V: Coded> From<&str> for Consumed<K, V> {
-    fn from(topic: &str) -> Self {
-        Self::with(topic, K::Codec::default(), V::Codec::default())
-    }
-}
-
-/// How to write a topic (`Produced` in Kafka Streams). A plain `&str` is enough if the types have default codecs.
-///
-/// ```
-/// # use tidemill::{Produced, state::{BigEndian, Json}};
-/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-/// # let builder = StreamsBuilder::new();
-/// let prices = Produced::with("prices-as-text", BigEndian, Json::<i64>::default());
-/// builder.stream::<u64, i64>("prices").to(prices);
-///
-/// let driver = TopologyTestDriver::new(&builder.build()?)?;
-/// driver.input::<u64, i64>("prices").pipe(1, 350, 0)?;
-/// assert_eq!(driver.output::<u64, String>("prices-as-text").read_values()?, ["350"]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct Produced<K, V> {
-    pub(crate) topic: String,
-    pub(crate) key: Arc<dyn Codec<K>>,
-    pub(crate) value: Arc<dyn Codec<V>>,
-    pub(crate) partitioner: Option<Partitioner<K, V>>,
-}
-
-/// Chooses a partition from key, value and the number of partitions.
-type Partitioner<K, V> = Arc<dyn Fn(&K, &V, i32) -> i32 + Send + Sync>;
-
-impl<K, V> Produced<K, V> {
-    /// Writes a topic with the given codecs (`Produced.with` in Kafka Streams). See the example of [`Produced`].
-    pub fn with(topic: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
-        Self { topic: topic.into(), key: Arc::new(key), value: Arc::new(value), partitioner: None }
-    }
-
-    /// Chooses the partition from key, value and the number of partitions (`Produced.withStreamPartitioner` in Kafka
-    /// Streams). The default is murmur2 of the key. A result below 0, or not below the number of partitions, is an
-    /// error for the [`processing_handler`](crate::StreamsConfig::processing_handler).
-    ///
-    /// A topic that is partitioned in another way cannot be joined with topics that are partitioned by key.
-    ///
-    /// ```
-    /// # use tidemill::{Produced, testing::DriverOptions};
-    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    /// # let builder = StreamsBuilder::new();
-    /// let large_last = |_: &u64, cents: &i64, partitions| if *cents < 1_000 { 0 } else { partitions - 1 };
-    /// builder.stream("orders").to(Produced::from("orders-by-size").partitioned_by(large_last));
-    ///
-    /// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions::default().partitions(4))?;
-    /// driver.input::<u64, i64>("orders").pipe_all([(1, 250, 0), (2, 9_000, 1), (3, 40, 2)])?;
-    /// let written = driver.output::<u64, i64>("orders-by-size").read_records()?;
-    /// let places: Vec<_> = written.iter().map(|record| (record.partition, record.value)).collect();
-    /// assert_eq!(places, [(0, 250), (0, 40), (3, 9_000)]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn partitioned_by(self, choose: impl Fn(&K, &V, i32) -> i32 + Send + Sync + 'static) -> Self {
-        Self { partitioner: Some(Arc::new(choose)), ..self }
-    }
-}
-
-impl<K: Coded, V: Coded> From<&str> for Produced<K, V> {
-    fn from(topic: &str) -> Self {
-        Self::with(topic, K::Codec::default(), V::Codec::default())
-    }
-}
+use crate::{clock::millis, operators::Partitioner};
 
 /// How to write a stream to a repartition topic and read it back (`Repartitioned` in Kafka Streams). The name is
 /// mandatory. A plain `&str` is enough if the types have default codecs.
@@ -151,13 +26,22 @@ pub struct Repartitioned<K, V> {
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) partitions: Option<i32>,
+    pub(crate) partitioner: Option<RepartitionBy<K, V>>,
+}
+
+/// A partitioner of a repartition topic.
+pub(crate) enum RepartitionBy<K, V> {
+    /// All records of a key are in one partition.
+    Key(Partitioner<K, V>),
+    /// Records of one key may be in several partitions.
+    Record(Partitioner<K, V>),
 }
 
 impl<K, V> Repartitioned<K, V> {
     /// Names the topic and sets its codecs (`Repartitioned.with` and `withName` in Kafka Streams). The topic's full
     /// name is `<application id>-<name>-repartition`. See the example of [`Repartitioned`].
     pub fn with(name: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
-        Self { name: name.into(), key: Arc::new(key), value: Arc::new(value), partitions: None }
+        Self { name: name.into(), key: Arc::new(key), value: Arc::new(value), partitions: None, partitioner: None }
     }
 
     /// Sets the number of partitions (`Repartitioned.withNumberOfPartitions` in Kafka Streams), at least 1. The default
@@ -167,6 +51,70 @@ impl<K, V> Repartitioned<K, V> {
     /// the start returns an error if the existing topic has another number.
     pub fn partitions(self, partitions: i32) -> Self {
         Self { partitions: Some(partitions), ..self }
+    }
+
+    /// Chooses the partition from the key and the number of partitions (`Repartitioned.streamPartitioner` in Kafka
+    /// Streams). The default is murmur2 of the key's bytes. Because the value has no part in it, the records of a key
+    /// stay together, so steps that rely on the key may follow.
+    ///
+    /// A result below 0, or not below the number of partitions, is an error for the
+    /// [`processing_handler`](crate::StreamsConfig::processing_handler). Streams that share state (the inputs of a join,
+    /// a stream and what is erased by it) must be partitioned in the same way:
+    /// [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns an error if only some of them have a partitioner
+    /// of their own. Give all of them the same one. Kafka Streams does not check it.
+    ///
+    /// [`Streams::query_metadata_for_key`](crate::Streams::query_metadata_for_key) does not know the partitioner.
+    ///
+    /// ```
+    /// # use tidemill::{Repartitioned, testing::DriverOptions};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// // Tenant 7 is so large that it has the last partition alone.
+    /// let by_tenant = Repartitioned::<u64, String>::from("by-tenant");
+    /// let by_tenant = by_tenant.partitioned_by_key(|tenant, partitions| match *tenant {
+    ///     7 => partitions - 1,
+    ///     other => (other % (partitions - 1) as u64) as i32,
+    /// });
+    /// builder.stream("orders").repartition(by_tenant).group_by_key().count("orders-of-tenant").to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions::default().partitions(4))?;
+    /// driver.input::<u64, String>("orders").pipe_all([(7, "tea".into(), 0), (7, "jam".into(), 1)])?;
+    /// let last = driver.key_value_store::<u64, i64>("orders-of-tenant", 3)?.expect("it runs");
+    /// assert_eq!(last.get(&7)?, Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn partitioned_by_key(self, choose: impl Fn(&K, i32) -> i32 + Send + Sync + 'static) -> Self {
+        let choose = Arc::new(move |key: &K, _: &V, partitions| choose(key, partitions));
+        Self { partitioner: Some(RepartitionBy::Key(choose)), ..self }
+    }
+
+    /// Chooses the partition from key, value and the number of partitions, as
+    /// [`partitioned_by_key`](Self::partitioned_by_key).
+    ///
+    /// The value may send the records of one key to several partitions. A step that relies on the key is therefore an
+    /// error after it. If the partitioner keeps the records of a key together, say so with
+    /// [`KStream::mark_as_partitioned`](crate::KStream::mark_as_partitioned).
+    ///
+    /// ```
+    /// # use tidemill::{Repartitioned, testing::DriverOptions};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// // Large orders have a task of their own.
+    /// let by_size = Repartitioned::<u64, i64>::from("by-size").partitions(2);
+    /// let by_size = by_size.partitioned_by(|_, cents, _| i32::from(*cents >= 1_000));
+    /// let orders = builder.stream("orders").repartition(by_size);
+    /// orders.to("checked");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, i64>("orders").pipe_all([(1, 250, 0), (1, 9_000, 1)])?;
+    /// assert_eq!(driver.log().end_offsets("test-by-size-repartition")?, [1, 1]);
+    ///
+    /// orders.group_by_key().count("orders-of-user");
+    /// assert!(builder.build().unwrap_err().problems()[0].contains("mark_as_partitioned"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn partitioned_by(self, choose: impl Fn(&K, &V, i32) -> i32 + Send + Sync + 'static) -> Self {
+        Self { partitioner: Some(RepartitionBy::Record(Arc::new(choose))), ..self }
     }
 }
 

@@ -43,6 +43,8 @@ pub enum NodeKind {
     Source(Topic),
     /// Writes a topic.
     Sink(Topic),
+    /// Writes the topic that each record chooses: one of these, or any topic if there are none.
+    SinkByRecord(Arc<[Topic]>),
     /// Writes the repartition topic of that name. The topic partitions the records again.
     RepartitionSink {
         /// The name as the user gave it, without the application's id and the suffix.
@@ -168,6 +170,8 @@ pub(crate) struct Graph {
     pub(crate) idles: BTreeMap<NodeId, Idle>,
     /// How the rows of each store are named after the keys of records.
     pub(crate) row_keys: BTreeMap<StoreName, RowKeys>,
+    /// The sources of repartition topics whose records have a partitioner of their own.
+    pub(crate) own_partitioners: BTreeSet<NodeId>,
     /// The steps that erase keys.
     pub(crate) erasures: BTreeMap<NodeId, Erasure>,
     /// The tables whose changes carry the value before the change, because a later step needs it.
@@ -264,7 +268,7 @@ impl NodeKind {
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Source(_) => "source",
-            Self::Sink(_) => "sink",
+            Self::Sink(_) | Self::SinkByRecord(_) => "sink",
             Self::RepartitionSink { .. } => "repartition-sink",
             Self::RepartitionSource(_) => "repartition-source",
             Self::RequestSink(_) => "request-sink",
@@ -283,6 +287,21 @@ impl NodeKind {
         }
     }
 
+    /// The topics that the user names here and that must exist.
+    pub(crate) fn user_topics(&self) -> &[Topic] {
+        match self {
+            Self::Source(topic) | Self::Sink(topic) => std::slice::from_ref(topic),
+            Self::SinkByRecord(topics) => topics,
+            _ => &[],
+        }
+    }
+
+    /// Whether the node may write any topic.
+    pub(crate) fn writes_any(&self) -> bool {
+        matches!(self, Self::SinkByRecord(topics) if topics.is_empty())
+    }
+
+    /// The topic that the node writes; `None` if it writes none, or several.
     pub(crate) fn writes(&self) -> Option<TopicRef> {
         match self {
             Self::Sink(topic) => Some(TopicRef::External(topic.clone())),

@@ -2,6 +2,7 @@
 
 mod erasures;
 mod logical;
+mod partitioners;
 mod row_keys;
 mod store_format;
 mod validate;

@@ -16,6 +16,7 @@ impl Graph {
         self.check_stores(&mut problems);
         self.check_late_records(&mut problems);
         self.check_erasures(&mut problems);
+        self.check_partitioners(&mut problems);
         problems.sort();
         problems.dedup();
         problems
@@ -56,13 +57,13 @@ impl Graph {
         for (name, _) in seen.into_iter().filter(|(_, count)| *count > 1) {
             problems.push(format!("two steps are named '{name}': names must be unique"));
         }
-        let topics = self.nodes.iter().filter_map(|node| match &node.kind {
-            NodeKind::Source(topic) | NodeKind::Sink(topic) => Some(("topic", &**topic)),
+        let users = self.nodes.iter().flat_map(|node| node.kind.user_topics()).map(|topic| ("topic", &**topic));
+        let internal = self.nodes.iter().filter_map(|node| match &node.kind {
             NodeKind::RepartitionSink { name, .. } => Some(("repartition topic", &**name)),
             NodeKind::RequestSink(name) => Some(("asynchronous step", &**name)),
             _ => None,
         });
-        for (what, name) in topics.chain(self.stores.keys().map(|name| ("store", &**name))) {
+        for (what, name) in users.chain(internal).chain(self.stores.keys().map(|name| ("store", &**name))) {
             if let Some(problem) = problem_with_name(what, name) {
                 problems.push(problem);
             }

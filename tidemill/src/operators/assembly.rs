@@ -51,6 +51,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) stores: &'a BTreeMap<StoreName, StoreHandle>,
     /// Maps a topic to its name on the log and its number of partitions.
     pub(crate) topic: &'a dyn Fn(&TopicRef) -> (Topic, i32),
+    /// The topics that sinks may write without declaring them, with their partition counts.
+    pub(crate) undeclared: &'a Arc<BTreeMap<Topic, i32>>,
     /// The task's input partitions, in the order of its queues.
     pub(crate) partitions: Vec<TopicPartition>,
 }
@@ -202,6 +204,14 @@ impl<'a> Assembly<'a> {
     /// A topic's name on the log, and its number of partitions.
     pub(crate) fn topic(&self, topic: &TopicRef) -> (Topic, i32) {
         (self.parts.topic)(topic)
+    }
+
+    /// The topics that a sink may choose from: those that it declares, or all if it declares none.
+    pub(crate) fn topics_to_choose(&self, declared: &[Topic]) -> Arc<BTreeMap<Topic, i32>> {
+        if declared.is_empty() {
+            return self.parts.undeclared.clone();
+        }
+        Arc::new(declared.iter().map(|topic| self.topic(&TopicRef::External(topic.clone()))).collect())
     }
 
     /// The task's input partitions, in the order of its queues.

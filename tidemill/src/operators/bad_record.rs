@@ -5,6 +5,7 @@ use std::fmt;
 use tidemill_state::CodecError;
 
 use super::InvalidTime;
+use crate::times::ImplausibleTime;
 
 /// The problem of the record at the head of a queue.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub(crate) enum BadRecord {
     /// The timestamp is negative or too large for windows.
     #[error("its {0}")]
     InvalidTimestamp(#[from] InvalidTime),
+    /// The timestamp is outside of the times that the source takes for plausible.
+    #[error("its {0}")]
+    ImplausibleTimestamp(#[from] ImplausibleTime),
 }
 
 /// A part of a record.

@@ -76,12 +76,16 @@ pub(crate) enum DropReason {
     NullValue,
     /// Its timestamp is negative or too large for windows.
     InvalidTimestamp,
+    /// Its timestamp is not plausible, and the handler skipped it.
+    ImplausibleTimestamp,
     /// Its bytes could not be decoded, and the handler skipped it.
     Undecodable,
     /// An operator returned an error for it, and the handler skipped it.
     Processing,
     /// It answers a request that was already answered or withdrawn.
     Duplicate,
+    /// Its partitioner chose no partition.
+    NoPartition,
     /// It says that nobody wants its request to be answered any more.
     Dropped,
 }
@@ -93,9 +97,11 @@ impl DropReason {
             Self::NullKey => "null-key",
             Self::NullValue => "null-value",
             Self::InvalidTimestamp => "invalid-timestamp",
+            Self::ImplausibleTimestamp => "implausible-timestamp",
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",
             Self::Duplicate => "duplicate",
+            Self::NoPartition => "no-partition",
             Self::Dropped => "dropped",
         }
     }

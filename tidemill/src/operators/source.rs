@@ -9,11 +9,9 @@ use super::{BadRecord, Next, Outcome, RecordPart, TaskContext, Undecodable, even
 use crate::{
     idle_note::IdleNote,
     record::{Data, Record},
+    times::{TimeSource, Times},
     transport::{ConsumedRecord, Offset},
 };
-
-/// Extracts a record's event time. Arguments: key, value, the record's own timestamp, and the partition's time so far.
-pub(crate) type TimestampExtractor<K, V> = Arc<dyn Fn(&K, &V, i64, i64) -> i64 + Send + Sync>;
 
 /// The state of a queue's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +52,7 @@ pub(crate) trait SourceQueue {
 pub(crate) struct Source<K, V> {
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
-    pub(crate) extractor: Option<TimestampExtractor<K, V>>,
+    pub(crate) times: Times<K, V>,
     pub(crate) next: std::rc::Rc<Next<K, V>>,
     /// Whether the records may include idle notes.
     carries_notes: bool,
@@ -67,11 +65,11 @@ impl<K: Data, V: Data> Source<K, V> {
     pub(crate) fn new(
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<V>>,
-        extractor: Option<TimestampExtractor<K, V>>,
+        times: Times<K, V>,
         next: std::rc::Rc<Next<K, V>>,
         carries_notes: bool,
     ) -> Self {
-        Self { key, value, extractor, next, carries_notes, fifo: VecDeque::new(), head: None, waits_for: None }
+        Self { key, value, times, next, carries_notes, fifo: VecDeque::new(), head: None, waits_for: None }
     }
 
     fn decode(&self, raw: &ConsumedRecord, partition_time_ms: i64) -> Result<Record<K, V>, BadRecord> {
@@ -79,18 +77,21 @@ impl<K: Data, V: Data> Source<K, V> {
         let undecodable = |part| move |error| Undecodable { part, error };
         let key = self.key.decode_opt(bytes(&raw.key)).map_err(undecodable(RecordPart::Key))?;
         let value = self.value.decode_opt(bytes(&raw.value)).map_err(undecodable(RecordPart::Value))?;
-        let timestamp = match &self.extractor {
-            Some(extract) => extract(&key, &value, raw.timestamp, partition_time_ms),
+        let timestamp = match &self.times.extract {
+            Some(extract) => extract(&TimeSource::new(&key, &value, raw, partition_time_ms)),
             None => raw.timestamp,
         };
+        if let Some(band) = &self.times.band {
+            band.check(timestamp, raw.timestamp)?;
+        }
         Ok(Record { key, value, timestamp: event_time(timestamp)?, headers: raw.headers.clone() })
     }
 }
 
 impl<K: Data, V: Data> SourceQueue for Source<K, V> {
     fn fresh(&self) -> Box<dyn SourceQueue> {
-        let Self { key, value, extractor, next, carries_notes, .. } = self;
-        Box::new(Self::new(key.clone(), value.clone(), extractor.clone(), next.clone(), *carries_notes))
+        let Self { key, value, times, next, carries_notes, .. } = self;
+        Box::new(Self::new(key.clone(), value.clone(), times.clone(), next.clone(), *carries_notes))
     }
 
     fn push(&mut self, records: Vec<ConsumedRecord>) {

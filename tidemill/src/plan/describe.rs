@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::Plan;
-use crate::graph::{Node, StoreKind, StoreSpec};
+use crate::graph::{Node, NodeKind, StoreKind, StoreSpec};
 
 impl Plan {
     /// The plan as text: subtopologies with their nodes and edges, stores with their changelogs (`Topology.describe` in
@@ -57,6 +57,17 @@ impl Plan {
                 Some(count) => write!(out, ", topic: {topic} [{count}]")?,
                 None => write!(out, ", topic: {topic}")?,
             }
+        }
+        if let NodeKind::SinkByRecord(topics) = &node.kind {
+            let counted = topics.iter().map(|topic| match self.partitions(topic) {
+                Some(count) => format!("{topic} [{count}]"),
+                None => topic.to_string(),
+            });
+            let topics = if topics.is_empty() { "any".to_owned() } else { counted.collect::<Vec<_>>().join(", ") };
+            write!(out, ", topics by record: {topics}")?;
+        }
+        if self.graph.own_partitioners.contains(&node.id) {
+            write!(out, ", own partitioner")?;
         }
         if !node.stores.is_empty() {
             write!(out, ", stores: [{}]", node.stores.join(", "))?;

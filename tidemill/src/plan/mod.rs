@@ -10,8 +10,9 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(crate) use crate::names::TaskId;
 pub(crate) use idle::IdleNotes;
 pub use subtopology::Subtopology;
+use topics::Counts;
 pub use topics::InternalTopic;
-pub(crate) use topics::lookup_failed;
+pub(crate) use topics::{TopicLookup, lookup_failed};
 
 use crate::{
     error::TopologyError,
@@ -22,7 +23,7 @@ use crate::{
     },
     operators::Builders,
     topology::Topology,
-    transport::{Topic, TopicPartition, TransportError},
+    transport::{Topic, TopicPartition},
 };
 
 /// A topology cut into subtopologies, for one application (`Topology.describe` in Kafka Streams shows a part of it).
@@ -64,6 +65,8 @@ pub struct Plan {
     subtopologies: Vec<Subtopology>,
     /// The partition counts of all topics that the plan reads or writes. Empty until the plan is resolved.
     partitions: BTreeMap<Topic, i32>,
+    /// The topics that sinks may write without declaring them. Empty if no sink does so.
+    undeclared: Arc<BTreeMap<Topic, i32>>,
     /// The repartition topics that carry notes of idle time.
     idle_notes: BTreeMap<Topic, IdleNotes>,
 }
@@ -76,7 +79,8 @@ impl Plan {
         let subtopologies = subtopology::cut(&graph);
         let (partitions, idle_notes) = (BTreeMap::new(), BTreeMap::new());
         let application_id = application_id.to_owned();
-        let mut plan = Self { application_id, graph, builders, subtopologies, partitions, idle_notes };
+        let undeclared = Arc::default();
+        let mut plan = Self { application_id, graph, builders, subtopologies, partitions, undeclared, idle_notes };
         plan.idle_notes = plan.find_idle_notes();
         plan
     }
@@ -101,16 +105,21 @@ impl Plan {
     /// # Ok::<(), tidemill::TopologyError>(())
     /// ```
     pub fn resolve(self, mut partitions_of: impl FnMut(&str) -> Option<i32>) -> Result<Self, TopologyError> {
-        self.try_resolve(|topic| Ok(partitions_of(topic)))
+        self.resolve_on(&mut Counts(&mut partitions_of))
     }
 
-    /// Resolves with a lookup that may fail. A failed lookup is a different problem from a missing topic.
-    pub(crate) fn try_resolve(
-        mut self,
-        mut partitions_of: impl FnMut(&str) -> Result<Option<i32>, TransportError>,
-    ) -> Result<Self, TopologyError> {
-        self.partitions = topics::resolve(&self, &mut partitions_of)?;
+    /// Takes partition counts from a log. A failed lookup is a different problem from a missing topic.
+    pub(crate) fn resolve_on(mut self, log: &mut dyn TopicLookup) -> Result<Self, TopologyError> {
+        self.partitions = topics::resolve(&self, log)?;
+        if self.graph.nodes.iter().any(|node| node.kind.writes_any()) {
+            self.undeclared = Arc::new(topics::writable(&self, log)?);
+        }
         Ok(self)
+    }
+
+    /// The topics that sinks may write without declaring them.
+    pub(crate) fn undeclared_topics(&self) -> &Arc<BTreeMap<Topic, i32>> {
+        &self.undeclared
     }
 
     /// The application that the plan is for. See the example of [`Plan`].

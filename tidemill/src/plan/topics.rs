@@ -112,16 +112,49 @@ impl Plan {
     }
 }
 
+/// What a plan asks a log.
+pub(crate) trait TopicLookup {
+    /// The number of partitions of a topic; `None` if the topic does not exist.
+    fn partitions_of(&mut self, topic: &str) -> Result<Option<i32>, TransportError>;
+    /// The names of all topics.
+    fn all(&mut self) -> Result<Vec<Topic>, TransportError>;
+}
+
+/// Partition counts without a log.
+pub(super) struct Counts<'a>(pub(super) &'a mut dyn FnMut(&str) -> Option<i32>);
+
+impl TopicLookup for Counts<'_> {
+    fn partitions_of(&mut self, topic: &str) -> Result<Option<i32>, TransportError> {
+        Ok((self.0)(topic))
+    }
+
+    fn all(&mut self) -> Result<Vec<Topic>, TransportError> {
+        Ok(Vec::new())
+    }
+}
+
+/// The topics of a log that do not belong to it or to the application, with their partition counts.
+pub(super) fn writable(plan: &Plan, log: &mut dyn TopicLookup) -> Result<BTreeMap<Topic, i32>, TopologyError> {
+    let own: BTreeSet<_> = plan.internal_topics().into_iter().map(|topic| topic.spec.name).collect();
+    let found = log.all().map_err(|error| TopologyError::of(format!("topics cannot be listed: {error}")))?;
+    let mut known = BTreeMap::new();
+    for topic in found.into_iter().filter(|topic| !topic.starts_with("__") && !own.contains(topic)) {
+        match log.partitions_of(&topic) {
+            Ok(Some(partitions)) => drop(known.insert(topic, partitions)),
+            // The topic was deleted meanwhile.
+            Ok(None) => {}
+            Err(error) => return Err(TopologyError::of(lookup_failed(&topic, &error))),
+        }
+    }
+    Ok(known)
+}
+
 /// Partition counts of every topic that the plan reads or writes.
-pub(super) fn resolve(
-    plan: &Plan,
-    partitions_of: &mut dyn FnMut(&str) -> Result<Option<i32>, TransportError>,
-) -> Result<BTreeMap<Topic, i32>, TopologyError> {
+pub(super) fn resolve(plan: &Plan, log: &mut dyn TopicLookup) -> Result<BTreeMap<Topic, i32>, TopologyError> {
     let mut problems = Vec::new();
     let mut known = BTreeMap::new();
-    for node in &plan.graph.nodes {
-        let (NodeKind::Source(topic) | NodeKind::Sink(topic)) = &node.kind else { continue };
-        match partitions_of(topic) {
+    for topic in plan.graph.nodes.iter().flat_map(|node| node.kind.user_topics()) {
+        match log.partitions_of(topic) {
             Ok(Some(partitions)) => {
                 known.insert(topic.clone(), partitions);
             }

@@ -96,6 +96,7 @@ impl ActiveTask {
             builders: plan.builders(),
             stores: &stores.handles,
             topic: &|topic| plan.topic_and_partitions(topic),
+            undeclared: plan.undeclared_topics(),
             partitions: plan.input_partitions(id),
         };
         let mut assembly = Assembly::new(parts, id, leaves_out);
@@ -314,12 +315,11 @@ impl ActiveTask {
         match bad {
             // A record without a valid timestamp is skipped and counted, as in Kafka Streams.
             BadRecord::InvalidTimestamp(_) => self.ctx.count_dropped(node, DropReason::InvalidTimestamp),
-            BadRecord::Undecodable(error) => {
-                if self.settings.deserialization == RecordHandler::Fail {
-                    return Err(Box::new(Failure::User(error.into())));
-                }
-                self.ctx.count_dropped(node, DropReason::Undecodable);
+            bad if self.settings.deserialization == RecordHandler::Fail => {
+                return Err(Box::new(Failure::User(bad.into())));
             }
+            BadRecord::ImplausibleTimestamp(_) => self.ctx.count_dropped(node, DropReason::ImplausibleTimestamp),
+            BadRecord::Undecodable(_) => self.ctx.count_dropped(node, DropReason::Undecodable),
         }
         tracing::warn!(task = %self.id, record = %self.position_text(), %reason, "record left out");
         self.send_dead_letter(&self.settings.deserialization.clone(), &partition, raw, &reason);

@@ -9,7 +9,6 @@ use crate::{
     clock::ManualClock,
     config::StreamsConfig,
     error::{TaskError, TopologyError},
-    graph::NodeKind,
     names::ThreadName,
     operators::StoreHandle,
     plan::Plan,
@@ -40,7 +39,7 @@ pub struct DriverOptions {
     pub config: StreamsConfig,
     /// The number of partitions of every topic that is not in `partitions`. Default 1.
     pub default_partitions: i32,
-    /// The number of partitions of single topics.
+    /// The number of partitions of single topics. The driver also creates those that the topology does not name.
     pub partitions: BTreeMap<String, i32>,
     /// The wall time at the start, in milliseconds since the epoch. Default 0.
     pub wall_time_ms: i64,
@@ -108,12 +107,9 @@ impl TopologyTestDriver {
     pub fn with(topology: &Topology, options: DriverOptions) -> Result<Self, TopologyError> {
         let clock = ManualClock::new(options.wall_time_ms);
         let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
-        let topics = topology.nodes().iter().filter_map(|node| match &node.kind {
-            NodeKind::Source(topic) | NodeKind::Sink(topic) => Some(topic.to_string()),
-            _ => None,
-        });
+        let topics = topology.nodes().iter().flat_map(|node| node.kind.user_topics()).map(ToString::to_string);
         let dead_letters = options.config.dead_letter_topics().map(ToOwned::to_owned);
-        for topic in topics.chain(dead_letters) {
+        for topic in topics.chain(dead_letters).chain(options.partitions.keys().cloned()) {
             let partitions = options.partitions.get(&topic).copied().unwrap_or(options.default_partitions);
             // A topic that is both read and written appears twice.
             let _ = log.create(&topic, partitions);

@@ -22,7 +22,6 @@ use crate::{
     clock::{Clock, ManualClock},
     config::StreamsConfig,
     error::{TaskError, TopologyError},
-    graph::NodeKind,
     record::Data,
     runtime::Prepared,
     topology::Topology,
@@ -44,7 +43,7 @@ pub struct SimulatorOptions {
     pub config: StreamsConfig,
     /// The number of partitions of every topic that is not in `partitions`. Default 3.
     pub default_partitions: i32,
-    /// The number of partitions of single topics.
+    /// The number of partitions of single topics. The simulator also creates those that the topology does not name.
     pub partitions: BTreeMap<String, i32>,
     /// How often each fault occurs. Default [`FaultRates::default`].
     pub faults: FaultRates,
@@ -163,11 +162,9 @@ impl Simulator {
         // The clock starts late enough that faults cannot set it back before the epoch.
         let clock = ManualClock::new(1_800_000_000_000);
         let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
-        let topics = topology.nodes().iter().filter_map(|node| match &node.kind {
-            NodeKind::Source(topic) | NodeKind::Sink(topic) => Some(topic.to_string()),
-            _ => None,
-        });
-        for topic in topics.chain(config.dead_letter_topics().map(ToOwned::to_owned)) {
+        let topics = topology.nodes().iter().flat_map(|node| node.kind.user_topics()).map(ToString::to_string);
+        let dead_letters = config.dead_letter_topics().map(ToOwned::to_owned);
+        for topic in topics.chain(dead_letters).chain(partitions.keys().cloned()) {
             // A topic that is both read and written appears twice.
             match log.create(&topic, partitions.get(&topic).copied().unwrap_or(default_partitions)) {
                 Ok(()) | Err(TransportError::TopicExists(_)) => {}

@@ -146,6 +146,14 @@ impl<K: Data, V: Data> KStream<K, V> {
         if let Some(by) = &self.rekeyed_by {
             let graph = &mut self.graph.borrow_mut().graph;
             let name = graph.node(node).name.clone();
+            let is_scattered = |source: &NodeId| graph.node(*source).name == *by;
+            if graph.own_partitioners.iter().any(is_scattered) {
+                graph.problems.push(format!(
+                    "'{name}' relies on the key, but the partitioner of '{by}' also takes the value: use \
+                     partitioned_by_key, or mark_as_partitioned() if the records of a key stay together"
+                ));
+                return;
+            }
             graph.problems.push(format!(
                 "'{name}' relies on the key, which '{by}' changed after the records were partitioned: \
                  put .repartition(\"a-name\") between them"

@@ -3,13 +3,15 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
-    super::{Produced, Repartitioned, builder::add_source},
+    super::{Produced, Repartitioned, builder::add_source, options::RepartitionBy},
     KStream,
 };
 use crate::{
     graph::{Edge, MAIN_PORT, NodeKind, TopicRef},
-    operators::{BuildNode, Keyless, Sink},
-    record::Data,
+    operators::{Assembly, BuildNode, Keyless, Partitioning, Sink, SinkTopic, TopicChoice, TopicChooser},
+    record::{Data, Record},
+    times::Times,
+    transport::Topic,
 };
 
 impl<K: Data, V: Data> KStream<K, V> {
@@ -31,18 +33,70 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to(&self, topic: impl Into<Produced<K, V>>) {
-        let Produced { topic, key, value, partitioner } = topic.into();
-        let target = TopicRef::External(topic.as_str().into());
+        let produced = topic.into();
+        let [topic] = &*produced.topics else {
+            let problem = "`to` writes one topic: to choose among several by record, use `to_by`".to_owned();
+            self.graph.borrow_mut().graph.problems.push(problem);
+            return;
+        };
+        let topic: Topic = topic.as_str().into();
+        self.add_sink(NodeKind::Sink(topic.clone()), produced, move |assembly| {
+            let (topic, partitions) = assembly.topic(&TopicRef::External(topic.clone()));
+            SinkTopic::One(topic, partitions)
+        });
+    }
+
+    /// Writes each record to the topic that it chooses (`KStream.to` with a `TopicNameExtractor` in Kafka Streams).
+    /// `topics` declares the topics to choose from; they must exist when the application starts.
+    /// [`Produced::any_topic`] declares none.
+    ///
+    /// A topic that is not declared, or that does not exist, is an error for the
+    /// [`processing_handler`](crate::StreamsConfig::processing_handler), as every error of a step: the task fails, or
+    /// the record is left out, or it goes to a dead-letter topic. In Kafka Streams an unknown topic stops the thread
+    /// after a timeout.
+    ///
+    /// ```
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let orders = builder.stream::<u64, i64>("orders");
+    /// orders.to_by(["small", "large"], |order| if order.value < 1_000 { "small" } else { "large" });
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, i64>("orders").pipe_all([(1, 250, 0), (2, 9_000, 1)])?;
+    /// assert_eq!(driver.output::<u64, i64>("small").read()?, [(1, 250, 0)]);
+    /// assert_eq!(driver.output::<u64, i64>("large").read()?, [(2, 9_000, 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_by<T: Into<String>>(
+        &self,
+        topics: impl Into<Produced<K, V>>,
+        choose: impl Fn(&Record<K, V>) -> T + Send + Sync + 'static,
+    ) {
+        let produced = topics.into();
+        let topics: Arc<[Topic]> = produced.topics.iter().map(|topic| topic.as_str().into()).collect();
+        let choose: TopicChooser<K, V> = Arc::new(move |record| choose(record).into());
+        self.add_sink(NodeKind::SinkByRecord(topics.clone()), produced, move |assembly| {
+            let known = assembly.topics_to_choose(&topics);
+            SinkTopic::ByRecord(TopicChoice { choose: choose.clone(), known, declared: !topics.is_empty() })
+        });
+    }
+
+    fn add_sink(
+        &self,
+        kind: NodeKind,
+        produced: Produced<K, V>,
+        topic: impl Fn(&Assembly<'_>) -> SinkTopic<K, V> + Send + Sync + 'static,
+    ) {
+        let Produced { key, value, partitioning, .. } = produced;
         let build: BuildNode = Arc::new(move |assembly, id| {
-            let (topic, partitions) = assembly.topic(&target);
-            let (key, value, partitioner) = (key.clone(), value.clone(), partitioner.clone());
-            let keyless = Keyless::new(assembly.task.partition);
-            let sink = Sink { topic, partitions, key, value, partitioner, keyless };
+            let (topic, keyless) = (topic(assembly), Keyless::new(assembly.task.partition));
+            let (key, value, partitioning) = (key.clone(), value.clone(), partitioning.clone());
+            let sink = Sink { topic, key, value, partitioning, keyless };
             assembly.input::<K, V>(id, Rc::new(RefCell::new(sink)));
             Ok(())
         });
         let parents = vec![Edge { from: self.node, port: MAIN_PORT }];
-        self.graph.borrow_mut().add(None, NodeKind::Sink(topic.into()), parents, Vec::new(), build);
+        self.graph.borrow_mut().add(None, kind, parents, Vec::new(), build);
     }
 
     /// Sends the records through a topic that partitions them by their current key (`KStream.repartition` in Kafka
@@ -71,7 +125,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn repartition(&self, repartitioned: impl Into<Repartitioned<K, V>>) -> Self {
-        let Repartitioned { name, key, value, partitions } = repartitioned.into();
+        let Repartitioned { name, key, value, partitions, partitioner } = repartitioned.into();
+        let (partitioning, by_key) = match partitioner {
+            None => (Partitioning::Key, None),
+            Some(RepartitionBy::Key(choose)) => (Partitioning::One(choose), Some(true)),
+            Some(RepartitionBy::Record(choose)) => (Partitioning::One(choose), Some(false)),
+        };
         let name: Arc<str> = name.into();
         let target = TopicRef::Repartition(name.clone());
         let (sink_key, sink_value) = (key.clone(), value.clone());
@@ -79,7 +138,8 @@ impl<K: Data, V: Data> KStream<K, V> {
             let (topic, partitions) = assembly.topic(&target);
             let (key, value) = (sink_key.clone(), sink_value.clone());
             let keyless = Keyless::new(assembly.task.partition);
-            let sink = Sink { topic, partitions, key, value, partitioner: None, keyless };
+            let topic = SinkTopic::One(topic, partitions);
+            let sink = Sink { topic, key, value, partitioning: partitioning.clone(), keyless };
             assembly.input::<K, V>(id, Rc::new(RefCell::new(sink)));
             Ok(())
         });
@@ -87,7 +147,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         let kind = NodeKind::RepartitionSink { name: name.clone(), partitions };
         self.graph.borrow_mut().add(Some(&format!("{name}-sink")), kind, parents, Vec::new(), build);
         let kind = NodeKind::RepartitionSource(name.clone());
-        let source = add_source(&self.graph, Some(&format!("{name}-source")), kind, key, value, None);
-        Self::new(self.graph.clone(), source)
+        let source = add_source(&self.graph, Some(&format!("{name}-source")), kind, key, value, Times::default());
+        if by_key.is_some() {
+            self.graph.borrow_mut().graph.own_partitioners.insert(source);
+        }
+        Self::new(self.graph.clone(), source).then(source, by_key == Some(false))
     }
 }

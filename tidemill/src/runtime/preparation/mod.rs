@@ -13,11 +13,11 @@ use crate::{
     config::{ProcessingGuarantee, StreamsConfig},
     error::{TopologyError, chain},
     members::{Member, Roster},
-    plan::{Plan, TaskId, lookup_failed},
+    plan::{Plan, TaskId, TopicLookup, lookup_failed},
     runtime::Standbys,
     task::{MemoryStores, StoreSupplier, TaskSettings},
     topology::Topology,
-    transport::{Admin, Transport, TransportError},
+    transport::{Admin, Topic, Transport, TransportError},
 };
 
 /// An application that is ready to start: everything that its threads share.
@@ -61,7 +61,7 @@ impl Prepared {
         }
         let mut admin = transport.admin().map_err(|error| problem(&error))?;
         let plan = Plan::new(&config.application_id, topology);
-        let resolved = plan.try_resolve(|topic| partitions(&mut *admin, topic));
+        let resolved = plan.resolve_on(&mut OnLog(&mut *admin));
         let mut dead_letters = HashMap::new();
         for topic in config.dead_letter_topics() {
             match partitions(&mut *admin, topic) {
@@ -141,6 +141,19 @@ impl Prepared {
 
     pub(super) fn member_timeout_ms(&self) -> i64 {
         i64::try_from(self.config.member_timeout.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The topics of the application's log.
+struct OnLog<'a>(&'a mut dyn Admin);
+
+impl TopicLookup for OnLog<'_> {
+    fn partitions_of(&mut self, topic: &str) -> Result<Option<i32>, TransportError> {
+        partitions(self.0, topic)
+    }
+
+    fn all(&mut self) -> Result<Vec<Topic>, TransportError> {
+        self.0.list_topics()
     }
 }
 

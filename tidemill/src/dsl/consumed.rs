@@ -1,0 +1,189 @@
+//! How to read a topic: codecs, event times, and where to begin.
+
+use std::sync::Arc;
+
+use tidemill_state::{Codec, Coded};
+
+use super::builder::SharedGraph;
+use crate::times::{TimeBand, TimeSource, TimeUnit, Times};
+
+/// How to read a topic (`Consumed` in Kafka Streams). A plain `&str` is enough if the types have default codecs.
+///
+/// Where to begin a topic that the application has never read is no option here. It begins with the first record,
+/// unless `auto.offset.reset` of the Kafka settings says otherwise.
+///
+/// ```
+/// # use tidemill::{Consumed, state::{BigEndian, Json}};
+/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+/// # let builder = StreamsBuilder::new();
+/// let orders = Consumed::with("orders", BigEndian, Json::<Vec<String>>::default());
+/// builder.stream::<u64, Vec<String>>(orders).map_values(|items| items.len() as i64).to("sizes");
+///
+/// let driver = TopologyTestDriver::new(&builder.build()?)?;
+/// driver.input::<u64, String>("orders").pipe(1, r#"["tea", "jam"]"#.into(), 0)?;
+/// assert_eq!(driver.output::<u64, i64>("sizes").read_values()?, [2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Consumed<K, V> {
+    pub(crate) topic: String,
+    pub(crate) key: Arc<dyn Codec<K>>,
+    pub(crate) value: Arc<dyn Codec<V>>,
+    extract: Option<Extract<K, V>>,
+    pub(crate) unit: TimeUnit,
+    pub(crate) band: Option<TimeBand>,
+}
+
+/// Returns a record's event time in the unit of the source.
+type Extract<K, V> = Arc<dyn Fn(&TimeSource<'_, K, V>) -> i64 + Send + Sync>;
+
+impl<K, V> Consumed<K, V> {
+    /// Reads a topic with the given codecs (`Consumed.with` in Kafka Streams). See the example of [`Consumed`].
+    pub fn with(topic: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
+        Self::of(topic.into(), Arc::new(key), Arc::new(value))
+    }
+
+    pub(crate) fn of(topic: String, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
+        Self { topic, key, value, extract: None, unit: TimeUnit::default(), band: None }
+    }
+
+    /// Takes event time, in milliseconds since the epoch, from key and value instead of the record's timestamp. As
+    /// [`with_timestamp_extractor`](Self::with_timestamp_extractor), for extractors that need no more.
+    ///
+    /// If the time is negative or more than half of the largest 64-bit integer, the record is dropped and counted as
+    /// `invalid-timestamp`, as in Kafka Streams. If the
+    /// [`deserialization_handler`](crate::StreamsConfig::deserialization_handler) is a dead-letter topic, the record
+    /// also goes there.
+    ///
+    /// ```
+    /// # use tidemill::Consumed;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// /// A value is the time at which a sensor was read.
+    /// let readings = Consumed::<u64, i64>::from("readings").timestamp_from(|_, read_at| *read_at);
+    /// builder.stream(readings).to("copy");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// // The records reached the log at times 5 and 6.
+    /// driver.input::<u64, i64>("readings").pipe_all([(7, 2_000, 5), (7, -1, 6)])?;
+    /// assert_eq!(driver.output::<u64, i64>("copy").read()?, [(7, 2_000, 2_000)]);
+    /// assert_eq!(driver.status()?.tasks[0].records_dropped, [("readings".to_owned(), "invalid-timestamp", 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn timestamp_from(self, extract: impl Fn(&K, &V) -> i64 + Send + Sync + 'static) -> Self {
+        self.with_timestamp_extractor(move |record| extract(record.key, record.value))
+    }
+
+    /// Takes event time from the whole record: key, value, headers, its timestamp on the log, and the time of its
+    /// partition so far (`Consumed.withTimestampExtractor` in Kafka Streams). The time is in milliseconds since the
+    /// epoch, unless [`time_unit`](Self::time_unit) says otherwise. Invalid times are treated as with
+    /// [`timestamp_from`](Self::timestamp_from).
+    ///
+    /// The extractor must depend on its argument alone, and not on a clock: a record may be processed again.
+    ///
+    /// ```
+    /// # use tidemill::Consumed;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// // A reading without a time counts as made at the time that the partition has reached.
+    /// let readings = Consumed::<u64, i64>::from("readings");
+    /// let readings = readings.with_timestamp_extractor(|record| match *record.value {
+    ///     0 => record.partition_time.unwrap_or(record.timestamp),
+    ///     read_at => read_at,
+    /// });
+    /// builder.stream(readings).to("copy");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, i64>("readings").pipe_all([(7, 0, 5), (7, 2_000, 6), (7, 0, 7)])?;
+    /// assert_eq!(driver.output::<u64, i64>("copy").read()?, [(7, 0, 5), (7, 2_000, 2_000), (7, 0, 2_000)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_timestamp_extractor(
+        self,
+        extract: impl Fn(&TimeSource<'_, K, V>) -> i64 + Send + Sync + 'static,
+    ) -> Self {
+        Self { extract: Some(Arc::new(extract)), ..self }
+    }
+
+    /// Sets the unit of the times that the extractor returns. Without an extractor, it is the unit of the records'
+    /// timestamps. Default: milliseconds. Kafka Streams always takes milliseconds.
+    ///
+    /// Inside the topology all times are milliseconds; parts of a millisecond are cut off.
+    ///
+    /// ```
+    /// # use tidemill::{Consumed, TimeUnit};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let readings = Consumed::<u64, i64>::from("readings").timestamp_from(|_, read_at| *read_at);
+    /// builder.stream(readings.time_unit(TimeUnit::Seconds)).to("copy");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, i64>("readings").pipe(7, 1_700_000_000, 0)?;
+    /// assert_eq!(driver.output::<u64, i64>("copy").read()?, [(7, 1_700_000_000, 1_700_000_000_000)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn time_unit(self, unit: TimeUnit) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// Sets which event times are plausible: a [`TimeBand`], or a range of milliseconds since the epoch. By default all
+    /// times from the epoch on are.
+    ///
+    /// A record with another time goes where the
+    /// [`deserialization_handler`](crate::StreamsConfig::deserialization_handler) says: the task fails, or the record
+    /// is left out and counted as `implausible-timestamp`, or it also goes to a dead-letter topic. It moves neither the
+    /// partition's time nor stream time.
+    ///
+    /// ```
+    /// # use tidemill::{Consumed, RecordHandler, StreamsConfig, TimeBand, testing::DriverOptions};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream(Consumed::<u64, String>::from("clicks").plausible_times(TimeBand::recent_years())).to("copy");
+    ///
+    /// let config = StreamsConfig { deserialization_handler: RecordHandler::Skip, ..StreamsConfig::new("test") };
+    /// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;
+    /// let clicks = driver.input::<u64, String>("clicks");
+    /// // The second time is in microseconds.
+    /// clicks.pipe_all([(1, "a".into(), 1_700_000_000_000), (1, "b".into(), 1_700_000_000_000_000)])?;
+    /// assert_eq!(driver.output::<u64, String>("copy").read_values()?, ["a"]);
+    /// let task = &driver.status()?.tasks[0];
+    /// assert_eq!(task.records_dropped, [("clicks".to_owned(), "implausible-timestamp", 1)]);
+    /// assert_eq!(task.stream_time_ms, 1_700_000_000_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn plausible_times(self, band: impl Into<TimeBand>) -> Self {
+        Self { band: Some(band.into()), ..self }
+    }
+
+    /// Adds the problems of these options to the graph.
+    pub(super) fn check(&self, graph: &SharedGraph) {
+        if self.band.is_some_and(|band| band.is_empty()) {
+            let problem = format!("the plausible times of topic '{}' have no time in them", self.topic);
+            graph.borrow_mut().graph.problems.push(problem);
+        }
+    }
+
+    /// Whether an extractor is set.
+    pub(crate) const fn extracts(&self) -> bool {
+        self.extract.is_some()
+    }
+}
+
+impl<K: 'static, V: 'static> Consumed<K, V> {
+    /// The event times of the source, in milliseconds.
+    pub(crate) fn times(&self) -> Times<K, V> {
+        let (unit, band) = (self.unit, self.band);
+        let times = |extract| Times { extract, band };
+        match self.extract.clone() {
+            Some(extract) if unit == TimeUnit::Milliseconds => times(Some(extract)),
+            Some(extract) => times(Some(Arc::new(move |record| unit.to_ms(extract(record))))),
+            None if unit == TimeUnit::Milliseconds => times(None),
+            None => times(Some(Arc::new(move |record| unit.to_ms(record.timestamp)))),
+        }
+    }
+}
+
+impl<K: Coded, V: Coded> From<&str> for Consumed<K, V> {
+    fn from(topic: &str) -> Self {
+        Self::with(topic, K::Codec::default(), V::Codec::default())
+    }
+}

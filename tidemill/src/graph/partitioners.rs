@@ -1,0 +1,47 @@
+//! The rule for repartition topics that have a partitioner of their own.
+
+use std::collections::BTreeSet;
+
+use super::{NodeKind, logical::Graph};
+use crate::names::NodeId;
+
+impl Graph {
+    /// Checks that streams which share state are partitioned in the same way: either all of them by a partitioner of
+    /// their own, or all by key. Whether two partitioners agree cannot be known here.
+    pub(super) fn check_partitioners(&self, problems: &mut Vec<String>) {
+        for own in &self.own_partitioners {
+            let together = self.connected(*own);
+            let mut nodes = together.iter().map(|id| self.node(*id));
+            let Some(stateful) = nodes.clone().find(|node| !node.stores.is_empty()) else { continue };
+            let by_key = nodes.find(|node| {
+                let is_input = matches!(node.kind, NodeKind::Source(_) | NodeKind::RepartitionSource(_));
+                is_input && !self.own_partitioners.contains(&node.id)
+            });
+            if let Some(other) = by_key {
+                let (own, other, stateful) = (&self.node(*own).name, &other.name, &stateful.name);
+                problems.push(format!(
+                    "'{stateful}' needs '{own}' and '{other}' to be partitioned in the same way, but only '{own}' has a \
+                     partitioner of its own: repartition '{other}' with the same one"
+                ));
+            }
+        }
+    }
+
+    /// The nodes that share edges or stores with this node, directly or through others.
+    fn connected(&self, node: NodeId) -> BTreeSet<NodeId> {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let node = self.node(id);
+            open.extend(node.parents.iter().map(|edge| edge.from));
+            let near = self.nodes.iter().filter(|other| {
+                let shares = || other.stores.iter().any(|store| node.stores.contains(store));
+                other.parents.iter().any(|edge| edge.from == id) || shares()
+            });
+            open.extend(near.map(|other| other.id));
+        }
+        seen
+    }
+}
