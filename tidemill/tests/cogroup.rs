@@ -256,6 +256,7 @@ fn a_record_that_is_refused_below_a_cogroup_leaves_the_aggregate_as_it_was() -> 
         .cogroup(&right, |_, number, sum| *sum -= number)
         .aggregate("sums", || 0)
         .to_stream()
+        .drop_null_values()
         .process::<String, i64, _>("refuses", &[], || Refuses)
         .to("out");
     let config = StreamsConfig { processing_handler: RecordHandler::Skip, ..StreamsConfig::new("test") };

@@ -6,6 +6,7 @@ use super::{
     super::{
         KGroupedTable, KStream, Materialized, Repartitioned,
         builder::{SharedCodec, add_store},
+        options::RepartitionBy,
     },
     KTable, TableView,
 };
@@ -203,7 +204,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         repartitioned: impl Into<Repartitioned<K2, V2>>,
         map: impl Fn(&K, V) -> (K2, V2) + Send + Sync + 'static,
     ) -> KGroupedTable<K2, V2> {
-        let Repartitioned { name, key, value, partitions } = repartitioned.into();
+        let Repartitioned { name, key, value, partitions, partitioner } = repartitioned.into();
         let map = Arc::new(map);
         let build: BuildNode = Arc::new({
             let (key, value) = (key.clone(), value.clone());
@@ -217,7 +218,23 @@ impl<K: Data, V: Data> KTable<K, V> {
         let node = self.add(None, "table-group-by", Vec::new(), build);
         self.graph.borrow_mut().graph.send_old_values(self.node);
         let value = Arc::new(ChangeCodec(SharedCodec(value)));
-        let regrouped = Repartitioned { name, key, value, partitions };
+        let partitioner = partitioner.and_then(|by| match by {
+            RepartitionBy::Key(choose) => {
+                let choose_for = move |key: &K2, change: &Change<V2>, partitions: i32| {
+                    let value = change.new.as_ref().or(change.old.as_ref());
+                    value.map_or(0, |value| choose(key, value, partitions))
+                };
+                Some(RepartitionBy::Key(Arc::new(choose_for)))
+            }
+            RepartitionBy::Record(_) => {
+                self.graph.borrow_mut().graph.problems.push(format!(
+                    "repartition topic '{name}' holds groups of a table, so its partitioner must choose by the key alone: \
+                     use Repartitioned::partitioned_by_key"
+                ));
+                None
+            }
+        });
+        let regrouped = Repartitioned { name, key, value, partitions, partitioner };
         KGroupedTable::new(KStream::new(self.graph.clone(), node).repartition(regrouped))
     }
 }
