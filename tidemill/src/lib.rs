@@ -63,7 +63,10 @@ pub use runtime::{
 pub use tidemill_state as state;
 pub use times::{TimeBand, TimeSource, TimeUnit};
 pub use topology::Topology;
-pub use windows::{Cogrouped, EmitStrategy, JoinKind, JoinWindows, TimeWindows, Window, Windowed, WindowedCodec};
+pub use windows::{
+    BufferConfig, Cogrouped, EmitStrategy, JoinKind, JoinWindows, Suppressed, TimeWindows, Window, Windowed,
+    WindowedCodec,
+};
 
 /// The Processor API: custom operators.
 pub mod processor {

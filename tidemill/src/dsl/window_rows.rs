@@ -23,11 +23,19 @@ pub(super) struct WindowRows<K, V> {
     times: Option<StoreName>,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<V>>,
+    /// How long after its end a window's result is final, if the partition's time closes windows.
+    final_after_ms: Option<i64>,
 }
 
 impl<K, V> Clone for WindowRows<K, V> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), times: self.times.clone(), key: self.key.clone(), value: self.value.clone() }
+        Self {
+            store: self.store.clone(),
+            times: self.times.clone(),
+            key: self.key.clone(),
+            value: self.value.clone(),
+            final_after_ms: self.final_after_ms,
+        }
     }
 }
 
@@ -70,7 +78,8 @@ impl<K: Data, V: Data> WindowRows<K, V> {
                  make its retention longer"
             ));
         }
-        Self { store, times: None, key: materialized.key, value: materialized.value }
+        let final_after_ms = (!windows.by_key).then_some(windows.grace_ms);
+        Self { store, times: None, key: materialized.key, value: materialized.value, final_after_ms }
     }
 
     /// The stores of an operator that has only these rows.
@@ -122,6 +131,9 @@ impl<K: Data, V: Data> WindowRows<K, V> {
     }
 
     pub(super) fn table(self, graph: SharedGraph, node: NodeId) -> KTable<Windowed<K>, V> {
+        if let Some(after_ms) = self.final_after_ms {
+            graph.borrow_mut().graph.final_after_ms.insert(node, after_ms);
+        }
         let codec = Arc::new(WindowedCodec::new(SharedCodec(self.key.clone())));
         let (store, key, value) = (self.store.clone(), self.key, self.value);
         let open = move |assembly: &Assembly<'_>| -> Box<dyn View<Windowed<K>, V>> {

@@ -178,6 +178,9 @@ pub(crate) struct Graph {
     pub(crate) old_values: BTreeSet<NodeId>,
     /// The tables that take their old values from other tables: those without a store of their own.
     pub(crate) takes_old_from: BTreeMap<NodeId, Vec<NodeId>>,
+    /// How long after the end of a window, in stream time, its result is final: for each step that windows the
+    /// partition's time.
+    pub(crate) final_after_ms: BTreeMap<NodeId, i64>,
     /// Problems that the DSL found. They are reported together with all others.
     pub(crate) problems: Vec<String>,
 }
@@ -211,6 +214,12 @@ impl Graph {
                 self.send_old_values(above);
             }
         }
+    }
+
+    /// How long after the end of a window its result is final at a node: the longest time of all windows above it.
+    pub(crate) fn final_after(&self, node: NodeId) -> Option<i64> {
+        let above = self.node(node).parents.iter().filter_map(|edge| self.final_after(edge.from));
+        self.final_after_ms.get(&node).copied().or_else(|| above.max())
     }
 
     pub(crate) fn add_store(&mut self, spec: StoreSpec, rows: RowKeys) {

@@ -133,6 +133,15 @@ impl StreamTime {
         }
     }
 
+    /// The time, if it must be saved. It then counts as saved.
+    pub(crate) fn take_changed(&self) -> Option<i64> {
+        let state = self.state.get();
+        state.changed.then(|| {
+            self.state.set(TimeState { changed: false, saved_ms: state.now_ms, ..state });
+            state.now_ms
+        })
+    }
+
     /// As [`save`](Self::save) for one store, with the last emitted key of the window at the cursor.
     pub(crate) fn save_within(&self, store: &RefCell<ByteWindowStore>, emitted: Option<&[u8]>) {
         let state = self.state.get();

@@ -3,11 +3,13 @@
 mod cogrouped;
 mod emit;
 mod join_windows;
+mod suppressed;
 mod time_windows;
 mod window;
 
 pub use cogrouped::{Cogrouped, JoinKind};
 pub use emit::EmitStrategy;
 pub use join_windows::JoinWindows;
+pub use suppressed::{BufferConfig, Suppressed};
 pub use time_windows::TimeWindows;
 pub use window::{Window, Windowed, WindowedCodec};

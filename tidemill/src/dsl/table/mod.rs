@@ -3,6 +3,7 @@
 mod from_stream;
 mod join;
 mod steps;
+mod suppress;
 mod view;
 
 use std::sync::Arc;
