@@ -1,6 +1,7 @@
 //! Sessions over a store: one value for each session of a key.
 
 mod undo;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -8,6 +9,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 pub use undo::SessionSavepoint;
+pub(crate) use walk::SessionWalk;
 
 use crate::session_key::encode_local;
 use crate::window_key::put_escaped;

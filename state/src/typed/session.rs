@@ -7,17 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{codec_error, encode_key};
-use crate::{ByteSessionStore, Codec, CodecError, Direction, Row, SessionKey, StoreError};
+use crate::session::SessionWalk;
+use crate::{ByteSessionStore, Codec, CodecError, Direction, KeyValueIterator, Row, SessionKey, StoreError};
 
-/// A session and its value. Times are event time in milliseconds since the epoch. See the example of [`SessionStore`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session<V> {
+/// The bounds of a session, both inclusive, in milliseconds since the epoch. See the example of [`SessionStore`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Session {
     /// The timestamp of the session's first record.
     pub start: i64,
     /// The timestamp of the session's last record.
     pub end: i64,
-    /// The value.
-    pub value: V,
 }
 
 /// Values by key and session (`SessionStore` in Kafka Streams). Clones are handles to the same store.
@@ -35,9 +34,9 @@ pub struct Session<V> {
 /// visits.put(&"ann".into(), 0, 5_000, &3)?;
 /// visits.put(&"ann".into(), 60_000, 61_000, &4)?;
 /// assert_eq!(visits.fetch_session(&"ann".into(), 0, 5_000)?, Some(3));
-/// let (first, second) = (Session { start: 0, end: 5_000, value: 3 }, Session { start: 60_000, end: 61_000, value: 4 });
-/// assert_eq!(visits.fetch(&"ann".into())?, [first.clone(), second.clone()]);
-/// assert_eq!(visits.backward_fetch(&"ann".into())?, [second, first]);
+/// let (first, second) = (Session { start: 0, end: 5_000 }, Session { start: 60_000, end: 61_000 });
+/// assert_eq!(visits.fetch(&"ann".into()).read_all()?, [(first, 3), (second, 4)]);
+/// assert_eq!(visits.backward_fetch(&"ann".into()).next().transpose()?, Some((second, 4)));
 /// # Ok::<(), tidemill_state::StoreError>(())
 /// ```
 pub struct SessionStore<K, V> {
@@ -91,7 +90,7 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
     /// # let visits = SessionStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// visits.put(&"ann".into(), 0, 5_000, &3)?;
     /// visits.remove(&"ann".into(), 0, 5_000)?;
-    /// assert!(visits.fetch(&"ann".into())?.is_empty());
+    /// assert_eq!(visits.fetch(&"ann".into()).count(), 0);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn remove(&self, key: &K, start: i64, end: i64) -> Result<(), StoreError> {
@@ -101,14 +100,15 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
         store.remove(&key, start, end)
     }
 
-    /// All sessions of a key, earliest end first (`ReadOnlySessionStore.fetch` in Kafka Streams). See the example of
-    /// [`SessionStore`].
-    pub fn fetch(&self, key: &K) -> Result<Vec<Session<V>>, StoreError> {
+    /// All sessions of a key, earliest end first (`ReadOnlySessionStore.fetch` in Kafka Streams). Other keys are not
+    /// read. See the example of [`SessionStore`].
+    pub fn fetch(&self, key: &K) -> KeyValueIterator<Session, V> {
         self.find_sessions(key, 0, i64::MAX)
     }
 
-    /// As [`fetch`](Self::fetch), latest end first (`ReadOnlySessionStore.backwardFetch` in Kafka Streams).
-    pub fn backward_fetch(&self, key: &K) -> Result<Vec<Session<V>>, StoreError> {
+    /// As [`fetch`](Self::fetch), latest end first (`ReadOnlySessionStore.backwardFetch` in Kafka Streams). See the
+    /// example of [`SessionStore`].
+    pub fn backward_fetch(&self, key: &K) -> KeyValueIterator<Session, V> {
         self.backward_find_sessions(key, 0, i64::MAX)
     }
 
@@ -122,26 +122,41 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
     /// # let store = Rc::new(RefCell::new(store));
     /// # let visits = SessionStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// let ann = "ann".to_owned();
-    /// [(0, 5), (10, 15), (20, 25)].into_iter().try_for_each(|(start, end)| visits.put(&ann, start, end, &7))?;
-    /// let starts = |found: Vec<Session<i64>>| found.iter().map(|session| session.start).collect::<Vec<_>>();
-    /// assert_eq!(starts(visits.find_sessions(&ann, 5, 10)?), [0, 10]);
-    /// assert_eq!(starts(visits.find_sessions(&ann, 6, 19)?), [10]);
-    /// assert_eq!(visits.backward_find_sessions(&ann, 6, 20)?[0].start, 20);
+    /// for start in [0, 10, 20] {
+    ///     visits.put(&ann, start, start + 5, &start)?;
+    /// }
+    /// let (first, second) = (Session { start: 0, end: 5 }, Session { start: 10, end: 15 });
+    /// assert_eq!(visits.find_sessions(&ann, 5, 10).read_all()?, [(first, 0), (second, 10)]);
+    /// assert_eq!(visits.find_sessions(&ann, 6, 19).read_all()?, [(second, 10)]);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn find_sessions(&self, key: &K, earliest_end: i64, latest_start: i64) -> Result<Vec<Session<V>>, StoreError> {
-        self.find(key, earliest_end, latest_start, Direction::Forward)
+    pub fn find_sessions(&self, key: &K, earliest_end: i64, latest_start: i64) -> KeyValueIterator<Session, V> {
+        self.of_key(key, earliest_end, latest_start, Direction::Forward)
     }
 
     /// As [`find_sessions`](Self::find_sessions), latest end first (`ReadOnlySessionStore.backwardFindSessions` in Kafka
     /// Streams).
+    ///
+    /// ```
+    /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// # use tidemill_state::{BigEndian, ByteSessionStore, ByteStore, MemoryBackend, Session, SessionStore, Utf8};
+    /// # let store = ByteSessionStore::new(ByteStore::new("visits", Box::new(MemoryBackend::new())), 3_600_000);
+    /// # let store = Rc::new(RefCell::new(store));
+    /// # let visits = SessionStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
+    /// let ann = "ann".to_owned();
+    /// visits.put(&ann, 0, 5, &1)?;
+    /// visits.put(&ann, 10, 15, &2)?;
+    /// let last = visits.backward_find_sessions(&ann, 0, 15).next().transpose()?;
+    /// assert_eq!(last, Some((Session { start: 10, end: 15 }, 2)));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
     pub fn backward_find_sessions(
         &self,
         key: &K,
         earliest_end: i64,
         latest_start: i64,
-    ) -> Result<Vec<Session<V>>, StoreError> {
-        self.find(key, earliest_end, latest_start, Direction::Reverse)
+    ) -> KeyValueIterator<Session, V> {
+        self.of_key(key, earliest_end, latest_start, Direction::Reverse)
     }
 
     /// Deletes all sessions of a key, and returns how many there were.
@@ -154,7 +169,7 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
     /// # let visits = SessionStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// visits.put(&"ann".into(), 0, 5_000, &3)?;
     /// assert_eq!(visits.delete_key(&"ann".into())?, 1);
-    /// assert!(visits.all()?.is_empty());
+    /// assert_eq!(visits.all().count(), 0);
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn delete_key(&self, key: &K) -> Result<usize, StoreError> {
@@ -163,45 +178,56 @@ impl<K: 'static, V: 'static> SessionStore<K, V> {
         store.delete_key(&key)
     }
 
-    /// All sessions with their keys, by the bytes of the key, then end. All of them are read at once.
+    /// All sessions with their keys, by the bytes of the key, then end, then start.
     ///
     /// ```
     /// # use std::{cell::RefCell, rc::Rc, sync::Arc};
-    /// # use tidemill_state::{BigEndian, ByteSessionStore, ByteStore, MemoryBackend, SessionStore, Utf8};
+    /// # use tidemill_state::{BigEndian, ByteSessionStore, ByteStore, MemoryBackend, Session, SessionStore, Utf8};
     /// # let store = ByteSessionStore::new(ByteStore::new("visits", Box::new(MemoryBackend::new())), 3_600_000);
     /// # let store = Rc::new(RefCell::new(store));
     /// # let visits = SessionStore::<String, i64>::new(store, Arc::new(Utf8), Arc::new(BigEndian));
     /// visits.put(&"bo".into(), 0, 5_000, &3)?;
     /// visits.put(&"ann".into(), 60_000, 61_000, &4)?;
-    /// let all = visits.all()?;
-    /// assert_eq!(all.iter().map(|(key, session)| (&**key, session.value)).collect::<Vec<_>>(), [("ann", 4), ("bo", 3)]);
+    /// let first = visits.all().next().transpose()?;
+    /// assert_eq!(first, Some((("ann".to_owned(), Session { start: 60_000, end: 61_000 }), 4)));
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
-    pub fn all(&self) -> Result<Vec<(K, Session<V>)>, StoreError> {
-        let store = self.store.borrow();
-        let rows = store.all()?;
-        rows.map(|row| {
-            let (at, row) = row?;
-            let key = self.keys.decode(at.key.clone()).map_err(|source| error(&store, source))?;
-            Ok((key, self.session(&store, &at, row)?))
+    pub fn all(&self) -> KeyValueIterator<(K, Session), V> {
+        let handle = self.clone();
+        self.decoded(SessionWalk::of_all(), move |at| {
+            let session = Session { start: at.start, end: at.end };
+            Ok((handle.keys.decode(at.key)?, session))
         })
-        .collect()
     }
 
-    fn find(
+    fn of_key(
         &self,
         key: &K,
         earliest_end: i64,
         latest_start: i64,
         direction: Direction,
-    ) -> Result<Vec<Session<V>>, StoreError> {
-        let store = self.store.borrow();
-        let rows = store.find_sessions(&self.key(&store, key)?, earliest_end, latest_start, direction)?;
-        rows.map(|row| row.and_then(|(at, row)| self.session(&store, &at, row))).collect()
+    ) -> KeyValueIterator<Session, V> {
+        let key = self.key(&self.store.borrow(), key);
+        let walk = key.map(|key| SessionWalk::of_key(&key, earliest_end, latest_start, direction));
+        let session = |at: SessionKey| Ok(Session { start: at.start, end: at.end });
+        KeyValueIterator::or_error(walk.map(|walk| self.decoded(walk, session)))
     }
 
-    fn session(&self, store: &ByteSessionStore, at: &SessionKey, row: Row) -> Result<Session<V>, StoreError> {
-        Ok(Session { start: at.start, end: at.end, value: self.value(store, row.value)? })
+    /// The sessions of a walk, with what is wanted of their keys.
+    fn decoded<T: 'static>(
+        &self,
+        mut walk: SessionWalk,
+        of_key: impl Fn(SessionKey) -> Result<T, CodecError> + 'static,
+    ) -> KeyValueIterator<T, V> {
+        let handle = self.clone();
+        KeyValueIterator::new(move || {
+            let store = handle.store.borrow();
+            let row = walk.next(&store)?;
+            Some(row.and_then(|(at, row)| {
+                let key = of_key(at).map_err(|source| error(&store, source))?;
+                Ok((key, handle.value(&store, row.value)?))
+            }))
+        })
     }
 
     fn key(&self, store: &ByteSessionStore, key: &K) -> Result<Bytes, StoreError> {
