@@ -3,8 +3,9 @@
 //! A [`ByteStore`] keeps rows of bytes. Uncommitted writes stay in an overlay above a [`Backend`]
 //! (memory or `RocksDB`); a commit moves them into the backend in one batch, together with the
 //! changelog offset they correspond to, so that a store always opens at a consistent point.
-//! [`ByteWindowStore`] adds window keys, appending and expiry. [`KeyValueStore`] and
-//! [`WindowStore`] are the typed handles that processors hold.
+//! [`ByteWindowStore`] adds window keys, appending and expiry; [`ByteSessionStore`] has sessions.
+//! [`KeyValueStore`], [`WindowStore`] and [`SessionStore`] are the typed handles that processors
+//! hold.
 //!
 //! This crate knows bytes, not networks. The writer of a changelog reads [`ByteStore::uncommitted`] before a commit, and
 //! calls [`ByteStore::restore`] after a crash.
@@ -43,6 +44,9 @@ mod sequences;
 mod window;
 mod window_key;
 
+mod session;
+mod session_key;
+
 mod typed;
 
 mod directory;
@@ -56,8 +60,10 @@ pub use memory::MemoryBackend;
 pub use rocksdb::{RocksDbBackend, RocksDbOptions, RocksDbShared};
 pub use row::Row;
 pub use sealed::{Sealed, SealedWindows};
+pub use session::{ByteSessionStore, SessionSavepoint};
+pub use session_key::SessionKey;
 pub use stats::StoreStats;
 pub use store::ByteStore;
-pub use typed::{KeyValueIterator, KeyValueStore, WindowStore};
+pub use typed::{KeyValueIterator, KeyValueStore, Session, SessionStore, WindowStore};
 pub use window::{ByteWindowStore, WindowSavepoint, WindowWalk};
 pub use window_key::WindowKey;

@@ -253,6 +253,42 @@ impl ByteStore {
         self.overlay.forget(key);
     }
 
+    /// Deletes a row if it exists. A row that was never committed is [forgotten](Self::forget): the changelog gets neither
+    /// the row nor a deletion. To know this costs a read.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{MemoryBackend, Row, ByteStore};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = ByteStore::new("counts", Box::new(MemoryBackend::new()));
+    /// store.put("ann".into(), row("1"));
+    /// store.commit(None)?;
+    /// store.put("bo".into(), row("1"));
+    /// store.remove("ann".into())?;
+    /// store.remove("bo".into())?;
+    /// assert_eq!((store.get(b"ann")?, store.get(b"bo")?), (None, None));
+    /// assert_eq!(store.uncommitted().map(|(key, _)| key).collect::<Vec<_>>(), ["ann"]);
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn remove(&mut self, key: Bytes) -> Result<(), StoreError> {
+        if self.has_below_overlay(&key)? {
+            self.delete(key);
+        } else {
+            self.counts.deletes.add(1);
+            self.forget(&key);
+        }
+        Ok(())
+    }
+
+    /// Whether a row is sealed or in the backend.
+    fn has_below_overlay(&self, key: &[u8]) -> Result<bool, StoreError> {
+        match self.sealed.as_deref().map(|sealed| (sealed.rows.get(key), sealed.hides(key))) {
+            Some((Some(row), _)) => Ok(row.is_some()),
+            Some((None, true)) => Ok(false),
+            Some((None, false)) | None => Ok(self.backend.get(key)?.is_some()),
+        }
+    }
+
     /// Allows undo of later writes until the next commit is sealed. Earlier writes cannot be undone. See the example of
     /// [`undo_to`](Self::undo_to).
     pub fn begin_undo(&mut self) {

@@ -2,12 +2,14 @@
 
 mod iterator;
 mod key_value;
+mod session;
 mod window;
 
 use bytes::Bytes;
 
 pub use iterator::KeyValueIterator;
 pub use key_value::KeyValueStore;
+pub use session::{Session, SessionStore};
 pub use window::WindowStore;
 
 use crate::{Codec, CodecError, StoreError};

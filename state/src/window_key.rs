@@ -5,7 +5,8 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use crate::CodecError;
 
 const START_LEN: usize = 8;
-const END_OF_KEY: [u8; 2] = [0, 0];
+/// Ends the escaped key in a store's key.
+pub(crate) const END_OF_KEY: [u8; 2] = [0, 0];
 const SEQ_LEN: usize = 4;
 
 /// One row of one key's window. Stores and changelogs lay it out differently.
@@ -108,6 +109,11 @@ pub(crate) fn put_prefix(start: i64, key: &[u8], out: &mut Vec<u8>) {
 pub(crate) fn put_open_prefix(start: i64, key: &[u8], out: &mut Vec<u8>) {
     debug_assert!(start >= 0, "windows start at the epoch or later");
     out.extend_from_slice(&start.to_be_bytes());
+    put_escaped(key, out);
+}
+
+/// Appends a key in which 00 becomes 00 FF: keys then sort as before, and none begins with another and 00 00.
+pub(crate) fn put_escaped(key: &[u8], out: &mut Vec<u8>) {
     for (index, part) in key.split(|byte| *byte == 0).enumerate() {
         if index > 0 {
             out.extend_from_slice(&[0, 0xff]);
@@ -139,7 +145,8 @@ fn split_changelog(bytes: &[u8]) -> Option<(usize, i64, u32)> {
     Some((key.len(), i64::from_be_bytes(*start), u32::from_be_bytes(*seq)))
 }
 
-fn unescape(escaped: &[u8]) -> Option<Bytes> {
+/// Reads what [`put_escaped`] wrote.
+pub(crate) fn unescape(escaped: &[u8]) -> Option<Bytes> {
     let mut key = Vec::with_capacity(escaped.len());
     let mut bytes = escaped.iter();
     while let Some(byte) = bytes.next() {

@@ -46,8 +46,8 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
 pub use dsl::{
     CogroupedKStream, CogroupedWindows, Consumed, KGroupedStream, KGroupedTable, KStream, KTable, Materialized,
-    Produced, Repartitioned, SplitStream, StreamJoined, StreamsBuilder, TimeWindowedCogroupedKStream,
-    TimeWindowedKStream, Windows,
+    Produced, Repartitioned, SessionWindowedKStream, SplitStream, StreamJoined, StreamsBuilder,
+    TimeWindowedCogroupedKStream, TimeWindowedKStream, Windows,
 };
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};
@@ -57,15 +57,15 @@ pub use partitioner::{murmur2, partition_for};
 pub use plan::{InternalTopic, Plan, Subtopology};
 pub use record::{Data, Record};
 pub use runtime::{
-    HostInfo, KeyQueryMetadata, KeyValueQuery, PartitionStatus, QueryError, RestoreProgress, StoreStatus, Streams,
-    StreamsMetadata, StreamsState, TaskState, TaskStatus, ThreadStatus, WindowQuery,
+    HostInfo, KeyQueryMetadata, KeyValueQuery, PartitionStatus, QueryError, RestoreProgress, SessionQuery, StoreStatus,
+    Streams, StreamsMetadata, StreamsState, TaskState, TaskStatus, ThreadStatus, WindowQuery,
 };
 pub use tidemill_state as state;
 pub use times::{TimeBand, TimeSource, TimeUnit};
 pub use topology::Topology;
 pub use windows::{
-    BufferConfig, Cogrouped, EmitStrategy, JoinKind, JoinWindows, Suppressed, TimeWindows, Window, Windowed,
-    WindowedCodec,
+    BufferConfig, Cogrouped, EmitStrategy, JoinKind, JoinWindows, SessionWindowedCodec, SessionWindows, Suppressed,
+    TimeWindows, Window, Windowed, WindowedCodec,
 };
 
 /// The Processor API: custom operators.

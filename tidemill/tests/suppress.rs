@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use common::{Tested, driver};
 use tidemill::{
-    BufferConfig, EmitStrategy, KTable, RecordHandler, StreamsBuilder, StreamsConfig, Suppressed, TimeWindows,
-    Windowed,
+    BufferConfig, EmitStrategy, KTable, RecordHandler, SessionWindows, StreamsBuilder, StreamsConfig, Suppressed,
+    TimeWindows, Windowed,
     testing::{DriverOptions, TopologyTestDriver},
 };
 
@@ -225,4 +225,22 @@ fn mistakes_are_named_before_the_start() {
     table.suppress("held", Suppressed::until_window_closes(BufferConfig::unbounded()));
     let problems = builder.build().expect_err("both are mistakes").to_string();
     assert!(problems.contains("must not emit early") && problems.contains("no windows"), "{problems}");
+}
+
+#[test]
+fn a_session_has_one_result_when_no_record_can_reach_it() -> Tested {
+    let builder = StreamsBuilder::new();
+    let sessions = SessionWindows::of_inactivity_gap_and_grace(ms(10), ms(5));
+    let counts = builder.stream::<String, i64>("in").group_by_key().windowed_by(sessions).count("counts");
+    let finals = counts.suppress("finals", Suppressed::until_window_closes(BufferConfig::unbounded()));
+    finals.to_stream().map(|key, count| (format!("{}@{}", key.key, key.window.start), count)).to("out");
+    let driver = driver(&builder);
+    let input = driver.input::<String, i64>("in");
+    for (key, at) in [("a", 0), ("a", 12), ("a", 6), ("b", 27), ("a", 20)] {
+        input.pipe(key.into(), 0, at)?;
+    }
+    assert_eq!(updates(&driver), [], "at 27, a record of 22 still reaches the session of 0 to 12, and one of 20 came");
+    input.pipe("b".into(), 0, 36)?;
+    assert_eq!(updates(&driver), [update("a@0", 4, 20)]);
+    Ok(())
 }

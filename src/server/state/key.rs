@@ -10,7 +10,10 @@ use axum::{
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tidemill::{KeyQueryMetadata, QueryError, StoreKind, state::CodecError};
+use tidemill::{
+    KeyQueryMetadata, QueryError, StoreKind,
+    state::{CodecError, Session},
+};
 
 use super::{
     inspector::Inspector,
@@ -121,6 +124,11 @@ fn read(
             let query = if standby { query.enable_stale_stores() } else { query };
             query.fetch(key, 0, i64::MAX).map(|rows| Some(Found::Windows(rows)))
         }
+        StoreKind::Session { .. } => {
+            let query = app.streams.session_store::<String, Bytes>(store).with_partition(partition);
+            let query = if standby { query.enable_stale_stores() } else { query };
+            query.fetch(key).map(|sessions| Some(Found::Sessions(sessions)))
+        }
     };
     let value = match found {
         Err(QueryError::NotHere(_) | QueryError::NotRunning) => return Ok(None),
@@ -135,6 +143,12 @@ fn read(
             let window = |(start, values)| json!({ "start_ms": start, "values": values });
             Value::Array(windows.into_iter().map(window).collect())
         }
+        Ok(Some(Found::Sessions(sessions))) => {
+            let session = |(Session { start, end }, value)| {
+                Ok(json!({ "start_ms": start, "end_ms": end, "value": show(value)? }))
+            };
+            Value::Array(sessions.into_iter().map(session).collect::<Result<_, Problem>>()?)
+        }
     };
     let mut shown = json!({ "store": store, "key": key, "value": value });
     if standby {
@@ -148,4 +162,5 @@ enum Found {
     Value(Bytes),
     /// Rows, each with the start of its window.
     Windows(Vec<(i64, Bytes)>),
+    Sessions(Vec<(Session, Bytes)>),
 }

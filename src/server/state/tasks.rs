@@ -105,6 +105,7 @@ pub(in crate::server) async fn list_stores(
                     Some(_) => json!({ "window": { "retention_ms": retention_ms } }),
                     None => json!({ "window": { "retention": "for ever" } }),
                 },
+                StoreKind::Session { retention_ms } => json!({ "session": { "retention_ms": retention_ms } }),
             };
             shown.push(json!({ "application": app.app.id, "store": name, "kind": kind }));
         }

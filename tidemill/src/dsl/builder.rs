@@ -269,6 +269,50 @@ impl StreamsBuilder {
         add_store(&self.graph, &materialized.into(), StoreKind::Window { retention_ms, by_key: false })
     }
 
+    /// Declares a session store for custom processors (`StreamsBuilder.addStateStore` with a `SessionStore` in Kafka
+    /// Streams). `retention` is how long sessions are kept, in stream time, counted from a session's end. Name the store
+    /// in [`KStream::process`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{processor::{Processor, ProcessorContext, Record}, state::BoxError};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// /// Keeps each booking of a room. Forwards bookings that overlap an earlier one.
+    /// struct Overlaps;
+    ///
+    /// impl Processor<u64, i64, u64, i64> for Overlaps {
+    ///     fn process(
+    ///         &mut self,
+    ///         ctx: &mut ProcessorContext<'_, u64, i64>,
+    ///         booking: Record<u64, i64>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let bookings = ctx.session_store::<u64, i64>("bookings")?;
+    ///         let (room, start, end) = (booking.key, booking.timestamp, booking.timestamp + booking.value);
+    ///         if bookings.find_sessions(&room, start, end).next().transpose()?.is_none() {
+    ///             return Ok(bookings.put(&room, start, end, &booking.value)?);
+    ///         }
+    ///         ctx.forward(booking);
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// builder.add_session_store::<u64, i64>("bookings", Duration::from_hours(24));
+    /// builder.stream::<u64, i64>("booked").process("overlaps", &["bookings"], || Overlaps).to("refused");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, i64>("booked").pipe_all([(7, 60_000, 0), (7, 1_000, 59_000), (8, 1_000, 59_000)])?;
+    /// assert_eq!(driver.output::<u64, i64>("refused").read()?, [(7, 1_000, 59_000)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add_session_store<K: 'static, V: 'static>(
+        &self,
+        materialized: impl Into<Materialized<K, V>>,
+        retention: std::time::Duration,
+    ) -> StoreName {
+        add_store(&self.graph, &materialized.into(), StoreKind::Session { retention_ms: millis(retention) })
+    }
+
     /// Validates the topology and returns it (`StreamsBuilder.build` in Kafka Streams). The builder stays usable: a
     /// later call contains the steps that were added since.
     ///

@@ -4,13 +4,13 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
     CogroupedWindows, KStream, KTable, Materialized,
-    builder::add_operator,
     grouped::{aggregate, reducer},
+    late::Late,
     window_rows::WindowRows,
 };
 use crate::{
-    graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind, StoreName},
-    operators::{BuildNode, Collect, Merge, WindowInput},
+    graph::{LATE_PORT, MAIN_PORT, NodeId, StoreName},
+    operators::{BuildNode, Collect, WindowInput},
     record::Data,
     windows::{EmitStrategy, TimeWindows, Windowed},
 };
@@ -52,15 +52,14 @@ pub struct TimeWindowedKStream<K, V> {
     pub(super) stream: KStream<K, V>,
     pub(super) windows: TimeWindows,
     pub(super) emit: EmitStrategy,
-    /// The node that takes late records, if [`late_records`](Self::late_records) was called.
-    pub(super) late: Option<NodeId>,
+    pub(super) late: Late,
 }
 
 impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
     pub(super) fn new(stream: KStream<K, V>, windows: TimeWindows) -> Self {
         let problems = windows.problems();
         stream.graph.borrow_mut().graph.problems.extend(problems);
-        Self { stream, windows, emit: EmitStrategy::default(), late: None }
+        Self { stream, windows, emit: EmitStrategy::default(), late: Late::default() }
     }
 
     /// Selects when results are emitted (`TimeWindowedKStream.emitStrategy` in Kafka Streams, KIP-825). The default is
@@ -111,16 +110,7 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn late_records(&mut self) -> KStream<K, V> {
-        let graph = &self.stream.graph;
-        let late = *self.late.get_or_insert_with(|| {
-            let build: BuildNode = Arc::new(|assembly, id| {
-                let operator = Merge { next: assembly.next(id, MAIN_PORT)? };
-                assembly.input::<K, V>(id, Rc::new(operator));
-                Ok(())
-            });
-            graph.borrow_mut().add(None, NodeKind::Operator("late-records"), Vec::new(), Vec::new(), build)
-        });
-        KStream::new(graph.clone(), late)
+        self.late.records(&self.stream)
     }
 
     /// Counts each key's records in each window (`TimeWindowedKStream.count` in Kafka Streams).
@@ -271,12 +261,6 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
 
     /// Adds the operator's node and connects the node of late records to it.
     pub(super) fn attach(&self, label: &'static str, name: &str, stores: Vec<StoreName>, build: BuildNode) -> NodeId {
-        let graph = &self.stream.graph;
-        let node = add_operator(graph, Some(name), label, &[self.stream.node], stores, build);
-        self.stream.require_partitioned_by_key(node);
-        if let Some(late) = self.late {
-            graph.borrow_mut().graph.nodes[late.index()].parents.push(Edge { from: node, port: LATE_PORT });
-        }
-        node
+        self.late.attach(&self.stream, label, name, stores, build)
     }
 }

@@ -1,7 +1,10 @@
 //! The kinds of windows that a grouped stream can be divided into.
 
-use super::{KStream, TimeWindowedKStream};
-use crate::{record::Data, windows::TimeWindows};
+use super::{KStream, SessionWindowedKStream, TimeWindowedKStream};
+use crate::{
+    record::Data,
+    windows::{SessionWindows, TimeWindows},
+};
 
 /// Windows that [`KGroupedStream::windowed_by`](crate::KGroupedStream::windowed_by) accepts. Other crates cannot add
 /// kinds of windows.
@@ -30,6 +33,8 @@ mod sealed {
     /// Implemented by the windows of this crate only.
     pub trait Sealed {}
 
+    impl Sealed for crate::windows::SessionWindows {}
+
     impl Sealed for crate::windows::TimeWindows {}
 }
 
@@ -38,5 +43,13 @@ impl<K: Data, V: Data> Windows<K, V> for TimeWindows {
 
     fn divide(self, stream: KStream<K, V>) -> TimeWindowedKStream<K, V> {
         TimeWindowedKStream::new(stream, self)
+    }
+}
+
+impl<K: Data, V: Data> Windows<K, V> for SessionWindows {
+    type Stream = SessionWindowedKStream<K, V>;
+
+    fn divide(self, stream: KStream<K, V>) -> SessionWindowedKStream<K, V> {
+        SessionWindowedKStream::new(stream, self)
     }
 }

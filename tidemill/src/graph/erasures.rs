@@ -184,8 +184,12 @@ impl Graph {
 
 /// The name of the inner key's codec.
 fn inner(mut name: &str) -> &str {
-    while let Some(inner) = name.strip_prefix("windowed(").and_then(|inner| inner.strip_suffix(')')) {
+    while let Some(inner) = without_window(name) {
         name = inner;
     }
     name
+}
+
+fn without_window(name: &str) -> Option<&str> {
+    name.strip_prefix("session-").unwrap_or(name).strip_prefix("windowed(")?.strip_suffix(')')
 }

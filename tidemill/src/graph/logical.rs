@@ -100,10 +100,15 @@ pub enum StoreKind {
         /// Whether each key has a stream time of its own.
         by_key: bool,
     },
+    /// Values for each key and session.
+    Session {
+        /// The retention: a session is dropped if it ended longer ago than this in stream time.
+        retention_ms: i64,
+    },
 }
 
 impl StoreKind {
-    /// How long a window store keeps rows; `None` if it keeps them for ever, as every key-value store does.
+    /// How long a window or session store keeps rows; `None` if it keeps them for ever, as every key-value store does.
     ///
     /// ```
     /// use std::time::Duration;
@@ -115,10 +120,10 @@ impl StoreKind {
     /// ```
     pub fn retention(&self) -> Option<Duration> {
         match self {
-            Self::Window { retention_ms, .. } if *retention_ms < FOR_EVER_MS => {
+            Self::Window { retention_ms, .. } | Self::Session { retention_ms } if *retention_ms < FOR_EVER_MS => {
                 Some(Duration::from_millis(retention_ms.unsigned_abs()))
             }
-            Self::Window { .. } | Self::KeyValue => None,
+            Self::Window { .. } | Self::Session { .. } | Self::KeyValue => None,
         }
     }
 }

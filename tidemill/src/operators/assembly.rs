@@ -2,7 +2,7 @@
 
 use std::{any::Any, cell::RefCell, collections::BTreeMap, fmt, rc::Rc, sync::Arc};
 
-use tidemill_state::{ByteStore, ByteWindowStore};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore};
 
 use super::{
     Next, Target,
@@ -22,6 +22,18 @@ use crate::{
 pub(crate) enum StoreHandle {
     KeyValue(Rc<RefCell<ByteStore>>),
     Window(Rc<RefCell<ByteWindowStore>>),
+    Session(Rc<RefCell<ByteSessionStore>>),
+}
+
+impl StoreHandle {
+    /// The store's kind, in words.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::KeyValue(_) => "key-value",
+            Self::Window(_) => "window",
+            Self::Session(_) => "session",
+        }
+    }
 }
 
 /// Builds a node's operator for one task and, first, the operators of its children.
@@ -145,14 +157,21 @@ impl<'a> Assembly<'a> {
     pub(crate) fn key_value_store(&self, name: &str) -> Rc<RefCell<ByteStore>> {
         match &self.parts.stores[name] {
             StoreHandle::KeyValue(store) => store.clone(),
-            StoreHandle::Window(_) => unreachable!("the DSL declared '{name}' as a key-value store"),
+            _ => unreachable!("the DSL declared '{name}' as a key-value store"),
         }
     }
 
     pub(crate) fn window_store(&self, name: &str) -> Rc<RefCell<ByteWindowStore>> {
         match &self.parts.stores[name] {
             StoreHandle::Window(store) => store.clone(),
-            StoreHandle::KeyValue(_) => unreachable!("the DSL declared '{name}' as a window store"),
+            _ => unreachable!("the DSL declared '{name}' as a window store"),
+        }
+    }
+
+    pub(crate) fn session_store(&self, name: &str) -> Rc<RefCell<ByteSessionStore>> {
+        match &self.parts.stores[name] {
+            StoreHandle::Session(store) => store.clone(),
+            _ => unreachable!("the DSL declared '{name}' as a session store"),
         }
     }
 
@@ -165,16 +184,11 @@ impl<'a> Assembly<'a> {
         self.parts.graph.users(name).count() > 1
     }
 
-    /// The window stores of a node that only processors use. No operator's clock expires their rows.
-    pub(crate) fn unclocked_windows(&self, id: NodeId) -> Vec<Rc<RefCell<ByteWindowStore>>> {
+    /// The stores of a node that only processors use. No operator's clock expires their rows.
+    pub(crate) fn unclocked_stores(&self, id: NodeId) -> Vec<StoreHandle> {
         let graph = self.parts.graph;
         let unclocked = |name: &&StoreName| graph.users(name).all(|node| node.kind == NodeKind::Operator("process"));
-        let handles = graph.node(id).stores.iter().filter(unclocked).map(|name| &self.parts.stores[name]);
-        let windows = handles.filter_map(|handle| match handle {
-            StoreHandle::Window(store) => Some(store.clone()),
-            StoreHandle::KeyValue(_) => None,
-        });
-        windows.collect()
+        graph.node(id).stores.iter().filter(unclocked).map(|name| self.parts.stores[name].clone()).collect()
     }
 
     /// Whether the changes of a table carry the value before the change.

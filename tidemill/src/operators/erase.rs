@@ -7,7 +7,7 @@
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{Codec, StoreError, WindowKey};
+use tidemill_state::{Codec, SessionKey, StoreError, WindowKey};
 
 use super::{Failure, Lifecycle, Lifecycles, Next, Outcome, Receive, StoreHandle, TaskContext};
 use crate::{
@@ -134,7 +134,7 @@ impl<K, V> Work<K, V> {
                     store.operators.iter().for_each(|operator| operator.borrow_mut().erase(ctx, key));
                     self.dropped = Some(Bytes::copy_from_slice(key));
                 }
-                store.handle.delete(&row);
+                store.handle.delete(&row)?;
                 match store.rows.content {
                     Content::Rows => self.rows += 1,
                     Content::Calls => self.calls += 1,
@@ -173,6 +173,7 @@ impl ErasedStore {
 enum Found {
     KeyValue(Bytes),
     Window(WindowKey),
+    Session(SessionKey),
 }
 
 impl Found {
@@ -180,6 +181,7 @@ impl Found {
         match self {
             Self::KeyValue(key) => key,
             Self::Window(row) => &row.key,
+            Self::Session(session) => &session.key,
         }
     }
 }
@@ -201,15 +203,23 @@ impl StoreHandle {
                 let (found, next) = store.borrow().rows_by_prefix(prefix, from, max)?;
                 Ok((found.into_iter().map(Found::Window).collect(), next))
             }
+            Self::Session(store) => {
+                let (found, next) = store.borrow().sessions_by_prefix(prefix, from, max)?;
+                Ok((found.into_iter().map(Found::Session).collect(), next))
+            }
         }
     }
 
-    fn delete(&self, row: &Found) {
+    fn delete(&self, row: &Found) -> Result<(), StoreError> {
         match (self, row) {
             (Self::KeyValue(store), Found::KeyValue(key)) => store.borrow_mut().delete(key.clone()),
             (Self::Window(store), Found::Window(row)) => store.borrow_mut().delete_row(row),
-            (Self::KeyValue(_), Found::Window(_)) | (Self::Window(_), Found::KeyValue(_)) => {}
+            (Self::Session(store), Found::Session(SessionKey { key, start, end })) => {
+                store.borrow_mut().remove(key, *start, *end)?;
+            }
+            (Self::KeyValue(_) | Self::Window(_) | Self::Session(_), _) => {}
         }
+        Ok(())
     }
 }
 

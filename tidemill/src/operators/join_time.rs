@@ -63,11 +63,11 @@ impl JoinTime {
     ) -> Result<Self, StoreError> {
         let (left_rows, right_rows) = (left.store.borrow(), right.store.borrow());
         let Some((times, shared)) = times else {
-            let now_ms = saved_time(&left_rows)?.map_or(-1, |saved| saved.now_ms);
+            let now_ms = saved_time(left_rows.store())?.map_or(-1, |saved| saved.now_ms);
             let mut swept_below_ms = 0;
             if let Some(unmatched) = unmatched {
                 let mut unmatched = unmatched.borrow_mut();
-                swept_below_ms = saved_time(&unmatched)?.map_or(0, |saved| saved.cursor_ms);
+                swept_below_ms = saved_time(unmatched.store())?.map_or(0, |saved| saved.cursor_ms);
                 // A restored store may still contain records that were already emitted.
                 unmatched.expire_before(swept_below_ms);
             }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, WindowStore};
+use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, SessionStore, WindowStore};
 
 use super::{Failure, Next, Schedule, StoreHandle, TaskContext, check_event_time};
 use crate::{
@@ -486,7 +486,7 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     ) -> Result<KeyValueStore<SK, SV>, BoxError> {
         match self.store(name)? {
             StoreHandle::KeyValue(store) => Ok(KeyValueStore::new(store.clone(), Arc::new(key), Arc::new(value))),
-            StoreHandle::Window(_) => Err(format!("store '{name}' is a window store").into()),
+            other => Err(format!("store '{name}' is a {} store", other.kind()).into()),
         }
     }
 
@@ -515,7 +515,36 @@ impl<K: Data, V: Data> ProcessorContext<'_, K, V> {
     ) -> Result<WindowStore<SK, SV>, BoxError> {
         match self.store(name)? {
             StoreHandle::Window(store) => Ok(WindowStore::new(store.clone(), Arc::new(key), Arc::new(value))),
-            StoreHandle::KeyValue(_) => Err(format!("store '{name}' is a key-value store").into()),
+            other => Err(format!("store '{name}' is a {} store", other.kind()).into()),
+        }
+    }
+
+    /// A session store that is connected to this processor, with the default codecs of the types
+    /// (`ProcessorContext.getStateStore` in Kafka Streams). See the example of
+    /// [`StreamsBuilder::add_session_store`](crate::StreamsBuilder::add_session_store).
+    ///
+    /// # Errors
+    ///
+    /// If no store of this name is connected, or the store is of another kind.
+    pub fn session_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<SessionStore<SK, SV>, BoxError> {
+        self.session_store_with(name, SK::Codec::default(), SV::Codec::default())
+    }
+
+    /// A session store that is connected to this processor, with the given codecs. See the example of
+    /// [`key_value_store_with`](Self::key_value_store_with).
+    ///
+    /// # Errors
+    ///
+    /// If no store of this name is connected, or the store is of another kind.
+    pub fn session_store_with<SK: 'static, SV: 'static>(
+        &self,
+        name: &str,
+        key: impl Codec<SK>,
+        value: impl Codec<SV>,
+    ) -> Result<SessionStore<SK, SV>, BoxError> {
+        match self.store(name)? {
+            StoreHandle::Session(store) => Ok(SessionStore::new(store.clone(), Arc::new(key), Arc::new(value))),
+            other => Err(format!("store '{name}' is a {} store", other.kind()).into()),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Runs a user's processor.
 
-use std::{cell::RefCell, collections::BTreeMap, marker::PhantomData, rc::Rc};
+use std::{collections::BTreeMap, marker::PhantomData};
 
 use super::processor::{Processor, ProcessorContext, Punctuation};
 use super::{
@@ -12,7 +12,7 @@ use crate::{
     record::{Data, Record},
     transport::TopicPartition,
 };
-use tidemill_state::{BoxError, ByteWindowStore};
+use tidemill_state::{BoxError, ByteWindowStore, StoreError};
 
 /// How many times the time is noted in a window store during one retention.
 const NOTES: i64 = 8;
@@ -23,8 +23,8 @@ pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
     id: NodeId,
     next: Next<K, V>,
     stores: BTreeMap<StoreName, StoreHandle>,
-    /// Window stores whose rows expire by the task's stream time.
-    windows: Vec<Rc<RefCell<ByteWindowStore>>>,
+    /// Stores whose rows expire by the task's stream time.
+    unclocked: Vec<StoreHandle>,
     partitions: Vec<TopicPartition>,
     input: PhantomData<fn(KIn, VIn)>,
 }
@@ -38,10 +38,10 @@ where
         id: NodeId,
         next: Next<K, V>,
         stores: BTreeMap<StoreName, StoreHandle>,
-        windows: Vec<Rc<RefCell<ByteWindowStore>>>,
+        unclocked: Vec<StoreHandle>,
         partitions: Vec<TopicPartition>,
     ) -> Self {
-        Self { processor, id, next, stores, windows, partitions, input: PhantomData }
+        Self { processor, id, next, stores, unclocked, partitions, input: PhantomData }
     }
 
     /// Calls the processor. An error of a later operator takes precedence over the processor's own result.
@@ -85,15 +85,15 @@ where
     }
 
     fn flush(&mut self, task: &mut TaskContext) -> Outcome {
-        for windows in &self.windows {
-            let mut windows = windows.borrow_mut();
-            let kept_from = task.stream_time_ms - windows.retention_ms() + 1;
-            windows.expire_before(kept_from);
-            // The time is noted from time to time: readers of the store alone need it, and the changelog can then be
-            // trimmed.
-            let noted = saved_time(&windows)?.map_or(-1, |saved| saved.now_ms);
-            if task.stream_time_ms > noted && task.stream_time_ms - noted >= windows.retention_ms() / NOTES {
-                write_time(&mut windows, task.stream_time_ms, i64::MAX, None);
+        for store in &self.unclocked {
+            match store {
+                StoreHandle::KeyValue(_) => {}
+                StoreHandle::Window(windows) => expire_windows(task, &mut windows.borrow_mut())?,
+                StoreHandle::Session(sessions) => {
+                    let mut sessions = sessions.borrow_mut();
+                    let kept_from = task.stream_time_ms - sessions.retention_ms() + 1;
+                    sessions.expire_before(kept_from)?;
+                }
             }
         }
         Ok(())
@@ -102,4 +102,15 @@ where
     fn punctuate(&mut self, task: &mut TaskContext, id: Punctuation, time_ms: i64) -> Outcome {
         self.call(task, |processor, ctx| processor.punctuate(ctx, id, time_ms))
     }
+}
+
+fn expire_windows(task: &TaskContext, windows: &mut ByteWindowStore) -> Result<(), StoreError> {
+    let kept_from = task.stream_time_ms - windows.retention_ms() + 1;
+    windows.expire_before(kept_from);
+    // The time is noted from time to time: readers of the store alone need it, and the changelog can then be trimmed.
+    let noted = saved_time(windows.store())?.map_or(-1, |saved| saved.now_ms);
+    if task.stream_time_ms > noted && task.stream_time_ms - noted >= windows.retention_ms() / NOTES {
+        write_time(windows.store_mut(), task.stream_time_ms, i64::MAX, None);
+    }
+    Ok(())
 }

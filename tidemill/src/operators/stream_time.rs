@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tidemill_state::{ByteWindowStore, StoreError};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, StoreError};
 
 use super::TaskContext;
 
@@ -126,9 +126,9 @@ impl StreamTime {
     pub(crate) fn save<'a>(&self, stores: impl IntoIterator<Item = (&'a RefCell<ByteWindowStore>, i64)>) {
         let state = self.state.get();
         if state.changed {
-            stores
-                .into_iter()
-                .for_each(|(store, cursor_ms)| write_time(&mut store.borrow_mut(), state.now_ms, cursor_ms, None));
+            stores.into_iter().for_each(|(store, cursor_ms)| {
+                write_time(store.borrow_mut().store_mut(), state.now_ms, cursor_ms, None)
+            });
             self.state.set(TimeState { changed: false, saved_ms: state.now_ms, ..state });
         }
     }
@@ -146,13 +146,22 @@ impl StreamTime {
     pub(crate) fn save_within(&self, store: &RefCell<ByteWindowStore>, emitted: Option<&[u8]>) {
         let state = self.state.get();
         if state.changed {
-            write_time(&mut store.borrow_mut(), state.now_ms, state.cursor_ms, emitted);
+            write_time(store.borrow_mut().store_mut(), state.now_ms, state.cursor_ms, emitted);
+        }
+    }
+
+    /// As [`save`](Self::save) for one store of sessions, with the last session that was finished at the cursor.
+    pub(crate) fn save_in_sessions(&self, store: &mut ByteSessionStore, finished: Option<&[u8]>) {
+        let state = self.state.get();
+        if state.changed {
+            write_time(store.store_mut(), state.now_ms, state.cursor_ms, finished);
+            self.state.set(TimeState { changed: false, saved_ms: state.now_ms, ..state });
         }
     }
 }
 
 /// Writes a time and a cursor to a store.
-pub(crate) fn write_time(store: &mut ByteWindowStore, now_ms: i64, cursor_ms: i64, emitted: Option<&[u8]>) {
+pub(crate) fn write_time(store: &mut ByteStore, now_ms: i64, cursor_ms: i64, emitted: Option<&[u8]>) {
     let mut raw = Vec::with_capacity(16);
     raw.extend_from_slice(&now_ms.to_be_bytes());
     raw.extend_from_slice(&cursor_ms.to_be_bytes());
@@ -160,7 +169,7 @@ pub(crate) fn write_time(store: &mut ByteWindowStore, now_ms: i64, cursor_ms: i6
         raw.push(1);
         raw.extend_from_slice(key);
     }
-    store.store_mut().set_meta(META, Bytes::from(raw));
+    store.set_meta(META, Bytes::from(raw));
 }
 
 /// The part of an operator's time that its store keeps.
@@ -173,8 +182,8 @@ pub(crate) struct SavedTime {
 }
 
 /// The saved stream time and cursor, if the store has them.
-pub(crate) fn saved_time(store: &ByteWindowStore) -> Result<Option<SavedTime>, StoreError> {
-    let Some(saved) = store.store().meta(META)? else { return Ok(None) };
+pub(crate) fn saved_time(store: &ByteStore) -> Result<Option<SavedTime>, StoreError> {
+    let Some(saved) = store.meta(META)? else { return Ok(None) };
     let read = |at: usize| {
         let raw = saved.get(at..at + 8)?;
         Some(i64::from_be_bytes(raw.try_into().ok()?))

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use tidemill_state::{ByteStore, ByteWindowStore, Codec};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Codec};
 
 use super::Failure;
 use crate::{record::Data, windows::Windowed};
@@ -50,6 +50,26 @@ impl<K: Data, V: Data> View<Windowed<K>, V> for WindowView<K, V> {
         self.scratch.clear();
         self.key.encode_into(&key.key, &mut self.scratch)?;
         let row = self.store.borrow().get(key.window.start, &self.scratch)?;
+        Ok(match row {
+            Some(row) => Some((self.value.decode(row.value)?, row.timestamp)),
+            None => None,
+        })
+    }
+}
+
+/// The rows of a session store.
+pub(crate) struct SessionView<K, V> {
+    pub(crate) store: Rc<RefCell<ByteSessionStore>>,
+    pub(crate) key: Arc<dyn Codec<K>>,
+    pub(crate) value: Arc<dyn Codec<V>>,
+    pub(crate) scratch: Vec<u8>,
+}
+
+impl<K: Data, V: Data> View<Windowed<K>, V> for SessionView<K, V> {
+    fn get(&mut self, key: &Windowed<K>) -> Found<V> {
+        self.scratch.clear();
+        self.key.encode_into(&key.key, &mut self.scratch)?;
+        let row = self.store.borrow().get(&self.scratch, key.window.start, key.window.end)?;
         Ok(match row {
             Some(row) => Some((self.value.decode(row.value)?, row.timestamp)),
             None => None,

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use tidemill_state::WindowSavepoint;
+use tidemill_state::{SessionSavepoint, WindowSavepoint};
 
 use super::{DropReason, Outcome, StoreHandle, TaskContext};
 
@@ -33,6 +33,7 @@ struct Savepoint {
 enum StoreSavepoint {
     KeyValue(usize),
     Window(WindowSavepoint),
+    Session(SessionSavepoint),
 }
 
 impl Undo {
@@ -114,6 +115,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().begin_undo(),
             Self::Window(store) => store.borrow_mut().begin_undo(),
+            Self::Session(store) => store.borrow_mut().begin_undo(),
         }
     }
 
@@ -121,6 +123,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => StoreSavepoint::KeyValue(store.borrow().savepoint()),
             Self::Window(store) => StoreSavepoint::Window(store.borrow().savepoint()),
+            Self::Session(store) => StoreSavepoint::Session(store.borrow().savepoint()),
         }
     }
 
@@ -128,7 +131,8 @@ impl StoreHandle {
         match (self, savepoint) {
             (Self::KeyValue(store), StoreSavepoint::KeyValue(at)) => store.borrow_mut().undo_to(*at),
             (Self::Window(store), StoreSavepoint::Window(at)) => store.borrow_mut().undo_to(*at),
-            (Self::KeyValue(_), StoreSavepoint::Window(_)) | (Self::Window(_), StoreSavepoint::KeyValue(_)) => {}
+            (Self::Session(store), StoreSavepoint::Session(at)) => store.borrow_mut().undo_to(*at),
+            (Self::KeyValue(_) | Self::Window(_) | Self::Session(_), _) => {}
         }
     }
 
@@ -136,6 +140,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().undo_to(0),
             Self::Window(store) => store.borrow_mut().undo_to(WindowSavepoint::default()),
+            Self::Session(store) => store.borrow_mut().undo_to(SessionSavepoint::default()),
         }
     }
 
@@ -144,6 +149,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().end_undo(),
             Self::Window(store) => store.borrow_mut().end_undo(),
+            Self::Session(store) => store.borrow_mut().end_undo(),
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct WindowClock {
 impl WindowClock {
     /// Continues from the store's contents.
     pub(crate) fn open(windows: TimeWindows, emit: EmitStrategy, store: &ByteWindowStore) -> Result<Self, StoreError> {
-        let saved = saved_time(store)?;
+        let saved = saved_time(store.store())?;
         let (now_ms, cursor_ms) = saved.as_ref().map_or((-1, 0), |saved| (saved.now_ms, saved.cursor_ms));
         let emitted = saved.and_then(|saved| saved.emitted);
         Ok(Self {
@@ -116,7 +116,7 @@ impl WindowClock {
     /// store keeps no such time, and rows do not expire by their start: the owner deletes each window, and the
     /// changelog contains the deletions.
     pub(crate) fn expired_below_in(store: &ByteWindowStore) -> Result<Option<i64>, StoreError> {
-        let saved = saved_time(store)?;
+        let saved = saved_time(store.store())?;
         Ok(saved.map(|saved| expired_below(saved.now_ms, saved.cursor_ms, store.retention_ms())))
     }
 

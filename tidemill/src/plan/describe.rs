@@ -82,12 +82,14 @@ impl Plan {
     }
 
     fn write_store(&self, out: &mut String, store: &StoreSpec) -> fmt::Result {
+        let retention = || match store.kind.retention() {
+            Some(retention) => format!("retention {} ms", retention.as_millis()),
+            None => "retention for ever".to_owned(),
+        };
         let kind = match store.kind {
             StoreKind::KeyValue => "key-value".to_owned(),
-            StoreKind::Window { .. } => match store.kind.retention() {
-                Some(retention) => format!("window, retention {} ms", retention.as_millis()),
-                None => "window, retention for ever".to_owned(),
-            },
+            StoreKind::Window { .. } => format!("window, {}", retention()),
+            StoreKind::Session { .. } => format!("session, {}", retention()),
         };
         let place = if store.persistent { "persistent" } else { "in memory" };
         let changelog = if store.logged { self.changelog(&store.name).to_string() } else { "none".to_owned() };

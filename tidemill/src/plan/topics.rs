@@ -39,9 +39,9 @@ impl Plan {
             let partitions = self.source_topics(number as u32).filter_map(|topic| self.partitions(&topic)).max();
             for store in subtopology.stores.iter().map(|name| &self.graph.stores[name]).filter(|store| store.logged) {
                 // Expired windows are deleted by offset, not by age. Kafka measures age by event time, and a replay of
-                // last year's events must not lose its state.
+                // last year's events must not lose its state. Expired sessions leave deletions.
                 let cleanup = match store.kind {
-                    StoreKind::KeyValue => CleanupPolicy::Compact,
+                    StoreKind::KeyValue | StoreKind::Session { .. } => CleanupPolicy::Compact,
                     StoreKind::Window { .. } => CleanupPolicy::CompactDelete,
                 };
                 let name = self.changelog(&store.name);

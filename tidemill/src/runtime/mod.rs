@@ -17,7 +17,7 @@ mod instance;
 pub use instance::{HostInfo, KeyQueryMetadata, Streams, StreamsMetadata, StreamsState};
 pub(crate) use member_thread::MemberThread;
 pub(crate) use preparation::{Prepared, TICK};
-pub use query::{KeyValueQuery, QueryError, WindowQuery};
+pub use query::{KeyValueQuery, QueryError, SessionQuery, WindowQuery};
 pub(crate) use standbys::Standbys;
 pub use status::{PartitionStatus, RestoreProgress, StoreStatus, TaskState, TaskStatus, ThreadStatus};
 pub(crate) use stream_thread::StreamThread;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use tidemill_state::{ByteStore, ByteWindowStore};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore};
 
 use super::TaskStores;
 use crate::{graph::StoreName, operators::StoreHandle, plan::TaskId, transport::TopicPartition};
@@ -17,6 +17,7 @@ pub(crate) struct PortableStores {
 enum Portable {
     KeyValue(ByteStore),
     Window(ByteWindowStore),
+    Session(ByteSessionStore),
 }
 
 impl PortableStores {
@@ -27,6 +28,7 @@ impl PortableStores {
             let store = match handle {
                 StoreHandle::KeyValue(store) => Portable::KeyValue(Rc::into_inner(store)?.into_inner()),
                 StoreHandle::Window(store) => Portable::Window(Rc::into_inner(store)?.into_inner()),
+                StoreHandle::Session(store) => Portable::Session(Rc::into_inner(store)?.into_inner()),
             };
             Some((name, store))
         };
@@ -38,6 +40,7 @@ impl PortableStores {
             let handle = match store {
                 Portable::KeyValue(store) => StoreHandle::KeyValue(Rc::new(store.into())),
                 Portable::Window(store) => StoreHandle::Window(Rc::new(store.into())),
+                Portable::Session(store) => StoreHandle::Session(Rc::new(store.into())),
             };
             (name, handle)
         });

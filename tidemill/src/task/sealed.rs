@@ -17,6 +17,7 @@ pub(crate) struct SealedStores(Vec<(StoreName, SealedStore)>);
 enum SealedStore {
     KeyValue(Sealed),
     Window(SealedWindows),
+    Session(Sealed),
 }
 
 impl TaskStores {
@@ -59,14 +60,14 @@ impl SealedStore {
     /// The number of its changelog records.
     fn changes(&self) -> usize {
         match self {
-            Self::KeyValue(rows) => rows.changes(),
+            Self::KeyValue(rows) | Self::Session(rows) => rows.changes(),
             Self::Window(windows) => windows.rows().changes(),
         }
     }
 
     fn is_empty(&self) -> bool {
         match self {
-            Self::KeyValue(rows) => rows.is_empty(),
+            Self::KeyValue(rows) | Self::Session(rows) => rows.is_empty(),
             Self::Window(windows) => windows.rows().is_empty(),
         }
     }
@@ -77,6 +78,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => SealedStore::KeyValue(store.borrow_mut().seal()),
             Self::Window(store) => SealedStore::Window(store.borrow_mut().seal()),
+            Self::Session(store) => SealedStore::Session(store.borrow_mut().seal()),
         }
     }
 
@@ -86,6 +88,9 @@ impl StoreHandle {
                 store.borrow_mut().commit_sealed(sealed, checkpoint)
             }
             (Self::Window(store), SealedStore::Window(sealed)) => store.borrow_mut().commit_sealed(sealed, checkpoint),
+            (Self::Session(store), SealedStore::Session(sealed)) => {
+                store.borrow_mut().commit_sealed(sealed, checkpoint)
+            }
             _ => unreachable!("a store's sealed changes are of its kind"),
         }
     }

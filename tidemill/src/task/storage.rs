@@ -62,7 +62,7 @@ mod disk {
             // Without a changelog to replay, every write must survive a crash by itself.
             let wal = !spec.logged;
             let options = match spec.kind {
-                StoreKind::KeyValue => RocksDbOptions::default(),
+                StoreKind::KeyValue | StoreKind::Session { .. } => RocksDbOptions::default(),
                 StoreKind::Window { .. } => RocksDbOptions::windows(),
             };
             let backend = RocksDbBackend::open(&path, &options, &self.shared, wal)?;

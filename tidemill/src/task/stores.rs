@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use bytes::Bytes;
-use tidemill_state::{ByteStore, ByteWindowStore, Row, StoreError, WindowKey};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Row, SessionKey, StoreError, WindowKey};
 
 use super::{StoreSupplier, purges::Head, strays::Strays, written_by::compare_writers};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     transport::{ConsumedRecord, Headers, Offset, ProducerRecord, TopicPartition},
 };
 
-/// Shorter changelog keys are not window rows but the store's own notes.
+/// Shorter changelog keys are not rows of windows or sessions but the store's own notes.
 const WINDOW_KEY_SUFFIX: usize = 12;
 
 /// How often a store notes that it is current. Rarely, because the note is compared with hours.
@@ -245,6 +245,9 @@ fn open_store(spec: &StoreSpec, task: TaskId, supplier: &dyn StoreSupplier) -> R
             let store = ByteWindowStore::new(store, retention_ms)?.with_ends_by_key(by_key);
             StoreHandle::Window(Rc::new(RefCell::new(store)))
         }
+        StoreKind::Session { retention_ms } => {
+            StoreHandle::Session(Rc::new(RefCell::new(ByteSessionStore::new(store, retention_ms))))
+        }
     })
 }
 
@@ -253,6 +256,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => read(&store.borrow()),
             Self::Window(store) => read(store.borrow().store()),
+            Self::Session(store) => read(store.borrow().store()),
         }
     }
 
@@ -261,6 +265,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().set_current_at(wall_ms),
             Self::Window(store) => store.borrow_mut().store_mut().set_current_at(wall_ms),
+            Self::Session(store) => store.borrow_mut().store_mut().set_current_at(wall_ms),
         }
     }
 
@@ -268,6 +273,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().has_waited(now_ms, wait_ms),
             Self::Window(store) => store.borrow_mut().store_mut().has_waited(now_ms, wait_ms),
+            Self::Session(store) => store.borrow_mut().store_mut().has_waited(now_ms, wait_ms),
         }
     }
 
@@ -275,6 +281,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().begin_flush(),
             Self::Window(store) => store.borrow_mut().store_mut().begin_flush(),
+            Self::Session(store) => store.borrow_mut().store_mut().begin_flush(),
         }
     }
 
@@ -282,6 +289,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().rollback(),
             Self::Window(store) => store.borrow_mut().rollback(),
+            Self::Session(store) => store.borrow_mut().rollback(),
         }
     }
 
@@ -289,6 +297,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().flush(),
             Self::Window(store) => store.borrow_mut().store_mut().flush(),
+            Self::Session(store) => store.borrow_mut().store_mut().flush(),
         }
     }
 
@@ -296,6 +305,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().clear(),
             Self::Window(store) => store.borrow_mut().clear(),
+            Self::Session(store) => store.borrow_mut().clear(),
         }
     }
 
@@ -304,6 +314,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => store.borrow_mut().restore(rows, meta, next),
             Self::Window(store) => store.borrow_mut().restore(rows, meta, next),
+            Self::Session(store) => store.borrow_mut().restore(rows, meta, next),
         }
     }
 
@@ -313,6 +324,9 @@ impl StoreHandle {
             Self::Window(_) => {
                 WindowKey::local_to_changelog(local).expect("window stores hold only rows that they encoded")
             }
+            Self::Session(_) => {
+                SessionKey::local_to_changelog(local).expect("session stores hold only rows that they encoded")
+            }
         }
     }
 
@@ -321,13 +335,18 @@ impl StoreHandle {
         let row = |value: Option<Bytes>| value.map(|value| Row { timestamp, value });
         match self {
             Self::KeyValue(_) => into.0.push((key, row(value))),
-            Self::Window(_) if key.len() < WINDOW_KEY_SUFFIX => {
+            Self::Window(_) | Self::Session(_) if key.len() < WINDOW_KEY_SUFFIX => {
                 if let (Ok(key), Some(value)) = (std::str::from_utf8(&key), value) {
                     into.1.push((key.to_owned(), value));
                 }
             }
             Self::Window(_) => {
                 if let Ok(at) = WindowKey::decode_changelog(key) {
+                    into.0.push((at.encode_local(), row(value)));
+                }
+            }
+            Self::Session(_) => {
+                if let Ok(at) = SessionKey::decode_changelog(key) {
                     into.0.push((at.encode_local(), row(value)));
                 }
             }

@@ -165,6 +165,7 @@ impl StoreHandle {
         match self {
             Self::KeyValue(store) => write(&mut store.borrow_mut()),
             Self::Window(store) => write(store.borrow_mut().store_mut()),
+            Self::Session(store) => write(store.borrow_mut().rows_mut()),
         }
     }
 }

@@ -83,6 +83,7 @@ fn expired_below(handle: &StoreHandle) -> Result<i64, StoreError> {
 
 fn contents(handle: &StoreHandle, notes: &[String], expired_below: i64) -> Result<Contents, StoreError> {
     let windowed = matches!(handle, StoreHandle::Window(_));
+    let has_notes = !matches!(handle, StoreHandle::KeyValue(_));
     handle.with_store(|store| {
         let mut rows = BTreeMap::new();
         for row in store.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward)? {
@@ -92,7 +93,7 @@ fn contents(handle: &StoreHandle, notes: &[String], expired_below: i64) -> Resul
                 rows.insert(key, row);
             }
         }
-        let notes = notes.iter().filter(|_| windowed).map(|name| Ok((name.clone(), store.meta(name)?)));
+        let notes = notes.iter().filter(|_| has_notes).map(|name| Ok((name.clone(), store.meta(name)?)));
         Ok((rows, notes.collect::<Result<_, StoreError>>()?))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
-use tidemill_state::{Coded, KeyValueStore, WindowStore};
+use tidemill_state::{Coded, KeyValueStore, SessionStore, WindowStore};
 
 use super::{TestInputTopic, TestOutputTopic};
 use crate::{
@@ -333,6 +333,40 @@ impl TopologyTestDriver {
         Ok(match self.store(name, partition)? {
             Some(StoreHandle::Window(store)) => {
                 Some(WindowStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
+            }
+            _ => None,
+        })
+    }
+
+    /// The session store of a task, by partition (`getSessionStore` in Kafka Streams). `None` if no task of that
+    /// partition has this store. Use it to read, as [`key_value_store`](Self::key_value_store).
+    ///
+    /// # Errors
+    ///
+    /// If a task fails.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{SessionWindows, state::Session};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let visits = SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_secs(30));
+    /// builder.stream::<u64, String>("views").group_by_key().windowed_by(visits).count("visits");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<u64, String>("views").pipe_all([(1, "/".into(), 0), (1, "/cart".into(), 10_000)])?;
+    /// let visits = driver.session_store::<u64, i64>("visits", 0)?.expect("partition 0 has a task");
+    /// assert_eq!(visits.fetch(&1).read_all()?, [(Session { start: 0, end: 10_000 }, 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn session_store<K: Coded, V: Coded>(
+        &self,
+        name: &str,
+        partition: i32,
+    ) -> Result<Option<SessionStore<K, V>>, TaskError> {
+        Ok(match self.store(name, partition)? {
+            Some(StoreHandle::Session(store)) => {
+                Some(SessionStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
             }
             _ => None,
         })

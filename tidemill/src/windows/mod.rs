@@ -3,6 +3,8 @@
 mod cogrouped;
 mod emit;
 mod join_windows;
+mod session_codec;
+mod session_windows;
 mod suppressed;
 mod time_windows;
 mod window;
@@ -10,6 +12,8 @@ mod window;
 pub use cogrouped::{Cogrouped, JoinKind};
 pub use emit::EmitStrategy;
 pub use join_windows::JoinWindows;
+pub use session_codec::SessionWindowedCodec;
+pub use session_windows::SessionWindows;
 pub use suppressed::{BufferConfig, Suppressed};
 pub use time_windows::TimeWindows;
 pub use window::{Window, Windowed, WindowedCodec};

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Coded};
 
 /// The bounds of a window in event time, in milliseconds since the epoch. `start` is inclusive, `end` is exclusive
-/// (`Window` in Kafka Streams). See the example of [`TimeWindows::windows_for`](super::TimeWindows::windows_for).
+/// (`Window` in Kafka Streams). The end of a session is inclusive: it is the timestamp of the last record. See the example of [`TimeWindows::windows_for`](super::TimeWindows::windows_for).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
     /// First millisecond of the window.
     pub start: i64,
-    /// First millisecond after the window.
+    /// First millisecond after the window; of a session, its last millisecond.
     pub end: i64,
 }
 
@@ -65,7 +65,22 @@ impl<C> WindowedCodec<C> {
     }
 }
 
-const BOUNDS: usize = 16;
+/// The bytes of a window's bounds.
+pub(super) const BOUNDS: usize = 16;
+
+/// Splits an encoded windowed key into the inner key and the two bounds after it.
+pub(super) fn split_bounds(bytes: &Bytes) -> Result<(Bytes, [i64; 2]), CodecError> {
+    let split = bytes.len().checked_sub(BOUNDS).ok_or_else(|| CodecError::Malformed {
+        expected: "a windowed key",
+        reason: format!("it has {} bytes, but the window's bounds alone take {BOUNDS}", bytes.len()),
+    })?;
+    let bound = |at: usize| {
+        let mut raw = [0; 8];
+        raw.copy_from_slice(&bytes[at..at + 8]);
+        i64::from_be_bytes(raw)
+    };
+    Ok((bytes.slice(..split), [bound(split), bound(split + 8)]))
+}
 
 impl<K, C: Codec<K>> Codec<Windowed<K>> for WindowedCodec<C> {
     fn encode_into(&self, value: &Windowed<K>, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -80,17 +95,8 @@ impl<K, C: Codec<K>> Codec<Windowed<K>> for WindowedCodec<C> {
     }
 
     fn decode(&self, bytes: Bytes) -> Result<Windowed<K>, CodecError> {
-        let split = bytes.len().checked_sub(BOUNDS).ok_or_else(|| CodecError::Malformed {
-            expected: "a windowed key",
-            reason: format!("it has {} bytes, but the window's bounds alone take {BOUNDS}", bytes.len()),
-        })?;
-        let bound = |at: usize| {
-            let mut raw = [0; 8];
-            raw.copy_from_slice(&bytes[at..at + 8]);
-            i64::from_be_bytes(raw)
-        };
-        let window = Window { start: bound(split), end: bound(split + 8) };
-        Ok(Windowed { key: self.0.decode(bytes.slice(..split))?, window })
+        let (key, [start, end]) = split_bounds(&bytes)?;
+        Ok(Windowed { key: self.0.decode(key)?, window: Window { start, end } })
     }
 
     fn name(&self) -> Option<Cow<'static, str>> {

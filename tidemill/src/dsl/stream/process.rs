@@ -59,7 +59,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let build: BuildNode = Arc::new(move |assembly, id| {
             let next = assembly.next(id, MAIN_PORT)?;
             let (stores, partitions) = (assembly.stores_of(id), assembly.partitions());
-            let windows = assembly.unclocked_windows(id);
+            let windows = assembly.unclocked_stores(id);
             let node = Rc::new(RefCell::new(ProcessorNode::new(supplier(), id, next, stores, windows, partitions)));
             assembly.input::<K, V>(id, node.clone());
             assembly.lifecycle(id, node);

@@ -19,7 +19,7 @@ use crate::{
     plan::{Plan, TaskId},
     runtime::{
         Prepared, ThreadStatus,
-        query::{KeyValueQuery, QueryError, QueryTarget, WindowQuery},
+        query::{KeyValueQuery, QueryError, QueryTarget, SessionQuery, WindowQuery},
     },
     topology::Topology,
     transport::Transport,
@@ -306,6 +306,12 @@ impl Streams {
     /// Streams). See the example of [`WindowQuery`].
     pub fn window_store<K, V>(&self, store: &str) -> WindowQuery<K, V> {
         WindowQuery::new(self.query_target(), store)
+    }
+
+    /// A query of a session store of this instance (`KafkaStreams.store` with `QueryableStoreTypes.sessionStore` in Kafka
+    /// Streams). See the example of [`SessionQuery`].
+    pub fn session_store<K, V>(&self, store: &str) -> SessionQuery<K, V> {
+        SessionQuery::new(self.query_target(), store)
     }
 
     fn query_target(&self) -> QueryTarget {

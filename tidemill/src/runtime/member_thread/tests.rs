@@ -131,7 +131,7 @@ impl Machine {
                         .expect("reads"),
                 )
             }
-            StoreHandle::Window(_) => None,
+            _ => None,
         });
         let mut rows: Vec<_> = rows.into_iter().flatten().collect();
         rows.sort();
@@ -405,7 +405,7 @@ fn windows_that_the_owner_expired_leave_the_standby() {
                 let rows = store.scan(0, i64::MAX).expect("scans");
                 Some(rows.map(|row| row.expect("reads").0.start).collect::<Vec<_>>())
             }
-            StoreHandle::KeyValue(_) => None,
+            _ => None,
         });
         rows.into_iter().flatten().collect()
     };

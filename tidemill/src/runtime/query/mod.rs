@@ -6,6 +6,7 @@
 mod key_value;
 mod line;
 mod piece;
+mod session;
 mod target;
 mod window;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tidemill_state::{CodecError, StoreError};
 
-pub use self::{key_value::KeyValueQuery, window::WindowQuery};
+pub use self::{key_value::KeyValueQuery, session::SessionQuery, window::WindowQuery};
 pub(super) use self::{
     line::{Bell, Line, StoreQuery},
     target::QueryTarget,

@@ -21,6 +21,7 @@ const LEAST: usize = 64;
 pub(super) enum Kind {
     KeyValue,
     Window,
+    Session,
 }
 
 /// A range of a store's rows, in the order of the keys' bytes.
@@ -52,6 +53,9 @@ impl Rows {
                 Some(self.read_from(self.from.as_ref().map(|key| &**key), &store.borrow(), together))
             }
             (StoreHandle::Window(store), Kind::Window) => Some(self.read_windows(&store.borrow(), together)),
+            (StoreHandle::Session(store), Kind::Session) => {
+                Some(self.read_from(self.from.as_ref().map(|key| &**key), store.borrow().store(), together))
+            }
             _ => None,
         }
     }

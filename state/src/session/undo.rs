@@ -1,0 +1,75 @@
+//! Undo of single writes to sessions, in addition to the rollback of whole commits.
+
+use super::{ByEnd, ByteSessionStore};
+
+/// A change of the order of ends.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// The order was read from the rows.
+    Built,
+    Added(ByEnd),
+    Removed(ByEnd),
+}
+
+/// A position for [`ByteSessionStore::undo_to`]. The default is the position at [`ByteSessionStore::begin_undo`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionSavepoint {
+    rows: usize,
+    journal: usize,
+}
+
+impl ByteSessionStore {
+    /// As [`ByteStore::begin_undo`](crate::ByteStore::begin_undo). See the example of [`undo_to`](Self::undo_to).
+    pub fn begin_undo(&mut self) {
+        self.store.begin_undo();
+        self.journal.get_or_insert_default().clear();
+    }
+
+    /// As [`ByteStore::end_undo`](crate::ByteStore::end_undo). See the example of [`undo_to`](Self::undo_to).
+    pub fn end_undo(&mut self) {
+        self.store.end_undo();
+        self.journal = None;
+    }
+
+    /// As [`ByteStore::savepoint`](crate::ByteStore::savepoint). See the example of [`undo_to`](Self::undo_to).
+    pub fn savepoint(&self) -> SessionSavepoint {
+        SessionSavepoint { rows: self.store.savepoint(), journal: self.journal.as_ref().map_or(0, Vec::len) }
+    }
+
+    /// As [`ByteStore::undo_to`](crate::ByteStore::undo_to).
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{ByteSessionStore, ByteStore, MemoryBackend, Row};
+    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
+    /// # let mut store = ByteSessionStore::new(ByteStore::new("visits", Box::new(MemoryBackend::new())), 3_600_000);
+    /// store.put(b"ann", 0, 5_000, row("1"));
+    /// store.begin_undo();
+    /// let savepoint = store.savepoint();
+    /// store.remove(b"ann", 0, 5_000)?;
+    /// store.put(b"ann", 0, 6_000, row("refused"));
+    /// store.undo_to(savepoint);
+    /// store.end_undo();
+    /// assert_eq!(store.next_by_end(0, i64::MAX, None)?.map(|session| session.end), Some(5_000));
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    pub fn undo_to(&mut self, savepoint: SessionSavepoint) {
+        self.store.undo_to(savepoint.rows);
+        let Some(journal) = &mut self.journal else { return };
+        for change in journal.drain(savepoint.journal.min(journal.len())..).rev() {
+            match (change, &mut self.by_end) {
+                (Change::Added(session), Some(by_end)) => drop(by_end.remove(&session)),
+                (Change::Removed(session), Some(by_end)) => drop(by_end.insert(session)),
+                // The order may have been read from rows that are undone now.
+                (Change::Built, _) => self.by_end = None,
+                (Change::Added(_) | Change::Removed(_), None) => {}
+            }
+        }
+    }
+
+    pub(super) fn note(&mut self, change: Change) {
+        if let Some(journal) = &mut self.journal {
+            journal.push(change);
+        }
+    }
+}
