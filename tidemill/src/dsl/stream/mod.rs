@@ -109,7 +109,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
     /// let views = builder.stream::<u64, String>("views").group_by_key().windowed_by(minutes).count("per-minute");
     /// // The user's windows are in the user's partition.
-    /// let by_user = views.to_stream().select_key(|windowed, _| windowed.key).mark_as_partitioned();
+    /// let by_user = views.to_stream().drop_null_values().select_key(|windowed, _| windowed.key).mark_as_partitioned();
     /// by_user.group_by_key().reduce("best-minute", i64::max);
     ///
     /// let driver = TopologyTestDriver::new(&builder.build()?)?;

@@ -189,7 +189,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
     /// # let builder = StreamsBuilder::new();
     /// let homes = builder.table::<u64, String>("homes", "city-of-user");
-    /// homes.group_by("by-city", |user, city| (city, user)).count("inhabitants").to_stream().to("counts");
+    /// homes.group_by("by-city", |user, city| (city, *user)).count("inhabitants").to_stream().to("counts");
     ///
     /// let driver = TopologyTestDriver::new(&builder.build()?)?;
     /// let homes = driver.input::<u64, String>("homes");
