@@ -46,7 +46,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
 pub use dsl::{
     CogroupedKStream, CogroupedWindows, Consumed, KGroupedStream, KGroupedTable, KStream, KTable, Materialized,
-    Produced, Repartitioned, SessionWindowedKStream, SplitStream, StreamJoined, StreamsBuilder,
+    Produced, Repartitioned, SessionWindowedKStream, SplitStream, StreamJoined, StreamsBuilder, TableJoined,
     TimeWindowedCogroupedKStream, TimeWindowedKStream, Windows,
 };
 pub use error::{Position, TaskError, TopologyError};

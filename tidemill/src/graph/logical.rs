@@ -186,6 +186,10 @@ pub(crate) struct Graph {
     /// How long after the end of a window, in stream time, its result is final: for each step that windows the
     /// partition's time.
     pub(crate) final_after_ms: BTreeMap<NodeId, i64>,
+    /// The results of foreign-key joins, which have no store, with the names of the joins.
+    pub(crate) foreign_key_joins: BTreeMap<NodeId, Arc<str>>,
+    /// The sources of answers of foreign-key joins. An answer goes to where its key came from, whatever chose that.
+    pub(crate) foreign_key_answers: BTreeSet<NodeId>,
     /// Problems that the DSL found. They are reported together with all others.
     pub(crate) problems: Vec<String>,
 }

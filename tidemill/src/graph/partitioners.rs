@@ -15,7 +15,8 @@ impl Graph {
             let Some(stateful) = nodes.clone().find(|node| !node.stores.is_empty()) else { continue };
             let by_key = nodes.find(|node| {
                 let is_input = matches!(node.kind, NodeKind::Source(_) | NodeKind::RepartitionSource(_));
-                is_input && !self.own_partitioners.contains(&node.id)
+                let is_alike = self.own_partitioners.contains(&node.id) || self.foreign_key_answers.contains(&node.id);
+                is_input && !is_alike
             });
             if let Some(other) = by_key {
                 let (own, other, stateful) = (&self.node(*own).name, &other.name, &stateful.name);

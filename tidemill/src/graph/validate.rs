@@ -81,11 +81,25 @@ impl Graph {
         let used: BTreeSet<_> = self.nodes.iter().filter(|node| !node.erases()).flat_map(|node| &node.stores).collect();
         for node in &self.nodes {
             for store in node.stores.iter().filter(|store| !self.stores.contains_key(*store)) {
+                if let Some(join) = store.strip_suffix(" (a foreign-key join)") {
+                    problems.push(format!(
+                        "'{}' needs the values of the foreign-key join '{join}', which has no store: put \
+                         .materialized(\"a-name\") after the join",
+                        node.name
+                    ));
+                    continue;
+                }
                 problems.push(format!(
                     "'{}' asks for store '{store}', which does not exist: add it to the builder",
                     node.name
                 ));
             }
+        }
+        for (_, join) in self.foreign_key_joins.iter().filter(|(result, _)| self.old_values.contains(result)) {
+            problems.push(format!(
+                "a step after the foreign-key join '{join}' needs the values before its updates, and the join has no \
+                 store: put .materialized(\"a-name\") after the join"
+            ));
         }
         for store in self.stores.keys().filter(|store| !used.contains(store)) {
             problems.push(format!("store '{store}' is used by no processor: name it in KStream::process"));

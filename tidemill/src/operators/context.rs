@@ -86,6 +86,10 @@ pub(crate) enum DropReason {
     Duplicate,
     /// Its partitioner chose no partition.
     NoPartition,
+    /// It has no foreign key and cannot be joined.
+    NullForeignKey,
+    /// It answers a value that its key no longer has.
+    Outdated,
     /// It says that nobody wants its request to be answered any more.
     Dropped,
 }
@@ -97,6 +101,8 @@ impl DropReason {
             Self::NullKey => "null-key",
             Self::NullValue => "null-value",
             Self::InvalidTimestamp => "invalid-timestamp",
+            Self::NullForeignKey => "null-foreign-key",
+            Self::Outdated => "outdated",
             Self::ImplausibleTimestamp => "implausible-timestamp",
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",

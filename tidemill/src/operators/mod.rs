@@ -12,6 +12,7 @@ mod elements;
 mod entries;
 mod erase;
 mod event_time;
+mod foreign_key;
 mod join_time;
 mod key_times;
 mod key_times_sweep;
@@ -49,6 +50,10 @@ pub(crate) use elements::Elements;
 pub use erase::Erased;
 pub(crate) use erase::{Erase, ErasedStore};
 pub(crate) use event_time::{InvalidTime, check_event_time, event_time};
+pub(crate) use foreign_key::{
+    Answer, AnswerCodec, ForeignChange, ForeignKeyJoin, SUBSCRIPTION_PORT, SUBSCRIPTION_ROW, Subscribe,
+    SubscriptionCodec, Subscriptions,
+};
 pub(crate) use join_time::JoinTime;
 pub(crate) use link::{Lifecycle, Lifecycles, Next, Receive, Target};
 pub(crate) use processor_node::ProcessorNode;

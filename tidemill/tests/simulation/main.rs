@@ -9,6 +9,7 @@ mod calls;
 mod cogroup;
 mod ends;
 mod erasing;
+mod foreign_key;
 mod generated;
 mod idle;
 mod idle_rest;
@@ -117,6 +118,16 @@ fn join_at_least_once() {
 }
 
 #[test]
+fn foreign_key_exactly_once() {
+    check::<foreign_key::ForeignKey>("foreign_key_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn foreign_key_at_least_once() {
+    check::<foreign_key::ForeignKey>("foreign_key_at_least_once", AtLeastOnce);
+}
+
+#[test]
 fn processor_exactly_once() {
     check::<processor::Batching>("processor_exactly_once", ExactlyOnce);
 }
@@ -177,6 +188,7 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<repartition::Repartition>();
     check_deterministic::<cogroup::Cogroup>();
     check_deterministic::<join::Join>();
+    check_deterministic::<foreign_key::ForeignKey>();
     check_deterministic::<processor::Batching>();
 }
 
@@ -188,6 +200,18 @@ fn repartition_topics_are_purged_while_a_simulation_runs() {
         left.iter().all(|(_, record)| record.offset > 0)
     });
     assert!(purged.count() > 10, "most runs last longer than a purge interval");
+}
+
+#[test]
+fn topics_of_a_foreign_key_join_are_purged_while_a_simulation_runs() {
+    for topic in ["sim-inner-subscription-registration-repartition", "sim-inner-subscription-response-repartition"] {
+        let purged = (1..=20).filter(|seed| {
+            let simulator = scenario::finished::<foreign_key::ForeignKey>(*seed, ExactlyOnce);
+            let left = simulator.log().read_all(topic).expect("the topic is there");
+            left.iter().all(|(_, record)| record.offset > 0)
+        });
+        assert!(purged.count() > 10, "most runs last longer than a purge interval");
+    }
 }
 
 #[test]

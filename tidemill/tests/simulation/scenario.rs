@@ -20,6 +20,8 @@ pub(crate) struct Input {
 pub(crate) trait Scenario {
     /// Where its input goes.
     const TOPICS: &'static [&'static str];
+    /// Topics with their own number of partitions.
+    const PARTITIONS: &'static [(&'static str, i32)] = &[];
     /// Writes the topology down.
     fn build(builder: &StreamsBuilder);
     /// What comes last, under no faults.
@@ -96,6 +98,7 @@ fn started<S: Scenario>(seed: u64, instances: usize, config: StreamsConfig, faul
     S::build(&builder);
     let topology = builder.build().expect("the scenario is valid");
     let mut options = SimulatorOptions { instances, faults, ..SimulatorOptions::new(seed) };
+    options.partitions = S::PARTITIONS.iter().map(|(topic, count)| ((*topic).to_owned(), *count)).collect();
     options.config = StreamsConfig {
         num_stream_threads: 1 + (seed / 3 % 2) as usize,
         max_buffered_records: if seed.is_multiple_of(5) { 3 } else { 1000 },

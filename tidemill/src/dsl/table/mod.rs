@@ -1,5 +1,6 @@
 //! Tables: the last value of each key.
 
+mod foreign_key;
 mod from_stream;
 mod join;
 mod steps;

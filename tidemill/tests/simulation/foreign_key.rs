@@ -1,0 +1,78 @@
+//! Two tables with different numbers of partitions, joined by a foreign key: the last results are those of a naive join.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tidemill::{KTable, ProcessingGuarantee, StreamsBuilder, testing::Simulator};
+
+use super::scenario::{Input, Problem, Scenario, read};
+
+pub(crate) struct ForeignKey;
+
+/// The foreign key of a left value. Some have none, and some refer to keys that never have a value.
+fn foreign_key(id: i64) -> Option<String> {
+    (id % 11 != 0).then(|| format!("key-{}", id % 7))
+}
+
+/// Some values delete their key.
+fn stored(id: i64) -> Option<i64> {
+    (id % 5 != 0).then_some(id)
+}
+
+fn table(builder: &StreamsBuilder, name: &str) -> KTable<String, i64> {
+    let ids = builder.stream::<String, i64>(name).filter(|_, id| *id >= 0);
+    ids.map_values(stored).to_table_with_tombstones(name)
+}
+
+fn text(left: i64, right: Option<i64>) -> String {
+    format!("{left}+{}", right.map_or_else(String::new, |right| right.to_string()))
+}
+
+impl Scenario for ForeignKey {
+    const TOPICS: &'static [&'static str] = &["left", "right"];
+    const PARTITIONS: &'static [(&'static str, i32)] = &[("left", 2)];
+
+    fn build(builder: &StreamsBuilder) {
+        let (left, right) = (table(builder, "left"), table(builder, "right"));
+        let inner =
+            left.join_foreign_key(&right, "inner", |_, id| foreign_key(*id), |_, left, right| text(left, Some(right)));
+        inner.to_stream().to("inner-out");
+        let all =
+            left.left_join_foreign_key(&right, "all", |_, id| foreign_key(*id), |_, left, right| text(left, right));
+        all.to_stream().to("all-out");
+    }
+
+    fn check(simulator: &Simulator, inputs: &[Input], guarantee: ProcessingGuarantee) -> Result<(), Problem> {
+        let last = |topic| {
+            let of = inputs.iter().filter(move |input| input.topic == topic);
+            of.map(|input| (input.key.clone(), stored(input.id))).collect::<BTreeMap<_, _>>()
+        };
+        let (left, right) = (last("left"), last("right"));
+        for (topic, keeps_left) in [("inner-out", false), ("all-out", true)] {
+            let mut found = BTreeMap::<String, Vec<Option<String>>>::new();
+            for (key, result) in read::<String, Option<String>>(simulator, topic)? {
+                found.entry(key).or_default().push(result);
+            }
+            for (key, id) in &left {
+                let expected = id.and_then(|id| {
+                    let other = foreign_key(id).and_then(|key| right.get(&key).copied().flatten());
+                    (keeps_left || other.is_some()).then(|| text(id, other))
+                });
+                let results = found.remove(key).unwrap_or_default();
+                let is_last = match guarantee {
+                    ProcessingGuarantee::ExactlyOnce => results.last().cloned().flatten() == expected,
+                    // A thread that hung may send older updates again after another's newer ones.
+                    ProcessingGuarantee::AtLeastOnce => expected.is_none() || results.contains(&expected),
+                };
+                let pairs: Vec<_> = results.iter().flatten().filter(|pair| !pair.ends_with('+')).collect();
+                let is_once = pairs.iter().collect::<BTreeSet<_>>().len() == pairs.len();
+                if !is_last || guarantee == ProcessingGuarantee::ExactlyOnce && !is_once {
+                    return Err(format!("{topic}, {key}: found {results:?}, expected {expected:?} at last").into());
+                }
+            }
+            if !found.is_empty() {
+                return Err(format!("{topic}: results of keys that never were: {found:?}").into());
+            }
+        }
+        Ok(())
+    }
+}
