@@ -138,8 +138,8 @@ impl StreamsBuilder {
     }
 
     /// Declares a key-value store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the
-    /// store in [`KStream::process`](crate::KStream::process). Several processors may share it. [`build`](Self::build) returns an error if no
-    /// processor uses it.
+    /// store in [`KStream::process`](crate::KStream::process). Several processors may share it. [`build`](Self::build)
+    /// returns an error if no processor uses it.
     ///
     /// ```
     /// # use tidemill::{processor::{Processor, ProcessorContext, Record}, state::BoxError};
