@@ -63,6 +63,7 @@ pub use runtime::{
 pub use tidemill_state as state;
 pub use times::{TimeBand, TimeSource, TimeUnit};
 pub use topology::Topology;
+pub use transport::AutoOffsetReset;
 pub use windows::{
     BufferConfig, Cogrouped, EmitStrategy, JoinKind, JoinWindows, SessionWindowedCodec, SessionWindows, Suppressed,
     TimeWindows, Window, Windowed, WindowedCodec,

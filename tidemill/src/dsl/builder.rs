@@ -4,7 +4,7 @@ use std::{borrow::Cow, cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{Codec, Nullable};
 
-use super::{Consumed, KStream, KTable, Materialized};
+use super::{Consumed, KTable, Materialized};
 use crate::{
     clock::millis,
     error::TopologyError,
@@ -13,6 +13,7 @@ use crate::{
     record::Data,
     times::Times,
     topology::{Draft, Topology},
+    transport::AutoOffsetReset,
 };
 
 /// The start of a topology. All streams of one builder share one graph.
@@ -58,57 +59,6 @@ impl StreamsBuilder {
         Self::default()
     }
 
-    /// Reads a topic as a stream (`StreamsBuilder.stream` in Kafka Streams). The topic must exist when the application
-    /// starts. A topic can be read once; use the stream several times instead.
-    ///
-    /// Each record must have a key and a value. Otherwise the
-    /// [`deserialization_handler`](crate::StreamsConfig::deserialization_handler) decides; by default the task fails.
-    /// Some producers write no keys, for example the console producer. Read such a topic with
-    /// [`StreamsBuilder::stream_values`], or with keys of type `Option<K>` and [`KStream::drop_null_keys`]. Values of
-    /// type `Option<V>` accept tombstones. In Kafka Streams, keys and values of every stream may be null.
-    ///
-    /// A plain `&str` uses the default codecs of the types. [`Consumed`] sets others.
-    ///
-    /// ```
-    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    /// # let builder = StreamsBuilder::new();
-    /// builder.stream::<u64, Option<String>>("profiles").filter(|_, name| name.is_none()).to("deleted-profiles");
-    ///
-    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
-    /// let profiles = driver.input::<u64, Option<String>>("profiles");
-    /// profiles.pipe_all([(1, Some("Ann".into()), 0), (1, None, 1)])?;
-    /// assert_eq!(driver.output::<u64, Option<String>>("deleted-profiles").read()?, [(1, None, 1)]);
-    ///
-    /// profiles.pipe_raw(0, None, Some(b"no key"), 2).unwrap_err();
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn stream<K: Data, V: Data>(&self, topic: impl Into<Consumed<K, V>>) -> KStream<K, V> {
-        let consumed = topic.into();
-        consumed.check(&self.graph);
-        let times = consumed.times();
-        let Consumed { topic, key, value, .. } = consumed;
-        let kind = NodeKind::Source(topic.as_str().into());
-        let id = add_source(&self.graph, Some(&topic), kind, key, value, times);
-        KStream::new(self.graph.clone(), id)
-    }
-
-    /// Reads the values of a topic as a stream. The keys are ignored and may be null. In Kafka Streams, this is a
-    /// stream with `Serdes.Void()` as its key serde.
-    ///
-    /// ```
-    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-    /// # let builder = StreamsBuilder::new();
-    /// builder.stream_values::<String>("lines").map_values(|line| line.to_uppercase()).to("shouted");
-    ///
-    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
-    /// driver.input::<Option<String>, String>("lines").pipe(None, "hi".into(), 0)?;
-    /// assert_eq!(driver.output::<(), String>("shouted").read_values()?, ["HI"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn stream_values<V: Data>(&self, topic: impl Into<Consumed<(), V>>) -> KStream<(), V> {
-        self.stream(topic)
-    }
-
     /// Reads a topic as a table: the last value of each key (`StreamsBuilder.table` in Kafka Streams). The store that
     /// `materialized` names keeps the values. A record with a null value deletes its key. A record without a key is
     /// dropped and counted as `null-key`, if the key's codec accepts nulls.
@@ -137,7 +87,7 @@ impl StreamsBuilder {
     ) -> KTable<K, V> {
         let materialized = materialized.into();
         let (key, value) = (materialized.key.clone(), materialized.value.clone());
-        self.table_with(Consumed::of(topic.into(), key, value), materialized)
+        self.table_with(Consumed::of(vec![topic.into()], key, value), materialized)
     }
 
     /// As [`table`](Self::table), with different codecs for the topic and the store, or with another time
@@ -165,11 +115,13 @@ impl StreamsBuilder {
     ) -> KTable<K, V> {
         consumed.check(&self.graph);
         let times = consumed.times().of_values(consumed.unit, consumed.extracts());
-        let Consumed { topic, key, value, .. } = consumed;
+        let topic = consumed.only_topic(&self.graph);
+        let Consumed { key, value, reset, .. } = consumed;
         let materialized = materialized.into();
         let kind = NodeKind::Source(topic.as_str().into());
         let nullable: Arc<dyn Codec<Option<V>>> = Arc::new(Nullable(SharedCodec(value)));
         let source = add_source(&self.graph, Some(&topic), kind, key, nullable, times);
+        note_reset(&self.graph, source, reset);
         let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
         let name = store.clone();
         let (key, value) = (materialized.key.clone(), materialized.value.clone());
@@ -186,8 +138,8 @@ impl StreamsBuilder {
     }
 
     /// Declares a key-value store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the
-    /// store in [`KStream::process`]. Several processors may share it. [`build`](Self::build) returns an error if no
-    /// processor uses it.
+    /// store in [`KStream::process`](crate::KStream::process). Several processors may share it. [`build`](Self::build)
+    /// returns an error if no processor uses it.
     ///
     /// ```
     /// # use tidemill::{processor::{Processor, ProcessorContext, Record}, state::BoxError};
@@ -229,7 +181,7 @@ impl StreamsBuilder {
 
     /// Declares a window store for custom processors (`StreamsBuilder.addStateStore` with a `WindowStore` in Kafka
     /// Streams). `retention` is how long windows are kept, in stream time, counted from a window's start. Name the
-    /// store in [`KStream::process`].
+    /// store in [`KStream::process`](crate::KStream::process).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -336,6 +288,13 @@ impl StreamsBuilder {
     /// ```
     pub fn build(&self) -> Result<Topology, TopologyError> {
         self.graph.borrow().finish()
+    }
+}
+
+/// Notes where a source begins in partitions that were never read.
+pub(super) fn note_reset(graph: &SharedGraph, source: NodeId, reset: Option<AutoOffsetReset>) {
+    if let Some(reset) = reset {
+        graph.borrow_mut().graph.offset_resets.insert(source, reset);
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tidemill_state::{Codec, Coded};
 
 use super::builder::SharedGraph;
-use crate::times::{TimeBand, TimeSource, TimeUnit, Times};
+use crate::{
+    times::{TimeBand, TimeSource, TimeUnit, Times},
+    transport::AutoOffsetReset,
+};
 
 /// How to read a topic (`Consumed` in Kafka Streams). A plain `&str` is enough if the types have default codecs.
-///
-/// Where to begin a topic that the application has never read is no option here. It begins with the first record,
-/// unless `auto.offset.reset` of the Kafka settings says otherwise.
 ///
 /// ```
 /// # use tidemill::{Consumed, state::{BigEndian, Json}};
@@ -25,12 +25,14 @@ use crate::times::{TimeBand, TimeSource, TimeUnit, Times};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Consumed<K, V> {
-    pub(crate) topic: String,
+    /// The topics; for a pattern, its only element.
+    pub(crate) topics: Vec<String>,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     extract: Option<Extract<K, V>>,
     pub(crate) unit: TimeUnit,
     pub(crate) band: Option<TimeBand>,
+    pub(crate) reset: Option<AutoOffsetReset>,
 }
 
 /// Returns a record's event time in the unit of the source.
@@ -39,11 +41,54 @@ type Extract<K, V> = Arc<dyn Fn(&TimeSource<'_, K, V>) -> i64 + Send + Sync>;
 impl<K, V> Consumed<K, V> {
     /// Reads a topic with the given codecs (`Consumed.with` in Kafka Streams). See the example of [`Consumed`].
     pub fn with(topic: impl Into<String>, key: impl Codec<K>, value: impl Codec<V>) -> Self {
-        Self::of(topic.into(), Arc::new(key), Arc::new(value))
+        Self::with_topics([topic], key, value)
     }
 
-    pub(crate) fn of(topic: String, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
-        Self { topic, key, value, extract: None, unit: TimeUnit::default(), band: None }
+    /// Reads several topics as one stream, with the given codecs. An array of names is enough if the types have default
+    /// codecs. See the example of [`StreamsBuilder::stream`](crate::StreamsBuilder::stream).
+    pub fn with_topics(
+        topics: impl IntoIterator<Item = impl Into<String>>,
+        key: impl Codec<K>,
+        value: impl Codec<V>,
+    ) -> Self {
+        Self::of(topics.into_iter().map(Into::into).collect(), Arc::new(key), Arc::new(value))
+    }
+
+    pub(crate) fn of(topics: Vec<String>, key: Arc<dyn Codec<K>>, value: Arc<dyn Codec<V>>) -> Self {
+        Self { topics, key, value, extract: None, unit: TimeUnit::default(), band: None, reset: None }
+    }
+
+    /// Sets where to begin in a partition for which the application has no committed offset
+    /// (`Consumed.withOffsetResetPolicy` in Kafka Streams, KIP-1106). By default it begins with the first record, unless
+    /// `auto.offset.reset` of the Kafka settings says otherwise. Sources of one topic must agree.
+    ///
+    /// The chosen place is committed with the first commit, so a restart goes on from there. Records that were deleted
+    /// before they were read are skipped, whatever is set here.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{Streams, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
+    /// # use tidemill::{Consumed, StreamsBuilder};
+    /// use tidemill::AutoOffsetReset;
+    /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
+    /// # (log.create("clicks", 1)?, log.create("copy", 1)?);
+    ///
+    /// let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as i64;
+    /// let clicks = [("old", now - 7_200_000), ("new", now - 60_000)];
+    /// log.append("clicks", 0, clicks.map(|(text, at)| Entry::new("ann", text, at)))?;
+    ///
+    /// let last_hour = AutoOffsetReset::ByDuration(Duration::from_hours(1));
+    /// builder.stream(Consumed::<String, String>::from("clicks").with_offset_reset(last_hour)).to("copy");
+    /// let streams = Streams::start(&builder.build()?, StreamsConfig::new("copies"), log.clone())?;
+    /// # while log.end_offsets("copy")? != [1] {
+    /// #     std::thread::yield_now();
+    /// # }
+    /// # streams.close()?;
+    /// assert_eq!(log.read_all("copy")?[0].1.value.as_deref(), Some(&b"new"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_offset_reset(self, reset: AutoOffsetReset) -> Self {
+        Self { reset: Some(reset), ..self }
     }
 
     /// Takes event time, in milliseconds since the epoch, from key and value instead of the record's timestamp. As
@@ -157,9 +202,20 @@ impl<K, V> Consumed<K, V> {
     /// Adds the problems of these options to the graph.
     pub(super) fn check(&self, graph: &SharedGraph) {
         if self.band.is_some_and(|band| band.is_empty()) {
-            let problem = format!("the plausible times of topic '{}' have no time in them", self.topic);
+            let topics = self.topics.join("', '");
+            let problem = format!("the plausible times of topic '{topics}' have no time in them");
             graph.borrow_mut().graph.problems.push(problem);
         }
+    }
+
+    /// The topic of a table. Several topics are a problem.
+    pub(super) fn only_topic(&self, graph: &SharedGraph) -> String {
+        if let [topic] = &*self.topics {
+            return topic.clone();
+        }
+        let problem = "a table reads one topic: name exactly one".to_owned();
+        graph.borrow_mut().graph.problems.push(problem);
+        self.topics.first().cloned().unwrap_or_else(|| "none".to_owned())
     }
 
     /// Whether an extractor is set.
@@ -185,5 +241,17 @@ impl<K: 'static, V: 'static> Consumed<K, V> {
 impl<K: Coded, V: Coded> From<&str> for Consumed<K, V> {
     fn from(topic: &str) -> Self {
         Self::with(topic, K::Codec::default(), V::Codec::default())
+    }
+}
+
+impl<K: Coded, V: Coded, const N: usize> From<[&str; N]> for Consumed<K, V> {
+    fn from(topics: [&str; N]) -> Self {
+        Self::with_topics(topics, K::Codec::default(), V::Codec::default())
+    }
+}
+
+impl<K: Coded, V: Coded> From<Vec<String>> for Consumed<K, V> {
+    fn from(topics: Vec<String>) -> Self {
+        Self::with_topics(topics, K::Codec::default(), V::Codec::default())
     }
 }

@@ -32,10 +32,13 @@ pub struct Repartitioned<K, V> {
 /// A partitioner of a repartition topic.
 pub(crate) enum RepartitionBy<K, V> {
     /// All records of a key are in one partition.
-    Key(Partitioner<K, V>),
+    Key(KeyPartitioner<K>),
     /// Records of one key may be in several partitions.
     Record(Partitioner<K, V>),
 }
+
+/// Chooses a partition from the key and the number of partitions.
+pub(crate) type KeyPartitioner<K> = Arc<dyn Fn(&K, i32) -> i32 + Send + Sync>;
 
 impl<K, V> Repartitioned<K, V> {
     /// Names the topic and sets its codecs (`Repartitioned.with` and `withName` in Kafka Streams). The topic's full
@@ -84,8 +87,7 @@ impl<K, V> Repartitioned<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn partitioned_by_key(self, choose: impl Fn(&K, i32) -> i32 + Send + Sync + 'static) -> Self {
-        let choose = Arc::new(move |key: &K, _: &V, partitions| choose(key, partitions));
-        Self { partitioner: Some(RepartitionBy::Key(choose)), ..self }
+        Self { partitioner: Some(RepartitionBy::Key(Arc::new(choose))), ..self }
     }
 
     /// Chooses the partition from key, value and the number of partitions, as

@@ -155,8 +155,15 @@ impl Graph {
         let mut above = self.nodes_above(&[node]).into_iter().filter(|id| *id != node).map(|id| self.node(id));
         above.all(|step| match step.kind {
             NodeKind::Operator(label) => SINGLE.contains(&label),
-            _ => self.erased_by(step.id) == BTreeSet::from([node]),
+            _ => self.erased_by(step.id) == BTreeSet::from([node]) && self.reads_alone(step),
         })
+    }
+
+    /// Whether no other source may read the topics of a source.
+    fn reads_alone(&self, source: &Node) -> bool {
+        let others = self.nodes.iter().filter(|other| other.id != source.id && other.kind.is_source());
+        let mut others = others.map(|other| other.kind.reads());
+        source.kind.reads().is_some_and(|topic| others.all(|other| other.is_some_and(|other| other != topic)))
     }
 
     /// The steps that erase the keys of a source; empty if the source also feeds other steps.

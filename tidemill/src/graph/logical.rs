@@ -11,7 +11,7 @@ use super::{RowKeys, StoreFormat};
 use crate::{
     clock::FOR_EVER_MS,
     names::{NodeId, NodeName, StoreName},
-    transport::Topic,
+    transport::{AutoOffsetReset, Topic},
 };
 
 /// The output of a node that an edge starts from.
@@ -41,6 +41,8 @@ pub(crate) enum TopicRef {
 pub enum NodeKind {
     /// Reads a topic.
     Source(Topic),
+    /// Reads the topics whose names match this pattern.
+    PatternSource(Arc<str>),
     /// Writes a topic.
     Sink(Topic),
     /// Writes the topic that each record chooses: one of these, or any topic if there are none.
@@ -177,6 +179,8 @@ pub(crate) struct Graph {
     pub(crate) row_keys: BTreeMap<StoreName, RowKeys>,
     /// The sources of repartition topics whose records have a partitioner of their own.
     pub(crate) own_partitioners: BTreeSet<NodeId>,
+    /// Where sources begin in partitions that the application has never read.
+    pub(crate) offset_resets: BTreeMap<NodeId, AutoOffsetReset>,
     /// The steps that erase keys.
     pub(crate) erasures: BTreeMap<NodeId, Erasure>,
     /// The tables whose changes carry the value before the change, because a later step needs it.
@@ -285,7 +289,7 @@ impl Node {
 impl NodeKind {
     pub(crate) fn label(&self) -> &'static str {
         match self {
-            Self::Source(_) => "source",
+            Self::Source(_) | Self::PatternSource(_) => "source",
             Self::Sink(_) | Self::SinkByRecord(_) => "sink",
             Self::RepartitionSink { .. } => "repartition-sink",
             Self::RepartitionSource(_) => "repartition-source",
@@ -296,6 +300,7 @@ impl NodeKind {
         }
     }
 
+    /// The topic that the node reads; `None` if it reads none, or those that match a pattern.
     pub(crate) fn reads(&self) -> Option<TopicRef> {
         match self {
             Self::Source(topic) => Some(TopicRef::External(topic.clone())),
@@ -303,20 +308,6 @@ impl NodeKind {
             Self::ResponseSource(name) => Some(TopicRef::Response(name.clone())),
             _ => None,
         }
-    }
-
-    /// The topics that the user names here and that must exist.
-    pub(crate) fn user_topics(&self) -> &[Topic] {
-        match self {
-            Self::Source(topic) | Self::Sink(topic) => std::slice::from_ref(topic),
-            Self::SinkByRecord(topics) => topics,
-            _ => &[],
-        }
-    }
-
-    /// Whether the node may write any topic.
-    pub(crate) fn writes_any(&self) -> bool {
-        matches!(self, Self::SinkByRecord(topics) if topics.is_empty())
     }
 
     /// The topic that the node writes; `None` if it writes none, or several.

@@ -5,6 +5,7 @@ mod logical;
 mod partitioners;
 mod row_keys;
 mod store_format;
+mod user_topics;
 mod validate;
 
 pub(crate) use validate::problem_with_name;
@@ -14,3 +15,4 @@ pub(crate) use logical::{DEAD_LETTER_PORT, ERASE, Erasure, Graph, LATE_PORT, MAI
 pub use logical::{Edge, Node, NodeKind, StoreKind, StoreSpec};
 pub(crate) use row_keys::{Content, RowKeys};
 pub use store_format::StoreFormat;
+pub(crate) use user_topics::whole_pattern;

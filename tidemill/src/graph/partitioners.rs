@@ -14,7 +14,7 @@ impl Graph {
             let mut nodes = together.iter().map(|id| self.node(*id));
             let Some(stateful) = nodes.clone().find(|node| !node.stores.is_empty()) else { continue };
             let by_key = nodes.find(|node| {
-                let is_input = matches!(node.kind, NodeKind::Source(_) | NodeKind::RepartitionSource(_));
+                let is_input = node.kind.is_source() && !matches!(node.kind, NodeKind::ResponseSource(_));
                 let is_alike = self.own_partitioners.contains(&node.id) || self.foreign_key_answers.contains(&node.id);
                 is_input && !is_alike
             });
@@ -38,8 +38,9 @@ impl Graph {
             let node = self.node(id);
             open.extend(node.parents.iter().map(|edge| edge.from));
             let near = self.nodes.iter().filter(|other| {
+                let reads_too = node.kind.reads().is_some() && other.kind.reads() == node.kind.reads();
                 let shares = || other.stores.iter().any(|store| node.stores.contains(store));
-                other.parents.iter().any(|edge| edge.from == id) || shares()
+                other.parents.iter().any(|edge| edge.from == id) || reads_too || shares()
             });
             open.extend(near.map(|other| other.id));
         }

@@ -23,14 +23,15 @@ impl Graph {
     }
 
     fn check_sources(&self, problems: &mut Vec<String>) {
-        let mut read = BTreeSet::new();
-        for node in &self.nodes {
-            if let Some(topic) = node.kind.reads()
-                && !read.insert(topic.clone())
-            {
+        let mut read = BTreeMap::new();
+        for node in self.nodes.iter().filter(|node| node.kind.is_source()) {
+            let reset = self.offset_resets.get(&node.id);
+            let Some(topic) = node.kind.reads() else { continue };
+            if let Some(before) = read.insert(topic.clone(), reset) {
                 problems.push(match topic {
+                    TopicRef::External(_) if before == reset => continue,
                     TopicRef::External(topic) => {
-                        format!("topic '{topic}' is read twice: read it once and use the stream twice")
+                        format!("topic '{topic}' is read with two offset resets: give all of its sources the same one")
                     }
                     TopicRef::Repartition(name) => format!("two repartition topics are named '{name}'"),
                     TopicRef::Request(name) | TopicRef::Response(name) | TopicRef::DeadLetter(name) => {
@@ -39,7 +40,7 @@ impl Graph {
                 });
             }
         }
-        if read.is_empty() {
+        if !self.nodes.iter().any(|node| node.kind.is_source()) {
             problems.push("the topology reads no topic: begin with StreamsBuilder::stream or table".into());
         }
     }
@@ -49,7 +50,7 @@ impl Graph {
         // store.
         let mut seen = BTreeMap::<_, u32>::new();
         let mut owners = BTreeSet::new();
-        for node in self.nodes.iter().filter(|node| node.kind.reads().is_none()) {
+        for node in self.nodes.iter().filter(|node| !node.kind.is_source()) {
             if !node.stores.contains(&node.name) || owners.insert(&node.name) {
                 *seen.entry(&node.name).or_default() += 1;
             }

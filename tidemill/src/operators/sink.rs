@@ -68,15 +68,15 @@ impl<K: Data, V: Data> Sink<K, V> {
 
 /// Returns the chosen partition if the topic has it.
 fn check(topic: &Topic, chosen: i32, partitions: i32) -> Result<i32, Box<Failure>> {
-    if (0..partitions).contains(&chosen) { Ok(chosen) } else { Err(no_partition(topic, chosen, partitions)) }
+    if (0..partitions).contains(&chosen) { Ok(chosen) } else { Err(no_partition(topic, chosen, partitions).into()) }
 }
 
 #[cold]
-fn no_partition(topic: &Topic, chosen: i32, partitions: i32) -> Box<Failure> {
+fn no_partition(topic: &Topic, chosen: i32, partitions: i32) -> Failure {
     let last = partitions - 1;
     let text =
         format!("the partitioner of topic '{topic}' chose partition {chosen}: it must choose one from 0 to {last}");
-    Failure::User(text.into()).into()
+    Failure::User(text.into())
 }
 
 impl<K: Data, V: Data> Receive<K, V> for Sink<K, V> {
@@ -124,7 +124,9 @@ fn send_to_each(
     for partition in &chosen {
         check(&copy(*partition).topic, *partition, partitions)?;
     }
-    chosen.into_iter().for_each(|partition| ctx.send(copy(partition)));
+    for partition in chosen {
+        ctx.send(copy(partition));
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use tidemill_state::{Codec, CodecError};
 
 use super::{BadRecord, Next, Outcome, RecordPart, TaskContext, Undecodable, event_time};
 use crate::{
+    graph::NodeId,
     idle_note::IdleNote,
     record::{Data, Record},
     times::{TimeSource, Times},
@@ -40,8 +41,16 @@ pub(crate) trait SourceQueue {
     fn head_raw(&self) -> Option<ConsumedRecord>;
     /// Sends the valid head through the topology.
     fn process(&mut self, ctx: &mut TaskContext) -> Outcome;
+    /// Drops the head.
+    fn skip(&mut self);
     /// Takes the bad head, undecoded, with its problem.
     fn take_bad(&mut self) -> Option<(ConsumedRecord, BadRecord)>;
+    /// Whether the head is known to be bad.
+    fn is_bad(&self) -> bool;
+    /// The source for which the head is bad, if several sources share the queue.
+    fn bad_for(&mut self) -> Option<NodeId> {
+        None
+    }
     /// Takes the idle note at the head.
     fn take_note(&mut self) -> Option<ConsumedRecord>;
     /// What a head that will decode later waits for.
@@ -148,6 +157,15 @@ impl<K: Data, V: Data> SourceQueue for Source<K, V> {
                 Ok(())
             }
         }
+    }
+
+    fn skip(&mut self) {
+        self.head = None;
+        self.fifo.pop_front();
+    }
+
+    fn is_bad(&self) -> bool {
+        matches!(self.head, Some(Err(_)))
     }
 
     fn take_bad(&mut self) -> Option<(ConsumedRecord, BadRecord)> {

@@ -23,12 +23,12 @@ impl<K, V> TopicChoice<K, V> {
         let chosen = (self.choose)(record);
         match self.known.get_key_value(chosen.as_str()) {
             Some((topic, partitions)) => Ok((topic.clone(), *partitions)),
-            None => Err(self.unknown(&chosen)),
+            None => Err(self.unknown(&chosen).into()),
         }
     }
 
     #[cold]
-    fn unknown(&self, chosen: &str) -> Box<Failure> {
+    fn unknown(&self, chosen: &str) -> Failure {
         let text = if self.declared {
             let known: Vec<_> = self.known.keys().map(|topic| format!("'{topic}'")).collect();
             format!("the record chose topic '{chosen}', but its sink declares {}: add it there", known.join(", "))
@@ -38,6 +38,6 @@ impl<K, V> TopicChoice<K, V> {
                  create it, and start again"
             )
         };
-        Failure::User(text.into()).into()
+        Failure::User(text.into())
     }
 }

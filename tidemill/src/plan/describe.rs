@@ -58,6 +58,17 @@ impl Plan {
                 None => write!(out, ", topic: {topic}")?,
             }
         }
+        if let NodeKind::PatternSource(pattern) = &node.kind {
+            let counted = self.topics_of_source(node.id).into_iter().map(|topic| match self.partitions(&topic) {
+                Some(count) => format!("{topic} [{count}]"),
+                None => topic.to_string(),
+            });
+            let topics = counted.collect::<Vec<_>>().join(", ");
+            write!(out, ", topics matching {pattern}: {}", if topics.is_empty() { "not known yet" } else { &topics })?;
+        }
+        if let Some(reset) = self.graph.offset_resets.get(&node.id) {
+            write!(out, ", offset reset: {reset}")?;
+        }
         if let NodeKind::SinkByRecord(topics) = &node.kind {
             let counted = topics.iter().map(|topic| match self.partitions(topic) {
                 Some(count) => format!("{topic} [{count}]"),

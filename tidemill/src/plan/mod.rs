@@ -2,6 +2,8 @@
 
 mod describe;
 mod idle;
+mod patterns;
+mod sources;
 mod subtopology;
 mod topics;
 
@@ -16,7 +18,7 @@ pub(crate) use topics::{TopicLookup, lookup_failed};
 
 use crate::{
     error::TopologyError,
-    graph::{Graph, NodeKind, StoreName, TopicRef},
+    graph::{Graph, NodeId, NodeKind, StoreName, TopicRef},
     names::{
         changelog_topic, dead_letter_topic, members_topic, repartition_topic, request_topic, response_topic,
         stores_topic,
@@ -65,6 +67,10 @@ pub struct Plan {
     subtopologies: Vec<Subtopology>,
     /// The partition counts of all topics that the plan reads or writes. Empty until the plan is resolved.
     partitions: BTreeMap<Topic, i32>,
+    /// The topics that match the pattern of a source. Empty until the plan is resolved.
+    matched: BTreeMap<NodeId, Vec<Topic>>,
+    /// The subtopology that reads each topic.
+    readers: BTreeMap<Topic, u32>,
     /// The topics that sinks may write without declaring them. Empty if no sink does so.
     undeclared: Arc<BTreeMap<Topic, i32>>,
     /// The repartition topics that carry notes of idle time.
@@ -79,8 +85,18 @@ impl Plan {
         let subtopologies = subtopology::cut(&graph);
         let (partitions, idle_notes) = (BTreeMap::new(), BTreeMap::new());
         let application_id = application_id.to_owned();
-        let undeclared = Arc::default();
-        let mut plan = Self { application_id, graph, builders, subtopologies, partitions, undeclared, idle_notes };
+        let mut plan = Self {
+            application_id,
+            graph,
+            builders,
+            subtopologies,
+            partitions,
+            matched: BTreeMap::new(),
+            readers: BTreeMap::new(),
+            undeclared: Arc::default(),
+            idle_notes,
+        };
+        plan.readers = plan.find_readers();
         plan.idle_notes = plan.find_idle_notes();
         plan
     }
@@ -110,7 +126,12 @@ impl Plan {
 
     /// Takes partition counts from a log. A failed lookup is a different problem from a missing topic.
     pub(crate) fn resolve_on(mut self, log: &mut dyn TopicLookup) -> Result<Self, TopologyError> {
+        self.matched = patterns::matched(&self, log)?;
         self.partitions = topics::resolve(&self, log)?;
+        if !self.matched.is_empty() {
+            self.readers = self.find_readers();
+            self.idle_notes = self.find_idle_notes();
+        }
         if self.graph.nodes.iter().any(|node| node.kind.writes_any()) {
             self.undeclared = Arc::new(topics::writable(&self, log)?);
         }
@@ -192,8 +213,7 @@ impl Plan {
 
     /// The task that reads a partition; `None` if no task reads it. See the example of [`Plan`].
     pub fn task_of(&self, partition: &TopicPartition) -> Option<TaskId> {
-        let subtopology = (0..self.subtopologies.len() as u32)
-            .find(|number| self.source_topics(*number).any(|topic| topic == partition.topic))?;
+        let subtopology = *self.readers.get(&partition.topic)?;
         Some(TaskId { subtopology, partition: partition.partition })
     }
 
@@ -208,11 +228,6 @@ impl Plan {
     /// [`Plan`].
     pub fn stores(&self, subtopology: u32) -> &[StoreName] {
         &self.subtopologies[subtopology as usize].stores
-    }
-
-    pub(crate) fn source_topics(&self, subtopology: u32) -> impl Iterator<Item = Topic> + '_ {
-        let sources = &self.subtopologies[subtopology as usize].sources;
-        sources.iter().filter_map(|id| self.graph.node(*id).kind.reads()).map(|topic| self.topic_name(&topic))
     }
 
     /// Whether operators of a subtopology tell which records of its inputs were taken.

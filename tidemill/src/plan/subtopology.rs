@@ -19,7 +19,12 @@ pub struct Subtopology {
 pub(super) fn cut(graph: &Graph) -> Vec<Subtopology> {
     let mut groups = DisjointSets((0..graph.nodes.len()).collect());
     let mut owners = BTreeMap::<&StoreName, usize>::new();
+    let mut readers = BTreeMap::new();
     for node in &graph.nodes {
+        if let Some(topic) = node.kind.reads() {
+            // One task reads a partition, for all sources.
+            groups.join(*readers.entry(topic).or_insert(node.id.index()), node.id.index());
+        }
         for edge in &node.parents {
             groups.join(edge.from.index(), node.id.index());
         }
@@ -36,7 +41,7 @@ pub(super) fn cut(graph: &Graph) -> Vec<Subtopology> {
 }
 
 fn subtopology(graph: &Graph, nodes: Vec<NodeId>) -> Subtopology {
-    let sources = nodes.iter().copied().filter(|id| graph.node(*id).kind.reads().is_some()).collect();
+    let sources = nodes.iter().copied().filter(|id| graph.node(*id).kind.is_source()).collect();
     let mut stores: Vec<_> = nodes.iter().flat_map(|id| graph.node(*id).stores.clone()).collect();
     stores.sort();
     stores.dedup();

@@ -6,6 +6,7 @@ use super::Plan;
 use crate::{
     error::TopologyError,
     graph::{NodeId, NodeKind, StoreKind, TopicRef},
+    names::call_topic,
     transport::{CleanupPolicy, Topic, TopicSpec, TransportError},
 };
 
@@ -50,6 +51,20 @@ impl Plan {
             }
         }
         topics
+    }
+
+    /// The topics that sinks may not choose and that match no pattern.
+    pub(super) fn own_topics(&self) -> OwnTopics {
+        let nodes = || self.graph.nodes.iter();
+        let used = nodes().flat_map(|node| [node.kind.reads(), node.kind.writes()]).flatten();
+        let used = used.filter(|topic| !matches!(topic, TopicRef::External(_))).map(|topic| self.topic_name(&topic));
+        let changelogs = self.graph.stores.keys().map(|store| self.changelog(store));
+        let names = used.chain(changelogs).chain([self.members_topic(), self.stores_topic()]).collect();
+        let calls = nodes().filter_map(|node| match &node.kind {
+            NodeKind::RequestSink(name) => Some(call_topic(&self.application_id, name, "")),
+            _ => None,
+        });
+        OwnTopics { names, calls: calls.collect() }
     }
 
     /// Whether only this application's tasks read the topic, so that processed records can be deleted.
@@ -98,12 +113,20 @@ impl Plan {
                 continue;
             }
             let node = self.graph.node(id);
-            match node.kind.reads() {
-                Some(topic) => drop(topics.insert(self.topic_name(&topic))),
-                None => open.extend(node.parents.iter().map(|edge| edge.from)),
-            }
+            topics.extend(self.topics_of_source(id));
+            open.extend(node.parents.iter().map(|edge| edge.from));
         }
         topics
+    }
+
+    /// The step of a subtopology because of which its topics must have equal partition counts. Steps without state need
+    /// no partitions of the same number, unless a step further below has an idle time: it hears of a task's silence by
+    /// the task's number.
+    fn needs_equal_counts(&self, subtopology: u32) -> Option<&str> {
+        let nodes = &self.subtopologies[subtopology as usize].nodes;
+        let stateful = nodes.iter().map(|id| self.graph.node(*id)).find(|node| !node.stores.is_empty());
+        let tells = self.idle_notes_of(subtopology).next().map(|notes| &*notes.topic);
+        stateful.map(|node| &*node.name).or(tells)
     }
 
     /// For each subtopology, the topics that its tasks read.
@@ -133,12 +156,26 @@ impl TopicLookup for Counts<'_> {
     }
 }
 
+/// The topics that belong to the log or to the application itself.
+pub(super) struct OwnTopics {
+    names: BTreeSet<Topic>,
+    /// What the names of topics of asynchronous steps begin with.
+    calls: Vec<Topic>,
+}
+
+impl OwnTopics {
+    pub(super) fn contains(&self, topic: &Topic) -> bool {
+        let is_of_call = || self.calls.iter().any(|call| topic.starts_with(&**call));
+        topic.starts_with("__") || self.names.contains(topic) || is_of_call()
+    }
+}
+
 /// The topics of a log that do not belong to it or to the application, with their partition counts.
 pub(super) fn writable(plan: &Plan, log: &mut dyn TopicLookup) -> Result<BTreeMap<Topic, i32>, TopologyError> {
-    let own: BTreeSet<_> = plan.internal_topics().into_iter().map(|topic| topic.spec.name).collect();
+    let own = plan.own_topics();
     let found = log.all().map_err(|error| TopologyError::of(format!("topics cannot be listed: {error}")))?;
     let mut known = BTreeMap::new();
-    for topic in found.into_iter().filter(|topic| !topic.starts_with("__") && !own.contains(topic)) {
+    for topic in found.into_iter().filter(|topic| !own.contains(topic)) {
         match log.partitions_of(&topic) {
             Ok(Some(partitions)) => drop(known.insert(topic, partitions)),
             // The topic was deleted meanwhile.
@@ -153,7 +190,8 @@ pub(super) fn writable(plan: &Plan, log: &mut dyn TopicLookup) -> Result<BTreeMa
 pub(super) fn resolve(plan: &Plan, log: &mut dyn TopicLookup) -> Result<BTreeMap<Topic, i32>, TopologyError> {
     let mut problems = Vec::new();
     let mut known = BTreeMap::new();
-    for topic in plan.graph.nodes.iter().flat_map(|node| node.kind.user_topics()) {
+    let named = plan.graph.nodes.iter().flat_map(|node| node.kind.user_topics());
+    for topic in named.chain(plan.matched.values().flatten()) {
         match log.partitions_of(topic) {
             Ok(Some(partitions)) => {
                 known.insert(topic.clone(), partitions);
@@ -246,12 +284,15 @@ fn check_copartitioning(plan: &Plan, known: &BTreeMap<Topic, i32>, problems: &mu
     }
     if problems.is_empty() {
         // A group's range assignor keeps partitions with the same number together only if the topics have equal counts.
-        let lists = plan.topics_of_tasks().filter_map(|topics| different_counts(&topics, known));
-        problems.extend(
-            lists.map(|list| {
-                format!("streams that meet need equal partition counts, but {list}: repartition one of them")
-            }),
-        );
+        for number in 0..plan.subtopologies.len() as u32 {
+            let Some(list) = different_counts(&plan.source_topics(number).collect(), known) else { continue };
+            if let Some(stateful) = plan.needs_equal_counts(number) {
+                problems.push(format!(
+                    "streams that meet need equal partition counts because of '{stateful}', but {list}: repartition \
+                     one of them"
+                ));
+            }
+        }
     }
 }
 

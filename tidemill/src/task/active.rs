@@ -26,7 +26,10 @@ use crate::{
     graph::NodeId,
     idle_note::IdleNote,
     operators::processor::PunctuationType,
-    operators::{Assembly, BadRecord, DropReason, Failure, Lifecycle, Lifecycles, Outcome, Parts, TaskContext, Undo},
+    operators::{
+        Assembly, BadRecord, DropReason, Failure, Lifecycle, Lifecycles, Outcome, Parts, SharedSource, SourceQueue,
+        TaskContext, Undo,
+    },
     plan::{Plan, TaskId},
     transport::{Acknowledged, CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
 };
@@ -86,6 +89,7 @@ impl ActiveTask {
         settings: TaskSettings,
         id: TaskId,
         stores: TaskStores,
+        partitions: Vec<TopicPartition>,
         committed: &BTreeMap<TopicPartition, CommittedOffset>,
         now: Moment,
     ) -> Result<Self, TaskError> {
@@ -97,15 +101,10 @@ impl ActiveTask {
             stores: &stores.handles,
             topic: &|topic| plan.topic_and_partitions(topic),
             undeclared: plan.undeclared_topics(),
-            partitions: plan.input_partitions(id),
+            partitions: partitions.clone(),
         };
         let mut assembly = Assembly::new(parts, id, leaves_out);
         let mut inputs = Vec::new();
-        let sources: BTreeMap<_, _> = plan.subtopologies()[id.subtopology as usize]
-            .sources
-            .iter()
-            .filter_map(|source| Some((plan.topic_name(&plan.graph().node(*source).kind.reads()?), *source)))
-            .collect();
         for node in &plan.subtopologies()[id.subtopology as usize].nodes {
             // The build runs user code: the suppliers of processors.
             catch_unwind(AssertUnwindSafe(|| assembly.build(*node))).unwrap_or_else(|panic| {
@@ -113,8 +112,17 @@ impl ActiveTask {
                 Err(TaskError::Failed { task: id, node, position: None, source: panicked(panic.as_ref()) })
             })?;
         }
-        for partition in plan.input_partitions(id) {
-            let source = sources[&partition.topic];
+        for partition in partitions {
+            let sources: Vec<_> = plan.sources_of_topic(id.subtopology, &partition.topic).collect();
+            let source = sources[0];
+            let mut readers = sources.iter().map(|source| (*source, assembly.sources[source].fresh()));
+            let (shared, queue) = match (readers.next(), sources.len()) {
+                (Some((_, only)), 1) => (false, only),
+                (first, _) => {
+                    let readers = first.into_iter().chain(readers).collect();
+                    (true, Box::new(SharedSource::new(readers)) as Box<dyn SourceQueue>)
+                }
+            };
             let committed = committed.get(&partition);
             let silence = match plan.idle_notes_in(&partition.topic) {
                 Some(notes) => {
@@ -126,8 +134,9 @@ impl ActiveTask {
             inputs.push(Input {
                 silence,
                 source,
-                timeless: plan.graph().brings_only_erasures(source),
-                queue: assembly.sources[&source].fresh(),
+                shared,
+                timeless: sources.iter().all(|source| plan.graph().brings_only_erasures(*source)),
+                queue,
                 partition_time_ms: committed.map_or(-1, partition_time_ms),
                 position: None,
                 committed: committed.map(|committed| committed.offset),
@@ -156,6 +165,11 @@ impl ActiveTask {
         let notings = notings.collect();
         let group = PartitionGroup::new(inputs);
         let (processed, ready) = (0, Vec::new());
+        // A start that the log's records do not tell again is committed before anything is read.
+        let begins = |(partition, offset): (&TopicPartition, &CommittedOffset)| {
+            offset.metadata.is_empty() && plan.offset_reset_of(&partition.topic).is_some()
+        };
+        let acted = committed.iter().any(begins);
         let mut task = Self {
             id,
             settings,
@@ -169,7 +183,7 @@ impl ActiveTask {
             notings,
             ready,
             held_back: None,
-            acted: false,
+            acted,
         };
         task.lifecycles.values().for_each(|node| node.borrow_mut().connect(&task.lifecycles));
         task.guarded(|task| task.each_lifecycle(|node, ctx| node.init(ctx)))?;
@@ -255,6 +269,10 @@ impl ActiveTask {
 
     #[inline]
     fn process_record(&mut self, at: usize, timestamp: i64) -> Outcome {
+        if self.group.inputs[at].shared {
+            // Sources for which the record is bad leave it out; the others take it.
+            self.handle_bad(at)?;
+        }
         let input = &mut self.group.inputs[at];
         let offset = input.queue.head_offset().unwrap_or_default();
         let raw = match self.settings.processing {
@@ -304,26 +322,33 @@ impl ActiveTask {
         Ok(reason)
     }
 
+    /// Leaves out the record at the head of an input, for each source for which it is bad.
     fn handle_bad(&mut self, at: usize) -> Outcome {
-        let input = &mut self.group.inputs[at];
-        let Some((raw, bad)) = input.queue.take_bad() else { return Ok(()) };
-        input.position = Some(raw.offset + 1);
-        self.ctx.note_taken(at, raw.offset);
-        self.acted = true;
-        let (partition, node) = (input.partition.clone(), input.source);
-        let reason = bad.to_string();
-        match bad {
-            // A record without a valid timestamp is skipped and counted, as in Kafka Streams.
-            BadRecord::InvalidTimestamp(_) => self.ctx.count_dropped(node, DropReason::InvalidTimestamp),
-            bad if self.settings.deserialization == RecordHandler::Fail => {
-                return Err(Box::new(Failure::User(bad.into())));
+        let mut is_told = false;
+        loop {
+            let input = &mut self.group.inputs[at];
+            let node = input.queue.bad_for().unwrap_or(input.source);
+            let Some((raw, bad)) = input.queue.take_bad() else { return Ok(()) };
+            input.position = Some(raw.offset + 1);
+            self.ctx.node = node;
+            self.ctx.note_taken(at, raw.offset);
+            self.acted = true;
+            let (partition, reason) = (input.partition.clone(), bad.to_string());
+            match bad {
+                // A record without a valid timestamp is skipped and counted, as in Kafka Streams.
+                BadRecord::InvalidTimestamp(_) => self.ctx.count_dropped(node, DropReason::InvalidTimestamp),
+                bad if self.settings.deserialization == RecordHandler::Fail => {
+                    return Err(Box::new(Failure::User(bad.into())));
+                }
+                BadRecord::ImplausibleTimestamp(_) => self.ctx.count_dropped(node, DropReason::ImplausibleTimestamp),
+                BadRecord::Undecodable(_) => self.ctx.count_dropped(node, DropReason::Undecodable),
             }
-            BadRecord::ImplausibleTimestamp(_) => self.ctx.count_dropped(node, DropReason::ImplausibleTimestamp),
-            BadRecord::Undecodable(_) => self.ctx.count_dropped(node, DropReason::Undecodable),
+            tracing::warn!(task = %self.id, record = %self.position_text(), %reason, "record left out");
+            // One letter, also if the record is bad for several sources.
+            if !std::mem::replace(&mut is_told, true) {
+                self.send_dead_letter(&self.settings.deserialization.clone(), &partition, raw, &reason);
+            }
         }
-        tracing::warn!(task = %self.id, record = %self.position_text(), %reason, "record left out");
-        self.send_dead_letter(&self.settings.deserialization.clone(), &partition, raw, &reason);
-        Ok(())
     }
 
     fn send_dead_letter(&mut self, handler: &RecordHandler, from: &TopicPartition, raw: ConsumedRecord, reason: &str) {

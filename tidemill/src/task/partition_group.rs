@@ -9,7 +9,10 @@ use crate::{
 /// An input partition of a task.
 pub(crate) struct Input {
     pub(crate) partition: TopicPartition,
+    /// The source that reads it; the first one if several do.
     pub(crate) source: crate::graph::NodeId,
+    /// Whether several sources read it.
+    pub(crate) shared: bool,
     /// Its records are no events: they do not move the task's time.
     pub(crate) timeless: bool,
     pub(crate) queue: Box<dyn SourceQueue>,

@@ -262,6 +262,11 @@ impl Consumer for FaultyConsumer {
         Ok(Watermarks { low, high: self.process.end_of(partition, high) })
     }
 
+    fn offset_at(&mut self, partition: &TopicPartition, timestamp: i64) -> Result<Option<Offset>, TransportError> {
+        self.process.call("offset_at")?;
+        self.inner().offset_at(partition, timestamp)
+    }
+
     fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {
         let unmarked = self.unmarked.contains(partition) && self.process.missing_from(partition).is_some();
         unmarked || self.inner().is_caught_up(partition)

@@ -8,6 +8,7 @@ mod error;
 mod producer;
 mod reason;
 mod record;
+mod reset;
 mod waker;
 
 pub mod embedded;
@@ -24,6 +25,7 @@ pub use record::{
     CommittedOffset, ConsumedRecord, Fetched, GroupMetadata, Header, Headers, Offset, ProducerRecord, Topic,
     TopicPartition, Watermarks,
 };
+pub use reset::AutoOffsetReset;
 pub use waker::Waker;
 
 /// A log of partitioned topics. Cheap to share. Every thread opens its own clients. Kafka Streams has
@@ -200,6 +202,12 @@ pub trait Consumer: Send {
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError>;
     /// A partition's bounds, as a committed read sees them.
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError>;
+    /// The first offset of a partition whose record has this timestamp or a later one, as a committed read sees it;
+    /// `None` if there is no such record. `timestamp` is milliseconds since the epoch. The default, for a log that cannot
+    /// find it, returns [`TransportError::Invalid`].
+    fn offset_at(&mut self, partition: &TopicPartition, timestamp: i64) -> Result<Option<Offset>, TransportError> {
+        Err(TransportError::Invalid(format!("this log finds no offset of {partition} by time ({timestamp})").into()))
+    }
     /// Whether `poll` has returned every record of an owned partition that a committed read can see. The engine calls
     /// this often, so it must be cheap: the answer may come from the last poll.
     fn is_caught_up(&mut self, partition: &TopicPartition) -> bool;

@@ -91,6 +91,8 @@ scenarios! {
     contract::consumer::what_is_committed_beside_an_offset_comes_back,
     contract::consumer::pause_resume_and_seek_move_the_fetch,
     contract::consumer::a_member_knows_that_it_has_read_everything,
+    contract::consumer::a_member_may_seek_as_soon_as_it_owns_a_partition,
+    contract::consumer::an_offset_is_found_by_time,
     contract::groups::same_numbered_partitions_stay_together,
     contract::groups::a_revoked_partition_waits_for_its_release,
     contract::groups::a_zombie_loses_everything_and_joins_anew,
@@ -103,6 +105,7 @@ scenarios! {
     engine::formats::windows_of_another_size_are_refused,
     engine::idle::a_writer_that_rested_and_is_stalled_makes_no_record_late,
     engine::scaling::instances_come_and_go_under_load,
+    engine::sources::sources_begin_where_they_should_and_sinks_write_what_records_choose,
     engine::zombie::an_instance_that_hangs_is_replaced_and_joins_again,
 }
 

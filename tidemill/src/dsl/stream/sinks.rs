@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     graph::{Edge, MAIN_PORT, NodeKind, TopicRef},
-    operators::{Assembly, BuildNode, Keyless, Partitioning, Sink, SinkTopic, TopicChoice, TopicChooser},
+    operators::{Assembly, BuildNode, Keyless, Partitioner, Partitioning, Sink, SinkTopic, TopicChoice, TopicChooser},
     record::{Data, Record},
     times::Times,
     transport::Topic,
@@ -128,7 +128,10 @@ impl<K: Data, V: Data> KStream<K, V> {
         let Repartitioned { name, key, value, partitions, partitioner } = repartitioned.into();
         let (partitioning, by_key) = match partitioner {
             None => (Partitioning::Key, None),
-            Some(RepartitionBy::Key(choose)) => (Partitioning::One(choose), Some(true)),
+            Some(RepartitionBy::Key(choose)) => {
+                let choose: Partitioner<K, V> = Arc::new(move |key, _, partitions| choose(key, partitions));
+                (Partitioning::One(choose), Some(true))
+            }
             Some(RepartitionBy::Record(choose)) => (Partitioning::One(choose), Some(false)),
         };
         let name: Arc<str> = name.into();

@@ -319,6 +319,17 @@ impl<K: Data, V: Data> KStream<K, V> {
         merged
     }
 
+    /// Merges this stream with others that begin as it does.
+    pub(in crate::dsl) fn merge_all(&self, others: &[Self]) -> Self {
+        let build: BuildNode = Arc::new(move |assembly, id| {
+            let operator = Merge { next: assembly.next(id, MAIN_PORT)? };
+            assembly.input::<K, V>(id, Rc::new(operator));
+            Ok(())
+        });
+        let parents: Vec<_> = std::iter::once(self).chain(others).map(|stream| stream.node).collect();
+        self.then(add_operator(&self.graph, None, "merge", &parents, Vec::new(), build), false)
+    }
+
     /// Splits the stream: each record goes to the first branch whose predicate is true (`KStream.split` in Kafka
     /// Streams, KIP-418). The branches come back in the order in which they were declared; Kafka Streams returns them
     /// by name.

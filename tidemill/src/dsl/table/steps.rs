@@ -219,13 +219,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         self.graph.borrow_mut().graph.send_old_values(self.node);
         let value = Arc::new(ChangeCodec(SharedCodec(value)));
         let partitioner = partitioner.and_then(|by| match by {
-            RepartitionBy::Key(choose) => {
-                let choose_for = move |key: &K2, change: &Change<V2>, partitions: i32| {
-                    let value = change.new.as_ref().or(change.old.as_ref());
-                    value.map_or(0, |value| choose(key, value, partitions))
-                };
-                Some(RepartitionBy::Key(Arc::new(choose_for)))
-            }
+            RepartitionBy::Key(choose) => Some(RepartitionBy::Key(choose)),
             RepartitionBy::Record(_) => {
                 self.graph.borrow_mut().graph.problems.push(format!(
                     "repartition topic '{name}' holds groups of a table, so its partitioner must choose by the key alone: \

@@ -6,11 +6,12 @@ use tidemill_state::StoreError;
 
 use super::{StreamThread, recovery::Repair, restore_meter::RestoreMeter, restoring_task::RestoringTask, tasks::Slot};
 use crate::{
-    clock::Moment,
+    clock::{Moment, millis},
     error::TaskError,
     plan::TaskId,
+    runtime::Prepared,
     task::{ActiveTask, Followed, StoreRestore, TaskStores},
-    transport::{CommittedOffset, Rebalance, TopicPartition},
+    transport::{AutoOffsetReset, CommittedOffset, Consumer, Rebalance, TopicPartition},
 };
 
 /// Where a task starts.
@@ -26,7 +27,8 @@ impl StreamThread {
         tracing::debug!(thread = %self.name, ?rebalance, "partitions change hands");
         match rebalance {
             Rebalance::Assigned(partitions) => {
-                self.tasks.owned.extend(partitions);
+                self.tasks.owned.extend(partitions.iter().cloned());
+                self.close_grown(&partitions)?;
                 // After an error, tasks are opened only when the end of the transaction is known.
                 if self.repair.is_none() { self.open_tasks() } else { Ok(()) }
             }
@@ -43,6 +45,8 @@ impl StreamThread {
                     self.releasing.extend(partitions);
                     if self.repair.is_none() {
                         self.release()?;
+                        // A task may go on with the inputs that stay.
+                        self.open_tasks()?;
                     }
                     flushed?;
                 }
@@ -93,6 +97,36 @@ impl StreamThread {
         flushed
     }
 
+    /// Closes running tasks that got more inputs. They are opened again with all of them, at their last commit.
+    fn close_grown(&mut self, assigned: &[TopicPartition]) -> Result<(), TaskError> {
+        let ids: BTreeSet<_> = assigned.iter().filter_map(|partition| self.app.plan.task_of(partition)).collect();
+        let runs = |id: &TaskId| matches!(self.tasks.slots.get(id), Some(Slot::Running(_)));
+        let grown: Vec<_> = ids.into_iter().filter(|id| self.app.plan.splits(id.subtopology) && runs(id)).collect();
+        if grown.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.commit() {
+            return self.recover(error);
+        }
+        for id in grown {
+            if let Some(Slot::Running(task)) = self.tasks.slots.remove(&id) {
+                self.tasks.parked.insert(id, task.into_rolled_back_stores());
+            }
+        }
+        Ok(())
+    }
+
+    /// The inputs with which a task runs here: all of them; or, if a group may give them to several members, those that
+    /// this thread owns. `None` while this thread has too few of them.
+    pub(super) fn inputs_here(&self, id: TaskId) -> Option<Vec<TopicPartition>> {
+        let mut inputs = self.app.plan.input_partitions(id);
+        if self.app.plan.splits(id.subtopology) {
+            inputs.retain(|input| self.tasks.owned.contains(input));
+            return (!inputs.is_empty()).then_some(inputs);
+        }
+        inputs.iter().all(|input| self.tasks.owned.contains(input)).then_some(inputs)
+    }
+
     /// Opens every task whose inputs are all owned. If another thread of this instance does not know yet that it lost a
     /// task, it still has the task's stores open. The task then waits until that thread closes them.
     pub(super) fn open_tasks(&mut self) -> Result<(), TaskError> {
@@ -100,8 +134,9 @@ impl StreamThread {
             self.tasks.owned.iter().filter_map(|partition| self.app.plan.task_of(partition)).collect();
         self.waits_for_stores = false;
         for id in tasks {
-            let inputs = self.app.plan.input_partitions(id);
-            if !self.tasks.slots.contains_key(&id) && inputs.iter().all(|input| self.tasks.owned.contains(input)) {
+            if let Some(inputs) = self.inputs_here(id)
+                && !self.tasks.slots.contains_key(&id)
+            {
                 let warm = self.app.standbys.claim(id, self.name.as_str());
                 self.status.standbys_taken += u64::from(warm.is_some());
                 let parked = self.tasks.parked.remove(&id).map(|stores| (stores, Vec::new()));
@@ -131,7 +166,7 @@ impl StreamThread {
         followed: &[Followed],
         inputs: Vec<TopicPartition>,
     ) -> Result<(), TaskError> {
-        let TaskStart { committed, restores } = match self.find_start(&stores, followed, &inputs) {
+        let TaskStart { committed, restores } = match self.find_start(id, &stores, followed, &inputs) {
             Ok(start) => start,
             Err(error) => {
                 // Stores without a changelog have no other copy, so they are kept.
@@ -155,6 +190,7 @@ impl StreamThread {
 
     fn find_start(
         &mut self,
+        id: TaskId,
         stores: &TaskStores,
         followed: &[Followed],
         inputs: &[TopicPartition],
@@ -169,6 +205,10 @@ impl StreamThread {
                 clients.consumer.seek(input, start)?;
                 fetched.remove(input);
             }
+            let offset = match app.plan.offset_reset_of(&input.topic).filter(|_| offset.is_none()) {
+                Some(reset) => Some(begin(app, &mut *clients.consumer, id, input, reset)?),
+                None => offset,
+            };
             committed.extend(offset.map(|offset| (input.clone(), offset)));
         }
         let restores = StoreRestore::plan(stores, followed, &mut *clients.reader, Moment::of(&*app.clock))?;
@@ -181,9 +221,42 @@ impl StreamThread {
         stores: TaskStores,
         committed: &BTreeMap<TopicPartition, CommittedOffset>,
     ) -> Result<(), TaskError> {
-        let task = ActiveTask::new(self.app.settings.clone(), id, stores, committed, Moment::of(&*self.app.clock))?;
+        let inputs = self.inputs_here(id).unwrap_or_default();
+        let now = Moment::of(&*self.app.clock);
+        let task = ActiveTask::new(self.app.settings.clone(), id, stores, inputs, committed, now)?;
         tracing::debug!(task = %id, "running");
         self.tasks.slots.insert(id, Slot::Running(Box::new(task)));
         Ok(())
     }
+}
+
+/// Where a source begins in a partition that the application has never read. The next poll reads from there.
+fn begin(
+    app: &Prepared,
+    consumer: &mut dyn Consumer,
+    id: TaskId,
+    input: &TopicPartition,
+    reset: AutoOffsetReset,
+) -> Result<CommittedOffset, TaskError> {
+    let bounds = consumer.watermarks(input)?;
+    let offset = match reset {
+        AutoOffsetReset::Earliest => bounds.low,
+        AutoOffsetReset::Latest => bounds.high,
+        AutoOffsetReset::ByDuration(ago) => {
+            let since_ms = app.clock.now_ms().saturating_sub(millis(ago));
+            consumer.offset_at(input, since_ms)?.unwrap_or(bounds.high)
+        }
+        AutoOffsetReset::None => {
+            let node = app.plan.sources_of_topic(id.subtopology, &input.topic).next();
+            let node = node.map_or_else(|| (*input.topic).into(), |node| app.plan.graph().node(node).name.clone());
+            let source = format!(
+                "{input} has no committed offset, and its source has the offset reset `None`: commit an offset, or \
+                 choose another reset"
+            );
+            return Err(TaskError::Failed { task: id, node, position: None, source: source.into() });
+        }
+    };
+    tracing::debug!(%input, offset, %reset, "begins a partition that was never read");
+    consumer.seek(input, offset)?;
+    Ok(CommittedOffset { offset, metadata: String::new() })
 }

@@ -379,7 +379,14 @@ impl Consumer for KafkaConsumer {
     fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<(), TransportError> {
         self.inbox.moved(partition, offset)?;
         let TopicPartition { topic, partition } = partition;
-        self.client.seek(topic, *partition, Position::Offset(offset), ANSWER).map_err(error::of)
+        let started = Instant::now();
+        loop {
+            match self.client.seek(topic, *partition, Position::Offset(offset), ANSWER) {
+                // An assigned partition may not be read yet.
+                Err(KafkaError::Seek(_)) if started.elapsed() < QUESTION => std::thread::sleep(PAUSE),
+                sought => return sought.map_err(error::of),
+            }
+        }
     }
 
     fn pause(&mut self, partitions: &[TopicPartition]) -> Result<(), TransportError> {
@@ -392,6 +399,10 @@ impl Consumer for KafkaConsumer {
 
     fn watermarks(&mut self, partition: &TopicPartition) -> Result<Watermarks, TransportError> {
         offsets::watermarks(&self.client, partition)
+    }
+
+    fn offset_at(&mut self, partition: &TopicPartition, timestamp: i64) -> Result<Option<Offset>, TransportError> {
+        offsets::at_time(&self.client, partition, timestamp)
     }
 
     fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {

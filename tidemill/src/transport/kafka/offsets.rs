@@ -11,7 +11,7 @@ use rdkafka::{
 };
 
 use super::{context::Context, error};
-use crate::transport::{CommittedOffset, TopicPartition, TransportError, Watermarks};
+use crate::transport::{CommittedOffset, Offset, TopicPartition, TransportError, Watermarks};
 
 /// How long one request to the brokers may take. After a timeout the caller repeats the request.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
@@ -72,6 +72,23 @@ pub(super) fn committed(
         Ok(Some(CommittedOffset { offset, metadata: element.metadata().to_owned() }))
     };
     partitions.iter().map(find).collect()
+}
+
+/// The first offset whose record has this timestamp or a later one.
+pub(super) fn at_time(
+    consumer: &BaseConsumer<Context>,
+    partition: &TopicPartition,
+    timestamp: i64,
+) -> Result<Option<Offset>, TransportError> {
+    let asked = positions([(partition, Position::Offset(timestamp.max(0)))])?;
+    let found = consumer.offsets_for_times(asked, ANSWER).map_err(|failed| error::of_partition(failed, partition))?;
+    let Some(element) = found.find_partition(&partition.topic, partition.partition) else { return Ok(None) };
+    element.error().map_err(|failed| error::of_partition(failed, partition))?;
+    match element.offset() {
+        Position::Offset(offset) => Ok(Some(offset)),
+        // The end: all records are older.
+        _ => Ok(None),
+    }
 }
 
 /// A partition's bounds, as a committed read sees them.

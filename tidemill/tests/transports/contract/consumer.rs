@@ -2,7 +2,7 @@
 
 use std::{slice::from_ref, time::Duration};
 
-use tidemill::transport::TransportError;
+use tidemill::transport::{ProducerRecord, TransportError};
 
 use crate::{Site, Tested, member::at};
 
@@ -92,5 +92,36 @@ pub(crate) fn a_member_knows_that_it_has_read_everything(site: &Site) -> Tested 
     member.until_it_read(2)?;
     member.until("the aborted one is passed", |member| member.consumer.is_caught_up(&used))?;
     assert_eq!(member.values, ["a", "b"]);
+    Ok(())
+}
+
+pub(crate) fn a_member_may_seek_as_soon_as_it_owns_a_partition(site: &Site) -> Tested {
+    site.create("in", 1)?;
+    site.send("in", 0, &["a", "b", "c"])?;
+    let partition = site.partition("in", 0);
+    let mut member = site.member("a", &["in"])?;
+    while member.owned.is_empty() {
+        member.poll()?;
+    }
+    // A poll with a rebalance brings no records, so nothing was read yet.
+    member.consumer.seek(&partition, 2)?;
+    site.send("in", 0, &["d"])?;
+    member.until_it_read(2)?;
+    assert_eq!(member.values, ["c", "d"]);
+    Ok(())
+}
+
+pub(crate) fn an_offset_is_found_by_time(site: &Site) -> Tested {
+    site.create("in", 1)?;
+    let mut producer = site.producer()?;
+    for (value, timestamp) in [("a", 1_000), ("b", 3_000), ("c", 2_000), ("d", 4_000)] {
+        producer.send(ProducerRecord { timestamp, ..site.record("in", 0, value) })?;
+    }
+    producer.flush()?;
+    let partition = site.partition("in", 0);
+    let mut outsider = site.outsider("a", Duration::from_secs(45))?;
+    for (time, offset) in [(0, Some(0)), (1_000, Some(0)), (1_001, Some(1)), (3_001, Some(3)), (4_001, None)] {
+        assert_eq!(outsider.offset_at(&partition, time)?, offset, "{time}");
+    }
     Ok(())
 }

@@ -10,5 +10,6 @@ pub(crate) mod deleted;
 pub(crate) mod formats;
 pub(crate) mod idle;
 pub(crate) mod scaling;
+pub(crate) mod sources;
 pub(crate) mod undisturbed;
 pub(crate) mod zombie;

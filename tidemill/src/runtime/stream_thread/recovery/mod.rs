@@ -78,8 +78,7 @@ impl StreamThread {
                     TaskFailureAction::StopTask => {
                         self.fall_back();
                         self.tasks.parked.remove(&task);
-                        let inputs = self.app.plan.input_partitions(task);
-                        if inputs.iter().all(|input| self.tasks.owned.contains(input)) {
+                        if let Some(inputs) = self.inputs_here(task) {
                             self.tasks.slots.insert(task, Slot::Failed(text));
                             self.pause(inputs)?;
                         }

@@ -22,6 +22,9 @@ use crate::transport::{
 /// The longest wait of a poll before it checks whether other members' sessions have expired.
 const WAIT: Duration = Duration::from_millis(100);
 
+/// The most records that a search by time reads at once.
+const SCANNED: usize = 1000;
+
 /// A consumer of the embedded log.
 pub(in crate::transport::embedded) struct EmbeddedConsumer {
     broker: Arc<Broker>,
@@ -204,6 +207,19 @@ impl Consumer for EmbeddedConsumer {
         let coordinator = self.broker.lock();
         let partition = coordinator.topics.partition(partition)?;
         Ok(Watermarks { low: partition.low(), high: partition.high() })
+    }
+
+    fn offset_at(&mut self, name: &TopicPartition, timestamp: i64) -> Result<Option<Offset>, TransportError> {
+        let partition = Arc::clone(self.broker.lock().topics.partition(name)?);
+        let (mut next, mut found) = (partition.low(), None);
+        while found.is_none() && next < partition.high() {
+            next = partition.read(&*self.broker.storage, next, SCANNED, &mut |stored| {
+                if found.is_none() && stored.record.timestamp >= timestamp {
+                    found = Some(stored.record.offset);
+                }
+            })?;
+        }
+        Ok(found)
     }
 
     fn is_caught_up(&mut self, partition: &TopicPartition) -> bool {

@@ -1,0 +1,30 @@
+//! The topics that users name, and patterns of topics.
+
+use super::NodeKind;
+use crate::transport::Topic;
+
+impl NodeKind {
+    /// Whether the node reads topics.
+    pub(crate) fn is_source(&self) -> bool {
+        self.reads().is_some() || matches!(self, Self::PatternSource(_))
+    }
+
+    /// The topics that the user names here and that must exist.
+    pub(crate) fn user_topics(&self) -> &[Topic] {
+        match self {
+            Self::Source(topic) | Self::Sink(topic) => std::slice::from_ref(topic),
+            Self::SinkByRecord(topics) => topics,
+            _ => &[],
+        }
+    }
+
+    /// Whether the node may write any topic.
+    pub(crate) fn writes_any(&self) -> bool {
+        matches!(self, Self::SinkByRecord(topics) if topics.is_empty())
+    }
+}
+
+/// A pattern that matches whole names, as `Pattern.matcher(topic).matches()` does in Kafka Streams.
+pub(crate) fn whole_pattern(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    regex::Regex::new(&format!("^(?:{pattern})$"))
+}

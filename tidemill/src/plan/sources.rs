@@ -1,0 +1,56 @@
+//! Which sources read which topics, and how.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Plan;
+use crate::{
+    graph::NodeId,
+    transport::{AutoOffsetReset, Topic},
+};
+
+impl Plan {
+    /// The subtopology that reads each topic.
+    pub(super) fn find_readers(&self) -> BTreeMap<Topic, u32> {
+        let numbers = 0..self.subtopologies.len() as u32;
+        numbers.flat_map(|number| self.source_topics(number).map(move |topic| (topic, number))).collect()
+    }
+
+    /// The topics that a subtopology reads, each once.
+    pub(crate) fn source_topics(&self, subtopology: u32) -> impl Iterator<Item = Topic> + '_ {
+        let mut seen = BTreeSet::new();
+        let sources = &self.subtopologies[subtopology as usize].sources;
+        sources.iter().flat_map(|id| self.topics_of_source(*id)).filter(move |topic| seen.insert(topic.clone()))
+    }
+
+    /// The topics that a node reads; none if it is no source.
+    pub(crate) fn topics_of_source(&self, node: NodeId) -> Vec<Topic> {
+        match self.graph.node(node).kind.reads() {
+            Some(topic) => vec![self.topic_name(&topic)],
+            None => self.matched.get(&node).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The sources of a subtopology that read a topic, in the order of declaration.
+    pub(crate) fn sources_of_topic<'a>(
+        &'a self,
+        subtopology: u32,
+        topic: &'a Topic,
+    ) -> impl Iterator<Item = NodeId> + 'a {
+        let sources = self.subtopologies[subtopology as usize].sources.iter().copied();
+        sources.filter(move |id| self.topics_of_source(*id).contains(topic))
+    }
+
+    /// Where the sources of a topic begin in a partition that the application has never read; `None` if the log decides.
+    pub(crate) fn offset_reset_of(&self, topic: &Topic) -> Option<AutoOffsetReset> {
+        let mut resets = self.graph.offset_resets.iter();
+        resets.find(|(id, _)| self.topics_of_source(**id).contains(topic)).map(|(_, reset)| *reset)
+    }
+
+    /// Whether a task of the subtopology may run with a part of its inputs. A group gives partitions with the same
+    /// number to one member only if their topics have equal counts.
+    pub(crate) fn splits(&self, subtopology: u32) -> bool {
+        let mut counts = self.source_topics(subtopology).map(|topic| self.partitions(&topic));
+        let first = counts.next();
+        counts.any(|count| Some(count) != first)
+    }
+}
