@@ -1,0 +1,56 @@
+//! Aggregates of a described topology.
+
+use tidemill::{EmitStrategy, TimeWindows};
+
+use crate::{
+    build::{Made, Nodes, ms},
+    case::{FoldKind, Node, Text, Window},
+    functions::{list, reduce},
+};
+
+pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
+    let name = nodes.name();
+    match *node {
+        Node::Fold { from, kind, delete } => {
+            let grouped = nodes.present(from).group_by_key();
+            match kind {
+                FoldKind::Count => Made::Counts(grouped.count(name.as_str())),
+                FoldKind::Reduce => Made::Table(grouped.reduce(name.as_str(), |old, value| {
+                    reduce(Some(old), Some(value)).unwrap_or_default()
+                })),
+                FoldKind::Aggregate => {
+                    assert_eq!(delete, 0, "an aggregate of a value's type has no nulls");
+                    Made::Table(grouped.aggregate(name.as_str(), String::new, |_, value, all: &mut String| {
+                        *all = list(Some(all.clone()), ",", &Some(value), 0).unwrap_or_default();
+                    }))
+                }
+            }
+        }
+        Node::Windowed { from, window, kind, close, delete, .. } => {
+            let emit = if close { EmitStrategy::on_window_close() } else { EmitStrategy::on_window_update() };
+            let windows = nodes.stream(from).group_by_key().windowed_by(windows(window)).emit(emit);
+            match kind {
+                FoldKind::Count => Made::WindowCounts(windows.count(name.as_str())),
+                FoldKind::Reduce => Made::Windows(windows.reduce(name.as_str(), reduce)),
+                FoldKind::Aggregate => Made::Windows(windows.aggregate(
+                    name.as_str(),
+                    || Some(String::new()),
+                    move |_, value, all: &mut Text| *all = list(all.take(), ",", &value, delete),
+                )),
+            }
+        }
+        Node::Cogroup { from, with, window } => {
+            let add = |mark: &'static str| {
+                move |_: &Text, value: Text, all: &mut Text| *all = list(all.take(), mark, &value, 0)
+            };
+            let (left, right) = (nodes.stream(from).group_by_key(), nodes.stream(with).group_by_key());
+            let both = left.cogroup(add(",")).cogroup(&right, add(";"));
+            Made::Windows(both.windowed_by(windows(window)).aggregate(name.as_str(), || Some(String::new())))
+        }
+        _ => panic!("not an aggregate: {node:?}"),
+    }
+}
+
+fn windows(Window { size, advance, grace }: Window) -> TimeWindows {
+    TimeWindows::of_size_and_grace(ms(size), ms(grace)).advance_by(ms(advance))
+}
