@@ -14,6 +14,7 @@ use crate::{
     case::{Case, Kind, Node, Text},
     folds,
     functions::{add, both, copies, is, key},
+    tables,
 };
 
 pub(crate) type Stream = KStream<Text, Text>;
@@ -22,9 +23,7 @@ pub(crate) enum Made {
     Stream(Stream),
     Branches(Vec<Stream>),
     Table(KTable<Text, String>),
-    Counts(KTable<Text, i64>),
     Windows(KTable<Windowed<Text>, Text>),
-    WindowCounts(KTable<Windowed<Text>, i64>),
 }
 
 /// The nodes so far.
@@ -68,10 +67,8 @@ impl Nodes<'_> {
         match &self.made[place] {
             Made::Stream(stream) => stream.clone(),
             Made::Branches(_) => panic!("a split has no records of its own"),
-            Made::Table(table) => table.to_stream().map_values(Some),
-            Made::Counts(table) => table.to_stream().map_values(|count| Some(count.to_string())),
-            Made::Windows(table) => table.to_stream().filter(|_, value| value.is_some()).map(|key, value| (flat(&key), value)),
-            Made::WindowCounts(table) => table.to_stream().map(|key, count| (flat(&key), Some(count.to_string()))),
+            Made::Table(table) => table.to_stream(),
+            Made::Windows(table) => table.to_stream().map(|key, value| (flat(&key), value.flatten())),
         }
     }
 
@@ -128,24 +125,24 @@ impl Nodes<'_> {
                 let windows = JoinWindows::of_time_difference_and_grace(ms(0), ms(grace));
                 self.join_streams(from, with, kind, windows.before(ms(before)).after(ms(after)))
             }
-            node => return folds::node(self, &node),
+            Node::Fold { .. } | Node::Windowed { .. } | Node::Cogroup { .. } => return folds::node(self, node),
+            node => return tables::node(self, &node),
         })
     }
 
     fn join_table(&self, stream: &KStream<Text, String>, table: usize, kind: Kind) -> Stream {
         let join = |_: &Text, left: String, right: Text| both(&Some(left), &right);
-        let inner = kind == Kind::Inner;
-        match &self.made[table] {
-            Made::Table(table) if inner => stream.join(table, move |key, left, right| join(key, left, Some(right))),
-            Made::Table(table) => stream.left_join(table, join),
-            Made::Counts(table) if inner => {
-                stream.join(table, move |key, left, right| join(key, left, Some(right.to_string())))
-            }
-            Made::Counts(table) => {
-                stream.left_join(table, move |key, left, right| join(key, left, right.map(|count| count.to_string())))
-            }
-            _ => panic!("not a table by key"),
+        let table = self.table(table);
+        match kind {
+            Kind::Inner => stream.join(table, move |key, left, right| join(key, left, Some(right))),
+            Kind::Left | Kind::Outer => stream.left_join(table, join),
         }
+    }
+
+    /// A table whose keys have no windows.
+    pub(crate) fn table(&self, place: usize) -> &KTable<Text, String> {
+        let Made::Table(table) = &self.made[place] else { panic!("not a table by key") };
+        table
     }
 
     fn join_streams(&self, from: usize, with: usize, kind: Kind, windows: JoinWindows) -> Stream {

@@ -38,7 +38,13 @@ pub(crate) enum Node {
         #[serde(default, skip_serializing_if = "is_false")]
         keyless: bool,
     },
-    Fold { from: usize, kind: FoldKind, delete: u64 },
+    /// With `initial`, the initializer of Kafka Streams gives a value. Otherwise the first aggregate begins with none.
+    Fold {
+        from: usize,
+        kind: FoldKind,
+        #[serde(default, skip_serializing_if = "is_false")]
+        initial: bool,
+    },
     Windowed {
         from: usize,
         window: Window,
@@ -48,9 +54,15 @@ pub(crate) enum Node {
         #[serde(default, skip_serializing_if = "is_false")]
         forgetful: bool,
     },
-    Cogroup { from: usize, with: usize, window: Window },
+    /// Without windows there is one aggregate for each key.
+    Cogroup { from: usize, with: usize, window: Option<Window> },
     JoinStreams { from: usize, with: usize, kind: Kind, before: i64, after: i64, grace: i64 },
     JoinTable { from: usize, with: usize, kind: Kind },
+    TableFilter { from: usize, r#mod: u64, is: u64, stored: bool },
+    TableMapValues { from: usize, add: String, stored: bool },
+    GroupTable { from: usize, r#mod: u64, kind: FoldKind },
+    JoinTables { from: usize, with: usize, kind: Kind, stored: bool },
+    ToTable { from: usize },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,11 +142,16 @@ impl Node {
             | Self::Branch { from, .. }
             | Self::Repartition { from, .. }
             | Self::Fold { from, .. }
-            | Self::Windowed { from, .. } => vec![from],
+            | Self::Windowed { from, .. }
+            | Self::TableFilter { from, .. }
+            | Self::TableMapValues { from, .. }
+            | Self::GroupTable { from, .. }
+            | Self::ToTable { from } => vec![from],
             Self::Merge { from, with }
             | Self::Cogroup { from, with, .. }
             | Self::JoinStreams { from, with, .. }
-            | Self::JoinTable { from, with, .. } => vec![from, with],
+            | Self::JoinTable { from, with, .. }
+            | Self::JoinTables { from, with, .. } => vec![from, with],
         }
     }
 
@@ -143,8 +160,10 @@ impl Node {
         let json = serde_json::to_value(self).expect("plain data");
         let word = |name: &str| json.get(name).and_then(|word| word.as_str().map(ToOwned::to_owned));
         let mut label = word("op").expect("is tagged");
-        if json.get("close").is_some_and(|close| close == true) {
-            label += " on close";
+        for (flag, words) in [("close", " on close"), ("stored", " stored"), ("window", " in windows")] {
+            if json.get(flag).is_some_and(|set| set == true || set.is_object()) {
+                label += words;
+            }
         }
         word("kind").map_or(label.clone(), |kind| format!("{label} {kind}"))
     }

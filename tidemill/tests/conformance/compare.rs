@@ -99,7 +99,7 @@ fn pairs(their: &[Output], our: &[Output], rules: &mut BTreeSet<Rule>) -> Result
 fn rows(case: &Case, node: &Node, their: &[Row], our: &[Row], rules: &mut BTreeSet<Rule>) -> Result<(), String> {
     let (their, our): (BTreeSet<_>, BTreeSet<_>) = (their.iter().collect(), our.iter().collect());
     let window = match node {
-        Node::Windowed { window, .. } | Node::Cogroup { window, .. } => Some(*window),
+        Node::Windowed { window, .. } | Node::Cogroup { window: Some(window), .. } => Some(*window),
         _ => None,
     };
     for row in their.symmetric_difference(&our) {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The cases, whose recorded answers are in a file.
-pub(crate) const CASES: [(&str, &str); 6] = [
+pub(crate) const CASES: [(&str, &str); 8] = [
     (
         "final results",
         r#"{"nodes":[{"op":"stream","topic":"a"},
@@ -45,6 +45,18 @@ pub(crate) const CASES: [(&str, &str); 6] = [
         r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
             {"op":"join_streams","from":0,"with":1,"kind":"inner","before":0,"after":0,"grace":0}],
             "outputs":[2],"script":[["a","k","1",5],["b","k","2",5]]}"#,
+    ),
+    (
+        "initial values",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"fold","from":0,"kind":"aggregate","initial":true},
+            {"op":"group_table","from":1,"mod":2,"kind":"count"}],
+            "outputs":[2],"script":[["a","k","0",0],["a","l","0",1],["a","m","9",2]]}"#,
+    ),
+    (
+        "initial counts",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"fold","from":0,"kind":"count"},
+            {"op":"table_filter","from":1,"mod":2,"is":1,"stored":false}],
+            "outputs":[2],"script":[["a","k","0",0]]}"#,
     ),
 ];
 
@@ -114,4 +126,14 @@ fn records_of_one_instant_are_joined() {
     let (.., [theirs, ours]) = both("join of one instant");
     assert_eq!(theirs, [] as [&str; 0]);
     assert_eq!(ours, ["2: k 1+2 5"]);
+}
+
+#[test]
+fn a_new_aggregate_had_no_value_before() {
+    let (.., [theirs, ours]) = both("initial values");
+    assert_eq!(theirs, [] as [&str; 0]);
+    assert_eq!(ours, ["1: k1 1 0", "2: k1 2 1", "3: k0 1 2"]);
+    let (.., [theirs, ours]) = both("initial counts");
+    assert_eq!(theirs, [] as [&str; 0]);
+    assert_eq!(ours, [] as [&str; 0]);
 }

@@ -11,15 +11,14 @@ use crate::{
 pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
     let name = nodes.name();
     match *node {
-        Node::Fold { from, kind, delete } => {
+        Node::Fold { from, kind, .. } => {
             let grouped = nodes.present(from).group_by_key();
             match kind {
-                FoldKind::Count => Made::Counts(grouped.count(name.as_str())),
+                FoldKind::Count => Made::Table(grouped.count(name.as_str()).map_values(|count| count.to_string())),
                 FoldKind::Reduce => Made::Table(grouped.reduce(name.as_str(), |old, value| {
                     reduce(Some(old), Some(value)).unwrap_or_default()
                 })),
                 FoldKind::Aggregate => {
-                    assert_eq!(delete, 0, "an aggregate of a value's type has no nulls");
                     Made::Table(grouped.aggregate(name.as_str(), String::new, |_, value, all: &mut String| {
                         *all = list(Some(all.clone()), ",", &Some(value), 0).unwrap_or_default();
                     }))
@@ -30,7 +29,9 @@ pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
             let emit = if close { EmitStrategy::on_window_close() } else { EmitStrategy::on_window_update() };
             let windows = nodes.stream(from).group_by_key().windowed_by(windows(window)).emit(emit);
             match kind {
-                FoldKind::Count => Made::WindowCounts(windows.count(name.as_str())),
+                FoldKind::Count => {
+                    Made::Windows(windows.count(name.as_str()).map_values(|count| Some(count.to_string())))
+                }
                 FoldKind::Reduce => Made::Windows(windows.reduce(name.as_str(), reduce)),
                 FoldKind::Aggregate => Made::Windows(windows.aggregate(
                     name.as_str(),
@@ -39,13 +40,22 @@ pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
                 )),
             }
         }
-        Node::Cogroup { from, with, window } => {
+        Node::Cogroup { from, with, window: Some(window) } => {
             let add = |mark: &'static str| {
                 move |_: &Text, value: Text, all: &mut Text| *all = list(all.take(), mark, &value, 0)
             };
             let (left, right) = (nodes.stream(from).group_by_key(), nodes.stream(with).group_by_key());
             let both = left.cogroup(add(",")).cogroup(&right, add(";"));
             Made::Windows(both.windowed_by(windows(window)).aggregate(name.as_str(), || Some(String::new())))
+        }
+        Node::Cogroup { from, with, window: None } => {
+            let add = |mark: &'static str| {
+                move |_: &Text, value: String, all: &mut String| {
+                    *all = list(Some(all.clone()), mark, &Some(value), 0).unwrap_or_default();
+                }
+            };
+            let (left, right) = (nodes.present(from).group_by_key(), nodes.present(with).group_by_key());
+            Made::Table(left.cogroup(add(",")).cogroup(&right, add(";")).aggregate(name.as_str(), String::new))
         }
         _ => panic!("not an aggregate: {node:?}"),
     }

@@ -42,3 +42,8 @@ pub(crate) fn list(list: Text, mark: &str, value: &Text, delete: u64) -> Text {
 pub(crate) fn reduce(old: Text, value: Text) -> Text {
     value.and_then(|value| list(old, "/", &Some(value), 0))
 }
+
+/// What a value leaves of a list that it is taken from.
+pub(crate) fn without(all: Text, value: &Text) -> Text {
+    list(all, "-", value, 0)
+}

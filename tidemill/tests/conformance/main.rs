@@ -15,3 +15,4 @@ mod report;
 mod rules;
 mod run;
 mod shrink;
+mod tables;

@@ -9,8 +9,8 @@ use tidemill::{
 };
 
 use crate::{
-    build::{Made, Nodes, build},
-    case::{Answer, Case, Row, Step, Text},
+    build::build,
+    case::{Answer, Case, FoldKind, Node, Row, Step, Text},
 };
 
 /// Whether the application crashes, and after how many steps each time.
@@ -60,33 +60,39 @@ fn answer(case: &Case, pace: Pace) -> Result<Answer, String> {
     let tasks = driver.status().map_err(|error| error.to_string())?.tasks;
     let counted: u64 = tasks.iter().flat_map(|task| &task.records_dropped).map(|(_, _, count)| count).sum();
     answer.dropped = counted + nodes.dropped.load(Ordering::Relaxed);
-    stores(&driver, &nodes, &mut answer);
+    stores(&driver, case, &mut answer);
     Ok(answer)
 }
 
-fn stores(driver: &TopologyTestDriver, nodes: &Nodes<'_>, answer: &mut Answer) {
-    for (made, place) in nodes.made.iter().zip(0..) {
+/// The rows of the stores that nodes have by their places.
+fn stores(driver: &TopologyTestDriver, case: &Case, answer: &mut Answer) {
+    for (node, place) in case.nodes.iter().zip(0..) {
         let name = format!("s{place}");
-        let rows = match made {
-            Made::Table(_) => keyed::<String>(driver, &name),
-            Made::Counts(_) => keyed::<i64>(driver, &name),
-            Made::Windows(table) => windowed::<Text>(driver, table.store(), |value| value.unwrap_or_default()),
-            Made::WindowCounts(table) => windowed::<i64>(driver, table.store(), |count| count.to_string()),
-            Made::Stream(_) | Made::Branches(_) => continue,
+        let rows = match node {
+            Node::Fold { kind: FoldKind::Count, .. } | Node::GroupTable { kind: FoldKind::Count, .. } => {
+                keyed::<i64>(driver, &name)
+            }
+            Node::Windowed { kind: FoldKind::Count, .. } => windowed::<i64>(driver, &name, |count| count.to_string()),
+            Node::Windowed { .. } | Node::Cogroup { window: Some(_), .. } => {
+                windowed::<Text>(driver, &name, Option::unwrap_or_default)
+            }
+            _ => keyed::<String>(driver, &name),
         };
-        answer.stores.insert(name, rows);
+        if let Some(rows) = rows {
+            answer.stores.insert(name, rows);
+        }
     }
 }
 
-fn keyed<V: Coded + ToString>(driver: &TopologyTestDriver, name: &str) -> Vec<Row> {
-    let store = driver.key_value_store::<String, V>(name, 0).expect("runs").expect("is there");
-    let rows = store.all().expect("decodes").into_iter();
+fn keyed<V: Coded + ToString>(driver: &TopologyTestDriver, name: &str) -> Option<Vec<Row>> {
+    let store = driver.key_value_store::<String, V>(name, 0).expect("runs")?;
     let time = |key: &String| store.get_with_timestamp(key).expect("decodes").map(|(_, time)| time);
-    rows.map(|(key, value)| (key.clone(), value.to_string(), time(&key))).collect()
+    let row = |(key, value): (String, V)| (key.clone(), value.to_string(), time(&key));
+    Some(store.all().map(|row| row.expect("decodes")).map(row).collect())
 }
 
-fn windowed<V: Coded>(driver: &TopologyTestDriver, name: &str, text: impl Fn(V) -> String) -> Vec<Row> {
-    let store = driver.window_store::<String, V>(name, 0).expect("runs").expect("is there");
-    let rows = store.all().expect("decodes").into_iter();
-    rows.map(|((key, start), value)| (format!("{key} {start}"), text(value), None)).collect()
+fn windowed<V: Coded>(driver: &TopologyTestDriver, name: &str, text: impl Fn(V) -> String) -> Option<Vec<Row>> {
+    let store = driver.window_store::<String, V>(name, 0).expect("runs")?;
+    let row = |((key, start), value): ((String, i64), V)| (format!("{key} {start}"), text(value), None);
+    Some(store.all().map(|row| row.expect("decodes")).map(row).collect())
 }

@@ -42,7 +42,7 @@ fn fit(case: &mut Case) {
     for place in 0..case.nodes.len() {
         let late = case.lateness(&case.topics(place));
         match &mut case.nodes[place] {
-            Node::Cogroup { window, .. } => window.grace = window.grace.max(late),
+            Node::Cogroup { window: Some(window), .. } => window.grace = window.grace.max(late),
             Node::JoinStreams { kind, before, after, grace, .. } if *grace >= plan::TAME => {
                 *grace = (*grace).max(late);
                 if *kind != Kind::Inner {

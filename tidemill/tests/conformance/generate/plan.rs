@@ -28,7 +28,7 @@ impl Draw {
 }
 
 /// How many rows the choice in [`Plan::add`] has.
-const ROWS: u8 = 26;
+const ROWS: u8 = 34;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -50,6 +50,8 @@ struct About {
     plain: bool,
     /// Its order is not that of Kafka Streams: see the rules.
     loose: bool,
+    /// Its first values are preceded by others that never were in the table: see the rules.
+    initial: bool,
     topics: BTreeSet<u8>,
 }
 
@@ -70,7 +72,7 @@ impl Plan {
             let (topic, table) = (topic.to_owned(), number > 1);
             let shape = if table { Shape::Table } else { Shape::Stream };
             let topics = BTreeSet::from([number]);
-            plan.about.push(About { shape, keyed: true, behind: false, plain: !table, loose: false, topics });
+            plan.about.push(About { shape, keyed: true, behind: false, plain: !table, loose: false, initial: false, topics });
             plan.nodes.push(if table { Node::Table { topic } } else { Node::Stream { topic } });
         }
         plan
@@ -95,19 +97,36 @@ impl Plan {
             9 => self.split(draw),
             10 | 11 => self.two(draw, |about| about.shape == Shape::Stream).map(|(from, with)| Node::Merge { from, with }),
             12 => self.any(draw).map(|from| Node::Repartition { from, keyless: false }),
-            13..16 => self.keyed(draw).map(|from| Node::Fold { from, kind: fold, delete: 0 }),
+            13..16 => self.keyed(draw).map(|from| Node::Fold { from, kind: fold, initial: false }),
             16..20 => {
                 let close = draw.op > 17;
                 self.keyed(draw).map(|from| Node::Windowed { from, window: window(b, c), kind: fold, close, delete, forgetful: false })
             }
-            20 => self.pair(draw, false).map(|(from, with)| Node::Cogroup { from, with, window: window(b, c) }),
+            20 => self.pair(draw, a % 2 == 0).map(|(from, with)| {
+                let window = (a % 2 == 0).then(|| window(b, c));
+                Node::Cogroup { from, with, window }
+            }),
             21..24 => self.pair(draw, true).map(|(from, with)| {
                 // With neither, Kafka Streams forgets records that it still has to join.
                 let (before, after) = of(a, &[(5, 5), (0, 10), (10, 0), (0, 1), (3, 7)]);
                 let kind = of(draw.op, &[Kind::Inner, Kind::Left, Kind::Outer]);
                 Node::JoinStreams { from, with, kind, before, after, grace: of(c, &[0, TAME, 2, 20]) }
             }),
-            _ => self.join_table(draw).map(|(from, with)| Node::JoinTable { from, with, kind }),
+            24..27 => self.join_table(draw).map(|(from, with)| Node::JoinTable { from, with, kind }),
+            27 => self.table(draw, false).map(|from| {
+                let stored = b % 2 == 1 && self.about[from].shape == Shape::Table;
+                Node::TableFilter { from, r#mod: modulo, is: u64::from(b) % modulo, stored }
+            }),
+            28 => self.table(draw, true).map(|from| {
+                let stored = c % 2 == 1 && self.about[from].shape == Shape::Table;
+                Node::TableMapValues { from, add: suffix, stored }
+            }),
+            29 | 30 => self.table(draw, false).map(|from| Node::GroupTable { from, r#mod: modulo, kind: fold }),
+            31 | 32 => self.two(draw, |about| about.shape == Shape::Table && !about.initial).map(|(from, with)| {
+                let kind = of(c, &[Kind::Inner, Kind::Left, Kind::Outer]);
+                Node::JoinTables { from, with, kind, stored: b % 2 == 1 }
+            }),
+            _ => self.keyed(draw).map(|from| Node::ToTable { from }),
         };
         if let Some(node) = added {
             self.push(node);
@@ -125,14 +144,20 @@ impl Plan {
             Node::Map { .. } | Node::FlatMap { .. } | Node::SelectKey { .. } | Node::NullKeys { .. } => keyed = false,
             Node::Repartition { .. } => (keyed, behind) = (true, true),
             Node::Split { .. } => shape = Shape::Branches,
-            Node::Fold { .. } => (shape, plain) = (Shape::Table, false),
+            Node::Fold { .. } | Node::Cogroup { window: None, .. } | Node::ToTable { .. } | Node::JoinTables { .. } => {
+                (shape, plain) = (Shape::Table, false);
+            }
+            Node::GroupTable { .. } => (shape, plain, keyed, behind) = (Shape::Table, false, true, true),
+            Node::TableFilter { .. } | Node::TableMapValues { .. } => shape = parents[0].shape,
             // Its windowed keys become texts.
             Node::Windowed { .. } | Node::Cogroup { .. } => (shape, plain, keyed) = (Shape::Windows, false, false),
             Node::JoinStreams { kind, .. } => (plain, loose) = (false, *kind != Kind::Inner),
             _ => {}
         }
+        let counts = matches!(node, Node::Fold { kind: FoldKind::Count, .. } | Node::Windowed { kind: FoldKind::Count, .. });
+        let initial = counts || matches!(node, Node::TableMapValues { .. }) && parents[0].initial;
         let topics = parents.iter().flat_map(|about| about.topics.clone()).collect();
-        self.about.push(About { shape, keyed, behind, plain, loose, topics });
+        self.about.push(About { shape, keyed, behind, plain, loose, initial, topics });
         self.nodes.push(node);
         self.nodes.len() - 1
     }
@@ -153,6 +178,11 @@ impl Plan {
         Some(self.by_key(place))
     }
 
+    fn table(&self, draw: Draw, initial: bool) -> Option<usize> {
+        let good = |shape: Shape| shape == Shape::Table || shape == Shape::Windows;
+        self.choose(draw.from, |about| good(about.shape) && !about.loose && (initial || !about.initial))
+    }
+
     fn by_key(&mut self, place: usize) -> usize {
         if self.about[place].keyed { place } else { self.push(Node::Repartition { from: place, keyless: false }) }
     }
@@ -166,13 +196,13 @@ impl Plan {
         (from != with).then_some((from, with))
     }
 
-    fn pair(&mut self, draw: Draw, join: bool) -> Option<(usize, usize)> {
-        let good = |about: &About| about.shape == Shape::Stream && about.plain && !about.loose;
+    fn pair(&mut self, draw: Draw, plain: bool) -> Option<(usize, usize)> {
+        let good = |about: &About| about.shape == Shape::Stream && !about.loose && (about.plain || !plain);
         let (from, with) = self.two(draw, good)?;
         let behind = self.about[from].keyed != self.about[with].keyed;
         let apart = self.about[from].topics.is_disjoint(&self.about[with].topics);
         let both_keyed = self.about[from].keyed && self.about[with].keyed;
-        if (behind || !both_keyed) && !apart || (join && from == with) {
+        if (behind || !both_keyed) && !apart {
             return None;
         }
         Some((self.by_key(from), self.by_key(with)))

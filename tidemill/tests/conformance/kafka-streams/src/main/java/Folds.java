@@ -1,4 +1,5 @@
-// Aggregates of a described topology.
+// Aggregates of a described topology. Their initializers give no value, because Kafka Streams passes it on as the value
+// that the key had before: see the rules.
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
@@ -18,20 +19,20 @@ final class Folds {
         return switch (node.get("op").asText()) {
             case "fold" -> fold(nodes, node);
             case "windowed" -> new Nodes.Windows(windowed(nodes, node));
-            case "cogroup" -> new Nodes.Windows(cogroup(nodes, node));
+            case "cogroup" -> cogroup(nodes, node);
             default -> throw new IllegalArgumentException(node.toString());
         };
     }
 
     private static KTable<String, String> fold(Nodes nodes, JsonNode node) {
         KGroupedStream<String, String> grouped = nodes.from(node).groupByKey();
-        long delete = node.path("delete").asLong();
+        String initial = node.has("initial") ? "" : null;
         return switch (Nodes.kind(node)) {
             case "count" -> grouped.count(Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as(nodes.name()))
                 .mapValues(String::valueOf);
             case "reduce" -> grouped.reduce(Functions::reduce, nodes.store());
-            default -> grouped.aggregate(() -> "",
-                (key, value, list) -> Functions.list(list, ",", value, delete), nodes.store());
+            default -> grouped.aggregate(() -> initial,
+                (key, value, list) -> Functions.list(list, ",", value, 0), nodes.store());
         };
     }
 
@@ -45,17 +46,20 @@ final class Folds {
             case "count" -> windows.count(Folds.<Long>rows(nodes, kept).withValueSerde(Serdes.Long()))
                 .mapValues(count -> count == null ? null : count.toString());
             case "reduce" -> windows.reduce(Functions::reduce, rows(nodes, kept));
-            default -> windows.aggregate(() -> "",
+            default -> windows.aggregate(() -> null,
                 (key, value, list) -> Functions.list(list, ",", value, delete), rows(nodes, kept));
         };
     }
 
-    private static KTable<Windowed<String>, String> cogroup(Nodes nodes, JsonNode node) {
-        return nodes.from(node).groupByKey()
+    private static Object cogroup(Nodes nodes, JsonNode node) {
+        var cogrouped = nodes.from(node).groupByKey()
             .<String>cogroup((key, value, list) -> Functions.list(list, ",", value, 0))
-            .cogroup(nodes.with(node).groupByKey(), (key, value, list) -> Functions.list(list, ";", value, 0))
-            .windowedBy(windows(node.get("window")))
-            .aggregate(() -> "", rows(nodes, false));
+            .cogroup(nodes.with(node).groupByKey(), (key, value, list) -> Functions.list(list, ";", value, 0));
+        if (node.get("window").isNull()) {
+            return cogrouped.aggregate(() -> null, nodes.store());
+        }
+        return new Nodes.Windows(cogrouped.windowedBy(windows(node.get("window")))
+            .aggregate(() -> null, rows(nodes, false)));
     }
 
     private static TimeWindows windows(JsonNode window) {

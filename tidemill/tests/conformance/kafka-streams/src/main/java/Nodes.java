@@ -70,7 +70,8 @@ final class Nodes {
             case "join_table" -> kind(node).equals("left")
                 ? from(node).leftJoin(table(node, "with"), Functions::both)
                 : from(node).join(table(node, "with"), Functions::both);
-            default -> Folds.node(this, node);
+            case "fold", "windowed", "cogroup" -> Folds.node(this, node);
+            default -> Tables.node(this, node);
         };
     }
 
@@ -110,6 +111,10 @@ final class Nodes {
         return node.get("kind").asText();
     }
 
+    int size() {
+        return nodes.size();
+    }
+
     String name() {
         return "s" + nodes.size();
     }
@@ -128,8 +133,12 @@ final class Nodes {
     }
 
     @SuppressWarnings("unchecked")
-    <K> KTable<K, String> table(JsonNode node, String name) {
-        return (KTable<K, String>) nodes.get(node.get(name).asInt());
+    KTable<String, String> table(JsonNode node, String name) {
+        return (KTable<String, String>) nodes.get(node.get(name).asInt());
+    }
+
+    Object at(JsonNode node, String name) {
+        return nodes.get(node.get(name).asInt());
     }
 
     /** A windowed key becomes text. */
@@ -139,9 +148,9 @@ final class Nodes {
             return (KStream<String, String>) stream;
         }
         if (node instanceof Windows windows) {
-            return windows.table().toStream().filter((key, value) -> value != null).map((key, value) -> KeyValue.pair(flat(key), value));
+            return windows.table().toStream().map((key, value) -> KeyValue.pair(flat(key), value));
         }
-        return ((KTable<String, String>) node).toStream().filter((key, value) -> value != null);
+        return ((KTable<String, String>) node).toStream();
     }
 
     static String flat(Windowed<String> key) {
