@@ -46,7 +46,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     }
 
     /// Keeps the keys whose value makes `predicate` true (`KTable.filter` in Kafka Streams). A key whose value makes it
-    /// false no longer has a value: the table emits a tombstone, also if the key had none before.
+    /// false has no value: the table emits a tombstone if the key had one before.
     ///
     /// The result has no store of its own: a join computes its values from this table. [`materialized`](Self::materialized)
     /// adds a store.
@@ -131,14 +131,17 @@ impl<K: Data, V: Data> KTable<K, V> {
         let build: BuildNode = Arc::new({
             let map = map.clone();
             move |assembly, id| {
-                let skips_nothing = filters && assembly.sends_old(id);
-                let operator = TableMap { map: map.clone(), skips_nothing, next: assembly.next(id, MAIN_PORT)? };
+                let operator = TableMap { map: map.clone(), filters, next: assembly.next(id, MAIN_PORT)? };
                 assembly.input::<K, Change<V>>(id, Rc::new(operator));
                 Ok(())
             }
         });
         let node = self.add(None, label, Vec::new(), build);
-        self.graph.borrow_mut().graph.takes_old_from.insert(node, vec![self.node]);
+        let graph = &mut self.graph.borrow_mut().graph;
+        graph.takes_old_from.insert(node, vec![self.node]);
+        if filters {
+            graph.send_old_values(node);
+        }
         let open = move |assembly: &Assembly<'_>| -> Box<dyn View<K, V2>> {
             Box::new(MappedView { of: above.open(assembly), map: map.clone() })
         };

@@ -1,0 +1,66 @@
+//! Aggregates of a described topology.
+
+use tidemill::{EmitStrategy, TimeWindows};
+
+use crate::{
+    build::{Made, Nodes, ms},
+    case::{FoldKind, Node, Text, Window},
+    functions::{list, reduce},
+};
+
+pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
+    let name = nodes.name();
+    match *node {
+        Node::Fold { from, kind, .. } => {
+            let grouped = nodes.present(from).group_by_key();
+            match kind {
+                FoldKind::Count => Made::Table(grouped.count(name.as_str()).map_values(|count| count.to_string())),
+                FoldKind::Reduce => Made::Table(grouped.reduce(name.as_str(), |old, value| {
+                    reduce(Some(old), Some(value)).unwrap_or_default()
+                })),
+                FoldKind::Aggregate => {
+                    Made::Table(grouped.aggregate(name.as_str(), String::new, |_, value, all: &mut String| {
+                        *all = list(Some(all.clone()), ",", &Some(value), 0).unwrap_or_default();
+                    }))
+                }
+            }
+        }
+        Node::Windowed { from, window, kind, close, delete, .. } => {
+            let emit = if close { EmitStrategy::on_window_close() } else { EmitStrategy::on_window_update() };
+            let windows = nodes.stream(from).group_by_key().windowed_by(windows(window)).emit(emit);
+            match kind {
+                FoldKind::Count => {
+                    Made::Windows(windows.count(name.as_str()).map_values(|count| Some(count.to_string())))
+                }
+                FoldKind::Reduce => Made::Windows(windows.reduce(name.as_str(), reduce)),
+                FoldKind::Aggregate => Made::Windows(windows.aggregate(
+                    name.as_str(),
+                    || Some(String::new()),
+                    move |_, value, all: &mut Text| *all = list(all.take(), ",", &value, delete),
+                )),
+            }
+        }
+        Node::Cogroup { from, with, window: Some(window) } => {
+            let add = |mark: &'static str| {
+                move |_: &Text, value: Text, all: &mut Text| *all = list(all.take(), mark, &value, 0)
+            };
+            let (left, right) = (nodes.stream(from).group_by_key(), nodes.stream(with).group_by_key());
+            let both = left.cogroup(add(",")).cogroup(&right, add(";"));
+            Made::Windows(both.windowed_by(windows(window)).aggregate(name.as_str(), || Some(String::new())))
+        }
+        Node::Cogroup { from, with, window: None } => {
+            let add = |mark: &'static str| {
+                move |_: &Text, value: String, all: &mut String| {
+                    *all = list(Some(all.clone()), mark, &Some(value), 0).unwrap_or_default();
+                }
+            };
+            let (left, right) = (nodes.present(from).group_by_key(), nodes.present(with).group_by_key());
+            Made::Table(left.cogroup(add(",")).cogroup(&right, add(";")).aggregate(name.as_str(), String::new))
+        }
+        _ => panic!("not an aggregate: {node:?}"),
+    }
+}
+
+fn windows(Window { size, advance, grace }: Window) -> TimeWindows {
+    TimeWindows::of_size_and_grace(ms(size), ms(grace)).advance_by(ms(advance))
+}

@@ -1,0 +1,49 @@
+//! The functions that cases use. Those of the Java side are the same.
+
+use crate::case::Text;
+
+/// Of a null 1, so that a remainder tells it from many values.
+pub(crate) fn hash(text: &Text) -> u64 {
+    text.as_ref().map_or(1, |text| text.bytes().fold(7, |hash, byte| (hash * 31 + u64::from(byte)) % 1_000_003))
+}
+
+pub(crate) fn is(value: &Text, modulo: u64, rest: u64) -> bool {
+    hash(value) % modulo == rest
+}
+
+pub(crate) fn add(value: Text, suffix: &str) -> Text {
+    value.map(|value| value + suffix)
+}
+
+pub(crate) fn key(value: &Text, modulo: u64) -> Text {
+    Some(format!("k{}", hash(value) % modulo))
+}
+
+pub(crate) fn copies(value: &Text, modulo: u64) -> Vec<Text> {
+    (0..hash(value) % modulo).map(|copy| add(value.clone(), &format!(".{copy}"))).collect()
+}
+
+pub(crate) fn both(left: &Text, right: &Text) -> Text {
+    let text = |side: &Text| side.clone().unwrap_or_else(|| "null".to_owned());
+    Some(format!("{}+{}", text(left), text(right)))
+}
+
+/// The end of a list of values, or no list if the value deletes it.
+pub(crate) fn list(list: Text, mark: &str, value: &Text, delete: u64) -> Text {
+    if delete > 0 && hash(value) % delete == 0 {
+        return None;
+    }
+    let longer = list.unwrap_or_default() + mark + value.as_deref().unwrap_or("null");
+    let cut = longer.chars().count().saturating_sub(16);
+    Some(longer.chars().skip(cut).collect())
+}
+
+/// A null value deletes.
+pub(crate) fn reduce(old: Text, value: Text) -> Text {
+    value.and_then(|value| list(old, "/", &Some(value), 0))
+}
+
+/// What a value leaves of a list that it is taken from.
+pub(crate) fn without(all: Text, value: &Text) -> Text {
+    list(all, "-", value, 0)
+}

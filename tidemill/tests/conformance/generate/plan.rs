@@ -1,0 +1,268 @@
+//! The operators of a case: each draw adds one that is valid where it stands.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use crate::case::{Case, FoldKind, Kind, Node, Window};
+
+/// A join whose grace is drawn as this or more gets no record that is late.
+pub(super) const TAME: i64 = 5;
+
+/// Numbers that choose an operator, its inputs and its parameters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draw {
+    op: u8,
+    from: u8,
+    with: u8,
+    a: u8,
+    b: u8,
+    c: u8,
+}
+
+impl Draw {
+    pub(super) fn any() -> impl Strategy<Value = Self> {
+        let numbers = (0..ROWS, any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
+        numbers.prop_map(|(op, from, with, a, b, c)| Self { op, from, with, a, b, c })
+    }
+}
+
+/// How many rows the choice in [`Plan::add`] has.
+const ROWS: u8 = 34;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Stream,
+    Branches,
+    Table,
+    Windows,
+}
+
+/// What later nodes must know of one.
+#[derive(Debug, Clone)]
+struct About {
+    shape: Shape,
+    /// Its records are partitioned by their key.
+    keyed: bool,
+    /// It is behind a repartition topic.
+    behind: bool,
+    /// Its records have the times of the sources' records.
+    plain: bool,
+    /// Its order is not that of Kafka Streams: see the rules.
+    loose: bool,
+    /// Its first values are preceded by others that never were in the table: see the rules.
+    initial: bool,
+    topics: BTreeSet<u8>,
+}
+
+pub(super) struct Plan {
+    nodes: Vec<Node>,
+    about: Vec<About>,
+}
+
+fn of<T: Copy>(choice: u8, all: &[T]) -> T {
+    all[usize::from(choice) % all.len()]
+}
+
+impl Plan {
+    /// Two streams and two tables, which stay if something reads them.
+    pub(super) fn new() -> Self {
+        let mut plan = Self { nodes: Vec::new(), about: Vec::new() };
+        for (topic, number) in ["a", "b", "t", "u"].into_iter().zip(0..) {
+            let (topic, table) = (topic.to_owned(), number > 1);
+            let shape = if table { Shape::Table } else { Shape::Stream };
+            let topics = BTreeSet::from([number]);
+            plan.about.push(About { shape, keyed: true, behind: false, plain: !table, loose: false, initial: false, topics });
+            plan.nodes.push(if table { Node::Table { topic } } else { Node::Stream { topic } });
+        }
+        plan
+    }
+
+    /// Adds an operator, if one of that kind is possible.
+    pub(super) fn add(&mut self, draw: Draw) {
+        let Draw { a, b, c, .. } = draw;
+        let (modulo, suffix) = (of(a, &[2, 3, 5]), format!("{}", char::from(b'p' + b % 4)));
+        let (kind, fold) = (of(b, &[Kind::Inner, Kind::Left]), of(a, &[FoldKind::Count, FoldKind::Reduce, FoldKind::Aggregate]));
+        let delete = if fold == FoldKind::Aggregate { of(c, &[0, 0, 3]) } else { 0 };
+        let added = match draw.op {
+            0 => self.any(draw).map(|from| Node::MapValues { from, add: suffix }),
+            1 => self.any(draw).map(|from| Node::Filter { from, r#mod: modulo, is: u64::from(b) % modulo }),
+            2 => self.any(draw).map(|from| Node::FilterNot { from, r#mod: modulo, is: u64::from(b) % modulo }),
+            3 => self.any(draw).map(|from| Node::NullValues { from, r#mod: modulo }),
+            4 => self.any(draw).map(|from| Node::NullKeys { from, r#mod: modulo }),
+            5 => self.any(draw).map(|from| Node::SelectKey { from, r#mod: modulo }),
+            6 => self.any(draw).map(|from| Node::Map { from, r#mod: modulo, add: suffix }),
+            7 => self.any(draw).map(|from| Node::FlatMapValues { from, r#mod: modulo }),
+            8 => self.any(draw).map(|from| Node::FlatMap { from, r#mod: modulo }),
+            9 => self.split(draw),
+            10 | 11 => self.two(draw, |about| about.shape == Shape::Stream).map(|(from, with)| Node::Merge { from, with }),
+            12 => self.any(draw).map(|from| Node::Repartition { from, keyless: false }),
+            13..16 => self.keyed(draw).map(|from| Node::Fold { from, kind: fold, initial: false }),
+            16..20 => {
+                let close = draw.op > 17;
+                self.keyed(draw).map(|from| Node::Windowed { from, window: window(b, c), kind: fold, close, delete, forgetful: false })
+            }
+            20 => self.pair(draw, a % 2 == 0).map(|(from, with)| {
+                let window = (a % 2 == 0).then(|| window(b, c));
+                Node::Cogroup { from, with, window }
+            }),
+            21..24 => self.pair(draw, true).map(|(from, with)| {
+                // With neither, Kafka Streams forgets records that it still has to join.
+                let (before, after) = of(a, &[(5, 5), (0, 10), (10, 0), (0, 1), (3, 7)]);
+                let kind = of(draw.op, &[Kind::Inner, Kind::Left, Kind::Outer]);
+                Node::JoinStreams { from, with, kind, before, after, grace: of(c, &[0, TAME, 2, 20]) }
+            }),
+            24..27 => self.join_table(draw).map(|(from, with)| Node::JoinTable { from, with, kind }),
+            27 => self.table(draw, false).map(|from| {
+                let stored = b % 2 == 1 && self.about[from].shape == Shape::Table;
+                Node::TableFilter { from, r#mod: modulo, is: u64::from(b) % modulo, stored }
+            }),
+            28 => self.table(draw, true).map(|from| {
+                let stored = c % 2 == 1 && self.about[from].shape == Shape::Table;
+                Node::TableMapValues { from, add: suffix, stored }
+            }),
+            29 | 30 => self.table(draw, false).map(|from| Node::GroupTable { from, r#mod: modulo, kind: fold }),
+            31 | 32 => self.two(draw, |about| about.shape == Shape::Table && !about.initial).map(|(from, with)| {
+                let kind = of(c, &[Kind::Inner, Kind::Left, Kind::Outer]);
+                Node::JoinTables { from, with, kind, stored: b % 2 == 1 }
+            }),
+            _ => self.keyed(draw).map(|from| Node::ToTable { from }),
+        };
+        if let Some(node) = added {
+            self.push(node);
+        }
+    }
+
+    /// Adds a node, and what is known of it.
+    fn push(&mut self, node: Node) -> usize {
+        let parents: Vec<_> = node.parents().iter().map(|parent| self.about[*parent].clone()).collect();
+        let any = |what: fn(&About) -> bool| parents.iter().any(what);
+        let (mut keyed, mut behind, mut plain, mut loose) =
+            (!any(|about| !about.keyed), any(|about| about.behind), !any(|about| !about.plain), any(|about| about.loose));
+        let mut shape = Shape::Stream;
+        match &node {
+            Node::Map { .. } | Node::FlatMap { .. } | Node::SelectKey { .. } | Node::NullKeys { .. } => keyed = false,
+            Node::Repartition { .. } => (keyed, behind) = (true, true),
+            Node::Split { .. } => shape = Shape::Branches,
+            Node::Fold { .. } | Node::Cogroup { window: None, .. } | Node::ToTable { .. } | Node::JoinTables { .. } => {
+                (shape, plain) = (Shape::Table, false);
+            }
+            Node::GroupTable { .. } => (shape, plain, keyed, behind) = (Shape::Table, false, true, true),
+            Node::TableFilter { .. } | Node::TableMapValues { .. } => shape = parents[0].shape,
+            // Its windowed keys become texts.
+            Node::Windowed { .. } | Node::Cogroup { .. } => (shape, plain, keyed) = (Shape::Windows, false, false),
+            Node::JoinStreams { kind, .. } => (plain, loose) = (false, *kind != Kind::Inner),
+            _ => {}
+        }
+        let counts = matches!(node, Node::Fold { kind: FoldKind::Count, .. } | Node::Windowed { kind: FoldKind::Count, .. });
+        let initial = counts || matches!(node, Node::TableMapValues { .. }) && parents[0].initial;
+        let topics = parents.iter().flat_map(|about| about.topics.clone()).collect();
+        self.about.push(About { shape, keyed, behind, plain, loose, initial, topics });
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    fn choose(&self, choice: u8, good: impl Fn(&About) -> bool) -> Option<usize> {
+        let places: Vec<_> = (0..self.about.len()).filter(|place| good(&self.about[*place])).collect();
+        (!places.is_empty()).then(|| of(choice, &places))
+    }
+
+    /// A node whose records can be read.
+    fn any(&self, draw: Draw) -> Option<usize> {
+        self.choose(draw.from, |about| about.shape != Shape::Branches)
+    }
+
+    /// A node in the order of Kafka Streams, repartitioned if that is necessary.
+    fn keyed(&mut self, draw: Draw) -> Option<usize> {
+        let place = self.choose(draw.from, |about| about.shape != Shape::Branches && !about.loose)?;
+        Some(self.by_key(place))
+    }
+
+    fn table(&self, draw: Draw, initial: bool) -> Option<usize> {
+        let good = |shape: Shape| shape == Shape::Table || shape == Shape::Windows;
+        self.choose(draw.from, |about| good(about.shape) && !about.loose && (initial || !about.initial))
+    }
+
+    fn by_key(&mut self, place: usize) -> usize {
+        if self.about[place].keyed { place } else { self.push(Node::Repartition { from: place, keyless: false }) }
+    }
+
+    /// Two nodes whose records meet in an order that is certain. Between two ways of the same record, of which one
+    /// leads through a repartition topic, there is no order.
+    fn two(&self, draw: Draw, good: impl Fn(&About) -> bool) -> Option<(usize, usize)> {
+        let from = self.choose(draw.from, &good)?;
+        let left = &self.about[from];
+        let with = self.choose(draw.with, |right| good(right) && ordered(left, right))?;
+        (from != with).then_some((from, with))
+    }
+
+    fn pair(&mut self, draw: Draw, plain: bool) -> Option<(usize, usize)> {
+        let good = |about: &About| about.shape == Shape::Stream && !about.loose && (about.plain || !plain);
+        let (from, with) = self.two(draw, good)?;
+        let behind = self.about[from].keyed != self.about[with].keyed;
+        let apart = self.about[from].topics.is_disjoint(&self.about[with].topics);
+        let both_keyed = self.about[from].keyed && self.about[with].keyed;
+        if (behind || !both_keyed) && !apart {
+            return None;
+        }
+        Some((self.by_key(from), self.by_key(with)))
+    }
+
+    fn join_table(&mut self, draw: Draw) -> Option<(usize, usize)> {
+        let from = self.keyed(draw)?;
+        let left = self.about[from].clone();
+        let with = self.choose(draw.with, |right| right.shape == Shape::Table && ordered(&left, right))?;
+        Some((from, with))
+    }
+
+    fn split(&mut self, draw: Draw) -> Option<Node> {
+        let from = self.any(draw)?;
+        let mods = if draw.b % 2 == 0 { vec![2] } else { vec![2, 3] };
+        let branches = mods.len() + 1;
+        let from = self.push(Node::Split { from, mods });
+        for branch in 0..branches - 1 {
+            self.push(Node::Branch { from, branch });
+        }
+        Some(Node::Branch { from, branch: branches - 1 })
+    }
+
+    /// Writes what nothing reads and what has state, and leaves out what leads to no output.
+    pub(super) fn finish(self) -> Case {
+        let read: BTreeSet<_> = self.nodes.iter().flat_map(Node::parents).collect();
+        let stateful = |about: &About| matches!(about.shape, Shape::Table | Shape::Windows);
+        let joins = |node: &Node| matches!(node, Node::JoinStreams { .. });
+        let written = |place: &usize| {
+            let (node, about) = (&self.nodes[*place], &self.about[*place]);
+            let leaf = *place > 3 && !read.contains(place);
+            about.shape != Shape::Branches
+                && (leaf || joins(node) || stateful(about) && (*place > 3 || read.contains(place)))
+        };
+        let mut outputs: Vec<_> = (0..self.nodes.len()).filter(written).collect();
+        if outputs.is_empty() {
+            outputs.push(0);
+        }
+        let mut kept: BTreeSet<usize> = outputs.iter().copied().collect();
+        for place in (0..self.nodes.len()).rev() {
+            if kept.contains(&place) {
+                kept.extend(self.nodes[place].parents());
+            }
+        }
+        let place = |old: usize| kept.iter().position(|kept| *kept == old).expect("is kept");
+        let nodes = kept.iter().map(|old| {
+            let mut node = self.nodes[*old].clone();
+            node.parents_mut().into_iter().for_each(|parent| *parent = place(*parent));
+            node
+        });
+        Case { nodes: nodes.collect(), outputs: outputs.into_iter().map(place).collect(), script: Vec::new() }
+    }
+}
+
+fn ordered(left: &About, right: &About) -> bool {
+    !(left.behind || right.behind) || left.topics.is_disjoint(&right.topics)
+}
+
+fn window(b: u8, c: u8) -> Window {
+    let size = of(b, &[10, 5, 20]);
+    let advance = of(c / 4, &[size, size, size / 2, 3]);
+    Window { size, advance, grace: of(c, &[0, 3, 10, 40]) }
+}

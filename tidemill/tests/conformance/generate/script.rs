@@ -1,0 +1,65 @@
+//! The records of a case.
+
+use proptest::prelude::*;
+
+use crate::case::Step;
+
+#[derive(Debug, Clone)]
+struct Drawn {
+    topic: u8,
+    key: u8,
+    value: u8,
+    ahead: u8,
+    late: u8,
+}
+
+/// What a script is drawn from, before the topics are known.
+#[derive(Debug, Clone)]
+pub(super) struct Script {
+    steps: Vec<Drawn>,
+    /// How far records come late: not at all, a little, a lot.
+    disorder: u8,
+}
+
+const KEYS: [Option<&str>; 8] = [Some("a"), Some("b"), Some("a"), Some("c"), Some("b"), Some("é"), Some(""), None];
+
+impl Script {
+    pub(super) fn any() -> impl Strategy<Value = Self> {
+        let step = (any::<u8>(), 0..8_u8, any::<u8>(), any::<u8>(), any::<u8>());
+        let step = step.prop_map(|(topic, key, value, ahead, late)| Drawn { topic, key, value, ahead, late });
+        (prop::collection::vec(step, 1..32), 0..3_u8).prop_map(|(steps, disorder)| Self { steps, disorder })
+    }
+
+    pub(super) fn steps(&self, topics: &[String], closers: bool) -> Vec<Step> {
+        let mut now = 0;
+        let mut steps: Vec<_> = self.steps.iter().map(|drawn| self.step(drawn, &mut now, topics)).collect();
+        if closers {
+            let far = |ahead: i64, now: i64| {
+                topics.iter().map(move |topic| Step::Record(topic.clone(), Some("z".into()), Some("0".into()), now + ahead))
+            };
+            steps.extend(far(100_000, now));
+            steps.extend(far(200_000, now));
+        }
+        steps
+    }
+
+    fn step(&self, drawn: &Drawn, now: &mut i64, topics: &[String]) -> Step {
+        let Drawn { topic, key, value, ahead, late } = *drawn;
+        if topic == u8::MAX {
+            return Step::Wait(1_000);
+        }
+        *now += match ahead {
+            0..100 => 0,
+            100..235 => i64::from(ahead % 5),
+            235.. => i64::from(ahead - 230) * 3,
+        };
+        let late = match (self.disorder, late) {
+            (0, _) | (_, 0..170) => 0,
+            (1, _) => i64::from(late % 6),
+            (_, _) => i64::from(late % 40),
+        };
+        let topic = topics[usize::from(topic) % topics.len()].clone();
+        let value = (value < 220).then(|| (value % 50).to_string());
+        Step::Record(topic, KEYS[usize::from(key)].map(ToOwned::to_owned), value, (*now - late).max(0))
+    }
+}

@@ -1,0 +1,78 @@
+// Aggregates of a described topology. Their initializers give no value, because Kafka Streams passes it on as the value
+// that the key had before: see the rules.
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.kstream.EmitStrategy;
+import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.WindowStore;
+
+final class Folds {
+    static Object node(Nodes nodes, JsonNode node) {
+        return switch (node.get("op").asText()) {
+            case "fold" -> fold(nodes, node);
+            case "windowed" -> new Nodes.Windows(windowed(nodes, node));
+            case "cogroup" -> cogroup(nodes, node);
+            default -> throw new IllegalArgumentException(node.toString());
+        };
+    }
+
+    private static KTable<String, String> fold(Nodes nodes, JsonNode node) {
+        KGroupedStream<String, String> grouped = nodes.from(node).groupByKey();
+        String initial = node.has("initial") ? "" : null;
+        return switch (Nodes.kind(node)) {
+            case "count" -> grouped.count(Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as(nodes.name()))
+                .mapValues(String::valueOf);
+            case "reduce" -> grouped.reduce(Functions::reduce, nodes.store());
+            default -> grouped.aggregate(() -> initial,
+                (key, value, list) -> Functions.list(list, ",", value, 0), nodes.store());
+        };
+    }
+
+    private static KTable<Windowed<String>, String> windowed(Nodes nodes, JsonNode node) {
+        boolean close = node.get("close").asBoolean();
+        boolean kept = close && !node.has("forgetful");
+        long delete = node.path("delete").asLong();
+        var windows = nodes.from(node).groupByKey().windowedBy(windows(node.get("window")))
+            .emitStrategy(close ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate());
+        return switch (Nodes.kind(node)) {
+            case "count" -> windows.count(Folds.<Long>rows(nodes, kept).withValueSerde(Serdes.Long()))
+                .mapValues(count -> count == null ? null : count.toString());
+            case "reduce" -> windows.reduce(Functions::reduce, rows(nodes, kept));
+            default -> windows.aggregate(() -> null,
+                (key, value, list) -> Functions.list(list, ",", value, delete), rows(nodes, kept));
+        };
+    }
+
+    private static Object cogroup(Nodes nodes, JsonNode node) {
+        var cogrouped = nodes.from(node).groupByKey()
+            .<String>cogroup((key, value, list) -> Functions.list(list, ",", value, 0))
+            .cogroup(nodes.with(node).groupByKey(), (key, value, list) -> Functions.list(list, ";", value, 0));
+        if (node.get("window").isNull()) {
+            return cogrouped.aggregate(() -> null, nodes.store());
+        }
+        return new Nodes.Windows(cogrouped.windowedBy(windows(node.get("window")))
+            .aggregate(() -> null, rows(nodes, false)));
+    }
+
+    private static TimeWindows windows(JsonNode window) {
+        return TimeWindows.ofSizeAndGrace(Nodes.ms(window, "size"), Nodes.ms(window, "grace"))
+            .advanceBy(Nodes.ms(window, "advance"));
+    }
+
+    /**
+     * Rows of windows that are emitted at their close are kept for longer. With the default retention, a record that
+     * opens a window far ahead hides closed windows from the scan that should emit them, and their results are lost.
+     */
+    private static <V> Materialized<String, V, WindowStore<Bytes, byte[]>> rows(Nodes nodes, boolean kept) {
+        Materialized<String, V, WindowStore<Bytes, byte[]>> rows = Materialized.as(nodes.name());
+        return kept ? rows.withRetention(Duration.ofDays(1)) : rows;
+    }
+}

@@ -1,0 +1,62 @@
+// The functions that cases use. Those of the Rust side are the same.
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+
+final class Functions {
+    /** Of a null 1, so that a remainder tells it from many values. */
+    static long hash(String text) {
+        if (text == null) {
+            return 1;
+        }
+        long hash = 7;
+        for (byte unsigned : text.getBytes(StandardCharsets.UTF_8)) {
+            hash = (hash * 31 + (unsigned & 0xff)) % 1_000_003;
+        }
+        return hash;
+    }
+
+    static boolean is(String value, long mod, long rest) {
+        return hash(value) % mod == rest;
+    }
+
+    static String add(String value, String suffix) {
+        return value == null ? null : value + suffix;
+    }
+
+    static String key(String value, long mod) {
+        return "k" + hash(value) % mod;
+    }
+
+    static List<String> copies(String value, long mod) {
+        List<String> copies = new ArrayList<>();
+        for (long copy = 0; copy < hash(value) % mod; copy++) {
+            copies.add(add(value, "." + copy));
+        }
+        return copies;
+    }
+
+    static String both(String left, String right) {
+        return left + "+" + right;
+    }
+
+    /** The end of a list of values, or no list if the value deletes it. */
+    static String list(String list, String mark, String value, long delete) {
+        if (delete > 0 && hash(value) % delete == 0) {
+            return null;
+        }
+        String longer = (list == null ? "" : list) + mark + value;
+        return longer.substring(Math.max(0, longer.length() - 16));
+    }
+
+    /** A null value deletes. */
+    static String reduce(String old, String value) {
+        return value == null ? null : list(old, "/", value, 0);
+    }
+
+    /** What a value leaves of a list that it is taken from. */
+    static String without(String list, String value) {
+        return list(list, "-", value, 0);
+    }
+}

@@ -1,0 +1,78 @@
+// Steps of tables of a described topology.
+
+import com.fasterxml.jackson.databind.JsonNode;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.KGroupedTable;
+import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Predicate;
+import org.apache.kafka.streams.kstream.ValueMapper;
+import org.apache.kafka.streams.state.KeyValueStore;
+
+final class Tables {
+    static Object node(Nodes nodes, JsonNode node) {
+        boolean stored = node.path("stored").asBoolean();
+        Object from = nodes.at(node, "from");
+        long mod = node.path("mod").asLong();
+        long is = node.path("is").asLong();
+        String add = node.path("add").asText();
+        ValueMapper<String, String> mapper = value -> Functions.add(value, add);
+        switch (node.get("op").asText()) {
+            case "table_filter": {
+                if (from instanceof Nodes.Windows windows) {
+                    return new Nodes.Windows(windows.table().filter((key, value) -> Functions.is(value, mod, is)));
+                }
+                Predicate<String, String> predicate = (key, value) -> Functions.is(value, mod, is);
+                var table = nodes.table(node, "from");
+                return stored ? table.filter(predicate, nodes.store()) : table.filter(predicate);
+            }
+            case "table_map_values": {
+                if (from instanceof Nodes.Windows windows) {
+                    return new Nodes.Windows(windows.table().mapValues(mapper));
+                }
+                var table = nodes.table(node, "from");
+                return stored ? table.mapValues(mapper, nodes.store()) : table.mapValues(mapper);
+            }
+            case "group_table": {
+                Grouped<String, String> grouped = Grouped.with("g" + nodes.size(), Serdes.String(), Serdes.String());
+                var groups = from instanceof Nodes.Windows windows
+                    ? windows.table().groupBy((key, value) -> KeyValue.pair(Functions.key(value, mod), value), grouped)
+                    : nodes.table(node, "from")
+                        .groupBy((key, value) -> KeyValue.pair(Functions.key(value, mod), value), grouped);
+                return fold(nodes, groups, Nodes.kind(node));
+            }
+            case "join_tables":
+                return join(nodes, node, stored);
+            case "to_table":
+                return nodes.from(node).toTable(nodes.store());
+            default:
+                throw new IllegalArgumentException(node.toString());
+        }
+    }
+
+    private static KTable<String, String> fold(Nodes nodes, KGroupedTable<String, String> groups, String kind) {
+        return switch (kind) {
+            case "count" -> groups.count(Materialized.<String, Long, KeyValueStore<Bytes, byte[]>>as(nodes.name()))
+                .mapValues(String::valueOf);
+            case "reduce" -> groups.reduce((all, value) -> Functions.list(all, "/", value, 0), Functions::without,
+                nodes.store());
+            default -> groups.aggregate(() -> "", (key, value, all) -> Functions.list(all, ",", value, 0),
+                (key, value, all) -> Functions.without(all, value), nodes.store());
+        };
+    }
+
+    private static KTable<String, String> join(Nodes nodes, JsonNode node, boolean stored) {
+        KTable<String, String> left = nodes.table(node, "from");
+        KTable<String, String> right = nodes.table(node, "with");
+        return switch (Nodes.kind(node)) {
+            case "inner" -> stored ? left.join(right, Functions::both, nodes.store()) : left.join(right, Functions::both);
+            case "left" -> stored ? left.leftJoin(right, Functions::both, nodes.store())
+                : left.leftJoin(right, Functions::both);
+            default -> stored ? left.outerJoin(right, Functions::both, nodes.store())
+                : left.outerJoin(right, Functions::both);
+        };
+    }
+}

@@ -1,0 +1,108 @@
+//! Asks Kafka Streams itself, and shrinks what is answered in another way.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    env,
+};
+
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+
+use crate::{
+    case::{Answer, Case},
+    compare::compare,
+    generate::cases,
+    oracle::Oracle,
+    report::{Report, describe},
+    run::{Pace, run},
+    shrink::simplest,
+};
+
+/// So many cases are given to the JVM ahead.
+const AHEAD: usize = 16;
+/// Differences of one kind that are shrunk and printed.
+const PRINTED: usize = 2;
+/// Draws that are tried to find a simpler case.
+const SHRINKING: usize = 1_500;
+
+fn number(name: &str, default: u64) -> u64 {
+    env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+pub(crate) fn runner(seed: u64) -> TestRunner {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
+
+#[test]
+#[ignore = "needs a JVM: `make conformance`"]
+fn kafka_streams_answers_generated_cases_in_the_same_way() {
+    let (cases_wanted, seed) = (number("TIDEMILL_CASES", 1_000), number("TIDEMILL_SEED", 1));
+    let (mut runner, strategy, mut oracle) = (runner(seed), cases(), Oracle::start());
+    let (mut report, mut wrong) = (Report::default(), BTreeMap::<String, usize>::new());
+    let mut asked = VecDeque::new();
+    for number in 0..cases_wanted as usize + AHEAD {
+        if number < cases_wanted as usize {
+            let tree = strategy.new_tree(&mut runner).expect("draws without refusing");
+            oracle.ask(&tree.current());
+            asked.push_back(tree);
+        }
+        if number < AHEAD {
+            continue;
+        }
+        let Some(mut tree) = asked.pop_front() else { break };
+        let (case, theirs) = (tree.current(), oracle.answer());
+        let ours = run(&case, Pace::Steady);
+        match compare(&case, &theirs, &ours, false) {
+            Ok(rules) => report.add(&case, &theirs, &rules),
+            Err(difference) => {
+                let kind = difference.split(": ").next().unwrap_or_default().to_owned();
+                let kind = kind.trim_start_matches(|c: char| c != ' ').to_owned();
+                let seen = wrong.entry(kind).or_default();
+                *seen += 1;
+                if *seen <= PRINTED {
+                    let found = describe(&case, &theirs, &ours, &difference);
+                    // The JVM works on cases ahead; a shrunk one needs its own.
+                    println!("{}", shrunk(&mut tree, &mut Oracle::start()).unwrap_or(found));
+                }
+            }
+        }
+    }
+    println!("seed {seed}: {report}");
+    assert!(wrong.is_empty(), "cases that differ, by kind: {wrong:#?}");
+}
+
+/// The simplest case that still differs, in words. The draws shrink first, and then the case that they make.
+fn shrunk(tree: &mut impl ValueTree<Value = Case>, oracle: &mut Oracle) -> Option<String> {
+    let mut differs = |case: &Case| -> Option<(Answer, Answer, String)> {
+        oracle.ask(case);
+        let theirs = oracle.answer();
+        // A simpler case may be none that Kafka Streams takes.
+        if theirs.error.is_some() {
+            return None;
+        }
+        let ours = run(case, Pace::Steady);
+        let difference = compare(case, &theirs, &ours, false).err()?;
+        Some((theirs, ours, difference))
+    };
+    let mut still = |case: &Case| differs(case).is_some();
+    let mut drawn = tree.current();
+    for _ in 0..SHRINKING {
+        let case = tree.current();
+        let goes_on = if still(&case) {
+            drawn = case;
+            tree.simplify()
+        } else {
+            tree.complicate()
+        };
+        if !goes_on {
+            break;
+        }
+    }
+    let simplest = simplest(drawn, &mut still);
+    let (theirs, ours, difference) = differs(&simplest)?;
+    Some(describe(&simplest, &theirs, &ours, &difference))
+}

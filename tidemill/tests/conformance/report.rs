@@ -1,0 +1,61 @@
+//! What a run has seen: cases by operator, and how often each rule was needed.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use crate::{
+    case::{Answer, Case},
+    rules::Rule,
+};
+
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) cases: usize,
+    records: usize,
+    operators: BTreeMap<String, usize>,
+    rules: BTreeMap<Rule, usize>,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, case: &Case, answer: &Answer, rules: &BTreeSet<Rule>) {
+        self.cases += 1;
+        self.records += answer.outputs.values().map(Vec::len).sum::<usize>();
+        let labels: BTreeSet<_> = case.nodes.iter().map(crate::case::Node::label).collect();
+        for label in labels {
+            *self.operators.entry(label).or_default() += 1;
+        }
+        for rule in rules {
+            *self.rules.entry(*rule).or_default() += 1;
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} cases agree, {} records", self.cases, self.records)?;
+        for (operator, cases) in &self.operators {
+            writeln!(f, "{cases:>8} with {operator}")?;
+        }
+        for (rule, cases) in &self.rules {
+            writeln!(f, "{cases:>8} by the rule: {rule}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A difference with its case, to read and to put into a test.
+pub(crate) fn describe(case: &Case, theirs: &Answer, ours: &Answer, difference: &str) -> String {
+    let json = |value: &dyn Fn() -> serde_json::Result<String>| value().expect("plain data");
+    let mut text = format!("{difference}\n");
+    for (place, node) in case.nodes.iter().enumerate() {
+        text += &format!("  {place:>2} {}\n", json(&|| serde_json::to_string(node)));
+    }
+    for (step, number) in case.script.iter().zip(1..) {
+        text += &format!("  {number:>2}. {}\n", json(&|| serde_json::to_string(step)));
+    }
+    text += &format!("case           {}\n", json(&|| serde_json::to_string(case)));
+    text += &format!("Kafka Streams  {}\n", json(&|| serde_json::to_string(theirs)));
+    text + &format!("Tidemill       {}\n", json(&|| serde_json::to_string(ours)))
+}

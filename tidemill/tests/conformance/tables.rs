@@ -1,0 +1,105 @@
+//! Steps of tables of a described topology.
+
+use tidemill::{Data, KGroupedTable, KTable, Materialized};
+
+use crate::{
+    build::{Made, Nodes},
+    case::{FoldKind, Kind, Node, Text},
+    functions::{add, both, is, key, list, without},
+};
+
+/// A value of a table.
+trait Value: Data {
+    fn text(self) -> Text;
+    fn of(text: Text) -> Self;
+}
+
+impl Value for String {
+    fn text(self) -> Text {
+        Some(self)
+    }
+
+    fn of(text: Text) -> Self {
+        text.unwrap_or_default()
+    }
+}
+
+impl Value for Text {
+    fn text(self) -> Text {
+        self
+    }
+
+    fn of(text: Text) -> Self {
+        text
+    }
+}
+
+pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
+    let name = nodes.name();
+    let stored = |table: KTable<Text, String>, stored: bool| {
+        Made::Table(if stored { table.materialized(name.as_str()) } else { table })
+    };
+    match node.clone() {
+        Node::TableFilter { from, r#mod, is: rest, stored: keep } => match &nodes.made[from] {
+            Made::Windows(table) => Made::Windows(filter(table, r#mod, rest)),
+            _ => stored(filter(nodes.table(from), r#mod, rest), keep),
+        },
+        Node::TableMapValues { from, add: suffix, stored: keep } => match &nodes.made[from] {
+            Made::Windows(table) => Made::Windows(map_values(table, suffix)),
+            _ => stored(map_values(nodes.table(from), suffix), keep),
+        },
+        Node::GroupTable { from, r#mod, kind } => {
+            let topic = format!("g{}", nodes.made.len());
+            let grouped = match &nodes.made[from] {
+                Made::Windows(table) => group(table, &topic, r#mod),
+                _ => group(nodes.table(from), &topic, r#mod),
+            };
+            Made::Table(fold(&grouped, kind, name.as_str()))
+        }
+        Node::JoinTables { from, with, kind, stored: keep } => {
+            stored(join(nodes.table(from), nodes.table(with), kind), keep)
+        }
+        Node::ToTable { from } => Made::Table(nodes.stream(from).to_table_with_tombstones(name.as_str())),
+        node => panic!("not a step of a table: {node:?}"),
+    }
+}
+
+fn filter<K: Data, V: Value>(table: &KTable<K, V>, modulo: u64, rest: u64) -> KTable<K, V> {
+    table.filter(move |_, value| is(&value.clone().text(), modulo, rest))
+}
+
+fn map_values<K: Data, V: Value>(table: &KTable<K, V>, suffix: String) -> KTable<K, V> {
+    table.map_values(move |value| V::of(add(value.text(), &suffix)))
+}
+
+fn group<K: Data, V: Value>(table: &KTable<K, V>, topic: &str, modulo: u64) -> KGroupedTable<Text, String> {
+    table.group_by(topic, move |_, value| {
+        let value = value.text();
+        (key(&value, modulo), value.unwrap_or_default())
+    })
+}
+
+fn fold(grouped: &KGroupedTable<Text, String>, kind: FoldKind, name: &str) -> KTable<Text, String> {
+    match kind {
+        FoldKind::Count => grouped.count(name).map_values(|count| count.to_string()),
+        FoldKind::Reduce => {
+            let add = |all, value| list(Some(all), "/", &Some(value), 0).unwrap_or_default();
+            grouped.reduce(name, add, |all, value| without(Some(all), &Some(value)).unwrap_or_default())
+        }
+        FoldKind::Aggregate => grouped.aggregate(
+            Materialized::from(name),
+            String::new,
+            |_, value, all: &mut String| *all = list(Some(all.clone()), ",", &Some(value), 0).unwrap_or_default(),
+            |_, value, all: &mut String| *all = without(Some(all.clone()), &Some(value)).unwrap_or_default(),
+        ),
+    }
+}
+
+fn join(left: &KTable<Text, String>, right: &KTable<Text, String>, kind: Kind) -> KTable<Text, String> {
+    let text = |left: Text, right: Text| both(&left, &right).unwrap_or_default();
+    match kind {
+        Kind::Inner => left.join(right, move |_, left, right| text(Some(left), Some(right))),
+        Kind::Left => left.left_join(right, move |_, left, right| text(Some(left), right)),
+        Kind::Outer => left.outer_join(right, move |_, left, right| text(left, right)),
+    }
+}
