@@ -82,6 +82,7 @@ fn record() {
     let mut draw = || strategy.new_tree(&mut runner).expect("draws without refusing").current();
     let generated: String = (0..GENERATED).map(|_| recording("", draw())).collect();
     fs::write(path("recorded.ndjson"), generated).expect("writes");
-    let documented: String = documented::CASES.iter().map(|(name, case)| recording(name, documented::parse(case))).collect();
+    let documented: String =
+        documented::CASES.iter().map(|(name, case)| recording(name, documented::parse(case))).collect();
     fs::write(path("documented.ndjson"), documented).expect("writes");
 }
