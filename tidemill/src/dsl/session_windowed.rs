@@ -204,8 +204,8 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         let counts = Materialized { retention_ms: materialized.retention_ms, ..counts };
         let rows = SessionRows::new(&self.stream.graph, self.windows, counts);
         let beside = Materialized { name: format!("{}-elements", materialized.name), ..materialized };
-        let elements = SessionRows::new(&self.stream.graph, self.windows, beside);
-        let (store, stores) = (rows.store.clone(), vec![rows.store.clone(), elements.store.clone()]);
+        let elements = SessionRows::beside(&self.stream.graph, self.windows, beside);
+        let (store, stores) = (rows.store.clone(), [rows.stores(), vec![elements.store.clone()]].concat());
         let windows = self.windows;
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (store, value) = (assembly.session_store(&elements.store), elements.value.clone());
@@ -253,7 +253,7 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
             assembly.lifecycle(id, operator);
             Ok(())
         });
-        let node = self.late.attach(&self.stream, label, &rows.store, vec![rows.store.clone()], build);
+        let node = self.late.attach(&self.stream, label, &rows.store, rows.stores(), build);
         let open_ms = windows.retention_ms().saturating_add(1);
         {
             let graph = &mut self.stream.graph.borrow_mut().graph;

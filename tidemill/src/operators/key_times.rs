@@ -93,13 +93,28 @@ struct Core {
 }
 
 impl KeyTimes {
-    /// Continues from the stores' contents: `live` maps each window to its live entry.
+    /// Continues from the stores' contents: each part's function maps a window to its live entry.
     pub(crate) fn open<'a>(
         store: Rc<RefCell<ByteStore>>,
         shared: bool,
         idle_ms: Option<i64>,
         kept_ms: i64,
         parts: impl IntoIterator<Item = (&'a ByteWindowStore, LiveOf<'a>)>,
+    ) -> Result<Self, StoreError> {
+        let mut live = Vec::new();
+        for (rows, live_of) in parts {
+            live.extend(rows.windows()?.into_iter().map(|(start, key)| live_of(start, &key)));
+        }
+        Self::open_with(store, shared, idle_ms, kept_ms, live)
+    }
+
+    /// Continues with these live entries of keys.
+    pub(crate) fn open_with(
+        store: Rc<RefCell<ByteStore>>,
+        shared: bool,
+        idle_ms: Option<i64>,
+        kept_ms: i64,
+        live: impl IntoIterator<Item = (Bytes, Live)>,
     ) -> Result<Self, StoreError> {
         let mut core = Core {
             store,
@@ -112,12 +127,9 @@ impl KeyTimes {
             epochs: BTreeMap::new(),
             sweep: Sweep::new(kept_ms),
         };
-        for (rows, live_of) in parts {
-            for (start, key) in rows.windows()? {
-                let (key, live) = live_of(start, &key);
-                core.load(&key)?;
-                core.track(&key, live);
-            }
+        for (key, live) in live {
+            core.load(&key)?;
+            core.track(&key, live);
         }
         // Rows that are due and still exist were not finished: with at-least-once processing, or if a close was
         // interrupted.

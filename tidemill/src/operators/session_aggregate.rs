@@ -56,7 +56,7 @@ where
         // A null aggregate has no row: the next record begins a new session.
         let aggregate = aggregate.filter(|aggregate| !self.value.is_null(aggregate));
         let encoded = aggregate.as_ref().map(|aggregate| self.value.encode(aggregate)).transpose()?.flatten();
-        self.sessions.replace(found, encoded.map(|value| Row { timestamp: found.end, value }))?;
+        self.sessions.replace(ctx, found, encoded.map(|value| Row { timestamp: found.end, value }))?;
         if self.emit_final {
             return Ok(());
         }
@@ -76,17 +76,15 @@ where
         self.next.forward(ctx, Record::new(Windowed { key, window: Window { start, end } }, change, end))
     }
 
-    fn close(&self, ctx: &mut TaskContext) -> Outcome {
-        if !self.emit_final {
-            self.sessions.clock.finish_closed(ctx);
-        }
-        self.sessions.close(ctx, |ctx, session, row| {
+    fn close(&self, ctx: &mut TaskContext, key: Option<&[u8]>) -> Outcome {
+        let emit = |ctx: &mut TaskContext, session: &SessionKey, row: Row| {
             ctx.or_left_out(|ctx| {
                 let SessionKey { key, start, end } = session.clone();
                 let change = Change { new: Some(self.value.decode(row.value)?), old: None };
                 self.forward(ctx, self.sessions.key.decode(key)?, start, end, change)
             })
-        })
+        };
+        self.sessions.close(ctx, key, self.emit_final.then_some(emit))
     }
 }
 
@@ -100,8 +98,9 @@ where
         let found: Result<_, Box<Failure>> = self.sessions.find(ctx, record, &self.late);
         if let Some((record, found)) = found? {
             self.add(ctx, record, &found)?;
+            self.close(ctx, Some(self.sessions.last_key()))?;
         }
-        self.close(ctx)
+        Ok(())
     }
 }
 
@@ -112,16 +111,19 @@ where
     M: Fn(&K, A, A) -> A,
 {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        self.sessions.clock.save(&mut self.sessions.store.borrow_mut());
-        Ok(())
+        Ok(self.sessions.time.save(&self.sessions.store)?)
+    }
+
+    fn erase(&mut self, ctx: &mut TaskContext, key: &[u8]) {
+        self.sessions.time.erase(ctx, key);
     }
 
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
-        self.sessions.clock.tick(ctx);
-        self.close(ctx)
+        self.sessions.time.tick(ctx)?;
+        self.close(ctx, None)
     }
 
     fn resume(&mut self, ctx: &mut TaskContext) -> Outcome {
-        self.close(ctx)
+        self.close(ctx, None)
     }
 }

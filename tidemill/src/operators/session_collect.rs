@@ -39,21 +39,22 @@ impl<V: Data> SessionElements<V> {
         Ok(())
     }
 
-    /// Removes the elements of a session and returns them, by timestamp, then in the order in which they came.
+    /// Removes the elements of a session that closes and returns them, by timestamp, then in the order in which they
+    /// came. Earlier elements belong to no session any more: with at-least-once processing, a crash may have left them.
     fn take(&self, session: &SessionKey) -> Result<Vec<Row>, StoreError> {
         let mut store = self.store.borrow_mut();
-        let found = store.find_by_end(&session.key, session.start, session.end, Direction::Forward)?;
-        let (keys, rows): (Vec<_>, Vec<_>) = found.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-        for SessionKey { key, start, end } in keys {
-            store.remove(&key, start, end)?;
+        let found = store.find_by_end(&session.key, 0, session.end, Direction::Forward)?;
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        for (SessionKey { key, start, end }, _) in &found {
+            store.remove(key, *start, *end)?;
         }
-        Ok(rows)
+        Ok(found.into_iter().map(|(_, row)| row).filter(|row| row.timestamp >= session.start).collect())
     }
 }
 
 impl<K: Data, V: Data> SessionCollect<K, V> {
-    fn close(&self, ctx: &mut TaskContext) -> Outcome {
-        self.sessions.close(ctx, |ctx, session, _| {
+    fn close(&self, ctx: &mut TaskContext, key: Option<&[u8]>) -> Outcome {
+        let emit = |ctx: &mut TaskContext, session: &SessionKey, _| {
             // The elements leave the store also if an operator rejects the list.
             let rows = self.elements.take(session)?;
             ctx.or_left_out(|ctx| {
@@ -63,7 +64,8 @@ impl<K: Data, V: Data> SessionCollect<K, V> {
                 let key = Windowed { key: self.sessions.key.decode(session.key.clone())?, window };
                 self.next.forward(ctx, Record::new(key, elements, session.end))
             })
-        })
+        };
+        self.sessions.close(ctx, key, Some(emit))
     }
 }
 
@@ -74,25 +76,29 @@ impl<K: Data, V: Data> Receive<K, V> for SessionCollect<K, V> {
             let absorbed = found.absorbed.iter().map(|(_, row)| self.counts.decode(row.value.clone()));
             let count = absorbed.sum::<Result<i64, _>>()? + 1;
             let count = self.counts.encode(&count)?.map(|value| Row { timestamp: found.end, value });
-            self.sessions.replace(&found, count)?;
+            self.sessions.replace(ctx, &found, count)?;
             self.elements.append(self.sessions.last_key(), Row { timestamp: record.timestamp, value })?;
+            self.close(ctx, Some(self.sessions.last_key()))?;
         }
-        self.close(ctx)
+        Ok(())
     }
 }
 
 impl<K: Data, V: Data> Lifecycle for SessionCollect<K, V> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
-        self.sessions.clock.save(&mut self.sessions.store.borrow_mut());
-        Ok(())
+        Ok(self.sessions.time.save(&self.sessions.store)?)
+    }
+
+    fn erase(&mut self, ctx: &mut TaskContext, key: &[u8]) {
+        self.sessions.time.erase(ctx, key);
     }
 
     fn tick(&mut self, ctx: &mut TaskContext) -> Outcome {
-        self.sessions.clock.tick(ctx);
-        self.close(ctx)
+        self.sessions.time.tick(ctx)?;
+        self.close(ctx, None)
     }
 
     fn resume(&mut self, ctx: &mut TaskContext) -> Outcome {
-        self.close(ctx)
+        self.close(ctx, None)
     }
 }

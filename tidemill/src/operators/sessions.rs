@@ -2,14 +2,14 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use tidemill_state::{ByteSessionStore, Codec, Direction, Row, SessionKey, StoreError};
+use tidemill_state::{ByteSessionStore, Codec, Direction, Row, SessionKey};
 
-use super::{DropReason, Failure, Next, Outcome, SessionClock, TaskContext};
+use super::{DropReason, Failure, Next, Outcome, SessionClock, SessionTime, TaskContext};
 use crate::record::{Data, Record};
 
 /// The stored sessions of one operator.
 pub(crate) struct Sessions<K> {
-    pub(crate) clock: SessionClock,
+    pub(crate) time: SessionTime,
     pub(crate) store: Rc<RefCell<ByteSessionStore>>,
     pub(crate) key: Arc<dyn Codec<K>>,
     /// The encoded key of the last record.
@@ -25,15 +25,15 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Whether the only stored session is this session, and the record is all of it. It is then overwritten.
+    /// Whether the stored session has no other timestamp than the record. It is then overwritten.
     pub(crate) fn is_overwritten(&self) -> bool {
         self.start == self.end && !self.absorbed.is_empty()
     }
 }
 
 impl<K: Data> Sessions<K> {
-    pub(crate) fn new(clock: SessionClock, store: Rc<RefCell<ByteSessionStore>>, key: Arc<dyn Codec<K>>) -> Self {
-        Self { clock, store, key, scratch: Vec::new() }
+    pub(crate) fn new(time: SessionTime, store: Rc<RefCell<ByteSessionStore>>, key: Arc<dyn Codec<K>>) -> Self {
+        Self { time, store, key, scratch: Vec::new() }
     }
 
     /// The encoded key of the last record.
@@ -55,11 +55,10 @@ impl<K: Data> Sessions<K> {
         }
         self.scratch.clear();
         self.key.encode_into(&record.key, &mut self.scratch)?;
-        let (at, gap_ms) = (record.timestamp, self.clock.windows.gap_ms);
-        self.clock.observe(ctx, at);
-        let open_from_ms = self.clock.closed_below_ms();
+        let (at, gap_ms) = (record.timestamp, self.time.gap_ms());
+        let observed = self.time.observe(ctx, &self.scratch, at)?;
         // The result of a closed session is final. A record near it begins a new session.
-        let earliest_end = at.saturating_sub(gap_ms).max(open_from_ms);
+        let earliest_end = at.saturating_sub(gap_ms).max(observed.open_from_ms);
         let absorbed = {
             let store = self.store.borrow();
             let near =
@@ -68,18 +67,19 @@ impl<K: Data> Sessions<K> {
         };
         let start = absorbed.iter().map(|(session, _)| session.start).fold(at, i64::min);
         let end = absorbed.iter().map(|(session, _)| session.end).fold(at, i64::max);
-        if end >= open_from_ms {
+        if end >= observed.open_from_ms {
             return Ok(Some((record, Found { start, end, absorbed })));
         }
         ctx.count_dropped(ctx.node, DropReason::Late);
-        ctx.late_by_ms = Some(self.clock.now_ms() - at);
+        ctx.late_by_ms = Some(observed.now_ms - at);
         let forwarded = late.forward(ctx, record);
         ctx.late_by_ms = None;
         forwarded.map(|()| None)
     }
 
     /// Writes the session of the last record in place of those that it absorbs. Without a value, they are only removed.
-    pub(crate) fn replace(&self, found: &Found, row: Option<Row>) -> Result<(), StoreError> {
+    pub(crate) fn replace(&self, ctx: &mut TaskContext, found: &Found, row: Option<Row>) -> Outcome {
+        self.time.replaced(ctx, &self.scratch, found, row.is_some());
         let mut store = self.store.borrow_mut();
         let same = |session: &SessionKey| (session.start, session.end) == (found.start, found.end) && row.is_some();
         for (session, _) in found.absorbed.iter().filter(|(session, _)| !same(session)) {
@@ -91,17 +91,35 @@ impl<K: Data> Sessions<K> {
         Ok(())
     }
 
-    /// Finishes closed sessions with `close`, by end, start and key. Then removes those past their retention.
+    /// Finishes the sessions that the time of the key, or of the partition, has closed. Without `close`, nothing is to be
+    /// done with them. Then removes those past their retention.
     pub(crate) fn close(
         &self,
         ctx: &mut TaskContext,
+        key: Option<&[u8]>,
+        close: Option<impl FnMut(&mut TaskContext, &SessionKey, Row) -> Outcome>,
+    ) -> Outcome {
+        match (&self.time, close) {
+            (SessionTime::Partition(clock), Some(close)) => self.close_by_end(ctx, clock, close),
+            (SessionTime::Partition(clock), None) => {
+                clock.finish_closed(ctx);
+                self.expire(ctx, clock)
+            }
+            (SessionTime::Key(sessions), Some(close)) => sessions.close(ctx, key, &self.store, close),
+            (SessionTime::Key(sessions), None) => sessions.close(ctx, key, &self.store, |_, _, _| Ok(())),
+        }
+    }
+
+    fn close_by_end(
+        &self,
+        ctx: &mut TaskContext,
+        clock: &SessionClock,
         mut close: impl FnMut(&mut TaskContext, &SessionKey, Row) -> Outcome,
     ) -> Outcome {
-        let Self { clock, store, .. } = self;
         loop {
-            let closed = clock.next_closed(&mut store.borrow_mut())?;
+            let closed = clock.next_closed(&mut self.store.borrow_mut())?;
             let Some(session) = closed else { break };
-            let row = store.borrow().get(&session.key, session.start, session.end)?;
+            let row = self.store.borrow().get(&session.key, session.start, session.end)?;
             if let Some(row) = row {
                 close(ctx, &session, row)?;
             }
@@ -112,12 +130,11 @@ impl<K: Data> Sessions<K> {
             }
         }
         clock.finish_closed(ctx);
-        self.expire(ctx)
+        self.expire(ctx, clock)
     }
 
-    fn expire(&self, ctx: &mut TaskContext) -> Outcome {
-        let Self { clock, store, .. } = self;
-        let mut store = store.borrow_mut();
+    fn expire(&self, ctx: &mut TaskContext, clock: &SessionClock) -> Outcome {
+        let mut store = self.store.borrow_mut();
         let expired_below_ms = clock.expired_below_ms(store.retention_ms());
         while let Some(session) = store.next_by_end(i64::MIN, expired_below_ms, None)? {
             clock.mark_changed(ctx);

@@ -496,7 +496,7 @@ impl ActiveTask {
     pub(crate) fn prepare_commit(&mut self) -> Result<CommitWork, TaskError> {
         self.flush_caches()?;
         let mut work = CommitWork::default();
-        self.stores.changelog_records(|record| work.changelog.push(record));
+        self.stores.changelog_records(|record| work.changelog.push(record))?;
         if self.needs_commit() {
             // Also offsets of inputs that did not move. Through the offsets the log refuses a member that was replaced,
             // and a task also writes when only time passes.

@@ -14,6 +14,7 @@ mod purge_by_key;
 mod purges;
 mod restore;
 mod sealed;
+mod session_order;
 mod silence;
 mod standby;
 mod storage;

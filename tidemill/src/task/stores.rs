@@ -5,7 +5,13 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use bytes::Bytes;
 use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Row, SessionKey, StoreError, WindowKey};
 
-use super::{StoreSupplier, purges::Head, strays::Strays, written_by::compare_writers};
+use super::{
+    StoreSupplier,
+    purges::Head,
+    session_order::{SessionOrder, Turn},
+    strays::Strays,
+    written_by::compare_writers,
+};
 use crate::{
     error::TaskError,
     graph::{StoreKind, StoreName, StoreSpec},
@@ -130,23 +136,39 @@ impl TaskStores {
     }
 
     /// The changelog records of everything uncommitted.
-    pub(crate) fn changelog_records(&self, mut send: impl FnMut(ProducerRecord)) {
+    pub(crate) fn changelog_records(&self, mut send: impl FnMut(ProducerRecord)) -> Result<(), TaskError> {
         for (_, handle, changelog) in self.logged() {
+            let order = match handle {
+                StoreHandle::Session(store) => Some(SessionOrder::of(store.borrow().store())),
+                StoreHandle::KeyValue(_) | StoreHandle::Window(_) => None,
+            };
+            let order = order.transpose().map_err(|error| self.error(error))?;
             handle.with_store(|store| {
                 let mut record = |key: Bytes, timestamp: i64, value: Option<Bytes>| {
                     let (topic, partition) = (changelog.topic.clone(), changelog.partition);
                     let key = Some(key);
                     send(ProducerRecord { topic, partition, timestamp, key, value, headers: Headers::new() });
                 };
-                for (key, row) in store.uncommitted() {
-                    let key = handle.to_changelog_key(key);
-                    record(key, row.map_or(0, |row| row.timestamp), row.map(|row| row.value.clone()));
+                let rows = |turn: Turn, record: &mut dyn FnMut(Bytes, i64, Option<Bytes>)| {
+                    let turn_of = |key, row| order.as_ref().map_or(Turn::Written, |order| order.turn(key, row));
+                    for (key, row) in store.uncommitted().filter(|(key, row)| turn_of(key, *row) == turn) {
+                        let key = handle.to_changelog_key(key);
+                        record(key, row.map_or(0, |row| row.timestamp), row.map(|row| row.value.clone()));
+                    }
+                };
+                rows(Turn::Written, &mut record);
+                if order.is_some() {
+                    rows(Turn::Absorbed, &mut record);
                 }
                 for (key, value) in store.uncommitted_meta() {
                     record(Bytes::copy_from_slice(key.as_bytes()), 0, Some(value.clone()));
                 }
+                if order.is_some() {
+                    rows(Turn::Closed, &mut record);
+                }
             });
         }
+        Ok(())
     }
 
     /// Notes the present end of the changelogs after a restore, so that this part can be purged later.

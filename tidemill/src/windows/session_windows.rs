@@ -33,6 +33,7 @@ use crate::clock::millis;
 pub struct SessionWindows {
     pub(crate) gap_ms: i64,
     pub(crate) grace_ms: i64,
+    pub(crate) by_key: bool,
 }
 
 impl SessionWindows {
@@ -81,7 +82,30 @@ impl SessionWindows {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn of_inactivity_gap_and_grace(gap: Duration, grace: Duration) -> Self {
-        Self { gap_ms: millis(gap), grace_ms: millis(grace) }
+        Self { gap_ms: millis(gap), grace_ms: millis(grace), by_key: false }
+    }
+
+    /// Gives each key an event time of its own, as [`TimeWindows::event_time_by_key`](super::TimeWindows::event_time_by_key)
+    /// does. By default, as in Kafka Streams, all keys of a partition share one.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{EmitStrategy, SessionWindows, Windowed};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let rides = SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_secs(30)).event_time_by_key();
+    /// let positions = builder.stream::<u64, f64>("positions").group_by_key().windowed_by(rides);
+    /// positions.emit(EmitStrategy::on_window_close()).count("rides").to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// // The clock of bicycle 2 is a day ahead. Only its own records close the ride of bicycle 1.
+    /// let positions = [(1, 0.1, 0), (2, 0.2, 86_400_000), (1, 0.3, 20_000), (1, 0.4, 60_000)];
+    /// driver.input::<u64, f64>("positions").pipe_all(positions)?;
+    /// assert_eq!(driver.output::<Windowed<u64>, i64>("counts").read_values()?, [2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn event_time_by_key(self) -> Self {
+        Self { by_key: true, ..self }
     }
 
     /// How long a session is needed, in milliseconds of stream time from its end: the gap plus the grace period. A store

@@ -18,6 +18,7 @@ mod processor;
 mod repartition;
 mod scenario;
 mod seeds;
+mod sessions;
 mod standbys;
 mod stopping;
 mod windows;
@@ -75,6 +76,16 @@ fn windows_exactly_once() {
 #[test]
 fn windows_at_least_once() {
     check::<windows::Windows>("windows_at_least_once", AtLeastOnce);
+}
+
+#[test]
+fn sessions_exactly_once() {
+    check::<sessions::Sessions>("sessions_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn sessions_at_least_once() {
+    check::<sessions::Sessions>("sessions_at_least_once", AtLeastOnce);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use tidemill_state::{ByteWindowStore, MemoryBackend, Row};
 use super::*;
 use crate::{
     plan::TaskId,
-    transport::{Acknowledged, Headers},
+    transport::{Acknowledged, Headers, ProducerRecord},
 };
 
 const NAME: &str = "rows";
@@ -59,7 +59,8 @@ fn record(offset: Offset, key: &'static str, value: Option<&'static str>) -> Con
 /// What the changelog gets with the next commit.
 fn changes(stores: &TaskStores) -> Vec<(Bytes, Option<Bytes>)> {
     let mut changes = Vec::new();
-    stores.changelog_records(|record| changes.push((record.key.unwrap_or_default(), record.value)));
+    let sent = |record: ProducerRecord| changes.push((record.key.unwrap_or_default(), record.value));
+    stores.changelog_records(sent).expect("reads");
     changes
 }
 
