@@ -136,8 +136,7 @@ fn a_table_and_topics_of_a_pattern_have_resets_too() -> Tested {
         driver.status()?;
         driver.input::<String, String>(topic).pipe("new".into(), "y".into(), 1)?;
     }
-    let all =
-        driver.key_value_store::<String, String>("last", 0)?.ok_or("it runs")?.all().collect::<Result<Vec<_>, _>>()?;
+    let all = driver.key_value_store::<String, String>("last", 0)?.ok_or("it runs")?.all().read_all()?;
     assert_eq!(all, [("new".to_owned(), "y".to_owned())]);
     let text = driver.plan().describe();
     assert!(text.contains("in (source, topic: in [1], offset reset: latest)"), "{text}");

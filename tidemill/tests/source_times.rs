@@ -138,7 +138,7 @@ fn tombstones_of_a_table_keep_their_own_time_but_must_be_plausible() -> Tested {
     input.pipe_all([("a".into(), None, 10_001), ("c".into(), Some(11), 0)])?;
     let last = driver.key_value_store::<String, i64>("last", 0)?.ok_or("it runs")?;
     assert_eq!(last.get_with_timestamp(&"a".into())?, Some((3, 3_000)), "the tombstone at 10,001 is left out");
-    assert_eq!(last.all().collect::<Result<Vec<_>, _>>()?, [("a".to_owned(), 3)]);
+    assert_eq!(last.all().read_all()?, [("a".to_owned(), 3)]);
     Ok(())
 }
 
