@@ -97,7 +97,9 @@ impl Nodes<'_> {
             Node::Map { from, r#mod, add: suffix } => {
                 self.stream(from).map(move |_, value| (key(&value, r#mod), add(value, &suffix)))
             }
-            Node::FlatMapValues { from, r#mod } => self.stream(from).flat_map_values(move |value| copies(&value, r#mod)),
+            Node::FlatMapValues { from, r#mod } => {
+                self.stream(from).flat_map_values(move |value| copies(&value, r#mod))
+            }
             Node::FlatMap { from, r#mod } => self.stream(from).flat_map(move |_, value| {
                 copies(&value, r#mod).into_iter().map(|copy| (key(&copy, 3), copy)).collect::<Vec<_>>()
             }),

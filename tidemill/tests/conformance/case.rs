@@ -19,20 +19,63 @@ pub(crate) struct Case {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub(crate) enum Node {
-    Stream { topic: String },
-    Table { topic: String },
-    Filter { from: usize, r#mod: u64, is: u64 },
-    FilterNot { from: usize, r#mod: u64, is: u64 },
-    MapValues { from: usize, add: String },
-    NullValues { from: usize, r#mod: u64 },
-    Map { from: usize, r#mod: u64, add: String },
-    FlatMapValues { from: usize, r#mod: u64 },
-    FlatMap { from: usize, r#mod: u64 },
-    SelectKey { from: usize, r#mod: u64 },
-    NullKeys { from: usize, r#mod: u64 },
-    Merge { from: usize, with: usize },
-    Split { from: usize, mods: Vec<u64> },
-    Branch { from: usize, branch: usize },
+    Stream {
+        topic: String,
+    },
+    Table {
+        topic: String,
+    },
+    Filter {
+        from: usize,
+        r#mod: u64,
+        is: u64,
+    },
+    FilterNot {
+        from: usize,
+        r#mod: u64,
+        is: u64,
+    },
+    MapValues {
+        from: usize,
+        add: String,
+    },
+    NullValues {
+        from: usize,
+        r#mod: u64,
+    },
+    Map {
+        from: usize,
+        r#mod: u64,
+        add: String,
+    },
+    FlatMapValues {
+        from: usize,
+        r#mod: u64,
+    },
+    FlatMap {
+        from: usize,
+        r#mod: u64,
+    },
+    SelectKey {
+        from: usize,
+        r#mod: u64,
+    },
+    NullKeys {
+        from: usize,
+        r#mod: u64,
+    },
+    Merge {
+        from: usize,
+        with: usize,
+    },
+    Split {
+        from: usize,
+        mods: Vec<u64>,
+    },
+    Branch {
+        from: usize,
+        branch: usize,
+    },
     Repartition {
         from: usize,
         #[serde(default, skip_serializing_if = "is_false")]
@@ -55,14 +98,49 @@ pub(crate) enum Node {
         forgetful: bool,
     },
     /// Without windows there is one aggregate for each key.
-    Cogroup { from: usize, with: usize, window: Option<Window> },
-    JoinStreams { from: usize, with: usize, kind: Kind, before: i64, after: i64, grace: i64 },
-    JoinTable { from: usize, with: usize, kind: Kind },
-    TableFilter { from: usize, r#mod: u64, is: u64, stored: bool },
-    TableMapValues { from: usize, add: String, stored: bool },
-    GroupTable { from: usize, r#mod: u64, kind: FoldKind },
-    JoinTables { from: usize, with: usize, kind: Kind, stored: bool },
-    ToTable { from: usize },
+    Cogroup {
+        from: usize,
+        with: usize,
+        window: Option<Window>,
+    },
+    JoinStreams {
+        from: usize,
+        with: usize,
+        kind: Kind,
+        before: i64,
+        after: i64,
+        grace: i64,
+    },
+    JoinTable {
+        from: usize,
+        with: usize,
+        kind: Kind,
+    },
+    TableFilter {
+        from: usize,
+        r#mod: u64,
+        is: u64,
+        stored: bool,
+    },
+    TableMapValues {
+        from: usize,
+        add: String,
+        stored: bool,
+    },
+    GroupTable {
+        from: usize,
+        r#mod: u64,
+        kind: FoldKind,
+    },
+    JoinTables {
+        from: usize,
+        with: usize,
+        kind: Kind,
+        stored: bool,
+    },
+    ToTable {
+        from: usize,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

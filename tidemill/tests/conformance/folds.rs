@@ -15,9 +15,9 @@ pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
             let grouped = nodes.present(from).group_by_key();
             match kind {
                 FoldKind::Count => Made::Table(grouped.count(name.as_str()).map_values(|count| count.to_string())),
-                FoldKind::Reduce => Made::Table(grouped.reduce(name.as_str(), |old, value| {
-                    reduce(Some(old), Some(value)).unwrap_or_default()
-                })),
+                FoldKind::Reduce => Made::Table(
+                    grouped.reduce(name.as_str(), |old, value| reduce(Some(old), Some(value)).unwrap_or_default()),
+                ),
                 FoldKind::Aggregate => {
                     Made::Table(grouped.aggregate(name.as_str(), String::new, |_, value, all: &mut String| {
                         *all = list(Some(all.clone()), ",", &Some(value), 0).unwrap_or_default();

@@ -72,7 +72,15 @@ impl Plan {
             let (topic, table) = (topic.to_owned(), number > 1);
             let shape = if table { Shape::Table } else { Shape::Stream };
             let topics = BTreeSet::from([number]);
-            plan.about.push(About { shape, keyed: true, behind: false, plain: !table, loose: false, initial: false, topics });
+            plan.about.push(About {
+                shape,
+                keyed: true,
+                behind: false,
+                plain: !table,
+                loose: false,
+                initial: false,
+                topics,
+            });
             plan.nodes.push(if table { Node::Table { topic } } else { Node::Stream { topic } });
         }
         plan
@@ -82,7 +90,8 @@ impl Plan {
     pub(super) fn add(&mut self, draw: Draw) {
         let Draw { a, b, c, .. } = draw;
         let (modulo, suffix) = (of(a, &[2, 3, 5]), format!("{}", char::from(b'p' + b % 4)));
-        let (kind, fold) = (of(b, &[Kind::Inner, Kind::Left]), of(a, &[FoldKind::Count, FoldKind::Reduce, FoldKind::Aggregate]));
+        let (kind, fold) =
+            (of(b, &[Kind::Inner, Kind::Left]), of(a, &[FoldKind::Count, FoldKind::Reduce, FoldKind::Aggregate]));
         let delete = if fold == FoldKind::Aggregate { of(c, &[0, 0, 3]) } else { 0 };
         let added = match draw.op {
             0 => self.any(draw).map(|from| Node::MapValues { from, add: suffix }),
@@ -95,12 +104,21 @@ impl Plan {
             7 => self.any(draw).map(|from| Node::FlatMapValues { from, r#mod: modulo }),
             8 => self.any(draw).map(|from| Node::FlatMap { from, r#mod: modulo }),
             9 => self.split(draw),
-            10 | 11 => self.two(draw, |about| about.shape == Shape::Stream).map(|(from, with)| Node::Merge { from, with }),
+            10 | 11 => {
+                self.two(draw, |about| about.shape == Shape::Stream).map(|(from, with)| Node::Merge { from, with })
+            }
             12 => self.any(draw).map(|from| Node::Repartition { from, keyless: false }),
             13..16 => self.keyed(draw).map(|from| Node::Fold { from, kind: fold, initial: false }),
             16..20 => {
                 let close = draw.op > 17;
-                self.keyed(draw).map(|from| Node::Windowed { from, window: window(b, c), kind: fold, close, delete, forgetful: false })
+                self.keyed(draw).map(|from| Node::Windowed {
+                    from,
+                    window: window(b, c),
+                    kind: fold,
+                    close,
+                    delete,
+                    forgetful: false,
+                })
             }
             20 => self.pair(draw, a % 2 == 0).map(|(from, with)| {
                 let window = (a % 2 == 0).then(|| window(b, c));
@@ -137,8 +155,12 @@ impl Plan {
     fn push(&mut self, node: Node) -> usize {
         let parents: Vec<_> = node.parents().iter().map(|parent| self.about[*parent].clone()).collect();
         let any = |what: fn(&About) -> bool| parents.iter().any(what);
-        let (mut keyed, mut behind, mut plain, mut loose) =
-            (!any(|about| !about.keyed), any(|about| about.behind), !any(|about| !about.plain), any(|about| about.loose));
+        let (mut keyed, mut behind, mut plain, mut loose) = (
+            !any(|about| !about.keyed),
+            any(|about| about.behind),
+            !any(|about| !about.plain),
+            any(|about| about.loose),
+        );
         let mut shape = Shape::Stream;
         match &node {
             Node::Map { .. } | Node::FlatMap { .. } | Node::SelectKey { .. } | Node::NullKeys { .. } => keyed = false,
@@ -154,7 +176,8 @@ impl Plan {
             Node::JoinStreams { kind, .. } => (plain, loose) = (false, *kind != Kind::Inner),
             _ => {}
         }
-        let counts = matches!(node, Node::Fold { kind: FoldKind::Count, .. } | Node::Windowed { kind: FoldKind::Count, .. });
+        let counts =
+            matches!(node, Node::Fold { kind: FoldKind::Count, .. } | Node::Windowed { kind: FoldKind::Count, .. });
         let initial = counts || matches!(node, Node::TableMapValues { .. }) && parents[0].initial;
         let topics = parents.iter().flat_map(|about| about.topics.clone()).collect();
         self.about.push(About { shape, keyed, behind, plain, loose, initial, topics });

@@ -35,7 +35,9 @@ impl Script {
         let mut steps: Vec<_> = self.steps.iter().map(|drawn| self.step(drawn, &mut now, topics)).collect();
         if closers {
             let far = |ahead: i64, now: i64| {
-                topics.iter().map(move |topic| Step::Record(topic.clone(), Some("z".into()), Some("0".into()), now + ahead))
+                topics
+                    .iter()
+                    .map(move |topic| Step::Record(topic.clone(), Some("z".into()), Some("0".into()), now + ahead))
             };
             steps.extend(far(100_000, now));
             steps.extend(far(200_000, now));
