@@ -178,3 +178,24 @@ bench-kafka: prerequisites kafka-broker ## Compares with Kafka Streams on a real
 .PHONY: goldens
 goldens: ## Records again what Kafka Streams answers, for the parity test. Needs a JDK and Maven; no part of the tests.
 	cd tidemill/tests/golden/kafka-streams && mvn --batch-mode --quiet compile exec:java
+
+CONFORMANCE := $(abspath $(or $(CARGO_TARGET_DIR),target))/conformance
+CASES ?= 10000
+SEED ?= 1
+
+# The Java side, which answers cases as long as it gets some.
+.PHONY: conformance-java
+conformance-java:
+	mvn --batch-mode --quiet -f tidemill/tests/conformance/kafka-streams/pom.xml -Dout=$(CONFORMANCE) \
+	  compile dependency:copy-dependencies
+
+# An own profile, without RocksDB and librdkafka.
+.PHONY: conformance conformance-record
+conformance: conformance-java ## Compares generated topologies with Kafka Streams' TopologyTestDriver; CASES=1000 SEED=2. Needs a JDK and Maven.
+	TIDEMILL_CASES=$(CASES) TIDEMILL_SEED=$(SEED) cargo test --locked -p tidemill --no-default-features \
+	  --test conformance -- --ignored --nocapture live
+conformance-record: conformance-java ## Records again what Kafka Streams answers to some hundred of these cases, for the tests.
+	cargo test --locked -p tidemill --no-default-features --test conformance -- --ignored --nocapture record
+conformance conformance-record: export CARGO_PROFILE_DEV_DEBUG = 0
+conformance conformance-record: export CARGO_PROFILE_DEV_OPT_LEVEL = 1
+conformance conformance-record: export TIDEMILL_KAFKA_STREAMS = $(CONFORMANCE)
