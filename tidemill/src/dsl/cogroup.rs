@@ -3,14 +3,17 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
-    KGroupedStream, KStream, KTable, Materialized, TimeWindowedKStream,
+    KGroupedStream, KStream, KTable, Materialized, TimeWindowedKStream, WindowsOfCogroup,
     builder::{SharedGraph, add_operator, add_store, meets},
     grouped::{aggregate, keyed_aggregate},
     window_rows::WindowRows,
 };
 use crate::{
     graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind, StoreKind},
-    operators::{BuildNode, Cogroup, KeyedAggregate, KeyedInput, LeftInput, RightInput, WindowAggregate, WindowInput},
+    operators::{
+        BuildNode, Cogroup, KeyedAggregate, KeyedInput, LeftInput, RightInput, SessionAggregate, SessionInput,
+        WindowAggregate, WindowInput,
+    },
     record::Data,
     windows::{Cogrouped, EmitStrategy, JoinKind, TimeWindows, Windowed},
 };
@@ -157,9 +160,10 @@ type Initializer<A> = Arc<dyn Fn() -> A + Send + Sync>;
 
 /// The kind of a cogroup's aggregate.
 #[derive(Debug, Clone, Copy)]
-enum Aggregates {
+pub(super) enum Aggregates {
     OfKeys,
     OfTimeWindows,
+    OfSessions,
 }
 
 /// Streams of different values that feed one aggregate (`CogroupedKStream` in Kafka Streams, KIP-150).
@@ -189,7 +193,7 @@ enum Aggregates {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CogroupedKStream<K, A> {
-    graph: SharedGraph,
+    pub(super) graph: SharedGraph,
     inputs: Vec<AddInput<A>>,
     types: std::marker::PhantomData<fn(K, A)>,
 }
@@ -229,6 +233,11 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
                         let core = assembly.shared::<WindowAggregate<K, A>>(core)?;
                         let late = assembly.next(id, LATE_PORT)?;
                         assembly.input::<K, V>(id, Rc::new(RefCell::new(WindowInput { core, fold, late })));
+                    }
+                    Aggregates::OfSessions => {
+                        let core = assembly.shared::<SessionAggregate<K, A>>(core)?;
+                        let late = assembly.next(id, LATE_PORT)?;
+                        assembly.input::<K, V>(id, Rc::new(RefCell::new(SessionInput { core, fold, late })));
                     }
                 }
                 Ok(())
@@ -285,7 +294,7 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
     }
 
     /// Adds the inputs' nodes and connects them with the node of their aggregate.
-    fn add_inputs(
+    pub(super) fn add_inputs(
         self,
         store: &str,
         aggregates: Aggregates,
@@ -301,9 +310,13 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         self.graph
     }
 
-    /// Divides the groups into time windows (`CogroupedKStream.windowedBy` in Kafka Streams). See the example of
-    /// [`CogroupedKStream`].
-    pub fn windowed_by(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream<K, A> {
+    /// Divides the groups into windows (`CogroupedKStream.windowedBy` in Kafka Streams). See the examples of
+    /// [`CogroupedKStream`] and of [`SessionWindowedCogroupedKStream`](super::SessionWindowedCogroupedKStream).
+    pub fn windowed_by<W: WindowsOfCogroup<K, A>>(self, windows: W) -> W::Stream {
+        windows.divide_cogroup(self)
+    }
+
+    pub(super) fn by_time(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream<K, A> {
         self.graph.borrow_mut().graph.problems.extend(windows.problems());
         TimeWindowedCogroupedKStream { cogrouped: self, windows, emit: EmitStrategy::default() }
     }

@@ -1,6 +1,6 @@
 //! The common parts of all steps of sessions: a session store, its codecs, and how a task opens them.
 
-use std::sync::Arc;
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::Codec;
 
@@ -12,11 +12,20 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    graph::{NodeId, StoreKind, StoreName},
-    operators::{Assembly, KeySessions, SessionClock, SessionTime, SessionView, Sessions, View},
+    graph::{MAIN_PORT, NodeId, StoreKind, StoreName},
+    operators::{
+        Assembly, KeySessions, Merger, SessionAggregate, SessionClock, SessionInitializer, SessionTime, SessionView,
+        Sessions, View,
+    },
     record::Data,
     windows::{EmitStrategy, SessionWindowedCodec, SessionWindows, Windowed},
 };
+
+/// Notes the idle time of a step of sessions.
+pub(super) fn note_idle(graph: &SharedGraph, node: NodeId, windows: SessionWindows, emit: EmitStrategy) {
+    let open_ms = windows.retention_ms().saturating_add(1);
+    graph.borrow_mut().graph.note_idle(node, emit.idle_ms(), open_ms);
+}
 
 /// A declared session store.
 pub(super) struct SessionRows<K, V> {
@@ -82,7 +91,33 @@ impl<K: Data, V: Data> SessionRows<K, V> {
         Ok(Sessions::new(time, store, self.key.clone()))
     }
 
-    pub(super) fn table(self, graph: SharedGraph, node: NodeId) -> KTable<Windowed<K>, V> {
+    /// Builds the aggregation and registers it for commits and ticks. Its results go to the children of `node`.
+    pub(super) fn aggregate(
+        &self,
+        assembly: &mut Assembly<'_>,
+        node: NodeId,
+        (windows, emit): (SessionWindows, EmitStrategy),
+        (initializer, merger): (SessionInitializer<V>, Merger<K, V>),
+    ) -> Result<Rc<RefCell<SessionAggregate<K, V>>>, TaskError> {
+        let core = Rc::new(RefCell::new(SessionAggregate {
+            sessions: self.open(assembly, windows, emit)?,
+            value: self.value.clone(),
+            initializer,
+            merger,
+            emit_final: emit.is_final(),
+            sends_old: assembly.sends_old(node),
+            next: assembly.next(node, MAIN_PORT)?,
+        }));
+        assembly.lifecycle(node, core.clone());
+        Ok(core)
+    }
+
+    pub(super) fn table(self, graph: SharedGraph, node: NodeId, windows: SessionWindows) -> KTable<Windowed<K>, V> {
+        if !windows.by_key {
+            // A session still accepts records when stream time is its end plus gap and grace.
+            let after_ms = windows.retention_ms().saturating_add(1);
+            graph.borrow_mut().graph.final_after_ms.insert(node, after_ms);
+        }
         let codec = Arc::new(SessionWindowedCodec::new(SharedCodec(self.key.clone())));
         let (store, key, value) = (self.store.clone(), self.key, self.value);
         let open = move |assembly: &Assembly<'_>| -> Box<dyn View<Windowed<K>, V>> {

@@ -9,11 +9,11 @@ use super::{
     builder::SharedCodec,
     grouped::{aggregate, reducer},
     late::Late,
-    session_rows::SessionRows,
+    session_rows::{SessionRows, note_idle},
 };
 use crate::{
     graph::{LATE_PORT, MAIN_PORT},
-    operators::{BuildNode, SessionAggregate, SessionCollect, SessionElements, SessionFold},
+    operators::{BuildNode, Merger, SessionCollect, SessionElements, SessionInitializer, SessionInput},
     record::Data,
     windows::{EmitStrategy, SessionWindows, Windowed},
 };
@@ -222,8 +222,7 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
             Ok(())
         });
         let node = self.late.attach(&self.stream, "session-collect", &store, stores, build);
-        let open_ms = windows.retention_ms().saturating_add(1);
-        self.stream.graph.borrow_mut().graph.note_idle(node, emit.idle_ms(), open_ms);
+        note_idle(&self.stream.graph, node, windows, emit);
         KStream::new(self.stream.graph.clone(), node)
     }
 
@@ -236,30 +235,17 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
         merger: impl Fn(&K, A, A) -> A + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let rows = SessionRows::new(&self.stream.graph, self.windows, materialized.into());
-        let (node_rows, fold) = (rows.clone(), Arc::new(SessionFold { initializer, aggregator, merger }));
+        let (node_rows, fold) = (rows.clone(), Arc::new(aggregator));
         let (windows, emit) = (self.windows, self.emit);
+        let (initializer, merger): (SessionInitializer<A>, Merger<K, A>) = (Arc::new(initializer), Arc::new(merger));
         let build: BuildNode = Arc::new(move |assembly, id| {
-            let operator = SessionAggregate {
-                sessions: node_rows.open(assembly, windows, emit)?,
-                value: node_rows.value.clone(),
-                fold: fold.clone(),
-                emit_final: emit.is_final(),
-                sends_old: assembly.sends_old(id),
-                next: assembly.next(id, MAIN_PORT)?,
-                late: assembly.next(id, LATE_PORT)?,
-            };
-            let operator = Rc::new(RefCell::new(operator));
-            assembly.input::<K, V>(id, operator.clone());
-            assembly.lifecycle(id, operator);
+            let core = node_rows.aggregate(assembly, id, (windows, emit), (initializer.clone(), merger.clone()))?;
+            let late = assembly.next(id, LATE_PORT)?;
+            assembly.input::<K, V>(id, Rc::new(RefCell::new(SessionInput { core, fold: fold.clone(), late })));
             Ok(())
         });
         let node = self.late.attach(&self.stream, label, &rows.store, rows.stores(), build);
-        let open_ms = windows.retention_ms().saturating_add(1);
-        {
-            let graph = &mut self.stream.graph.borrow_mut().graph;
-            graph.note_idle(node, emit.idle_ms(), open_ms);
-            graph.final_after_ms.insert(node, open_ms);
-        }
-        rows.table(self.stream.graph.clone(), node)
+        note_idle(&self.stream.graph, node, windows, emit);
+        rows.table(self.stream.graph.clone(), node, windows)
     }
 }

@@ -1,6 +1,9 @@
 //! The kinds of windows that a grouped stream can be divided into.
 
-use super::{KStream, SessionWindowedKStream, TimeWindowedKStream};
+use super::{
+    CogroupedKStream, KStream, SessionWindowedCogroupedKStream, SessionWindowedKStream, TimeWindowedCogroupedKStream,
+    TimeWindowedKStream,
+};
 use crate::{
     record::Data,
     windows::{SessionWindows, TimeWindows},
@@ -29,6 +32,17 @@ pub trait Windows<K, V>: sealed::Sealed {
     fn divide(self, stream: KStream<K, V>) -> Self::Stream;
 }
 
+/// Windows that [`CogroupedKStream::windowed_by`](crate::CogroupedKStream::windowed_by) accepts. Other crates cannot add
+/// kinds of windows. See the example of [`CogroupedKStream`](crate::CogroupedKStream).
+pub trait WindowsOfCogroup<K, A>: sealed::Sealed {
+    /// The streams that are divided into these windows.
+    type Stream;
+
+    /// Divides cogrouped streams.
+    #[doc(hidden)]
+    fn divide_cogroup(self, streams: CogroupedKStream<K, A>) -> Self::Stream;
+}
+
 mod sealed {
     /// Implemented by the windows of this crate only.
     pub trait Sealed {}
@@ -51,5 +65,21 @@ impl<K: Data, V: Data> Windows<K, V> for SessionWindows {
 
     fn divide(self, stream: KStream<K, V>) -> SessionWindowedKStream<K, V> {
         SessionWindowedKStream::new(stream, self)
+    }
+}
+
+impl<K: Data, A: Data> WindowsOfCogroup<K, A> for TimeWindows {
+    type Stream = TimeWindowedCogroupedKStream<K, A>;
+
+    fn divide_cogroup(self, streams: CogroupedKStream<K, A>) -> TimeWindowedCogroupedKStream<K, A> {
+        streams.by_time(self)
+    }
+}
+
+impl<K: Data, A: Data> WindowsOfCogroup<K, A> for SessionWindows {
+    type Stream = SessionWindowedCogroupedKStream<K, A>;
+
+    fn divide_cogroup(self, streams: CogroupedKStream<K, A>) -> SessionWindowedCogroupedKStream<K, A> {
+        SessionWindowedCogroupedKStream::new(streams, self)
     }
 }

@@ -59,7 +59,7 @@ pub(crate) use foreign_key::{
 pub(crate) use join_time::JoinTime;
 pub(crate) use link::{Lifecycle, Lifecycles, Next, Receive, Target};
 pub(crate) use processor_node::ProcessorNode;
-pub(crate) use session_aggregate::{SessionAggregate, SessionFold};
+pub(crate) use session_aggregate::{Merger, SessionAggregate, SessionInitializer, SessionInput};
 pub(crate) use session_clock::SessionClock;
 pub(crate) use session_collect::{SessionCollect, SessionElements};
 pub(crate) use session_time::{KeySessions, SessionTime};

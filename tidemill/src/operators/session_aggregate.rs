@@ -1,58 +1,49 @@
 //! Count, reduce and aggregate over sessions. A record extends a session, joins several, or begins one.
 
-use std::sync::Arc;
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{Codec, Row, SessionKey};
 
-use super::{Failure, Lifecycle, Next, Outcome, Receive, Sessions, TaskContext, sessions::Found};
+use super::{Lifecycle, Next, Outcome, Receive, Sessions, TaskContext, sessions::Found};
 use crate::{
     record::{Data, Record},
     table::Change,
     windows::{Window, Windowed},
 };
 
-/// How aggregates of sessions begin, grow and merge.
-pub(crate) struct SessionFold<I, F, M> {
-    /// The aggregate before the first record; `None` if the first record makes it.
-    pub(crate) initializer: I,
-    /// Adds a record.
-    pub(crate) aggregator: F,
-    /// Makes one aggregate of two: that of earlier sessions, and that of the next session.
-    pub(crate) merger: M,
-}
+/// Makes the aggregate before the first record; `None` if the first record makes it.
+pub(crate) type SessionInitializer<A> = Arc<dyn Fn() -> Option<A> + Send + Sync>;
 
-/// The state of an aggregation of sessions.
-pub(crate) struct SessionAggregate<K, V, A, I, F, M> {
+/// Makes one aggregate of two: that of earlier sessions, and that of the next session.
+pub(crate) type Merger<K, A> = Arc<dyn Fn(&K, A, A) -> A + Send + Sync>;
+
+/// The parts that the inputs of one aggregation of sessions share.
+pub(crate) struct SessionAggregate<K, A> {
     pub(crate) sessions: Sessions<K>,
     pub(crate) value: Arc<dyn Codec<A>>,
-    pub(crate) fold: Arc<SessionFold<I, F, M>>,
+    pub(crate) initializer: SessionInitializer<A>,
+    pub(crate) merger: Merger<K, A>,
     pub(crate) emit_final: bool,
     pub(crate) sends_old: bool,
     pub(crate) next: Next<Windowed<K>, Change<A>>,
-    pub(crate) late: Next<K, V>,
 }
 
-impl<K: Data, V: Data, A: Data, I, F, M> SessionAggregate<K, V, A, I, F, M>
-where
-    I: Fn() -> Option<A>,
-    F: Fn(&K, V, &mut Option<A>),
-    M: Fn(&K, A, A) -> A,
-{
-    fn add(&self, ctx: &mut TaskContext, record: Record<K, V>, found: &Found) -> Outcome {
-        let Record { key, value, .. } = record;
+impl<K: Data, A: Data> SessionAggregate<K, A> {
+    /// Adds a record with `add` to its session.
+    fn update(&self, ctx: &mut TaskContext, key: K, found: &Found, add: impl FnOnce(&K, &mut Option<A>)) -> Outcome {
         let mut absorbed = Vec::with_capacity(found.absorbed.len());
         for (session, row) in &found.absorbed {
             absorbed.push((session, self.value.decode(row.value.clone())?));
         }
-        let mut aggregate = (self.fold.initializer)();
+        let mut aggregate = (self.initializer)();
         for (_, stored) in &absorbed {
             let stored = stored.clone();
             aggregate = Some(match aggregate {
-                Some(aggregate) => (self.fold.merger)(&key, aggregate, stored),
+                Some(aggregate) => (self.merger)(&key, aggregate, stored),
                 None => stored,
             });
         }
-        (self.fold.aggregator)(&key, value, &mut aggregate);
+        add(&key, &mut aggregate);
         // A null aggregate has no row: the next record begins a new session.
         let aggregate = aggregate.filter(|aggregate| !self.value.is_null(aggregate));
         let encoded = aggregate.as_ref().map(|aggregate| self.value.encode(aggregate)).transpose()?.flatten();
@@ -88,28 +79,7 @@ where
     }
 }
 
-impl<K: Data, V: Data, A: Data, I, F, M> Receive<K, V> for SessionAggregate<K, V, A, I, F, M>
-where
-    I: Fn() -> Option<A>,
-    F: Fn(&K, V, &mut Option<A>),
-    M: Fn(&K, A, A) -> A,
-{
-    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
-        let found: Result<_, Box<Failure>> = self.sessions.find(ctx, record, &self.late);
-        if let Some((record, found)) = found? {
-            self.add(ctx, record, &found)?;
-            self.close(ctx, Some(self.sessions.last_key()))?;
-        }
-        Ok(())
-    }
-}
-
-impl<K: Data, V: Data, A: Data, I, F, M> Lifecycle for SessionAggregate<K, V, A, I, F, M>
-where
-    I: Fn() -> Option<A>,
-    F: Fn(&K, V, &mut Option<A>),
-    M: Fn(&K, A, A) -> A,
-{
+impl<K: Data, A: Data> Lifecycle for SessionAggregate<K, A> {
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
         Ok(self.sessions.time.save(&self.sessions.store)?)
     }
@@ -125,5 +95,23 @@ where
 
     fn resume(&mut self, ctx: &mut TaskContext) -> Outcome {
         self.close(ctx, None)
+    }
+}
+
+/// One input of an aggregation of sessions; a cogroup has several.
+pub(crate) struct SessionInput<K, V, A, F> {
+    pub(crate) core: Rc<RefCell<SessionAggregate<K, A>>>,
+    pub(crate) fold: Arc<F>,
+    pub(crate) late: Next<K, V>,
+}
+
+impl<K: Data, V: Data, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for SessionInput<K, V, A, F> {
+    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
+        let core = &mut *self.core.borrow_mut();
+        if let Some((Record { key, value, .. }, found)) = core.sessions.find(ctx, record, &self.late)? {
+            core.update(ctx, key, &found, |key, aggregate| (self.fold)(key, value, aggregate))?;
+            core.close(ctx, Some(core.sessions.last_key()))?;
+        }
+        Ok(())
     }
 }
