@@ -12,6 +12,7 @@ mod options;
 mod produced;
 mod session_rows;
 mod session_windowed;
+mod sliding;
 mod sources;
 mod split;
 mod stream;
