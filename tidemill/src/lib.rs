@@ -65,8 +65,8 @@ pub use times::{TimeBand, TimeSource, TimeUnit};
 pub use topology::Topology;
 pub use transport::AutoOffsetReset;
 pub use windows::{
-    BufferConfig, Cogrouped, EmitStrategy, JoinKind, JoinWindows, SessionWindowedCodec, SessionWindows, Suppressed,
-    TimeWindows, Window, Windowed, WindowedCodec,
+    BufferConfig, Cogrouped, EmitStrategy, JoinKind, JoinWindows, SessionWindowedCodec, SessionWindows, SlidingWindows,
+    Suppressed, TimeWindows, Window, Windowed, WindowedCodec,
 };
 
 /// The Processor API: custom operators.

@@ -13,6 +13,7 @@ mod produced;
 mod session_cogroup;
 mod session_rows;
 mod session_windowed;
+mod sliding;
 mod sources;
 mod split;
 mod stream;

@@ -10,10 +10,13 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    graph::{Content, MAIN_PORT, NodeId, RowKeys, StoreKind, StoreName},
-    operators::{Assembly, Elements, KeyWindows, View, WindowAggregate, WindowClock, WindowTime, WindowView},
+    graph::{Content, MAIN_PORT, NodeId, RowKeys, StoreFormat, StoreKind, StoreName},
+    operators::{
+        Assembly, Elements, KeyWindows, SlidingAggregate, SlidingStarts, View, WindowAggregate, WindowClock,
+        WindowTime, WindowView,
+    },
     record::Data,
-    windows::{EmitStrategy, TimeWindows, Windowed, WindowedCodec},
+    windows::{EmitStrategy, SlidingWindows, TimeWindows, Windowed, WindowedCodec},
 };
 
 /// A declared window store.
@@ -64,22 +67,52 @@ impl<K: Data, V: Data> WindowRows<K, V> {
 
     /// Declares the rows of another side of the operator.
     pub(super) fn beside(graph: &SharedGraph, windows: TimeWindows, materialized: Materialized<K, V>) -> Self {
-        let needed = windows.retention_ms();
-        let retention_ms = materialized.retention_ms.unwrap_or(needed);
-        let store = add_store(graph, &materialized, StoreKind::Window { retention_ms, by_key: windows.by_key });
-        graph.borrow_mut().graph.describe_store(&store, |format| {
+        let needed = (windows.retention_ms(), "size and grace");
+        let rows = Self::keep(graph, materialized, windows.by_key, needed, |format| {
             format.set("window-size-ms", windows.size_ms);
             format.set("window-advance-ms", windows.advance_ms);
-            format.set_event_time(windows.by_key);
+        });
+        Self { final_after_ms: (!windows.by_key).then_some(windows.grace_ms), ..rows }
+    }
+
+    /// Adds the store of sliding windows.
+    pub(super) fn sliding(graph: &SharedGraph, windows: SlidingWindows, mut materialized: Materialized<K, V>) -> Self {
+        let times = add_times(graph, windows.by_key, materialized.key.clone(), &materialized, &materialized.name);
+        let needed = (windows.retention_ms(), "twice the time difference and grace");
+        let asked_ms = materialized.retention_ms.unwrap_or(needed.0);
+        if asked_ms >= needed.0 {
+            // Windows include both ends. The last record that may still open a window behind the record before it finds
+            // that one in a window that starts so much earlier.
+            materialized.retention_ms = Some(asked_ms.max(needed.0.saturating_add(2)));
+        }
+        let rows = Self::keep(graph, materialized, windows.by_key, needed, |format| {
+            format.set("window-time-difference-ms", windows.difference_ms);
+        });
+        // The end is inclusive, so that it must have passed, too.
+        let final_after_ms = (!windows.by_key).then_some(windows.grace_ms.saturating_add(1));
+        Self { times, final_after_ms, ..rows }
+    }
+
+    fn keep(
+        graph: &SharedGraph,
+        materialized: Materialized<K, V>,
+        by_key: bool,
+        (needed, why): (i64, &str),
+        describe: impl FnOnce(&mut StoreFormat),
+    ) -> Self {
+        let retention_ms = materialized.retention_ms.unwrap_or(needed);
+        let store = add_store(graph, &materialized, StoreKind::Window { retention_ms, by_key });
+        graph.borrow_mut().graph.describe_store(&store, |format| {
+            describe(format);
+            format.set_event_time(by_key);
         });
         if retention_ms < needed {
             graph.borrow_mut().graph.problems.push(format!(
-                "store '{store}' keeps windows for {retention_ms} ms, but size and grace need {needed} ms: \
+                "store '{store}' keeps windows for {retention_ms} ms, but {why} need {needed} ms: \
                  make its retention longer"
             ));
         }
-        let final_after_ms = (!windows.by_key).then_some(windows.grace_ms);
-        Self { store, times: None, key: materialized.key, value: materialized.value, final_after_ms }
+        Self { store, times: None, key: materialized.key, value: materialized.value, final_after_ms: None }
     }
 
     /// The stores of an operator that has only these rows.
@@ -125,6 +158,30 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         let (key, value) = (self.key.clone(), self.value.clone());
         let (shared, old) = (assembly.is_shared(&self.store), assembly.sends_old(node));
         let core = WindowAggregate::new(time, emit.is_final(), store, shared, key, value, old, next);
+        let core = Rc::new(RefCell::new(core));
+        assembly.lifecycle(node, core.clone());
+        Ok(core)
+    }
+
+    /// Opens the aggregate of sliding windows.
+    pub(super) fn sliding_aggregate(
+        &self,
+        assembly: &mut Assembly<'_>,
+        node: NodeId,
+        windows: SlidingWindows,
+        emit: EmitStrategy,
+    ) -> Result<Rc<RefCell<SlidingAggregate<K, V>>>, TaskError> {
+        let time = self.time(assembly, windows.spans(), emit, &[])?;
+        let (store, next) = (assembly.window_store(&self.store), assembly.next(node, MAIN_PORT)?);
+        let starts = if assembly.is_open_to_processors(&self.store) {
+            None
+        } else {
+            let starts = SlidingStarts::read(&store.borrow());
+            Some(starts.map_err(|source| TaskError::of_store(assembly.task, source))?)
+        };
+        let (key, value, old) = (self.key.clone(), self.value.clone(), assembly.sends_old(node));
+        let (difference_ms, is_final) = (windows.difference_ms, emit.is_final());
+        let core = SlidingAggregate::new(time, difference_ms, is_final, store, starts, key, value, old, next);
         let core = Rc::new(RefCell::new(core));
         assembly.lifecycle(node, core.clone());
         Ok(core)

@@ -48,17 +48,15 @@ use crate::{
 /// assert_eq!(driver.status()?.tasks[0].records_dropped, [("per-minute".to_owned(), "late", 1)]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct TimeWindowedKStream<K, V> {
+pub struct TimeWindowedKStream<K, V, W = TimeWindows> {
     pub(super) stream: KStream<K, V>,
-    pub(super) windows: TimeWindows,
+    pub(super) windows: W,
     pub(super) emit: EmitStrategy,
     pub(super) late: Late,
 }
 
-impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
-    pub(super) fn new(stream: KStream<K, V>, windows: TimeWindows) -> Self {
-        let problems = windows.problems();
-        stream.graph.borrow_mut().graph.problems.extend(problems);
+impl<K: Data, V: Data, W> TimeWindowedKStream<K, V, W> {
+    pub(super) fn new(stream: KStream<K, V>, windows: W) -> Self {
         Self { stream, windows, emit: EmitStrategy::default(), late: Late::default() }
     }
 
@@ -113,6 +111,13 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         self.late.records(&self.stream)
     }
 
+    /// Adds the operator's node and connects the node of late records to it.
+    pub(super) fn attach(&self, label: &'static str, name: &str, stores: Vec<StoreName>, build: BuildNode) -> NodeId {
+        self.late.attach(&self.stream, label, name, stores, build)
+    }
+}
+
+impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
     /// Counts each key's records in each window (`TimeWindowedKStream.count` in Kafka Streams).
     ///
     /// ```
@@ -257,10 +262,5 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         let node = self.attach(label, &rows.store, rows.stores(), build);
         self.stream.graph.borrow_mut().graph.note_idle(node, emit.idle_ms(), windows.retention_ms());
         rows.table(self.stream.graph.clone(), node)
-    }
-
-    /// Adds the operator's node and connects the node of late records to it.
-    pub(super) fn attach(&self, label: &'static str, name: &str, stores: Vec<StoreName>, build: BuildNode) -> NodeId {
-        self.late.attach(&self.stream, label, name, stores, build)
     }
 }

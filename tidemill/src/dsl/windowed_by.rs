@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     record::Data,
-    windows::{SessionWindows, TimeWindows},
+    windows::{SessionWindows, SlidingWindows, TimeWindows},
 };
 
 /// Windows that [`KGroupedStream::windowed_by`](crate::KGroupedStream::windowed_by) accepts. Other crates cannot add
@@ -50,12 +50,22 @@ mod sealed {
     impl Sealed for crate::windows::SessionWindows {}
 
     impl Sealed for crate::windows::TimeWindows {}
+    impl Sealed for crate::windows::SlidingWindows {}
 }
 
 impl<K: Data, V: Data> Windows<K, V> for TimeWindows {
     type Stream = TimeWindowedKStream<K, V>;
 
     fn divide(self, stream: KStream<K, V>) -> TimeWindowedKStream<K, V> {
+        stream.graph.borrow_mut().graph.problems.extend(self.problems());
+        TimeWindowedKStream::new(stream, self)
+    }
+}
+
+impl<K: Data, V: Data> Windows<K, V> for SlidingWindows {
+    type Stream = TimeWindowedKStream<K, V, Self>;
+
+    fn divide(self, stream: KStream<K, V>) -> TimeWindowedKStream<K, V, Self> {
         TimeWindowedKStream::new(stream, self)
     }
 }

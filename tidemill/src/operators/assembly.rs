@@ -184,6 +184,11 @@ impl<'a> Assembly<'a> {
         self.parts.graph.users(name).count() > 1
     }
 
+    /// Whether processors may write to a store.
+    pub(crate) fn is_open_to_processors(&self, name: &str) -> bool {
+        self.parts.graph.users(name).any(|node| node.kind == NodeKind::Operator("process"))
+    }
+
     /// The stores of a node that only processors use. No operator's clock expires their rows.
     pub(crate) fn unclocked_stores(&self, id: NodeId) -> Vec<StoreHandle> {
         let graph = self.parts.graph;

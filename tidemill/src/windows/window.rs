@@ -5,13 +5,15 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use tidemill_state::{Codec, CodecError, Coded};
 
-/// The bounds of a window in event time, in milliseconds since the epoch. `start` is inclusive, `end` is exclusive
-/// (`Window` in Kafka Streams). The end of a session is inclusive: it is the timestamp of the last record. See the example of [`TimeWindows::windows_for`](super::TimeWindows::windows_for).
+/// The bounds of a window in event time, in milliseconds since the epoch (`Window` in Kafka Streams). `start` is
+/// inclusive. `end` is exclusive. It is inclusive for [`SlidingWindows`](super::SlidingWindows) and for sessions, where
+/// it is the timestamp of the last record. See the example of
+/// [`TimeWindows::windows_for`](super::TimeWindows::windows_for).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
     /// First millisecond of the window.
     pub start: i64,
-    /// First millisecond after the window; of a session, its last millisecond.
+    /// First millisecond after the window; of a sliding window and of a session, its last millisecond.
     pub end: i64,
 }
 
