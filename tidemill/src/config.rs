@@ -185,6 +185,10 @@ pub struct StreamsConfig {
     /// How often records that are no longer needed are deleted: processed records of repartition topics, and changelog
     /// records of expired windows (`repartition.purge.interval.ms` in Kafka Streams). Default 30 s.
     pub repartition_purge_interval: Duration,
+    /// How often the topics of the log are looked at, if the topology reads a pattern of topics or may write any topic
+    /// (`metadata.max.age.ms` in Kafka). Each stream thread then takes up topics that have appeared or gone. Default
+    /// 5 min.
+    pub metadata_max_age: Duration,
     /// Whether processed responses of asynchronous steps stay on their topics, for a journal of calls. Whoever sets this
     /// deletes them: no retention does. Default false. Kafka Streams has no such setting.
     pub keep_responses: bool,
@@ -228,6 +232,7 @@ impl StreamsConfig {
             query_timeout: Duration::from_secs(10),
             poll_timeout: Duration::from_millis(50),
             repartition_purge_interval: Duration::from_secs(30),
+            metadata_max_age: Duration::from_mins(5),
             keep_responses: false,
         }
     }

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use common::{Tested, driver, records};
 use tidemill::{
-    Consumed, EmitStrategy, Plan, Streams, StreamsBuilder, StreamsConfig, TimeWindows,
+    Consumed, EmitStrategy, Plan, StreamsBuilder, TimeWindows,
     state::{BigEndian, Utf8},
     testing::{DriverOptions, Simulator, SimulatorOptions, TopologyTestDriver},
-    transport::embedded::EmbeddedLog,
 };
 
 /// Reads both topics and writes what it gets, without state.
@@ -140,28 +139,6 @@ fn a_pattern_matches_whole_names_and_no_internal_topics() -> Tested {
     assert_eq!(driver.key_value_store::<String, i64>("counts", 0)?.ok_or("it runs")?.get(&"k".into())?, Some(2));
     let text = driver.plan().describe();
     assert!(text.contains("(source, topics matching orders|test-.*: orders [1], test-input [1])"), "{text}");
-    Ok(())
-}
-
-#[test]
-fn a_topic_that_appears_later_is_read_after_the_next_start() -> Tested {
-    let log = EmbeddedLog::in_memory();
-    for topic in ["in-1", "out"] {
-        log.create(topic, 1)?;
-    }
-    let builder = StreamsBuilder::new();
-    builder.stream_pattern::<String, String>("in-.*").to("out");
-    let topology = builder.build()?;
-    let entry = |text: &'static str| tidemill::transport::embedded::Entry::new("k", text, 0);
-    for (topic, total) in [("in-1", 1), ("in-2", 2)] {
-        if topic != "in-1" {
-            log.create(topic, 1)?;
-        }
-        log.append(topic, 0, [entry(topic)])?;
-        let streams = Streams::start(&topology, StreamsConfig::new("app"), log.clone())?;
-        common::wait_until("the copy", || log.end_offsets("out").is_ok_and(|ends| ends == [total]));
-        streams.close()?;
-    }
     Ok(())
 }
 

@@ -95,18 +95,17 @@ impl<K, V> Produced<K, V> {
         Self { partitioning: Partitioning::Many(Arc::new(choose)), ..self }
     }
 
-    /// Lets [`KStream::to_by`](crate::KStream::to_by) write every topic that exists when the application starts, with
-    /// the given codecs. See [`any_topic`](Self::any_topic).
+    /// Lets [`KStream::to_by`](crate::KStream::to_by) write every existing topic, with the given codecs. See [`any_topic`](Self::any_topic).
     pub fn any_topic_with(key: impl Codec<K>, value: impl Codec<V>) -> Self {
         Self::with_topics(std::iter::empty::<String>(), key, value)
     }
 }
 
 impl<K: Coded, V: Coded> Produced<K, V> {
-    /// Lets [`KStream::to_by`](crate::KStream::to_by) write every topic that exists when the application starts, except
+    /// Lets [`KStream::to_by`](crate::KStream::to_by) write every existing topic, except
     /// the application's internal topics and topics of the log itself (their names begin with `__`). Topics that are
-    /// created later are unknown until the next start. Declare the topics where you can: a missing topic is then found
-    /// at the start.
+    /// created later are known within [`metadata_max_age`](crate::StreamsConfig::metadata_max_age). Declare the topics
+    /// where you can: a missing topic is then found at the start.
     ///
     /// ```
     /// # use tidemill::{Produced, testing::DriverOptions};
@@ -121,7 +120,7 @@ impl<K: Coded, V: Coded> Produced<K, V> {
     /// orders.pipe("berlin".into(), 250, 0)?;
     /// assert_eq!(driver.output::<String, i64>("orders-berlin").read_values()?, [250]);
     /// let error = orders.pipe("atlantis".into(), 250, 1).unwrap_err();
-    /// assert!(error.chain().contains("topic 'orders-atlantis', which did not exist when the application started"));
+    /// assert!(error.chain().contains("the record chose topic 'orders-atlantis', which does not exist"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn any_topic() -> Self {

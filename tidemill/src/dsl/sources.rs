@@ -70,9 +70,10 @@ impl StreamsBuilder {
     /// Streams). The pattern is a regular expression of the crate `regex` and must match the whole name. With
     /// [`Consumed`], the pattern stands in the place of the topic.
     ///
-    /// The topics are those that exist when the application starts, at least one; internal topics of the application
-    /// and of the log never match. A topic that is created later is read after the next start. Kafka Streams finds it
-    /// without a restart.
+    /// At least one topic must match when the application starts. Topics that are created or deleted later are taken up
+    /// within [`metadata_max_age`](crate::StreamsConfig::metadata_max_age). Internal topics of the application and of
+    /// the log never match. With steps that have state, a new topic needs as many partitions as the others; if it has
+    /// another number, a warning says so and it is not read.
     ///
     /// If one of the topics is also read in another way, both streams must meet in a later step, because one task reads
     /// a partition. Otherwise the start returns an error.

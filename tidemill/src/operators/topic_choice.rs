@@ -13,7 +13,7 @@ pub(crate) struct TopicChoice<K, V> {
     pub(crate) choose: TopicChooser<K, V>,
     /// The topics that may be chosen, with their partition counts.
     pub(crate) known: Arc<BTreeMap<Topic, i32>>,
-    /// Whether the sink declares its topics. Otherwise the known ones are those that existed at the start.
+    /// Whether the sink declares its topics. Otherwise the known ones are those that existed when the log was last looked at.
     pub(crate) declared: bool,
 }
 
@@ -34,8 +34,8 @@ impl<K, V> TopicChoice<K, V> {
             format!("the record chose topic '{chosen}', but its sink declares {}: add it there", known.join(", "))
         } else {
             format!(
-                "the record chose topic '{chosen}', which did not exist when the application started: \
-                 create it, and start again"
+                "the record chose topic '{chosen}', which does not exist, or not for as long as `metadata_max_age`: \
+                 create topics before records choose them"
             )
         };
         Failure::User(text.into())

@@ -132,15 +132,10 @@ impl Plan {
             self.readers = self.find_readers();
             self.idle_notes = self.find_idle_notes();
         }
-        if self.graph.nodes.iter().any(|node| node.kind.writes_any()) {
+        if self.writes_any() {
             self.undeclared = Arc::new(topics::writable(&self, log)?);
         }
         Ok(self)
-    }
-
-    /// The topics that sinks may write without declaring them.
-    pub(crate) fn undeclared_topics(&self) -> &Arc<BTreeMap<Topic, i32>> {
-        &self.undeclared
     }
 
     /// The application that the plan is for. See the example of [`Plan`].

@@ -1,9 +1,13 @@
 //! Which sources read which topics, and how.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::Plan;
+use super::{Plan, TopicLookup, patterns, topics};
 use crate::{
+    error::TopologyError,
     graph::NodeId,
     transport::{AutoOffsetReset, Topic},
 };
@@ -52,5 +56,47 @@ impl Plan {
         let mut counts = self.source_topics(subtopology).map(|topic| self.partitions(&topic));
         let first = counts.next();
         counts.any(|count| Some(count) != first)
+    }
+
+    /// The topics that sinks may write without declaring them.
+    pub(crate) fn undeclared_topics(&self) -> &Arc<BTreeMap<Topic, i32>> {
+        &self.undeclared
+    }
+
+    /// Whether a sink may write topics that it does not declare.
+    pub(super) fn writes_any(&self) -> bool {
+        self.graph.nodes.iter().any(|node| node.kind.writes_any())
+    }
+
+    /// Whether the plan depends on which topics the log has.
+    pub(crate) fn finds_topics(&self) -> bool {
+        !self.matched.is_empty() || self.writes_any()
+    }
+
+    /// Whether only patterns name a topic that the plan reads.
+    pub(crate) fn is_found(&self, topic: &str) -> bool {
+        let is_named =
+            || self.graph.nodes.iter().any(|node| node.kind.user_topics().iter().any(|name| **name == *topic));
+        self.matched.values().flatten().any(|found| **found == *topic) && !is_named()
+    }
+
+    /// The plan for the topics that the log has now; `None` if it is this one.
+    ///
+    /// # Errors
+    ///
+    /// If topics have appeared that this application cannot take up while it runs.
+    pub(crate) fn refreshed(&self, log: &mut dyn TopicLookup) -> Result<Option<Self>, TopologyError> {
+        let matched = patterns::matched(self, log)?;
+        let undeclared = if self.writes_any() { topics::writable(self, log)? } else { BTreeMap::new() };
+        if matched == self.matched && undeclared == *self.undeclared {
+            return Ok(None);
+        }
+        let plan = self.clone().resolve_on(log)?;
+        if plan.internal_topics() != self.internal_topics() {
+            let problem = "the topics that match patterns now need other partition counts of internal topics: reset the \
+                           application, or give the topics equal partition counts";
+            return Err(TopologyError::of(problem.to_owned()));
+        }
+        Ok(Some(plan))
     }
 }

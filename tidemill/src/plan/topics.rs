@@ -170,12 +170,17 @@ impl OwnTopics {
     }
 }
 
-/// The topics of a log that do not belong to it or to the application, with their partition counts.
+/// The topics of a log that do not belong to it or to the application, with their partition counts. Only topics that the
+/// plan does not know yet are looked up.
 pub(super) fn writable(plan: &Plan, log: &mut dyn TopicLookup) -> Result<BTreeMap<Topic, i32>, TopologyError> {
     let own = plan.own_topics();
     let found = log.all().map_err(|error| TopologyError::of(format!("topics cannot be listed: {error}")))?;
     let mut known = BTreeMap::new();
     for topic in found.into_iter().filter(|topic| !own.contains(topic)) {
+        if let Some(partitions) = plan.undeclared.get(&topic) {
+            known.insert(topic, *partitions);
+            continue;
+        }
         match log.partitions_of(&topic) {
             Ok(Some(partitions)) => drop(known.insert(topic, partitions)),
             // The topic was deleted meanwhile.

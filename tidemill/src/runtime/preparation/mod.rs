@@ -145,7 +145,7 @@ impl Prepared {
 }
 
 /// The topics of the application's log.
-struct OnLog<'a>(&'a mut dyn Admin);
+pub(crate) struct OnLog<'a>(pub(crate) &'a mut dyn Admin);
 
 impl TopicLookup for OnLog<'_> {
     fn partitions_of(&mut self, topic: &str) -> Result<Option<i32>, TransportError> {

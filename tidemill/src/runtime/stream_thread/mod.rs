@@ -13,6 +13,7 @@ mod restoring;
 mod restoring_task;
 mod strays;
 mod tasks;
+mod topic_refresh;
 mod transaction;
 
 use std::{
@@ -65,6 +66,7 @@ pub(crate) struct StreamThread {
     last_commit_ms: i64,
     last_tick_ms: i64,
     last_purge_ms: i64,
+    last_refresh_ms: i64,
     /// Since when the thread has only waited for records.
     rests_since_ms: i64,
     /// When the last poll returned, if the thread processed records after it.
@@ -102,6 +104,7 @@ impl StreamThread {
             last_commit_ms: now,
             last_tick_ms: now,
             last_purge_ms: now,
+            last_refresh_ms: now,
             rests_since_ms: now,
             worked_since_ms: None,
             inquirer: Inquirer::default(),
@@ -133,6 +136,7 @@ impl StreamThread {
         let wait = wait.min(self.time_to_commit());
         let polled = match self.clients.consumer.poll(wait) {
             Err(TransportError::Retriable(reason)) => return Ok(self.wait_for_log(reason.as_str(), timeout)),
+            Err(TransportError::UnknownTopic(topic)) if self.does_without(&topic)? => return Ok(1),
             polled => polled.map_err(TaskError::of_sources)?,
         };
         let polled_ms = self.app.clock.monotonic_ms();
@@ -190,6 +194,7 @@ impl StreamThread {
         if now - self.last_purge_ms >= millis(self.app.config.repartition_purge_interval) {
             self.purge(now);
         }
+        self.refresh_topics_when_due(now)?;
         Ok(done)
     }
 
