@@ -73,6 +73,7 @@ pub use windows::{
 pub mod processor {
     pub use crate::{
         operators::processor::{Processor, ProcessorContext, Punctuation, PunctuationType},
+        operators::transform_values::{ValueTransformerContext, ValueTransformerWithKey},
         record::{Data, Record},
     };
 }

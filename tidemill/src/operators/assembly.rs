@@ -203,7 +203,11 @@ impl<'a> Assembly<'a> {
 
     /// The stores that a node is connected to.
     pub(crate) fn stores_of(&self, id: NodeId) -> BTreeMap<StoreName, StoreHandle> {
-        let names = &self.parts.graph.node(id).stores;
+        self.stores_called(&self.parts.graph.node(id).stores)
+    }
+
+    /// Stores by their names.
+    pub(crate) fn stores_called(&self, names: &[StoreName]) -> BTreeMap<StoreName, StoreHandle> {
         names.iter().map(|name| (name.clone(), self.parts.stores[name].clone())).collect()
     }
 

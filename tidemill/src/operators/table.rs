@@ -54,7 +54,7 @@ where
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let keyless = self.key.is_null(&record.key);
-        let found = if keyless { None } else { self.table.get(&record.key)? };
+        let found = if keyless { None } else { self.table.get(ctx, &record.key)? };
         let Record { key, value: left, timestamp, headers } = record;
         match (self.join)(&key, left, found.map(|(value, _)| value)) {
             Some(value) => self.next.forward(ctx, Record { key, value, timestamp, headers }),

@@ -24,7 +24,7 @@ where
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Change<V>>) -> Outcome {
         let Record { key, value: change, timestamp, headers } = record;
-        let (other, at) = match self.other.get(&key)? {
+        let (other, at) = match self.other.get(ctx, &key)? {
             Some((other, at)) => (Some(other), at),
             None if self.needs_other || change.new.is_none() && change.old.is_none() => return Ok(()),
             None => (None, -1),

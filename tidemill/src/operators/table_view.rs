@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Codec};
 
-use super::Failure;
+use super::{Failure, TaskContext};
 use crate::{record::Data, windows::Windowed};
 
 /// A value with its timestamp, if the key has one.
@@ -14,7 +14,7 @@ pub(crate) type Found<V> = Result<Option<(V, i64)>, Box<Failure>>;
 /// The present values of a table.
 pub(crate) trait View<K, V> {
     /// The value of a key, with its timestamp in milliseconds since the epoch.
-    fn get(&mut self, key: &K) -> Found<V>;
+    fn get(&mut self, ctx: &mut TaskContext, key: &K) -> Found<V>;
 }
 
 /// The rows of a key-value store.
@@ -26,7 +26,7 @@ pub(crate) struct StoreView<K, V> {
 }
 
 impl<K: Data, V: Data> View<K, V> for StoreView<K, V> {
-    fn get(&mut self, key: &K) -> Found<V> {
+    fn get(&mut self, _: &mut TaskContext, key: &K) -> Found<V> {
         self.scratch.clear();
         self.key.encode_into(key, &mut self.scratch)?;
         let row = self.store.borrow().get(&self.scratch)?;
@@ -46,7 +46,7 @@ pub(crate) struct WindowView<K, V> {
 }
 
 impl<K: Data, V: Data> View<Windowed<K>, V> for WindowView<K, V> {
-    fn get(&mut self, key: &Windowed<K>) -> Found<V> {
+    fn get(&mut self, _: &mut TaskContext, key: &Windowed<K>) -> Found<V> {
         self.scratch.clear();
         self.key.encode_into(&key.key, &mut self.scratch)?;
         let row = self.store.borrow().get(key.window.start, &self.scratch)?;
@@ -66,7 +66,7 @@ pub(crate) struct SessionView<K, V> {
 }
 
 impl<K: Data, V: Data> View<Windowed<K>, V> for SessionView<K, V> {
-    fn get(&mut self, key: &Windowed<K>) -> Found<V> {
+    fn get(&mut self, _: &mut TaskContext, key: &Windowed<K>) -> Found<V> {
         self.scratch.clear();
         self.key.encode_into(&key.key, &mut self.scratch)?;
         let row = self.store.borrow().get(&self.scratch, key.window.start, key.window.end)?;
@@ -84,8 +84,8 @@ pub(crate) struct MappedView<K, T, F> {
 }
 
 impl<K: Data, T: Data, V: Data, F: Fn(&K, T) -> Option<V>> View<K, V> for MappedView<K, T, F> {
-    fn get(&mut self, key: &K) -> Found<V> {
-        let found = self.of.get(key)?;
+    fn get(&mut self, ctx: &mut TaskContext, key: &K) -> Found<V> {
+        let found = self.of.get(ctx, key)?;
         Ok(found.and_then(|(value, timestamp)| Some(((self.map)(key, value)?, timestamp))))
     }
 }
@@ -101,8 +101,8 @@ impl<K: Data, L: Data, R: Data, V: Data, F> View<K, V> for JoinedView<K, L, R, F
 where
     F: Fn(&K, Option<L>, Option<R>) -> Option<V>,
 {
-    fn get(&mut self, key: &K) -> Found<V> {
-        let (left, right) = (self.left.get(key)?, self.right.get(key)?);
+    fn get(&mut self, ctx: &mut TaskContext, key: &K) -> Found<V> {
+        let (left, right) = (self.left.get(ctx, key)?, self.right.get(ctx, key)?);
         let time = |timestamp: Option<i64>| timestamp.unwrap_or(-1);
         let timestamp = time(left.as_ref().map(|(_, at)| *at)).max(time(right.as_ref().map(|(_, at)| *at)));
         let joined = (self.join)(key, left.map(|(value, _)| value), right.map(|(value, _)| value));

@@ -5,6 +5,7 @@ mod from_stream;
 mod join;
 mod steps;
 mod suppress;
+mod transform_values;
 mod view;
 
 use std::sync::Arc;

@@ -29,7 +29,7 @@ where
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Answer>) -> Outcome {
         let Record { key, value: answer, timestamp, headers } = record;
-        let present = match self.table.get(&key)? {
+        let present = match self.table.get(ctx, &key)? {
             Some((present, _)) if hash(&*self.value, &present)? == answer.hash => present,
             _ => {
                 ctx.count_dropped(ctx.node, DropReason::Outdated);

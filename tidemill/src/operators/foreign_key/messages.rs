@@ -114,12 +114,12 @@ mod tests {
         fn messages_survive_their_bytes(hash: u128, partition: i32, bytes: Vec<u8>, has_value: bool) {
             let bytes = Bytes::from(bytes);
             let answer = Answer { hash, partition, value: has_value.then(|| bytes.clone()) };
-            let encoded = AnswerCodec.encode(&answer).unwrap().unwrap();
-            prop_assert_eq!(AnswerCodec.decode(encoded).unwrap(), answer);
+            let encoded = AnswerCodec.encode(&answer).expect("it is valid").expect("it is valid");
+            prop_assert_eq!(AnswerCodec.decode(encoded).expect("it is valid"), answer);
             for instruction in [Instruction::Delete, Instruction::Answer, Instruction::AnswerIfFound] {
                 let subscription = Subscription { instruction, hash, partition, key: bytes.clone() };
-                let encoded = SubscriptionCodec.encode(&subscription).unwrap().unwrap();
-                prop_assert_eq!(SubscriptionCodec.decode(encoded).unwrap(), subscription);
+                let encoded = SubscriptionCodec.encode(&subscription).expect("it is valid").expect("it is valid");
+                prop_assert_eq!(SubscriptionCodec.decode(encoded).expect("it is valid"), subscription);
             }
         }
 

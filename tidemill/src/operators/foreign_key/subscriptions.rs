@@ -57,7 +57,7 @@ impl<FK: Data, T: Data> Receive<FK, Subscription> for Subscriptions<FK, T> {
         row.put_i32(partition);
         self.store.borrow_mut().put(row_key.into(), Row { timestamp, value: row.freeze() });
 
-        let (value, at) = match self.table.get(&foreign_key)? {
+        let (value, at) = match self.table.get(ctx, &foreign_key)? {
             Some((value, at)) => (Some(self.value.encode(&value)?.unwrap_or_default()), at),
             None if instruction == Instruction::AnswerIfFound => return Ok(()),
             None => (None, timestamp),

@@ -165,7 +165,7 @@ pub(crate) struct SuppressedView<K, V> {
 }
 
 impl<K: Data, V: Data> View<K, V> for SuppressedView<K, V> {
-    fn get(&mut self, key: &K) -> Found<V> {
+    fn get(&mut self, ctx: &mut TaskContext, key: &K) -> Found<V> {
         let mut row_key = vec![UPDATE];
         self.key.encode_into(key, &mut row_key)?;
         let row = self.buffer.borrow().get(&row_key)?;
@@ -174,7 +174,7 @@ impl<K: Data, V: Data> View<K, V> for SuppressedView<K, V> {
                 let prior = Held::decode(row.value)?.prior;
                 Ok(prior.map(|prior| self.value.decode(prior)).transpose()?.map(|value| (value, -1)))
             }
-            None => self.of.get(key),
+            None => self.of.get(ctx, key),
         }
     }
 }
