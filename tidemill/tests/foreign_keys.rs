@@ -260,6 +260,16 @@ fn a_result_without_a_store_says_what_a_later_step_needs() {
 }
 
 #[test]
+fn a_result_without_a_store_can_be_filtered() -> Tested {
+    let driver = started(|builder| inner(builder).filter(|_, text| text.ends_with("Ann")));
+    set(&driver, "users", "u", "Ann", 1)?;
+    set(&driver, "orders", "o", "u:tea", 2)?;
+    set(&driver, "users", "u", "Bob", 3)?;
+    assert_eq!(updates(&driver), [update("o", "u:tea/Ann", 2), update("o", None, 3)]);
+    Ok(())
+}
+
+#[test]
 fn a_join_of_a_join_follows_both() -> Tested {
     let builder = StreamsBuilder::new();
     let users = users(&builder);

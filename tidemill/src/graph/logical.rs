@@ -235,6 +235,13 @@ impl Graph {
         self.final_after_ms.get(&node).copied().or_else(|| above.max())
     }
 
+    /// Whether a table's changes can carry the value before the change. Those of a foreign-key join cannot, unless a store
+    /// keeps its result.
+    pub(crate) fn can_send_old_values(&self, table: NodeId) -> bool {
+        let above = self.takes_old_from.get(&table).map_or(&[][..], Vec::as_slice);
+        !self.foreign_key_joins.contains_key(&table) && above.iter().all(|above| self.can_send_old_values(*above))
+    }
+
     pub(crate) fn add_store(&mut self, spec: StoreSpec, rows: RowKeys) {
         let name = spec.name.clone();
         self.row_keys.insert(name.clone(), rows);

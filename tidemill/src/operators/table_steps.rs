@@ -41,8 +41,9 @@ impl<K: Data, V: Data> Target<K, Option<V>> for DropNullValues<K, V> {
 /// Makes other values of a table's values.
 pub(crate) struct TableMap<F, K, V> {
     pub(crate) map: Arc<F>,
-    /// Whether a change from nothing to nothing is left out. A filter makes such changes, and old values show them.
-    pub(crate) filters: bool,
+    /// Whether a change from nothing to nothing is left out. Only a filter makes such changes, and only old values show
+    /// them.
+    pub(crate) skips_nothing: bool,
     pub(crate) next: Next<K, Change<V>>,
 }
 
@@ -50,7 +51,7 @@ impl<K: Data, T: Data, V: Data, F: Fn(&K, T) -> Option<V>> Target<K, Change<T>> 
     #[inline]
     fn take(&self, ctx: &mut TaskContext, key: K, value: Change<T>, timestamp: i64, headers: Headers) -> Outcome {
         let value = value.map(|value| (self.map)(&key, value));
-        if self.filters && value.new.is_none() && value.old.is_none() {
+        if self.skips_nothing && value.new.is_none() && value.old.is_none() {
             return Ok(());
         }
         self.next.hand_over(ctx, Record { key, value, timestamp, headers })

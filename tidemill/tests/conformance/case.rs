@@ -97,6 +97,7 @@ pub(crate) enum Node {
         #[serde(default, skip_serializing_if = "is_false")]
         forgetful: bool,
     },
+    Sessions { from: usize, gap: i64, grace: i64, kind: FoldKind, close: bool },
     /// Without windows there is one aggregate for each key.
     Cogroup {
         from: usize,
@@ -140,6 +141,18 @@ pub(crate) enum Node {
     },
     ToTable {
         from: usize,
+    },
+    /// Without `wait` until the window closes.
+    Suppress {
+        from: usize,
+        wait: Option<i64>,
+    },
+    /// The hash of a value chooses the key of the other table.
+    JoinForeign {
+        from: usize,
+        with: usize,
+        kind: Kind,
+        stored: bool,
     },
 }
 
@@ -224,12 +237,15 @@ impl Node {
             | Self::TableFilter { from, .. }
             | Self::TableMapValues { from, .. }
             | Self::GroupTable { from, .. }
+            | Self::Sessions { from, .. }
+            | Self::Suppress { from, .. }
             | Self::ToTable { from } => vec![from],
             Self::Merge { from, with }
             | Self::Cogroup { from, with, .. }
             | Self::JoinStreams { from, with, .. }
             | Self::JoinTable { from, with, .. }
-            | Self::JoinTables { from, with, .. } => vec![from, with],
+            | Self::JoinTables { from, with, .. }
+            | Self::JoinForeign { from, with, .. } => vec![from, with],
         }
     }
 
@@ -238,8 +254,9 @@ impl Node {
         let json = serde_json::to_value(self).expect("plain data");
         let word = |name: &str| json.get(name).and_then(|word| word.as_str().map(ToOwned::to_owned));
         let mut label = word("op").expect("is tagged");
-        for (flag, words) in [("close", " on close"), ("stored", " stored"), ("window", " in windows")] {
-            if json.get(flag).is_some_and(|set| set == true || set.is_object()) {
+        let words = [("close", " on close"), ("stored", " stored"), ("window", " in windows"), ("wait", " for a time")];
+        for (flag, words) in words {
+            if json.get(flag).is_some_and(|set| set == true || set.is_object() || set.is_number()) {
                 label += words;
             }
         }

@@ -1,6 +1,6 @@
 //! Aggregates of a described topology.
 
-use tidemill::{EmitStrategy, TimeWindows};
+use tidemill::{EmitStrategy, SessionWindows, TimeWindows};
 
 use crate::{
     build::{Made, Nodes, ms},
@@ -39,6 +39,21 @@ pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
                     move |_, value, all: &mut Text| *all = list(all.take(), ",", &value, delete),
                 )),
             }
+        }
+        Node::Sessions { from, gap, grace, kind, close } => {
+            let emit = if close { EmitStrategy::on_window_close() } else { EmitStrategy::on_window_update() };
+            let windows = SessionWindows::of_inactivity_gap_and_grace(ms(gap), ms(grace));
+            let windows = nodes.stream(from).group_by_key().windowed_by(windows).emit(emit);
+            Made::Windows(match kind {
+                FoldKind::Count => windows.count(name.as_str()).map_values(|count| Some(count.to_string())),
+                FoldKind::Reduce => windows.reduce(name.as_str(), reduce),
+                FoldKind::Aggregate => windows.aggregate(
+                    name.as_str(),
+                    || Some(String::new()),
+                    |_, value, all: &mut Text| *all = list(all.take(), ",", &value, 0),
+                    |_, one, other| list(one, "|", &other, 0),
+                ),
+            })
         }
         Node::Cogroup { from, with, window: Some(window) } => {
             let add = |mark: &'static str| {

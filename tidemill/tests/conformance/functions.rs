@@ -19,6 +19,11 @@ pub(crate) fn key(value: &Text, modulo: u64) -> Text {
     Some(format!("k{}", hash(value) % modulo))
 }
 
+/// A key of the other table, or none.
+pub(crate) fn foreign(value: &Text) -> Text {
+    ["a", "b", "c", "k1"].get(usize::try_from(hash(value) % 5).ok()?).map(|key| (*key).to_owned())
+}
+
 pub(crate) fn copies(value: &Text, modulo: u64) -> Vec<Text> {
     (0..hash(value) % modulo).map(|copy| add(value.clone(), &format!(".{copy}"))).collect()
 }

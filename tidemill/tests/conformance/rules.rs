@@ -4,6 +4,8 @@
 //! - **A key that is new in a table had no value before.** In Kafka Streams a new aggregate passes the initializer's value
 //!   on as the old one. Groups of such a table subtract what was never added, and filters emit tombstones of keys that
 //!   never passed. So no step that needs old values follows a count; other initializers give no value.
+//! - **What a suppression lets out replaces what it let out before.** In Kafka Streams the old value is the one before the
+//!   last update, which may never have come out. So no step that needs old values follows a suppression.
 //! - **A repartition topic takes records without a key.** Kafka Streams leaves them out, without counting them, unless a
 //!   left or outer join follows. So they are filtered out before.
 //! - **Records of one instant are joined.** Kafka Streams' stores keep a join's rows for before + after + grace, and
@@ -28,6 +30,12 @@ pub(crate) enum Rule {
     LateForAJoin,
     /// What follows such a join is not compared.
     BehindALateJoin,
+    /// A session that has closed stays as it is. Kafka Streams merges it with a later record as long as it is stored.
+    ClosedSessions,
+    /// A result of a foreign-key join has the later time of both values, in Kafka Streams that of the update. And an inner
+    /// join may tell again that a key has no result: so no update is lost that meets another one. So times and such
+    /// tombstones are not compared.
+    ForeignKeys,
     /// When rows of closed windows go is not the same.
     RowsOfClosedWindows,
 }
@@ -40,6 +48,8 @@ impl fmt::Display for Rule {
             Self::NoPartnerSooner => "what has no partner comes sooner",
             Self::LateForAJoin => "records come late for a join",
             Self::BehindALateJoin => "behind a join with late records",
+            Self::ClosedSessions => "closed sessions stay",
+            Self::ForeignKeys => "times and repeated tombstones of foreign-key joins",
             Self::RowsOfClosedWindows => "rows of closed windows",
         })
     }
@@ -49,7 +59,7 @@ impl Rule {
     /// The rules by which a case was made, whatever came out.
     pub(crate) fn of_case(case: &Case) -> impl Iterator<Item = Self> {
         case.nodes.iter().filter_map(|node| match node {
-            Node::Windowed { close: true, .. } => Some(Self::FinalResultsKept),
+            Node::Windowed { close: true, .. } | Node::Sessions { close: true, .. } => Some(Self::FinalResultsKept),
             Node::Cogroup { window: Some(_), .. } => Some(Self::OneTimeOfACogroup),
             _ => None,
         })
@@ -61,6 +71,10 @@ impl Rule {
 pub(crate) enum Strictness {
     /// The same records in the same order, each caused by the same step.
     Exact,
+    /// The same, unless a record came late enough to meet a session that has closed.
+    Sessions,
+    /// The same without times, and without tombstones of keys that have no value.
+    Foreign,
     /// The same records.
     Bag,
     /// Only which records are joined.
@@ -84,7 +98,20 @@ pub(crate) fn strictness(case: &Case) -> Vec<Strictness> {
                     Kind::Left | Kind::Outer => Strictness::Bag,
                 }
             }
-            _ if inputs == Strictness::Pairs => Strictness::Nothing,
+            Node::JoinForeign { .. } => inputs.max(Strictness::Foreign),
+            Node::TableFilter { .. }
+            | Node::TableMapValues { .. }
+            | Node::GroupTable { .. }
+            | Node::JoinTables { .. }
+            | Node::JoinTable { .. }
+                if inputs == Strictness::Foreign =>
+            {
+                inputs
+            }
+            _ if inputs == Strictness::Pairs || inputs == Strictness::Foreign => Strictness::Nothing,
+            Node::Sessions { grace, .. } if case.lateness(&case.topics(place)) > *grace => {
+                inputs.max(Strictness::Sessions)
+            }
             _ => inputs,
         });
     }

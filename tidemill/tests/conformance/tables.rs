@@ -1,11 +1,11 @@
 //! Steps of tables of a described topology.
 
-use tidemill::{Data, KGroupedTable, KTable, Materialized};
+use tidemill::{BufferConfig, Data, KGroupedTable, KTable, Materialized, Suppressed};
 
 use crate::{
-    build::{Made, Nodes},
+    build::{Made, Nodes, ms},
     case::{FoldKind, Kind, Node, Text},
-    functions::{add, both, is, key, list, without},
+    functions::{add, both, foreign, is, key, list, without},
 };
 
 /// A value of a table.
@@ -60,6 +60,31 @@ pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
             stored(join(nodes.table(from), nodes.table(with), kind), keep)
         }
         Node::ToTable { from } => Made::Table(nodes.stream(from).to_table_with_tombstones(name.as_str())),
+        Node::Suppress { from, wait } => match (&nodes.made[from], wait) {
+            (Made::Windows(table), None) => {
+                let suppressed = Suppressed::until_window_closes(BufferConfig::unbounded());
+                Made::Windows(table.suppress(name.as_str(), suppressed))
+            }
+            (Made::Windows(table), Some(wait)) => {
+                let suppressed = Suppressed::until_time_limit(ms(wait), BufferConfig::unbounded());
+                Made::Windows(table.suppress(name.as_str(), suppressed))
+            }
+            (_, wait) => {
+                let suppressed = Suppressed::until_time_limit(ms(wait.unwrap_or(0)), BufferConfig::unbounded());
+                Made::Table(nodes.table(from).suppress(name.as_str(), suppressed))
+            }
+        },
+        Node::JoinForeign { from, with, kind, stored: keep } => {
+            let (left, right, join) = (nodes.table(from), nodes.table(with), format!("f{}", nodes.made.len()));
+            let foreign = |_: &Text, value: &String| foreign(&Some(value.clone())).map(Some);
+            let text = |left: String, right: Text| both(&Some(left), &right).unwrap_or_default();
+            let joined = if kind == Kind::Inner {
+                left.join_foreign_key(right, join.as_str(), foreign, move |_, left, right| text(left, Some(right)))
+            } else {
+                left.left_join_foreign_key(right, join.as_str(), foreign, move |_, left, right| text(left, right))
+            };
+            stored(joined, keep)
+        }
         node => panic!("not a step of a table: {node:?}"),
     }
 }

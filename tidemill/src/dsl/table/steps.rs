@@ -128,10 +128,11 @@ impl<K: Data, V: Data> KTable<K, V> {
         map: impl Fn(&K, V) -> Option<V2> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let (map, above) = (Arc::new(map), self.view.clone());
+        let skips_nothing = filters && self.graph.borrow().graph.can_send_old_values(self.node);
         let build: BuildNode = Arc::new({
             let map = map.clone();
             move |assembly, id| {
-                let operator = TableMap { map: map.clone(), filters, next: assembly.next(id, MAIN_PORT)? };
+                let operator = TableMap { map: map.clone(), skips_nothing, next: assembly.next(id, MAIN_PORT)? };
                 assembly.input::<K, Change<V>>(id, Rc::new(operator));
                 Ok(())
             }
@@ -139,7 +140,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         let node = self.add(None, label, Vec::new(), build);
         let graph = &mut self.graph.borrow_mut().graph;
         graph.takes_old_from.insert(node, vec![self.node]);
-        if filters {
+        if skips_nothing {
             graph.send_old_values(node);
         }
         let open = move |assembly: &Assembly<'_>| -> Box<dyn View<K, V2>> {

@@ -52,6 +52,7 @@ fn fit(case: &mut Case) {
                     *before = (*before).max(late);
                 }
             }
+            Node::Sessions { grace, .. } if *grace == plan::TAME => *grace = (*grace).max(late),
             _ => {}
         }
     }

@@ -28,10 +28,11 @@ impl Draw {
 }
 
 /// How many rows the choice in [`Plan::add`] has.
-const ROWS: u8 = 34;
+const ROWS: u8 = 42;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Shape {
+    #[default]
     Stream,
     Branches,
     Table,
@@ -39,7 +40,7 @@ enum Shape {
 }
 
 /// What later nodes must know of one.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct About {
     shape: Shape,
     /// Its records are partitioned by their key.
@@ -52,6 +53,12 @@ struct About {
     loose: bool,
     /// Its first values are preceded by others that never were in the table: see the rules.
     initial: bool,
+    /// Its windows are sessions.
+    sessions: bool,
+    /// Later steps can neither look up its values, nor see old ones.
+    viewless: bool,
+    /// It comes from a foreign-key join: see the rules.
+    foreign: bool,
     topics: BTreeSet<u8>,
 }
 
@@ -72,15 +79,7 @@ impl Plan {
             let (topic, table) = (topic.to_owned(), number > 1);
             let shape = if table { Shape::Table } else { Shape::Stream };
             let topics = BTreeSet::from([number]);
-            plan.about.push(About {
-                shape,
-                keyed: true,
-                behind: false,
-                plain: !table,
-                loose: false,
-                initial: false,
-                topics,
-            });
+            plan.about.push(About { shape, keyed: true, plain: !table, topics, ..About::default() });
             plan.nodes.push(if table { Node::Table { topic } } else { Node::Stream { topic } });
         }
         plan
@@ -140,11 +139,23 @@ impl Plan {
                 Node::TableMapValues { from, add: suffix, stored }
             }),
             29 | 30 => self.table(draw, false).map(|from| Node::GroupTable { from, r#mod: modulo, kind: fold }),
-            31 | 32 => self.two(draw, |about| about.shape == Shape::Table && !about.initial).map(|(from, with)| {
+            31 | 32 => self.two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless).map(|(from, with)| {
                 let kind = of(c, &[Kind::Inner, Kind::Left, Kind::Outer]);
                 Node::JoinTables { from, with, kind, stored: b % 2 == 1 }
             }),
-            _ => self.keyed(draw).map(|from| Node::ToTable { from }),
+            33 => self.keyed(draw).map(|from| Node::ToTable { from }),
+            34..37 => self.keyed(draw).map(|from| {
+                // Far behind tables and closed windows, records may be late by any time.
+                let grace = if self.about[from].plain { of(c, &[0, TAME, 3, 20]) } else { 100_000 };
+                Node::Sessions { from, gap: of(b, &[5, 2, 10, 1]), grace, kind: fold, close: draw.op == 36 }
+            }),
+            37 | 38 => self.table(draw, true).map(|from| {
+                let until_close = self.about[from].shape == Shape::Windows && !self.about[from].sessions && b % 4 != 0;
+                Node::Suppress { from, wait: (!until_close).then(|| of(c, &[5, 0, 20])) }
+            }),
+            _ => self.two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless).map(|(from, with)| {
+                Node::JoinForeign { from, with, kind, stored: c % 2 == 1 }
+            }),
         };
         if let Some(node) = added {
             self.push(node);
@@ -170,17 +181,26 @@ impl Plan {
                 (shape, plain) = (Shape::Table, false);
             }
             Node::GroupTable { .. } => (shape, plain, keyed, behind) = (Shape::Table, false, true, true),
-            Node::TableFilter { .. } | Node::TableMapValues { .. } => shape = parents[0].shape,
+            Node::TableFilter { .. } | Node::TableMapValues { .. } | Node::Suppress { .. } => shape = parents[0].shape,
+            Node::JoinForeign { .. } => (shape, plain, keyed, behind) = (Shape::Table, false, true, true),
             // Its windowed keys become texts.
-            Node::Windowed { .. } | Node::Cogroup { .. } => (shape, plain, keyed) = (Shape::Windows, false, false),
+            Node::Windowed { .. } | Node::Sessions { .. } | Node::Cogroup { .. } => (shape, plain, keyed) = (Shape::Windows, false, false),
             Node::JoinStreams { kind, .. } => (plain, loose) = (false, *kind != Kind::Inner),
             _ => {}
         }
         let counts =
             matches!(node, Node::Fold { kind: FoldKind::Count, .. } | Node::Windowed { kind: FoldKind::Count, .. });
-        let initial = counts || matches!(node, Node::TableMapValues { .. }) && parents[0].initial;
+        let step = matches!(node, Node::TableFilter { .. } | Node::TableMapValues { .. } | Node::Suppress { .. });
+        let initial = counts || matches!(node, Node::Suppress { .. }) || step && parents[0].initial;
+        let sessions = matches!(node, Node::Sessions { .. }) || step && parents[0].sessions;
+        let stored = matches!(
+            node,
+            Node::TableFilter { stored: true, .. } | Node::TableMapValues { stored: true, .. } | Node::Suppress { .. }
+        );
+        let viewless = matches!(node, Node::JoinForeign { stored: false, .. }) || step && !stored && parents[0].viewless;
+        let foreign = matches!(node, Node::JoinForeign { .. }) || any(|about| about.foreign);
         let topics = parents.iter().flat_map(|about| about.topics.clone()).collect();
-        self.about.push(About { shape, keyed, behind, plain, loose, initial, topics });
+        self.about.push(About { shape, keyed, behind, plain, loose, initial, sessions, viewless, foreign, topics });
         self.nodes.push(node);
         self.nodes.len() - 1
     }
@@ -192,18 +212,18 @@ impl Plan {
 
     /// A node whose records can be read.
     fn any(&self, draw: Draw) -> Option<usize> {
-        self.choose(draw.from, |about| about.shape != Shape::Branches)
+        self.choose(draw.from, |about| about.shape != Shape::Branches && !about.foreign)
     }
 
     /// A node in the order of Kafka Streams, repartitioned if that is necessary.
     fn keyed(&mut self, draw: Draw) -> Option<usize> {
-        let place = self.choose(draw.from, |about| about.shape != Shape::Branches && !about.loose)?;
+        let place = self.choose(draw.from, |about| about.shape != Shape::Branches && !about.loose && !about.foreign)?;
         Some(self.by_key(place))
     }
 
     fn table(&self, draw: Draw, initial: bool) -> Option<usize> {
         let good = |shape: Shape| shape == Shape::Table || shape == Shape::Windows;
-        self.choose(draw.from, |about| good(about.shape) && !about.loose && (initial || !about.initial))
+        self.choose(draw.from, |about| good(about.shape) && !about.loose && (initial || !about.initial && !about.viewless))
     }
 
     fn by_key(&mut self, place: usize) -> usize {
@@ -234,7 +254,7 @@ impl Plan {
     fn join_table(&mut self, draw: Draw) -> Option<(usize, usize)> {
         let from = self.keyed(draw)?;
         let left = self.about[from].clone();
-        let with = self.choose(draw.with, |right| right.shape == Shape::Table && ordered(&left, right))?;
+        let with = self.choose(draw.with, |right| right.shape == Shape::Table && !right.viewless && ordered(&left, right))?;
         Some((from, with))
     }
 

@@ -9,9 +9,11 @@ import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.WindowStore;
 
 final class Folds {
@@ -19,6 +21,7 @@ final class Folds {
         return switch (node.get("op").asText()) {
             case "fold" -> fold(nodes, node);
             case "windowed" -> new Nodes.Windows(windowed(nodes, node));
+            case "sessions" -> new Nodes.Windows(sessions(nodes, node));
             case "cogroup" -> cogroup(nodes, node);
             default -> throw new IllegalArgumentException(node.toString());
         };
@@ -49,6 +52,25 @@ final class Folds {
             default -> windows.aggregate(() -> null,
                 (key, value, list) -> Functions.list(list, ",", value, delete), rows(nodes, kept));
         };
+    }
+
+    private static KTable<Windowed<String>, String> sessions(Nodes nodes, JsonNode node) {
+        boolean close = node.get("close").asBoolean();
+        var sessions = nodes.from(node).groupByKey()
+            .windowedBy(SessionWindows.ofInactivityGapAndGrace(Nodes.ms(node, "gap"), Nodes.ms(node, "grace")))
+            .emitStrategy(close ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate());
+        return switch (Nodes.kind(node)) {
+            case "count" -> sessions.count(Folds.<Long>sessionRows(nodes, close).withValueSerde(Serdes.Long()))
+                .mapValues(count -> count == null ? null : count.toString());
+            case "reduce" -> sessions.reduce(Functions::reduce, sessionRows(nodes, close));
+            default -> sessions.aggregate(() -> "", (key, value, list) -> Functions.list(list, ",", value, 0),
+                (key, one, other) -> Functions.list(one, "|", other, 0), sessionRows(nodes, close));
+        };
+    }
+
+    private static <V> Materialized<String, V, SessionStore<Bytes, byte[]>> sessionRows(Nodes nodes, boolean kept) {
+        Materialized<String, V, SessionStore<Bytes, byte[]>> rows = Materialized.as(nodes.name());
+        return kept ? rows.withRetention(Duration.ofDays(1)) : rows;
     }
 
     private static Object cogroup(Nodes nodes, JsonNode node) {

@@ -2,6 +2,7 @@
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 final class Functions {
@@ -27,6 +28,11 @@ final class Functions {
 
     static String key(String value, long mod) {
         return "k" + hash(value) % mod;
+    }
+
+    /** A key of the other table, or none. */
+    static String foreign(String value) {
+        return Arrays.asList("a", "b", "c", "k1", null).get((int) (hash(value) % 5));
     }
 
     static List<String> copies(String value, long mod) {

@@ -70,7 +70,7 @@ final class Nodes {
             case "join_table" -> kind(node).equals("left")
                 ? from(node).leftJoin(table(node, "with"), Functions::both)
                 : from(node).join(table(node, "with"), Functions::both);
-            case "fold", "windowed", "cogroup" -> Folds.node(this, node);
+            case "fold", "windowed", "sessions", "cogroup" -> Folds.node(this, node);
             default -> Tables.node(this, node);
         };
     }

@@ -9,6 +9,8 @@ import org.apache.kafka.streams.kstream.KGroupedTable;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Predicate;
+import org.apache.kafka.streams.kstream.Suppressed;
+import org.apache.kafka.streams.kstream.TableJoined;
 import org.apache.kafka.streams.kstream.ValueMapper;
 import org.apache.kafka.streams.state.KeyValueStore;
 
@@ -46,6 +48,18 @@ final class Tables {
             }
             case "join_tables":
                 return join(nodes, node, stored);
+            case "suppress":
+                return suppress(nodes, node, from);
+            case "join_foreign": {
+                var joined = TableJoined.<String, String>as("f" + nodes.size());
+                KTable<String, String> left = nodes.table(node, "from");
+                KTable<String, String> right = nodes.table(node, "with");
+                Materialized<String, String, KeyValueStore<Bytes, byte[]>> rows =
+                    stored ? nodes.store() : Materialized.with(Serdes.String(), Serdes.String());
+                return Nodes.kind(node).equals("inner")
+                    ? left.join(right, Functions::foreign, Functions::both, joined, rows)
+                    : left.leftJoin(right, Functions::foreign, Functions::both, joined, rows);
+            }
             case "to_table":
                 return nodes.from(node).toTable(nodes.store());
             default:
@@ -74,5 +88,16 @@ final class Tables {
             default -> stored ? left.outerJoin(right, Functions::both, nodes.store())
                 : left.outerJoin(right, Functions::both);
         };
+    }
+
+    private static Object suppress(Nodes nodes, JsonNode node, Object from) {
+        if (from instanceof Nodes.Windows windows) {
+            return new Nodes.Windows(node.get("wait").isNull()
+                ? windows.table().suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()))
+                : windows.table().suppress(
+                    Suppressed.untilTimeLimit(Nodes.ms(node, "wait"), Suppressed.BufferConfig.unbounded())));
+        }
+        return nodes.table(node, "from").suppress(
+            Suppressed.untilTimeLimit(Nodes.ms(node, "wait"), Suppressed.BufferConfig.unbounded()));
     }
 }
