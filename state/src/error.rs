@@ -57,6 +57,12 @@ pub enum StoreError {
         /// The error of the codec.
         source: CodecError,
     },
+    /// A processor writes to a store that it may only read.
+    #[error("store {store} can only be read here: its topic fills it")]
+    ReadOnly {
+        /// The store.
+        store: String,
+    },
     /// The rows have another meaning than the topology that opens the store expects: give the store another name, or
     /// reset the application.
     #[error(

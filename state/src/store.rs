@@ -54,6 +54,7 @@ pub struct ByteStore {
     unflushed: Unflushed,
     /// The number of changes so far.
     version: u64,
+    read_only: bool,
 }
 
 /// Whether the backend has unflushed rows, and since when.
@@ -79,7 +80,26 @@ impl ByteStore {
     /// Creates a store over the rows that `backend` already has. See the example of [`ByteStore`].
     pub fn new(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
         let (overlay, counts, unflushed) = (Overlay::default(), Counts::default(), Unflushed::Nothing);
-        Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed, version: 0 }
+        let read_only = false;
+        Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed, version: 0, read_only }
+    }
+
+    /// A store that typed handles refuse to change: another store writes its rows.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc, sync::Arc};
+    /// use tidemill_state::{ByteStore, KeyValueStore, MemoryBackend, StoreError, Utf8};
+    ///
+    /// let store = ByteStore::read_only("names", Box::new(MemoryBackend::new()));
+    /// let names = KeyValueStore::new(Rc::new(RefCell::new(store)), Arc::new(Utf8), Arc::new(Utf8));
+    /// assert!(matches!(names.put(&"a".into(), &"b".into(), 0), Err(StoreError::ReadOnly { .. })));
+    /// ```
+    pub fn read_only(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
+        Self { read_only: true, ..Self::new(name, backend) }
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<(), StoreError> {
+        if self.read_only { Err(StoreError::ReadOnly { store: self.name.to_string() }) } else { Ok(()) }
     }
 
     /// The store's name. See the example of [`ByteWindowStore::store`](crate::ByteWindowStore::store).

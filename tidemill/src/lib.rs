@@ -45,9 +45,10 @@ pub use async_op::{
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
 pub use dsl::{
-    CogroupedKStream, CogroupedWindows, Consumed, KGroupedStream, KGroupedTable, KStream, KTable, Materialized,
-    Produced, Repartitioned, SessionWindowedCogroupedKStream, SessionWindowedKStream, SplitStream, StreamJoined,
-    StreamsBuilder, TableJoined, TimeWindowedCogroupedKStream, TimeWindowedKStream, Windows, WindowsOfCogroup,
+    CogroupedKStream, CogroupedWindows, Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
+    Materialized, Produced, Repartitioned, SessionWindowedCogroupedKStream, SessionWindowedKStream, SplitStream,
+    StreamJoined, StreamsBuilder, TableJoined, TimeWindowedCogroupedKStream, TimeWindowedKStream, Windows,
+    WindowsOfCogroup,
 };
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};

@@ -94,6 +94,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     /// ```
     pub fn put(&self, key: &K, value: &V, timestamp: i64) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
+        store.check_writable()?;
         let key = self.key(&store, key)?;
         match self.values.encode(value).map_err(|source| codec_error(store.name(), source))? {
             Some(value) => store.put(key, Row { timestamp, value }),
@@ -117,6 +118,7 @@ impl<K: 'static, V: 'static> KeyValueStore<K, V> {
     /// ```
     pub fn delete(&self, key: &K) -> Result<(), StoreError> {
         let mut store = self.store.borrow_mut();
+        store.check_writable()?;
         let key = self.key(&store, key)?;
         store.delete(key);
         Ok(())

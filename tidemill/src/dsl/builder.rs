@@ -370,12 +370,17 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     materialized: &Materialized<K, V>,
     kind: StoreKind,
 ) -> StoreName {
-    let name: StoreName = materialized.name.as_str().into();
+    let spec = store_spec(materialized, kind);
+    let name = spec.name.clone();
+    let rows = RowKeys::of(materialized.key.clone());
+    graph.borrow_mut().graph.add_store(spec, rows);
+    name
+}
+
+pub(super) fn store_spec<K: 'static, V: 'static>(materialized: &Materialized<K, V>, kind: StoreKind) -> StoreSpec {
     let Materialized { persistent, logged, .. } = *materialized;
     let mut format = StoreFormat::default();
     format.set_codec("key", materialized.key.name());
     format.set_codec("value", materialized.value.name());
-    let rows = RowKeys::of(materialized.key.clone());
-    graph.borrow_mut().graph.add_store(StoreSpec { name: name.clone(), kind, persistent, logged, format }, rows);
-    name
+    StoreSpec { name: materialized.name.as_str().into(), kind, persistent, logged, format }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{RowKeys, StoreFormat};
+use super::{Global, RowKeys, StoreFormat};
 use crate::{
     clock::FOR_EVER_MS,
     names::{NodeId, NodeName, StoreName},
@@ -47,6 +47,8 @@ pub enum NodeKind {
     Sink(Topic),
     /// Writes the topic that each record chooses: one of these, or any topic if there are none.
     SinkByRecord(Arc<[Topic]>),
+    /// Reads all partitions of a topic on each instance, for a global store.
+    GlobalSource(Topic),
     /// Writes the repartition topic of that name. The topic partitions the records again.
     RepartitionSink {
         /// The name as the user gave it, without the application's id and the suffix.
@@ -171,6 +173,8 @@ pub(crate) const ERASE: &str = "erase";
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) stores: BTreeMap<StoreName, StoreSpec>,
+    /// Stores that each instance fills from a whole topic.
+    pub(crate) globals: BTreeMap<StoreName, Global>,
     /// Nodes whose input topics must have equal partition counts, with the operator that requires this.
     pub(crate) copartitioned: Vec<(NodeName, Vec<NodeId>)>,
     /// Operators with an idle time.
@@ -298,6 +302,7 @@ impl NodeKind {
         match self {
             Self::Source(_) | Self::PatternSource(_) => "source",
             Self::Sink(_) | Self::SinkByRecord(_) => "sink",
+            Self::GlobalSource(_) => "global-source",
             Self::RepartitionSink { .. } => "repartition-sink",
             Self::RepartitionSource(_) => "repartition-source",
             Self::RequestSink(_) => "request-sink",
@@ -313,6 +318,14 @@ impl NodeKind {
             Self::Source(topic) => Some(TopicRef::External(topic.clone())),
             Self::RepartitionSource(name) => Some(TopicRef::Repartition(name.clone())),
             Self::ResponseSource(name) => Some(TopicRef::Response(name.clone())),
+            _ => None,
+        }
+    }
+
+    /// The topic that a node reads on each instance.
+    pub(crate) fn reads_globally(&self) -> Option<TopicRef> {
+        match self {
+            Self::GlobalSource(topic) => Some(TopicRef::External(topic.clone())),
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! The graph of a topology: nodes, edges and stores, without types.
 
 mod erasures;
+mod globals;
 mod logical;
 mod partitioners;
 mod row_keys;
@@ -11,6 +12,7 @@ mod validate;
 pub(crate) use validate::problem_with_name;
 
 pub(crate) use crate::names::{NodeId, NodeName, StoreName};
+pub(crate) use globals::Global;
 pub(crate) use logical::{DEAD_LETTER_PORT, ERASE, Erasure, Graph, LATE_PORT, MAIN_PORT, Port, TopicRef};
 pub use logical::{Edge, Node, NodeKind, StoreKind, StoreSpec};
 pub(crate) use row_keys::{Content, RowKeys};

@@ -6,13 +6,13 @@ use crate::transport::Topic;
 impl NodeKind {
     /// Whether the node reads topics.
     pub(crate) fn is_source(&self) -> bool {
-        self.reads().is_some() || matches!(self, Self::PatternSource(_))
+        self.reads().is_some() || matches!(self, Self::PatternSource(_) | Self::GlobalSource(_))
     }
 
     /// The topics that the user names here and that must exist.
     pub(crate) fn user_topics(&self) -> &[Topic] {
         match self {
-            Self::Source(topic) | Self::Sink(topic) => std::slice::from_ref(topic),
+            Self::Source(topic) | Self::Sink(topic) | Self::GlobalSource(topic) => std::slice::from_ref(topic),
             Self::SinkByRecord(topics) => topics,
             _ => &[],
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    NodeKind,
+    NodeKind, StoreName,
     logical::{Graph, TopicRef},
 };
 
@@ -17,6 +17,7 @@ impl Graph {
         self.check_late_records(&mut problems);
         self.check_erasures(&mut problems);
         self.check_partitioners(&mut problems);
+        self.check_globals(&mut problems);
         problems.sort();
         problems.dedup();
         problems
@@ -64,7 +65,8 @@ impl Graph {
             NodeKind::RequestSink(name) => Some(("asynchronous step", &**name)),
             _ => None,
         });
-        for (what, name) in users.chain(internal).chain(self.stores.keys().map(|name| ("store", &**name))) {
+        let stores = self.stores.keys().chain(self.globals.keys()).map(|name| ("store", &**name));
+        for (what, name) in users.chain(internal).chain(stores) {
             if let Some(problem) = problem_with_name(what, name) {
                 problems.push(problem);
             }
@@ -81,7 +83,8 @@ impl Graph {
     fn check_stores(&self, problems: &mut Vec<String>) {
         let used: BTreeSet<_> = self.nodes.iter().filter(|node| !node.erases()).flat_map(|node| &node.stores).collect();
         for node in &self.nodes {
-            for store in node.stores.iter().filter(|store| !self.stores.contains_key(*store)) {
+            let exists = |store: &&StoreName| self.stores.contains_key(*store) || self.globals.contains_key(*store);
+            for store in node.stores.iter().filter(|store| !exists(store)) {
                 if let Some(join) = store.strip_suffix(" (a foreign-key join)") {
                     problems.push(format!(
                         "'{}' needs the values of the foreign-key join '{join}', which has no store: put \

@@ -22,8 +22,16 @@ pub struct TaskId {
     pub partition: i32,
 }
 
+impl TaskId {
+    /// Stands for the global stores of an instance, in errors, logs and folders. No partition belongs to it.
+    pub(crate) const GLOBAL: Self = Self { subtopology: u32::MAX, partition: 0 };
+}
+
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::GLOBAL {
+            return f.write_str("global");
+        }
         write!(f, "{}_{}", self.subtopology, self.partition)
     }
 }

@@ -39,3 +39,8 @@ pub(crate) fn stores_topic(application_id: &str) -> Topic {
 pub(crate) fn call_topic(application_id: &str, name: &str, what: &str) -> Topic {
     format!("{application_id}-{name}-{what}").into()
 }
+
+/// The group and the transactional id of a global store's dead letters.
+pub(crate) fn global_letters(application_id: &str, store: &str) -> String {
+    format!("{application_id}-{store}-global")
+}

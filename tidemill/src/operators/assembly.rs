@@ -5,7 +5,7 @@ use std::{any::Any, cell::RefCell, collections::BTreeMap, fmt, rc::Rc, sync::Arc
 use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore};
 
 use super::{
-    Next, Target,
+    GlobalStores, Next, Target,
     link::{Lifecycle, Lifecycles, Link},
     source::SourceQueue,
 };
@@ -61,6 +61,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) builders: &'a Builders,
     pub(crate) stores: &'a BTreeMap<StoreName, StoreHandle>,
+    pub(crate) globals: &'a GlobalStores,
     /// Maps a topic to its name on the log and its number of partitions.
     pub(crate) topic: &'a dyn Fn(&TopicRef) -> (Topic, i32),
     /// The topics that sinks may write without declaring them, with their partition counts.
@@ -175,6 +176,11 @@ impl<'a> Assembly<'a> {
         }
     }
 
+    /// A global store, for reading.
+    pub(crate) fn global_store(&self, name: &str) -> Rc<RefCell<ByteStore>> {
+        self.parts.globals.reading(name).expect("no task is built before all global stores are whole")
+    }
+
     /// Whether a store is written with each record. This is necessary if several nodes use the store, because each must
     /// see the other's writes at once, or if a rejected record must leave no effect.
     pub(crate) fn is_shared(&self, name: &str) -> bool {
@@ -201,14 +207,15 @@ impl<'a> Assembly<'a> {
         self.parts.graph.old_values.contains(&table)
     }
 
-    /// The stores that a node is connected to.
+    /// The stores that a processor may use: those that it is connected to, and all global stores.
     pub(crate) fn stores_of(&self, id: NodeId) -> BTreeMap<StoreName, StoreHandle> {
         self.stores_called(&self.parts.graph.node(id).stores)
     }
 
-    /// Stores by their names.
+    /// Stores by their names, and all global stores.
     pub(crate) fn stores_called(&self, names: &[StoreName]) -> BTreeMap<StoreName, StoreHandle> {
-        names.iter().map(|name| (name.clone(), self.parts.stores[name].clone())).collect()
+        let own = names.iter().map(|name| (name.clone(), self.parts.stores[name].clone()));
+        self.parts.globals.all().into_iter().chain(own).collect()
     }
 
     /// The stores that a node erases from. Each comes with the keys of its rows and the engine's own steps that use it.

@@ -13,6 +13,8 @@ mod entries;
 mod erase;
 mod event_time;
 mod foreign_key;
+mod global_join;
+mod global_stores;
 mod join_time;
 mod key_times;
 mod key_times_sweep;
@@ -60,6 +62,8 @@ pub(crate) use foreign_key::{
     Answer, AnswerCodec, ForeignChange, ForeignKeyJoin, SUBSCRIPTION_PORT, SUBSCRIPTION_ROW, Subscribe,
     SubscriptionCodec, Subscriptions,
 };
+pub(crate) use global_join::GlobalJoin;
+pub(crate) use global_stores::GlobalStores;
 pub(crate) use join_time::JoinTime;
 pub(crate) use link::{Lifecycle, Lifecycles, Next, Receive, Target};
 pub(crate) use processor_node::ProcessorNode;

@@ -46,12 +46,18 @@ impl Plan {
                 self.write_store(out, &self.graph.stores[store])?;
             }
         }
+        for global in self.graph.globals.values() {
+            writeln!(out, "Global store: {}", global.spec.name)?;
+            for id in [global.source, global.writer] {
+                self.write_node(out, self.graph.node(id))?;
+            }
+        }
         Ok(())
     }
 
     fn write_node(&self, out: &mut String, node: &Node) -> fmt::Result {
         write!(out, "  {} ({}", node.name, node.kind.label())?;
-        if let Some(topic) = node.kind.reads().or(node.kind.writes()) {
+        if let Some(topic) = node.kind.reads().or(node.kind.reads_globally()).or(node.kind.writes()) {
             let topic = self.topic_name(&topic);
             match self.partitions(&topic) {
                 Some(count) => write!(out, ", topic: {topic} [{count}]")?,

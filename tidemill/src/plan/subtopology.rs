@@ -20,7 +20,7 @@ pub(super) fn cut(graph: &Graph) -> Vec<Subtopology> {
     let mut groups = DisjointSets((0..graph.nodes.len()).collect());
     let mut owners = BTreeMap::<&StoreName, usize>::new();
     let mut readers = BTreeMap::new();
-    for node in &graph.nodes {
+    for node in graph.nodes.iter().filter(|node| !graph.is_global(node.id)) {
         if let Some(topic) = node.kind.reads() {
             // One task reads a partition, for all sources.
             groups.join(*readers.entry(topic).or_insert(node.id.index()), node.id.index());
@@ -34,7 +34,7 @@ pub(super) fn cut(graph: &Graph) -> Vec<Subtopology> {
         }
     }
     let mut members = BTreeMap::<usize, Vec<NodeId>>::new();
-    for node in &graph.nodes {
+    for node in graph.nodes.iter().filter(|node| !graph.is_global(node.id)) {
         members.entry(groups.find(node.id.index())).or_default().push(node.id);
     }
     members.into_values().map(|nodes| subtopology(graph, nodes)).collect()

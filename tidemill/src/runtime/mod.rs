@@ -5,15 +5,18 @@
 mod status;
 
 mod query;
+mod restore_meter;
 mod standbys;
 
 mod preparation;
 
+mod global_thread;
 mod member_thread;
 mod stream_thread;
 
 mod instance;
 
+pub(crate) use global_thread::GlobalThread;
 pub use instance::{HostInfo, KeyQueryMetadata, Streams, StreamsMetadata, StreamsState};
 pub(crate) use member_thread::MemberThread;
 pub(crate) use preparation::{Prepared, TICK};

@@ -23,12 +23,12 @@ use crate::{
     clock::Moment,
     config::{RecordHandler, StreamsConfig},
     error::{Position, TaskError, panic_text},
-    graph::NodeId,
+    graph::{NodeId, NodeName},
     idle_note::IdleNote,
     operators::processor::PunctuationType,
     operators::{
-        Assembly, BadRecord, DropReason, Failure, Lifecycle, Lifecycles, Outcome, Parts, SharedSource, SourceQueue,
-        TaskContext, Undo,
+        Assembly, BadRecord, DropReason, Failure, GlobalStores, Lifecycle, Lifecycles, Outcome, Parts, SharedSource,
+        SourceQueue, TaskContext, Undo,
     },
     plan::{Plan, TaskId},
     transport::{Acknowledged, CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
@@ -48,6 +48,7 @@ pub(crate) struct TaskSettings {
     pub(crate) cache_max_bytes: usize,
     /// Partition counts of dead-letter topics.
     pub(crate) dead_letter_partitions: HashMap<String, i32>,
+    pub(crate) globals: Arc<GlobalStores>,
 }
 
 impl TaskSettings {
@@ -55,7 +56,22 @@ impl TaskSettings {
         let (deserialization, processing) = (config.deserialization_handler.clone(), config.processing_handler.clone());
         let uncommitted_max_bytes = config.max_uncommitted_bytes;
         let cache_max_bytes = uncommitted_max_bytes.min(CACHE_MAX_BYTES);
-        Self { plan, deserialization, processing, uncommitted_max_bytes, cache_max_bytes, dead_letter_partitions }
+        let globals = Arc::new(GlobalStores::new(plan.graph().globals.keys().cloned()));
+        Self {
+            plan,
+            deserialization,
+            processing,
+            uncommitted_max_bytes,
+            cache_max_bytes,
+            dead_letter_partitions,
+            globals,
+        }
+    }
+
+    /// A copy for a new process, which has filled no global store.
+    pub(crate) fn afresh(&self) -> Self {
+        let globals = Arc::new(GlobalStores::new(self.plan.graph().globals.keys().cloned()));
+        Self { globals, ..self.clone() }
     }
 }
 
@@ -99,6 +115,7 @@ impl ActiveTask {
             graph: plan.graph(),
             builders: plan.builders(),
             stores: &stores.handles,
+            globals: &settings.globals,
             topic: &|topic| plan.topic_and_partitions(topic),
             undeclared: plan.undeclared_topics(),
             partitions: partitions.clone(),
@@ -552,21 +569,8 @@ impl ActiveTask {
     /// Runs operators. An error or panic becomes the task's error, with the operator's name and the record's position.
     fn guarded<R>(&mut self, run: impl FnOnce(&mut Self) -> Result<R, Box<Failure>>) -> Result<R, TaskError> {
         // After a panic the task is only used to return its rolled-back stores.
-        let source = match catch_unwind(AssertUnwindSafe(|| run(self))) {
-            Ok(Ok(done)) => return Ok(done),
-            Ok(Err(failure)) => match *failure {
-                Failure::User(error) => error,
-                Failure::Codec(CodecError::NotYet { reason }) => {
-                    let node = self.settings.plan.graph().node(self.ctx.node).name.clone();
-                    return Err(TaskError::NotYet { task: self.id, node, position: self.position(), reason });
-                }
-                Failure::Codec(error) => error.into(),
-                Failure::Store(error) => return Err(self.stores.error(error)),
-            },
-            Err(panic) => panicked(panic.as_ref()),
-        };
-        let node = self.settings.plan.graph().node(self.ctx.node).name.clone();
-        Err(TaskError::Failed { task: self.id, node, position: self.position(), source })
+        let ended = catch_unwind(AssertUnwindSafe(|| run(self)));
+        failed(ended, self.id, &self.settings.plan.graph().node(self.ctx.node).name, self.position())
     }
 
     /// Fails the task if the refused record comes next.
@@ -589,6 +593,28 @@ impl ActiveTask {
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> BoxError {
+/// The result of operators that ran. Their error or panic becomes the error of the task.
+pub(super) fn failed<R>(
+    ended: std::thread::Result<Result<R, Box<Failure>>>,
+    task: TaskId,
+    node: &NodeName,
+    position: Option<Position>,
+) -> Result<R, TaskError> {
+    let source = match ended {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(failure)) => match *failure {
+            Failure::User(error) => error,
+            Failure::Codec(CodecError::NotYet { reason }) => {
+                return Err(TaskError::NotYet { task, node: node.clone(), position, reason });
+            }
+            Failure::Codec(error) => error.into(),
+            Failure::Store(error) => return Err(TaskError::of_store(task, error)),
+        },
+        Err(panic) => panicked(panic.as_ref()),
+    };
+    Err(TaskError::Failed { task, node: node.clone(), position, source })
+}
+
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> BoxError {
     format!("it panicked: {}", panic_text(panic)).into()
 }

@@ -13,7 +13,7 @@ use crate::{
     operators::StoreHandle,
     plan::Plan,
     record::Data,
-    runtime::{Prepared, StreamThread, ThreadStatus},
+    runtime::{GlobalThread, Prepared, StreamThread, ThreadStatus},
     topology::Topology,
     transport::embedded::EmbeddedLog,
 };
@@ -86,6 +86,7 @@ pub(super) struct Core {
     pub(super) clock: ManualClock,
     app: Prepared,
     thread: RefCell<Option<StreamThread>>,
+    globals: RefCell<Option<Vec<GlobalThread>>>,
 }
 
 impl TopologyTestDriver {
@@ -119,7 +120,7 @@ impl TopologyTestDriver {
         // Members must not lose their session when a test moves the clock.
         let config = StreamsConfig { session_timeout: Duration::MAX, ..options.config };
         let app = Prepared::new(topology, config, transport, Arc::new(clock.clone()), client)?;
-        let core = Rc::new(Core { log, clock, app, thread: RefCell::new(None) });
+        let core = Rc::new(Core { log, clock, app, thread: RefCell::default(), globals: RefCell::default() });
         Ok(Self { core })
     }
 
@@ -212,6 +213,7 @@ impl TopologyTestDriver {
     /// ```
     pub fn crash(&self) {
         drop(self.core.thread.borrow_mut().take());
+        drop(self.core.globals.borrow_mut().take());
     }
 
     /// The plan of the application.
@@ -248,7 +250,7 @@ impl TopologyTestDriver {
         &self.core.log
     }
 
-    /// A report of the tasks, positions, stores and counters.
+    /// A report of the tasks, positions, stores and counters. Global stores come last, each as a task of its own.
     ///
     /// # Errors
     ///
@@ -268,7 +270,10 @@ impl TopologyTestDriver {
     /// ```
     pub fn status(&self) -> Result<ThreadStatus, TaskError> {
         self.core.run()?;
-        self.core.with_thread(|thread| Ok(thread.report()))
+        let mut status = self.core.with_thread(|thread| Ok(thread.report()))?;
+        let globals = self.core.globals.borrow();
+        status.tasks.extend(globals.iter().flatten().flat_map(|global| global.report().tasks));
+        Ok(status)
     }
 
     /// The key-value store of a task, by partition (`getKeyValueStore` in Kafka Streams). `None` if no task of that
@@ -374,6 +379,9 @@ impl TopologyTestDriver {
 
     fn store(&self, name: &str, partition: i32) -> Result<Option<StoreHandle>, TaskError> {
         self.core.run()?;
+        if let Some(store) = self.core.app.settings.globals.reading(name) {
+            return Ok(Some(StoreHandle::KeyValue(store)));
+        }
         self.core.with_thread(|thread| {
             let stores = thread.stores()?;
             let task = stores.iter().find(|task| task.task.partition == partition && task.handles.contains_key(name));
@@ -386,11 +394,17 @@ impl Core {
     /// Runs the thread's loop until no work is left, and commits after each turn. A punctuation may produce input for
     /// another subtopology. A note of idle time closes that subtopology's windows at its next punctuation.
     pub(super) fn run(&self) -> Result<(), TaskError> {
+        if !self.follow_globals()? {
+            return Ok(());
+        }
         self.with_thread(|thread| {
             let mut last = None;
             loop {
                 let mut quiet = 0;
                 while quiet < 2 {
+                    if !self.follow_globals()? {
+                        return Ok(());
+                    }
                     let done = thread.step(Duration::ZERO)?;
                     thread.commit_now()?;
                     quiet = if done == 0 && thread.is_idle() { quiet + 1 } else { 0 };
@@ -402,6 +416,26 @@ impl Core {
                 thread.commit_now()?;
             }
         })
+    }
+
+    /// Global stores take up all updates that wait. `false` if one waits for something else, and tasks with it.
+    fn follow_globals(&self) -> Result<bool, TaskError> {
+        let mut slot = self.globals.borrow_mut();
+        let globals = match &mut *slot {
+            Some(globals) => globals,
+            none => none.insert(GlobalThread::start_all(&self.app)?),
+        };
+        let followed = globals.iter_mut().try_for_each(|global| {
+            let mut quiet = false;
+            while !quiet {
+                quiet = global.step(Duration::ZERO)? == 0 && (global.is_whole() || global.waits());
+            }
+            Ok(())
+        });
+        if followed.is_err() {
+            *slot = None;
+        }
+        followed.map(|()| self.app.settings.globals.are_whole())
     }
 
     fn with_thread<R>(&self, run: impl FnOnce(&mut StreamThread) -> Result<R, TaskError>) -> Result<R, TaskError> {

@@ -16,7 +16,7 @@ use crate::{
     config::ProcessingGuarantee,
     error::TaskError,
     names::ThreadName,
-    runtime::{MemberThread, Prepared, Standbys, StreamThread, TaskState},
+    runtime::{GlobalThread, MemberThread, Prepared, Standbys, StreamThread, TaskState},
     task::TaskStores,
     transport::{TopicPartition, embedded::EmbeddedLog},
 };
@@ -31,6 +31,8 @@ pub(super) struct Instance {
     process: Process,
     threads: Vec<Seat>,
     /// Exists only in a process with standbys, because only standbys need the other members' reports.
+    /// They take a turn before each turn of another thread.
+    globals: Vec<GlobalThread>,
     member: Option<MemberThread>,
     standbys: Arc<Standbys>,
     /// The member thread's view of the process. It can be cut off from the log. The next field says until when that
@@ -58,8 +60,22 @@ impl Instance {
         let process = Process::new(name.as_str(), fate.clone());
         let disk = SimulatedDisk::new(process.clone());
         let (threads, standbys) = (Vec::new(), Arc::default());
-        let (member, told, member_paused_until_ms, twin) = (None, process.detachable(), 0, None);
-        Self { name, prepared, log, fate, disk, process, threads, member, standbys, told, member_paused_until_ms, twin }
+        let (globals, member, told, twin) = (Vec::new(), None, process.detachable(), None);
+        Self {
+            name,
+            prepared,
+            log,
+            fate,
+            disk,
+            process,
+            threads,
+            globals,
+            member,
+            standbys,
+            told,
+            member_paused_until_ms: 0,
+            twin,
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -80,6 +96,15 @@ impl Instance {
         app.transport = Arc::new(FaultyTransport { log: self.log.clone(), process: self.process.clone() });
         app.stores = Arc::new(self.disk.clone());
         self.standbys = app.standbys.clone();
+        match GlobalThread::start_all(&app) {
+            Ok(globals) => self.globals = globals,
+            Err(TaskError::Transport(error)) => {
+                self.process.note(&format!("does not come up: {error}"));
+                self.crash();
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
         for index in 0..app.config.num_stream_threads {
             match StreamThread::start(app.clone(), ThreadName::new(&self.name, index)) {
                 Ok(thread) => self.threads.push(Seat { thread, paused_until_ms: None }),
@@ -108,6 +133,7 @@ impl Instance {
 
     fn clear(&mut self) {
         self.threads.clear();
+        self.globals.clear();
         self.member = None;
     }
 
@@ -120,6 +146,11 @@ impl Instance {
         self.process.note("closes");
         for Seat { thread, .. } in self.threads.drain(..) {
             if let Err(error) = thread.close() {
+                self.process.note(&format!("does not close well: {}", error.chain()));
+            }
+        }
+        for global in self.globals.drain(..) {
+            if let Err(error) = global.close() {
                 self.process.note(&format!("does not close well: {}", error.chain()));
             }
         }
@@ -141,6 +172,7 @@ impl Instance {
         let process = std::mem::replace(&mut self.process, fresh.clone());
         let threads = std::mem::take(&mut self.threads);
         self.twin = Some(Twin { process, threads, turns: self.fate.below(8) });
+        self.globals.clear();
         self.member = None;
         self.disk = SimulatedDisk::new(fresh);
         self.start()
@@ -258,6 +290,20 @@ impl Instance {
             paused => paused.is_some(),
         };
         seat.paused_until_ms = None;
+        let mut followed = 0;
+        for global in &mut self.globals {
+            match global.step(timeout) {
+                _ if self.process.is_dead() => {
+                    self.clear();
+                    return Ok(1);
+                }
+                Ok(taken) => followed += taken,
+                Err(error) => return self.fail(thread, error),
+            }
+        }
+        if followed > 0 {
+            self.process.note(&format!("follows global topics by {followed}"));
+        }
         // A thread may hang between processing and committing. It then continues with the commit, without a poll.
         let taken = seat.thread.status.standbys_taken;
         let done = if woke && transactional && self.fate.below(2) == 0 {
@@ -278,16 +324,18 @@ impl Instance {
                 if done > 0 {
                     self.process.note(&format!("{thread} does {done}"));
                 }
-                Ok(done)
+                Ok(done + followed)
             }
-            Err(error) => {
-                self.process.note(&format!("{thread} fails: {}", error.chain()));
-                self.crash();
-                // A full disk is expected: the process restarts later, as after an operator freed some space.
-                let full = matches!(error, TaskError::State { source: StoreError::DiskFull { .. }, .. });
-                if full { Ok(1) } else { Err(error.into()) }
-            }
+            Err(error) => self.fail(thread, error),
         }
+    }
+
+    fn fail(&mut self, thread: usize, error: TaskError) -> Result<usize, SimulationError> {
+        self.process.note(&format!("{thread} fails: {}", error.chain()));
+        self.crash();
+        // A full disk is expected: the process restarts later, as after an operator freed some space.
+        let full = matches!(error, TaskError::State { source: StoreError::DiskFull { .. }, .. });
+        if full { Ok(1) } else { Err(error.into()) }
     }
 
     /// One turn of the member thread. Returns the number of changelog records applied.
@@ -328,6 +376,6 @@ impl Instance {
 
     /// Whether every thread has processed all its fetched records.
     pub(super) fn is_idle(&mut self) -> bool {
-        self.threads.iter_mut().all(|seat| seat.thread.is_idle())
+        self.globals.iter().all(GlobalThread::is_whole) && self.threads.iter_mut().all(|seat| seat.thread.is_idle())
     }
 }

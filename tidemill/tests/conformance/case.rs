@@ -97,7 +97,13 @@ pub(crate) enum Node {
         #[serde(default, skip_serializing_if = "is_false")]
         forgetful: bool,
     },
-    Sessions { from: usize, gap: i64, grace: i64, kind: FoldKind, close: bool },
+    Sessions {
+        from: usize,
+        gap: i64,
+        grace: i64,
+        kind: FoldKind,
+        close: bool,
+    },
     /// Without windows there is one aggregate for each key.
     Cogroup {
         from: usize,

@@ -11,6 +11,7 @@ mod ends;
 mod erasing;
 mod foreign_key;
 mod generated;
+mod global;
 mod idle;
 mod idle_rest;
 mod join;
@@ -116,6 +117,16 @@ fn cogroup_exactly_once() {
 #[test]
 fn cogroup_at_least_once() {
     check::<cogroup::Cogroup>("cogroup_at_least_once", AtLeastOnce);
+}
+
+#[test]
+fn global_table_exactly_once() {
+    report("global_table_exactly_once", SEEDS, |seed| global::run(seed, ExactlyOnce));
+}
+
+#[test]
+fn global_table_at_least_once() {
+    report("global_table_at_least_once", SEEDS, |seed| global::run(seed, AtLeastOnce));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Steps of a stream of records.
 
+mod global_join;
 mod process;
 mod sinks;
 mod stateless;

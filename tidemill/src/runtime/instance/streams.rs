@@ -228,7 +228,8 @@ impl Streams {
 
     /// The instance to query for a key of a store, and the instances that keep standbys of its task
     /// (`queryMetadataForKey` in Kafka Streams). `K` is the type of the grouping key, also for window stores. The
-    /// partition is murmur2 of the key's bytes; a topic with its own partitioner has its keys elsewhere.
+    /// partition is murmur2 of the key's bytes; a topic with its own partitioner has its keys elsewhere. Every instance
+    /// has all keys of a global store, so the answer is this instance and partition -1.
     ///
     /// # Errors
     ///
@@ -256,6 +257,10 @@ impl Streams {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn query_metadata_for_key<K: Coded>(&self, store: &str, key: &K) -> Result<KeyQueryMetadata, QueryError> {
+        if self.app.plan.graph().globals.contains_key(store) {
+            let me = self.describe(&self.app.process_id, &self.app.myself(self.app.clock.now_ms()));
+            return Ok(KeyQueryMetadata { active: Some(me.host), standbys: Vec::new(), partition: -1 });
+        }
         let unknown = || QueryError::UnknownStore(store.to_owned());
         let subtopology = self.app.plan.subtopology_of_store(store).ok_or_else(unknown)?;
         let partitions = self.app.plan.task_count(subtopology);
@@ -315,7 +320,8 @@ impl Streams {
     }
 
     fn query_target(&self) -> QueryTarget {
-        QueryTarget::new(self.threads.lines(), self.app.standbys.clone(), self.app.config.query_timeout)
+        let (standbys, globals) = (self.app.standbys.clone(), self.app.settings.globals.clone());
+        QueryTarget::new(self.threads.lines(), standbys, globals, self.app.config.query_timeout)
     }
 
     /// Tells the threads to stop, and returns at once. Each thread commits its work before it ends. This is safe inside

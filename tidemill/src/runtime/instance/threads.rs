@@ -15,9 +15,11 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use super::StreamsState;
 use crate::{
     error::{TaskError, TopologyError, panic_text},
+    graph::StoreName,
     names::ThreadName,
+    operators::GlobalStores,
     runtime::{
-        MemberThread, Prepared, StreamThread, ThreadStatus,
+        GlobalThread, MemberThread, Prepared, StreamThread, ThreadStatus,
         query::{Bell, Line, StoreQuery},
     },
     transport::TransportError,
@@ -33,6 +35,8 @@ pub(super) struct Threads {
     shared: Arc<ThreadsShared>,
     lines: Vec<Line>,
     stream: Vec<JoinHandle<()>>,
+    global: Vec<JoinHandle<()>>,
+    globals: Arc<GlobalStores>,
     member: Option<JoinHandle<()>>,
 }
 
@@ -70,19 +74,25 @@ impl Threads {
     /// thread ends all threads.
     pub(super) fn start(app: &Prepared) -> Result<Self, TopologyError> {
         let count = app.config.num_stream_threads;
+        let followed: Vec<_> = app.plan.graph().globals.keys().cloned().collect();
         let shared = Arc::new(ThreadsShared {
             stop: AtomicBool::new(false),
-            statuses: Mutex::new(vec![ThreadStatus::default(); count]),
+            statuses: Mutex::new(vec![ThreadStatus::default(); count + followed.len()]),
             failure: Mutex::new(None),
             live: AtomicU64::new(0),
         });
-        let mut threads = Self { shared, lines: Vec::new(), stream: Vec::new(), member: None };
+        let (lines, stream, global, globals) = (Vec::new(), Vec::new(), Vec::new(), app.settings.globals.clone());
+        let mut threads = Self { shared, lines, stream, global, globals, member: None };
         let (begun, beginnings) = unbounded();
+        let all = count + followed.len();
+        for (number, store) in followed.into_iter().enumerate() {
+            threads.start_global_thread(app, count + number, store, begun.clone())?;
+        }
         for index in 0..count {
             threads.start_stream_thread(app, index, begun.clone())?;
         }
         drop(begun);
-        beginnings.iter().take(count).collect::<Beginning>()?;
+        beginnings.iter().take(all).collect::<Beginning>()?;
         let (worker, watched) = (app.clone(), threads.shared.clone());
         let member = std::thread::Builder::new().name(format!("{}-members", app.client_id));
         threads.member = Some(member.spawn(move || run_member(worker, &watched)).map_err(|error| no_thread(&error))?);
@@ -101,17 +111,29 @@ impl Threads {
         let ring = bell.clone();
         let spawned = std::thread::Builder::new().name(name.to_string()).spawn(move || {
             let asked = Requests { jobs: receiver, bell: ring };
-            let ended = catch_unwind(AssertUnwindSafe(|| run(app, &name, &shared, &asked, begun)));
-            // The handle must not show a thread as running after a panic.
-            shared.finish(ended.unwrap_or_else(|panic| {
-                let message = panic_text(panic.as_ref()).to_owned();
-                Err(TaskError::Panicked { thread: name.to_string(), message })
-            }));
+            shared.watch(name.as_str(), || run(app, &name, &shared, &asked, begun));
         });
         let spawned = spawned.map_err(|error| no_thread(&error))?;
         self.shared.live.fetch_add(1, Ordering::SeqCst);
         self.lines.push(Line { thread: spawned.thread().id(), jobs, bell });
         self.stream.push(spawned);
+        Ok(())
+    }
+
+    fn start_global_thread(
+        &mut self,
+        app: &Prepared,
+        place: usize,
+        store: StoreName,
+        begun: Sender<Beginning>,
+    ) -> Result<(), TopologyError> {
+        let (app, shared, name) = (app.clone(), self.shared.clone(), GlobalThread::name_of(app, &store));
+        let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
+            shared.watch(&name, || run_global(&app, &store, place, &shared, &begun));
+        });
+        let spawned = spawned.map_err(|error| no_thread(&error))?;
+        self.shared.live.fetch_add(1, Ordering::SeqCst);
+        self.global.push(spawned);
         Ok(())
     }
 
@@ -147,10 +169,11 @@ impl Threads {
     pub(super) fn join(&mut self) -> Result<(), TaskError> {
         if let Some(thread) = self.this_thread() {
             self.stream.clear();
+            self.global.clear();
             self.member = None;
             return Err(TaskError::WaitsForItself { thread });
         }
-        for thread in self.stream.drain(..) {
+        for thread in self.stream.drain(..).chain(self.global.drain(..)) {
             // The thread itself catches its panics.
             drop(thread.join());
         }
@@ -158,13 +181,14 @@ impl Threads {
             member.thread().unpark();
             drop(member.join());
         }
+        self.globals.close();
         lock(&self.shared.failure).take().map_or(Ok(()), Err)
     }
 
     /// The name of the calling thread, if it belongs to the application.
     fn this_thread(&self) -> Option<String> {
         let present = std::thread::current();
-        let mut threads = self.stream.iter().chain(&self.member);
+        let mut threads = self.stream.iter().chain(&self.global).chain(&self.member);
         let is_ours = threads.any(|thread| thread.thread().id() == present.id());
         is_ours.then(|| present.name().unwrap_or_default().to_owned())
     }
@@ -179,9 +203,18 @@ impl Drop for Threads {
 }
 
 impl ThreadsShared {
+    /// Runs a thread to its end, and notes the end. The handle must not show a thread as running after a panic.
+    fn watch(&self, thread: &str, run: impl FnOnce() -> Result<(), TaskError>) {
+        let ended = catch_unwind(AssertUnwindSafe(run));
+        self.finish(ended.unwrap_or_else(|panic| {
+            let message = panic_text(panic.as_ref()).to_owned();
+            Err(TaskError::Panicked { thread: thread.to_owned(), message })
+        }));
+    }
+
     fn finish(&self, ended: Result<(), TaskError>) {
         if let Err(error) = ended {
-            tracing::error!("a stream thread ended: {}", error.chain());
+            tracing::error!("a thread ended: {}", error.chain());
             self.stop.store(true, Ordering::SeqCst);
             lock(&self.failure).get_or_insert(error);
         }
@@ -248,6 +281,45 @@ fn begin(
         }
     }
     Ok(None)
+}
+
+/// Follows the topic of a global store until the application stops.
+fn run_global(
+    app: &Prepared,
+    store: &StoreName,
+    place: usize,
+    shared: &ThreadsShared,
+    begun: &Sender<Beginning>,
+) -> Result<(), TaskError> {
+    let mut reported_ms = i64::MIN;
+    let mut started = None;
+    while !shared.stop.load(Ordering::SeqCst) {
+        let thread = match &mut started {
+            Some(thread) => thread,
+            none => {
+                let opened = GlobalThread::start(app.clone(), store.clone());
+                let waits = matches!(&opened, Err(TaskError::Transport(TransportError::Retriable(_))));
+                let beginning = match &opened {
+                    Err(refused) if !waits => Err(TopologyError::of(refused.chain())),
+                    _ => Ok(()),
+                };
+                // After the first message the receiver is gone.
+                let _ = begun.send(beginning);
+                if waits {
+                    app.clock.sleep(START_PAUSE);
+                    continue;
+                }
+                none.insert(opened?)
+            }
+        };
+        thread.step(app.config.poll_timeout)?;
+        let now_ms = app.clock.monotonic_ms();
+        if now_ms.saturating_sub(reported_ms) >= REPORT_MS {
+            reported_ms = now_ms;
+            lock(&shared.statuses)[place] = thread.report();
+        }
+    }
+    started.map_or(Ok(()), GlobalThread::close)
 }
 
 /// Runs the member thread until the last stream thread has ended.

@@ -95,7 +95,8 @@ impl Prepared {
 
     /// A copy for a new process, with an empty roster and no standbys.
     pub(crate) fn afresh(&self) -> Self {
-        Self { standbys: Arc::default(), roster: Arc::default(), ..self.clone() }
+        let (settings, standbys, roster) = (self.settings.afresh(), Arc::default(), Arc::default());
+        Self { settings, standbys, roster, ..self.clone() }
     }
 
     /// The roster of known instances.

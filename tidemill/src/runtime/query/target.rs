@@ -15,7 +15,10 @@ use super::{
     line::{Line, StoreQuery},
     piece::{Piece, Rows},
 };
-use crate::{operators::StoreHandle, runtime::Standbys};
+use crate::{
+    operators::{GlobalStores, StoreHandle},
+    runtime::Standbys,
+};
 
 /// The constructor and the options of a query, whatever the kind of its store.
 macro_rules! with_options {
@@ -113,14 +116,20 @@ pub(super) use with_options;
 pub(crate) struct QueryTarget {
     lines: Vec<Line>,
     standbys: Arc<Standbys>,
+    globals: Arc<GlobalStores>,
     pub(super) partition: Option<i32>,
     pub(super) stale: bool,
     pub(super) timeout: Duration,
 }
 
 impl QueryTarget {
-    pub(crate) fn new(lines: Vec<Line>, standbys: Arc<Standbys>, timeout: Duration) -> Self {
-        Self { lines, standbys, partition: None, stale: false, timeout }
+    pub(crate) fn new(
+        lines: Vec<Line>,
+        standbys: Arc<Standbys>,
+        globals: Arc<GlobalStores>,
+        timeout: Duration,
+    ) -> Self {
+        Self { lines, standbys, globals, partition: None, stale: false, timeout }
     }
 
     /// Asks once and joins the answers. `read` gets the number of stores that are read in one go.
@@ -129,6 +138,11 @@ impl QueryTarget {
         name: &Arc<str>,
         read: impl Fn(&StoreHandle, usize) -> Option<Result<R, StoreError>> + Send + Sync + 'static,
     ) -> Result<Vec<R>, QueryError> {
+        if let Some(store) = self.globals.reading(name) {
+            // Its rows are shared, so no other thread is needed.
+            let read = read(&StoreHandle::KeyValue(store), 1);
+            return Ok(vec![read.ok_or_else(|| QueryError::NotHere(name.to_string()))??]);
+        }
         if self.lines.iter().any(Line::ends_here) {
             return Err(QueryError::FromWithin(name.to_string()));
         }

@@ -8,7 +8,6 @@ mod ownership;
 mod pace;
 mod processing;
 mod recovery;
-mod restore_meter;
 mod restoring;
 mod restoring_task;
 mod strays;
@@ -130,8 +129,9 @@ impl StreamThread {
         let began_ms = self.app.clock.monotonic_ms();
         self.attend_commit()?;
         let attended_ms = self.app.clock.monotonic_ms();
-        let works_on =
-            self.tasks.is_restoring() || self.has_buffered() || self.last_ticked.is_some() || self.has_strays();
+        let may_work = self.app.settings.globals.are_whole();
+        let has_work = may_work && (self.has_buffered() || self.last_ticked.is_some());
+        let works_on = self.tasks.is_restoring() || has_work || self.has_strays();
         let wait = if works_on { Duration::ZERO } else { timeout };
         let wait = wait.min(self.time_to_commit());
         let polled = match self.clients.consumer.poll(wait) {
@@ -175,13 +175,15 @@ impl StreamThread {
             restored => restored?,
         };
         self.bound_memory()?;
-        let processed = self.process()?;
+        let processed = if may_work { self.process()? } else { 0 };
         self.worked_since_ms = (processed > 0).then_some(polled_ms);
         done += processed;
         self.resume_drained()?;
         let now = self.app.clock.monotonic_ms();
         if self.last_ticked.is_some() || now - self.last_tick_ms >= millis(TICK) {
-            self.tick(now)?;
+            if may_work {
+                self.tick(now)?;
+            }
             self.inquire(now);
             self.flush_waiting(now)?;
             if self.waits_for_stores {

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tidemill_state::StoreError;
 
-use super::{StreamThread, recovery::Repair, restore_meter::RestoreMeter, restoring_task::RestoringTask, tasks::Slot};
+use super::{StreamThread, recovery::Repair, restoring_task::RestoringTask, tasks::Slot};
 use crate::{
     clock::{Moment, millis},
     error::TaskError,
     plan::TaskId,
-    runtime::Prepared,
+    runtime::{Prepared, restore_meter::RestoreMeter},
     task::{ActiveTask, Followed, StoreRestore, TaskStores},
     transport::{AutoOffsetReset, CommittedOffset, Consumer, Rebalance, TopicPartition},
 };
@@ -132,7 +132,11 @@ impl StreamThread {
     pub(super) fn open_tasks(&mut self) -> Result<(), TaskError> {
         let tasks: BTreeSet<_> =
             self.tasks.owned.iter().filter_map(|partition| self.app.plan.task_of(partition)).collect();
-        self.waits_for_stores = false;
+        // Operators may read global stores from their first moment on.
+        self.waits_for_stores = !self.app.settings.globals.are_whole();
+        if self.waits_for_stores {
+            return self.pause(self.tasks.owned.iter().cloned().collect());
+        }
         for id in tasks {
             if let Some(inputs) = self.inputs_here(id)
                 && !self.tasks.slots.contains_key(&id)

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::restore_meter::RestoreMeter;
 use crate::{
-    runtime::RestoreProgress,
+    runtime::{RestoreProgress, restore_meter::RestoreMeter},
     task::{StoreRestore, TaskStores},
     transport::{CommittedOffset, TopicPartition},
 };

@@ -139,10 +139,12 @@ impl Plan {
                 Node::TableMapValues { from, add: suffix, stored }
             }),
             29 | 30 => self.table(draw, false).map(|from| Node::GroupTable { from, r#mod: modulo, kind: fold }),
-            31 | 32 => self.two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless).map(|(from, with)| {
-                let kind = of(c, &[Kind::Inner, Kind::Left, Kind::Outer]);
-                Node::JoinTables { from, with, kind, stored: b % 2 == 1 }
-            }),
+            31 | 32 => self.two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless).map(
+                |(from, with)| {
+                    let kind = of(c, &[Kind::Inner, Kind::Left, Kind::Outer]);
+                    Node::JoinTables { from, with, kind, stored: b % 2 == 1 }
+                },
+            ),
             33 => self.keyed(draw).map(|from| Node::ToTable { from }),
             34..37 => self.keyed(draw).map(|from| {
                 // Far behind tables and closed windows, records may be late by any time.
@@ -153,9 +155,9 @@ impl Plan {
                 let until_close = self.about[from].shape == Shape::Windows && !self.about[from].sessions && b % 4 != 0;
                 Node::Suppress { from, wait: (!until_close).then(|| of(c, &[5, 0, 20])) }
             }),
-            _ => self.two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless).map(|(from, with)| {
-                Node::JoinForeign { from, with, kind, stored: c % 2 == 1 }
-            }),
+            _ => self
+                .two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless)
+                .map(|(from, with)| Node::JoinForeign { from, with, kind, stored: c % 2 == 1 }),
         };
         if let Some(node) = added {
             self.push(node);
@@ -184,7 +186,9 @@ impl Plan {
             Node::TableFilter { .. } | Node::TableMapValues { .. } | Node::Suppress { .. } => shape = parents[0].shape,
             Node::JoinForeign { .. } => (shape, plain, keyed, behind) = (Shape::Table, false, true, true),
             // Its windowed keys become texts.
-            Node::Windowed { .. } | Node::Sessions { .. } | Node::Cogroup { .. } => (shape, plain, keyed) = (Shape::Windows, false, false),
+            Node::Windowed { .. } | Node::Sessions { .. } | Node::Cogroup { .. } => {
+                (shape, plain, keyed) = (Shape::Windows, false, false)
+            }
             Node::JoinStreams { kind, .. } => (plain, loose) = (false, *kind != Kind::Inner),
             _ => {}
         }
@@ -197,7 +201,8 @@ impl Plan {
             node,
             Node::TableFilter { stored: true, .. } | Node::TableMapValues { stored: true, .. } | Node::Suppress { .. }
         );
-        let viewless = matches!(node, Node::JoinForeign { stored: false, .. }) || step && !stored && parents[0].viewless;
+        let viewless =
+            matches!(node, Node::JoinForeign { stored: false, .. }) || step && !stored && parents[0].viewless;
         let foreign = matches!(node, Node::JoinForeign { .. }) || any(|about| about.foreign);
         let topics = parents.iter().flat_map(|about| about.topics.clone()).collect();
         self.about.push(About { shape, keyed, behind, plain, loose, initial, sessions, viewless, foreign, topics });
@@ -223,7 +228,9 @@ impl Plan {
 
     fn table(&self, draw: Draw, initial: bool) -> Option<usize> {
         let good = |shape: Shape| shape == Shape::Table || shape == Shape::Windows;
-        self.choose(draw.from, |about| good(about.shape) && !about.loose && (initial || !about.initial && !about.viewless))
+        self.choose(draw.from, |about| {
+            good(about.shape) && !about.loose && (initial || !about.initial && !about.viewless)
+        })
     }
 
     fn by_key(&mut self, place: usize) -> usize {
@@ -254,7 +261,8 @@ impl Plan {
     fn join_table(&mut self, draw: Draw) -> Option<(usize, usize)> {
         let from = self.keyed(draw)?;
         let left = self.about[from].clone();
-        let with = self.choose(draw.with, |right| right.shape == Shape::Table && !right.viewless && ordered(&left, right))?;
+        let with =
+            self.choose(draw.with, |right| right.shape == Shape::Table && !right.viewless && ordered(&left, right))?;
         Some((from, with))
     }
 

@@ -1,0 +1,156 @@
+//! Tests that run single turns of the thread of a global store, on a disk that survives it.
+
+use std::{sync::Arc, time::Duration};
+
+use tidemill_state::{ByteStore, KeyValueStore, Utf8};
+
+use super::GlobalThread;
+use crate::{
+    StreamsBuilder, StreamsConfig,
+    clock::ManualClock,
+    runtime::{Prepared, TaskState},
+    testing::{Fate, FaultRates, Process, SimulatedDisk},
+    transport::{
+        TopicPartition, Transport as _,
+        embedded::{EmbeddedLog, Entry},
+    },
+};
+
+struct World {
+    clock: ManualClock,
+    log: EmbeddedLog,
+    disk: SimulatedDisk,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = ManualClock::new(1_700_000_000_000);
+        let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
+        ["users", "in"].iter().for_each(|topic| log.create(topic, 2).expect("the log is empty"));
+        let disk = SimulatedDisk::new(Process::new("a", Fate::new(0, FaultRates::NONE, clock.clone())));
+        Self { clock, log, disk }
+    }
+
+    fn app(&self) -> Prepared {
+        let builder = StreamsBuilder::new();
+        builder.global_table::<String, String>("users", "names");
+        drop(builder.stream::<String, String>("in"));
+        let (log, clock) = (Arc::new(self.log.clone()), Arc::new(self.clock.clone()));
+        let topology = builder.build().expect("is valid");
+        let mut app =
+            Prepared::new(&topology, StreamsConfig::new("app"), log, clock, "a".to_owned()).expect("can start");
+        app.stores = Arc::new(self.disk.clone());
+        app
+    }
+
+    fn append(&self, partition: i32, keys: &[&str]) {
+        let entries = keys.iter().map(|key| Entry::new(key.to_string(), "here", 0));
+        self.log.append("users", partition, entries).expect("appends");
+    }
+
+    /// Runs a thread until it has read all.
+    fn run(&self, app: &Prepared) -> GlobalThread {
+        let mut thread = GlobalThread::start(app.clone(), "names".into()).expect("starts");
+        settle(&mut thread);
+        thread
+    }
+}
+
+fn settle(thread: &mut GlobalThread) {
+    while thread.step(Duration::ZERO).expect("turns") > 0 || !thread.is_whole() {}
+}
+
+fn keys(app: &Prepared) -> Vec<String> {
+    let store = app.settings.globals.reading("names").expect("it is whole");
+    let utf8 = || Arc::new(Utf8);
+    let store = KeyValueStore::<String, String>::new(store, utf8(), utf8());
+    store.all().read_all().expect("reads").into_iter().map(|(key, _)| key).collect()
+}
+
+#[test]
+fn a_store_on_disk_reads_only_what_is_new() {
+    let (world, app) = (World::new(), World::app);
+    world.append(0, &["a", "b"]);
+    world.append(1, &["c"]);
+    world.run(&app(&world)).close().expect("closes");
+    world.append(1, &["d"]);
+    let app = app(&world);
+    let thread = world.run(&app);
+    assert_eq!(thread.task.processed, 1);
+    assert_eq!(keys(&app), ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn tasks_wait_while_the_store_is_filled_and_its_progress_is_reported() {
+    let world = World::new();
+    world.append(0, &["a", "b", "c"]);
+    let app = world.app();
+    assert!(!app.settings.globals.are_whole());
+    let mut thread = GlobalThread::start(app.clone(), "names".into()).expect("starts");
+    assert_eq!(thread.report().tasks[0].state, TaskState::Restoring { remaining: 3, total: 3 });
+    assert!(app.settings.globals.reading("names").is_none());
+    settle(&mut thread);
+    assert_eq!(thread.report().tasks[0].state, TaskState::Running);
+    assert!(app.settings.globals.are_whole());
+}
+
+#[test]
+fn a_topic_that_loses_the_next_records_fills_the_store_again() {
+    let world = World::new();
+    world.append(0, &["a", "b"]);
+    world.append(1, &["c"]);
+    let app = world.app();
+    let mut thread = world.run(&app);
+    world.append(0, &["d", "e"]);
+    let partition = TopicPartition::new("users", 0);
+    world.log.admin().expect("opens").delete_records(&partition, 3).expect("deletes");
+    settle(&mut thread);
+    assert_eq!(keys(&app), ["c", "e"], "the deleted records may have been tombstones");
+
+    // The same while the instance is away.
+    thread.close().expect("closes");
+    drop(app);
+    world.append(0, &["f", "g"]);
+    world.log.admin().expect("opens").delete_records(&partition, 5).expect("deletes");
+    let again = world.app();
+    drop(world.run(&again));
+    assert_eq!(keys(&again), ["c", "g"]);
+}
+
+#[test]
+fn a_store_that_was_away_for_longer_than_tombstones_are_kept_is_filled_again() {
+    let world = World::new();
+    world.append(0, &["a", "b"]);
+    world.run(&world.app()).close().expect("closes");
+    world.clock.advance(Duration::from_hours(30));
+    world.append(0, &["c", "d"]);
+    let thread = world.run(&world.app());
+    assert_eq!(thread.task.processed, 4);
+}
+
+#[test]
+fn a_store_that_follows_its_topic_stays_whole_however_long_nothing_comes() {
+    let world = World::new();
+    world.append(0, &["a", "b"]);
+    let mut thread = world.run(&world.app());
+    for _ in 0..30 {
+        world.clock.advance(Duration::from_hours(1));
+        settle(&mut thread);
+    }
+    thread.close().expect("closes");
+    world.append(0, &["c", "d"]);
+    assert_eq!(world.run(&world.app()).task.processed, 2);
+}
+
+#[test]
+fn a_store_of_another_format_is_filled_again() {
+    let world = World::new();
+    world.append(0, &["a", "b"]);
+    world.run(&world.app()).close().expect("closes");
+    let app = world.app();
+    let spec = &app.plan.graph().globals["names"].spec;
+    let backend = app.stores.open(crate::plan::TaskId::GLOBAL, spec).expect("opens");
+    ByteStore::new("names", backend).set_written_by("value=json").expect("writes");
+    let thread = world.run(&app);
+    assert_eq!((thread.task.processed, keys(&app).len()), (2, 2));
+}
