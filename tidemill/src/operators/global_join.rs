@@ -27,7 +27,7 @@ where
             ctx.count_dropped(ctx.node, DropReason::NullKey);
             return Ok(());
         }
-        let found = mapped.map(|mapped| self.table.get(&mapped)).transpose()?.flatten();
+        let found = mapped.map(|mapped| self.table.get(ctx, &mapped)).transpose()?.flatten();
         match (self.join)(&key, value, found.map(|(value, _)| value)) {
             Some(value) => self.next.forward(ctx, Record { key, value, timestamp, headers }),
             None => Ok(()),
