@@ -67,7 +67,7 @@ pub use topology::Topology;
 pub use transport::AutoOffsetReset;
 pub use windows::{
     BufferConfig, Cogrouped, EmitStrategy, JoinKind, JoinWindows, SessionWindowedCodec, SessionWindows, SlidingWindows,
-    Suppressed, TimeWindows, Window, Windowed, WindowedCodec,
+    Suppressed, TimeWindowedCodec, TimeWindows, Window, Windowed, WindowedCodec,
 };
 
 /// The Processor API: custom operators.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, driver, strings, windowed};
 use tidemill::{
-    EmitStrategy, JoinKind, RecordHandler, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
+    EmitStrategy, JoinKind, RecordHandler, SlidingWindows, StreamsBuilder, StreamsConfig, TimeWindows, Windowed,
     processor::{Processor, ProcessorContext, Record},
     state::BoxError,
     testing::{DriverOptions, TestOutputTopic, TopologyTestDriver},
@@ -285,6 +285,52 @@ impl Processor<String, i64, String, i64> for Refuses {
         ctx.forward(record);
         Ok(())
     }
+}
+
+/// Two streams in sliding windows of 10 ms.
+fn sliding(emit: EmitStrategy) -> TopologyTestDriver {
+    let builder = StreamsBuilder::new();
+    let texts = builder.stream::<String, String>("texts").group_by_key();
+    let numbers = builder.stream::<String, i64>("numbers").group_by_key();
+    let windows = SlidingWindows::of_time_difference_and_grace(Duration::from_millis(10), Duration::from_millis(2));
+    texts
+        .cogroup(|_, text, all: &mut String| all.push_str(&text))
+        .cogroup(&numbers, |_, number, all| all.push_str(&number.to_string()))
+        .windowed_by(windows)
+        .emit(emit)
+        .aggregate("all", || "=".to_owned())
+        .to_stream()
+        .to("out");
+    driver(&builder)
+}
+
+#[test]
+fn streams_of_different_values_share_sliding_windows() -> Tested {
+    let driver = sliding(EmitStrategy::on_window_update());
+    let out = driver.output::<Windowed<String>, String>("out");
+    driver.input::<String, i64>("numbers").pipe("a".into(), 7, 100)?;
+    driver.crash();
+    driver.input::<String, String>("texts").pipe("a".into(), "x".into(), 105)?;
+    let expect = [
+        (windowed("a", 90, 100), "=7".into(), 100),
+        (windowed("a", 101, 111), "=x".into(), 105),
+        (windowed("a", 95, 105), "=7x".into(), 105),
+    ];
+    assert_eq!(out.read()?, expect);
+    Ok(())
+}
+
+#[test]
+fn the_inputs_of_a_sliding_cogroup_share_one_time() -> Tested {
+    let driver = sliding(EmitStrategy::on_window_close());
+    let out = driver.output::<Windowed<String>, String>("out");
+    driver.input::<String, String>("texts").pipe("a".into(), "x".into(), 100)?;
+    driver.input::<String, i64>("numbers").pipe_all([("a".into(), 1, 102), ("b".into(), 2, 103)])?;
+    assert_eq!(out.read()?, [(windowed("a", 90, 100), "=x".into(), 100)]);
+    driver.input::<String, String>("texts").pipe("a".into(), "late".into(), 90)?;
+    let dropped = driver.status()?.tasks[0].records_dropped.clone();
+    assert_eq!(dropped, [("all-input-1".into(), "late", 1)]);
+    Ok(())
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use common::{Tested, driver, windowed};
 use tidemill::{
-    EmitStrategy, Erased, Materialized, RecordHandler, SlidingWindows, StreamsBuilder, StreamsConfig, Windowed,
+    BufferConfig, Consumed, EmitStrategy, Erased, Materialized, Produced, RecordHandler, SlidingWindows,
+    StreamsBuilder, StreamsConfig, Suppressed, TimeWindowedCodec, Windowed, partition_for,
     processor::{Processor, ProcessorContext, Record},
-    state::BoxError,
+    state::{BigEndian, BoxError, Coded, Utf8},
     testing::{DriverOptions, TopologyTestDriver},
 };
 
@@ -370,5 +371,42 @@ fn tables_of_sliding_windows_can_be_grouped() -> Tested {
     let store = driver.window_store::<String, i64>("counts", 0)?.ok_or("it is there")?;
     let all: i64 = store.all().read_all()?.iter().map(|(_, count)| count).sum();
     assert_eq!(driver.output::<String, i64>("sums-out").read_values()?.last(), Some(&all));
+    Ok(())
+}
+
+#[test]
+fn a_suppressed_table_gives_the_last_result_of_each_window_once() -> Tested {
+    let builder = StreamsBuilder::new();
+    let stream = builder.stream::<String, String>("in").group_by_key().windowed_by(windows(5));
+    let joined = stream.reduce("joined", |one, other| one + &other);
+    let held = Suppressed::until_window_closes(BufferConfig::unbounded());
+    joined.suppress("held", held).to_stream().to("out");
+    let driver = driver(&builder);
+    let out = out(&driver);
+    pipe(&driver, &[("k", "a", 100), ("z", "z", 105)])?;
+    assert_eq!(out()?, [], "stream time is end and grace, so that a record may still come");
+    pipe(&driver, &[("k", "b", 100), ("z", "z", 106)])?;
+    assert_eq!(out()?, [row("k", 90, "ab", 100)]);
+    Ok(())
+}
+
+#[test]
+fn topics_have_the_bytes_of_javas_windowed_keys_if_they_are_asked_for() -> Tested {
+    let codec = || TimeWindowedCodec::new(Utf8, ms(10));
+    let builder = StreamsBuilder::new();
+    let counts = builder.stream::<String, String>("in").group_by_key().windowed_by(windows(0)).count("counts");
+    counts.to_stream().to(Produced::with("counted", codec(), <Option<i64> as Coded>::Codec::default()));
+    let counted = builder.stream(Consumed::<Windowed<String>, i64>::with("counted", codec(), BigEndian));
+    counted.map(|at, count| (at.key, format!("{}..{} {count}", at.window.start, at.window.end))).to("texts");
+    let partitions = BTreeMap::from([("counted".to_owned(), 7)]);
+    let options = DriverOptions { partitions, ..DriverOptions::default() };
+    let driver = TopologyTestDriver::with(&builder.build()?, options)?;
+    pipe(&driver, &[("ann", "a", 0x1_0010)])?;
+    let written = driver.log().read_all("counted")?;
+    assert_eq!(written.len(), 1);
+    let (partition, record) = &written[0];
+    assert_eq!(record.key.as_deref(), Some(&b"ann\0\0\0\0\0\x01\0\x06"[..]));
+    assert_eq!(*partition, partition_for(Some(b"ann"), 7), "as the key without its window");
+    assert_eq!(driver.output::<String, String>("texts").read_values()?, ["65542..65552 1"]);
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::{
     graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind, StoreKind},
     operators::{
         BuildNode, Cogroup, KeyedAggregate, KeyedInput, LeftInput, RightInput, SessionAggregate, SessionInput,
-        WindowAggregate, WindowInput,
+        SlidingAggregate, SlidingInput, WindowAggregate, WindowInput,
     },
     record::Data,
     windows::{Cogrouped, EmitStrategy, JoinKind, TimeWindows, Windowed},
@@ -163,6 +163,7 @@ type Initializer<A> = Arc<dyn Fn() -> A + Send + Sync>;
 pub(super) enum Aggregates {
     OfKeys,
     OfTimeWindows,
+    OfSlidingWindows,
     OfSessions,
 }
 
@@ -233,6 +234,11 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
                         let core = assembly.shared::<WindowAggregate<K, A>>(core)?;
                         let late = assembly.next(id, LATE_PORT)?;
                         assembly.input::<K, V>(id, Rc::new(RefCell::new(WindowInput { core, fold, late })));
+                    }
+                    Aggregates::OfSlidingWindows => {
+                        let core = assembly.shared::<SlidingAggregate<K, A>>(core)?;
+                        let late = assembly.next(id, LATE_PORT)?;
+                        assembly.input::<K, V>(id, Rc::new(RefCell::new(SlidingInput { core, fold, late })));
                     }
                     Aggregates::OfSessions => {
                         let core = assembly.shared::<SessionAggregate<K, A>>(core)?;
@@ -316,8 +322,7 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         windows.divide_cogroup(self)
     }
 
-    pub(super) fn by_time(self, windows: TimeWindows) -> TimeWindowedCogroupedKStream<K, A> {
-        self.graph.borrow_mut().graph.problems.extend(windows.problems());
+    pub(super) fn by_time<W>(self, windows: W) -> TimeWindowedCogroupedKStream<K, A, W> {
         TimeWindowedCogroupedKStream { cogrouped: self, windows, emit: EmitStrategy::default() }
     }
 }
@@ -326,13 +331,13 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
 /// Streams).
 ///
 /// Late records are counted as `late` by the input that they came from. See the example of [`CogroupedKStream`].
-pub struct TimeWindowedCogroupedKStream<K, A> {
-    cogrouped: CogroupedKStream<K, A>,
-    windows: TimeWindows,
-    emit: EmitStrategy,
+pub struct TimeWindowedCogroupedKStream<K, A, W = TimeWindows> {
+    pub(super) cogrouped: CogroupedKStream<K, A>,
+    pub(super) windows: W,
+    pub(super) emit: EmitStrategy,
 }
 
-impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
+impl<K: Data, A: Data, W> TimeWindowedCogroupedKStream<K, A, W> {
     /// Selects when results are emitted. The default is every update. Kafka Streams has no emit strategy for cogrouped
     /// streams.
     ///
@@ -362,7 +367,9 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
     pub fn emit(self, emit: EmitStrategy) -> Self {
         Self { emit, ..self }
     }
+}
 
+impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
     /// Folds the streams' values into an aggregate (`TimeWindowedCogroupedKStream.aggregate` in Kafka Streams). The
     /// aggregate starts as the result of `initializer`, whichever stream comes first. `materialized` names the store.
     /// See the example of [`CogroupedKStream`].

@@ -15,6 +15,7 @@ mod session_cogroup;
 mod session_rows;
 mod session_windowed;
 mod sliding;
+mod sliding_cogroup;
 mod sources;
 mod split;
 mod stream;

@@ -82,6 +82,15 @@ impl<K: Data, A: Data> WindowsOfCogroup<K, A> for TimeWindows {
     type Stream = TimeWindowedCogroupedKStream<K, A>;
 
     fn divide_cogroup(self, streams: CogroupedKStream<K, A>) -> TimeWindowedCogroupedKStream<K, A> {
+        streams.graph.borrow_mut().graph.problems.extend(self.problems());
+        streams.by_time(self)
+    }
+}
+
+impl<K: Data, A: Data> WindowsOfCogroup<K, A> for SlidingWindows {
+    type Stream = TimeWindowedCogroupedKStream<K, A, Self>;
+
+    fn divide_cogroup(self, streams: CogroupedKStream<K, A>) -> TimeWindowedCogroupedKStream<K, A, Self> {
         streams.by_time(self)
     }
 }

@@ -7,6 +7,7 @@ mod session_codec;
 mod session_windows;
 mod sliding_windows;
 mod suppressed;
+mod time_codec;
 mod time_windows;
 mod window;
 
@@ -17,5 +18,6 @@ pub use session_codec::SessionWindowedCodec;
 pub use session_windows::SessionWindows;
 pub use sliding_windows::SlidingWindows;
 pub use suppressed::{BufferConfig, Suppressed};
+pub use time_codec::TimeWindowedCodec;
 pub use time_windows::TimeWindows;
 pub use window::{Window, Windowed, WindowedCodec};

@@ -13,6 +13,11 @@ use crate::clock::millis;
 /// records. No window starts below 0: records that are earlier than the time difference share the window
 /// `[0, difference]`.
 ///
+/// New windows are built on those that the key has. With
+/// [`AtLeastOnce`](crate::ProcessingGuarantee::AtLeastOnce), a crash may leave windows of which some are newer than others.
+/// A window may then miss records, hold records from outside, or not be there; this is so in Kafka Streams, too. With
+/// exactly-once, windows are as if there had been no crash.
+///
 /// A window accepts records until stream time has passed its end by more than the grace period. The grace period has no
 /// default, as that of [`TimeWindows`]. Both durations are event time and are cut to milliseconds.
 ///

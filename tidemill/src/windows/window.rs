@@ -44,7 +44,8 @@ pub struct Windowed<K> {
 /// The encoding of a windowed key: the inner key's bytes, then start and end as eight bytes each.
 ///
 /// Records are partitioned by the inner key. A windowed record therefore stays in the partition of its inner key. Kafka
-/// Streams writes only the start (`TimeWindowedSerializer`), and its readers must be told the size.
+/// Streams writes only the start, and its readers must be told the size: [`TimeWindowedCodec`](super::TimeWindowedCodec)
+/// does that, for topics that programs on the JVM share.
 ///
 /// ```
 /// use tidemill::{Window, Windowed, WindowedCodec, state::{Codec, Utf8}};

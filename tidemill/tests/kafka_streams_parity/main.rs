@@ -10,8 +10,9 @@
 //! - **What a null means is up to the type.** An `Option` takes nulls, and operators process them as Kafka Streams'
 //!   windowed ones do. Any other type drops them at the source as undecodable, as Kafka Streams' other aggregates and
 //!   joins do; a record dropped there is counted once, not once for each operator below.
-//! - **A windowed key's bytes hold both bounds of its window**; those of Java's `TimeWindowedSerializer` the start
-//!   alone, so that readers must be told the size. The recordings flatten windowed keys to text on both sides.
+//! - **A windowed key's bytes hold both bounds of its window**, unless a topic has the `TimeWindowedCodec`: it writes
+//!   those of Java's `TimeWindowedSerializer`, the start alone, and its readers must be told the size. The recordings
+//!   flatten windowed keys to text on both sides.
 //! - **What found no partner comes out as soon as its join window has closed.** Kafka Streams has a guard that keeps it
 //!   from looking, and that waits for another record's window. So a join of two streams gives the same, but sooner.
 //! - **A pair of a join is joined or not, and nothing comes out both alone and joined.** Kafka Streams emits a record

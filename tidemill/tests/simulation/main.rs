@@ -20,6 +20,7 @@ mod repartition;
 mod scenario;
 mod seeds;
 mod sessions;
+mod sliding;
 mod standbys;
 mod stopping;
 mod windows;
@@ -87,6 +88,16 @@ fn sessions_exactly_once() {
 #[test]
 fn sessions_at_least_once() {
     check::<sessions::Sessions>("sessions_at_least_once", AtLeastOnce);
+}
+
+#[test]
+fn sliding_exactly_once() {
+    check::<sliding::Sliding>("sliding_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn sliding_at_least_once() {
+    check::<sliding::Sliding>("sliding_at_least_once", AtLeastOnce);
 }
 
 #[test]
