@@ -34,6 +34,23 @@ fn sources_of_different_types_each_get_every_record() -> Tested {
 }
 
 #[test]
+fn lists_of_topics_may_overlap() -> Tested {
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, i64>("a").to("of-a");
+    builder.stream::<String, i64>(["a", "b"]).to("of-both");
+    builder.stream::<String, i64>(["b", "c"]).to("of-others");
+    let driver = driver(&builder);
+    assert_eq!(driver.plan().subtopologies().len(), 1, "what reads one topic runs in one task");
+    for (topic, value) in [("a", 1), ("b", 2), ("c", 3)] {
+        driver.input::<String, i64>(topic).pipe("k".into(), value, value)?;
+    }
+    assert_eq!(driver.output::<String, i64>("of-a").read_values()?, [1]);
+    assert_eq!(driver.output::<String, i64>("of-both").read_values()?, [1, 2]);
+    assert_eq!(driver.output::<String, i64>("of-others").read_values()?, [2, 3]);
+    Ok(())
+}
+
+#[test]
 fn a_table_and_a_stream_of_one_topic_meet() -> Tested {
     let builder = StreamsBuilder::new();
     let last = builder.table::<String, i64>("in", "last");

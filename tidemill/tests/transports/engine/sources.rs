@@ -17,7 +17,7 @@ fn start(site: &Site, reset: AutoOffsetReset) -> Tested<Streams> {
     let again = Consumed::with(site.named("in-1"), Utf8, Utf8).with_offset_reset(reset);
     let again = builder.stream::<String, String>(again).merge(&source);
     again.to(Produced::with(site.named("all"), Utf8, Utf8));
-    Ok(Streams::start(&builder.build()?, StreamsConfig::new(&site.named("group")), site.transport.clone())?)
+    Ok(Streams::start(&builder.build()?, StreamsConfig::new(site.named("group")), site.transport.clone())?)
 }
 
 pub(crate) fn sources_begin_where_they_should_and_sinks_write_what_records_choose(site: &Site) -> Tested {
