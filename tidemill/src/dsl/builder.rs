@@ -134,7 +134,8 @@ impl StreamsBuilder {
             Ok(())
         });
         let id = add_operator(&self.graph, Some(&store), "table", &[source], vec![store.clone()], build);
-        KTable::stored(self.graph.clone(), id, store.clone(), materialized.key, materialized.value)
+        let Materialized { key, value, cache_max_bytes, .. } = materialized;
+        KTable::stored(self.graph.clone(), id, store.clone(), key, value.clone()).cached(value, cache_max_bytes)
     }
 
     /// Declares a key-value store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the

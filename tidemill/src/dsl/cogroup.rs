@@ -296,7 +296,8 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         let kind = NodeKind::Operator("cogroup-aggregate");
         let core = self.graph.borrow_mut().add(Some(&store), kind, Vec::new(), vec![store.clone()], build);
         let graph = self.add_inputs(&store, Aggregates::OfKeys, core, initializer);
-        KTable::stored(graph, core, store, materialized.key, materialized.value)
+        let Materialized { key, value, cache_max_bytes, .. } = materialized;
+        KTable::stored(graph, core, store, key, value.clone()).cached(value, cache_max_bytes)
     }
 
     /// Adds the inputs' nodes and connects them with the node of their aggregate.

@@ -172,7 +172,8 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         });
         let node = add_operator(graph, Some(&store), label, &[self.stream.node], vec![store.clone()], build);
         self.stream.require_partitioned_by_key(node);
-        KTable::stored(graph.clone(), node, store, materialized.key, materialized.value)
+        let Materialized { key, value, cache_max_bytes, .. } = materialized;
+        KTable::stored(graph.clone(), node, store, key, value.clone()).cached(value, cache_max_bytes)
     }
 }
 

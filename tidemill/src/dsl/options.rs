@@ -130,7 +130,8 @@ impl<K: Coded, V: Coded> From<&str> for Repartitioned<K, V> {
 /// survives a change of the code.
 ///
 /// A plain `&str` is enough if the types have default codecs. By default the store is on disk, if the application has a
-/// [`state_dir`](crate::StreamsConfig::state_dir), and has a changelog. There is no cache to configure.
+/// [`state_dir`](crate::StreamsConfig::state_dir), and has a changelog. No update waits in a cache, unless
+/// [`with_caching`](Self::with_caching) adds one.
 ///
 /// ```
 /// # use tidemill::{Materialized, state::{BigEndian, Json}};
@@ -153,6 +154,8 @@ pub struct Materialized<K, V> {
     pub(crate) persistent: bool,
     pub(crate) logged: bool,
     pub(crate) retention_ms: Option<i64>,
+    /// The bound of the cache that merges updates, if there is one.
+    pub(crate) cache_max_bytes: Option<usize>,
 }
 
 impl<K, V> Materialized<K, V> {
@@ -169,6 +172,7 @@ impl<K, V> Materialized<K, V> {
             persistent: true,
             logged: true,
             retention_ms: None,
+            cache_max_bytes: None,
         }
     }
 
@@ -226,6 +230,68 @@ impl<K, V> Materialized<K, V> {
     /// ```
     pub fn retention(self, retention: std::time::Duration) -> Self {
         Self { retention_ms: Some(millis(retention)), ..self }
+    }
+}
+
+/// The default bound of a cache that merges updates.
+const CACHE_MAX_BYTES: usize = 10 << 20;
+
+impl<K, V> Materialized<K, V> {
+    /// Merges the table's updates between commits: later steps get only the last update of each key, with the value from
+    /// before the first merged one (`Materialized.withCachingEnabled` in Kafka Streams, where it is the default). A key
+    /// that came and went between two commits is not emitted. The store itself always has the last value, and a stream
+    /// that is joined with the table sees it.
+    ///
+    /// **Results then depend on when commits happen**
+    /// ([`commit_interval`](crate::StreamsConfig::commit_interval)): which updates are merged, and when they are emitted.
+    /// A window with an idle time after the table must wait longer than for the next commit. Without this method, each
+    /// update is emitted at once.
+    ///
+    /// In each task, updates of at most 10 MiB wait ([`cache_max_bytes`](Self::cache_max_bytes)). If there are more, the
+    /// one that has waited longest is emitted early. They also count for
+    /// [`max_uncommitted_bytes`](crate::StreamsConfig::max_uncommitted_bytes). It has no effect on stores that are no
+    /// table's.
+    ///
+    /// ```
+    /// # use tidemill::Materialized;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let counts = Materialized::named("views").with_caching();
+    /// builder.stream::<u64, String>("page-views").group_by_key().count(counts).to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let views = driver.input::<u64, String>("page-views");
+    /// for at in 0..3 {
+    ///     views.enqueue(7, "/".into(), at)?;
+    /// }
+    /// // The driver processes the records together, and commits.
+    /// assert_eq!(driver.output::<u64, i64>("counts").read()?, [(7, 3, 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn with_caching(self) -> Self {
+        self.cache_max_bytes(CACHE_MAX_BYTES)
+    }
+
+    /// As [`with_caching`](Self::with_caching), with another bound, in bytes (`statestore.cache.max.bytes` in Kafka
+    /// Streams, where all stores of an instance share it).
+    ///
+    /// ```
+    /// # use tidemill::Materialized;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let counts = Materialized::named("views").cache_max_bytes(0);
+    /// builder.stream::<u64, String>("page-views").group_by_key().count(counts).to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let views = driver.input::<u64, String>("page-views");
+    /// for at in 0..3 {
+    ///     views.enqueue(7, "/".into(), at)?;
+    /// }
+    /// assert_eq!(driver.output::<u64, i64>("counts").read_values()?, [1, 2, 3]); // Nothing fits into the cache.
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn cache_max_bytes(self, cache_max_bytes: usize) -> Self {
+        Self { cache_max_bytes: Some(cache_max_bytes), ..self }
     }
 }
 

@@ -34,11 +34,14 @@ pub(super) struct SessionRows<K, V> {
     times: Option<StoreName>,
     key: Arc<dyn Codec<K>>,
     pub(super) value: Arc<dyn Codec<V>>,
+    cache_max_bytes: Option<usize>,
 }
 
 impl<K, V> Clone for SessionRows<K, V> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), times: self.times.clone(), key: self.key.clone(), value: self.value.clone() }
+        let Self { store, times, key, value, cache_max_bytes } = self;
+        let (store, times, key, value) = (store.clone(), times.clone(), key.clone(), value.clone());
+        Self { store, times, key, value, cache_max_bytes: *cache_max_bytes }
     }
 }
 
@@ -64,7 +67,8 @@ impl<K: Data, V: Data> SessionRows<K, V> {
                  make its retention longer"
             ));
         }
-        Self { store, times: None, key: materialized.key, value: materialized.value }
+        let Materialized { key, value, cache_max_bytes, .. } = materialized;
+        Self { store, times: None, key, value, cache_max_bytes }
     }
 
     /// The stores of an operator that has only these rows.
@@ -119,11 +123,12 @@ impl<K: Data, V: Data> SessionRows<K, V> {
             graph.borrow_mut().graph.final_after_ms.insert(node, after_ms);
         }
         let codec = Arc::new(SessionWindowedCodec::new(SharedCodec(self.key.clone())));
-        let (store, key, value) = (self.store.clone(), self.key, self.value);
+        let (store, key, value) = (self.store.clone(), self.key, self.value.clone());
         let open = move |assembly: &Assembly<'_>| -> Box<dyn View<Windowed<K>, V>> {
             let store = assembly.session_store(&store);
             Box::new(SessionView { store, key: key.clone(), value: value.clone(), scratch: Vec::new() })
         };
-        KTable::new(graph, node, Some(self.store.clone()), TableView::new(vec![self.store], codec, open))
+        let view = TableView::new(vec![self.store.clone()], codec, open);
+        KTable::new(graph, node, Some(self.store), view).cached(self.value, self.cache_max_bytes)
     }
 }

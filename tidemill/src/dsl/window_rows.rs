@@ -28,6 +28,7 @@ pub(super) struct WindowRows<K, V> {
     value: Arc<dyn Codec<V>>,
     /// How long after its end a window's result is final, if the partition's time closes windows.
     final_after_ms: Option<i64>,
+    cache_max_bytes: Option<usize>,
 }
 
 impl<K, V> Clone for WindowRows<K, V> {
@@ -38,6 +39,7 @@ impl<K, V> Clone for WindowRows<K, V> {
             key: self.key.clone(),
             value: self.value.clone(),
             final_after_ms: self.final_after_ms,
+            cache_max_bytes: self.cache_max_bytes,
         }
     }
 }
@@ -112,7 +114,8 @@ impl<K: Data, V: Data> WindowRows<K, V> {
                  make its retention longer"
             ));
         }
-        Self { store, times: None, key: materialized.key, value: materialized.value, final_after_ms: None }
+        let Materialized { key, value, cache_max_bytes, .. } = materialized;
+        Self { store, times: None, key, value, final_after_ms: None, cache_max_bytes }
     }
 
     /// The stores of an operator that has only these rows.
@@ -192,11 +195,12 @@ impl<K: Data, V: Data> WindowRows<K, V> {
             graph.borrow_mut().graph.final_after_ms.insert(node, after_ms);
         }
         let codec = Arc::new(WindowedCodec::new(SharedCodec(self.key.clone())));
-        let (store, key, value) = (self.store.clone(), self.key, self.value);
+        let (store, key, value) = (self.store.clone(), self.key, self.value.clone());
         let open = move |assembly: &Assembly<'_>| -> Box<dyn View<Windowed<K>, V>> {
             let store = assembly.window_store(&store);
             Box::new(WindowView { store, key: key.clone(), value: value.clone(), scratch: Vec::new() })
         };
-        KTable::new(graph, node, Some(self.store.clone()), TableView::new(vec![self.store], codec, open))
+        let view = TableView::new(vec![self.store.clone()], codec, open);
+        KTable::new(graph, node, Some(self.store), view).cached(self.value, self.cache_max_bytes)
     }
 }

@@ -165,6 +165,9 @@ pub(crate) struct Erasure {
     pub(crate) key: Option<Cow<'static, str>>,
 }
 
+/// The label of steps that merge a table's updates.
+pub(crate) const TABLE_CACHE: &str = "table-cache";
+
 /// The label of steps that erase.
 pub(crate) const ERASE: &str = "erase";
 

@@ -1,6 +1,13 @@
 //! Builds a task's operators from the graph. Types are checked and erased here, once for each task.
 
-use std::{any::Any, cell::RefCell, collections::BTreeMap, fmt, rc::Rc, sync::Arc};
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    fmt,
+    rc::Rc,
+    sync::Arc,
+};
 
 use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore};
 
@@ -11,7 +18,7 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    graph::{Graph, NodeId, NodeKind, Port, RowKeys, StoreName, TopicRef},
+    graph::{Graph, Node, NodeId, NodeKind, Port, RowKeys, StoreName, TABLE_CACHE, TopicRef},
     names::TaskId,
     record::Data,
     transport::{Topic, TopicPartition},
@@ -81,7 +88,9 @@ pub(crate) struct Assembly<'a> {
     /// `Rc<dyn Target<K, V>>` of each node built, boxed as `Any`.
     inputs: BTreeMap<NodeId, Box<dyn Any>>,
     /// What the operators of a store share in memory.
-    beside: BTreeMap<StoreName, Box<dyn Any>>,
+    beside: RefCell<BTreeMap<StoreName, Box<dyn Any>>>,
+    /// Whether views are opened for the latest values, also those that later steps do not know yet.
+    pub(crate) opens_latest: Cell<bool>,
     pub(crate) sources: BTreeMap<NodeId, Box<dyn SourceQueue>>,
     pub(crate) lifecycles: Lifecycles,
 }
@@ -94,7 +103,8 @@ impl<'a> Assembly<'a> {
             leaves_out,
             building: NodeId(0),
             inputs: BTreeMap::new(),
-            beside: BTreeMap::new(),
+            beside: RefCell::default(),
+            opens_latest: Cell::new(false),
             sources: BTreeMap::new(),
             lifecycles: BTreeMap::new(),
         }
@@ -150,8 +160,9 @@ impl<'a> Assembly<'a> {
     }
 
     /// What the operators of a store share in memory. The first of them creates it.
-    pub(crate) fn beside<T: Clone + Default + 'static>(&mut self, store: &StoreName) -> T {
-        let shared = self.beside.entry(store.clone()).or_insert_with(|| Box::new(T::default()));
+    pub(crate) fn beside<T: Clone + Default + 'static>(&self, store: &StoreName) -> T {
+        let mut beside = self.beside.borrow_mut();
+        let shared = beside.entry(store.clone()).or_insert_with(|| Box::new(T::default()));
         shared.downcast_ref::<T>().expect("the operators of a store share one type").clone()
     }
 
@@ -187,7 +198,9 @@ impl<'a> Assembly<'a> {
         if self.leaves_out {
             return true;
         }
-        self.parts.graph.users(name).count() > 1
+        // A cache merges what the operator emits, and does not use the rows.
+        let uses = |node: &&Node| node.kind != NodeKind::Operator(TABLE_CACHE);
+        self.parts.graph.users(name).filter(uses).count() > 1
     }
 
     /// Whether processors may write to a store.

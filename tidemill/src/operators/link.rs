@@ -37,6 +37,11 @@ pub(crate) trait Lifecycle {
         Ok(())
     }
 
+    /// Called before a commit, before any operator is flushed: forwards what waited for the commit.
+    fn before_commit(&mut self, _ctx: &mut TaskContext) -> Outcome {
+        Ok(())
+    }
+
     /// Called before a commit: writes cached values to the stores. Must not forward records.
     fn flush(&mut self, _ctx: &mut TaskContext) -> Outcome {
         Ok(())

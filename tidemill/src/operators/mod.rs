@@ -37,6 +37,7 @@ mod stream_join;
 mod stream_time;
 mod suppress;
 mod table;
+mod table_cache;
 mod table_join;
 mod table_steps;
 mod table_view;
@@ -82,6 +83,7 @@ pub(crate) use stream_join::{JoinBase, JoinLeft, JoinRight, JoinSide, Joiner, St
 pub(crate) use stream_time::saved_time;
 pub(crate) use suppress::{Rule as SuppressRule, Suppress, SuppressedView, UPDATE};
 pub(crate) use table::{StreamTableJoin, TableSource};
+pub(crate) use table_cache::{EmittedView, SharedWaiting, TableCache};
 pub(crate) use table_join::TableJoin;
 pub(crate) use table_steps::{DropNullValues, GroupTable, KeepTable, TableMap, ToStream};
 pub(crate) use table_view::{JoinedView, MappedView, SessionView, StoreView, View, WindowView};

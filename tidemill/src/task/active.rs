@@ -502,6 +502,21 @@ impl ActiveTask {
         self.acted || !self.ctx.outputs.is_empty() || self.stores.is_dirty()
     }
 
+    /// Forwards what waited for the commit. The outputs belong to the commit, so they must be taken before
+    /// [`prepare_commit`](Self::prepare_commit).
+    pub(crate) fn forward_waiting(&mut self) -> Result<(), TaskError> {
+        self.ctx.queue = None;
+        let before = self.ctx.results;
+        // Operators are ordered as records flow, so what one of them forwards does not wait in another.
+        self.guarded(|task| task.each_lifecycle(|node, ctx| ctx.all_or_nothing(|ctx| node.before_commit(ctx))))?;
+        if self.ctx.results != before {
+            self.acted = true;
+            self.clock.act();
+            self.notings.iter_mut().for_each(|noting| noting.clock.act());
+        }
+        Ok(())
+    }
+
     /// Flushes caches into the stores, so that the stores can be read.
     pub(crate) fn flush_caches(&mut self) -> Result<(), TaskError> {
         self.ctx.queue = None;

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod by_key;
+mod caching;
 mod calls;
 mod cogroup;
 mod ends;
@@ -151,6 +152,16 @@ fn join_at_least_once() {
 }
 
 #[test]
+fn caching_exactly_once() {
+    check::<caching::Caching>("caching_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn caching_at_least_once() {
+    check::<caching::Caching>("caching_at_least_once", AtLeastOnce);
+}
+
+#[test]
 fn foreign_key_exactly_once() {
     check::<foreign_key::ForeignKey>("foreign_key_exactly_once", ExactlyOnce);
 }
@@ -222,6 +233,7 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<cogroup::Cogroup>();
     check_deterministic::<join::Join>();
     check_deterministic::<foreign_key::ForeignKey>();
+    check_deterministic::<caching::Caching>();
     check_deterministic::<processor::Batching>();
 }
 

@@ -89,7 +89,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         let (join, view) = (Arc::new(join), table.view.clone());
         let stores = view.stores.clone();
         let build: BuildNode = Arc::new(move |assembly, id| {
-            let (table, key, join) = (view.open(assembly), view.key.clone(), join.clone());
+            let (table, key, join) = (view.open_latest(assembly), view.key.clone(), join.clone());
             let operator = StreamTableJoin { table, key, join, next: assembly.next(id, MAIN_PORT)? };
             assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
             Ok(())

@@ -55,7 +55,7 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
     pub fn to_table_with_tombstones(&self, materialized: impl Into<Materialized<K, V>>) -> KTable<K, V> {
         let materialized = materialized.into();
         let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
-        let Materialized { key, value, .. } = materialized;
+        let Materialized { key, value, cache_max_bytes, .. } = materialized;
         let build: BuildNode = Arc::new({
             let (name, key, value) = (store.clone(), key.clone(), value.clone());
             move |assembly, id| {
@@ -68,7 +68,7 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
         });
         let node = add_operator(&self.graph, Some(&store), "to-table", &[self.node], vec![store.clone()], build);
         self.require_partitioned_by_key(node);
-        KTable::stored(self.graph.clone(), node, store, key, value)
+        KTable::stored(self.graph.clone(), node, store, key, value.clone()).cached(value, cache_max_bytes)
     }
 
     /// Keeps the records that have a value; the value type is then `V` instead of `Option<V>`. The others, such as the

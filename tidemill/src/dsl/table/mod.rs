@@ -1,5 +1,6 @@
 //! Tables: the last value of each key.
 
+mod cached;
 mod foreign_key;
 mod from_stream;
 mod join;

@@ -168,7 +168,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub fn materialized(&self, materialized: impl Into<Materialized<K, V>>) -> KTable<K, V> {
         let materialized = materialized.into();
         let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
-        let Materialized { key, value, .. } = materialized;
+        let Materialized { key, value, cache_max_bytes, .. } = materialized;
         let build: BuildNode = Arc::new({
             let (name, key, value) = (store.clone(), key.clone(), value.clone());
             move |assembly, id| {
@@ -180,7 +180,7 @@ impl<K: Data, V: Data> KTable<K, V> {
             }
         });
         let node = self.add(Some(&store), "materialized", vec![store.clone()], build);
-        KTable::stored(self.graph.clone(), node, store, key, value)
+        KTable::stored(self.graph.clone(), node, store, key, value.clone()).cached(value, cache_max_bytes)
     }
 
     /// Groups the table's values by another key, for a count, reduce or aggregate (`KTable.groupBy` in Kafka Streams).

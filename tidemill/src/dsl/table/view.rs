@@ -34,6 +34,14 @@ impl<K: Data, V: Data> TableView<K, V> {
         Self { stores, key, open: Arc::new(open) }
     }
 
+    /// As [`open`](Self::open), with values that the steps below the table do not know yet.
+    pub(crate) fn open_latest(&self, assembly: &Assembly<'_>) -> Box<dyn View<K, V>> {
+        assembly.opens_latest.set(true);
+        let view = self.open(assembly);
+        assembly.opens_latest.set(false);
+        view
+    }
+
     /// Opens the values for one step of a task. The step's node must name [`stores`](Self::stores).
     pub(crate) fn open(&self, assembly: &Assembly<'_>) -> Box<dyn View<K, V>> {
         (self.open)(assembly)

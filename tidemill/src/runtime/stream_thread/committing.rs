@@ -69,6 +69,12 @@ impl StreamThread {
         }
         let Self { tasks, clients, transaction, .. } = self;
         let Clients { consumer, producer, .. } = clients;
+        for task in tasks.running() {
+            task.forward_waiting()?;
+            for record in task.take_outputs() {
+                transaction.send(&mut **producer, record)?;
+            }
+        }
         let (mut offsets, mut changes) = (Vec::new(), false);
         for task in tasks.running() {
             let work = task.prepare_commit()?;
