@@ -55,17 +55,22 @@ pub(crate) fn run(job: &[&str]) -> BenchResult {
     Ok(())
 }
 
-/// Waits until `records` records are processed. Returns the seconds since the first record.
+/// How long nothing must happen until all is processed. Records of internal topics come after those of the input.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// Waits until at least `records` records are processed and no more come. Returns the seconds from the first record to
+/// the last.
 fn process(streams: &Streams, records: u64) -> f64 {
-    let mut first = None;
+    let (mut first, mut last, mut before) = (None, Instant::now(), 0);
     loop {
         let tasks = streams.status().into_iter().flat_map(|thread| thread.tasks);
         let processed: u64 = tasks.map(|task| task.records_processed).sum();
-        if processed > 0 {
+        if processed > before {
             first.get_or_insert_with(Instant::now);
+            (last, before) = (Instant::now(), processed);
         }
-        if processed >= records {
-            return first.map_or(0.0, |first| first.elapsed().as_secs_f64());
+        if processed >= records && last.elapsed() >= SETTLED {
+            return first.map_or(0.0, |first| (last - first).as_secs_f64());
         }
         thread::sleep(Duration::from_millis(20));
     }

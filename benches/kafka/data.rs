@@ -39,9 +39,11 @@ pub(crate) fn input(site: &Site, workload: &str) -> BenchResult<Input> {
         return Ok(Input { topic: "pose", records: few as u64 });
     }
     load("chat", &mut chats(many))?;
-    if workload != "join" {
+    if !["join", "table-join", "foreign-key", "global-join"].contains(&workload) {
         return Ok(Input { topic: "chat", records: many as u64 });
     }
     load(SEGMENTS, &mut segments(few))?;
-    Ok(Input { topic: "chat", records: (many + few) as u64 })
+    // A global table's records are not those of a task.
+    let records = if workload == "global-join" { many } else { many + few };
+    Ok(Input { topic: "chat", records: records as u64 })
 }

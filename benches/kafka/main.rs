@@ -13,6 +13,7 @@ mod input;
 mod latency;
 mod restore;
 mod site;
+mod tables;
 mod throughput;
 mod topologies;
 

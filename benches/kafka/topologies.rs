@@ -5,12 +5,28 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use tidemill::{EmitStrategy, JoinWindows, KStream, KTable, StreamsBuilder, TimeWindows, Topology, Windowed};
 
-use crate::{BenchResult, data::SEGMENTS};
+use crate::{BenchResult, data::SEGMENTS, tables};
 
-pub(crate) const WORKLOADS: [&str; 5] = ["pass", "count-update", "count-final", "join", "pose-final"];
+pub(crate) const WORKLOADS: [&str; 12] = [
+    "pass",
+    "count-update",
+    "count-final",
+    "join",
+    "pose-final",
+    "session-count",
+    "sliding-count",
+    "suppress",
+    "table-group",
+    "table-join",
+    "foreign-key",
+    "global-join",
+];
 
 pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<Topology> {
     let builder = StreamsBuilder::new();
+    if tables::add(&builder, workload, input, output) {
+        return Ok(builder.build()?);
+    }
     let stream = builder.stream::<Bytes, Bytes>(input);
     match workload {
         "pass" => stream.to(output),
@@ -43,12 +59,12 @@ fn count(stream: &KStream<Bytes, Bytes>, emit: EmitStrategy) -> KTable<Windowed<
 }
 
 /// Replaces a windowed key by the key without the window.
-fn inner<V: tidemill::Data>(stream: &KStream<Windowed<Bytes>, V>) -> KStream<Bytes, V> {
+pub(crate) fn inner<V: tidemill::Data>(stream: &KStream<Windowed<Bytes>, V>) -> KStream<Bytes, V> {
     stream.select_key(|windowed, _| windowed.key.clone())
 }
 
 /// Joins a segment with a chat that was written at the same time.
-fn with(segment: &Bytes, chat: Option<&Bytes>) -> Bytes {
+pub(crate) fn with(segment: &Bytes, chat: Option<&Bytes>) -> Bytes {
     match chat {
         Some(chat) => Bytes::from([&segment[..], &chat[..]].concat()),
         None => segment.clone(),

@@ -18,6 +18,7 @@ import org.apache.kafka.streams.KafkaStreams;
  */
 public final class Bench {
     private static final long PATIENCE_NANOS = Duration.ofMinutes(10).toNanos();
+    private static final long SETTLED_NANOS = Duration.ofSeconds(1).toNanos();
 
     private Bench() {}
 
@@ -54,20 +55,26 @@ public final class Bench {
         return properties;
     }
 
+    /** Waits until at least this many records are processed and no more come: those of internal topics come later. */
     private static void run(KafkaStreams streams, long records) throws Exception {
         streams.start();
         long started = System.nanoTime();
         long first = 0;
-        while (processed(streams) < records) {
-            if (first == 0 && processed(streams) > 0) {
-                first = System.nanoTime();
+        long last = started;
+        double before = 0;
+        while (before < records || System.nanoTime() - last < SETTLED_NANOS) {
+            double processed = processed(streams);
+            if (processed > before) {
+                last = System.nanoTime();
+                first = first == 0 ? last : first;
+                before = processed;
             }
             if (System.nanoTime() - started > PATIENCE_NANOS) {
-                throw new IllegalStateException("only " + processed(streams) + " of " + records + " records are processed");
+                throw new IllegalStateException("only " + before + " of " + records + " records are processed");
             }
             Thread.sleep(20);
         }
-        double seconds = (System.nanoTime() - (first == 0 ? started : first)) / 1e9;
+        double seconds = (last - first) / 1e9;
         streams.close(Duration.ofSeconds(60));
         double closed = (System.nanoTime() - started) / 1e9;
         System.out.printf(Locale.ROOT, "records=%d seconds=%.3f closed_seconds=%.3f cpu_seconds=%.3f rss_mb=%d%n",

@@ -19,7 +19,7 @@ import org.apache.kafka.streams.state.WindowStore;
 
 /** The topologies of Kafka Streams. Tidemill's program has a topology of the same name for each. */
 final class Topologies {
-    private static final Serde<byte[]> BYTES = Serdes.ByteArray();
+    static final Serde<byte[]> BYTES = Serdes.ByteArray();
 
     private Topologies() {}
 
@@ -32,7 +32,7 @@ final class Topologies {
             case "join" -> join(builder, input, output);
             case "pose-final" -> collect(builder, input, output);
             case "table" -> table(builder, input, output);
-            default -> throw new IllegalArgumentException("no workload is named " + workload);
+            default -> TableTopologies.add(builder, workload, input, output);
         }
         return builder.build();
     }

@@ -1,0 +1,67 @@
+//! The topologies of sessions, sliding windows and tables.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tidemill::{BufferConfig, SessionWindows, SlidingWindows, StreamsBuilder, Suppressed, TimeWindows};
+
+use crate::{
+    data::SEGMENTS,
+    topologies::{inner, with},
+};
+
+/// Adds the workload of this name, if there is one.
+pub(crate) fn add(builder: &StreamsBuilder, workload: &str, input: &str, output: &str) -> bool {
+    let second = Duration::from_secs(1);
+    let grouped = || builder.stream::<Bytes, Bytes>(input).group_by_key();
+    let table = |topic: &str, store| builder.table::<Bytes, Bytes>(topic, store);
+    match workload {
+        "session-count" => {
+            let windows = SessionWindows::of_inactivity_gap_and_grace(Duration::from_millis(150), second);
+            inner(&grouped().windowed_by(windows).count("sessions").to_stream()).to(output);
+        }
+        "sliding-count" => {
+            let windows = SlidingWindows::of_time_difference_and_grace(Duration::from_millis(300), second);
+            inner(&grouped().windowed_by(windows).count("sliding").to_stream()).to(output);
+        }
+        "suppress" => {
+            let counts = grouped().windowed_by(TimeWindows::of_size_and_grace(second, second)).count("counts");
+            let finals = counts.suppress("finals", Suppressed::until_window_closes(BufferConfig::unbounded()));
+            inner(&finals.to_stream()).to(output);
+        }
+        "table-group" => {
+            let groups = table(input, "chats").group_by("by-user", |_, chat: Bytes| (chat.slice(9..11), chat));
+            groups.count("groups").to_stream().to(output);
+        }
+        "table-join" => {
+            let joined =
+                table(input, "chats").join(&table(SEGMENTS, "segments"), |_, chat, segment| both(&chat, &segment));
+            joined.to_stream().to(output);
+        }
+        "foreign-key" => {
+            let segments = table(SEGMENTS, "segments");
+            let chats = table(input, "chats");
+            chats
+                .join_foreign_key(&segments, "named", |_, chat| other(chat), |_, chat, segment| both(&chat, &segment))
+                .to_stream()
+                .to(output);
+        }
+        "global-join" => {
+            let segments = builder.global_table::<Bytes, Bytes>(SEGMENTS, "segments");
+            let chats = builder.stream::<Bytes, Bytes>(input);
+            chats.join_global(&segments, |_, chat| other(chat), |_, chat, segment| both(&chat, &segment)).to(output);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// The stream that a chat names: one of ten, by a digit of its user.
+fn other(chat: &Bytes) -> Option<Bytes> {
+    let digit = chat.get(10)?;
+    Some(Bytes::from([b"stream-", &[*digit][..]].concat()))
+}
+
+fn both(left: &Bytes, right: &Bytes) -> Bytes {
+    with(left, Some(right))
+}
