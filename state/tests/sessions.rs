@@ -61,6 +61,16 @@ fn sessions_of_one_key_are_found_by_time_in_both_directions() {
 }
 
 #[test]
+fn sessions_that_overlap_are_found_by_both_of_their_bounds() {
+    each(|store| {
+        for (start, end) in [(0, 1), (1, 2), (1, 5), (4, 5), (4, 6), (5, 6)] {
+            store.put(b"k", start, end, row("x"));
+        }
+        assert_eq!(found(store, "k", 2, 4), [(1, 2), (1, 5), (4, 5), (4, 6)]);
+    });
+}
+
+#[test]
 fn a_lookup_of_one_key_reads_no_other_key() {
     each(|store| {
         for number in 0..200 {

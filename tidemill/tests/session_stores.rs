@@ -87,9 +87,18 @@ fn a_session_that_grows_between_commits_leaves_one_changelog_record() -> Tested 
 
 #[test]
 fn an_erased_key_leaves_nothing_and_begins_anew() -> Tested {
+    erases(ms(10, 0), &[(windowed("anna", 1, 1), 1, 1), (windowed("ann", 5, 5), 1, 5)])
+}
+
+#[test]
+fn an_erased_key_with_a_time_of_its_own_leaves_nothing_and_begins_anew() -> Tested {
+    erases(ms(10, 0).event_time_by_key(), &[(windowed("ann", 5, 5), 1, 5)])
+}
+
+fn erases(windows: SessionWindows, expected: &[(Key, i64, i64)]) -> Tested {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<String, String>("in");
-    let windowed_stream = || stream.group_by_key().windowed_by(ms(10, 0)).emit(ON_CLOSE);
+    let windowed_stream = || stream.group_by_key().windowed_by(windows).emit(ON_CLOSE);
     windowed_stream().count("counts").to_stream().to("counts-out");
     windowed_stream().collect("lists").to("lists-out");
     let told = |Erased { rows, .. }: Erased<()>| rows as i64;
@@ -99,10 +108,12 @@ fn an_erased_key_leaves_nothing_and_begins_anew() -> Tested {
     driver.input::<String, ()>("forget").pipe("ann".into(), (), 2)?;
     assert_eq!(driver.output::<String, i64>("forgotten").read_values()?, [1 + 1 + 2]);
     pipe(&driver, &[("ann", "3", 5), ("ann", "4", 100)])?;
-    let counts = driver.output::<Key, i64>("counts-out").read()?;
-    assert_eq!(counts, [(windowed("anna", 1, 1), 1, 1), (windowed("ann", 5, 5), 1, 5)]);
-    let lists = driver.output::<Key, Vec<String>>("lists-out").read_values()?;
-    assert_eq!(lists, [strings(&["1"]), strings(&["3"])]);
+    assert_eq!(driver.output::<Key, i64>("counts-out").read()?, expected);
+    let lists = driver.output::<Key, Vec<String>>("lists-out").read()?;
+    assert_eq!(lists.iter().map(|(key, list, _)| (key, list.len() as i64)).collect::<Vec<_>>(), {
+        expected.iter().map(|(key, count, _)| (key, *count)).collect::<Vec<_>>()
+    });
+    assert_eq!(lists.last().map(|(_, list, _)| list.clone()), Some(strings(&["3"])));
     Ok(())
 }
 

@@ -240,3 +240,20 @@ fn wrong_sessions_are_problems_of_the_topology() {
     assert!(problems.contains("inactivity gap"), "{problems}");
     assert!(problems.contains("'short' keeps sessions for 14 ms, but gap and grace need 15 ms"), "{problems}");
 }
+
+#[test]
+fn a_key_with_a_time_of_its_own_is_closed_by_its_own_records_and_its_own_silence() -> Tested {
+    let windows = ms(1_000, 0).event_time_by_key();
+    let driver = joining(windows, ON_CLOSE.idle_after(Duration::from_secs(10)));
+    pipe(&driver, &[("a", "1", 500), ("b", "ahead", 90_000), ("a", "2", 1_500), ("c", "1", 2_000)])?;
+    assert_eq!(out(&driver)?, []);
+    driver.crash();
+    pipe(&driver, &[("a", "3", 2_501), ("a", "late", 1_500)])?;
+    assert_eq!(out(&driver)?, [is("a", 500, 1_500, "12")]);
+    assert_eq!(driver.output::<String, String>("late").read_values()?, ["late"]);
+    driver.advance_wall_clock(Duration::from_secs(10))?;
+    let mut closed = out(&driver)?;
+    closed.sort();
+    assert_eq!(closed, [is("a", 2_501, 2_501, "3"), is("b", 90_000, 90_000, "ahead"), is("c", 2_000, 2_000, "1")]);
+    Ok(())
+}

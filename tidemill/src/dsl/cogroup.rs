@@ -161,10 +161,10 @@ type Initializer<A> = Arc<dyn Fn() -> A + Send + Sync>;
 /// The kind of a cogroup's aggregate.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Aggregates {
-    OfKeys,
-    OfTimeWindows,
-    OfSlidingWindows,
-    OfSessions,
+    Keys,
+    TimeWindows,
+    SlidingWindows,
+    Sessions,
 }
 
 /// Streams of different values that feed one aggregate (`CogroupedKStream` in Kafka Streams, KIP-150).
@@ -226,21 +226,21 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
             let build: BuildNode = Arc::new(move |assembly, id| {
                 let fold = fold.clone();
                 match aggregates {
-                    Aggregates::OfKeys => {
+                    Aggregates::Keys => {
                         let core = assembly.shared::<KeyedAggregate<K, A>>(core)?;
                         assembly.input::<K, V>(id, Rc::new(RefCell::new(KeyedInput::new(core, fold))));
                     }
-                    Aggregates::OfTimeWindows => {
+                    Aggregates::TimeWindows => {
                         let core = assembly.shared::<WindowAggregate<K, A>>(core)?;
                         let late = assembly.next(id, LATE_PORT)?;
                         assembly.input::<K, V>(id, Rc::new(RefCell::new(WindowInput { core, fold, late })));
                     }
-                    Aggregates::OfSlidingWindows => {
+                    Aggregates::SlidingWindows => {
                         let core = assembly.shared::<SlidingAggregate<K, A>>(core)?;
                         let late = assembly.next(id, LATE_PORT)?;
                         assembly.input::<K, V>(id, Rc::new(RefCell::new(SlidingInput { core, fold, late })));
                     }
-                    Aggregates::OfSessions => {
+                    Aggregates::Sessions => {
                         let core = assembly.shared::<SessionAggregate<K, A>>(core)?;
                         let late = assembly.next(id, LATE_PORT)?;
                         assembly.input::<K, V>(id, Rc::new(RefCell::new(SessionInput { core, fold, late })));
@@ -295,7 +295,7 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         });
         let kind = NodeKind::Operator("cogroup-aggregate");
         let core = self.graph.borrow_mut().add(Some(&store), kind, Vec::new(), vec![store.clone()], build);
-        let graph = self.add_inputs(&store, Aggregates::OfKeys, core, initializer);
+        let graph = self.add_inputs(&store, Aggregates::Keys, core, initializer);
         let Materialized { key, value, cache_max_bytes, .. } = materialized;
         KTable::stored(graph, core, store, key, value.clone()).cached(value, cache_max_bytes)
     }
@@ -391,7 +391,7 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A> {
         let kind = NodeKind::Operator("windowed-cogroup");
         let core = graph.borrow_mut().add(Some(&rows.store), kind, Vec::new(), rows.stores(), build);
         graph.borrow_mut().graph.note_idle(core, emit.idle_ms(), windows.retention_ms());
-        cogrouped.add_inputs(&rows.store, Aggregates::OfTimeWindows, core, initializer);
+        cogrouped.add_inputs(&rows.store, Aggregates::TimeWindows, core, initializer);
         rows.table(graph, core)
     }
 }

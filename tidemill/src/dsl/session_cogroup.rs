@@ -85,7 +85,7 @@ impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
         let kind = NodeKind::Operator("session-cogroup");
         let core = graph.borrow_mut().add(Some(&rows.store), kind, Vec::new(), rows.stores(), build);
         note_idle(&graph, core, windows, emit);
-        cogrouped.add_inputs(&rows.store, Aggregates::OfSessions, core, move || of_inputs());
+        cogrouped.add_inputs(&rows.store, Aggregates::Sessions, core, move || of_inputs());
         rows.table(graph, core, windows)
     }
 }

@@ -56,7 +56,7 @@ impl<K: Data, A: Data> TimeWindowedCogroupedKStream<K, A, SlidingWindows> {
         let kind = NodeKind::Operator("sliding-cogroup");
         let core = graph.borrow_mut().add(Some(&rows.store), kind, Vec::new(), rows.stores(), build);
         graph.borrow_mut().graph.note_idle(core, emit.idle_ms(), windows.spans().retention_ms());
-        cogrouped.add_inputs(&rows.store, Aggregates::OfSlidingWindows, core, initializer);
+        cogrouped.add_inputs(&rows.store, Aggregates::SlidingWindows, core, initializer);
         rows.table(graph, core)
     }
 }

@@ -24,6 +24,9 @@ pub(crate) struct Found {
     pub(crate) absorbed: Vec<(SessionKey, Row)>,
 }
 
+/// A record that is not late, and its session.
+pub(crate) type Accepted<K, V> = (Record<K, V>, Found);
+
 impl Found {
     /// Whether the stored session has no other timestamp than the record. It is then overwritten.
     pub(crate) fn is_overwritten(&self) -> bool {
@@ -48,7 +51,7 @@ impl<K: Data> Sessions<K> {
         ctx: &mut TaskContext,
         record: Record<K, V>,
         late: &Next<K, V>,
-    ) -> Result<Option<(Record<K, V>, Found)>, Box<Failure>> {
+    ) -> Result<Option<Accepted<K, V>>, Box<Failure>> {
         // This comes before the clock: a record that belongs to no session must not advance the time.
         if ctx.drops_null(&*self.key, &record.key) {
             return Ok(None);

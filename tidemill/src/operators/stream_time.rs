@@ -127,7 +127,7 @@ impl StreamTime {
         let state = self.state.get();
         if state.changed {
             stores.into_iter().for_each(|(store, cursor_ms)| {
-                write_time(store.borrow_mut().store_mut(), state.now_ms, cursor_ms, None)
+                write_time(store.borrow_mut().store_mut(), state.now_ms, cursor_ms, None);
             });
             self.state.set(TimeState { changed: false, saved_ms: state.now_ms, ..state });
         }

@@ -45,7 +45,8 @@ impl EmitStrategy {
     /// One final result, when stream time reaches the window's end plus grace (`EmitStrategy.onWindowClose` in Kafka
     /// Streams). See the example of [`EmitStrategy`].
     ///
-    /// Windows are emitted by start, then by the bytes of the key. Kafka Streams emits closed windows at most once a
+    /// Windows are emitted by start, then by the bytes of the key; sessions by end, start and key. A session closes when
+    /// stream time is later than its end plus gap and grace. Kafka Streams emits closed windows at most once a
     /// second by default (`__emit.interval.ms.kstreams.windowed.aggregation__`); here each record that closes windows
     /// emits them.
     pub const fn on_window_close() -> Self {

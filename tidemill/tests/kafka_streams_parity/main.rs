@@ -18,6 +18,8 @@
 //! - **A pair of a join is joined or not, and nothing comes out both alone and joined.** Kafka Streams emits a record
 //!   that comes out of order alone, and may join it later (KAFKA-19536); and it joins records that are late as long as
 //!   others are still stored (KAFKA-16123).
+//! - **A session that ended exactly gap and grace ago is open, for every record.** The store of Kafka Streams hides it if
+//!   a session of another key has ended since (`session-hidden`).
 //! - **Operators remember time.** After a crash everything goes on as if there had been none; in Kafka Streams late
 //!   records are taken again until new ones come.
 
@@ -33,7 +35,10 @@ use tidemill::{murmur2, partition_for};
 
 /// Recordings of what Tidemill does in another way.
 fn differs(case: &str) -> bool {
-    case.contains("-forgetful.") || case.starts_with("streams-") || case == "cogroup-tumbling.two-topics"
+    case.contains("-forgetful.")
+        || case.starts_with("streams-")
+        || case == "cogroup-tumbling.two-topics"
+        || case.ends_with(".session-hidden")
 }
 
 /// Drops that Kafka Streams counts again: a null value, by each of two joins that see it.
@@ -86,6 +91,14 @@ fn final_results_that_kafka_streams_loses_are_emitted() {
         let kept = read_case(&name.replace("-forgetful", ""));
         assert_eq!(found.records, kept.answer.records, "{name}: as with a longer retention");
     }
+}
+
+#[test]
+fn a_session_that_the_store_of_kafka_streams_hides_goes_on() {
+    let case = read_case("sessions-aggregate-short-close.session-hidden");
+    assert_eq!(case.answer.records, ["3 out a 0 0 ,1 0", "5 out b 10 10 ,2 10", "5 out b 11 11 ,4 11"]);
+    let found = replay(&case, Pace::Stepwise);
+    assert_eq!(found.records, ["3 out a 0 0 ,1 0", "5 out b 10 11 ,2,4 11"]);
 }
 
 /// Records without their steps, and the steps of each.

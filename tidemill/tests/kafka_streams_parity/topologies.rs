@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tidemill::{
-    EmitStrategy, JoinWindows, KGroupedStream, KTable, StreamsBuilder, TimeWindowedKStream, TimeWindows, Windowed,
+    EmitStrategy, JoinWindows, KGroupedStream, KTable, SessionWindowedKStream, SessionWindows, StreamsBuilder,
+    TimeWindowedKStream, TimeWindows, Windowed,
 };
 
 type Text = Option<String>;
@@ -16,6 +17,9 @@ pub(crate) fn build(name: &str, builder: &StreamsBuilder) -> &'static [&'static 
     match words[..] {
         ["windowed", operation, kind, emission, ..] => {
             windowed(operation, grouped().windowed_by(windows(kind)).emit(emit(emission)));
+        }
+        ["sessions", operation, kind, emission] => {
+            sessions(operation, grouped().windowed_by(gaps(kind)).emit(emit(emission)));
         }
         ["collect", kind] => {
             let lists = plain().group_by_key().windowed_by(windows(kind)).collect("store");
@@ -127,6 +131,16 @@ fn windows(name: &str) -> TimeWindows {
     }
 }
 
+fn gaps(name: &str) -> SessionWindows {
+    let ms = Duration::from_millis;
+    match name {
+        "strict" => SessionWindows::of_inactivity_gap_with_no_grace(ms(10)),
+        "short" => SessionWindows::of_inactivity_gap_and_grace(ms(10), ms(5)),
+        "generous" => SessionWindows::of_inactivity_gap_and_grace(ms(10), ms(60)),
+        _ => panic!("there are no gaps '{name}'"),
+    }
+}
+
 fn join_windows(name: &str) -> JoinWindows {
     let ms = Duration::from_millis;
     let ten = JoinWindows::of_time_difference_and_grace(ms(10), ms(5));
@@ -158,6 +172,26 @@ fn windowed(operation: &str, windows: TimeWindowedKStream<Text, Text>) {
             }),
             Some,
         ),
+        _ => panic!("there is no operation '{operation}'"),
+    }
+}
+
+fn sessions(operation: &str, sessions: SessionWindowedKStream<Text, Text>) {
+    match operation {
+        "count" => out(&sessions.count("store"), |count| Some(count.to_string())),
+        "reduce" => out(
+            &sessions.reduce("store", |old, value| {
+                let old = old.expect("a null aggregate is none at all");
+                value.map(|value| mix(&old, &value))
+            }),
+            |value| value,
+        ),
+        "aggregate" => {
+            let add = |_: &Text, value: Text, list: &mut String| {
+                list.extend([",", value.as_deref().unwrap_or("null")]);
+            };
+            out(&sessions.aggregate("store", String::new, add, |_, one, other| one + &other), Some);
+        }
         _ => panic!("there is no operation '{operation}'"),
     }
 }

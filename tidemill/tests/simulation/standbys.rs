@@ -16,6 +16,7 @@ use super::{
     repartition::Repartition,
     report,
     scenario::{Run, Scenario, simulate_as},
+    sessions::Sessions,
     windows::Windows,
 };
 
@@ -64,6 +65,16 @@ fn standbys_of_windows_exactly_once() {
 #[test]
 fn standbys_of_windows_at_least_once() {
     check::<Windows>("standbys_of_windows_at_least_once", AtLeastOnce, &FaultRates::default());
+}
+
+#[test]
+fn standbys_of_sessions_exactly_once() {
+    check::<Sessions>("standbys_of_sessions_exactly_once", ExactlyOnce, &FaultRates::default());
+}
+
+#[test]
+fn standbys_of_sessions_at_least_once() {
+    check::<Sessions>("standbys_of_sessions_at_least_once", AtLeastOnce, &FaultRates::default());
 }
 
 #[test]

@@ -48,6 +48,10 @@ final class Scripts {
         all.put("hopping-edges", keyed("a0 a3 a4 b8 a9 a10 a14 a9 a3 b15 a9 a4 a8 a18 a9 a8 a19 a13 a8 b22 a12 a13 b23 a13 a80 a65 a64 a66 b79 a95"));
         // Size 10, advance 3, no grace.
         all.put("dense-edges", keyed("a0 a2 a3 a9 b9 a10 a9 a2 a12 a3 a11 a13 a6 b13 a16 a50 a41 a40 a42 b49 a60 a49"));
+        // Gap 10: with grace 5, a session that ended at 10 is open at 25, and closed at 26. No grace: closed at 21.
+        all.put("session-edges", keyed("a0 a10 b10 a20 b22 b22 a5 c24 b12 a31 c14 a30 c36 b28 b36 a42 c31 b50 b50 a47 c61 a53 b70 a72 c71 a63 c90 b79 a101 c200 a190 b189 b210 a230"));
+        // At 25, a session of b that ended at 10 is open, and the store hides it since that of c ended at 25.
+        all.put("session-hidden", keyed("a0 b10 c25 b11 c40"));
         all.put("nulls", nulls());
         all.put("table-edges", tables());
         List<Step> tableRandom = new ArrayList<>();

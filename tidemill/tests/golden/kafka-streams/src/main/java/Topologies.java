@@ -18,6 +18,8 @@ import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.SessionWindowedKStream;
+import org.apache.kafka.streams.kstream.SessionWindows;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
@@ -34,6 +36,7 @@ final class Topologies {
         switch (words[0]) {
             case "windowed" -> windowed(words[1], grouped.windowedBy(windows(words[2])).emitStrategy(emit(words[3])),
                 words.length > 4 ? Materialized.with(TEXT, null) : kept());
+            case "sessions" -> sessions(words[1], grouped.windowedBy(gaps(words[2])).emitStrategy(emit(words[3])));
             case "collect" -> windowed("aggregate", grouped.windowedBy(windows(words[1])).emitStrategy(emit("close")),
                 kept());
             case "count" -> grouped.count().toStream().mapValues(String::valueOf).to("out");
@@ -122,6 +125,16 @@ final class Topologies {
         };
     }
 
+    static SessionWindows gaps(String name) {
+        Duration ten = Duration.ofMillis(10);
+        return switch (name) {
+            case "strict" -> SessionWindows.ofInactivityGapWithNoGrace(ten);
+            case "short" -> SessionWindows.ofInactivityGapAndGrace(ten, Duration.ofMillis(5));
+            case "generous" -> SessionWindows.ofInactivityGapAndGrace(ten, Duration.ofMillis(60));
+            default -> throw new IllegalArgumentException(name);
+        };
+    }
+
     private static TimeWindows of(long size, long grace) {
         return TimeWindows.ofSizeAndGrace(Duration.ofMillis(size), Duration.ofMillis(grace));
     }
@@ -145,6 +158,16 @@ final class Topologies {
             case "reduce" -> out(windows.reduce(Topologies::reduce, cast(rows)));
             case "aggregate" -> out(windows.aggregate(() -> "", Topologies::list,
                 Topologies.<String>cast(rows).withValueSerde(TEXT)));
+            default -> throw new IllegalArgumentException(operation);
+        }
+    }
+
+    private static void sessions(String operation, SessionWindowedKStream<String, String> sessions) {
+        switch (operation) {
+            case "count" -> out(sessions.count());
+            case "reduce" -> out(sessions.reduce(Topologies::reduce));
+            case "aggregate" -> out(sessions.aggregate(() -> "", Topologies::list, (key, one, other) -> one + other,
+                Materialized.with(TEXT, TEXT)));
             default -> throw new IllegalArgumentException(operation);
         }
     }
