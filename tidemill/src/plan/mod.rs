@@ -2,6 +2,7 @@
 
 mod describe;
 mod idle;
+mod partition_counts;
 mod patterns;
 mod sources;
 mod subtopology;

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{
-    super::{Produced, Repartitioned, builder::add_source, options::RepartitionBy},
+    super::{Produced, Repartitioned, builder::add_source, repartitioned::RepartitionBy},
     KStream,
 };
 use crate::{

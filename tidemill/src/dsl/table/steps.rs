@@ -6,7 +6,7 @@ use super::{
     super::{
         KGroupedTable, KStream, Materialized, Repartitioned,
         builder::{SharedCodec, add_store},
-        options::RepartitionBy,
+        repartitioned::RepartitionBy,
     },
     KTable, TableView,
 };
