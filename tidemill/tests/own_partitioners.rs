@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{Tested, records};
 use tidemill::{
-    JoinWindows, KStream, RecordHandler, Repartitioned, StreamsBuilder, StreamsConfig,
+    AutoOffsetReset, Consumed, JoinWindows, KStream, RecordHandler, Repartitioned, StreamsBuilder, StreamsConfig,
     testing::{DriverOptions, TopologyTestDriver},
 };
 
@@ -121,5 +121,22 @@ fn a_partition_that_is_none_goes_by_the_processing_handler() -> Tested {
     let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;
     driver.input::<u64, i64>("in").pipe_all([(0, 1, 0), (1, 2, 1), (0, 3, 2)])?;
     assert_eq!(driver.output::<u64, i64>("out").read_values()?, [1, 3]);
+    Ok(())
+}
+
+#[test]
+fn a_global_table_may_be_joined_however_the_stream_is_partitioned() -> Tested {
+    let builder = StreamsBuilder::new();
+    let names = builder.global_table::<u64, i64>("numbers", "numbers-of");
+    let own = builder.stream::<u64, i64>("in").repartition(by_remainder("own"));
+    own.group_by_key().count("counts");
+    own.join_global(&names, |key, _| Some(*key), |_, one, other| one + other).to("out");
+    // The topic of the global table as a stream, which begins elsewhere.
+    let latest = Consumed::<u64, i64>::from("numbers").with_offset_reset(AutoOffsetReset::Latest);
+    builder.stream(latest).to("copy");
+    let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions::default().partitions(2))?;
+    driver.input::<u64, i64>("numbers").pipe(1, 10, 0)?;
+    driver.input::<u64, i64>("in").pipe(1, 1, 1)?;
+    assert_eq!(driver.output::<u64, i64>("out").read_values()?, [11]);
     Ok(())
 }

@@ -32,7 +32,8 @@ impl Graph {
     fn connected(&self, node: NodeId) -> BTreeSet<NodeId> {
         let (mut seen, mut open) = (BTreeSet::new(), vec![node]);
         while let Some(id) = open.pop() {
-            if !seen.insert(id) {
+            // Every task has all of a global table.
+            if self.is_global(id) || !seen.insert(id) {
                 continue;
             }
             let node = self.node(id);

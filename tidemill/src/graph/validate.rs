@@ -25,7 +25,8 @@ impl Graph {
 
     fn check_sources(&self, problems: &mut Vec<String>) {
         let mut read = BTreeMap::new();
-        for node in self.nodes.iter().filter(|node| node.kind.is_source()) {
+        // A global table has a consumer of its own.
+        for node in self.nodes.iter().filter(|node| node.kind.is_source() && !self.is_global(node.id)) {
             let reset = self.offset_resets.get(&node.id);
             let Some(topic) = node.kind.reads() else { continue };
             if let Some(before) = read.insert(topic.clone(), reset) {
