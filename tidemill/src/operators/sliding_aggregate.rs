@@ -85,7 +85,11 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
             } else if end == timestamp {
                 left_exists = true;
                 self.update(ctx, record, start, Some((aggregate, last_ms)), true)?;
-                previous_ms = Some(last_ms).filter(|last_ms| *last_ms < timestamp);
+                if last_ms >= timestamp {
+                    // An earlier record of the same time has left every window that there must be.
+                    return Ok(());
+                }
+                previous_ms = Some(last_ms);
             } else {
                 previous_ms = Some(last_ms);
                 before = Some(aggregate);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tidemill::{
-    EmitStrategy, JoinWindows, KGroupedStream, KTable, SessionWindowedKStream, SessionWindows, StreamsBuilder,
-    TimeWindowedKStream, TimeWindows, Windowed,
+    EmitStrategy, JoinWindows, KGroupedStream, KTable, Materialized, SessionWindowedKStream, SessionWindows,
+    SlidingWindows, StreamsBuilder, TimeWindowedKStream, TimeWindows, Windowed,
 };
 
 type Text = Option<String>;
@@ -20,6 +20,9 @@ pub(crate) fn build(name: &str, builder: &StreamsBuilder) -> &'static [&'static 
         }
         ["sessions", operation, kind, emission] => {
             sessions(operation, grouped().windowed_by(gaps(kind)).emit(emit(emission)));
+        }
+        ["sliding", operation, kind, emission] => {
+            sliding(operation, plain().group_by_key().windowed_by(sliding_windows(kind)).emit(emit(emission)));
         }
         ["collect", kind] => {
             let lists = plain().group_by_key().windowed_by(windows(kind)).collect("store");
@@ -141,6 +144,19 @@ fn gaps(name: &str) -> SessionWindows {
     }
 }
 
+fn sliding_windows(name: &str) -> SlidingWindows {
+    let of = |difference, grace| {
+        SlidingWindows::of_time_difference_and_grace(Duration::from_millis(difference), Duration::from_millis(grace))
+    };
+    match name {
+        "strict" => of(10, 0),
+        "short" => of(10, 5),
+        "generous" => of(10, 60),
+        "wide" => of(25, 10),
+        _ => panic!("there are no sliding windows '{name}'"),
+    }
+}
+
 fn join_windows(name: &str) -> JoinWindows {
     let ms = Duration::from_millis;
     let ten = JoinWindows::of_time_difference_and_grace(ms(10), ms(5));
@@ -191,6 +207,22 @@ fn sessions(operation: &str, sessions: SessionWindowedKStream<Text, Text>) {
                 list.extend([",", value.as_deref().unwrap_or("null")]);
             };
             out(&sessions.aggregate("store", String::new, add, |_, one, other| one + &other), Some);
+        }
+        _ => panic!("there is no operation '{operation}'"),
+    }
+}
+
+fn sliding(operation: &str, windows: TimeWindowedKStream<Text, String, SlidingWindows>) {
+    // Kafka Streams counts a record as dropped for a closed window that it would open, if it still has the rows.
+    let day = Duration::from_hours(24);
+    match operation {
+        "count" => out(&windows.count(Materialized::named("store").retention(day)), |count| Some(count.to_string())),
+        "reduce" => {
+            out(&windows.reduce(Materialized::named("store").retention(day), |old, value| mix(&old, &value)), Some)
+        }
+        "aggregate" => {
+            let add = |_: &Text, value: String, list: &mut String| list.extend([",", value.as_str()]);
+            out(&windows.aggregate(Materialized::named("store").retention(day), String::new, add), Some);
         }
         _ => panic!("there is no operation '{operation}'"),
     }

@@ -46,6 +46,8 @@ final class Scripts {
         all.put("strict-edges", keyed("a0 b0 a9 b9 a10 a9 a10 b19 a20 a19 a30 a40 b40 a39 b50 a60 a100 a1000"));
         // Size 10, advance 4, grace 5: 14 is in [8, 18) and [12, 22); [0, 10) is closed at 15.
         all.put("hopping-edges", keyed("a0 a3 a4 b8 a9 a10 a14 a9 a3 b15 a9 a4 a8 a18 a9 a8 a19 a13 a8 b22 a12 a13 b23 a13 a80 a65 a64 a66 b79 a95"));
+        // Difference 10, grace 5: [0, 10] takes records at stream time 15, and is closed at 16.
+        all.put("sliding-edges", keyed("a0 a3 b3 a10 a5 a10 b10 a20 a21 c25 a9 a10 b9 b14 b15 b30 a15 a14 a31 a40 a30 a29 c41 a26 a25 a24 b55 a45 a44 a39 a40 b55 b44 c90 a70 a80 a79 a75 b100 c100 a90 a89 c92 a101 a102 a91 a92 a112 b112 b111 b101 b106 c200 a190 a185 a184 a195 a2 b300"));
         // Size 10, advance 3, no grace.
         all.put("dense-edges", keyed("a0 a2 a3 a9 b9 a10 a9 a2 a12 a3 a11 a13 a6 b13 a16 a50 a41 a40 a42 b49 a60 a49"));
         // Gap 10: with grace 5, a session that ended at 10 is open at 25, and closed at 26. No grace: closed at 21.

@@ -20,6 +20,7 @@ import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.SessionWindowedKStream;
 import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.SlidingWindows;
 import org.apache.kafka.streams.kstream.StreamJoined;
 import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
@@ -38,6 +39,8 @@ final class Topologies {
                 words.length > 4 ? Materialized.with(TEXT, null) : kept());
             case "sessions" -> sessions(words[1], grouped.windowedBy(gaps(words[2])).emitStrategy(emit(words[3])));
             case "collect" -> windowed("aggregate", grouped.windowedBy(windows(words[1])).emitStrategy(emit("close")),
+                kept());
+            case "sliding" -> windowed(words[1], grouped.windowedBy(sliding(words[2])).emitStrategy(emit(words[3])),
                 kept());
             case "count" -> grouped.count().toStream().mapValues(String::valueOf).to("out");
             case "reduce" -> grouped.reduce(Topologies::reduce).toStream().to("out");
@@ -149,6 +152,20 @@ final class Topologies {
      */
     private static <V> Materialized<String, V, WindowStore<Bytes, byte[]>> kept() {
         return Materialized.<String, V, WindowStore<Bytes, byte[]>>with(TEXT, null).withRetention(Duration.ofDays(1));
+    }
+
+    static SlidingWindows sliding(String name) {
+        return switch (name) {
+            case "strict" -> sliding(10, 0);
+            case "short" -> sliding(10, 5);
+            case "generous" -> sliding(10, 60);
+            case "wide" -> sliding(25, 10);
+            default -> throw new IllegalArgumentException(name);
+        };
+    }
+
+    private static SlidingWindows sliding(long difference, long grace) {
+        return SlidingWindows.ofTimeDifferenceAndGrace(Duration.ofMillis(difference), Duration.ofMillis(grace));
     }
 
     private static <V> void windowed(String operation, TimeWindowedKStream<String, String> windows,
