@@ -264,7 +264,7 @@ fn a_store_must_keep_windows_for_twice_the_difference() {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<String, i64>("in").group_by_key().windowed_by(windows(5));
     stream.count(Materialized::<String, i64>::named("counts").retention(ms(24)));
-    let error = builder.build().unwrap_err().to_string();
+    let error = builder.build().expect_err("it must not build").to_string();
     assert!(error.contains("twice the time difference and grace need 25 ms"), "{error}");
 }
 

@@ -33,13 +33,16 @@ fn by_definition(records: &[(String, i64)], difference: i64) -> Expected {
     windows
 }
 
+/// How many results each window had.
+type Times = BTreeMap<(String, i64), usize>;
+
 /// The last result of each window, and how many there were.
 fn run(
     records: &[(String, i64)],
     windows: SlidingWindows,
     emit: EmitStrategy,
     crash_at: Option<usize>,
-) -> Tested<(Expected, BTreeMap<(String, i64), usize>)> {
+) -> Tested<(Expected, Times)> {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<String, u64>("in").group_by_key().windowed_by(windows).emit(emit);
     let lists = stream.aggregate("lists", Vec::new, |_, number, list: &mut Vec<u64>| list.push(number));
@@ -92,7 +95,7 @@ proptest! {
         crash_at in prop::option::of(0..30_usize),
     ) {
         let windows = SlidingWindows::of_time_difference_and_grace(ms(difference.unsigned_abs()), ms(1_000));
-        let (found, _) = run(&records, windows, EmitStrategy::on_window_update(), crash_at).unwrap();
+        let (found, _) = run(&records, windows, EmitStrategy::on_window_update(), crash_at).expect("it runs");
         prop_assert_eq!(found, by_definition(&records, difference));
     }
 
@@ -109,7 +112,7 @@ proptest! {
             SlidingWindows::of_time_difference_and_grace(ms(difference.unsigned_abs()), ms(grace.unsigned_abs()));
         // The time of a key closes its windows, so that those that are open in the end are missing.
         let windows = if by_key { windows.event_time_by_key() } else { windows };
-        let (found, times) = run(&records, windows, EmitStrategy::on_window_close(), crash_at).unwrap();
+        let (found, times) = run(&records, windows, EmitStrategy::on_window_close(), crash_at).expect("it runs");
         let mut expected = by_definition(&records, difference);
         if by_key {
             let latest = |key: &String| records.iter().filter(|(of, _)| of == key).map(|(_, at)| *at).max();
@@ -127,7 +130,7 @@ proptest! {
     ) {
         let windows =
             SlidingWindows::of_time_difference_and_grace(ms(difference.unsigned_abs()), ms(grace.unsigned_abs()));
-        let (found, times) = run(&records, windows, EmitStrategy::on_window_close(), None).unwrap();
+        let (found, times) = run(&records, windows, EmitStrategy::on_window_close(), None).expect("it runs");
         let mut latest = 0;
         let in_time: BTreeSet<_> = records.iter().enumerate().filter_map(|(number, (_, at))| {
             latest = latest.max(*at);

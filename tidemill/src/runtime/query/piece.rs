@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use tidemill_state::{ByteStore, ByteWindowStore, Direction, StoreError};
+use tidemill_state::{ByteStore, ByteWindowStore, Direction, StoreError, WindowKey};
 
 use crate::operators::{StoreHandle, WindowClock};
 
@@ -75,35 +75,50 @@ impl Rows {
     fn read_from(&self, from: Bound<&[u8]>, store: &ByteStore, together: usize) -> Result<Piece, StoreError> {
         let share = |whole: usize| whole / together.max(1);
         let (rows_max, bytes_max) = (share(LOOKED_AT).max(LEAST), share(BYTES));
-        let (mut piece, mut bytes, mut last) = (Piece::default(), 0, Bytes::new());
+        let (mut piece, mut bytes, mut looked_at, mut last) = (Piece::default(), 0, 0, Bytes::new());
+        let mut from = from.map(Bytes::copy_from_slice);
         let to = self.to.as_ref().map(|key| &**key);
-        for (looked_at, row) in store.scan(from, to, Direction::Forward)?.enumerate() {
-            if looked_at == rows_max || (looked_at > 0 && bytes >= bytes_max) || piece.rows.len() >= self.limit {
-                piece.more_after = Some(last);
-                break;
-            }
-            let (key, row) = row?;
-            last = key.clone();
-            if self.key.as_ref().is_none_or(|wanted| of_window(&key).as_ref() == Some(wanted)) {
+        'seek: loop {
+            for row in store.scan(from.as_ref().map(|key| &**key), to, Direction::Forward)? {
+                if looked_at == rows_max || (looked_at > 0 && bytes >= bytes_max) || piece.rows.len() >= self.limit {
+                    piece.more_after = Some(last);
+                    return Ok(piece);
+                }
+                let (key, row) = row?;
+                last = key.clone();
+                looked_at += 1;
+                if let Some(next) = self.passes_over(&key) {
+                    from = Bound::Included(next);
+                    continue 'seek;
+                }
                 let value = if self.values { row.value } else { Bytes::new() };
                 bytes += key.len() + value.len();
                 piece.rows.push((key, value));
             }
+            return Ok(piece);
         }
-        Ok(piece)
     }
-}
 
-/// The record's key in a window row's key.
-fn of_window(row: &Bytes) -> Option<Bytes> {
-    tidemill_state::WindowKey::decode_local(row.clone()).ok().map(|window| window.key)
+    /// Where to go on if a row of a window is not one of the wanted key.
+    fn passes_over(&self, row: &Bytes) -> Option<Bytes> {
+        let wanted = self.key.as_ref()?;
+        let Ok(at) = WindowKey::decode_local(row.clone()) else {
+            return Some([row, &[0][..]].concat().into());
+        };
+        if at.key == *wanted {
+            return None;
+        }
+        let sought = WindowKey { start: at.start, key: wanted.clone(), seq: 0 }.encode_local();
+        let next_window = || Bytes::copy_from_slice(&at.start.saturating_add(1).to_be_bytes());
+        Some(if *row < sought { sought } else { next_window() })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::{cell::RefCell, rc::Rc, time::Duration};
 
-    use tidemill_state::{MemoryBackend, Row, WindowKey};
+    use tidemill_state::{MemoryBackend, Row};
 
     use super::*;
     use crate::{EmitStrategy, TimeWindows, clock::Moment, operators::TaskContext};
@@ -158,5 +173,23 @@ mod tests {
         assert_eq!(shown(0), [4_000, 5_000], "the window from 3,000 is older than 2,200");
         assert_eq!(shown(4_500), [5_000]);
         assert_eq!(store.borrow().windows().expect("reads").len(), 6, "the store has all of them");
+    }
+
+    #[test]
+    fn rows_of_a_key_are_found_without_a_look_at_those_of_others() {
+        let store = ByteStore::new("store", Box::new(MemoryBackend::new()));
+        let mut store = ByteWindowStore::new(store, i64::MAX).expect("opens");
+        let row = || Row { timestamp: 0, value: Bytes::from_static(b"1") };
+        for start in 0..10 {
+            (0..1_000).for_each(|number| store.put(start, format!("{number:04}").as_bytes(), row()));
+            store.append(start, b"0500-mine", row()).expect("appends");
+            store.append(start, b"0500-mine", row()).expect("appends");
+        }
+        let (from, to) = (Bound::Included(Bytes::from_static(&[0; 8])), Bound::Unbounded);
+        let rows =
+            Rows { kind: Kind::Window, from, to, limit: usize::MAX, values: true, key: Some("0500-mine".into()) };
+        // A share of the least size.
+        let piece = rows.read_windows(&store, LOOKED_AT / LEAST).expect("reads");
+        assert_eq!((piece.rows.len(), piece.more_after), (20, None));
     }
 }
