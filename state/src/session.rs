@@ -1,5 +1,7 @@
 //! Sessions over a store: one value for each session of a key.
 
+mod commit;
+mod erase;
 mod undo;
 mod walk;
 
@@ -12,8 +14,7 @@ pub use undo::SessionSavepoint;
 pub(crate) use walk::SessionWalk;
 
 use crate::session_key::encode_local;
-use crate::window_key::put_escaped;
-use crate::{ByteStore, CodecError, Direction, Row, Sealed, SessionKey, StoreError};
+use crate::{ByteStore, CodecError, Direction, Row, SessionKey, StoreError};
 
 /// A session in the order of ends: end, start and key.
 type ByEnd = (i64, i64, Bytes);
@@ -225,53 +226,6 @@ impl ByteSessionStore {
         self.retention_ms
     }
 
-    /// Sessions whose key begins with `prefix`, by key, end and start: at most `max` of them, and where to go on. The
-    /// walk begins at `from`, or at the first.
-    ///
-    /// ```
-    /// # use bytes::Bytes;
-    /// # use tidemill_state::{ByteSessionStore, ByteStore, MemoryBackend, Row};
-    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = ByteSessionStore::new(ByteStore::new("visits", Box::new(MemoryBackend::new())), 3_600_000);
-    /// ["ann", "bo"].into_iter().for_each(|key| store.put(key.as_bytes(), 0, 5_000, row("1")));
-    /// let (found, next) = store.sessions_by_prefix(b"an", None, 1_000)?;
-    /// assert_eq!((found.len(), &*found[0].key, next), (1, &b"ann"[..], None));
-    /// # Ok::<(), tidemill_state::StoreError>(())
-    /// ```
-    pub fn sessions_by_prefix(
-        &self,
-        prefix: &[u8],
-        from: Option<&[u8]>,
-        max: usize,
-    ) -> Result<(Vec<SessionKey>, Option<Bytes>), StoreError> {
-        let mut wanted = Vec::with_capacity(prefix.len());
-        put_escaped(prefix, &mut wanted);
-        let (found, next) = self.store.keys_by_prefix(&wanted, from, max)?;
-        let found = found.into_iter().map(SessionKey::decode_local).collect::<Result<_, _>>();
-        Ok((found.map_err(|source| self.codec_error(source))?, next))
-    }
-
-    /// Removes all sessions of a key, and returns how many there were.
-    ///
-    /// ```
-    /// # use bytes::Bytes;
-    /// # use tidemill_state::{ByteSessionStore, ByteStore, MemoryBackend, Row};
-    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = ByteSessionStore::new(ByteStore::new("visits", Box::new(MemoryBackend::new())), 3_600_000);
-    /// store.put(b"ann", 0, 5_000, row("1"));
-    /// store.put(b"ann", 60_000, 61_000, row("2"));
-    /// assert_eq!((store.delete_key(b"ann")?, store.delete_key(b"ann")?), (2, 0));
-    /// # Ok::<(), tidemill_state::StoreError>(())
-    /// ```
-    pub fn delete_key(&mut self, key: &[u8]) -> Result<usize, StoreError> {
-        let found = self.find_sessions(key, 0, i64::MAX, Direction::Forward)?;
-        let found: Vec<_> = found.map(|row| row.map(|(session, _)| session)).collect::<Result<_, _>>()?;
-        for session in &found {
-            self.remove(&session.key, session.start, session.end)?;
-        }
-        Ok(found.len())
-    }
-
     /// The underlying store.
     ///
     /// ```
@@ -312,59 +266,6 @@ impl ByteSessionStore {
     pub fn rows_mut(&mut self) -> &mut ByteStore {
         self.by_end = None;
         &mut self.store
-    }
-
-    /// As [`ByteStore::commit`]. See the example of [`store`](Self::store).
-    pub fn commit(&mut self, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        let sealed = self.seal();
-        self.commit_sealed(sealed, checkpoint)
-    }
-
-    /// As [`ByteStore::seal`]; see its example.
-    pub fn seal(&mut self) -> Sealed {
-        self.journal = None;
-        self.store.seal()
-    }
-
-    /// As [`ByteStore::commit_sealed`]. See the example of [`ByteStore::seal`].
-    pub fn commit_sealed(&mut self, sealed: Sealed, checkpoint: Option<i64>) -> Result<(), StoreError> {
-        self.store.commit_sealed(sealed, checkpoint)
-    }
-
-    /// As [`ByteStore::rollback`].
-    ///
-    /// ```
-    /// # use bytes::Bytes;
-    /// # use tidemill_state::{ByteSessionStore, ByteStore, MemoryBackend, Row};
-    /// # let row = |value: &'static str| Row { timestamp: 7, value: Bytes::from(value) };
-    /// # let mut store = ByteSessionStore::new(ByteStore::new("visits", Box::new(MemoryBackend::new())), 3_600_000);
-    /// store.put(b"ann", 0, 5_000, row("1"));
-    /// store.rollback();
-    /// assert_eq!(store.next_by_end(0, i64::MAX, None)?, None);
-    /// # Ok::<(), tidemill_state::StoreError>(())
-    /// ```
-    pub fn rollback(&mut self) {
-        (self.by_end, self.journal) = (None, None);
-        self.store.rollback();
-    }
-
-    /// As [`ByteStore::restore`], for rows with local keys ([`SessionKey::encode_local`]). See its example.
-    pub fn restore(
-        &mut self,
-        rows: Vec<(Bytes, Option<Row>)>,
-        meta: Vec<(String, Bytes)>,
-        next_offset: i64,
-    ) -> Result<(), StoreError> {
-        if !rows.is_empty() {
-            self.by_end = None;
-        }
-        self.store.restore(rows, meta, next_offset)
-    }
-
-    /// As [`ByteStore::clear`]. See the example of [`ByteStore::set_written_by`].
-    pub fn clear(&mut self) -> Result<(), StoreError> {
-        (self.by_end, self.journal) = (None, None);
-        self.store.clear()
     }
 
     fn codec_error(&self, source: CodecError) -> StoreError {
