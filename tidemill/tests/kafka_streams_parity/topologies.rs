@@ -218,11 +218,7 @@ fn sliding(operation: &str, windows: TimeWindowedKStream<Text, String, SlidingWi
     match operation {
         "count" => out(&windows.count(Materialized::named("store").retention(day)), |count| Some(count.to_string())),
         "reduce" => {
-<<<<<<< HEAD
-            out(&windows.reduce(Materialized::named("store").retention(day), |old, value| mix(&old, &value)), Some)
-=======
             out(&windows.reduce(Materialized::named("store").retention(day), |old, value| mix(&old, &value)), Some);
->>>>>>> sliding
         }
         "aggregate" => {
             let add = |_: &Text, value: String, list: &mut String| list.extend([",", value.as_str()]);
