@@ -33,6 +33,7 @@ mod memory;
 mod rocksdb;
 mod row;
 
+mod expiry;
 mod merge;
 mod overlay;
 mod sealed;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::expiry::Expiry;
 use crate::merge::Merge;
 use crate::overlay::Overlay;
 use crate::sealed::Sealed;
@@ -55,6 +56,8 @@ pub struct ByteStore {
     /// The number of changes so far.
     version: u64,
     read_only: bool,
+    /// The keys by time, if rows expire.
+    expiry: Option<Expiry>,
 }
 
 /// Whether the backend has unflushed rows, and since when.
@@ -80,8 +83,8 @@ impl ByteStore {
     /// Creates a store over the rows that `backend` already has. See the example of [`ByteStore`].
     pub fn new(name: impl Into<Arc<str>>, backend: Box<dyn Backend>) -> Self {
         let (overlay, counts, unflushed) = (Overlay::default(), Counts::default(), Unflushed::Nothing);
-        let read_only = false;
-        Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed, version: 0, read_only }
+        let (read_only, expiry) = (false, None);
+        Self { name: name.into(), backend, overlay, sealed: None, counts, unflushed, version: 0, read_only, expiry }
     }
 
     /// A store that typed handles refuse to change: another store writes its rows.
@@ -133,7 +136,70 @@ impl ByteStore {
     pub fn put(&mut self, key: Bytes, row: Row) {
         self.version += 1;
         self.counts.puts.add(1);
+        if let Some(expiry) = &mut self.expiry {
+            expiry.note(&key, row.timestamp);
+        }
         self.overlay.set(key, Some(row));
+    }
+
+    /// Builds an index of the rows by time, which [`take_expired`](Self::take_expired) needs. It is kept in memory, and
+    /// lost by a rollback.
+    ///
+    /// # Errors
+    ///
+    /// If the backend cannot be read: the index is built from all rows.
+    pub fn index_times(&mut self) -> Result<(), StoreError> {
+        let mut expiry = Expiry::default();
+        for row in self.scan(Bound::Unbounded, Bound::Unbounded, Direction::Forward)? {
+            let (key, row) = row?;
+            expiry.note(&key, row.timestamp);
+        }
+        self.expiry = Some(expiry);
+        Ok(())
+    }
+
+    /// Deletes rows whose time is at most `until`, and returns them in the order of their times. It looks at no more
+    /// than `max` keys; the answer also tells whether that was enough.
+    ///
+    /// ```
+    /// # use bytes::Bytes;
+    /// # use tidemill_state::{ByteStore, MemoryBackend, Row};
+    /// # let mut store = ByteStore::new("seen", Box::new(MemoryBackend::new()));
+    /// let row = |timestamp| Row { timestamp, value: Bytes::from("x") };
+    /// store.put("ann".into(), row(7));
+    /// store.index_times()?;
+    /// store.put("bo".into(), row(3));
+    /// store.put("cy".into(), row(9));
+    /// let (expired, all) = store.take_expired(7, 100)?;
+    /// assert_eq!(expired, [("bo".into(), row(3)), ("ann".into(), row(7))]);
+    /// assert!(all && store.get(b"ann")?.is_none());
+    /// # Ok::<(), tidemill_state::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the backend cannot be read.
+    pub fn take_expired(&mut self, until: i64, max: usize) -> Result<(Vec<(Bytes, Row)>, bool), StoreError> {
+        let mut expired = Vec::new();
+        for _ in 0..max {
+            let Some((noted, key)) = self.expiry.as_mut().and_then(|expiry| expiry.take(until)) else {
+                return Ok((expired, true));
+            };
+            match self.get(&key)? {
+                Some(row) if row.timestamp <= noted => {
+                    self.delete(key.clone());
+                    expired.push((key, row));
+                }
+                // It was written again. Its turn comes with its own time.
+                Some(row) => {
+                    if let Some(expiry) = &mut self.expiry {
+                        expiry.note(&key, row.timestamp);
+                    }
+                }
+                None => {}
+            }
+        }
+        Ok((expired, false))
     }
 
     /// Deletes a row if it exists. The deletion is uncommitted until the next commit.
@@ -461,6 +527,7 @@ impl ByteStore {
     /// Discards uncommitted writes, sealed or not. See the example of [`ByteStore`].
     pub fn rollback(&mut self) {
         self.version += 1;
+        self.expiry = None;
         self.overlay = Overlay::default();
         self.sealed = None;
     }

@@ -129,6 +129,7 @@ impl StreamsBuilder {
             let store = assembly.key_value_store(&name);
             let (next, sends_old) = (assembly.next(id, MAIN_PORT)?, assembly.sends_old(id));
             let (key, value) = (key.clone(), value.clone());
+            assembly.expires(id, &name, &key, &value)?;
             let operator = TableSource { store, key, value, sends_old, next };
             assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(operator)));
             Ok(())
@@ -374,7 +375,16 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     let spec = store_spec(materialized, kind);
     let name = spec.name.clone();
     let rows = RowKeys::of(materialized.key.clone());
-    graph.borrow_mut().graph.add_store(spec, rows);
+    let graph = &mut graph.borrow_mut().graph;
+    graph.add_store(spec, rows);
+    match materialized.live_ms {
+        Some(live_ms) if kind == StoreKind::KeyValue && live_ms > 0 => {
+            graph.times_to_live.insert(name.clone(), live_ms);
+        }
+        Some(0) => graph.problems.push(format!("the time to live of store '{name}' must be at least 1 ms")),
+        Some(_) => graph.problems.push(format!("store '{name}' has windows: set their retention, not a time to live")),
+        None => {}
+    }
     name
 }
 

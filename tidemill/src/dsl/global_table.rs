@@ -208,6 +208,10 @@ impl StreamsBuilder {
         let Input { topic, key, value, times } = input;
         let kind = NodeKind::GlobalSource(topic.as_str().into());
         let source = add_source(&self.graph, Some(&topic), kind, key, value, times);
+        if materialized.live_ms.is_some() {
+            let problem = format!("global store '{}' cannot have a time to live: its topic decides", materialized.name);
+            self.graph.borrow_mut().graph.problems.push(problem);
+        }
         // Its topic is its changelog.
         let spec = store_spec(materialized, StoreKind::KeyValue);
         let name = spec.name.clone();

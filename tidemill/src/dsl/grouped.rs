@@ -189,6 +189,7 @@ pub(super) fn keyed_aggregate<K: Data, A: Data>(
     let (shared, old) = (assembly.is_shared(store), assembly.sends_old(node));
     let core = Rc::new(RefCell::new(KeyedAggregate::new(rows, shared, key.clone(), value.clone(), old, next)));
     assembly.lifecycle(node, core.clone());
+    assembly.expires(node, store, key, value)?;
     Ok(core)
 }
 

@@ -39,6 +39,7 @@ pub struct Materialized<K, V> {
     pub(crate) retention_ms: Option<i64>,
     /// The bound of the cache that merges updates, if there is one.
     pub(crate) cache_max_bytes: Option<usize>,
+    pub(crate) live_ms: Option<i64>,
 }
 
 impl<K, V> Materialized<K, V> {
@@ -56,6 +57,7 @@ impl<K, V> Materialized<K, V> {
             logged: true,
             retention_ms: None,
             cache_max_bytes: None,
+            live_ms: None,
         }
     }
 
@@ -90,6 +92,41 @@ impl<K, V> Materialized<K, V> {
     /// Keeps the store where `other` is kept, and logs it if `other` is logged.
     pub(crate) fn kept_as<K2, V2>(self, other: &Materialized<K2, V2>) -> Self {
         Self { persistent: other.persistent, logged: other.logged, ..self }
+    }
+
+    /// Deletes a row when its key was not written for so long, at least 1 ms. By default rows stay until something deletes
+    /// them. Kafka Streams' stores of keys have no such time.
+    ///
+    /// Time is the stream time of the task: the highest timestamp of its records. A row's age counts from the row's
+    /// timestamp. A record first moves the time, so it sees no row that is older. If many rows expire at once, they are
+    /// deleted in parts over several turns, and the record waits. A task without records expires nothing, however long it
+    /// is silent: `idle_after` of windows does not move this time.
+    ///
+    /// The changelog gets a tombstone for each expired row, and the steps behind a table get one, too: a count of a
+    /// group, for example, loses what expired in it. The tombstone's timestamp is the time at which the row expired. If
+    /// the [`processing_handler`](crate::StreamsConfig::processing_handler) leaves a record out, what expired before it
+    /// stays deleted.
+    ///
+    /// The order of the keys by time is kept in memory: about 150 bytes and the key for each row. It is read from the
+    /// store when a task opens. Aggregates with a time to live are not cached between commits.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::Materialized;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let visits = Materialized::named("visits").time_to_live(Duration::from_mins(30));
+    /// builder.stream::<u64, String>("views").group_by_key().count(visits).to_stream().to("counts");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let views = driver.input::<u64, String>("views");
+    /// views.pipe_all([(7, "/".into(), 0), (7, "/tea".into(), 60_000), (8, "/".into(), 1_860_000)])?;
+    /// let counts = driver.output::<u64, Option<i64>>("counts").read()?;
+    /// assert_eq!(counts, [(7, Some(1), 0), (7, Some(2), 60_000), (7, None, 1_860_000), (8, Some(1), 1_860_000)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn time_to_live(self, live: std::time::Duration) -> Self {
+        Self { live_ms: Some(millis(live)), ..self }
     }
 
     /// Keeps windows for `retention`, for queries (`Materialized.withRetention` in Kafka Streams). It is stream time,

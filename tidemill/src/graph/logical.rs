@@ -176,6 +176,8 @@ pub(crate) const ERASE: &str = "erase";
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) stores: BTreeMap<StoreName, StoreSpec>,
+    /// After which time without a write a row of a store expires.
+    pub(crate) times_to_live: BTreeMap<StoreName, i64>,
     /// Stores that each instance fills from a whole topic.
     pub(crate) globals: BTreeMap<StoreName, Global>,
     /// Nodes whose input topics must have equal partition counts, with the operator that requires this.

@@ -9,16 +9,17 @@ use std::{
     sync::Arc,
 };
 
-use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Codec};
 
 use super::{
     GlobalStores, Next, Target,
     link::{Lifecycle, Lifecycles, Link},
     source::SourceQueue,
+    time_to_live::TimeToLive,
 };
 use crate::{
     error::TaskError,
-    graph::{Graph, Node, NodeId, NodeKind, Port, RowKeys, StoreName, TABLE_CACHE, TopicRef},
+    graph::{Graph, MAIN_PORT, Node, NodeId, NodeKind, Port, RowKeys, StoreName, TABLE_CACHE, TopicRef},
     names::TaskId,
     record::Data,
     transport::{Topic, TopicPartition},
@@ -93,6 +94,8 @@ pub(crate) struct Assembly<'a> {
     pub(crate) opens_latest: Cell<bool>,
     pub(crate) sources: BTreeMap<NodeId, Box<dyn SourceQueue>>,
     pub(crate) lifecycles: Lifecycles,
+    /// The times to live of the stores of tables.
+    pub(crate) times_to_live: BTreeMap<StoreName, TimeToLive>,
 }
 
 impl<'a> Assembly<'a> {
@@ -107,6 +110,7 @@ impl<'a> Assembly<'a> {
             opens_latest: Cell::new(false),
             sources: BTreeMap::new(),
             lifecycles: BTreeMap::new(),
+            times_to_live: BTreeMap::new(),
         }
     }
 
@@ -195,7 +199,8 @@ impl<'a> Assembly<'a> {
     /// Whether a store is written with each record. This is necessary if several nodes use the store, because each must
     /// see the other's writes at once, or if a rejected record must leave no effect.
     pub(crate) fn is_shared(&self, name: &str) -> bool {
-        if self.leaves_out {
+        // Rows that expire are looked for in the store.
+        if self.leaves_out || self.parts.graph.times_to_live.contains_key(name) {
             return true;
         }
         // A cache merges what the operator emits, and does not use the rows.
@@ -213,6 +218,35 @@ impl<'a> Assembly<'a> {
         let graph = self.parts.graph;
         let unclocked = |name: &&StoreName| graph.users(name).all(|node| node.kind == NodeKind::Operator("process"));
         graph.node(id).stores.iter().filter(unclocked).map(|name| self.parts.stores[name].clone()).collect()
+    }
+
+    /// Lets the rows of a table expire, if its store has a time to live. The table's later steps get tombstones.
+    pub(crate) fn expires<K: Data, V: Data>(
+        &mut self,
+        table: NodeId,
+        store: &StoreName,
+        key: &Arc<dyn Codec<K>>,
+        value: &Arc<dyn Codec<V>>,
+    ) -> Result<(), TaskError> {
+        if let Some(live_ms) = self.parts.graph.times_to_live.get(store).copied() {
+            let (rows, next) = (self.key_value_store(store), self.next(table, MAIN_PORT)?);
+            let old = self.sends_old(table).then(|| value.clone());
+            let live = TimeToLive::of_table(rows, live_ms, table, key.clone(), old, next);
+            self.times_to_live.insert(store.clone(), live);
+        }
+        Ok(())
+    }
+
+    /// The times to live of all stores of the task.
+    pub(crate) fn take_times_to_live(&mut self) -> Vec<TimeToLive> {
+        let mut all = std::mem::take(&mut self.times_to_live);
+        for (name, live_ms) in &self.parts.graph.times_to_live {
+            if let Some(StoreHandle::KeyValue(store)) = self.parts.stores.get(name) {
+                // A store that only processors use.
+                all.entry(name.clone()).or_insert_with(|| TimeToLive::new(store.clone(), *live_ms));
+            }
+        }
+        all.into_values().collect()
     }
 
     /// Whether the changes of a table carry the value before the change.

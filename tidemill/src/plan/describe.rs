@@ -104,7 +104,10 @@ impl Plan {
             None => "retention for ever".to_owned(),
         };
         let kind = match store.kind {
-            StoreKind::KeyValue => "key-value".to_owned(),
+            StoreKind::KeyValue => match self.graph.times_to_live.get(&store.name) {
+                Some(live_ms) => format!("key-value, time to live {live_ms} ms"),
+                None => "key-value".to_owned(),
+            },
             StoreKind::Window { .. } => format!("window, {}", retention()),
             StoreKind::Session { .. } => format!("session, {}", retention()),
         };

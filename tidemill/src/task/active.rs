@@ -28,7 +28,7 @@ use crate::{
     operators::processor::PunctuationType,
     operators::{
         Assembly, BadRecord, DropReason, Failure, GlobalStores, Lifecycle, Lifecycles, Outcome, Parts, SharedSource,
-        SourceQueue, TaskContext, Undo,
+        SourceQueue, TaskContext, TimeToLive, Undo,
     },
     plan::{Plan, TaskId},
     transport::{Acknowledged, CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
@@ -95,6 +95,7 @@ pub(crate) struct ActiveTask {
     ready: Vec<ProducerRecord>,
     /// The input whose last record is still in work. Its offset counts as the next one to take.
     held_back: Option<usize>,
+    times_to_live: Vec<TimeToLive>,
     /// Whether something was taken or sent since the last commit was begun.
     acted: bool,
 }
@@ -174,6 +175,8 @@ impl ActiveTask {
         let times = inputs.iter().filter(|input| !input.timeless).map(|input| input.partition_time_ms);
         ctx.stream_time_ms = times.max().unwrap_or(-1);
         let lifecycles = std::mem::take(&mut assembly.lifecycles);
+        let times_to_live = assembly.take_times_to_live();
+        times_to_live.iter().try_for_each(TimeToLive::index).map_err(|error| stores.error(error))?;
         let clock = IdleClock::new(&inputs, |_| true);
         let notings = plan.idle_notes_of(id.subtopology).map(|notes| {
             let clock = IdleClock::new(&inputs, |input| notes.above.contains(&input.partition.topic));
@@ -200,6 +203,7 @@ impl ActiveTask {
             notings,
             ready,
             held_back: None,
+            times_to_live,
             acted,
         };
         task.lifecycles.values().for_each(|node| node.borrow_mut().connect(&task.lifecycles));
@@ -243,7 +247,12 @@ impl ActiveTask {
                         continue;
                     }
                     Pick::Bad(at) => task.handle_bad(at)?,
-                    Pick::Record(at, timestamp) => task.process_record(at, timestamp)?,
+                    Pick::Record(at, timestamp) => {
+                        if !task.expire_before(at, timestamp)? {
+                            return Ok(taken + 1);
+                        }
+                        task.process_record(at, timestamp)?;
+                    }
                 }
                 task.processed += 1;
                 if task.ctx.unfinished || task.is_full() {
@@ -252,6 +261,26 @@ impl ActiveTask {
             }
             Ok(max)
         })
+    }
+
+    /// Deletes what expires before this record, a part in each turn. `true` if nothing is left, and the record may be
+    /// taken.
+    fn expire_before(&mut self, at: usize, timestamp: i64) -> Result<bool, Box<Failure>> {
+        if self.times_to_live.is_empty() || self.group.inputs[at].timeless {
+            return Ok(true);
+        }
+        let Self { ctx, times_to_live, .. } = self;
+        let now_ms = ctx.stream_time_ms.max(timestamp);
+        ctx.queue = None;
+        for live in times_to_live {
+            let mut all = true;
+            ctx.all_or_nothing(|ctx| live.expire(ctx, now_ms).map(|done| all = done))?;
+            if !all {
+                ctx.unfinished = true;
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Operators continue their unfinished work. `true` if all of it is done.

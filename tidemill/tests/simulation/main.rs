@@ -24,6 +24,7 @@ mod sessions;
 mod sliding;
 mod standbys;
 mod stopping;
+mod time_to_live;
 mod windows;
 
 use std::fmt::Write as _;
@@ -139,6 +140,11 @@ fn global_table_exactly_once() {
 #[test]
 fn global_table_at_least_once() {
     report("global_table_at_least_once", SEEDS, |seed| global::run(seed, AtLeastOnce));
+}
+
+#[test]
+fn time_to_live_exactly_once() {
+    check::<time_to_live::TimeToLive>("time_to_live_exactly_once", ExactlyOnce);
 }
 
 #[test]

@@ -103,6 +103,7 @@ scenarios! {
     engine::crash::a_lost_state_folder_changes_nothing,
     engine::deleted::an_instance_whose_source_topic_is_deleted_ends_and_names_it,
     engine::formats::windows_of_another_size_are_refused,
+    engine::global::a_global_table_is_whole_on_every_instance,
     engine::idle::a_writer_that_rested_and_is_stalled_makes_no_record_late,
     engine::scaling::instances_come_and_go_under_load,
     engine::sources::sources_begin_where_they_should_and_sinks_write_what_records_choose,

@@ -61,6 +61,7 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
             move |assembly, id| {
                 let (store, sends_old) = (assembly.key_value_store(&name), assembly.sends_old(id));
                 let (key, value, next) = (key.clone(), value.clone(), assembly.next(id, MAIN_PORT)?);
+                assembly.expires(id, &name, &key, &value)?;
                 let operator = TableSource { store, key, value, sends_old, next };
                 assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(operator)));
                 Ok(())

@@ -27,6 +27,10 @@ impl<K: Data, V: Data> KTable<K, V> {
     pub fn suppress(&self, materialized: impl Into<Materialized<K, V>>, suppressed: Suppressed<K>) -> KTable<K, V> {
         let materialized = materialized.into();
         let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
+        if materialized.live_ms.is_some() {
+            let problem = format!("store '{store}' holds updates back and cannot have a time to live");
+            self.graph.borrow_mut().graph.problems.push(problem);
+        }
         let Materialized { key, value, .. } = materialized;
         let rule = self.suppress_rule(&store, suppressed);
         let wait_ms = rule.wait_ms;

@@ -8,6 +8,7 @@ mod topology;
 pub(crate) mod crash;
 pub(crate) mod deleted;
 pub(crate) mod formats;
+pub(crate) mod global;
 pub(crate) mod idle;
 pub(crate) mod scaling;
 pub(crate) mod sources;
