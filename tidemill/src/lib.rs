@@ -46,9 +46,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
 pub use dsl::{
     CogroupedKStream, CogroupedWindows, Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
-    Materialized, Produced, Repartitioned, SessionWindowedCogroupedKStream, SessionWindowedKStream, SplitStream,
-    StreamJoined, StreamsBuilder, TableJoined, TimeWindowedCogroupedKStream, TimeWindowedKStream, Windows,
-    WindowsOfCogroup,
+    Materialized, Processing, ProcessingValues, Produced, Repartitioned, SessionWindowedCogroupedKStream,
+    SessionWindowedKStream, SplitStream, StoreBuilder, StreamJoined, StreamsBuilder, TableJoined,
+    TimeWindowedCogroupedKStream, TimeWindowedKStream, Windows, WindowsOfCogroup,
 };
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};
@@ -73,7 +73,11 @@ pub use windows::{
 /// The Processor API: custom operators.
 pub mod processor {
     pub use crate::{
-        operators::processor::{Processor, ProcessorContext, Punctuation, PunctuationType},
+        dsl::{FixedKeyProcessorSupplier, ProcessorSupplier},
+        operators::processor::{
+            FixedKeyProcessor, FixedKeyProcessorContext, FixedKeyRecord, Output, ProcessingContext, Processor,
+            ProcessorContext, Punctuation, PunctuationType,
+        },
         operators::transform_values::{ValueTransformerContext, ValueTransformerWithKey},
         record::{Data, Record},
     };

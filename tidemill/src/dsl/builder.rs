@@ -4,7 +4,7 @@ use std::{borrow::Cow, cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{Codec, Nullable};
 
-use super::{Consumed, KTable, Materialized};
+use super::{Consumed, KTable, Materialized, StoreBuilder};
 use crate::{
     clock::millis,
     error::TopologyError,
@@ -266,6 +266,16 @@ impl StreamsBuilder {
         add_store(&self.graph, &materialized.into(), StoreKind::Session { retention_ms: millis(retention) })
     }
 
+    /// Adds a store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the store in
+    /// [`KStream::process`]. A store that is equal to one that was added before is that store: several processors then
+    /// share it. See the example of [`StoreBuilder`].
+    pub fn add_state_store(&self, store: StoreBuilder) -> StoreName {
+        let StoreBuilder { spec, rows } = store;
+        let name = spec.name.clone();
+        self.graph.borrow_mut().graph.share_store(spec, rows);
+        name
+    }
+
     /// Validates the topology and returns it (`StreamsBuilder.build` in Kafka Streams). The builder stays usable: a
     /// later call contains the steps that were added since.
     ///
@@ -371,11 +381,18 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     materialized: &Materialized<K, V>,
     kind: StoreKind,
 ) -> StoreName {
-    let spec = store_spec(materialized, kind);
+    let (spec, rows) = spec_of(materialized, kind);
     let name = spec.name.clone();
-    let rows = RowKeys::of(materialized.key.clone());
     graph.borrow_mut().graph.add_store(spec, rows);
     name
+}
+
+/// A store as the graph keeps it, and its row keys.
+pub(super) fn spec_of<K: 'static, V: 'static>(
+    materialized: &Materialized<K, V>,
+    kind: StoreKind,
+) -> (StoreSpec, RowKeys) {
+    (store_spec(materialized, kind), RowKeys::of(materialized.key.clone()))
 }
 
 pub(super) fn store_spec<K: 'static, V: 'static>(materialized: &Materialized<K, V>, kind: StoreKind) -> StoreSpec {

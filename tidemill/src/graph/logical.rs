@@ -171,6 +171,9 @@ pub(crate) const TABLE_CACHE: &str = "table-cache";
 /// The label of steps that erase.
 pub(crate) const ERASE: &str = "erase";
 
+/// The label of steps with a processor of the user.
+pub(crate) const PROCESS: &str = "process";
+
 /// The graph while the DSL writes it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Graph {
@@ -254,6 +257,23 @@ impl Graph {
         self.row_keys.insert(name.clone(), rows);
         if self.stores.insert(name.clone(), spec).is_some() {
             self.problems.push(format!("two stores are named '{name}': give each its own name"));
+        }
+    }
+
+    /// Adds a store, unless an equal one was added before.
+    pub(crate) fn share_store(&mut self, spec: StoreSpec, rows: RowKeys) {
+        if self.stores.get(&spec.name) != Some(&spec) {
+            self.add_store(spec, rows);
+        }
+    }
+
+    /// Connects a node to stores. A store that it is connected to already stays.
+    pub(crate) fn connect(&mut self, node: NodeId, stores: impl IntoIterator<Item = StoreName>) {
+        let connected = &mut self.nodes[node.index()].stores;
+        for store in stores {
+            if !connected.contains(&store) {
+                connected.push(store);
+            }
         }
     }
 
