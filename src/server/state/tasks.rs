@@ -106,6 +106,9 @@ pub(in crate::server) async fn list_stores(
                     None => json!({ "window": { "retention": "for ever" } }),
                 },
                 StoreKind::Session { retention_ms } => json!({ "session": { "retention_ms": retention_ms } }),
+                StoreKind::Versioned { history_retention_ms } => {
+                    json!({ "versioned": { "history_retention_ms": history_retention_ms } })
+                }
             };
             shown.push(json!({ "application": app.app.id, "store": name, "kind": kind }));
         }

@@ -8,6 +8,9 @@ use crate::{
     graph::{RowKeys, StoreKind, StoreSpec},
 };
 
+/// The bytes of the time behind the key of a version's row.
+const VERSION_TIME_BYTES: usize = 8;
+
 /// A store to be added to a topology (`StoreBuilder` in Kafka Streams, which `Stores` makes). The functions name the
 /// kind of store; [`Materialized`] tells the codecs, where the store is kept, and whether it has a changelog.
 ///
@@ -15,6 +18,7 @@ use crate::{
 /// |---|---|
 /// | `Stores.timestampedKeyValueStoreBuilder` | [`StoreBuilder::key_value`] |
 /// | `Stores.timestampedWindowStoreBuilder` | [`StoreBuilder::window`] |
+/// | `Stores.versionedKeyValueStoreBuilder` | [`StoreBuilder::versioned`] |
 /// | `Stores.inMemoryKeyValueStore`, `inMemoryWindowStore` | [`Materialized::in_memory`] |
 /// | `StoreBuilder.withLoggingDisabled` | [`Materialized::without_logging`] |
 ///
@@ -58,6 +62,25 @@ impl StoreBuilder {
     /// ```
     pub fn window<K: 'static, V: 'static>(materialized: impl Into<Materialized<K, V>>, retention: Duration) -> Self {
         Self::of(&materialized.into(), StoreKind::Window { retention_ms: millis(retention), by_key: false })
+    }
+
+    /// A versioned store (`Stores.versionedKeyValueStoreBuilder` in Kafka Streams, KIP-889). `history_retention` is how
+    /// long versions are kept after they ended, in stream time. It is also the grace: older versions are left out.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{Materialized, StoreBuilder};
+    /// let prices = Materialized::<String, i64>::named("prices").in_memory();
+    /// assert_eq!(StoreBuilder::versioned(prices, Duration::from_hours(24)).name(), "prices");
+    /// ```
+    pub fn versioned<K: 'static, V: 'static>(
+        materialized: impl Into<Materialized<K, V>>,
+        history_retention: Duration,
+    ) -> Self {
+        let kind = StoreKind::Versioned { history_retention_ms: millis(history_retention) };
+        let Self { mut spec, rows } = Self::of(&materialized.into(), kind);
+        spec.format.set_versions();
+        Self { spec, rows: rows.before(VERSION_TIME_BYTES) }
     }
 
     /// The name of the store. See the example of [`StoreBuilder::window`].

@@ -109,10 +109,16 @@ pub enum StoreKind {
         /// The retention: a session is dropped if it ended longer ago than this in stream time.
         retention_ms: i64,
     },
+    /// The versions of each key's value.
+    Versioned {
+        /// How long versions are kept after they ended, in stream time.
+        history_retention_ms: i64,
+    },
 }
 
 impl StoreKind {
-    /// How long a window or session store keeps rows; `None` if it keeps them for ever, as every key-value store does.
+    /// How long a window or session store keeps rows, or a versioned store its history; `None` for ever, as every
+    /// key-value store does.
     ///
     /// ```
     /// use std::time::Duration;
@@ -124,10 +130,14 @@ impl StoreKind {
     /// ```
     pub fn retention(&self) -> Option<Duration> {
         match self {
-            Self::Window { retention_ms, .. } | Self::Session { retention_ms } if *retention_ms < FOR_EVER_MS => {
-                Some(Duration::from_millis(retention_ms.unsigned_abs()))
+            Self::Window { retention_ms: kept_ms, .. }
+            | Self::Session { retention_ms: kept_ms }
+            | Self::Versioned { history_retention_ms: kept_ms }
+                if *kept_ms < FOR_EVER_MS =>
+            {
+                Some(Duration::from_millis(kept_ms.unsigned_abs()))
             }
-            Self::Window { .. } | Self::Session { .. } | Self::KeyValue => None,
+            Self::Window { .. } | Self::Session { .. } | Self::Versioned { .. } | Self::KeyValue => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteVersionedStore, ByteWindowStore};
 
 use super::{
     GlobalStores, Next, Target,
@@ -30,6 +30,7 @@ use crate::{
 pub(crate) enum StoreHandle {
     KeyValue(Rc<RefCell<ByteStore>>),
     Window(Rc<RefCell<ByteWindowStore>>),
+    Versioned(Rc<RefCell<ByteVersionedStore>>),
     Session(Rc<RefCell<ByteSessionStore>>),
 }
 
@@ -40,6 +41,7 @@ impl StoreHandle {
             Self::KeyValue(_) => "key-value",
             Self::Window(_) => "window",
             Self::Session(_) => "session",
+            Self::Versioned(_) => "versioned",
         }
     }
 }

@@ -72,7 +72,8 @@ where
     fn flush(&mut self, task: &mut TaskContext) -> Outcome {
         for store in &self.unclocked {
             match store {
-                StoreHandle::KeyValue(_) => {}
+                // A versioned store counts from its own times.
+                StoreHandle::KeyValue(_) | StoreHandle::Versioned(_) => {}
                 StoreHandle::Window(windows) => expire_windows(task, &mut windows.borrow_mut())?,
                 StoreHandle::Session(sessions) => {
                     let mut sessions = sessions.borrow_mut();

@@ -24,6 +24,7 @@ mod sessions;
 mod sliding;
 mod standbys;
 mod stopping;
+mod versions;
 mod windows;
 
 use std::fmt::Write as _;
@@ -182,6 +183,16 @@ fn processor_at_least_once() {
 }
 
 #[test]
+fn versions_exactly_once() {
+    check::<versions::Versions>("versions_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn versions_at_least_once() {
+    check::<versions::Versions>("versions_at_least_once", AtLeastOnce);
+}
+
+#[test]
 fn a_wall_clock_that_is_set_changes_nothing() {
     let faults = FaultRates { clock_set: 0.05, ..FaultRates::default() };
     let test = "a_wall_clock_that_is_set_changes_nothing";
@@ -235,6 +246,7 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<foreign_key::ForeignKey>();
     check_deterministic::<caching::Caching>();
     check_deterministic::<processor::Batching>();
+    check_deterministic::<versions::Versions>();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, SessionStore, WindowStore};
+use tidemill_state::{BoxError, Codec, Coded, KeyValueStore, SessionStore, VersionedStore, WindowStore};
 
 use super::ProcessingContext;
 use crate::operators::StoreHandle;
@@ -122,6 +122,35 @@ impl ProcessingContext<'_> {
     ) -> Result<SessionStore<SK, SV>, BoxError> {
         match self.store(name)? {
             StoreHandle::Session(store) => Ok(SessionStore::new(store.clone(), Arc::new(key), Arc::new(value))),
+            other => Err(format!("store '{name}' is a {} store", other.kind()).into()),
+        }
+    }
+
+    /// A versioned store that is connected to this processor, with the default codecs of the types
+    /// (`ProcessingContext.getStateStore` in Kafka Streams). See the example of
+    /// [`StreamsBuilder::add_versioned_store`](crate::StreamsBuilder::add_versioned_store).
+    ///
+    /// # Errors
+    ///
+    /// If no store of this name is connected, or the store is of another kind.
+    pub fn versioned_store<SK: Coded, SV: Coded>(&self, name: &str) -> Result<VersionedStore<SK, SV>, BoxError> {
+        self.versioned_store_with(name, SK::Codec::default(), SV::Codec::default())
+    }
+
+    /// A versioned store that is connected to this processor, with the given codecs. See the example of
+    /// [`key_value_store_with`](Self::key_value_store_with).
+    ///
+    /// # Errors
+    ///
+    /// If no store of this name is connected, or the store is of another kind.
+    pub fn versioned_store_with<SK: 'static, SV: 'static>(
+        &self,
+        name: &str,
+        key: impl Codec<SK>,
+        value: impl Codec<SV>,
+    ) -> Result<VersionedStore<SK, SV>, BoxError> {
+        match self.store(name)? {
+            StoreHandle::Versioned(store) => Ok(VersionedStore::new(store.clone(), Arc::new(key), Arc::new(value))),
             other => Err(format!("store '{name}' is a {} store", other.kind()).into()),
         }
     }
