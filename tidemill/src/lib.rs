@@ -46,9 +46,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
 pub use dsl::{
     CogroupedKStream, CogroupedWindows, Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
-    Materialized, Processing, ProcessingValues, Produced, Repartitioned, SessionWindowedCogroupedKStream,
-    SessionWindowedKStream, SplitStream, StoreBuilder, StreamJoined, StreamsBuilder, TableJoined,
-    TimeWindowedCogroupedKStream, TimeWindowedKStream, Windows, WindowsOfCogroup,
+    Materialized, NodeHandle, NodeProcessing, Processing, ProcessingValues, Produced, Repartitioned,
+    SessionWindowedCogroupedKStream, SessionWindowedKStream, SplitStream, StoreBuilder, StreamJoined, StreamsBuilder,
+    TableJoined, TimeWindowedCogroupedKStream, TimeWindowedKStream, TopologyBuilder, Windows, WindowsOfCogroup,
 };
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};
@@ -58,8 +58,9 @@ pub use partitioner::{murmur2, partition_for};
 pub use plan::{InternalTopic, Plan, Subtopology};
 pub use record::{Data, Record};
 pub use runtime::{
-    HostInfo, KeyQueryMetadata, KeyValueQuery, PartitionStatus, QueryError, RestoreProgress, SessionQuery, StoreStatus,
-    Streams, StreamsMetadata, StreamsState, TaskState, TaskStatus, ThreadStatus, WindowQuery,
+    HostInfo, KeyQueryMetadata, KeyValueQuery, PartitionStatus, ProcessorMetric, QueryError, RestoreProgress,
+    SessionQuery, StoreStatus, Streams, StreamsMetadata, StreamsState, TaskState, TaskStatus, ThreadStatus,
+    WindowQuery,
 };
 pub use tidemill_state as state;
 pub use times::{TimeBand, TimeSource, TimeUnit};
@@ -75,8 +76,8 @@ pub mod processor {
     pub use crate::{
         dsl::{FixedKeyProcessorSupplier, ProcessorSupplier},
         operators::processor::{
-            FixedKeyProcessor, FixedKeyProcessorContext, FixedKeyRecord, Output, ProcessingContext, Processor,
-            ProcessorContext, Punctuation, PunctuationType,
+            Counter, FixedKeyProcessor, FixedKeyProcessorContext, FixedKeyRecord, Gauge, MetricValue, Output,
+            ProcessingContext, Processor, ProcessorContext, Punctuation, PunctuationType, Recorded, Summary,
         },
         operators::transform_values::{ValueTransformerContext, ValueTransformerWithKey},
         record::{Data, Record},

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{Tested, driver};
 use tidemill::{
-    StreamsBuilder, StreamsConfig, TaskFailureAction,
-    processor::{Processor, ProcessorContext, Record},
+    RecordHandler, StreamsBuilder, StreamsConfig, TaskFailureAction,
+    processor::{Counter, MetricValue, Processor, ProcessorContext, Record, Recorded},
     state::BoxError,
     testing::{DriverOptions, TopologyTestDriver},
 };
@@ -99,6 +99,70 @@ fn an_instance_that_panicked_is_closed_too_and_so_is_one_that_panics_while_it_cl
     let of = |what: &str| life.iter().filter_map(|line| line.strip_prefix(what)).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(of("init "), of("close "), "{life:?}");
     assert!(driver.output::<u64, String>("out").read()?.is_empty());
+    Ok(())
+}
+
+/// Counts its records, refuses those below 0, and asks for a metric of another kind if told to.
+struct Meter {
+    records: Counter,
+    asks_badly: bool,
+}
+
+impl Processor<u64, i64, u64, i64> for Meter {
+    fn init(&mut self, ctx: &mut ProcessorContext<'_, u64, i64>) -> Result<(), BoxError> {
+        self.records = ctx.counter("records")?;
+        if self.asks_badly {
+            ctx.gauge("records")?;
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, ctx: &mut ProcessorContext<'_, u64, i64>, record: Record<u64, i64>) -> Result<(), BoxError> {
+        self.records.add(1);
+        ctx.summary("values")?.record(record.value);
+        if record.value < 0 { Err("negative".into()) } else { Ok(ctx.forward(record)) }
+    }
+}
+
+fn metered(asks_badly: bool) -> Tested<TopologyTestDriver> {
+    let builder = StreamsBuilder::new();
+    let meter = move || Meter { records: Counter::default(), asks_badly };
+    let stream = builder.stream::<u64, i64>("in");
+    stream.process("first", &[], meter).to("out");
+    stream.process("second", &[], meter).to("out-too");
+    let config = StreamsConfig { processing_handler: RecordHandler::Skip, ..StreamsConfig::new("test") };
+    Ok(TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?)
+}
+
+#[test]
+fn metrics_tell_what_each_processor_did_since_its_task_began() -> Tested {
+    let driver = metered(false)?;
+    let input = driver.input::<u64, i64>("in");
+    let read = || -> Tested<Vec<(String, String, MetricValue)>> {
+        let status = driver.status()?.tasks.remove(0);
+        Ok(status.processor_metrics.into_iter().map(|metric| (metric.processor, metric.name, metric.value)).collect())
+    };
+    input.pipe_all([(1, 5, 0), (2, 7, 1), (3, -2, 2)])?;
+    let (all, some) = (Recorded { count: 3, sum: 10, min: -2, max: 7 }, Recorded { count: 2, sum: 12, min: 5, max: 7 });
+    let of = |processor: &str, records, values| {
+        let named = |name: &str, value| (processor.to_owned(), name.to_owned(), value);
+        [named("records", MetricValue::Counter(records)), named("values", MetricValue::Summary(values))]
+    };
+    // The second processor never saw the record that the first one refused. The first one did, although it has no effect.
+    assert_eq!(read()?, [of("first", 3, all), of("second", 2, some)].concat());
+    driver.crash();
+    assert!(read()?.iter().all(|(_, _, value)| *value == MetricValue::Counter(0)));
+    Ok(())
+}
+
+#[test]
+fn two_kinds_of_metrics_with_one_name_are_an_error_at_the_start() -> Tested {
+    let error = metered(true)?.status().err().ok_or("init fails")?;
+    assert!(
+        error.chain().ends_with("metric 'records' is a counter: give each metric its own name"),
+        "{}",
+        error.chain()
+    );
     Ok(())
 }
 

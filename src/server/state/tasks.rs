@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
-use tidemill::{StoreKind, TaskState};
+use tidemill::{
+    StoreKind, TaskState,
+    processor::{MetricValue, Recorded},
+};
 
 use super::inspector::Inspector;
 use crate::server::{access::Visitor, problem::Problem};
@@ -66,6 +69,16 @@ pub(in crate::server) async fn tasks(
                 let dropped = task.records_dropped.iter().map(
                     |(operator, reason, count)| json!({ "operator": operator, "reason": reason, "records": count }),
                 );
+                let metrics = task.processor_metrics.iter().map(|metric| {
+                    let value = match metric.value {
+                        MetricValue::Counter(total) => json!({ "total": total }),
+                        MetricValue::Gauge(value) => json!({ "value": value }),
+                        MetricValue::Summary(Recorded { count, sum, min, max }) => {
+                            json!({ "count": count, "sum": sum, "min": min, "max": max })
+                        }
+                    };
+                    json!({ "processor": metric.processor, "metric": metric.name, "is": value })
+                });
                 let restore = task.restore.map(|restore| {
                     json!({
                         "records": restore.records, "bytes": restore.bytes,
@@ -81,6 +94,7 @@ pub(in crate::server) async fn tasks(
                     "stream_time_ms": task.stream_time_ms,
                     "records_processed": task.records_processed,
                     "records_dropped": dropped.collect::<Vec<_>>(),
+                    "processor_metrics": metrics.collect::<Vec<_>>(),
                     "partitions": partitions.collect::<Vec<_>>(),
                     "stores": task.stores.iter().map(|store| &store.name).collect::<Vec<_>>(),
                 }));

@@ -277,6 +277,12 @@ impl Graph {
         }
     }
 
+    /// The step with a processor of this name.
+    pub(crate) fn processor(&self, name: &str) -> Option<NodeId> {
+        let is_it = |node: &&Node| *node.name == *name && node.kind == NodeKind::Operator(PROCESS);
+        self.nodes.iter().find(is_it).map(|node| node.id)
+    }
+
     /// Connects a node to stores. A store that it is connected to already stays.
     pub(crate) fn connect(&mut self, node: NodeId, stores: impl IntoIterator<Item = StoreName>) {
         let connected = &mut self.nodes[node.index()].stores;

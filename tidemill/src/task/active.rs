@@ -26,7 +26,7 @@ use crate::{
     error::{Position, TaskError, panic_text},
     graph::{NodeId, NodeName},
     idle_note::IdleNote,
-    operators::processor::PunctuationType,
+    operators::processor::{MetricValue, PunctuationType},
     operators::{
         Application, Assembly, BadRecord, DropReason, Failure, GlobalStores, Lifecycle, Outcome, Parts, SharedSource,
         SourceQueue, TaskContext, Undo,
@@ -227,6 +227,12 @@ impl ActiveTask {
     pub(crate) fn dropped(&self) -> Vec<(String, &'static str, u64)> {
         let name = |id: &NodeId| self.settings.plan.graph().node(*id).name.to_string();
         self.ctx.dropped.iter().map(|((id, reason), count)| (name(id), reason.label(), *count)).collect()
+    }
+
+    /// The metrics of the task's processors.
+    pub(crate) fn processor_metrics(&self) -> Vec<(String, String, MetricValue)> {
+        let name = |id: NodeId| self.settings.plan.graph().node(id).name.to_string();
+        self.ctx.metrics.read().into_iter().map(|(id, metric, value)| (name(id), metric, value)).collect()
     }
 
     /// Begins a batch. The time and the empty inputs found here hold for the whole batch.

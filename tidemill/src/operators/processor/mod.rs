@@ -3,6 +3,7 @@
 mod context;
 mod environment;
 mod fixed_key;
+mod metrics;
 mod outputs;
 mod processing;
 mod schedule;
@@ -14,6 +15,8 @@ pub use context::{FixedKeyProcessorContext, ProcessorContext};
 pub(crate) use environment::{Application, Environment};
 pub(crate) use fixed_key::FixedKey;
 pub use fixed_key::{FixedKeyProcessor, FixedKeyRecord};
+pub(crate) use metrics::Metrics;
+pub use metrics::{Counter, Gauge, MetricValue, Recorded, Summary};
 pub use outputs::Output;
 pub use processing::ProcessingContext;
 
