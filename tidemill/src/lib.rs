@@ -9,6 +9,7 @@ mod partitioner;
 mod record;
 mod table;
 mod times;
+mod value_headers;
 
 mod error;
 mod idle_note;
@@ -66,6 +67,7 @@ pub use tidemill_state as state;
 pub use times::{TimeBand, TimeSource, TimeUnit};
 pub use topology::Topology;
 pub use transport::AutoOffsetReset;
+pub use value_headers::{HeadersCodec, ValueHeaders};
 pub use windows::{
     BufferConfig, Cogrouped, EmitStrategy, JoinKind, JoinWindows, SessionWindowedCodec, SessionWindows, SlidingWindows,
     Suppressed, TimeWindowedCodec, TimeWindows, Window, Windowed, WindowedCodec,

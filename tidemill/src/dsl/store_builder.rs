@@ -19,6 +19,7 @@ const VERSION_TIME_BYTES: usize = 8;
 /// | `Stores.timestampedKeyValueStoreBuilder` | [`StoreBuilder::key_value`] |
 /// | `Stores.timestampedWindowStoreBuilder` | [`StoreBuilder::window`] |
 /// | `Stores.versionedKeyValueStoreBuilder` | [`StoreBuilder::versioned`] |
+/// | `Stores.timestampedKeyValueStoreWithHeadersBuilder` | [`StoreBuilder::key_value`] with values of [`ValueHeaders`](crate::ValueHeaders) |
 /// | `Stores.inMemoryKeyValueStore`, `inMemoryWindowStore` | [`Materialized::in_memory`] |
 /// | `StoreBuilder.withLoggingDisabled` | [`Materialized::without_logging`] |
 ///
