@@ -145,6 +145,11 @@ pub struct ThreadStatus {
     pub standbys_taken: u64,
 }
 
+/// The metrics of a task's processors.
+pub(crate) fn processor_metrics(told: Vec<(String, String, MetricValue)>) -> Vec<ProcessorMetric> {
+    told.into_iter().map(|(processor, name, value)| ProcessorMetric { processor, name, value }).collect()
+}
+
 /// The status of each store of a task.
 pub(crate) fn store_statuses(stores: &TaskStores) -> Vec<StoreStatus> {
     let store = |(name, handle): (&StoreName, &StoreHandle)| StoreStatus {

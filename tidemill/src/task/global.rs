@@ -24,7 +24,7 @@ use crate::{
     error::{Position, TaskError},
     graph::{NodeId, StoreName},
     operators::{Assembly, BadRecord, DropReason, Failure, Head, Outcome, Parts, SourceQueue, StoreHandle},
-    operators::{TaskContext, Undo},
+    operators::{TaskContext, Undo, processor::MetricValue},
     plan::TaskId,
     transport::{ConsumedRecord, Offset, ProducerRecord, TopicPartition, Watermarks},
 };
@@ -157,6 +157,12 @@ impl GlobalTask {
     pub(crate) fn dropped(&self) -> Vec<(String, &'static str, u64)> {
         let name = |id: &NodeId| self.settings.plan.graph().node(*id).name.to_string();
         self.ctx.dropped.iter().map(|((id, reason), count)| (name(id), reason.label(), *count)).collect()
+    }
+
+    /// The metrics of the store's processor.
+    pub(crate) fn processor_metrics(&self) -> Vec<(String, String, MetricValue)> {
+        let name = |id: NodeId| self.settings.plan.graph().node(id).name.to_string();
+        self.ctx.metrics.read().into_iter().map(|(id, metric, value)| (name(id), metric, value)).collect()
     }
 
     pub(crate) fn stream_time_ms(&self) -> i64 {

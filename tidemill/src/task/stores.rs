@@ -143,7 +143,7 @@ impl TaskStores {
         for (_, handle, changelog) in self.logged() {
             let order = match handle {
                 StoreHandle::Session(store) => Some(SessionOrder::of(store.borrow().store())),
-                StoreHandle::KeyValue(_) | StoreHandle::Window(_) => None,
+                StoreHandle::KeyValue(_) | StoreHandle::Window(_) | StoreHandle::Versioned(_) => None,
             };
             let order = order.transpose().map_err(|error| self.error(error))?;
             handle.with_store(|store| {

@@ -257,6 +257,6 @@ fn a_version_that_only_strays_have_gets_the_value_of_the_version_before_it() {
     let as_of = |time| versions.borrow().get_as_of(b"key", time).expect("reads").map(|version| version.value);
     assert_eq!([5, 10, 20, 30].map(as_of), [None, Some("1".into()), Some("1".into()), Some("3".into())]);
     let mut told = Vec::new();
-    stores.changelog_records(|record| told.push((record.timestamp, record.value)));
+    stores.changelog_records(|record| told.push((record.timestamp, record.value))).expect("reads");
     assert_eq!(told, [(5, None), (20, Some("1".into())), (30, Some("3".into()))], "the latest version comes last");
 }
