@@ -3,9 +3,9 @@
 //! A [`ByteStore`] keeps rows of bytes. Uncommitted writes stay in an overlay above a [`Backend`]
 //! (memory or `RocksDB`); a commit moves them into the backend in one batch, together with the
 //! changelog offset they correspond to, so that a store always opens at a consistent point.
-//! [`ByteWindowStore`] adds window keys, appending and expiry; [`ByteSessionStore`] has sessions.
-//! [`KeyValueStore`], [`WindowStore`] and [`SessionStore`] are the typed handles that processors
-//! hold.
+//! [`ByteWindowStore`] adds window keys, appending and expiry; [`ByteSessionStore`] has sessions;
+//! [`ByteVersionedStore`] has versions. [`KeyValueStore`], [`WindowStore`], [`SessionStore`] and
+//! [`VersionedStore`] are the typed handles that processors hold.
 //!
 //! This crate knows bytes, not networks. The writer of a changelog reads [`ByteStore::uncommitted`] before a commit, and
 //! calls [`ByteStore::restore`] after a crash.
@@ -49,6 +49,9 @@ mod window_key;
 mod session;
 mod session_key;
 
+mod version_key;
+mod versioned;
+
 mod typed;
 
 mod directory;
@@ -61,12 +64,14 @@ pub use memory::MemoryBackend;
 #[cfg(feature = "rocksdb")]
 pub use rocksdb::{RocksDbBackend, RocksDbOptions, RocksDbShared};
 pub use row::Row;
-pub use sealed::{Sealed, SealedWindows};
+pub use sealed::{Sealed, SealedVersions, SealedWindows};
 pub use session::{ByteSessionStore, SessionSavepoint};
 pub use session_key::SessionKey;
 pub use shared::SharedBackend;
 pub use stats::StoreStats;
 pub use store::ByteStore;
-pub use typed::{KeyValueIterator, KeyValueStore, Session, SessionStore, WindowStore};
+pub use typed::{KeyValueIterator, KeyValueStore, Session, SessionStore, VersionedStore, WindowStore};
+pub use version_key::VersionKey;
+pub use versioned::{ByteVersionedStore, VersionPut, VersionSavepoint, VersionedRecord};
 pub use window::{ByteWindowStore, WindowSavepoint, WindowWalk};
 pub use window_key::WindowKey;

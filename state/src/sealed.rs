@@ -86,3 +86,29 @@ impl SealedWindows {
         self.epoch
     }
 }
+
+/// The versions since a versioned store's last commit, and the observed time then.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use tidemill_state::{ByteStore, ByteVersionedStore, MemoryBackend};
+/// # let mut store = ByteVersionedStore::new(ByteStore::new("prices", Box::new(MemoryBackend::new())), 3_600_000)?;
+/// store.put(b"tea", Some(Bytes::from("3.00")), 7)?;
+/// let sealed = store.seal();
+/// assert_eq!(sealed.rows().changes(), 1);
+/// store.commit_sealed(sealed, None)?;
+/// # Ok::<(), tidemill_state::StoreError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "it is committed, or rolled back"]
+pub struct SealedVersions {
+    pub(crate) rows: Sealed,
+    pub(crate) observed_ms: i64,
+}
+
+impl SealedVersions {
+    /// Its rows. See the example of [`SealedVersions`].
+    pub fn rows(&self) -> &Sealed {
+        &self.rows
+    }
+}

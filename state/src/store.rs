@@ -497,16 +497,43 @@ impl ByteStore {
     /// offset where a restore continues; `None` keeps the last one. After an error, the writes can be sealed again. See
     /// the example of [`seal`](Self::seal).
     pub fn commit_sealed(&mut self, sealed: Sealed, checkpoint: Option<i64>) -> Result<(), StoreError> {
+        self.commit_sealed_with(sealed, checkpoint, Vec::new())
+    }
+
+    /// As [`commit_sealed`](Self::commit_sealed), with named values that only the backend gets.
+    pub(crate) fn commit_sealed_with(
+        &mut self,
+        sealed: Sealed,
+        checkpoint: Option<i64>,
+        meta: Vec<(String, Bytes)>,
+    ) -> Result<(), StoreError> {
         let nothing = Overlay::default();
         let overlay = sealed.overlay.as_deref().unwrap_or(&nothing);
         if !self.holds(&sealed) || overlay.is_empty() && checkpoint.is_none() {
             return Ok(());
         }
-        self.backend.write(overlay.to_batch(checkpoint))?;
+        let mut batch = overlay.to_batch(checkpoint);
+        batch.meta.extend(meta);
+        self.backend.write(batch)?;
         self.unflushed.add();
         self.counts.rows_committed.add(overlay.rows.len() as u64);
         self.sealed = None;
         Ok(())
+    }
+
+    /// The committed rows from a key on, in order.
+    pub(crate) fn committed_rows(&self, from: Option<&[u8]>) -> Result<Rows<'_>, StoreError> {
+        self.backend.scan(from.map_or(Bound::Unbounded, Bound::Included), Bound::Unbounded, Direction::Forward)
+    }
+
+    /// Drops committed rows at once. The changelog does not get to know.
+    pub(crate) fn drop_committed(&mut self, keys: Vec<Bytes>) -> Result<(), StoreError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.unflushed.add();
+        let rows = keys.into_iter().map(|key| (key, None)).collect();
+        self.backend.write(Batch { rows, ..Batch::default() })
     }
 
     /// Whether the sealed writes are still the latest: no rollback, commit or other seal came after them.

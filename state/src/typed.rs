@@ -3,6 +3,7 @@
 mod iterator;
 mod key_value;
 mod session;
+mod versioned;
 mod window;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 pub use iterator::KeyValueIterator;
 pub use key_value::KeyValueStore;
 pub use session::{Session, SessionStore};
+pub use versioned::VersionedStore;
 pub use window::WindowStore;
 
 use crate::{Codec, CodecError, StoreError};

@@ -1,6 +1,6 @@
 //! The configuration of an application.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use crate::graph::problem_with_name;
 
@@ -192,6 +192,10 @@ pub struct StreamsConfig {
     /// Whether processed responses of asynchronous steps stay on their topics, for a journal of calls. Whoever sets this
     /// deletes them: no retention does. Default false. Kafka Streams has no such setting.
     pub keep_responses: bool,
+    /// Settings of the application for its own processors, which read them with
+    /// [`application_setting`](crate::processor::ProcessingContext::application_setting) (`appConfigs` in Kafka
+    /// Streams). The engine reads none of them. Default none.
+    pub application_settings: BTreeMap<String, String>,
 }
 
 impl StreamsConfig {
@@ -234,7 +238,21 @@ impl StreamsConfig {
             repartition_purge_interval: Duration::from_secs(30),
             metadata_max_age: Duration::from_mins(5),
             keep_responses: false,
+            application_settings: BTreeMap::new(),
         }
+    }
+
+    /// The same configuration with one more setting of the application. An earlier value of the key is replaced.
+    ///
+    /// ```
+    /// use tidemill::StreamsConfig;
+    ///
+    /// let config = StreamsConfig::new("shop").application_setting("site", "Berlin");
+    /// assert_eq!(config.application_settings["site"], "Berlin");
+    /// ```
+    pub fn application_setting(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.application_settings.insert(key.into(), value.into());
+        self
     }
 
     /// The problems of the configuration, one sentence each.

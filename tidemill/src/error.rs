@@ -44,7 +44,7 @@ impl std::error::Error for TopologyError {}
 
 /// The record that a task was processing.
 ///
-/// See the example of [`ProcessorContext::position`](crate::processor::ProcessorContext::position).
+/// See the example of [`ProcessingContext::record_metadata`](crate::processor::ProcessingContext::record_metadata).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// The record's topic and partition.

@@ -9,6 +9,7 @@ mod partitioner;
 mod record;
 mod table;
 mod times;
+mod value_headers;
 
 mod error;
 mod idle_note;
@@ -46,9 +47,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
 pub use dsl::{
     CogroupedKStream, CogroupedWindows, Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
-    Materialized, Produced, Repartitioned, SessionWindowedCogroupedKStream, SessionWindowedKStream, SplitStream,
-    StreamJoined, StreamsBuilder, TableJoined, TimeWindowedCogroupedKStream, TimeWindowedKStream, Windows,
-    WindowsOfCogroup,
+    Materialized, NodeHandle, NodeProcessing, Processing, ProcessingValues, Produced, Repartitioned,
+    SessionWindowedCogroupedKStream, SessionWindowedKStream, SplitStream, StoreBuilder, StreamJoined, StreamsBuilder,
+    TableJoined, TimeWindowedCogroupedKStream, TimeWindowedKStream, TopologyBuilder, Windows, WindowsOfCogroup,
 };
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};
@@ -58,13 +59,15 @@ pub use partitioner::{murmur2, partition_for};
 pub use plan::{InternalTopic, Plan, Subtopology};
 pub use record::{Data, Record};
 pub use runtime::{
-    HostInfo, KeyQueryMetadata, KeyValueQuery, PartitionStatus, QueryError, RestoreProgress, SessionQuery, StoreStatus,
-    Streams, StreamsMetadata, StreamsState, TaskState, TaskStatus, ThreadStatus, WindowQuery,
+    HostInfo, KeyQueryMetadata, KeyValueQuery, PartitionStatus, ProcessorMetric, QueryError, RestoreProgress,
+    SessionQuery, StoreStatus, Streams, StreamsMetadata, StreamsState, TaskState, TaskStatus, ThreadStatus,
+    WindowQuery,
 };
 pub use tidemill_state as state;
 pub use times::{TimeBand, TimeSource, TimeUnit};
 pub use topology::Topology;
 pub use transport::AutoOffsetReset;
+pub use value_headers::{HeadersCodec, ValueHeaders};
 pub use windows::{
     BufferConfig, Cogrouped, EmitStrategy, JoinKind, JoinWindows, SessionWindowedCodec, SessionWindows, SlidingWindows,
     Suppressed, TimeWindowedCodec, TimeWindows, Window, Windowed, WindowedCodec,
@@ -73,7 +76,11 @@ pub use windows::{
 /// The Processor API: custom operators.
 pub mod processor {
     pub use crate::{
-        operators::processor::{Processor, ProcessorContext, Punctuation, PunctuationType},
+        dsl::{FixedKeyProcessorSupplier, ProcessorSupplier},
+        operators::processor::{
+            Counter, FixedKeyProcessor, FixedKeyProcessorContext, FixedKeyRecord, Gauge, MetricValue, Output,
+            ProcessingContext, Processor, ProcessorContext, Punctuation, PunctuationType, Recorded, Summary,
+        },
         operators::transform_values::{ValueTransformerContext, ValueTransformerWithKey},
         record::{Data, Record},
     };

@@ -63,6 +63,12 @@ impl Draft {
         self.graph.add(name, kind, parents, stores)
     }
 
+    /// Sets the parents and the builder of a node that was added without them.
+    pub(crate) fn finish_node(&mut self, id: NodeId, parents: impl IntoIterator<Item = Edge>, build: BuildNode) {
+        self.graph.nodes[id.index()].parents.extend(parents);
+        self.builders.replace(id, build);
+    }
+
     /// Validates the graph and returns the topology as it is written so far.
     pub(crate) fn finish(&self) -> Result<Topology, TopologyError> {
         let mut graph = self.graph.clone();

@@ -713,6 +713,34 @@ fn compaction_keeps_the_last_record_of_each_key() -> Tested {
 }
 
 #[test]
+fn compaction_leaves_records_that_are_younger_than_its_lag() -> Tested {
+    everywhere(|place, log| {
+        let hour = Duration::from_hours(1);
+        let versions = spec("versions", CleanupPolicy::CompactAfter(hour), None);
+        log.admin()?.create_topic(&versions)?;
+        let append = |value: &str| log.append("versions", 0, [Entry::new("key", value.to_owned(), 0)]);
+        append("first")?;
+        place.advance(1_800_000);
+        append("second")?;
+        append("third")?;
+        log.maintain()?;
+        assert_eq!(values(&log, "versions")?, ["first", "second", "third"]);
+        place.advance(1_800_001);
+        log.scrub()?;
+        assert_eq!(values(&log, "versions")?, ["second", "third"], "only the first is an hour old");
+        place.advance(1_800_001);
+        log.scrub()?;
+        assert_eq!(values(&log, "versions")?, ["third"]);
+        assert_eq!(log.admin()?.describe_topic("versions")?, Some(versions.clone()));
+        if place.folder.is_some() {
+            drop(log);
+            assert_eq!(place.open()?.admin()?.describe_topic("versions")?, Some(versions));
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn retention_counts_from_the_append() -> Tested {
     everywhere(|place, log| {
         log.admin()?.create_topic(&spec("in", CleanupPolicy::Delete, Some(Duration::from_secs(10))))?;

@@ -340,7 +340,7 @@ impl Processor<String, String, String, i64> for Time {
         ctx: &mut ProcessorContext<'_, String, i64>,
         record: Record<String, String>,
     ) -> Result<(), BoxError> {
-        let time = ctx.stream_time_ms();
+        let time = ctx.current_stream_time_ms();
         ctx.forward(record.with_value(time));
         Ok(())
     }

@@ -157,7 +157,7 @@ impl Processor<String, String, String, String> for Ticker {
 
     /// "killer" cancels all others.
     fn punctuate(&mut self, ctx: Context<'_, '_>, id: Punctuation, time_ms: i64) -> Result<(), BoxError> {
-        assert_eq!(ctx.position(), None, "a punctuation belongs to no record");
+        assert_eq!(ctx.record_metadata(), None, "a punctuation belongs to no record");
         let name = self.scheduled.iter().find(|(known, _)| *known == id).map_or("unknown", |(_, name)| name);
         if name == "killer" {
             self.scheduled.iter().filter(|(other, _)| *other != id).for_each(|(other, _)| ctx.cancel(*other));
@@ -259,12 +259,16 @@ struct Where;
 
 impl Processor<String, String, String, String> for Where {
     fn process(&mut self, ctx: Context<'_, '_>, record: Record<String, String>) -> Result<(), BoxError> {
-        let Position { partition, offset } = ctx.position().ok_or("a record has a position")?;
+        let Position { partition, offset } = ctx.record_metadata().ok_or("a record has a position")?;
         let TopicPartition { topic, partition } = partition;
         if record.value == "commit" {
-            ctx.request_commit();
+            ctx.commit();
         }
-        let value = format!("{topic}-{partition}@{offset} at {} of {}", ctx.stream_time_ms(), ctx.wall_time_ms());
+        let value = format!(
+            "{topic}-{partition}@{offset} at {} of {}",
+            ctx.current_stream_time_ms(),
+            ctx.current_system_time_ms()
+        );
         ctx.forward(record.with_value(value));
         Ok(())
     }

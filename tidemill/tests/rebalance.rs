@@ -38,7 +38,7 @@ impl Processor<String, String, String, String> for Owner {
         ctx: &mut ProcessorContext<'_, String, String>,
         record: Record<String, String>,
     ) -> Result<(), BoxError> {
-        let position = ctx.position().ok_or("a record has a position")?;
+        let position = ctx.record_metadata().ok_or("a record has a position")?;
         let mut owners = self.owners.lock().map_err(|_| "another processor panicked")?;
         let owners = owners.entry(position.partition.partition).or_default();
         match owners.iter().position(|owner| *owner == self.id) {

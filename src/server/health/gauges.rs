@@ -9,6 +9,7 @@ pub(super) struct Gauges {
     lag: IntGaugeVec,
     records: IntGaugeVec,
     dropped: IntGaugeVec,
+    processors: IntGaugeVec,
     buffered: IntGaugeVec,
     stream_time: IntGaugeVec,
     restoring: IntGaugeVec,
@@ -31,6 +32,12 @@ impl Gauges {
                 "tidemill_dropped_records",
                 "Records dropped without effect",
                 &["application", "task", "operator", "reason"],
+            ),
+            processors: gauge(
+                registry,
+                "tidemill_processor",
+                "Metrics of processors, by name: total, value, or count, sum, min and max",
+                &["application", "task", "processor", "metric", "what"],
             ),
             buffered: gauge(registry, "tidemill_task_buffered_records", "Records read but not processed yet", &task),
             stream_time: gauge(registry, "tidemill_task_stream_time_ms", "Stream time, epoch milliseconds", &task),
@@ -56,7 +63,15 @@ impl Gauges {
 
     pub(super) fn read(&self, engine: &Engine, pressure: &Pressure) {
         // Tasks come and go. The reset removes the values of tasks that are gone.
-        let all = [&self.lag, &self.records, &self.dropped, &self.buffered, &self.stream_time, &self.restoring];
+        let all = [
+            &self.lag,
+            &self.records,
+            &self.dropped,
+            &self.processors,
+            &self.buffered,
+            &self.stream_time,
+            &self.restoring,
+        ];
         let moving = [&self.restored, &self.restore_rate, &self.standby_lag];
         all.into_iter()
             .chain(moving)
@@ -83,7 +98,10 @@ impl Gauges {
     }
 
     fn read_task(&self, app: &str, task: &tidemill::TaskStatus) {
-        use tidemill::TaskState;
+        use tidemill::{
+            TaskState,
+            processor::{MetricValue, Recorded},
+        };
         let id = task.id.to_string();
         let (state, remaining) = match &task.state {
             TaskState::Restoring { remaining, .. } => ("restoring", *remaining),
@@ -108,6 +126,21 @@ impl Gauges {
         self.buffered.with_label_values(&[app, &id]).set(buffered as i64);
         for (operator, reason, count) in &task.records_dropped {
             self.dropped.with_label_values(&[app, &id, operator, reason]).set(*count as i64);
+        }
+        for metric in &task.processor_metrics {
+            let set = |what: &str, value: i64| {
+                let labels = [app, &*id, &*metric.processor, &*metric.name, what];
+                self.processors.with_label_values(&labels).set(value);
+            };
+            match metric.value {
+                MetricValue::Counter(total) => set("total", total as i64),
+                MetricValue::Gauge(value) => set("value", value),
+                MetricValue::Summary(Recorded { count, sum, min, max }) => {
+                    for (what, value) in [("count", count as i64), ("sum", sum), ("min", min), ("max", max)] {
+                        set(what, value);
+                    }
+                }
+            }
         }
         for store in &task.stores {
             let stats = &store.stats;

@@ -129,6 +129,8 @@ fn read(
             let query = if standby { query.enable_stale_stores() } else { query };
             query.fetch(key).map(|sessions| Some(Found::Sessions(sessions)))
         }
+        // No application has such a store.
+        StoreKind::Versioned { .. } => Ok(None),
     };
     let value = match found {
         Err(QueryError::NotHere(_) | QueryError::NotRunning) => return Ok(None),

@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
-use tidemill::{StoreKind, TaskState};
+use tidemill::{
+    StoreKind, TaskState,
+    processor::{MetricValue, Recorded},
+};
 
 use super::inspector::Inspector;
 use crate::server::{access::Visitor, problem::Problem};
@@ -66,6 +69,16 @@ pub(in crate::server) async fn tasks(
                 let dropped = task.records_dropped.iter().map(
                     |(operator, reason, count)| json!({ "operator": operator, "reason": reason, "records": count }),
                 );
+                let metrics = task.processor_metrics.iter().map(|metric| {
+                    let value = match metric.value {
+                        MetricValue::Counter(total) => json!({ "total": total }),
+                        MetricValue::Gauge(value) => json!({ "value": value }),
+                        MetricValue::Summary(Recorded { count, sum, min, max }) => {
+                            json!({ "count": count, "sum": sum, "min": min, "max": max })
+                        }
+                    };
+                    json!({ "processor": metric.processor, "metric": metric.name, "is": value })
+                });
                 let restore = task.restore.map(|restore| {
                     json!({
                         "records": restore.records, "bytes": restore.bytes,
@@ -81,6 +94,7 @@ pub(in crate::server) async fn tasks(
                     "stream_time_ms": task.stream_time_ms,
                     "records_processed": task.records_processed,
                     "records_dropped": dropped.collect::<Vec<_>>(),
+                    "processor_metrics": metrics.collect::<Vec<_>>(),
                     "partitions": partitions.collect::<Vec<_>>(),
                     "stores": task.stores.iter().map(|store| &store.name).collect::<Vec<_>>(),
                 }));
@@ -106,6 +120,9 @@ pub(in crate::server) async fn list_stores(
                     None => json!({ "window": { "retention": "for ever" } }),
                 },
                 StoreKind::Session { retention_ms } => json!({ "session": { "retention_ms": retention_ms } }),
+                StoreKind::Versioned { history_retention_ms } => {
+                    json!({ "versioned": { "history_retention_ms": history_retention_ms } })
+                }
             };
             shown.push(json!({ "application": app.app.id, "store": name, "kind": kind }));
         }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{Codec, Nullable};
 
-use super::{Consumed, KTable, Materialized};
+use super::{Consumed, KTable, Materialized, StoreBuilder};
 use crate::{
     clock::millis,
     error::TopologyError,
@@ -267,6 +267,72 @@ impl StreamsBuilder {
         add_store(&self.graph, &materialized.into(), StoreKind::Session { retention_ms: millis(retention) })
     }
 
+    /// Declares a versioned store for custom processors (`StreamsBuilder.addStateStore` with a `VersionedKeyValueStore`
+    /// in Kafka Streams, KIP-889): it keeps the earlier values of each key, so that a processor can ask which value a key
+    /// had at a time. `history_retention` is how long versions are kept after they ended, in stream time of the store. It
+    /// is also the grace: a version that is put later than that is left out. The latest version is kept for ever. Name
+    /// the store in [`KStream::process`].
+    ///
+    /// The changelog has the key, the plain value, and the version's time as the record's time, as in Kafka Streams. It
+    /// is compacted only behind the history and a day, so that a restore finds the history. Kafka counts this from the
+    /// times of records: if it compacts while much older events are processed, a restore may find only the latest
+    /// version of a key.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::{processor::{FixedKeyProcessor, FixedKeyProcessorContext, FixedKeyRecord}, state::BoxError};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// /// Keeps prices. The price of an order is the one at the time of the order, which is a negative amount here.
+    /// struct Prices;
+    ///
+    /// impl FixedKeyProcessor<String, i64, i64> for Prices {
+    ///     fn process(
+    ///         &mut self,
+    ///         ctx: &mut FixedKeyProcessorContext<'_, String, i64>,
+    ///         record: FixedKeyRecord<String, i64>,
+    ///     ) -> Result<(), BoxError> {
+    ///         let prices = ctx.versioned_store::<String, i64>("prices")?;
+    ///         if record.value > 0 {
+    ///             prices.put(record.key(), &record.value, record.timestamp)?;
+    ///         } else if let Some(price) = prices.get_as_of(record.key(), record.timestamp)? {
+    ///             let cost = -record.value * price.value;
+    ///             ctx.forward(record.with_value(cost));
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// builder.add_versioned_store::<String, i64>("prices", Duration::from_hours(24));
+    /// builder.stream::<String, i64>("in").process_values("costs", &["prices"], || Prices).to("costs");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// let input = driver.input::<String, i64>("in");
+    /// input.pipe_all([("tea".into(), 300, 1_000), ("tea".into(), 250, 9_000), ("tea".into(), -2, 8_000)])?;
+    /// assert_eq!(driver.output::<String, i64>("costs").read_values()?, [600]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn add_versioned_store<K: 'static, V: 'static>(
+        &self,
+        materialized: impl Into<Materialized<K, V>>,
+        history_retention: std::time::Duration,
+    ) -> StoreName {
+        let StoreBuilder { spec, rows } = StoreBuilder::versioned(materialized, history_retention);
+        let name = spec.name.clone();
+        self.graph.borrow_mut().graph.add_store(spec, rows);
+        name
+    }
+
+    /// Adds a store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the store in
+    /// [`KStream::process`]. A store that is equal to one that was added before is that store: several processors then
+    /// share it. See the example of [`StoreBuilder`].
+    pub fn add_state_store(&self, store: StoreBuilder) -> StoreName {
+        let StoreBuilder { spec, rows } = store;
+        let name = spec.name.clone();
+        self.graph.borrow_mut().graph.share_store(spec, rows);
+        name
+    }
+
     /// Validates the topology and returns it (`StreamsBuilder.build` in Kafka Streams). The builder stays usable: a
     /// later call contains the steps that were added since.
     ///
@@ -372,9 +438,8 @@ pub(super) fn add_store<K: 'static, V: 'static>(
     materialized: &Materialized<K, V>,
     kind: StoreKind,
 ) -> StoreName {
-    let spec = store_spec(materialized, kind);
+    let (spec, rows) = spec_of(materialized, kind);
     let name = spec.name.clone();
-    let rows = RowKeys::of(materialized.key.clone());
     let graph = &mut graph.borrow_mut().graph;
     graph.add_store(spec, rows);
     match materialized.live_ms {
@@ -386,6 +451,14 @@ pub(super) fn add_store<K: 'static, V: 'static>(
         None => {}
     }
     name
+}
+
+/// A store as the graph keeps it, and its row keys.
+pub(super) fn spec_of<K: 'static, V: 'static>(
+    materialized: &Materialized<K, V>,
+    kind: StoreKind,
+) -> (StoreSpec, RowKeys) {
+    (store_spec(materialized, kind), RowKeys::of(materialized.key.clone()))
 }
 
 pub(super) fn store_spec<K: 'static, V: 'static>(materialized: &Materialized<K, V>, kind: StoreKind) -> StoreSpec {

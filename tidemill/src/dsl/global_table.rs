@@ -187,8 +187,8 @@ impl StreamsBuilder {
         let Consumed { key, value, .. } = consumed;
         let build: BuildNode = Arc::new(move |assembly, id| {
             let next = assembly.next(id, MAIN_PORT)?;
-            let (stores, partitions) = (assembly.stores_of(id), assembly.partitions());
-            let node = Rc::new(RefCell::new(ProcessorNode::new(supplier(), id, next, stores, Vec::new(), partitions)));
+            let node =
+                Rc::new(RefCell::new(ProcessorNode::new(supplier(), assembly.environment(id), next, Vec::new())));
             assembly.input::<K, V>(id, node.clone());
             assembly.lifecycle(id, node);
             Ok(())

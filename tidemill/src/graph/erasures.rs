@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     NodeKind, StoreName,
-    logical::{Erasure, Graph, Node},
+    logical::{Erasure, Graph, Node, PROCESS},
     row_keys::Content,
 };
 use crate::names::NodeId;
@@ -15,7 +15,7 @@ const SINGLE: &[&str] = &["map", "map-values", "select-key", "filter", "peek", "
 impl Node {
     /// Whether the engine knows what the step keeps. It does not know this of a user's processor.
     fn is_known(&self) -> bool {
-        !self.erases() && self.kind != NodeKind::Operator("process")
+        !self.erases() && self.kind != NodeKind::Operator(PROCESS)
     }
 }
 
@@ -178,7 +178,7 @@ impl Graph {
                 found.insert(id);
                 continue;
             }
-            let passes = id == source || matches!(node.kind, NodeKind::Operator(label) if label != "process");
+            let passes = id == source || matches!(node.kind, NodeKind::Operator(label) if label != PROCESS);
             if !passes || !node.stores.is_empty() {
                 return BTreeSet::new();
             }

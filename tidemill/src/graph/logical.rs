@@ -109,10 +109,16 @@ pub enum StoreKind {
         /// The retention: a session is dropped if it ended longer ago than this in stream time.
         retention_ms: i64,
     },
+    /// The versions of each key's value.
+    Versioned {
+        /// How long versions are kept after they ended, in stream time.
+        history_retention_ms: i64,
+    },
 }
 
 impl StoreKind {
-    /// How long a window or session store keeps rows; `None` if it keeps them for ever, as every key-value store does.
+    /// How long a window or session store keeps rows, or a versioned store its history; `None` for ever, as every
+    /// key-value store does.
     ///
     /// ```
     /// use std::time::Duration;
@@ -124,10 +130,14 @@ impl StoreKind {
     /// ```
     pub fn retention(&self) -> Option<Duration> {
         match self {
-            Self::Window { retention_ms, .. } | Self::Session { retention_ms } if *retention_ms < FOR_EVER_MS => {
-                Some(Duration::from_millis(retention_ms.unsigned_abs()))
+            Self::Window { retention_ms: kept_ms, .. }
+            | Self::Session { retention_ms: kept_ms }
+            | Self::Versioned { history_retention_ms: kept_ms }
+                if *kept_ms < FOR_EVER_MS =>
+            {
+                Some(Duration::from_millis(kept_ms.unsigned_abs()))
             }
-            Self::Window { .. } | Self::Session { .. } | Self::KeyValue => None,
+            Self::Window { .. } | Self::Session { .. } | Self::Versioned { .. } | Self::KeyValue => None,
         }
     }
 }
@@ -170,6 +180,9 @@ pub(crate) const TABLE_CACHE: &str = "table-cache";
 
 /// The label of steps that erase.
 pub(crate) const ERASE: &str = "erase";
+
+/// The label of steps with a processor of the user.
+pub(crate) const PROCESS: &str = "process";
 
 /// The graph while the DSL writes it.
 #[derive(Debug, Clone, Default)]
@@ -256,6 +269,29 @@ impl Graph {
         self.row_keys.insert(name.clone(), rows);
         if self.stores.insert(name.clone(), spec).is_some() {
             self.problems.push(format!("two stores are named '{name}': give each its own name"));
+        }
+    }
+
+    /// Adds a store, unless an equal one was added before.
+    pub(crate) fn share_store(&mut self, spec: StoreSpec, rows: RowKeys) {
+        if self.stores.get(&spec.name) != Some(&spec) {
+            self.add_store(spec, rows);
+        }
+    }
+
+    /// The step with a processor of this name.
+    pub(crate) fn processor(&self, name: &str) -> Option<NodeId> {
+        let is_it = |node: &&Node| *node.name == *name && node.kind == NodeKind::Operator(PROCESS);
+        self.nodes.iter().find(is_it).map(|node| node.id)
+    }
+
+    /// Connects a node to stores. A store that it is connected to already stays.
+    pub(crate) fn connect(&mut self, node: NodeId, stores: impl IntoIterator<Item = StoreName>) {
+        let connected = &mut self.nodes[node.index()].stores;
+        for store in stores {
+            if !connected.contains(&store) {
+                connected.push(store);
+            }
         }
     }
 

@@ -25,7 +25,10 @@ pub struct StoreFormat {
 }
 
 /// The meaning of a missing field, for fields that are newer than existing notes.
-const UNSAID: &[(&str, &str)] = &[(EVENT_TIME, PARTITION)];
+const UNSAID: &[(&str, &str)] = &[(EVENT_TIME, PARTITION), (ROWS, "values")];
+
+/// The field that says what a row is.
+const ROWS: &str = "rows";
 
 /// The field that says which time closes the windows of a store.
 const EVENT_TIME: &str = "event-time";
@@ -51,6 +54,11 @@ impl StoreFormat {
     /// Sets whether each key has an event time of its own.
     pub(crate) fn set_event_time(&mut self, by_key: bool) {
         self.set(EVENT_TIME, if by_key { "key" } else { PARTITION });
+    }
+
+    /// Sets that each row is a version of a value.
+    pub(crate) fn set_versions(&mut self) {
+        self.set(ROWS, "versions");
     }
 
     /// Sets the name of a codec, if the codec has a name.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     NodeKind, StoreName,
-    logical::{Graph, TopicRef},
+    logical::{Graph, PROCESS, TopicRef},
 };
 
 impl Graph {
@@ -14,7 +14,7 @@ impl Graph {
         self.check_sources(&mut problems);
         self.check_names(&mut problems);
         self.check_stores(&mut problems);
-        self.check_late_records(&mut problems);
+        self.check_finished(&mut problems);
         self.check_erasures(&mut problems);
         self.check_partitioners(&mut problems);
         self.check_globals(&mut problems);
@@ -111,13 +111,16 @@ impl Graph {
         }
     }
 
-    fn check_late_records(&self, problems: &mut Vec<String>) {
+    fn check_finished(&self, problems: &mut Vec<String>) {
         for node in &self.nodes {
             if node.parents.is_empty() && node.kind == NodeKind::Operator("late-records") {
                 problems.push(format!(
                     "'{}' belongs to a windowed stream that was never counted, reduced, aggregated or collected",
                     node.name
                 ));
+            }
+            if node.parents.is_empty() && node.kind == NodeKind::Operator(PROCESS) {
+                problems.push(format!("'{}' has no processor: end its declaration with one", node.name));
             }
         }
     }

@@ -9,17 +9,18 @@ use std::{
     sync::Arc,
 };
 
-use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Codec};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteVersionedStore, ByteWindowStore, Codec};
 
 use super::{
     GlobalStores, Next, Target,
     link::{Lifecycle, Lifecycles, Link},
+    processor::{Application, Environment},
     source::SourceQueue,
     time_to_live::TimeToLive,
 };
 use crate::{
     error::TaskError,
-    graph::{Graph, MAIN_PORT, Node, NodeId, NodeKind, Port, RowKeys, StoreName, TABLE_CACHE, TopicRef},
+    graph::{Graph, MAIN_PORT, Node, NodeId, NodeKind, PROCESS, Port, RowKeys, StoreName, TABLE_CACHE, TopicRef},
     names::TaskId,
     record::Data,
     transport::{Topic, TopicPartition},
@@ -30,6 +31,7 @@ use crate::{
 pub(crate) enum StoreHandle {
     KeyValue(Rc<RefCell<ByteStore>>),
     Window(Rc<RefCell<ByteWindowStore>>),
+    Versioned(Rc<RefCell<ByteVersionedStore>>),
     Session(Rc<RefCell<ByteSessionStore>>),
 }
 
@@ -40,6 +42,7 @@ impl StoreHandle {
             Self::KeyValue(_) => "key-value",
             Self::Window(_) => "window",
             Self::Session(_) => "session",
+            Self::Versioned(_) => "versioned",
         }
     }
 }
@@ -55,6 +58,11 @@ impl Builders {
     /// Adds the builder of the next node.
     pub(crate) fn push(&mut self, build: BuildNode) {
         self.0.push(build);
+    }
+
+    /// Replaces the builder of a node.
+    pub(crate) fn replace(&mut self, id: NodeId, build: BuildNode) {
+        self.0[id.index()] = build;
     }
 }
 
@@ -76,6 +84,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) undeclared: &'a Arc<BTreeMap<Topic, i32>>,
     /// The task's input partitions, in the order of its queues.
     pub(crate) partitions: Vec<TopicPartition>,
+    pub(crate) application: Arc<Application>,
 }
 
 /// A task's operators while they are put together.
@@ -210,13 +219,13 @@ impl<'a> Assembly<'a> {
 
     /// Whether processors may write to a store.
     pub(crate) fn is_open_to_processors(&self, name: &str) -> bool {
-        self.parts.graph.users(name).any(|node| node.kind == NodeKind::Operator("process"))
+        self.parts.graph.users(name).any(|node| node.kind == NodeKind::Operator(PROCESS))
     }
 
     /// The stores of a node that only processors use. No operator's clock expires their rows.
     pub(crate) fn unclocked_stores(&self, id: NodeId) -> Vec<StoreHandle> {
         let graph = self.parts.graph;
-        let unclocked = |name: &&StoreName| graph.users(name).all(|node| node.kind == NodeKind::Operator("process"));
+        let unclocked = |name: &&StoreName| graph.users(name).all(|node| node.kind == NodeKind::Operator(PROCESS));
         graph.node(id).stores.iter().filter(unclocked).map(|name| self.parts.stores[name].clone()).collect()
     }
 
@@ -254,15 +263,27 @@ impl<'a> Assembly<'a> {
         self.parts.graph.old_values.contains(&table)
     }
 
-    /// The stores that a processor may use: those that it is connected to, and all global stores.
-    pub(crate) fn stores_of(&self, id: NodeId) -> BTreeMap<StoreName, StoreHandle> {
-        self.stores_called(&self.parts.graph.node(id).stores)
-    }
-
     /// Stores by their names, and all global stores.
-    pub(crate) fn stores_called(&self, names: &[StoreName]) -> BTreeMap<StoreName, StoreHandle> {
+    fn stores_called(&self, names: &[StoreName]) -> BTreeMap<StoreName, StoreHandle> {
         let own = names.iter().map(|name| (name.clone(), self.parts.stores[name].clone()));
         self.parts.globals.all().into_iter().chain(own).collect()
+    }
+
+    /// The surroundings of a node's processor, without its declared outputs.
+    pub(crate) fn environment(&self, id: NodeId) -> Environment {
+        self.environment_with(id, &self.parts.graph.node(id).stores)
+    }
+
+    /// The surroundings of user code of a node that works with these stores.
+    pub(crate) fn environment_with(&self, id: NodeId, stores: &[StoreName]) -> Environment {
+        Environment {
+            node: id,
+            task: self.task,
+            application: self.parts.application.clone(),
+            stores: self.stores_called(stores),
+            partitions: self.partitions(),
+            outputs: BTreeMap::new(),
+        }
     }
 
     /// The stores that a node erases from. Each comes with the keys of its rows and the engine's own steps that use it.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tidemill_state::{BoxError, Codec, CodecError, StoreError};
 
 use super::Undo;
-use super::processor::{Punctuation, PunctuationType};
+use super::processor::{Metrics, Punctuation, PunctuationType};
 use crate::{
     clock::Moment,
     graph::NodeId,
@@ -150,6 +150,8 @@ pub(crate) struct TaskContext {
     pub(crate) late_by_ms: Option<i64>,
     /// Records dropped, by operator and reason.
     pub(crate) dropped: BTreeMap<(NodeId, DropReason), u64>,
+    /// Metrics of processors.
+    pub(crate) metrics: Metrics,
     /// Punctuations of all operators.
     pub(crate) schedules: Vec<Schedule>,
     /// The number of punctuation ids that were assigned.
@@ -187,6 +189,7 @@ impl TaskContext {
             idle_ms: 0,
             late_by_ms: None,
             dropped: BTreeMap::new(),
+            metrics: Metrics::default(),
             schedules: Vec::new(),
             next_punctuation: 0,
             commit_requested: false,

@@ -7,7 +7,7 @@
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{Codec, SessionKey, StoreError, WindowKey};
+use tidemill_state::{Codec, SessionKey, StoreError, VersionKey, WindowKey};
 
 use super::{Failure, Lifecycle, Lifecycles, Next, Outcome, Receive, StoreHandle, TaskContext};
 use crate::{
@@ -174,12 +174,13 @@ enum Found {
     KeyValue(Bytes),
     Window(WindowKey),
     Session(SessionKey),
+    Versioned(Bytes),
 }
 
 impl Found {
     fn key(&self) -> &[u8] {
         match self {
-            Self::KeyValue(key) => key,
+            Self::KeyValue(key) | Self::Versioned(key) => key,
             Self::Window(row) => &row.key,
             Self::Session(session) => &session.key,
         }
@@ -207,6 +208,18 @@ impl StoreHandle {
                 let (found, next) = store.borrow().sessions_by_prefix(prefix, from, max)?;
                 Ok((found.into_iter().map(Found::Session).collect(), next))
             }
+            // Deletions are left out: they are what an erasure leaves.
+            Self::Versioned(store) => {
+                let store = store.borrow();
+                let (keys, next) = store.store().keys_by_prefix(prefix, from, max)?;
+                let mut found = Vec::with_capacity(keys.len());
+                for key in keys {
+                    if store.store().get(&key)?.is_some_and(|row| VersionKey::value(&row).is_some()) {
+                        found.push(Found::Versioned(key));
+                    }
+                }
+                Ok((found, next))
+            }
         }
     }
 
@@ -217,7 +230,8 @@ impl StoreHandle {
             (Self::Session(store), Found::Session(SessionKey { key, start, end })) => {
                 store.borrow_mut().remove(key, *start, *end)?;
             }
-            (Self::KeyValue(_) | Self::Window(_) | Self::Session(_), _) => {}
+            (Self::Versioned(store), Found::Versioned(version)) => store.borrow_mut().erase(version),
+            (Self::KeyValue(_) | Self::Window(_) | Self::Session(_) | Self::Versioned(_), _) => {}
         }
         Ok(())
     }

@@ -64,6 +64,9 @@ pub(crate) trait Lifecycle {
     /// flushed the operator before.
     fn erase(&mut self, _ctx: &mut TaskContext, _key: &[u8]) {}
 
+    /// Called once, when the task ends or is rolled back.
+    fn end(&mut self) {}
+
     /// Called when a punctuation is due.
     fn punctuate(&mut self, _ctx: &mut TaskContext, _id: Punctuation, _time_ms: i64) -> Outcome {
         Ok(())

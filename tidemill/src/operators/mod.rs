@@ -68,6 +68,7 @@ pub(crate) use global_join::GlobalJoin;
 pub(crate) use global_stores::GlobalStores;
 pub(crate) use join_time::JoinTime;
 pub(crate) use link::{Lifecycle, Lifecycles, Next, Receive, Target};
+pub(crate) use processor::{Application, FixedKey};
 pub(crate) use processor_node::ProcessorNode;
 pub(crate) use session_aggregate::{Merger, SessionAggregate, SessionInitializer, SessionInput};
 pub(crate) use session_clock::SessionClock;

@@ -1,17 +1,13 @@
 //! Runs a user's processor.
 
-use std::{collections::BTreeMap, marker::PhantomData};
+use std::marker::PhantomData;
 
-use super::processor::{Processor, ProcessorContext, Punctuation};
+use super::processor::{Environment, ProcessingContext, Processor, ProcessorContext, Punctuation};
 use super::{
     Failure, Lifecycle, Next, Outcome, Receive, StoreHandle, TaskContext,
     stream_time::{saved_time, write_time},
 };
-use crate::{
-    graph::{NodeId, StoreName},
-    record::{Data, Record},
-    transport::TopicPartition,
-};
+use crate::record::{Data, Record};
 use tidemill_state::{BoxError, ByteWindowStore, StoreError};
 
 /// How many times the time is noted in a window store during one retention.
@@ -20,12 +16,12 @@ const NOTES: i64 = 8;
 /// A processor with the stores and children that it may use.
 pub(crate) struct ProcessorNode<P, KIn, VIn, K, V> {
     processor: P,
-    id: NodeId,
+    environment: Environment,
     next: Next<K, V>,
-    stores: BTreeMap<StoreName, StoreHandle>,
     /// Stores whose rows expire by the task's stream time.
     unclocked: Vec<StoreHandle>,
-    partitions: Vec<TopicPartition>,
+    /// Whether `init` was called, so that `close` must be called.
+    is_open: bool,
     input: PhantomData<fn(KIn, VIn)>,
 }
 
@@ -33,15 +29,8 @@ impl<P, KIn, VIn, K: Data, V: Data> ProcessorNode<P, KIn, VIn, K, V>
 where
     P: Processor<KIn, VIn, K, V>,
 {
-    pub(crate) fn new(
-        processor: P,
-        id: NodeId,
-        next: Next<K, V>,
-        stores: BTreeMap<StoreName, StoreHandle>,
-        unclocked: Vec<StoreHandle>,
-        partitions: Vec<TopicPartition>,
-    ) -> Self {
-        Self { processor, id, next, stores, unclocked, partitions, input: PhantomData }
+    pub(crate) fn new(processor: P, environment: Environment, next: Next<K, V>, unclocked: Vec<StoreHandle>) -> Self {
+        Self { processor, environment, next, unclocked, is_open: false, input: PhantomData }
     }
 
     /// Calls the processor. An error of a later operator takes precedence over the processor's own result.
@@ -51,13 +40,8 @@ where
         call: impl FnOnce(&mut P, &mut ProcessorContext<'_, K, V>) -> Result<(), BoxError>,
     ) -> Outcome {
         let mut failure = None;
-        let mut ctx = ProcessorContext {
-            task,
-            next: &self.next,
-            stores: &self.stores,
-            partitions: &self.partitions,
-            failure: &mut failure,
-        };
+        let common = ProcessingContext { task, environment: &self.environment, failure: &mut failure };
+        let mut ctx = ProcessorContext { common, next: &self.next };
         let returned = call(&mut self.processor, &mut ctx);
         match failure {
             Some(failure) => Err(failure),
@@ -80,14 +64,16 @@ where
     P: Processor<KIn, VIn, K, V>,
 {
     fn init(&mut self, task: &mut TaskContext) -> Outcome {
-        task.node = self.id;
+        task.node = self.environment.node;
+        self.is_open = true;
         self.call(task, Processor::init)
     }
 
     fn flush(&mut self, task: &mut TaskContext) -> Outcome {
         for store in &self.unclocked {
             match store {
-                StoreHandle::KeyValue(_) => {}
+                // A versioned store counts from its own times.
+                StoreHandle::KeyValue(_) | StoreHandle::Versioned(_) => {}
                 StoreHandle::Window(windows) => expire_windows(task, &mut windows.borrow_mut())?,
                 StoreHandle::Session(sessions) => {
                     let mut sessions = sessions.borrow_mut();
@@ -101,6 +87,12 @@ where
 
     fn punctuate(&mut self, task: &mut TaskContext, id: Punctuation, time_ms: i64) -> Outcome {
         self.call(task, |processor, ctx| processor.punctuate(ctx, id, time_ms))
+    }
+
+    fn end(&mut self) {
+        if std::mem::take(&mut self.is_open) {
+            self.processor.close();
+        }
     }
 }
 

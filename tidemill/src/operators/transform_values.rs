@@ -1,19 +1,17 @@
 //! Transformers of a table's values (KIP-149).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::ops::{Deref, DerefMut};
 
-use tidemill_state::{BoxError, Coded, KeyValueStore, WindowStore};
+use tidemill_state::BoxError;
 
 use super::{
-    Failure, Next, StoreHandle, TaskContext, View,
-    processor::{Processor, ProcessorContext, Punctuation, PunctuationType},
+    Failure, TaskContext, View,
+    processor::{Environment, ProcessingContext, Processor, ProcessorContext, Punctuation},
     table_view::Found,
 };
 use crate::{
-    graph::StoreName,
     record::{Data, Record},
     table::Change,
-    transport::TopicPartition,
 };
 
 /// Makes another value of each value of a table, with stores (`ValueTransformerWithKey` in Kafka Streams).
@@ -39,7 +37,7 @@ use crate::{
 ///         let Some(price) = price else { return Ok(None) };
 ///         let store = ctx.key_value_store::<String, i64>("lowest")?;
 ///         let lowest = store.get(item)?.map_or(*price, |lowest| lowest.min(*price));
-///         store.put(item, &lowest, ctx.stream_time_ms())?;
+///         store.put(item, &lowest, ctx.current_stream_time_ms())?;
 ///         Ok(Some(lowest))
 ///     }
 /// }
@@ -93,52 +91,21 @@ pub trait ValueTransformerWithKey<K, V, V2> {
     }
 }
 
-/// The operations that a transformer can use while it is called. It cannot forward records (`ProcessorContext` without
-/// `forward` in Kafka Streams). See the example of [`ValueTransformerWithKey`].
-pub struct ValueTransformerContext<'a>(ProcessorContext<'a, (), ()>);
+/// The operations that a transformer can use while it is called: those of [`ProcessingContext`]. It cannot forward
+/// records (`ProcessorContext` without `forward` in Kafka Streams). See the example of [`ValueTransformerWithKey`].
+pub struct ValueTransformerContext<'a>(ProcessingContext<'a>);
 
-impl ValueTransformerContext<'_> {
-    /// As [`ProcessorContext::stream_time_ms`].
-    pub fn stream_time_ms(&self) -> i64 {
-        self.0.stream_time_ms()
+impl<'a> Deref for ValueTransformerContext<'a> {
+    type Target = ProcessingContext<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
+}
 
-    /// As [`ProcessorContext::wall_time_ms`].
-    pub fn wall_time_ms(&self) -> i64 {
-        self.0.wall_time_ms()
-    }
-
-    /// As [`ProcessorContext::schedule`].
-    pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> Punctuation {
-        self.0.schedule(interval, kind)
-    }
-
-    /// As [`ProcessorContext::cancel`].
-    pub fn cancel(&mut self, punctuation: Punctuation) {
-        self.0.cancel(punctuation);
-    }
-
-    /// As [`ProcessorContext::request_commit`].
-    pub fn request_commit(&mut self) {
-        self.0.request_commit();
-    }
-
-    /// As [`ProcessorContext::key_value_store`].
-    ///
-    /// # Errors
-    ///
-    /// If no store of this name is connected, or the store is of another kind.
-    pub fn key_value_store<K: Coded, V: Coded>(&self, name: &str) -> Result<KeyValueStore<K, V>, BoxError> {
-        self.0.key_value_store(name)
-    }
-
-    /// As [`ProcessorContext::window_store`].
-    ///
-    /// # Errors
-    ///
-    /// If no store of this name is connected, or the store is of another kind.
-    pub fn window_store<K: Coded, V: Coded>(&self, name: &str) -> Result<WindowStore<K, V>, BoxError> {
-        self.0.window_store(name)
+impl DerefMut for ValueTransformerContext<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
 }
 
@@ -155,8 +122,8 @@ impl<T> TransformValues<T> {
         ctx: &mut ProcessorContext<'_, K, V>,
         call: impl FnOnce(&mut T, &mut ValueTransformerContext<'_>) -> R,
     ) -> R {
-        let ProcessorContext { task, stores, partitions, failure, .. } = ctx;
-        let inner = ProcessorContext { task, next: &Next::None, stores, partitions, failure };
+        let ProcessingContext { task, environment, failure } = &mut ctx.common;
+        let inner = ProcessingContext { task, environment, failure };
         call(&mut self.transformer, &mut ValueTransformerContext(inner))
     }
 }
@@ -199,8 +166,7 @@ where
 pub(crate) struct TransformedView<K, V, T> {
     pub(crate) of: Box<dyn View<K, V>>,
     pub(crate) transformer: T,
-    pub(crate) stores: Arc<BTreeMap<StoreName, StoreHandle>>,
-    pub(crate) partitions: Vec<TopicPartition>,
+    pub(crate) environment: Environment,
     pub(crate) is_open: bool,
 }
 
@@ -208,8 +174,7 @@ impl<K: Data, V: Data, V2: Data, T: ValueTransformerWithKey<K, V, V2>> View<K, V
     fn get(&mut self, task: &mut TaskContext, key: &K) -> Found<V2> {
         let (value, timestamp) = self.of.get(task, key)?.unzip();
         let mut failure = None;
-        let (stores, partitions) = (&*self.stores, &*self.partitions);
-        let inner = ProcessorContext { task, next: &Next::None, stores, partitions, failure: &mut failure };
+        let inner = ProcessingContext { task, environment: &self.environment, failure: &mut failure };
         let ctx = &mut ValueTransformerContext(inner);
         let mut transform = || {
             if !std::mem::replace(&mut self.is_open, true) {

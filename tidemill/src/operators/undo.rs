@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use tidemill_state::{SessionSavepoint, WindowSavepoint};
+use tidemill_state::{SessionSavepoint, VersionSavepoint, WindowSavepoint};
 
 use super::{DropReason, Outcome, StoreHandle, TaskContext};
 
@@ -34,6 +34,7 @@ enum StoreSavepoint {
     KeyValue(usize),
     Window(WindowSavepoint),
     Session(SessionSavepoint),
+    Versioned(VersionSavepoint),
 }
 
 impl Undo {
@@ -116,6 +117,7 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().begin_undo(),
             Self::Window(store) => store.borrow_mut().begin_undo(),
             Self::Session(store) => store.borrow_mut().begin_undo(),
+            Self::Versioned(store) => store.borrow_mut().begin_undo(),
         }
     }
 
@@ -124,6 +126,7 @@ impl StoreHandle {
             Self::KeyValue(store) => StoreSavepoint::KeyValue(store.borrow().savepoint()),
             Self::Window(store) => StoreSavepoint::Window(store.borrow().savepoint()),
             Self::Session(store) => StoreSavepoint::Session(store.borrow().savepoint()),
+            Self::Versioned(store) => StoreSavepoint::Versioned(store.borrow().savepoint()),
         }
     }
 
@@ -132,7 +135,8 @@ impl StoreHandle {
             (Self::KeyValue(store), StoreSavepoint::KeyValue(at)) => store.borrow_mut().undo_to(*at),
             (Self::Window(store), StoreSavepoint::Window(at)) => store.borrow_mut().undo_to(*at),
             (Self::Session(store), StoreSavepoint::Session(at)) => store.borrow_mut().undo_to(*at),
-            (Self::KeyValue(_) | Self::Window(_) | Self::Session(_), _) => {}
+            (Self::Versioned(store), StoreSavepoint::Versioned(at)) => store.borrow_mut().undo_to(*at),
+            (Self::KeyValue(_) | Self::Window(_) | Self::Session(_) | Self::Versioned(_), _) => {}
         }
     }
 
@@ -141,6 +145,7 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().undo_to(0),
             Self::Window(store) => store.borrow_mut().undo_to(WindowSavepoint::default()),
             Self::Session(store) => store.borrow_mut().undo_to(SessionSavepoint::default()),
+            Self::Versioned(store) => store.borrow_mut().undo_to(VersionSavepoint::default()),
         }
     }
 
@@ -150,6 +155,7 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().end_undo(),
             Self::Window(store) => store.borrow_mut().end_undo(),
             Self::Session(store) => store.borrow_mut().end_undo(),
+            Self::Versioned(store) => store.borrow_mut().end_undo(),
         }
     }
 }

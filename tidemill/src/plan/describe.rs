@@ -110,6 +110,10 @@ impl Plan {
             },
             StoreKind::Window { .. } => format!("window, {}", retention()),
             StoreKind::Session { .. } => format!("session, {}", retention()),
+            StoreKind::Versioned { .. } => match store.kind.retention() {
+                Some(retention) => format!("versioned, history {} ms", retention.as_millis()),
+                None => "versioned, history for ever".to_owned(),
+            },
         };
         let place = if store.persistent { "persistent" } else { "in memory" };
         let changelog = if store.logged { self.changelog(&store.name).to_string() } else { "none".to_owned() };

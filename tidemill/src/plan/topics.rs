@@ -1,6 +1,9 @@
 //! Names and partition counts of internal topics, and the co-partitioning check of inputs that meet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{Plan, partition_counts::resolve_repartition_topics};
 use crate::{
@@ -9,6 +12,10 @@ use crate::{
     names::call_topic,
     transport::{CleanupPolicy, Topic, TopicSpec, TransportError},
 };
+
+/// How much longer than its history a versioned store's changelog keeps versions
+/// (`windowstore.changelog.additional.retention.ms` in Kafka Streams).
+const BEHIND: Duration = Duration::from_hours(24);
 
 /// An internal topic of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +51,11 @@ impl Plan {
                 let cleanup = match store.kind {
                     StoreKind::KeyValue | StoreKind::Session { .. } => CleanupPolicy::Compact,
                     StoreKind::Window { .. } => CleanupPolicy::CompactDelete,
+                    // A version must stay for as long as it can be seen. The rest is for tasks that are behind.
+                    StoreKind::Versioned { .. } => match store.kind.retention() {
+                        Some(history) => CleanupPolicy::CompactAfter(history.saturating_add(BEHIND)),
+                        None => CleanupPolicy::Delete,
+                    },
                 };
                 let name = self.changelog(&store.name);
                 let spec = TopicSpec { name, partitions: partitions.unwrap_or(1), cleanup, retention: None };

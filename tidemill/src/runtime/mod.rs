@@ -22,5 +22,5 @@ pub(crate) use member_thread::MemberThread;
 pub(crate) use preparation::{Prepared, TICK};
 pub use query::{KeyValueQuery, QueryError, SessionQuery, WindowQuery};
 pub(crate) use standbys::Standbys;
-pub use status::{PartitionStatus, RestoreProgress, StoreStatus, TaskState, TaskStatus, ThreadStatus};
+pub use status::{PartitionStatus, ProcessorMetric, RestoreProgress, StoreStatus, TaskState, TaskStatus, ThreadStatus};
 pub(crate) use stream_thread::StreamThread;

@@ -4,7 +4,7 @@ use tidemill_state::StoreStats;
 
 use crate::{
     graph::StoreName,
-    operators::StoreHandle,
+    operators::{StoreHandle, processor::MetricValue},
     plan::TaskId,
     task::TaskStores,
     transport::{Offset, TopicPartition},
@@ -63,6 +63,19 @@ pub struct PartitionStatus {
     pub waits_for: Option<String>,
 }
 
+/// A metric that a processor registered.
+///
+/// See the example of [`ProcessingContext::counter`](crate::processor::ProcessingContext::counter).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessorMetric {
+    /// The step of the processor.
+    pub processor: String,
+    /// The metric's name.
+    pub name: String,
+    /// Its value in the task.
+    pub value: MetricValue,
+}
+
 /// One store of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreStatus {
@@ -89,6 +102,8 @@ pub struct TaskStatus {
     pub records_processed: u64,
     /// Records that had no effect since the task began: operator, reason, number of records.
     pub records_dropped: Vec<(String, &'static str, u64)>,
+    /// The metrics of the task's processors, by processor and name. They begin at 0 with the task.
+    pub processor_metrics: Vec<ProcessorMetric>,
     /// The input partitions.
     pub partitions: Vec<PartitionStatus>,
     /// The task's stores.
@@ -104,6 +119,7 @@ impl Default for TaskStatus {
             stream_time_ms: -1,
             records_processed: 0,
             records_dropped: Vec::new(),
+            processor_metrics: Vec::new(),
             partitions: Vec::new(),
             stores: Vec::new(),
         }
@@ -127,6 +143,11 @@ pub struct ThreadStatus {
     pub records_restored: u64,
     /// The number of tasks that continued from a standby of the same instance since the thread started.
     pub standbys_taken: u64,
+}
+
+/// The metrics of a task's processors.
+pub(crate) fn processor_metrics(told: Vec<(String, String, MetricValue)>) -> Vec<ProcessorMetric> {
+    told.into_iter().map(|(processor, name, value)| ProcessorMetric { processor, name, value }).collect()
 }
 
 /// The status of each store of a task.

@@ -15,6 +15,7 @@ use super::{
     commit::{CommitWork, TaskCommit, committed_offset, kept_silence, partition_time_ms},
     idle_clock::{self, IdleClock},
     noting::Noting,
+    operating::Operating,
     partition_group::{Input, Learnt, PartitionGroup, Pick},
     punctuation::take_due,
     silence::{Heard, Rest, Silence, Writers},
@@ -25,9 +26,9 @@ use crate::{
     error::{Position, TaskError, panic_text},
     graph::{NodeId, NodeName},
     idle_note::IdleNote,
-    operators::processor::PunctuationType,
+    operators::processor::{MetricValue, PunctuationType},
     operators::{
-        Assembly, BadRecord, DropReason, Failure, GlobalStores, Lifecycle, Lifecycles, Outcome, Parts, SharedSource,
+        Application, Assembly, BadRecord, DropReason, Failure, GlobalStores, Lifecycle, Outcome, Parts, SharedSource,
         SourceQueue, TaskContext, TimeToLive, Undo,
     },
     plan::{Plan, TaskId},
@@ -41,6 +42,7 @@ const CACHE_MAX_BYTES: usize = 32 << 20;
 #[derive(Clone)]
 pub(crate) struct TaskSettings {
     pub(crate) plan: Arc<Plan>,
+    pub(super) application: Arc<Application>,
     pub(crate) deserialization: RecordHandler,
     pub(crate) processing: RecordHandler,
     /// Uncommitted bytes at which a thread commits early, and cached bytes that survive a commit in one operator.
@@ -57,8 +59,11 @@ impl TaskSettings {
         let uncommitted_max_bytes = config.max_uncommitted_bytes;
         let cache_max_bytes = uncommitted_max_bytes.min(CACHE_MAX_BYTES);
         let globals = Arc::new(GlobalStores::new(plan.graph().globals.keys().cloned()));
+        let (id, settings) = (config.application_id.clone(), config.application_settings.clone());
+        let application = Arc::new(Application { id, settings });
         Self {
             plan,
+            application,
             deserialization,
             processing,
             uncommitted_max_bytes,
@@ -80,7 +85,7 @@ pub(crate) struct ActiveTask {
     pub(crate) id: TaskId,
     settings: TaskSettings,
     pub(crate) group: PartitionGroup,
-    lifecycles: Lifecycles,
+    lifecycles: Operating,
     pub(crate) stores: TaskStores,
     pub(crate) ctx: TaskContext,
     /// Records taken from the inputs since the task began.
@@ -120,6 +125,7 @@ impl ActiveTask {
             topic: &|topic| plan.topic_and_partitions(topic),
             undeclared: plan.undeclared_topics(),
             partitions: partitions.clone(),
+            application: settings.application.clone(),
         };
         let mut assembly = Assembly::new(parts, id, leaves_out);
         let mut inputs = Vec::new();
@@ -174,7 +180,7 @@ impl ActiveTask {
         ctx.unfinished = true;
         let times = inputs.iter().filter(|input| !input.timeless).map(|input| input.partition_time_ms);
         ctx.stream_time_ms = times.max().unwrap_or(-1);
-        let lifecycles = std::mem::take(&mut assembly.lifecycles);
+        let lifecycles = Operating::new(std::mem::take(&mut assembly.lifecycles));
         let times_to_live = assembly.take_times_to_live();
         times_to_live.iter().try_for_each(TimeToLive::index).map_err(|error| stores.error(error))?;
         let clock = IdleClock::new(&inputs, |_| true);
@@ -225,6 +231,12 @@ impl ActiveTask {
     pub(crate) fn dropped(&self) -> Vec<(String, &'static str, u64)> {
         let name = |id: &NodeId| self.settings.plan.graph().node(*id).name.to_string();
         self.ctx.dropped.iter().map(|((id, reason), count)| (name(id), reason.label(), *count)).collect()
+    }
+
+    /// The metrics of the task's processors.
+    pub(crate) fn processor_metrics(&self) -> Vec<(String, String, MetricValue)> {
+        let name = |id: NodeId| self.settings.plan.graph().node(id).name.to_string();
+        self.ctx.metrics.read().into_iter().map(|(id, metric, value)| (name(id), metric, value)).collect()
     }
 
     /// Begins a batch. The time and the empty inputs found here hold for the whole batch.
@@ -603,7 +615,7 @@ impl ActiveTask {
     }
 
     fn each_lifecycle(&mut self, mut call: impl FnMut(&mut dyn Lifecycle, &mut TaskContext) -> Outcome) -> Outcome {
-        for (id, node) in &self.lifecycles {
+        for (id, node) in self.lifecycles.iter() {
             self.ctx.node = *id;
             call(&mut *node.borrow_mut(), &mut self.ctx)?;
         }

@@ -14,6 +14,7 @@ use super::{
     StoreSupplier, TaskSettings,
     active::{failed, panicked},
     bad_record::dead_letter,
+    operating::Operating,
     restore::Restore,
     written_by::compare_writers,
 };
@@ -22,8 +23,8 @@ use crate::{
     config::RecordHandler,
     error::{Position, TaskError},
     graph::{NodeId, StoreName},
-    operators::{Assembly, BadRecord, DropReason, Failure, Head, Lifecycles, Outcome, Parts, SourceQueue, StoreHandle},
-    operators::{TaskContext, Undo},
+    operators::{Assembly, BadRecord, DropReason, Failure, Head, Outcome, Parts, SourceQueue, StoreHandle},
+    operators::{TaskContext, Undo, processor::MetricValue},
     plan::TaskId,
     transport::{ConsumedRecord, Offset, ProducerRecord, TopicPartition, Watermarks},
 };
@@ -35,7 +36,7 @@ pub(crate) struct GlobalTask {
     store: Rc<RefCell<ByteStore>>,
     ctx: TaskContext,
     inputs: Vec<GlobalInput>,
-    lifecycles: Lifecycles,
+    lifecycles: Operating,
     /// Dead letters that are not written yet, each with the place of its record.
     letters: Vec<(Position, ProducerRecord)>,
     pub(crate) processed: u64,
@@ -82,6 +83,7 @@ impl GlobalTask {
             topic: &|topic| plan.topic_and_partitions(topic),
             undeclared: plan.undeclared_topics(),
             partitions: partitions.clone(),
+            application: settings.application.clone(),
         };
         let leaves_out = settings.processing != RecordHandler::Fail;
         let mut assembly = Assembly::new(parts, TaskId::GLOBAL, leaves_out);
@@ -98,7 +100,7 @@ impl GlobalTask {
         let mut ctx = TaskContext::new(Moment { wall_ms: 0, monotonic_ms: 0 });
         ctx.leaves_out = leaves_out;
         ctx.undo = Undo::new(handles.values().cloned().collect());
-        let (source, lifecycles) = (global.source, std::mem::take(&mut assembly.lifecycles));
+        let (source, lifecycles) = (global.source, Operating::new(std::mem::take(&mut assembly.lifecycles)));
         let mut task = Self { settings, source, store, ctx, inputs, lifecycles, letters: Vec::new(), processed: 0 };
         task.guarded(|task| task.lifecycles.values().try_for_each(|node| node.borrow_mut().init(&mut task.ctx)))?;
         Ok(task)
@@ -155,6 +157,12 @@ impl GlobalTask {
     pub(crate) fn dropped(&self) -> Vec<(String, &'static str, u64)> {
         let name = |id: &NodeId| self.settings.plan.graph().node(*id).name.to_string();
         self.ctx.dropped.iter().map(|((id, reason), count)| (name(id), reason.label(), *count)).collect()
+    }
+
+    /// The metrics of the store's processor.
+    pub(crate) fn processor_metrics(&self) -> Vec<(String, String, MetricValue)> {
+        let name = |id: NodeId| self.settings.plan.graph().node(id).name.to_string();
+        self.ctx.metrics.read().into_iter().map(|(id, metric, value)| (name(id), metric, value)).collect()
     }
 
     pub(crate) fn stream_time_ms(&self) -> i64 {

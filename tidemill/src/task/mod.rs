@@ -7,6 +7,7 @@ mod followed;
 mod global;
 mod idle_clock;
 mod noting;
+mod operating;
 mod partition_group;
 mod portable;
 mod punctuation;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteVersionedStore, ByteWindowStore};
 
 use super::TaskStores;
 use crate::{graph::StoreName, operators::StoreHandle, plan::TaskId, transport::TopicPartition};
@@ -18,6 +18,7 @@ enum Portable {
     KeyValue(ByteStore),
     Window(ByteWindowStore),
     Session(ByteSessionStore),
+    Versioned(ByteVersionedStore),
 }
 
 impl PortableStores {
@@ -29,6 +30,7 @@ impl PortableStores {
                 StoreHandle::KeyValue(store) => Portable::KeyValue(Rc::into_inner(store)?.into_inner()),
                 StoreHandle::Window(store) => Portable::Window(Rc::into_inner(store)?.into_inner()),
                 StoreHandle::Session(store) => Portable::Session(Rc::into_inner(store)?.into_inner()),
+                StoreHandle::Versioned(store) => Portable::Versioned(Rc::into_inner(store)?.into_inner()),
             };
             Some((name, store))
         };
@@ -41,6 +43,7 @@ impl PortableStores {
                 Portable::KeyValue(store) => StoreHandle::KeyValue(Rc::new(store.into())),
                 Portable::Window(store) => StoreHandle::Window(Rc::new(store.into())),
                 Portable::Session(store) => StoreHandle::Session(Rc::new(store.into())),
+                Portable::Versioned(store) => StoreHandle::Versioned(Rc::new(store.into())),
             };
             (name, handle)
         });

@@ -1,6 +1,6 @@
 //! The changes that a task's stores set apart for a commit, until the log has committed.
 
-use tidemill_state::{Sealed, SealedWindows, StoreError};
+use tidemill_state::{Sealed, SealedVersions, SealedWindows, StoreError};
 
 use super::TaskStores;
 use crate::{
@@ -18,6 +18,7 @@ enum SealedStore {
     KeyValue(Sealed),
     Window(SealedWindows),
     Session(Sealed),
+    Versioned(SealedVersions),
 }
 
 impl TaskStores {
@@ -62,6 +63,7 @@ impl SealedStore {
         match self {
             Self::KeyValue(rows) | Self::Session(rows) => rows.changes(),
             Self::Window(windows) => windows.rows().changes(),
+            Self::Versioned(versions) => versions.rows().changes(),
         }
     }
 
@@ -69,6 +71,7 @@ impl SealedStore {
         match self {
             Self::KeyValue(rows) | Self::Session(rows) => rows.is_empty(),
             Self::Window(windows) => windows.rows().is_empty(),
+            Self::Versioned(versions) => versions.rows().is_empty(),
         }
     }
 }
@@ -79,6 +82,7 @@ impl StoreHandle {
             Self::KeyValue(store) => SealedStore::KeyValue(store.borrow_mut().seal()),
             Self::Window(store) => SealedStore::Window(store.borrow_mut().seal()),
             Self::Session(store) => SealedStore::Session(store.borrow_mut().seal()),
+            Self::Versioned(store) => SealedStore::Versioned(store.borrow_mut().seal()),
         }
     }
 
@@ -89,6 +93,9 @@ impl StoreHandle {
             }
             (Self::Window(store), SealedStore::Window(sealed)) => store.borrow_mut().commit_sealed(sealed, checkpoint),
             (Self::Session(store), SealedStore::Session(sealed)) => {
+                store.borrow_mut().commit_sealed(sealed, checkpoint)
+            }
+            (Self::Versioned(store), SealedStore::Versioned(sealed)) => {
                 store.borrow_mut().commit_sealed(sealed, checkpoint)
             }
             _ => unreachable!("a store's sealed changes are of its kind"),

@@ -62,7 +62,9 @@ mod disk {
             // Without a changelog to replay, every write must survive a crash by itself.
             let wal = !spec.logged;
             let options = match spec.kind {
-                StoreKind::KeyValue | StoreKind::Session { .. } => RocksDbOptions::default(),
+                StoreKind::KeyValue | StoreKind::Session { .. } | StoreKind::Versioned { .. } => {
+                    RocksDbOptions::default()
+                }
                 StoreKind::Window { .. } => RocksDbOptions::windows(),
             };
             let backend = RocksDbBackend::open(&path, &options, &self.shared, wal)?;

@@ -3,7 +3,10 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use bytes::Bytes;
-use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Row, SessionKey, StoreError, WindowKey};
+use tidemill_state::{
+    ByteSessionStore, ByteStore, ByteVersionedStore, ByteWindowStore, Row, SessionKey, StoreError, VersionKey,
+    WindowKey,
+};
 
 use super::{
     StoreSupplier,
@@ -140,7 +143,7 @@ impl TaskStores {
         for (_, handle, changelog) in self.logged() {
             let order = match handle {
                 StoreHandle::Session(store) => Some(SessionOrder::of(store.borrow().store())),
-                StoreHandle::KeyValue(_) | StoreHandle::Window(_) => None,
+                StoreHandle::KeyValue(_) | StoreHandle::Window(_) | StoreHandle::Versioned(_) => None,
             };
             let order = order.transpose().map_err(|error| self.error(error))?;
             handle.with_store(|store| {
@@ -152,8 +155,8 @@ impl TaskStores {
                 let rows = |turn: Turn, record: &mut dyn FnMut(Bytes, i64, Option<Bytes>)| {
                     let turn_of = |key, row| order.as_ref().map_or(Turn::Written, |order| order.turn(key, row));
                     for (key, row) in store.uncommitted().filter(|(key, row)| turn_of(key, *row) == turn) {
-                        let key = handle.to_changelog_key(key);
-                        record(key, row.map_or(0, |row| row.timestamp), row.map(|row| row.value.clone()));
+                        let (key, timestamp, value) = handle.to_changelog(key, row);
+                        record(key, timestamp, value);
                     }
                 };
                 rows(Turn::Written, &mut record);
@@ -270,6 +273,9 @@ fn open_store(spec: &StoreSpec, task: TaskId, supplier: &dyn StoreSupplier) -> R
         StoreKind::Session { retention_ms } => {
             StoreHandle::Session(Rc::new(RefCell::new(ByteSessionStore::new(store, retention_ms))))
         }
+        StoreKind::Versioned { history_retention_ms } => {
+            StoreHandle::Versioned(Rc::new(RefCell::new(ByteVersionedStore::new(store, history_retention_ms)?)))
+        }
     })
 }
 
@@ -279,6 +285,7 @@ impl StoreHandle {
             Self::KeyValue(store) => read(&store.borrow()),
             Self::Window(store) => read(store.borrow().store()),
             Self::Session(store) => read(store.borrow().store()),
+            Self::Versioned(store) => read(store.borrow().store()),
         }
     }
 
@@ -288,6 +295,7 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().set_current_at(wall_ms),
             Self::Window(store) => store.borrow_mut().store_mut().set_current_at(wall_ms),
             Self::Session(store) => store.borrow_mut().store_mut().set_current_at(wall_ms),
+            Self::Versioned(store) => store.borrow_mut().store_mut().set_current_at(wall_ms),
         }
     }
 
@@ -296,6 +304,7 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().has_waited(now_ms, wait_ms),
             Self::Window(store) => store.borrow_mut().store_mut().has_waited(now_ms, wait_ms),
             Self::Session(store) => store.borrow_mut().store_mut().has_waited(now_ms, wait_ms),
+            Self::Versioned(store) => store.borrow_mut().store_mut().has_waited(now_ms, wait_ms),
         }
     }
 
@@ -304,6 +313,7 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().begin_flush(),
             Self::Window(store) => store.borrow_mut().store_mut().begin_flush(),
             Self::Session(store) => store.borrow_mut().store_mut().begin_flush(),
+            Self::Versioned(store) => store.borrow_mut().store_mut().begin_flush(),
         }
     }
 
@@ -312,6 +322,7 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().rollback(),
             Self::Window(store) => store.borrow_mut().rollback(),
             Self::Session(store) => store.borrow_mut().rollback(),
+            Self::Versioned(store) => store.borrow_mut().rollback(),
         }
     }
 
@@ -320,6 +331,7 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().flush(),
             Self::Window(store) => store.borrow_mut().store_mut().flush(),
             Self::Session(store) => store.borrow_mut().store_mut().flush(),
+            Self::Versioned(store) => store.borrow_mut().store_mut().flush(),
         }
     }
 
@@ -328,6 +340,7 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().clear(),
             Self::Window(store) => store.borrow_mut().clear(),
             Self::Session(store) => store.borrow_mut().clear(),
+            Self::Versioned(store) => store.borrow_mut().clear(),
         }
     }
 
@@ -337,17 +350,28 @@ impl StoreHandle {
             Self::KeyValue(store) => store.borrow_mut().restore(rows, meta, next),
             Self::Window(store) => store.borrow_mut().restore(rows, meta, next),
             Self::Session(store) => store.borrow_mut().restore(rows, meta, next),
+            // The changelog has no notes: times are those of its records.
+            Self::Versioned(store) => store.borrow_mut().restore(rows, next),
         }
     }
 
-    pub(super) fn to_changelog_key(&self, local: &Bytes) -> Bytes {
+    /// The key, time and value of a row's record in the changelog.
+    pub(super) fn to_changelog(&self, local: &Bytes, row: Option<&Row>) -> (Bytes, i64, Option<Bytes>) {
+        let (timestamp, value) = (row.map_or(0, |row| row.timestamp), row.map(|row| row.value.clone()));
         match self {
-            Self::KeyValue(_) => local.clone(),
+            Self::KeyValue(_) => (local.clone(), timestamp, value),
             Self::Window(_) => {
-                WindowKey::local_to_changelog(local).expect("window stores hold only rows that they encoded")
+                let key = WindowKey::local_to_changelog(local).expect("window stores hold only rows that they encoded");
+                (key, timestamp, value)
+            }
+            Self::Versioned(_) => {
+                let version = VersionKey::decode(local.clone()).expect("versioned stores hold only versions");
+                (version.key, version.timestamp, row.and_then(VersionKey::value).cloned())
             }
             Self::Session(_) => {
-                SessionKey::local_to_changelog(local).expect("session stores hold only rows that they encoded")
+                let key =
+                    SessionKey::local_to_changelog(local).expect("session stores hold only rows that they encoded");
+                (key, timestamp, value)
             }
         }
     }
@@ -356,6 +380,10 @@ impl StoreHandle {
     pub(super) fn read_change(&self, key: Bytes, value: Option<Bytes>, timestamp: i64, into: &mut Changes) {
         let row = |value: Option<Bytes>| value.map(|value| Row { timestamp, value });
         match self {
+            Self::Versioned(_) => {
+                let version = VersionKey::from_changelog(&key, value, timestamp);
+                into.0.extend(version.map(|(local, row)| (local, Some(row))));
+            }
             Self::KeyValue(_) => into.0.push((key, row(value))),
             Self::Window(_) | Self::Session(_) if key.len() < WINDOW_KEY_SUFFIX => {
                 if let (Ok(key), Some(value)) = (std::str::from_utf8(&key), value) {

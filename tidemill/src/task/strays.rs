@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use tidemill_state::{ByteStore, StoreError};
+use tidemill_state::{ByteStore, ByteVersionedStore, StoreError};
 
 use super::{TaskStores, stores::Changes};
 use crate::{
@@ -101,7 +101,12 @@ impl TaskStores {
                 handle.read_change(key, record.value, record.timestamp, &mut told);
             }
         }
-        let written = handle.with_store_mut(|store| write_again(store, told));
+        let written = match handle {
+            StoreHandle::Versioned(store) => write_versions_again(&mut store.borrow_mut(), told),
+            StoreHandle::KeyValue(_) | StoreHandle::Window(_) | StoreHandle::Session(_) => {
+                handle.with_store_mut(|store| write_again(store, told))
+            }
+        };
         written.map_err(|error| self.error(error))?;
         if let Some(strays) = self.strays.borrow_mut().get_mut(name) {
             strays.answered = position;
@@ -160,12 +165,26 @@ fn write_again(store: &mut ByteStore, (rows, notes): Changes) -> Result<(), Stor
     Ok(())
 }
 
+/// As [`write_again`]. A changelog cannot tell that a version does not exist. So the version before it is written in its
+/// place, which means the same.
+fn write_versions_again(store: &mut ByteVersionedStore, (rows, _): Changes) -> Result<(), StoreError> {
+    for (local, told) in rows.into_iter().collect::<BTreeMap<_, _>>() {
+        match store.store().get(&local)? {
+            row if row == told => {}
+            Some(row) => store.store_mut().put(local, row),
+            None => store.repeat_before(&local)?,
+        }
+    }
+    Ok(())
+}
+
 impl StoreHandle {
     fn with_store_mut<R>(&self, write: impl FnOnce(&mut ByteStore) -> R) -> R {
         match self {
             Self::KeyValue(store) => write(&mut store.borrow_mut()),
             Self::Window(store) => write(store.borrow_mut().store_mut()),
             Self::Session(store) => write(store.borrow_mut().rows_mut()),
+            Self::Versioned(store) => write(store.borrow_mut().store_mut()),
         }
     }
 }

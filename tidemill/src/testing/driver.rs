@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 
-use tidemill_state::{Coded, KeyValueStore, SessionStore, WindowStore};
+use tidemill_state::{Coded, KeyValueStore, SessionStore, VersionedStore, WindowStore};
 
 use super::{TestInputTopic, TestOutputTopic};
 use crate::{
@@ -372,6 +372,26 @@ impl TopologyTestDriver {
         Ok(match self.store(name, partition)? {
             Some(StoreHandle::Session(store)) => {
                 Some(SessionStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
+            }
+            _ => None,
+        })
+    }
+
+    /// The versioned store of a task, by partition (`getVersionedKeyValueStore` in Kafka Streams). `None` if no task of
+    /// that partition has this store. Use it to read, as [`key_value_store`](Self::key_value_store).
+    ///
+    /// # Errors
+    ///
+    /// If a task fails. See the example of [`StreamsBuilder::add_versioned_store`](crate::StreamsBuilder::add_versioned_store)
+    /// for such a store.
+    pub fn versioned_store<K: Coded, V: Coded>(
+        &self,
+        name: &str,
+        partition: i32,
+    ) -> Result<Option<VersionedStore<K, V>>, TaskError> {
+        Ok(match self.store(name, partition)? {
+            Some(StoreHandle::Versioned(store)) => {
+                Some(VersionedStore::new(store, Arc::new(K::Codec::default()), Arc::new(V::Codec::default())))
             }
             _ => None,
         })

@@ -271,6 +271,9 @@ pub enum CleanupPolicy {
     Compact,
     /// Keep the last record of each key, and drop records older than the retention.
     CompactDelete,
+    /// Keep the last record of each key. Earlier records of a key stay for at least this long after they were appended
+    /// (`min.compaction.lag.ms` in Kafka, which counts from the timestamps of records).
+    CompactAfter(Duration),
 }
 
 /// The settings of a topic: of a new topic, or of an existing one.

@@ -25,6 +25,7 @@ mod sliding;
 mod standbys;
 mod stopping;
 mod time_to_live;
+mod versions;
 mod windows;
 
 use std::fmt::Write as _;
@@ -188,6 +189,16 @@ fn processor_at_least_once() {
 }
 
 #[test]
+fn versions_exactly_once() {
+    check::<versions::Versions>("versions_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn versions_at_least_once() {
+    check::<versions::Versions>("versions_at_least_once", AtLeastOnce);
+}
+
+#[test]
 fn a_wall_clock_that_is_set_changes_nothing() {
     let faults = FaultRates { clock_set: 0.05, ..FaultRates::default() };
     let test = "a_wall_clock_that_is_set_changes_nothing";
@@ -241,6 +252,7 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<foreign_key::ForeignKey>();
     check_deterministic::<caching::Caching>();
     check_deterministic::<processor::Batching>();
+    check_deterministic::<versions::Versions>();
 }
 
 #[test]

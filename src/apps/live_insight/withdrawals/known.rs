@@ -23,7 +23,7 @@ pub(in crate::apps::live_insight) fn known<K: Data, V: Data>(
     stream_id: &String,
 ) -> Result<Known, BoxError> {
     let store = ctx.window_store_with::<String, Withdrawal<Part>>(WITHDRAWN, Utf8, Json::default())?;
-    let now_ms = ctx.stream_time_ms();
+    let now_ms = ctx.current_stream_time_ms();
     let mut all = Vec::new();
     for slot in (slot_of(now_ms - KEPT_MS)..=slot_of(now_ms)).step_by(SLOT_MS as usize) {
         all.extend(store.elements(stream_id, slot)?);

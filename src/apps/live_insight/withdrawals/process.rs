@@ -62,7 +62,7 @@ impl Processor<String, Withdrawal<Part>, Windowed<String>, Changed> for Withdraw
         let withdrawn = ctx.window_store_with::<String, Withdrawal<Part>>(WITHDRAWN, Utf8, Json::default())?;
         withdrawn.append(&stream_id, slot_of(timestamp), &withdrawal, timestamp)?;
         let store = ctx.window_store_with::<String, Published>(PUBLISHED, Utf8, Json::default())?;
-        for start in self.starts(ctx.stream_time_ms()) {
+        for start in self.starts(ctx.current_stream_time_ms()) {
             let Some(before) = store.get(&stream_id, start)? else { continue };
             let mut published = before.clone();
             published.withdraw(&withdrawal);

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use super::{KTable, TableView};
 use crate::{
-    graph::{MAIN_PORT, StoreName},
+    graph::{MAIN_PORT, PROCESS, StoreName},
     operators::{
         Assembly, BuildNode, ProcessorNode, TransformValues, TransformedView, View,
         transform_values::ValueTransformerWithKey,
@@ -41,7 +41,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     ///     ) -> Result<Option<String>, BoxError> {
     ///         let versions = ctx.key_value_store::<u64, i64>("versions")?;
     ///         let version = versions.get(key)?.unwrap_or(0) + 1;
-    ///         versions.put(key, &version, ctx.stream_time_ms())?;
+    ///         versions.put(key, &version, ctx.current_stream_time_ms())?;
     ///         Ok(name.map(|name| format!("{name} (version {version})")))
     ///     }
     /// }
@@ -72,23 +72,20 @@ impl<K: Data, V: Data> KTable<K, V> {
             move |assembly, id| {
                 let processor = TransformValues { transformer: supplier(), sends_old: assembly.sends_old(id) };
                 let next = assembly.next::<K, Change<V2>>(id, MAIN_PORT)?;
-                let (stores, partitions) = (assembly.stores_of(id), assembly.partitions());
-                let unclocked = assembly.unclocked_stores(id);
-                let node =
-                    Rc::new(RefCell::new(ProcessorNode::new(processor, id, next, stores, unclocked, partitions)));
+                let (environment, unclocked) = (assembly.environment(id), assembly.unclocked_stores(id));
+                let node = Rc::new(RefCell::new(ProcessorNode::new(processor, environment, next, unclocked)));
                 assembly.input::<K, Change<V>>(id, node.clone());
                 assembly.lifecycle(id, node);
                 Ok(())
             }
         });
         // For stores, the step is as a processor: only the user's code knows what it keeps.
-        let node = self.add(Some(name), "process", stores.clone(), build);
+        let node = self.add(Some(name), PROCESS, stores.clone(), build);
         self.graph.borrow_mut().graph.takes_old_from.insert(node, vec![self.node]);
         let all = self.view.stores.iter().chain(&stores).cloned().collect();
         let open = move |assembly: &Assembly<'_>| -> Box<dyn View<K, V2>> {
-            let (of, partitions) = (above.open(assembly), assembly.partitions());
-            let stores = Arc::new(assembly.stores_called(&stores));
-            Box::new(TransformedView { of, transformer: supplier(), stores, partitions, is_open: false })
+            let (of, environment) = (above.open(assembly), assembly.environment_with(node, &stores));
+            Box::new(TransformedView { of, transformer: supplier(), environment, is_open: false })
         };
         KTable::new(self.graph.clone(), node, None, TableView::new(all, self.view.key.clone(), open))
     }

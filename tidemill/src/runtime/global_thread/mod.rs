@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use letters::write_letters;
 
-use super::{PartitionStatus, Prepared, StoreStatus, TaskState, TaskStatus, ThreadStatus, restore_meter::RestoreMeter};
+use super::{
+    PartitionStatus, Prepared, StoreStatus, TaskState, TaskStatus, ThreadStatus, restore_meter::RestoreMeter,
+    status::processor_metrics,
+};
 use crate::{
     clock::millis,
     error::TaskError,
@@ -249,6 +252,7 @@ impl GlobalThread {
             records_processed: self.task.processed,
             records_dropped: self.task.dropped(),
             partitions: partitions.collect(),
+            processor_metrics: processor_metrics(self.task.processor_metrics()),
             stores: vec![StoreStatus { name: self.store.to_string(), stats: self.task.stats() }],
         };
         ThreadStatus { name: Self::name_of(&self.app, &self.store), tasks: vec![task], ..ThreadStatus::default() }

@@ -79,7 +79,7 @@ impl<K: Coded, V: Coded> KeyValueQuery<K, V> {
         let key = encode(key)?;
         let found = self.target.ask(&self.store, move |handle, _| match handle {
             StoreHandle::KeyValue(store) => Some(store.borrow().get(&key)),
-            StoreHandle::Window(_) | StoreHandle::Session(_) => None,
+            StoreHandle::Window(_) | StoreHandle::Session(_) | StoreHandle::Versioned(_) => None,
         })?;
         found.into_iter().flatten().next().map(|row| self.value(row.value)).transpose()
     }

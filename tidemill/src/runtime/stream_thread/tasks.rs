@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::restoring_task::RestoringTask;
 use crate::{
     plan::TaskId,
-    runtime::status::{PartitionStatus, TaskState, TaskStatus, store_statuses},
+    runtime::status::{PartitionStatus, TaskState, TaskStatus, processor_metrics, store_statuses},
     task::{ActiveTask, TaskStores},
     transport::TopicPartition,
 };
@@ -82,6 +82,7 @@ fn status(id: TaskId, slot: &Slot, now_ms: i64) -> TaskStatus {
             stream_time_ms: task.ctx.stream_time_ms,
             records_processed: task.processed,
             records_dropped: task.dropped(),
+            processor_metrics: processor_metrics(task.processor_metrics()),
             partitions: task
                 .group
                 .inputs

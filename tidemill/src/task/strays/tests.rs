@@ -204,7 +204,7 @@ fn windows_with_strays() -> (TaskStores, Rc<RefCell<ByteWindowStore>>) {
 
 /// Answers a stray row. Returns its key in the changelog.
 fn answer_window(stores: &TaskStores) -> Bytes {
-    let key = stores.handles[NAME].to_changelog_key(&windows_key());
+    let key = stores.handles[NAME].to_changelog(&windows_key(), None).0;
     answer(stores, vec![ConsumedRecord { key: Some(key.clone()), ..record(10, "", Some("3")) }], 12);
     key
 }
@@ -241,4 +241,22 @@ fn a_window_keeps_its_elements_while_strays_are_looked_at() {
 
 fn windows_key() -> Bytes {
     tidemill_state::WindowKey { start: 0, key: Bytes::from_static(b"key"), seq: 0 }.encode_local()
+}
+
+/// A changelog cannot tell that a version does not exist.
+#[test]
+fn a_version_that_only_strays_have_gets_the_value_of_the_version_before_it() {
+    let store = ByteStore::new(NAME, Box::new(MemoryBackend::new()));
+    let versions = Rc::new(RefCell::new(ByteVersionedStore::new(store, 1_000).expect("opens")));
+    let stores = stores(StoreHandle::Versioned(versions.clone()));
+    versions.borrow_mut().put(b"key", Some("1".into()), 10).expect("writes");
+    versions.borrow_mut().put(b"key", Some("3".into()), 30).expect("writes");
+    flush(&stores, 13);
+    let stray = |timestamp, value| ConsumedRecord { timestamp, ..record(10, "key", value) };
+    answer(&stores, vec![stray(10, Some("1")), stray(20, Some("2")), stray(30, Some("3")), stray(5, Some("0"))], 13);
+    let as_of = |time| versions.borrow().get_as_of(b"key", time).expect("reads").map(|version| version.value);
+    assert_eq!([5, 10, 20, 30].map(as_of), [None, Some("1".into()), Some("1".into()), Some("3".into())]);
+    let mut told = Vec::new();
+    stores.changelog_records(|record| told.push((record.timestamp, record.value))).expect("reads");
+    assert_eq!(told, [(5, None), (20, Some("1".into())), (30, Some("3".into()))], "the latest version comes last");
 }

@@ -31,7 +31,7 @@ use crate::transport::{Admin, CleanupPolicy, Offset, Topic, TopicPartition, Topi
 const SEGMENT_BYTES: &str = "52428800";
 /// Records younger than this are not compacted: executors of calls decide on what stands before a record of the last
 /// minute.
-const COMPACTION_LAG_MS: &str = "60000";
+const COMPACTION_LAG: Duration = Duration::from_secs(60);
 
 /// How long the first contact with the brokers may take.
 const REACH: Duration = Duration::from_secs(10);
@@ -136,8 +136,12 @@ impl Admin for KafkaAdmin {
         if spec.cleanup != CleanupPolicy::Delete || spec.retention.is_none() {
             topic = topic.set("segment.bytes", SEGMENT_BYTES);
         }
+        let lag_ms = match spec.cleanup {
+            CleanupPolicy::CompactAfter(lag) => lag.max(COMPACTION_LAG).as_millis().to_string(),
+            _ => COMPACTION_LAG.as_millis().to_string(),
+        };
         if spec.cleanup != CleanupPolicy::Delete {
-            topic = topic.set("min.compaction.lag.ms", COMPACTION_LAG_MS);
+            topic = topic.set("min.compaction.lag.ms", &lag_ms);
         }
         let created = block_on(self.client.create_topics([&topic], &options())).map_err(error::of)?;
         let created = outcome(created, &spec.name);
@@ -155,7 +159,10 @@ impl Admin for KafkaAdmin {
         };
         let value = |name: &str| settings.get(name).and_then(|entry| entry.value.as_deref());
         let cleanup = match value("cleanup.policy") {
-            Some("compact") => CleanupPolicy::Compact,
+            Some("compact") => {
+                let lag = value("min.compaction.lag.ms").and_then(|text| text.parse().ok()).map(Duration::from_millis);
+                lag.filter(|lag| *lag > COMPACTION_LAG).map_or(CleanupPolicy::Compact, CleanupPolicy::CompactAfter)
+            }
             Some("compact,delete" | "delete,compact") => CleanupPolicy::CompactDelete,
             _ => CleanupPolicy::Delete,
         };
@@ -247,7 +254,7 @@ fn retention_ms(retention: Option<Duration>) -> String {
 fn policy(cleanup: CleanupPolicy) -> &'static str {
     match cleanup {
         CleanupPolicy::Delete => "delete",
-        CleanupPolicy::Compact => "compact",
+        CleanupPolicy::Compact | CleanupPolicy::CompactAfter(_) => "compact",
         CleanupPolicy::CompactDelete => "compact,delete",
     }
 }

@@ -40,6 +40,23 @@ enum Effort {
     Whole,
 }
 
+/// Which records may go: those that were appended before these times.
+#[derive(Clone, Copy)]
+struct Before {
+    /// Records with a later record of the same key.
+    replaced_before_ms: i64,
+    tombstones_before_ms: i64,
+}
+
+/// The last record of a key so far.
+struct Last {
+    offset: Offset,
+    /// Whether it is a tombstone that may go.
+    expired: bool,
+    /// Whether it may go when a later record has its key.
+    replaceable: bool,
+}
+
 /// When the log was last maintained.
 pub(in crate::transport::embedded) struct Upkeep {
     appended: AtomicUsize,
@@ -106,7 +123,12 @@ impl Broker {
                     self.retain(partition, now_ms.saturating_sub(millis(retention)))?;
                 }
                 if topic.spec.cleanup != CleanupPolicy::Delete {
-                    self.compact(partition, now_ms.saturating_sub(millis(TOMBSTONE)), effort)?;
+                    let replaced_before_ms = match topic.spec.cleanup {
+                        CleanupPolicy::CompactAfter(lag) => now_ms.saturating_sub(millis(lag)),
+                        _ => i64::MAX,
+                    };
+                    let tombstones_before_ms = now_ms.saturating_sub(millis(TOMBSTONE)).min(replaced_before_ms);
+                    self.compact(partition, Before { replaced_before_ms, tombstones_before_ms }, effort)?;
                 }
                 self.trim(partition, passed, effort)?;
             }
@@ -166,7 +188,7 @@ impl Broker {
     }
 
     /// Keeps the last record of each key. Is worth it only if there are more new records than the last compaction left.
-    fn compact(&self, partition: &Partition, tombstones_before_ms: i64, effort: Effort) -> Result<(), TransportError> {
+    fn compact(&self, partition: &Partition, before: Before, effort: Effort) -> Result<(), TransportError> {
         let (bounds, high) = {
             let tail = partition.lock();
             (tail.bounds, partition.high())
@@ -177,7 +199,7 @@ impl Broker {
         }
         let mut removed = Vec::new();
         let mut seen = 0;
-        let mut last: HashMap<Bytes, (Offset, bool)> = HashMap::new();
+        let mut last: HashMap<Bytes, Last> = HashMap::new();
         let mut next = bounds.low;
         while next < high {
             next = partition.read(&*self.storage, next, PAGE, &mut |stored| {
@@ -186,17 +208,21 @@ impl Broker {
                     return;
                 };
                 seen += 1;
-                let expired = record.value.is_none() && stored.appended_at_ms < tombstones_before_ms;
+                let at_ms = stored.appended_at_ms;
+                let expired = record.value.is_none() && at_ms < before.tombstones_before_ms;
+                let this = Last { offset: record.offset, expired, replaceable: at_ms < before.replaced_before_ms };
                 match last.get_mut(key) {
-                    Some(before) => removed.push(std::mem::replace(before, (record.offset, expired)).0),
+                    Some(earlier) => {
+                        let earlier = std::mem::replace(earlier, this);
+                        removed.extend(earlier.replaceable.then_some(earlier.offset));
+                    }
                     // The key is copied, because it may be a slice that keeps a whole record in memory.
-                    None => drop(last.insert(Bytes::copy_from_slice(key), (record.offset, expired))),
+                    None => drop(last.insert(Bytes::copy_from_slice(key), this)),
                 }
             })?;
         }
         // The partition's last record is kept, because it determines the next offset.
-        removed
-            .extend(last.values().filter(|(offset, expired)| *expired && offset + 1 < high).map(|(offset, _)| offset));
+        removed.extend(last.values().filter(|last| last.expired && last.offset + 1 < high).map(|last| last.offset));
         removed.sort_unstable();
         let clean_records = seen - removed.len() as i64;
         let mut tail = partition.lock();

@@ -2,6 +2,8 @@
 //!
 //! Numbers are big-endian, so records sort by topic, partition and offset. Every other field is stored with its length.
 
+use std::time::Duration;
+
 use bytes::{Buf, BufMut, Bytes, TryGetError};
 use thiserror::Error;
 
@@ -119,8 +121,12 @@ pub(in crate::transport::embedded) fn put_topic(id: u32, spec: &TopicSpec) -> Ve
         CleanupPolicy::Delete => 0,
         CleanupPolicy::Compact => 1,
         CleanupPolicy::CompactDelete => 2,
+        CleanupPolicy::CompactAfter(_) => 3,
     });
     row.put_i64(spec.retention.map_or(-1, |kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)));
+    if let CleanupPolicy::CompactAfter(lag) = spec.cleanup {
+        row.put_u64(u64::try_from(lag.as_millis()).unwrap_or(u64::MAX));
+    }
     row
 }
 
@@ -132,9 +138,14 @@ pub(in crate::transport::embedded) fn get_topic(name: String, mut row: &[u8]) ->
         0 => CleanupPolicy::Delete,
         1 => CleanupPolicy::Compact,
         2 => CleanupPolicy::CompactDelete,
+        3 => CleanupPolicy::CompactAfter(Duration::ZERO),
         other => return Err(FormatError::Unknown(other)),
     };
-    let retention = u64::try_from(row.try_get_i64()?).ok().map(std::time::Duration::from_millis);
+    let retention = u64::try_from(row.try_get_i64()?).ok().map(Duration::from_millis);
+    let cleanup = match cleanup {
+        CleanupPolicy::CompactAfter(_) => CleanupPolicy::CompactAfter(Duration::from_millis(row.try_get_u64()?)),
+        other => other,
+    };
     Ok((id, TopicSpec { name: name.into(), partitions, cleanup, retention }))
 }
 
