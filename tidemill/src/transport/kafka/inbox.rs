@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use rdkafka::{
-    Message,
+    Message, Offset as Position,
     consumer::{BaseConsumer, Consumer as _, base_consumer::PartitionQueue},
     error::KafkaError,
     message::{BorrowedMessage, Headers as _},
@@ -193,8 +193,14 @@ impl Slot {
             self.fail(failed, consumer, partition)?;
         }
         let mut records = Vec::new();
+        let mut fell_back = false;
         while records.len() < max {
             match self.queue.poll(Duration::ZERO) {
+                // A partition that was just assigned may find its first offset only after a seek, and then begin there.
+                Some(Ok(message)) if message.offset() < self.next => {
+                    fell_back = true;
+                    break;
+                }
                 Some(Ok(message)) => {
                     self.at_end = false;
                     self.next = message.offset() + 1;
@@ -209,6 +215,11 @@ impl Slot {
                 Some(Err(failed)) => self.fail(failed, consumer, partition)?,
                 None => break,
             }
+        }
+        // Records that were taken before are returned first.
+        if fell_back && records.is_empty() {
+            let position = Position::Offset(self.next);
+            consumer.seek(&partition.topic, partition.partition, position, offsets::ANSWER).map_err(error::of)?;
         }
         Ok(records)
     }
