@@ -2,7 +2,10 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use common::{Tested, driver, windowed};
 use tidemill::{
@@ -203,5 +206,38 @@ fn an_erased_key_has_no_update_that_waits() -> Tested {
     assert_eq!(updates(&driver, "out"), [update("b", 1, 2)]);
     let windows = driver.output::<Windowed<String>, i64>("windows-out").read()?;
     assert_eq!(windows, [(windowed("b", 0, 1_000), 1, 2)]);
+    Ok(())
+}
+
+#[test]
+fn sums_are_right_whatever_is_merged() -> Tested {
+    for max_bytes in [0, 300, 600, 10 << 20] {
+        let builder = StreamsBuilder::new();
+        let bounded = |name: &str| Materialized::<String, i64>::named(name).cache_max_bytes(max_bytes);
+        let prices = builder.table::<String, i64>("prices", bounded("prices"));
+        let amounts = builder.table::<String, i64>("amounts", bounded("amounts"));
+        let totals = prices.outer_join(&amounts, |_, price, amount| price.unwrap_or(1) * amount.unwrap_or(1));
+        let sums = totals.materialized(bounded("totals")).group_by("all", |_, total| ("all".to_owned(), total));
+        sums.reduce(bounded("sum"), |all, total| all + total, |all, total| all - total);
+        let driver = driver(&builder);
+        let mut known = BTreeMap::<(String, &str), i64>::new();
+        for at in 0..120_i64 {
+            let topic = if at % 3 == 0 { "amounts" } else { "prices" };
+            let (key, value) = (format!("item-{}", at * 7 % 4), (at % 5 != 0).then_some(at));
+            driver.input::<String, Option<i64>>(topic).enqueue(key.clone(), value, at)?;
+            match value {
+                Some(value) => drop(known.insert((key, topic), value)),
+                None => drop(known.remove(&(key, topic))),
+            }
+            if at % 8 == 7 {
+                driver.advance_wall_clock(Duration::ZERO)?;
+                let keys: BTreeSet<_> = known.keys().map(|(key, _)| key.clone()).collect();
+                let of = |key: &String, topic| known.get(&(key.clone(), topic)).copied().unwrap_or(1);
+                let expected: i64 = keys.iter().map(|key| of(key, "prices") * of(key, "amounts")).sum();
+                let sum = driver.key_value_store::<String, i64>("sum", 0)?.expect("it runs").get(&"all".into())?;
+                assert_eq!(sum, Some(expected), "at {at} with {max_bytes} bytes");
+            }
+        }
+    }
     Ok(())
 }
