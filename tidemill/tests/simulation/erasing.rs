@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tidemill::{
     AsyncCall, CallPolicy, EmitStrategy, Erased, JoinWindows, KStream, Materialized, ProcessingGuarantee,
-    StreamsBuilder, StreamsConfig, TimeWindows, Topology, Windowed,
+    SlidingWindows, StreamsBuilder, StreamsConfig, TimeWindows, Topology, Windowed,
     testing::{FaultRates, Simulator, SimulatorOptions},
 };
 
@@ -31,6 +31,10 @@ fn topology() -> Topology {
     // Kept for so long that each row that is erased leaves a deletion.
     let totals = Materialized::<String, i64>::named("totals").retention(HOUR);
     stream.group_by_key().windowed_by(windows).emit(emit).count(totals).to_stream().to("totals-out");
+    let sliding = SlidingWindows::of_time_difference_and_grace(Duration::from_millis(50), Duration::from_millis(50));
+    stream.group_by_key().windowed_by(sliding).emit(emit).count("slides").to_stream().to("slides-out");
+    let sliding = stream.group_by_key().windowed_by(sliding.event_time_by_key()).emit(emit);
+    sliding.count("slides-by-key").to_stream().to("slides-by-key-out");
     let by_key =
         |stream: &KStream<String, i64>| stream.group_by_key().windowed_by(windows.event_time_by_key()).emit(emit);
     let lists = by_key(&stream).collect("lists");
@@ -51,7 +55,7 @@ fn topology() -> Topology {
 
     builder
         .stream::<String, i64>("forget")
-        .erase("forget-key", &["counts", "totals", "lists", "evens", "pairs", "square"])
+        .erase("forget-key", &["counts", "totals", "slides", "slides-by-key", "lists", "evens", "pairs", "square"])
         .flat_map(|key, Erased { request, .. }| {
             (0..2).map(move |half| (format!("{key}/{half}"), request)).collect::<Vec<_>>()
         })
@@ -125,7 +129,7 @@ fn drive(simulator: &mut Simulator, guarantee: ProcessingGuarantee) -> Result<()
 
 /// How many results there are of what waits for time to pass.
 fn outputs(simulator: &Simulator) -> Result<Vec<usize>, Problem> {
-    let topics = ["lists-out", "both-out", "totals-out", "pairs-out", "squares"];
+    let topics = ["lists-out", "both-out", "totals-out", "slides-out", "slides-by-key-out", "pairs-out", "squares"];
     topics.iter().map(|topic| Ok(simulator.log().read_all(topic)?.len())).collect()
 }
 
@@ -152,6 +156,9 @@ fn nothing_left(simulator: &Simulator) -> Result<(), Problem> {
     let stores = [
         "counts",
         "totals",
+        "slides",
+        "slides-by-key",
+        "slides-by-key-times",
         "lists",
         "lists-times",
         "evens",
