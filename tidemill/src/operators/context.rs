@@ -1,6 +1,6 @@
 //! The context that the operators of one task share: time, position, outputs, counters.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, convert::Infallible, fmt};
 
 use bytes::Bytes;
 use tidemill_state::{BoxError, Codec, CodecError, StoreError};
@@ -29,6 +29,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The error that a function of the user returned.
+    pub(crate) fn of_user(error: impl Into<BoxError>) -> Box<Self> {
+        Box::new(Self::User(error.into()))
+    }
+
     /// Whether the failure concerns only this record. A record that decodes later must not be given up, and a store
     /// failure affects all records.
     pub(crate) const fn is_about_records(&self) -> bool {
@@ -56,6 +61,12 @@ pub(crate) type Outcome = Result<(), Box<Failure>>;
 impl From<StoreError> for Box<Failure> {
     fn from(error: StoreError) -> Self {
         Self::new(Failure::Store(error))
+    }
+}
+
+impl From<Infallible> for Box<Failure> {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

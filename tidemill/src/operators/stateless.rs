@@ -1,8 +1,11 @@
 //! Operators without state: map, filter, flat map, peek, merge, and the filter of null keys.
+//!
+//! The functions of users return results. A function that cannot fail has the error `Infallible`: such a result has
+//! the size of its value, and no code checks it.
 
 use std::sync::Arc;
 
-use super::{DropReason, Next, Outcome, Target, TaskContext};
+use super::{DropReason, Failure, Next, Outcome, Target, TaskContext};
 use crate::{
     record::{Data, Record},
     transport::Headers,
@@ -14,13 +17,14 @@ pub(crate) struct Map<F, K2, V2> {
     pub(crate) next: Next<K2, V2>,
 }
 
-impl<K, V, K2: Data, V2: Data, F> Target<K, V> for Map<F, K2, V2>
+impl<K, V, K2: Data, V2: Data, F, E: Into<Box<Failure>>> Target<K, V> for Map<F, K2, V2>
 where
-    F: Fn(Record<K, V>) -> Record<K2, V2>,
+    F: Fn(Record<K, V>) -> Result<Record<K2, V2>, E>,
 {
     #[inline]
     fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
-        self.next.hand_over(ctx, (self.map)(Record { key, value, timestamp, headers }))
+        let record = (self.map)(Record { key, value, timestamp, headers }).map_err(E::into)?;
+        self.next.hand_over(ctx, record)
     }
 }
 
@@ -48,10 +52,13 @@ pub(crate) struct Filter<F, K, V> {
     pub(crate) next: Next<K, V>,
 }
 
-impl<K: Data, V: Data, F: Fn(&K, &V) -> bool> Target<K, V> for Filter<F, K, V> {
+impl<K: Data, V: Data, F, E: Into<Box<Failure>>> Target<K, V> for Filter<F, K, V>
+where
+    F: Fn(&K, &V) -> Result<bool, E>,
+{
     #[inline]
     fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
-        if (self.predicate)(&key, &value) {
+        if (self.predicate)(&key, &value).map_err(E::into)? {
             self.next.hand_over(ctx, Record { key, value, timestamp, headers })
         } else {
             Ok(())
@@ -65,13 +72,13 @@ pub(crate) struct FlatMap<F, K2, V2> {
     pub(crate) next: Next<K2, V2>,
 }
 
-impl<K, V, K2: Data, V2: Data, I, F> Target<K, V> for FlatMap<F, K2, V2>
+impl<K, V, K2: Data, V2: Data, I, F, E: Into<Box<Failure>>> Target<K, V> for FlatMap<F, K2, V2>
 where
     I: IntoIterator<Item = (K2, V2)>,
-    F: Fn(K, V) -> I,
+    F: Fn(K, V) -> Result<I, E>,
 {
     fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
-        for (key, value) in (self.map)(key, value) {
+        for (key, value) in (self.map)(key, value).map_err(E::into)? {
             self.next.forward(ctx, Record { key, value, timestamp, headers: headers.clone() })?;
         }
         Ok(())
@@ -84,10 +91,13 @@ pub(crate) struct Peek<F, K, V> {
     pub(crate) next: Next<K, V>,
 }
 
-impl<K: Data, V: Data, F: Fn(&K, &V)> Target<K, V> for Peek<F, K, V> {
+impl<K: Data, V: Data, F, E: Into<Box<Failure>>> Target<K, V> for Peek<F, K, V>
+where
+    F: Fn(&K, &V) -> Result<(), E>,
+{
     #[inline]
     fn take(&self, ctx: &mut TaskContext, key: K, value: V, timestamp: i64, headers: Headers) -> Outcome {
-        (self.look)(&key, &value);
+        (self.look)(&key, &value).map_err(E::into)?;
         self.next.hand_over(ctx, Record { key, value, timestamp, headers })
     }
 }

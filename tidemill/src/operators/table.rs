@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{ByteStore, Codec, Row};
 
-use super::{DropReason, Next, Outcome, Receive, TaskContext, View};
+use super::{DropReason, Failure, Next, Outcome, Receive, TaskContext, View};
 use crate::{
     record::{Data, Record},
     table::Change,
@@ -48,15 +48,15 @@ pub(crate) struct StreamTableJoin<K, T, F, V2> {
     pub(crate) next: Next<K, V2>,
 }
 
-impl<K: Data, V, T: Data, V2: Data, F> Receive<K, V> for StreamTableJoin<K, T, F, V2>
+impl<K: Data, V, T: Data, V2: Data, F, E: Into<Box<Failure>>> Receive<K, V> for StreamTableJoin<K, T, F, V2>
 where
-    F: Fn(&K, V, Option<T>) -> Option<V2>,
+    F: Fn(&K, V, Option<T>) -> Result<Option<V2>, E>,
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let keyless = self.key.is_null(&record.key);
         let found = if keyless { None } else { self.table.get(ctx, &record.key)? };
         let Record { key, value: left, timestamp, headers } = record;
-        match (self.join)(&key, left, found.map(|(value, _)| value)) {
+        match (self.join)(&key, left, found.map(|(value, _)| value)).map_err(E::into)? {
             Some(value) => self.next.forward(ctx, Record { key, value, timestamp, headers }),
             None => {
                 if keyless {

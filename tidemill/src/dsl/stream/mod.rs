@@ -1,10 +1,13 @@
 //! Steps of a stream of records.
 
 mod global_join;
+mod nodes;
 mod process;
 mod sinks;
 mod stateless;
 mod table_join;
+mod try_join;
+mod try_stateless;
 
 use std::fmt;
 

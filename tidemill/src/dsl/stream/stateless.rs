@@ -1,6 +1,6 @@
 //! Steps without state: map, filter, flat map, peek, merge, split.
 
-use std::{rc::Rc, sync::Arc};
+use std::{convert::Infallible, rc::Rc, sync::Arc};
 
 use super::{
     super::{
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     graph::MAIN_PORT,
-    operators::{BuildNode, DropNullKeys, Filter, FlatMap, Map, Merge, Peek},
+    operators::{BuildNode, DropNullKeys, Merge},
     record::{Data, Record},
 };
 
@@ -42,21 +42,6 @@ impl<K: Data, V: Data> KStream<Option<K>, V> {
 }
 
 impl<K: Data, V: Data> KStream<K, V> {
-    fn map_records<K2: Data, V2: Data>(
-        &self,
-        label: &'static str,
-        rekeyed: bool,
-        map: impl Fn(Record<K, V>) -> Record<K2, V2> + Send + Sync + 'static,
-    ) -> KStream<K2, V2> {
-        let map = Arc::new(map);
-        let build: BuildNode = Arc::new(move |assembly, id| {
-            let operator = Map { map: map.clone(), next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(operator));
-            Ok(())
-        });
-        self.then(self.add(label, build), rekeyed)
-    }
-
     /// Turns each record into another key and value (`KStream.map` in Kafka Streams). Timestamp and headers stay.
     ///
     /// The new key may belong to another partition. Call [`KStream::repartition`] before a step that needs the key,
@@ -81,7 +66,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn map<K2: Data, V2: Data>(&self, map: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static) -> KStream<K2, V2> {
         self.map_records("map", true, move |record| {
             let (key, value) = map(record.key, record.value);
-            Record { key, value, timestamp: record.timestamp, headers: record.headers }
+            Ok::<_, Infallible>(Record { key, value, timestamp: record.timestamp, headers: record.headers })
         })
     }
 
@@ -104,7 +89,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn map_values<V2: Data>(&self, map: impl Fn(V) -> V2 + Send + Sync + 'static) -> KStream<K, V2> {
         self.map_records("map-values", false, move |record| {
             let Record { key, value, timestamp, headers } = record;
-            Record { key, value: map(value), timestamp, headers }
+            Ok::<_, Infallible>(Record { key, value: map(value), timestamp, headers })
         })
     }
 
@@ -125,7 +110,7 @@ impl<K: Data, V: Data> KStream<K, V> {
         self.map_records("map-values", false, move |record| {
             let Record { key, value, timestamp, headers } = record;
             let value = map(&key, value);
-            Record { key, value, timestamp, headers }
+            Ok::<_, Infallible>(Record { key, value, timestamp, headers })
         })
     }
 
@@ -147,7 +132,12 @@ impl<K: Data, V: Data> KStream<K, V> {
     pub fn select_key<K2: Data>(&self, key: impl Fn(&K, &V) -> K2 + Send + Sync + 'static) -> KStream<K2, V> {
         self.map_records("select-key", true, move |record| {
             let key = key(&record.key, &record.value);
-            Record { key, value: record.value, timestamp: record.timestamp, headers: record.headers }
+            Ok::<_, Infallible>(Record {
+                key,
+                value: record.value,
+                timestamp: record.timestamp,
+                headers: record.headers,
+            })
         })
     }
 
@@ -165,13 +155,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn filter(&self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
-        let predicate = Arc::new(predicate);
-        let build: BuildNode = Arc::new(move |assembly, id| {
-            let operator = Filter { predicate: predicate.clone(), next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(operator));
-            Ok(())
-        });
-        self.then(self.add("filter", build), false)
+        self.filter_records("filter", move |key, value| Ok::<_, Infallible>(predicate(key, value)))
     }
 
     /// Keeps the records for which `predicate` is false (`KStream.filterNot` in Kafka Streams).
@@ -212,7 +196,7 @@ impl<K: Data, V: Data> KStream<K, V> {
     where
         I: IntoIterator<Item = (K2, V2)> + 'static,
     {
-        self.flat_map_records("flat-map", true, map)
+        self.flat_map_records("flat-map", true, move |key, value| Ok::<_, Infallible>(map(key, value)))
     }
 
     /// Turns each value into any number of values with the same key (`KStream.flatMapValues` in Kafka Streams). The key
@@ -234,26 +218,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         I: IntoIterator<Item = V2> + 'static,
     {
         self.flat_map_records("flat-map-values", false, move |key: K, value| {
-            map(value).into_iter().map(move |value| (key.clone(), value))
+            Ok::<_, Infallible>(map(value).into_iter().map(move |value| (key.clone(), value)))
         })
-    }
-
-    fn flat_map_records<K2: Data, V2: Data, I>(
-        &self,
-        label: &'static str,
-        rekeyed: bool,
-        map: impl Fn(K, V) -> I + Send + Sync + 'static,
-    ) -> KStream<K2, V2>
-    where
-        I: IntoIterator<Item = (K2, V2)>,
-    {
-        let map = Arc::new(map);
-        let build: BuildNode = Arc::new(move |assembly, id| {
-            let operator = FlatMap { map: map.clone(), next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(operator));
-            Ok(())
-        });
-        self.then(self.add(label, build), rekeyed)
     }
 
     /// Calls `look` for each record and passes the record on (`KStream.peek` in Kafka Streams).
@@ -277,13 +243,10 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn peek(&self, look: impl Fn(&K, &V) + Send + Sync + 'static) -> Self {
-        let look = Arc::new(look);
-        let build: BuildNode = Arc::new(move |assembly, id| {
-            let operator = Peek { look: look.clone(), next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(operator));
-            Ok(())
-        });
-        self.then(self.add("peek", build), false)
+        self.peek_records("peek", move |key, value| {
+            look(key, value);
+            Ok::<_, Infallible>(())
+        })
     }
 
     /// Merges both streams (`KStream.merge` in Kafka Streams). The records come in the order in which the task takes

@@ -1,6 +1,6 @@
 //! Joins of a stream with a table.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
 
 use super::{
     super::{
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     graph::MAIN_PORT,
-    operators::{BuildNode, StreamTableJoin},
+    operators::{BuildNode, Failure, StreamTableJoin},
     record::Data,
 };
 
@@ -47,7 +47,9 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &KTable<K, T>,
         join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "join", move |key, value, found| found.map(|found| join(key, value, found)))
+        self.join_table(table, "join", move |key, value, found| {
+            Ok::<_, Infallible>(found.map(|found| join(key, value, found)))
+        })
     }
 
     /// As [`join`](Self::join), but a record without a match is joined with `None` instead of being dropped
@@ -74,14 +76,14 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &KTable<K, T>,
         join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "left-join", move |key, value, found| Some(join(key, value, found)))
+        self.join_table(table, "left-join", move |key, value, found| Ok::<_, Infallible>(Some(join(key, value, found))))
     }
 
-    fn join_table<T: Data, V2: Data>(
+    pub(super) fn join_table<T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(
         &self,
         table: &KTable<K, T>,
         label: &'static str,
-        join: impl Fn(&K, V, Option<T>) -> Option<V2> + Send + Sync + 'static,
+        join: impl Fn(&K, V, Option<T>) -> Result<Option<V2>, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
         if !meets(&self.graph, table.graph(), label) {
             return self.then(self.node, false);
