@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::TaskError,
     graph::{MAIN_PORT, NodeId, StoreKind, StoreName},
-    operators::{Assembly, BuildNode, KeyedAggregate, KeyedInput},
+    operators::{Assembly, BuildNode, Folded, KeyedAggregate, KeyedInput},
     record::Data,
 };
 
@@ -154,11 +154,11 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
         CogroupedKStream::new(self, aggregator)
     }
 
-    pub(super) fn fold<A: Data>(
+    pub(super) fn fold<A: Data, R: Folded + 'static>(
         &self,
         label: &'static str,
         materialized: impl Into<Materialized<K, A>>,
-        fold: impl Fn(&K, V, &mut Option<A>) + Send + Sync + 'static,
+        fold: impl Fn(&K, V, &mut Option<A>) -> R + Send + Sync + 'static,
     ) -> KTable<K, A> {
         let materialized = materialized.into();
         let graph = &self.stream.graph;

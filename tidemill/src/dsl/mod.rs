@@ -28,6 +28,7 @@ mod stream_joined;
 mod table;
 mod table_joined;
 mod topology_builder;
+mod try_fold;
 mod window_rows;
 mod windowed;
 mod windowed_by;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     graph::{LATE_PORT, MAIN_PORT, NodeId, StoreName},
-    operators::{BuildNode, Collect, WindowInput},
+    operators::{BuildNode, Collect, Folded, WindowInput},
     record::Data,
     windows::{EmitStrategy, TimeWindows, Windowed},
 };
@@ -244,11 +244,11 @@ impl<K: Data, V: Data> TimeWindowedKStream<K, V> {
         CogroupedWindows::new(self, other)
     }
 
-    fn fold<A: Data>(
+    pub(super) fn fold<A: Data, R: Folded + 'static>(
         self,
         label: &'static str,
         materialized: impl Into<Materialized<K, A>>,
-        fold: impl Fn(&K, V, &mut Option<A>) + Send + Sync + 'static,
+        fold: impl Fn(&K, V, &mut Option<A>) -> R + Send + Sync + 'static,
     ) -> KTable<Windowed<K>, A> {
         let rows = WindowRows::new(&self.stream.graph, self.windows, materialized.into());
         let (node_rows, fold) = (rows.clone(), Arc::new(fold));

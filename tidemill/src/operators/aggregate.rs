@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tidemill_state::{ByteStore, Codec};
 
 use super::{
-    Lifecycle, Next, Outcome, Receive, TaskContext,
+    Failure, Folded, Lifecycle, Next, Outcome, Receive, TaskContext,
     entries::{Entries, Weight},
 };
 use crate::{
@@ -45,11 +45,11 @@ impl<K: Data, A: Data> KeyedAggregate<K, A> {
 
     /// Adds a record to the aggregate of its key, and emits the result.
     #[inline]
-    fn update<V>(
+    fn update<V, R: Folded>(
         &mut self,
         ctx: &mut TaskContext,
         record: Record<K, V>,
-        fold: impl FnOnce(&K, V, &mut Option<A>),
+        fold: impl FnOnce(&K, V, &mut Option<A>) -> R,
     ) -> Outcome {
         let Record { key, value, timestamp, headers } = record;
         if ctx.drops_null(&*self.key, &key) {
@@ -64,10 +64,14 @@ impl<K: Data, A: Data> KeyedAggregate<K, A> {
             })?;
         let fold = |aggregate: &mut Option<A>| {
             let old = if self.sends_old { aggregate.clone() } else { None };
-            fold(&key, value, aggregate);
-            Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old }
+            fold(&key, value, aggregate).outcome()?;
+            Ok(Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old })
         };
-        let (value, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
+        let (folded, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
+        let value = folded.inspect_err(|_: &Box<Failure>| {
+            // The function may have changed the aggregate before it failed. The store still has the one before.
+            drop(self.entries.take(ctx, &self.scratch, &mut self.weight));
+        })?;
         if self.shared {
             let written = self.write(ctx);
             self.entries.clear(ctx, &mut self.weight);
@@ -90,7 +94,10 @@ impl<K, V, A, F> KeyedInput<K, V, A, F> {
     }
 }
 
-impl<K: Data, V, A: Data, F: Fn(&K, V, &mut Option<A>)> Receive<K, V> for KeyedInput<K, V, A, F> {
+impl<K: Data, V, A: Data, F, R: Folded> Receive<K, V> for KeyedInput<K, V, A, F>
+where
+    F: Fn(&K, V, &mut Option<A>) -> R,
+{
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         self.core.borrow_mut().update(ctx, record, &*self.fold)
     }

@@ -58,6 +58,25 @@ impl fmt::Display for Failure {
 /// An operator's result; small, because it is returned at every hop.
 pub(crate) type Outcome = Result<(), Box<Failure>>;
 
+/// What a function returns that changes an aggregate: nothing if it cannot fail, otherwise a result.
+pub(crate) trait Folded {
+    fn outcome(self) -> Outcome;
+}
+
+impl Folded for () {
+    #[inline]
+    fn outcome(self) -> Outcome {
+        Ok(())
+    }
+}
+
+impl<E: Into<Box<Failure>>> Folded for Result<(), E> {
+    #[inline]
+    fn outcome(self) -> Outcome {
+        self.map_err(E::into)
+    }
+}
+
 impl From<StoreError> for Box<Failure> {
     fn from(error: StoreError) -> Self {
         Self::new(Failure::Store(error))

@@ -55,7 +55,7 @@ pub(crate) use bad_record::{BadRecord, RecordPart, Undecodable};
 pub(crate) use branch::Branch;
 pub(crate) use cogroup::{Cogroup, LeftInput, RightInput};
 pub(crate) use collect::Collect;
-pub(crate) use context::{DropReason, Failure, Outcome, Schedule, TaskContext};
+pub(crate) use context::{DropReason, Failure, Folded, Outcome, Schedule, TaskContext};
 pub(crate) use elements::Elements;
 pub use erase::Erased;
 pub(crate) use erase::{Erase, ErasedStore};

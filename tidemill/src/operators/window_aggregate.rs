@@ -11,7 +11,7 @@ use std::{
 use tidemill_state::{ByteWindowStore, Codec, Row};
 
 use super::{
-    DropReason, Failure, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
+    DropReason, Failure, Folded, Lifecycle, Next, Outcome, Receive, TaskContext, WindowClock, WindowTime,
     entries::{Entries, Weight},
     window_time::Due,
 };
@@ -80,13 +80,13 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         }
     }
 
-    fn update(
+    fn update<R: Folded>(
         &mut self,
         ctx: &mut TaskContext,
         window: Window,
         key: &K,
         timestamp: i64,
-        fold: impl FnOnce(&mut Option<A>),
+        fold: impl FnOnce(&mut Option<A>) -> R,
     ) -> Outcome {
         let is_first = {
             let epoch = self.store.borrow().epoch();
@@ -103,10 +103,14 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         })?;
         let change = |aggregate: &mut Option<A>| {
             let old = if *sends_old && !*emit_final { aggregate.clone() } else { None };
-            fold(aggregate);
-            (!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old })
+            fold(aggregate).outcome()?;
+            Ok((!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old }))
         };
-        let (updated, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
+        let (folded, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
+        let updated = folded.inspect_err(|_: &Box<Failure>| {
+            // The function may have changed the aggregate before it failed. The store still has the one before.
+            drop(entries.take(ctx, scratch, weight));
+        })?;
         if self.shared {
             let written = self.spill(ctx, ..);
             self.forget(ctx, ..);
@@ -331,9 +335,9 @@ pub(crate) struct WindowInput<K, V, A, F> {
     pub(crate) late: Next<K, V>,
 }
 
-impl<K: Data, V: Data, A: Data, F> Receive<K, V> for WindowInput<K, V, A, F>
+impl<K: Data, V: Data, A: Data, F, R: Folded> Receive<K, V> for WindowInput<K, V, A, F>
 where
-    F: Fn(&K, V, &mut Option<A>),
+    F: Fn(&K, V, &mut Option<A>) -> R,
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let core = &mut *self.core.borrow_mut();
