@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use crate::graph::problem_with_name;
+use crate::{graph::problem_with_name, handlers::RecordHandler};
 
 /// The effect that a crash may have on results (`processing.guarantee` in Kafka Streams).
 ///
@@ -27,54 +27,9 @@ pub enum ProcessingGuarantee {
     AtLeastOnce,
 }
 
-/// The treatment of a record that cannot be processed, and of a punctuation that fails.
-///
-/// [`Skip`](Self::Skip) and [`DeadLetter`](Self::DeadLetter) undo everything that a refused record did to stores,
-/// windows, times and outputs, in all branches. So the results are the same as for an input without the record. Windows
-/// that the record would have closed close with the next record, or by silence. Some results come from more than one
-/// record, for example the result of a window. If such a result is refused, only the result is left out and counted,
-/// without a dead letter. The fields of a custom processor are not undone: keep state that depends on records in a
-/// store.
-///
-/// This costs time: each change of a store is noted until the record is processed, and aggregates are encoded with each
-/// record instead of once per commit. [`Fail`](Self::Fail) costs nothing.
-///
-/// In Kafka Streams, `Skip` is `LogAndContinueExceptionHandler` and `Fail` is `LogAndFailExceptionHandler`; dead
-/// letters are KIP-1034. There, a skipped record may leave effects in stores.
-///
-/// ```
-/// # use tidemill::{RecordHandler, StreamsConfig, testing::DriverOptions};
-/// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
-/// # let builder = StreamsBuilder::new();
-/// builder.stream::<u64, i64>("orders").map_values(|cents| cents / 100).to("euros");
-///
-/// let handler = RecordHandler::DeadLetter("bad-orders".into());
-/// let config = StreamsConfig { deserialization_handler: handler, ..StreamsConfig::new("test") };
-/// let driver = TopologyTestDriver::with(&builder.build()?, DriverOptions { config, ..DriverOptions::default() })?;
-/// let orders = driver.input::<u64, i64>("orders");
-/// orders.pipe_raw(0, Some(&1_u64.to_be_bytes()), Some(b"250"), 0)?; // Not an 8-byte integer.
-/// orders.pipe(1, 250, 1)?;
-/// assert_eq!(driver.output::<u64, i64>("euros").read_values()?, [2]);
-/// let letter = driver.output::<u64, String>("bad-orders").read_records()?.remove(0);
-/// assert_eq!(letter.value, "250");
-/// assert_eq!(letter.headers.last("__streams.errors.topic").map(|topic| &topic[..]), Some(&b"orders"[..]));
-/// assert_eq!(driver.status()?.tasks[0].records_dropped, [("orders".to_owned(), "undecodable", 1)]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum RecordHandler {
-    /// The task fails, as [`StreamsConfig::on_task_failure`] says.
-    #[default]
-    Fail,
-    /// The record is logged, counted and skipped.
-    Skip,
-    /// The unchanged record is sent to this topic in the same transaction, with headers that tell the reason
-    /// (KIP-1034).
-    DeadLetter(String),
-}
-
 /// The reaction to a task that cannot process a record. Kafka Streams asks its `StreamsUncaughtExceptionHandler`
-/// (KIP-671), which stops or replaces threads; a single task cannot stop there.
+/// (KIP-671), which stops or replaces threads; a single task cannot stop there. For errors of records, the handlers
+/// decide first.
 ///
 /// ```
 /// # use tidemill::{StreamsConfig, TaskFailureAction, TaskState, testing::DriverOptions};
@@ -96,6 +51,10 @@ pub enum TaskFailureAction {
     StopInstance,
     /// The task stops at the record. The instance's other tasks continue.
     StopTask,
+    /// The thread is replaced, and the record is tried again (`REPLACE_THREAD` in Kafka Streams), also after a panic. If
+    /// that does not help after [`max_thread_replacements`](StreamsConfig::max_thread_replacements) times, the instance
+    /// stops.
+    ReplaceThread,
 }
 
 /// The configuration of an application (`StreamsConfig` in Kafka Streams). Durations are wall time.
@@ -161,6 +120,17 @@ pub struct StreamsConfig {
     /// The handler for records and punctuations for which an operator returns an error (`processing.exception.handler`
     /// in Kafka Streams, KIP-1033). A panic always fails the task. Default fail.
     pub processing_handler: RecordHandler,
+    /// The handler for records whose result the log does not take: it is larger than the log allows for the topic, or
+    /// it has no key although the topic is compacted (`production.exception.handler` in Kafka Streams, KIP-210).
+    /// Default fail.
+    ///
+    /// The step that writes the topic asks before anything is sent, by the limits of the topic at the start of the
+    /// instance. So the transaction goes on, and the input record leaves no trace at all. In Kafka Streams, only the
+    /// output is missing, and with exactly-once the transaction fails.
+    pub production_handler: RecordHandler,
+    /// How many times a thread is replaced for one record or one punctuation before its task fails. A place that has
+    /// not failed for ten minutes begins anew. Kafka Streams has no limit. Default 3.
+    pub max_thread_replacements: u32,
     /// The reaction to a failed task. Default stop the instance.
     pub on_task_failure: TaskFailureAction,
     /// A thread that does not poll for this long loses its partitions (`max.poll.interval.ms`). The thread polls in
@@ -228,6 +198,8 @@ impl StreamsConfig {
             max_task_idle: Some(Duration::ZERO),
             deserialization_handler: RecordHandler::default(),
             processing_handler: RecordHandler::default(),
+            production_handler: RecordHandler::default(),
+            max_thread_replacements: 3,
             on_task_failure: TaskFailureAction::default(),
             session_timeout: Duration::from_secs(45),
             application_server: None,
@@ -287,10 +259,8 @@ impl StreamsConfig {
     }
 
     pub(crate) fn dead_letter_topics(&self) -> impl Iterator<Item = &str> {
-        [&self.deserialization_handler, &self.processing_handler].into_iter().filter_map(|handler| match handler {
-            RecordHandler::DeadLetter(topic) => Some(topic.as_str()),
-            RecordHandler::Fail | RecordHandler::Skip => None,
-        })
+        let handlers = [&self.deserialization_handler, &self.processing_handler, &self.production_handler];
+        handlers.into_iter().flat_map(RecordHandler::dead_letter_topics).map(String::as_str)
     }
 }
 

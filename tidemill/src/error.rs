@@ -97,6 +97,18 @@ pub enum TaskError {
         /// The panic's message, or the error that the operator returned.
         source: BoxError,
     },
+    /// A handler wants a new thread for a record. Replace the thread, and process again from the last commit.
+    #[error("task {task}, operator '{node}', {}", position_text(position.as_ref()))]
+    ReplaceThread {
+        /// The task.
+        task: TaskId,
+        /// The operator that failed.
+        node: NodeName,
+        /// The record; `None` if the operator failed between records.
+        position: Option<Position>,
+        /// The error that the handler saw.
+        source: BoxError,
+    },
     /// The task's state cannot be used. Stop the thread.
     #[error("task {task}: its state cannot be used")]
     State {

@@ -12,6 +12,7 @@ mod times;
 mod value_headers;
 
 mod error;
+mod handlers;
 mod idle_note;
 mod windows;
 
@@ -44,7 +45,7 @@ pub use async_op::{
     RouteSnapshot, Spending, Spent, Usage, WhenExhausted,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{ProcessingGuarantee, RecordHandler, StreamsConfig, TaskFailureAction};
+pub use config::{ProcessingGuarantee, StreamsConfig, TaskFailureAction};
 pub use dsl::{
     CogroupedKStream, CogroupedWindows, Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
     Materialized, NodeHandle, NodeProcessing, Processing, ProcessingValues, Produced, Repartitioned,
@@ -53,6 +54,7 @@ pub use dsl::{
 };
 pub use error::{Position, TaskError, TopologyError};
 pub use graph::{Edge, Node, NodeKind, StoreFormat, StoreKind, StoreSpec};
+pub use handlers::{ErrorHandler, ErrorHandlerContext, ErrorHandlerResponse, ErrorOrigin, ErrorRecord, RecordHandler};
 pub use names::{NodeId, NodeName, ParseTaskIdError, StoreName, TaskId};
 pub use operators::Erased;
 pub use partitioner::{murmur2, partition_for};

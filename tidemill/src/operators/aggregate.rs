@@ -69,7 +69,8 @@ impl<K: Data, A: Data> KeyedAggregate<K, A> {
         };
         let (folded, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
         let value = folded.inspect_err(|_: &Box<Failure>| {
-            // The function may have changed the aggregate before it failed. The store still has the one before.
+            // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
+            // before.
             drop(self.entries.take(ctx, &self.scratch, &mut self.weight));
         })?;
         if self.shared {

@@ -12,7 +12,7 @@ use std::{
 use tidemill_state::{ByteSessionStore, ByteStore, ByteVersionedStore, ByteWindowStore, Codec};
 
 use super::{
-    GlobalStores, Next, Target,
+    GlobalStores, Limits, Next, SinkLimits, SinkTopic, Target,
     link::{Lifecycle, Lifecycles, Link},
     processor::{Application, Environment},
     source::SourceQueue,
@@ -82,6 +82,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) topic: &'a dyn Fn(&TopicRef) -> (Topic, i32),
     /// The topics that sinks may write without declaring them, with their partition counts.
     pub(crate) undeclared: &'a Arc<BTreeMap<Topic, i32>>,
+    /// What the topics take that operators write.
+    pub(crate) limits: &'a Arc<Limits>,
     /// The task's input partitions, in the order of its queues.
     pub(crate) partitions: Vec<TopicPartition>,
     pub(crate) application: Arc<Application>,
@@ -310,6 +312,14 @@ impl<'a> Assembly<'a> {
             return self.parts.undeclared.clone();
         }
         Arc::new(declared.iter().map(|topic| self.topic(&TopicRef::External(topic.clone()))).collect())
+    }
+
+    /// What the topic of a sink takes.
+    pub(crate) fn limits<K, V>(&self, topic: &SinkTopic<K, V>) -> SinkLimits {
+        match topic {
+            SinkTopic::One(topic, _) => SinkLimits::One(self.parts.limits.get(topic).copied().unwrap_or_default()),
+            SinkTopic::ByRecord(_) => SinkLimits::ByRecord(self.parts.limits.clone()),
+        }
     }
 
     /// The task's input partitions, in the order of its queues.

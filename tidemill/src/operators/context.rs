@@ -1,12 +1,12 @@
 //! The context that the operators of one task share: time, position, outputs, counters.
 
-use std::{collections::BTreeMap, convert::Infallible, fmt};
+use std::{collections::BTreeMap, convert::Infallible, error::Error, fmt};
 
 use bytes::Bytes;
 use tidemill_state::{BoxError, Codec, CodecError, StoreError};
 
-use super::Undo;
 use super::processor::{Metrics, Punctuation, PunctuationType};
+use super::{Refused, Rules, Undo};
 use crate::{
     clock::Moment,
     graph::NodeId,
@@ -26,6 +26,14 @@ pub(crate) enum Failure {
     Store(StoreError),
     /// A key or value could not be encoded or decoded.
     Codec(CodecError),
+    /// The log would not take an output.
+    Refused(Refused),
+    /// The handler has decided that the failure does not pass.
+    Decided {
+        /// Whether the thread is replaced.
+        replaces: bool,
+        failure: Box<Failure>,
+    },
 }
 
 impl Failure {
@@ -34,12 +42,28 @@ impl Failure {
         Box::new(Self::User(error.into()))
     }
 
+    /// A failure that no handler is asked about.
+    pub(crate) fn decided(text: String) -> Box<Self> {
+        Box::new(Self::Decided { replaces: false, failure: Self::of_user(text) })
+    }
+
+    /// The error behind the failure.
+    pub(crate) fn error(&self) -> &(dyn Error + 'static) {
+        match self {
+            Self::User(error) => &**error,
+            Self::Store(error) => error,
+            Self::Codec(error) => error,
+            Self::Refused(error) => error,
+            Self::Decided { failure, .. } => failure.error(),
+        }
+    }
+
     /// Whether the failure concerns only this record. A record that decodes later must not be given up, and a store
     /// failure affects all records.
     pub(crate) const fn is_about_records(&self) -> bool {
         match self {
-            Self::User(_) => true,
-            Self::Codec(CodecError::NotYet { .. }) | Self::Store(_) => false,
+            Self::User(_) | Self::Refused(_) => true,
+            Self::Codec(CodecError::NotYet { .. }) | Self::Store(_) | Self::Decided { .. } => false,
             Self::Codec(_) => true,
         }
     }
@@ -47,11 +71,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(error) => error.fmt(f),
-            Self::Store(error) => error.fmt(f),
-            Self::Codec(error) => error.fmt(f),
-        }
+        fmt::Display::fmt(self.error(), f)
     }
 }
 
@@ -112,6 +132,8 @@ pub(crate) enum DropReason {
     Undecodable,
     /// An operator returned an error for it, and the handler skipped it.
     Processing,
+    /// The log would not take its result, and the handler skipped it.
+    Refused,
     /// It answers a request that was already answered or withdrawn.
     Duplicate,
     /// Its partitioner chose no partition.
@@ -136,6 +158,7 @@ impl DropReason {
             Self::ImplausibleTimestamp => "implausible-timestamp",
             Self::Undecodable => "undecodable",
             Self::Processing => "processing-error",
+            Self::Refused => "production-error",
             Self::Duplicate => "duplicate",
             Self::NoPartition => "no-partition",
             Self::Dropped => "dropped",
@@ -188,8 +211,10 @@ pub(crate) struct TaskContext {
     pub(crate) next_punctuation: u32,
     /// Whether a processor asked for a commit as soon as possible.
     pub(crate) commit_requested: bool,
-    /// Whether records that an operator rejects are left out, as the processing handler decides.
+    /// Whether records that an operator rejects may be left out, as the handlers decide.
     pub(crate) leaves_out: bool,
+    /// The handlers.
+    pub(crate) rules: Rules,
     /// The changes of the current record that can be undone.
     pub(crate) undo: Undo,
     /// The bytes of records sent and the results emitted since the runtime last took the outputs.
@@ -224,6 +249,7 @@ impl TaskContext {
             next_punctuation: 0,
             commit_requested: false,
             leaves_out: false,
+            rules: Rules::default(),
             undo: Undo::default(),
             sent_bytes: 0,
             results: 0,

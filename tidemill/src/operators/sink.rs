@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tidemill_state::Codec;
 
-use super::{DropReason, Failure, Outcome, Receive, TaskContext, TopicChoice};
+use super::{DropReason, Failure, Outcome, Receive, SinkLimits, TaskContext, TopicChoice};
 use crate::{
     partitioner::{partition_for, partition_of_origin},
     record::{Data, Record},
@@ -53,6 +53,7 @@ pub(crate) struct Sink<K, V> {
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) partitioning: Partitioning<K, V>,
     pub(crate) keyless: Keyless,
+    pub(crate) limits: SinkLimits,
 }
 
 impl<K: Data, V: Data> Sink<K, V> {
@@ -93,7 +94,7 @@ impl<K: Data, V: Data> Receive<K, V> for Sink<K, V> {
             Partitioning::Many(choose) => match choose(&record.key, &record.value, partitions) {
                 None => self.by_key(ctx, &record, key.as_ref(), partitions),
                 Some(chosen) => {
-                    return send_to_each(ctx, chosen, partitions, |partition| ProducerRecord {
+                    return send_to_each(ctx, &self.limits, chosen, partitions, |partition| ProducerRecord {
                         topic: topic.clone(),
                         partition,
                         timestamp: record.timestamp,
@@ -104,7 +105,10 @@ impl<K: Data, V: Data> Receive<K, V> for Sink<K, V> {
                 }
             },
         };
-        ctx.send(ProducerRecord { topic, partition, timestamp: record.timestamp, key, value, headers: record.headers });
+        let Record { timestamp, headers, .. } = record;
+        let record = ProducerRecord { topic, partition, timestamp, key, value, headers };
+        self.limits.check(&record)?;
+        ctx.send(record);
         Ok(())
     }
 }
@@ -112,6 +116,7 @@ impl<K: Data, V: Data> Receive<K, V> for Sink<K, V> {
 /// Sends a copy of a record to each chosen partition, once. Without any partition, the record is dropped.
 fn send_to_each(
     ctx: &mut TaskContext,
+    limits: &SinkLimits,
     mut chosen: Vec<i32>,
     partitions: i32,
     copy: impl Fn(i32) -> ProducerRecord,
@@ -122,7 +127,9 @@ fn send_to_each(
     chosen.sort_unstable();
     chosen.dedup();
     for partition in &chosen {
-        check(&copy(*partition).topic, *partition, partitions)?;
+        let copy = copy(*partition);
+        check(&copy.topic, *partition, partitions)?;
+        limits.check(&copy)?;
     }
     for partition in chosen {
         ctx.send(copy(partition));

@@ -9,6 +9,7 @@ use std::fmt;
 use tidemill_state::{SessionSavepoint, VersionSavepoint, WindowSavepoint};
 
 use super::{DropReason, Outcome, StoreHandle, TaskContext};
+use crate::handlers::ErrorOrigin;
 
 /// Restores an earlier state.
 type PutBack = Box<dyn FnOnce(&mut TaskContext)>;
@@ -83,12 +84,11 @@ impl TaskContext {
         }
         let (sender, start) = (self.node, self.savepoint());
         work(self).or_else(|failure| {
-            if !failure.is_about_records() {
-                return Err(failure);
-            }
+            let reason = failure.to_string();
+            self.judge(failure, ErrorOrigin::Processing, self.node, None)?;
             self.undo_to(&start);
             self.count_dropped(self.node, DropReason::Processing);
-            tracing::warn!(reason = %failure, "left out a result that an operator rejected");
+            tracing::warn!(%reason, "left out a result that an operator rejected");
             self.node = sender;
             Ok(())
         })

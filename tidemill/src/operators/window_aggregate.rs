@@ -108,7 +108,8 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         };
         let (folded, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
         let updated = folded.inspect_err(|_: &Box<Failure>| {
-            // The function may have changed the aggregate before it failed. The store still has the one before.
+            // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
+            // before.
             drop(entries.take(ctx, scratch, weight));
         })?;
         if self.shared {

@@ -139,6 +139,8 @@ pub struct ThreadStatus {
     pub aborts: u64,
     /// How often a newer instance has fenced this thread since the thread started.
     pub fenced: u64,
+    /// How often the thread was replaced for a record or a punctuation that failed.
+    pub replaced: u64,
     /// The number of changelog records replayed since the thread started.
     pub records_restored: u64,
     /// The number of tasks that continued from a standby of the same instance since the thread started.

@@ -2,18 +2,17 @@
 
 use std::{
     any::Any,
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
 };
 
 use tidemill_state::{BoxError, CodecError};
 
 use super::{
-    TaskStores, Waiting,
-    bad_record::dead_letter,
+    TaskSettings, TaskStores, Waiting,
     commit::{CommitWork, TaskCommit, committed_offset, kept_silence, partition_time_ms},
     idle_clock::{self, IdleClock},
+    left_out::{error_record, leave_out, leave_out_bad},
     noting::Noting,
     operating::Operating,
     partition_group::{Input, Learnt, PartitionGroup, Pick},
@@ -22,68 +21,22 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    config::{RecordHandler, StreamsConfig},
     error::{Position, TaskError, panic_text},
     graph::{NodeId, NodeName},
+    handlers::ErrorOrigin,
     idle_note::IdleNote,
     operators::processor::{MetricValue, PunctuationType},
     operators::{
-        Application, Assembly, BadRecord, DropReason, Failure, GlobalStores, Lifecycle, Outcome, Parts, SharedSource,
-        SourceQueue, TaskContext, TimeToLive, Undo,
+        Assembly, Failure, Lifecycle, Outcome, Parts, SharedSource, SourceQueue, TaskContext, TimeToLive, Undo,
     },
-    plan::{Plan, TaskId},
+    plan::TaskId,
     transport::{Acknowledged, CommittedOffset, ConsumedRecord, Offset, ProducerRecord, TopicPartition},
 };
-
-/// The most bytes of cached aggregates that survive a commit. Others are read back from their store.
-const CACHE_MAX_BYTES: usize = 32 << 20;
-
-/// The part of the configuration that a task needs.
-#[derive(Clone)]
-pub(crate) struct TaskSettings {
-    pub(crate) plan: Arc<Plan>,
-    pub(super) application: Arc<Application>,
-    pub(crate) deserialization: RecordHandler,
-    pub(crate) processing: RecordHandler,
-    /// Uncommitted bytes at which a thread commits early, and cached bytes that survive a commit in one operator.
-    pub(crate) uncommitted_max_bytes: usize,
-    pub(crate) cache_max_bytes: usize,
-    /// Partition counts of dead-letter topics.
-    pub(crate) dead_letter_partitions: HashMap<String, i32>,
-    pub(crate) globals: Arc<GlobalStores>,
-}
-
-impl TaskSettings {
-    pub(crate) fn new(plan: Arc<Plan>, config: &StreamsConfig, dead_letter_partitions: HashMap<String, i32>) -> Self {
-        let (deserialization, processing) = (config.deserialization_handler.clone(), config.processing_handler.clone());
-        let uncommitted_max_bytes = config.max_uncommitted_bytes;
-        let cache_max_bytes = uncommitted_max_bytes.min(CACHE_MAX_BYTES);
-        let globals = Arc::new(GlobalStores::new(plan.graph().globals.keys().cloned()));
-        let (id, settings) = (config.application_id.clone(), config.application_settings.clone());
-        let application = Arc::new(Application { id, settings });
-        Self {
-            plan,
-            application,
-            deserialization,
-            processing,
-            uncommitted_max_bytes,
-            cache_max_bytes,
-            dead_letter_partitions,
-            globals,
-        }
-    }
-
-    /// A copy for a new process, which has filled no global store.
-    pub(crate) fn afresh(&self) -> Self {
-        let globals = Arc::new(GlobalStores::new(self.plan.graph().globals.keys().cloned()));
-        Self { globals, ..self.clone() }
-    }
-}
 
 /// A task that owns its stores and processes records.
 pub(crate) struct ActiveTask {
     pub(crate) id: TaskId,
-    settings: TaskSettings,
+    pub(super) settings: TaskSettings,
     pub(crate) group: PartitionGroup,
     lifecycles: Operating,
     pub(crate) stores: TaskStores,
@@ -103,6 +56,8 @@ pub(crate) struct ActiveTask {
     times_to_live: Vec<TimeToLive>,
     /// Whether something was taken or sent since the last commit was begun.
     acted: bool,
+    /// Whether the handlers need the raw record if an operator fails.
+    needs_record: bool,
 }
 
 impl ActiveTask {
@@ -116,7 +71,8 @@ impl ActiveTask {
         now: Moment,
     ) -> Result<Self, TaskError> {
         let plan = settings.plan.clone();
-        let leaves_out = settings.processing != RecordHandler::Fail;
+        let rules = settings.rules(id);
+        let (leaves_out, needs_record) = (rules.leaves_out(), rules.needs_record());
         let parts = Parts {
             graph: plan.graph(),
             builders: plan.builders(),
@@ -124,6 +80,7 @@ impl ActiveTask {
             globals: &settings.globals,
             topic: &|topic| plan.topic_and_partitions(topic),
             undeclared: plan.undeclared_topics(),
+            limits: &settings.limits,
             partitions: partitions.clone(),
             application: settings.application.clone(),
         };
@@ -170,7 +127,7 @@ impl ActiveTask {
             });
         }
         let mut ctx = TaskContext::new(now);
-        ctx.leaves_out = leaves_out;
+        (ctx.leaves_out, ctx.rules) = (leaves_out, rules);
         ctx.undo = Undo::new(stores.handles.values().cloned().collect());
         ctx.cache_max_bytes = settings.cache_max_bytes;
         if plan.tells_inputs(id.subtopology) {
@@ -211,6 +168,7 @@ impl ActiveTask {
             held_back: None,
             times_to_live,
             acted,
+            needs_record,
         };
         task.lifecycles.values().for_each(|node| node.borrow_mut().connect(&task.lifecycles));
         task.guarded(|task| task.each_lifecycle(|node, ctx| node.init(ctx)))?;
@@ -333,10 +291,7 @@ impl ActiveTask {
         }
         let input = &mut self.group.inputs[at];
         let offset = input.queue.head_offset().unwrap_or_default();
-        let raw = match self.settings.processing {
-            RecordHandler::DeadLetter(_) => input.queue.head_raw(),
-            RecordHandler::Fail | RecordHandler::Skip => None,
-        };
+        let raw = if self.needs_record { input.queue.head_raw() } else { None };
         (self.ctx.queue, self.ctx.offset, self.ctx.node) = (Some(at), offset, input.source);
         self.ctx.note_taken(at, offset);
         let before = (input.partition_time_ms, self.ctx.stream_time_ms);
@@ -355,29 +310,16 @@ impl ActiveTask {
         self.clock.act();
         self.notings.iter_mut().for_each(|noting| noting.clock.act());
         if let Err(failure) = outcome {
-            let reason = self.leave_out(failure)?;
+            let record = raw.map(|raw| error_record(self.group.inputs[at].partition.clone(), raw));
+            let letter = leave_out(&self.settings, &mut self.ctx, failure, ErrorOrigin::Processing, record)?;
+            letter.into_iter().for_each(|letter| self.ctx.send(letter));
             // A refused record does not move time, either.
             (self.group.inputs[at].partition_time_ms, self.ctx.stream_time_ms) = before;
-            if let Some(raw) = raw {
-                let partition = self.group.inputs[at].partition.clone();
-                self.send_dead_letter(&self.settings.processing.clone(), &partition, raw, &reason);
-            }
         }
         if !self.ctx.schedules.is_empty() && self.held_back.is_none() {
             self.punctuate(PunctuationType::StreamTime, self.ctx.stream_time_ms)?;
         }
         Ok(())
-    }
-
-    /// Decides about a record or punctuation for which an operator returned an error. Its effects are undone already.
-    fn leave_out(&mut self, failure: Box<Failure>) -> Result<String, Box<Failure>> {
-        if !failure.is_about_records() || !self.ctx.leaves_out {
-            return Err(failure);
-        }
-        let reason = failure.to_string();
-        tracing::warn!(task = %self.id, at = %self.position_text(), %reason, "left out");
-        self.ctx.count_dropped(self.ctx.node, DropReason::Processing);
-        Ok(reason)
     }
 
     /// Leaves out the record at the head of an input, for each source for which it is bad.
@@ -388,31 +330,16 @@ impl ActiveTask {
             let node = input.queue.bad_for().unwrap_or(input.source);
             let Some((raw, bad)) = input.queue.take_bad() else { return Ok(()) };
             input.position = Some(raw.offset + 1);
-            self.ctx.node = node;
+            (self.ctx.queue, self.ctx.offset, self.ctx.node) = (Some(at), raw.offset, node);
             self.ctx.note_taken(at, raw.offset);
             self.acted = true;
-            let (partition, reason) = (input.partition.clone(), bad.to_string());
-            match bad {
-                // A record without a valid timestamp is skipped and counted, as in Kafka Streams.
-                BadRecord::InvalidTimestamp(_) => self.ctx.count_dropped(node, DropReason::InvalidTimestamp),
-                bad if self.settings.deserialization == RecordHandler::Fail => {
-                    return Err(Box::new(Failure::User(bad.into())));
-                }
-                BadRecord::ImplausibleTimestamp(_) => self.ctx.count_dropped(node, DropReason::ImplausibleTimestamp),
-                BadRecord::Undecodable(_) => self.ctx.count_dropped(node, DropReason::Undecodable),
-            }
-            tracing::warn!(task = %self.id, record = %self.position_text(), %reason, "record left out");
+            let record = error_record(input.partition.clone(), raw);
+            let letter = leave_out_bad(&self.settings, &mut self.ctx, bad, node, record)?;
             // One letter, also if the record is bad for several sources.
-            if !std::mem::replace(&mut is_told, true) {
-                self.send_dead_letter(&self.settings.deserialization.clone(), &partition, raw, &reason);
+            if let Some(letter) = letter.filter(|_| !is_told) {
+                is_told = true;
+                self.ctx.send(letter);
             }
-        }
-    }
-
-    fn send_dead_letter(&mut self, handler: &RecordHandler, from: &TopicPartition, raw: ConsumedRecord, reason: &str) {
-        let partitions = |topic: &str| self.settings.dead_letter_partitions.get(topic).copied().unwrap_or(1);
-        if let Some(letter) = dead_letter(handler, partitions, from, raw, reason) {
-            self.ctx.send(letter);
         }
     }
 
@@ -509,7 +436,9 @@ impl ActiveTask {
             self.ctx.node = schedule.node;
             let node = self.lifecycles[&schedule.node].clone();
             let outcome = self.ctx.all_or_nothing(|ctx| node.borrow_mut().punctuate(ctx, schedule.id, told_ms));
-            outcome.or_else(|failure| self.leave_out(failure).map(drop))?;
+            if let Err(failure) = outcome {
+                leave_out(&self.settings, &mut self.ctx, failure, ErrorOrigin::Punctuation, None)?;
+            }
             self.ctx.queue = queue;
         }
         Ok(())
@@ -644,7 +573,7 @@ impl ActiveTask {
         Some(Position { partition, offset: self.ctx.offset })
     }
 
-    fn position_text(&self) -> String {
+    pub(super) fn position_text(&self) -> String {
         self.position().map_or_else(String::new, |position| position.to_string())
     }
 }
@@ -665,6 +594,17 @@ pub(super) fn failed<R>(
             }
             Failure::Codec(error) => error.into(),
             Failure::Store(error) => return Err(TaskError::of_store(task, error)),
+            Failure::Refused(refused) => refused.into(),
+            Failure::Decided { replaces, failure } => {
+                // A global store has no stream thread that could be replaced.
+                let replaces = replaces && task != TaskId::GLOBAL;
+                return failed(Ok(Err(failure)), task, node, position).map_err(|error| match error {
+                    TaskError::Failed { task, node, position, source } if replaces => {
+                        TaskError::ReplaceThread { task, node, position, source }
+                    }
+                    other => other,
+                });
+            }
         },
         Err(panic) => panicked(panic.as_ref()),
     };

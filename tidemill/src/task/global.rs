@@ -13,17 +13,17 @@ use tidemill_state::{ByteStore, StoreError};
 use super::{
     StoreSupplier, TaskSettings,
     active::{failed, panicked},
-    bad_record::dead_letter,
+    left_out::{error_record, leave_out, leave_out_bad},
     operating::Operating,
     restore::Restore,
     written_by::compare_writers,
 };
 use crate::{
     clock::Moment,
-    config::RecordHandler,
     error::{Position, TaskError},
     graph::{NodeId, StoreName},
-    operators::{Assembly, BadRecord, DropReason, Failure, Head, Outcome, Parts, SourceQueue, StoreHandle},
+    handlers::ErrorOrigin,
+    operators::{Assembly, Failure, Head, Outcome, Parts, SourceQueue, StoreHandle},
     operators::{TaskContext, Undo, processor::MetricValue},
     plan::TaskId,
     transport::{ConsumedRecord, Offset, ProducerRecord, TopicPartition, Watermarks},
@@ -82,10 +82,12 @@ impl GlobalTask {
             globals: &settings.globals,
             topic: &|topic| plan.topic_and_partitions(topic),
             undeclared: plan.undeclared_topics(),
+            limits: &settings.limits,
             partitions: partitions.clone(),
             application: settings.application.clone(),
         };
-        let leaves_out = settings.processing != RecordHandler::Fail;
+        let rules = settings.rules(TaskId::GLOBAL);
+        let leaves_out = rules.leaves_out();
         let mut assembly = Assembly::new(parts, TaskId::GLOBAL, leaves_out);
         // The build runs user code: the supplier of a processor.
         catch_unwind(AssertUnwindSafe(|| assembly.build(global.source))).unwrap_or_else(|panic| {
@@ -98,7 +100,7 @@ impl GlobalTask {
         };
         let inputs = partitions.into_iter().map(input).collect();
         let mut ctx = TaskContext::new(Moment { wall_ms: 0, monotonic_ms: 0 });
-        ctx.leaves_out = leaves_out;
+        (ctx.leaves_out, ctx.rules) = (leaves_out, rules);
         ctx.undo = Undo::new(handles.values().cloned().collect());
         let (source, lifecycles) = (global.source, Operating::new(std::mem::take(&mut assembly.lifecycles)));
         let mut task = Self { settings, source, store, ctx, inputs, lifecycles, letters: Vec::new(), processed: 0 };
@@ -209,10 +211,7 @@ impl GlobalTask {
     fn process_record(&mut self, at: usize, timestamp: i64) -> Outcome {
         let input = &mut self.inputs[at];
         let offset = input.queue.head_offset().unwrap_or_default();
-        let raw = match self.settings.processing {
-            RecordHandler::DeadLetter(_) => input.queue.head_raw(),
-            RecordHandler::Fail | RecordHandler::Skip => None,
-        };
+        let raw = if self.ctx.rules.needs_record() { input.queue.head_raw() } else { None };
         (self.ctx.queue, self.ctx.offset, self.ctx.node) = (Some(at), offset, self.source);
         let before = (input.time_ms, self.ctx.stream_time_ms);
         input.time_ms = input.time_ms.max(timestamp);
@@ -221,12 +220,10 @@ impl GlobalTask {
         let outcome = self.ctx.all_or_nothing(|ctx| queue.process(ctx));
         input.next = offset + 1;
         if let Err(failure) = outcome {
-            if !failure.is_about_records() || !self.ctx.leaves_out {
-                return Err(failure);
-            }
             (input.time_ms, self.ctx.stream_time_ms) = before;
-            self.ctx.count_dropped(self.ctx.node, DropReason::Processing);
-            self.leave_out(&self.settings.processing.clone(), at, offset, raw, &failure.to_string());
+            let record = raw.map(|raw| error_record(input.partition.clone(), raw));
+            let letter = leave_out(&self.settings, &mut self.ctx, failure, ErrorOrigin::Processing, record)?;
+            self.keep(at, offset, letter);
         }
         Ok(())
     }
@@ -236,31 +233,14 @@ impl GlobalTask {
         let Some((raw, bad)) = input.queue.take_bad() else { return Ok(()) };
         (self.ctx.queue, self.ctx.offset, self.ctx.node) = (Some(at), raw.offset, self.source);
         input.next = raw.offset + 1;
-        let (offset, reason) = (raw.offset, bad.to_string());
-        match bad {
-            BadRecord::InvalidTimestamp(_) => self.ctx.count_dropped(self.source, DropReason::InvalidTimestamp),
-            bad if self.settings.deserialization == RecordHandler::Fail => {
-                return Err(Box::new(Failure::User(bad.into())));
-            }
-            BadRecord::ImplausibleTimestamp(_) => self.ctx.count_dropped(self.source, DropReason::ImplausibleTimestamp),
-            BadRecord::Undecodable(_) => self.ctx.count_dropped(self.source, DropReason::Undecodable),
-        }
-        self.leave_out(&self.settings.deserialization.clone(), at, offset, Some(raw), &reason);
+        let (offset, record) = (raw.offset, error_record(input.partition.clone(), raw));
+        let letter = leave_out_bad(&self.settings, &mut self.ctx, bad, self.source, record)?;
+        self.keep(at, offset, letter);
         Ok(())
     }
 
-    fn leave_out(
-        &mut self,
-        handler: &RecordHandler,
-        at: usize,
-        offset: Offset,
-        raw: Option<ConsumedRecord>,
-        reason: &str,
-    ) {
+    fn keep(&mut self, at: usize, offset: Offset, letter: Option<ProducerRecord>) {
         let partition = self.inputs[at].partition.clone();
-        tracing::warn!(%partition, offset, %reason, "record of a global store left out");
-        let partitions = |topic: &str| self.settings.dead_letter_partitions.get(topic).copied().unwrap_or(1);
-        let letter = raw.and_then(|raw| dead_letter(handler, partitions, &partition, raw, reason));
         self.letters.extend(letter.map(|letter| (Position { partition, offset }, letter)));
     }
 

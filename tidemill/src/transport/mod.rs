@@ -312,6 +312,11 @@ pub trait Admin: Send {
     fn create_topic(&mut self, spec: &TopicSpec) -> Result<(), TransportError>;
     /// The settings of a topic, or `None` if the topic does not exist.
     fn describe_topic(&mut self, topic: &str) -> Result<Option<TopicSpec>, TransportError>;
+    /// The most bytes that the key, the value and the headers of a record may have together on an existing topic.
+    /// `None` if there is no limit or if it is not known; that is the default.
+    fn max_record_bytes(&mut self, _topic: &str) -> Result<Option<usize>, TransportError> {
+        Ok(None)
+    }
     /// The names of all topics, sorted.
     fn list_topics(&mut self) -> Result<Vec<Topic>, TransportError>;
     /// Changes how long an existing topic keeps its records; `None` keeps them for ever. Returns

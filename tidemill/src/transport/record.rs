@@ -68,6 +68,7 @@ pub struct Header {
 /// assert_eq!(headers.iter().count(), 2);
 /// assert_eq!(headers.last("trace").map(|value| &value[..]), Some(&b"two"[..]));
 /// assert_eq!(headers.last("other"), None);
+/// assert_eq!(headers.size(), 2 * ("trace".len() + "one".len()));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(Option<Arc<Vec<Header>>>);
@@ -92,6 +93,11 @@ impl Headers {
     /// The headers in order. See the example of [`Headers`].
     pub fn iter(&self) -> impl Iterator<Item = &Header> {
         self.0.iter().flat_map(|headers| headers.iter())
+    }
+
+    /// The size of all names and values, in bytes. See the example of [`Headers`].
+    pub fn size(&self) -> usize {
+        self.iter().map(|header| header.key.len() + header.value.as_ref().map_or(0, Bytes::len)).sum()
     }
 
     /// Whether there are no headers. See the example of [`Headers`].

@@ -91,7 +91,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (topic, keyless) = (topic(assembly), Keyless::new(assembly.task.partition));
             let (key, value, partitioning) = (key.clone(), value.clone(), partitioning.clone());
-            let sink = Sink { topic, key, value, partitioning, keyless };
+            let limits = assembly.limits(&topic);
+            let sink = Sink { topic, key, value, partitioning, keyless, limits };
             assembly.input::<K, V>(id, Rc::new(RefCell::new(sink)));
             Ok(())
         });
@@ -142,7 +143,8 @@ impl<K: Data, V: Data> KStream<K, V> {
             let (key, value) = (sink_key.clone(), sink_value.clone());
             let keyless = Keyless::new(assembly.task.partition);
             let topic = SinkTopic::One(topic, partitions);
-            let sink = Sink { topic, key, value, partitioning: partitioning.clone(), keyless };
+            let limits = assembly.limits(&topic);
+            let sink = Sink { topic, key, value, partitioning: partitioning.clone(), keyless, limits };
             assembly.input::<K, V>(id, Rc::new(RefCell::new(sink)));
             Ok(())
         });

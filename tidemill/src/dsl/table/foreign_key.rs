@@ -239,7 +239,8 @@ fn add_sink<K: Data, V: Data>(
         let (topic, partitions) = assembly.topic(&target);
         let (topic, keyless) = (SinkTopic::One(topic, partitions), Keyless::new(assembly.task.partition));
         let (key, value, partitioning) = (key.clone(), value.clone(), partitioning.clone());
-        assembly.input::<K, V>(id, Rc::new(RefCell::new(Sink { topic, key, value, partitioning, keyless })));
+        let limits = assembly.limits(&topic);
+        assembly.input::<K, V>(id, Rc::new(RefCell::new(Sink { topic, key, value, partitioning, keyless, limits })));
         Ok(())
     });
     let kind = NodeKind::RepartitionSink { name: name.clone(), partitions: None };

@@ -12,7 +12,9 @@ use crate::{
     clock::Clock,
     config::{ProcessingGuarantee, StreamsConfig},
     error::{TopologyError, chain},
+    graph::{NodeKind, TopicRef},
     members::{Member, Roster},
+    operators::{Limits, TopicLimits},
     plan::{Plan, TaskId, TopicLookup, lookup_failed},
     runtime::Standbys,
     task::{MemoryStores, StoreSupplier, TaskSettings},
@@ -87,7 +89,8 @@ impl Prepared {
         TopologyError::check(store_notes::check(&*transport, &plan, &*clock))?;
         let (stores, process_id) = open_state(&config)?;
         let process_id = process_id.unwrap_or_else(|| client_id.clone());
-        let settings = TaskSettings::new(plan.clone(), &config, dead_letters);
+        let limits = limits(&mut *admin, &plan, &config);
+        let settings = TaskSettings::new(plan.clone(), &config, dead_letters, limits);
         let (standbys, roster) = (Arc::default(), Arc::default());
         let config = Arc::new(config);
         Ok(Self { config, plan, settings, transport, clock, stores, client_id, process_id, standbys, roster })
@@ -160,6 +163,26 @@ impl TopicLookup for OnLog<'_> {
 
 fn partitions(admin: &mut dyn Admin, topic: &str) -> Result<Option<i32>, TransportError> {
     Ok(admin.describe_topic(topic)?.map(|spec| spec.partitions))
+}
+
+/// What the topics take that the application writes. A topic whose limits cannot be read counts as one without limits:
+/// the log itself checks them, too.
+fn limits(admin: &mut dyn Admin, plan: &Plan, config: &StreamsConfig) -> Limits {
+    let nodes = &plan.graph().nodes;
+    let is_checked = |topic: &TopicRef| matches!(topic, TopicRef::External(_) | TopicRef::Repartition(_));
+    let written = nodes.iter().filter_map(|node| node.kind.writes()).filter(is_checked);
+    let chosen = nodes.iter().filter(|node| matches!(node.kind, NodeKind::SinkByRecord(_)));
+    let mut topics: BTreeSet<Topic> = written.map(|topic| plan.topic_name(&topic)).collect();
+    topics.extend(chosen.flat_map(|node| node.kind.user_topics().iter().cloned()));
+    topics.extend(plan.undeclared_topics().keys().cloned());
+    topics.extend(config.dead_letter_topics().map(Topic::from));
+    let limits = topics.into_iter().filter_map(|topic| {
+        let spec = admin.describe_topic(&topic).ok()??;
+        let bytes = admin.max_record_bytes(&topic);
+        let bytes = bytes.inspect_err(|error| tracing::debug!(%topic, %error, "the limit of records is not known"));
+        Some((topic, TopicLimits::new(&spec, bytes.ok().flatten())))
+    });
+    limits.collect()
 }
 
 /// Another instance may create the same topic at the same moment. So the check looks at the topic as it is afterwards.

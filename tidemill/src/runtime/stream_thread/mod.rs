@@ -23,7 +23,7 @@ use std::{
 use clients::Clients;
 use inquiry::Inquirer;
 use pace::Pace;
-use recovery::Repair;
+use recovery::{Repair, Replacements};
 use tasks::Tasks;
 use transaction::Transaction;
 
@@ -49,6 +49,7 @@ pub(crate) struct StreamThread {
     transaction: Transaction,
     /// The repair that an error requires before the next turn.
     repair: Option<Repair>,
+    replacements: Replacements,
     /// Whether a task could not be opened yet, because its stores are locked.
     waits_for_stores: bool,
     paused: BTreeSet<TopicPartition>,
@@ -93,6 +94,7 @@ impl StreamThread {
             tasks: Tasks::default(),
             transaction,
             repair: None,
+            replacements: Replacements::default(),
             waits_for_stores: false,
             paused: BTreeSet::new(),
             fetched: BTreeMap::new(),

@@ -24,6 +24,7 @@ use crate::transport::embedded::{
 #[derive(Clone)]
 pub struct EmbeddedLogBuilder {
     clock: Arc<dyn Clock>,
+    record_bytes_max: Option<usize>,
     #[cfg(feature = "rocksdb")]
     durable: crate::transport::embedded::storage::durable::DurableOptions,
 }
@@ -32,6 +33,7 @@ impl Default for EmbeddedLogBuilder {
     fn default() -> Self {
         Self {
             clock: Arc::new(SystemClock),
+            record_bytes_max: None,
             #[cfg(feature = "rocksdb")]
             durable: crate::transport::embedded::storage::durable::DurableOptions {
                 sync: false,
@@ -74,10 +76,27 @@ impl EmbeddedLogBuilder {
         self
     }
 
+    /// Sets how many bytes the key, the value and the headers of a record may have together (`message.max.bytes` in
+    /// Kafka). The log refuses larger records. Default: no limit.
+    ///
+    /// ```
+    /// use tidemill::transport::embedded::{EmbeddedLog, Entry};
+    ///
+    /// let log = EmbeddedLog::builder().max_record_bytes(8).in_memory();
+    /// log.create("chat", 1)?;
+    /// log.append("chat", 0, [Entry::new("ann", "hello", 0)])?;
+    /// assert!(log.append("chat", 0, [Entry::new("ann", "hello all", 0)]).is_err());
+    /// # Ok::<(), tidemill::transport::TransportError>(())
+    /// ```
+    pub fn max_record_bytes(mut self, bytes: usize) -> Self {
+        self.record_bytes_max = Some(bytes);
+        self
+    }
+
     /// Opens an empty log in memory. It exists as long as its clones and clients. See the example of
     /// [`EmbeddedLogBuilder`].
     pub fn in_memory(self) -> EmbeddedLog {
-        EmbeddedLog::new(Broker::new(self.clock, Box::new(MemoryStorage), Restored::default()))
+        EmbeddedLog::new(Broker::new(self.clock, Box::new(MemoryStorage), Restored::default(), self.record_bytes_max))
     }
 
     /// Opens the log in a folder, which is created if it does not exist. Needs the feature `rocksdb`. See the example
@@ -90,7 +109,7 @@ impl EmbeddedLogBuilder {
     pub fn open(self, path: impl AsRef<std::path::Path>) -> Result<EmbeddedLog, crate::transport::TransportError> {
         let (storage, restored) =
             crate::transport::embedded::storage::durable::DurableStorage::open(path.as_ref(), self.durable)?;
-        Ok(EmbeddedLog::new(Broker::new(self.clock, Box::new(storage), restored)))
+        Ok(EmbeddedLog::new(Broker::new(self.clock, Box::new(storage), restored, self.record_bytes_max)))
     }
 }
 

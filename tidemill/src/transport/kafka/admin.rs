@@ -33,6 +33,11 @@ const SEGMENT_BYTES: &str = "52428800";
 /// minute.
 const COMPACTION_LAG: Duration = Duration::from_secs(60);
 
+/// librdkafka's default of `message.max.bytes`.
+const MESSAGE_BYTES_MAX: usize = 1_000_000;
+/// More than a batch with one record has beside key, value and headers, for up to a dozen headers.
+const FRAME_BYTES: usize = 256;
+
 /// How long the first contact with the brokers may take.
 const REACH: Duration = Duration::from_secs(10);
 /// A request about a topic that cannot exist is the cheapest check of the connection.
@@ -50,6 +55,8 @@ pub(super) struct KafkaAdmin {
     /// The settings of a client that makes requests in a group's name.
     member: ClientConfig,
     replication_factor: i32,
+    /// librdkafka's own limit of a record.
+    message_bytes_max: usize,
 }
 
 impl KafkaAdmin {
@@ -74,7 +81,10 @@ impl KafkaAdmin {
                 lasting => lasting,
             });
         }
-        Ok(Self { client, looker, member, replication_factor: config.replication_factor })
+        let message_bytes_max =
+            config.client(Role::Producer).get("message.max.bytes").and_then(|text| text.parse().ok());
+        let message_bytes_max = message_bytes_max.unwrap_or(MESSAGE_BYTES_MAX);
+        Ok(Self { client, looker, member, replication_factor: config.replication_factor, message_bytes_max })
     }
 
     /// The number of partitions of a topic, or `None` if the topic does not exist.
@@ -168,6 +178,15 @@ impl Admin for KafkaAdmin {
         };
         let retention = value("retention.ms").and_then(|text| text.parse().ok()).map(Duration::from_millis);
         Ok(Some(TopicSpec { name: Arc::from(topic), partitions, cleanup, retention }))
+    }
+
+    /// The topic limits batches after compression, and librdkafka limits records before it. A record that fits both
+    /// limits as it is fits with every compression.
+    fn max_record_bytes(&mut self, topic: &str) -> Result<Option<usize>, TransportError> {
+        let settings = self.settings(topic)?;
+        let topic_bytes = settings.get("max.message.bytes").and_then(|entry| entry.value.as_deref()?.parse().ok());
+        let bytes = topic_bytes.map_or(self.message_bytes_max, |bytes: usize| bytes.min(self.message_bytes_max));
+        Ok(Some(bytes.saturating_sub(FRAME_BYTES)))
     }
 
     /// Requests committed offsets in the group's name. librdkafka treats a denial as temporary and reports it only as

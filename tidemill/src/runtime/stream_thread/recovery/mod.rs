@@ -1,5 +1,9 @@
 //! The reaction to each error. Only this module decides it.
 
+mod replacement;
+
+pub(super) use replacement::Replacements;
+
 use super::{
     StreamThread,
     clients::Clients,
@@ -66,26 +70,13 @@ impl StreamThread {
                 self.app.clock.sleep(self.app.config.poll_timeout);
                 Ok(())
             }
-            failed @ TaskError::Failed { task, .. } => {
-                let text = failed.chain();
-                tracing::error!(thread = %self.name, "{text}");
-                match self.app.config.on_task_failure {
-                    TaskFailureAction::StopInstance => {
-                        // The task's error is returned, and not an error of the abort.
-                        self.give_up();
-                        Err(failed)
-                    }
-                    TaskFailureAction::StopTask => {
-                        self.fall_back();
-                        self.tasks.parked.remove(&task);
-                        if let Some(inputs) = self.inputs_here(task) {
-                            self.tasks.slots.insert(task, Slot::Failed(text));
-                            self.pause(inputs)?;
-                        }
-                        Ok(())
-                    }
+            TaskError::ReplaceThread { task, node, position, source } => {
+                if self.replaces_thread(task, position.as_ref(), &source) {
+                    return Ok(());
                 }
+                self.fail(TaskError::Failed { task, node, position, source })
             }
+            failed @ TaskError::Failed { .. } => self.fail(failed),
             fatal @ (TaskError::State { .. }
             | TaskError::MissingSourceTopic(_)
             | TaskError::Panicked { .. }
@@ -93,6 +84,33 @@ impl StreamThread {
             | TaskError::Transport(_)) => {
                 self.give_up();
                 Err(fatal)
+            }
+        }
+    }
+
+    /// Reacts to a task that cannot process a record.
+    fn fail(&mut self, failed: TaskError) -> Result<(), TaskError> {
+        let TaskError::Failed { task, position, source, .. } = &failed else { return Err(failed) };
+        let (task, text) = (*task, failed.chain());
+        let action = self.app.config.on_task_failure;
+        if action == TaskFailureAction::ReplaceThread && self.replaces_thread(task, position.as_ref(), source) {
+            return Ok(());
+        }
+        tracing::error!(thread = %self.name, "{text}");
+        match action {
+            TaskFailureAction::StopInstance | TaskFailureAction::ReplaceThread => {
+                // The task's error is returned, and not an error of the abort.
+                self.give_up();
+                Err(failed)
+            }
+            TaskFailureAction::StopTask => {
+                self.fall_back();
+                self.tasks.parked.remove(&task);
+                if let Some(inputs) = self.inputs_here(task) {
+                    self.tasks.slots.insert(task, Slot::Failed(text));
+                    self.pause(inputs)?;
+                }
+                Ok(())
             }
         }
     }

@@ -35,6 +35,10 @@ impl Admin for EmbeddedAdmin {
         Ok(self.broker.lock().topics.get(topic).ok().map(|topic| topic.spec.clone()))
     }
 
+    fn max_record_bytes(&mut self, _topic: &str) -> Result<Option<usize>, TransportError> {
+        Ok(self.broker.record_bytes_max)
+    }
+
     fn list_topics(&mut self) -> Result<Vec<Topic>, TransportError> {
         Ok(self.broker.lock().topics.iter().map(|topic| Arc::clone(&topic.spec.name)).collect())
     }

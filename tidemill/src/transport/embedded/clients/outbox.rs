@@ -38,12 +38,18 @@ impl Outbox {
     /// Adds a record, or returns an error if the log could not append it.
     pub(in crate::transport::embedded) fn push(&mut self, record: ProducerRecord) -> Result<(), TransportError> {
         let ProducerRecord { topic, partition, timestamp, key, value, headers } = record;
+        let bytes = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Bytes::len);
+        if let Some(most) = self.broker.record_bytes_max.filter(|most| bytes + headers.size() > *most) {
+            let bytes = bytes + headers.size();
+            let text =
+                format!("a record of {bytes} bytes for topic '{topic}' is larger than the log takes: {most} bytes");
+            return Err(TransportError::Invalid(text.into()));
+        }
         let batch = self.batch(&topic, partition)?;
         if key.is_none() && batch.partition.cleanup != CleanupPolicy::Delete {
             let name = &batch.partition.name;
             return Err(TransportError::Invalid(format!("{name} is compacted, so its records need a key").into()));
         }
-        let bytes = key.as_ref().map_or(0, Bytes::len) + value.as_ref().map_or(0, Bytes::len);
         let record = ConsumedRecord { offset: 0, timestamp, key, value, headers };
         batch.records.push(Stored { record, appended_at_ms: 0 });
         self.records += 1;

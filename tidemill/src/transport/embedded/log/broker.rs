@@ -29,6 +29,8 @@ pub(in crate::transport::embedded) struct Broker {
     pub(in crate::transport::embedded) upkeep: Upkeep,
     /// The number of records that were deleted before a consumer read them.
     pub(in crate::transport::embedded) records_skipped: AtomicU64,
+    /// The most bytes of a record's key, value and headers.
+    pub(in crate::transport::embedded) record_bytes_max: Option<usize>,
     coordinator: Mutex<Coordinator>,
     tail_limit: AtomicUsize,
 }
@@ -53,6 +55,7 @@ impl Broker {
         clock: Arc<dyn Clock>,
         storage: Box<dyn LogStorage>,
         restored: Restored,
+        record_bytes_max: Option<usize>,
     ) -> Self {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for (group, partition, offset) in restored.offsets {
@@ -66,6 +69,7 @@ impl Broker {
             storage,
             arrivals: Arrivals::default(),
             records_skipped: AtomicU64::new(0),
+            record_bytes_max,
             coordinator: Mutex::new(Coordinator { topics, groups, epochs }),
             tail_limit: AtomicUsize::new(usize::MAX),
         };
