@@ -21,6 +21,7 @@ mod operators;
 mod topology;
 
 mod config;
+pub mod dead_letters;
 mod plan;
 
 mod async_op;

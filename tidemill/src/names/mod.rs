@@ -11,6 +11,6 @@ pub use node::{NodeId, NodeName, StoreName};
 pub use task_id::{ParseTaskIdError, TaskId};
 pub(crate) use thread::ThreadName;
 pub(crate) use topics::{
-    call_topic, changelog_topic, dead_letter_topic, global_letters, members_topic, repartition_topic, request_topic,
-    response_topic, stores_topic,
+    call_topic, changelog_topic, dead_letter_topic, global_letters, members_topic, repartition_topic, replayed_topic,
+    request_topic, response_topic, stores_topic,
 };

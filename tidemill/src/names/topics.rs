@@ -44,3 +44,8 @@ pub(crate) fn call_topic(application_id: &str, name: &str, what: &str) -> Topic 
 pub(crate) fn global_letters(application_id: &str, store: &str) -> String {
     format!("{application_id}-{store}-global")
 }
+
+/// The topic with the notes on which dead letters were replayed.
+pub(crate) fn replayed_topic(application_id: &str) -> Topic {
+    format!("{application_id}-dead-letters-replayed").into()
+}

@@ -572,10 +572,6 @@ impl ActiveTask {
         let partition = self.group.inputs.get(self.ctx.queue?)?.partition.clone();
         Some(Position { partition, offset: self.ctx.offset })
     }
-
-    pub(super) fn position_text(&self) -> String {
-        self.position().map_or_else(String::new, |position| position.to_string())
-    }
 }
 
 /// The result of operators that ran. Their error or panic becomes the error of the task.

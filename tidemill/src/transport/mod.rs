@@ -9,6 +9,7 @@ mod producer;
 mod reason;
 mod record;
 mod reset;
+mod scan;
 mod waker;
 
 pub mod embedded;
@@ -26,6 +27,7 @@ pub use record::{
     TopicPartition, Watermarks,
 };
 pub use reset::AutoOffsetReset;
+pub(crate) use scan::read_to_end;
 pub use waker::Waker;
 
 /// A log of partitioned topics. Cheap to share. Every thread opens its own clients. Kafka Streams has

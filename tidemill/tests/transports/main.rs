@@ -93,6 +93,7 @@ scenarios! {
     contract::consumer::a_member_knows_that_it_has_read_everything,
     contract::consumer::a_member_may_seek_as_soon_as_it_owns_a_partition,
     contract::consumer::an_offset_is_found_by_time,
+    contract::dead_letters::a_dead_letter_is_replayed_once,
     contract::groups::same_numbered_partitions_stay_together,
     contract::groups::a_revoked_partition_waits_for_its_release,
     contract::groups::a_zombie_loses_everything_and_joins_anew,

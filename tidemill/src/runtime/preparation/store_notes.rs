@@ -11,14 +11,13 @@ use crate::{
     error::chain,
     graph::{StoreFormat, StoreSpec},
     plan::Plan,
-    transport::{Headers, ProducerConfig, ProducerRecord, Reader, TopicPartition, Transport, TransportError},
+    transport::{
+        Headers, ProducerConfig, ProducerRecord, Reader, TopicPartition, Transport, TransportError, read_to_end,
+    },
 };
 
-/// The time that one read waits for notes.
+/// The pause before a new topic is asked about again.
 const WAIT: Duration = Duration::from_millis(100);
-
-/// The number of reads before the log counts as unreachable.
-const WAITS: usize = 300;
 
 /// How often to ask about a new topic that some brokers do not know yet.
 const TRIES: usize = 20;
@@ -81,24 +80,16 @@ fn read(
 ) -> Result<BTreeMap<String, StoreFormat>, TransportError> {
     let (low, end) = patiently(clock, || Ok((reader.watermarks(topic)?.low, reader.end(topic)?)))?;
     let mut noted = BTreeMap::new();
-    if low == end {
-        return Ok(noted);
-    }
-    reader.assign(&[(topic.clone(), low)])?;
-    for _ in 0..WAITS {
-        for record in reader.read(WAIT, 1000)?.into_iter().flat_map(|fetched| fetched.records) {
-            let text = |bytes: Option<bytes::Bytes>| String::from_utf8(bytes?.into()).ok();
-            match (text(record.key), text(record.value)) {
-                (Some(store), Some(format)) => drop(noted.insert(store, StoreFormat::decode(&format))),
-                (Some(store), None) => drop(noted.remove(&store)),
-                (None, _) => {}
-            }
+    read_to_end(reader, topic, low, end, |record| {
+        let text = |bytes: Option<bytes::Bytes>| String::from_utf8(bytes?.into()).ok();
+        match (text(record.key), text(record.value)) {
+            (Some(store), Some(format)) => drop(noted.insert(store, StoreFormat::decode(&format))),
+            (Some(store), None) => drop(noted.remove(&store)),
+            (None, _) => {}
         }
-        if reader.position(topic)? >= end {
-            return Ok(noted);
-        }
-    }
-    Err(TransportError::Retriable(format!("topic '{}' could not be read to its end", topic.topic).into()))
+        true
+    })?;
+    Ok(noted)
 }
 
 /// Repeats the request, because some brokers may not know a new topic yet.

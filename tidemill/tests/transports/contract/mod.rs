@@ -8,4 +8,5 @@ pub(crate) mod producer;
 pub(crate) mod transactions;
 
 pub(crate) mod consumer;
+pub(crate) mod dead_letters;
 pub(crate) mod groups;
