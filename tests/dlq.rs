@@ -10,6 +10,7 @@ use std::{
 };
 
 use common::Running;
+use tidemill::transport::embedded::{EmbeddedLog, Entry};
 
 fn tidemill(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidemill"));
@@ -113,11 +114,76 @@ fn dead_letters_are_listed_and_asked_again_once() {
 }
 
 #[test]
+fn records_that_could_not_be_processed_are_listed_and_replayed_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data").display().to_string();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", &data];
+    Running::start(&mut tidemill(&serve)).stop();
+    // The server refuses what does not decode. So another program has written it.
+    let log = EmbeddedLog::open(folder.path().join("data/log")).expect("nobody uses it");
+    log.append("live-chat", 0, [Entry::new("ada", "no chat", 7)]).expect("written");
+    drop(log);
+
+    let running = Running::start(&mut tidemill(&serve));
+    let url = running.url.clone();
+    let dlq =
+        |arguments: &[&str]| ended(&[&["dlq"], arguments, &["--application", "live-insight", "--url", &url]].concat());
+    let begun = Instant::now();
+    let listed = loop {
+        let (code, listed, told) = dlq(&["list", "--records"]);
+        assert_eq!(code, Some(0), "{told}");
+        if !listed.is_empty() {
+            break listed;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "no dead record: {told}");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert!(listed.contains(": ada: from live-chat/0/0, time 7, 7 bytes, operator live-chat: "), "{listed}");
+    assert!(listed.contains("does not decode"), "{listed}");
+    let id = listed.split([' ', ':']).nth(1).expect("an id");
+    assert!(id.starts_with("live-dead-letters/"), "{listed}");
+    let (_, none, told) = dlq(&["list", "--records", "--operator", "nobody"]);
+    assert!(none.is_empty() && told.contains("there is no such dead record"), "{none}{told}");
+    let (_, found, _) = dlq(&["list", "--records", "--topic", "live-chat", "--key", "ada", "--from", "7", "--to", "8"]);
+    assert_eq!(found, listed);
+
+    let (code, would, told) = dlq(&["replay", "--records", "--dry-run", "--all"]);
+    assert!(
+        code == Some(0) && would.contains(id) && told.contains("1 dead record(s) would be replayed"),
+        "{would}{told}"
+    );
+    let (code, _, told) = dlq(&["replay", "--records", id]);
+    assert!(code == Some(0) && told.contains("1 dead record(s) went back"), "{told}");
+    let (code, _, told) = dlq(&["replay", "--records", id]);
+    assert!(code == Some(0) && told.contains("1 dead record(s) were replayed before"), "{told}");
+    let (code, _, told) = dlq(&["replay", "--records", "live-dead-letters/0/999"]);
+    assert!(code == Some(1) && told.contains("there is no dead record live-dead-letters/0/999"), "{told}");
+    let (code, _, told) = dlq(&["replay", "--records", "0-1"]);
+    assert!(code == Some(1) && told.contains("TOPIC/PARTITION/OFFSET"), "{told}");
+    let (code, _, told) = dlq(&["replay", "--records", "--operator", "live-chat", id]);
+    assert!(code == Some(2) && told.contains("use it with --all"), "{told}");
+    // The replayed record still does not decode, so it is a new letter.
+    let begun = Instant::now();
+    loop {
+        let (_, listed, told) = dlq(&["list", "--records"]);
+        if listed.contains("from live-chat/0/1") {
+            assert_eq!(listed.lines().count(), 1, "the replayed letter is not listed: {listed}");
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "no new letter: {listed}{told}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    running.stop();
+}
+
+#[test]
 fn a_wrong_command_and_an_absent_server_are_told_with_what_to_do() {
     let (code, _, told) = ended(&["dlq", "replay"]);
     assert!(code == Some(2) && told.contains("ids or --all"), "{told}");
     let (code, _, told) = ended(&["dlq", "replay", "--all", "0-1"]);
     assert!(code == Some(2) && told.contains("not both"), "{told}");
+    let (code, _, told) = ended(&["dlq", "replay", "--dry-run", "--all"]);
+    assert!(code == Some(2) && told.contains("--records"), "{told}");
     let (code, _, told) = ended(&["dlq", "list", "--data-dir", "data"]);
     assert!(code == Some(2) && told.contains("--data-dir is for the server"), "{told}");
     let (code, _, told) = ended(&["dlq", "list", "--url", "http://127.0.0.1:1"]);

@@ -1,6 +1,9 @@
-//! Lists calls without an answer of a running server, and asks them again.
+//! Lists calls without an answer of a running server, and asks them again. Lists records that its applications could not
+//! process, and replays them.
 
 use std::{collections::BTreeMap, io::Write as _, time::Duration};
+
+mod records;
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::{Client, Method, RequestBuilder, Url};
@@ -18,17 +21,25 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// How many dead letters are asked for at once.
 const PAGE: &str = "500";
 
-/// Runs a command about dead letters of calls.
+/// Runs a command about dead letters.
 pub(crate) fn dlq(options: &DlqOptions) -> Result<()> {
     runtime()?.block_on(async {
         match &options.action {
-            DlqAction::List { server } => list(&Server::new(server)?).await,
-            DlqAction::Replay { server, all, ids } => {
+            DlqAction::List { server, records } if records.records => {
+                records::list(&Server::new(server)?, records).await
+            }
+            DlqAction::List { server, .. } => list(&Server::new(server)?).await,
+            DlqAction::Replay { server, records, dry_run, all, ids } => {
                 if *all != ids.is_empty() {
                     let told = if *all { "either ids or --all, not both" } else { "which dead letters: ids or --all" };
                     return Err(usage(format!("name {told}; `tidemill dlq list` lists them")));
                 }
-                replay(&Server::new(server)?, ids).await
+                let server = Server::new(server)?;
+                if records.records {
+                    records::replay(&server, records, *dry_run, ids).await
+                } else {
+                    replay(&server, ids).await
+                }
             }
         }
     })
@@ -62,13 +73,21 @@ async fn list(server: &Server) -> Result<()> {
     Ok(())
 }
 
+/// A JSON value in a line.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+/// A message that comes from elsewhere. A line stays a line.
+fn line(message: &str) -> String {
+    message.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
 /// A dead letter in a line.
 fn row(application: &str, letter: &Value) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     let [id, kind, attempts, bytes] = ["id", "kind", "attempts", "bytes"].map(|field| text(&letter[field]));
     let (owner, message) = (text(&letter["key"]["id"]), text(&letter["message"]));
-    // A message comes from elsewhere. A line stays a line.
-    let message: String = message.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let message = line(&message);
     format!("{application} {id}: {owner}: {kind} after {attempts} attempt(s), {bytes} bytes: {message}")
 }
 
@@ -132,7 +151,7 @@ impl Server {
         Ok(url)
     }
 
-    /// The application that was named, or all of the server's that make calls.
+    /// The application that was named, or all of the server's.
     async fn applications(&self) -> Result<Vec<String>> {
         if let Some(application) = &self.application {
             return Ok(vec![application.clone()]);

@@ -30,10 +30,10 @@ use crate::{
 };
 
 /// The default and the maximum length of a list.
-const LISTED: usize = 100;
-const LISTED_MAX: usize = 1_000;
+pub(super) const LISTED: usize = 100;
+pub(super) const LISTED_MAX: usize = 1_000;
 /// The longest body: about a thousand ids.
-const BODY_BYTES: usize = 64 << 10;
+pub(super) const BODY_BYTES: usize = 64 << 10;
 
 /// Values behind the question mark of a list.
 #[derive(Debug, Default, Deserialize)]
@@ -177,7 +177,7 @@ fn id(text: &str) -> Result<LetterId, Problem> {
 }
 
 /// The application with an id, if it runs here.
-fn named(engine: &Engine, id: &str) -> Result<App, Problem> {
+pub(super) fn named(engine: &Engine, id: &str) -> Result<App, Problem> {
     let known = engine.settings().known();
     let app = known.into_iter().find(|app| app.id == id);
     let app = app.ok_or_else(|| Problem::not_found("such application", "GET /state lists those that run here"))?;

@@ -109,7 +109,9 @@ fn table(apps: Vec<App>) -> Table {
         .get("/state/calls", state::calls)
         .get("/state/calls/{application}/journal", journal::lines)
         .get("/state/dead-letters/{application}", dead_letters::list)
-        .add(Method::POST, "/state/dead-letters/{application}/replay", post(dead_letters::replay));
+        .add(Method::POST, "/state/dead-letters/{application}/replay", post(dead_letters::replay))
+        .get("/state/dead-records/{application}", dead_letters::records::list)
+        .add(Method::POST, "/state/dead-records/{application}/replay", post(dead_letters::records::replay));
     let streams = apps.iter().find(|app| app.reads_streams).copied();
     let table = apps.into_iter().fold(server, with_app);
     match streams {
