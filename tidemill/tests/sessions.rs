@@ -11,6 +11,8 @@ use tidemill::{
 };
 
 type Key = Windowed<String>;
+/// A result: key, start, end and text.
+type Out = (String, i64, i64, Option<String>);
 
 const ON_CLOSE: EmitStrategy = EmitStrategy::on_window_close();
 
@@ -57,7 +59,7 @@ fn pipe(driver: &TopologyTestDriver, records: &[(&str, &str, i64)]) -> Tested {
 }
 
 /// What came out since the last call: key, start, end and text. All have the session's end as timestamp.
-fn out(run: &Run) -> Tested<Vec<(String, i64, i64, Option<String>)>> {
+fn out(run: &Run) -> Tested<Vec<Out>> {
     let records = run.output::<Key, Option<String>>("out").read()?;
     let read = run.read.replace(records.len());
     let flat =
@@ -68,11 +70,11 @@ fn out(run: &Run) -> Tested<Vec<(String, i64, i64, Option<String>)>> {
     Ok(flat.collect())
 }
 
-fn is(key: &str, start: i64, end: i64, text: &str) -> (String, i64, i64, Option<String>) {
+fn is(key: &str, start: i64, end: i64, text: &str) -> Out {
     (key.to_owned(), start, end, Some(text.to_owned()))
 }
 
-fn gone(key: &str, start: i64, end: i64) -> (String, i64, i64, Option<String>) {
+fn gone(key: &str, start: i64, end: i64) -> Out {
     (key.to_owned(), start, end, None)
 }
 

@@ -160,7 +160,6 @@ type Initializer<A> = Arc<dyn Fn() -> A + Send + Sync>;
 
 /// The kind of a cogroup's aggregate.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::enum_variant_names, reason = "they are read after the enum's name")]
 pub(super) enum Aggregates {
     Keys,
     TimeWindows,

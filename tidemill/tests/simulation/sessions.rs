@@ -25,7 +25,9 @@ fn sessions(inputs: &[Input]) -> Ids<(String, i64)> {
         last = Some((&input.key, start, input.timestamp));
         sessions.entry((input.key.clone(), start)).or_default().push(input.id);
     }
-    sessions.values_mut().for_each(|ids| ids.sort_unstable());
+    for ids in sessions.values_mut() {
+        ids.sort_unstable();
+    }
     sessions
 }
 
