@@ -62,7 +62,9 @@ impl GlobalStores {
     /// Lets go of all rows when the instance ends. Later queries find no store.
     pub(crate) fn close(&self) {
         let names: Vec<_> = self.lock().keys().cloned().collect();
-        names.iter().for_each(|name| self.forget(name));
+        for name in names {
+            self.forget(&name);
+        }
     }
 
     /// A store for reading; `None` if there is no such global store or it is not whole.

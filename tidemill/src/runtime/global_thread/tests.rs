@@ -26,7 +26,9 @@ impl World {
     fn new() -> Self {
         let clock = ManualClock::new(1_700_000_000_000);
         let log = EmbeddedLog::builder().clock(clock.clone()).in_memory();
-        ["users", "in"].iter().for_each(|topic| log.create(topic, 2).expect("the log is empty"));
+        for topic in ["users", "in"] {
+            log.create(topic, 2).expect("the log is empty");
+        }
         let disk = SimulatedDisk::new(Process::new("a", Fate::new(0, FaultRates::NONE, clock.clone())));
         Self { clock, log, disk }
     }
@@ -47,13 +49,13 @@ impl World {
         let entries = keys.iter().map(|key| Entry::new(key.to_string(), "here", 0));
         self.log.append("users", partition, entries).expect("appends");
     }
+}
 
-    /// Runs a thread until it has read all.
-    fn run(&self, app: &Prepared) -> GlobalThread {
-        let mut thread = GlobalThread::start(app.clone(), "names".into()).expect("starts");
-        settle(&mut thread);
-        thread
-    }
+/// Runs a thread until it has read all.
+fn run(app: &Prepared) -> GlobalThread {
+    let mut thread = GlobalThread::start(app.clone(), "names".into()).expect("starts");
+    settle(&mut thread);
+    thread
 }
 
 fn settle(thread: &mut GlobalThread) {
@@ -72,10 +74,10 @@ fn a_store_on_disk_reads_only_what_is_new() {
     let (world, app) = (World::new(), World::app);
     world.append(0, &["a", "b"]);
     world.append(1, &["c"]);
-    world.run(&app(&world)).close().expect("closes");
+    run(&app(&world)).close().expect("closes");
     world.append(1, &["d"]);
     let app = app(&world);
-    let thread = world.run(&app);
+    let thread = run(&app);
     assert_eq!(thread.task.processed, 1);
     assert_eq!(keys(&app), ["a", "b", "c", "d"]);
 }
@@ -100,7 +102,7 @@ fn a_topic_that_loses_the_next_records_fills_the_store_again() {
     world.append(0, &["a", "b"]);
     world.append(1, &["c"]);
     let app = world.app();
-    let mut thread = world.run(&app);
+    let mut thread = run(&app);
     world.append(0, &["d", "e"]);
     let partition = TopicPartition::new("users", 0);
     world.log.admin().expect("opens").delete_records(&partition, 3).expect("deletes");
@@ -113,7 +115,7 @@ fn a_topic_that_loses_the_next_records_fills_the_store_again() {
     world.append(0, &["f", "g"]);
     world.log.admin().expect("opens").delete_records(&partition, 5).expect("deletes");
     let again = world.app();
-    drop(world.run(&again));
+    drop(run(&again));
     assert_eq!(keys(&again), ["c", "g"]);
 }
 
@@ -121,10 +123,10 @@ fn a_topic_that_loses_the_next_records_fills_the_store_again() {
 fn a_store_that_was_away_for_longer_than_tombstones_are_kept_is_filled_again() {
     let world = World::new();
     world.append(0, &["a", "b"]);
-    world.run(&world.app()).close().expect("closes");
+    run(&world.app()).close().expect("closes");
     world.clock.advance(Duration::from_hours(30));
     world.append(0, &["c", "d"]);
-    let thread = world.run(&world.app());
+    let thread = run(&world.app());
     assert_eq!(thread.task.processed, 4);
 }
 
@@ -132,25 +134,25 @@ fn a_store_that_was_away_for_longer_than_tombstones_are_kept_is_filled_again() {
 fn a_store_that_follows_its_topic_stays_whole_however_long_nothing_comes() {
     let world = World::new();
     world.append(0, &["a", "b"]);
-    let mut thread = world.run(&world.app());
+    let mut thread = run(&world.app());
     for _ in 0..30 {
         world.clock.advance(Duration::from_hours(1));
         settle(&mut thread);
     }
     thread.close().expect("closes");
     world.append(0, &["c", "d"]);
-    assert_eq!(world.run(&world.app()).task.processed, 2);
+    assert_eq!(run(&world.app()).task.processed, 2);
 }
 
 #[test]
 fn a_store_of_another_format_is_filled_again() {
     let world = World::new();
     world.append(0, &["a", "b"]);
-    world.run(&world.app()).close().expect("closes");
+    run(&world.app()).close().expect("closes");
     let app = world.app();
     let spec = &app.plan.graph().globals["names"].spec;
     let backend = app.stores.open(crate::plan::TaskId::GLOBAL, spec).expect("opens");
     ByteStore::new("names", backend).set_written_by("value=json").expect("writes");
-    let thread = world.run(&app);
+    let thread = run(&app);
     assert_eq!((thread.task.processed, keys(&app).len()), (2, 2));
 }

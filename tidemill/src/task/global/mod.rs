@@ -1,5 +1,7 @@
 //! Fills a global store from all partitions of its topic.
 
+mod places;
+
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -7,7 +9,6 @@ use std::{
     rc::Rc,
 };
 
-use bytes::Bytes;
 use tidemill_state::{ByteStore, StoreError};
 
 use super::{
@@ -15,7 +16,6 @@ use super::{
     active::{failed, panicked},
     left_out::{error_record, leave_out, leave_out_bad},
     operating::Operating,
-    restore::Restore,
     written_by::compare_writers,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     operators::{Assembly, Failure, Head, Outcome, Parts, SourceQueue, StoreHandle},
     operators::{TaskContext, Undo, processor::MetricValue},
     plan::TaskId,
-    transport::{ConsumedRecord, Offset, ProducerRecord, TopicPartition, Watermarks},
+    transport::{ConsumedRecord, Offset, ProducerRecord, TopicPartition},
 };
 
 /// The operators of a global store, and its place in the topic.
@@ -106,49 +106,6 @@ impl GlobalTask {
         let mut task = Self { settings, source, store, ctx, inputs, lifecycles, letters: Vec::new(), processed: 0 };
         task.guarded(|task| task.lifecycles.values().try_for_each(|node| node.borrow_mut().init(&mut task.ctx)))?;
         Ok(task)
-    }
-
-    /// Finds the place to continue at in each partition. If the topic no longer has what the store needs next, the store
-    /// begins again from empty.
-    pub(crate) fn find_start(
-        &mut self,
-        wall_ms: i64,
-        mut bounds: impl FnMut(&TopicPartition) -> Result<Watermarks, TaskError>,
-    ) -> Result<(), TaskError> {
-        self.store.borrow_mut().rollback();
-        self.letters.clear();
-        let mut lows = Vec::new();
-        let age_ms = self.store.borrow().current_at().map_err(of_store)?.map(|at| wall_ms - at);
-        // A topic with fewer partitions than before is another topic.
-        let beyond = self.inputs.last().map(|last| format!("{NEXT_OF}{}", last.partition.partition + 1));
-        let beyond = beyond.map(|note| self.store.borrow().meta(&note)).transpose().map_err(of_store)?.flatten();
-        let mut begins_again = beyond.is_some();
-        for input in &mut self.inputs {
-            let Watermarks { low, high } = bounds(&input.partition)?;
-            let kept = self.store.borrow().meta(&note_of(&input.partition)).map_err(of_store)?.and_then(read_offset);
-            // A store has no rows of a partition that it has no offset of.
-            input.next = kept.unwrap_or(low);
-            begins_again |= kept.is_some() && Restore::decide(kept, age_ms, low, high) == Restore::Rebuild;
-            lows.push(low);
-        }
-        if begins_again {
-            self.begin_again(&lows)?;
-        }
-        Ok(())
-    }
-
-    fn begin_again(&mut self, lows: &[Offset]) -> Result<(), TaskError> {
-        self.store.borrow_mut().clear().map_err(of_store)?;
-        self.inputs.iter_mut().zip(lows).for_each(|(input, low)| input.next = *low);
-        Ok(())
-    }
-
-    /// Drops records that were pushed and not processed. Returns where to read on.
-    pub(crate) fn read_again(&mut self) -> impl Iterator<Item = (TopicPartition, Offset)> {
-        self.inputs.iter_mut().map(|input| {
-            input.queue = input.queue.fresh();
-            (input.partition.clone(), input.next)
-        })
     }
 
     pub(crate) fn inputs(&self) -> &[GlobalInput] {
@@ -249,30 +206,6 @@ impl GlobalTask {
         &self.letters
     }
 
-    /// Makes the effects of the processed records visible, together with the places reached. `position` is where the
-    /// reader stands.
-    pub(crate) fn commit(
-        &mut self,
-        mut position: impl FnMut(&TopicPartition) -> Result<Offset, TaskError>,
-    ) -> Result<(), TaskError> {
-        let mut store = self.store.borrow_mut();
-        for input in &mut self.inputs {
-            if input.queue.len() == 0 {
-                // Offsets without a record, such as markers of transactions, are passed, too.
-                input.next = input.next.max(position(&input.partition)?);
-            }
-            let (note, next) = (note_of(&input.partition), Bytes::copy_from_slice(&input.next.to_be_bytes()));
-            if store.meta(&note).map_err(of_store)?.as_ref() != Some(&next) {
-                store.set_meta(&note, next);
-            }
-        }
-        store.commit(None).map_err(of_store)?;
-        drop(store);
-        self.ctx.outputs.clear();
-        self.letters.clear();
-        Ok(())
-    }
-
     /// Notes the time at which the store had everything.
     pub(crate) fn note_whole(&mut self, wall_ms: i64) -> Result<(), TaskError> {
         self.store.borrow_mut().set_current_at(wall_ms).map_err(of_store)
@@ -298,17 +231,6 @@ impl GlobalTask {
         let node = &self.settings.plan.graph().node(self.ctx.node).name;
         failed(ended, TaskId::GLOBAL, node, position)
     }
-}
-
-const NEXT_OF: &str = "next-of-";
-
-/// The name under which a partition's offset is kept beside the rows.
-fn note_of(partition: &TopicPartition) -> String {
-    format!("{NEXT_OF}{}", partition.partition)
-}
-
-fn read_offset(raw: Bytes) -> Option<Offset> {
-    Some(i64::from_be_bytes(raw.as_ref().try_into().ok()?))
 }
 
 fn of_store(source: StoreError) -> TaskError {
