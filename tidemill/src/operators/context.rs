@@ -38,11 +38,13 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// The error that a function of the user returned.
+    #[expect(clippy::unnecessary_box_returns, reason = "operators return their failures in a box")]
     pub(crate) fn of_user(error: impl Into<BoxError>) -> Box<Self> {
         Box::new(Self::User(error.into()))
     }
 
     /// A failure that no handler is asked about.
+    #[expect(clippy::unnecessary_box_returns, reason = "operators return their failures in a box")]
     pub(crate) fn decided(text: String) -> Box<Self> {
         Box::new(Self::Decided { replaces: false, failure: Self::of_user(text) })
     }

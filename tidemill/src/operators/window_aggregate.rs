@@ -107,10 +107,11 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             Ok((!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old }))
         };
         let (folded, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
-        let updated = folded.inspect_err(|_: &Box<Failure>| {
+        let updated = folded.map_err(|failure: Box<Failure>| {
             // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
             // before.
             drop(entries.take(ctx, scratch, weight));
+            failure
         })?;
         if self.shared {
             let written = self.spill(ctx, ..);

@@ -312,7 +312,9 @@ impl ActiveTask {
         if let Err(failure) = outcome {
             let record = raw.map(|raw| error_record(self.group.inputs[at].partition.clone(), raw));
             let letter = leave_out(&self.settings, &mut self.ctx, failure, ErrorOrigin::Processing, record)?;
-            letter.into_iter().for_each(|letter| self.ctx.send(letter));
+            if let Some(letter) = letter {
+                self.ctx.send(letter);
+            }
             // A refused record does not move time, either.
             (self.group.inputs[at].partition_time_ms, self.ctx.stream_time_ms) = before;
         }
