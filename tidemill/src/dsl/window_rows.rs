@@ -160,7 +160,7 @@ impl<K: Data, V: Data> WindowRows<K, V> {
         let (store, next) = (assembly.window_store(&self.store), assembly.next(node, MAIN_PORT)?);
         let (key, value) = (self.key.clone(), self.value.clone());
         let (shared, old) = (assembly.is_shared(&self.store), assembly.sends_old(node));
-        let core = WindowAggregate::new(time, emit.is_final(), store, shared, key, value, old, next);
+        let core = WindowAggregate::new(time, emit.is_final(), (store, shared), key, value, old, next);
         let core = Rc::new(RefCell::new(core));
         assembly.lifecycle(node, core.clone());
         Ok(core)

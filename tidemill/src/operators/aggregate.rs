@@ -68,11 +68,10 @@ impl<K: Data, A: Data> KeyedAggregate<K, A> {
             Ok(Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old })
         };
         let (folded, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
-        let value = folded.map_err(|failure: Box<Failure>| {
+        let value = folded.inspect_err(|_: &Box<Failure>| {
             // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
             // before.
             drop(self.entries.take(ctx, &self.scratch, &mut self.weight));
-            failure
         })?;
         if self.shared {
             let written = self.write(ctx);

@@ -49,11 +49,11 @@ pub(crate) struct WindowAggregate<K, A> {
 }
 
 impl<K: Data, A: Data> WindowAggregate<K, A> {
+    /// `store` comes with whether it is written at each update.
     pub(crate) fn new(
         time: WindowTime,
         emit_final: bool,
-        store: Rc<RefCell<ByteWindowStore>>,
-        shared: bool,
+        (store, shared): (Rc<RefCell<ByteWindowStore>>, bool),
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<A>>,
         sends_old: bool,
@@ -107,11 +107,10 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             Ok((!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old }))
         };
         let (folded, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
-        let updated = folded.map_err(|failure: Box<Failure>| {
+        let updated = folded.inspect_err(|_: &Box<Failure>| {
             // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
             // before.
             drop(entries.take(ctx, scratch, weight));
-            failure
         })?;
         if self.shared {
             let written = self.spill(ctx, ..);

@@ -111,7 +111,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         });
         let sides = [left, right];
         let node = add_operator(&self.graph, None, label(kind), &sides[..if met { 2 } else { 1 }], Vec::new(), build);
-        self.note_join(other, kind, node, &sides);
+        self.note_join(other, kind, node, sides);
 
         let (left, right) = (self.view.clone(), other.view.clone());
         let stores = left.stores.iter().chain(&right.stores).cloned().collect();
@@ -137,7 +137,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     }
 
     /// Notes what the join asks of its tables: equal partitions, and old values where a result may end.
-    fn note_join<T>(&self, other: &KTable<K, T>, kind: JoinKind, node: NodeId, sides: &[NodeId; 2]) {
+    fn note_join<T>(&self, other: &KTable<K, T>, kind: JoinKind, node: NodeId, sides: [NodeId; 2]) {
         let graph = &mut self.graph.borrow_mut().graph;
         graph.copartitioned.push((graph.node(node).name.clone(), vec![self.node, other.node]));
         graph.takes_old_from.insert(node, sides.to_vec());

@@ -83,7 +83,9 @@ impl<K: Data, V: Data> Lifecycle for TableCache<K, V> {
 
     fn erase(&mut self, ctx: &mut TaskContext, key: &[u8]) {
         let keys = self.waiting.borrow().keys_of(|row| row == key || self.key.partition_bytes(row) == key);
-        keys.into_iter().for_each(|key| self.set(ctx, key, None));
+        for key in keys {
+            self.set(ctx, key, None);
+        }
     }
 }
 
