@@ -62,13 +62,13 @@ impl<K: Data, A: Data> KeyedAggregate<K, A> {
                 Some(row) => Ok(((), Some(self.value.decode(row.value)?), row.timestamp)),
                 None => Ok(((), None, timestamp)),
             })?;
-        let fold = |aggregate: &mut Option<A>| {
+        let fold = |aggregate: &mut Option<A>| -> Result<_, Box<Failure>> {
             let old = if self.sends_old { aggregate.clone() } else { None };
             fold(&key, value, aggregate).outcome()?;
             Ok(Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old })
         };
         let (folded, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
-        let value = folded.inspect_err(|_: &Box<Failure>| {
+        let value = folded.inspect_err(|_| {
             // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
             // before.
             drop(self.entries.take(ctx, &self.scratch, &mut self.weight));

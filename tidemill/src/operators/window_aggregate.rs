@@ -101,13 +101,13 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
                 None => (key.clone(), None, timestamp),
             })
         })?;
-        let change = |aggregate: &mut Option<A>| {
+        let change = |aggregate: &mut Option<A>| -> Result<_, Box<Failure>> {
             let old = if *sends_old && !*emit_final { aggregate.clone() } else { None };
             fold(aggregate).outcome()?;
             Ok((!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old }))
         };
         let (folded, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
-        let updated = folded.inspect_err(|_: &Box<Failure>| {
+        let updated = folded.inspect_err(|_| {
             // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
             // before.
             drop(entries.take(ctx, scratch, weight));
