@@ -255,7 +255,7 @@ impl ByteVersionedStore {
         let meta = if written > 0 { vec![observed_note(observed_ms)] } else { Vec::new() };
         self.store.commit_sealed_with(rows, checkpoint, meta)?;
         self.committed_ms = observed_ms;
-        self.sweep(written)
+        self.sweep(written, true)
     }
 
     /// As [`ByteStore::commit`].
@@ -277,7 +277,8 @@ impl ByteVersionedStore {
         self.committed_ms = self.committed_ms.max(latest_ms.unwrap_or(-1));
         self.observed_ms = self.observed_ms.max(self.committed_ms);
         self.store.restore(rows, vec![observed_note(self.committed_ms)], next_offset)?;
-        self.sweep(written)
+        // Records of one commit are in the order of their keys, so an older version than a deletion may still come.
+        self.sweep(written, false)
     }
 
     /// As [`ByteStore::clear`].

@@ -7,7 +7,7 @@ mod common;
 use bytes::Bytes;
 use common::{Kind, bytes, kinds};
 use std::ops::Bound;
-use tidemill_state::{ByteVersionedStore, Direction, VersionPut};
+use tidemill_state::{ByteVersionedStore, Direction, VersionKey, VersionPut};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -107,4 +107,19 @@ fn the_observed_time_survives_closing_and_restoring() {
         store.clear().unwrap();
         assert_eq!(store.observed_ms(), -1);
     }
+}
+
+#[test]
+fn a_restore_keeps_a_deletion_before_which_an_older_version_may_still_come() {
+    each(|store| {
+        let version = |key: &[u8], value, time| {
+            let (local, row) = VersionKey::from_changelog(key, value, time).unwrap();
+            (local, Some(row))
+        };
+        // One commit had all three, in this order, although the deletion of tea was put last.
+        store.restore(vec![version(b"tea", None, 2), version(b"a", Some(bytes("9")), HOUR_MS + 2)], 2).unwrap();
+        store.restore(vec![version(b"tea", Some(bytes("3")), 1)], 3).unwrap();
+        assert_eq!(as_of(store, "tea", HOUR_MS), None);
+        assert_eq!(store.get(b"tea").unwrap(), None);
+    });
 }

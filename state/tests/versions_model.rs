@@ -217,3 +217,11 @@ fn a_versioned_store_is_like_a_model_that_forgets_nothing() {
         runner.run(&steps, |steps| Ok(run(&kinds()[cases.0], steps))).unwrap();
     }
 }
+
+/// A replay reads the deletion, then the key that moves the time, and the older version last.
+#[test]
+fn a_deletion_is_replayed_before_an_older_version() {
+    let steps = [(2, 59, None), (2, 60, None), (2, 40, Some(0)), (0, 40, None), (0, 79, None)].map(Step::Put);
+    let steps = [&steps[..1], &[Step::Seal], &steps[1..]].concat();
+    kinds().iter().for_each(|kind| run(kind, steps.clone()));
+}

@@ -17,8 +17,9 @@ const ROWS_PER_WRITE: usize = 4;
 const ROWS_MIN: usize = 32;
 
 impl ByteVersionedStore {
-    /// Looks at some committed rows, where the last call ended, and drops the invisible ones.
-    pub(super) fn sweep(&mut self, written: usize) -> Result<(), StoreError> {
+    /// Looks at some committed rows, where the last call ended, and drops the invisible ones. `deletions` tells whether
+    /// deletions with nothing before them are among these, because no older version can come.
+    pub(super) fn sweep(&mut self, written: usize, deletions: bool) -> Result<(), StoreError> {
         let kept_from = self.kept_from_at(self.committed_ms);
         if written == 0 || kept_from == 0 {
             return Ok(());
@@ -30,7 +31,7 @@ impl ByteVersionedStore {
             let (local, row) = row?;
             let of = local.slice(..local.len().saturating_sub(SUFFIX_BYTES));
             if of != key || versions.is_empty() {
-                self.find_invisible(&key, &versions, kept_from, &mut invisible)?;
+                self.find_invisible((&key, &versions), kept_from, deletions, &mut invisible)?;
                 versions.clear();
                 if budget == 0 {
                     // A key is looked at as a whole.
@@ -43,7 +44,7 @@ impl ByteVersionedStore {
             versions.push(row);
         }
         if next.is_none() {
-            self.find_invisible(&key, &versions, kept_from, &mut invisible)?;
+            self.find_invisible((&key, &versions), kept_from, deletions, &mut invisible)?;
         }
         self.swept = next;
         self.store.drop_committed(invisible)
@@ -52,9 +53,9 @@ impl ByteVersionedStore {
     /// Adds those of a key's successive versions that nobody can see.
     fn find_invisible(
         &self,
-        key: &[u8],
-        versions: &[Row],
+        (key, versions): (&[u8], &[Row]),
         kept_from: i64,
+        deletions: bool,
         into: &mut Vec<Bytes>,
     ) -> Result<(), StoreError> {
         let old = versions.iter().take_while(|row| time_of(row) <= kept_from).count();
@@ -64,7 +65,8 @@ impl ByteVersionedStore {
         // Without anything before it, a deletion is as good as nothing. Rows of another key may stand between the
         // versions of a key, so this must be looked up.
         let first_ms = time_of(&versions[0]);
-        if is_deletion(&versions[last]) && (first_ms == 0 || self.version_at(key, first_ms - 1)?.is_none()) {
+        if deletions && is_deletion(&versions[last]) && (first_ms == 0 || self.version_at(key, first_ms - 1)?.is_none())
+        {
             into.push(local_key(key, time_of(&versions[last])));
         }
         Ok(())
