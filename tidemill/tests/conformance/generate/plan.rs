@@ -130,6 +130,7 @@ impl Plan {
             }),
             _ => self
                 .two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless)
+                .filter(|(from, with)| self.about[*from].topics.is_disjoint(&self.about[*with].topics))
                 .map(|(from, with)| Node::JoinForeign { from, with, kind, stored: c % 2 == 1 }),
         };
         if let Some(node) = added {
