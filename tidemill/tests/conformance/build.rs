@@ -127,7 +127,11 @@ impl Nodes<'_> {
                 let windows = JoinWindows::of_time_difference_and_grace(ms(0), ms(grace));
                 self.join_streams(from, with, kind, windows.before(ms(before)).after(ms(after)))
             }
-            Node::Fold { .. } | Node::Windowed { .. } | Node::Sessions { .. } | Node::Cogroup { .. } => {
+            Node::Fold { .. }
+            | Node::Windowed { .. }
+            | Node::Sessions { .. }
+            | Node::Sliding { .. }
+            | Node::Cogroup { .. } => {
                 return folds::node(self, node);
             }
             node => return tables::node(self, &node),

@@ -1,6 +1,6 @@
 //! Aggregates of a described topology.
 
-use tidemill::{EmitStrategy, SessionWindows, TimeWindows};
+use tidemill::{EmitStrategy, SessionWindows, SlidingWindows, TimeWindows};
 
 use crate::{
     build::{Made, Nodes, ms},
@@ -53,6 +53,24 @@ pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
                     |_, value, all: &mut Text| *all = list(all.take(), ",", &value, 0),
                     |_, one, other| list(one, "|", &other, 0),
                 ),
+            })
+        }
+        Node::Sliding { from, difference, grace, kind, close } => {
+            let emit = if close { EmitStrategy::on_window_close() } else { EmitStrategy::on_window_update() };
+            let windows = SlidingWindows::of_time_difference_and_grace(ms(difference), ms(grace));
+            let windows = nodes.present(from).group_by_key().windowed_by(windows).emit(emit);
+            let name = name.as_str();
+            Made::Windows(match kind {
+                FoldKind::Count => windows.count(name).map_values(|count| Some(count.to_string())),
+                FoldKind::Reduce => windows
+                    .reduce(name, |old, value| reduce(Some(old), Some(value)).unwrap_or_default())
+                    .map_values(Some),
+                FoldKind::Aggregate => {
+                    let add = |_: &Text, value, all: &mut String| {
+                        *all = list(Some(all.clone()), ",", &Some(value), 0).unwrap_or_default();
+                    };
+                    windows.aggregate(name, String::new, add).map_values(Some)
+                }
             })
         }
         Node::Cogroup { from, with, window: Some(window) } => {

@@ -9,6 +9,7 @@ mod folds;
 mod functions;
 mod generate;
 mod live;
+mod node;
 mod oracle;
 mod recorded;
 mod report;

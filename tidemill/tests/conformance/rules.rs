@@ -6,6 +6,9 @@
 //!   never passed. So no step that needs old values follows a count; other initializers give no value.
 //! - **What a suppression lets out replaces what it let out before.** In Kafka Streams the old value is the one before the
 //!   last update, which may never have come out. So no step that needs old values follows a suppression.
+//!   And a step that looks the value up while it comes out finds it, in Kafka Streams the one before; none does.
+//! - **A suppression waits until no record can change a window.** Kafka Streams closes windows that include their end
+//!   (sessions, sliding windows) a moment before. So these are suppressed for a time only.
 //! - **A repartition topic takes records without a key.** Kafka Streams leaves them out, without counting them, unless a
 //!   left or outer join follows. So they are filtered out before.
 //! - **Records of one instant are joined.** Kafka Streams' stores keep a join's rows for before + after + grace, and
@@ -59,7 +62,9 @@ impl Rule {
     /// The rules by which a case was made, whatever came out.
     pub(crate) fn of_case(case: &Case) -> impl Iterator<Item = Self> {
         case.nodes.iter().filter_map(|node| match node {
-            Node::Windowed { close: true, .. } | Node::Sessions { close: true, .. } => Some(Self::FinalResultsKept),
+            Node::Windowed { close: true, .. }
+            | Node::Sessions { close: true, .. }
+            | Node::Sliding { close: true, .. } => Some(Self::FinalResultsKept),
             Node::Cogroup { window: Some(_), .. } => Some(Self::OneTimeOfACogroup),
             _ => None,
         })

@@ -76,7 +76,7 @@ fn stores(driver: &TopologyTestDriver, case: &Case, answer: &mut Answer) {
             Node::Windowed { .. } | Node::Cogroup { window: Some(_), .. } => {
                 windowed::<Text>(driver, &name, Option::unwrap_or_default)
             }
-            Node::Suppress { .. } | Node::Sessions { .. } => None,
+            Node::Suppress { .. } | Node::Sessions { .. } | Node::Sliding { .. } => None,
             _ => keyed::<String>(driver, &name),
         };
         if let Some(rows) = rows {

@@ -49,6 +49,7 @@ fn without(case: &Case, at: usize) -> Option<Case> {
     let written = |output: &usize| *output != at || parent.is_some();
     simpler.outputs =
         case.outputs.iter().filter(|output| written(output)).map(|output| place(*output)).collect::<Option<_>>()?;
+    simpler.outputs.sort_unstable();
     simpler.outputs.dedup();
     if let Node::Stream { topic } | Node::Table { topic } = gone {
         simpler.script.retain(|step| !matches!(step, Step::Record(of, ..) if *of == topic));

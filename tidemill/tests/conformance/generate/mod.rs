@@ -1,5 +1,6 @@
 //! Draws cases: numbers that shrink, and what they mean.
 
+mod about;
 mod plan;
 mod script;
 

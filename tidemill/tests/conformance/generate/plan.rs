@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use super::about::{About, Shape, ordered};
 use crate::case::{Case, FoldKind, Kind, Node, Window};
 
 /// A join whose grace is drawn as this or more gets no record that is late.
@@ -28,39 +29,7 @@ impl Draw {
 }
 
 /// How many rows the choice in [`Plan::add`] has.
-const ROWS: u8 = 42;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Shape {
-    #[default]
-    Stream,
-    Branches,
-    Table,
-    Windows,
-}
-
-/// What later nodes must know of one.
-#[derive(Debug, Clone, Default)]
-struct About {
-    shape: Shape,
-    /// Its records are partitioned by their key.
-    keyed: bool,
-    /// It is behind a repartition topic.
-    behind: bool,
-    /// Its records have the times of the sources' records.
-    plain: bool,
-    /// Its order is not that of Kafka Streams: see the rules.
-    loose: bool,
-    /// Its first values are preceded by others that never were in the table: see the rules.
-    initial: bool,
-    /// Its windows are sessions.
-    sessions: bool,
-    /// Later steps can neither look up its values, nor see old ones.
-    viewless: bool,
-    /// It comes from a foreign-key join: see the rules.
-    foreign: bool,
-    topics: BTreeSet<u8>,
-}
+const ROWS: u8 = 45;
 
 pub(super) struct Plan {
     nodes: Vec<Node>,
@@ -151,12 +120,17 @@ impl Plan {
                 let grace = if self.about[from].plain { of(c, &[0, TAME, 3, 20]) } else { 100_000 };
                 Node::Sessions { from, gap: of(b, &[5, 2, 10, 1]), grace, kind: fold, close: draw.op == 36 }
             }),
+            42.. => self.keyed(draw).map(|from| {
+                let (difference, grace) = (of(b, &[5, 2, 10, 1]), of(c, &[0, 3, 10, 40]));
+                Node::Sliding { from, difference, grace, kind: fold, close: draw.op == 44 }
+            }),
             37 | 38 => self.table(draw, true).map(|from| {
-                let until_close = self.about[from].shape == Shape::Windows && !self.about[from].sessions && b % 4 != 0;
+                let until_close = self.about[from].shape == Shape::Windows && !self.about[from].inclusive && b % 4 != 0;
                 Node::Suppress { from, wait: (!until_close).then(|| of(c, &[5, 0, 20])) }
             }),
             _ => self
                 .two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless)
+                .filter(|(from, with)| self.about[*from].topics.is_disjoint(&self.about[*with].topics))
                 .map(|(from, with)| Node::JoinForeign { from, with, kind, stored: c % 2 == 1 }),
         };
         if let Some(node) = added {
@@ -186,8 +160,8 @@ impl Plan {
             Node::TableFilter { .. } | Node::TableMapValues { .. } | Node::Suppress { .. } => shape = parents[0].shape,
             Node::JoinForeign { .. } => (shape, plain, keyed, behind) = (Shape::Table, false, true, true),
             // Its windowed keys become texts.
-            Node::Windowed { .. } | Node::Sessions { .. } | Node::Cogroup { .. } => {
-                (shape, plain, keyed) = (Shape::Windows, false, false)
+            Node::Windowed { .. } | Node::Sessions { .. } | Node::Sliding { .. } | Node::Cogroup { .. } => {
+                (shape, plain, keyed) = (Shape::Windows, false, false);
             }
             Node::JoinStreams { kind, .. } => (plain, loose) = (false, *kind != Kind::Inner),
             _ => {}
@@ -196,16 +170,14 @@ impl Plan {
             matches!(node, Node::Fold { kind: FoldKind::Count, .. } | Node::Windowed { kind: FoldKind::Count, .. });
         let step = matches!(node, Node::TableFilter { .. } | Node::TableMapValues { .. } | Node::Suppress { .. });
         let initial = counts || matches!(node, Node::Suppress { .. }) || step && parents[0].initial;
-        let sessions = matches!(node, Node::Sessions { .. }) || step && parents[0].sessions;
-        let stored = matches!(
-            node,
-            Node::TableFilter { stored: true, .. } | Node::TableMapValues { stored: true, .. } | Node::Suppress { .. }
-        );
-        let viewless =
-            matches!(node, Node::JoinForeign { stored: false, .. }) || step && !stored && parents[0].viewless;
+        let inclusive = matches!(node, Node::Sessions { .. } | Node::Sliding { .. });
+        let inclusive = inclusive || step && parents[0].inclusive;
+        let stored = matches!(node, Node::TableFilter { stored: true, .. } | Node::TableMapValues { stored: true, .. });
+        let viewless = matches!(node, Node::JoinForeign { stored: false, .. } | Node::Suppress { .. });
+        let viewless = viewless || step && !stored && parents[0].viewless;
         let foreign = matches!(node, Node::JoinForeign { .. }) || any(|about| about.foreign);
         let topics = parents.iter().flat_map(|about| about.topics.clone()).collect();
-        self.about.push(About { shape, keyed, behind, plain, loose, initial, sessions, viewless, foreign, topics });
+        self.about.push(About { shape, keyed, behind, plain, loose, initial, inclusive, viewless, foreign, topics });
         self.nodes.push(node);
         self.nodes.len() - 1
     }
@@ -306,10 +278,6 @@ impl Plan {
         });
         Case { nodes: nodes.collect(), outputs: outputs.into_iter().map(place).collect(), script: Vec::new() }
     }
-}
-
-fn ordered(left: &About, right: &About) -> bool {
-    !(left.behind || right.behind) || left.topics.is_disjoint(&right.topics)
 }
 
 fn window(b: u8, c: u8) -> Window {

@@ -10,8 +10,11 @@ import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KTable;
 import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.SlidingWindows;
+import org.apache.kafka.streams.kstream.TimeWindowedKStream;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.state.BuiltInDslStoreSuppliers;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.WindowStore;
@@ -20,7 +23,10 @@ final class Folds {
     static Object node(Nodes nodes, JsonNode node) {
         return switch (node.get("op").asText()) {
             case "fold" -> fold(nodes, node);
-            case "windowed" -> new Nodes.Windows(windowed(nodes, node));
+            case "windowed" -> new Nodes.Windows(windowed(nodes, node,
+                nodes.from(node).groupByKey().windowedBy(windows(node.get("window")))));
+            case "sliding" -> new Nodes.Windows(windowed(nodes, node, nodes.from(node).groupByKey().windowedBy(
+                SlidingWindows.ofTimeDifferenceAndGrace(Nodes.ms(node, "difference"), Nodes.ms(node, "grace")))));
             case "sessions" -> new Nodes.Windows(sessions(nodes, node));
             case "cogroup" -> cogroup(nodes, node);
             default -> throw new IllegalArgumentException(node.toString());
@@ -39,12 +45,12 @@ final class Folds {
         };
     }
 
-    private static KTable<Windowed<String>, String> windowed(Nodes nodes, JsonNode node) {
+    private static KTable<Windowed<String>, String> windowed(Nodes nodes, JsonNode node,
+                                                              TimeWindowedKStream<String, String> divided) {
         boolean close = node.get("close").asBoolean();
         boolean kept = close && !node.has("forgetful");
         long delete = node.path("delete").asLong();
-        var windows = nodes.from(node).groupByKey().windowedBy(windows(node.get("window")))
-            .emitStrategy(close ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate());
+        var windows = divided.emitStrategy(close ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate());
         return switch (Nodes.kind(node)) {
             case "count" -> windows.count(Folds.<Long>rows(nodes, kept).withValueSerde(Serdes.Long()))
                 .mapValues(count -> count == null ? null : count.toString());
@@ -68,9 +74,11 @@ final class Folds {
         };
     }
 
+    /** Final results come in the order of a store on disk: the one in memory has another. */
     private static <V> Materialized<String, V, SessionStore<Bytes, byte[]>> sessionRows(Nodes nodes, boolean kept) {
-        Materialized<String, V, SessionStore<Bytes, byte[]>> rows = Materialized.as(nodes.name());
-        return kept ? rows.withRetention(Duration.ofDays(1)) : rows;
+        Materialized<String, V, SessionStore<Bytes, byte[]>> rows =
+            Materialized.<String, V, SessionStore<Bytes, byte[]>>as(nodes.name()).withKeySerde(Serdes.String());
+        return kept ? rows.withRetention(Duration.ofDays(1)).withStoreType(BuiltInDslStoreSuppliers.ROCKS_DB) : rows;
     }
 
     private static Object cogroup(Nodes nodes, JsonNode node) {
@@ -94,7 +102,8 @@ final class Folds {
      * opens a window far ahead hides closed windows from the scan that should emit them, and their results are lost.
      */
     private static <V> Materialized<String, V, WindowStore<Bytes, byte[]>> rows(Nodes nodes, boolean kept) {
-        Materialized<String, V, WindowStore<Bytes, byte[]>> rows = Materialized.as(nodes.name());
+        Materialized<String, V, WindowStore<Bytes, byte[]>> rows =
+            Materialized.<String, V, WindowStore<Bytes, byte[]>>as(nodes.name()).withKeySerde(Serdes.String());
         return kept ? rows.withRetention(Duration.ofDays(1)) : rows;
     }
 }

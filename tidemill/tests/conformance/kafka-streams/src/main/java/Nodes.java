@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
@@ -70,7 +71,7 @@ final class Nodes {
             case "join_table" -> kind(node).equals("left")
                 ? from(node).leftJoin(table(node, "with"), Functions::both)
                 : from(node).join(table(node, "with"), Functions::both);
-            case "fold", "windowed", "sessions", "cogroup" -> Folds.node(this, node);
+            case "fold", "windowed", "sessions", "sliding", "cogroup" -> Folds.node(this, node);
             default -> Tables.node(this, node);
         };
     }
@@ -120,7 +121,7 @@ final class Nodes {
     }
 
     Materialized<String, String, KeyValueStore<Bytes, byte[]>> store() {
-        return Materialized.as(name());
+        return Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as(name()).withKeySerde(Serdes.String());
     }
 
     /** The records of a stream, or the changes of a table. */

@@ -1,0 +1,241 @@
+//! The operators of a case.
+
+use serde::{Deserialize, Serialize};
+
+/// An operator. `from` and `with` are places of earlier nodes. `mod` and `is` choose values by their hash.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub(crate) enum Node {
+    Stream {
+        topic: String,
+    },
+    Table {
+        topic: String,
+    },
+    Filter {
+        from: usize,
+        r#mod: u64,
+        is: u64,
+    },
+    FilterNot {
+        from: usize,
+        r#mod: u64,
+        is: u64,
+    },
+    MapValues {
+        from: usize,
+        add: String,
+    },
+    NullValues {
+        from: usize,
+        r#mod: u64,
+    },
+    Map {
+        from: usize,
+        r#mod: u64,
+        add: String,
+    },
+    FlatMapValues {
+        from: usize,
+        r#mod: u64,
+    },
+    FlatMap {
+        from: usize,
+        r#mod: u64,
+    },
+    SelectKey {
+        from: usize,
+        r#mod: u64,
+    },
+    NullKeys {
+        from: usize,
+        r#mod: u64,
+    },
+    Merge {
+        from: usize,
+        with: usize,
+    },
+    Split {
+        from: usize,
+        mods: Vec<u64>,
+    },
+    Branch {
+        from: usize,
+        branch: usize,
+    },
+    Repartition {
+        from: usize,
+        #[serde(default, skip_serializing_if = "is_false")]
+        keyless: bool,
+    },
+    /// With `initial`, the initializer of Kafka Streams gives a value. Otherwise the first aggregate begins with none.
+    Fold {
+        from: usize,
+        kind: FoldKind,
+        #[serde(default, skip_serializing_if = "is_false")]
+        initial: bool,
+    },
+    Windowed {
+        from: usize,
+        window: Window,
+        kind: FoldKind,
+        close: bool,
+        delete: u64,
+        #[serde(default, skip_serializing_if = "is_false")]
+        forgetful: bool,
+    },
+    Sessions {
+        from: usize,
+        gap: i64,
+        grace: i64,
+        kind: FoldKind,
+        close: bool,
+    },
+    Sliding {
+        from: usize,
+        difference: i64,
+        grace: i64,
+        kind: FoldKind,
+        close: bool,
+    },
+    /// Without windows there is one aggregate for each key.
+    Cogroup {
+        from: usize,
+        with: usize,
+        window: Option<Window>,
+    },
+    JoinStreams {
+        from: usize,
+        with: usize,
+        kind: Kind,
+        before: i64,
+        after: i64,
+        grace: i64,
+    },
+    JoinTable {
+        from: usize,
+        with: usize,
+        kind: Kind,
+    },
+    TableFilter {
+        from: usize,
+        r#mod: u64,
+        is: u64,
+        stored: bool,
+    },
+    TableMapValues {
+        from: usize,
+        add: String,
+        stored: bool,
+    },
+    GroupTable {
+        from: usize,
+        r#mod: u64,
+        kind: FoldKind,
+    },
+    JoinTables {
+        from: usize,
+        with: usize,
+        kind: Kind,
+        stored: bool,
+    },
+    ToTable {
+        from: usize,
+    },
+    /// Without `wait` until the window closes.
+    Suppress {
+        from: usize,
+        wait: Option<i64>,
+    },
+    /// The hash of a value chooses the key of the other table.
+    JoinForeign {
+        from: usize,
+        with: usize,
+        kind: Kind,
+        stored: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FoldKind {
+    Count,
+    Reduce,
+    Aggregate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Inner,
+    Left,
+    Outer,
+}
+
+/// Time windows, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Window {
+    pub(crate) size: i64,
+    pub(crate) advance: i64,
+    pub(crate) grace: i64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Node {
+    /// The places that it reads.
+    pub(crate) fn parents(&self) -> Vec<usize> {
+        let mut node = self.clone();
+        node.parents_mut().into_iter().map(|place| *place).collect()
+    }
+
+    pub(crate) fn parents_mut(&mut self) -> Vec<&mut usize> {
+        match self {
+            Self::Stream { .. } | Self::Table { .. } => Vec::new(),
+            Self::Filter { from, .. }
+            | Self::FilterNot { from, .. }
+            | Self::MapValues { from, .. }
+            | Self::NullValues { from, .. }
+            | Self::Map { from, .. }
+            | Self::FlatMapValues { from, .. }
+            | Self::FlatMap { from, .. }
+            | Self::SelectKey { from, .. }
+            | Self::NullKeys { from, .. }
+            | Self::Split { from, .. }
+            | Self::Branch { from, .. }
+            | Self::Repartition { from, .. }
+            | Self::Fold { from, .. }
+            | Self::Windowed { from, .. }
+            | Self::TableFilter { from, .. }
+            | Self::TableMapValues { from, .. }
+            | Self::GroupTable { from, .. }
+            | Self::Sessions { from, .. }
+            | Self::Sliding { from, .. }
+            | Self::Suppress { from, .. }
+            | Self::ToTable { from } => vec![from],
+            Self::Merge { from, with }
+            | Self::Cogroup { from, with, .. }
+            | Self::JoinStreams { from, with, .. }
+            | Self::JoinTable { from, with, .. }
+            | Self::JoinTables { from, with, .. }
+            | Self::JoinForeign { from, with, .. } => vec![from, with],
+        }
+    }
+
+    /// Its name in reports, with the kind if there is one.
+    pub(crate) fn label(&self) -> String {
+        let json = serde_json::to_value(self).expect("plain data");
+        let word = |name: &str| json.get(name).and_then(|word| word.as_str().map(ToOwned::to_owned));
+        let mut label = word("op").expect("is tagged");
+        let words = [("close", " on close"), ("stored", " stored"), ("window", " in windows"), ("wait", " for a time")];
+        for (flag, words) in words {
+            if json.get(flag).is_some_and(|set| set == true || set.is_object() || set.is_number()) {
+                label += words;
+            }
+        }
+        word("kind").map_or(label.clone(), |kind| format!("{label} {kind}"))
+    }
+}
