@@ -65,15 +65,15 @@ impl<K: Data, A: Data> KeyedAggregate<K, A> {
         let fold = |aggregate: &mut Option<A>| {
             let old = if self.sends_old { aggregate.clone() } else { None };
             fold(&key, value, aggregate).outcome()?;
-            Ok(Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old })
+            Ok::<_, Box<Failure>>(Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old })
         };
         let (folded, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
-        let value = folded.map_err(|failure: Box<Failure>| {
+        if folded.is_err() {
             // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
             // before.
             drop(self.entries.take(ctx, &self.scratch, &mut self.weight));
-            failure
-        })?;
+        }
+        let value = folded?;
         if self.shared {
             let written = self.write(ctx);
             self.entries.clear(ctx, &mut self.weight);

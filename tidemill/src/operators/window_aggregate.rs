@@ -104,15 +104,17 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         let change = |aggregate: &mut Option<A>| {
             let old = if *sends_old && !*emit_final { aggregate.clone() } else { None };
             fold(aggregate).outcome()?;
-            Ok((!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old }))
+            Ok::<_, Box<Failure>>(
+                (!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old }),
+            )
         };
         let (folded, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
-        let updated = folded.map_err(|failure: Box<Failure>| {
+        if folded.is_err() {
             // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
             // before.
             drop(entries.take(ctx, scratch, weight));
-            failure
-        })?;
+        }
+        let updated = folded?;
         if self.shared {
             let written = self.spill(ctx, ..);
             self.forget(ctx, ..);
