@@ -65,7 +65,7 @@ impl<K: Data, A: Data> KeyedAggregate<K, A> {
         let fold = |aggregate: &mut Option<A>| -> Result<_, Box<Failure>> {
             let old = if self.sends_old { aggregate.clone() } else { None };
             fold(&key, value, aggregate).outcome()?;
-            Ok::<_, Box<Failure>>(Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old })
+            Ok(Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old })
         };
         let (folded, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
         let value = folded.inspect_err(|_| {

@@ -104,9 +104,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         let change = |aggregate: &mut Option<A>| -> Result<_, Box<Failure>> {
             let old = if *sends_old && !*emit_final { aggregate.clone() } else { None };
             fold(aggregate).outcome()?;
-            Ok::<_, Box<Failure>>(
-                (!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old }),
-            )
+            Ok((!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old }))
         };
         let (folded, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
         let updated = folded.inspect_err(|_| {
