@@ -95,7 +95,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             letters.push(format!("{topic}: {}: {}", email.to, email.text));
         }
     }
-    letters.iter().for_each(|letter| println!("{letter}"));
+    for letter in &letters {
+        println!("{letter}");
+    }
     assert_eq!(
         letters,
         [

@@ -86,8 +86,8 @@ mod tests {
         #[test]
         fn changes_survive_their_bytes(new in any::<Option<String>>(), old in any::<Option<String>>()) {
             let change = Change { new, old };
-            let bytes = ChangeCodec(Utf8).encode(&change).unwrap().unwrap();
-            prop_assert_eq!(ChangeCodec(Utf8).decode(bytes).unwrap(), change);
+            let bytes = ChangeCodec(Utf8).encode(&change).expect("encodes").expect("no null");
+            prop_assert_eq!(ChangeCodec(Utf8).decode(bytes).expect("decodes"), change);
         }
 
         #[test]

@@ -15,7 +15,7 @@ use tidemill::{
     RecordHandler, Streams, StreamsBuilder, StreamsConfig,
     dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterId, DeadLetters, ReplayError},
     transport::{
-        Headers,
+        Headers, Transport as _,
         embedded::{EmbeddedLog, Entry},
     },
 };
@@ -177,7 +177,6 @@ fn what_cannot_be_replayed_is_told_and_holds_nothing_up() -> Tested {
     site.log.append("other", 0, [Entry::new("bob", "bad", 11)])?;
     site.run()?;
     site.log.append("dead", 2, [Entry::new("eve", "from elsewhere", 12)])?;
-    use tidemill::transport::Transport as _;
     site.log.admin()?.delete_topic("other")?;
     let replay = site.letters.replay(&ids(&site.all()?))?;
     assert_eq!(replay.replayed.len(), 1);

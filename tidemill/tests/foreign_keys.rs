@@ -19,6 +19,7 @@ fn users(builder: &StreamsBuilder) -> KTable<String, String> {
     builder.table::<String, String>("users", "users")
 }
 
+#[expect(clippy::ptr_arg, reason = "a step's function takes references to its types")]
 fn user_of(_: &String, order: &String) -> Option<String> {
     order.split(':').next().filter(|user| !user.is_empty()).map(ToOwned::to_owned)
 }

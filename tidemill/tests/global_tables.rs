@@ -31,6 +31,7 @@ fn topology() -> Tested<Topology> {
     Ok(builder.build()?)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "values may be null")]
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -122,7 +123,7 @@ fn numbers(handler: RecordHandler) -> Tested<TopologyTestDriver> {
 #[test]
 fn bytes_that_do_not_decode_end_the_application_or_are_left_out() -> Tested {
     let error = numbers(RecordHandler::Fail)?.input::<String, String>("numbers").pipe("a".into(), "x".into(), 0);
-    let error = error.unwrap_err().to_string();
+    let error = error.expect_err("it is refused").to_string();
     assert!(error.contains("topic 'numbers', partition 0, offset 0"), "{error}");
 
     let driver = numbers(RecordHandler::Skip)?;
@@ -192,7 +193,7 @@ impl Processor<String, String, String, String> for Asks {
     ) -> Result<(), BoxError> {
         let store = ctx.key_value_store::<String, String>("inverted")?;
         let found = store.get(&record.value)?.unwrap_or_default();
-        let refused = store.put(&record.value, &found, 0).unwrap_err().to_string();
+        let refused = store.put(&record.value, &found, 0).expect_err("it is refused").to_string();
         ctx.forward(Record { value: format!("{found}: {refused}"), ..record });
         Ok(())
     }
@@ -239,7 +240,8 @@ fn a_record_that_the_processor_refuses_leaves_no_effect() -> Tested {
     assert_eq!(driver.output::<String, String>("dead").read_values()?, ["odd"]);
 
     let failed = inverted(RecordHandler::Fail)?;
-    let error = failed.input::<String, Option<String>>("users").pipe("1".into(), some("odd"), 0).unwrap_err();
+    let error =
+        failed.input::<String, Option<String>>("users").pipe("1".into(), some("odd"), 0).expect_err("it is refused");
     assert!(error.chain().contains("operator 'inverted', topic 'users', partition 0, offset 0: it is odd"), "{error}");
     Ok(())
 }
@@ -250,7 +252,7 @@ fn names_of_stores_are_unique_and_global_stores_need_no_connection() {
     builder.global_table::<String, String>("users", "names");
     builder.global_table::<String, String>("others", "names");
     builder.stream::<String, String>("in").process("asks", &["names"], || Asks).to("out");
-    let problems = builder.build().unwrap_err();
+    let problems = builder.build().expect_err("it is refused");
     assert!(problems.problems().iter().any(|it| it.starts_with("two stores are named 'names'")), "{problems}");
     let connected = "'asks' asks for the global store 'names': leave it out, because every processor can read it";
     assert!(problems.problems().contains(&connected.to_owned()), "{problems}");
@@ -313,7 +315,8 @@ fn no_task_works_before_the_table_is_whole_and_updates_arrive_while_it_runs() ->
     assert!(place.active.is_some_and(|host| host.is_here), "every instance has the key");
     let status = one.status().into_iter().find(|thread| thread.name.ends_with("-global-names")).expect("reported");
     assert_eq!(status.tasks[0].state, TaskState::Running);
-    (one.close()?, other.close()?);
+    one.close()?;
+    other.close()?;
     Ok(())
 }
 
@@ -373,7 +376,7 @@ fn a_bad_record_ends_every_instance_and_says_where_it_is() -> Tested {
     let log = log(1)?;
     log.append("users", 0, [Entry::new("ann", vec![0xff], 0)])?;
     let streams = Streams::start(&topology()?, StreamsConfig::new("app"), log)?;
-    let error = streams.wait().unwrap_err();
+    let error = streams.wait().expect_err("it failed");
     assert!(matches!(&error, TaskError::Failed { position: Some(_), .. }), "{error}");
     assert!(error.to_string().contains("task global, operator 'users', topic 'users', partition 0, offset 0"));
     Ok(())

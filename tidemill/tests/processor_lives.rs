@@ -120,7 +120,11 @@ impl Processor<u64, i64, u64, i64> for Meter {
     fn process(&mut self, ctx: &mut ProcessorContext<'_, u64, i64>, record: Record<u64, i64>) -> Result<(), BoxError> {
         self.records.add(1);
         ctx.summary("values")?.record(record.value);
-        if record.value < 0 { Err("negative".into()) } else { Ok(ctx.forward(record)) }
+        if record.value < 0 {
+            return Err("negative".into());
+        }
+        ctx.forward(record);
+        Ok(())
     }
 }
 

@@ -71,7 +71,7 @@ fn a_refused_record_leaves_nothing_on_any_output() -> Tested {
 }
 
 #[test]
-fn outputs_are_steps_of_the_description() -> Tested {
+fn outputs_are_steps_of_the_description() {
     let driver = driver(&sorting());
     let expected = "\
 Application: test
@@ -89,7 +89,6 @@ Subtopology: 0 (1 tasks)
   sink-6 (sink, topic: zeros [1])
 ";
     assert_eq!(driver.plan().describe(), expected);
-    Ok(())
 }
 
 #[test]
@@ -108,7 +107,7 @@ fn a_step_without_its_processor_and_two_outputs_of_one_name_are_problems() {
 }
 
 #[test]
-fn an_output_of_another_step_is_an_error() -> Tested {
+fn an_output_of_another_step_is_an_error() {
     let builder = StreamsBuilder::new();
     let stream = builder.stream::<u64, i64>("in");
     let mut first = stream.processing("first");
@@ -119,7 +118,6 @@ fn an_output_of_another_step_is_an_error() -> Tested {
     let error = driver(&builder).input::<u64, i64>("in").pipe(1, 0, 0).expect_err("it has no such output");
     assert!(error.chain().ends_with("that another step declared: give it an output of its own"), "{}", error.chain());
     assert!(error.chain().contains("operator 'second'"), "{}", error.chain());
-    Ok(())
 }
 
 /// Adds a value to the last one of its key.

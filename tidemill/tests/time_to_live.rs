@@ -241,7 +241,7 @@ fn times_that_cannot_be_are_refused() {
     grouped.windowed_by(windows).count(short("windowed"));
     grouped.count(Materialized::named("none").time_to_live(Duration::ZERO));
     builder.global_table::<String, i64>("users", short("names"));
-    let problems = builder.build().unwrap_err();
+    let problems = builder.build().expect_err("it is refused");
     let expected = [
         "global store 'names' cannot have a time to live: its topic decides",
         "store 'windowed' has windows: set their retention, not a time to live",

@@ -31,7 +31,7 @@ impl FixedKeyProcessor<String, String, String> for Prices {
                 let found = found.map_or("nothing".to_owned(), |version| version.value.to_string());
                 ctx.forward(record.with_value(found));
             }
-            "x" => drop(prices.delete(record.key(), record.timestamp)?),
+            "x" => _ = prices.delete(record.key(), record.timestamp)?,
             "bad" => {
                 prices.put(record.key(), &-1, record.timestamp)?;
                 return Err("asked to refuse".into());

@@ -103,10 +103,10 @@ mod tests {
         #[test]
         fn keys_survive_their_bytes(key in ".*", start in 0..i64::MAX) {
             let key = Windowed { key, window: Window { start, end: start.saturating_add(60_000) } };
-            let bytes = minutes().encode(&key).unwrap().unwrap();
+            let bytes = minutes().encode(&key).expect("encodes").expect("no null");
             prop_assert_eq!(bytes.len(), key.key.len() + 8);
             prop_assert_eq!(minutes().partition_bytes(&bytes), key.key.as_bytes());
-            prop_assert_eq!(minutes().decode(bytes).unwrap(), key);
+            prop_assert_eq!(minutes().decode(bytes).expect("decodes"), key);
         }
 
         #[test]
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_window_of_another_size_is_refused() {
         let key = Windowed { key: "a".to_owned(), window: Window { start: 0, end: 1 } };
-        let error = minutes().encode(&key).unwrap_err().to_string();
+        let error = minutes().encode(&key).expect_err("it is refused").to_string();
         assert!(error.contains("is not 60000 ms long"), "{error}");
     }
 }

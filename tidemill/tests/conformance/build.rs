@@ -52,6 +52,7 @@ pub(crate) fn ms(ms: i64) -> Duration {
 }
 
 /// A windowed key as text.
+#[expect(clippy::unnecessary_wraps, reason = "keys are texts that may be null")]
 pub(crate) fn flat(Windowed { key, window }: &Windowed<Text>) -> Text {
     Some(format!("{} {} {}", key.as_deref().unwrap_or("null"), window.start, window.end))
 }

@@ -15,6 +15,7 @@ pub(crate) fn add(value: Text, suffix: &str) -> Text {
     value.map(|value| value + suffix)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "keys are texts that may be null")]
 pub(crate) fn key(value: &Text, modulo: u64) -> Text {
     Some(format!("k{}", hash(value) % modulo))
 }
@@ -28,6 +29,7 @@ pub(crate) fn copies(value: &Text, modulo: u64) -> Vec<Text> {
     (0..hash(value) % modulo).map(|copy| add(value.clone(), &format!(".{copy}"))).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "values are texts that may be null")]
 pub(crate) fn both(left: &Text, right: &Text) -> Text {
     let text = |side: &Text| side.clone().unwrap_or_else(|| "null".to_owned());
     Some(format!("{}+{}", text(left), text(right)))
@@ -35,7 +37,7 @@ pub(crate) fn both(left: &Text, right: &Text) -> Text {
 
 /// The end of a list of values, or no list if the value deletes it.
 pub(crate) fn list(list: Text, mark: &str, value: &Text, delete: u64) -> Text {
-    if delete > 0 && hash(value) % delete == 0 {
+    if delete > 0 && hash(value).is_multiple_of(delete) {
         return None;
     }
     let longer = list.unwrap_or_default() + mark + value.as_deref().unwrap_or("null");

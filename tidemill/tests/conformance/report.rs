@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt::{self, Write as _},
 };
 
 use crate::{
@@ -49,13 +49,15 @@ impl fmt::Display for Report {
 pub(crate) fn describe(case: &Case, theirs: &Answer, ours: &Answer, difference: &str) -> String {
     let json = |value: &dyn Fn() -> serde_json::Result<String>| value().expect("plain data");
     let mut text = format!("{difference}\n");
+    let mut line = |parts: fmt::Arguments<'_>| text.write_fmt(parts).expect("a text takes all");
     for (place, node) in case.nodes.iter().enumerate() {
-        text += &format!("  {place:>2} {}\n", json(&|| serde_json::to_string(node)));
+        line(format_args!("  {place:>2} {}\n", json(&|| serde_json::to_string(node))));
     }
     for (step, number) in case.script.iter().zip(1..) {
-        text += &format!("  {number:>2}. {}\n", json(&|| serde_json::to_string(step)));
+        line(format_args!("  {number:>2}. {}\n", json(&|| serde_json::to_string(step))));
     }
-    text += &format!("case           {}\n", json(&|| serde_json::to_string(case)));
-    text += &format!("Kafka Streams  {}\n", json(&|| serde_json::to_string(theirs)));
-    text + &format!("Tidemill       {}\n", json(&|| serde_json::to_string(ours)))
+    line(format_args!("case           {}\n", json(&|| serde_json::to_string(case))));
+    line(format_args!("Kafka Streams  {}\n", json(&|| serde_json::to_string(theirs))));
+    line(format_args!("Tidemill       {}\n", json(&|| serde_json::to_string(ours))));
+    text
 }

@@ -53,7 +53,9 @@ fn expected(inputs: &[Input]) -> BTreeMap<String, Vec<Option<i64>>> {
             *row = (row.0 + 1, row.1.max(*timestamp));
             all.entry(key.clone()).or_default().push(Some(row.0));
         }
-        rows.keys().for_each(|key| all.entry((*key).to_owned()).or_default().push(None));
+        for key in rows.keys() {
+            all.entry((*key).to_owned()).or_default().push(None);
+        }
     }
     all
 }

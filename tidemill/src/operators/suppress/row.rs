@@ -89,7 +89,7 @@ mod tests {
         ) {
             let headers = header.into_iter().map(|(key, value)| Header { key, value: value.map(Bytes::from) }).collect();
             let held = Held { time_ms, prior: prior.map(Bytes::from), new: new.map(Bytes::from), headers };
-            prop_assert_eq!(Held::decode(held.encode().unwrap()).unwrap(), held);
+            prop_assert_eq!(Held::decode(held.encode().expect("encodes")).expect("decodes"), held);
         }
 
         #[test]

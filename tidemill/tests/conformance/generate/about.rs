@@ -12,6 +12,7 @@ pub(super) enum Shape {
 }
 
 /// What later nodes must know of one.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Clone, Default)]
 pub(super) struct About {
     pub(super) shape: Shape,

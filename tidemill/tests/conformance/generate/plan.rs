@@ -240,7 +240,7 @@ impl Plan {
 
     fn split(&mut self, draw: Draw) -> Option<Node> {
         let from = self.any(draw)?;
-        let mods = if draw.b % 2 == 0 { vec![2] } else { vec![2, 3] };
+        let mods = if draw.b.is_multiple_of(2) { vec![2] } else { vec![2, 3] };
         let branches = mods.len() + 1;
         let from = self.push(Node::Split { from, mods });
         for branch in 0..branches - 1 {

@@ -16,7 +16,7 @@ fn start(site: &Site, client_id: &str) -> Tested<Streams> {
     let config = StreamsConfig {
         client_id: Some(client_id.to_owned()),
         deserialization_handler: RecordHandler::DeadLetter(site.named("dead")),
-        ..StreamsConfig::new(&site.named("app"))
+        ..StreamsConfig::new(site.named("app"))
     };
     Ok(Streams::start(&builder.build()?, config, site.transport.clone())?)
 }
@@ -54,7 +54,8 @@ pub(crate) fn a_global_table_is_whole_on_every_instance(site: &Site) -> Tested {
     }
     site.send("orders", 1, &["u50"])?;
     wait_for("the last order is joined", || Ok((site.values("known")?.len() == 3).then_some(())))?;
-    (one.close()?, other.close()?);
+    one.close()?;
+    other.close()?;
     start(site, "c")?.close()?;
     let letters = site.read_all("dead")?;
     let mut users: Vec<_> = letters.iter().filter_map(|(_, letter)| letter.key.as_deref()).collect();
