@@ -31,10 +31,10 @@ pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<To
     match workload {
         "pass" => stream.to(output),
         "count-update" => {
-            inner(&count(&stream, EmitStrategy::on_window_update()).to_stream().drop_null_values()).to(output)
+            inner(&count(&stream, EmitStrategy::on_window_update()).to_stream().drop_null_values()).to(output);
         }
         "count-final" => {
-            inner(&count(&stream, EmitStrategy::on_window_close()).to_stream().drop_null_values()).to(output)
+            inner(&count(&stream, EmitStrategy::on_window_close()).to_stream().drop_null_values()).to(output);
         }
         "join" => {
             let windows = JoinWindows::of_time_difference_and_grace(Duration::from_millis(500), Duration::from_secs(1));

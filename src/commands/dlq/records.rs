@@ -70,7 +70,9 @@ pub(super) async fn replay(server: &Server, records: &DlqRecords, is_dry: bool, 
     }
     let mut body = if ids.is_empty() { json!({ "all": true }) } else { json!({ "ids": ids }) };
     body["dry_run"] = json!(is_dry);
-    chosen.into_iter().for_each(|(name, value)| body[name] = value);
+    for (name, value) in chosen {
+        body[name] = value;
+    }
     let (mut now, mut before, mut not_possible) = (0, 0, 0);
     for application in &applications {
         let url = server.url(&["state", "dead-records", application, "replay"])?;
