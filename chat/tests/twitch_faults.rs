@@ -81,13 +81,21 @@ async fn eventsub_brings_every_line_once_through_faults() {
 #[tokio::test]
 async fn a_reader_that_is_asked_to_go_to_another_connection_loses_nothing_and_tells_nothing_of_it() {
     let rates = Rates { moved: 0.1, ..Rates::default() };
-    let server = TwitchServer::start(Schedule { seed: 3, rates, ..Schedule::default() });
-    post(&server, 300);
-    let clock = clock();
-    let read = read(twitch(&server, &clock), &source(CHANNEL), clock, None).await;
-    assert_same(&read.events, &server.log().posted, told);
-    assert!(server.log().struck(Fault::Moved) > 1);
-    assert_eq!(read.states, [State::Resolving, State::Connected, State::Ended]);
+    let mut moved = 0;
+    // How often a reader is asked also depends on how many lines go out at once.
+    for seed in 3..13 {
+        let server = TwitchServer::start(Schedule { seed, rates, ..Schedule::default() });
+        post(&server, 300);
+        let clock = clock();
+        let read = read(twitch(&server, &clock), &source(CHANNEL), clock, None).await;
+        assert_same(&read.events, &server.log().posted, told);
+        assert_eq!(read.states, [State::Resolving, State::Connected, State::Ended]);
+        moved += server.log().struck(Fault::Moved);
+        if moved > 1 {
+            return;
+        }
+    }
+    panic!("{moved} requests to move in ten runs");
 }
 
 #[tokio::test]

@@ -225,7 +225,7 @@ impl StreamsBuilder {
 
     /// Declares a session store for custom processors (`StreamsBuilder.addStateStore` with a `SessionStore` in Kafka
     /// Streams). `retention` is how long sessions are kept, in stream time, counted from a session's end. Name the store
-    /// in [`KStream::process`].
+    /// in [`KStream::process`](crate::KStream::process).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -271,7 +271,7 @@ impl StreamsBuilder {
     /// in Kafka Streams, KIP-889): it keeps the earlier values of each key, so that a processor can ask which value a key
     /// had at a time. `history_retention` is how long versions are kept after they ended, in stream time of the store. It
     /// is also the grace: a version that is put later than that is left out. The latest version is kept for ever. Name
-    /// the store in [`KStream::process`].
+    /// the store in [`KStream::process`](crate::KStream::process).
     ///
     /// The changelog has the key, the plain value, and the version's time as the record's time, as in Kafka Streams. It
     /// is compacted only behind the history and a day, so that a restore finds the history. Kafka counts this from the
@@ -324,8 +324,8 @@ impl StreamsBuilder {
     }
 
     /// Adds a store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the store in
-    /// [`KStream::process`]. A store that is equal to one that was added before is that store: several processors then
-    /// share it. See the example of [`StoreBuilder`].
+    /// [`KStream::process`](crate::KStream::process). A store that is equal to one that was added before is that store:
+    /// several processors then share it. See the example of [`StoreBuilder`].
     pub fn add_state_store(&self, store: StoreBuilder) -> StoreName {
         let StoreBuilder { spec, rows } = store;
         let name = spec.name.clone();

@@ -69,11 +69,11 @@ impl<K, V> Consumed<K, V> {
     /// # use std::time::Duration;
     /// # use tidemill::{Streams, StreamsConfig, transport::embedded::{EmbeddedLog, Entry}};
     /// # use tidemill::{Consumed, StreamsBuilder};
-    /// use tidemill::AutoOffsetReset;
+    /// use tidemill::{AutoOffsetReset, Clock as _, SystemClock};
     /// # let (log, builder) = (EmbeddedLog::in_memory(), StreamsBuilder::new());
     /// # (log.create("clicks", 1)?, log.create("copy", 1)?);
     ///
-    /// let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as i64;
+    /// let now = SystemClock.now_ms();
     /// let clicks = [("old", now - 7_200_000), ("new", now - 60_000)];
     /// log.append("clicks", 0, clicks.map(|(text, at)| Entry::new("ann", text, at)))?;
     ///

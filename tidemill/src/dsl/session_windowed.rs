@@ -91,7 +91,7 @@ impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
 
     /// The records that came after their session had closed. Each keeps its key, value, timestamp and headers. Late
     /// records are counted even if this is never called. Kafka Streams only counts them. A processor of late records asks
-    /// [`late_by_ms`](crate::processor::ProcessorContext::late_by_ms) how far a record is behind stream time.
+    /// [`late_by_ms`](crate::processor::ProcessingContext::late_by_ms) how far a record is behind stream time.
     ///
     /// Call it before the step that ends the windowed stream, such as [`count`](Self::count). If none follows,
     /// [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns an error.

@@ -98,8 +98,8 @@ impl Instance {
         self.standbys = app.standbys.clone();
         match GlobalThread::start_all(&app) {
             Ok(globals) => self.globals = globals,
-            Err(TaskError::Transport(error)) => {
-                self.process.note(&format!("does not come up: {error}"));
+            Err(error) if matches!(error, TaskError::Transport(_)) || is_full(&error) => {
+                self.process.note(&format!("does not come up: {}", error.chain()));
                 self.crash();
                 return Ok(());
             }
@@ -333,9 +333,7 @@ impl Instance {
     fn fail(&mut self, thread: usize, error: TaskError) -> Result<usize, SimulationError> {
         self.process.note(&format!("{thread} fails: {}", error.chain()));
         self.crash();
-        // A full disk is expected: the process restarts later, as after an operator freed some space.
-        let full = matches!(error, TaskError::State { source: StoreError::DiskFull { .. }, .. });
-        if full { Ok(1) } else { Err(error.into()) }
+        if is_full(&error) { Ok(1) } else { Err(error.into()) }
     }
 
     /// One turn of the member thread. Returns the number of changelog records applied.
@@ -378,4 +376,9 @@ impl Instance {
     pub(super) fn is_idle(&mut self) -> bool {
         self.globals.iter().all(GlobalThread::is_whole) && self.threads.iter_mut().all(|seat| seat.thread.is_idle())
     }
+}
+
+/// A full disk is expected: the process restarts later, as after an operator freed some space.
+fn is_full(error: &TaskError) -> bool {
+    matches!(error, TaskError::State { source: StoreError::DiskFull { .. }, .. })
 }

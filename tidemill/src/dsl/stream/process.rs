@@ -7,14 +7,14 @@ use super::{
 use crate::{graph::NodeId, record::Data};
 
 impl<K: Data, V: Data> KStream<K, V> {
-    /// Runs a custom [`Processor`] (`KStream.process` in Kafka Streams, KIP-820). `name` names the step. `stores` names
-    /// the stores that the processor uses; a [`ProcessorSupplier`] can also bring stores of its own. `supplier` makes one
-    /// instance for each task.
+    /// Runs a custom [`Processor`](crate::processor::Processor) (`KStream.process` in Kafka Streams, KIP-820). `name`
+    /// names the step. `stores` names the stores that the processor uses; a [`ProcessorSupplier`] can also bring stores
+    /// of its own. `supplier` makes one instance for each task.
     ///
-    /// The results count as having a new key ([`process_values`](Self::process_values) keeps it): before a later step that needs the key, call
-    /// [`repartition`](Self::repartition) or [`mark_as_partitioned`](Self::mark_as_partitioned). If `stores` is not
-    /// empty, the input must be partitioned by its key. [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns
-    /// an error if a store does not exist.
+    /// The results count as having a new key ([`process_values`](Self::process_values) keeps it): before a later step
+    /// that needs the key, call [`repartition`](Self::repartition) or
+    /// [`mark_as_partitioned`](Self::mark_as_partitioned). If `stores` is not empty, the input must be partitioned by
+    /// its key. [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns an error if a store does not exist.
     ///
     /// ```
     /// # use tidemill::{processor::{Processor, ProcessorContext, Record}, state::BoxError};

@@ -10,7 +10,7 @@ use crate::operators::StoreHandle;
 impl ProcessingContext<'_> {
     /// A key-value store that is connected to this processor, with the default codecs of the types
     /// (`ProcessingContext.getStateStore` in Kafka Streams). The types must be those with which the store was declared.
-    /// See the example of [`Processor`].
+    /// See the example of [`Processor`](super::Processor).
     ///
     /// # Errors
     ///
