@@ -71,26 +71,22 @@ impl<K: Data, V: Data> KGroupedTable<K, V> {
     /// value, `subtractor` takes away a value that left the group.
     ///
     /// ```
-    /// # use std::collections::BTreeSet;
-    /// # use tidemill::{Materialized, StreamsBuilder, state::{Json, Utf8}, testing::TopologyTestDriver};
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
     /// # let builder = StreamsBuilder::new();
     /// let homes = builder.table::<String, String>("homes", "city-of-user");
-    /// let store = Materialized::with("people", Utf8, Json::<BTreeSet<String>>::default());
-    /// homes
-    ///     .group_by("by-city", |user, city| (city, user.clone()))
-    ///     .aggregate(
-    ///         store,
-    ///         BTreeSet::new,
-    ///         |_, user, people| drop(people.insert(user)),
-    ///         |_, user, people| drop(people.remove(&user)),
-    ///     );
+    /// homes.group_by("by-city", |user, city| (city, user.clone())).aggregate(
+    ///     "people",
+    ///     Vec::<String>::new,
+    ///     |_, user, people| people.push(user),
+    ///     |_, user, people| people.retain(|other| *other != user),
+    /// );
     ///
     /// let driver = TopologyTestDriver::new(&builder.build()?)?;
     /// let homes = driver.input::<String, String>("homes");
     /// let home = |user: &str, city: &str, at| (user.to_owned(), city.to_owned(), at);
     /// homes.pipe_all([home("ann", "Kyiv", 0), home("bo", "Kyiv", 1), home("ann", "Lviv", 2)])?;
-    /// let people = driver.key_value_store_with("people", 0, Utf8, Json::<BTreeSet<String>>::default())?.expect("it runs");
-    /// assert_eq!(people.get(&"Kyiv".into())?, Some(BTreeSet::from(["bo".to_owned()])));
+    /// let people = driver.key_value_store::<String, Vec<String>>("people", 0)?.expect("it runs");
+    /// assert_eq!(people.get(&"Kyiv".into())?, Some(vec!["bo".to_owned()]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn aggregate<A: Data>(

@@ -199,9 +199,9 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// let driver = TopologyTestDriver::new(&builder.build()?)?;
     /// let homes = driver.input::<u64, String>("homes");
     /// homes.pipe_all([(1, "Kyiv".into(), 0), (2, "Kyiv".into(), 1), (1, "Lviv".into(), 2)])?;
-    /// let counts = driver.output::<String, i64>("counts").read_key_values()?;
-    /// let kyiv = |count| ("Kyiv".to_owned(), count);
-    /// assert_eq!(counts, [kyiv(1), kyiv(2), kyiv(1), ("Lviv".to_owned(), 1)]);
+    /// let counts = driver.output::<String, i64>("counts").read()?;
+    /// let kyiv = |count, at| ("Kyiv".to_owned(), count, at);
+    /// assert_eq!(counts, [kyiv(1, 0), kyiv(2, 1), kyiv(1, 2), ("Lviv".to_owned(), 1, 2)]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn group_by<K2: Data, V2: Data>(
