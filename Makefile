@@ -158,8 +158,10 @@ doc: prerequisites ## Builds the documentation, warnings are errors.
 	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps
 
 # Their features need no check of their own: the tests build with them.
+# Cargo takes a package of the same version for unchanged, so what an earlier check unpacked and built is removed first.
 .PHONY: package
 package: ## Packages the crates that are published, and builds them from what is in the packages.
+	rm -rf $(TARGET)/debug/.fingerprint/tidemill-* $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src/*/tidemill-state-*
 	cargo package --locked --allow-dirty --no-default-features -p tidemill-state -p tidemill
 
 .PHONY: bench

@@ -19,7 +19,7 @@ use crate::{
 /// let topology = builder.build()?;
 ///
 /// let names: Vec<_> = topology.nodes().iter().map(|node| &*node.name).collect();
-/// assert_eq!(names, ["chat", "messages", "sink-2"]);
+/// assert_eq!(names, ["chat", "messages", "to-stream-2", "sink-3"]);
 /// assert_eq!(topology.nodes()[0].kind, NodeKind::Source("chat".into()));
 /// assert!(topology.stores().all(|store| store.logged));
 /// # Ok::<(), tidemill::TopologyError>(())
