@@ -34,6 +34,7 @@ mod rocksdb;
 mod row;
 
 mod expiry;
+mod journal;
 mod merge;
 mod overlay;
 mod sealed;

@@ -9,6 +9,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use crate::backend::is_empty_range;
+use crate::journal::Journal;
 use crate::memory::ROW_OVERHEAD_BYTES;
 use crate::{Batch, Row};
 
@@ -23,7 +24,7 @@ pub(crate) struct Overlay {
     /// Keys whose deletion was overwritten. The backend or a sealed commit may have a row for such a key.
     deleted: BTreeSet<Bytes>,
     /// The states before each change, oldest first, while changes can be undone.
-    journal: Option<Vec<Replaced>>,
+    journal: Journal<Replaced>,
 }
 
 /// The state in the overlay before a change.
@@ -48,7 +49,7 @@ impl Overlay {
 
     /// Writes a row or a deletion.
     pub(crate) fn set(&mut self, key: Bytes, row: Option<Row>) {
-        let noted = self.journal.is_some().then(|| key.clone());
+        let noted = self.journal.is_on().then(|| key.clone());
         let key_len = key.len();
         self.bytes += cost(key_len, row.as_ref());
         // Each write searches the map only once, because a search in a large map is expensive.
@@ -68,7 +69,8 @@ impl Overlay {
             self.bytes -= cost(key_len, old.as_ref());
         }
         if let Some(key) = noted {
-            self.note(|| old.map_or_else(|| Replaced::Nothing(key.clone()), |row| Replaced::Row(key.clone(), row)));
+            self.journal
+                .note(|| old.map_or_else(|| Replaced::Nothing(key.clone()), |row| Replaced::Row(key.clone(), row)));
         }
     }
 
@@ -85,13 +87,13 @@ impl Overlay {
     fn drop_row(&mut self, key: &[u8]) {
         if let Some((key, row)) = self.rows.remove_entry(key) {
             self.bytes -= cost(key.len(), row.as_ref());
-            self.note(|| Replaced::Row(key, row));
+            self.journal.note(|| Replaced::Row(key, row));
         }
     }
 
     pub(crate) fn set_meta(&mut self, key: &str, value: Bytes) {
         let old = self.insert_meta(key, value);
-        self.note(|| Replaced::Meta(key.to_owned(), old));
+        self.journal.note(|| Replaced::Meta(key.to_owned(), old));
     }
 
     /// Drops the lower rows of the overlay now, and hides those of the backend.
@@ -99,11 +101,11 @@ impl Overlay {
         while let Some(first) = self.rows.first_entry().filter(|first| *first.key() < key) {
             let (key, row) = first.remove_entry();
             self.bytes -= cost(key.len(), row.as_ref());
-            self.note(|| Replaced::Row(key, row));
+            self.journal.note(|| Replaced::Row(key, row));
         }
         if self.floor.as_ref().is_none_or(|floor| *floor < key) {
             let old = self.floor.replace(key);
-            self.note(|| Replaced::Floor(old));
+            self.journal.note(|| Replaced::Floor(old));
         }
     }
 
@@ -118,31 +120,25 @@ impl Overlay {
         self.meta.insert(key.to_owned(), value)
     }
 
-    fn note(&mut self, replaced: impl FnOnce() -> Replaced) {
-        if let Some(journal) = &mut self.journal {
-            journal.push(replaced());
-        }
-    }
-
     /// Allows undo of later changes. Earlier changes can no longer be undone.
     pub(crate) fn begin_undo(&mut self) {
-        self.journal.get_or_insert_default().clear();
+        self.journal.begin();
     }
 
     /// Ends undo: no change can be undone any more.
     pub(crate) fn end_undo(&mut self) {
-        self.journal = None;
+        self.journal.end();
     }
 
     /// The number of changes that can be undone, as a savepoint.
     pub(crate) fn savepoint(&self) -> usize {
-        self.journal.as_ref().map_or(0, Vec::len)
+        self.journal.savepoint()
     }
 
     /// Undoes the changes since a savepoint, in reverse order.
     pub(crate) fn undo_to(&mut self, savepoint: usize) {
-        let Some(mut journal) = self.journal.take() else { return };
-        for replaced in journal.drain(savepoint.min(journal.len())..).rev() {
+        let mut journal = std::mem::take(&mut self.journal);
+        for replaced in journal.take_since(savepoint) {
             match replaced {
                 // The journal was taken, so these changes are not noted.
                 Replaced::Row(key, row) => self.set(key, row),
@@ -155,7 +151,7 @@ impl Overlay {
                 Replaced::Floor(floor) => self.floor = floor,
             }
         }
-        self.journal = Some(journal);
+        self.journal = journal;
     }
 
     /// Adds the changes of a newer overlay.

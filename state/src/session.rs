@@ -13,6 +13,7 @@ use bytes::Bytes;
 pub use undo::SessionSavepoint;
 pub(crate) use walk::SessionWalk;
 
+use crate::journal::Journal;
 use crate::session_key::encode_local;
 use crate::{ByteStore, CodecError, Direction, Row, SessionKey, StoreError};
 
@@ -52,7 +53,7 @@ pub struct ByteSessionStore {
     retention_ms: i64,
     /// All sessions in the order of their ends; `None` until somebody asks.
     by_end: Option<BTreeSet<ByEnd>>,
-    journal: Option<Vec<undo::Change>>,
+    journal: Journal<undo::Change>,
 }
 
 impl ByteSessionStore {
@@ -60,7 +61,7 @@ impl ByteSessionStore {
     /// The caller drops older sessions with [`expire_before`](Self::expire_before). See the example of
     /// [`ByteSessionStore`].
     pub fn new(store: ByteStore, retention_ms: i64) -> Self {
-        Self { store, retention_ms, by_end: None, journal: None }
+        Self { store, retention_ms, by_end: None, journal: Journal::default() }
     }
 
     /// The value of a session. See the example of [`ByteSessionStore`].
@@ -78,7 +79,7 @@ impl ByteSessionStore {
         if let Some(by_end) = &mut self.by_end {
             let session = (end, start, Bytes::copy_from_slice(key));
             if by_end.insert(session.clone()) {
-                self.note(undo::Change::Added(session));
+                self.journal.note(|| undo::Change::Added(session));
             }
         }
     }
@@ -101,7 +102,7 @@ impl ByteSessionStore {
         if let Some(by_end) = &mut self.by_end {
             let session = (end, start, Bytes::copy_from_slice(key));
             if by_end.remove(&session) {
-                self.note(undo::Change::Removed(session));
+                self.journal.note(|| undo::Change::Removed(session));
             }
         }
         Ok(())
@@ -200,7 +201,7 @@ impl ByteSessionStore {
             None => {
                 let sessions = self.all()?.map(|row| row.map(|(SessionKey { key, end, start }, _)| (end, start, key)));
                 let sessions = sessions.collect::<Result<_, _>>()?;
-                self.note(undo::Change::Built);
+                self.journal.note(|| undo::Change::Built);
                 self.by_end.insert(sessions)
             }
         };

@@ -13,6 +13,7 @@ use std::ops::Bound;
 
 use bytes::Bytes;
 
+use crate::journal::Journal;
 use crate::sequences::Sequences;
 use crate::window_key::{encode_local, put_prefix, start_of, start_prefix};
 use crate::{ByteStore, CodecError, Direction, Row, SealedWindows, StoreError, WindowKey};
@@ -59,7 +60,7 @@ pub struct ByteWindowStore {
     leaves_deletions: bool,
     /// If windows end key by key: the commit from which on rows are needed.
     kept: by_key::Kept,
-    journal: Option<Vec<undo::Replaced>>,
+    journal: Journal<undo::Replaced>,
     /// A buffer for the keys of lookups.
     scratch: RefCell<Vec<u8>>,
 }
@@ -85,7 +86,7 @@ impl ByteWindowStore {
             by_key: false,
             leaves_deletions: false,
             kept: by_key::Kept::default(),
-            journal: None,
+            journal: Journal::default(),
             scratch: RefCell::default(),
         })
     }
@@ -138,7 +139,7 @@ impl ByteWindowStore {
         let seq = if let Some(next) = self.sequences.get_mut(start, key) {
             let seq = *next;
             *next += 1;
-            self.note(|| undo::Replaced::sequence(start, key, Some(seq)));
+            self.journal.note(|| undo::Replaced::sequence(start, key, Some(seq)));
             seq
         } else {
             let seq = self.find_next_seq(start, key)?;
@@ -352,7 +353,7 @@ impl ByteWindowStore {
 
     /// As [`ByteStore::seal`]; see its example.
     pub fn seal(&mut self) -> SealedWindows {
-        self.journal = None;
+        self.journal.end();
         let (epoch, kept_from) = self.kept.seal();
         SealedWindows { rows: self.store.seal(), expired_before: self.expired_before, epoch, kept_from }
     }
@@ -386,7 +387,7 @@ impl ByteWindowStore {
         self.store.rollback();
         self.expired_before = self.committed_expired_before;
         self.kept.roll_back();
-        self.journal = None;
+        self.journal.end();
         self.sequences.clear();
         // An unknown start is safe: every window without a known sequence number is then looked up.
         self.last_start = last_start(&self.store).unwrap_or(Some(i64::MAX));
@@ -412,7 +413,7 @@ impl ByteWindowStore {
         self.sequences.clear();
         (self.expired_before, self.committed_expired_before) = (0, 0);
         self.kept = by_key::Kept::default();
-        self.journal = None;
+        self.journal.end();
         self.last_start = None;
         self.store.clear()
     }

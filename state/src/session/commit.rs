@@ -14,7 +14,7 @@ impl ByteSessionStore {
 
     /// As [`ByteStore::seal`](crate::ByteStore::seal); see its example.
     pub fn seal(&mut self) -> Sealed {
-        self.journal = None;
+        self.journal.end();
         self.store.seal()
     }
 
@@ -37,7 +37,8 @@ impl ByteSessionStore {
     /// # Ok::<(), tidemill_state::StoreError>(())
     /// ```
     pub fn rollback(&mut self) {
-        (self.by_end, self.journal) = (None, None);
+        self.by_end = None;
+        self.journal.end();
         self.store.rollback();
     }
 
@@ -56,7 +57,8 @@ impl ByteSessionStore {
 
     /// As [`ByteStore::clear`](crate::ByteStore::clear). See the example of [`ByteStore::set_written_by`](crate::ByteStore::set_written_by).
     pub fn clear(&mut self) -> Result<(), StoreError> {
-        (self.by_end, self.journal) = (None, None);
+        self.by_end = None;
+        self.journal.end();
         self.store.clear()
     }
 }

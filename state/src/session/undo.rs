@@ -22,18 +22,18 @@ impl ByteSessionStore {
     /// As [`ByteStore::begin_undo`](crate::ByteStore::begin_undo). See the example of [`undo_to`](Self::undo_to).
     pub fn begin_undo(&mut self) {
         self.store.begin_undo();
-        self.journal.get_or_insert_default().clear();
+        self.journal.begin();
     }
 
     /// As [`ByteStore::end_undo`](crate::ByteStore::end_undo). See the example of [`undo_to`](Self::undo_to).
     pub fn end_undo(&mut self) {
         self.store.end_undo();
-        self.journal = None;
+        self.journal.end();
     }
 
     /// As [`ByteStore::savepoint`](crate::ByteStore::savepoint). See the example of [`undo_to`](Self::undo_to).
     pub fn savepoint(&self) -> SessionSavepoint {
-        SessionSavepoint { rows: self.store.savepoint(), journal: self.journal.as_ref().map_or(0, Vec::len) }
+        SessionSavepoint { rows: self.store.savepoint(), journal: self.journal.savepoint() }
     }
 
     /// As [`ByteStore::undo_to`](crate::ByteStore::undo_to).
@@ -55,8 +55,7 @@ impl ByteSessionStore {
     /// ```
     pub fn undo_to(&mut self, savepoint: SessionSavepoint) {
         self.store.undo_to(savepoint.rows);
-        let Some(journal) = &mut self.journal else { return };
-        for change in journal.drain(savepoint.journal.min(journal.len())..).rev() {
+        for change in self.journal.take_since(savepoint.journal) {
             match (change, &mut self.by_end) {
                 (Change::Added(session), Some(by_end)) => drop(by_end.remove(&session)),
                 (Change::Removed(session), Some(by_end)) => drop(by_end.insert(session)),
@@ -64,12 +63,6 @@ impl ByteSessionStore {
                 (Change::Built, _) => self.by_end = None,
                 (Change::Added(_) | Change::Removed(_), None) => {}
             }
-        }
-    }
-
-    pub(super) fn note(&mut self, change: Change) {
-        if let Some(journal) = &mut self.journal {
-            journal.push(change);
         }
     }
 }

@@ -30,18 +30,18 @@ impl ByteWindowStore {
     /// As [`ByteStore::begin_undo`](crate::ByteStore::begin_undo). See the example of [`undo_to`](Self::undo_to).
     pub fn begin_undo(&mut self) {
         self.store.begin_undo();
-        self.journal.get_or_insert_default().clear();
+        self.journal.begin();
     }
 
     /// As [`ByteStore::end_undo`](crate::ByteStore::end_undo). See the example of [`undo_to`](Self::undo_to).
     pub fn end_undo(&mut self) {
         self.store.end_undo();
-        self.journal = None;
+        self.journal.end();
     }
 
     /// As [`ByteStore::savepoint`](crate::ByteStore::savepoint). See the example of [`undo_to`](Self::undo_to).
     pub fn savepoint(&self) -> WindowSavepoint {
-        WindowSavepoint { rows: self.store.savepoint(), journal: self.journal.as_ref().map_or(0, Vec::len) }
+        WindowSavepoint { rows: self.store.savepoint(), journal: self.journal.savepoint() }
     }
 
     /// As [`ByteStore::undo_to`](crate::ByteStore::undo_to). Sequence numbers return, too.
@@ -62,8 +62,7 @@ impl ByteWindowStore {
     /// ```
     pub fn undo_to(&mut self, savepoint: WindowSavepoint) {
         self.store.undo_to(savepoint.rows);
-        let Some(journal) = &mut self.journal else { return };
-        for replaced in journal.drain(savepoint.journal.min(journal.len())..).rev() {
+        for replaced in self.journal.take_since(savepoint.journal) {
             match replaced {
                 Replaced::Sequence(start, key, Some(next)) => self.sequences.insert(start, &key, next),
                 Replaced::Sequence(start, key, None) => self.sequences.remove(start, &key),
@@ -73,35 +72,26 @@ impl ByteWindowStore {
         }
     }
 
-    pub(super) fn note(&mut self, replaced: impl FnOnce() -> Replaced) {
-        if let Some(journal) = &mut self.journal {
-            journal.push(replaced());
-        }
-    }
-
     /// Sets the number of a window's next element.
     pub(super) fn count_from(&mut self, start: i64, key: &[u8], next: u32) {
         let old = self.sequences.get(start, key);
-        self.note(|| Replaced::sequence(start, key, old));
+        self.journal.note(|| Replaced::sequence(start, key, old));
         self.sequences.insert(start, key, next);
     }
 
     pub(super) fn stop_counting(&mut self, start: i64, key: &[u8]) {
         let old = self.sequences.get(start, key);
         if old.is_some() {
-            self.note(|| Replaced::sequence(start, key, old));
+            self.journal.note(|| Replaced::sequence(start, key, old));
             self.sequences.remove(start, key);
         }
     }
 
     pub(super) fn note_expiry(&mut self, start: i64) {
         let old = std::mem::replace(&mut self.expired_before, start);
-        let expired = self.sequences.expire_before(start);
-        if let Some(journal) = &mut self.journal {
-            journal.push(Replaced::ExpiredBefore(old));
-            journal.extend(expired.map(Replaced::Expired));
-        } else {
-            expired.for_each(drop);
+        self.journal.note(|| Replaced::ExpiredBefore(old));
+        for expired in self.sequences.expire_before(start) {
+            self.journal.note(|| Replaced::Expired(expired));
         }
     }
 }
