@@ -1,12 +1,15 @@
-//! The bytes of an update that is held back: time (8, big-endian) ‖ the value before ‖ the new value ‖ headers.
+//! The bytes of an update that is held back: time (8, big-endian) ‖ headers ‖ the new value and the value before.
 
-use bytes::{Buf, Bytes};
-use tidemill_state::CodecError;
+use bytes::{Buf, BufMut, Bytes};
+use tidemill_state::{Codec, CodecError, RawBytes};
 
-use crate::transport::{Header, Headers};
+use crate::{
+    table::{Change, ChangeCodec},
+    transport::Headers,
+    value_headers::{HeadersCodec, ValueHeaders},
+};
 
-/// The length of a missing part.
-const NONE: u32 = u32::MAX;
+const UPDATE: HeadersCodec<ChangeCodec<RawBytes>> = HeadersCodec(ChangeCodec(RawBytes));
 
 /// An update that is held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,56 +24,22 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn encode(&self) -> Result<Bytes, CodecError> {
-        let mut out = Vec::with_capacity(32);
-        out.extend_from_slice(&self.time_ms.to_be_bytes());
-        put(&mut out, self.prior.as_deref())?;
-        put(&mut out, self.new.as_deref())?;
-        for header in self.headers.iter() {
-            put(&mut out, Some(header.key.as_bytes()))?;
-            put(&mut out, header.value.as_deref())?;
-        }
+        let value = Change { new: self.new.clone(), old: self.prior.clone() };
+        let update = ValueHeaders { value, headers: self.headers.clone() };
+        let mut out = Vec::with_capacity(size_of::<i64>() + UPDATE.size_hint(&update));
+        out.put_i64(self.time_ms);
+        UPDATE.encode_into(&update, &mut out)?;
         Ok(out.into())
     }
 
     pub(super) fn decode(mut bytes: Bytes) -> Result<Self, CodecError> {
-        if bytes.len() < 8 {
-            return Err(malformed());
-        }
-        let time_ms = bytes.get_i64();
-        let (prior, new) = (take(&mut bytes)?, take(&mut bytes)?);
-        let mut headers = Vec::new();
-        while bytes.has_remaining() {
-            let key = take(&mut bytes)?.ok_or_else(malformed)?;
-            let key = String::from_utf8(key.into()).map_err(|_| malformed())?;
-            headers.push(Header { key, value: take(&mut bytes)? });
-        }
-        Ok(Self { time_ms, prior, new, headers: headers.into_iter().collect() })
+        let time_ms = bytes.try_get_i64().map_err(|_| CodecError::Malformed {
+            expected: "an update that is held back",
+            reason: "its time is cut off".into(),
+        })?;
+        let ValueHeaders { value: Change { new, old: prior }, headers } = UPDATE.decode(bytes)?;
+        Ok(Self { time_ms, prior, new, headers })
     }
-}
-
-fn put(out: &mut Vec<u8>, part: Option<&[u8]>) -> Result<(), CodecError> {
-    let length = part.map_or(Ok(NONE), |part| u32::try_from(part.len())).map_err(|_| CodecError::Malformed {
-        expected: "a value of at most 4 GiB",
-        reason: "an update that is held back is larger".into(),
-    })?;
-    out.extend_from_slice(&length.to_be_bytes());
-    out.extend_from_slice(part.unwrap_or_default());
-    Ok(())
-}
-
-fn take(bytes: &mut Bytes) -> Result<Option<Bytes>, CodecError> {
-    if bytes.len() < 4 {
-        return Err(malformed());
-    }
-    match bytes.get_u32() {
-        NONE => Ok(None),
-        length if length as usize <= bytes.len() => Ok(Some(bytes.split_to(length as usize))),
-        _ => Err(malformed()),
-    }
-}
-
-fn malformed() -> CodecError {
-    CodecError::Malformed { expected: "an update that is held back", reason: "its parts are cut".into() }
 }
 
 #[cfg(test)]
@@ -78,6 +47,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::transport::Header;
 
     proptest! {
         #[test]
