@@ -4,12 +4,12 @@ use std::{borrow::Cow, cell::RefCell, rc::Rc, sync::Arc};
 
 use tidemill_state::{Codec, Nullable};
 
-use super::{Consumed, KTable, Materialized, StoreBuilder};
+use super::{Consumed, KTable, Materialized, StoreBuilder, table::kept};
 use crate::{
     clock::millis,
     error::TopologyError,
     graph::{Edge, MAIN_PORT, NodeId, NodeKind, RowKeys, StoreFormat, StoreKind, StoreName, StoreSpec},
-    operators::{BuildNode, Source, TableSource},
+    operators::{BuildNode, Source},
     record::Data,
     times::Times,
     topology::{Draft, Topology},
@@ -117,26 +117,11 @@ impl StreamsBuilder {
         let times = consumed.times().of_values(consumed.unit, consumed.extracts());
         let topic = consumed.only_topic(&self.graph);
         let Consumed { key, value, reset, .. } = consumed;
-        let materialized = materialized.into();
         let kind = NodeKind::Source(topic.as_str().into());
         let nullable: Arc<dyn Codec<Option<V>>> = Arc::new(Nullable(SharedCodec(value)));
         let source = add_source(&self.graph, Some(&topic), kind, key, nullable, times);
         note_reset(&self.graph, source, reset);
-        let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
-        let name = store.clone();
-        let (key, value) = (materialized.key.clone(), materialized.value.clone());
-        let build: BuildNode = Arc::new(move |assembly, id| {
-            let store = assembly.key_value_store(&name);
-            let (next, sends_old) = (assembly.next(id, MAIN_PORT)?, assembly.sends_old(id));
-            let (key, value) = (key.clone(), value.clone());
-            assembly.expires(id, &name, &key, &value)?;
-            let operator = TableSource { store, key, value, sends_old, next };
-            assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(operator)));
-            Ok(())
-        });
-        let id = add_operator(&self.graph, Some(&store), "table", &[source], vec![store.clone()], build);
-        let Materialized { key, value, cache_max_bytes, .. } = materialized;
-        KTable::stored(self.graph.clone(), id, store.clone(), key, value.clone()).cached(value, cache_max_bytes)
+        kept::<K, V, Option<V>>(&self.graph, "table", source, materialized.into()).1
     }
 
     /// Declares a key-value store for custom processors (`StreamsBuilder.addStateStore` in Kafka Streams). Name the

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     graph::{Global, MAIN_PORT, NodeKind, StoreKind, StoreName},
-    operators::{BuildNode, ProcessorNode, TableSource, processor::Processor},
+    operators::{BuildNode, KeepTable, ProcessorNode, processor::Processor},
     record::Data,
     times::Times,
 };
@@ -128,7 +128,7 @@ impl StreamsBuilder {
         let (name, keys, values) = (store.clone(), materialized.key.clone(), materialized.value.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (store, next) = (assembly.key_value_store(&name), assembly.next(id, MAIN_PORT)?);
-            let operator = TableSource { store, key: keys.clone(), value: values.clone(), sends_old: false, next };
+            let operator = KeepTable { store, key: keys.clone(), value: values.clone(), sends_old: false, next };
             assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(operator)));
             Ok(())
         });

@@ -1,4 +1,4 @@
-//! Tables that are read from a topic, and joins of streams with tables.
+//! Tables with a store of their own, and joins of streams with tables.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
@@ -10,8 +10,8 @@ use crate::{
     table::Change,
 };
 
-/// Keeps the last value of each key. A null value deletes the key.
-pub(crate) struct TableSource<K, V> {
+/// Keeps the last value of each key in a store. A null value deletes the key.
+pub(crate) struct KeepTable<K, V> {
     pub(crate) store: Rc<RefCell<ByteStore>>,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
@@ -19,12 +19,9 @@ pub(crate) struct TableSource<K, V> {
     pub(crate) next: Next<K, Change<V>>,
 }
 
-impl<K: Data, V: Data> Receive<K, Option<V>> for TableSource<K, V> {
-    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Option<V>>) -> Outcome {
+impl<K: Data, V: Data> KeepTable<K, V> {
+    fn keep(&mut self, ctx: &mut TaskContext, record: Record<K, Option<V>>) -> Outcome {
         let Record { key, value: new, timestamp, headers } = record;
-        if ctx.drops_null(&*self.key, &key) {
-            return Ok(());
-        }
         let bytes = self.key.encode(&key)?.unwrap_or_default();
         let old = if self.sends_old { self.store.borrow().get(&bytes)? } else { None };
         let old = old.map(|row| self.value.decode(row.value)).transpose()?;
@@ -35,6 +32,24 @@ impl<K: Data, V: Data> Receive<K, Option<V>> for TableSource<K, V> {
             None => self.store.borrow_mut().delete(bytes),
         }
         self.next.forward(ctx, Record { key, value: Change { new, old }, timestamp, headers })
+    }
+}
+
+/// The records of a topic or a stream.
+impl<K: Data, V: Data> Receive<K, Option<V>> for KeepTable<K, V> {
+    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Option<V>>) -> Outcome {
+        if ctx.drops_null(&*self.key, &record.key) {
+            return Ok(());
+        }
+        self.keep(ctx, record)
+    }
+}
+
+/// The changes of a table. The old values are those of this store.
+impl<K: Data, V: Data> Receive<K, Change<V>> for KeepTable<K, V> {
+    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Change<V>>) -> Outcome {
+        let Record { key, value: Change { new, .. }, timestamp, headers } = record;
+        self.keep(ctx, Record { key, value: new, timestamp, headers })
     }
 }
 

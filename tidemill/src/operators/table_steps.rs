@@ -1,10 +1,10 @@
 //! Steps of tables: each takes changes and emits changes.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::sync::Arc;
 
-use tidemill_state::{ByteStore, Codec, Row};
+use tidemill_state::Codec;
 
-use super::{Next, Outcome, Receive, Target, TaskContext};
+use super::{Next, Outcome, Target, TaskContext};
 use crate::{
     record::{Data, Record},
     table::Change,
@@ -55,31 +55,6 @@ impl<K: Data, T: Data, V: Data, F: Fn(&K, T) -> Option<V>> Target<K, Change<T>> 
             return Ok(());
         }
         self.next.hand_over(ctx, Record { key, value, timestamp, headers })
-    }
-}
-
-/// Keeps a table's values in a store.
-pub(crate) struct KeepTable<K, V> {
-    pub(crate) store: Rc<RefCell<ByteStore>>,
-    pub(crate) key: Arc<dyn Codec<K>>,
-    pub(crate) value: Arc<dyn Codec<V>>,
-    pub(crate) sends_old: bool,
-    pub(crate) next: Next<K, Change<V>>,
-}
-
-impl<K: Data, V: Data> Receive<K, Change<V>> for KeepTable<K, V> {
-    fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Change<V>>) -> Outcome {
-        let Record { key, value: Change { new, .. }, timestamp, headers } = record;
-        let bytes = self.key.encode(&key)?.unwrap_or_default();
-        let old = if self.sends_old { self.store.borrow().get(&bytes)? } else { None };
-        let old = old.map(|row| self.value.decode(row.value)).transpose()?;
-        let row = new.as_ref().map(|new| self.value.encode(new)).transpose()?.flatten();
-        let new = new.filter(|_| row.is_some());
-        match row {
-            Some(value) => self.store.borrow_mut().put(bytes, Row { timestamp, value }),
-            None => self.store.borrow_mut().delete(bytes),
-        }
-        self.next.forward(ctx, Record { key, value: Change { new, old }, timestamp, headers })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Codec};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Codec, Row};
 
 use super::{Failure, TaskContext};
 use crate::{record::Data, windows::Windowed};
@@ -15,6 +15,14 @@ pub(crate) type Found<V> = Result<Option<(V, i64)>, Box<Failure>>;
 pub(crate) trait View<K, V> {
     /// The value of a key, with its timestamp in milliseconds since the epoch.
     fn get(&mut self, ctx: &mut TaskContext, key: &K) -> Found<V>;
+}
+
+/// The value of a row, if there is one.
+fn found<V: Data>(codec: &dyn Codec<V>, row: Option<Row>) -> Found<V> {
+    Ok(match row {
+        Some(row) => Some((codec.decode(row.value)?, row.timestamp)),
+        None => None,
+    })
 }
 
 /// The rows of a key-value store.
@@ -30,10 +38,7 @@ impl<K: Data, V: Data> View<K, V> for StoreView<K, V> {
         self.scratch.clear();
         self.key.encode_into(key, &mut self.scratch)?;
         let row = self.store.borrow().get(&self.scratch)?;
-        Ok(match row {
-            Some(row) => Some((self.value.decode(row.value)?, row.timestamp)),
-            None => None,
-        })
+        found(&*self.value, row)
     }
 }
 
@@ -50,10 +55,7 @@ impl<K: Data, V: Data> View<Windowed<K>, V> for WindowView<K, V> {
         self.scratch.clear();
         self.key.encode_into(&key.key, &mut self.scratch)?;
         let row = self.store.borrow().get(key.window.start, &self.scratch)?;
-        Ok(match row {
-            Some(row) => Some((self.value.decode(row.value)?, row.timestamp)),
-            None => None,
-        })
+        found(&*self.value, row)
     }
 }
 
@@ -70,10 +72,7 @@ impl<K: Data, V: Data> View<Windowed<K>, V> for SessionView<K, V> {
         self.scratch.clear();
         self.key.encode_into(&key.key, &mut self.scratch)?;
         let row = self.store.borrow().get(&self.scratch, key.window.start, key.window.end)?;
-        Ok(match row {
-            Some(row) => Some((self.value.decode(row.value)?, row.timestamp)),
-            None => None,
-        })
+        found(&*self.value, row)
     }
 }
 

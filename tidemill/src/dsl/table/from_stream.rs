@@ -1,17 +1,14 @@
 //! Tables that are made of streams.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
 use super::{
-    super::{
-        KStream, Materialized,
-        builder::{add_operator, add_store},
-    },
-    KTable,
+    super::{KStream, Materialized, builder::add_operator},
+    KTable, kept,
 };
 use crate::{
-    graph::{MAIN_PORT, StoreKind},
-    operators::{BuildNode, DropNullValues, TableSource},
+    graph::MAIN_PORT,
+    operators::{BuildNode, DropNullValues},
     record::Data,
 };
 
@@ -53,23 +50,9 @@ impl<K: Data, V: Data> KStream<K, Option<V>> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_table_with_tombstones(&self, materialized: impl Into<Materialized<K, V>>) -> KTable<K, V> {
-        let materialized = materialized.into();
-        let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
-        let Materialized { key, value, cache_max_bytes, .. } = materialized;
-        let build: BuildNode = Arc::new({
-            let (name, key, value) = (store.clone(), key.clone(), value.clone());
-            move |assembly, id| {
-                let (store, sends_old) = (assembly.key_value_store(&name), assembly.sends_old(id));
-                let (key, value, next) = (key.clone(), value.clone(), assembly.next(id, MAIN_PORT)?);
-                assembly.expires(id, &name, &key, &value)?;
-                let operator = TableSource { store, key, value, sends_old, next };
-                assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(operator)));
-                Ok(())
-            }
-        });
-        let node = add_operator(&self.graph, Some(&store), "to-table", &[self.node], vec![store.clone()], build);
+        let (node, table) = kept::<K, V, Option<V>>(&self.graph, "to-table", self.node, materialized.into());
         self.require_partitioned_by_key(node);
-        KTable::stored(self.graph.clone(), node, store, key, value.clone()).cached(value, cache_max_bytes)
+        table
     }
 
     /// Keeps the records that have a value; the value type is then `V` instead of `Option<V>`. The others, such as the

@@ -4,6 +4,7 @@ mod cached;
 mod foreign_key;
 mod from_stream;
 mod join;
+mod kept;
 mod steps;
 mod suppress;
 mod transform_values;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use tidemill_state::Codec;
 
+pub(in crate::dsl) use kept::kept;
 pub(crate) use view::TableView;
 
 use super::builder::{SharedGraph, add_operator};

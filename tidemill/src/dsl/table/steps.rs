@@ -1,18 +1,14 @@
 //! Steps of one table.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
 use super::{
-    super::{
-        KGroupedTable, KStream, Materialized, Repartitioned,
-        builder::{SharedCodec, add_store},
-        repartitioned::RepartitionBy,
-    },
-    KTable, TableView,
+    super::{KGroupedTable, KStream, Materialized, Repartitioned, builder::SharedCodec, repartitioned::RepartitionBy},
+    KTable, TableView, kept,
 };
 use crate::{
-    graph::{MAIN_PORT, StoreKind},
-    operators::{Assembly, BuildNode, GroupTable, KeepTable, MappedView, TableMap, ToStream, View},
+    graph::MAIN_PORT,
+    operators::{Assembly, BuildNode, GroupTable, MappedView, TableMap, ToStream, View},
     record::Data,
     table::{Change, ChangeCodec},
 };
@@ -166,22 +162,7 @@ impl<K: Data, V: Data> KTable<K, V> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn materialized(&self, materialized: impl Into<Materialized<K, V>>) -> KTable<K, V> {
-        let materialized = materialized.into();
-        let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
-        let Materialized { key, value, cache_max_bytes, .. } = materialized;
-        let build: BuildNode = Arc::new({
-            let (name, key, value) = (store.clone(), key.clone(), value.clone());
-            move |assembly, id| {
-                let (store, sends_old) = (assembly.key_value_store(&name), assembly.sends_old(id));
-                let (key, value, next) = (key.clone(), value.clone(), assembly.next(id, MAIN_PORT)?);
-                assembly.expires(id, &name, &key, &value)?;
-                let operator = KeepTable { store, key, value, sends_old, next };
-                assembly.input::<K, Change<V>>(id, Rc::new(RefCell::new(operator)));
-                Ok(())
-            }
-        });
-        let node = self.add(Some(&store), "materialized", vec![store.clone()], build);
-        KTable::stored(self.graph.clone(), node, store, key, value.clone()).cached(value, cache_max_bytes)
+        kept::<K, V, Change<V>>(&self.graph, "materialized", self.node, materialized.into()).1
     }
 
     /// Groups the table's values by another key, for a count, reduce or aggregate (`KTable.groupBy` in Kafka Streams).

@@ -1,0 +1,45 @@
+//! A step that keeps a table's values in a key-value store.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+
+use super::{
+    super::{
+        Materialized,
+        builder::{SharedGraph, add_operator, add_store},
+    },
+    KTable,
+};
+use crate::{
+    graph::{MAIN_PORT, NodeId, StoreKind},
+    operators::{BuildNode, KeepTable, Receive},
+    record::Data,
+};
+
+/// Adds a step that keeps what `parent` emits, either the values of a stream or the changes of a table. Returns the
+/// step's node and its table, with a cache if the store was declared with one.
+pub(in crate::dsl) fn kept<K: Data, V: Data, In: Data>(
+    graph: &SharedGraph,
+    label: &'static str,
+    parent: NodeId,
+    materialized: Materialized<K, V>,
+) -> (NodeId, KTable<K, V>)
+where
+    KeepTable<K, V>: Receive<K, In>,
+{
+    let store = add_store(graph, &materialized, StoreKind::KeyValue);
+    let Materialized { key, value, cache_max_bytes, .. } = materialized;
+    let build: BuildNode = Arc::new({
+        let (name, key, value) = (store.clone(), key.clone(), value.clone());
+        move |assembly, id| {
+            let (store, sends_old) = (assembly.key_value_store(&name), assembly.sends_old(id));
+            let (key, value, next) = (key.clone(), value.clone(), assembly.next(id, MAIN_PORT)?);
+            assembly.expires(id, &name, &key, &value)?;
+            let operator = KeepTable { store, key, value, sends_old, next };
+            assembly.input::<K, In>(id, Rc::new(RefCell::new(operator)));
+            Ok(())
+        }
+    });
+    let node = add_operator(graph, Some(&store), label, &[parent], vec![store.clone()], build);
+    let table = KTable::stored(graph.clone(), node, store, key, value.clone());
+    (node, table.cached(value, cache_max_bytes))
+}
