@@ -142,11 +142,10 @@ impl TimeWindows {
     /// ```
     pub fn windows_for(&self, timestamp: i64) -> impl Iterator<Item = Window> + use<> {
         let Self { size_ms, advance_ms, .. } = *self;
-        let first = (timestamp - size_ms + advance_ms).max(0) / advance_ms * advance_ms;
-        (0..)
-            .map(move |i| first + i * advance_ms)
+        let first = timestamp.saturating_sub(size_ms - advance_ms).max(0) / advance_ms * advance_ms;
+        std::iter::successors(Some(first), move |start| start.checked_add(advance_ms))
             .take_while(move |start| *start <= timestamp)
-            .map(move |start| Window { start, end: start + size_ms })
+            .map(move |start| Window { start, end: start.saturating_add(size_ms) })
     }
 
     /// How long a window's rows are needed, in milliseconds of stream time from the window's start: the size plus the
@@ -200,5 +199,15 @@ mod tests {
         assert_eq!(starts(windows, 3), [0]);
         assert_eq!(starts(windows, 9), [0, 4, 8]);
         assert_eq!(starts(windows, 12), [4, 8, 12]);
+    }
+
+    #[test]
+    fn times_that_are_far_away_have_windows_or_none() {
+        let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10));
+        assert!(starts(windows, i64::MIN).is_empty());
+        assert!(starts(windows, -1).is_empty());
+        assert_eq!(starts(windows, i64::MAX), [i64::MAX - 7]);
+        let hopping = windows.advance_by(Duration::from_millis(4));
+        assert_eq!(starts(hopping, i64::MAX), [i64::MAX - 7, i64::MAX - 3]);
     }
 }
