@@ -223,3 +223,30 @@ fn two_programs_that_replay_everything_replay_each_letter_once() -> Tested {
     assert_eq!(site.log.end_offsets("in")?[0], 600);
     Ok(())
 }
+
+/// A letter of another writer about a record of `in` with these headers.
+fn of_another_writer(partition: &str, more: &[(&str, &str)]) -> Entry {
+    let mut headers = Headers::new();
+    for (name, value) in [("topic", "in"), ("partition", partition), ("offset", "0"), ("message", "odd")] {
+        headers.push(format!("__streams.errors.{name}"), value.to_owned());
+    }
+    more.iter().for_each(|(name, value)| headers.push(*name, (*value).to_owned()));
+    Entry { headers, ..Entry::new("ann", "odd", 5) }
+}
+
+#[test]
+fn odd_headers_of_another_writer_hold_nothing_up() -> Tested {
+    let site = Site::new()?;
+    let often = u32::MAX.to_string();
+    let letters = [
+        of_another_writer("-1", &[]),
+        of_another_writer("2", &[]),
+        of_another_writer("1", &[("tidemill.replayed.times", &often)]),
+    ];
+    site.log.append("dead", 0, letters)?;
+    let replay = site.letters.replay(&ids(&site.all()?))?;
+    assert_eq!(replay.replayed, ["dead/0/2".parse()?]);
+    let problems: Vec<_> = replay.not_possible.into_iter().map(|(_, problem)| problem).collect();
+    assert_eq!(problems, ["its topic 'in' has no partition -1", "its topic 'in' has no partition 2"]);
+    Ok(())
+}

@@ -135,7 +135,7 @@ impl DeadLetter {
         let TopicPartition { topic, partition } = self.from.as_ref()?.partition.clone();
         let mut headers = self.headers.clone();
         headers.push(format!("{REPLAYED}from"), self.id.to_string());
-        headers.push(format!("{REPLAYED}times"), (self.replays + 1).to_string());
+        headers.push(format!("{REPLAYED}times"), self.replays.saturating_add(1).to_string());
         let (key, value) = (self.key.clone(), self.value.clone());
         Some(ProducerRecord { topic, partition, timestamp: self.timestamp, key, value, headers })
     }

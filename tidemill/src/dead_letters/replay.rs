@@ -145,8 +145,8 @@ impl DeadLetters {
         }
         Ok(match topics[&from.topic] {
             None => Some(format!("its topic '{}' does not exist any more", from.topic)),
-            Some(count) if from.partition >= count => {
-                Some(format!("its topic '{}' has no partition {} any more", from.topic, from.partition))
+            Some(count) if !(0..count).contains(&from.partition) => {
+                Some(format!("its topic '{}' has no partition {}", from.topic, from.partition))
             }
             Some(_) => None,
         })
