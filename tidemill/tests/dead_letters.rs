@@ -250,3 +250,22 @@ fn odd_headers_of_another_writer_hold_nothing_up() -> Tested {
     assert_eq!(problems, ["its topic 'in' has no partition -1", "its topic 'in' has no partition 2"]);
     Ok(())
 }
+
+#[test]
+fn a_letter_in_the_place_of_one_that_was_replayed_is_not_replayed_yet() -> Tested {
+    let site = Site::new()?;
+    site.log.append("in", 0, [Entry::new("ann", "bad one", 10), Entry::new("ann", "bad two", 20)])?;
+    site.run()?;
+    let first = site.all()?.remove(0);
+    site.letters.replay(std::slice::from_ref(&first.id))?;
+    // Somebody empties the topic.
+    site.log.admin()?.delete_topic("dead")?;
+    site.log.create("dead", 3)?;
+    site.run()?;
+    let new = site.list(DeadLetterFilter::default())?.remove(0);
+    assert_eq!((&new.id, new.replay_of.as_ref()), (&first.id, Some(&first.id)), "the replay failed");
+    assert_eq!(site.letters.replay(std::slice::from_ref(&new.id))?.replayed, std::slice::from_ref(&new.id));
+    assert!(site.list(DeadLetterFilter::default())?.is_empty());
+    assert_eq!(site.letters.replay(std::slice::from_ref(&new.id))?.replayed_before, [new.id]);
+    Ok(())
+}

@@ -62,7 +62,7 @@ impl DeadLetters {
             let spec = spec.ok_or_else(|| TransportError::UnknownTopic(topic.to_string()))?;
             for partition in 0..spec.partitions {
                 self.scan(topic, partition, 0, |mut letter| {
-                    letter.replayed = replayed.contains(&letter.id);
+                    letter.replayed = replayed.has(&letter);
                     if found.len() < most && filter.matches(&letter) {
                         found.push(letter);
                     }

@@ -106,7 +106,7 @@ impl DeadLetters {
             let letter = &letters[id];
             if let Some(problem) = self.problem(letter, &mut topics)? {
                 replay.not_possible.push((id.clone(), problem));
-            } else if known.insert(id.clone()) {
+            } else if known.add(letter) {
                 part.push(letter);
                 replay.replayed.push(id.clone());
             } else if !replay.replayed.contains(id) {
@@ -188,7 +188,7 @@ fn write(
     for letter in part {
         if let Some(record) = letter.put_back() {
             producer.send(record)?;
-            producer.send(notes.note(&letter.id, letter.timestamp))?;
+            producer.send(notes.note(letter))?;
         }
     }
     producer.commit_transaction().map(drop)
