@@ -284,3 +284,29 @@ fn a_thread_is_replaced_after_a_panic_if_the_application_wants_it() -> Tested {
     assert_eq!(driver.output::<String, String>("out").read_values()?, ["once"]);
     Ok(())
 }
+
+#[test]
+fn a_record_of_the_dead_letter_topic_goes_there_no_second_time() -> Tested {
+    let builder = StreamsBuilder::new();
+    let numbers = builder.stream::<String, String>(["in", "dead"]);
+    numbers.try_map_values(|text| text.parse::<i64>()).named("parse").to("out");
+    let config = StreamsConfig {
+        processing_handler: RecordHandler::DeadLetter("dead".into()),
+        deserialization_handler: RecordHandler::DeadLetter("dead".into()),
+        ..StreamsConfig::new("test")
+    };
+    let driver = with(&builder, config.clone())?;
+    // What can be processed is read from there.
+    driver.input::<String, String>("dead").pipe("a".into(), "7".into(), 0)?;
+    assert_eq!(driver.output::<String, i64>("out").read_values()?, [7]);
+    let error = driver.input::<String, String>("in").pipe("a".into(), "seven".into(), 1).err().ok_or("it fails")?;
+    for part in ["operator 'parse', topic 'dead'", "dead-letter topic 'dead' itself", "invalid digit"] {
+        assert!(error.chain().contains(part), "{part} in {}", error.chain());
+    }
+
+    let driver = with(&builder, config)?;
+    let error = driver.input::<String, String>("dead").pipe_raw(0, Some(b"a"), Some(&[0xff]), 0).err();
+    let error = error.ok_or("it fails")?.chain();
+    assert!(error.contains("dead-letter topic 'dead' itself"), "{error}");
+    Ok(())
+}

@@ -46,7 +46,7 @@ pub enum RecordHandler {
     /// The record is logged, counted and skipped.
     Skip,
     /// The unchanged record is sent to this topic in the same transaction, with headers that tell the reason
-    /// (KIP-1034).
+    /// (KIP-1034). The topic may be read, too. A record of the topic itself never goes there again: it fails the task.
     DeadLetter(String),
     /// A function of yours decides about each error.
     Custom(ErrorHandler),

@@ -71,6 +71,12 @@ fn letter(
     reason: &str,
 ) -> LeftOut {
     let (Verdict::DeadLetter(topic), Some(record)) = (verdict, record) else { return Ok(None) };
+    if *record.position.partition.topic == *topic {
+        return Err(Failure::decided(format!(
+            "the record is from the dead-letter topic '{topic}' itself: there it would fail again without end. Send dead \
+             letters to another topic than the one that is read. Its error: {reason}"
+        )));
+    }
     let TaskSettings { plan, dead_letter_partitions, limits, .. } = settings;
     let partitions = dead_letter_partitions.get(&topic).copied().unwrap_or(1);
     let (application, operator) = (plan.application_id(), &*plan.graph().node(node).name);
