@@ -128,6 +128,18 @@ fn a_band_around_the_time_on_the_log_finds_clocks_that_are_wrong() -> Tested {
 }
 
 #[test]
+fn a_band_around_the_time_on_the_log_knows_its_unit() -> Tested {
+    let builder = StreamsBuilder::new();
+    let band = TimeBand::recent_years().and(TimeBand::around_record_time(Duration::ZERO, Duration::ZERO));
+    let consumed = Consumed::<String, i64>::from("in").time_unit(TimeUnit::Microseconds).plausible_times(band);
+    builder.stream(consumed).to("out");
+    let driver = skipping(&builder, RecordHandler::Skip)?;
+    driver.input::<String, i64>("in").pipe_all([("a".into(), 1, MICROS), ("a".into(), 2, NOW)])?;
+    assert_eq!(driver.output::<String, i64>("out").read()?, [("a".to_owned(), 1, NOW)]);
+    Ok(())
+}
+
+#[test]
 fn tombstones_of_a_table_keep_their_own_time_but_must_be_plausible() -> Tested {
     let builder = StreamsBuilder::new();
     let consumed = Consumed::<String, i64>::from("in").timestamp_from(|_, at| *at).time_unit(TimeUnit::Seconds);

@@ -114,7 +114,7 @@ impl StreamsBuilder {
         materialized: impl Into<Materialized<K, V>>,
     ) -> KTable<K, V> {
         consumed.check(&self.graph);
-        let times = consumed.times().of_values(consumed.unit, consumed.extracts());
+        let times = consumed.times().of_values();
         let topic = consumed.only_topic(&self.graph);
         let Consumed { key, value, reset, .. } = consumed;
         let kind = NodeKind::Source(topic.as_str().into());

@@ -217,23 +217,18 @@ impl<K, V> Consumed<K, V> {
         graph.borrow_mut().graph.problems.push(problem);
         self.topics.first().cloned().unwrap_or_else(|| "none".to_owned())
     }
-
-    /// Whether an extractor is set.
-    pub(crate) const fn extracts(&self) -> bool {
-        self.extract.is_some()
-    }
 }
 
 impl<K: 'static, V: 'static> Consumed<K, V> {
     /// The event times of the source, in milliseconds.
     pub(crate) fn times(&self) -> Times<K, V> {
         let (unit, band) = (self.unit, self.band);
-        let times = |extract| Times { extract, band };
+        // With an extractor, the unit is that of its times.
+        let times = |log_unit, extract| Times { log_unit, extract, band };
         match self.extract.clone() {
-            Some(extract) if unit == TimeUnit::Milliseconds => times(Some(extract)),
-            Some(extract) => times(Some(Arc::new(move |record| unit.to_ms(extract(record))))),
-            None if unit == TimeUnit::Milliseconds => times(None),
-            None => times(Some(Arc::new(move |record| unit.to_ms(record.timestamp)))),
+            Some(extract) if unit == TimeUnit::Milliseconds => times(unit, Some(extract)),
+            Some(extract) => times(TimeUnit::default(), Some(Arc::new(move |record| unit.to_ms(extract(record))))),
+            None => times(unit, None),
         }
     }
 }

@@ -119,7 +119,7 @@ impl StreamsBuilder {
         materialized: impl Into<Materialized<K, V>>,
     ) -> GlobalKTable<K, V> {
         consumed.check(&self.graph);
-        let times = consumed.times().of_values(consumed.unit, consumed.extracts());
+        let times = consumed.times().of_values();
         let topic = consumed.only_topic(&self.graph);
         let Consumed { key, value, .. } = consumed;
         let materialized = materialized.into();

@@ -10,7 +10,7 @@ use crate::{
     graph::NodeId,
     idle_note::IdleNote,
     record::{Data, Record},
-    times::{TimeSource, Times},
+    times::Times,
     transport::{ConsumedRecord, Offset},
 };
 
@@ -86,13 +86,7 @@ impl<K: Data, V: Data> Source<K, V> {
         let undecodable = |part| move |error| Undecodable { part, error };
         let key = self.key.decode_opt(bytes(&raw.key)).map_err(undecodable(RecordPart::Key))?;
         let value = self.value.decode_opt(bytes(&raw.value)).map_err(undecodable(RecordPart::Value))?;
-        let timestamp = match &self.times.extract {
-            Some(extract) => extract(&TimeSource::new(&key, &value, raw, partition_time_ms)),
-            None => raw.timestamp,
-        };
-        if let Some(band) = &self.times.band {
-            band.check(timestamp, raw.timestamp)?;
-        }
+        let timestamp = self.times.of((&key, &value), raw, partition_time_ms)?;
         Ok(Record { key, value, timestamp: event_time(timestamp)?, headers: raw.headers.clone() })
     }
 }

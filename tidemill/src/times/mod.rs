@@ -44,37 +44,53 @@ type Extractor<K, V> = Arc<dyn Fn(&TimeSource<'_, K, V>) -> i64 + Send + Sync>;
 
 /// The event times of a source.
 pub(crate) struct Times<K, V> {
-    /// `None` takes the record's own timestamp, in milliseconds.
+    /// The unit of the timestamps on the log.
+    pub(crate) log_unit: TimeUnit,
+    /// `None` takes the record's own timestamp.
     pub(crate) extract: Option<Extractor<K, V>>,
     pub(crate) band: Option<TimeBand>,
 }
 
 impl<K, V> Clone for Times<K, V> {
     fn clone(&self) -> Self {
-        Self { extract: self.extract.clone(), band: self.band }
+        Self { log_unit: self.log_unit, extract: self.extract.clone(), band: self.band }
     }
 }
 
 impl<K, V> Default for Times<K, V> {
     fn default() -> Self {
-        Self { extract: None, band: None }
+        Self { log_unit: TimeUnit::default(), extract: None, band: None }
     }
 }
 
 impl<K: 'static, V: 'static> Times<K, V> {
+    /// The event time of a record, if it is plausible.
+    pub(crate) fn of(
+        &self,
+        (key, value): (&K, &V),
+        raw: &ConsumedRecord,
+        partition_time_ms: i64,
+    ) -> Result<i64, ImplausibleTime> {
+        let logged_ms = self.log_unit.to_ms(raw.timestamp);
+        let time = match &self.extract {
+            Some(extract) => extract(&TimeSource::new(key, value, raw, partition_time_ms)),
+            None => logged_ms,
+        };
+        self.band.map_or(Ok(time), |band| band.check(time, logged_ms))
+    }
+
     /// The same times for records whose value may be null. A record with a null value keeps its own timestamp, because
     /// the extractor needs a value.
-    pub(crate) fn of_values(self, unit: TimeUnit, extracts: bool) -> Times<K, Option<V>> {
+    pub(crate) fn of_values(self) -> Times<K, Option<V>> {
         let of_values = |extract: Extractor<K, V>| -> Extractor<K, Option<V>> {
             Arc::new(move |source| match source.value {
                 Some(value) => {
                     let TimeSource { key, headers, timestamp, partition_time, offset, .. } = *source;
                     extract(&TimeSource { key, value, headers, timestamp, partition_time, offset })
                 }
-                None if extracts => source.timestamp,
-                None => unit.to_ms(source.timestamp),
+                None => source.timestamp,
             })
         };
-        Times { extract: self.extract.map(of_values), band: self.band }
+        Times { log_unit: self.log_unit, extract: self.extract.map(of_values), band: self.band }
     }
 }
