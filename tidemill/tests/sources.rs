@@ -149,8 +149,12 @@ fn a_pattern_without_topics_and_a_pattern_that_is_none_are_problems() -> Tested 
     let error = TopologyTestDriver::new(&builder.build()?).err().ok_or("there is nothing to read")?;
     assert_eq!(error.problems(), ["no topic matches pattern 'orders-.*': create one before starting"]);
     builder.stream_pattern::<String, i64>("orders-(").to("out");
-    let error = builder.build().err().ok_or("the bracket is open")?;
-    assert!(error.problems()[0].starts_with("'orders-(' is no pattern of topics"), "{error}");
+    builder.stream_pattern::<String, i64>("orders)|(bills").to("out");
+    let error = builder.build().err().ok_or("the brackets are wrong")?;
+    for (problem, pattern) in error.problems().iter().zip(["orders-(", "orders)|(bills"]) {
+        assert!(problem.starts_with(&format!("'{pattern}' is no pattern of topics")), "{error}");
+    }
+    assert_eq!(error.problems().len(), 2);
     Ok(())
 }
 

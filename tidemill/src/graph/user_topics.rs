@@ -26,5 +26,7 @@ impl NodeKind {
 
 /// A pattern that matches whole names, as `Pattern.matcher(topic).matches()` does in Kafka Streams.
 pub(crate) fn whole_pattern(pattern: &str) -> Result<regex::Regex, regex::Error> {
+    // A pattern such as "a)|(b" would be complete only inside the parentheses.
+    regex::Regex::new(pattern)?;
     regex::Regex::new(&format!("^(?:{pattern})$"))
 }
