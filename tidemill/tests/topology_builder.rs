@@ -172,3 +172,16 @@ fn mistakes_are_reported_together() {
     ];
     assert_eq!(error.problems(), expected);
 }
+
+#[test]
+fn the_name_of_a_source_is_taken() {
+    let builder = TopologyBuilder::new();
+    let lines = builder.add_source::<String, i64>("lines", "in");
+    let negated = builder.add_fixed_key_processor("lines", || Negate, &[&lines]);
+    let more = builder.add_source::<String, i64>("more", "in");
+    builder.add_sink("more", "out", &[&negated, &more]);
+    let problems = builder.build().expect_err("two names are there twice");
+    let expected =
+        ["two steps are named 'lines': names must be unique", "two steps are named 'more': names must be unique"];
+    assert_eq!(problems.problems(), expected);
+}

@@ -274,6 +274,7 @@ impl TopologyBuilder {
             draft.graph.problems.push(format!("two steps are named '{name}': names must be unique"));
         }
         draft.graph.nodes[node.index()].name = name.into();
+        draft.graph.named_sources.insert(node);
     }
 
     /// The nodes of parents. Parents of another builder, and none at all, are problems.

@@ -201,6 +201,8 @@ pub(crate) struct Graph {
     pub(crate) row_keys: BTreeMap<StoreName, RowKeys>,
     /// The sources of repartition topics whose records have a partitioner of their own.
     pub(crate) own_partitioners: BTreeSet<NodeId>,
+    /// The sources that were named by hand. Other sources have the names of their topics.
+    pub(crate) named_sources: BTreeSet<NodeId>,
     /// Where sources begin in partitions that the application has never read.
     pub(crate) offset_resets: BTreeMap<NodeId, AutoOffsetReset>,
     /// The steps that erase keys.

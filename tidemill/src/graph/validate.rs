@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     NodeKind, StoreName,
-    logical::{Graph, PROCESS, TopicRef},
+    logical::{Graph, Node, PROCESS, TopicRef},
 };
 
 impl Graph {
@@ -48,11 +48,12 @@ impl Graph {
     }
 
     fn check_names(&self, problems: &mut Vec<String>) {
-        // A source has the name of its topic, and a store may have that name too. One step may have the name of its
-        // store.
+        // A source has the name of its topic, if it was not named by hand, and a store may have that name too. One step
+        // may have the name of its store.
         let mut seen = BTreeMap::<_, u32>::new();
         let mut owners = BTreeSet::new();
-        for node in self.nodes.iter().filter(|node| !node.kind.is_source()) {
+        let is_named = |node: &&Node| !node.kind.is_source() || self.named_sources.contains(&node.id);
+        for node in self.nodes.iter().filter(is_named) {
             if !node.stores.contains(&node.name) || owners.insert(&node.name) {
                 *seen.entry(&node.name).or_default() += 1;
             }
