@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use common::{Tested, driver};
 use tidemill::{
-    Materialized, RecordHandler, StreamsBuilder, StreamsConfig, TimeWindows,
-    processor::{Processor, ProcessorContext, Record},
+    Materialized, RecordHandler, StoreBuilder, StreamsBuilder, StreamsConfig, TimeWindows,
+    processor::{Processor, ProcessorContext, ProcessorSupplier, Record},
     state::{BoxError, Coded},
     testing::{DriverOptions, TopologyTestDriver},
 };
@@ -153,13 +153,59 @@ fn stores_of_processors_forget() -> Tested {
     let builder = StreamsBuilder::new();
     builder.add_key_value_store::<String, i64>(short("seen"));
     builder.stream::<String, i64>("in").process("count-seen", &["seen"], || Seen).to("out");
-    let driver = driver(&builder);
+    forgets(&builder)
+}
+
+fn forgets(builder: &StreamsBuilder) -> Tested {
+    let driver = driver(builder);
     let input = driver.input::<String, i64>("in");
     for (number, timestamp) in [0, 3, 6, 9, 12, 15, 100].into_iter().enumerate() {
         input.pipe(format!("{number}"), 0, timestamp)?;
     }
     assert_eq!(driver.output::<String, i64>("out").read_values()?, [1, 2, 3, 4, 4, 4, 1]);
     Ok(())
+}
+
+/// Brings the store of its processors.
+struct BringsSeen;
+
+impl ProcessorSupplier<String, i64, String, i64> for BringsSeen {
+    type Processor = Seen;
+
+    fn get(&self) -> Seen {
+        Seen
+    }
+
+    fn stores(&self) -> Vec<StoreBuilder> {
+        vec![StoreBuilder::key_value::<String, i64>(short("seen"))]
+    }
+}
+
+#[test]
+fn stores_that_are_built_apart_forget_too() -> Tested {
+    let builder = StreamsBuilder::new();
+    builder.add_state_store(StoreBuilder::key_value::<String, i64>(short("seen")));
+    builder.stream::<String, i64>("in").process("count-seen", &["seen"], || Seen).to("out");
+    forgets(&builder)?;
+
+    let builder = StreamsBuilder::new();
+    builder.stream::<String, i64>("in").process("count-seen", &[], BringsSeen).to("out");
+    forgets(&builder)
+}
+
+#[test]
+fn stores_with_different_times_to_live_are_not_the_same() {
+    let builder = StreamsBuilder::new();
+    builder.add_state_store(StoreBuilder::key_value::<String, i64>(short("seen")));
+    builder.add_state_store(StoreBuilder::key_value::<String, i64>("seen"));
+    builder.add_state_store(StoreBuilder::versioned::<String, i64>(short("prices"), Duration::from_millis(10)));
+    builder.stream::<String, i64>("in").process("count-seen", &["seen", "prices"], || Seen).to("out");
+    let problems = builder.build().expect_err("it is refused");
+    let expected = [
+        "store 'prices' has windows or versions: set their retention, not a time to live",
+        "two stores are named 'seen': give each its own name",
+    ];
+    assert_eq!(problems.problems(), expected);
 }
 
 #[test]
@@ -244,7 +290,7 @@ fn times_that_cannot_be_are_refused() {
     let problems = builder.build().expect_err("it is refused");
     let expected = [
         "global store 'names' cannot have a time to live: its topic decides",
-        "store 'windowed' has windows: set their retention, not a time to live",
+        "store 'windowed' has windows or versions: set their retention, not a time to live",
         "the time to live of store 'none' must be at least 1 ms",
     ];
     assert_eq!(problems.problems(), expected);

@@ -302,9 +302,9 @@ impl StreamsBuilder {
         materialized: impl Into<Materialized<K, V>>,
         history_retention: std::time::Duration,
     ) -> StoreName {
-        let StoreBuilder { spec, rows } = StoreBuilder::versioned(materialized, history_retention);
+        let StoreBuilder { spec, rows, live_ms } = StoreBuilder::versioned(materialized, history_retention);
         let name = spec.name.clone();
-        self.graph.borrow_mut().graph.add_store(spec, rows);
+        self.graph.borrow_mut().graph.add_store(spec, rows, live_ms);
         name
     }
 
@@ -312,9 +312,8 @@ impl StreamsBuilder {
     /// [`KStream::process`](crate::KStream::process). A store that is equal to one that was added before is that store:
     /// several processors then share it. See the example of [`StoreBuilder`].
     pub fn add_state_store(&self, store: StoreBuilder) -> StoreName {
-        let StoreBuilder { spec, rows } = store;
-        let name = spec.name.clone();
-        self.graph.borrow_mut().graph.share_store(spec, rows);
+        let name = store.spec.name.clone();
+        self.graph.borrow_mut().graph.share_store(store.spec, store.rows, store.live_ms);
         name
     }
 
@@ -425,16 +424,7 @@ pub(super) fn add_store<K: 'static, V: 'static>(
 ) -> StoreName {
     let (spec, rows) = spec_of(materialized, kind);
     let name = spec.name.clone();
-    let graph = &mut graph.borrow_mut().graph;
-    graph.add_store(spec, rows);
-    match materialized.live_ms {
-        Some(live_ms) if kind == StoreKind::KeyValue && live_ms > 0 => {
-            graph.times_to_live.insert(name.clone(), live_ms);
-        }
-        Some(0) => graph.problems.push(format!("the time to live of store '{name}' must be at least 1 ms")),
-        Some(_) => graph.problems.push(format!("store '{name}' has windows: set their retention, not a time to live")),
-        None => {}
-    }
+    graph.borrow_mut().graph.add_store(spec, rows, materialized.live_ms);
     name
 }
 

@@ -43,6 +43,7 @@ const VERSION_TIME_BYTES: usize = 8;
 pub struct StoreBuilder {
     pub(super) spec: StoreSpec,
     pub(super) rows: RowKeys,
+    pub(super) live_ms: Option<i64>,
 }
 
 impl StoreBuilder {
@@ -79,9 +80,9 @@ impl StoreBuilder {
         history_retention: Duration,
     ) -> Self {
         let kind = StoreKind::Versioned { history_retention_ms: millis(history_retention) };
-        let Self { mut spec, rows } = Self::of(&materialized.into(), kind);
+        let Self { mut spec, rows, live_ms } = Self::of(&materialized.into(), kind);
         spec.format.set_versions();
-        Self { spec, rows: rows.before(VERSION_TIME_BYTES) }
+        Self { spec, rows: rows.before(VERSION_TIME_BYTES), live_ms }
     }
 
     /// The name of the store. See the example of [`StoreBuilder::window`].
@@ -91,6 +92,6 @@ impl StoreBuilder {
 
     fn of<K: 'static, V: 'static>(materialized: &Materialized<K, V>, kind: StoreKind) -> Self {
         let (spec, rows) = spec_of(materialized, kind);
-        Self { spec, rows }
+        Self { spec, rows, live_ms: materialized.live_ms }
     }
 }

@@ -266,8 +266,16 @@ impl Graph {
         !self.foreign_key_joins.contains_key(&table) && above.iter().all(|above| self.can_send_old_values(*above))
     }
 
-    pub(crate) fn add_store(&mut self, spec: StoreSpec, rows: RowKeys) {
+    pub(crate) fn add_store(&mut self, spec: StoreSpec, rows: RowKeys, live_ms: Option<i64>) {
         let name = spec.name.clone();
+        match live_ms {
+            Some(0) => self.problems.push(format!("the time to live of store '{name}' must be at least 1 ms")),
+            Some(live_ms) if spec.kind == StoreKind::KeyValue => drop(self.times_to_live.insert(name.clone(), live_ms)),
+            Some(_) => self
+                .problems
+                .push(format!("store '{name}' has windows or versions: set their retention, not a time to live")),
+            None => {}
+        }
         self.row_keys.insert(name.clone(), rows);
         if self.stores.insert(name.clone(), spec).is_some() {
             self.problems.push(format!("two stores are named '{name}': give each its own name"));
@@ -275,9 +283,10 @@ impl Graph {
     }
 
     /// Adds a store, unless an equal one was added before.
-    pub(crate) fn share_store(&mut self, spec: StoreSpec, rows: RowKeys) {
-        if self.stores.get(&spec.name) != Some(&spec) {
-            self.add_store(spec, rows);
+    pub(crate) fn share_store(&mut self, spec: StoreSpec, rows: RowKeys, live_ms: Option<i64>) {
+        let known_ms = self.times_to_live.get(&spec.name).copied();
+        if self.stores.get(&spec.name) != Some(&spec) || known_ms != live_ms {
+            self.add_store(spec, rows, live_ms);
         }
     }
 
