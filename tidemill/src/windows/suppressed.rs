@@ -20,8 +20,8 @@ impl BufferConfig {
         Self { max_records: None, max_bytes: None, emits_early: false }
     }
 
-    /// At most this many keys. When there are more, the task fails, unless
-    /// [`emit_early_when_full`](Self::emit_early_when_full) is set. See the example of [`Suppressed::until_time_limit`].
+    /// At most this many keys. When there are more, [`shut_down_when_full`](Self::shut_down_when_full) or
+    /// [`emit_early_when_full`](Self::emit_early_when_full) says what happens. See the example of [`Suppressed::until_time_limit`].
     pub const fn max_records(records: usize) -> Self {
         Self { max_records: Some(records), ..Self::unbounded() }
     }
@@ -57,7 +57,9 @@ impl BufferConfig {
         Self { emits_early: true, ..self }
     }
 
-    /// When the buffer is full, the task fails (`shutDownWhenFull` in Kafka Streams). This is the default.
+    /// When the buffer is full, the record that finds no room is an error (`shutDownWhenFull` in Kafka Streams). This is
+    /// the default. The task fails, unless the [`processing_handler`](crate::StreamsConfig::processing_handler) leaves
+    /// the record out: then neither the buffer nor the steps above it know the record, and its update is lost.
     #[must_use]
     pub const fn shut_down_when_full(self) -> Self {
         Self { emits_early: false, ..self }
