@@ -21,7 +21,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// Only records of the stream produce results; an update of the table does not. The record sees the table as it is
     /// when the task takes the record. The task takes records of both inputs in the order of their timestamps, as far
-    /// as it has them ([`max_task_idle`](crate::StreamsConfig::max_task_idle)). The result has timestamp and headers of
+    /// as it has them ([`max_task_idle`](crate::StreamsConfig::max_task_idle)). If the table is
+    /// [versioned](crate::Materialized::versioned), the record sees the value that was valid at its timestamp. The result has timestamp and headers of
     /// the stream's record. A record without a key is dropped and counted as `null-key`.
     ///
     /// Stream and table must be partitioned by the same key, with the same number of partitions. The table must not be
