@@ -84,7 +84,6 @@ fn a_join_with_a_stream_finds_the_value_at_the_time_of_the_record() -> Tested {
     let asked = [("tea", Some(1), 9), ("tea", Some(1), 149), ("tea", Some(1), 150), ("tea", Some(1), 200)];
     set(&driver, "prices", &OUT_OF_ORDER)?;
     let [costs, not_two, tenfold] = ["costs", "not-two", "tenfold"].map(|topic| driver.output::<String, i64>(topic));
-    let costs = driver.output::<String, i64>("costs");
     for _ in 0..2 {
         set(&driver, "ordered", &asked)?;
         assert_eq!(costs.read_values()?, [1, 2, 3]);

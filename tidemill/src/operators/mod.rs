@@ -41,6 +41,7 @@ mod suppress;
 mod table;
 mod table_cache;
 mod table_join;
+mod table_join_buffer;
 mod table_steps;
 mod table_store;
 mod table_view;
@@ -92,6 +93,7 @@ pub(crate) use suppress::{Rule as SuppressRule, Suppress, SuppressedView, UPDATE
 pub(crate) use table::{KeepTable, StreamTableJoin};
 pub(crate) use table_cache::{EmittedView, SharedWaiting, TableCache};
 pub(crate) use table_join::TableJoin;
+pub(crate) use table_join_buffer::BufferedTableJoin;
 pub(crate) use table_steps::{DropNullValues, GroupTable, TableMap, ToStream};
 pub(crate) use table_store::TableStore;
 pub(crate) use table_view::{JoinedView, MappedView, SessionView, StoreView, View, WindowView};
