@@ -48,7 +48,7 @@ pub use async_op::{
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{ProcessingGuarantee, StreamsConfig, TaskFailureAction};
 pub use dsl::{
-    CogroupedKStream, CogroupedWindows, Consumed, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
+    CogroupedKStream, CogroupedWindows, Consumed, GlobalKTable, Joined, KGroupedStream, KGroupedTable, KStream, KTable,
     Materialized, NodeHandle, NodeProcessing, Processing, ProcessingValues, Produced, Repartitioned,
     SessionWindowedCogroupedKStream, SessionWindowedKStream, SplitStream, StoreBuilder, StreamJoined, StreamsBuilder,
     TableJoined, TimeWindowedCogroupedKStream, TimeWindowedKStream, TopologyBuilder, Windows, WindowsOfCogroup,

@@ -12,12 +12,20 @@ pub(crate) struct Change<V> {
     pub(crate) new: Option<V>,
     /// `None` if there was no value, or if no later step needs it.
     pub(crate) old: Option<V>,
+    /// Whether `new` is what the key has now. If not, it is an older version, which came late to a versioned table
+    /// (KIP-914).
+    pub(crate) is_latest: bool,
 }
 
 impl<V> Change<V> {
+    /// What a key has now, and what it had before.
+    pub(crate) fn latest(new: Option<V>, old: Option<V>) -> Self {
+        Self { new, old, is_latest: true }
+    }
+
     /// The change with other values. A missing value stays missing.
     pub(crate) fn map<V2>(self, mut map: impl FnMut(V) -> Option<V2>) -> Change<V2> {
-        Change { new: self.new.and_then(&mut map), old: self.old.and_then(&mut map) }
+        Change { new: self.new.and_then(&mut map), old: self.old.and_then(&mut map), is_latest: self.is_latest }
     }
 }
 
@@ -26,6 +34,7 @@ const HAS_OLD: u8 = 2;
 
 /// Encodes both values of a change, for repartition topics: flags ‖ length of the new value (4, big-endian) ‖ new value
 /// ‖ old value. A change has one record even if it takes away and adds, so that a key is never seen half-way (KIP-904).
+/// Only the latest changes are sent on.
 pub(crate) struct ChangeCodec<C>(pub(crate) C);
 
 impl<V, C: Codec<V>> Codec<Change<V>> for ChangeCodec<C> {
@@ -67,7 +76,7 @@ impl<V, C: Codec<V>> Codec<Change<V>> for ChangeCodec<C> {
         }
         let new = bytes.split_to(length);
         let value = |has: bool, bytes: Bytes| has.then(|| self.0.decode(bytes)).transpose();
-        Ok(Change { new: value(flags & HAS_NEW != 0, new)?, old: value(flags & HAS_OLD != 0, bytes)? })
+        Ok(Change::latest(value(flags & HAS_NEW != 0, new)?, value(flags & HAS_OLD != 0, bytes)?))
     }
 
     fn name(&self) -> Option<Cow<'static, str>> {
@@ -85,7 +94,7 @@ mod tests {
     proptest! {
         #[test]
         fn changes_survive_their_bytes(new in any::<Option<String>>(), old in any::<Option<String>>()) {
-            let change = Change { new, old };
+            let change = Change::latest(new, old);
             let bytes = ChangeCodec(Utf8).encode(&change).expect("encodes").expect("no null");
             prop_assert_eq!(ChangeCodec(Utf8).decode(bytes).expect("decodes"), change);
         }

@@ -63,9 +63,10 @@ impl StreamsBuilder {
     /// `materialized` names keeps the values. A record with a null value deletes its key. A record without a key is
     /// dropped and counted as `null-key`, if the key's codec accepts nulls.
     ///
-    /// The last value is the one with the highest offset, whatever its timestamp. The store has a changelog of its own,
-    /// as in Kafka Streams without topology optimization. Every value is emitted, also one that equals the value before
-    /// it.
+    /// The last value is the one with the highest offset, whatever its timestamp; in a
+    /// [versioned](Materialized::versioned) store it is the one with the highest timestamp. The store has a changelog of
+    /// its own, as in Kafka Streams without topology optimization. Every value is emitted, also one that equals the value
+    /// before it.
     ///
     /// ```
     /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
@@ -424,16 +425,36 @@ pub(super) fn add_store<K: 'static, V: 'static>(
 ) -> StoreName {
     let (spec, rows) = spec_of(materialized, kind);
     let name = spec.name.clone();
-    graph.borrow_mut().graph.add_store(spec, rows, materialized.live_ms);
+    let graph = &mut graph.borrow_mut().graph;
+    graph.add_store(spec, rows, materialized.live_ms);
+    let is_versioned = matches!(kind, StoreKind::Versioned { .. });
+    if is_versioned && materialized.cache_max_bytes.is_some() {
+        graph
+            .problems
+            .push(format!("store '{name}' keeps versions, so its updates cannot be merged: take its cache away"));
+    }
+    if !is_versioned && materialized.history_ms.is_some() {
+        graph
+            .problems
+            .push(format!("store '{name}' cannot be versioned: only the store of a table without windows can"));
+    }
     name
 }
+
+/// The bytes of the time behind the key of a version's row.
+const VERSION_TIME_BYTES: usize = 8;
 
 /// A store as the graph keeps it, and its row keys.
 pub(super) fn spec_of<K: 'static, V: 'static>(
     materialized: &Materialized<K, V>,
     kind: StoreKind,
 ) -> (StoreSpec, RowKeys) {
-    (store_spec(materialized, kind), RowKeys::of(materialized.key.clone()))
+    let (mut spec, rows) = (store_spec(materialized, kind), RowKeys::of(materialized.key.clone()));
+    if matches!(kind, StoreKind::Versioned { .. }) {
+        spec.format.set_versions();
+        return (spec, rows.before(VERSION_TIME_BYTES));
+    }
+    (spec, rows)
 }
 
 pub(super) fn store_spec<K: 'static, V: 'static>(materialized: &Materialized<K, V>, kind: StoreKind) -> StoreSpec {

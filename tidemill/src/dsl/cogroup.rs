@@ -9,7 +9,7 @@ use super::{
     window_rows::WindowRows,
 };
 use crate::{
-    graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind, StoreKind},
+    graph::{Edge, LATE_PORT, MAIN_PORT, NodeId, NodeKind},
     operators::{
         BuildNode, Cogroup, KeyedAggregate, KeyedInput, LeftInput, RightInput, SessionAggregate, SessionInput,
         SlidingAggregate, SlidingInput, WindowAggregate, WindowInput,
@@ -286,7 +286,7 @@ impl<K: Data, A: Data> CogroupedKStream<K, A> {
         initializer: impl Fn() -> A + Send + Sync + 'static,
     ) -> KTable<K, A> {
         let materialized = materialized.into();
-        let store = add_store(&self.graph, &materialized, StoreKind::KeyValue);
+        let store = add_store(&self.graph, &materialized, materialized.table_kind());
         let (name, key, value) = (store.clone(), materialized.key.clone(), materialized.value.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {
             let core = keyed_aggregate(assembly, id, &name, &key, &value)?;

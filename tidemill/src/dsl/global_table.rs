@@ -127,7 +127,7 @@ impl StreamsBuilder {
         let store: StoreName = materialized.name.as_str().into();
         let (name, keys, values) = (store.clone(), materialized.key.clone(), materialized.value.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {
-            let (store, next) = (assembly.key_value_store(&name), assembly.next(id, MAIN_PORT)?);
+            let (store, next) = (assembly.table_store(&name), assembly.next(id, MAIN_PORT)?);
             let operator = KeepTable { store, key: keys.clone(), value: values.clone(), sends_old: false, next };
             assembly.input::<K, Option<V>>(id, Rc::new(RefCell::new(operator)));
             Ok(())
@@ -210,6 +210,10 @@ impl StreamsBuilder {
         let source = add_source(&self.graph, Some(&topic), kind, key, value, times);
         if materialized.live_ms.is_some() {
             let problem = format!("global store '{}' cannot have a time to live: its topic decides", materialized.name);
+            self.graph.borrow_mut().graph.problems.push(problem);
+        }
+        if materialized.history_ms.is_some() {
+            let problem = format!("global store '{}' cannot be versioned", materialized.name);
             self.graph.borrow_mut().graph.problems.push(problem);
         }
         // Its topic is its changelog.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    graph::{MAIN_PORT, NodeId, StoreKind, StoreName},
+    graph::{MAIN_PORT, NodeId, StoreName},
     operators::{Assembly, BuildNode, Folded, KeyedAggregate, KeyedInput},
     record::Data,
 };
@@ -162,7 +162,7 @@ impl<K: Data, V: Data> KGroupedStream<K, V> {
     ) -> KTable<K, A> {
         let materialized = materialized.into();
         let graph = &self.stream.graph;
-        let store = add_store(graph, &materialized, StoreKind::KeyValue);
+        let store = add_store(graph, &materialized, materialized.table_kind());
         let (name, key, value) = (store.clone(), materialized.key.clone(), materialized.value.clone());
         let fold = Arc::new(fold);
         let build: BuildNode = Arc::new(move |assembly, id| {
@@ -185,7 +185,7 @@ pub(super) fn keyed_aggregate<K: Data, A: Data>(
     key: &Arc<dyn Codec<K>>,
     value: &Arc<dyn Codec<A>>,
 ) -> Result<Rc<RefCell<KeyedAggregate<K, A>>>, TaskError> {
-    let (rows, next) = (assembly.key_value_store(store), assembly.next(node, MAIN_PORT)?);
+    let (rows, next) = (assembly.table_store(store), assembly.next(node, MAIN_PORT)?);
     let (shared, old) = (assembly.is_shared(store), assembly.sends_old(node));
     let core = Rc::new(RefCell::new(KeyedAggregate::new(rows, shared, key.clone(), value.clone(), old, next)));
     assembly.lifecycle(node, core.clone());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidemill_state::{Codec, Coded};
 
-use crate::clock::millis;
+use crate::{clock::millis, graph::StoreKind};
 
 /// The default bound of a cache that merges updates.
 const CACHE_MAX_BYTES: usize = 10 << 20;
@@ -40,6 +40,8 @@ pub struct Materialized<K, V> {
     /// The bound of the cache that merges updates, if there is one.
     pub(crate) cache_max_bytes: Option<usize>,
     pub(crate) live_ms: Option<i64>,
+    /// How long versions are kept, if the store keeps versions.
+    pub(crate) history_ms: Option<i64>,
 }
 
 impl<K, V> Materialized<K, V> {
@@ -58,6 +60,7 @@ impl<K, V> Materialized<K, V> {
             retention_ms: None,
             cache_max_bytes: None,
             live_ms: None,
+            history_ms: None,
         }
     }
 
@@ -127,6 +130,54 @@ impl<K, V> Materialized<K, V> {
     /// ```
     pub fn time_to_live(self, live: std::time::Duration) -> Self {
         Self { live_ms: Some(millis(live)), ..self }
+    }
+
+    /// Keeps the versions of each key (`Materialized.as` with `Stores.persistentVersionedKeyValueStore` in Kafka Streams,
+    /// KIP-889 and KIP-914). A version is kept for `history_retention` after a later one replaced it; the latest version
+    /// of a key is kept for ever. Time is the highest timestamp of the store's records. It is for tables without
+    /// windows: those of [`StreamsBuilder::table`](crate::StreamsBuilder::table) and
+    /// [`KStream::to_table`](crate::KStream::to_table), aggregates, and [`KTable::materialized`](crate::KTable::materialized).
+    ///
+    /// - The value of a key is the one with the highest timestamp, not the one that came last.
+    /// - A join with a stream finds the value at the time of the stream's record.
+    /// - A record that comes out of order becomes a version of its time. It is still an update of the table, so
+    ///   [`to_stream`](crate::KTable::to_stream), filters and functions of values pass it on. A join of tables drops it
+    ///   and counts it as `out-of-order`, and [`group_by`](crate::KTable::group_by) leaves it out, because they are about
+    ///   what keys have now.
+    /// - A record that is older than `history_retention` is dropped and counted as `late`.
+    /// - A filter of the table emits a tombstone for each value that it leaves out, also if the key had none before.
+    /// - `filter`, `map_values` and `transform_values` of the table are versioned, too, unless a store without versions
+    ///   keeps their result. A join of tables is not.
+    ///
+    /// A versioned table cannot have a cache or a time to live, and cannot be suppressed. A global table cannot be
+    /// versioned. [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns an error otherwise.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tidemill::Materialized;
+    /// # use tidemill::{StreamsBuilder, testing::TopologyTestDriver};
+    /// # let builder = StreamsBuilder::new();
+    /// let kept = Materialized::named("price-of-item").versioned(Duration::from_hours(1));
+    /// let prices = builder.table::<String, i64>("prices", kept);
+    /// builder.stream::<String, i64>("ordered").join(&prices, |_, number, cents| number * cents).to("costs");
+    ///
+    /// let driver = TopologyTestDriver::new(&builder.build()?)?;
+    /// driver.input::<String, i64>("prices").pipe_all([("tea".into(), 300, 1_000), ("tea".into(), 350, 9_000)])?;
+    /// // The tea was ordered before it became dearer.
+    /// driver.input::<String, i64>("ordered").pipe_all([("tea".into(), 2, 8_000), ("tea".into(), 2, 9_000)])?;
+    /// assert_eq!(driver.output::<String, i64>("costs").read_values()?, [600, 700]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn versioned(self, history_retention: std::time::Duration) -> Self {
+        Self { history_ms: Some(millis(history_retention)), ..self }
+    }
+
+    /// What the store of a table holds.
+    pub(crate) fn table_kind(&self) -> StoreKind {
+        match self.history_ms {
+            Some(history_retention_ms) => StoreKind::Versioned { history_retention_ms },
+            None => StoreKind::KeyValue,
+        }
     }
 
     /// Keeps windows for `retention`, for queries (`Materialized.withRetention` in Kafka Streams). It is stream time,

@@ -8,9 +8,6 @@ use crate::{
     graph::{RowKeys, StoreKind, StoreSpec},
 };
 
-/// The bytes of the time behind the key of a version's row.
-const VERSION_TIME_BYTES: usize = 8;
-
 /// A store to be added to a topology (`StoreBuilder` in Kafka Streams, which `Stores` makes). The functions name the
 /// kind of store; [`Materialized`] tells the codecs, where the store is kept, and whether it has a changelog.
 ///
@@ -80,9 +77,7 @@ impl StoreBuilder {
         history_retention: Duration,
     ) -> Self {
         let kind = StoreKind::Versioned { history_retention_ms: millis(history_retention) };
-        let Self { mut spec, rows, live_ms } = Self::of(&materialized.into(), kind);
-        spec.format.set_versions();
-        Self { spec, rows: rows.before(VERSION_TIME_BYTES), live_ms }
+        Self::of(&materialized.into(), kind)
     }
 
     /// The name of the store. See the example of [`StoreBuilder::window`].

@@ -60,7 +60,7 @@ impl<K: Data, L: Data> KStream<K, L> {
         joined: impl Into<StreamJoined<K, L, R>>,
         join: impl Fn(&K, &L, &R) -> V + Send + Sync + 'static,
     ) -> KStream<K, V> {
-        self.join_with(other, windows, joined.into(), JoinKind::Inner, move |key, left, right| {
+        self.join_streams(other, windows, joined.into(), JoinKind::Inner, move |key, left, right| {
             Some(join(key, left?, right?))
         })
     }
@@ -103,7 +103,7 @@ impl<K: Data, L: Data> KStream<K, L> {
         joined: impl Into<StreamJoined<K, L, R>>,
         join: impl Fn(&K, &L, Option<&R>) -> V + Send + Sync + 'static,
     ) -> KStream<K, V> {
-        self.join_with(other, windows, joined.into(), JoinKind::Left, move |key, left, right| {
+        self.join_streams(other, windows, joined.into(), JoinKind::Left, move |key, left, right| {
             Some(join(key, left?, right))
         })
     }
@@ -136,12 +136,12 @@ impl<K: Data, L: Data> KStream<K, L> {
         joined: impl Into<StreamJoined<K, L, R>>,
         join: impl Fn(&K, Option<&L>, Option<&R>) -> V + Send + Sync + 'static,
     ) -> KStream<K, V> {
-        self.join_with(other, windows, joined.into(), JoinKind::Outer, move |key, left, right| {
+        self.join_streams(other, windows, joined.into(), JoinKind::Outer, move |key, left, right| {
             Some(join(key, left, right))
         })
     }
 
-    fn join_with<R: Data, V: Data>(
+    fn join_streams<R: Data, V: Data>(
         &self,
         other: &KStream<K, R>,
         windows: JoinWindows,

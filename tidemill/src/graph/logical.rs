@@ -117,6 +117,14 @@ pub enum StoreKind {
 }
 
 impl StoreKind {
+    /// How long a versioned store keeps versions, in milliseconds; `None` for any other store.
+    pub(crate) fn history_ms(&self) -> Option<i64> {
+        match self {
+            Self::Versioned { history_retention_ms } => Some(*history_retention_ms),
+            Self::KeyValue | Self::Window { .. } | Self::Session { .. } => None,
+        }
+    }
+
     /// How long a window or session store keeps rows, or a versioned store its history; `None` for ever, as every
     /// key-value store does.
     ///

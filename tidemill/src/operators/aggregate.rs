@@ -3,10 +3,10 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
-use tidemill_state::{ByteStore, Codec};
+use tidemill_state::{Codec, VersionPut};
 
 use super::{
-    Failure, Folded, Lifecycle, Next, Outcome, Receive, TaskContext,
+    DropReason, Failure, Folded, Lifecycle, Next, Outcome, Receive, TableStore, TaskContext,
     entries::{Entries, Weight},
 };
 use crate::{
@@ -16,9 +16,9 @@ use crate::{
 
 /// An aggregate for each key, emitted at every update. Its inputs share it; a cogroup has several.
 pub(crate) struct KeyedAggregate<K, A> {
-    store: Rc<RefCell<ByteStore>>,
-    /// Whether other nodes use the store, or a rejected record must leave no effect. The store is then written at each
-    /// update, and nothing is cached.
+    store: TableStore,
+    /// Whether other nodes use the store, it keeps versions, or a rejected record must leave no effect. The store is then
+    /// written at each update, and nothing is cached.
     shared: bool,
     key: Arc<dyn Codec<K>>,
     value: Arc<dyn Codec<A>>,
@@ -32,7 +32,7 @@ pub(crate) struct KeyedAggregate<K, A> {
 
 impl<K: Data, A: Data> KeyedAggregate<K, A> {
     pub(crate) fn new(
-        store: Rc<RefCell<ByteStore>>,
+        store: TableStore,
         shared: bool,
         key: Arc<dyn Codec<K>>,
         value: Arc<dyn Codec<A>>,
@@ -57,26 +57,33 @@ impl<K: Data, A: Data> KeyedAggregate<K, A> {
         }
         self.scratch.clear();
         self.key.encode_into(&key, &mut self.scratch)?;
-        let index =
-            self.entries.find(&self.scratch, &mut self.weight, || match self.store.borrow().get(&self.scratch)? {
-                Some(row) => Ok(((), Some(self.value.decode(row.value)?), row.timestamp)),
-                None => Ok(((), None, timestamp)),
-            })?;
+        let index = self.entries.find(&self.scratch, &mut self.weight, || match self.store.get(&self.scratch)? {
+            Some(row) => Ok(((), Some(self.value.decode(row.value)?), row.timestamp)),
+            None => Ok(((), None, timestamp)),
+        })?;
         let fold = |aggregate: &mut Option<A>| -> Result<_, Box<Failure>> {
             let old = if self.sends_old { aggregate.clone() } else { None };
             fold(&key, value, aggregate).outcome()?;
-            Ok(Change { new: aggregate.clone().filter(|new| !self.value.is_null(new)), old })
+            Ok(Change::latest(aggregate.clone().filter(|new| !self.value.is_null(new)), old))
         };
         let (folded, timestamp) = self.entries.update(ctx, index, timestamp, &*self.value, &mut self.weight, fold);
-        let value = folded.inspect_err(|_| {
+        let mut value = folded.inspect_err(|_| {
             // The function may have changed the aggregate before it failed. If the error may pass, the store has the one
             // before.
             drop(self.entries.take(ctx, &self.scratch, &mut self.weight));
         })?;
         if self.shared {
-            let written = self.write(ctx);
+            let written = self.write(ctx, timestamp);
             self.entries.clear(ctx, &mut self.weight);
-            written?;
+            match written? {
+                VersionPut::Latest => {}
+                // Only the first value after a deletion can be older than what the key has.
+                VersionPut::Until(_) => value.is_latest = false,
+                VersionPut::Expired => {
+                    ctx.count_dropped(ctx.node, DropReason::Late);
+                    return Ok(());
+                }
+            }
         }
         self.next.forward(ctx, Record { key, value, timestamp, headers })
     }
@@ -105,22 +112,23 @@ where
 }
 
 impl<K, A: Data> KeyedAggregate<K, A> {
-    /// Writes changed aggregates to the store.
-    fn write(&mut self, ctx: &mut TaskContext) -> Outcome {
-        let mut store = self.store.borrow_mut();
+    /// Writes changed aggregates to the store. A deletion has the given time. Returns what became of the last one.
+    fn write(&mut self, ctx: &mut TaskContext, deleted_ms: i64) -> Result<VersionPut, Box<Failure>> {
+        let mut put = Ok(VersionPut::Latest);
         self.entries.spill(ctx, &*self.value, &mut self.weight, |key, row| {
-            let key = Bytes::copy_from_slice(key);
-            match row {
-                Some(row) => store.put(key, row),
-                None => store.delete(key),
+            let (value, timestamp) = row.map_or((None, deleted_ms), |row| (Some(row.value), row.timestamp));
+            if put.is_ok() {
+                put = self.store.put(Bytes::copy_from_slice(key), value, timestamp);
             }
-        })
+        })?;
+        Ok(put?)
     }
 }
 
 impl<K: Data, A: Data> Lifecycle for KeyedAggregate<K, A> {
     fn flush(&mut self, ctx: &mut TaskContext) -> Outcome {
-        self.write(ctx)?;
+        // Versions are not cached, so no deletion that is written here needs a time.
+        self.write(ctx, -1)?;
         if self.weight.is_too_much(ctx) {
             self.entries.clear(ctx, &mut self.weight);
         }

@@ -12,7 +12,7 @@ use std::{
 use tidemill_state::{ByteSessionStore, ByteStore, ByteVersionedStore, ByteWindowStore, Codec};
 
 use super::{
-    GlobalStores, Limits, Next, SinkLimits, SinkTopic, Target,
+    GlobalStores, Limits, Next, SinkLimits, SinkTopic, TableStore, Target,
     link::{Lifecycle, Lifecycles, Link},
     processor::{Application, Environment},
     source::SourceQueue,
@@ -188,6 +188,14 @@ impl<'a> Assembly<'a> {
         }
     }
 
+    /// The store of a table.
+    pub(crate) fn table_store(&self, name: &str) -> TableStore {
+        match &self.parts.stores[name] {
+            StoreHandle::Versioned(store) => TableStore::Versioned(store.clone()),
+            _ => TableStore::KeyValue(self.key_value_store(name)),
+        }
+    }
+
     pub(crate) fn window_store(&self, name: &str) -> Rc<RefCell<ByteWindowStore>> {
         match &self.parts.stores[name] {
             StoreHandle::Window(store) => store.clone(),
@@ -208,10 +216,11 @@ impl<'a> Assembly<'a> {
     }
 
     /// Whether a store is written with each record. This is necessary if several nodes use the store, because each must
-    /// see the other's writes at once, or if a rejected record must leave no effect.
+    /// see the other's writes at once, if a rejected record must leave no effect, or if the store keeps each version.
     pub(crate) fn is_shared(&self, name: &str) -> bool {
+        let is_versioned = matches!(self.parts.stores.get(name), Some(StoreHandle::Versioned(_)));
         // Rows that expire are looked for in the store.
-        if self.leaves_out || self.parts.graph.times_to_live.contains_key(name) {
+        if self.leaves_out || is_versioned || self.parts.graph.times_to_live.contains_key(name) {
             return true;
         }
         // A cache merges what the operator emits, and does not use the rows.

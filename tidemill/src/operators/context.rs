@@ -10,6 +10,7 @@ use super::{Refused, Rules, Undo};
 use crate::{
     clock::Moment,
     graph::NodeId,
+    table::Change,
     transport::{Offset, ProducerRecord},
 };
 
@@ -120,8 +121,10 @@ impl From<CodecError> for Box<Failure> {
 /// Why a record was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum DropReason {
-    /// Its window had closed.
+    /// Its window had closed, or it is older than the history that its table keeps.
     Late,
+    /// It is older than what its key has in a versioned table, so that a join of tables has no use for it.
+    OutOfOrder,
     /// It has no key and cannot be grouped.
     NullKey,
     /// It has no value and cannot be joined.
@@ -152,6 +155,7 @@ impl DropReason {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Late => "late",
+            Self::OutOfOrder => "out-of-order",
             Self::NullKey => "null-key",
             Self::NullValue => "null-value",
             Self::InvalidTimestamp => "invalid-timestamp",
@@ -270,6 +274,16 @@ impl TaskContext {
             self.count_dropped(self.node, DropReason::NullKey);
         }
         null
+    }
+
+    /// Whether a change brings an older version to a join of tables. If it does, it counts as dropped by the current
+    /// operator (KIP-914).
+    #[inline]
+    pub(crate) fn drops_out_of_order<V>(&mut self, change: &Change<V>) -> bool {
+        if !change.is_latest {
+            self.count_dropped(self.node, DropReason::OutOfOrder);
+        }
+        !change.is_latest
     }
 
     pub(crate) fn count_dropped(&mut self, node: NodeId, reason: DropReason) {

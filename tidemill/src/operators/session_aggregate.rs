@@ -57,10 +57,10 @@ impl<K: Data, A: Data> SessionAggregate<K, A> {
             if found.is_overwritten() {
                 overwritten = old;
             } else {
-                self.forward(ctx, key.clone(), session.start, session.end, Change { new: None, old })?;
+                self.forward(ctx, key.clone(), session.start, session.end, Change::latest(None, old))?;
             }
         }
-        self.forward(ctx, key, found.start, found.end, Change { new: aggregate, old: overwritten })
+        self.forward(ctx, key, found.start, found.end, Change::latest(aggregate, overwritten))
     }
 
     fn forward(&self, ctx: &mut TaskContext, key: K, start: i64, end: i64, change: Change<A>) -> Outcome {
@@ -71,7 +71,7 @@ impl<K: Data, A: Data> SessionAggregate<K, A> {
         let emit = |ctx: &mut TaskContext, session: &SessionKey, row: Row| {
             ctx.or_left_out(|ctx| {
                 let SessionKey { key, start, end } = session.clone();
-                let change = Change { new: Some(self.value.decode(row.value)?), old: None };
+                let change = Change::latest(Some(self.value.decode(row.value)?), None);
                 self.forward(ctx, self.sessions.key.decode(key)?, start, end, change)
             })
         };

@@ -150,7 +150,7 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
             Some((aggregate, last_ms)) if last_ms > record.timestamp => {
                 let start = record.timestamp + 1;
                 self.write(ctx, start, &aggregate, last_ms)?;
-                self.emit(ctx, record.key, start, Change { new: Some(aggregate), old: None }, last_ms)
+                self.emit(ctx, record.key, start, Change::latest(Some(aggregate), None), last_ms)
             }
             _ => Ok(()),
         }
@@ -179,7 +179,7 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
             Some(aggregate) => self.write(ctx, start, aggregate, last_ms)?,
             None => self.store.borrow_mut().delete(start, &self.scratch),
         }
-        self.emit(ctx, record.key, start, Change { new: aggregate, old }, last_ms)
+        self.emit(ctx, record.key, start, Change::latest(aggregate, old), last_ms)
     }
 
     /// The starts of the key's windows from one to another, both inclusive, last first.

@@ -64,7 +64,7 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
             emitted = Some((at.start, at.key.clone()));
             ctx.or_left_out(|ctx| {
                 let key = Windowed { key: self.key.decode(at.key)?, window: self.window_at(at.start) };
-                let value = Change { new: Some(self.value.decode(row.value)?), old: None };
+                let value = Change::latest(Some(self.value.decode(row.value)?), None);
                 self.next.forward(ctx, Record::new(key, value, row.timestamp))
             })?;
         }
@@ -91,7 +91,7 @@ impl<K: Data, A: Data> SlidingAggregate<K, A> {
         if let Some(row) = found {
             ctx.or_left_out(|ctx| {
                 let key = Windowed { key: self.key.decode(key.to_vec().into())?, window: self.window_at(start) };
-                let value = Change { new: Some(self.value.decode(row.value)?), old: None };
+                let value = Change::latest(Some(self.value.decode(row.value)?), None);
                 self.next.forward(ctx, Record::new(key, value, row.timestamp))
             })?;
         }

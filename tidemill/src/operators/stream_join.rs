@@ -222,22 +222,10 @@ impl<K: Data, L: Data, R: Data, V: Data> StreamJoin<K, L, R, V> {
             return Ok(());
         }
         if let Some(unmatched) = &self.base.unmatched {
-            while unmatched.borrow().first_start_at_least() < closed_below {
-                let first = unmatched.borrow().scan(time.cursor_ms(), closed_below)?.next().transpose()?;
-                let Some((first, _)) = first else { break };
-                time.mark_changed(ctx);
-                let end = first.start;
-                let rows = unmatched.borrow().scan(end, end + 1)?.collect::<Result<Vec<_>, _>>()?;
-                for (at, row) in rows {
-                    self.emit_alone(ctx, at.key, row)?;
-                }
-                time.move_cursor(ctx, end + 1);
-                if ctx.is_full() {
-                    ctx.unfinished = true;
-                    return Ok(());
-                }
+            let emit = |ctx: &mut TaskContext, tagged, row| self.emit_alone(ctx, tagged, row);
+            if !time.finish_before(ctx, unmatched, closed_below, emit)? {
+                return Ok(());
             }
-            time.expire(ctx, &mut unmatched.borrow_mut(), closed_below)?;
         }
         time.move_cursor(ctx, closed_below);
         expire(ctx, time, &self.left, self.base.bucket_ms)?;

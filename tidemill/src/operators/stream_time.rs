@@ -7,9 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, StoreError};
+use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Row, StoreError, WindowKey};
 
-use super::TaskContext;
+use super::{Failure, Outcome, TaskContext};
 
 const META: &str = "time";
 
@@ -42,6 +42,13 @@ impl StreamTime {
         let state =
             TimeState { now_ms, cursor_ms, saved_ms: now_ms, changed: false, record_time_ms: now_ms, busy_ms: 0 };
         Self { state: Rc::new(Cell::new(state)), idle_after_ms }
+    }
+
+    /// Continues from what a store has saved. The store may still contain rows that were already emitted: they leave.
+    pub(crate) fn open(store: &mut ByteWindowStore, idle_after_ms: Option<i64>) -> Result<Self, StoreError> {
+        let (now_ms, cursor_ms) = saved_time(store.store())?.map_or((-1, 0), |saved| (saved.now_ms, saved.cursor_ms));
+        store.expire_before(cursor_ms);
+        Ok(Self::new(now_ms, cursor_ms, idle_after_ms))
     }
 
     #[inline]
@@ -119,6 +126,33 @@ impl StreamTime {
             store.expire(start)?;
         }
         Ok(())
+    }
+
+    /// Emits the rows between the cursor and `below`, earliest first, and drops them. The cursor follows. Returns whether
+    /// no row is left there: the task may have no room for more, and goes on in its next turn.
+    pub(crate) fn finish_before(
+        &self,
+        ctx: &mut TaskContext,
+        rows: &RefCell<ByteWindowStore>,
+        below: i64,
+        mut emit: impl FnMut(&mut TaskContext, Bytes, Row) -> Outcome,
+    ) -> Result<bool, Box<Failure>> {
+        while rows.borrow().first_start_at_least() < below {
+            let first = rows.borrow().scan(self.cursor_ms(), below)?.next().transpose()?;
+            let Some((WindowKey { start, .. }, _)) = first else { break };
+            self.mark_changed(ctx);
+            let due = rows.borrow().scan(start, start + 1)?.collect::<Result<Vec<_>, _>>()?;
+            for (at, row) in due {
+                emit(ctx, at.key, row)?;
+            }
+            self.move_cursor(ctx, start + 1);
+            if ctx.is_full() {
+                ctx.unfinished = true;
+                return Ok(false);
+            }
+        }
+        self.expire(ctx, &mut rows.borrow_mut(), below)?;
+        Ok(true)
     }
 
     /// Saves the time and a cursor in each store, to be committed with the effects that the time caused. A reader of

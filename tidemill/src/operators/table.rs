@@ -1,18 +1,18 @@
 //! Tables with a store of their own, and joins of streams with tables.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::sync::Arc;
 
-use tidemill_state::{ByteStore, Codec, Row};
+use tidemill_state::{Codec, VersionPut};
 
-use super::{DropReason, Failure, Next, Outcome, Receive, TaskContext, View};
+use super::{DropReason, Failure, Next, Outcome, Receive, TableStore, TaskContext, View};
 use crate::{
     record::{Data, Record},
     table::Change,
 };
 
-/// Keeps the last value of each key in a store. A null value deletes the key.
+/// Keeps the values of each key in a store. A null value deletes the key.
 pub(crate) struct KeepTable<K, V> {
-    pub(crate) store: Rc<RefCell<ByteStore>>,
+    pub(crate) store: TableStore,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) sends_old: bool,
@@ -23,15 +23,19 @@ impl<K: Data, V: Data> KeepTable<K, V> {
     fn keep(&mut self, ctx: &mut TaskContext, record: Record<K, Option<V>>) -> Outcome {
         let Record { key, value: new, timestamp, headers } = record;
         let bytes = self.key.encode(&key)?.unwrap_or_default();
-        let old = if self.sends_old { self.store.borrow().get(&bytes)? } else { None };
+        let old = if self.sends_old { self.store.get(&bytes)? } else { None };
         let old = old.map(|row| self.value.decode(row.value)).transpose()?;
         let row = new.as_ref().map(|new| self.value.encode(new)).transpose()?.flatten();
         let new = new.filter(|_| row.is_some());
-        match row {
-            Some(value) => self.store.borrow_mut().put(bytes, Row { timestamp, value }),
-            None => self.store.borrow_mut().delete(bytes),
-        }
-        self.next.forward(ctx, Record { key, value: Change { new, old }, timestamp, headers })
+        let is_latest = match self.store.put(bytes, row, timestamp)? {
+            VersionPut::Latest => true,
+            VersionPut::Until(_) => false,
+            VersionPut::Expired => {
+                ctx.count_dropped(ctx.node, DropReason::Late);
+                return Ok(());
+            }
+        };
+        self.next.forward(ctx, Record { key, value: Change { new, old, is_latest }, timestamp, headers })
     }
 }
 
@@ -53,7 +57,8 @@ impl<K: Data, V: Data> Receive<K, Change<V>> for KeepTable<K, V> {
     }
 }
 
-/// Joins each record with the value that the table has for its key when the record is processed.
+/// Joins each record with the value that the table has for its key when the record is processed. A versioned table tells
+/// the value at the time of the record.
 ///
 /// A table has no value for a null key: an inner join drops such a record, a left join passes it on (KIP-962).
 pub(crate) struct StreamTableJoin<K, T, F, V2> {
@@ -69,7 +74,7 @@ where
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, V>) -> Outcome {
         let keyless = self.key.is_null(&record.key);
-        let found = if keyless { None } else { self.table.get(ctx, &record.key)? };
+        let found = if keyless { None } else { self.table.get_as_of(ctx, &record.key, record.timestamp)? };
         let Record { key, value: left, timestamp, headers } = record;
         match (self.join)(&key, left, found.map(|(value, _)| value)).map_err(E::into)? {
             Some(value) => self.next.forward(ctx, Record { key, value, timestamp, headers }),

@@ -23,6 +23,9 @@ where
     F: Fn(&K, Option<V>, Option<O>) -> Option<V2>,
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Change<V>>) -> Outcome {
+        if ctx.drops_out_of_order(&record.value) {
+            return Ok(());
+        }
         let Record { key, value: change, timestamp, headers } = record;
         let (other, at) = match self.other.get(ctx, &key)? {
             Some((other, at)) => (Some(other), at),
@@ -32,6 +35,6 @@ where
         let old = if self.sends_old { (self.join)(&key, change.old, other.clone()) } else { None };
         let new = (self.join)(&key, change.new, other);
         let timestamp = timestamp.max(at);
-        self.next.forward(ctx, Record { key, value: Change { new, old }, timestamp, headers })
+        self.next.forward(ctx, Record { key, value: Change::latest(new, old), timestamp, headers })
     }
 }

@@ -79,9 +79,13 @@ impl<F, K2: Data, V2: Data> GroupTable<F, K2, V2> {
 
 impl<K: Data, V: Data, K2: Data, V2: Data, F: Fn(&K, V) -> (K2, V2)> Target<K, Change<V>> for GroupTable<F, K2, V2> {
     fn take(&self, ctx: &mut TaskContext, key: K, value: Change<V>, timestamp: i64, headers: Headers) -> Outcome {
+        // A group has what its keys have now.
+        if !value.is_latest {
+            return Ok(());
+        }
         let (old, new) = (self.pair(&key, value.old), self.pair(&key, value.new));
         let forward = |ctx: &mut TaskContext, key, new, old, headers| {
-            self.next.forward(ctx, Record { key, value: Change { new, old }, timestamp, headers })
+            self.next.forward(ctx, Record { key, value: Change::latest(new, old), timestamp, headers })
         };
         match (old, new) {
             (Some((from, old)), Some((to, new))) if self.key.encode(&from)? == self.key.encode(&to)? => {

@@ -1,11 +1,11 @@
-//! Reads the present value of a table's key, for joins. A table without a store of its own computes the value from the
+//! Reads the value of a table's key, for joins. A table without a store of its own computes the value from the
 //! stores of the tables above it.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use tidemill_state::{ByteSessionStore, ByteStore, ByteWindowStore, Codec, Row};
+use tidemill_state::{ByteSessionStore, ByteWindowStore, Codec, Row};
 
-use super::{Failure, TaskContext};
+use super::{Failure, TableStore, TaskContext};
 use crate::{record::Data, windows::Windowed};
 
 /// A value with its timestamp, if the key has one.
@@ -15,6 +15,11 @@ pub(crate) type Found<V> = Result<Option<(V, i64)>, Box<Failure>>;
 pub(crate) trait View<K, V> {
     /// The value of a key, with its timestamp in milliseconds since the epoch.
     fn get(&mut self, ctx: &mut TaskContext, key: &K) -> Found<V>;
+
+    /// The value that a key had at a time, if the table is versioned. Otherwise the present value.
+    fn get_as_of(&mut self, ctx: &mut TaskContext, key: &K, _as_of: i64) -> Found<V> {
+        self.get(ctx, key)
+    }
 }
 
 /// The value of a row, if there is one.
@@ -25,9 +30,9 @@ fn found<V: Data>(codec: &dyn Codec<V>, row: Option<Row>) -> Found<V> {
     })
 }
 
-/// The rows of a key-value store.
+/// The rows of a table's store.
 pub(crate) struct StoreView<K, V> {
-    pub(crate) store: Rc<RefCell<ByteStore>>,
+    pub(crate) store: TableStore,
     pub(crate) key: Arc<dyn Codec<K>>,
     pub(crate) value: Arc<dyn Codec<V>>,
     pub(crate) scratch: Vec<u8>,
@@ -37,8 +42,13 @@ impl<K: Data, V: Data> View<K, V> for StoreView<K, V> {
     fn get(&mut self, _: &mut TaskContext, key: &K) -> Found<V> {
         self.scratch.clear();
         self.key.encode_into(key, &mut self.scratch)?;
-        let row = self.store.borrow().get(&self.scratch)?;
-        found(&*self.value, row)
+        found(&*self.value, self.store.get(&self.scratch)?)
+    }
+
+    fn get_as_of(&mut self, _: &mut TaskContext, key: &K, as_of: i64) -> Found<V> {
+        self.scratch.clear();
+        self.key.encode_into(key, &mut self.scratch)?;
+        found(&*self.value, self.store.get_as_of(&self.scratch, as_of)?)
     }
 }
 
@@ -85,11 +95,22 @@ pub(crate) struct MappedView<K, T, F> {
 impl<K: Data, T: Data, V: Data, F: Fn(&K, T) -> Option<V>> View<K, V> for MappedView<K, T, F> {
     fn get(&mut self, ctx: &mut TaskContext, key: &K) -> Found<V> {
         let found = self.of.get(ctx, key)?;
-        Ok(found.and_then(|(value, timestamp)| Some(((self.map)(key, value)?, timestamp))))
+        Ok(self.mapped(key, found))
+    }
+
+    fn get_as_of(&mut self, ctx: &mut TaskContext, key: &K, as_of: i64) -> Found<V> {
+        let found = self.of.get_as_of(ctx, key, as_of)?;
+        Ok(self.mapped(key, found))
     }
 }
 
-/// Values that a function makes of two tables' values.
+impl<K, T, V, F: Fn(&K, T) -> Option<V>> MappedView<K, T, F> {
+    fn mapped(&self, key: &K, found: Option<(T, i64)>) -> Option<(V, i64)> {
+        found.and_then(|(value, timestamp)| Some(((self.map)(key, value)?, timestamp)))
+    }
+}
+
+/// Values that a function makes of two tables' values. They are never versioned, as in Kafka Streams (KIP-914).
 pub(crate) struct JoinedView<K, L, R, F> {
     pub(crate) left: Box<dyn View<K, L>>,
     pub(crate) right: Box<dyn View<K, R>>,

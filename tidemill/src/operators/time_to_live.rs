@@ -43,7 +43,7 @@ impl TimeToLive {
     ) -> Self {
         let tell: Tell = Box::new(move |ctx, bytes, row, timestamp| {
             let old = old.as_ref().map(|codec| codec.decode(row.value)).transpose()?;
-            let (key, value) = (key.decode(bytes)?, Change { new: None, old });
+            let (key, value) = (key.decode(bytes)?, Change::latest(None, old));
             next.forward(ctx, Record { key, value, timestamp, headers: Headers::new() })
         });
         Self { store, live_ms, tell: Some((node, tell)) }

@@ -141,14 +141,14 @@ where
         ctx: &mut ProcessorContext<'_, K, Change<V2>>,
         record: Record<K, Change<V>>,
     ) -> Result<(), BoxError> {
-        let Record { key, value: Change { new, old }, timestamp, headers } = record;
+        let Record { key, value: Change { new, old, is_latest }, timestamp, headers } = record;
         let new = self.call(ctx, |transformer, ctx| transformer.transform(ctx, &key, new.as_ref()))?;
         let old = if self.sends_old {
             self.call(ctx, |transformer, ctx| transformer.transform(ctx, &key, old.as_ref()))?
         } else {
             None
         };
-        ctx.forward(Record { key, value: Change { new, old }, timestamp, headers });
+        ctx.forward(Record { key, value: Change { new, old, is_latest }, timestamp, headers });
         Ok(())
     }
 
@@ -172,7 +172,22 @@ pub(crate) struct TransformedView<K, V, T> {
 
 impl<K: Data, V: Data, V2: Data, T: ValueTransformerWithKey<K, V, V2>> View<K, V2> for TransformedView<K, V, T> {
     fn get(&mut self, task: &mut TaskContext, key: &K) -> Found<V2> {
-        let (value, timestamp) = self.of.get(task, key)?.unzip();
+        let found = self.of.get(task, key)?;
+        self.transformed(task, key, found)
+    }
+
+    fn get_as_of(&mut self, task: &mut TaskContext, key: &K, as_of: i64) -> Found<V2> {
+        let found = self.of.get_as_of(task, key, as_of)?;
+        self.transformed(task, key, found)
+    }
+}
+
+impl<K: Data, V: Data, T> TransformedView<K, V, T> {
+    fn transformed<V2: Data>(&mut self, task: &mut TaskContext, key: &K, found: Option<(V, i64)>) -> Found<V2>
+    where
+        T: ValueTransformerWithKey<K, V, V2>,
+    {
+        let (value, timestamp) = found.unzip();
         let mut failure = None;
         let inner = ProcessingContext { task, environment: &self.environment, failure: &mut failure };
         let ctx = &mut ValueTransformerContext(inner);

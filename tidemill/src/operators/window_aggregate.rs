@@ -104,7 +104,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         let change = |aggregate: &mut Option<A>| -> Result<_, Box<Failure>> {
             let old = if *sends_old && !*emit_final { aggregate.clone() } else { None };
             fold(aggregate).outcome()?;
-            Ok((!*emit_final).then(|| Change { new: aggregate.clone().filter(|new| !value.is_null(new)), old }))
+            Ok((!*emit_final).then(|| Change::latest(aggregate.clone().filter(|new| !value.is_null(new)), old)))
         };
         let (folded, timestamp) = entries.update(ctx, index, timestamp, &**value, weight, change);
         let updated = folded.inspect_err(|_| {
@@ -181,7 +181,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         while let Some(index) = order.pop() {
             let entry = entries.entry(index);
             if let Some(value) = entry.aggregate.clone() {
-                let value = Change { new: Some(value), old: None };
+                let value = Change::latest(Some(value), None);
                 let record = Record::new(Windowed { key: entry.key.clone(), window }, value, entry.timestamp);
                 ctx.or_left_out(|ctx| self.next.forward(ctx, record))?;
             }
@@ -217,7 +217,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
             emitted = Some(at.key.clone());
             ctx.or_left_out(|ctx| {
                 let key = Windowed { key: self.key.decode(at.key)?, window };
-                let value = Change { new: Some(self.value.decode(row.value)?), old: None };
+                let value = Change::latest(Some(self.value.decode(row.value)?), None);
                 self.next.forward(ctx, Record::new(key, value, row.timestamp))
             })?;
         }
@@ -253,7 +253,7 @@ impl<K: Data, A: Data> WindowAggregate<K, A> {
         if let Some((aggregate, timestamp)) = found.filter(|_| self.emit_final) {
             ctx.or_left_out(|ctx| {
                 let key = Windowed { key: self.key.decode(key.to_vec().into())?, window };
-                let value = Change { new: Some(aggregate?), old: None };
+                let value = Change::latest(Some(aggregate?), None);
                 self.next.forward(ctx, Record::new(key, value, timestamp))
             })?;
         }

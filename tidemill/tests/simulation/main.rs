@@ -3,6 +3,7 @@
 //! `TIDEMILL_SEED=7` runs one seed and prints everything that happened; `TIDEMILL_SEEDS=5000` runs more of them;
 //! `TIDEMILL_FIRST=1` ends with the first that fails.
 
+mod as_of;
 mod bounds;
 mod by_key;
 mod caching;
@@ -199,6 +200,16 @@ fn versions_at_least_once() {
 }
 
 #[test]
+fn as_of_exactly_once() {
+    check::<as_of::AsOf>("as_of_exactly_once", ExactlyOnce);
+}
+
+#[test]
+fn as_of_at_least_once() {
+    check::<as_of::AsOf>("as_of_at_least_once", AtLeastOnce);
+}
+
+#[test]
 fn a_wall_clock_that_is_set_changes_nothing() {
     let faults = FaultRates { clock_set: 0.05, ..FaultRates::default() };
     let test = "a_wall_clock_that_is_set_changes_nothing";
@@ -253,6 +264,7 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<caching::Caching>();
     check_deterministic::<processor::Batching>();
     check_deterministic::<versions::Versions>();
+    check_deterministic::<as_of::AsOf>();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     graph::MAIN_PORT,
-    operators::{BuildNode, GlobalJoin, StoreView},
+    operators::{BuildNode, GlobalJoin, StoreView, TableStore},
     record::Data,
 };
 
@@ -85,7 +85,8 @@ impl<K: Data, V: Data> KStream<K, V> {
         let (select, join, GlobalKTable { store, key, value, .. }) = (Arc::new(select), Arc::new(join), table.clone());
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (key, value, scratch) = (key.clone(), value.clone(), Vec::new());
-            let table = Box::new(StoreView { store: assembly.global_store(&store), key, value, scratch });
+            let table =
+                Box::new(StoreView { store: TableStore::KeyValue(assembly.global_store(&store)), key, value, scratch });
             let (select, join, next) = (select.clone(), join.clone(), assembly.next(id, MAIN_PORT)?);
             let operator = GlobalJoin { table, select, needs_key: label != LEFT, join, next };
             assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));

@@ -2,17 +2,21 @@
 
 use std::{cell::RefCell, convert::Infallible, rc::Rc, sync::Arc};
 
+use tidemill_state::Codec;
+
 use super::{
     super::{
-        KTable,
-        builder::{add_operator, meets},
+        Joined, KTable, Materialized,
+        builder::{add_operator, add_store, meets},
     },
     KStream,
 };
 use crate::{
-    graph::MAIN_PORT,
-    operators::{BuildNode, Failure, StreamTableJoin},
+    error::TaskError,
+    graph::{MAIN_PORT, StoreKind, StoreName},
+    operators::{BufferedTableJoin, BuildNode, Failure, StreamTableJoin},
     record::Data,
+    value_headers::ValueHeaders,
 };
 
 impl<K: Data, V: Data> KStream<K, V> {
@@ -21,7 +25,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     ///
     /// Only records of the stream produce results; an update of the table does not. The record sees the table as it is
     /// when the task takes the record. The task takes records of both inputs in the order of their timestamps, as far
-    /// as it has them ([`max_task_idle`](crate::StreamsConfig::max_task_idle)). The result has timestamp and headers of
+    /// as it has them ([`max_task_idle`](crate::StreamsConfig::max_task_idle)). If the table is
+    /// [versioned](crate::Materialized::versioned), the record sees the value that was valid at its timestamp. The result has timestamp and headers of
     /// the stream's record. A record without a key is dropped and counted as `null-key`.
     ///
     /// Stream and table must be partitioned by the same key, with the same number of partitions. The table must not be
@@ -47,7 +52,20 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &KTable<K, T>,
         join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "join", move |key, value, found| {
+        self.join_table(table, "join", None, move |key, value, found| {
+            Ok::<_, Infallible>(found.map(|found| join(key, value, found)))
+        })
+    }
+
+    /// As [`join`](Self::join), with a name and, perhaps, a grace period for late updates of the table (`KStream.join` with
+    /// a `KTable` and `Joined` in Kafka Streams). See the example of [`Joined::grace_period`].
+    pub fn join_with<T: Data, V2: Data>(
+        &self,
+        table: &KTable<K, T>,
+        joined: impl Into<Joined<K, V>>,
+        join: impl Fn(&K, V, T) -> V2 + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        self.join_table(table, "join", Some(joined.into()), move |key, value, found| {
             Ok::<_, Infallible>(found.map(|found| join(key, value, found)))
         })
     }
@@ -76,33 +94,96 @@ impl<K: Data, V: Data> KStream<K, V> {
         table: &KTable<K, T>,
         join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
     ) -> KStream<K, V2> {
-        self.join_table(table, "left-join", move |key, value, found| Ok::<_, Infallible>(Some(join(key, value, found))))
+        self.join_table(table, "left-join", None, move |key, value, found| {
+            Ok::<_, Infallible>(Some(join(key, value, found)))
+        })
+    }
+
+    /// As [`left_join`](Self::left_join), with a name and, perhaps, a grace period for late updates of the table
+    /// (`KStream.leftJoin` with a `KTable` and `Joined` in Kafka Streams). See the example of [`Joined::idle_after`].
+    pub fn left_join_with<T: Data, V2: Data>(
+        &self,
+        table: &KTable<K, T>,
+        joined: impl Into<Joined<K, V>>,
+        join: impl Fn(&K, V, Option<T>) -> V2 + Send + Sync + 'static,
+    ) -> KStream<K, V2> {
+        self.join_table(table, "left-join", Some(joined.into()), move |key, value, found| {
+            Ok::<_, Infallible>(Some(join(key, value, found)))
+        })
     }
 
     pub(super) fn join_table<T: Data, V2: Data, E: Into<Box<Failure>> + 'static>(
         &self,
         table: &KTable<K, T>,
         label: &'static str,
+        joined: Option<Joined<K, V>>,
         join: impl Fn(&K, V, Option<T>) -> Result<Option<V2>, E> + Send + Sync + 'static,
     ) -> KStream<K, V2> {
         if !meets(&self.graph, table.graph(), label) {
             return self.then(self.node, false);
         }
         let (join, view) = (Arc::new(join), table.view.clone());
-        let stores = view.stores.clone();
+        let mut stores = view.stores.clone();
+        let name = joined.as_ref().map(|joined| joined.name.clone());
+        let buffer = joined.and_then(|joined| self.join_buffer(table, &joined));
+        let idle = buffer.as_ref().map(|buffer| (buffer.idle_ms, buffer.grace_ms));
+        stores.extend(buffer.iter().map(|buffer| buffer.store.clone()));
         let build: BuildNode = Arc::new(move |assembly, id| {
             let (table, key, join) = (view.open_latest(assembly), view.key.clone(), join.clone());
             let operator = StreamTableJoin { table, key, join, next: assembly.next(id, MAIN_PORT)? };
-            assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+            let Some(Buffer { store, key, value, grace_ms, idle_ms }) = &buffer else {
+                assembly.input::<K, V>(id, Rc::new(RefCell::new(operator)));
+                return Ok(());
+            };
+            let (rows, key, value) = (assembly.window_store(store), key.clone(), value.clone());
+            let operator = BufferedTableJoin::open(operator, rows, *grace_ms, *idle_ms, key, value)
+                .map_err(|source| TaskError::of_store(assembly.task, source))?;
+            let operator = Rc::new(RefCell::new(operator));
+            assembly.input::<K, V>(id, operator.clone());
+            assembly.lifecycle(id, operator);
             Ok(())
         });
-        let node = add_operator(&self.graph, None, label, &[self.node], stores, build);
+        let node = add_operator(&self.graph, name.as_deref(), label, &[self.node], stores, build);
         self.require_partitioned_by_key(node);
         let mut draft = self.graph.borrow_mut();
         let graph = &mut draft.graph;
+        if let Some((idle_ms, grace_ms)) = idle {
+            graph.note_idle(node, idle_ms, grace_ms);
+        }
         let name = graph.node(node).name.clone();
         graph.copartitioned.push((name, vec![self.node, table.node]));
         drop(draft);
         self.then(node, false)
     }
+
+    /// Adds the store of the records that wait, if the join has a grace period.
+    fn join_buffer<T: Data>(&self, table: &KTable<K, T>, joined: &Joined<K, V>) -> Option<Buffer<K, V>> {
+        let grace_ms = joined.grace_ms?;
+        let problem = match table.view.history_ms {
+            None => Some("the table must be versioned: use Materialized::versioned".to_owned()),
+            Some(history_ms) if history_ms < grace_ms => {
+                Some(format!("the table keeps its history for {history_ms} ms: keep it at least as long"))
+            }
+            Some(_) => None,
+        };
+        if let Some(problem) = problem {
+            let problem = format!("'{}' has a grace period of {grace_ms} ms, so {problem}", joined.name);
+            self.graph.borrow_mut().graph.problems.push(problem);
+        }
+        let buffer = joined.buffer();
+        let store = add_store(&self.graph, &buffer, StoreKind::Window { retention_ms: grace_ms + 1, by_key: false });
+        // An inner join may become a left one, and the other way round.
+        self.graph.borrow_mut().graph.describe_store(&store, |format| format.set("operator", "table-join-buffer"));
+        let Materialized { key, value, .. } = buffer;
+        Some(Buffer { store, key, value, grace_ms, idle_ms: joined.idle_ms })
+    }
+}
+
+/// Where the records wait for late updates of the table, and how long.
+struct Buffer<K, V> {
+    store: StoreName,
+    key: Arc<dyn Codec<K>>,
+    value: Arc<dyn Codec<ValueHeaders<V>>>,
+    grace_ms: i64,
+    idle_ms: Option<i64>,
 }

@@ -16,7 +16,8 @@ impl<K: Data, V: Data> KStream<K, V> {
     /// Turns the stream into a table: each record is an update of its key (`KStream.toTable` in Kafka Streams). A record
     /// without a key is dropped and counted as `null-key`.
     ///
-    /// The last value is the one with the highest offset, whatever its timestamp. After a step that changed the key, a
+    /// The last value is the one with the highest offset, whatever its timestamp; in a
+    /// [versioned](Materialized::versioned) store it is the one with the highest timestamp. After a step that changed the key, a
     /// [`repartition`](Self::repartition) must come first.
     ///
     /// ```

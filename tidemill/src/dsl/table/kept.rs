@@ -1,4 +1,4 @@
-//! A step that keeps a table's values in a key-value store.
+//! A step that keeps a table's values in a store.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
@@ -10,7 +10,7 @@ use super::{
     KTable,
 };
 use crate::{
-    graph::{MAIN_PORT, NodeId, StoreKind},
+    graph::{MAIN_PORT, NodeId},
     operators::{BuildNode, KeepTable, Receive},
     record::Data,
 };
@@ -26,12 +26,12 @@ pub(in crate::dsl) fn kept<K: Data, V: Data, In: Data>(
 where
     KeepTable<K, V>: Receive<K, In>,
 {
-    let store = add_store(graph, &materialized, StoreKind::KeyValue);
+    let store = add_store(graph, &materialized, materialized.table_kind());
     let Materialized { key, value, cache_max_bytes, .. } = materialized;
     let build: BuildNode = Arc::new({
         let (name, key, value) = (store.clone(), key.clone(), value.clone());
         move |assembly, id| {
-            let (store, sends_old) = (assembly.key_value_store(&name), assembly.sends_old(id));
+            let (store, sends_old) = (assembly.table_store(&name), assembly.sends_old(id));
             let (key, value, next) = (key.clone(), value.clone(), assembly.next(id, MAIN_PORT)?);
             assembly.expires(id, &name, &key, &value)?;
             let operator = KeepTable { store, key, value, sends_old, next };

@@ -61,7 +61,7 @@ impl<K: Data, V: Data> KTable<K, V> {
         Self { graph, node, store, view }
     }
 
-    /// A table whose values are in a key-value store.
+    /// A table whose values are in a store of its own.
     pub(super) fn stored(
         graph: SharedGraph,
         node: NodeId,
@@ -71,10 +71,12 @@ impl<K: Data, V: Data> KTable<K, V> {
     ) -> Self {
         let (name, key_of_rows) = (store.clone(), key.clone());
         let open = move |assembly: &Assembly<'_>| -> Box<dyn View<K, V>> {
-            let (store, key) = (assembly.key_value_store(&name), key_of_rows.clone());
+            let (store, key) = (assembly.table_store(&name), key_of_rows.clone());
             Box::new(StoreView { store, key, value: value.clone(), scratch: Vec::new() })
         };
-        Self::new(graph, node, Some(store.clone()), TableView::new(vec![store], key, open))
+        let history_ms = graph.borrow().graph.stores.get(&store).and_then(|spec| spec.kind.history_ms());
+        let view = TableView::new(vec![store.clone()], key, open).with_history(history_ms);
+        Self::new(graph, node, Some(store), view)
     }
 
     pub(super) fn graph(&self) -> &SharedGraph {

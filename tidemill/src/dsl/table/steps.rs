@@ -124,7 +124,9 @@ impl<K: Data, V: Data> KTable<K, V> {
         map: impl Fn(&K, V) -> Option<V2> + Send + Sync + 'static,
     ) -> KTable<K, V2> {
         let (map, above) = (Arc::new(map), self.view.clone());
-        let skips_nothing = filters && self.graph.borrow().graph.can_send_old_values(self.node);
+        // A version that came late says nothing of what the key has now, so a versioned table skips nothing.
+        let is_versioned = self.view.history_ms.is_some();
+        let skips_nothing = filters && !is_versioned && self.graph.borrow().graph.can_send_old_values(self.node);
         let build: BuildNode = Arc::new({
             let map = map.clone();
             move |assembly, id| {
@@ -143,7 +145,7 @@ impl<K: Data, V: Data> KTable<K, V> {
             Box::new(MappedView { of: above.open(assembly), map: map.clone() })
         };
         let view = TableView::new(self.view.stores.clone(), self.view.key.clone(), open);
-        KTable::new(self.graph.clone(), node, None, view)
+        KTable::new(self.graph.clone(), node, None, view.with_history(self.view.history_ms))
     }
 
     /// Keeps the table's values in a store of its own, so that they can be queried and need not be computed again

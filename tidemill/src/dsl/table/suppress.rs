@@ -31,6 +31,13 @@ impl<K: Data, V: Data> KTable<K, V> {
             let problem = format!("store '{store}' holds updates back and cannot have a time to live");
             self.graph.borrow_mut().graph.problems.push(problem);
         }
+        if self.view.history_ms.is_some() {
+            let problem = format!(
+                "'{store}' holds back the updates of a versioned table, which come out of order: put \
+                 .materialized(\"a-name\") before it, with a store that keeps no versions"
+            );
+            self.graph.borrow_mut().graph.problems.push(problem);
+        }
         let Materialized { key, value, .. } = materialized;
         let rule = self.suppress_rule(&store, suppressed);
         let wait_ms = rule.wait_ms;

@@ -87,6 +87,7 @@ impl<K: Data, V: Data> KTable<K, V> {
             let (of, environment) = (above.open(assembly), assembly.environment_with(node, &stores));
             Box::new(TransformedView { of, transformer: supplier(), environment, is_open: false })
         };
-        KTable::new(self.graph.clone(), node, None, TableView::new(all, self.view.key.clone(), open))
+        let view = TableView::new(all, self.view.key.clone(), open).with_history(self.view.history_ms);
+        KTable::new(self.graph.clone(), node, None, view)
     }
 }

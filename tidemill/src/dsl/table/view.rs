@@ -1,4 +1,4 @@
-//! How a later step reads a table's present values.
+//! How a later step reads a table's values.
 
 use std::sync::Arc;
 
@@ -16,12 +16,15 @@ type Open<K, V> = Arc<dyn Fn(&Assembly<'_>) -> Box<dyn View<K, V>> + Send + Sync
 pub(crate) struct TableView<K, V> {
     pub(crate) stores: Vec<StoreName>,
     pub(crate) key: Arc<dyn Codec<K>>,
+    /// How long the versions of a versioned table are kept.
+    pub(crate) history_ms: Option<i64>,
     open: Open<K, V>,
 }
 
 impl<K, V> Clone for TableView<K, V> {
     fn clone(&self) -> Self {
-        Self { stores: self.stores.clone(), key: self.key.clone(), open: self.open.clone() }
+        let (stores, key, open) = (self.stores.clone(), self.key.clone(), self.open.clone());
+        Self { stores, key, history_ms: self.history_ms, open }
     }
 }
 
@@ -31,7 +34,12 @@ impl<K: Data, V: Data> TableView<K, V> {
         key: Arc<dyn Codec<K>>,
         open: impl Fn(&Assembly<'_>) -> Box<dyn View<K, V>> + Send + Sync + 'static,
     ) -> Self {
-        Self { stores, key, open: Arc::new(open) }
+        Self { stores, key, history_ms: None, open: Arc::new(open) }
+    }
+
+    /// Sets how long versions are kept. Without it, the table has no versions.
+    pub(crate) fn with_history(self, history_ms: Option<i64>) -> Self {
+        Self { history_ms, ..self }
     }
 
     /// As [`open`](Self::open), with values that the steps below the table do not know yet.

@@ -38,6 +38,6 @@ where
         };
         let other = answer.value.map(|value| self.other.decode(value)).transpose()?;
         let new = (self.join)(&key, present, other);
-        self.next.forward(ctx, Record { key, value: Change { new, old: None }, timestamp, headers })
+        self.next.forward(ctx, Record { key, value: Change::latest(new, None), timestamp, headers })
     }
 }

@@ -65,7 +65,10 @@ where
     F: Fn(&K, V) -> Option<V2>,
 {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<K, Change<V>>) -> Outcome {
-        let Record { key, value: Change { new, old }, timestamp, headers } = record;
+        if ctx.drops_out_of_order(&record.value) {
+            return Ok(());
+        }
+        let Record { key, value: Change { new, old, .. }, timestamp, headers } = record;
         if new.is_none() && old.is_none() {
             return Ok(());
         }
@@ -91,6 +94,6 @@ where
         }
         let Record { key, timestamp, headers, .. } = record;
         let new = new.and_then(|new| (self.join_alone)(&key, new));
-        self.results.forward(ctx, Record { key, value: Change { new, old: None }, timestamp, headers })
+        self.results.forward(ctx, Record { key, value: Change::latest(new, None), timestamp, headers })
     }
 }

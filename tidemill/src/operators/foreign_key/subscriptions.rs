@@ -77,6 +77,9 @@ pub(crate) struct ForeignChange<FK, T> {
 
 impl<FK: Data, T: Data> Receive<FK, Change<T>> for ForeignChange<FK, T> {
     fn receive(&mut self, ctx: &mut TaskContext, record: Record<FK, Change<T>>) -> Outcome {
+        if ctx.drops_out_of_order(&record.value) {
+            return Ok(());
+        }
         let Record { key, value: Change { new, .. }, timestamp, headers } = record;
         let value = match &new {
             Some(new) => Some(self.value.encode(new)?.unwrap_or_default()),

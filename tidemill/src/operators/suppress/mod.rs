@@ -104,7 +104,7 @@ impl<K: Data, V: Data> Suppress<K, V> {
         }
         ctx.or_left_out(|ctx| {
             let decode = |bytes: Option<Bytes>| bytes.map(|bytes| self.value.decode(bytes)).transpose();
-            let value = Change { new: decode(held.new)?, old: decode(held.prior)? };
+            let value = Change::latest(decode(held.new)?, decode(held.prior)?);
             let record = Record { key: self.key.decode(key)?, value, timestamp, headers: held.headers };
             self.next.forward(ctx, record)
         })

@@ -24,7 +24,7 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn encode(&self) -> Result<Bytes, CodecError> {
-        let value = Change { new: self.new.clone(), old: self.prior.clone() };
+        let value = Change::latest(self.new.clone(), self.prior.clone());
         let update = ValueHeaders { value, headers: self.headers.clone() };
         let mut out = Vec::with_capacity(size_of::<i64>() + UPDATE.size_hint(&update));
         out.put_i64(self.time_ms);
@@ -37,7 +37,7 @@ impl Held {
             expected: "an update that is held back",
             reason: "its time is cut off".into(),
         })?;
-        let ValueHeaders { value: Change { new, old: prior }, headers } = UPDATE.decode(bytes)?;
+        let ValueHeaders { value: Change { new, old: prior, .. }, headers } = UPDATE.decode(bytes)?;
         Ok(Self { time_ms, prior, new, headers })
     }
 }

@@ -45,10 +45,10 @@ impl<K: Data, V: Data> TableCache<K, V> {
     fn emit_first(&self, ctx: &mut TaskContext) -> Result<bool, Box<super::Failure>> {
         let Some((bytes, held)) = self.waiting.borrow().first() else { return Ok(false) };
         self.set(ctx, bytes, None);
-        let Held { key, change: Change { new, old }, timestamp, headers, .. } = held;
+        let Held { key, change: Change { new, old, .. }, timestamp, headers, .. } = held;
         // A key that came and went since the last commit is unknown to later steps.
         if new.is_some() || old.is_some() {
-            let change = Change { new, old: old.filter(|_| self.sends_old) };
+            let change = Change::latest(new, old.filter(|_| self.sends_old));
             ctx.or_left_out(|ctx| self.next.forward(ctx, Record { key, value: change, timestamp, headers }))?;
         }
         Ok(true)
@@ -67,7 +67,7 @@ impl<K: Data, V: Data> Receive<K, Change<V>> for TableCache<K, V> {
             };
             let size = |value: &Option<V>| value.as_ref().map_or(0, |value| self.value.size_hint(value));
             let weight = bytes.len() + size(&change.new) + size(&old);
-            waiting.held(key, Change { new: change.new, old }, timestamp, headers, weight)
+            waiting.held(key, Change::latest(change.new, old), timestamp, headers, weight)
         };
         self.set(ctx, bytes, Some(held));
         while self.waiting.borrow().bytes() > self.max_bytes && self.emit_first(ctx)? {}
