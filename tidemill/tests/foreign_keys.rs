@@ -324,6 +324,19 @@ fn a_key_that_is_deleted_and_comes_back_at_once_keeps_no_earlier_result() -> Tes
     Ok(())
 }
 
+/// The answer that ends the result names the earlier value, so it is dropped. The new value has the same foreign key.
+#[test]
+fn a_right_value_that_ends_while_its_left_value_changes_leaves_no_result() -> Tested {
+    let driver = started(inner);
+    set(&driver, "users", "ann", "Ann", 1)?;
+    set(&driver, "orders", "1", "ann:tea", 2)?;
+    assert_eq!(updates(&driver), [update("1", "ann:tea/Ann", 2)]);
+    driver.input::<String, Option<String>>("users").enqueue("ann".into(), None, 3)?;
+    set_together(&driver, &[("1", Some("ann:rum"), 4)])?;
+    assert_eq!(updates(&driver), [update("1", None, 4)]);
+    Ok(())
+}
+
 #[test]
 fn answers_to_earlier_values_are_dropped() -> Tested {
     let driver = started(left);

@@ -50,7 +50,6 @@ pub struct SessionWindowedCogroupedKStream<K, A> {
 
 impl<K: Data, A: Data> SessionWindowedCogroupedKStream<K, A> {
     pub(super) fn new(cogrouped: CogroupedKStream<K, A>, windows: SessionWindows) -> Self {
-        cogrouped.graph.borrow_mut().graph.problems.extend(windows.problems());
         Self { cogrouped, windows, emit: EmitStrategy::default() }
     }
 

@@ -59,7 +59,6 @@ pub struct SessionWindowedKStream<K, V> {
 
 impl<K: Data, V: Data> SessionWindowedKStream<K, V> {
     pub(super) fn new(stream: KStream<K, V>, windows: SessionWindows) -> Self {
-        stream.graph.borrow_mut().graph.problems.extend(windows.problems());
         Self { stream, windows, emit: EmitStrategy::default(), late: Late::default() }
     }
 

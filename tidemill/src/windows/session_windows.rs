@@ -9,8 +9,8 @@ use crate::clock::millis;
 ///
 /// A session is from the timestamp of its first record to that of its last record; both are inclusive. A record that
 /// comes between two sessions, at most a gap from each, merges them. A session accepts records until stream time is
-/// later than its end plus gap and grace. Gap and grace are event time and are cut to milliseconds.
-/// [`StreamsBuilder::build`](crate::StreamsBuilder::build) returns an error if the gap is below 1 ms.
+/// later than its end plus gap and grace. Gap and grace are event time and are cut to milliseconds. With a gap of 0, only
+/// records of the same millisecond belong together.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -119,11 +119,5 @@ impl SessionWindows {
     /// ```
     pub fn retention_ms(&self) -> i64 {
         self.gap_ms.saturating_add(self.grace_ms)
-    }
-
-    /// The problems of these sessions; empty if they are valid.
-    pub(crate) fn problems(&self) -> Vec<String> {
-        let problem = "the inactivity gap of sessions must be at least one millisecond";
-        if self.gap_ms <= 0 { vec![problem.to_owned()] } else { Vec::new() }
     }
 }

@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use tidemill::{JoinWindows, KStream, KTable, StreamsBuilder, Windowed};
+use tidemill::{GlobalKTable, JoinWindows, KStream, KTable, StreamsBuilder, Windowed};
 
 use crate::{
     case::{Case, Kind, Node, Text},
     folds,
-    functions::{add, both, copies, is, key},
-    tables,
+    functions::{add, both, copies, foreign, is, key},
+    processors, tables,
 };
 
 pub(crate) type Stream = KStream<Text, Text>;
@@ -24,6 +24,7 @@ pub(crate) enum Made {
     Branches(Vec<Stream>),
     Table(KTable<Text, String>),
     Windows(KTable<Windowed<Text>, Text>),
+    Global(GlobalKTable<Text, String>),
 }
 
 /// The nodes so far.
@@ -67,7 +68,7 @@ impl Nodes<'_> {
     pub(crate) fn stream(&self, place: usize) -> Stream {
         match &self.made[place] {
             Made::Stream(stream) => stream.clone(),
-            Made::Branches(_) => panic!("a split has no records of its own"),
+            Made::Branches(_) | Made::Global(_) => panic!("it has no records of its own"),
             Made::Table(table) => table.to_stream(),
             Made::Windows(table) => table.to_stream().map(|key, value| (flat(&key), value.flatten())),
         }
@@ -87,6 +88,9 @@ impl Nodes<'_> {
         Made::Stream(match node.clone() {
             Node::Stream { topic } => self.builder.stream::<Text, Text>(topic.as_str()),
             Node::Table { topic } => return Made::Table(self.builder.table(topic.as_str(), self.name().as_str())),
+            Node::GlobalTable { topic } => {
+                return Made::Global(self.builder.global_table(topic.as_str(), self.name().as_str()));
+            }
             Node::Filter { from, r#mod, is: rest } => self.stream(from).filter(move |_, value| is(value, r#mod, rest)),
             Node::FilterNot { from, r#mod, is: rest } => {
                 self.stream(from).filter_not(move |_, value| is(value, r#mod, rest))
@@ -128,11 +132,16 @@ impl Nodes<'_> {
                 let windows = JoinWindows::of_time_difference_and_grace(ms(0), ms(grace));
                 self.join_streams(from, with, kind, windows.before(ms(before)).after(ms(after)))
             }
+            Node::JoinGlobal { from, with, kind } => self.join_global(&self.present(from), with, kind),
+            Node::Process { from, every, stream_time } => processors::process(self, from, every, stream_time),
+            Node::ProcessValues { from } => processors::process_values(self, from),
             Node::Fold { .. }
             | Node::Windowed { .. }
             | Node::Sessions { .. }
             | Node::Sliding { .. }
-            | Node::Cogroup { .. } => {
+            | Node::Cogroup { .. }
+            | Node::SessionCogroup { .. }
+            | Node::SlidingCogroup { .. } => {
                 return folds::node(self, node);
             }
             node => return tables::node(self, &node),
@@ -145,6 +154,16 @@ impl Nodes<'_> {
         match kind {
             Kind::Inner => stream.join(table, move |key, left, right| join(key, left, Some(right))),
             Kind::Left | Kind::Outer => stream.left_join(table, join),
+        }
+    }
+
+    fn join_global(&self, stream: &KStream<Text, String>, table: usize, kind: Kind) -> Stream {
+        let Made::Global(table) = &self.made[table] else { panic!("not a global table") };
+        let select = |_: &Text, value: &String| foreign(&Some(value.clone())).map(Some);
+        let join = |_: &Text, left: String, right: Text| both(&Some(left), &right);
+        match kind {
+            Kind::Inner => stream.join_global(table, select, move |key, left, right| join(key, left, Some(right))),
+            Kind::Left | Kind::Outer => stream.left_join_global(table, select, join),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use crate::node::{FoldKind, Kind, Node, Window};
+pub(crate) use crate::node::{FoldKind, Kind, Node, Window, is_single};
 
 /// A text, or a null.
 pub(crate) type Text = Option<String>;
@@ -46,28 +46,44 @@ impl Case {
     /// The topics that a node's records come from.
     pub(crate) fn topics(&self, place: usize) -> Vec<&str> {
         match &self.nodes[place] {
-            Node::Stream { topic } | Node::Table { topic } => vec![topic],
+            Node::Stream { topic } | Node::Table { topic } | Node::GlobalTable { topic } => vec![topic],
+            // The global table has no part in stream time.
+            Node::JoinGlobal { from, .. } => self.topics(*from),
             node => node.parents().iter().flat_map(|parent| self.topics(*parent)).collect(),
         }
     }
 
-    /// How far a record of these topics was behind an earlier one, at most.
-    pub(crate) fn lateness(&self, topics: &[&str]) -> i64 {
-        let (mut time, mut lateness) = (i64::MIN, 0);
-        for step in &self.script {
-            if let Step::Record(topic, _, _, timestamp) = step
-                && topics.contains(&topic.as_str())
-            {
+    /// How far each record of these topics was behind an earlier one, with its step.
+    fn delays<'a>(&'a self, topics: &'a [&str]) -> impl Iterator<Item = (usize, i64)> + 'a {
+        let mut time = i64::MIN;
+        self.script.iter().zip(1..).filter_map(move |(step, number)| match step {
+            Step::Record(topic, _, _, timestamp) if topics.contains(&topic.as_str()) => {
                 time = time.max(*timestamp);
-                lateness = lateness.max(time - timestamp);
+                Some((number, time - timestamp))
             }
-        }
-        lateness
+            _ => None,
+        })
     }
 
-    /// The time of the latest record.
+    /// How far a record of these topics was behind an earlier one, at most.
+    pub(crate) fn lateness(&self, topics: &[&str]) -> i64 {
+        self.delays(topics).map(|(_, delay)| delay).max().unwrap_or(0)
+    }
+
+    /// The first step whose record was further behind than this.
+    pub(crate) fn first_late(&self, topics: &[&str], bound: i64) -> Option<usize> {
+        self.delays(topics).find(|(_, delay)| *delay > bound).map(|(step, _)| step)
+    }
+
+    /// The latest time: of a record, or of the wall clock, which processors may give to theirs.
     pub(crate) fn end(&self) -> i64 {
-        let time = |step: &Step| if let Step::Record(.., timestamp) = step { *timestamp } else { 0 };
-        self.script.iter().map(time).max().unwrap_or(0)
+        let (mut latest, mut wall) = (0, 0);
+        for step in &self.script {
+            match step {
+                Step::Record(.., timestamp) => latest = latest.max(*timestamp),
+                Step::Wait(ms) => wall += i64::try_from(*ms).unwrap_or(i64::MAX),
+            }
+        }
+        latest.max(wall)
     }
 }

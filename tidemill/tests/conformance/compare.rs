@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     case::{Answer, Case, Node, Output, Row, Text, Window},
-    rules::{Rule, Strictness, strictness},
+    rules::{How, Rule, Strictness, is_late_for_sliding, strictness},
 };
 
 /// The rules that were needed, or the first difference that none of them allows.
@@ -14,44 +14,62 @@ pub(crate) fn compare(case: &Case, theirs: &Answer, ours: &Answer, crashed: bool
         return Err(format!("an error: {:?} in Kafka Streams, {:?} here", theirs.error, ours.error));
     }
     let strictness = strictness(case);
-    let none = Vec::new();
     for place in &case.outputs {
         let topic = format!("out-{place}");
-        let their = theirs.outputs.get(&topic).unwrap_or(&none);
-        let our = ours.outputs.get(&topic).unwrap_or(&none);
+        let records = |answer: &Answer| answer.outputs.get(&topic).cloned().unwrap_or_default();
         let named = |what: String| format!("{topic} of {}: {what}", case.nodes[*place].label());
-        match strictness[*place] {
-            Strictness::Exact => exact(their, our).map_err(named)?,
-            Strictness::Sessions => {
-                if exact(their, our).is_err() {
-                    rules.insert(Rule::ClosedSessions);
-                }
-            }
-            Strictness::Foreign => {
-                if their != our {
-                    rules.insert(Rule::ForeignKeys);
-                }
-                exact(&without_times(their), &without_times(our)).map_err(named)?;
-            }
-            Strictness::Bag => bag(their, our, &mut rules).map_err(named)?,
-            Strictness::Pairs => pairs(their, our, &mut rules).map_err(named)?,
-            Strictness::Nothing => {
-                rules.insert(Rule::BehindALateJoin);
-            }
-        }
+        outputs(strictness[*place], records(theirs), records(ours), &mut rules).map_err(named)?;
     }
-    let late = strictness.iter().any(|how| matches!(how, Strictness::Pairs | Strictness::Sessions));
-    if !crashed && !late && theirs.dropped != ours.dropped {
+    let late = strictness.iter().any(|how| how.until.is_some() || how.how >= How::Pairs);
+    let twice = theirs.dropped > ours.dropped && is_late_for_sliding(case);
+    if twice {
+        rules.insert(Rule::LateOnce);
+    }
+    if !crashed && !late && !twice && theirs.dropped != ours.dropped {
         return Err(format!("{} records are dropped, {} in Kafka Streams", ours.dropped, theirs.dropped));
     }
-    for (place, node) in case.nodes.iter().enumerate().filter(|(place, _)| strictness[*place] == Strictness::Exact) {
+    for (place, node) in case.nodes.iter().enumerate().filter(|(place, _)| strictness[*place] == Strictness::EXACT) {
         let name = format!("s{place}");
         if let (Some(their), Some(our)) = (theirs.stores.get(&name), ours.stores.get(&name)) {
-            rows(case, node, their, our, &mut rules).map_err(|what| format!("store {name}: {what}"))?;
+            let named = |what: String| format!("store {name} of {}: {what}", node.label());
+            rows(case, node, their, our, &mut rules).map_err(named)?;
         }
     }
     rules.extend(Rule::of_case(case));
     Ok(rules)
+}
+
+fn outputs(
+    strictness: Strictness,
+    mut their: Vec<Output>,
+    mut our: Vec<Output>,
+    rules: &mut BTreeSet<Rule>,
+) -> Result<(), String> {
+    if let Some((until, rule)) = strictness.until
+        && their != our
+    {
+        rules.insert(rule);
+        their.retain(|(step, ..)| *step < until);
+        our.retain(|(step, ..)| *step < until);
+    }
+    match strictness.how {
+        _ if their == our => Ok(()),
+        How::Exact => exact(&their, &our),
+        How::Foreign | How::ForeignByKey => {
+            let sorted = strictness.how == How::ForeignByKey;
+            foreign(changes(their, sorted), changes(our, sorted), rules)
+        }
+        How::ForeignValues => {
+            rules.insert(Rule::BehindAForeignKeyJoin);
+            exact(&without_times(changes(their, false)), &without_times(changes(our, false)))
+        }
+        How::Bag => bag(&their, &our, rules),
+        How::Pairs => pairs(&their, &our, rules),
+        How::Nothing(rule) => {
+            rules.insert(rule);
+            Ok(())
+        }
+    }
 }
 
 fn exact(their: &[Output], our: &[Output]) -> Result<(), String> {
@@ -62,17 +80,35 @@ fn exact(their: &[Output], our: &[Output]) -> Result<(), String> {
     })
 }
 
-/// Without times, and without tombstones of keys that have no value.
-fn without_times(outputs: &[Output]) -> Vec<Output> {
+/// Without tombstones of keys that have no value. `sorted` leaves the order of each key alone, within a step.
+fn changes(outputs: Vec<Output>, sorted: bool) -> Vec<Output> {
     let mut present = BTreeSet::new();
-    let changes = outputs.iter().filter(|(_, key, value, _)| match value {
+    let changes = outputs.into_iter().filter(|(_, key, value, _)| match value {
         Some(_) => {
             present.insert(key.clone());
             true
         }
         None => present.remove(key),
     });
-    changes.map(|(step, key, value, _)| (*step, key.clone(), value.clone(), 0)).collect()
+    let mut changes: Vec<_> = changes.collect();
+    if sorted {
+        changes.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+    }
+    changes
+}
+
+fn without_times(outputs: Vec<Output>) -> Vec<Output> {
+    outputs.into_iter().map(|(step, key, value, _)| (step, key, value, 0)).collect()
+}
+
+/// The same results, each as late as in Kafka Streams or later.
+fn foreign(their: Vec<Output>, our: Vec<Output>, rules: &mut BTreeSet<Rule>) -> Result<(), String> {
+    rules.insert(Rule::ForeignKeys);
+    let in_order = |(their, our): (&Output, &Output)| our.2.is_none() || their.3 <= our.3;
+    if let Some(at) = their.iter().zip(&our).position(|pair| !in_order(pair)) {
+        return exact(&their[at..=at], &our[at..=at]);
+    }
+    exact(&without_times(their), &without_times(our))
 }
 
 type Record = (Text, Text, i64);

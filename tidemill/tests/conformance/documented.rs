@@ -3,62 +3,10 @@
 use crate::{
     case::{Answer, Case, Output},
     compare::compare,
+    documented_cases::CASES,
     recorded::read,
     run::{Pace, run},
 };
-
-/// The cases, whose recorded answers are in a file.
-pub(crate) const CASES: [(&str, &str); 8] = [
-    (
-        "final results",
-        r#"{"nodes":[{"op":"stream","topic":"a"},
-            {"op":"windowed","from":0,"kind":"count","close":true,"window":{"size":10,"advance":10,"grace":0},"delete":0,
-             "forgetful":true}],
-            "outputs":[1],"script":[["a","k","1",5],["a","k","1",1000]]}"#,
-    ),
-    (
-        "times of a cogroup",
-        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
-            {"op":"cogroup","from":0,"with":1,"window":{"size":10,"advance":10,"grace":0}}],
-            "outputs":[2],"script":[["a","k","1",25],["b","k","2",15]]}"#,
-    ),
-    (
-        "no partner",
-        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
-            {"op":"join_streams","from":0,"with":1,"kind":"outer","before":10,"after":0,"grace":2}],
-            "outputs":[2],"script":[["a","k","1",2],["b","l","2",9],["b","m","3",100]]}"#,
-    ),
-    (
-        "late for a join",
-        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
-            {"op":"join_streams","from":0,"with":1,"kind":"left","before":5,"after":5,"grace":10}],
-            "outputs":[2],"script":[["a","z","0",30],["a","k","1",20],["b","k","2",20],["b","z","3",30],["a","y","4",48],
-             ["b","z","5",32]]}"#,
-    ),
-    (
-        "null keys of a repartition topic",
-        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"repartition","from":0,"keyless":true}],
-            "outputs":[1],"script":[["a",null,"1",0],["a","k","2",1]]}"#,
-    ),
-    (
-        "join of one instant",
-        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
-            {"op":"join_streams","from":0,"with":1,"kind":"inner","before":0,"after":0,"grace":0}],
-            "outputs":[2],"script":[["a","k","1",5],["b","k","2",5]]}"#,
-    ),
-    (
-        "initial values",
-        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"fold","from":0,"kind":"aggregate","initial":true},
-            {"op":"group_table","from":1,"mod":2,"kind":"count"}],
-            "outputs":[2],"script":[["a","k","0",0],["a","l","0",1],["a","m","9",2]]}"#,
-    ),
-    (
-        "initial counts",
-        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"fold","from":0,"kind":"count"},
-            {"op":"table_filter","from":1,"mod":2,"is":1,"stored":false}],
-            "outputs":[2],"script":[["a","k","0",0]]}"#,
-    ),
-];
 
 pub(crate) fn parse(case: &str) -> Case {
     serde_json::from_str(case).expect("is a case")
@@ -136,4 +84,89 @@ fn a_new_aggregate_had_no_value_before() {
     let (.., [theirs, ours]) = both("initial counts");
     assert_eq!(theirs, ["1: k - 0"]);
     assert_eq!(ours, [] as [&str; 0]);
+}
+
+#[test]
+fn a_new_sliding_window_had_no_value_before() {
+    let (.., [theirs, ours]) = both("values of a new sliding window");
+    assert_eq!(theirs, ["1: a 4 14 28 14", "2: a 15 25 13 15", "2: a 5 15 - 15"]);
+    assert_eq!(ours, theirs[..2]);
+}
+
+#[test]
+fn a_session_that_keeps_its_bounds_replaces_its_value() {
+    let (.., [theirs, ours]) = both("a session of one instant");
+    assert_eq!(theirs, ["1: k0 1 0", "2: k1 1 0"]);
+    assert_eq!(ours, ["1: k0 1 0", "2: k0 0 0", "2: k1 1 0"]);
+}
+
+#[test]
+fn a_session_is_kept_until_it_closes_and_no_longer() {
+    let (.., [theirs, ours]) = both("the last moment of a session");
+    assert_eq!(theirs, ["1: b 0 0 1 0", "2: z 10 10 1 10", "3: b 10 10 1 10"]);
+    assert_eq!(ours, ["1: b 0 0 1 0", "2: z 10 10 1 10", "3: b 0 0 - 0", "3: b 0 10 2 10"]);
+    let [theirs, ours] = allowed("a session that has closed");
+    assert_eq!(theirs, ["2: b 0 0 1 0", "4: b 0 10 2 10", "4: z 11 11 1 11"]);
+    assert_eq!(ours, ["2: b 0 0 1 0", "4: b 10 10 1 10", "4: z 11 11 1 11"]);
+}
+
+#[test]
+fn a_sliding_window_may_be_one_instant() {
+    let (_, [theirs, _], [_, ours]) = both("sliding windows of one instant");
+    assert!(theirs.error.is_some_and(|error| error.contains("must be greater than")));
+    assert_eq!(ours, ["1: b 5 5 1 5", "2: b 5 5 2 5"]);
+}
+
+#[test]
+fn a_result_of_a_foreign_key_join_has_the_later_time() {
+    let [theirs, ours] = allowed("times of a foreign-key join");
+    assert_eq!(theirs, ["2: a 0+0 0", "3: a - 0"]);
+    assert_eq!(ours, ["2: a 0+0 1", "3: a - 0"]);
+}
+
+#[test]
+fn a_foreign_key_join_tells_again_that_there_is_no_result() {
+    let [theirs, ours] = allowed("a foreign key that has no value twice");
+    assert_eq!(theirs, [] as [&str; 0]);
+    assert_eq!(ours, ["2: c - 0"]);
+}
+
+#[test]
+fn what_has_no_foreign_key_comes_before_answers() {
+    let [theirs, ours] = allowed("order of a foreign-key join");
+    assert_eq!(theirs, ["1: k1 0+null 0", "2: k1 0-0+null 0", "2: k0 47+null 0"]);
+    assert_eq!(ours, ["1: k1 0+null 0", "2: k0 47+null 0", "2: k1 0-0+null 0"]);
+}
+
+#[test]
+fn what_a_suppression_lets_out_replaces_what_it_let_out_before() {
+    let (.., [theirs, ours]) = both("what a suppression replaces");
+    assert_eq!(theirs, ["2: k0 - 5", "2: k1 1 5"]);
+    assert_eq!(ours, theirs[1..]);
+    let (.., [theirs, ours]) = both("the view of a suppression");
+    assert_eq!(theirs, ["1: a 1+null 0", "2: a 2+1 1"]);
+    assert_eq!(ours, ["1: a 1+1 0", "2: a 2+2 1"]);
+}
+
+#[test]
+fn a_stored_join_of_a_table_with_itself_replaces_its_value() {
+    let (.., [theirs, ours]) = both("a table that is joined with itself");
+    assert_eq!(theirs, ["1: k0 1 0", "1: k0 2 0"]);
+    assert_eq!(ours, ["1: k0 1 0", "1: k0 1 0"]);
+}
+
+#[test]
+fn a_record_that_is_late_for_a_sliding_window_counts_once() {
+    let [theirs, ours] = allowed("late for a sliding window");
+    assert_eq!(theirs, ours);
+    let (_, [theirs, ours], _) = both("late for a sliding window");
+    assert_eq!((theirs.dropped, ours.dropped), (2, 1));
+}
+
+#[test]
+fn a_sliding_window_is_kept_until_no_record_needs_it() {
+    let (.., [theirs, ours]) = both("the last moment of a sliding window");
+    let first = ["1: a 4 5 1 5", "2: b 4 5 1 5", "3: a 6 7 2 6", "3: a 5 6 1/2 6"];
+    assert_eq!(theirs, [&first[..], &["4: b 5 6 2 6"]].concat());
+    assert_eq!(ours, [&first[..], &["4: b 6 7 2 6", "4: b 5 6 1/2 6"]].concat());
 }

@@ -12,6 +12,10 @@ pub(crate) enum Node {
     Table {
         topic: String,
     },
+    /// Only `JoinGlobal` reads it.
+    GlobalTable {
+        topic: String,
+    },
     Filter {
         from: usize,
         r#mod: u64,
@@ -81,6 +85,7 @@ pub(crate) enum Node {
         kind: FoldKind,
         close: bool,
         delete: u64,
+        /// Kafka Streams forgets rows as it does by default: see the rules.
         #[serde(default, skip_serializing_if = "is_false")]
         forgetful: bool,
     },
@@ -90,6 +95,8 @@ pub(crate) enum Node {
         grace: i64,
         kind: FoldKind,
         close: bool,
+        #[serde(default, skip_serializing_if = "is_false")]
+        forgetful: bool,
     },
     Sliding {
         from: usize,
@@ -97,12 +104,26 @@ pub(crate) enum Node {
         grace: i64,
         kind: FoldKind,
         close: bool,
+        #[serde(default, skip_serializing_if = "is_false")]
+        forgetful: bool,
     },
     /// Without windows there is one aggregate for each key.
     Cogroup {
         from: usize,
         with: usize,
         window: Option<Window>,
+    },
+    SessionCogroup {
+        from: usize,
+        with: usize,
+        gap: i64,
+        grace: i64,
+    },
+    SlidingCogroup {
+        from: usize,
+        with: usize,
+        difference: i64,
+        grace: i64,
     },
     JoinStreams {
         from: usize,
@@ -117,13 +138,41 @@ pub(crate) enum Node {
         with: usize,
         kind: Kind,
     },
+    /// The hash of a value chooses the key of the global table, or none.
+    JoinGlobal {
+        from: usize,
+        with: usize,
+        kind: Kind,
+    },
+    /// Keeps the last value of each key, and emits all that came since it was called last.
+    Process {
+        from: usize,
+        every: i64,
+        /// By stream time, otherwise by the wall clock.
+        stream_time: bool,
+    },
+    /// Adds to each value how many of its key came before.
+    ProcessValues {
+        from: usize,
+    },
     TableFilter {
         from: usize,
         r#mod: u64,
         is: u64,
         stored: bool,
     },
+    TableFilterNot {
+        from: usize,
+        r#mod: u64,
+        is: u64,
+        stored: bool,
+    },
     TableMapValues {
+        from: usize,
+        add: String,
+        stored: bool,
+    },
+    TransformValues {
         from: usize,
         add: String,
         stored: bool,
@@ -146,6 +195,9 @@ pub(crate) enum Node {
     Suppress {
         from: usize,
         wait: Option<i64>,
+        /// So many keys wait at most, then the oldest come out early.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<usize>,
     },
     /// The hash of a value chooses the key of the other table.
     JoinForeign {
@@ -194,7 +246,7 @@ impl Node {
 
     pub(crate) fn parents_mut(&mut self) -> Vec<&mut usize> {
         match self {
-            Self::Stream { .. } | Self::Table { .. } => Vec::new(),
+            Self::Stream { .. } | Self::Table { .. } | Self::GlobalTable { .. } => Vec::new(),
             Self::Filter { from, .. }
             | Self::FilterNot { from, .. }
             | Self::MapValues { from, .. }
@@ -209,7 +261,11 @@ impl Node {
             | Self::Repartition { from, .. }
             | Self::Fold { from, .. }
             | Self::Windowed { from, .. }
+            | Self::Process { from, .. }
+            | Self::ProcessValues { from }
             | Self::TableFilter { from, .. }
+            | Self::TableFilterNot { from, .. }
+            | Self::TransformValues { from, .. }
             | Self::TableMapValues { from, .. }
             | Self::GroupTable { from, .. }
             | Self::Sessions { from, .. }
@@ -218,8 +274,11 @@ impl Node {
             | Self::ToTable { from } => vec![from],
             Self::Merge { from, with }
             | Self::Cogroup { from, with, .. }
+            | Self::SessionCogroup { from, with, .. }
+            | Self::SlidingCogroup { from, with, .. }
             | Self::JoinStreams { from, with, .. }
             | Self::JoinTable { from, with, .. }
+            | Self::JoinGlobal { from, with, .. }
             | Self::JoinTables { from, with, .. }
             | Self::JoinForeign { from, with, .. } => vec![from, with],
         }
@@ -230,12 +289,36 @@ impl Node {
         let json = serde_json::to_value(self).expect("plain data");
         let word = |name: &str| json.get(name).and_then(|word| word.as_str().map(ToOwned::to_owned));
         let mut label = word("op").expect("is tagged");
-        let words = [("close", " on close"), ("stored", " stored"), ("window", " in windows"), ("wait", " for a time")];
+        let words = [
+            ("close", " on close"),
+            ("stored", " stored"),
+            ("window", " in windows"),
+            ("wait", " for a time"),
+            ("keys", " of some keys"),
+            ("stream_time", " by stream time"),
+        ];
         for (flag, words) in words {
             if json.get(flag).is_some_and(|set| set == true || set.is_object() || set.is_number()) {
                 label += words;
             }
         }
         word("kind").map_or(label.clone(), |kind| format!("{label} {kind}"))
+    }
+}
+
+/// Whether a node emits at most one record for each record of a topic.
+pub(crate) fn is_single(nodes: &[Node], place: usize) -> bool {
+    match &nodes[place] {
+        Node::Stream { .. } | Node::Table { .. } => true,
+        Node::FlatMapValues { .. }
+        | Node::FlatMap { .. }
+        | Node::Process { .. }
+        | Node::Windowed { .. }
+        | Node::Sessions { .. }
+        | Node::Sliding { .. }
+        | Node::GroupTable { .. }
+        | Node::Suppress { .. } => false,
+        Node::JoinTable { from, .. } | Node::JoinGlobal { from, .. } => is_single(nodes, *from),
+        node => matches!(node.parents()[..], [from] if is_single(nodes, from)),
     }
 }

@@ -6,9 +6,10 @@ use proptest::strategy::{Strategy, ValueTree};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    case::{Answer, Case},
+    case::{Answer, Case, Node},
     compare::compare,
-    documented,
+    documented::parse,
+    documented_cases::CASES,
     generate::cases,
     live::runner,
     oracle::Oracle,
@@ -25,7 +26,7 @@ pub(crate) struct Recording {
     pub(crate) answer: Answer,
 }
 
-const GENERATED: usize = 300;
+const GENERATED: usize = 360;
 const SEED: u64 = 4;
 
 fn path(name: &str) -> PathBuf {
@@ -41,6 +42,10 @@ pub(crate) fn read(name: &str) -> Vec<Recording> {
 fn compare_all(pace: Pace) {
     let mut wrong = Vec::new();
     for Recording { case, answer, .. } in read("recorded.ndjson") {
+        // A restart begins schedules anew.
+        if pace != Pace::Steady && case.nodes.iter().any(|node| matches!(node, Node::Process { .. })) {
+            continue;
+        }
         let ours = run(&case, pace);
         if let Err(difference) = compare(&case, &answer, &ours, pace != Pace::Steady) {
             wrong.push(describe(&case, &answer, &ours, &difference));
@@ -67,7 +72,7 @@ fn the_recording_has_cases_of_each_operator() {
         *operators.entry(node.label()).or_default() += 1;
     }
     assert_eq!(recordings.len(), GENERATED);
-    assert!(operators.len() >= 55 && operators.values().all(|cases| *cases >= 2), "{operators:?}");
+    assert!(operators.len() >= 75 && operators.values().all(|cases| *cases >= 2), "{operators:?}");
 }
 
 #[test]
@@ -80,9 +85,8 @@ fn record() {
         serde_json::to_string(&recording).expect("plain data") + "\n"
     };
     let mut draw = || strategy.new_tree(&mut runner).expect("draws without refusing").current();
+    let documented: String = CASES.iter().map(|(name, case)| recording(name, parse(case))).collect();
+    fs::write(path("documented.ndjson"), documented).expect("writes");
     let generated: String = (0..GENERATED).map(|_| recording("", draw())).collect();
     fs::write(path("recorded.ndjson"), generated).expect("writes");
-    let documented: String =
-        documented::CASES.iter().map(|(name, case)| recording(name, documented::parse(case))).collect();
-    fs::write(path("documented.ndjson"), documented).expect("writes");
 }

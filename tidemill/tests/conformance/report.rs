@@ -16,6 +16,8 @@ pub(crate) struct Report {
     records: usize,
     operators: BTreeMap<String, usize>,
     rules: BTreeMap<Rule, usize>,
+    /// Cases that differ and that no rule explains, by kind.
+    pub(crate) differences: BTreeMap<String, usize>,
 }
 
 impl Report {
@@ -34,12 +36,16 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} cases agree, {} records", self.cases, self.records)?;
+        let left: usize = self.differences.values().sum();
+        writeln!(f, "{} cases agree, {} records; {left} differences are left", self.cases, self.records)?;
         for (operator, cases) in &self.operators {
             writeln!(f, "{cases:>8} with {operator}")?;
         }
         for (rule, cases) in &self.rules {
             writeln!(f, "{cases:>8} by the rule: {rule}")?;
+        }
+        for (kind, cases) in &self.differences {
+            writeln!(f, "{cases:>8} differ in another way:{kind}")?;
         }
         Ok(())
     }

@@ -2,21 +2,32 @@
 //!
 //! Other differences are left out of generated cases, and have a case of their own in `documented`:
 //! - **A key that is new in a table had no value before.** In Kafka Streams a new aggregate passes the initializer's value
-//!   on as the old one. Groups of such a table subtract what was never added, and filters emit tombstones of keys that
-//!   never passed. So no step that needs old values follows a count; other initializers give no value.
+//!   on as the old one, and a new sliding window that of the window whose records it takes. Groups of such a table
+//!   subtract what was never added, and filters emit tombstones of keys that never passed. So no step that needs old
+//!   values follows a count or sliding windows; other initializers give no value.
+//! - **A session that keeps its bounds replaces its value.** In Kafka Streams, a record with the time of a session that is
+//!   one instant passes no old value on: groups count it twice, and filters leave the old value. So if such steps
+//!   follow sessions, no two records have the same time.
+//! - **A stored join of a table with itself replaces its value.** In Kafka Streams, both sides pass on that there was none.
+//!   So no step that needs old values follows a stored join of tables of one topic.
 //! - **What a suppression lets out replaces what it let out before.** In Kafka Streams the old value is the one before the
 //!   last update, which may never have come out. So no step that needs old values follows a suppression.
 //!   And a step that looks the value up while it comes out finds it, in Kafka Streams the one before; none does.
 //! - **A suppression waits until no record can change a window.** Kafka Streams closes windows that include their end
 //!   (sessions, sliding windows) a moment before. So these are suppressed for a time only.
+//! - **A sliding window may be one instant.** Kafka Streams fails when it gets a record; generated ones are longer.
 //! - **A repartition topic takes records without a key.** Kafka Streams leaves them out, without counting them, unless a
 //!   left or outer join follows. So they are filtered out before.
 //! - **Records of one instant are joined.** Kafka Streams' stores keep a join's rows for before + after + grace, and
 //!   forget at the last moment; so a join with neither before nor after loses pairs. Generated joins have one of them.
+//! - **A subtopology has a stream time.** In Kafka Streams' test driver all have one. So a processor that is called by
+//!   stream time is alone with one topic, and others are called by the wall clock.
+//! - **A foreign-key join without a store has no old values.** Kafka Streams adds a store without being asked, Tidemill asks
+//!   for it.
 
 use std::fmt;
 
-use crate::case::{Case, Kind, Node};
+use crate::case::{Case, Kind, Node, is_single};
 
 /// A difference that is documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,12 +44,22 @@ pub(crate) enum Rule {
     LateForAJoin,
     /// What follows such a join is not compared.
     BehindALateJoin,
-    /// A session that has closed stays as it is. Kafka Streams merges it with a later record as long as it is stored.
+    /// A session is kept until it closes, and a sliding window until no record needs it. Kafka Streams forgets them one
+    /// millisecond before. So its side keeps rows for longer.
+    OpenWindowsKept,
+    /// A session that has closed stays as it is. Kafka Streams merges it with a later record as long as it is stored: here
+    /// where final results are kept.
     ClosedSessions,
-    /// A result of a foreign-key join has the later time of both values, in Kafka Streams that of the update. And an inner
-    /// join may tell again that a key has no result: so no update is lost that meets another one. So times and such
-    /// tombstones are not compared.
+    /// A result of a foreign-key join has the later time of both values, in Kafka Streams that of the update of the right
+    /// table. And an inner join may tell again that a key has no result: so no update is lost that meets another one.
+    /// What needs no answer of the right table comes at once: with the time of the left update alone, and before
+    /// the answers for other keys.
     ForeignKeys,
+    /// What follows a foreign-key join is compared without times. Where the order is not certain, it is not compared.
+    BehindAForeignKeyJoin,
+    /// A record that comes late for a sliding window is counted once for it. Kafka Streams counts twice where the window is
+    /// the one that ends with the record, and the one that begins behind the record before.
+    LateOnce,
     /// When rows of closed windows go is not the same.
     RowsOfClosedWindows,
 }
@@ -51,8 +72,11 @@ impl fmt::Display for Rule {
             Self::NoPartnerSooner => "what has no partner comes sooner",
             Self::LateForAJoin => "records come late for a join",
             Self::BehindALateJoin => "behind a join with late records",
+            Self::OpenWindowsKept => "sessions and sliding windows are kept",
             Self::ClosedSessions => "closed sessions stay",
-            Self::ForeignKeys => "times and repeated tombstones of foreign-key joins",
+            Self::ForeignKeys => "times, order and repeated tombstones of foreign-key joins",
+            Self::BehindAForeignKeyJoin => "behind a foreign-key join",
+            Self::LateOnce => "late records of sliding windows count once",
             Self::RowsOfClosedWindows => "rows of closed windows",
         })
     }
@@ -61,62 +85,106 @@ impl fmt::Display for Rule {
 impl Rule {
     /// The rules by which a case was made, whatever came out.
     pub(crate) fn of_case(case: &Case) -> impl Iterator<Item = Self> {
-        case.nodes.iter().filter_map(|node| match node {
-            Node::Windowed { close: true, .. }
-            | Node::Sessions { close: true, .. }
-            | Node::Sliding { close: true, .. } => Some(Self::FinalResultsKept),
-            Node::Cogroup { window: Some(_), .. } => Some(Self::OneTimeOfACogroup),
-            _ => None,
-        })
+        case.nodes
+            .iter()
+            .flat_map(|node| match node {
+                Node::Windowed { close: true, .. }
+                | Node::Sessions { close: true, .. }
+                | Node::Sliding { close: true, .. } => &[Self::FinalResultsKept][..],
+                Node::Sessions { .. } | Node::Sliding { .. } => &[Self::OpenWindowsKept],
+                Node::SessionCogroup { .. } | Node::SlidingCogroup { .. } => {
+                    &[Self::OneTimeOfACogroup, Self::OpenWindowsKept]
+                }
+                Node::Cogroup { window: Some(_), .. } => &[Self::OneTimeOfACogroup],
+                _ => &[],
+            })
+            .copied()
     }
+}
+
+/// Whether a record comes late for a sliding window.
+pub(crate) fn is_late_for_sliding(case: &Case) -> bool {
+    case.nodes.iter().enumerate().any(|(place, node)| match node {
+        Node::Sliding { grace, .. } => case.first_late(&case.topics(place), *grace).is_some(),
+        _ => false,
+    })
 }
 
 /// How an output is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Strictness {
+pub(crate) enum How {
     /// The same records in the same order, each caused by the same step.
     Exact,
-    /// The same, unless a record came late enough to meet a session that has closed.
-    Sessions,
-    /// The same without times, and without tombstones of keys that have no value.
+    /// The same, but for times and for tombstones of keys that have no value.
     Foreign,
+    /// The same, but for the order of different keys within a step.
+    ForeignByKey,
+    /// The same values, without times.
+    ForeignValues,
     /// The same records.
     Bag,
     /// Only which records are joined.
     Pairs,
-    Nothing,
+    Nothing(Rule),
+}
+
+/// How an output is compared, and before which step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Strictness {
+    pub(crate) how: How,
+    /// The step from which on nothing is compared, and why.
+    pub(crate) until: Option<(usize, Rule)>,
+}
+
+impl Strictness {
+    pub(crate) const EXACT: Self = Self { how: How::Exact, until: None };
+
+    fn max(self, other: Self) -> Self {
+        let until = [self.until, other.until].into_iter().flatten().min();
+        Self { how: self.how.max(other.how), until }
+    }
+
+    /// Compares up to a record that comes too late.
+    fn before(self, late: Option<usize>, rule: Rule) -> Self {
+        self.max(Self { how: How::Exact, until: late.map(|step| (step, rule)) })
+    }
 }
 
 /// The strictness of each node.
 pub(crate) fn strictness(case: &Case) -> Vec<Strictness> {
     let mut all: Vec<Strictness> = Vec::new();
     for (place, node) in case.nodes.iter().enumerate() {
-        let inputs = node.parents().iter().map(|parent| all[*parent]).max().unwrap_or(Strictness::Exact);
+        let parents: Vec<_> = node.parents().iter().map(|parent| all[*parent]).collect();
+        let inputs = parents.iter().fold(Strictness::EXACT, |inputs, parent| inputs.max(*parent));
+        let how = |how: How| inputs.max(Strictness { how, until: None });
+        let late = |bound: i64| case.first_late(&case.topics(place), bound);
         all.push(match node {
-            Node::JoinStreams { .. } if inputs != Strictness::Exact => Strictness::Nothing,
+            Node::JoinStreams { .. } if inputs != Strictness::EXACT => how(How::Nothing(Rule::BehindALateJoin)),
+            Node::JoinStreams { kind: Kind::Inner, grace, .. } => inputs.before(late(*grace), Rule::LateForAJoin),
             Node::JoinStreams { kind, before, after, grace, .. } => {
-                let late = case.lateness(&case.topics(place));
-                let alone = (*kind != Kind::Inner && late > *after) || (*kind == Kind::Outer && late > *before);
-                match kind {
-                    _ if late > *grace || alone => Strictness::Pairs,
-                    Kind::Inner => Strictness::Exact,
-                    Kind::Left | Kind::Outer => Strictness::Bag,
-                }
+                let bound = if *kind == Kind::Outer { (*grace).min(*after).min(*before) } else { (*grace).min(*after) };
+                how(if late(bound).is_some() { How::Pairs } else { How::Bag })
             }
-            Node::JoinForeign { .. } => inputs.max(Strictness::Foreign),
+            Node::JoinForeign { from, .. } => {
+                // One step that changes several keys of the left table tells their results in another order.
+                how(if is_single(&case.nodes, *from) { How::Foreign } else { How::ForeignByKey })
+            }
             Node::TableFilter { .. }
+            | Node::TableFilterNot { .. }
             | Node::TableMapValues { .. }
-            | Node::GroupTable { .. }
-            | Node::JoinTables { .. }
-            | Node::JoinTable { .. }
-                if inputs == Strictness::Foreign =>
+            | Node::TransformValues { .. }
+                if inputs.how <= How::ForeignValues =>
             {
                 inputs
             }
-            _ if inputs == Strictness::Pairs || inputs == Strictness::Foreign => Strictness::Nothing,
-            Node::Sessions { grace, .. } if case.lateness(&case.topics(place)) > *grace => {
-                inputs.max(Strictness::Sessions)
+            Node::GroupTable { .. } | Node::JoinTables { .. } | Node::JoinTable { .. }
+                if inputs.how == How::Foreign =>
+            {
+                how(How::ForeignValues)
             }
+            _ if inputs.how == How::Pairs => how(How::Nothing(Rule::BehindALateJoin)),
+            _ if inputs.how != How::Exact && inputs.how != How::Bag => how(How::Nothing(Rule::BehindAForeignKeyJoin)),
+            Node::Sessions { grace, close: true, .. } => inputs.before(late(*grace), Rule::ClosedSessions),
             _ => inputs,
         });
     }

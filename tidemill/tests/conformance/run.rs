@@ -76,7 +76,12 @@ fn stores(driver: &TopologyTestDriver, case: &Case, answer: &mut Answer) {
             Node::Windowed { .. } | Node::Cogroup { window: Some(_), .. } => {
                 windowed::<Text>(driver, &name, Option::unwrap_or_default)
             }
-            Node::Suppress { .. } | Node::Sessions { .. } | Node::Sliding { .. } => None,
+            Node::Suppress { .. }
+            | Node::Sessions { .. }
+            | Node::Sliding { .. }
+            | Node::SessionCogroup { .. }
+            | Node::SlidingCogroup { .. }
+            | Node::GlobalTable { .. } => None,
             _ => keyed::<String>(driver, &name),
         };
         if let Some(rows) = rows {

@@ -6,6 +6,7 @@ use crate::{
     build::{Made, Nodes, ms},
     case::{FoldKind, Kind, Node, Text},
     functions::{add, both, foreign, is, key, list, without},
+    processors,
 };
 
 /// A value of a table.
@@ -44,6 +45,13 @@ pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
             Made::Windows(table) => Made::Windows(filter(table, r#mod, rest)),
             _ => stored(filter(nodes.table(from), r#mod, rest), keep),
         },
+        Node::TableFilterNot { from, r#mod, is: rest, stored: keep } => match &nodes.made[from] {
+            Made::Windows(table) => Made::Windows(table.filter_not(move |_, value| is(value, r#mod, rest))),
+            _ => stored(nodes.table(from).filter_not(move |_, value| is(&Some(value.clone()), r#mod, rest)), keep),
+        },
+        Node::TransformValues { from, add, stored: keep } => {
+            stored(processors::transform_values(nodes.table(from), &format!("p{}", nodes.made.len()), add), keep)
+        }
         Node::TableMapValues { from, add: suffix, stored: keep } => match &nodes.made[from] {
             Made::Windows(table) => Made::Windows(map_values(table, suffix)),
             _ => stored(map_values(nodes.table(from), suffix), keep),
@@ -60,20 +68,22 @@ pub(crate) fn node(nodes: &Nodes<'_>, node: &Node) -> Made {
             stored(join(nodes.table(from), nodes.table(with), kind), keep)
         }
         Node::ToTable { from } => Made::Table(nodes.stream(from).to_table_with_tombstones(name.as_str())),
-        Node::Suppress { from, wait } => match (&nodes.made[from], wait) {
-            (Made::Windows(table), None) => {
-                let suppressed = Suppressed::until_window_closes(BufferConfig::unbounded());
-                Made::Windows(table.suppress(name.as_str(), suppressed))
+        Node::Suppress { from, wait, keys } => {
+            let buffer =
+                keys.map_or(BufferConfig::unbounded(), |keys| BufferConfig::max_records(keys).emit_early_when_full());
+            match (&nodes.made[from], wait) {
+                (Made::Windows(table), None) => {
+                    Made::Windows(table.suppress(name.as_str(), Suppressed::until_window_closes(buffer)))
+                }
+                (Made::Windows(table), Some(wait)) => {
+                    Made::Windows(table.suppress(name.as_str(), Suppressed::until_time_limit(ms(wait), buffer)))
+                }
+                (_, wait) => {
+                    let suppressed = Suppressed::until_time_limit(ms(wait.unwrap_or(0)), buffer);
+                    Made::Table(nodes.table(from).suppress(name.as_str(), suppressed))
+                }
             }
-            (Made::Windows(table), Some(wait)) => {
-                let suppressed = Suppressed::until_time_limit(ms(wait), BufferConfig::unbounded());
-                Made::Windows(table.suppress(name.as_str(), suppressed))
-            }
-            (_, wait) => {
-                let suppressed = Suppressed::until_time_limit(ms(wait.unwrap_or(0)), BufferConfig::unbounded());
-                Made::Table(nodes.table(from).suppress(name.as_str(), suppressed))
-            }
-        },
+        }
         Node::JoinForeign { from, with, kind, stored: keep } => {
             let (left, right, join) = (nodes.table(from), nodes.table(with), format!("f{}", nodes.made.len()));
             let foreign = |_: &Text, value: &String| foreign(&Some(value.clone())).map(Some);

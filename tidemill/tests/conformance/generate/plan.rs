@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::about::{About, Shape, ordered};
-use crate::case::{Case, FoldKind, Kind, Node, Window};
+use crate::case::{Case, FoldKind, Kind, Node, Window, is_single};
 
 /// A join whose grace is drawn as this or more gets no record that is late.
 pub(super) const TAME: i64 = 5;
@@ -29,11 +29,16 @@ impl Draw {
 }
 
 /// How many rows the choice in [`Plan::add`] has.
-const ROWS: u8 = 45;
+const ROWS: u8 = 55;
+
+/// How many nodes each plan begins with.
+const SOURCES: usize = 5;
 
 pub(super) struct Plan {
     nodes: Vec<Node>,
     about: Vec<About>,
+    /// All streams and tables come from the first topic.
+    narrow: bool,
 }
 
 fn of<T: Copy>(choice: u8, all: &[T]) -> T {
@@ -41,15 +46,18 @@ fn of<T: Copy>(choice: u8, all: &[T]) -> T {
 }
 
 impl Plan {
-    /// Two streams and two tables, which stay if something reads them.
-    pub(super) fn new() -> Self {
-        let mut plan = Self { nodes: Vec::new(), about: Vec::new() };
-        for (topic, number) in ["a", "b", "t", "u"].into_iter().zip(0..) {
-            let (topic, table) = (topic.to_owned(), number > 1);
-            let shape = if table { Shape::Table } else { Shape::Stream };
-            let topics = BTreeSet::from([number]);
-            plan.about.push(About { shape, keyed: true, plain: !table, topics, ..About::default() });
-            plan.nodes.push(if table { Node::Table { topic } } else { Node::Stream { topic } });
+    /// The sources, which stay if something reads them.
+    pub(super) fn new(narrow: bool) -> Self {
+        let mut plan = Self { nodes: Vec::new(), about: Vec::new(), narrow };
+        for (topic, number) in ["a", "b", "t", "u", "w"].into_iter().zip(0..) {
+            let topic = topic.to_owned();
+            let (shape, node) = match number {
+                0 | 1 => (Shape::Stream, Node::Stream { topic }),
+                2 | 3 => (Shape::Table, Node::Table { topic }),
+                _ => (Shape::Global, Node::GlobalTable { topic }),
+            };
+            plan.about.push(About::source(shape, number));
+            plan.nodes.push(node);
         }
         plan
     }
@@ -92,12 +100,7 @@ impl Plan {
                 let window = (a % 2 == 0).then(|| window(b, c));
                 Node::Cogroup { from, with, window }
             }),
-            21..24 => self.pair(draw, true).map(|(from, with)| {
-                // With neither, Kafka Streams forgets records that it still has to join.
-                let (before, after) = of(a, &[(5, 5), (0, 10), (10, 0), (0, 1), (3, 7)]);
-                let kind = of(draw.op, &[Kind::Inner, Kind::Left, Kind::Outer]);
-                Node::JoinStreams { from, with, kind, before, after, grace: of(c, &[0, TAME, 2, 20]) }
-            }),
+            21..24 => self.pair(draw, true).map(|(from, with)| join_streams(draw, from, with)),
             24..27 => self.join_table(draw).map(|(from, with)| Node::JoinTable { from, with, kind }),
             27 => self.table(draw, false).map(|from| {
                 let stored = b % 2 == 1 && self.about[from].shape == Shape::Table;
@@ -118,16 +121,54 @@ impl Plan {
             34..37 => self.keyed(draw).map(|from| {
                 // Far behind tables and closed windows, records may be late by any time.
                 let grace = if self.about[from].plain { of(c, &[0, TAME, 3, 20]) } else { 100_000 };
-                Node::Sessions { from, gap: of(b, &[5, 2, 10, 1]), grace, kind: fold, close: draw.op == 36 }
+                Node::Sessions {
+                    from,
+                    gap: of(b, &[5, 2, 10, 1, 0]),
+                    grace,
+                    kind: fold,
+                    close: draw.op == 36,
+                    forgetful: false,
+                }
             }),
-            42.. => self.keyed(draw).map(|from| {
+            42..45 => self.keyed(draw).map(|from| {
                 let (difference, grace) = (of(b, &[5, 2, 10, 1]), of(c, &[0, 3, 10, 40]));
-                Node::Sliding { from, difference, grace, kind: fold, close: draw.op == 44 }
+                Node::Sliding { from, difference, grace, kind: fold, close: draw.op == 44, forgetful: false }
             }),
-            37 | 38 => self.table(draw, true).map(|from| {
+            37 | 38 => self.table(draw, true).filter(|from| !self.about[*from].storeless).map(|from| {
                 let until_close = self.about[from].shape == Shape::Windows && !self.about[from].inclusive && b % 4 != 0;
-                Node::Suppress { from, wait: (!until_close).then(|| of(c, &[5, 0, 20])) }
+                let keys = if until_close { None } else { of(a, &[None, None, Some(1), Some(2)]) };
+                Node::Suppress { from, wait: (!until_close).then(|| of(c, &[5, 0, 20])), keys }
             }),
+            45 => self.table(draw, false).map(|from| {
+                let stored = b % 2 == 1 && self.about[from].shape == Shape::Table;
+                Node::TableFilterNot { from, r#mod: modulo, is: u64::from(b) % modulo, stored }
+            }),
+            46 => self
+                .table(draw, true)
+                .filter(|from| self.about[*from].shape == Shape::Table)
+                .map(|from| Node::TransformValues { from, add: suffix, stored: c % 2 == 1 }),
+            47 | 48 => self.any(draw).map(|from| Node::JoinGlobal { from, with: SOURCES - 1, kind }),
+            49 | 54 => self.keyed(draw).map(|from| Node::Process {
+                from,
+                every: of(b, &[5, 1_000, 2_500]),
+                stream_time: self.narrow || c % 2 == 1,
+            }),
+            50 => self.keyed(draw).map(|from| Node::ProcessValues { from }),
+            51 => self.pair(draw, true).map(|(from, with)| Node::SessionCogroup {
+                from,
+                with,
+                gap: of(b, &[5, 2, 10, 1, 0]),
+                grace: of(c, &[0, 3, 20]),
+            }),
+            52 => self.pair(draw, true).map(|(from, with)| Node::SlidingCogroup {
+                from,
+                with,
+                difference: of(b, &[5, 2, 10, 1]),
+                grace: of(c, &[0, 3, 20]),
+            }),
+            53 => self
+                .choose(draw.from, |about| about.shape == Shape::Stream && about.plain && about.keyed)
+                .map(|from| join_streams(Draw { op: a, ..draw }, from, from)),
             _ => self
                 .two(draw, |about| about.shape == Shape::Table && !about.initial && !about.viewless)
                 .filter(|(from, with)| self.about[*from].topics.is_disjoint(&self.about[*with].topics))
@@ -141,60 +182,26 @@ impl Plan {
     /// Adds a node, and what is known of it.
     fn push(&mut self, node: Node) -> usize {
         let parents: Vec<_> = node.parents().iter().map(|parent| self.about[*parent].clone()).collect();
-        let any = |what: fn(&About) -> bool| parents.iter().any(what);
-        let (mut keyed, mut behind, mut plain, mut loose) = (
-            !any(|about| !about.keyed),
-            any(|about| about.behind),
-            !any(|about| !about.plain),
-            any(|about| about.loose),
-        );
-        let mut shape = Shape::Stream;
-        match &node {
-            Node::Map { .. } | Node::FlatMap { .. } | Node::SelectKey { .. } | Node::NullKeys { .. } => keyed = false,
-            Node::Repartition { .. } => (keyed, behind) = (true, true),
-            Node::Split { .. } => shape = Shape::Branches,
-            Node::Fold { .. } | Node::Cogroup { window: None, .. } | Node::ToTable { .. } | Node::JoinTables { .. } => {
-                (shape, plain) = (Shape::Table, false);
-            }
-            Node::GroupTable { .. } => (shape, plain, keyed, behind) = (Shape::Table, false, true, true),
-            Node::TableFilter { .. } | Node::TableMapValues { .. } | Node::Suppress { .. } => shape = parents[0].shape,
-            Node::JoinForeign { .. } => (shape, plain, keyed, behind) = (Shape::Table, false, true, true),
-            // Its windowed keys become texts.
-            Node::Windowed { .. } | Node::Sessions { .. } | Node::Sliding { .. } | Node::Cogroup { .. } => {
-                (shape, plain, keyed) = (Shape::Windows, false, false);
-            }
-            Node::JoinStreams { kind, .. } => (plain, loose) = (false, *kind != Kind::Inner),
-            _ => {}
-        }
-        let counts =
-            matches!(node, Node::Fold { kind: FoldKind::Count, .. } | Node::Windowed { kind: FoldKind::Count, .. });
-        let step = matches!(node, Node::TableFilter { .. } | Node::TableMapValues { .. } | Node::Suppress { .. });
-        let initial = counts || matches!(node, Node::Suppress { .. }) || step && parents[0].initial;
-        let inclusive = matches!(node, Node::Sessions { .. } | Node::Sliding { .. });
-        let inclusive = inclusive || step && parents[0].inclusive;
-        let stored = matches!(node, Node::TableFilter { stored: true, .. } | Node::TableMapValues { stored: true, .. });
-        let viewless = matches!(node, Node::JoinForeign { stored: false, .. } | Node::Suppress { .. });
-        let viewless = viewless || step && !stored && parents[0].viewless;
-        let foreign = matches!(node, Node::JoinForeign { .. }) || any(|about| about.foreign);
-        let topics = parents.iter().flat_map(|about| about.topics.clone()).collect();
-        self.about.push(About { shape, keyed, behind, plain, loose, initial, inclusive, viewless, foreign, topics });
+        let single = node.parents().iter().all(|parent| is_single(&self.nodes, *parent));
+        self.about.push(About::of(&node, &parents, single));
         self.nodes.push(node);
         self.nodes.len() - 1
     }
 
     fn choose(&self, choice: u8, good: impl Fn(&About) -> bool) -> Option<usize> {
+        let good = |about: &About| good(about) && (!self.narrow || about.topics == BTreeSet::from([0]));
         let places: Vec<_> = (0..self.about.len()).filter(|place| good(&self.about[*place])).collect();
         (!places.is_empty()).then(|| of(choice, &places))
     }
 
     /// A node whose records can be read.
     fn any(&self, draw: Draw) -> Option<usize> {
-        self.choose(draw.from, |about| about.shape != Shape::Branches && !about.foreign)
+        self.choose(draw.from, |about| about.has_records() && !about.foreign)
     }
 
     /// A node in the order of Kafka Streams, repartitioned if that is necessary.
     fn keyed(&mut self, draw: Draw) -> Option<usize> {
-        let place = self.choose(draw.from, |about| about.shape != Shape::Branches && !about.loose && !about.foreign)?;
+        let place = self.choose(draw.from, |about| about.has_records() && !about.loose && !about.foreign)?;
         Some(self.by_key(place))
     }
 
@@ -256,9 +263,9 @@ impl Plan {
         let joins = |node: &Node| matches!(node, Node::JoinStreams { .. });
         let written = |place: &usize| {
             let (node, about) = (&self.nodes[*place], &self.about[*place]);
-            let leaf = *place > 3 && !read.contains(place);
-            about.shape != Shape::Branches
-                && (leaf || joins(node) || stateful(about) && (*place > 3 || read.contains(place)))
+            let leaf = *place >= SOURCES && !read.contains(place);
+            about.has_records()
+                && (leaf || joins(node) || stateful(about) && (*place >= SOURCES || read.contains(place)))
         };
         let mut outputs: Vec<_> = (0..self.nodes.len()).filter(written).collect();
         if outputs.is_empty() {
@@ -278,6 +285,13 @@ impl Plan {
         });
         Case { nodes: nodes.collect(), outputs: outputs.into_iter().map(place).collect(), script: Vec::new() }
     }
+}
+
+fn join_streams(Draw { op, a, c, .. }: Draw, from: usize, with: usize) -> Node {
+    // With neither, Kafka Streams forgets records that it still has to join.
+    let (before, after) = of(a, &[(5, 5), (0, 10), (10, 0), (0, 1), (3, 7)]);
+    let kind = of(op, &[Kind::Inner, Kind::Left, Kind::Outer]);
+    Node::JoinStreams { from, with, kind, before, after, grace: of(c, &[0, TAME, 2, 20]) }
 }
 
 fn window(b: u8, c: u8) -> Window {

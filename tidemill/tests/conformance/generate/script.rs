@@ -1,5 +1,7 @@
 //! The records of a case.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use crate::case::Step;
@@ -21,6 +23,17 @@ pub(super) struct Script {
     disorder: u8,
 }
 
+/// What a case needs of its script.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// Records far ahead end the script, so that nothing waits for partners any more.
+    pub(super) closers: bool,
+    /// The wall clock advances often.
+    pub(super) waits: bool,
+    /// No two records have the same time: see the rules for sessions.
+    pub(super) distinct: bool,
+}
+
 const KEYS: [Option<&str>; 8] = [Some("a"), Some("b"), Some("a"), Some("c"), Some("b"), Some("é"), Some(""), None];
 
 impl Script {
@@ -30,10 +43,10 @@ impl Script {
         (prop::collection::vec(step, 1..32), 0..3_u8).prop_map(|(steps, disorder)| Self { steps, disorder })
     }
 
-    pub(super) fn steps(&self, topics: &[String], closers: bool) -> Vec<Step> {
+    pub(super) fn steps(&self, topics: &[String], how: How) -> Vec<Step> {
         let mut now = 0;
-        let mut steps: Vec<_> = self.steps.iter().map(|drawn| self.step(drawn, &mut now, topics)).collect();
-        if closers {
+        let mut steps: Vec<_> = self.steps.iter().map(|drawn| self.step(drawn, &mut now, topics, how)).collect();
+        if how.closers {
             let far = |ahead: i64, now: i64| {
                 topics
                     .iter()
@@ -42,12 +55,22 @@ impl Script {
             steps.extend(far(100_000, now));
             steps.extend(far(200_000, now));
         }
+        if how.distinct {
+            let mut times = BTreeSet::new();
+            for step in &mut steps {
+                if let Step::Record(.., timestamp) = step {
+                    while !times.insert(*timestamp) {
+                        *timestamp += 1;
+                    }
+                }
+            }
+        }
         steps
     }
 
-    fn step(&self, drawn: &Drawn, now: &mut i64, topics: &[String]) -> Step {
+    fn step(&self, drawn: &Drawn, now: &mut i64, topics: &[String], how: How) -> Step {
         let Drawn { topic, key, value, ahead, late } = *drawn;
-        if topic == u8::MAX {
+        if topic == u8::MAX || how.waits && topic > 225 {
             return Step::Wait(1_000);
         }
         *now += match ahead {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.kstream.CogroupedKStream;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KTable;
@@ -29,6 +30,14 @@ final class Folds {
                 SlidingWindows.ofTimeDifferenceAndGrace(Nodes.ms(node, "difference"), Nodes.ms(node, "grace")))));
             case "sessions" -> new Nodes.Windows(sessions(nodes, node));
             case "cogroup" -> cogroup(nodes, node);
+            case "session_cogroup" -> new Nodes.Windows(cogrouped(nodes, node)
+                .windowedBy(SessionWindows.ofInactivityGapAndGrace(Nodes.ms(node, "gap"), Nodes.ms(node, "grace")))
+                .aggregate(() -> "", (key, one, other) -> Functions.list(one, "|", other, 0),
+                    sessionRows(nodes, node)));
+            case "sliding_cogroup" -> new Nodes.Windows(cogrouped(nodes, node)
+                .windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(
+                    Nodes.ms(node, "difference"), Nodes.ms(node, "grace")))
+                .aggregate(() -> null, rows(nodes, node)));
             default -> throw new IllegalArgumentException(node.toString());
         };
     }
@@ -48,15 +57,14 @@ final class Folds {
     private static KTable<Windowed<String>, String> windowed(Nodes nodes, JsonNode node,
                                                               TimeWindowedKStream<String, String> divided) {
         boolean close = node.get("close").asBoolean();
-        boolean kept = close && !node.has("forgetful");
         long delete = node.path("delete").asLong();
         var windows = divided.emitStrategy(close ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate());
         return switch (Nodes.kind(node)) {
-            case "count" -> windows.count(Folds.<Long>rows(nodes, kept).withValueSerde(Serdes.Long()))
+            case "count" -> windows.count(Folds.<Long>rows(nodes, node).withValueSerde(Serdes.Long()))
                 .mapValues(count -> count == null ? null : count.toString());
-            case "reduce" -> windows.reduce(Functions::reduce, rows(nodes, kept));
+            case "reduce" -> windows.reduce(Functions::reduce, rows(nodes, node));
             default -> windows.aggregate(() -> null,
-                (key, value, list) -> Functions.list(list, ",", value, delete), rows(nodes, kept));
+                (key, value, list) -> Functions.list(list, ",", value, delete), rows(nodes, node));
         };
     }
 
@@ -66,30 +74,42 @@ final class Folds {
             .windowedBy(SessionWindows.ofInactivityGapAndGrace(Nodes.ms(node, "gap"), Nodes.ms(node, "grace")))
             .emitStrategy(close ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate());
         return switch (Nodes.kind(node)) {
-            case "count" -> sessions.count(Folds.<Long>sessionRows(nodes, close).withValueSerde(Serdes.Long()))
+            case "count" -> sessions.count(Folds.<Long>sessionRows(nodes, node).withValueSerde(Serdes.Long()))
                 .mapValues(count -> count == null ? null : count.toString());
-            case "reduce" -> sessions.reduce(Functions::reduce, sessionRows(nodes, close));
+            case "reduce" -> sessions.reduce(Functions::reduce, sessionRows(nodes, node));
             default -> sessions.aggregate(() -> "", (key, value, list) -> Functions.list(list, ",", value, 0),
-                (key, one, other) -> Functions.list(one, "|", other, 0), sessionRows(nodes, close));
+                (key, one, other) -> Functions.list(one, "|", other, 0), sessionRows(nodes, node));
         };
     }
 
-    /** Final results come in the order of a store on disk: the one in memory has another. */
-    private static <V> Materialized<String, V, SessionStore<Bytes, byte[]>> sessionRows(Nodes nodes, boolean kept) {
+    /**
+     * A store forgets a session one millisecond before it closes, and those that are emitted at their close. So sessions
+     * are kept for longer. And final results come in the order of a store on disk: the one in memory has another.
+     */
+    private static <V> Materialized<String, V, SessionStore<Bytes, byte[]>> sessionRows(Nodes nodes, JsonNode node) {
         Materialized<String, V, SessionStore<Bytes, byte[]>> rows =
             Materialized.<String, V, SessionStore<Bytes, byte[]>>as(nodes.name()).withKeySerde(Serdes.String());
-        return kept ? rows.withRetention(Duration.ofDays(1)).withStoreType(BuiltInDslStoreSuppliers.ROCKS_DB) : rows;
+        if (node.has("forgetful")) {
+            return rows;
+        }
+        return node.path("close").asBoolean()
+            ? rows.withRetention(Duration.ofDays(1)).withStoreType(BuiltInDslStoreSuppliers.ROCKS_DB)
+            : rows.withRetention(Nodes.ms(node, "gap").plus(Nodes.ms(node, "grace")).plusMillis(1));
+    }
+
+    private static CogroupedKStream<String, String> cogrouped(Nodes nodes, JsonNode node) {
+        return nodes.from(node).groupByKey()
+            .<String>cogroup((key, value, list) -> Functions.list(list, ",", value, 0))
+            .cogroup(nodes.with(node).groupByKey(), (key, value, list) -> Functions.list(list, ";", value, 0));
     }
 
     private static Object cogroup(Nodes nodes, JsonNode node) {
-        var cogrouped = nodes.from(node).groupByKey()
-            .<String>cogroup((key, value, list) -> Functions.list(list, ",", value, 0))
-            .cogroup(nodes.with(node).groupByKey(), (key, value, list) -> Functions.list(list, ";", value, 0));
+        var cogrouped = cogrouped(nodes, node);
         if (node.get("window").isNull()) {
             return cogrouped.aggregate(() -> null, nodes.store());
         }
         return new Nodes.Windows(cogrouped.windowedBy(windows(node.get("window")))
-            .aggregate(() -> null, rows(nodes, false)));
+            .aggregate(() -> null, rows(nodes, node)));
     }
 
     private static TimeWindows windows(JsonNode window) {
@@ -100,10 +120,19 @@ final class Folds {
     /**
      * Rows of windows that are emitted at their close are kept for longer. With the default retention, a record that
      * opens a window far ahead hides closed windows from the scan that should emit them, and their results are lost.
+     * A sliding window is needed until that of a later record is made, one millisecond longer than by default.
      */
-    private static <V> Materialized<String, V, WindowStore<Bytes, byte[]>> rows(Nodes nodes, boolean kept) {
+    private static <V> Materialized<String, V, WindowStore<Bytes, byte[]>> rows(Nodes nodes, JsonNode node) {
         Materialized<String, V, WindowStore<Bytes, byte[]>> rows =
             Materialized.<String, V, WindowStore<Bytes, byte[]>>as(nodes.name()).withKeySerde(Serdes.String());
-        return kept ? rows.withRetention(Duration.ofDays(1)) : rows;
+        if (node.has("forgetful")) {
+            return rows;
+        }
+        if (node.path("close").asBoolean()) {
+            return rows.withRetention(Duration.ofDays(1));
+        }
+        return node.has("difference")
+            ? rows.withRetention(Nodes.ms(node, "difference").multipliedBy(2).plus(Nodes.ms(node, "grace")).plusMillis(1))
+            : rows;
     }
 }

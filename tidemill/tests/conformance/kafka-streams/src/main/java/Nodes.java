@@ -10,6 +10,7 @@ import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Branched;
+import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.KTable;
@@ -45,6 +46,7 @@ final class Nodes {
         return switch (node.get("op").asText()) {
             case "stream" -> builder.<String, String>stream(node.get("topic").asText());
             case "table" -> builder.table(node.get("topic").asText(), store());
+            case "global_table" -> builder.globalTable(node.get("topic").asText(), store());
             case "filter" -> from(node).filter((key, value) -> Functions.is(value, mod, is));
             case "filter_not" -> from(node).filterNot((key, value) -> Functions.is(value, mod, is));
             case "map_values" -> {
@@ -71,7 +73,11 @@ final class Nodes {
             case "join_table" -> kind(node).equals("left")
                 ? from(node).leftJoin(table(node, "with"), Functions::both)
                 : from(node).join(table(node, "with"), Functions::both);
-            case "fold", "windowed", "sessions", "sliding", "cogroup" -> Folds.node(this, node);
+            case "join_global" -> joinGlobal(node);
+            case "process" -> Processors.process(builder, this, node);
+            case "process_values" -> Processors.processValues(builder, this, node);
+            case "fold", "windowed", "sessions", "sliding", "cogroup", "session_cogroup", "sliding_cogroup" ->
+                Folds.node(this, node);
             default -> Tables.node(this, node);
         };
     }
@@ -85,6 +91,14 @@ final class Nodes {
             case "left" -> from(node).leftJoin(with(node), Functions::both, windows, joined);
             default -> from(node).outerJoin(with(node), Functions::both, windows, joined);
         };
+    }
+
+    @SuppressWarnings("unchecked")
+    private Object joinGlobal(JsonNode node) {
+        var table = (GlobalKTable<String, String>) at(node, "with");
+        return kind(node).equals("left")
+            ? from(node).leftJoin(table, (key, value) -> Functions.foreign(value), Functions::both)
+            : from(node).join(table, (key, value) -> Functions.foreign(value), Functions::both);
     }
 
     private Map<String, KStream<String, String>> split(JsonNode node) {

@@ -31,6 +31,19 @@ final class Tables {
                 var table = nodes.table(node, "from");
                 return stored ? table.filter(predicate, nodes.store()) : table.filter(predicate);
             }
+            case "table_filter_not": {
+                if (from instanceof Nodes.Windows windows) {
+                    return new Nodes.Windows(windows.table().filterNot((key, value) -> Functions.is(value, mod, is)));
+                }
+                Predicate<String, String> predicate = (key, value) -> Functions.is(value, mod, is);
+                var table = nodes.table(node, "from");
+                return stored ? table.filterNot(predicate, nodes.store()) : table.filterNot(predicate);
+            }
+            case "transform_values": {
+                var table = nodes.table(node, "from");
+                return stored ? table.transformValues(() -> new Processors.Add(add), nodes.store())
+                    : table.transformValues(() -> new Processors.Add(add));
+            }
             case "table_map_values": {
                 if (from instanceof Nodes.Windows windows) {
                     return new Nodes.Windows(windows.table().mapValues(mapper));
@@ -91,13 +104,18 @@ final class Tables {
     }
 
     private static Object suppress(Nodes nodes, JsonNode node, Object from) {
-        if (from instanceof Nodes.Windows windows) {
-            return new Nodes.Windows(node.get("wait").isNull()
-                ? windows.table().suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()))
-                : windows.table().suppress(
-                    Suppressed.untilTimeLimit(Nodes.ms(node, "wait"), Suppressed.BufferConfig.unbounded())));
+        if (node.get("wait").isNull()) {
+            return new Nodes.Windows(((Nodes.Windows) from).table()
+                .suppress(Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded())));
         }
-        return nodes.table(node, "from").suppress(
-            Suppressed.untilTimeLimit(Nodes.ms(node, "wait"), Suppressed.BufferConfig.unbounded()));
+        var wait = Nodes.ms(node, "wait");
+        if (from instanceof Nodes.Windows windows) {
+            return new Nodes.Windows(windows.table().suppress(node.has("keys")
+                ? Suppressed.untilTimeLimit(wait, Suppressed.BufferConfig.maxRecords(node.get("keys").asLong()))
+                : Suppressed.untilTimeLimit(wait, Suppressed.BufferConfig.unbounded())));
+        }
+        return nodes.table(node, "from").suppress(node.has("keys")
+            ? Suppressed.untilTimeLimit(wait, Suppressed.BufferConfig.maxRecords(node.get("keys").asLong()))
+            : Suppressed.untilTimeLimit(wait, Suppressed.BufferConfig.unbounded()));
     }
 }

@@ -1,0 +1,135 @@
+//! The case of each documented difference.
+
+/// The cases, whose recorded answers are in a file.
+pub(crate) const CASES: [(&str, &str); 21] = [
+    (
+        "final results",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"windowed","from":0,"kind":"count","close":true,"window":{"size":10,"advance":10,"grace":0},"delete":0,
+             "forgetful":true}],
+            "outputs":[1],"script":[["a","k","1",5],["a","k","1",1000]]}"#,
+    ),
+    (
+        "times of a cogroup",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
+            {"op":"cogroup","from":0,"with":1,"window":{"size":10,"advance":10,"grace":0}}],
+            "outputs":[2],"script":[["a","k","1",25],["b","k","2",15]]}"#,
+    ),
+    (
+        "no partner",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
+            {"op":"join_streams","from":0,"with":1,"kind":"outer","before":10,"after":0,"grace":2}],
+            "outputs":[2],"script":[["a","k","1",2],["b","l","2",9],["b","m","3",100]]}"#,
+    ),
+    (
+        "late for a join",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
+            {"op":"join_streams","from":0,"with":1,"kind":"left","before":5,"after":5,"grace":10}],
+            "outputs":[2],"script":[["a","z","0",30],["a","k","1",20],["b","k","2",20],["b","z","3",30],["a","y","4",48],
+             ["b","z","5",32]]}"#,
+    ),
+    (
+        "null keys of a repartition topic",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"repartition","from":0,"keyless":true}],
+            "outputs":[1],"script":[["a",null,"1",0],["a","k","2",1]]}"#,
+    ),
+    (
+        "join of one instant",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
+            {"op":"join_streams","from":0,"with":1,"kind":"inner","before":0,"after":0,"grace":0}],
+            "outputs":[2],"script":[["a","k","1",5],["b","k","2",5]]}"#,
+    ),
+    (
+        "initial values",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"fold","from":0,"kind":"aggregate","initial":true},
+            {"op":"group_table","from":1,"mod":2,"kind":"count"}],
+            "outputs":[2],"script":[["a","k","0",0],["a","l","0",1],["a","m","9",2]]}"#,
+    ),
+    (
+        "initial counts",
+        r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"fold","from":0,"kind":"count"},
+            {"op":"table_filter","from":1,"mod":2,"is":1,"stored":false}],
+            "outputs":[2],"script":[["a","k","0",0]]}"#,
+    ),
+    (
+        "values of a new sliding window",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"sliding","from":0,"difference":10,"grace":3,"kind":"reduce","close":false},
+            {"op":"table_filter","from":1,"mod":3,"is":2,"stored":false}],
+            "outputs":[2],"script":[["a","a","28",14],["a","a","13",15]]}"#,
+    ),
+    (
+        "a session of one instant",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"sessions","from":0,"gap":5,"grace":0,"kind":"count","close":false},
+            {"op":"group_table","from":1,"mod":2,"kind":"count"}],
+            "outputs":[2],"script":[["a","b","0",0],["a","b","0",0]]}"#,
+    ),
+    (
+        "the last moment of a session",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"sessions","from":0,"gap":10,"grace":0,"kind":"count","close":false,"forgetful":true}],
+            "outputs":[1],"script":[["a","b","0",0],["a","z","0",10],["a","b","0",10]]}"#,
+    ),
+    (
+        "a session that has closed",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"sessions","from":0,"gap":10,"grace":0,"kind":"count","close":true}],
+            "outputs":[1],"script":[["a","b","0",0],["a","z","0",11],["a","b","0",10],["a","z","0",40]]}"#,
+    ),
+    (
+        "sliding windows of one instant",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"sliding","from":0,"difference":0,"grace":0,"kind":"count","close":false}],
+            "outputs":[1],"script":[["a","b","0",5],["a","b","0",5]]}"#,
+    ),
+    (
+        "times of a foreign-key join",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"table","topic":"u"},
+            {"op":"join_foreign","from":0,"with":1,"kind":"inner","stored":false}],
+            "outputs":[2],"script":[["t","a","0",1],["u","a","0",0],["t","a",null,0]]}"#,
+    ),
+    (
+        "a foreign key that has no value twice",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"table","topic":"u"},
+            {"op":"join_foreign","from":0,"with":1,"kind":"inner","stored":false}],
+            "outputs":[2],"script":[["t","c","17",0],["t","c","17",0]]}"#,
+    ),
+    (
+        "order of a foreign-key join",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"table","topic":"u"},
+            {"op":"group_table","from":0,"mod":3,"kind":"reduce"},
+            {"op":"join_foreign","from":2,"with":1,"kind":"left","stored":false}],
+            "outputs":[3],"script":[["t","b","0",0],["t","b","47",0]]}"#,
+    ),
+    (
+        "what a suppression replaces",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"suppress","from":0,"wait":5},
+            {"op":"group_table","from":1,"mod":2,"kind":"count"}],
+            "outputs":[2],"script":[["t","a","27",0],["t","a","0",5]]}"#,
+    ),
+    (
+        "the view of a suppression",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"suppress","from":0,"wait":0},
+            {"op":"join_table","from":1,"with":1,"kind":"left"}],
+            "outputs":[2],"script":[["t","a","1",0],["t","a","2",1]]}"#,
+    ),
+    (
+        "a table that is joined with itself",
+        r#"{"nodes":[{"op":"table","topic":"t"},{"op":"join_tables","from":0,"with":0,"kind":"inner","stored":true},
+            {"op":"group_table","from":1,"mod":2,"kind":"count"}],
+            "outputs":[2],"script":[["t","a","0",0]]}"#,
+    ),
+    (
+        "late for a sliding window",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"sliding","from":0,"difference":10,"grace":3,"kind":"count","close":true}],
+            "outputs":[1],"script":[["a","c","0",7],["a","a","0",26],["a","c","0",18]]}"#,
+    ),
+    (
+        "the last moment of a sliding window",
+        r#"{"nodes":[{"op":"stream","topic":"a"},
+            {"op":"sliding","from":0,"difference":1,"grace":0,"kind":"reduce","close":false,"forgetful":true}],
+            "outputs":[1],"script":[["a","a","1",5],["a","b","1",5],["a","a","2",6],["a","b","2",6]]}"#,
+    ),
+];
