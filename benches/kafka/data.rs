@@ -39,7 +39,7 @@ pub(crate) fn input(site: &Site, workload: &str) -> BenchResult<Input> {
         return Ok(Input { topic: "pose", records: few as u64 });
     }
     load("chat", &mut chats(many))?;
-    if !["join", "table-join", "foreign-key", "global-join"].contains(&workload) {
+    if !["join", "table-join", "foreign-key", "global-join", "as-of-join", "cogroup"].contains(&workload) {
         return Ok(Input { topic: "chat", records: many as u64 });
     }
     load(SEGMENTS, &mut segments(few))?;

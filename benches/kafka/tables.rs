@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidemill::{BufferConfig, SessionWindows, SlidingWindows, StreamsBuilder, Suppressed, TimeWindows};
+use tidemill::{BufferConfig, Joined, Materialized, SessionWindows, SlidingWindows, StreamsBuilder, Suppressed, TimeWindows};
 
 use crate::{
     data::SEGMENTS,
@@ -50,6 +50,19 @@ pub(crate) fn add(builder: &StreamsBuilder, workload: &str, input: &str, output:
             let segments = builder.global_table::<Bytes, Bytes>(SEGMENTS, "segments");
             let chats = builder.stream::<Bytes, Bytes>(input);
             chats.join_global(&segments, |_, chat| other(chat), |_, chat, segment| both(&chat, &segment)).to(output);
+        }
+        "as-of-join" => {
+            let kept = Materialized::named("segments").versioned(Duration::from_mins(1));
+            let segments = builder.table::<Bytes, Bytes>(SEGMENTS, kept);
+            let joined = Joined::named("as-of").grace_period(Duration::from_millis(500));
+            let chats = builder.stream::<Bytes, Bytes>(input);
+            chats.join_with(&segments, joined, |_, chat, segment| both(&chat, &segment)).to(output);
+        }
+        "cogroup" => {
+            let segments = builder.stream::<Bytes, Bytes>(SEGMENTS).group_by_key();
+            let both = grouped().cogroup(|_, _: Bytes, count: &mut i64| *count += 1);
+            let both = both.cogroup(&segments, |_, _: Bytes, count: &mut i64| *count += 1);
+            both.aggregate("both", || 0).to_stream().to(output);
         }
         _ => return false,
     }

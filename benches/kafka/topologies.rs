@@ -7,7 +7,7 @@ use tidemill::{EmitStrategy, JoinWindows, KStream, KTable, StreamsBuilder, TimeW
 
 use crate::{BenchResult, data::SEGMENTS, tables};
 
-pub(crate) const WORKLOADS: [&str; 12] = [
+pub(crate) const WORKLOADS: [&str; 14] = [
     "pass",
     "count-update",
     "count-final",
@@ -20,6 +20,8 @@ pub(crate) const WORKLOADS: [&str; 12] = [
     "table-join",
     "foreign-key",
     "global-join",
+    "as-of-join",
+    "cogroup",
 ];
 
 pub(crate) fn named(workload: &str, input: &str, output: &str) -> BenchResult<Topology> {

@@ -7,6 +7,7 @@ import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.GlobalKTable;
+import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.Grouped;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KTable;
@@ -18,6 +19,7 @@ import org.apache.kafka.streams.kstream.Suppressed;
 import org.apache.kafka.streams.kstream.TimeWindows;
 import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.SessionStore;
+import org.apache.kafka.streams.state.Stores;
 import org.apache.kafka.streams.state.WindowStore;
 
 /** The topologies of sessions, sliding windows and tables. */
@@ -36,6 +38,8 @@ final class TableTopologies {
             case "table-join" -> join(builder, input, output);
             case "foreign-key" -> foreignKey(builder, input, output);
             case "global-join" -> global(builder, input, output);
+            case "as-of-join" -> asOf(builder, input, output);
+            case "cogroup" -> cogroup(builder, input, output);
             default -> throw new IllegalArgumentException("no workload is named " + workload);
         }
     }
@@ -114,6 +118,29 @@ final class TableTopologies {
         builder.stream(input, Consumed.with(BYTES, BYTES))
                 .join(segments, (key, chat) -> other(chat), TableTopologies::with)
                 .to(output, Produced.with(BYTES, BYTES));
+    }
+
+    /** Each chat with the segment that its stream had at that time; late segments have half a second to come. */
+    private static void asOf(StreamsBuilder builder, String input, String output) {
+        KTable<byte[], byte[]> segments = builder.table("transcript", Consumed.with(BYTES, BYTES),
+                Materialized.<byte[], byte[]>as(
+                                Stores.persistentVersionedKeyValueStore("segments", Duration.ofMinutes(1)))
+                        .withKeySerde(BYTES).withValueSerde(BYTES));
+        builder.stream(input, Consumed.with(BYTES, BYTES))
+                .join(segments, TableTopologies::with,
+                        Joined.with(BYTES, BYTES, BYTES, "as-of", Duration.ofMillis(500)))
+                .to(output, Produced.with(BYTES, BYTES));
+    }
+
+    /** The chats and segments of each stream, counted together. */
+    private static void cogroup(StreamsBuilder builder, String input, String output) {
+        grouped(builder, input)
+                .<Long>cogroup((key, chat, count) -> count + 1)
+                .cogroup(grouped(builder, "transcript"), (key, segment, count) -> count + 1)
+                .aggregate(() -> 0L, Materialized.<byte[], Long, KeyValueStore<Bytes, byte[]>>as("both")
+                        .withKeySerde(BYTES).withValueSerde(LONG))
+                .toStream()
+                .to(output, Produced.with(BYTES, LONG));
     }
 
     /** The first two letters of the user. */
