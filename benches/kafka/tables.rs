@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tidemill::{BufferConfig, Joined, Materialized, SessionWindows, SlidingWindows, StreamsBuilder, Suppressed, TimeWindows};
+use tidemill::{
+    BufferConfig, Joined, Materialized, SessionWindows, SlidingWindows, StreamsBuilder, Suppressed, TimeWindows,
+};
 
 use crate::{
     data::SEGMENTS,
