@@ -9,11 +9,13 @@ mod by_key;
 mod caching;
 mod calls;
 mod cogroup;
+mod cogroup_windows;
 mod ends;
 mod erasing;
 mod foreign_key;
 mod generated;
 mod global;
+mod group_table;
 mod idle;
 mod idle_rest;
 mod join;
@@ -25,7 +27,11 @@ mod sessions;
 mod sliding;
 mod standbys;
 mod stopping;
+mod suppress;
+mod table_join;
+mod tables;
 mod time_to_live;
+mod to_table;
 mod versions;
 mod windows;
 
@@ -136,12 +142,12 @@ fn cogroup_at_least_once() {
 
 #[test]
 fn global_table_exactly_once() {
-    report("global_table_exactly_once", SEEDS, |seed| global::run(seed, ExactlyOnce));
+    check::<global::Global>("global_table_exactly_once", ExactlyOnce);
 }
 
 #[test]
 fn global_table_at_least_once() {
-    report("global_table_at_least_once", SEEDS, |seed| global::run(seed, AtLeastOnce));
+    check::<global::Global>("global_table_at_least_once", AtLeastOnce);
 }
 
 #[test]
@@ -265,6 +271,10 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<processor::Batching>();
     check_deterministic::<versions::Versions>();
     check_deterministic::<as_of::AsOf>();
+    check_deterministic::<suppress::Suppress>();
+    check_deterministic::<table_join::TableJoin<true>>();
+    check_deterministic::<group_table::GroupTable>();
+    check_deterministic::<cogroup_windows::CogroupWindows>();
 }
 
 #[test]
