@@ -77,7 +77,9 @@ impl Scenario for GroupTable {
                     expected.entry(group_of(*new)).or_default().came(new.to_string());
                 }
                 let groups: BTreeSet<_> = old.iter().chain(new).map(|id| group_of(*id)).collect();
-                groups.into_iter().for_each(|group| expected.entry(group).or_default().updates += 1);
+                for group in groups {
+                    expected.entry(group).or_default().updates += 1;
+                }
             }
             if let Some(id) = ids.last().copied().flatten() {
                 present.entry(group_of(id)).or_default().push(id.to_string());

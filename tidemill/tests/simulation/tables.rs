@@ -72,7 +72,9 @@ pub(crate) fn without(mut all: Vec<String>, less: Vec<String>) -> Vec<String> {
 /// The last list of each group, sorted, without groups that were emptied.
 pub(crate) fn last_groups(lists: Vec<(String, Vec<String>)>) -> BTreeMap<String, Vec<String>> {
     let mut last: BTreeMap<_, _> = lists.into_iter().collect();
-    last.values_mut().for_each(|list| list.sort_unstable());
+    for list in last.values_mut() {
+        list.sort_unstable();
+    }
     last.retain(|_, list| !list.is_empty());
     last
 }
