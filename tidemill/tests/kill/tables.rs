@@ -3,7 +3,7 @@
 use std::{thread, time::Duration};
 
 use tidemill::{
-    BufferConfig, EmitStrategy, KTable, Materialized, SessionWindows, StreamsBuilder, Suppressed, TimeWindows,
+    BufferConfig, EmitStrategy, Joined, KTable, Materialized, SessionWindows, StreamsBuilder, Suppressed, TimeWindows,
     Topology, TopologyError, Windowed, partition_for,
     processor::{FixedKeyProcessor, FixedKeyProcessorContext, FixedKeyRecord},
     state::BoxError,
@@ -16,7 +16,7 @@ use crate::{
 
 pub(crate) const TABLES: Workload = Workload {
     app: "tables",
-    inputs: &["chat", "left", "right"],
+    inputs: &["chat", "left", "right", "prices"],
     globals: &["names"],
     internal: &[
         "tables-by-group-repartition",
@@ -29,6 +29,7 @@ pub(crate) const TABLES: Workload = Workload {
         "finals",
         "seen",
         "before",
+        "priced",
         "named",
         "held",
         "joined",
@@ -36,18 +37,19 @@ pub(crate) const TABLES: Workload = Workload {
         "groups",
         "counts",
     ],
-    stores: 12 * PARTITIONS as usize,
+    stores: 14 * PARTITIONS as usize,
     topology,
     record,
 };
 
 /// What of each output is the same in every run.
-pub(crate) const ANSWERS: [(&str, Answer); 11] = [
+pub(crate) const ANSWERS: [(&str, Answer); 12] = [
     ("visits", Answer::Once),
     ("visits-so-far", Answer::InOrder),
     ("finals", Answer::Once),
     ("seen", Answer::InOrder),
     ("before", Answer::InOrder),
+    ("priced", Answer::InOrder),
     ("named", Answer::Found),
     ("held", Answer::InOrder),
     ("joined", Answer::Last),
@@ -84,7 +86,7 @@ fn topology() -> Result<Topology, TopologyError> {
     builder.build()
 }
 
-/// Each output but the global join's depends on the chat alone.
+/// Each output but the global join's depends on the order of the chat alone.
 fn of_streams(builder: &StreamsBuilder) {
     // Slow enough that a kill finds records half way through.
     let chat = builder.stream::<String, String>("chat").peek(|_, _| thread::sleep(Duration::from_micros(20)));
@@ -106,6 +108,11 @@ fn of_streams(builder: &StreamsBuilder) {
     chat.group_by_key().count(seen).to_stream().to("seen");
     builder.add_versioned_store::<String, String>("versions", ms(SPAN_MS));
     chat.process_values("look", &["versions"], || Look).to("before");
+    // The records that close windows would end the history.
+    let prices = builder.stream::<String, String>("prices").filter(|key, _| !key.starts_with("last"));
+    let prices = prices.to_table(Materialized::named("prices").versioned(4 * grace));
+    let found = |_: &String, text: String, price: Option<String>| format!("{text} for {}", price.unwrap_or_default());
+    chat.left_join_with(&prices, Joined::named("priced").grace_period(grace), found).to("priced");
     let names = builder.global_table::<String, String>("names", "names");
     let found = |_: &String, text: String, name: Option<String>| format!("{text}/{}", name.unwrap_or_default());
     chat.left_join_global(&names, |key, _| Some(key.clone()), found).to("named");
@@ -168,7 +175,7 @@ impl FixedKeyProcessor<String, String, String> for Look {
 }
 
 fn record(Place { topic, partition, index, random, is_last }: &Place<'_>) -> (String, String) {
-    if matches!(*topic, "chat" | "names") {
+    if matches!(*topic, "chat" | "names" | "prices") {
         let key =
             if *is_last { format!("last-{partition}-{index}") } else { format!("channel-{partition}-{}", random % 4) };
         return (key, format!("{topic}-{partition}-{index}"));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidemill::{ProcessingGuarantee, StreamsBuilder, StreamsConfig, testing::Simulator};
 
 use super::{
+    check,
     scenario::{Input, Problem, Scenario, read},
     tables::{self, accepted, refuse_some, stored, table},
 };
@@ -18,6 +19,16 @@ fn foreign_key(id: i64) -> Option<String> {
 
 fn text(left: i64, right: Option<i64>) -> String {
     format!("{left}+{}", right.map_or_else(String::new, |right| right.to_string()))
+}
+
+#[test]
+fn foreign_key_exactly_once() {
+    check::<ForeignKey>("foreign_key_exactly_once", ProcessingGuarantee::ExactlyOnce);
+}
+
+#[test]
+fn foreign_key_at_least_once() {
+    check::<ForeignKey>("foreign_key_at_least_once", ProcessingGuarantee::AtLeastOnce);
 }
 
 impl Scenario for ForeignKey {

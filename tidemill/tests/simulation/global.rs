@@ -10,7 +10,10 @@ use tidemill::{
     testing::Simulator,
 };
 
-use super::scenario::{Ids, Input, Problem, Scenario, compare, read};
+use super::{
+    check,
+    scenario::{Ids, Input, Problem, Scenario, compare, read},
+};
 
 /// The ids of the records that come last.
 const LAST: i64 = 1_000;
@@ -38,6 +41,16 @@ fn is_bad(id: i64) -> bool {
 }
 
 pub(crate) struct Global;
+
+#[test]
+fn global_table_exactly_once() {
+    check::<Global>("global_table_exactly_once", ProcessingGuarantee::ExactlyOnce);
+}
+
+#[test]
+fn global_table_at_least_once() {
+    check::<Global>("global_table_at_least_once", ProcessingGuarantee::AtLeastOnce);
+}
 
 impl Scenario for Global {
     const TOPICS: &'static [&'static str] = &["in", "told"];

@@ -141,16 +141,6 @@ fn cogroup_at_least_once() {
 }
 
 #[test]
-fn global_table_exactly_once() {
-    check::<global::Global>("global_table_exactly_once", ExactlyOnce);
-}
-
-#[test]
-fn global_table_at_least_once() {
-    check::<global::Global>("global_table_at_least_once", AtLeastOnce);
-}
-
-#[test]
 fn time_to_live_exactly_once() {
     check::<time_to_live::TimeToLive>("time_to_live_exactly_once", ExactlyOnce);
 }
@@ -173,16 +163,6 @@ fn caching_exactly_once() {
 #[test]
 fn caching_at_least_once() {
     check::<caching::Caching>("caching_at_least_once", AtLeastOnce);
-}
-
-#[test]
-fn foreign_key_exactly_once() {
-    check::<foreign_key::ForeignKey>("foreign_key_exactly_once", ExactlyOnce);
-}
-
-#[test]
-fn foreign_key_at_least_once() {
-    check::<foreign_key::ForeignKey>("foreign_key_at_least_once", AtLeastOnce);
 }
 
 #[test]
