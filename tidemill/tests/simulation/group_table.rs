@@ -8,7 +8,7 @@ use tidemill::{ProcessingGuarantee, StreamsBuilder, testing::Simulator};
 use super::{
     check,
     scenario::{Input, Problem, Scenario, read},
-    tables::{table, updates, with, without},
+    tables::{groups, table, updates, with, without},
 };
 
 pub(crate) struct GroupTable;
@@ -85,10 +85,7 @@ impl Scenario for GroupTable {
                 present.entry(group_of(id)).or_default().push(id.to_string());
             }
         }
-        let mut lists = BTreeMap::<String, Vec<Vec<String>>>::new();
-        for (group, list) in read::<String, Vec<String>>(simulator, "lists-out")? {
-            lists.entry(group).or_default().push(list);
-        }
+        let lists = groups(simulator, "lists-out")?;
         if guarantee == ProcessingGuarantee::AtLeastOnce {
             // Updates that come again are added again: only what is missing or made up shows.
             for (group, ids) in &present {

@@ -122,7 +122,7 @@ impl Scenario for Suppress {
                 if found != expected {
                     return Err(format!("{name}: found {found:?}, expected {expected:?}").into());
                 }
-                let found = last_groups(read(simulator, &format!("groups-{name}-out"))?);
+                let found = last_groups(simulator, &format!("groups-{name}-out"))?;
                 if found != groups {
                     return Err(format!("groups of {name}: found {found:?}, expected {groups:?}").into());
                 }

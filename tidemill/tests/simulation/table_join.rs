@@ -172,7 +172,7 @@ impl<const CACHED: bool> Scenario for TableJoin<CACHED> {
                 expected.entry(group_of(&text)).or_default().push(format!("{key} {text}"));
             }
         }
-        let found = last_groups(read(simulator, "groups-out")?);
+        let found = last_groups(simulator, "groups-out")?;
         if guarantee == ExactlyOnce && found != expected {
             return Err(format!("groups: found {found:?}, expected {expected:?}").into());
         }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tidemill::{KTable, Materialized, RecordHandler, StreamsBuilder, StreamsConfig};
+use tidemill::{KTable, Materialized, RecordHandler, StreamsBuilder, StreamsConfig, testing::Simulator};
 
-use super::scenario::Input;
+use super::scenario::{Input, Problem, read};
 
 /// Some records delete their key.
 pub(crate) fn stored(id: i64) -> Option<i64> {
@@ -69,12 +69,23 @@ pub(crate) fn without(mut all: Vec<String>, less: Vec<String>) -> Vec<String> {
     all
 }
 
-/// The last list of each group, sorted, without groups that were emptied.
-pub(crate) fn last_groups(lists: Vec<(String, Vec<String>)>) -> BTreeMap<String, Vec<String>> {
-    let mut last: BTreeMap<_, _> = lists.into_iter().collect();
-    for list in last.values_mut() {
-        list.sort_unstable();
+/// The lists of each group of a topic, in order. Exactly once, none is ever deleted: that shows as a list of its own.
+pub(crate) fn groups(simulator: &Simulator, topic: &str) -> Result<BTreeMap<String, Vec<Vec<String>>>, Problem> {
+    let mut groups = BTreeMap::<_, Vec<_>>::new();
+    for (group, list) in read::<String, Option<Vec<String>>>(simulator, topic)? {
+        groups.entry(group).or_default().push(list.unwrap_or_else(|| vec!["deleted".to_owned()]));
     }
-    last.retain(|_, list| !list.is_empty());
-    last
+    Ok(groups)
+}
+
+/// The last list of each group, sorted, without groups that were emptied.
+pub(crate) fn last_groups(simulator: &Simulator, topic: &str) -> Result<BTreeMap<String, Vec<String>>, Problem> {
+    let mut last = BTreeMap::new();
+    for (group, mut lists) in groups(simulator, topic)? {
+        if let Some(mut list) = lists.pop().filter(|list| !list.is_empty()) {
+            list.sort_unstable();
+            last.insert(group, list);
+        }
+    }
+    Ok(last)
 }
