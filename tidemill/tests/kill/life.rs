@@ -14,12 +14,14 @@ use crate::{
     Tested,
     drive::{self, Event, Progress},
     plan::{Kill, Trigger},
-    workload,
+    workload::Work,
 };
 
 const PLACE: &str = "KILL_PLACE";
 const LIMIT: &str = "KILL_LIMIT";
 const SEED: &str = "KILL_SEED";
+const PORTIONS: &str = "KILL_PORTIONS";
+const APP: &str = "KILL_APP";
 
 /// How far a process came, as far as was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +58,14 @@ pub(crate) fn state_path(place: &Path) -> PathBuf {
 }
 
 /// Starts the process and kills it as said, or lets it finish.
-pub(crate) fn run(place: &Path, seed: u64, limit: i64, kill: Option<&Kill>) -> Tested<Life> {
+pub(crate) fn run(work: &Work, place: &Path, limit: i64, kill: Option<&Kill>) -> Tested<Life> {
     let mut process = Command::new(env::current_exe()?)
         .args(["--ignored", "--exact", "child", "--nocapture"])
         .env(PLACE, place)
         .env(LIMIT, limit.to_string())
-        .env(SEED, seed.to_string())
+        .env(SEED, work.seed.to_string())
+        .env(PORTIONS, work.portions.to_string())
+        .env(APP, work.of.app)
         .stdout(Stdio::piped())
         .spawn()?;
     let mut lines = BufReader::new(process.stdout.take().ok_or("no pipe")?).lines();
@@ -75,7 +79,7 @@ pub(crate) fn run(place: &Path, seed: u64, limit: i64, kill: Option<&Kill>) -> T
         process.kill()?;
         // What it had said before.
         listen(&mut lines, &mut life, None)?;
-        life.stores_missing = workload::STORES - stores_created(&state_path(place));
+        life.stores_missing = work.of.stores.saturating_sub(stores_created(&state_path(place).join(work.of.app)));
     }
     end(&mut process, life)
 }
@@ -123,7 +127,7 @@ fn end(process: &mut Child, life: Life) -> Tested<Life> {
 /// `RocksDB` gives a folder its `CURRENT` file last.
 fn stores_created(state: &Path) -> usize {
     let folders = |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-    let stores = folders(state.join(workload::APP)).flat_map(folders);
+    let stores = folders(state.to_owned()).flat_map(folders);
     // One set aside, for it was half created, does not count.
     stores.filter(|store| store.extension().is_none() && store.join("CURRENT").exists()).count()
 }
@@ -135,10 +139,13 @@ pub(crate) fn child() -> Tested {
         return Ok(());
     };
     let place = Path::new(&place);
-    let (limit, seed) = (env::var(LIMIT)?.parse()?, env::var(SEED)?.parse()?);
+    let app = env::var(APP)?;
+    let of = crate::WORKLOADS.into_iter().find(|of| of.app == app).ok_or("no such application")?;
+    let work = Work { of, seed: env::var(SEED)?.parse()?, portions: env::var(PORTIONS)?.parse()? };
     let log = EmbeddedLog::open(log_path(place))?;
-    println!("\nchild-opened {}", Progress::of(&log)?.pending);
-    drive::run(&log, workload::config(&state_path(place)), seed, limit, &mut |event| match event {
+    println!("\nchild-opened {}", Progress::of(&work, &log)?.pending);
+    let limit = env::var(LIMIT)?.parse()?;
+    drive::run(&work, &log, work.config(&state_path(place)), limit, &mut |event| match event {
         Event::Started => println!("child-started -"),
         Event::Done(done) => println!("child-done {done}"),
     })

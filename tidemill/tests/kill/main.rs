@@ -1,53 +1,84 @@
-//! Kills an application more than a hundred times and compares what it wrote with an undisturbed run.
+//! Kills applications many times and compares what they wrote with an undisturbed run.
 //!
-//! The application is this test binary, started again: log, state folder, two threads, exactly once. Input is a
+//! An application is this test binary, started again: log, state folder, two threads, exactly once. Input is a
 //! function of the seed, so whoever runs it can say what must come out. `KILL_SEED=7 cargo test --test kill` takes
-//! another seed than the default.
+//! another seed than the default; `TIDEMILL_KILLS=200` kills the application of tables more often.
 #![cfg(feature = "rocksdb")]
 #![allow(clippy::print_stdout, reason = "it tells its seed and what it hit, and the child speaks to its parent")]
 
+mod answers;
 mod drive;
 mod life;
 mod outputs;
 mod plan;
+mod tables;
+mod windows;
 mod workload;
 
 use std::{error::Error, fs, path::Path};
 
 use tidemill::{StreamsConfig, transport::embedded::EmbeddedLog};
 
+use answers::Answers;
 use life::{Ending, Life, Stage};
 use outputs::Outputs;
+use tables::TABLES;
+use windows::WINDOWS;
+use workload::{Work, Workload};
 
 type Tested<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
+const WORKLOADS: [&Workload; 2] = [&WINDOWS, &TABLES];
+
+fn variable(name: &str, default: u64) -> Tested<u64> {
+    Ok(std::env::var(name).map_or(Ok(default), |number| number.parse())?)
+}
+
+fn work(of: &'static Workload, portions: i64) -> Tested<Work> {
+    let seed = variable("KILL_SEED", 1)?;
+    println!("KILL_SEED={seed}");
+    Ok(Work { of, seed, portions })
+}
+
 #[test]
 fn a_hundred_kills_change_nothing_in_the_output() -> Tested {
-    let seed = std::env::var("KILL_SEED").map_or(Ok(1), |seed| seed.parse())?;
-    println!("KILL_SEED={seed}");
-    let undisturbed = undisturbed(seed)?;
-    undisturbed.check_against_input(seed);
+    let work = work(&WINDOWS, 60)?;
+    let undisturbed = undisturbed(&work, Outputs::read)?;
+    undisturbed.check_against_input(&work);
+    killed(&work, 110, Outputs::read)?.assert_same_as(&undisturbed);
+    Ok(())
+}
 
+#[test]
+fn kills_change_nothing_in_tables_and_sessions() -> Tested {
+    let kills = variable("TIDEMILL_KILLS", 15)?;
+    let work = work(&TABLES, 3 + kills.cast_signed() / 5)?;
+    let undisturbed = undisturbed(&work, Answers::read)?;
+    undisturbed.check_against_input(&work)?;
+    killed(&work, kills, Answers::read)?.assert_same_as(&undisturbed);
+    Ok(())
+}
+
+/// Kills the application so often, lets it finish, and reads what it wrote.
+fn killed<T>(work: &Work, times: u64, read: impl Fn(&EmbeddedLog) -> Tested<T>) -> Tested<T> {
     let place = folder()?;
-    workload::create_topics(&EmbeddedLog::open(life::log_path(place.path()))?)?;
-    let kills = plan::kills(seed);
+    work.create_topics(&EmbeddedLog::open(life::log_path(place.path()))?)?;
+    let kills = plan::kills(work, times);
     let mut lives = Vec::new();
     for kill in &kills {
         if kill.loses_disk {
             lose_disk(place.path())?;
         }
-        lives.push(life::run(place.path(), seed, kill.limit, Some(kill))?);
+        lives.push(life::run(work, place.path(), kill.limit, Some(kill))?);
     }
-    lives.push(life::run(place.path(), seed, workload::ALL_PORTIONS, None)?);
-    report(&lives);
+    lives.push(life::run(work, place.path(), work.all_portions(), None)?);
+    report(work, &lives);
 
-    let disturbed = Outputs::read(&EmbeddedLog::open(life::log_path(place.path()))?)?;
-    disturbed.assert_same_as(&undisturbed);
-    let killed = lives.iter().filter(|life| life.ending == Ending::Killed).count();
-    assert!(killed >= 100, "{killed} kills");
+    let killed = lives.iter().filter(|life| life.ending == Ending::Killed).count() as u64;
+    assert!(killed * 10 >= times * 9, "{killed} kills");
     let (interrupted, known) = interruptions(&lives);
     assert!(interrupted * 2 > known, "only {interrupted} of {known} restarts found work unfinished");
-    Ok(())
+    read(&EmbeddedLog::open(life::log_path(place.path()))?)
 }
 
 /// In memory where there is such a folder: a killed process leaves its files as it would on a disk, and the disk's
@@ -57,12 +88,12 @@ fn folder() -> std::io::Result<tempfile::TempDir> {
 }
 
 /// What the same topology makes of the same input when nobody disturbs it, with everything in memory.
-fn undisturbed(seed: u64) -> Tested<Outputs> {
+fn undisturbed<T>(work: &Work, read: impl Fn(&EmbeddedLog) -> Tested<T>) -> Tested<T> {
     let log = EmbeddedLog::in_memory();
-    workload::create_topics(&log)?;
-    let config = StreamsConfig { state_dir: None, ..workload::config(Path::new("")) };
-    drive::run(&log, config, seed, workload::ALL_PORTIONS, &mut |_| ())?;
-    Outputs::read(&log)
+    work.create_topics(&log)?;
+    let config = StreamsConfig { state_dir: None, ..work.config(Path::new("")) };
+    drive::run(work, &log, config, work.all_portions(), &mut |_| ())?;
+    read(&log)
 }
 
 /// The state folder is gone: stores are created and rebuilt from their changelogs.
@@ -79,10 +110,10 @@ fn interruptions(lives: &[Life]) -> (usize, usize) {
     (found.iter().filter(|pending| **pending > 0).count(), found.len())
 }
 
-fn report(lives: &[Life]) {
+fn report(work: &Work, lives: &[Life]) {
     let at = |stage| lives.iter().filter(|life| life.ending == Ending::Killed && life.stage == stage).count();
     let (interrupted, known) = interruptions(lives);
-    let creating = lives.iter().filter(|life| (1..workload::STORES).contains(&life.stores_missing)).count();
+    let creating = lives.iter().filter(|life| (1..work.of.stores).contains(&life.stores_missing)).count();
     println!(
         "{} lives; killed before the log was open {}, while starting {}, before the first progress {}, while \
          processing {}; {interrupted} of {known} restarts found work unfinished",

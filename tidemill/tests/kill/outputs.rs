@@ -10,7 +10,8 @@ use tidemill::{
 
 use crate::{
     Tested,
-    workload::{self, OUTPUTS, PARTITIONS, PORTION, PORTIONS, WINDOW_MS},
+    windows::{self, OUTPUTS, WINDOW_MS},
+    workload::Work,
 };
 
 /// A window's results by topic, key and start: more than one is one too many.
@@ -46,15 +47,13 @@ impl Outputs {
     }
 
     /// Every chat is in its user's window, once, and counted; every chat and speech is in its channel's.
-    pub(crate) fn check_against_input(&self, seed: u64) {
+    pub(crate) fn check_against_input(&self, work: &Work) {
         let mut texts: Results<Vec<String>> = BTreeMap::new();
         let mut elements = 0;
-        for (partition, index) in (0..PARTITIONS).flat_map(|one| (0..PORTION * PORTIONS).map(move |index| (one, index)))
-        {
-            let entry = workload::entry(seed, "chat", partition, index);
+        for entry in work.data("chat") {
             let text = String::from_utf8_lossy(entry.value.as_deref().unwrap_or_default()).into_owned();
             let start = entry.timestamp / WINDOW_MS * WINDOW_MS;
-            let window = texts.entry((workload::user_of(&text).to_owned(), start)).or_insert_with(|| vec![Vec::new()]);
+            let window = texts.entry((windows::user_of(&text).to_owned(), start)).or_insert_with(|| vec![Vec::new()]);
             window[0].push(text);
             elements += 2;
         }

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use crate::workload::{PORTION_RECORDS, PORTIONS, mix};
-
-/// How many kills there are.
-const KILLS: u64 = 110;
+use crate::workload::{Work, mix};
 
 /// One kill.
 #[derive(Debug, Clone, Copy)]
@@ -31,13 +28,13 @@ pub(crate) enum Trigger {
 }
 
 /// The kills, in order. The input's last fifth is left for the end, so that none comes when all is done.
-pub(crate) fn kills(seed: u64) -> Vec<Kill> {
-    let total = PORTIONS * PORTION_RECORDS * 4 / 5;
+pub(crate) fn kills(work: &Work, kills: u64) -> Vec<Kill> {
+    let total = work.portions * work.portion_records() * 4 / 5;
     let kill = |number: u64| {
-        let random = mix(mix(seed) ^ number);
+        let random = mix(mix(work.seed) ^ number);
         let upto = |ms: u64| Duration::from_micros((random >> 20) % (ms * 1000));
         // Evenly over the input, each somewhere in its share.
-        let share = total / KILLS as i64;
+        let share = total / kills as i64;
         let target = number as i64 * share + (random >> 8) as i64 % share;
         let (trigger, delay) = match number % 5 {
             0 => (Trigger::Spawned, upto(100)),
@@ -47,7 +44,7 @@ pub(crate) fn kills(seed: u64) -> Vec<Kill> {
         // Early in start-up, so that most of these find stores half created or half rebuilt.
         let loses_disk = number % 10 == 1;
         let delay = if loses_disk { delay / 2 } else { delay };
-        Kill { trigger, delay, loses_disk, limit: target / PORTION_RECORDS + 4 }
+        Kill { trigger, delay, loses_disk, limit: target / work.portion_records() + 4 }
     };
-    (0..KILLS).map(kill).collect()
+    (0..kills).map(kill).collect()
 }

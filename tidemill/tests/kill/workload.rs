@@ -1,128 +1,149 @@
-//! The topology that is killed, and input that is a function of a seed.
+//! What is killed: a topology, and input that is a function of a seed.
 //!
 //! Input comes in portions: a portion is appended when the one before is processed. Within a portion threads may
-//! interleave as they like, so the grace covers a portion's whole disorder; then no record is ever late, and the right
-//! output is unique.
+//! interleave as they like, so the grace of windows covers a portion's whole disorder; then no record is ever late.
 
-use std::{path::Path, thread, time::Duration};
+use std::{path::Path, time::Duration};
 
 use tidemill::{
-    Cogrouped, EmitStrategy, StreamsBuilder, StreamsConfig, TimeWindows, Topology, TopologyError,
+    StreamsConfig, Topology, TopologyError,
     transport::{
         TransportError,
         embedded::{EmbeddedLog, Entry},
     },
 };
 
-pub(crate) const APP: &str = "killed";
-pub(crate) const INPUTS: [&str; 2] = ["chat", "speech"];
-pub(crate) const REPARTITION: &str = "killed-by-user-repartition";
-pub(crate) const OUTPUTS: [&str; 4] = ["talk", "user-counts", "user-chats", "late"];
 pub(crate) const PARTITIONS: i32 = 3;
-/// On disk, of all tasks.
-pub(crate) const STORES: usize = 4 * PARTITIONS as usize;
-
 /// Records of one partition in one portion.
 pub(crate) const PORTION: i64 = 100;
-/// Portions of data. One more, far in the future, closes all their windows.
-pub(crate) const PORTIONS: i64 = 60;
-pub(crate) const ALL_PORTIONS: i64 = PORTIONS + 1;
-/// Records of one portion in all input partitions.
-pub(crate) const PORTION_RECORDS: i64 = PORTION * PARTITIONS as i64 * INPUTS.len() as i64;
-
 /// Event time of a portion.
-const SPAN_MS: i64 = 10_000;
+pub(crate) const SPAN_MS: i64 = 10_000;
 /// How far a record may be out of order.
-const DISORDER_MS: i64 = 6_000;
-pub(crate) const WINDOW_MS: i64 = 4_000;
+pub(crate) const DISORDER_MS: i64 = 6_000;
 
-pub(crate) fn create_topics(log: &EmbeddedLog) -> Result<(), TransportError> {
-    INPUTS.iter().chain(&OUTPUTS).try_for_each(|topic| log.create(topic, PARTITIONS))
+/// An application that is killed.
+pub(crate) struct Workload {
+    /// Its application id.
+    pub(crate) app: &'static str,
+    /// The topics that its tasks read.
+    pub(crate) inputs: &'static [&'static str],
+    /// The topics of its global tables.
+    pub(crate) globals: &'static [&'static str],
+    /// The topics between its tasks.
+    pub(crate) internal: &'static [&'static str],
+    pub(crate) outputs: &'static [&'static str],
+    /// Stores on disk, of all tasks.
+    pub(crate) stores: usize,
+    pub(crate) topology: fn() -> Result<Topology, TopologyError>,
+    /// A record's key and value.
+    pub(crate) record: fn(&Place) -> (String, String),
 }
 
-/// Chats and speech in common windows; chats counted and collected by user, behind a repartition topic.
-pub(crate) fn topology() -> Result<Topology, TopologyError> {
-    let windows = TimeWindows::of_size_and_grace(
-        Duration::from_millis(WINDOW_MS as u64),
-        Duration::from_millis((SPAN_MS + DISORDER_MS) as u64),
-    );
-    let builder = StreamsBuilder::new();
-    // Slow enough that a kill finds records half way through.
-    let chat = builder.stream::<String, String>("chat").peek(|_, _| thread::sleep(Duration::from_micros(20)));
-    let speech = builder.stream::<String, String>("speech");
-
-    let mut chats = chat.group_by_key().windowed_by(windows);
-    chats.late_records().to("late");
-    let mut speeches = speech.group_by_key().windowed_by(windows);
-    speeches.late_records().to("late");
-    let both = |Cogrouped { left, right }: Cogrouped<String, String>| format!("{left:?} {right:?}");
-    chats.cogroup(speeches).collect("chats", "speeches").map_values(both).to("talk");
-
-    let by_user = chat.select_key(|_, text| user_of(text).to_owned()).repartition("by-user");
-    let mut counted = by_user.group_by_key().windowed_by(windows).emit(EmitStrategy::on_window_close());
-    counted.late_records().to("late");
-    counted.count("counts").to_stream().to("user-counts");
-    let mut collected = by_user.group_by_key().windowed_by(windows);
-    collected.late_records().to("late");
-    // Several input partitions feed a user's: which of their records comes first is open.
-    let sorted = |mut texts: Vec<String>| {
-        texts.sort_unstable();
-        texts
-    };
-    collected.collect("texts").map_values(sorted).to("user-chats");
-    builder.build()
+/// Where a record is.
+pub(crate) struct Place<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) partition: i32,
+    pub(crate) index: i64,
+    /// A number of its own.
+    pub(crate) random: u64,
+    /// Whether it only closes windows.
+    pub(crate) is_last: bool,
 }
 
-pub(crate) fn config(state: &Path) -> StreamsConfig {
-    StreamsConfig {
-        num_stream_threads: 2,
-        commit_interval: Duration::from_millis(5),
-        poll_timeout: Duration::from_millis(5),
-        max_buffered_records: 50,
-        // So little that stores flush now and then: restarts find checkpoints of every age.
-        store_memory_bytes: 2 << 20,
-        state_dir: Some(state.to_owned()),
-        ..StreamsConfig::new(APP)
+/// A workload and its input.
+#[derive(Clone, Copy)]
+pub(crate) struct Work {
+    pub(crate) of: &'static Workload,
+    pub(crate) seed: u64,
+    /// Portions of data. One more, far in the future, closes all their windows.
+    pub(crate) portions: i64,
+}
+
+impl Work {
+    pub(crate) fn create_topics(&self, log: &EmbeddedLog) -> Result<(), TransportError> {
+        self.fed().chain(self.of.outputs).try_for_each(|topic| log.create(topic, PARTITIONS))
     }
-}
 
-/// How many portions are appended in full.
-pub(crate) fn portions_fed(log: &EmbeddedLog) -> Result<i64, TransportError> {
-    let mut fed = ALL_PORTIONS;
-    for topic in INPUTS {
-        fed = log.end_offsets(topic)?.into_iter().fold(fed, |fed, end| fed.min(end / PORTION));
-    }
-    Ok(fed)
-}
-
-/// Appends what is missing of the next portion: an earlier process may have died half way.
-pub(crate) fn feed(log: &EmbeddedLog, seed: u64) -> Result<(), TransportError> {
-    let end = (portions_fed(log)? + 1) * PORTION;
-    for topic in INPUTS {
-        for (partition, from) in (0..).zip(log.end_offsets(topic)?) {
-            log.append(topic, partition, (from..end).map(|index| entry(seed, topic, partition, index)))?;
+    pub(crate) fn config(&self, state: &Path) -> StreamsConfig {
+        StreamsConfig {
+            num_stream_threads: 2,
+            commit_interval: Duration::from_millis(5),
+            poll_timeout: Duration::from_millis(5),
+            max_buffered_records: 50,
+            // So little that stores flush now and then: restarts find checkpoints of every age.
+            store_memory_bytes: 2 << 20,
+            state_dir: Some(state.to_owned()),
+            ..StreamsConfig::new(self.of.app)
         }
     }
-    Ok(())
-}
 
-/// The record at an offset of an input partition.
-pub(crate) fn entry(seed: u64, topic: &str, partition: i32, index: i64) -> Entry {
-    let random = mix(seed ^ mix(u64::from(topic.as_bytes()[0]) << 48 | (partition as u64) << 40 | index as u64));
-    let channel = format!("channel-{partition}-{}", random % 4);
-    let (user, timestamp) = if index < PORTION * PORTIONS {
-        let on_time = index * SPAN_MS / PORTION;
-        let late_by = (random >> 16) as i64 % DISORDER_MS;
-        (format!("user-{}", (random >> 8) % 20), (on_time - late_by).max(0))
-    } else {
-        // A user of its own each, so that every partition behind the repartition topic gets some.
-        (format!("last-{index}"), (PORTIONS + 10) * SPAN_MS)
-    };
-    Entry::new(channel, format!("{user} {topic}-{partition}-{index}"), timestamp)
-}
+    /// All portions, with the last one.
+    pub(crate) fn all_portions(&self) -> i64 {
+        self.portions + 1
+    }
 
-pub(crate) fn user_of(text: &str) -> &str {
-    text.split(' ').next().unwrap_or_default()
+    /// Records of one portion in all input partitions.
+    pub(crate) fn portion_records(&self) -> i64 {
+        PORTION * i64::from(PARTITIONS) * self.of.inputs.len() as i64
+    }
+
+    /// How many portions are appended in full.
+    pub(crate) fn portions_fed(&self, log: &EmbeddedLog) -> Result<i64, TransportError> {
+        let mut fed = self.all_portions();
+        for topic in self.fed() {
+            fed = log.end_offsets(topic)?.into_iter().fold(fed, |fed, end| fed.min(end / PORTION));
+        }
+        Ok(fed)
+    }
+
+    /// Appends what is missing of the next portion: an earlier process may have died half way.
+    pub(crate) fn feed(&self, log: &EmbeddedLog) -> Result<(), TransportError> {
+        let end = (self.portions_fed(log)? + 1) * PORTION;
+        for topic in self.fed() {
+            for (partition, from) in (0..).zip(log.end_offsets(topic)?) {
+                log.append(topic, partition, (from..end).map(|index| self.entry(topic, partition, index)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The record at an offset of an input partition.
+    pub(crate) fn entry(&self, topic: &str, partition: i32, index: i64) -> Entry {
+        let place = u64::from(topic.as_bytes()[0]) << 48 | (partition as u64) << 40 | index as u64;
+        let random = mix(self.seed ^ mix(place));
+        let timestamp = if self.is_data(index) {
+            let on_time = index * SPAN_MS / PORTION;
+            (on_time - (random >> 16) as i64 % DISORDER_MS).max(0)
+        } else {
+            (self.portions + 10) * SPAN_MS
+        };
+        let (key, value) = (self.of.record)(&Place { topic, partition, index, random, is_last: !self.is_data(index) });
+        Entry::new(key, value, timestamp)
+    }
+
+    /// Whether a record is none of the last portion.
+    fn is_data(&self, index: i64) -> bool {
+        index < PORTION * self.portions
+    }
+
+    /// Every record of a topic, partition by partition.
+    pub(crate) fn all<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = Entry> + 'a {
+        self.places(self.all_portions()).map(move |(partition, index)| self.entry(topic, partition, index))
+    }
+
+    /// As [`all`](Self::all), without the last portion.
+    pub(crate) fn data<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = Entry> + 'a {
+        self.places(self.portions).map(move |(partition, index)| self.entry(topic, partition, index))
+    }
+
+    fn places(&self, portions: i64) -> impl Iterator<Item = (i32, i64)> + use<> {
+        (0..PARTITIONS).flat_map(move |partition| (0..PORTION * portions).map(move |index| (partition, index)))
+    }
+
+    /// What a portion is appended to. What a stream may look up comes first.
+    fn fed(&self) -> impl Iterator<Item = &&'static str> {
+        self.of.globals.iter().chain(self.of.inputs)
+    }
 }
 
 /// `SplitMix64`.

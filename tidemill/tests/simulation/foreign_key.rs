@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidemill::{KTable, ProcessingGuarantee, StreamsBuilder, testing::Simulator};
+use tidemill::{ProcessingGuarantee, StreamsBuilder, StreamsConfig, testing::Simulator};
 
-use super::scenario::{Input, Problem, Scenario, read};
+use super::{
+    check,
+    scenario::{Input, Problem, Scenario, read},
+    tables::{self, accepted, refuse_some, stored, table},
+};
 
 pub(crate) struct ForeignKey;
 
@@ -13,35 +17,42 @@ fn foreign_key(id: i64) -> Option<String> {
     (id % 11 != 0).then(|| format!("key-{}", id % 7))
 }
 
-/// Some values delete their key.
-fn stored(id: i64) -> Option<i64> {
-    (id % 5 != 0).then_some(id)
-}
-
-fn table(builder: &StreamsBuilder, name: &str) -> KTable<String, i64> {
-    let ids = builder.stream::<String, i64>(name).filter(|_, id| *id >= 0);
-    ids.map_values(stored).to_table_with_tombstones(name)
-}
-
 fn text(left: i64, right: Option<i64>) -> String {
     format!("{left}+{}", right.map_or_else(String::new, |right| right.to_string()))
+}
+
+#[test]
+fn foreign_key_exactly_once() {
+    check::<ForeignKey>("foreign_key_exactly_once", ProcessingGuarantee::ExactlyOnce);
+}
+
+#[test]
+fn foreign_key_at_least_once() {
+    check::<ForeignKey>("foreign_key_at_least_once", ProcessingGuarantee::AtLeastOnce);
 }
 
 impl Scenario for ForeignKey {
     const TOPICS: &'static [&'static str] = &["left", "right"];
     const PARTITIONS: &'static [(&'static str, i32)] = &[("left", 2)];
 
+    fn configure(config: StreamsConfig) -> StreamsConfig {
+        tables::refusing(config)
+    }
+
     fn build(builder: &StreamsBuilder) {
-        let (left, right) = (table(builder, "left"), table(builder, "right"));
+        let (left, right) = (table(builder, "left", "left"), table(builder, "right", "right"));
         let inner =
             left.join_foreign_key(&right, "inner", |_, id| foreign_key(*id), |_, left, right| text(left, Some(right)));
         inner.to_stream().to("inner-out");
         let all =
             left.left_join_foreign_key(&right, "all", |_, id| foreign_key(*id), |_, left, right| text(left, right));
         all.to_stream().to("all-out");
+        refuse_some(builder, "left");
+        refuse_some(builder, "right");
     }
 
     fn check(simulator: &Simulator, inputs: &[Input], guarantee: ProcessingGuarantee) -> Result<(), Problem> {
+        let inputs = accepted(inputs);
         let last = |topic| {
             let of = inputs.iter().filter(move |input| input.topic == topic);
             of.map(|input| (input.key.clone(), stored(input.id))).collect::<BTreeMap<_, _>>()

@@ -7,10 +7,13 @@ use bytes::Bytes;
 use tidemill::{
     Consumed, Materialized, ProcessingGuarantee, RecordHandler, StreamsBuilder, StreamsConfig,
     state::{BigEndian, Codec, CodecError, Utf8},
-    testing::{FaultRates, Simulator},
+    testing::Simulator,
 };
 
-use super::scenario::{Ids, Input, Problem, Run, Scenario, compare, read, simulate_as};
+use super::{
+    check,
+    scenario::{Ids, Input, Problem, Scenario, compare, read},
+};
 
 /// The ids of the records that come last.
 const LAST: i64 = 1_000;
@@ -39,25 +42,33 @@ fn is_bad(id: i64) -> bool {
 
 pub(crate) struct Global;
 
-pub(crate) fn run(seed: u64, guarantee: ProcessingGuarantee) -> Run {
-    let config = StreamsConfig {
-        processing_guarantee: guarantee,
-        deserialization_handler: RecordHandler::DeadLetter("dead".into()),
-        ..StreamsConfig::new("sim")
-    };
-    simulate_as::<Global>(seed, 1 + (seed % 3) as usize, config, FaultRates::default())
+#[test]
+fn global_table_exactly_once() {
+    check::<Global>("global_table_exactly_once", ProcessingGuarantee::ExactlyOnce);
+}
+
+#[test]
+fn global_table_at_least_once() {
+    check::<Global>("global_table_at_least_once", ProcessingGuarantee::AtLeastOnce);
 }
 
 impl Scenario for Global {
     const TOPICS: &'static [&'static str] = &["in", "told"];
+
+    fn configure(config: StreamsConfig) -> StreamsConfig {
+        StreamsConfig { deserialization_handler: RecordHandler::DeadLetter("dead".into()), ..config }
+    }
 
     fn build(builder: &StreamsBuilder) {
         let kept: Materialized<String, i64> = Materialized::named("last-told");
         let told = builder.global_table_with(Consumed::with("told", Utf8, Mostly), kept);
         let found = |_: &String, id: i64, told: Option<i64>| vec![id, told.unwrap_or(-2)];
         let text = |ids: Vec<i64>| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let joined = builder.stream::<String, i64>("in").left_join_global(&told, |key, _| Some(key.clone()), found);
+        let ids = builder.stream::<String, i64>("in");
+        let joined = ids.left_join_global(&told, |key, _| Some(key.clone()), found);
         joined.map_values(text).to("out");
+        let joined = ids.join_global(&told, |key, _| Some(key.clone()), |_, id, told| vec![id, told]);
+        joined.map_values(text).to("inner-out");
     }
 
     fn end(simulator: &mut Simulator) -> Result<(), Problem> {
@@ -75,13 +86,19 @@ impl Scenario for Global {
             last.insert(key, *id);
             good.insert((key.as_str(), *id));
         }
-        let (mut found, mut expected) = (Ids::new(), Ids::new());
+        let (mut found, mut expected, mut matched) = (Ids::new(), Ids::new(), Vec::new());
+        let mut alone = BTreeSet::new();
         for input in of_in {
             expected.entry(input.key.clone()).or_insert_with(Vec::new).push(input.id);
         }
         for (key, text) in read::<String, String>(simulator, "out")? {
             let ids: Vec<i64> = text.split(' ').map(str::parse).collect::<Result<_, _>>()?;
             let (id, told) = (ids[0], ids[1]);
+            if told == -2 {
+                alone.insert(id);
+            } else {
+                matched.push((key.clone(), text));
+            }
             if id >= LAST {
                 let expected = last.get(key.as_str()).copied().unwrap_or(-2);
                 if told != expected {
@@ -95,6 +112,19 @@ impl Scenario for Global {
             }
         }
         compare("joined records", guarantee, found, &expected)?;
+        let inner = read::<String, String>(simulator, "inner-out")?;
+        let id_of = |text: &str| text.split(' ').next().and_then(|id| id.parse::<i64>().ok());
+        let is_right = match guarantee {
+            ProcessingGuarantee::ExactlyOnce => inner == matched,
+            // A record that comes again may find something else.
+            ProcessingGuarantee::AtLeastOnce => {
+                let ids: BTreeSet<_> = inner.iter().filter_map(|(_, text)| id_of(text)).collect();
+                matched.iter().filter_map(|(_, text)| id_of(text)).all(|id| ids.contains(&id) || alone.contains(&id))
+            }
+        };
+        if !is_right {
+            return Err(format!("inner join: found {inner:?}, expected {matched:?}").into());
+        }
         let mut letters: Vec<_> = read::<String, i64>(simulator, "dead")?;
         letters.sort();
         let mut expected: Vec<_> = told.iter().filter(|it| is_bad(it.id)).map(|it| (it.key.clone(), it.id)).collect();

@@ -9,11 +9,13 @@ mod by_key;
 mod caching;
 mod calls;
 mod cogroup;
+mod cogroup_windows;
 mod ends;
 mod erasing;
 mod foreign_key;
 mod generated;
 mod global;
+mod group_table;
 mod idle;
 mod idle_rest;
 mod join;
@@ -25,7 +27,11 @@ mod sessions;
 mod sliding;
 mod standbys;
 mod stopping;
+mod suppress;
+mod table_join;
+mod tables;
 mod time_to_live;
+mod to_table;
 mod versions;
 mod windows;
 
@@ -135,16 +141,6 @@ fn cogroup_at_least_once() {
 }
 
 #[test]
-fn global_table_exactly_once() {
-    report("global_table_exactly_once", SEEDS, |seed| global::run(seed, ExactlyOnce));
-}
-
-#[test]
-fn global_table_at_least_once() {
-    report("global_table_at_least_once", SEEDS, |seed| global::run(seed, AtLeastOnce));
-}
-
-#[test]
 fn time_to_live_exactly_once() {
     check::<time_to_live::TimeToLive>("time_to_live_exactly_once", ExactlyOnce);
 }
@@ -167,16 +163,6 @@ fn caching_exactly_once() {
 #[test]
 fn caching_at_least_once() {
     check::<caching::Caching>("caching_at_least_once", AtLeastOnce);
-}
-
-#[test]
-fn foreign_key_exactly_once() {
-    check::<foreign_key::ForeignKey>("foreign_key_exactly_once", ExactlyOnce);
-}
-
-#[test]
-fn foreign_key_at_least_once() {
-    check::<foreign_key::ForeignKey>("foreign_key_at_least_once", AtLeastOnce);
 }
 
 #[test]
@@ -265,6 +251,10 @@ fn a_seed_gives_the_same_run_again() {
     check_deterministic::<processor::Batching>();
     check_deterministic::<versions::Versions>();
     check_deterministic::<as_of::AsOf>();
+    check_deterministic::<suppress::Suppress>();
+    check_deterministic::<table_join::TableJoin<true>>();
+    check_deterministic::<group_table::GroupTable>();
+    check_deterministic::<cogroup_windows::CogroupWindows>();
 }
 
 #[test]

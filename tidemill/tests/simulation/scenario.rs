@@ -22,6 +22,10 @@ pub(crate) trait Scenario {
     const TOPICS: &'static [&'static str];
     /// Topics with their own number of partitions.
     const PARTITIONS: &'static [(&'static str, i32)] = &[];
+    /// Sets what the scenario needs.
+    fn configure(config: StreamsConfig) -> StreamsConfig {
+        config
+    }
     /// Writes the topology down.
     fn build(builder: &StreamsBuilder);
     /// What comes last, under no faults.
@@ -105,7 +109,7 @@ fn started<S: Scenario>(seed: u64, instances: usize, config: StreamsConfig, faul
         session_timeout: options.config.session_timeout,
         repartition_purge_interval: options.config.repartition_purge_interval,
         state_flush_interval: options.config.state_flush_interval,
-        ..config
+        ..S::configure(config)
     };
     Simulator::new(&topology, options).expect("the scenario starts")
 }

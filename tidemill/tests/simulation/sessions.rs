@@ -6,13 +6,13 @@ use tidemill::{EmitStrategy, ProcessingGuarantee, SessionWindows, StreamsBuilder
 
 use super::scenario::{Ids, Input, Problem, Scenario, compare, place, read};
 
-const GAP: i64 = 30;
+pub(crate) const GAP: i64 = 30;
 
 pub(crate) struct Sessions;
 
 /// The ids of each session by its key and start. Sessions are open for longer than timestamps are out of order, so the
 /// order of the input does not count.
-fn sessions(inputs: &[Input]) -> Ids<(String, i64)> {
+pub(crate) fn sessions(inputs: &[Input]) -> Ids<(String, i64)> {
     let mut by_time: Vec<_> = inputs.iter().collect();
     by_time.sort_by_key(|input| (&input.key, input.timestamp));
     let mut sessions = Ids::new();

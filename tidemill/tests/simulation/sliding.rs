@@ -8,7 +8,7 @@ use super::scenario::{Ids, Input, Problem, Scenario, compare, place, read};
 
 pub(crate) struct Sliding;
 
-const DIFFERENCE_MS: i64 = 60;
+pub(crate) const DIFFERENCE_MS: i64 = 60;
 
 impl Scenario for Sliding {
     const TOPICS: &'static [&'static str] = &["in"];
@@ -49,7 +49,7 @@ impl Scenario for Sliding {
 
 /// With at-least-once, a task may begin again with windows of which some are newer than others. New windows build on them.
 /// So not each window is as it should be, but no record is lost.
-fn each_is_somewhere(inputs: &[Input], found: &Ids<(String, i64)>) -> Result<(), Problem> {
+pub(crate) fn each_is_somewhere(inputs: &[Input], found: &Ids<(String, i64)>) -> Result<(), Problem> {
     let held = |input: &Input| found.iter().any(|((key, _), ids)| *key == input.key && ids.contains(&input.id));
     match inputs.iter().find(|input| !held(input)) {
         Some(lost) => Err(format!("{lost:?} is in no window").into()),
@@ -58,7 +58,7 @@ fn each_is_somewhere(inputs: &[Input], found: &Ids<(String, i64)>) -> Result<(),
 }
 
 /// One window ends with each record, and one begins behind it, if it is not empty.
-fn by_definition(inputs: &[Input]) -> Ids<(String, i64)> {
+pub(crate) fn by_definition(inputs: &[Input]) -> Ids<(String, i64)> {
     let mut windows = Ids::new();
     for Input { key, timestamp, .. } in inputs {
         for start in [(timestamp - DIFFERENCE_MS).max(0), timestamp + 1] {

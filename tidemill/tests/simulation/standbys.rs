@@ -11,12 +11,15 @@ use tidemill::{
 use super::{
     by_key::ByKey,
     cogroup::Cogroup,
+    group_table::GroupTable,
     join::Join,
     processor::Batching,
     repartition::Repartition,
     report,
     scenario::{Run, Scenario, simulate_as},
     sessions::Sessions,
+    suppress::Suppress,
+    table_join::TableJoin,
     windows::Windows,
 };
 
@@ -100,6 +103,26 @@ fn standbys_of_a_cogroup_exactly_once() {
 #[test]
 fn standbys_of_a_join_exactly_once() {
     check::<Join>("standbys_of_a_join_exactly_once", ExactlyOnce, &FaultRates::default());
+}
+
+#[test]
+fn standbys_of_held_updates_exactly_once() {
+    check::<Suppress>("standbys_of_held_updates_exactly_once", ExactlyOnce, &FaultRates::default());
+}
+
+#[test]
+fn standbys_of_held_updates_at_least_once() {
+    check::<Suppress>("standbys_of_held_updates_at_least_once", AtLeastOnce, &FaultRates::default());
+}
+
+#[test]
+fn standbys_of_joined_tables_exactly_once() {
+    check::<TableJoin<true>>("standbys_of_joined_tables_exactly_once", ExactlyOnce, &FaultRates::default());
+}
+
+#[test]
+fn standbys_of_a_grouped_table_exactly_once() {
+    check::<GroupTable>("standbys_of_a_grouped_table_exactly_once", ExactlyOnce, &FaultRates::default());
 }
 
 #[test]

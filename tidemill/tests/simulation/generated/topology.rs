@@ -1,5 +1,7 @@
 //! A topology of a few parts, each of which the seed chooses: what they are fed, and what they make of it.
 
+mod tables;
+
 use std::time::Duration;
 
 use tidemill::{
@@ -52,7 +54,7 @@ pub(super) fn build(builder: &StreamsBuilder, random: &mut SimulationRandom) -> 
     }
     for _ in 0..2 + maker.random.below(4) {
         let (left, right) = (maker.chain(&left), maker.chain(&right));
-        let kind = maker.random.below(11);
+        let kind = maker.random.below(17);
         match (kind, &table) {
             (0, Some(table)) => {
                 maker.write(&left.join(table, |_, value, row| value + "/" + &row), Answer::InOrder, "join");
@@ -69,7 +71,13 @@ pub(super) fn build(builder: &StreamsBuilder, random: &mut SimulationRandom) -> 
             (7, _) => maker.fold_both(&left, &right),
             (8, _) => maker.join(&left, &right),
             (9, _) => maker.punctuated(&left),
-            _ => maker.rekeyed(&left),
+            (10, _) => maker.rekeyed(&left),
+            (11, _) => maker.sessions(&left),
+            (12, _) => maker.sliding(&left),
+            (13, _) => maker.suppressed(&left),
+            (14, _) => maker.joined_tables(&left, &right),
+            (15, _) => maker.joined_by_foreign_key(&left, &right),
+            _ => maker.regrouped(&left),
         }
     }
     maker.outputs
