@@ -36,7 +36,8 @@ pub(crate) const CASES: [(&str, &str); 21] = [
     (
         "join of one instant",
         r#"{"nodes":[{"op":"stream","topic":"a"},{"op":"stream","topic":"b"},
-            {"op":"join_streams","from":0,"with":1,"kind":"inner","before":0,"after":0,"grace":0}],
+            {"op":"join_streams","from":0,"with":1,"kind":"inner","before":0,"after":0,"grace":0,
+             "forgetful":true}],
             "outputs":[2],"script":[["a","k","1",5],["b","k","2",5]]}"#,
     ),
     (
