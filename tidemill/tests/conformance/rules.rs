@@ -42,9 +42,9 @@ pub(crate) enum Rule {
     LateForAJoin,
     /// What follows such a join is not compared.
     BehindALateJoin,
-    /// A session is kept until it closes, and so are a join's records; a sliding window is kept until no record needs it.
-    /// Kafka Streams forgets them one millisecond before, so a join of one instant joins nothing. So its side keeps rows
-    /// for longer.
+    /// A session is kept until it closes, and so are a join's records. Kafka Streams forgets them one millisecond before, so
+    /// a join of one instant joins nothing. A sliding window is kept until no record can open the window behind its last
+    /// one; Kafka Streams forgets it two milliseconds before. So its side keeps rows for longer.
     OpenWindowsKept,
     /// A session that has closed stays as it is. Kafka Streams merges it with a later record as long as it is stored: here
     /// where final results are kept.
